@@ -1,0 +1,76 @@
+// A voice state: the backend's permission for one user to be in one channel, and what it restricts.
+import type { Crypto } from '../crypto.ts'
+
+/** The backend that owns something; its id from the configuration. Each backend has a name space of its own. */
+export type BackendId = string
+
+/** How a backend names a channel. `guildId` is absent for a DM or group call. */
+export interface ChannelRef {
+  channelId: string
+  guildId?: string
+}
+
+/** What a backend may say of a channel. All of it is optional, and kept until said anew. */
+export interface ChannelProperties {
+  /** Bits per second, as a hint; not enforced. */
+  bitrate?: number
+  userLimit?: number
+  /** Whether video may be sent at all. */
+  video?: boolean
+  kind?: 'voice' | 'stage' | 'stream'
+  /** Of a stream: whose media it carries. */
+  ownerId?: string
+}
+
+/** What a backend may say of a user in a channel. */
+export interface VoiceStateUpdate {
+  /** Muted by a moderator: nothing of this user is forwarded. */
+  mute?: boolean
+  /** Deafened by a moderator: nothing is forwarded to this user. */
+  deaf?: boolean
+  /** In the audience of a stage: as `mute`. */
+  suppress?: boolean
+  /** May use the priority speaker flag. */
+  priority?: boolean
+  /** Op 18, shown to others. */
+  flags?: number
+  /** Op 20, shown to others. */
+  platform?: number
+}
+
+export class VoiceState {
+  readonly userId: string
+  /** What the backend announced, or what we invented for it. */
+  sessionId: string
+  readonly token: string
+  mute = false
+  deaf = false
+  suppress = false
+  priority = false
+  flags = 0
+  platform = 0
+
+  constructor(userId: string, sessionId: string, token: string) {
+    this.userId = userId
+    this.sessionId = sessionId
+    this.token = token
+  }
+
+  static create(crypto: Crypto, userId: string, sessionId?: string): VoiceState {
+    return new VoiceState(userId, sessionId ?? crypto.randomHex(16), crypto.randomToken(32))
+  }
+
+  /** Whether the backend lets this user be heard. */
+  get maySpeak(): boolean {
+    return !this.mute && !this.suppress
+  }
+
+  apply(update: VoiceStateUpdate): void {
+    this.mute = update.mute ?? this.mute
+    this.deaf = update.deaf ?? this.deaf
+    this.suppress = update.suppress ?? this.suppress
+    this.priority = update.priority ?? this.priority
+    this.flags = update.flags ?? this.flags
+    this.platform = update.platform ?? this.platform
+  }
+}

@@ -1,0 +1,102 @@
+// Everything in the node that waits for a moment, in one table: who is next, and who is due.
+
+/** Something with a moment at which it wants to be ticked; `Infinity` if never. */
+export interface Timed {
+  readonly deadline: number
+  tick(now: number): void
+}
+
+interface Entry {
+  at: number
+  timed: Timed
+}
+
+/**
+ * A binary heap with one entry per item. An entry may be early, because a deadline that moves later is not re-sorted until
+ * its old moment comes: a connection that talks moves its deadline thousands of times for every time it is due.
+ */
+export class Deadlines {
+  #heap: Entry[] = []
+  #entries = new Map<Timed, Entry>()
+
+  /** To be called whenever the item's deadline may have changed. */
+  update(timed: Timed): void {
+    const at = timed.deadline
+    const entry = this.#entries.get(timed)
+    if (entry !== undefined && entry.at <= at) return
+    if (at === Infinity) return
+    const fresh = { at, timed }
+    this.#entries.set(timed, fresh)
+    this.#push(fresh)
+  }
+
+  /** Forgets the item. */
+  remove(timed: Timed): void {
+    this.#entries.delete(timed)
+  }
+
+  /** How many items wait. */
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** The earliest moment at which `tick` may have something to do. */
+  get next(): number {
+    this.#dropStale()
+    return this.#heap[0]?.at ?? Infinity
+  }
+
+  /** Ticks every item that is due. An item that sets a deadline not after `now` is ticked again at the next call. */
+  tick(now: number): void {
+    const due: Timed[] = []
+    for (;;) {
+      this.#dropStale()
+      const first = this.#heap[0]
+      if (first === undefined || first.at > now) break
+      this.#pop()
+      this.#entries.delete(first.timed)
+      if (first.timed.deadline <= now) due.push(first.timed)
+      else this.update(first.timed)
+    }
+    for (const timed of due) {
+      timed.tick(now)
+      this.update(timed)
+    }
+  }
+
+  /** An entry that its item no longer owns was removed, or replaced by an earlier one. */
+  #dropStale(): void {
+    for (let first = this.#heap[0]; first !== undefined; first = this.#heap[0]) {
+      if (this.#entries.get(first.timed) === first) return
+      this.#pop()
+    }
+  }
+
+  #push(entry: Entry): void {
+    const heap = this.#heap
+    let index = heap.push(entry) - 1
+    while (index > 0) {
+      const parent = (index - 1) >> 1
+      if (heap[parent]!.at <= entry.at) break
+      heap[index] = heap[parent]!
+      index = parent
+    }
+    heap[index] = entry
+  }
+
+  #pop(): void {
+    const heap = this.#heap
+    const last = heap.pop()
+    if (last === undefined || heap.length === 0) return
+    let index = 0
+    for (;;) {
+      let child = index * 2 + 1
+      if (child >= heap.length) break
+      if (child + 1 < heap.length && heap[child + 1]!.at < heap[child]!.at) child++
+      if (heap[child]!.at >= last.at) break
+      heap[index] = heap[child]!
+      index = child
+    }
+    heap[index] = last
+  }
+}

@@ -1,0 +1,45 @@
+// Everything the core may ask its host to do. The host applies effects in order, after the input that caused them.
+import type { LaneCommand } from './media/lane.ts'
+
+/** One WebSocket, numbered by the host; never reused. */
+export type ConnectionId = number
+/** A lane, numbered from 0 by the host. */
+export type LaneId = number
+
+/** Something worth logging or counting. `fields` hold ids and numbers, never a secret. */
+export interface Note {
+  level: 'debug' | 'info' | 'warn' | 'error'
+  /** A stable, dotted name, such as `gateway.identified`. */
+  event: string
+  fields?: Record<string, string | number | boolean | undefined>
+}
+
+export type Effect =
+  | { kind: 'send'; connection: ConnectionId; data: string | Uint8Array }
+  | { kind: 'close'; connection: ConnectionId; code: number; reason: string }
+  | { kind: 'lane'; lane: LaneId; command: LaneCommand }
+  | { kind: 'note'; note: Note }
+
+/** The queue that the parts of a node push on and the host drains. */
+export class Effects {
+  #queue: Effect[] = []
+
+  send(connection: ConnectionId, data: string | Uint8Array): void {
+    this.#queue.push({ kind: 'send', connection, data })
+  }
+  close(connection: ConnectionId, code: number, reason: string): void {
+    this.#queue.push({ kind: 'close', connection, code, reason })
+  }
+  lane(lane: LaneId, command: LaneCommand): void {
+    this.#queue.push({ kind: 'lane', lane, command })
+  }
+  note(level: Note['level'], event: string, fields?: Note['fields']): void {
+    this.#queue.push({ kind: 'note', note: { level, event, fields } })
+  }
+  /** All effects since the last call. */
+  take(): Effect[] {
+    const taken = this.#queue
+    this.#queue = []
+    return taken
+  }
+}

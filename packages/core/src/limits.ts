@@ -1,0 +1,70 @@
+// Every bound of the node in one place: name, value, reason. Times are in milliseconds, sizes in bytes unless named otherwise.
+
+export const LIMITS = {
+  /** A voice client that has not identified by then is not going to (Discord waits about as long). */
+  identifyTimeout: 30_000,
+  /** Told in Hello and Ready. JDA keeps its NAT binding alive at this pace, so it stays below 25 s. */
+  heartbeatInterval: 13_750,
+  /** Three missed heartbeats: one may be lost to a stall, two to a network change. */
+  heartbeatGrace: 3 * 13_750,
+  /** A JSON message. SDP needs 20 KiB; the rest a few. */
+  jsonMessage: 64 * 1024,
+  /** A binary message. A DAVE commit with its Welcome passes 64 KiB at about 240 members. */
+  binaryMessage: 256 * 1024,
+  /** Commands a client may send per window, heartbeats and the chatty opcodes 5 and 15 apart. */
+  commandsPerWindow: 120,
+  /** The chatty ones: web clients send Speaking per utterance, wants follow every scroll. */
+  chattyCommandsPerWindow: 1_200,
+  commandWindow: 60_000,
+  /** Numbered voice messages kept for resume. A minute of a busy channel. */
+  replayMessages: 1_024,
+  replayBytes: 1024 * 1024,
+  /** 16 bits on the wire; 0 is skipped because clients test it for truth. */
+  replayHighest: 65_535,
+
+  /** WebSockets that one address may have open on the voice gateway: a household, a bot host, a carrier's NAT. */
+  connectionsPerAddress: 2_000,
+  /** Those among them that have not identified yet. */
+  greetingsPerAddress: 200,
+  /** Greetings in all: bounds what half-open sockets can hold. */
+  greetings: 20_000,
+
+  /** Numbered INFO messages kept per backend for RESUME. */
+  lvspReplayMessages: 4_096,
+  lvspReplayBytes: 4 * 1024 * 1024,
+  /** How long a backend's numbered INFO are kept after its connection is lost. */
+  lvspResumeWindow: 10 * 60_000,
+  /** Told in LVSP's HELLO. */
+  lvspHeartbeatInterval: 5_000,
+  lvspIdentifyTimeout: 30_000,
+  /** INFO messages a backend may send in a second on average, and in a burst. Past it, reading pauses. */
+  lvspInfosPerSecond: 5_000,
+  /** Wrong secrets from one address in a minute before its next HELLO is held back. */
+  lvspFailuresPerMinute: 5,
+  lvspHelloDelay: 5_000,
+  /** LVSP connections open at once, over all addresses. */
+  lvspConnections: 256,
+
+  /** Channels of one backend: bounds memory against a backend gone wild. */
+  channelsPerBackend: 100_000,
+  /** Voice states in one channel. */
+  voiceStatesPerChannel: 5_000,
+  /** Empty channels, and voice states nobody used, go after this while no backend is connected to hold them. */
+  orphanTimeout: 10 * 60_000,
+
+  /** SSRCs of one session: audio, then up to three video and rtx pairs. */
+  ssrcsPerSession: 8,
+  /** Discovery replies and ping replies per second and source address. */
+  discoveriesPerSecond: 20,
+  /** Packets of one source that do not verify, per second, before the source is ignored for a while. */
+  failuresPerSecond: 100,
+  ignoreSource: 10_000,
+  /** Sources whose rates are watched at once. */
+  watchedSources: 4_096,
+  /** Packets of RTP replay window per SSRC. */
+  replayWindow: 64,
+  /** Silence frames a muted speaker ends with (RFC 7587 has none; Discord clients send five). */
+  silenceFrames: 5,
+  /** Receiver reports to each sender. */
+  receiverReportInterval: 5_000,
+} as const

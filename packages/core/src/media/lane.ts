@@ -1,0 +1,80 @@
+// The plain data between control and packets: commands down to a lane, events up from it. Both survive structured clone.
+import type { VoiceMode } from '@parley/protocol'
+
+/** A row of the packet engine: 1, 2, 3 … per lane, chosen by control, never reused while the lane lives. */
+export type PeerId = number
+/** A list of target peers that routes share: chosen by control, per lane. */
+export type TargetsId = number
+
+/** How a peer's packets are sealed and opened. SRTP profiles join the modes when WebRTC comes. */
+export type Protection = VoiceMode
+
+export interface SocketAddress {
+  /** IPv4 dotted or IPv6 text, without brackets; IPv4-mapped IPv6 is given as IPv4. */
+  ip: string
+  port: number
+}
+
+export type LaneCommand =
+  /** A session was given SSRCs: from now on discovery requests for `ssrcs[0]` are answered. Nothing else is sent to it. */
+  | { kind: 'addPeer'; peer: PeerId; ssrcs: Int32Array }
+  /**
+   * The peer's media may flow (Select Protocol). `claimed` is the address the client says it has; it is used only if a
+   * discovery request came from it. Repeating it gives the peer a new key and forgets counters and replay windows.
+   */
+  | { kind: 'protectPeer'; peer: PeerId; protection: Protection; key: Uint8Array; nonceStart: number; claimed?: SocketAddress }
+  | { kind: 'removePeer'; peer: PeerId }
+  /** An empty list of targets. A packet is never forwarded to its own sender, whether or not it is in the list. */
+  | { kind: 'openTargets'; targets: TargetsId }
+  | { kind: 'addTarget'; targets: TargetsId; peer: PeerId }
+  | { kind: 'removeTarget'; targets: TargetsId; peer: PeerId }
+  | { kind: 'closeTargets'; targets: TargetsId }
+  /** Packets of `ssrc`, if they are `owner`'s, go to `targets`. Replaces an earlier route of that SSRC. */
+  | { kind: 'setRoute'; ssrc: number; owner: PeerId; media: 'audio' | 'video'; targets: TargetsId }
+  /**
+   * Packets of `ssrc` are dropped from now on. With `silence`, the next five packets of a sender who goes on talking are
+   * forwarded with the Opus silence frame as payload, so that listeners hear an end and not a hole.
+   */
+  | { kind: 'removeRoute'; ssrc: number; silence: boolean }
+  /** Send a `counters` event now. */
+  | { kind: 'report' }
+
+export type LaneEvent =
+  /** A packet of the peer verified from a new address, or a discovery reply was confirmed: media now goes there. */
+  | { kind: 'addressBound'; peer: PeerId; address: SocketAddress }
+  /** The first packet of a routed SSRC arrived. */
+  | { kind: 'firstPacket'; peer: PeerId; ssrc: number }
+  /** The peer's nonces are used up; it needs a new key. Nothing more is sent to it. */
+  | { kind: 'nonceExhausted'; peer: PeerId }
+  | { kind: 'counters'; counters: LaneCounters }
+
+/** Totals since the lane started. */
+export interface LaneCounters {
+  datagramsIn: number
+  bytesIn: number
+  packetsIn: number
+  packetsOut: number
+  bytesOut: number
+  discoveries: number
+  pings: number
+  keepalives: number
+  /** Drops by cause; a datagram is counted once. */
+  drops: Record<DropCause, number>
+}
+
+export const DROP_CAUSES = [
+  'unclassified', // no kind of datagram we know
+  'oversize', // longer than a slot
+  'unknownSource', // neither its address nor its SSRC belongs to a peer
+  'unprotected', // media before Select Protocol
+  'authentication', // the tag did not verify
+  'replayed', // its sequence was seen, or is older than the window
+  'malformed', // header, extension or padding reach beyond the packet
+  'foreignSsrc', // an SSRC that is not the sender's own
+  'noRoute', // muted, suppressed, video not wanted, or nobody to hear it
+  'ignoredSource', // a source with too many failures
+  'rateLimited', // discovery or ping above its rate
+  'sendFailed', // the socket refused
+  'noAddress', // the target has proved no address yet
+] as const
+export type DropCause = (typeof DROP_CAUSES)[number]

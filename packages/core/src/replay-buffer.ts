@@ -1,0 +1,75 @@
+// Numbered messages kept for resume: the same rules serve the voice gateway (16 bits, 0 skipped) and LVSP (no wrap in practice).
+
+export interface ReplayLimits {
+  /** The highest number; after it comes 1 again. Number 0 means "nothing received" and is never used. */
+  highest: number
+  messages: number
+  bytes: number
+}
+
+interface Kept<T> {
+  seq: number
+  size: number
+  message: T
+}
+
+/**
+ * Numbers messages from 1 and keeps the last of them. `T` is a message ready to be sent; `size` is its length in bytes
+ * (or characters), counted against the bound.
+ */
+export class ReplayBuffer<T> {
+  readonly #limits: ReplayLimits
+  #kept: Kept<T>[] = []
+  #bytes = 0
+  #last = 0
+
+  constructor(limits: ReplayLimits) {
+    this.#limits = limits
+  }
+
+  /** The number of the newest message, 0 before the first. */
+  get last(): number {
+    return this.#last
+  }
+  /** The number the next message will have. */
+  get next(): number {
+    return this.#last >= this.#limits.highest ? 1 : this.#last + 1
+  }
+  get size(): number {
+    return this.#kept.length
+  }
+
+  /** Keeps the message that was numbered `next`; the oldest go when a bound is passed. */
+  push(message: T, size: number): void {
+    this.#last = this.next
+    this.#kept.push({ seq: this.#last, size, message })
+    this.#bytes += size
+    let surplus = 0
+    while (this.#kept.length - surplus > this.#limits.messages || this.#bytes > this.#limits.bytes)
+      this.#bytes -= this.#kept[surplus++]!.size
+    if (surplus > 0) this.#kept.splice(0, surplus)
+  }
+
+  /** Forgets what the other side says it has. Numbers that we never sent, or no longer keep, are ignored. */
+  acknowledge(seq: number): void {
+    const missing = this.#missingAfter(seq)
+    if (missing === undefined) return
+    const gone = this.#kept.splice(0, this.#kept.length - missing)
+    for (const kept of gone) this.#bytes -= kept.size
+  }
+
+  /** The messages after number `seq`, oldest first; undefined if one of them is gone, or `seq` was never sent. */
+  after(seq: number): T[] | undefined {
+    const missing = this.#missingAfter(seq)
+    return missing === undefined ? undefined : this.#kept.slice(this.#kept.length - missing).map(kept => kept.message)
+  }
+
+  /** How many kept messages come after `seq`. The distance is counted on the circle of numbers. */
+  #missingAfter(seq: number): number | undefined {
+    if (seq < 0 || seq > this.#limits.highest) return undefined
+    const wrapped = this.#last < seq
+    // A number above the last one is from before the wrap, if it can be; then 0 itself is not on the circle.
+    const distance = wrapped ? this.#last + this.#limits.highest - seq : this.#last - seq
+    return distance <= this.#kept.length ? distance : undefined
+  }
+}

@@ -1,0 +1,20 @@
+// Identifiers as they go over the wire: snowflakes, session ids, SSRCs.
+import { z } from 'zod'
+
+/**
+ * A 64-bit id as a decimal string. Integers are accepted up to 2^53 − 1, because some clients and backends send them,
+ * and turned into strings; output is always a string.
+ */
+export const Snowflake = z.union([
+  z.string().regex(/^(0|[1-9][0-9]{0,19})$/, 'expected a snowflake: a decimal string of at most 20 digits'),
+  z.int().nonnegative().transform(String),
+])
+export type Snowflake = z.infer<typeof Snowflake>
+
+/** An opaque session id. Chosen by the backend or by us; bounded, never interpreted. */
+export const SessionId = z.string().min(1).max(128)
+export type SessionId = z.infer<typeof SessionId>
+
+/** RTP's source number. Ours stay below 2^31, because several clients hold it in a signed 32-bit integer. */
+export const Ssrc = z.int().min(0).max(0xffff_ffff)
+export type Ssrc = z.infer<typeof Ssrc>
