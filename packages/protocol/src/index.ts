@@ -1,0 +1,25 @@
+// The public names of the protocol, listed one by one.
+export { SessionId, Snowflake, Ssrc } from './ids.ts'
+export {
+  LVSP_FAILURE_MEANINGS,
+  LVSP_SYNC_CHANNELS,
+  LvspCapability,
+  LvspChannelProperties,
+  LvspClose,
+  type LvspCommand,
+  type LvspCommandData,
+  LvspCommands,
+  type LvspEvent,
+  type LvspEventData,
+  LvspEvents,
+  LvspFailure,
+  LvspHeartbeatAck,
+  LvspHello,
+  LvspIdentify,
+  LvspInfo,
+  LvspInfoMessage,
+  LvspMessage,
+  LvspOp,
+  LvspReady,
+  LvspResume,
+} from './lvsp.ts'
