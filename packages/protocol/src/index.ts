@@ -1,4 +1,20 @@
-// The public names of the protocol, listed one by one.
+// The public names of the wire: numbers, messages and byte layouts, listed one by one.
+export {
+  classifyDatagram,
+  DatagramKind,
+  DISCOVERY_LENGTH,
+  KEEPALIVE_LENGTH,
+  PING_LENGTH,
+  PING_REQUEST,
+  PING_RESPONSE,
+} from './datagram.ts'
+export {
+  type Discovered,
+  decodeDiscoveryResponse,
+  encodeDiscoveryRequest,
+  readDiscoveryRequest,
+  writeDiscoveryResponse,
+} from './discovery.ts'
 export { SessionId, Snowflake, Ssrc } from './ids.ts'
 export {
   LVSP_FAILURE_MEANINGS,
@@ -23,3 +39,81 @@ export {
   LvspReady,
   LvspResume,
 } from './lvsp.ts'
+export { SERVER_NONCE_LENGTH, SERVER_NONCES, serverNonceStart, writeServerNonce } from './nonce.ts'
+export {
+  CLEAR_RTCP_LENGTH,
+  clearRtpLength,
+  fillProtectionNonce,
+  PROTECTION_KEY_LENGTH,
+  PROTECTION_LAYOUTS,
+  PROTECTION_TAG_LENGTH,
+  type ProtectionCipher,
+  type ProtectionLayout,
+  protectionOverhead,
+} from './protection-layout.ts'
+export {
+  decodeRtcp,
+  encodeReceiverReport,
+  MAX_REPORT_BLOCKS,
+  REPORT_BLOCK_LENGTH,
+  type ReceiverReport,
+  type ReportBlock,
+  RTCP_HEADER,
+  RTCP_SENDER_SSRC,
+  type RtcpPacket,
+  RtcpType,
+  rtcpCount,
+  rtcpPacketLength,
+  rtcpPacketType,
+  SENDER_REPORT_LENGTH,
+  type SenderReport,
+  senderReportMiddle,
+  writeReceiverReportHeader,
+  writeReportBlock,
+} from './rtcp.ts'
+export {
+  decodeRtp,
+  encodeRtp,
+  ONE_BYTE_EXTENSIONS,
+  OPUS_FRAME_TIMESTAMPS,
+  OPUS_PAYLOAD_TYPE,
+  OPUS_SILENCE,
+  RTP_CSRC_COUNT,
+  RTP_EXTENSION_BIT,
+  RTP_HEADER,
+  RTP_MARKER_BIT,
+  RTP_PADDING_BIT,
+  RTP_PAYLOAD_TYPE,
+  RTP_SEQUENCE,
+  RTP_SSRC,
+  RTP_TIMESTAMP,
+  type RtpPacket,
+  rtpHeaderLength,
+  rtpPaddingLength,
+} from './rtp.ts'
+export { isSequenceNewer, sequenceDistance, unwrapSequence } from './seq.ts'
+export {
+  Codec,
+  Heartbeat,
+  Identify,
+  LEGACY_MODES,
+  MAX_STREAMS,
+  MAX_WANTS,
+  MediaSinkWants,
+  MODERN_MODES,
+  NUMBERED_OPS,
+  Resume,
+  SelectProtocol,
+  SessionUpdate,
+  Speaking,
+  SpeakingFlag,
+  Stream,
+  UdpSelection,
+  Video,
+  VOICE_VERSION,
+  VoiceClose,
+  type VoiceEvents,
+  VoiceMessage,
+  VoiceMode,
+  VoiceOp,
+} from './voice.ts'

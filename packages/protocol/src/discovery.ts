@@ -1,0 +1,63 @@
+// IP discovery: a client asks over UDP which address its datagrams come from.
+//
+//   0  u16 type: 1 request, 2 response      2  u16 70, the bytes that follow      4  u32 ssrc
+//   8  64 bytes of address text, zero padded, at least one zero                  72  u16 port
+import { DISCOVERY_LENGTH } from './datagram.ts'
+
+const TYPE_REQUEST = 1
+const TYPE_RESPONSE = 2
+const REST = DISCOVERY_LENGTH - 4
+const SSRC = 4
+const ADDRESS = 8
+const ADDRESS_SIZE = 64
+const PORT = 72
+
+/** What a discovery response says: the address that the request came from. */
+export interface Discovered {
+  ssrc: number
+  ip: string
+  port: number
+}
+
+/** A request for the session whose audio SSRC this is. */
+export function encodeDiscoveryRequest(ssrc: number): Uint8Array {
+  const bytes = new Uint8Array(DISCOVERY_LENGTH)
+  writeHead(bytes, TYPE_REQUEST, ssrc)
+  return bytes
+}
+
+/** The SSRC that the `length` bytes at `offset` ask about, or −1 if they are not a request. What the address says is ignored. */
+export function readDiscoveryRequest(view: DataView, offset: number, length: number): number {
+  return isDiscovery(view, offset, length, TYPE_REQUEST) ? view.getUint32(offset + SSRC) : -1
+}
+
+/** Writes a response of DISCOVERY_LENGTH bytes to the start of `bytes`. `ip` is at most 63 ASCII characters. */
+export function writeDiscoveryResponse(bytes: Uint8Array, ssrc: number, ip: string, port: number): void {
+  bytes.fill(0, 0, DISCOVERY_LENGTH)
+  const view = writeHead(bytes, TYPE_RESPONSE, ssrc)
+  const size = Math.min(ip.length, ADDRESS_SIZE - 1)
+  for (let index = 0; index < size; index++) bytes[ADDRESS + index] = ip.charCodeAt(index)
+  view.setUint16(PORT, port)
+}
+
+/** Reads a response; undefined if the bytes are not one. */
+export function decodeDiscoveryResponse(bytes: Uint8Array): Discovered | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (!isDiscovery(view, 0, bytes.length, TYPE_RESPONSE)) return undefined
+  const end = bytes.indexOf(0, ADDRESS)
+  if (end < 0 || end >= ADDRESS + ADDRESS_SIZE) return undefined
+  const ip = String.fromCharCode(...bytes.subarray(ADDRESS, end))
+  return { ssrc: view.getUint32(SSRC), ip, port: view.getUint16(PORT) }
+}
+
+function isDiscovery(view: DataView, offset: number, length: number, type: number): boolean {
+  return length === DISCOVERY_LENGTH && view.getUint16(offset) === type && view.getUint16(offset + 2) === REST
+}
+
+function writeHead(bytes: Uint8Array, type: number, ssrc: number): DataView {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  view.setUint16(0, type)
+  view.setUint16(2, REST)
+  view.setUint32(SSRC, ssrc)
+  return view
+}

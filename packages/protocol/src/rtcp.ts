@@ -1,0 +1,156 @@
+// RTCP packets (RFC 3550 §6.4): walking a compound, reading reports, writing receiver reports.
+//
+//   0  V=2 P count     1  packet type     2  u16 words − 1     4  u32 sender ssrc
+//   sender report:  8  u32 u32 NTP     16  u32 RTP timestamp     20  u32 packets     24  u32 octets     28  count × block
+//   receiver report:  8  count × block
+//   block:  0  u32 ssrc  4  u8 fraction lost, i24 lost  8  u32 highest  12  u32 jitter  16  u32 last SR  20  u32 delay
+
+export const RtcpType = {
+  SenderReport: 200,
+  ReceiverReport: 201,
+  TransportFeedback: 205,
+  PayloadFeedback: 206,
+} as const
+export type RtcpType = (typeof RtcpType)[keyof typeof RtcpType]
+
+/** Bytes of the common header with the sender's SSRC: the part of a compound that stays clear. */
+export const RTCP_HEADER = 8
+export const RTCP_SENDER_SSRC = 4
+/** Bytes of a sender report before its blocks, and of one block. */
+export const SENDER_REPORT_LENGTH = 28
+export const REPORT_BLOCK_LENGTH = 24
+/** The most blocks one report can carry. */
+export const MAX_REPORT_BLOCKS = 31
+
+/**
+ * Length of the first packet of the compound that has `length` bytes at `offset`; −1 if it is not version 2, shorter than its
+ * header or reaches beyond the compound.
+ */
+export function rtcpPacketLength(view: DataView, offset: number, length: number): number {
+  if (length < 4 || view.getUint8(offset) >> 6 !== 2) return -1
+  const size = (view.getUint16(offset + 2) + 1) * 4
+  return size <= length ? size : -1
+}
+
+export const rtcpPacketType = (view: DataView, offset: number): number => view.getUint8(offset + 1)
+
+/** How many report blocks the packet announces. */
+export const rtcpCount = (view: DataView, offset: number): number => view.getUint8(offset) & 0x1f
+
+/** The middle 32 bits of a sender report's NTP time, as receiver reports repeat it (RFC 3550 §4). */
+export const senderReportMiddle = (view: DataView, offset: number): number =>
+  ((view.getUint16(offset + 10) << 16) | view.getUint16(offset + 12)) >>> 0
+
+/** What a receiver says about one source. */
+export interface ReportBlock {
+  ssrc: number
+  /** Of the packets expected since the last report, in 1/256. */
+  fractionLost: number
+  /** In all, −2^23 … 2^23 − 1; duplicates make it negative. */
+  packetsLost: number
+  /** The highest sequence, with the count of its wraps above it. */
+  highestSequence: number
+  /** In units of media time. */
+  jitter: number
+  /** The middle 32 bits of the last sender report's NTP time; 0 if there was none. */
+  lastSenderReport: number
+  /** Since it arrived, in 1/65536 s. */
+  delay: number
+}
+
+/** Writes a block of REPORT_BLOCK_LENGTH bytes at `offset`. */
+export function writeReportBlock(view: DataView, offset: number, block: ReportBlock): void {
+  view.setUint32(offset, block.ssrc)
+  view.setUint32(offset + 4, ((block.fractionLost & 0xff) << 24) | (block.packetsLost & 0xff_ffff))
+  view.setUint32(offset + 8, block.highestSequence)
+  view.setUint32(offset + 12, block.jitter)
+  view.setUint32(offset + 16, block.lastSenderReport)
+  view.setUint32(offset + 20, block.delay)
+}
+
+/** Writes the header of a receiver report with `count` blocks behind it. Returns the length of the whole packet. */
+export function writeReceiverReportHeader(view: DataView, offset: number, senderSsrc: number, count: number): number {
+  const length = RTCP_HEADER + count * REPORT_BLOCK_LENGTH
+  view.setUint8(offset, 0x80 | count)
+  view.setUint8(offset + 1, RtcpType.ReceiverReport)
+  view.setUint16(offset + 2, length / 4 - 1)
+  view.setUint32(offset + RTCP_SENDER_SSRC, senderSsrc)
+  return length
+}
+
+/** A receiver report as bytes; at most MAX_REPORT_BLOCKS blocks. */
+export function encodeReceiverReport(senderSsrc: number, blocks: readonly ReportBlock[]): Uint8Array {
+  const bytes = new Uint8Array(RTCP_HEADER + blocks.length * REPORT_BLOCK_LENGTH)
+  const view = new DataView(bytes.buffer)
+  writeReceiverReportHeader(view, 0, senderSsrc, blocks.length)
+  for (const [index, block] of blocks.entries())
+    writeReportBlock(view, RTCP_HEADER + index * REPORT_BLOCK_LENGTH, block)
+  return bytes
+}
+
+export interface SenderReport {
+  kind: 'senderReport'
+  senderSsrc: number
+  /** Seconds since 1900 and their fraction in 1/2^32. */
+  ntpSeconds: number
+  ntpFraction: number
+  timestamp: number
+  packets: number
+  octets: number
+  blocks: ReportBlock[]
+}
+export interface ReceiverReport {
+  kind: 'receiverReport'
+  senderSsrc: number
+  blocks: ReportBlock[]
+}
+export type RtcpPacket = SenderReport | ReceiverReport | { kind: 'other'; type: number; body: Uint8Array }
+
+/** Reads a plain compound; undefined if one of its packets reaches beyond its end. */
+export function decodeRtcp(bytes: Uint8Array): RtcpPacket[] | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const packets: RtcpPacket[] = []
+  for (let offset = 0; offset < bytes.length; ) {
+    const length = rtcpPacketLength(view, offset, bytes.length - offset)
+    const packet = length < 0 ? undefined : decodePacket(bytes, view, offset, length)
+    if (packet === undefined) return undefined
+    packets.push(packet)
+    offset += length
+  }
+  return packets
+}
+
+function decodePacket(bytes: Uint8Array, view: DataView, offset: number, length: number): RtcpPacket | undefined {
+  const type = rtcpPacketType(view, offset)
+  const isSender = type === RtcpType.SenderReport
+  if (!isSender && type !== RtcpType.ReceiverReport)
+    return { kind: 'other', type, body: bytes.slice(offset + 4, offset + length) }
+  const head = isSender ? SENDER_REPORT_LENGTH : RTCP_HEADER
+  if (head + rtcpCount(view, offset) * REPORT_BLOCK_LENGTH > length) return undefined
+  const blocks = readBlocks(view, offset + head, rtcpCount(view, offset))
+  const senderSsrc = view.getUint32(offset + RTCP_SENDER_SSRC)
+  return isSender
+    ? { kind: 'senderReport', senderSsrc, ...readSenderInfo(view, offset), blocks }
+    : { kind: 'receiverReport', senderSsrc, blocks }
+}
+
+const readSenderInfo = (view: DataView, offset: number) => ({
+  ntpSeconds: view.getUint32(offset + 8),
+  ntpFraction: view.getUint32(offset + 12),
+  timestamp: view.getUint32(offset + 16),
+  packets: view.getUint32(offset + 20),
+  octets: view.getUint32(offset + 24),
+})
+
+const readBlocks = (view: DataView, offset: number, count: number): ReportBlock[] =>
+  Array.from({ length: count }, (_, index) => readBlock(view, offset + index * REPORT_BLOCK_LENGTH))
+
+const readBlock = (view: DataView, offset: number): ReportBlock => ({
+  ssrc: view.getUint32(offset),
+  fractionLost: view.getUint8(offset + 4),
+  packetsLost: (view.getInt32(offset + 4) << 8) >> 8,
+  highestSequence: view.getUint32(offset + 8),
+  jitter: view.getUint32(offset + 12),
+  lastSenderReport: view.getUint32(offset + 16),
+  delay: view.getUint32(offset + 20),
+})
