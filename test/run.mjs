@@ -18,15 +18,19 @@ const slow = () => [...testsUnder('test/contract'), ...testsUnder('test/e2e')]
 
 const node = args => spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status ?? 1
 /** All files in one process: node:test runs what they register, and start-up is paid once. */
-const together = files =>
-  node([...loader, '--test-reporter=spec', join(root, 'test/together.mjs'), ...files])
+const together = files => node([...loader, '--test-reporter=spec', join(root, 'test/together.mjs'), ...files])
 const apart = (files, concurrency) =>
-  files.length === 0 ? 0 : node([...loader, '--test', '--test-reporter=spec', `--test-concurrency=${concurrency}`, ...files])
+  files.length === 0
+    ? 0
+    : node([...loader, '--test', '--test-reporter=spec', `--test-concurrency=${concurrency}`, ...files])
 
 const [what = 'all', ...rest] = process.argv.slice(2)
 const status =
-  what === 'all' ? together(fast()) || apart(slow(), 1)
-  : what === 'fast' ? together(fast())
-  : what === 'fuzz' ? apart(testsUnder('test/fuzz'), 2)
-  : apart([what, ...rest], 1)
+  what === 'all'
+    ? together(fast()) || apart(slow(), 1)
+    : what === 'fast'
+      ? together(fast())
+      : what === 'fuzz'
+        ? apart(testsUnder('test/fuzz'), 2)
+        : apart([what, ...rest], 1)
 process.exitCode = status
