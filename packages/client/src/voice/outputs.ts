@@ -1,0 +1,59 @@
+// What a voice session asks of its host, and what it tells: the plain data that comes out of it.
+import type { Stream } from '@parley/protocol'
+import type { Member } from './members.ts'
+
+/** What the node offers (opcode 2). */
+export interface VoiceReady {
+  readonly ssrc: number
+  readonly ip: string
+  readonly port: number
+  readonly modes: readonly string[]
+  readonly streams: readonly Stream[]
+}
+
+/** What was agreed (opcode 4). A transport other than `udp` will be another member of this union. */
+export interface VoiceDescription {
+  readonly protocol: 'udp'
+  readonly mode: string
+  readonly key: Uint8Array
+  readonly audioCodec: string | undefined
+  readonly videoCodec: string | undefined
+  readonly mediaSessionId: string | undefined
+  readonly daveVersion: number
+}
+
+/** How media shall travel (opcode 1). A transport other than `udp` will be another member of this union. */
+export interface ProtocolSelection {
+  protocol: 'udp'
+  /** Our address as the node sees it: what IP discovery answered. */
+  address: string
+  port: number
+  mode: string
+}
+
+/** What the host is asked to do, and what it may want to know, in order. */
+export type VoiceOutput =
+  /** Open a WebSocket. Nothing of an earlier one may be fed any more. */
+  | { kind: 'connect'; version: number }
+  | { kind: 'send'; data: string }
+  /** Close the WebSocket. Nothing of it may be fed any more. */
+  | { kind: 'close'; code: number; reason: string }
+  /** Find our address, then call `select`. On a session that starts anew, once more. */
+  | { kind: 'ready'; ready: VoiceReady }
+  /** Media may flow. */
+  | { kind: 'description'; description: VoiceDescription }
+  | { kind: 'resumed' }
+  /** The connection is gone; the session comes back by itself after `wait` milliseconds. */
+  | { kind: 'disconnected'; code: number; reason: string; next: 'resume' | 'identify'; wait: number }
+  /** The session is over, and will not come back. */
+  | { kind: 'closed'; code: number; reason: string }
+  | { kind: 'userConnected'; userId: string }
+  | { kind: 'userDisconnected'; userId: string }
+  | { kind: 'speaking'; userId: string; ssrc: number; speaking: number }
+  /** Video, flags or platform of a user changed. */
+  | { kind: 'memberChanged'; member: Readonly<Member> }
+  /** What the node wants of us: 0 to 100 per ssrc, `any` for the rest. */
+  | { kind: 'wants'; any: number; wants: ReadonlyMap<number, number> }
+  | { kind: 'codecs'; audioCodec: string | undefined; videoCodec: string | undefined }
+  /** The node sent something that does not decode; it was ignored. */
+  | { kind: 'undecodable'; reason: string }
