@@ -37,11 +37,22 @@ export const LIMITS = {
   /** Told in LVSP's HELLO. */
   lvspHeartbeatInterval: 5_000,
   lvspIdentifyTimeout: 30_000,
-  /** INFO messages a backend may send in a second on average, and in a burst. Past it, reading pauses. */
+  /** Where a backend must heartbeat at all: three missed ones. */
+  lvspHeartbeatGrace: 3 * 5_000,
+  /** Messages a backend may send in a second on average; past it and the burst, its connection closes. */
   lvspInfosPerSecond: 5_000,
+  /** And in a burst: a backend that starts anew names everything it has at once. */
+  lvspInfoBurst: 50_000,
+  /** Users in all parts of one SYNC. */
+  lvspSyncUsers: 1_000_000,
+  /** Notes about bad messages of one connection: a second's worth on average, and in a burst. */
+  lvspNotesPerSecond: 1,
+  lvspNoteBurst: 20,
   /** Wrong secrets from one address in a minute before its next HELLO is held back. */
   lvspFailuresPerMinute: 5,
   lvspHelloDelay: 5_000,
+  /** Addresses whose wrong secrets are counted at once. */
+  lvspFailingAddresses: 4_096,
   /** LVSP connections open at once, over all addresses. */
   lvspConnections: 256,
 

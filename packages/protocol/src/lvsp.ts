@@ -94,7 +94,7 @@ const Endpoint = z.string().max(512).optional().describe('`host[:port]` that use
 const Seq = z.int().nonnegative()
 
 /** What every message looks like before its opcode is known. `s` numbers the INFO messages that a node sends. */
-export const LvspMessage = z.object({ op: z.int(), d: z.unknown().optional(), s: Seq.optional() })
+export const LvspMessage = z.object({ op: z.int(), d: z.unknown().optional(), s: Seq.nullish() })
 export type LvspMessage = z.infer<typeof LvspMessage>
 
 /** Op 0, from the node, once a connection is open. */

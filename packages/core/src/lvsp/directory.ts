@@ -43,16 +43,35 @@ export interface BackendSnapshot {
   voiceStates: VoiceStateGrant[]
 }
 
+/** What STATS tells a backend. */
+export interface BackendStats {
+  /** The backend's own. */
+  channels: number
+  sessions: number
+  /** Of the whole node. */
+  egressBitsPerSecond: number
+}
+
 export interface Directory {
   /** Idempotent. */
   assignChannel(backend: BackendId, channel: ChannelRef, now: number): ChannelGrant | Refusal
   /** Makes the channel if there is none: an update may come first. */
-  updateChannel(backend: BackendId, channel: ChannelRef, properties: ChannelProperties, now: number): Refusal | undefined
+  updateChannel(
+    backend: BackendId,
+    channel: ChannelRef,
+    properties: ChannelProperties,
+    now: number,
+  ): Refusal | undefined
   destroyChannel(backend: BackendId, channel: ChannelRef, now: number): Refusal | undefined
   /** Idempotent per user and channel; makes the channel if there is none; moves a user within a guild. */
   createVoiceState(backend: BackendId, request: VoiceStateRequest, now: number): VoiceStateGrant | Refusal
   destroyVoiceStates(backend: BackendId, selector: VoiceStateSelector, now: number): Refusal | undefined
-  updateVoiceStates(backend: BackendId, selector: VoiceStateSelector, update: VoiceStateUpdate, now: number): Refusal | undefined
+  updateVoiceStates(
+    backend: BackendId,
+    selector: VoiceStateSelector,
+    update: VoiceStateUpdate,
+    now: number,
+  ): Refusal | undefined
   /** A fresh token for a voice state; the old one is void. Connected sessions stay. */
   refreshToken(backend: BackendId, userId: string, channel: ChannelRef, now: number): VoiceStateGrant | Refusal
   /** Destroys what is not listed. */
@@ -63,6 +82,8 @@ export interface Directory {
   backendDetached(backend: BackendId, now: number): void
   /** 0 (worst) to 1 (best). */
   health(now: number): number
+  /** A directory without it does not offer STATS. */
+  stats?(backend: BackendId, now: number): BackendStats
   /** What backends hand to clients as `endpoint`. */
   readonly endpoint: string
 }

@@ -1,0 +1,195 @@
+// Carries out what a backend's INFO messages ask of the node, one at a time and in order.
+import {
+  LvspCapability,
+  type LvspChannelProperties,
+  type LvspCommand,
+  type LvspCommandData,
+  LvspCommands,
+  type LvspEventData,
+  LvspFailure,
+  LvspInfo,
+  type LvspInfoMessage,
+} from '@parley/protocol'
+import type { ChannelProperties, ChannelRef, VoiceStateUpdate } from '../channel/voice-state.ts'
+import { LIMITS } from '../limits.ts'
+import type { Agreement } from './dialect.ts'
+import { commandOf, isAgreed } from './dialect.ts'
+import { type Directory, isRefusal, type Refusal, type VoiceStateSelector } from './directory.ts'
+import type { LvspSession } from './session.ts'
+import { SyncList } from './sync-list.ts'
+
+const IDS = ['channel_id', 'guild_id', 'user_id', 'session_id'] as const
+const LONGEST_ID = 128
+const LONGEST_MESSAGE = 512
+
+/** The commands of one live connection. Answers go to its session, which is not always this connection. */
+export class Commands {
+  readonly #directory: Directory
+  readonly #session: LvspSession
+  readonly #agreement: Agreement
+  #syncList = new SyncList()
+
+  constructor(directory: Directory, session: LvspSession, agreement: Agreement) {
+    this.#directory = directory
+    this.#session = session
+    this.#agreement = agreement
+  }
+
+  /** Returns why nothing was changed, if so; a backend that agreed to `failure` has then been told. */
+  run(message: LvspInfoMessage, now: number): Refusal | undefined {
+    const refusal = this.#dispatch(message, now)
+    if (refusal !== undefined)
+      this.#session.send(LvspInfo.Failure, {
+        in_reply_to: { type: message.type, data: idsOf(message.data) },
+        code: refusal.failure,
+        message: refusal.message.slice(0, LONGEST_MESSAGE),
+      })
+    return refusal
+  }
+
+  #dispatch({ type, data }: LvspInfoMessage, now: number): Refusal | undefined {
+    const command = commandOf(this.#agreement.dialect, type, data)
+    if (command === undefined) return refuse(LvspFailure.UnknownType, `info type ${type} is none that a backend sends`)
+    if (!isAgreed(this.#agreement, command)) return refuse(LvspFailure.NotAgreed, `info type ${type} was not agreed on`)
+    switch (command) {
+      case LvspInfo.ChannelRequest:
+        return decoded(command, data, d => this.#requestChannel(d, now))
+      case LvspInfo.ChannelDestroy:
+        return decoded(command, data, d => this.#directory.destroyChannel(this.#backend, refOf(d), now))
+      case LvspInfo.VoiceStateCreate:
+        return decoded(command, data, d => this.#createVoiceState(d, now))
+      case LvspInfo.VoiceStateDestroy:
+        return decoded(command, data, d => this.#directory.destroyVoiceStates(this.#backend, selectorOf(d), now))
+      case LvspInfo.VoiceStateUpdate:
+        return decoded(command, data, d =>
+          this.#directory.updateVoiceStates(this.#backend, selectorOf(d), updateOf(d), now),
+        )
+      case LvspInfo.ChannelUpdate:
+        return decoded(command, data, d =>
+          this.#directory.updateChannel(this.#backend, refOf(d), propertiesOf(d.channel_properties), now),
+        )
+      case LvspInfo.Sync:
+        return decoded(command, data, d => this.#sync(d, now))
+      case LvspInfo.TokenRefresh:
+        return decoded(command, data, d => this.#refreshToken(d, now))
+      case LvspInfo.Stats:
+        return this.#sendStats(now)
+    }
+  }
+
+  get #backend(): string {
+    return this.#session.backend
+  }
+
+  #requestChannel(data: LvspCommandData<typeof LvspInfo.ChannelRequest>, now: number): Refusal | undefined {
+    const properties = data.channel_properties && propertiesOf(data.channel_properties)
+    const refusal = properties && this.#directory.updateChannel(this.#backend, refOf(data), properties, now)
+    if (refusal !== undefined) return refusal
+    const grant = this.#directory.assignChannel(this.#backend, refOf(data), now)
+    if (isRefusal(grant)) return grant
+    this.#session.sendAssign(grant)
+    return undefined
+  }
+
+  #createVoiceState(data: LvspCommandData<typeof LvspInfo.VoiceStateCreate>, now: number): Refusal | undefined {
+    const request = {
+      ...refOf(data),
+      userId: data.user_id,
+      sessionId: data.session_id ?? undefined,
+      update: updateOf(data),
+    }
+    const grant = this.#directory.createVoiceState(this.#backend, request, now)
+    if (isRefusal(grant)) return grant
+    this.#session.sendDone(grant)
+    return undefined
+  }
+
+  #refreshToken(data: LvspCommandData<typeof LvspInfo.TokenRefresh>, now: number): Refusal | undefined {
+    const grant = this.#directory.refreshToken(this.#backend, data.user_id, refOf(data), now)
+    if (isRefusal(grant)) return grant
+    this.#session.sendDone(grant)
+    return undefined
+  }
+
+  #sync(data: LvspCommandData<typeof LvspInfo.Sync>, now: number): Refusal | undefined {
+    const fits = this.#syncList.add(data.channels)
+    if (fits && data.more === true) return undefined
+    const list = this.#syncList
+    this.#syncList = new SyncList()
+    if (!fits) return refuse(LvspFailure.TooManyChannels, `a SYNC lists at most ${LIMITS.channelsPerBackend} channels`)
+    this.#directory.sync(this.#backend, list.channels(), now)
+    return undefined
+  }
+
+  #sendStats(now: number): Refusal | undefined {
+    const stats = this.#directory.stats?.(this.#backend, now)
+    if (stats === undefined) return refuse(LvspFailure.Unavailable, 'this node counts nothing')
+    const event: LvspEventData<typeof LvspInfo.Stats> = {
+      channels: stats.channels,
+      sessions: stats.sessions,
+      egress_bps: stats.egressBitsPerSecond,
+      health: healthOf(this.#directory, now),
+    }
+    this.#session.send(LvspInfo.Stats, event)
+    return undefined
+  }
+}
+
+/** What a node with this directory can do beyond the specification. */
+export const offeredBy = (directory: Directory): LvspCapability[] =>
+  Object.values(LvspCapability).filter(name => name !== LvspCapability.Stats || directory.stats !== undefined)
+
+/** Health as it goes over the wire: a number from 0 to 1, whatever the directory says. */
+export function healthOf(directory: Directory, now: number): number {
+  const health = directory.health(now)
+  return Number.isFinite(health) ? Math.round(Math.min(1, Math.max(0, health)) * 1_000) / 1_000 : 0
+}
+
+function decoded<T extends LvspCommand>(
+  command: T,
+  data: unknown,
+  run: (data: LvspCommandData<T>) => Refusal | undefined,
+): Refusal | undefined {
+  const result = LvspCommands[command].safeParse(data)
+  if (result.success) return run(result.data as LvspCommandData<T>)
+  const issue = result.error.issues[0]
+  return refuse(LvspFailure.InvalidData, `${issue?.path.join('.') || 'data'}: ${issue?.message ?? 'unreadable'}`)
+}
+
+const refuse = (failure: LvspFailure, message: string): Refusal => ({ failure, message })
+
+const refOf = (data: { channel_id: string; guild_id?: string }): ChannelRef => ({
+  channelId: data.channel_id,
+  guildId: data.guild_id,
+})
+
+/** A session id names one voice state, whatever else is said. */
+function selectorOf(data: LvspCommandData<typeof LvspInfo.VoiceStateDestroy>): VoiceStateSelector {
+  if (data.session_id != null) return { sessionId: data.session_id }
+  return { userId: data.user_id ?? undefined, channelId: data.channel_id ?? undefined, guildId: data.guild_id }
+}
+
+function updateOf(data: VoiceStateUpdate): VoiceStateUpdate {
+  const { mute, deaf, suppress, priority, flags, platform } = data
+  return { mute, deaf, suppress, priority, flags, platform }
+}
+
+const propertiesOf = (data: LvspChannelProperties): ChannelProperties => ({
+  bitrate: data.bitrate,
+  userLimit: data.user_limit,
+  video: data.video,
+  kind: data.kind,
+  ownerId: data.owner_id,
+})
+
+/** The ids a message named, and nothing else of it: it may be deep, long and wrong. */
+function idsOf(data: unknown): { channel_id?: string; guild_id?: string; user_id?: string; session_id?: string } {
+  if (typeof data !== 'object' || data === null) return {}
+  const entries = IDS.map(name => [name, idText((data as Record<string, unknown>)[name])] as const)
+  return Object.fromEntries(entries.filter(([, id]) => id !== undefined))
+}
+
+function idText(id: unknown): string | undefined {
+  if (typeof id === 'number' && Number.isSafeInteger(id)) return String(id)
+  return typeof id === 'string' && id.length > 0 && id.length <= LONGEST_ID ? id : undefined
+}

@@ -1,0 +1,332 @@
+// LvspConnection: one WebSocket of a backend, from HELLO to its end.
+import {
+  LvspClose,
+  type LvspHello,
+  LvspIdentify,
+  LvspInfoMessage,
+  LvspMessage,
+  LvspOp,
+  type LvspReady,
+  LvspResume,
+} from '@parley/protocol'
+import type { Timed } from '../deadlines.ts'
+import type { ConnectionId, Effects } from '../effect.ts'
+import { ProtocolError } from '../errors.ts'
+import { LIMITS } from '../limits.ts'
+import { Commands, healthOf, offeredBy } from './commands.ts'
+import type { Agreement } from './dialect.ts'
+import { isLitecordCreate } from './dialect.ts'
+import type { Directory } from './directory.ts'
+import { canonicalToken, type KeyMatch } from './keyring.ts'
+import { MessageRate } from './message-rate.ts'
+import type { Attachment, LvspSession } from './session.ts'
+
+/** What a connection asks of the `Lvsp` that has it. */
+export interface LvspOwner {
+  readonly directory: Directory
+  readonly effects: Effects
+  readonly serverVersion: string
+  /** Whose HMAC of this connection's nonce the token is. */
+  authenticate(nonce: string, token: string): KeyMatch | undefined
+  /** The session a draft's RESUME means: one whose last token this is. */
+  sessionByDraftToken(token: string): LvspSession | undefined
+  /** The backend's session, made if there is none, and what its configuration says of connections. */
+  enter(backend: string): {
+    session: LvspSession
+    agreement: Omit<Agreement, 'capabilities'>
+    requireHeartbeat: boolean
+  }
+  /** The connection presented a wrong token. */
+  failed(address: string, now: number): void
+  ended(connection: LvspConnection): void
+}
+
+/** Where a connection comes from; for notes and for holding back who guesses secrets. */
+export interface LvspOrigin {
+  remoteAddress: string
+  userAgent?: string
+}
+
+type State =
+  | { kind: 'greeting'; nonce: string; helloAt: number; identifyBy: number }
+  | { kind: 'live'; session: LvspSession; commands: Commands; agreement: Agreement; heartbeatBy: number }
+  | { kind: 'closed' }
+type Live = Extract<State, { kind: 'live' }>
+
+/** The library that Litecord dials with. */
+const LITECORD_USER_AGENT = /python.*websockets/i
+
+export class LvspConnection implements Timed, Attachment {
+  readonly id: ConnectionId
+  readonly origin: LvspOrigin
+  readonly #owner: LvspOwner
+  readonly #rate: MessageRate
+  readonly #noteRate: MessageRate
+  #unnoted = 0
+  #state: State
+  #requireHeartbeat = false
+
+  /** Sends HELLO, at once or after `helloDelay`. */
+  constructor(owner: LvspOwner, id: ConnectionId, origin: LvspOrigin, nonce: string, helloDelay: number, now: number) {
+    this.#owner = owner
+    this.id = id
+    this.origin = origin
+    this.#rate = new MessageRate(LIMITS.lvspInfosPerSecond, LIMITS.lvspInfoBurst, now)
+    this.#noteRate = new MessageRate(LIMITS.lvspNotesPerSecond, LIMITS.lvspNoteBurst, now)
+    const helloAt = now + helloDelay
+    this.#state = { kind: 'greeting', nonce, helloAt, identifyBy: helloAt + LIMITS.lvspIdentifyTimeout }
+    this.tick(now)
+  }
+
+  get kind(): State['kind'] {
+    return this.#state.kind
+  }
+
+  /** Only of a live connection. */
+  get agreement(): Agreement {
+    if (this.#state.kind !== 'live') throw new Error('a connection that is not live has agreed to nothing')
+    return this.#state.agreement
+  }
+
+  get deadline(): number {
+    switch (this.#state.kind) {
+      case 'greeting':
+        return Math.min(this.#state.helloAt, this.#state.identifyBy)
+      case 'live':
+        return this.#state.heartbeatBy
+      case 'closed':
+        return Infinity
+    }
+  }
+
+  tick(now: number): void {
+    const state = this.#state
+    if (state.kind === 'greeting' && state.helloAt <= now) this.#hello(state)
+    if (state.kind === 'greeting' && state.identifyBy <= now)
+      this.#close(LvspClose.AuthenticationFailed, 'no IDENTIFY in time', now)
+    if (state.kind === 'live' && state.heartbeatBy <= now)
+      this.#close(LvspClose.GeneralError, 'no HEARTBEAT in time', now)
+  }
+
+  /** One message as it came. Whatever it is, nothing is thrown. */
+  receive(data: string | Uint8Array, now: number): void {
+    if (this.#state.kind === 'closed') return
+    try {
+      if (!this.#rate.take(now)) throw new ProtocolError(LvspClose.GeneralError, 'too many messages')
+      this.#dispatch(decode(data), now)
+    } catch (error) {
+      this.#fail(error, now)
+    }
+  }
+
+  /** The WebSocket is gone. */
+  closed(now: number): void {
+    if (this.#state.kind === 'live') this.#note('info', 'lvsp.disconnected', {})
+    this.#end(now)
+  }
+
+  dismiss(reason: string, now: number): void {
+    this.#close(LvspClose.GeneralError, reason, now)
+  }
+
+  inspect() {
+    const live = this.#state.kind === 'live' ? this.#state : undefined
+    return {
+      connection: this.id,
+      state: this.#state.kind,
+      remoteAddress: this.origin.remoteAddress,
+      backend: live?.session.backend,
+      dialect: live?.agreement.dialect,
+      capabilities: live && [...live.agreement.capabilities],
+    }
+  }
+
+  #dispatch({ op, d }: LvspMessage, now: number): void {
+    switch (op) {
+      case LvspOp.Identify:
+        return this.#identify(d, now)
+      case LvspOp.Resume:
+        return this.#resume(d, now)
+      case LvspOp.Heartbeat:
+        return this.#heartbeat(now)
+      case LvspOp.Info:
+        return this.#info(d, now)
+      default:
+        this.#ignore(`opcode ${op} is none that a backend sends`, now)
+    }
+  }
+
+  #hello(state: Extract<State, { kind: 'greeting' }>): void {
+    state.helloAt = Infinity
+    const { directory, serverVersion } = this.#owner
+    const d: LvspHello = {
+      heartbeat_interval: LIMITS.lvspHeartbeatInterval,
+      nonce: state.nonce,
+      server: { name: 'parley', version: serverVersion },
+      capabilities: offeredBy(directory),
+    }
+    this.#send(LvspOp.Hello, d)
+  }
+
+  #identify(data: unknown, now: number): void {
+    if (this.#state.kind !== 'greeting') return this.#ignore('IDENTIFY on a connection that is live', now)
+    const identify = LvspIdentify.safeParse(data)
+    if (!identify.success) throw this.#rejected('IDENTIFY is malformed', now)
+    const { token, capabilities } = identify.data
+    const match = this.#owner.authenticate(this.#state.nonce, token)
+    if (match === undefined) throw this.#rejected('wrong token', now)
+    const live = this.#goLive(match.backend, token, capabilities ?? [], now)
+    this.#note('info', 'lvsp.identified', { secret: match.secret, dialect: live.agreement.dialect })
+    this.#hintAtLitecord(live)
+    this.#ready(live, undefined, now)
+  }
+
+  /** A resume that cannot be a resume is answered like one that missed everything. */
+  #resume(data: unknown, now: number): void {
+    if (this.#state.kind !== 'greeting') return this.#ignore('RESUME on a connection that is live', now)
+    const resume = LvspResume.safeParse(data)
+    if (!resume.success) throw this.#rejected('RESUME is malformed', now)
+    const { token, capabilities, seq, session } = resume.data
+    const match = this.#owner.authenticate(this.#state.nonce, token)
+    const backend = match?.backend ?? this.#owner.sessionByDraftToken(token)?.backend
+    if (backend === undefined) throw this.#rejected('wrong token', now)
+    const live = this.#goLive(backend, token, capabilities ?? [], now)
+    live.session.dismissOthers(this, now)
+    const resumed = live.session.catchUp(seq ?? undefined, session ?? undefined)
+    this.#note('info', 'lvsp.resumed', { secret: match?.secret, dialect: live.agreement.dialect, resumed })
+    this.#ready(live, resumed, now)
+  }
+
+  #goLive(backend: string, token: string, wanted: readonly string[], now: number): Live {
+    const { session, agreement: configured, requireHeartbeat } = this.#owner.enter(backend)
+    const capabilities = new Set(offeredBy(this.#owner.directory).filter(name => wanted.includes(name)))
+    const agreement: Agreement = { ...configured, capabilities }
+    const commands = new Commands(this.#owner.directory, session, agreement)
+    this.#requireHeartbeat = requireHeartbeat
+    const live: Live = { kind: 'live', session, commands, agreement, heartbeatBy: this.#nextHeartbeatBy(now) }
+    this.#state = live
+    session.draftToken = canonicalToken(token)
+    session.attach(this, now)
+    return live
+  }
+
+  #ready({ session, agreement }: Live, resumed: LvspReady['resumed'], now: number): void {
+    const d: LvspReady = {
+      health: healthOf(this.#owner.directory, now),
+      session: session.id,
+      seq: session.seq,
+      resumed,
+      capabilities: [...agreement.capabilities],
+    }
+    this.#send(LvspOp.Ready, d)
+  }
+
+  #heartbeat(now: number): void {
+    if (this.#state.kind === 'live') this.#state.heartbeatBy = this.#nextHeartbeatBy(now)
+    this.#send(LvspOp.HeartbeatAck, { health: healthOf(this.#owner.directory, now) })
+  }
+
+  #nextHeartbeatBy(now: number): number {
+    return this.#requireHeartbeat ? now + LIMITS.lvspHeartbeatGrace : Infinity
+  }
+
+  #info(data: unknown, now: number): void {
+    if (this.#state.kind !== 'live') return this.#ignore('INFO before READY', now)
+    const message = LvspInfoMessage.safeParse(data)
+    if (!message.success) return this.#ignore('INFO without an info type', now)
+    this.#noticeLitecord(message.data, this.#state.agreement)
+    const refusal = this.#state.commands.run(message.data, now)
+    if (refusal !== undefined)
+      this.#noteSeldom('lvsp.refused', { type: message.data.type, failure: refusal.failure, why: refusal.message }, now)
+  }
+
+  /** A type 4 tells that this backend numbers as Litecord does. */
+  #noticeLitecord({ type, data }: LvspInfoMessage, agreement: Agreement): void {
+    if (agreement.dialect === 'litecord' || !isLitecordCreate(type, data)) return
+    agreement.dialect = 'litecord'
+    this.#note('warn', 'lvsp.dialect_switched', { hint: 'set dialect = "litecord" for this backend' })
+  }
+
+  #hintAtLitecord({ agreement }: Live): void {
+    if (agreement.dialect === 'spec' && LITECORD_USER_AGENT.test(this.origin.userAgent ?? ''))
+      this.#note('warn', 'lvsp.looks_like_litecord', {
+        hint: 'if it is Litecord, set dialect = "litecord" for this backend',
+      })
+  }
+
+  #rejected(reason: string, now: number): ProtocolError {
+    this.#owner.failed(this.origin.remoteAddress, now)
+    this.#note('warn', 'lvsp.authentication_failed', { reason })
+    return new ProtocolError(LvspClose.AuthenticationFailed, reason)
+  }
+
+  #fail(error: unknown, now: number): void {
+    if (error instanceof ProtocolError) return this.#close(error.code, error.message, now)
+    const { message, stack } = error instanceof Error ? error : new Error(String(error))
+    this.#note('error', 'lvsp.internal_error', { message, stack })
+    this.#close(LvspClose.GeneralError, 'internal error', now)
+  }
+
+  #close(code: number, reason: string, now: number): void {
+    if (this.#state.kind === 'closed') return
+    this.#note('info', 'lvsp.closed', { code, reason })
+    this.#owner.effects.close(this.id, code, reason)
+    this.#end(now)
+  }
+
+  #end(now: number): void {
+    const state = this.#state
+    if (state.kind === 'closed') return
+    this.#state = { kind: 'closed' }
+    if (state.kind === 'live') state.session.detach(this, now)
+    this.#owner.ended(this)
+  }
+
+  #send(op: LvspOp, d: object): void {
+    this.#owner.effects.send(this.id, JSON.stringify({ op, d }))
+  }
+
+  #ignore(why: string, now: number): void {
+    this.#noteSeldom('lvsp.ignored', { why }, now)
+  }
+
+  /** What a backend can cause with each message is noted now and then, with how often it was not. */
+  #noteSeldom(event: string, fields: Record<string, string | number | undefined>, now: number): void {
+    if (!this.#noteRate.take(now)) {
+      this.#unnoted++
+      return
+    }
+    this.#note('warn', event, { ...fields, unnoted: this.#unnoted === 0 ? undefined : this.#unnoted })
+    this.#unnoted = 0
+  }
+
+  #note(level: 'info' | 'warn' | 'error', event: string, fields: Record<string, string | number | undefined>): void {
+    const backend = this.#state.kind === 'live' ? this.#state.session.backend : undefined
+    this.#owner.effects.note(level, event, {
+      connection: this.id,
+      address: this.origin.remoteAddress,
+      backend,
+      ...fields,
+    })
+  }
+}
+
+/** Throws `ProtocolError` with 4002 for what is not a JSON object. A message without a known shape gets opcode −1. */
+function decode(data: string | Uint8Array): LvspMessage {
+  if (typeof data !== 'string') throw new ProtocolError(LvspClose.DecodeError, 'expected text, found a binary message')
+  if (data.length > LIMITS.jsonMessage)
+    throw new ProtocolError(LvspClose.DecodeError, `expected at most ${LIMITS.jsonMessage} characters`)
+  const value = parse(data)
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new ProtocolError(LvspClose.DecodeError, 'expected a JSON object')
+  const message = LvspMessage.safeParse(value)
+  return message.success ? message.data : { op: -1 }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new ProtocolError(LvspClose.DecodeError, 'expected JSON')
+  }
+}

@@ -1,0 +1,60 @@
+// Health of a node, 0 to 1: how far its most loaded resource is from its limit.
+
+/** What counts as full. A capacity that is not above 0 is not looked at. */
+export interface Capacity {
+  /** Voice sessions. */
+  sessions: number
+  egressBitsPerSecond: number
+  /** Milliseconds by which the event loop is late. */
+  eventLoopLag: number
+}
+export type Load = Capacity
+
+/** A node of a few cores; an operator with a larger one says so. */
+export const DEFAULT_CAPACITY: Capacity = { sessions: 2_000, egressBitsPerSecond: 1_000_000_000, eventLoopLag: 200 }
+
+const SMOOTHING = 10_000
+const LOWEST_SERVING = 0.01
+
+/**
+ * `health = 1 − max(load / capacity)` over sessions, egress bit rate and event loop lag. The load is an exponential moving
+ * average with a time constant of 10 s, so that a backend does not chase peaks. At least 0.01 while serving (0 would say
+ * "do not use me"), 0 while draining. A load that is no number is ignored.
+ */
+export class Health {
+  readonly #capacity: Capacity
+  #load: number | undefined
+  #measuredAt = 0
+  draining = false
+
+  constructor(capacity: Partial<Capacity> = {}) {
+    this.#capacity = { ...DEFAULT_CAPACITY, ...capacity }
+  }
+
+  /** To be called about once a second. */
+  measure(load: Load, now: number): void {
+    const current = this.#highest(load)
+    const weight = 1 - Math.exp(-Math.max(0, now - this.#measuredAt) / SMOOTHING)
+    this.#load = this.#load === undefined ? current : this.#load + weight * (current - this.#load)
+    this.#measuredAt = now
+  }
+
+  get value(): number {
+    return this.draining ? 0 : Math.max(LOWEST_SERVING, 1 - (this.#load ?? 0))
+  }
+
+  /** 0 to 1. */
+  #highest(load: Load): number {
+    const shares = [
+      share(load.sessions, this.#capacity.sessions),
+      share(load.egressBitsPerSecond, this.#capacity.egressBitsPerSecond),
+      share(load.eventLoopLag, this.#capacity.eventLoopLag),
+    ]
+    return Math.max(...shares)
+  }
+}
+
+function share(load: number, capacity: number): number {
+  const share = capacity > 0 ? load / capacity : 0
+  return Number.isNaN(share) ? 0 : Math.min(1, Math.max(0, share))
+}

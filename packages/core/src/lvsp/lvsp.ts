@@ -1,0 +1,165 @@
+// Lvsp: everything a node does for chat backends. Owns their connections and sessions, and asks a directory for the rest.
+import { LvspInfo } from '@parley/protocol'
+import type { BackendId, ChannelRef } from '../channel/voice-state.ts'
+import type { Crypto } from '../crypto.ts'
+import type { Timed } from '../deadlines.ts'
+import type { ConnectionId, Effects } from '../effect.ts'
+import { LIMITS } from '../limits.ts'
+import { LvspConnection, type LvspOrigin, type LvspOwner } from './connection.ts'
+import type { Dialect } from './dialect.ts'
+import type { Directory } from './directory.ts'
+import { FailingAddresses } from './failing-addresses.ts'
+import { canonicalToken, Keyring } from './keyring.ts'
+import { LvspSession } from './session.ts'
+
+/** A chat backend, as the operator configured it. */
+export interface LvspBackend {
+  readonly id: BackendId
+  /** One, or two while the secret is being changed. Never empty, never another backend's. */
+  readonly secrets: readonly string[]
+  readonly dialect?: Dialect
+  /** Send CHANNEL_ASSIGN in the litecord dialect: for a Litecord that was repaired. */
+  readonly legacyAssign?: boolean
+  /** Close a connection that does not heartbeat. Litecord beats every few hours. */
+  readonly requireHeartbeat?: boolean
+}
+
+export interface LvspOptions {
+  backends: readonly LvspBackend[]
+  directory: Directory
+  crypto: Crypto
+  effects: Effects
+  /** Told in HELLO. */
+  serverVersion: string
+}
+
+/** A user's voice connection, as events tell of it. */
+export interface VoiceStateEvent extends ChannelRef {
+  userId: string
+  sessionId: string
+  protocol: 'udp' | 'webrtc'
+}
+
+export class Lvsp implements Timed {
+  readonly #options: LvspOptions
+  readonly #backends: ReadonlyMap<BackendId, LvspBackend>
+  readonly #keyring: Keyring
+  readonly #failing = new FailingAddresses()
+  /** Not closed yet; oldest first. */
+  readonly #connections = new Map<ConnectionId, LvspConnection>()
+  readonly #sessions = new Map<BackendId, LvspSession>()
+  readonly #owner: LvspOwner
+
+  /** Throws a plain error if the backends' ids or secrets are not as `LvspBackend` wants them. */
+  constructor(options: LvspOptions) {
+    this.#options = options
+    this.#backends = new Map(options.backends.map(backend => [backend.id, backend]))
+    if (this.#backends.size < options.backends.length) throw new Error('two backends have the same id')
+    this.#keyring = new Keyring(options.crypto, options.backends)
+    this.#owner = {
+      directory: options.directory,
+      effects: options.effects,
+      serverVersion: options.serverVersion,
+      authenticate: (nonce, token) => this.#keyring.find(nonce, token),
+      sessionByDraftToken: token => this.#sessionByDraftToken(canonicalToken(token)),
+      enter: backend => this.#enter(backend),
+      failed: (address, now) => this.#failing.failed(address, now),
+      ended: connection => this.#connections.delete(connection.id),
+    }
+  }
+
+  /** A WebSocket was opened. Its messages, its end and its ticks go to the connection that is returned. */
+  opened(id: ConnectionId, origin: LvspOrigin, now: number): LvspConnection {
+    const isFull = this.#connections.size >= LIMITS.lvspConnections && !this.#dismissGreeting(now)
+    const delay = this.#failing.isHeldBack(origin.remoteAddress, now) ? LIMITS.lvspHelloDelay : 0
+    const connection = new LvspConnection(this.#owner, id, origin, this.#keyring.nonce(), delay, now)
+    this.#connections.set(id, connection)
+    if (isFull) connection.dismiss('too many connections', now)
+    return connection
+  }
+
+  /** When the first session ends that nobody resumed. */
+  get deadline(): number {
+    let first = Infinity
+    for (const session of this.#sessions.values()) first = Math.min(first, session.endsAt)
+    return first
+  }
+
+  tick(now: number): void {
+    for (const [backend, session] of this.#sessions) if (session.endsAt <= now) this.#sessions.delete(backend)
+  }
+
+  /** A user's media is connected. Told to a backend that agreed to `events`, as are the next two. */
+  voiceStateConnected(backend: BackendId, event: VoiceStateEvent): void {
+    this.#sessions.get(backend)?.send(LvspInfo.VoiceStateConnected, {
+      ...userInChannel(event),
+      session_id: event.sessionId,
+      protocol: event.protocol,
+    })
+  }
+
+  /** `code` is the close code of the user's voice connection. */
+  voiceStateDisconnected(backend: BackendId, event: VoiceStateEvent & { code: number; resumable: boolean }): void {
+    this.#sessions.get(backend)?.send(LvspInfo.VoiceStateDisconnected, {
+      ...userInChannel(event),
+      session_id: event.sessionId,
+      protocol: event.protocol,
+      code: event.code,
+      resumable: event.resumable,
+    })
+  }
+
+  /** `speaking` holds the speaking flags. */
+  speaking(backend: BackendId, event: ChannelRef & { userId: string; speaking: number; video: boolean }): void {
+    this.#sessions.get(backend)?.send(LvspInfo.VoiceStateSpeaking, {
+      ...userInChannel(event),
+      speaking: event.speaking,
+      video: event.video,
+    })
+  }
+
+  inspect() {
+    return {
+      connections: [...this.#connections.values()].map(connection => connection.inspect()),
+      sessions: [...this.#sessions.values()].map(session => session.inspect()),
+      failingAddresses: this.#failing.size,
+    }
+  }
+
+  #enter(id: BackendId) {
+    const { dialect = 'spec', legacyAssign = false, requireHeartbeat = false } = this.#backends.get(id)!
+    return { session: this.#session(id), agreement: { dialect, legacyAssign }, requireHeartbeat }
+  }
+
+  #session(backend: BackendId): LvspSession {
+    const known = this.#sessions.get(backend)
+    if (known !== undefined) return known
+    const { crypto, directory, effects } = this.#options
+    const session = new LvspSession(backend, crypto.randomHex(16), directory, effects)
+    this.#sessions.set(backend, session)
+    return session
+  }
+
+  #sessionByDraftToken(token: string): LvspSession | undefined {
+    let found: LvspSession | undefined
+    for (const session of this.#sessions.values())
+      if (session.draftToken !== undefined && this.#options.crypto.equal(session.draftToken, token)) found = session
+    return found
+  }
+
+  /** Makes room at the cost of the oldest connection that has not identified; false if there is none. */
+  #dismissGreeting(now: number): boolean {
+    for (const connection of this.#connections.values())
+      if (connection.kind === 'greeting') {
+        connection.dismiss('too many connections', now)
+        return true
+      }
+    return false
+  }
+}
+
+const userInChannel = ({ userId, channelId, guildId }: ChannelRef & { userId: string }) => ({
+  user_id: userId,
+  channel_id: channelId,
+  guild_id: guildId,
+})
