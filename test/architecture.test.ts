@@ -17,15 +17,18 @@ const PACKAGES: Record<string, string[]> = {
   server: ['protocol', 'core', 'client'],
 }
 
-/** Parts that are a file inside a folder, but stand apart from it. */
+/** Files that belong to another part than their folder says. */
 const APART: Record<string, string> = {
+  'core/limits.ts': 'core/base',
+  'core/effect.ts': 'core/base',
+  'core/errors.ts': 'core/base',
+  'core/crypto.ts': 'core/base',
+  'core/deadlines.ts': 'core/base',
+  'core/replay-buffer.ts': 'core/base',
   'core/media/lane.ts': 'core/base',
   'core/channel/voice-state.ts': 'core/voice-state',
-  'core/voice-node.ts': 'core/voice-node',
-  'core/index.ts': 'core/index',
   'server/app.ts': 'server/app',
   'server/index.ts': 'server/app',
-  'server/host.ts': 'server/host',
 }
 
 /** What each part of a package may import of the same package, beside itself. A part that is not listed may import all. */
@@ -38,11 +41,10 @@ const PARTS: Record<string, string[]> = {
   'core/channel': ['base', 'media', 'transport', 'dave', 'voice-state'],
   'core/gateway': ['base', 'media', 'transport', 'dave', 'voice-state', 'channel'],
   'core/lvsp': ['base', 'voice-state'],
-  'core/voice-node': ['base', 'media', 'transport', 'dave', 'voice-state', 'channel', 'gateway', 'lvsp'],
-  'server/base': [],
   'server/lane': [],
-  'server/dtls': ['base'],
-  'server/host': ['base', 'lane'],
+  'server/dtls': [],
+  'server/root': ['lane', 'dtls'],
+  'server/cli': ['root', 'app'],
 }
 
 const PURE = /\bDate\.now\b|\bMath\.random\b|\bset(Timeout|Interval|Immediate)\b|['"]node:|\bprocess\./
@@ -74,7 +76,7 @@ function read(path: string): Source {
 function partOf(pack: string, place: string): string {
   const apart = APART[`${pack}/${place}`]
   if (apart !== undefined) return apart
-  const folder = place.includes('/') ? place.slice(0, place.indexOf('/')) : 'base'
+  const folder = place.includes('/') ? place.slice(0, place.indexOf('/')) : 'root'
   return `${pack}/${folder}`
 }
 
