@@ -1,0 +1,53 @@
+// The three ciphers behind the encryption modes: AES-GCM of Node.js, XChaCha20 and XSalsa20 with Poly1305 of @noble/ciphers.
+import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { xchacha20poly1305 } from '@noble/ciphers/chacha.js'
+import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js'
+import { PROTECTION_TAG_LENGTH, type ProtectionCipher } from '@parley/protocol'
+
+export interface Cipher {
+  /** The ciphertext with its tag, which comes last; with XSalsa20 first. `clear` is authenticated, but not by XSalsa20. */
+  seal(key: Uint8Array, nonce: Uint8Array, clear: Uint8Array, plaintext: Uint8Array): Uint8Array
+  /** The plaintext; undefined if the tag does not verify. */
+  open(key: Uint8Array, nonce: Uint8Array, clear: Uint8Array, sealed: Uint8Array): Uint8Array | undefined
+}
+
+const GCM = 'aes-256-gcm'
+const TAG = { authTagLength: PROTECTION_TAG_LENGTH }
+
+const aesGcm: Cipher = {
+  seal(key, nonce, clear, plaintext) {
+    const cipher = createCipheriv(GCM, key, nonce, TAG).setAAD(clear)
+    return Buffer.concat([cipher.update(plaintext), cipher.final(), cipher.getAuthTag()])
+  },
+  open(key, nonce, clear, sealed) {
+    const tag = sealed.length - PROTECTION_TAG_LENGTH
+    if (tag < 0) return undefined
+    const decipher = createDecipheriv(GCM, key, nonce, TAG).setAAD(clear).setAuthTag(sealed.subarray(tag))
+    return verified(() => Buffer.concat([decipher.update(sealed.subarray(0, tag)), decipher.final()]))
+  },
+}
+
+const xchacha20: Cipher = {
+  seal: (key, nonce, clear, plaintext) => xchacha20poly1305(key, nonce, clear).encrypt(plaintext),
+  open: (key, nonce, clear, sealed) => verified(() => xchacha20poly1305(key, nonce, clear).decrypt(sealed)),
+}
+
+const xsalsa20: Cipher = {
+  seal: (key, nonce, _clear, plaintext) => xsalsa20poly1305(key, nonce).encrypt(plaintext),
+  open: (key, nonce, _clear, sealed) => verified(() => xsalsa20poly1305(key, nonce).decrypt(sealed)),
+}
+
+/** Both libraries throw where a tag does not verify, which is normal for a datagram. */
+function verified(open: () => Uint8Array): Uint8Array | undefined {
+  try {
+    return open()
+  } catch {
+    return undefined
+  }
+}
+
+export const CIPHERS: Readonly<Record<ProtectionCipher, Cipher>> = {
+  'aes-256-gcm': aesGcm,
+  'xchacha20-poly1305': xchacha20,
+  'xsalsa20-poly1305': xsalsa20,
+}
