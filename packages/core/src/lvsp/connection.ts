@@ -119,9 +119,9 @@ export class LvspConnection implements Timed, Attachment {
     }
   }
 
-  /** The WebSocket is gone. */
-  closed(now: number): void {
-    if (this.#state.kind === 'live') this.#note('info', 'lvsp.disconnected', {})
+  /** The WebSocket is gone, with this close code. */
+  closed(code: number, now: number): void {
+    if (this.#state.kind === 'live') this.#note('info', 'lvsp.disconnected', { code })
     this.#end(now)
   }
 

@@ -1,0 +1,22 @@
+// Tests of counting wrong secrets by address.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LIMITS } from '../limits.ts'
+import { FailingAddresses } from './failing-addresses.ts'
+
+test('an address is held back after five failures, for the rest of the minute', () => {
+  const failing = new FailingAddresses()
+  for (let i = 0; i < 4; i++) failing.failed('a', i)
+  assert.ok(!failing.isHeldBack('a', 10))
+  failing.failed('a', 10)
+  assert.ok(failing.isHeldBack('a', 59_999))
+  assert.ok(!failing.isHeldBack('b', 20))
+  assert.ok(!failing.isHeldBack('a', 60_000))
+  assert.equal(failing.size, 0)
+})
+
+test('no number of addresses makes it grow past its bound', () => {
+  const failing = new FailingAddresses()
+  for (let i = 0; i < LIMITS.lvspFailingAddresses + 500; i++) failing.failed(`address ${i}`, 0)
+  assert.equal(failing.size, LIMITS.lvspFailingAddresses)
+})
