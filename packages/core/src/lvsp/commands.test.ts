@@ -1,0 +1,212 @@
+// Tests of what a backend's INFO messages do, and how they are answered.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LvspFailure } from '@parley/protocol'
+import { ALL_CAPABILITIES, LvspBench, SECRET } from '../../../../test/sim/lvsp-bench.ts'
+
+const CHANNEL = { channel_id: '500', guild_id: '100' }
+const USER = { ...CHANNEL, user_id: '7' }
+const ENDPOINT = 'voice.example:443'
+
+const start = (capabilities: readonly string[] = ALL_CAPABILITIES) => {
+  const bench = new LvspBench()
+  return { bench, directory: bench.directory, backend: bench.backend(SECRET, capabilities) }
+}
+
+test('a channel request is answered with its token and endpoint, and numbered', () => {
+  const { backend } = start()
+  backend.info(0, CHANNEL)
+  const answer = { type: 1, data: { ...CHANNEL, token: 'channel-token-1', endpoint: ENDPOINT } }
+  assert.deepEqual(backend.received.at(-1), { op: 6, s: 1, d: answer })
+})
+
+test('a channel request again is answered alike, and disturbs nothing', () => {
+  const { backend, directory } = start()
+  backend.info(0, CHANNEL).info(3, USER).info(0, CHANNEL)
+  const [first, second] = backend.infos(1)
+  assert.deepEqual(first, second)
+  assert.ok(directory.state('main', '500', '7') !== undefined)
+})
+
+test('a DM is a channel without guild, whether the id is null or absent', () => {
+  const { backend } = start()
+  backend.info(0, { channel_id: '9' }).info(0, { channel_id: '9', guild_id: null })
+  const answer = { channel_id: '9', token: 'channel-token-1', endpoint: ENDPOINT }
+  assert.deepEqual(backend.infos(1), [answer, answer])
+})
+
+test('numbers that fit are read as snowflakes, others are refused rather than rounded', () => {
+  const { backend } = start()
+  backend.sendText('{"op":6,"d":{"type":0,"data":{"channel_id":500}}}')
+  backend.sendText('{"op":6,"d":{"type":0,"data":{"channel_id":1112223334445556667}}}')
+  assert.equal(backend.infos(1)[0].channel_id, '500')
+  assert.equal(backend.infos(17)[0].code, LvspFailure.InvalidData)
+})
+
+test('a voice state is answered with a session id and a token of its own', () => {
+  const { backend } = start()
+  backend.info(0, CHANNEL).info(3, USER)
+  assert.deepEqual(backend.infos(4), [{ ...USER, session_id: 'session-2', token: 'user-token-2', endpoint: ENDPOINT }])
+  assert.deepEqual(backend.seqs(), [1, 2])
+})
+
+test('a voice state in no channel makes the channel, and only DONE tells', () => {
+  const { backend, directory } = start()
+  backend.info(3, USER)
+  assert.deepEqual(backend.story(), ['0', '3', '6/4'])
+  assert.ok(directory.channel('main', '500') !== undefined)
+})
+
+test('a backend may choose the session id, and say at once what the user may do', () => {
+  const { backend, directory } = start()
+  backend.info(3, { ...USER, session_id: 'gateway session', mute: true, flags: 3, self_mute: 'whatever' })
+  assert.equal(backend.infos(4)[0].session_id, 'gateway session')
+  assert.deepEqual(directory.state('main', '500', '7')?.update, { mute: true, flags: 3 })
+})
+
+test('a channel that is destroyed comes back with another token', () => {
+  const { backend } = start()
+  backend.info(0, CHANNEL).info(2, CHANNEL).info(0, CHANNEL)
+  const [first, second] = backend.infos(1)
+  assert.notEqual(first.token, second.token)
+})
+
+const named: [string, object][] = [
+  ['by session id', { session_id: 'session-2' }],
+  ['by user and channel', { user_id: '7', channel_id: '500' }],
+  ['by the old fields', USER],
+  ['by user and guild', { user_id: '7', guild_id: '100' }],
+]
+for (const [how, data] of named) {
+  test(`a voice state named ${how} is destroyed, without an answer`, () => {
+    const { backend, directory } = start()
+    backend.info(0, CHANNEL).info(3, USER).info(5, data)
+    assert.equal(directory.state('main', '500', '7'), undefined)
+    assert.deepEqual(backend.story(), ['0', '3', '6/1', '6/4'])
+  })
+  test(`a voice state named ${how} is updated, without an answer`, () => {
+    const { backend, directory } = start()
+    backend
+      .info(0, CHANNEL)
+      .info(3, USER)
+      .info(6, { ...data, mute: true, priority: true })
+    assert.deepEqual(directory.state('main', '500', '7')?.update, { mute: true, priority: true })
+    assert.deepEqual(backend.story(), ['0', '3', '6/1', '6/4'])
+  })
+}
+
+test('a channel is updated by type 16, by a type 2 with properties, and by the request itself', () => {
+  const { backend, directory } = start([])
+  backend.info(0, { ...CHANNEL, channel_properties: { bitrate: 1 } })
+  assert.deepEqual(directory.channel('main', '500')?.properties, { bitrate: 1 })
+  backend.info(16, { ...CHANNEL, channel_properties: { video: false, user_limit: 5 } })
+  backend.info(2, { ...CHANNEL, channel_properties: { kind: 'stream', owner_id: 7 } })
+  assert.deepEqual(directory.channel('main', '500')?.properties, {
+    bitrate: 1,
+    video: false,
+    userLimit: 5,
+    kind: 'stream',
+    ownerId: '7',
+  })
+  assert.deepEqual(backend.story(), ['0', '3', '6/1'])
+})
+
+test('SYNC ends what it does not list, also in parts', () => {
+  const { backend, directory } = start()
+  backend
+    .info(3, USER)
+    .info(3, { ...USER, user_id: '8' })
+    .info(3, { ...USER, channel_id: '600', user_id: '9' })
+  backend.info(0, { channel_id: '700' })
+  backend.info(21, { channels: [{ ...CHANNEL, users: [{ user_id: '7', session_id: 'x' }] }], more: true })
+  assert.ok(directory.state('main', '500', '8') !== undefined)
+  backend.info(21, { channels: [{ channel_id: '700', users: [] }] })
+  const { channels, voiceStates } = directory.snapshot('main')
+  assert.deepEqual(
+    channels.map(({ channelId }) => channelId),
+    ['500', '700'],
+  )
+  assert.deepEqual(
+    voiceStates.map(({ userId }) => userId),
+    ['7'],
+  )
+  backend.info(21, { channels: [] })
+  assert.deepEqual(directory.snapshot('main').channels, [])
+})
+
+test('a token is replaced on request', () => {
+  const { backend } = start()
+  backend.info(3, USER).info(22, USER)
+  const [first, second] = backend.infos(4)
+  assert.equal(first.session_id, second.session_id)
+  assert.notEqual(first.token, second.token)
+})
+
+test('numbers are told on request', () => {
+  const { backend } = start()
+  backend.info(3, USER).info(23, {})
+  assert.deepEqual(backend.infos(23), [{ channels: 1, sessions: 1, egress_bps: 1_500, health: 0.75 }])
+})
+
+test('a directory that counts nothing does not offer STATS', () => {
+  const bench = new LvspBench()
+  Object.assign(bench.directory, { stats: undefined })
+  const backend = bench.backend(SECRET, ALL_CAPABILITIES)
+  assert.ok(!backend.ops(0)[0].capabilities.includes('stats'))
+  assert.ok(!backend.ops(3)[0].capabilities.includes('stats'))
+})
+
+const failures: [string, number, unknown, LvspFailure, object][] = [
+  ['data of the wrong shape', 0, { channel_id: true }, LvspFailure.InvalidData, {}],
+  ['no data', 3, undefined, LvspFailure.UnknownChannel, {}],
+  ['a user nobody named', 5, { user_id: '7' }, LvspFailure.InvalidData, { user_id: '7' }],
+  ['an unknown type', 9, USER, LvspFailure.UnknownType, USER],
+  ['an answer of ours', 1, CHANNEL, LvspFailure.UnknownType, CHANNEL],
+  ['an event of ours', 18, USER, LvspFailure.UnknownType, USER],
+  ['an unknown channel', 2, CHANNEL, LvspFailure.UnknownChannel, CHANNEL],
+  ['an unknown voice state', 5, { session_id: 'nobody' }, LvspFailure.UnknownVoiceState, { session_id: 'nobody' }],
+  ['an update of an unknown voice state', 6, { ...USER, mute: true }, LvspFailure.UnknownVoiceState, USER],
+  ['a token of an unknown voice state', 22, USER, LvspFailure.UnknownVoiceState, USER],
+  ['too long an id', 2, { channel_id: '1'.repeat(500) }, LvspFailure.InvalidData, {}],
+]
+for (const [what, type, data, code, ids] of failures) {
+  test(`${what} (type ${type}) is told to who agreed to failures`, () => {
+    const { backend } = start(['failure', 'user_token'])
+    // Type 3 without a user is an older CHANNEL_DESTROY.
+    backend.info(type, type === 3 ? { channel_id: '500' } : data)
+    const [failure] = backend.infos(17)
+    assert.equal(failure.code, code)
+    assert.deepEqual(failure.in_reply_to, { type, data: type === 3 ? { channel_id: '500' } : ids })
+    assert.ok(failure.message.length > 0)
+  })
+  test(`${what} (type ${type}) is passed over in silence otherwise`, () => {
+    const { backend } = start(['user_token'])
+    backend.info(type, data)
+    assert.deepEqual(backend.story(), ['0', '3'])
+    assert.equal(backend.closeCode, undefined)
+  })
+}
+
+test('an extension that was not agreed on does nothing', () => {
+  const { backend, directory } = start(['failure'])
+  backend.info(3, USER).info(21, { channels: [] }).info(22, USER).info(23, {})
+  assert.equal(directory.snapshot('main').channels.length, 1)
+  assert.deepEqual(
+    backend.infos(17).map(({ code }) => code),
+    [LvspFailure.NotAgreed, LvspFailure.NotAgreed, LvspFailure.NotAgreed],
+  )
+})
+
+test('what a directory refuses is told with its reason', () => {
+  const { backend, directory } = start()
+  directory.draining = true
+  backend.info(0, CHANNEL).info(3, USER)
+  assert.deepEqual(
+    backend.infos(17).map(({ code, in_reply_to }) => [code, in_reply_to.type]),
+    [
+      [LvspFailure.Draining, 0],
+      [LvspFailure.Draining, 3],
+    ],
+  )
+  assert.deepEqual(backend.infos(1), [])
+})

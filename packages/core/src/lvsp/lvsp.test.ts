@@ -1,0 +1,174 @@
+// Tests of several backends on one node, of events, dialects on the wire, and the bounds of it all.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ALL_CAPABILITIES, LvspBench, SECRET, tokenFor } from '../../../../test/sim/lvsp-bench.ts'
+import { LIMITS } from '../limits.ts'
+
+const CHANNEL = { channel_id: '500', guild_id: '100' }
+const USER = { ...CHANNEL, user_id: '7' }
+const EVENT = { userId: '7', channelId: '500', guildId: '100', sessionId: 'x', protocol: 'udp' } as const
+
+const TWO = [
+  { id: 'one', secrets: ['secret one', 'secret one, new'] },
+  { id: 'two', secrets: ['secret two'] },
+]
+
+test('two backends have the same ids and share nothing', () => {
+  const bench = new LvspBench(TWO)
+  const [one, two] = [bench.backend('secret one'), bench.backend('secret two')]
+  one.info(0, CHANNEL).info(3, USER)
+  two.info(0, CHANNEL)
+  assert.notEqual(one.infos(1)[0].token, two.infos(1)[0].token)
+  assert.deepEqual([one.seqs(), two.seqs()], [[1, 2], [1]])
+  two.info(2, CHANNEL)
+  assert.ok(bench.directory.state('one', '500', '7') !== undefined)
+})
+
+test('a session of one backend cannot be resumed with the secret of another', () => {
+  const bench = new LvspBench(TWO)
+  const one = bench.backend('secret one').info(0, CHANNEL)
+  const { session } = one.ops(3)[0]
+  one.drop()
+  const socket = bench.open()
+  socket.send(2, { token: tokenFor('secret two', socket.nonce), seq: 0, session })
+  assert.deepEqual(socket.story(), ['0', '3'])
+  assert.notEqual(socket.ops(3)[0].session, session)
+})
+
+test('while a secret is being changed, both open the same session', () => {
+  const bench = new LvspBench(TWO)
+  const before = bench.backend('secret one').info(0, CHANNEL)
+  before.drop()
+  const socket = bench.open()
+  socket.send(2, { token: tokenFor('secret one, new', socket.nonce), seq: 0 })
+  assert.deepEqual(socket.story(), ['0', '6/1', '3'])
+  assert.equal(bench.notes.find(({ event }) => event === 'lvsp.resumed')?.fields?.secret, 2)
+})
+
+test('two backends of one id are refused', () => {
+  assert.throws(
+    () =>
+      new LvspBench([
+        { id: 'a', secrets: ['1'] },
+        { id: 'a', secrets: ['2'] },
+      ]),
+    /the same id/,
+  )
+})
+
+test('events go to who agreed to them, and to nobody else', () => {
+  const bench = new LvspBench(TWO)
+  const one = bench.backend('secret one', ['events'])
+  const two = bench.backend('secret two', ['failure'])
+  for (const backend of ['one', 'two', 'nobody']) {
+    bench.lvsp.voiceStateConnected(backend, EVENT)
+    bench.lvsp.speaking(backend, { userId: '7', channelId: '500', speaking: 1, video: true })
+    bench.lvsp.voiceStateDisconnected(backend, { ...EVENT, code: 4009, resumable: false })
+  }
+  bench.settle()
+  assert.deepEqual(two.story(), ['0', '3'])
+  assert.deepEqual(one.infos(18), [{ ...USER, session_id: 'x', protocol: 'udp' }])
+  assert.deepEqual(one.infos(20), [{ user_id: '7', channel_id: '500', speaking: 1, video: true }])
+  assert.deepEqual(one.infos(19), [{ ...USER, session_id: 'x', protocol: 'udp', code: 4009, resumable: false }])
+  assert.deepEqual(one.seqs(), [1, 2, 3])
+})
+
+test('a configured Litecord is never sent CHANNEL_ASSIGN, an extension, or an opcode it does not know', () => {
+  const bench = new LvspBench([{ id: 'main', secrets: [SECRET], dialect: 'litecord' }])
+  const litecord = bench.backend()
+  litecord
+    .info(0, CHANNEL)
+    .info(4, USER)
+    .info(0, CHANNEL)
+    .info(4, USER)
+    .info(88, {})
+    .info(5, { ...USER, mute: true })
+  bench.lvsp.voiceStateConnected('main', EVENT)
+  bench.settle()
+  litecord.send(4, { s: 0 })
+  assert.deepEqual(litecord.story(), ['0', '3', '6/4', '6/4', '5'])
+  assert.equal(bench.directory.snapshot('main').voiceStates.length, 1)
+  assert.deepEqual(bench.directory.state('main', '500', '7')?.update, { mute: true })
+  litecord.info(6, USER)
+  assert.equal(bench.directory.snapshot('main').voiceStates.length, 0)
+})
+
+test('a repaired Litecord is sent CHANNEL_ASSIGN, with guild_id null for a DM', () => {
+  const bench = new LvspBench([{ id: 'main', secrets: [SECRET], dialect: 'litecord', legacyAssign: true }])
+  const litecord = bench.backend().info(0, { channel_id: '9' }).info(0, CHANNEL)
+  assert.deepEqual(
+    litecord.infos(1).map(({ guild_id }) => guild_id),
+    [null, '100'],
+  )
+})
+
+test('a type 4 from a backend switches its connection to the litecord dialect and notes what to configure', () => {
+  const bench = new LvspBench()
+  const litecord = bench
+    .backend()
+    .info(4, USER)
+    .info(0, CHANNEL)
+    .info(5, { ...USER, deaf: true })
+  assert.deepEqual(litecord.story(), ['0', '3', '6/4'])
+  assert.deepEqual(bench.directory.state('main', '500', '7')?.update, { deaf: true })
+  const notes = bench.notes.filter(({ event }) => event === 'lvsp.dialect_switched')
+  assert.equal(notes.length, 1)
+  assert.match(String(notes[0]?.fields?.hint), /dialect = "litecord"/)
+  assert.equal(bench.lvsp.inspect().connections[0]?.dialect, 'litecord')
+  litecord.drop()
+  assert.deepEqual(bench.backend().info(0, CHANNEL).story(), ['0', '3', '6/1'])
+})
+
+test('strangers cannot keep backends out: the oldest that has not identified makes room', () => {
+  const bench = new LvspBench()
+  const backend = bench.backend()
+  const strangers = Array.from({ length: LIMITS.lvspConnections + 10 }, () => bench.open())
+  assert.equal(bench.lvsp.inspect().connections.length, LIMITS.lvspConnections)
+  assert.equal(backend.closeCode, undefined)
+  assert.deepEqual([strangers[0]?.closeCode, strangers.at(-1)?.closeCode], [4000, undefined])
+  assert.deepEqual(bench.backend().story(), ['0', '3'])
+})
+
+test('where every connection is live, one more is closed', () => {
+  const bench = new LvspBench()
+  for (let i = 0; i < LIMITS.lvspConnections; i++) bench.backend()
+  assert.equal(bench.open().closeCode, 4000)
+})
+
+test('inspect shows everything but secrets and tokens', () => {
+  const bench = new LvspBench()
+  const backend = bench.backend(SECRET, ['events', 'sync']).info(0, CHANNEL)
+  bench.open()
+  const seen = bench.lvsp.inspect()
+  assert.deepEqual(seen.connections, [
+    {
+      ...{ connection: 1, state: 'live', remoteAddress: '192.0.2.1', backend: 'main', dialect: 'spec' },
+      capabilities: ['events', 'sync'],
+    },
+    {
+      ...{ connection: 2, state: 'greeting', remoteAddress: '192.0.2.1' },
+      ...{ backend: undefined, dialect: undefined, capabilities: undefined },
+    },
+  ])
+  assert.deepEqual(seen.sessions, [
+    { backend: 'main', session: backend.ops(3)[0].session, seq: 1, kept: 1, connections: [1], endsAt: Infinity },
+  ])
+  for (const secret of [SECRET, tokenFor(SECRET, backend.nonce), backend.infos(1)[0].token])
+    assert.ok(!JSON.stringify([seen, bench.notes]).includes(secret))
+})
+
+test('two thousand requests a second for a minute are served in order', () => {
+  const bench = new LvspBench()
+  const backend = bench.backend(SECRET, ALL_CAPABILITIES)
+  for (let second = 0; second < 60; second++) {
+    for (let i = 0; i < 2_000; i++)
+      backend.connection.receive(
+        `{"op":6,"d":{"type":3,"data":{"user_id":"${i % 50}","channel_id":"${second}"}}}`,
+        bench.now,
+      )
+    bench.advance(1_000)
+  }
+  bench.settle()
+  assert.equal(backend.closeCode, undefined)
+  assert.equal(backend.seqs().at(-1), 120_000)
+})

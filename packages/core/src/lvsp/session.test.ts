@@ -1,0 +1,221 @@
+// Tests of what a resume restores: numbering, replay, state, and who receives.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { LvspBench, type LvspSocket, SECRET, tokenFor } from '../../../../test/sim/lvsp-bench.ts'
+import { LIMITS } from '../limits.ts'
+
+const CHANNEL = { channel_id: '500', guild_id: '100' }
+const USER = { ...CHANNEL, user_id: '7' }
+
+interface ResumeFields {
+  seq?: number
+  session?: string
+  capabilities?: string[]
+}
+
+function resume(bench: LvspBench, fields: ResumeFields = {}, secret = SECRET): LvspSocket {
+  const socket = bench.open()
+  return socket.send(2, { token: tokenFor(secret, socket.nonce), ...fields })
+}
+
+test('a resume with a number hears what it missed, as it was sent, and then READY', () => {
+  const bench = new LvspBench()
+  const first = bench.backend()
+  first
+    .info(0, CHANNEL)
+    .info(3, USER)
+    .info(3, { ...USER, user_id: '8' })
+  first.drop()
+  const second = resume(bench, { seq: 1, session: first.ops(3)[0].session })
+  assert.deepEqual(second.story(), ['0', '6/4', '6/4', '3'])
+  assert.deepEqual(second.received.slice(1, 3), first.received.slice(3))
+  assert.deepEqual(second.ops(3), [{ ...first.ops(3)[0], resumed: 'replay', seq: 3 }])
+})
+
+test('a resume that missed nothing hears nothing but READY', () => {
+  const bench = new LvspBench()
+  bench.backend().info(0, CHANNEL).drop()
+  const second = resume(bench, { seq: 1 })
+  assert.deepEqual(second.story(), ['0', '3'])
+  assert.equal(second.ops(3)[0].resumed, 'replay')
+})
+
+const withoutReplay: [string, ResumeFields][] = [
+  ['without a number', {}],
+  ['with a number that was never sent', { seq: 4 }],
+  ['with the highest number', { seq: Number.MAX_SAFE_INTEGER }],
+  ['of an unknown session', { seq: 1, session: 'unknown' }],
+]
+for (const [what, fields] of withoutReplay)
+  test(`a resume ${what} hears the whole state with new numbers, and then READY`, () => {
+    const bench = new LvspBench()
+    const first = bench.backend().info(0, CHANNEL).info(3, USER).info(0, { channel_id: '9' })
+    first.drop()
+    const second = resume(bench, fields)
+    assert.deepEqual(second.story(), ['0', '6/1', '6/1', '6/4', '3'])
+    assert.deepEqual(second.seqs(), [4, 5, 6])
+    assert.equal(second.ops(3)[0].resumed, 'state')
+    assert.deepEqual([...second.infos(1), ...second.infos(4)], [...first.infos(1), ...first.infos(4)])
+  })
+
+test('a resume of a backend that was never here is one with nothing to tell', () => {
+  const bench = new LvspBench()
+  const socket = resume(bench, { seq: 17, session: 'from before a restart' })
+  assert.deepEqual(socket.story(), ['0', '3'])
+  assert.equal(socket.ops(3)[0].resumed, 'state')
+  assert.deepEqual(bench.directory.attached, ['main'])
+})
+
+test('a resume while the old connection is open takes over and closes the old one', () => {
+  const bench = new LvspBench()
+  const old = bench.backend()
+  const fresh = resume(bench, { seq: 0 })
+  assert.equal(old.closeCode, 4000)
+  assert.deepEqual(bench.directory.attached, ['main'])
+  fresh.info(0, CHANNEL)
+  assert.equal(fresh.infos(1).length, 1)
+})
+
+test('the newest connection receives; an older one is read, and receives again once the newest is gone', () => {
+  const bench = new LvspBench()
+  const [older, newer] = [bench.backend(), bench.backend()]
+  older.info(0, CHANNEL)
+  assert.deepEqual([older.seqs(), newer.seqs()], [[], [1]])
+  newer.drop()
+  older.info(3, USER)
+  assert.deepEqual(older.seqs(), [2])
+  assert.deepEqual(bench.directory.attached, ['main'])
+})
+
+test('a draft’s resume with the token of the last IDENTIFY is let in, until the session ends', () => {
+  const bench = new LvspBench()
+  const first = bench.backend().info(0, CHANNEL)
+  const draftToken = tokenFor(SECRET, first.nonce)
+  first.drop()
+  const second = bench.open().send(2, { token: draftToken.toUpperCase(), seq: 0 })
+  assert.deepEqual(second.story(), ['0', '6/1', '3'])
+  second.drop()
+  bench.advance(LIMITS.lvspResumeWindow)
+  assert.equal(bench.open().send(2, { token: draftToken, seq: 0 }).closeCode, 4001)
+})
+
+test('a session ends ten minutes after its last connection, and not before', () => {
+  const bench = new LvspBench()
+  const first = bench.backend().info(0, CHANNEL)
+  first.drop()
+  bench.advance(LIMITS.lvspResumeWindow - 1)
+  const second = resume(bench, { seq: 0 })
+  assert.equal(second.ops(3)[0].resumed, 'replay')
+  bench.advance(LIMITS.lvspResumeWindow * 2)
+  second.drop()
+  bench.advance(LIMITS.lvspResumeWindow)
+  assert.deepEqual(bench.lvsp.inspect().sessions, [])
+  const third = resume(bench, { seq: 1, session: first.ops(3)[0].session })
+  assert.equal(third.ops(3)[0].resumed, 'state')
+  assert.notEqual(third.ops(3)[0].session, first.ops(3)[0].session)
+  assert.deepEqual(third.seqs(), [1])
+})
+
+test('events that nobody was there to hear are replayed', () => {
+  const bench = new LvspBench()
+  const event = { userId: '7', channelId: '500', guildId: '100', sessionId: 'x', protocol: 'udp' } as const
+  bench.lvsp.voiceStateConnected('main', event)
+  bench.backend(SECRET, ['events']).drop()
+  bench.lvsp.voiceStateConnected('main', event)
+  const resumed = resume(bench, { seq: 0, capabilities: ['events'] })
+  assert.deepEqual(resumed.infos(18), [{ ...USER, session_id: 'x', protocol: 'udp' }])
+})
+
+test('a replay holds back what the new connection did not agree to', () => {
+  const bench = new LvspBench()
+  const first = bench.backend(SECRET, ['failure']).info(99, {}).info(0, CHANNEL)
+  first.drop()
+  const second = resume(bench, { seq: 0 })
+  assert.deepEqual(second.story(), ['0', '6/1', '3'])
+  assert.deepEqual(second.seqs(), [2])
+})
+
+test('more than can be kept is told as state', () => {
+  const bench = new LvspBench()
+  const first = bench.backend().info(0, CHANNEL)
+  for (let i = 0; i < LIMITS.lvspReplayMessages; i++) first.info(0, CHANNEL)
+  first.drop()
+  assert.equal(resume(bench, { seq: 0 }).ops(3)[0].resumed, 'state')
+  const [session] = bench.lvsp.inspect().sessions
+  assert.equal(session?.kept, LIMITS.lvspReplayMessages)
+})
+
+/**
+ * What a backend does: ask for something, lose the connection after having read only some of what was on its way, and
+ * resume from what it has read.
+ */
+const Step = fc.oneof(
+  { weight: 5, arbitrary: fc.record({ do: fc.constant('ask' as const), channel: fc.integer({ min: 1, max: 5 }) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('event' as const), channel: fc.constant(0) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('lose' as const), channel: fc.integer({ min: 0, max: 6 }) }) },
+)
+
+test('whatever is lost and wherever a resume starts, what a backend reads is what was sent, each once and in order', () => {
+  fc.assert(
+    fc.property(fc.array(Step, { maxLength: 60 }), steps => {
+      const bench = new LvspBench()
+      const sent: string[] = []
+      const read: string[] = []
+      let socket = bench.backend(SECRET, ['events'])
+      const session: string = socket.ops(3)[0].session
+      let from = 2
+      const readUpTo = (count: number) => {
+        for (const message of socket.received.slice(from, from + count))
+          if (message.op === 6) read.push(JSON.stringify(message))
+        from += count
+      }
+      const record = () => {
+        socket.onText = text => sent.push(text)
+      }
+      record()
+      for (const step of steps) {
+        if (step.do === 'ask') socket.info(0, { channel_id: String(step.channel) })
+        if (step.do === 'event') bench.lvsp.speaking('main', { userId: '7', channelId: '1', speaking: 1, video: false })
+        bench.settle()
+        if (step.do !== 'lose') continue
+        readUpTo(step.channel)
+        socket.drop()
+        const seq = read.length === 0 ? 0 : JSON.parse(read.at(-1)!).s
+        socket = bench.open()
+        socket.send(2, { token: tokenFor(SECRET, socket.nonce), seq, session, capabilities: ['events'] })
+        assert.equal(socket.ops(3)[0].resumed, 'replay')
+        from = 1
+        record()
+      }
+      readUpTo(Infinity)
+      const messages = read.map(text => JSON.parse(text))
+      assert.deepEqual(
+        messages.map(({ s }) => s),
+        messages.map((_, i) => i + 1),
+      )
+      assert.deepEqual(read, sent)
+    }),
+  )
+})
+
+test('wherever a resume starts, it hears a complete end of the stream or the whole state', () => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 30 }), fc.nat(60), (count, seq) => {
+      const bench = new LvspBench()
+      const first = bench.backend()
+      for (let i = 0; i < count; i++) first.info(0, { channel_id: String(i % 7) })
+      first.drop()
+      const second = resume(bench, { seq })
+      const known = seq <= count
+      assert.equal(second.ops(3)[0].resumed, known ? 'replay' : 'state')
+      const expected = known
+        ? first.received.slice(2 + seq)
+        : [...new Map(first.infos(1).map(data => [data.channel_id, data])).values()].map((data, i) => ({
+            ...{ op: 6, s: count + 1 + i },
+            d: { type: 1, data },
+          }))
+      assert.deepEqual(second.received.slice(1, -1), expected)
+    }),
+  )
+})
