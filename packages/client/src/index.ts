@@ -1,0 +1,8 @@
+// The public names of the client, listed one by one: all of `sessions`, and what needs Node.js.
+export * from './sessions.ts'
+export { VoiceClient, type VoiceClientEvents, type VoiceClientOptions } from './voice/client.ts'
+export { type VoiceTarget, type VoiceTls, voiceUrl } from './voice/endpoint.ts'
+export type { HeardFrame, MediaReport } from './voice/media.ts'
+export { openPacket, type PacketKind, PacketProtection, sealPacket } from './voice/packet.ts'
+export type { SourceReport } from './voice/receive-stats.ts'
+export { VoiceClosedError } from './voice/voice-closed-error.ts'

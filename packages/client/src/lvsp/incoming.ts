@@ -1,0 +1,92 @@
+// Reads what a node sends: from text to messages of known shape.
+import {
+  type LvspEvent,
+  type LvspEventData,
+  LvspEvents,
+  LvspHeartbeatAck,
+  LvspHello,
+  LvspInfo,
+  LvspInfoMessage,
+  LvspMessage,
+  LvspOp,
+  LvspReady,
+} from '@parley/protocol'
+import type { AssignedChannel, GrantedVoiceState, NodeStats, UserRef } from './outputs.ts'
+
+/** `seq` is absent where a node does not number. An INFO of a type unknown to us has neither `type` nor `data`. */
+export type Incoming =
+  | { op: typeof LvspOp.Hello; hello: LvspHello }
+  | { op: typeof LvspOp.Ready; ready: LvspReady }
+  | { op: typeof LvspOp.HeartbeatAck; health: number }
+  | { op: typeof LvspOp.Info; seq: number | undefined; info: Info | undefined }
+  | { op: 'unknown' }
+
+export type Info = { [T in LvspEvent]: { type: T; data: LvspEventData<T> } }[LvspEvent]
+
+/** Undefined for what does not have the shape of its opcode or info type. */
+export function read(text: string): Incoming | undefined {
+  const message = LvspMessage.safeParse(parse(text))
+  if (!message.success) return undefined
+  const { op, d, s } = message.data
+  switch (op) {
+    case LvspOp.Hello:
+      return decoded(LvspHello.safeParse(d), hello => ({ op, hello }))
+    case LvspOp.Ready:
+      return decoded(LvspReady.safeParse(d), ready => ({ op, ready }))
+    case LvspOp.HeartbeatAck:
+      return decoded(LvspHeartbeatAck.safeParse(d), ({ health }) => ({ op, health }))
+    case LvspOp.Info:
+      return readInfo(d, s ?? undefined)
+    default:
+      return { op: 'unknown' }
+  }
+}
+
+function readInfo(d: unknown, seq: number | undefined): Incoming | undefined {
+  const message = LvspInfoMessage.safeParse(d)
+  if (!message.success) return undefined
+  const { type, data } = message.data
+  if (!isEvent(type)) return { op: LvspOp.Info, seq, info: undefined }
+  const op = LvspOp.Info
+  return decoded(LvspEvents[type].safeParse(data), read => ({ op, seq, info: { type, data: read } as Info }))
+}
+
+const isEvent = (type: number): type is LvspEvent => Object.hasOwn(LvspEvents, type)
+
+const decoded = <T>(result: { success: boolean; data?: T }, make: (data: T) => Incoming): Incoming | undefined =>
+  result.success ? make(result.data as T) : undefined
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+export const channelOf = (data: LvspEventData<typeof LvspInfo.ChannelAssign>): AssignedChannel => ({
+  channelId: data.channel_id,
+  guildId: data.guild_id,
+  token: data.token,
+  endpoint: data.endpoint,
+})
+
+export const userOf = (data: { user_id: string; channel_id: string; guild_id?: string }): UserRef => ({
+  userId: data.user_id,
+  channelId: data.channel_id,
+  guildId: data.guild_id,
+})
+
+export const voiceStateOf = (data: LvspEventData<typeof LvspInfo.VoiceStateDone>): GrantedVoiceState => ({
+  ...userOf(data),
+  sessionId: data.session_id,
+  token: data.token,
+  endpoint: data.endpoint,
+})
+
+export const statsOf = (data: LvspEventData<typeof LvspInfo.Stats>): NodeStats => ({
+  channels: data.channels,
+  sessions: data.sessions,
+  egressBitsPerSecond: data.egress_bps,
+  health: data.health,
+})

@@ -1,0 +1,333 @@
+// A voice client for Node.js: joins a channel, sends and receives Opus frames, and comes back when a connection is lost.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { SpeakingFlag, VoiceMode, VoiceOp } from '@parley/protocol'
+import { Listeners } from '../listeners.ts'
+import { FRAME_SAMPLES } from './audio-sender.ts'
+import { type VoiceTarget, voiceUrl } from './endpoint.ts'
+import { GatewaySocket } from './gateway-socket.ts'
+import { type HeardFrame, LONGEST_FRAME, type MediaReport, VoiceMedia } from './media.ts'
+import type { Member, MembersView } from './members.ts'
+import { OPUS_RATE, opusSamples } from './opus-packet.ts'
+import type { VoiceDescription, VoiceOutput, VoiceReady } from './outputs.ts'
+import { type Clock, paced } from './pacer.ts'
+import { VoiceClientSession, type VoiceSessionOptions } from './session.ts'
+import { VoiceClosedError } from './voice-closed-error.ts'
+
+export interface VoiceClientOptions extends VoiceSessionOptions, VoiceTarget {
+  /** The encryption mode to insist on. Without it, the first of the node's that this client speaks. */
+  mode?: VoiceMode
+}
+
+/** Events and what their listeners are given. */
+export interface VoiceClientEvents {
+  /** Media flows: after joining, and again after a session that had to start anew. */
+  ready: { ssrc: number; mode: VoiceMode; mediaSessionId: string | undefined }
+  /** A lost connection is back; nothing was missed but media. */
+  resumed: undefined
+  /** A connection is lost; the client comes back by itself after `wait` milliseconds. */
+  disconnected: { code: number; reason: string; next: 'resume' | 'identify'; wait: number }
+  /** The session is over for good. */
+  closed: { code: number; reason: string }
+  /** One Opus frame of one user, in the order of arrival. `userId` is absent until the node has said whose ssrc it is. */
+  frame: HeardFrame & { userId: string | undefined }
+  speaking: { userId: string; ssrc: number; speaking: number }
+  userConnected: { userId: string }
+  userDisconnected: { userId: string }
+  /** Video, flags or platform of a user changed. */
+  memberChanged: Readonly<Member>
+  /** What the node wants of us (opcode 15). */
+  wants: { any: number; wants: ReadonlyMap<number, number> }
+  codecs: { audioCodec: string | undefined; videoCodec: string | undefined }
+  /** Something went wrong that the client goes on from. Not thrown if nobody listens. */
+  error: Error
+}
+
+export interface PlayOptions {
+  /** Ends playing early, in good order. */
+  signal?: AbortSignal
+}
+
+const CLOCK: Clock = { now: () => performance.now(), sleep: time => sleep(time) }
+const LONGEST_TIMER = 2 ** 31 - 1
+
+export class VoiceClient {
+  readonly #options: VoiceClientOptions
+  readonly #session: VoiceClientSession
+  readonly #events = new Listeners<VoiceClientEvents>()
+  #socket: GatewaySocket | undefined
+  #media: VoiceMedia | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isPumping = false
+  #isSpeaking = false
+  #isPlaying = false
+  #joining: Deferred | undefined
+
+  /** Throws a RangeError for options that cannot work: see `voiceUrl` and `VoiceClientSession`. */
+  constructor(options: VoiceClientOptions) {
+    this.#session = new VoiceClientSession(options)
+    voiceUrl(options, this.#session.version)
+    this.#options = options
+  }
+
+  on<E extends keyof VoiceClientEvents>(event: E, listener: (event: VoiceClientEvents[E]) => void): this {
+    this.#events.on(event, listener)
+    return this
+  }
+  once<E extends keyof VoiceClientEvents>(event: E, listener: (event: VoiceClientEvents[E]) => void): this {
+    this.#events.once(event, listener)
+    return this
+  }
+  off<E extends keyof VoiceClientEvents>(event: E, listener: (event: VoiceClientEvents[E]) => void): this {
+    this.#events.off(event, listener)
+    return this
+  }
+
+  /** The others in the channel. */
+  get members(): MembersView {
+    return this.#session.members
+  }
+  get state(): VoiceClientSession['state'] {
+    return this.#session.state
+  }
+  get ssrc(): number | undefined {
+    return this.#media?.ssrc
+  }
+  get mode(): VoiceMode | undefined {
+    return this.#media?.mode
+  }
+  /** Milliseconds to the node's media port and back; undefined before the first answer. */
+  get ping(): number | undefined {
+    return this.#media?.roundTrip
+  }
+  /** Milliseconds to the gateway and back; undefined before the first heartbeat was answered. */
+  get gatewayPing(): number | undefined {
+    return this.#session.roundTrip
+  }
+  /** What was sent and received in this session; undefined outside one. */
+  get report(): MediaReport | undefined {
+    return this.#media?.report
+  }
+
+  /** Joins. Rejects with VoiceClosedError if that fails; a session that is lost later comes back by itself. */
+  connect(): Promise<void> {
+    if (this.#joining === undefined) {
+      this.#joining = deferred()
+      this.#session.start(performance.now())
+      this.#pump()
+    }
+    return this.#joining.promise
+  }
+
+  /**
+   * Sends one Opus frame now; says whether it was sent. `samples` is what it plays for at 48 kHz: 960 (20 ms) without it.
+   * Throws a RangeError for an empty frame or one of more than 1275 bytes.
+   */
+  sendFrame(opus: Uint8Array, samples = FRAME_SAMPLES): boolean {
+    if (opus.length === 0 || opus.length > LONGEST_FRAME)
+      throw new RangeError(`expected a frame of 1 to ${LONGEST_FRAME} bytes, found ${opus.length}`)
+    if (this.#media?.mode === undefined) return false
+    if (!this.#isSpeaking) this.#speak(SpeakingFlag.Voice)
+    return this.#media.send(opus, samples)
+  }
+
+  /** Ends the utterance: five frames of silence, and the others are told. */
+  stopSpeaking(): void {
+    if (!this.#isSpeaking) return
+    this.#media?.sendSilence()
+    this.#speak(0)
+  }
+
+  /** Plays Opus packets at their own pace, then stops speaking. Frames that come up while media cannot flow are dropped. */
+  async play(frames: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { signal }: PlayOptions = {}): Promise<void> {
+    if (this.#isPlaying) throw new Error('something is being played already')
+    this.#isPlaying = true
+    try {
+      for await (const frame of paced(frames, frameTime, CLOCK)) {
+        if (signal?.aborted || this.#session.state === 'closed') break
+        this.sendFrame(frame, opusSamples(frame))
+      }
+    } finally {
+      this.#isPlaying = false
+      this.stopSpeaking()
+    }
+  }
+
+  /** Sends any other opcode, such as Media Sink Wants; says whether the node could take it now. */
+  command(op: number, data: unknown): boolean {
+    const isSent = this.#session.command(op, data)
+    this.#pump()
+    return isSent
+  }
+
+  /** Leaves. Resolves when socket and timers are gone. */
+  async close(): Promise<void> {
+    const socket = this.#socket
+    this.stopSpeaking()
+    this.#session.close()
+    this.#pump()
+    await socket?.done
+  }
+
+  /** For tests: cuts the TCP connection without a word, as a lost network does. Media goes on, and the session resumes. */
+  dropConnection(): void {
+    this.#socket?.cut()
+  }
+
+  #speak(flags: number): void {
+    this.#isSpeaking = flags !== 0
+    this.#session.setSpeaking(flags)
+    this.#pump()
+  }
+
+  /** Applies what came out of the session, then waits for its deadline. What listeners do meanwhile is queued behind. */
+  #pump(): void {
+    if (this.#isPumping) return
+    this.#isPumping = true
+    try {
+      for (let outputs = this.#session.takeOutputs(); outputs.length > 0; outputs = this.#session.takeOutputs())
+        for (const output of outputs) this.#apply(output)
+    } finally {
+      this.#isPumping = false
+    }
+    this.#armTimer()
+  }
+
+  #armTimer(): void {
+    clearTimeout(this.#timer)
+    const wait = this.#session.deadline - performance.now()
+    if (wait === Infinity) return
+    this.#timer = setTimeout(
+      () => {
+        this.#session.tick(performance.now())
+        this.#pump()
+      },
+      Math.min(Math.max(wait, 0) + 1, LONGEST_TIMER),
+    )
+  }
+
+  #apply(output: VoiceOutput): void {
+    switch (output.kind) {
+      case 'connect':
+        return this.#openSocket(output.version)
+      case 'send':
+        return this.#socket?.send(output.data)
+      case 'close':
+        return this.#closeSocket(output.code, output.reason)
+      case 'ready':
+        return void this.#openMedia(output.ready)
+      case 'description':
+        return this.#startMedia(output.description)
+      case 'resumed':
+        this.#media?.rediscover()
+        return this.#events.emit('resumed', undefined)
+      case 'disconnected':
+        if (output.next === 'identify') this.#closeMedia()
+        return this.#events.emit('disconnected', output)
+      case 'closed':
+        return this.#end(output.code, output.reason)
+      case 'undecodable':
+        return this.#events.emit('error', new Error(output.reason))
+      case 'memberChanged':
+        return this.#events.emit('memberChanged', output.member)
+      case 'userConnected':
+        return this.#events.emit('userConnected', output)
+      case 'userDisconnected':
+        return this.#events.emit('userDisconnected', output)
+      case 'speaking':
+        return this.#events.emit('speaking', output)
+      case 'wants':
+        return this.#events.emit('wants', output)
+      case 'codecs':
+        return this.#events.emit('codecs', output)
+    }
+  }
+
+  #openSocket(version: number): void {
+    const feed = (input: (now: number) => void) => {
+      input(performance.now())
+      this.#pump()
+    }
+    this.#socket = new GatewaySocket(voiceUrl(this.#options, version), this.#options.tls, {
+      opened: () => feed(now => this.#session.connectionOpened(now)),
+      received: data => feed(now => this.#session.messageReceived(data, now)),
+      closed: (code, reason) => feed(now => this.#session.connectionClosed(code, reason, now)),
+    })
+  }
+
+  /** Finds our address and answers with the mode. Media of a session that is gone meanwhile is left alone. */
+  async #openMedia(ready: VoiceReady): Promise<void> {
+    this.#closeMedia()
+    const media = new VoiceMedia(ready, frame =>
+      this.#events.emit('frame', { ...frame, userId: this.#userOf(frame.ssrc) }),
+    )
+    this.#media = media
+    try {
+      const mode = this.#chooseMode(ready)
+      const { ip, port } = await media.open()
+      if (this.#media !== media) return media.close()
+      this.#session.select({ protocol: 'udp', address: ip, port, mode })
+    } catch (error) {
+      if (this.#media === media) this.#failMedia(error instanceof Error ? error.message : String(error))
+    }
+    this.#pump()
+  }
+
+  #failMedia(reason: string): void {
+    this.#session.command(VoiceOp.NoRoute, {})
+    this.#session.fail(reason, performance.now())
+  }
+
+  #chooseMode({ modes }: VoiceReady): VoiceMode {
+    const wanted = this.#options.mode
+    const mode = modes.find(offered => (wanted === undefined ? isMode(offered) : offered === wanted))
+    if (mode === undefined) throw new Error(`expected mode ${wanted ?? 'of any known name'}, found ${modes.join(', ')}`)
+    return mode as VoiceMode
+  }
+
+  #startMedia({ mode, key, mediaSessionId }: VoiceDescription): void {
+    if (this.#media === undefined) return
+    if (!isMode(mode)) return this.#session.fail(`the node chose the unknown mode ${mode}`, performance.now())
+    this.#media.protect(mode, key)
+    this.#joining?.resolve()
+    this.#events.emit('ready', { ssrc: this.#media.ssrc, mode, mediaSessionId })
+  }
+
+  #closeMedia(): void {
+    this.#media?.close()
+    this.#media = undefined
+  }
+
+  #closeSocket(code: number, reason: string): void {
+    this.#socket?.close(code, reason)
+    this.#socket = undefined
+  }
+
+  #end(code: number, reason: string): void {
+    this.#closeMedia()
+    this.#socket = undefined
+    this.#isSpeaking = false
+    this.#joining?.reject(new VoiceClosedError(code, reason))
+    this.#events.emit('closed', { code, reason })
+  }
+
+  #userOf(ssrc: number): string | undefined {
+    return this.#session.members.bySsrc(ssrc)?.userId
+  }
+}
+
+interface Deferred {
+  promise: Promise<void>
+  resolve(): void
+  reject(error: Error): void
+}
+
+function deferred(): Deferred {
+  const parts: Partial<Deferred> = {}
+  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }))
+  return parts as Deferred
+}
+
+const MODES: ReadonlySet<string> = new Set(Object.values(VoiceMode))
+const isMode = (name: string): name is VoiceMode => MODES.has(name)
+
+const frameTime = (frame: Uint8Array) => ((opusSamples(frame) ?? FRAME_SAMPLES) * 1_000) / OPUS_RATE

@@ -1,0 +1,138 @@
+// A client's UDP socket to one node: finds its own address, measures the round trip, sends and receives datagrams.
+import { createSocket, type Socket } from 'node:dgram'
+import { lookup } from 'node:dns/promises'
+import {
+  type Discovered,
+  decodeDiscoveryResponse,
+  encodeDiscoveryRequest,
+  PING_LENGTH,
+  PING_REQUEST,
+  PING_RESPONSE,
+} from '@parley/protocol'
+
+/** How often the official client pings; that also keeps the NAT's binding. */
+const PING_INTERVAL = 5_000
+/** Requests may be lost; after that many seconds without an answer there is no route. */
+const DISCOVERY_INTERVAL = 1_000
+const DISCOVERY_ATTEMPTS = 5
+
+interface Discovery {
+  ssrc: number
+  left: number
+  timer: NodeJS.Timeout
+  resolve(found: Discovered): void
+  reject(error: Error): void
+}
+
+export class VoiceUdp {
+  readonly #socket: Socket
+  readonly #received: (datagram: Uint8Array) => void
+  readonly #pings: NodeJS.Timeout
+  #discovery: Discovery | undefined
+  #ping = { sequence: 0, sentAt: 0, isAnswered: true }
+  #roundTrip: number | undefined
+  #isClosed = false
+
+  /** A socket that exchanges datagrams with `host` (address or name) and nobody else. Rejects if the system refuses. */
+  static async open(host: string, port: number, received: (datagram: Uint8Array) => void): Promise<VoiceUdp> {
+    const { address, family } = await lookup(host)
+    const socket = createSocket(family === 6 ? 'udp6' : 'udp4')
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject)
+      socket.connect(port, address, () => {
+        socket.off('error', reject)
+        resolve()
+      })
+    }).catch(error => {
+      socket.close()
+      throw error
+    })
+    return new VoiceUdp(socket, received)
+  }
+
+  private constructor(socket: Socket, received: (datagram: Uint8Array) => void) {
+    this.#socket = socket
+    this.#received = received
+    socket.on('message', datagram => this.#receive(datagram))
+    // A node that is being restarted answers with "port unreachable"; the gateway decides what becomes of the session.
+    socket.on('error', () => {})
+    this.#pings = setInterval(() => this.#sendPing(), PING_INTERVAL)
+  }
+
+  /** Milliseconds to the node and back; undefined before the first answer. */
+  get roundTrip(): number | undefined {
+    return this.#roundTrip
+  }
+
+  /** Asks the node for our address as it sees it. Rejects after five seconds without an answer. */
+  discover(ssrc: number): Promise<Discovered> {
+    this.#endDiscovery(new Error('IP discovery was started anew'))
+    const promise = new Promise<Discovered>((resolve, reject) => {
+      const timer = setInterval(() => this.#askAgain(), DISCOVERY_INTERVAL)
+      this.#discovery = { ssrc, left: DISCOVERY_ATTEMPTS, timer, resolve, reject }
+    })
+    this.#askAgain()
+    return promise
+  }
+
+  send(datagram: Uint8Array): void {
+    if (!this.#isClosed) this.#socket.send(datagram, () => {})
+  }
+
+  /** Measures the round trip now. */
+  ping(): void {
+    this.#sendPing()
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#endDiscovery(new Error('the socket was closed'))
+    clearInterval(this.#pings)
+    this.#socket.close()
+  }
+
+  #askAgain(): void {
+    const discovery = this.#discovery
+    if (discovery === undefined) return
+    if (discovery.left-- > 0) this.send(encodeDiscoveryRequest(discovery.ssrc))
+    else this.#endDiscovery(new Error('IP discovery was not answered'))
+  }
+
+  #endDiscovery(outcome: Discovered | Error): void {
+    const discovery = this.#discovery
+    if (discovery === undefined) return
+    clearInterval(discovery.timer)
+    this.#discovery = undefined
+    if (outcome instanceof Error) discovery.reject(outcome)
+    else discovery.resolve(outcome)
+  }
+
+  #sendPing(): void {
+    const bytes = new Uint8Array(PING_LENGTH)
+    const sequence = (this.#ping.sequence + 1) >>> 0
+    this.#ping = { sequence, sentAt: performance.now(), isAnswered: false }
+    const view = new DataView(bytes.buffer)
+    view.setUint32(0, PING_REQUEST)
+    view.setUint32(4, sequence)
+    this.send(bytes)
+  }
+
+  #receive(datagram: Uint8Array): void {
+    if (this.#isPingAnswer(datagram)) return
+    const found = this.#discovery === undefined ? undefined : decodeDiscoveryResponse(datagram)
+    if (found === undefined) return this.#received(datagram)
+    if (found.ssrc === this.#discovery?.ssrc) this.#endDiscovery(found)
+  }
+
+  #isPingAnswer(datagram: Uint8Array): boolean {
+    if (datagram.length !== PING_LENGTH) return false
+    const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength)
+    if (view.getUint32(0) !== PING_RESPONSE) return false
+    if (view.getUint32(4) === this.#ping.sequence && !this.#ping.isAnswered) {
+      this.#ping.isAnswered = true
+      this.#roundTrip = performance.now() - this.#ping.sentAt
+    }
+    return true
+  }
+}
