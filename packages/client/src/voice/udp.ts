@@ -12,9 +12,9 @@ import {
 
 /** How often the official client pings; that also keeps the NAT's binding. */
 const PING_INTERVAL = 5_000
-/** Requests may be lost; after that many seconds without an answer there is no route. */
-const DISCOVERY_INTERVAL = 1_000
-const DISCOVERY_ATTEMPTS = 5
+/** Requests may be lost; after five seconds without an answer there is no route. */
+const DISCOVERY_INTERVAL = 500
+const DISCOVERY_ATTEMPTS = 10
 
 interface Discovery {
   ssrc: number

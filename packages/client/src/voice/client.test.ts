@@ -1,0 +1,361 @@
+// The voice client over real sockets, against a scripted node.
+import assert from 'node:assert/strict'
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { afterEach, test } from 'node:test'
+import {
+  decodeRtp,
+  encodeRtp,
+  PING_REQUEST,
+  PING_RESPONSE,
+  PROTECTION_LAYOUTS,
+  type RtpPacket,
+  readDiscoveryRequest,
+  VoiceMode,
+  VoiceOp,
+  writeDiscoveryResponse,
+} from '@parley/protocol'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { VoiceClient, type VoiceClientOptions } from './client.ts'
+import { openPacket, PacketProtection } from './packet.ts'
+import { VoiceClosedError } from './voice-closed-error.ts'
+
+const KEY = Array.from({ length: 32 }, (_, index) => index)
+const SSRC = 4_001
+const CREDENTIALS = { serverId: '100', channelId: '500', userId: '7', sessionId: 'session', token: 'token' }
+
+interface Message {
+  op: number
+  d: Record<string, unknown>
+}
+
+/** A node that does what a test tells it to: by default, to let everybody in. */
+class ScriptedNode {
+  readonly gateway: WebSocketServer
+  readonly udp: Socket
+  readonly mode: VoiceMode
+  /** Of the newest connection. */
+  socket: WebSocket | undefined
+  readonly urls: string[] = []
+  readonly messages: Message[] = []
+  readonly packets: RtpPacket[] = []
+  discoveries = 0
+  /** Requests to leave unanswered. */
+  deafTo = 0
+  /** What to do with a message instead of the usual. */
+  intercept: (message: Message, socket: WebSocket) => boolean = () => false
+  #client: { port: number; address: string } | undefined
+  readonly #waiting = new Set<() => void>()
+
+  private constructor(gateway: WebSocketServer, udp: Socket, mode: VoiceMode) {
+    this.gateway = gateway
+    this.udp = udp
+    this.mode = mode
+    gateway.on('connection', (socket, request) => {
+      this.socket = socket
+      this.urls.push(request.url ?? '')
+      this.send(VoiceOp.Hello, { v: 9, heartbeat_interval: 13_750 })
+      socket.on('message', text => this.#onMessage(JSON.parse(String(text)), socket))
+    })
+    udp.on('message', (datagram, from) => this.#onDatagram(datagram, from))
+  }
+
+  static async start(host = '127.0.0.1', mode: VoiceMode = VoiceMode.AeadAes256GcmRtpsize): Promise<ScriptedNode> {
+    const gateway = new WebSocketServer({ host, port: 0 })
+    const udp = createSocket(host.includes(':') ? 'udp6' : 'udp4')
+    udp.bind(0, host)
+    await Promise.all([once(gateway, 'listening'), once(udp, 'listening')])
+    return new ScriptedNode(gateway, udp, mode)
+  }
+
+  get endpoint(): string {
+    const { address, port } = this.gateway.address() as AddressInfo
+    return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+  }
+
+  send(op: number, d: unknown, seq?: number): void {
+    this.socket?.send(JSON.stringify({ op, d, seq }))
+  }
+
+  /** Sends a packet of user 8, whose ssrc is 5001. */
+  say(sequence: number, payload: Uint8Array, ssrc = 5_001): void {
+    const plain = encodeRtp({ payloadType: 120, sequence, timestamp: sequence * 960, ssrc, payload })
+    const sealed = this.#protection.seal('rtp', plain)
+    if (sealed !== undefined && this.#client) this.udp.send(sealed, this.#client.port, this.#client.address)
+  }
+  readonly #protection = new PacketProtection(VoiceMode.AeadAes256GcmRtpsize, Uint8Array.from(KEY))
+
+  /** Resolves as soon as `condition` holds; every message and datagram is a moment to look. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) await new Promise<void>(resolve => this.#waiting.add(resolve))
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.gateway.clients) socket.terminate()
+    this.gateway.close()
+    this.udp.close()
+    await once(this.gateway, 'close')
+  }
+
+  #look(): void {
+    for (const resolve of this.#waiting) resolve()
+    this.#waiting.clear()
+  }
+
+  #onMessage(message: Message, socket: WebSocket): void {
+    this.messages.push(message)
+    if (!this.intercept(message, socket)) this.#answer(message)
+    this.#look()
+  }
+
+  #answer({ op }: Message): void {
+    const { address, port } = this.udp.address()
+    if (op === VoiceOp.Identify)
+      this.send(VoiceOp.Ready, { ssrc: SSRC, ip: address, port, modes: ['unheard_of', this.mode], streams: [] })
+    if (op === VoiceOp.SelectProtocol)
+      this.send(VoiceOp.SessionDescription, { mode: this.mode, secret_key: KEY, dave_protocol_version: 0 }, 1)
+    if (op === VoiceOp.Resume) this.send(VoiceOp.Resumed, null)
+  }
+
+  #onDatagram(datagram: Buffer, from: { port: number; address: string }): void {
+    const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength)
+    if (readDiscoveryRequest(view, 0, datagram.length) === SSRC) this.#onDiscovery(from)
+    else if (datagram.length === 8 && view.getUint32(0) === PING_REQUEST) this.#onPing(view, from)
+    else {
+      const plain = openPacket(PROTECTION_LAYOUTS[this.mode], 'rtp', Uint8Array.from(KEY), datagram)
+      const packet = plain && decodeRtp(plain)
+      if (packet) this.packets.push(packet)
+    }
+    this.#look()
+  }
+
+  #onDiscovery(from: { port: number; address: string }): void {
+    this.#client = from
+    if (this.discoveries++ < this.deafTo) return
+    const answer = new Uint8Array(74)
+    writeDiscoveryResponse(answer, SSRC, from.address, from.port)
+    this.udp.send(answer, from.port, from.address)
+  }
+
+  #onPing(view: DataView, from: { port: number; address: string }): void {
+    const answer = new Uint8Array(8)
+    new DataView(answer.buffer).setUint32(0, PING_RESPONSE)
+    new DataView(answer.buffer).setUint32(4, view.getUint32(4))
+    this.udp.send(answer, from.port, from.address)
+  }
+}
+
+const cleanups: (() => Promise<void>)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+async function startNode(host?: string, mode?: VoiceMode): Promise<ScriptedNode> {
+  const node = await ScriptedNode.start(host, mode)
+  cleanups.push(() => node.stop())
+  return node
+}
+
+function clientOf(node: ScriptedNode, options: Partial<VoiceClientOptions> = {}): VoiceClient {
+  const client = new VoiceClient({ ...CREDENTIALS, endpoint: node.endpoint, tls: false, random: () => 0, ...options })
+  cleanups.push(() => client.close())
+  return client
+}
+
+const next = <E extends 'frame' | 'resumed' | 'ready' | 'closed' | 'disconnected'>(client: VoiceClient, event: E) =>
+  new Promise<unknown>(resolve => client.once(event, resolve))
+const opsOf = (node: ScriptedNode) => node.messages.map(message => message.op)
+
+test('joining tells the node our address and a mode that both know', async () => {
+  for (const host of ['127.0.0.1', '::1']) {
+    const node = await startNode(host)
+    const client = clientOf(node)
+    await client.connect()
+    assert.deepEqual(node.urls, ['/?v=9'])
+    assert.equal(client.mode, node.mode)
+    const selection = node.messages.find(message => message.op === VoiceOp.SelectProtocol)?.d.data
+    assert.equal((selection as { address: string }).address, host)
+  }
+})
+
+test('frames are numbered, sealed, and announced by speaking; silence ends them', async () => {
+  const node = await startNode()
+  const client = clientOf(node)
+  assert.equal(client.sendFrame(Uint8Array.of(1)), false, 'not before joining')
+  await client.connect()
+  for (const byte of [1, 2, 3]) assert.equal(client.sendFrame(Uint8Array.of(byte)), true)
+  client.stopSpeaking()
+  await node.until(() => node.packets.length === 8 && opsOf(node).filter(op => op === VoiceOp.Speaking).length === 2)
+  const [first, ...rest] = node.packets
+  for (const [index, packet] of rest.entries()) {
+    assert.equal(packet.sequence, (first!.sequence + index + 1) & 0xffff)
+    assert.equal(packet.timestamp, (first!.timestamp + (index + 1) * 960) >>> 0)
+  }
+  assert.deepEqual(
+    node.packets.map(({ payload }) => payload.length),
+    [1, 1, 1, 3, 3, 3, 3, 3],
+  )
+  const speaking = node.messages.filter(message => message.op === VoiceOp.Speaking).map(message => message.d)
+  assert.deepEqual(
+    speaking,
+    [1, 0].map(flags => ({ speaking: flags, delay: 0, ssrc: SSRC })),
+  )
+  assert.equal(client.report?.sent.packets, 8)
+})
+
+test('every mode seals what the node can open', async () => {
+  for (const mode of Object.values(VoiceMode)) {
+    const node = await startNode(undefined, mode)
+    const client = clientOf(node, { mode })
+    await client.connect()
+    client.sendFrame(Uint8Array.of(9, 8, 7))
+    await node.until(() => node.packets.length > 0)
+    assert.deepEqual([...(node.packets[0]?.payload ?? [])], [9, 8, 7], mode)
+  }
+})
+
+test('a mode that the node does not offer is a reason to fail', async () => {
+  const node = await startNode()
+  const client = clientOf(node, { mode: VoiceMode.Xsalsa20Poly1305 })
+  await assert.rejects(client.connect(), /expected mode xsalsa20_poly1305, found unheard_of, aead_aes256_gcm_rtpsize/)
+})
+
+test('frames are heard with their user, once each, and counted', async () => {
+  const node = await startNode()
+  const client = clientOf(node)
+  const frames: unknown[] = []
+  client.on('frame', ({ userId, sequence, payload }) => frames.push([userId, sequence, ...payload]))
+  await client.connect()
+  node.say(10, Uint8Array.of(1))
+  await next(client, 'frame')
+  node.send(VoiceOp.Speaking, { user_id: '8', ssrc: 5_001, speaking: 1 }, 2)
+  await new Promise<void>(resolve => client.once('speaking', () => resolve()))
+  for (const sequence of [11, 11, 13]) node.say(sequence, Uint8Array.of(2))
+  while (frames.length < 3) await next(client, 'frame')
+  assert.deepEqual(frames, [
+    [undefined, 10, 1],
+    ['8', 11, 2],
+    ['8', 13, 2],
+  ])
+  const { received, replayed } = client.report!
+  assert.deepEqual(
+    received.map(({ ssrc, packets, lost }) => [ssrc, packets, lost]),
+    [[5_001, 3, 1]],
+  )
+  assert.equal(replayed, 1)
+})
+
+test('discovery is asked for again when an answer is lost', async () => {
+  const node = await startNode()
+  node.deafTo = 1
+  await clientOf(node).connect()
+  assert.equal(node.discoveries, 2)
+})
+
+test('a refusal rejects with code and reason', async () => {
+  const node = await startNode()
+  node.intercept = (_, socket) => {
+    socket.close(4004, 'wrong token')
+    return true
+  }
+  const client = clientOf(node)
+  const closed = next(client, 'closed')
+  await assert.rejects(client.connect(), error => {
+    assert.ok(error instanceof VoiceClosedError)
+    assert.equal(error.code, 4004)
+    assert.equal(error.message, 'voice session closed with 4004 AuthenticationFailed: wrong token')
+    return true
+  })
+  assert.deepEqual(await closed, { code: 4004, reason: 'wrong token' })
+})
+
+test('a node that is not there rejects with what the system says', async () => {
+  const node = await ScriptedNode.start()
+  const { endpoint } = node
+  await node.stop()
+  const client = new VoiceClient({ ...CREDENTIALS, endpoint, tls: false })
+  await assert.rejects(client.connect(), /1006: connect ECONNREFUSED/)
+})
+
+test('a cut connection is resumed, with the same key and numbers that go on', async () => {
+  const node = await startNode()
+  const client = clientOf(node)
+  await client.connect()
+  client.sendFrame(Uint8Array.of(1))
+  await node.until(() => node.packets.length === 1)
+  const lost = next(client, 'disconnected')
+  const resumed = next(client, 'resumed')
+  client.dropConnection()
+  assert.equal(((await lost) as { next: string }).next, 'resume')
+  await resumed
+  client.sendFrame(Uint8Array.of(2))
+  await node.until(() => node.packets.length === 2 && node.discoveries === 2)
+  assert.equal(node.packets[1]?.sequence, ((node.packets[0]?.sequence ?? 0) + 1) & 0xffff)
+  assert.deepEqual(node.messages.find(message => message.op === VoiceOp.Resume)?.d, {
+    server_id: '100',
+    channel_id: '500',
+    session_id: 'session',
+    token: 'token',
+    seq_ack: 1,
+  })
+})
+
+test('a session that the node has forgotten is started anew', async () => {
+  const node = await startNode()
+  const client = clientOf(node)
+  await client.connect()
+  node.intercept = ({ op }, socket) => {
+    if (op === VoiceOp.Resume) socket.close(4006, 'unknown session')
+    return op === VoiceOp.Resume
+  }
+  const again = next(client, 'ready')
+  client.dropConnection()
+  await again
+  assert.deepEqual(
+    opsOf(node).filter(op => op === VoiceOp.Identify || op === VoiceOp.Resume),
+    [0, 7, 0],
+  )
+  assert.equal(client.sendFrame(Uint8Array.of(1)), true)
+})
+
+test('being removed ends it, without another attempt', async () => {
+  const node = await startNode()
+  const client = clientOf(node)
+  await client.connect()
+  const closed = next(client, 'closed')
+  node.socket?.close(4014, 'disconnected')
+  assert.deepEqual(await closed, { code: 4014, reason: 'disconnected' })
+  assert.equal(client.state, 'closed')
+  assert.equal(node.urls.length, 1)
+})
+
+test('the round trip of the media port is measured', async () => {
+  const node = await startNode()
+  const client = clientOf(node)
+  await client.connect()
+  node.say(1, Uint8Array.of(1))
+  await next(client, 'frame')
+  assert.ok(client.ping !== undefined && client.ping >= 0 && client.ping < 1_000, `ping ${client.ping}`)
+})
+
+test('a played file keeps its pace and ends with silence', async () => {
+  const node = await startNode()
+  const client = clientOf(node)
+  await client.connect()
+  const start = performance.now()
+  await client.play(Array.from({ length: 10 }, () => Uint8Array.of(0x78, 1, 2)))
+  const took = performance.now() - start
+  assert.ok(took >= 195 && took < 600, `took ${took} ms`)
+  await node.until(() => node.packets.length === 15)
+})
+
+test('leaving says 1000, and leaves nothing open', async () => {
+  const node = await startNode()
+  const client = clientOf(node)
+  await client.connect()
+  const [code] = (await Promise.all([once(node.socket!, 'close'), client.close()]))[0]
+  assert.equal(code, 1000)
+  assert.equal(client.state, 'closed')
+  assert.equal(client.report, undefined)
+})
