@@ -26,8 +26,8 @@ export const LIMITS = {
   connectionsPerAddress: 2_000,
   /** Those among them that have not identified yet. */
   greetingsPerAddress: 200,
-  /** Greetings in all: bounds what half-open sockets can hold. */
-  greetings: 20_000,
+  /** Greetings in all, at some 25 kB each. */
+  greetings: 5_000,
 
   /** Numbered INFO messages kept per backend for RESUME. */
   lvspReplayMessages: 4_096,
@@ -76,6 +76,12 @@ export const LIMITS = {
   replayWindow: 64,
   /** Silence frames a muted speaker ends with (RFC 7587 has none; Discord clients send five). */
   silenceFrames: 5,
+  /** How long after being cut off a speaker's next packets still count as the same utterance. */
+  silenceWindow: 1_000,
+  /** Addresses that asked for discovery and are remembered per peer. JDA tries six times, each from a new port. */
+  addressCandidates: 8,
+  /** How long a bound address must be quiet before RTCP, which has no replay protection, may move it. */
+  rtcpRebindQuiet: 5_000,
   /** Receiver reports to each sender. */
   receiverReportInterval: 5_000,
 } as const

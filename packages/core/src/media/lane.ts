@@ -22,7 +22,14 @@ export type LaneCommand =
    * The peer's media may flow (Select Protocol). `claimed` is the address the client says it has; it is used only if a
    * discovery request came from it. Repeating it gives the peer a new key and forgets counters and replay windows.
    */
-  | { kind: 'protectPeer'; peer: PeerId; protection: Protection; key: Uint8Array; nonceStart: number; claimed?: SocketAddress }
+  | {
+      kind: 'protectPeer'
+      peer: PeerId
+      protection: Protection
+      key: Uint8Array
+      nonceStart: number
+      claimed?: SocketAddress
+    }
   | { kind: 'removePeer'; peer: PeerId }
   /** An empty list of targets. A packet is never forwarded to its own sender, whether or not it is in the list. */
   | { kind: 'openTargets'; targets: TargetsId }

@@ -1,0 +1,76 @@
+// Loss, jitter and highest sequence by RFC 3550, on streams whose numbers can be worked out by hand.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ReceiveStats } from './receive-stats.ts'
+
+function makeStats() {
+  const stats = new ReceiveStats()
+  stats.resize(2)
+  stats.reset(1)
+  /** A packet of 20 ms Opus with this index, `late` milliseconds after its time. */
+  const receive = (index: number, late = 0) =>
+    stats.received(1, index & 0xffff, (index * 960) | 0, index * 20 + late, 48)
+  return { stats, receive, block: (now = 0) => stats.takeBlock(1, 7, now) }
+}
+
+test('a stream without loss has none, over the wrap of its sequences', () => {
+  const { receive, block } = makeStats()
+  for (let index = 65_500; index < 65_600; index++) receive(index)
+  assert.deepEqual(block(), {
+    ssrc: 7,
+    fractionLost: 0,
+    packetsLost: 0,
+    highestSequence: 65_599,
+    jitter: 0,
+    lastSenderReport: 0,
+    delay: 0,
+  })
+})
+
+test('every fourth packet lost is a fraction of 64/256, of this interval only', () => {
+  const { receive, block } = makeStats()
+  for (let index = 0; index < 400; index++) if (index % 4 !== 2) receive(index)
+  const first = block()
+  assert.deepEqual([first.fractionLost, first.packetsLost], [64, 100])
+  for (let index = 400; index < 500; index++) receive(index)
+  const second = block()
+  assert.deepEqual([second.fractionLost, second.packetsLost], [0, 100])
+})
+
+test('packets that come late are not lost', () => {
+  const { receive, block } = makeStats()
+  for (const index of [3, 1, 2, 0, 4]) receive(index)
+  const { packetsLost, fractionLost, highestSequence } = block()
+  assert.deepEqual([packetsLost, fractionLost, highestSequence], [0, 0, 4])
+})
+
+test('jitter approaches the mean change of transit', () => {
+  const { receive, block } = makeStats()
+  for (let index = 0; index < 500; index++) receive(index, index % 2 === 0 ? 0 : 10)
+  assert.equal(block().jitter, 479)
+})
+
+test('a loss of more than half a circle counts as such', () => {
+  const { receive, block } = makeStats()
+  receive(100)
+  receive(100 + 40_000)
+  const { packetsLost, highestSequence } = block()
+  assert.deepEqual([packetsLost, highestSequence], [39_999, 40_100])
+})
+
+test('the last sender report comes back with the time since', () => {
+  const { stats, receive, block } = makeStats()
+  receive(1)
+  stats.senderReported(1, 0xe5c0_8000, 1_000)
+  const { lastSenderReport, delay } = block(1_500)
+  assert.deepEqual([lastSenderReport, delay], [0xe5c0_8000, 32_768])
+})
+
+test('there is something to report only after new packets', () => {
+  const { stats, receive, block } = makeStats()
+  assert.ok(!stats.isReportable(1))
+  receive(1)
+  assert.ok(stats.isReportable(1))
+  block()
+  assert.ok(!stats.isReportable(1))
+})

@@ -1,0 +1,205 @@
+// SSRC → owner peer → target peers. Commands change it; packets only look it up.
+import { LIMITS } from '../limits.ts'
+import type { PeerId, TargetsId } from './lane.ts'
+
+/** Peers that packets go to. Only the first `count` of `peers` are in the list, in no order. */
+export class TargetList {
+  peers = new Int32Array(8)
+  count = 0
+  /** Rows whose packets go here. */
+  readonly rows = new Set<number>()
+
+  has(peer: PeerId): boolean {
+    return this.#indexOf(peer) >= 0
+  }
+
+  add(peer: PeerId): void {
+    if (this.has(peer)) return
+    if (this.count === this.peers.length) {
+      const larger = new Int32Array(this.count * 2)
+      larger.set(this.peers)
+      this.peers = larger
+    }
+    this.peers[this.count++] = peer
+  }
+
+  /** The last one takes the place of the one that goes. */
+  remove(peer: PeerId): void {
+    const index = this.#indexOf(peer)
+    if (index >= 0) this.peers[index] = this.peers[--this.count]!
+  }
+
+  #indexOf(peer: PeerId): number {
+    const index = this.peers.indexOf(peer)
+    return index < this.count ? index : -1
+  }
+}
+
+/** What the table tells its owner when there are more rows than before, or a row has a new meaning. */
+export interface RowKeeper {
+  resize(rows: number): void
+  reset(row: number): void
+}
+
+/** Each SSRC of each peer has a row; a route is a row with a list of targets. */
+export class RouteTable {
+  readonly #rows = new Map<number, number>()
+  readonly #free: number[] = []
+  readonly #keepers: readonly RowKeeper[]
+  readonly #lists = new Map<TargetsId, TargetList>()
+  readonly #memberships = new Map<PeerId, Set<TargetList>>()
+  #routes = 0
+
+  /** By row: whose packets these are. */
+  owners = new Int32Array(0)
+  /** By row: where they go; undefined if nowhere. */
+  readonly targets: (TargetList | undefined)[] = []
+  /** By row: 1 for audio, 0 for video. */
+  audio = new Uint8Array(0)
+  /** By row: whether the first packet has been told. */
+  announced = new Uint8Array(0)
+  /** By row: how many more packets go out as silence before the route ends; 0 for a route that stays. */
+  silence = new Uint8Array(0)
+  /** By row: when that silence ends at the latest. */
+  silenceUntil = new Float64Array(0)
+
+  constructor(keepers: readonly RowKeeper[]) {
+    this.#keepers = keepers
+  }
+
+  /** SSRCs that belong to another peer are left to it. */
+  addPeer(peer: PeerId, ssrcs: Int32Array): void {
+    this.#memberships.set(peer, new Set())
+    for (const [index, ssrc] of ssrcs.entries()) if (!this.#rows.has(ssrc)) this.#addRow(ssrc, peer, index === 0)
+  }
+
+  removePeer(peer: PeerId, ssrcs: Int32Array): void {
+    for (const list of this.#memberships.get(peer) ?? []) list.remove(peer)
+    this.#memberships.delete(peer)
+    for (const ssrc of ssrcs) {
+      const row = this.row(ssrc)
+      if (row < 0 || this.owners[row] !== peer) continue
+      this.endRoute(row)
+      this.owners[row] = 0
+      this.#rows.delete(ssrc)
+      this.#free.push(row)
+    }
+  }
+
+  /** The row of an SSRC; −1 if nobody has it. Per packet: no allocation for SSRCs below 2^31. */
+  row(ssrc: number): number {
+    const row = this.#rows.get(ssrc)
+    return row === undefined ? -1 : row
+  }
+
+  openTargets(targets: TargetsId): void {
+    if (!this.#lists.has(targets)) this.#lists.set(targets, new TargetList())
+  }
+
+  /** Ends the routes that still lead there. */
+  closeTargets(targets: TargetsId): void {
+    const list = this.#lists.get(targets)
+    if (list === undefined) return
+    for (const row of [...list.rows]) this.endRoute(row)
+    for (let index = 0; index < list.count; index++) this.#memberships.get(list.peers[index]!)?.delete(list)
+    this.#lists.delete(targets)
+  }
+
+  addTarget(targets: TargetsId, peer: PeerId): void {
+    const list = this.#lists.get(targets)
+    const memberships = this.#memberships.get(peer)
+    if (list === undefined || memberships === undefined) return
+    list.add(peer)
+    memberships.add(list)
+  }
+
+  removeTarget(targets: TargetsId, peer: PeerId): void {
+    const list = this.#lists.get(targets)
+    if (list === undefined) return
+    list.remove(peer)
+    this.#memberships.get(peer)?.delete(list)
+  }
+
+  /** A route of an SSRC that is not the owner's, or to a list that is not open, is not made. */
+  setRoute(ssrc: number, owner: PeerId, isAudio: boolean, targets: TargetsId): void {
+    const row = this.row(ssrc)
+    const list = this.#lists.get(targets)
+    if (row < 0 || this.owners[row] !== owner || list === undefined) return
+    if (this.targets[row] === undefined || this.silence[row] !== 0) this.announced[row] = 0
+    this.endRoute(row)
+    this.targets[row] = list
+    this.audio[row] = isAudio ? 1 : 0
+    list.rows.add(row)
+    this.#routes++
+  }
+
+  /** With `silenceUntil` after now, the next packets until then still go out, as silence. */
+  removeRoute(ssrc: number, silenceUntil: number | undefined): void {
+    const row = this.row(ssrc)
+    if (row < 0 || this.targets[row] === undefined) return
+    if (silenceUntil === undefined || this.audio[row] === 0) return this.endRoute(row)
+    if (this.silence[row] !== 0) return
+    this.silence[row] = LIMITS.silenceFrames
+    this.silenceUntil[row] = silenceUntil
+    this.#routes--
+  }
+
+  endRoute(row: number): void {
+    const list = this.targets[row]
+    if (list === undefined) return
+    if (this.silence[row] === 0) this.#routes--
+    list.rows.delete(row)
+    this.targets[row] = undefined
+    this.silence[row] = 0
+  }
+
+  /** One of the last packets went out as silence. */
+  spendSilence(row: number): void {
+    if (this.silence[row] === 1) this.endRoute(row)
+    else this.silence[row]!--
+  }
+
+  closeAll(): void {
+    for (const targets of [...this.#lists.keys()]) this.closeTargets(targets)
+  }
+
+  /** Counts, for tests and the dashboard. `ending` are routes in their last silence. */
+  inspect() {
+    const lists = [...this.#lists.values()]
+    const led = lists.reduce((sum, list) => sum + list.rows.size, 0)
+    return {
+      ssrcs: this.#rows.size,
+      routes: this.#routes,
+      ending: led - this.#routes,
+      targetLists: lists.length,
+      targets: lists.reduce((sum, list) => sum + list.count, 0),
+    }
+  }
+
+  #addRow(ssrc: number, owner: PeerId, isAudio: boolean): void {
+    const row = this.#free.pop() ?? this.targets.length
+    if (row >= this.owners.length) this.#resize(Math.max(64, row * 2))
+    this.#rows.set(ssrc, row)
+    this.owners[row] = owner
+    this.targets[row] = undefined
+    this.audio[row] = isAudio ? 1 : 0
+    this.announced[row] = 0
+    this.silence[row] = 0
+    for (const keeper of this.#keepers) keeper.reset(row)
+  }
+
+  #resize(rows: number): void {
+    const { owners, audio, announced, silence, silenceUntil } = this
+    this.owners = new Int32Array(rows)
+    this.audio = new Uint8Array(rows)
+    this.announced = new Uint8Array(rows)
+    this.silence = new Uint8Array(rows)
+    this.silenceUntil = new Float64Array(rows)
+    this.owners.set(owners)
+    this.audio.set(audio)
+    this.announced.set(announced)
+    this.silence.set(silence)
+    this.silenceUntil.set(silenceUntil)
+    for (const keeper of this.#keepers) keeper.resize(rows)
+  }
+}

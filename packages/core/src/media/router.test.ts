@@ -1,0 +1,379 @@
+// A lane without its socket: what goes where, what is dropped and why, and what is left when everybody has gone.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { decodeRtcp, encodeDiscoveryRequest, encodeReceiverReport, encodeRtp, type RtpPacket } from '@parley/protocol'
+import { addDatagram, makeBatch, PLAIN_TAG, PlainIo } from '../../../../test/contract/plain-io.ts'
+import type { LaneCommand, LaneEvent } from './lane.ts'
+import { Router } from './router.ts'
+import { writeAddress } from './socket-address.ts'
+
+const hex = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('hex')
+const wordsOf = (text: string) => {
+  const [ip, port] = text.split(' ') as [string, string]
+  const words = new Int32Array(5)
+  assert.ok(writeAddress(words, 0, ip, Number(port)))
+  return words
+}
+const ssrcOf = (peer: number) => 1000 + peer * 8
+const sealed = (peer: number, plain: Uint8Array) => Uint8Array.from([...plain, ...Array(PLAIN_TAG).fill(peer)])
+const opus = (peer: number, sequence: number, more: Partial<RtpPacket> = {}) =>
+  encodeRtp({
+    payloadType: 120,
+    sequence,
+    timestamp: sequence * 960,
+    ssrc: ssrcOf(peer),
+    payload: Uint8Array.of(1, 2, 3, 4),
+    ...more,
+  })
+
+/** A lane with peers who are bound at 10.0.0.<peer>:5000, all in target list 1. */
+function makeLane(...peers: number[]) {
+  const io = new PlainIo()
+  const router = new Router(io)
+  let now = 1_000
+  const command = (...commands: LaneCommand[]) => {
+    for (const each of commands) router.command(each, now)
+  }
+  const receive = (from: string, ...datagrams: Uint8Array[]) => {
+    const batch = makeBatch()
+    for (const bytes of datagrams) addDatagram(batch, bytes, wordsOf(from))
+    router.receive(batch, now)
+    return io.take()
+  }
+  const drops = () => {
+    router.command({ kind: 'report' }, now)
+    const event = router.takeEvents().find(each => each.kind === 'counters')
+    const counted = Object.entries((event as LaneEvent & { kind: 'counters' }).counters.drops)
+    return Object.fromEntries(counted.filter(([, count]) => count > 0))
+  }
+  const protect = (peer: number, claimed?: string): LaneCommand => ({
+    kind: 'protectPeer',
+    peer,
+    protection: 'aead_aes256_gcm_rtpsize',
+    key: new Uint8Array(32).fill(peer),
+    nonceStart: 0,
+    claimed: claimed === undefined ? undefined : { ip: claimed.split(' ')[0]!, port: Number(claimed.split(' ')[1]) },
+  })
+  const add = (peer: number): LaneCommand => ({
+    kind: 'addPeer',
+    peer,
+    ssrcs: Int32Array.from({ length: 8 }, (_, index) => ssrcOf(peer) + index),
+  })
+  const route = (peer: number): LaneCommand => ({
+    kind: 'setRoute',
+    ssrc: ssrcOf(peer),
+    owner: peer,
+    media: 'audio',
+    targets: 1,
+  })
+  command({ kind: 'openTargets', targets: 1 })
+  for (const peer of peers) {
+    command(add(peer))
+    receive(home(peer), encodeDiscoveryRequest(ssrcOf(peer)))
+    command(protect(peer), { kind: 'addTarget', targets: 1, peer }, route(peer))
+  }
+  router.takeEvents()
+  io.take()
+  return {
+    io,
+    router,
+    command,
+    receive,
+    drops,
+    protect,
+    add,
+    route,
+    advance: (by: number) => {
+      now += by
+      router.tick(now)
+      return io.take()
+    },
+  }
+}
+const home = (peer: number) => `10.0.0.${peer} 5000`
+
+test('a packet goes to every target but its sender, and its first one is told', () => {
+  const lane = makeLane(1, 2, 3)
+  const sent = lane.receive(home(1), sealed(1, opus(1, 7)))
+  assert.deepEqual(
+    sent.map(({ peer, bytes }) => [peer, hex(bytes)]),
+    [
+      [2, hex(opus(1, 7))],
+      [3, hex(opus(1, 7))],
+    ],
+  )
+  assert.deepEqual(lane.router.takeEvents(), [{ kind: 'firstPacket', peer: 1, ssrc: ssrcOf(1) }])
+  lane.receive(home(1), sealed(1, opus(1, 8)))
+  assert.deepEqual(lane.router.takeEvents(), [])
+})
+
+test('marker, padding and CSRCs do not leave the lane; the extension does', () => {
+  const lane = makeLane(1, 2)
+  const extension = { profile: 0xbede, elements: Uint8Array.of(0x10, 0xb2, 0x90, 4) }
+  const packet = opus(1, 7, { marker: true, padding: 3, csrcs: [7, 8], extension })
+  const [sent] = lane.receive(home(1), sealed(1, packet))
+  assert.equal(hex(sent?.bytes), hex(opus(1, 7, { extension })))
+})
+
+test('each cause of a drop is counted as such', () => {
+  const lane = makeLane(1, 2)
+  lane.command(lane.add(3))
+  const good = opus(1, 1)
+  const expect = (from: string, bytes: Uint8Array, cause: string) => {
+    const before = lane.drops()
+    assert.deepEqual(lane.receive(from, bytes), [], cause)
+    const after = lane.drops()
+    assert.deepEqual(after, { ...before, [cause]: (before[cause] ?? 0) + 1 })
+  }
+  expect(home(1), new Uint8Array(2049).fill(0x80), 'oversize')
+  expect(home(1), new Uint8Array(100).fill(0x40), 'unclassified')
+  expect('10.9.9.9 1', sealed(1, opus(77, 1)), 'unknownSource')
+  expect(home(1), sealed(1, opus(77, 1)), 'foreignSsrc')
+  expect(home(2), sealed(2, good), 'foreignSsrc')
+  expect(home(3), sealed(3, opus(3, 1)), 'unprotected')
+  expect(home(1), sealed(9, good), 'authentication')
+  lane.receive(home(1), sealed(1, good))
+  expect(home(1), sealed(1, good), 'replayed')
+  expect(home(1), sealed(1, opus(1, 2, { payloadType: 100 })), 'malformed')
+  expect(home(1), sealed(1, opus(1, 3, { payload: new Uint8Array(0) })), 'malformed')
+  const lying = opus(1, 4)
+  lying[0] = 0xa0
+  expect(home(1), sealed(1, lying), 'malformed')
+  expect(home(1), sealed(1, encodeRtp({ ...rtpDefaults, ssrc: ssrcOf(1) + 1 })), 'noRoute')
+  lane.command({ kind: 'removeTarget', targets: 1, peer: 2 })
+  expect(home(1), sealed(1, opus(1, 5)), 'noRoute')
+})
+const rtpDefaults: RtpPacket = { payloadType: 101, sequence: 1, timestamp: 0, ssrc: 0, payload: Uint8Array.of(1) }
+
+test('a packet that does not verify does not use up its sequence', () => {
+  const lane = makeLane(1, 2)
+  lane.receive(home(1), sealed(9, opus(1, 1)))
+  assert.equal(lane.receive(home(1), sealed(1, opus(1, 1))).length, 1)
+})
+
+test('video keeps its marker and its payload type', () => {
+  const lane = makeLane(1, 2)
+  lane.command({ kind: 'setRoute', ssrc: ssrcOf(1) + 1, owner: 1, media: 'video', targets: 1 })
+  const frame = encodeRtp({ ...rtpDefaults, ssrc: ssrcOf(1) + 1, marker: true })
+  assert.equal(hex(lane.receive(home(1), sealed(1, frame))[0]?.bytes), hex(frame))
+})
+
+test('discovery is answered from where it came, for a session only, and not too often', () => {
+  const lane = makeLane(1)
+  const request = encodeDiscoveryRequest(ssrcOf(1))
+  const [reply] = lane.receive('203.0.113.77 50123', request)
+  assert.equal(
+    hex(reply?.bytes),
+    `00020046000003f0${Buffer.from('203.0.113.77').toString('hex')}${'00'.repeat(52)}c3cb`,
+  )
+  assert.deepEqual(lane.receive('203.0.113.77 50123', encodeDiscoveryRequest(ssrcOf(1) + 1)), [])
+  assert.deepEqual(lane.receive('203.0.113.77 50123', encodeDiscoveryRequest(5)), [])
+  for (let count = 1; count < 20; count++) assert.equal(lane.receive('203.0.113.77 50123', request).length, 1)
+  assert.deepEqual(lane.receive('203.0.113.77 50123', request), [])
+  assert.equal(lane.receive('203.0.113.77 50124', request).length, 1)
+  assert.deepEqual(lane.drops(), { unknownSource: 2, rateLimited: 1 })
+})
+
+test('a ping is answered with its sequence; a counter of old discord.js comes back; other keepalives do not', () => {
+  const lane = makeLane(1)
+  const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'))
+  const reply = (from: string, text: string) => hex(lane.receive(from, bytes(text))[0]?.bytes)
+  assert.equal(reply('10.9.9.9 1', '1337cafe8000002a'), '1337f00d8000002a')
+  assert.equal(reply(home(1), '0500000000000000'), '0500000000000000')
+  assert.equal(reply('10.9.9.9 1', '0500000000000000'), '')
+  assert.equal(reply(home(1), '0000000000000005'), '')
+  assert.equal(reply(home(1), '000003f000000000'), '')
+  assert.equal(reply(home(1), 'c90000000000000000'), '')
+  assert.equal(reply(home(1), '000003f0'), '')
+})
+
+test('nothing is sent to a peer before Select Protocol, nor to one that has proved no address', () => {
+  const lane = makeLane(1, 2)
+  lane.command(lane.add(3), { kind: 'addTarget', targets: 1, peer: 3 })
+  lane.receive(home(3), encodeDiscoveryRequest(ssrcOf(3)))
+  assert.deepEqual(
+    lane.receive(home(1), sealed(1, opus(1, 1))).map(({ peer }) => peer),
+    [2],
+  )
+  lane.command(lane.add(4), lane.protect(4, '10.0.0.4 5000'), { kind: 'addTarget', targets: 1, peer: 4 })
+  assert.deepEqual(
+    lane.receive(home(1), sealed(1, opus(1, 2))).map(({ peer }) => peer),
+    [2],
+  )
+  assert.deepEqual(lane.drops(), { noAddress: 3 })
+})
+
+test('of several addresses that asked for discovery, the claimed one is bound, else the latest', () => {
+  const lane = makeLane()
+  const ask = (peer: number, port: number) => lane.receive(`10.0.0.1 ${port}`, encodeDiscoveryRequest(ssrcOf(peer)))
+  lane.command(lane.add(1), lane.add(2))
+  for (const port of [11, 12, 13]) ask(1, port)
+  for (const port of [21, 22, 23, 21]) ask(2, port)
+  lane.command(lane.protect(1, '10.0.0.1 12'), lane.protect(2, '10.0.0.1 99'))
+  assert.deepEqual(lane.router.takeEvents(), [
+    { kind: 'addressBound', peer: 1, address: { ip: '10.0.0.1', port: 12 } },
+    { kind: 'addressBound', peer: 2, address: { ip: '10.0.0.1', port: 21 } },
+  ])
+})
+
+test('a packet that verifies from elsewhere moves its peer at once, and its targets hear it from there', () => {
+  const lane = makeLane(1, 2)
+  assert.equal(lane.receive('192.0.2.9 7', sealed(1, opus(1, 1))).length, 1)
+  assert.deepEqual(lane.router.takeEvents(), [
+    { kind: 'firstPacket', peer: 1, ssrc: ssrcOf(1) },
+    { kind: 'addressBound', peer: 1, address: { ip: '192.0.2.9', port: 7 } },
+  ])
+  assert.equal(lane.router.inspect().addresses, 2)
+})
+
+test('a replayed packet, a keepalive and a ping move nobody', () => {
+  const lane = makeLane(1, 2)
+  lane.receive(home(1), sealed(1, opus(1, 1)))
+  lane.router.takeEvents()
+  lane.receive('192.0.2.9 7', sealed(1, opus(1, 1)))
+  lane.receive('192.0.2.9 7', Uint8Array.of(0x13, 0x37, 0xca, 0xfe, 0, 0, 0, 1), new Uint8Array(8))
+  assert.deepEqual(lane.router.takeEvents(), [])
+})
+
+test('RTCP moves a peer only once its address has been quiet', () => {
+  const lane = makeLane(1, 2)
+  const report = sealed(1, encodeReceiverReport(ssrcOf(1), []).slice())
+  const longer = sealed(1, encodeReceiverReport(ssrcOf(1), [block(5)]))
+  lane.receive(home(1), sealed(1, opus(1, 1)))
+  lane.router.takeEvents()
+  lane.receive('192.0.2.9 7', longer, report)
+  assert.deepEqual(lane.router.takeEvents(), [])
+  lane.advance(5_000)
+  lane.receive('192.0.2.9 7', longer)
+  assert.equal(lane.router.takeEvents()[0]?.kind, 'addressBound')
+})
+const block = (ssrc: number) => ({
+  ssrc,
+  fractionLost: 0,
+  packetsLost: 0,
+  highestSequence: 0,
+  jitter: 0,
+  lastSenderReport: 0,
+  delay: 0,
+})
+
+test('discovery by a bound peer switches the port at once, and the IP only after proof', () => {
+  const lane = makeLane(1)
+  const ask = (from: string) => {
+    lane.receive(from, encodeDiscoveryRequest(ssrcOf(1)))
+    return lane.router.takeEvents()
+  }
+  const bound = (ip: string, port: number) => [{ kind: 'addressBound', peer: 1, address: { ip, port } }]
+  assert.deepEqual(ask('10.0.0.1 6000'), bound('10.0.0.1', 6000))
+  assert.deepEqual(ask('192.0.2.9 7'), [])
+  lane.command(lane.protect(1, '192.0.2.9 7'))
+  assert.deepEqual(lane.router.takeEvents(), bound('192.0.2.9', 7))
+})
+
+test('a source whose packets do not verify is ignored for a while, unless it is the bound address itself', () => {
+  const lane = makeLane(1, 2)
+  for (let count = 0; count <= 100; count++) lane.receive('10.9.9.9 1', sealed(9, opus(1, 1)))
+  assert.deepEqual(lane.receive('10.9.9.9 2', sealed(1, opus(1, 1))), [])
+  assert.deepEqual(lane.drops(), { authentication: 101, ignoredSource: 1 })
+  for (let count = 0; count <= 100; count++) lane.receive(home(1), sealed(9, opus(1, 1)))
+  assert.equal(lane.receive(home(1), sealed(1, opus(1, 1))).length, 1)
+  lane.advance(10_000)
+  assert.equal(lane.receive('10.9.9.9 2', sealed(1, opus(1, 2))).length, 1)
+})
+
+test('a speaker who is cut off ends with five frames of silence', () => {
+  const lane = makeLane(1, 2)
+  lane.receive(home(1), sealed(1, opus(1, 0)))
+  lane.command({ kind: 'removeRoute', ssrc: ssrcOf(1), silence: true })
+  assert.deepEqual(
+    { ...lane.router.inspect() },
+    { peers: 2, addresses: 2, reports: 1, ssrcs: 16, routes: 1, ending: 1, targetLists: 1, targets: 2 },
+  )
+  const sent = [1, 2, 3, 4, 5, 6, 7].flatMap(sequence => lane.receive(home(1), sealed(1, opus(1, sequence))))
+  const silence = [1, 2, 3, 4, 5].map(sequence => opus(1, sequence, { payload: Uint8Array.of(0xf8, 0xff, 0xfe) }))
+  assert.deepEqual(
+    sent.map(({ bytes }) => hex(bytes)),
+    silence.map(bytes => hex(bytes)),
+  )
+  assert.equal(lane.router.inspect().ending, 0)
+})
+
+test('whoever was quiet when cut off sends no silence later', () => {
+  const lane = makeLane(1, 2)
+  lane.command({ kind: 'removeRoute', ssrc: ssrcOf(1), silence: true })
+  lane.advance(1_001)
+  assert.deepEqual(lane.receive(home(1), sealed(1, opus(1, 1))), [])
+  assert.equal(lane.router.inspect().ending, 0)
+})
+
+test('a route that comes back during its silence is heard at once', () => {
+  const lane = makeLane(1, 2)
+  lane.command({ kind: 'removeRoute', ssrc: ssrcOf(1), silence: true }, lane.route(1))
+  assert.equal(hex(lane.receive(home(1), sealed(1, opus(1, 1)))[0]?.bytes), hex(opus(1, 1)))
+})
+
+test('senders hear every five seconds, while they send, how they arrive', () => {
+  const lane = makeLane(1, 2)
+  assert.equal(lane.router.deadline, Infinity)
+  for (const sequence of [1, 2, 4]) lane.receive(home(1), sealed(1, opus(1, sequence)))
+  assert.equal(lane.router.deadline, 6_000)
+  assert.deepEqual(lane.advance(4_999), [])
+  const [report, ...others] = lane.advance(1)
+  assert.deepEqual(others, [])
+  assert.equal(report?.peer, 1)
+  const [read] = decodeRtcp(report!.bytes)!
+  assert.ok(read?.kind === 'receiverReport' && read.senderSsrc === 1)
+  const [told] = read.blocks
+  assert.deepEqual([told?.ssrc, told?.packetsLost, told?.fractionLost, told?.highestSequence], [ssrcOf(1), 1, 64, 4])
+  assert.equal(lane.router.deadline, Infinity)
+  assert.deepEqual(lane.advance(60_000), [])
+})
+
+test('RTCP of clients is taken in and never forwarded', () => {
+  const lane = makeLane(1, 2)
+  const report = Buffer.from(
+    `80c80006${ssrcOf(1).toString(16).padStart(8, '0')}e5c0000080000000000102030000006400001f40`,
+    'hex',
+  )
+  assert.deepEqual(lane.receive(home(1), sealed(1, report), sealed(1, opus(1, 1))).length, 1)
+  const [sent] = lane.advance(5_000)
+  const [read] = decodeRtcp(sent!.bytes)!
+  assert.ok(read?.kind === 'receiverReport')
+  assert.deepEqual([read.blocks[0]?.lastSenderReport, read.blocks[0]?.delay], [0x0000_8000, 5 * 65_536])
+})
+
+test('a new key forgets the sequences seen under the old one', () => {
+  const lane = makeLane(1, 2)
+  lane.receive(home(1), sealed(1, opus(1, 9_000)))
+  lane.command(lane.protect(1))
+  assert.equal(lane.receive(home(1), sealed(1, opus(1, 1))).length, 1)
+})
+
+test('exhausted nonces are told', () => {
+  const lane = makeLane(1, 2)
+  lane.io.exhausted = [2]
+  lane.receive(home(1), sealed(1, opus(1, 1)))
+  assert.deepEqual(lane.router.takeEvents()[1], { kind: 'nonceExhausted', peer: 2 })
+})
+
+test('a list that closes under its routes ends them, and a removed peer is nowhere', () => {
+  const lane = makeLane(1, 2, 3)
+  lane.receive(home(1), sealed(1, opus(1, 1)))
+  lane.command({ kind: 'removePeer', peer: 1 })
+  assert.deepEqual(lane.router.inspect(), {
+    peers: 2,
+    addresses: 2,
+    reports: 0,
+    ssrcs: 16,
+    routes: 2,
+    ending: 0,
+    targetLists: 1,
+    targets: 2,
+  })
+  lane.command({ kind: 'closeTargets', targets: 1 })
+  assert.equal(lane.router.inspect().routes, 0)
+  lane.router.close()
+  assert.ok(Object.values(lane.router.inspect()).every(count => count === 0))
+  assert.equal(lane.io.peers, 0)
+  assert.equal(lane.router.deadline, Infinity)
+})

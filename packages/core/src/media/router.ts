@@ -1,0 +1,300 @@
+// Hot: a batch of datagrams in, sealed copies out. The lane without its socket: it looks routes up and decides nothing.
+import {
+  classifyDatagram,
+  DatagramKind,
+  RTCP_SENDER_SSRC,
+  RTP_SEQUENCE,
+  RTP_SSRC,
+  RTP_TIMESTAMP,
+  RtcpType,
+  rtcpPacketLength,
+  rtcpPacketType,
+  SENDER_REPORT_LENGTH,
+  senderReportMiddle,
+} from '@parley/protocol'
+import { LIMITS } from '../limits.ts'
+import { Answers } from './answers.ts'
+import type { LaneCommand, LaneEvent } from './lane.ts'
+import { Drop, LaneTally } from './lane-tally.ts'
+import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from './packet-io.ts'
+import { isAt, type Peer, Peers } from './peers.ts'
+import { ReceiveStats } from './receive-stats.ts'
+import { ReceiverReports } from './receiver-reports.ts'
+import { ReplayWindows } from './replay-window.ts'
+import { RouteTable } from './route-table.ts'
+import { readAddress } from './socket-address.ts'
+import { SourceRates } from './source-rates.ts'
+import { prepareAudio, silencePacket, trimPacket } from './trim-packet.ts'
+
+/** Timestamps per millisecond: Opus at 48 kHz, video at 90 kHz. */
+const AUDIO_CLOCK = 48
+const VIDEO_CLOCK = 90
+
+/**
+ * The lane as a sans-IO machine: inputs are `command`, `receive` and `tick`, outputs go to the packet engine at once and to
+ * `takeEvents`. Per packet nothing allocates and nothing throws; what is wrong with a datagram is a counter.
+ */
+export class Router {
+  readonly #io: PacketIo
+  readonly #peers = new Peers()
+  readonly #replay = new ReplayWindows()
+  readonly #stats = new ReceiveStats()
+  readonly #routes = new RouteTable([this.#replay, this.#stats])
+  readonly #reports: ReceiverReports
+  readonly #tally = new LaneTally()
+  readonly #answers: Answers
+  readonly #failures = new SourceRates({
+    perSecond: LIMITS.failuresPerSecond,
+    blockFor: LIMITS.ignoreSource,
+    ignoresPort: true,
+  })
+  #events: LaneEvent[] = []
+
+  constructor(io: PacketIo) {
+    this.#io = io
+    this.#reports = new ReceiverReports(io, this.#routes, this.#stats)
+    this.#answers = new Answers(io, this.#peers, this.#routes, this.#tally)
+  }
+
+  /** When it wants `tick`, `Infinity` if never. */
+  get deadline(): number {
+    return this.#reports.deadline
+  }
+
+  /** All events since the last call. */
+  takeEvents(): LaneEvent[] {
+    const taken = this.#events
+    this.#events = []
+    return taken
+  }
+
+  /** Applies a command. One that names a peer, list or SSRC that is not there does nothing. */
+  command(command: LaneCommand, now: number): void {
+    switch (command.kind) {
+      case 'addPeer':
+        return this.#addPeer(command.peer, command.ssrcs)
+      case 'protectPeer':
+        return this.#protectPeer(command)
+      case 'removePeer':
+        return this.#removePeer(command.peer)
+      case 'openTargets':
+        return this.#routes.openTargets(command.targets)
+      case 'addTarget':
+        return this.#routes.addTarget(command.targets, command.peer)
+      case 'removeTarget':
+        return this.#routes.removeTarget(command.targets, command.peer)
+      case 'closeTargets':
+        return this.#routes.closeTargets(command.targets)
+      case 'setRoute':
+        return this.#routes.setRoute(command.ssrc, command.owner, command.media === 'audio', command.targets)
+      case 'removeRoute':
+        return this.#routes.removeRoute(command.ssrc, command.silence ? now + LIMITS.silenceWindow : undefined)
+      case 'report':
+        this.#events.push({ kind: 'counters', counters: this.#tally.counters(this.#io.sent) })
+    }
+  }
+
+  /** Handles the datagrams of one wake-up and sends what they cause. The batch's bytes are changed. */
+  receive(batch: Batch, now: number): void {
+    for (let slot = 0; slot < batch.count; slot++) this.#datagram(batch, slot, now)
+    this.#io.flush()
+    this.#applyBindings()
+    this.#noteExhausted()
+  }
+
+  /** Sends the receiver reports that are due. */
+  tick(now: number): void {
+    if (now < this.#reports.deadline) return
+    this.#reports.tick(now)
+    this.#io.flush()
+    this.#noteExhausted()
+  }
+
+  /** Forgets every peer and route. */
+  close(): void {
+    for (const id of this.#peers.ids()) this.#removePeer(id)
+    this.#routes.closeAll()
+  }
+
+  /** Counts of what the lane holds, for tests and the dashboard. */
+  inspect() {
+    return {
+      peers: this.#peers.size,
+      addresses: this.#peers.addresses,
+      reports: this.#reports.size,
+      ...this.#routes.inspect(),
+    }
+  }
+
+  #addPeer(id: number, ssrcs: Int32Array): void {
+    if (!this.#peers.add(id, ssrcs)) return
+    this.#routes.addPeer(id, ssrcs)
+    this.#io.addPeer(id)
+  }
+
+  #protectPeer(command: LaneCommand & { kind: 'protectPeer' }): void {
+    const peer = this.#peers.get(command.peer)
+    if (peer === undefined) return
+    this.#io.protectPeer(peer.id, command.protection, command.key, command.nonceStart)
+    for (const ssrc of peer.ssrcs) this.#resetRow(this.#routes.row(ssrc), peer)
+    this.#peers.protect(peer, command.claimed)
+    this.#applyBindings()
+  }
+
+  #resetRow(row: number, owner: Peer): void {
+    if (row < 0 || this.#routes.owners[row] !== owner.id) return
+    this.#replay.reset(row)
+    this.#stats.reset(row)
+  }
+
+  #removePeer(id: number): void {
+    const peer = this.#peers.get(id)
+    if (peer === undefined) return
+    this.#reports.remove(peer)
+    this.#routes.removePeer(id, peer.ssrcs)
+    this.#peers.remove(peer)
+    this.#io.removePeer(id)
+  }
+
+  #datagram(batch: Batch, slot: number, now: number): void {
+    const length = batch.lengths[slot]!
+    this.#tally.datagram(length)
+    if (length > SLOT) return this.#tally.drop(Drop.oversize)
+    switch (classifyDatagram(batch.view, slot * SLOT, length)) {
+      case DatagramKind.Rtp:
+        return this.#rtp(batch, slot, now)
+      case DatagramKind.Rtcp:
+        return this.#rtcp(batch, slot, now)
+      case DatagramKind.Discovery:
+        return this.#answers.discovery(batch, slot, now)
+      case DatagramKind.Ping:
+        return this.#answers.ping(batch, slot, now)
+      case DatagramKind.Keepalive:
+        return this.#answers.keepalive(batch, slot, now)
+      case DatagramKind.Stun:
+      case DatagramKind.Dtls:
+      case DatagramKind.Unknown:
+        return this.#tally.drop(Drop.unclassified)
+    }
+  }
+
+  /** The SSRC says whose key opens a packet, wherever it comes from; the key then says whether that is true. */
+  #rtp(batch: Batch, slot: number, now: number): void {
+    const { view } = batch
+    const offset = slot * SLOT
+    const row = this.#routes.row(view.getInt32(offset + RTP_SSRC))
+    const owner = row < 0 ? undefined : this.#peers.get(this.#routes.owners[row]!)
+    if (owner === undefined) return this.#tally.drop(this.#isKnown(batch, slot) ? Drop.foreignSsrc : Drop.unknownSource)
+    const sequence = view.getUint16(offset + RTP_SEQUENCE)
+    const timestamp = view.getInt32(offset + RTP_TIMESTAMP)
+    if (!this.#mayOpen(batch, slot, owner, now)) return
+    if (!this.#replay.isFresh(row, sequence, timestamp)) return this.#tally.drop(Drop.replayed)
+    if (!this.#open(batch, slot, owner, now, false)) return
+    this.#replay.mark(row, sequence, timestamp)
+    this.#stats.received(row, sequence, timestamp, now, this.#routes.audio[row] === 1 ? AUDIO_CLOCK : VIDEO_CLOCK)
+    this.#reports.heard(owner, now)
+    this.#route(batch, slot, row, owner, now)
+  }
+
+  #rtcp(batch: Batch, slot: number, now: number): void {
+    const row = this.#routes.row(batch.view.getInt32(slot * SLOT + RTCP_SENDER_SSRC))
+    const owner =
+      row < 0 ? this.#peers.at(batch.addresses, slot * ADDRESS_WORDS) : this.#peers.get(this.#routes.owners[row]!)
+    if (owner === undefined) return this.#tally.drop(Drop.unknownSource)
+    if (!this.#mayOpen(batch, slot, owner, now) || !this.#open(batch, slot, owner, now, true)) return
+    this.#readCompound(batch, slot, owner, now)
+  }
+
+  #isKnown(batch: Batch, slot: number): boolean {
+    return this.#peers.at(batch.addresses, slot * ADDRESS_WORDS) !== undefined
+  }
+
+  /** A bound address is always listened to, so that nobody can have it ignored by sending in its name. */
+  #mayOpen(batch: Batch, slot: number, owner: Peer, now: number): boolean {
+    const at = slot * ADDRESS_WORDS
+    if (!owner.isProtected) this.#tally.drop(Drop.unprotected)
+    else if (!isAt(owner, batch.addresses, at) && this.#failures.isBlocked(batch.addresses, at, now))
+      this.#tally.drop(Drop.ignoredSource)
+    else return true
+    return false
+  }
+
+  #open(batch: Batch, slot: number, owner: Peer, now: number, isRtcp: boolean): boolean {
+    const at = slot * ADDRESS_WORDS
+    if (!this.#io.open(batch, slot, owner.id)) {
+      const isForeign = !isAt(owner, batch.addresses, at) && this.#isKnown(batch, slot)
+      this.#tally.drop(isForeign ? Drop.foreignSsrc : Drop.authentication)
+      this.#failures.count(batch.addresses, at, now)
+      return false
+    }
+    this.#tally.packet()
+    this.#peers.verified(owner, batch.addresses, at, isRtcp, now)
+    return true
+  }
+
+  #route(batch: Batch, slot: number, row: number, owner: Peer, now: number): void {
+    const routes = this.#routes
+    const header = trimPacket(batch, slot)
+    if (header < 0) return this.#tally.drop(Drop.malformed)
+    const list = routes.targets[row]
+    if (list === undefined) return this.#tally.drop(Drop.noRoute)
+    if (routes.audio[row] === 1 && !prepareAudio(batch, slot, header)) return this.#tally.drop(Drop.malformed)
+    const isEnding = routes.silence[row] !== 0
+    if (isEnding && !this.#silence(batch, slot, row, header, now)) return
+    if (!isEnding && routes.announced[row] === 0) this.#announce(batch, slot, row, owner)
+    const others = list.has(owner.id) ? list.count - 1 : list.count
+    if (others === 0) return this.#tally.drop(Drop.noRoute)
+    const queued = this.#io.forward(batch, slot, list.peers, list.count, owner.id)
+    if (queued < others) this.#tally.drop(Drop.noAddress, others - queued)
+    if (isEnding) routes.spendSilence(row)
+  }
+
+  /** Makes the packet silent; false if the time for that is over. */
+  #silence(batch: Batch, slot: number, row: number, header: number, now: number): boolean {
+    if (now > this.#routes.silenceUntil[row]!) {
+      this.#routes.endRoute(row)
+      this.#tally.drop(Drop.noRoute)
+      return false
+    }
+    silencePacket(batch, slot, header)
+    return true
+  }
+
+  #announce(batch: Batch, slot: number, row: number, owner: Peer): void {
+    this.#routes.announced[row] = 1
+    this.#events.push({ kind: 'firstPacket', peer: owner.id, ssrc: batch.view.getUint32(slot * SLOT + RTP_SSRC) })
+  }
+
+  /** Takes the times of sender reports. The rest of a client's RTCP ends here. */
+  #readCompound(batch: Batch, slot: number, owner: Peer, now: number): void {
+    const { view } = batch
+    const end = slot * SLOT + batch.lengths[slot]!
+    for (let offset = slot * SLOT; offset < end; ) {
+      const length = rtcpPacketLength(view, offset, end - offset)
+      if (length < 0) return this.#tally.drop(Drop.malformed)
+      if (rtcpPacketType(view, offset) === RtcpType.SenderReport && length >= SENDER_REPORT_LENGTH) {
+        const row = this.#routes.row(view.getInt32(offset + RTCP_SENDER_SSRC))
+        if (row >= 0 && this.#routes.owners[row] === owner.id)
+          this.#stats.senderReported(row, senderReportMiddle(view, offset), now)
+      }
+      offset += length
+    }
+  }
+
+  /** The engine hears of new addresses between batches only. */
+  #applyBindings(): void {
+    const { rebound } = this.#peers
+    if (rebound.length === 0) return
+    for (const peer of rebound) {
+      this.#io.setAddress(peer.id, peer.address, 0)
+      this.#events.push({ kind: 'addressBound', peer: peer.id, address: readAddress(peer.address, 0) })
+    }
+    rebound.length = 0
+  }
+
+  #noteExhausted(): void {
+    const exhausted = this.#io.takeExhausted()
+    if (exhausted.length === 0) return
+    for (const peer of exhausted) this.#events.push({ kind: 'nonceExhausted', peer })
+  }
+}

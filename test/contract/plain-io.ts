@@ -1,0 +1,116 @@
+// A packet engine in memory for tests of what stands above it: "sealing" appends a tag that names the key, and nothing is sent.
+import { ADDRESS_WORDS, BATCH, type Batch, type PacketIo, type PeerId, type Protection, SLOT } from '@parley/core'
+
+/** Bytes of the tag: the key's first byte, sixteen times. */
+export const PLAIN_TAG = 16
+
+export interface Sent {
+  /** The peer it was sealed for; 0 for bytes sent as they are. */
+  peer: PeerId
+  /** Plain bytes, without the tag. */
+  bytes: Uint8Array
+}
+
+interface Row {
+  tag: number
+  isAddressed: boolean
+}
+
+/** `keepsSent` false makes it count only, so that it allocates nothing per packet. */
+export class PlainIo implements PacketIo {
+  readonly #rows = new Map<PeerId, Row>()
+  readonly #keepsSent: boolean
+  readonly sent = { packets: 0, bytes: 0, failed: 0 }
+  readonly outbox: Sent[] = []
+  /** Packets of `sent` that are RTCP. */
+  reports = 0
+  exhausted: PeerId[] = []
+  isFlushed = true
+
+  constructor(keepsSent = true) {
+    this.#keepsSent = keepsSent
+  }
+
+  get peers(): number {
+    return this.#rows.size
+  }
+  /** What was sent since the last call. */
+  take(): Sent[] {
+    return this.outbox.splice(0)
+  }
+
+  addPeer(peer: PeerId): void {
+    this.#rows.set(peer, { tag: -1, isAddressed: false })
+  }
+  protectPeer(peer: PeerId, _protection: Protection, key: Uint8Array): void {
+    this.#rows.get(peer)!.tag = key[0]!
+  }
+  setAddress(peer: PeerId, _words: Int32Array, _offset: number): void {
+    if (!this.isFlushed) throw new Error('setAddress within a batch')
+    this.#rows.get(peer)!.isAddressed = true
+  }
+  removePeer(peer: PeerId): void {
+    this.#rows.delete(peer)
+  }
+  open(batch: Batch, slot: number, peer: PeerId): boolean {
+    this.isFlushed = false
+    const end = slot * SLOT + batch.lengths[slot]!
+    const tag = this.#rows.get(peer)!.tag
+    for (let index = end - PLAIN_TAG; index < end; index++) if (batch.bytes[index] !== tag) return false
+    batch.lengths[slot] = batch.lengths[slot]! - PLAIN_TAG
+    return true
+  }
+  forward(batch: Batch, slot: number, targets: Int32Array, count: number, except: PeerId): number {
+    let queued = 0
+    for (let index = 0; index < count; index++) {
+      const peer = targets[index]!
+      if (peer === except || !this.#rows.get(peer)!.isAddressed) continue
+      queued++
+      this.#send(peer, batch.bytes, slot * SLOT, batch.lengths[slot]!)
+    }
+    return queued
+  }
+  sendRtcp(peer: PeerId, bytes: Uint8Array, length: number): boolean {
+    this.isFlushed = false
+    this.reports++
+    this.#send(peer, bytes, 0, length)
+    return true
+  }
+  sendRaw(_words: Int32Array, _offset: number, bytes: Uint8Array, length: number): void {
+    if (this.#keepsSent) this.outbox.push({ peer: 0, bytes: bytes.slice(0, length) })
+  }
+  flush(): void {
+    this.isFlushed = true
+  }
+  takeExhausted(): readonly PeerId[] {
+    const taken = this.exhausted
+    if (taken.length > 0) this.exhausted = []
+    return taken
+  }
+
+  #send(peer: PeerId, bytes: Uint8Array, offset: number, length: number): void {
+    this.sent.packets++
+    this.sent.bytes += length
+    if (this.#keepsSent) this.outbox.push({ peer, bytes: bytes.slice(offset, offset + length) })
+  }
+}
+
+/** An empty batch of the size that engines use. */
+export function makeBatch(): Batch {
+  const bytes = new Uint8Array(BATCH * SLOT)
+  return {
+    bytes,
+    view: new DataView(bytes.buffer),
+    count: 0,
+    lengths: new Int32Array(BATCH),
+    addresses: new Int32Array(BATCH * ADDRESS_WORDS),
+  }
+}
+
+/** Adds a datagram; `words` is its source. A datagram longer than a slot is cut, its length kept. */
+export function addDatagram(batch: Batch, bytes: Uint8Array, words: ArrayLike<number>): void {
+  const slot = batch.count++
+  batch.bytes.set(bytes.subarray(0, SLOT), slot * SLOT)
+  batch.lengths[slot] = bytes.length
+  for (let word = 0; word < ADDRESS_WORDS; word++) batch.addresses[slot * ADDRESS_WORDS + word] = words[word]!
+}
