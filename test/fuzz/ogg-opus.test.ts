@@ -1,0 +1,59 @@
+// Ogg Opus files that are broken: an OggError, or packets that can be written and read again.
+import assert from 'node:assert/strict'
+import { OggError, OggOpusWriter, opusSamples, readOggOpus, writeOggOpus, writePage } from '@parley/client'
+import { fuzz } from './harness.ts'
+
+const SILENCE = Uint8Array.of(0xf8, 0xff, 0xfe)
+const LONG = new Uint8Array(700).fill(0xf8)
+const corpus = [
+  writeOggOpus([SILENCE, LONG, SILENCE], { preSkip: 312, comments: ['ARTIST=Ana'] }),
+  writeOggOpus([], { channels: 1 }),
+  writeOggOpus(Array.from({ length: 60 }, () => SILENCE)),
+]
+
+function read(bytes: Uint8Array): void {
+  try {
+    const file = readOggOpus(bytes)
+    assert.ok(file.packets.every(packet => packet.length > 0 && packet.length <= 61_440))
+    assert.ok(file.packets.reduce((sum, packet) => sum + packet.length, 0) <= bytes.length)
+    assert.ok(file.samples === undefined || file.samples >= 0)
+    rewrite(file.packets)
+  } catch (error) {
+    if (!(error instanceof OggError)) throw error
+  }
+}
+
+/** What was read and is Opus can be written, and comes back. */
+function rewrite(packets: readonly Uint8Array[]): void {
+  const valid = packets.filter(packet => opusSamples(packet) !== undefined)
+  const writer = new OggOpusWriter()
+  const parts = valid.map(packet => writer.write(packet))
+  assert.deepEqual(readOggOpus(Buffer.concat([...parts, writer.end()])).packets, valid)
+}
+
+fuzz('reading Ogg Opus', { corpus, run: read })
+
+/** Gives every page the checksum it should have, so that what is behind it is reached. */
+function mend(bytes: Uint8Array): Uint8Array {
+  const pages: Uint8Array[] = []
+  for (let offset = 0; offset + 27 <= bytes.length; ) {
+    const view = new DataView(bytes.buffer, bytes.byteOffset + offset, bytes.length - offset)
+    const body = 27 + view.getUint8(26)
+    const lacing = bytes.slice(offset + 27, offset + body)
+    const end = body + lacing.reduce((sum, value) => sum + value, 0)
+    pages.push(
+      writePage({
+        flags: view.getUint8(5),
+        granule: view.getBigInt64(6, true),
+        serial: view.getUint32(14, true),
+        sequence: view.getUint32(18, true),
+        lacing,
+        body: bytes.slice(offset + body, offset + end),
+      }),
+    )
+    offset += end
+  }
+  return Buffer.concat(pages)
+}
+
+fuzz('reading Ogg Opus with mended checksums', { corpus, run: bytes => read(mend(bytes)) })
