@@ -1,0 +1,47 @@
+// Addresses as sockets and proxies give them.
+import assert from 'node:assert/strict'
+import type { IncomingMessage } from 'node:http'
+import { test } from 'node:test'
+import { isLoopback, networkOf, plainAddress, remoteAddress } from './address.ts'
+
+const request = (remote: string, forwarded?: string) =>
+  ({ socket: { remoteAddress: remote }, headers: { 'x-forwarded-for': forwarded } }) as unknown as IncomingMessage
+
+test('an IPv4-mapped address is given as IPv4, and a zone id is cut off', () => {
+  assert.equal(plainAddress('::ffff:192.0.2.1'), '192.0.2.1')
+  assert.equal(plainAddress('fe80::1%eth0'), 'fe80::1')
+  assert.equal(plainAddress('2001:db8::1'), '2001:db8::1')
+  assert.equal(plainAddress(undefined), '')
+})
+
+test('loopback is 127.0.0.0/8, ::1 and localhost, and nothing else', () => {
+  for (const host of ['127.0.0.1', '127.9.9.9', '::1', 'localhost', '::ffff:127.0.0.1'])
+    assert.ok(isLoopback(host), host)
+  for (const host of ['0.0.0.0', '::', '192.0.2.1', 'example.org', '', 'localhost.example.org'])
+    assert.ok(!isLoopback(host), host)
+})
+
+test('without a proxy X-Forwarded-For is not believed', () => {
+  assert.equal(remoteAddress(request('::ffff:192.0.2.1', '203.0.113.9'), false), '192.0.2.1')
+})
+
+test('behind a proxy the last hop of X-Forwarded-For counts', () => {
+  assert.equal(remoteAddress(request('127.0.0.1', '198.51.100.1, 203.0.113.9'), true), '203.0.113.9')
+  assert.equal(remoteAddress(request('127.0.0.1', '203.0.113.9:4711'), true), '203.0.113.9')
+  assert.equal(remoteAddress(request('127.0.0.1', '[2001:db8::5]:4711'), true), '2001:db8::5')
+  assert.equal(remoteAddress(request('127.0.0.1', '2001:db8::5'), true), '2001:db8::5')
+})
+
+test('behind a proxy a header that holds no address falls back to the proxy', () => {
+  for (const header of [undefined, '', 'unknown', '203.0.113.9, ', '999.1.1.1'])
+    assert.equal(remoteAddress(request('127.0.0.1', header), true), '127.0.0.1')
+})
+
+test('an IPv6 address counts for its /64, however it is written', () => {
+  assert.equal(networkOf('192.0.2.1'), '192.0.2.1')
+  assert.equal(networkOf('2001:db8:1:2:3:4:5:6'), '2001:db8:1:2::/64')
+  assert.equal(networkOf('2001:db8:1:2::9'), '2001:db8:1:2::/64')
+  assert.equal(networkOf('2001:0db8:0001:2::'), '2001:db8:1:2::/64')
+  assert.equal(networkOf('::1'), '0:0:0:0::/64')
+  assert.equal(networkOf('2001:db8::1'), '2001:db8:0:0::/64')
+})

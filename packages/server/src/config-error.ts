@@ -1,0 +1,39 @@
+// The operator's mistake, told in one sentence.
+
+export class ConfigError extends Error {
+  constructor(sentence: string) {
+    super(sentence)
+    this.name = 'ConfigError'
+  }
+}
+
+/** A value as it may be shown: short, on one line. */
+export function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text
+}
+
+/** " (did you mean a?)" for the candidate nearest to what was written, or nothing. */
+export function suggestion(written: string, candidates: Iterable<string>): string {
+  let best: string | undefined
+  let least = Math.max(2, Math.floor(written.length / 4)) + 1
+  for (const candidate of candidates) {
+    const distance = distanceOf(written.toLowerCase(), candidate.toLowerCase())
+    if (distance >= least) continue
+    least = distance
+    best = candidate
+  }
+  return best === undefined ? '' : ` (did you mean ${best}?)`
+}
+
+/** Levenshtein's: how many letters to add, drop or change. */
+function distanceOf(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++)
+      next.push(Math.min(next[j - 1]! + 1, row[j]! + 1, row[j - 1]! + (a[i - 1] === b[j - 1] ? 0 : 1)))
+    row = next
+  }
+  return row[b.length]!
+}

@@ -1,0 +1,170 @@
+// The loop around a core, driven by a core of a few lines.
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { Effect, Note } from '@parley/core'
+import { type Core, Host, type Outputs } from './host.ts'
+
+class ScriptedCore implements Core {
+  deadline = Infinity
+  effects: Effect[] = []
+  heard: string[] = []
+  onMessage: (data: string | Uint8Array) => void = () => {}
+  onTick: () => void = () => {}
+  connectionOpened(connection: number) {
+    this.heard.push(`opened ${connection}`)
+  }
+  messageReceived(_connection: number, data: string | Uint8Array) {
+    this.heard.push(`message ${data}`)
+    this.onMessage(data)
+  }
+  connectionClosed(connection: number, code: number) {
+    this.heard.push(`closed ${connection} ${code}`)
+  }
+  laneEvent(lane: number) {
+    this.heard.push(`lane ${lane}`)
+  }
+  measured() {}
+  drain(until: number) {
+    this.heard.push(`drain ${until}`)
+  }
+  tick(now: number) {
+    this.heard.push(`tick ${now}`)
+    this.onTick()
+  }
+  takeEffects() {
+    return this.effects.splice(0)
+  }
+}
+
+function scene(t: TestContext, outputs: Partial<Outputs> = {}) {
+  const core = new ScriptedCore()
+  const applied: string[] = []
+  const notes: Note[] = []
+  const host = new Host(
+    core,
+    {
+      send: (connection, data) => void applied.push(`send ${connection} ${data}`),
+      close: (connection, code) => void applied.push(`close ${connection} ${code}`),
+      lane: lane => void applied.push(`lane ${lane}`),
+      note: note => void notes.push(note),
+      ...outputs,
+    },
+    () => performance.now(),
+  )
+  t.after(() => host.close())
+  return { core, host, applied, notes }
+}
+
+const opening = { protocol: 'lvsp', remoteAddress: '127.0.0.1', localAddress: '127.0.0.1' } as const
+
+test('effects are applied in order, after the input that caused them', t => {
+  const { core, host, applied } = scene(t)
+  core.onMessage = () => {
+    core.effects.push(
+      { kind: 'send', connection: 1, data: 'a' },
+      { kind: 'close', connection: 1, code: 4000, reason: '' },
+    )
+    assert.deepEqual(applied, [])
+  }
+  host.messageReceived(1, 'hello')
+  assert.deepEqual(applied, ['send 1 a', 'close 1 4000'])
+})
+
+test('an input caused by an effect waits until the effects before it are applied', t => {
+  const order: string[] = []
+  const { core, host } = scene(t, {
+    lane: () => {
+      order.push('lane command')
+      host.laneEvent(0, { kind: 'firstPacket', peer: 1, ssrc: 1 })
+      order.push('lane command done')
+    },
+    send: () => void order.push('send'),
+  })
+  core.onMessage = () =>
+    core.effects.push(
+      { kind: 'lane', lane: 0, command: { kind: 'report' } },
+      { kind: 'send', connection: 1, data: 'a' },
+    )
+  host.messageReceived(1, 'x')
+  assert.deepEqual(order, ['lane command', 'lane command done', 'send'])
+  assert.deepEqual(core.heard, ['message x', 'lane 0'])
+})
+
+test('a core that throws at a message loses that connection and nothing else', t => {
+  const { core, host, applied, notes } = scene(t)
+  core.onMessage = data => {
+    if (data === 'bad') throw new Error('a fault')
+  }
+  host.connectionOpened(7, opening)
+  host.messageReceived(7, 'bad')
+  host.messageReceived(8, 'good')
+  assert.deepEqual(applied, ['close 7 1011'])
+  assert.deepEqual(core.heard, ['opened 7', 'message bad', 'message good'])
+  assert.equal(notes[0]?.event, 'host.input_failed')
+  assert.match(String(notes[0]?.fields?.stack), /a fault/)
+  assert.deepEqual(host.failures, { inputs: 1, effects: 0 })
+})
+
+test('an effect that cannot be applied is counted, and the next ones are applied', t => {
+  const { core, host, applied, notes } = scene(t, {
+    send: () => {
+      throw new Error('no such connection')
+    },
+  })
+  core.onMessage = () =>
+    core.effects.push(
+      { kind: 'send', connection: 1, data: '' },
+      { kind: 'close', connection: 1, code: 4000, reason: '' },
+    )
+  host.messageReceived(1, 'x')
+  assert.deepEqual(applied, ['close 1 4000'])
+  assert.equal(notes[0]?.event, 'host.send_failed')
+  assert.equal(host.failures.effects, 1)
+})
+
+test('the core is ticked at its deadline, and not before', async t => {
+  const { core, host } = scene(t)
+  const start = performance.now()
+  core.deadline = start + 20
+  const ticked = new Promise<number>(resolve => {
+    core.onTick = () => {
+      core.deadline = Infinity
+      resolve(performance.now())
+    }
+  })
+  host.connectionClosed(1, 1000)
+  assert.ok((await ticked) >= start + 20)
+  assert.equal(core.heard.filter(line => line.startsWith('tick')).length, 1)
+})
+
+test('a deadline that moves earlier moves the timer', async t => {
+  const { core, host } = scene(t)
+  core.deadline = performance.now() + 60_000
+  host.connectionClosed(1, 1000)
+  core.deadline = performance.now() + 5
+  await new Promise<void>(resolve => {
+    core.onTick = () => {
+      core.deadline = Infinity
+      resolve()
+    }
+    host.connectionClosed(2, 1000)
+  })
+})
+
+test('a core that fails at every tick is not asked in a busy loop', async t => {
+  const { core, host } = scene(t)
+  core.deadline = performance.now()
+  core.onTick = () => {
+    throw new Error('again')
+  }
+  host.connectionClosed(1, 1000)
+  await new Promise(resolve => setTimeout(resolve, 100))
+  assert.equal(host.failures.inputs, 1)
+})
+
+test('a closed host takes no inputs', t => {
+  const { core, host } = scene(t)
+  host.close()
+  host.connectionOpened(1, opening)
+  assert.deepEqual(core.heard, [])
+})
