@@ -20,6 +20,9 @@ export type Effect =
   | { kind: 'lane'; lane: LaneId; command: LaneCommand }
   | { kind: 'note'; note: Note }
 
+/** A close frame has room for 123 bytes of reason (RFC 6455 §5.5): printable ASCII, cut there. */
+const closeReason = (reason: string) => reason.replace(/[^ -~]/g, '?').slice(0, 123)
+
 /** The queue that the parts of a node push on and the host drains. */
 export class Effects {
   #queue: Effect[] = []
@@ -28,7 +31,7 @@ export class Effects {
     this.#queue.push({ kind: 'send', connection, data })
   }
   close(connection: ConnectionId, code: number, reason: string): void {
-    this.#queue.push({ kind: 'close', connection, code, reason })
+    this.#queue.push({ kind: 'close', connection, code, reason: closeReason(reason) })
   }
   lane(lane: LaneId, command: LaneCommand): void {
     this.#queue.push({ kind: 'lane', lane, command })

@@ -22,6 +22,8 @@ export class ReplayBuffer<T> {
   #kept: Kept<T>[] = []
   #bytes = 0
   #last = 0
+  /** Whether every message ever numbered is still kept. */
+  #whole = true
 
   constructor(limits: ReplayLimits) {
     this.#limits = limits
@@ -45,17 +47,17 @@ export class ReplayBuffer<T> {
     this.#kept.push({ seq: this.#last, size, message })
     this.#bytes += size
     let surplus = 0
-    while (this.#kept.length - surplus > this.#limits.messages || this.#bytes > this.#limits.bytes)
-      this.#bytes -= this.#kept[surplus++]!.size
-    if (surplus > 0) this.#kept.splice(0, surplus)
+    let bytes = this.#bytes
+    while (this.#kept.length - surplus > this.#limits.messages || bytes > this.#limits.bytes)
+      bytes -= this.#kept[surplus++]!.size
+    if (surplus > 0) this.#forget(surplus)
   }
 
   /** Forgets what the other side says it has. Numbers that we never sent, or no longer keep, are ignored. */
   acknowledge(seq: number): void {
     const missing = this.#missingAfter(seq)
     if (missing === undefined) return
-    const gone = this.#kept.splice(0, this.#kept.length - missing)
-    for (const kept of gone) this.#bytes -= kept.size
+    if (missing < this.#kept.length) this.#forget(this.#kept.length - missing)
   }
 
   /** The messages after number `seq`, oldest first; undefined if one of them is gone, or `seq` was never sent. */
@@ -64,11 +66,17 @@ export class ReplayBuffer<T> {
     return missing === undefined ? undefined : this.#kept.slice(this.#kept.length - missing).map(kept => kept.message)
   }
 
+  #forget(count: number): void {
+    for (const kept of this.#kept.splice(0, count)) this.#bytes -= kept.size
+    this.#whole = false
+  }
+
   /** How many kept messages come after `seq`. The distance is counted on the circle of numbers. */
   #missingAfter(seq: number): number | undefined {
+    if (seq === 0) return this.#whole ? this.#kept.length : undefined
     if (seq < 0 || seq > this.#limits.highest) return undefined
     const wrapped = this.#last < seq
-    // A number above the last one is from before the wrap, if it can be; then 0 itself is not on the circle.
+    // A number above the last one is from before the wrap, if it can be. 0 is not on the circle.
     const distance = wrapped ? this.#last + this.#limits.highest - seq : this.#last - seq
     return distance <= this.#kept.length ? distance : undefined
   }

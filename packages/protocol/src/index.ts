@@ -16,6 +16,7 @@ export {
   writeDiscoveryResponse,
 } from './discovery.ts'
 export { SessionId, Snowflake, Ssrc } from './ids.ts'
+export { memberSource } from './json-source.ts'
 export {
   LVSP_FAILURE_MEANINGS,
   LVSP_SYNC_CHANNELS,

@@ -130,7 +130,11 @@ export type Codec = z.infer<typeof Codec>
 const Codecs = z.array(Codec).max(32)
 
 /** `data` of op 1 for the protocol `udp`. The address is what the client believes; it is never trusted by itself. */
-export const UdpSelection = z.object({ address: z.string().max(64), port: z.int().min(0).max(65535), mode: z.string().max(64) })
+export const UdpSelection = z.object({
+  address: z.string().max(64),
+  port: z.int().min(0).max(65535),
+  mode: z.string().max(64),
+})
 export type UdpSelection = z.infer<typeof UdpSelection>
 
 /** Op 1, client to node. `data` is an object for `udp`, an SDP fragment for `webrtc`. */

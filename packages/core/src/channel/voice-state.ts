@@ -42,7 +42,9 @@ export class VoiceState {
   readonly userId: string
   /** What the backend announced, or what we invented for it. */
   sessionId: string
-  readonly token: string
+  /** Another session id, first presented by a client that showed only the channel's token; undefined before. */
+  presentedSessionId: string | undefined
+  token: string
   mute = false
   deaf = false
   suppress = false

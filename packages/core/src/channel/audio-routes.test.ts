@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { Effects } from '../effect.ts'
+import type { LaneCommand, PeerId, TargetsId } from '../media/lane.ts'
+import { LaneControl } from '../media/lane-control.ts'
+import { AudioRoutes } from './audio-routes.ts'
+
+const crypto = {
+  randomBytes: (size: number) => new Uint8Array(size),
+  randomToken: () => 't',
+  randomHex: () => 'h',
+  hmacSha256: () => new Uint8Array(32),
+  equal: () => false,
+}
+
+/** What a lane would make of the commands: who hears which SSRC. */
+class Routes {
+  readonly targets = new Map<TargetsId, Set<PeerId>>()
+  readonly routes = new Map<number, { owner: PeerId; targets: TargetsId }>()
+
+  apply(command: LaneCommand): void {
+    switch (command.kind) {
+      case 'openTargets':
+        assert.ok(!this.targets.has(command.targets))
+        this.targets.set(command.targets, new Set())
+        return
+      case 'closeTargets':
+        assert.ok(this.targets.delete(command.targets))
+        for (const route of this.routes.values())
+          assert.notEqual(route.targets, command.targets, 'closed under a route')
+        return
+      case 'addTarget':
+        this.targets.get(command.targets)!.add(command.peer)
+        return
+      case 'removeTarget':
+        this.targets.get(command.targets)!.delete(command.peer)
+        return
+      case 'setRoute':
+        assert.ok(this.targets.has(command.targets))
+        this.routes.set(command.ssrc, command)
+        return
+      case 'removeRoute':
+        assert.ok(this.routes.delete(command.ssrc))
+        return
+      default:
+        assert.fail(command.kind)
+    }
+  }
+
+  hearers(ssrc: number): PeerId[] {
+    const route = this.routes.get(ssrc)
+    if (route === undefined) return []
+    return [...this.targets.get(route.targets)!].filter(peer => peer !== route.owner).sort((a, b) => a - b)
+  }
+}
+
+class Person {
+  readonly peer: PeerId
+  readonly audioSsrc: number
+  wants = { any: 100, wants: new Map<number, number>() }
+  constructor(peer: PeerId) {
+    this.peer = peer
+    this.audioSsrc = peer * 8
+  }
+}
+
+function scene(count: number) {
+  const effects = new Effects()
+  const routes = new Routes()
+  const audio = new AudioRoutes(new LaneControl({ id: 0, port: 1 }, crypto, effects))
+  const people = Array.from({ length: count }, (_, index) => new Person(index + 1))
+  const drain = () => {
+    const commands = effects.take().map(effect => (effect as { command: LaneCommand }).command)
+    for (const command of commands) routes.apply(command)
+    return commands
+  }
+  return { audio, routes, people, drain }
+}
+
+test('a join costs a channel without personal mutes one target and one route', () => {
+  const { audio, people, drain } = scene(50)
+  for (const person of people) {
+    audio.openSource(person)
+    audio.addListener(person)
+  }
+  drain()
+  const newcomer = new Person(1_000)
+  audio.openSource(newcomer)
+  audio.addListener(newcomer)
+  assert.deepEqual(
+    drain().map(command => command.kind),
+    ['setRoute', 'addTarget'],
+  )
+})
+
+test('whatever is opened, closed and wanted, exactly those hear who should, and nothing is left behind', () => {
+  const COUNT = 5
+  const person = fc.nat(COUNT - 1)
+  const want = fc.constantFrom(0, 0, 50, 100)
+  const action = fc.oneof(
+    fc.record({ kind: fc.constantFrom('open' as const, 'close' as const, 'add' as const, 'remove' as const), person }),
+    fc.record({
+      kind: fc.constant('want' as const),
+      person,
+      any: want,
+      wants: fc.array(fc.tuple(person, want), { maxLength: 3 }),
+    }),
+  )
+  fc.assert(
+    fc.property(fc.array(action, { maxLength: 60 }), actions => {
+      const { audio, routes, people, drain } = scene(COUNT)
+      const sources = new Set<Person>()
+      const listeners = new Set<Person>()
+      for (const action of actions) {
+        const who = people[action.person]!
+        if (action.kind === 'open') sources.add(who) && audio.openSource(who)
+        else if (action.kind === 'close') sources.delete(who) && audio.closeSource(who, true)
+        else if (action.kind === 'add') listeners.add(who) && audio.addListener(who)
+        else if (action.kind === 'remove') listeners.delete(who) && audio.removeListener(who)
+        else
+          audio.changeListener(who, () => {
+            who.wants = {
+              any: action.any,
+              wants: new Map(action.wants.map(([of, value]) => [people[of]!.audioSsrc, value])),
+            }
+          })
+        drain()
+        for (const source of people) {
+          const should = [...listeners].filter(
+            listener =>
+              sources.has(source) &&
+              listener !== source &&
+              (listener.wants.wants.get(source.audioSsrc) ?? listener.wants.any) > 0,
+          )
+          assert.deepEqual(
+            routes.hearers(source.audioSsrc),
+            should.map(({ peer }) => peer).sort((a, b) => a - b),
+          )
+        }
+      }
+      audio.close()
+      drain()
+      assert.equal(routes.routes.size, 0)
+      assert.equal(routes.targets.size, 0)
+    }),
+    { numRuns: 200 },
+  )
+})

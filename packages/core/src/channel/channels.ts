@@ -1,0 +1,63 @@
+// All channels of all backends, and the two ways to find one: by its backend's name for it, and by what clients say.
+import type { Crypto } from '../crypto.ts'
+import type { Lanes } from '../media/lane-control.ts'
+import { Channel, type Ending } from './channel.ts'
+import type { BackendId, ChannelRef } from './voice-state.ts'
+
+export class Channels {
+  readonly #lanes: Lanes
+  readonly #crypto: Crypto
+  readonly #byBackend = new Map<BackendId, Map<string, Channel>>()
+  readonly #byServer = new Map<string, Set<Channel>>()
+
+  constructor(lanes: Lanes, crypto: Crypto) {
+    this.#lanes = lanes
+    this.#crypto = crypto
+  }
+
+  find(backend: BackendId, channelId: string): Channel | undefined {
+    return this.#byBackend.get(backend)?.get(channelId)
+  }
+
+  /** In the order in which they were opened. */
+  ofBackend(backend: BackendId): readonly Channel[] {
+    return [...(this.#byBackend.get(backend)?.values() ?? [])]
+  }
+
+  countOfBackend(backend: BackendId): number {
+    return this.#byBackend.get(backend)?.size ?? 0
+  }
+
+  /** The channels that a client may mean by `server_id`; those of several backends may share one. */
+  ofServer(serverId: string): Iterable<Channel> {
+    return this.#byServer.get(serverId) ?? []
+  }
+
+  open(backend: BackendId, ref: ChannelRef): Channel {
+    const channel = new Channel(backend, ref, this.#crypto.randomToken(32), this.#lanes.place())
+    entry(this.#byBackend, backend, () => new Map<string, Channel>()).set(channel.channelId, channel)
+    entry(this.#byServer, channel.serverId, () => new Set<Channel>()).add(channel)
+    return channel
+  }
+
+  close(channel: Channel, ending: Ending, now: number): void {
+    this.#byBackend.get(channel.backend)?.delete(channel.channelId)
+    const sameServer = this.#byServer.get(channel.serverId)
+    sameServer?.delete(channel)
+    if (sameServer?.size === 0) this.#byServer.delete(channel.serverId)
+    channel.close(ending, now)
+    this.#lanes.release(channel.lane)
+  }
+
+  *all(): Iterable<Channel> {
+    for (const channels of this.#byBackend.values()) yield* channels.values()
+  }
+}
+
+function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const found = map.get(key)
+  if (found !== undefined) return found
+  const made = make()
+  map.set(key, made)
+  return made
+}

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import fc from 'fast-check'
+import { Deadlines } from './deadlines.ts'
+
+class Item {
+  deadline = Infinity
+  ticks: number[] = []
+  tick(now: number): void {
+    this.ticks.push(now)
+    this.deadline = Infinity
+  }
+}
+
+test('the earliest comes first, and each is ticked once', () => {
+  const deadlines = new Deadlines()
+  const items = [30, 10, 20].map(at => Object.assign(new Item(), { deadline: at }))
+  for (const item of items) deadlines.update(item)
+  assert.equal(deadlines.next, 10)
+  deadlines.tick(20)
+  assert.deepEqual(
+    items.map(item => item.ticks),
+    [[], [20], [20]],
+  )
+  assert.equal(deadlines.next, 30)
+})
+
+test('a deadline that moves later is not ticked at its old moment', () => {
+  const deadlines = new Deadlines()
+  const item = new Item()
+  item.deadline = 10
+  deadlines.update(item)
+  item.deadline = 50
+  deadlines.update(item)
+  deadlines.tick(40)
+  assert.deepEqual(item.ticks, [])
+  assert.equal(deadlines.next, 50)
+  deadlines.tick(50)
+  assert.deepEqual(item.ticks, [50])
+})
+
+test('what is removed is forgotten', () => {
+  const deadlines = new Deadlines()
+  const item = new Item()
+  item.deadline = 10
+  deadlines.update(item)
+  deadlines.remove(item)
+  assert.equal(deadlines.next, Infinity)
+  assert.equal(deadlines.size, 0)
+  deadlines.tick(100)
+  assert.deepEqual(item.ticks, [])
+})
+
+test('an item that stays due does not hang the tick', () => {
+  const deadlines = new Deadlines()
+  const item = { deadline: 5, ticks: 0, tick: () => void item.ticks++ }
+  deadlines.update(item)
+  deadlines.tick(10)
+  assert.equal(item.ticks, 1)
+  assert.equal(deadlines.next, 5)
+})
+
+test('after any moves and removals, exactly what is due is ticked', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.nat(9), fc.oneof(fc.nat(100), fc.constant(Infinity)), fc.boolean())),
+      fc.nat(120),
+      (moves, now) => {
+        const deadlines = new Deadlines()
+        const items = Array.from({ length: 10 }, () => new Item())
+        const waiting = new Set<Item>()
+        for (const [index, at, remove] of moves) {
+          const item = items[index]!
+          item.deadline = remove ? Infinity : at
+          if (remove) {
+            deadlines.remove(item)
+            waiting.delete(item)
+          } else {
+            deadlines.update(item)
+            waiting.add(item)
+          }
+        }
+        const due = items.filter(item => waiting.has(item) && item.deadline <= now)
+        deadlines.tick(now)
+        for (const item of items) assert.equal(item.ticks.length, due.includes(item) ? 1 : 0)
+        assert.ok(deadlines.next > now)
+      },
+    ),
+  )
+})

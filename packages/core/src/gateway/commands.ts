@@ -1,0 +1,76 @@
+// What an identified client asks for: one opcode, one function.
+import {
+  MediaSinkWants,
+  SelectProtocol,
+  SessionUpdate,
+  Speaking,
+  Video,
+  VoiceClose,
+  type VoiceMode,
+  VoiceOp,
+} from '@parley/protocol'
+import type { z } from 'zod'
+import type { Crypto } from '../crypto.ts'
+import type { Effects } from '../effect.ts'
+import { ProtocolError } from '../errors.ts'
+import type { VoiceSession } from './voice-session.ts'
+
+/** What commands need besides the session. */
+export interface CommandContext {
+  readonly crypto: Crypto
+  readonly effects: Effects
+  readonly modes: readonly VoiceMode[]
+  readonly serverVersion: string
+}
+
+/** Decodes the data of a message; what does not fit closes the connection and says where. */
+export function decode<Schema extends z.ZodType>(schema: Schema, data: unknown, code: number): z.output<Schema> {
+  const result = schema.safeParse(data)
+  if (result.success) return result.data
+  const issue = result.error.issues[0]
+  throw new ProtocolError(code, `${issue?.path.join('.') || 'data'}: ${issue?.message ?? 'malformed'}`)
+}
+
+/** Opcodes that only the node sends, that are dead, or that belong to a later version are ignored. */
+export function dispatch(session: VoiceSession, op: number, data: unknown, context: CommandContext, now: number): void {
+  switch (op) {
+    case VoiceOp.Identify:
+    case VoiceOp.Resume:
+      throw new ProtocolError(VoiceClose.AlreadyAuthenticated, 'this connection has a session already')
+    case VoiceOp.SelectProtocol:
+      return selectProtocol(session, data, context, now)
+    case VoiceOp.Speaking:
+      return speaking(session, data)
+    case VoiceOp.Video:
+      return session.declareVideo(decode(Video, data, VoiceClose.BadRequest))
+    case VoiceOp.SessionUpdate:
+      session.codecs = decode(SessionUpdate, data, VoiceClose.BadRequest).codecs
+      return
+    case VoiceOp.MediaSinkWants:
+      return session.setWants(decode(MediaSinkWants, data, VoiceClose.BadRequest))
+    case VoiceOp.VoiceBackendVersion:
+      return session.send(VoiceOp.VoiceBackendVersion, {
+        voice: context.serverVersion,
+        rtc_worker: context.serverVersion,
+      })
+    case VoiceOp.NoRoute:
+      return context.effects.note('warn', 'gateway.no_route', {
+        user: session.voiceState.userId,
+        lane: session.channel.lane.id,
+      })
+    default:
+      context.effects.note('debug', 'gateway.ignored_opcode', { op })
+  }
+}
+
+function selectProtocol(session: VoiceSession, data: unknown, context: CommandContext, now: number): void {
+  const select = decode(SelectProtocol, data, VoiceClose.BadRequest)
+  if (select.protocol !== 'udp') throw new ProtocolError(VoiceClose.UnknownProtocol, 'expected protocol udp')
+  session.selectUdp(select.data, select.codecs ?? [], context.modes, context.crypto, now)
+}
+
+/** The SSRC in the message is not needed: on UDP a session has one audio SSRC, and some clients send another or none. */
+function speaking(session: VoiceSession, data: unknown): void {
+  const { speaking: flags } = decode(Speaking, data, VoiceClose.BadRequest)
+  session.declareSpeaking(typeof flags === 'number' ? flags & 7 : Number(flags))
+}

@@ -1,0 +1,265 @@
+// A voice session: what a resume restores. It outlives connections; its media goes on while it has none.
+import {
+  type Codec,
+  type Identify,
+  type MediaSinkWants,
+  NUMBERED_OPS,
+  SpeakingFlag,
+  type Stream,
+  type Video,
+  VoiceClose,
+  type VoiceEvents,
+  type VoiceMode,
+  VoiceOp,
+} from '@parley/protocol'
+import type { Channel, ChannelSession, Ending } from '../channel/channel.ts'
+import type { VoiceState } from '../channel/voice-state.ts'
+import type { Crypto } from '../crypto.ts'
+import type { Timed } from '../deadlines.ts'
+import { LIMITS } from '../limits.ts'
+import type { PeerId } from '../media/lane.ts'
+import type { PeerOwner } from '../media/lane-control.ts'
+import { ReplayBuffer } from '../replay-buffer.ts'
+import { selectUdp, type UdpTransport } from '../transport/udp-transport.ts'
+
+/** What a session needs of the connection it is attached to. */
+export interface Attachment {
+  readonly version: number
+  sendMessage(text: string): void
+  close(code: number, reason: string): void
+}
+
+/** Who wants to know how sessions fare. */
+export interface SessionObserver {
+  /** Its media may flow; the others know of it. */
+  sessionEntered(session: VoiceSession, now: number): void
+  sessionDetached(session: VoiceSession, code: number, now: number): void
+  sessionResumed(session: VoiceSession, now: number): void
+  sessionEnded(session: VoiceSession, code: number, now: number): void
+  sessionSpoke(session: VoiceSession): void
+}
+
+type State =
+  | { kind: 'connected'; connection: Attachment }
+  | { kind: 'detached'; until: number; code: number }
+  | { kind: 'ended' }
+
+interface Numbered {
+  op: VoiceOp
+  seq: number
+  text: string
+}
+
+const envelope = (message: Numbered) => `{"op":${message.op},"seq":${message.seq},"d":${message.text}}`
+
+export class VoiceSession implements ChannelSession, PeerOwner, Timed {
+  readonly sessionId: string
+  /** The token it identified with; a resume has to show the same. */
+  readonly token: string
+  readonly voiceState: VoiceState
+  readonly channel: Channel
+  readonly peer: PeerId
+  /** The first of its block of SSRCs; audio. Video and rtx pairs follow. */
+  readonly audioSsrc: number
+  readonly takesVideo: boolean
+  readonly offeredStreams: readonly Stream[]
+  speaking = 0
+  lastSpeaking = 0
+  wants: MediaSinkWants = { any: 100, wants: new Map() }
+  codecs: readonly Codec[] = []
+  /** What it last declared of its video; undefined before it did. */
+  video: Video | undefined
+  transport: UdpTransport | undefined
+  #state: State
+  #version: number
+  readonly #replay = new ReplayBuffer<Numbered>({
+    highest: LIMITS.replayHighest,
+    messages: LIMITS.replayMessages,
+    bytes: LIMITS.replayBytes,
+  })
+  readonly #observer: SessionObserver
+
+  constructor(
+    identify: Identify,
+    voiceState: VoiceState,
+    channel: Channel,
+    connection: Attachment,
+    observer: SessionObserver,
+  ) {
+    this.sessionId = identify.session_id
+    this.token = identify.token
+    this.voiceState = voiceState
+    this.channel = channel
+    this.audioSsrc = channel.lane.ssrcs.allocate()
+    const ssrcs = Int32Array.from({ length: LIMITS.ssrcsPerSession }, (_, index) => this.audioSsrc + index)
+    this.peer = channel.lane.addPeer(this, ssrcs)
+    this.takesVideo = identify.video === true
+    this.offeredStreams = identify.streams ?? []
+    this.#version = connection.version
+    this.#state = { kind: 'connected', connection }
+    this.#observer = observer
+    channel.sessions.set(voiceState.userId, this)
+  }
+
+  get version(): number {
+    return this.#version
+  }
+  get ended(): boolean {
+    return this.#state.kind === 'ended'
+  }
+  get attached(): boolean {
+    return this.#state.kind === 'connected'
+  }
+  isAttachedTo(connection: Attachment): boolean {
+    return this.#state.kind === 'connected' && this.#state.connection === connection
+  }
+  get deadline(): number {
+    return this.#state.kind === 'detached' ? this.#state.until : Infinity
+  }
+  /** Whether the others know of it. */
+  get isPresent(): boolean {
+    return this.channel.isPresent(this)
+  }
+  get isSendingVideo(): boolean {
+    return (this.video?.video_ssrc ?? 0) > 0
+  }
+
+  tick(now: number): void {
+    if (this.#state.kind !== 'detached' || now < this.#state.until) return
+    this.end({ code: this.#state.code, reason: 'not resumed in time' }, now)
+  }
+
+  send<Op extends keyof VoiceEvents & VoiceOp>(op: Op, data: VoiceEvents[Op]): void {
+    this.sendText(op, JSON.stringify(data))
+  }
+
+  /** Numbers, keeps and sends one message. While detached, numbered messages are only kept. */
+  sendText(op: VoiceOp, text: string): void {
+    if (this.#state.kind === 'ended') return
+    const connection = this.#state.kind === 'connected' ? this.#state.connection : undefined
+    if (this.#version < 8 || !NUMBERED_OPS.has(op)) {
+      connection?.sendMessage(`{"op":${op},"d":${text}}`)
+      return
+    }
+    const message = { op, seq: this.#replay.next, text }
+    this.#replay.push(message, text.length)
+    connection?.sendMessage(envelope(message))
+  }
+
+  acknowledge(seq: number): void {
+    this.#replay.acknowledge(seq)
+  }
+
+  /** Select Protocol with `udp`: a new key, Session Description, and at the first time the channel hears of the session. */
+  selectUdp(data: unknown, codecs: readonly Codec[], modes: readonly VoiceMode[], crypto: Crypto, now: number): void {
+    const { transport, key, command } = selectUdp(data, this.peer, modes, crypto)
+    this.transport = transport
+    this.codecs = codecs
+    this.send(VoiceOp.SessionDescription, {
+      mode: transport.mode,
+      secret_key: [...key],
+      audio_codec: 'opus',
+      video_codec: sendVideoCodec(codecs),
+      media_session_id: crypto.randomHex(16),
+      dave_protocol_version: 0,
+    })
+    this.channel.lane.send(command)
+    if (this.isPresent) return
+    this.channel.enter(this)
+    this.#observer.sessionEntered(this, now)
+  }
+
+  /** Op 5. The priority flag is the backend's to grant; a repeat tells nobody anything. */
+  declareSpeaking(flags: number): void {
+    const allowed = this.voiceState.priority ? flags : flags & ~SpeakingFlag.Priority
+    if (allowed === this.speaking) return
+    this.speaking = allowed
+    if (allowed !== 0) this.lastSpeaking = allowed
+    this.channel.speakingChanged(this)
+    this.#observer.sessionSpoke(this)
+  }
+
+  /** Listeners need its SSRC, whether or not the client declared that it speaks. */
+  packetsArrived(ssrc: number): void {
+    if (ssrc === this.audioSsrc && this.lastSpeaking === 0) this.declareSpeaking(SpeakingFlag.Voice)
+  }
+
+  /** Ends rather than detaches: a resume would bring the same key back. */
+  keyExhausted(now: number): void {
+    this.end({ code: VoiceClose.ServerCrashed, reason: 'a new key is needed' }, now)
+  }
+
+  declareVideo(video: Video): void {
+    const before = this.isSendingVideo
+    this.video = video
+    if (this.isSendingVideo !== before) this.#observer.sessionSpoke(this)
+  }
+
+  setWants(wants: MediaSinkWants): void {
+    this.channel.changeWants(this, () => {
+      this.wants = wants
+    })
+  }
+
+  /** Its connection is gone; it may resume until `until`. */
+  detach(connection: Attachment, code: number, until: number, now: number): void {
+    if (this.#state.kind !== 'connected' || this.#state.connection !== connection) return
+    this.#state = { kind: 'detached', until, code }
+    this.#observer.sessionDetached(this, code, now)
+  }
+
+  /** Whether everything after `seqAck` is still kept. */
+  canResume(seqAck: number, version: number): boolean {
+    return version < 8 || this.#version < 8 || this.#replay.after(seqAck) !== undefined
+  }
+
+  /** Attaches a new connection: Resumed, then what was missed in its order, or a fresh snapshot where nothing is numbered. */
+  resume(connection: Attachment, seqAck: number, replaced: Ending, now: number): void {
+    const missed = this.#version >= 8 && connection.version >= 8 ? this.#replay.after(seqAck) : undefined
+    if (this.#state.kind === 'connected') this.#state.connection.close(replaced.code, replaced.reason)
+    this.#state = { kind: 'connected', connection }
+    this.#version = connection.version
+    this.send(VoiceOp.Resumed, null)
+    for (const message of missed ?? []) connection.sendMessage(envelope(message))
+    if (missed === undefined && this.isPresent) this.channel.sendSnapshot(this)
+    this.#observer.sessionResumed(this, now)
+  }
+
+  end(ending: Ending, now: number): void {
+    const state = this.#state
+    if (state.kind === 'ended') return
+    this.#state = { kind: 'ended' }
+    this.channel.leave(this)
+    this.channel.lane.removePeer(this.peer)
+    this.channel.lane.ssrcs.release(this.audioSsrc)
+    if (state.kind === 'connected') state.connection.close(ending.code, ending.reason)
+    this.#observer.sessionEnded(this, ending.code, now)
+  }
+
+  inspect(): object {
+    return {
+      userId: this.voiceState.userId,
+      sessionId: this.sessionId,
+      channelId: this.channel.channelId,
+      state: this.#state.kind,
+      version: this.#version,
+      audioSsrc: this.audioSsrc,
+      transport: this.transport,
+      present: this.isPresent,
+      speaking: this.speaking,
+      video: this.isSendingVideo,
+      lastSeq: this.#replay.last,
+      kept: this.#replay.size,
+    }
+  }
+}
+
+/** The video codec a sender should use: the first in its own order that it can encode. */
+function sendVideoCodec(codecs: readonly Codec[]): string {
+  const usable = codecs.filter(codec => codec.type === 'video' && codec.encode !== false)
+  const first = usable.reduce<Codec | undefined>(
+    (best, codec) => (best === undefined || (codec.priority ?? 0) < (best.priority ?? 0) ? codec : best),
+    undefined,
+  )
+  return first?.name ?? 'H264'
+}

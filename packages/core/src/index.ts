@@ -1,0 +1,23 @@
+// The public names of the core: a voice node, the lane's half of it, and what both ask of their host.
+export type { BackendId, ChannelProperties, ChannelRef, VoiceStateUpdate } from './channel/voice-state.ts'
+export type { Crypto } from './crypto.ts'
+export type { ConnectionId, Effect, LaneId, Note } from './effect.ts'
+export { LIMITS } from './limits.ts'
+export { type Capacity, DEFAULT_CAPACITY } from './lvsp/health.ts'
+export type { LvspBackend } from './lvsp/lvsp.ts'
+export {
+  DROP_CAUSES,
+  type DropCause,
+  type LaneCommand,
+  type LaneCounters,
+  type LaneEvent,
+  type PeerId,
+  type Protection,
+  type SocketAddress,
+  type TargetsId,
+} from './media/lane.ts'
+export type { OpenLane } from './media/lane-control.ts'
+export { ADDRESS_WORDS, BATCH, type Batch, type PacketIo, SLOT } from './media/packet-io.ts'
+export { Router } from './media/router.ts'
+export { isSameAddress, readAddress, writeAddress } from './media/socket-address.ts'
+export { type Opening, VoiceNode, type VoiceNodeOptions } from './voice-node.ts'

@@ -1,0 +1,86 @@
+// Control's end of the lanes: numbers peers and target lists, allocates SSRCs, and places channels on the least loaded lane.
+import type { Crypto } from '../crypto.ts'
+import type { Effects, LaneId } from '../effect.ts'
+import type { LaneCommand, LaneCounters, PeerId, TargetsId } from './lane.ts'
+import { SsrcAllocator } from './ssrc-allocator.ts'
+
+/** Who is behind a peer: what the lane says of the peer is told to it. */
+export interface PeerOwner {
+  /** The first packet of one of its SSRCs came. */
+  packetsArrived(ssrc: number): void
+  /** Its key is used up. */
+  keyExhausted(now: number): void
+}
+
+export interface OpenLane {
+  id: LaneId
+  /** The UDP port that Ready names. */
+  port: number
+}
+
+export class LaneControl {
+  readonly id: LaneId
+  readonly port: number
+  readonly ssrcs: SsrcAllocator
+  readonly owners = new Map<PeerId, PeerOwner>()
+  /** Channels placed here; the measure of load. */
+  channels = 0
+  /** The last report of the lane. */
+  counters: LaneCounters | undefined
+  readonly #effects: Effects
+  #lastPeer = 0
+  #lastTargets = 0
+
+  constructor(lane: OpenLane, crypto: Crypto, effects: Effects) {
+    this.id = lane.id
+    this.port = lane.port
+    this.ssrcs = new SsrcAllocator(crypto)
+    this.#effects = effects
+  }
+
+  send(command: LaneCommand): void {
+    this.#effects.lane(this.id, command)
+  }
+
+  addPeer(owner: PeerOwner, ssrcs: Int32Array): PeerId {
+    const peer = ++this.#lastPeer
+    this.owners.set(peer, owner)
+    this.send({ kind: 'addPeer', peer, ssrcs })
+    return peer
+  }
+
+  removePeer(peer: PeerId): void {
+    this.owners.delete(peer)
+    this.send({ kind: 'removePeer', peer })
+  }
+
+  openTargets(): TargetsId {
+    const targets = ++this.#lastTargets
+    this.send({ kind: 'openTargets', targets })
+    return targets
+  }
+}
+
+export class Lanes {
+  readonly all: readonly LaneControl[]
+
+  constructor(lanes: readonly OpenLane[], crypto: Crypto, effects: Effects) {
+    this.all = lanes.map(lane => new LaneControl(lane, crypto, effects))
+  }
+
+  /** The lane for a new channel: the one with the fewest. Give it back with `release`. */
+  place(): LaneControl {
+    let least = this.all[0]!
+    for (const lane of this.all) if (lane.channels < least.channels) least = lane
+    least.channels++
+    return least
+  }
+
+  release(lane: LaneControl): void {
+    lane.channels--
+  }
+
+  get(id: LaneId): LaneControl | undefined {
+    return this.all.find(lane => lane.id === id)
+  }
+}

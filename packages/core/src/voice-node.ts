@@ -1,0 +1,235 @@
+// A voice node: messages, lane events and time in; effects and a deadline out. Owns every channel, session and connection.
+import { LEGACY_MODES, MODERN_MODES } from '@parley/protocol'
+import { BackendDirectory } from './backend-directory.ts'
+import { Channels } from './channel/channels.ts'
+import type { Crypto } from './crypto.ts'
+import { Deadlines, type Timed } from './deadlines.ts'
+import { Drain } from './drain.ts'
+import { type ConnectionId, type Effect, Effects, type LaneId } from './effect.ts'
+import { EgressMeter } from './egress-meter.ts'
+import { type Gateway, GatewayConnection } from './gateway/connection.ts'
+import { Greetings } from './gateway/greetings.ts'
+import type { SessionObserver, VoiceSession } from './gateway/voice-session.ts'
+import { type AdmissionPolicy, VoiceSessions } from './gateway/voice-sessions.ts'
+import { type Capacity, Health } from './lvsp/health.ts'
+import { Lvsp, type LvspBackend } from './lvsp/lvsp.ts'
+import type { LaneEvent } from './media/lane.ts'
+import { Lanes, type OpenLane } from './media/lane-control.ts'
+
+export interface VoiceNodeOptions {
+  crypto: Crypto
+  serverVersion: string
+  /** What backends hand to clients: `host` or `host:port`. */
+  endpoint: string
+  backends: readonly LvspBackend[]
+  /** Lanes that are open already; at least one. */
+  lanes: readonly OpenLane[]
+  /** Addresses for Ready; if empty, the one the client reached. */
+  announce: readonly string[]
+  /** Whether the old encryption modes are offered too. */
+  legacyModes: boolean
+  /** Milliseconds for which a session without a connection may be resumed. */
+  resumeWindow: number
+  /** The lowest voice gateway version served. */
+  minVersion: number
+  /** Whether the token of a channel admits any of its users, or only each user's own. */
+  channelTokenAuth: boolean
+  sessionCheck: 'relaxed' | 'strict'
+  /** Milliseconds after which the calls of a lost backend end; 0 is never. */
+  orphanGrace: number
+  /** What counts as full, for health. */
+  capacity: Capacity
+}
+
+/** What is known of a WebSocket before its first message. */
+export type Opening =
+  | { protocol: 'gateway'; version: string | undefined; remoteAddress: string; localAddress: string }
+  | { protocol: 'lvsp'; remoteAddress: string; userAgent?: string }
+
+/** One end of a protocol, as the node drives it. */
+interface Connection extends Timed {
+  receive(data: string | Uint8Array, now: number): void
+  closed(code: number, now: number): void
+}
+
+export class VoiceNode implements SessionObserver {
+  readonly #effects = new Effects()
+  readonly #deadlines = new Deadlines()
+  readonly #connections = new Map<ConnectionId, Connection>()
+  readonly #lanes: Lanes
+  readonly #channels: Channels
+  readonly #sessions: VoiceSessions
+  readonly #directory: BackendDirectory
+  readonly #lvsp: Lvsp
+  readonly #health: Health
+  readonly #egress = new EgressMeter()
+  readonly #gateway: Gateway
+  readonly #drain: Drain
+
+  constructor(options: VoiceNodeOptions) {
+    const { crypto } = options
+    this.#lanes = new Lanes(options.lanes, crypto, this.#effects)
+    this.#channels = new Channels(this.#lanes, crypto)
+    const modes = options.legacyModes ? [...MODERN_MODES, ...LEGACY_MODES] : MODERN_MODES
+    const policy: AdmissionPolicy = { ...options, modes }
+    this.#sessions = new VoiceSessions(this.#channels, policy, crypto, this.#deadlines, this)
+    this.#health = new Health(options.capacity)
+    this.#directory = new BackendDirectory({
+      ...options,
+      channels: this.#channels,
+      deadlines: this.#deadlines,
+      health: () => this.#health.value,
+    })
+    this.#lvsp = new Lvsp({ ...options, directory: this.#directory, effects: this.#effects })
+    this.#gateway = {
+      crypto,
+      effects: this.#effects,
+      modes,
+      serverVersion: options.serverVersion,
+      minVersion: options.minVersion,
+      admission: this.#sessions,
+      greetings: new Greetings(),
+    }
+    this.#drain = new Drain(this.#sessions)
+  }
+
+  connectionOpened(id: ConnectionId, opening: Opening, now: number): void {
+    const connection = this.#open(id, opening, now)
+    this.#connections.set(id, connection)
+    this.#settle(connection)
+  }
+
+  messageReceived(id: ConnectionId, data: string | Uint8Array, now: number): void {
+    const connection = this.#connections.get(id)
+    if (connection === undefined) return
+    connection.receive(data, now)
+    this.#settle(connection)
+  }
+
+  /** The socket is gone, by whichever side; `code` is the close code, 1006 if there was none. */
+  connectionClosed(id: ConnectionId, code: number, now: number): void {
+    const connection = this.#connections.get(id)
+    if (connection === undefined) return
+    this.#connections.delete(id)
+    this.#deadlines.remove(connection)
+    connection.closed(code, now)
+    this.#deadlines.update(this.#lvsp)
+  }
+
+  laneEvent(lane: LaneId, event: LaneEvent, now: number): void {
+    const control = this.#lanes.get(lane)
+    if (control === undefined) return
+    if (event.kind === 'counters') {
+      control.counters = event.counters
+      return
+    }
+    const session = control.owners.get(event.peer)
+    if (event.kind === 'firstPacket') session?.packetsArrived(event.ssrc)
+    else if (event.kind === 'nonceExhausted') session?.keyExhausted(now)
+    else this.#effects.note('debug', 'lane.address_bound', { lane, peer: event.peer })
+  }
+
+  tick(now: number): void {
+    this.#deadlines.tick(now)
+  }
+
+  /** What the host measures about once a second. */
+  measured(load: { eventLoopLag: number }, now: number): void {
+    for (const lane of this.#lanes.all) lane.send({ kind: 'report' })
+    const bytes = this.#lanes.all.reduce((sum, lane) => sum + (lane.counters?.bytesOut ?? 0), 0)
+    const egressBitsPerSecond = this.#egress.measure(bytes, now)
+    this.#health.measure({ sessions: this.#sessions.size, egressBitsPerSecond, ...load }, now)
+  }
+
+  /** Takes no new channels and reports health 0; at `until` the sessions that remain are told to go. */
+  drain(until: number, now: number): void {
+    this.#directory.isDraining = true
+    this.#health.draining = true
+    this.#drain.begin(until)
+    this.#deadlines.update(this.#drain)
+    this.#effects.note('info', 'node.draining', { sessions: this.#sessions.size, timeout: until - now })
+  }
+
+  takeEffects(): Effect[] {
+    return this.#effects.take()
+  }
+
+  get deadline(): number {
+    return this.#deadlines.next
+  }
+
+  /** A plain object of everything, without secrets. */
+  inspect() {
+    return {
+      health: this.#health.value,
+      draining: this.#directory.isDraining,
+      connections: this.#connections.size,
+      greetings: this.#gateway.greetings.size,
+      deadlines: this.#deadlines.size,
+      sessions: [...this.#sessions.all()].map(session => session.inspect()),
+      channels: [...this.#channels.all()].map(channel => channel.inspect()),
+      lanes: this.#lanes.all.map(({ id, port, channels, owners, counters }) => ({
+        id,
+        port,
+        channels,
+        peers: owners.size,
+        counters,
+      })),
+      lvsp: this.#lvsp.inspect(),
+    }
+  }
+
+  /** The sizes of the tables, cheaply: for metrics. */
+  get sizes() {
+    return { connections: this.#connections.size, sessions: this.#sessions.size, health: this.#health.value }
+  }
+
+  sessionEntered(session: VoiceSession): void {
+    this.#effects.note('info', 'voice.connected', noteOf(session))
+    this.#lvsp.voiceStateConnected(session.channel.backend, eventOf(session))
+  }
+  sessionDetached(session: VoiceSession, code: number): void {
+    this.#effects.note('info', 'voice.detached', { ...noteOf(session), code })
+    if (session.transport === undefined) return
+    this.#lvsp.voiceStateDisconnected(session.channel.backend, { ...eventOf(session), code, resumable: true })
+  }
+  sessionResumed(session: VoiceSession): void {
+    this.#effects.note('info', 'voice.resumed', noteOf(session))
+    if (session.isPresent) this.sessionEntered(session)
+  }
+  sessionEnded(session: VoiceSession, code: number): void {
+    this.#effects.note('info', 'voice.disconnected', { ...noteOf(session), code })
+    if (session.transport === undefined) return
+    this.#lvsp.voiceStateDisconnected(session.channel.backend, { ...eventOf(session), code, resumable: false })
+  }
+  sessionSpoke(session: VoiceSession): void {
+    const { speaking, isSendingVideo: video } = session
+    this.#lvsp.speaking(session.channel.backend, { ...eventOf(session), speaking, video })
+  }
+
+  #open(id: ConnectionId, opening: Opening, now: number): Connection {
+    if (opening.protocol === 'lvsp') return this.#lvsp.opened(id, opening, now)
+    return new GatewayConnection(id, opening, this.#gateway, now)
+  }
+
+  /** After an input the connection may want another deadline. */
+  #settle(connection: Connection): void {
+    this.#deadlines.update(connection)
+    this.#deadlines.update(this.#lvsp)
+  }
+}
+
+const eventOf = ({ channel, voiceState, sessionId }: VoiceSession) => ({
+  protocol: 'udp' as const,
+  userId: voiceState.userId,
+  channelId: channel.channelId,
+  guildId: channel.guildId,
+  sessionId,
+})
+
+const noteOf = ({ channel, voiceState, version }: VoiceSession) => ({
+  backend: channel.backend,
+  channel: channel.channelId,
+  user: voiceState.userId,
+  version,
+})

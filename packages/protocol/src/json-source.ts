@@ -1,0 +1,60 @@
+// Finds the source text of a member in JSON that is already known to be valid: numbers beyond 2^53 must be echoed as they came.
+
+const isSpace = (code: number) => code === 32 || (code >= 9 && code <= 13)
+
+/** Index of the first character at or after `index` that is not white space. */
+function skipSpace(text: string, index: number): number {
+  while (index < text.length && isSpace(text.charCodeAt(index))) index++
+  return index
+}
+
+/** Index after the string that starts at `index`. */
+function skipString(text: string, index: number): number {
+  for (index++; index < text.length; index++) {
+    if (text[index] === '\\') index++
+    else if (text[index] === '"') return index + 1
+  }
+  return index
+}
+
+/** Index after the value that starts at `index`. Counts brackets instead of recursing: depth costs no stack. */
+function skipValue(text: string, index: number): number {
+  let depth = 0
+  while (index < text.length) {
+    const char = text[index]
+    if (char === '"') {
+      index = skipString(text, index)
+      if (depth === 0) return index
+      continue
+    }
+    if (char === '{' || char === '[') depth++
+    else if (char === '}' || char === ']') {
+      if (depth === 0) return index
+      if (--depth === 0) return index + 1
+    } else if (depth === 0 && (char === ',' || isSpace(text.charCodeAt(index)))) return index
+    index++
+  }
+  return index
+}
+
+/**
+ * The source text of member `key` of the object that `text` is, or undefined if it is no object or has no such member.
+ * Of repeated members the last counts, as in JSON.parse. Only keys without escapes are found.
+ */
+export function memberSource(text: string, key: string): string | undefined {
+  let index = skipSpace(text, 0)
+  if (text[index] !== '{') return undefined
+  let found: string | undefined
+  index = skipSpace(text, index + 1)
+  while (index < text.length && text[index] === '"') {
+    const keyEnd = skipString(text, index)
+    const isKey = text.slice(index + 1, keyEnd - 1) === key
+    const start = skipSpace(text, skipSpace(text, keyEnd) + 1)
+    const end = skipValue(text, start)
+    if (isKey) found = text.slice(start, end)
+    index = skipSpace(text, end)
+    if (text[index] !== ',') break
+    index = skipSpace(text, index + 1)
+  }
+  return found
+}

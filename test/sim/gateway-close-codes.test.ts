@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LIMITS } from '@parley/core'
+import { VoiceClose } from '@parley/protocol'
+import { type BenchSocket, connect, NodeBench, select } from './node-bench.ts'
+
+function scene() {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  const { channel_id: _, ...identify } = backend.join('1')
+  return { bench, backend, identify, client: bench.client() }
+}
+
+const closesWith = (socket: BenchSocket, code: number) => assert.equal(socket.closeCode, code, socket.closeReason)
+
+test('4002: what is not JSON, not an object, or has no integer opcode', () => {
+  for (const text of [
+    '',
+    'x',
+    '{"op":0',
+    'null',
+    '[]',
+    '"op"',
+    '{}',
+    '{"op":"0"}',
+    '{"op":1.5}',
+    '{"op":null,"d":{}}',
+  ]) {
+    const { client } = scene()
+    closesWith(client.sendText(text), VoiceClose.DecodeError)
+  }
+})
+
+test('4002: an Identify or Resume that lacks a field, or has one of the wrong type', () => {
+  const { identify } = scene()
+  const wrong: object[] = Object.keys(identify).map(key => ({ ...identify, [key]: undefined }))
+  wrong.push({ ...identify, user_id: 'ana' }, { ...identify, token: 5 }, { ...identify, server_id: -1 })
+  wrong.push(
+    { ...identify, session_id: 'x'.repeat(129) },
+    { ...identify, streams: Array.from({ length: 5 }, () => ({})) },
+  )
+  for (const data of [...wrong, null, [], 7]) closesWith(scene().client.send(0, data), VoiceClose.DecodeError)
+  closesWith(scene().client.send(7, { server_id: '100', session_id: 'x' }), VoiceClose.DecodeError)
+})
+
+test('4002: JSON nested ten thousand deep, or longer than a message may be', () => {
+  const { identify } = scene()
+  const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`
+  closesWith(scene().client.sendText(deep), VoiceClose.DecodeError)
+  closesWith(scene().client.sendText(`{"op":0,"d":${deep}}`), VoiceClose.DecodeError)
+  closesWith(
+    scene().client.sendText(JSON.stringify({ op: 0, d: { ...identify, pad: 'x'.repeat(70_000) } })),
+    VoiceClose.DecodeError,
+  )
+  closesWith(scene().client.sendText(new Uint8Array(LIMITS.binaryMessage + 1)), VoiceClose.DecodeError)
+})
+
+test('4003: anything but Identify, Resume and heartbeats before authentication', () => {
+  for (const op of [1, 5, 12, 14, 15, 16, 32, 99]) closesWith(scene().client.send(op, {}), VoiceClose.NotAuthenticated)
+  closesWith(scene().client.sendText(new Uint8Array([26])), VoiceClose.NotAuthenticated)
+  assert.equal(scene().client.send(3, 1).closeCode, undefined)
+})
+
+test('4004: a wrong token, another user’s token, a user without a voice state', () => {
+  const { bench, backend, identify } = scene()
+  const other = backend.join('2')
+  closesWith(bench.client().send(0, { ...identify, token: 'wrong' }), VoiceClose.AuthenticationFailed)
+  closesWith(bench.client().send(0, { ...identify, token: other.token }), VoiceClose.AuthenticationFailed)
+  closesWith(bench.client().send(0, { ...identify, user_id: '9' }), VoiceClose.AuthenticationFailed)
+})
+
+test('4004: the token of a voice state that was destroyed', () => {
+  const { bench, backend, identify } = scene()
+  backend.info(5, { user_id: '1', channel_id: '500', guild_id: '100' })
+  closesWith(bench.client().send(0, identify), VoiceClose.AuthenticationFailed)
+})
+
+test('4005: Identify or Resume on a connection that has a session', () => {
+  const { client, identify } = scene()
+  client.send(0, identify)
+  closesWith(client.send(0, identify), VoiceClose.AlreadyAuthenticated)
+  const second = scene()
+  second.client.send(0, second.identify)
+  closesWith(second.client.send(7, second.identify), VoiceClose.AlreadyAuthenticated)
+})
+
+test('4006: a resume of nothing', () => {
+  const { client, identify } = scene()
+  closesWith(client.send(7, identify), VoiceClose.SessionInvalid)
+})
+
+test('4009: no Identify in time, and no word for three heartbeats', () => {
+  const { bench, client, identify } = scene()
+  bench.advance(LIMITS.identifyTimeout - 1)
+  assert.equal(client.closeCode, undefined)
+  bench.advance(1)
+  closesWith(client, VoiceClose.SessionTimeout)
+
+  const silent = bench.client().send(0, identify)
+  bench.advance(LIMITS.heartbeatGrace - 1)
+  silent.send(3, 1)
+  bench.advance(LIMITS.heartbeatGrace - 1)
+  assert.equal(silent.closeCode, undefined)
+  bench.advance(1)
+  closesWith(silent, VoiceClose.SessionTimeout)
+})
+
+test('4011: a server that has no channel here', () => {
+  const { client, identify } = scene()
+  closesWith(client.send(0, { ...identify, server_id: '101' }), VoiceClose.ServerNotFound)
+})
+
+test('4012: a protocol that is not spoken', () => {
+  for (const protocol of ['webrtc-p2p', 'tcp', '']) {
+    const { client, identify } = scene()
+    closesWith(client.send(0, identify).send(1, { protocol, data: {} }), VoiceClose.UnknownProtocol)
+  }
+})
+
+test('4014 for a user who is removed, 4022 for everyone in a channel that ends', () => {
+  const { bench, backend } = scene()
+  const kicked = connect(bench, backend.join('2'))
+  const stays = connect(bench, backend.join('3'))
+  backend.info(5, { user_id: '2', channel_id: '500', guild_id: '100' })
+  closesWith(kicked, VoiceClose.Disconnected)
+  backend.info(2, { channel_id: '500', guild_id: '100' })
+  closesWith(stays, VoiceClose.ChannelEnded)
+})
+
+test('4015: sessions that remain when a drain runs out, or whose key is used up', () => {
+  const { bench, backend } = scene()
+  const first = connect(bench, backend.join('2'))
+  bench.laneEvent({ kind: 'nonceExhausted', peer: bench.commands('addPeer')[0].peer })
+  closesWith(first, VoiceClose.ServerCrashed)
+  const second = connect(bench, backend.join('2'))
+  bench.input(now => bench.node.drain(now + 10_000, now))
+  bench.advance(9_000)
+  second.send(3, 1)
+  assert.equal(second.closeCode, undefined)
+  bench.advance(1_000)
+  closesWith(second, VoiceClose.ServerCrashed)
+})
+
+test('4016: a mode that was not offered', () => {
+  const { client, identify } = scene()
+  closesWith(select(client.send(0, identify), 'xsalsa20_poly1305'), VoiceClose.UnknownMode)
+})
+
+test('4020: requests that are malformed', () => {
+  const requests: [number, unknown][] = [
+    [1, null],
+    [1, { protocol: 'udp', data: null }],
+    [1, { protocol: 'udp', data: { address: 5, port: 1, mode: 'x' } }],
+    [1, { protocol: 'udp', data: { address: '192.0.2.1', port: 70_000, mode: 'aead_aes256_gcm_rtpsize' } }],
+    [5, {}],
+    [5, { speaking: 'yes' }],
+    [12, { video_ssrc: -1 }],
+    [14, { codecs: 'opus' }],
+    [15, []],
+    [15, Object.fromEntries(Array.from({ length: 1_025 }, (_, ssrc) => [ssrc, 0]))],
+  ]
+  for (const [op, data] of requests) {
+    const { client, identify } = scene()
+    closesWith(client.send(0, identify).send(op, data), VoiceClose.BadRequest)
+  }
+})
+
+test('4021: more commands than a client has any use for', () => {
+  const { bench, client, identify } = scene()
+  client.send(0, identify)
+  for (let sent = 1; sent < LIMITS.commandsPerWindow; sent++) client.send(16, {})
+  assert.equal(client.closeCode, undefined)
+  closesWith(client.send(16, {}), VoiceClose.RateLimited)
+
+  const chatty = bench.client().send(0, identify)
+  for (let sent = 0; sent < LIMITS.chattyCommandsPerWindow; sent++) chatty.send(5, { speaking: sent & 1 })
+  assert.equal(chatty.closeCode, undefined)
+  closesWith(chatty.send(5, { speaking: 1 }), VoiceClose.RateLimited)
+})
+
+test('a client of a steady pace is never limited', () => {
+  const { bench, client, identify } = scene()
+  client.send(0, identify)
+  for (let second = 0; second < 600; second++) {
+    client.send(5, { speaking: second & 1 }).send(16, {})
+    bench.advance(1_000)
+  }
+  assert.equal(client.closeCode, undefined)
+})
+
+test('a reason never breaks the close frame it travels in', () => {
+  const { client, identify } = scene()
+  client.send(0, { ...identify, streams: [{ rid: 'é'.repeat(33) }] })
+  closesWith(client, VoiceClose.DecodeError)
+  assert.match(client.closeReason, /^[ -~]{1,123}$/)
+})

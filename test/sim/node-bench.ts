@@ -1,0 +1,238 @@
+// A node on a virtual clock, with backends and voice clients that speak raw JSON to it and remember what they hear.
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import {
+  type Crypto,
+  DEFAULT_CAPACITY,
+  type Effect,
+  type LaneCommand,
+  type LaneEvent,
+  type Note,
+  type Opening,
+  VoiceNode,
+  type VoiceNodeOptions,
+} from '@parley/core'
+
+/** A crypto whose randomness follows from a seed, so that a story runs the same way every time. */
+export function seededCrypto(seed: string): Crypto {
+  let counter = 0
+  const randomBytes = (size: number) => {
+    const chunks: Buffer[] = []
+    for (let have = 0; have < size; have += 32)
+      chunks.push(createHash('sha256').update(`${seed} ${counter++}`).digest())
+    return new Uint8Array(Buffer.concat(chunks).subarray(0, size))
+  }
+  const digest = (value: string | Uint8Array) => createHash('sha256').update(value).digest()
+  return {
+    randomBytes,
+    randomToken: size => Buffer.from(randomBytes(size)).toString('base64url'),
+    randomHex: size => Buffer.from(randomBytes(size)).toString('hex'),
+    hmacSha256: (key, message) => new Uint8Array(createHmac('sha256', key).update(message).digest()),
+    equal: (a, b) => timingSafeEqual(digest(a), digest(b)),
+  }
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: what a test reads of a message is checked by its assertions
+export type Json = any
+
+/** One WebSocket into the node, with everything that came out of it. */
+export class BenchSocket {
+  readonly id: number
+  readonly received: Json[] = []
+  readonly raw: (string | Uint8Array)[] = []
+  closeCode: number | undefined
+  closeReason = ''
+  readonly #bench: NodeBench
+
+  constructor(bench: NodeBench, id: number) {
+    this.#bench = bench
+    this.id = id
+  }
+
+  sendText(text: string | Uint8Array): this {
+    if (this.closeCode === undefined) this.#bench.input(now => this.#bench.node.messageReceived(this.id, text, now))
+    return this
+  }
+  send(op: number, d: unknown): this {
+    return this.sendText(JSON.stringify({ op, d }))
+  }
+  /** The other side goes away. */
+  drop(code = 1006): void {
+    if (this.closeCode !== undefined) return
+    this.closeCode = code
+    this.#bench.input(now => this.#bench.node.connectionClosed(this.id, code, now))
+  }
+  /** Everything received with this opcode. */
+  ops(op: number): Json[] {
+    return this.received.filter(message => message.op === op)
+  }
+  opcodes(): number[] {
+    return this.received.map(message => message.op)
+  }
+  last(op: number): Json {
+    return this.ops(op).at(-1)?.d
+  }
+  /** Forgets what was received so far. */
+  clear(): this {
+    this.received.length = 0
+    return this
+  }
+}
+
+export const SECRET = 'lvsp-shared-secret'
+
+export class NodeBench {
+  readonly node: VoiceNode
+  readonly laneCommands: { lane: number; command: LaneCommand }[] = []
+  readonly notes: Note[] = []
+  now = 1_000
+  readonly #sockets = new Map<number, BenchSocket>()
+  #lastSocket = 0
+  /** Called with every effect, after it was recorded. */
+  onEffect: (effect: Effect) => void = () => {}
+
+  constructor(options: Partial<VoiceNodeOptions> = {}, seed = 'bench') {
+    this.node = new VoiceNode({
+      crypto: seededCrypto(seed),
+      serverVersion: '1.2.3',
+      endpoint: 'voice.test:8443',
+      backends: [{ id: 'main', secrets: [SECRET] }],
+      lanes: [{ id: 0, port: 50_000 }],
+      announce: [],
+      legacyModes: false,
+      resumeWindow: 30_000,
+      minVersion: 1,
+      channelTokenAuth: true,
+      sessionCheck: 'relaxed',
+      orphanGrace: 0,
+      capacity: DEFAULT_CAPACITY,
+      ...options,
+    })
+  }
+
+  input(feed: (now: number) => void): void {
+    feed(this.now)
+    for (const effect of this.node.takeEffects()) this.#apply(effect)
+  }
+
+  /** Lets time pass, ticking at every deadline on the way. */
+  advance(duration: number): void {
+    const until = this.now + duration
+    while (this.node.deadline <= until) {
+      this.now = Math.max(this.now, this.node.deadline)
+      this.input(now => this.node.tick(now))
+    }
+    this.now = until
+  }
+
+  laneEvent(event: LaneEvent, lane = 0): void {
+    this.input(now => this.node.laneEvent(lane, event, now))
+  }
+
+  open(opening: Opening): BenchSocket {
+    const socket = new BenchSocket(this, ++this.#lastSocket)
+    this.#sockets.set(socket.id, socket)
+    this.input(now => this.node.connectionOpened(socket.id, opening, now))
+    return socket
+  }
+
+  /** `null` is a client that names no version. */
+  client(version: string | null = '8', remoteAddress = '192.0.2.1'): BenchSocket {
+    return this.open({
+      protocol: 'gateway',
+      version: version ?? undefined,
+      remoteAddress,
+      localAddress: '198.51.100.1',
+    })
+  }
+
+  /** A backend that has identified. */
+  backend(secret = SECRET, capabilities: string[] = ['user_token', 'failure', 'events', 'sync']): BenchBackend {
+    return new BenchBackend(this, secret, capabilities)
+  }
+
+  commands(kind: LaneCommand['kind']): Json[] {
+    return this.laneCommands.filter(({ command }) => command.kind === kind).map(({ command }) => command)
+  }
+
+  #apply(effect: Effect): void {
+    if (effect.kind === 'lane') this.laneCommands.push(effect)
+    else if (effect.kind === 'note') this.notes.push(effect.note)
+    else {
+      const socket = this.#sockets.get(effect.connection)
+      if (socket === undefined || socket.closeCode !== undefined)
+        throw new Error(`${effect.kind} on a closed connection`)
+      if (effect.kind === 'send') {
+        socket.raw.push(effect.data)
+        if (typeof effect.data === 'string') socket.received.push(JSON.parse(effect.data))
+      } else {
+        socket.closeCode = effect.code
+        socket.closeReason = effect.reason
+        this.node.connectionClosed(socket.id, effect.code, this.now)
+      }
+    }
+    this.onEffect(effect)
+  }
+}
+
+/** What a user needs in order to identify. */
+export interface BenchCredentials {
+  server_id: string
+  channel_id: string
+  user_id: string
+  session_id: string
+  token: string
+}
+
+export class BenchBackend {
+  readonly socket: BenchSocket
+
+  constructor(bench: NodeBench, secret: string, capabilities: string[]) {
+    this.socket = bench.open({ protocol: 'lvsp', remoteAddress: '192.0.2.200' })
+    const nonce = this.socket.last(0)?.nonce
+    const token = createHmac('sha256', secret).update(nonce).digest('hex')
+    this.socket.send(1, { token, capabilities })
+  }
+
+  info(type: number, data: object): this {
+    this.socket.send(6, { type, data })
+    return this
+  }
+  infos(type: number): Json[] {
+    return this.socket
+      .ops(6)
+      .filter(message => message.d.type === type)
+      .map(message => message.d.data)
+  }
+  /** Asks for a voice state, and the channel with it. */
+  join(userId: string, channelId = '500', guildId: string | null = '100', extra: object = {}): BenchCredentials {
+    this.info(0, { channel_id: channelId, guild_id: guildId })
+    this.info(3, { user_id: userId, channel_id: channelId, guild_id: guildId, ...extra })
+    const done = this.infos(4)
+      .filter(data => data.user_id === userId && data.channel_id === channelId)
+      .at(-1)
+    return {
+      server_id: guildId ?? channelId,
+      channel_id: channelId,
+      user_id: userId,
+      session_id: done.session_id,
+      token: done.token,
+    }
+  }
+}
+
+/** Everything up to Session Description. */
+export function connect(
+  bench: NodeBench,
+  credentials: BenchCredentials,
+  version = '8',
+  extra: object = {},
+): BenchSocket {
+  const { channel_id: _, ...identify } = credentials
+  const socket = bench.client(version)
+  socket.send(0, { ...identify, ...extra })
+  return select(socket)
+}
+
+export function select(socket: BenchSocket, mode = 'aead_aes256_gcm_rtpsize'): BenchSocket {
+  return socket.send(1, { protocol: 'udp', data: { address: '192.0.2.1', port: 40_000, mode } })
+}
