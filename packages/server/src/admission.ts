@@ -24,11 +24,12 @@ export interface AdmissionLimits {
   lvsp: number
 }
 
+/** LVSP has room beyond what the core holds, because the core knows better which connection is the one too many. */
 export const ADMISSION_LIMITS: AdmissionLimits = {
   halfOpen: SOCKET_LIMITS.halfOpen,
   halfOpenPerAddress: SOCKET_LIMITS.halfOpenPerAddress,
   gatewayPerAddress: LIMITS.connectionsPerAddress,
-  lvsp: LIMITS.lvspConnections,
+  lvsp: LIMITS.lvspConnections * 4,
 }
 
 export class Admission {

@@ -1,0 +1,46 @@
+// Log lines, as machines and people read them.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type LogOptions, openLog } from './log.ts'
+
+function logged(options: LogOptions, ...notes: Parameters<ReturnType<typeof openLog>['note']>): string[] {
+  const lines: string[] = []
+  const log = openLog(options, { write: text => void lines.push(text) })
+  log.note(...notes)
+  return lines
+}
+
+test('a note is one JSON object on one line', () => {
+  const [line, ...more] = logged(
+    { level: 'info', format: 'json' },
+    { level: 'warn', event: 'connection.slow', fields: { connection: 7, reason: 'a\nb', absent: undefined } },
+  )
+  assert.equal(more.length, 0)
+  assert.equal(line!.indexOf('\n'), line!.length - 1)
+  const { time, ...rest } = JSON.parse(line!)
+  assert.ok(!Number.isNaN(Date.parse(time)))
+  assert.deepEqual(rest, { level: 'warn', event: 'connection.slow', connection: 7, reason: 'a\nb' })
+})
+
+test('a pretty line has time, level, event and fields', () => {
+  const [line] = logged(
+    { level: 'debug', format: 'pretty' },
+    { level: 'info', event: 'voice.connected', fields: { user: '7', video: true } },
+  )
+  assert.match(line!, /^\d\d:\d\d:\d\d\.\d{3} info {2}voice\.connected user=7 video=true\n$/)
+})
+
+test('text from outside can neither start a line, pose as a field, nor command the terminal', () => {
+  const [line] = logged(
+    { level: 'debug', format: 'pretty' },
+    { level: 'info', event: 'x', fields: { reason: 'a\n12:00:00 level=error \x1b[31m\x9b', stack: 'Error: \x1b[31m\n  at y' } },
+  )
+  assert.equal(line!.split('\n').length, 4)
+  assert.doesNotMatch(line!, /\x1b|\x9b/)
+  assert.match(line!, /reason="a\\n12:00:00 level=error /)
+})
+
+test('a note below the level is not logged', () => {
+  assert.deepEqual(logged({ level: 'warn', format: 'json' }, { level: 'info', event: 'x' }), [])
+  assert.deepEqual(logged({ level: 'silent', format: 'json' }, { level: 'error', event: 'x' }), [])
+})

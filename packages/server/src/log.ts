@@ -1,0 +1,68 @@
+// Notes as log lines: JSON for machines, text for people.
+import type { Note } from '@parley/core'
+import pino from 'pino'
+
+/** Takes whole lines. */
+export interface LogSink {
+  write(text: string): void
+}
+
+export interface LogOptions {
+  level: Note['level'] | 'silent'
+  format: 'json' | 'pretty'
+  /** Colours, where the sink is a terminal that shows them. */
+  colour?: boolean
+}
+
+export interface Log {
+  note(note: Note): void
+  /** Writes what is buffered. */
+  flush(): void
+}
+
+/** Lines waiting for a reader of standard output that has stalled; beyond it lines are lost, so that calls never wait. */
+const BUFFERED = 4 * 1024 * 1024
+
+const LEVELS: Record<string, [name: string, colour: number]> = {
+  debug: ['debug', 90],
+  info: ['info ', 32],
+  warn: ['warn ', 33],
+  error: ['ERROR', 31],
+}
+
+/** Without a sink, lines go to standard output, and never hold up the caller. */
+export function openLog({ level, format, colour = false }: LogOptions, sink?: LogSink): Log {
+  const output = sink ?? pino.destination({ dest: 1, sync: false, maxLength: BUFFERED })
+  const lines = format === 'json' ? output : { write: (line: string) => output.write(pretty(line, colour)) }
+  const logger = pino(
+    {
+      level,
+      base: undefined,
+      messageKey: 'event',
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: label => ({ level: label }) },
+    },
+    lines,
+  )
+  return {
+    note: ({ level, event, fields }) => logger[level](fields ?? {}, event),
+    flush: () => {
+      if ('flushSync' in output) output.flushSync()
+    },
+  }
+}
+
+/** `12:34:56.789 info  voice.connected user=7 channel=500`. Text is quoted unless it is plain, so it cannot pose as fields. */
+function pretty(line: string, colour: boolean): string {
+  const { level, time, event, stack, ...fields } = JSON.parse(line) as Record<string, unknown>
+  const [name, code] = LEVELS[String(level)] ?? [String(level), 0]
+  const painted = colour ? `\x1b[${code}m${name}\x1b[0m` : name
+  const pairs = Object.entries(fields).map(([key, value]) => ` ${key}=${plain(value)}`)
+  const trace = typeof stack === 'string' ? `\n${stack.replace(/[^\P{Cc}\n]/gu, '')}` : ''
+  return `${String(time).slice(11, 23)} ${painted} ${event}${pairs.join('')}${trace}\n`
+}
+
+function plain(value: unknown): string {
+  if (typeof value !== 'string') return JSON.stringify(value)
+  return /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(value).replace(/[\x7f-\x9f]/g, '?')
+}

@@ -1,0 +1,219 @@
+// What is counted, as Prometheus text. A registry per server: two in one process do not mix.
+import { DROP_CAUSES, type LaneCounters } from '@parley/core'
+import { Counter, Gauge, Registry } from 'prom-client'
+
+/** Where the numbers are read from, when they are asked for. */
+export interface Measured {
+  version: string
+  sizes(): { sessions: number; channels: number; health: number }
+  isDraining(): boolean
+  /** The last report of each lane. */
+  lanes(): ReadonlyMap<number, LaneCounters>
+  /** Open WebSockets by protocol. */
+  connections: Readonly<Record<string, number>>
+  messages: { readonly messagesIn: number; readonly messagesOut: number; readonly slow: number; readonly unresponsive: number }
+  halfOpen(): number
+  /** Sockets turned away by reason. */
+  refused: Readonly<Record<string, number>>
+  failures: { readonly inputs: number; readonly effects: number }
+  /** The worst lateness of the event loop in the last second, in milliseconds. */
+  eventLoopLag(): number
+}
+
+type Labels = Record<string, string>
+/** One sample: its labels and its value. */
+type Sample = [labels: Labels, value: number]
+
+export interface Metric {
+  name: string
+  kind: 'gauge' | 'counter'
+  help: string
+  labels: readonly string[]
+  read(measured: Measured): Sample[]
+}
+
+const each = (record: Readonly<Record<string, number>>, label: string): Sample[] =>
+  Object.entries(record).map(([key, value]) => [{ [label]: key }, value])
+
+const perLane = (measured: Measured, samples: (counters: LaneCounters) => Sample[]): Sample[] =>
+  [...measured.lanes()].flatMap(([lane, counters]) =>
+    samples(counters).map(([labels, value]): Sample => [{ lane: String(lane), ...labels }, value]),
+  )
+
+const inAndOut = (received: number, sent: number): Sample[] => [
+  [{ direction: 'in' }, received],
+  [{ direction: 'out' }, sent],
+]
+
+/** All of them; the documentation is written from here. */
+export const METRICS: readonly Metric[] = [
+  {
+    name: 'parley_info',
+    kind: 'gauge',
+    help: 'Always 1; the label tells the version.',
+    labels: ['version'],
+    read: ({ version }) => [[{ version }, 1]],
+  },
+  {
+    name: 'parley_health',
+    kind: 'gauge',
+    help: 'What backends are told: 1 is idle, 0.01 is full, 0 is draining.',
+    labels: [],
+    read: measured => [[{}, measured.sizes().health]],
+  },
+  {
+    name: 'parley_draining',
+    kind: 'gauge',
+    help: '1 while the node takes no new calls.',
+    labels: [],
+    read: measured => [[{}, measured.isDraining() ? 1 : 0]],
+  },
+  {
+    name: 'parley_sessions',
+    kind: 'gauge',
+    help: 'Voice sessions, those waiting for a resume included.',
+    labels: [],
+    read: measured => [[{}, measured.sizes().sessions]],
+  },
+  {
+    name: 'parley_channels',
+    kind: 'gauge',
+    help: 'Channels, empty ones included.',
+    labels: [],
+    read: measured => [[{}, measured.sizes().channels]],
+  },
+  {
+    name: 'parley_connections',
+    kind: 'gauge',
+    help: 'Open WebSockets.',
+    labels: ['protocol'],
+    read: ({ connections }) => each(connections, 'protocol'),
+  },
+  {
+    name: 'parley_half_open_connections',
+    kind: 'gauge',
+    help: 'TCP connections that are no WebSocket (yet).',
+    labels: [],
+    read: measured => [[{}, measured.halfOpen()]],
+  },
+  {
+    name: 'parley_refused_total',
+    kind: 'counter',
+    help: 'Sockets turned away because there were too many.',
+    labels: ['reason'],
+    read: ({ refused }) => each(refused, 'reason'),
+  },
+  {
+    name: 'parley_cut_total',
+    kind: 'counter',
+    help: 'WebSockets cut because the other side did not read (slow) or did not answer pings (unresponsive).',
+    labels: ['reason'],
+    read: ({ messages: { slow, unresponsive } }) => each({ slow, unresponsive }, 'reason'),
+  },
+  {
+    name: 'parley_messages_total',
+    kind: 'counter',
+    help: 'WebSocket messages.',
+    labels: ['direction'],
+    read: ({ messages }) => inAndOut(messages.messagesIn, messages.messagesOut),
+  },
+  {
+    name: 'parley_datagrams_total',
+    kind: 'counter',
+    help: 'UDP datagrams received, of whatever kind.',
+    labels: ['lane'],
+    read: measured => perLane(measured, ({ datagramsIn }) => [[{}, datagramsIn]]),
+  },
+  {
+    name: 'parley_packets_total',
+    kind: 'counter',
+    help: 'Media packets that verified, and copies sent.',
+    labels: ['lane', 'direction'],
+    read: measured => perLane(measured, ({ packetsIn, packetsOut }) => inAndOut(packetsIn, packetsOut)),
+  },
+  {
+    name: 'parley_bytes_total',
+    kind: 'counter',
+    help: 'Bytes of UDP payload.',
+    labels: ['lane', 'direction'],
+    read: measured => perLane(measured, ({ bytesIn, bytesOut }) => inAndOut(bytesIn, bytesOut)),
+  },
+  {
+    name: 'parley_control_datagrams_total',
+    kind: 'counter',
+    help: 'IP discoveries, pings and keepalives.',
+    labels: ['lane', 'kind'],
+    read: measured =>
+      perLane(measured, ({ discoveries, pings, keepalives }) => each({ discoveries, pings, keepalives }, 'kind')),
+  },
+  {
+    name: 'parley_drops_total',
+    kind: 'counter',
+    help: `Datagrams dropped, by cause: ${DROP_CAUSES.join(', ')}.`,
+    labels: ['lane', 'cause'],
+    read: measured => perLane(measured, ({ drops }) => each(drops, 'cause')),
+  },
+  {
+    name: 'parley_event_loop_lag_seconds',
+    kind: 'gauge',
+    help: 'The longest lateness of the event loop within the last second.',
+    labels: [],
+    read: measured => [[{}, measured.eventLoopLag() / 1_000]],
+  },
+  {
+    name: 'parley_internal_errors_total',
+    kind: 'counter',
+    help: 'Faults of ours: inputs the core failed at, effects that could not be applied. Please report them.',
+    labels: ['where'],
+    read: ({ failures }) => each({ ...failures }, 'where'),
+  },
+  {
+    name: 'process_cpu_seconds_total',
+    kind: 'counter',
+    help: 'CPU time of the process.',
+    labels: [],
+    read: () => {
+      const { user, system } = process.cpuUsage()
+      return [[{}, (user + system) / 1e6]]
+    },
+  },
+  {
+    name: 'process_resident_memory_bytes',
+    kind: 'gauge',
+    help: 'Memory of the process.',
+    labels: [],
+    read: () => [[{}, process.memoryUsage.rss()]],
+  },
+  {
+    name: 'nodejs_heap_used_bytes',
+    kind: 'gauge',
+    help: 'JavaScript heap in use.',
+    labels: [],
+    read: () => [[{}, process.memoryUsage().heapUsed]],
+  },
+]
+
+/** Prometheus text of everything in `METRICS`, read anew at each call. */
+export function openMetrics(measured: Measured): () => Promise<string> {
+  const registry = new Registry()
+  for (const { name, kind, help, labels, read } of METRICS) {
+    const options = { name, help, labelNames: [...labels], registers: [registry] }
+    if (kind === 'gauge') {
+      const gauge = new Gauge({
+        ...options,
+        collect: () => {
+          for (const [labels, value] of read(measured)) gauge.set(labels, value)
+        },
+      })
+    } else {
+      const counter = new Counter({
+        ...options,
+        collect: () => {
+          counter.reset()
+          for (const [labels, value] of read(measured)) counter.inc(labels, value)
+        },
+      })
+    }
+  }
+  return () => registry.metrics()
+}
