@@ -1,0 +1,214 @@
+// The client's session and the node against each other, on one virtual clock and a wire that can fail.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { VoiceClientSession, type VoiceOutput, type VoiceSessionOptions } from '@parley/client'
+import { VoiceClose } from '@parley/protocol'
+import { type BenchBackend, type BenchCredentials, type BenchSocket, NodeBench } from './node-bench.ts'
+
+const MODE = 'aead_aes256_gcm_rtpsize'
+const MINUTE = 60_000
+
+/** A client session whose WebSocket leads to the bench's node. */
+class SimClient {
+  readonly session: VoiceClientSession
+  /** Everything but messages and sockets. */
+  readonly events: VoiceOutput[] = []
+  readonly #bench: NodeBench
+  #socket: BenchSocket | undefined
+  #heard = 0
+  /** While set, nothing passes in either direction, and nobody is told. */
+  isDead = false
+
+  constructor(
+    bench: NodeBench,
+    { server_id, channel_id, user_id, session_id, token }: BenchCredentials,
+    options: Partial<VoiceSessionOptions> = {},
+  ) {
+    this.#bench = bench
+    this.session = new VoiceClientSession({
+      ...{ serverId: server_id, channelId: channel_id, userId: user_id, sessionId: session_id, token },
+      ...{ random: () => 0.5, ...options },
+    })
+    this.session.start(bench.now)
+    this.run()
+  }
+
+  /** Carries messages to and fro until both sides are quiet. */
+  run(): this {
+    for (let isBusy = true; isBusy; ) {
+      const outputs = this.session.takeOutputs()
+      for (const output of outputs) this.#apply(output)
+      isBusy = this.#listen() || outputs.length > 0
+    }
+    return this
+  }
+
+  /** The network breaks, and both ends notice. */
+  cut(): this {
+    this.#socket?.drop()
+    return this.#lose(1006, 'cut').run()
+  }
+
+  kinds(): string[] {
+    return this.events.map(event => event.kind)
+  }
+  users(): string[] {
+    return Array.from(this.session.members, member => member.userId).sort()
+  }
+
+  #apply(output: VoiceOutput): void {
+    switch (output.kind) {
+      case 'connect':
+        this.#socket = this.#bench.client(String(output.version))
+        this.#heard = 0
+        return this.session.connectionOpened(this.#bench.now)
+      case 'send':
+        if (!this.isDead) this.#socket?.sendText(output.data)
+        return
+      case 'close':
+        this.#socket?.drop(output.code)
+        this.#socket = undefined
+        return
+      case 'ready':
+        this.session.select({ protocol: 'udp', address: '192.0.2.1', port: 40_000, mode: MODE })
+    }
+    this.events.push(output)
+  }
+
+  /** Whether there was something to hear. */
+  #listen(): boolean {
+    const socket = this.#socket
+    if (socket === undefined || this.isDead) return false
+    const messages = socket.raw.slice(this.#heard)
+    this.#heard = socket.raw.length
+    for (const message of messages) this.session.messageReceived(message, this.#bench.now)
+    if (socket.closeCode !== undefined) this.#lose(socket.closeCode, socket.closeReason)
+    return messages.length > 0 || socket.closeCode !== undefined
+  }
+
+  #lose(code: number, reason: string): this {
+    this.#socket = undefined
+    this.session.connectionClosed(code, reason, this.#bench.now)
+    return this
+  }
+}
+
+/** Lets time pass for the node and its clients alike. */
+function advance(bench: NodeBench, clients: SimClient[], duration: number): void {
+  const end = bench.now + duration
+  const next = () => Math.min(bench.node.deadline, ...clients.map(client => client.session.deadline))
+  for (let at = next(); at <= end; at = next()) {
+    bench.advance(Math.max(0, at - bench.now))
+    for (const client of clients) client.session.tick(bench.now)
+    for (const client of clients) client.run()
+  }
+  bench.advance(end - bench.now)
+  for (const client of clients) client.run()
+}
+
+function scene(version = 9): { bench: NodeBench; backend: BenchBackend; ana: SimClient; ben: SimClient } {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  const ana = new SimClient(bench, backend.join('1'), { version })
+  const ben = new SimClient(bench, backend.join('2'), { version })
+  ana.run()
+  ben.run()
+  return { bench, backend, ana, ben }
+}
+
+test('at every version two clients join, know each other, and stay for an hour', () => {
+  for (const version of [4, 5, 6, 7, 8, 9]) {
+    const { bench, ana, ben } = scene(version)
+    assert.deepEqual([ana.users(), ben.users()], [['2'], ['1']], `v${version}`)
+    advance(bench, [ana, ben], 60 * MINUTE)
+    assert.deepEqual([ana.session.state, ben.session.state], ['live', 'live'], `v${version}`)
+    assert.equal(ana.kinds().includes('disconnected'), false)
+    assert.equal(ana.session.roundTrip, 0, 'heartbeats were answered')
+  }
+})
+
+test('speaking reaches the other with ssrc and user', () => {
+  for (const version of [4, 9]) {
+    const { ana, ben } = scene(version)
+    ana.session.setSpeaking(1)
+    ana.run()
+    ben.run()
+    const { ssrc } = ben.session.members.get('1') ?? {}
+    assert.equal(ben.session.members.get('1')?.speaking, 1)
+    assert.equal(ben.session.members.bySsrc(ssrc!)?.userId, '1')
+  }
+})
+
+test('a cut connection comes back, and has missed nothing', () => {
+  for (const version of [7, 8, 9]) {
+    const { bench, backend, ana, ben } = scene(version)
+    ana.cut()
+    ben.session.setSpeaking(1)
+    ben.run()
+    const eve = new SimClient(bench, backend.join('3'), { version })
+    ben.run()
+    advance(bench, [ana, ben, eve], 1_000)
+    assert.equal(ana.session.state, 'live', `v${version}`)
+    assert.ok(ana.kinds().includes('resumed'))
+    assert.deepEqual(ana.users(), ['2', '3'])
+    assert.equal(ana.session.members.get('2')?.speaking, 1)
+    assert.equal(ben.kinds().includes('userDisconnected'), false, 'the others noticed nothing')
+  }
+})
+
+test('a wire that goes dead without a word is noticed, and the session resumed', () => {
+  const { bench, ana, ben } = scene()
+  ana.isDead = true
+  advance(bench, [ana, ben], 27_500)
+  assert.equal(ana.events.at(-1)?.kind, 'disconnected')
+  ana.isDead = false
+  advance(bench, [ana, ben], 1_000)
+  assert.deepEqual([ana.session.state, ana.events.at(-1)?.kind], ['live', 'resumed'])
+  assert.deepEqual(ben.users(), ['1'])
+})
+
+test('who comes back too late starts a new session, and is announced again', () => {
+  const { bench, ana, ben } = scene()
+  ana.cut()
+  advance(bench, [ben], 31_000)
+  assert.deepEqual(ben.users(), [])
+  advance(bench, [ana, ben], 2_000)
+  assert.equal(ana.session.state, 'live')
+  assert.deepEqual(
+    ana.kinds().filter(kind => kind === 'ready' || kind === 'resumed'),
+    ['ready', 'ready'],
+  )
+  assert.deepEqual([ana.users(), ben.users()], [['2'], ['1']])
+})
+
+test('who is removed is told so, and does not come back', () => {
+  const { bench, backend, ana, ben } = scene()
+  backend.info(5, { user_id: '1', channel_id: '500', guild_id: '100' })
+  advance(bench, [ana, ben], MINUTE)
+  const last = ana.events.at(-1)
+  assert.deepEqual(last?.kind === 'closed' && last.code, VoiceClose.Disconnected)
+  assert.deepEqual(ben.users(), [])
+})
+
+test('a second client with the same credentials replaces the first, which gives up in the end', () => {
+  const bench = new NodeBench()
+  const credentials = bench.backend().join('1')
+  const clients = [new SimClient(bench, credentials), new SimClient(bench, credentials, { random: () => 0.9 })]
+  advance(bench, clients, 30 * MINUTE)
+  assert.deepEqual(clients.map(client => client.session.state).sort(), ['closed', 'live'])
+})
+
+test('a wrong token is refused with its reason', () => {
+  const bench = new NodeBench()
+  const ana = new SimClient(bench, { ...bench.backend().join('1'), token: 'wrong' })
+  const [event] = ana.events
+  assert.deepEqual(event?.kind === 'closed' && event.code, VoiceClose.AuthenticationFailed)
+})
+
+test('who leaves is gone at once', () => {
+  const { ana, ben } = scene()
+  ana.session.close()
+  ana.run()
+  ben.run()
+  assert.deepEqual(ben.users(), [])
+})
