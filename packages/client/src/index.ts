@@ -1,4 +1,14 @@
 // The public names of the client, listed one by one: all of `sessions`, and what needs Node.js.
+export { LvspClient, type LvspClientEvents, type LvspClientOptions } from './lvsp/client.ts'
+export {
+  Fleet,
+  type FleetChannel,
+  type FleetEvents,
+  type FleetNode,
+  type FleetOptions,
+  type MovedChannel,
+} from './lvsp/fleet.ts'
+export type { ChannelProperties, NewVoiceState, VoiceStateRestrictions, VoiceStateSelector } from './lvsp/wire.ts'
 export * from './sessions.ts'
 export { VoiceClient, type VoiceClientEvents, type VoiceClientOptions } from './voice/client.ts'
 export { type VoiceTarget, type VoiceTls, voiceUrl } from './voice/endpoint.ts'

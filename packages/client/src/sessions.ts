@@ -1,4 +1,21 @@
 // What runs anywhere, a browser included: sessions without sockets, and codecs. Listed one by one.
+export { LvspClosedError, LvspRequestError } from './lvsp/lvsp-errors.ts'
+export type {
+  AssignedChannel,
+  ChannelRef,
+  GrantedVoiceState,
+  LvspOutput,
+  NodeReady,
+  NodeStats,
+  RequestFailure,
+  RequestId,
+  UserRef,
+  VoiceStateConnected,
+  VoiceStateDisconnected,
+  VoiceStateSpeaking,
+} from './lvsp/outputs.ts'
+export { LvspClientSession, type LvspCommandInput, type LvspSessionOptions } from './lvsp/session.ts'
+export { type SyncedChannel, type SyncPart, syncParts } from './lvsp/sync-parts.ts'
 export { type Reaction, reactionTo } from './voice/close-policy.ts'
 export type { Member, MembersView } from './voice/members.ts'
 export { type OggOpus, readOggOpus } from './voice/ogg-opus.ts'

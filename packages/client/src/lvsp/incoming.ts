@@ -11,7 +11,16 @@ import {
   LvspOp,
   LvspReady,
 } from '@parley/protocol'
-import type { AssignedChannel, GrantedVoiceState, NodeStats, UserRef } from './outputs.ts'
+import type {
+  AssignedChannel,
+  GrantedVoiceState,
+  LvspOutput,
+  NodeStats,
+  RequestFailure,
+  RequestId,
+  UserRef,
+  VoiceStateConnected,
+} from './outputs.ts'
 
 /** `seq` is absent where a node does not number. An INFO of a type unknown to us has neither `type` nor `data`. */
 export type Incoming =
@@ -47,8 +56,8 @@ function readInfo(d: unknown, seq: number | undefined): Incoming | undefined {
   if (!message.success) return undefined
   const { type, data } = message.data
   if (!isEvent(type)) return { op: LvspOp.Info, seq, info: undefined }
-  const op = LvspOp.Info
-  return decoded(LvspEvents[type].safeParse(data), read => ({ op, seq, info: { type, data: read } as Info }))
+  const read = LvspEvents[type].safeParse(data)
+  return read.success ? { op: LvspOp.Info, seq, info: { type, data: read.data } as Info } : undefined
 }
 
 const isEvent = (type: number): type is LvspEvent => Object.hasOwn(LvspEvents, type)
@@ -64,29 +73,77 @@ function parse(text: string): unknown {
   }
 }
 
-export const channelOf = (data: LvspEventData<typeof LvspInfo.ChannelAssign>): AssignedChannel => ({
+/** What an INFO tells that answers request `request`. */
+export function answered(request: RequestId, info: Info): LvspOutput | undefined {
+  switch (info.type) {
+    case LvspInfo.ChannelAssign:
+      return { kind: 'answered', request, answer: channelOf(info.data) }
+    case LvspInfo.VoiceStateDone:
+      return { kind: 'answered', request, answer: voiceStateOf(info.data) }
+    case LvspInfo.Stats:
+      return { kind: 'answered', request, answer: statsOf(info.data) }
+    case LvspInfo.Failure:
+      return { kind: 'failed', request, failure: failureOf(info.data) }
+    default:
+      return undefined
+  }
+}
+
+/** What an INFO tells that nobody waits for. */
+export function told(info: Info): LvspOutput | undefined {
+  switch (info.type) {
+    case LvspInfo.ChannelAssign:
+      return { kind: 'assigned', channel: channelOf(info.data) }
+    case LvspInfo.VoiceStateDone:
+      return { kind: 'granted', voiceState: voiceStateOf(info.data) }
+    case LvspInfo.Failure:
+      return { kind: 'refused', type: info.data.in_reply_to.type, failure: failureOf(info.data) }
+    case LvspInfo.VoiceStateConnected:
+      return { kind: 'voiceStateConnected', event: connectedOf(info.data) }
+    case LvspInfo.VoiceStateDisconnected: {
+      const { code, resumable } = info.data
+      return { kind: 'voiceStateDisconnected', event: { ...connectedOf(info.data), code, resumable } }
+    }
+    case LvspInfo.VoiceStateSpeaking: {
+      const { speaking, video } = info.data
+      return { kind: 'speaking', event: { ...userOf(info.data), speaking, video } }
+    }
+    case LvspInfo.Stats:
+      return undefined
+  }
+}
+
+const channelOf = (data: LvspEventData<typeof LvspInfo.ChannelAssign>): AssignedChannel => ({
   channelId: data.channel_id,
   guildId: data.guild_id,
   token: data.token,
   endpoint: data.endpoint,
 })
 
-export const userOf = (data: { user_id: string; channel_id: string; guild_id?: string }): UserRef => ({
+const userOf = (data: { user_id: string; channel_id: string; guild_id?: string }): UserRef => ({
   userId: data.user_id,
   channelId: data.channel_id,
   guildId: data.guild_id,
 })
 
-export const voiceStateOf = (data: LvspEventData<typeof LvspInfo.VoiceStateDone>): GrantedVoiceState => ({
+const voiceStateOf = (data: LvspEventData<typeof LvspInfo.VoiceStateDone>): GrantedVoiceState => ({
   ...userOf(data),
   sessionId: data.session_id,
   token: data.token,
   endpoint: data.endpoint,
 })
 
-export const statsOf = (data: LvspEventData<typeof LvspInfo.Stats>): NodeStats => ({
+const connectedOf = (data: LvspEventData<typeof LvspInfo.VoiceStateConnected>): VoiceStateConnected => ({
+  ...userOf(data),
+  sessionId: data.session_id,
+  protocol: data.protocol,
+})
+
+const statsOf = (data: LvspEventData<typeof LvspInfo.Stats>): NodeStats => ({
   channels: data.channels,
   sessions: data.sessions,
   egressBitsPerSecond: data.egress_bps,
   health: data.health,
 })
+
+const failureOf = ({ code, message }: LvspEventData<typeof LvspInfo.Failure>): RequestFailure => ({ code, message })

@@ -1,5 +1,6 @@
 // Commands that a node may not have carried out yet, in order: what is sent again after a connection was lost.
 import { type LvspCommand, type LvspEvent, LvspInfo } from '@parley/protocol'
+import type { Info } from './incoming.ts'
 import type { RequestId } from './outputs.ts'
 
 export interface Command {
@@ -22,8 +23,17 @@ const ANSWERS: Partial<Record<LvspCommand, LvspEvent>> = {
   [LvspInfo.Stats]: LvspInfo.Stats,
 }
 
+const ANSWERING: ReadonlySet<LvspEvent> = new Set(Object.values(ANSWERS))
+
 /** Whether a command is answered at all. */
 export const hasAnswer = (type: LvspCommand): boolean => ANSWERS[type] !== undefined
+
+/** What an INFO answers: the oldest command that it can answer is done. */
+export function settledBy(outbox: Outbox, info: Info): Command | undefined {
+  if (info.type !== LvspInfo.Failure) return outbox.answered(info.type, info.data as Ids)
+  const { type, data } = info.data.in_reply_to
+  return outbox.refused(type, data)
+}
 
 /** More than a node lets a backend have; past it something is wrong with whoever fills it. */
 const LONGEST = 200_000
@@ -35,6 +45,8 @@ const LONGEST = 200_000
 export class Outbox {
   /** By serial number, oldest first. */
   readonly #commands = new Map<number, Command>()
+  /** Of those that are requests: until when each waits. All wait equally long, so the oldest is due first. */
+  readonly #waiting = new Map<number, number>()
   #serial = 0
   #barrier = 0
 
@@ -46,6 +58,7 @@ export class Outbox {
   add(command: Command): boolean {
     if (this.#commands.size >= LONGEST) return false
     this.#commands.set(++this.#serial, command)
+    if (command.request !== undefined) this.#waiting.set(this.#serial, command.request.by)
     return true
   }
 
@@ -56,6 +69,7 @@ export class Outbox {
 
   /** The oldest request that this event answers; it is done. */
   answered(type: LvspEvent, data: Ids): Command | undefined {
+    if (!ANSWERING.has(type)) return undefined
     return this.#settle(command => ANSWERS[command.type] === type && namesSame(command, data))
   }
 
@@ -73,12 +87,16 @@ export class Outbox {
     this.#dropUnanswerable(this.#barrier)
   }
 
+  remove(command: Command): void {
+    for (const [serial, other] of this.#commands) if (other === command) this.#delete(serial)
+  }
+
   /** Removes the commands that fail a test. */
   removeUnless(isFit: (command: Command) => boolean): Command[] {
     const removed: Command[] = []
     for (const [serial, command] of this.#commands)
       if (!isFit(command)) {
-        this.#commands.delete(serial)
+        this.#delete(serial)
         removed.push(command)
       }
     return removed
@@ -86,18 +104,23 @@ export class Outbox {
 
   /** When the first request has waited long enough. */
   get deadline(): number {
-    for (const { request } of this.#commands.values()) if (request !== undefined) return request.by
+    for (const by of this.#waiting.values()) return by
     return Infinity
   }
 
   #settle(isIt: (command: Command) => boolean): Command | undefined {
     for (const [serial, command] of this.#commands)
       if (isIt(command)) {
-        this.#commands.delete(serial)
+        this.#delete(serial)
         this.#dropUnanswerable(serial)
         return command
       }
     return undefined
+  }
+
+  #delete(serial: number): void {
+    this.#commands.delete(serial)
+    this.#waiting.delete(serial)
   }
 
   #dropUnanswerable(upTo: number): void {

@@ -13,8 +13,8 @@ import {
 } from '@parley/protocol'
 import type { z } from 'zod'
 import { backoff } from '../voice/close-policy.ts'
-import { channelOf, type Incoming, type Info, read, statsOf, userOf, voiceStateOf } from './incoming.ts'
-import { type Command, hasAnswer, Outbox } from './outbox.ts'
+import { answered, type Incoming, type Info, read, told } from './incoming.ts'
+import { type Command, hasAnswer, Outbox, settledBy } from './outbox.ts'
 import type { LvspOutput, RequestFailure, RequestId } from './outputs.ts'
 
 /** Data of a command, as it is given to us: snowflakes may be numbers, `guild_id` may be null. */
@@ -127,7 +127,11 @@ export class LvspClientSession {
     const state = this.#state
     if (state.kind !== 'entering' || state.hello === undefined || state.isTokenSent) return
     state.isTokenSent = true
-    const identify: LvspIdentify = { token, capabilities: [...this.#wanted] }
+    const offered = state.hello.capabilities
+    const identify: LvspIdentify = {
+      token,
+      capabilities: offered && this.#wanted.filter(name => offered.includes(name)),
+    }
     const resume: LvspResume = { ...identify, seq: this.#seq, session: this.#session }
     if (this.#wasReady) this.#send({ op: LvspOp.Resume, d: resume })
     else this.#send({ op: LvspOp.Identify, d: identify })
@@ -232,12 +236,18 @@ export class LvspClientSession {
     this.#state = { kind: 'live', since: now, interval, heartbeatAt: now + interval, isAnswered: true }
     this.#wasReady = true
     this.#session = ready.session
-    this.#seq = ready.seq ?? this.#seq
+    this.#seq = ready.seq ?? (isSameSession ? this.#seq : undefined)
     this.#capabilities = this.#wanted.filter(name => ready.capabilities?.includes(name))
-    const { health, resumed } = ready
-    const { [`server`]: server } = { server: this.#server }
-    const capabilities = this.#capabilities
-    this.#outputs.push({ kind: 'connected', ready: { health, resumed, isSameSession, capabilities, server } })
+    this.#outputs.push({
+      kind: 'connected',
+      ready: {
+        health: ready.health,
+        resumed: ready.resumed,
+        isSameSession,
+        capabilities: this.#capabilities,
+        server: this.#server,
+      },
+    })
     this.#sendAll()
   }
 
@@ -263,67 +273,24 @@ export class LvspClientSession {
    */
   #info(info: Info | undefined, seq: number | undefined): void {
     const isLive = this.#state.kind === 'live'
-    if (isLive && seq !== undefined && seq <= (this.#seq ?? 0)) return
+    if (isLive && seq !== undefined && this.#seq !== undefined && seq <= this.#seq) return
     if (isLive || seq === (this.#seq ?? 0) + 1) this.#seq = seq ?? this.#seq
     if (info !== undefined) this.#tell(info, isLive)
   }
 
-  #tell(info: Info, isAnswer: boolean): void {
-    switch (info.type) {
-      case LvspInfo.ChannelAssign: {
-        const channel = channelOf(info.data)
-        const request = isAnswer ? this.#outbox.answered(info.type, info.data)?.request : undefined
-        this.#outputs.push(request ? { kind: 'answered', request: request.id, answer: channel } : { kind: 'assigned', channel })
-        return
-      }
-      case LvspInfo.VoiceStateDone: {
-        const voiceState = voiceStateOf(info.data)
-        const request = isAnswer ? this.#outbox.answered(info.type, info.data)?.request : undefined
-        this.#outputs.push(
-          request ? { kind: 'answered', request: request.id, answer: voiceState } : { kind: 'granted', voiceState },
-        )
-        return
-      }
-      case LvspInfo.Stats: {
-        const request = isAnswer ? this.#outbox.answered(info.type, {})?.request : undefined
-        if (request !== undefined)
-          this.#outputs.push({ kind: 'answered', request: request.id, answer: statsOf(info.data) })
-        return
-      }
-      case LvspInfo.Failure: {
-        const { in_reply_to: cause, code, message } = info.data
-        const request = isAnswer ? this.#outbox.refused(cause.type, cause.data)?.request : undefined
-        if (request !== undefined) this.#failed(request.id, { code, message })
-        else this.#outputs.push({ kind: 'refused', type: cause.type, failure: { code, message } })
-        return
-      }
-      case LvspInfo.VoiceStateConnected: {
-        const { session_id: sessionId, protocol } = info.data
-        this.#outputs.push({ kind: 'voiceStateConnected', event: { ...userOf(info.data), sessionId, protocol } })
-        return
-      }
-      case LvspInfo.VoiceStateDisconnected: {
-        const { session_id: sessionId, protocol, code, resumable } = info.data
-        const event = { ...userOf(info.data), sessionId, protocol, code, resumable }
-        this.#outputs.push({ kind: 'voiceStateDisconnected', event })
-        return
-      }
-      case LvspInfo.VoiceStateSpeaking: {
-        const { speaking, video } = info.data
-        this.#outputs.push({ kind: 'speaking', event: { ...userOf(info.data), speaking, video } })
-        return
-      }
-    }
+  #tell(info: Info, mayAnswer: boolean): void {
+    const request = mayAnswer ? settledBy(this.#outbox, info)?.request : undefined
+    const output = request === undefined ? told(info) : answered(request.id, info)
+    if (output !== undefined) this.#outputs.push(output)
   }
 
   #enqueue(command: Command): void {
-    const { request } = command
     if (this.#state.kind === 'closed') return this.#drop(command, `the session is over: ${this.#state.reason}`)
     if (!this.#outbox.add(command)) return this.#drop(command, 'too many commands wait for the node')
     if (this.#state.kind !== 'live') return
-    if (this.#isAgreed(command)) this.#sendCommand(command)
-    else for (const unfit of this.#outbox.removeUnless(other => other !== command)) this.#dropUnagreed(unfit)
-    void request
+    if (this.#isAgreed(command)) return this.#sendCommand(command)
+    this.#outbox.remove(command)
+    this.#dropUnagreed(command)
   }
 
   /** Ready: everything that may not have been carried out, in order. */

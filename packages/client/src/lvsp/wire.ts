@@ -1,0 +1,48 @@
+// What a backend says of channels and users, and how it goes over the wire.
+import type { ChannelRef, UserRef } from './outputs.ts'
+
+/** What a backend may say of a channel. What is left out stays as it is. */
+export interface ChannelProperties {
+  /** Bits per second, a hint. */
+  bitrate?: number
+  /** How many users may be connected; 0 is unlimited. */
+  userLimit?: number
+  video?: boolean
+  kind?: 'voice' | 'stage' | 'stream'
+  /** Of a stream: whose media it carries. */
+  ownerId?: string
+}
+
+/** What a backend may say of a user in a channel. What is left out stays as it is. */
+export interface VoiceStateRestrictions {
+  mute?: boolean
+  deaf?: boolean
+  suppress?: boolean
+  priority?: boolean
+  flags?: number
+  platform?: number
+}
+
+export interface NewVoiceState extends VoiceStateRestrictions {
+  /** The user's main gateway session id. Without it the node invents one, which official clients do not accept. */
+  sessionId?: string
+}
+
+/** One voice state, or all of a user in a guild. */
+export type VoiceStateSelector = { sessionId: string } | UserRef | { userId: string; guildId: string }
+
+export const wireChannel = ({ channelId, guildId }: ChannelRef) => ({ channel_id: channelId, guild_id: guildId })
+export const wireUser = (user: UserRef) => ({ user_id: user.userId, ...wireChannel(user) })
+export const wireProperties = ({ userLimit, ownerId, bitrate, video, kind }: ChannelProperties) => ({
+  bitrate,
+  user_limit: userLimit,
+  video,
+  kind,
+  owner_id: ownerId,
+})
+
+export function wireSelector(which: VoiceStateSelector) {
+  if ('sessionId' in which) return { session_id: which.sessionId }
+  const channelId = 'channelId' in which ? which.channelId : undefined
+  return { user_id: which.userId, channel_id: channelId, guild_id: which.guildId }
+}
