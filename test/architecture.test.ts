@@ -24,6 +24,7 @@ const APART: Record<string, string> = {
   'core/errors.ts': 'core/base',
   'core/crypto.ts': 'core/base',
   'core/deadlines.ts': 'core/base',
+  'core/message-rate.ts': 'core/base',
   'core/replay-buffer.ts': 'core/base',
   'core/media/lane.ts': 'core/base',
   'core/channel/voice-state.ts': 'core/voice-state',

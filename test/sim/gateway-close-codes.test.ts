@@ -1,3 +1,4 @@
+// Every close code of the voice gateway at its place, and the bad input that leads to it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '@parley/core'

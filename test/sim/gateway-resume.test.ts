@@ -1,3 +1,4 @@
+// What a resume restores, and what it refuses.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '@parley/core'

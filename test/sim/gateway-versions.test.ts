@@ -1,3 +1,4 @@
+// What differs between the versions of the voice gateway, and what Ready and Hello say.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceClose } from '@parley/protocol'

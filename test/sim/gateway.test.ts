@@ -1,3 +1,4 @@
+// How a call forms on the voice gateway, and who hears what of whom.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceClose } from '@parley/protocol'

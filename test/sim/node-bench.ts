@@ -1,7 +1,6 @@
 // A node on a virtual clock, with backends and voice clients that speak raw JSON to it and remember what they hear.
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import {
-  type Crypto,
   DEFAULT_CAPACITY,
   type Effect,
   type LaneCommand,
@@ -11,25 +10,7 @@ import {
   VoiceNode,
   type VoiceNodeOptions,
 } from '@parley/core'
-
-/** A crypto whose randomness follows from a seed, so that a story runs the same way every time. */
-export function seededCrypto(seed: string): Crypto {
-  let counter = 0
-  const randomBytes = (size: number) => {
-    const chunks: Buffer[] = []
-    for (let have = 0; have < size; have += 32)
-      chunks.push(createHash('sha256').update(`${seed} ${counter++}`).digest())
-    return new Uint8Array(Buffer.concat(chunks).subarray(0, size))
-  }
-  const digest = (value: string | Uint8Array) => createHash('sha256').update(value).digest()
-  return {
-    randomBytes,
-    randomToken: size => Buffer.from(randomBytes(size)).toString('base64url'),
-    randomHex: size => Buffer.from(randomBytes(size)).toString('hex'),
-    hmacSha256: (key, message) => new Uint8Array(createHmac('sha256', key).update(message).digest()),
-    equal: (a, b) => timingSafeEqual(digest(a), digest(b)),
-  }
-}
+import { seededCrypto } from './seeded-crypto.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: what a test reads of a message is checked by its assertions
 export type Json = any

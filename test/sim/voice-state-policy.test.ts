@@ -1,3 +1,4 @@
+// Mute, deaf, suppress and wants: what they do to routes and targets.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type BenchBackend, connect, NodeBench } from './node-bench.ts'

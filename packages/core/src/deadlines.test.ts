@@ -1,3 +1,4 @@
+// The table of deadlines, against a model.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -11,7 +11,7 @@ export const LIMITS = {
   jsonMessage: 64 * 1024,
   /** A binary message. A DAVE commit with its Welcome passes 64 KiB at about 240 members. */
   binaryMessage: 256 * 1024,
-  /** Commands a client may send per window, heartbeats and the chatty opcodes 5 and 15 apart. */
+  /** Commands a client may send per window and at once, heartbeats and the chatty opcodes 5 and 15 apart. */
   commandsPerWindow: 120,
   /** The chatty ones: web clients send Speaking per utterance, wants follow every scroll. */
   chattyCommandsPerWindow: 1_200,
@@ -82,6 +82,12 @@ export const LIMITS = {
   addressCandidates: 8,
   /** How long a bound address must be quiet before RTCP, which has no replay protection, may move it. */
   rtcpRebindQuiet: 5_000,
+  /** Datagrams of one lane that the system has not taken yet. Beyond it they are dropped: voice must not queue. */
+  unsentDatagrams: 1_024,
+  /** Source addresses whose text a portable engine need not parse again. */
+  parsedAddresses: 4_096,
+  /** Asked of the system for a lane's socket, each way; it may grant less. Some 20,000 packets of voice. */
+  socketBuffer: 4 * 1024 * 1024,
   /** Receiver reports to each sender. */
   receiverReportInterval: 5_000,
 } as const

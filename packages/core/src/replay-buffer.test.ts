@@ -1,3 +1,4 @@
+// Numbering and replay, against a model.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

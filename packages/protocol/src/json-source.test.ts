@@ -1,3 +1,4 @@
+// Source text of JSON members, against JSON.parse.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -1,3 +1,4 @@
+// Who hears whom, against a model, for any order of changes.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -13,9 +13,9 @@ import type { Timed } from '../deadlines.ts'
 import type { ConnectionId } from '../effect.ts'
 import { ProtocolError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
+import { MessageRate } from '../message-rate.ts'
 import { type CommandContext, decode, dispatch } from './commands.ts'
 import type { Greetings } from './greetings.ts'
-import { MessageRate } from './rate.ts'
 import type { Attachment, VoiceSession } from './voice-session.ts'
 
 /** Decides who gets a session. Throws a ProtocolError for who does not. */
@@ -50,6 +50,10 @@ type State =
 /** The longest heartbeat nonce that is echoed, in characters of JSON. */
 const MAX_NONCE = 64
 
+/** A window's worth at once, and then as many as the window has time for. */
+const rateOf = (perWindow: number, now: number) =>
+  new MessageRate(perWindow / (LIMITS.commandWindow / 1_000), perWindow, now)
+
 /** Absent or not a number means version 1; above ours means ours. */
 function parseVersion(text: string | undefined): number {
   const version = Number.parseInt(text ?? '', 10)
@@ -62,7 +66,9 @@ export class GatewayConnection implements Attachment, Timed {
   readonly remoteAddress: string
   readonly localAddress: string
   readonly #gateway: Gateway
-  readonly #rate = new MessageRate()
+  readonly #commands: MessageRate
+  /** Heartbeats, Speaking and wants: clients send them at will. */
+  readonly #chatter: MessageRate
   #state: State
 
   constructor(id: ConnectionId, options: GatewayOptions, gateway: Gateway, now: number) {
@@ -71,6 +77,8 @@ export class GatewayConnection implements Attachment, Timed {
     this.remoteAddress = options.remoteAddress
     this.localAddress = options.localAddress
     this.#gateway = gateway
+    this.#commands = rateOf(LIMITS.commandsPerWindow, now)
+    this.#chatter = rateOf(LIMITS.chattyCommandsPerWindow, now)
     this.#state = { kind: 'greeting', identifyBy: now + LIMITS.identifyTimeout }
     if (this.version < Math.max(gateway.minVersion, VOICE_VERSION.min))
       this.close(VoiceClose.BadRequest, `gateway version ${this.version} is not served here`)
@@ -154,7 +162,7 @@ export class GatewayConnection implements Attachment, Timed {
     if (text.length > LIMITS.jsonMessage) throw new ProtocolError(VoiceClose.DecodeError, 'the message is too long')
     const { op, d: data } = decode(VoiceMessage, parseJson(text), VoiceClose.DecodeError)
     const isChatty = op === VoiceOp.Heartbeat || op === VoiceOp.Speaking || op === VoiceOp.MediaSinkWants
-    if (!this.#rate.allow(isChatty, now)) throw new ProtocolError(VoiceClose.RateLimited, 'too many messages')
+    this.#count(isChatty ? this.#chatter : this.#commands, now)
     if (op === VoiceOp.Heartbeat) this.#heartbeat(text, data)
     else if (this.#state.kind === 'live') dispatch(this.#state.session, op, data, this.#gateway, now)
     else this.#authenticate(op, data, now)
@@ -164,8 +172,12 @@ export class GatewayConnection implements Attachment, Timed {
   #receiveBinary(data: Uint8Array, now: number): void {
     if (data.length > LIMITS.binaryMessage) throw new ProtocolError(VoiceClose.DecodeError, 'the message is too long')
     if (this.#state.kind !== 'live') throw new ProtocolError(VoiceClose.NotAuthenticated, 'expected Identify or Resume')
-    if (!this.#rate.allow(false, now)) throw new ProtocolError(VoiceClose.RateLimited, 'too many messages')
+    this.#count(this.#commands, now)
     this.#gateway.effects.note('debug', 'gateway.ignored_opcode', { op: data[0] })
+  }
+
+  #count(rate: MessageRate, now: number): void {
+    if (!rate.take(now)) throw new ProtocolError(VoiceClose.RateLimited, 'too many messages')
   }
 
   #authenticate(op: number, data: unknown, now: number): void {

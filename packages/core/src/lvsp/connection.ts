@@ -13,12 +13,12 @@ import type { Timed } from '../deadlines.ts'
 import type { ConnectionId, Effects } from '../effect.ts'
 import { ProtocolError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
+import { MessageRate } from '../message-rate.ts'
 import { Commands, healthOf, offeredBy } from './commands.ts'
 import type { Agreement } from './dialect.ts'
 import { isLitecordCreate } from './dialect.ts'
 import type { Directory } from './directory.ts'
 import { canonicalToken, type KeyMatch } from './keyring.ts'
-import { MessageRate } from './message-rate.ts'
 import type { Attachment, LvspSession } from './session.ts'
 
 /** What a connection asks of the `Lvsp` that has it. */
