@@ -181,7 +181,12 @@ export class VoiceNode implements SessionObserver {
 
   /** The sizes of the tables, cheaply: for metrics. */
   get sizes() {
-    return { connections: this.#connections.size, sessions: this.#sessions.size, health: this.#health.value }
+    return {
+      connections: this.#connections.size,
+      sessions: this.#sessions.size,
+      channels: this.#lanes.all.reduce((sum, lane) => sum + lane.channels, 0),
+      health: this.#health.value,
+    }
   }
 
   sessionEntered(session: VoiceSession): void {
