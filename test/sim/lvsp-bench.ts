@@ -84,6 +84,7 @@ export class LvspSocket {
   readonly id: number
   readonly connection: LvspConnection
   readonly received: Json[] = []
+  readonly raw: string[] = []
   closeCode: number | undefined
   closeReason = ''
   /** Called with each message as text. */
@@ -101,6 +102,7 @@ export class LvspSocket {
   }
   heard(text: string): void {
     this.received.push(JSON.parse(text))
+    this.raw.push(text)
     this.onText(text)
   }
   sendText(data: string | Uint8Array): this {
