@@ -221,7 +221,7 @@ export class VoiceClientSession {
 
   #end(code: number, reason: string): void {
     this.#state = { kind: 'closed' }
-    this.#roster.clear()
+    this.#roster.members.clear()
     this.#outputs.push({ kind: 'closed', code, reason })
   }
 
