@@ -1,8 +1,9 @@
 // An LVSP client for Node.js: one chat backend's line to one node. Comes back by itself when the connection is lost.
 import { createHmac } from 'node:crypto'
 import { LvspInfo } from '@parley/protocol'
+import { Connection, type ConnectionTls } from '../connection.ts'
+import { type Deferred, deferred } from '../deferred.ts'
 import { Listeners } from '../listeners.ts'
-import { GatewaySocket } from '../voice/gateway-socket.ts'
 import { LvspClosedError, LvspRequestError } from './lvsp-errors.ts'
 import type {
   AssignedChannel,
@@ -38,7 +39,7 @@ export interface LvspClientOptions extends LvspSessionOptions {
   /** Shared with the node. Never sent. */
   secret: string
   /** How to check the node's certificate. */
-  tls?: { ca?: string | Buffer; rejectUnauthorized?: boolean }
+  tls?: ConnectionTls
   /** Whether `ws:` may be dialled beyond this machine: tokens then travel in the clear. */
   allowPlaintext?: boolean
 }
@@ -67,12 +68,6 @@ interface Waiting {
   reject(error: Error): void
 }
 
-interface Deferred {
-  promise: Promise<void>
-  resolve(): void
-  reject(error: Error): void
-}
-
 const LONGEST_TIMER = 2 ** 31 - 1
 
 export class LvspClient {
@@ -82,7 +77,7 @@ export class LvspClient {
   readonly #events = new Listeners<LvspClientEvents>()
   readonly #waiting = new Map<RequestId, Waiting>()
   #connecting: Deferred | undefined
-  #socket: GatewaySocket | undefined
+  #connection: Connection | undefined
   #timer: NodeJS.Timeout | undefined
   #isPumping = false
   #health: number | undefined
@@ -181,15 +176,15 @@ export class LvspClient {
 
   /** Ends the session; what the backend has on the node stays there. Resolves when socket and timers are gone. */
   async close(): Promise<void> {
-    const socket = this.#socket
+    const connection = this.#connection
     this.#session.close()
     this.#pump()
-    await socket?.done
+    await connection?.done
   }
 
   /** For tests: cuts the TCP connection without a word, as a lost network does. */
   dropConnection(): void {
-    this.#socket?.cut()
+    this.#connection?.cut()
   }
 
   #ask(make: (now: number) => RequestId): Promise<LvspAnswer> {
@@ -233,14 +228,14 @@ export class LvspClient {
   #apply(output: LvspOutput): void {
     switch (output.kind) {
       case 'connect':
-        return this.#openSocket()
+        return this.#openConnection()
       case 'sign':
         return this.#session.signed(createHmac('sha256', this.#options.secret).update(output.nonce).digest('hex'))
       case 'send':
-        return this.#socket?.send(output.data)
+        return this.#connection?.send(output.data)
       case 'close':
-        this.#socket?.close(output.code, output.reason)
-        this.#socket = undefined
+        this.#connection?.close(output.code, output.reason)
+        this.#connection = undefined
         return
       case 'connected':
         this.#health = output.ready.health
@@ -274,8 +269,8 @@ export class LvspClient {
     }
   }
 
-  #openSocket(): void {
-    this.#socket = new GatewaySocket(this.#url, this.#options.tls, {
+  #openConnection(): void {
+    this.#connection = new Connection(this.#url, this.#options.tls, {
       opened: () => this.#feed(now => this.#session.connectionOpened(now)),
       received: data => this.#feed(now => this.#session.messageReceived(data, now)),
       closed: (code, reason) => this.#feed(now => this.#session.connectionClosed(code, reason, now)),
@@ -289,7 +284,7 @@ export class LvspClient {
   }
 
   #end(code: number, reason: string): void {
-    this.#socket = undefined
+    this.#connection = undefined
     this.#connecting?.reject(new LvspClosedError(code, reason))
     this.#events.emit('closed', { code, reason })
   }
@@ -307,10 +302,4 @@ function nodeUrl({ url: text, allowPlaintext = false }: LvspClientOptions): URL 
   if (url.protocol === 'ws:' && !allowPlaintext && !LOOPBACK.test(url.hostname))
     throw new RangeError(`ws: would send tokens to ${url.hostname} in the clear; use wss:, or set allowPlaintext`)
   return url
-}
-
-function deferred(): Deferred {
-  const parts: Partial<Deferred> = {}
-  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }))
-  return parts as Deferred
 }

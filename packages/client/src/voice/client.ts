@@ -1,10 +1,11 @@
 // A voice client for Node.js: joins a channel, sends and receives Opus frames, and comes back when a connection is lost.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SpeakingFlag, VoiceMode, VoiceOp } from '@parley/protocol'
+import { Connection } from '../connection.ts'
+import { type Deferred, deferred } from '../deferred.ts'
 import { Listeners } from '../listeners.ts'
 import { FRAME_SAMPLES } from './audio-sender.ts'
 import { type VoiceTarget, voiceUrl } from './endpoint.ts'
-import { GatewaySocket } from './gateway-socket.ts'
 import { type HeardFrame, LONGEST_FRAME, type MediaReport, VoiceMedia } from './media.ts'
 import type { Member, MembersView } from './members.ts'
 import { OPUS_RATE, opusSamples } from './opus-packet.ts'
@@ -54,7 +55,7 @@ export class VoiceClient {
   readonly #options: VoiceClientOptions
   readonly #session: VoiceClientSession
   readonly #events = new Listeners<VoiceClientEvents>()
-  #socket: GatewaySocket | undefined
+  #connection: Connection | undefined
   #media: VoiceMedia | undefined
   #timer: NodeJS.Timeout | undefined
   #isPumping = false
@@ -161,16 +162,16 @@ export class VoiceClient {
 
   /** Leaves. Resolves when socket and timers are gone. */
   async close(): Promise<void> {
-    const socket = this.#socket
+    const connection = this.#connection
     this.stopSpeaking()
     this.#session.close()
     this.#pump()
-    await socket?.done
+    await connection?.done
   }
 
   /** For tests: cuts the TCP connection without a word, as a lost network does. Media goes on, and the session resumes. */
   dropConnection(): void {
-    this.#socket?.cut()
+    this.#connection?.cut()
   }
 
   #speak(flags: number): void {
@@ -208,11 +209,11 @@ export class VoiceClient {
   #apply(output: VoiceOutput): void {
     switch (output.kind) {
       case 'connect':
-        return this.#openSocket(output.version)
+        return this.#openConnection(output.version)
       case 'send':
-        return this.#socket?.send(output.data)
+        return this.#connection?.send(output.data)
       case 'close':
-        return this.#closeSocket(output.code, output.reason)
+        return this.#closeConnection(output.code, output.reason)
       case 'ready':
         return void this.#openMedia(output.ready)
       case 'description':
@@ -242,12 +243,12 @@ export class VoiceClient {
     }
   }
 
-  #openSocket(version: number): void {
+  #openConnection(version: number): void {
     const feed = (input: (now: number) => void) => {
       input(performance.now())
       this.#pump()
     }
-    this.#socket = new GatewaySocket(voiceUrl(this.#options, version), this.#options.tls, {
+    this.#connection = new Connection(voiceUrl(this.#options, version), this.#options.tls, {
       opened: () => feed(now => this.#session.connectionOpened(now)),
       received: data => feed(now => this.#session.messageReceived(data, now)),
       closed: (code, reason) => feed(now => this.#session.connectionClosed(code, reason, now)),
@@ -297,14 +298,14 @@ export class VoiceClient {
     this.#media = undefined
   }
 
-  #closeSocket(code: number, reason: string): void {
-    this.#socket?.close(code, reason)
-    this.#socket = undefined
+  #closeConnection(code: number, reason: string): void {
+    this.#connection?.close(code, reason)
+    this.#connection = undefined
   }
 
   #end(code: number, reason: string): void {
     this.#closeMedia()
-    this.#socket = undefined
+    this.#connection = undefined
     this.#isSpeaking = false
     this.#joining?.reject(new VoiceClosedError(code, reason))
     this.#events.emit('closed', { code, reason })
@@ -313,18 +314,6 @@ export class VoiceClient {
   #userOf(ssrc: number): string | undefined {
     return this.#session.members.bySsrc(ssrc)?.userId
   }
-}
-
-interface Deferred {
-  promise: Promise<void>
-  resolve(): void
-  reject(error: Error): void
-}
-
-function deferred(): Deferred {
-  const parts: Partial<Deferred> = {}
-  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }))
-  return parts as Deferred
 }
 
 const MODES: ReadonlySet<string> = new Set(Object.values(VoiceMode))

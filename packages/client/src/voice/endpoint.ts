@@ -1,7 +1,9 @@
 // From the endpoint that a backend hands out to the URL that is dialled.
 
+import type { ConnectionTls } from '../connection.ts'
+
 /** How to check the node's certificate; false for no TLS at all, which only the loopback may go without. */
-export type VoiceTls = false | { ca?: string | Buffer; rejectUnauthorized?: boolean }
+export type VoiceTls = false | ConnectionTls
 
 export interface VoiceTarget {
   /** `host` or `host:port`, without scheme or path. */

@@ -1,8 +1,13 @@
-// One WebSocket to the voice gateway: bytes and texts in and out, and an end that is told once.
+// One WebSocket to a node, from open to close: bytes and texts in and out, and an end that is told once.
 import { WebSocket } from 'ws'
-import type { VoiceTls } from './endpoint.ts'
 
-export interface GatewaySocketEvents {
+/** How to check the node's certificate; as the system does, without it. */
+export interface ConnectionTls {
+  ca?: string | Buffer
+  rejectUnauthorized?: boolean
+}
+
+export interface ConnectionEvents {
   opened(): void
   received(data: string | Uint8Array): void
   /** Closed, or never opened: 1006 and what the system said. */
@@ -14,14 +19,14 @@ const LONGEST_MESSAGE = 1024 * 1024
 /** How long the other side may take to answer our close before the connection is cut. */
 const CLOSE_TIMEOUT = 1_000
 
-export class GatewaySocket {
+export class Connection {
   readonly #socket: WebSocket
-  #events: GatewaySocketEvents | undefined
+  #events: ConnectionEvents | undefined
   #failure = ''
   /** Settles when nothing of the socket is left. */
   readonly done: Promise<void>
 
-  constructor(url: URL, tls: VoiceTls | undefined, events: GatewaySocketEvents) {
+  constructor(url: URL, tls: ConnectionTls | false | undefined, events: ConnectionEvents) {
     this.#events = events
     const socket = new WebSocket(url, { ...tls, maxPayload: LONGEST_MESSAGE, perMessageDeflate: false })
     this.#socket = socket

@@ -1,0 +1,13 @@
+// A promise that is settled from elsewhere.
+
+export interface Deferred {
+  promise: Promise<void>
+  resolve(): void
+  reject(error: Error): void
+}
+
+export function deferred(): Deferred {
+  const parts: Partial<Deferred> = {}
+  parts.promise = new Promise((resolve, reject) => Object.assign(parts, { resolve, reject }))
+  return parts as Deferred
+}
