@@ -118,13 +118,13 @@ test('events reach the backend each once and in order, whatever breaks', () => {
   )
 })
 
-test('forty thousand requests made at once are all answered', () => {
+test('ten thousand requests made at once are all answered', () => {
   const bench = new LvspBench()
   const backend = new SimBackend(bench, () => bench.open(), SECRET)
   backend.cut()
-  for (let i = 0; i < 40_000; i++)
+  for (let i = 0; i < 10_000; i++)
     backend.session.request(LvspInfo.VoiceStateCreate, { user_id: String(i), channel_id: String(i % 100) }, bench.now)
   backend.advance(2_000)
-  assert.equal(backend.of('answered').length, 40_000)
+  assert.equal(backend.of('answered').length, 10_000)
   assert.equal(backend.of('disconnected').length, 1)
 })

@@ -1,0 +1,58 @@
+// A backend that sends anything to a node, before READY and after: nothing is thrown, nothing is ours to blame.
+import assert from 'node:assert/strict'
+import { LvspMessage } from '@parley/protocol'
+import { ALL_CAPABILITIES, LvspBench, type LvspSocket, SECRET } from '../sim/lvsp-bench.ts'
+import { fuzz } from './harness.ts'
+
+const CHANNEL = { channel_id: '500', guild_id: '100' }
+const USER = { ...CHANNEL, user_id: '7' }
+const info = (type: number, data: unknown) => ({ op: 6, d: { type, data } })
+const messages = [
+  info(0, { ...CHANNEL, channel_properties: { bitrate: 64_000 } }),
+  info(0, { channel_id: 9, guild_id: null }),
+  info(3, { ...USER, session_id: 'session', mute: true, flags: 2 }),
+  info(6, { ...USER, deaf: true, suppress: false }),
+  info(6, { session_id: 'session', priority: true }),
+  info(16, { ...CHANNEL, channel_properties: { user_limit: 5, video: true, kind: 'stream', owner_id: '7' } }),
+  info(2, { ...CHANNEL, channel_properties: {} }),
+  info(21, { channels: [{ ...CHANNEL, users: [{ user_id: '7', session_id: null }] }], more: true }),
+  info(21, { channels: [] }),
+  info(22, USER),
+  info(23, {}),
+  info(4, USER),
+  info(5, { user_id: '7', guild_id: '100' }),
+  info(3, CHANNEL),
+  info(2, CHANNEL),
+  { op: 4, d: { s: 0 } },
+  { op: 1, d: { token: 'f'.repeat(64), capabilities: ['events'] } },
+  { op: 2, d: { token: 'f'.repeat(43), seq: 3, session: 'x' } },
+]
+const lines = messages.map(message => JSON.stringify(message))
+const corpus = [Buffer.from(lines.join('\n')), ...lines.map(line => Buffer.from(line))]
+
+/** One message per line: to a fresh connection each, and all to one that is live. */
+function run(bytes: Uint8Array): void {
+  const bench = new LvspBench()
+  const backend = bench.backend(SECRET, ALL_CAPABILITIES)
+  for (const encoding of ['latin1', 'utf8'] as const)
+    for (const line of Buffer.from(bytes).toString(encoding).split('\n')) {
+      bench.open().sendText(line)
+      if (backend.closeCode === undefined) backend.sendText(line)
+    }
+  bench.open().sendText(bytes)
+  bench.advance(60_000)
+  check(bench, backend)
+}
+
+function check(bench: LvspBench, backend: LvspSocket): void {
+  const errors = bench.notes.filter(({ level }) => level === 'error')
+  assert.deepEqual(errors, [])
+  for (const text of backend.raw) assert.ok(LvspMessage.safeParse(JSON.parse(text)).success)
+  assert.deepEqual(
+    backend.seqs(),
+    backend.seqs().map((_, i) => i + 1),
+  )
+  if (backend.closeCode !== undefined) assert.equal(backend.closeCode, 4002)
+}
+
+fuzz('messages to a node', { corpus, run })
