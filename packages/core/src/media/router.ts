@@ -29,6 +29,7 @@ import { prepareAudio, silencePacket, trimPacket } from './trim-packet.ts'
 /** Timestamps per millisecond: Opus at 48 kHz, video at 90 kHz. */
 const AUDIO_CLOCK = 48
 const VIDEO_CLOCK = 90
+const NOTHING: readonly LaneEvent[] = []
 
 /**
  * The lane as a sans-IO machine: inputs are `command`, `receive` and `tick`, outputs go to the packet engine at once and to
@@ -62,7 +63,8 @@ export class Router {
   }
 
   /** All events since the last call. */
-  takeEvents(): LaneEvent[] {
+  takeEvents(): readonly LaneEvent[] {
+    if (this.#events.length === 0) return NOTHING
     const taken = this.#events
     this.#events = []
     return taken

@@ -1,0 +1,238 @@
+// The packet engine that runs anywhere: node:crypto and libsodium for the ciphers, a datagram port for the wire.
+import { randomFillSync } from 'node:crypto'
+import {
+  ADDRESS_WORDS,
+  BATCH,
+  type Batch,
+  LIMITS,
+  type PacketIo,
+  type PeerId,
+  type Protection,
+  readAddress,
+  SLOT,
+  type SocketAddress,
+  writeAddress,
+} from '@parley/core'
+import {
+  CLEAR_RTCP_LENGTH,
+  clearRtpLength,
+  fillProtectionNonce,
+  PROTECTION_LAYOUTS,
+  PROTECTION_TAG_LENGTH,
+  type ProtectionLayout,
+  protectionOverhead,
+  RTCP_HEADER,
+  RTP_HEADER,
+  SERVER_NONCE_LENGTH,
+  SERVER_NONCES,
+  writeServerNonce,
+} from '@parley/protocol'
+import type { DatagramPort } from './datagram-port.ts'
+import { makePacketCipher, type PacketCipher } from './protection.ts'
+
+interface Protected {
+  readonly layout: ProtectionLayout
+  readonly cipher: PacketCipher
+  /** What the layout does not fill stays zero. */
+  readonly nonce: Uint8Array
+  /** The next of the node's nonces. */
+  counter: number
+}
+
+interface Row {
+  readonly peer: PeerId
+  protection: Protected | undefined
+  destination: SocketAddress | undefined
+  isExhausted: boolean
+}
+
+const NOBODY: readonly PeerId[] = []
+const NO_BYTES = new Uint8Array(0)
+
+/** Needs `protectionReady()` before the first peer is protected. */
+export class PortableEngine implements PacketIo {
+  readonly #port: DatagramPort
+  readonly #rows = new Map<PeerId, Row>()
+  readonly #batch = makeBatch()
+  readonly #words = new Map<string, Int32Array>()
+  /** What is being sent. As long as the system takes every datagram at once, only the first slot is used. */
+  readonly #slots = new Uint8Array(LIMITS.unsentDatagrams * SLOT)
+  #slot = 0
+  #packets = 0
+  #bytes = 0
+  #dropped = 0
+  #exhausted: PeerId[] = []
+
+  constructor(port: DatagramPort) {
+    this.#port = port
+  }
+
+  get sent() {
+    return { packets: this.#packets, bytes: this.#bytes, failed: this.#dropped + this.#port.failed }
+  }
+
+  /** A batch of this one datagram; undefined if its source is not an IP address. Valid until the next call. */
+  load(bytes: Uint8Array, ip: string, port: number): Batch | undefined {
+    const words = this.#words.get(ip) ?? this.#parse(ip)
+    if (words === undefined) return undefined
+    const batch = this.#batch
+    batch.bytes.set(bytes.length > SLOT ? bytes.subarray(0, SLOT) : bytes)
+    batch.lengths[0] = bytes.length
+    batch.addresses.set(words)
+    batch.addresses[ADDRESS_WORDS - 1] = port
+    batch.count = 1
+    return batch
+  }
+
+  addPeer(peer: PeerId): void {
+    this.#rows.set(peer, { peer, protection: undefined, destination: undefined, isExhausted: false })
+  }
+
+  protectPeer(peer: PeerId, protection: Protection, key: Uint8Array, nonceStart: number): void {
+    const row = this.#rows.get(peer)
+    if (row === undefined) return
+    const layout = PROTECTION_LAYOUTS[protection]
+    const cipher = makePacketCipher(layout.cipher, key)
+    row.protection = { layout, cipher, nonce: new Uint8Array(layout.nonceLength), counter: nonceStart }
+    row.isExhausted = false
+  }
+
+  setAddress(peer: PeerId, words: Int32Array, offset: number): void {
+    const row = this.#rows.get(peer)
+    if (row !== undefined) row.destination = this.#port.destination(readAddress(words, offset))
+  }
+
+  removePeer(peer: PeerId): void {
+    this.#rows.delete(peer)
+  }
+
+  open(batch: Batch, slot: number, peer: PeerId): boolean {
+    const protection = this.#rows.get(peer)?.protection
+    const length = batch.lengths[slot]!
+    if (protection === undefined || length < RTP_HEADER || length > SLOT) return false
+    const { layout, nonce } = protection
+    const { bytes } = batch
+    const offset = slot * SLOT
+    const isRtcp = isRtcpAt(bytes, offset)
+    const clear = isRtcp ? CLEAR_RTCP_LENGTH : clearRtpLength(layout, bytes, offset)
+    const body = length - clear - layout.trailerLength
+    if (body < PROTECTION_TAG_LENGTH) return false
+    fillProtectionNonce(layout, nonce, bytes, offset, length, isRtcp ? RTCP_HEADER : RTP_HEADER)
+    if (!protection.cipher.open(nonce, bytes, clear, offset + clear, body)) return false
+    batch.lengths[slot] = clear + body - PROTECTION_TAG_LENGTH
+    return true
+  }
+
+  forward(batch: Batch, slot: number, targets: Int32Array, count: number, except: PeerId): number {
+    const offset = slot * SLOT
+    const length = batch.lengths[slot]!
+    let clear: Uint8Array = NO_BYTES
+    let plain: Uint8Array = NO_BYTES
+    let queued = 0
+    for (let index = 0; index < count; index++) {
+      const row = targets[index] === except ? undefined : this.#rows.get(targets[index]!)
+      if (row?.protection === undefined) continue
+      const clearLength = clearRtpLength(row.protection.layout, batch.bytes, offset)
+      if (clear.length !== clearLength) {
+        clear = batch.bytes.subarray(offset, offset + clearLength)
+        plain = batch.bytes.subarray(offset + clearLength, offset + length)
+      }
+      if (this.#seal(row, row.protection, clear, plain, RTP_HEADER)) queued++
+    }
+    return queued
+  }
+
+  /**
+   * Where the header is the nonce, nothing is sent: all receiver reports begin with the same bytes, and would repeat it.
+   */
+  sendRtcp(peer: PeerId, bytes: Uint8Array, length: number): boolean {
+    const row = this.#rows.get(peer)
+    if (row?.protection === undefined || row.protection.layout.nonceSource === 'header') return false
+    const clear = bytes.subarray(0, CLEAR_RTCP_LENGTH)
+    return this.#seal(row, row.protection, clear, bytes.subarray(CLEAR_RTCP_LENGTH, length), RTCP_HEADER)
+  }
+
+  sendRaw(words: Int32Array, offset: number, bytes: Uint8Array, length: number): void {
+    const start = this.#claimSlot()
+    if (start < 0) return
+    this.#slots.set(length === bytes.length ? bytes : bytes.subarray(0, length), start)
+    this.#port.send(this.#slots, start, length, this.#port.destination(readAddress(words, offset)))
+  }
+
+  /** The port sends at once, so that nothing waits here. */
+  flush(): void {}
+
+  takeExhausted(): readonly PeerId[] {
+    if (this.#exhausted.length === 0) return NOBODY
+    const taken = this.#exhausted
+    this.#exhausted = []
+    return taken
+  }
+
+  /** Seals one packet for one peer and sends it. Returns false if the peer has no address or no nonces left. */
+  #seal(row: Row, protection: Protected, clear: Uint8Array, plain: Uint8Array, headerLength: number): boolean {
+    if (row.destination === undefined || row.isExhausted) return false
+    const { layout, nonce } = protection
+    const length = clear.length + plain.length + protectionOverhead(layout)
+    if (length > SLOT || !this.#hasNonce(row, protection)) return false
+    const start = this.#claimSlot()
+    if (start < 0) return true
+    const slots = this.#slots
+    for (let index = 0; index < clear.length; index++) slots[start + index] = clear[index]!
+    this.#writeTrailer(protection, start + length - layout.trailerLength)
+    fillProtectionNonce(layout, nonce, slots, start, length, headerLength)
+    protection.cipher.seal(nonce, clear, plain, slots, start + clear.length)
+    this.#port.send(slots, start, length, row.destination)
+    this.#packets++
+    this.#bytes += length
+    return true
+  }
+
+  /** Where the trailer is a counter, it must not come round. */
+  #hasNonce(row: Row, { layout, counter }: Protected): boolean {
+    if (layout.trailerLength !== SERVER_NONCE_LENGTH || counter < SERVER_NONCES) return true
+    row.isExhausted = true
+    this.#exhausted.push(row.peer)
+    return false
+  }
+
+  #writeTrailer(protection: Protected, offset: number): void {
+    const { trailerLength } = protection.layout
+    if (trailerLength === SERVER_NONCE_LENGTH) writeServerNonce(this.#slots, offset, protection.counter++)
+    else if (trailerLength > 0) randomFillSync(this.#slots, offset, trailerLength)
+  }
+
+  /** Where the next datagram may be written; −1, and a drop, while the system has not taken too many. */
+  #claimSlot(): number {
+    const unsent = this.#port.unsent
+    if (unsent === 0) this.#slot = 0
+    if (unsent >= LIMITS.unsentDatagrams - 1) {
+      this.#dropped++
+      return -1
+    }
+    const start = this.#slot * SLOT
+    this.#slot = (this.#slot + 1) % LIMITS.unsentDatagrams
+    return start
+  }
+
+  #parse(ip: string): Int32Array | undefined {
+    const words = new Int32Array(ADDRESS_WORDS)
+    if (!writeAddress(words, 0, ip, 0)) return undefined
+    if (this.#words.size >= LIMITS.parsedAddresses) this.#words.clear()
+    this.#words.set(ip, words)
+    return words
+  }
+}
+
+function makeBatch(): Batch {
+  const bytes = new Uint8Array(BATCH * SLOT)
+  const lengths = new Int32Array(BATCH)
+  const addresses = new Int32Array(BATCH * ADDRESS_WORDS)
+  return { bytes, view: new DataView(bytes.buffer), count: 0, lengths, addresses }
+}
+
+/** Told from the payload type's place, as a datagram is classified (RFC 5761 §4). */
+function isRtcpAt(bytes: Uint8Array, offset: number): boolean {
+  const second = bytes[offset + 1]!
+  return second >= 192 && second <= 223
+}
