@@ -1,5 +1,6 @@
 // Feeds mutated inputs to a decoder for a while: seeded, printed, repeatable with FUZZ_SEED, longer with FUZZ_SECONDS.
 import { test } from 'node:test'
+import { seededRandom } from '../sim/seeded-random.ts'
 
 export interface Target {
   /** Inputs to start from: valid ones reach deepest. */
@@ -34,15 +35,9 @@ function attempt(run: Target['run'], bytes: Uint8Array, seed: number): void {
 /** An integer from 0 up to, but not including, `limit`. */
 type Random = (limit: number) => number
 
-/** mulberry32: 32 bits of state, the same numbers on every machine. */
 function generator(seed: number): Random {
-  let state = seed
-  return limit => {
-    state = (state + 0x6d2b79f5) | 0
-    let bits = Math.imul(state ^ (state >>> 15), state | 1)
-    bits ^= bits + Math.imul(bits ^ (bits >>> 7), bits | 61)
-    return ((bits ^ (bits >>> 14)) >>> 0) % limit
-  }
+  const random = seededRandom(seed)
+  return limit => Math.floor(random() * limit)
 }
 
 const pick = <T>(items: readonly T[], random: Random): T => items[random(items.length)]!

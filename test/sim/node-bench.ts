@@ -23,6 +23,8 @@ export class BenchSocket {
   closeCode: number | undefined
   closeReason = ''
   readonly #bench: NodeBench
+  #onMessage: ((data: string | Uint8Array) => void) | undefined
+  #onClose: ((code: number, reason: string) => void) | undefined
 
   constructor(bench: NodeBench, id: number) {
     this.#bench = bench
@@ -40,7 +42,27 @@ export class BenchSocket {
   drop(code = 1006): void {
     if (this.closeCode !== undefined) return
     this.closeCode = code
+    this.#bench.forget(this)
     this.#bench.input(now => this.#bench.node.connectionClosed(this.id, code, now))
+  }
+  /** Hands on what was received and closed, from the beginning; nothing is kept here any more. */
+  tap(onMessage: (data: string | Uint8Array) => void, onClose: (code: number, reason: string) => void): void {
+    for (const data of this.raw) onMessage(data)
+    this.#onMessage = onMessage
+    this.#onClose = onClose
+    if (this.closeCode !== undefined) onClose(this.closeCode, this.closeReason)
+  }
+  /** What the node sends. */
+  deliver(data: string | Uint8Array): void {
+    if (this.#onMessage !== undefined) return this.#onMessage(data)
+    this.raw.push(data)
+    if (typeof data === 'string') this.received.push(JSON.parse(data))
+  }
+  /** The node closes. */
+  end(code: number, reason: string): void {
+    this.closeCode = code
+    this.closeReason = reason
+    this.#onClose?.(code, reason)
   }
   /** Everything received with this opcode. */
   ops(op: number): Json[] {
@@ -109,6 +131,10 @@ export class NodeBench {
     this.input(now => this.node.laneEvent(lane, event, now))
   }
 
+  forget(socket: BenchSocket): void {
+    this.#sockets.delete(socket.id)
+  }
+
   open(opening: Opening): BenchSocket {
     const socket = new BenchSocket(this, ++this.#lastSocket)
     this.#sockets.set(socket.id, socket)
@@ -142,12 +168,10 @@ export class NodeBench {
       const socket = this.#sockets.get(effect.connection)
       if (socket === undefined || socket.closeCode !== undefined)
         throw new Error(`${effect.kind} on a closed connection`)
-      if (effect.kind === 'send') {
-        socket.raw.push(effect.data)
-        if (typeof effect.data === 'string') socket.received.push(JSON.parse(effect.data))
-      } else {
-        socket.closeCode = effect.code
-        socket.closeReason = effect.reason
+      if (effect.kind === 'send') socket.deliver(effect.data)
+      else {
+        socket.end(effect.code, effect.reason)
+        this.forget(socket)
         this.node.connectionClosed(socket.id, effect.code, this.now)
       }
     }

@@ -1,0 +1,209 @@
+// Whole calls on the virtual clock: join, talk, mute, move, resume and roam, over good and bad wires.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LEGACY_MODES, MODERN_MODES } from '@parley/protocol'
+import { SimCall, type SimClient } from './sim-call.ts'
+
+/** Clients of one channel who have all spoken once, so that everybody's address is proved. */
+async function callOf(count: number, ...[options, seed, weather]: Parameters<typeof SimCall.create>) {
+  const call = await SimCall.create(options, seed, weather)
+  const modes = options?.legacyModes ? [...MODERN_MODES, ...LEGACY_MODES] : MODERN_MODES
+  const clients = Array.from({ length: count }, (_, index) =>
+    call.client(call.backend.join(String(index + 1)), { mode: modes[index % modes.length] }),
+  )
+  call.advance(3_000)
+  assert.ok(clients.every(client => client.isLive))
+  return { call, clients }
+}
+
+function say(call: SimCall, client: SimClient, texts: readonly string[]): void {
+  for (const text of texts) {
+    client.say(text)
+    call.advance(20)
+  }
+}
+
+const texts = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix} ${index}`)
+
+const users = (client: SimClient) => [...client.session.members].map(({ userId }) => userId).sort()
+
+function close(call: SimCall): void {
+  call.backend.info(21, { channels: [] })
+  call.advance(60_000)
+  assert.deepEqual(call.router.inspect(), emptyLane)
+  const { sessions, channels, lanes } = call.bench.node.inspect()
+  assert.deepEqual([sessions, channels, lanes.map(lane => lane.peers)], [[], [], [0]])
+}
+let emptyLane: object
+test.before(async () => {
+  emptyLane = (await SimCall.create()).router.inspect()
+})
+
+test('everyone hears everyone, byte for byte, each in a mode of his own', async () => {
+  const { call, clients } = await callOf(7, { legacyModes: true })
+  for (const [index, client] of clients.entries()) {
+    client.speak()
+    say(call, client, texts(`client ${index}`, 10))
+  }
+  for (const listener of clients)
+    for (const [index, speaker] of clients.entries())
+      assert.deepEqual(listener.texts(speaker), listener === speaker ? [] : texts(`client ${index}`, 10))
+  close(call)
+})
+
+test('a muted speaker ends with five silence frames, and is heard again when he may', async () => {
+  const { call, clients } = await callOf(2)
+  const [ana, ben] = clients as [SimClient, SimClient]
+  say(call, ana, ['before'])
+  call.backend.info(6, { user_id: '1', channel_id: '500', mute: true })
+  say(call, ana, texts('muted', 10))
+  call.backend.info(6, { user_id: '1', channel_id: '500', mute: false })
+  say(call, ana, ['after'])
+  const silence = new TextDecoder().decode(Uint8Array.of(0xf8, 0xff, 0xfe))
+  assert.deepEqual(ben.texts(ana), ['before', silence, silence, silence, silence, silence, 'after'])
+  assert.deepEqual(
+    ben.heard.map(frame => frame.sequence),
+    [0, 1, 2, 3, 4, 5, 11],
+  )
+  close(call)
+})
+
+test('a deafened listener hears nothing, and one who does not want a speaker does not hear him', async () => {
+  const { call, clients } = await callOf(3)
+  const [ana, ben, cleo] = clients as [SimClient, SimClient, SimClient]
+  call.backend.info(6, { user_id: '2', channel_id: '500', deaf: true })
+  cleo.session.command(15, { any: 100, [ana.ssrc]: 0 })
+  say(call, ben, ['from ben'])
+  say(call, ana, ['from ana'])
+  assert.deepEqual([ben.texts(), cleo.texts()], [[], ['from ben']])
+  close(call)
+})
+
+test('on a bad wire, what arrives is what was said, and nothing arrives twice', async () => {
+  const weather = { loss: 0.1, duplicates: 0.1, latency: 20, jitter: 60 }
+  const { call, clients } = await callOf(4, {}, 7, weather)
+  for (const [index, client] of clients.entries()) say(call, client, texts(`client ${index}`, 200))
+  call.advance(1_000)
+  for (const listener of clients)
+    for (const [index, speaker] of clients.entries()) {
+      if (listener === speaker) continue
+      const heard = listener.texts(speaker)
+      const said = texts(`client ${index}`, 200)
+      assert.ok(heard.every(text => said.includes(text)))
+      assert.equal(new Set(heard).size, heard.length)
+      assert.ok(heard.length > 140 && heard.length < 190, `${heard.length} of 200 at 19 % loss`)
+    }
+  close(call)
+})
+
+test('a replayed packet is heard once', async () => {
+  const { call, clients } = await callOf(2, {}, 3, { loss: 0, duplicates: 1, latency: 5, jitter: 0 })
+  const [ana, ben] = clients as [SimClient, SimClient]
+  call.weather = { ...call.weather, duplicates: 1 }
+  ana.say('once')
+  call.weather = { ...call.weather, duplicates: 0 }
+  call.advance(100)
+  assert.deepEqual(ben.texts(), ['once'])
+  close(call)
+})
+
+test('media goes on while the TCP connection is cut, and the resumed client knows who came meanwhile', async () => {
+  const { call, clients } = await callOf(2)
+  const [ana, ben] = clients as [SimClient, SimClient]
+  ana.cut()
+  say(call, ben, ['while away'])
+  const cleo = call.client(call.backend.join('3'))
+  call.advance(20_000)
+  assert.ok(ana.isLive && cleo.isLive)
+  assert.ok(ana.outputs.some(output => output.kind === 'resumed'))
+  assert.deepEqual(ana.texts(), ['while away'])
+  assert.deepEqual(users(ana), ['2', '3'])
+  say(call, ana, ['back'])
+  assert.deepEqual([ben.texts(ana), cleo.texts(ana)], [['back'], ['back']])
+  close(call)
+})
+
+test('a client whose address changes is followed as soon as a packet of its own proves the new one', async () => {
+  const { call, clients } = await callOf(2)
+  const [ana, ben] = clients as [SimClient, SimClient]
+  say(call, ben, ['at the old address'])
+  ana.rebind('198.51.100.99')
+  const lost = ana.texts().length
+  say(call, ana, ['from the new address'])
+  say(call, ben, ['at the new address'])
+  assert.equal(lost, 1)
+  assert.deepEqual(ana.texts(), ['at the old address', 'at the new address'])
+  assert.deepEqual(ben.texts(), ['from the new address'])
+  close(call)
+})
+
+test('nobody is moved to another address by packets that only claim to be his', async () => {
+  const { call, clients } = await callOf(2)
+  const [ana, ben] = clients as [SimClient, SimClient]
+  const thief = { ip: '192.0.2.66', port: 6_666 }
+  let stolen = 0
+  call.listen(thief, () => stolen++)
+  const forged = new Uint8Array(60)
+  forged.set([0x80, 0x78, 0, 99])
+  new DataView(forged.buffer).setUint32(8, ana.ssrc)
+  for (let sent = 0; sent < 500; sent++) {
+    call.toNode(forged, thief)
+    call.advance(5)
+  }
+  say(call, ben, ['still for ana'])
+  assert.equal(stolen, 0)
+  assert.deepEqual(ana.texts(), ['still for ana'])
+  close(call)
+})
+
+test('a move takes a client from one channel to the other, and nobody hears across', async () => {
+  const { call, clients } = await callOf(3)
+  const [ana, ben, cleo] = clients as [SimClient, SimClient, SimClient]
+  const credentials = call.backend.join('3', '501')
+  call.advance(100)
+  assert.equal(cleo.session.state, 'closed')
+  const moved = call.client(credentials)
+  call.advance(1_000)
+  say(call, ana, ['in 500'])
+  say(call, moved, ['in 501'])
+  assert.deepEqual([ben.texts(), moved.texts()], [['in 500'], []])
+  assert.deepEqual(users(ana), ['2'])
+  close(call)
+})
+
+test('calls go on when the backend is lost, and what is empty is collected', async () => {
+  const { call, clients } = await callOf(2)
+  const [ana, ben] = clients as [SimClient, SimClient]
+  call.backend.join('9', '900')
+  call.backend.socket.drop()
+  call.advance(11 * 60_000)
+  assert.deepEqual(call.bench.node.inspect().channels.length, 1)
+  say(call, ana, ['still here'])
+  assert.deepEqual(ben.texts(), ['still here'])
+  ana.leave()
+  ben.leave()
+  call.advance(11 * 60_000)
+  assert.deepEqual(call.bench.node.inspect().channels, [])
+  assert.deepEqual(call.router.inspect(), emptyLane)
+})
+
+test('with a grace, the calls of a lost backend end with it', async () => {
+  const { call, clients } = await callOf(2, { orphanGrace: 60_000 })
+  call.backend.socket.drop()
+  call.advance(59_000)
+  assert.ok(clients.every(client => client.isLive))
+  call.advance(2_000)
+  assert.ok(clients.every(client => client.session.state === 'closed'))
+  assert.deepEqual(call.router.inspect(), emptyLane)
+})
+
+test('a backend that comes back finds its channels, and SYNC takes away what it does not list', async () => {
+  const { call, clients } = await callOf(2)
+  const [ana, ben] = clients as [SimClient, SimClient]
+  call.backend.socket.drop()
+  call.advance(5_000)
+  const again = call.bench.backend()
+  again.info(21, { channels: [{ channel_id: '500', guild_id: '100', users: [{ user_id: '1' }] }] })
+  call.advance(1_000)
+  assert.deepEqual([ana.isLive, ben.session.state], [true, 'closed'])
+})
