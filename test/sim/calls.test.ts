@@ -48,6 +48,7 @@ test('everyone hears everyone, byte for byte, each in a mode of his own', async 
   for (const listener of clients)
     for (const [index, speaker] of clients.entries())
       assert.deepEqual(listener.texts(speaker), listener === speaker ? [] : texts(`client ${index}`, 10))
+  assert.ok(clients.every(client => client.unopened === 0))
   close(call)
 })
 

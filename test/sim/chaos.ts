@@ -46,7 +46,8 @@ class Chaos {
 
   #join(): void {
     const channelId = this.#pick(CHANNELS)
-    this.#credentials.push(this.call.backend.join(this.#pick(USERS), channelId, guildOf(channelId)))
+    const credentials = this.call.backend.tryJoin(this.#pick(USERS), channelId, guildOf(channelId))
+    if (credentials !== undefined) this.#credentials.push(credentials)
     if (this.#credentials.length > 40) this.#credentials.shift()
   }
 

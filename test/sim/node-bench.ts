@@ -210,11 +210,17 @@ export class BenchBackend {
   }
   /** Asks for a voice state, and the channel with it. */
   join(userId: string, channelId = '500', guildId: string | null = '100', extra: object = {}): BenchCredentials {
+    const credentials = this.tryJoin(userId, channelId, guildId, extra)
+    if (credentials === undefined) throw new Error(`${userId} may not join ${channelId}`)
+    return credentials
+  }
+  /** Undefined if the node refuses. */
+  tryJoin(userId: string, channelId: string, guildId: string | null, extra: object = {}): BenchCredentials | undefined {
+    this.socket.clear()
     this.info(0, { channel_id: channelId, guild_id: guildId })
     this.info(3, { user_id: userId, channel_id: channelId, guild_id: guildId, ...extra })
-    const done = this.infos(4)
-      .filter(data => data.user_id === userId && data.channel_id === channelId)
-      .at(-1)
+    const done = this.infos(4).at(-1)
+    if (done === undefined) return undefined
     return {
       server_id: guildId ?? channelId,
       channel_id: channelId,

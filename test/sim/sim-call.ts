@@ -169,6 +169,8 @@ export class SimClient {
   readonly session: VoiceClientSession
   readonly heard: HeardFrame[] = []
   readonly outputs: VoiceOutput[] = []
+  /** Datagrams that did not open: under way while the key changed, or worse. */
+  unopened = 0
   address: SocketAddress
   ssrc = 0
   readonly #call: SimCall
@@ -255,7 +257,10 @@ export class SimClient {
     }
     const isRtcp = bytes[1]! >= 192 && bytes[1]! <= 223
     const plain = this.#protection?.open(isRtcp ? 'rtcp' : 'rtp', bytes)
-    if (plain === undefined) throw new Error('a datagram from the node does not open')
+    if (plain === undefined) {
+      this.unopened++
+      return
+    }
     const packet = isRtcp ? undefined : decodeRtp(plain)
     if (packet !== undefined)
       this.heard.push({
