@@ -39,9 +39,9 @@ export const LIMITS = {
   lvspIdentifyTimeout: 30_000,
   /** Where a backend must heartbeat at all: three missed ones. */
   lvspHeartbeatGrace: 3 * 5_000,
-  /** Messages a backend may send in a second on average; past it and the burst, its connection closes. */
+  /** Messages a backend may send in a second on average: past it, it is read more slowly where the host can do so … */
   lvspInfosPerSecond: 5_000,
-  /** And in a burst: a backend that starts anew names everything it has at once. */
+  /** … and past this burst its connection closes. A backend that starts anew names everything it has at once. */
   lvspInfoBurst: 50_000,
   /** Users in all parts of one SYNC. */
   lvspSyncUsers: 1_000_000,
