@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { before, type TestContext, test } from 'node:test'
+import { type TestContext, test } from 'node:test'
 import type { LaneEvent, PeerId, SocketAddress } from '@parley/core'
 import { decodeDiscoveryResponse, encodeDiscoveryRequest, VoiceMode } from '@parley/protocol'
 import type { DatagramPort } from './datagram-port.ts'
