@@ -48,6 +48,7 @@ interface Row {
 
 const NOBODY: readonly PeerId[] = []
 const NO_BYTES = new Uint8Array(0)
+const RANDOM_BYTES = 6144
 
 /** Needs `protectionReady()` before the first peer is protected. */
 export class PortableEngine implements PacketIo {
@@ -58,6 +59,8 @@ export class PortableEngine implements PacketIo {
   /** What is being sent. As long as the system takes every datagram at once, only the first slot is used. */
   readonly #slots = new Uint8Array(LIMITS.unsentDatagrams * SLOT)
   #slot = 0
+  readonly #random = new Uint8Array(RANDOM_BYTES)
+  #randomUsed = RANDOM_BYTES
   #packets = 0
   #bytes = 0
   #dropped = 0
@@ -199,7 +202,16 @@ export class PortableEngine implements PacketIo {
   #writeTrailer(protection: Protected, offset: number): void {
     const { trailerLength } = protection.layout
     if (trailerLength === SERVER_NONCE_LENGTH) writeServerNonce(this.#slots, offset, protection.counter++)
-    else if (trailerLength > 0) randomFillSync(this.#slots, offset, trailerLength)
+    else if (trailerLength > 0) this.#writeRandom(offset, trailerLength)
+  }
+
+  /** Random bytes are drawn for many packets at once: for one they would cost more than sealing it. */
+  #writeRandom(offset: number, length: number): void {
+    if (this.#randomUsed + length > this.#random.length) {
+      randomFillSync(this.#random)
+      this.#randomUsed = 0
+    }
+    for (let index = 0; index < length; index++) this.#slots[offset + index] = this.#random[this.#randomUsed++]!
   }
 
   /** Where the next datagram may be written; −1, and a drop, while the system has not taken too many. */
