@@ -5,7 +5,7 @@ import type { ChannelRef, UserRef } from './outputs.ts'
 export interface ChannelProperties {
   /** Bits per second, a hint. */
   bitrate?: number
-  /** How many users may be connected; 0 is unlimited. */
+  /** How many users there shall be, a hint: the backend decides who comes in. */
   userLimit?: number
   video?: boolean
   kind?: 'voice' | 'stage' | 'stream'

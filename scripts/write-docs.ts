@@ -1,0 +1,29 @@
+// Writes what the documentation has from code. With --check it writes nothing, and fails where something is outdated.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { lvspSchemas, lvspSections } from './docs/lvsp.ts'
+import { type Section, type Whole, withSection } from './docs/page.ts'
+
+const sections: Section[] = [...lvspSections]
+const wholes: Whole[] = [...lvspSchemas]
+
+const root = new URL('..', import.meta.url)
+const pathOf = (file: string) => fileURLToPath(new URL(file, root))
+const current = (file: string) => (existsSync(pathOf(file)) ? readFileSync(pathOf(file), 'utf8') : '')
+
+const wanted = new Map(wholes.map(({ file, render }) => [file, render()]))
+for (const section of sections)
+  wanted.set(section.file, withSection(wanted.get(section.file) ?? current(section.file), section))
+
+const outdated = [...wanted].filter(([file, text]) => current(file) !== text)
+if (process.argv.includes('--check')) {
+  for (const [file] of outdated) console.error(`${file} is outdated: npm run docs`)
+  process.exitCode = outdated.length > 0 ? 1 : 0
+} else {
+  for (const [file, text] of outdated) {
+    mkdirSync(dirname(pathOf(file)), { recursive: true })
+    writeFileSync(pathOf(file), text)
+    console.log(`wrote ${file}`)
+  }
+}
