@@ -1,0 +1,40 @@
+// How many LVSP requests a node answers in a second, on one connection, and what each costs it.
+import { LvspClient } from '@parley/client'
+import { NodeProcess, SECRET } from './node-process.ts'
+
+const IN_FLIGHT = 64
+const USERS_PER_CHANNEL = 25
+
+export interface LvspRequests {
+  requests: number
+  perSecond: number
+  /** CPU time of the node per request, in microseconds. */
+  cpuMicroseconds: number
+}
+
+/** VOICE_STATE_CREATE → VOICE_STATE_DONE, for new users of new channels. */
+export async function benchLvspRequests(requests: number): Promise<LvspRequests> {
+  const node = await NodeProcess.start()
+  const backend = new LvspClient({ url: node.lvspUrl, secret: SECRET })
+  await backend.connect()
+  const request = async (index: number) => {
+    const channelId = String(1_000 + Math.floor(index / USERS_PER_CHANNEL))
+    const granted = await backend.createVoiceState({ userId: String(index + 1), channelId, guildId: channelId })
+    if (granted.channelId !== channelId || granted.token === '') throw new Error('an answer does not fit its request')
+  }
+  let next = 0
+  const worker = async (end: number) => {
+    while (next < end) await request(next++)
+  }
+  const run = (end: number) => Promise.all(Array.from({ length: IN_FLIGHT }, () => worker(end)))
+  const warmUp = Math.floor(requests / 5)
+  await run(warmUp)
+  const cpu = await node.cpuSeconds()
+  const started = performance.now()
+  await run(warmUp + requests)
+  const seconds = (performance.now() - started) / 1_000
+  const cpuMicroseconds = (((await node.cpuSeconds()) - cpu) / requests) * 1e6
+  await backend.close()
+  await node.stop()
+  return { requests, perSecond: requests / seconds, cpuMicroseconds }
+}

@@ -1,0 +1,73 @@
+// A node in a process of its own, as an operator runs it, with the figures that its metrics tell.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const PARLEY = fileURLToPath(new URL('../packages/server/bin/parley.mjs', import.meta.url))
+export const SECRET = 'bench secret'
+
+export class NodeProcess {
+  readonly #child: ChildProcess
+  readonly endpoint: string
+
+  private constructor(child: ChildProcess, endpoint: string) {
+    this.#child = child
+    this.endpoint = endpoint
+  }
+
+  /** Starts `parley serve` on free ports of loopback. `settings` are more `key=value`. */
+  static async start(...settings: string[]): Promise<NodeProcess> {
+    const set = [
+      'http.listen=127.0.0.1:0',
+      'media.listen=127.0.0.1',
+      'media.port=0',
+      'log.format=json',
+      'voice.drain_timeout=0s',
+      ...settings,
+    ]
+    const env = { ...process.env, PARLEY_BACKEND_0_ID: 'bench', PARLEY_BACKEND_0_SECRET: SECRET }
+    const args = [PARLEY, 'serve', ...set.flatMap(pair => ['--set', pair])]
+    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    return new NodeProcess(child, await endpointOf(child))
+  }
+
+  get lvspUrl(): string {
+    return `ws://${this.endpoint}/lvsp`
+  }
+
+  /** Metrics without labels, by name. */
+  async metrics(): Promise<Map<string, number>> {
+    const text = await (await fetch(`http://${this.endpoint}/metrics`)).text()
+    const samples = text.split('\n').filter(line => line !== '' && !line.startsWith('#'))
+    return new Map(
+      samples.map(line => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
+    )
+  }
+
+  async residentBytes(): Promise<number> {
+    return (await this.metrics()).get('process_resident_memory_bytes') ?? Number.NaN
+  }
+
+  async cpuSeconds(): Promise<number> {
+    return (await this.metrics()).get('process_cpu_seconds_total') ?? Number.NaN
+  }
+
+  async stop(): Promise<void> {
+    const exited = new Promise(resolve => this.#child.once('exit', resolve))
+    this.#child.kill('SIGTERM')
+    await exited
+  }
+}
+
+/** The node says where it listens in the first line it logs. */
+function endpointOf(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let log = ''
+    child.once('exit', code => reject(new Error(`the node ended with ${code}: ${log}`)))
+    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+      if (log.includes('\n')) return
+      log += chunk
+      const line = log.split('\n').find(line => line.includes('"node.started"'))
+      if (line !== undefined) resolve(JSON.parse(line).endpoint)
+    })
+  })
+}
