@@ -50,6 +50,7 @@ const PARTS: Record<string, string[]> = {
 
 const PURE = /\bDate\.now\b|\bMath\.random\b|\bset(Timeout|Interval|Immediate)\b|['"]node:|\bprocess\./
 const IMPORT = /(?:^|\n)\s*(?:import|export)\b[^'"`;=]*?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/g
+const FIRST_LINE = /^(#!.*\n)?(\/\/|\/\*)/
 const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*$/
 
 interface Source {
@@ -142,7 +143,7 @@ test('a file says what it is for and is not too long', () => {
       const lines = text.split('\n').length - 1
       return [
         ...(lines > LONGEST_FILE ? [`${path}: ${lines} lines; past ${LONGEST_FILE}, find the second concept`] : []),
-        ...(/^(#!.*\n)?(\/\/|\/\*)/.test(text)
+        ...(path.endsWith('.test.ts') || FIRST_LINE.test(text)
           ? []
           : [`${path}: the first line is a comment that says what it is for`]),
       ]

@@ -1,0 +1,54 @@
+// The real disgo, which speaks gateway version 4 and xsalsa20_poly1305, in one channel with discord.js, which does not.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { DiscordjsBot } from './discordjs-bot.ts'
+import { ForeignBot } from './foreign-bot.ts'
+import { disgo } from './foreign-tools.ts'
+import { numberedFrames, withoutSilence } from './opus-frames.ts'
+import { Scene } from './scene.ts'
+import { until } from './until.ts'
+
+const GUILD = '41771983423143939'
+const LOUNGE = '127121515262115860'
+const TIMEOUT = 60_000
+
+const tool = disgo()
+const skip = 'missing' in tool ? `no disgo: ${tool.missing}` : false
+
+let scene: Scene
+const bots: { end(): void }[] = []
+
+before(async () => {
+  scene = await Scene.open({ legacyModes: true })
+})
+after(async () => {
+  for (const bot of bots) bot.end()
+  await scene.close()
+})
+
+test('a bot of gateway version 4 talks with a modern one', { skip, timeout: TIMEOUT }, async () => {
+  assert.ok('command' in tool)
+  const js = new DiscordjsBot(scene, '3002')
+  bots.push({ end: () => js.leave() })
+  await js.join(GUILD, LOUNGE)
+  js.connection.setSpeaking(true)
+  const go = new ForeignBot(scene, '3001', tool.command)
+  bots.push(go)
+  const joined = await go.join(GUILD, LOUNGE, [])
+  assert.equal(joined.ssrc, scene.session(go.userId)?.audioSsrc)
+  js.listenTo(go.userId)
+  await until('discord.js to know disgo', () => js.knows(go.userId))
+  await until('disgo to know discord.js', () => go.knows(js.userId))
+
+  const said = numberedFrames(40, 1)
+  const answered = numberedFrames(40, 2)
+  await Promise.all([go.play(said), js.play(answered)])
+  const heard = js.heard.get(go.userId) ?? []
+  await until('the last frame of disgo', () => withoutSilence(heard).length >= said.length)
+  assert.deepEqual(withoutSilence(heard), withoutSilence(said))
+  await until('the last frame of discord.js', () => withoutSilence(go.heardOf(js.userId)).length >= answered.length)
+  assert.deepEqual(withoutSilence(go.heardOf(js.userId)), withoutSilence(answered))
+
+  await go.leave()
+  await until('the end of its session', () => scene.session(go.userId) === undefined)
+})

@@ -1,0 +1,152 @@
+// A disgo bot without Discord: the test beside it plays the main gateway, one JSON object per line on stdin and stdout.
+// The lines are those of discord-py/bot.py.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/disgoorg/disgo/gateway"
+	"github.com/disgoorg/disgo/voice"
+	"github.com/disgoorg/snowflake/v2"
+)
+
+type fields = map[string]any
+
+var writing sync.Mutex
+
+func tell(event string, more fields) {
+	writing.Lock()
+	defer writing.Unlock()
+	more["event"] = event
+	_ = json.NewEncoder(os.Stdout).Encode(more)
+}
+
+type command struct {
+	Do        string          `json:"do"`
+	UserID    snowflake.ID    `json:"user_id"`
+	GuildID   snowflake.ID    `json:"guild_id"`
+	ChannelID snowflake.ID    `json:"channel_id"`
+	Frames    [][]byte        `json:"frames"`
+	T         string          `json:"t"`
+	D         json.RawMessage `json:"d"`
+}
+
+// frames are what the bot says; after the last one it is silent.
+type frames struct {
+	mutex sync.Mutex
+	left  [][]byte
+	done  func()
+}
+
+func (f *frames) say(more [][]byte, done func()) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	f.left, f.done = more, done
+}
+
+func (f *frames) ProvideOpusFrame() ([]byte, error) {
+	f.mutex.Lock()
+	defer f.mutex.Unlock()
+	if len(f.left) == 0 {
+		if f.done != nil {
+			go f.done()
+			f.done = nil
+		}
+		return nil, io.EOF
+	}
+	frame := f.left[0]
+	f.left = f.left[1:]
+	return frame, nil
+}
+
+func (f *frames) Close() {}
+
+type ear struct{}
+
+func (ear) ReceiveOpusFrame(userID snowflake.ID, packet *voice.Packet) error {
+	tell("heard", fields{"user_id": userID.String(), "ssrc": packet.SSRC, "frame": packet.Opus})
+	return nil
+}
+func (ear) CleanupUser(snowflake.ID) {}
+func (ear) Close()                   {}
+
+type bot struct {
+	conn voice.Conn
+	said frames
+}
+
+func ask(_ context.Context, guildID snowflake.ID, channelID *snowflake.ID, _ bool, _ bool) error {
+	tell("asks", fields{"d": fields{"guild_id": guildID, "channel_id": channelID}})
+	return nil
+}
+
+func (b *bot) join(c command) {
+	b.conn = voice.NewConn(c.GuildID, c.UserID, ask, func() { tell("left", fields{}) })
+	b.conn.SetEventHandlerFunc(func(op voice.Opcode, data voice.GatewayMessageData) {
+		if speaking, ok := data.(voice.GatewayMessageDataSpeaking); ok {
+			tell("speaking", fields{"user_id": speaking.UserID, "speaking": speaking.Speaking})
+		}
+	})
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if err := b.conn.Open(ctx, c.ChannelID, false, false); err != nil {
+		tell("failed", fields{"do": "join", "error": err.Error()})
+		return
+	}
+	b.conn.SetOpusFrameReceiver(ear{})
+	_ = b.conn.SetSpeaking(ctx, voice.SpeakingFlagMicrophone)
+	tell("joined", fields{"mode": voice.EncryptionModeNormal, "ssrc": b.conn.Gateway().SSRC()})
+}
+
+func (b *bot) dispatch(c command) {
+	switch c.T {
+	case "VOICE_STATE_UPDATE":
+		var update gateway.EventVoiceStateUpdate
+		if err := json.Unmarshal(c.D, &update.VoiceState); err == nil {
+			b.conn.HandleVoiceStateUpdate(update)
+		}
+	case "VOICE_SERVER_UPDATE":
+		var update gateway.EventVoiceServerUpdate
+		if err := json.Unmarshal(c.D, &update); err == nil {
+			b.conn.HandleVoiceServerUpdate(update)
+		}
+	}
+}
+
+func (b *bot) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	b.conn.Close(ctx)
+}
+
+func main() {
+	slog.SetDefault(slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	b := &bot{}
+	lines := bufio.NewScanner(os.Stdin)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var c command
+		if err := json.Unmarshal(lines.Bytes(), &c); err != nil {
+			tell("failed", fields{"error": err.Error()})
+			continue
+		}
+		switch c.Do {
+		case "join":
+			go b.join(c)
+		case "dispatch":
+			b.dispatch(c)
+		case "play":
+			b.said.say(c.Frames, func() { tell("played", fields{}) })
+			b.conn.SetOpusFrameProvider(&b.said)
+		case "leave":
+			go b.leave()
+		}
+	}
+}

@@ -1,0 +1,103 @@
+// A bot on a library of another language, in a process of its own. Its main gateway is played here, in lines of JSON.
+import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
+import type { Scene } from './scene.ts'
+import { CERTIFICATE_FILE } from './trust.ts'
+import { until } from './until.ts'
+
+type Message = { event: string } & Record<string, unknown>
+
+export class ForeignBot {
+  readonly userId: string
+  readonly sessionId: string
+  readonly #scene: Scene
+  readonly #process: ChildProcess
+  /** Everything it said, in order. */
+  readonly messages: Message[] = []
+  /** How often the library asked its main gateway to let it in. */
+  requests = 0
+
+  /** `command` starts the bot: a program and its arguments. */
+  constructor(scene: Scene, userId: string, command: readonly [string, ...string[]]) {
+    this.#scene = scene
+    this.userId = userId
+    this.sessionId = `session-of-${userId}`
+    const [program, ...args] = command
+    this.#process = spawn(program, args, {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, SSL_CERT_FILE: CERTIFICATE_FILE },
+    })
+    createInterface({ input: this.#process.stdout! }).on('line', line => this.#take(JSON.parse(line) as Message))
+  }
+
+  async join(guildId: string, channelId: string, otherChannels: readonly string[]): Promise<Message> {
+    const { userId: user_id } = this
+    this.#do('join', { user_id, guild_id: guildId, channel_ids: [channelId, ...otherChannels], channel_id: channelId })
+    return this.next('joined')
+  }
+
+  async play(frames: readonly Buffer[]): Promise<void> {
+    this.#do('play', { frames: frames.map(frame => frame.toString('base64')) })
+    await this.next('played')
+  }
+
+  /** What its user does who drags the bot elsewhere by command. */
+  async move(channelId: string): Promise<void> {
+    this.#do('move', { channel_id: channelId })
+    await this.next('moved')
+  }
+
+  async leave(): Promise<void> {
+    this.#do('leave', {})
+    await this.next('left')
+  }
+
+  /** Frames heard of a user, in order. */
+  heardOf(userId: string): Buffer[] {
+    const heard = this.messages.filter(({ event, user_id }) => event === 'heard' && user_id === userId)
+    return heard.map(({ frame }) => Buffer.from(String(frame), 'base64'))
+  }
+
+  knows = (userId: string): boolean =>
+    this.messages.some(({ event, user_id }) => event === 'speaking' && user_id === userId)
+
+  /** The next message of that kind. */
+  async next(event: string): Promise<Message> {
+    const from = this.messages.length
+    const found = () => this.messages.slice(from).find(message => message.event === event || message.event === 'failed')
+    await until(`"${event}" of ${this.#process.spawnfile}`, () => found() !== undefined, 20_000)
+    const message = found()!
+    if (message.event === 'failed') throw new Error(`the bot: ${JSON.stringify(message)}`)
+    return message
+  }
+
+  end(): void {
+    this.#process.kill()
+  }
+
+  #do(what: string, fields: object): void {
+    this.#process.stdin!.write(`${JSON.stringify({ do: what, ...fields })}\n`)
+  }
+
+  #take(message: Message): void {
+    this.messages.push(message)
+    if (message.event === 'asks') void this.#answer(message.d as { guild_id: string; channel_id: string | null })
+  }
+
+  /** The main gateway: where the chat service would look up permissions, then tell the node, then the user. */
+  async #answer({ guild_id, channel_id }: { guild_id: string; channel_id: string | null }): Promise<void> {
+    this.requests++
+    const { userId, sessionId } = this
+    this.#scene.remove(guild_id, userId)
+    this.#tellState(guild_id, channel_id)
+    if (channel_id === null) return
+    const { token, endpoint } = await this.#scene.admit({ guildId: guild_id, channelId: channel_id, userId, sessionId })
+    this.#do('dispatch', { t: 'VOICE_SERVER_UPDATE', d: { guild_id, token, endpoint } })
+  }
+
+  #tellState(guild_id: string, channel_id: string | null): void {
+    const flags = { deaf: false, mute: false, self_deaf: false, self_mute: false, self_video: false, suppress: false }
+    const who = { guild_id, channel_id, user_id: this.userId, session_id: this.sessionId }
+    this.#do('dispatch', { t: 'VOICE_STATE_UPDATE', d: { ...who, ...flags, request_to_speak_timestamp: null } })
+  }
+}

@@ -1,0 +1,97 @@
+// A node with TLS on free ports, and the chat service that drives it: whom it lets in, and what their clients are told.
+import { type GrantedVoiceState, LvspClient } from '@parley/client'
+import { createServer } from '@parley/server'
+import { CERTIFICATE, CERTIFICATE_FILE, KEY_FILE, trustTestCertificate } from './trust.ts'
+
+export interface VoiceStateRef {
+  guildId: string
+  channelId: string
+  userId: string
+  sessionId: string
+}
+
+/** What a test asks of a session in `inspect()`. */
+export interface InspectedSession {
+  userId: string
+  sessionId: string
+  channelId: string
+  audioSsrc: number
+  state: string
+}
+
+type Server = Awaited<ReturnType<typeof createServer>>
+
+export class Scene {
+  readonly server: Server
+  readonly #backend: LvspClient
+  /** Who is where, by guild and user. */
+  readonly #admitted = new Map<string, VoiceStateRef>()
+  readonly #forbidden = new Set<string>()
+  readonly #forged = new Set<string>()
+  readonly errors: Error[] = []
+
+  private constructor(server: Server, backend: LvspClient) {
+    this.server = server
+    this.#backend = backend
+    backend.on('error', error => this.errors.push(error))
+  }
+
+  static async open({ legacyModes = false } = {}): Promise<Scene> {
+    trustTestCertificate()
+    const server = await createServer({
+      http: { listen: '127.0.0.1:0', tls_cert: CERTIFICATE_FILE, tls_key: KEY_FILE },
+      media: { listen: '127.0.0.1', port: 0 },
+      voice: { legacy_modes: legacyModes },
+      log: { level: 'silent' },
+    })
+    const backend = new LvspClient({ url: server.lvspUrl, secret: server.secret, tls: { ca: CERTIFICATE } })
+    await backend.connect()
+    return new Scene(server, backend)
+  }
+
+  /** Lets a user into a channel, and answers with what VOICE_SERVER_UPDATE says. */
+  async admit(who: VoiceStateRef): Promise<{ token: string; endpoint: string }> {
+    const { guildId, channelId, userId, sessionId } = who
+    await this.#backend.requestChannel({ guildId, channelId })
+    const granted = await this.#backend.createVoiceState({ guildId, channelId, userId }, { sessionId })
+    this.#admitted.set(`${guildId} ${userId}`, who)
+    const token = this.#forged.has(userId) ? 'not-the-token' : tokenOf(granted)
+    return { token, endpoint: this.server.endpoint }
+  }
+
+  /** Takes a user out of whatever channel of the guild it is in. */
+  remove(guildId: string, userId: string): void {
+    if (!this.#admitted.delete(`${guildId} ${userId}`)) return
+    this.#backend.destroyVoiceState({ guildId, userId })
+  }
+
+  destroyChannel(guildId: string, channelId: string): void {
+    this.#backend.destroyChannel({ guildId, channelId })
+  }
+
+  /** From now on this user's requests to join are refused. */
+  forbid(userId: string): void {
+    this.#forbidden.add(userId)
+  }
+  mayJoin = (userId: string): boolean => !this.#forbidden.has(userId)
+
+  /** From now on this user is given a token that is none. */
+  forgeTokenOf(userId: string): void {
+    this.#forged.add(userId)
+  }
+
+  session(userId: string): InspectedSession | undefined {
+    const { sessions } = this.server.inspect() as { sessions: InspectedSession[] }
+    return sessions.find(session => session.userId === userId)
+  }
+
+  async close(): Promise<void> {
+    await this.#backend.close()
+    await this.server.close()
+  }
+}
+
+function tokenOf({ token }: GrantedVoiceState): string {
+  if (token === undefined) throw new Error('the node gave no token for the user')
+  return token
+}

@@ -1,0 +1,23 @@
+// Makes this process trust the test certificate, for foreign clients that take no certificate as an option.
+import { readFileSync } from 'node:fs'
+import tls from 'node:tls'
+import { fileURLToPath } from 'node:url'
+
+const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
+export const CERTIFICATE_FILE = fixture('localhost-1-cert.pem')
+export const KEY_FILE = fixture('localhost-1-key.pem')
+export const CERTIFICATE = readFileSync(CERTIFICATE_FILE)
+
+let isTrusted = false
+
+/** As NODE_EXTRA_CA_CERTS would, which is read too early to be set by a test. */
+export function trustTestCertificate(): void {
+  if (isTrusted) return
+  isTrusted = true
+  const createSecureContext = tls.createSecureContext
+  tls.createSecureContext = options => {
+    const context = createSecureContext(options)
+    context.context.addCACert(CERTIFICATE)
+    return context
+  }
+}
