@@ -103,6 +103,19 @@ test('speaking goes to the others, once per change, with the sender’s own SSRC
   assert.deepEqual(ben.ops(5), [])
 })
 
+test('a first speaking 0 tells the others its SSRC; a second tells them nothing', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  const ana = connect(bench, backend.join('1'))
+  const ben = connect(bench, backend.join('2'))
+  ana.clear()
+  ben.send(5, { speaking: 0 }).send(5, { speaking: 0 })
+  assert.deepEqual(
+    ana.ops(5).map(({ d }) => d),
+    [{ user_id: '2', ssrc: ben.last(2).ssrc, speaking: 0 }],
+  )
+})
+
 test('a newcomer learns the last flags that were not 0, even of who is silent now', () => {
   const bench = new NodeBench()
   const backend = bench.backend()

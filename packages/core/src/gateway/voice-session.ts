@@ -71,6 +71,7 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   video: Video | undefined
   transport: UdpTransport | undefined
   #state: State
+  #hasDeclared = false
   #version: number
   readonly #replay = new ReplayBuffer<Numbered>({
     highest: LIMITS.replayHighest,
@@ -169,14 +170,19 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     this.#observer.sessionEntered(this, now)
   }
 
-  /** Op 5. The priority flag is the backend's to grant; a repeat tells nobody anything. */
+  /**
+   * Op 5. The priority flag is the backend's to grant; a repeat tells nobody anything. The first one does even if it is 0:
+   * bots send it to announce their SSRC, and a listener that knows it loses no first frame.
+   */
   declareSpeaking(flags: number): void {
     const allowed = this.voiceState.priority ? flags : flags & ~SpeakingFlag.Priority
-    if (allowed === this.speaking) return
+    const isChanged = allowed !== this.speaking
+    if (!isChanged && this.#hasDeclared) return
+    this.#hasDeclared = true
     this.speaking = allowed
     if (allowed !== 0) this.lastSpeaking = allowed
     this.channel.speakingChanged(this)
-    this.#observer.sessionSpoke(this)
+    if (isChanged) this.#observer.sessionSpoke(this)
   }
 
   /** Listeners need its SSRC, whether or not the client declared that it speaks. */

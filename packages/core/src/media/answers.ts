@@ -54,7 +54,8 @@ export class Answers {
 
   /**
    * Old discord.js closes unless its counter, in 8 bytes of which the last four are zero, comes back. Other libraries log an
-   * error for what they cannot read, so nothing else is answered, and only bound peers are.
+   * error for what they cannot read, so nothing else is answered, and only bound peers are. A counter that is 0 is not
+   * missed: every library starts there, and the ones that log count big-endian from then on.
    */
   keepalive(batch: Batch, slot: number, now: number): void {
     const offset = slot * SLOT
@@ -62,7 +63,7 @@ export class Answers {
     if (batch.lengths[slot] !== PING_LENGTH || batch.view.getInt32(offset + 4) !== 0) return
     const counter = batch.view.getInt32(offset)
     const peer = this.#peers.at(batch.addresses, slot * ADDRESS_WORDS)
-    if (peer === undefined || counter === peer.ssrcs[0] || !this.#isWithinRate(batch, slot, now)) return
+    if (peer === undefined || counter === 0 || counter === peer.ssrcs[0] || !this.#isWithinRate(batch, slot, now)) return
     this.#reply(batch, slot, counter, 0)
   }
 

@@ -182,6 +182,7 @@ test('a ping is answered with its sequence; a counter of old discord.js comes ba
   assert.equal(reply(home(1), '0500000000000000'), '0500000000000000')
   assert.equal(reply('10.9.9.9 1', '0500000000000000'), '')
   assert.equal(reply(home(1), '0000000000000005'), '')
+  assert.equal(reply(home(1), '0000000000000000'), '')
   assert.equal(reply(home(1), '000003f000000000'), '')
   assert.equal(reply(home(1), 'c90000000000000000'), '')
   assert.equal(reply(home(1), '000003f0'), '')
