@@ -355,6 +355,17 @@ test('a HELLO or READY that was not expected changes nothing', () => {
   assert.deepEqual(script.kinds(), [])
 })
 
+test('closing right after a command does not call it refused, unless it was never sent', () => {
+  const live = new Script().live()
+  live.session.command(LvspInfo.ChannelDestroy, CHANNEL)
+  live.session.close()
+  assert.deepEqual(live.kinds(), ['send', 'close', 'closed'])
+  const away = new Script().live().lose()
+  away.session.command(LvspInfo.ChannelDestroy, CHANNEL)
+  away.session.close()
+  assert.deepEqual(away.kinds(), ['disconnected', 'refused', 'closed'])
+})
+
 test('closing ends the connection and fails what waits', () => {
   const script = new Script().live()
   script.session.request(LvspInfo.ChannelRequest, CHANNEL, script.now)

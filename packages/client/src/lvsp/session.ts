@@ -194,6 +194,8 @@ export class LvspClientSession {
   /** Ends the session for good; what the backend has on the node stays there. */
   close(reason = 'closed'): void {
     if (this.#state.kind === 'closed') return
+    // What was sent is on its way: that it is not known to be carried out is no news.
+    if (this.#state.kind === 'live') this.#outbox.removeUnless(({ request }) => request !== undefined)
     if (this.#isOpen || this.#state.kind === 'connecting') this.#outputs.push({ kind: 'close', code: DONE, reason })
     this.#end(DONE, reason)
   }
