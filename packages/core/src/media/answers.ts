@@ -63,7 +63,8 @@ export class Answers {
     if (batch.lengths[slot] !== PING_LENGTH || batch.view.getInt32(offset + 4) !== 0) return
     const counter = batch.view.getInt32(offset)
     const peer = this.#peers.at(batch.addresses, slot * ADDRESS_WORDS)
-    if (peer === undefined || counter === 0 || counter === peer.ssrcs[0] || !this.#isWithinRate(batch, slot, now)) return
+    if (peer === undefined || counter === 0 || counter === peer.ssrcs[0] || !this.#isWithinRate(batch, slot, now))
+      return
     this.#reply(batch, slot, counter, 0)
   }
 
