@@ -70,3 +70,10 @@ export function subnets(list: readonly string[]): BlockList {
   }
   return addresses
 }
+
+/** `host:port`, with brackets around IPv6. */
+export const hostAndPort = (host: string, port: number): string =>
+  isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
+
+/** How this machine reaches a listener on `host`. */
+export const localHost = (host: string): string => (host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host)

@@ -86,6 +86,11 @@ export class Admission {
     return { release: () => this.#gatewayOf.add(network, -1) }
   }
 
+  /** Ends what is half-open. */
+  close(): void {
+    for (const { socket } of this.#halfOpen.values()) socket.destroy()
+  }
+
   #refuse<Status extends 429 | 503>(reason: keyof AdmissionLimits, status: Status): { status: Status } {
     this.refused[reason]++
     return { status }

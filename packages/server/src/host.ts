@@ -66,9 +66,10 @@ export class Host {
   measured(load: { eventLoopLag: number }): void {
     this.#feed(now => this.#core.measured(load, now))
   }
-  /** Stops new work; in `duration` milliseconds the sessions that remain are closed. */
+  /** Stops new work; in `duration` milliseconds, or with 0 at once, the sessions that remain are closed. */
   drain(duration: number): void {
     this.#feed(now => this.#core.drain(now + duration, now))
+    if (duration === 0) this.#feed(now => this.#tick(now))
   }
   /** Stops the timer and takes no more inputs. */
   close(): void {

@@ -27,8 +27,10 @@ export interface ListenerOptions {
   metricsFrom: BlockList
 }
 
-/** What a listener answers with. */
-export interface Pages {
+/** What stands behind a listener once the node is there. */
+export interface Service {
+  connections: Connections
+  admission: Admission
   version: string
   /** Undefined while the node takes new calls, else why it does not. */
   unready(): string | undefined
@@ -39,15 +41,10 @@ export class Listener {
   readonly #server: Server | TlsServer
   readonly #upgrades: WebSocketServer
   readonly #options: ListenerOptions
-  readonly #connections: Connections
-  readonly #admission: Admission
-  readonly #pages: Pages
+  #service: Service | undefined
 
-  private constructor(options: ListenerOptions, connections: Connections, admission: Admission, pages: Pages) {
+  private constructor(options: ListenerOptions) {
     this.#options = options
-    this.#connections = connections
-    this.#admission = admission
-    this.#pages = pages
     this.#upgrades = webSocketServer()
     const bounds = {
       headersTimeout: SOCKET_LIMITS.headersTimeout,
@@ -61,19 +58,14 @@ export class Listener {
         ? createServer(bounds)
         : createTlsServer({ ...bounds, ...options.tls, handshakeTimeout: SOCKET_LIMITS.tlsHandshakeTimeout })
     this.#server.maxConnections = SOCKET_LIMITS.connections
-    this.#server.on('connection', (socket: Socket) => admission.accepted(socket))
+    this.#server.on('connection', (socket: Socket) => this.#service?.admission.accepted(socket))
     this.#server.on('request', (request, response) => void this.#answer(request, response))
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
   }
 
   /** Resolves when the port is open; rejects with the system's error (`EADDRINUSE`, `EACCES` …) if it cannot be. */
-  static async open(
-    options: ListenerOptions,
-    connections: Connections,
-    admission: Admission,
-    pages: Pages,
-  ): Promise<Listener> {
-    const listener = new Listener(options, connections, admission, pages)
+  static async open(options: ListenerOptions): Promise<Listener> {
+    const listener = new Listener(options)
     await new Promise<void>((resolve, reject) => {
       listener.#server.once('error', reject)
       listener.#server.listen(options.port, options.host, () => {
@@ -82,6 +74,11 @@ export class Listener {
       })
     })
     return listener
+  }
+
+  /** Until then everything is answered with 503. */
+  serve(service: Service): void {
+    this.#service = service
   }
 
   get port(): number {
@@ -103,15 +100,17 @@ export class Listener {
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => {})
+    if (this.#service === undefined) return refuse(socket, 503)
+    const { admission, connections } = this.#service
     const url = urlOf(request)
     const protocol = url === undefined ? undefined : this.#protocolAt(url.pathname)
     if (url === undefined || protocol === undefined) return refuse(socket, 404)
     const address = remoteAddress(request, this.#options.behindProxy)
-    const place = this.#admission.admit(protocol, address)
+    const place = admission.admit(protocol, address)
     if ('status' in place) return refuse(socket, place.status)
     socket.once('close', place.release)
     this.#upgrades.handleUpgrade(request, socket, head, webSocket => {
-      this.#admission.upgraded(request.socket)
+      admission.upgraded(request.socket)
       const opening =
         protocol === 'lvsp'
           ? { protocol, remoteAddress: address, userAgent: request.headers['user-agent']?.slice(0, 200) }
@@ -121,7 +120,7 @@ export class Listener {
               localAddress: plainAddress(request.socket.localAddress),
               version: url.searchParams.get('v') ?? undefined,
             }
-      this.#connections.accept(webSocket, opening)
+      connections.accept(webSocket, opening)
     })
   }
 
@@ -132,35 +131,37 @@ export class Listener {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'only GET is answered here')
+    const service = this.#service
+    if (service === undefined) return say(response, 503, 'starting')
     switch (urlOf(request)?.pathname) {
       case '/':
-        return say(response, 200, this.#welcome())
+        return say(response, 200, this.#welcome(service))
       case '/lvsp':
         return say(response, 426, 'LVSP is spoken here over WebSocket')
       case '/livez':
         return say(response, 200, 'alive')
       case '/readyz': {
-        const reason = this.#pages.unready()
+        const reason = service.unready()
         return say(response, reason === undefined ? 200 : 503, reason ?? 'ready')
       }
       case '/metrics':
-        return this.#metrics(request, response)
+        return this.#metrics(service, request, response)
       default:
         return say(response, 404, 'nothing is here')
     }
   }
 
-  #welcome(): string {
+  #welcome({ version }: Service): string {
     const spoken = this.#options.root === 'gateway' ? 'Voice clients connect' : 'Backends connect'
-    return `This is Parley ${this.#pages.version}, a voice server. ${spoken} here over WebSocket.`
+    return `This is Parley ${version}, a voice server. ${spoken} here over WebSocket.`
   }
 
-  async #metrics(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #metrics(service: Service, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const address = remoteAddress(request, this.#options.behindProxy)
     if (!listed(this.#options.metricsFrom, address))
       return say(response, 403, `not for ${address}; see http.metrics_from`)
     response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8')
-    response.end(await this.#pages.metrics())
+    response.end(await service.metrics())
   }
 }
 

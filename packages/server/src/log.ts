@@ -32,7 +32,9 @@ const LEVELS: Record<string, [name: string, colour: number]> = {
 
 /** Without a sink, lines go to standard output, and never hold up the caller. */
 export function openLog({ level, format, colour = false }: LogOptions, sink?: LogSink): Log {
-  const output = sink ?? pino.destination({ dest: 1, sync: false, maxLength: BUFFERED })
+  const standardOutput =
+    sink === undefined ? pino.destination({ dest: 1, sync: false, maxLength: BUFFERED }) : undefined
+  const output: LogSink = sink ?? standardOutput!
   const lines = format === 'json' ? output : { write: (line: string) => output.write(pretty(line, colour)) }
   const logger = pino(
     {
@@ -46,9 +48,7 @@ export function openLog({ level, format, colour = false }: LogOptions, sink?: Lo
   )
   return {
     note: ({ level, event, fields }) => logger[level](fields ?? {}, event),
-    flush: () => {
-      if ('flushSync' in output) output.flushSync()
-    },
+    flush: () => standardOutput?.flushSync(),
   }
 }
 

@@ -13,7 +13,10 @@ const counters = (): LaneCounters => ({
   discoveries: 1,
   pings: 0,
   keepalives: 0,
-  drops: Object.fromEntries(DROP_CAUSES.map(cause => [cause, cause === 'replayed' ? 1 : 0])) as Record<DropCause, number>,
+  drops: Object.fromEntries(DROP_CAUSES.map(cause => [cause, cause === 'replayed' ? 1 : 0])) as Record<
+    DropCause,
+    number
+  >,
 })
 
 const measured = (lanes = new Map([[0, counters()]])): Measured => ({

@@ -11,7 +11,12 @@ export interface Measured {
   lanes(): ReadonlyMap<number, LaneCounters>
   /** Open WebSockets by protocol. */
   connections: Readonly<Record<string, number>>
-  messages: { readonly messagesIn: number; readonly messagesOut: number; readonly slow: number; readonly unresponsive: number }
+  messages: {
+    readonly messagesIn: number
+    readonly messagesOut: number
+    readonly slow: number
+    readonly unresponsive: number
+  }
   halfOpen(): number
   /** Sockets turned away by reason. */
   refused: Readonly<Record<string, number>>

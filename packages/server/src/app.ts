@@ -1,0 +1,281 @@
+// Composition: config → lanes → listeners → node → host; start, reload, drain, stop.
+import type { LaneCounters, LaneEvent } from '@parley/core'
+import { VoiceNode } from '@parley/core'
+import { hostAndPort, localHost, subnets } from './address.ts'
+import { Admission } from './admission.ts'
+import type { Config } from './config.ts'
+import { nodeCrypto } from './crypto.ts'
+import { Host } from './host.ts'
+import { Listener, type TlsFiles } from './http.ts'
+import type { Lane } from './lane/lane.ts'
+import { InlineLane } from './lane/lane-inline.ts'
+import { type Log, type LogSink, openLog } from './log.ts'
+import { LoopLag } from './loop-lag.ts'
+import { openMetrics } from './metrics.ts'
+import { StartError } from './start-error.ts'
+import { readTls } from './tls.ts'
+import { VERSION } from './version.ts'
+import { Connections } from './websocket.ts'
+
+/** How often load is measured and lanes report. */
+const MEASURE_INTERVAL = 1_000
+/** How long a stopping node waits for clients to answer its close frames. */
+const CLOSE_GRACE = 1_000
+/** RFC 6455 §7.4.1: an endpoint is going away. */
+const GOING_AWAY = 1001
+
+interface Ports {
+  http: Listener
+  lvsp: Listener | undefined
+  lane: Lane
+}
+
+/** What whoever embeds a node brings that is no setting. */
+export interface Surroundings {
+  logSink?: LogSink
+  /** In place of the files that the configuration names. */
+  tls?: TlsFiles
+}
+
+export class App {
+  readonly #config: Config
+  readonly #ports: Ports
+  readonly #hasTls: boolean
+  readonly #log: Log
+  readonly #node: VoiceNode
+  readonly #host: Host
+  readonly #connections: Connections
+  readonly #admission: Admission
+  readonly #lag = new LoopLag()
+  readonly #measuring: NodeJS.Timeout
+  readonly #counters = new Map<number, LaneCounters>()
+  #eventLoopLag = 0
+  #isDraining = false
+  #closed: Promise<void> | undefined
+
+  /** Opens every port, or none: throws a `StartError` or `ConfigError` whose message is one sentence. */
+  static async start(config: Config, surroundings: Surroundings = {}): Promise<App> {
+    const tls = surroundings.tls ?? readTls(config)
+    const opened: { close(): Promise<void> }[] = []
+    const keep = <Port extends { close(): Promise<void> }>(port: Port): Port => {
+      opened.push(port)
+      return port
+    }
+    let app: App | undefined
+    const onEvents = (events: readonly LaneEvent[]) => {
+      if (app !== undefined) app.#laneEvents(LANE, events)
+    }
+    const listener = { tls, behindProxy: config.http.behind_proxy, metricsFrom: subnets(config.http.metrics_from) }
+    try {
+      const { http, lvsp, media } = config
+      const lane = keep(await openLane(media, onEvents))
+      const main = keep(await openListener('http.listen', { ...listener, ...http.listen, root: 'gateway' }))
+      const second = lvsp.listen && { ...listener, ...lvsp.listen, root: 'lvsp' as const }
+      const ports = { lane, http: main, lvsp: second && keep(await openListener('lvsp.listen', second)) }
+      app = new App(config, ports, surroundings)
+      return app
+    } catch (error) {
+      await Promise.all(opened.map(port => port.close()))
+      throw error
+    }
+  }
+
+  private constructor(config: Config, ports: Ports, { logSink, tls }: Surroundings) {
+    this.#config = config
+    this.#ports = ports
+    this.#hasTls = tls !== undefined || config.http.tls_cert !== undefined
+    this.#log = openLog(logOptions(config), logSink)
+    const note = this.#log.note
+    this.#node = new VoiceNode(nodeOptions(config, this.endpoint, ports.lane.port))
+    this.#admission = new Admission(config.http.behind_proxy)
+    const host = new Host(
+      this.#node,
+      {
+        send: (connection, data) => this.#connections.send(connection, data),
+        close: (connection, code, reason) => this.#connections.close(connection, code, reason),
+        lane: (_lane, command) => ports.lane.command(command),
+        note,
+      },
+      () => performance.now(),
+    )
+    this.#host = host
+    this.#connections = new Connections(host, note)
+    this.#serve()
+    this.#measuring = setInterval(() => this.#measure(), MEASURE_INTERVAL)
+    this.#note('info', 'node.started', { version: VERSION, endpoint: this.endpoint, mediaPort: this.mediaPort })
+  }
+
+  /** What backends hand to clients. */
+  get endpoint(): string {
+    return this.#config.http.endpoint ?? hostAndPort(this.#config.http.listen.host, this.#ports.http.port)
+  }
+  /** The voice gateway, as this machine reaches it. */
+  get url(): string {
+    return `${this.#scheme}://${hostAndPort(localHost(this.#config.http.listen.host), this.#ports.http.port)}/`
+  }
+  /** LVSP, as this machine reaches it. */
+  get lvspUrl(): string {
+    const { listen } = this.#config.lvsp
+    if (listen === undefined || this.#ports.lvsp === undefined) return `${this.url}lvsp`
+    return `${this.#scheme}://${hostAndPort(localHost(listen.host), this.#ports.lvsp.port)}/`
+  }
+  get mediaPort(): number {
+    return this.#ports.lane.port
+  }
+
+  inspect(): ReturnType<VoiceNode['inspect']> {
+    return this.#node.inspect()
+  }
+
+  /** Reads the certificate again. A bad one is logged, and the old one stays. */
+  reload(): void {
+    try {
+      const tls = readTls(this.#config)
+      if (tls === undefined) return this.#note('info', 'tls.none')
+      for (const listener of this.#listeners) listener.reloadTls(tls)
+      this.#note('info', 'tls.reloaded')
+    } catch (error) {
+      this.#note('error', 'tls.reload_failed', { reason: String(error) })
+    }
+  }
+
+  /**
+   * Takes no new calls; resolves when the last one has ended, or was sent elsewhere after `timeout` milliseconds. Backends
+   * stay connected, and hear a health of 0.
+   */
+  async drain(timeout: number = this.#config.voice.drain_timeout): Promise<void> {
+    this.#isDraining = true
+    this.#host.drain(timeout)
+    let enough: NodeJS.Timeout | undefined
+    const late = new Promise<void>(resolve => {
+      enough = setTimeout(resolve, timeout + CLOSE_GRACE)
+    })
+    await Promise.race([this.#connections.gatewayEmpty(), late])
+    clearTimeout(enough)
+  }
+
+  /** Frees everything. Calls that are going on are told to reconnect elsewhere (4015). */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  get #scheme(): 'ws' | 'wss' {
+    return this.#hasTls ? 'wss' : 'ws'
+  }
+
+  get #listeners(): Listener[] {
+    const { http, lvsp } = this.#ports
+    return lvsp === undefined ? [http] : [http, lvsp]
+  }
+
+  async #close(): Promise<void> {
+    this.#isDraining = true
+    const listening = this.#listeners.map(listener => listener.close())
+    this.#admission.close()
+    this.#host.drain(0)
+    await this.#connections.shutdown(GOING_AWAY, 'the node is stopping', CLOSE_GRACE)
+    await Promise.all(listening)
+    clearInterval(this.#measuring)
+    this.#lag.close()
+    this.#host.close()
+    await this.#ports.lane.close()
+    this.#note('info', 'node.stopped')
+    this.#log.flush()
+  }
+
+  #serve(): void {
+    const metrics = openMetrics({
+      version: VERSION,
+      sizes: () => this.#node.sizes,
+      isDraining: () => this.#isDraining,
+      lanes: () => this.#counters,
+      connections: this.#connections.counts,
+      messages: this.#connections.totals,
+      halfOpen: () => this.#admission.halfOpen,
+      refused: this.#admission.refused,
+      failures: this.#host.failures,
+      eventLoopLag: () => this.#eventLoopLag,
+    })
+    const unready = () => (this.#isDraining ? 'draining' : undefined)
+    for (const listener of this.#listeners)
+      listener.serve({ connections: this.#connections, admission: this.#admission, version: VERSION, unready, metrics })
+  }
+
+  #measure(): void {
+    this.#eventLoopLag = this.#lag.take()
+    this.#host.measured({ eventLoopLag: this.#eventLoopLag })
+  }
+
+  #laneEvents(lane: number, events: readonly LaneEvent[]): void {
+    for (const event of events) {
+      if (event.kind === 'counters') this.#counters.set(lane, event.counters)
+      this.#host.laneEvent(lane, event)
+    }
+  }
+
+  #note(level: 'info' | 'error', event: string, fields?: Record<string, string | number>): void {
+    this.#log.note({ level, event, fields })
+  }
+}
+
+/** The id of the one lane. */
+const LANE = 0
+
+function nodeOptions(config: Config, endpoint: string, mediaPort: number): ConstructorParameters<typeof VoiceNode>[0] {
+  const { backend, lvsp, media, voice, capacity } = config
+  return {
+    crypto: nodeCrypto,
+    serverVersion: VERSION,
+    endpoint,
+    backends: backend.map(({ id, secrets, dialect, legacy_assign: legacyAssign }) => ({
+      id,
+      secrets,
+      dialect,
+      legacyAssign,
+      requireHeartbeat: lvsp.require_heartbeat,
+    })),
+    lanes: [{ id: LANE, port: mediaPort }],
+    announce: media.announce,
+    legacyModes: voice.legacy_modes,
+    resumeWindow: voice.resume_window,
+    minVersion: voice.min_version,
+    channelTokenAuth: lvsp.channel_token_auth,
+    sessionCheck: voice.session_check,
+    orphanGrace: lvsp.orphan_grace,
+    capacity: {
+      sessions: capacity.sessions,
+      egressBitsPerSecond: capacity.egress_mbit * 1e6,
+      eventLoopLag: capacity.event_loop_lag,
+    },
+  }
+}
+
+function logOptions({ log }: Config) {
+  const isTerminal = process.stdout.isTTY === true
+  return {
+    level: log.level,
+    format: log.format ?? (isTerminal ? ('pretty' as const) : ('json' as const)),
+    colour: isTerminal && process.stdout.hasColors(),
+  }
+}
+
+async function openListener(key: string, options: Parameters<typeof Listener.open>[0]): Promise<Listener> {
+  try {
+    return await Listener.open(options)
+  } catch (error) {
+    throw StartError.ofPort(key, `TCP port ${options.port} of ${options.host}`, error)
+  }
+}
+
+async function openLane(
+  { listen, port }: Config['media'],
+  onEvents: (events: readonly LaneEvent[]) => void,
+): Promise<Lane> {
+  try {
+    // Without an address the lane takes IPv6 and IPv4, or IPv4 alone where that is all there is.
+    return await InlineLane.open({ id: LANE, ip: listen === '::' ? undefined : listen, port, onEvents })
+  } catch (error) {
+    throw StartError.ofPort('media.port', `UDP port ${port} of ${listen}`, error)
+  }
+}

@@ -1,0 +1,24 @@
+// `parley check-config`: says what the configuration amounts to, or what is wrong with it.
+import type { Command } from 'commander'
+import { describeConfig } from '../config.ts'
+import { readTls } from '../tls.ts'
+import { type ConfigOptions, configFrom, orSentence, withConfigOptions } from './config-options.ts'
+
+const HELP = `
+Examples:
+  $ parley check-config --config /etc/parley/parley.toml && systemctl restart parley
+
+Prints the effective configuration as TOML, with secrets hidden. Exit codes: 0 good, 2 wrong.`
+
+export function register(program: Command): void {
+  withConfigOptions(program.command('check-config'))
+    .description('check the configuration, and print what it amounts to')
+    .addHelpText('after', HELP)
+    .action((options: ConfigOptions) => orSentence(() => check(options)))
+}
+
+function check(options: ConfigOptions): void {
+  const config = configFrom(options)
+  readTls(config)
+  process.stdout.write(describeConfig(config))
+}

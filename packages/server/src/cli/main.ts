@@ -1,0 +1,21 @@
+// The `parley` command: its subcommands, one module each.
+import { Command } from 'commander'
+import { VERSION } from '../version.ts'
+import * as checkConfig from './check-config.ts'
+import * as serve from './serve.ts'
+
+/** A subcommand adds itself to the program. */
+interface CommandModule {
+  register(program: Command): void
+}
+
+const COMMANDS: readonly CommandModule[] = [serve, checkConfig]
+
+const program = new Command('parley')
+  .description('A self-hosted, Discord-compatible voice server.')
+  .version(VERSION, '-V, --version', 'print the version')
+  .showHelpAfterError('(parley --help lists what there is)')
+  .addHelpText('after', '\nStart with:  parley serve --config parley.toml')
+for (const { register } of COMMANDS) register(program)
+
+await program.parseAsync()

@@ -1,0 +1,41 @@
+// `parley serve`: a node in the foreground, until a signal.
+import type { Command } from 'commander'
+import { App } from '../app.ts'
+import { type ConfigOptions, configFrom, orSentence, withConfigOptions } from './config-options.ts'
+
+const HELP = `
+Examples:
+  $ parley serve --config /etc/parley/parley.toml
+  $ PARLEY_BACKEND_0_SECRET=… parley serve                        # loopback, for one backend
+  $ parley serve -c parley.toml --set log.level=debug
+
+Signals:
+  SIGTERM, SIGINT  take no new calls, let those that run end (voice.drain_timeout), exit with 0;
+                   a second one stops at once
+  SIGHUP           read the TLS certificate again; connections stay
+
+Exit codes: 0 stopped, 1 a port could not be opened, 2 the configuration is wrong.`
+
+export function register(program: Command): void {
+  withConfigOptions(program.command('serve'))
+    .description('run a voice node')
+    .addHelpText('after', HELP)
+    .action((options: ConfigOptions) => orSentence(() => serve(options)))
+}
+
+async function serve(options: ConfigOptions): Promise<void> {
+  const app = await App.start(configFrom(options))
+  let stopping = false
+  const stop = async () => {
+    const isSecond = stopping
+    stopping = true
+    if (!isSecond) await app.drain()
+    await app.close()
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, stop)
+    process.off('SIGHUP', reload)
+  }
+  const reload = () => app.reload()
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  process.on('SIGHUP', reload)
+}

@@ -1,0 +1,251 @@
+// Real WebSockets against the bounds on them: sizes, rates, slow readers, silence, floods.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { connect, type Socket } from 'node:net'
+import { type TestContext, test } from 'node:test'
+import type { Note, Opening } from '@parley/core'
+import { createServer } from '@parley/server'
+import { WebSocket } from 'ws'
+import { subnets } from '../../packages/server/src/address.ts'
+import { Admission } from '../../packages/server/src/admission.ts'
+import { Listener } from '../../packages/server/src/http.ts'
+import { Connections } from '../../packages/server/src/websocket.ts'
+import { until } from './until.ts'
+
+/** A listener with nothing behind it but a record of what it was told. */
+async function adapter(
+  t: TestContext,
+  { pingInterval, halfOpen }: { pingInterval?: number; halfOpen?: [number, number] } = {},
+) {
+  const opened: [number, Opening][] = []
+  const messages: { connection: number; data: string | Uint8Array }[] = []
+  const closed: [number, number][] = []
+  const notes: Note[] = []
+  const connections = new Connections(
+    {
+      connectionOpened: (connection, opening) => void opened.push([connection, opening]),
+      messageReceived: (connection, data) => void messages.push({ connection, data }),
+      connectionClosed: (connection, code) => void closed.push([connection, code]),
+    },
+    note => void notes.push(note),
+    pingInterval,
+  )
+  const [total = 100, perAddress = 100] = halfOpen ?? []
+  const admission = new Admission(false, {
+    halfOpen: total,
+    halfOpenPerAddress: perAddress,
+    gatewayPerAddress: 3,
+    lvsp: 2,
+  })
+  const listener = await Listener.open({
+    host: '127.0.0.1',
+    port: 0,
+    root: 'gateway',
+    tls: undefined,
+    behindProxy: false,
+    metricsFrom: subnets([]),
+  })
+  listener.serve({ connections, admission, version: '0', unready: () => undefined, metrics: async () => '' })
+  t.after(async () => {
+    const listening = listener.close()
+    admission.close()
+    await connections.shutdown(1001, '', 100)
+    await listening
+  })
+  const url = `ws://127.0.0.1:${listener.port}/`
+  return { url, port: listener.port, connections, admission, opened, messages, closed, notes }
+}
+
+async function dial(t: TestContext, url: string, options: object = {}): Promise<WebSocket> {
+  const socket = new WebSocket(url, options)
+  t.after(() => socket.terminate())
+  socket.on('error', () => {})
+  await once(socket, 'open')
+  return socket
+}
+
+test('a frame of 1 MB closes its connection as too big, and no other', async t => {
+  const server = await createServer()
+  t.after(() => server.close())
+  for (const path of ['?v=8', 'lvsp']) {
+    const socket = await dial(t, server.url + path)
+    socket.send(Buffer.alloc(1_000_000))
+    const [code] = await once(socket, 'close')
+    assert.equal(code, 1009)
+  }
+  const other = await dial(t, `${server.url}?v=8`)
+  other.send('{"op":3,"d":1}')
+  const [ack] = await once(other, 'message')
+  assert.match(String(ack), /"op":[68]/)
+})
+
+test('text of 65 KiB reaches the core, which refuses it in the words of its protocol', async t => {
+  const server = await createServer()
+  t.after(() => server.close())
+  const socket = await dial(t, `${server.url}?v=8`)
+  socket.send(JSON.stringify({ op: 3, d: 'x'.repeat(65 * 1024) }))
+  const [code] = await once(socket, 'close')
+  assert.equal(code, 4002)
+})
+
+test('messages arrive as text and bytes, in order, and each close is told once', async t => {
+  const { url, opened, messages, closed } = await adapter(t)
+  const socket = await dial(t, `${url}?v=9`)
+  socket.send('ä')
+  socket.send(new Uint8Array([1, 2]))
+  socket.close(4000)
+  await once(socket, 'close')
+  await until('the close', () => closed.length > 0)
+  assert.deepEqual(opened, [
+    [1, { protocol: 'gateway', version: '9', remoteAddress: '127.0.0.1', localAddress: '127.0.0.1' }],
+  ])
+  assert.deepEqual(
+    messages.map(({ data }) => data),
+    ['ä', new Uint8Array([1, 2])],
+  )
+  assert.equal(Buffer.isBuffer(messages[1]!.data), false)
+  assert.deepEqual(closed, [[1, 4000]])
+})
+
+test('a connection that we close hears code and reason, and is heard no more', async t => {
+  const { url, connections, messages, closed } = await adapter(t)
+  const socket = await dial(t, url)
+  const ended = once(socket, 'close')
+  connections.close(1, 4006, `${'ü'.repeat(100)}`)
+  connections.close(1, 4009, 'again')
+  connections.send(1, 'too late')
+  socket.send('too late')
+  const [code, reason] = await ended
+  assert.equal(code, 4006)
+  assert.equal(String(reason), 'ü'.repeat(61))
+  await until('the close', () => closed.length > 0)
+  assert.deepEqual(messages, [])
+})
+
+test('a client that does not read is cut instead of buffered for', async t => {
+  const { url, connections, closed, notes } = await adapter(t)
+  const socket = await dial(t, url)
+  socket.pause()
+  const message = 'x'.repeat(64 * 1024)
+  let sent = 0
+  await until('the cut', () => {
+    for (let i = 0; i < 16 && closed.length === 0; i++, sent++) connections.send(1, message)
+    return closed.length > 0
+  })
+  assert.deepEqual(closed, [[1, 1006]])
+  assert.ok(notes.some(({ event }) => event === 'connection.slow'))
+  assert.equal(connections.totals.slow, 1)
+  assert.ok(sent * message.length < 64 * 1024 * 1024)
+})
+
+test('a client that reads may be sent far more than the bound in all', async t => {
+  const { url, connections, closed } = await adapter(t)
+  const socket = await dial(t, url)
+  let received = 0
+  socket.on('message', data => {
+    received += String(data).length
+  })
+  for (let i = 1; i <= 200; i++) {
+    connections.send(1, 'x'.repeat(64 * 1024))
+    if (i % 10 === 0) await until('the reader', () => received === i * 64 * 1024)
+  }
+  assert.deepEqual(closed, [])
+})
+
+test('a backend that answers no ping is cut; one that answers stays, however silent', async t => {
+  const { url, connections, closed, notes } = await adapter(t, { pingInterval: 30 })
+  const deaf = await dial(t, `${url}lvsp`, { autoPong: false })
+  const quiet = await dial(t, `${url}lvsp`)
+  let pings = 0
+  quiet.on('ping', () => pings++)
+  const [code] = await once(deaf, 'close')
+  assert.equal(code, 1006)
+  await until('more pings', () => pings > 4)
+  assert.deepEqual(closed, [[1, 1006]])
+  assert.equal(connections.totals.unresponsive, 1)
+  assert.ok(notes.some(({ event }) => event === 'connection.unresponsive'))
+})
+
+test('voice clients are not pinged: their heartbeats tell', async t => {
+  const { url } = await adapter(t, { pingInterval: 10 })
+  const voice = await dial(t, url)
+  const backend = await dial(t, `${url}lvsp`)
+  let voicePings = 0
+  voice.on('ping', () => voicePings++)
+  for (let i = 0; i < 3; i++) await once(backend, 'ping')
+  assert.equal(voicePings, 0)
+})
+
+test('a connection that floods does not hold up the others', async t => {
+  const { url, messages } = await adapter(t)
+  const flooding = await dial(t, url)
+  const polite = await dial(t, url)
+  for (let i = 0; i < 5_000; i++) flooding.send('x')
+  polite.send('please')
+  await until('the flood', () => messages.length === 5_001)
+  const place = messages.findIndex(({ data }) => data === 'please')
+  assert.ok(place < 2_500, `came after ${place} messages of the other`)
+})
+
+test('a backend beyond its rate is read no faster, and loses nothing', async t => {
+  const { url, messages } = await adapter(t)
+  const backend = await dial(t, `${url}lvsp`)
+  const start = performance.now()
+  for (let i = 0; i < 6_000; i++) backend.send('x'.repeat(1_000))
+  await until('all messages', () => messages.length === 6_000)
+  assert.ok(performance.now() - start >= 900)
+})
+
+test('an address has so many WebSockets and no more, until it closes one', async t => {
+  const { url, admission, closed } = await adapter(t)
+  const [first] = [await dial(t, url), await dial(t, url), await dial(t, url)]
+  assert.equal(await refusal(url), 429)
+  assert.equal(admission.refused.gatewayPerAddress, 1)
+  const elsewhere = await dial(t, url, { localAddress: '127.0.0.2' })
+  assert.equal(elsewhere.readyState, WebSocket.OPEN)
+  first.close()
+  await until('the place', () => closed.length === 1)
+  await dial(t, url)
+  await dial(t, `${url}lvsp`)
+  await dial(t, `${url}lvsp`)
+  assert.equal(await refusal(`${url}lvsp`), 503)
+})
+
+async function refusal(url: string): Promise<number | undefined> {
+  const socket = new WebSocket(url)
+  socket.on('error', () => {})
+  const [, response] = await once(socket, 'unexpected-response')
+  socket.terminate()
+  return response.statusCode
+}
+
+test('two thousand half-open sockets hold what is allowed, lock nobody out, and time out', async t => {
+  const { url, port, admission } = await adapter(t, { halfOpen: [500, 50] })
+  const flood: Socket[] = []
+  t.after(() => {
+    for (const socket of flood) socket.destroy()
+  })
+  for (let address = 1; address <= 25; address++) {
+    await Promise.all(Array.from({ length: 80 }, () => halfOpen(port, `127.0.1.${address}`, flood)))
+    await until('all to be looked at', () => admission.refused.halfOpenPerAddress === address * 30)
+    assert.ok(admission.halfOpen <= 500)
+  }
+  assert.equal(admission.halfOpen, 500)
+  assert.equal(admission.refused.halfOpen, 25 * 50 - 500)
+  await dial(t, url)
+  assert.equal(admission.halfOpen, 499)
+  await until('all to time out', () => admission.halfOpen === 0, 20_000)
+})
+
+/** Half of a request, so that the server has to wait. Resolves once the socket is connected or refused. */
+function halfOpen(port: number, localAddress: string, flood: Socket[]): Promise<void> {
+  return new Promise(resolve => {
+    const socket = connect({ port, host: '127.0.0.1', localAddress }, () => {
+      socket.write('GET / HTTP/1.1\r\n')
+      resolve()
+    })
+    socket.on('error', () => resolve())
+    socket.resume()
+    flood.push(socket)
+  })
+}

@@ -1,0 +1,178 @@
+// The listeners of a running node: probes, metrics, paths, TLS.
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { get } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { connect as tlsConnect } from 'node:tls'
+import { fileURLToPath } from 'node:url'
+import {
+  App,
+  ConfigError,
+  type ConfigInput,
+  configOf,
+  createServer,
+  type ServerOptions,
+  StartError,
+} from '@parley/server'
+import { WebSocket } from 'ws'
+
+const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
+
+async function serverOf(t: TestContext, options?: ServerOptions) {
+  const server = await createServer(options)
+  t.after(() => server.close())
+  return server
+}
+
+/** Status and text of a plain request. */
+function ask(url: string, headers: Record<string, string> = {}): Promise<[status: number | undefined, text: string]> {
+  return new Promise((resolve, reject) => {
+    const request = get(url.replace(/^ws/, 'http'), { headers, agent: false }, async response => {
+      let text = ''
+      for await (const chunk of response) text += chunk
+      resolve([response.statusCode, text])
+    })
+    request.on('error', reject)
+  })
+}
+
+/** The first message of a WebSocket, or the status with which it was refused. */
+async function greeting(url: string, t: TestContext): Promise<unknown> {
+  const socket = new WebSocket(url, { rejectUnauthorized: false })
+  t.after(() => socket.terminate())
+  return new Promise((resolve, reject) => {
+    socket.once('message', data => resolve(JSON.parse(String(data))))
+    socket.once('unexpected-response', (_request, response) => resolve(response.statusCode))
+    socket.once('error', reject)
+  })
+}
+
+test('a node answers probes, and a person who looks', async t => {
+  const { url } = await serverOf(t)
+  assert.deepEqual(await ask(`${url}livez`), [200, 'alive\n'])
+  assert.deepEqual(await ask(`${url}readyz`), [200, 'ready\n'])
+  const [status, text] = await ask(url)
+  assert.equal(status, 200)
+  assert.match(text, /^This is Parley \d+\.\d+\.\d+/)
+  assert.equal((await ask(`${url}nothing`))[0], 404)
+})
+
+test('a draining node is alive, but not ready, and takes no health above 0', async t => {
+  const server = await serverOf(t)
+  await server.drain(0)
+  assert.deepEqual(await ask(`${server.url}readyz`), [503, 'draining\n'])
+  assert.equal((await ask(`${server.url}livez`))[0], 200)
+  assert.match((await ask(`${server.url}metrics`))[1], /^parley_draining 1$/m)
+  assert.match((await ask(`${server.url}metrics`))[1], /^parley_health 0$/m)
+})
+
+test('voice clients are greeted at / whatever their query, backends at /lvsp, others nowhere', async t => {
+  const { url, lvspUrl } = await serverOf(t)
+  assert.equal(((await greeting(`${url}?v=8&encoding=json`, t)) as { op: number }).op, 8)
+  assert.equal(((await greeting(url.replace(/\/$/, '?v=8'), t)) as { op: number }).op, 8)
+  assert.deepEqual(Object.keys((await greeting(url, t)) as object), ['heartbeat_interval'])
+  const hello = (await greeting(lvspUrl, t)) as { op: number; d: { nonce: string } }
+  assert.equal(hello.op, 0)
+  assert.equal(hello.d.nonce.length, 10)
+  assert.equal(await greeting(`${url}voice`, t), 404)
+})
+
+test('a second listener speaks LVSP at its root', async t => {
+  const { url, lvspUrl } = await serverOf(t, { lvsp: { listen: '127.0.0.1:0' } })
+  assert.notEqual(new URL(lvspUrl).port, new URL(url).port)
+  assert.equal(new URL(lvspUrl).pathname, '/')
+  assert.equal(((await greeting(lvspUrl, t)) as { op: number }).op, 0)
+})
+
+test('metrics count what is open, and are for those who may', async t => {
+  const { url } = await serverOf(t)
+  await greeting(`${url}?v=8`, t)
+  assert.match((await ask(`${url}metrics`))[1], /^parley_connections\{protocol="gateway"\} 1$/m)
+  const { url: closedUrl } = await serverOf(t, { http: { metrics_from: ['192.0.2.0/24'] } })
+  assert.equal((await ask(`${closedUrl}metrics`))[0], 403)
+})
+
+test('behind a proxy the last hop of X-Forwarded-For is who asks', async t => {
+  const { url } = await serverOf(t, {
+    http: { behind_proxy: true, metrics_from: ['192.0.2.0/24'] },
+    media: { announce: ['127.0.0.1'] },
+  })
+  assert.equal((await ask(`${url}metrics`, { 'x-forwarded-for': '198.51.100.1, 192.0.2.7' }))[0], 200)
+  assert.equal((await ask(`${url}metrics`, { 'x-forwarded-for': '192.0.2.7, 198.51.100.1' }))[0], 403)
+  assert.equal((await ask(`${url}metrics`))[0], 403)
+})
+
+test('the certificate is reloaded while connections stay; a bad one changes nothing', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-tls-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  const install = (n: number) => {
+    copyFileSync(fixture(`localhost-${n}-cert.pem`), cert)
+    copyFileSync(fixture(`localhost-${n}-key.pem`), key)
+  }
+  install(1)
+  const lines: string[] = []
+  const config = configOf({
+    http: { listen: '127.0.0.1:0', tls_cert: cert, tls_key: key },
+    media: { listen: '127.0.0.1', port: 0 },
+    backend: [{ secret: 'x' }],
+  })
+  const app = await App.start(config, { logSink: { write: text => void lines.push(text) } })
+  t.after(() => app.close())
+
+  const before = new WebSocket(`${app.url}?v=8`, { ca: readFileSync(fixture('localhost-1-cert.pem')) })
+  await once(before, 'message')
+  install(2)
+  app.reload()
+  assert.equal(await subject(app.url), 'localhost 2')
+
+  writeFileSync(key, 'no key')
+  app.reload()
+  assert.equal(await subject(app.url), 'localhost 2')
+  assert.match(lines.join(''), /"event":"tls\.reloaded"/)
+  assert.match(lines.join(''), /"event":"tls\.reload_failed"/)
+
+  before.send('{"op":3,"d":5}')
+  const [ack] = (await once(before, 'message')) as [Buffer]
+  assert.deepEqual(JSON.parse(String(ack)), { op: 6, d: 5 })
+  before.terminate()
+})
+
+async function subject(url: string): Promise<string | undefined> {
+  const socket = tlsConnect({ host: '127.0.0.1', port: Number(new URL(url).port), rejectUnauthorized: false })
+  await once(socket, 'secureConnect')
+  const name = socket.getPeerCertificate().subject.CN
+  socket.destroy()
+  return String(name)
+}
+
+test('a certificate and a key that do not fit are refused', async () => {
+  const http = { tls_cert: fixture('localhost-1-cert.pem'), tls_key: fixture('localhost-2-key.pem') }
+  await assert.rejects(createServer({ http }), (error: Error) => {
+    assert.ok(error instanceof ConfigError)
+    assert.match(error.message, /^http\.tls_cert: \S+ and \S+ are no certificate and its key/)
+    return true
+  })
+})
+
+test('an address that others reach is refused without TLS', async () => {
+  const http: ConfigInput['http'] = { listen: '0.0.0.0:0', endpoint: 'voice.example.org' }
+  await assert.rejects(createServer({ http }), /^ConfigError: http\.listen: 0\.0\.0\.0 can be reached from outside/)
+})
+
+test('a port in use is named, and what was opened before it is freed', async t => {
+  const { url, mediaPort } = await serverOf(t)
+  const { port } = new URL(url)
+  await assert.rejects(createServer({ http: { listen: `127.0.0.1:${port}` } }), (error: Error) => {
+    assert.ok(error instanceof StartError)
+    assert.equal(error.message, `http.listen: TCP port ${port} of 127.0.0.1 is in use by another program`)
+    return true
+  })
+  await assert.rejects(
+    createServer({ media: { port: mediaPort } }),
+    new RegExp(`media\\.port: UDP port ${mediaPort} of 127\\.0\\.0\\.1 is in use`),
+  )
+})

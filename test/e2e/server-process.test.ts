@@ -1,0 +1,170 @@
+// The `parley` command as a process: signals, exit codes, sentences; and a library that lets its process end.
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer as createTcpServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { WebSocket } from 'ws'
+import { until } from './until.ts'
+
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+const PARLEY = path('../../packages/server/bin/parley.mjs')
+const LOADER = path('../../packages/server/bin/source.mjs')
+
+interface Child {
+  process: ChildProcess
+  stdout: string
+  stderr: string
+  /** Exit code, or the signal that ended it. */
+  exit: Promise<number | string | null>
+}
+
+function run(t: TestContext, args: string[], environment: Record<string, string> = {}): Child {
+  const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, ...environment } })
+  t.after(() => void child.kill('SIGKILL'))
+  const found: Child = {
+    process: child,
+    stdout: '',
+    stderr: '',
+    exit: once(child, 'close').then(([code, signal]) => code ?? signal),
+  }
+  child.stdout.on('data', chunk => {
+    found.stdout += chunk
+  })
+  child.stderr.on('data', chunk => {
+    found.stderr += chunk
+  })
+  return found
+}
+
+const LOOPBACK = {
+  PARLEY_HTTP_LISTEN: '127.0.0.1:0',
+  PARLEY_MEDIA_LISTEN: '127.0.0.1',
+  PARLEY_MEDIA_PORT: '0',
+  PARLEY_BACKEND_0_SECRET: 's3cret',
+}
+
+/** The log entry of that event, once there is one. */
+async function entry(child: Child, event: string): Promise<Record<string, unknown>> {
+  const find = () =>
+    child.stdout
+      .split('\n')
+      .filter(line => line.startsWith('{') && line.endsWith('}'))
+      .map(line => JSON.parse(line) as Record<string, unknown>)
+      .find(line => line.event === event)
+  await until(`${event}; stderr: ${child.stderr}`, () => find() !== undefined || child.process.exitCode !== null)
+  const found = find()
+  assert.ok(found, `no ${event} in ${child.stdout}${child.stderr}`)
+  return found
+}
+
+async function serving(t: TestContext, environment: Record<string, string> = {}) {
+  const child = run(t, [PARLEY, 'serve'], { ...LOOPBACK, ...environment })
+  const { endpoint } = await entry(child, 'node.started')
+  return { child, endpoint: String(endpoint) }
+}
+
+test('SIGTERM without calls stops at once, with exit code 0, and secrets were never shown', async t => {
+  const { child } = await serving(t, { PARLEY_LOG_LEVEL: 'debug' })
+  child.process.kill('SIGTERM')
+  assert.equal(await child.exit, 0)
+  assert.match(child.stdout, /"event":"node\.draining"/)
+  assert.match(child.stdout, /"event":"node\.stopped"/)
+  assert.doesNotMatch(child.stdout + child.stderr, /s3cret/)
+})
+
+test('SIGTERM waits for clients until the drain timeout, is not ready meanwhile, then exits with 0', async t => {
+  const { child, endpoint } = await serving(t, { PARLEY_VOICE_DRAIN_TIMEOUT: '300ms' })
+  const client = new WebSocket(`ws://${endpoint}/?v=8`)
+  await once(client, 'message')
+  const closed = once(client, 'close')
+  child.process.kill('SIGTERM')
+  await entry(child, 'node.draining')
+  assert.equal((await fetch(`http://${endpoint}/readyz`)).status, 503)
+  assert.equal(client.readyState, WebSocket.OPEN)
+  await closed
+  assert.equal(await child.exit, 0)
+})
+
+test('draining ends as soon as the last client has gone', async t => {
+  const { child, endpoint } = await serving(t, { PARLEY_VOICE_DRAIN_TIMEOUT: '1h' })
+  const client = new WebSocket(`ws://${endpoint}/?v=8`)
+  await once(client, 'message')
+  child.process.kill('SIGINT')
+  await entry(child, 'node.draining')
+  client.close()
+  assert.equal(await child.exit, 0)
+})
+
+test('a second signal stops at once', async t => {
+  const { child, endpoint } = await serving(t, { PARLEY_VOICE_DRAIN_TIMEOUT: '1h' })
+  const client = new WebSocket(`ws://${endpoint}/?v=8`)
+  await once(client, 'message')
+  child.process.kill('SIGTERM')
+  await entry(child, 'node.draining')
+  const closed = once(client, 'close')
+  child.process.kill('SIGTERM')
+  const [code] = await closed
+  assert.equal(code, 1001)
+  assert.equal(await child.exit, 0)
+})
+
+test('SIGHUP reloads the certificate', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-process-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  for (const part of ['cert', 'key'])
+    copyFileSync(path(`fixtures/localhost-1-${part}.pem`), join(folder, `${part}.pem`))
+  const config = join(folder, 'parley.toml')
+  writeFileSync(config, '[http]\ntls_cert = "cert.pem"\ntls_key = "key.pem"\n')
+  const { child } = await serving(t, { PARLEY_CONFIG: config })
+  child.process.kill('SIGHUP')
+  await entry(child, 'tls.reloaded')
+  child.process.kill('SIGTERM')
+  assert.equal(await child.exit, 0)
+})
+
+test('a wrong configuration is one sentence and exit code 2, for serve and for check-config', async t => {
+  for (const command of ['serve', 'check-config']) {
+    const child = run(t, [PARLEY, command, '--set', 'http.lisen=x'])
+    assert.equal(await child.exit, 2)
+    assert.equal(child.stderr, 'parley: --set http.lisen: no such setting (did you mean http.listen?)\n')
+    assert.equal(child.stdout, '')
+  }
+})
+
+test('a port in use is one sentence and exit code 1', async t => {
+  const other = createTcpServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  t.after(() => other.close())
+  const { port } = other.address() as { port: number }
+  const child = run(t, [PARLEY, 'serve'], { ...LOOPBACK, PARLEY_HTTP_LISTEN: `127.0.0.1:${port}` })
+  assert.equal(await child.exit, 1)
+  assert.equal(child.stderr, `parley: http.listen: TCP port ${port} of 127.0.0.1 is in use by another program\n`)
+})
+
+test('check-config prints what is in effect, without secrets', async t => {
+  const child = run(t, [PARLEY, 'check-config', '--set', 'voice.resume_window=1m'], LOOPBACK)
+  assert.equal(await child.exit, 0)
+  assert.match(child.stdout, /^\[http\]\nlisten = "127\.0\.0\.1:0"$/m)
+  assert.match(child.stdout, /^resume_window = "1m"$/m)
+  assert.match(child.stdout, /^secret = \[ "\(hidden\)" \]$/m)
+  assert.doesNotMatch(child.stdout, /s3cret/)
+})
+
+test('--version and --help tell what they are asked', async t => {
+  const version = run(t, [PARLEY, '--version'])
+  const help = run(t, [PARLEY, 'serve', '--help'])
+  assert.deepEqual([await version.exit, await help.exit], [0, 0])
+  assert.match(version.stdout, /^\d+\.\d+\.\d+/)
+  assert.match(help.stdout, /Examples:[\s\S]*parley serve --config/)
+})
+
+test('a process that closes its server ends by itself, whatever was connected', async t => {
+  const child = run(t, ['--import', LOADER, path('closing-process.ts')])
+  assert.equal(await child.exit, 0, child.stderr)
+  assert.equal(child.stdout, 'closed in time: true\n')
+})
