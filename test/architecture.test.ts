@@ -45,7 +45,6 @@ const PARTS: Record<string, string[]> = {
   'server/lane': [],
   'server/dtls': [],
   'server/root': ['lane', 'dtls'],
-  'server/cli': ['root', 'app'],
 }
 
 const PURE = /\bDate\.now\b|\bMath\.random\b|\bset(Timeout|Interval|Immediate)\b|['"]node:|\bprocess\./
