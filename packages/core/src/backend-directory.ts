@@ -14,6 +14,7 @@ import type { Deadlines } from './deadlines.ts'
 import { LIMITS } from './limits.ts'
 import type {
   BackendSnapshot,
+  BackendStats,
   ChannelGrant,
   Directory,
   Refusal,
@@ -39,6 +40,8 @@ export interface DirectoryOptions {
   orphanGrace: number
   /** 0 to 1. */
   health: (now: number) => number
+  /** Bits per second that the node sends. */
+  egress: () => number
 }
 
 export class BackendDirectory implements Directory {
@@ -50,6 +53,7 @@ export class BackendDirectory implements Directory {
   readonly #deadlines: Deadlines
   readonly #orphanGrace: number
   readonly #health: (now: number) => number
+  readonly #egress: () => number
   readonly #orphans = new Map<BackendId, OrphanTimer>()
 
   constructor(options: DirectoryOptions) {
@@ -59,6 +63,7 @@ export class BackendDirectory implements Directory {
     this.#deadlines = options.deadlines
     this.#orphanGrace = options.orphanGrace
     this.#health = options.health
+    this.#egress = options.egress
   }
 
   health(now: number): number {
@@ -136,6 +141,12 @@ export class BackendDirectory implements Directory {
       [...channel.voiceStates.values()].map(state => voiceStateGrant(channel, state)),
     )
     return { channels: channels.map(channelGrant), voiceStates }
+  }
+
+  stats(backend: BackendId): BackendStats {
+    const channels = this.#channels.ofBackend(backend)
+    const sessions = channels.reduce((sum, channel) => sum + channel.sessions.size, 0)
+    return { channels: channels.length, sessions, egressBitsPerSecond: this.#egress() }
   }
 
   backendAttached(backend: BackendId): void {

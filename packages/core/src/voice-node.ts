@@ -79,6 +79,7 @@ export class VoiceNode implements SessionObserver {
       channels: this.#channels,
       deadlines: this.#deadlines,
       health: () => this.#health.value,
+      egress: () => this.#egress.bitsPerSecond,
     })
     this.#lvsp = new Lvsp({ ...options, directory: this.#directory, effects: this.#effects })
     this.#gateway = {
@@ -137,7 +138,8 @@ export class VoiceNode implements SessionObserver {
   measured(load: { eventLoopLag: number }, now: number): void {
     for (const lane of this.#lanes.all) lane.send({ kind: 'report' })
     const bytes = this.#lanes.all.reduce((sum, lane) => sum + (lane.counters?.bytesOut ?? 0), 0)
-    const egressBitsPerSecond = this.#egress.measure(bytes, now)
+    this.#egress.measure(bytes, now)
+    const egressBitsPerSecond = this.#egress.bitsPerSecond
     this.#health.measure({ sessions: this.#sessions.size, egressBitsPerSecond, ...load }, now)
   }
 

@@ -148,14 +148,6 @@ test('numbers are told on request', () => {
   assert.deepEqual(backend.infos(23), [{ channels: 1, sessions: 1, egress_bps: 1_500, health: 0.75 }])
 })
 
-test('a directory that counts nothing does not offer STATS', () => {
-  const bench = new LvspBench()
-  Object.assign(bench.directory, { stats: undefined })
-  const backend = bench.backend(SECRET, ALL_CAPABILITIES)
-  assert.ok(!backend.ops(0)[0].capabilities.includes('stats'))
-  assert.ok(!backend.ops(3)[0].capabilities.includes('stats'))
-})
-
 const failures: [string, number, unknown, LvspFailure, object][] = [
   ['data of the wrong shape', 0, { channel_id: true }, LvspFailure.InvalidData, {}],
   ['no data', 3, undefined, LvspFailure.UnknownChannel, {}],

@@ -1,6 +1,5 @@
 // Carries out what a backend's INFO messages ask of the node, one at a time and in order.
 import {
-  LvspCapability,
   type LvspChannelProperties,
   type LvspCommand,
   type LvspCommandData,
@@ -121,9 +120,8 @@ export class Commands {
     return undefined
   }
 
-  #sendStats(now: number): Refusal | undefined {
-    const stats = this.#directory.stats?.(this.#backend, now)
-    if (stats === undefined) return refuse(LvspFailure.Unavailable, 'this node counts nothing')
+  #sendStats(now: number): undefined {
+    const stats = this.#directory.stats(this.#backend, now)
     const event: LvspEventData<typeof LvspInfo.Stats> = {
       channels: stats.channels,
       sessions: stats.sessions,
@@ -134,10 +132,6 @@ export class Commands {
     return undefined
   }
 }
-
-/** What a node with this directory can do beyond the specification. */
-export const offeredBy = (directory: Directory): LvspCapability[] =>
-  Object.values(LvspCapability).filter(name => name !== LvspCapability.Stats || directory.stats !== undefined)
 
 /** Health as it goes over the wire: a number from 0 to 1, whatever the directory says. */
 export function healthOf(directory: Directory, now: number): number {

@@ -1,5 +1,6 @@
 // LvspConnection: one WebSocket of a backend, from HELLO to its end.
 import {
+  LvspCapability,
   LvspClose,
   type LvspHello,
   LvspIdentify,
@@ -14,12 +15,15 @@ import type { ConnectionId, Effects } from '../effect.ts'
 import { ProtocolError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import { MessageRate } from '../message-rate.ts'
-import { Commands, healthOf, offeredBy } from './commands.ts'
+import { Commands, healthOf } from './commands.ts'
 import type { Agreement } from './dialect.ts'
 import { isLitecordCreate } from './dialect.ts'
 import type { Directory } from './directory.ts'
 import { canonicalToken, type KeyMatch } from './keyring.ts'
 import type { Attachment, LvspSession } from './session.ts'
+
+/** What a node can do beyond the specification. */
+const CAPABILITIES: readonly LvspCapability[] = Object.values(LvspCapability)
 
 /** What a connection asks of the `Lvsp` that has it. */
 export interface LvspOwner {
@@ -158,12 +162,12 @@ export class LvspConnection implements Timed, Attachment {
 
   #hello(state: Extract<State, { kind: 'greeting' }>): void {
     state.helloAt = Infinity
-    const { directory, serverVersion } = this.#owner
+    const { serverVersion } = this.#owner
     const d: LvspHello = {
       heartbeat_interval: LIMITS.lvspHeartbeatInterval,
       nonce: state.nonce,
       server: { name: 'parley', version: serverVersion },
-      capabilities: offeredBy(directory),
+      capabilities: [...CAPABILITIES],
     }
     this.#send(LvspOp.Hello, d)
   }
@@ -199,7 +203,7 @@ export class LvspConnection implements Timed, Attachment {
 
   #goLive(backend: string, token: string, wanted: readonly string[], now: number): Live {
     const { session, agreement: configured, requireHeartbeat } = this.#owner.enter(backend)
-    const capabilities = new Set(offeredBy(this.#owner.directory).filter(name => wanted.includes(name)))
+    const capabilities = new Set(CAPABILITIES.filter(name => wanted.includes(name)))
     const agreement: Agreement = { ...configured, capabilities }
     const commands = new Commands(this.#owner.directory, session, agreement)
     this.#requireHeartbeat = requireHeartbeat

@@ -83,7 +83,7 @@ export interface Directory {
   /** 0 (worst) to 1 (best). */
   health(now: number): number
   /** A directory without it does not offer STATS. */
-  stats?(backend: BackendId, now: number): BackendStats
+  stats(backend: BackendId, now: number): BackendStats
   /** What backends hand to clients as `endpoint`. */
   readonly endpoint: string
 }
