@@ -3,9 +3,10 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { lvspSchemas, lvspSections } from './docs/lvsp.ts'
+import { operatingSections } from './docs/operating.ts'
 import { type Section, type Whole, withSection } from './docs/page.ts'
 
-const sections: Section[] = [...lvspSections]
+const sections: Section[] = [...lvspSections, ...operatingSections]
 const wholes: Whole[] = [...lvspSchemas]
 
 const root = new URL('..', import.meta.url)

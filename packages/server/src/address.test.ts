@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
-import { isLoopback, networkOf, plainAddress, remoteAddress } from './address.ts'
+import {
+  hostAndPort,
+  isLoopback,
+  isSubnet,
+  listed,
+  networkOf,
+  plainAddress,
+  remoteAddress,
+  subnets,
+} from './address.ts'
 
 const request = (remote: string, forwarded?: string) =>
   ({ socket: { remoteAddress: remote }, headers: { 'x-forwarded-for': forwarded } }) as unknown as IncomingMessage
@@ -44,4 +53,19 @@ test('an IPv6 address counts for its /64, however it is written', () => {
   assert.equal(networkOf('2001:0db8:0001:2::'), '2001:db8:1:2::/64')
   assert.equal(networkOf('::1'), '0:0:0:0::/64')
   assert.equal(networkOf('2001:db8::1'), '2001:db8:0:0::/64')
+})
+
+test('subnets are addresses with or without a prefix length', () => {
+  for (const good of ['10.0.0.0/8', '10.0.0.1', '::1', '2001:db8::/32', '0.0.0.0/0']) assert.ok(isSubnet(good), good)
+  for (const bad of ['', '10.0.0.0/33', '::/129', '10.0.0.0/', '10.0.0.0/8/8', 'example.org/8', '10.0.0.0/-1'])
+    assert.ok(!isSubnet(bad), bad)
+  const list = subnets(['10.0.0.0/8', '::1', '2001:db8::/32'])
+  for (const address of ['10.255.0.1', '::1', '2001:db8:ffff::1']) assert.ok(listed(list, address), address)
+  for (const address of ['11.0.0.1', '::2', '2001:db9::', 'x', '']) assert.ok(!listed(list, address), address)
+})
+
+test('IPv6 has brackets where a port follows', () => {
+  assert.equal(hostAndPort('::1', 80), '[::1]:80')
+  assert.equal(hostAndPort('127.0.0.1', 80), '127.0.0.1:80')
+  assert.equal(hostAndPort('localhost', 80), 'localhost:80')
 })

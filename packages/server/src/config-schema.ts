@@ -7,7 +7,8 @@ import { isSubnet } from './address.ts'
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const
 const DURATION = /^(\d{1,9})(ms|s|m|h)$/
 
-const Duration = z.codec(z.string().regex(DURATION), z.number(), {
+/** Such as `30s`, in milliseconds. */
+export const Duration = z.codec(z.string().regex(DURATION), z.number(), {
   decode: text => {
     const [, count, unit] = DURATION.exec(text) ?? []
     return Number(count) * UNITS[unit as keyof typeof UNITS]
@@ -133,7 +134,7 @@ const Voice = z.object({
   session_check: setting(
     z.enum(['relaxed', 'strict']).default('relaxed'),
     '"relaxed" or "strict"',
-    'Whether Identify must name the session id the backend announced (`strict`), or the first one presented is bound (`relaxed`).',
+    '`strict`: Identify must name the session id that the backend knows. `relaxed`: with a user’s own token any will do; with the channel’s, also the first other one that is presented.',
   ),
   drain_timeout: setting(
     Duration.prefault('20s'),

@@ -1,0 +1,72 @@
+// docs/operating.md: its tables of settings, metrics and limits, from the code that holds them.
+import { LIMITS } from '@parley/core'
+import { SECTIONS, SETTINGS, type Setting } from '../../packages/server/src/config-schema.ts'
+import { variableOf } from '../../packages/server/src/config-sources.ts'
+import { SOCKET_LIMITS } from '../../packages/server/src/limits.ts'
+import { METRICS } from '../../packages/server/src/metrics.ts'
+import { type Section, table } from './page.ts'
+
+const PAGE = 'docs/operating.md'
+
+const written = ({ fallback }: Setting) => (fallback === undefined ? '' : `\`${JSON.stringify(fallback)}\``)
+
+function settingsOf(section: string): string {
+  const settings = [...SETTINGS.values()].filter(({ key }) => key.startsWith(`${section}.`))
+  const rows = settings.map(setting => [
+    `\`${setting.key.slice(section.length + 1)}\``,
+    written(setting),
+    `${setting.description} Expected: ${setting.expected}.`,
+  ])
+  const header = section === 'backend' ? '[[backend]]' : `[${section}]`
+  const variable = variableOf(settings[0]!.key)
+  return `### \`${header}\`\n\nIn the environment: \`${variable}\` and so on.\n\n${table(['Key', 'Default', 'What it does'], rows)}`
+}
+
+const metrics = () =>
+  table(
+    ['Metric', 'Kind', 'Labels', 'What it says'],
+    METRICS.map(({ name, kind, labels, help }) => [
+      `\`${name}\``,
+      kind,
+      labels.map(label => `\`${label}\``).join(', '),
+      help,
+    ]),
+  )
+
+const seconds = (ms: number) => `${ms / 1_000} s`
+const kibibytes = (bytes: number) => `${bytes / 1024} KiB`
+const mebibytes = (bytes: number) => `${bytes / 1024 / 1024} MiB`
+
+const limits = () =>
+  table(
+    ['What', 'Limit', 'Then'],
+    [
+      ['TCP connections per listener', String(SOCKET_LIMITS.connections), 'closed at once'],
+      ['… that are no WebSocket yet', String(SOCKET_LIMITS.halfOpen), 'the oldest is closed'],
+      ['… of one address (IPv6: /64)', String(SOCKET_LIMITS.halfOpenPerAddress), 'closed at once; not behind a proxy'],
+      ['from connecting to the end of the HTTP headers', seconds(SOCKET_LIMITS.headersTimeout), 'closed'],
+      ['voice connections of one address (IPv6: /64)', String(LIMITS.connectionsPerAddress), 'HTTP 429'],
+      ['… that have not identified', String(LIMITS.greetingsPerAddress), 'close code 4021'],
+      ['from connecting to Identify or Resume', seconds(LIMITS.identifyTimeout), 'close code 4009'],
+      ['LVSP connections', String(LIMITS.lvspConnections), 'those not identified yield first'],
+      ['a JSON message', kibibytes(LIMITS.jsonMessage), 'close code 4002'],
+      ['any WebSocket message', kibibytes(LIMITS.binaryMessage), 'close code 1009'],
+      ['messages of a voice client per minute', String(LIMITS.commandsPerWindow), 'close code 4021'],
+      ['messages of a backend per second', String(LIMITS.lvspInfosPerSecond), 'it is read more slowly'],
+      ['unread bytes for a voice client', mebibytes(SOCKET_LIMITS.gatewayBuffered), 'cut; it may resume'],
+      ['unread bytes for a backend', mebibytes(SOCKET_LIMITS.lvspBuffered), 'cut; it may resume'],
+      [
+        'silence of a backend’s connection',
+        `${SOCKET_LIMITS.lvspPingsMissed} pings, ${seconds(SOCKET_LIMITS.lvspPingInterval)} apart`,
+        'cut',
+      ],
+      ['channels of one backend', String(LIMITS.channelsPerBackend), 'refused'],
+      ['voice states in one channel', String(LIMITS.voiceStatesPerChannel), 'refused'],
+    ],
+  )
+
+export const operatingSections: readonly Section[] = [
+  { file: PAGE, marker: 'settings', render: () => SECTIONS.map(settingsOf).join('\n\n') },
+  { file: PAGE, marker: 'metrics', render: metrics },
+  { file: PAGE, marker: 'limits', render: limits },
+]
