@@ -45,6 +45,8 @@ const PARTS: Record<string, string[]> = {
   'server/lane': [],
   'server/dtls': [],
   'server/root': ['lane', 'dtls'],
+  'server/demo': ['root', 'app'],
+  'server/talk': ['root'],
 }
 
 const PURE = /\bDate\.now\b|\bMath\.random\b|\bset(Timeout|Interval|Immediate)\b|['"]node:|\bprocess\./

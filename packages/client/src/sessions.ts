@@ -23,4 +23,5 @@ export { type OggOpusOptions, OggOpusWriter, writeOggOpus } from './voice/ogg-op
 export { OggError, type OggPage, PageFlag, readPage, writePage } from './voice/ogg-page.ts'
 export { OPUS_RATE, opusSamples } from './voice/opus-packet.ts'
 export type { ProtocolSelection, VoiceDescription, VoiceOutput, VoiceReady } from './voice/outputs.ts'
+export { type Clock, paced } from './voice/pacer.ts'
 export { VoiceClientSession, type VoiceCredentials, type VoiceSessionOptions } from './voice/session.ts'

@@ -10,8 +10,16 @@ export { App } from './app.ts'
 export { type BackendConfig, type Config, type ConfigSources, configOf, describeConfig, loadConfig } from './config.ts'
 export { ConfigError } from './config-error.ts'
 export type { ConfigInput } from './config-schema.ts'
+export {
+  createDemoBackend,
+  type DemoBackend,
+  type DemoBackendEvents,
+  type DemoBackendOptions,
+  type DemoCredentials,
+} from './demo/demo-backend.ts'
 export type { TlsFiles } from './http.ts'
 export type { LogSink } from './log.ts'
+export { selfSignedCertificate } from './self-signed.ts'
 export { StartError } from './start-error.ts'
 
 /** Settings in the shape of the TOML file, and where log lines go. */

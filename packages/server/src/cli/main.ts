@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
 import * as checkConfig from './check-config.ts'
+import * as demo from './demo.ts'
 import * as serve from './serve.ts'
 
 /** A subcommand adds itself to the program. */
@@ -9,13 +10,13 @@ interface CommandModule {
   register(program: Command): void
 }
 
-const COMMANDS: readonly CommandModule[] = [serve, checkConfig]
+const COMMANDS: readonly CommandModule[] = [demo, serve, checkConfig]
 
 const program = new Command('parley')
   .description('A self-hosted, Discord-compatible voice server.')
   .version(VERSION, '-V, --version', 'print the version')
   .showHelpAfterError('(parley --help lists what there is)')
-  .addHelpText('after', '\nStart with:  parley serve --config parley.toml')
+  .addHelpText('after', '\nStart with:  parley demo')
 for (const { register } of COMMANDS) register(program)
 
 await program.parseAsync()

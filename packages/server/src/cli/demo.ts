@@ -1,0 +1,112 @@
+// `parley demo`: a node and two voices that talk over it; and credentials for whoever wants to join them.
+import { type Command, InvalidArgumentError } from 'commander'
+import { processEnvironment } from '../config.ts'
+import type { Credentials } from '../credentials.ts'
+import { sentence } from '../demo/call-view.ts'
+import { Demo } from '../demo/demo.ts'
+import type { CallEvent } from '../demo/demo-call.ts'
+import { askDemo } from '../demo/demo-control.ts'
+import { findRunningDemo } from '../demo/running-demo.ts'
+import { openScreen, type Screen } from '../demo/screen.ts'
+import { orSentence } from './config-options.ts'
+import { duration } from './duration.ts'
+import { untilStopped } from './until-stopped.ts'
+
+const HELP = `
+Examples:
+  $ parley demo                               # watch a call
+  $ parley demo --credentials > bot.json      # in another terminal: what one more user needs to join it
+  $ parley demo --duration 10s --no-view      # in CI: does voice work here?
+
+Everything is on loopback. The certificate is made anew at each start; to trust it, as real Discord libraries must,
+give its path ("ca" of the credentials) to your program in NODE_EXTRA_CA_CERTS (Node.js) or SSL_CERT_FILE (others).
+
+Exit codes: 0 stopped; with --duration 0 if both bots heard the other, else 1; 1 a port could not be opened.`
+
+interface DemoFlags {
+  credentials: boolean
+  port?: number
+  view: boolean
+  quiet: boolean
+  duration?: number
+}
+
+export function register(program: Command): void {
+  program
+    .command('demo')
+    .description('run a node with two bots in a call, and watch them')
+    .option(
+      '--credentials',
+      'print what one more user needs to join, as JSON: of the demo that runs, or of a new one',
+      false,
+    )
+    .option('-p, --port <port>', 'TCP port (default: 8443, or any free one)', port)
+    .option('--no-view', 'only say where things are, and what happens')
+    .option('-q, --quiet', 'say nothing but the credentials and what goes wrong', false)
+    .option('-d, --duration <time>', 'stop after this long, such as 10s', duration)
+    .addHelpText('after', HELP)
+    .action((flags: DemoFlags) => orSentence(() => demo(flags)))
+}
+
+function port(text: string): number {
+  const number = /^\d{1,5}$/.test(text) ? Number(text) : Infinity
+  if (number > 65_535) throw new InvalidArgumentError('Expected a port from 0 to 65535.')
+  return number
+}
+
+async function demo(flags: DemoFlags): Promise<void> {
+  const running = flags.credentials ? findRunningDemo() : undefined
+  const credentials = running && (await askDemo(running))
+  if (credentials === undefined) await run(flags)
+  else print(credentials)
+}
+
+async function run({ credentials, port, view, quiet, duration: time }: DemoFlags): Promise<void> {
+  const stop = untilStopped(time)
+  const output = credentials ? process.stderr : process.stdout
+  // Whoever read what we print has gone, so that nobody watches.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', stop.now)
+  let screen: Screen | undefined
+  let failure: string | undefined
+  const tell = (event: CallEvent) => {
+    screen?.event(event)
+    if (event.kind !== 'failed') return
+    failure = sentence(event)
+    stop.now()
+  }
+  const opened = await Demo.open({ port, tell, logSink: { write: line => process.stderr.write(line) } })
+  try {
+    if (credentials) print(await opened.invite())
+    if (!quiet) output.write(introduction(opened))
+    if (!quiet) screen = openScreen(output, () => opened.call.snapshot, view && processEnvironment().TERM !== 'dumb')
+    await Promise.race([opened.call.start(), stop.asked])
+    if ((await stop.asked) === 'time' && !opened.call.isHeardByAll) failure = 'the bots did not hear each other'
+  } finally {
+    stop.now()
+    screen?.close()
+    await opened.close()
+  }
+  if (failure === undefined) return
+  process.stderr.write(`parley: ${failure}\n`)
+  process.exitCode = 1
+}
+
+/** On a terminal as people read it, elsewhere as one line. */
+function print(credentials: Credentials): void {
+  process.stdout.write(`${JSON.stringify(credentials, undefined, process.stdout.isTTY === true ? 2 : undefined)}\n`)
+}
+
+const introduction = ({
+  server,
+  ca,
+}: Demo) => `Parley demo: a node and two bots in a call, in this process, on loopback alone.
+
+  voice gateway  ${server.url}
+  LVSP           ${server.lvspUrl}
+  voice packets  UDP port ${server.mediaPort} of 127.0.0.1
+  certificate    ${ca}
+
+  To join them:  npx parley demo --credentials   in another terminal; then see "Join with a bot" in README.md
+  To stop:       Ctrl-C
+
+`

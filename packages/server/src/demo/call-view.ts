@@ -1,0 +1,105 @@
+// How the demo's call looks: a snapshot or an event in, lines of text out.
+import type { CallEvent, CallMember, CallSnapshot } from './demo-call.ts'
+import type { LatencyReport } from './packet-latency.ts'
+
+export interface ViewOptions {
+  /** Lines are cut to this width. */
+  columns: number
+  hasColours: boolean
+  /** Milliseconds since the demo began. */
+  elapsed: number
+}
+
+/** SGR parameters (ECMA-48 §8.3.117). */
+const Colour = { dim: 2, bold: 1, green: 32 } as const
+
+/** The picture that a terminal shows, line by line. */
+export function picture(call: CallSnapshot, options: ViewOptions): string[] {
+  const paint = painter(options)
+  const title = `In the channel (${call.members.length})`
+  return [
+    paint(title, Colour.bold),
+    ...call.members.map(member => paint(memberLine(member), member.isSpeaking ? Colour.green : Colour.dim)),
+    '',
+    ...measurements(call).map(([name, text]) => paint(`${name.padEnd(10)}${text}`)),
+    paint(`${'Running'.padEnd(10)}${clock(options.elapsed)}`),
+  ]
+}
+
+/** One line of everything, where nothing can be drawn over. */
+export function summary(call: CallSnapshot, elapsed: number): string {
+  const { packets, latency, joined } = call
+  return [
+    clock(elapsed),
+    `${call.members.length} in the channel`,
+    `${packets.heard} packets heard`,
+    `${packets.lost} lost`,
+    `jitter ${milliseconds(packets.jitter)}`,
+    ...(latency === undefined ? [] : [`latency ${milliseconds(latency.median)}`]),
+    ...(joined === undefined ? [] : [`join ${milliseconds(joined)}`]),
+    `udp ${call.mode ?? ''}`,
+  ].join('  ')
+}
+
+export function sentence(event: CallEvent): string {
+  switch (event.kind) {
+    case 'entered':
+      return `${event.name} is here`
+    case 'line':
+      return `${event.name}: ${event.text}`
+    case 'speaking':
+      return `${event.name} speaks`
+    case 'interrupted':
+      return `${event.name} lost the connection (${event.code}) and may resume`
+    case 'left':
+      return `${event.name} left (${event.code})`
+    case 'failed':
+      return `${event.name} cannot go on: ${event.reason}`
+  }
+}
+
+function memberLine({ name, isSpeaking, text }: CallMember): string {
+  const said = text === undefined ? '' : `  "${text}"`
+  return `  ${isSpeaking ? '●' : '○'} ${name}${said}`
+}
+
+function measurements({ packets, latency, joined, mode }: CallSnapshot): [name: string, text: string][] {
+  const { sent, heard, lost, jitter } = packets
+  const share = lost === 0 ? '' : ` (${((100 * lost) / (heard + lost)).toFixed(2)} %)`
+  return [
+    ['Packets', `${sent} sent, ${heard} heard, ${lost} lost${share}, jitter ${milliseconds(jitter)}`],
+    ['Latency', latency === undefined ? 'not yet measured' : latencyText(latency)],
+    [
+      'Join',
+      joined === undefined ? 'not yet measured' : `${milliseconds(joined)} from VOICE_STATE_CREATE to first audio`,
+    ],
+    ['Media', `UDP, ${mode ?? 'no mode yet'}`],
+  ]
+}
+
+const latencyText = ({ median, worst }: LatencyReport) =>
+  `median ${milliseconds(median)}, worst ${milliseconds(worst)}, from send to ear`
+
+const milliseconds = (time: number) => `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`
+
+function clock(elapsed: number): string {
+  const seconds = Math.floor(elapsed / 1_000)
+  const [h, m, s] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60]
+  const text = `${m}:${String(s).padStart(2, '0')}`
+  return h === 0 ? text : `${h}:${text.padStart(5, '0')}`
+}
+
+/** Cuts first and paints after, so that escape sequences have no width. */
+function painter({ columns, hasColours }: ViewOptions): (line: string, colour?: number) => string {
+  return (line, colour) => {
+    const text = cut(line, columns)
+    return hasColours && colour !== undefined ? `\x1b[${colour}m${text}\x1b[0m` : text
+  }
+}
+
+/** One column is left free: some terminals wrap when the last is written. */
+export function cut(line: string, columns: number): string {
+  const width = Math.max(1, columns - 1)
+  const letters = Array.from(line)
+  return letters.length <= width ? line : `${letters.slice(0, width - 1).join('')}…`
+}

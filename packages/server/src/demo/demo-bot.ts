@@ -1,0 +1,64 @@
+// One voice of the demo: a bot that says lines, and measures what it hears of the other.
+import { setTimeout as sleep } from 'node:timers/promises'
+import { OPUS_RATE, opusSamples, paced, VoiceClient } from '@parley/client'
+import type { DemoCredentials } from './demo-backend.ts'
+import { PacketLatency } from './packet-latency.ts'
+import type { Line } from './speech.ts'
+
+export interface DemoBotOptions {
+  name: string
+  credentials: DemoCredentials
+  /** PEM of the one certificate it trusts. */
+  ca: string
+}
+
+const CLOCK = { now: () => performance.now(), sleep: (time: number) => sleep(time) }
+const frameTime = (frame: Uint8Array) => ((opusSamples(frame) ?? 0) * 1_000) / OPUS_RATE
+
+export class DemoBot {
+  readonly name: string
+  readonly userId: string
+  readonly client: VoiceClient
+  /** Of our packets, to whoever measures them. */
+  readonly latency = new PacketLatency()
+  /** What it is saying. */
+  line: Line | undefined
+  /** When the first frame came, by the clock of `performance.now`. */
+  heardAt: number | undefined
+
+  constructor({ name, credentials, ca }: DemoBotOptions) {
+    this.name = name
+    this.userId = credentials.user_id
+    this.client = new VoiceClient({
+      endpoint: credentials.endpoint,
+      serverId: credentials.server_id,
+      channelId: credentials.channel_id,
+      userId: credentials.user_id,
+      sessionId: credentials.session_id,
+      token: credentials.token,
+      tls: { ca },
+    })
+    this.client.on('frame', () => {
+      this.heardAt ??= performance.now()
+    })
+  }
+
+  /** Measures what comes from `other`. */
+  listenTo(other: DemoBot): void {
+    this.client.on('frame', ({ ssrc, payload }) => {
+      if (ssrc === other.client.ssrc) other.latency.heard(payload, performance.now())
+    })
+  }
+
+  /** Resolves when the line has been said, or `signal` has ended it. */
+  async say(line: Line, signal: AbortSignal): Promise<void> {
+    this.line = line
+    for await (const frame of paced(line.frames, frameTime, CLOCK)) {
+      if (signal.aborted) break
+      this.latency.sent(frame, performance.now())
+      this.client.sendFrame(frame, opusSamples(frame))
+    }
+    this.line = undefined
+    this.client.stopSpeaking()
+  }
+}

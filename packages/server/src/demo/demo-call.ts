@@ -1,0 +1,183 @@
+// The demo's call: bots that hold the bundled dialogue in a loop, and what there is to see of it.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { VoiceMode } from '@parley/protocol'
+import type { DemoBackend } from './demo-backend.ts'
+import { DemoBot } from './demo-bot.ts'
+import type { LatencyReport } from './packet-latency.ts'
+import type { Line } from './speech.ts'
+
+/** What happens in the call, as it happens. */
+export type CallEvent =
+  | { kind: 'entered'; name: string }
+  | { kind: 'line'; name: string; text: string }
+  | { kind: 'speaking'; name: string }
+  | { kind: 'interrupted'; name: string; code: number }
+  | { kind: 'left'; name: string; code: number }
+  /** A bot's session is over for good: there is no dialogue any more. */
+  | { kind: 'failed'; name: string; reason: string }
+
+export interface CallMember {
+  name: string
+  isSpeaking: boolean
+  /** What a bot is saying. */
+  text?: string
+}
+
+export interface CallSnapshot {
+  members: readonly CallMember[]
+  /** Of the bots: what they sent, and what they heard of each other. Jitter in milliseconds: the worse of theirs. */
+  packets: { sent: number; heard: number; lost: number; jitter: number }
+  /** From a bot's send to the other's ear, in milliseconds. */
+  latency?: LatencyReport
+  /** Milliseconds from asking the node to let a bot in to the first audio it heard. */
+  joined?: number
+  mode?: VoiceMode
+}
+
+/** Between two lines. */
+const PAUSE = 500
+
+export class DemoCall {
+  readonly #backend: DemoBackend
+  readonly #ca: string
+  readonly #lines: readonly Line[]
+  readonly #tell: (event: CallEvent) => void
+  readonly #stop = new AbortController()
+  readonly #bots = new Map<string, DemoBot>()
+  /** Everybody whose media is connected, by user. */
+  readonly #members = new Map<string, { name: string; isSpeaking: boolean }>()
+  #dialogue: Promise<void> | undefined
+  #lateComer: { bot: DemoBot; askedAt: number } | undefined
+
+  /** `ca` is the PEM of the node's certificate. */
+  constructor(backend: DemoBackend, ca: string, lines: readonly Line[], tell: (event: CallEvent) => void) {
+    this.#backend = backend
+    this.#ca = ca
+    this.#lines = lines
+    this.#tell = tell
+    backend.on('voiceStateConnected', ({ userId }) => this.#connected(userId))
+    backend.on('voiceStateDisconnected', ({ userId, code, resumable }) => this.#disconnected(userId, code, resumable))
+    backend.on('speaking', ({ userId, speaking }) => this.#spoke(userId, speaking !== 0))
+  }
+
+  /** Resolves when all bots have joined. The first is talking by then, so that what the next ones hear can be timed. */
+  async start(): Promise<void> {
+    const [first, ...others] = new Set(this.#lines.map(line => line.speaker))
+    if (first === undefined) throw new RangeError('expected a dialogue, found no line')
+    await this.#enter(first)
+    this.#dialogue = this.#hold()
+    for (const name of others) await this.#enter(name)
+  }
+
+  /** Whether every bot has heard another. */
+  get isHeardByAll(): boolean {
+    const bots = [...this.#bots.values()]
+    return bots.length > 1 && bots.every(bot => bot.heardAt !== undefined)
+  }
+
+  get snapshot(): CallSnapshot {
+    const bots = [...this.#bots.values()]
+    return {
+      members: Array.from(this.#members, ([userId, { name, isSpeaking }]) => {
+        const text = this.#bots.get(name)?.userId === userId ? this.#bots.get(name)?.line?.text : undefined
+        return { name, isSpeaking: isSpeaking || text !== undefined, text }
+      }),
+      packets: packetsOf(bots),
+      latency: worseOf(bots),
+      joined: this.#joined,
+      mode: bots[0]?.client.mode,
+    }
+  }
+
+  /** Resolves when the bots have left. */
+  async close(): Promise<void> {
+    this.#stop.abort()
+    await this.#dialogue
+    await Promise.all(Array.from(this.#bots.values(), bot => bot.client.close()))
+  }
+
+  get #joined(): number | undefined {
+    const { bot, askedAt } = this.#lateComer ?? {}
+    return bot?.heardAt === undefined || askedAt === undefined ? undefined : bot.heardAt - askedAt
+  }
+
+  async #enter(name: string): Promise<void> {
+    const askedAt = performance.now()
+    const credentials = await this.#backend.join()
+    if (this.#stop.signal.aborted) return
+    const bot = new DemoBot({ name, credentials, ca: this.#ca })
+    for (const other of this.#bots.values()) {
+      bot.listenTo(other)
+      other.listenTo(bot)
+    }
+    if (this.#bots.size > 0) this.#lateComer = { bot, askedAt }
+    this.#bots.set(name, bot)
+    await bot.client.connect()
+    bot.client.on('closed', ({ code, reason }) => this.#closed(name, `${code} ${reason}`))
+  }
+
+  /** Line after line, until the call ends; a bot that has not come yet is waited for. */
+  async #hold(): Promise<void> {
+    const { signal } = this.#stop
+    for (let turn = 0; !signal.aborted; ) {
+      const line = this.#lines[turn % this.#lines.length]!
+      const bot = this.#bots.get(line.speaker)
+      if (bot?.client.mode !== undefined) {
+        this.#tell({ kind: 'line', name: bot.name, text: line.text })
+        await bot.say(line, signal)
+        turn++
+      }
+      await sleep(PAUSE, undefined, { signal }).catch(() => {})
+    }
+  }
+
+  #closed(name: string, reason: string): void {
+    if (!this.#stop.signal.aborted) this.#tell({ kind: 'failed', name, reason })
+  }
+
+  #connected(userId: string): void {
+    const name = this.#nameOf(userId)
+    this.#members.set(userId, { name, isSpeaking: false })
+    this.#tell({ kind: 'entered', name })
+  }
+
+  #disconnected(userId: string, code: number, isResumable: boolean): void {
+    const name = this.#nameOf(userId)
+    this.#members.delete(userId)
+    this.#tell({ kind: isResumable ? 'interrupted' : 'left', name, code })
+  }
+
+  #spoke(userId: string, isSpeaking: boolean): void {
+    const member = this.#members.get(userId)
+    if (member === undefined || member.isSpeaking === isSpeaking) return
+    member.isSpeaking = isSpeaking
+    if (isSpeaking && !this.#bots.has(member.name)) this.#tell({ kind: 'speaking', name: member.name })
+  }
+
+  #nameOf(userId: string): string {
+    for (const bot of this.#bots.values()) if (bot.userId === userId) return bot.name
+    return `user ${userId}`
+  }
+}
+
+/** What the bots sent, and what each heard of the others. */
+function packetsOf(bots: readonly DemoBot[]): CallSnapshot['packets'] {
+  const total = { sent: 0, heard: 0, lost: 0, jitter: 0 }
+  const ssrcs = new Set(bots.map(bot => bot.client.ssrc))
+  for (const { client } of bots) {
+    total.sent += client.report?.sent.packets ?? 0
+    for (const source of client.report?.received ?? []) {
+      if (!ssrcs.has(source.ssrc)) continue
+      total.heard += source.packets
+      total.lost += source.lost
+      total.jitter = Math.max(total.jitter, source.jitter)
+    }
+  }
+  return total
+}
+
+/** Of the direction in which packets take longer. */
+function worseOf(bots: readonly DemoBot[]): LatencyReport | undefined {
+  const reports = bots.map(bot => bot.latency.report).filter(report => report !== undefined)
+  return reports.toSorted((a, b) => b.median - a.median)[0]
+}

@@ -1,0 +1,120 @@
+// The whole demo in one process: a node with TLS, a backend that drives it, a call, and a door for more users.
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { Credentials } from '../credentials.ts'
+import { createServer, type Server, type ServerOptions } from '../index.ts'
+import type { LogSink } from '../log.ts'
+import { selfSignedCertificate } from '../self-signed.ts'
+import { StartError } from '../start-error.ts'
+import { createDemoBackend, type DemoBackend } from './demo-backend.ts'
+import { type CallEvent, DemoCall } from './demo-call.ts'
+import { DemoControl } from './demo-control.ts'
+import { announceDemo } from './running-demo.ts'
+import { readSpeech } from './speech.ts'
+
+export interface DemoOptions {
+  /** TCP port of the gateway. Without it 8443, or any free one; 0 for any, and for any UDP port. */
+  port?: number
+  /** Takes what the node logs of trouble. */
+  logSink: LogSink
+  tell: (event: CallEvent) => void
+}
+
+const HOST = '127.0.0.1'
+/** The ports of the documentation, where they are free. */
+const PREFERRED = { gateway: 8443, media: 50_000 } as const
+
+interface Ports {
+  gateway: number
+  media: number
+}
+
+export class Demo {
+  readonly server: Server
+  readonly call: DemoCall
+  /** Path of the certificate to trust. */
+  readonly ca: string
+  readonly #backend: DemoBackend
+  readonly #closers: readonly (() => unknown)[]
+
+  private constructor(parts: Pick<Demo, 'server' | 'call' | 'ca'>, backend: DemoBackend, closers: (() => unknown)[]) {
+    this.server = parts.server
+    this.call = parts.call
+    this.ca = parts.ca
+    this.#backend = backend
+    this.#closers = closers
+  }
+
+  /** Opens everything or nothing; resolves before anybody has joined. */
+  static async open({ port, logSink, tell }: DemoOptions): Promise<Demo> {
+    const closers: (() => unknown)[] = []
+    try {
+      const tls = selfSignedCertificate()
+      const ca = writeCertificate(tls.cert)
+      closers.unshift(() => rmSync(join(ca, '..'), { recursive: true, force: true }))
+      const server = await openServer(attempts(port), { tls, logSink })
+      closers.unshift(() => server.close())
+      const backend = await createDemoBackend({ lvspUrl: server.lvspUrl, secret: server.secret, ca: tls.cert })
+      closers.unshift(() => backend.close())
+      const call = new DemoCall(backend, tls.cert, readSpeech(), tell)
+      closers.unshift(() => call.close())
+      const demo = new Demo({ server, call, ca }, backend, closers)
+      const control = await DemoControl.open(() => demo.invite())
+      closers.unshift(announceDemo(control.address), () => control.close())
+      return demo
+    } catch (error) {
+      await closeAll(closers)
+      throw error
+    }
+  }
+
+  /** What one more user needs to join. */
+  async invite(): Promise<Credentials> {
+    return { ...(await this.#backend.join()), ca: this.ca }
+  }
+
+  /** Resolves when no socket, timer or file of it is left. */
+  close(): Promise<void> {
+    return closeAll(this.#closers)
+  }
+}
+
+/** Last opened, first closed. */
+async function closeAll(closers: readonly (() => unknown)[]): Promise<void> {
+  for (const close of closers) await close()
+}
+
+/** For everybody to read and trust. The key stays in memory. */
+function writeCertificate(cert: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-'))
+  chmodSync(folder, 0o755)
+  const path = join(folder, 'certificate.pem')
+  writeFileSync(path, cert, { mode: 0o644, flag: 'wx' })
+  chmodSync(path, 0o644)
+  return path
+}
+
+/** The first of the attempts whose ports are free. */
+async function openServer([ports, ...others]: readonly Ports[], common: ServerOptions): Promise<Server> {
+  try {
+    return await createServer({
+      ...common,
+      http: { listen: `${HOST}:${ports?.gateway ?? 0}` },
+      media: { listen: HOST, port: ports?.media ?? 0 },
+      log: { level: 'warn', format: 'pretty' },
+    })
+  } catch (error) {
+    if (!isBusy(error) || others.length === 0) throw error
+    return openServer(others, common)
+  }
+}
+
+function attempts(port: number | undefined): Ports[] {
+  const gateways = port === undefined ? [PREFERRED.gateway, 0] : [port]
+  const medias = port === 0 ? [0] : [PREFERRED.media, 0]
+  return gateways.flatMap(gateway => medias.map(media => ({ gateway, media })))
+}
+
+const isBusy = (error: unknown) =>
+  error instanceof StartError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE'

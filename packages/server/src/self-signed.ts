@@ -1,0 +1,119 @@
+// A certificate for this machine alone, signed by itself (RFC 5280): so that a demo or a test can be reached by wss.
+// A certificate library would bring about twenty packages along for these two functions' worth of DER.
+import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import type { TlsFiles } from './http.ts'
+
+const DAY = 86_400_000
+/** Clocks of containers and virtual machines are a little off at times. */
+const SKEW = 3_600_000
+const LIFETIME = 30 * DAY
+
+/** Tags of DER (ITU-T X.690 §8). Context-specific ones carry their number. */
+const Tag = {
+  Boolean: 0x01,
+  Integer: 0x02,
+  BitString: 0x03,
+  OctetString: 0x04,
+  ObjectId: 0x06,
+  Utf8String: 0x0c,
+  UtcTime: 0x17,
+  Sequence: 0x30,
+  Set: 0x31,
+  DnsName: 0x82,
+  IpAddress: 0x87,
+  Version: 0xa0,
+  Extensions: 0xa3,
+} as const
+
+/** Object identifiers, as the bytes after tag and length. */
+const ObjectId = {
+  ecdsaWithSha256: '2a8648ce3d040302',
+  commonName: '550403',
+  basicConstraints: '551d13',
+  extendedKeyUsage: '551d25',
+  subjectAlternativeName: '551d11',
+  serverAuth: '2b06010505070301',
+} as const
+
+/**
+ * A new key, and a certificate of it for `localhost`, 127.0.0.1 and ::1, both PEM. It is no authority: who trusts it
+ * trusts nothing else. Good for 30 days from `now`, in milliseconds since 1970.
+ */
+export function selfSignedCertificate(now: number = Date.now()): TlsFiles {
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+  const body = certificateBody(publicKey.export({ type: 'spki', format: 'der' }), now)
+  const signature = sign('sha256', body, privateKey)
+  const certificate = der(Tag.Sequence, body, SIGNATURE_ALGORITHM, bitString(signature))
+  return { cert: pem('CERTIFICATE', certificate), key: String(privateKey.export({ type: 'pkcs8', format: 'pem' })) }
+}
+
+/** TBSCertificate (RFC 5280 §4.1.2). */
+function certificateBody(publicKey: Uint8Array, now: number): Buffer {
+  const name = commonName('Parley on this machine')
+  const validity = der(Tag.Sequence, utcTime(now - SKEW), utcTime(now + LIFETIME))
+  return der(
+    Tag.Sequence,
+    der(Tag.Version, integer([2])),
+    serialNumber(),
+    SIGNATURE_ALGORITHM,
+    name,
+    validity,
+    name,
+    publicKey,
+    der(Tag.Extensions, der(Tag.Sequence, notAnAuthority(), forServers(), forThisMachine())),
+  )
+}
+
+const notAnAuthority = () => extension('basicConstraints', true, der(Tag.Sequence))
+const forServers = () => extension('extendedKeyUsage', false, der(Tag.Sequence, objectId('serverAuth')))
+
+/** RFC 5280 §4.2.1.6. */
+function forThisMachine(): Buffer {
+  const names = [
+    der(Tag.DnsName, Buffer.from('localhost')),
+    der(Tag.IpAddress, Uint8Array.of(127, 0, 0, 1)),
+    der(Tag.IpAddress, Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1)),
+  ]
+  return extension('subjectAlternativeName', false, der(Tag.Sequence, ...names))
+}
+
+function extension(name: keyof typeof ObjectId, isCritical: boolean, value: Uint8Array): Buffer {
+  const critical = isCritical ? [der(Tag.Boolean, Uint8Array.of(0xff))] : []
+  return der(Tag.Sequence, objectId(name), ...critical, der(Tag.OctetString, value))
+}
+
+/** Tells certificates of one issuer apart: two of them with the same serial number confuse clients that keep them. */
+function serialNumber(): Buffer {
+  const bytes = randomBytes(16)
+  // Positive, and no longer than it has to be (X.690 §8.3.2).
+  bytes[0] = (bytes[0]! & 0x3f) | 0x40
+  return integer(bytes)
+}
+
+const commonName = (text: string) =>
+  der(Tag.Sequence, der(Tag.Set, der(Tag.Sequence, objectId('commonName'), der(Tag.Utf8String, Buffer.from(text)))))
+
+/** `YYMMDDhhmmssZ`, which is what RFC 5280 §4.1.2.5 asks for until 2049. */
+const utcTime = (time: number) =>
+  der(Tag.UtcTime, Buffer.from(`${new Date(time).toISOString().slice(2, 19).replace(/[-T:]/g, '')}Z`))
+
+const objectId = (name: keyof typeof ObjectId) => der(Tag.ObjectId, Buffer.from(ObjectId[name], 'hex'))
+const integer = (bytes: ArrayLike<number>) => der(Tag.Integer, Uint8Array.from(bytes))
+const bitString = (bytes: Uint8Array) => der(Tag.BitString, Uint8Array.of(0), bytes)
+const SIGNATURE_ALGORITHM = der(Tag.Sequence, objectId('ecdsaWithSha256'))
+
+/** Tag, length, content (X.690 §8.1). */
+function der(tag: number, ...content: readonly Uint8Array[]): Buffer {
+  const body = Buffer.concat(content)
+  const size = body.length
+  const length = size < 0x80 ? [size] : size < 0x100 ? [0x81, size] : [0x82, size >> 8, size & 0xff]
+  return Buffer.concat([Uint8Array.of(tag, ...length), body])
+}
+
+function pem(label: string, bytes: Uint8Array): string {
+  const lines =
+    Buffer.from(bytes)
+      .toString('base64')
+      .match(/.{1,64}/g) ?? []
+  return [`-----BEGIN ${label}-----`, ...lines, `-----END ${label}-----`, ''].join('\n')
+}
