@@ -59,7 +59,10 @@ export class Listener {
         : createTlsServer({ ...bounds, ...options.tls, handshakeTimeout: SOCKET_LIMITS.tlsHandshakeTimeout })
     this.#server.maxConnections = SOCKET_LIMITS.connections
     this.#server.on('connection', (socket: Socket) => this.#service?.admission.accepted(socket))
-    this.#server.on('request', (request, response) => void this.#answer(request, response))
+    this.#server.on('request', (request, response) => {
+      // A fault of ours costs that request, not the node.
+      this.#answer(request, response).catch(() => response.destroy())
+    })
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
   }
 
