@@ -157,7 +157,12 @@ const UserInChannel = z.object({ user_id: UserId, channel_id: ChannelId, guild_i
 /** What a backend may say of a channel. All of it is optional, and kept until said anew. */
 export const LvspChannelProperties = z.object({
   bitrate: z.int().min(0).max(10_000_000).optional().describe('bits per second, a hint'),
-  user_limit: z.int().min(0).max(100_000).optional().describe('how many users there shall be, a hint: the backend decides who comes in'),
+  user_limit: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .optional()
+    .describe('how many users there shall be, a hint: the backend decides who comes in'),
   video: z.boolean().optional().describe('whether video may be sent'),
   kind: z.enum(['voice', 'stage', 'stream']).optional().describe('what the channel is'),
   owner_id: Snowflake.optional().describe('of a stream: whose media it carries'),

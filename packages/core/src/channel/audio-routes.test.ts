@@ -13,6 +13,10 @@ const crypto = {
   randomHex: () => 'h',
   hmacSha256: () => new Uint8Array(32),
   equal: () => false,
+  sha256: () => new Uint8Array(32),
+  newSigner: () => ({ publicKey: new Uint8Array(65), sign: () => new Uint8Array() }),
+  isPoint: () => false,
+  verify: () => false,
 }
 
 /** What a lane would make of the commands: who hears which SSRC. */
