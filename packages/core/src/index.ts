@@ -1,6 +1,6 @@
 // The public names of the core: a voice node, the lane's half of it, and what both ask of their host.
 export type { BackendId, ChannelProperties, ChannelRef, VoiceStateUpdate } from './channel/voice-state.ts'
-export type { Crypto } from './crypto.ts'
+export type { Crypto, GroupCrypto, Signer } from './crypto.ts'
 export type { ConnectionId, Effect, LaneId, Note } from './effect.ts'
 export { LIMITS } from './limits.ts'
 export { type Capacity, DEFAULT_CAPACITY } from './lvsp/health.ts'

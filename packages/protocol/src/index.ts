@@ -1,4 +1,5 @@
 // The public names of the wire: numbers, messages and byte layouts, listed one by one.
+export { ByteReader, ByteWriter, DecodeError, isSameBytes, snowflakeBytes } from './bytes.ts'
 export {
   classifyDatagram,
   DatagramKind,
@@ -40,6 +41,41 @@ export {
   LvspReady,
   LvspResume,
 } from './lvsp.ts'
+export {
+  BASIC_CREDENTIAL,
+  type Capabilities,
+  type Credential,
+  decodeExternalSender,
+  decodeKeyPackage,
+  type ExternalSenderEntry,
+  encodeExternalSender,
+  type KeyPackage,
+  type LeafNode,
+  type LeafOrigin,
+  LeafSource,
+  MLS_HASH_LENGTH,
+  MLS_SUITE,
+  MLS_VERSION,
+  P256_POINT_LENGTH,
+  ReferenceLabel,
+  referencedBytes,
+  SignatureLabel,
+  signedBytes,
+  signedLeafBytes,
+} from './mls.ts'
+export {
+  authenticatedContent,
+  type Commit,
+  encodeProposal,
+  encodeWelcome,
+  type GroupPlace,
+  type Proposal,
+  type ProposalOrRef,
+  peekPlace,
+  type UpdatePath,
+  type Welcome,
+  type WelcomeSecret,
+} from './mls-message.ts'
 export { SERVER_NONCE_LENGTH, SERVER_NONCES, serverNonceStart, writeServerNonce } from './nonce.ts'
 export {
   CLEAR_RTCP_LENGTH,
@@ -95,6 +131,7 @@ export {
 export { isSequenceNewer, sequenceDistance, unwrapSequence } from './seq.ts'
 export {
   Codec,
+  DaveTransition,
   Heartbeat,
   Identify,
   LEGACY_MODES,
@@ -118,3 +155,14 @@ export {
   VoiceMode,
   VoiceOp,
 } from './voice.ts'
+export {
+  decodeClientBinary,
+  decodeCommitWelcome,
+  decodeNodeBinary,
+  decodeProposals,
+  decodeTransition,
+  encodeClientBinary,
+  encodeNodeBinary,
+  encodeProposals,
+  encodeTransition,
+} from './voice-binary.ts'

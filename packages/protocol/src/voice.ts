@@ -25,6 +25,17 @@ export const VoiceOp = {
   ClientFlags: 18,
   SpeedTest: 19,
   ClientPlatform: 20,
+  DavePrepareTransition: 21,
+  DaveExecuteTransition: 22,
+  DaveTransitionReady: 23,
+  DavePrepareEpoch: 24,
+  DaveExternalSender: 25,
+  DaveKeyPackage: 26,
+  DaveProposals: 27,
+  DaveCommitWelcome: 28,
+  DaveAnnounceCommit: 29,
+  DaveWelcome: 30,
+  DaveInvalidCommitWelcome: 31,
   NoRoute: 32,
 } as const
 export type VoiceOp = (typeof VoiceOp)[keyof typeof VoiceOp]
@@ -43,6 +54,7 @@ export const VoiceClose = {
   Disconnected: 4014,
   ServerCrashed: 4015,
   UnknownMode: 4016,
+  EncryptionRequired: 4017,
   BadRequest: 4020,
   RateLimited: 4021,
   ChannelEnded: 4022,
@@ -199,6 +211,10 @@ export const MediaSinkWants = z
 export type MediaSinkWants = z.infer<typeof MediaSinkWants>
 const clampWant = (value: number) => Math.min(100, Math.max(0, Math.trunc(value) || 0))
 
+/** Op 23 and op 31, client to node: the transition it is ready for, or whose commit or welcome it could not use. */
+export const DaveTransition = z.object({ transition_id: z.int().min(0).max(0xffff) })
+export type DaveTransition = z.infer<typeof DaveTransition>
+
 /** Op 3, client to node, v ≥ 8. The nonce itself is echoed from the source text, so its type does not matter here. */
 export const Heartbeat = z.object({ seq_ack: z.int().nullish() })
 
@@ -236,6 +252,9 @@ export interface VoiceEvents {
   [VoiceOp.VoiceBackendVersion]: { voice: string; rtc_worker: string }
   [VoiceOp.ClientFlags]: { user_id: string; flags: number }
   [VoiceOp.ClientPlatform]: { user_id: string; platform: number }
+  [VoiceOp.DavePrepareTransition]: { transition_id: number; protocol_version: number }
+  [VoiceOp.DaveExecuteTransition]: { transition_id: number }
+  [VoiceOp.DavePrepareEpoch]: { protocol_version: number; epoch: number }
 }
 
 /** Opcodes that carry `seq` and are kept for resume (v ≥ 8). Ready, heartbeats, Hello, Resumed and op 16 do not. */

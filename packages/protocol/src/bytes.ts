@@ -1,0 +1,178 @@
+// Reads and writes binary messages off the packet path: big-endian integers and the length-prefixed vectors of MLS.
+
+/** Bytes that do not follow their layout. Whoever sent them is at fault. */
+export class DecodeError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'DecodeError'
+  }
+}
+
+/** The longest vector RFC 9420 §2.1.2 can express, in bytes. */
+const MAX_VECTOR = 2 ** 30 - 1
+
+/** Reads forward through bytes. What it returns are views of them; every length is checked first. */
+export class ByteReader {
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  #offset = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  get offset(): number {
+    return this.#offset
+  }
+  get remaining(): number {
+    return this.#bytes.length - this.#offset
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#advance(1))
+  }
+  u16(): number {
+    return this.#view.getUint16(this.#advance(2))
+  }
+  u32(): number {
+    return this.#view.getUint32(this.#advance(4))
+  }
+  u64(): bigint {
+    return this.#view.getBigUint64(this.#advance(8))
+  }
+  take(length: number): Uint8Array {
+    const start = this.#advance(length)
+    return this.#bytes.subarray(start, start + length)
+  }
+
+  /** A length of RFC 9420 §2.1.2: 1, 2 or 4 bytes, and always as few as will do. */
+  varint(): number {
+    const first = this.u8()
+    const width = first >> 6
+    if (width === 3) throw new DecodeError('a vector length starts with the bits 11')
+    let value = first & 0x3f
+    for (let more = (1 << width) - 1; more > 0; more--) value = value * 256 + this.u8()
+    if (varintLength(value) !== 1 << width) throw new DecodeError('a vector length is longer than it needs to be')
+    return value
+  }
+  /** A vector of bytes. */
+  vector(): Uint8Array {
+    return this.take(this.varint())
+  }
+  /** A vector of structures: `read` is called until its bytes are used up. */
+  vectorOf<T>(read: (reader: ByteReader) => T): T[] {
+    const inner = new ByteReader(this.vector())
+    const items: T[] = []
+    while (inner.remaining > 0) items.push(read(inner))
+    return items
+  }
+  /** One byte 0, or 1 and a structure. */
+  optional<T>(read: (reader: ByteReader) => T): T | undefined {
+    const presence = this.u8()
+    if (presence > 1) throw new DecodeError(`expected 0 or 1 before an optional, found ${presence}`)
+    return presence === 1 ? read(this) : undefined
+  }
+
+  /** What was read since `start`, an offset of before. */
+  since(start: number): Uint8Array {
+    return this.#bytes.subarray(start, this.#offset)
+  }
+  /** Throws if anything is left. */
+  end(): void {
+    if (this.remaining > 0) throw new DecodeError(`${this.remaining} bytes too many`)
+  }
+
+  #advance(length: number): number {
+    if (length > this.remaining) throw new DecodeError(`expected ${length} bytes, found ${this.remaining}`)
+    const start = this.#offset
+    this.#offset += length
+    return start
+  }
+}
+
+/** Bytes that a length of RFC 9420 §2.1.2 takes. */
+function varintLength(value: number): number {
+  if (value < 64) return 1
+  return value < 16_384 ? 2 : 4
+}
+
+/** Appends to a message that grows as needed. */
+export class ByteWriter {
+  #bytes = new Uint8Array(256)
+  #view = new DataView(this.#bytes.buffer)
+  #length = 0
+
+  u8(value: number): this {
+    const start = this.#grow(1)
+    this.#view.setUint8(start, value)
+    return this
+  }
+  u16(value: number): this {
+    const start = this.#grow(2)
+    this.#view.setUint16(start, value)
+    return this
+  }
+  u32(value: number): this {
+    const start = this.#grow(4)
+    this.#view.setUint32(start, value)
+    return this
+  }
+  u64(value: bigint): this {
+    const start = this.#grow(8)
+    this.#view.setBigUint64(start, value)
+    return this
+  }
+  raw(bytes: Uint8Array): this {
+    const start = this.#grow(bytes.length)
+    this.#bytes.set(bytes, start)
+    return this
+  }
+  /** A length of RFC 9420 §2.1.2, in as few bytes as will do. */
+  varint(value: number): this {
+    if (value > MAX_VECTOR) throw new RangeError('a vector of 2^30 bytes or more')
+    const length = varintLength(value)
+    if (length === 1) return this.u8(value)
+    return length === 2 ? this.u16(value | 0x4000) : this.u32((value | 0x8000_0000) >>> 0)
+  }
+  vector(bytes: Uint8Array): this {
+    return this.varint(bytes.length).raw(bytes)
+  }
+  /** A vector of structures that are encoded already. */
+  vectorOf(items: readonly Uint8Array[]): this {
+    this.varint(items.reduce((sum, item) => sum + item.length, 0))
+    for (const item of items) this.raw(item)
+    return this
+  }
+  /** A copy of what was written. */
+  bytes(): Uint8Array {
+    return this.#bytes.slice(0, this.#length)
+  }
+
+  #grow(length: number): number {
+    const start = this.#length
+    const needed = start + length
+    if (needed > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2))
+      larger.set(this.#bytes)
+      this.#bytes = larger
+      this.#view = new DataView(larger.buffer)
+    }
+    this.#length = needed
+    return start
+  }
+}
+
+/** Whether two byte strings are the same. For public values only: the time it takes tells where they differ. */
+export function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false
+  return true
+}
+
+/** A snowflake as 8 big-endian bytes; undefined if it does not fit. */
+export function snowflakeBytes(snowflake: string): Uint8Array | undefined {
+  if (!/^[0-9]{1,20}$/.test(snowflake)) return undefined
+  const value = BigInt(snowflake)
+  return value < 2n ** 64n ? new ByteWriter().u64(value).bytes() : undefined
+}
