@@ -4,13 +4,14 @@ import { VERSION } from '../version.ts'
 import * as checkConfig from './check-config.ts'
 import * as demo from './demo.ts'
 import * as serve from './serve.ts'
+import * as talk from './talk.ts'
 
 /** A subcommand adds itself to the program. */
 interface CommandModule {
   register(program: Command): void
 }
 
-const COMMANDS: readonly CommandModule[] = [demo, serve, checkConfig]
+const COMMANDS: readonly CommandModule[] = [demo, serve, talk, checkConfig]
 
 const program = new Command('parley')
   .description('A self-hosted, Discord-compatible voice server.')

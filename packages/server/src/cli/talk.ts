@@ -1,0 +1,172 @@
+// `parley talk`: a bot in the foreground, that plays a file, records who speaks, or just listens.
+import { VoiceClient } from '@parley/client'
+import { VoiceMode } from '@parley/protocol'
+import { type Command, Option } from 'commander'
+import { ConfigError } from '../config-error.ts'
+import type { Credentials } from '../credentials.ts'
+import { closeMeaning } from '../talk/close-meanings.ts'
+import { readCredentials, readFile, readFrames } from '../talk/input.ts'
+import { Recorder } from '../talk/recorder.ts'
+import { Speakers } from '../talk/speakers.ts'
+import { orSentence } from './config-options.ts'
+import { duration } from './duration.ts'
+import { type Stop, untilStopped } from './until-stopped.ts'
+
+const HELP = `
+Examples:
+  $ parley demo --credentials | parley talk --credentials -
+  $ parley talk --credentials bot.json --play hello.opus
+  $ parley talk --credentials bot.json --record calls --duration 10m
+
+Plays and leaves; with --loop, --record or --duration, or with nothing to play, it stays until Ctrl-C or the end of that
+time. Each speaker is recorded to <user id>.opus; files are complete when the command ends, by Ctrl-C too.
+
+Exit codes: 0 left, 1 refused or disconnected for good, 2 something given is missing or wrong.`
+
+interface TalkFlags {
+  credentials: string
+  play?: string
+  record?: string
+  loop: boolean
+  mode?: VoiceMode
+  duration?: number
+}
+
+export function register(program: Command): void {
+  program
+    .command('talk')
+    .description('join a call as a bot: play a file, record who speaks')
+    .requiredOption('-c, --credentials <file>', 'JSON as parley demo --credentials prints it; - for standard input')
+    .option('-p, --play <file>', 'an Ogg Opus file to play')
+    .option('-l, --loop', 'play it over and over', false)
+    .option('-r, --record <folder>', 'record each speaker to a file in this folder')
+    .addOption(new Option('-m, --mode <mode>', 'insist on an encryption mode').choices(Object.values(VoiceMode)))
+    .option('-d, --duration <time>', 'leave after this long, such as 10s', duration)
+    .addHelpText('after', HELP)
+    .action((flags: TalkFlags) => orSentence(() => talk(flags)))
+}
+
+async function talk(flags: TalkFlags): Promise<void> {
+  const credentials = await readCredentials(flags.credentials)
+  const frames = flags.play === undefined ? undefined : readFrames(flags.play)
+  const client = clientOf(credentials, flags.mode)
+  const recorder = flags.record === undefined ? undefined : openRecorder(flags.record)
+  const stop = untilStopped(flags.duration)
+  const fail = (sentence: string) => {
+    process.stderr.write(`parley: ${sentence}\n`)
+    process.exitCode = 1
+    stop.now()
+  }
+  process.stdout.on('error', stop.now)
+  narrate(client, credentials, fail)
+  if (recorder !== undefined) record(client, recorder, fail)
+  // Why it failed is told by the event.
+  const joined = client.connect().catch(() => {})
+  await Promise.race([joined, stop.asked])
+  if (frames !== undefined) await play(client, frames, flags.loop, stop)
+  if (frames === undefined || recorder !== undefined || flags.duration !== undefined) await stop.asked
+  stop.now()
+  await client.close()
+  if (recorder !== undefined) finish(recorder, fail)
+}
+
+function clientOf(credentials: Credentials, mode: VoiceMode | undefined): VoiceClient {
+  const { endpoint, server_id, channel_id, user_id, session_id, token, ca } = credentials
+  try {
+    return new VoiceClient({
+      endpoint,
+      serverId: server_id,
+      channelId: channel_id,
+      userId: user_id,
+      sessionId: session_id,
+      token,
+      mode,
+      tls: ca === undefined ? {} : { ca: readFile(ca) },
+    })
+  } catch (error) {
+    if (error instanceof RangeError) throw new ConfigError(`--credentials: ${error.message}`)
+    throw error
+  }
+}
+
+function openRecorder(folder: string): Recorder {
+  try {
+    return new Recorder(folder)
+  } catch (error) {
+    throw new ConfigError(`--record ${folder}: cannot be made (${(error as NodeJS.ErrnoException).code ?? error})`)
+  }
+}
+
+async function play(client: VoiceClient, frames: readonly Uint8Array[], loops: boolean, stop: Stop): Promise<void> {
+  const ending = new AbortController()
+  void stop.asked.then(() => ending.abort())
+  const { signal } = ending
+  do await client.play(frames, { signal })
+  while (loops && !signal.aborted && client.state !== 'closed')
+}
+
+/** Says what happens. A session that is over for good fails the command. */
+function narrate(
+  client: VoiceClient,
+  { endpoint, channel_id, user_id }: Credentials,
+  fail: (why: string) => void,
+): void {
+  const say = (line: string) => void process.stdout.write(`${line}\n`)
+  client.on('ready', ({ mode }) => say(`in channel ${channel_id} as ${user_id}: udp, ${mode}`))
+  client.on('userConnected', ({ userId }) => say(`${userId} is here`))
+  const speakers = new Speakers((userId, speaks) => say(`${userId} ${speaks ? 'speaks' : 'is silent'}`))
+  const ticks = setInterval(() => speakers.tick(performance.now()), 200)
+  client.on('frame', ({ userId, payload }) => {
+    if (userId !== undefined) speakers.heard(userId, payload, performance.now())
+  })
+  client.on('userDisconnected', ({ userId }) => {
+    speakers.left(userId)
+    say(`${userId} left`)
+  })
+  client.on('disconnected', ({ code, reason, wait }) =>
+    say(`lost the connection (${code}${reason === '' ? '' : `: ${reason}`}); trying again in ${Math.round(wait)} ms`),
+  )
+  client.on('resumed', () => say('connected again, with the same session'))
+  client.on('error', error => process.stderr.write(`parley: ${error.message}\n`))
+  client.on('closed', ({ code, reason }) => {
+    clearInterval(ticks)
+    if (code !== LEFT) fail(closedSentence(endpoint, code, reason))
+  })
+}
+
+/** RFC 6455 §7.4.1: a normal closure, which is ours. */
+const LEFT = 1000
+/** RFC 6455 §7.4.1: there was no close frame, or no connection. */
+const NO_CONNECTION = 1006
+
+function closedSentence(endpoint: string, code: number, reason: string): string {
+  if (code === NO_CONNECTION) return `${endpoint} cannot be reached: ${reason}`
+  const meaning = closeMeaning(code)
+  if (meaning === undefined) return `the session with ${endpoint} ended with ${code}: ${reason}`
+  return `${endpoint} closed with ${code}: ${meaning}${reason === '' ? '' : ` (${reason})`}`
+}
+
+function record(client: VoiceClient, recorder: Recorder, fail: (why: string) => void): void {
+  const guarded = (write: () => void) => {
+    try {
+      write()
+    } catch (error) {
+      fail(`recording stopped: ${String(error)}`)
+    }
+  }
+  client.on('frame', frame => guarded(() => recorder.heard(frame, frame.userId, performance.now())))
+  client.on('speaking', ({ ssrc, userId }) => guarded(() => recorder.named(ssrc, userId)))
+}
+
+function finish(recorder: Recorder, fail: (why: string) => void): void {
+  try {
+    for (const { path, seconds, skipped } of recorder.end())
+      process.stdout.write(
+        `recorded ${seconds.toFixed(1)} s to ${path}${skipped === 0 ? '' : ` (${skipped} packets came too late)`}\n`,
+      )
+  } catch (error) {
+    fail(`a recording is not complete: ${String(error)}`)
+  }
+  if (recorder.dropped > 0)
+    process.stderr.write(`parley: ${recorder.dropped} packets of unknown speakers were not recorded\n`)
+}

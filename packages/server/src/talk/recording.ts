@@ -1,0 +1,105 @@
+// One speaker's frames as one Ogg Opus stream: in order, and with silence where nothing came, so that time stays true.
+import { type HeardFrame, type OggOpusOptions, OggOpusWriter, OPUS_RATE, opusSamples } from '@parley/client'
+import { OPUS_SILENCE } from '@parley/protocol'
+
+interface Held {
+  position: number
+  samples: number
+  payload: Uint8Array
+}
+
+/** The newest packet whose place in the recording is known. */
+interface Anchor {
+  ssrc: number
+  timestamp: number
+  position: number
+  at: number
+}
+
+/** Packets that are held back for those they may have overtaken. */
+const HELD = 5
+/** Media time that goes this much faster or slower than the clock is a new beginning, and the clock says where it is. */
+const TOLERANCE = 2 * OPUS_RATE
+/** Frames of silence by their length in samples: 20 ms, and 2.5 ms for what is left (RFC 6716 table 2). */
+const SILENCES: readonly [samples: number, frame: Uint8Array][] = [
+  [960, Uint8Array.from(OPUS_SILENCE)],
+  [120, Uint8Array.of(0xe0, ...OPUS_SILENCE.slice(1))],
+]
+
+const samplesOf = (time: number) => Math.round((time * OPUS_RATE) / 1_000)
+
+export class Recording {
+  readonly #write: (bytes: Uint8Array) => void
+  readonly #ogg: OggOpusWriter
+  /** By position. */
+  readonly #held: Held[] = []
+  #anchor: Anchor | undefined
+  #begunAt: number | undefined
+  #samples = 0
+  /** Packets that were not recorded: too late, or no Opus. */
+  skipped = 0
+
+  /** `write` takes the bytes of the file, in order. */
+  constructor(write: (bytes: Uint8Array) => void, options: OggOpusOptions) {
+    this.#write = write
+    this.#ogg = new OggOpusWriter(options)
+  }
+
+  /** What is written so far, in samples at 48 kHz. */
+  get samples(): number {
+    return this.#samples
+  }
+
+  /** `now` in milliseconds. */
+  add({ ssrc, timestamp, payload }: Pick<HeardFrame, 'ssrc' | 'timestamp' | 'payload'>, now: number): void {
+    const samples = opusSamples(payload)
+    const position = this.#place(ssrc, timestamp, now)
+    if (samples === undefined || position + samples <= this.#samples || this.#has(position)) {
+      this.skipped++
+      return
+    }
+    const index = this.#held.findLastIndex(held => held.position < position) + 1
+    this.#held.splice(index, 0, { position, samples, payload })
+    if (this.#held.length > HELD) this.#put(this.#held.shift()!)
+  }
+
+  /** Writes what is held back, and the end. */
+  end(): void {
+    for (const held of this.#held.splice(0)) this.#put(held)
+    this.#write(this.#ogg.end())
+  }
+
+  #has(position: number): boolean {
+    return this.#held.some(held => held.position === position)
+  }
+
+  /** In samples from the first packet. Timestamps count as long as they keep to the clock, else the clock does. */
+  #place(ssrc: number, timestamp: number, now: number): number {
+    this.#begunAt ??= now
+    const anchor = this.#anchor ?? { ssrc, timestamp, position: 0, at: now }
+    const ahead = (timestamp - anchor.timestamp) | 0
+    const isSteady = ssrc === anchor.ssrc && Math.abs(ahead - samplesOf(now - anchor.at)) <= TOLERANCE
+    const clock = samplesOf(now - this.#begunAt)
+    // No sender can make a recording of silence longer than the call.
+    const latest = Math.max(clock + (isSteady ? TOLERANCE : 0), this.#end)
+    const position = isSteady ? Math.min(anchor.position + ahead, latest) : latest
+    if (position >= anchor.position) this.#anchor = { ssrc, timestamp, position, at: now }
+    return position
+  }
+
+  /** Where the next packet would be if no time passed. */
+  get #end(): number {
+    const last = this.#held.at(-1)
+    return last === undefined ? this.#samples : last.position + last.samples
+  }
+
+  #put({ position, samples, payload }: Held): void {
+    for (const [length, silence] of SILENCES) while (position - this.#samples >= length) this.#append(silence, length)
+    this.#append(payload, samples)
+  }
+
+  #append(packet: Uint8Array, samples: number): void {
+    this.#write(this.#ogg.write(packet))
+    this.#samples += samples
+  }
+}
