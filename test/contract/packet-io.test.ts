@@ -1,5 +1,8 @@
 // Every packet engine under the one suite.
+import { test } from 'node:test'
 import { openDgramPort } from '../../packages/server/src/lane/dgram-port.ts'
+import { FfiEngine } from '../../packages/server/src/lane/ffi-engine.ts'
+import { Native } from '../../packages/server/src/lane/native-calls.ts'
 import { PortableEngine } from '../../packages/server/src/lane/portable-engine.ts'
 import { protectionReady } from '../../packages/server/src/lane/protection.ts'
 import { packetIoSuite } from './packet-io-suite.ts'
@@ -17,3 +20,21 @@ packetIoSuite('portable engine', async onBatch => {
   engine = new PortableEngine(port)
   return { io: engine, port: port.port, close: () => port.close() }
 })
+
+const native = await Native.load()
+if (typeof native === 'string') test('ffi engine', { skip: native }, () => {})
+else
+  packetIoSuite('ffi engine', async onBatch => {
+    await protectionReady()
+    const engine = new FfiEngine(native, { port: 0 })
+    let reading = setImmediate(read)
+    function read(): void {
+      for (let batch = engine.socket.receive(64); batch !== undefined; batch = engine.socket.receive(64)) onBatch(batch)
+      reading = setImmediate(read)
+    }
+    const close = async () => {
+      clearImmediate(reading)
+      engine.close()
+    }
+    return { io: engine, port: engine.socket.port, close }
+  })

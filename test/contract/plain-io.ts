@@ -104,6 +104,7 @@ export function makeBatch(): Batch {
     count: 0,
     lengths: new Int32Array(BATCH),
     addresses: new Int32Array(BATCH * ADDRESS_WORDS),
+    waited: new Int32Array(BATCH),
   }
 }
 

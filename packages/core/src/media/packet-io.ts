@@ -19,6 +19,8 @@ export interface Batch {
   readonly lengths: Int32Array
   /** BATCH × ADDRESS_WORDS: where each datagram came from. */
   readonly addresses: Int32Array
+  /** How many ms each datagram had waited in the socket when it was read; 0 where the engine cannot tell. */
+  readonly waited: Int32Array
 }
 
 /**

@@ -1,0 +1,238 @@
+// The packet engine over foreign calls: many datagrams per system call, sealed straight into the slots they leave from.
+import { randomFillSync } from 'node:crypto'
+import { type Batch, type PacketIo, type PeerId, type Protection, SLOT } from '@parley/core'
+import {
+  CLEAR_RTCP_LENGTH,
+  clearRtpLength,
+  fillProtectionNonce,
+  PROTECTION_LAYOUTS,
+  PROTECTION_TAG_LENGTH,
+  type ProtectionLayout,
+  protectionOverhead,
+  RTCP_HEADER,
+  RTP_HEADER,
+  SERVER_NONCE_LENGTH,
+  SERVER_NONCES,
+  writeServerNonce,
+} from '@parley/protocol'
+import { NAME_WORDS, writeSocketName } from './message-slots.ts'
+import { MessageSocket, type MessageSocketOptions, SOCKET_SIZE } from './message-socket.ts'
+import type { Native } from './native-calls.ts'
+import { NativeMemory } from './native-memory.ts'
+import { type SlotCipher, SlotCiphers } from './slot-ciphers.ts'
+
+interface Protected {
+  readonly layout: ProtectionLayout
+  readonly cipher: SlotCipher
+  /** The next of the node's nonces. */
+  counter: number
+}
+
+interface Row {
+  readonly peer: PeerId
+  protection: Protected | undefined
+  /** The socket's name of the peer, once it is known. */
+  destination: Int32Array | undefined
+  isExhausted: boolean
+}
+
+const NOBODY: readonly PeerId[] = []
+const RANDOM_BYTES = 6144
+/** For ciphers, and for packets that are not in the socket's slots. */
+const OWN_SIZE = 2 * SLOT + 1024
+
+/** Needs `protectionReady()` before the first peer of an old mode is protected. */
+export class FfiEngine implements PacketIo {
+  readonly socket: MessageSocket
+  readonly #memory: NativeMemory
+  readonly #bytes: Uint8Array
+  readonly #ciphers: SlotCiphers
+  readonly #rows = new Map<PeerId, Row>()
+  /** For packets from elsewhere than the socket. */
+  readonly #guest: number
+  readonly #name = new Int32Array(NAME_WORDS)
+  readonly #nameView = new DataView(this.#name.buffer)
+  readonly #random = new Uint8Array(RANDOM_BYTES)
+  #randomUsed = RANDOM_BYTES
+  #packets = 0
+  #sentBytes = 0
+  #failed = 0
+  #exhausted: PeerId[] = []
+
+  /** Throws a `NativeError` with the system's code if the address cannot be had. */
+  constructor(native: Native, options: MessageSocketOptions) {
+    const memory = new NativeMemory(native, SOCKET_SIZE + OWN_SIZE)
+    this.#memory = memory
+    this.#bytes = memory.bytes
+    this.socket = new MessageSocket(native, memory, options)
+    this.#ciphers = new SlotCiphers(native, memory)
+    this.#guest = memory.take(SLOT)
+  }
+
+  get sent() {
+    return { packets: this.#packets, bytes: this.#sentBytes, failed: this.#failed + this.socket.failed }
+  }
+
+  addPeer(peer: PeerId): void {
+    this.#rows.set(peer, { peer, protection: undefined, destination: undefined, isExhausted: false })
+  }
+
+  protectPeer(peer: PeerId, protection: Protection, key: Uint8Array, nonceStart: number): void {
+    const row = this.#rows.get(peer)
+    if (row === undefined) return
+    row.protection?.cipher.close()
+    const layout = PROTECTION_LAYOUTS[protection]
+    row.protection = { layout, cipher: this.#ciphers.make(layout.cipher, key), counter: nonceStart }
+    row.isExhausted = false
+  }
+
+  setAddress(peer: PeerId, words: Int32Array, offset: number): void {
+    const row = this.#rows.get(peer)
+    if (row === undefined) return
+    row.destination = new Int32Array(NAME_WORDS)
+    writeSocketName(new DataView(row.destination.buffer), 0, this.socket.isIpv6, words, offset)
+  }
+
+  removePeer(peer: PeerId): void {
+    this.#rows.get(peer)?.protection?.cipher.close()
+    this.#rows.delete(peer)
+  }
+
+  open(batch: Batch, slot: number, peer: PeerId): boolean {
+    const protection = this.#rows.get(peer)?.protection
+    const length = batch.lengths[slot]!
+    if (protection === undefined || length < RTP_HEADER || length > SLOT) return false
+    const start = this.#enter(batch.bytes, slot * SLOT, length)
+    const opened = this.#open(protection, start, length)
+    if (start === this.#guest) batch.bytes.set(this.#bytes.subarray(start, start + length), slot * SLOT)
+    if (opened < 0) return false
+    batch.lengths[slot] = opened
+    return true
+  }
+
+  forward(batch: Batch, slot: number, targets: Int32Array, count: number, except: PeerId): number {
+    const length = batch.lengths[slot]!
+    if (length < RTP_HEADER || length > SLOT) return 0
+    const start = this.#enter(batch.bytes, slot * SLOT, length)
+    let queued = 0
+    for (let index = 0; index < count; index++) {
+      const peer = targets[index]!
+      if (peer === except) continue
+      const row = this.#rows.get(peer)
+      if (row === undefined || row.protection === undefined) continue
+      const clearLength = clearRtpLength(row.protection.layout, this.#bytes, start)
+      if (this.#seal(row, row.protection, start, clearLength, length, RTP_HEADER)) queued++
+    }
+    return queued
+  }
+
+  /**
+   * Where the header is the nonce, nothing is sent: all receiver reports begin with the same bytes, and would repeat it.
+   */
+  sendRtcp(peer: PeerId, bytes: Uint8Array, length: number): boolean {
+    const row = this.#rows.get(peer)
+    if (row?.protection === undefined || row.protection.layout.nonceSource === 'header') return false
+    if (length < RTCP_HEADER || length > SLOT) return false
+    const start = this.#enter(bytes, 0, length)
+    return this.#seal(row, row.protection, start, CLEAR_RTCP_LENGTH, length, RTCP_HEADER)
+  }
+
+  sendRaw(words: Int32Array, offset: number, bytes: Uint8Array, length: number): void {
+    if (length > SLOT) {
+      this.#failed++
+      return
+    }
+    this.#bytes.set(length === bytes.length ? bytes : bytes.subarray(0, length), this.socket.claim())
+    writeSocketName(this.#nameView, 0, this.socket.isIpv6, words, offset)
+    this.socket.queue(length, this.#name)
+  }
+
+  flush(): void {
+    this.socket.flush()
+  }
+
+  takeExhausted(): readonly PeerId[] {
+    if (this.#exhausted.length === 0) return NOBODY
+    const taken = this.#exhausted
+    this.#exhausted = []
+    return taken
+  }
+
+  /** Frees socket and keys. */
+  close(): void {
+    for (const { protection } of this.#rows.values()) protection?.cipher.close()
+    this.#rows.clear()
+    this.#ciphers.close()
+    this.socket.close()
+  }
+
+  /** The place of a packet in native memory. One that is not there yet is copied. */
+  #enter(bytes: Uint8Array, offset: number, length: number): number {
+    if (bytes.buffer === this.#bytes.buffer) return bytes.byteOffset + offset
+    this.#bytes.set(bytes.subarray(offset, offset + length), this.#guest)
+    return this.#guest
+  }
+
+  /** Returns the length of the plain packet, −1 if it did not verify. */
+  #open({ layout, cipher }: Protected, start: number, length: number): number {
+    const isRtcp = isRtcpAt(this.#bytes, start)
+    const clear = isRtcp ? CLEAR_RTCP_LENGTH : clearRtpLength(layout, this.#bytes, start)
+    const body = length - clear - layout.trailerLength
+    if (body < PROTECTION_TAG_LENGTH) return -1
+    fillProtectionNonce(layout, cipher.nonce, this.#bytes, start, length, isRtcp ? RTCP_HEADER : RTP_HEADER)
+    return cipher.open(start, clear, start + clear, body) ? clear + body - PROTECTION_TAG_LENGTH : -1
+  }
+
+  /** Seals one packet for one peer and queues it. Returns false if the peer has no address or no nonces left. */
+  #seal(row: Row, protection: Protected, start: number, clear: number, length: number, headerLength: number): boolean {
+    const { layout, cipher } = protection
+    const { destination } = row
+    const sealed = length + protectionOverhead(layout)
+    if (destination === undefined || row.isExhausted || clear > length || sealed > SLOT) return false
+    if (!this.#hasNonce(row, protection)) return false
+    const out = this.socket.claim()
+    const { words } = this.#memory
+    for (let word = 0; word < clear >> 2; word++) words[(out >> 2) + word] = words[(start >> 2) + word]!
+    this.#writeTrailer(protection, out + sealed - layout.trailerLength)
+    fillProtectionNonce(layout, cipher.nonce, this.#bytes, out, sealed, headerLength)
+    if (!cipher.seal(out, clear, start + clear, length - clear, out + clear)) return this.#refuse()
+    this.socket.queue(sealed, destination)
+    this.#packets++
+    this.#sentBytes += sealed
+    return true
+  }
+
+  #refuse(): boolean {
+    this.#failed++
+    return true
+  }
+
+  /** Where the trailer is a counter, it must not come round. */
+  #hasNonce(row: Row, { layout, counter }: Protected): boolean {
+    if (layout.trailerLength !== SERVER_NONCE_LENGTH || counter < SERVER_NONCES) return true
+    row.isExhausted = true
+    this.#exhausted.push(row.peer)
+    return false
+  }
+
+  #writeTrailer(protection: Protected, place: number): void {
+    const { trailerLength } = protection.layout
+    if (trailerLength === SERVER_NONCE_LENGTH) writeServerNonce(this.#bytes, place, protection.counter++)
+    else if (trailerLength > 0) this.#writeRandom(place, trailerLength)
+  }
+
+  /** Random bytes are drawn for many packets at once: for one they would cost more than sealing it. */
+  #writeRandom(place: number, length: number): void {
+    if (this.#randomUsed + length > this.#random.length) {
+      randomFillSync(this.#random)
+      this.#randomUsed = 0
+    }
+    for (let index = 0; index < length; index++) this.#bytes[place + index] = this.#random[this.#randomUsed++]!
+  }
+}
+
+/** Told from the payload type's place, as a datagram is classified (RFC 5761 §4). */
+function isRtcpAt(bytes: Uint8Array, offset: number): boolean {
+  const second = bytes[offset + 1]!
+  return second >= 192 && second <= 223
+}

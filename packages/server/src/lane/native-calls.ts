@@ -1,0 +1,310 @@
+// The only file with foreign function signatures: libc's batch UDP and the OpenSSL inside the Node.js executable, through koffi.
+// The calls check nothing, so everything that goes in is checked here: callers name places in a `NativeMemory`, never pointers.
+import type { NativeMemory } from './native-memory.ts'
+
+/** A pointer, as a plain number: cheaper to pass than an object, and exact below 2^53. */
+export type Pointer = number
+
+type Call = (...values: number[]) => number
+type Koffi = Pick<typeof import('koffi'), 'errno' | 'view' | 'os'>
+
+const SIGNATURES = {
+  mmap: ['int64', 'size_t', 'size_t', 'int', 'int', 'int', 'int64'],
+  munmap: ['int', 'size_t', 'size_t'],
+  socket: ['int', 'int', 'int', 'int'],
+  bind: ['int', 'int', 'size_t', 'uint'],
+  getsockname: ['int', 'int', 'size_t', 'size_t'],
+  setsockopt: ['int', 'int', 'int', 'int', 'size_t', 'uint'],
+  close: ['int', 'int'],
+  poll: ['int', 'size_t', 'ulong', 'int'],
+  recvmmsg: ['int', 'int', 'size_t', 'uint', 'int', 'size_t'],
+  sendmmsg: ['int', 'int', 'size_t', 'uint', 'int'],
+  eventfd: ['int', 'uint', 'int'],
+  read: ['int64', 'int', 'size_t', 'size_t'],
+  eventfd_write: ['int', 'int', 'uint64'],
+  clock_gettime: ['int', 'int', 'size_t'],
+  EVP_aes_256_gcm: ['size_t'],
+  EVP_chacha20_poly1305: ['size_t'],
+  EVP_CIPHER_CTX_new: ['size_t'],
+  EVP_CIPHER_CTX_free: ['void', 'size_t'],
+  EVP_CIPHER_CTX_ctrl: ['int', 'size_t', 'int', 'int', 'size_t'],
+  EVP_EncryptInit_ex: ['int', 'size_t', 'size_t', 'size_t', 'size_t', 'size_t'],
+  EVP_EncryptUpdate: ['int', 'size_t', 'size_t', 'size_t', 'size_t', 'int'],
+  EVP_EncryptFinal_ex: ['int', 'size_t', 'size_t', 'size_t'],
+  EVP_DecryptInit_ex: ['int', 'size_t', 'size_t', 'size_t', 'size_t', 'size_t'],
+  EVP_DecryptUpdate: ['int', 'size_t', 'size_t', 'size_t', 'size_t', 'int'],
+  EVP_DecryptFinal_ex: ['int', 'size_t', 'size_t', 'size_t'],
+} as const
+type Calls = Record<keyof typeof SIGNATURES, Call>
+
+/** Structures are laid out as on these processors: 64 bits, little-endian, Linux's common numbers. */
+const PROCESSORS: readonly string[] = ['x64', 'arm64', 'riscv64', 'loong64']
+
+/** Of Linux, as in asm-generic. */
+const AF_INET = 2
+const AF_INET6 = 10
+const SOCK_DGRAM_CLOEXEC = 2 | 0x8_0000
+const SOL_SOCKET = 1
+const SO_SNDBUF = 7
+const SO_RCVBUF = 8
+const SO_TIMESTAMPNS = 35
+const IPPROTO_IPV6 = 41
+const IPV6_V6ONLY = 26
+const MSG_DONTWAIT = 0x40
+const MSG_TRUNC = 0x20
+const EFD_NONBLOCK_CLOEXEC = 0o4000 | 0x8_0000
+const POLLIN = 1
+const CLOCK_REALTIME = 0
+const PROT_READ_WRITE = 3
+const MAP_PRIVATE_ANONYMOUS = 0x22
+
+/** Where memory is asked for: below 2^31 a pointer is a small integer of V8, and passing one allocates nothing. */
+const LOWEST_PLACE = 0x1000_0000
+const HIGHEST_PLACE = 0x7000_0000
+const PLACE_STEP = 0x100_0000
+
+/** `struct mmsghdr`. */
+export const MESSAGE_HEADER = 64
+/** `struct sockaddr_in6`, and room for `sockaddr_in`. */
+export const SOCKET_NAME = 28
+/** `struct pollfd`. */
+const POLL_ENTRY = 8
+/** `struct timespec`. */
+const TIMESPEC = 16
+
+const GET_TAG = 0x10
+const SET_TAG = 0x11
+const TAG = 16
+
+/** A refusal of the system, with the name of its error as `code`. */
+export class NativeError extends Error {
+  readonly code: string
+  constructor(call: string, code: string) {
+    super(`${call} failed: ${code}`)
+    this.name = 'NativeError'
+    this.code = code
+  }
+}
+
+/** What a lane's thread asks of the system. One per thread. */
+export class Native {
+  readonly #calls: Calls
+  readonly #errno: () => number
+  readonly #view: (pointer: Pointer, size: number) => ArrayBuffer
+  readonly #codes: ReadonlyMap<number, string>
+
+  private constructor(calls: Calls, koffi: Koffi) {
+    this.#calls = calls
+    this.#errno = () => koffi.errno()
+    this.#view = (pointer, size) => koffi.view(pointer, size)
+    this.#codes = new Map(Object.entries(koffi.os.errno).map(([code, number]) => [number, code]))
+  }
+
+  /** The calls, or in a few words why they cannot be had here. */
+  static async load(): Promise<Native | string> {
+    if (process.platform !== 'linux') return `not on ${process.platform}`
+    if (!PROCESSORS.includes(process.arch)) return `not on ${process.arch}`
+    try {
+      const { default: koffi } = await import('koffi')
+      const library = koffi.load(null)
+      const calls = Object.entries(SIGNATURES).map(([name, [result, ...parameters]]) => [
+        name,
+        library.func(name, result, [...parameters]) as Call,
+      ])
+      return new Native(Object.fromEntries(calls) as Calls, koffi)
+    } catch (error) {
+      return error instanceof Error ? error.message.split('\n')[0]! : String(error)
+    }
+  }
+
+  /** Zeroed memory outside the JavaScript heap, at `pointer` and as an array. It is not freed by itself. */
+  map(size: number): { pointer: Pointer; buffer: ArrayBuffer } {
+    if (!Number.isSafeInteger(size) || size <= 0) throw new RangeError(`expected a size of memory, found ${size}`)
+    let pointer = -1
+    for (let place = LOWEST_PLACE; place < HIGHEST_PLACE; place += PLACE_STEP) {
+      if (pointer !== -1) this.#calls.munmap(pointer, size)
+      pointer = this.#calls.mmap(place, size, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0)
+      if (pointer === -1) throw this.error('mmap')
+      if (pointer < HIGHEST_PLACE) break
+    }
+    return { pointer, buffer: this.#view(pointer, size) }
+  }
+
+  /** Gives memory of `map` back. No array over it may be touched any more. */
+  unmap(pointer: Pointer, size: number): void {
+    this.#calls.munmap(pointer, size)
+  }
+
+  error(call: string): NativeError {
+    return new NativeError(call, this.errorCode())
+  }
+
+  /** The name of the last call's error. */
+  errorCode(): string {
+    const number = this.#errno()
+    return this.#codes.get(number) ?? `error ${number}`
+  }
+
+  /** A UDP socket bound to the name at `name`; of both families if it is IPv6's and `isDual`. */
+  openSocket(memory: NativeMemory, name: number, isIpv6: boolean, isDual: boolean): number {
+    const { socket, bind } = this.#calls
+    const descriptor = socket(isIpv6 ? AF_INET6 : AF_INET, SOCK_DGRAM_CLOEXEC, 0)
+    if (descriptor < 0) throw this.error('socket')
+    if (isIpv6) this.#setOption(memory, descriptor, IPPROTO_IPV6, IPV6_V6ONLY, isDual ? 0 : 1)
+    if (bind(descriptor, memory.pointer(name, SOCKET_NAME), isIpv6 ? SOCKET_NAME : 16) === 0) return descriptor
+    const error = this.error('bind')
+    this.close(descriptor)
+    throw error
+  }
+
+  /** Sizes as far as the system grants them, and the time of arrival with every datagram. */
+  tuneSocket(memory: NativeMemory, descriptor: number, receive: number, send: number): void {
+    this.#setOption(memory, descriptor, SOL_SOCKET, SO_RCVBUF, receive)
+    this.#setOption(memory, descriptor, SOL_SOCKET, SO_SNDBUF, send)
+    this.#setOption(memory, descriptor, SOL_SOCKET, SO_TIMESTAMPNS, 1)
+  }
+
+  /** Writes the name that the socket is bound to at `name`. */
+  socketName(memory: NativeMemory, descriptor: number, name: number): void {
+    const length = memory.scratch(4)
+    memory.view.setUint32(length, SOCKET_NAME, true)
+    const { getsockname } = this.#calls
+    if (getsockname(descriptor, memory.pointer(name, SOCKET_NAME), memory.pointer(length, 4)) !== 0)
+      throw this.error('getsockname')
+  }
+
+  close(descriptor: number): void {
+    this.#calls.close(descriptor)
+  }
+
+  /** Up to `count` datagrams into the messages at `headers`; negative if there is none. Does not wait. */
+  receive(memory: NativeMemory, descriptor: number, headers: number, count: number): number {
+    const pointer = memory.pointer(headers, count * MESSAGE_HEADER)
+    return this.#calls.recvmmsg(descriptor, pointer, count, MSG_DONTWAIT | MSG_TRUNC, 0)
+  }
+
+  /** Sends the `count` messages at `headers`; returns how many were taken, negative if the first was refused. */
+  send(memory: NativeMemory, descriptor: number, headers: number, count: number): number {
+    const pointer = memory.pointer(headers, count * MESSAGE_HEADER)
+    return this.#calls.sendmmsg(descriptor, pointer, count, MSG_DONTWAIT)
+  }
+
+  /** Nanoseconds of the system's clock within its second, after the seconds were written at `place`. */
+  readClock(memory: NativeMemory, place: number): void {
+    this.#calls.clock_gettime(CLOCK_REALTIME, memory.pointer(place, TIMESPEC))
+  }
+
+  /** A descriptor that `wake` makes readable; from any thread of this process. */
+  openWake(): number {
+    const descriptor = this.#calls.eventfd(0, EFD_NONBLOCK_CLOEXEC)
+    if (descriptor < 0) throw this.error('eventfd')
+    return descriptor
+  }
+  wake(descriptor: number): void {
+    this.#calls.eventfd_write(descriptor, 1)
+  }
+  /** Makes it unreadable again. */
+  clearWake(memory: NativeMemory, descriptor: number): void {
+    this.#calls.read(descriptor, memory.pointer(memory.scratch(8), 8), 8)
+  }
+
+  /** Waits until the socket or the wake is readable, or `timeout` ms have passed; −1 waits for ever. */
+  wait(memory: NativeMemory, descriptor: number, wake: number, timeout: number): void {
+    const entries = memory.scratch(2 * POLL_ENTRY)
+    memory.view.setInt32(entries, descriptor, true)
+    memory.view.setInt32(entries + 4, POLLIN, true)
+    memory.view.setInt32(entries + POLL_ENTRY, wake, true)
+    memory.view.setInt32(entries + POLL_ENTRY + 4, POLLIN, true)
+    this.#calls.poll(memory.pointer(entries, 2 * POLL_ENTRY), 2, timeout)
+  }
+
+  /** A context for one key and direction. `key` is the place of its 32 bytes. */
+  openCipher(
+    memory: NativeMemory,
+    algorithm: 'aes-256-gcm' | 'chacha20-poly1305',
+    isSeal: boolean,
+    key: number,
+  ): NativeCipher {
+    const { EVP_aes_256_gcm, EVP_chacha20_poly1305 } = this.#calls
+    const kind = algorithm === 'aes-256-gcm' ? EVP_aes_256_gcm() : EVP_chacha20_poly1305()
+    return new NativeCipher(this.#calls, memory, kind, isSeal, key)
+  }
+
+  #setOption(memory: NativeMemory, descriptor: number, level: number, option: number, value: number): void {
+    const place = memory.scratch(4)
+    memory.view.setInt32(place, value, true)
+    this.#calls.setsockopt(descriptor, level, option, memory.pointer(place, 4), 4)
+  }
+}
+
+/** A persistent cipher context of OpenSSL: only the nonce (and, if asked, the key) is set per packet. */
+export class NativeCipher {
+  readonly #calls: Calls
+  readonly #memory: NativeMemory
+  readonly #isSeal: boolean
+  /** Where OpenSSL writes how much it wrote. */
+  readonly #written: number
+  /** Never a number alone, so that V8 keeps the one boxed number and makes none per call. */
+  #context: Pointer | undefined = undefined
+
+  constructor(calls: Calls, memory: NativeMemory, kind: Pointer, isSeal: boolean, key: number) {
+    this.#calls = calls
+    this.#memory = memory
+    this.#isSeal = isSeal
+    this.#written = memory.pointer(memory.scratch(4), 4)
+    const context = calls.EVP_CIPHER_CTX_new()
+    if (context === 0 || kind === 0) throw new NativeError('EVP_CIPHER_CTX_new', 'ENOMEM')
+    const init = isSeal ? calls.EVP_EncryptInit_ex : calls.EVP_DecryptInit_ex
+    this.#context = context
+    if (init(context, kind, 0, memory.pointer(key, 32), 0) !== 1) throw new NativeError('EVP_CipherInit_ex', 'EINVAL')
+  }
+
+  /**
+   * Encrypts `length` bytes at `plain` to `out`, and writes the tag behind them. The 12 bytes at `nonce` are the nonce; `key`
+   * is where a new key is, −1 for the one it has.
+   */
+  seal(key: number, nonce: number, clear: number, clearLength: number, plain: number, length: number, out: number) {
+    const context = this.#context
+    if (context === undefined || !this.#isSeal) throw new Error('expected an open cipher that seals')
+    const memory = this.#memory
+    const calls = this.#calls
+    const written = this.#written
+    const target = memory.pointer(out, length + TAG)
+    const source = memory.pointer(plain, length)
+    const header = memory.pointer(clear, clearLength)
+    const keyPointer = key < 0 ? 0 : memory.pointer(key, 32)
+    return (
+      calls.EVP_EncryptInit_ex(context, 0, 0, keyPointer, memory.pointer(nonce, 12)) === 1 &&
+      calls.EVP_EncryptUpdate(context, 0, written, header, clearLength) === 1 &&
+      calls.EVP_EncryptUpdate(context, target, written, source, length) === 1 &&
+      calls.EVP_EncryptFinal_ex(context, target + length, written) === 1 &&
+      calls.EVP_CIPHER_CTX_ctrl(context, GET_TAG, TAG, target + length) === 1
+    )
+  }
+
+  /** Decrypts `length` bytes and the tag behind them, in place. False if the tag does not verify: they are garbage then. */
+  open(key: number, nonce: number, clear: number, clearLength: number, body: number, length: number): boolean {
+    const context = this.#context
+    if (context === undefined || this.#isSeal) throw new Error('expected an open cipher that opens')
+    const memory = this.#memory
+    const calls = this.#calls
+    const written = this.#written
+    const target = memory.pointer(body, length + TAG)
+    const header = memory.pointer(clear, clearLength)
+    const keyPointer = key < 0 ? 0 : memory.pointer(key, 32)
+    return (
+      calls.EVP_DecryptInit_ex(context, 0, 0, keyPointer, memory.pointer(nonce, 12)) === 1 &&
+      calls.EVP_DecryptUpdate(context, 0, written, header, clearLength) === 1 &&
+      calls.EVP_DecryptUpdate(context, target, written, target, length) === 1 &&
+      calls.EVP_CIPHER_CTX_ctrl(context, SET_TAG, TAG, target + length) === 1 &&
+      calls.EVP_DecryptFinal_ex(context, target + length, written) === 1
+    )
+  }
+
+  /** Frees the context, which erases the key. Any later use throws. */
+  close(): void {
+    const context = this.#context
+    this.#context = undefined
+    if (context !== undefined) this.#calls.EVP_CIPHER_CTX_free(context)
+  }
+}
