@@ -1,0 +1,195 @@
+// `parley demo` and `parley talk` as people run them: processes, real sockets, files.
+import assert from 'node:assert/strict'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, type TestContext, test } from 'node:test'
+import { readOggOpus, VoiceClient, writeOggOpus } from '@parley/client'
+import { isSilence, numberedFrames, withoutSilence } from './opus-frames.ts'
+import { ParleyProcess } from './parley-process.ts'
+import { until } from './until.ts'
+
+interface Credentials {
+  endpoint: string
+  server_id: string
+  channel_id: string
+  user_id: string
+  session_id: string
+  token: string
+  ca: string
+}
+
+const TIMEOUT = 30_000
+
+/** For the temporary files of every process: so none meets a demo that somebody runs beside the tests. */
+let folder: string
+let files: string
+let demo: ParleyProcess
+/** Runs beside the first tests, which takes no longer so. */
+let short: ParleyProcess
+let folderOfShort: string
+
+before(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'parley-test-'))
+  files = mkdtempSync(join(tmpdir(), 'parley-test-'))
+  folderOfShort = mkdtempSync(join(files, 'demo-'))
+  short = new ParleyProcess(['demo', '--port', '0', '--duration', '5s'], { folder: folderOfShort })
+  demo = new ParleyProcess(['demo', '--port', '0'], { folder })
+  await demo.says(/ben is here/)
+})
+after(() => {
+  demo.kill()
+  short.kill()
+  for (const path of [folder, files]) rmSync(path, { recursive: true, force: true })
+})
+
+/** What a demo left behind; its runtime may keep a cache of its own. */
+const leftIn = (path: string) => readdirSync(path).filter(name => name.startsWith('parley'))
+
+async function invited(t: TestContext): Promise<Credentials> {
+  const asking = new ParleyProcess(['demo', '--credentials'], { folder, t })
+  assert.equal(await asking.exit, 0, asking.stderr)
+  return JSON.parse(asking.stdout) as Credentials
+}
+
+const talk = (t: TestContext, credentials: Partial<Credentials>, ...args: string[]) =>
+  new ParleyProcess(['talk', '--credentials', '-', ...args], { folder, input: JSON.stringify(credentials), t })
+
+function file(name: string, content: Uint8Array | string): string {
+  const path = join(files, name)
+  writeFileSync(path, content)
+  return path
+}
+
+test('a demo that is stopped before anybody could be heard ends with 1', { timeout: TIMEOUT }, async t => {
+  const own = mkdtempSync(join(files, 'demo-'))
+  const short = new ParleyProcess(['demo', '--port', '0', '--quiet', '--duration', '1ms'], { folder: own, t })
+  assert.equal(await short.exit, 1)
+  assert.equal(short.stdout, '')
+  assert.match(short.stderr, /the bots did not hear each other/)
+  assert.deepEqual(leftIn(own), [])
+})
+
+test('without a demo, --credentials starts one, and tells on standard output nothing else', {
+  timeout: TIMEOUT,
+}, async t => {
+  const own = mkdtempSync(join(files, 'demo-'))
+  const started = new ParleyProcess(['demo', '--port', '0', '--credentials'], { folder: own, t })
+  await started.says(/\n/)
+  await until('the view', () => started.stderr.includes('ana is here'))
+  const credentials = JSON.parse(started.stdout) as Credentials
+  assert.deepEqual(Object.keys(credentials), [
+    'endpoint',
+    'server_id',
+    'channel_id',
+    'user_id',
+    'session_id',
+    'token',
+    'ca',
+  ])
+  assert.match(readFileSync(credentials.ca, 'utf8'), /^-----BEGIN CERTIFICATE-----\n/)
+  started.signal('SIGTERM')
+  assert.equal(await started.exit, 0)
+})
+
+test('who joins with credentials of the running demo hears both bots', { timeout: TIMEOUT }, async t => {
+  const { endpoint, server_id, channel_id, user_id, session_id, token, ca } = await invited(t)
+  const client = new VoiceClient({
+    endpoint,
+    serverId: server_id,
+    channelId: channel_id,
+    userId: user_id,
+    sessionId: session_id,
+    token,
+    tls: { ca: readFileSync(ca) },
+  })
+  t.after(() => client.close())
+  const heard = new Map<string, Buffer[]>()
+  client.on('frame', ({ userId = 'unknown', payload }) => {
+    heard.set(userId, [...(heard.get(userId) ?? []), Buffer.from(payload)])
+  })
+  await client.connect()
+  await demo.says(new RegExp(`user ${user_id} is here`))
+  const voices = () => [...heard].filter(([userId, frames]) => userId !== 'unknown' && !frames.every(isSilence))
+  await until('both voices', () => voices().length === 2)
+})
+
+test('what one plays another records, byte for byte', { timeout: TIMEOUT }, async t => {
+  const played = numberedFrames(60, 7)
+  const path = file('played.opus', writeOggOpus(played))
+  const records = join(files, 'records')
+  const recording = talk(t, await invited(t), '--record', records)
+  await recording.says(/in channel/)
+  const credentials = await invited(t)
+  const mode = 'aead_xchacha20_poly1305_rtpsize'
+  const playing = talk(t, credentials, '--play', path, '--mode', mode)
+  assert.equal(await playing.exit, 0, playing.stderr)
+  assert.match(
+    playing.stdout,
+    new RegExp(`in channel ${credentials.channel_id} as ${credentials.user_id}: udp, ${mode}`),
+  )
+  await recording.says(new RegExp(`${credentials.user_id} is silent`))
+  recording.signal('SIGINT')
+  assert.equal(await recording.exit, 0, recording.stderr)
+  assert.match(recording.stdout, new RegExp(`recorded \\d+\\.\\d s to .*${credentials.user_id}\\.opus`))
+  const { packets } = readOggOpus(readFileSync(join(records, `${credentials.user_id}.opus`)))
+  assert.deepEqual(withoutSilence(packets.map(Buffer.from)), withoutSilence(played))
+  for (const name of readdirSync(records)) {
+    const { samples, packets } = readOggOpus(readFileSync(join(records, name)))
+    assert.ok(packets.length > 0)
+    assert.equal(samples, packets.length * 960, `${name} is complete`)
+  }
+})
+
+test('a talk that is refused says why, and with what code', { timeout: TIMEOUT }, async t => {
+  const refused = talk(t, { ...(await invited(t)), token: 'not-the-token' })
+  assert.equal(await refused.exit, 1)
+  assert.match(refused.stderr, /^parley: 127\.0\.0\.1:\d+ closed with 4004: token, user, session and server do not fit/)
+})
+
+test('a mistake of who calls is one sentence, and ends with 2', { timeout: TIMEOUT }, async t => {
+  const credentials = {
+    endpoint: '127.0.0.1:9',
+    server_id: '1',
+    channel_id: '2',
+    user_id: '3',
+    session_id: 's',
+    token: 't',
+  }
+  const cases: [talk: ParleyProcess, sentence: RegExp][] = [
+    [talk(t, {}), /^parley: --credentials -: .*endpoint there does not fit.*\n$/],
+    [talk(t, credentials, '--play', join(files, 'none.opus')), /^parley: .*none\.opus cannot be read \(ENOENT\)\n$/],
+    [talk(t, credentials, '--play', file('text.opus', 'text')), /^parley: --play .*: expected Opus in Ogg.*\n$/],
+    [talk(t, credentials, '--record', join(file('text', ''), 'below')), /^parley: --record .*\(ENOTDIR\)\n$/],
+  ]
+  for (const [wrong, sentence] of cases) {
+    assert.equal(await wrong.exit, 2, wrong.stderr)
+    assert.match(wrong.stderr, sentence)
+  }
+})
+
+test('a demo of a few seconds ends with 0, because both bots heard the other', { timeout: TIMEOUT }, async () => {
+  assert.equal(await short.exit, 0, short.stdout + short.stderr)
+  assert.match(short.stdout, /wss:\/\/127\.0\.0\.1:\d+\/lvsp/)
+  assert.match(short.stdout, /UDP port \d+/)
+  assert.match(short.stdout, /ana: Hi Ben!/)
+  assert.match(short.stdout, /ben: Hello Ana\./)
+  assert.match(short.stdout, / 0 lost .* latency [\d.]+ ms {2}join \d+(\.\d)? ms {2}udp aead_aes256_gcm_rtpsize/)
+  assert.ok(!short.stdout.includes('\x1b'))
+  assert.deepEqual(leftIn(folderOfShort), [])
+})
+
+test('Ctrl-C ends the demo with 0, and leaves no port and no file', { timeout: TIMEOUT }, async t => {
+  const { endpoint } = await invited(t)
+  demo.signal('SIGINT')
+  assert.equal(await demo.exit, 0, demo.stderr)
+  assert.deepEqual(leftIn(folder), [])
+  const socket = connect(Number(endpoint.split(':')[1]), '127.0.0.1')
+  const [error] = await new Promise<[NodeJS.ErrnoException | undefined]>(resolve => {
+    socket.once('connect', () => resolve([undefined]))
+    socket.once('error', error => resolve([error]))
+  })
+  socket.destroy()
+  assert.equal(error?.code, 'ECONNREFUSED')
+})
