@@ -21,7 +21,7 @@ export async function benchJoinLatency(joins: number): Promise<JoinLatency> {
   await backend.connect()
   const join = async (userId: string) => {
     const granted = await backend.createVoiceState({ userId, channelId: '500', guildId: '100' })
-    const { sessionId, token } = granted
+    const { sessionId, token = '' } = granted
     const client = new VoiceClient({
       endpoint: node.endpoint,
       tls: false,

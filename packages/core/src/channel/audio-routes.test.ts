@@ -119,17 +119,17 @@ test('whatever is opened, closed and wanted, exactly those hear who should, and 
       const listeners = new Set<Person>()
       for (const action of actions) {
         const who = people[action.person]!
-        if (action.kind === 'open') sources.add(who) && audio.openSource(who)
-        else if (action.kind === 'close') sources.delete(who) && audio.closeSource(who, true)
-        else if (action.kind === 'add') listeners.add(who) && audio.addListener(who)
-        else if (action.kind === 'remove') listeners.delete(who) && audio.removeListener(who)
-        else
+        if (action.kind === 'want')
           audio.changeListener(who, () => {
             who.wants = {
               any: action.any,
               wants: new Map(action.wants.map(([of, value]) => [people[of]!.audioSsrc, value])),
             }
           })
+        else if (action.kind === 'open') sources.add(who) && audio.openSource(who)
+        else if (action.kind === 'close') sources.delete(who) && audio.closeSource(who, true)
+        else if (action.kind === 'add') listeners.add(who) && audio.addListener(who)
+        else listeners.delete(who) && audio.removeListener(who)
         drain()
         for (const source of people) {
           const should = [...listeners].filter(
