@@ -54,7 +54,8 @@ export class FfiEngine implements PacketIo {
   readonly #nameView = new DataView(this.#name.buffer)
   readonly #random = new Uint8Array(RANDOM_BYTES)
   #randomUsed = RANDOM_BYTES
-  #packets = 0
+  /** Packets sealed so far. */
+  packets = 0
   #sentBytes = 0
   #failed = 0
   #exhausted: PeerId[] = []
@@ -70,7 +71,7 @@ export class FfiEngine implements PacketIo {
   }
 
   get sent() {
-    return { packets: this.#packets, bytes: this.#sentBytes, failed: this.#failed + this.socket.failed }
+    return { packets: this.packets, bytes: this.#sentBytes, failed: this.#failed + this.socket.failed }
   }
 
   addPeer(peer: PeerId): void {
@@ -197,7 +198,7 @@ export class FfiEngine implements PacketIo {
     fillProtectionNonce(layout, cipher.nonce, this.#bytes, out, sealed, headerLength)
     if (!cipher.seal(out, clear, start + clear, length - clear, out + clear)) return this.#refuse()
     this.socket.queue(sealed, destination)
-    this.#packets++
+    this.packets++
     this.#sentBytes += sealed
     return true
   }

@@ -1,0 +1,86 @@
+// The loop of a lane that has a thread of its own: read, route, send; between two turns the commands that have come.
+import { BATCH, type LaneCommand, type LaneEvent, Router } from '@parley/core'
+import type { FfiEngine } from './ffi-engine.ts'
+
+/** Copies that a lane sends before it looks after commands and its other duties: 3 to 4 ms of work. */
+const TURN = 1_000
+/** Of the past in the average of copies per datagram. */
+const INERTIA = 7 / 8
+
+export interface LaneLoopOptions {
+  onEvents(events: readonly LaneEvent[]): void
+  /** Monotonic milliseconds. */
+  clock(): number
+}
+
+export class LaneLoop {
+  readonly #engine: FfiEngine
+  readonly #router: Router
+  readonly #clock: () => number
+  readonly #onEvents: LaneLoopOptions['onEvents']
+  readonly #startedAt: number
+  #waited = 0
+  /** Copies that a datagram caused of late. */
+  #fanOut = 1
+
+  constructor(engine: FfiEngine, { onEvents, clock }: LaneLoopOptions) {
+    this.#engine = engine
+    this.#onEvents = onEvents
+    this.#clock = clock
+    this.#startedAt = clock()
+    this.#router = new Router(engine)
+  }
+
+  /** Milliseconds since the loop was made, and those of them that it worked. */
+  get time(): { total: number; busy: number } {
+    const total = this.#clock() - this.#startedAt
+    return { total, busy: total - this.#waited }
+  }
+
+  command(command: LaneCommand): void {
+    this.#router.command(command, this.#clock())
+    this.#settle()
+  }
+
+  /**
+   * Handles what is there, but no more than about TURN copies of it, so that commands and other sources get their
+   * turn. Returns whether anything was there.
+   */
+  turn(): boolean {
+    const engine = this.#engine
+    const batch = engine.socket.receive(Math.max(1, Math.min(BATCH, Math.trunc(TURN / this.#fanOut))))
+    const now = this.#clock()
+    if (batch !== undefined) {
+      const before = engine.packets
+      this.#router.receive(batch, now)
+      this.#fanOut = Math.max(1, INERTIA * this.#fanOut + ((1 - INERTIA) * (engine.packets - before)) / batch.count)
+    }
+    if (now >= this.#router.deadline) this.#router.tick(now)
+    this.#settle()
+    return batch !== undefined
+  }
+
+  /** Blocks until there may be something to do: a datagram, a wake, or a report that is due. */
+  wait(longest = Infinity): void {
+    const start = this.#clock()
+    const timeout = Math.min(longest, this.#router.deadline - start)
+    if (timeout <= 0) return
+    this.#engine.socket.wait(timeout === Infinity ? -1 : Math.ceil(timeout))
+    this.#waited += this.#clock() - start
+  }
+
+  /** Counts of what the lane holds. */
+  inspect() {
+    return this.#router.inspect()
+  }
+
+  close(): void {
+    this.#router.close()
+    this.#engine.close()
+  }
+
+  #settle(): void {
+    const events = this.#router.takeEvents()
+    if (events.length > 0) this.#onEvents(events)
+  }
+}
