@@ -130,6 +130,25 @@ export {
 } from './rtp.ts'
 export { isSequenceNewer, sequenceDistance, unwrapSequence } from './seq.ts'
 export {
+  cutSrtpMaterial,
+  fillCmRtcpBlock,
+  fillCmRtpBlock,
+  fillGcmRtcpIv,
+  fillGcmRtpIv,
+  isSrtpProfile,
+  SRTCP_ENCRYPTED,
+  SRTCP_INDEX_LENGTH,
+  SRTP_EXPORTER_LABEL,
+  SRTP_LAYOUTS,
+  SrtpLabel,
+  type SrtpLayout,
+  type SrtpMasterKey,
+  SrtpProfile,
+  srtpDerivationBlock,
+  srtpMaterialLength,
+  srtpProfileOf,
+} from './srtp.ts'
+export {
   Codec,
   DaveTransition,
   Heartbeat,

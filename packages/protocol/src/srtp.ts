@@ -1,0 +1,147 @@
+// SRTP's protection profiles (RFC 3711, RFC 7714): sizes, how exported key material is cut, and the IVs of keys and packets.
+import { RTCP_HEADER } from './rtcp.ts'
+import { RTP_SEQUENCE, RTP_SSRC } from './rtp.ts'
+
+/** Names as OpenSSL writes them, in the order in which a node prefers them. */
+export const SrtpProfile = {
+  AeadAes128Gcm: 'SRTP_AEAD_AES_128_GCM',
+  AeadAes256Gcm: 'SRTP_AEAD_AES_256_GCM',
+  Aes128CmSha1: 'SRTP_AES128_CM_SHA1_80',
+} as const
+export type SrtpProfile = (typeof SrtpProfile)[keyof typeof SrtpProfile]
+
+export interface SrtpLayout {
+  /** In `use_srtp` (RFC 5764 §4.1.2, RFC 7714 §14.2). */
+  readonly id: number
+  readonly isGcm: boolean
+  readonly keyLength: 16 | 32
+  readonly saltLength: 12 | 14
+  /** Of SRTP and SRTCP alike. */
+  readonly tagLength: 10 | 16
+}
+
+export const SRTP_LAYOUTS: Readonly<Record<SrtpProfile, SrtpLayout>> = {
+  [SrtpProfile.AeadAes128Gcm]: { id: 7, isGcm: true, keyLength: 16, saltLength: 12, tagLength: 16 },
+  [SrtpProfile.AeadAes256Gcm]: { id: 8, isGcm: true, keyLength: 32, saltLength: 12, tagLength: 16 },
+  [SrtpProfile.Aes128CmSha1]: { id: 1, isGcm: false, keyLength: 16, saltLength: 14, tagLength: 10 },
+}
+
+export const isSrtpProfile = (name: string): name is SrtpProfile => Object.hasOwn(SRTP_LAYOUTS, name)
+
+/** The profile with this number in `use_srtp`; undefined if it is none of ours. */
+export const srtpProfileOf = (id: number): SrtpProfile | undefined =>
+  Object.values(SrtpProfile).find(profile => SRTP_LAYOUTS[profile].id === id)
+
+/** The label under which DTLS exports SRTP's keys (RFC 5764 §4.2). */
+export const SRTP_EXPORTER_LABEL = 'EXTRACTOR-dtls_srtp'
+
+/** Bytes to export: client key, server key, client salt, server salt. */
+export const srtpMaterialLength = ({ keyLength, saltLength }: SrtpLayout): number => 2 * (keyLength + saltLength)
+
+export interface SrtpMasterKey {
+  readonly key: Uint8Array
+  readonly salt: Uint8Array
+}
+
+/** Cuts exported material (RFC 5764 §4.2). A DTLS server opens with the client's half and seals with its own. */
+export function cutSrtpMaterial(
+  { keyLength, saltLength }: SrtpLayout,
+  material: Uint8Array,
+): { client: SrtpMasterKey; server: SrtpMasterKey } {
+  const salts = 2 * keyLength
+  return {
+    client: { key: material.slice(0, keyLength), salt: material.slice(salts, salts + saltLength) },
+    server: { key: material.slice(keyLength, salts), salt: material.slice(salts + saltLength, salts + 2 * saltLength) },
+  }
+}
+
+/** What is derived from a master key (RFC 3711 §4.3.1). */
+export const SrtpLabel = {
+  RtpKey: 0,
+  RtpAuthentication: 1,
+  RtpSalt: 2,
+  RtcpKey: 3,
+  RtcpAuthentication: 4,
+  RtcpSalt: 5,
+} as const
+export type SrtpLabel = (typeof SrtpLabel)[keyof typeof SrtpLabel]
+
+/** The first counter block of the AES-CTR key stream that is the derived key (RFC 3711 §4.3.3, rate 0). */
+export function srtpDerivationBlock(salt: Uint8Array, label: SrtpLabel): Uint8Array {
+  const block = new Uint8Array(16)
+  block.set(salt)
+  block[7]! ^= label
+  return block
+}
+
+/** Bytes of the word behind an SRTCP packet: E bit and index. */
+export const SRTCP_INDEX_LENGTH = 4
+/** The bit of that word that says the packet is encrypted. */
+export const SRTCP_ENCRYPTED = 0x8000_0000
+
+/**
+ * Fills the 12 bytes of a GCM packet's IV: `0000 ‖ ssrc ‖ roc ‖ sequence`, XOR the salt (RFC 7714 §8.1). The packet is at
+ * `offset`; `roc` is its rollover counter.
+ */
+export function fillGcmRtpIv(iv: Uint8Array, salt: Uint8Array, bytes: Uint8Array, offset: number, roc: number): void {
+  iv.set(salt)
+  xorBytes(iv, 2, bytes, offset + RTP_SSRC, 4)
+  xorWord(iv, 6, roc)
+  xorBytes(iv, 10, bytes, offset + RTP_SEQUENCE, 2)
+}
+
+/** The same for RTCP: `0000 ‖ ssrc ‖ 0000 ‖ index`, XOR the salt (RFC 7714 §9.1). */
+export function fillGcmRtcpIv(
+  iv: Uint8Array,
+  salt: Uint8Array,
+  bytes: Uint8Array,
+  offset: number,
+  index: number,
+): void {
+  iv.set(salt)
+  xorBytes(iv, 2, bytes, offset + RTCP_HEADER - 4, 4)
+  xorWord(iv, 8, index)
+}
+
+/** The first counter block of an AES-CM packet: salt and two zeros, XOR `ssrc` at 4, index at 8 (RFC 3711 §4.1.1). */
+export function fillCmRtpBlock(
+  block: Uint8Array,
+  salt: Uint8Array,
+  bytes: Uint8Array,
+  offset: number,
+  roc: number,
+): void {
+  startCmBlock(block, salt)
+  xorBytes(block, 4, bytes, offset + RTP_SSRC, 4)
+  xorWord(block, 8, roc)
+  xorBytes(block, 12, bytes, offset + RTP_SEQUENCE, 2)
+}
+
+export function fillCmRtcpBlock(
+  block: Uint8Array,
+  salt: Uint8Array,
+  bytes: Uint8Array,
+  offset: number,
+  index: number,
+): void {
+  startCmBlock(block, salt)
+  xorBytes(block, 4, bytes, offset + RTCP_HEADER - 4, 4)
+  xorWord(block, 10, index)
+}
+
+function startCmBlock(block: Uint8Array, salt: Uint8Array): void {
+  block.set(salt)
+  block[14] = 0
+  block[15] = 0
+}
+
+function xorBytes(target: Uint8Array, at: number, bytes: Uint8Array, from: number, length: number): void {
+  for (let index = 0; index < length; index++) target[at + index]! ^= bytes[from + index]!
+}
+
+function xorWord(target: Uint8Array, at: number, word: number): void {
+  target[at]! ^= word >>> 24
+  target[at + 1]! ^= (word >>> 16) & 0xff
+  target[at + 2]! ^= (word >>> 8) & 0xff
+  target[at + 3]! ^= word & 0xff
+}

@@ -1,0 +1,130 @@
+// The foreign function signatures of DTLS: the OpenSSL inside the Node.js executable, through koffi. Cold path: typed arrays
+// go in as they are, and each call's lengths are those of the array beside it.
+
+/** A pointer of OpenSSL's, as a plain number: exact below 2^53. 0 is none. */
+export type Handle = number
+type Bytes = Uint8Array | null
+
+export interface OpensslCalls {
+  DTLS_server_method(): Handle
+  SSL_CTX_new(method: Handle): Handle
+  SSL_CTX_free(context: Handle): void
+  SSL_CTX_ctrl(context: Handle, command: number, number: number, pointer: Bytes): number
+  SSL_CTX_set_options(context: Handle, options: number): number
+  SSL_CTX_set_cipher_list(context: Handle, ciphers: string): number
+  SSL_CTX_set_tlsext_use_srtp(context: Handle, profiles: string): number
+  SSL_CTX_use_certificate_ASN1(context: Handle, length: number, der: Uint8Array): number
+  SSL_CTX_use_PrivateKey_ASN1(kind: number, context: Handle, der: Uint8Array, length: number): number
+  SSL_CTX_set_verify(context: Handle, mode: number, callback: Handle): void
+  SSL_CTX_set_cert_verify_callback(context: Handle, callback: bigint, argument: Handle): void
+  SSL_new(context: Handle): Handle
+  SSL_free(ssl: Handle): void
+  SSL_set_bio(ssl: Handle, read: Handle, write: Handle): void
+  SSL_set_accept_state(ssl: Handle): void
+  SSL_ctrl(ssl: Handle, command: number, number: number, pointer: Bytes): number
+  DTLS_set_timer_cb(ssl: Handle, callback: bigint): void
+  SSL_do_handshake(ssl: Handle): number
+  SSL_read(ssl: Handle, bytes: Uint8Array, length: number): number
+  SSL_shutdown(ssl: Handle): number
+  SSL_get_error(ssl: Handle, result: number): number
+  SSL_get_selected_srtp_profile(ssl: Handle): Handle
+  SSL_export_keying_material(
+    ssl: Handle,
+    out: Uint8Array,
+    length: number,
+    label: string,
+    labelLength: number,
+    context: Bytes,
+    contextLength: number,
+    useContext: number,
+  ): number
+  SSL_get1_peer_certificate(ssl: Handle): Handle
+  X509_digest(certificate: Handle, digest: Handle, out: Uint8Array, length: Uint32Array): number
+  X509_free(certificate: Handle): void
+  EVP_get_digestbyname(name: string): Handle
+  BIO_new(method: Handle): Handle
+  BIO_s_mem(): Handle
+  BIO_ctrl(bio: Handle, command: number, number: number, pointer: Bytes): number
+  BIO_read(bio: Handle, bytes: Uint8Array, length: number): number
+  BIO_write(bio: Handle, bytes: Uint8Array, length: number): number
+  BIO_free(bio: Handle): number
+  ERR_clear_error(): void
+  ERR_get_error(): number
+  ERR_error_string_n(error: number, text: Uint8Array, length: number): void
+}
+
+const BYTES = 'uint8_t *'
+const SIGNATURES: Record<keyof OpensslCalls, readonly [result: string, ...parameters: string[]]> = {
+  DTLS_server_method: ['size_t'],
+  SSL_CTX_new: ['size_t', 'size_t'],
+  SSL_CTX_free: ['void', 'size_t'],
+  SSL_CTX_ctrl: ['long', 'size_t', 'int', 'long', BYTES],
+  SSL_CTX_set_options: ['uint64_t', 'size_t', 'uint64_t'],
+  SSL_CTX_set_cipher_list: ['int', 'size_t', 'str'],
+  SSL_CTX_set_tlsext_use_srtp: ['int', 'size_t', 'str'],
+  SSL_CTX_use_certificate_ASN1: ['int', 'size_t', 'int', BYTES],
+  SSL_CTX_use_PrivateKey_ASN1: ['int', 'int', 'size_t', BYTES, 'long'],
+  SSL_CTX_set_verify: ['void', 'size_t', 'int', 'size_t'],
+  SSL_CTX_set_cert_verify_callback: ['void', 'size_t', 'void *', 'size_t'],
+  SSL_new: ['size_t', 'size_t'],
+  SSL_free: ['void', 'size_t'],
+  SSL_set_bio: ['void', 'size_t', 'size_t', 'size_t'],
+  SSL_set_accept_state: ['void', 'size_t'],
+  SSL_ctrl: ['long', 'size_t', 'int', 'long', BYTES],
+  DTLS_set_timer_cb: ['void', 'size_t', 'void *'],
+  SSL_do_handshake: ['int', 'size_t'],
+  SSL_read: ['int', 'size_t', BYTES, 'int'],
+  SSL_shutdown: ['int', 'size_t'],
+  SSL_get_error: ['int', 'size_t', 'int'],
+  SSL_get_selected_srtp_profile: ['size_t', 'size_t'],
+  SSL_export_keying_material: ['int', 'size_t', BYTES, 'size_t', 'str', 'size_t', BYTES, 'size_t', 'int'],
+  SSL_get1_peer_certificate: ['size_t', 'size_t'],
+  X509_digest: ['int', 'size_t', 'size_t', BYTES, 'uint32_t *'],
+  X509_free: ['void', 'size_t'],
+  EVP_get_digestbyname: ['size_t', 'str'],
+  BIO_new: ['size_t', 'size_t'],
+  BIO_s_mem: ['size_t'],
+  BIO_ctrl: ['long', 'size_t', 'int', 'long', BYTES],
+  BIO_read: ['int', 'size_t', BYTES, 'int'],
+  BIO_write: ['int', 'size_t', BYTES, 'int'],
+  BIO_free: ['int', 'size_t'],
+  ERR_clear_error: ['void'],
+  ERR_get_error: ['ulong'],
+  ERR_error_string_n: ['void', 'ulong', BYTES, 'size_t'],
+}
+
+/** The calls, two callbacks that OpenSSL is given, and a look at its memory. */
+export interface Openssl {
+  readonly calls: OpensslCalls
+  /** Accepts every certificate chain: the fingerprint decides, after the handshake. */
+  readonly acceptAnyChain: bigint
+  /** `int64` the retransmission timer: `first` µs, then twice the last up to `most`. */
+  readonly timer: bigint
+  /** Copies `length` bytes at a pointer that OpenSSL returned. */
+  read(handle: Handle, length: number): Uint8Array
+}
+
+/** Loads the calls, or says in a few words why they cannot be had here. `timer` is in microseconds. */
+export async function loadOpenssl(timer: { first: number; most: number }): Promise<Openssl | string> {
+  try {
+    const { default: koffi } = await import('koffi')
+    const library = koffi.load(null)
+    const calls = Object.entries(SIGNATURES).map(([name, [result, ...parameters]]) => [
+      name,
+      library.func(name, result, parameters),
+    ])
+    const verify = koffi.pointer(koffi.proto('int (size_t context, size_t argument)'))
+    const next = koffi.pointer(koffi.proto('unsigned int (size_t ssl, unsigned int last)'))
+    return {
+      calls: Object.fromEntries(calls) as OpensslCalls,
+      acceptAnyChain: koffi.register(() => 1, verify),
+      timer: koffi.register(
+        (_ssl: number, last: number) => (last === 0 ? timer.first : Math.min(last * 2, timer.most)),
+        next,
+      ),
+      read: (handle, length) => new Uint8Array(koffi.view(handle, length)).slice(),
+    }
+  } catch (error) {
+    return error instanceof Error ? error.message.split('\n')[0]! : String(error)
+  }
+}

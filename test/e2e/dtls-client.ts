@@ -1,0 +1,159 @@
+// OpenSSL's own DTLS client as a process, against one association behind a UDP socket that may lose or hold back datagrams.
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { createHash, X509Certificate } from 'node:crypto'
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import type { DtlsAssociation, Fingerprint } from '@parley/core'
+import type { OpensslDtls } from '../../packages/server/src/dtls/openssl-dtls.ts'
+
+/** What the wire does with a datagram: how often it arrives, and in which order with those before it. */
+export type Wire = (datagram: Uint8Array, deliver: (datagram: Uint8Array) => void) => void
+export const goodWire: Wire = (datagram, deliver) => deliver(datagram)
+
+/** A client certificate with its files. */
+export class ClientCertificate {
+  readonly #folder = mkdtempSync(join(tmpdir(), 'dtls-'))
+  readonly fingerprint: Fingerprint
+
+  constructor(context: TestContext, kind: 'ec' | 'rsa' = 'ec') {
+    context.after(() => rmSync(this.#folder, { recursive: true }))
+    const key = kind === 'ec' ? ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256'] : ['-newkey', 'rsa:2048']
+    const files = ['-keyout', this.key, '-out', this.cert]
+    execFileSync('openssl', ['req', '-x509', ...key, '-nodes', '-subj', '/CN=c', '-days', '2', ...files], {
+      stdio: 'ignore',
+    })
+    const { raw } = new X509Certificate(readFileSync(this.cert))
+    this.fingerprint = { algorithm: 'sha-256', bytes: new Uint8Array(createHash('sha256').update(raw).digest()) }
+  }
+
+  get cert(): string {
+    return join(this.#folder, 'cert.pem')
+  }
+  get key(): string {
+    return join(this.#folder, 'key.pem')
+  }
+}
+
+export interface DtlsScene {
+  dtls: OpensslDtls
+  expected: Fingerprint
+  /** Undefined: the client shows none. */
+  certificate: ClientCertificate | undefined
+  toNode?: Wire
+  toClient?: Wire
+  arguments?: readonly string[]
+}
+
+/** A handshake under way. */
+export class DtlsRun {
+  readonly association: DtlsAssociation
+  readonly #scene: DtlsScene
+  readonly #socket: Socket
+  readonly #client: ChildProcess
+  #output = ''
+  #clientPort = 0
+  #isClosed = false
+  #timer: NodeJS.Timeout | undefined
+  /** Every datagram of the client, as it came. */
+  readonly fromClient: Uint8Array[] = []
+  readonly fromNode: Uint8Array[] = []
+
+  static async start(context: TestContext, scene: DtlsScene): Promise<DtlsRun> {
+    const socket = createSocket('udp4')
+    socket.bind(0, '127.0.0.1')
+    await once(socket, 'listening')
+    return new DtlsRun(context, scene, socket)
+  }
+
+  private constructor(context: TestContext, scene: DtlsScene, socket: Socket) {
+    const association = scene.dtls.accept(scene.expected, performance.now())
+    if (association === undefined) throw new Error('expected an association')
+    this.association = association
+    this.#scene = scene
+    this.#socket = socket
+    socket.on('message', (bytes, from) => this.#received(bytes, from.port))
+    const shown = scene.certificate && ['-cert', scene.certificate.cert, '-key', scene.certificate.key]
+    const to = ['-connect', `127.0.0.1:${socket.address().port}`]
+    const rest = scene.arguments ?? ['-use_srtp', 'SRTP_AEAD_AES_128_GCM']
+    const exported = ['-keymatexport', 'EXTRACTOR-dtls_srtp', '-keymatexportlen', '56']
+    this.#client = spawn('openssl', ['s_client', '-dtls1_2', ...to, ...(shown ?? []), ...exported, ...rest])
+    this.#client.stdout!.on('data', data => {
+      this.#output += data
+    })
+    this.#client.stderr!.on('data', data => {
+      this.#output += data
+    })
+    context.after(() => this.#close())
+  }
+
+  /** The client's exported keys, once it is connected. */
+  async clientKeys(): Promise<string> {
+    await this.until(() => /Keying material: ([0-9A-F]+)/.test(this.#output), 'the client’s keys')
+    return /Keying material: ([0-9A-F]+)/.exec(this.#output)![1]!.toLowerCase()
+  }
+
+  /** Ends the client as `pc.close()` does: with close_notify. */
+  hangUp(): void {
+    this.#client.stdin!.end('Q\n')
+  }
+
+  async settled(): Promise<DtlsAssociation['state']> {
+    await this.until(() => this.association.state.kind !== 'handshaking', 'the end of the handshake')
+    return this.association.state
+  }
+
+  async until(isTrue: () => boolean, what: string): Promise<void> {
+    const end = performance.now() + 25_000
+    while (!isTrue()) {
+      if (performance.now() > end) throw new Error(`waited for ${what}; the client said:\n${this.#output}`)
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
+  }
+
+  /** Gives the association a datagram out of turn. */
+  feed(datagram: Uint8Array): void {
+    this.association.receive(datagram, performance.now())
+    this.#flush()
+  }
+
+  #received(bytes: Buffer, port: number): void {
+    this.#clientPort = port
+    const datagram = new Uint8Array(bytes)
+    this.fromClient.push(datagram)
+    const wire = this.#scene.toNode ?? goodWire
+    wire(datagram, delivered => this.feed(delivered))
+  }
+
+  #flush(): void {
+    const wire = this.#scene.toClient ?? goodWire
+    for (const datagram of this.association.takeDatagrams()) {
+      this.fromNode.push(datagram)
+      wire(datagram, delivered => this.#send(delivered))
+    }
+    clearTimeout(this.#timer)
+    const { deadline } = this.association
+    if (deadline !== Infinity) this.#timer = setTimeout(() => this.#tick(), deadline - performance.now())
+  }
+
+  /** A wire may deliver what it held back when the test is over. */
+  #send(datagram: Uint8Array): void {
+    if (!this.#isClosed) this.#socket.send(datagram, this.#clientPort, '127.0.0.1')
+  }
+
+  #tick(): void {
+    this.association.tick(performance.now())
+    this.#flush()
+  }
+
+  #close(): void {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    this.association.close()
+    this.#client.kill()
+    this.#socket.close()
+  }
+}

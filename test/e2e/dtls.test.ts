@@ -1,0 +1,160 @@
+// DTLS against OpenSSL's own client: who connects, who does not, and what a bad wire does to it.
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { cutSrtpMaterial, SRTP_LAYOUTS, SrtpProfile } from '@parley/protocol'
+import { OpensslDtls } from '../../packages/server/src/dtls/openssl-dtls.ts'
+import { selfSignedCertificate } from '../../packages/server/src/self-signed.ts'
+import { seededRandom } from '../sim/seeded-random.ts'
+import { ClientCertificate, DtlsRun, type DtlsScene, type Wire } from './dtls-client.ts'
+
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
+
+async function openDtls(context: TestContext, mostHandshakes?: number): Promise<OpensslDtls> {
+  const dtls = await OpensslDtls.open({ ...selfSignedCertificate(), mostHandshakes })
+  assert.ok(typeof dtls !== 'string', String(dtls))
+  context.after(() => dtls.close())
+  return dtls
+}
+
+async function scene(context: TestContext, changes: Partial<DtlsScene> = {}) {
+  const certificate = new ClientCertificate(context)
+  const dtls = await openDtls(context)
+  const run = await DtlsRun.start(context, { dtls, certificate, expected: certificate.fingerprint, ...changes })
+  return { dtls, run, certificate }
+}
+
+test('a client with the expected certificate gets the keys that the node gets, and its end is heard', async context => {
+  const { run, dtls } = await scene(context)
+  const state = await run.settled()
+  assert.equal(state.kind, 'connected')
+  if (state.kind !== 'connected') return
+  assert.equal(state.profile, SrtpProfile.AeadAes128Gcm)
+  assert.equal(await run.clientKeys(), hex(state.material))
+  assert.equal(cutSrtpMaterial(SRTP_LAYOUTS[state.profile], state.material).server.salt.length, 12)
+  assert.equal(dtls.handshakes, 0)
+  run.hangUp()
+  await run.until(() => run.association.state.kind === 'closed', 'the close_notify')
+  assert.deepEqual(run.association.state, { kind: 'closed', reason: 'closed by the client' })
+})
+
+for (const profile of [SrtpProfile.AeadAes256Gcm, SrtpProfile.Aes128CmSha1])
+  test(`a client that only knows ${profile} gets it`, async context => {
+    const { run } = await scene(context, { arguments: ['-use_srtp', profile] })
+    const state = await run.settled()
+    assert.ok(state.kind === 'connected' && state.profile === profile, JSON.stringify(state))
+  })
+
+test('the node picks by its own order, and takes a certificate with RSA too', async context => {
+  const certificate = new ClientCertificate(context, 'rsa')
+  const dtls = await openDtls(context)
+  const offered = ['-use_srtp', 'SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_256_GCM:SRTP_AEAD_AES_128_GCM']
+  const all = { dtls, certificate, expected: certificate.fingerprint, arguments: offered }
+  const state = await (await DtlsRun.start(context, all)).settled()
+  assert.ok(state.kind === 'connected' && state.profile === SrtpProfile.AeadAes128Gcm)
+})
+
+const refused: [string, string, Partial<DtlsScene>][] = [
+  [
+    'a client with another certificate than its fingerprint says is refused',
+    'another certificate than the fingerprint says',
+    { expected: { algorithm: 'sha-256', bytes: new Uint8Array(32) } },
+  ],
+  [
+    'a fingerprint made with a digest that is not trusted fits nobody',
+    'another certificate than the fingerprint says',
+    { expected: { algorithm: 'sha-1', bytes: new Uint8Array(20) } },
+  ],
+  ['a client without a certificate is refused', 'certificate', { certificate: undefined }],
+  ['a client without SRTP is refused', 'no SRTP profile in common', { arguments: [] }],
+  [
+    'a client without the suite is refused',
+    'no shared cipher',
+    { arguments: ['-use_srtp', 'SRTP_AEAD_AES_128_GCM', '-cipher', 'ECDHE-ECDSA-AES256-GCM-SHA384'] },
+  ],
+]
+for (const [sentence, reason, changes] of refused)
+  test(sentence, async context => {
+    const { run, dtls } = await scene(context, changes)
+    const state = await run.settled()
+    assert.ok(state.kind === 'closed' && state.reason.includes(reason), JSON.stringify(state))
+    assert.equal(dtls.handshakes, 0)
+  })
+
+test('flights that arrive again change nothing, before and after the handshake', async context => {
+  const twice: Wire = (datagram, deliver) => {
+    deliver(datagram)
+    deliver(datagram)
+  }
+  const { run } = await scene(context, { toNode: twice, toClient: twice })
+  const state = await run.settled()
+  assert.ok(state.kind === 'connected')
+  for (const datagram of [...run.fromClient]) run.feed(datagram)
+  assert.equal(run.association.state, state)
+  assert.equal(await run.clientKeys(), hex(state.material))
+})
+
+test('records out of order, each in a datagram of its own, still connect', async context => {
+  // A small MTU makes the client cut its flights into many datagrams; each pair of them is swapped.
+  let held: Uint8Array | undefined
+  const swap: Wire = (datagram, deliver) => {
+    if (held === undefined) {
+      held = datagram
+      setTimeout(() => {
+        if (held !== datagram) return
+        held = undefined
+        deliver(datagram)
+      }, 20)
+      return
+    }
+    const first = held
+    held = undefined
+    deliver(datagram)
+    deliver(first)
+  }
+  const certificate = new ClientCertificate(context, 'rsa')
+  const small = ['-use_srtp', 'SRTP_AEAD_AES_128_GCM', '-mtu', '256']
+  const expected = certificate.fingerprint
+  const { run } = await scene(context, { certificate, expected, toNode: swap, arguments: small })
+  const state = await run.settled()
+  assert.ok(state.kind === 'connected', JSON.stringify(state))
+  assert.ok(run.fromClient.length > 4)
+})
+
+test('of clients that lose 30 % each way, all connect', async context => {
+  const seed = Math.floor(Math.random() * 2 ** 32)
+  context.diagnostic(`seed ${seed}`)
+  const random = seededRandom(seed)
+  // This client waits for 1, 2, 4 … s before it says a thing again: to lose it thrice would only take patience.
+  const lossyWire = (): Wire => {
+    const lost = new Map<number, number>()
+    return (datagram, deliver) => {
+      const count = lost.get(datagram.length) ?? 0
+      if (count === 2 || random() >= 0.3) return deliver(datagram)
+      lost.set(datagram.length, count + 1)
+    }
+  }
+  const runs = await Promise.all(
+    Array.from({ length: 6 }, () =>
+      scene(context, { toNode: lossyWire(), toClient: lossyWire() }).then(({ run }) => run),
+    ),
+  )
+  for (const run of runs) {
+    const state = await run.settled()
+    assert.ok(state.kind === 'connected', JSON.stringify(state))
+    assert.equal(await run.clientKeys(), hex(state.material))
+  }
+})
+
+test('no more handshakes are begun than the bound says, and one that nobody goes on with is given up', async context => {
+  const dtls = await openDtls(context, 2)
+  const expected = { algorithm: 'sha-256', bytes: new Uint8Array(32) }
+  const first = dtls.accept(expected, 0)!
+  assert.ok(dtls.accept(expected, 0) !== undefined)
+  assert.equal(dtls.accept(expected, 0), undefined)
+  first.tick(first.deadline)
+  assert.deepEqual(first.state, { kind: 'closed', reason: 'the handshake took too long' })
+  const third = dtls.accept(expected, 0)
+  assert.ok(third !== undefined)
+  third.close()
+  assert.equal(dtls.handshakes, 1)
+})

@@ -1,0 +1,37 @@
+// Fuzz: records in front of OpenSSL. Each association gets a few datagrams; none may throw, and none may be left behind.
+import assert from 'node:assert/strict'
+import { OpensslDtls } from '../../packages/server/src/dtls/openssl-dtls.ts'
+import { selfSignedCertificate } from '../../packages/server/src/self-signed.ts'
+import { fuzz } from './harness.ts'
+
+const dtls = await OpensslDtls.open(selfSignedCertificate())
+const unhex = (text: string) => Uint8Array.from(Buffer.from(text.replace(/\s/g, ''), 'hex'))
+
+/** A ClientHello of OpenSSL's client: X25519 and P-256, use_srtp, extended master secret. */
+const HELLO = unhex(`16feff0000000000000000 0087 01 00007b 0000 000000 00007b fefd
+  6a5b1d2c3e4f5061728394a5b6c7d8e9fa0b1c2d3e4f5061728394a5b6c7d8e9 00 00 0004 c02b00ff 01 00
+  004d 000b000403000102 000a000600040 01d0017 000e00050002000700 00230000 00160000 00170000
+  000d001e001c 040305030603 080708080809080a080b080408050806 040105010601 0403 0000`)
+const TWO_RECORDS = Uint8Array.from([...HELLO, ...HELLO])
+const ALERT = unhex('15fefd0000000000000001 0002 0100')
+const FINISHED = unhex('16fefd0001000000000000 0030'.padEnd(150, 'a'))
+const FRAGMENT = unhex('16feff0000000000000003 0014 01 00007b 0000 000010 000008 0102030405060708')
+
+if (typeof dtls === 'string') throw new Error(dtls)
+const node = dtls
+fuzz('datagrams of any kind end or feed a handshake, and nothing else', {
+  corpus: [HELLO, TWO_RECORDS, ALERT, FINISHED, FRAGMENT],
+  run(bytes) {
+    const association = node.accept({ algorithm: 'sha-256', bytes: new Uint8Array(32) }, 0)
+    assert.ok(association !== undefined, 'every handshake before was freed')
+    association.receive(HELLO, 0)
+    association.receive(bytes, 1)
+    association.receive(bytes.slice(bytes.length >> 1), 2)
+    for (const datagram of association.takeDatagrams()) assert.ok(datagram.length <= 1_200 && datagram.length > 0)
+    assert.notEqual(association.state.kind, 'connected')
+    association.tick(association.deadline)
+    association.close()
+    association.receive(bytes, 3)
+    assert.equal(association.deadline, Infinity)
+  },
+})
