@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs'
 import { readOggOpus, VoiceClient } from '@parley/client'
 
-/** What `parley demo --credentials` prints; `ca` is there where the node's certificate is its own. */
+/** What `parley demo --credentials` prints; `ca` is the path of the node's certificate, where that is its own. */
 interface Credentials {
   endpoint: string
   server_id: string
@@ -24,6 +24,7 @@ const SILENCE = 'f8fffe'
 
 const [credentialsFile = '-', audioFile] = process.argv.slice(2)
 const credentials: Credentials = JSON.parse(readFileSync(credentialsFile === '-' ? 0 : credentialsFile, 'utf8'))
+/** A node on this machine may go without TLS. */
 const isLocal = /^(127\.0\.0\.1|localhost|\[::1\])(:|$)/.test(credentials.endpoint)
 
 const client = new VoiceClient({
@@ -33,7 +34,7 @@ const client = new VoiceClient({
   userId: credentials.user_id,
   sessionId: credentials.session_id,
   token: credentials.token,
-  tls: credentials.ca === undefined && isLocal ? false : { ca: credentials.ca },
+  tls: credentials.ca !== undefined ? { ca: readFileSync(credentials.ca) } : isLocal ? false : {},
 })
 client.on('userConnected', ({ userId }) => console.log(`${userId} is here`))
 client.on('userDisconnected', ({ userId }) => console.log(`${userId} left`))

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { readOggOpus, VoiceClient, writeOggOpus } from '@parley/client'
+import { createDemoBackend, createServer } from '@parley/server'
 import { isSilence, numberedFrames, withoutSilence } from './opus-frames.ts'
 import { ParleyProcess } from './parley-process.ts'
 import { until } from './until.ts'
@@ -119,9 +120,9 @@ test('what one plays another records, byte for byte', { timeout: TIMEOUT }, asyn
   const played = numberedFrames(60, 7)
   const path = file('played.opus', writeOggOpus(played))
   const records = join(files, 'records')
-  const recording = talk(t, await invited(t), '--record', records)
+  const [recorder, credentials] = await Promise.all([invited(t), invited(t)])
+  const recording = talk(t, recorder, '--record', records)
   await recording.says(/in channel/)
-  const credentials = await invited(t)
   const mode = 'aead_xchacha20_poly1305_rtpsize'
   const playing = talk(t, credentials, '--play', path, '--mode', mode)
   assert.equal(await playing.exit, 0, playing.stderr)
@@ -142,10 +143,27 @@ test('what one plays another records, byte for byte', { timeout: TIMEOUT }, asyn
   }
 })
 
-test('a talk that is refused says why, and with what code', { timeout: TIMEOUT }, async t => {
-  const refused = talk(t, { ...(await invited(t)), token: 'not-the-token' })
-  assert.equal(await refused.exit, 1)
-  assert.match(refused.stderr, /^parley: 127\.0\.0\.1:\d+ closed with 4004: token, user, session and server do not fit/)
+test('a talk that is refused says why: the code, what it means, and whom to trust', { timeout: TIMEOUT }, async t => {
+  const { ca, ...unnamed } = await invited(t)
+  const forged = talk(t, { ...unnamed, ca, token: 'not-the-token' })
+  const untrusted = talk(t, unnamed)
+  assert.equal(await forged.exit, 1)
+  assert.match(forged.stderr, /^parley: 127\.0\.0\.1:\d+ closed with 4004: token, user, session and server do not fit/)
+  assert.equal(await untrusted.exit, 1)
+  assert.match(untrusted.stderr, /cannot be reached: self-signed certificate \(the credentials name .* as "ca"\)\n$/)
+})
+
+test('a node without TLS is talked to if that is asked for, on this machine only', { timeout: TIMEOUT }, async t => {
+  const server = await createServer()
+  t.after(() => server.close())
+  const backend = await createDemoBackend({ lvspUrl: server.lvspUrl, secret: server.secret })
+  t.after(() => backend.close())
+  const credentials = await backend.join()
+  const away = talk(t, { ...credentials, endpoint: 'voice.example.org' }, '--no-tls')
+  const plain = talk(t, credentials, '--no-tls', '--play', file('short.opus', writeOggOpus(numberedFrames(3, 7))))
+  assert.equal(await plain.exit, 0, plain.stderr)
+  assert.equal(await away.exit, 2)
+  assert.match(away.stderr, /^parley: --credentials: without TLS only this machine can be reached/)
 })
 
 test('a mistake of who calls is one sentence, and ends with 2', { timeout: TIMEOUT }, async t => {
@@ -180,12 +198,12 @@ test('a demo of a few seconds ends with 0, because both bots heard the other', {
   assert.deepEqual(leftIn(folderOfShort), [])
 })
 
-test('Ctrl-C ends the demo with 0, and leaves no port and no file', { timeout: TIMEOUT }, async t => {
-  const { endpoint } = await invited(t)
+test('Ctrl-C ends the demo with 0, and leaves no port and no file', { timeout: TIMEOUT }, async () => {
+  const [, port] = await demo.says(/wss:\/\/127\.0\.0\.1:(\d+)\//)
   demo.signal('SIGINT')
   assert.equal(await demo.exit, 0, demo.stderr)
   assert.deepEqual(leftIn(folder), [])
-  const socket = connect(Number(endpoint.split(':')[1]), '127.0.0.1')
+  const socket = connect(Number(port), '127.0.0.1')
   const [error] = await new Promise<[NodeJS.ErrnoException | undefined]>(resolve => {
     socket.once('connect', () => resolve([undefined]))
     socket.once('error', error => resolve([error]))

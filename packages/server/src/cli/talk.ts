@@ -14,7 +14,7 @@ import { type Stop, untilStopped } from './until-stopped.ts'
 
 const HELP = `
 Examples:
-  $ parley demo --credentials | parley talk --credentials -
+  $ parley demo --credentials > bot.json      # while a demo runs in another terminal
   $ parley talk --credentials bot.json --play hello.opus
   $ parley talk --credentials bot.json --record calls --duration 10m
 
@@ -29,6 +29,7 @@ interface TalkFlags {
   record?: string
   loop: boolean
   mode?: VoiceMode
+  tls: boolean
   duration?: number
 }
 
@@ -41,6 +42,7 @@ export function register(program: Command): void {
     .option('-l, --loop', 'play it over and over', false)
     .option('-r, --record <folder>', 'record each speaker to a file in this folder')
     .addOption(new Option('-m, --mode <mode>', 'insist on an encryption mode').choices(Object.values(VoiceMode)))
+    .option('--no-tls', 'dial a node of this machine that has no TLS')
     .option('-d, --duration <time>', 'leave after this long, such as 10s', duration)
     .addHelpText('after', HELP)
     .action((flags: TalkFlags) => orSentence(() => talk(flags)))
@@ -49,7 +51,7 @@ export function register(program: Command): void {
 async function talk(flags: TalkFlags): Promise<void> {
   const credentials = await readCredentials(flags.credentials)
   const frames = flags.play === undefined ? undefined : readFrames(flags.play)
-  const client = clientOf(credentials, flags.mode)
+  const client = clientOf(credentials, flags)
   const recorder = flags.record === undefined ? undefined : openRecorder(flags.record)
   const stop = untilStopped(flags.duration)
   const fail = (sentence: string) => {
@@ -70,7 +72,7 @@ async function talk(flags: TalkFlags): Promise<void> {
   if (recorder !== undefined) finish(recorder, fail)
 }
 
-function clientOf(credentials: Credentials, mode: VoiceMode | undefined): VoiceClient {
+function clientOf(credentials: Credentials, { mode, tls }: TalkFlags): VoiceClient {
   const { endpoint, server_id, channel_id, user_id, session_id, token, ca } = credentials
   try {
     return new VoiceClient({
@@ -81,7 +83,7 @@ function clientOf(credentials: Credentials, mode: VoiceMode | undefined): VoiceC
       sessionId: session_id,
       token,
       mode,
-      tls: ca === undefined ? {} : { ca: readFile(ca) },
+      tls: tls && { ca: ca === undefined ? undefined : readFile(ca) },
     })
   } catch (error) {
     if (error instanceof RangeError) throw new ConfigError(`--credentials: ${error.message}`)
@@ -140,7 +142,10 @@ const LEFT = 1000
 const NO_CONNECTION = 1006
 
 function closedSentence(endpoint: string, code: number, reason: string): string {
-  if (code === NO_CONNECTION) return `${endpoint} cannot be reached: ${reason}`
+  if (code === NO_CONNECTION) {
+    const hint = /certificate/.test(reason) ? ' (the credentials name the certificate to trust as "ca")' : ''
+    return `${endpoint} cannot be reached: ${reason}${hint}`
+  }
   const meaning = closeMeaning(code)
   if (meaning === undefined) return `the session with ${endpoint} ended with ${code}: ${reason}`
   return `${endpoint} closed with ${code}: ${meaning}${reason === '' ? '' : ` (${reason})`}`
