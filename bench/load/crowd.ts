@@ -1,0 +1,150 @@
+// Everybody of a load, in the channels of one node: joins quickly, changes modes, comes and goes.
+import { LvspClient } from '@parley/client'
+import type { VoiceMode } from '@parley/protocol'
+import { Native } from '../../packages/server/src/lane/native-calls.ts'
+import { NativeMemory } from '../../packages/server/src/lane/native-memory.ts'
+import { protectionReady } from '../../packages/server/src/lane/protection.ts'
+import { SlotCiphers } from '../../packages/server/src/lane/slot-ciphers.ts'
+import { type NodeProcess, SECRET } from '../node-process.ts'
+import { Discoveries } from './discoveries.ts'
+import { Ears } from './ears.ts'
+import type { LoadChannel } from './load-channel.ts'
+import { LOAD_SOCKETS_SIZE, LoadSockets } from './load-sockets.ts'
+import { Member } from './member.ts'
+import { type Plan, socketSets } from './plan.ts'
+import { Stream } from './stream.ts'
+import { Traffic } from './traffic.ts'
+
+/** Joins at once: they are cheap, but a node takes only so many half-open connections of one address. */
+const IN_FLIGHT = 64
+/** The node takes so many connections of one address; loopback has many addresses. */
+const PER_ADDRESS = 1_000
+const CIPHERS_SIZE = 4_096
+
+export class Crowd {
+  readonly plan: Plan
+  readonly node: NodeProcess
+  readonly ears: Ears
+  readonly traffic: Traffic
+  readonly sockets: LoadSockets
+  readonly members: readonly Member[]
+  /** Milliseconds that the node took to answer heartbeats. Emptied by whoever reads it. */
+  heartbeats: number[] = []
+  readonly #backend: LvspClient
+  readonly #channels: readonly LoadChannel[]
+  readonly #discoveries: Discoveries
+  readonly #ciphers: SlotCiphers
+  #streams: Stream[] = []
+
+  /** Opens sockets; nobody has joined yet. Throws where the system has no batches of datagrams. */
+  static async open(node: NodeProcess, plan: Plan): Promise<Crowd> {
+    const native = await Native.load()
+    if (typeof native === 'string') throw new Error(`the load needs calls that cannot be had here: ${native}`)
+    await protectionReady()
+    const backend = new LvspClient({ url: node.lvspUrl, secret: SECRET })
+    await backend.connect()
+    return new Crowd(native, node, backend, plan)
+  }
+
+  private constructor(native: Native, node: NodeProcess, backend: LvspClient, plan: Plan) {
+    this.plan = plan
+    this.node = node
+    this.#backend = backend
+    const sets = socketSets(plan)
+    const memory = new NativeMemory(native, LOAD_SOCKETS_SIZE + CIPHERS_SIZE)
+    this.sockets = new LoadSockets(native, memory, sets * plan.members)
+    this.#ciphers = new SlotCiphers(native, memory)
+    this.#discoveries = new Discoveries(this.sockets)
+    this.ears = new Ears(this.sockets, this.#discoveries, plan.payload)
+    this.traffic = new Traffic(this.sockets, this.ears)
+    this.#channels = Array.from({ length: plan.channels }, (_, channel) => this.#openChannel(channel, channel % sets))
+    this.members = this.#channels.flatMap(({ members }) => members)
+  }
+
+  /** By channel, the ports of those who listen to its first member. */
+  get listeners(): number[][] {
+    return this.#channels.map(({ members, firstSocket }) =>
+      this.sockets.ports.slice(firstSocket + 1, firstSocket + members.length),
+    )
+  }
+  get streams(): readonly Stream[] {
+    return this.#streams
+  }
+  /** Those who come and go. */
+  get visitors(): Member[] {
+    return this.#channels.flatMap(({ members, residents }) => members.slice(residents))
+  }
+
+  /** Lets in the members from `first` on, `count` of them. Returns how long each took, in milliseconds. */
+  async join(first = 0, count = this.members.length - first): Promise<number[]> {
+    const times = await inParallel(this.members.slice(first, first + count), IN_FLIGHT, async member => {
+      const started = performance.now()
+      await member.join()
+      return performance.now() - started
+    })
+    if (first + count === this.members.length) this.#openStreams()
+    return times
+  }
+
+  async changeMode(mode: VoiceMode): Promise<void> {
+    await inParallel(this.members, IN_FLIGHT, member => member.changeMode(mode))
+    this.#openStreams()
+  }
+
+  async close(): Promise<void> {
+    this.traffic.close()
+    this.#discoveries.close()
+    this.#closeStreams()
+    for (const member of this.members) member.close()
+    await this.#backend.close()
+    this.#ciphers.close()
+    this.sockets.close()
+  }
+
+  #openChannel(channel: number, set: number): LoadChannel {
+    const { members, visitors, mode } = this.plan
+    const firstSocket = set * members
+    const make = (index: number) => {
+      const number = channel * members + index
+      const place = {
+        backend: this.#backend,
+        endpoint: this.node.endpoint,
+        userId: String(number + 1),
+        channelId: String(1_000_000 + channel),
+        localAddress: `127.0.0.${1 + Math.floor(number / PER_ADDRESS)}`,
+        find: (ssrc: number, node: Int32Array) => this.#discoveries.find(firstSocket + index, ssrc, node),
+      }
+      return new Member(place, mode, milliseconds => this.heartbeats.push(milliseconds))
+    }
+    const all = Array.from({ length: members }, (_, index) => make(index))
+    return { members: all, firstSocket, residents: members - visitors }
+  }
+
+  #openStreams(): void {
+    this.#closeStreams()
+    const { speakers, payload } = this.plan
+    for (const channel of this.#channels)
+      for (let index = 0; index < speakers; index++) {
+        channel.members[index]?.setSpeaking()
+        this.#streams.push(new Stream(channel, index, this.sockets, this.#ciphers, payload))
+      }
+    for (const stream of this.#streams) this.ears.add(stream)
+  }
+
+  #closeStreams(): void {
+    this.ears.clear()
+    for (const stream of this.#streams) stream.close()
+    this.#streams = []
+  }
+}
+
+/** Runs over all, so many at a time. */
+async function inParallel<T, R>(all: readonly T[], width: number, run: (one: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  let next = 0
+  const work = async () => {
+    while (next < all.length) results.push(await run(all[next++]!))
+  }
+  await Promise.all(Array.from({ length: width }, work))
+  return results
+}

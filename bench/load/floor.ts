@@ -1,0 +1,51 @@
+// The least that forwarding can cost: bare sendmmsg and bare sealing of the same copies to the same sockets.
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { Crowd } from './crowd.ts'
+import { nameOf } from './load-sockets.ts'
+import { windowOf } from './plan.ts'
+
+export type FloorOrder =
+  /** `listeners` are ports, by channel; `window` is how many packets of a channel follow each other. */
+  { kind: 'prepare'; listeners: number[][]; window: number } | { kind: 'run'; milliseconds: number; payload: number }
+export type FloorReport = { kind: 'ready'; port: number } | { kind: 'spent'; microseconds: number }
+
+const PROCESS = fileURLToPath(new URL('floor-process.ts', import.meta.url))
+
+export class Floor {
+  readonly #child: ChildProcess
+  readonly #crowd: Crowd
+
+  private constructor(child: ChildProcess, crowd: Crowd) {
+    this.#child = child
+    this.#crowd = crowd
+  }
+
+  /** Sends what a node would send to this crowd. */
+  static async open(crowd: Crowd): Promise<Floor> {
+    const child = fork(PROCESS)
+    const [ready] = (await once(child, 'message')) as [FloorReport]
+    if (ready.kind !== 'ready') throw new Error('the floor did not start')
+    crowd.ears.acknowledgeBare(nameOf('127.0.0.1', ready.port))
+    const order: FloorOrder = { kind: 'prepare', listeners: crowd.listeners, window: windowOf(crowd.plan) }
+    child.send(order)
+    return new Floor(child, crowd)
+  }
+
+  /** Microseconds of CPU per packet. */
+  async measure(seconds: number): Promise<number> {
+    const order: FloorOrder = { kind: 'run', milliseconds: seconds * 1_000, payload: this.#crowd.plan.payload }
+    const spent = once(this.#child, 'message') as Promise<[FloorReport]>
+    this.#crowd.traffic.listenBusily(true)
+    this.#child.send(order)
+    const [report] = await spent
+    this.#crowd.traffic.listenBusily(false)
+    if (report.kind !== 'spent') throw new Error('the floor did not report')
+    return report.microseconds
+  }
+
+  close(): void {
+    this.#child.kill()
+  }
+}

@@ -1,0 +1,133 @@
+// The sockets of a load: many, all read and written through the same slots, with the moment of each datagram's arrival.
+import { ADDRESS_WORDS, BATCH, SLOT, writeAddress } from '@parley/core'
+import {
+  MessageSlots,
+  messageSlotsSize,
+  NAME_WORDS,
+  writeSocketName,
+} from '../../packages/server/src/lane/message-slots.ts'
+import { MESSAGE_HEADER, type Native, SOCKET_NAME } from '../../packages/server/src/lane/native-calls.ts'
+import type { NativeMemory } from '../../packages/server/src/lane/native-memory.ts'
+import { CLOCK_CYCLE } from './stamp.ts'
+
+const SEND_BATCH = 128
+const BUFFER = 4 * 1024 * 1024
+const TIMESPEC = 16
+/** Bytes of memory that they take, however many there are. */
+export const LOAD_SOCKETS_SIZE = messageSlotsSize(BATCH) + messageSlotsSize(SEND_BATCH) + 1024
+
+export class LoadSockets {
+  readonly ports: readonly number[]
+  /** Over the slots and everything else of the memory; places are offsets in it. */
+  readonly view: DataView
+  readonly bytes: Uint8Array
+  /** Datagrams that the system did not take. */
+  refused = 0
+  readonly #native: Native
+  readonly #memory: NativeMemory
+  readonly #descriptors: readonly number[]
+  readonly #received: MessageSlots
+  readonly #unsent: MessageSlots
+  readonly #clock: number
+  #used = BATCH
+  /** When was read last; kept apart from the clock of senders. */
+  readonly #readClock: number
+  #readAt = 0
+  #sender = 0
+  #queued = 0
+
+  /** Bound to loopback, on free ports. */
+  constructor(native: Native, memory: NativeMemory, count: number) {
+    this.#native = native
+    this.#memory = memory
+    this.bytes = memory.bytes
+    this.view = memory.view
+    this.#received = new MessageSlots(memory, BATCH)
+    this.#received.enableControl()
+    this.#unsent = new MessageSlots(memory, SEND_BATCH)
+    this.#clock = memory.take(TIMESPEC)
+    this.#readClock = memory.take(TIMESPEC)
+    const name = memory.take(SOCKET_NAME)
+    this.#descriptors = Array.from({ length: count }, () => this.#open(name))
+    this.ports = this.#descriptors.map(descriptor => {
+      native.socketName(memory, descriptor, name)
+      return memory.view.getUint16(name + 2)
+    })
+  }
+
+  get count(): number {
+    return this.#descriptors.length
+  }
+
+  /** Microseconds, on the clock of stamps. Per packet: no system call that enters the kernel. */
+  now(): number {
+    return this.#read(this.#clock)
+  }
+
+  /** Reads what a socket has, one batch at most; returns how many datagrams, in slots from 0. */
+  receive(socket: number): number {
+    this.#received.prepareReceive(this.#used)
+    const count = this.#native.receive(this.#memory, this.#descriptors[socket]!, this.#received.headers, BATCH)
+    this.#used = Math.max(0, count)
+    if (count > 0) this.#readAt = this.#read(this.#readClock)
+    return this.#used
+  }
+  place(slot: number): number {
+    return this.#received.slots + slot * SLOT
+  }
+  length(slot: number): number {
+    return this.#received.receivedLength(slot)
+  }
+  /** When the datagram came to the socket, however long it waited there: microseconds on the clock of stamps. */
+  arrivedAt(slot: number): number {
+    return this.#readAt - this.#received.waited(slot, this.#readClock) * 1e3
+  }
+
+  /** Where the next datagram of a socket may be written: SLOT bytes, to be queued with `queue`. */
+  claim(socket: number): number {
+    if (socket !== this.#sender || this.#queued === SEND_BATCH) this.flush()
+    this.#sender = socket
+    return this.#unsent.slots + this.#queued * SLOT
+  }
+  queue(length: number, name: Int32Array): void {
+    this.#unsent.setMessage(this.#queued, length, name)
+    this.#queued++
+  }
+  flush(): void {
+    const descriptor = this.#descriptors[this.#sender]!
+    for (let first = 0; first < this.#queued; ) {
+      const left = this.#queued - first
+      const headers = this.#unsent.headers + first * MESSAGE_HEADER
+      const taken = this.#native.send(this.#memory, descriptor, headers, left)
+      if (taken <= 0) this.refused++
+      first += Math.max(1, taken)
+    }
+    this.#queued = 0
+  }
+
+  close(): void {
+    for (const descriptor of this.#descriptors) this.#native.close(descriptor)
+  }
+
+  #read(clock: number): number {
+    this.#native.readClock(this.#memory, clock)
+    const seconds = this.view.getUint32(clock, true) % (CLOCK_CYCLE / 1e6)
+    return seconds * 1e6 + Math.floor(this.view.getUint32(clock + 8, true) / 1e3)
+  }
+
+  #open(name: number): number {
+    this.#memory.bytes.set(new Uint8Array(nameOf('127.0.0.1', 0).buffer), name)
+    const descriptor = this.#native.openSocket(this.#memory, name, false, false)
+    this.#native.tuneSocket(this.#memory, descriptor, BUFFER, BUFFER)
+    return descriptor
+  }
+}
+
+/** A socket's name of an IPv4 address and port. */
+export function nameOf(ip: string, port: number): Int32Array {
+  const words = new Int32Array(ADDRESS_WORDS)
+  if (!writeAddress(words, 0, ip, port)) throw new Error(`expected an address, found ${ip}`)
+  const name = new Int32Array(NAME_WORDS)
+  writeSocketName(new DataView(name.buffer), 0, false, words, 0)
+  return name
+}

@@ -1,0 +1,112 @@
+// What one member says: sealed packets with stamps, and who has heard how many of them.
+import {
+  clearRtpLength,
+  fillProtectionNonce,
+  OPUS_FRAME_TIMESTAMPS,
+  OPUS_PAYLOAD_TYPE,
+  PROTECTION_LAYOUTS,
+  type ProtectionLayout,
+  protectionOverhead,
+  RTP_HEADER,
+  RTP_SEQUENCE,
+  RTP_SSRC,
+  RTP_TIMESTAMP,
+} from '@parley/protocol'
+import type { SlotCipher, SlotCiphers } from '../../packages/server/src/lane/slot-ciphers.ts'
+import type { LoadChannel } from './load-channel.ts'
+import type { LoadSockets } from './load-sockets.ts'
+import { writeStamp } from './stamp.ts'
+
+/** Version 2 and Opus, without marker. */
+const FIRST_WORD = (0x80 << 8) | OPUS_PAYLOAD_TYPE
+
+export class Stream {
+  readonly channel: LoadChannel
+  /** Which member of the channel it is. */
+  readonly index: number
+  readonly ssrc: number
+  /** By member: packets heard since `reset`, and the sequence heard last. */
+  readonly heard: Int32Array
+  readonly last: Int32Array
+  /** Packets sent since `reset`. */
+  sent = 0
+  /** When a paced stream sends next. */
+  nextAt = 0
+  readonly #sockets: LoadSockets
+  readonly #payload: number
+  readonly #layout: ProtectionLayout
+  readonly #cipher: SlotCipher
+  readonly #node: Int32Array
+  #counter = 0
+  /** Counter of the packet that the last listener heard last, and when. */
+  #arrived = 0
+  #arrivedAt = 0
+
+  constructor(channel: LoadChannel, index: number, sockets: LoadSockets, ciphers: SlotCiphers, payload: number) {
+    const { ssrc, key, node, mode } = channel.members[index]!
+    if (key === undefined || node === undefined) throw new Error('expected a member that has joined')
+    this.channel = channel
+    this.index = index
+    this.ssrc = ssrc
+    this.heard = new Int32Array(channel.members.length)
+    this.last = new Int32Array(channel.members.length)
+    this.#sockets = sockets
+    this.#payload = payload
+    this.#layout = PROTECTION_LAYOUTS[mode]
+    this.#cipher = ciphers.make(this.#layout.cipher, key)
+    this.#node = node
+  }
+
+  /** Begins a new count. */
+  reset(now: number): void {
+    this.heard.fill(0)
+    this.sent = 0
+    this.#arrived = this.#counter
+    this.#arrivedAt = now
+  }
+
+  /** Packets that are on their way to the last listener. */
+  get onTheirWay(): number {
+    return this.#counter - this.#arrived
+  }
+
+  /** The last listener has heard the packet with this sequence. */
+  arrived(sequence: number, now: number): void {
+    this.#arrived = this.#counter - ((this.#counter - sequence) & 0xffff)
+    this.#arrivedAt = now
+  }
+
+  /** Gives up waiting for what was not heard for so long. */
+  recover(patience: number, now: number): void {
+    if (now - this.#arrivedAt < patience) return
+    this.#arrived = this.#counter
+    this.#arrivedAt = now
+  }
+
+  /** Seals the next packet and queues it. Per packet: no allocation. */
+  send(): void {
+    const { view, bytes } = this.#sockets
+    const counter = ++this.#counter
+    this.sent++
+    const place = this.#sockets.claim(this.channel.firstSocket + this.index)
+    view.setUint16(place, FIRST_WORD)
+    view.setUint16(place + RTP_SEQUENCE, counter & 0xffff)
+    view.setUint32(place + RTP_TIMESTAMP, (counter * OPUS_FRAME_TIMESTAMPS) >>> 0)
+    view.setUint32(place + RTP_SSRC, this.ssrc)
+    writeStamp(view, place + RTP_HEADER, this.#payload, this.#sockets.now(), this.ssrc, counter)
+    const { trailerLength } = this.#layout
+    const plain = RTP_HEADER + this.#payload
+    const sealed = plain + protectionOverhead(this.#layout)
+    for (let index = sealed - trailerLength; index < sealed; index++) bytes[place + index] = 0
+    if (trailerLength > 0) view.setUint32(place + sealed - trailerLength, counter)
+    fillProtectionNonce(this.#layout, this.#cipher.nonce, bytes, place, sealed, RTP_HEADER)
+    const clear = clearRtpLength(this.#layout, bytes, place)
+    if (!this.#cipher.seal(place, clear, place + clear, plain - clear, place + clear))
+      throw new Error('a packet could not be sealed')
+    this.#sockets.queue(sealed, this.#node)
+  }
+
+  close(): void {
+    this.#cipher.close()
+  }
+}
