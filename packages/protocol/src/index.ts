@@ -128,6 +128,21 @@ export {
   rtpHeaderLength,
   rtpPaddingLength,
 } from './rtp.ts'
+export {
+  extensionLength,
+  extensionPlace,
+  findExtension,
+  HIGHEST_EXTENSION_ID,
+  LONGEST_EXTENSION,
+} from './rtp-extension.ts'
+export {
+  ExtensionUri,
+  formatSdpAnswer,
+  parseSdpOffer,
+  type SdpAnswer,
+  type SdpFingerprint,
+  type SdpOffer,
+} from './sdp.ts'
 export { isSequenceNewer, sequenceDistance, unwrapSequence } from './seq.ts'
 export {
   cutSrtpMaterial,
@@ -148,6 +163,14 @@ export {
   srtpMaterialLength,
   srtpProfileOf,
 } from './srtp.ts'
+export {
+  encodeStunRequest,
+  encodeStunResponse,
+  isStunGenuine,
+  readStunRequest,
+  type StunMac,
+  type StunRequest,
+} from './stun.ts'
 export {
   Codec,
   DaveTransition,

@@ -1,0 +1,104 @@
+// What clients were seen to offer, and what they need to read in the answer.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ExtensionUri, formatSdpAnswer, parseSdpOffer, type SdpOffer } from './sdp.ts'
+
+const PRINT = Array.from({ length: 32 }, (_, index) => index.toString(16).padStart(2, '0').toUpperCase()).join(':')
+const FRAGMENT = [
+  'a=extmap-allow-mixed',
+  'a=ice-ufrag:Xw3k',
+  'a=ice-pwd:0123456789abcdefghijklmn',
+  'a=ice-options:trickle',
+  `a=fingerprint:sha-256 ${PRINT}`,
+  'a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level',
+  'a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01',
+  'a=rtpmap:111 opus/48000/2',
+  'a=extmap:14 urn:ietf:params:rtp-hdrext:toffset',
+  'a=extmap:13 urn:3gpp:video-orientation',
+  'a=rtpmap:96 VP8/90000',
+  'a=rtpmap:97 rtx/90000',
+]
+
+function offered(sdp: string): SdpOffer {
+  const offer = parseSdpOffer(sdp)
+  assert.ok(typeof offer !== 'string', `missing ${offer}`)
+  return offer
+}
+
+for (const [name, sdp] of [
+  ['a fragment', FRAGMENT.join('\n')],
+  ['a fragment with CRLF', FRAGMENT.join('\r\n')],
+  ['a fragment in reverse', FRAGMENT.toReversed().join('\n')],
+  [
+    'a whole description',
+    ['v=0', 'o=- 1 2 IN IP4 127.0.0.1', 's=-', 't=0 0', 'm=audio 9 UDP/TLS/RTP/SAVPF 111', ...FRAGMENT, 'a=mid:0'].join(
+      '\r\n',
+    ),
+  ],
+] as const)
+  test(`${name} is read`, () => {
+    const offer = offered(sdp)
+    assert.equal(offer.ufrag, 'Xw3k')
+    assert.equal(offer.password, '0123456789abcdefghijklmn')
+    assert.equal(offer.fingerprint.algorithm, 'sha-256')
+    assert.deepEqual(
+      [...offer.fingerprint.bytes],
+      Array.from({ length: 32 }, (_, index) => index),
+    )
+    assert.equal(offer.extensions.get(ExtensionUri.AudioLevel), 1)
+    assert.equal(offer.extensions.get(ExtensionUri.TransportSequence), 3)
+    assert.equal(offer.extensions.get(ExtensionUri.VideoOrientation), 13)
+    assert.equal(offer.payloadTypes.get('opus'), 111)
+    assert.equal(offer.payloadTypes.get('vp8'), 96)
+  })
+
+test('an extension with a direction is read, and of several the first counts', () => {
+  const more = [
+    ...FRAGMENT,
+    'a=extmap:2/recvonly http://www.webrtc.org/experiments/rtp-hdrext/playout-delay',
+    'a=extmap:9 urn:3gpp:video-orientation',
+    'a=ice-ufrag:other',
+  ]
+  const offer = offered(more.join('\n'))
+  assert.equal(offer.extensions.get(ExtensionUri.PlayoutDelay), 2)
+  assert.equal(offer.extensions.get(ExtensionUri.VideoOrientation), 13)
+  assert.equal(offer.ufrag, 'Xw3k')
+})
+
+test('extensions with numbers that cannot be are left out', () => {
+  const offer = offered([...FRAGMENT, 'a=extmap:0 urn:a', 'a=extmap:15 urn:b', 'a=extmap:256 urn:c'].join('\n'))
+  for (const uri of ['urn:a', 'urn:b', 'urn:c']) assert.ok(!offer.extensions.has(uri))
+})
+
+test('what is missing or malformed is named', () => {
+  const without = (start: string) => parseSdpOffer(FRAGMENT.filter(line => !line.startsWith(start)).join('\n'))
+  assert.equal(without('a=ice-ufrag'), 'a=ice-ufrag')
+  assert.equal(without('a=ice-pwd'), 'a=ice-pwd')
+  assert.equal(without('a=fingerprint'), 'a=fingerprint')
+  assert.equal(parseSdpOffer(''), 'a=ice-ufrag')
+  assert.equal(parseSdpOffer(FRAGMENT.join('\n').replace(PRINT, `${PRINT}:0`)), 'a=fingerprint')
+  assert.equal(parseSdpOffer(FRAGMENT.join('\n').replace('Xw3k', 'a b')), 'a=ice-ufrag')
+})
+
+test('the answer has the lines that every known client reads', () => {
+  const answer = {
+    ip: '203.0.113.10',
+    port: 50004,
+    ufrag: 'Xw3k',
+    password: 'p'.repeat(24),
+    fingerprint: `sha-256 ${PRINT}`,
+  }
+  assert.equal(
+    formatSdpAnswer(answer),
+    `m=audio 50004 ICE/SDP
+a=fingerprint:sha-256 ${PRINT}
+c=IN IP4 203.0.113.10
+a=rtcp:50004
+a=ice-ufrag:Xw3k
+a=ice-pwd:${'p'.repeat(24)}
+a=fingerprint:sha-256 ${PRINT}
+a=candidate:1 1 UDP 4261412862 203.0.113.10 50004 typ host
+`,
+  )
+  assert.match(formatSdpAnswer({ ...answer, ip: '2001:db8::1' }), /^c=IN IP6 2001:db8::1$/m)
+})

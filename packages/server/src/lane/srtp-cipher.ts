@@ -1,0 +1,133 @@
+// The ciphers of SRTP's profiles with their session keys, on node:crypto: AES-GCM (RFC 7714), AES-CM with HMAC-SHA1 (RFC 3711).
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHmac,
+  createSecretKey,
+  type KeyObject,
+  timingSafeEqual,
+} from 'node:crypto'
+import { type SrtpLabel, type SrtpLayout, type SrtpMasterKey, srtpDerivationBlock } from '@parley/protocol'
+
+/** One direction, RTP or RTCP. */
+export interface SrtpCipher {
+  /** Salt for the IV or counter block, which the caller fills into `iv` before each packet. */
+  readonly salt: Uint8Array
+  /** 12 bytes for GCM, 16 for CM. */
+  readonly iv: Uint8Array
+  /**
+   * Of the packet at `start` of `bytes`: encrypts the `length` bytes behind the first `clear` ones in place, and writes the tag
+   * at `tag`. `extra` is authenticated too: the rollover counter (CM), or the word with E bit and index (RTCP).
+   */
+  seal(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array, tag: number): void
+  /** The reverse. Returns false, and leaves anything there, if the tag does not verify. */
+  open(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array, tag: number): boolean
+}
+
+export interface SrtpSessionKey {
+  readonly key: Uint8Array
+  readonly salt: Uint8Array
+  /** Empty with GCM. */
+  readonly authentication: Uint8Array
+}
+
+const AUTHENTICATION_LENGTH = 20
+
+/** Derives the session keys of one direction (RFC 3711 §4.3.1, rate 0); `first` is the first of three labels. */
+export function deriveSrtpKeys(layout: SrtpLayout, master: SrtpMasterKey, first: 0 | 3): SrtpSessionKey {
+  const derive = (label: number, length: number) => {
+    const block = srtpDerivationBlock(master.salt, (first + label) as SrtpLabel)
+    return new Uint8Array(createCipheriv(ctrName(layout), master.key, block).update(new Uint8Array(length)))
+  }
+  return {
+    key: derive(0, layout.keyLength),
+    authentication: derive(1, layout.isGcm ? 0 : AUTHENTICATION_LENGTH),
+    salt: derive(2, layout.saltLength),
+  }
+}
+
+export const makeSrtpCipher = (layout: SrtpLayout, session: SrtpSessionKey): SrtpCipher =>
+  layout.isGcm ? new GcmSrtp(layout, session) : new CmSrtp(layout, session)
+
+const ctrName = ({ keyLength }: SrtpLayout) => (keyLength === 32 ? 'aes-256-ctr' : 'aes-128-ctr')
+
+class GcmSrtp implements SrtpCipher {
+  readonly salt: Uint8Array
+  readonly iv = new Uint8Array(12)
+  readonly #name: 'aes-128-gcm' | 'aes-256-gcm'
+  readonly #key: KeyObject
+  readonly #options: { authTagLength: number }
+
+  constructor(layout: SrtpLayout, session: SrtpSessionKey) {
+    this.salt = session.salt
+    this.#name = layout.keyLength === 32 ? 'aes-256-gcm' : 'aes-128-gcm'
+    this.#key = createSecretKey(session.key)
+    this.#options = { authTagLength: layout.tagLength }
+  }
+
+  seal(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array, tag: number): void {
+    const at = start + clear
+    const cipher = createCipheriv(this.#name, this.#key, this.iv, this.#options)
+    cipher.setAAD(joined(bytes.subarray(start, at), extra))
+    bytes.set(cipher.update(bytes.subarray(at, at + length)), at)
+    cipher.final()
+    bytes.set(cipher.getAuthTag(), tag)
+  }
+
+  open(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array, tag: number): boolean {
+    const at = start + clear
+    try {
+      const decipher = createDecipheriv(this.#name, this.#key, this.iv, this.#options)
+      decipher.setAAD(joined(bytes.subarray(start, at), extra))
+      decipher.setAuthTag(bytes.subarray(tag, tag + this.#options.authTagLength))
+      const plain = decipher.update(bytes.subarray(at, at + length))
+      decipher.final()
+      bytes.set(plain, at)
+      return true
+    } catch {
+      return false
+    }
+  }
+}
+
+/** The MAC is over the encrypted packet and `extra` (RFC 3711 §4.2). */
+class CmSrtp implements SrtpCipher {
+  readonly salt: Uint8Array
+  readonly iv = new Uint8Array(16)
+  readonly #key: KeyObject
+  readonly #authentication: KeyObject
+  readonly #tagLength: number
+
+  constructor(layout: SrtpLayout, session: SrtpSessionKey) {
+    this.salt = session.salt
+    this.#key = createSecretKey(session.key)
+    this.#authentication = createSecretKey(session.authentication)
+    this.#tagLength = layout.tagLength
+  }
+
+  seal(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array, tag: number): void {
+    this.#cipher(bytes, start + clear, length)
+    const end = start + clear + length
+    bytes.set(this.#mac(bytes.subarray(start, end), extra), tag)
+  }
+
+  open(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array, tag: number): boolean {
+    const end = start + clear + length
+    const found = bytes.subarray(tag, tag + this.#tagLength)
+    if (!timingSafeEqual(this.#mac(bytes.subarray(start, end), extra), found)) return false
+    this.#cipher(bytes, start + clear, length)
+    return true
+  }
+
+  #cipher(bytes: Uint8Array, at: number, length: number): void {
+    bytes.set(createCipheriv('aes-128-ctr', this.#key, this.iv).update(bytes.subarray(at, at + length)), at)
+  }
+
+  #mac(packet: Uint8Array, extra: Uint8Array): Uint8Array {
+    const digest = createHmac('sha1', this.#authentication).update(packet).update(extra).digest()
+    return digest.subarray(0, this.#tagLength)
+  }
+}
+
+const joined = (first: Uint8Array, second: Uint8Array): Uint8Array =>
+  second.length === 0 ? first : Buffer.concat([first, second])

@@ -1,0 +1,165 @@
+// SRTP and SRTCP of one peer: opens what its half of the exported keys sealed, seals with the node's half.
+//
+//   GCM   RTP: header ‖ ciphertext ‖ tag      RTCP: 8 bytes ‖ ciphertext ‖ tag ‖ E, index
+//   CM    RTP: header ‖ ciphertext ‖ tag      RTCP: 8 bytes ‖ ciphertext ‖ E, index ‖ tag
+import {
+  CLEAR_RTCP_LENGTH,
+  cutSrtpMaterial,
+  fillCmRtcpBlock,
+  fillCmRtpBlock,
+  fillGcmRtcpIv,
+  fillGcmRtpIv,
+  RTP_SEQUENCE,
+  RTP_SSRC,
+  rtpHeaderLength,
+  SRTCP_ENCRYPTED,
+  SRTCP_INDEX_LENGTH,
+  SRTP_LAYOUTS,
+  type SrtpLayout,
+  type SrtpProfile,
+} from '@parley/protocol'
+import { deriveSrtpKeys, makeSrtpCipher, type SrtpCipher, type SrtpSessionKey } from './srtp-cipher.ts'
+import { OpenStreams, rolloverOf, SealStreams } from './srtp-streams.ts'
+
+/** Bytes that sealing adds at most. */
+export const SRTP_OVERHEAD = 16 + SRTCP_INDEX_LENGTH
+
+const NOTHING = new Uint8Array(0)
+const HIGHEST_RTCP_INDEX = 0x7fff_ffff
+/** SRTCP's replay window (RFC 3711 §3.3.2 asks for 64 at least; here in one word of a client that sends few). */
+const RTCP_WINDOW = 32
+
+export type MakeSrtpCipher = (layout: SrtpLayout, session: SrtpSessionKey) => SrtpCipher
+
+export class Srtp {
+  readonly #layout: SrtpLayout
+  readonly #rtpIn: SrtpCipher
+  readonly #rtpOut: SrtpCipher
+  readonly #rtcpIn: SrtpCipher
+  readonly #rtcpOut: SrtpCipher
+  readonly #opened = new OpenStreams()
+  readonly #sealed = new SealStreams()
+  /** The rollover counter, or the word of RTCP, as it is authenticated. */
+  readonly #word = new Uint8Array(4)
+  readonly #wordView = new DataView(this.#word.buffer)
+  #rtcpNewest = -1
+  /** Bit n: newest − n was seen. */
+  #rtcpSeen = 0
+  #rtcpNext = 0
+
+  /** `material` as exported for a DTLS server (RFC 5764 §4.2). */
+  constructor(profile: SrtpProfile, material: Uint8Array, makeCipher: MakeSrtpCipher = makeSrtpCipher) {
+    const layout = SRTP_LAYOUTS[profile]
+    const { client, server } = cutSrtpMaterial(layout, material)
+    this.#layout = layout
+    this.#rtpIn = makeCipher(layout, deriveSrtpKeys(layout, client, 0))
+    this.#rtcpIn = makeCipher(layout, deriveSrtpKeys(layout, client, 3))
+    this.#rtpOut = makeCipher(layout, deriveSrtpKeys(layout, server, 0))
+    this.#rtcpOut = makeCipher(layout, deriveSrtpKeys(layout, server, 3))
+  }
+
+  /** Whether there are no indexes left: for another SSRC, or for RTCP. */
+  get isExhausted(): boolean {
+    return this.#sealed.isFull || this.#rtcpNext > HIGHEST_RTCP_INDEX
+  }
+
+  /** What the node's source called the packet that this receiver knows as `sequence`; −1 if it was sent none of the SSRC. */
+  sourceSequence(ssrc: number, sequence: number): number {
+    return this.#sealed.sourceSequence(ssrc, sequence)
+  }
+
+  /** Opens the RTP packet in place. Returns the plain one's length; −1 if it is malformed or did not verify. */
+  openRtp(bytes: Uint8Array, view: DataView, start: number, length: number): number {
+    const layout = this.#layout
+    const plain = length - layout.tagLength
+    const clear = rtpHeaderLength(view, start, plain)
+    if (clear < 0) return -1
+    const ssrc = view.getUint32(start + RTP_SSRC)
+    const index = this.#opened.guess(ssrc, view.getUint16(start + RTP_SEQUENCE))
+    if (index < 0) return -1
+    const cipher = this.#rtpIn
+    const extra = this.#prepareRtp(cipher, bytes, start, index)
+    if (!cipher.open(bytes, start, clear, plain - clear, extra, start + plain)) return -1
+    this.#opened.verified(ssrc, index)
+    return plain
+  }
+
+  /** The same for RTCP, where a replayed packet is refused too. */
+  openRtcp(bytes: Uint8Array, view: DataView, start: number, length: number): number {
+    const layout = this.#layout
+    const plain = length - layout.tagLength - SRTCP_INDEX_LENGTH
+    if (plain < CLEAR_RTCP_LENGTH) return -1
+    const wordAt = start + (layout.isGcm ? length - SRTCP_INDEX_LENGTH : plain)
+    const word = view.getUint32(wordAt)
+    const index = word & HIGHEST_RTCP_INDEX
+    if (word < SRTCP_ENCRYPTED || !this.#isFreshRtcp(index)) return -1
+    const cipher = this.#rtcpIn
+    this.#prepareRtcp(cipher, bytes, start, index)
+    const tag = layout.isGcm ? start + plain : start + length - layout.tagLength
+    if (!cipher.open(bytes, start, CLEAR_RTCP_LENGTH, plain - CLEAR_RTCP_LENGTH, this.#word, tag)) return -1
+    this.#markRtcp(index)
+    return plain
+  }
+
+  /**
+   * Seals a plain RTP packet of `length` bytes in place; SRTP_OVERHEAD more must be there. The sequence may come out as another
+   * one. Returns the new length; −1 if the packet was sealed before or there is no index for it.
+   */
+  sealRtp(bytes: Uint8Array, view: DataView, start: number, length: number): number {
+    const clear = rtpHeaderLength(view, start, length)
+    if (clear < 0) return -1
+    const index = this.#sealed.next(view.getUint32(start + RTP_SSRC), view.getUint16(start + RTP_SEQUENCE))
+    if (index < 0) return -1
+    view.setUint16(start + RTP_SEQUENCE, index & 0xffff)
+    const cipher = this.#rtpOut
+    const extra = this.#prepareRtp(cipher, bytes, start, index)
+    cipher.seal(bytes, start, clear, length - clear, extra, start + length)
+    return length + this.#layout.tagLength
+  }
+
+  /** The same for RTCP. */
+  sealRtcp(bytes: Uint8Array, view: DataView, start: number, length: number): number {
+    const layout = this.#layout
+    if (length < CLEAR_RTCP_LENGTH || this.#rtcpNext > HIGHEST_RTCP_INDEX) return -1
+    const cipher = this.#rtcpOut
+    this.#prepareRtcp(cipher, bytes, start, this.#rtcpNext)
+    const end = start + length
+    const tag = layout.isGcm ? end : end + SRTCP_INDEX_LENGTH
+    cipher.seal(bytes, start, CLEAR_RTCP_LENGTH, length - CLEAR_RTCP_LENGTH, this.#word, tag)
+    view.setUint32(layout.isGcm ? end + layout.tagLength : end, SRTCP_ENCRYPTED + this.#rtcpNext++)
+    return length + layout.tagLength + SRTCP_INDEX_LENGTH
+  }
+
+  /** Fills the IV, and returns what is authenticated besides. */
+  #prepareRtp(cipher: SrtpCipher, bytes: Uint8Array, start: number, index: number): Uint8Array {
+    const rollover = rolloverOf(index)
+    if (this.#layout.isGcm) {
+      fillGcmRtpIv(cipher.iv, cipher.salt, bytes, start, rollover)
+      return NOTHING
+    }
+    fillCmRtpBlock(cipher.iv, cipher.salt, bytes, start, rollover)
+    this.#wordView.setUint32(0, rollover)
+    return this.#word
+  }
+
+  #prepareRtcp(cipher: SrtpCipher, bytes: Uint8Array, start: number, index: number): void {
+    if (this.#layout.isGcm) fillGcmRtcpIv(cipher.iv, cipher.salt, bytes, start, index)
+    else fillCmRtcpBlock(cipher.iv, cipher.salt, bytes, start, index)
+    this.#wordView.setUint32(0, SRTCP_ENCRYPTED + index)
+  }
+
+  #isFreshRtcp(index: number): boolean {
+    const behind = this.#rtcpNewest - index
+    return behind < 0 || (behind < RTCP_WINDOW && ((this.#rtcpSeen >>> behind) & 1) === 0)
+  }
+
+  #markRtcp(index: number): void {
+    const ahead = index - this.#rtcpNewest
+    if (ahead <= 0) {
+      this.#rtcpSeen |= 1 << -ahead
+      return
+    }
+    this.#rtcpSeen = (ahead < RTCP_WINDOW ? this.#rtcpSeen << ahead : 0) | 1
+    this.#rtcpNewest = index
+  }
+}
