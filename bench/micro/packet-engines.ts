@@ -80,7 +80,6 @@ const native = ready
 function startFfi(): Running {
   const engine = new FfiEngine(native, { ip: '127.0.0.1', port: 0 })
   const loop = new LaneLoop(engine, { onEvents: () => {}, clock: () => performance.now() })
-  let last = loop.time
   return {
     port: engine.socket.port,
     command: command => loop.command(command),
@@ -89,12 +88,7 @@ function startFfi(): Running {
       await pause(0)
       for (const end = performance.now() + milliseconds; performance.now() < end; ) if (!loop.turn()) loop.wait(1)
     },
-    busy() {
-      const { total, busy } = loop.time
-      const share = (busy - last.busy) / (total - last.total)
-      last = { total, busy }
-      return share
-    },
+    busy: () => loop.busy(),
     close: async () => loop.close(),
   }
 }

@@ -26,10 +26,12 @@ const WEBSOCKET_LATENCY = 2
 export class SimCall {
   readonly bench: NodeBench
   readonly backend
-  readonly router: Router
+  router: Router
   readonly random: () => number
   weather: Weather
-  readonly #engine: PortableEngine
+  #engine: PortableEngine
+  /** Commands to a lane that is lost. */
+  #waiting: LaneCommand[] | undefined
   readonly #clients = new Set<SimClient>()
   /** Where datagrams are delivered. */
   readonly #addresses = new Map<string, (bytes: Uint8Array) => void>()
@@ -82,6 +84,20 @@ export class SimCall {
     this.bench.now = until
   }
 
+  /** The lane crashes; after `gap` ms another takes its place, and is given what was sent meanwhile. */
+  loseLane(gap: number): void {
+    this.#waiting = []
+    this.bench.input(now => this.bench.node.laneLost(0, 'crashed', now))
+    this.after(gap, () => {
+      const waiting = this.#waiting ?? []
+      this.#waiting = undefined
+      this.#engine = new PortableEngine(this.#nodePort())
+      this.router = new Router(this.#engine)
+      for (const command of waiting) this.#command(command)
+      this.bench.input(now => this.bench.node.laneReplaced(0, NODE_PORT, now))
+    })
+  }
+
   after(delay: number, run: () => void): void {
     const entry = { at: this.now + delay, order: this.#order++, run }
     let index = this.#queue.length
@@ -92,6 +108,7 @@ export class SimCall {
   /** A datagram to the node, through the weather. */
   toNode(bytes: Uint8Array, from: SocketAddress): void {
     this.#throughWeather(bytes, this.random() < this.weather.duplicates ? 2 : 1, copy => {
+      if (this.#waiting !== undefined) return
       const batch = this.#engine.load(copy, from.ip, from.port)
       if (batch === undefined) return
       this.router.receive(batch, this.now)
@@ -131,6 +148,7 @@ export class SimCall {
   }
 
   #command(command: LaneCommand): void {
+    if (this.#waiting !== undefined) return void this.#waiting.push(command)
     this.router.command(command, this.now)
     this.#settleLane()
   }
@@ -139,8 +157,12 @@ export class SimCall {
     for (const event of this.router.takeEvents()) this.after(0, () => this.bench.laneEvent(event))
   }
 
+  get #routerDeadline(): number {
+    return this.#waiting === undefined ? this.router.deadline : Infinity
+  }
+
   #nextMoment(): number {
-    let next = Math.min(this.#queue[0]?.at ?? Infinity, this.bench.node.deadline, this.router.deadline)
+    let next = Math.min(this.#queue[0]?.at ?? Infinity, this.bench.node.deadline, this.#routerDeadline)
     for (const client of this.#clients) next = Math.min(next, client.session.deadline)
     return next
   }
@@ -148,7 +170,7 @@ export class SimCall {
   #doDue(): void {
     while ((this.#queue[0]?.at ?? Infinity) <= this.now) this.#queue.shift()!.run()
     if (this.bench.node.deadline <= this.now) this.bench.input(now => this.bench.node.tick(now))
-    if (this.router.deadline <= this.now) {
+    if (this.#routerDeadline <= this.now) {
       this.router.tick(this.now)
       this.#settleLane()
     }

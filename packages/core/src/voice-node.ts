@@ -1,6 +1,7 @@
 // A voice node: messages, lane events and time in; effects and a deadline out. Owns every channel, session and connection.
-import { LEGACY_MODES, MODERN_MODES } from '@parley/protocol'
+import { LEGACY_MODES, MODERN_MODES, VoiceClose } from '@parley/protocol'
 import { BackendDirectory } from './backend-directory.ts'
+import type { Ending } from './channel/channel.ts'
 import { Channels } from './channel/channels.ts'
 import type { Crypto } from './crypto.ts'
 import { Deadlines, type Timed } from './deadlines.ts'
@@ -14,7 +15,7 @@ import { type AdmissionPolicy, VoiceSessions } from './gateway/voice-sessions.ts
 import { type Capacity, Health } from './lvsp/health.ts'
 import { Lvsp, type LvspBackend } from './lvsp/lvsp.ts'
 import type { LaneEvent } from './media/lane.ts'
-import { Lanes, type OpenLane } from './media/lane-control.ts'
+import { type LaneControl, Lanes, type OpenLane } from './media/lane-control.ts'
 
 export interface VoiceNodeOptions {
   crypto: Crypto
@@ -40,6 +41,8 @@ export interface VoiceNodeOptions {
   /** What counts as full, for health. */
   capacity: Capacity
 }
+
+const LANE_LOST: Ending = { code: VoiceClose.ServerCrashed, reason: 'the media of this channel was lost' }
 
 /** What is known of a WebSocket before its first message. */
 export type Opening =
@@ -130,6 +133,30 @@ export class VoiceNode implements SessionObserver {
     else this.#effects.note('debug', 'lane.address_bound', { lane, peer: event.peer })
   }
 
+  /**
+   * A lane ended by a fault: the sessions of its channels close with 4015, their backends hear of it, and the channels stay. What
+   * is sent to the lane from now on is for the one that takes its place.
+   */
+  laneLost(id: LaneId, reason: string, now: number): void {
+    const lane = this.#lanes.get(id)
+    if (lane === undefined) return
+    lane.isLost = true
+    lane.counters = undefined
+    this.#effects.note('error', 'lane.lost', { lane: id, reason })
+    this.#endSessions(lane, now)
+  }
+
+  /** Another lane has taken the place of a lost one. Sessions that were told another port meanwhile have to come again. */
+  laneReplaced(id: LaneId, port: number, now: number): void {
+    const lane = this.#lanes.get(id)
+    if (lane === undefined) return
+    const isMoved = lane.port !== port
+    lane.isLost = false
+    lane.port = port
+    this.#effects.note('warn', 'lane.replaced', { lane: id, port })
+    if (isMoved) this.#endSessions(lane, now)
+  }
+
   tick(now: number): void {
     this.#deadlines.tick(now)
   }
@@ -140,7 +167,8 @@ export class VoiceNode implements SessionObserver {
     const bytes = this.#lanes.all.reduce((sum, lane) => sum + (lane.counters?.bytesOut ?? 0), 0)
     this.#egress.measure(bytes, now)
     const egressBitsPerSecond = this.#egress.bitsPerSecond
-    this.#health.measure({ sessions: this.#sessions.size, egressBitsPerSecond, ...load }, now)
+    const laneBusy = Math.max(...this.#lanes.all.map(lane => lane.counters?.busy ?? 0))
+    this.#health.measure({ sessions: this.#sessions.size, egressBitsPerSecond, laneBusy, ...load }, now)
   }
 
   /** Takes no new channels and reports health 0; at `until` the sessions that remain are told to go. */
@@ -217,6 +245,10 @@ export class VoiceNode implements SessionObserver {
   #open(id: ConnectionId, opening: Opening, now: number): Connection {
     if (opening.protocol === 'lvsp') return this.#lvsp.opened(id, opening, now)
     return new GatewayConnection(id, opening, this.#gateway, now)
+  }
+
+  #endSessions(lane: LaneControl, now: number): void {
+    for (const channel of this.#channels.all()) if (channel.lane === lane) channel.laneLost(LANE_LOST, now)
   }
 
   /** After an input the connection may want another deadline. */

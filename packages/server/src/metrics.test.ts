@@ -13,6 +13,7 @@ const counters = (): LaneCounters => ({
   discoveries: 1,
   pings: 0,
   keepalives: 0,
+  busy: 0.25,
   drops: Object.fromEntries(DROP_CAUSES.map(cause => [cause, cause === 'replayed' ? 1 : 0])) as Record<
     DropCause,
     number

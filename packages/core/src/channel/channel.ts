@@ -37,7 +37,7 @@ export class Channel implements ChannelRef {
   properties: ChannelProperties = {}
   /** Sessions whose media may flow, in the order in which they came: those the others know of. */
   readonly #present = new Set<ChannelSession>()
-  readonly #routes: AudioRoutes
+  #routes: AudioRoutes
 
   constructor(backend: BackendId, ref: ChannelRef, token: string, lane: LaneControl) {
     this.backend = backend
@@ -134,7 +134,17 @@ export class Channel implements ChannelRef {
   /** Ends every session; afterwards no route, peer or deadline of the channel remains. */
   close(ending: Ending, now: number): void {
     this.voiceStates.clear()
-    // Nobody is told of the others' leaving: all of them leave.
+    this.#endSessions(ending, now)
+  }
+
+  /** The lane forgot everything: every session ends, and may come again. */
+  laneLost(ending: Ending, now: number): void {
+    this.#endSessions(ending, now)
+    this.#routes = new AudioRoutes(this.lane)
+  }
+
+  /** Nobody is told of the others' leaving: all of them leave. */
+  #endSessions(ending: Ending, now: number): void {
     const sessions = [...this.sessions.values()]
     for (const session of sessions) {
       this.#routes.removeListener(session)

@@ -4,8 +4,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { Health } from './health.ts'
 
-const capacity = { sessions: 100, egressBitsPerSecond: 1_000, eventLoopLag: 200 }
-const idle = { sessions: 0, egressBitsPerSecond: 0, eventLoopLag: 0 }
+const capacity = { sessions: 100, egressBitsPerSecond: 1_000, eventLoopLag: 200, laneBusy: 0.8 }
+const idle = { sessions: 0, egressBitsPerSecond: 0, eventLoopLag: 0, laneBusy: 0 }
 const near = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < 1e-9, `${actual}, not ${expected}`)
 
@@ -20,6 +20,7 @@ test('the most loaded resource decides', () => {
   near(measured({ sessions: 25 }), 0.75)
   near(measured({ egressBitsPerSecond: 900, sessions: 25 }), 0.1)
   near(measured({ eventLoopLag: 100, egressBitsPerSecond: 100 }), 0.5)
+  near(measured({ laneBusy: 0.6, egressBitsPerSecond: 100 }), 0.25)
 })
 
 test('a peak shows with a time constant of ten seconds', () => {
@@ -57,7 +58,12 @@ test('a capacity of 0 is not looked at', () => {
 
 test('whatever is measured, health is a number from 0.01 to 1', () => {
   const anyNumber = fc.oneof(fc.double(), fc.constantFrom(Number.NaN, Infinity, -Infinity, -1, 0))
-  const load = fc.record({ sessions: anyNumber, egressBitsPerSecond: anyNumber, eventLoopLag: anyNumber })
+  const load = fc.record({
+    sessions: anyNumber,
+    egressBitsPerSecond: anyNumber,
+    eventLoopLag: anyNumber,
+    laneBusy: anyNumber,
+  })
   fc.assert(
     fc.property(
       load,

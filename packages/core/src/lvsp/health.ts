@@ -7,18 +7,28 @@ export interface Capacity {
   egressBitsPerSecond: number
   /** Milliseconds by which the event loop is late. */
   eventLoopLag: number
+  /** Share of its time that the busiest lane works, 0 to 1. */
+  laneBusy: number
 }
 export type Load = Capacity
 
-/** A node of a few cores; an operator with a larger one says so. */
-export const DEFAULT_CAPACITY: Capacity = { sessions: 2_000, egressBitsPerSecond: 1_000_000_000, eventLoopLag: 200 }
+/**
+ * A node of a few cores; an operator with a larger one says so. A lane that works nine tenths of its time has no room for a
+ * burst; it drops nothing yet.
+ */
+export const DEFAULT_CAPACITY: Capacity = {
+  sessions: 2_000,
+  egressBitsPerSecond: 1_000_000_000,
+  eventLoopLag: 200,
+  laneBusy: 0.9,
+}
 
 const SMOOTHING = 10_000
 const LOWEST_SERVING = 0.01
 
 /**
- * `health = 1 − max(load / capacity)` over sessions, egress bit rate and event loop lag. The load is an exponential moving
- * average with a time constant of 10 s, so that a backend does not chase peaks. At least 0.01 while serving (0 would say
+ * `health = 1 − max(load / capacity)` over sessions, egress bit rate, event loop lag and the busiest lane. The load is an
+ * exponential moving average with a time constant of 10 s, so that a backend does not chase peaks. At least 0.01 while serving (0 would say
  * "do not use me"), 0 while draining. A load that is no number is ignored.
  */
 export class Health {
@@ -49,6 +59,7 @@ export class Health {
       share(load.sessions, this.#capacity.sessions),
       share(load.egressBitsPerSecond, this.#capacity.egressBitsPerSecond),
       share(load.eventLoopLag, this.#capacity.eventLoopLag),
+      share(load.laneBusy, this.#capacity.laneBusy),
     ]
     return Math.max(...shares)
   }

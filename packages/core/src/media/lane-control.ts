@@ -20,7 +20,10 @@ export interface OpenLane {
 
 export class LaneControl {
   readonly id: LaneId
-  readonly port: number
+  /** A lane that takes the place of a lost one may have another. */
+  port: number
+  /** Lost, and not replaced yet: what is sent waits with the host for the one that comes. */
+  isLost = false
   readonly ssrcs: SsrcAllocator
   readonly owners = new Map<PeerId, PeerOwner>()
   /** Channels placed here; the measure of load. */
@@ -68,10 +71,11 @@ export class Lanes {
     this.all = lanes.map(lane => new LaneControl(lane, crypto, effects))
   }
 
-  /** The lane for a new channel: the one with the fewest. Give it back with `release`. */
+  /** The lane for a new channel: the one with the fewest, rather one that is not lost. Give it back with `release`. */
   place(): LaneControl {
-    let least = this.all[0]!
-    for (const lane of this.all) if (lane.channels < least.channels) least = lane
+    const present = this.all.filter(lane => !lane.isLost)
+    const lanes = present.length > 0 ? present : this.all
+    const least = lanes.reduce((least, lane) => (lane.channels < least.channels ? lane : least))
     least.channels++
     return least
   }

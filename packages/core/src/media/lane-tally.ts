@@ -46,13 +46,14 @@ export class LaneTally {
     this.#drops[cause]! += count
   }
 
-  counters(sent: PacketIo['sent']): LaneCounters {
+  counters(sent: PacketIo['sent'], busy: number): LaneCounters {
     const drops = Object.fromEntries(DROP_CAUSES.map(cause => [cause, this.#drops[Drop[cause]]!]))
     const totals = Object.fromEntries(Object.entries(Total).map(([name, index]) => [name, this.#totals[index]!]))
     return {
       ...(totals as Record<keyof typeof Total, number>),
       packetsOut: sent.packets,
       bytesOut: sent.bytes,
+      busy,
       drops: { ...(drops as Record<DropCause, number>), sendFailed: sent.failed },
     }
   }

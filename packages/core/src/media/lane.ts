@@ -55,7 +55,7 @@ export type LaneEvent =
   | { kind: 'nonceExhausted'; peer: PeerId }
   | { kind: 'counters'; counters: LaneCounters }
 
-/** Totals since the lane started. */
+/** Totals since the lane started, but for `busy`. */
 export interface LaneCounters {
   datagramsIn: number
   bytesIn: number
@@ -65,6 +65,8 @@ export interface LaneCounters {
   discoveries: number
   pings: number
   keepalives: number
+  /** Share of the time since the last report that the lane worked, 0 to 1. Near 1 it can hardly keep up. */
+  busy: number
   /** Drops by cause; a datagram is counted once. */
   drops: Record<DropCause, number>
 }

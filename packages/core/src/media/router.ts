@@ -49,10 +49,13 @@ export class Router {
     blockFor: LIMITS.ignoreSource,
     ignoresPort: true,
   })
+  readonly #busy: () => number
   #events: LaneEvent[] = []
 
-  constructor(io: PacketIo) {
+  /** `busy` tells the share of the time since its last call that the lane worked. */
+  constructor(io: PacketIo, busy: () => number = () => 0) {
     this.#io = io
+    this.#busy = busy
     this.#reports = new ReceiverReports(io, this.#routes, this.#stats)
     this.#answers = new Answers(io, this.#peers, this.#routes, this.#tally)
   }
@@ -92,7 +95,7 @@ export class Router {
       case 'removeRoute':
         return this.#routes.removeRoute(command.ssrc, command.silence ? now + LIMITS.silenceWindow : undefined)
       case 'report':
-        this.#events.push({ kind: 'counters', counters: this.#tally.counters(this.#io.sent) })
+        this.#events.push({ kind: 'counters', counters: this.#tally.counters(this.#io.sent, this.#busy()) })
     }
   }
 

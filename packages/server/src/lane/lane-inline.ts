@@ -29,6 +29,7 @@ export class InlineLane implements Lane {
   #timeout: NodeJS.Timeout | undefined
   #armedFor = Infinity
   #isClosed = false
+  #utilization = performance.eventLoopUtilization()
 
   /** Rejects with the system's error if the address cannot be had. */
   static async open(options: InlineLaneOptions): Promise<InlineLane> {
@@ -46,7 +47,7 @@ export class InlineLane implements Lane {
     this.#onEvents = onEvents
     this.#clock = clock
     this.#engine = new PortableEngine(port)
-    this.#router = new Router(this.#engine)
+    this.#router = new Router(this.#engine, () => this.#busy())
   }
 
   get port(): number {
@@ -77,6 +78,13 @@ export class InlineLane implements Lane {
     this.#isClosed = true
     clearTimeout(this.#timeout)
     return this.#port.close()
+  }
+
+  /** Share of the time since the last call that this thread, which does not only this, worked. */
+  #busy(): number {
+    const last = this.#utilization
+    this.#utilization = performance.eventLoopUtilization()
+    return performance.eventLoopUtilization(this.#utilization, last).utilization
   }
 
   #settle(): void {

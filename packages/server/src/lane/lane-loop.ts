@@ -18,7 +18,8 @@ export class LaneLoop {
   readonly #router: Router
   readonly #clock: () => number
   readonly #onEvents: LaneLoopOptions['onEvents']
-  readonly #startedAt: number
+  #measuredAt: number
+  /** Milliseconds since then without work. */
   #waited = 0
   /** Copies that a datagram caused of late. */
   #fanOut = 1
@@ -27,14 +28,18 @@ export class LaneLoop {
     this.#engine = engine
     this.#onEvents = onEvents
     this.#clock = clock
-    this.#startedAt = clock()
-    this.#router = new Router(engine)
+    this.#measuredAt = clock()
+    this.#router = new Router(engine, () => this.busy())
   }
 
-  /** Milliseconds since the loop was made, and those of them that it worked. */
-  get time(): { total: number; busy: number } {
-    const total = this.#clock() - this.#startedAt
-    return { total, busy: total - this.#waited }
+  /** Share of the time since the last call that it worked. */
+  busy(): number {
+    const now = this.#clock()
+    const total = now - this.#measuredAt
+    const waited = this.#waited
+    this.#measuredAt = now
+    this.#waited = 0
+    return total > 0 ? Math.max(0, 1 - waited / total) : 0
   }
 
   command(command: LaneCommand): void {
@@ -60,12 +65,12 @@ export class LaneLoop {
     return batch !== undefined
   }
 
-  /** Blocks until there may be something to do: a datagram, a wake, or a report that is due. */
-  wait(longest = Infinity): void {
+  /** Blocks until there may be something to do: a datagram, a wake, or a report that is due; `longest` ms at most. */
+  wait(longest: number): void {
     const start = this.#clock()
     const timeout = Math.min(longest, this.#router.deadline - start)
     if (timeout <= 0) return
-    this.#engine.socket.wait(timeout === Infinity ? -1 : Math.ceil(timeout))
+    this.#engine.socket.wait(Math.ceil(timeout))
     this.#waited += this.#clock() - start
   }
 

@@ -27,7 +27,6 @@ export type SocketCalls = Pick<
   | 'errorCode'
   | 'readClock'
   | 'openWake'
-  | 'wake'
   | 'clearWake'
   | 'wait'
 >
@@ -76,9 +75,9 @@ export class MessageSocket {
     this.#batch = makeBatch(memory, this.#received.slots)
   }
 
-  /** Makes `wait` return, from any thread of this process. */
-  get wakeDescriptor(): number {
-    return this.#wake
+  /** What the system knows it by. Writing to `wake` makes `wait` return, from any thread of this process. */
+  get descriptors(): { socket: number; wake: number } {
+    return { socket: this.#descriptor, wake: this.#wake }
   }
 
   /** What is there to read now, at most `limit` datagrams; undefined if nothing. Valid until the next call. */
@@ -132,15 +131,10 @@ export class MessageSocket {
     this.#queued = 0
   }
 
-  /** Blocks this thread until there is something to read, `wake` was called or `timeout` ms have passed. */
+  /** Blocks this thread until there is something to read, `timeout` ms have passed or somebody woke it. */
   wait(timeout: number): void {
-    this.#calls.wait(this.#memory, this.#descriptor, this.#wake, timeout)
-  }
-  wake(): void {
-    if (!this.#isClosed) this.#calls.wake(this.#wake)
-  }
-  clearWake(): void {
-    this.#calls.clearWake(this.#memory, this.#wake)
+    const isWoken = this.#calls.wait(this.#memory, this.#descriptor, this.#wake, timeout)
+    if (isWoken) this.#calls.clearWake(this.#memory, this.#wake)
   }
 
   close(): void {

@@ -208,14 +208,15 @@ export class Native {
     this.#calls.read(descriptor, memory.pointer(memory.scratch(8), 8), 8)
   }
 
-  /** Waits until the socket or the wake is readable, or `timeout` ms have passed; −1 waits for ever. */
-  wait(memory: NativeMemory, descriptor: number, wake: number, timeout: number): void {
+  /** Waits until the socket or the wake is readable, or `timeout` ms have passed. Returns whether the wake is. */
+  wait(memory: NativeMemory, descriptor: number, wake: number, timeout: number): boolean {
     const entries = memory.scratch(2 * POLL_ENTRY)
     memory.view.setInt32(entries, descriptor, true)
     memory.view.setInt32(entries + 4, POLLIN, true)
     memory.view.setInt32(entries + POLL_ENTRY, wake, true)
     memory.view.setInt32(entries + POLL_ENTRY + 4, POLLIN, true)
     this.#calls.poll(memory.pointer(entries, 2 * POLL_ENTRY), 2, timeout)
+    return (memory.view.getInt16(entries + POLL_ENTRY + 6, true) & POLLIN) !== 0
   }
 
   /** A context for one key and direction. `key` is the place of its 32 bytes. */
