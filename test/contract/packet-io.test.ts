@@ -5,9 +5,15 @@ import { FfiEngine } from '../../packages/server/src/lane/ffi-engine.ts'
 import { Native } from '../../packages/server/src/lane/native-calls.ts'
 import { PortableEngine } from '../../packages/server/src/lane/portable-engine.ts'
 import { protectionReady } from '../../packages/server/src/lane/protection.ts'
-import { packetIoSuite } from './packet-io-suite.ts'
+import { type OpenEngineFactory, packetIoSuite } from './packet-io-suite.ts'
+import { srtpSuite } from './srtp-suite.ts'
 
-packetIoSuite('portable engine', async onBatch => {
+function suites(name: string, open: OpenEngineFactory): void {
+  packetIoSuite(name, open)
+  srtpSuite(name, open)
+}
+
+suites('portable engine', async onBatch => {
   await protectionReady()
   let engine: PortableEngine | undefined
   const port = await openDgramPort({
@@ -24,7 +30,7 @@ packetIoSuite('portable engine', async onBatch => {
 const native = await Native.load()
 if (typeof native === 'string') test('ffi engine', { skip: native }, () => {})
 else
-  packetIoSuite('ffi engine', async onBatch => {
+  suites('ffi engine', async onBatch => {
     await protectionReady()
     const engine = new FfiEngine(native, { port: 0 })
     let reading = setImmediate(read)

@@ -49,6 +49,12 @@ export class PlainIo implements PacketIo {
     if (!this.isFlushed) throw new Error('setAddress within a batch')
     this.#rows.get(peer)!.isAddressed = true
   }
+  dropAddress(peer: PeerId): void {
+    this.#rows.get(peer)!.isAddressed = false
+  }
+  sourceSequence(_peer: PeerId, _ssrc: number, sequence: number): number {
+    return sequence
+  }
   removePeer(peer: PeerId): void {
     this.#rows.delete(peer)
   }

@@ -1,13 +1,13 @@
 // The plain data between control and packets: commands down to a lane, events up from it. Both survive structured clone.
-import type { VoiceMode } from '@parley/protocol'
+import type { SrtpProfile, VoiceMode } from '@parley/protocol'
 
 /** A row of the packet engine: 1, 2, 3 … per lane, chosen by control, never reused while the lane lives. */
 export type PeerId = number
 /** A list of target peers that routes share: chosen by control, per lane. */
 export type TargetsId = number
 
-/** How a peer's packets are sealed and opened. SRTP profiles join the modes when WebRTC comes. */
-export type Protection = VoiceMode
+/** How a peer's packets are sealed and opened: a mode of Discord's, or a profile of SRTP. */
+export type Protection = VoiceMode | SrtpProfile
 
 export interface SocketAddress {
   /** IPv4 dotted or IPv6 text, without brackets; IPv4-mapped IPv6 is given as IPv4. */

@@ -29,11 +29,21 @@ export interface Batch {
  */
 export interface PacketIo {
   addPeer(peer: PeerId): void
-  /** Gives the peer a key for both directions; its server nonces start at `nonceStart` (30 bits, see nonce.ts). */
+  /**
+   * Gives the peer a key for both directions; its server nonces start at `nonceStart` (30 bits, see nonce.ts). For SRTP `key` is
+   * what DTLS exported for the server's side, and `nonceStart` is not used.
+   */
   protectPeer(peer: PeerId, protection: Protection, key: Uint8Array, nonceStart: number): void
   /** Where sealed packets of this peer go: ADDRESS_WORDS words at `offset` of `words`. */
   setAddress(peer: PeerId, words: Int32Array, offset: number): void
+  /** Nothing is sent to the peer any more, until it has an address again. */
+  dropAddress(peer: PeerId): void
   removePeer(peer: PeerId): void
+  /**
+   * The source's sequence of the packet of `ssrc` that the peer received as `sequence`: SRTP may have changed it. −1 if the
+   * peer was sent nothing of that SSRC.
+   */
+  sourceSequence(peer: PeerId, ssrc: number, sequence: number): number
 
   /**
    * Opens the RTP or RTCP packet in `slot` in place with the peer's key: afterwards the slot holds the plain packet

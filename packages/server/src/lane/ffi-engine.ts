@@ -5,6 +5,7 @@ import {
   CLEAR_RTCP_LENGTH,
   clearRtpLength,
   fillProtectionNonce,
+  isSrtpProfile,
   PROTECTION_LAYOUTS,
   PROTECTION_TAG_LENGTH,
   type ProtectionLayout,
@@ -13,6 +14,7 @@ import {
   RTP_HEADER,
   SERVER_NONCE_LENGTH,
   SERVER_NONCES,
+  type VoiceMode,
   writeServerNonce,
 } from '@parley/protocol'
 import { NAME_WORDS, writeSocketName } from './message-slots.ts'
@@ -20,6 +22,7 @@ import { MessageSocket, type MessageSocketOptions, SOCKET_SIZE } from './message
 import type { Native } from './native-calls.ts'
 import { NativeMemory } from './native-memory.ts'
 import { type SlotCipher, SlotCiphers } from './slot-ciphers.ts'
+import { SRTP_OVERHEAD, Srtp } from './srtp.ts'
 
 interface Protected {
   readonly layout: ProtectionLayout
@@ -30,7 +33,10 @@ interface Protected {
 
 interface Row {
   readonly peer: PeerId
+  /** One of Discord's modes, or … */
   protection: Protected | undefined
+  /** … a browser's. */
+  srtp: Srtp | undefined
   /** The socket's name of the peer, once it is known. */
   destination: Int32Array | undefined
   isExhausted: boolean
@@ -75,16 +81,17 @@ export class FfiEngine implements PacketIo {
   }
 
   addPeer(peer: PeerId): void {
-    this.#rows.set(peer, { peer, protection: undefined, destination: undefined, isExhausted: false })
+    const nothing = { protection: undefined, srtp: undefined, destination: undefined }
+    this.#rows.set(peer, { peer, ...nothing, isExhausted: false })
   }
 
   protectPeer(peer: PeerId, protection: Protection, key: Uint8Array, nonceStart: number): void {
     const row = this.#rows.get(peer)
     if (row === undefined) return
     row.protection?.cipher.close()
-    const layout = PROTECTION_LAYOUTS[protection]
-    row.protection = { layout, cipher: this.#ciphers.make(layout.cipher, key), counter: nonceStart }
     row.isExhausted = false
+    row.protection = isSrtpProfile(protection) ? undefined : this.#protect(protection, key, nonceStart)
+    row.srtp = isSrtpProfile(protection) ? new Srtp(protection, key) : undefined
   }
 
   setAddress(peer: PeerId, words: Int32Array, offset: number): void {
@@ -94,17 +101,26 @@ export class FfiEngine implements PacketIo {
     writeSocketName(new DataView(row.destination.buffer), 0, this.socket.isIpv6, words, offset)
   }
 
+  dropAddress(peer: PeerId): void {
+    const row = this.#rows.get(peer)
+    if (row !== undefined) row.destination = undefined
+  }
+
+  sourceSequence(peer: PeerId, ssrc: number, sequence: number): number {
+    return this.#rows.get(peer)?.srtp?.sourceSequence(ssrc, sequence) ?? sequence
+  }
+
   removePeer(peer: PeerId): void {
     this.#rows.get(peer)?.protection?.cipher.close()
     this.#rows.delete(peer)
   }
 
   open(batch: Batch, slot: number, peer: PeerId): boolean {
-    const protection = this.#rows.get(peer)?.protection
+    const row = this.#rows.get(peer)
     const length = batch.lengths[slot]!
-    if (protection === undefined || length < RTP_HEADER || length > SLOT) return false
+    if (row === undefined || length < RTP_HEADER || length > SLOT) return false
     const start = this.#enter(batch.bytes, slot * SLOT, length)
-    const opened = this.#open(protection, start, length)
+    const opened = this.#openRow(row, start, length)
     if (start === this.#guest) batch.bytes.set(this.#bytes.subarray(start, start + length), slot * SLOT)
     if (opened < 0) return false
     batch.lengths[slot] = opened
@@ -120,6 +136,7 @@ export class FfiEngine implements PacketIo {
       const peer = targets[index]!
       if (peer === except) continue
       const row = this.#rows.get(peer)
+      if (row?.srtp !== undefined && this.#sealSrtp(row, row.srtp, start, length, false)) queued++
       if (row === undefined || row.protection === undefined) continue
       const clearLength = clearRtpLength(row.protection.layout, this.#bytes, start)
       if (this.#seal(row, row.protection, start, clearLength, length, RTP_HEADER)) queued++
@@ -132,9 +149,10 @@ export class FfiEngine implements PacketIo {
    */
   sendRtcp(peer: PeerId, bytes: Uint8Array, length: number): boolean {
     const row = this.#rows.get(peer)
-    if (row?.protection === undefined || row.protection.layout.nonceSource === 'header') return false
-    if (length < RTCP_HEADER || length > SLOT) return false
+    if (row === undefined || length < RTCP_HEADER || length > SLOT) return false
     const start = this.#enter(bytes, 0, length)
+    if (row.srtp !== undefined) return this.#sealSrtp(row, row.srtp, start, length, true)
+    if (row.protection === undefined || row.protection.layout.nonceSource === 'header') return false
     return this.#seal(row, row.protection, start, CLEAR_RTCP_LENGTH, length, RTCP_HEADER)
   }
 
@@ -174,7 +192,19 @@ export class FfiEngine implements PacketIo {
     return this.#guest
   }
 
-  /** Returns the length of the plain packet, −1 if it did not verify. */
+  #protect(mode: VoiceMode, key: Uint8Array, counter: number): Protected {
+    const layout = PROTECTION_LAYOUTS[mode]
+    return { layout, cipher: this.#ciphers.make(layout.cipher, key), counter }
+  }
+
+  /** Returns the length of the plain packet, −1 if it did not verify or the peer has no key. */
+  #openRow({ protection, srtp }: Row, start: number, length: number): number {
+    const { view } = this.#memory
+    if (srtp === undefined) return protection === undefined ? -1 : this.#open(protection, start, length)
+    if (isRtcpAt(this.#bytes, start)) return srtp.openRtcp(this.#bytes, view, start, length)
+    return srtp.openRtp(this.#bytes, view, start, length)
+  }
+
   #open({ layout, cipher }: Protected, start: number, length: number): number {
     const isRtcp = isRtcpAt(this.#bytes, start)
     const clear = isRtcp ? CLEAR_RTCP_LENGTH : clearRtpLength(layout, this.#bytes, start)
@@ -203,6 +233,30 @@ export class FfiEngine implements PacketIo {
     return true
   }
 
+  /** The same with SRTP, which seals in place and may refuse a packet that it sealed before. */
+  #sealSrtp(row: Row, srtp: Srtp, start: number, length: number, isRtcp: boolean): boolean {
+    const { destination } = row
+    if (destination === undefined || row.isExhausted || length + SRTP_OVERHEAD > SLOT) return false
+    const out = this.socket.claim()
+    const bytes = this.#bytes
+    const { view } = this.#memory
+    bytes.copyWithin(out, start, start + length)
+    const sealed = isRtcp ? srtp.sealRtcp(bytes, view, out, length) : srtp.sealRtp(bytes, view, out, length)
+    if (sealed < 0) {
+      if (srtp.isExhausted) this.#noteExhausted(row)
+      return false
+    }
+    this.socket.queue(sealed, destination)
+    this.packets++
+    this.#sentBytes += sealed
+    return true
+  }
+
+  #noteExhausted(row: Row): void {
+    row.isExhausted = true
+    this.#exhausted.push(row.peer)
+  }
+
   #refuse(): boolean {
     this.#failed++
     return true
@@ -211,8 +265,7 @@ export class FfiEngine implements PacketIo {
   /** Where the trailer is a counter, it must not come round. */
   #hasNonce(row: Row, { layout, counter }: Protected): boolean {
     if (layout.trailerLength !== SERVER_NONCE_LENGTH || counter < SERVER_NONCES) return true
-    row.isExhausted = true
-    this.#exhausted.push(row.peer)
+    this.#noteExhausted(row)
     return false
   }
 

@@ -17,6 +17,7 @@ import {
   CLEAR_RTCP_LENGTH,
   clearRtpLength,
   fillProtectionNonce,
+  isSrtpProfile,
   PROTECTION_LAYOUTS,
   PROTECTION_TAG_LENGTH,
   type ProtectionLayout,
@@ -29,6 +30,7 @@ import {
 } from '@parley/protocol'
 import type { DatagramPort } from './datagram-port.ts'
 import { makePacketCipher, type PacketCipher } from './protection.ts'
+import { SRTP_OVERHEAD, Srtp } from './srtp.ts'
 
 interface Protected {
   readonly layout: ProtectionLayout
@@ -41,7 +43,10 @@ interface Protected {
 
 interface Row {
   readonly peer: PeerId
+  /** One of Discord's modes, or … */
   protection: Protected | undefined
+  /** … a browser's. */
+  srtp: Srtp | undefined
   destination: SocketAddress | undefined
   isExhausted: boolean
 }
@@ -58,6 +63,7 @@ export class PortableEngine implements PacketIo {
   readonly #words = new Map<string, Int32Array>()
   /** What is being sent. As long as the system takes every datagram at once, only the first slot is used. */
   readonly #slots = new Uint8Array(LIMITS.unsentDatagrams * SLOT)
+  readonly #slotView = new DataView(this.#slots.buffer)
   #slot = 0
   readonly #random = new Uint8Array(RANDOM_BYTES)
   #randomUsed = RANDOM_BYTES
@@ -88,16 +94,18 @@ export class PortableEngine implements PacketIo {
   }
 
   addPeer(peer: PeerId): void {
-    this.#rows.set(peer, { peer, protection: undefined, destination: undefined, isExhausted: false })
+    const nothing = { protection: undefined, srtp: undefined, destination: undefined }
+    this.#rows.set(peer, { peer, ...nothing, isExhausted: false })
   }
 
   protectPeer(peer: PeerId, protection: Protection, key: Uint8Array, nonceStart: number): void {
     const row = this.#rows.get(peer)
     if (row === undefined) return
-    const layout = PROTECTION_LAYOUTS[protection]
-    const cipher = makePacketCipher(layout.cipher, key)
-    row.protection = { layout, cipher, nonce: new Uint8Array(layout.nonceLength), counter: nonceStart }
     row.isExhausted = false
+    row.srtp = isSrtpProfile(protection) ? new Srtp(protection, key) : undefined
+    row.protection = isSrtpProfile(protection)
+      ? undefined
+      : makeProtected(PROTECTION_LAYOUTS[protection], key, nonceStart)
   }
 
   setAddress(peer: PeerId, words: Int32Array, offset: number): void {
@@ -105,14 +113,26 @@ export class PortableEngine implements PacketIo {
     if (row !== undefined) row.destination = this.#port.destination(readAddress(words, offset))
   }
 
+  dropAddress(peer: PeerId): void {
+    const row = this.#rows.get(peer)
+    if (row !== undefined) row.destination = undefined
+  }
+
   removePeer(peer: PeerId): void {
     this.#rows.delete(peer)
   }
 
+  sourceSequence(peer: PeerId, ssrc: number, sequence: number): number {
+    return this.#rows.get(peer)?.srtp?.sourceSequence(ssrc, sequence) ?? sequence
+  }
+
   open(batch: Batch, slot: number, peer: PeerId): boolean {
-    const protection = this.#rows.get(peer)?.protection
+    const row = this.#rows.get(peer)
     const length = batch.lengths[slot]!
-    if (protection === undefined || length < RTP_HEADER || length > SLOT) return false
+    if (row === undefined || length < RTP_HEADER || length > SLOT) return false
+    if (row.srtp !== undefined) return openSrtp(row.srtp, batch, slot)
+    if (row.protection === undefined) return false
+    const { protection } = row
     const { layout, nonce } = protection
     const { bytes } = batch
     const offset = slot * SLOT
@@ -134,6 +154,7 @@ export class PortableEngine implements PacketIo {
     let queued = 0
     for (let index = 0; index < count; index++) {
       const row = targets[index] === except ? undefined : this.#rows.get(targets[index]!)
+      if (row?.srtp !== undefined && this.#sealSrtp(row, row.srtp, batch.bytes, offset, length, false)) queued++
       if (row?.protection === undefined) continue
       const clearLength = clearRtpLength(row.protection.layout, batch.bytes, offset)
       if (clear.length !== clearLength) {
@@ -150,6 +171,7 @@ export class PortableEngine implements PacketIo {
    */
   sendRtcp(peer: PeerId, bytes: Uint8Array, length: number): boolean {
     const row = this.#rows.get(peer)
+    if (row?.srtp !== undefined) return this.#sealSrtp(row, row.srtp, bytes, 0, length, true)
     if (row?.protection === undefined || row.protection.layout.nonceSource === 'header') return false
     const clear = bytes.subarray(0, CLEAR_RTCP_LENGTH)
     return this.#seal(row, row.protection, clear, bytes.subarray(CLEAR_RTCP_LENGTH, length), RTCP_HEADER)
@@ -189,6 +211,30 @@ export class PortableEngine implements PacketIo {
     this.#packets++
     this.#bytes += length
     return true
+  }
+
+  /** The same with SRTP, which seals in place and may refuse a packet that it sealed before. */
+  #sealSrtp(row: Row, srtp: Srtp, bytes: Uint8Array, offset: number, length: number, isRtcp: boolean): boolean {
+    if (row.destination === undefined || row.isExhausted || length + SRTP_OVERHEAD > SLOT) return false
+    const start = this.#claimSlot()
+    if (start < 0) return true
+    this.#slots.set(bytes.subarray(offset, offset + length), start)
+    const view = this.#slotView
+    const sealed = isRtcp
+      ? srtp.sealRtcp(this.#slots, view, start, length)
+      : srtp.sealRtp(this.#slots, view, start, length)
+    if (sealed < 0) return this.#noteRefused(row, srtp)
+    this.#port.send(this.#slots, start, sealed, row.destination)
+    this.#packets++
+    this.#bytes += sealed
+    return true
+  }
+
+  #noteRefused(row: Row, srtp: Srtp): boolean {
+    if (!srtp.isExhausted) return false
+    row.isExhausted = true
+    this.#exhausted.push(row.peer)
+    return false
   }
 
   /** Where the trailer is a counter, it must not come round. */
@@ -234,6 +280,20 @@ export class PortableEngine implements PacketIo {
     this.#words.set(ip, words)
     return words
   }
+}
+
+function makeProtected(layout: ProtectionLayout, key: Uint8Array, counter: number): Protected {
+  return { layout, cipher: makePacketCipher(layout.cipher, key), nonce: new Uint8Array(layout.nonceLength), counter }
+}
+
+function openSrtp(srtp: Srtp, { bytes, view, lengths }: Batch, slot: number): boolean {
+  const offset = slot * SLOT
+  const length = lengths[slot]!
+  const plain = isRtcpAt(bytes, offset)
+    ? srtp.openRtcp(bytes, view, offset, length)
+    : srtp.openRtp(bytes, view, offset, length)
+  if (plain >= 0) lengths[slot] = plain
+  return plain >= 0
 }
 
 function makeBatch(): Batch {
