@@ -90,4 +90,36 @@ export const LIMITS = {
   socketBuffer: 4 * 1024 * 1024,
   /** Receiver reports to each sender. */
   receiverReportInterval: 5_000,
+
+  /** How long members may take to commit to what was proposed. A slow phone in a large group takes a second or two. */
+  daveCommitTimeout: 5_000,
+  /** How long a transition waits for members to be ready (the whitepaper's). */
+  daveTransitionTimeout: 2_000,
+  /** How long a client may take to send a key package it owes, before it counts as one that cannot take part. */
+  daveKeyPackageTimeout: 5_000,
+  /** Changes of membership are gathered for a moment: each batch makes every member send a commit. */
+  daveBatchDelay: 50,
+  daveBatchDelayPerMember: 5,
+  daveBatchDelayHighest: 1_000,
+  /** Members added at once: what is proposed goes to everyone, at half a kilobyte each. */
+  daveBatchAdds: 100,
+  /** After a client has reset itself: its key package is on its way, and then one commit removes and adds it. */
+  daveResetDelay: 250,
+  /** Encryption comes back this long after the last member that cannot do it has left, lest the call flap. */
+  daveUpgradeDelay: 2_000,
+  /** A group is made anew at most this often … */
+  daveRecreateInterval: 10_000,
+  /** … and this many times in the window; then the call goes on without, or ends where encryption is required. */
+  daveRecreates: 2,
+  daveRecreateWindow: 60_000,
+  /** How long a call whose groups failed goes on without before it tries again. */
+  daveRetryDelay: 60_000,
+  /** Key packages and commits nobody asked for, per minute. */
+  daveUnaskedPerMinute: 10,
+  /** Reports of commits or welcomes that a client could not use, per minute. */
+  daveInvalidsPerMinute: 5,
+  /** Refused or blamed commits before others are waited for instead. */
+  daveStrikes: 2,
+  /** Commits whose recipients may still blame their committer. */
+  daveBlamableCommits: 4,
 } as const

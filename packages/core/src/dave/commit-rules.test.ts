@@ -1,0 +1,183 @@
+// Each rule for commits, against commits of a real library: what they say, and what somebody might say instead.
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { test } from 'node:test'
+import {
+  authenticatedContent,
+  decodeCommitWelcome,
+  decodeKeyPackage,
+  ReferenceLabel,
+  referencedBytes,
+} from '@parley/protocol'
+import * as vectors from '../../../../test/dave/vectors.ts'
+import { nodeCrypto } from '../../../server/src/crypto.ts'
+import * as rules from './commit-rules.ts'
+
+const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash('sha256').update(bytes).digest())
+const proposal = (message: Uint8Array) =>
+  sha256(referencedBytes(ReferenceLabel.Proposal, authenticatedContent(message)))
+const keyPackage = (bytes: Uint8Array) => sha256(referencedBytes(ReferenceLabel.KeyPackage, bytes))
+
+const removing = decodeCommitWelcome(vectors.REMOVING_COMMIT)
+const adding = decodeCommitWelcome(vectors.SECOND_COMMIT)
+const path = removing.commit.path!
+
+const common = { groupId: vectors.GROUP_ID, leaves: { used: 3, capacity: 4 }, crypto: nodeCrypto }
+const committer = {
+  leafIndex: 0,
+  identity: path.leaf.credential.identity,
+  signatureKey: path.leaf.signatureKey,
+}
+const forRemoving: rules.CommitContext = {
+  ...common,
+  committer,
+  epoch: 2n,
+  proposals: [proposal(vectors.REMOVE)],
+  removes: true,
+  added: [],
+}
+const forAdding: rules.CommitContext = {
+  ...common,
+  committer,
+  epoch: 1n,
+  proposals: [proposal(vectors.ADD_2)],
+  removes: false,
+  added: [keyPackage(vectors.KEY_PACKAGE_2)],
+}
+
+/** The rule takes both real commits, and gives a reason against each of the others. */
+function refuses(rule: rules.CommitRule, ...others: [message: rules.CommitWelcome, context: rules.CommitContext][]) {
+  assert.equal(rule(removing, forRemoving), undefined)
+  assert.equal(rule(adding, forAdding), undefined)
+  for (const [message, context] of others) assert.equal(typeof rule(message, context), 'string')
+}
+
+type Commit = rules.CommitWelcome['commit']
+const removingWith = (changes: Partial<Commit>): rules.CommitWelcome => ({
+  commit: { ...removing.commit, ...changes },
+  welcome: undefined,
+})
+const pathWith = (changes: Partial<typeof path>) => removingWith({ path: { ...path, ...changes } })
+const leafWith = (changes: Partial<typeof path.leaf>) => pathWith({ leaf: { ...path.leaf, ...changes } })
+
+test('a commit that keeps every rule is taken as a whole', () => {
+  assert.equal(typeof rules.judgeCommit(vectors.REMOVING_COMMIT, forRemoving), 'object')
+  assert.equal(typeof rules.judgeCommit(vectors.SECOND_COMMIT, forAdding), 'object')
+  assert.equal(typeof rules.judgeCommit(vectors.SECOND_COMMIT, forRemoving), 'string')
+  assert.equal(typeof rules.judgeCommit(vectors.SECOND_COMMIT.subarray(1), forAdding), 'string')
+})
+
+test('it is for this group and epoch', () => {
+  refuses(
+    rules.isInPlace,
+    [removing, { ...forRemoving, epoch: 1n }],
+    [removing, { ...forRemoving, epoch: 3n }],
+    [removing, { ...forRemoving, groupId: new Uint8Array(8) }],
+    [removingWith({ groupId: vectors.GROUP_ID.subarray(0, 7) }), forRemoving],
+  )
+})
+
+test('it speaks for the leaf of who sent it', () => {
+  refuses(rules.isByItsLeaf, [removing, { ...forRemoving, committer: { ...committer, leafIndex: 2 } }])
+})
+
+test('it authenticates no other data', () => {
+  refuses(rules.hasNoAuthenticatedData, [removingWith({ authenticatedData: Uint8Array.of(1) }), forRemoving])
+})
+
+test('its tags are whole', () => {
+  refuses(
+    rules.hasWholeTags,
+    [removingWith({ confirmationTag: new Uint8Array(31) }), forRemoving],
+    [removingWith({ membershipTag: new Uint8Array() }), forRemoving],
+  )
+})
+
+test('it holds every proposal that was made, once, by reference, and no other', () => {
+  const [own] = removing.commit.proposals
+  const other = { kind: 'reference' as const, reference: new Uint8Array(32) }
+  const two = { ...forRemoving, proposals: [...forRemoving.proposals, new Uint8Array(32)] }
+  refuses(
+    rules.holdsTheProposals,
+    [removingWith({ proposals: [] }), forRemoving],
+    [removingWith({ proposals: [other] }), forRemoving],
+    [removingWith({ proposals: [own!, own!] }), two],
+    [removingWith({ proposals: [own!, { kind: 'inline' }] }), forRemoving],
+    [removing, two],
+  )
+  assert.equal(rules.holdsTheProposals(removingWith({ proposals: [other, own!] }), two), undefined, 'in any order')
+})
+
+test('it has a path if somebody is removed', () => {
+  refuses(rules.hasPathIfNeeded, [removingWith({ path: undefined }), forRemoving])
+})
+
+test('its path is one of a commit', () => {
+  const { leaf } = decodeKeyPackage(vectors.KEY_PACKAGE)
+  refuses(rules.pathIsOfCommit, [pathWith({ leaf }), forRemoving])
+})
+
+test('its path keeps the identity', () => {
+  const { leaf } = decodeKeyPackage(vectors.KEY_PACKAGE)
+  refuses(rules.pathKeepsIdentity, [leafWith({ credential: leaf.credential }), forRemoving])
+})
+
+test('its path keeps the signature key', () => {
+  const { leaf } = decodeKeyPackage(vectors.KEY_PACKAGE)
+  refuses(rules.pathKeepsKey, [leafWith({ signatureKey: leaf.signatureKey }), forRemoving])
+})
+
+test('its path can still do what the group needs, and has no extensions', () => {
+  const { capabilities } = path.leaf
+  refuses(
+    rules.pathIsCapable,
+    [leafWith({ extensions: [5] }), forRemoving],
+    [leafWith({ capabilities: { ...capabilities, suites: [1] } }), forRemoving],
+    [leafWith({ capabilities: { ...capabilities, versions: [] } }), forRemoving],
+    [leafWith({ capabilities: { ...capabilities, credentials: [2] } }), forRemoving],
+  )
+})
+
+test('its path is no larger than the tree', () => {
+  const node = { encryptionKey: path.nodes[0]!.encryptionKey, ciphertexts: 1 }
+  refuses(
+    rules.pathFitsTree,
+    [pathWith({ nodes: [node, node, node] }), { ...forRemoving, leaves: { used: 4, capacity: 4 } }],
+    [pathWith({ nodes: [{ ...node, ciphertexts: 3 }] }), forRemoving],
+  )
+})
+
+test('its path holds P-256 keys', () => {
+  refuses(
+    rules.pathHoldsKeys,
+    [pathWith({ nodes: [{ encryptionKey: new Uint8Array(65), ciphertexts: 1 }] }), forRemoving],
+    [leafWith({ encryptionKey: Uint8Array.of(4) }), forRemoving],
+  )
+})
+
+test('its path is signed, for this leaf of this group', () => {
+  refuses(
+    rules.pathIsSigned,
+    [leafWith({ signature: new Uint8Array(70) }), forRemoving],
+    [removing, { ...forRemoving, committer: { ...committer, leafIndex: 1 } }],
+    [removing, { ...forRemoving, groupId: new Uint8Array(8) }],
+  )
+})
+
+test('it welcomes exactly those who are added', () => {
+  const { welcome } = adding
+  const [secret] = welcome!.secrets
+  const other: NonNullable<typeof secret> = { ...secret!, reference: new Uint8Array(32) }
+  const welcoming = (secrets: (typeof other)[]) => ({ ...adding, welcome: { ...welcome!, secrets } })
+  refuses(
+    rules.welcomesTheAdded,
+    [{ ...adding, welcome: undefined }, forAdding],
+    [{ ...removing, welcome }, forRemoving],
+    [{ ...removing, welcome: { ...welcome!, secrets: [] } }, forRemoving],
+    [welcoming([]), forAdding],
+    [welcoming([other]), forAdding],
+    [welcoming([secret!, secret!]), forAdding],
+    [welcoming([secret!, other]), forAdding],
+    [{ ...adding, welcome: { ...welcome!, suite: 1 } }, forAdding],
+  )
+})

@@ -1,0 +1,51 @@
+// A transition waits for who is there, and for no longer than it has to.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { VoiceOp } from '@parley/protocol'
+import { Member } from './member.ts'
+import { Transitions } from './transition.ts'
+
+function scene(count: number) {
+  const sent: string[] = []
+  const members = Array.from({ length: count }, (_, index) => {
+    const session = {
+      userId: `${index}`,
+      sendText: (op: VoiceOp, text: string) => sent.push(`${index} ${op} ${text}`),
+      sendBinary: () => {},
+    }
+    return new Member(session, new Uint8Array(8), 1, 0)
+  })
+  return { members, sent, transitions: new Transitions() }
+}
+
+test('it is due when all are ready, or two seconds are over', () => {
+  const { members, sent, transitions } = scene(2)
+  assert.equal(transitions.prepare(1, members, 100), 1)
+  assert.equal(transitions.deadline, 2_100)
+  transitions.ready(members[0]!, 1)
+  transitions.ready(members[1]!, 9)
+  assert.equal(transitions.deadline, 2_100)
+  transitions.ready(members[1]!, 1)
+  assert.equal(transitions.deadline, -Infinity)
+  assert.equal(transitions.execute(), 1)
+  assert.deepEqual(sent, ['0 22 {"transition_id":1}', '1 22 {"transition_id":1}'])
+  assert.equal(transitions.deadline, Infinity)
+  assert.equal(transitions.execute(), undefined)
+})
+
+test('who is away is told and not waited for; who left is neither', () => {
+  const { members, sent, transitions } = scene(3)
+  members[0]!.isOnline = false
+  transitions.prepare(0, members, 0)
+  transitions.removeMember(members[1]!)
+  transitions.ready(members[2]!, 1)
+  assert.equal(transitions.deadline, -Infinity)
+  transitions.execute()
+  assert.equal(sent.length, 2)
+})
+
+test('ids go round and leave out 0', () => {
+  const { members, transitions } = scene(1)
+  const ids = Array.from({ length: 65_536 }, () => transitions.prepare(1, members, 0))
+  assert.deepEqual([ids[0], ids[65_534], ids[65_535]], [1, 65_535, 1])
+})

@@ -1,0 +1,169 @@
+// One channel's DAVE group with clients of the real library around it, on a virtual clock, message by message.
+import assert from 'node:assert/strict'
+import { snowflakeBytes, VoiceOp } from '@parley/protocol'
+import { DaveGroup, type DaveGroupOptions } from '../../packages/core/src/dave/dave-group.ts'
+import { ExternalSender } from '../../packages/core/src/dave/external-sender.ts'
+import { nodeCrypto } from '../../packages/server/src/crypto.ts'
+import { DaveyClient } from './davey-client.ts'
+
+export const CHANNEL = '927310423890473011'
+const FRAME = Buffer.from([0xfc, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+
+interface InspectedUser {
+  userId: string
+  leaf: number | undefined
+}
+
+export class DaveyCall {
+  readonly group: DaveGroup
+  readonly clients = new Set<DaveyClient>()
+  readonly away = new Set<DaveyClient>()
+  readonly closed: { userId: string; code: number; reason: string }[] = []
+  readonly notes: { event: string; fields: Record<string, unknown> }[] = []
+  now = 1_000
+
+  constructor(options: Partial<DaveGroupOptions> = {}) {
+    this.group = new DaveGroup({
+      policy: 'allowed',
+      id: () => snowflakeBytes(CHANNEL),
+      sender: new ExternalSender(nodeCrypto),
+      crypto: nodeCrypto,
+      note: (_level, event, fields) => this.notes.push({ event, fields: fields ?? {} }),
+      ...options,
+    })
+  }
+
+  /** In the order of a gateway: Session Description, external sender, who is here; then the others hear of it. */
+  join(userId: string | number, claimedVersion = 1): DaveyClient {
+    const client = new DaveyClient(String(userId), CHANNEL, claimedVersion)
+    const version = this.group.join(client, claimedVersion, this.now)
+    client.sendText(VoiceOp.SessionDescription, JSON.stringify({ dave_protocol_version: version }))
+    this.group.joined(client)
+    this.#tell([client], VoiceOp.ClientsConnect, { user_ids: [...this.clients].map(other => other.userId) })
+    this.#tell(this.clients, VoiceOp.ClientsConnect, { user_ids: [client.userId] })
+    this.clients.add(client)
+    this.#close()
+    return client
+  }
+
+  leave(client: DaveyClient): void {
+    if (!this.clients.delete(client)) return
+    this.away.delete(client)
+    this.#tell(this.clients, VoiceOp.ClientDisconnect, { user_id: client.userId })
+    this.group.leave(client, this.now)
+    this.#close()
+  }
+
+  /** Its connection is lost. What the node sends waits; what it had sent is lost. */
+  drop(client: DaveyClient): void {
+    if (!this.clients.has(client) || this.away.has(client)) return
+    this.away.add(client)
+    client.outbox.length = 0
+    this.group.away(client, this.now)
+    this.#close()
+  }
+  resume(client: DaveyClient): void {
+    if (!this.away.delete(client)) return
+    this.group.back(client, this.now)
+    this.#close()
+  }
+
+  /** One message of the client reaches the node. */
+  send(client: DaveyClient): void {
+    const message = client.outbox.shift()
+    if (message === undefined || !this.clients.has(client)) return
+    if (message.op === VoiceOp.DaveKeyPackage && 'payload' in message)
+      this.group.keyPackage(client, message.payload, this.now)
+    else if ('payload' in message) this.group.commitWelcome(client, message.payload, this.now)
+    else if (message.op === VoiceOp.DaveTransitionReady) this.group.ready(client, message.transitionId, this.now)
+    else this.group.invalid(client, message.transitionId, this.now)
+    this.#close()
+  }
+
+  /** Delivers everything there is, in both directions, without letting time pass. */
+  deliver(): void {
+    for (let busy = true; busy; ) {
+      busy = false
+      for (const client of [...this.clients]) {
+        if (this.away.has(client)) continue
+        while (client.inbox.length > 0) {
+          client.receive()
+          busy = true
+        }
+        while (client.outbox.length > 0) {
+          this.send(client)
+          busy = true
+        }
+      }
+    }
+  }
+
+  tick(now: number): void {
+    this.now = Math.max(this.now, now)
+    this.group.tick(this.now)
+    this.#close()
+  }
+
+  /** Lets time pass, delivering everything at every moment on the way. */
+  run(duration = 5_000): void {
+    const until = this.now + duration
+    this.deliver()
+    for (let idle = 0; this.group.deadline <= until; ) {
+      const before = this.now
+      this.tick(this.group.deadline)
+      this.deliver()
+      idle = this.now > before ? 0 : idle + 1
+      assert.ok(idle < 1_000, 'the deadline never moves')
+    }
+    this.now = until
+  }
+
+  /** Everybody shares the group, the server knows it as they do, and every pair decrypts. */
+  assertConverged(what = ''): void {
+    const members = [...this.clients].filter(client => !this.away.has(client))
+    for (const client of members) assert.deepEqual(client.thrown, [], `${what}: ${client.userId} threw`)
+    if (members.length < 2) return
+    const { version, epoch, members: count } = this.group.state
+    const authenticator = members[0]!.library!.getEpochAuthenticator()
+    const users = this.#inspectedUsers()
+    const roster = [...users.keys()].sort()
+    assert.deepEqual([version, count], [1, users.size], `${what}: version and members`)
+    for (const { userId } of members) assert.ok(users.has(userId), `${what}: ${userId} has a leaf`)
+    for (const { userId, library } of members) {
+      assert.equal(library!.epoch, BigInt(epoch), `${what}: epoch of ${userId}`)
+      assert.deepEqual(library!.getEpochAuthenticator(), authenticator, `${what}: authenticator of ${userId}`)
+      assert.deepEqual([...library!.getUserIds()].sort(), roster, `${what}: roster of ${userId}`)
+      assert.equal(users.get(userId), library!.ownLeafIndex, `${what}: leaf of ${userId}`)
+    }
+    this.assertHeard(what)
+  }
+
+  /** Every pair of members decrypts frames of each other, whatever the version is. */
+  assertHeard(what = ''): void {
+    const members = [...this.clients].filter(client => !this.away.has(client))
+    for (const from of members) {
+      const sealed = from.encrypt(FRAME)
+      assert.equal(sealed.equals(FRAME), this.group.state.version === 0, `${what}: ${from.userId} seals`)
+      for (const to of members)
+        if (to !== from)
+          assert.deepEqual(to.decrypt(from.userId, sealed), FRAME, `${what}: ${from.userId} to ${to.userId}`)
+    }
+  }
+
+  /** Leaves by user, as the server has them. */
+  #inspectedUsers(): Map<string, number> {
+    const { users } = this.group.inspect() as { users: InspectedUser[] }
+    return new Map(users.flatMap(({ userId, leaf }) => (leaf === undefined ? [] : [[userId, leaf]])))
+  }
+
+  #tell(clients: Iterable<DaveyClient>, op: VoiceOp, data: unknown): void {
+    for (const client of clients) client.sendText(op, JSON.stringify(data))
+  }
+
+  #close(): void {
+    for (const { session, code, reason } of this.group.takeEndings()) {
+      this.closed.push({ userId: session.userId, code, reason })
+      this.leave(session as DaveyClient)
+    }
+  }
+}

@@ -1,0 +1,231 @@
+// DAVE against members that cheat or flood: tampered commits, key packages of others, reports without end.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ByteReader, ByteWriter, decodeCommitWelcome } from '@parley/protocol'
+import davey from '@snazzah/davey'
+import { CHANNEL, DaveyCall } from '../dave/davey-call.ts'
+
+/** A commit taken apart far enough to put it together differently. */
+interface Parts {
+  groupId: Uint8Array
+  epoch: bigint
+  leafIndex: number
+  authenticatedData: Uint8Array
+  proposals: Uint8Array[]
+  /** From the path to the membership tag. */
+  rest: Uint8Array
+  welcome: Uint8Array
+}
+
+const reference = (hash: Uint8Array) => new ByteWriter().u8(2).vector(hash).bytes()
+
+function takeApart(payload: Uint8Array): Parts {
+  const { commit } = decodeCommitWelcome(payload)
+  const reader = new ByteReader(commit.bytes)
+  reader.take(28)
+  reader.vector()
+  const proposals = commit.proposals.map(proposal => reference((proposal as { reference: Uint8Array }).reference))
+  return { ...commit, proposals, rest: reader.take(reader.remaining), welcome: payload.subarray(commit.bytes.length) }
+}
+
+const putTogether = (parts: Parts) =>
+  Buffer.from(
+    new ByteWriter()
+      .u32(0x0001_0001)
+      .vector(parts.groupId)
+      .u64(parts.epoch)
+      .u8(1)
+      .u32(parts.leafIndex)
+      .vector(parts.authenticatedData)
+      .u8(3)
+      .vectorOf(parts.proposals)
+      .raw(parts.rest)
+      .raw(parts.welcome)
+      .bytes(),
+  )
+
+const rebuilt = (change: (parts: Parts) => Partial<Parts>) => (payload: Buffer) => {
+  const parts = takeApart(payload)
+  return putTogether({ ...parts, ...change(parts) })
+}
+
+/** Changes one byte of a field, which is a view of the payload. */
+const flipped = (field: (message: ReturnType<typeof decodeCommitWelcome>) => Uint8Array) => (payload: Buffer) => {
+  const copy = Buffer.from(Uint8Array.from(payload))
+  const view = field(decodeCommitWelcome(copy))
+  view[view.length - 1]! ^= 1
+  return copy
+}
+
+const TAMPERED: Record<string, (payload: Buffer) => Buffer> = {
+  'for another group': rebuilt(() => ({ groupId: new Uint8Array(8) })),
+  'for another epoch': rebuilt(({ epoch }) => ({ epoch: epoch + 1n })),
+  'in the name of another leaf': rebuilt(() => ({ leafIndex: 1 })),
+  'of a leaf that is not there': rebuilt(() => ({ leafIndex: 0xffff_ffff })),
+  'with authenticated data': rebuilt(() => ({ authenticatedData: Uint8Array.of(1) })),
+  'without proposals': rebuilt(() => ({ proposals: [] })),
+  'without one of the proposals': rebuilt(({ proposals }) => ({ proposals: proposals.slice(1) })),
+  'with a proposal twice': rebuilt(({ proposals }) => ({ proposals: [proposals[0]!, proposals[0]!] })),
+  'with a proposal nobody made': rebuilt(({ proposals }) => ({
+    proposals: [...proposals, reference(new Uint8Array(32))],
+  })),
+  'with a proposal of its own': rebuilt(({ proposals }) => ({
+    proposals: [...proposals, Uint8Array.of(1, 0, 3, 0, 0, 0, 1)],
+  })),
+  'without its path': rebuilt(({ rest }) => {
+    const { commit } = decodeCommitWelcome(putTogether({ ...NOWHERE, proposals: [], rest }))
+    const tags = new ByteWriter().vector(commit.signature).vector(commit.confirmationTag).vector(commit.membershipTag)
+    return { rest: Uint8Array.of(0, ...tags.bytes()) }
+  }),
+  'with the identity of another in its path': flipped(({ commit }) => commit.path!.leaf.credential.identity),
+  'with another signature key in its path': flipped(({ commit }) => commit.path!.leaf.signatureKey),
+  'with another encryption key in its path': flipped(({ commit }) => commit.path!.leaf.encryptionKey),
+  'with a path signed otherwise': flipped(({ commit }) => commit.path!.leaf.signature),
+  'without its welcome': rebuilt(() => ({ welcome: new Uint8Array() })),
+  'with a welcome for somebody else': flipped(({ welcome }) => welcome!.secrets[0]!.reference),
+  'with something behind it': payload => Buffer.concat([payload, Buffer.of(0)]),
+  'cut short': payload => payload.subarray(0, -1),
+}
+
+const NOWHERE = {
+  groupId: new Uint8Array(8),
+  epoch: 0n,
+  leafIndex: 0,
+  authenticatedData: new Uint8Array(),
+  welcome: new Uint8Array(),
+}
+
+for (const [what, tamper] of Object.entries(TAMPERED))
+  test(`a commit ${what} is refused, and the next one wins`, () => {
+    const call = new DaveyCall()
+    const [mallory, , , leaver] = [1, 2, 3, 4].map(user => call.join(user))
+    call.run()
+    let tampered = 0
+    mallory!.faults.commit = payload => {
+      tampered++
+      return tamper(payload)
+    }
+    const { epoch } = call.group.state
+    call.leave(leaver!)
+    call.join(5)
+    call.run()
+    assert.equal(tampered, 1)
+    assert.equal(call.group.state.epoch, epoch + 1)
+    call.assertConverged()
+  })
+
+test('a commit whose tags are wrong passes the server, is reported by all, and heals', () => {
+  const call = new DaveyCall()
+  const [mallory] = [1, 2, 3, 4].map(user => call.join(user))
+  call.run()
+  mallory!.faults.commit = flipped(({ commit }) => commit.confirmationTag)
+  call.join(5)
+  call.run()
+  mallory!.faults = {}
+  call.run(20_000)
+  call.assertConverged()
+})
+
+test('after two such commits others are waited for instead', () => {
+  const call = new DaveyCall()
+  const [mallory] = [1, 2, 3].map(user => call.join(user))
+  call.run()
+  mallory!.faults.commit = rebuilt(() => ({ proposals: [] }))
+  for (const user of [4, 5, 6]) {
+    call.join(user)
+    call.run()
+    call.assertConverged(`with ${user}`)
+  }
+  const reasons = call.notes.filter(({ event }) => event === 'dave.commit_refused').map(({ fields }) => fields.reason)
+  assert.deepEqual(reasons.slice(0, 2), ['no proposals', 'no proposals'])
+})
+
+test('a committer whom half of the members blame is barred', () => {
+  const call = new DaveyCall()
+  const [mallory, ...others] = [1, 2, 3, 4, 5].map(user => call.join(user))
+  call.run()
+  for (const user of [6, 7]) {
+    for (const other of others) other.faults.breakCommits = 1
+    call.join(user)
+    call.run()
+    call.assertConverged(`with ${user}`)
+  }
+  const { users } = call.group.inspect() as { users: { userId: string; strikes: number }[] }
+  assert.ok(users.some(({ strikes }) => strikes > 0))
+  assert.ok(mallory)
+})
+
+test('the key package of another user closes the connection that sent it', () => {
+  const call = new DaveyCall()
+  const [ana] = [1, 2].map(user => call.join(user))
+  call.run()
+  const stolen = new davey.DAVESession(1, '2', CHANNEL).getSerializedKeyPackage()
+  call.group.keyPackage(ana!, stolen, call.now)
+  call.tick(call.now)
+  assert.deepEqual(
+    call.closed.map(({ userId, code }) => [userId, code]),
+    [['1', 4020]],
+  )
+})
+
+test('a flood of key packages closes the connection with 4021', () => {
+  const call = new DaveyCall()
+  const [ana] = [1, 2, 3].map(user => call.join(user))
+  call.run()
+  for (let count = 0; count < 12; count++)
+    call.group.keyPackage(ana!, ana!.library!.getSerializedKeyPackage(), call.now)
+  call.tick(call.now)
+  assert.deepEqual(
+    call.closed.map(({ code }) => code),
+    [4021],
+  )
+  call.run()
+  call.assertConverged()
+})
+
+test('a flood of commits closes the connection with 4021', () => {
+  const call = new DaveyCall()
+  const [ana] = [1, 2, 3].map(user => call.join(user))
+  call.run()
+  for (let count = 0; count < 12; count++) call.group.commitWelcome(ana!, new Uint8Array(100), call.now)
+  call.tick(call.now)
+  assert.deepEqual(
+    call.closed.map(({ code }) => code),
+    [4021],
+  )
+})
+
+test('reports without end close the connection with 4020', () => {
+  const call = new DaveyCall()
+  const [ana] = [1, 2, 3].map(user => call.join(user))
+  call.run()
+  for (let count = 0; count < 6; count++) call.group.invalid(ana!, 1, call.now)
+  call.tick(call.now)
+  assert.deepEqual(
+    call.closed.map(({ code }) => code),
+    [4020],
+  )
+  call.run()
+  call.assertConverged()
+})
+
+test('what late messages of an old group say is not heard', () => {
+  const call = new DaveyCall()
+  const [ana, ben, cyn] = [1, 2, 3].map(user => call.join(user))
+  call.run()
+  let late: Buffer | undefined
+  ana!.faults.commit = payload => {
+    late = payload
+    return undefined
+  }
+  call.leave(cyn!)
+  call.run(300)
+  call.leave(ben!)
+  ana!.faults = {}
+  call.run()
+  call.group.commitWelcome(ana!, late!, call.now)
+  call.group.ready(ana!, 1, call.now)
+  call.join(4)
+  call.run()
+  call.assertConverged()
+})

@@ -1,0 +1,287 @@
+// DAVE told as stories: a channel's group, with clients of the real library around it, coming, going and failing.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { VoiceOp } from '@parley/protocol'
+import { DaveyCall } from '../dave/davey-call.ts'
+
+const users = (count: number) => Array.from({ length: count }, (_, index) => 1_000 + index)
+
+/** A call in which so many already hear each other. */
+function callOf(count: number) {
+  const call = new DaveyCall()
+  const clients = users(count).map(user => call.join(user))
+  call.run()
+  call.assertConverged('at first')
+  return { call, clients }
+}
+
+test('somebody alone is told version 1 and waits', () => {
+  const call = new DaveyCall()
+  const ana = call.join(1)
+  call.run()
+  assert.deepEqual(call.group.state, { version: 1, epoch: 0, members: 0 })
+  assert.deepEqual(ana.seen, ['4', '25', '11'])
+  assert.equal(call.group.deadline, Infinity)
+})
+
+test('a second and a third join, and all hear each other', () => {
+  const call = new DaveyCall()
+  for (const user of [1, 2, 3]) {
+    call.join(user)
+    call.run()
+    call.assertConverged(`after ${user}`)
+  }
+  assert.equal(call.group.state.epoch, 2)
+})
+
+test('ten join at once, in two epochs', () => {
+  const { call } = callOf(10)
+  assert.equal(call.group.state.epoch, 2)
+})
+
+test('one leaves and can no longer decrypt', () => {
+  const { call, clients } = callOf(3)
+  const [ana, , cyn] = clients
+  call.leave(cyn!)
+  call.run()
+  call.assertConverged()
+  const sealed = ana!.encrypt(Buffer.from([0xfc, 1, 2, 3]))
+  assert.ok(cyn!.decrypt(ana!.userId, sealed) instanceof Error)
+})
+
+test('leaves and joins of one moment make one epoch', () => {
+  const { call, clients } = callOf(4)
+  const { epoch } = call.group.state
+  call.leave(clients[1]!)
+  call.join(2_000)
+  call.leave(clients[2]!)
+  call.join(2_001)
+  call.join(2_002)
+  call.run()
+  call.assertConverged()
+  assert.equal(call.group.state.epoch, epoch + 1)
+})
+
+test('a call shrinks to two, grows again, and leaves are used anew', () => {
+  const { call, clients } = callOf(6)
+  for (const client of [clients[0]!, clients[2]!, clients[4]!, clients[5]!]) {
+    call.leave(client)
+    call.run()
+    call.assertConverged(`without ${client.userId}`)
+  }
+  for (const user of users(9).slice(6)) call.join(user)
+  call.run()
+  call.assertConverged('grown')
+})
+
+test('whoever is alone again makes a new group, which the next one joins', () => {
+  const { call, clients } = callOf(2)
+  call.leave(clients[0]!)
+  call.run()
+  assert.deepEqual(clients[1]!.seen.slice(-2), ['24', '21'])
+  assert.deepEqual(call.group.state, { version: 1, epoch: 0, members: 0 })
+  call.join(3_000)
+  call.run()
+  call.assertConverged()
+})
+
+test('a user comes back on another session before the old leaf is gone', () => {
+  const { call, clients } = callOf(3)
+  call.leave(clients[1]!)
+  call.join(clients[1]!.userId)
+  call.run()
+  call.assertConverged()
+})
+
+test('a user comes back in the middle of a round', () => {
+  for (const steps of [1, 2, 3, 4, 5, 6]) {
+    const { call, clients } = callOf(3)
+    const dan = call.join(9_000)
+    call.deliver()
+    call.tick(call.group.deadline)
+    for (let step = 0; step < steps; step++) for (const client of clients) client.inbox.length > 0 && client.receive()
+    for (const client of clients.slice(0, steps % 3)) call.send(client)
+    call.leave(dan)
+    call.join(9_000)
+    call.run()
+    call.assertConverged(`after ${steps} steps`)
+  }
+})
+
+test('the proposed member leaves before anybody commits', () => {
+  const { call, clients } = callOf(3)
+  const dan = call.join(9_000)
+  call.deliver()
+  call.tick(call.group.deadline)
+  call.leave(dan)
+  call.run()
+  call.assertConverged()
+  assert.equal(clients.length, 3)
+})
+
+test('one of the two founders leaves before they commit', () => {
+  for (const others of [0, 1, 4]) {
+    const call = new DaveyCall()
+    const [ana] = [1, 2, ...users(others)].map(user => call.join(user))
+    call.deliver()
+    call.tick(call.group.deadline)
+    call.leave(ana!)
+    call.run()
+    call.assertConverged(`with ${others} others`)
+    call.join(5_000)
+    call.run()
+    call.assertConverged(`with ${others} others and a newcomer`)
+  }
+})
+
+test('all commit at once: the first wins, and the others are no offence', () => {
+  const { call, clients } = callOf(5)
+  call.join(9_000)
+  call.run()
+  call.assertConverged()
+  assert.equal(call.notes.filter(({ event }) => event === 'dave.commit_refused').length, 0)
+  assert.ok(clients.every(client => client.invalids === 0))
+})
+
+test('the first to commit crashes: another commit serves as well', () => {
+  const { call, clients } = callOf(4)
+  clients[0]!.faults.commit = () => undefined
+  call.join(9_000)
+  call.deliver()
+  call.tick(call.group.deadline)
+  call.leave(clients[0]!)
+  call.run()
+  call.assertConverged()
+})
+
+test('nobody commits: after five seconds everyone makes a new group', () => {
+  const { call, clients } = callOf(3)
+  for (const client of clients) client.faults.commit = () => undefined
+  call.join(9_000)
+  call.run(5_000)
+  for (const client of clients) client.faults = {}
+  call.run()
+  call.assertConverged()
+  assert.ok(clients.every(client => client.seen.includes('24')))
+})
+
+test('whoever is away is not waited for, and catches up in order', () => {
+  for (const epochs of [0, 1, 2]) {
+    const { call, clients } = callOf(3)
+    call.drop(clients[2]!)
+    for (let joined = 0; joined < epochs; joined++) {
+      call.join(9_000 + joined)
+      call.run()
+      call.assertConverged(`away, ${joined + 1} joined`)
+    }
+    call.resume(clients[2]!)
+    call.run()
+    call.assertConverged(`back after ${epochs} epochs`)
+  }
+})
+
+test('a key package that was lost with the connection is asked for again', () => {
+  const { call } = callOf(2)
+  const dan = call.join(9_000)
+  while (dan.inbox.length > 0) dan.receive()
+  call.drop(dan)
+  call.run(10_000)
+  call.resume(dan)
+  call.run()
+  call.assertConverged()
+})
+
+test('the only one who could commit goes away: everyone else makes a new group', () => {
+  const { call, clients } = callOf(2)
+  call.drop(clients[0]!)
+  call.drop(clients[1]!)
+  call.join(9_000)
+  call.join(9_001)
+  call.run()
+  call.assertConverged()
+  call.resume(clients[0]!)
+  call.resume(clients[1]!)
+  call.run(20_000)
+  call.assertConverged('all back')
+})
+
+test('a member that cannot use its welcome reports it and is welcomed again', () => {
+  const { call } = callOf(3)
+  const dan = call.join(9_000)
+  dan.faults.breakWelcomes = 1
+  call.run()
+  assert.equal(dan.invalids, 1)
+  call.assertConverged()
+})
+
+test('a member that cannot use a commit reports it, and one commit removes and adds it', () => {
+  const { call, clients } = callOf(4)
+  clients[3]!.faults.breakCommits = 1
+  const { epoch } = call.group.state
+  call.join(9_000)
+  call.run()
+  assert.equal(clients[3]!.invalids, 1)
+  call.assertConverged()
+  assert.equal(call.group.state.epoch, epoch + 2)
+})
+
+test('nobody can use a commit: everyone makes a new group', () => {
+  const { call, clients } = callOf(3)
+  for (const client of clients) client.faults.breakCommits = 1
+  const dan = call.join(9_000)
+  dan.faults.breakWelcomes = 1
+  call.run()
+  call.assertConverged()
+  assert.ok(call.notes.some(({ event }) => event === 'dave.recreated'))
+})
+
+test('a report with an old transition id is heard too', () => {
+  const { call, clients } = callOf(3)
+  call.join(9_000)
+  call.run()
+  clients[1]!.recover(1)
+  call.run()
+  call.assertConverged()
+})
+
+test('a transition waits two seconds for whoever is not ready, and no longer', () => {
+  const { call, clients } = callOf(3)
+  clients[1]!.faults.silent = new Set([VoiceOp.DaveTransitionReady])
+  call.join(9_000)
+  call.run(100)
+  assert.equal(clients[0]!.seen.at(-1), '29')
+  call.run(1_900)
+  assert.equal(clients[0]!.seen.at(-1), '29')
+  call.run(150)
+  assert.equal(clients[0]!.seen.at(-1), '22')
+  call.assertConverged()
+})
+
+test('whoever is waited for and leaves holds nobody up', () => {
+  const { call, clients } = callOf(4)
+  clients[1]!.faults.silent = new Set([VoiceOp.DaveTransitionReady])
+  call.join(9_000)
+  call.run(100)
+  call.leave(clients[1]!)
+  call.deliver()
+  assert.ok(clients[0]!.seen.slice(-2).includes('22'))
+  call.run()
+  call.assertConverged()
+})
+
+test('unknown transition ids change nothing', () => {
+  const { call, clients } = callOf(2)
+  for (const id of [0, 2, 65_535]) call.group.ready(clients[0]!, id, call.now)
+  call.run()
+  call.assertConverged()
+})
+
+test('a session that is told its version anew starts from nothing, under the same name', () => {
+  const { call, clients } = callOf(3)
+  const [ana] = clients
+  const version = call.group.join(ana!, 1, call.now)
+  ana!.sendText(VoiceOp.SessionDescription, JSON.stringify({ dave_protocol_version: version }))
+  call.group.joined(ana!)
+  call.run()
+  call.assertConverged()
+})
