@@ -1,4 +1,5 @@
 // Composition: config → lanes → listeners → node → host; start, reload, drain, stop.
+import { availableParallelism } from 'node:os'
 import type { LaneCounters, LaneEvent } from '@parley/core'
 import { VoiceNode } from '@parley/core'
 import { hostAndPort, localHost, subnets } from './address.ts'
@@ -7,8 +8,8 @@ import type { Config } from './config.ts'
 import { nodeCrypto } from './crypto.ts'
 import { Host } from './host.ts'
 import { Listener, type TlsFiles } from './http.ts'
-import type { Lane } from './lane/lane.ts'
-import { InlineLane } from './lane/lane-inline.ts'
+import { chooseEngine, type EngineChoice } from './lane/engine.ts'
+import { LanePortError, Lanes, type LanesObserver } from './lane/lanes.ts'
 import { type Log, type LogSink, openLog } from './log.ts'
 import { LoopLag } from './loop-lag.ts'
 import { openMetrics } from './metrics.ts'
@@ -27,7 +28,8 @@ const GOING_AWAY = 1001
 interface Ports {
   http: Listener
   lvsp: Listener | undefined
-  lane: Lane
+  lanes: Lanes
+  engine: EngineChoice
 }
 
 /** What whoever embeds a node brings that is no setting. */
@@ -62,16 +64,21 @@ export class App {
       return port
     }
     let app: App | undefined
-    const onEvents = (events: readonly LaneEvent[]) => {
-      if (app !== undefined) app.#laneEvents(LANE, events)
+    const tell = (what: (app: App) => void) => void (app !== undefined && what(app))
+    const observer: LanesObserver = {
+      laneEvents: (lane, events) => tell(app => app.#laneEvents(lane, events)),
+      laneLost: (lane, reason) => tell(app => app.#laneLost(lane, reason)),
+      laneReplaced: (lane, port) => tell(app => app.#host.laneReplaced(lane, port)),
+      laneMissing: (lane, reason) => tell(app => app.#note('error', 'lane.missing', { lane, reason })),
     }
     const listener = { tls, behindProxy: config.http.behind_proxy, metricsFrom: subnets(config.http.metrics_from) }
     try {
       const { http, lvsp, media } = config
-      const lane = keep(await openLane(media, onEvents))
+      const { engine, lanes } = await openLanes(media, observer)
+      keep(lanes)
       const main = keep(await openListener('http.listen', { ...listener, ...http.listen, root: 'gateway' }))
       const second = lvsp.listen && { ...listener, ...lvsp.listen, root: 'lvsp' as const }
-      const ports = { lane, http: main, lvsp: second && keep(await openListener('lvsp.listen', second)) }
+      const ports = { lanes, engine, http: main, lvsp: second && keep(await openListener('lvsp.listen', second)) }
       app = new App(config, ports, surroundings)
       return app
     } catch (error) {
@@ -86,14 +93,14 @@ export class App {
     this.#hasTls = tls !== undefined || config.http.tls_cert !== undefined
     this.#log = openLog(logOptions(config), logSink)
     const note = this.#log.note
-    this.#node = new VoiceNode(nodeOptions(config, this.endpoint, ports.lane.port))
+    this.#node = new VoiceNode(nodeOptions(config, this.endpoint, ports.lanes))
     this.#admission = new Admission(config.http.behind_proxy)
     const host = new Host(
       this.#node,
       {
         send: (connection, data) => this.#connections.send(connection, data),
         close: (connection, code, reason) => this.#connections.close(connection, code, reason),
-        lane: (_lane, command) => ports.lane.command(command),
+        lane: (lane, command) => ports.lanes.command(lane, command),
         note,
       },
       () => performance.now(),
@@ -102,6 +109,8 @@ export class App {
     this.#connections = new Connections(host, note)
     this.#serve()
     this.#measuring = setInterval(() => this.#measure(), MEASURE_INTERVAL)
+    const { engine, reason } = ports.engine
+    this.#note('info', 'lanes.started', { engine, reason, lanes: ports.lanes.all.length })
     this.#note('info', 'node.started', { version: VERSION, endpoint: this.endpoint, mediaPort: this.mediaPort })
   }
 
@@ -120,7 +129,7 @@ export class App {
     return `${this.#scheme}://${hostAndPort(localHost(listen.host), this.#ports.lvsp.port)}/`
   }
   get mediaPort(): number {
-    return this.#ports.lane.port
+    return this.#ports.lanes.all[0]!.port
   }
 
   inspect(): ReturnType<VoiceNode['inspect']> {
@@ -179,7 +188,7 @@ export class App {
     clearInterval(this.#measuring)
     this.#lag.close()
     this.#host.close()
-    await this.#ports.lane.close()
+    await this.#ports.lanes.close()
     this.#note('info', 'node.stopped')
     this.#log.flush()
   }
@@ -214,15 +223,17 @@ export class App {
     }
   }
 
+  #laneLost(lane: number, reason: string): void {
+    this.#counters.delete(lane)
+    this.#host.laneLost(lane, reason)
+  }
+
   #note(level: 'info' | 'error', event: string, fields?: Record<string, string | number>): void {
     this.#log.note({ level, event, fields })
   }
 }
 
-/** The id of the one lane. */
-const LANE = 0
-
-function nodeOptions(config: Config, endpoint: string, mediaPort: number): ConstructorParameters<typeof VoiceNode>[0] {
+function nodeOptions(config: Config, endpoint: string, lanes: Lanes): ConstructorParameters<typeof VoiceNode>[0] {
   const { backend, lvsp, media, voice, capacity } = config
   return {
     crypto: nodeCrypto,
@@ -235,7 +246,7 @@ function nodeOptions(config: Config, endpoint: string, mediaPort: number): Const
       legacyAssign,
       requireHeartbeat: lvsp.require_heartbeat,
     })),
-    lanes: [{ id: LANE, port: mediaPort }],
+    lanes: lanes.all,
     announce: media.announce,
     legacyModes: voice.legacy_modes,
     resumeWindow: voice.resume_window,
@@ -247,6 +258,7 @@ function nodeOptions(config: Config, endpoint: string, mediaPort: number): Const
       sessions: capacity.sessions,
       egressBitsPerSecond: capacity.egress_mbit * 1e6,
       eventLoopLag: capacity.event_loop_lag,
+      laneBusy: capacity.lane_busy,
     },
   }
 }
@@ -268,14 +280,19 @@ async function openListener(key: string, options: Parameters<typeof Listener.ope
   }
 }
 
-async function openLane(
-  { listen, port }: Config['media'],
-  onEvents: (events: readonly LaneEvent[]) => void,
-): Promise<Lane> {
+async function openLanes(
+  { listen, port, lanes, engine }: Config['media'],
+  observer: LanesObserver,
+): Promise<{ lanes: Lanes; engine: EngineChoice }> {
+  const count = lanes ?? Math.max(1, availableParallelism() - 1)
+  const choice = await chooseEngine(engine, count)
+  if (typeof choice === 'string') throw new StartError(`media.engine: the ffi engine cannot run here: ${choice}`)
+  // Without an address a lane takes IPv6 and IPv4, or IPv4 alone where that is all there is.
+  const options = { engine: choice.engine, count, ip: listen === '::' ? undefined : listen, port }
   try {
-    // Without an address the lane takes IPv6 and IPv4, or IPv4 alone where that is all there is.
-    return await InlineLane.open({ id: LANE, ip: listen === '::' ? undefined : listen, port, onEvents })
+    return { lanes: await Lanes.open(options, observer), engine: choice }
   } catch (error) {
-    throw StartError.ofPort('media.port', `UDP port ${port} of ${listen}`, error)
+    if (!(error instanceof LanePortError)) throw error
+    throw StartError.ofPort('media.port', `UDP port ${error.port} of ${listen}`, error.cause)
   }
 }

@@ -108,6 +108,16 @@ const Media = z.object({
     'Address of the UDP socket. `::` takes IPv4 too, and falls back to `0.0.0.0` where there is no IPv6.',
   ),
   port: setting(port.default(50_000), 'a port from 0 to 65535', 'UDP port of voice packets. 0 takes any free one.'),
+  lanes: setting(
+    z.int().min(0).max(64).optional(),
+    'a whole number from 0 to 64',
+    'Threads that carry voice packets, on consecutive ports from `port`; a channel stays on one of them. By default the number of cores less one, at least 1. 0: the main thread, for tests and small machines.',
+  ),
+  engine: setting(
+    z.enum(['auto', 'ffi', 'portable']).default('auto'),
+    '"auto", "ffi" or "portable"',
+    'How packets are moved. `ffi` calls the system and OpenSSL directly, many packets at a time: Linux on x64, arm64, riscv64 and loong64. `portable` runs wherever Node.js does, at two to three times the CPU. `auto` takes `ffi` where it can; the log says which, and why.',
+  ),
   announce: setting(
     z.array(Ip).max(8).default([]),
     'a list of IP addresses such as ["203.0.113.10"]',
@@ -154,6 +164,11 @@ const Capacity = z.object({
     Duration.prefault('200ms'),
     secondsAndSo,
     'Lateness of the event loop at which health is 0.01.',
+  ),
+  lane_busy: setting(
+    z.number().positive().max(1).default(0.9),
+    'a number above 0, at most 1',
+    'Share of its time that the busiest lane works at which health is 0.01. A lane drops packets only at 1.',
   ),
 })
 

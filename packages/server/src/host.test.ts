@@ -23,6 +23,8 @@ class ScriptedCore implements Core {
   laneEvent(lane: number) {
     this.heard.push(`lane ${lane}`)
   }
+  laneLost() {}
+  laneReplaced() {}
   measured() {}
   drain(until: number) {
     this.heard.push(`drain ${until}`)

@@ -8,6 +8,8 @@ export type Core = Pick<
   | 'messageReceived'
   | 'connectionClosed'
   | 'laneEvent'
+  | 'laneLost'
+  | 'laneReplaced'
   | 'tick'
   | 'measured'
   | 'drain'
@@ -62,6 +64,12 @@ export class Host {
   }
   laneEvent(lane: number, event: LaneEvent): void {
     this.#feed(now => this.#core.laneEvent(lane, event, now))
+  }
+  laneLost(lane: number, reason: string): void {
+    this.#feed(now => this.#core.laneLost(lane, reason, now))
+  }
+  laneReplaced(lane: number, port: number): void {
+    this.#feed(now => this.#core.laneReplaced(lane, port, now))
   }
   measured(load: { eventLoopLag: number }): void {
     this.#feed(now => this.#core.measured(load, now))

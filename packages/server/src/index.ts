@@ -48,16 +48,19 @@ export interface Server {
   close(): Promise<void>
 }
 
-/** Free ports of loopback, one backend, no log. */
+/**
+ * Free ports of loopback, one backend, no log. Packets on this thread: a thread of their own takes a fifth of a second to start,
+ * and a node in somebody else's process is mostly one of a test.
+ */
 const defaults = (): ConfigInput => ({
   http: { listen: '127.0.0.1:0' },
-  media: { listen: '127.0.0.1', port: 0 },
+  media: { listen: '127.0.0.1', port: 0, lanes: 0 },
   log: { level: 'silent' },
 })
 
 /**
  * Starts a node. Without options it takes free ports of loopback, makes up a secret for one backend called `main`, and logs
- * nothing. Throws a `ConfigError` or a `StartError`, each with one sentence.
+ * nothing; packets are on the thread of the caller unless `media.lanes` says how many are to have their own. Throws a `ConfigError` or a `StartError`, each with one sentence.
  */
 export async function createServer({ logSink, tls, ...options }: ServerOptions = {}): Promise<Server> {
   const backend = options.backend ?? [{ id: 'main', secret: nodeCrypto.randomToken(24) }]

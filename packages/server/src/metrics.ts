@@ -159,6 +159,13 @@ export const METRICS: readonly Metric[] = [
     read: measured => perLane(measured, ({ drops }) => each(drops, 'cause')),
   },
   {
+    name: 'parley_lane_busy_ratio',
+    kind: 'gauge',
+    help: 'Share of the last second that the lane worked. At 1 it drops packets.',
+    labels: ['lane'],
+    read: measured => perLane(measured, ({ busy }) => [[{}, busy]]),
+  },
+  {
     name: 'parley_event_loop_lag_seconds',
     kind: 'gauge',
     help: 'The longest lateness of the event loop within the last second.',

@@ -29,8 +29,9 @@ export class NativeMemory {
   /** The place of `length` bytes of its own, all zero. */
   take(length: number): number {
     const place = this.#used
-    this.#used += Math.ceil(length / ALIGNMENT) * ALIGNMENT
-    if (this.#used > this.size) throw new RangeError(`expected ${length} bytes of native memory to be left`)
+    const used = place + Math.ceil(length / ALIGNMENT) * ALIGNMENT
+    if (!(length >= 0 && used <= this.size)) throw new RangeError(`expected ${length} bytes of native memory to be left`)
+    this.#used = used
     return place
   }
 

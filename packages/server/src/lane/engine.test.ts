@@ -1,0 +1,27 @@
+// Which engine is taken, and what is said about it.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { chooseEngine } from './engine.ts'
+
+const missing = async () => 'Cannot find package koffi'
+const present = async () => ({})
+
+test('auto takes the ffi engine where it can, and says why it cannot in one line', async () => {
+  assert.deepEqual(await chooseEngine('auto', 1, present), { engine: 'ffi', reason: 'this system has all it needs' })
+  assert.deepEqual(await chooseEngine('auto', 1, missing), {
+    engine: 'portable',
+    reason: 'no ffi engine: Cannot find package koffi',
+  })
+})
+
+test('without a thread of its own the ffi engine is not taken', async () => {
+  const choice = await chooseEngine('auto', 0, present)
+  assert.ok(typeof choice === 'object' && choice.engine === 'portable' && choice.reason.includes('media.lanes is 0'))
+  assert.match((await chooseEngine('ffi', 0, present)) as string, /media\.lanes is 0/)
+})
+
+test('what is asked for is taken or refused, never replaced', async () => {
+  assert.deepEqual(await chooseEngine('portable', 4, present), { engine: 'portable', reason: 'asked for' })
+  assert.deepEqual(await chooseEngine('ffi', 4, present), { engine: 'ffi', reason: 'asked for' })
+  assert.equal(await chooseEngine('ffi', 4, missing), 'Cannot find package koffi')
+})

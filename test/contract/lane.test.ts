@@ -1,0 +1,145 @@
+// What every lane must do, on whatever thread and engine, over real loopback sockets.
+import assert from 'node:assert/strict'
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import { type TestContext, test } from 'node:test'
+import type { LaneEvent, PeerId } from '@parley/core'
+import { decodeDiscoveryResponse, encodeDiscoveryRequest, VoiceMode } from '@parley/protocol'
+import type { Lane } from '../../packages/server/src/lane/lane.ts'
+import { InlineLane } from '../../packages/server/src/lane/lane-inline.ts'
+import { ThreadLane } from '../../packages/server/src/lane/lane-thread.ts'
+import { Native } from '../../packages/server/src/lane/native-calls.ts'
+
+/** The published GCM packet of SSRC 12345 under KEY; its trailer is 1. */
+const KEY = Uint8Array.from({ length: 32 }, (_, index) => index)
+const OPUS = Buffer.from('807812340001020300003039bcc93334137f899b5f1e2e463bd73ba62215f700000001', 'hex')
+const SSRC = 12345
+
+interface LaneOptions {
+  ip?: string
+  port: number
+  onEvents(events: readonly LaneEvent[]): void
+  onLost(reason: string): void
+}
+type OpenLane = (options: LaneOptions) => Promise<Lane>
+
+const native = await Native.load()
+const LANES: Record<string, OpenLane> = {
+  'inline lane': options => InlineLane.open({ id: 0, ...options }),
+  'portable thread': options => ThreadLane.open({ id: 0, engine: 'portable', ...options }),
+  ...(typeof native === 'string'
+    ? {}
+    : { 'ffi thread': options => ThreadLane.open({ id: 0, engine: 'ffi', ...options }) }),
+}
+
+class Watcher {
+  readonly events: LaneEvent[] = []
+  readonly lost: string[] = []
+  readonly #waiting = new Set<() => void>()
+
+  readonly onEvents = (events: readonly LaneEvent[]) => {
+    this.events.push(...events)
+    this.#tell()
+  }
+  readonly onLost = (reason: string) => {
+    this.lost.push(reason)
+    this.#tell()
+  }
+  async until(isTrue: () => boolean): Promise<void> {
+    while (!isTrue()) await new Promise<void>(resolve => this.#waiting.add(resolve))
+  }
+  #tell(): void {
+    for (const resolve of this.#waiting) resolve()
+    this.#waiting.clear()
+  }
+}
+
+async function openSocket(context: TestContext): Promise<Socket> {
+  const socket = createSocket('udp4')
+  context.after(() => void socket.close())
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  return socket
+}
+
+async function ask(socket: Socket, port: number, bytes: Uint8Array): Promise<Buffer> {
+  const reply = once(socket, 'message') as Promise<[Buffer]>
+  socket.send(bytes, port, '127.0.0.1')
+  return (await reply)[0]
+}
+
+function join(lane: Lane, peer: PeerId, ssrc: number): void {
+  lane.command({ kind: 'addPeer', peer, ssrcs: Int32Array.from({ length: 8 }, (_, index) => ssrc + index) })
+}
+function protect(lane: Lane, peer: PeerId): void {
+  lane.command({ kind: 'protectPeer', peer, protection: VoiceMode.AeadAes256GcmRtpsize, key: KEY, nonceStart: 0 })
+}
+
+for (const [name, open] of Object.entries(LANES)) {
+  const laneTest = (sentence: string, run: (lane: Lane, watcher: Watcher, context: TestContext) => unknown) =>
+    test(`${name}: ${sentence}`, { timeout: 20_000 }, async context => {
+      const watcher = new Watcher()
+      const lane = await open({ ...watcher, ip: '127.0.0.1', port: 0 })
+      context.after(() => lane.close())
+      await run(lane, watcher, context)
+    })
+
+  laneTest('answers discovery, binds clients and carries a packet', async (lane, watcher, context) => {
+    const [ana, bo] = await Promise.all([openSocket(context), openSocket(context)])
+    join(lane, 1, SSRC)
+    join(lane, 2, SSRC + 8)
+    lane.command({ kind: 'openTargets', targets: 1 })
+    lane.command({ kind: 'report' })
+    await watcher.until(() => watcher.events.length === 1)
+    const reply = await ask(ana, lane.port, encodeDiscoveryRequest(SSRC))
+    assert.deepEqual(decodeDiscoveryResponse(reply), { ssrc: SSRC, ip: '127.0.0.1', port: ana.address().port })
+    await ask(bo, lane.port, encodeDiscoveryRequest(SSRC + 8))
+    for (const peer of [1, 2]) {
+      protect(lane, peer)
+      lane.command({ kind: 'addTarget', targets: 1, peer })
+    }
+    lane.command({ kind: 'setRoute', ssrc: SSRC, owner: 1, media: 'audio', targets: 1 })
+    await watcher.until(() => watcher.events.length === 3)
+    const heard = await Promise.all([once(bo, 'message'), ana.send(OPUS, lane.port, '127.0.0.1')])
+    const [packet] = heard[0] as [Buffer]
+    assert.equal(packet.toString('hex', 0, 12), OPUS.toString('hex', 0, 12))
+    assert.equal(packet.toString('hex', packet.length - 4), '80000080')
+    lane.command({ kind: 'report' })
+    await watcher.until(() => watcher.events.length === 5)
+    assert.deepEqual(watcher.events.slice(1, 4), [
+      { kind: 'addressBound', peer: 1, address: { ip: '127.0.0.1', port: ana.address().port } },
+      { kind: 'addressBound', peer: 2, address: { ip: '127.0.0.1', port: bo.address().port } },
+      { kind: 'firstPacket', peer: 1, ssrc: SSRC },
+    ])
+    const last = watcher.events[4]!
+    assert.ok(last.kind === 'counters')
+    assert.deepEqual([last.counters.packetsIn, last.counters.packetsOut, last.counters.discoveries], [1, 1, 2])
+    assert.ok(last.counters.busy >= 0 && last.counters.busy <= 1)
+  })
+
+  laneTest('a port that is taken is refused with the system’s error', async (lane, watcher) => {
+    await assert.rejects(open({ ...watcher, ip: '127.0.0.1', port: lane.port }), { code: 'EADDRINUSE' })
+    await assert.rejects(open({ ...watcher, ip: '192.0.2.1', port: 0 }), { code: 'EADDRNOTAVAIL' })
+  })
+
+  laneTest('a closed lane frees its port, ignores commands and is not lost', async (lane, watcher) => {
+    join(lane, 1, SSRC)
+    await Promise.all([lane.close(), lane.close()])
+    join(lane, 2, SSRC)
+    const again = await open({ ...watcher, ip: '127.0.0.1', port: lane.port })
+    await again.close()
+    assert.deepEqual(watcher.lost, [])
+  })
+
+  if (name.endsWith('thread'))
+    laneTest('a crash is told with its reason, and frees the port', async (lane, watcher) => {
+      join(lane, 1, SSRC)
+      const protection = 'no such mode' as VoiceMode
+      lane.command({ kind: 'protectPeer', peer: 1, protection, key: KEY, nonceStart: 0 })
+      await watcher.until(() => watcher.lost.length > 0)
+      assert.match(watcher.lost[0]!, /TypeError/)
+      const again = await open({ ...watcher, ip: '127.0.0.1', port: lane.port })
+      await again.close()
+      await lane.close()
+    })
+}
