@@ -30,7 +30,8 @@ export class NativeMemory {
   take(length: number): number {
     const place = this.#used
     const used = place + Math.ceil(length / ALIGNMENT) * ALIGNMENT
-    if (!(length >= 0 && used <= this.size)) throw new RangeError(`expected ${length} bytes of native memory to be left`)
+    if (!(length >= 0 && used <= this.size))
+      throw new RangeError(`expected ${length} bytes of native memory to be left`)
     this.#used = used
     return place
   }
