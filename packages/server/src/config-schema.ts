@@ -6,9 +6,11 @@ import { isSubnet } from './address.ts'
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const
 const DURATION = /^(\d{1,9})(ms|s|m|h)$/
+/** Timers of Node.js take no more than 2^31 − 1 ms, and fire at once for what is longer. */
+const LONGEST = 24 * 24 * UNITS.h
 
 /** Such as `30s`, in milliseconds. */
-export const Duration = z.codec(z.string().regex(DURATION), z.number(), {
+export const Duration = z.codec(z.string().regex(DURATION), z.number().max(LONGEST), {
   decode: text => {
     const [, count, unit] = DURATION.exec(text) ?? []
     return Number(count) * UNITS[unit as keyof typeof UNITS]
@@ -35,12 +37,16 @@ const Listen = z.codec(
 /** Where to listen. */
 export type Listen = z.output<typeof Listen>
 
-const Endpoint = z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]{1,253})(:\d{1,5})?$/)
+const ENDPOINT = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]{1,253})(?::(\d{1,5}))?$/
+const Endpoint = z
+  .string()
+  .regex(ENDPOINT)
+  .refine(text => Number(ENDPOINT.exec(text)?.[1] ?? 0) <= 65_535)
 const Ip = z.string().refine(text => isIP(text) !== 0)
 const Path = z.string().min(1)
 const Secret = z.string().min(1).max(1024)
 
-const secondsAndSo = 'a duration such as "250ms", "30s", "10m" or "1h"'
+const secondsAndSo = 'a duration of at most 24 days such as "250ms", "30s", "10m" or "1h"'
 const port = z.int().min(0).max(65_535)
 const trueOrFalse = 'true or false'
 

@@ -186,7 +186,17 @@ const inFile: [string, string, string][] = [
   [
     'a number for a duration',
     `${BACKEND}[voice]\nresume_window = 30`,
-    'voice.resume_window (in parley.toml): expected a duration such as "250ms", "30s", "10m" or "1h", found 30',
+    'voice.resume_window (in parley.toml): expected a duration of at most 24 days such as "250ms", "30s", "10m" or "1h", found 30',
+  ],
+  [
+    'a duration longer than a timer takes',
+    `${BACKEND}[voice]\ndrain_timeout = "600h"`,
+    'voice.drain_timeout (in parley.toml): expected a duration of at most 24 days such as "250ms", "30s", "10m" or "1h", found "600h"',
+  ],
+  [
+    'an endpoint with a port that is none',
+    `${BACKEND}[http]\nendpoint = "voice.example.org:65536"`,
+    'http.endpoint (in parley.toml): expected a host or host:port without scheme and path, such as "voice.example.org:8443", found "voice.example.org:65536"',
   ],
   [
     'an endpoint with a scheme',
