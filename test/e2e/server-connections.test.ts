@@ -219,6 +219,17 @@ async function refusal(url: string): Promise<number | undefined> {
   return response.statusCode
 }
 
+test('an upgrade that is refused leaves no socket, even if the other side keeps its end open', async t => {
+  const { port, admission } = await adapter(t)
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  t.after(() => socket.destroy())
+  socket.on('error', () => {})
+  socket.write('GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+  const [answer] = await once(socket, 'data')
+  assert.match(String(answer), /^HTTP\/1.1 404 /)
+  await until('the socket to go', () => admission.halfOpen === 0)
+})
+
 test('two thousand half-open sockets hold what is allowed, lock nobody out, and time out', async t => {
   const { url, port, admission } = await adapter(t, { halfOpen: [500, 50] })
   const flood: Socket[] = []

@@ -177,8 +177,9 @@ function say(response: ServerResponse, status: number, text: string): void {
   response.end(`${text}\n`)
 }
 
-/** Answers an upgrade with a status; 429 and 503 ask the client to come back later. */
+/** Answers an upgrade with a status, and waits for no farewell; 429 and 503 ask the client to come back later. */
 function refuse(socket: Duplex, status: 404 | 429 | 503): void {
+  socket.once('finish', () => socket.destroy())
   const later = status === 404 ? '' : 'Retry-After: 10\r\n'
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n${later}\r\n`)
 }
