@@ -111,6 +111,7 @@ export function makeBatch(): Batch {
     lengths: new Int32Array(BATCH),
     addresses: new Int32Array(BATCH * ADDRESS_WORDS),
     waited: new Int32Array(BATCH),
+    lost: 0,
   }
 }
 

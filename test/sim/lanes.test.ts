@@ -1,6 +1,7 @@
 // Lanes that crash: their calls end and come back, the others never notice.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { DROP_CAUSES, type DropCause } from '@parley/core'
 import { connect, NodeBench } from './node-bench.ts'
 import { SimCall } from './sim-call.ts'
 
@@ -101,4 +102,19 @@ test('a call whose lane crashes is heard again on the next one, and leaves nothi
   const empty = await SimCall.create()
   assert.deepEqual(call.router.inspect(), empty.router.inspect())
   assert.deepEqual(call.bench.node.inspect().sessions, [])
+})
+
+test('health falls with the busiest lane, long before that lane drops anything', () => {
+  const { bench } = twoLanes()
+  const drops = Object.fromEntries(DROP_CAUSES.map(cause => [cause, 0])) as Record<DropCause, number>
+  const totals = { datagramsIn: 0, bytesIn: 0, packetsIn: 0, packetsOut: 0, bytesOut: 0 }
+  const counters = { ...totals, discoveries: 0, pings: 0, checks: 0, keepalives: 0, drops }
+  const measure = (busy: number) => {
+    bench.laneEvent({ kind: 'counters', counters: { ...counters, busy: 0.1 } }, 0)
+    bench.laneEvent({ kind: 'counters', counters: { ...counters, busy } }, 1)
+    bench.advance(60_000)
+    bench.input(now => bench.node.measured({ eventLoopLag: 0 }, now))
+    return Math.round(bench.node.inspect().health * 100) / 100
+  }
+  assert.deepEqual([0.45, 0.81, 0.99].map(measure), [0.5, 0.1, 0.01])
 })

@@ -84,6 +84,12 @@ export const LIMITS = {
   rtcpRebindQuiet: 5_000,
   /** Datagrams of one lane that the system has not taken yet. Beyond it they are dropped: voice must not queue. */
   unsentDatagrams: 1_024,
+  /**
+   * How long a packet may have waited in a lane's socket before it is dropped there: a lane that is behind drops the oldest first,
+   * and video, which costs more and is missed less, before audio. A client's jitter buffer holds about as much.
+   */
+  audioWait: 120,
+  videoWait: 60,
   /** Source addresses whose text a portable engine need not parse again. */
   parsedAddresses: 4_096,
   /** Asked of the system for a lane's socket, each way; it may grant less. Some 20,000 packets of voice. */

@@ -17,6 +17,7 @@ export const Drop = {
   rateLimited: 10,
   sendFailed: 11,
   noAddress: 12,
+  overload: 13,
 } as const satisfies Record<DropCause, number>
 
 const Total = { datagramsIn: 0, bytesIn: 1, packetsIn: 2, discoveries: 3, pings: 4, keepalives: 5 } as const

@@ -85,5 +85,6 @@ export const DROP_CAUSES = [
   'rateLimited', // discovery or ping above its rate
   'sendFailed', // the socket refused
   'noAddress', // the target has proved no address yet
+  'overload', // it came faster than the lane could work: too old when it was read, or no room in the socket
 ] as const
 export type DropCause = (typeof DROP_CAUSES)[number]

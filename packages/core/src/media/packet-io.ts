@@ -21,6 +21,8 @@ export interface Batch {
   readonly addresses: Int32Array
   /** How many ms each datagram had waited in the socket when it was read; 0 where the engine cannot tell. */
   readonly waited: Int32Array
+  /** Datagrams that the socket had no room for, since the last batch that told. */
+  lost: number
 }
 
 /**

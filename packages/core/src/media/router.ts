@@ -101,6 +101,7 @@ export class Router {
 
   /** Handles the datagrams of one wake-up and sends what they cause. The batch's bytes are changed. */
   receive(batch: Batch, now: number): void {
+    if (batch.lost > 0) this.#tally.drop(Drop.overload, batch.lost)
     for (let slot = 0; slot < batch.count; slot++) this.#datagram(batch, slot, now)
     this.#io.flush()
     this.#applyBindings()
@@ -190,6 +191,8 @@ export class Router {
     const row = this.#routes.row(view.getInt32(offset + RTP_SSRC))
     const owner = row < 0 ? undefined : this.#peers.get(this.#routes.owners[row]!)
     if (owner === undefined) return this.#tally.drop(this.#isKnown(batch, slot) ? Drop.foreignSsrc : Drop.unknownSource)
+    if (batch.waited[slot]! > (this.#routes.audio[row] === 1 ? LIMITS.audioWait : LIMITS.videoWait))
+      return this.#tally.drop(Drop.overload)
     const sequence = view.getUint16(offset + RTP_SEQUENCE)
     const timestamp = view.getInt32(offset + RTP_TIMESTAMP)
     if (!this.#mayOpen(batch, slot, owner, now)) return

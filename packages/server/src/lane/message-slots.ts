@@ -2,7 +2,7 @@
 //
 //   mmsghdr   0 name   8 u32 nameLength   16 iov   24 iovs   32 control   40 controlLength   48 flags   56 u32 length
 //   iovec     0 base   8 length           sockaddr_in6   0 u16 family  2 u16be port  4 flow  8 address  24 scope
-//   cmsghdr   0 length  8 u32 level  12 u32 type  16 timespec
+//   cmsghdr   0 length  8 u32 level  12 u32 type  16 what it says: a timespec; then, 8 bytes on a boundary of 8, another with a u32
 import { ADDRESS_WORDS, SLOT } from '@parley/core'
 import { MESSAGE_HEADER, SOCKET_NAME } from './native-calls.ts'
 import type { NativeMemory } from './native-memory.ts'
@@ -10,16 +10,19 @@ import type { NativeMemory } from './native-memory.ts'
 const IOV = 16
 /** Bytes between two names, and between two control areas. */
 const NAME = 32
-const CONTROL = 32
+const CONTROL = 64
+/** Bytes of the control message with the time, where the next one begins. */
+const TIMESTAMP = 32
 /** 32-bit words of a name. */
 export const NAME_WORDS = SOCKET_NAME / 4
 
 const AF_INET = 2
 const AF_INET6 = 10
 const MAPPED = 0xffff
-/** SOL_SOCKET and SO_TIMESTAMPNS, as a control message's level and type. */
-const TIMESTAMP_LEVEL = 1
+/** SOL_SOCKET, SO_TIMESTAMPNS and SO_RXQ_OVFL, as levels and types of control messages. */
+const SOCKET_LEVEL = 1
 const TIMESTAMP_TYPE = 35
+const OVERFLOW_TYPE = 40
 
 /** Bytes that so many messages take. */
 export const messageSlotsSize = (count: number): number => count * (SLOT + IOV + NAME + CONTROL + MESSAGE_HEADER) + 1024
@@ -85,10 +88,15 @@ export class MessageSlots {
   waited(index: number, clock: number): number {
     const control = this.#controls + index * CONTROL
     const words = this.#words
-    if (words[(this.headers + index * MESSAGE_HEADER + 40) >> 2]! < CONTROL) return 0
-    if (words[(control + 8) >> 2] !== TIMESTAMP_LEVEL || words[(control + 12) >> 2] !== TIMESTAMP_TYPE) return 0
+    if (!this.#hasControl(index, 0, TIMESTAMP_TYPE)) return 0
     const seconds = (words[clock >> 2]! - words[(control + 16) >> 2]!) | 0
     return seconds * 1000 + (words[(clock + 8) >> 2]! - words[(control + 24) >> 2]!) / 1e6
+  }
+
+  /** How many datagrams the socket has had no room for, up to this one; 32 bits. */
+  overflows(index: number): number {
+    if (!this.#hasControl(index, TIMESTAMP, OVERFLOW_TYPE)) return 0
+    return this.#words[(this.#controls + index * CONTROL + TIMESTAMP + 16) >> 2]!
   }
 
   /** Sets what a message to send is: `length` bytes of its slot, to the name in `words`. */
@@ -99,6 +107,13 @@ export class MessageSlots {
     words[(this.#iovs + index * IOV + 8) >> 2] = length
     const target = (this.#names + index * NAME) >> 2
     for (let word = 0; word < NAME_WORDS; word++) words[target + word] = name[word]!
+  }
+
+  #hasControl(index: number, offset: number, type: number): boolean {
+    const words = this.#words
+    const control = this.#controls + index * CONTROL + offset
+    const length = words[(this.headers + index * MESSAGE_HEADER + 40) >> 2]!
+    return length > offset && words[(control + 8) >> 2] === SOCKET_LEVEL && words[(control + 12) >> 2] === type
   }
 
   #fill(index: number): void {

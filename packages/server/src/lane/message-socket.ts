@@ -54,6 +54,7 @@ export class MessageSocket {
   readonly #batch: Batch
   #used = BATCH
   #queued = 0
+  #overflows = 0
   #isClosed = false
 
   /** Opens a bound socket. Throws a `NativeError` with the system's code if the address cannot be had. */
@@ -97,6 +98,9 @@ export class MessageSocket {
       batch.waited[slot] = waited > 0 && waited < LONGEST_WAIT ? waited : 0
     }
     batch.count = count
+    const overflows = received.overflows(count - 1)
+    batch.lost = (overflows - this.#overflows) | 0
+    this.#overflows = overflows
     return batch
   }
 
@@ -175,5 +179,6 @@ function makeBatch(memory: NativeMemory, slots: number): Batch {
     lengths: new Int32Array(BATCH),
     addresses: new Int32Array(BATCH * ADDRESS_WORDS),
     waited: new Int32Array(BATCH),
+    lost: 0,
   }
 }

@@ -48,6 +48,7 @@ const SOL_SOCKET = 1
 const SO_SNDBUF = 7
 const SO_RCVBUF = 8
 const SO_TIMESTAMPNS = 35
+const SO_RXQ_OVFL = 40
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
 const MSG_DONTWAIT = 0x40
@@ -157,11 +158,12 @@ export class Native {
     throw error
   }
 
-  /** Sizes as far as the system grants them, and the time of arrival with every datagram. */
+  /** Sizes as far as the system grants them; with every datagram its time of arrival, and how many had no room before it. */
   tuneSocket(memory: NativeMemory, descriptor: number, receive: number, send: number): void {
     this.#setOption(memory, descriptor, SOL_SOCKET, SO_RCVBUF, receive)
     this.#setOption(memory, descriptor, SOL_SOCKET, SO_SNDBUF, send)
     this.#setOption(memory, descriptor, SOL_SOCKET, SO_TIMESTAMPNS, 1)
+    this.#setOption(memory, descriptor, SOL_SOCKET, SO_RXQ_OVFL, 1)
   }
 
   /** Writes the name that the socket is bound to at `name`. */

@@ -1,0 +1,141 @@
+// What a lane on the ffi engine does when packets come faster than it works: the oldest go first, video before audio, nothing queues.
+import assert from 'node:assert/strict'
+import { createSocket, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import { type TestContext, test } from 'node:test'
+import { PacketProtection } from '@parley/client'
+import { type LaneCounters, type LaneEvent, LIMITS } from '@parley/core'
+import { encodeDiscoveryRequest, encodeRtp, VoiceMode } from '@parley/protocol'
+import { FfiEngine } from '../../packages/server/src/lane/ffi-engine.ts'
+import { LaneLoop } from '../../packages/server/src/lane/lane-loop.ts'
+import { Native } from '../../packages/server/src/lane/native-calls.ts'
+
+const native = await Native.load()
+const options = typeof native === 'string' ? { skip: native } : { timeout: 20_000 }
+const AUDIO = 1000
+const VIDEO = AUDIO + 1
+const KEY = new Uint8Array(32).fill(7)
+const mode = VoiceMode.AeadAes256GcmRtpsize
+
+async function openSocket(context: TestContext): Promise<Socket> {
+  const socket = createSocket('udp4')
+  context.after(() => void socket.close())
+  socket.bind(0, '127.0.0.1')
+  await once(socket, 'listening')
+  return socket
+}
+
+/** Turns of the main thread, so that sockets work, until so many milliseconds have passed. */
+async function pass(milliseconds: number): Promise<void> {
+  for (const end = performance.now() + milliseconds; performance.now() < end; )
+    await new Promise(resolve => setImmediate(resolve))
+}
+
+/** A lane that works only when told to, a speaker with audio and video, and a listener. */
+async function openLane(context: TestContext) {
+  const events: LaneEvent[] = []
+  const onEvents = (taken: readonly LaneEvent[]) => void events.push(...taken)
+  const engine = new FfiEngine(native as Native, { ip: '127.0.0.1', port: 0 })
+  const loop = new LaneLoop(engine, { onEvents, clock: () => performance.now() })
+  context.after(() => loop.close())
+  const [speaker, listener] = await Promise.all([openSocket(context), openSocket(context)])
+  const work = () => {
+    while (loop.turn());
+  }
+  for (const [peer, socket] of [
+    [1, speaker],
+    [2, listener],
+  ] as const) {
+    const first = AUDIO + (peer - 1) * 8
+    loop.command({ kind: 'addPeer', peer, ssrcs: Int32Array.from({ length: 8 }, (_, index) => first + index) })
+    socket.send(encodeDiscoveryRequest(first), engine.socket.port, '127.0.0.1')
+    const reply = once(socket, 'message')
+    await pass(5)
+    work()
+    await reply
+  }
+  loop.command({ kind: 'openTargets', targets: 1 })
+  for (const peer of [1, 2]) {
+    loop.command({ kind: 'protectPeer', peer, protection: mode, key: KEY, nonceStart: 0 })
+    loop.command({ kind: 'addTarget', targets: 1, peer })
+  }
+  loop.command({ kind: 'setRoute', ssrc: AUDIO, owner: 1, media: 'audio', targets: 1 })
+  loop.command({ kind: 'setRoute', ssrc: VIDEO, owner: 1, media: 'video', targets: 1 })
+  const protection = new PacketProtection(mode, KEY)
+  let sequence = 0
+  const say = (ssrc: number, count: number) => {
+    for (let index = 0; index < count; index++) {
+      const plain = encodeRtp({
+        payloadType: 120,
+        sequence: ++sequence,
+        timestamp: 0,
+        ssrc,
+        payload: new Uint8Array(60),
+      })
+      speaker.send(protection.seal('rtp', plain), engine.socket.port, '127.0.0.1')
+    }
+  }
+  const report = (): LaneCounters => {
+    loop.command({ kind: 'report' })
+    const event = events.findLast(each => each.kind === 'counters')
+    assert.ok(event?.kind === 'counters')
+    return event.counters
+  }
+  return { loop, work, say, report }
+}
+
+test(
+  'what has waited too long is dropped, video sooner than audio, and what is new goes on',
+  options,
+  async context => {
+    const { work, say, report } = await openLane(context)
+    say(AUDIO, 50)
+    say(VIDEO, 50)
+    await pass((LIMITS.videoWait + LIMITS.audioWait) / 2)
+    say(AUDIO, 20)
+    say(VIDEO, 20)
+    await pass(5)
+    work()
+    const middle = report()
+    assert.deepEqual([middle.packetsOut, middle.drops.overload], [90, 50])
+    say(AUDIO, 50)
+    await pass(LIMITS.audioWait + 20)
+    say(AUDIO, 10)
+    await pass(5)
+    work()
+    const last = report()
+    assert.deepEqual([last.packetsOut, last.drops.overload], [100, 100])
+  },
+)
+
+test('what the socket had no room for is counted once it has room again', options, async context => {
+  const { work, say, report } = await openLane(context)
+  const sent = 60_000
+  for (let count = 0; count < sent; count += 500) {
+    say(AUDIO, 500)
+    await pass(0)
+  }
+  await pass(20)
+  work()
+  say(AUDIO, 1)
+  await pass(5)
+  work()
+  const { packetsOut, drops, datagramsIn } = report()
+  assert.ok(drops.overload > 0, 'the socket was full')
+  assert.equal(packetsOut + drops.overload + drops.replayed, sent + 1)
+  assert.ok(datagramsIn < sent)
+})
+
+test('how busy a lane is says before the first drop that it is near its end', options, async context => {
+  const { loop, work, say, report } = await openLane(context)
+  report()
+  loop.wait(60)
+  assert.ok(report().busy < 0.5, 'idle')
+  for (const end = performance.now() + 60; performance.now() < end; ) {
+    say(AUDIO, 5)
+    await pass(1)
+    work()
+  }
+  const { busy, drops } = report()
+  assert.deepEqual([busy > 0.95, drops.overload], [true, 0])
+})
