@@ -80,6 +80,16 @@ export const LIMITS = {
   silenceWindow: 1_000,
   /** Addresses that asked for discovery and are remembered per peer. JDA tries six times, each from a new port. */
   addressCandidates: 8,
+  /** ICE checks of one source that are looked at in a second. Browsers send one every 50 ms until they are connected. */
+  checksPerSecond: 50,
+  /** Addresses of a browser that are kept: a change of network brings a second one, for a while. */
+  iceAddresses: 4,
+  iceAddressLife: 30_000,
+  /** Without a check for so long nothing is sent to a browser (RFC 7675 asks for 30 s at most; Chromium gives up after 16). */
+  consentTimeout: 15_000,
+  consentSweep: 1_000,
+  /** DTLS datagrams of one source in a second: a handshake takes some ten. */
+  dtlsPerSecond: 100,
   /** How long a bound address must be quiet before RTCP, which has no replay protection, may move it. */
   rtcpRebindQuiet: 5_000,
   /** Datagrams of one lane that the system has not taken yet. Beyond it they are dropped: voice must not queue. */

@@ -12,6 +12,7 @@ const counters = (): LaneCounters => ({
   bytesOut: 3000,
   discoveries: 1,
   pings: 0,
+  checks: 0,
   keepalives: 0,
   busy: 0.25,
   drops: Object.fromEntries(DROP_CAUSES.map(cause => [cause, cause === 'replayed' ? 1 : 0])) as Record<

@@ -146,10 +146,12 @@ export const METRICS: readonly Metric[] = [
   {
     name: 'parley_control_datagrams_total',
     kind: 'counter',
-    help: 'IP discoveries, pings and keepalives.',
+    help: 'IP discoveries, pings, ICE checks and keepalives.',
     labels: ['lane', 'kind'],
     read: measured =>
-      perLane(measured, ({ discoveries, pings, keepalives }) => each({ discoveries, pings, keepalives }, 'kind')),
+      perLane(measured, ({ discoveries, pings, checks, keepalives }) =>
+        each({ discoveries, pings, checks, keepalives }, 'kind'),
+      ),
   },
   {
     name: 'parley_drops_total',

@@ -20,7 +20,7 @@ export const Drop = {
   overload: 13,
 } as const satisfies Record<DropCause, number>
 
-const Total = { datagramsIn: 0, bytesIn: 1, packetsIn: 2, discoveries: 3, pings: 4, keepalives: 5 } as const
+const Total = { datagramsIn: 0, bytesIn: 1, packetsIn: 2, discoveries: 3, pings: 4, keepalives: 5, checks: 6 } as const
 type Total = (typeof Total)[keyof typeof Total]
 
 export class LaneTally {
@@ -39,6 +39,9 @@ export class LaneTally {
   }
   ping(): void {
     this.#add(Total.pings, 1)
+  }
+  check(): void {
+    this.#add(Total.checks, 1)
   }
   keepalive(): void {
     this.#add(Total.keepalives, 1)

@@ -15,6 +15,14 @@ export interface SocketAddress {
   port: number
 }
 
+/** What a browser offered: its own numbers for what the node passes on. */
+export interface FormDescription {
+  /** The node's own payload type, the browser's. */
+  payloadTypes: readonly (readonly [ours: number, theirs: number])[]
+  /** Ids of header extensions; those it does not know are absent. */
+  extensions: { audioLevel?: number; videoOrientation?: number; playoutDelay?: number; transportSequence?: number }
+}
+
 export type LaneCommand =
   /** A session was given SSRCs: from now on discovery requests for `ssrcs[0]` are answered. Nothing else is sent to it. */
   | { kind: 'addPeer'; peer: PeerId; ssrcs: Int32Array }
@@ -30,6 +38,20 @@ export type LaneCommand =
       nonceStart: number
       claimed?: SocketAddress
     }
+  /**
+   * The peer is a browser (Select Protocol): ICE checks for it are answered from now on, and prove its address. `password` is
+   * the node's, as ASCII. Repeating it replaces what was agreed on before; the peer is protected by another command.
+   */
+  | {
+      kind: 'addBrowser'
+      peer: PeerId
+      ice: { localUfrag: string; remoteUfrag: string; password: Uint8Array }
+      form: FormDescription
+    }
+  /** The browser's own SSRC that stands for one of the peer's. */
+  | { kind: 'mapSsrc'; peer: PeerId; own: number; ssrc: number }
+  /** Bytes for the peer as they are, if it has an address. */
+  | { kind: 'sendDatagram'; peer: PeerId; bytes: Uint8Array }
   | { kind: 'removePeer'; peer: PeerId }
   /** An empty list of targets. A packet is never forwarded to its own sender, whether or not it is in the list. */
   | { kind: 'openTargets'; targets: TargetsId }
@@ -53,6 +75,10 @@ export type LaneEvent =
   | { kind: 'firstPacket'; peer: PeerId; ssrc: number }
   /** The peer's nonces are used up; it needs a new key. Nothing more is sent to it. */
   | { kind: 'nonceExhausted'; peer: PeerId }
+  /** A DTLS datagram from an address that a browser has proved. */
+  | { kind: 'datagram'; peer: PeerId; bytes: Uint8Array }
+  /** A browser gave no sign for so long that nothing is sent to it, until the next ICE check. */
+  | { kind: 'consentLost'; peer: PeerId }
   | { kind: 'counters'; counters: LaneCounters }
 
 /** Totals since the lane started, but for `busy`. */
@@ -64,6 +90,8 @@ export interface LaneCounters {
   bytesOut: number
   discoveries: number
   pings: number
+  /** ICE checks answered. */
+  checks: number
   keepalives: number
   /** Share of the time since the last report that the lane worked, 0 to 1. Near 1 it can hardly keep up. */
   busy: number

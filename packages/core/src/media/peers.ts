@@ -10,6 +10,8 @@ export interface Peer {
   readonly id: PeerId
   readonly ssrcs: Int32Array
   isProtected: boolean
+  /** Its address is proved by ICE alone. */
+  isBrowser: boolean
   isBound: boolean
   readonly address: Int32Array
   /** Addresses that asked for discovery, the latest first. */
@@ -56,6 +58,7 @@ export class Peers {
       id,
       ssrcs,
       isProtected: false,
+      isBrowser: false,
       isBound: false,
       address: new Int32Array(ADDRESS_WORDS),
       candidates: new Int32Array(LIMITS.addressCandidates * ADDRESS_WORDS),
@@ -69,13 +72,31 @@ export class Peers {
   remove(peer: Peer): void {
     if (peer.isBound) this.#addresses.delete(peer.address, 0, peer.id)
     this.#peers.delete(peer.id)
+    this.#forget(peer)
+  }
+
+  #forget(peer: Peer): void {
     const index = this.rebound.indexOf(peer)
     if (index >= 0) this.rebound.splice(index, 1)
+  }
+
+  /** A genuine ICE check named the address: media goes there. */
+  nominate(peer: Peer, words: Int32Array, offset: number): void {
+    this.#bind(peer, words, offset)
+  }
+
+  /** Its address is worth nothing any more. */
+  unbind(peer: Peer): void {
+    if (!peer.isBound) return
+    this.#addresses.delete(peer.address, 0, peer.id)
+    peer.isBound = false
+    this.#forget(peer)
   }
 
   /** Select Protocol: the claimed address if it is a candidate, else the one it has, else the latest candidate. */
   protect(peer: Peer, claimed: SocketAddress | undefined): void {
     peer.isProtected = true
+    if (peer.isBrowser) return
     const words = new Int32Array(ADDRESS_WORDS)
     const isClaim = claimed !== undefined && writeAddress(words, 0, claimed.ip, claimed.port)
     const index = isClaim ? candidateIndex(peer, words, 0) : -1
@@ -88,6 +109,7 @@ export class Peers {
    * or its NAT) is followed at once; anything else waits for proof.
    */
   discovered(peer: Peer, words: Int32Array, offset: number): void {
+    if (peer.isBrowser) return
     const known = candidateIndex(peer, words, offset)
     const last = known >= 0 ? known : Math.min(peer.candidateCount, LIMITS.addressCandidates - 1)
     peer.candidates.copyWithin(ADDRESS_WORDS, 0, last * ADDRESS_WORDS)

@@ -7,6 +7,7 @@ import {
   writeReportBlock,
 } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
+import type { PeerId } from './lane.ts'
 import type { PacketIo } from './packet-io.ts'
 import type { Peer } from './peers.ts'
 import type { ReceiveStats } from './receive-stats.ts'
@@ -19,16 +20,19 @@ export class ReceiverReports {
   readonly #io: PacketIo
   readonly #routes: RouteTable
   readonly #stats: ReceiveStats
+  readonly #ownSsrc: (peer: PeerId, ssrc: number) => number
   /** Peers that have sent since their last report. All wait equally long, so the first is due first. */
   readonly #waiting = new Set<Peer>()
   readonly #bytes = new Uint8Array(RTCP_HEADER + MAX_REPORT_BLOCKS * REPORT_BLOCK_LENGTH)
   readonly #view = new DataView(this.#bytes.buffer)
   deadline = Infinity
 
-  constructor(io: PacketIo, routes: RouteTable, stats: ReceiveStats) {
+  /** `ownSsrc` is what a peer itself calls one of its SSRCs. */
+  constructor(io: PacketIo, routes: RouteTable, stats: ReceiveStats, ownSsrc: (peer: PeerId, ssrc: number) => number) {
     this.#io = io
     this.#routes = routes
     this.#stats = stats
+    this.#ownSsrc = ownSsrc
   }
 
   get size(): number {
@@ -68,7 +72,7 @@ export class ReceiverReports {
       const row = this.#routes.row(ssrc)
       if (row < 0 || this.#routes.owners[row] !== peer.id || !this.#stats.isReportable(row)) continue
       if (blocks === MAX_REPORT_BLOCKS) break
-      const block = this.#stats.takeBlock(row, ssrc, now)
+      const block = this.#stats.takeBlock(row, this.#ownSsrc(peer.id, ssrc), now)
       writeReportBlock(this.#view, RTCP_HEADER + blocks++ * REPORT_BLOCK_LENGTH, block)
     }
     if (blocks === 0 || !peer.isBound) return

@@ -1,37 +1,76 @@
 // SSRC → owner peer → target peers. Commands change it; packets only look it up.
 import { LIMITS } from '../limits.ts'
+import { type Form, NATIVE_FORM } from './form.ts'
 import type { PeerId, TargetsId } from './lane.ts'
 
-/** Peers that packets go to. Only the first `count` of `peers` are in the list, in no order. */
-export class TargetList {
+/** The peers of a list to whom packets look alike. Only the first `count` of `peers` are in it, in no order. */
+export class TargetGroup {
+  readonly form: Form
   peers = new Int32Array(8)
   count = 0
-  /** Rows whose packets go here. */
-  readonly rows = new Set<number>()
+
+  constructor(form: Form) {
+    this.form = form
+  }
 
   has(peer: PeerId): boolean {
     return this.#indexOf(peer) >= 0
   }
 
-  add(peer: PeerId): void {
-    if (this.has(peer)) return
+  /** Returns false if it is there already. */
+  add(peer: PeerId): boolean {
+    if (this.has(peer)) return false
     if (this.count === this.peers.length) {
       const larger = new Int32Array(this.count * 2)
       larger.set(this.peers)
       this.peers = larger
     }
     this.peers[this.count++] = peer
+    return true
   }
 
-  /** The last one takes the place of the one that goes. */
-  remove(peer: PeerId): void {
+  /** The last one takes the place of the one that goes. Returns false if it is not there. */
+  remove(peer: PeerId): boolean {
     const index = this.#indexOf(peer)
-    if (index >= 0) this.peers[index] = this.peers[--this.count]!
+    if (index < 0) return false
+    this.peers[index] = this.peers[--this.count]!
+    return true
   }
 
   #indexOf(peer: PeerId): number {
     const index = this.peers.indexOf(peer)
     return index < this.count ? index : -1
+  }
+}
+
+/** Peers that packets go to, by the form they know. */
+export class TargetList {
+  /** Native clients, who get packets as they are, come first; there may be nobody in a group. */
+  readonly groups: TargetGroup[] = [new TargetGroup(NATIVE_FORM)]
+  count = 0
+  /** Rows whose packets go here. */
+  readonly rows = new Set<number>()
+
+  has(peer: PeerId): boolean {
+    for (let index = 0; index < this.groups.length; index++) if (this.groups[index]!.has(peer)) return true
+    return false
+  }
+
+  add(peer: PeerId, form: Form): void {
+    let group = this.groups.find(({ form: { key } }) => key === form.key)
+    if (group === undefined) {
+      group = new TargetGroup(form)
+      this.groups.push(group)
+    }
+    if (group.add(peer)) this.count++
+  }
+
+  /** A group of which the last one goes, goes too, but for the first. */
+  remove(peer: PeerId): void {
+    const index = this.groups.findIndex(group => group.remove(peer))
+    if (index < 0) return
+    this.count--
+    if (index > 0 && this.groups[index]!.count === 0) this.groups.splice(index, 1)
   }
 }
 
@@ -48,6 +87,8 @@ export class RouteTable {
   readonly #keepers: readonly RowKeeper[]
   readonly #lists = new Map<TargetsId, TargetList>()
   readonly #memberships = new Map<PeerId, Set<TargetList>>()
+  /** Of peers that are no native clients. */
+  readonly #forms = new Map<PeerId, Form>()
   #routes = 0
 
   /** By row: whose packets these are. */
@@ -76,6 +117,7 @@ export class RouteTable {
   removePeer(peer: PeerId, ssrcs: Int32Array): void {
     for (const list of this.#memberships.get(peer) ?? []) list.remove(peer)
     this.#memberships.delete(peer)
+    this.#forms.delete(peer)
     for (const ssrc of ssrcs) {
       const row = this.row(ssrc)
       if (row < 0 || this.owners[row] !== peer) continue
@@ -101,7 +143,8 @@ export class RouteTable {
     const list = this.#lists.get(targets)
     if (list === undefined) return
     for (const row of [...list.rows]) this.endRoute(row)
-    for (let index = 0; index < list.count; index++) this.#memberships.get(list.peers[index]!)?.delete(list)
+    for (const { peers, count } of list.groups)
+      for (let index = 0; index < count; index++) this.#memberships.get(peers[index]!)?.delete(list)
     this.#lists.delete(targets)
   }
 
@@ -109,8 +152,19 @@ export class RouteTable {
     const list = this.#lists.get(targets)
     const memberships = this.#memberships.get(peer)
     if (list === undefined || memberships === undefined) return
-    list.add(peer)
+    list.add(peer, this.#forms.get(peer) ?? NATIVE_FORM)
     memberships.add(list)
+  }
+
+  /** How packets look to the peer from now on. */
+  setForm(peer: PeerId, form: Form): void {
+    const memberships = this.#memberships.get(peer)
+    if (memberships === undefined) return
+    this.#forms.set(peer, form)
+    for (const list of memberships) {
+      list.remove(peer)
+      list.add(peer, form)
+    }
   }
 
   removeTarget(targets: TargetsId, peer: PeerId): void {

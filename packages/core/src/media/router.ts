@@ -2,6 +2,7 @@
 import {
   classifyDatagram,
   DatagramKind,
+  isSrtpProfile,
   RTCP_SENDER_SSRC,
   RTP_SEQUENCE,
   RTP_SSRC,
@@ -14,7 +15,10 @@ import {
 } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import { Answers } from './answers.ts'
+import { type Browser, Browsers, mapSsrc, nodeSsrc } from './browsers.ts'
+import { Forwarder } from './forwarder.ts'
 import type { LaneCommand, LaneEvent } from './lane.ts'
+import type { LaneSurroundings } from './lane-surroundings.ts'
 import { Drop, LaneTally } from './lane-tally.ts'
 import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from './packet-io.ts'
 import { isAt, type Peer, Peers } from './peers.ts'
@@ -49,20 +53,24 @@ export class Router {
     blockFor: LIMITS.ignoreSource,
     ignoresPort: true,
   })
+  readonly #browsers: Browsers
+  readonly #forwarder: Forwarder
   readonly #busy: () => number
   #events: LaneEvent[] = []
 
-  /** `busy` tells the share of the time since its last call that the lane worked. */
-  constructor(io: PacketIo, busy: () => number = () => 0) {
+  constructor(io: PacketIo, { busy = () => 0, stunMac }: LaneSurroundings = {}) {
     this.#io = io
     this.#busy = busy
-    this.#reports = new ReceiverReports(io, this.#routes, this.#stats)
+    this.#forwarder = new Forwarder(io)
+    this.#browsers = new Browsers(io, this.#peers, this.#tally, stunMac)
+    const ownSsrc = (peer: number, ssrc: number) => this.#browsers.get(peer)?.toOwn.get(ssrc) ?? ssrc
+    this.#reports = new ReceiverReports(io, this.#routes, this.#stats, ownSsrc)
     this.#answers = new Answers(io, this.#peers, this.#routes, this.#tally)
   }
 
   /** When it wants `tick`, `Infinity` if never. */
   get deadline(): number {
-    return this.#reports.deadline
+    return Math.min(this.#reports.deadline, this.#browsers.deadline)
   }
 
   /** All events since the last call. */
@@ -80,6 +88,12 @@ export class Router {
         return this.#addPeer(command.peer, command.ssrcs)
       case 'protectPeer':
         return this.#protectPeer(command)
+      case 'addBrowser':
+        return this.#addBrowser(command, now)
+      case 'mapSsrc':
+        return this.#mapSsrc(command.peer, command.own, command.ssrc)
+      case 'sendDatagram':
+        return this.#sendDatagram(command.peer, command.bytes)
       case 'removePeer':
         return this.#removePeer(command.peer)
       case 'openTargets':
@@ -108,10 +122,11 @@ export class Router {
     this.#noteExhausted()
   }
 
-  /** Sends the receiver reports that are due. */
+  /** Sends the receiver reports that are due, and looks which browsers are still there. */
   tick(now: number): void {
-    if (now < this.#reports.deadline) return
-    this.#reports.tick(now)
+    if (now < this.deadline) return
+    if (now >= this.#reports.deadline) this.#reports.tick(now)
+    for (const peer of this.#browsers.tick(now)) this.#events.push({ kind: 'consentLost', peer })
     this.#io.flush()
     this.#noteExhausted()
   }
@@ -127,6 +142,8 @@ export class Router {
     return {
       peers: this.#peers.size,
       addresses: this.#peers.addresses,
+      browsers: this.#browsers.size,
+      browserAddresses: this.#browsers.addresses,
       reports: this.#reports.size,
       ...this.#routes.inspect(),
     }
@@ -140,11 +157,33 @@ export class Router {
 
   #protectPeer(command: LaneCommand & { kind: 'protectPeer' }): void {
     const peer = this.#peers.get(command.peer)
-    if (peer === undefined) return
+    if (peer === undefined || isSrtpProfile(command.protection) !== peer.isBrowser) return
     this.#io.protectPeer(peer.id, command.protection, command.key, command.nonceStart)
     for (const ssrc of peer.ssrcs) this.#resetRow(this.#routes.row(ssrc), peer)
     this.#peers.protect(peer, command.claimed)
     this.#applyBindings()
+  }
+
+  #addBrowser(command: LaneCommand & { kind: 'addBrowser' }, now: number): void {
+    const peer = this.#peers.get(command.peer)
+    if (peer === undefined || !this.#browsers.areServed) return
+    const browser = this.#browsers.add(peer, command, now)
+    this.#routes.setForm(peer.id, browser.form)
+  }
+
+  /** Another source now feeds the SSRC: what is known of its sequences is of no use. */
+  #mapSsrc(id: number, own: number, ssrc: number): void {
+    const browser = this.#browsers.get(id)
+    const peer = this.#peers.get(id)
+    if (browser === undefined || peer === undefined || !peer.ssrcs.includes(ssrc)) return
+    if (mapSsrc(browser, own, ssrc)) this.#resetRow(this.#routes.row(ssrc), peer)
+  }
+
+  #sendDatagram(id: number, bytes: Uint8Array): void {
+    const peer = this.#peers.get(id)
+    if (peer === undefined || !peer.isBound) return
+    this.#io.sendRaw(peer.address, 0, bytes, bytes.length)
+    this.#io.flush()
   }
 
   #resetRow(row: number, owner: Peer): void {
@@ -157,6 +196,7 @@ export class Router {
     const peer = this.#peers.get(id)
     if (peer === undefined) return
     this.#reports.remove(peer)
+    this.#browsers.remove(peer)
     this.#routes.removePeer(id, peer.ssrcs)
     this.#peers.remove(peer)
     this.#io.removePeer(id)
@@ -166,7 +206,13 @@ export class Router {
     const length = batch.lengths[slot]!
     this.#tally.datagram(length)
     if (length > SLOT) return this.#tally.drop(Drop.oversize)
-    switch (classifyDatagram(batch.view, slot * SLOT, length)) {
+    const kind = classifyDatagram(batch.view, slot * SLOT, length)
+    if (this.#browsers.size > 0) {
+      if (kind === DatagramKind.Stun) return this.#browsers.check(batch, slot, now)
+      const browser = this.#browsers.at(batch.addresses, slot * ADDRESS_WORDS)
+      if (browser !== undefined) return this.#fromBrowser(batch, slot, kind, browser, now)
+    }
+    switch (kind) {
       case DatagramKind.Rtp:
         return this.#rtp(batch, slot, now)
       case DatagramKind.Rtcp:
@@ -190,27 +236,64 @@ export class Router {
     const offset = slot * SLOT
     const row = this.#routes.row(view.getInt32(offset + RTP_SSRC))
     const owner = row < 0 ? undefined : this.#peers.get(this.#routes.owners[row]!)
-    if (owner === undefined) return this.#tally.drop(this.#isKnown(batch, slot) ? Drop.foreignSsrc : Drop.unknownSource)
-    if (batch.waited[slot]! > (this.#routes.audio[row] === 1 ? LIMITS.audioWait : LIMITS.videoWait))
-      return this.#tally.drop(Drop.overload)
-    const sequence = view.getUint16(offset + RTP_SEQUENCE)
-    const timestamp = view.getInt32(offset + RTP_TIMESTAMP)
-    if (!this.#mayOpen(batch, slot, owner, now)) return
-    if (!this.#replay.isFresh(row, sequence, timestamp)) return this.#tally.drop(Drop.replayed)
-    if (!this.#open(batch, slot, owner, now, false)) return
+    if (owner === undefined || owner.isBrowser)
+      return this.#tally.drop(this.#isKnown(batch, slot) ? Drop.foreignSsrc : Drop.unknownSource)
+    if (this.#takeRtp(batch, slot, row, owner, now)) this.#route(batch, slot, row, owner, now)
+  }
+
+  #fromBrowser(batch: Batch, slot: number, kind: DatagramKind, owner: Peer, now: number): void {
+    const browser = this.#browsers.get(owner.id)!
+    if (kind === DatagramKind.Rtp) return this.#browserRtp(batch, slot, owner, browser, now)
+    if (kind === DatagramKind.Rtcp) return this.#ownedRtcp(batch, slot, owner, now)
+    if (kind !== DatagramKind.Dtls) return this.#tally.drop(Drop.unclassified)
+    const event = this.#browsers.dtls(batch, slot, owner, now)
+    if (event !== undefined) this.#events.push(event)
+  }
+
+  /** Where it came from says whose a browser's packet is. Its SSRC, type and extensions are the browser's own. */
+  #browserRtp(batch: Batch, slot: number, owner: Peer, browser: Browser, now: number): void {
+    const own = batch.view.getInt32(slot * SLOT + RTP_SSRC)
+    const ssrc = nodeSsrc(browser, batch, slot, owner.ssrcs[0]!)
+    const row = ssrc < 0 ? -1 : this.#routes.row(ssrc)
+    if (row < 0 || this.#routes.owners[row] !== owner.id) return this.#tally.drop(Drop.foreignSsrc)
+    if (!this.#takeRtp(batch, slot, row, owner, now)) return
+    if (!browser.toNode.has(own)) mapSsrc(browser, own, ssrc)
+    batch.view.setInt32(slot * SLOT + RTP_SSRC, ssrc)
+    if (!this.#forwarder.toNative(batch, slot, browser.form)) return this.#tally.drop(Drop.malformed)
+    this.#route(batch, slot, row, owner, now)
+  }
+
+  /** Opens a packet whose SSRC has the row, and keeps count of it. Returns false if it was dropped. */
+  #takeRtp(batch: Batch, slot: number, row: number, owner: Peer, now: number): boolean {
+    if (batch.waited[slot]! > (this.#routes.audio[row] === 1 ? LIMITS.audioWait : LIMITS.videoWait)) {
+      this.#tally.drop(Drop.overload)
+      return false
+    }
+    const sequence = batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)
+    const timestamp = batch.view.getInt32(slot * SLOT + RTP_TIMESTAMP)
+    if (!this.#mayOpen(batch, slot, owner, now)) return false
+    if (!this.#replay.isFresh(row, sequence, timestamp)) {
+      this.#tally.drop(Drop.replayed)
+      return false
+    }
+    if (!this.#open(batch, slot, owner, now, false)) return false
     this.#replay.mark(row, sequence, timestamp)
     this.#stats.received(row, sequence, timestamp, now, this.#routes.audio[row] === 1 ? AUDIO_CLOCK : VIDEO_CLOCK)
     this.#reports.heard(owner, now)
-    this.#route(batch, slot, row, owner, now)
+    return true
   }
 
   #rtcp(batch: Batch, slot: number, now: number): void {
     const row = this.#routes.row(batch.view.getInt32(slot * SLOT + RTCP_SENDER_SSRC))
     const owner =
       row < 0 ? this.#peers.at(batch.addresses, slot * ADDRESS_WORDS) : this.#peers.get(this.#routes.owners[row]!)
-    if (owner === undefined) return this.#tally.drop(Drop.unknownSource)
-    if (!this.#mayOpen(batch, slot, owner, now) || !this.#open(batch, slot, owner, now, true)) return
-    this.#readCompound(batch, slot, owner, now)
+    if (owner === undefined || owner.isBrowser) return this.#tally.drop(Drop.unknownSource)
+    this.#ownedRtcp(batch, slot, owner, now)
+  }
+
+  #ownedRtcp(batch: Batch, slot: number, owner: Peer, now: number): void {
+    if (this.#mayOpen(batch, slot, owner, now) && this.#open(batch, slot, owner, now, true))
+      this.#readCompound(batch, slot, owner, now)
   }
 
   #isKnown(batch: Batch, slot: number): boolean {
@@ -236,7 +319,7 @@ export class Router {
       return false
     }
     this.#tally.packet()
-    this.#peers.verified(owner, batch.addresses, at, isRtcp, now)
+    if (!owner.isBrowser) this.#peers.verified(owner, batch.addresses, at, isRtcp, now)
     return true
   }
 
@@ -252,7 +335,7 @@ export class Router {
     if (!isEnding && routes.announced[row] === 0) this.#announce(batch, slot, row, owner)
     const others = list.has(owner.id) ? list.count - 1 : list.count
     if (others === 0) return this.#tally.drop(Drop.noRoute)
-    const queued = this.#io.forward(batch, slot, list.peers, list.count, owner.id)
+    const queued = this.#forwarder.forward(batch, slot, list, owner.id, header)
     if (queued < others) this.#tally.drop(Drop.noAddress, others - queued)
     if (isEnding) routes.spendSilence(row)
   }
@@ -281,12 +364,18 @@ export class Router {
       const length = rtcpPacketLength(view, offset, end - offset)
       if (length < 0) return this.#tally.drop(Drop.malformed)
       if (rtcpPacketType(view, offset) === RtcpType.SenderReport && length >= SENDER_REPORT_LENGTH) {
-        const row = this.#routes.row(view.getInt32(offset + RTCP_SENDER_SSRC))
+        const row = this.#rowOf(owner, view.getInt32(offset + RTCP_SENDER_SSRC))
         if (row >= 0 && this.#routes.owners[row] === owner.id)
           this.#stats.senderReported(row, senderReportMiddle(view, offset), now)
       }
       offset += length
     }
+  }
+
+  /** The row of what a peer calls one of its SSRCs. */
+  #rowOf(owner: Peer, ssrc: number): number {
+    const browser = owner.isBrowser ? this.#browsers.get(owner.id) : undefined
+    return this.#routes.row(browser === undefined ? ssrc : (browser.toNode.get(ssrc) ?? -1))
   }
 
   /** The engine hears of new addresses between batches only. */

@@ -5,6 +5,7 @@ import { openDgramPort } from './dgram-port.ts'
 import type { Lane } from './lane.ts'
 import { PortableEngine } from './portable-engine.ts'
 import { protectionReady } from './protection.ts'
+import { stunMac } from './stun-mac.ts'
 
 export interface InlineLaneOptions {
   id: LaneId
@@ -47,7 +48,7 @@ export class InlineLane implements Lane {
     this.#onEvents = onEvents
     this.#clock = clock
     this.#engine = new PortableEngine(port)
-    this.#router = new Router(this.#engine, () => this.#busy())
+    this.#router = new Router(this.#engine, { busy: () => this.#busy(), stunMac })
   }
 
   get port(): number {

@@ -1,6 +1,7 @@
 // The loop of a lane that has a thread of its own: read, route, send; between two turns the commands that have come.
 import { BATCH, type LaneCommand, type LaneEvent, Router } from '@parley/core'
 import type { FfiEngine } from './ffi-engine.ts'
+import { stunMac } from './stun-mac.ts'
 
 /** Copies that a lane sends before it looks after commands and its other duties: 3 to 4 ms of work. */
 const TURN = 1_000
@@ -29,7 +30,7 @@ export class LaneLoop {
     this.#onEvents = onEvents
     this.#clock = clock
     this.#measuredAt = clock()
-    this.#router = new Router(engine, () => this.busy())
+    this.#router = new Router(engine, { busy: () => this.busy(), stunMac })
   }
 
   /** Share of the time since the last call that it worked. */

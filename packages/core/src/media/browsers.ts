@@ -1,0 +1,126 @@
+// The peers of a lane that are browsers: their ICE checks and DTLS datagrams, how their packets look, and which SSRCs of theirs
+// stand for which of the node's.
+import { OPUS_PAYLOAD_TYPE, RTP_PAYLOAD_TYPE, RTP_SSRC, type StunMac } from '@parley/protocol'
+import { LIMITS } from '../limits.ts'
+import { type Form, makeForm } from './form.ts'
+import { Ice } from './ice.ts'
+import type { LaneCommand, LaneEvent, PeerId } from './lane.ts'
+import { Drop, type LaneTally } from './lane-tally.ts'
+import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from './packet-io.ts'
+import type { Peer, Peers } from './peers.ts'
+import { SourceRates } from './source-rates.ts'
+
+/** SSRCs that a browser may declare: its own, before and after it changed them. */
+const MOST_SSRCS = 16
+
+const NO_MAC: StunMac = () => new Uint8Array(0)
+
+export interface Browser {
+  readonly form: Form
+  /** The browser's own SSRC, signed, to the node's. */
+  readonly toNode: Map<number, number>
+  /** The reverse; the browser's unsigned. */
+  readonly toOwn: Map<number, number>
+}
+
+export class Browsers {
+  readonly #io: PacketIo
+  readonly #peers: Peers
+  readonly #tally: LaneTally
+  readonly #ice: Ice
+  /** Whether browsers can be checked at all. */
+  readonly areServed: boolean
+  readonly #browsers = new Map<PeerId, Browser>()
+  readonly #rates = new SourceRates({ perSecond: LIMITS.dtlsPerSecond, blockFor: 0, ignoresPort: false })
+
+  constructor(io: PacketIo, peers: Peers, tally: LaneTally, mac: StunMac | undefined) {
+    this.#io = io
+    this.#peers = peers
+    this.#tally = tally
+    this.#ice = new Ice(io, peers, tally, mac ?? NO_MAC)
+    this.areServed = mac !== undefined
+  }
+
+  get size(): number {
+    return this.#browsers.size
+  }
+  /** Addresses that checks have proved. */
+  get addresses(): number {
+    return this.#ice.addresses
+  }
+  get deadline(): number {
+    return this.#ice.deadline
+  }
+  get(peer: PeerId): Browser | undefined {
+    return this.#browsers.get(peer)
+  }
+  /** The browser that proved the address. Per packet: no allocation. */
+  at(words: Int32Array, offset: number): Peer | undefined {
+    return this.#ice.at(words, offset)
+  }
+
+  /** What it had before is forgotten: nothing is sent to it until a check has come. */
+  add(peer: Peer, { ice, form }: LaneCommand & { kind: 'addBrowser' }, now: number): Browser {
+    this.#io.dropAddress(peer.id)
+    this.#peers.unbind(peer)
+    peer.isBrowser = true
+    peer.isProtected = false
+    this.#ice.add(peer, ice, now)
+    const browser = { form: makeForm(form), toNode: new Map<number, number>(), toOwn: new Map<number, number>() }
+    this.#browsers.set(peer.id, browser)
+    return browser
+  }
+
+  remove(peer: Peer): void {
+    peer.isBrowser = false
+    this.#ice.remove(peer.id)
+    this.#browsers.delete(peer.id)
+  }
+
+  check(batch: Batch, slot: number, now: number): void {
+    this.#ice.check(batch, slot, now)
+  }
+
+  /** A DTLS datagram for control, if its source has not sent too many. */
+  dtls(batch: Batch, slot: number, peer: Peer, now: number): LaneEvent | undefined {
+    if (this.#rates.count(batch.addresses, slot * ADDRESS_WORDS, now)) {
+      const start = slot * SLOT
+      return { kind: 'datagram', peer: peer.id, bytes: batch.bytes.slice(start, start + batch.lengths[slot]!) }
+    }
+    this.#tally.drop(Drop.rateLimited)
+    return undefined
+  }
+
+  /** Ids of peers whose consent went. */
+  tick(now: number): readonly PeerId[] {
+    this.#ice.tick(now)
+    const lost = this.#ice.lost.splice(0)
+    for (const peer of lost) this.#io.dropAddress(peer)
+    return lost
+  }
+}
+
+/** From now on `own` stands for `ssrc`, and nothing else does. Returns false if that was so already, or is too much. */
+export function mapSsrc(browser: Browser, own: number, ssrc: number): boolean {
+  const key = own | 0
+  if (browser.toNode.get(key) === ssrc || browser.toNode.size >= MOST_SSRCS) return false
+  const before = browser.toOwn.get(ssrc)
+  if (before !== undefined) browser.toNode.delete(before | 0)
+  const meant = browser.toNode.get(key)
+  if (meant !== undefined) browser.toOwn.delete(meant)
+  browser.toNode.set(key, ssrc)
+  browser.toOwn.set(ssrc, own >>> 0)
+  return true
+}
+
+/**
+ * The node's SSRC for the packet in `slot`: what the browser declared, or, while it has declared nothing, its audio SSRC for
+ * whatever is Opus. −1 for anything else. Per packet: no allocation.
+ */
+export function nodeSsrc(browser: Browser, batch: Batch, slot: number, audioSsrc: number): number {
+  const offset = slot * SLOT
+  const known = browser.toNode.get(batch.view.getInt32(offset + RTP_SSRC))
+  if (known !== undefined) return known
+  const type = browser.form.incoming[batch.bytes[offset + 1]! & RTP_PAYLOAD_TYPE]
+  return type === OPUS_PAYLOAD_TYPE && !browser.toOwn.has(audioSsrc) ? audioSsrc : -1
+}

@@ -1,0 +1,44 @@
+// Hot: gives a packet to the engine in the form that each of its targets knows.
+import { RTP_PAYLOAD_TYPE } from '@parley/protocol'
+import { type Form, isKnownType, NATIVE_FORM, Rewriter } from './form.ts'
+import type { PeerId } from './lane.ts'
+import { type Batch, type PacketIo, SLOT } from './packet-io.ts'
+import type { TargetList } from './route-table.ts'
+import { trimPacket } from './trim-packet.ts'
+
+export class Forwarder {
+  readonly #io: PacketIo
+  readonly #rewriter = new Rewriter()
+
+  constructor(io: PacketIo) {
+    this.#io = io
+  }
+
+  /**
+   * Turns a packet that a browser sent into the node's own form, without padding and CSRCs. Returns false if it is malformed or
+   * of a payload type that the browser did not announce.
+   */
+  toNative(batch: Batch, slot: number, from: Form): boolean {
+    const type = from.incoming[batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE]!
+    const header = isKnownType(type) ? trimPacket(batch, slot) : -1
+    if (header < 0) return false
+    this.#rewriter.load(batch, slot, header, from)
+    return this.#rewriter.write(batch, slot, NATIVE_FORM, type) >= 0
+  }
+
+  /** Native clients get the packet as it is; for the others it is written anew, once per form. Returns how many it goes to. */
+  forward(batch: Batch, slot: number, { groups }: TargetList, except: PeerId, header: number): number {
+    const native = groups[0]!
+    let queued = this.#io.forward(batch, slot, native.peers, native.count, except)
+    if (groups.length === 1) return queued
+    const type = batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE
+    this.#rewriter.load(batch, slot, header, NATIVE_FORM)
+    for (let index = 1; index < groups.length; index++) {
+      const { form, peers, count } = groups[index]!
+      const theirs = form.outgoing[type]!
+      if (!isKnownType(theirs) || this.#rewriter.write(batch, slot, form, theirs) < 0) continue
+      queued += this.#io.forward(batch, slot, peers, count, except)
+    }
+    return queued
+  }
+}
