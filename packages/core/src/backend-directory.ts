@@ -75,10 +75,10 @@ export class BackendDirectory implements Directory {
     return 'failure' in channel ? channel : channelGrant(channel)
   }
 
-  updateChannel(backend: BackendId, ref: ChannelRef, properties: ChannelProperties): Refusal | undefined {
+  updateChannel(backend: BackendId, ref: ChannelRef, properties: ChannelProperties, now: number): Refusal | undefined {
     const channel = this.#open(backend, ref)
     if ('failure' in channel) return channel
-    channel.setProperties(properties)
+    channel.setProperties(properties, now)
     return undefined
   }
 

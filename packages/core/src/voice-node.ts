@@ -4,6 +4,8 @@ import { BackendDirectory } from './backend-directory.ts'
 import type { Ending } from './channel/channel.ts'
 import { Channels } from './channel/channels.ts'
 import type { Crypto } from './crypto.ts'
+import { ExternalSender } from './dave/external-sender.ts'
+import type { DavePolicy } from './dave/policy.ts'
 import { Deadlines, type Timed } from './deadlines.ts'
 import { Drain } from './drain.ts'
 import { type ConnectionId, type Effect, Effects, type LaneId } from './effect.ts'
@@ -36,6 +38,8 @@ export interface VoiceNodeOptions {
   /** Whether the token of a channel admits any of its users, or only each user's own. */
   channelTokenAuth: boolean
   sessionCheck: 'relaxed' | 'strict'
+  /** Whether calls are end-to-end encrypted where the backend does not say; `allowed` by default. */
+  dave?: DavePolicy
   /** Milliseconds after which the calls of a lost backend end; 0 is never. */
   orphanGrace: number
   /** What counts as full, for health. */
@@ -72,7 +76,14 @@ export class VoiceNode implements SessionObserver {
   constructor(options: VoiceNodeOptions) {
     const { crypto } = options
     this.#lanes = new Lanes(options.lanes, crypto, this.#effects)
-    this.#channels = new Channels(this.#lanes, crypto)
+    this.#channels = new Channels(this.#lanes, {
+      crypto,
+      effects: this.#effects,
+      deadlines: this.#deadlines,
+      sender: new ExternalSender(crypto),
+      policy: options.dave ?? 'allowed',
+      changed: (backend, ref, state) => this.#lvsp.channelDave(backend, ref, state),
+    })
     const modes = options.legacyModes ? [...MODERN_MODES, ...LEGACY_MODES] : MODERN_MODES
     const policy: AdmissionPolicy = { ...options, modes }
     this.#sessions = new VoiceSessions(this.#channels, policy, crypto, this.#deadlines, this)

@@ -31,6 +31,7 @@ export const LvspInfo = {
   Sync: 21,
   TokenRefresh: 22,
   Stats: 23,
+  ChannelDave: 24,
 } as const
 export type LvspInfo = (typeof LvspInfo)[keyof typeof LvspInfo]
 
@@ -50,6 +51,8 @@ export const LvspCapability = {
   Sync: 'sync',
   /** STATS. */
   Stats: 'stats',
+  /** CHANNEL_DAVE. */
+  Dave: 'dave',
 } as const
 export type LvspCapability = (typeof LvspCapability)[keyof typeof LvspCapability]
 
@@ -166,6 +169,10 @@ export const LvspChannelProperties = z.object({
   video: z.boolean().optional().describe('whether video may be sent'),
   kind: z.enum(['voice', 'stage', 'stream']).optional().describe('what the channel is'),
   owner_id: Snowflake.optional().describe('of a stream: whose media it carries'),
+  dave: z
+    .enum(['off', 'allowed', 'required'])
+    .optional()
+    .describe('end-to-end encryption: never, whenever every client can, or only with clients that can'),
 })
 export type LvspChannelProperties = z.infer<typeof LvspChannelProperties>
 
@@ -275,6 +282,11 @@ export const LvspEvents = {
     speaking: z.int().min(0).describe('speaking flags'),
     video: z.boolean().describe('whether video is being sent'),
   }).describe("A user's speaking flags or video changed. Needs `events`."),
+  [LvspInfo.ChannelDave]: Channel.extend({
+    protocol_version: z.int().min(0).describe('DAVE version in force; 0 is a call without end-to-end encryption'),
+    epoch: z.int().min(0).describe('epoch of the MLS group; 0 while there is none'),
+    members: z.int().min(0).describe('users in the MLS group'),
+  }).describe("How a channel's end-to-end encryption stands. Needs `dave`."),
   [LvspInfo.Stats]: z
     .object({
       channels: z.int().nonnegative().describe("the backend's channels"),

@@ -2,6 +2,7 @@
 import { SpeakingFlag, type VoiceEvents, VoiceOp } from '@parley/protocol'
 import type { LaneControl } from '../media/lane-control.ts'
 import { AudioRoutes, type AudioSource, type Listener } from './audio-routes.ts'
+import { type EncryptedSession, Encryption, type EncryptionHost } from './encryption.ts'
 import type { BackendId, ChannelProperties, ChannelRef, VoiceState, VoiceStateUpdate } from './voice-state.ts'
 
 /** Why a session ends, as its client hears it. */
@@ -11,7 +12,7 @@ export interface Ending {
 }
 
 /** What a channel needs of a voice session. */
-export interface ChannelSession extends AudioSource, Listener {
+export interface ChannelSession extends AudioSource, Listener, EncryptedSession {
   readonly voiceState: VoiceState
   /** Gateway version: what its messages look like. */
   readonly version: number
@@ -19,8 +20,6 @@ export interface ChannelSession extends AudioSource, Listener {
   readonly speaking: number
   readonly lastSpeaking: number
   readonly takesVideo: boolean
-  /** Queues a message; `text` is the JSON of its data. */
-  sendText(op: VoiceOp, text: string): void
   /** Ends for good: its connection is closed, its peer and SSRCs are given back. */
   end(ending: Ending, now: number): void
 }
@@ -31,6 +30,7 @@ export class Channel implements ChannelRef {
   readonly guildId: string | undefined
   readonly token: string
   readonly lane: LaneControl
+  readonly encryption: Encryption
   readonly voiceStates = new Map<string, VoiceState>()
   /** Sessions by user, from Identify on. */
   readonly sessions = new Map<string, ChannelSession>()
@@ -39,13 +39,14 @@ export class Channel implements ChannelRef {
   readonly #present = new Set<ChannelSession>()
   #routes: AudioRoutes
 
-  constructor(backend: BackendId, ref: ChannelRef, token: string, lane: LaneControl) {
+  constructor(backend: BackendId, ref: ChannelRef, token: string, lane: LaneControl, host: EncryptionHost) {
     this.backend = backend
     this.channelId = ref.channelId
     this.guildId = ref.guildId
     this.token = token
     this.lane = lane
     this.#routes = new AudioRoutes(lane)
+    this.encryption = new Encryption(this, host)
   }
 
   /** What clients send as `server_id`. */
@@ -55,6 +56,8 @@ export class Channel implements ChannelRef {
 
   /** Its media may flow: it learns of the others, the others of it. Called when Session Description has been sent. */
   enter(session: ChannelSession): void {
+    // Clients without a DAVE session ignore the external sender, and Session Description makes one.
+    this.encryption.joined(session)
     if (this.#present.has(session)) return
     this.sendSnapshot(session)
     const { userId, flags, platform } = session.voiceState
@@ -72,13 +75,14 @@ export class Channel implements ChannelRef {
   }
 
   /** To be called by a session that ends, once. */
-  leave(session: ChannelSession): void {
+  leave(session: ChannelSession, now: number): void {
     const { userId } = session.voiceState
     if (this.sessions.get(userId) === session) this.sessions.delete(userId)
     if (!this.#present.delete(session)) return
     this.#routes.removeListener(session)
     this.#routes.closeSource(session, false)
     this.#broadcast(VoiceOp.ClientDisconnect, { user_id: userId })
+    this.encryption.leave(session, now)
   }
 
   /** The session's declared speaking flags changed. */
@@ -120,9 +124,12 @@ export class Channel implements ChannelRef {
       this.#broadcast(VoiceOp.ClientPlatform, { user_id: userId, platform: state.platform }, session)
   }
 
-  setProperties(properties: ChannelProperties): void {
-    this.properties = { ...this.properties, ...properties }
+  /** What is absent stays as it is. */
+  setProperties(properties: ChannelProperties, now: number): void {
+    const said = Object.entries(properties).filter(([, value]) => value !== undefined)
+    this.properties = { ...this.properties, ...Object.fromEntries(said) }
     for (const session of this.#present) this.#openMedia(session)
+    this.encryption.propertiesChanged(now)
   }
 
   removeVoiceState(userId: string, ending: Ending, now: number): boolean {
@@ -151,6 +158,7 @@ export class Channel implements ChannelRef {
       this.#routes.closeSource(session, false)
     }
     this.#present.clear()
+    this.encryption.abandon(now)
     for (const session of sessions) session.end(ending, now)
     this.#routes.close()
   }
@@ -162,6 +170,7 @@ export class Channel implements ChannelRef {
       guildId: this.guildId,
       lane: this.lane.id,
       properties: this.properties,
+      dave: this.encryption.inspect(),
       voiceStates: [...this.voiceStates.values()].map(({ userId, mute, deaf, suppress }) => ({
         userId,
         mute,

@@ -1,18 +1,18 @@
 // All channels of all backends, and the two ways to find one: by its backend's name for it, and by what clients say.
-import type { Crypto } from '../crypto.ts'
 import type { Lanes } from '../media/lane-control.ts'
 import { Channel, type Ending } from './channel.ts'
+import type { EncryptionHost } from './encryption.ts'
 import type { BackendId, ChannelRef } from './voice-state.ts'
 
 export class Channels {
   readonly #lanes: Lanes
-  readonly #crypto: Crypto
+  readonly #host: EncryptionHost
   readonly #byBackend = new Map<BackendId, Map<string, Channel>>()
   readonly #byServer = new Map<string, Set<Channel>>()
 
-  constructor(lanes: Lanes, crypto: Crypto) {
+  constructor(lanes: Lanes, host: EncryptionHost) {
     this.#lanes = lanes
-    this.#crypto = crypto
+    this.#host = host
   }
 
   find(backend: BackendId, channelId: string): Channel | undefined {
@@ -34,7 +34,7 @@ export class Channels {
   }
 
   open(backend: BackendId, ref: ChannelRef): Channel {
-    const channel = new Channel(backend, ref, this.#crypto.randomToken(32), this.#lanes.place())
+    const channel = new Channel(backend, ref, this.#host.crypto.randomToken(32), this.#lanes.place(), this.#host)
     entry(this.#byBackend, backend, () => new Map<string, Channel>()).set(channel.channelId, channel)
     entry(this.#byServer, channel.serverId, () => new Set<Channel>()).add(channel)
     return channel

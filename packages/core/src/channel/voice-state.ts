@@ -20,6 +20,8 @@ export interface ChannelProperties {
   kind?: 'voice' | 'stage' | 'stream'
   /** Of a stream: whose media it carries. */
   ownerId?: string
+  /** Whether calls are to be end-to-end encrypted; absent for what the node's configuration says. */
+  dave?: 'off' | 'allowed' | 'required'
 }
 
 /** What a backend may say of a user in a channel. */

@@ -1,5 +1,7 @@
 // What an identified client asks for: one opcode, one function.
 import {
+  DaveTransition,
+  decodeClientBinary,
   MediaSinkWants,
   SelectProtocol,
   SessionUpdate,
@@ -48,6 +50,9 @@ export function dispatch(session: VoiceSession, op: number, data: unknown, conte
       return
     case VoiceOp.MediaSinkWants:
       return session.setWants(decode(MediaSinkWants, data, VoiceClose.BadRequest))
+    case VoiceOp.DaveTransitionReady:
+    case VoiceOp.DaveInvalidCommitWelcome:
+      return transition(session, op, data, now)
     case VoiceOp.VoiceBackendVersion:
       return session.send(VoiceOp.VoiceBackendVersion, {
         voice: context.serverVersion,
@@ -61,6 +66,25 @@ export function dispatch(session: VoiceSession, op: number, data: unknown, conte
     default:
       context.effects.note('debug', 'gateway.ignored_opcode', { op })
   }
+}
+
+/** Binary messages are DAVE's, and clients have only two of them. */
+export function dispatchBinary(session: VoiceSession, data: Uint8Array, now: number): void {
+  if (data.length === 0) throw new ProtocolError(VoiceClose.DecodeError, 'an empty message')
+  const { op, payload } = decodeClientBinary(data)
+  const { encryption } = session.channel
+  if (op === VoiceOp.DaveKeyPackage) encryption.keyPackage(session, payload, now)
+  else if (op === VoiceOp.DaveCommitWelcome) encryption.commitWelcome(session, payload, now)
+  else throw new ProtocolError(VoiceClose.UnknownOpcode, `no binary message has opcode ${op}`)
+}
+
+/** Op 23 and op 31. Of clients that do not take part they mean nothing. */
+function transition(session: VoiceSession, op: number, data: unknown, now: number): void {
+  if (session.daveVersion === 0) return
+  const { transition_id: id } = decode(DaveTransition, data, VoiceClose.BadRequest)
+  const { encryption } = session.channel
+  if (op === VoiceOp.DaveTransitionReady) encryption.ready(session, id, now)
+  else encryption.invalid(session, id, now)
 }
 
 function selectProtocol(session: VoiceSession, data: unknown, context: CommandContext, now: number): void {

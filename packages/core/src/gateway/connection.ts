@@ -14,7 +14,7 @@ import type { ConnectionId } from '../effect.ts'
 import { ProtocolError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import { MessageRate } from '../message-rate.ts'
-import { type CommandContext, decode, dispatch } from './commands.ts'
+import { type CommandContext, decode, dispatch, dispatchBinary } from './commands.ts'
 import type { Greetings } from './greetings.ts'
 import type { Attachment, VoiceSession } from './voice-session.ts'
 
@@ -47,6 +47,14 @@ type State =
   | { kind: 'live'; session: VoiceSession; silentUntil: number }
   | { kind: 'closed' }
 
+/** Opcodes that come often and cost little. DAVE's answer what the node sent, and its group counts what was not asked for. */
+const CHATTY: ReadonlySet<number> = new Set([
+  VoiceOp.Heartbeat,
+  VoiceOp.Speaking,
+  VoiceOp.MediaSinkWants,
+  VoiceOp.DaveTransitionReady,
+])
+
 /** The longest heartbeat nonce that is echoed, in characters of JSON. */
 const MAX_NONCE = 64
 
@@ -67,7 +75,7 @@ export class GatewayConnection implements Attachment, Timed {
   readonly localAddress: string
   readonly #gateway: Gateway
   readonly #commands: MessageRate
-  /** Heartbeats, Speaking and wants: clients send them at will. */
+  /** What clients send at will, or because the node asked for it. */
   readonly #chatter: MessageRate
   #state: State
 
@@ -130,8 +138,8 @@ export class GatewayConnection implements Attachment, Timed {
     if (state.kind === 'live') this.#gateway.admission.connectionLost(state.session, this, code, now)
   }
 
-  sendMessage(text: string): void {
-    if (this.#state.kind !== 'closed') this.#gateway.effects.send(this.id, text)
+  sendMessage(data: string | Uint8Array): void {
+    if (this.#state.kind !== 'closed') this.#gateway.effects.send(this.id, data)
   }
 
   /** Closes the socket; the session, if there is one, is the caller's to look after. */
@@ -161,19 +169,17 @@ export class GatewayConnection implements Attachment, Timed {
   #receiveText(text: string, now: number): void {
     if (text.length > LIMITS.jsonMessage) throw new ProtocolError(VoiceClose.DecodeError, 'the message is too long')
     const { op, d: data } = decode(VoiceMessage, parseJson(text), VoiceClose.DecodeError)
-    const isChatty = op === VoiceOp.Heartbeat || op === VoiceOp.Speaking || op === VoiceOp.MediaSinkWants
-    this.#count(isChatty ? this.#chatter : this.#commands, now)
+    this.#count(CHATTY.has(op) ? this.#chatter : this.#commands, now)
     if (op === VoiceOp.Heartbeat) this.#heartbeat(text, data)
     else if (this.#state.kind === 'live') dispatch(this.#state.session, op, data, this.#gateway, now)
     else this.#authenticate(op, data, now)
   }
 
-  /** Binary messages belong to DAVE, which is not offered to any client yet. */
   #receiveBinary(data: Uint8Array, now: number): void {
     if (data.length > LIMITS.binaryMessage) throw new ProtocolError(VoiceClose.DecodeError, 'the message is too long')
     if (this.#state.kind !== 'live') throw new ProtocolError(VoiceClose.NotAuthenticated, 'expected Identify or Resume')
-    this.#count(this.#commands, now)
-    this.#gateway.effects.note('debug', 'gateway.ignored_opcode', { op: data[0] })
+    this.#count(this.#chatter, now)
+    dispatchBinary(this.#state.session, data, now)
   }
 
   #count(rate: MessageRate, now: number): void {

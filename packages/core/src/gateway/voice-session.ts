@@ -1,6 +1,7 @@
 // A voice session: what a resume restores. It outlives connections; its media goes on while it has none.
 import {
   type Codec,
+  encodeNodeBinary,
   type Identify,
   type MediaSinkWants,
   NUMBERED_OPS,
@@ -25,7 +26,7 @@ import { selectUdp, type UdpTransport } from '../transport/udp-transport.ts'
 /** What a session needs of the connection it is attached to. */
 export interface Attachment {
   readonly version: number
-  sendMessage(text: string): void
+  sendMessage(data: string | Uint8Array): void
   close(code: number, reason: string): void
 }
 
@@ -44,13 +45,15 @@ type State =
   | { kind: 'detached'; until: number; code: number }
   | { kind: 'ended' }
 
+/** A message that is kept for resume: the JSON of its data, or a binary payload. */
 interface Numbered {
   op: VoiceOp
   seq: number
-  text: string
+  body: string | Uint8Array
 }
 
-const envelope = (message: Numbered) => `{"op":${message.op},"seq":${message.seq},"d":${message.text}}`
+const envelope = ({ op, seq, body }: Numbered): string | Uint8Array =>
+  typeof body === 'string' ? `{"op":${op},"seq":${seq},"d":${body}}` : encodeNodeBinary(seq, op, body)
 
 export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   readonly sessionId: string
@@ -62,6 +65,8 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   /** The first of its block of SSRCs; audio. Video and rtx pairs follow. */
   readonly audioSsrc: number
   readonly takesVideo: boolean
+  /** The highest DAVE version its client claims, as far as its gateway version can carry it. */
+  readonly daveVersion: number
   readonly offeredStreams: readonly Stream[]
   speaking = 0
   lastSpeaking = 0
@@ -96,12 +101,16 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     this.peer = channel.lane.addPeer(this, ssrcs)
     this.takesVideo = identify.video === true
     this.offeredStreams = identify.streams ?? []
+    this.daveVersion = daveVersionOf(identify, connection)
     this.#version = connection.version
     this.#state = { kind: 'connected', connection }
     this.#observer = observer
     channel.sessions.set(voiceState.userId, this)
   }
 
+  get userId(): string {
+    return this.voiceState.userId
+  }
   get version(): number {
     return this.#version
   }
@@ -136,15 +145,13 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
 
   /** Numbers, keeps and sends one message. While detached, numbered messages are only kept. */
   sendText(op: VoiceOp, text: string): void {
-    if (this.#state.kind === 'ended') return
-    const connection = this.#state.kind === 'connected' ? this.#state.connection : undefined
-    if (this.#version < 8 || !NUMBERED_OPS.has(op)) {
-      connection?.sendMessage(`{"op":${op},"d":${text}}`)
-      return
-    }
-    const message = { op, seq: this.#replay.next, text }
-    this.#replay.push(message, text.length)
-    connection?.sendMessage(envelope(message))
+    if (this.#version >= 8 && NUMBERED_OPS.has(op)) this.#sendNumbered(op, text)
+    else if (this.#state.kind === 'connected') this.#state.connection.sendMessage(`{"op":${op},"d":${text}}`)
+  }
+
+  /** One of DAVE's messages. All of them are numbered. */
+  sendBinary(op: VoiceOp, payload: Uint8Array): void {
+    this.#sendNumbered(op, payload)
   }
 
   acknowledge(seq: number): void {
@@ -156,18 +163,20 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     const { transport, key, command } = selectUdp(data, this.peer, modes, crypto)
     this.transport = transport
     this.codecs = codecs
+    const daveVersion = this.channel.encryption.join(this, now)
+    if (this.ended) return
     this.send(VoiceOp.SessionDescription, {
       mode: transport.mode,
       secret_key: [...key],
       audio_codec: 'opus',
       video_codec: sendVideoCodec(codecs),
       media_session_id: crypto.randomHex(16),
-      dave_protocol_version: 0,
+      dave_protocol_version: daveVersion,
     })
     this.channel.lane.send(command)
-    if (this.isPresent) return
+    const wasPresent = this.isPresent
     this.channel.enter(this)
-    this.#observer.sessionEntered(this, now)
+    if (!wasPresent) this.#observer.sessionEntered(this, now)
   }
 
   /**
@@ -211,11 +220,13 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   detach(connection: Attachment, code: number, until: number, now: number): void {
     if (this.#state.kind !== 'connected' || this.#state.connection !== connection) return
     this.#state = { kind: 'detached', until, code }
+    this.channel.encryption.away(this, now)
     this.#observer.sessionDetached(this, code, now)
   }
 
-  /** Whether everything after `seqAck` is still kept. */
+  /** Whether everything after `seqAck` is still kept, and the connection can carry what is to come. */
   canResume(seqAck: number, version: number): boolean {
+    if (version < 8 && this.daveVersion > 0) return false
     return version < 8 || this.#version < 8 || this.#replay.after(seqAck) !== undefined
   }
 
@@ -228,6 +239,7 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     this.send(VoiceOp.Resumed, null)
     for (const message of missed ?? []) connection.sendMessage(envelope(message))
     if (missed === undefined && this.isPresent) this.channel.sendSnapshot(this)
+    this.channel.encryption.back(this, now)
     this.#observer.sessionResumed(this, now)
   }
 
@@ -235,7 +247,7 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     const state = this.#state
     if (state.kind === 'ended') return
     this.#state = { kind: 'ended' }
-    this.channel.leave(this)
+    this.channel.leave(this, now)
     this.channel.lane.removePeer(this.peer)
     this.channel.lane.ssrcs.release(this.audioSsrc)
     if (state.kind === 'connected') state.connection.close(ending.code, ending.reason)
@@ -258,7 +270,19 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
       kept: this.#replay.size,
     }
   }
+
+  /** While detached, messages are only kept. */
+  #sendNumbered(op: VoiceOp, body: string | Uint8Array): void {
+    if (this.#state.kind === 'ended') return
+    const message = { op, seq: this.#replay.next, body }
+    this.#replay.push(message, body.length)
+    if (this.#state.kind === 'connected') this.#state.connection.sendMessage(envelope(message))
+  }
 }
+
+/** The highest DAVE version a client claims. Before gateway version 8 there are no numbered and no binary messages. */
+export const daveVersionOf = (identify: Identify, connection: { version: number }): number =>
+  connection.version >= 8 ? (identify.max_dave_protocol_version ?? 0) : 0
 
 /** The video codec a sender should use: the first in its own order that it can encode. */
 function sendVideoCodec(codecs: readonly Codec[]): string {

@@ -8,7 +8,7 @@ import type { Deadlines } from '../deadlines.ts'
 import { ProtocolError } from '../errors.ts'
 import { type Admission, type GatewayConnection, normaliseSeqAck } from './connection.ts'
 import { mediaAddress, readyFor } from './ready.ts'
-import { type SessionObserver, VoiceSession } from './voice-session.ts'
+import { daveVersionOf, type SessionObserver, VoiceSession } from './voice-session.ts'
 
 export interface AdmissionPolicy {
   readonly announce: readonly string[]
@@ -58,6 +58,8 @@ export class VoiceSessions implements Admission, SessionObserver {
 
   identify(identify: Identify, connection: GatewayConnection, now: number): VoiceSession {
     const { channel, voiceState } = this.#authorise(identify)
+    if (!channel.encryption.admits(daveVersionOf(identify, connection)))
+      throw new ProtocolError(VoiceClose.EncryptionRequired, 'the channel requires end-to-end encryption')
     channel.sessions.get(voiceState.userId)?.end(REPLACED, now)
     const session = new VoiceSession(identify, voiceState, channel, connection, this)
     this.#add(session)

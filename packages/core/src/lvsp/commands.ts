@@ -174,6 +174,7 @@ const propertiesOf = (data: LvspChannelProperties): ChannelProperties => ({
   video: data.video,
   kind: data.kind,
   ownerId: data.owner_id,
+  dave: data.dave,
 })
 
 /** The ids a message named, and nothing else of it: it may be deep, long and wrong. */

@@ -54,6 +54,8 @@ export function capabilityOf(type: LvspCommand | LvspEvent): LvspCapability | un
     case LvspInfo.VoiceStateDisconnected:
     case LvspInfo.VoiceStateSpeaking:
       return LvspCapability.Events
+    case LvspInfo.ChannelDave:
+      return LvspCapability.Dave
     case LvspInfo.Sync:
       return LvspCapability.Sync
     case LvspInfo.TokenRefresh:

@@ -118,6 +118,17 @@ export class Lvsp implements Timed {
     })
   }
 
+  /** How a channel's end-to-end encryption stands. Told to a backend that agreed to `dave`. */
+  channelDave(backend: BackendId, ref: ChannelRef, state: { version: number; epoch: number; members: number }): void {
+    this.#sessions.get(backend)?.send(LvspInfo.ChannelDave, {
+      channel_id: ref.channelId,
+      guild_id: ref.guildId,
+      protocol_version: state.version,
+      epoch: state.epoch,
+      members: state.members,
+    })
+  }
+
   inspect() {
     return {
       connections: [...this.#connections.values()].map(connection => connection.inspect()),

@@ -1,0 +1,80 @@
+// A voice client with the real DAVE library, talking to a whole node over the gateway's messages.
+import { decodeNodeBinary, encodeClientBinary, VoiceOp } from '@parley/protocol'
+import { type BenchCredentials, type BenchSocket, type NodeBench, select } from '../sim/node-bench.ts'
+import { DaveyClient } from './davey-client.ts'
+
+export class DaveyMember {
+  readonly client: DaveyClient
+  readonly credentials: BenchCredentials
+  /** Numbers of the messages that had one, JSON and binary alike. */
+  readonly seqs: number[] = []
+  closeCode: number | undefined
+  socket: BenchSocket
+  readonly #bench: NodeBench
+
+  constructor(bench: NodeBench, credentials: BenchCredentials, { version = '8', daveVersion = 1 } = {}) {
+    this.#bench = bench
+    this.credentials = credentials
+    this.client = new DaveyClient(credentials.user_id, credentials.channel_id, daveVersion)
+    this.socket = this.#open(version)
+    const { channel_id: _, ...identify } = credentials
+    this.socket.send(0, { ...identify, max_dave_protocol_version: daveVersion })
+    if (this.closeCode === undefined) select(this.socket)
+  }
+
+  /** Takes what has arrived and answers it. Whether there was anything. */
+  step(): boolean {
+    const { inbox, outbox } = this.client
+    const busy = inbox.length + outbox.length > 0
+    while (inbox.length > 0) this.client.receive()
+    for (const message of outbox.splice(0))
+      if ('payload' in message) this.socket.sendText(encodeClientBinary(message.op, message.payload))
+      else this.socket.send(message.op, { transition_id: message.transitionId })
+    return busy
+  }
+
+  drop(): void {
+    this.socket.drop()
+  }
+  resume(seqAck = this.seqs.at(-1)): void {
+    this.closeCode = undefined
+    this.socket = this.#open('8')
+    const { server_id, session_id, token } = this.credentials
+    this.socket.send(VoiceOp.Resume, { server_id, session_id, token, seq_ack: seqAck })
+  }
+
+  #open(version: string): BenchSocket {
+    const socket = this.#bench.client(version)
+    socket.tap(
+      data => this.#take(data),
+      code => {
+        this.closeCode = code
+      },
+    )
+    return socket
+  }
+
+  #take(data: string | Uint8Array): void {
+    if (typeof data !== 'string') {
+      const { seq, op, payload } = decodeNodeBinary(data)
+      this.seqs.push(seq)
+      this.client.inbox.push({ op, payload })
+      return
+    }
+    const { op, d, seq } = JSON.parse(data)
+    if (seq !== undefined) this.seqs.push(seq)
+    this.client.inbox.push({ op, data: d })
+  }
+}
+
+/** Lets time pass while every member answers at once. */
+export function run(bench: NodeBench, members: readonly DaveyMember[], duration = 3_000): void {
+  const settle = () => {
+    while (members.map(member => member.step()).includes(true));
+  }
+  settle()
+  for (const until = bench.now + duration; bench.now < until; ) {
+    bench.advance(Math.max(0, Math.min(bench.node.deadline, until) - bench.now))
+    settle()
+  }
+}

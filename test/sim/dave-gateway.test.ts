@@ -1,0 +1,230 @@
+// DAVE through a whole node: numbers and resume, versions, what backends say and hear, and who is turned away.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { VoiceClose } from '@parley/protocol'
+import { DaveyMember, run } from '../dave/davey-member.ts'
+import { type BenchBackend, connect, NodeBench } from './node-bench.ts'
+
+const CHANNEL = { channel_id: '500', guild_id: '100' }
+const FRAME = Buffer.from([0xfc, 1, 2, 3, 4, 5, 6, 7])
+
+/** `dave` is what the channel's property says; undefined for the node's default. */
+function callOf(count: number, dave?: string) {
+  const bench = new NodeBench()
+  const backend = bench.backend(undefined, ['events', 'dave'])
+  if (dave !== undefined) backend.info(16, { ...CHANNEL, channel_properties: { dave } })
+  const members: DaveyMember[] = []
+  const join = (user: number, options = {}) => {
+    const member = new DaveyMember(bench, backend.join(String(user)), options)
+    members.push(member)
+    return member
+  }
+  for (let user = 1; user <= count; user++) join(user)
+  run(bench, members)
+  return { bench, backend, members, join }
+}
+
+function assertHeard(members: readonly DaveyMember[], isSealed = true) {
+  for (const { client: from } of members) {
+    assert.deepEqual(from.thrown, [])
+    const sealed = from.encrypt(FRAME)
+    assert.equal(!sealed.equals(FRAME), isSealed)
+    for (const { client: to } of members)
+      if (to !== from) assert.deepEqual(to.decrypt(from.userId, sealed), FRAME, `${from.userId} to ${to.userId}`)
+  }
+}
+
+const lastState = (backend: BenchBackend) => {
+  const { protocol_version, epoch, members } = backend.infos(24).at(-1)
+  return [protocol_version, epoch, members]
+}
+
+test('three clients of a node share a group, and their backend can show it', () => {
+  const { backend, members, bench } = callOf(3)
+  assertHeard(members)
+  assert.deepEqual(backend.infos(24).at(-1), { ...CHANNEL, protocol_version: 1, epoch: 2, members: 3 })
+  members[2]!.drop()
+  bench.advance(31_000)
+  run(bench, members.slice(0, 2))
+  assertHeard(members.slice(0, 2))
+  assert.deepEqual(lastState(backend), [1, 3, 2])
+})
+
+test('JSON and binary messages share one sequence of numbers', () => {
+  const { members } = callOf(3)
+  for (const { seqs } of members)
+    assert.deepEqual(
+      seqs,
+      seqs.map((_, index) => index + 1),
+    )
+})
+
+test('Session Description comes first, then the external sender, then who is here', () => {
+  const { bench, members, join } = callOf(1)
+  const ben = join(2)
+  assert.deepEqual(
+    ben.client.inbox.map(({ op }) => op),
+    [8, 2, 4, 25, 11, 18, 20, 5],
+  )
+  run(bench, members)
+  assertHeard(members)
+})
+
+test('a resume replays two epochs that were missed, after Resumed and in order', () => {
+  const { bench, members, join } = callOf(3)
+  const [, , away] = members
+  away!.drop()
+  const others = members.slice(0, 2)
+  others.push(join(4))
+  run(bench, others)
+  others.push(join(5))
+  run(bench, others)
+  assertHeard(others)
+  away!.resume()
+  assert.deepEqual(
+    away!.client.inbox.slice(0, 2).map(({ op }) => op),
+    [8, 9],
+  )
+  run(bench, members)
+  assert.equal(away!.closeCode, undefined)
+  assertHeard(members)
+})
+
+test('a binary message that was received is never replayed', () => {
+  const { bench, members } = callOf(2)
+  const [ana] = members
+  const before = ana!.client.seen.length
+  ana!.drop()
+  ana!.resume()
+  run(bench, members)
+  assert.deepEqual(ana!.client.seen.slice(before), ['8', '9'])
+  ana!.drop()
+  ana!.resume(ana!.seqs.at(-1)! - 1)
+  assert.deepEqual(
+    ana!.client.inbox.map(({ op }) => op),
+    [8, 9, 22],
+  )
+})
+
+test('a session that comes back too late is a new member', () => {
+  const { bench, members, join } = callOf(3)
+  const [ana, ben, cyn] = members
+  cyn!.drop()
+  bench.advance(31_000)
+  run(bench, [ana!, ben!])
+  cyn!.resume()
+  assert.equal(cyn!.closeCode, VoiceClose.SessionInvalid)
+  const again = join(3)
+  run(bench, [ana!, ben!, again])
+  assertHeard([ana!, ben!, again])
+})
+
+test('a client that identifies anew takes the place of its old leaf', () => {
+  const { bench, members, join } = callOf(3)
+  const again = join(3)
+  assert.equal(members[2]!.closeCode, VoiceClose.SessionInvalid)
+  run(bench, [members[0]!, members[1]!, again])
+  assertHeard([members[0]!, members[1]!, again])
+})
+
+test('a client of gateway version 7 takes no part, and nobody seals while it is here', () => {
+  const { bench, backend, members, join } = callOf(2)
+  const old = connect(bench, backend.join('9'), '7', { max_dave_protocol_version: 1 })
+  assert.equal(old.last(4).dave_protocol_version, 0)
+  run(bench, members)
+  assertHeard(members, false)
+  assert.deepEqual(lastState(backend).slice(0, 1), [0])
+  old.drop(1000)
+  run(bench, members, 5_000)
+  assertHeard(members)
+  run(bench, [...members, join(5)])
+  assert.equal(lastState(backend)[2], 3)
+})
+
+test('where a channel requires DAVE, Identify of a client without it is closed with 4017', () => {
+  const { bench, members, join } = callOf(2, 'required')
+  assert.equal(join(9, { daveVersion: 0 }).closeCode, VoiceClose.EncryptionRequired)
+  assert.equal(join(10, { version: '7' }).closeCode, VoiceClose.EncryptionRequired)
+  run(bench, members)
+  assertHeard(members.slice(0, 2))
+})
+
+test('where a channel has it off, clients are told version 0', () => {
+  const { backend, members } = callOf(2, 'off')
+  assertHeard(members, false)
+  assert.ok(members.every(({ client }) => client.version === 0))
+  assert.deepEqual(backend.infos(24), [])
+})
+
+test('the stage is in the clear, unless its backend wants otherwise', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend(undefined, ['dave'])
+  backend.info(16, { ...CHANNEL, channel_properties: { kind: 'stage' } })
+  assert.equal(new DaveyMember(bench, backend.join('1')).socket.closeCode, undefined)
+  assert.equal(bench.node.inspect().sessions.length, 1)
+  backend.info(16, { ...CHANNEL, channel_properties: { dave: 'allowed' } })
+  const members = [2, 3].map(user => new DaveyMember(bench, backend.join(String(user))))
+  run(bench, members, 5_000)
+  assert.equal(backend.infos(24).length > 0, true)
+})
+
+test('a backend changes its mind in the middle of a call', () => {
+  const { bench, backend, members } = callOf(3)
+  backend.info(16, { ...CHANNEL, channel_properties: { dave: 'off' } })
+  run(bench, members)
+  assertHeard(members, false)
+  backend.info(16, { ...CHANNEL, channel_properties: { bitrate: 64_000 } })
+  run(bench, members)
+  assertHeard(members, false)
+  backend.info(16, { ...CHANNEL, channel_properties: { dave: 'required' } })
+  run(bench, members, 6_000)
+  assertHeard(members)
+})
+
+test('a second Select Protocol starts the client anew in the same group', () => {
+  const { bench, members } = callOf(3)
+  members[1]!.socket.send(1, {
+    protocol: 'udp',
+    data: { address: '192.0.2.1', port: 40_001, mode: 'aead_aes256_gcm_rtpsize' },
+  })
+  run(bench, members)
+  assertHeard(members)
+})
+
+test('binary opcodes that no client has are closed with 4001, an empty message with 4002', () => {
+  const { members } = callOf(2)
+  members[0]!.socket.sendText(new Uint8Array([27, 0]))
+  assert.equal(members[0]!.closeCode, VoiceClose.UnknownOpcode)
+  members[1]!.socket.sendText(new Uint8Array())
+  assert.equal(members[1]!.closeCode, VoiceClose.DecodeError)
+})
+
+test('a stream without a channel of its own counts one down for its group', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend(undefined, ['dave'])
+  backend.info(16, { channel_id: '701', guild_id: null, channel_properties: { kind: 'stream', owner_id: '1' } })
+  const members = ['1', '2'].map(user => {
+    const credentials = backend.join(user, '701', null)
+    return new DaveyMember(bench, { ...credentials, channel_id: '700' })
+  })
+  run(bench, members)
+  assertHeard(members)
+})
+
+test('when everyone has left nothing of the group remains', () => {
+  const { bench, members } = callOf(3)
+  for (const member of members) member.socket.drop(1000)
+  bench.advance(60_000)
+  assert.equal(bench.node.inspect().deadlines, 0)
+})
+
+test('a channel that ends in the middle of a round takes everything with it', () => {
+  const { bench, backend, members, join } = callOf(3)
+  join(4)
+  run(bench, members, 60)
+  backend.info(2, CHANNEL)
+  bench.advance(60_000)
+  assert.ok(members.every(({ closeCode }) => closeCode === VoiceClose.ChannelEnded))
+  assert.equal(bench.node.inspect().channels.length, 0)
+  assert.equal(bench.node.inspect().deadlines, 0)
+})
