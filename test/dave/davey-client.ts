@@ -31,6 +31,7 @@ export class DaveyClient implements DaveSession {
   faults: Faults = {}
   library: InstanceType<typeof davey.DAVESession> | undefined
   version = 0
+  refusesSealed = false
   /** What the library threw where discord.js would not catch it. */
   thrown: unknown[] = []
   invalids = 0
@@ -48,6 +49,10 @@ export class DaveyClient implements DaveSession {
   }
   sendBinary(op: VoiceOp, payload: Uint8Array): void {
     this.inbox.push({ op, payload })
+  }
+
+  refuseSealed(): void {
+    this.refusesSealed = true
   }
 
   /** Takes the next message of the node. */

@@ -210,3 +210,14 @@ test('a user whose id does not fit takes no part', () => {
   call.run()
   assert.equal(call.group.state.version, 0)
 })
+
+test('sealed frames are kept from whoever cannot open them, and only where there may be any', () => {
+  const { call, clients } = callOf(2)
+  const old = call.join(9_000, 0)
+  assert.ok(old.refusesSealed)
+  assert.ok(!clients[0]!.refusesSealed)
+  const plain = new DaveyCall()
+  assert.ok([1, 2, 3].every(user => !plain.join(user, 0).refusesSealed))
+  const off = new DaveyCall({ policy: 'off' })
+  assert.ok([1, 2, 3].every(user => !off.join(user).refusesSealed))
+})

@@ -167,8 +167,10 @@ export class DaveGroup {
     else if (!member.mayBeUnasked(now)) return this.#refuse(member, VoiceClose.RateLimited, 'too many commits')
     if (!isAsked || !this.#mls.isBusy || this.#mls.isLate(payload)) return
     const accepted = this.#mls.commit(member, payload, now)
-    if (typeof accepted === 'string') this.#commitRefused(member, accepted)
-    else this.#commitAccepted(member, accepted, now)
+    if (typeof accepted === 'string') {
+      member.strikes++
+      this.#note('info', 'dave.commit_refused', { user: session.userId, reason: accepted })
+    } else this.#commitAccepted(member, accepted, now)
     this.#settle(now)
   }
 
@@ -273,11 +275,6 @@ export class DaveGroup {
     this.#note('debug', 'dave.committed', { ...this.state, duration: accepted.duration, recipients: recipients.length })
   }
 
-  #commitRefused(member: Member, reason: string): void {
-    member.strikes++
-    this.#note('info', 'dave.commit_refused', { user: member.session.userId, reason })
-  }
-
   /** The first member of a call. Nobody hears it yet, so its version is in force at once. */
   #begin(member: Member): void {
     this.#target = this.#versionOf(member)
@@ -363,8 +360,10 @@ export class DaveGroup {
 
   /** Somebody cannot take part: the call does without, or without them. */
   #turnedAway(member: Member, now: number): void {
-    if (this.#policy === 'required') this.#refuse(member, ...REQUIRED)
-    else if (this.#target > 0) this.#downgrade(now)
+    if (this.#policy === 'required') return this.#refuse(member, ...REQUIRED)
+    // Frames that others have sealed are still on their way.
+    if (!member.isCapable && this.#all().some(other => other.isTold)) member.session.refuseSealed()
+    if (this.#target > 0) this.#downgrade(now)
   }
 
   #refuse(member: Member, code: number, reason: string): void {

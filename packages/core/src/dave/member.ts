@@ -10,6 +10,8 @@ export interface DaveSession {
   /** Queues a message; `text` is the JSON of its data. */
   sendText(op: VoiceOp, text: string): void
   sendBinary(op: VoiceOp, payload: Uint8Array): void
+  /** From now on frames that are sealed are kept from it: its client cannot open them. */
+  refuseSealed(): void
 }
 
 const rateOf = (perMinute: number, now: number) => new MessageRate(perMinute / 60, perMinute, now)
@@ -48,6 +50,10 @@ export class Member {
     this.#invalids = rateOf(LIMITS.daveInvalidsPerMinute, now)
   }
 
+  /** Whether its client speaks DAVE at all. */
+  get isCapable(): boolean {
+    return this.claimedVersion > 0 && !this.isIncapable
+  }
   get isBarred(): boolean {
     return this.strikes >= LIMITS.daveStrikes
   }

@@ -12,6 +12,7 @@ function scene(count: number) {
       userId: `${index}`,
       sendText: (op: VoiceOp, text: string) => sent.push(`${index} ${op} ${text}`),
       sendBinary: () => {},
+      refuseSealed: () => {},
     }
     return new Member(session, new Uint8Array(8), 1, 0)
   })

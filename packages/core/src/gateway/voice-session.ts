@@ -154,6 +154,10 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     this.#sendNumbered(op, payload)
   }
 
+  refuseSealed(): void {
+    this.channel.lane.send({ kind: 'refuseSealed', peer: this.peer })
+  }
+
   acknowledge(seq: number): void {
     this.#replay.acknowledge(seq)
   }

@@ -2,16 +2,20 @@
 import { RTP_PAYLOAD_TYPE } from '@parley/protocol'
 import { type Form, isKnownType, NATIVE_FORM, Rewriter } from './form.ts'
 import type { PeerId } from './lane.ts'
+import { Drop, type LaneTally } from './lane-tally.ts'
 import { type Batch, type PacketIo, SLOT } from './packet-io.ts'
 import type { TargetList } from './route-table.ts'
+import { looksSealed } from './sealed-frame.ts'
 import { trimPacket } from './trim-packet.ts'
 
 export class Forwarder {
   readonly #io: PacketIo
+  readonly #tally: LaneTally
   readonly #rewriter = new Rewriter()
 
-  constructor(io: PacketIo) {
+  constructor(io: PacketIo, tally: LaneTally) {
     this.#io = io
+    this.#tally = tally
   }
 
   /**
@@ -26,15 +30,28 @@ export class Forwarder {
     return this.#rewriter.write(batch, slot, NATIVE_FORM, type) >= 0
   }
 
-  /** Native clients get the packet as it is; for the others it is written anew, once per form. Returns how many it goes to. */
-  forward(batch: Batch, slot: number, { groups }: TargetList, except: PeerId, header: number): number {
+  /**
+   * Native clients get the packet as it is; for the others it is written anew, once per form. Returns how many it goes to, or is
+   * kept from because they cannot open it.
+   */
+  forward(batch: Batch, slot: number, { groups, refusing }: TargetList, except: PeerId, header: number): number {
     const native = groups[0]!
     let queued = this.#io.forward(batch, slot, native.peers, native.count, except)
     if (groups.length === 1) return queued
+    const isSealed = refusing > 0 && looksSealed(batch, slot, header)
     const type = batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE
     this.#rewriter.load(batch, slot, header, NATIVE_FORM)
     for (let index = 1; index < groups.length; index++) {
-      const { form, peers, count } = groups[index]!
+      const { form, peers, count, refusesSealed } = groups[index]!
+      if (isSealed && refusesSealed) {
+        this.#tally.drop(Drop.sealed, count)
+        queued += count
+        continue
+      }
+      if (form === NATIVE_FORM) {
+        queued += this.#io.forward(batch, slot, peers, count, except)
+        continue
+      }
       const theirs = form.outgoing[type]!
       if (!isKnownType(theirs) || this.#rewriter.write(batch, slot, form, theirs) < 0) continue
       queued += this.#io.forward(batch, slot, peers, count, except)

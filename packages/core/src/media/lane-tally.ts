@@ -18,6 +18,7 @@ export const Drop = {
   sendFailed: 11,
   noAddress: 12,
   overload: 13,
+  sealed: 14,
 } as const satisfies Record<DropCause, number>
 
 const Total = { datagramsIn: 0, bytesIn: 1, packetsIn: 2, discoveries: 3, pings: 4, keepalives: 5, checks: 6 } as const

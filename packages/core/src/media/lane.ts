@@ -53,6 +53,8 @@ export type LaneCommand =
   /** Bytes for the peer as they are, if it has an address. */
   | { kind: 'sendDatagram'; peer: PeerId; bytes: Uint8Array }
   | { kind: 'removePeer'; peer: PeerId }
+  /** Frames that DAVE has sealed are kept from the peer from now on: its client cannot open them. */
+  | { kind: 'refuseSealed'; peer: PeerId }
   /** An empty list of targets. A packet is never forwarded to its own sender, whether or not it is in the list. */
   | { kind: 'openTargets'; targets: TargetsId }
   | { kind: 'addTarget'; targets: TargetsId; peer: PeerId }
@@ -114,5 +116,6 @@ export const DROP_CAUSES = [
   'sendFailed', // the socket refused
   'noAddress', // the target has proved no address yet
   'overload', // it came faster than the lane could work: too old when it was read, or no room in the socket
+  'sealed', // a frame that DAVE has sealed, for a client that cannot open it
 ] as const
 export type DropCause = (typeof DROP_CAUSES)[number]

@@ -3,14 +3,17 @@ import { LIMITS } from '../limits.ts'
 import { type Form, NATIVE_FORM } from './form.ts'
 import type { PeerId, TargetsId } from './lane.ts'
 
-/** The peers of a list to whom packets look alike. Only the first `count` of `peers` are in it, in no order. */
+/** The peers of a list who are sent alike. Only the first `count` of `peers` are in it, in no order. */
 export class TargetGroup {
   readonly form: Form
+  /** Frames that DAVE has sealed are kept from them. */
+  readonly refusesSealed: boolean
   peers = new Int32Array(8)
   count = 0
 
-  constructor(form: Form) {
+  constructor(form: Form, refusesSealed = false) {
     this.form = form
+    this.refusesSealed = refusesSealed
   }
 
   has(peer: PeerId): boolean {
@@ -45,9 +48,11 @@ export class TargetGroup {
 
 /** Peers that packets go to, by the form they know. */
 export class TargetList {
-  /** Native clients, who get packets as they are, come first; there may be nobody in a group. */
+  /** Native clients, who get packets as they are, come first; there may be nobody in the first group. */
   readonly groups: TargetGroup[] = [new TargetGroup(NATIVE_FORM)]
   count = 0
+  /** How many of them refuse sealed frames. */
+  refusing = 0
   /** Rows whose packets go here. */
   readonly rows = new Set<number>()
 
@@ -56,13 +61,15 @@ export class TargetList {
     return false
   }
 
-  add(peer: PeerId, form: Form): void {
-    let group = this.groups.find(({ form: { key } }) => key === form.key)
+  add(peer: PeerId, form: Form, refusesSealed = false): void {
+    let group = this.groups.find(other => other.form.key === form.key && other.refusesSealed === refusesSealed)
     if (group === undefined) {
-      group = new TargetGroup(form)
-      this.groups.push(group)
+      group = new TargetGroup(form, refusesSealed)
+      this.groups.splice(form === NATIVE_FORM ? 1 : this.groups.length, 0, group)
     }
-    if (group.add(peer)) this.count++
+    if (!group.add(peer)) return
+    this.count++
+    if (refusesSealed) this.refusing++
   }
 
   /** A group of which the last one goes, goes too, but for the first. */
@@ -70,6 +77,7 @@ export class TargetList {
     const index = this.groups.findIndex(group => group.remove(peer))
     if (index < 0) return
     this.count--
+    if (this.groups[index]!.refusesSealed) this.refusing--
     if (index > 0 && this.groups[index]!.count === 0) this.groups.splice(index, 1)
   }
 }
@@ -89,6 +97,7 @@ export class RouteTable {
   readonly #memberships = new Map<PeerId, Set<TargetList>>()
   /** Of peers that are no native clients. */
   readonly #forms = new Map<PeerId, Form>()
+  readonly #refusing = new Set<PeerId>()
   #routes = 0
 
   /** By row: whose packets these are. */
@@ -118,6 +127,7 @@ export class RouteTable {
     for (const list of this.#memberships.get(peer) ?? []) list.remove(peer)
     this.#memberships.delete(peer)
     this.#forms.delete(peer)
+    this.#refusing.delete(peer)
     for (const ssrc of ssrcs) {
       const row = this.row(ssrc)
       if (row < 0 || this.owners[row] !== peer) continue
@@ -152,7 +162,7 @@ export class RouteTable {
     const list = this.#lists.get(targets)
     const memberships = this.#memberships.get(peer)
     if (list === undefined || memberships === undefined) return
-    list.add(peer, this.#forms.get(peer) ?? NATIVE_FORM)
+    list.add(peer, this.#forms.get(peer) ?? NATIVE_FORM, this.#refusing.has(peer))
     memberships.add(list)
   }
 
@@ -161,10 +171,15 @@ export class RouteTable {
     const memberships = this.#memberships.get(peer)
     if (memberships === undefined) return
     this.#forms.set(peer, form)
-    for (const list of memberships) {
-      list.remove(peer)
-      list.add(peer, form)
-    }
+    this.#regroup(peer, memberships)
+  }
+
+  /** Frames that DAVE has sealed are kept from the peer from now on. */
+  refuseSealed(peer: PeerId): void {
+    const memberships = this.#memberships.get(peer)
+    if (memberships === undefined) return
+    this.#refusing.add(peer)
+    this.#regroup(peer, memberships)
   }
 
   removeTarget(targets: TargetsId, peer: PeerId): void {
@@ -227,6 +242,13 @@ export class RouteTable {
       ending: led - this.#routes,
       targetLists: lists.length,
       targets: lists.reduce((sum, list) => sum + list.count, 0),
+    }
+  }
+
+  #regroup(peer: PeerId, memberships: Iterable<TargetList>): void {
+    for (const list of memberships) {
+      list.remove(peer)
+      list.add(peer, this.#forms.get(peer) ?? NATIVE_FORM, this.#refusing.has(peer))
     }
   }
 

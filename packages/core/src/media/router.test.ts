@@ -107,6 +107,24 @@ test('a packet goes to every target but its sender, and its first one is told', 
   assert.deepEqual(lane.router.takeEvents(), [])
 })
 
+test('frames that DAVE has sealed are kept from whoever refuses them, and nothing else is', () => {
+  const lane = makeLane(1, 2, 3)
+  lane.command({ kind: 'refuseSealed', peer: 2 })
+  const tail = [1, 2, 3, 4, 5, 6, 7, 8, 0, 0x0c, 0xfa, 0xfa]
+  const packets = [
+    opus(1, 7, { payload: Uint8Array.of(9, ...tail) }),
+    opus(1, 8),
+    opus(1, 9, { payload: Uint8Array.of(0xf8, 0xff, 0xfe) }),
+  ]
+  const sent = lane.receive(home(1), ...packets.map(packet => sealed(1, packet)))
+  const heardBy = (peer: number) => sent.filter(each => each.peer === peer).map(({ bytes }) => hex(bytes))
+  assert.deepEqual(heardBy(2), packets.slice(1).map(hex))
+  assert.deepEqual(heardBy(3), packets.map(hex))
+  assert.deepEqual(lane.drops(), { sealed: 1 })
+  lane.command({ kind: 'removePeer', peer: 2 })
+  assert.equal(lane.router.inspect().targets, 2)
+})
+
 test('marker, padding and CSRCs do not leave the lane; the extension does', () => {
   const lane = makeLane(1, 2)
   const extension = { profile: 0xbede, elements: Uint8Array.of(0x10, 0xb2, 0x90, 4) }

@@ -61,7 +61,7 @@ export class Router {
   constructor(io: PacketIo, { busy = () => 0, stunMac }: LaneSurroundings = {}) {
     this.#io = io
     this.#busy = busy
-    this.#forwarder = new Forwarder(io)
+    this.#forwarder = new Forwarder(io, this.#tally)
     this.#browsers = new Browsers(io, this.#peers, this.#tally, stunMac)
     const ownSsrc = (peer: number, ssrc: number) => this.#browsers.get(peer)?.toOwn.get(ssrc) ?? ssrc
     this.#reports = new ReceiverReports(io, this.#routes, this.#stats, ownSsrc)
@@ -104,6 +104,8 @@ export class Router {
         return this.#routes.removeTarget(command.targets, command.peer)
       case 'closeTargets':
         return this.#routes.closeTargets(command.targets)
+      case 'refuseSealed':
+        return this.#routes.refuseSealed(command.peer)
       case 'setRoute':
         return this.#routes.setRoute(command.ssrc, command.owner, command.media === 'audio', command.targets)
       case 'removeRoute':
