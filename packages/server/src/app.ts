@@ -6,6 +6,7 @@ import { hostAndPort, localHost, subnets } from './address.ts'
 import { Admission } from './admission.ts'
 import type { Config } from './config.ts'
 import { nodeCrypto } from './crypto.ts'
+import { OpensslDtls } from './dtls/openssl-dtls.ts'
 import { Host } from './host.ts'
 import { Listener, type TlsFiles } from './http.ts'
 import { chooseEngine, type EngineChoice } from './lane/engine.ts'
@@ -14,6 +15,7 @@ import { type Log, type LogSink, openLog } from './log.ts'
 import { LoopLag } from './loop-lag.ts'
 import { openMetrics } from './metrics.ts'
 import { StartError } from './start-error.ts'
+import { selfSignedCertificate } from './self-signed.ts'
 import { readTls } from './tls.ts'
 import { VERSION } from './version.ts'
 import { Connections } from './websocket.ts'
@@ -26,6 +28,8 @@ const CLOSE_GRACE = 1_000
 const GOING_AWAY = 1001
 
 interface Ports {
+  /** For browsers, or why they cannot be served. */
+  dtls: OpensslDtls | string
   http: Listener
   lvsp: Listener | undefined
   lanes: Lanes
@@ -78,7 +82,8 @@ export class App {
       keep(lanes)
       const main = keep(await openListener('http.listen', { ...listener, ...http.listen, root: 'gateway' }))
       const second = lvsp.listen && { ...listener, ...lvsp.listen, root: 'lvsp' as const }
-      const ports = { lanes, engine, http: main, lvsp: second && keep(await openListener('lvsp.listen', second)) }
+      const dtls = await OpensslDtls.open(selfSignedCertificate())
+      const ports = { lanes, engine, dtls, http: main, lvsp: second && keep(await openListener('lvsp.listen', second)) }
       app = new App(config, ports, surroundings)
       return app
     } catch (error) {
@@ -93,7 +98,7 @@ export class App {
     this.#hasTls = tls !== undefined || config.http.tls_cert !== undefined
     this.#log = openLog(logOptions(config), logSink)
     const note = this.#log.note
-    this.#node = new VoiceNode(nodeOptions(config, this.endpoint, ports.lanes))
+    this.#node = new VoiceNode(nodeOptions(config, this.endpoint, ports))
     this.#admission = new Admission(config.http.behind_proxy)
     const host = new Host(
       this.#node,
@@ -111,6 +116,7 @@ export class App {
     this.#measuring = setInterval(() => this.#measure(), MEASURE_INTERVAL)
     const { engine, reason } = ports.engine
     this.#note('info', 'lanes.started', { engine, reason, lanes: ports.lanes.all.length })
+    if (typeof ports.dtls === 'string') this.#note('warn', 'browsers.not_served', { reason: ports.dtls })
     this.#note('info', 'node.started', { version: VERSION, endpoint: this.endpoint, mediaPort: this.mediaPort })
   }
 
@@ -189,6 +195,7 @@ export class App {
     this.#lag.close()
     this.#host.close()
     await this.#ports.lanes.close()
+    if (typeof this.#ports.dtls !== 'string') this.#ports.dtls.close()
     this.#note('info', 'node.stopped')
     this.#log.flush()
   }
@@ -233,10 +240,11 @@ export class App {
   }
 }
 
-function nodeOptions(config: Config, endpoint: string, lanes: Lanes): ConstructorParameters<typeof VoiceNode>[0] {
+function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: Ports): ConstructorParameters<typeof VoiceNode>[0] {
   const { backend, lvsp, media, voice, capacity } = config
   return {
     crypto: nodeCrypto,
+    dtls: typeof dtls === 'string' ? undefined : dtls,
     serverVersion: VERSION,
     endpoint,
     backends: backend.map(({ id, secrets, dialect, legacy_assign: legacyAssign }) => ({
@@ -253,6 +261,7 @@ function nodeOptions(config: Config, endpoint: string, lanes: Lanes): Constructo
     minVersion: voice.min_version,
     channelTokenAuth: lvsp.channel_token_auth,
     sessionCheck: voice.session_check,
+    dave: voice.dave,
     orphanGrace: lvsp.orphan_grace,
     capacity: {
       sessions: capacity.sessions,

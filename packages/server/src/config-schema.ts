@@ -152,6 +152,11 @@ const Voice = z.object({
     '"relaxed" or "strict"',
     '`strict`: Identify must name the session id that the backend knows. `relaxed`: with a user’s own token any will do; with the channel’s, also the first other one that is presented.',
   ),
+  dave: setting(
+    z.enum(['off', 'allowed', 'required']).default('allowed'),
+    '"off", "allowed" or "required"',
+    'End-to-end encryption (DAVE) of calls whose backend does not say. `allowed`: whenever every client in the call can. `required`: clients that cannot are closed with 4017.',
+  ),
   drain_timeout: setting(
     Duration.prefault('20s'),
     secondsAndSo,

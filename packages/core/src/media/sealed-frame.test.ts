@@ -5,7 +5,7 @@ import { encodeRtp } from '@parley/protocol'
 import { addDatagram, makeBatch } from '../../../../test/contract/plain-io.ts'
 import { looksSealed } from './sealed-frame.ts'
 
-/** A frame of one byte, sealed by davey 0.1.12: the byte, an 8-byte tag, a nonce, no clear ranges, 12, the marker. */
+/** A frame of one byte as DAVE lays it out: that byte, a tag of eight, a nonce, no clear ranges, 12, the marker. */
 const SEALED = [0x3c, 0x51, 0xa8, 0x02, 0x99, 0x10, 0x6d, 0x44, 0xe1, 0x00, 0x0c, 0xfa, 0xfa]
 
 function looks(payload: number[], { payloadType = 120, marker = false } = {}) {
