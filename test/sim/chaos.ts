@@ -192,10 +192,10 @@ export async function surviveChaos(seed: number): Promise<void> {
   chaos.stop()
   call.backend.info(21, { channels: [] })
   call.advance(120_000)
-  const { sessions, channels, lanes, connections, greetings, ...rest } = call.bench.node.inspect()
+  const { sessions, channels, voiceStates, lanes, connections, greetings, ...rest } = call.bench.node.inspect()
   assert.deepEqual(
-    { sessions, channels, connections, greetings },
-    { sessions: [], channels: [], connections: 1, greetings: 0 },
+    { sessions, channels, voiceStates, connections, greetings },
+    { sessions: [], channels: [], voiceStates: 0, connections: 1, greetings: 0 },
   )
   assert.deepEqual(
     lanes.map(lane => [lane.peers, lane.channels]),

@@ -23,6 +23,7 @@ import type {
   VoiceStateSelector,
 } from './lvsp/directory.ts'
 import { OrphanTimer } from './orphan-timer.ts'
+import { type Place, VoiceStateIndex } from './voice-state-index.ts'
 
 const REMOVED: Ending = { code: VoiceClose.Disconnected, reason: 'removed by the backend' }
 const CHANNEL_ENDED: Ending = { code: VoiceClose.ChannelEnded, reason: 'the channel has ended' }
@@ -55,6 +56,7 @@ export class BackendDirectory implements Directory {
   readonly #health: (now: number) => number
   readonly #egress: () => number
   readonly #orphans = new Map<BackendId, OrphanTimer>()
+  readonly #index = new VoiceStateIndex()
 
   constructor(options: DirectoryOptions) {
     this.endpoint = options.endpoint
@@ -64,6 +66,11 @@ export class BackendDirectory implements Directory {
     this.#orphanGrace = options.orphanGrace
     this.#health = options.health
     this.#egress = options.egress
+  }
+
+  /** Of all backends. */
+  get voiceStates(): number {
+    return this.#index.size
   }
 
   health(now: number): number {
@@ -85,7 +92,7 @@ export class BackendDirectory implements Directory {
   destroyChannel(backend: BackendId, ref: ChannelRef, now: number): Refusal | undefined {
     const channel = this.#channels.find(backend, ref.channelId)
     if (channel === undefined || !sameGuild(channel, ref)) return UNKNOWN_CHANNEL
-    this.#channels.close(channel, CHANNEL_ENDED, now)
+    this.#close(channel, now)
     return undefined
   }
 
@@ -97,15 +104,16 @@ export class BackendDirectory implements Directory {
       return refuse(LvspFailure.TooManyVoiceStates, `the channel has ${LIMITS.voiceStatesPerChannel} voice states`)
     this.#leaveOthers(channel, request.userId, now)
     const state = existing ?? VoiceState.create(this.#crypto, request.userId, request.sessionId)
-    if (existing !== undefined) renew(channel, existing, request.sessionId)
+    if (existing !== undefined) this.#renew({ channel, state: existing }, request.sessionId)
     channel.voiceStates.set(request.userId, state)
+    this.#index.add({ channel, state })
     if (request.update !== undefined) channel.updateVoiceState(request.userId, request.update)
     return voiceStateGrant(channel, state)
   }
 
   destroyVoiceStates(backend: BackendId, selector: VoiceStateSelector, now: number): Refusal | undefined {
     const selected = this.#select(backend, selector)
-    for (const { channel, state } of selected) channel.removeVoiceState(state.userId, REMOVED, now)
+    for (const place of selected) this.#remove(place, now)
     return selected.length === 0 ? UNKNOWN_VOICE_STATE : undefined
   }
 
@@ -128,10 +136,10 @@ export class BackendDirectory implements Directory {
     const keep = new Map(listed.map(channel => [channel.channelId, new Set(channel.userIds)]))
     for (const channel of this.#channels.ofBackend(backend)) {
       const users = keep.get(channel.channelId)
-      if (users === undefined) this.#channels.close(channel, CHANNEL_ENDED, now)
+      if (users === undefined) this.#close(channel, now)
       else
-        for (const userId of [...channel.voiceStates.keys()])
-          if (!users.has(userId)) channel.removeVoiceState(userId, REMOVED, now)
+        for (const state of [...channel.voiceStates.values()])
+          if (!users.has(state.userId)) this.#remove({ channel, state }, now)
     }
   }
 
@@ -158,7 +166,7 @@ export class BackendDirectory implements Directory {
 
   backendDetached(backend: BackendId, now: number): void {
     const endAll = (at: number) => {
-      for (const channel of this.#channels.ofBackend(backend)) this.#channels.close(channel, CHANNEL_ENDED, at)
+      for (const channel of this.#channels.ofBackend(backend)) this.#close(channel, at)
     }
     const timer = new OrphanTimer(now, this.#orphanGrace, { collect: at => this.#collect(backend, at), endAll })
     this.#orphans.set(backend, timer)
@@ -168,10 +176,27 @@ export class BackendDirectory implements Directory {
   /** Voice states nobody uses, then channels nobody is in. */
   #collect(backend: BackendId, now: number): void {
     for (const channel of this.#channels.ofBackend(backend)) {
-      for (const userId of [...channel.voiceStates.keys()])
-        if (!channel.sessions.has(userId)) channel.removeVoiceState(userId, REMOVED, now)
-      if (channel.sessions.size === 0) this.#channels.close(channel, CHANNEL_ENDED, now)
+      for (const state of [...channel.voiceStates.values()])
+        if (!channel.sessions.has(state.userId)) this.#remove({ channel, state }, now)
+      if (channel.sessions.size === 0) this.#close(channel, now)
     }
+  }
+
+  #remove({ channel, state }: Place, now: number): void {
+    this.#index.remove({ channel, state })
+    channel.removeVoiceState(state.userId, REMOVED, now)
+  }
+
+  #close(channel: Channel, now: number): void {
+    for (const state of channel.voiceStates.values()) this.#index.remove({ channel, state })
+    this.#channels.close(channel, CHANNEL_ENDED, now)
+  }
+
+  /** A repeated create: the connected session is untouched; a session id that changed is taken over. */
+  #renew({ channel, state }: Place, sessionId: string | undefined): void {
+    this.#index.remove({ channel, state })
+    state.sessionId = sessionId ?? state.sessionId
+    if (!channel.sessions.has(state.userId)) state.presentedSessionId = undefined
   }
 
   #open(backend: BackendId, ref: ChannelRef): Channel | Refusal {
@@ -189,34 +214,42 @@ export class BackendDirectory implements Directory {
   /** A user is in one channel of a guild: coming into another is a move. DMs and other guilds are independent. */
   #leaveOthers(channel: Channel, userId: string, now: number): void {
     if (channel.guildId === undefined) return
-    for (const other of this.#channels.ofServer(channel.guildId))
-      if (other !== channel && other.backend === channel.backend) other.removeVoiceState(userId, REMOVED, now)
+    for (const other of this.#ofUser(channel.backend, userId, { guildId: channel.guildId }))
+      if (other.channel !== channel) this.#remove(other, now)
   }
 
-  #select(backend: BackendId, selector: VoiceStateSelector): { channel: Channel; state: VoiceState }[] {
+  /** Everything that is said has to fit: what a backend knows of an old voice state must not end a newer one. */
+  #select(backend: BackendId, selector: VoiceStateSelector): Place[] {
     const { sessionId, userId, channelId, guildId } = selector
-    const channels =
-      channelId === undefined ? this.#channels.ofBackend(backend) : [this.#channels.find(backend, channelId)]
-    const selected: { channel: Channel; state: VoiceState }[] = []
+    const named =
+      sessionId !== undefined
+        ? this.#index.find(backend, sessionId)
+        : userId === undefined
+          ? []
+          : this.#ofUser(backend, userId, selector)
+    return named.filter(
+      ({ channel, state }) =>
+        (userId === undefined || state.userId === userId) &&
+        (channelId === undefined || channel.channelId === channelId) &&
+        (guildId === undefined || channel.guildId === guildId),
+    )
+  }
+
+  #ofUser(backend: BackendId, userId: string, { channelId, guildId }: VoiceStateSelector): Place[] {
+    const channel = channelId === undefined ? undefined : this.#channels.find(backend, channelId)
+    const channels = channelId !== undefined ? [channel] : guildId === undefined ? [] : this.#channels.ofServer(guildId)
+    const places: Place[] = []
     for (const channel of channels) {
-      if (channel === undefined || (guildId !== undefined && channel.guildId !== guildId)) continue
-      const states = userId === undefined ? channel.voiceStates.values() : [channel.voiceStates.get(userId)]
-      for (const state of states)
-        if (state !== undefined && (sessionId === undefined || state.sessionId === sessionId))
-          selected.push({ channel, state })
+      if (channel?.backend !== backend || (guildId !== undefined && channel.guildId !== guildId)) continue
+      const state = channel.voiceStates.get(userId)
+      if (state !== undefined) places.push({ channel, state })
     }
-    return selected
+    return places
   }
 }
 
 /** A backend that leaves the guild out means the channel it has. */
 const sameGuild = (channel: Channel, ref: ChannelRef) => ref.guildId === undefined || ref.guildId === channel.guildId
-
-/** A repeated create: the connected session is untouched; a session id that changed is taken over. */
-function renew(channel: Channel, state: VoiceState, sessionId: string | undefined): void {
-  state.sessionId = sessionId ?? state.sessionId
-  if (!channel.sessions.has(state.userId)) state.presentedSessionId = undefined
-}
 
 const channelGrant = ({ channelId, guildId, token }: Channel): ChannelGrant => ({ channelId, guildId, token })
 const voiceStateGrant = (

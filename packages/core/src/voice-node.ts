@@ -207,6 +207,7 @@ export class VoiceNode implements SessionObserver {
       connections: this.#connections.size,
       greetings: this.#gateway.greetings.size,
       deadlines: this.#deadlines.size,
+      voiceStates: this.#directory.voiceStates,
       sessions: [...this.#sessions.all()].map(session => session.inspect()),
       channels: [...this.#channels.all()].map(channel => channel.inspect()),
       lanes: this.#lanes.all.map(({ id, port, channels, owners, counters }) => ({

@@ -157,11 +157,12 @@ const refOf = (data: { channel_id: string; guild_id?: string }): ChannelRef => (
   guildId: data.guild_id,
 })
 
-/** A session id names one voice state, whatever else is said. */
-function selectorOf(data: LvspCommandData<typeof LvspInfo.VoiceStateDestroy>): VoiceStateSelector {
-  if (data.session_id != null) return { sessionId: data.session_id }
-  return { userId: data.user_id ?? undefined, channelId: data.channel_id ?? undefined, guildId: data.guild_id }
-}
+const selectorOf = (data: LvspCommandData<typeof LvspInfo.VoiceStateDestroy>): VoiceStateSelector => ({
+  sessionId: data.session_id ?? undefined,
+  userId: data.user_id ?? undefined,
+  channelId: data.channel_id ?? undefined,
+  guildId: data.guild_id,
+})
 
 function updateOf(data: VoiceStateUpdate): VoiceStateUpdate {
   const { mute, deaf, suppress, priority, flags, platform } = data

@@ -14,7 +14,7 @@ export interface VoiceStateGrant extends ChannelRef {
   token: string
 }
 
-/** Which voice states are meant: one by session id, one by user and channel, or all of a user in a guild. */
+/** Which voice states are meant: those to which all of it fits. There is a session id, or a user and a channel or guild. */
 export interface VoiceStateSelector {
   sessionId?: string
   userId?: string

@@ -1,0 +1,95 @@
+// How a backend names a voice state: by session id, by user and place, or by all of them, whatever else it has.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { NodeBench } from './node-bench.ts'
+
+const DESTROY = 5
+const UPDATE = 6
+
+interface InspectedChannel {
+  channelId: string
+  voiceStates: { userId: string }[]
+}
+
+function scene() {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  /** Who may be where, as `user@channel`. */
+  const states = () =>
+    (bench.node.inspect().channels as InspectedChannel[]).flatMap(({ channelId, voiceStates }) =>
+      voiceStates.map(({ userId }) => `${userId}@${channelId}`),
+    )
+  return { bench, backend, states }
+}
+
+test('a bot has one session id in two guilds: it leaves the one that is named, with the old fields', () => {
+  const { backend, states } = scene()
+  backend.join('7', '500', '100', { session_id: 'bot' })
+  backend.join('7', '600', '200', { session_id: 'bot' })
+  backend.info(DESTROY, { user_id: '7', channel_id: '500', guild_id: '100', session_id: 'bot' })
+  assert.deepEqual(states(), ['7@600'])
+})
+
+test('a session id alone means every voice state that has it', () => {
+  const { backend, states } = scene()
+  backend.join('7', '500', '100', { session_id: 'bot' })
+  backend.join('7', '600', '200', { session_id: 'bot' })
+  backend.join('8', '600', '200', { session_id: 'other' })
+  backend.info(DESTROY, { session_id: 'bot' })
+  assert.deepEqual(states(), ['8@600'])
+})
+
+test('a session id that a repeated create replaced names nothing any more', () => {
+  const { backend, states } = scene()
+  backend.join('7', '500', '100', { session_id: 'old' })
+  backend.join('7', '500', '100', { session_id: 'new' })
+  backend.info(DESTROY, { session_id: 'old' })
+  assert.deepEqual(states(), ['7@500'])
+  backend.info(DESTROY, { session_id: 'new' })
+  assert.deepEqual(states(), [])
+})
+
+test('a session id of another backend names nothing', () => {
+  const bench = new NodeBench({
+    backends: [
+      { id: 'one', secrets: ['first'] },
+      { id: 'two', secrets: ['second'] },
+    ],
+  })
+  const [one, two] = [bench.backend('first'), bench.backend('second')]
+  one.join('7', '500', '100', { session_id: 'same' })
+  two.info(DESTROY, { session_id: 'same' })
+  assert.equal(bench.node.inspect().voiceStates, 1)
+})
+
+test('of voice states that have gone, by whatever way, nothing is kept', () => {
+  const { bench, backend } = scene()
+  for (const user of ['1', '2', '3', '4']) backend.join(user, '500', '100')
+  backend.join('5', '600', '200')
+  backend.info(3, { user_id: '4', channel_id: '501', guild_id: '100' })
+  backend.info(DESTROY, { user_id: '1', guild_id: '100' })
+  assert.equal(bench.node.inspect().voiceStates, 4)
+  backend.info(2, { channel_id: '500', guild_id: '100' })
+  assert.equal(bench.node.inspect().voiceStates, 2)
+  backend.info(21, { channels: [{ channel_id: '501', guild_id: '100', users: [] }] })
+  assert.equal(bench.node.inspect().voiceStates, 0)
+})
+
+test('a voice state is found as fast among thousands as by its channel', () => {
+  const { backend } = scene()
+  const CHANNELS = 4_000
+  for (let i = 0; i < CHANNELS; i++) {
+    backend.socket.clear()
+    backend.join(String(i), String(10_000 + i), String(50_000 + i), { session_id: `s${i}` })
+  }
+  const time = (name: (i: number) => object) => {
+    const start = performance.now()
+    for (let i = 0; i < 200; i++) backend.info(UPDATE, { ...name(i), mute: i % 2 === 0 })
+    return performance.now() - start
+  }
+  const byChannel = time(i => ({ user_id: String(i), channel_id: String(10_000 + i) }))
+  const bySession = time(i => ({ session_id: `s${i}` }))
+  const byGuild = time(i => ({ user_id: String(i), guild_id: String(50_000 + i) }))
+  assert.ok(bySession < 10 * byChannel, `${bySession} ms by session id, ${byChannel} by channel`)
+  assert.ok(byGuild < 10 * byChannel, `${byGuild} ms by guild, ${byChannel} by channel`)
+})
