@@ -36,7 +36,7 @@ async function openLane(context: TestContext) {
   const events: LaneEvent[] = []
   const onEvents = (taken: readonly LaneEvent[]) => void events.push(...taken)
   const engine = new FfiEngine(native as Native, { ip: '127.0.0.1', port: 0 })
-  const loop = new LaneLoop(engine, { onEvents, clock: () => performance.now() })
+  const loop = new LaneLoop(engine, { onEvents })
   context.after(() => loop.close())
   const [speaker, listener] = await Promise.all([openSocket(context), openSocket(context)])
   const work = () => {
@@ -72,7 +72,7 @@ async function openLane(context: TestContext) {
         ssrc,
         payload: new Uint8Array(60),
       })
-      speaker.send(protection.seal('rtp', plain), engine.socket.port, '127.0.0.1')
+      speaker.send(protection.seal('rtp', plain)!, engine.socket.port, '127.0.0.1')
     }
   }
   const report = (): LaneCounters => {

@@ -10,14 +10,11 @@ const INERTIA = 7 / 8
 
 export interface LaneLoopOptions {
   onEvents(events: readonly LaneEvent[]): void
-  /** Monotonic milliseconds. */
-  clock(): number
 }
 
 export class LaneLoop {
   readonly #engine: FfiEngine
   readonly #router: Router
-  readonly #clock: () => number
   readonly #onEvents: LaneLoopOptions['onEvents']
   #measuredAt: number
   /** Milliseconds since then without work. */
@@ -25,17 +22,16 @@ export class LaneLoop {
   /** Copies that a datagram caused of late. */
   #fanOut = 1
 
-  constructor(engine: FfiEngine, { onEvents, clock }: LaneLoopOptions) {
+  constructor(engine: FfiEngine, { onEvents }: LaneLoopOptions) {
     this.#engine = engine
     this.#onEvents = onEvents
-    this.#clock = clock
-    this.#measuredAt = clock()
+    this.#measuredAt = performance.now()
     this.#router = new Router(engine, { busy: () => this.busy(), stunMac })
   }
 
   /** Share of the time since the last call that it worked. */
   busy(): number {
-    const now = this.#clock()
+    const now = performance.now()
     const total = now - this.#measuredAt
     const waited = this.#waited
     this.#measuredAt = now
@@ -44,7 +40,7 @@ export class LaneLoop {
   }
 
   command(command: LaneCommand): void {
-    this.#router.command(command, this.#clock())
+    this.#router.command(command, performance.now())
     this.#settle()
   }
 
@@ -55,7 +51,7 @@ export class LaneLoop {
   turn(): boolean {
     const engine = this.#engine
     const batch = engine.socket.receive(Math.max(1, Math.min(BATCH, Math.trunc(TURN / this.#fanOut))))
-    const now = this.#clock()
+    const now = performance.now()
     if (batch !== undefined) {
       const before = engine.packets
       this.#router.receive(batch, now)
@@ -68,11 +64,11 @@ export class LaneLoop {
 
   /** Blocks until there may be something to do: a datagram, a wake, or a report that is due; `longest` ms at most. */
   wait(longest: number): void {
-    const start = this.#clock()
+    const start = performance.now()
     const timeout = Math.min(longest, this.#router.deadline - start)
     if (timeout <= 0) return
     this.#engine.socket.wait(Math.ceil(timeout))
-    this.#waited += this.#clock() - start
+    this.#waited += performance.now() - start
   }
 
   /** Counts of what the lane holds. */

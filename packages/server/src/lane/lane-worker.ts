@@ -33,7 +33,7 @@ async function runFfi(): Promise<void> {
   await protectionReady()
   const engine = await open(() => new FfiEngine(native, { ip: start.ip, port: start.port }))
   if (engine === undefined) return
-  const loop = new LaneLoop(engine, { onEvents, clock: () => performance.now() })
+  const loop = new LaneLoop(engine, { onEvents })
   say({ kind: 'opened', port: engine.socket.port, descriptors: engine.socket.descriptors })
   const posted = new Int32Array(start.posted)
   while (Atomics.exchange(posted, 0, 0) === 0 || takeMessages(loop)) if (!loop.turn()) loop.wait(LONGEST_WAIT)
