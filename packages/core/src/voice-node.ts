@@ -18,6 +18,7 @@ import { type Capacity, Health } from './lvsp/health.ts'
 import { Lvsp, type LvspBackend } from './lvsp/lvsp.ts'
 import type { LaneEvent } from './media/lane.ts'
 import { type LaneControl, Lanes, type OpenLane } from './media/lane-control.ts'
+import type { Dtls } from './transport/webrtc/dtls.ts'
 
 export interface VoiceNodeOptions {
   crypto: Crypto
@@ -27,6 +28,8 @@ export interface VoiceNodeOptions {
   backends: readonly LvspBackend[]
   /** Lanes that are open already; at least one. */
   lanes: readonly OpenLane[]
+  /** For browsers; without it none are served. */
+  dtls?: Dtls
   /** Addresses for Ready; if empty, the one the client reached. */
   announce: readonly string[]
   /** Whether the old encryption modes are offered too. */
@@ -102,6 +105,7 @@ export class VoiceNode implements SessionObserver {
       modes,
       serverVersion: options.serverVersion,
       minVersion: options.minVersion,
+      webrtc: options.dtls && { dtls: options.dtls, deadlines: this.#deadlines, crypto },
       admission: this.#sessions,
       greetings: new Greetings(),
     }
@@ -141,6 +145,8 @@ export class VoiceNode implements SessionObserver {
     const session = control.owners.get(event.peer)
     if (event.kind === 'firstPacket') session?.packetsArrived(event.ssrc)
     else if (event.kind === 'nonceExhausted') session?.keyExhausted(now)
+    else if (event.kind === 'datagram') session?.datagramArrived(event.bytes, now)
+    else if (event.kind === 'consentLost') this.#effects.note('info', 'lane.consent_lost', { lane, peer: event.peer })
     else this.#effects.note('debug', 'lane.address_bound', { lane, peer: event.peer })
   }
 
@@ -270,8 +276,8 @@ export class VoiceNode implements SessionObserver {
   }
 }
 
-const eventOf = ({ channel, voiceState, sessionId }: VoiceSession) => ({
-  protocol: 'udp' as const,
+const eventOf = ({ channel, voiceState, sessionId, transport }: VoiceSession) => ({
+  protocol: transport?.kind ?? ('udp' as const),
   userId: voiceState.userId,
   channelId: channel.channelId,
   guildId: channel.guildId,

@@ -233,9 +233,11 @@ export interface VoiceEvents {
     heartbeat_interval: number
     streams: { type: 'video'; rid: string; quality: number; ssrc: number; rtx_ssrc: number; active: boolean }[]
   }
+  /** `mode` and `secret_key` for UDP, `sdp` for WebRTC. */
   [VoiceOp.SessionDescription]: {
-    mode: VoiceMode
-    secret_key: number[]
+    mode?: VoiceMode
+    secret_key?: number[]
+    sdp?: string
     audio_codec: string
     video_codec: string
     media_session_id: string

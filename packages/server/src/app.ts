@@ -14,8 +14,8 @@ import { LanePortError, Lanes, type LanesObserver } from './lane/lanes.ts'
 import { type Log, type LogSink, openLog } from './log.ts'
 import { LoopLag } from './loop-lag.ts'
 import { openMetrics } from './metrics.ts'
-import { StartError } from './start-error.ts'
 import { selfSignedCertificate } from './self-signed.ts'
+import { StartError } from './start-error.ts'
 import { readTls } from './tls.ts'
 import { VERSION } from './version.ts'
 import { Connections } from './websocket.ts'
@@ -116,7 +116,7 @@ export class App {
     this.#measuring = setInterval(() => this.#measure(), MEASURE_INTERVAL)
     const { engine, reason } = ports.engine
     this.#note('info', 'lanes.started', { engine, reason, lanes: ports.lanes.all.length })
-    if (typeof ports.dtls === 'string') this.#note('warn', 'browsers.not_served', { reason: ports.dtls })
+    if (typeof ports.dtls === 'string') this.#note('info', 'browsers.not_served', { reason: ports.dtls })
     this.#note('info', 'node.started', { version: VERSION, endpoint: this.endpoint, mediaPort: this.mediaPort })
   }
 
@@ -240,7 +240,11 @@ export class App {
   }
 }
 
-function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: Ports): ConstructorParameters<typeof VoiceNode>[0] {
+function nodeOptions(
+  config: Config,
+  endpoint: string,
+  { lanes, dtls }: Ports,
+): ConstructorParameters<typeof VoiceNode>[0] {
   const { backend, lvsp, media, voice, capacity } = config
   return {
     crypto: nodeCrypto,

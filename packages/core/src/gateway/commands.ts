@@ -15,6 +15,8 @@ import type { z } from 'zod'
 import type { Crypto } from '../crypto.ts'
 import type { Effects } from '../effect.ts'
 import { ProtocolError } from '../errors.ts'
+import type { WebrtcHost } from '../transport/webrtc/webrtc-transport.ts'
+import { mapSpeaking, mapVideo, selectWebrtc } from './select-webrtc.ts'
 import type { VoiceSession } from './voice-session.ts'
 
 /** What commands need besides the session. */
@@ -23,6 +25,8 @@ export interface CommandContext {
   readonly effects: Effects
   readonly modes: readonly VoiceMode[]
   readonly serverVersion: string
+  /** Undefined where no browsers are served. */
+  readonly webrtc: WebrtcHost | undefined
 }
 
 /** Decodes the data of a message; what does not fit closes the connection and says where. */
@@ -44,7 +48,7 @@ export function dispatch(session: VoiceSession, op: number, data: unknown, conte
     case VoiceOp.Speaking:
       return speaking(session, data)
     case VoiceOp.Video:
-      return session.declareVideo(decode(Video, data, VoiceClose.BadRequest))
+      return video(session, data)
     case VoiceOp.SessionUpdate:
       session.codecs = decode(SessionUpdate, data, VoiceClose.BadRequest).codecs
       return
@@ -89,12 +93,21 @@ function transition(session: VoiceSession, op: number, data: unknown, now: numbe
 
 function selectProtocol(session: VoiceSession, data: unknown, context: CommandContext, now: number): void {
   const select = decode(SelectProtocol, data, VoiceClose.BadRequest)
-  if (select.protocol !== 'udp') throw new ProtocolError(VoiceClose.UnknownProtocol, 'expected protocol udp')
+  if (select.protocol === 'webrtc') return selectWebrtc(session, select, context.webrtc, context.effects, now)
+  if (select.protocol !== 'udp') throw new ProtocolError(VoiceClose.UnknownProtocol, 'expected protocol udp or webrtc')
   session.selectUdp(select.data, select.codecs ?? [], context.modes, context.crypto, now)
 }
 
-/** The SSRC in the message is not needed: on UDP a session has one audio SSRC, and some clients send another or none. */
+/** On UDP the SSRC in the message is not needed: a session has one for audio, and some clients send another or none. */
 function speaking(session: VoiceSession, data: unknown): void {
-  const { speaking: flags } = decode(Speaking, data, VoiceClose.BadRequest)
+  const message = decode(Speaking, data, VoiceClose.BadRequest)
+  const { speaking: flags } = message
+  mapSpeaking(session, message)
   session.declareSpeaking(typeof flags === 'number' ? flags & 7 : Number(flags))
+}
+
+function video(session: VoiceSession, data: unknown): void {
+  const message = decode(Video, data, VoiceClose.BadRequest)
+  mapVideo(session, message)
+  session.declareVideo(message)
 }

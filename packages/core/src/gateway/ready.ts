@@ -31,9 +31,9 @@ function readyStreams(session: VoiceSession): Ready['streams'] {
   })
 }
 
-export const readyFor = (session: VoiceSession, ip: string, modes: readonly VoiceMode[]): Ready => ({
+export const readyFor = (session: VoiceSession, modes: readonly VoiceMode[]): Ready => ({
   ssrc: session.audioSsrc,
-  ip,
+  ip: session.mediaIp,
   port: session.channel.lane.port,
   modes: [...modes],
   experiments: [],

@@ -22,6 +22,7 @@ import type { PeerId } from '../media/lane.ts'
 import type { PeerOwner } from '../media/lane-control.ts'
 import { ReplayBuffer } from '../replay-buffer.ts'
 import { selectUdp, type UdpTransport } from '../transport/udp-transport.ts'
+import type { WebrtcTransport } from '../transport/webrtc/webrtc-transport.ts'
 
 /** What a session needs of the connection it is attached to. */
 export interface Attachment {
@@ -74,7 +75,7 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   codecs: readonly Codec[] = []
   /** What it last declared of its video; undefined before it did. */
   video: Video | undefined
-  transport: UdpTransport | undefined
+  transport: UdpTransport | WebrtcTransport | undefined
   #state: State
   #hasDeclared = false
   #version: number
@@ -84,12 +85,15 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     bytes: LIMITS.replayBytes,
   })
   readonly #observer: SessionObserver
+  /** The address that its client was told to send media to. */
+  readonly mediaIp: string
 
   constructor(
     identify: Identify,
     voiceState: VoiceState,
     channel: Channel,
     connection: Attachment,
+    mediaIp: string,
     observer: SessionObserver,
   ) {
     this.sessionId = identify.session_id
@@ -104,6 +108,7 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     this.daveVersion = daveVersionOf(identify, connection)
     this.#version = connection.version
     this.#state = { kind: 'connected', connection }
+    this.mediaIp = mediaIp
     this.#observer = observer
     channel.sessions.set(voiceState.userId, this)
   }
@@ -165,22 +170,19 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   /** Select Protocol with `udp`: a new key, Session Description, and at the first time the channel hears of the session. */
   selectUdp(data: unknown, codecs: readonly Codec[], modes: readonly VoiceMode[], crypto: Crypto, now: number): void {
     const { transport, key, command } = selectUdp(data, this.peer, modes, crypto)
+    this.#closeTransport()
     this.transport = transport
-    this.codecs = codecs
-    const daveVersion = this.channel.encryption.join(this, now)
-    if (this.ended) return
-    this.send(VoiceOp.SessionDescription, {
-      mode: transport.mode,
-      secret_key: [...key],
-      audio_codec: 'opus',
-      video_codec: sendVideoCodec(codecs),
-      media_session_id: crypto.randomHex(16),
-      dave_protocol_version: daveVersion,
-    })
+    if (!this.#describe({ mode: transport.mode, secret_key: [...key] }, codecs, crypto, now)) return
     this.channel.lane.send(command)
-    const wasPresent = this.isPresent
-    this.channel.enter(this)
-    if (!wasPresent) this.#observer.sessionEntered(this, now)
+    this.#enter(now)
+  }
+
+  /** The same with `webrtc`; the transport that `open` makes comes to its key by itself. */
+  selectWebrtc(open: () => WebrtcTransport, codecs: readonly Codec[], crypto: Crypto, now: number): void {
+    this.#closeTransport()
+    const transport = open()
+    this.transport = transport
+    if (this.#describe({ sdp: transport.answer }, codecs, crypto, now)) this.#enter(now)
   }
 
   /**
@@ -201,6 +203,10 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   /** Listeners need its SSRC, whether or not the client declared that it speaks. */
   packetsArrived(ssrc: number): void {
     if (ssrc === this.audioSsrc && this.lastSpeaking === 0) this.declareSpeaking(SpeakingFlag.Voice)
+  }
+
+  datagramArrived(bytes: Uint8Array, now: number): void {
+    if (this.transport?.kind === 'webrtc') this.transport.datagramArrived(bytes, now)
   }
 
   /** Ends rather than detaches: a resume would bring the same key back. */
@@ -252,6 +258,7 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     if (state.kind === 'ended') return
     this.#state = { kind: 'ended' }
     this.channel.leave(this, now)
+    this.#closeTransport()
     this.channel.lane.removePeer(this.peer)
     this.channel.lane.ssrcs.release(this.audioSsrc)
     if (state.kind === 'connected') state.connection.close(ending.code, ending.reason)
@@ -266,13 +273,43 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
       state: this.#state.kind,
       version: this.#version,
       audioSsrc: this.audioSsrc,
-      transport: this.transport,
+      transport: this.transport?.kind === 'webrtc' ? this.transport.inspect() : this.transport,
       present: this.isPresent,
       speaking: this.speaking,
       video: this.isSendingVideo,
       lastSeq: this.#replay.last,
       kept: this.#replay.size,
     }
+  }
+
+  #closeTransport(): void {
+    if (this.transport?.kind === 'webrtc') this.transport.close()
+  }
+
+  /** Session Description. Returns false if the session has ended instead: it could not take part in the encryption. */
+  #describe(
+    transport: Pick<VoiceEvents[typeof VoiceOp.SessionDescription], 'mode' | 'secret_key' | 'sdp'>,
+    codecs: readonly Codec[],
+    crypto: Crypto,
+    now: number,
+  ): boolean {
+    this.codecs = codecs
+    const daveVersion = this.channel.encryption.join(this, now)
+    if (this.ended) return false
+    this.send(VoiceOp.SessionDescription, {
+      ...transport,
+      audio_codec: 'opus',
+      video_codec: sendVideoCodec(codecs),
+      media_session_id: crypto.randomHex(16),
+      dave_protocol_version: daveVersion,
+    })
+    return true
+  }
+
+  #enter(now: number): void {
+    const wasPresent = this.isPresent
+    this.channel.enter(this)
+    if (!wasPresent) this.#observer.sessionEntered(this, now)
   }
 
   /** While detached, messages are only kept. */

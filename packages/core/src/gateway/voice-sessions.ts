@@ -61,10 +61,10 @@ export class VoiceSessions implements Admission, SessionObserver {
     if (!channel.encryption.admits(daveVersionOf(identify, connection)))
       throw new ProtocolError(VoiceClose.EncryptionRequired, 'the channel requires end-to-end encryption')
     channel.sessions.get(voiceState.userId)?.end(REPLACED, now)
-    const session = new VoiceSession(identify, voiceState, channel, connection, this)
-    this.#add(session)
     const ip = mediaAddress(this.#policy.announce, connection.localAddress)
-    session.send(VoiceOp.Ready, readyFor(session, ip, this.#policy.modes))
+    const session = new VoiceSession(identify, voiceState, channel, connection, ip, this)
+    this.#add(session)
+    session.send(VoiceOp.Ready, readyFor(session, this.#policy.modes))
     return session
   }
 

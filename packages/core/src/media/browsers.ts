@@ -61,18 +61,24 @@ export class Browsers {
 
   /** What it had before is forgotten: nothing is sent to it until a check has come. */
   add(peer: Peer, { ice, form }: LaneCommand & { kind: 'addBrowser' }, now: number): Browser {
-    this.#io.dropAddress(peer.id)
-    this.#peers.unbind(peer)
+    this.end(peer)
     peer.isBrowser = true
-    peer.isProtected = false
     this.#ice.add(peer, ice, now)
     const browser = { form: makeForm(form), toNode: new Map<number, number>(), toOwn: new Map<number, number>() }
     this.#browsers.set(peer.id, browser)
     return browser
   }
 
+  /** Nothing is sent to it any more, and nothing of it is heard. */
+  end(peer: Peer | undefined): void {
+    if (peer === undefined) return
+    this.#io.dropAddress(peer.id)
+    this.#peers.unbind(peer)
+    peer.isProtected = false
+    this.remove(peer)
+  }
+
   remove(peer: Peer): void {
-    peer.isBrowser = false
     this.#ice.remove(peer.id)
     this.#browsers.delete(peer.id)
   }

@@ -8,6 +8,8 @@ import { SsrcAllocator } from './ssrc-allocator.ts'
 export interface PeerOwner {
   /** The first packet of one of its SSRCs came. */
   packetsArrived(ssrc: number): void
+  /** A DTLS datagram came from an address that it has proved. */
+  datagramArrived(bytes: Uint8Array, now: number): void
   /** Its key is used up. */
   keyExhausted(now: number): void
 }

@@ -48,6 +48,8 @@ export type LaneCommand =
       ice: { localUfrag: string; remoteUfrag: string; password: Uint8Array }
       form: FormDescription
     }
+  /** The browser closed its end: its checks are not answered any more, and nothing is sent. Its routes stay. */
+  | { kind: 'removeBrowser'; peer: PeerId }
   /** The browser's own SSRC that stands for one of the peer's. */
   | { kind: 'mapSsrc'; peer: PeerId; own: number; ssrc: number }
   /** Bytes for the peer as they are, if it has an address. */

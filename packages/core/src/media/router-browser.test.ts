@@ -334,6 +334,35 @@ test('a new offer replaces the one before: the old name, keys and address are wo
   assert.equal(decodeRtp(heard!.bytes)!.payloadType, 109)
 })
 
+test('a browser that closed its end gets and sends nothing, and its checks are not answered', () => {
+  const lane = twoBrowsers()
+  lane.command({ kind: 'removeBrowser', peer: 1 })
+  assert.deepEqual(lane.check(1), [])
+  assert.equal(lane.receive(home(1), sealed(1, opus(1))).length, 0)
+  assert.equal(lane.receive(home(2), sealed(2, opus(1, { payloadType: 109 }))).length, 0)
+})
+
+test('a session may go from a browser to a native client and back', () => {
+  const lane = twoBrowsers()
+  const native = { protection: 'aead_aes256_gcm_rtpsize', key: keyOf(1), nonceStart: 0 } as const
+  lane.command({ kind: 'protectPeer', peer: 1, ...native })
+  lane.receive(home(1), encodeDiscoveryRequest(ssrcOf(1)))
+  lane.command({ kind: 'protectPeer', peer: 1, ...native })
+  const [heard] = lane.receive(home(2), sealed(2, opus(1, { payloadType: 109 })))
+  assert.equal(decodeRtp(heard!.bytes)!.payloadType, 120)
+  assert.deepEqual(lane.check(1), [])
+  lane.command({
+    kind: 'addBrowser',
+    peer: 1,
+    ice: { localUfrag: 'node1', remoteUfrag: 'cli1', password: PASSWORD },
+    form: CHROMIUM,
+  })
+  lane.check(1)
+  lane.protect(1)
+  const [again] = lane.receive(home(2), sealed(2, opus(2, { payloadType: 109 })))
+  assert.equal(decodeRtp(again!.bytes)!.payloadType, 111)
+})
+
 test('when a browser has gone, nothing of it is left', () => {
   const lane = twoBrowsers()
   for (const peer of [1, 2]) lane.command({ kind: 'removePeer', peer })

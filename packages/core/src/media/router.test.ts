@@ -304,21 +304,8 @@ test('a speaker who is cut off ends with five frames of silence', () => {
   const lane = makeLane(1, 2)
   lane.receive(home(1), sealed(1, opus(1, 0)))
   lane.command({ kind: 'removeRoute', ssrc: ssrcOf(1), silence: true })
-  assert.deepEqual(
-    { ...lane.router.inspect() },
-    {
-      peers: 2,
-      addresses: 2,
-      browsers: 0,
-      browserAddresses: 0,
-      reports: 1,
-      ssrcs: 16,
-      routes: 1,
-      ending: 1,
-      targetLists: 1,
-      targets: 2,
-    },
-  )
+  const { routes, ending, targets } = lane.router.inspect()
+  assert.deepEqual([routes, ending, targets], [1, 1, 2])
   const sent = [1, 2, 3, 4, 5, 6, 7].flatMap(sequence => lane.receive(home(1), sealed(1, opus(1, sequence))))
   const silence = [1, 2, 3, 4, 5].map(sequence => opus(1, sequence, { payload: Uint8Array.of(0xf8, 0xff, 0xfe) }))
   assert.deepEqual(

@@ -7,15 +7,12 @@ import {
   RTP_SEQUENCE,
   RTP_SSRC,
   RTP_TIMESTAMP,
-  RtcpType,
-  rtcpPacketLength,
-  rtcpPacketType,
-  SENDER_REPORT_LENGTH,
-  senderReportMiddle,
 } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import { Answers } from './answers.ts'
 import { type Browser, Browsers, mapSsrc, nodeSsrc } from './browsers.ts'
+import { Feedback } from './feedback.ts'
+import { NATIVE_FORM } from './form.ts'
 import { Forwarder } from './forwarder.ts'
 import type { LaneCommand, LaneEvent } from './lane.ts'
 import type { LaneSurroundings } from './lane-surroundings.ts'
@@ -54,6 +51,7 @@ export class Router {
     ignoresPort: true,
   })
   readonly #browsers: Browsers
+  readonly #feedback: Feedback
   readonly #forwarder: Forwarder
   readonly #busy: () => number
   #events: LaneEvent[] = []
@@ -63,6 +61,7 @@ export class Router {
     this.#busy = busy
     this.#forwarder = new Forwarder(io, this.#tally)
     this.#browsers = new Browsers(io, this.#peers, this.#tally, stunMac)
+    this.#feedback = new Feedback(this.#routes, this.#stats, this.#browsers, this.#tally)
     const ownSsrc = (peer: number, ssrc: number) => this.#browsers.get(peer)?.toOwn.get(ssrc) ?? ssrc
     this.#reports = new ReceiverReports(io, this.#routes, this.#stats, ownSsrc)
     this.#answers = new Answers(io, this.#peers, this.#routes, this.#tally)
@@ -90,6 +89,8 @@ export class Router {
         return this.#protectPeer(command)
       case 'addBrowser':
         return this.#addBrowser(command, now)
+      case 'removeBrowser':
+        return this.#browsers.end(this.#peers.get(command.peer))
       case 'mapSsrc':
         return this.#mapSsrc(command.peer, command.own, command.ssrc)
       case 'sendDatagram':
@@ -159,7 +160,8 @@ export class Router {
 
   #protectPeer(command: LaneCommand & { kind: 'protectPeer' }): void {
     const peer = this.#peers.get(command.peer)
-    if (peer === undefined || isSrtpProfile(command.protection) !== peer.isBrowser) return
+    if (peer === undefined || (isSrtpProfile(command.protection) && !peer.isBrowser)) return
+    if (peer.isBrowser && !isSrtpProfile(command.protection)) this.#becomeNative(peer)
     this.#io.protectPeer(peer.id, command.protection, command.key, command.nonceStart)
     for (const ssrc of peer.ssrcs) this.#resetRow(this.#routes.row(ssrc), peer)
     this.#peers.protect(peer, command.claimed)
@@ -171,6 +173,12 @@ export class Router {
     if (peer === undefined || !this.#browsers.areServed) return
     const browser = this.#browsers.add(peer, command, now)
     this.#routes.setForm(peer.id, browser.form)
+  }
+
+  #becomeNative(peer: Peer): void {
+    this.#browsers.end(peer)
+    peer.isBrowser = false
+    this.#routes.setForm(peer.id, NATIVE_FORM)
   }
 
   /** Another source now feeds the SSRC: what is known of its sequences is of no use. */
@@ -295,7 +303,7 @@ export class Router {
 
   #ownedRtcp(batch: Batch, slot: number, owner: Peer, now: number): void {
     if (this.#mayOpen(batch, slot, owner, now) && this.#open(batch, slot, owner, now, true))
-      this.#readCompound(batch, slot, owner, now)
+      this.#feedback.read(batch, slot, owner, now)
   }
 
   #isKnown(batch: Batch, slot: number): boolean {
@@ -356,28 +364,6 @@ export class Router {
   #announce(batch: Batch, slot: number, row: number, owner: Peer): void {
     this.#routes.announced[row] = 1
     this.#events.push({ kind: 'firstPacket', peer: owner.id, ssrc: batch.view.getUint32(slot * SLOT + RTP_SSRC) })
-  }
-
-  /** Takes the times of sender reports. The rest of a client's RTCP ends here. */
-  #readCompound(batch: Batch, slot: number, owner: Peer, now: number): void {
-    const { view } = batch
-    const end = slot * SLOT + batch.lengths[slot]!
-    for (let offset = slot * SLOT; offset < end; ) {
-      const length = rtcpPacketLength(view, offset, end - offset)
-      if (length < 0) return this.#tally.drop(Drop.malformed)
-      if (rtcpPacketType(view, offset) === RtcpType.SenderReport && length >= SENDER_REPORT_LENGTH) {
-        const row = this.#rowOf(owner, view.getInt32(offset + RTCP_SENDER_SSRC))
-        if (row >= 0 && this.#routes.owners[row] === owner.id)
-          this.#stats.senderReported(row, senderReportMiddle(view, offset), now)
-      }
-      offset += length
-    }
-  }
-
-  /** The row of what a peer calls one of its SSRCs. */
-  #rowOf(owner: Peer, ssrc: number): number {
-    const browser = owner.isBrowser ? this.#browsers.get(owner.id) : undefined
-    return this.#routes.row(browser === undefined ? ssrc : (browser.toNode.get(ssrc) ?? -1))
   }
 
   /** The engine hears of new addresses between batches only. */

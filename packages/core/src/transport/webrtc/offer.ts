@@ -1,0 +1,43 @@
+// A browser's Select Protocol, read: who it is, what its packets look like, and what the node will answer it with.
+import {
+  type Codec,
+  ExtensionUri,
+  OPUS_PAYLOAD_TYPE,
+  parseSdpOffer,
+  type SdpOffer,
+  type SelectProtocol,
+  VoiceClose,
+} from '@parley/protocol'
+import { ProtocolError } from '../../errors.ts'
+import type { FormDescription } from '../../media/lane.ts'
+
+export interface WebrtcOffer {
+  readonly sdp: SdpOffer
+  readonly form: FormDescription
+}
+
+/** Clients put the text in `data`, in `sdp`, or in both. What cannot be answered closes the connection. */
+export function readOffer(select: SelectProtocol): WebrtcOffer {
+  const text = typeof select.data === 'string' ? select.data : select.sdp
+  if (text === undefined || text === null) throw new ProtocolError(VoiceClose.BadRequest, 'expected SDP in data or sdp')
+  if (text.length > LONGEST_SDP) throw new ProtocolError(VoiceClose.BadRequest, 'the SDP is too long')
+  const sdp = parseSdpOffer(text)
+  if (typeof sdp === 'string') throw new ProtocolError(VoiceClose.BadRequest, `expected ${sdp} in the SDP`)
+  return { sdp, form: formOf(sdp, select.codecs ?? []) }
+}
+
+const LONGEST_SDP = 20_480
+
+/** Payload types are in `codecs`; a client that lists none has them in its SDP, or is a bot that means Discord's number. */
+function formOf({ extensions, payloadTypes }: SdpOffer, codecs: readonly Codec[]): FormDescription {
+  const opus = codecs.find(({ name }) => name.toLowerCase() === 'opus')?.payload_type
+  return {
+    payloadTypes: [[OPUS_PAYLOAD_TYPE, opus ?? payloadTypes.get('opus') ?? OPUS_PAYLOAD_TYPE]],
+    extensions: {
+      audioLevel: extensions.get(ExtensionUri.AudioLevel),
+      videoOrientation: extensions.get(ExtensionUri.VideoOrientation),
+      playoutDelay: extensions.get(ExtensionUri.PlayoutDelay),
+      transportSequence: extensions.get(ExtensionUri.TransportSequence),
+    },
+  }
+}

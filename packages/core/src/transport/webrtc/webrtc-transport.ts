@@ -1,0 +1,138 @@
+// The WebRTC transport: from Select Protocol over ICE checks and the DTLS handshake to a protected peer.
+import { formatSdpAnswer } from '@parley/protocol'
+import type { Crypto } from '../../crypto.ts'
+import type { Deadlines, Timed } from '../../deadlines.ts'
+import type { LaneCommand, PeerId } from '../../media/lane.ts'
+import type { Dtls, DtlsAssociation } from './dtls.ts'
+import type { WebrtcOffer } from './offer.ts'
+
+/** Letters, digits, `+` and `/`: 6 bits of randomness each (RFC 8839 §5.4 asks for 24 and 128 bits at least). */
+const ICE_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+const UFRAG_LENGTH = 8
+const PASSWORD_LENGTH = 24
+
+/** What every browser's transport needs of the node. */
+export interface WebrtcHost {
+  readonly dtls: Dtls
+  readonly deadlines: Deadlines
+  readonly crypto: Crypto
+}
+
+export interface WebrtcPath {
+  readonly peer: PeerId
+  /** Where the client finds the lane. */
+  readonly ip: string
+  readonly port: number
+  /** To the peer's lane. */
+  send(command: LaneCommand): void
+  /** The client has closed its end, or could not prove who it is; nothing is sent any more. */
+  closed(reason: string): void
+}
+
+type State =
+  /** No datagram yet. */
+  | { kind: 'waiting' }
+  | { kind: 'handshaking'; association: DtlsAssociation }
+  | { kind: 'connected'; association: DtlsAssociation; profile: string }
+  | { kind: 'closed' }
+
+export class WebrtcTransport implements Timed {
+  readonly kind = 'webrtc' as const
+  /** The fragment for Session Description. */
+  readonly answer: string
+  readonly #host: WebrtcHost
+  readonly #path: WebrtcPath
+  readonly #offer: WebrtcOffer
+  #state: State = { kind: 'waiting' }
+
+  /** From now on the lane answers the client's checks. */
+  constructor(offer: WebrtcOffer, host: WebrtcHost, path: WebrtcPath) {
+    this.#offer = offer
+    this.#host = host
+    this.#path = path
+    const ufrag = iceText(host.crypto, UFRAG_LENGTH)
+    const password = iceText(host.crypto, PASSWORD_LENGTH)
+    const { ip, port, peer } = path
+    this.answer = formatSdpAnswer({ ip, port, ufrag, password, fingerprint: host.dtls.fingerprint })
+    const ice = { localUfrag: ufrag, remoteUfrag: offer.sdp.ufrag, password: asciiBytes(password) }
+    path.send({ kind: 'addBrowser', peer, ice, form: offer.form })
+  }
+
+  get deadline(): number {
+    return this.#association?.deadline ?? Infinity
+  }
+
+  /** A DTLS datagram from an address that the client's checks have proved. */
+  datagramArrived(bytes: Uint8Array, now: number): void {
+    if (this.#state.kind === 'waiting') this.#accept(now)
+    this.#association?.receive(bytes, now)
+    this.#settle()
+  }
+
+  tick(now: number): void {
+    this.#association?.tick(now)
+    this.#settle()
+  }
+
+  /** The client's own SSRC for one of the peer's. */
+  mapSsrc(own: number, ssrc: number): void {
+    this.#path.send({ kind: 'mapSsrc', peer: this.#path.peer, own, ssrc })
+  }
+
+  /** Says goodbye and frees everything. The peer is the caller's to remove. */
+  close(): void {
+    this.#association?.close()
+    this.#flush()
+    this.#state = { kind: 'closed' }
+    this.#host.deadlines.remove(this)
+  }
+
+  /** Without secrets. */
+  inspect() {
+    const profile = this.#state.kind === 'connected' ? this.#state.profile : undefined
+    return { kind: this.kind, state: this.#state.kind, profile }
+  }
+
+  get #association(): DtlsAssociation | undefined {
+    return 'association' in this.#state ? this.#state.association : undefined
+  }
+
+  /** While too many handshakes are under way the client's next try may be luckier. */
+  #accept(now: number): void {
+    const association = this.#host.dtls.accept(this.#offer.sdp.fingerprint, now)
+    if (association !== undefined) this.#state = { kind: 'handshaking', association }
+  }
+
+  /** After every input: sends what came out, and looks what has become of the association. */
+  #settle(): void {
+    this.#flush()
+    const association = this.#association
+    if (association === undefined) return
+    const { state } = association
+    if (state.kind === 'connected' && this.#state.kind === 'handshaking') {
+      const { peer } = this.#path
+      const { profile, material } = state
+      this.#state = { kind: 'connected', association, profile }
+      this.#path.send({ kind: 'protectPeer', peer, protection: profile, key: material, nonceStart: 0 })
+    }
+    if (state.kind === 'closed') return this.#lose(state.reason)
+    this.#host.deadlines.update(this)
+  }
+
+  #lose(reason: string): void {
+    this.#state = { kind: 'closed' }
+    this.#host.deadlines.remove(this)
+    this.#path.send({ kind: 'removeBrowser', peer: this.#path.peer })
+    this.#path.closed(reason)
+  }
+
+  #flush(): void {
+    const { peer } = this.#path
+    for (const bytes of this.#association?.takeDatagrams() ?? []) this.#path.send({ kind: 'sendDatagram', peer, bytes })
+  }
+}
+
+const iceText = (crypto: Crypto, length: number): string =>
+  Array.from(crypto.randomBytes(length), byte => ICE_ALPHABET[byte & 63]).join('')
+
+const asciiBytes = (text: string): Uint8Array => Uint8Array.from(text, character => character.charCodeAt(0))
