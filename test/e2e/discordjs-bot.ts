@@ -24,6 +24,7 @@ export class DiscordjsBot {
   readonly userId: string
   readonly sessionId: string
   readonly #scene: Scene
+  readonly #dave: boolean
   #gateway: DiscordGatewayAdapterLibraryMethods | undefined
   #connection: VoiceConnection | undefined
   /** How often the library asked its main gateway to let it in again. */
@@ -34,9 +35,11 @@ export class DiscordjsBot {
   readonly heard = new Map<string, Buffer[]>()
   readonly startedSpeaking: string[] = []
 
-  constructor(scene: Scene, userId: string) {
+  /** With `dave` it takes part in end-to-end encryption. */
+  constructor(scene: Scene, userId: string, { dave = false } = {}) {
     this.#scene = scene
     this.userId = userId
+    this.#dave = dave
     this.sessionId = `session-of-${userId}`
   }
 
@@ -53,6 +56,11 @@ export class DiscordjsBot {
     return 'closeCode' in state ? state.closeCode : undefined
   }
 
+  /** What its user would compare with the others by reading it out; undefined while nothing is encrypted. */
+  get privacyCode(): string | undefined {
+    return this.connection.voicePrivacyCode ?? undefined
+  }
+
   async join(guildId: string, channelId: string): Promise<void> {
     this.knock(guildId, channelId)
     await this.ready()
@@ -65,7 +73,7 @@ export class DiscordjsBot {
       channelId,
       group: this.userId,
       selfDeaf: false,
-      daveEncryption: false,
+      daveEncryption: this.#dave,
       adapterCreator: gateway => {
         this.#gateway = gateway
         return {
