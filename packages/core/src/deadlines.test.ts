@@ -89,3 +89,21 @@ test('after any moves and removals, exactly what is due is ticked', () => {
     ),
   )
 })
+
+test('what was removed long before its moment takes no place for long, and what stays keeps its order', () => {
+  const deadlines = new Deadlines()
+  const staying = Array.from({ length: 300 }, (_, i) => Object.assign(new Item(), { deadline: (i * 7_919) % 1_000 }))
+  for (const item of staying) deadlines.update(item)
+  for (let i = 0; i < 10_000; i++) {
+    const item = Object.assign(new Item(), { deadline: 2_000 + i })
+    deadlines.update(item)
+    deadlines.remove(item)
+  }
+  assert.ok(deadlines.places < 1_000, `${deadlines.places} places for ${deadlines.size} items`)
+  const due = staying.filter(item => item.deadline <= 500)
+  deadlines.tick(500)
+  assert.deepEqual(
+    staying.filter(item => item.ticks.length > 0),
+    due,
+  )
+})

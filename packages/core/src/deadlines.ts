@@ -11,6 +11,9 @@ interface Entry {
   timed: Timed
 }
 
+/** A heap below this is not worth looking through for stale entries. */
+const LEAST_COMPACTED = 512
+
 /**
  * A binary heap with one entry per item. An entry may be early, because a deadline that moves later is not re-sorted until
  * its old moment comes: a connection that talks moves its deadline thousands of times for every time it is due.
@@ -32,12 +35,17 @@ export class Deadlines {
 
   /** Forgets the item. */
   remove(timed: Timed): void {
-    this.#entries.delete(timed)
+    if (this.#entries.delete(timed)) this.#compact()
   }
 
   /** How many items wait. */
   get size(): number {
     return this.#entries.size
+  }
+
+  /** How many places the heap has, those of removed items included. */
+  get places(): number {
+    return this.#heap.length
   }
 
   /** The earliest moment at which `tick` may have something to do. */
@@ -70,6 +78,12 @@ export class Deadlines {
       if (this.#entries.get(first.timed) === first) return
       this.#pop()
     }
+  }
+
+  /** Connections that come and go would else stay in memory until they would have been due. */
+  #compact(): void {
+    if (this.#heap.length < LEAST_COMPACTED || this.#heap.length < 2 * this.#entries.size) return
+    this.#heap = [...this.#entries.values()].sort((a, b) => a.at - b.at)
   }
 
   #push(entry: Entry): void {
