@@ -24,8 +24,8 @@ export const LIMITS = {
 
   /** WebSockets that one address may have open on the voice gateway: a household, a bot host, a carrier's NAT. */
   connectionsPerAddress: 2_000,
-  /** Those among them that have not identified yet. */
-  greetingsPerAddress: 200,
+  /** Those among them that have not identified yet. After a restart all bots of a host come at once, and 4021 ends some for good. */
+  greetingsPerAddress: 1_000,
   /** Greetings in all, at some 25 kB each. */
   greetings: 5_000,
 

@@ -6,8 +6,8 @@ export const SOCKET_LIMITS = {
   connections: 50_000,
   /** TCP connections that are no WebSocket yet: beyond it the oldest goes, so that a flood locks nobody out. */
   halfOpen: 5_000,
-  /** Those of one address (of one /64 in IPv6). A household that reconnects at once needs far fewer. */
-  halfOpenPerAddress: 256,
+  /** Those of one address (of one /64 in IPv6). After a restart all bots of a host come at once. */
+  halfOpenPerAddress: 1_000,
   /** From the first byte to the end of the headers. Slow mobile networks need two or three seconds. */
   headersTimeout: 10_000,
   tlsHandshakeTimeout: 10_000,

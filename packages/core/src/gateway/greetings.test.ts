@@ -1,0 +1,38 @@
+// Connections that have not identified: how many there may be, of one address and in all, and who has to go.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { VoiceClose } from '@parley/protocol'
+import { NodeBench } from '../../../../test/sim/node-bench.ts'
+import { LIMITS } from '../limits.ts'
+
+test('a thousand bots of one host come at once, and all are let in', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  const credentials = Array.from({ length: 1_000 }, (_, i) => backend.join(String(i), String(5_000 + (i >> 3))))
+  const sockets = credentials.map(() => bench.client('8', '192.0.2.7'))
+  for (const [i, { channel_id: _, ...identify }] of credentials.entries()) sockets[i]!.send(0, identify)
+  assert.deepEqual([...new Set(sockets.map(socket => socket.closeCode))], [undefined])
+  assert.equal(bench.node.sizes.sessions, 1_000)
+  assert.equal(bench.node.inspect().greetings, 0)
+})
+
+test('one too many of an address is turned away, and another address is not', () => {
+  const bench = new NodeBench()
+  const sockets = Array.from({ length: LIMITS.greetingsPerAddress }, () => bench.client('8', '192.0.2.7'))
+  assert.equal(bench.client('8', '192.0.2.7').closeCode, VoiceClose.RateLimited)
+  assert.equal(bench.client('8', '192.0.2.8').closeCode, undefined)
+  sockets[0]!.drop()
+  assert.equal(bench.client('8', '192.0.2.7').closeCode, undefined)
+})
+
+test('one too many in all takes the place of the oldest, and gone ones take none', () => {
+  const bench = new NodeBench()
+  const sockets = Array.from({ length: LIMITS.greetings }, (_, i) => bench.client('8', `2001:db8::${i >> 3}`))
+  assert.equal(sockets[0]!.closeCode, undefined)
+  const newest = bench.client('8', '192.0.2.8')
+  assert.equal(newest.closeCode, undefined)
+  assert.equal(sockets[0]!.closeCode, VoiceClose.RateLimited)
+  assert.equal(sockets[1]!.closeCode, undefined)
+  for (const socket of [newest, ...sockets]) socket.drop()
+  assert.equal(bench.node.inspect().greetings, 0)
+})
