@@ -1,7 +1,7 @@
 // The core's crypto for tests: real HMAC, comparison and curves, and randomness (keys apart) that repeats with its seed.
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { Crypto } from '@parley/core'
-import { p256 } from '../../packages/server/src/p256.ts'
+import { createP256 } from '../../packages/server/src/p256.ts'
 
 /** Random bytes are SHA-256 of seed and counter: the same seed yields the same tokens, ids and nonces. */
 export function seededCrypto(seed: string): Crypto {
@@ -14,7 +14,7 @@ export function seededCrypto(seed: string): Crypto {
   }
   const digest = (value: string | Uint8Array) => createHash('sha256').update(value).digest()
   return {
-    ...p256,
+    ...createP256(),
     randomBytes,
     randomToken: size => Buffer.from(randomBytes(size)).toString('base64url'),
     randomHex: size => Buffer.from(randomBytes(size)).toString('hex'),

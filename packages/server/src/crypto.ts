@@ -1,10 +1,10 @@
 // The core's interface to cryptography and randomness, on node:crypto.
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Crypto } from '@parley/core'
-import { p256 } from './p256.ts'
+import { createP256 } from './p256.ts'
 
 export const nodeCrypto: Crypto = {
-  ...p256,
+  ...createP256(),
   randomBytes: size => new Uint8Array(randomBytes(size)),
   randomToken: size => randomBytes(size).toString('base64url'),
   randomHex: size => randomBytes(size).toString('hex'),

@@ -1,9 +1,13 @@
 // P-256 as the core is given it, against published vectors.
 import assert from 'node:assert/strict'
+import { createPublicKey } from 'node:crypto'
 import { test } from 'node:test'
-import { p256 } from './p256.ts'
+import { createP256 } from './p256.ts'
+
+const p256 = createP256()
 
 const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex'))
+const SPKI_PREFIX = bytes('3059301306072a8648ce3d020106082a8648ce3d030107034200')
 const ascii = (text: string) => new Uint8Array(Buffer.from(text))
 
 // RFC 6979 §A.2.5: P-256, SHA-256, message "sample"; r and s as ASN.1 DER.
@@ -39,6 +43,32 @@ test('a point is on the curve and uncompressed, or it is none', () => {
   const compressed = Uint8Array.of(3, ...KEY.subarray(1, 33))
   for (const wrong of [off, compressed, new Uint8Array(65), new Uint8Array(), Uint8Array.of(4)])
     assert.ok(!p256.isPoint(wrong))
+})
+
+test('a point is what OpenSSL takes for one', () => {
+  const takes = (point: Uint8Array) => {
+    try {
+      createPublicKey({ key: Buffer.concat([SPKI_PREFIX, point]), format: 'der', type: 'spki' })
+      return true
+    } catch {
+      return false
+    }
+  }
+  for (let round = 0; round < 20; round++) {
+    const point = createP256().newSigner().publicKey
+    assert.ok(p256.isPoint(point) && takes(point))
+    point[1 + (round % 64)]! ^= 1 << (round % 8)
+    assert.equal(p256.isPoint(point), takes(point))
+  }
+})
+
+test('a coordinate is below the prime', () => {
+  // x = 5 is on the curve; x + p names the same point, and is not how it is written.
+  const p = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn
+  const y = 0x459243b9aa581806fe913bce99817ade11ca503c64d9a3c533415c083248fbccn
+  const point = (x: bigint) => bytes(`04${x.toString(16).padStart(64, '0')}${y.toString(16).padStart(64, '0')}`)
+  assert.ok(p256.isPoint(point(5n)))
+  assert.ok(!p256.isPoint(point(5n + p)))
 })
 
 test('a new signer signs what verifies under its own key alone', () => {

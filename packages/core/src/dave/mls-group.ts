@@ -112,11 +112,7 @@ export class MlsGroup {
     const adds = candidates.slice(0, 2).map(member => this.#add(member))
     const recipients = adds.map(add => add.member)
     this.#batch = batchOf(adds, [], recipients, now)
-    for (const member of recipients)
-      send(
-        member,
-        adds.filter(add => add.member !== member),
-      )
+    for (const member of recipients) send(member, payloadOf(adds.filter(add => add.member !== member)))
   }
 
   /** Proposes all changes at once to every usable leaf. Whether there were any. */
@@ -128,7 +124,8 @@ export class MlsGroup {
     const adds = newcomers.map(member => this.#add(member))
     const recipients = this.members
     this.#batch = batchOf(adds, removes, recipients, now)
-    for (const member of recipients) send(member, [...removes, ...adds])
+    const payload = payloadOf([...removes, ...adds])
+    for (const member of recipients) send(member, payload)
     return true
   }
 
@@ -213,9 +210,11 @@ const batchOf = (adds: Add[], removes: Remove[], recipients: Member[], now: numb
   deadline: now + LIMITS.daveCommitTimeout,
 })
 
-function send(member: Member, proposals: readonly SignedProposal[]): void {
+const payloadOf = (proposals: readonly SignedProposal[]) => encodeProposals(proposals.map(({ message }) => message))
+
+function send(member: Member, payload: Uint8Array): void {
   member.unanswered++
-  member.session.sendBinary(VoiceOp.DaveProposals, encodeProposals(proposals.map(({ message }) => message)))
+  member.session.sendBinary(VoiceOp.DaveProposals, payload)
 }
 
 /** The leaf an Add makes: not usable if its client left, or has made another key package, before it was welcomed. */
