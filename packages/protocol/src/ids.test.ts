@@ -29,3 +29,8 @@ test('what is more than 64 bits, rounded, or no plain decimal is refused', () =>
   const others = ['', ' 1', '1\n', '1\0', '١', null, undefined, true, [], {}, ['1']]
   for (const value of [...numbers, ...texts, ...others]) assert.equal(read(value), undefined, JSON.stringify(value))
 })
+
+test('who sent something else is told what a snowflake is', () => {
+  for (const value of ['ana', 2 ** 53, true, '18446744073709551616'])
+    assert.match(String(Snowflake.safeParse(value).error?.issues[0]?.message), /^expected a snowflake: /)
+})

@@ -8,13 +8,16 @@ const LARGEST = '18446744073709551615'
  * A 64-bit id as a decimal string. Integers are accepted up to 2^53 − 1, because some clients and backends send them,
  * and turned into strings; output is always a string.
  */
-export const Snowflake = z.union([
-  z
-    .string()
-    .regex(/^(0|[1-9][0-9]{0,19})$/, 'expected a snowflake: a decimal string of at most 20 digits')
-    .refine(text => text.length < LARGEST.length || text <= LARGEST, 'expected a snowflake: at most 64 bits'),
-  z.int().nonnegative().transform(String),
-])
+export const Snowflake = z.union(
+  [
+    z
+      .string()
+      .regex(/^(0|[1-9][0-9]{0,19})$/, 'expected a snowflake: a decimal string of at most 20 digits')
+      .refine(text => text.length < LARGEST.length || text <= LARGEST, 'expected a snowflake: at most 64 bits'),
+    z.int().nonnegative().transform(String),
+  ],
+  'expected a snowflake: a decimal string, or an integer below 2^53',
+)
 export type Snowflake = z.infer<typeof Snowflake>
 
 /** An opaque session id. Chosen by the backend or by us; bounded, never interpreted. */
