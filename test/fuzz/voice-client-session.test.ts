@@ -8,6 +8,7 @@ const messages = [
   { op: 8, d: { v: 9, heartbeat_interval: 13_750 } },
   { op: 2, d: { ssrc: 4001, ip: '127.0.0.1', port: 50004, modes: [MODE], experiments: [], streams: [] } },
   { op: 4, seq: 1, d: { mode: MODE, secret_key: Array(32).fill(7), audio_codec: 'opus', dave_protocol_version: 0 } },
+  { op: 4, seq: 1, d: { sdp: 'm=audio 50004 ICE/SDP\na=ice-ufrag:abcd\n', audio_codec: 'opus' } },
   { op: 11, seq: 2, d: { user_ids: ['8', '9'] } },
   { op: 5, seq: 3, d: { user_id: '8', ssrc: 11, speaking: 1 } },
   { op: 12, seq: 4, d: { user_id: '9', audio_ssrc: 21, video_ssrc: 22, rtx_ssrc: 23, streams: [{ ssrc: 22 }] } },

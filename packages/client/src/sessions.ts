@@ -22,6 +22,13 @@ export { type OggOpus, readOggOpus } from './voice/ogg-opus.ts'
 export { type OggOpusOptions, OggOpusWriter, writeOggOpus } from './voice/ogg-opus-writer.ts'
 export { OggError, type OggPage, PageFlag, readPage, writePage } from './voice/ogg-page.ts'
 export { OPUS_RATE, opusSamples } from './voice/opus-packet.ts'
-export type { ProtocolSelection, VoiceDescription, VoiceOutput, VoiceReady } from './voice/outputs.ts'
+export type {
+  ProtocolSelection,
+  VoiceDescription,
+  VoiceOutput,
+  VoiceReady,
+  WebrtcDescription,
+  WebrtcSelection,
+} from './voice/outputs.ts'
 export { type Clock, paced } from './voice/pacer.ts'
 export { VoiceClientSession, type VoiceCredentials, type VoiceSessionOptions } from './voice/session.ts'

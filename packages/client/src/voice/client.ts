@@ -285,8 +285,10 @@ export class VoiceClient {
     return mode as VoiceMode
   }
 
-  #startMedia({ mode, key, mediaSessionId }: VoiceDescription): void {
+  #startMedia(description: VoiceDescription): void {
     if (this.#media === undefined) return
+    if (description.protocol !== 'udp') return this.#session.fail('the node answered with WebRTC', performance.now())
+    const { mode, key, mediaSessionId } = description
     if (!isMode(mode)) return this.#session.fail(`the node chose the unknown mode ${mode}`, performance.now())
     this.#media.protect(mode, key)
     this.#joining?.resolve()

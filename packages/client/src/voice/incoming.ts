@@ -1,7 +1,7 @@
 // How a client reads what a node sends: lenient in what it does not use, bounded in all it keeps.
 import { MAX_STREAMS, Snowflake, Ssrc, Stream } from '@parley/protocol'
 import { z } from 'zod'
-import type { VoiceDescription } from './outputs.ts'
+import type { ProtocolSelection, VoiceDescription } from './outputs.ts'
 
 const Port = z.int().min(1).max(65_535)
 const Names = z.array(z.string().max(64)).max(64)
@@ -19,14 +19,20 @@ export const Ready = z.object({
   streams: VideoStreams.nullish(),
 })
 
-export const SessionDescription = z.object({
-  mode: z.string().max(64),
-  secret_key: z.array(z.int().min(0).max(255)).length(32),
+const Agreed = z.object({
   audio_codec: z.string().max(32).nullish(),
   video_codec: z.string().max(32).nullish(),
   media_session_id: z.string().max(128).nullish(),
   dave_protocol_version: z.int().min(0).nullish(),
 })
+const UdpAgreed = Agreed.extend({
+  mode: z.string().max(64),
+  secret_key: z.array(z.int().min(0).max(255)).length(32),
+})
+const WebrtcAgreed = Agreed.extend({ sdp: z.string().min(1).max(4_096) })
+
+/** With `sdp` it is about WebRTC, whatever else is there. */
+export const SessionDescription = z.union([WebrtcAgreed, UdpAgreed])
 
 export const Speaking = z.object({
   user_id: Snowflake,
@@ -74,12 +80,23 @@ export const readEnvelope = (text: string): { op: number; d: unknown; seq: numbe
 export const readBinary = (bytes: Uint8Array): { op: number; seq: number; payload: Uint8Array } | undefined =>
   bytes.length < 3 ? undefined : { seq: (bytes[0]! << 8) | bytes[1]!, op: bytes[2]!, payload: bytes.subarray(3) }
 
-export const toDescription = (message: z.infer<typeof SessionDescription>): VoiceDescription => ({
-  protocol: 'udp',
-  mode: message.mode,
-  key: Uint8Array.from(message.secret_key),
-  audioCodec: message.audio_codec ?? undefined,
-  videoCodec: message.video_codec ?? undefined,
-  mediaSessionId: message.media_session_id ?? undefined,
-  daveVersion: message.dave_protocol_version ?? 0,
-})
+export function toDescription(message: z.infer<typeof SessionDescription>): VoiceDescription {
+  const common = {
+    audioCodec: message.audio_codec ?? undefined,
+    videoCodec: message.video_codec ?? undefined,
+    mediaSessionId: message.media_session_id ?? undefined,
+    daveVersion: message.dave_protocol_version ?? 0,
+  }
+  if ('sdp' in message) return { protocol: 'webrtc', sdp: message.sdp, ...common }
+  return { protocol: 'udp', mode: message.mode, key: Uint8Array.from(message.secret_key), ...common }
+}
+
+/** Select Protocol as it goes over the wire. Clients give the SDP in `data` or in `sdp`; in both it is always found. */
+export function fromSelection(selection: ProtocolSelection): Record<string, unknown> {
+  if (selection.protocol === 'udp') {
+    const { address, port, mode } = selection
+    return { protocol: 'udp', data: { address, port, mode } }
+  }
+  const { sdp, codecs } = selection
+  return { protocol: 'webrtc', data: sdp, sdp, codecs }
+}

@@ -1,5 +1,5 @@
 // What a voice session asks of its host, and what it tells: the plain data that comes out of it.
-import type { Stream } from '@parley/protocol'
+import type { Codec, Stream } from '@parley/protocol'
 import type { Member } from './members.ts'
 
 /** What the node offers (opcode 2). */
@@ -11,24 +11,46 @@ export interface VoiceReady {
   readonly streams: readonly Stream[]
 }
 
-/** What was agreed (opcode 4). A transport other than `udp` will be another member of this union. */
-export interface VoiceDescription {
-  readonly protocol: 'udp'
-  readonly mode: string
-  readonly key: Uint8Array
+/** What was agreed (opcode 4). */
+export type VoiceDescription = UdpDescription | WebrtcDescription
+
+interface CommonDescription {
   readonly audioCodec: string | undefined
   readonly videoCodec: string | undefined
   readonly mediaSessionId: string | undefined
   readonly daveVersion: number
 }
 
-/** How media shall travel (opcode 1). A transport other than `udp` will be another member of this union. */
-export interface ProtocolSelection {
+export interface UdpDescription extends CommonDescription {
+  readonly protocol: 'udp'
+  readonly mode: string
+  readonly key: Uint8Array
+}
+
+export interface WebrtcDescription extends CommonDescription {
+  readonly protocol: 'webrtc'
+  /** The node's SDP fragment: one candidate, ICE credentials and fingerprint. */
+  readonly sdp: string
+}
+
+/** How media shall travel (opcode 1). */
+export type ProtocolSelection = UdpSelection | WebrtcSelection
+
+interface UdpSelection {
   protocol: 'udp'
   /** Our address as the node sees it: what IP discovery answered. */
   address: string
   port: number
   mode: string
+}
+
+export interface WebrtcSelection {
+  protocol: 'webrtc'
+  /** An SDP offer, whole or as a fragment. */
+  sdp: string
+  codecs: readonly Codec[]
+  /** What our audio is sent with: WebRTC stacks choose their SSRCs themselves. */
+  audioSsrc: number
 }
 
 /** What the host is asked to do, and what it may want to know, in order. */

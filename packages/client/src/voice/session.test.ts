@@ -97,8 +97,53 @@ test('a session identifies, selects udp and is told mode and key', () => {
   script.hear(VoiceOp.SessionDescription, DESCRIPTION, 1)
   const [output] = script.take()
   assert.equal(output?.kind, 'description')
+  assert.equal(output.description.protocol, 'udp')
   assert.deepEqual(output.description.key, Uint8Array.from(KEY))
   assert.equal(script.session.state, 'live')
+})
+
+const SELECTION = { protocol: 'webrtc', sdp: 'a=ice-ufrag:abcd', codecs: [], audioSsrc: 77 } as const
+
+test('a session selects webrtc with an offer, is told the fragment that answers it, and speaks with an SSRC of its own', () => {
+  const script = new Script()
+    .open()
+    .hear(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL })
+    .hear(VoiceOp.Ready, READY)
+  script.take()
+  script.session.setSpeaking(1)
+  assert.equal(script.session.select(SELECTION), true)
+  const { sdp, codecs } = SELECTION
+  assert.deepEqual(script.sent(), [
+    { op: VoiceOp.SelectProtocol, d: { protocol: 'webrtc', data: sdp, sdp, codecs: [...codecs] } },
+  ])
+  script.hear(VoiceOp.SessionDescription, { sdp: 'm=audio 50004 ICE/SDP\n', audio_codec: 'opus' }, 1)
+  const [output, speaking] = script.take()
+  assert.deepEqual(output, {
+    kind: 'description',
+    description: {
+      protocol: 'webrtc',
+      sdp: 'm=audio 50004 ICE/SDP\n',
+      audioCodec: 'opus',
+      videoCodec: undefined,
+      mediaSessionId: undefined,
+      daveVersion: 0,
+    },
+  })
+  assert.equal(speaking?.kind, 'send')
+  assert.deepEqual(JSON.parse(speaking.data), { op: VoiceOp.Speaking, d: { speaking: 1, delay: 0, ssrc: 77 } })
+})
+
+test('a Session Description with an SDP that is too long, or empty, ends the entrance', () => {
+  for (const sdp of ['', 'a'.repeat(4_097)]) {
+    const script = new Script()
+      .open()
+      .hear(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL })
+      .hear(VoiceOp.Ready, READY)
+    script.session.select(SELECTION)
+    script.take()
+    script.hear(VoiceOp.SessionDescription, { sdp })
+    assert.deepEqual(script.kinds(), ['undecodable', 'close', 'closed'])
+  }
 })
 
 test('channel_id is told from version 9 only', () => {

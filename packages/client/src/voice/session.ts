@@ -54,6 +54,8 @@ export class VoiceClientSession {
   #attempt = 0
   #speaking = { flags: 0, announced: 0 }
   #roundTrip: number | undefined
+  /** What we send with, where the node does not decide that. */
+  #ownSsrc: number | undefined
 
   /** Throws a RangeError for a version that is not spoken. */
   constructor(options: VoiceSessionOptions) {
@@ -153,8 +155,8 @@ export class VoiceClientSession {
   /** Answers `ready`. May be repeated while live: the node then makes a new key. */
   select(selection: ProtocolSelection): boolean {
     if (this.#state.kind !== 'selecting' && this.#state.kind !== 'live') return false
-    const { protocol, address, port, mode } = selection
-    this.#send(VoiceOp.SelectProtocol, { protocol, data: { address, port, mode } })
+    this.#ownSsrc = selection.protocol === 'webrtc' ? selection.audioSsrc : undefined
+    this.#send(VoiceOp.SelectProtocol, incoming.fromSelection(selection))
     return true
   }
 
@@ -375,7 +377,7 @@ export class VoiceClientSession {
     const { flags, announced } = this.#speaking
     if (this.#state.kind !== 'live' || flags === announced) return
     this.#speaking.announced = flags
-    this.#send(VoiceOp.Speaking, { speaking: flags, delay: 0, ssrc: this.#state.joined.ready.ssrc })
+    this.#send(VoiceOp.Speaking, { speaking: flags, delay: 0, ssrc: this.#ownSsrc ?? this.#state.joined.ready.ssrc })
   }
 
   #send(op: number, d: unknown): void {
