@@ -1,5 +1,6 @@
 // A node in a process of its own, as an operator runs it, with the figures that its metrics tell.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const PARLEY = fileURLToPath(new URL('../packages/server/bin/parley.mjs', import.meta.url))
@@ -58,16 +59,15 @@ export class NodeProcess {
   }
 }
 
-/** The node says where it listens in the first line it logs. */
+/** The node logs where it listens as soon as it does. Faults of its own are shown: they explain what is measured. */
 function endpointOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let log = ''
     child.once('exit', code => reject(new Error(`the node ended with ${code}: ${log}`)))
-    child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
-      if (log.includes('\n')) return
-      log += chunk
-      const line = log.split('\n').find(line => line.includes('"node.started"'))
-      if (line !== undefined) resolve(JSON.parse(line).endpoint)
+    createInterface(child.stdout!).on('line', line => {
+      log += line
+      if (line.includes('"level":"error"')) console.error(line)
+      if (line.includes('"node.started"')) resolve(JSON.parse(line).endpoint)
     })
   })
 }

@@ -61,6 +61,10 @@ export class Crowd {
     this.members = this.#channels.flatMap(({ members }) => members)
   }
 
+  /** IP discoveries that had to be repeated. */
+  get askedAgain(): number {
+    return this.#discoveries.askedAgain
+  }
   /** By channel, the ports of those who listen to its first member. */
   get listeners(): number[][] {
     return this.#channels.map(({ members, firstSocket }) =>

@@ -14,6 +14,8 @@ interface Pending {
 }
 
 export class Discoveries {
+  /** Requests that had to be repeated. */
+  askedAgain = 0
   readonly #sockets: LoadSockets
   readonly #pending = new Map<number, Pending>()
 
@@ -53,6 +55,7 @@ export class Discoveries {
   #again(ssrc: number): void {
     const pending = this.#pending.get(ssrc)
     if (pending === undefined) return
+    this.askedAgain++
     if (pending.left-- > 0) pending.ask()
     else this.#end(ssrc)?.reject(new Error('IP discovery was not answered'))
   }

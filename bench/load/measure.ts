@@ -25,8 +25,11 @@ export interface LoadFigures {
   checked: number
   wrong: number
   late: number
-  /** Microseconds from the speaker's send to the copy's arrival at the listener's socket. */
-  latency: { p50: number; p99: number }
+  /**
+   * Microseconds from the speaker's send to the copy's arrival at the listener's socket. Not while saturated: then it is how
+   * much we let be on its way.
+   */
+  latency: { p50: number; p99: number } | undefined
   /** Milliseconds to the answer. */
   heartbeat: { p50: number; p99: number; answers: number }
   /** Milliseconds from asking for a voice state to the session description, while packets flow. */
@@ -36,6 +39,8 @@ export interface LoadFigures {
 const HEARTBEAT_INTERVAL = 20
 /** Per member: the node takes 20 a second. */
 const MEMBER_HEARTBEATS = 10
+/** Until as many packets are on their way as will be. */
+const RAMP = 50
 /** How long nothing must have come for everything to have come. */
 const QUIET = 100
 const LONGEST_DRAIN = 3_000
@@ -43,11 +48,12 @@ const LONGEST_DRAIN = 3_000
 export async function measureLoad(crowd: Crowd, measurement: Measurement): Promise<LoadFigures> {
   const { pace, warmUp, seconds, churn = 0 } = measurement
   const { ears, traffic, streams } = crowd
+  await warmedUp(crowd, pace, warmUp)
   reset(crowd)
   const heartbeats = beat(crowd)
   const coming = churn > 0 ? new Churn(crowd.visitors, churn) : undefined
   traffic.talk(streams, pace, windowOf(crowd.plan))
-  await pause(warmUp * 1_000)
+  await pause(RAMP)
   crowd.heartbeats = []
   ears.latencies = []
   const before = await mark(crowd)
@@ -71,7 +77,7 @@ export async function measureLoad(crowd: Crowd, measurement: Measurement): Promi
     checked,
     wrong: wrong + crowd.members.reduce((lost, member) => lost + member.lost, 0),
     late,
-    latency: spread(latencies),
+    latency: pace.kind === 'paced' ? spread(latencies) : undefined,
     heartbeat: { ...spread(answers), answers: answers.length },
     joins: { ...spread(coming?.joins ?? []), count: coming?.joins.length ?? 0, failed: coming?.failed ?? 0 },
   }
@@ -96,6 +102,15 @@ function beat({ members }: Crowd): NodeJS.Timeout {
   let next = 0
   const interval = Math.max(HEARTBEAT_INTERVAL, 1_000 / (MEMBER_HEARTBEATS * members.length))
   return setInterval(() => members[next++ % members.length]?.beat(), interval)
+}
+
+/** What was heard and lost meanwhile does not count. */
+async function warmedUp(crowd: Crowd, pace: Pace, seconds: number): Promise<void> {
+  reset(crowd)
+  crowd.traffic.talk(crowd.streams, pace, windowOf(crowd.plan))
+  await pause(seconds * 1_000)
+  crowd.traffic.hush()
+  await drained(crowd)
 }
 
 async function drained({ traffic }: Crowd): Promise<void> {

@@ -1,5 +1,11 @@
 // One member of a load: lets itself in over LVSP, keeps a voice session like any client, and knows its key.
-import { type GrantedVoiceState, type LvspClient, VoiceClientSession, type VoiceOutput } from '@parley/client'
+import {
+  type GrantedVoiceState,
+  type LvspClient,
+  VoiceClientSession,
+  type VoiceDescription,
+  type VoiceOutput,
+} from '@parley/client'
 import { type Discovered, type VoiceMode, VoiceOp } from '@parley/protocol'
 import { WebSocket } from 'ws'
 import { nameOf } from './load-sockets.ts'
@@ -142,8 +148,7 @@ export class Member {
       case 'ready':
         return void this.#discover(output.ready.ssrc, output.ready.ip, output.ready.port)
       case 'description':
-        this.key = output.description.key
-        return this.#settling?.resolve()
+        return this.#describe(output.description)
       case 'disconnected':
       case 'closed':
         return this.#lose(`${output.code} ${output.reason}`)
@@ -182,6 +187,12 @@ export class Member {
     } catch (error) {
       this.#settling?.reject(error as Error)
     }
+  }
+
+  #describe(description: VoiceDescription): void {
+    if (description.protocol !== 'udp') throw new Error(`expected UDP, found ${description.protocol}`)
+    this.key = description.key
+    this.#settling?.resolve()
   }
 
   #select(): void {

@@ -23,9 +23,10 @@ export type Pace = { kind: 'silent' } | { kind: 'paced'; perSecond: number } | {
 
 /** Sockets to have at most, where the largest channel does not need more: few enough to read them all often. */
 const SOCKETS = 256
-/** Packets on their way in all: enough for full batches, with copies that fit in sockets. */
+/** Packets on their way in all: enough for full batches. */
 const IN_FLIGHT = 256
-const COPIES_IN_FLIGHT = 8_192
+/** So many copies fit in sockets, and no packet waits for so long that the node would drop it as too old. */
+const COPIES_IN_FLIGHT = 4_096
 
 /**
  * How many sets of `members` sockets the channels share. Members of different channels can share one, because the SSRC of what

@@ -1,0 +1,48 @@
+// What a connected member costs in memory: a node full of them, its resident size before and after.
+import { VoiceMode } from '@parley/protocol'
+import { Crowd } from './load/crowd.ts'
+import { NodeProcess } from './node-process.ts'
+
+const CHANNEL = 25
+const SETTLE = 3_000
+
+export interface MemberMemory {
+  members: number
+  /** Resident bytes per member, everything included. */
+  bytesPerMember: number
+  /** Members who got in per second: LVSP, gateway, IP discovery and key. */
+  joinsPerSecond: number
+  /** IP discoveries that were not answered within half a second. */
+  askedAgain: number
+}
+
+/** Silent members in channels of 25, with proved addresses and keys. */
+export async function benchMemberMemory(members: number): Promise<MemberMemory> {
+  const node = await NodeProcess.start(`capacity.sessions=${members * 2}`)
+  const channels = Math.floor(members / CHANNEL) + 1
+  const mode = VoiceMode.AeadAes256GcmRtpsize
+  const crowd = await Crowd.open(node, { channels, members: CHANNEL, speakers: 0, visitors: 0, payload: 120, mode })
+  // The first channel warms the node up: code that is compiled once is no member's.
+  await crowd.join(0, CHANNEL)
+  await settle(crowd)
+  const before = await node.residentBytes()
+  const started = performance.now()
+  await crowd.join(CHANNEL)
+  const seconds = (performance.now() - started) / 1_000
+  await settle(crowd)
+  const after = await node.residentBytes()
+  const known = (await node.metrics()).get('parley_sessions')
+  const stayed = crowd.members.filter(({ lost, key }) => lost === 0 && key !== undefined).length
+  await crowd.close()
+  await node.stop()
+  if (stayed !== channels * CHANNEL || known !== stayed) throw new Error(`${stayed} members stayed, ${known} are known`)
+  const joined = stayed - CHANNEL
+  const { askedAgain } = crowd
+  return { members: joined, bytesPerMember: (after - before) / joined, joinsPerSecond: joined / seconds, askedAgain }
+}
+
+/** Everyone acknowledges what he has, as clients do, and the node gets time to collect its garbage. */
+async function settle(crowd: Crowd): Promise<void> {
+  for (const member of crowd.members) member.beat()
+  await new Promise(resolve => setTimeout(resolve, SETTLE))
+}

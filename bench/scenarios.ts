@@ -1,0 +1,164 @@
+// The loads that are measured: by members, by mode, by lanes, paced, and by channels.
+import { VoiceMode } from '@parley/protocol'
+import { Crowd } from './load/crowd.ts'
+import { Floor } from './load/floor.ts'
+import { type LoadFigures, type Measurement, measureLoad } from './load/measure.ts'
+import type { Plan } from './load/plan.ts'
+import { inTurns, type Outcome, toBase } from './load/turns.ts'
+import { NodeProcess } from './node-process.ts'
+import type { Row } from './rows.ts'
+
+export interface Extent {
+  rounds: number
+  /** Of each turn. */
+  seconds: number
+  /** Of all channels together, where loads differ in the size of channels. */
+  allMembers: number
+  members: readonly number[]
+  modes: readonly VoiceMode[]
+  lanes: readonly number[]
+  channels: readonly number[]
+  /** Joins in a second, and as many leaves. */
+  churn: number
+}
+
+type Engine = 'ffi' | 'portable'
+const ENGINES: readonly Engine[] = ['ffi', 'portable']
+const GCM = VoiceMode.AeadAes256GcmRtpsize
+const BASE: Plan = { channels: 1, members: 25, speakers: 1, visitors: 0, payload: 120, mode: GCM }
+/** The size of channel for which modes and lanes are compared. */
+const MEMBERS = 25
+const GROWTH_MEMBERS = 5
+/** Packets of all speakers in a second. */
+const GROWTH_RATE = 5_000
+
+/** A node with an engine and everybody of a plan in it. Several may be filled at once: nothing is measured yet. */
+async function fill(engine: Engine, plan: Plan, lanes = 1): Promise<Crowd> {
+  const settings = ['voice.legacy_modes=true', `media.engine=${engine}`, `media.lanes=${lanes}`]
+  const capacity = `capacity.sessions=${plan.channels * plan.members * 2}`
+  const node = await NodeProcess.start(capacity, ...settings)
+  const crowd = await Crowd.open(node, plan)
+  await crowd.join()
+  return crowd
+}
+
+async function empty(crowds: readonly Crowd[]): Promise<void> {
+  for (const crowd of crowds) {
+    await crowd.close()
+    await crowd.node.stop()
+  }
+}
+
+const row = (id: string, load: string, engine: Engine, outcome: Outcome, rest: Partial<Row> = {}): Row => ({
+  id: `${id}/${engine}`,
+  load,
+  engine,
+  mode: GCM,
+  lanes: 1,
+  base: 'floor',
+  ...outcome,
+  ...rest,
+})
+
+const saturated = ({ seconds }: Extent): Measurement => ({
+  pace: { kind: 'saturated' },
+  warmUp: seconds / 3,
+  seconds,
+})
+
+/** Saturated, by the size of channels; for one size, also by mode. */
+export async function* byMembers(extent: Extent): AsyncGenerator<Row> {
+  for (const members of extent.members) {
+    const plan = { ...BASE, members, channels: Math.max(1, Math.floor(extent.allMembers / members)) }
+    const crowds = await Promise.all(ENGINES.map(engine => fill(engine, plan)))
+    const floor = await Floor.open(crowds[0]!)
+    const load = `${plan.channels} × ${members}, saturated`
+    const turns = { rounds: extent.rounds, floorSeconds: extent.seconds, measurement: saturated(extent) }
+    await floor.measure(extent.seconds / 3)
+    const found = await inTurns(crowds, turns, floor)
+    const id = `members/${members}`
+    const rest = { mode: GCM, lanes: 1, ratio: 1, base: 'floor', microseconds: found.floor ?? Number.NaN }
+    yield { id: `${id}/floor`, load, engine: 'floor', ...rest }
+    for (const [index, engine] of ENGINES.entries()) yield row(id, load, engine, found.outcomes[index]!)
+    if (members === MEMBERS) yield* byMode(extent, crowds, load)
+    floor.close()
+    await empty(crowds)
+  }
+}
+
+/** Each mode by AES-GCM on the same node, in turns with it. */
+async function* byMode(extent: Extent, crowds: readonly Crowd[], load: string): AsyncGenerator<Row> {
+  const modes = [GCM, ...extent.modes.filter(mode => mode !== GCM)]
+  for (const [engine, crowd] of ENGINES.map((engine, index) => [engine, crowds[index]!] as const)) {
+    const rounds = await collectRounds(extent.rounds, modes, async mode => {
+      await crowd.changeMode(mode)
+      return measureLoad(crowd, saturated(extent))
+    })
+    for (const [index, mode] of modes.entries())
+      if (mode !== GCM) yield row(`mode/${mode}`, load, engine, toBase(rounds, index), { mode, base: 'AES-GCM' })
+  }
+}
+
+/** Measures all in each round. */
+async function collectRounds<T>(
+  rounds: number,
+  all: readonly T[],
+  measure: (one: T) => Promise<LoadFigures>,
+): Promise<LoadFigures[][]> {
+  const collected: LoadFigures[][] = []
+  for (let round = 0; round < rounds; round++) {
+    const figures: LoadFigures[] = []
+    for (const one of all) figures.push(await measure(one))
+    collected.push(figures)
+  }
+  return collected
+}
+
+/** Saturated, by the number of lanes. Ratios are to one lane. */
+export async function* byLanes(extent: Extent): AsyncGenerator<Row> {
+  const plan = { ...BASE, members: MEMBERS, channels: Math.max(4, Math.floor(extent.allMembers / MEMBERS)) }
+  const crowds = await Promise.all(extent.lanes.map(lanes => fill('ffi', plan, lanes)))
+  const turns = { rounds: extent.rounds, floorSeconds: 0, measurement: saturated(extent) }
+  const { outcomes } = await inTurns(crowds, turns)
+  const load = `${plan.channels} × ${MEMBERS}, saturated`
+  for (const [index, lanes] of extent.lanes.entries())
+    yield row(`lanes/${lanes}`, load, 'ffi', outcomes[index]!, { lanes, base: '1 lane' })
+  await empty(crowds)
+}
+
+/** What a node usually does: twenty calls of 25, one talks in each, people come and go. Ratios are to the portable engine. */
+export async function* paced(extent: Extent): AsyncGenerator<Row> {
+  const plan = { ...BASE, channels: 20, visitors: 5 }
+  const seconds = extent.seconds * 3
+  const measurement: Measurement = { pace: { kind: 'paced', perSecond: 50 }, warmUp: seconds / 4, seconds }
+  const engines = ENGINES.toReversed()
+  const crowds = await Promise.all(engines.map(engine => fill(engine, plan)))
+  const turns = { rounds: extent.rounds, floorSeconds: 0, measurement }
+  const calm = await inTurns(crowds, turns)
+  const base = 'portable'
+  for (const [index, engine] of engines.entries())
+    yield row('paced', '20 × 25, 50/s each', engine, calm.outcomes[index]!, { base })
+  const busy = await inTurns(crowds, { ...turns, measurement: { ...measurement, churn: extent.churn } })
+  const load = `the same, ${extent.churn} join, leave/s`
+  for (const [index, engine] of engines.entries()) yield row('churn', load, engine, busy.outcomes[index]!, { base })
+  await empty(crowds)
+}
+
+/** The same number of packets from ever more channels. Ratios are to the fewest. */
+export async function* byChannels(extent: Extent): AsyncGenerator<Row> {
+  const engine = ENGINES[0]!
+  const crowds = await Promise.all(
+    extent.channels.map(channels => fill(engine, { ...BASE, members: GROWTH_MEMBERS, channels })),
+  )
+  const seconds = extent.seconds * 2
+  const rounds = await collectRounds(extent.rounds, crowds, crowd => {
+    const perSecond = GROWTH_RATE / crowd.plan.channels
+    return measureLoad(crowd, { pace: { kind: 'paced', perSecond }, warmUp: seconds / 4, seconds })
+  })
+  const base = `${extent.channels[0]} channels`
+  for (const [index, channels] of extent.channels.entries())
+    yield row(`channels/${channels}`, `${channels} × 5, ${GROWTH_RATE}/s in all`, engine, toBase(rounds, index), {
+      base,
+    })
+  await empty(crowds)
+}

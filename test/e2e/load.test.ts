@@ -1,0 +1,67 @@
+// The load generator: what it says is right has to be right, because every figure of `npm run bench` rests on it.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { VoiceMode } from '@parley/protocol'
+import { Crowd } from '../../bench/load/crowd.ts'
+import { measureLoad } from '../../bench/load/measure.ts'
+import { readStamp, SHORTEST_PAYLOAD, writeStamp } from '../../bench/load/stamp.ts'
+import { NodeProcess } from '../../bench/node-process.ts'
+import { Native } from '../../packages/server/src/lane/native-calls.ts'
+
+const native = await Native.load()
+const skip = typeof native === 'string' ? `no batches of datagrams here: ${native}` : false
+
+function stamped(length: number): Uint8Array {
+  const bytes = new Uint8Array(length)
+  writeStamp(new DataView(bytes.buffer), 0, length, 4_000_000_000, 12_345, 70_000)
+  return bytes
+}
+
+test('a stamp tells when, who and which, at any length', () => {
+  for (const length of [SHORTEST_PAYLOAD, 120, 1_275])
+    assert.deepEqual(readStamp(stamped(length)), { sentAt: 4_000_000_000, ssrc: 12_345, counter: 70_000 })
+})
+
+test('a payload with any byte changed, or cut short, has no stamp', () => {
+  for (let index = 0; index < 120; index++) {
+    const bytes = stamped(120)
+    bytes[index]! ^= 1
+    assert.equal(readStamp(bytes), undefined)
+  }
+  assert.equal(readStamp(stamped(120).subarray(0, 119)), undefined)
+  assert.equal(readStamp(new Uint8Array(3)), undefined)
+})
+
+test('a load hears every copy at those who stay, while others come and go', { skip }, async () => {
+  const node = await NodeProcess.start()
+  const mode = VoiceMode.AeadXchacha20Poly1305Rtpsize
+  const crowd = await Crowd.open(node, { channels: 3, members: 6, speakers: 2, visitors: 1, payload: 60, mode })
+  try {
+    await crowd.join()
+    const pace = { kind: 'paced', perSecond: 100 } as const
+    const figures = await measureLoad(crowd, { pace, warmUp: 0.2, seconds: 1, churn: 10 })
+    assert.equal(figures.wrong, 0)
+    assert.equal(figures.loss, 0)
+    assert.ok(figures.checked > 0 && figures.joins.count > 0 && figures.heartbeat.answers > 0)
+    assert.equal(figures.joins.failed, 0)
+  } finally {
+    await crowd.close()
+    await node.stop()
+  }
+})
+
+test('a packet that is opened with another key than its own is found wrong', { skip }, async () => {
+  const node = await NodeProcess.start()
+  const mode = VoiceMode.AeadAes256GcmRtpsize
+  const crowd = await Crowd.open(node, { channels: 1, members: 3, speakers: 1, visitors: 0, payload: 60, mode })
+  try {
+    await crowd.join()
+    for (const member of crowd.members) member.key = new Uint8Array(32)
+    const figures = await measureLoad(crowd, { pace: { kind: 'paced', perSecond: 500 }, warmUp: 0.1, seconds: 0.5 })
+    assert.ok(figures.wrong > 0)
+    assert.equal(figures.checked, 0)
+  } finally {
+    await crowd.close()
+    await node.stop()
+  }
+})
