@@ -20,6 +20,8 @@ export interface ChannelSession extends AudioSource, Listener, EncryptedSession 
   readonly speaking: number
   readonly lastSpeaking: number
   readonly takesVideo: boolean
+  /** Whether its media travels by WebRTC. */
+  readonly isBrowser: boolean
   /** Ends for good: its connection is closed, its peer and SSRCs are given back. */
   end(ending: Ending, now: number): void
 }
@@ -64,7 +66,7 @@ export class Channel implements ChannelRef {
     this.#broadcast(VoiceOp.ClientsConnect, { user_ids: [userId] })
     this.#broadcast(VoiceOp.ClientFlags, { user_id: userId, flags })
     this.#broadcast(VoiceOp.ClientPlatform, { user_id: userId, platform })
-    for (const other of this.#present) this.#sendLegacyConnect(other, session)
+    for (const other of this.#present) this.#sendConnect(other, session)
     this.#present.add(session)
     this.#openMedia(session)
     if (session.speaking !== 0) this.#tellSpeaking(session)
@@ -107,7 +109,7 @@ export class Channel implements ChannelRef {
     }
     for (const other of others)
       session.sendText(VoiceOp.Speaking, speakingText(other, other.lastSpeaking, session.version))
-    for (const other of others) this.#sendLegacyConnect(session, other)
+    for (const other of others) this.#sendConnect(session, other)
     if (session.takesVideo && session.version >= 5) send(VoiceOp.MediaSinkWants, { any: 100 })
   }
 
@@ -202,10 +204,14 @@ export class Channel implements ChannelRef {
     this.#broadcast(VoiceOp.Speaking, speaking(session, flags), session)
   }
 
-  /** Up to v7, op 12 without video also said "this user is here, with this audio SSRC". */
-  #sendLegacyConnect(to: ChannelSession, about: ChannelSession): void {
-    if (to.version > 7) return
-    const video = { user_id: about.voiceState.userId, audio_ssrc: about.audioSsrc, video_ssrc: 0 }
+  /**
+   * Up to v7, op 12 without video also said "this user is here, with this audio SSRC". Spacebar's web client learns SSRCs from
+   * nowhere else.
+   */
+  #sendConnect(to: ChannelSession, about: ChannelSession): void {
+    if (to.version > 7 && !to.isBrowser) return
+    const none = to.isBrowser ? { rtx_ssrc: 0, streams: [] } : {}
+    const video = { user_id: about.voiceState.userId, audio_ssrc: about.audioSsrc, video_ssrc: 0, ...none }
     to.sendText(VoiceOp.Video, JSON.stringify(video))
   }
 

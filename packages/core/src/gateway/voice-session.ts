@@ -135,6 +135,9 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   get isPresent(): boolean {
     return this.channel.isPresent(this)
   }
+  get isBrowser(): boolean {
+    return this.transport?.kind === 'webrtc'
+  }
   get isSendingVideo(): boolean {
     return (this.video?.video_ssrc ?? 0) > 0
   }

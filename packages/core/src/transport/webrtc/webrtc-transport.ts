@@ -103,18 +103,17 @@ export class WebrtcTransport implements Timed {
     if (association !== undefined) this.#state = { kind: 'handshaking', association }
   }
 
-  /** After every input: sends what came out, and looks what has become of the association. */
+  /** After every input. The key goes ahead of the last flight: the client's first packets follow that at once. */
   #settle(): void {
-    this.#flush()
     const association = this.#association
     if (association === undefined) return
     const { state } = association
     if (state.kind === 'connected' && this.#state.kind === 'handshaking') {
-      const { peer } = this.#path
       const { profile, material } = state
       this.#state = { kind: 'connected', association, profile }
-      this.#path.send({ kind: 'protectPeer', peer, protection: profile, key: material, nonceStart: 0 })
+      this.#path.send({ kind: 'protectPeer', peer: this.#path.peer, protection: profile, key: material, nonceStart: 0 })
     }
+    this.#flush()
     if (state.kind === 'closed') return this.#lose(state.reason)
     this.#host.deadlines.update(this)
   }

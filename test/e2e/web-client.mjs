@@ -1,0 +1,322 @@
+// A voice client as web clients are built, for tests in a real browser: the SDP crosses the gateway once, and everything after
+// that the page answers itself. `flow` is `discord` (fragment in `data`, SSRCs from op 5 and op 12) or `spacebar` (fragment in
+// `data` and `sdp`, bare heartbeats, speaking as a boolean, SSRCs from op 12 alone).
+
+const FRAGMENT_LINES = /^a=(extmap-allow-mixed|ice-|fingerprint|extmap:|rtpmap:\d+ (opus|VP8)\/)/
+const REAL_TIME_FEEDBACK = ['ccm fir', 'nack', 'nack pli', 'goog-remb', 'transport-cc']
+
+export class WebClient {
+  constructor(options) {
+    this.options = { flow: 'discord', video: undefined, ...options }
+    this.log = []
+    this.remotes = new Map()
+    this.users = new Set()
+    this.closeCode = undefined
+    this.renegotiating = Promise.resolve()
+  }
+
+  /** Resolves once Session Description has been applied. */
+  connect() {
+    return new Promise((resolve, reject) => {
+      this.connected = resolve
+      this.failed = reject
+      this.open()
+    })
+  }
+
+  open() {
+    this.ws = new WebSocket(this.options.url)
+    this.ws.onmessage = ({ data }) => {
+      if (typeof data === 'string') this.receive(JSON.parse(data)).catch(error => this.failed(error))
+    }
+    this.ws.onclose = ({ code, reason }) => {
+      this.closeCode = code
+      clearInterval(this.heartbeat)
+      this.failed(new Error(`closed with ${code} ${reason}`))
+    }
+  }
+
+  send(op, d) {
+    this.ws.send(JSON.stringify({ op, d }))
+  }
+
+  async receive({ op, d, seq }) {
+    if (seq !== undefined) this.seq = seq
+    this.log.push(op)
+    switch (op) {
+      case 8:
+        this.heartbeat = setInterval(() => this.beat(), d.heartbeat_interval)
+        return this.send(this.resuming ? 7 : 0, this.resuming ? this.resumption() : this.identification())
+      case 2:
+        this.ready = d
+        return this.offer()
+      case 4:
+        this.description = d
+        await this.renegotiate()
+        this.announce()
+        return this.connected(d)
+      case 5:
+        if (this.options.flow === 'discord' && d.speaking) this.addRemote('audio', d.user_id, d.ssrc)
+        return
+      case 12:
+        if (d.audio_ssrc) this.addRemote('audio', d.user_id, d.audio_ssrc)
+        return d.video_ssrc ? this.addRemote('video', d.user_id, d.video_ssrc) : this.removeRemote('video', d.user_id)
+      case 11:
+        for (const user of d.user_ids) this.users.add(user)
+        return
+      case 13:
+        this.users.delete(d.user_id)
+        this.removeRemote('audio', d.user_id)
+        return this.removeRemote('video', d.user_id)
+      case 9:
+        return this.resumed?.()
+    }
+  }
+
+  beat() {
+    this.send(3, this.options.flow === 'spacebar' ? 10 : { t: Date.now(), seq_ack: this.seq ?? -1 })
+  }
+
+  identification() {
+    const { server_id, channel_id, user_id, session_id, token, video } = this.options
+    const streams = video ? [{ type: 'video', rid: '100', quality: 100 }] : []
+    return { server_id, channel_id, user_id, session_id, token, video: true, streams }
+  }
+
+  resumption() {
+    const { server_id, channel_id, session_id, token } = this.options
+    return { server_id, channel_id, session_id, token, seq_ack: this.seq ?? -1 }
+  }
+
+  /** Loses the gateway and resumes; resolves when it has. */
+  resume() {
+    this.resuming = true
+    clearInterval(this.heartbeat)
+    this.ws.onclose = null
+    this.ws.close(4000)
+    return new Promise((resolve, reject) => {
+      this.resumed = resolve
+      this.failed = reject
+      this.open()
+    })
+  }
+
+  async offer() {
+    const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
+    this.pc = pc
+    pc.ontrack = ({ track }) => this.play(track)
+    const media = await navigator.mediaDevices.getUserMedia({ audio: true, video: Boolean(this.options.video) })
+    this.media = media
+    pc.addTransceiver(media.getAudioTracks()[0], { direction: 'sendrecv' })
+    const [camera] = media.getVideoTracks()
+    if (camera !== undefined) pc.addTransceiver(camera, { direction: 'sendrecv' })
+    const { sdp } = await pc.createOffer()
+    await pc.setLocalDescription({ type: 'offer', sdp })
+    const lines = sdp.split('\r\n').filter(line => FRAGMENT_LINES.test(line))
+    const fragment = [...new Set(lines)].join('\n')
+    this.codecs = codecsOf(sdp, this.options.video)
+    const both = this.options.flow === 'spacebar' ? { sdp: fragment } : { rtc_connection_id: crypto.randomUUID() }
+    this.send(1, { protocol: 'webrtc', data: fragment, codecs: this.codecs, ...both })
+  }
+
+  /** What the browser itself calls what it sends. */
+  ownSsrcs() {
+    const sections = sectionsOf(this.pc.localDescription.sdp)
+    const of = kind => {
+      const section = sections.find(lines => lines[0].startsWith(`m=${kind}`)) ?? []
+      const group = section.find(line => line.startsWith('a=ssrc-group:FID'))
+      const single = section.find(line => line.startsWith('a=ssrc:'))
+      if (group !== undefined) return group.split(' ').slice(1).map(Number)
+      return single === undefined ? [] : [Number(/^a=ssrc:(\d+)/.exec(single)[1])]
+    }
+    return { audio: of('audio')[0], video: of('video')[0] ?? 0, rtx: of('video')[1] ?? 0 }
+  }
+
+  announce() {
+    const { audio, video, rtx } = this.ownSsrcs()
+    this.send(12, {
+      audio_ssrc: audio,
+      video_ssrc: video,
+      rtx_ssrc: rtx,
+      streams: video
+        ? [
+            {
+              type: 'video',
+              rid: '100',
+              ssrc: video,
+              rtx_ssrc: rtx,
+              active: true,
+              quality: 100,
+              max_bitrate: 2_500_000,
+            },
+          ]
+        : [],
+    })
+    this.send(5, { speaking: this.options.flow === 'spacebar' ? true : 1, delay: 0, ssrc: audio })
+  }
+
+  addRemote(kind, user, ssrc) {
+    const key = `${kind} ${user}`
+    if (this.remotes.get(key)?.ssrc === ssrc || user === this.options.user_id) return undefined
+    this.remotes.set(key, { kind, user, ssrc, mid: undefined })
+    return this.renegotiate()
+  }
+
+  removeRemote(kind, user) {
+    return this.remotes.delete(`${kind} ${user}`) ? this.renegotiate() : undefined
+  }
+
+  /** One at a time: the page offers to itself, and answers for the node. */
+  renegotiate() {
+    if (this.description === undefined) return undefined
+    this.renegotiating = this.renegotiating.then(() => this.negotiateOnce())
+    return this.renegotiating
+  }
+
+  async negotiateOnce() {
+    const { pc } = this
+    for (const kind of ['audio', 'video']) this.addTransceivers(kind)
+    await pc.setLocalDescription(await pc.createOffer())
+    await pc.setRemoteDescription({ type: 'answer', sdp: this.answer(pc.localDescription.sdp) })
+  }
+
+  addTransceivers(kind) {
+    const wanted = [...this.remotes.values()].filter(remote => remote.kind === kind).length
+    const isOf = transceiver => transceiver.receiver.track.kind === kind
+    for (let have = this.pc.getTransceivers().filter(isOf).length; have < wanted; have++)
+      this.pc.addTransceiver(kind, { direction: 'recvonly' })
+  }
+
+  answer(offer) {
+    const sections = sectionsOf(offer)
+    const mids = sections.map(midOf)
+    for (const remote of this.remotes.values()) if (!mids.includes(remote.mid)) remote.mid = undefined
+    for (const [index, section] of sections.entries()) this.assign(section, mids[index])
+    const head = ['v=0', 'o=- 1 2 IN IP4 127.0.0.1', 's=-', 't=0 0', `a=group:BUNDLE ${mids.join(' ')}`, 'a=ice-lite']
+    return `${[...head, ...sections.flatMap(section => this.answerSection(section))].join('\r\n')}\r\n`
+  }
+
+  /** A remote takes the next free receiving m-line of its kind. */
+  assign(section, mid) {
+    const remotes = [...this.remotes.values()]
+    const kind = /^m=(\w+)/.exec(section[0])[1]
+    if (remotes.some(remote => remote.mid === mid)) return
+    const waiting = remotes.find(remote => remote.kind === kind && remote.mid === undefined)
+    if (waiting !== undefined) waiting.mid = mid
+  }
+
+  answerSection(section) {
+    const kind = /^m=(\w+)/.exec(section[0])[1]
+    const mid = midOf(section)
+    const remote = [...this.remotes.values()].find(each => each.mid === mid)
+    const sends = section.some(line => line === 'a=sendrecv' || line === 'a=sendonly')
+    const direction = remote ? (sends ? 'sendrecv' : 'sendonly') : sends ? 'recvonly' : 'inactive'
+    const transport = this.description.sdp
+      .split('\n')
+      .filter(line => /^(c=|a=(rtcp|ice-|fingerprint|candidate))/.test(line))
+    const codec = kind === 'audio' ? this.audioLines(section) : this.videoLines(section)
+    return [
+      `m=${kind} ${this.ready.port} UDP/TLS/RTP/SAVPF ${codec.types.join(' ')}`,
+      ...new Set(transport),
+      `a=mid:${mid}`,
+      'a=setup:passive',
+      'a=rtcp-mux',
+      `a=${direction}`,
+      ...codec.lines,
+      ...(remote === undefined ? [] : remoteLines(remote)),
+    ]
+  }
+
+  audioLines(section) {
+    const { payload_type: type } = this.codecs.find(({ name }) => name === 'opus')
+    const lines = [
+      `a=rtpmap:${type} opus/48000/2`,
+      `a=fmtp:${type} minptime=10;useinbandfec=1;usedtx=1`,
+      `a=rtcp-fb:${type} transport-cc`,
+    ]
+    return { types: [type], lines: [...lines, ...extensions(section, /audio-level|transport-wide-cc/)] }
+  }
+
+  videoLines(section) {
+    const name = this.description.video_codec
+    const codec = this.codecs.find(each => each.name === name) ?? this.codecs.find(each => each.type === 'video')
+    const { payload_type: type, rtx_payload_type: rtx } = codec
+    const format = section.find(line => line.startsWith(`a=fmtp:${type} `))
+    const lines = [
+      `a=rtpmap:${type} ${codec.name}/90000`,
+      ...(format === undefined ? [] : [format]),
+      ...REAL_TIME_FEEDBACK.map(feedback => `a=rtcp-fb:${type} ${feedback}`),
+      `a=rtpmap:${rtx} rtx/90000`,
+      `a=fmtp:${rtx} apt=${type}`,
+    ]
+    const known = /abs-send-time|toffset|video-orientation|transport-wide-cc|playout-delay/
+    return { types: [type, rtx], lines: [...lines, ...extensions(section, known)] }
+  }
+
+  /** A remote stream that no element plays has no energy in its statistics. */
+  play(track) {
+    const element = document.createElement(track.kind === 'audio' ? 'audio' : 'video')
+    element.autoplay = true
+    element.srcObject = new MediaStream([track])
+    document.body.append(element)
+  }
+
+  /** What the browser says of everything it receives and sends, and of its transport. */
+  async stats() {
+    const all = [...(await this.pc.getStats()).values()]
+    const of = type => all.filter(each => each.type === type).map(each => ({ ...each }))
+    const transport = of('transport')[0]
+    return {
+      inbound: of('inbound-rtp'),
+      outbound: of('outbound-rtp'),
+      remoteInbound: of('remote-inbound-rtp'),
+      remoteOutbound: of('remote-outbound-rtp'),
+      transport,
+      state: this.pc.connectionState,
+      ice: this.pc.iceConnectionState,
+    }
+  }
+
+  close() {
+    clearInterval(this.heartbeat)
+    this.pc?.close()
+    this.ws.close(1000)
+    for (const track of this.media?.getTracks() ?? []) track.stop()
+  }
+}
+
+const sectionsOf = sdp =>
+  sdp
+    .split(/\r\n(?=m=)/)
+    .slice(1)
+    .map(section => section.split('\r\n').filter(line => line !== ''))
+const midOf = section => section.find(line => line.startsWith('a=mid:')).slice(6)
+const extensions = (section, known) => section.filter(line => line.startsWith('a=extmap:') && known.test(line))
+
+function remoteLines({ kind, user, ssrc }) {
+  const name = `${user}-${ssrc}`
+  const lines = [`a=msid:${name} ${kind[0]}${name}`, `a=ssrc:${ssrc} cname:${name}`]
+  return kind === 'audio'
+    ? lines
+    : [...lines, `a=ssrc:${ssrc + 1} cname:${name}`, `a=ssrc-group:FID ${ssrc} ${ssrc + 1}`]
+}
+
+/** Opus, and of each video codec the first payload type with its rtx; `first` has the best priority. */
+function codecsOf(sdp, first) {
+  const codecs = []
+  const retransmits = new Map([...sdp.matchAll(/a=fmtp:(\d+) apt=(\d+)/g)].map(([, rtx, type]) => [type, Number(rtx)]))
+  for (const [, type, name] of sdp.matchAll(/a=rtpmap:(\d+) (opus|VP8|VP9|H264)\//g)) {
+    if (codecs.some(codec => codec.name === name)) continue
+    const isAudio = name === 'opus'
+    const priority = isAudio || name === first ? 1000 : 2000 + codecs.length * 1000
+    const rtx = isAudio ? null : (retransmits.get(type) ?? null)
+    codecs.push({
+      name,
+      type: isAudio ? 'audio' : 'video',
+      priority,
+      payload_type: Number(type),
+      rtx_payload_type: rtx,
+    })
+  }
+  return codecs
+}
