@@ -1,7 +1,9 @@
 // Real WebSockets against the bounds on them: sizes, rates, slow readers, silence, floods.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { IncomingMessage } from 'node:http'
+import { connect, Socket } from 'node:net'
+import { Duplex } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import type { Note, Opening } from '@parley/core'
 import { createServer } from '@parley/server'
@@ -9,7 +11,7 @@ import { WebSocket } from 'ws'
 import { subnets } from '../../packages/server/src/address.ts'
 import { Admission } from '../../packages/server/src/admission.ts'
 import { Listener } from '../../packages/server/src/http.ts'
-import { Connections } from '../../packages/server/src/websocket.ts'
+import { Connections, webSocketServer } from '../../packages/server/src/websocket.ts'
 import { until } from './until.ts'
 
 /** A listener with nothing behind it but a record of what it was told. */
@@ -120,6 +122,35 @@ test('a connection that we close hears code and reason, and is heard no more', a
   assert.equal(String(reason), 'ü'.repeat(61))
   await until('the close', () => closed.length > 0)
   assert.deepEqual(messages, [])
+})
+
+test('what one input causes goes out to each reader as one write', async t => {
+  const { connections } = await adapter(t)
+  const writes: string[] = []
+  const record = (text: string, done: () => void) => {
+    writes.push(text)
+    done()
+  }
+  const stream = new Duplex({
+    read() {},
+    write: (chunk, _encoding, done) => record(String(chunk), done),
+    writev: (chunks, done) => record(chunks.map(({ chunk }) => String(chunk)).join(''), done),
+  })
+  t.after(() => stream.destroy())
+  const headers = {
+    upgrade: 'websocket',
+    'sec-websocket-key': 'dGhlIHNhbXBsZSBub25jZQ==',
+    'sec-websocket-version': '13',
+  }
+  const request = Object.assign(new IncomingMessage(new Socket()), { method: 'GET', headers })
+  webSocketServer().handleUpgrade(request, stream, Buffer.alloc(0), socket => {
+    connections.accept(socket, stream, { protocol: 'lvsp', remoteAddress: '192.0.2.1' })
+  })
+  await until('the answer to the upgrade', () => writes.length === 1)
+  for (const message of ['first', 'second', 'third']) connections.send(1, message)
+  await until('the messages', () => writes.length > 1)
+  assert.equal(writes.length, 2)
+  assert.match(writes[1]!, /first.*second.*third/s)
 })
 
 test('a client that does not read is cut instead of buffered for', async t => {

@@ -123,7 +123,7 @@ export class Listener {
               localAddress: plainAddress(request.socket.localAddress),
               version: url.searchParams.get('v') ?? undefined,
             }
-      connections.accept(webSocket, opening)
+      connections.accept(webSocket, socket, opening)
     })
   }
 

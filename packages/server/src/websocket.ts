@@ -1,4 +1,5 @@
 // Open WebSockets, numbered: messages in, effects out, and bounds on what one of them may hold.
+import type { Duplex } from 'node:stream'
 import type { Note, Opening } from '@parley/core'
 import { LIMITS } from '@parley/core'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
@@ -14,6 +15,8 @@ export interface ConnectionInputs {
 interface Connection {
   readonly id: number
   readonly socket: WebSocket
+  /** What carries it. */
+  readonly stream: Duplex
   readonly protocol: Opening['protocol']
   /** Of LVSP: pings since the last sign of life. */
   unanswered: number
@@ -44,6 +47,8 @@ export class Connections {
   readonly #open = new Map<number, Connection>()
   readonly #pinger: NodeJS.Timeout
   #last = 0
+  /** Written to in this turn of the event loop: what one input causes goes out to each as one write. */
+  readonly #corked = new Set<Duplex>()
   #idle: (() => void)[] = []
   /** Open now, by protocol. */
   readonly counts: Record<Opening['protocol'], number> = { gateway: 0, lvsp: 0 }
@@ -60,11 +65,13 @@ export class Connections {
     this.#pinger = setInterval(() => this.#ping(), pingInterval)
   }
 
-  accept(socket: WebSocket, opening: Opening): void {
+  /** `stream` is what the WebSocket was upgraded from. */
+  accept(socket: WebSocket, stream: Duplex, opening: Opening): void {
     const { protocol } = opening
     const connection: Connection = {
       id: ++this.#last,
       socket,
+      stream,
       protocol,
       unanswered: 0,
       messages: 0,
@@ -95,6 +102,7 @@ export class Connections {
       return this.#terminate(connection)
     }
     this.totals.messagesOut++
+    this.#cork(connection.stream)
     socket.send(data)
   }
 
@@ -123,6 +131,18 @@ export class Connections {
     }, grace)
     await Promise.all(gone)
     clearTimeout(cut)
+  }
+
+  #cork(stream: Duplex): void {
+    if (this.#corked.has(stream)) return
+    if (this.#corked.size === 0) process.nextTick(() => this.#uncork())
+    this.#corked.add(stream)
+    stream.cork()
+  }
+
+  #uncork(): void {
+    for (const stream of this.#corked) stream.uncork()
+    this.#corked.clear()
   }
 
   #received(connection: Connection, data: RawData, isBinary: boolean): void {
