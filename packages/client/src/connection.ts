@@ -44,8 +44,8 @@ export class Connection {
     })
   }
 
-  send(text: string): void {
-    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(text)
+  send(data: string | Uint8Array): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(data)
   }
 
   /** Closes in good order; nothing more is told. */

@@ -11,6 +11,7 @@ export {
 export type { ChannelProperties, NewVoiceState, VoiceStateRestrictions, VoiceStateSelector } from './lvsp/wire.ts'
 export * from './sessions.ts'
 export { VoiceClient, type VoiceClientEvents, type VoiceClientOptions } from './voice/client.ts'
+export { loadDavey } from './voice/davey.ts'
 export { type VoiceTarget, type VoiceTls, voiceUrl } from './voice/endpoint.ts'
 export type { HeardFrame, MediaReport } from './voice/media.ts'
 export { openPacket, type PacketKind, PacketProtection, sealPacket } from './voice/packet.ts'

@@ -17,6 +17,7 @@ export type {
 export { LvspClientSession, type LvspCommandInput, type LvspSessionOptions } from './lvsp/session.ts'
 export { type SyncedChannel, type SyncPart, syncParts } from './lvsp/sync-parts.ts'
 export { type Reaction, reactionTo } from './voice/close-policy.ts'
+export { ClientDave, type DaveKeys, type DaveLibrary, type DaveOutlet } from './voice/dave.ts'
 export type { Member, MembersView } from './voice/members.ts'
 export { type OggOpus, readOggOpus } from './voice/ogg-opus.ts'
 export { type OggOpusOptions, OggOpusWriter, writeOggOpus } from './voice/ogg-opus-writer.ts'

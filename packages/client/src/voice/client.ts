@@ -38,6 +38,8 @@ export interface VoiceClientEvents {
   memberChanged: Readonly<Member>
   /** What the node wants of us (opcode 15). */
   wants: { any: number; wants: ReadonlyMap<number, number> }
+  /** DAVE's version in force changed, or the group did. Without a code frames are not encrypted end to end. */
+  encryption: { version: number; privacyCode: string | undefined }
   codecs: { audioCodec: string | undefined; videoCodec: string | undefined }
   /** Something went wrong that the client goes on from. Not thrown if nobody listens. */
   error: Error
@@ -96,6 +98,10 @@ export class VoiceClient {
   get mode(): VoiceMode | undefined {
     return this.#media?.mode
   }
+  /** What its users compare to know that nobody listens; undefined while the call is not encrypted end to end. */
+  get privacyCode(): string | undefined {
+    return this.#session.dave?.privacyCode
+  }
   /** Milliseconds to the node's media port and back; undefined before the first answer. */
   get ping(): number | undefined {
     return this.#media?.roundTrip
@@ -126,9 +132,11 @@ export class VoiceClient {
   sendFrame(opus: Uint8Array, samples = FRAME_SAMPLES): boolean {
     if (opus.length === 0 || opus.length > LONGEST_FRAME)
       throw new RangeError(`expected a frame of 1 to ${LONGEST_FRAME} bytes, found ${opus.length}`)
-    if (this.#media?.mode === undefined) return false
+    const { dave } = this.#session
+    const frame = dave === undefined ? opus : dave.seal(opus)
+    if (this.#media?.mode === undefined || frame === undefined) return false
     if (!this.#isSpeaking) this.#speak(SpeakingFlag.Voice)
-    return this.#media.send(opus, samples)
+    return this.#media.send(frame, samples)
   }
 
   /** Ends the utterance: five frames of silence, and the others are told. */
@@ -240,6 +248,8 @@ export class VoiceClient {
         return this.#events.emit('wants', output)
       case 'codecs':
         return this.#events.emit('codecs', output)
+      case 'encryption':
+        return this.#events.emit('encryption', output)
     }
   }
 
@@ -258,9 +268,7 @@ export class VoiceClient {
   /** Finds our address and answers with the mode. Media of a session that is gone meanwhile is left alone. */
   async #openMedia(ready: VoiceReady): Promise<void> {
     this.#closeMedia()
-    const media = new VoiceMedia(ready, frame =>
-      this.#events.emit('frame', { ...frame, userId: this.#userOf(frame.ssrc) }),
-    )
+    const media = new VoiceMedia(ready, frame => this.#heard(frame))
     this.#media = media
     try {
       const mode = this.#chooseMode(ready)
@@ -271,6 +279,14 @@ export class VoiceClient {
       if (this.#media === media) this.#failMedia(error instanceof Error ? error.message : String(error))
     }
     this.#pump()
+  }
+
+  /** A frame that cannot be opened is not heard; whose it is has to be known for that. */
+  #heard(frame: HeardFrame): void {
+    const userId = this.#session.members.bySsrc(frame.ssrc)?.userId
+    const { dave } = this.#session
+    const payload = dave === undefined ? frame.payload : dave.open(userId, frame.payload)
+    if (payload !== undefined) this.#events.emit('frame', { ...frame, payload, userId })
   }
 
   #failMedia(reason: string): void {
@@ -311,10 +327,6 @@ export class VoiceClient {
     this.#isSpeaking = false
     this.#joining?.reject(new VoiceClosedError(code, reason))
     this.#events.emit('closed', { code, reason })
-  }
-
-  #userOf(ssrc: number): string | undefined {
-    return this.#session.members.bySsrc(ssrc)?.userId
   }
 }
 

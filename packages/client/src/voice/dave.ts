@@ -1,6 +1,7 @@
 // A voice client's half of DAVE, without the library that holds the keys: what is said when, and which frames are sealed.
 import { DaveTransition, decodeTransition, encodeClientBinary, OPUS_SILENCE, VoiceOp } from '@parley/protocol'
 import { z } from 'zod'
+import type { VoiceOutput } from './outputs.ts'
 
 /** One user's keys in one channel, as a library for DAVE has them. */
 export interface DaveKeys {
@@ -35,7 +36,16 @@ export interface DaveOutlet {
   sendBinary(bytes: Uint8Array): void
   /** The version in force, or the group, is another. */
   changed(version: number, privacyCode: string | undefined): void
+  failed(reason: string): void
 }
+
+/** As outputs of a session. */
+export const outletTo = (push: (output: VoiceOutput) => void): DaveOutlet => ({
+  sendText: (op, d) => push({ kind: 'send', data: JSON.stringify({ op, d }) }),
+  sendBinary: data => push({ kind: 'send', data }),
+  changed: (version, privacyCode) => push({ kind: 'encryption', version, privacyCode }),
+  failed: reason => push({ kind: 'undecodable', reason }),
+})
 
 const PrepareTransition = z.object({ transition_id: z.int(), protocol_version: z.int() })
 const PrepareEpoch = z.object({ protocol_version: z.int(), epoch: z.int() })
@@ -83,17 +93,32 @@ export class ClientDave {
     this.#tell()
   }
 
-  /** Opcodes 21, 22 and 24; whether it was one, and could be read. */
+  /** Opcodes 21, 22 and 24; whether it was one of them. */
   receive(op: number, data: unknown): boolean {
-    if (op === VoiceOp.DavePrepareTransition) return read(PrepareTransition, data, message => this.#prepare(message))
-    if (op === VoiceOp.DavePrepareEpoch) return read(PrepareEpoch, data, message => this.#prepareEpoch(message))
-    return read(DaveTransition, data, message => this.#execute(message.transition_id))
+    if (op === VoiceOp.DavePrepareTransition) this.#read(PrepareTransition, data, message => this.#prepare(message))
+    else if (op === VoiceOp.DavePrepareEpoch) this.#read(PrepareEpoch, data, message => this.#prepareEpoch(message))
+    else if (op === VoiceOp.DaveExecuteTransition)
+      this.#read(DaveTransition, data, message => this.#execute(message.transition_id))
+    else return false
+    return true
   }
 
-  /** Opcodes 25, 27, 29 and 30. Throws what the library throws at what no node would send. */
-  receiveBinary(op: number, payload: Uint8Array, users: readonly string[]): void {
+  /** Opcodes 25, 27, 29 and 30. What the library does not take is left alone: the node makes a new group in the end. */
+  receiveBinary(op: number, payload: Uint8Array, members: Iterable<{ userId: string }>): void {
+    try {
+      this.#take(op, payload, members)
+    } catch (error) {
+      this.#outlet.failed(`opcode ${op}: ${error instanceof Error ? error.message : error}`)
+    }
+  }
+
+  #take(op: number, payload: Uint8Array, members: Iterable<{ userId: string }>): void {
     if (op === VoiceOp.DaveExternalSender) this.#keys.setExternalSender(payload)
-    else if (op === VoiceOp.DaveProposals) this.#answer(payload, users)
+    else if (op === VoiceOp.DaveProposals)
+      this.#answer(
+        payload,
+        Array.from(members, member => member.userId),
+      )
     else if (op === VoiceOp.DaveAnnounceCommit) this.#use(payload, body => this.#keys.processCommit(body))
     else if (op === VoiceOp.DaveWelcome) this.#use(payload, body => this.#keys.processWelcome(body))
   }
@@ -105,10 +130,11 @@ export class ClientDave {
   }
 
   /** The frame as it was said; undefined if it cannot be opened. */
-  open(userId: string, frame: Uint8Array): Uint8Array | undefined {
+  open(userId: string | undefined, frame: Uint8Array): Uint8Array | undefined {
     if (isSilence(frame)) return frame
     if (!this.#keys.isReady || (this.#version === 0 && this.#prepared === 0))
       return this.#version === 0 ? frame : undefined
+    if (userId === undefined) return undefined
     try {
       const opened = this.#keys.open(userId, frame)
       this.#failures = 0
@@ -182,10 +208,10 @@ export class ClientDave {
   #tell(): void {
     this.#outlet.changed(this.#version, this.privacyCode)
   }
-}
 
-function read<T>(schema: z.ZodType<T>, data: unknown, use: (message: T) => void): boolean {
-  const message = schema.safeParse(data)
-  if (message.success) use(message.data)
-  return message.success
+  #read<T>(schema: z.ZodType<T>, data: unknown, use: (message: T) => void): void {
+    const message = schema.safeParse(data)
+    if (message.success) use(message.data)
+    else this.#outlet.failed('a DAVE message did not decode')
+  }
 }

@@ -57,7 +57,7 @@ export interface WebrtcSelection {
 export type VoiceOutput =
   /** Open a WebSocket. Nothing of an earlier one may be fed any more. */
   | { kind: 'connect'; version: number }
-  | { kind: 'send'; data: string }
+  | { kind: 'send'; data: string | Uint8Array }
   /** Close the WebSocket. Nothing of it may be fed any more. */
   | { kind: 'close'; code: number; reason: string }
   /** Find our address, then call `select`. On a session that starts anew, once more. */
@@ -65,6 +65,8 @@ export type VoiceOutput =
   /** Media may flow. */
   | { kind: 'description'; description: VoiceDescription }
   | { kind: 'resumed' }
+  /** DAVE's version in force changed, or the group did. Without a code frames are not encrypted end to end. */
+  | { kind: 'encryption'; version: number; privacyCode: string | undefined }
   /** The connection is gone; the session comes back by itself after `wait` milliseconds. */
   | { kind: 'disconnected'; code: number; reason: string; next: 'resume' | 'identify'; wait: number }
   /** The session is over, and will not come back. */

@@ -32,7 +32,7 @@ class Script {
   sent(): { op: number; d: unknown }[] {
     const all = this.take()
     this.#outputs = all.filter(output => output.kind !== 'send')
-    return all.flatMap(output => (output.kind === 'send' ? [JSON.parse(output.data)] : []))
+    return all.flatMap(output => (output.kind === 'send' ? [JSON.parse(`${output.data}`)] : []))
   }
   kinds(): string[] {
     return this.take().map(output => output.kind)
@@ -130,7 +130,7 @@ test('a session selects webrtc with an offer, is told the fragment that answers 
     },
   })
   assert.equal(speaking?.kind, 'send')
-  assert.deepEqual(JSON.parse(speaking.data), { op: VoiceOp.Speaking, d: { speaking: 1, delay: 0, ssrc: 77 } })
+  assert.deepEqual(JSON.parse(`${speaking.data}`), { op: VoiceOp.Speaking, d: { speaking: 1, delay: 0, ssrc: 77 } })
 })
 
 test('a Session Description with an SDP that is too long, or empty, ends the entrance', () => {

@@ -3,6 +3,7 @@ import type { Identify, Stream } from '@parley/protocol'
 import { MediaSinkWants, VOICE_VERSION, VoiceOp } from '@parley/protocol'
 import type { z } from 'zod'
 import { backoff, ClientClose, reactionTo } from './close-policy.ts'
+import { ClientDave, type DaveLibrary, outletTo } from './dave.ts'
 import { Heartbeat } from './heartbeat.ts'
 import * as incoming from './incoming.ts'
 import type { MembersView } from './members.ts'
@@ -23,8 +24,8 @@ export interface VoiceCredentials {
 export interface VoiceSessionOptions extends VoiceCredentials {
   /** Gateway version, 4 to 9. Without it, 9. */
   version?: number
-  /** The highest DAVE protocol version spoken; 0, which is none, without it. */
-  daveVersion?: number
+  /** What encrypts end to end; without it, calls with this client are in the clear. */
+  dave?: DaveLibrary
   video?: boolean
   /** Simulcast layers to offer. */
   streams?: readonly Stream[]
@@ -43,6 +44,8 @@ const SEQ_VERSION = 8
 const CHANNEL_VERSION = 9
 
 export class VoiceClientSession {
+  /** Seals and opens frames; undefined without a library for it. */
+  readonly dave: ClientDave | undefined
   readonly #options: VoiceSessionOptions
   readonly #random: () => number
   #outputs: VoiceOutput[] = []
@@ -62,6 +65,14 @@ export class VoiceClientSession {
     const version = options.version ?? VOICE_VERSION.max
     if (!Number.isInteger(version) || version < LOWEST_VERSION || version > VOICE_VERSION.max)
       throw new RangeError(`expected a version from ${LOWEST_VERSION} to ${VOICE_VERSION.max}, found ${version}`)
+    const { dave, userId, channelId, serverId } = options
+    const keys = dave?.keysFor(userId, channelId ?? serverId)
+    this.dave =
+      keys &&
+      new ClientDave(
+        keys,
+        outletTo(output => this.#outputs.push(output)),
+      )
     this.#options = options
     this.#version = version
     this.#random = options.random ?? Math.random
@@ -115,8 +126,8 @@ export class VoiceClientSession {
     const message = typeof data === 'string' ? incoming.readEnvelope(data) : incoming.readBinary(data)
     if (message === undefined) return this.#undecodable('A message')
     if (message.seq !== undefined && message.seq > 0 && message.seq <= 0xffff) this.#seq = message.seq
-    // Binary messages are DAVE's: numbered for resume, and otherwise not for this session.
     if ('d' in message) this.#dispatch(message.op, message.d, now)
+    else this.dave?.receiveBinary(message.op, message.payload, this.#roster.members)
   }
 
   /** The WebSocket closed, or could not be opened (1006 and why). */
@@ -228,7 +239,7 @@ export class VoiceClientSession {
   }
 
   #identify(): Identify {
-    const { serverId, channelId, userId, sessionId, token, video, streams, daveVersion } = this.#options
+    const { serverId, channelId, userId, sessionId, token, video, streams, dave } = this.#options
     return {
       server_id: serverId,
       ...(this.#version >= CHANNEL_VERSION && channelId !== undefined && { channel_id: channelId }),
@@ -237,7 +248,7 @@ export class VoiceClientSession {
       token,
       ...(video !== undefined && { video }),
       ...(streams !== undefined && { streams: [...streams] }),
-      max_dave_protocol_version: daveVersion ?? 0,
+      max_dave_protocol_version: this.#version >= SEQ_VERSION ? (dave?.version ?? 0) : 0,
     }
   }
 
@@ -276,7 +287,7 @@ export class VoiceClientSession {
       case VoiceOp.MediaSinkWants:
         return this.#onWants(data)
       default:
-        this.#roster.receive(op, data)
+        if (this.dave?.receive(op, data) !== true) this.#roster.receive(op, data)
     }
   }
 
@@ -311,6 +322,7 @@ export class VoiceClientSession {
     if (state.kind === 'live') state.joined = { ...state.joined, description }
     else this.#state = { kind: 'live', joined: { ready: state.ready, description }, heartbeat, since: now }
     this.#outputs.push({ kind: 'description', description })
+    this.dave?.described(description.daveVersion)
     this.#announceSpeaking()
   }
 
