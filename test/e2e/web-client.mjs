@@ -168,7 +168,7 @@ export class WebClient {
 
   /** One at a time: the page offers to itself, and answers for the node. */
   renegotiate() {
-    if (this.description === undefined) return undefined
+    if (this.description === undefined || this.pc.signalingState === 'closed') return undefined
     this.renegotiating = this.renegotiating.then(() => this.negotiateOnce())
     return this.renegotiating
   }
