@@ -33,3 +33,24 @@ test('a listener that leaves or comes while an event is told changes the next on
   events.emit('said', 'b')
   assert.deepEqual(heard, ['second a', 'third b'])
 })
+
+test('who listens once may leave before it happened', () => {
+  const events = new Listeners<Events>()
+  const heard: string[] = []
+  const listener = (word: string) => heard.push(word)
+  events.once('said', listener)
+  events.off('said', listener)
+  events.emit('said', 'a')
+  assert.deepEqual(heard, [])
+})
+
+test('who listens always goes on after listening once as well', () => {
+  const events = new Listeners<Events>()
+  const heard: string[] = []
+  const listener = (word: string) => heard.push(word)
+  events.on('said', listener)
+  events.once('said', listener)
+  events.emit('said', 'a')
+  events.emit('said', 'b')
+  assert.deepEqual(heard, ['a', 'b'])
+})

@@ -2,11 +2,11 @@
 
 /** `Events` maps each event's name to the one argument of its listeners. */
 export class Listeners<Events extends object> {
-  readonly #listeners = new Map<keyof Events, Set<(event: never) => void>>()
+  /** Each listener, and what is called for it. */
+  readonly #listeners = new Map<keyof Events, Map<(event: never) => void, (event: never) => void>>()
 
   on<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): void {
-    const listeners = this.#listeners.get(event) ?? new Set()
-    this.#listeners.set(event, listeners.add(listener))
+    this.#add(event, listener, listener)
   }
 
   off<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): void {
@@ -14,16 +14,15 @@ export class Listeners<Events extends object> {
   }
 
   once<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): void {
-    const first = (argument: Events[E]) => {
-      this.off(event, first)
+    this.#add(event, listener, argument => {
+      this.off(event, listener)
       listener(argument)
-    }
-    this.on(event, first)
+    })
   }
 
   /** What a listener throws is told as an uncaught error, but not amid the work of whoever emits. */
   emit<E extends keyof Events>(event: E, argument: Events[E]): void {
-    for (const listener of [...(this.#listeners.get(event) ?? [])]) {
+    for (const listener of [...(this.#listeners.get(event)?.values() ?? [])]) {
       try {
         ;(listener as (event: Events[E]) => void)(argument)
       } catch (error) {
@@ -32,5 +31,16 @@ export class Listeners<Events extends object> {
         })
       }
     }
+  }
+
+  #add<E extends keyof Events>(
+    event: E,
+    listener: (event: Events[E]) => void,
+    called: (event: Events[E]) => void,
+  ): void {
+    const listeners = this.#listeners.get(event) ?? new Map()
+    this.#listeners.set(event, listeners)
+    // Who listens always need not listen once as well.
+    if (listeners.get(listener) !== listener) listeners.set(listener, called)
   }
 }
