@@ -13,21 +13,28 @@ afterEach(async () => {
   for (const each of open.splice(0).reverse()) await each.close()
 })
 
-/** A node with two lanes, their threads in order, and its log. */
+/** A node with two lanes, their threads by port, and its log. */
 async function openNode(engine: 'ffi' | 'portable') {
   const workers: Worker[] = []
-  const remember = (worker: Worker) => void workers.push(worker)
+  const threads = new Map<number, Worker>()
+  const remember = (worker: Worker) => {
+    workers.push(worker)
+    worker.on('message', ({ kind, port }) => kind === 'opened' && threads.set(port, worker))
+  }
   process.on('worker', remember)
   const log: string[] = []
   const logSink = { write: (line: string) => void log.push(line) }
   const media = { lanes: 2, engine }
   const server = await createServer({ media, log: { level: 'info', format: 'json' }, logSink })
   process.off('worker', remember)
+  // A loader has a thread too, and listening to it must not keep it.
+  const lanes = new Set(threads.values())
+  for (const worker of workers) if (!lanes.has(worker)) worker.removeAllListeners('message').unref()
   open.push(server)
   const backend = new LvspClient({ url: server.lvspUrl, secret: server.secret })
   open.push(backend)
   await backend.connect()
-  return { server, backend, workers, log }
+  return { server, backend, threads, log }
 }
 
 type Node = Awaited<ReturnType<typeof openNode>>
@@ -78,7 +85,8 @@ for (const engine of ['ffi', 'portable'] as const)
       }
     })()
     await until('the call to go on', () => calls[0].heard.length > 30)
-    await node.workers[1]!.terminate()
+    const [, second] = [...node.threads].find(([port]) => port !== node.server.mediaPort)!
+    await second.terminate()
     await until('both to be told', () => lost.length === 2 && told.length === 2)
     assert.deepEqual(lost, [4015, 4015])
     assert.deepEqual(told.toSorted(), [

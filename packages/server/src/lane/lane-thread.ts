@@ -72,7 +72,8 @@ export class ThreadLane implements Lane {
       }
     })
     this.#ended = new Promise(resolve => {
-      worker.once('exit', () => {
+      worker.once('exit', code => {
+        if (code !== 0) this.#freeDescriptors()
         resolve()
         if (this.#opened === undefined) told.failed(failure)
         else if (this.#isOpen) this.#lost(failure)
@@ -119,13 +120,15 @@ export class ThreadLane implements Lane {
   }
 
   /** A thread that crashed leaves its socket open. */
+  #freeDescriptors(): void {
+    const descriptors = this.#opened?.descriptors
+    if (descriptors === undefined) return
+    this.#native?.close(descriptors.socket)
+    this.#native?.close(descriptors.wake)
+  }
+
   #lost(failure: unknown): void {
     this.#isOpen = false
-    const descriptors = this.#opened?.descriptors
-    if (descriptors !== undefined) {
-      this.#native?.close(descriptors.socket)
-      this.#native?.close(descriptors.wake)
-    }
     this.#options.onLost(failure instanceof Error ? (failure.stack ?? failure.message) : String(failure))
   }
 }
