@@ -4,6 +4,7 @@ import { LvspInfo } from '@parley/protocol'
 import { Connection, type ConnectionTls } from '../connection.ts'
 import { type Deferred, deferred } from '../deferred.ts'
 import { Listeners } from '../listeners.ts'
+import { SessionLoop } from '../session-loop.ts'
 import { LvspClosedError, LvspRequestError } from './lvsp-errors.ts'
 import type {
   AssignedChannel,
@@ -68,18 +69,15 @@ interface Waiting {
   reject(error: Error): void
 }
 
-const LONGEST_TIMER = 2 ** 31 - 1
-
 export class LvspClient {
   readonly #url: URL
   readonly #options: LvspClientOptions
   readonly #session: LvspClientSession
+  readonly #loop: SessionLoop<LvspOutput>
   readonly #events = new Listeners<LvspClientEvents>()
   readonly #waiting = new Map<RequestId, Waiting>()
   #connecting: Deferred | undefined
   #connection: Connection | undefined
-  #timer: NodeJS.Timeout | undefined
-  #isPumping = false
   #health: number | undefined
 
   /** Throws a RangeError for a URL that is none, an empty secret, and plain text to another machine. */
@@ -88,6 +86,7 @@ export class LvspClient {
     if (options.secret === '') throw new RangeError('expected a secret that is not empty')
     this.#options = options
     this.#session = new LvspClientSession(options)
+    this.#loop = new SessionLoop(this.#session, output => this.#apply(output))
   }
 
   on<E extends keyof LvspClientEvents>(event: E, listener: (event: LvspClientEvents[E]) => void): this {
@@ -117,8 +116,7 @@ export class LvspClient {
   /** Resolves when the node is ready, however long that takes; rejects with LvspClosedError if it never will be. */
   connect(): Promise<void> {
     this.#connecting ??= deferred()
-    this.#session.start(performance.now())
-    this.#pump()
+    this.#loop.feed(now => this.#session.start(now))
     return this.#connecting.promise
   }
 
@@ -178,7 +176,7 @@ export class LvspClient {
   async close(): Promise<void> {
     const connection = this.#connection
     this.#session.close()
-    this.#pump()
+    this.#loop.pump()
     await connection?.done
   }
 
@@ -190,39 +188,13 @@ export class LvspClient {
   #ask(make: (now: number) => RequestId): Promise<LvspAnswer> {
     return new Promise((resolve, reject) => {
       this.#waiting.set(make(performance.now()), { resolve, reject })
-      this.#pump()
+      this.#loop.pump()
     })
   }
 
   #tell(make: () => void): void {
     make()
-    this.#pump()
-  }
-
-  /** Applies what came out of the session, then waits for its deadline. What listeners do meanwhile is queued behind. */
-  #pump(): void {
-    if (this.#isPumping) return
-    this.#isPumping = true
-    try {
-      for (let outputs = this.#session.takeOutputs(); outputs.length > 0; outputs = this.#session.takeOutputs())
-        for (const output of outputs) this.#apply(output)
-    } finally {
-      this.#isPumping = false
-    }
-    this.#armTimer()
-  }
-
-  #armTimer(): void {
-    clearTimeout(this.#timer)
-    const wait = this.#session.deadline - performance.now()
-    if (wait === Infinity) return
-    const tick = () => this.#feed(now => this.#session.tick(now))
-    this.#timer = setTimeout(tick, Math.min(Math.max(wait, 0) + 1, LONGEST_TIMER))
-  }
-
-  #feed(input: (now: number) => void): void {
-    input(performance.now())
-    this.#pump()
+    this.#loop.pump()
   }
 
   #apply(output: LvspOutput): void {
@@ -271,9 +243,9 @@ export class LvspClient {
 
   #openConnection(): void {
     this.#connection = new Connection(this.#url, this.#options.tls, {
-      opened: () => this.#feed(now => this.#session.connectionOpened(now)),
-      received: data => this.#feed(now => this.#session.messageReceived(data, now)),
-      closed: (code, reason) => this.#feed(now => this.#session.connectionClosed(code, reason, now)),
+      opened: () => this.#loop.feed(now => this.#session.connectionOpened(now)),
+      received: data => this.#loop.feed(now => this.#session.messageReceived(data, now)),
+      closed: (code, reason) => this.#loop.feed(now => this.#session.connectionClosed(code, reason, now)),
     })
   }
 

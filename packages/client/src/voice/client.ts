@@ -4,6 +4,7 @@ import { SpeakingFlag, VoiceMode, VoiceOp } from '@parley/protocol'
 import { Connection } from '../connection.ts'
 import { type Deferred, deferred } from '../deferred.ts'
 import { Listeners } from '../listeners.ts'
+import { SessionLoop } from '../session-loop.ts'
 import { FRAME_SAMPLES } from './audio-sender.ts'
 import { type VoiceTarget, voiceUrl } from './endpoint.ts'
 import { type HeardFrame, LONGEST_FRAME, type MediaReport, VoiceMedia } from './media.ts'
@@ -51,16 +52,14 @@ export interface PlayOptions {
 }
 
 const CLOCK: Clock = { now: () => performance.now(), sleep: time => sleep(time) }
-const LONGEST_TIMER = 2 ** 31 - 1
 
 export class VoiceClient {
   readonly #options: VoiceClientOptions
   readonly #session: VoiceClientSession
+  readonly #loop: SessionLoop<VoiceOutput>
   readonly #events = new Listeners<VoiceClientEvents>()
   #connection: Connection | undefined
   #media: VoiceMedia | undefined
-  #timer: NodeJS.Timeout | undefined
-  #isPumping = false
   #isSpeaking = false
   #isPlaying = false
   #joining: Deferred | undefined
@@ -68,6 +67,7 @@ export class VoiceClient {
   /** Throws a RangeError for options that cannot work: see `voiceUrl` and `VoiceClientSession`. */
   constructor(options: VoiceClientOptions) {
     this.#session = new VoiceClientSession(options)
+    this.#loop = new SessionLoop(this.#session, output => this.#apply(output))
     voiceUrl(options, this.#session.version)
     this.#options = options
   }
@@ -119,8 +119,7 @@ export class VoiceClient {
   connect(): Promise<void> {
     if (this.#joining === undefined) {
       this.#joining = deferred()
-      this.#session.start(performance.now())
-      this.#pump()
+      this.#loop.feed(now => this.#session.start(now))
     }
     return this.#joining.promise
   }
@@ -164,7 +163,7 @@ export class VoiceClient {
   /** Sends any other opcode, such as Media Sink Wants; says whether the node could take it now. */
   command(op: number, data: unknown): boolean {
     const isSent = this.#session.command(op, data)
-    this.#pump()
+    this.#loop.pump()
     return isSent
   }
 
@@ -173,7 +172,7 @@ export class VoiceClient {
     const connection = this.#connection
     this.stopSpeaking()
     this.#session.close()
-    this.#pump()
+    this.#loop.pump()
     await connection?.done
   }
 
@@ -185,33 +184,7 @@ export class VoiceClient {
   #speak(flags: number): void {
     this.#isSpeaking = flags !== 0
     this.#session.setSpeaking(flags)
-    this.#pump()
-  }
-
-  /** Applies what came out of the session, then waits for its deadline. What listeners do meanwhile is queued behind. */
-  #pump(): void {
-    if (this.#isPumping) return
-    this.#isPumping = true
-    try {
-      for (let outputs = this.#session.takeOutputs(); outputs.length > 0; outputs = this.#session.takeOutputs())
-        for (const output of outputs) this.#apply(output)
-    } finally {
-      this.#isPumping = false
-    }
-    this.#armTimer()
-  }
-
-  #armTimer(): void {
-    clearTimeout(this.#timer)
-    const wait = this.#session.deadline - performance.now()
-    if (wait === Infinity) return
-    this.#timer = setTimeout(
-      () => {
-        this.#session.tick(performance.now())
-        this.#pump()
-      },
-      Math.min(Math.max(wait, 0) + 1, LONGEST_TIMER),
-    )
+    this.#loop.pump()
   }
 
   #apply(output: VoiceOutput): void {
@@ -254,14 +227,10 @@ export class VoiceClient {
   }
 
   #openConnection(version: number): void {
-    const feed = (input: (now: number) => void) => {
-      input(performance.now())
-      this.#pump()
-    }
     this.#connection = new Connection(voiceUrl(this.#options, version), this.#options.tls, {
-      opened: () => feed(now => this.#session.connectionOpened(now)),
-      received: data => feed(now => this.#session.messageReceived(data, now)),
-      closed: (code, reason) => feed(now => this.#session.connectionClosed(code, reason, now)),
+      opened: () => this.#loop.feed(now => this.#session.connectionOpened(now)),
+      received: data => this.#loop.feed(now => this.#session.messageReceived(data, now)),
+      closed: (code, reason) => this.#loop.feed(now => this.#session.connectionClosed(code, reason, now)),
     })
   }
 
@@ -278,7 +247,7 @@ export class VoiceClient {
     } catch (error) {
       if (this.#media === media) this.#failMedia(error instanceof Error ? error.message : String(error))
     }
-    this.#pump()
+    this.#loop.pump()
   }
 
   /** A frame that cannot be opened is not heard; whose it is has to be known for that. */
