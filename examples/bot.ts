@@ -5,7 +5,7 @@
 //
 // Credentials come from stdin where the file is `-`. Ctrl-C leaves.
 import { readFileSync } from 'node:fs'
-import { readOggOpus, VoiceClient } from '@parley/client'
+import { loadDavey, readOggOpus, VoiceClient } from '@parley/client'
 
 /** What `parley demo --credentials` prints; `ca` is the path of the node's certificate, where that is its own. */
 interface Credentials {
@@ -34,6 +34,8 @@ const client = new VoiceClient({
   userId: credentials.user_id,
   sessionId: credentials.session_id,
   token: credentials.token,
+  // Encrypts end to end, if @snazzah/davey is installed.
+  dave: await loadDavey(),
   tls: credentials.ca !== undefined ? { ca: readFileSync(credentials.ca) } : isLocal ? false : {},
 })
 client.on('userConnected', ({ userId }) => console.log(`${userId} is here`))

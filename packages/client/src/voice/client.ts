@@ -51,6 +51,9 @@ export interface PlayOptions {
   signal?: AbortSignal
 }
 
+/** How long `play` waits for an encrypted call to come about, and for word of anybody else. */
+const SETTLING = 5_000
+const ALONE = 200
 const CLOCK: Clock = { now: () => performance.now(), sleep: time => sleep(time) }
 
 export class VoiceClient {
@@ -145,11 +148,15 @@ export class VoiceClient {
     this.#speak(0)
   }
 
-  /** Plays Opus packets at their own pace, then stops speaking. Frames that come up while media cannot flow are dropped. */
+  /**
+   * Plays Opus packets at their own pace, then stops speaking. Frames that come up while media cannot flow are dropped; before the
+   * first one, an encrypted call that is just coming about is waited for.
+   */
   async play(frames: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { signal }: PlayOptions = {}): Promise<void> {
     if (this.#isPlaying) throw new Error('something is being played already')
     this.#isPlaying = true
     try {
+      await this.#settled(signal)
       for await (const frame of paced(frames, frameTime, CLOCK)) {
         if (signal?.aborted || this.#session.state === 'closed') break
         this.sendFrame(frame, opusSamples(frame))
@@ -179,6 +186,17 @@ export class VoiceClient {
   /** For tests: cuts the TCP connection without a word, as a lost network does. Media goes on, and the session resumes. */
   dropConnection(): void {
     this.#connection?.cut()
+  }
+
+  /** Whoever is alone has nobody to wait for; that takes a moment to tell. */
+  async #settled(signal: AbortSignal | undefined): Promise<void> {
+    const start = performance.now()
+    for (let waited = 0; waited < SETTLING && signal?.aborted !== true; waited = performance.now() - start) {
+      const { dave, members, state } = this.#session
+      if (dave === undefined || dave.isSettled || state === 'closed') return
+      if (members.size === 0 && waited > ALONE) return
+      await sleep(10)
+    }
   }
 
   #speak(flags: number): void {

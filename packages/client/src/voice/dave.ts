@@ -80,6 +80,10 @@ export class ClientDave {
   get version(): number {
     return this.#version
   }
+  /** Whether what is sent now will be heard by all: not while a group is being made. */
+  get isSettled(): boolean {
+    return this.#version === 0 || (this.#keys.isReady && this.#pending.size === 0)
+  }
   get privacyCode(): string | undefined {
     return this.#version > 0 && this.#keys.isReady ? this.#keys.privacyCode : undefined
   }

@@ -1,5 +1,5 @@
 // `parley talk`: a bot in the foreground, that plays a file, records who speaks, or just listens.
-import { VoiceClient } from '@parley/client'
+import { type DaveLibrary, loadDavey, VoiceClient } from '@parley/client'
 import { VoiceMode } from '@parley/protocol'
 import { type Command, Option } from 'commander'
 import { ConfigError } from '../config-error.ts'
@@ -51,7 +51,7 @@ export function register(program: Command): void {
 async function talk(flags: TalkFlags): Promise<void> {
   const credentials = await readCredentials(flags.credentials)
   const frames = flags.play === undefined ? undefined : readFrames(flags.play)
-  const client = clientOf(credentials, flags)
+  const client = clientOf(credentials, flags, await loadDavey())
   const recorder = flags.record === undefined ? undefined : openRecorder(flags.record)
   const stop = untilStopped(flags.duration)
   const fail = (sentence: string) => {
@@ -72,7 +72,7 @@ async function talk(flags: TalkFlags): Promise<void> {
   if (recorder !== undefined) finish(recorder, fail)
 }
 
-function clientOf(credentials: Credentials, { mode, tls }: TalkFlags): VoiceClient {
+function clientOf(credentials: Credentials, { mode, tls }: TalkFlags, dave: DaveLibrary | undefined): VoiceClient {
   const { endpoint, server_id, channel_id, user_id, session_id, token, ca } = credentials
   try {
     return new VoiceClient({
@@ -83,6 +83,7 @@ function clientOf(credentials: Credentials, { mode, tls }: TalkFlags): VoiceClie
       sessionId: session_id,
       token,
       mode,
+      dave,
       tls: tls && { ca: ca === undefined ? undefined : readFile(ca) },
     })
   } catch (error) {

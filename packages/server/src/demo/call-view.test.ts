@@ -12,6 +12,7 @@ const CALL: CallSnapshot = {
   latency: { median: 0.61, worst: 12.4, packets: 200 },
   joined: 41.7,
   mode: 'aead_aes256_gcm_rtpsize',
+  privacyCode: '1234567890',
 }
 const EMPTY: CallSnapshot = { members: [], packets: { sent: 0, heard: 0, lost: 0, jitter: 0 } }
 const WIDE = { columns: 200, hasColours: false, elapsed: 3_723_000 }
@@ -26,6 +27,7 @@ test('a picture says who is here, what is said, and what it costs', () => {
     'Latency   median 0.6 ms, worst 12 ms, from send to ear',
     'Join      42 ms from VOICE_STATE_CREATE to first audio',
     'Media     UDP, aead_aes256_gcm_rtpsize',
+    'DAVE      encrypted end to end, code 12345 67890',
     'Running   1:02:03',
   ])
 })
@@ -67,7 +69,7 @@ test('what is cut ends in an ellipsis', () => {
 test('a summary is one line', () => {
   assert.equal(
     summary(CALL, 5_000),
-    '0:05  2 in the channel  200 packets heard  1 lost  jitter 0.4 ms  latency 0.6 ms  join 42 ms  udp aead_aes256_gcm_rtpsize',
+    '0:05  2 in the channel  200 packets heard  1 lost  jitter 0.4 ms  latency 0.6 ms  join 42 ms  udp aead_aes256_gcm_rtpsize  end to end',
   )
   assert.ok(!summary(EMPTY, 0).includes('\n'))
 })

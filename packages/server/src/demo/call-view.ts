@@ -38,6 +38,7 @@ export function summary(call: CallSnapshot, elapsed: number): string {
     ...(latency === undefined ? [] : [`latency ${milliseconds(latency.median)}`]),
     ...(joined === undefined ? [] : [`join ${milliseconds(joined)}`]),
     `udp ${call.mode ?? ''}`,
+    call.privacyCode === undefined ? 'in the clear' : 'end to end',
   ].join('  ')
 }
 
@@ -63,7 +64,7 @@ function memberLine({ name, isSpeaking, text }: CallMember): string {
   return `  ${isSpeaking ? '●' : '○'} ${name}${said}`
 }
 
-function measurements({ packets, latency, joined, mode }: CallSnapshot): [name: string, text: string][] {
+function measurements({ packets, latency, joined, mode, privacyCode }: CallSnapshot): [name: string, text: string][] {
   const { sent, heard, lost, jitter } = packets
   const share = lost === 0 ? '' : ` (${((100 * lost) / (heard + lost)).toFixed(2)} %)`
   return [
@@ -74,8 +75,15 @@ function measurements({ packets, latency, joined, mode }: CallSnapshot): [name: 
       joined === undefined ? 'not yet measured' : `${milliseconds(joined)} from VOICE_STATE_CREATE to first audio`,
     ],
     ['Media', `UDP, ${mode ?? 'no mode yet'}`],
+    [
+      'DAVE',
+      privacyCode === undefined ? 'not encrypted end to end' : `encrypted end to end, code ${grouped(privacyCode)}`,
+    ],
   ]
 }
+
+/** In groups of five, as clients show it. */
+const grouped = (code: string) => (code.match(/.{1,5}/g) ?? []).join(' ')
 
 const latencyText = ({ median, worst }: LatencyReport) =>
   `median ${milliseconds(median)}, worst ${milliseconds(worst)}, from send to ear`

@@ -1,6 +1,6 @@
 // One voice of the demo: a bot that says lines, and measures what it hears of the other.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { OPUS_RATE, opusSamples, paced, VoiceClient } from '@parley/client'
+import { type DaveLibrary, OPUS_RATE, opusSamples, paced, VoiceClient } from '@parley/client'
 import type { DemoCredentials } from './demo-backend.ts'
 import { PacketLatency } from './packet-latency.ts'
 import type { Line } from './speech.ts'
@@ -10,6 +10,8 @@ export interface DemoBotOptions {
   credentials: DemoCredentials
   /** PEM of the one certificate it trusts. */
   ca: string
+  /** For end-to-end encryption. */
+  dave?: DaveLibrary
 }
 
 const CLOCK = { now: () => performance.now(), sleep: (time: number) => sleep(time) }
@@ -26,7 +28,7 @@ export class DemoBot {
   /** When the first frame came, by the clock of `performance.now`. */
   heardAt: number | undefined
 
-  constructor({ name, credentials, ca }: DemoBotOptions) {
+  constructor({ name, credentials, ca, dave }: DemoBotOptions) {
     this.name = name
     this.userId = credentials.user_id
     this.client = new VoiceClient({
@@ -37,6 +39,7 @@ export class DemoBot {
       sessionId: credentials.session_id,
       token: credentials.token,
       tls: { ca },
+      dave,
     })
     this.client.on('frame', () => {
       this.heardAt ??= performance.now()

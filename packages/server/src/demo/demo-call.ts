@@ -1,5 +1,6 @@
 // The demo's call: bots that hold the bundled dialogue in a loop, and what there is to see of it.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type DaveLibrary, loadDavey } from '@parley/client'
 import type { VoiceMode } from '@parley/protocol'
 import type { DemoBackend } from './demo-backend.ts'
 import { DemoBot } from './demo-bot.ts'
@@ -32,6 +33,8 @@ export interface CallSnapshot {
   /** Milliseconds from asking the node to let a bot in to the first audio it heard. */
   joined?: number
   mode?: VoiceMode
+  /** What the bots could compare, if the call is encrypted end to end. */
+  privacyCode?: string
 }
 
 /** Between two lines. */
@@ -42,19 +45,28 @@ export class DemoCall {
   readonly #ca: string
   readonly #lines: readonly Line[]
   readonly #tell: (event: CallEvent) => void
+  readonly #guestName: (userId: string) => string | undefined
   readonly #stop = new AbortController()
   readonly #bots = new Map<string, DemoBot>()
   /** Everybody whose media is connected, by user. */
   readonly #members = new Map<string, { name: string; isSpeaking: boolean }>()
+  #dave: DaveLibrary | undefined
   #dialogue: Promise<void> | undefined
   #lateComer: { bot: DemoBot; askedAt: number } | undefined
 
-  /** `ca` is the PEM of the node's certificate. */
-  constructor(backend: DemoBackend, ca: string, lines: readonly Line[], tell: (event: CallEvent) => void) {
+  /** `ca` is the PEM of the node's certificate; `guestName` is asked for whoever is no bot. */
+  constructor(
+    backend: DemoBackend,
+    ca: string,
+    lines: readonly Line[],
+    tell: (event: CallEvent) => void,
+    guestName: (userId: string) => string | undefined = () => undefined,
+  ) {
     this.#backend = backend
     this.#ca = ca
     this.#lines = lines
     this.#tell = tell
+    this.#guestName = guestName
     backend.on('voiceStateConnected', ({ userId }) => this.#connected(userId))
     backend.on('voiceStateDisconnected', ({ userId, code, resumable }) => this.#disconnected(userId, code, resumable))
     backend.on('speaking', ({ userId, speaking }) => this.#spoke(userId, speaking !== 0))
@@ -64,9 +76,15 @@ export class DemoCall {
   async start(): Promise<void> {
     const [first, ...others] = new Set(this.#lines.map(line => line.speaker))
     if (first === undefined) throw new RangeError('expected a dialogue, found no line')
+    this.#dave = await loadDavey()
     await this.#enter(first)
     this.#dialogue = this.#hold()
     for (const name of others) await this.#enter(name)
+  }
+
+  /** Names by user id. */
+  get bots(): ReadonlyMap<string, string> {
+    return new Map(Array.from(this.#bots.values(), ({ userId, name }) => [userId, name]))
   }
 
   /** Whether every bot has heard another. */
@@ -86,6 +104,7 @@ export class DemoCall {
       latency: worseOf(bots),
       joined: this.#joined,
       mode: bots[0]?.client.mode,
+      privacyCode: codeOf(bots),
     }
   }
 
@@ -105,7 +124,7 @@ export class DemoCall {
     const askedAt = performance.now()
     const credentials = await this.#backend.join()
     if (this.#stop.signal.aborted) return
-    const bot = new DemoBot({ name, credentials, ca: this.#ca })
+    const bot = new DemoBot({ name, credentials, ca: this.#ca, dave: this.#dave })
     for (const other of this.#bots.values()) {
       bot.listenTo(other)
       other.listenTo(bot)
@@ -156,8 +175,14 @@ export class DemoCall {
 
   #nameOf(userId: string): string {
     for (const bot of this.#bots.values()) if (bot.userId === userId) return bot.name
-    return `user ${userId}`
+    return this.#guestName(userId) ?? `user ${userId}`
   }
+}
+
+/** The code that all of them have; undefined where they differ, as for a moment when somebody comes. */
+function codeOf(bots: readonly DemoBot[]): string | undefined {
+  const [code, ...others] = new Set(bots.map(bot => bot.client.privacyCode))
+  return others.length === 0 ? code : undefined
 }
 
 /** What the bots sent, and what each heard of the others. */
