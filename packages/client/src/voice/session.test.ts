@@ -2,75 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceClose, VoiceOp } from '@parley/protocol'
-import type { VoiceOutput } from './outputs.ts'
-import { VoiceClientSession, type VoiceSessionOptions } from './session.ts'
-
-const CREDENTIALS = { serverId: '100', channelId: '500', userId: '7', sessionId: 'session', token: 'token' }
-const INTERVAL = 13_750
-const MODE = 'aead_aes256_gcm_rtpsize'
-const KEY = Array.from({ length: 32 }, (_, index) => index)
-const READY = { ssrc: 4001, ip: '203.0.113.10', port: 50004, modes: [MODE], experiments: [], streams: [] }
-const DESCRIPTION = { mode: MODE, secret_key: KEY, audio_codec: 'opus', dave_protocol_version: 0 }
-
-/** A session, its clock, and everything that came out of it. */
-class Script {
-  readonly session: VoiceClientSession
-  now = 1_000
-  /** All outputs since the last `take`. */
-  #outputs: VoiceOutput[] = []
-
-  constructor(options: Partial<VoiceSessionOptions> = {}) {
-    this.session = new VoiceClientSession({ ...CREDENTIALS, random: () => 0.5, ...options })
-    this.session.start(this.now)
-  }
-  take(): VoiceOutput[] {
-    const taken = [...this.#outputs, ...this.session.takeOutputs()]
-    this.#outputs = []
-    return taken
-  }
-  /** Messages sent since the last `take`; other outputs stay. */
-  sent(): { op: number; d: unknown }[] {
-    const all = this.take()
-    this.#outputs = all.filter(output => output.kind !== 'send')
-    return all.flatMap(output => (output.kind === 'send' ? [JSON.parse(`${output.data}`)] : []))
-  }
-  kinds(): string[] {
-    return this.take().map(output => output.kind)
-  }
-  open(): this {
-    this.session.connectionOpened(this.now)
-    return this
-  }
-  hear(op: number, d: unknown, seq?: number): this {
-    this.session.messageReceived(JSON.stringify({ op, d, seq }), this.now)
-    return this
-  }
-  /** Moves the clock from deadline to deadline. */
-  advance(time: number): this {
-    const end = this.now + time
-    while (this.session.deadline <= end) {
-      this.now = Math.max(this.now, this.session.deadline)
-      this.session.tick(this.now)
-    }
-    this.now = end
-    return this
-  }
-  /** Goes through the whole entrance, until media may flow. */
-  live(): this {
-    this.open()
-      .hear(VoiceOp.Hello, { v: this.session.version, heartbeat_interval: INTERVAL })
-      .hear(VoiceOp.Ready, READY)
-    this.session.select({ protocol: 'udp', address: '198.51.100.7', port: 40112, mode: MODE })
-    return this.hear(VoiceOp.SessionDescription, DESCRIPTION, 1)
-  }
-  close(code: number, reason = ''): this {
-    this.session.connectionClosed(code, reason, this.now)
-    return this
-  }
-}
+import { DESCRIPTION, INTERVAL, KEY, MODE, READY, SessionScript } from '../../../../test/sim/session-script.ts'
 
 test('a session identifies, selects udp and is told mode and key', () => {
-  const script = new Script()
+  const script = new SessionScript()
   assert.deepEqual(script.take(), [{ kind: 'connect', version: 9 }])
   script.open()
   assert.deepEqual(script.sent(), [
@@ -105,7 +40,7 @@ test('a session identifies, selects udp and is told mode and key', () => {
 const SELECTION = { protocol: 'webrtc', sdp: 'a=ice-ufrag:abcd', codecs: [], audioSsrc: 77 } as const
 
 test('a session selects webrtc with an offer, is told the fragment that answers it, and speaks with an SSRC of its own', () => {
-  const script = new Script()
+  const script = new SessionScript()
     .open()
     .hear(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL })
     .hear(VoiceOp.Ready, READY)
@@ -135,7 +70,7 @@ test('a session selects webrtc with an offer, is told the fragment that answers 
 
 test('a Session Description with an SDP that is too long, or empty, ends the entrance', () => {
   for (const sdp of ['', 'a'.repeat(4_097)]) {
-    const script = new Script()
+    const script = new SessionScript()
       .open()
       .hear(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL })
       .hear(VoiceOp.Ready, READY)
@@ -147,67 +82,18 @@ test('a Session Description with an SDP that is too long, or empty, ends the ent
 })
 
 test('channel_id is told from version 9 only', () => {
-  const script = new Script({ version: 8 })
+  const script = new SessionScript({ version: 8 })
   assert.deepEqual(script.take(), [{ kind: 'connect', version: 8 }])
   const identify = script.open().sent()[0]?.d as Record<string, unknown>
   assert.equal('channel_id' in identify, false)
 })
 
 test('versions below 4 and above 9 are refused', () => {
-  for (const version of [3, 10, 8.5]) assert.throws(() => new Script({ version }), RangeError)
-})
-
-test('heartbeats carry seq_ack from version 8, and the bare nonce before', () => {
-  for (const [version, expected] of [
-    [9, { t: 1, seq_ack: 3 }],
-    [8, { t: 1, seq_ack: 3 }],
-    [7, 1],
-    [4, 1],
-  ] as const) {
-    const script = new Script({ version }).live()
-    script.hear(VoiceOp.ClientsConnect, { user_ids: ['8'] }, 3).take()
-    assert.deepEqual(script.advance(INTERVAL).sent(), [{ op: VoiceOp.Heartbeat, d: expected }], `v${version}`)
-  }
-})
-
-test('a Hello of a lower version decides the framing', () => {
-  const script = new Script({ version: 9 })
-  script.open().hear(VoiceOp.Hello, { v: 4, heartbeat_interval: INTERVAL }).take()
-  assert.deepEqual(script.advance(INTERVAL).sent(), [{ op: VoiceOp.Heartbeat, d: 1 }])
-})
-
-test('the answer to a heartbeat gives the round trip, in the shape of any version', () => {
-  for (const answer of [{ t: 1 }, 1]) {
-    const script = new Script().live().advance(INTERVAL)
-    script.now += 42
-    script.hear(VoiceOp.HeartbeatAck, answer)
-    assert.equal(script.session.roundTrip, 42)
-  }
-})
-
-test('an unanswered heartbeat drops the connection at the next one, and resumes', () => {
-  const script = new Script().live().advance(INTERVAL)
-  script.take()
-  assert.deepEqual(script.advance(INTERVAL).take(), [
-    { kind: 'close', code: 4000, reason: 'the node missed a heartbeat' },
-    { kind: 'disconnected', code: 4000, reason: 'the node missed a heartbeat', next: 'resume', wait: 250 },
-  ])
-})
-
-test('answered heartbeats go on for ever', () => {
-  const script = new Script().live()
-  for (let beat = 1; beat <= 50; beat++) script.advance(INTERVAL).hear(VoiceOp.HeartbeatAck, { t: beat })
-  assert.equal(script.session.state, 'live')
-})
-
-test('a heartbeat that the node asks for is sent at once', () => {
-  const script = new Script().live()
-  script.take()
-  assert.deepEqual(script.hear(VoiceOp.Heartbeat, null).sent(), [{ op: VoiceOp.Heartbeat, d: { t: 1, seq_ack: 1 } }])
+  for (const version of [3, 10, 8.5]) assert.throws(() => new SessionScript({ version }), RangeError)
 })
 
 test('a lost connection is resumed after the newest number heard, JSON or binary', () => {
-  const script = new Script().live().hear(VoiceOp.ClientsConnect, { user_ids: ['8'] }, 2)
+  const script = new SessionScript().live().hear(VoiceOp.ClientsConnect, { user_ids: ['8'] }, 2)
   script.session.messageReceived(Uint8Array.of(0x01, 0x00, 25, 1, 2, 3), script.now)
   script.close(1006).take()
   assert.deepEqual(script.advance(250).take(), [{ kind: 'connect', version: 9 }])
@@ -225,7 +111,7 @@ test('a lost connection is resumed after the newest number heard, JSON or binary
 })
 
 test('a refused resume starts a new session, which knows nobody of the old one', () => {
-  const script = new Script()
+  const script = new SessionScript()
     .live()
     .hear(VoiceOp.ClientsConnect, { user_ids: ['8'] }, 2)
     .close(1006)
@@ -244,7 +130,7 @@ test('a refused resume starts a new session, which knows nobody of the old one',
 })
 
 test('before version 8 a resume clears the members, because a snapshot follows', () => {
-  const script = new Script({ version: 7 }).live().hear(VoiceOp.ClientsConnect, { user_ids: ['8', '9'] })
+  const script = new SessionScript({ version: 7 }).live().hear(VoiceOp.ClientsConnect, { user_ids: ['8', '9'] })
   script.close(1006).advance(250).open().hear(VoiceOp.Hello, { v: 7, heartbeat_interval: INTERVAL }).take()
   script.hear(VoiceOp.Resumed, null).hear(VoiceOp.ClientsConnect, { user_ids: ['9'] })
   assert.deepEqual(
@@ -261,7 +147,7 @@ test('each close code is answered by what it means', () => {
   }
   for (const [next, codes] of Object.entries(expected))
     for (const code of codes) {
-      const script = new Script().live()
+      const script = new SessionScript().live()
       script.take()
       const [output] = script.close(code).take()
       assert.equal(output?.kind === 'disconnected' ? output.next : 'stop', next, String(code))
@@ -270,7 +156,7 @@ test('each close code is answered by what it means', () => {
 
 test('a first entrance that fails is over, whatever the code', () => {
   for (const code of [1006, VoiceClose.SessionInvalid, VoiceClose.ServerCrashed]) {
-    const script = new Script().open()
+    const script = new SessionScript().open()
     script.take()
     assert.deepEqual(script.close(code, 'why').take(), [{ kind: 'closed', code, reason: 'why' }])
     assert.equal(script.session.deadline, Infinity)
@@ -278,7 +164,7 @@ test('a first entrance that fails is over, whatever the code', () => {
 })
 
 test('attempts that follow each other wait longer, and end', () => {
-  const script = new Script({ attempts: 4 }).live()
+  const script = new SessionScript({ attempts: 4 }).live()
   script.take()
   const waits: number[] = []
   for (script.close(1006); script.session.state !== 'closed'; script.close(1006)) {
@@ -290,7 +176,7 @@ test('attempts that follow each other wait longer, and end', () => {
 })
 
 test('a session that was live for a while has all its attempts again', () => {
-  const script = new Script({ attempts: 1 }).live()
+  const script = new SessionScript({ attempts: 1 }).live()
   for (let loss = 0; loss < 5; loss++) {
     script.close(1006).advance(250)
     script.open().hear(VoiceOp.Hello, { v: 9, heartbeat_interval: 600_000 }).hear(VoiceOp.Resumed, null).advance(31_000)
@@ -300,9 +186,9 @@ test('a session that was live for a while has all its attempts again', () => {
 
 test('a node that says nothing is given up after 20 seconds, at every step', () => {
   const silent = [
-    new Script(),
-    new Script().open(),
-    new Script()
+    new SessionScript(),
+    new SessionScript().open(),
+    new SessionScript()
       .open()
       .hear(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL * 9 })
       .hear(VoiceOp.Ready, READY),
@@ -315,7 +201,7 @@ test('a node that says nothing is given up after 20 seconds, at every step', () 
 })
 
 test('members are known by user and by ssrc, with speaking, video, flags and platform', () => {
-  const script = new Script().live().hear(VoiceOp.ClientsConnect, { user_ids: ['8', '9'] })
+  const script = new SessionScript().live().hear(VoiceOp.ClientsConnect, { user_ids: ['8', '9'] })
   const video = { user_id: '9', audio_ssrc: 21, video_ssrc: 22, rtx_ssrc: 23, streams: [{ ssrc: 22, rtx_ssrc: 23 }] }
   script.hear(VoiceOp.Speaking, { user_id: '8', ssrc: 11, speaking: 1 }).hear(VoiceOp.Video, video)
   script
@@ -339,7 +225,7 @@ test('members are known by user and by ssrc, with speaking, video, flags and pla
 })
 
 test('a user first heard of by speaking has connected too; boolean speaking is a flag', () => {
-  const script = new Script().live()
+  const script = new SessionScript().live()
   script.take()
   assert.deepEqual(script.hear(VoiceOp.Speaking, { user_id: '8', ssrc: 11, speaking: true }).take(), [
     { kind: 'userConnected', userId: '8' },
@@ -348,7 +234,7 @@ test('a user first heard of by speaking has connected too; boolean speaking is a
 })
 
 test('wants are numbers by ssrc, and one for the rest', () => {
-  const script = new Script().live()
+  const script = new SessionScript().live()
   script.take()
   const wants = new Map([[4002, 50]])
   assert.deepEqual(script.hear(VoiceOp.MediaSinkWants, { any: 100, 4002: 50 }).take(), [
@@ -357,7 +243,7 @@ test('wants are numbers by ssrc, and one for the rest', () => {
 })
 
 test('speaking is declared once, kept over a resume, and declared again after Identify', () => {
-  const script = new Script()
+  const script = new SessionScript()
   script.session.setSpeaking(1)
   script.live()
   const speaking = { op: VoiceOp.Speaking, d: { speaking: 1, delay: 0, ssrc: 4001 } }
@@ -374,7 +260,7 @@ test('speaking is declared once, kept over a resume, and declared again after Id
 })
 
 test('unknown opcodes, dead opcodes and unknown members are ignored', () => {
-  const script = new Script().live()
+  const script = new SessionScript().live()
   script.take()
   for (const op of [10, 16, 17, 19, 99, -1]) script.hear(op, { anything: [1] })
   script.hear(VoiceOp.ClientsConnect, { user_ids: [], more: true })
@@ -382,7 +268,7 @@ test('unknown opcodes, dead opcodes and unknown members are ignored', () => {
 })
 
 test('what does not decode is reported and ignored', () => {
-  const script = new Script().live()
+  const script = new SessionScript().live()
   script.take()
   const bad = ['{', '[]', '{"op":"8"}', '{"op":5,"d":{}}', '{"op":11,"d":{"user_ids":[true]}}', '{"op":15,"d":4}']
   for (const text of bad) script.session.messageReceived(text, script.now)
@@ -392,7 +278,7 @@ test('what does not decode is reported and ignored', () => {
 })
 
 test('a Session Description without a whole key ends the entrance', () => {
-  const script = new Script()
+  const script = new SessionScript()
     .open()
     .hear(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL })
     .hear(VoiceOp.Ready, READY)
@@ -402,7 +288,7 @@ test('a Session Description without a whole key ends the entrance', () => {
 })
 
 test('a closed session sends 1000 once, and takes nothing more', () => {
-  const script = new Script().live()
+  const script = new SessionScript().live()
   script.take()
   script.session.close()
   script.session.close()
