@@ -2,6 +2,7 @@
 export { LvspClosedError, LvspRequestError } from './lvsp/lvsp-errors.ts'
 export type {
   AssignedChannel,
+  ChannelEncryption,
   ChannelRef,
   GrantedVoiceState,
   LvspOutput,

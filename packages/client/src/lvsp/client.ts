@@ -8,6 +8,7 @@ import { SessionLoop } from '../session-loop.ts'
 import { LvspClosedError, LvspRequestError } from './lvsp-errors.ts'
 import type {
   AssignedChannel,
+  ChannelEncryption,
   ChannelRef,
   GrantedVoiceState,
   LvspAnswer,
@@ -60,6 +61,8 @@ export interface LvspClientEvents {
   voiceStateConnected: VoiceStateConnected
   voiceStateDisconnected: VoiceStateDisconnected
   speaking: VoiceStateSpeaking
+  /** A channel's end-to-end encryption changed: version, epoch or members. */
+  encryption: ChannelEncryption
   /** The node refused a command that has no answer, or said what cannot be read. Not thrown if nobody listens. */
   error: Error
 }
@@ -234,6 +237,8 @@ export class LvspClient {
         return this.#events.emit('voiceStateDisconnected', output.event)
       case 'speaking':
         return this.#events.emit('speaking', output.event)
+      case 'encryption':
+        return this.#events.emit('encryption', output.event)
       case 'refused':
         return this.#events.emit('error', refusedError(output.type, output.failure))
       case 'undecodable':

@@ -4,6 +4,7 @@ import { LvspClient, type LvspClientOptions } from './client.ts'
 import { LvspClosedError, LvspRequestError } from './lvsp-errors.ts'
 import type {
   AssignedChannel,
+  ChannelEncryption,
   ChannelRef,
   GrantedVoiceState,
   UserRef,
@@ -52,6 +53,7 @@ export interface FleetEvents {
   voiceStateConnected: VoiceStateConnected & { node: string }
   voiceStateDisconnected: VoiceStateDisconnected & { node: string }
   speaking: VoiceStateSpeaking & { node: string }
+  encryption: ChannelEncryption & { node: string }
   /** Not thrown if nobody listens. */
   error: Error & { node?: string }
 }
@@ -200,6 +202,7 @@ export class Fleet {
     client.on('voiceStateConnected', event => this.#events.emit('voiceStateConnected', { ...event, node: name }))
     client.on('voiceStateDisconnected', event => this.#events.emit('voiceStateDisconnected', { ...event, node: name }))
     client.on('speaking', event => this.#events.emit('speaking', { ...event, node: name }))
+    client.on('encryption', event => this.#events.emit('encryption', { ...event, node: name }))
     client.on('error', error => this.#events.emit('error', Object.assign(error, { node: name })))
   }
 

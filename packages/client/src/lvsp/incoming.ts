@@ -108,6 +108,11 @@ export function told(info: Info): LvspOutput | undefined {
       const { speaking, video } = info.data
       return { kind: 'speaking', event: { ...userOf(info.data), speaking, video } }
     }
+    case LvspInfo.ChannelDave: {
+      const { channel_id, guild_id, protocol_version, epoch, members } = info.data
+      const channel = { channelId: channel_id, guildId: guild_id }
+      return { kind: 'encryption', event: { ...channel, protocolVersion: protocol_version, epoch, members } }
+    }
     case LvspInfo.Stats:
       return undefined
   }

@@ -58,6 +58,15 @@ export interface VoiceStateSpeaking extends UserRef {
   video: boolean
 }
 
+/** How a channel's end-to-end encryption stands. */
+export interface ChannelEncryption extends ChannelRef {
+  /** DAVE version in force; 0 is a call in the clear. */
+  protocolVersion: number
+  epoch: number
+  /** Users in the encrypted group. */
+  members: number
+}
+
 /** What READY said. */
 export interface NodeReady {
   health: number
@@ -99,5 +108,6 @@ export type LvspOutput =
   | { kind: 'voiceStateConnected'; event: VoiceStateConnected }
   | { kind: 'voiceStateDisconnected'; event: VoiceStateDisconnected }
   | { kind: 'speaking'; event: VoiceStateSpeaking }
+  | { kind: 'encryption'; event: ChannelEncryption }
   /** The node sent something that does not decode; it was ignored. */
   | { kind: 'undecodable'; reason: string }

@@ -78,6 +78,14 @@ class Script {
   }
 }
 
+test('how a channel is encrypted is told as it changes', () => {
+  const script = new Script().enter().ready()
+  script.take()
+  script.info(1, 24, { channel_id: '500', guild_id: '100', protocol_version: 1, epoch: 3, members: 2 })
+  const told = { channelId: '500', guildId: '100', protocolVersion: 1, epoch: 3, members: 2 }
+  assert.deepEqual(script.take(), [{ kind: 'encryption', event: told }])
+})
+
 test('a session asks to connect, to sign the nonce, and identifies with the token', () => {
   const script = new Script()
   assert.deepEqual(script.take(), [{ kind: 'connect' }])

@@ -11,6 +11,8 @@ export interface ChannelProperties {
   kind?: 'voice' | 'stage' | 'stream'
   /** Of a stream: whose media it carries. */
   ownerId?: string
+  /** End-to-end encryption: never, whenever every client can, or only with clients that can. */
+  dave?: 'off' | 'allowed' | 'required'
 }
 
 /** What a backend may say of a user in a channel. What is left out stays as it is. */
@@ -33,12 +35,13 @@ export type VoiceStateSelector = { sessionId: string } | UserRef | { userId: str
 
 export const wireChannel = ({ channelId, guildId }: ChannelRef) => ({ channel_id: channelId, guild_id: guildId })
 export const wireUser = (user: UserRef) => ({ user_id: user.userId, ...wireChannel(user) })
-export const wireProperties = ({ userLimit, ownerId, bitrate, video, kind }: ChannelProperties) => ({
+export const wireProperties = ({ userLimit, ownerId, bitrate, video, kind, dave }: ChannelProperties) => ({
   bitrate,
   user_limit: userLimit,
   video,
   kind,
   owner_id: ownerId,
+  dave,
 })
 
 export function wireSelector(which: VoiceStateSelector) {
