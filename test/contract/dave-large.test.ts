@@ -1,0 +1,22 @@
+// DAVE in large calls, with a client of the real library for every member: fifty, of whom some come late, leave or cannot.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { DaveyCall } from '../dave/davey-call.ts'
+
+test('fifty members who come at once hear each other, also after joins, leaves and a visit in the clear', () => {
+  const call = new DaveyCall()
+  const clients = Array.from({ length: 50 }, (_, index) => call.join(1_000 + index))
+  call.run()
+  call.assertConverged('at first')
+  assert.equal(call.group.state.epoch, 2)
+  for (const client of clients.slice(10, 20)) call.leave(client)
+  call.join(5_000)
+  call.run()
+  call.assertConverged('after ten have left and one has come')
+  const old = call.join(6_000, 0)
+  call.run()
+  assert.equal(call.group.state.version, 0)
+  call.leave(old)
+  call.run(10_000)
+  call.assertConverged('encrypted again')
+})

@@ -1,0 +1,62 @@
+// Fuzz: the judges of commits and key packages. They never throw, and what they take is what was asked for.
+import assert from 'node:assert/strict'
+import {
+  authenticatedContent,
+  decodeCommitWelcome,
+  decodeKeyPackage,
+  ReferenceLabel,
+  referencedBytes,
+  snowflakeBytes,
+} from '@parley/protocol'
+import { judgeCommit } from '../../packages/core/src/dave/commit-rules.ts'
+import { judgeKeyPackage } from '../../packages/core/src/dave/key-package-rules.ts'
+import { nodeCrypto } from '../../packages/server/src/crypto.ts'
+import * as vectors from '../dave/vectors.ts'
+import { fuzz } from './harness.ts'
+
+const reference = (label: ReferenceLabel, bytes: Uint8Array) => nodeCrypto.sha256(referencedBytes(label, bytes))
+const proposal = (message: Uint8Array) => reference(ReferenceLabel.Proposal, authenticatedContent(message))
+const { leaf } = decodeCommitWelcome(vectors.REMOVING_COMMIT).commit.path!
+const context = {
+  groupId: vectors.GROUP_ID,
+  committer: { leafIndex: 0, identity: snowflakeBytes(vectors.USERS[0])!, signatureKey: leaf.signatureKey },
+  leaves: { used: 3, capacity: 4 },
+  crypto: nodeCrypto,
+}
+const removing = { ...context, epoch: 2n, proposals: [proposal(vectors.REMOVE)], removes: true, added: [] }
+const adding = {
+  ...context,
+  epoch: 1n,
+  proposals: [proposal(vectors.ADD_2)],
+  removes: false,
+  added: [reference(ReferenceLabel.KeyPackage, vectors.KEY_PACKAGE_2)],
+}
+
+fuzz('a commit is refused, or does what was proposed and nothing else', {
+  corpus: [vectors.REMOVING_COMMIT, vectors.SECOND_COMMIT, vectors.FIRST_COMMIT],
+  run(bytes) {
+    for (const wanted of [removing, adding]) {
+      const judged = judgeCommit(bytes, wanted)
+      if (typeof judged === 'string') continue
+      const { commit, welcome } = judged
+      assert.deepEqual([commit.groupId, commit.epoch, commit.leafIndex], [wanted.groupId, wanted.epoch, 0])
+      assert.deepEqual(
+        commit.proposals,
+        wanted.proposals.map(each => ({ kind: 'reference', reference: each })),
+      )
+      assert.deepEqual(welcome?.secrets.map(secret => secret.reference) ?? [], wanted.added)
+      if (commit.path !== undefined) assert.deepEqual(commit.path.leaf.unsigned, leaf.unsigned)
+    }
+  },
+})
+
+const identity = snowflakeBytes(vectors.USERS[1])!
+
+fuzz('a key package is refused, or is the one its owner signed', {
+  corpus: [vectors.KEY_PACKAGE, vectors.KEY_PACKAGE_2, Uint8Array.of(0, 1, 0, 5, ...vectors.KEY_PACKAGE)],
+  run(bytes) {
+    const judged = judgeKeyPackage(bytes, { identity, crypto: nodeCrypto })
+    if (typeof judged !== 'string')
+      assert.deepEqual(decodeKeyPackage(judged.bytes).unsigned, decodeKeyPackage(vectors.KEY_PACKAGE).unsigned)
+  },
+})
