@@ -5,6 +5,8 @@ import { stunMac } from './stun-mac.ts'
 
 /** Copies that a lane sends before it looks after commands and its other duties: 3 to 4 ms of work. */
 const TURN = 1_000
+/** Expected before anything is known. */
+const FIRST_FAN_OUT = 50
 /** Of the past in the average of copies per datagram. */
 const INERTIA = 7 / 8
 
@@ -19,8 +21,8 @@ export class LaneLoop {
   #measuredAt: number
   /** Milliseconds since then without work. */
   #waited = 0
-  /** Copies that a datagram caused of late. */
-  #fanOut = 1
+  /** Copies that a datagram causes: up at once, down slowly. */
+  #fanOut = FIRST_FAN_OUT
 
   constructor(engine: FfiEngine, { onEvents }: LaneLoopOptions) {
     this.#engine = engine
@@ -50,12 +52,13 @@ export class LaneLoop {
    */
   turn(): boolean {
     const engine = this.#engine
-    const batch = engine.socket.receive(Math.max(1, Math.min(BATCH, Math.trunc(TURN / this.#fanOut))))
+    const limit = Math.max(1, Math.min(BATCH, Math.trunc(TURN / this.#fanOut)))
+    const batch = engine.socket.receive(limit)
     const now = performance.now()
     if (batch !== undefined) {
       const before = engine.packets
       this.#router.receive(batch, now)
-      this.#fanOut = Math.max(1, INERTIA * this.#fanOut + ((1 - INERTIA) * (engine.packets - before)) / batch.count)
+      this.#learn((engine.packets - before) / batch.count, batch.count === limit)
     }
     if (now >= this.#router.deadline) this.#router.tick(now)
     this.#settle()
@@ -79,6 +82,12 @@ export class LaneLoop {
   close(): void {
     this.#router.close()
     this.#engine.close()
+  }
+
+  /** Only a batch that the limit cut says that it may be too low. */
+  #learn(fanOut: number, isCut: boolean): void {
+    if (fanOut > this.#fanOut) this.#fanOut = fanOut
+    else if (isCut) this.#fanOut = Math.max(1, INERTIA * this.#fanOut + (1 - INERTIA) * fanOut)
   }
 
   #settle(): void {
