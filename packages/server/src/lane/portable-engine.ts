@@ -300,7 +300,15 @@ function makeBatch(): Batch {
   const bytes = new Uint8Array(BATCH * SLOT)
   const lengths = new Int32Array(BATCH)
   const addresses = new Int32Array(BATCH * ADDRESS_WORDS)
-  return { bytes, view: new DataView(bytes.buffer), count: 0, lengths, addresses, waited: new Int32Array(BATCH), lost: 0 }
+  return {
+    bytes,
+    view: new DataView(bytes.buffer),
+    count: 0,
+    lengths,
+    addresses,
+    waited: new Int32Array(BATCH),
+    lost: 0,
+  }
 }
 
 /** Told from the payload type's place, as a datagram is classified (RFC 5761 §4). */
