@@ -90,6 +90,16 @@ export const LIMITS = {
   consentSweep: 1_000,
   /** DTLS datagrams of one source in a second: a handshake takes some ten. */
   dtlsPerSecond: 100,
+  /** Transport feedback to browsers: they steer their bitrate by it, and 50 ms was enough for all of it. */
+  transportFeedbackInterval: 50,
+  /** Packets kept of each video source for who lost some: a power of two. */
+  cachedPackets: 512,
+  /** Packets that one peer gets again in a second. */
+  retransmissionsPerSecond: 500,
+  /** How often packets that got lost on the way to the node are asked of their source. */
+  nackInterval: 20,
+  /** Keyframes asked of one source: each is many times as long as other frames. */
+  keyframeInterval: 500,
   /** How long a bound address must be quiet before RTCP, which has no replay protection, may move it. */
   rtcpRebindQuiet: 5_000,
   /** Datagrams of one lane that the system has not taken yet. Beyond it they are dropped: voice must not queue. */

@@ -109,6 +109,21 @@ export {
   writeReportBlock,
 } from './rtcp.ts'
 export {
+  FeedbackKind,
+  feedbackKind,
+  feedbackSsrc,
+  LONGEST_TRANSPORT_FEEDBACK,
+  nackBits,
+  nackEntries,
+  nackSequence,
+  PICTURE_LOSS_LENGTH,
+  TRANSPORT_FEEDBACK_PACKETS,
+  type TransportArrivals,
+  writeNack,
+  writePictureLoss,
+  writeTransportFeedback,
+} from './rtcp-feedback.ts'
+export {
   decodeRtp,
   encodeRtp,
   ONE_BYTE_EXTENSIONS,
@@ -171,6 +186,7 @@ export {
   type StunMac,
   type StunRequest,
 } from './stun.ts'
+export { isRtxType, primaryTypeOf, rtxTypeOf, VIDEO_PAYLOAD_TYPES } from './video-types.ts'
 export {
   Codec,
   DaveTransition,

@@ -1,8 +1,8 @@
 // A channel: who may be here (voice states), who is here (sessions), and what everyone is told of everyone else.
-import { SpeakingFlag, type VoiceEvents, VoiceOp } from '@parley/protocol'
+import { SpeakingFlag, type Stream, type VoiceEvents, VoiceOp } from '@parley/protocol'
 import type { LaneControl } from '../media/lane-control.ts'
-import { AudioRoutes, type AudioSource, type Listener } from './audio-routes.ts'
 import { type EncryptedSession, Encryption, type EncryptionHost } from './encryption.ts'
+import { type Listener, MediaRoutes, type RouteSource } from './media-routes.ts'
 import type { BackendId, ChannelProperties, ChannelRef, VoiceState, VoiceStateUpdate } from './voice-state.ts'
 
 /** Why a session ends, as its client hears it. */
@@ -12,7 +12,13 @@ export interface Ending {
 }
 
 /** What a channel needs of a voice session. */
-export interface ChannelSession extends AudioSource, Listener, EncryptedSession {
+export interface ChannelSession extends Listener, EncryptedSession {
+  readonly audio: RouteSource
+  readonly camera: RouteSource
+  /** Whether it declared that its camera sends. */
+  readonly isSendingVideo: boolean
+  /** The layer that it declared. */
+  readonly layer: Stream | undefined
   readonly voiceState: VoiceState
   /** Gateway version: what its messages look like. */
   readonly version: number
@@ -39,7 +45,8 @@ export class Channel implements ChannelRef {
   properties: ChannelProperties = {}
   /** Sessions whose media may flow, in the order in which they came: those the others know of. */
   readonly #present = new Set<ChannelSession>()
-  #routes: AudioRoutes
+  #audio: MediaRoutes
+  #video: MediaRoutes
 
   constructor(backend: BackendId, ref: ChannelRef, token: string, lane: LaneControl, host: EncryptionHost) {
     this.backend = backend
@@ -47,7 +54,8 @@ export class Channel implements ChannelRef {
     this.guildId = ref.guildId
     this.token = token
     this.lane = lane
-    this.#routes = new AudioRoutes(lane)
+    this.#audio = new MediaRoutes(lane, 'audio')
+    this.#video = new MediaRoutes(lane, 'video')
     this.encryption = new Encryption(this, host)
   }
 
@@ -60,7 +68,7 @@ export class Channel implements ChannelRef {
   enter(session: ChannelSession): void {
     // Clients without a DAVE session ignore the external sender, and Session Description makes one.
     this.encryption.joined(session)
-    if (this.#present.has(session)) return
+    if (this.#present.has(session)) return this.#openMedia(session)
     this.sendSnapshot(session)
     const { userId, flags, platform } = session.voiceState
     this.#broadcast(VoiceOp.ClientsConnect, { user_ids: [userId] })
@@ -81,8 +89,7 @@ export class Channel implements ChannelRef {
     const { userId } = session.voiceState
     if (this.sessions.get(userId) === session) this.sessions.delete(userId)
     if (!this.#present.delete(session)) return
-    this.#routes.removeListener(session)
-    this.#routes.closeSource(session, false)
+    this.#closeMedia(session)
     this.#broadcast(VoiceOp.ClientDisconnect, { user_id: userId })
     this.encryption.leave(session, now)
   }
@@ -94,7 +101,12 @@ export class Channel implements ChannelRef {
 
   /** To be used around a change of the session's wants. */
   changeWants(session: ChannelSession, change: () => void): void {
-    this.#routes.changeListener(session, change)
+    this.#video.changeListener(session, () => this.#audio.changeListener(session, change))
+  }
+
+  /** What the session declared of its camera changed. */
+  videoChanged(session: ChannelSession): void {
+    if (this.#present.has(session)) this.#openMedia(session)
   }
 
   /** Everything a newcomer, or a client that resumed without numbers, has to know (gateway documentation, "Ordering"). */
@@ -149,20 +161,19 @@ export class Channel implements ChannelRef {
   /** The lane forgot everything: every session ends, and may come again. */
   laneLost(ending: Ending, now: number): void {
     this.#endSessions(ending, now)
-    this.#routes = new AudioRoutes(this.lane)
+    this.#audio = new MediaRoutes(this.lane, 'audio')
+    this.#video = new MediaRoutes(this.lane, 'video')
   }
 
   /** Nobody is told of the others' leaving: all of them leave. */
   #endSessions(ending: Ending, now: number): void {
     const sessions = [...this.sessions.values()]
-    for (const session of sessions) {
-      this.#routes.removeListener(session)
-      this.#routes.closeSource(session, false)
-    }
+    for (const session of sessions) this.#closeMedia(session)
     this.#present.clear()
     this.encryption.abandon(now)
     for (const session of sessions) session.end(ending, now)
-    this.#routes.close()
+    this.#audio.close()
+    this.#video.close()
   }
 
   inspect(): object {
@@ -192,11 +203,29 @@ export class Channel implements ChannelRef {
   /** Opens or closes the session's source and listening to what its voice state allows. */
   #openMedia(session: ChannelSession): void {
     const heard = this.mayBeHeard(session.voiceState)
-    if (heard) this.#routes.openSource(session)
-    else if (this.#routes.closeSource(session, true) && session.lastSpeaking !== 0)
+    if (heard) this.#audio.openSource(session.audio)
+    else if (this.#audio.closeSource(session.audio, true) && session.lastSpeaking !== 0)
       this.#broadcast(VoiceOp.Speaking, speaking(session, 0), session)
-    if (session.voiceState.deaf) this.#routes.removeListener(session)
-    else this.#routes.addListener(session)
+    if (session.voiceState.deaf) this.#audio.removeListener(session)
+    else this.#audio.addListener(session)
+    this.#openVideo(session, heard)
+  }
+
+  /** Video travels between browsers. Viewers learn its SSRCs before a packet of it can come. */
+  #openVideo(session: ChannelSession, heard: boolean): void {
+    const isSeen = heard && session.isBrowser && session.isSendingVideo && this.properties.video !== false
+    const isChanged = isSeen ? this.#video.openSource(session.camera) : this.#video.closeSource(session.camera, false)
+    if (isChanged)
+      for (const other of this.#present) if (other !== session && other.isBrowser) this.#sendVideo(other, session)
+    if (session.isBrowser && session.takesVideo && !session.voiceState.deaf) this.#video.addListener(session)
+    else this.#video.removeListener(session)
+  }
+
+  #closeMedia(session: ChannelSession): void {
+    this.#audio.removeListener(session)
+    this.#audio.closeSource(session.audio, false)
+    this.#video.removeListener(session)
+    this.#video.closeSource(session.camera, false)
   }
 
   #tellSpeaking(session: ChannelSession): void {
@@ -209,10 +238,14 @@ export class Channel implements ChannelRef {
    * nowhere else.
    */
   #sendConnect(to: ChannelSession, about: ChannelSession): void {
-    if (to.version > 7 && !to.isBrowser) return
-    const none = to.isBrowser ? { rtx_ssrc: 0, streams: [] } : {}
-    const video = { user_id: about.voiceState.userId, audio_ssrc: about.audioSsrc, video_ssrc: 0, ...none }
+    if (to.isBrowser) return this.#sendVideo(to, about)
+    if (to.version > 7) return
+    const video = { user_id: about.voiceState.userId, audio_ssrc: about.audio.ssrc, video_ssrc: 0 }
     to.sendText(VoiceOp.Video, JSON.stringify(video))
+  }
+
+  #sendVideo(to: ChannelSession, about: ChannelSession): void {
+    to.sendText(VoiceOp.Video, JSON.stringify(videoEvent(about, this.#video.has(about.camera))))
   }
 
   /** To everyone present, apart from `except`. The data is serialised once per form. */
@@ -235,9 +268,19 @@ export class Channel implements ChannelRef {
 
 const speaking = (session: ChannelSession, flags: number) => ({
   user_id: session.voiceState.userId,
-  ssrc: session.audioSsrc,
+  ssrc: session.audio.ssrc,
   speaking: session.voiceState.priority ? flags : flags & ~SpeakingFlag.Priority,
 })
+
+/** Op 12. The SSRCs are the node's, whatever the client itself calls them; retransmissions have the next number. */
+function videoEvent({ voiceState, audio, camera, layer }: ChannelSession, isSeen: boolean): VoiceEvents[12] {
+  const common = { user_id: voiceState.userId, audio_ssrc: audio.ssrc }
+  if (!isSeen) return { ...common, video_ssrc: 0, rtx_ssrc: 0, streams: [] }
+  const { max_framerate, max_resolution, rid = '100', quality = 100 } = layer ?? {}
+  const ssrcs = { ssrc: camera.ssrc, rtx_ssrc: camera.ssrc + 1 }
+  const stream = { type: 'video', rid, quality, active: true, ...ssrcs, max_framerate, max_resolution }
+  return { ...common, video_ssrc: camera.ssrc, rtx_ssrc: camera.ssrc + 1, streams: [stream] }
+}
 
 /** Up to v3, `speaking` is a boolean. */
 const speakingText = (session: ChannelSession, flags: number, version: number) => {

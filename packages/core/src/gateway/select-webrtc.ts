@@ -34,6 +34,12 @@ export function mapSpeaking({ transport, audioSsrc }: VoiceSession, { ssrc }: Sp
 }
 
 /** … and in op 12. */
-export function mapVideo({ transport, audioSsrc }: VoiceSession, video: Video): void {
-  if (transport?.kind === 'webrtc' && video.audio_ssrc) transport.mapSsrc(video.audio_ssrc, audioSsrc)
+export function mapVideo({ transport, audioSsrc, camera }: VoiceSession, video: Video): void {
+  if (transport?.kind !== 'webrtc') return
+  if (video.audio_ssrc) transport.mapSsrc(video.audio_ssrc, audioSsrc)
+  if (!video.video_ssrc) return
+  const layer = video.streams?.find(stream => stream.ssrc && stream.active !== false)
+  const rtx = layer?.rtx_ssrc ?? video.rtx_ssrc
+  transport.mapSsrc(layer?.ssrc ?? video.video_ssrc, camera.ssrc)
+  if (rtx) transport.mapSsrc(rtx, camera.ssrc + 1)
 }

@@ -14,6 +14,7 @@ import {
   VoiceOp,
 } from '@parley/protocol'
 import type { Channel, ChannelSession, Ending } from '../channel/channel.ts'
+import type { RouteSource } from '../channel/media-routes.ts'
 import type { VoiceState } from '../channel/voice-state.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Timed } from '../deadlines.ts'
@@ -63,8 +64,10 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   readonly voiceState: VoiceState
   readonly channel: Channel
   readonly peer: PeerId
-  /** The first of its block of SSRCs; audio. Video and rtx pairs follow. */
-  readonly audioSsrc: number
+  /** The first of its block of SSRCs. */
+  readonly audio: RouteSource
+  /** The next one; that of its retransmissions follows. */
+  readonly camera: RouteSource
   readonly takesVideo: boolean
   /** The highest DAVE version its client claims, as far as its gateway version can carry it. */
   readonly daveVersion: number
@@ -100,9 +103,12 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     this.token = identify.token
     this.voiceState = voiceState
     this.channel = channel
-    this.audioSsrc = channel.lane.ssrcs.allocate()
-    const ssrcs = Int32Array.from({ length: LIMITS.ssrcsPerSession }, (_, index) => this.audioSsrc + index)
-    this.peer = channel.lane.addPeer(this, ssrcs)
+    const first = channel.lane.ssrcs.allocate()
+    const ssrcs = Int32Array.from({ length: LIMITS.ssrcsPerSession }, (_, index) => first + index)
+    const peer = channel.lane.addPeer(this, ssrcs)
+    this.peer = peer
+    this.audio = { peer, ssrc: first }
+    this.camera = { peer, ssrc: first + 1 }
     this.takesVideo = identify.video === true
     this.offeredStreams = identify.streams ?? []
     this.daveVersion = daveVersionOf(identify, connection)
@@ -138,8 +144,14 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   get isBrowser(): boolean {
     return this.transport?.kind === 'webrtc'
   }
+  get audioSsrc(): number {
+    return this.audio.ssrc
+  }
   get isSendingVideo(): boolean {
     return (this.video?.video_ssrc ?? 0) > 0
+  }
+  get layer(): Stream | undefined {
+    return this.video?.streams?.find(stream => (stream.ssrc ?? 0) > 0 && stream.active !== false)
   }
 
   tick(now: number): void {
@@ -220,6 +232,7 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   declareVideo(video: Video): void {
     const before = this.isSendingVideo
     this.video = video
+    this.channel.videoChanged(this)
     if (this.isSendingVideo !== before) this.#observer.sessionSpoke(this)
   }
 

@@ -1,6 +1,15 @@
 // The peers of a lane that are browsers: their ICE checks and DTLS datagrams, how their packets look, and which SSRCs of theirs
 // stand for which of the node's.
-import { OPUS_PAYLOAD_TYPE, RTP_PAYLOAD_TYPE, RTP_SSRC, type StunMac } from '@parley/protocol'
+import {
+  extensionLength,
+  extensionPlace,
+  findExtension,
+  OPUS_PAYLOAD_TYPE,
+  RTP_PAYLOAD_TYPE,
+  RTP_SSRC,
+  rtpHeaderLength,
+  type StunMac,
+} from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import { type Form, makeForm } from './form.ts'
 import { Ice } from './ice.ts'
@@ -8,7 +17,9 @@ import type { LaneCommand, LaneEvent, PeerId } from './lane.ts'
 import { Drop, type LaneTally } from './lane-tally.ts'
 import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from './packet-io.ts'
 import type { Peer, Peers } from './peers.ts'
+import { LANE_SSRC } from './receiver-reports.ts'
 import { SourceRates } from './source-rates.ts'
+import { TransportArrivals } from './transport-arrivals.ts'
 
 /** SSRCs that a browser may declare: its own, before and after it changed them. */
 const MOST_SSRCS = 16
@@ -21,6 +32,7 @@ export interface Browser {
   readonly toNode: Map<number, number>
   /** The reverse; the browser's unsigned. */
   readonly toOwn: Map<number, number>
+  readonly arrivals: TransportArrivals
 }
 
 export class Browsers {
@@ -31,6 +43,8 @@ export class Browsers {
   /** Whether browsers can be checked at all. */
   readonly areServed: boolean
   readonly #browsers = new Map<PeerId, Browser>()
+  /** Browsers that are to be told when their packets came. All wait equally long, so the first is due first. */
+  readonly #telling = new Set<PeerId>()
   readonly #rates = new SourceRates({ perSecond: LIMITS.dtlsPerSecond, blockFor: 0, ignoresPort: false })
 
   constructor(io: PacketIo, peers: Peers, tally: LaneTally, mac: StunMac | undefined) {
@@ -49,7 +63,9 @@ export class Browsers {
     return this.#ice.addresses
   }
   get deadline(): number {
-    return this.#ice.deadline
+    const [first] = this.#telling
+    const told = first === undefined ? Infinity : (this.#browsers.get(first)?.arrivals.deadline ?? Infinity)
+    return Math.min(this.#ice.deadline, told)
   }
   get(peer: PeerId): Browser | undefined {
     return this.#browsers.get(peer)
@@ -64,7 +80,12 @@ export class Browsers {
     this.end(peer)
     peer.isBrowser = true
     this.#ice.add(peer, ice, now)
-    const browser = { form: makeForm(form), toNode: new Map<number, number>(), toOwn: new Map<number, number>() }
+    const browser = {
+      form: makeForm(form),
+      toNode: new Map<number, number>(),
+      toOwn: new Map<number, number>(),
+      arrivals: new TransportArrivals(),
+    }
     this.#browsers.set(peer.id, browser)
     return browser
   }
@@ -81,6 +102,23 @@ export class Browsers {
   remove(peer: Peer): void {
     this.#ice.remove(peer.id)
     this.#browsers.delete(peer.id)
+    this.#telling.delete(peer.id)
+  }
+
+  /** A packet of the browser has verified and is still in its own form: remembers when it came. */
+  arrived(peer: Peer, browser: Browser, { view, lengths }: Batch, slot: number, own: number, now: number): void {
+    const offset = slot * SLOT
+    const header = rtpHeaderLength(view, offset, lengths[slot]!)
+    const found = header < 0 ? -1 : findExtension(view, offset, header, browser.form.transportSequence)
+    if (found < 0 || extensionLength(found) !== 2) return
+    const sequence = view.getUint16(extensionPlace(found))
+    const { arrivals } = browser
+    if (!arrivals.arrived(sequence, own, now)) {
+      this.#tell(peer.id, browser)
+      arrivals.restart(sequence)
+      arrivals.arrived(sequence, own, now)
+    }
+    if (arrivals.deadline !== Infinity) this.#telling.add(peer.id)
   }
 
   check(batch: Batch, slot: number, now: number): void {
@@ -97,12 +135,30 @@ export class Browsers {
     return undefined
   }
 
+  /** Bytes for a peer that has an address, as they are. */
+  sendDatagram(peer: Peer | undefined, bytes: Uint8Array): void {
+    if (peer === undefined || !peer.isBound) return
+    this.#io.sendRaw(peer.address, 0, bytes, bytes.length)
+    this.#io.flush()
+  }
+
   /** Ids of peers whose consent went. */
   tick(now: number): readonly PeerId[] {
+    for (const peer of this.#telling) {
+      const browser = this.#browsers.get(peer)
+      if (browser === undefined || browser.arrivals.deadline > now) break
+      this.#tell(peer, browser)
+    }
     this.#ice.tick(now)
     const lost = this.#ice.lost.splice(0)
     for (const peer of lost) this.#io.dropAddress(peer)
     return lost
+  }
+
+  #tell(peer: PeerId, { arrivals }: Browser): void {
+    this.#telling.delete(peer)
+    const length = arrivals.take(LANE_SSRC)
+    if (length > 0) this.#io.sendRtcp(peer, arrivals.bytes, length)
   }
 }
 

@@ -1,45 +1,107 @@
 // What a lane takes from its clients' RTCP. None of it is passed on as it is.
 import {
+  FeedbackKind,
+  feedbackKind,
+  feedbackSsrc,
+  PICTURE_LOSS_LENGTH,
   RTCP_SENDER_SSRC,
   RtcpType,
   rtcpPacketLength,
   rtcpPacketType,
   SENDER_REPORT_LENGTH,
   senderReportMiddle,
+  writePictureLoss,
 } from '@parley/protocol'
+import { LIMITS } from '../limits.ts'
 import type { Browsers } from './browsers.ts'
 import { Drop, type LaneTally } from './lane-tally.ts'
-import { type Batch, SLOT } from './packet-io.ts'
+import { type Batch, type PacketIo, SLOT } from './packet-io.ts'
 import type { Peer } from './peers.ts'
 import type { ReceiveStats } from './receive-stats.ts'
+import { LANE_SSRC } from './receiver-reports.ts'
+import type { Retransmission } from './retransmission.ts'
 import type { RouteTable } from './route-table.ts'
 
+export interface FeedbackParts {
+  readonly io: PacketIo
+  readonly routes: RouteTable
+  readonly stats: ReceiveStats
+  readonly browsers: Browsers
+  readonly retransmission: Retransmission
+  readonly tally: LaneTally
+}
+
 export class Feedback {
+  readonly #io: PacketIo
   readonly #routes: RouteTable
   readonly #stats: ReceiveStats
   readonly #browsers: Browsers
+  readonly #retransmission: Retransmission
   readonly #tally: LaneTally
+  /** When a keyframe was last asked of a source, by the SSRC of its video. */
+  readonly #keyframeAt = new Map<number, number>()
+  readonly #bytes = new Uint8Array(PICTURE_LOSS_LENGTH)
+  readonly #view = new DataView(this.#bytes.buffer)
 
-  constructor(routes: RouteTable, stats: ReceiveStats, browsers: Browsers, tally: LaneTally) {
+  constructor({ io, routes, stats, browsers, retransmission, tally }: FeedbackParts) {
+    this.#io = io
     this.#routes = routes
     this.#stats = stats
     this.#browsers = browsers
+    this.#retransmission = retransmission
     this.#tally = tally
   }
 
-  /** Takes the times of sender reports from the plain compound in `slot`. Per packet: no allocation. */
-  read({ view, lengths }: Batch, slot: number, owner: Peer, now: number): void {
-    const end = slot * SLOT + lengths[slot]!
+  /** The video with this SSRC has ended. */
+  forget(ssrc: number): void {
+    this.#keyframeAt.delete(ssrc)
+    this.#retransmission.forget(ssrc)
+  }
+
+  /** Does what the plain compound in `slot` asks. Per packet: no allocation. */
+  read(batch: Batch, slot: number, owner: Peer, now: number): void {
+    const { view } = batch
+    const end = slot * SLOT + batch.lengths[slot]!
     for (let offset = slot * SLOT; offset < end; ) {
       const length = rtcpPacketLength(view, offset, end - offset)
       if (length < 0) return this.#tally.drop(Drop.malformed)
-      if (rtcpPacketType(view, offset) === RtcpType.SenderReport && length >= SENDER_REPORT_LENGTH) {
-        const row = this.#rowOf(owner, view.getInt32(offset + RTCP_SENDER_SSRC))
-        if (row >= 0 && this.#routes.owners[row] === owner.id)
-          this.#stats.senderReported(row, senderReportMiddle(view, offset), now)
-      }
+      if (rtcpPacketType(view, offset) === RtcpType.SenderReport && length >= SENDER_REPORT_LENGTH)
+        this.#senderReport(view, offset, owner, now)
+      else this.#feedback(view, offset, length, owner, now)
       offset += length
     }
+  }
+
+  #senderReport(view: DataView, offset: number, owner: Peer, now: number): void {
+    const row = this.#rowOf(owner, view.getInt32(offset + RTCP_SENDER_SSRC))
+    if (row >= 0 && this.#routes.owners[row] === owner.id)
+      this.#stats.senderReported(row, senderReportMiddle(view, offset), now)
+  }
+
+  /** Only who is sent a source may ask something of it. */
+  #feedback(view: DataView, offset: number, length: number, owner: Peer, now: number): void {
+    const kind = feedbackKind(view, offset, length)
+    if (kind === FeedbackKind.Other) return
+    const ssrc = feedbackSsrc(view, offset)
+    const row = this.#routes.row(ssrc)
+    const list = row < 0 ? undefined : this.#routes.targets[row]
+    if (list === undefined || this.#routes.audio[row] === 1 || !list.has(owner.id)) return
+    const source = this.#routes.owners[row]!
+    if (kind === FeedbackKind.Keyframe) return this.#askKeyframe(source, ssrc, now)
+    const form = this.#routes.formOf(owner.id)
+    const missing = this.#retransmission.answer(view, offset, length, owner, form, ssrc, now)
+    if (missing > 0) this.#retransmission.ask(ssrc, source, this.#ownSsrc(source, ssrc), missing, now)
+  }
+
+  #askKeyframe(source: number, ssrc: number, now: number): void {
+    if (now - (this.#keyframeAt.get(ssrc) ?? -Infinity) < LIMITS.keyframeInterval) return
+    this.#keyframeAt.set(ssrc, now)
+    writePictureLoss(this.#view, 0, LANE_SSRC, this.#ownSsrc(source, ssrc))
+    this.#io.sendRtcp(source, this.#bytes, PICTURE_LOSS_LENGTH)
+  }
+
+  #ownSsrc(peer: number, ssrc: number): number {
+    return this.#browsers.get(peer)?.toOwn.get(ssrc) ?? ssrc
   }
 
   /** The row of what a peer calls one of its SSRCs. */

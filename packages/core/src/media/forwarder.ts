@@ -19,15 +19,23 @@ export class Forwarder {
   }
 
   /**
-   * Turns a packet that a browser sent into the node's own form, without padding and CSRCs. Returns false if it is malformed or
-   * of a payload type that the browser did not announce.
+   * Turns a packet that a browser sent into the node's own form, without padding and CSRCs. Returns the length of its header; −1
+   * if it is malformed or of a payload type that the browser did not announce.
    */
-  toNative(batch: Batch, slot: number, from: Form): boolean {
+  toNative(batch: Batch, slot: number, from: Form): number {
     const type = from.incoming[batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE]!
     const header = isKnownType(type) ? trimPacket(batch, slot) : -1
-    if (header < 0) return false
+    if (header < 0) return -1
     this.#rewriter.load(batch, slot, header, from)
-    return this.#rewriter.write(batch, slot, NATIVE_FORM, type) >= 0
+    return this.#rewriter.write(batch, slot, NATIVE_FORM, type)
+  }
+
+  /** Sends a packet in the node's own form to one target, if it knows the payload type. */
+  forwardTo(batch: Batch, slot: number, target: Int32Array, form: Form, header: number): void {
+    const theirs = form.outgoing[batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE]!
+    if (!isKnownType(theirs)) return
+    this.#rewriter.load(batch, slot, header, NATIVE_FORM)
+    if (this.#rewriter.write(batch, slot, form, theirs) >= 0) this.#io.forward(batch, slot, target, 1, 0)
   }
 
   /**
@@ -40,6 +48,7 @@ export class Forwarder {
     if (groups.length === 1) return queued
     const isSealed = refusing > 0 && looksSealed(batch, slot, header)
     const type = batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE
+    let isRewritten = false
     this.#rewriter.load(batch, slot, header, NATIVE_FORM)
     for (let index = 1; index < groups.length; index++) {
       const { form, peers, count, refusesSealed } = groups[index]!
@@ -48,11 +57,12 @@ export class Forwarder {
         queued += count
         continue
       }
-      if (form === NATIVE_FORM) {
+      if (form === NATIVE_FORM && !isRewritten) {
         queued += this.#io.forward(batch, slot, peers, count, except)
         continue
       }
-      const theirs = form.outgoing[type]!
+      const theirs = form === NATIVE_FORM ? type : form.outgoing[type]!
+      isRewritten = true
       if (!isKnownType(theirs) || this.#rewriter.write(batch, slot, form, theirs) < 0) continue
       queued += this.#io.forward(batch, slot, peers, count, except)
     }

@@ -166,6 +166,10 @@ export class RouteTable {
     memberships.add(list)
   }
 
+  formOf(peer: PeerId): Form {
+    return this.#forms.get(peer) ?? NATIVE_FORM
+  }
+
   /** How packets look to the peer from now on. */
   setForm(peer: PeerId, form: Form): void {
     const memberships = this.#memberships.get(peer)

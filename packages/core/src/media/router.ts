@@ -2,8 +2,10 @@
 import {
   classifyDatagram,
   DatagramKind,
+  isRtxType,
   isSrtpProfile,
   RTCP_SENDER_SSRC,
+  RTP_PAYLOAD_TYPE,
   RTP_SEQUENCE,
   RTP_SSRC,
   RTP_TIMESTAMP,
@@ -18,10 +20,11 @@ import type { LaneCommand, LaneEvent } from './lane.ts'
 import type { LaneSurroundings } from './lane-surroundings.ts'
 import { Drop, LaneTally } from './lane-tally.ts'
 import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from './packet-io.ts'
-import { isAt, type Peer, Peers } from './peers.ts'
+import { isAt, isExpectedAt, type Peer, Peers } from './peers.ts'
 import { ReceiveStats } from './receive-stats.ts'
 import { ReceiverReports } from './receiver-reports.ts'
 import { ReplayWindows } from './replay-window.ts'
+import { Retransmission } from './retransmission.ts'
 import { RouteTable } from './route-table.ts'
 import { readAddress } from './socket-address.ts'
 import { SourceRates } from './source-rates.ts'
@@ -51,6 +54,7 @@ export class Router {
     ignoresPort: true,
   })
   readonly #browsers: Browsers
+  readonly #retransmission: Retransmission
   readonly #feedback: Feedback
   readonly #forwarder: Forwarder
   readonly #busy: () => number
@@ -61,7 +65,11 @@ export class Router {
     this.#busy = busy
     this.#forwarder = new Forwarder(io, this.#tally)
     this.#browsers = new Browsers(io, this.#peers, this.#tally, stunMac)
-    this.#feedback = new Feedback(this.#routes, this.#stats, this.#browsers, this.#tally)
+    this.#retransmission = new Retransmission(io, this.#forwarder)
+    this.#feedback = new Feedback({
+      ...{ io, routes: this.#routes, stats: this.#stats, browsers: this.#browsers },
+      ...{ retransmission: this.#retransmission, tally: this.#tally },
+    })
     const ownSsrc = (peer: number, ssrc: number) => this.#browsers.get(peer)?.toOwn.get(ssrc) ?? ssrc
     this.#reports = new ReceiverReports(io, this.#routes, this.#stats, ownSsrc)
     this.#answers = new Answers(io, this.#peers, this.#routes, this.#tally)
@@ -94,7 +102,7 @@ export class Router {
       case 'mapSsrc':
         return this.#mapSsrc(command.peer, command.own, command.ssrc)
       case 'sendDatagram':
-        return this.#sendDatagram(command.peer, command.bytes)
+        return this.#browsers.sendDatagram(this.#peers.get(command.peer), command.bytes)
       case 'removePeer':
         return this.#removePeer(command.peer)
       case 'openTargets':
@@ -110,6 +118,7 @@ export class Router {
       case 'setRoute':
         return this.#routes.setRoute(command.ssrc, command.owner, command.media === 'audio', command.targets)
       case 'removeRoute':
+        this.#feedback.forget(command.ssrc)
         return this.#routes.removeRoute(command.ssrc, command.silence ? now + LIMITS.silenceWindow : undefined)
       case 'report':
         this.#events.push({ kind: 'counters', counters: this.#tally.counters(this.#io.sent, this.#busy()) })
@@ -189,13 +198,6 @@ export class Router {
     if (mapSsrc(browser, own, ssrc)) this.#resetRow(this.#routes.row(ssrc), peer)
   }
 
-  #sendDatagram(id: number, bytes: Uint8Array): void {
-    const peer = this.#peers.get(id)
-    if (peer === undefined || !peer.isBound) return
-    this.#io.sendRaw(peer.address, 0, bytes, bytes.length)
-    this.#io.flush()
-  }
-
   #resetRow(row: number, owner: Peer): void {
     if (row < 0 || this.#routes.owners[row] !== owner.id) return
     this.#replay.reset(row)
@@ -207,6 +209,7 @@ export class Router {
     if (peer === undefined) return
     this.#reports.remove(peer)
     this.#browsers.remove(peer)
+    for (const ssrc of peer.ssrcs) this.#feedback.forget(ssrc)
     this.#routes.removePeer(id, peer.ssrcs)
     this.#peers.remove(peer)
     this.#io.removePeer(id)
@@ -268,8 +271,12 @@ export class Router {
     if (row < 0 || this.#routes.owners[row] !== owner.id) return this.#tally.drop(Drop.foreignSsrc)
     if (!this.#takeRtp(batch, slot, row, owner, now)) return
     if (!browser.toNode.has(own)) mapSsrc(browser, own, ssrc)
+    this.#browsers.arrived(owner, browser, batch, slot, own, now)
     batch.view.setInt32(slot * SLOT + RTP_SSRC, ssrc)
-    if (!this.#forwarder.toNative(batch, slot, browser.form)) return this.#tally.drop(Drop.malformed)
+    const header = this.#forwarder.toNative(batch, slot, browser.form)
+    if (header < 0) return this.#tally.drop(Drop.malformed)
+    if (isRtxType(batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE))
+      return this.#retransmission.keepRepaired(batch, slot, ssrc - 1, header)
     this.#route(batch, slot, row, owner, now)
   }
 
@@ -310,11 +317,11 @@ export class Router {
     return this.#peers.at(batch.addresses, slot * ADDRESS_WORDS) !== undefined
   }
 
-  /** A bound address is always listened to, so that nobody can have it ignored by sending in its name. */
+  /** A peer's own address is always listened to, so that nobody can have it ignored by sending in its name. */
   #mayOpen(batch: Batch, slot: number, owner: Peer, now: number): boolean {
     const at = slot * ADDRESS_WORDS
     if (!owner.isProtected) this.#tally.drop(Drop.unprotected)
-    else if (!isAt(owner, batch.addresses, at) && this.#failures.isBlocked(batch.addresses, at, now))
+    else if (!isExpectedAt(owner, batch.addresses, at) && this.#failures.isBlocked(batch.addresses, at, now))
       this.#tally.drop(Drop.ignoredSource)
     else return true
     return false
@@ -345,9 +352,15 @@ export class Router {
     if (!isEnding && routes.announced[row] === 0) this.#announce(batch, slot, row, owner)
     const others = list.has(owner.id) ? list.count - 1 : list.count
     if (others === 0) return this.#tally.drop(Drop.noRoute)
+    if (routes.audio[row] === 0 && !this.#keep(batch, slot, header)) return this.#tally.drop(Drop.replayed)
     const queued = this.#forwarder.forward(batch, slot, list, owner.id, header)
     if (queued < others) this.#tally.drop(Drop.noAddress, others - queued)
     if (isEnding) routes.spendSilence(row)
+  }
+
+  /** Video is kept for who loses it. */
+  #keep(batch: Batch, slot: number, header: number): boolean {
+    return this.#retransmission.keep(batch, slot, batch.view.getUint32(slot * SLOT + RTP_SSRC), header)
   }
 
   /** Makes the packet silent; false if the time for that is over. */

@@ -6,6 +6,7 @@ import {
   parseSdpOffer,
   type SdpOffer,
   type SelectProtocol,
+  VIDEO_PAYLOAD_TYPES,
   VoiceClose,
 } from '@parley/protocol'
 import { ProtocolError } from '../../errors.ts'
@@ -32,7 +33,10 @@ const LONGEST_SDP = 20_480
 function formOf({ extensions, payloadTypes }: SdpOffer, codecs: readonly Codec[]): FormDescription {
   const opus = codecs.find(({ name }) => name.toLowerCase() === 'opus')?.payload_type
   return {
-    payloadTypes: [[OPUS_PAYLOAD_TYPE, opus ?? payloadTypes.get('opus') ?? OPUS_PAYLOAD_TYPE]],
+    payloadTypes: [
+      [OPUS_PAYLOAD_TYPE, opus ?? payloadTypes.get('opus') ?? OPUS_PAYLOAD_TYPE],
+      ...codecs.flatMap(videoTypes),
+    ],
     extensions: {
       audioLevel: extensions.get(ExtensionUri.AudioLevel),
       videoOrientation: extensions.get(ExtensionUri.VideoOrientation),
@@ -40,4 +44,15 @@ function formOf({ extensions, payloadTypes }: SdpOffer, codecs: readonly Codec[]
       transportSequence: extensions.get(ExtensionUri.TransportSequence),
     },
   }
+}
+
+function videoTypes({ name, type, payload_type: primary, rtx_payload_type: rtx }: Codec): [number, number][] {
+  const ours = VIDEO_PAYLOAD_TYPES[name.toLowerCase()]
+  if (type !== 'video' || ours === undefined) return []
+  return rtx === undefined || rtx === null
+    ? [[ours, primary]]
+    : [
+        [ours, primary],
+        [ours + 1, rtx],
+      ]
 }

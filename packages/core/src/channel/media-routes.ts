@@ -1,11 +1,11 @@
-// Who hears whom in one channel: keeps the lane's audio routes and target lists in step with sources, listeners and wants.
+// Who hears, or sees, whom in one channel: keeps the lane's routes of audio or video and target lists in step with sources, listeners and wants.
 import type { PeerId, TargetsId } from '../media/lane.ts'
 import type { LaneControl } from '../media/lane-control.ts'
 
-/** Somebody whose packets may be forwarded. */
-export interface AudioSource {
+/** What a peer sends under one SSRC, and may be forwarded. */
+export interface RouteSource {
   readonly peer: PeerId
-  readonly audioSsrc: number
+  readonly ssrc: number
 }
 
 /** Somebody to whom packets may be forwarded. `any` and `wants` are those of the last media sink wants message. */
@@ -15,7 +15,7 @@ export interface Listener {
 }
 
 interface Route {
-  source: AudioSource
+  source: RouteSource
   /** Listeners who want this source otherwise than they want any. While there is one, the route has a list of its own. */
   exceptions: Set<Listener>
   ownTargets: TargetsId | undefined
@@ -29,14 +29,16 @@ const isException = (listener: Listener, ssrc: number) => wants(listener, ssrc) 
  * All sources share one list of targets, so that a join costs one command and not one per source; only a source whom
  * somebody has muted for himself gets a list of its own.
  */
-export class AudioRoutes {
+export class MediaRoutes {
   readonly #lane: LaneControl
+  readonly #media: 'audio' | 'video'
   readonly #shared: TargetsId
   readonly #routes = new Map<number, Route>()
   readonly #listeners = new Set<Listener>()
 
-  constructor(lane: LaneControl) {
+  constructor(lane: LaneControl, media: 'audio' | 'video') {
     this.#lane = lane
+    this.#media = media
     this.#shared = lane.openTargets()
   }
 
@@ -45,7 +47,7 @@ export class AudioRoutes {
     this.#listeners.add(listener)
     if (wantsAny(listener)) this.#lane.send({ kind: 'addTarget', targets: this.#shared, peer: listener.peer })
     for (const route of this.#routes.values())
-      if (route.ownTargets !== undefined && wants(listener, route.source.audioSsrc))
+      if (route.ownTargets !== undefined && wants(listener, route.source.ssrc))
         this.#lane.send({ kind: 'addTarget', targets: route.ownTargets, peer: listener.peer })
     for (const ssrc of listener.wants.wants.keys()) {
       const route = this.#routes.get(ssrc)
@@ -72,23 +74,28 @@ export class AudioRoutes {
     if (listening) this.addListener(listener)
   }
 
-  openSource(source: AudioSource): void {
-    if (this.#routes.has(source.audioSsrc)) return
+  /** Returns false if there is a route already. */
+  openSource(source: RouteSource): boolean {
+    if (this.#routes.has(source.ssrc)) return false
     const route: Route = { source, exceptions: new Set(), ownTargets: undefined }
-    this.#routes.set(source.audioSsrc, route)
+    this.#routes.set(source.ssrc, route)
     this.#setRoute(route)
-    for (const listener of this.#listeners)
-      if (isException(listener, source.audioSsrc)) this.#addException(route, listener)
+    for (const listener of this.#listeners) if (isException(listener, source.ssrc)) this.#addException(route, listener)
+    return true
+  }
+
+  has(source: RouteSource): boolean {
+    return this.#routes.has(source.ssrc)
   }
 
   /** With `silence`, a speaker cut off in mid-word ends with silence frames. Returns whether there was a route. */
-  closeSource(source: AudioSource, silence: boolean): boolean {
-    const route = this.#routes.get(source.audioSsrc)
+  closeSource(source: RouteSource, silence: boolean): boolean {
+    const route = this.#routes.get(source.ssrc)
     if (route === undefined) return false
-    this.#routes.delete(source.audioSsrc)
+    this.#routes.delete(source.ssrc)
     // The silence still needs targets, so a list of its own is given up first.
     this.#shareTargets(route)
-    this.#lane.send({ kind: 'removeRoute', ssrc: source.audioSsrc, silence })
+    this.#lane.send({ kind: 'removeRoute', ssrc: source.ssrc, silence })
     return true
   }
 
@@ -103,7 +110,7 @@ export class AudioRoutes {
     if (route.ownTargets !== undefined) return
     route.ownTargets = this.#lane.openTargets()
     for (const other of this.#listeners)
-      if (wants(other, route.source.audioSsrc))
+      if (wants(other, route.source.ssrc))
         this.#lane.send({ kind: 'addTarget', targets: route.ownTargets, peer: other.peer })
     this.#setRoute(route)
   }
@@ -117,8 +124,8 @@ export class AudioRoutes {
   }
 
   #setRoute(route: Route): void {
-    const { peer, audioSsrc } = route.source
+    const { peer, ssrc } = route.source
     const targets = route.ownTargets ?? this.#shared
-    this.#lane.send({ kind: 'setRoute', ssrc: audioSsrc, owner: peer, media: 'audio', targets })
+    this.#lane.send({ kind: 'setRoute', ssrc, owner: peer, media: this.#media, targets })
   }
 }

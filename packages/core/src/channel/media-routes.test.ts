@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { Effects } from '../effect.ts'
 import type { LaneCommand, PeerId, TargetsId } from '../media/lane.ts'
 import { LaneControl } from '../media/lane-control.ts'
-import { AudioRoutes } from './audio-routes.ts'
+import { MediaRoutes } from './media-routes.ts'
 
 const crypto = {
   randomBytes: (size: number) => new Uint8Array(size),
@@ -62,18 +62,18 @@ class Routes {
 
 class Person {
   readonly peer: PeerId
-  readonly audioSsrc: number
+  readonly ssrc: number
   wants = { any: 100, wants: new Map<number, number>() }
   constructor(peer: PeerId) {
     this.peer = peer
-    this.audioSsrc = peer * 8
+    this.ssrc = peer * 8
   }
 }
 
 function scene(count: number) {
   const effects = new Effects()
   const routes = new Routes()
-  const audio = new AudioRoutes(new LaneControl({ id: 0, port: 1 }, crypto, effects))
+  const audio = new MediaRoutes(new LaneControl({ id: 0, port: 1 }, crypto, effects), 'audio')
   const people = Array.from({ length: count }, (_, index) => new Person(index + 1))
   const drain = () => {
     const commands = effects.take().map(effect => (effect as { command: LaneCommand }).command)
@@ -123,7 +123,7 @@ test('whatever is opened, closed and wanted, exactly those hear who should, and 
           audio.changeListener(who, () => {
             who.wants = {
               any: action.any,
-              wants: new Map(action.wants.map(([of, value]) => [people[of]!.audioSsrc, value])),
+              wants: new Map(action.wants.map(([of, value]) => [people[of]!.ssrc, value])),
             }
           })
         else if (action.kind === 'open') sources.add(who) && audio.openSource(who)
@@ -136,10 +136,10 @@ test('whatever is opened, closed and wanted, exactly those hear who should, and 
             listener =>
               sources.has(source) &&
               listener !== source &&
-              (listener.wants.wants.get(source.audioSsrc) ?? listener.wants.any) > 0,
+              (listener.wants.wants.get(source.ssrc) ?? listener.wants.any) > 0,
           )
           assert.deepEqual(
-            routes.hearers(source.audioSsrc),
+            routes.hearers(source.ssrc),
             should.map(({ peer }) => peer).sort((a, b) => a - b),
           )
         }
