@@ -1,7 +1,7 @@
 // Whole calls on the virtual clock: join, talk, mute, move, resume and roam, over good and bad wires.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { LEGACY_MODES, MODERN_MODES } from '@parley/protocol'
+import { encodeDiscoveryRequest, LEGACY_MODES, MODERN_MODES } from '@parley/protocol'
 import { SimCall, type SimClient } from './sim-call.ts'
 
 /** Clients of one channel who have all spoken once, so that everybody's address is proved. */
@@ -153,6 +153,27 @@ test('nobody is moved to another address by packets that only claim to be his', 
   }
   say(call, ben, ['still for ana'])
   assert.equal(stolen, 0)
+  assert.deepEqual(ana.texts(), ['still for ana'])
+  close(call)
+})
+
+test('a speaker is heard although somebody behind the same address asks for it in its name, and floods', async () => {
+  const { call, clients } = await callOf(2)
+  const [ana, ben] = clients as [SimClient, SimClient]
+  const neighbour = { ip: '203.0.113.77', port: 6_666 }
+  const forged = new Uint8Array(60)
+  forged.set([0x80, 0x78, 0, 99])
+  new DataView(forged.buffer).setUint32(8, ana.ssrc)
+  const words: string[] = []
+  for (let spoken = 0; spoken < 50; spoken++) {
+    for (let sent = 0; sent < 10; sent++) call.toNode(forged, neighbour)
+    call.toNode(encodeDiscoveryRequest(ana.ssrc), neighbour)
+    call.advance(10)
+    words.push(`word ${spoken}`)
+    say(call, ana, words.slice(-1))
+  }
+  say(call, ben, ['still for ana'])
+  assert.deepEqual(ben.texts(), words)
   assert.deepEqual(ana.texts(), ['still for ana'])
   close(call)
 })

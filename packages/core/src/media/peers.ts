@@ -14,6 +14,8 @@ export interface Peer {
   isBrowser: boolean
   isBound: boolean
   readonly address: Int32Array
+  /** Where the last packet that verified came from; zeros before the first. */
+  readonly heardFrom: Int32Array
   /** Addresses that asked for discovery, the latest first. */
   readonly candidates: Int32Array
   candidateCount: number
@@ -61,6 +63,7 @@ export class Peers {
       isBrowser: false,
       isBound: false,
       address: new Int32Array(ADDRESS_WORDS),
+      heardFrom: new Int32Array(ADDRESS_WORDS),
       candidates: new Int32Array(LIMITS.addressCandidates * ADDRESS_WORDS),
       candidateCount: 0,
       heardAt: -Infinity,
@@ -126,6 +129,7 @@ export class Peers {
     const isHome = isAt(peer, words, offset)
     if (!isHome && isRtcp && now - peer.heardAt < LIMITS.rtcpRebindQuiet) return
     if (!isHome) this.#bind(peer, words, offset)
+    if (!isSameAddress(peer.heardFrom, 0, words, offset)) copyAddress(words, offset, peer.heardFrom, 0)
     peer.heardAt = now
   }
 
@@ -142,6 +146,13 @@ export class Peers {
 /** Whether the peer is bound to this address. Per packet: no allocation. */
 export const isAt = (peer: Peer, words: Int32Array, offset: number): boolean =>
   peer.isBound && isSameAddress(peer.address, 0, words, offset)
+
+/**
+ * Whether the peer's own packets are to be expected from this address: it is bound, or was proved last. Discovery by a
+ * neighbour behind the same IP may have moved the one, but not the other. Per packet: no allocation.
+ */
+export const isExpectedAt = (peer: Peer, words: Int32Array, offset: number): boolean =>
+  isAt(peer, words, offset) || isSameAddress(peer.heardFrom, 0, words, offset)
 
 function candidateIndex(peer: Peer, words: Int32Array, offset: number): number {
   for (let index = 0; index < peer.candidateCount; index++)
