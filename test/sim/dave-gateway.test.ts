@@ -1,9 +1,10 @@
 // DAVE through a whole node: numbers and resume, versions, what backends say and hear, and who is turned away.
 import assert from 'node:assert/strict'
+import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import { VoiceClose } from '@parley/protocol'
 import { DaveyMember, run } from '../dave/davey-member.ts'
-import { type BenchBackend, connect, NodeBench } from './node-bench.ts'
+import { type BenchBackend, connect, NodeBench, SECRET } from './node-bench.ts'
 
 const CHANNEL = { channel_id: '500', guild_id: '100' }
 const FRAME = Buffer.from([0xfc, 1, 2, 3, 4, 5, 6, 7])
@@ -48,6 +49,19 @@ test('three clients of a node share a group, and their backend can show it', () 
   run(bench, members.slice(0, 2))
   assertHeard(members.slice(0, 2))
   assert.deepEqual(lastState(backend), [1, 3, 2])
+})
+
+test('a backend that comes back without a number is told again which calls are encrypted', () => {
+  const { bench, backend } = callOf(3)
+  backend.socket.drop()
+  const socket = bench.open({ protocol: 'lvsp', remoteAddress: '192.0.2.200' })
+  const token = createHmac('sha256', SECRET).update(socket.last(0).nonce).digest('hex')
+  socket.send(2, { token, capabilities: ['dave'] })
+  const told = socket.ops(6).filter(({ d }) => d.type === 24)
+  assert.deepEqual(
+    told.map(({ d }) => d.data),
+    [{ ...CHANNEL, protocol_version: 1, epoch: 2, members: 3 }],
+  )
 })
 
 test('JSON and binary messages share one sequence of numbers', () => {

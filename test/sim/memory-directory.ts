@@ -103,6 +103,7 @@ export class MemoryDirectory implements Directory {
     return {
       channels: channels.map(grantOf),
       voiceStates: channels.flatMap(channel => [...channel.states.values()].map(grantOfState)),
+      encrypted: [],
     }
   }
 

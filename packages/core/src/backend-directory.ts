@@ -148,7 +148,10 @@ export class BackendDirectory implements Directory {
     const voiceStates = channels.flatMap(channel =>
       [...channel.voiceStates.values()].map(state => voiceStateGrant(channel, state)),
     )
-    return { channels: channels.map(channelGrant), voiceStates }
+    const encrypted = channels
+      .map(({ channelId, guildId, encryption }) => ({ channelId, guildId, ...encryption.state }))
+      .filter(({ version }) => version > 0)
+    return { channels: channels.map(channelGrant), voiceStates, encrypted }
   }
 
   stats(backend: BackendId): BackendStats {

@@ -85,7 +85,8 @@ export class VoiceNode implements SessionObserver {
       deadlines: this.#deadlines,
       sender: new ExternalSender(crypto),
       policy: options.dave ?? 'allowed',
-      changed: (backend, ref, state) => this.#lvsp.channelDave(backend, ref, state),
+      changed: (backend, { channelId, guildId }, state) =>
+        this.#lvsp.channelDave(backend, { channelId, guildId, ...state }),
     })
     const modes = options.legacyModes ? [...MODERN_MODES, ...LEGACY_MODES] : MODERN_MODES
     const policy: AdmissionPolicy = { ...options, modes }

@@ -37,10 +37,20 @@ export interface Refusal {
 
 export const isRefusal = (answer: object | undefined): answer is Refusal => answer !== undefined && 'failure' in answer
 
+/** How a channel's end-to-end encryption stands. */
+export interface ChannelEncryption extends ChannelRef {
+  /** DAVE version in force. */
+  version: number
+  epoch: number
+  members: number
+}
+
 /** Everything a backend has, in the order in which it was made. */
 export interface BackendSnapshot {
   channels: ChannelGrant[]
   voiceStates: VoiceStateGrant[]
+  /** Channels whose call is encrypted end to end. */
+  encrypted: ChannelEncryption[]
 }
 
 /** What STATS tells a backend. */

@@ -7,7 +7,7 @@ import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
 import { LvspConnection, type LvspOrigin, type LvspOwner } from './connection.ts'
 import type { Dialect } from './dialect.ts'
-import type { Directory } from './directory.ts'
+import type { ChannelEncryption, Directory } from './directory.ts'
 import { FailingAddresses } from './failing-addresses.ts'
 import { canonicalToken, Keyring } from './keyring.ts'
 import { LvspSession } from './session.ts'
@@ -119,14 +119,8 @@ export class Lvsp implements Timed {
   }
 
   /** How a channel's end-to-end encryption stands. Told to a backend that agreed to `dave`. */
-  channelDave(backend: BackendId, ref: ChannelRef, state: { version: number; epoch: number; members: number }): void {
-    this.#sessions.get(backend)?.send(LvspInfo.ChannelDave, {
-      channel_id: ref.channelId,
-      guild_id: ref.guildId,
-      protocol_version: state.version,
-      epoch: state.epoch,
-      members: state.members,
-    })
+  channelDave(backend: BackendId, channel: ChannelEncryption): void {
+    this.#sessions.get(backend)?.sendDave(channel)
   }
 
   inspect() {

@@ -5,7 +5,7 @@ import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
 import { ReplayBuffer } from '../replay-buffer.ts'
 import { type Agreement, eventData, isAgreed } from './dialect.ts'
-import type { Directory } from './directory.ts'
+import type { ChannelEncryption, Directory } from './directory.ts'
 
 /** A live connection, as its session sees it. */
 export interface Attachment {
@@ -106,9 +106,20 @@ export class LvspSession {
   }
 
   #sendState(): void {
-    const { channels, voiceStates } = this.#directory.snapshot(this.backend)
+    const { channels, voiceStates, encrypted } = this.#directory.snapshot(this.backend)
     for (const channel of channels) this.sendAssign(channel)
     for (const voiceState of voiceStates) this.sendDone(voiceState)
+    for (const channel of encrypted) this.sendDave(channel)
+  }
+
+  sendDave(channel: ChannelEncryption): void {
+    this.send(LvspInfo.ChannelDave, {
+      channel_id: channel.channelId,
+      guild_id: channel.guildId,
+      protocol_version: channel.version,
+      epoch: channel.epoch,
+      members: channel.members,
+    })
   }
 
   sendAssign(channel: { channelId: string; guildId?: string; token: string }): void {
