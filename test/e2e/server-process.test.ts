@@ -83,7 +83,7 @@ test('SIGTERM waits for clients until the drain timeout, is not ready meanwhile,
   await once(client, 'message')
   const closed = once(client, 'close')
   child.process.kill('SIGTERM')
-  await entry(child, 'node.draining')
+  assert.equal((await entry(child, 'node.draining')).timeout, 300)
   assert.equal((await fetch(`http://${endpoint}/readyz`)).status, 503)
   assert.equal(client.readyState, WebSocket.OPEN)
   await closed

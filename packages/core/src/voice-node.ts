@@ -195,7 +195,7 @@ export class VoiceNode implements SessionObserver {
     this.#health.draining = true
     this.#drain.begin(until)
     this.#deadlines.update(this.#drain)
-    this.#effects.note('info', 'node.draining', { sessions: this.#sessions.size, timeout: until - now })
+    this.#effects.note('info', 'node.draining', { sessions: this.#sessions.size, timeout: Math.round(until - now) })
   }
 
   takeEffects(): Effect[] {
