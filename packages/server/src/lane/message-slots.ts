@@ -83,14 +83,14 @@ export class MessageSlots {
   }
 
   /**
-   * Milliseconds between a datagram's arrival and the time at `clock` (a `timespec`); 0 if the system did not tell.
+   * Whole milliseconds between a datagram's arrival and the time at `clock` (a `timespec`); 0 if the system did not tell.
    */
   waited(index: number, clock: number): number {
     const control = this.#controls + index * CONTROL
     const words = this.#words
     if (!this.#hasControl(index, 0, TIMESTAMP_TYPE)) return 0
     const seconds = (words[clock >> 2]! - words[(control + 16) >> 2]!) | 0
-    return seconds * 1000 + (words[(clock + 8) >> 2]! - words[(control + 24) >> 2]!) / 1e6
+    return (seconds * 1000 + (words[(clock + 8) >> 2]! - words[(control + 24) >> 2]!) / 1e6) | 0
   }
 
   /** How many datagrams the socket has had no room for, up to this one; 32 bits. */
