@@ -1,0 +1,161 @@
+// From an offer to a protected peer, with a handshake that goes as the test says.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { SrtpProfile } from '@parley/protocol'
+import type { Crypto } from '../../crypto.ts'
+import { Deadlines } from '../../deadlines.ts'
+import type { LaneCommand } from '../../media/lane.ts'
+import type { DtlsAssociation, DtlsState } from './dtls.ts'
+import { readOffer } from './offer.ts'
+import { WebrtcTransport } from './webrtc-transport.ts'
+
+const SDP = [
+  'a=ice-ufrag:Xw3k',
+  'a=ice-pwd:0123456789abcdefghijklmn',
+  `a=fingerprint:sha-256 ${Array.from({ length: 32 }, () => 'AB').join(':')}`,
+].join('\n')
+
+class Scripted implements DtlsAssociation {
+  state: DtlsState = { kind: 'handshaking' }
+  deadline = 1_200
+  isClosed = false
+  readonly heard: Uint8Array[] = []
+  ticks: number[] = []
+  out: Uint8Array[] = []
+  receive(datagram: Uint8Array): void {
+    this.heard.push(datagram)
+  }
+  tick(now: number): void {
+    this.ticks.push(now)
+    this.deadline = now + 400
+  }
+  takeDatagrams(): Uint8Array[] {
+    return this.out.splice(0)
+  }
+  close(): void {
+    this.isClosed = true
+    this.out.push(Uint8Array.of(21))
+  }
+}
+
+function scene({ accepts = true } = {}) {
+  const association = new Scripted()
+  const commands: LaneCommand[] = []
+  const reasons: string[] = []
+  const accepted: string[] = []
+  const deadlines = new Deadlines()
+  let byte = 0
+  const crypto = { randomBytes: (size: number) => Uint8Array.from({ length: size }, () => byte++) } as Crypto
+  const dtls = {
+    fingerprint: 'sha-256 01:02',
+    accept: ({ algorithm, bytes }: { algorithm: string; bytes: Uint8Array }) => {
+      accepted.push(`${algorithm} ${bytes.length}`)
+      return accepts ? association : undefined
+    },
+  }
+  const transport = new WebrtcTransport(
+    readOffer({ protocol: 'webrtc', data: SDP }),
+    { dtls, deadlines, crypto },
+    {
+      peer: 7,
+      ip: '203.0.113.10',
+      port: 50_004,
+      send: command => commands.push(command),
+      closed: reason => reasons.push(reason),
+    },
+  )
+  const take = () => commands.splice(0)
+  return { association, accepted, deadlines, reasons, transport, take }
+}
+
+test('the answer and the lane have the same name and password, fresh for each', () => {
+  const { transport, take } = scene()
+  const [command] = take()
+  assert.ok(command?.kind === 'addBrowser')
+  const { localUfrag, remoteUfrag, password } = command.ice
+  assert.equal(localUfrag, 'ABCDEFGH')
+  assert.equal(remoteUfrag, 'Xw3k')
+  assert.equal(password.length, 24)
+  assert.match(transport.answer, /^a=ice-ufrag:ABCDEFGH$/m)
+  assert.ok(transport.answer.includes(`a=ice-pwd:${String.fromCharCode(...password)}\n`))
+  assert.match(transport.answer, /^a=fingerprint:sha-256 01:02$/m)
+  assert.match(transport.answer, /^a=candidate:1 1 UDP 4261412862 203\.0\.113\.10 50004 typ host$/m)
+})
+
+test('nothing is kept for a client before its first datagram', () => {
+  const { transport, accepted, deadlines } = scene()
+  assert.deepEqual([accepted, deadlines.size, transport.deadline], [[], 0, Infinity])
+  assert.equal(transport.inspect().state, 'waiting')
+})
+
+test('datagrams feed the handshake, its flights go down, and its deadline is kept', () => {
+  const { transport, association, accepted, deadlines, take } = scene()
+  take()
+  association.out = [Uint8Array.of(22, 1), Uint8Array.of(22, 2)]
+  transport.datagramArrived(Uint8Array.of(22, 9), 1_000)
+  assert.deepEqual(accepted, ['sha-256 32'])
+  assert.deepEqual(take(), [
+    { kind: 'sendDatagram', peer: 7, bytes: Uint8Array.of(22, 1) },
+    { kind: 'sendDatagram', peer: 7, bytes: Uint8Array.of(22, 2) },
+  ])
+  assert.equal(deadlines.next, 1_200)
+  deadlines.tick(1_200)
+  assert.deepEqual(association.ticks, [1_200])
+  assert.equal(deadlines.next, 1_600)
+})
+
+test('the key reaches the lane before the last flight reaches the client', () => {
+  const { transport, association, take } = scene()
+  transport.datagramArrived(Uint8Array.of(22), 1_000)
+  take()
+  const material = new Uint8Array(56).fill(3)
+  association.state = { kind: 'connected', profile: SrtpProfile.AeadAes128Gcm, material }
+  association.out = [Uint8Array.of(20)]
+  transport.datagramArrived(Uint8Array.of(22), 1_010)
+  const [protect, flight, ...rest] = take()
+  assert.deepEqual(protect, {
+    ...{ kind: 'protectPeer', peer: 7, protection: SrtpProfile.AeadAes128Gcm, key: material, nonceStart: 0 },
+  })
+  assert.equal(flight?.kind, 'sendDatagram')
+  assert.equal(rest.length, 0)
+  transport.datagramArrived(Uint8Array.of(22), 1_020)
+  assert.deepEqual(take(), [])
+  assert.deepEqual(transport.inspect(), { kind: 'webrtc', state: 'connected', profile: SrtpProfile.AeadAes128Gcm })
+})
+
+test('an association that ends takes the browser off the lane once, after its last word', () => {
+  const { transport, association, reasons, deadlines, take } = scene()
+  transport.datagramArrived(Uint8Array.of(22), 1_000)
+  take()
+  association.state = { kind: 'closed', reason: 'another certificate' }
+  association.out = [Uint8Array.of(21)]
+  transport.datagramArrived(Uint8Array.of(22), 1_010)
+  assert.deepEqual(
+    take().map(({ kind }) => kind),
+    ['sendDatagram', 'removeBrowser'],
+  )
+  assert.deepEqual([reasons, deadlines.size], [['another certificate'], 0])
+  transport.datagramArrived(Uint8Array.of(22), 1_020)
+  assert.equal(association.heard.length, 2)
+  assert.deepEqual(take(), [])
+})
+
+test('while too many handshakes are under way a client is not lost: its next try may be taken', () => {
+  const { transport, accepted, deadlines } = scene({ accepts: false })
+  transport.datagramArrived(Uint8Array.of(22), 1_000)
+  transport.datagramArrived(Uint8Array.of(22), 1_400)
+  assert.equal(accepted.length, 2)
+  assert.equal(deadlines.size, 0)
+})
+
+test('a transport that is closed says goodbye and leaves no deadline', () => {
+  const { transport, association, deadlines, take } = scene()
+  transport.datagramArrived(Uint8Array.of(22), 1_000)
+  take()
+  transport.close()
+  assert.ok(association.isClosed)
+  assert.deepEqual(take(), [{ kind: 'sendDatagram', peer: 7, bytes: Uint8Array.of(21) }])
+  assert.equal(deadlines.size, 0)
+  transport.datagramArrived(Uint8Array.of(22), 1_010)
+  assert.equal(association.heard.length, 1)
+})
