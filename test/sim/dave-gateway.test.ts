@@ -133,6 +133,16 @@ test('a session that comes back too late is a new member', () => {
   assertHeard([ana!, ben!, again])
 })
 
+test('a member that resumes at a version without binary messages is sent to identify anew', () => {
+  const { bench, members } = callOf(2)
+  const { server_id, session_id, token } = members[1]!.credentials
+  members[1]!.drop()
+  const socket = bench.client('7').send(7, { server_id, session_id, token })
+  assert.equal(socket.closeCode, VoiceClose.SessionInvalid)
+  run(bench, members.slice(0, 1))
+  assert.equal(members[0]!.client.version, 1)
+})
+
 test('a client that identifies anew takes the place of its old leaf', () => {
   const { bench, members, join } = callOf(3)
   const again = join(3)
