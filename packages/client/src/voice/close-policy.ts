@@ -7,9 +7,6 @@ export type Reaction = 'resume' | 'identify' | 'stop'
 /** Close codes a client sends. Anything but `Done` leaves the session resumable on the node. */
 export const ClientClose = { Done: 1000, Resumable: 4000 } as const
 
-/** The channel requires DAVE, and this client does not speak it. */
-const DAVE_REQUIRED = 4017
-
 /** Close codes not listed are losses of the connection: resume. */
 const REACTIONS: ReadonlyMap<number, Reaction> = new Map<number, Reaction>([
   [VoiceClose.UnknownOpcode, 'identify'],
@@ -26,7 +23,7 @@ const REACTIONS: ReadonlyMap<number, Reaction> = new Map<number, Reaction>([
   [VoiceClose.Disconnected, 'stop'],
   [VoiceClose.ServerCrashed, 'resume'],
   [VoiceClose.UnknownMode, 'stop'],
-  [DAVE_REQUIRED, 'stop'],
+  [VoiceClose.EncryptionRequired, 'stop'],
   [VoiceClose.BadRequest, 'stop'],
   [VoiceClose.RateLimited, 'stop'],
   [VoiceClose.ChannelEnded, 'stop'],
