@@ -45,7 +45,8 @@ const PARTS: Record<string, string[]> = {
   'server/lane': [],
   'server/dtls': [],
   'server/root': ['lane', 'dtls'],
-  'server/demo': ['root', 'app'],
+  'server/playground': [],
+  'server/demo': ['root', 'app', 'playground'],
   'server/talk': ['root'],
 }
 

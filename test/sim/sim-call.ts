@@ -315,9 +315,12 @@ export class SimClient {
       case 'ready':
         this.ssrc = output.ready.ssrc
         return this.#discover(0)
-      case 'description':
-        this.#protection = new PacketProtection(output.description.mode as VoiceMode, output.description.key)
+      case 'description': {
+        const { description } = output
+        if (description.protocol !== 'udp') throw new Error('expected a description of UDP')
+        this.#protection = new PacketProtection(description.mode as VoiceMode, description.key)
         return
+      }
       case 'closed':
         return this.#call.gone(this)
     }

@@ -14,6 +14,7 @@ import { LanePortError, Lanes, type LanesObserver } from './lane/lanes.ts'
 import { type Log, type LogSink, openLog } from './log.ts'
 import { LoopLag } from './loop-lag.ts'
 import { openMetrics } from './metrics.ts'
+import { Playground, type PlaygroundApi } from './playground/page.ts'
 import { selfSignedCertificate } from './self-signed.ts'
 import { StartError } from './start-error.ts'
 import { readTls } from './tls.ts'
@@ -32,6 +33,8 @@ interface Ports {
   dtls: OpensslDtls | string
   http: Listener
   lvsp: Listener | undefined
+  /** Of the playground's own, where it has one. */
+  page: Listener | undefined
   lanes: Lanes
   engine: EngineChoice
 }
@@ -41,6 +44,14 @@ export interface Surroundings {
   logSink?: LogSink
   /** In place of the files that the configuration names. */
   tls?: TlsFiles
+  playground?: PlaygroundSurroundings
+}
+
+/** Puts the playground on a port of its own, without TLS and on loopback alone, with a backend for its page. */
+export interface PlaygroundSurroundings {
+  /** 0 for any free one. */
+  port: number
+  api: PlaygroundApi
 }
 
 export class App {
@@ -83,7 +94,10 @@ export class App {
       const main = keep(await openListener('http.listen', { ...listener, ...http.listen, root: 'gateway' }))
       const second = lvsp.listen && { ...listener, ...lvsp.listen, root: 'lvsp' as const }
       const dtls = await OpensslDtls.open(selfSignedCertificate())
-      const ports = { lanes, engine, dtls, http: main, lvsp: second && keep(await openListener('lvsp.listen', second)) }
+      const extra = second && keep(await openListener('lvsp.listen', second))
+      const own = surroundings.playground && { ...listener, ...ownPage(surroundings.playground) }
+      const page = own && keep(await openListener('playground', own))
+      const ports = { lanes, engine, dtls, http: main, lvsp: extra, page }
       app = new App(config, ports, surroundings)
       return app
     } catch (error) {
@@ -92,7 +106,7 @@ export class App {
     }
   }
 
-  private constructor(config: Config, ports: Ports, { logSink, tls }: Surroundings) {
+  private constructor(config: Config, ports: Ports, { logSink, tls, playground }: Surroundings) {
     this.#config = config
     this.#ports = ports
     this.#hasTls = tls !== undefined || config.http.tls_cert !== undefined
@@ -112,7 +126,8 @@ export class App {
     )
     this.#host = host
     this.#connections = new Connections(host, note)
-    this.#serve()
+    const hasPage = config.http.playground || playground !== undefined
+    this.#serve(hasPage ? new Playground(playground?.api) : undefined)
     this.#measuring = setInterval(() => this.#measure(), MEASURE_INTERVAL)
     const { engine, reason } = ports.engine
     this.#note('info', 'lanes.started', { engine, reason, lanes: ports.lanes.all.length })
@@ -133,6 +148,12 @@ export class App {
     const { listen } = this.#config.lvsp
     if (listen === undefined || this.#ports.lvsp === undefined) return `${this.url}lvsp`
     return `${this.#scheme}://${hostAndPort(localHost(listen.host), this.#ports.lvsp.port)}/`
+  }
+  /** The page for browsers; undefined where it is turned off. */
+  get playgroundUrl(): string | undefined {
+    const { page } = this.#ports
+    if (page !== undefined) return `http://127.0.0.1:${page.port}/playground/`
+    return this.#config.http.playground ? `${this.url.replace(/^ws/, 'http')}playground/` : undefined
   }
   get mediaPort(): number {
     return this.#ports.lanes.all[0]!.port
@@ -180,8 +201,8 @@ export class App {
   }
 
   get #listeners(): Listener[] {
-    const { http, lvsp } = this.#ports
-    return lvsp === undefined ? [http] : [http, lvsp]
+    const { http, lvsp, page } = this.#ports
+    return [http, lvsp, page].filter(listener => listener !== undefined)
   }
 
   async #close(): Promise<void> {
@@ -200,7 +221,7 @@ export class App {
     this.#log.flush()
   }
 
-  #serve(): void {
+  #serve(playground: Playground | undefined): void {
     const metrics = openMetrics({
       version: VERSION,
       sizes: () => this.#node.sizes,
@@ -214,8 +235,8 @@ export class App {
       eventLoopLag: () => this.#eventLoopLag,
     })
     const unready = () => (this.#isDraining ? 'draining' : undefined)
-    for (const listener of this.#listeners)
-      listener.serve({ connections: this.#connections, admission: this.#admission, version: VERSION, unready, metrics })
+    const service = { connections: this.#connections, admission: this.#admission, version: VERSION, unready, metrics }
+    for (const listener of this.#listeners) listener.serve({ ...service, playground })
   }
 
   #measure(): void {
@@ -284,6 +305,10 @@ function logOptions({ log }: Config) {
     colour: isTerminal && process.stdout.hasColors(),
   }
 }
+
+/** Browsers give a microphone to pages of this machine without TLS too, and ask nobody to trust a certificate. */
+const ownPage = ({ port }: PlaygroundSurroundings) =>
+  ({ host: '127.0.0.1', port, tls: undefined, behindProxy: false, root: 'gateway' }) as const
 
 async function openListener(key: string, options: Parameters<typeof Listener.open>[0]): Promise<Listener> {
   try {

@@ -82,6 +82,11 @@ const Http = z.object({
     'a list of addresses or subnets such as ["10.0.0.0/8", "::1"]',
     'Who may read `/metrics`. An empty list turns it off.',
   ),
+  playground: setting(
+    z.boolean().default(false),
+    trueOrFalse,
+    'Whether `/playground` serves a page that joins calls from a browser, with credentials that your backend gives out.',
+  ),
 })
 
 const Lvsp = z.object({

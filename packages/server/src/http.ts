@@ -27,6 +27,11 @@ export interface ListenerOptions {
   metricsFrom: BlockList
 }
 
+/** What answers every path from `/playground` on. */
+export interface PageService {
+  answer(path: string, request: IncomingMessage, response: ServerResponse): Promise<void>
+}
+
 /** What stands behind a listener once the node is there. */
 export interface Service {
   connections: Connections
@@ -35,6 +40,8 @@ export interface Service {
   /** Undefined while the node takes new calls, else why it does not. */
   unready(): string | undefined
   metrics(): Promise<string>
+  /** Undefined where it is turned off. */
+  playground?: PageService
 }
 
 export class Listener {
@@ -133,10 +140,13 @@ export class Listener {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'only GET is answered here')
     const service = this.#service
+    const path = urlOf(request)?.pathname
+    if (service?.playground !== undefined && /^\/playground(\/|$)/.test(path ?? ''))
+      return service.playground.answer(path ?? '', request, response)
+    if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'only GET is answered here')
     if (service === undefined) return say(response, 503, 'starting')
-    switch (urlOf(request)?.pathname) {
+    switch (path) {
       case '/':
         return say(response, 200, this.#welcome(service))
       case '/lvsp':

@@ -1,5 +1,5 @@
 // The server as a library: a whole node inside someone's process or test.
-import { App } from './app.ts'
+import { App, type PlaygroundSurroundings } from './app.ts'
 import { configOf } from './config.ts'
 import type { ConfigInput } from './config-schema.ts'
 import { nodeCrypto } from './crypto.ts'
@@ -28,6 +28,8 @@ export interface ServerOptions extends ConfigInput {
   logSink?: LogSink
   /** Certificate and key as PEM, in place of `http.tls_cert` and `http.tls_key`, which are paths. */
   tls?: TlsFiles
+  /** The playground on a port of its own, with a backend for its page. `http.playground` is enough without one. */
+  playground?: PlaygroundSurroundings
 }
 
 export interface Server {
@@ -38,6 +40,8 @@ export interface Server {
   readonly endpoint: string
   /** UDP port of voice packets. */
   readonly mediaPort: number
+  /** The page for browsers; undefined where it is turned off. */
+  readonly playgroundUrl: string | undefined
   /** The first backend's. */
   readonly secret: string
   /** Everything the node holds, without secrets. */
@@ -62,15 +66,16 @@ const defaults = (): ConfigInput => ({
  * Starts a node. Without options it takes free ports of loopback, makes up a secret for one backend called `main`, and logs
  * nothing; packets are on the thread of the caller unless `media.lanes` says how many are to have their own. Throws a `ConfigError` or a `StartError`, each with one sentence.
  */
-export async function createServer({ logSink, tls, ...options }: ServerOptions = {}): Promise<Server> {
+export async function createServer({ logSink, tls, playground, ...options }: ServerOptions = {}): Promise<Server> {
   const backend = options.backend ?? [{ id: 'main', secret: nodeCrypto.randomToken(24) }]
   const config = configOf(defaults(), { ...options, backend })
-  const app = await App.start(config, { logSink, tls })
+  const app = await App.start(config, { logSink, tls, playground })
   return {
     url: app.url,
     lvspUrl: app.lvspUrl,
     endpoint: app.endpoint,
     mediaPort: app.mediaPort,
+    playgroundUrl: app.playgroundUrl,
     secret: config.backend[0]!.secrets[0]!,
     inspect: () => app.inspect(),
     drain: timeout => app.drain(timeout),

@@ -101,6 +101,7 @@ const introduction = ({
   ca,
 }: Demo) => `Parley demo: a node and two bots in a call, in this process, on loopback alone.
 
+  in a browser   ${server.playgroundUrl}
   voice gateway  ${server.url}
   LVSP           ${server.lvspUrl}
   voice packets  UDP port ${server.mediaPort} of 127.0.0.1

@@ -10,6 +10,8 @@ import { StartError } from '../start-error.ts'
 import { createDemoBackend, type DemoBackend } from './demo-backend.ts'
 import { type CallEvent, DemoCall } from './demo-call.ts'
 import { DemoControl } from './demo-control.ts'
+import { Guests } from './guests.ts'
+import { DemoPlaygroundApi } from './playground-api.ts'
 import { announceDemo } from './running-demo.ts'
 import { readSpeech } from './speech.ts'
 
@@ -23,11 +25,12 @@ export interface DemoOptions {
 
 const HOST = '127.0.0.1'
 /** The ports of the documentation, where they are free. */
-const PREFERRED = { gateway: 8443, media: 50_000 } as const
+const PREFERRED = { gateway: 8443, media: 50_000, page: 8442 } as const
 
 interface Ports {
   gateway: number
   media: number
+  page: number
 }
 
 export class Demo {
@@ -53,11 +56,15 @@ export class Demo {
       const tls = selfSignedCertificate()
       const ca = writeCertificate(tls.cert)
       closers.unshift(() => rmSync(join(ca, '..'), { recursive: true, force: true }))
-      const server = await openServer(attempts(port), { tls, logSink })
+      const api = new DemoPlaygroundApi()
+      const server = await openServer(attempts(port), api, { tls, logSink })
       closers.unshift(() => server.close())
       const backend = await createDemoBackend({ lvspUrl: server.lvspUrl, secret: server.secret, ca: tls.cert })
       closers.unshift(() => backend.close())
-      const call = new DemoCall(backend, tls.cert, readSpeech(), tell)
+      // The call hears of who has left first, while their name is known.
+      const call = new DemoCall(backend, tls.cert, readSpeech(), tell, userId => guests.nameOf(userId))
+      const guests = new Guests(backend, () => call.bots)
+      api.open(guests)
       closers.unshift(() => call.close())
       const demo = new Demo({ server, call, ca }, backend, closers)
       const control = await DemoControl.open(() => demo.invite())
@@ -96,24 +103,30 @@ function writeCertificate(cert: string): string {
 }
 
 /** The first of the attempts whose ports are free. */
-async function openServer([ports, ...others]: readonly Ports[], common: ServerOptions): Promise<Server> {
+async function openServer(
+  [ports, ...others]: readonly Ports[],
+  api: DemoPlaygroundApi,
+  common: ServerOptions,
+): Promise<Server> {
   try {
     return await createServer({
       ...common,
       http: { listen: `${HOST}:${ports?.gateway ?? 0}` },
       media: { listen: HOST, port: ports?.media ?? 0 },
       log: { level: 'warn', format: 'pretty' },
+      playground: { port: ports?.page ?? 0, api },
     })
   } catch (error) {
     if (!isBusy(error) || others.length === 0) throw error
-    return openServer(others, common)
+    return openServer(others, api, common)
   }
 }
 
 function attempts(port: number | undefined): Ports[] {
   const gateways = port === undefined ? [PREFERRED.gateway, 0] : [port]
   const medias = port === 0 ? [0] : [PREFERRED.media, 0]
-  return gateways.flatMap(gateway => medias.map(media => ({ gateway, media })))
+  const pages = port === 0 ? [0] : [PREFERRED.page, 0]
+  return gateways.flatMap(gateway => medias.flatMap(media => pages.map(page => ({ gateway, media, page }))))
 }
 
 const isBusy = (error: unknown) =>

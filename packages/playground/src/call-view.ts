@@ -1,0 +1,62 @@
+// What there is to see of a call.
+import type { Problem } from './problem.ts'
+import type { SoundKind } from './sound/sound-source.ts'
+import type { Measurement, TransportReport } from './voice/measurements.ts'
+
+export type Phase = 'idle' | 'joining' | 'connected' | 'reconnecting'
+
+export interface MemberView {
+  readonly userId: string
+  readonly name: string
+  readonly isMe: boolean
+  readonly isBot: boolean
+  readonly isSpeaking: boolean
+  /** By a moderator. */
+  readonly isMuted: boolean
+  /** 0 to 1. */
+  readonly volume: number
+}
+
+/** Somebody in another channel. */
+export interface AbsentView {
+  readonly userId: string
+  readonly name: string
+  readonly channelName: string
+}
+
+export interface CallView {
+  readonly phase: Phase
+  /** Why it is not connected, while it may still come back. */
+  readonly waitsFor: string | undefined
+  readonly problem: Problem | undefined
+  readonly userId: string | undefined
+  readonly channelId: string | undefined
+  readonly channels: readonly { id: string; name: string }[]
+  readonly members: readonly MemberView[]
+  readonly elsewhere: readonly AbsentView[]
+  readonly sound: SoundKind
+  /** By oneself. */
+  readonly isMuted: boolean
+  readonly measurements: readonly Measurement[]
+  readonly transport: TransportReport | undefined
+  readonly nodeAddress: string | undefined
+  /** Milliseconds to the gateway and back. */
+  readonly gatewayPing: number | undefined
+}
+
+export const NO_CALL: CallView = {
+  phase: 'idle',
+  waitsFor: undefined,
+  problem: undefined,
+  userId: undefined,
+  channelId: undefined,
+  channels: [],
+  members: [],
+  elsewhere: [],
+  sound: 'microphone',
+  isMuted: false,
+  measurements: [],
+  transport: undefined,
+  nodeAddress: undefined,
+  gatewayPing: undefined,
+}

@@ -1,0 +1,288 @@
+// One person's call: joins, listens, sends, and comes back when moved; everything that the page shows comes from here.
+import { type AbsentView, type CallView, type MemberView, NO_CALL } from './call-view.ts'
+import { type Credentials, type DemoApi, DemoError, type Overview } from './demo-api.ts'
+import { DEMO_GONE, DRAINING, type Problem, problemOfEnd, problemOfMicrophone } from './problem.ts'
+import { Playback } from './sound/playback.ts'
+import type { SoundKind } from './sound/sound-source.ts'
+import { Studio } from './sound/studio.ts'
+import { Store } from './store.ts'
+import { between, type MeasuredTotals, totalsOf } from './voice/measurements.ts'
+import type { Trace } from './voice/trace.ts'
+import { type CallEnd, WebVoiceClient } from './voice/web-voice-client.ts'
+
+const MEASURE_INTERVAL = 1_000
+/** Two minutes. */
+const MOST_MEASUREMENTS = 120
+const OVERVIEW_INTERVAL = 1_500
+/** Of VoiceClose: somebody was moved, or kicked. */
+const DISCONNECTED = 4014
+const SPEAKING = 1
+
+export class Call {
+  readonly store = new Store<CallView>(NO_CALL)
+  readonly #demo: DemoApi | undefined
+  readonly #playback = new Playback()
+  #client: WebVoiceClient | undefined
+  #studio: Studio | undefined
+  #credentials: Credentials | undefined
+  #isSpeaking = false
+  #name = ''
+  #overview: Overview = { channels: [], users: [] }
+  #totals: { at: number; totals: MeasuredTotals } | undefined
+  #timers: number[] = []
+
+  /** Without a demo, people join with credentials of their own backend. */
+  constructor(demo: DemoApi | undefined) {
+    this.#demo = demo
+  }
+
+  get hasDemo(): boolean {
+    return this.#demo !== undefined
+  }
+  /** Of the newest session; undefined before the first. */
+  get trace(): Trace | undefined {
+    return this.#client?.trace
+  }
+
+  /** Joins under a name, with what the demo gives; needs a click before it, as all sound of pages does. */
+  async join(name: string): Promise<void> {
+    if (this.#demo === undefined || this.store.value.phase !== 'idle') return
+    this.#name = name
+    this.store.change({ phase: 'joining', problem: undefined })
+    try {
+      await this.#enter(await this.#demo.join(name))
+    } catch (error) {
+      this.#leaveWith(problemOfDemo(error))
+    }
+  }
+
+  /** Joins with what a backend gave. */
+  async joinWith(credentials: Credentials): Promise<void> {
+    if (this.store.value.phase !== 'idle') return
+    this.#name = credentials.user_id
+    this.store.change({ phase: 'joining', problem: undefined })
+    await this.#enter(credentials)
+  }
+
+  leave(): void {
+    const { userId } = this.store.value
+    const client = this.#client
+    if (userId !== undefined) void this.#demo?.leave(userId).catch(() => {})
+    this.#end(undefined)
+    client?.close()
+  }
+
+  setMuted(isMuted: boolean): void {
+    this.store.change({ isMuted })
+    if (this.#studio === undefined) return
+    this.#studio.isMuted = isMuted
+    this.#client?.send(isMuted ? null : this.#studio.track)
+  }
+
+  /** What cannot be used is said, and something else is sent. */
+  async setSound(sound: SoundKind): Promise<void> {
+    this.store.change({ sound, problem: undefined })
+    try {
+      await this.#studio?.play(sound)
+    } catch (error) {
+      if (sound !== 'microphone') return this.store.change({ problem: unplayable(error) })
+      const problem = problemOfMicrophone(error instanceof DOMException ? error.name : '')
+      await this.setSound('speech')
+      this.store.change({ problem })
+    }
+  }
+
+  setVolume(userId: string, volume: number): void {
+    this.#playback.setVolume(userId, volume)
+    this.#showMembers()
+  }
+
+  serverMute(userId: string, isMuted: boolean): void {
+    this.#moderate(demo => demo.mute(userId, isMuted))
+  }
+  kick(userId: string): void {
+    this.#moderate(demo => demo.kick(userId))
+  }
+  move(userId: string, channelId: string): void {
+    this.#moderate(demo => demo.move(userId, channelId))
+  }
+
+  dismiss(): void {
+    this.store.change({ problem: undefined })
+  }
+
+  #moderate(act: (demo: DemoApi) => Promise<void>): void {
+    if (this.#demo === undefined) return
+    act(this.#demo)
+      .catch(error => this.store.change({ problem: problemOfDemo(error) }))
+      .finally(() => void this.#look())
+  }
+
+  async #enter(credentials: Credentials): Promise<void> {
+    this.#credentials = credentials
+    this.#openStudio()
+    const { server_id, channel_id, user_id, session_id, token } = credentials
+    const { isMuted } = this.store.value
+    this.#playback.clear()
+    this.#totals = undefined
+    const client: WebVoiceClient = new WebVoiceClient(
+      {
+        url: new URL('/', location.href.replace(/^http/, 'ws')).href,
+        serverId: server_id,
+        channelId: channel_id,
+        userId: user_id,
+        sessionId: session_id,
+        token,
+      },
+      isMuted ? null : (this.#studio?.track ?? null),
+      {
+        connected: () => this.store.change({ phase: 'connected', waitsFor: undefined }),
+        disconnected: reason => this.store.change({ phase: 'reconnecting', waitsFor: reason }),
+        membersChanged: () => this.#showMembers(),
+        sourceAdded: ({ ssrc, userId }, track) => this.#playback.add(ssrc, userId, track),
+        sourceRemoved: ({ ssrc }) => this.#playback.remove(ssrc),
+        ended: end => void (this.#client === client && this.#ended(end)),
+      },
+    )
+    this.#client = client
+    this.store.change({ userId: user_id, channelId: channel_id })
+    client.setSpeaking(this.#isSpeaking ? SPEAKING : 0)
+    client.connect()
+    this.#watch()
+    await this.#look()
+  }
+
+  #openStudio(): void {
+    if (this.#studio !== undefined) return
+    this.#studio = new Studio(isSpeaking => {
+      this.#isSpeaking = isSpeaking
+      this.#client?.setSpeaking(isSpeaking ? SPEAKING : 0)
+      this.#showMembers()
+    })
+    this.#studio.isMuted = this.store.value.isMuted
+    void this.setSound(this.store.value.sound)
+  }
+
+  /** Who was moved joins again where they are wanted now. */
+  async #ended(end: CallEnd): Promise<void> {
+    const wasSentAway = end.kind === 'closed' && end.code === DISCONNECTED
+    if (wasSentAway && this.#demo !== undefined && this.#credentials !== undefined) {
+      try {
+        const moved = await this.#demo.rejoin(this.#credentials.user_id)
+        if (moved !== undefined) return await this.#enter(moved)
+      } catch (error) {
+        return this.#leaveWith(problemOfDemo(error))
+      }
+    }
+    const isDraining = end.kind === 'closed' && (await this.#isDraining())
+    this.#leaveWith(isDraining ? DRAINING : problemOfEnd(end))
+  }
+
+  async #isDraining(): Promise<boolean> {
+    const response = await fetch('/readyz', { cache: 'no-store' }).catch(() => undefined)
+    return response?.status === 503
+  }
+
+  #leaveWith(problem: Problem | undefined): void {
+    const userId = this.#credentials?.user_id
+    if (userId !== undefined) void this.#demo?.leave(userId).catch(() => {})
+    this.#end(problem)
+  }
+
+  #end(problem: Problem | undefined): void {
+    for (const timer of this.#timers) window.clearInterval(timer)
+    this.#timers = []
+    this.#studio?.close()
+    this.#studio = undefined
+    this.#credentials = undefined
+    this.#isSpeaking = false
+    this.#playback.clear()
+    const { sound, isMuted, measurements } = this.store.value
+    this.store.change({ ...NO_CALL, sound, isMuted, measurements, problem })
+  }
+
+  #watch(): void {
+    if (this.#timers.length > 0) return
+    this.store.change({ measurements: [] })
+    this.#timers = [
+      window.setInterval(() => void this.#measure(), MEASURE_INTERVAL),
+      window.setInterval(() => void this.#look(), OVERVIEW_INTERVAL),
+    ]
+  }
+
+  async #measure(): Promise<void> {
+    const client = this.#client
+    if (client === undefined) return
+    const totals = totalsOf(await client.stats())
+    if (this.#client !== client || this.store.value.phase === 'idle') return
+    const at = performance.now()
+    const before = this.#totals
+    this.#totals = { at, totals }
+    const { measurements } = this.store.value
+    const added =
+      before === undefined ? [] : [between(before.totals, totals, (at - before.at) / 1_000, Date.now() / 1_000)]
+    this.store.change({
+      measurements: [...measurements, ...added].slice(-MOST_MEASUREMENTS),
+      transport: totals.transport,
+      nodeAddress: client.nodeAddress,
+      gatewayPing: client.gatewayPing,
+    })
+  }
+
+  /** Names and mutes are the backend's to know. A look that fails changes nothing. */
+  async #look(): Promise<void> {
+    const overview = await this.#demo?.overview().catch(() => undefined)
+    if (overview === undefined || this.store.value.phase === 'idle') return
+    this.#overview = overview
+    this.#showMembers()
+  }
+
+  #showMembers(): void {
+    const { phase, userId, channelId } = this.store.value
+    if (phase === 'idle') return
+    const { channels, users } = this.#overview
+    const others = Array.from(this.#client?.members ?? [], member => ({ ...member, isMe: false }))
+    const me = { userId: userId ?? '', speaking: this.#isSpeaking ? SPEAKING : 0, isMe: true }
+    const members = [me, ...others].map(({ userId: id, speaking, isMe }): MemberView => {
+      const user = users.find(user => user.id === id)
+      return {
+        userId: id,
+        name: user?.name ?? (isMe ? this.#name : `User ${id.slice(-4)}`),
+        isMe,
+        isBot: user?.isBot ?? false,
+        isSpeaking: speaking !== 0 && user?.isMuted !== true,
+        isMuted: user?.isMuted ?? false,
+        volume: this.#playback.volumeOf(id),
+      }
+    })
+    const elsewhere = users.flatMap((user): AbsentView[] => {
+      const channelName = channels.find(({ id }) => id === user.channelId)?.name ?? user.channelId
+      return user.channelId === channelId ? [] : [{ userId: user.id, name: user.name, channelName }]
+    })
+    this.store.change({ channels, members, elsewhere })
+  }
+}
+
+function problemOfDemo(error: unknown): Problem {
+  if (!(error instanceof DemoError)) return DEMO_GONE
+  switch (error.reason) {
+    case 'draining':
+      return DRAINING
+    case 'full':
+      return { title: 'The demo is full', advice: 'Close a tab that has joined, then try again.' }
+    case 'malformed':
+      return { title: 'This name cannot be used', advice: 'Choose one of 1 to 32 letters.' }
+    case 'unknown-user':
+      return { title: 'They have left already', advice: 'The list is brought up to date in a moment.' }
+    default:
+      return {
+        title: 'The demo refused',
+        advice: `It says: ${error.reason}. Reload the page; it may have been restarted.`,
+      }
+  }
+}
+
+const unplayable = (error: unknown): Problem => ({
+  title: 'This sound cannot be played',
+  advice: `Choose another one. The browser says: ${error instanceof Error ? error.message : String(error)}`,
+})

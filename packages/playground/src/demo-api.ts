@@ -1,0 +1,94 @@
+// What the demo that serves this page does for it: credentials, names, and what a moderator may do.
+import { z } from 'zod'
+
+const Credentials = z.object({
+  server_id: z.string(),
+  channel_id: z.string(),
+  user_id: z.string(),
+  session_id: z.string(),
+  token: z.string(),
+})
+/** What a backend gives a user to join with. */
+export type Credentials = z.infer<typeof Credentials>
+
+const Overview = z.object({
+  channels: z.array(z.object({ id: z.string(), name: z.string() })),
+  users: z.array(
+    z.object({ id: z.string(), name: z.string(), channelId: z.string(), isBot: z.boolean(), isMuted: z.boolean() }),
+  ),
+})
+/** Who is where, as the demo's backend has it. */
+export type Overview = z.infer<typeof Overview>
+
+/** The demo said no: `reason` is a word for programs. */
+export class DemoError extends Error {
+  readonly reason: string
+
+  constructor(reason: string) {
+    super(`the demo refused: ${reason}`)
+    this.name = 'DemoError'
+    this.reason = reason
+  }
+}
+
+export class DemoApi {
+  readonly #secret: string
+
+  constructor(secret: string) {
+    this.#secret = secret
+  }
+
+  async overview(): Promise<Overview> {
+    return Overview.parse(await this.#ask('call'))
+  }
+  async join(name: string): Promise<Credentials> {
+    return Credentials.parse(await this.#ask('join', { name }))
+  }
+  /** After a close with 4014: credentials if one was moved; undefined if one was kicked. */
+  async rejoin(userId: string): Promise<Credentials | undefined> {
+    const answer = await this.#ask('rejoin', { userId })
+    return answer === undefined ? undefined : Credentials.parse(answer)
+  }
+  async leave(userId: string): Promise<void> {
+    await this.#ask('leave', { userId })
+  }
+  async mute(userId: string, isMuted: boolean): Promise<void> {
+    await this.#ask('mute', { userId, isMuted })
+  }
+  async kick(userId: string): Promise<void> {
+    await this.#ask('kick', { userId })
+  }
+  async move(userId: string, channelId: string): Promise<void> {
+    await this.#ask('move', { userId, channelId })
+  }
+
+  /** Rejects with a DemoError if the demo refuses, with a TypeError if there is none. */
+  async #ask(action: string, content?: unknown): Promise<unknown> {
+    const authorization = `Bearer ${this.#secret}`
+    const response = await fetch(
+      `api/${action}`,
+      content === undefined
+        ? { headers: { authorization }, cache: 'no-store' }
+        : {
+            method: 'POST',
+            headers: { authorization, 'content-type': 'application/json' },
+            body: JSON.stringify(content),
+            // Leaving is said while the page goes.
+            keepalive: true,
+          },
+    )
+    if (response.ok) return response.status === 204 ? undefined : await response.json()
+    throw new DemoError(
+      z.object({ error: z.string() }).safeParse(await response.json().catch(() => {})).data?.error ?? 'unknown',
+    )
+  }
+}
+
+/** What somebody pasted; undefined if it is not that. */
+export function readCredentials(text: string): Credentials | undefined {
+  try {
+    return Credentials.safeParse(JSON.parse(text)).data
+  } catch {
+    return undefined
+  }
+}

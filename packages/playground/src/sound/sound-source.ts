@@ -1,0 +1,79 @@
+// What one sends: the microphone, or what the page makes itself where there is none.
+
+export type SoundKind = 'microphone' | 'speech' | 'tone'
+
+export interface SoundSource {
+  readonly node: AudioNode
+  stop(): void
+}
+
+const TONE = { frequency: 330, gain: 0.12, on: 0.6, period: 1.4 } as const
+/** Of the bundled dialogue: the lines that are joined, and the silence after each, in seconds. */
+const LINES = ['ana-1', 'ana-2', 'ana-3', 'ana-4'] as const
+const PAUSE = 0.8
+
+/** Rejects with the DOMException of getUserMedia, or with what fetching and decoding speech threw. */
+export function openSound(kind: SoundKind, context: AudioContext): Promise<SoundSource> {
+  switch (kind) {
+    case 'microphone':
+      return openMicrophone(context)
+    case 'speech':
+      return openSpeech(context)
+    case 'tone':
+      return Promise.resolve(openTone(context))
+  }
+}
+
+async function openMicrophone(context: AudioContext): Promise<SoundSource> {
+  if (navigator.mediaDevices === undefined) throw new DOMException('no secure context', 'SecurityError')
+  const stream = await navigator.mediaDevices.getUserMedia({
+    audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
+  })
+  const stop = () => {
+    for (const track of stream.getTracks()) track.stop()
+  }
+  return { node: context.createMediaStreamSource(stream), stop }
+}
+
+/** One buffer that is played in a loop. */
+function looped(context: AudioContext, buffer: AudioBuffer): SoundSource {
+  const node = new AudioBufferSourceNode(context, { buffer, loop: true })
+  node.start()
+  return { node, stop: () => node.stop() }
+}
+
+/** Beeps, so that what hears them shows who speaks and who does not. */
+function openTone(context: AudioContext): SoundSource {
+  const { sampleRate } = context
+  const buffer = context.createBuffer(1, TONE.period * sampleRate, sampleRate)
+  const samples = buffer.getChannelData(0)
+  const length = TONE.on * sampleRate
+  for (let index = 0; index < length; index++) {
+    const envelope = Math.sin((Math.PI * index) / length)
+    samples[index] = TONE.gain * envelope * Math.sin((2 * Math.PI * TONE.frequency * index) / sampleRate)
+  }
+  return looped(context, buffer)
+}
+
+async function openSpeech(context: AudioContext): Promise<SoundSource> {
+  const lines = await Promise.all(LINES.map(name => readLine(context, name)))
+  const { sampleRate } = context
+  const pause = PAUSE * sampleRate
+  const whole = context.createBuffer(
+    1,
+    lines.reduce((sum, line) => sum + line.length + pause, 0),
+    sampleRate,
+  )
+  let offset = 0
+  for (const line of lines) {
+    whole.copyToChannel(line.getChannelData(0), 0, offset)
+    offset += line.length + pause
+  }
+  return looped(context, whole)
+}
+
+async function readLine(context: AudioContext, name: string): Promise<AudioBuffer> {
+  const response = await fetch(`speech/${name}.opus`)
+  if (!response.ok) throw new Error(`speech/${name}.opus: ${response.status}`)
+  return context.decodeAudioData(await response.arrayBuffer())
+}

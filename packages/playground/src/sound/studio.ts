@@ -1,0 +1,75 @@
+// Where what one sends is mixed and watched: one track that stays, whatever sound it has.
+import { openSound, type SoundKind, type SoundSource } from './sound-source.ts'
+
+/** Root mean square of samples in −1 to 1, above which one speaks. */
+const LOUD = 0.01
+/** Between two words one has not stopped. Milliseconds. */
+const HOLD = 400
+const WATCH_INTERVAL = 50
+
+export class Studio {
+  readonly #context = new AudioContext({ sampleRate: 48_000 })
+  readonly #output = this.#context.createMediaStreamDestination()
+  readonly #analyser = new AnalyserNode(this.#context, { fftSize: 1024 })
+  readonly #samples = new Float32Array(this.#analyser.fftSize)
+  readonly #timer: number
+  readonly #spoke: (isSpeaking: boolean) => void
+  #source: SoundSource | undefined
+  #isSpeaking = false
+  #isMuted = false
+  #quietSince = 0
+  #isClosed = false
+
+  /** `spoke` hears when one begins to speak and when one stops. Needs a click before it, as all sound of pages does. */
+  constructor(spoke: (isSpeaking: boolean) => void) {
+    this.#spoke = spoke
+    this.#timer = window.setInterval(() => this.#watch(performance.now()), WATCH_INTERVAL)
+    void this.#context.resume()
+  }
+
+  get track(): MediaStreamTrack {
+    return this.#output.stream.getAudioTracks()[0]!
+  }
+
+  /** Replaces what is sent; if that fails, what was sent before goes on. Rejects as `openSound` does. */
+  async play(kind: SoundKind): Promise<void> {
+    const source = await openSound(kind, this.#context)
+    if (this.#isClosed) return source.stop()
+    this.#stopSource()
+    this.#source = source
+    source.node.connect(this.#output)
+    source.node.connect(this.#analyser)
+  }
+
+  set isMuted(isMuted: boolean) {
+    this.#isMuted = isMuted
+    this.#watch(performance.now())
+  }
+
+  close(): void {
+    this.#isClosed = true
+    window.clearInterval(this.#timer)
+    this.#stopSource()
+    void this.#context.close()
+  }
+
+  #stopSource(): void {
+    this.#source?.node.disconnect()
+    this.#source?.stop()
+    this.#source = undefined
+  }
+
+  #watch(now: number): void {
+    const isLoud = !this.#isMuted && this.#level() > LOUD
+    if (isLoud) this.#quietSince = now
+    const isSpeaking = isLoud || (!this.#isMuted && this.#isSpeaking && now - this.#quietSince < HOLD)
+    if (isSpeaking === this.#isSpeaking) return
+    this.#isSpeaking = isSpeaking
+    this.#spoke(isSpeaking)
+  }
+
+  #level(): number {
+    this.#analyser.getFloatTimeDomainData(this.#samples)
+    return Math.sqrt(this.#samples.reduce((sum, sample) => sum + sample * sample, 0) / this.#samples.length)
+  }
+}

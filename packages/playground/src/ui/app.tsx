@@ -1,0 +1,55 @@
+// The page: a door when one is outside, the call when one is in.
+import type { Call } from '../call.ts'
+import { useStore } from '../store.ts'
+import { Controls } from './controls.tsx'
+import { Door } from './door.tsx'
+import { Measurements } from './measurements.tsx'
+import { Members } from './members.tsx'
+import { Notice } from './notice.tsx'
+import { TracePanel } from './trace-panel.tsx'
+
+const PHASES = {
+  idle: 'Not in a channel',
+  joining: 'Joining …',
+  connected: 'Connected',
+  reconnecting: 'Coming back …',
+} as const
+
+export function App({ call }: { call: Call }) {
+  const view = useStore(call.store)
+  const { phase, problem, waitsFor, channels, channelId } = view
+  const channelName = channels.find(({ id }) => id === channelId)?.name ?? 'Channel'
+  return (
+    <div class="page">
+      <header class="top">
+        <span class="logo" aria-hidden="true">
+          <i />
+          <i />
+          <i />
+          <i />
+        </span>
+        <h1>Parley</h1>
+        <p class={`status ${phase}`} role="status" data-testid="status">
+          {PHASES[phase]}
+          {waitsFor !== undefined && <small> {waitsFor}</small>}
+        </p>
+      </header>
+      {problem !== undefined && <Notice problem={problem} onDismiss={() => call.dismiss()} />}
+      {phase === 'idle' ? (
+        <Door call={call} view={view} />
+      ) : (
+        <main class="call">
+          <section class="card people" aria-label="Members">
+            <h2>
+              {channelName} <span class="count">{view.members.length}</span>
+            </h2>
+            <Members call={call} view={view} />
+          </section>
+          <Measurements view={view} />
+          <TracePanel call={call} />
+          <Controls call={call} view={view} />
+        </main>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,67 @@
+// A line chart that grows to the right, as wide as its place.
+import { useEffect, useRef } from 'preact/hooks'
+import UPlot from 'uplot'
+import 'uplot/dist/uPlot.min.css'
+
+export interface Series {
+  readonly name: string
+  /** A custom property of the style sheet. */
+  readonly colour: string
+}
+
+const HEIGHT = 96
+const FONT = '11px system-ui, sans-serif'
+/** The top of the scale is at least this, so that silence is no drama. */
+const LEAST_TOP = 1
+
+export interface ChartProps {
+  /** Seconds. */
+  times: readonly number[]
+  series: readonly Series[]
+  /** By series, then by time; undefined where nothing was measured. */
+  values: readonly (readonly (number | undefined)[])[]
+}
+
+export function Chart({ times, series, values }: ChartProps) {
+  const place = useRef<HTMLDivElement>(null)
+  const plot = useRef<UPlot>()
+  useEffect(() => {
+    const element = place.current
+    if (element === null) return
+    const made = new UPlot(optionsFor(element, series), [[]], element)
+    plot.current = made
+    const observer = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height: HEIGHT }))
+    observer.observe(element)
+    return () => {
+      observer.disconnect()
+      made.destroy()
+    }
+  }, [series])
+  useEffect(() => plot.current?.setData([[...times], ...values.map(of => [...of])]), [times, values])
+  return <div class="chart" ref={place} aria-hidden="true" />
+}
+
+function optionsFor(element: HTMLElement, series: readonly Series[]): UPlot.Options {
+  const style = getComputedStyle(element)
+  const grid = { stroke: style.getPropertyValue('--line'), width: 1 }
+  const axis = { stroke: style.getPropertyValue('--faint'), font: FONT, grid, ticks: { show: false } }
+  return {
+    width: element.clientWidth,
+    height: HEIGHT,
+    padding: [6, 4, 0, 0],
+    legend: { show: false },
+    cursor: { show: false },
+    scales: { y: { range: (_plot, _least, most) => [0, Math.max(LEAST_TOP, (most ?? 0) * 1.15)] } },
+    axes: [
+      { ...axis, space: 70, size: 22 },
+      { ...axis, space: 28, size: 38 },
+    ],
+    series: [
+      {},
+      ...series.map(({ name, colour }) => {
+        const stroke = style.getPropertyValue(colour)
+        return { label: name, stroke, width: 2, fill: `${stroke}1f`, points: { show: false } }
+      }),
+    ],
+  }
+}

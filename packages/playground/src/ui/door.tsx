@@ -1,0 +1,86 @@
+// Where one joins: with a name in a demo, with credentials elsewhere.
+import { useState } from 'preact/hooks'
+import type { Call } from '../call.ts'
+import type { CallView } from '../call-view.ts'
+import { readCredentials } from '../demo-api.ts'
+import { SoundChoice } from './sound-choice.tsx'
+
+const NAMES = ['Robin', 'Kim', 'Sasha', 'Noor', 'Jo', 'Mika', 'Lou', 'Ari'] as const
+const someName = (): string => NAMES[Math.floor(Math.random() * NAMES.length)] ?? NAMES[0]
+
+export function Door({ call, view }: { call: Call; view: CallView }) {
+  return (
+    <main class="door">
+      <div class="card">
+        <h2>{call.hasDemo ? 'Join the call' : 'Join with credentials'}</h2>
+        <p class="hint">
+          {call.hasDemo
+            ? 'Two bots are talking on this node. Join them; open a second tab to be two.'
+            : 'Paste what your backend gives a user to join this node: the JSON that “parley talk” reads too.'}
+        </p>
+        <SoundChoice sound={view.sound} onChoose={sound => void call.setSound(sound)} />
+        {call.hasDemo ? <NameForm call={call} /> : <CredentialsForm call={call} />}
+      </div>
+    </main>
+  )
+}
+
+function NameForm({ call }: { call: Call }) {
+  const [name, setName] = useState(someName)
+  const submit = (event: Event) => {
+    event.preventDefault()
+    void call.join(name)
+  }
+  return (
+    <form onSubmit={submit}>
+      <label class="field">
+        Your name
+        <input
+          name="name"
+          value={name}
+          maxLength={32}
+          required
+          autocomplete="off"
+          onInput={event => setName(event.currentTarget.value)}
+        />
+      </label>
+      <button type="submit" class="primary">
+        Join
+      </button>
+    </form>
+  )
+}
+
+function CredentialsForm({ call }: { call: Call }) {
+  const [text, setText] = useState('')
+  const [isWrong, setWrong] = useState(false)
+  const submit = (event: Event) => {
+    event.preventDefault()
+    const credentials = readCredentials(text)
+    setWrong(credentials === undefined)
+    if (credentials !== undefined) void call.joinWith(credentials)
+  }
+  return (
+    <form onSubmit={submit}>
+      <label class="field">
+        Credentials
+        <textarea
+          name="credentials"
+          rows={7}
+          required
+          spellcheck={false}
+          placeholder='{"server_id": "…", "channel_id": "…", "user_id": "…", "session_id": "…", "token": "…"}'
+          onInput={event => setText(event.currentTarget.value)}
+        />
+      </label>
+      {isWrong && (
+        <p class="wrong" role="alert">
+          Expected JSON with server_id, channel_id, user_id, session_id and token.
+        </p>
+      )}
+      <button type="submit" class="primary">
+        Join
+      </button>
+    </form>
+  )
+}

@@ -1,0 +1,83 @@
+// What is measured: numbers of now, and charts of the last two minutes.
+import type { CallView } from '../call-view.ts'
+import type { Measurement } from '../voice/measurements.ts'
+import { Chart, type Series } from './chart.tsx'
+
+const text = (value: number | undefined, unit: string, digits = 0): string =>
+  value === undefined ? '–' : `${value.toFixed(digits)} ${unit}`
+
+interface ChartOf {
+  title: string
+  now: (measurement: Measurement | undefined) => string
+  series: readonly (Series & { of: (measurement: Measurement) => number | undefined })[]
+}
+
+const CHARTS: readonly ChartOf[] = [
+  {
+    title: 'Packets per second',
+    now: now => (now === undefined ? '–' : `${now.sent.toFixed(0)} out, ${now.received.toFixed(0)} in`),
+    series: [
+      { name: 'in', colour: '--in', of: ({ received }) => received },
+      { name: 'out', colour: '--out', of: ({ sent }) => sent },
+    ],
+  },
+  {
+    title: 'Loss',
+    now: now => text(now && now.lost * 100, '%', 1),
+    series: [{ name: 'loss', colour: '--bad', of: ({ lost }) => lost * 100 }],
+  },
+  {
+    title: 'Jitter',
+    now: now => text(now?.jitter, 'ms', 1),
+    series: [{ name: 'jitter', colour: '--in', of: ({ jitter }) => jitter }],
+  },
+  {
+    title: 'Round trip',
+    now: now => text(now?.roundTrip, 'ms', 1),
+    series: [{ name: 'round trip', colour: '--out', of: ({ roundTrip }) => roundTrip }],
+  },
+]
+
+export function Measurements({ view }: { view: CallView }) {
+  const { measurements } = view
+  const now = measurements.at(-1)
+  const times = measurements.map(({ at }) => at)
+  return (
+    <section class="card measured" aria-label="Measurements">
+      <h2>Measurements</h2>
+      <Transport view={view} />
+      <div class="charts">
+        {CHARTS.map(({ title, now: say, series }) => (
+          <figure key={title}>
+            <figcaption>
+              {title} <b data-testid={title}>{say(now)}</b>
+            </figcaption>
+            <Chart times={times} series={series} values={series.map(({ of }) => measurements.map(of))} />
+          </figure>
+        ))}
+      </div>
+    </section>
+  )
+}
+
+function Transport({ view: { transport, nodeAddress, gatewayPing } }: { view: CallView }) {
+  const rows: [name: string, value: string][] = [
+    ['Transport', nodeAddress === undefined ? '–' : `WebRTC, UDP ${nodeAddress}`],
+    ['Cipher', transport?.srtpCipher === undefined ? '–' : transport.srtpCipher.replaceAll('_', ' ')],
+    [
+      'Handshake',
+      [transport?.dtlsVersion, transport?.dtlsCipher?.replaceAll('_', ' ')].filter(Boolean).join(', ') || '–',
+    ],
+    ['Gateway', gatewayPing === undefined ? '–' : `${gatewayPing.toFixed(0)} ms`],
+  ]
+  return (
+    <dl class="transport" data-testid="transport">
+      {rows.map(([name, value]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+    </dl>
+  )
+}

@@ -1,0 +1,64 @@
+// The answers that are made in the node's name.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { formatSdpAnswer } from '@parley/protocol'
+import { answerTo, readNodeEnd } from './answer.ts'
+import type { OfferSection } from './offer.ts'
+
+const FRAGMENT = formatSdpAnswer({
+  ip: '203.0.113.10',
+  port: 50_004,
+  ufrag: 'rnBMCaQI',
+  password: '0123456789abcdefghijklmn',
+  fingerprint: 'sha-256 A5:B2',
+})
+const LEVEL = 'urn:ietf:params:rtp-hdrext:ssrc-audio-level'
+const section = (mid: string): OfferSection => ({
+  kind: 'audio',
+  mid,
+  opus: 111,
+  extensions: new Map([
+    [LEVEL, 1],
+    ['urn:ietf:params:rtp-hdrext:sdes:mid', 4],
+  ]),
+  ssrc: undefined,
+})
+
+test('the node’s end is read from its fragment, with either line end', () => {
+  const end = readNodeEnd(FRAGMENT)
+  assert.deepEqual(end, {
+    ip: '203.0.113.10',
+    port: 50_004,
+    ufrag: 'rnBMCaQI',
+    password: '0123456789abcdefghijklmn',
+    fingerprint: 'sha-256 A5:B2',
+    candidate: '1 1 UDP 4261412862 203.0.113.10 50004 typ host',
+  })
+  assert.deepEqual(readNodeEnd(FRAGMENT.replaceAll('\n', '\r\n')), end)
+})
+
+test('a fragment that lacks something is no end', () => {
+  for (const line of ['a=ice-ufrag', 'a=ice-pwd', 'a=fingerprint', 'a=candidate'])
+    assert.equal(readNodeEnd(FRAGMENT.replaceAll(line, 'a=nothing')), undefined, line)
+  assert.equal(readNodeEnd(''), undefined)
+})
+
+test('an answer has the sections of the offer in their order: the microphone’s, a member’s, and one that is free', () => {
+  const node = readNodeEnd(FRAGMENT)!
+  const sections = ['0', '1', '2'].map(section)
+  const answer = answerTo(sections, ['microphone', { userId: '8', ssrc: 77 }, undefined], node)
+  assert.match(answer, /^v=0\r\n/)
+  assert.match(answer, /\r\na=group:BUNDLE 0 1 2\r\n/)
+  const [session, first, second, third] = answer.split(/^(?=m=)/m)
+  assert.match(session ?? '', /^a=ice-lite\r$/m)
+  assert.match(first ?? '', /^m=audio 50004 UDP\/TLS\/RTP\/SAVPF 111\r$/m)
+  assert.match(first ?? '', /^a=recvonly\r$/m)
+  assert.match(second ?? '', /^a=sendonly\r\na=msid:8-77 a8-77\r\na=ssrc:77 cname:8-77\r$/m)
+  assert.match(third ?? '', /^a=inactive\r$/m)
+  for (const [index, part] of [first, second, third].entries()) {
+    assert.match(part ?? '', new RegExp(`^a=mid:${index}\\r$`, 'm'))
+    assert.match(part ?? '', /^a=setup:passive\r\na=rtcp-mux\r\na=candidate:1 1 UDP 4261412862 203\.0\.113\.10 50004/m)
+    assert.match(part ?? '', new RegExp(`^a=extmap:1 ${LEVEL}\\r$`, 'm'))
+    assert.doesNotMatch(part ?? '', /sdes:mid/)
+  }
+})

@@ -1,0 +1,68 @@
+// What is read from a browser's offer.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseSdpOffer } from '@parley/protocol'
+import { codecsOf, fragmentOf, sectionsOf } from './offer.ts'
+
+/** What Chromium 156 offers, shortened to the lines of one microphone and one receiving section. */
+const OFFER = [
+  'v=0',
+  'o=- 4611731400430051336 2 IN IP4 127.0.0.1',
+  's=-',
+  't=0 0',
+  'a=group:BUNDLE 0 1',
+  'a=extmap-allow-mixed',
+  'a=msid-semantic: WMS',
+  'm=audio 9 UDP/TLS/RTP/SAVPF 111 63 9 0 8',
+  'c=IN IP4 0.0.0.0',
+  'a=ice-ufrag:owEL',
+  'a=ice-pwd:0123456789abcdefghijklmn',
+  'a=ice-options:trickle',
+  'a=fingerprint:sha-256 59:28:7A:19:2C:F9:A1:9C:D7:71:6C:19:7A:0F:3A:B6:5D:9F:D0:C8:F9:4F:BE:58:C0:25:05:00:BB:D1:40:67',
+  'a=setup:actpass',
+  'a=mid:0',
+  'a=extmap:1 urn:ietf:params:rtp-hdrext:ssrc-audio-level',
+  'a=extmap:3 http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01',
+  'a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid',
+  'a=sendonly',
+  'a=rtcp-mux',
+  'a=rtpmap:111 opus/48000/2',
+  'a=rtpmap:63 red/48000/2',
+  'a=ssrc:1597862890 cname:Zp0nQ',
+  'm=audio 9 UDP/TLS/RTP/SAVPF 111 63 9 0 8',
+  'a=ice-ufrag:owEL',
+  'a=ice-pwd:0123456789abcdefghijklmn',
+  'a=fingerprint:sha-256 59:28:7A:19:2C:F9:A1:9C:D7:71:6C:19:7A:0F:3A:B6:5D:9F:D0:C8:F9:4F:BE:58:C0:25:05:00:BB:D1:40:67',
+  'a=mid:1',
+  'a=extmap:2/recvonly urn:ietf:params:rtp-hdrext:ssrc-audio-level',
+  'a=recvonly',
+  'a=rtpmap:109 opus/48000/2',
+  '',
+].join('\r\n')
+
+test('a fragment has each line that the node needs once, and nothing of sections', () => {
+  const fragment = fragmentOf(OFFER)
+  assert.doesNotMatch(fragment, /\r|^m=|a=mid:|a=setup|a=ssrc|red\//m)
+  const lines = fragment.split('\n')
+  assert.equal(new Set(lines).size, lines.length)
+  const read = parseSdpOffer(fragment)
+  assert.ok(typeof read !== 'string')
+  assert.equal(read.ufrag, 'owEL')
+  assert.equal(read.payloadTypes.get('opus'), 111)
+  assert.equal(read.extensions.get('urn:ietf:params:rtp-hdrext:ssrc-audio-level'), 1)
+})
+
+test('a section tells its mid, its own numbers, and the SSRC if it sends', () => {
+  const [microphone, receiver] = sectionsOf(OFFER)
+  assert.equal(microphone?.mid, '0')
+  assert.equal(microphone?.ssrc, 1_597_862_890)
+  assert.equal(receiver?.ssrc, undefined)
+  assert.equal(receiver?.opus, 109)
+  assert.equal(receiver?.extensions.get('urn:ietf:params:rtp-hdrext:ssrc-audio-level'), 2)
+})
+
+test('the codecs of an offer without Opus are none', () => {
+  assert.deepEqual(codecsOf(sectionsOf(OFFER)), [{ name: 'opus', type: 'audio', priority: 1_000, payload_type: 111 }])
+  assert.deepEqual(codecsOf(sectionsOf(OFFER.replaceAll('opus', 'pcmu'))), [])
+  assert.deepEqual(sectionsOf(''), [])
+})

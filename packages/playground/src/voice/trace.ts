@@ -1,0 +1,75 @@
+// The messages of a session as one may show and copy them: in order, bounded, without secrets.
+
+export interface TraceEntry {
+  /** Milliseconds since the first entry. */
+  readonly at: number
+  readonly direction: 'sent' | 'received' | 'note'
+  /** Absent on notes. */
+  readonly op?: number
+  readonly text: string
+}
+
+/** The newest are kept. */
+const MOST_ENTRIES = 500
+const LONGEST_TEXT = 8_192
+const SECRET_KEYS: ReadonlySet<string> = new Set(['token', 'session_id', 'secret_key'])
+const MASK = '(hidden)'
+
+export class Trace {
+  #entries: TraceEntry[] = []
+  #start: number | undefined
+
+  get entries(): readonly TraceEntry[] {
+    return this.#entries
+  }
+
+  message(direction: 'sent' | 'received', data: string | Uint8Array, now: number): void {
+    const { op, text } = typeof data === 'string' ? masked(data) : binary(data)
+    this.#add({ at: this.#since(now), direction, op, text })
+  }
+
+  note(text: string, now: number): void {
+    this.#add({ at: this.#since(now), direction: 'note', text })
+  }
+
+  /** One line per entry. */
+  toString(): string {
+    return this.#entries
+      .map(({ at, direction, text }) => `${(at / 1_000).toFixed(3)} ${ARROWS[direction]} ${text}\n`)
+      .join('')
+  }
+
+  #since(now: number): number {
+    this.#start ??= now
+    return now - this.#start
+  }
+
+  #add(entry: TraceEntry): void {
+    const kept = this.#entries.length >= MOST_ENTRIES ? this.#entries.slice(1) : this.#entries
+    this.#entries = [...kept, entry]
+  }
+}
+
+const ARROWS = { sent: '>', received: '<', note: '#' } as const
+
+/** A JSON message with its secrets hidden; what is no JSON is not shown, because nobody knows what it has. */
+function masked(json: string): { op: number | undefined; text: string } {
+  try {
+    const message: unknown = JSON.parse(json, maskedValue)
+    const op = typeof message === 'object' && message !== null && 'op' in message ? Number(message.op) : undefined
+    const text = JSON.stringify(message)
+    return { op, text: text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text }
+  } catch {
+    return { op: undefined, text: `${json.length} characters that are no JSON` }
+  }
+}
+
+const maskedValue = (key: string, value: unknown): unknown => {
+  if (SECRET_KEYS.has(key)) return MASK
+  return typeof value === 'string' ? value.replace(/(a=ice-pwd:)[^\r\n]*/g, `$1${MASK}`) : value
+}
+
+const binary = (bytes: Uint8Array) => ({
+  op: bytes[2],
+  text: `${bytes.length} bytes, opcode ${bytes[2] ?? 'unknown'}`,
+})

@@ -1,0 +1,270 @@
+// A voice client for browsers: the pure session on a WebSocket, a timer and an RTCPeerConnection.
+import {
+  type Member,
+  VoiceClientSession,
+  type VoiceDescription,
+  type VoiceOutput,
+  type VoiceSessionOptions,
+} from '@parley/client/sessions'
+import { VoiceOp } from '@parley/protocol'
+import type { RemoteSource } from './answer.ts'
+import { Trace } from './trace.ts'
+import { WebMedia } from './web-media.ts'
+
+export interface WebVoiceOptions extends VoiceSessionOptions {
+  /** Of the voice gateway, such as `wss://voice.example.org/`. */
+  url: string
+}
+
+/** Why a call cannot go on. */
+export type CallEnd =
+  | { kind: 'closed'; code: number; reason: string }
+  /** The gateway answers, but no media arrives there, or none comes back. */
+  | { kind: 'noRoute'; address: string | undefined }
+  | { kind: 'failed'; reason: string }
+
+export interface WebVoiceObserver {
+  /** Media flows. */
+  connected(): void
+  /** The connection is lost; the client comes back by itself. */
+  disconnected(reason: string): void
+  /** Who is here, or who speaks, has changed. */
+  membersChanged(): void
+  sourceAdded(source: RemoteSource, track: MediaStreamTrack): void
+  sourceRemoved(source: RemoteSource): void
+  /** For good. Nothing is told after it. */
+  ended(end: CallEnd): void
+}
+
+/** How long checks and handshake may take. */
+const MEDIA_TIMEOUT = 12_000
+const LONGEST_TIMER = 2 ** 31 - 1
+/** RFC 6455 §7.4.1: what `close` of a browser may say besides 3000 to 4999. */
+const NORMAL = 1000
+
+export class WebVoiceClient {
+  readonly trace = new Trace()
+  readonly #options: WebVoiceOptions
+  readonly #session: VoiceClientSession
+  readonly #observer: WebVoiceObserver
+  #socket: WebSocket | undefined
+  #media: WebMedia | undefined
+  #track: MediaStreamTrack | null
+  #timer: number | undefined
+  #mediaTimer: number | undefined
+  #isPumping = false
+  #isEnded = false
+
+  /** `track` is what is sent at first; null for nothing. */
+  constructor(options: WebVoiceOptions, track: MediaStreamTrack | null, observer: WebVoiceObserver) {
+    this.#options = options
+    this.#session = new VoiceClientSession(options)
+    this.#track = track
+    this.#observer = observer
+  }
+
+  get members(): Iterable<Readonly<Member>> {
+    return this.#session.members
+  }
+  /** Milliseconds to the gateway and back; undefined before the first heartbeat was answered. */
+  get gatewayPing(): number | undefined {
+    return this.#session.roundTrip
+  }
+  /** Where media goes. */
+  get nodeAddress(): string | undefined {
+    return this.#media?.nodeAddress
+  }
+
+  connect(): void {
+    this.#session.start(performance.now())
+    this.#pump()
+  }
+
+  /** What is sent from now on; null sends nothing. */
+  send(track: MediaStreamTrack | null): void {
+    this.#track = track
+    void this.#media?.send(track)
+  }
+
+  /** Declares speaking flags. */
+  setSpeaking(flags: number): void {
+    this.#session.setSpeaking(flags)
+    this.#pump()
+  }
+
+  async stats(): Promise<Iterable<Record<string, unknown>>> {
+    const report = await this.#media?.stats()
+    return report === undefined ? [] : (report.values() as Iterable<Record<string, unknown>>)
+  }
+
+  close(): void {
+    this.#session.close()
+    this.#pump()
+  }
+
+  #pump(): void {
+    if (this.#isPumping) return
+    this.#isPumping = true
+    try {
+      for (let outputs = this.#session.takeOutputs(); outputs.length > 0; outputs = this.#session.takeOutputs())
+        for (const output of outputs) this.#apply(output)
+    } finally {
+      this.#isPumping = false
+    }
+    this.#armTimer()
+  }
+
+  #armTimer(): void {
+    window.clearTimeout(this.#timer)
+    const wait = this.#session.deadline - performance.now()
+    if (wait === Infinity) return
+    const tick = () => {
+      this.#session.tick(performance.now())
+      this.#pump()
+    }
+    this.#timer = window.setTimeout(tick, Math.min(Math.max(wait, 0) + 1, LONGEST_TIMER))
+  }
+
+  #apply(output: VoiceOutput): void {
+    switch (output.kind) {
+      case 'connect':
+        return this.#openSocket(output.version)
+      case 'send':
+        return this.#send(output.data)
+      case 'close':
+        return this.#closeSocket(output.code, output.reason)
+      case 'ready':
+        return this.#openMedia()
+      case 'description':
+        return this.#answered(output.description)
+      case 'disconnected':
+        if (output.next === 'identify') this.#closeMedia()
+        return this.#observer.disconnected(`${output.code} ${output.reason}`.trim())
+      case 'closed':
+        return this.#end({ kind: 'closed', code: output.code, reason: output.reason })
+      case 'resumed':
+        return this.#observer.connected()
+      case 'undecodable':
+        return this.trace.note(output.reason, performance.now())
+      case 'userConnected':
+      case 'userDisconnected':
+      case 'speaking':
+      case 'memberChanged':
+        return this.#membersChanged()
+      case 'encryption':
+      case 'wants':
+      case 'codecs':
+        return
+    }
+  }
+
+  #openSocket(version: number): void {
+    const url = new URL(this.#options.url)
+    url.searchParams.set('v', String(version))
+    const socket = new WebSocket(url)
+    socket.binaryType = 'arraybuffer'
+    this.#socket = socket
+    this.trace.note(`connects to ${url}`, performance.now())
+    // What comes of a socket that was replaced is of an earlier connection.
+    const feed = (input: (now: number) => void) => {
+      if (this.#socket !== socket) return
+      input(performance.now())
+      this.#pump()
+    }
+    socket.onopen = () => feed(now => this.#session.connectionOpened(now))
+    socket.onmessage = ({ data }) => feed(now => this.#received(data, now))
+    socket.onclose = ({ code, reason }) => feed(now => this.#closed(code, reason, now))
+  }
+
+  #received(data: unknown, now: number): void {
+    const message = data instanceof ArrayBuffer ? new Uint8Array(data) : String(data)
+    this.trace.message('received', message, now)
+    this.#session.messageReceived(message, now)
+  }
+
+  #closed(code: number, reason: string, now: number): void {
+    this.trace.note(`closed with ${code} ${reason}`.trim(), now)
+    this.#session.connectionClosed(code, reason, now)
+  }
+
+  #send(data: string | Uint8Array): void {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return
+    this.trace.message('sent', data, performance.now())
+    this.#socket.send(typeof data === 'string' ? data : new Uint8Array(data))
+  }
+
+  #closeSocket(code: number, reason: string): void {
+    const socket = this.#socket
+    this.#socket = undefined
+    socket?.close(code >= 3_000 ? code : NORMAL, reason)
+  }
+
+  /** A session that starts anew has new media. */
+  #openMedia(): void {
+    this.#closeMedia()
+    const media = new WebMedia(this.#track, {
+      stateChanged: state => this.#mediaChanged(media, state),
+      sourceAdded: (source, track) => this.#observer.sourceAdded(source, track),
+      sourceRemoved: source => this.#observer.sourceRemoved(source),
+      failed: reason => this.#end({ kind: 'failed', reason }),
+    })
+    this.#media = media
+    this.#mediaTimer = window.setTimeout(() => this.#noRoute(), MEDIA_TIMEOUT)
+    void this.#select(media)
+  }
+
+  async #select(media: WebMedia): Promise<void> {
+    try {
+      const selection = await media.offer()
+      if (this.#media !== media) return
+      this.#session.select(selection)
+      this.#pump()
+    } catch (error) {
+      if (this.#media === media) this.#end({ kind: 'failed', reason: String(error) })
+    }
+  }
+
+  #answered(description: VoiceDescription): void {
+    if (description.protocol !== 'webrtc') return this.#end({ kind: 'failed', reason: 'the node answered without SDP' })
+    this.#media?.answered(description.sdp)
+    this.#membersChanged()
+  }
+
+  #mediaChanged(media: WebMedia, state: RTCPeerConnectionState): void {
+    if (this.#media !== media) return
+    this.trace.note(`media is ${state}`, performance.now())
+    if (state === 'failed') return this.#noRoute()
+    if (state !== 'connected') return
+    window.clearTimeout(this.#mediaTimer)
+    this.#observer.connected()
+  }
+
+  #noRoute(): void {
+    const address = this.#media?.nodeAddress
+    this.#session.command(VoiceOp.NoRoute, {})
+    this.#end({ kind: 'noRoute', address })
+  }
+
+  #membersChanged(): void {
+    const sources = Array.from(this.#session.members, ({ userId, ssrc }) => ({ userId, ssrc: ssrc ?? 0 }))
+    this.#media?.setSources(sources.filter(({ ssrc }) => ssrc !== 0))
+    this.#observer.membersChanged()
+  }
+
+  #closeMedia(): void {
+    window.clearTimeout(this.#mediaTimer)
+    this.#media?.close()
+    this.#media = undefined
+  }
+
+  #end(end: CallEnd): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#closeMedia()
+    this.#session.close()
+    this.#pump()
+    window.clearTimeout(this.#timer)
+    this.#socket = undefined
+    this.#observer.ended(end)
+  }
+}

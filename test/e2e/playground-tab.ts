@@ -1,0 +1,144 @@
+// A browser tab with the playground in it, driven as a person would: by what is written on its buttons.
+import { existsSync } from 'node:fs'
+import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { CHROMIUM } from './browser.ts'
+
+const ARGUMENTS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--use-fake-device-for-media-stream',
+  '--use-fake-ui-for-media-stream',
+]
+
+/** Where CI is to have it, its absence is a failure. */
+export const withoutChromium = (): string | false =>
+  existsSync(CHROMIUM) || process.env.CI === 'true' ? false : `no ${CHROMIUM}`
+
+export const openBrowser = (): Promise<Browser> => chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS })
+
+/** Keeps the page's connections where the test finds them. */
+const KEEP_CONNECTIONS = `
+  globalThis.connections = []
+  globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(...options) {
+      super(...options)
+      globalThis.connections.push(this)
+    }
+  }`
+
+/** Of the newest connection. */
+const READ_STATS = `(async () => {
+  const report = await globalThis.connections.at(-1)?.getStats()
+  return report === undefined ? [] : [...report.values()]
+})()`
+
+interface Stat {
+  type: string
+  kind?: string
+  ssrc?: number
+  packetsSent?: number
+  packetsReceived?: number
+  totalAudioEnergy?: number
+  framesDecoded?: number
+}
+
+export interface TabOptions {
+  size?: { width: number; height: number }
+  /** Run in the page before it is there. */
+  script?: string
+}
+
+const DESKTOP = { width: 1280, height: 860 }
+
+export class Tab {
+  readonly page: Page
+  readonly name: string
+  readonly #context: BrowserContext
+  /** What the page could not cope with. */
+  readonly errors: string[] = []
+
+  private constructor(context: BrowserContext, page: Page, name: string) {
+    this.#context = context
+    this.page = page
+    this.name = name
+    page.on('pageerror', error => this.errors.push(String(error)))
+    page.on('console', message => message.type() === 'error' && this.errors.push(message.text()))
+  }
+
+  static async open(browser: Browser, url: string, name: string, { size = DESKTOP, script = '' }: TabOptions = {}) {
+    const context = await browser.newContext({ viewport: size })
+    await context.addInitScript(KEEP_CONNECTIONS + script)
+    const tab = new Tab(context, await context.newPage(), name)
+    await tab.page.goto(url)
+    return tab
+  }
+
+  close(): Promise<void> {
+    return this.#context.close()
+  }
+
+  /** Sends speech unless told otherwise: fake microphones only beep. */
+  async join(sound: 'Microphone' | 'Speech' | 'Tone' = 'Speech'): Promise<void> {
+    await this.page.getByLabel('Your name').fill(this.name)
+    await this.page.getByText(sound, { exact: true }).click()
+    await this.press('Join')
+    await this.says('Connected')
+  }
+
+  press(button: string): Promise<void> {
+    return this.page.getByRole('button', { name: button, exact: true }).click()
+  }
+
+  /** Resolves when the page's status says so. */
+  async says(status: string): Promise<void> {
+    await this.page.getByTestId('status').filter({ hasText: status }).waitFor({ timeout: 15_000 })
+  }
+
+  /** Resolves when the row of somebody here has the text. */
+  async shows(member: string, text: string): Promise<void> {
+    await this.#row(member).filter({ hasText: text }).waitFor({ timeout: 15_000 })
+  }
+  async misses(member: string): Promise<void> {
+    await this.#row(member).waitFor({ state: 'detached', timeout: 15_000 })
+  }
+
+  problem(): Promise<string> {
+    return this.page.getByTestId('problem').innerText({ timeout: 15_000 })
+  }
+
+  stats(): Promise<Stat[]> {
+    return this.page.evaluate<Stat[]>(READ_STATS)
+  }
+
+  async heard(): Promise<Map<number, number>> {
+    const inbound = (await this.stats()).filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio')
+    return new Map(inbound.map(({ ssrc = 0, totalAudioEnergy = 0 }) => [ssrc, totalAudioEnergy]))
+  }
+  async packetsSent(): Promise<number> {
+    return (await this.stats()).reduce(
+      (sum, { type, packetsSent = 0 }) => sum + (type === 'outbound-rtp' ? packetsSent : 0),
+      0,
+    )
+  }
+
+  #row(member: string) {
+    return this.page.locator(`[data-testid="member"][data-name="${member}"]`)
+  }
+}
+
+/** Resolves with the first value that fits; rejects, saying what was waited for and found. */
+export async function waitFor<T>(what: string, read: () => Promise<T>, fits: (value: T) => boolean, limit = 15_000) {
+  const end = performance.now() + limit
+  for (;;) {
+    const value = await read()
+    if (fits(value)) return value
+    if (performance.now() > end) throw new Error(`waited ${limit} ms for ${what}, found ${String(value)}`)
+    await new Promise(resolve => setTimeout(resolve, 100))
+  }
+}

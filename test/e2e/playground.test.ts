@@ -1,0 +1,227 @@
+// The playground of `parley demo` in a real Chromium, driven by clicks and keys: tabs, bots and a native client in one call.
+import assert from 'node:assert/strict'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, type TestContext, test } from 'node:test'
+import { VoiceClient } from '@parley/client'
+import type { Browser } from 'playwright-core'
+import { isSilence } from './opus-frames.ts'
+import { ParleyProcess } from './parley-process.ts'
+import { openBrowser, Tab, type TabOptions, waitFor, withoutChromium } from './playground-tab.ts'
+import { until } from './until.ts'
+
+const OPTIONS = { timeout: 90_000, skip: withoutChromium() }
+const PHONE = { width: 390, height: 844 }
+/** Above what a decoder makes of nothing. */
+const AUDIBLE = 0.0005
+
+let folder: string
+let demo: ParleyProcess
+let browser: Browser
+let url: string
+
+before(async () => {
+  if (OPTIONS.skip !== false) return
+  folder = mkdtempSync(join(tmpdir(), 'parley-test-'))
+  demo = new ParleyProcess(['demo', '--port', '0', '--no-view'], { folder })
+  browser = await openBrowser()
+  await demo.says(/ben is here/)
+  url = /http:\/\/127\.0\.0\.1:\d+\/playground\//.exec(demo.stdout)![0]
+})
+after(async () => {
+  if (OPTIONS.skip !== false) return
+  await browser.close()
+  demo.kill()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+async function open(t: TestContext, name: string, options?: TabOptions): Promise<Tab> {
+  const tab = await Tab.open(browser, url, name, options)
+  t.after(() => tab.close())
+  return tab
+}
+
+async function joined(t: TestContext, name: string, options?: TabOptions): Promise<Tab> {
+  const tab = await open(t, name, options)
+  await tab.join()
+  return tab
+}
+
+/** A client over UDP in the same call, and how much it heard of whom. */
+async function nativeClient(t: TestContext): Promise<Map<string, number>> {
+  const asking = new ParleyProcess(['demo', '--credentials'], { folder, t })
+  assert.equal(await asking.exit, 0, asking.stderr)
+  const { endpoint, server_id, channel_id, user_id, session_id, token, ca } = JSON.parse(asking.stdout)
+  const client = new VoiceClient({
+    endpoint,
+    serverId: server_id,
+    channelId: channel_id,
+    userId: user_id,
+    sessionId: session_id,
+    token,
+    tls: { ca: readFileSync(ca) },
+  })
+  t.after(() => client.close())
+  const heard = new Map<string, number>()
+  client.on('frame', ({ userId = '', payload }) => {
+    if (!isSilence(Buffer.from(payload))) heard.set(userId, (heard.get(userId) ?? 0) + 1)
+  })
+  await client.connect()
+  return heard
+}
+
+const audible = (energies: Map<number, number>) => [...energies.values()].filter(energy => energy > AUDIBLE).length
+
+test('two tabs, two bots and a native client hear each other', OPTIONS, async t => {
+  const heard = await nativeClient(t)
+  const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim', { size: PHONE })]
+  for (const tab of [robin, kim]) {
+    await waitFor(
+      `${tab.name} to hear three`,
+      () => tab.heard(),
+      energies => audible(energies) >= 3,
+      30_000,
+    )
+    for (const name of ['ana', 'ben', 'Robin', 'Kim']) await tab.shows(name, '')
+  }
+  await until('the native client to hear four', () => [...heard.values()].filter(frames => frames > 20).length >= 4)
+  const transport = robin.page.getByTestId('transport')
+  await transport.filter({ hasText: 'SRTP AEAD AES 128 GCM' }).waitFor()
+  assert.match(await transport.innerText(), /WebRTC, UDP 127\.0\.0\.1:\d+/)
+  assert.match(await transport.innerText(), /DTLS 1\.2/)
+  await robin.page
+    .getByTestId('Packets per second')
+    .filter({ hasText: /[1-9]\d* out, [1-9]\d* in/ })
+    .waitFor()
+  assert.deepEqual([...robin.errors, ...kim.errors], [])
+})
+
+test('who mutes sends nothing, by click and by key, and goes on where they were', OPTIONS, async t => {
+  const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
+  await kim.shows('Robin', 'speaking')
+  await robin.press('Mute me')
+  await kim.shows('Robin', 'listening')
+  await robin.shows('Robin', 'muted')
+  const sent = await robin.packetsSent()
+  await new Promise(resolve => setTimeout(resolve, 500))
+  assert.ok((await robin.packetsSent()) - sent <= 2)
+  await robin.page.keyboard.press('m')
+  await waitFor(
+    'packets again',
+    () => robin.packetsSent(),
+    packets => packets > sent + 10,
+  )
+  await kim.shows('Robin', 'speaking')
+})
+
+test('a server mute silences somebody for everybody, until it is lifted', OPTIONS, async t => {
+  const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
+  await kim.shows('Robin', 'speaking')
+  await kim.press('Server mute Robin')
+  await robin.shows('Robin', 'muted by a moderator')
+  await kim.press('Server mute Robin')
+  await kim.shows('Robin', 'speaking')
+})
+
+test('who is moved joins again by themselves; who is kicked is told so, and may come back', OPTIONS, async t => {
+  const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
+  await robin.shows('Kim', '')
+  await robin.press('Move Kim to Side talk')
+  await kim.page.getByRole('heading', { name: 'Side talk 1' }).waitFor()
+  await kim.says('Connected')
+  await robin.misses('Kim')
+  await robin.page.getByText('Elsewhere: Kim (Side talk)').waitFor()
+  await kim.press('Move Kim to Parley')
+  await robin.shows('Kim', 'speaking')
+  await robin.press('Kick Kim')
+  assert.match(await kim.problem(), /You were removed from the channel/)
+  await robin.misses('Kim')
+  await kim.join()
+  await robin.shows('Kim', 'speaking')
+})
+
+test('who leaves or reloads the page is gone for the others at once, and can join again', OPTIONS, async t => {
+  const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
+  await robin.shows('Kim', 'speaking')
+  await kim.press('Leave')
+  await kim.says('Not in a channel')
+  await robin.misses('Kim')
+  await kim.join()
+  await robin.shows('Kim', 'speaking')
+  await kim.page.reload()
+  await robin.misses('Kim')
+  await kim.join()
+  await waitFor(
+    'sound after the reload',
+    () => kim.heard(),
+    energies => audible(energies) >= 1,
+  )
+  await robin.shows('Kim', 'speaking')
+})
+
+test('the volume of a member is theirs alone, and the keyboard sets it', OPTIONS, async t => {
+  const robin = await joined(t, 'Robin')
+  const slider = (name: string) => robin.page.getByRole('slider', { name: `Volume of ${name}` })
+  await slider('ana').focus()
+  await robin.page.keyboard.press('Home')
+  assert.equal(await slider('ana').inputValue(), '0')
+  assert.equal(await slider('ben').inputValue(), '100')
+})
+
+test('one joins with the keyboard alone, under the name in the field', OPTIONS, async t => {
+  const tab = await open(t, 'Noor')
+  await tab.page.getByLabel('Your name').focus()
+  await tab.page.keyboard.press('ControlOrMeta+A')
+  await tab.page.keyboard.type('Noor')
+  await tab.page.keyboard.press('Tab')
+  await tab.page.keyboard.press('Enter')
+  await tab.says('Connected')
+  await tab.shows('Noor', 'you')
+})
+
+test('the trace has the whole entrance and no secret', OPTIONS, async t => {
+  const robin = await joined(t, 'Robin')
+  await robin.page.getByText('Protocol trace').click()
+  const trace = robin.page.getByTestId('trace')
+  await trace.filter({ hasText: 'media is connected' }).waitFor()
+  const text = await trace.innerText()
+  assert.match(text, /"token":"\(hidden\)"/)
+  assert.match(text, /a=ice-pwd:\(hidden\)/)
+  assert.doesNotMatch(text, /a=ice-pwd:[A-Za-z0-9+/]/)
+})
+
+test('without a microphone the page says so, and sends speech instead', OPTIONS, async t => {
+  const script = `;navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError') }`
+  const robin = await open(t, 'Robin', { script })
+  await robin.join('Microphone')
+  assert.match(await robin.problem(), /There is no microphone[\s\S]*built-in speech/)
+  const kim = await joined(t, 'Kim')
+  await kim.shows('Robin', 'speaking')
+})
+
+test('where no UDP gets through the page says so, and names the port', OPTIONS, async t => {
+  // What is dropped on the way is never answered: as if every packet went elsewhere.
+  const script = `;{
+    const set = RTCPeerConnection.prototype.setRemoteDescription
+    RTCPeerConnection.prototype.setRemoteDescription = function (answer) {
+      return set.call(this, { ...answer, sdp: answer.sdp.replace(/(a=candidate:.* 127.0.0.1) \\d+/g, '$1 9') })
+    }
+  }`
+  const robin = await open(t, 'Robin', { script })
+  await robin.page.getByText('Tone', { exact: true }).click()
+  await robin.press('Join')
+  await robin.page.getByTestId('problem').waitFor({ timeout: 30_000 })
+  assert.match(await robin.problem(), /No sound gets through[\s\S]*UDP to 127\.0\.0\.1:\d+/)
+})
+
+test('when the demo ends, the page first waits for it', OPTIONS, async t => {
+  const own = mkdtempSync(join(folder, 'demo-'))
+  const other = new ParleyProcess(['demo', '--port', '0', '--no-view'], { folder: own, t })
+  await other.says(/ben is here/)
+  const tab = await Tab.open(browser, /http:\S+\/playground\//.exec(other.stdout)![0], 'Robin')
+  t.after(() => tab.close())
+  await tab.join()
+  other.kill()
+  await tab.says('Coming back')
+})
