@@ -148,7 +148,7 @@ export {
   extensionPlace,
   findExtension,
   HIGHEST_EXTENSION_ID,
-  LONGEST_EXTENSION,
+  NATIVE_EXTENSIONS,
 } from './rtp-extension.ts'
 export {
   ExtensionUri,

@@ -6,8 +6,8 @@ import { ONE_BYTE_EXTENSIONS, RTP_CSRC_COUNT, RTP_EXTENSION_BIT, RTP_HEADER } fr
 
 const TWO_BYTE_MASK = 0xfff0
 const TWO_BYTE_EXTENSIONS = 0x1000
-/** The most data of a one-byte element. */
-export const LONGEST_EXTENSION = 16
+/** What native clients' elements have for ids: they do not negotiate them. `speaker` is Discord's own. */
+export const NATIVE_EXTENSIONS = { audioLevel: 1, videoOrientation: 4, playoutDelay: 6, speaker: 9 } as const
 /** The highest id of the one-byte form. */
 export const HIGHEST_EXTENSION_ID = 14
 

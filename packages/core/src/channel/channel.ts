@@ -26,6 +26,8 @@ export interface ChannelSession extends Listener, EncryptedSession {
   readonly speaking: number
   readonly lastSpeaking: number
   readonly takesVideo: boolean
+  /** Whether it can take part in video. */
+  readonly hasVideo: boolean
   /** Whether its media travels by WebRTC. */
   readonly isBrowser: boolean
   /** Ends for good: its connection is closed, its peer and SSRCs are given back. */
@@ -211,13 +213,13 @@ export class Channel implements ChannelRef {
     this.#openVideo(session, heard)
   }
 
-  /** Video travels between browsers. Viewers learn its SSRCs before a packet of it can come. */
+  /** Viewers learn its SSRCs before a packet of it can come. */
   #openVideo(session: ChannelSession, heard: boolean): void {
-    const isSeen = heard && session.isBrowser && session.isSendingVideo && this.properties.video !== false
+    const isSeen = heard && session.hasVideo && session.isSendingVideo && this.properties.video !== false
     const isChanged = isSeen ? this.#video.openSource(session.camera) : this.#video.closeSource(session.camera, false)
     if (isChanged)
-      for (const other of this.#present) if (other !== session && other.isBrowser) this.#sendVideo(other, session)
-    if (session.isBrowser && session.takesVideo && !session.voiceState.deaf) this.#video.addListener(session)
+      for (const other of this.#present) if (other !== session && other.hasVideo) this.#sendVideo(other, session)
+    if (session.hasVideo && !session.voiceState.deaf) this.#video.addListener(session)
     else this.#video.removeListener(session)
   }
 
@@ -238,7 +240,7 @@ export class Channel implements ChannelRef {
    * nowhere else.
    */
   #sendConnect(to: ChannelSession, about: ChannelSession): void {
-    if (to.isBrowser) return this.#sendVideo(to, about)
+    if (to.isBrowser || (to.hasVideo && this.#video.has(about.camera))) return this.#sendVideo(to, about)
     if (to.version > 7) return
     const video = { user_id: about.voiceState.userId, audio_ssrc: about.audio.ssrc, video_ssrc: 0 }
     to.sendText(VoiceOp.Video, JSON.stringify(video))

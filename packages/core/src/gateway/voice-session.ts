@@ -23,6 +23,7 @@ import type { PeerId } from '../media/lane.ts'
 import type { PeerOwner } from '../media/lane-control.ts'
 import { ReplayBuffer } from '../replay-buffer.ts'
 import { selectUdp, type UdpTransport } from '../transport/udp-transport.ts'
+import { nativeForm, videoTypes } from '../transport/video-form.ts'
 import type { WebrtcTransport } from '../transport/webrtc/webrtc-transport.ts'
 
 /** What a session needs of the connection it is attached to. */
@@ -147,6 +148,10 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   get audioSsrc(): number {
     return this.audio.ssrc
   }
+  /** Whether it can take part in video: it says so, and has numbers for codecs that the node knows. */
+  get hasVideo(): boolean {
+    return this.takesVideo && this.codecs.some(codec => videoTypes(codec).length > 0)
+  }
   get isSendingVideo(): boolean {
     return (this.video?.video_ssrc ?? 0) > 0
   }
@@ -189,6 +194,7 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     this.transport = transport
     if (!this.#describe({ mode: transport.mode, secret_key: [...key] }, codecs, crypto, now)) return
     this.channel.lane.send(command)
+    if (this.hasVideo) this.channel.lane.send({ kind: 'setForm', peer: this.peer, form: nativeForm(codecs) })
     this.#enter(now)
   }
 

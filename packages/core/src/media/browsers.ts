@@ -121,6 +121,12 @@ export class Browsers {
     if (arrivals.deadline !== Infinity) this.#telling.add(peer.id)
   }
 
+  /** Returns whether another source now feeds one of the peer's SSRCs. */
+  map(peer: Peer, own: number, ssrc: number): boolean {
+    const browser = this.#browsers.get(peer.id)
+    return browser !== undefined && peer.ssrcs.includes(ssrc) && mapSsrc(browser, own, ssrc)
+  }
+
   check(batch: Batch, slot: number, now: number): void {
     this.#ice.check(batch, slot, now)
   }

@@ -5,6 +5,7 @@ import {
   extensionPlace,
   findExtension,
   HIGHEST_EXTENSION_ID,
+  NATIVE_EXTENSIONS,
   ONE_BYTE_EXTENSIONS,
   OPUS_PAYLOAD_TYPE,
   RTP_EXTENSION_BIT,
@@ -17,11 +18,10 @@ import { type Batch, SLOT } from './packet-io.ts'
 const PAYLOAD_TYPES = 128
 const UNKNOWN = 0xff
 
-/** The extensions that are passed on, in the order of `Form.extensions`; their ids in native clients' packets. */
-const PASSED = ['audioLevel', 'videoOrientation', 'playoutDelay'] as const
-const NATIVE_EXTENSIONS = { audioLevel: 1, videoOrientation: 4, playoutDelay: 6 }
+/** The extensions that are passed on, in the order of `Form.extensions`. */
+const PASSED = ['audioLevel', 'videoOrientation', 'playoutDelay', 'speaker'] as const
 /** Bytes of data of each. */
-const LENGTHS = [1, 1, 3] as const
+const LENGTHS = [1, 1, 3, 1] as const
 
 export interface Form {
   /** Forms that look alike have the same key. */

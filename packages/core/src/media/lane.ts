@@ -15,12 +15,19 @@ export interface SocketAddress {
   port: number
 }
 
-/** What a browser offered: its own numbers for what the node passes on. */
+/** What a client offered: its own numbers for what the node passes on. */
 export interface FormDescription {
   /** The node's own payload type, the browser's. */
   payloadTypes: readonly (readonly [ours: number, theirs: number])[]
   /** Ids of header extensions; those it does not know are absent. */
-  extensions: { audioLevel?: number; videoOrientation?: number; playoutDelay?: number; transportSequence?: number }
+  extensions: {
+    audioLevel?: number
+    videoOrientation?: number
+    playoutDelay?: number
+    /** Discord's own: native clients tell each other what kind of speech it is. */
+    speaker?: number
+    transportSequence?: number
+  }
 }
 
 export type LaneCommand =
@@ -48,6 +55,8 @@ export type LaneCommand =
       ice: { localUfrag: string; remoteUfrag: string; password: Uint8Array }
       form: FormDescription
     }
+  /** The numbers of a native client that takes part in video. */
+  | { kind: 'setForm'; peer: PeerId; form: FormDescription }
   /** The browser closed its end: its checks are not answered any more, and nothing is sent. Its routes stay. */
   | { kind: 'removeBrowser'; peer: PeerId }
   /** The browser's own SSRC that stands for one of the peer's. */

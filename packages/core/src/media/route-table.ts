@@ -1,7 +1,9 @@
 // SSRC → owner peer → target peers. Commands change it; packets only look it up.
 import { LIMITS } from '../limits.ts'
 import { type Form, NATIVE_FORM } from './form.ts'
-import type { PeerId, TargetsId } from './lane.ts'
+import type { LaneCommand, PeerId, TargetsId } from './lane.ts'
+
+type TargetsCommand = Extract<LaneCommand, { kind: 'openTargets' | 'addTarget' | 'removeTarget' | 'closeTargets' }>
 
 /** The peers of a list who are sent alike. Only the first `count` of `peers` are in it, in no order. */
 export class TargetGroup {
@@ -142,6 +144,14 @@ export class RouteTable {
   row(ssrc: number): number {
     const row = this.#rows.get(ssrc)
     return row === undefined ? -1 : row
+  }
+
+  changeTargets(command: TargetsCommand): void {
+    const { targets } = command
+    if (command.kind === 'openTargets') this.openTargets(targets)
+    else if (command.kind === 'closeTargets') this.closeTargets(targets)
+    else if (command.kind === 'addTarget') this.addTarget(targets, command.peer)
+    else this.removeTarget(targets, command.peer)
   }
 
   openTargets(targets: TargetsId): void {

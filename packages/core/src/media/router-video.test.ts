@@ -163,6 +163,37 @@ test('retransmissions without anything in them, and of what never was, are not p
   assert.deepEqual(lane.receive(1, again(2, 1, { payload: new Uint8Array(0), padding: 255 })), [])
 })
 
+test('native clients with video have numbers of their own too, both ways', () => {
+  const lane = makeLane()
+  const ssrcs = Int32Array.from({ length: 8 }, (_, index) => 1000 + 4 * 8 + index)
+  lane.command({ kind: 'addPeer', peer: 4, ssrcs })
+  const form: FormDescription = {
+    payloadTypes: [
+      [120, 120],
+      [105, 101],
+      [106, 102],
+    ],
+    extensions: { audioLevel: 1, videoOrientation: 4, playoutDelay: 6, speaker: 9 },
+  }
+  const key = new Uint8Array(32).fill(4)
+  lane.command(
+    { kind: 'protectPeer', peer: 4, protection: 'aead_aes256_gcm_rtpsize', key, nonceStart: 0 },
+    { kind: 'setForm', peer: 4, form },
+    { kind: 'addTarget', targets: 1, peer: 4 },
+    { kind: 'setRoute', ssrc: 1033, owner: 4, media: 'video', targets: 1 },
+  )
+  const elements = Uint8Array.of(0x40, 3, 0x90, 4)
+  const own = video(9, { payloadType: 101, ssrc: 1033, extension: { profile: 0xbede, elements } })
+  const [toBrowser, ...others] = lane.receive(4, own)
+  assert.equal(others.length, 0)
+  assert.deepEqual([toBrowser!.peer, decodeRtp(toBrowser!.bytes)!.payloadType], [2, 120])
+  const toNative = lane.send(1).find(({ peer }) => peer === 4)
+  assert.equal(decodeRtp(toNative!.bytes)!.payloadType, 101)
+  assert.equal(lane.receive(4, video(10, { payloadType: 96, ssrc: 1033 })).length, 0)
+  const [repaired] = lane.nack(4, 1)
+  assert.deepEqual([repaired!.peer, decodeRtp(repaired!.bytes)!.payloadType], [4, 102])
+})
+
 test('only who is sent the video may ask something of it', () => {
   const lane = makeLane()
   lane.send(1)

@@ -14,7 +14,7 @@ import { LIMITS } from '../limits.ts'
 import { Answers } from './answers.ts'
 import { type Browser, Browsers, mapSsrc, nodeSsrc } from './browsers.ts'
 import { Feedback } from './feedback.ts'
-import { NATIVE_FORM } from './form.ts'
+import { type Form, makeForm, NATIVE_FORM } from './form.ts'
 import { Forwarder } from './forwarder.ts'
 import type { LaneCommand, LaneEvent } from './lane.ts'
 import type { LaneSurroundings } from './lane-surroundings.ts'
@@ -34,6 +34,8 @@ import { prepareAudio, silencePacket, trimPacket } from './trim-packet.ts'
 const AUDIO_CLOCK = 48
 const VIDEO_CLOCK = 90
 const NOTHING: readonly LaneEvent[] = []
+
+const ssrcOf = ({ view }: Batch, slot: number): number => view.getUint32(slot * SLOT + RTP_SSRC)
 
 /**
  * The lane as a sans-IO machine: inputs are `command`, `receive` and `tick`, outputs go to the packet engine at once and to
@@ -97,22 +99,21 @@ export class Router {
         return this.#protectPeer(command)
       case 'addBrowser':
         return this.#addBrowser(command, now)
+      case 'setForm':
+        return this.#routes.setForm(command.peer, makeForm(command.form))
       case 'removeBrowser':
         return this.#browsers.end(this.#peers.get(command.peer))
       case 'mapSsrc':
-        return this.#mapSsrc(command.peer, command.own, command.ssrc)
+        return this.#mapSsrc(command)
       case 'sendDatagram':
         return this.#browsers.sendDatagram(this.#peers.get(command.peer), command.bytes)
       case 'removePeer':
         return this.#removePeer(command.peer)
       case 'openTargets':
-        return this.#routes.openTargets(command.targets)
       case 'addTarget':
-        return this.#routes.addTarget(command.targets, command.peer)
       case 'removeTarget':
-        return this.#routes.removeTarget(command.targets, command.peer)
       case 'closeTargets':
-        return this.#routes.closeTargets(command.targets)
+        return this.#routes.changeTargets(command)
       case 'refuseSealed':
         return this.#routes.refuseSealed(command.peer)
       case 'setRoute':
@@ -191,11 +192,9 @@ export class Router {
   }
 
   /** Another source now feeds the SSRC: what is known of its sequences is of no use. */
-  #mapSsrc(id: number, own: number, ssrc: number): void {
-    const browser = this.#browsers.get(id)
+  #mapSsrc({ peer: id, own, ssrc }: LaneCommand & { kind: 'mapSsrc' }): void {
     const peer = this.#peers.get(id)
-    if (browser === undefined || peer === undefined || !peer.ssrcs.includes(ssrc)) return
-    if (mapSsrc(browser, own, ssrc)) this.#resetRow(this.#routes.row(ssrc), peer)
+    if (peer !== undefined && this.#browsers.map(peer, own, ssrc)) this.#resetRow(this.#routes.row(ssrc), peer)
   }
 
   #resetRow(row: number, owner: Peer): void {
@@ -251,7 +250,10 @@ export class Router {
     const owner = row < 0 ? undefined : this.#peers.get(this.#routes.owners[row]!)
     if (owner === undefined || owner.isBrowser)
       return this.#tally.drop(this.#isKnown(batch, slot) ? Drop.foreignSsrc : Drop.unknownSource)
-    if (this.#takeRtp(batch, slot, row, owner, now)) this.#route(batch, slot, row, owner, now)
+    if (!this.#takeRtp(batch, slot, row, owner, now)) return
+    const form = this.#routes.formOf(owner.id)
+    if (this.#routes.audio[row] === 1 || form === NATIVE_FORM) this.#route(batch, slot, row, owner, now)
+    else this.#routeOwn(batch, slot, row, form, owner, now)
   }
 
   #fromBrowser(batch: Batch, slot: number, kind: DatagramKind, owner: Peer, now: number): void {
@@ -273,11 +275,15 @@ export class Router {
     if (!browser.toNode.has(own)) mapSsrc(browser, own, ssrc)
     this.#browsers.arrived(owner, browser, batch, slot, own, now)
     batch.view.setInt32(slot * SLOT + RTP_SSRC, ssrc)
-    const header = this.#forwarder.toNative(batch, slot, browser.form)
+    this.#routeOwn(batch, slot, row, browser.form, owner, now)
+  }
+
+  /** A packet with the client's own numbers, under the node's SSRC. */
+  #routeOwn(batch: Batch, slot: number, row: number, form: Form, owner: Peer, now: number): void {
+    const header = this.#forwarder.toNative(batch, slot, form)
     if (header < 0) return this.#tally.drop(Drop.malformed)
-    if (isRtxType(batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE))
-      return this.#retransmission.keepRepaired(batch, slot, ssrc - 1, header)
-    this.#route(batch, slot, row, owner, now)
+    if (!isRtxType(batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE)) return this.#route(batch, slot, row, owner, now)
+    this.#retransmission.keepRepaired(batch, slot, ssrcOf(batch, slot) - 1, header)
   }
 
   /** Opens a packet whose SSRC has the row, and keeps count of it. Returns false if it was dropped. */
@@ -352,15 +358,11 @@ export class Router {
     if (!isEnding && routes.announced[row] === 0) this.#announce(batch, slot, row, owner)
     const others = list.has(owner.id) ? list.count - 1 : list.count
     if (others === 0) return this.#tally.drop(Drop.noRoute)
-    if (routes.audio[row] === 0 && !this.#keep(batch, slot, header)) return this.#tally.drop(Drop.replayed)
+    if (routes.audio[row] === 0 && !this.#retransmission.keep(batch, slot, ssrcOf(batch, slot), header))
+      return this.#tally.drop(Drop.replayed)
     const queued = this.#forwarder.forward(batch, slot, list, owner.id, header)
     if (queued < others) this.#tally.drop(Drop.noAddress, others - queued)
     if (isEnding) routes.spendSilence(row)
-  }
-
-  /** Video is kept for who loses it. */
-  #keep(batch: Batch, slot: number, header: number): boolean {
-    return this.#retransmission.keep(batch, slot, batch.view.getUint32(slot * SLOT + RTP_SSRC), header)
   }
 
   /** Makes the packet silent; false if the time for that is over. */
@@ -376,7 +378,7 @@ export class Router {
 
   #announce(batch: Batch, slot: number, row: number, owner: Peer): void {
     this.#routes.announced[row] = 1
-    this.#events.push({ kind: 'firstPacket', peer: owner.id, ssrc: batch.view.getUint32(slot * SLOT + RTP_SSRC) })
+    this.#events.push({ kind: 'firstPacket', peer: owner.id, ssrc: ssrcOf(batch, slot) })
   }
 
   /** The engine hears of new addresses between batches only. */

@@ -6,11 +6,11 @@ import {
   parseSdpOffer,
   type SdpOffer,
   type SelectProtocol,
-  VIDEO_PAYLOAD_TYPES,
   VoiceClose,
 } from '@parley/protocol'
 import { ProtocolError } from '../../errors.ts'
 import type { FormDescription } from '../../media/lane.ts'
+import { videoTypes } from '../video-form.ts'
 
 export interface WebrtcOffer {
   readonly sdp: SdpOffer
@@ -44,15 +44,4 @@ function formOf({ extensions, payloadTypes }: SdpOffer, codecs: readonly Codec[]
       transportSequence: extensions.get(ExtensionUri.TransportSequence),
     },
   }
-}
-
-function videoTypes({ name, type, payload_type: primary, rtx_payload_type: rtx }: Codec): [number, number][] {
-  const ours = VIDEO_PAYLOAD_TYPES[name.toLowerCase()]
-  if (type !== 'video' || ours === undefined) return []
-  return rtx === undefined || rtx === null
-    ? [[ours, primary]]
-    : [
-        [ours, primary],
-        [ours + 1, rtx],
-      ]
 }
