@@ -12,7 +12,7 @@ export interface Aim {
 
 const KILOBYTE = 1_000
 
-export function aimsOf(rows: readonly Row[], memory: MemberMemory): Aim[] {
+export function aimsOf(rows: readonly Row[], memory: MemberMemory | undefined): Aim[] {
   const of = (id: string) => rows.find(row => row.id === id)
   const growth = rows.filter(({ id }) => id.startsWith('channels/'))
   const acks = rows.flatMap(({ load, engine, heartbeat }) =>
@@ -23,10 +23,10 @@ export function aimsOf(rows: readonly Row[], memory: MemberMemory): Aim[] {
     aim('saturated, 10 members, to the floor', 1.35, of('members/10/ffi')?.ratio),
     aim('paced, to the portable engine', 0.45, of('paced/ffi')?.ratio),
     aim('XChaCha20, to AES-GCM', 1.35, of('mode/aead_xchacha20_poly1305_rtpsize/ffi')?.ratio),
-    aim(`${growth.at(-1)?.load}, to the fewest channels`, 1.15, growth.at(-1)?.ratio),
+    aim(`${growth.at(-1)?.load ?? 'many channels'}, to the fewest channels`, 1.15, growth.at(-1)?.ratio),
     aim('added latency, paced, median, ms', 0.2, milliseconds(of('paced/ffi')?.latency?.p50)),
     aim('answer to a heartbeat while saturated, p99, ms', 100, acks.length > 0 ? Math.max(...acks) : undefined),
-    aim(`memory per member, ${memory.members} of them, kB`, 40, memory.bytesPerMember / KILOBYTE),
+    aim(`memory per member, ${memory?.members ?? 'many'} of them, kB`, 40, memory && memory.bytesPerMember / KILOBYTE),
   ]
 }
 

@@ -8,17 +8,21 @@ import { benchJoinLatency } from './join-latency.ts'
 import { benchLvspRequests } from './lvsp-requests.ts'
 import { benchMemberMemory } from './member-memory.ts'
 import { checkRows, printRows, type Row, readRows, round } from './rows.ts'
-import { byChannels, byLanes, byMembers, type Extent, paced } from './scenarios.ts'
+import { alone, byChannels, byLanes, byMembers, type Extent, paced } from './scenarios.ts'
 
-const HELP = `npm run bench -- [--short] [--json FILE] [--compare FILE]
+const SCENARIOS = { alone, members: byMembers, lanes: byLanes, paced, channels: byChannels }
+
+const HELP = `npm run bench -- [--short] [--only LOADS] [--json FILE] [--compare FILE]
 
   --short         less of everything, in a minute or so: for CI
+  --only LOADS    some of ${Object.keys(SCENARIOS).join(', ')}, and nothing of a node as a whole
   --json FILE     writes the figures there too
   --compare FILE  shows an earlier run's figures beside those of this one`
 
 const { values } = parseArgs({
   options: {
     short: { type: 'boolean', default: false },
+    only: { type: 'string' },
     json: { type: 'string' },
     compare: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -35,6 +39,7 @@ const FULL: Extent = {
   seconds: 1.5,
   allMembers: 1_000,
   members: [10, 25, 100, 1_000],
+  alone: [10, 100],
   modes: Object.values(VoiceMode),
   lanes: [1, 2, 3, 4],
   channels: [10, 100, 1_000],
@@ -45,48 +50,70 @@ const SHORT: Extent = {
   seconds: 0.5,
   allMembers: 200,
   members: [25, 100],
+  alone: [100],
   modes: [VoiceMode.AeadXchacha20Poly1305Rtpsize],
   lanes: [1, 2],
   channels: [10, 50],
   churn: 20,
 }
 
-/** Says on the error stream how far it is, so that the table stays one. */
+/** Says on the error stream how far it is, so that the table stays one. What was measured before a failure is shown. */
 async function collect(scenarios: readonly AsyncGenerator<Row>[]): Promise<Row[]> {
   const rows: Row[] = []
-  for (const scenario of scenarios)
-    for await (const row of scenario) {
-      rows.push(row)
-      const seconds = (performance.now() / 1_000).toFixed(0)
-      console.error(`  ${seconds} s: ${row.load}, ${row.engine}, ${row.mode}: ${row.ratio.toFixed(2)} to ${row.base}`)
-    }
+  try {
+    for (const scenario of scenarios)
+      for await (const row of scenario) {
+        rows.push(row)
+        const seconds = (performance.now() / 1_000).toFixed(0)
+        console.error(`  ${seconds} s: ${row.load}, ${row.engine}, ${row.mode}: ${row.ratio.toFixed(2)} to ${row.base}`)
+      }
+  } catch (error) {
+    printRows(rows, before)
+    throw error
+  }
   return rows
+}
+
+async function measureNode() {
+  const join = await benchJoinLatency(short ? 20 : 200)
+  const lvsp = await benchLvspRequests(short ? 2_000 : 20_000)
+  const memory = await benchMemberMemory(short ? 250 : 5_000)
+  return { join, lvsp, memory }
+}
+
+function printNode({ join, lvsp, memory }: Awaited<ReturnType<typeof measureNode>>): void {
+  const { members } = memory
+  const lines: [what: string, figure: string, of: string][] = [
+    ['from voice state to first audio, median', `${round(join.median, 1)} ms`, `${join.joins} joins`],
+    ['the same, 99th percentile', `${round(join.p99, 1)} ms`, `${join.joins} joins`],
+    ['LVSP requests per second', round(lvsp.perSecond), `${lvsp.requests} requests`],
+    ['CPU per LVSP request', `${round(lvsp.cpuMicroseconds)} µs`, `${lvsp.requests} requests`],
+    ['joins per second', round(memory.joinsPerSecond), `${members} members`],
+    ['IP discoveries asked again', round(memory.askedAgain), `${members} members`],
+    ['memory per connected member', `${round(memory.bytesPerMember / 1_000)} kB`, `${members} members`],
+  ]
+  console.table(lines.map(([what, figure, of]) => ({ what, figure, of })))
 }
 
 const before = values.compare === undefined ? new Map<string, Row>() : readRows(values.compare)
 const extent = short ? SHORT : FULL
-const rows = await collect([byMembers(extent), byLanes(extent), paced(extent), byChannels(extent)])
-const join = await benchJoinLatency(short ? 20 : 200)
-const lvsp = await benchLvspRequests(short ? 2_000 : 20_000)
-const memory = await benchMemberMemory(short ? 250 : 5_000)
-const aims = aimsOf(rows, memory)
+const chosen = values.only?.split(',')
+const unknown = chosen?.find(name => !(name in SCENARIOS))
+if (unknown !== undefined) throw new Error(`expected some of ${Object.keys(SCENARIOS).join(', ')}, found ${unknown}`)
+const rows = await collect(
+  Object.entries(SCENARIOS).flatMap(([name, scenario]) =>
+    chosen === undefined || chosen.includes(name) ? [scenario(extent)] : [],
+  ),
+)
+const node = chosen === undefined ? await measureNode() : undefined
+const aims = aimsOf(rows, node?.memory)
 
 console.log('Forwarding: 120-byte frames over loopback, one speaker per channel; CPU is that of the node’s process\n')
 printRows(rows, before)
-console.log('\nA node\n')
-console.table([
-  { what: 'from voice state to first audio, median', figure: `${round(join.median, 1)} ms`, of: `${join.joins} joins` },
-  { what: 'the same, 99th percentile', figure: `${round(join.p99, 1)} ms`, of: `${join.joins} joins` },
-  { what: 'LVSP requests per second', figure: round(lvsp.perSecond), of: `${lvsp.requests} requests` },
-  { what: 'CPU per LVSP request', figure: `${round(lvsp.cpuMicroseconds)} µs`, of: `${lvsp.requests} requests` },
-  { what: 'joins per second', figure: round(memory.joinsPerSecond), of: `${memory.members} members` },
-  { what: 'IP discoveries asked again', figure: round(memory.askedAgain), of: `${memory.members} members` },
-  {
-    what: 'memory per connected member',
-    figure: `${round(memory.bytesPerMember / 1_000)} kB`,
-    of: `${memory.members} members`,
-  },
-])
+if (node !== undefined) {
+  console.log('\nA node\n')
+  printNode(node)
+}
 console.log('\nAims\n')
 console.table(aims.map(({ aim, wanted, found, isReached }) => ({ aim, wanted, found: round(found, 2), isReached })))
 
@@ -104,5 +131,5 @@ console.log(
     .join(' · '),
 )
 if (values.json !== undefined)
-  writeFileSync(values.json, `${JSON.stringify({ machine, rows, join, lvsp, memory, aims }, undefined, 2)}\n`)
+  writeFileSync(values.json, `${JSON.stringify({ machine, rows, ...node, aims }, undefined, 2)}\n`)
 checkRows(rows)

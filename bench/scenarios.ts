@@ -5,6 +5,7 @@ import { Floor } from './load/floor.ts'
 import { type LoadFigures, type Measurement, measureLoad } from './load/measure.ts'
 import type { Plan } from './load/plan.ts'
 import { inTurns, type Outcome, toBase } from './load/turns.ts'
+import { benchPacketEngines } from './micro/packet-engines.ts'
 import { NodeProcess } from './node-process.ts'
 import type { Row } from './rows.ts'
 
@@ -15,6 +16,8 @@ export interface Extent {
   /** Of all channels together, where loads differ in the size of channels. */
   allMembers: number
   members: readonly number[]
+  /** The same for engines by themselves. */
+  alone: readonly number[]
   modes: readonly VoiceMode[]
   lanes: readonly number[]
   channels: readonly number[]
@@ -142,6 +145,16 @@ export async function* paced(extent: Extent): AsyncGenerator<Row> {
   const load = `the same, ${extent.churn} join, leave/s`
   for (const [index, engine] of engines.entries()) yield row('churn', load, engine, busy.outcomes[index]!, { base })
   await empty(crowds)
+}
+
+/** An engine and its lane by themselves, saturated: without gateway, channels and metrics. */
+export async function* alone(extent: Extent): AsyncGenerator<Row> {
+  const found = await benchPacketEngines({ seconds: extent.seconds, members: extent.alone, modes: [GCM] })
+  for (const { engine, mode, members, ratio, microseconds, opened, wrong } of found) {
+    const load = `${members} members, a lane alone`
+    const figures = { ratio, base: 'its floor', microseconds, checked: opened, wrong }
+    yield { id: `alone/${members}/${engine}`, load, engine, mode, lanes: 1, ...figures }
+  }
 }
 
 /** The same number of packets from ever more channels. Ratios are to the fewest. */

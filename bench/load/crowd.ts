@@ -15,8 +15,10 @@ import { type Plan, socketSets } from './plan.ts'
 import { Stream } from './stream.ts'
 import { Traffic } from './traffic.ts'
 
-/** Joins at once: they are cheap, but a node takes only so many half-open connections of one address. */
+/** Joins at once: a node takes only so many half-open connections of one address. */
 const IN_FLIGHT = 64
+/** Members who are told of joins that happen at once: each is told of each. */
+const TOLD = 4_000
 /** The node takes so many connections of one address; loopback has many addresses. */
 const PER_ADDRESS = 1_000
 const CIPHERS_SIZE = 4_096
@@ -81,7 +83,8 @@ export class Crowd {
 
   /** Lets in the members from `first` on, `count` of them. Returns how long each took, in milliseconds. */
   async join(first = 0, count = this.members.length - first): Promise<number[]> {
-    const times = await inParallel(this.members.slice(first, first + count), IN_FLIGHT, async member => {
+    const width = Math.max(2, Math.min(IN_FLIGHT, Math.floor(TOLD / this.plan.members)))
+    const times = await inParallel(this.members.slice(first, first + count), width, async member => {
       const started = performance.now()
       await member.join()
       return performance.now() - started
