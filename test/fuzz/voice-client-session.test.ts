@@ -46,7 +46,8 @@ function run(bytes: Uint8Array): void {
 function check(session: VoiceClientSession): void {
   assert.ok(session.seq >= 0 && session.seq <= 0xffff)
   for (const member of session.members) if (member.ssrc) assert.ok(session.members.bySsrc(member.ssrc) !== undefined)
-  for (const output of session.takeOutputs()) if (output.kind === 'send' && typeof output.data === 'string') JSON.parse(output.data)
+  for (const output of session.takeOutputs())
+    if (output.kind === 'send' && typeof output.data === 'string') JSON.parse(output.data)
 }
 
 fuzz('messages to a voice client', { corpus, run })
