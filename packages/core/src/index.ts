@@ -8,6 +8,7 @@ export type { LvspBackend } from './lvsp/lvsp.ts'
 export {
   DROP_CAUSES,
   type DropCause,
+  type FormDescription,
   type LaneCommand,
   type LaneCounters,
   type LaneEvent,
