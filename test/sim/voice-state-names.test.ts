@@ -74,22 +74,3 @@ test('of voice states that have gone, by whatever way, nothing is kept', () => {
   backend.info(21, { channels: [{ channel_id: '501', guild_id: '100', users: [] }] })
   assert.equal(bench.node.inspect().voiceStates, 0)
 })
-
-test('a voice state is found as fast among thousands as by its channel', () => {
-  const { backend } = scene()
-  const CHANNELS = 4_000
-  for (let i = 0; i < CHANNELS; i++) {
-    backend.socket.clear()
-    backend.join(String(i), String(10_000 + i), String(50_000 + i), { session_id: `s${i}` })
-  }
-  const time = (name: (i: number) => object) => {
-    const start = performance.now()
-    for (let i = 0; i < 200; i++) backend.info(UPDATE, { ...name(i), mute: i % 2 === 0 })
-    return performance.now() - start
-  }
-  const byChannel = time(i => ({ user_id: String(i), channel_id: String(10_000 + i) }))
-  const bySession = time(i => ({ session_id: `s${i}` }))
-  const byGuild = time(i => ({ user_id: String(i), guild_id: String(50_000 + i) }))
-  assert.ok(bySession < 10 * byChannel, `${bySession} ms by session id, ${byChannel} by channel`)
-  assert.ok(byGuild < 10 * byChannel, `${byGuild} ms by guild, ${byChannel} by channel`)
-})
