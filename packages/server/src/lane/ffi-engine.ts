@@ -23,6 +23,7 @@ import type { Native } from './native-calls.ts'
 import { NativeMemory } from './native-memory.ts'
 import { type SlotCipher, SlotCiphers } from './slot-ciphers.ts'
 import { SRTP_OVERHEAD, Srtp } from './srtp.ts'
+import { SrtpSlots } from './srtp-slots.ts'
 
 interface Protected {
   readonly layout: ProtectionLayout
@@ -53,6 +54,7 @@ export class FfiEngine implements PacketIo {
   readonly #memory: NativeMemory
   readonly #bytes: Uint8Array
   readonly #ciphers: SlotCiphers
+  readonly #srtpCiphers: SrtpSlots
   readonly #rows = new Map<PeerId, Row>()
   /** For packets from elsewhere than the socket. */
   readonly #guest: number
@@ -73,6 +75,7 @@ export class FfiEngine implements PacketIo {
     this.#bytes = memory.bytes
     this.socket = new MessageSocket(native, memory, options)
     this.#ciphers = new SlotCiphers(native, memory)
+    this.#srtpCiphers = new SrtpSlots(native, memory)
     this.#guest = memory.take(SLOT)
   }
 
@@ -88,10 +91,10 @@ export class FfiEngine implements PacketIo {
   protectPeer(peer: PeerId, protection: Protection, key: Uint8Array, nonceStart: number): void {
     const row = this.#rows.get(peer)
     if (row === undefined) return
-    row.protection?.cipher.close()
+    forgetKeys(row)
     row.isExhausted = false
     row.protection = isSrtpProfile(protection) ? undefined : this.#protect(protection, key, nonceStart)
-    row.srtp = isSrtpProfile(protection) ? new Srtp(protection, key) : undefined
+    row.srtp = isSrtpProfile(protection) ? new Srtp(protection, key, this.#srtpCiphers.make) : undefined
   }
 
   setAddress(peer: PeerId, words: Int32Array, offset: number): void {
@@ -111,7 +114,7 @@ export class FfiEngine implements PacketIo {
   }
 
   removePeer(peer: PeerId): void {
-    this.#rows.get(peer)?.protection?.cipher.close()
+    forgetKeys(this.#rows.get(peer))
     this.#rows.delete(peer)
   }
 
@@ -179,7 +182,7 @@ export class FfiEngine implements PacketIo {
 
   /** Frees socket and keys. */
   close(): void {
-    for (const { protection } of this.#rows.values()) protection?.cipher.close()
+    for (const row of this.#rows.values()) forgetKeys(row)
     this.#rows.clear()
     this.#ciphers.close()
     this.socket.close()
@@ -283,6 +286,11 @@ export class FfiEngine implements PacketIo {
     }
     for (let index = 0; index < length; index++) this.#bytes[place + index] = this.#random[this.#randomUsed++]!
   }
+}
+
+function forgetKeys(row: Row | undefined): void {
+  row?.protection?.cipher.close()
+  row?.srtp?.close()
 }
 
 /** Told from the payload type's place, as a datagram is classified (RFC 5761 §4). */

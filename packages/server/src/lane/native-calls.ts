@@ -23,6 +23,7 @@ const SIGNATURES = {
   read: ['int64', 'int', 'size_t', 'size_t'],
   eventfd_write: ['int', 'int', 'uint64'],
   clock_gettime: ['int', 'int', 'size_t'],
+  EVP_aes_128_gcm: ['size_t'],
   EVP_aes_256_gcm: ['size_t'],
   EVP_chacha20_poly1305: ['size_t'],
   EVP_CIPHER_CTX_new: ['size_t'],
@@ -86,6 +87,8 @@ export class NativeError extends Error {
     this.code = code
   }
 }
+
+export type NativeAlgorithm = 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305'
 
 /** What a lane's thread asks of the system. One per thread. */
 export class Native {
@@ -221,16 +224,12 @@ export class Native {
     return (memory.view.getInt16(entries + POLL_ENTRY + 6, true) & POLLIN) !== 0
   }
 
-  /** A context for one key and direction. `key` is the place of its 32 bytes. */
-  openCipher(
-    memory: NativeMemory,
-    algorithm: 'aes-256-gcm' | 'chacha20-poly1305',
-    isSeal: boolean,
-    key: number,
-  ): NativeCipher {
-    const { EVP_aes_256_gcm, EVP_chacha20_poly1305 } = this.#calls
-    const kind = algorithm === 'aes-256-gcm' ? EVP_aes_256_gcm() : EVP_chacha20_poly1305()
-    return new NativeCipher(this.#calls, memory, kind, isSeal, key)
+  /** A context for one key and direction. `key` is the place of 32 bytes, of which AES-128 takes the first half. */
+  openCipher(memory: NativeMemory, algorithm: NativeAlgorithm, isSeal: boolean, key: number): NativeCipher {
+    const { EVP_aes_128_gcm, EVP_aes_256_gcm, EVP_chacha20_poly1305 } = this.#calls
+    const kinds = { 'aes-128-gcm': EVP_aes_128_gcm, 'aes-256-gcm': EVP_aes_256_gcm }
+    const kind = algorithm === 'chacha20-poly1305' ? EVP_chacha20_poly1305 : kinds[algorithm]
+    return new NativeCipher(this.#calls, memory, kind(), isSeal, key)
   }
 
   #setOption(memory: NativeMemory, descriptor: number, level: number, option: number, value: number): void {

@@ -22,6 +22,8 @@ export interface SrtpCipher {
   seal(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array, tag: number): void
   /** The reverse. Returns false, and leaves anything there, if the tag does not verify. */
   open(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array, tag: number): boolean
+  /** Frees what is not the garbage collector's to free. */
+  close?(): void
 }
 
 export interface SrtpSessionKey {

@@ -29,7 +29,13 @@ const HIGHEST_RTCP_INDEX = 0x7fff_ffff
 /** SRTCP's replay window (RFC 3711 §3.3.2 asks for 64 at least; here in one word of a client that sends few). */
 const RTCP_WINDOW = 32
 
-export type MakeSrtpCipher = (layout: SrtpLayout, session: SrtpSessionKey) => SrtpCipher
+/** `direction` and `kind` say what the cipher is for: RTP is the bulk of it. */
+export type MakeSrtpCipher = (
+  layout: SrtpLayout,
+  session: SrtpSessionKey,
+  direction: 'open' | 'seal',
+  kind: 'rtp' | 'rtcp',
+) => SrtpCipher
 
 export class Srtp {
   readonly #layout: SrtpLayout
@@ -52,10 +58,15 @@ export class Srtp {
     const layout = SRTP_LAYOUTS[profile]
     const { client, server } = cutSrtpMaterial(layout, material)
     this.#layout = layout
-    this.#rtpIn = makeCipher(layout, deriveSrtpKeys(layout, client, 0))
-    this.#rtcpIn = makeCipher(layout, deriveSrtpKeys(layout, client, 3))
-    this.#rtpOut = makeCipher(layout, deriveSrtpKeys(layout, server, 0))
-    this.#rtcpOut = makeCipher(layout, deriveSrtpKeys(layout, server, 3))
+    this.#rtpIn = makeCipher(layout, deriveSrtpKeys(layout, client, 0), 'open', 'rtp')
+    this.#rtcpIn = makeCipher(layout, deriveSrtpKeys(layout, client, 3), 'open', 'rtcp')
+    this.#rtpOut = makeCipher(layout, deriveSrtpKeys(layout, server, 0), 'seal', 'rtp')
+    this.#rtcpOut = makeCipher(layout, deriveSrtpKeys(layout, server, 3), 'seal', 'rtcp')
+  }
+
+  /** Forgets the keys that are held outside the JavaScript heap. Nothing may be opened or sealed afterwards. */
+  close(): void {
+    for (const cipher of [this.#rtpIn, this.#rtpOut, this.#rtcpIn, this.#rtcpOut]) cipher.close?.()
   }
 
   /** Whether there are no indexes left: for another SSRC, or for RTCP. */
