@@ -4,7 +4,6 @@ import { test } from 'node:test'
 import { NodeBench } from './node-bench.ts'
 
 const DESTROY = 5
-const UPDATE = 6
 
 interface InspectedChannel {
   channelId: string
