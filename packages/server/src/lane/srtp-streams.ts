@@ -28,6 +28,38 @@ export class OpenStreams {
   }
 }
 
+/** One word of window: reports are few. */
+const RTCP_WINDOW = 32
+
+/** Which SRTCP indexes were seen; each SSRC of a peer counts its own (RFC 3711 §3.2.1). */
+export class RtcpWindows {
+  readonly #streams = new Map<number, { newest: number; seen: number }>()
+
+  /** Whether a packet may be opened. */
+  isFresh(ssrc: number, index: number): boolean {
+    const stream = this.#streams.get(ssrc)
+    if (stream === undefined) return this.#streams.size < MOST_STREAMS
+    const behind = stream.newest - index
+    return behind < 0 || (behind < RTCP_WINDOW && ((stream.seen >>> behind) & 1) === 0)
+  }
+
+  /** The packet with this index was fresh, and has verified. */
+  verified(ssrc: number, index: number): void {
+    const stream = this.#streams.get(ssrc)
+    if (stream === undefined) {
+      this.#streams.set(ssrc, { newest: index, seen: 1 })
+      return
+    }
+    const ahead = index - stream.newest
+    if (ahead <= 0) {
+      stream.seen |= 1 << -ahead
+      return
+    }
+    stream.seen = (ahead < RTCP_WINDOW ? stream.seen << ahead : 0) | 1
+    stream.newest = index
+  }
+}
+
 interface SealStream {
   /** The newest sequence of the source, and the index that it was sealed with. */
   sequence: number

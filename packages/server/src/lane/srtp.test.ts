@@ -194,6 +194,17 @@ test('a report that was opened is not opened again, one that was late is', () =>
   assert.ok(openRtcp(receiver, sealed[30]!) !== undefined)
 })
 
+test('each SSRC of a client counts its reports for itself', () => {
+  const profile = SrtpProfile.AeadAes128Gcm
+  const other = REPORT.slice()
+  other[7]! ^= 1
+  const [audio, video, receiver] = [materialOf(profile), materialOf(profile), materialOf(profile)]
+  for (let count = 0; count < 100; count++) assert.ok(openRtcp(receiver, sealRtcp(audio, REPORT)) !== undefined)
+  const first = sealRtcp(video, other)
+  assert.ok(openRtcp(receiver, first) !== undefined)
+  assert.equal(openRtcp(receiver, first), undefined)
+})
+
 test('material is cut as RFC 5764 says: the client half opens, the server half seals', () => {
   for (const profile of PROFILES) {
     const material = counted(srtpMaterialLength(SRTP_LAYOUTS[profile]))

@@ -9,6 +9,7 @@ import {
   fillCmRtpBlock,
   fillGcmRtcpIv,
   fillGcmRtpIv,
+  RTCP_SENDER_SSRC,
   RTP_SEQUENCE,
   RTP_SSRC,
   rtpHeaderLength,
@@ -19,15 +20,13 @@ import {
   type SrtpProfile,
 } from '@parley/protocol'
 import { deriveSrtpKeys, makeSrtpCipher, type SrtpCipher, type SrtpSessionKey } from './srtp-cipher.ts'
-import { OpenStreams, rolloverOf, SealStreams } from './srtp-streams.ts'
+import { OpenStreams, RtcpWindows, rolloverOf, SealStreams } from './srtp-streams.ts'
 
 /** Bytes that sealing adds at most. */
 export const SRTP_OVERHEAD = 16 + SRTCP_INDEX_LENGTH
 
 const NOTHING = new Uint8Array(0)
 const HIGHEST_RTCP_INDEX = 0x7fff_ffff
-/** SRTCP's replay window (RFC 3711 §3.3.2 asks for 64 at least; here in one word of a client that sends few). */
-const RTCP_WINDOW = 32
 
 /** `direction` and `kind` say what the cipher is for: RTP is the bulk of it. */
 export type MakeSrtpCipher = (
@@ -48,9 +47,7 @@ export class Srtp {
   /** The rollover counter, or the word of RTCP, as it is authenticated. */
   readonly #word = new Uint8Array(4)
   readonly #wordView = new DataView(this.#word.buffer)
-  #rtcpNewest = -1
-  /** Bit n: newest − n was seen. */
-  #rtcpSeen = 0
+  readonly #rtcpOpened = new RtcpWindows()
   #rtcpNext = 0
 
   /** `material` as exported for a DTLS server (RFC 5764 §4.2). */
@@ -103,12 +100,13 @@ export class Srtp {
     const wordAt = start + (layout.isGcm ? length - SRTCP_INDEX_LENGTH : plain)
     const word = view.getUint32(wordAt)
     const index = word & HIGHEST_RTCP_INDEX
-    if (word < SRTCP_ENCRYPTED || !this.#isFreshRtcp(index)) return -1
+    const ssrc = view.getUint32(start + RTCP_SENDER_SSRC)
+    if (word < SRTCP_ENCRYPTED || !this.#rtcpOpened.isFresh(ssrc, index)) return -1
     const cipher = this.#rtcpIn
     this.#prepareRtcp(cipher, bytes, start, index)
     const tag = layout.isGcm ? start + plain : start + length - layout.tagLength
     if (!cipher.open(bytes, start, CLEAR_RTCP_LENGTH, plain - CLEAR_RTCP_LENGTH, this.#word, tag)) return -1
-    this.#markRtcp(index)
+    this.#rtcpOpened.verified(ssrc, index)
     return plain
   }
 
@@ -157,20 +155,5 @@ export class Srtp {
     if (this.#layout.isGcm) fillGcmRtcpIv(cipher.iv, cipher.salt, bytes, start, index)
     else fillCmRtcpBlock(cipher.iv, cipher.salt, bytes, start, index)
     this.#wordView.setUint32(0, SRTCP_ENCRYPTED + index)
-  }
-
-  #isFreshRtcp(index: number): boolean {
-    const behind = this.#rtcpNewest - index
-    return behind < 0 || (behind < RTCP_WINDOW && ((this.#rtcpSeen >>> behind) & 1) === 0)
-  }
-
-  #markRtcp(index: number): void {
-    const ahead = index - this.#rtcpNewest
-    if (ahead <= 0) {
-      this.#rtcpSeen |= 1 << -ahead
-      return
-    }
-    this.#rtcpSeen = (ahead < RTCP_WINDOW ? this.#rtcpSeen << ahead : 0) | 1
-    this.#rtcpNewest = index
   }
 }
