@@ -120,11 +120,26 @@ export class Tab {
     const inbound = (await this.stats()).filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio')
     return new Map(inbound.map(({ ssrc = 0, totalAudioEnergy = 0 }) => [ssrc, totalAudioEnergy]))
   }
+  /** What the others know this one's audio by, as the trace of its entrance has it. */
+  async ssrc(): Promise<number> {
+    await this.page.getByText('Protocol trace').click()
+    const trace = await this.page.getByTestId('trace').innerText()
+    return Number(/"op":2,"d":\{"ssrc":(\d+)/.exec(trace)?.[1])
+  }
+  /** Packets by SSRC. */
+  async received(): Promise<Map<number, number>> {
+    const inbound = (await this.stats()).filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio')
+    return new Map(inbound.map(({ ssrc = 0, packetsReceived = 0 }) => [ssrc, packetsReceived]))
+  }
   async packetsSent(): Promise<number> {
     return (await this.stats()).reduce(
       (sum, { type, packetsSent = 0 }) => sum + (type === 'outbound-rtp' ? packetsSent : 0),
       0,
     )
+  }
+
+  async framesDecoded(): Promise<number> {
+    return (await this.stats()).reduce((sum, { framesDecoded = 0 }) => sum + framesDecoded, 0)
   }
 
   #row(member: string) {

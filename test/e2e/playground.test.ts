@@ -71,6 +71,13 @@ async function nativeClient(t: TestContext): Promise<Map<string, number>> {
   return heard
 }
 
+/** Packets of one source that arrive within half a second. */
+async function arriving(tab: Tab, ssrc: number): Promise<number> {
+  const before = await tab.received()
+  await new Promise(resolve => setTimeout(resolve, 500))
+  return ((await tab.received()).get(ssrc) ?? 0) - (before.get(ssrc) ?? 0)
+}
+
 const audible = (energies: Map<number, number>) => [...energies.values()].filter(energy => energy > AUDIBLE).length
 
 test('two tabs, two bots and a native client hear each other', OPTIONS, async t => {
@@ -115,13 +122,63 @@ test('who mutes sends nothing, by click and by key, and goes on where they were'
   await kim.shows('Robin', 'speaking')
 })
 
+test('a camera is seen by the others while it is on, and leaves no picture when it is off', OPTIONS, async t => {
+  const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim', { size: PHONE })]
+  for (const round of [1, 2]) {
+    await robin.press('Camera')
+    await robin.page.getByLabel('Camera of Robin').waitFor()
+    await kim.page.getByLabel('Camera of Robin').waitFor()
+    const before = await kim.framesDecoded()
+    await waitFor(
+      `frames of round ${round}`,
+      () => kim.framesDecoded(),
+      frames => frames > before + 10,
+      20_000,
+    )
+    if (round === 1) await kim.press('Camera')
+    await robin.page.getByLabel(round === 1 ? 'Camera of Kim' : 'Camera of Robin').waitFor()
+    await robin.press('Camera off')
+    await kim.page.getByLabel('Camera of Robin').waitFor({ state: 'detached' })
+  }
+  await waitFor(
+    'Kim’s camera',
+    () => robin.framesDecoded(),
+    frames => frames > 10,
+    20_000,
+  )
+  assert.deepEqual([...robin.errors, ...kim.errors], [])
+})
+
+test('who joins muted is heard as soon as they are not', OPTIONS, async t => {
+  const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
+  await robin.press('Mute me')
+  await robin.press('Leave')
+  await robin.says('Not in a channel')
+  await robin.join()
+  assert.equal(await robin.packetsSent(), 0)
+  await robin.press('Unmute me')
+  await kim.shows('Robin', 'speaking')
+  await waitFor(
+    'packets',
+    () => robin.packetsSent(),
+    packets => packets > 10,
+  )
+})
+
 test('a server mute silences somebody for everybody, until it is lifted', OPTIONS, async t => {
   const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
-  await kim.shows('Robin', 'speaking')
+  const ssrc = await robin.ssrc()
+  const isFlowing = (packets: number) => packets > 5
+  await waitFor('Robin to be heard', () => arriving(kim, ssrc), isFlowing)
   await kim.press('Server mute Robin')
   await robin.shows('Robin', 'muted by a moderator')
+  await waitFor(
+    'silence',
+    () => arriving(kim, ssrc),
+    packets => packets === 0,
+  )
   await kim.press('Server mute Robin')
-  await kim.shows('Robin', 'speaking')
+  await waitFor('Robin to be heard again', () => arriving(kim, ssrc), isFlowing)
 })
 
 test('who is moved joins again by themselves; who is kicked is told so, and may come back', OPTIONS, async t => {

@@ -24,6 +24,12 @@ export interface AbsentView {
   readonly channelName: string
 }
 
+/** What somebody's camera sees. */
+export interface PictureView {
+  readonly userId: string
+  readonly track: MediaStreamTrack
+}
+
 export interface CallView {
   readonly phase: Phase
   /** Why it is not connected, while it may still come back. */
@@ -37,6 +43,9 @@ export interface CallView {
   readonly sound: SoundKind
   /** By oneself. */
   readonly isMuted: boolean
+  readonly hasCamera: boolean
+  /** One's own first. */
+  readonly pictures: readonly PictureView[]
   readonly measurements: readonly Measurement[]
   readonly transport: TransportReport | undefined
   readonly nodeAddress: string | undefined
@@ -55,6 +64,8 @@ export const NO_CALL: CallView = {
   elsewhere: [],
   sound: 'microphone',
   isMuted: false,
+  hasCamera: false,
+  pictures: [],
   measurements: [],
   transport: undefined,
   nodeAddress: undefined,

@@ -1,13 +1,16 @@
 // One person's call: joins, listens, sends, and comes back when moved; everything that the page shows comes from here.
-import { type AbsentView, type CallView, type MemberView, NO_CALL } from './call-view.ts'
+import { type AbsentView, type CallView, type MemberView, NO_CALL, type PictureView } from './call-view.ts'
+import { openCamera } from './camera.ts'
 import { type Credentials, type DemoApi, DemoError, type Overview } from './demo-api.ts'
-import { DEMO_GONE, DRAINING, type Problem, problemOfEnd, problemOfMicrophone } from './problem.ts'
+import { DEMO_GONE, DRAINING, type Problem, problemOfCamera, problemOfEnd, problemOfMicrophone } from './problem.ts'
 import { Playback } from './sound/playback.ts'
 import type { SoundKind } from './sound/sound-source.ts'
 import { Studio } from './sound/studio.ts'
 import { Store } from './store.ts'
+import type { RemoteSource } from './voice/answer.ts'
 import { between, type MeasuredTotals, totalsOf } from './voice/measurements.ts'
 import type { Trace } from './voice/trace.ts'
+import type { SentTracks } from './voice/web-media.ts'
 import { type CallEnd, WebVoiceClient } from './voice/web-voice-client.ts'
 
 const MEASURE_INTERVAL = 1_000
@@ -24,7 +27,10 @@ export class Call {
   readonly #playback = new Playback()
   #client: WebVoiceClient | undefined
   #studio: Studio | undefined
+  #camera: MediaStreamTrack | undefined
   #credentials: Credentials | undefined
+  /** Cameras of others, by SSRC. */
+  readonly #seen = new Map<number, PictureView>()
   #isSpeaking = false
   #name = ''
   #overview: Overview = { channels: [], users: [] }
@@ -76,7 +82,21 @@ export class Call {
     this.store.change({ isMuted })
     if (this.#studio === undefined) return
     this.#studio.isMuted = isMuted
-    this.#client?.send(isMuted ? null : this.#studio.track)
+    this.#client?.send(this.#tracks)
+  }
+
+  /** Rejects never: what went wrong is said. */
+  async setCamera(isOn: boolean): Promise<void> {
+    try {
+      const track = isOn ? await openCamera() : undefined
+      if (this.#studio === undefined) return track?.stop()
+      this.#camera?.stop()
+      this.#camera = track
+    } catch (error) {
+      return this.store.change({ problem: problemOfCamera(error instanceof DOMException ? error.name : '') })
+    }
+    this.#client?.send(this.#tracks)
+    this.#showPictures()
   }
 
   /** What cannot be used is said, and something else is sent. */
@@ -122,8 +142,8 @@ export class Call {
     this.#credentials = credentials
     this.#openStudio()
     const { server_id, channel_id, user_id, session_id, token } = credentials
-    const { isMuted } = this.store.value
     this.#playback.clear()
+    this.#seen.clear()
     this.#totals = undefined
     const client: WebVoiceClient = new WebVoiceClient(
       {
@@ -134,13 +154,13 @@ export class Call {
         sessionId: session_id,
         token,
       },
-      isMuted ? null : (this.#studio?.track ?? null),
+      this.#tracks,
       {
         connected: () => this.store.change({ phase: 'connected', waitsFor: undefined }),
         disconnected: reason => this.store.change({ phase: 'reconnecting', waitsFor: reason }),
         membersChanged: () => this.#showMembers(),
-        sourceAdded: ({ ssrc, userId }, track) => this.#playback.add(ssrc, userId, track),
-        sourceRemoved: ({ ssrc }) => this.#playback.remove(ssrc),
+        sourceAdded: (source, track) => this.#sourceAdded(source, track),
+        sourceRemoved: source => this.#sourceRemoved(source),
         ended: end => void (this.#client === client && this.#ended(end)),
       },
     )
@@ -150,6 +170,31 @@ export class Call {
     client.connect()
     this.#watch()
     await this.#look()
+  }
+
+  get #tracks(): SentTracks {
+    const isMuted = this.store.value.isMuted
+    return { microphone: isMuted ? null : (this.#studio?.track ?? null), camera: this.#camera ?? null }
+  }
+
+  #sourceAdded({ kind, ssrc, userId }: RemoteSource, track: MediaStreamTrack): void {
+    if (kind === 'audio') return this.#playback.add(ssrc, userId, track)
+    this.#seen.set(ssrc, { userId, track })
+    this.#showPictures()
+  }
+
+  #sourceRemoved({ kind, ssrc }: RemoteSource): void {
+    if (kind === 'audio') return this.#playback.remove(ssrc)
+    this.#seen.delete(ssrc)
+    this.#showPictures()
+  }
+
+  #showPictures(): void {
+    const mine = this.#camera && { userId: this.store.value.userId ?? '', track: this.#camera }
+    this.store.change({
+      pictures: [...(mine === undefined ? [] : [mine]), ...this.#seen.values()],
+      hasCamera: mine !== undefined,
+    })
   }
 
   #openStudio(): void {
@@ -194,6 +239,9 @@ export class Call {
     this.#timers = []
     this.#studio?.close()
     this.#studio = undefined
+    this.#camera?.stop()
+    this.#camera = undefined
+    this.#seen.clear()
     this.#credentials = undefined
     this.#isSpeaking = false
     this.#playback.clear()

@@ -65,6 +65,12 @@ export const DEMO_GONE: Problem = {
 }
 
 /** `name` is that of the DOMException of getUserMedia. */
+export function problemOfCamera(name: string): Problem {
+  const title = name === 'NotAllowedError' ? 'The camera is not allowed' : 'There is no camera to use'
+  return { title, advice: 'Allow it in the address bar, or plug one in that no other program uses. The call goes on.' }
+}
+
+/** The same. */
 export function problemOfMicrophone(name: string): Problem {
   const instead = 'You are sending the built-in speech instead.'
   switch (name) {

@@ -6,6 +6,7 @@ import { Door } from './door.tsx'
 import { Measurements } from './measurements.tsx'
 import { Members } from './members.tsx'
 import { Notice } from './notice.tsx'
+import { Pictures } from './pictures.tsx'
 import { TracePanel } from './trace-panel.tsx'
 
 const PHASES = {
@@ -39,6 +40,7 @@ export function App({ call }: { call: Call }) {
         <Door call={call} view={view} />
       ) : (
         <main class="call">
+          <Pictures view={view} />
           <section class="card people" aria-label="Members">
             <h2>
               {channelName} <span class="count">{view.members.length}</span>

@@ -32,6 +32,14 @@ export function Controls({ call, view }: { call: Call; view: CallView }) {
         >
           {view.isMuted ? 'Unmute me' : 'Mute me'}
         </button>
+        <button
+          type="button"
+          class={`round${view.hasCamera ? ' on' : ''}`}
+          aria-pressed={view.hasCamera}
+          onClick={() => void call.setCamera(!view.hasCamera)}
+        >
+          {view.hasCamera ? 'Camera off' : 'Camera'}
+        </button>
         <button type="button" class="round leave" onClick={() => call.leave()}>
           Leave
         </button>

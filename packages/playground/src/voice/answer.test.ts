@@ -16,12 +16,12 @@ const LEVEL = 'urn:ietf:params:rtp-hdrext:ssrc-audio-level'
 const section = (mid: string): OfferSection => ({
   kind: 'audio',
   mid,
-  opus: 111,
+  codecs: [{ name: 'opus', type: 111, rtx: undefined, format: 'minptime=10' }],
   extensions: new Map([
     [LEVEL, 1],
     ['urn:ietf:params:rtp-hdrext:sdes:mid', 4],
   ]),
-  ssrc: undefined,
+  ssrcs: [],
 })
 
 test('the node’s end is read from its fragment, with either line end', () => {
@@ -46,7 +46,7 @@ test('a fragment that lacks something is no end', () => {
 test('an answer has the sections of the offer in their order: the microphone’s, a member’s, and one that is free', () => {
   const node = readNodeEnd(FRAGMENT)!
   const sections = ['0', '1', '2'].map(section)
-  const answer = answerTo(sections, ['microphone', { userId: '8', ssrc: 77 }, undefined], node)
+  const answer = answerTo(sections, ['ours', { kind: 'audio', userId: '8', ssrc: 77 }, undefined], node)
   assert.match(answer, /^v=0\r\n/)
   assert.match(answer, /\r\na=group:BUNDLE 0 1 2\r\n/)
   const [session, first, second, third] = answer.split(/^(?=m=)/m)
@@ -61,4 +61,22 @@ test('an answer has the sections of the offer in their order: the microphone’s
     assert.match(part ?? '', new RegExp(`^a=extmap:1 ${LEVEL}\\r$`, 'm'))
     assert.doesNotMatch(part ?? '', /sdes:mid/)
   }
+})
+
+test('video is answered with every codec of the offer, the node’s first, and retransmissions at the next SSRC', () => {
+  const video: OfferSection = {
+    ...section('1'),
+    kind: 'video',
+    codecs: [
+      { name: 'VP8', type: 96, rtx: 97, format: undefined },
+      { name: 'H264', type: 102, rtx: 103, format: 'packetization-mode=1' },
+    ],
+  }
+  const use = { kind: 'video', userId: '8', ssrc: 90 } as const
+  const answer = answerTo([video], [use], readNodeEnd(FRAGMENT)!, 'H264')
+  assert.match(answer, /^m=video 50004 UDP\/TLS\/RTP\/SAVPF 102 103 96 97\r$/m)
+  assert.match(answer, /^a=fmtp:102 packetization-mode=1\r$/m)
+  assert.match(answer, /^a=fmtp:97 apt=96\r$/m)
+  assert.match(answer, /^a=ssrc-group:FID 90 91\r\na=ssrc:90 cname:8-90\r\na=ssrc:91 cname:8-90\r$/m)
+  assert.doesNotMatch(answer, new RegExp(LEVEL))
 })

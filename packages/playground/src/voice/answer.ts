@@ -1,6 +1,6 @@
 // The answer that the browser is given in the node's name: made from its own offer, the node's fragment, and who is there.
 import { ExtensionUri } from '@parley/protocol'
-import type { OfferSection } from './offer.ts'
+import type { OfferedCodec, OfferSection } from './offer.ts'
 
 /** The node's end, as the fragment of Session Description says it. */
 export interface NodeEnd {
@@ -12,8 +12,9 @@ export interface NodeEnd {
   readonly candidate: string
 }
 
-/** Whose audio comes in a section. */
+/** Whose audio or video comes in a section. */
 export interface RemoteSource {
+  readonly kind: 'audio' | 'video'
   readonly userId: string
   readonly ssrc: number
 }
@@ -30,14 +31,28 @@ export function readNodeEnd(fragment: string): NodeEnd | undefined {
   return { ip, port: Number(port), ufrag, password, fingerprint, candidate }
 }
 
-/** What the node does in a section: takes the microphone, sends one member's audio, or nothing. */
-export type SectionUse = 'microphone' | RemoteSource | undefined
+/** What the node does in a section: takes our microphone or camera, sends what one member sends, or nothing. */
+export type SectionUse = 'ours' | RemoteSource | undefined
+
+const AUDIO_EXTENSIONS: readonly string[] = [ExtensionUri.AudioLevel, ExtensionUri.TransportSequence]
+const VIDEO_EXTENSIONS: readonly string[] = [
+  'http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time',
+  ExtensionUri.VideoOrientation,
+  ExtensionUri.TransportSequence,
+  ExtensionUri.PlayoutDelay,
+]
+const VIDEO_FEEDBACK = ['ccm fir', 'nack', 'nack pli', 'goog-remb', 'transport-cc'] as const
 
 /**
- * A whole answer. `uses` has one entry per section of the offer, in its order. The node is ICE-lite, the DTLS server, and
- * tells sources apart by SSRC alone, so that `mid` is no header extension.
+ * A whole answer. `uses` has one entry per section of the offer, in its order; `videoCodec` is what the node wants to be sent.
+ * The node is ICE-lite, the DTLS server, and tells sources apart by SSRC alone, so that `mid` is no header extension.
  */
-export function answerTo(sections: readonly OfferSection[], uses: readonly SectionUse[], node: NodeEnd): string {
+export function answerTo(
+  sections: readonly OfferSection[],
+  uses: readonly SectionUse[],
+  node: NodeEnd,
+  videoCodec?: string,
+): string {
   const lines = [
     'v=0',
     'o=- 1 1 IN IP4 127.0.0.1',
@@ -46,19 +61,22 @@ export function answerTo(sections: readonly OfferSection[], uses: readonly Secti
     `a=group:BUNDLE ${sections.map(({ mid }) => mid).join(' ')}`,
     'a=ice-lite',
     'a=extmap-allow-mixed',
-    ...sections.flatMap((section, index) => sectionLines(section, uses[index], node)),
+    ...sections.flatMap((section, index) => sectionLines(section, uses[index], node, videoCodec)),
   ]
   return `${lines.join('\r\n')}\r\n`
 }
 
-function sectionLines(section: OfferSection, use: SectionUse, node: NodeEnd): string[] {
-  const { kind, mid, opus, extensions } = section
-  const used = [ExtensionUri.AudioLevel, ExtensionUri.TransportSequence].flatMap(uri => {
+function sectionLines(section: OfferSection, use: SectionUse, node: NodeEnd, videoCodec: string | undefined): string[] {
+  const { kind, mid, extensions } = section
+  // A browser sends the first, and takes all of them.
+  const codecs = section.codecs.toSorted((a, b) => Number(b.name === videoCodec) - Number(a.name === videoCodec))
+  const types = codecs.flatMap(({ type, rtx }) => (rtx === undefined ? [type] : [type, rtx]))
+  const used = (kind === 'audio' ? AUDIO_EXTENSIONS : VIDEO_EXTENSIONS).flatMap(uri => {
     const id = extensions.get(uri)
     return id === undefined ? [] : [`a=extmap:${id} ${uri}`]
   })
   return [
-    `m=${kind} ${node.port} UDP/TLS/RTP/SAVPF ${opus}`,
+    `m=${kind} ${node.port} UDP/TLS/RTP/SAVPF ${types.join(' ')}`,
     `c=IN ${node.ip.includes(':') ? 'IP6' : 'IP4'} ${node.ip}`,
     `a=mid:${mid}`,
     `a=ice-ufrag:${node.ufrag}`,
@@ -68,18 +86,33 @@ function sectionLines(section: OfferSection, use: SectionUse, node: NodeEnd): st
     'a=rtcp-mux',
     `a=candidate:${node.candidate}`,
     'a=end-of-candidates',
-    `a=rtpmap:${opus} opus/48000/2`,
-    `a=fmtp:${opus} minptime=10;useinbandfec=1;usedtx=1`,
-    `a=rtcp-fb:${opus} transport-cc`,
+    ...codecs.flatMap(kind === 'audio' ? audioCodec : videoCodecLines),
     ...used,
     ...useLines(use),
   ]
 }
 
+const audioCodec = ({ name, type }: OfferedCodec): string[] => [
+  `a=rtpmap:${type} ${name}/48000/2`,
+  `a=fmtp:${type} minptime=10;useinbandfec=1;usedtx=1`,
+  `a=rtcp-fb:${type} transport-cc`,
+]
+
+const videoCodecLines = ({ name, type, rtx, format }: OfferedCodec): string[] => [
+  `a=rtpmap:${type} ${name}/90000`,
+  ...(format === undefined ? [] : [`a=fmtp:${type} ${format}`]),
+  ...VIDEO_FEEDBACK.map(feedback => `a=rtcp-fb:${type} ${feedback}`),
+  ...(rtx === undefined ? [] : [`a=rtpmap:${rtx} rtx/90000`, `a=fmtp:${rtx} apt=${type}`]),
+]
+
+/** Retransmissions of video have the SSRC after its own. */
 function useLines(use: SectionUse): string[] {
   if (use === undefined) return ['a=inactive']
-  if (use === 'microphone') return ['a=recvonly']
-  const { userId, ssrc } = use
+  if (use === 'ours') return ['a=recvonly']
+  const { kind, userId, ssrc } = use
   const name = `${userId}-${ssrc}`
-  return ['a=sendonly', `a=msid:${name} a${name}`, `a=ssrc:${ssrc} cname:${name}`]
+  const lines = ['a=sendonly', `a=msid:${name} ${kind[0]}${name}`]
+  if (kind === 'audio') return [...lines, `a=ssrc:${ssrc} cname:${name}`]
+  const rtx = ssrc + 1
+  return [...lines, `a=ssrc-group:FID ${ssrc} ${rtx}`, `a=ssrc:${ssrc} cname:${name}`, `a=ssrc:${rtx} cname:${name}`]
 }

@@ -52,17 +52,53 @@ test('a fragment has each line that the node needs once, and nothing of sections
   assert.equal(read.extensions.get('urn:ietf:params:rtp-hdrext:ssrc-audio-level'), 1)
 })
 
-test('a section tells its mid, its own numbers, and the SSRC if it sends', () => {
+test('a section tells its mid, its own numbers, and the SSRCs if it sends', () => {
   const [microphone, receiver] = sectionsOf(OFFER)
   assert.equal(microphone?.mid, '0')
-  assert.equal(microphone?.ssrc, 1_597_862_890)
-  assert.equal(receiver?.ssrc, undefined)
-  assert.equal(receiver?.opus, 109)
+  assert.deepEqual(microphone?.ssrcs, [1_597_862_890])
+  assert.deepEqual(receiver?.ssrcs, [])
+  assert.equal(receiver?.codecs[0]?.type, 109)
   assert.equal(receiver?.extensions.get('urn:ietf:params:rtp-hdrext:ssrc-audio-level'), 2)
 })
 
 test('the codecs of an offer without Opus are none', () => {
-  assert.deepEqual(codecsOf(sectionsOf(OFFER)), [{ name: 'opus', type: 'audio', priority: 1_000, payload_type: 111 }])
+  assert.deepEqual(codecsOf(sectionsOf(OFFER)), [
+    { name: 'opus', type: 'audio', priority: 1_000, payload_type: 111, rtx_payload_type: null },
+  ])
   assert.deepEqual(codecsOf(sectionsOf(OFFER.replaceAll('opus', 'pcmu'))), [])
   assert.deepEqual(sectionsOf(''), [])
+})
+
+/** A camera of Chromium 156, shortened. */
+const CAMERA = [
+  'm=video 9 UDP/TLS/RTP/SAVPF 96 97 102 103 108 109',
+  'a=mid:1',
+  'a=rtpmap:96 VP8/90000',
+  'a=rtpmap:97 rtx/90000',
+  'a=fmtp:97 apt=96',
+  'a=rtpmap:102 H264/90000',
+  'a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f',
+  'a=rtpmap:103 rtx/90000',
+  'a=fmtp:103 apt=102',
+  'a=rtpmap:108 H264/90000',
+  'a=ssrc-group:FID 3000 3001',
+  'a=ssrc:3000 cname:x',
+  '',
+].join('\r\n')
+
+test('a camera has VP8 before H264, the first payload type of each with its retransmissions, and two SSRCs', () => {
+  const [camera] = sectionsOf(`v=0\r\n${CAMERA}`)
+  assert.deepEqual(camera?.ssrcs, [3000, 3001])
+  const format = 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f'
+  assert.deepEqual(camera?.codecs, [
+    { name: 'VP8', type: 96, rtx: 97, format: undefined },
+    { name: 'H264', type: 102, rtx: 103, format },
+  ])
+  assert.deepEqual(
+    codecsOf([camera!]).map(({ name, priority }) => [name, priority]),
+    [
+      ['VP8', 1_000],
+      ['H264', 2_000],
+    ],
+  )
 })

@@ -1,20 +1,32 @@
-// What of the browser's offer the node needs: a fragment, the codecs, and which SSRC the microphone has.
+// What of the browser's offer the node needs: a fragment, the codecs, and which SSRCs microphone and camera have.
 import type { Codec } from '@parley/protocol'
+
+export interface OfferedCodec {
+  /** As the node spells it: `opus`, `VP8`, `H264`, `VP9`. */
+  readonly name: string
+  readonly type: number
+  /** Of its retransmissions; undefined for audio. */
+  readonly rtx: number | undefined
+  /** What `a=fmtp` says of it. */
+  readonly format: string | undefined
+}
 
 /** One m-line of an offer. */
 export interface OfferSection {
-  readonly kind: string
+  readonly kind: 'audio' | 'video'
   readonly mid: string
-  /** Of Opus; undefined where it is not offered. */
-  readonly opus: number | undefined
+  /** Those that nodes know, the first payload type of each. */
+  readonly codecs: readonly OfferedCodec[]
   /** Ids by URI. */
   readonly extensions: ReadonlyMap<string, number>
-  /** What it sends with; undefined if it sends nothing. */
-  readonly ssrc: number | undefined
+  /** What it sends with; with video that of retransmissions too. Empty if it sends nothing. */
+  readonly ssrcs: readonly number[]
 }
 
 /** Lines that Discord's web client sends, by their beginning. */
 const IN_FRAGMENT = /^a=(extmap-allow-mixed$|ice-ufrag:|ice-pwd:|ice-options:|fingerprint:|extmap:|rtpmap:\d+ opus\/)/i
+/** Each codec's priority is its place here: every browser has VP8. */
+const KNOWN_CODECS = ['opus', 'VP8', 'H264', 'VP9'] as const
 
 /** Each line once, joined by `\n`. */
 export function fragmentOf(sdp: string): string {
@@ -24,23 +36,36 @@ export function fragmentOf(sdp: string): string {
 export function sectionsOf(sdp: string): OfferSection[] {
   const [, ...sections] = sdp.split(/^(?=m=)/m)
   return sections.map(section => ({
-    kind: /^m=(\S+)/.exec(section)?.[1] ?? '',
+    kind: section.startsWith('m=video') ? 'video' : 'audio',
     mid: /^a=mid:(\S+)/m.exec(section)?.[1] ?? '',
-    opus: numberIn(/^a=rtpmap:(\d+) opus\//im, section),
+    codecs: KNOWN_CODECS.flatMap(name => offered(name, section) ?? []),
     extensions: new Map(
       Array.from(section.matchAll(/^a=extmap:(\d+)(?:\/[a-z]+)? (\S+)/gm), ([, id, uri]) => [uri ?? '', Number(id)]),
     ),
-    ssrc: numberIn(/^a=ssrc:(\d+)/m, section),
+    ssrcs:
+      (/^a=ssrc-group:FID ([\d ]+)/m.exec(section) ?? /^a=ssrc:(\d+)/m.exec(section))?.[1]?.split(' ').map(Number) ??
+      [],
   }))
 }
 
-/** The codecs for Select Protocol: what the first audio section offers. */
-export function codecsOf(sections: readonly OfferSection[]): Codec[] {
-  const opus = sections.find(({ kind }) => kind === 'audio')?.opus
-  return opus === undefined ? [] : [{ name: 'opus', type: 'audio', priority: 1_000, payload_type: opus }]
+function offered(name: string, section: string): OfferedCodec | undefined {
+  const type = new RegExp(`^a=rtpmap:(\\d+) ${name}/`, 'im').exec(section)?.[1]
+  if (type === undefined) return undefined
+  const rtx = new RegExp(`^a=fmtp:(\\d+) apt=${type}\\r?$`, 'm').exec(section)?.[1]
+  const format = new RegExp(`^a=fmtp:${type} (.+?)\\r?$`, 'm').exec(section)?.[1]
+  return { name, type: Number(type), rtx: rtx === undefined ? undefined : Number(rtx), format }
 }
 
-function numberIn(pattern: RegExp, text: string): number | undefined {
-  const digits = pattern.exec(text)?.[1]
-  return digits === undefined ? undefined : Number(digits)
+/** The codecs for Select Protocol: what the first section of each kind offers. */
+export function codecsOf(sections: readonly OfferSection[]): Codec[] {
+  return (['audio', 'video'] as const).flatMap(kind => {
+    const { codecs = [] } = sections.find(section => section.kind === kind) ?? {}
+    return codecs.map(({ name, type, rtx }, index) => ({
+      name,
+      type: kind,
+      priority: 1_000 * (index + 1),
+      payload_type: type,
+      rtx_payload_type: rtx ?? null,
+    }))
+  })
 }

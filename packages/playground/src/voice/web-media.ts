@@ -5,33 +5,51 @@ import { codecsOf, fragmentOf, sectionsOf } from './offer.ts'
 
 export interface WebMediaObserver {
   stateChanged(state: RTCPeerConnectionState): void
-  /** A member can be heard on `track` from now on. */
+  /** A member can be heard or seen on `track` from now on. */
   sourceAdded(source: RemoteSource, track: MediaStreamTrack): void
   sourceRemoved(source: RemoteSource): void
   failed(reason: string): void
 }
 
-/** A receiving section, and whose audio it has; those who have left leave it to the next. */
+/** A receiving section, and whose audio or video it has; those who have left leave it to the next. */
 interface Slot {
+  readonly kind: RemoteSource['kind']
   readonly transceiver: RTCRtpTransceiver
   source: RemoteSource | undefined
+}
+
+/** Null sends nothing at all. */
+export interface SentTracks {
+  microphone: MediaStreamTrack | null
+  camera: MediaStreamTrack | null
+}
+
+/** What the browser sends with, whether it sends now or not. */
+export interface MediaSsrcs {
+  readonly audio: number
+  readonly video: number
+  readonly rtx: number
 }
 
 export class WebMedia {
   readonly #connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
   readonly #microphone: RTCRtpTransceiver
+  readonly #camera: RTCRtpTransceiver
   readonly #observer: WebMediaObserver
   readonly #slots: Slot[] = []
   #wanted: readonly RemoteSource[] = []
   #node: NodeEnd | undefined
+  #videoCodec: string | undefined
+  #ssrcs: MediaSsrcs = { audio: 0, video: 0, rtx: 0 }
   #isDirty = false
   #isNegotiating = false
   #isClosed = false
 
-  constructor(track: MediaStreamTrack | null, observer: WebMediaObserver) {
+  constructor({ microphone, camera }: SentTracks, observer: WebMediaObserver) {
     this.#observer = observer
     this.#microphone = this.#connection.addTransceiver('audio', { direction: 'sendonly' })
-    if (track !== null) void this.#microphone.sender.replaceTrack(track)
+    this.#camera = this.#connection.addTransceiver('video', { direction: 'sendonly' })
+    void this.send({ microphone, camera })
     this.#connection.addEventListener('connectionstatechange', () => {
       if (!this.#isClosed) observer.stateChanged(this.#connection.connectionState)
     })
@@ -47,30 +65,37 @@ export class WebMedia {
     const { sdp = '' } = await this.#connection.createOffer()
     await this.#connection.setLocalDescription({ type: 'offer', sdp })
     const sections = sectionsOf(sdp)
-    const audioSsrc = sections[0]?.ssrc
+    const [audioSsrc] = sections[0]?.ssrcs ?? []
+    const [video = 0, rtx = 0] = sections[1]?.ssrcs ?? []
     const codecs = codecsOf(sections)
     if (audioSsrc === undefined || codecs.length === 0) throw new Error('the browser offers no Opus')
+    this.#ssrcs = { audio: audioSsrc, video, rtx }
     return { protocol: 'webrtc', sdp: fragmentOf(sdp), codecs, audioSsrc }
   }
 
-  /** The node's fragment. Members that were told before are added now. */
-  answered(fragment: string): void {
+  get ssrcs(): MediaSsrcs {
+    return this.#ssrcs
+  }
+
+  /** The node's fragment, and the video codec that it wants. Members that were told before are added now. */
+  answered(fragment: string, videoCodec: string | undefined): void {
+    this.#videoCodec = videoCodec
     this.#node = readNodeEnd(fragment)
     if (this.#node === undefined) return this.#observer.failed('the node’s answer is incomplete')
     this.#isDirty = true
     void this.#negotiate()
   }
 
-  /** Who can be heard, and with which SSRC. */
+  /** Who can be heard and seen, and with which SSRC. */
   setSources(wanted: readonly RemoteSource[]): void {
     this.#wanted = wanted
     this.#isDirty = true
     void this.#negotiate()
   }
 
-  /** Null sends nothing at all. */
-  async send(track: MediaStreamTrack | null): Promise<void> {
-    await this.#microphone.sender.replaceTrack(track)
+  async send({ microphone, camera }: SentTracks): Promise<void> {
+    await this.#microphone.sender.replaceTrack(microphone)
+    await this.#camera.sender.replaceTrack(camera)
   }
 
   stats(): Promise<RTCStatsReport> {
@@ -106,14 +131,17 @@ export class WebMedia {
     else this.#isDirty = true
     const sections = sectionsOf(this.#connection.localDescription?.sdp ?? '')
     const uses = sections.map(({ mid }) => this.#useOf(mid))
-    await this.#connection.setRemoteDescription({ type: 'answer', sdp: answerTo(sections, uses, node) })
+    await this.#connection.setRemoteDescription({
+      type: 'answer',
+      sdp: answerTo(sections, uses, node, this.#videoCodec),
+    })
     for (const { source, transceiver } of added) {
       if (source !== undefined && !this.#isClosed) this.#observer.sourceAdded(source, transceiver.receiver.track)
     }
   }
 
   #useOf(mid: string): SectionUse {
-    if (this.#microphone.mid === mid) return 'microphone'
+    if (this.#microphone.mid === mid || this.#camera.mid === mid) return 'ours'
     return this.#slots.find(({ transceiver }) => transceiver.mid === mid)?.source
   }
 
@@ -126,17 +154,16 @@ export class WebMedia {
       slot.source = undefined
     }
     return Array.from(wanted.values(), source => {
-      const slot = this.#slots.find(free => free.source === undefined) ?? this.#addSlot()
+      const isFree = (slot: Slot) => slot.source === undefined && slot.kind === source.kind
+      const slot = this.#slots.find(isFree) ?? this.#addSlot(source.kind)
       slot.source = source
       return slot
     })
   }
 
-  #addSlot(): Slot {
-    const slot: Slot = {
-      transceiver: this.#connection.addTransceiver('audio', { direction: 'recvonly' }),
-      source: undefined,
-    }
+  #addSlot(kind: RemoteSource['kind']): Slot {
+    const transceiver = this.#connection.addTransceiver(kind, { direction: 'recvonly' })
+    const slot: Slot = { kind, transceiver, source: undefined }
     this.#slots.push(slot)
     return slot
   }

@@ -9,7 +9,7 @@ import {
 import { VoiceOp } from '@parley/protocol'
 import type { RemoteSource } from './answer.ts'
 import { Trace } from './trace.ts'
-import { WebMedia } from './web-media.ts'
+import { type SentTracks, WebMedia } from './web-media.ts'
 
 export interface WebVoiceOptions extends VoiceSessionOptions {
   /** Of the voice gateway, such as `wss://voice.example.org/`. */
@@ -36,6 +36,8 @@ export interface WebVoiceObserver {
   ended(end: CallEnd): void
 }
 
+/** One layer. */
+const CAMERA = { type: 'video', rid: '100', quality: 100 } as const
 /** How long checks and handshake may take. */
 const MEDIA_TIMEOUT = 12_000
 const LONGEST_TIMER = 2 ** 31 - 1
@@ -49,17 +51,17 @@ export class WebVoiceClient {
   readonly #observer: WebVoiceObserver
   #socket: WebSocket | undefined
   #media: WebMedia | undefined
-  #track: MediaStreamTrack | null
+  #tracks: SentTracks
   #timer: number | undefined
   #mediaTimer: number | undefined
   #isPumping = false
   #isEnded = false
 
-  /** `track` is what is sent at first; null for nothing. */
-  constructor(options: WebVoiceOptions, track: MediaStreamTrack | null, observer: WebVoiceObserver) {
+  /** `tracks` are what is sent at first. */
+  constructor(options: WebVoiceOptions, tracks: SentTracks, observer: WebVoiceObserver) {
     this.#options = options
-    this.#session = new VoiceClientSession(options)
-    this.#track = track
+    this.#session = new VoiceClientSession({ video: true, streams: [CAMERA], ...options })
+    this.#tracks = tracks
     this.#observer = observer
   }
 
@@ -80,10 +82,14 @@ export class WebVoiceClient {
     this.#pump()
   }
 
-  /** What is sent from now on; null sends nothing. */
-  send(track: MediaStreamTrack | null): void {
-    this.#track = track
-    void this.#media?.send(track)
+  /** What is sent from now on. */
+  send(tracks: SentTracks): void {
+    const hadCamera = this.#tracks.camera !== null
+    this.#tracks = tracks
+    void this.#media?.send(tracks)
+    if (hadCamera === (tracks.camera !== null)) return
+    this.#announceVideo()
+    this.#pump()
   }
 
   /** Declares speaking flags. */
@@ -202,7 +208,7 @@ export class WebVoiceClient {
   /** A session that starts anew has new media. */
   #openMedia(): void {
     this.#closeMedia()
-    const media = new WebMedia(this.#track, {
+    const media = new WebMedia(this.#tracks, {
       stateChanged: state => this.#mediaChanged(media, state),
       sourceAdded: (source, track) => this.#observer.sourceAdded(source, track),
       sourceRemoved: source => this.#observer.sourceRemoved(source),
@@ -226,7 +232,8 @@ export class WebVoiceClient {
 
   #answered(description: VoiceDescription): void {
     if (description.protocol !== 'webrtc') return this.#end({ kind: 'failed', reason: 'the node answered without SDP' })
-    this.#media?.answered(description.sdp)
+    this.#media?.answered(description.sdp, description.videoCodec)
+    if (this.#tracks.camera !== null) this.#announceVideo()
     this.#membersChanged()
   }
 
@@ -246,9 +253,25 @@ export class WebVoiceClient {
   }
 
   #membersChanged(): void {
-    const sources = Array.from(this.#session.members, ({ userId, ssrc }) => ({ userId, ssrc: ssrc ?? 0 }))
+    const sources = Array.from(this.#session.members).flatMap(({ userId, ssrc, video }): RemoteSource[] => [
+      { kind: 'audio', userId, ssrc: ssrc ?? 0 },
+      { kind: 'video', userId, ssrc: video?.ssrc ?? 0 },
+    ])
     this.#media?.setSources(sources.filter(({ ssrc }) => ssrc !== 0))
     this.#observer.membersChanged()
+  }
+
+  /** Opcode 12: others may see us from now on, or no longer. */
+  #announceVideo(): void {
+    const { audio, video, rtx } = this.#media?.ssrcs ?? { audio: 0, video: 0, rtx: 0 }
+    if (audio === 0) return
+    const isOn = this.#tracks.camera !== null && video !== 0
+    this.#session.command(VoiceOp.Video, {
+      audio_ssrc: audio,
+      video_ssrc: isOn ? video : 0,
+      rtx_ssrc: isOn ? rtx : 0,
+      streams: isOn ? [{ ...CAMERA, ssrc: video, rtx_ssrc: rtx, active: true, max_bitrate: 2_500_000 }] : [],
+    })
   }
 
   #closeMedia(): void {
