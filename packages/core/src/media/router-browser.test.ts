@@ -203,6 +203,18 @@ test('what native clients send has each browser’s numbers, and no extension th
   assert.deepEqual([chromium!.sequence, chromium!.ssrc, hex(chromium!.payload)], [9, ssrcOf(3), '010203'])
 })
 
+test('a native client in a group behind browsers gets native packets all the same', () => {
+  const lane = twoBrowsers()
+  lane.addNative(3)
+  lane.command({ kind: 'refuseSealed', peer: 3 })
+  const elements = Uint8Array.of(0x10, 0xb2, 0, 0)
+  const sent = lane.receive(home(1), sealed(1, opus(5, { extension: { profile: 0xbede, elements } })))
+  const heard = new Map(sent.map(({ peer, bytes }) => [peer, decodeRtp(bytes)!]))
+  assert.deepEqual([...heard.keys()].sort(), [2, 3])
+  assert.deepEqual([heard.get(2)!.payloadType, heard.get(3)!.payloadType], [109, 120])
+  assert.deepEqual(heard.get(3)!.extension?.elements, elements)
+})
+
 test('a browser that declared nothing is heard by its Opus; nothing else and no second source is', () => {
   const lane = twoBrowsers()
   assert.equal(lane.receive(home(1), sealed(1, opus(1))).length, 1)
