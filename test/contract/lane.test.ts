@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import type { LaneEvent, PeerId } from '@parley/core'
+import type { LaneCommand, LaneEvent, PeerId } from '@parley/core'
 import { decodeDiscoveryResponse, encodeDiscoveryRequest, VoiceMode } from '@parley/protocol'
 import type { Lane } from '../../packages/server/src/lane/lane.ts'
 import { InlineLane } from '../../packages/server/src/lane/lane-inline.ts'
@@ -68,11 +68,15 @@ async function ask(socket: Socket, port: number, bytes: Uint8Array): Promise<Buf
   return (await reply)[0]
 }
 
+function order(lane: Lane, command: LaneCommand): void {
+  lane.command(command)
+  lane.flush()
+}
 function join(lane: Lane, peer: PeerId, ssrc: number): void {
-  lane.command({ kind: 'addPeer', peer, ssrcs: Int32Array.from({ length: 8 }, (_, index) => ssrc + index) })
+  order(lane, { kind: 'addPeer', peer, ssrcs: Int32Array.from({ length: 8 }, (_, index) => ssrc + index) })
 }
 function protect(lane: Lane, peer: PeerId): void {
-  lane.command({ kind: 'protectPeer', peer, protection: VoiceMode.AeadAes256GcmRtpsize, key: KEY, nonceStart: 0 })
+  order(lane, { kind: 'protectPeer', peer, protection: VoiceMode.AeadAes256GcmRtpsize, key: KEY, nonceStart: 0 })
 }
 
 for (const [name, open] of Object.entries(LANES)) {
@@ -88,23 +92,23 @@ for (const [name, open] of Object.entries(LANES)) {
     const [ana, bo] = await Promise.all([openSocket(context), openSocket(context)])
     join(lane, 1, SSRC)
     join(lane, 2, SSRC + 8)
-    lane.command({ kind: 'openTargets', targets: 1 })
-    lane.command({ kind: 'report' })
+    order(lane, { kind: 'openTargets', targets: 1 })
+    order(lane, { kind: 'report' })
     await watcher.until(() => watcher.events.length === 1)
     const reply = await ask(ana, lane.port, encodeDiscoveryRequest(SSRC))
     assert.deepEqual(decodeDiscoveryResponse(reply), { ssrc: SSRC, ip: '127.0.0.1', port: ana.address().port })
     await ask(bo, lane.port, encodeDiscoveryRequest(SSRC + 8))
     for (const peer of [1, 2]) {
       protect(lane, peer)
-      lane.command({ kind: 'addTarget', targets: 1, peer })
+      order(lane, { kind: 'addTarget', targets: 1, peer })
     }
-    lane.command({ kind: 'setRoute', ssrc: SSRC, owner: 1, media: 'audio', targets: 1 })
+    order(lane, { kind: 'setRoute', ssrc: SSRC, owner: 1, media: 'audio', targets: 1 })
     await watcher.until(() => watcher.events.length === 3)
     const heard = await Promise.all([once(bo, 'message'), ana.send(OPUS, lane.port, '127.0.0.1')])
     const [packet] = heard[0] as [Buffer]
     assert.equal(packet.toString('hex', 0, 12), OPUS.toString('hex', 0, 12))
     assert.equal(packet.toString('hex', packet.length - 4), '80000080')
-    lane.command({ kind: 'report' })
+    order(lane, { kind: 'report' })
     await watcher.until(() => watcher.events.length === 5)
     assert.deepEqual(watcher.events.slice(1, 4), [
       { kind: 'addressBound', peer: 1, address: { ip: '127.0.0.1', port: ana.address().port } },
@@ -115,6 +119,17 @@ for (const [name, open] of Object.entries(LANES)) {
     assert.ok(last.kind === 'counters')
     assert.deepEqual([last.counters.packetsIn, last.counters.packetsOut, last.counters.discoveries], [1, 1, 2])
     assert.ok(last.counters.busy >= 0 && last.counters.busy <= 1)
+  })
+
+  laneTest('who is told of his SSRC and asks at once is answered', async (lane, _watcher, context) => {
+    const socket = await openSocket(context)
+    // Within the rate of one address.
+    for (let peer = 1; peer <= 15; peer++) {
+      const ssrc = SSRC + peer * 8
+      join(lane, peer, ssrc)
+      const reply = await ask(socket, lane.port, encodeDiscoveryRequest(ssrc))
+      assert.equal(decodeDiscoveryResponse(reply)?.ssrc, ssrc)
+    }
   })
 
   laneTest('a port that is taken is refused with the system’s error', async (lane, watcher) => {
@@ -135,7 +150,7 @@ for (const [name, open] of Object.entries(LANES)) {
     laneTest('a crash is told with its reason, and frees the port', async (lane, watcher) => {
       join(lane, 1, SSRC)
       const protection = 'no such mode' as VoiceMode
-      lane.command({ kind: 'protectPeer', peer: 1, protection, key: KEY, nonceStart: 0 })
+      order(lane, { kind: 'protectPeer', peer: 1, protection, key: KEY, nonceStart: 0 })
       await watcher.until(() => watcher.lost.length > 0)
       assert.match(watcher.lost[0]!, /TypeError/)
       const again = await open({ ...watcher, ip: '127.0.0.1', port: lane.port })

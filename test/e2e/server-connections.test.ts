@@ -148,6 +148,7 @@ test('what one input causes goes out to each reader as one write', async t => {
   })
   await until('the answer to the upgrade', () => writes.length === 1)
   for (const message of ['first', 'second', 'third']) connections.send(1, message)
+  connections.flush()
   await until('the messages', () => writes.length > 1)
   assert.equal(writes.length, 2)
   assert.match(writes[1]!, /first.*second.*third/s)
@@ -161,6 +162,7 @@ test('a client that does not read is cut instead of buffered for', async t => {
   let sent = 0
   await until('the cut', () => {
     for (let i = 0; i < 16 && closed.length === 0; i++, sent++) connections.send(1, message)
+    connections.flush()
     return closed.length > 0
   })
   assert.deepEqual(closed, [[1, 1006]])
@@ -178,6 +180,7 @@ test('a client that reads may be sent far more than the bound in all', async t =
   })
   for (let i = 1; i <= 200; i++) {
     connections.send(1, 'x'.repeat(64 * 1024))
+    connections.flush()
     if (i % 10 === 0) await until('the reader', () => received === i * 64 * 1024)
   }
   assert.deepEqual(closed, [])

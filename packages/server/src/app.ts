@@ -121,6 +121,11 @@ export class App {
         close: (connection, code, reason) => this.#connections.close(connection, code, reason),
         lane: (lane, command) => ports.lanes.command(lane, command),
         note,
+        flush: () => {
+          // A client that reads Ready asks for its address at once: by then the lane has to know it.
+          ports.lanes.flush()
+          this.#connections.flush()
+        },
       },
       () => performance.now(),
     )

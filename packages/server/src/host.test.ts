@@ -42,6 +42,7 @@ function scene(t: TestContext, outputs: Partial<Outputs> = {}) {
   const core = new ScriptedCore()
   const applied: string[] = []
   const notes: Note[] = []
+  const flushes: number[] = []
   const host = new Host(
     core,
     {
@@ -49,18 +50,19 @@ function scene(t: TestContext, outputs: Partial<Outputs> = {}) {
       close: (connection, code) => void applied.push(`close ${connection} ${code}`),
       lane: lane => void applied.push(`lane ${lane}`),
       note: note => void notes.push(note),
+      flush: () => void flushes.push(applied.length),
       ...outputs,
     },
     () => performance.now(),
   )
   t.after(() => host.close())
-  return { core, host, applied, notes }
+  return { core, host, applied, notes, flushes }
 }
 
 const opening = { protocol: 'lvsp', remoteAddress: '127.0.0.1', localAddress: '127.0.0.1' } as const
 
 test('effects are applied in order, after the input that caused them', t => {
-  const { core, host, applied } = scene(t)
+  const { core, host, applied, flushes } = scene(t)
   core.onMessage = () => {
     core.effects.push(
       { kind: 'send', connection: 1, data: 'a' },
@@ -70,6 +72,7 @@ test('effects are applied in order, after the input that caused them', t => {
   }
   host.messageReceived(1, 'hello')
   assert.deepEqual(applied, ['send 1 a', 'close 1 4000'])
+  assert.deepEqual(flushes, [2])
 })
 
 test('an input caused by an effect waits until the effects before it are applied', t => {

@@ -23,6 +23,8 @@ export interface Outputs {
   close(connection: number, code: number, reason: string): void
   lane(lane: number, command: LaneCommand): void
   note(note: Note): void
+  /** The effects of one input are all applied: what they sent may leave. */
+  flush(): void
 }
 
 /** After the core failed at a tick: how long until it is asked again, so that a lasting fault is no busy loop. */
@@ -104,6 +106,7 @@ export class Host {
       this.#failed('inputs', 'host.input_failed', error)
     }
     for (const effect of this.#core.takeEffects()) this.#apply(effect)
+    this.#outputs.flush()
   }
 
   /** A fault of ours at one connection's input ends that connection alone. */

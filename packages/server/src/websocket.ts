@@ -47,7 +47,7 @@ export class Connections {
   readonly #open = new Map<number, Connection>()
   readonly #pinger: NodeJS.Timeout
   #last = 0
-  /** Written to in this turn of the event loop: what one input causes goes out to each as one write. */
+  /** Written to since the last `flush`: what one input causes goes out to each as one write. */
   readonly #corked = new Set<Duplex>()
   #idle: (() => void)[] = []
   /** Open now, by protocol. */
@@ -106,6 +106,12 @@ export class Connections {
     socket.send(data)
   }
 
+  /** Lets out what was sent since the last call. */
+  flush(): void {
+    for (const stream of this.#corked) stream.uncork()
+    this.#corked.clear()
+  }
+
   close(id: number, code: number, reason: string): void {
     const connection = this.#open.get(id)
     if (connection === undefined || connection.closing) return
@@ -135,14 +141,8 @@ export class Connections {
 
   #cork(stream: Duplex): void {
     if (this.#corked.has(stream)) return
-    if (this.#corked.size === 0) process.nextTick(() => this.#uncork())
     this.#corked.add(stream)
     stream.cork()
-  }
-
-  #uncork(): void {
-    for (const stream of this.#corked) stream.uncork()
-    this.#corked.clear()
   }
 
   #received(connection: Connection, data: RawData, isBinary: boolean): void {

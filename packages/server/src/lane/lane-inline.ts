@@ -15,6 +15,8 @@ export interface InlineLaneOptions {
   port: number
   /** Called after the input that caused them, never with none. */
   onEvents(events: readonly LaneEvent[]): void
+  /** Called before a datagram is handled: see `LaneLoopOptions`. */
+  takeCommands?(): void
   /** Monotonic milliseconds; `performance.now` if absent. */
   clock?: () => number
 }
@@ -27,6 +29,7 @@ export class InlineLane implements Lane {
   readonly #router: Router
   readonly #clock: () => number
   readonly #onEvents: InlineLaneOptions['onEvents']
+  readonly #takeCommands: InlineLaneOptions['takeCommands']
   #timeout: NodeJS.Timeout | undefined
   #armedFor = Infinity
   #isClosed = false
@@ -42,10 +45,12 @@ export class InlineLane implements Lane {
   }
 
   /** On a port that is open already; its datagrams are to be given to `receive`. */
-  constructor(port: DatagramPort, { id, onEvents, clock = () => performance.now() }: InlineLaneOptions) {
+  constructor(port: DatagramPort, options: InlineLaneOptions) {
+    const { id, onEvents, takeCommands, clock = () => performance.now() } = options
     this.id = id
     this.#port = port
     this.#onEvents = onEvents
+    this.#takeCommands = takeCommands
     this.#clock = clock
     this.#engine = new PortableEngine(port)
     this.#router = new Router(this.#engine, { busy: () => this.#busy(), stunMac })
@@ -61,8 +66,12 @@ export class InlineLane implements Lane {
     this.#settle()
   }
 
+  /** Commands take effect at once. */
+  flush(): void {}
+
   /** One datagram from the port. */
   receive(bytes: Uint8Array, ip: string, port: number): void {
+    this.#takeCommands?.()
     const batch = this.#isClosed ? undefined : this.#engine.load(bytes, ip, port)
     if (batch === undefined) return
     this.#router.receive(batch, this.#clock())

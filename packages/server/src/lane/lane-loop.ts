@@ -12,21 +12,28 @@ const INERTIA = 7 / 8
 
 export interface LaneLoopOptions {
   onEvents(events: readonly LaneEvent[]): void
+  /**
+   * Called between reading datagrams and routing them, to give `command` what has come: who is told of a command and sends
+   * a datagram then is not overtaken by it.
+   */
+  takeCommands?(): void
 }
 
 export class LaneLoop {
   readonly #engine: FfiEngine
   readonly #router: Router
   readonly #onEvents: LaneLoopOptions['onEvents']
+  readonly #takeCommands: LaneLoopOptions['takeCommands']
   #measuredAt: number
   /** Milliseconds since then without work. */
   #waited = 0
   /** Copies that a datagram causes: up at once, down slowly. */
   #fanOut = FIRST_FAN_OUT
 
-  constructor(engine: FfiEngine, { onEvents }: LaneLoopOptions) {
+  constructor(engine: FfiEngine, { onEvents, takeCommands }: LaneLoopOptions) {
     this.#engine = engine
     this.#onEvents = onEvents
+    this.#takeCommands = takeCommands
     this.#measuredAt = performance.now()
     this.#router = new Router(engine, { busy: () => this.busy(), stunMac })
   }
@@ -56,6 +63,7 @@ export class LaneLoop {
     const batch = engine.socket.receive(limit)
     const now = performance.now()
     if (batch !== undefined) {
+      this.#takeCommands?.()
       const before = engine.packets
       this.#router.receive(batch, now)
       this.#learn((engine.packets - before) / batch.count, batch.count === limit)

@@ -85,15 +85,21 @@ export class ThreadLane implements Lane {
     return this.#opened?.port ?? 0
   }
 
-  /** Commands of one turn go together. */
+  /** Goes with the next `flush`. */
   command(command: LaneCommand): void {
-    if (!this.#isOpen) return
-    if (this.#pending.push(command) === 1) queueMicrotask(() => this.#post())
+    if (this.#isOpen) this.#pending.push(command)
+  }
+
+  flush(): void {
+    if (!this.#isOpen || this.#pending.length === 0) return
+    const commands = this.#pending
+    this.#pending = []
+    this.#send({ kind: 'commands', commands })
   }
 
   close(): Promise<void> {
     if (this.#isOpen) {
-      this.#post()
+      this.flush()
       this.#isOpen = false
       this.#send({ kind: 'close' })
     }
@@ -102,13 +108,6 @@ export class ThreadLane implements Lane {
 
   #events(events: readonly LaneEvent[]): void {
     if (this.#isOpen) this.#options.onEvents(events)
-  }
-
-  #post(): void {
-    if (!this.#isOpen || this.#pending.length === 0) return
-    const commands = this.#pending
-    this.#pending = []
-    this.#send({ kind: 'commands', commands })
   }
 
   /** Posted, then marked as posted, then woken: whoever is woken finds the mark. */

@@ -2,6 +2,7 @@
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { LaneEvent } from '@parley/core'
 import { FfiEngine } from './ffi-engine.ts'
+import type { Lane } from './lane.ts'
 import { InlineLane } from './lane-inline.ts'
 import { LaneLoop } from './lane-loop.ts'
 import type { FromLane, LaneStart, ToLane } from './lane-messages.ts'
@@ -17,7 +18,7 @@ const say = (message: FromLane) => port.postMessage(message)
 const onEvents = (events: readonly LaneEvent[]) => say({ kind: 'events', events })
 
 /** Answers with a refusal if the address cannot be had. */
-async function open<Lane>(make: () => Lane | Promise<Lane>): Promise<Lane | undefined> {
+async function open<Opened>(make: () => Opened | Promise<Opened>): Promise<Opened | undefined> {
   try {
     return await make()
   } catch (error) {
@@ -33,30 +34,41 @@ async function runFfi(): Promise<void> {
   await protectionReady()
   const engine = await open(() => new FfiEngine(native, { ip: start.ip, port: start.port }))
   if (engine === undefined) return
-  const loop = new LaneLoop(engine, { onEvents })
-  say({ kind: 'opened', port: engine.socket.port, descriptors: engine.socket.descriptors })
   const posted = new Int32Array(start.posted)
-  while (Atomics.exchange(posted, 0, 0) === 0 || takeMessages(loop)) if (!loop.turn()) loop.wait(LONGEST_WAIT)
+  let goesOn = true
+  const takeCommands = () => {
+    if (Atomics.exchange(posted, 0, 0) !== 0 && !takeMessages(loop)) goesOn = false
+  }
+  const loop: LaneLoop = new LaneLoop(engine, { onEvents, takeCommands })
+  say({ kind: 'opened', port: engine.socket.port, descriptors: engine.socket.descriptors })
+  for (takeCommands(); goesOn; takeCommands()) if (!loop.turn()) loop.wait(LONGEST_WAIT)
   loop.close()
 }
 
 /** Returns whether to go on. */
-function takeMessages(loop: LaneLoop): boolean {
+function takeMessages(lane: Pick<Lane, 'command'>): boolean {
   for (let taken = receiveMessageOnPort(port); taken !== undefined; taken = receiveMessageOnPort(port)) {
     const message = taken.message as ToLane
     if (message.kind === 'close') return false
-    for (const command of message.commands) loop.command(command)
+    for (const command of message.commands) lane.command(command)
   }
   return true
 }
 
 async function runPortable(): Promise<void> {
-  const lane = await open(() => InlineLane.open({ id: start.id, ip: start.ip, port: start.port, onEvents }))
+  const posted = new Int32Array(start.posted)
+  let lane: InlineLane | undefined
+  const close = () => void lane?.close().then(() => port.close())
+  const takeCommands = () => {
+    if (lane !== undefined && Atomics.exchange(posted, 0, 0) !== 0 && !takeMessages(lane)) close()
+  }
+  const options = { id: start.id, ip: start.ip, port: start.port, onEvents, takeCommands }
+  lane = await open(() => InlineLane.open(options))
   if (lane === undefined) return
   say({ kind: 'opened', port: lane.port })
   port.on('message', (message: ToLane) => {
     if (message.kind === 'commands') for (const command of message.commands) lane.command(command)
-    else void lane.close().then(() => port.close())
+    else close()
   })
 }
 

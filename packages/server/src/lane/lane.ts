@@ -7,6 +7,8 @@ export interface Lane {
   readonly port: number
   /** Commands take effect in order. After `close` they do nothing. */
   command(command: LaneCommand): void
+  /** Sees to it that the lane has the commands so far before any datagram that is sent after this. */
+  flush(): void
   /** Releases the socket; resolves when it is free. */
   close(): Promise<void>
 }

@@ -84,6 +84,11 @@ export class Lanes {
     else place.isOverfull = true
   }
 
+  /** See `Lane`. */
+  flush(): void {
+    for (const { lane } of this.#places) lane?.flush()
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     for (const timer of this.#timers) clearTimeout(timer)
@@ -142,6 +147,7 @@ export class Lanes {
     // What was lost of the commands is made anew, as after a crash.
     if (isOverfull) this.#observer.laneLost(place.id, 'too many commands while it was missing')
     else for (const command of waiting) lane.command(command)
+    lane.flush()
     this.#observer.laneReplaced(place.id, lane.port)
   }
 }
