@@ -1,14 +1,17 @@
 // A third WebRTC stack, without a browser: libdatachannel's own ICE, DTLS and SRTP, in a call with a native client.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { type TestContext, test } from 'node:test'
+import { after, type TestContext, test } from 'node:test'
 import { LvspClient, VoiceClient } from '@parley/client'
 import { decodeRtp, encodeRtp } from '@parley/protocol'
 import { createServer } from '@parley/server'
-import { Audio, PeerConnection, type Track } from 'node-datachannel'
+import { Audio, cleanup, PeerConnection, type Track } from 'node-datachannel'
 import WebSocket from 'ws'
 import { numberedFrames } from './opus-frames.ts'
 import { until } from './until.ts'
+
+// Its threads keep the process alive until they are told to go.
+after(() => cleanup())
 
 const GUILD = '41771983423143937'
 const CHANNEL = '127121515262115840'
