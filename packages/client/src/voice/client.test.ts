@@ -186,7 +186,7 @@ test('frames are numbered, sealed, and announced by speaking; silence ends them'
   await client.connect()
   for (const byte of [1, 2, 3]) assert.equal(client.sendFrame(Uint8Array.of(byte)), true)
   client.stopSpeaking()
-  await node.until(() => node.packets.length === 8 && opsOf(node).filter(op => op === VoiceOp.Speaking).length === 2)
+  await node.until(() => node.packets.length === 8 && opsOf(node).filter(op => op === VoiceOp.Speaking).length === 3)
   const [first, ...rest] = node.packets
   for (const [index, packet] of rest.entries()) {
     assert.equal(packet.sequence, (first!.sequence + index + 1) & 0xffff)
@@ -199,7 +199,7 @@ test('frames are numbered, sealed, and announced by speaking; silence ends them'
   const speaking = node.messages.filter(message => message.op === VoiceOp.Speaking).map(message => message.d)
   assert.deepEqual(
     speaking,
-    [1, 0].map(flags => ({ speaking: flags, delay: 0, ssrc: SSRC })),
+    [0, 1, 0].map(flags => ({ speaking: flags, delay: 0, ssrc: SSRC })),
   )
   assert.equal(client.report?.sent.packets, 8)
 })

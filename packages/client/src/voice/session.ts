@@ -55,7 +55,7 @@ export class VoiceClientSession {
   /** Number of the newest numbered message; 0 before the first of a session. */
   #seq = 0
   #attempt = 0
-  #speaking = { flags: 0, announced: 0 }
+  #speaking: { flags: number; announced: number | undefined } = { flags: 0, announced: undefined }
   #roundTrip: number | undefined
   /** What we send with, where the node does not decide that. */
   #ownSsrc: number | undefined
@@ -228,7 +228,7 @@ export class VoiceClientSession {
   #forget(): void {
     this.#version = this.#options.version ?? VOICE_VERSION.max
     this.#seq = 0
-    this.#speaking.announced = 0
+    this.#speaking.announced = undefined
     this.#roster.clear()
   }
 
@@ -384,7 +384,7 @@ export class VoiceClientSession {
     this.#send(VoiceOp.Heartbeat, this.#version >= SEQ_VERSION ? { t: nonce, ...this.#seqAck() } : nonce)
   }
 
-  /** The node keeps what it was told last, over resumes too; after Identify it takes us for silent. */
+  /** Kept by the node over resumes. After Identify even silence is told: who knows our SSRC in time loses no first frame. */
   #announceSpeaking(): void {
     const { flags, announced } = this.#speaking
     if (this.#state.kind !== 'live' || flags === announced) return
