@@ -116,6 +116,10 @@ function narrate(
 ): void {
   const say = (line: string) => void process.stdout.write(`${line}\n`)
   client.on('ready', ({ mode }) => say(`in channel ${channel_id} as ${user_id}: udp, ${mode}`))
+  client.on('encryption', ({ version, privacyCode }) => {
+    if (version === 0) say('not encrypted end to end: somebody here cannot')
+    else if (privacyCode !== undefined) say(`encrypted end to end, privacy code ${privacyCode}`)
+  })
   client.on('userConnected', ({ userId }) => say(`${userId} is here`))
   const speakers = new Speakers((userId, speaks) => say(`${userId} ${speaks ? 'speaks' : 'is silent'}`))
   const ticks = setInterval(() => speakers.tick(performance.now()), 200)
