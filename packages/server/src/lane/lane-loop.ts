@@ -1,5 +1,5 @@
 // The loop of a lane that has a thread of its own: read, route, send; between two turns the commands that have come.
-import { BATCH, type LaneCommand, type LaneEvent, Router } from '@parley/core'
+import { BATCH, type LaneCommand, type LaneEvent, LIMITS, Router } from '@parley/core'
 import type { FfiEngine } from './ffi-engine.ts'
 import { stunMac } from './stun-mac.ts'
 
@@ -66,7 +66,9 @@ export class LaneLoop {
       this.#takeCommands?.()
       const before = engine.packets
       this.#router.receive(batch, now)
-      this.#learn((engine.packets - before) / batch.count, batch.count === limit)
+      // What waited may be dropped for it, and then tells nothing of its copies.
+      const isWhole = batch.count === limit && batch.waited[0]! <= LIMITS.videoWait
+      this.#learn((engine.packets - before) / batch.count, isWhole)
     }
     if (now >= this.#router.deadline) this.#router.tick(now)
     this.#settle()
@@ -92,10 +94,10 @@ export class LaneLoop {
     this.#engine.close()
   }
 
-  /** Only a batch that the limit cut says that it may be too low. */
-  #learn(fanOut: number, isCut: boolean): void {
+  /** Only a batch that the limit cut, and nothing else, says that it may be too low. */
+  #learn(fanOut: number, isWhole: boolean): void {
     if (fanOut > this.#fanOut) this.#fanOut = fanOut
-    else if (isCut) this.#fanOut = Math.max(1, INERTIA * this.#fanOut + (1 - INERTIA) * fanOut)
+    else if (isWhole) this.#fanOut = Math.max(1, INERTIA * this.#fanOut + (1 - INERTIA) * fanOut)
   }
 
   #settle(): void {
