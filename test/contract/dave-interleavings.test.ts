@@ -1,4 +1,4 @@
-// DAVE under random orders of everything: whatever happens when, in the end every pair decrypts. DAVE_SEED repeats a run.
+// DAVE under random orders of everything: whatever happens when, in the end every pair decrypts. The seeds are fixed; DAVE_SEED runs another.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DaveyCall } from '../dave/davey-call.ts'
@@ -79,7 +79,7 @@ function run(seed: number, faulty: boolean): string {
 
 for (const faulty of [false, true])
   for (let index = 0; index < RUNS; index++) {
-    const seed = Number(process.env.DAVE_SEED ?? Math.floor(Math.random() * 2 ** 32)) >>> 0
+    const seed = Number(process.env.DAVE_SEED ?? index + 1) >>> 0
     test(`any order of events converges${faulty ? ', with broken messages' : ''}, DAVE_SEED=${seed}`, context => {
       context.diagnostic(run(seed, faulty))
     })
