@@ -214,6 +214,7 @@ test('a client that wants nobody hears nobody', TIMEOUT, async () => {
   ben.command(VoiceOp.MediaSinkWants, { any: 0 })
   // What ben says after that is heard only once the node has taken it.
   await say(ben, '5202', [], [ana])
+  await until('ana to know that ben speaks', () => (ana.members.get('5202')?.speaking ?? 0) > 0)
   await say(ana, '5201', numberedFrames(10, 1), [eve])
   await until('eve to hear it', () => eveHeard.get('5201')?.length === 10)
   ben.command(VoiceOp.MediaSinkWants, { any: 100 })
