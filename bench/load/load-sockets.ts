@@ -1,13 +1,9 @@
 // The sockets of a load: many, all read and written through the same slots, with the moment of each datagram's arrival.
-import { ADDRESS_WORDS, BATCH, SLOT, writeAddress } from '@parley/core'
-import {
-  MessageSlots,
-  messageSlotsSize,
-  NAME_WORDS,
-  writeSocketName,
-} from '../../packages/server/src/lane/message-slots.ts'
+import { BATCH, SLOT } from '@parley/core'
+import { MessageSlots, messageSlotsSize } from '../../packages/server/src/lane/message-slots.ts'
 import { MESSAGE_HEADER, type Native, SOCKET_NAME } from '../../packages/server/src/lane/native-calls.ts'
 import type { NativeMemory } from '../../packages/server/src/lane/native-memory.ts'
+import { nameOf } from '../socket-name.ts'
 import { CLOCK_CYCLE } from './stamp.ts'
 
 const SEND_BATCH = 128
@@ -80,7 +76,7 @@ export class LoadSockets {
   }
   /** When the datagram came to the socket, however long it waited there: microseconds on the clock of stamps. */
   arrivedAt(slot: number): number {
-    return this.#readAt - this.#received.waited(slot, this.#readClock) * 1e3
+    return this.#readAt - this.#received.waited(slot, this.#readClock)
   }
 
   /** Where the next datagram of a socket may be written: SLOT bytes, to be queued with `queue`. */
@@ -121,13 +117,4 @@ export class LoadSockets {
     this.#native.tuneSocket(this.#memory, descriptor, BUFFER, BUFFER)
     return descriptor
   }
-}
-
-/** A socket's name of an IPv4 address and port. */
-export function nameOf(ip: string, port: number): Int32Array {
-  const words = new Int32Array(ADDRESS_WORDS)
-  if (!writeAddress(words, 0, ip, port)) throw new Error(`expected an address, found ${ip}`)
-  const name = new Int32Array(NAME_WORDS)
-  writeSocketName(new DataView(name.buffer), 0, false, words, 0)
-  return name
 }

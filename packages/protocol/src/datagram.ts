@@ -31,6 +31,9 @@ const SHORTEST_RTCP = 12
 /** A bare header and an authentication tag. */
 const SHORTEST_RTP = 12 + 16
 
+/** Whether the second byte of a packet says RTCP rather than RTP: types 192 to 223 (RFC 5761 §4). */
+export const isRtcpType = (second: number): boolean => second >= 192 && second <= 223
+
 /**
  * Classifies the `length` bytes at `offset`. Per packet: no allocation, no throw. The second byte tells RTCP (192–223) from
  * RTP (RFC 5761 §4); the first byte tells the rest apart (RFC 7983).
@@ -47,7 +50,7 @@ export function classifyDatagram(view: DataView, offset: number, length: number)
 }
 
 function classifyMedia(second: number, length: number): DatagramKind {
-  if (second >= 192 && second <= 223 && length >= SHORTEST_RTCP) return DatagramKind.Rtcp
+  if (isRtcpType(second) && length >= SHORTEST_RTCP) return DatagramKind.Rtcp
   if (length >= SHORTEST_RTP) return DatagramKind.Rtp
   return classifyRest(length)
 }

@@ -4,6 +4,7 @@ export {
   classifyDatagram,
   DatagramKind,
   DISCOVERY_LENGTH,
+  isRtcpType,
   KEEPALIVE_LENGTH,
   PING_LENGTH,
   PING_REQUEST,

@@ -1,21 +1,17 @@
 // The packet engine over foreign calls: many datagrams per system call, sealed straight into the slots they leave from.
-import { randomFillSync } from 'node:crypto'
 import { type Batch, type PacketIo, type PeerId, type Protection, SLOT } from '@parley/core'
 import {
   CLEAR_RTCP_LENGTH,
   clearRtpLength,
   fillProtectionNonce,
+  isRtcpType,
   isSrtpProfile,
   PROTECTION_LAYOUTS,
   PROTECTION_TAG_LENGTH,
-  type ProtectionLayout,
   protectionOverhead,
   RTCP_HEADER,
   RTP_HEADER,
-  SERVER_NONCE_LENGTH,
-  SERVER_NONCES,
   type VoiceMode,
-  writeServerNonce,
 } from '@parley/protocol'
 import { NAME_WORDS, writeSocketName } from './message-slots.ts'
 import { MessageSocket, type MessageSocketOptions, SOCKET_SIZE } from './message-socket.ts'
@@ -24,12 +20,10 @@ import { NativeMemory } from './native-memory.ts'
 import { type SlotCipher, SlotCiphers } from './slot-ciphers.ts'
 import { SRTP_OVERHEAD, Srtp } from './srtp.ts'
 import { SrtpSlots } from './srtp-slots.ts'
+import { type Counted, hasNonce, Trailers } from './trailers.ts'
 
-interface Protected {
-  readonly layout: ProtectionLayout
+interface Protected extends Counted {
   readonly cipher: SlotCipher
-  /** The next of the node's nonces. */
-  counter: number
 }
 
 interface Row {
@@ -44,7 +38,6 @@ interface Row {
 }
 
 const NOBODY: readonly PeerId[] = []
-const RANDOM_BYTES = 6144
 /** For ciphers, and for packets that are not in the socket's slots. */
 const OWN_SIZE = 2 * SLOT + 1024
 
@@ -60,8 +53,7 @@ export class FfiEngine implements PacketIo {
   readonly #guest: number
   readonly #name = new Int32Array(NAME_WORDS)
   readonly #nameView = new DataView(this.#name.buffer)
-  readonly #random = new Uint8Array(RANDOM_BYTES)
-  #randomUsed = RANDOM_BYTES
+  readonly #trailers = new Trailers()
   /** Packets sealed so far. */
   packets = 0
   #sentBytes = 0
@@ -204,12 +196,12 @@ export class FfiEngine implements PacketIo {
   #openRow({ protection, srtp }: Row, start: number, length: number): number {
     const { view } = this.#memory
     if (srtp === undefined) return protection === undefined ? -1 : this.#open(protection, start, length)
-    if (isRtcpAt(this.#bytes, start)) return srtp.openRtcp(this.#bytes, view, start, length)
+    if (isRtcpType(this.#bytes[start + 1]!)) return srtp.openRtcp(this.#bytes, view, start, length)
     return srtp.openRtp(this.#bytes, view, start, length)
   }
 
   #open({ layout, cipher }: Protected, start: number, length: number): number {
-    const isRtcp = isRtcpAt(this.#bytes, start)
+    const isRtcp = isRtcpType(this.#bytes[start + 1]!)
     const clear = isRtcp ? CLEAR_RTCP_LENGTH : clearRtpLength(layout, this.#bytes, start)
     const body = length - clear - layout.trailerLength
     if (body < PROTECTION_TAG_LENGTH) return -1
@@ -223,11 +215,11 @@ export class FfiEngine implements PacketIo {
     const { destination } = row
     const sealed = length + protectionOverhead(layout)
     if (destination === undefined || row.isExhausted || clear > length || sealed > SLOT) return false
-    if (!this.#hasNonce(row, protection)) return false
+    if (!hasNonce(protection)) return this.#noteExhausted(row)
     const out = this.socket.claim()
     const { words } = this.#memory
     for (let word = 0; word < clear >> 2; word++) words[(out >> 2) + word] = words[(start >> 2) + word]!
-    this.#writeTrailer(protection, out + sealed - layout.trailerLength)
+    this.#trailers.write(protection, this.#bytes, out + sealed - layout.trailerLength)
     fillProtectionNonce(layout, cipher.nonce, this.#bytes, out, sealed, headerLength)
     if (!cipher.seal(out, clear, start + clear, length - clear, out + clear)) return this.#refuse()
     this.socket.queue(sealed, destination)
@@ -245,56 +237,26 @@ export class FfiEngine implements PacketIo {
     const { view } = this.#memory
     bytes.copyWithin(out, start, start + length)
     const sealed = isRtcp ? srtp.sealRtcp(bytes, view, out, length) : srtp.sealRtp(bytes, view, out, length)
-    if (sealed < 0) {
-      if (srtp.isExhausted) this.#noteExhausted(row)
-      return false
-    }
+    if (sealed < 0) return srtp.isExhausted && this.#noteExhausted(row)
     this.socket.queue(sealed, destination)
     this.packets++
     this.#sentBytes += sealed
     return true
   }
 
-  #noteExhausted(row: Row): void {
+  #noteExhausted(row: Row): false {
     row.isExhausted = true
     this.#exhausted.push(row.peer)
+    return false
   }
 
   #refuse(): boolean {
     this.#failed++
     return true
   }
-
-  /** Where the trailer is a counter, it must not come round. */
-  #hasNonce(row: Row, { layout, counter }: Protected): boolean {
-    if (layout.trailerLength !== SERVER_NONCE_LENGTH || counter < SERVER_NONCES) return true
-    this.#noteExhausted(row)
-    return false
-  }
-
-  #writeTrailer(protection: Protected, place: number): void {
-    const { trailerLength } = protection.layout
-    if (trailerLength === SERVER_NONCE_LENGTH) writeServerNonce(this.#bytes, place, protection.counter++)
-    else if (trailerLength > 0) this.#writeRandom(place, trailerLength)
-  }
-
-  /** Random bytes are drawn for many packets at once: for one they would cost more than sealing it. */
-  #writeRandom(place: number, length: number): void {
-    if (this.#randomUsed + length > this.#random.length) {
-      randomFillSync(this.#random)
-      this.#randomUsed = 0
-    }
-    for (let index = 0; index < length; index++) this.#bytes[place + index] = this.#random[this.#randomUsed++]!
-  }
 }
 
 function forgetKeys(row: Row | undefined): void {
   row?.protection?.cipher.close()
   row?.srtp?.close()
-}
-
-/** Told from the payload type's place, as a datagram is classified (RFC 5761 §4). */
-function isRtcpAt(bytes: Uint8Array, offset: number): boolean {
-  const second = bytes[offset + 1]!
-  return second >= 192 && second <= 223
 }

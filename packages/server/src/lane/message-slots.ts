@@ -19,6 +19,8 @@ export const NAME_WORDS = SOCKET_NAME / 4
 const AF_INET = 2
 const AF_INET6 = 10
 const MAPPED = 0xffff
+/** Seconds. A longer wait was a step of the clock. */
+const LONGEST_WAIT = 10
 /** SOL_SOCKET, SO_TIMESTAMPNS and SO_RXQ_OVFL, as levels and types of control messages. */
 const SOCKET_LEVEL = 1
 const TIMESTAMP_TYPE = 35
@@ -82,15 +84,14 @@ export class MessageSlots {
     words[offset + ADDRESS_WORDS - 1] = view.getUint16(name + 2)
   }
 
-  /**
-   * Whole milliseconds between a datagram's arrival and the time at `clock` (a `timespec`); 0 if the system did not tell.
-   */
+  /** Microseconds between a datagram's arrival and the time at `clock` (a `timespec`); 0 if the system did not tell. */
   waited(index: number, clock: number): number {
     const control = this.#controls + index * CONTROL
     const words = this.#words
     if (!this.#hasControl(index, 0, TIMESTAMP_TYPE)) return 0
     const seconds = (words[clock >> 2]! - words[(control + 16) >> 2]!) | 0
-    return (seconds * 1000 + (words[(clock + 8) >> 2]! - words[(control + 24) >> 2]!) / 1e6) | 0
+    if (seconds < 0 || seconds > LONGEST_WAIT) return 0
+    return Math.max(0, (seconds * 1e6 + (words[(clock + 8) >> 2]! - words[(control + 24) >> 2]!) / 1e3) | 0)
   }
 
   /** How many datagrams the socket has had no room for, up to this one; 32 bits. */

@@ -12,8 +12,6 @@ export const SOCKET_SIZE = messageSlotsSize(BATCH) + messageSlotsSize(SEND_BATCH
 
 /** The system has no room: every datagram behind this one would be refused as well. */
 const FULL: ReadonlySet<string> = new Set(['EAGAIN', 'EWOULDBLOCK', 'ENOBUFS', 'ENOMEM'])
-/** A longer wait than this was a step of the clock. */
-const LONGEST_WAIT = 10_000
 
 /** What a socket does with the system. */
 export type SocketCalls = Pick<
@@ -94,8 +92,7 @@ export class MessageSocket {
     for (let slot = 0; slot < count; slot++) {
       batch.lengths[slot] = received.receivedLength(slot)
       received.readSource(slot, batch.addresses, slot * ADDRESS_WORDS)
-      const waited = received.waited(slot, this.#clock)
-      batch.waited[slot] = waited > 0 && waited < LONGEST_WAIT ? waited : 0
+      batch.waited[slot] = (received.waited(slot, this.#clock) / 1e3) | 0
     }
     batch.count = count
     const overflows = received.overflows(count - 1)

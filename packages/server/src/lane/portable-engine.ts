@@ -1,5 +1,4 @@
 // The packet engine that runs anywhere: node:crypto and libsodium for the ciphers, a datagram port for the wire.
-import { randomFillSync } from 'node:crypto'
 import {
   ADDRESS_WORDS,
   BATCH,
@@ -17,6 +16,7 @@ import {
   CLEAR_RTCP_LENGTH,
   clearRtpLength,
   fillProtectionNonce,
+  isRtcpType,
   isSrtpProfile,
   PROTECTION_LAYOUTS,
   PROTECTION_TAG_LENGTH,
@@ -24,21 +24,16 @@ import {
   protectionOverhead,
   RTCP_HEADER,
   RTP_HEADER,
-  SERVER_NONCE_LENGTH,
-  SERVER_NONCES,
-  writeServerNonce,
 } from '@parley/protocol'
 import type { DatagramPort } from './datagram-port.ts'
 import { makePacketCipher, type PacketCipher } from './protection.ts'
 import { SRTP_OVERHEAD, Srtp } from './srtp.ts'
+import { type Counted, hasNonce, Trailers } from './trailers.ts'
 
-interface Protected {
-  readonly layout: ProtectionLayout
+interface Protected extends Counted {
   readonly cipher: PacketCipher
   /** What the layout does not fill stays zero. */
   readonly nonce: Uint8Array
-  /** The next of the node's nonces. */
-  counter: number
 }
 
 interface Row {
@@ -53,7 +48,6 @@ interface Row {
 
 const NOBODY: readonly PeerId[] = []
 const NO_BYTES = new Uint8Array(0)
-const RANDOM_BYTES = 6144
 
 /** Needs `protectionReady()` before the first peer is protected. */
 export class PortableEngine implements PacketIo {
@@ -65,8 +59,7 @@ export class PortableEngine implements PacketIo {
   readonly #slots = new Uint8Array(LIMITS.unsentDatagrams * SLOT)
   readonly #slotView = new DataView(this.#slots.buffer)
   #slot = 0
-  readonly #random = new Uint8Array(RANDOM_BYTES)
-  #randomUsed = RANDOM_BYTES
+  readonly #trailers = new Trailers()
   #packets = 0
   #bytes = 0
   #dropped = 0
@@ -136,7 +129,7 @@ export class PortableEngine implements PacketIo {
     const { layout, nonce } = protection
     const { bytes } = batch
     const offset = slot * SLOT
-    const isRtcp = isRtcpAt(bytes, offset)
+    const isRtcp = isRtcpType(bytes[offset + 1]!)
     const clear = isRtcp ? CLEAR_RTCP_LENGTH : clearRtpLength(layout, bytes, offset)
     const body = length - clear - layout.trailerLength
     if (body < PROTECTION_TAG_LENGTH) return false
@@ -199,12 +192,13 @@ export class PortableEngine implements PacketIo {
     if (row.destination === undefined || row.isExhausted) return false
     const { layout, nonce } = protection
     const length = clear.length + plain.length + protectionOverhead(layout)
-    if (length > SLOT || !this.#hasNonce(row, protection)) return false
+    if (length > SLOT) return false
+    if (!hasNonce(protection)) return this.#noteExhausted(row)
     const start = this.#claimSlot()
     if (start < 0) return true
     const slots = this.#slots
     for (let index = 0; index < clear.length; index++) slots[start + index] = clear[index]!
-    this.#writeTrailer(protection, start + length - layout.trailerLength)
+    this.#trailers.write(protection, slots, start + length - layout.trailerLength)
     fillProtectionNonce(layout, nonce, slots, start, length, headerLength)
     protection.cipher.seal(nonce, clear, plain, slots, start + clear.length)
     this.#port.send(slots, start, length, row.destination)
@@ -223,41 +217,17 @@ export class PortableEngine implements PacketIo {
     const sealed = isRtcp
       ? srtp.sealRtcp(this.#slots, view, start, length)
       : srtp.sealRtp(this.#slots, view, start, length)
-    if (sealed < 0) return this.#noteRefused(row, srtp)
+    if (sealed < 0) return srtp.isExhausted && this.#noteExhausted(row)
     this.#port.send(this.#slots, start, sealed, row.destination)
     this.#packets++
     this.#bytes += sealed
     return true
   }
 
-  #noteRefused(row: Row, srtp: Srtp): boolean {
-    if (!srtp.isExhausted) return false
+  #noteExhausted(row: Row): false {
     row.isExhausted = true
     this.#exhausted.push(row.peer)
     return false
-  }
-
-  /** Where the trailer is a counter, it must not come round. */
-  #hasNonce(row: Row, { layout, counter }: Protected): boolean {
-    if (layout.trailerLength !== SERVER_NONCE_LENGTH || counter < SERVER_NONCES) return true
-    row.isExhausted = true
-    this.#exhausted.push(row.peer)
-    return false
-  }
-
-  #writeTrailer(protection: Protected, offset: number): void {
-    const { trailerLength } = protection.layout
-    if (trailerLength === SERVER_NONCE_LENGTH) writeServerNonce(this.#slots, offset, protection.counter++)
-    else if (trailerLength > 0) this.#writeRandom(offset, trailerLength)
-  }
-
-  /** Random bytes are drawn for many packets at once: for one they would cost more than sealing it. */
-  #writeRandom(offset: number, length: number): void {
-    if (this.#randomUsed + length > this.#random.length) {
-      randomFillSync(this.#random)
-      this.#randomUsed = 0
-    }
-    for (let index = 0; index < length; index++) this.#slots[offset + index] = this.#random[this.#randomUsed++]!
   }
 
   /** Where the next datagram may be written; −1, and a drop, while the system has not taken too many. */
@@ -289,7 +259,7 @@ function makeProtected(layout: ProtectionLayout, key: Uint8Array, counter: numbe
 function openSrtp(srtp: Srtp, { bytes, view, lengths }: Batch, slot: number): boolean {
   const offset = slot * SLOT
   const length = lengths[slot]!
-  const plain = isRtcpAt(bytes, offset)
+  const plain = isRtcpType(bytes[offset + 1]!)
     ? srtp.openRtcp(bytes, view, offset, length)
     : srtp.openRtp(bytes, view, offset, length)
   if (plain >= 0) lengths[slot] = plain
@@ -309,10 +279,4 @@ function makeBatch(): Batch {
     waited: new Int32Array(BATCH),
     lost: 0,
   }
-}
-
-/** Told from the payload type's place, as a datagram is classified (RFC 5761 §4). */
-function isRtcpAt(bytes: Uint8Array, offset: number): boolean {
-  const second = bytes[offset + 1]!
-  return second >= 192 && second <= 223
 }
