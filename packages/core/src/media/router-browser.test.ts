@@ -1,6 +1,5 @@
 // Browsers on a lane: checks prove their addresses, SSRCs and numbers of theirs become the node's, and back.
 import assert from 'node:assert/strict'
-import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import {
   decodeRtcp,
@@ -9,113 +8,60 @@ import {
   encodeRtp,
   encodeStunRequest,
   type RtpPacket,
-  SrtpProfile,
-  type StunMac,
 } from '@parley/protocol'
-import { addDatagram, makeBatch, PLAIN_TAG, PlainIo } from '../../../../test/contract/plain-io.ts'
+import { PlainIo } from '../../../../test/contract/plain-io.ts'
+import {
+  checkOf as check,
+  hex,
+  home,
+  iceOf,
+  PASSWORD,
+  PlainLane,
+  sealed,
+  ssrcOf,
+  stunMac,
+} from '../../../../test/contract/plain-lane.ts'
 import { LIMITS } from '../limits.ts'
-import type { FormDescription, LaneCommand, LaneEvent } from './lane.ts'
+import type { FormDescription } from './lane.ts'
 import { Router } from './router.ts'
-import { writeAddress } from './socket-address.ts'
 
-const mac: StunMac = (key, bytes, length) => createHmac('sha1', key).update(bytes.subarray(0, length)).digest()
-const hex = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('hex')
-const PASSWORD = Uint8Array.from(Buffer.from('p'.repeat(24)))
 const CHROMIUM: FormDescription = {
   payloadTypes: [[120, 111]],
   extensions: { audioLevel: 1, videoOrientation: 13, playoutDelay: 5, transportSequence: 3 },
 }
 const FIREFOX: FormDescription = { payloadTypes: [[120, 109]], extensions: { audioLevel: 7 } }
-const ssrcOf = (peer: number) => 1000 + peer * 8
-const home = (peer: number) => `10.0.0.${peer} 5000`
-
-function makeLane() {
-  const io = new PlainIo()
-  const router = new Router(io, { stunMac: mac })
-  const lane = {
-    io,
-    router,
-    now: 1_000,
-    command(...commands: LaneCommand[]) {
-      for (const each of commands) router.command(each, lane.now)
-    },
-    receive(from: string, ...datagrams: Uint8Array[]) {
-      const [ip, port] = from.split(' ') as [string, string]
-      const words = new Int32Array(5)
-      assert.ok(writeAddress(words, 0, ip, Number(port)))
-      const batch = makeBatch()
-      for (const bytes of datagrams) addDatagram(batch, bytes, words)
-      router.receive(batch, lane.now)
-      return io.take()
-    },
-    events: (): LaneEvent[] => router.takeEvents().filter(event => event.kind !== 'counters'),
-    drops() {
-      router.takeEvents()
-      router.command({ kind: 'report' }, lane.now)
-      const [event] = router.takeEvents()
-      const counted = Object.entries((event as LaneEvent & { kind: 'counters' }).counters.drops)
-      return Object.fromEntries(counted.filter(([, count]) => count > 0))
-    },
-    addBrowser(peer: number, form = CHROMIUM) {
-      const ice = { localUfrag: `node${peer}`, remoteUfrag: `cli${peer}`, password: PASSWORD }
-      lane.command(
-        { kind: 'addPeer', peer, ssrcs: Int32Array.from({ length: 8 }, (_, index) => ssrcOf(peer) + index) },
-        { kind: 'addBrowser', peer, ice, form },
-        { kind: 'addTarget', targets: 1, peer },
-        { kind: 'setRoute', ssrc: ssrcOf(peer), owner: peer, media: 'audio', targets: 1 },
-      )
-    },
-    addNative(peer: number) {
-      lane.command({
-        kind: 'addPeer',
-        peer,
-        ssrcs: Int32Array.from({ length: 8 }, (_, index) => ssrcOf(peer) + index),
-      })
-      lane.receive(home(peer), encodeDiscoveryRequest(ssrcOf(peer)))
-      lane.command(
-        { kind: 'protectPeer', peer, protection: 'aead_aes256_gcm_rtpsize', key: keyOf(peer), nonceStart: 0 },
-        { kind: 'addTarget', targets: 1, peer },
-        { kind: 'setRoute', ssrc: ssrcOf(peer), owner: peer, media: 'audio', targets: 1 },
-      )
-    },
-    check: (peer: number, from = home(peer), useCandidate = true) => lane.receive(from, check(peer, useCandidate)),
-    protect(peer: number) {
-      const protection = SrtpProfile.AeadAes128Gcm
-      lane.command({ kind: 'protectPeer', peer, protection, key: keyOf(peer), nonceStart: 0 })
-    },
-  }
-  lane.command({ kind: 'openTargets', targets: 1 })
-  return lane
-}
-
-const keyOf = (peer: number) => new Uint8Array(56).fill(peer)
-const check = (peer: number, useCandidate = true, key = PASSWORD) =>
-  encodeStunRequest(
-    { transaction: new Uint8Array(12).fill(peer), username: `node${peer}:cli${peer}`, useCandidate },
-    key,
-    mac,
-  )
-const sealed = (peer: number, plain: Uint8Array) => Uint8Array.from([...plain, ...Array(PLAIN_TAG).fill(peer)])
 const OWN = 0xdead_beef
 const opus = (sequence: number, more: Partial<RtpPacket> = {}) =>
   encodeRtp({ payloadType: 111, sequence, timestamp: 1, ssrc: OWN, payload: Uint8Array.of(1, 2, 3), ...more })
 
+/** A lane with a browser that has proved nothing yet. */
+function oneBrowser() {
+  const lane = new PlainLane()
+  lane.addBrowser(1, CHROMIUM)
+  lane.listen(1)
+  lane.routeAudio(1)
+  return lane
+}
+
 /** A lane with two browsers that are connected; the second one is Firefox. */
 function twoBrowsers() {
-  const lane = makeLane()
-  lane.addBrowser(1)
-  lane.addBrowser(2, FIREFOX)
-  for (const peer of [1, 2]) {
-    lane.check(peer)
-    lane.protect(peer)
-  }
+  const lane = new PlainLane()
+  lane.connectBrowser(1, CHROMIUM)
+  lane.connectBrowser(2, FIREFOX)
+  lane.listen(1, 2)
+  lane.routeAudio(1, 2)
   lane.events()
   return lane
 }
 
+function addNative(lane: PlainLane, peer: number) {
+  lane.connectNative(peer)
+  lane.listen(peer)
+  lane.routeAudio(peer)
+}
+
 test('a genuine check is answered and proves the address; DTLS from there goes up, the answer goes down', () => {
-  const lane = makeLane()
-  lane.addBrowser(1)
+  const lane = oneBrowser()
   const [answer] = lane.check(1)
   assert.equal(hex(answer?.bytes.subarray(0, 8)), '0101002c2112a442')
   assert.deepEqual(lane.events(), [{ kind: 'addressBound', peer: 1, address: { ip: '10.0.0.1', port: 5000 } }])
@@ -127,12 +73,11 @@ test('a genuine check is answered and proves the address; DTLS from there goes u
 })
 
 test('checks with another key, name or for nobody are not answered, and leave nothing behind', () => {
-  const lane = makeLane()
-  lane.addBrowser(1)
+  const lane = oneBrowser()
   const wrong = encodeStunRequest(
     { transaction: new Uint8Array(12), username: 'node1:cli2', useCandidate: true },
     PASSWORD,
-    mac,
+    stunMac,
   )
   const broken = check(1)
   broken[30]! ^= 1
@@ -144,8 +89,7 @@ test('checks with another key, name or for nobody are not answered, and leave no
 })
 
 test('a flood of ClientHellos from addresses that proved nothing makes no event and no state', () => {
-  const lane = makeLane()
-  lane.addBrowser(1)
+  const lane = oneBrowser()
   lane.check(1)
   lane.events()
   const before = lane.router.inspect()
@@ -156,8 +100,7 @@ test('a flood of ClientHellos from addresses that proved nothing makes no event 
 })
 
 test('a browser that sends more DTLS than any handshake needs is cut off for the rest of the second', () => {
-  const lane = makeLane()
-  lane.addBrowser(1)
+  const lane = oneBrowser()
   lane.check(1)
   lane.events()
   const record = Uint8Array.from([22, 0xfe, 0xfd, ...new Array(20).fill(9)])
@@ -167,7 +110,7 @@ test('a browser that sends more DTLS than any handshake needs is cut off for the
 
 test('a browser’s own SSRC and numbers become the node’s for native clients, and those of other browsers for them', () => {
   const lane = twoBrowsers()
-  lane.addNative(3)
+  addNative(lane, 3)
   lane.command({ kind: 'mapSsrc', peer: 1, own: OWN, ssrc: ssrcOf(1) })
   const elements = Uint8Array.of(0x10, 0xb2, 0x31, 0, 9, 0, 0, 0)
   const sent = lane.receive(home(1), sealed(1, opus(5, { extension: { profile: 0xbede, elements }, padding: 3 })))
@@ -188,7 +131,7 @@ test('a browser’s own SSRC and numbers become the node’s for native clients,
 
 test('what native clients send has each browser’s numbers, and no extension that it does not know', () => {
   const lane = twoBrowsers()
-  lane.addNative(3)
+  addNative(lane, 3)
   const elements = Uint8Array.of(0x10, 0x55, 0x90, 4, 0x62, 1, 2, 3)
   const packet = opus(9, { ssrc: ssrcOf(3), payloadType: 120, extension: { profile: 0xbede, elements } })
   const sent = lane.receive(home(3), sealed(3, packet))
@@ -205,7 +148,7 @@ test('what native clients send has each browser’s numbers, and no extension th
 
 test('a native client in a group behind browsers gets native packets all the same', () => {
   const lane = twoBrowsers()
-  lane.addNative(3)
+  addNative(lane, 3)
   lane.command({ kind: 'refuseSealed', peer: 3 })
   const elements = Uint8Array.of(0x10, 0xb2, 0, 0)
   const sent = lane.receive(home(1), sealed(1, opus(5, { extension: { profile: 0xbede, elements } })))
@@ -335,13 +278,12 @@ test('a browser hears how its packets arrive under its own SSRC, and its sender 
 
 test('a new offer replaces the one before: the old name, keys and address are worth nothing', () => {
   const lane = twoBrowsers()
-  const ice = { localUfrag: 'new1', remoteUfrag: 'cli1', password: PASSWORD }
-  lane.command({ kind: 'addBrowser', peer: 1, ice, form: FIREFOX })
+  lane.command({ kind: 'addBrowser', peer: 1, ice: { ...iceOf(1), localUfrag: 'new1' }, form: FIREFOX })
   assert.deepEqual(lane.check(1), [])
   assert.equal(lane.receive(home(2), sealed(2, opus(1, { payloadType: 109 }))).length, 0)
   const again = { transaction: new Uint8Array(12), username: 'new1:cli1', useCandidate: true }
-  lane.receive(home(1), encodeStunRequest(again, PASSWORD, mac))
-  lane.protect(1)
+  lane.receive(home(1), encodeStunRequest(again, PASSWORD, stunMac))
+  lane.protectBrowser(1)
   const [heard] = lane.receive(home(2), sealed(2, opus(2, { payloadType: 109 })))
   assert.equal(decodeRtp(heard!.bytes)!.payloadType, 109)
 })
@@ -356,21 +298,15 @@ test('a browser that closed its end gets and sends nothing, and its checks are n
 
 test('a session may go from a browser to a native client and back', () => {
   const lane = twoBrowsers()
-  const native = { protection: 'aead_aes256_gcm_rtpsize', key: keyOf(1), nonceStart: 0 } as const
-  lane.command({ kind: 'protectPeer', peer: 1, ...native })
+  lane.protectNative(1)
   lane.receive(home(1), encodeDiscoveryRequest(ssrcOf(1)))
-  lane.command({ kind: 'protectPeer', peer: 1, ...native })
+  lane.protectNative(1)
   const [heard] = lane.receive(home(2), sealed(2, opus(1, { payloadType: 109 })))
   assert.equal(decodeRtp(heard!.bytes)!.payloadType, 120)
   assert.deepEqual(lane.check(1), [])
-  lane.command({
-    kind: 'addBrowser',
-    peer: 1,
-    ice: { localUfrag: 'node1', remoteUfrag: 'cli1', password: PASSWORD },
-    form: CHROMIUM,
-  })
+  lane.command({ kind: 'addBrowser', peer: 1, ice: iceOf(1), form: CHROMIUM })
   lane.check(1)
-  lane.protect(1)
+  lane.protectBrowser(1)
   const [again] = lane.receive(home(2), sealed(2, opus(2, { payloadType: 109 })))
   assert.equal(decodeRtp(again!.bytes)!.payloadType, 111)
 })
@@ -388,7 +324,6 @@ test('a lane that cannot check browsers takes none', () => {
   const io = new PlainIo()
   const router = new Router(io)
   router.command({ kind: 'addPeer', peer: 1, ssrcs: Int32Array.of(1_000) }, 0)
-  const ice = { localUfrag: 'node1', remoteUfrag: 'cli1', password: PASSWORD }
-  router.command({ kind: 'addBrowser', peer: 1, ice, form: CHROMIUM }, 0)
+  router.command({ kind: 'addBrowser', peer: 1, ice: iceOf(1), form: CHROMIUM }, 0)
   assert.equal(router.inspect().browsers, 0)
 })

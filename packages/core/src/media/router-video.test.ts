@@ -1,18 +1,11 @@
 // Video on a lane: kept and sent again, keyframes asked for once, arrivals told to browsers.
 import assert from 'node:assert/strict'
-import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
-import { decodeRtp, encodeRtp, encodeStunRequest, type RtpPacket, SrtpProfile, type StunMac } from '@parley/protocol'
-import { addDatagram, makeBatch, PLAIN_TAG, PlainIo } from '../../../../test/contract/plain-io.ts'
+import { decodeRtp, encodeRtp, type RtpPacket } from '@parley/protocol'
+import { hex, PlainLane, ssrcOf, TARGETS, unhex } from '../../../../test/contract/plain-lane.ts'
 import { LIMITS } from '../limits.ts'
-import type { FormDescription, LaneCommand } from './lane.ts'
-import { Router } from './router.ts'
-import { writeAddress } from './socket-address.ts'
+import type { FormDescription } from './lane.ts'
 
-const mac: StunMac = (key, bytes, length) => createHmac('sha1', key).update(bytes.subarray(0, length)).digest()
-const unhex = (text: string) => Uint8Array.from(Buffer.from(text.replace(/\s/g, ''), 'hex'))
-const hex = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('hex')
-const PASSWORD = Uint8Array.from(Buffer.from('p'.repeat(24)))
 /** VP8 and its rtx, as the sender and as the receiver number them. */
 const SENDER: FormDescription = {
   payloadTypes: [
@@ -31,68 +24,28 @@ const RECEIVER: FormDescription = {
   extensions: {},
 }
 const OWN_VIDEO = 0xcafe_0001
-const OWN_RTX = 0xcafe_0002
-const VIDEO = 1008 + 1
+const OWN_RTX = OWN_VIDEO + 1
+const VIDEO = ssrcOf(1) + 1
 const u32 = (value: number) => value.toString(16).padStart(8, '0')
 
 /** A lane on which browser 1 sends video to browser 2; browser 3 is there, and not to see it. */
-function makeLane() {
-  const io = new PlainIo()
-  const router = new Router(io, { stunMac: mac })
-  const lane = {
-    io,
-    router,
-    now: 1_000,
-    command(...commands: LaneCommand[]) {
-      for (const each of commands) router.command(each, lane.now)
-    },
-    receive(peer: number, plain: Uint8Array) {
-      const words = new Int32Array(5)
-      assert.ok(writeAddress(words, 0, `10.0.0.${peer}`, 5000))
-      const batch = makeBatch()
-      addDatagram(batch, Uint8Array.from([...plain, ...new Array(PLAIN_TAG).fill(peer)]), words)
-      router.receive(batch, lane.now)
-      return io.take()
-    },
-    send: (sequence: number, more: Partial<RtpPacket> = {}) => lane.receive(1, video(sequence, more)),
-    /** A NACK of the receiver for one packet. */
-    nack: (peer: number, sequence: number, bits = 0) =>
-      lane.receive(
-        peer,
-        unhex(`81cd0003 00000009 ${u32(VIDEO)} ${u32(sequence).slice(4)}${bits.toString(16).padStart(4, '0')}`),
-      ),
-    wait(by: number) {
-      lane.now += by
-      router.tick(lane.now)
-      return io.take()
-    },
+class VideoLane extends PlainLane {
+  constructor() {
+    super()
+    this.connectBrowser(1, SENDER)
+    this.connectBrowser(2, RECEIVER)
+    this.connectBrowser(3, RECEIVER)
+    this.listen(2)
+    this.routeVideo(1, OWN_VIDEO)
   }
-  lane.command({ kind: 'openTargets', targets: 1 })
-  for (const [peer, form] of [
-    [1, SENDER],
-    [2, RECEIVER],
-    [3, RECEIVER],
-  ] as const) {
-    const ssrcs = Int32Array.from({ length: 8 }, (_, index) => 1000 + peer * 8 + index)
-    const ice = { localUfrag: `node${peer}`, remoteUfrag: 'cli', password: PASSWORD }
-    lane.command({ kind: 'addPeer', peer, ssrcs }, { kind: 'addBrowser', peer, ice, form })
-    const check = { transaction: new Uint8Array(12), username: `node${peer}:cli`, useCandidate: true }
-    const words = new Int32Array(5)
-    assert.ok(writeAddress(words, 0, `10.0.0.${peer}`, 5000))
-    const batch = makeBatch()
-    addDatagram(batch, encodeStunRequest(check, PASSWORD, mac), words)
-    router.receive(batch, lane.now)
-    const key = new Uint8Array(56).fill(peer)
-    lane.command({ kind: 'protectPeer', peer, protection: SrtpProfile.AeadAes128Gcm, key, nonceStart: 0 })
+  send(sequence: number, more: Partial<RtpPacket> = {}) {
+    return this.packets(1, video(sequence, more))
   }
-  lane.command(
-    { kind: 'addTarget', targets: 1, peer: 2 },
-    { kind: 'setRoute', ssrc: VIDEO, owner: 1, media: 'video', targets: 1 },
-    { kind: 'mapSsrc', peer: 1, own: OWN_VIDEO, ssrc: VIDEO },
-    { kind: 'mapSsrc', peer: 1, own: OWN_RTX, ssrc: VIDEO + 1 },
-  )
-  io.take()
-  return lane
+  /** A NACK of the receiver for one packet, and by `bits` for those after it. */
+  nack(peer: number, sequence: number, bits = 0) {
+    const asked = `${u32(sequence).slice(4)}${bits.toString(16).padStart(4, '0')}`
+    return this.packets(peer, unhex(`81cd0003 00000009 ${u32(VIDEO)} ${asked}`))
+  }
 }
 
 const video = (sequence: number, more: Partial<RtpPacket> = {}) =>
@@ -115,7 +68,7 @@ const again = (rtxSequence: number, sequence: number, more: Partial<RtpPacket> =
   })
 
 test('video has the node’s SSRC and the receiver’s type, and keeps its marker', () => {
-  const lane = makeLane()
+  const lane = new VideoLane()
   const [sent, ...rest] = lane.send(7)
   assert.equal(rest.length, 0)
   const packet = decodeRtp(sent!.bytes)!
@@ -124,7 +77,7 @@ test('video has the node’s SSRC and the receiver’s type, and keeps its marke
 })
 
 test('what a receiver lost it gets again: the next SSRC, its own rtx type, the packet’s sequence before its payload', () => {
-  const lane = makeLane()
+  const lane = new VideoLane()
   for (const sequence of [65_534, 65_535, 0, 1]) lane.send(sequence)
   const sent = lane.nack(2, 65_535, 0b10)
   assert.deepEqual(
@@ -140,7 +93,7 @@ test('what a receiver lost it gets again: the next SSRC, its own rtx type, the p
 })
 
 test('what the node itself lost it asks of the source, by the source’s own SSRC, and then has it for who asks again', () => {
-  const lane = makeLane()
+  const lane = new VideoLane()
   lane.send(1)
   lane.send(4)
   const [asked, ...rest] = lane.nack(2, 2, 1)
@@ -148,7 +101,7 @@ test('what the node itself lost it asks of the source, by the source’s own SSR
   assert.equal(asked!.peer, 1)
   assert.equal(hex(asked!.bytes), `81cd000300000001${u32(OWN_VIDEO)}00020001`)
   assert.equal(lane.nack(2, 2, 1).length, 0, 'not more often than every few milliseconds')
-  assert.deepEqual(lane.receive(1, again(0, 2)), [])
+  assert.deepEqual(lane.packets(1, again(0, 2)), [])
   lane.now += LIMITS.nackInterval
   const [repaired, askedAgain] = lane.nack(2, 2, 1)
   assert.equal(hex(decodeRtp(repaired!.bytes)!.payload), '0002100202')
@@ -156,17 +109,15 @@ test('what the node itself lost it asks of the source, by the source’s own SSR
 })
 
 test('retransmissions without anything in them, and of what never was, are not passed on', () => {
-  const lane = makeLane()
+  const lane = new VideoLane()
   lane.send(1)
-  assert.deepEqual(lane.receive(1, again(0, 1, { payload: Uint8Array.of(0, 1), padding: 100 })), [])
-  assert.deepEqual(lane.receive(1, again(1, 1)), [])
-  assert.deepEqual(lane.receive(1, again(2, 1, { payload: new Uint8Array(0), padding: 255 })), [])
+  assert.deepEqual(lane.packets(1, again(0, 1, { payload: Uint8Array.of(0, 1), padding: 100 })), [])
+  assert.deepEqual(lane.packets(1, again(1, 1)), [])
+  assert.deepEqual(lane.packets(1, again(2, 1, { payload: new Uint8Array(0), padding: 255 })), [])
 })
 
 test('native clients with video have numbers of their own too, both ways', () => {
-  const lane = makeLane()
-  const ssrcs = Int32Array.from({ length: 8 }, (_, index) => 1000 + 4 * 8 + index)
-  lane.command({ kind: 'addPeer', peer: 4, ssrcs })
+  const lane = new VideoLane()
   const form: FormDescription = {
     payloadTypes: [
       [120, 120],
@@ -175,46 +126,42 @@ test('native clients with video have numbers of their own too, both ways', () =>
     ],
     extensions: { audioLevel: 1, videoOrientation: 4, playoutDelay: 6, speaker: 9 },
   }
-  const key = new Uint8Array(32).fill(4)
-  lane.command(
-    { kind: 'protectPeer', peer: 4, protection: 'aead_aes256_gcm_rtpsize', key, nonceStart: 0 },
-    { kind: 'setForm', peer: 4, form },
-    { kind: 'addTarget', targets: 1, peer: 4 },
-    { kind: 'setRoute', ssrc: 1033, owner: 4, media: 'video', targets: 1 },
-  )
+  lane.connectNative(4, form)
+  lane.listen(4)
+  lane.routeVideo(4)
   const elements = Uint8Array.of(0x40, 3, 0x90, 4)
   const own = video(9, { payloadType: 101, ssrc: 1033, extension: { profile: 0xbede, elements } })
-  const [toBrowser, ...others] = lane.receive(4, own)
+  const [toBrowser, ...others] = lane.packets(4, own)
   assert.equal(others.length, 0)
   assert.deepEqual([toBrowser!.peer, decodeRtp(toBrowser!.bytes)!.payloadType], [2, 120])
   const toNative = lane.send(1).find(({ peer }) => peer === 4)
   assert.equal(decodeRtp(toNative!.bytes)!.payloadType, 101)
-  assert.equal(lane.receive(4, video(10, { payloadType: 96, ssrc: 1033 })).length, 0)
+  assert.equal(lane.packets(4, video(10, { payloadType: 96, ssrc: 1033 })).length, 0)
   const [repaired] = lane.nack(4, 1)
   assert.deepEqual([repaired!.peer, decodeRtp(repaired!.bytes)!.payloadType], [4, 102])
 })
 
 test('only who is sent the video may ask something of it', () => {
-  const lane = makeLane()
+  const lane = new VideoLane()
   lane.send(1)
   assert.deepEqual(lane.nack(3, 1), [])
-  assert.deepEqual(lane.receive(3, unhex(`81ce0002 00000009 ${u32(VIDEO)}`)), [])
+  assert.deepEqual(lane.packets(3, unhex(`81ce0002 00000009 ${u32(VIDEO)}`)), [])
 })
 
 test('of many requests for a keyframe one reaches the source, in a while the next', () => {
-  const lane = makeLane()
+  const lane = new VideoLane()
   lane.send(1)
   const loss = unhex(`81ce0002 00000009 ${u32(VIDEO)}`)
   const intra = unhex(`84ce0004 00000009 00000000 ${u32(VIDEO)} 01000000`)
-  const [asked, ...rest] = lane.receive(2, loss)
+  const [asked, ...rest] = lane.packets(2, loss)
   assert.deepEqual([asked!.peer, hex(asked!.bytes), rest.length], [1, `81ce000200000001${u32(OWN_VIDEO)}`, 0])
-  assert.deepEqual(lane.receive(2, intra), [])
+  assert.deepEqual(lane.packets(2, intra), [])
   lane.now += LIMITS.keyframeInterval
-  assert.equal(lane.receive(2, intra).length, 1)
+  assert.equal(lane.packets(2, intra).length, 1)
 })
 
 test('a receiver that asks for everything again and again is answered up to a bound', () => {
-  const lane = makeLane()
+  const lane = new VideoLane()
   lane.send(1)
   let answered = 0
   for (let count = 0; count < LIMITS.retransmissionsPerSecond + 50; count++) answered += lane.nack(2, 1).length
@@ -222,7 +169,7 @@ test('a receiver that asks for everything again and again is answered up to a bo
 })
 
 test('a browser is told when its packets came, soon and together, and again only about new ones', () => {
-  const lane = makeLane()
+  const lane = new VideoLane()
   const withSequence = (sequence: number) => ({
     extension: { profile: 0xbede, elements: Uint8Array.of(0x31, sequence >> 8, sequence & 0xff, 0) },
   })
@@ -250,9 +197,9 @@ test('a browser is told when its packets came, soon and together, and again only
 })
 
 test('a route that ends takes what was kept with it', () => {
-  const lane = makeLane()
+  const lane = new VideoLane()
   lane.send(1)
   lane.command({ kind: 'removeRoute', ssrc: VIDEO, silence: false })
-  lane.command({ kind: 'setRoute', ssrc: VIDEO, owner: 1, media: 'video', targets: 1 })
+  lane.command({ kind: 'setRoute', ssrc: VIDEO, owner: 1, media: 'video', targets: TARGETS })
   assert.deepEqual(lane.nack(2, 1), [])
 })

@@ -1,41 +1,25 @@
 // Hot: a batch of datagrams in, sealed copies out. The lane without its socket: it looks routes up and decides nothing.
-import {
-  classifyDatagram,
-  DatagramKind,
-  isRtxType,
-  isSrtpProfile,
-  RTCP_SENDER_SSRC,
-  RTP_PAYLOAD_TYPE,
-  RTP_SEQUENCE,
-  RTP_SSRC,
-  RTP_TIMESTAMP,
-} from '@parley/protocol'
+import { classifyDatagram, DatagramKind, isSrtpProfile, RTCP_SENDER_SSRC, RTP_SSRC } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
+import { Admission } from './admission.ts'
 import { Answers } from './answers.ts'
 import { type Browser, Browsers, mapSsrc, nodeSsrc } from './browsers.ts'
+import { Delivery } from './delivery.ts'
 import { Feedback } from './feedback.ts'
-import { type Form, makeForm, NATIVE_FORM } from './form.ts'
+import { makeForm, NATIVE_FORM } from './form.ts'
 import { Forwarder } from './forwarder.ts'
 import type { LaneCommand, LaneEvent } from './lane.ts'
+import { LaneEvents } from './lane-events.ts'
 import type { LaneSurroundings } from './lane-surroundings.ts'
 import { Drop, LaneTally } from './lane-tally.ts'
 import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from './packet-io.ts'
-import { isAt, isExpectedAt, type Peer, Peers } from './peers.ts'
+import { type Peer, Peers } from './peers.ts'
 import { ReceiveStats } from './receive-stats.ts'
 import { ReceiverReports } from './receiver-reports.ts'
 import { ReplayWindows } from './replay-window.ts'
 import { Retransmission } from './retransmission.ts'
 import { RouteTable } from './route-table.ts'
 import { readAddress } from './socket-address.ts'
-import { SourceRates } from './source-rates.ts'
-import { prepareAudio, silencePacket, trimPacket } from './trim-packet.ts'
-
-/** Timestamps per millisecond: Opus at 48 kHz, video at 90 kHz. */
-const AUDIO_CLOCK = 48
-const VIDEO_CLOCK = 90
-const NOTHING: readonly LaneEvent[] = []
-
-const ssrcOf = ({ view }: Batch, slot: number): number => view.getUint32(slot * SLOT + RTP_SSRC)
 
 /**
  * The lane as a sans-IO machine: inputs are `command`, `receive` and `tick`, outputs go to the packet engine at once and to
@@ -50,31 +34,29 @@ export class Router {
   readonly #reports: ReceiverReports
   readonly #tally = new LaneTally()
   readonly #answers: Answers
-  readonly #failures = new SourceRates({
-    perSecond: LIMITS.failuresPerSecond,
-    blockFor: LIMITS.ignoreSource,
-    ignoresPort: true,
-  })
   readonly #browsers: Browsers
-  readonly #retransmission: Retransmission
   readonly #feedback: Feedback
-  readonly #forwarder: Forwarder
+  readonly #admission: Admission
+  readonly #delivery: Delivery
   readonly #busy: () => number
-  #events: LaneEvent[] = []
+  readonly #events = new LaneEvents()
 
   constructor(io: PacketIo, { busy = () => 0, stunMac }: LaneSurroundings = {}) {
     this.#io = io
     this.#busy = busy
-    this.#forwarder = new Forwarder(io, this.#tally)
+    const forwarder = new Forwarder(io, this.#tally)
     this.#browsers = new Browsers(io, this.#peers, this.#tally, stunMac)
-    this.#retransmission = new Retransmission(io, this.#forwarder)
-    this.#feedback = new Feedback({
-      ...{ io, routes: this.#routes, stats: this.#stats, browsers: this.#browsers },
-      ...{ retransmission: this.#retransmission, tally: this.#tally },
-    })
+    const retransmission = new Retransmission(io, forwarder)
     const ownSsrc = (peer: number, ssrc: number) => this.#browsers.get(peer)?.toOwn.get(ssrc) ?? ssrc
     this.#reports = new ReceiverReports(io, this.#routes, this.#stats, ownSsrc)
     this.#answers = new Answers(io, this.#peers, this.#routes, this.#tally)
+    const parts = {
+      ...{ io, peers: this.#peers, routes: this.#routes, replay: this.#replay, stats: this.#stats, tally: this.#tally },
+      ...{ reports: this.#reports, browsers: this.#browsers, forwarder, retransmission, events: this.#events },
+    }
+    this.#feedback = new Feedback(parts)
+    this.#admission = new Admission(parts)
+    this.#delivery = new Delivery(parts)
   }
 
   /** When it wants `tick`, `Infinity` if never. */
@@ -84,10 +66,7 @@ export class Router {
 
   /** All events since the last call. */
   takeEvents(): readonly LaneEvent[] {
-    if (this.#events.length === 0) return NOTHING
-    const taken = this.#events
-    this.#events = []
-    return taken
+    return this.#events.take()
   }
 
   /** Applies a command. One that names a peer, list or SSRC that is not there does nothing. */
@@ -249,11 +228,11 @@ export class Router {
     const row = this.#routes.row(view.getInt32(offset + RTP_SSRC))
     const owner = row < 0 ? undefined : this.#peers.get(this.#routes.owners[row]!)
     if (owner === undefined || owner.isBrowser)
-      return this.#tally.drop(this.#isKnown(batch, slot) ? Drop.foreignSsrc : Drop.unknownSource)
-    if (!this.#takeRtp(batch, slot, row, owner, now)) return
+      return this.#tally.drop(this.#admission.isKnown(batch, slot) ? Drop.foreignSsrc : Drop.unknownSource)
+    if (!this.#admission.openRtp(batch, slot, row, owner, now)) return
     const form = this.#routes.formOf(owner.id)
-    if (this.#routes.audio[row] === 1 || form === NATIVE_FORM) this.#route(batch, slot, row, owner, now)
-    else this.#routeOwn(batch, slot, row, form, owner, now)
+    if (this.#routes.audio[row] === 1 || form === NATIVE_FORM) this.#delivery.deliver(batch, slot, row, owner, now)
+    else this.#delivery.deliverOwn(batch, slot, row, form, owner, now)
   }
 
   #fromBrowser(batch: Batch, slot: number, kind: DatagramKind, owner: Peer, now: number): void {
@@ -271,39 +250,11 @@ export class Router {
     const ssrc = nodeSsrc(browser, batch, slot, owner.ssrcs[0]!)
     const row = ssrc < 0 ? -1 : this.#routes.row(ssrc)
     if (row < 0 || this.#routes.owners[row] !== owner.id) return this.#tally.drop(Drop.foreignSsrc)
-    if (!this.#takeRtp(batch, slot, row, owner, now)) return
+    if (!this.#admission.openRtp(batch, slot, row, owner, now)) return
     if (!browser.toNode.has(own)) mapSsrc(browser, own, ssrc)
     this.#browsers.arrived(owner, browser, batch, slot, own, now)
     batch.view.setInt32(slot * SLOT + RTP_SSRC, ssrc)
-    this.#routeOwn(batch, slot, row, browser.form, owner, now)
-  }
-
-  /** A packet with the client's own numbers, under the node's SSRC. */
-  #routeOwn(batch: Batch, slot: number, row: number, form: Form, owner: Peer, now: number): void {
-    const header = this.#forwarder.toNative(batch, slot, form)
-    if (header < 0) return this.#tally.drop(Drop.malformed)
-    if (!isRtxType(batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE)) return this.#route(batch, slot, row, owner, now)
-    this.#retransmission.keepRepaired(batch, slot, ssrcOf(batch, slot) - 1, header)
-  }
-
-  /** Opens a packet whose SSRC has the row, and keeps count of it. Returns false if it was dropped. */
-  #takeRtp(batch: Batch, slot: number, row: number, owner: Peer, now: number): boolean {
-    if (batch.waited[slot]! > (this.#routes.audio[row] === 1 ? LIMITS.audioWait : LIMITS.videoWait)) {
-      this.#tally.drop(Drop.overload)
-      return false
-    }
-    const sequence = batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)
-    const timestamp = batch.view.getInt32(slot * SLOT + RTP_TIMESTAMP)
-    if (!this.#mayOpen(batch, slot, owner, now)) return false
-    if (!this.#replay.isFresh(row, sequence, timestamp)) {
-      this.#tally.drop(Drop.replayed)
-      return false
-    }
-    if (!this.#open(batch, slot, owner, now, false)) return false
-    this.#replay.mark(row, sequence, timestamp)
-    this.#stats.received(row, sequence, timestamp, now, this.#routes.audio[row] === 1 ? AUDIO_CLOCK : VIDEO_CLOCK)
-    this.#reports.heard(owner, now)
-    return true
+    this.#delivery.deliverOwn(batch, slot, row, browser.form, owner, now)
   }
 
   #rtcp(batch: Batch, slot: number, now: number): void {
@@ -315,70 +266,7 @@ export class Router {
   }
 
   #ownedRtcp(batch: Batch, slot: number, owner: Peer, now: number): void {
-    if (this.#mayOpen(batch, slot, owner, now) && this.#open(batch, slot, owner, now, true))
-      this.#feedback.read(batch, slot, owner, now)
-  }
-
-  #isKnown(batch: Batch, slot: number): boolean {
-    return this.#peers.at(batch.addresses, slot * ADDRESS_WORDS) !== undefined
-  }
-
-  /** A peer's own address is always listened to, so that nobody can have it ignored by sending in its name. */
-  #mayOpen(batch: Batch, slot: number, owner: Peer, now: number): boolean {
-    const at = slot * ADDRESS_WORDS
-    if (!owner.isProtected) this.#tally.drop(Drop.unprotected)
-    else if (!isExpectedAt(owner, batch.addresses, at) && this.#failures.isBlocked(batch.addresses, at, now))
-      this.#tally.drop(Drop.ignoredSource)
-    else return true
-    return false
-  }
-
-  #open(batch: Batch, slot: number, owner: Peer, now: number, isRtcp: boolean): boolean {
-    const at = slot * ADDRESS_WORDS
-    if (!this.#io.open(batch, slot, owner.id)) {
-      const isForeign = !isAt(owner, batch.addresses, at) && this.#isKnown(batch, slot)
-      this.#tally.drop(isForeign ? Drop.foreignSsrc : Drop.authentication)
-      this.#failures.count(batch.addresses, at, now)
-      return false
-    }
-    this.#tally.packet()
-    if (!owner.isBrowser) this.#peers.verified(owner, batch.addresses, at, isRtcp, now)
-    return true
-  }
-
-  #route(batch: Batch, slot: number, row: number, owner: Peer, now: number): void {
-    const routes = this.#routes
-    const header = trimPacket(batch, slot)
-    if (header < 0) return this.#tally.drop(Drop.malformed)
-    const list = routes.targets[row]
-    if (list === undefined) return this.#tally.drop(Drop.noRoute)
-    if (routes.audio[row] === 1 && !prepareAudio(batch, slot, header)) return this.#tally.drop(Drop.malformed)
-    const isEnding = routes.silence[row] !== 0
-    if (isEnding && !this.#silence(batch, slot, row, header, now)) return
-    if (!isEnding && routes.announced[row] === 0) this.#announce(batch, slot, row, owner)
-    const others = list.has(owner.id) ? list.count - 1 : list.count
-    if (others === 0) return this.#tally.drop(Drop.noRoute)
-    if (routes.audio[row] === 0 && !this.#retransmission.keep(batch, slot, ssrcOf(batch, slot), header))
-      return this.#tally.drop(Drop.replayed)
-    const queued = this.#forwarder.forward(batch, slot, list, owner.id, header)
-    if (queued < others) this.#tally.drop(Drop.noAddress, others - queued)
-    if (isEnding) routes.spendSilence(row)
-  }
-
-  /** Makes the packet silent; false if the time for that is over. */
-  #silence(batch: Batch, slot: number, row: number, header: number, now: number): boolean {
-    if (now > this.#routes.silenceUntil[row]!) {
-      this.#routes.endRoute(row)
-      this.#tally.drop(Drop.noRoute)
-      return false
-    }
-    silencePacket(batch, slot, header)
-    return true
-  }
-
-  #announce(batch: Batch, slot: number, row: number, owner: Peer): void {
-    this.#routes.announced[row] = 1
-    this.#events.push({ kind: 'firstPacket', peer: owner.id, ssrc: ssrcOf(batch, slot) })
+    if (this.#admission.openRtcp(batch, slot, owner, now)) this.#feedback.read(batch, slot, owner, now)
   }
 
   /** The engine hears of new addresses between batches only. */
