@@ -1,15 +1,32 @@
 // What a member's coming and going costs the node in an encrypted call: CPU and bytes by the size of the group.
 // One client of the real library commits; the others have its key packages, and answer as late as all but one do in a call.
-import { snowflakeBytes, type VoiceOp } from '@parley/protocol'
+import { fileURLToPath } from 'node:url'
+import { snowflakeBytes, VoiceOp } from '@parley/protocol'
 import { DaveGroup } from '../packages/core/src/dave/dave-group.ts'
 import { ExternalSender } from '../packages/core/src/dave/external-sender.ts'
 import type { DaveSession } from '../packages/core/src/dave/member.ts'
 import { nodeCrypto } from '../packages/server/src/crypto.ts'
 import { CHANNEL } from '../test/dave/davey-call.ts'
 import { DaveyClient } from '../test/dave/davey-client.ts'
+import { median } from './statistics.ts'
 
-const SIZES = process.argv.slice(2).map(Number)
-const ROUNDS = 12
+/** Of one change, the node alone: medians of all rounds. */
+export interface DaveRow {
+  members: number
+  change: 'join' | 'leave'
+  /** Milliseconds: of the commit that is accepted, of everything up to the end of the transition, of the longest step of it. */
+  accept: number
+  spent: number
+  longest: number
+  /** Bytes to all members, and from them. */
+  sent: number
+  received: number
+}
+
+type Change = Omit<DaveRow, 'members' | 'change'>
+
+/** Added at once while a group grows. */
+const GROWTH = 50
 
 /** A session whose client is not run: its key package is real, and its answers are the committer's, come too late. */
 class Silent implements DaveSession {
@@ -21,7 +38,7 @@ class Silent implements DaveSession {
   constructor(userId: string) {
     this.userId = userId
     const client = new DaveyClient(userId, CHANNEL)
-    client.sendText(4 as VoiceOp, '{"dave_protocol_version":1}')
+    client.sendText(VoiceOp.SessionDescription, '{"dave_protocol_version":1}')
     client.receive()
     this.keyPackage = Uint8Array.from((client.outbox[0] as { payload: Uint8Array }).payload)
   }
@@ -30,12 +47,13 @@ class Silent implements DaveSession {
   }
   sendBinary(op: VoiceOp, payload: Uint8Array): void {
     this.bytes += payload.length + 3
-    if (op === 29 || op === 30) this.transition = (payload[0]! << 8) | payload[1]!
+    if (op === VoiceOp.DaveAnnounceCommit || op === VoiceOp.DaveWelcome)
+      this.transition = (payload[0]! << 8) | payload[1]!
   }
   refuseSealed(): void {}
 }
 
-class Bench {
+class Call {
   readonly #group = new DaveGroup({
     policy: 'allowed',
     id: () => snowflakeBytes(CHANNEL),
@@ -50,7 +68,7 @@ class Bench {
   #received = 0
   #spent = 0
   #longest = 0
-  accepted: number[] = []
+  #accepted: number[] = []
 
   constructor() {
     this.#join(this.#committer)
@@ -58,21 +76,26 @@ class Bench {
 
   grow(size: number): void {
     while (this.#others.length < size - 1) {
-      for (let count = 0; count < 50 && this.#others.length < size - 1; count++) this.#joinSilent()
+      for (let count = 0; count < GROWTH && this.#others.length < size - 1; count++) this.#joinSilent()
       this.#settle()
     }
   }
 
-  /** One more, or one fewer; all of it up to the end of the transition. */
-  measure(kind: 'join' | 'leave') {
+  /** One more, or one fewer; all of it up to the end of the transition. Throws if the group is not what it should be then. */
+  measure(change: DaveRow['change']): Change {
     for (const other of this.#others) other.bytes = 0
     this.#received = this.#spent = this.#longest = 0
-    this.accepted = []
-    if (kind === 'join') this.#joinSilent()
+    this.#accepted = []
+    const { epoch } = this.#group.state
+    if (change === 'join') this.#joinSilent()
     else this.#time(() => this.#group.leave(this.#others.pop()!, this.#now))
     this.#settle()
+    const { state } = this.#group
+    const [accept] = this.#accepted
+    if (accept === undefined || state.epoch <= epoch || state.members !== this.#others.length + 1)
+      throw new Error(`a ${change} gave a group of ${state.members} in epoch ${state.epoch}`)
     const sent = this.#others.reduce((sum, other) => sum + other.bytes, 0)
-    return { spent: this.#spent, longest: this.#longest, accept: this.accepted[0] ?? 0, sent, received: this.#received }
+    return { spent: this.#spent, longest: this.#longest, accept, sent, received: this.#received }
   }
 
   #joinSilent(): void {
@@ -86,7 +109,7 @@ class Bench {
 
   #join(session: DaveSession): void {
     const version = this.#time(() => this.#group.join(session, 1, this.#now))
-    session.sendText(4 as VoiceOp, JSON.stringify({ dave_protocol_version: version }))
+    session.sendText(VoiceOp.SessionDescription, JSON.stringify({ dave_protocol_version: version }))
     this.#group.joined(session)
   }
 
@@ -103,7 +126,8 @@ class Bench {
     while (this.#committer.inbox.length > 0) this.#committer.receive()
     for (const message of this.#committer.outbox.splice(0)) {
       if ('transitionId' in message) this.#group.ready(this.#committer, message.transitionId, this.#now)
-      else if (message.op === 26) this.#group.keyPackage(this.#committer, message.payload, this.#now)
+      else if (message.op === VoiceOp.DaveKeyPackage)
+        this.#group.keyPackage(this.#committer, message.payload, this.#now)
       else this.#commit(message.payload)
       this.#answer()
     }
@@ -117,7 +141,7 @@ class Bench {
     this.#received += payload.length * this.#others.length
     const start = performance.now()
     this.#time(() => this.#group.commitWelcome(this.#committer, payload, this.#now))
-    this.accepted.push(performance.now() - start)
+    this.#accepted.push(performance.now() - start)
     for (const other of this.#others) this.#time(() => this.#group.commitWelcome(other, payload, this.#now))
   }
 
@@ -131,24 +155,51 @@ class Bench {
   }
 }
 
-const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
-const ms = (value: number) => value.toFixed(2)
-const kilobytes = (value: number) => (value / 1_000).toFixed(value < 100_000 ? 1 : 0)
+/** Joins and leaves in turns, so many of each at each size. */
+export function benchDave(sizes: readonly number[], rounds: number): DaveRow[] {
+  return sizes.flatMap(members => {
+    const call = new Call()
+    call.grow(members)
+    const joins: Change[] = []
+    const leaves: Change[] = []
+    for (let round = 0; round < rounds; round++) {
+      joins.push(call.measure('join'))
+      leaves.push(call.measure('leave'))
+    }
+    return [
+      { members, change: 'join', ...medians(joins) },
+      { members, change: 'leave', ...medians(leaves) },
+    ]
+  })
+}
 
-console.log('| members | change | accept the commit, ms | all of it, ms | longest turn, ms | sent, kB | received, kB |')
-console.log('|--:|---|--:|--:|--:|--:|--:|')
-for (const size of SIZES.length > 0 ? SIZES : [10, 50, 100, 250]) {
-  const bench = new Bench()
-  bench.grow(size)
-  const kinds = { join: [] as ReturnType<Bench['measure']>[], leave: [] as ReturnType<Bench['measure']>[] }
-  for (let round = 0; round < ROUNDS; round++) {
-    kinds.join.push(bench.measure('join'))
-    kinds.leave.push(bench.measure('leave'))
+function medians(changes: readonly Change[]): Change {
+  const of = (field: keyof Change) => median(changes.map(change => change[field]))
+  return {
+    accept: of('accept'),
+    spent: of('spent'),
+    longest: of('longest'),
+    sent: of('sent'),
+    received: of('received'),
   }
-  for (const [kind, results] of Object.entries(kinds)) {
-    const of = (field: keyof (typeof results)[number]) => median(results.map(result => result[field]))
-    console.log(
-      `| ${size} | ${kind} | ${ms(of('accept'))} | ${ms(of('spent'))} | ${ms(of('longest'))} | ${kilobytes(of('sent'))} | ${kilobytes(of('received'))} |`,
-    )
-  }
+}
+
+export function printDave(rows: readonly DaveRow[]): void {
+  const kilobytes = (bytes: number) => (bytes / 1_000).toFixed(bytes < 100_000 ? 1 : 0)
+  console.table(
+    rows.map(row => ({
+      members: row.members,
+      change: row.change,
+      'accept the commit, ms': row.accept.toFixed(2),
+      'all of it, ms': row.spent.toFixed(2),
+      'longest step, ms': row.longest.toFixed(2),
+      'sent, kB': kilobytes(row.sent),
+      'received, kB': kilobytes(row.received),
+    })),
+  )
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const sizes = process.argv.slice(2).map(Number)
+  printDave(benchDave(sizes.length > 0 ? sizes : [10, 50, 100, 250], 12))
 }

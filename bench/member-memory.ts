@@ -32,7 +32,7 @@ export async function benchMemberMemory(members: number): Promise<MemberMemory> 
   await settle(crowd)
   const after = await node.residentBytes()
   const known = (await node.metrics()).get('parley_sessions')
-  const stayed = crowd.members.filter(({ lost, key }) => lost === 0 && key !== undefined).length
+  const stayed = crowd.members.filter(({ lost, isIn }) => lost === 0 && isIn).length
   await crowd.close()
   await node.stop()
   if (stayed !== channels * CHANNEL || known !== stayed) throw new Error(`${stayed} members stayed, ${known} are known`)

@@ -2,15 +2,15 @@
 import { writeFileSync } from 'node:fs'
 import { cpus, platform, release } from 'node:os'
 import { parseArgs } from 'node:util'
-import { VoiceMode } from '@parley/protocol'
+import { SrtpProfile, VoiceMode } from '@parley/protocol'
 import { aimsOf } from './aims.ts'
 import { benchJoinLatency } from './join-latency.ts'
 import { benchLvspRequests } from './lvsp-requests.ts'
 import { benchMemberMemory } from './member-memory.ts'
 import { checkRows, printRows, type Row, readRows, round } from './rows.ts'
-import { alone, byChannels, byLanes, byMembers, type Extent, paced } from './scenarios.ts'
+import { alone, browsers, byChannels, byLanes, byMembers, type Extent, paced } from './scenarios.ts'
 
-const SCENARIOS = { alone, members: byMembers, lanes: byLanes, paced, channels: byChannels }
+const SCENARIOS = { alone, members: byMembers, lanes: byLanes, paced, channels: byChannels, browsers }
 
 const HELP = `npm run bench -- [--short] [--only LOADS] [--json FILE] [--compare FILE]
 
@@ -41,6 +41,8 @@ const FULL: Extent = {
   members: [10, 25, 100, 1_000],
   alone: [10, 100],
   modes: Object.values(VoiceMode),
+  profiles: Object.values(SrtpProfile),
+  listeners: 200,
   lanes: [1, 2, 3, 4],
   channels: [10, 100, 1_000],
   churn: 20,
@@ -52,6 +54,8 @@ const SHORT: Extent = {
   members: [25, 100],
   alone: [100],
   modes: [VoiceMode.AeadXchacha20Poly1305Rtpsize],
+  profiles: [SrtpProfile.AeadAes128Gcm],
+  listeners: 50,
   lanes: [1, 2],
   channels: [10, 50],
   churn: 20,

@@ -1,5 +1,6 @@
 // The loads that are measured: by members, by mode, by lanes, paced, and by channels.
-import { VoiceMode } from '@parley/protocol'
+import { type SrtpProfile, VoiceMode } from '@parley/protocol'
+import { BROWSER_PROFILE } from './load/browser.ts'
 import { Crowd } from './load/crowd.ts'
 import { Floor } from './load/floor.ts'
 import { type LoadFigures, type Measurement, measureLoad } from './load/measure.ts'
@@ -19,6 +20,9 @@ export interface Extent {
   /** The same for engines by themselves. */
   alone: readonly number[]
   modes: readonly VoiceMode[]
+  profiles: readonly SrtpProfile[]
+  /** Of the one speaker in a channel of browsers. */
+  listeners: number
   lanes: readonly number[]
   channels: readonly number[]
   /** Joins in a second, and as many leaves. */
@@ -147,14 +151,38 @@ export async function* paced(extent: Extent): AsyncGenerator<Row> {
   await empty(crowds)
 }
 
-/** An engine and its lane by themselves, saturated: without gateway, channels and metrics. */
+/** An engine and its lane by themselves, saturated: without gateway, channels and metrics. Listeners are native, or browsers. */
 export async function* alone(extent: Extent): AsyncGenerator<Row> {
-  const found = await benchPacketEngines({ seconds: extent.seconds, members: extent.alone, modes: [GCM] })
-  for (const { engine, mode, members, ratio, microseconds, opened, wrong } of found) {
+  const protections = [GCM, ...extent.profiles]
+  const { seconds, alone: members } = extent
+  const found = await benchPacketEngines({ seconds, members, protections, engines: ENGINES })
+  for (const { engine, protection, members, ratio, toFirst, microseconds, opened, wrong } of found) {
+    const isBase = protection === GCM
     const load = `${members} members, a lane alone`
-    const figures = { ratio, base: 'its floor', microseconds, checked: opened, wrong }
-    yield { id: `alone/${members}/${engine}`, load, engine, mode, lanes: 1, ...figures }
+    const figures = { ratio: isBase ? ratio : toFirst, microseconds, checked: opened, wrong }
+    const id = isBase ? `alone/${members}/${engine}` : `alone/${members}/${protection}/${engine}`
+    yield { id, load, engine, mode: protection, lanes: 1, base: isBase ? 'its floor' : 'AES-GCM', ...figures }
   }
+}
+
+/** One channel whose listeners are all browsers, beside one whose listeners are native. Ratios are to that. */
+export async function* browsers(extent: Extent): AsyncGenerator<Row> {
+  const plan = { ...BASE, members: extent.listeners + 1 }
+  const crowds = [await fill('ffi', plan), await fill('ffi', { ...plan, browsers: true })]
+  const seconds = extent.seconds * 2
+  const paces: [load: string, measurement: Measurement][] = [
+    ['saturated', saturated(extent)],
+    ['paced', { pace: { kind: 'paced', perSecond: 50 }, warmUp: seconds / 4, seconds }],
+  ]
+  for (const [pace, measurement] of paces) {
+    const { outcomes } = await inTurns(crowds, { rounds: extent.rounds, floorSeconds: 0, measurement })
+    for (const [index, kind] of (['native', 'browsers'] as const).entries()) {
+      const mode = kind === 'native' ? GCM : BROWSER_PROFILE
+      const load = `1 × ${extent.listeners} ${kind}, ${pace}`
+      yield row(`browsers/${pace}/${kind}`, load, 'ffi', outcomes[index]!, { mode, base: 'native' })
+    }
+  }
+  await empty(crowds)
 }
 
 /** The same number of packets from ever more channels. Ratios are to the fewest. */

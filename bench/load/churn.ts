@@ -26,7 +26,7 @@ export class Churn {
   #move(): void {
     const visitor = this.#visitors[this.#next++ % this.#visitors.length]!
     // Still on its way: then fewer come and go than were meant to, which the count tells.
-    if (visitor.key === undefined) return
+    if (!visitor.isIn) return
     const coming = this.#comeAgain(visitor)
     this.#underWay.add(coming)
     void coming.finally(() => this.#underWay.delete(coming))

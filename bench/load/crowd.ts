@@ -6,11 +6,14 @@ import { NativeMemory } from '../../packages/server/src/lane/native-memory.ts'
 import { protectionReady } from '../../packages/server/src/lane/protection.ts'
 import { SlotCiphers } from '../../packages/server/src/lane/slot-ciphers.ts'
 import { type NodeProcess, SECRET } from '../node-process.ts'
+import { BROWSER_PROFILE } from './browser.ts'
 import { Discoveries } from './discoveries.ts'
+import { DtlsClients } from './dtls-client.ts'
 import { Ears } from './ears.ts'
 import type { LoadChannel } from './load-channel.ts'
 import { LOAD_SOCKETS_SIZE, LoadSockets } from './load-sockets.ts'
-import { Member } from './member.ts'
+import { Member, type MemberPlace } from './member.ts'
+import { Mls } from './mls.ts'
 import { type Plan, socketSets } from './plan.ts'
 import { Stream } from './stream.ts'
 import { Traffic } from './traffic.ts'
@@ -36,6 +39,13 @@ export class Crowd {
   readonly #channels: readonly LoadChannel[]
   readonly #discoveries: Discoveries
   readonly #ciphers: SlotCiphers
+  readonly #clients: DtlsClients | undefined
+  /** By socket, where each has its own. */
+  readonly #browsers: readonly Member[] = []
+  /** Of the channels that are encrypted end to end. */
+  readonly mls: Mls | undefined
+  /** Told when another group is in force for the one who commits. */
+  encryptionChanged: () => void = () => {}
   #streams: Stream[] = []
 
   /** Opens sockets; nobody has joined yet. Throws where the system has no batches of datagrams. */
@@ -45,22 +55,26 @@ export class Crowd {
     await protectionReady()
     const backend = new LvspClient({ url: node.lvspUrl, secret: SECRET })
     await backend.connect()
-    return new Crowd(native, node, backend, plan)
+    const clients = plan.browsers ? await DtlsClients.open(BROWSER_PROFILE) : undefined
+    return new Crowd(native, node, backend, plan, clients)
   }
 
-  private constructor(native: Native, node: NodeProcess, backend: LvspClient, plan: Plan) {
+  private constructor(native: Native, node: NodeProcess, backend: LvspClient, plan: Plan, clients?: DtlsClients) {
     this.plan = plan
     this.node = node
     this.#backend = backend
+    this.#clients = clients
+    this.mls = (plan.encrypted ?? 0) > 0 ? new Mls() : undefined
     const sets = socketSets(plan)
     const memory = new NativeMemory(native, LOAD_SOCKETS_SIZE + CIPHERS_SIZE)
     this.sockets = new LoadSockets(native, memory, sets * plan.members)
     this.#ciphers = new SlotCiphers(native, memory)
     this.#discoveries = new Discoveries(this.sockets)
-    this.ears = new Ears(this.sockets, this.#discoveries, plan.payload)
+    this.ears = new Ears(this.sockets, (socket, bytes) => this.#takeOther(socket, bytes), plan.payload)
     this.traffic = new Traffic(this.sockets, this.ears)
     this.#channels = Array.from({ length: plan.channels }, (_, channel) => this.#openChannel(channel, channel % sets))
     this.members = this.#channels.flatMap(({ members }) => members)
+    if (plan.browsers) this.#browsers = this.members
   }
 
   /** IP discoveries that had to be repeated. */
@@ -104,6 +118,8 @@ export class Crowd {
     this.#closeStreams()
     for (const member of this.members) member.close()
     await this.#backend.close()
+    await this.mls?.close()
+    this.#clients?.close()
     this.#ciphers.close()
     this.sockets.close()
   }
@@ -111,20 +127,44 @@ export class Crowd {
   #openChannel(channel: number, set: number): LoadChannel {
     const { members, visitors, mode } = this.plan
     const firstSocket = set * members
-    const make = (index: number) => {
-      const number = channel * members + index
-      const place = {
-        backend: this.#backend,
-        endpoint: this.node.endpoint,
-        userId: String(number + 1),
-        channelId: String(1_000_000 + channel),
-        localAddress: `127.0.0.${1 + Math.floor(number / PER_ADDRESS)}`,
-        find: (ssrc: number, node: Int32Array) => this.#discoveries.find(firstSocket + index, ssrc, node),
-      }
-      return new Member(place, mode, milliseconds => this.heartbeats.push(milliseconds))
-    }
+    const make = (index: number) =>
+      new Member(this.#place(channel, index, firstSocket + index), mode, took => this.heartbeats.push(took))
     const all = Array.from({ length: members }, (_, index) => make(index))
     return { members: all, firstSocket, residents: members - visitors }
+  }
+
+  #place(channel: number, index: number, socket: number): MemberPlace {
+    const number = channel * this.plan.members + index
+    const place: MemberPlace = {
+      backend: this.#backend,
+      endpoint: this.node.endpoint,
+      userId: String(number + 1),
+      channelId: String(1_000_000 + channel),
+      localAddress: `127.0.0.${1 + Math.floor(number / PER_ADDRESS)}`,
+      find: (ssrc, node) => this.#discoveries.find(socket, ssrc, node),
+    }
+    const { speakers, encrypted = 0 } = this.plan
+    const clients = this.#clients
+    const isBrowser = clients !== undefined && index >= speakers
+    const isMls = this.mls !== undefined && channel < encrypted
+    return {
+      ...place,
+      ...(isBrowser && { browser: { clients, sockets: this.sockets, socket } }),
+      ...(isMls && this.#mlsPlace(this.mls, place, index === 0)),
+    }
+  }
+
+  /** The first member of a channel commits. */
+  #mlsPlace(mls: Mls, { userId, channelId }: MemberPlace, isCommitter: boolean): Partial<MemberPlace> {
+    const kind = isCommitter ? 'committer' : 'keyPackage'
+    return {
+      library: send => mls.library(kind, userId, channelId, send),
+      ...(isCommitter && { encryptionChanged: () => this.encryptionChanged() }),
+    }
+  }
+
+  #takeOther(socket: number, bytes: Uint8Array): boolean {
+    return this.#discoveries.receive(bytes) || (this.#browsers[socket]?.receive(bytes) ?? false)
   }
 
   #openStreams(): void {

@@ -1,14 +1,12 @@
 // What the members of a load hear: every packet is counted where it belongs, and samples are opened and compared.
-import { openPacket } from '@parley/client'
-import { decodeRtp, OPUS_PAYLOAD_TYPE, PROTECTION_LAYOUTS, RTP_SEQUENCE, RTP_SSRC } from '@parley/protocol'
-import type { Discoveries } from './discoveries.ts'
+import { decodeRtp, OPUS_PAYLOAD_TYPE, RTP_PAYLOAD_TYPE, RTP_SEQUENCE, RTP_SSRC } from '@parley/protocol'
+import { BARE_TYPE, CREDIT } from '../bare-sender.ts'
+import { BROWSER_OPUS } from './browser.ts'
 import type { LoadSockets } from './load-sockets.ts'
 import { readStamp } from './stamp.ts'
 import type { Stream } from './stream.ts'
 
-/** Second byte of the floor's packets, and how many of them are answered with one datagram. */
-export const BARE_TYPE = 0x7f
-export const CREDIT = 256
+const isOpus = (type: number) => type === OPUS_PAYLOAD_TYPE || type === BROWSER_OPUS
 
 /** Every so many-th packet is opened: a prime, so that every listener's turn comes. */
 const SAMPLE = 101
@@ -27,8 +25,11 @@ export class Ears {
   readonly heard: Heard = { packets: 0, checked: 0, wrong: 0, late: 0 }
   /** Microseconds from sending to arrival at the listener, of the packets that were opened. Emptied by whoever reads it. */
   latencies: number[] = []
+  /** Told of every copy, in the slot where it is. */
+  trace: ((stream: Stream, sequence: number, slot: number) => void) | undefined
   readonly #sockets: LoadSockets
-  readonly #discoveries: Discoveries
+  /** Takes what is no media; false if it is not expected. */
+  readonly #takeOther: (socket: number, bytes: Uint8Array) => boolean
   readonly #payload: number
   readonly #streams = new Map<number, Stream>()
   /** Where the floor's process waits for credit. */
@@ -36,9 +37,9 @@ export class Ears {
   #bare = 0
   #untilSample = SAMPLE
 
-  constructor(sockets: LoadSockets, discoveries: Discoveries, payload: number) {
+  constructor(sockets: LoadSockets, takeOther: (socket: number, bytes: Uint8Array) => boolean, payload: number) {
     this.#sockets = sockets
-    this.#discoveries = discoveries
+    this.#takeOther = takeOther
     this.#payload = payload
   }
 
@@ -65,13 +66,14 @@ export class Ears {
     const place = this.#sockets.place(slot)
     const type = view.getUint8(place + 1)
     if (type === BARE_TYPE) return this.#countBare(socket)
-    if ((type & 0x7f) !== OPUS_PAYLOAD_TYPE) return this.#other(slot, place)
+    if (!isOpus(type & RTP_PAYLOAD_TYPE)) return this.#other(socket, slot, place)
     const stream = this.#streams.get(view.getUint32(place + RTP_SSRC))
     const index = stream === undefined ? -1 : socket - stream.channel.firstSocket
     if (stream === undefined || index < 0 || index >= stream.heard.length || index === stream.index)
       return this.#isWrong()
     const sequence = view.getUint16(place + RTP_SEQUENCE)
     this.#count(stream, index, sequence, now)
+    this.trace?.(stream, sequence, slot)
     if (--this.#untilSample === 0) this.#check(stream, index, slot, place)
   }
 
@@ -88,16 +90,16 @@ export class Ears {
 
   #check(stream: Stream, index: number, slot: number, place: number): void {
     this.#untilSample = SAMPLE
-    const { key, mode } = stream.channel.members[index]!
-    if (key === undefined) return void this.heard.late++
-    const sealed = this.#sockets.bytes.slice(place, place + this.#sockets.length(slot))
-    const plain = openPacket(PROTECTION_LAYOUTS[mode], 'rtp', key, sealed)
+    const member = stream.channel.members[index]!
+    if (!member.isIn) return void this.heard.late++
+    const plain = member.open(this.#sockets.bytes.slice(place, place + this.#sockets.length(slot)))
     const packet = plain && decodeRtp(plain)
     const stamp = packet && readStamp(packet.payload)
     const isRight =
       stamp !== undefined &&
       stamp.ssrc === stream.ssrc &&
       (stamp.counter & 0xffff) === packet?.sequence &&
+      packet.payloadType === member.payloadType &&
       packet.payload.length === this.#payload
     if (!isRight) return this.#isWrong()
     this.heard.checked++
@@ -111,12 +113,11 @@ export class Ears {
     this.#sockets.flush()
   }
 
-  /** Discovery's answers, and receiver reports to those who talk. */
-  #other(slot: number, place: number): void {
+  /** Discovery's answers, what browsers are sent, and receiver reports to those who talk. */
+  #other(socket: number, slot: number, place: number): void {
     const second = this.#sockets.view.getUint8(place + 1)
     if (second >= 192 && second <= 223) return
-    if (!this.#discoveries.receive(this.#sockets.bytes.slice(place, place + this.#sockets.length(slot))))
-      this.#isWrong()
+    if (!this.#takeOther(socket, this.#sockets.bytes.slice(place, place + this.#sockets.length(slot)))) this.#isWrong()
   }
 
   #isWrong(): void {

@@ -2,13 +2,12 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import type { BareCopies } from '../bare-sender.ts'
+import { nameOf } from '../socket-name.ts'
 import type { Crowd } from './crowd.ts'
-import { nameOf } from './load-sockets.ts'
 import { windowOf } from './plan.ts'
 
-export type FloorOrder =
-  /** `listeners` are ports, by channel; `window` is how many packets of a channel follow each other. */
-  { kind: 'prepare'; listeners: number[][]; window: number } | { kind: 'run'; milliseconds: number; payload: number }
+export type FloorOrder = { kind: 'prepare'; copies: BareCopies } | { kind: 'run'; milliseconds: number }
 export type FloorReport = { kind: 'ready'; port: number } | { kind: 'spent'; microseconds: number }
 
 const PROCESS = fileURLToPath(new URL('floor-process.ts', import.meta.url))
@@ -28,14 +27,15 @@ export class Floor {
     const [ready] = (await once(child, 'message')) as [FloorReport]
     if (ready.kind !== 'ready') throw new Error('the floor did not start')
     crowd.ears.acknowledgeBare(nameOf('127.0.0.1', ready.port))
-    const order: FloorOrder = { kind: 'prepare', listeners: crowd.listeners, window: windowOf(crowd.plan) }
-    child.send(order)
+    const { listeners, plan } = crowd
+    const copies: BareCopies = { listeners, window: windowOf(plan), payload: plan.payload, cipher: 'aes-256-gcm' }
+    child.send({ kind: 'prepare', copies } satisfies FloorOrder)
     return new Floor(child, crowd)
   }
 
   /** Microseconds of CPU per packet. */
   async measure(seconds: number): Promise<number> {
-    const order: FloorOrder = { kind: 'run', milliseconds: seconds * 1_000, payload: this.#crowd.plan.payload }
+    const order: FloorOrder = { kind: 'run', milliseconds: seconds * 1_000 }
     const spent = once(this.#child, 'message') as Promise<[FloorReport]>
     this.#crowd.traffic.listenBusily(true)
     this.#child.send(order)

@@ -2,13 +2,27 @@
 import {
   type GrantedVoiceState,
   type LvspClient,
+  openPacket,
   VoiceClientSession,
   type VoiceDescription,
   type VoiceOutput,
 } from '@parley/client'
-import { type Discovered, type VoiceMode, VoiceOp } from '@parley/protocol'
+import {
+  type Discovered,
+  encodeClientBinary,
+  OPUS_PAYLOAD_TYPE,
+  PROTECTION_LAYOUTS,
+  type VoiceMode,
+  VoiceOp,
+} from '@parley/protocol'
 import { WebSocket } from 'ws'
-import { nameOf } from './load-sockets.ts'
+import type { DaveLibrary } from '../../packages/client/src/voice/dave.ts'
+import { nameOf } from '../socket-name.ts'
+import type { SrtpOpener } from '../srtp-opener.ts'
+import { BROWSER_OPUS, Browser } from './browser.ts'
+import type { DtlsClients } from './dtls-client.ts'
+import type { LoadSockets } from './load-sockets.ts'
+import type { SendCommit } from './mls.ts'
 
 /** Where a member is, and how it gets in. */
 export interface MemberPlace {
@@ -20,6 +34,12 @@ export interface MemberPlace {
   /** Which of loopback's addresses it comes from. */
   readonly localAddress: string
   find(ssrc: number, node: Int32Array): Promise<Discovered>
+  /** For one who comes as a browser. */
+  readonly browser?: { clients: DtlsClients; sockets: LoadSockets; socket: number }
+  /** For one whose calls are encrypted end to end. Asked anew for each join. */
+  library?(send: SendCommit): Promise<DaveLibrary>
+  /** Told when another group is in force. */
+  encryptionChanged?(): void
 }
 
 interface Settling {
@@ -29,20 +49,24 @@ interface Settling {
 
 /** A nonce of ours is above those of the session, which count from 1. */
 const PROBES = 1e9
+/** Browsers choose their SSRCs themselves. */
+const OWN_SSRCS = 7
 
 export class Member {
   mode: VoiceMode
   ssrc = -1
   /** Where its packets go. */
   node: Int32Array | undefined
-  /** Absent while it is not in the channel. */
+  /** What opens its packets: the key of its mode, or what DTLS gave a browser. Both are absent while it is not in the channel. */
   key: Uint8Array | undefined
+  #opener: SrtpOpener | undefined
   /** How often its session ended without its doing. */
   lost = 0
   readonly #place: MemberPlace
   readonly #answered: (milliseconds: number) => void
   #session: VoiceClientSession | undefined
   #socket: WebSocket | undefined
+  #browser: Browser | undefined
   #timer: NodeJS.Timeout | undefined
   #settling: Settling | undefined
   #isPumping = false
@@ -59,8 +83,31 @@ export class Member {
   /** Resolves when media may flow. */
   async join(): Promise<void> {
     const { backend, userId, channelId } = this.#place
+    const dave = await this.#place.library?.(commit => this.#sendCommit(commit))
     const granted = await backend.createVoiceState({ userId, channelId, guildId: channelId })
-    await this.#settle(() => this.#enter(granted))
+    await this.#settle(() => this.#enter(granted, dave))
+  }
+
+  get userId(): string {
+    return this.#place.userId
+  }
+  get isIn(): boolean {
+    return this.key !== undefined || this.#opener !== undefined
+  }
+  /** What it hears Opus as. */
+  get payloadType(): number {
+    return this.#place.browser === undefined ? OPUS_PAYLOAD_TYPE : BROWSER_OPUS
+  }
+
+  /** The plain packet, by other code than the node's; undefined if it does not verify. */
+  open(sealed: Uint8Array): Uint8Array | undefined {
+    if (this.#opener !== undefined) return this.#opener.open(sealed)
+    return this.key && openPacket(PROTECTION_LAYOUTS[this.mode], 'rtp', this.key, sealed)
+  }
+
+  /** Takes a datagram that is no media; false if it is nothing that a browser gets. */
+  receive(bytes: Uint8Array): boolean {
+    return this.#browser?.receive(bytes) ?? false
   }
 
   /** Leaves as a client does, then the backend ends the voice state. */
@@ -83,7 +130,7 @@ export class Member {
 
   /** A heartbeat beside those of the session, if the last one of these was answered. */
   beat(): void {
-    if (this.#probe.sentAt !== 0 || this.key === undefined) return
+    if (this.#probe.sentAt !== 0 || !this.isIn) return
     this.#probe = { nonce: this.#probe.nonce + 1, sentAt: performance.now() }
     this.#session?.command(VoiceOp.Heartbeat, { t: this.#probe.nonce, seq_ack: this.#session.seq })
     this.#pump()
@@ -96,7 +143,7 @@ export class Member {
 
   #end(): WebSocket | undefined {
     const socket = this.#socket
-    this.key = undefined
+    this.#forgetKeys()
     this.#session = undefined
     this.#socket = undefined
     clearTimeout(this.#timer)
@@ -110,12 +157,12 @@ export class Member {
     })
   }
 
-  #enter({ sessionId, token }: GrantedVoiceState): void {
+  #enter({ sessionId, token }: GrantedVoiceState, dave: DaveLibrary | undefined): void {
     const { userId, channelId } = this.#place
     if (token === undefined) throw new Error('expected a token for the user')
     const credentials = { serverId: channelId, channelId, userId, sessionId, token }
     this.#probe = { nonce: PROBES, sentAt: 0 }
-    this.#session = new VoiceClientSession({ ...credentials, attempts: 0 })
+    this.#session = new VoiceClientSession({ ...credentials, attempts: 0, ...(dave !== undefined && { dave }) })
     this.#session.start(performance.now())
     this.#pump()
   }
@@ -146,9 +193,11 @@ export class Member {
       case 'close':
         return this.#socket?.close(output.code)
       case 'ready':
-        return void this.#discover(output.ready.ssrc, output.ready.ip, output.ready.port)
+        return void this.#ready(output.ready.ssrc, output.ready.ip, output.ready.port)
       case 'description':
-        return this.#describe(output.description)
+        return void this.#describe(output.description)
+      case 'encryption':
+        return this.#place.encryptionChanged?.()
       case 'disconnected':
       case 'closed':
         return this.#lose(`${output.code} ${output.reason}`)
@@ -177,33 +226,62 @@ export class Member {
     this.#session?.messageReceived(data, now)
   }
 
-  async #discover(ssrc: number, ip: string, port: number): Promise<void> {
+  async #ready(ssrc: number, ip: string, port: number): Promise<void> {
     this.ssrc = ssrc
     this.node = nameOf(ip, port)
     try {
-      const found = await this.#place.find(ssrc, this.node)
-      this.#address = { address: found.ip, port: found.port }
+      if (this.#place.browser === undefined) await this.#discover(ssrc, this.node)
       this.#select()
     } catch (error) {
       this.#settling?.reject(error as Error)
     }
   }
 
-  #describe(description: VoiceDescription): void {
-    if (description.protocol !== 'udp') throw new Error(`expected UDP, found ${description.protocol}`)
-    this.key = description.key
-    this.#settling?.resolve()
+  async #discover(ssrc: number, node: Int32Array): Promise<void> {
+    const found = await this.#place.find(ssrc, node)
+    this.#address = { address: found.ip, port: found.port }
+  }
+
+  async #describe(description: VoiceDescription): Promise<void> {
+    try {
+      if (description.protocol === 'udp') this.key = description.key
+      else await this.#connect(description.sdp)
+      this.#settling?.resolve()
+    } catch (error) {
+      this.#settling?.reject(error as Error)
+    }
+  }
+
+  async #connect(answer: string): Promise<void> {
+    const { browser: place } = this.#place
+    if (place === undefined || this.node === undefined) throw new Error('expected a description for UDP')
+    const { browser, opener } = Browser.connect(place.sockets, place.socket, place.clients, this.node, answer)
+    this.#browser = browser
+    this.#opener = await opener
   }
 
   #select(): void {
-    this.#session?.select({ protocol: 'udp', ...this.#address, mode: this.mode })
+    const { browser } = this.#place
+    if (browser === undefined) this.#session?.select({ protocol: 'udp', ...this.#address, mode: this.mode })
+    else this.#session?.select(Browser.selection(browser.clients, OWN_SSRCS + this.ssrc))
     this.#pump()
+  }
+
+  #sendCommit(commit: Uint8Array): void {
+    this.#socket?.send(encodeClientBinary(VoiceOp.DaveCommitWelcome, commit))
+  }
+
+  #forgetKeys(): void {
+    this.key = undefined
+    this.#opener = undefined
+    this.#browser?.close()
+    this.#browser = undefined
   }
 
   #lose(reason: string): void {
     if (this.#session === undefined) return
     this.lost++
-    this.key = undefined
+    this.#forgetKeys()
     this.#settling?.reject(new Error(`a session ended: ${reason}`))
   }
 }

@@ -12,6 +12,10 @@ export interface Plan {
   payload: number
   /** Of each channel: the last so many come and go, and are not waited for when losses are counted. */
   visitors: number
+  /** Who does not speak comes as a browser. */
+  browsers?: boolean
+  /** Channels whose calls are encrypted end to end: the first so many. */
+  encrypted?: number
 }
 
 /**
@@ -30,10 +34,10 @@ const COPIES_IN_FLIGHT = 4_096
 
 /**
  * How many sets of `members` sockets the channels share. Members of different channels can share one, because the SSRC of what
- * arrives tells the channel; members of one cannot.
+ * arrives tells the channel; members of one cannot, and browsers share none, because the node knows them by their addresses.
  */
-export const socketSets = ({ channels, members }: Plan): number =>
-  Math.max(1, Math.min(channels, Math.floor(SOCKETS / members)))
+export const socketSets = ({ channels, members, browsers = false }: Plan): number =>
+  browsers ? channels : Math.max(1, Math.min(channels, Math.floor(SOCKETS / members)))
 
 /** Packets of one speaker on their way. */
 export function windowOf({ channels, members, speakers }: Plan): number {

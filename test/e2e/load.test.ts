@@ -51,6 +51,22 @@ test('a load hears nothing wrong at those who stay, while others come and go', {
   }
 })
 
+test('a load of browsers hears what native members say, and nothing wrong', { skip }, async () => {
+  const node = await NodeProcess.start()
+  const mode = VoiceMode.AeadAes256GcmRtpsize
+  const plan = { channels: 2, members: 4, speakers: 1, visitors: 0, payload: 60, mode, browsers: true }
+  const crowd = await Crowd.open(node, plan)
+  try {
+    await crowd.join()
+    const figures = await measureLoad(crowd, { pace: { kind: 'paced', perSecond: 200 }, warmUp: 0.1, seconds: 0.5 })
+    assert.equal(figures.wrong, 0)
+    assert.ok(figures.checked > 0)
+  } finally {
+    await crowd.close()
+    await node.stop()
+  }
+})
+
 test('a packet that is opened with another key than its own is found wrong', { skip }, async () => {
   const node = await NodeProcess.start()
   const mode = VoiceMode.AeadAes256GcmRtpsize

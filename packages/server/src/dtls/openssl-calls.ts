@@ -7,6 +7,8 @@ type Bytes = Uint8Array | null
 
 export interface OpensslCalls {
   DTLS_server_method(): Handle
+  /** The client's role is for loads and tests. */
+  DTLS_client_method(): Handle
   SSL_CTX_new(method: Handle): Handle
   SSL_CTX_free(context: Handle): void
   SSL_CTX_ctrl(context: Handle, command: number, number: number, pointer: Bytes): number
@@ -21,6 +23,7 @@ export interface OpensslCalls {
   SSL_free(ssl: Handle): void
   SSL_set_bio(ssl: Handle, read: Handle, write: Handle): void
   SSL_set_accept_state(ssl: Handle): void
+  SSL_set_connect_state(ssl: Handle): void
   SSL_ctrl(ssl: Handle, command: number, number: number, pointer: Bytes): number
   DTLS_set_timer_cb(ssl: Handle, callback: bigint): void
   SSL_do_handshake(ssl: Handle): number
@@ -56,6 +59,7 @@ export interface OpensslCalls {
 const BYTES = 'uint8_t *'
 const SIGNATURES: Record<keyof OpensslCalls, readonly [result: string, ...parameters: string[]]> = {
   DTLS_server_method: ['size_t'],
+  DTLS_client_method: ['size_t'],
   SSL_CTX_new: ['size_t', 'size_t'],
   SSL_CTX_free: ['void', 'size_t'],
   SSL_CTX_ctrl: ['long', 'size_t', 'int', 'long', BYTES],
@@ -70,6 +74,7 @@ const SIGNATURES: Record<keyof OpensslCalls, readonly [result: string, ...parame
   SSL_free: ['void', 'size_t'],
   SSL_set_bio: ['void', 'size_t', 'size_t', 'size_t'],
   SSL_set_accept_state: ['void', 'size_t'],
+  SSL_set_connect_state: ['void', 'size_t'],
   SSL_ctrl: ['long', 'size_t', 'int', 'long', BYTES],
   DTLS_set_timer_cb: ['void', 'size_t', 'void *'],
   SSL_do_handshake: ['int', 'size_t'],

@@ -1,0 +1,129 @@
+// The members of an encrypted load: one commits with the real library, in another process; the others have key packages of it, and
+// answer as late as all but one do in a call. No frame is sealed, because a node does not look into frames.
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { DaveKeys, DaveLibrary } from '../../packages/client/src/voice/dave.ts'
+
+export type MlsQuestion =
+  | { kind: 'keyPackage'; userId: string; channelId: string }
+  | { kind: 'committer'; userId: string; channelId: string }
+  | { kind: 'sender'; bytes: Uint8Array }
+  | { kind: 'proposals'; bytes: Uint8Array; users: string[] }
+  | { kind: 'commit'; bytes: Uint8Array }
+  /** Members of the committer's group. */
+  | { kind: 'size' }
+export interface MlsAnswer {
+  id: number
+  answer: Uint8Array | number | undefined
+}
+
+/** Sends op 28 of the member whose keys they are. */
+export type SendCommit = (commit: Uint8Array) => void
+
+const PROCESS = fileURLToPath(new URL('mls-process.ts', import.meta.url))
+const VERSION = 1
+
+export class Mls {
+  readonly #child: ChildProcess
+  readonly #pending = new Map<number, (answer: MlsAnswer['answer']) => void>()
+  #last = 0
+  /** Told when the committer is given proposals. */
+  proposed: () => void = () => {}
+  /** How often somebody had to start anew: the group that was to be measured is then another. */
+  restarts = 0
+  #commit: Uint8Array | undefined
+
+  constructor() {
+    this.#child = fork(PROCESS, { serialization: 'advanced' })
+    this.#child.on('message', ({ id, answer }: MlsAnswer) => {
+      this.#pending.get(id)?.(answer)
+      this.#pending.delete(id)
+    })
+  }
+
+  ask(question: MlsQuestion): Promise<MlsAnswer['answer']> {
+    const id = ++this.#last
+    return new Promise(resolve => {
+      this.#pending.set(id, resolve)
+      this.#child.send({ id, question })
+    })
+  }
+
+  /** To be made anew for each time that a member joins. */
+  async library(
+    kind: 'committer' | 'keyPackage',
+    userId: string,
+    channelId: string,
+    send: SendCommit,
+  ): Promise<DaveLibrary> {
+    const keyPackage = (await this.ask({ kind, userId, channelId })) as Uint8Array
+    const first = this.#once(keyPackage)
+    const keys = kind === 'committer' ? this.#committer(first, send) : this.#late(first, send)
+    return { version: VERSION, keysFor: () => keys }
+  }
+
+  async close(): Promise<void> {
+    const exited = once(this.#child, 'exit')
+    this.#child.kill()
+    await exited
+  }
+
+  #once(keyPackage: Uint8Array): () => Uint8Array {
+    let isUsed = false
+    return () => {
+      if (isUsed) this.restarts++
+      isUsed = true
+      return keyPackage
+    }
+  }
+
+  #committer(reset: () => Uint8Array, send: SendCommit): DaveKeys {
+    return {
+      ...NO_FRAMES,
+      reset,
+      setExternalSender: bytes => void this.ask({ kind: 'sender', bytes }),
+      answer: (bytes, users) => {
+        this.proposed()
+        void this.#answer(bytes, users, send)
+        return undefined
+      },
+      processCommit: bytes => void this.ask({ kind: 'commit', bytes }),
+      processWelcome: () => {},
+    }
+  }
+
+  async #answer(bytes: Uint8Array, users: readonly string[], send: SendCommit): Promise<void> {
+    const commit = await this.ask({ kind: 'proposals', bytes, users: [...users] })
+    if (!(commit instanceof Uint8Array)) return
+    this.#commit = commit
+    send(commit)
+  }
+
+  /** Who was asked to commit does so when another's commit is announced: as large, and of no use. */
+  #late(reset: () => Uint8Array, send: SendCommit): DaveKeys {
+    let isAsked = false
+    return {
+      ...NO_FRAMES,
+      reset,
+      setExternalSender: () => {},
+      answer: () => {
+        isAsked = true
+        return undefined
+      },
+      processCommit: () => {
+        if (isAsked && this.#commit !== undefined) send(this.#commit)
+        isAsked = false
+      },
+      processWelcome: () => {},
+    }
+  }
+}
+
+const NO_FRAMES = {
+  isReady: false,
+  privacyCode: undefined,
+  seal: (frame: Uint8Array) => frame,
+  open: (_userId: string, frame: Uint8Array) => frame,
+  allowClear: () => {},
+}

@@ -1,0 +1,31 @@
+// The UDP socket of one client of a saturated lane.
+import type { Batch } from '@parley/core'
+import { MessageSocket, SOCKET_SIZE } from '../../packages/server/src/lane/message-socket.ts'
+import type { Native } from '../../packages/server/src/lane/native-calls.ts'
+import { NativeMemory } from '../../packages/server/src/lane/native-memory.ts'
+
+export class ClientSocket {
+  readonly #memory: NativeMemory
+  readonly #socket: MessageSocket
+
+  constructor(native: Native) {
+    this.#memory = new NativeMemory(native, SOCKET_SIZE + 1024)
+    this.#socket = new MessageSocket(native, this.#memory, { ip: '127.0.0.1', port: 0 })
+  }
+
+  get port(): number {
+    return this.#socket.port
+  }
+
+  /** One batch at most; undefined if nothing is there. */
+  receive(): Batch | undefined {
+    return this.#socket.receive(64)
+  }
+  queue(bytes: Uint8Array, name: Int32Array): void {
+    this.#memory.bytes.set(bytes, this.#socket.claim())
+    this.#socket.queue(bytes.length, name)
+  }
+  flush(): void {
+    this.#socket.flush()
+  }
+}

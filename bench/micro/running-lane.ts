@@ -1,0 +1,68 @@
+// One lane to be saturated, with its engine and without anything else of a node. It works in this process, and only while `run` does.
+import type { LaneCommand, LaneEvent } from '@parley/core'
+import { FfiEngine } from '../../packages/server/src/lane/ffi-engine.ts'
+import { InlineLane } from '../../packages/server/src/lane/lane-inline.ts'
+import { LaneLoop } from '../../packages/server/src/lane/lane-loop.ts'
+import type { Native } from '../../packages/server/src/lane/native-calls.ts'
+
+export type EngineName = 'ffi' | 'portable'
+
+export interface RunningLane {
+  port: number
+  command(command: LaneCommand): void
+  /** Copies so far. */
+  forwarded(): number
+  /** Works for so long. */
+  run(milliseconds: number): Promise<void>
+  /** Share of the time since the last call that it worked. */
+  busy(): number
+  close(): Promise<void>
+}
+
+const pause = (milliseconds: number) => new Promise(resolve => setTimeout(resolve, milliseconds))
+
+export const startLane = async (engine: EngineName, native: Native): Promise<RunningLane> =>
+  engine === 'ffi' ? startFfi(native) : startPortable()
+
+function startFfi(native: Native): RunningLane {
+  const engine = new FfiEngine(native, { ip: '127.0.0.1', port: 0 })
+  const loop = new LaneLoop(engine, { onEvents: () => {} })
+  return {
+    port: engine.socket.port,
+    command: command => loop.command(command),
+    forwarded: () => engine.packets,
+    async run(milliseconds) {
+      await pause(0)
+      // The clock is looked at now and then only: a number of it is garbage.
+      for (const end = performance.now() + milliseconds; performance.now() < end; )
+        for (let count = 0; count < 32; count++) if (!loop.turn()) loop.wait(1)
+    },
+    busy: () => loop.busy(),
+    close: async () => loop.close(),
+  }
+}
+
+async function startPortable(): Promise<RunningLane> {
+  let sent = 0
+  const onEvents = (events: readonly LaneEvent[]) => {
+    for (const event of events) if (event.kind === 'counters') sent = event.counters.packetsOut
+  }
+  const lane = await InlineLane.open({ id: 0, ip: '127.0.0.1', port: 0, onEvents })
+  let last = performance.eventLoopUtilization()
+  return {
+    port: lane.port,
+    command: command => lane.command(command),
+    forwarded() {
+      lane.command({ kind: 'report' })
+      return sent
+    },
+    run: async milliseconds => void (await pause(milliseconds)),
+    busy() {
+      const now = performance.eventLoopUtilization()
+      const share = performance.eventLoopUtilization(now, last).utilization
+      last = now
+      return share
+    },
+    close: () => lane.close(),
+  }
+}
