@@ -78,7 +78,7 @@ test('Session Description comes first, then the external sender, then who is her
   const ben = join(2)
   assert.deepEqual(
     ben.client.inbox.map(({ op }) => op),
-    [8, 2, 4, 25, 11, 18, 20, 5],
+    [8, 2, 4, 25, 11, 5],
   )
   run(bench, members)
   assertHeard(members)

@@ -66,8 +66,8 @@ test('absent, null, 0 and −1 mean that nothing was received; seq is another na
   const { bench, credentials, client } = scene()
   client.drop()
   const { seq_ack: _, ...resume } = resumeOf(credentials)
-  const resumed = bench.client('8').send(7, { ...resume, seq: 3 })
-  assert.equal(numbered(resumed)[0].seq, 4)
+  const resumed = bench.client('8').send(7, { ...resume, seq: 1 })
+  assert.equal(numbered(resumed)[0].seq, 2)
 })
 
 test('numbers go from 65,535 to 1, and a resume reaches back over the step', () => {
@@ -199,7 +199,7 @@ test('below version 8 a resume is followed by a fresh snapshot', () => {
   other.send(5, { speaking: 1 })
   client.drop()
   const resumed = bench.client('7').send(7, resumeOf(credentials))
-  assert.deepEqual(resumed.opcodes(), [8, 9, 11, 18, 20, 5, 12])
+  assert.deepEqual(resumed.opcodes(), [8, 9, 11, 5, 12])
 })
 
 test('who was kicked while away cannot resume', () => {

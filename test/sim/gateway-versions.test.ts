@@ -97,10 +97,8 @@ test('below version 8 nothing is numbered; from 8 on exactly the messages that a
     [2, undefined],
     [4, 1],
     [11, 2],
-    [18, 3],
-    [20, 4],
-    [5, 5],
-    [5, 6],
+    [5, 3],
+    [5, 4],
     [16, undefined],
   ])
 })

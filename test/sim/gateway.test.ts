@@ -12,13 +12,23 @@ test('a call forms in the order that real clients need', () => {
   const ana = connect(bench, backend.join('1'))
   ana.send(5, { speaking: 1, delay: 0, ssrc: ana.last(2).ssrc })
   const ben = connect(bench, backend.join('2'), '9', { video: true })
-  assert.deepEqual(ben.opcodes(), [8, 2, 4, 11, 18, 20, 5, 15])
+  assert.deepEqual(ben.opcodes(), [8, 2, 4, 11, 5, 15])
   assert.deepEqual(ben.last(11), { user_ids: ['1'] })
-  assert.deepEqual(ben.last(18), { user_id: '1', flags: 0 })
-  assert.deepEqual(ben.last(20), { user_id: '1', platform: 0 })
   assert.deepEqual(ben.last(5), { user_id: '1', ssrc: ana.last(2).ssrc, speaking: 1 })
-  assert.deepEqual(ana.opcodes(), [8, 2, 4, 11, 18, 20])
+  assert.deepEqual(ana.opcodes(), [8, 2, 4, 11])
   assert.deepEqual(ana.last(11), { user_ids: ['2'] })
+})
+
+test('flags and platform are told of those of whom the backend said them, and of nobody else', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  const ana = connect(bench, backend.join('1', '500', '100', { flags: 0, platform: 0 }))
+  const ben = connect(bench, backend.join('2', '500', '100', { flags: 3, platform: 1 }))
+  assert.deepEqual(ben.opcodes(), [8, 2, 4, 11, 20, 5])
+  assert.deepEqual(ben.last(20), { user_id: '1', platform: 0 })
+  assert.deepEqual(ana.opcodes(), [8, 2, 4, 11, 18, 20])
+  assert.deepEqual(ana.last(18), { user_id: '2', flags: 3 })
+  assert.deepEqual(ana.last(20), { user_id: '2', platform: 1 })
 })
 
 test('nobody hears of a client before its Session Description', () => {
@@ -29,7 +39,7 @@ test('nobody hears of a client before its Session Description', () => {
   ben.send(5, { speaking: 1 })
   assert.deepEqual(ana.received, [])
   select(ben)
-  assert.deepEqual(ana.opcodes(), [11, 18, 20, 5])
+  assert.deepEqual(ana.opcodes(), [11, 5])
 })
 
 test('Session Description has what clients fail without', () => {
@@ -184,7 +194,7 @@ test('the same user identifying anew replaces the older connection, with 4006', 
   assert.equal(first.closeCode, VoiceClose.SessionInvalid)
   assert.equal(second.closeCode, undefined)
   assert.notEqual(second.last(2).ssrc, first.last(2).ssrc)
-  assert.deepEqual(other.opcodes(), [13, 11, 18, 20])
+  assert.deepEqual(other.opcodes(), [13, 11])
 })
 
 test('two backends may use the same ids, and neither reaches the other’s channel', () => {

@@ -63,6 +63,19 @@ export const LIMITS = {
   /** Empty channels, and voice states nobody used, go after this while no backend is connected to hold them. */
   orphanTimeout: 10 * 60_000,
 
+  /** In channels of at least so many, joins are told to the others together … */
+  largeChannel: 100,
+  /** … after a while that grows with them: each is told of each, and each telling is a write. */
+  arrivalDelayPerMember: 0.2,
+  arrivalDelayHighest: 500,
+
+  /** What senders of video are told of their viewers: four times a second at most, as by Discord's servers. */
+  videoUpdateInterval: 250,
+  /** That less is wanted they are told only once it stays so: viewers scroll. */
+  videoLessDelay: 2_000,
+  /** A sender changes to a better codec once members and codecs have stayed the same for this long. */
+  videoBetterDelay: 10_000,
+
   /** SSRCs of one session: audio, then up to three video and rtx pairs. */
   ssrcsPerSession: 8,
   /** Discovery replies and ping replies per second and source address. */

@@ -196,20 +196,30 @@ export type SessionUpdate = z.infer<typeof SessionUpdate>
 export const MAX_WANTS = 1024
 
 /**
- * Op 15, client to node: SSRC (decimal) or `any` to a want of 0–100. Members that are not a number are ignored, except
- * `pixelCounts`, which is kept. Each message replaces the one before.
+ * Op 15, client to node: SSRC (decimal) or `any` to a want of 0–100, and `pixelCounts`: SSRC to how many pixels of it are
+ * shown. Members that are nothing of that are ignored. Each message replaces the one before.
  */
 export const MediaSinkWants = z
   .record(z.string().max(16), z.unknown())
   .refine(wants => Object.keys(wants).length <= MAX_WANTS, `expected at most ${MAX_WANTS} wants`)
-  .transform(raw => {
-    const wants = new Map<number, number>()
-    for (const [key, value] of Object.entries(raw))
-      if (/^[0-9]{1,10}$/.test(key) && typeof value === 'number') wants.set(Number(key), clampWant(value))
-    return { any: typeof raw.any === 'number' ? clampWant(raw.any) : 100, wants }
-  })
+  .transform(({ any, pixelCounts, ...wants }) => ({
+    any: typeof any === 'number' ? clamp(any, 100) : 100,
+    wants: bySsrc(wants, 100),
+    pixelCounts: bySsrc(pixelCounts, MAX_PIXELS),
+  }))
 export type MediaSinkWants = z.infer<typeof MediaSinkWants>
-const clampWant = (value: number) => Math.min(100, Math.max(0, Math.trunc(value) || 0))
+
+/** No screen has more. */
+const MAX_PIXELS = 2 ** 31 - 1
+const clamp = (value: number, most: number) => Math.min(most, Math.max(0, Math.trunc(value) || 0))
+
+function bySsrc(raw: unknown, most: number): Map<number, number> {
+  const numbers = new Map<number, number>()
+  if (typeof raw !== 'object' || raw === null) return numbers
+  for (const [key, value] of Object.entries(raw).slice(0, MAX_WANTS))
+    if (/^[0-9]{1,10}$/.test(key) && typeof value === 'number') numbers.set(Number(key), clamp(value, most))
+  return numbers
+}
 
 /** Op 23 and op 31, client to node: the transition it is ready for, or whose commit or welcome it could not use. */
 export const DaveTransition = z.object({ transition_id: z.int().min(0).max(0xffff) })
@@ -250,7 +260,7 @@ export interface VoiceEvents {
   [VoiceOp.Video]: { user_id: string; audio_ssrc: number; video_ssrc: number; rtx_ssrc?: number; streams?: Stream[] }
   [VoiceOp.ClientDisconnect]: { user_id: string }
   [VoiceOp.SessionUpdate]: { audio_codec?: string; video_codec?: string; media_session_id?: string }
-  [VoiceOp.MediaSinkWants]: Record<string, number>
+  [VoiceOp.MediaSinkWants]: Record<string, number | Record<string, number>>
   [VoiceOp.VoiceBackendVersion]: { voice: string; rtc_worker: string }
   [VoiceOp.ClientFlags]: { user_id: string; flags: number }
   [VoiceOp.ClientPlatform]: { user_id: string; platform: number }

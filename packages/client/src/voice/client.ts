@@ -38,7 +38,7 @@ export interface VoiceClientEvents {
   /** Video, flags or platform of a user changed. */
   memberChanged: Readonly<Member>
   /** What the node wants of us (opcode 15). */
-  wants: { any: number; wants: ReadonlyMap<number, number> }
+  wants: { any: number; wants: ReadonlyMap<number, number>; pixelCounts: ReadonlyMap<number, number> }
   /** DAVE's version in force changed, or the group did. Without a code frames are not encrypted end to end. */
   encryption: { version: number; privacyCode: string | undefined }
   codecs: { audioCodec: string | undefined; videoCodec: string | undefined }

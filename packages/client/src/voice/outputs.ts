@@ -76,8 +76,13 @@ export type VoiceOutput =
   | { kind: 'speaking'; userId: string; ssrc: number; speaking: number }
   /** Video, flags or platform of a user changed. */
   | { kind: 'memberChanged'; member: Readonly<Member> }
-  /** What the node wants of us: 0 to 100 per ssrc, `any` for the rest. */
-  | { kind: 'wants'; any: number; wants: ReadonlyMap<number, number> }
+  /** What the node wants of us: 0 to 100 per ssrc, `any` for the rest; and how many pixels are shown at most, if that was told. */
+  | {
+      kind: 'wants'
+      any: number
+      wants: ReadonlyMap<number, number>
+      pixelCounts: ReadonlyMap<number, number>
+    }
   | { kind: 'codecs'; audioCodec: string | undefined; videoCodec: string | undefined }
   /** The node sent something that does not decode; it was ignored. */
   | { kind: 'undecodable'; reason: string }

@@ -237,8 +237,9 @@ test('wants are numbers by ssrc, and one for the rest', () => {
   const script = new SessionScript().live()
   script.take()
   const wants = new Map([[4002, 50]])
-  assert.deepEqual(script.hear(VoiceOp.MediaSinkWants, { any: 100, 4002: 50 }).take(), [
-    { kind: 'wants', any: 100, wants },
+  const data = { any: 100, 4002: 50, pixelCounts: { 4002: 921_600.5 } }
+  assert.deepEqual(script.hear(VoiceOp.MediaSinkWants, data).take(), [
+    { kind: 'wants', any: 100, wants, pixelCounts: new Map([[4002, 921_600]]) },
   ])
 })
 

@@ -1,8 +1,11 @@
 // A channel: who may be here (voice states), who is here (sessions), and what everyone is told of everyone else.
-import { SpeakingFlag, type Stream, type VoiceEvents, VoiceOp } from '@parley/protocol'
+import type { Codec, Stream, Video } from '@parley/protocol'
 import type { LaneControl } from '../media/lane-control.ts'
+import { Announcements } from './announcements.ts'
 import { type EncryptedSession, Encryption, type EncryptionHost } from './encryption.ts'
 import { type Listener, MediaRoutes, type RouteSource } from './media-routes.ts'
+import { SenderWants } from './sender-wants.ts'
+import { VideoCodecs } from './video-codecs.ts'
 import type { BackendId, ChannelProperties, ChannelRef, VoiceState, VoiceStateUpdate } from './voice-state.ts'
 
 /** Why a session ends, as its client hears it. */
@@ -15,9 +18,11 @@ export interface Ending {
 export interface ChannelSession extends Listener, EncryptedSession {
   readonly audio: RouteSource
   readonly camera: RouteSource
+  /** What it last declared of its video; undefined before it did. */
+  readonly video: Video | undefined
   /** Whether it declared that its camera sends. */
   readonly isSendingVideo: boolean
-  /** The layer that it declared. */
+  /** The layer of it that is forwarded. */
   readonly layer: Stream | undefined
   readonly voiceState: VoiceState
   /** Gateway version: what its messages look like. */
@@ -25,7 +30,9 @@ export interface ChannelSession extends Listener, EncryptedSession {
   /** The flags it last declared, and the last that were not 0: newcomers need those to know its SSRC. */
   readonly speaking: number
   readonly lastSpeaking: number
+  readonly hasDeclaredSpeaking: boolean
   readonly takesVideo: boolean
+  readonly codecs: readonly Codec[]
   /** Whether it can take part in video. */
   readonly hasVideo: boolean
   /** Whether its media travels by WebRTC. */
@@ -41,12 +48,15 @@ export class Channel implements ChannelRef {
   readonly token: string
   readonly lane: LaneControl
   readonly encryption: Encryption
+  readonly videoCodecs: VideoCodecs
   readonly voiceStates = new Map<string, VoiceState>()
   /** Sessions by user, from Identify on. */
   readonly sessions = new Map<string, ChannelSession>()
   properties: ChannelProperties = {}
   /** Sessions whose media may flow, in the order in which they came: those the others know of. */
   readonly #present = new Set<ChannelSession>()
+  readonly #announcements: Announcements
+  readonly #senderWants: SenderWants
   #audio: MediaRoutes
   #video: MediaRoutes
 
@@ -59,6 +69,16 @@ export class Channel implements ChannelRef {
     this.#audio = new MediaRoutes(lane, 'audio')
     this.#video = new MediaRoutes(lane, 'video')
     this.encryption = new Encryption(this, host)
+    this.videoCodecs = new VideoCodecs(host.deadlines)
+    this.#senderWants = new SenderWants(() => this.#video.listeners, host.deadlines)
+    this.#announcements = new Announcements(
+      {
+        present: this.#present,
+        isSeen: session => this.#video.has(session.camera),
+        isHeard: session => this.mayBeHeard(session.voiceState),
+      },
+      host.deadlines,
+    )
   }
 
   /** What clients send as `server_id`. */
@@ -67,19 +87,15 @@ export class Channel implements ChannelRef {
   }
 
   /** Its media may flow: it learns of the others, the others of it. Called when Session Description has been sent. */
-  enter(session: ChannelSession): void {
+  enter(session: ChannelSession, now: number): void {
     // Clients without a DAVE session ignore the external sender, and Session Description makes one.
     this.encryption.joined(session)
     if (this.#present.has(session)) return this.#openMedia(session)
-    this.sendSnapshot(session)
-    const { userId, flags, platform } = session.voiceState
-    this.#broadcast(VoiceOp.ClientsConnect, { user_ids: [userId] })
-    this.#broadcast(VoiceOp.ClientFlags, { user_id: userId, flags })
-    this.#broadcast(VoiceOp.ClientPlatform, { user_id: userId, platform })
-    for (const other of this.#present) this.#sendConnect(other, session)
+    this.#announcements.sendSnapshot(session)
     this.#present.add(session)
+    this.#announcements.arrived(session, now)
     this.#openMedia(session)
-    if (session.speaking !== 0) this.#tellSpeaking(session)
+    if (session.speaking !== 0) this.#announcements.announceArrivals()
   }
 
   isPresent(session: ChannelSession): boolean {
@@ -90,41 +106,49 @@ export class Channel implements ChannelRef {
   leave(session: ChannelSession, now: number): void {
     const { userId } = session.voiceState
     if (this.sessions.get(userId) === session) this.sessions.delete(userId)
-    if (!this.#present.delete(session)) return
+    this.videoCodecs.leave(session)
+    if (!this.#present.has(session)) return
+    this.#announcements.left(session)
+    this.#present.delete(session)
     this.#closeMedia(session)
-    this.#broadcast(VoiceOp.ClientDisconnect, { user_id: userId })
     this.encryption.leave(session, now)
   }
 
   /** The session's declared speaking flags changed. */
   speakingChanged(session: ChannelSession): void {
-    if (this.#present.has(session)) this.#tellSpeaking(session)
+    if (this.#present.has(session)) this.#announcements.tellSpeaking(session)
   }
 
-  /** To be used around a change of the session's wants. */
-  changeWants(session: ChannelSession, change: () => void): void {
-    this.#video.changeListener(session, () => this.#audio.changeListener(session, change))
+  /** The session wants something else than before. */
+  wantsChanged(session: ChannelSession): void {
+    this.#audio.wantsChanged(session)
+    this.#video.wantsChanged(session)
+    this.#senderWants.changed()
   }
 
-  /** What the session declared of its camera changed. */
-  videoChanged(session: ChannelSession): void {
-    if (this.#present.has(session)) this.#openMedia(session)
+  /** The session declared its video, and maybe something else than before. */
+  videoDeclared(session: ChannelSession, isChanged: boolean): void {
+    if (!this.#present.has(session)) return
+    const wasSeen = this.#video.has(session.camera)
+    this.#openMedia(session)
+    if (!wasSeen || !this.#video.has(session.camera)) return
+    if (isChanged) this.#announcements.tellVideo(session)
+    this.#senderWants.declared(session)
   }
 
-  /** Everything a newcomer, or a client that resumed without numbers, has to know (gateway documentation, "Ordering"). */
+  /** The session listed other codecs than before. */
+  codecsChanged(session: ChannelSession): void {
+    if (!this.#present.has(session)) return
+    this.videoCodecs.changed(session)
+    this.#openMedia(session)
+  }
+
+  /** See `Announcements`. */
+  announceArrivals(): void {
+    this.#announcements.announceArrivals()
+  }
   sendSnapshot(session: ChannelSession): void {
-    const others = [...this.#present].filter(other => other !== session)
-    const send = <Op extends keyof VoiceEvents & VoiceOp>(op: Op, data: VoiceEvents[Op]) =>
-      session.sendText(op, JSON.stringify(data))
-    if (others.length > 0) send(VoiceOp.ClientsConnect, { user_ids: others.map(other => other.voiceState.userId) })
-    for (const { voiceState } of others) {
-      send(VoiceOp.ClientFlags, { user_id: voiceState.userId, flags: voiceState.flags })
-      send(VoiceOp.ClientPlatform, { user_id: voiceState.userId, platform: voiceState.platform })
-    }
-    for (const other of others)
-      session.sendText(VoiceOp.Speaking, speakingText(other, other.lastSpeaking, session.version))
-    for (const other of others) this.#sendConnect(session, other)
-    if (session.takesVideo && session.version >= 5) send(VoiceOp.MediaSinkWants, { any: 100 })
+    this.#announcements.sendSnapshot(session)
   }
 
   updateVoiceState(userId: string, update: VoiceStateUpdate): void {
@@ -135,9 +159,8 @@ export class Channel implements ChannelRef {
     const session = this.sessions.get(userId)
     if (session === undefined || !this.#present.has(session)) return
     this.#openMedia(session)
-    if (flags !== state.flags) this.#broadcast(VoiceOp.ClientFlags, { user_id: userId, flags: state.flags }, session)
-    if (platform !== state.platform)
-      this.#broadcast(VoiceOp.ClientPlatform, { user_id: userId, platform: state.platform }, session)
+    if (flags !== state.flags) this.#announcements.tellFlags(session)
+    if (platform !== state.platform) this.#announcements.tellPlatform(session)
   }
 
   /** What is absent stays as it is. */
@@ -174,8 +197,8 @@ export class Channel implements ChannelRef {
     this.#present.clear()
     this.encryption.abandon(now)
     for (const session of sessions) session.end(ending, now)
-    this.#audio.close()
-    this.#video.close()
+    for (const part of [this.#announcements, this.#senderWants, this.videoCodecs, this.#audio, this.#video])
+      part.close()
   }
 
   inspect(): object {
@@ -207,7 +230,7 @@ export class Channel implements ChannelRef {
     const heard = this.mayBeHeard(session.voiceState)
     if (heard) this.#audio.openSource(session.audio)
     else if (this.#audio.closeSource(session.audio, true) && session.lastSpeaking !== 0)
-      this.#broadcast(VoiceOp.Speaking, speaking(session, 0), session)
+      this.#announcements.tellSpeaking(session)
     if (session.voiceState.deaf) this.#audio.removeListener(session)
     else this.#audio.addListener(session)
     this.#openVideo(session, heard)
@@ -217,10 +240,14 @@ export class Channel implements ChannelRef {
   #openVideo(session: ChannelSession, heard: boolean): void {
     const isSeen = heard && session.hasVideo && session.isSendingVideo && this.properties.video !== false
     const isChanged = isSeen ? this.#video.openSource(session.camera) : this.#video.closeSource(session.camera, false)
-    if (isChanged)
-      for (const other of this.#present) if (other !== session && other.hasVideo) this.#sendVideo(other, session)
+    if (isChanged) {
+      this.#announcements.tellVideo(session)
+      if (isSeen) this.#senderWants.declared(session)
+      else this.#senderWants.ended(session)
+    }
     if (session.hasVideo && !session.voiceState.deaf) this.#video.addListener(session)
     else this.#video.removeListener(session)
+    this.#senderWants.changed()
   }
 
   #closeMedia(session: ChannelSession): void {
@@ -228,64 +255,7 @@ export class Channel implements ChannelRef {
     this.#audio.closeSource(session.audio, false)
     this.#video.removeListener(session)
     this.#video.closeSource(session.camera, false)
+    this.#senderWants.ended(session)
+    this.#senderWants.changed()
   }
-
-  #tellSpeaking(session: ChannelSession): void {
-    const flags = this.mayBeHeard(session.voiceState) ? session.speaking : 0
-    this.#broadcast(VoiceOp.Speaking, speaking(session, flags), session)
-  }
-
-  /**
-   * Up to v7, op 12 without video also said "this user is here, with this audio SSRC". Spacebar's web client learns SSRCs from
-   * nowhere else.
-   */
-  #sendConnect(to: ChannelSession, about: ChannelSession): void {
-    if (to.isBrowser || (to.hasVideo && this.#video.has(about.camera))) return this.#sendVideo(to, about)
-    if (to.version > 7) return
-    const video = { user_id: about.voiceState.userId, audio_ssrc: about.audio.ssrc, video_ssrc: 0 }
-    to.sendText(VoiceOp.Video, JSON.stringify(video))
-  }
-
-  #sendVideo(to: ChannelSession, about: ChannelSession): void {
-    to.sendText(VoiceOp.Video, JSON.stringify(videoEvent(about, this.#video.has(about.camera))))
-  }
-
-  /** To everyone present, apart from `except`. The data is serialised once per form. */
-  #broadcast<Op extends keyof VoiceEvents & VoiceOp>(op: Op, data: VoiceEvents[Op], except?: ChannelSession): void {
-    const text = JSON.stringify(data)
-    let booleanText: string | undefined
-    for (const session of this.#present) {
-      if (session === except) continue
-      if (op !== VoiceOp.Speaking || session.version >= 4) session.sendText(op, text)
-      else {
-        booleanText ??= JSON.stringify({
-          ...data,
-          speaking: (data as VoiceEvents[typeof VoiceOp.Speaking]).speaking !== 0,
-        })
-        session.sendText(op, booleanText)
-      }
-    }
-  }
-}
-
-const speaking = (session: ChannelSession, flags: number) => ({
-  user_id: session.voiceState.userId,
-  ssrc: session.audio.ssrc,
-  speaking: session.voiceState.priority ? flags : flags & ~SpeakingFlag.Priority,
-})
-
-/** Op 12. The SSRCs are the node's, whatever the client itself calls them; retransmissions have the next number. */
-function videoEvent({ voiceState, audio, camera, layer }: ChannelSession, isSeen: boolean): VoiceEvents[12] {
-  const common = { user_id: voiceState.userId, audio_ssrc: audio.ssrc }
-  if (!isSeen) return { ...common, video_ssrc: 0, rtx_ssrc: 0, streams: [] }
-  const { max_framerate, max_resolution, rid = '100', quality = 100 } = layer ?? {}
-  const ssrcs = { ssrc: camera.ssrc, rtx_ssrc: camera.ssrc + 1 }
-  const stream = { type: 'video', rid, quality, active: true, ...ssrcs, max_framerate, max_resolution }
-  return { ...common, video_ssrc: camera.ssrc, rtx_ssrc: camera.ssrc + 1, streams: [stream] }
-}
-
-/** Up to v3, `speaking` is a boolean. */
-const speakingText = (session: ChannelSession, flags: number, version: number) => {
-  const data = speaking(session, flags)
-  return JSON.stringify(version >= 4 ? data : { ...data, speaking: data.speaking !== 0 })
 }

@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { Effects } from '../effect.ts'
 import type { LaneCommand, PeerId, TargetsId } from '../media/lane.ts'
 import { LaneControl } from '../media/lane-control.ts'
-import { MediaRoutes } from './media-routes.ts'
+import { MediaRoutes, type RouteSource, type Wants } from './media-routes.ts'
 
 const crypto = {
   randomBytes: (size: number) => new Uint8Array(size),
@@ -63,12 +63,18 @@ class Routes {
 class Person {
   readonly peer: PeerId
   readonly ssrc: number
-  wants = { any: 100, wants: new Map<number, number>() }
+  wants: Wants = wanting(100)
   constructor(peer: PeerId) {
     this.peer = peer
     this.ssrc = peer * 8
   }
 }
+
+const wanting = (any: number, wants: readonly (readonly [of: RouteSource, want: number])[] = []): Wants => ({
+  any,
+  wants: new Map(wants.map(([{ ssrc }, want]) => [ssrc, want])),
+  pixelCounts: new Map(),
+})
 
 function scene(count: number) {
   const effects = new Effects()
@@ -99,6 +105,84 @@ test('a join costs a channel without personal mutes one target and one route', (
   )
 })
 
+/** A channel of so many, each heard by each, and a way to count what a change of wants costs. */
+function crowd(count: number) {
+  const { audio, routes, people, drain } = scene(count)
+  for (const person of people) {
+    audio.openSource(person)
+    audio.addListener(person)
+  }
+  drain()
+  const want = (person: Person, wants: Wants): number => {
+    person.wants = wants
+    audio.wantsChanged(person)
+    return drain().length
+  }
+  const othersOf = (person: Person) => people.filter(other => other !== person)
+  return { audio, routes, people, want, othersOf, drain }
+}
+
+test('who wants everybody by name is no exception, whatever it wants of the rest', () => {
+  const COUNT = 100
+  const { routes, people, want, othersOf } = crowd(COUNT)
+  for (const any of [100, 0])
+    for (const person of people) {
+      const named = othersOf(person).map(other => [other, 50] as const)
+      assert.equal(want(person, wanting(any, named)), 0)
+    }
+  for (const person of people) assert.equal(routes.hearers(person.ssrc).length, COUNT - 1)
+})
+
+test('a newcomer among those who want nobody but by name costs each of them one command', () => {
+  const COUNT = 100
+  const { audio, routes, people, want, othersOf, drain } = crowd(COUNT)
+  for (const person of people)
+    want(
+      person,
+      wanting(
+        0,
+        othersOf(person).map(other => [other, 100] as const),
+      ),
+    )
+  const newcomer = new Person(1_000)
+  audio.openSource(newcomer)
+  audio.addListener(newcomer)
+  let commands = drain().length
+  assert.deepEqual(routes.hearers(newcomer.ssrc), [])
+  for (const person of people)
+    commands += want(
+      person,
+      wanting(
+        0,
+        [newcomer, ...othersOf(person)].map(other => [other, 100] as const),
+      ),
+    )
+  assert.equal(routes.hearers(newcomer.ssrc).length, COUNT)
+  assert.ok(commands <= COUNT + 10, `${commands} commands`)
+})
+
+test('a second message costs what differs from the first', () => {
+  const COUNT = 100
+  const { routes, people, want } = crowd(COUNT)
+  const [loud, quiet, ...listeners] = people as [Person, Person, ...Person[]]
+  const muting = (...muted: Person[]) =>
+    wanting(
+      100,
+      people.map(person => [person, muted.includes(person) ? 0 : 100] as const),
+    )
+  const [first, second] = listeners as [Person, Person]
+  assert.ok(want(first, muting(loud)) <= COUNT + 2, 'the first to mute a speaker makes its list')
+  assert.equal(want(first, muting(loud)), 0)
+  assert.equal(want(second, muting(loud)), 1)
+  assert.ok(want(first, muting(loud, quiet)) <= COUNT + 2)
+  assert.equal(want(first, muting(quiet)), 1)
+  assert.ok(want(first, muting()) <= 3, 'nobody mutes the second speaker any more')
+  assert.deepEqual(
+    [loud, quiet].map(person => routes.hearers(person.ssrc).length),
+    [COUNT - 2, COUNT - 1],
+  )
+})
+
 test('whatever is opened, closed and wanted, exactly those hear who should, and nothing is left behind', () => {
   const COUNT = 5
   const person = fc.nat(COUNT - 1)
@@ -119,14 +203,13 @@ test('whatever is opened, closed and wanted, exactly those hear who should, and 
       const listeners = new Set<Person>()
       for (const action of actions) {
         const who = people[action.person]!
-        if (action.kind === 'want')
-          audio.changeListener(who, () => {
-            who.wants = {
-              any: action.any,
-              wants: new Map(action.wants.map(([of, value]) => [people[of]!.ssrc, value])),
-            }
-          })
-        else if (action.kind === 'open') sources.add(who) && audio.openSource(who)
+        if (action.kind === 'want') {
+          who.wants = wanting(
+            action.any,
+            action.wants.map(([of, value]) => [people[of]!, value]),
+          )
+          audio.wantsChanged(who)
+        } else if (action.kind === 'open') sources.add(who) && audio.openSource(who)
         else if (action.kind === 'close') sources.delete(who) && audio.closeSource(who, true)
         else if (action.kind === 'add') listeners.add(who) && audio.addListener(who)
         else listeners.delete(who) && audio.removeListener(who)

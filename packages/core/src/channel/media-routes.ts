@@ -8,33 +8,48 @@ export interface RouteSource {
   readonly ssrc: number
 }
 
-/** Somebody to whom packets may be forwarded. `any` and `wants` are those of the last media sink wants message. */
+/** Those of the last media sink wants message. */
+export interface Wants {
+  readonly any: number
+  readonly wants: ReadonlyMap<number, number>
+  /** How many pixels of a source are shown, where that was told. */
+  readonly pixelCounts: ReadonlyMap<number, number>
+}
+
+/** Somebody to whom packets may be forwarded. Its wants are replaced by others, never changed. */
 export interface Listener {
   readonly peer: PeerId
-  readonly wants: { readonly any: number; readonly wants: ReadonlyMap<number, number> }
+  readonly wants: Wants
 }
 
 interface Route {
   source: RouteSource
-  /** Listeners who want this source otherwise than they want any. While there is one, the route has a list of its own. */
+  /** Listeners whose want of this source is not what their place in the shared list says. With one, the route has a list of its own. */
   exceptions: Set<Listener>
   ownTargets: TargetsId | undefined
 }
 
-const wantsAny = (listener: Listener) => listener.wants.any > 0
-const wants = (listener: Listener, ssrc: number) => (listener.wants.wants.get(ssrc) ?? listener.wants.any) > 0
-const isException = (listener: Listener, ssrc: number) => wants(listener, ssrc) !== wantsAny(listener)
+/** What the lane was told of a listener. */
+interface Listening {
+  readonly wants: Wants
+  /** Whether it is in the shared list. */
+  readonly isUsual: boolean
+}
+
+/** 0 to 100. */
+export const wantOf = ({ any, wants }: Wants, ssrc: number): number => wants.get(ssrc) ?? any
 
 /**
  * All sources share one list of targets, so that a join costs one command and not one per source; only a source whom
- * somebody has muted for himself gets a list of its own.
+ * somebody has muted for himself gets a list of its own. In the shared list are those who want most of what there is, in
+ * whatever words they say so: one that wants nothing but what it names, and names everybody, is no exception anywhere.
  */
 export class MediaRoutes {
   readonly #lane: LaneControl
   readonly #media: 'audio' | 'video'
   readonly #shared: TargetsId
   readonly #routes = new Map<number, Route>()
-  readonly #listeners = new Set<Listener>()
+  readonly #listeners = new Map<Listener, Listening>()
 
   constructor(lane: LaneControl, media: 'audio' | 'video') {
     this.#lane = lane
@@ -44,34 +59,48 @@ export class MediaRoutes {
 
   addListener(listener: Listener): void {
     if (this.#listeners.has(listener)) return
-    this.#listeners.add(listener)
-    if (wantsAny(listener)) this.#lane.send({ kind: 'addTarget', targets: this.#shared, peer: listener.peer })
-    for (const route of this.#routes.values())
-      if (route.ownTargets !== undefined && wants(listener, route.source.ssrc))
-        this.#lane.send({ kind: 'addTarget', targets: route.ownTargets, peer: listener.peer })
-    for (const ssrc of listener.wants.wants.keys()) {
-      const route = this.#routes.get(ssrc)
-      if (route !== undefined && isException(listener, ssrc)) this.#addException(route, listener)
+    const { wants } = listener
+    const listening = { wants, isUsual: this.#isUsual(listener, wants.any > 0) }
+    this.#listeners.set(listener, listening)
+    if (listening.isUsual) this.#setTarget(this.#shared, listener, true)
+    for (const route of this.#routes.values()) {
+      const isWanted = wantsRoute(route, listener, listening)
+      if (isWanted && route.ownTargets !== undefined) this.#setTarget(route.ownTargets, listener, true)
+      if (isWanted !== listening.isUsual) this.#addException(route, listener)
     }
   }
 
   removeListener(listener: Listener): void {
-    if (!this.#listeners.delete(listener)) return
-    this.#lane.send({ kind: 'removeTarget', targets: this.#shared, peer: listener.peer })
+    const listening = this.#listeners.get(listener)
+    if (listening === undefined) return
+    this.#listeners.delete(listener)
+    if (listening.isUsual) this.#setTarget(this.#shared, listener, false)
     for (const route of this.#routes.values()) {
       if (route.ownTargets === undefined) continue
-      this.#lane.send({ kind: 'removeTarget', targets: route.ownTargets, peer: listener.peer })
-      route.exceptions.delete(listener)
-      if (route.exceptions.size === 0) this.#shareTargets(route)
+      if (wantsRoute(route, listener, listening)) this.#setTarget(route.ownTargets, listener, false)
+      this.#removeException(route, listener)
     }
   }
 
-  /** To be used around a change of a listener's wants. */
-  changeListener(listener: Listener, change: () => void): void {
-    const listening = this.#listeners.has(listener)
-    this.removeListener(listener)
-    change()
-    if (listening) this.addListener(listener)
+  /** The listener has other wants than before. The lane is told of what differs. */
+  wantsChanged(listener: Listener): void {
+    const before = this.#listeners.get(listener)
+    if (before === undefined) return
+    const after = { wants: listener.wants, isUsual: this.#isUsual(listener, before.isUsual) }
+    this.#listeners.set(listener, after)
+    if (before.isUsual !== after.isUsual) this.#setTarget(this.#shared, listener, after.isUsual)
+    for (const route of this.#routes.values()) {
+      const isWanted = wantsRoute(route, listener, after)
+      if (route.ownTargets !== undefined && isWanted !== wantsRoute(route, listener, before))
+        this.#setTarget(route.ownTargets, listener, isWanted)
+      if (isWanted === after.isUsual) this.#removeException(route, listener)
+      else this.#addException(route, listener)
+    }
+  }
+
+  /** Who is sent something, if it wants it. */
+  get listeners(): Iterable<Listener> {
+    return this.#listeners.keys()
   }
 
   /** Returns false if there is a route already. */
@@ -80,7 +109,8 @@ export class MediaRoutes {
     const route: Route = { source, exceptions: new Set(), ownTargets: undefined }
     this.#routes.set(source.ssrc, route)
     this.#setRoute(route)
-    for (const listener of this.#listeners) if (isException(listener, source.ssrc)) this.#addException(route, listener)
+    for (const [listener, listening] of this.#listeners)
+      if (wantsRoute(route, listener, listening) !== listening.isUsual) this.#addException(route, listener)
     return true
   }
 
@@ -105,14 +135,25 @@ export class MediaRoutes {
     this.#lane.send({ kind: 'closeTargets', targets: this.#shared })
   }
 
+  /** Whether the listener belongs in the shared list: as before, unless it were an exception for most sources then. */
+  #isUsual({ peer, wants }: Listener, before: boolean): boolean {
+    let surplus = 0
+    for (const { source } of this.#routes.values())
+      if (source.peer !== peer) surplus += wantOf(wants, source.ssrc) > 0 === before ? -1 : 1
+    return surplus > 1 ? !before : before
+  }
+
   #addException(route: Route, listener: Listener): void {
     route.exceptions.add(listener)
     if (route.ownTargets !== undefined) return
     route.ownTargets = this.#lane.openTargets()
-    for (const other of this.#listeners)
-      if (wants(other, route.source.ssrc))
-        this.#lane.send({ kind: 'addTarget', targets: route.ownTargets, peer: other.peer })
+    for (const [other, listening] of this.#listeners)
+      if (wantsRoute(route, other, listening)) this.#setTarget(route.ownTargets, other, true)
     this.#setRoute(route)
+  }
+
+  #removeException(route: Route, listener: Listener): void {
+    if (route.exceptions.delete(listener) && route.exceptions.size === 0) this.#shareTargets(route)
   }
 
   #shareTargets(route: Route): void {
@@ -123,9 +164,17 @@ export class MediaRoutes {
     this.#lane.send({ kind: 'closeTargets', targets: own })
   }
 
+  #setTarget(targets: TargetsId, { peer }: Listener, isTarget: boolean): void {
+    this.#lane.send({ kind: isTarget ? 'addTarget' : 'removeTarget', targets, peer })
+  }
+
   #setRoute(route: Route): void {
     const { peer, ssrc } = route.source
     const targets = route.ownTargets ?? this.#shared
     this.#lane.send({ kind: 'setRoute', ssrc, owner: peer, media: this.#media, targets })
   }
 }
+
+/** Nobody is sent his own packets, so nobody is an exception for his own source. */
+const wantsRoute = ({ source }: Route, { peer }: Listener, { wants, isUsual }: Listening): boolean =>
+  source.peer === peer ? isUsual : wantOf(wants, source.ssrc) > 0

@@ -51,8 +51,9 @@ export class VoiceState {
   deaf = false
   suppress = false
   priority = false
-  flags = 0
-  platform = 0
+  /** Undefined until the backend says them. */
+  flags: number | undefined
+  platform: number | undefined
 
   constructor(userId: string, sessionId: string, token: string) {
     this.userId = userId

@@ -50,8 +50,7 @@ export function dispatch(session: VoiceSession, op: number, data: unknown, conte
     case VoiceOp.Video:
       return video(session, data)
     case VoiceOp.SessionUpdate:
-      session.codecs = decode(SessionUpdate, data, VoiceClose.BadRequest).codecs
-      return
+      return session.updateCodecs(decode(SessionUpdate, data, VoiceClose.BadRequest).codecs)
     case VoiceOp.MediaSinkWants:
       return session.setWants(decode(MediaSinkWants, data, VoiceClose.BadRequest))
     case VoiceOp.DaveTransitionReady:

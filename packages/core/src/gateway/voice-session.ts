@@ -75,14 +75,17 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   readonly offeredStreams: readonly Stream[]
   speaking = 0
   lastSpeaking = 0
-  wants: MediaSinkWants = { any: 100, wants: new Map() }
+  hasDeclaredSpeaking = false
+  wants: MediaSinkWants = { any: 100, wants: new Map(), pixelCounts: new Map() }
   codecs: readonly Codec[] = []
+  /** Whether it can take part in video: it says so, and has numbers for codecs that the node knows. */
+  hasVideo = false
   /** What it last declared of its video; undefined before it did. */
   video: Video | undefined
   transport: UdpTransport | WebrtcTransport | undefined
   #state: State
-  #hasDeclared = false
   #version: number
+  #hasForm = false
   readonly #replay = new ReplayBuffer<Numbered>({
     highest: LIMITS.replayHighest,
     messages: LIMITS.replayMessages,
@@ -148,15 +151,13 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   get audioSsrc(): number {
     return this.audio.ssrc
   }
-  /** Whether it can take part in video: it says so, and has numbers for codecs that the node knows. */
-  get hasVideo(): boolean {
-    return this.takesVideo && this.codecs.some(codec => videoTypes(codec).length > 0)
-  }
   get isSendingVideo(): boolean {
     return (this.video?.video_ssrc ?? 0) > 0
   }
+  /** Of a native client that is the one with the first SSRC for video, of a browser the first that it names. */
   get layer(): Stream | undefined {
-    return this.video?.streams?.find(stream => (stream.ssrc ?? 0) > 0 && stream.active !== false)
+    const active = this.video?.streams?.filter(stream => (stream.ssrc ?? 0) > 0 && stream.active !== false)
+    return active?.find(({ ssrc }) => ssrc === this.camera.ssrc) ?? active?.[0]
   }
 
   tick(now: number): void {
@@ -176,6 +177,8 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
 
   /** One of DAVE's messages. All of them are numbered. */
   sendBinary(op: VoiceOp, payload: Uint8Array): void {
+    // Clients refuse proposals about users of whom they have not heard.
+    if (op !== VoiceOp.DaveExternalSender) this.channel.announceArrivals()
     this.#sendNumbered(op, payload)
   }
 
@@ -194,7 +197,7 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     this.transport = transport
     if (!this.#describe({ mode: transport.mode, secret_key: [...key] }, codecs, crypto, now)) return
     this.channel.lane.send(command)
-    if (this.hasVideo) this.channel.lane.send({ kind: 'setForm', peer: this.peer, form: nativeForm(codecs) })
+    this.#sendForm()
     this.#enter(now)
   }
 
@@ -213,8 +216,8 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   declareSpeaking(flags: number): void {
     const allowed = this.voiceState.priority ? flags : flags & ~SpeakingFlag.Priority
     const isChanged = allowed !== this.speaking
-    if (!isChanged && this.#hasDeclared) return
-    this.#hasDeclared = true
+    if (!isChanged && this.hasDeclaredSpeaking) return
+    this.hasDeclaredSpeaking = true
     this.speaking = allowed
     if (allowed !== 0) this.lastSpeaking = allowed
     this.channel.speakingChanged(this)
@@ -237,15 +240,22 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
 
   declareVideo(video: Video): void {
     const before = this.isSendingVideo
+    const isChanged = JSON.stringify(video) !== JSON.stringify(this.video)
     this.video = video
-    this.channel.videoChanged(this)
+    this.channel.videoDeclared(this, isChanged)
     if (this.isSendingVideo !== before) this.#observer.sessionSpoke(this)
   }
 
+  /** Op 14. A browser's numbers are those of its SDP. */
+  updateCodecs(codecs: readonly Codec[]): void {
+    this.#setCodecs(codecs)
+    if (this.transport?.kind === 'udp') this.#sendForm()
+    this.channel.codecsChanged(this)
+  }
+
   setWants(wants: MediaSinkWants): void {
-    this.channel.changeWants(this, () => {
-      this.wants = wants
-    })
+    this.wants = wants
+    this.channel.wantsChanged(this)
   }
 
   /** Its connection is gone; it may resume until `until`. */
@@ -271,7 +281,8 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     this.send(VoiceOp.Resumed, null)
     for (const message of missed ?? []) connection.sendMessage(envelope(message))
     if (missed === undefined && this.isPresent) this.channel.sendSnapshot(this)
-    this.channel.encryption.back(this, now)
+    const opcodes = (missed ?? []).map(({ op }) => op)
+    this.channel.encryption.back(this, opcodes, now)
     this.#observer.sessionResumed(this, now)
   }
 
@@ -304,6 +315,18 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     }
   }
 
+  #setCodecs(codecs: readonly Codec[]): void {
+    this.codecs = codecs
+    this.hasVideo = this.takesVideo && codecs.some(codec => videoTypes(codec).length > 0)
+  }
+
+  /** A native client without video has the node's own numbers, unless it had others before. */
+  #sendForm(): void {
+    if (!this.hasVideo && !this.#hasForm) return
+    this.#hasForm = true
+    this.channel.lane.send({ kind: 'setForm', peer: this.peer, form: nativeForm(this.codecs) })
+  }
+
   #closeTransport(): void {
     if (this.transport?.kind === 'webrtc') this.transport.close()
   }
@@ -315,13 +338,13 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     crypto: Crypto,
     now: number,
   ): boolean {
-    this.codecs = codecs
+    this.#setCodecs(codecs)
     const daveVersion = this.channel.encryption.join(this, now)
     if (this.ended) return false
     this.send(VoiceOp.SessionDescription, {
       ...transport,
       audio_codec: 'opus',
-      video_codec: sendVideoCodec(codecs),
+      video_codec: this.channel.videoCodecs.choose(this),
       media_session_id: crypto.randomHex(16),
       dave_protocol_version: daveVersion,
     })
@@ -330,7 +353,7 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
 
   #enter(now: number): void {
     const wasPresent = this.isPresent
-    this.channel.enter(this)
+    this.channel.enter(this, now)
     if (!wasPresent) this.#observer.sessionEntered(this, now)
   }
 
@@ -346,13 +369,3 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
 /** The highest DAVE version a client claims. Before gateway version 8 there are no numbered and no binary messages. */
 export const daveVersionOf = (identify: Identify, connection: { version: number }): number =>
   connection.version >= 8 ? (identify.max_dave_protocol_version ?? 0) : 0
-
-/** The video codec a sender should use: the first in its own order that it can encode. */
-function sendVideoCodec(codecs: readonly Codec[]): string {
-  const usable = codecs.filter(codec => codec.type === 'video' && codec.encode !== false)
-  const first = usable.reduce<Codec | undefined>(
-    (best, codec) => (best === undefined || (codec.priority ?? 0) < (best.priority ?? 0) ? codec : best),
-    undefined,
-  )
-  return first?.name ?? 'H264'
-}

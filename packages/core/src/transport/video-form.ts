@@ -5,7 +5,8 @@ import type { FormDescription } from '../media/lane.ts'
 /** The node's payload type and the client's, of a video codec that the node knows, and those of its retransmissions. */
 export function videoTypes(codec: Codec): [ours: number, theirs: number][] {
   const { name, type, payload_type: primary, rtx_payload_type: rtx } = codec
-  const ours = VIDEO_PAYLOAD_TYPES[name.toLowerCase()]
+  const known = name.toLowerCase()
+  const ours = Object.hasOwn(VIDEO_PAYLOAD_TYPES, known) ? VIDEO_PAYLOAD_TYPES[known] : undefined
   if (type !== 'video' || ours === undefined) return []
   const types: [number, number][] = [[ours, primary]]
   if (typeof rtx === 'number') types.push([ours + 1, rtx])
