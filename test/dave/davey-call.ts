@@ -64,7 +64,8 @@ export class DaveyCall {
   }
   resume(client: DaveyClient): void {
     if (!this.away.delete(client)) return
-    this.group.back(client, this.now)
+    const missed = client.inbox.map(({ op }) => op as VoiceOp)
+    this.group.back(client, missed, this.now)
     this.#close()
   }
 

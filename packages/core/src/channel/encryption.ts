@@ -1,5 +1,5 @@
 // A channel's end-to-end encryption: its DAVE group, with the clock and the endings that the group asks for.
-import { ByteWriter, snowflakeBytes } from '@parley/protocol'
+import { ByteWriter, snowflakeBytes, type VoiceOp } from '@parley/protocol'
 import type { Crypto } from '../crypto.ts'
 import { DaveGroup } from '../dave/dave-group.ts'
 import type { ExternalSender } from '../dave/external-sender.ts'
@@ -80,8 +80,9 @@ export class Encryption implements Timed {
   away(session: DaveSession, now: number): void {
     this.#input(now, group => group.away(session, now))
   }
-  back(session: DaveSession, now: number): void {
-    this.#input(now, group => group.back(session, now))
+  /** It has resumed, and was sent again what it had missed: messages with these opcodes. */
+  back(session: DaveSession, missed: readonly VoiceOp[], now: number): void {
+    this.#input(now, group => group.back(session, missed, now))
   }
 
   keyPackage(session: DaveSession, payload: Uint8Array, now: number): void {

@@ -2,7 +2,7 @@
 import { encodeTransition, VoiceOp } from '@parley/protocol'
 import type { ExternalSender } from './external-sender.ts'
 import type { Member } from './member.ts'
-import type { Accepted } from './mls-group.ts'
+import { type Accepted, recipientsOf } from './mls-group.ts'
 
 /** Op 25, once per session: some clients throw at a second one, and keep the first. */
 export function introduceSender(member: Member, sender: ExternalSender): void {
@@ -14,6 +14,7 @@ export function introduceSender(member: Member, sender: ExternalSender): void {
 /** Op 24 for epoch 1: the client drops its group, makes one of its own, and sends a key package. */
 export function prepareEpoch(member: Member, version: number, sender: ExternalSender, now: number): void {
   member.isTold = true
+  member.begins()
   member.owesKeyPackage(now)
   member.session.sendText(VoiceOp.DavePrepareEpoch, JSON.stringify({ protocol_version: version, epoch: 1 }))
   // A client without a DAVE session makes one when it hears of the epoch, and not before.
@@ -32,4 +33,5 @@ export function announceCommit(id: number, { commit, committed, welcomed }: Acce
   for (const { session } of committed) session.sendBinary(VoiceOp.DaveAnnounceCommit, announcement)
   for (const { member, welcome } of welcomed)
     member.session.sendBinary(VoiceOp.DaveWelcome, encodeTransition(id, welcome))
+  for (const member of recipientsOf({ committed, welcomed })) member.unconfirmed = id
 }

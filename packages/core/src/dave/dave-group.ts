@@ -1,13 +1,14 @@
 // The DAVE group of one channel: which protocol version its call speaks, and how its members come to share an MLS group.
-import { snowflakeBytes, VoiceClose } from '@parley/protocol'
+import { VoiceClose, type VoiceOp } from '@parley/protocol'
 import type { GroupCrypto } from '../crypto.ts'
 import type { Note } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
 import { announceCommit, introduceSender, prepareEpoch, prepareTransition } from './announcements.ts'
 import { Blame } from './blame.ts'
 import type { ExternalSender } from './external-sender.ts'
-import { judgeKeyPackage } from './key-package-rules.ts'
+import { type AcceptedKeyPackage, judgeKeyPackage } from './key-package-rules.ts'
 import { type DaveSession, Member } from './member.ts'
+import { Members } from './members.ts'
 import { type Accepted, isCandidate, MlsGroup, recipientsOf } from './mls-group.ts'
 import { DAVE_VERSION, type DaveEnding, type DavePolicy, type DaveState, REQUIRED, versionOf } from './policy.ts'
 import { Recreations } from './recreations.ts'
@@ -23,15 +24,13 @@ export interface DaveGroupOptions {
   note: (level: Note['level'], event: string, fields?: Note['fields']) => void
 }
 
-const NO_ID = new Uint8Array(8)
-
 /**
  * Inputs are methods with `now`; what goes out goes to the sessions; sessions to be closed wait in `takeEndings`. One batch
  * of proposals per epoch, and one epoch at a time: the next waits until the transition of the one before is executed.
  */
 export class DaveGroup {
   readonly #options: DaveGroupOptions
-  readonly #members = new Map<DaveSession, Member>()
+  readonly #members = new Members()
   readonly #transitions = new Transitions()
   readonly #blame = new Blame()
   readonly #recreations = new Recreations()
@@ -59,15 +58,14 @@ export class DaveGroup {
   }
 
   get deadline(): number {
-    let earliest = Math.min(
+    return Math.min(
       this.#transitions.deadline,
       this.#mls.deadline,
       this.#recreations.deadline,
       this.#mayPropose() ? this.#proposeAt : Infinity,
       this.#transitions.isPreparing ? Infinity : this.#upgradePlan.deadline,
+      this.#members.deadline,
     )
-    for (const member of this.#members.values()) earliest = Math.min(earliest, member.keyPackageBy)
-    return earliest
   }
 
   /** Sessions to be closed since the last call. */
@@ -82,15 +80,16 @@ export class DaveGroup {
 
   /** A session is about to be told its version, which is returned. A client that is told anew starts from nothing. */
   join(session: DaveSession, claimedVersion: number, now: number): number {
-    if (this.#members.has(session)) this.leave(session, now)
-    const identity = snowflakeBytes(session.userId)
-    const member = new Member(session, identity ?? NO_ID, identity === undefined ? 0 : claimedVersion, now)
-    this.#members.set(session, member)
+    const before = this.#members.get(session)
+    this.leave(session, now)
+    const member = new Member(session, claimedVersion, now, before)
+    this.#members.add(member)
     if (this.#members.size === 1) this.#begin(member)
     else if (this.#versionOf(member) === 0) this.#turnedAway(member, now)
     const version = Math.min(this.#target, this.#versionOf(member))
     if (version > 0) {
       member.isTold = true
+      member.begins()
       member.owesKeyPackage(now)
     }
     this.#settle(now)
@@ -106,15 +105,15 @@ export class DaveGroup {
   leave(session: DaveSession, now: number): void {
     const member = this.#members.get(session)
     if (member === undefined) return
-    this.#members.delete(session)
+    this.#members.remove(member)
     this.#transitions.removeMember(member)
     const wasProposed = this.#mls.hasProposedMembers
     const isMissed = this.#mls.leave(member)
     member.owesNothing()
-    const [only] = this.#members.values()
-    if (only === undefined) this.#end()
-    else if (this.#target > 0 && this.#members.size === 1 && (this.#mls.isEstablished || wasProposed))
-      this.#resetSole(only, now)
+    const { sole } = this.#members
+    if (this.#members.size === 0) this.#end()
+    else if (sole !== undefined && this.#target > 0 && (this.#mls.isEstablished || wasProposed))
+      this.#resetSole(sole, now)
     else if (isMissed) this.#propose(now)
     this.#settle(now)
   }
@@ -123,18 +122,20 @@ export class DaveGroup {
   away(session: DaveSession, now: number): void {
     const member = this.#members.get(session)
     if (member === undefined) return
-    member.isOnline = false
-    member.keyPackageBy = Infinity
+    member.lost()
     this.#transitions.dropMember(member)
+    // It may have reset itself, and its report be lost with the connection: to such a client no proposal may be sent.
+    if (member.unconfirmed !== undefined && this.#mls.spoilLeaf(member)) this.#propose(now)
     this.#settle(now)
   }
 
-  /** It has resumed, and has been sent what it missed. */
-  back(session: DaveSession, now: number): void {
+  /** It has resumed, and has been sent what it missed: messages with these opcodes. */
+  back(session: DaveSession, missed: readonly VoiceOp[], now: number): void {
     const member = this.#members.get(session)
     if (member === undefined) return
-    member.isOnline = true
-    const isSettled = member.keyPackage !== undefined || this.#mls.leafOf(member) !== undefined
+    if (member.isOnline) this.away(session, now)
+    member.resumed(missed, now)
+    const isSettled = member.isBeginning || member.keyPackage !== undefined || this.#mls.leafOf(member) !== undefined
     // Its key package may have been lost with the connection, and it would not think of sending it again.
     if (!isSettled && this.#participant(session)) prepareEpoch(member, this.#target, this.#options.sender, now)
     this.#propose(now)
@@ -143,18 +144,15 @@ export class DaveGroup {
 
   /** Op 26. */
   keyPackage(session: DaveSession, payload: Uint8Array, now: number): void {
+    const hasBegun = this.#members.get(session)?.hasBegun()
     const member = this.#participant(session)
     if (member === undefined) return
     if (member.keyPackageBy === Infinity && !member.mayBeUnasked(now))
       return this.#refuse(member, VoiceClose.RateLimited, 'too many key packages')
     const judged = judgeKeyPackage(payload, { identity: member.identity, crypto: this.#options.crypto })
-    if (typeof judged === 'string') return this.#refuse(member, VoiceClose.BadRequest, `key package: ${judged}`)
-    member.keyPackage = judged
-    member.keyPackageBy = Infinity
-    member.heldUntil = 0
-    // A client that has a leaf and makes a key package has reset itself.
-    this.#mls.spoilLeaf(member)
-    this.#propose(now)
+    if (typeof judged === 'string') this.#refuse(member, VoiceClose.BadRequest, `key package: ${judged}`)
+    else if (hasBegun) this.#takeKeyPackage(member, judged, now)
+    else member.spareKeyPackage = judged
     this.#settle(now)
   }
 
@@ -165,7 +163,7 @@ export class DaveGroup {
     const isAsked = member.unanswered > 0
     if (isAsked) member.unanswered--
     else if (!member.mayBeUnasked(now)) return this.#refuse(member, VoiceClose.RateLimited, 'too many commits')
-    if (!isAsked || !this.#mls.isBusy || this.#mls.isLate(payload)) return
+    if (!isAsked || !this.#mls.awaits(member) || this.#mls.isLate(payload)) return
     const accepted = this.#mls.commit(member, payload, now)
     if (typeof accepted === 'string') {
       member.strikes++
@@ -178,12 +176,14 @@ export class DaveGroup {
   ready(session: DaveSession, transitionId: number, now: number): void {
     const member = this.#members.get(session)
     if (member === undefined) return
+    if (member.unconfirmed === transitionId) member.unconfirmed = undefined
     this.#transitions.ready(member, transitionId)
     this.#settle(now)
   }
 
   /** Op 31: the client has reset itself, and its key package follows. The id may be an old one. */
   invalid(session: DaveSession, transitionId: number, now: number): void {
+    this.#members.get(session)?.begins()
     const member = this.#participant(session)
     if (member === undefined) return
     if (!member.mayReport(now)) return this.#refuse(member, VoiceClose.BadRequest, 'too many invalid commits')
@@ -201,14 +201,14 @@ export class DaveGroup {
   setPolicy(policy: DavePolicy, now: number): void {
     if (policy === this.#policy) return
     this.#policy = policy
-    for (const member of this.#members.values())
+    for (const member of this.#members)
       if (policy === 'required' && this.#versionOf(member) === 0) this.#refuse(member, ...REQUIRED)
     if (policy === 'off' && this.#target > 0) this.#downgrade(now)
     this.#settle(now)
   }
 
   tick(now: number): void {
-    for (const member of this.#all()) if (member.keyPackageBy <= now) this.#turnedIncapable(member, now)
+    for (const member of this.#members.all) if (member.keyPackageBy <= now) this.#keyPackageOverdue(member, now)
     if (this.#mls.deadline <= now) this.#recreate('no commit in time', now)
     if (this.#recreations.deadline <= now) this.#recreate('again', now)
     this.#settle(now)
@@ -221,11 +221,7 @@ export class DaveGroup {
       ...this.state,
       proposed: this.#mls.isBusy,
       preparing: this.#transitions.isPreparing,
-      users: this.#all().map(member => ({
-        ...member.inspect(),
-        version: this.#versionOf(member),
-        leaf: this.#mls.leafOf(member)?.[0],
-      })),
+      users: this.#members.all.map(member => member.inspect(this.#versionOf(member), this.#mls.leafOf(member)?.[0])),
     }
   }
 
@@ -246,13 +242,10 @@ export class DaveGroup {
 
   #pump(now: number): void {
     if (!this.#mayPropose() || this.#proposeAt > now) return
-    const held = Math.max(...this.#all().map(member => member.heldUntil))
-    if (held > now) {
-      this.#proposeAt = held
-      return
-    }
-    this.#proposeAt = Infinity
-    const candidates = this.#all().filter(isCandidate)
+    const { heldUntil } = this.#members
+    this.#proposeAt = heldUntil > now ? heldUntil : Infinity
+    if (heldUntil > now) return
+    const candidates = this.#members.all.filter(isCandidate)
     if (!this.#mls.isEstablished) {
       if (candidates.length >= 2) this.#mls.form(candidates, now)
     } else if (!this.#mls.hasCommitter()) this.#recreate('nobody is left to commit', now)
@@ -263,6 +256,15 @@ export class DaveGroup {
   #propose(now: number): void {
     const delay = LIMITS.daveBatchDelay + LIMITS.daveBatchDelayPerMember * this.#members.size
     this.#proposeAt = Math.min(this.#proposeAt, now + Math.min(delay, LIMITS.daveBatchDelayHighest))
+  }
+
+  #takeKeyPackage(member: Member, keyPackage: AcceptedKeyPackage, now: number): void {
+    member.owesNothing()
+    member.keyPackage = keyPackage
+    member.heldUntil = 0
+    // A client that has a leaf and makes a key package has reset itself.
+    this.#mls.spoilLeaf(member)
+    this.#propose(now)
   }
 
   #commitAccepted(committer: Member, accepted: Accepted, now: number): void {
@@ -312,7 +314,7 @@ export class DaveGroup {
   #restart(now: number): void {
     this.#active = this.#transitions.execute() ?? this.#active
     this.#forgetGroup()
-    for (const member of this.#members.values()) {
+    for (const member of this.#members) {
       member.strikes = 0
       prepareEpoch(member, this.#target, this.#options.sender, now)
     }
@@ -322,8 +324,7 @@ export class DaveGroup {
     this.#upgradePlan.postpone(now)
     this.#recreations.forget()
     if (this.#policy !== 'required') return this.#downgrade(now)
-    for (const member of this.#members.values())
-      this.#refuse(member, VoiceClose.ServerCrashed, 'no encrypted group came about')
+    for (const member of this.#members) this.#refuse(member, VoiceClose.ServerCrashed, 'no encrypted group came about')
     this.#forgetGroup()
   }
 
@@ -331,27 +332,30 @@ export class DaveGroup {
     this.#transitions.execute()
     this.#forgetGroup()
     this.#target = 0
-    const told = this.#all().filter(member => member.isTold)
+    const told = this.#members.all.filter(member => member.isTold)
     for (const member of told) member.owesNothing()
     prepareTransition(told, 0, this.#transitions.prepare(0, told, now))
     this.#note('info', 'dave.downgraded', { users: told.length })
   }
 
   #canUpgrade(): boolean {
-    return this.#target === 0 && this.#members.size > 0 && this.#all().every(member => this.#versionOf(member) > 0)
+    return (
+      this.#target === 0 && this.#members.size > 0 && this.#members.all.every(member => this.#versionOf(member) > 0)
+    )
   }
 
   #upgrade(now: number): void {
     this.#target = DAVE_VERSION
     this.#upgradePlan.consider(false, now)
     this.#note('info', 'dave.upgraded', { users: this.#members.size })
-    const [only] = this.#members.values()
-    if (only !== undefined && this.#members.size === 1) this.#resetSole(only, now)
+    const { sole } = this.#members
+    if (sole !== undefined) this.#resetSole(sole, now)
     else this.#restart(now)
   }
 
-  /** A client that claimed DAVE and did not send its key package. */
-  #turnedIncapable(member: Member, now: number): void {
+  /** A client that claimed DAVE and did not send its key package; some answer once what they were asked twice. */
+  #keyPackageOverdue(member: Member, now: number): void {
+    if (member.spareKeyPackage !== undefined) return this.#takeKeyPackage(member, member.spareKeyPackage, now)
     member.isIncapable = true
     member.owesNothing()
     this.#note('info', 'dave.incapable', { user: member.session.userId })
@@ -362,7 +366,7 @@ export class DaveGroup {
   #turnedAway(member: Member, now: number): void {
     if (this.#policy === 'required') return this.#refuse(member, ...REQUIRED)
     // Frames that others have sealed are still on their way.
-    if (!member.isCapable && this.#all().some(other => other.isTold)) member.session.refuseSealed()
+    if (!member.isCapable && this.#members.all.some(other => other.isTold)) member.session.refuseSealed()
     if (this.#target > 0) this.#downgrade(now)
   }
 
@@ -372,12 +376,8 @@ export class DaveGroup {
     this.#endings.push({ session: member.session, code, reason })
   }
 
-  #all(): Member[] {
-    return [...this.#members.values()]
-  }
-
   #newGroup(): MlsGroup {
-    return new MlsGroup(this.#options.id() ?? NO_ID, this.#options.sender, this.#options.crypto)
+    return new MlsGroup(this.#options.id() ?? new Uint8Array(8), this.#options.sender, this.#options.crypto)
   }
 
   #forgetGroup(): void {

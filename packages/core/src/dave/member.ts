@@ -1,5 +1,5 @@
 // One voice session as its channel's DAVE group knows it. A user who comes back on another session is another member.
-import type { VoiceOp } from '@parley/protocol'
+import { snowflakeBytes, VoiceOp } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import { MessageRate } from '../message-rate.ts'
 import type { AcceptedKeyPackage } from './key-package-rules.ts'
@@ -14,13 +14,16 @@ export interface DaveSession {
   refuseSealed(): void
 }
 
+/** Session Description and Prepare Epoch. */
+const BEGINNINGS: ReadonlySet<VoiceOp> = new Set([VoiceOp.SessionDescription, VoiceOp.DavePrepareEpoch])
+
 const rateOf = (perMinute: number, now: number) => new MessageRate(perMinute / 60, perMinute, now)
 
 export class Member {
   readonly session: DaveSession
   /** The user id as 8 bytes: its MLS identity. */
   readonly identity: Uint8Array
-  /** The highest protocol version its client claims. */
+  /** The highest protocol version its client claims; 0 for a user whose id does not fit. */
   readonly claimedVersion: number
   /** Has a connection now. Others are not waited for. */
   isOnline = true
@@ -28,9 +31,13 @@ export class Member {
   isIncapable = false
   /** Was told of a version above 0: its client has a DAVE session. */
   isTold = false
+  /** The newest commit or welcome it was sent, by transition, if it has not said what became of it. */
+  unconfirmed: number | undefined
   hasExternalSender = false
   /** Not used up yet. */
   keyPackage: AcceptedKeyPackage | undefined
+  /** Arrived while it had been asked for another: better than none in the end. */
+  spareKeyPackage: AcceptedKeyPackage | undefined
   /** Until when it has to send a key package; Infinity if it owes none. */
   keyPackageBy = Infinity
   /** It has reset itself and its key package is on its way: until then no batch goes out. */
@@ -39,13 +46,18 @@ export class Member {
   unanswered = 0
   /** Commits of its that were refused, or blamed. */
   strikes = 0
+  /** Messages after which its client starts from nothing and sends a key package, as it will for each of them. */
+  #beginnings: number
   readonly #unasked: MessageRate
   readonly #invalids: MessageRate
 
-  constructor(session: DaveSession, identity: Uint8Array, claimedVersion: number, now: number) {
+  /** `before` is the same session as it was before it was told its version anew. */
+  constructor(session: DaveSession, claimedVersion: number, now: number, before?: Member) {
+    const identity = snowflakeBytes(session.userId)
     this.session = session
-    this.identity = identity
-    this.claimedVersion = claimedVersion
+    this.identity = identity ?? new Uint8Array(8)
+    this.claimedVersion = identity === undefined ? 0 : claimedVersion
+    this.#beginnings = before === undefined ? 0 : before.#beginnings
     this.#unasked = rateOf(LIMITS.daveUnaskedPerMinute, now)
     this.#invalids = rateOf(LIMITS.daveInvalidsPerMinute, now)
   }
@@ -59,13 +71,40 @@ export class Member {
   }
 
   /** Its client starts from nothing, and sends a new key package. */
+  begins(): void {
+    if (this.isTold) this.#beginnings++
+  }
+  /** Whether its client is on its way into a group by itself. */
+  get isBeginning(): boolean {
+    return this.#beginnings > 0
+  }
+  /** From now on, what it sent before its newest beginning is of no use. */
   owesKeyPackage(now: number): void {
-    this.keyPackage = undefined
-    this.keyPackageBy = this.isOnline ? now + LIMITS.daveKeyPackageTimeout : Infinity
+    this.owesNothing()
+    this.unconfirmed = undefined
+    if (this.isOnline) this.keyPackageBy = now + LIMITS.daveKeyPackageTimeout
+  }
+  /** A key package arrived. Whether it is of its client's newest beginning: those of earlier ones are of no use any more. */
+  hasBegun(): boolean {
+    if (this.#beginnings > 0) this.#beginnings--
+    return this.#beginnings === 0
   }
   owesNothing(): void {
     this.keyPackage = undefined
+    this.spareKeyPackage = undefined
     this.keyPackageBy = Infinity
+  }
+
+  /** Its connection is lost, and with it what its client has said and we have not heard. */
+  lost(): void {
+    this.isOnline = false
+    this.keyPackageBy = Infinity
+  }
+  /** It has resumed. `missed` are the opcodes that it is sent again: some make its client begin anew. */
+  resumed(missed: readonly VoiceOp[], now: number): void {
+    this.isOnline = true
+    this.#beginnings = this.isTold ? missed.filter(op => BEGINNINGS.has(op)).length : 0
+    if (this.isBeginning) this.owesKeyPackage(now)
   }
 
   /** Counts a key package or commit that nobody asked for; false if it is one too many. */
@@ -77,8 +116,8 @@ export class Member {
     return this.#invalids.take(now)
   }
 
-  inspect(): object {
+  inspect(version: number, leaf: number | undefined): object {
     const { isOnline: online, strikes } = this
-    return { userId: this.session.userId, online, keyPackage: this.keyPackage !== undefined, strikes }
+    return { userId: this.session.userId, online, keyPackage: this.keyPackage !== undefined, strikes, version, leaf }
   }
 }

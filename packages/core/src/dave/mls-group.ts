@@ -140,6 +140,12 @@ export class MlsGroup {
     return place !== undefined && place.epoch !== this.#epoch
   }
 
+  /** Whether this member may commit to what was proposed: not if its leaf has become useless since. */
+  awaits(member: Member): boolean {
+    if (this.#batch?.recipients.has(member) !== true) return false
+    return (this.#isEstablished ? this.leafOf(member) : this.#foundingLeaf(member)) !== undefined
+  }
+
   /** Nobody may commit to what was proposed any more. */
   abandonBatch(): void {
     this.#batch = undefined

@@ -14,7 +14,7 @@ function scene(count: number) {
       sendBinary: () => {},
       refuseSealed: () => {},
     }
-    return new Member(session, new Uint8Array(8), 1, 0)
+    return new Member(session, 1, 0)
   })
   return { members, sent, transitions: new Transitions() }
 }

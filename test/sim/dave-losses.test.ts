@@ -1,0 +1,123 @@
+// DAVE over connections that get lost: what a client had not heard, and what it had said and nobody heard.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { VoiceOp } from '@parley/protocol'
+import { DaveyCall } from '../dave/davey-call.ts'
+import type { DaveyClient } from '../dave/davey-client.ts'
+
+function callOf(count: number) {
+  const call = new DaveyCall()
+  const clients = Array.from({ length: count }, (_, index) => call.join(1_000 + index))
+  call.run()
+  call.assertConverged('at first')
+  return { call, clients }
+}
+
+const receiveAll = (client: DaveyClient) => {
+  while (client.inbox.length > 0) client.receive()
+}
+
+/** Prepare Epoch on its way to the only member, a second time before it has answered the first. */
+function askedTwice() {
+  const { call, clients } = callOf(2)
+  const [ana, ben] = clients
+  call.leave(ben!)
+  receiveAll(ana!)
+  call.group.setPolicy('off', call.now)
+  call.group.setPolicy('allowed', call.now)
+  call.tick(call.now + 2_000)
+  call.tick(call.now + 2_000)
+  assert.equal(ana!.inbox.filter(({ op }) => op === VoiceOp.DavePrepareEpoch).length, 1)
+  assert.equal(ana!.outbox.filter(({ op }) => op === VoiceOp.DaveKeyPackage).length, 1)
+  return { call, ana: ana! }
+}
+
+test('whoever missed its Session Description begins by it, and is not asked to begin again', () => {
+  const { call } = callOf(2)
+  const dan = call.join(9_000)
+  call.drop(dan)
+  call.run()
+  call.resume(dan)
+  call.run()
+  call.assertConverged()
+  assert.deepEqual([dan.seen.filter(op => op === '24').length, dan.invalids], [0, 0])
+})
+
+test('a key package from before a new beginning is not proposed: its client has no use for the Welcome', () => {
+  const { call, ana } = askedTwice()
+  call.send(ana)
+  const ben = call.join(9_000)
+  receiveAll(ben)
+  while (ben.outbox.length > 0) call.send(ben)
+  call.tick(call.now + 1_000)
+  assert.ok(!ben.inbox.some(({ op }) => op === VoiceOp.DaveProposals))
+  call.run()
+  call.assertConverged()
+  assert.deepEqual([ana.invalids, ben.invalids, call.group.state.epoch], [0, 0, 1])
+})
+
+test('a client that answers once what it was asked twice takes part all the same', () => {
+  const { call, ana } = askedTwice()
+  ana.outbox.length = 0
+  const ben = call.join(9_000)
+  call.run(10_000)
+  call.assertConverged()
+  assert.equal(ben.version, 1)
+})
+
+test('a report that was lost with its connection: whoever is lost in a transition begins anew', () => {
+  for (const isWelcome of [true, false]) {
+    const { call, clients } = callOf(3)
+    const dan = call.join(9_000)
+    const victim = isWelcome ? dan : clients[1]!
+    victim.faults = isWelcome ? { breakWelcomes: 1 } : { breakCommits: 1 }
+    call.deliver()
+    call.tick(call.group.deadline)
+    // Everybody answers the proposals; the commit and its Welcome go out.
+    for (const client of clients) receiveAll(client)
+    call.send(clients[0]!)
+    receiveAll(victim)
+    assert.equal(victim.invalids, 1)
+    call.drop(victim)
+    call.join(9_001)
+    call.run()
+    call.assertConverged('without the victim')
+    call.resume(victim)
+    call.run()
+    call.assertConverged('with the victim again')
+  }
+})
+
+test('whoever said nothing wrong and is lost in a transition is back in the group after it resumed', () => {
+  const { call, clients } = callOf(3)
+  call.join(9_000)
+  call.deliver()
+  call.tick(call.group.deadline)
+  for (const client of clients) receiveAll(client)
+  call.send(clients[0]!)
+  call.drop(clients[1]!)
+  call.resume(clients[1]!)
+  call.run()
+  call.assertConverged()
+  assert.deepEqual(
+    clients.map(({ invalids }) => invalids),
+    [0, 0, 0],
+  )
+})
+
+test('a commit of somebody whose leaf is useless meanwhile is no offence', () => {
+  const { call, clients } = callOf(3)
+  const [ana] = clients
+  call.join(9_000)
+  call.deliver()
+  call.tick(call.group.deadline)
+  receiveAll(ana!)
+  const [commit] = ana!.outbox.splice(0)
+  ana!.recover(1)
+  while (ana!.outbox.length > 0) call.send(ana!)
+  ana!.outbox.push(commit!)
+  call.run()
+  call.assertConverged()
+  const { users } = call.group.inspect() as { users: { strikes: number }[] }
+  assert.ok(users.every(({ strikes }) => strikes === 0))
+})
