@@ -1,5 +1,15 @@
 // A packet engine in memory for tests of what stands above it: "sealing" appends a tag that names the key, and nothing is sent.
-import { ADDRESS_WORDS, BATCH, type Batch, type PacketIo, type PeerId, type Protection, SLOT } from '@parley/core'
+import {
+  ADDRESS_WORDS,
+  BATCH,
+  type Batch,
+  type PacketIo,
+  type PeerId,
+  type Protection,
+  type SentOf,
+  SLOT,
+} from '@parley/core'
+import { RTP_SSRC, rtpHeaderLength } from '@parley/protocol'
 
 /** Bytes of the tag: the key's first byte, sixteen times. */
 export const PLAIN_TAG = 16
@@ -22,6 +32,8 @@ export class PlainIo implements PacketIo {
   readonly #keepsSent: boolean
   readonly sent = { packets: 0, bytes: 0, failed: 0 }
   readonly outbox: Sent[] = []
+  /** By peer and SSRC, unless it counts only. */
+  readonly #sentOf = new Map<string, { packets: number; octets: number }>()
   /** Packets of `sent` that are RTCP. */
   reports = 0
   exhausted: PeerId[] = []
@@ -55,6 +67,9 @@ export class PlainIo implements PacketIo {
   sourceSequence(_peer: PeerId, _ssrc: number, sequence: number): number {
     return sequence
   }
+  sentOf(peer: PeerId, ssrc: number): SentOf | undefined {
+    return this.#sentOf.get(`${peer} ${ssrc}`)
+  }
   removePeer(peer: PeerId): void {
     this.#rows.delete(peer)
   }
@@ -72,6 +87,7 @@ export class PlainIo implements PacketIo {
       const peer = targets[index]!
       if (peer === except || !this.#rows.get(peer)!.isAddressed) continue
       queued++
+      if (this.#keepsSent) this.#count(peer, batch, slot)
       this.#send(peer, batch.bytes, slot * SLOT, batch.lengths[slot]!)
     }
     return queued
@@ -92,6 +108,14 @@ export class PlainIo implements PacketIo {
     const taken = this.exhausted
     if (taken.length > 0) this.exhausted = []
     return taken
+  }
+
+  #count(peer: PeerId, batch: Batch, slot: number): void {
+    const key = `${peer} ${batch.view.getUint32(slot * SLOT + RTP_SSRC)}`
+    const { packets, octets } = this.#sentOf.get(key) ?? { packets: 0, octets: 0 }
+    const length = batch.lengths[slot]!
+    const payload = length - rtpHeaderLength(batch.view, slot * SLOT, length)
+    this.#sentOf.set(key, { packets: packets + 1, octets: octets + payload })
   }
 
   #send(peer: PeerId, bytes: Uint8Array, offset: number, length: number): void {

@@ -115,6 +115,22 @@ export function srtpSuite(name: string, open: OpenEngineFactory): void {
     assert.equal(io.sourceSequence(1, 12345, 7_234), 39_000)
   })
 
+  engineTest(
+    'counts what it sealed of each SSRC for each peer, and nothing of what it refused',
+    async (io, context) => {
+      await join(io, context, 1, SrtpProfile.AeadAes128Gcm, materialOf(SrtpProfile.AeadAes128Gcm))
+      await join(io, context, 2, VoiceMode.AeadAes256GcmRtpsize, new Uint8Array(32).fill(9))
+      assert.equal(io.sentOf(1, 12345), undefined)
+      for (const sequence of [5, 6, 6, 7]) io.forward(batchOf(opus(sequence, 100)), 0, Int32Array.of(1, 2), 2, 0)
+      const { packets, octets } = io.sentOf(1, 12345)!
+      assert.deepEqual([packets, octets], [3, 300])
+      assert.deepEqual(
+        [io.sentOf(1, 12346), io.sentOf(2, 12345), io.sentOf(3, 12345)],
+        [undefined, undefined, undefined],
+      )
+    },
+  )
+
   engineTest('sends one packet to members of modes and of profiles at once', async (io, context) => {
     const profile = SrtpProfile.AeadAes256Gcm
     const mode = VoiceMode.AeadAes256GcmRtpsize

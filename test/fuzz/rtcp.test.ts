@@ -1,6 +1,16 @@
 // Fuzz: RTCP compounds.
 import assert from 'node:assert/strict'
-import { decodeRtcp, encodeReceiverReport, rtcpPacketLength } from '@parley/protocol'
+import {
+  decodeRtcp,
+  encodeReceiverReport,
+  RtcpType,
+  rtcpPacketLength,
+  rtcpPacketType,
+  SENDER_REPORT_LENGTH,
+  senderReportTime,
+  senderReportTimestamp,
+  writeSenderReport,
+} from '@parley/protocol'
 import { VECTORS } from '../contract/vectors.ts'
 import { fuzz } from './harness.ts'
 
@@ -14,6 +24,7 @@ fuzz('a compound is read whole, its reports as they were written, or refused', {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     const first = rtcpPacketLength(view, 0, bytes.length)
     assert.ok(first === -1 || (first >= 4 && first % 4 === 0 && first <= bytes.length))
+    if (first >= SENDER_REPORT_LENGTH && rtcpPacketType(view, 0) === RtcpType.SenderReport) checkTime(view)
     for (const packet of decodeRtcp(bytes) ?? []) {
       if (packet.kind !== 'receiverReport') continue
       const again = decodeRtcp(encodeReceiverReport(packet.senderSsrc, packet.blocks))
@@ -21,3 +32,14 @@ fuzz('a compound is read whole, its reports as they were written, or refused', {
     }
   },
 })
+
+/** What a sender report says of its clock is the same once it is written again. */
+function checkTime(view: DataView): void {
+  const time = senderReportTime(view, 0)
+  const timestamp = senderReportTimestamp(view, 0)
+  assert.ok(time >= 0 && time < 2 ** 32 * 1_000)
+  const again = new DataView(new ArrayBuffer(SENDER_REPORT_LENGTH))
+  writeSenderReport(again, 0, { ssrc: 1, time, timestamp, packets: 0, octets: 0 })
+  assert.ok(Math.abs(senderReportTime(again, 0) - time) < 0.01)
+  assert.equal(senderReportTimestamp(again, 0), timestamp)
+}

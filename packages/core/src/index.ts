@@ -18,7 +18,7 @@ export {
   type TargetsId,
 } from './media/lane.ts'
 export type { OpenLane } from './media/lane-control.ts'
-export { ADDRESS_WORDS, BATCH, type Batch, type PacketIo, SLOT } from './media/packet-io.ts'
+export { ADDRESS_WORDS, BATCH, type Batch, type PacketIo, type SentOf, SLOT } from './media/packet-io.ts'
 export { Router } from './media/router.ts'
 export { isSameAddress, readAddress, writeAddress } from './media/socket-address.ts'
 export type { Dtls, DtlsAssociation, DtlsState, Fingerprint } from './transport/webrtc/dtls.ts'

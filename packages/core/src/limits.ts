@@ -129,6 +129,12 @@ export const LIMITS = {
   socketBuffer: 4 * 1024 * 1024,
   /** Receiver reports to each sender. */
   receiverReportInterval: 5_000,
+  /** Sender reports to each browser: it needs two of each source before it can play sound and picture together. */
+  senderReportInterval: 1_000,
+  /** Browsers that are told in one turn of a lane, so that packets do not wait for it. */
+  senderReportsPerTurn: 32,
+  /** How long a source's own sender report is believed: twice what is usual, and some loss. */
+  senderReportLife: 15_000,
 
   /** How long members may take to commit to what was proposed. A slow phone in a large group takes a second or two. */
   daveCommitTimeout: 5_000,

@@ -90,6 +90,8 @@ export {
   protectionOverhead,
 } from './protection-layout.ts'
 export {
+  DESCRIPTION_CHUNK_LENGTH,
+  DESCRIPTION_HEADER,
   decodeRtcp,
   encodeReceiverReport,
   MAX_REPORT_BLOCKS,
@@ -104,10 +106,16 @@ export {
   rtcpPacketLength,
   rtcpPacketType,
   SENDER_REPORT_LENGTH,
+  type SenderInfo,
   type SenderReport,
   senderReportMiddle,
+  senderReportTime,
+  senderReportTimestamp,
+  writeDescriptionChunk,
+  writeDescriptionHeader,
   writeReceiverReportHeader,
   writeReportBlock,
+  writeSenderReport,
 } from './rtcp.ts'
 export {
   FeedbackKind,

@@ -2,7 +2,16 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { decodeRtcp, encodeReceiverReport, senderReportMiddle } from './rtcp.ts'
+import {
+  decodeRtcp,
+  encodeReceiverReport,
+  senderReportMiddle,
+  senderReportTime,
+  senderReportTimestamp,
+  writeDescriptionChunk,
+  writeDescriptionHeader,
+  writeSenderReport,
+} from './rtcp.ts'
 
 const hex = (bytes: Uint8Array) => Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('')
 const unhex = (text: string) => Uint8Array.from(text.match(/../g) ?? [], pair => Number.parseInt(pair, 16))
@@ -45,6 +54,26 @@ test('a compound is read packet by packet', () => {
     kinds?.map(packet => packet.kind),
     ['senderReport', 'receiverReport', 'other'],
   )
+})
+
+test('the published sender report is written, and its time is read', () => {
+  const bytes = new Uint8Array(30)
+  const view = new DataView(bytes.buffer)
+  const time = 0xe5c0_0000 * 1_000 + 500
+  writeSenderReport(view, 2, { ssrc: 12345, time, timestamp: 0x0001_0203, packets: 100, octets: 8000 })
+  assert.equal(hex(bytes.subarray(2)), SENDER_REPORT)
+  assert.equal(senderReportTime(view, 2), time)
+  assert.equal(senderReportTimestamp(view, 2), 0x0001_0203)
+})
+
+test('a source description names two sources of one owner, each in a chunk that ends in zeros', () => {
+  const bytes = new Uint8Array(36).fill(0xee)
+  const view = new DataView(bytes.buffer)
+  writeDescriptionChunk(view, 4, 0x3039, 0x89ab_cdef)
+  writeDescriptionChunk(view, 20, 0x303a, 0x89ab_cdef)
+  assert.equal(writeDescriptionHeader(view, 0, 2), 36)
+  const name = hex(Uint8Array.from(Array.from('89abcdef', letter => letter.charCodeAt(0))))
+  assert.equal(hex(bytes), `82ca0008000030390108${name}00000000303a0108${name}0000`)
 })
 
 test('receiver reports read back, negative loss included', () => {

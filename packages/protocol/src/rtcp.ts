@@ -1,13 +1,15 @@
-// RTCP packets (RFC 3550 §6.4): walking a compound, reading reports, writing receiver reports.
+// RTCP packets (RFC 3550 §6.4, §6.5): walking a compound, reading and writing reports, writing who a source belongs to.
 //
 //   0  V=2 P count     1  packet type     2  u16 words − 1     4  u32 sender ssrc
 //   sender report:  8  u32 u32 NTP     16  u32 RTP timestamp     20  u32 packets     24  u32 octets     28  count × block
 //   receiver report:  8  count × block
 //   block:  0  u32 ssrc  4  u8 fraction lost, i24 lost  8  u32 highest  12  u32 jitter  16  u32 last SR  20  u32 delay
+//   source description:  4  count × (u32 ssrc, u8 item, u8 length, text, zeros up to a multiple of four, at least one)
 
 export const RtcpType = {
   SenderReport: 200,
   ReceiverReport: 201,
+  SourceDescription: 202,
   TransportFeedback: 205,
   PayloadFeedback: 206,
 } as const
@@ -19,7 +21,12 @@ export const RTCP_SENDER_SSRC = 4
 /** Bytes of a sender report before its blocks, and of one block. */
 export const SENDER_REPORT_LENGTH = 28
 export const REPORT_BLOCK_LENGTH = 24
-/** The most blocks one report can carry. */
+const NTP_TIME = 8
+const TIMESTAMP = 16
+const PACKETS = 20
+const OCTETS = 24
+const FRACTION = 2 ** 32
+/** The most blocks one report can carry, or chunks one source description. */
 export const MAX_REPORT_BLOCKS = 31
 
 /**
@@ -40,6 +47,60 @@ export const rtcpCount = (view: DataView, offset: number): number => view.getUin
 /** The middle 32 bits of a sender report's NTP time, as receiver reports repeat it (RFC 3550 §4). */
 export const senderReportMiddle = (view: DataView, offset: number): number =>
   ((view.getUint16(offset + 10) << 16) | view.getUint16(offset + 12)) >>> 0
+
+/** A sender report's NTP time in milliseconds since 1900, by the sender's clock. */
+export const senderReportTime = (view: DataView, offset: number): number =>
+  (view.getUint32(offset + NTP_TIME) + view.getUint32(offset + NTP_TIME + 4) / FRACTION) * 1_000
+
+/** The timestamp that the sender's media had at that time; signed. */
+export const senderReportTimestamp = (view: DataView, offset: number): number => view.getInt32(offset + TIMESTAMP)
+
+/** What a sender says about one source of its own. */
+export interface SenderInfo {
+  ssrc: number
+  /** Milliseconds since 1900. */
+  time: number
+  /** What the source's timestamp is at that time. */
+  timestamp: number
+  /** Sent so far; octets are those of payloads. Both wrap at 2^32. */
+  packets: number
+  octets: number
+}
+
+/** Writes a sender report of SENDER_REPORT_LENGTH bytes, without blocks. */
+export function writeSenderReport(view: DataView, offset: number, info: SenderInfo): void {
+  writeHeader(view, offset, 0, RtcpType.SenderReport, SENDER_REPORT_LENGTH)
+  view.setUint32(offset + RTCP_SENDER_SSRC, info.ssrc)
+  view.setUint32(offset + NTP_TIME, Math.floor(info.time / 1_000))
+  view.setUint32(offset + NTP_TIME + 4, ((info.time % 1_000) / 1_000) * FRACTION)
+  view.setUint32(offset + TIMESTAMP, info.timestamp)
+  view.setUint32(offset + PACKETS, info.packets)
+  view.setUint32(offset + OCTETS, info.octets)
+}
+
+/** Bytes of a source description before its chunks, and of one chunk. */
+export const DESCRIPTION_HEADER = 4
+export const DESCRIPTION_CHUNK_LENGTH = 16
+const CANONICAL_NAME = 1
+const NAME_LENGTH = 8
+const HEX = '0123456789abcdef'
+
+/** Writes the chunk that gives a source its canonical name: `owner` in eight hex digits, the same for all sources of one. */
+export function writeDescriptionChunk(view: DataView, offset: number, ssrc: number, owner: number): void {
+  view.setUint32(offset, ssrc)
+  view.setUint8(offset + 4, CANONICAL_NAME)
+  view.setUint8(offset + 5, NAME_LENGTH)
+  for (let digit = 0; digit < NAME_LENGTH; digit++)
+    view.setUint8(offset + 6 + digit, HEX.charCodeAt((owner >>> (28 - 4 * digit)) & 15))
+  view.setUint16(offset + 6 + NAME_LENGTH, 0)
+}
+
+/** Writes the header of a source description with `count` chunks behind it. Returns the length of the whole packet. */
+export function writeDescriptionHeader(view: DataView, offset: number, count: number): number {
+  const length = DESCRIPTION_HEADER + count * DESCRIPTION_CHUNK_LENGTH
+  writeHeader(view, offset, count, RtcpType.SourceDescription, length)
+  return length
+}
 
 /** What a receiver says about one source. */
 export interface ReportBlock {
@@ -71,11 +132,15 @@ export function writeReportBlock(view: DataView, offset: number, block: ReportBl
 /** Writes the header of a receiver report with `count` blocks behind it. Returns the length of the whole packet. */
 export function writeReceiverReportHeader(view: DataView, offset: number, senderSsrc: number, count: number): number {
   const length = RTCP_HEADER + count * REPORT_BLOCK_LENGTH
-  view.setUint8(offset, 0x80 | count)
-  view.setUint8(offset + 1, RtcpType.ReceiverReport)
-  view.setUint16(offset + 2, length / 4 - 1)
+  writeHeader(view, offset, count, RtcpType.ReceiverReport, length)
   view.setUint32(offset + RTCP_SENDER_SSRC, senderSsrc)
   return length
+}
+
+function writeHeader(view: DataView, offset: number, count: number, type: RtcpType, length: number): void {
+  view.setUint8(offset, 0x80 | count)
+  view.setUint8(offset + 1, type)
+  view.setUint16(offset + 2, length / 4 - 1)
 }
 
 /** A receiver report as bytes; at most MAX_REPORT_BLOCKS blocks. */
@@ -135,11 +200,11 @@ function decodePacket(bytes: Uint8Array, view: DataView, offset: number, length:
 }
 
 const readSenderInfo = (view: DataView, offset: number) => ({
-  ntpSeconds: view.getUint32(offset + 8),
-  ntpFraction: view.getUint32(offset + 12),
-  timestamp: view.getUint32(offset + 16),
-  packets: view.getUint32(offset + 20),
-  octets: view.getUint32(offset + 24),
+  ntpSeconds: view.getUint32(offset + NTP_TIME),
+  ntpFraction: view.getUint32(offset + NTP_TIME + 4),
+  timestamp: view.getUint32(offset + TIMESTAMP),
+  packets: view.getUint32(offset + PACKETS),
+  octets: view.getUint32(offset + OCTETS),
 })
 
 const readBlocks = (view: DataView, offset: number, count: number): ReportBlock[] =>

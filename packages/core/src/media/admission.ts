@@ -10,10 +10,6 @@ import type { ReplayWindows } from './replay-window.ts'
 import type { RouteTable } from './route-table.ts'
 import { SourceRates } from './source-rates.ts'
 
-/** Timestamps per millisecond: Opus at 48 kHz, video at 90 kHz. */
-const AUDIO_CLOCK = 48
-const VIDEO_CLOCK = 90
-
 export interface AdmissionParts {
   readonly io: PacketIo
   readonly peers: Peers
@@ -65,7 +61,7 @@ export class Admission {
     }
     if (!this.#open(batch, slot, owner, now, false)) return false
     this.#replay.mark(row, sequence, timestamp)
-    this.#stats.received(row, sequence, timestamp, now, isAudio ? AUDIO_CLOCK : VIDEO_CLOCK)
+    this.#stats.received(row, sequence, timestamp, now, this.#routes.clockRate(row))
     this.#reports.heard(owner, now)
     return true
   }

@@ -8,6 +8,7 @@ import { type Batch, SLOT } from './packet-io.ts'
 import type { Peer } from './peers.ts'
 import type { Retransmission } from './retransmission.ts'
 import type { RouteTable } from './route-table.ts'
+import type { SenderReports } from './sender-reports.ts'
 import { prepareAudio, silencePacket, trimPacket } from './trim-packet.ts'
 
 const ssrcOf = ({ view }: Batch, slot: number): number => view.getUint32(slot * SLOT + RTP_SSRC)
@@ -16,6 +17,7 @@ export interface DeliveryParts {
   readonly routes: RouteTable
   readonly forwarder: Forwarder
   readonly retransmission: Retransmission
+  readonly senderReports: SenderReports
   readonly events: LaneEvents
   readonly tally: LaneTally
 }
@@ -25,13 +27,15 @@ export class Delivery {
   readonly #routes: RouteTable
   readonly #forwarder: Forwarder
   readonly #retransmission: Retransmission
+  readonly #senderReports: SenderReports
   readonly #events: LaneEvents
   readonly #tally: LaneTally
 
-  constructor({ routes, forwarder, retransmission, events, tally }: DeliveryParts) {
+  constructor({ routes, forwarder, retransmission, senderReports, events, tally }: DeliveryParts) {
     this.#routes = routes
     this.#forwarder = forwarder
     this.#retransmission = retransmission
+    this.#senderReports = senderReports
     this.#events = events
     this.#tally = tally
   }
@@ -62,6 +66,7 @@ export class Delivery {
     const queued = this.#forwarder.forward(batch, slot, list, owner.id, header)
     if (queued < others) this.#tally.drop(Drop.noAddress, others - queued)
     if (isEnding) routes.spendSilence(row)
+    this.#senderReports.forwarded(list, now)
   }
 
   /** Makes the packet silent; false if the time for that is over. */

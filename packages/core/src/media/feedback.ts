@@ -10,6 +10,8 @@ import {
   rtcpPacketType,
   SENDER_REPORT_LENGTH,
   senderReportMiddle,
+  senderReportTime,
+  senderReportTimestamp,
   writePictureLoss,
 } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
@@ -21,11 +23,13 @@ import type { ReceiveStats } from './receive-stats.ts'
 import { LANE_SSRC } from './receiver-reports.ts'
 import type { Retransmission } from './retransmission.ts'
 import type { RouteTable } from './route-table.ts'
+import type { SourceClocks } from './source-clocks.ts'
 
 export interface FeedbackParts {
   readonly io: PacketIo
   readonly routes: RouteTable
   readonly stats: ReceiveStats
+  readonly clocks: SourceClocks
   readonly browsers: Browsers
   readonly retransmission: Retransmission
   readonly tally: LaneTally
@@ -35,6 +39,7 @@ export class Feedback {
   readonly #io: PacketIo
   readonly #routes: RouteTable
   readonly #stats: ReceiveStats
+  readonly #clocks: SourceClocks
   readonly #browsers: Browsers
   readonly #retransmission: Retransmission
   readonly #tally: LaneTally
@@ -43,10 +48,11 @@ export class Feedback {
   readonly #bytes = new Uint8Array(PICTURE_LOSS_LENGTH)
   readonly #view = new DataView(this.#bytes.buffer)
 
-  constructor({ io, routes, stats, browsers, retransmission, tally }: FeedbackParts) {
+  constructor({ io, routes, stats, clocks, browsers, retransmission, tally }: FeedbackParts) {
     this.#io = io
     this.#routes = routes
     this.#stats = stats
+    this.#clocks = clocks
     this.#browsers = browsers
     this.#retransmission = retransmission
     this.#tally = tally
@@ -74,8 +80,9 @@ export class Feedback {
 
   #senderReport(view: DataView, offset: number, owner: Peer, now: number): void {
     const row = this.#rowOf(owner, view.getInt32(offset + RTCP_SENDER_SSRC))
-    if (row >= 0 && this.#routes.owners[row] === owner.id)
-      this.#stats.senderReported(row, senderReportMiddle(view, offset), now)
+    if (row < 0 || this.#routes.owners[row] !== owner.id) return
+    this.#stats.senderReported(row, senderReportMiddle(view, offset), now)
+    this.#clocks.reported(row, owner, senderReportTime(view, offset), senderReportTimestamp(view, offset), now)
   }
 
   /** Only who is sent a source may ask something of it. */

@@ -6,4 +6,6 @@ export interface LaneSurroundings {
   busy?: () => number
   /** For the checks of browsers; without it there are none. */
   stunMac?: StunMac
+  /** The wall clock, in milliseconds since 1970, when `now` was 0. */
+  timeOrigin?: number
 }

@@ -25,6 +25,12 @@ export interface Batch {
   lost: number
 }
 
+/** Packets of one SSRC to one peer, and the bytes of their payloads. */
+export interface SentOf {
+  readonly packets: number
+  readonly octets: number
+}
+
 /**
  * What a packet engine does for a lane. Per packet nothing here allocates (as far as the engine can) and nothing throws.
  * Peer methods are called between batches only.
@@ -46,6 +52,8 @@ export interface PacketIo {
    * peer was sent nothing of that SSRC.
    */
   sourceSequence(peer: PeerId, ssrc: number, sequence: number): number
+  /** What the peer was sent of an SSRC under its present key. Undefined if that is nothing, or not counted: only SRTP counts. */
+  sentOf(peer: PeerId, ssrc: number): SentOf | undefined
 
   /**
    * Opens the RTP or RTCP packet in `slot` in place with the peer's key: afterwards the slot holds the plain packet

@@ -23,6 +23,8 @@ export interface Peer {
   heardAt: number
   /** When its next receiver report is due; `Infinity` while it sends nothing. */
   reportAt: number
+  /** What the lane's clock shows when its own shows 0; undefined before its first sender report. */
+  clockOffset: number | undefined
 }
 
 /**
@@ -68,6 +70,7 @@ export class Peers {
       candidateCount: 0,
       heardAt: -Infinity,
       reportAt: Infinity,
+      clockOffset: undefined,
     })
     return true
   }

@@ -64,6 +64,16 @@ export class ReceiveStats {
     this.#senderReportAt[row] = now
   }
 
+  /** Packets so far. */
+  count(row: number): number {
+    return this.#received[row]!
+  }
+
+  /** The timestamp that would arrive now, if packets take as long as the last one did; signed. */
+  timestampAt(row: number, now: number, clockRate: number): number {
+    return (((now * clockRate) | 0) - this.#transit[row]!) | 0
+  }
+
   /** Whether packets arrived since the last block was made. */
   isReportable(row: number): boolean {
     return this.#received[row]! > this.#receivedBefore[row]!

@@ -3,6 +3,10 @@ import { LIMITS } from '../limits.ts'
 import { type Form, NATIVE_FORM } from './form.ts'
 import type { LaneCommand, PeerId, TargetsId } from './lane.ts'
 
+/** Timestamps per millisecond: Opus at 48 kHz, video at 90 kHz. */
+const AUDIO_CLOCK = 48
+const VIDEO_CLOCK = 90
+
 type TargetsCommand = Extract<LaneCommand, { kind: 'openTargets' | 'addTarget' | 'removeTarget' | 'closeTargets' }>
 
 /** The peers of a list who are sent alike. Only the first `count` of `peers` are in it, in no order. */
@@ -57,6 +61,8 @@ export class TargetList {
   refusing = 0
   /** Rows whose packets go here. */
   readonly rows = new Set<number>()
+  /** When its browsers are next told of these; `Infinity` while nothing is sent. */
+  reportAt = Infinity
 
   has(peer: PeerId): boolean {
     for (let index = 0; index < this.groups.length; index++) if (this.groups[index]!.has(peer)) return true
@@ -84,17 +90,19 @@ export class TargetList {
   }
 }
 
-/** What the table tells its owner when there are more rows than before, or a row has a new meaning. */
+/** What the table tells those who keep something by row, or by list, when there are more rows than before, or a row has a new meaning. */
 export interface RowKeeper {
   resize(rows: number): void
   reset(row: number): void
+  /** Nothing leads to the list any more. */
+  listClosed?(list: TargetList): void
 }
 
 /** Each SSRC of each peer has a row; a route is a row with a list of targets. */
 export class RouteTable {
   readonly #rows = new Map<number, number>()
   readonly #free: number[] = []
-  readonly #keepers: readonly RowKeeper[]
+  readonly #keepers: RowKeeper[] = []
   readonly #lists = new Map<TargetsId, TargetList>()
   readonly #memberships = new Map<PeerId, Set<TargetList>>()
   /** Of peers that are no native clients. */
@@ -102,6 +110,8 @@ export class RouteTable {
   readonly #refusing = new Set<PeerId>()
   #routes = 0
 
+  /** By row: the SSRC of these packets. */
+  ssrcs = new Int32Array(0)
   /** By row: whose packets these are. */
   owners = new Int32Array(0)
   /** By row: where they go; undefined if nowhere. */
@@ -115,8 +125,9 @@ export class RouteTable {
   /** By row: when that silence ends at the latest. */
   silenceUntil = new Float64Array(0)
 
-  constructor(keepers: readonly RowKeeper[]) {
-    this.#keepers = keepers
+  /** To be called before there are rows. */
+  keep(...keepers: RowKeeper[]): void {
+    this.#keepers.push(...keepers)
   }
 
   /** SSRCs that belong to another peer are left to it. */
@@ -140,10 +151,20 @@ export class RouteTable {
     }
   }
 
+  /** Another source feeds the row from now on: what is known of its sequences and timestamps is of no use. */
+  resetRow(row: number): void {
+    for (const keeper of this.#keepers) keeper.reset(row)
+  }
+
   /** The row of an SSRC; −1 if nobody has it. Per packet: no allocation for SSRCs below 2^31. */
   row(ssrc: number): number {
     const row = this.#rows.get(ssrc)
     return row === undefined ? -1 : row
+  }
+
+  /** How many timestamps of the row's packets make a millisecond. */
+  clockRate(row: number): number {
+    return this.audio[row] === 1 ? AUDIO_CLOCK : VIDEO_CLOCK
   }
 
   changeTargets(command: TargetsCommand): void {
@@ -166,6 +187,7 @@ export class RouteTable {
     for (const { peers, count } of list.groups)
       for (let index = 0; index < count; index++) this.#memberships.get(peers[index]!)?.delete(list)
     this.#lists.delete(targets)
+    for (const keeper of this.#keepers) keeper.listClosed?.(list)
   }
 
   addTarget(targets: TargetsId, peer: PeerId): void {
@@ -270,21 +292,24 @@ export class RouteTable {
     const row = this.#free.pop() ?? this.targets.length
     if (row >= this.owners.length) this.#resize(Math.max(64, row * 2))
     this.#rows.set(ssrc, row)
+    this.ssrcs[row] = ssrc
     this.owners[row] = owner
     this.targets[row] = undefined
     this.audio[row] = isAudio ? 1 : 0
     this.announced[row] = 0
     this.silence[row] = 0
-    for (const keeper of this.#keepers) keeper.reset(row)
+    this.resetRow(row)
   }
 
   #resize(rows: number): void {
-    const { owners, audio, announced, silence, silenceUntil } = this
+    const { ssrcs, owners, audio, announced, silence, silenceUntil } = this
+    this.ssrcs = new Int32Array(rows)
     this.owners = new Int32Array(rows)
     this.audio = new Uint8Array(rows)
     this.announced = new Uint8Array(rows)
     this.silence = new Uint8Array(rows)
     this.silenceUntil = new Float64Array(rows)
+    this.ssrcs.set(ssrcs)
     this.owners.set(owners)
     this.audio.set(audio)
     this.announced.set(announced)

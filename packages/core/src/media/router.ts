@@ -19,7 +19,9 @@ import { ReceiverReports } from './receiver-reports.ts'
 import { ReplayWindows } from './replay-window.ts'
 import { Retransmission } from './retransmission.ts'
 import { RouteTable } from './route-table.ts'
+import { SenderReports } from './sender-reports.ts'
 import { readAddress } from './socket-address.ts'
+import { SourceClocks } from './source-clocks.ts'
 
 /**
  * The lane as a sans-IO machine: inputs are `command`, `receive` and `tick`, outputs go to the packet engine at once and to
@@ -28,10 +30,9 @@ import { readAddress } from './socket-address.ts'
 export class Router {
   readonly #io: PacketIo
   readonly #peers = new Peers()
-  readonly #replay = new ReplayWindows()
-  readonly #stats = new ReceiveStats()
-  readonly #routes = new RouteTable([this.#replay, this.#stats])
+  readonly #routes = new RouteTable()
   readonly #reports: ReceiverReports
+  readonly #senderReports: SenderReports
   readonly #tally = new LaneTally()
   readonly #answers: Answers
   readonly #browsers: Browsers
@@ -41,18 +42,25 @@ export class Router {
   readonly #busy: () => number
   readonly #events = new LaneEvents()
 
-  constructor(io: PacketIo, { busy = () => 0, stunMac }: LaneSurroundings = {}) {
+  constructor(io: PacketIo, { busy = () => 0, stunMac, timeOrigin = 0 }: LaneSurroundings = {}) {
     this.#io = io
     this.#busy = busy
+    const replay = new ReplayWindows()
+    const stats = new ReceiveStats()
+    const clocks = new SourceClocks(stats)
     const forwarder = new Forwarder(io, this.#tally)
     this.#browsers = new Browsers(io, this.#peers, this.#tally, stunMac)
     const retransmission = new Retransmission(io, forwarder)
     const ownSsrc = (peer: number, ssrc: number) => this.#browsers.get(peer)?.toOwn.get(ssrc) ?? ssrc
-    this.#reports = new ReceiverReports(io, this.#routes, this.#stats, ownSsrc)
+    this.#reports = new ReceiverReports(io, this.#routes, stats, ownSsrc)
     this.#answers = new Answers(io, this.#peers, this.#routes, this.#tally)
+    const known = { io, peers: this.#peers, routes: this.#routes, replay, stats, clocks, tally: this.#tally }
+    this.#senderReports = new SenderReports(known, timeOrigin)
+    this.#routes.keep(replay, stats, clocks, this.#senderReports)
     const parts = {
-      ...{ io, peers: this.#peers, routes: this.#routes, replay: this.#replay, stats: this.#stats, tally: this.#tally },
-      ...{ reports: this.#reports, browsers: this.#browsers, forwarder, retransmission, events: this.#events },
+      ...known,
+      ...{ reports: this.#reports, senderReports: this.#senderReports, browsers: this.#browsers },
+      ...{ forwarder, retransmission, events: this.#events },
     }
     this.#feedback = new Feedback(parts)
     this.#admission = new Admission(parts)
@@ -61,7 +69,7 @@ export class Router {
 
   /** When it wants `tick`, `Infinity` if never. */
   get deadline(): number {
-    return Math.min(this.#reports.deadline, this.#browsers.deadline)
+    return Math.min(this.#reports.deadline, this.#senderReports.deadline, this.#browsers.deadline)
   }
 
   /** All events since the last call. */
@@ -114,11 +122,12 @@ export class Router {
     this.#noteExhausted()
   }
 
-  /** Sends the receiver reports that are due, and looks which browsers are still there. */
+  /** Sends the reports that are due, and looks which browsers are still there. */
   tick(now: number): void {
     if (now < this.deadline) return
     if (now >= this.#reports.deadline) this.#reports.tick(now)
     for (const peer of this.#browsers.tick(now)) this.#events.push({ kind: 'consentLost', peer })
+    if (now >= this.#senderReports.deadline) this.#senderReports.tick(now)
     this.#io.flush()
     this.#noteExhausted()
   }
@@ -170,7 +179,6 @@ export class Router {
     this.#routes.setForm(peer.id, NATIVE_FORM)
   }
 
-  /** Another source now feeds the SSRC: what is known of its sequences is of no use. */
   #mapSsrc({ peer: id, own, ssrc }: LaneCommand & { kind: 'mapSsrc' }): void {
     const peer = this.#peers.get(id)
     if (peer !== undefined && this.#browsers.map(peer, own, ssrc)) this.#resetRow(this.#routes.row(ssrc), peer)
@@ -178,8 +186,8 @@ export class Router {
 
   #resetRow(row: number, owner: Peer): void {
     if (row < 0 || this.#routes.owners[row] !== owner.id) return
-    this.#replay.reset(row)
-    this.#stats.reset(row)
+    this.#routes.resetRow(row)
+    this.#feedback.forget(this.#routes.ssrcs[row]!)
   }
 
   #removePeer(id: number): void {

@@ -1,5 +1,5 @@
 // The packet engine over foreign calls: many datagrams per system call, sealed straight into the slots they leave from.
-import { type Batch, type PacketIo, type PeerId, type Protection, SLOT } from '@parley/core'
+import { type Batch, type PacketIo, type PeerId, type Protection, type SentOf, SLOT } from '@parley/core'
 import {
   CLEAR_RTCP_LENGTH,
   clearRtpLength,
@@ -103,6 +103,10 @@ export class FfiEngine implements PacketIo {
 
   sourceSequence(peer: PeerId, ssrc: number, sequence: number): number {
     return this.#rows.get(peer)?.srtp?.sourceSequence(ssrc, sequence) ?? sequence
+  }
+
+  sentOf(peer: PeerId, ssrc: number): SentOf | undefined {
+    return this.#rows.get(peer)?.srtp?.sentOf(ssrc)
   }
 
   removePeer(peer: PeerId): void {

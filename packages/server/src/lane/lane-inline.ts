@@ -53,7 +53,8 @@ export class InlineLane implements Lane {
     this.#takeCommands = takeCommands
     this.#clock = clock
     this.#engine = new PortableEngine(port)
-    this.#router = new Router(this.#engine, { busy: () => this.#busy(), stunMac })
+    const { timeOrigin } = performance
+    this.#router = new Router(this.#engine, { busy: () => this.#busy(), stunMac, timeOrigin })
   }
 
   get port(): number {

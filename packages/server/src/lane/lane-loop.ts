@@ -35,7 +35,7 @@ export class LaneLoop {
     this.#onEvents = onEvents
     this.#takeCommands = takeCommands
     this.#measuredAt = performance.now()
-    this.#router = new Router(engine, { busy: () => this.busy(), stunMac })
+    this.#router = new Router(engine, { busy: () => this.busy(), stunMac, timeOrigin: performance.timeOrigin })
   }
 
   /** Share of the time since the last call that it worked. */

@@ -8,6 +8,7 @@ import {
   type PeerId,
   type Protection,
   readAddress,
+  type SentOf,
   SLOT,
   type SocketAddress,
   writeAddress,
@@ -109,6 +110,10 @@ export class PortableEngine implements PacketIo {
   dropAddress(peer: PeerId): void {
     const row = this.#rows.get(peer)
     if (row !== undefined) row.destination = undefined
+  }
+
+  sentOf(peer: PeerId, ssrc: number): SentOf | undefined {
+    return this.#rows.get(peer)?.srtp?.sentOf(ssrc)
   }
 
   removePeer(peer: PeerId): void {

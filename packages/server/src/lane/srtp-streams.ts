@@ -1,4 +1,5 @@
 // Where each SSRC of a peer is on its 48-bit index: rollover counter and sequence (RFC 3711 §3.3.1), both ways.
+import type { SentOf } from '@parley/core'
 import { sequenceDistance, unwrapSequence } from '@parley/protocol'
 
 /** What a peer may have; one client has a few, but hears those of all who ever spoke to it. */
@@ -60,7 +61,9 @@ export class RtcpWindows {
   }
 }
 
-interface SealStream {
+interface SealStream extends SentOf {
+  packets: number
+  octets: number
   /** The newest sequence of the source, and the index that it was sealed with. */
   sequence: number
   index: number
@@ -81,14 +84,23 @@ export class SealStreams {
     return this.#streams.size >= MOST_STREAMS
   }
 
-  /** The index for the next packet of an SSRC; −1 if it was sealed already, or is new and there is no more room. */
-  next(ssrc: number, sequence: number): number {
-    const stream = this.#streams.get(ssrc)
-    if (stream === undefined) return this.#begin(ssrc, sequence)
-    const distance = sequenceDistance(sequence, stream.sequence)
-    if (distance > 0) return advance(stream, distance, sequence)
-    if (distance > -WINDOW) return take(stream, -distance)
-    return advance(stream, 1, sequence)
+  /**
+   * The index for the next packet of an SSRC, whose payload is `octets` long; −1 if it was sealed already, or is new and there is
+   * no more room.
+   */
+  next(ssrc: number, sequence: number, octets: number): number {
+    const stream = this.#streams.get(ssrc) ?? this.#begin(ssrc, sequence)
+    if (stream === undefined) return -1
+    const index = stream.packets === 0 ? stream.index : indexOf(stream, sequence)
+    if (index < 0) return -1
+    stream.packets++
+    stream.octets += octets
+    return index
+  }
+
+  /** What was sealed of an SSRC. */
+  sentOf(ssrc: number): SentOf | undefined {
+    return this.#streams.get(ssrc)
   }
 
   /** The source's sequence of what a receiver knows as `sequence`; −1 for an SSRC that was never sealed. */
@@ -98,12 +110,19 @@ export class SealStreams {
     return (stream.sequence + sequenceDistance(sequence, stream.index & 0xffff)) & 0xffff
   }
 
-  #begin(ssrc: number, sequence: number): number {
-    if (this.isFull) return -1
-    const index = sequence & ~UPPER_HALF
-    this.#streams.set(ssrc, { sequence, index, low: 1, high: 0 })
-    return index
+  #begin(ssrc: number, sequence: number): SealStream | undefined {
+    if (this.isFull) return undefined
+    const stream = { packets: 0, octets: 0, sequence, index: sequence & ~UPPER_HALF, low: 1, high: 0 }
+    this.#streams.set(ssrc, stream)
+    return stream
   }
+}
+
+function indexOf(stream: SealStream, sequence: number): number {
+  const distance = sequenceDistance(sequence, stream.sequence)
+  if (distance > 0) return advance(stream, distance, sequence)
+  if (distance > -WINDOW) return take(stream, -distance)
+  return advance(stream, 1, sequence)
 }
 
 function advance(stream: SealStream, by: number, sequence: number): number {

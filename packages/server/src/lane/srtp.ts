@@ -2,6 +2,7 @@
 //
 //   GCM   RTP: header ‖ ciphertext ‖ tag      RTCP: 8 bytes ‖ ciphertext ‖ tag ‖ E, index
 //   CM    RTP: header ‖ ciphertext ‖ tag      RTCP: 8 bytes ‖ ciphertext ‖ E, index ‖ tag
+import type { SentOf } from '@parley/core'
 import {
   CLEAR_RTCP_LENGTH,
   cutSrtpMaterial,
@@ -76,6 +77,11 @@ export class Srtp {
     return this.#sealed.sourceSequence(ssrc, sequence)
   }
 
+  /** What was sealed of an SSRC. */
+  sentOf(ssrc: number): SentOf | undefined {
+    return this.#sealed.sentOf(ssrc)
+  }
+
   /** Opens the RTP packet in place. Returns the plain one's length; −1 if it is malformed or did not verify. */
   openRtp(bytes: Uint8Array, view: DataView, start: number, length: number): number {
     const layout = this.#layout
@@ -117,7 +123,8 @@ export class Srtp {
   sealRtp(bytes: Uint8Array, view: DataView, start: number, length: number): number {
     const clear = rtpHeaderLength(view, start, length)
     if (clear < 0) return -1
-    const index = this.#sealed.next(view.getUint32(start + RTP_SSRC), view.getUint16(start + RTP_SEQUENCE))
+    const ssrc = view.getUint32(start + RTP_SSRC)
+    const index = this.#sealed.next(ssrc, view.getUint16(start + RTP_SEQUENCE), length - clear)
     if (index < 0) return -1
     view.setUint16(start + RTP_SEQUENCE, index & 0xffff)
     const cipher = this.#rtpOut
