@@ -1,5 +1,6 @@
 // A node in a process of its own, as an operator runs it, with the figures that its metrics tell.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
@@ -50,6 +51,15 @@ export class NodeProcess {
 
   async cpuSeconds(): Promise<number> {
     return (await this.metrics()).get('process_cpu_seconds_total') ?? Number.NaN
+  }
+
+  /** CPU of all threads that live, to the nanosecond, without asking the node. Linux. */
+  threadSeconds(): number {
+    const tasks = `/proc/${this.#child.pid}/task`
+    const spent = readdirSync(tasks).map(task =>
+      Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]),
+    )
+    return spent.reduce((sum, each) => sum + each, 0) / 1e9
   }
 
   async stop(): Promise<void> {

@@ -4,18 +4,21 @@ import { cpus, platform, release } from 'node:os'
 import { parseArgs } from 'node:util'
 import { SrtpProfile, VoiceMode } from '@parley/protocol'
 import { aimsOf } from './aims.ts'
-import { benchJoinLatency } from './join-latency.ts'
-import { benchLvspRequests } from './lvsp-requests.ts'
-import { benchMemberMemory } from './member-memory.ts'
+import { benchDave, printDave } from './dave.ts'
+import { measureNode, type NodeExtent, printNode } from './node-figures.ts'
+import { benchRekey, checkRekey, printRekey } from './rekey.ts'
 import { checkRows, printRows, type Row, readRows, round } from './rows.ts'
 import { alone, browsers, byChannels, byLanes, byMembers, type Extent, paced } from './scenarios.ts'
 
 const SCENARIOS = { alone, members: byMembers, lanes: byLanes, paced, channels: byChannels, browsers }
+/** What is not in the table of forwarding. */
+const OTHERS = ['node', 'dave']
+const PARTS = [...Object.keys(SCENARIOS), ...OTHERS]
 
-const HELP = `npm run bench -- [--short] [--only LOADS] [--json FILE] [--compare FILE]
+const HELP = `npm run bench -- [--short] [--only PARTS] [--json FILE] [--compare FILE]
 
   --short         less of everything, in a minute or so: for CI
-  --only LOADS    some of ${Object.keys(SCENARIOS).join(', ')}, and nothing of a node as a whole
+  --only PARTS    some of ${PARTS.join(', ')}
   --json FILE     writes the figures there too
   --compare FILE  shows an earlier run's figures beside those of this one`
 
@@ -78,45 +81,50 @@ async function collect(scenarios: readonly AsyncGenerator<Row>[]): Promise<Row[]
   return rows
 }
 
-async function measureNode() {
-  const join = await benchJoinLatency(short ? 20 : 200)
-  const lvsp = await benchLvspRequests(short ? 2_000 : 20_000)
-  const memory = await benchMemberMemory(short ? 250 : 5_000)
-  return { join, lvsp, memory }
+/** Joins, requests and members of a node as a whole; sizes and rounds of encrypted calls, and the one whose keys change. */
+interface OtherExtent {
+  node: NodeExtent
+  dave: { sizes: number[]; rounds: number; members: number; changes: number }
+}
+const FULL_OTHERS: OtherExtent = {
+  node: { joins: 200, requests: 20_000, members: 5_000, costs: 400 },
+  dave: { sizes: [10, 50, 100, 250], rounds: 12, members: 100, changes: 24 },
+}
+const SHORT_OTHERS: OtherExtent = {
+  node: { joins: 20, requests: 2_000, members: 250, costs: 50 },
+  dave: { sizes: [10, 100], rounds: 4, members: 20, changes: 4 },
 }
 
-function printNode({ join, lvsp, memory }: Awaited<ReturnType<typeof measureNode>>): void {
-  const { members } = memory
-  const lines: [what: string, figure: string, of: string][] = [
-    ['from voice state to first audio, median', `${round(join.median, 1)} ms`, `${join.joins} joins`],
-    ['the same, 99th percentile', `${round(join.p99, 1)} ms`, `${join.joins} joins`],
-    ['LVSP requests per second', round(lvsp.perSecond), `${lvsp.requests} requests`],
-    ['CPU per LVSP request', `${round(lvsp.cpuMicroseconds)} µs`, `${lvsp.requests} requests`],
-    ['joins per second', round(memory.joinsPerSecond), `${members} members`],
-    ['IP discoveries asked again', round(memory.askedAgain), `${members} members`],
-    ['memory per connected member', `${round(memory.bytesPerMember / 1_000)} kB`, `${members} members`],
-  ]
-  console.table(lines.map(([what, figure, of]) => ({ what, figure, of })))
+async function measureDave({ sizes, rounds, members, changes }: OtherExtent['dave']) {
+  const groups = benchDave(sizes, rounds)
+  return { groups, rekey: await benchRekey(members, changes) }
 }
 
 const before = values.compare === undefined ? new Map<string, Row>() : readRows(values.compare)
 const extent = short ? SHORT : FULL
-const chosen = values.only?.split(',')
-const unknown = chosen?.find(name => !(name in SCENARIOS))
-if (unknown !== undefined) throw new Error(`expected some of ${Object.keys(SCENARIOS).join(', ')}, found ${unknown}`)
+const others = short ? SHORT_OTHERS : FULL_OTHERS
+const chosen = values.only?.split(',') ?? PARTS
+const unknown = chosen.find(name => !PARTS.includes(name))
+if (unknown !== undefined) throw new Error(`expected some of ${PARTS.join(', ')}, found ${unknown}`)
 const rows = await collect(
-  Object.entries(SCENARIOS).flatMap(([name, scenario]) =>
-    chosen === undefined || chosen.includes(name) ? [scenario(extent)] : [],
-  ),
+  Object.entries(SCENARIOS).flatMap(([name, scenario]) => (chosen.includes(name) ? [scenario(extent)] : [])),
 )
-const node = chosen === undefined ? await measureNode() : undefined
-const aims = aimsOf(rows, node?.memory)
+const node = chosen.includes('node') ? await measureNode(others.node) : undefined
+const dave = chosen.includes('dave') ? await measureDave(others.dave) : undefined
+const aims = aimsOf({ rows, node, dave })
 
-console.log('Forwarding: 120-byte frames over loopback, one speaker per channel; CPU is that of the node’s process\n')
-printRows(rows, before)
+if (rows.length > 0) {
+  console.log('Forwarding: 120-byte frames over loopback, one speaker per channel; CPU is that of the node’s process\n')
+  printRows(rows, before)
+}
 if (node !== undefined) {
   console.log('\nA node\n')
   printNode(node)
+}
+if (dave !== undefined) {
+  console.log('\nEncrypted calls: one joins or leaves\n')
+  printDave(dave.groups)
+  printRekey(dave.rekey)
 }
 console.log('\nAims\n')
 console.table(aims.map(({ aim, wanted, found, isReached }) => ({ aim, wanted, found: round(found, 2), isReached })))
@@ -135,5 +143,6 @@ console.log(
     .join(' · '),
 )
 if (values.json !== undefined)
-  writeFileSync(values.json, `${JSON.stringify({ machine, rows, ...node, aims }, undefined, 2)}\n`)
+  writeFileSync(values.json, `${JSON.stringify({ machine, rows, ...node, dave, aims }, undefined, 2)}\n`)
 checkRows(rows)
+if (dave !== undefined) checkRekey(dave.rekey)

@@ -113,13 +113,14 @@ async function warmedUp(crowd: Crowd, pace: Pace, seconds: number): Promise<void
   await drained(crowd)
 }
 
-async function drained({ traffic }: Crowd): Promise<void> {
+export async function drained({ traffic }: Crowd): Promise<void> {
   const end = performance.now() + LONGEST_DRAIN
   do await pause(QUIET)
   while (performance.now() - traffic.heardAt < QUIET && performance.now() < end)
 }
 
-function lossOf({ streams }: Crowd): number {
+/** Of all copies that those who stayed should have heard, 0 to 1. */
+export function lossOf({ streams }: Crowd): number {
   let expected = 0
   let heard = 0
   for (const stream of streams) {

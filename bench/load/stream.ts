@@ -17,6 +17,9 @@ import type { LoadChannel } from './load-channel.ts'
 import type { LoadSockets } from './load-sockets.ts'
 import { writeStamp } from './stamp.ts'
 
+/** Packets of which the moment of sending is known: 20 s of them, where they are paced. */
+const REMEMBERED = 1_024
+
 /** Version 2 and Opus, without marker. */
 const FIRST_WORD = (0x80 << 8) | OPUS_PAYLOAD_TYPE
 
@@ -30,6 +33,7 @@ export class Stream {
   readonly last: Int32Array
   /** Packets sent since `reset`. */
   sent = 0
+  readonly #sentAt = new Float64Array(REMEMBERED)
   /** When a paced stream sends next. */
   nextAt = 0
   readonly #sockets: LoadSockets
@@ -65,6 +69,11 @@ export class Stream {
     this.#arrivedAt = now
   }
 
+  /** When the packet with this sequence was sent, if it was one of the last: microseconds on the clock of stamps. */
+  sentAt(sequence: number): number {
+    return this.#sentAt[sequence % REMEMBERED]!
+  }
+
   /** Packets that are on their way to the last listener. */
   get onTheirWay(): number {
     return this.#counter - this.#arrived
@@ -93,7 +102,9 @@ export class Stream {
     view.setUint16(place + RTP_SEQUENCE, counter & 0xffff)
     view.setUint32(place + RTP_TIMESTAMP, (counter * OPUS_FRAME_TIMESTAMPS) >>> 0)
     view.setUint32(place + RTP_SSRC, this.ssrc)
-    writeStamp(view, place + RTP_HEADER, this.#payload, this.#sockets.now(), this.ssrc, counter)
+    const now = this.#sockets.now()
+    this.#sentAt[counter % REMEMBERED] = now
+    writeStamp(view, place + RTP_HEADER, this.#payload, now, this.ssrc, counter)
     const { trailerLength } = this.#layout
     const plain = RTP_HEADER + this.#payload
     const sealed = plain + protectionOverhead(this.#layout)

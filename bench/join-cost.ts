@@ -1,0 +1,73 @@
+// What one join costs a node in CPU, all steps of it: LVSP, gateway, and IP discovery or ICE, DTLS and SRTP's keys.
+import { VoiceMode } from '@parley/protocol'
+import { Crowd } from './load/crowd.ts'
+import { measureLoad } from './load/measure.ts'
+import type { Plan } from './load/plan.ts'
+import { NodeProcess } from './node-process.ts'
+
+export interface JoinCost {
+  joins: number
+  /** Milliseconds of the node's CPU per join, less what it takes when nobody joins. */
+  native: number
+  browser: number
+}
+
+const CHANNEL = 10
+/** Joins that are not measured: code that is compiled once is no member's. */
+const WARM_UP = 60
+const IDLE = 1_000
+const MILLISECONDS = 1_000
+
+/** One joins after the other, until all channels are full. */
+export async function benchJoinCost(joins: number): Promise<JoinCost> {
+  return { joins, native: await measure(joins, false), browser: await measure(joins, true) }
+}
+
+async function measure(joins: number, browsers: boolean): Promise<number> {
+  const node = await NodeProcess.start()
+  const mode = VoiceMode.AeadAes256GcmRtpsize
+  const channels = Math.ceil((WARM_UP + joins) / (CHANNEL - 1))
+  const plan: Plan = { channels, members: CHANNEL, speakers: 1, visitors: 0, payload: 120, mode, browsers }
+  const crowd = await Crowd.open(node, plan)
+  try {
+    return await joinAll(crowd, joins)
+  } finally {
+    await crowd.close()
+    await node.stop()
+  }
+}
+
+/** Who talks is there already, and natively. */
+async function joinAll(crowd: Crowd, joins: number): Promise<number> {
+  const { members, node } = crowd
+  const speakers = members.filter((_, index) => index % CHANNEL === 0)
+  const listeners = members.filter((_, index) => index % CHANNEL !== 0)
+  for (const speaker of speakers) await speaker.join()
+  for (const listener of listeners.slice(0, WARM_UP)) await listener.join()
+  const idle = await spent(node, () => new Promise(resolve => setTimeout(resolve, IDLE)))
+  const measured = listeners.slice(WARM_UP, WARM_UP + joins)
+  const busy = await spent(node, async () => {
+    for (const listener of measured) await listener.join()
+  })
+  for (const listener of listeners.slice(WARM_UP + joins)) await listener.join()
+  await checkHeard(crowd)
+  return ((busy.cpu - (idle.cpu / idle.seconds) * busy.seconds) / joins) * MILLISECONDS
+}
+
+async function spent(node: NodeProcess, run: () => Promise<unknown>): Promise<{ cpu: number; seconds: number }> {
+  const before = node.threadSeconds()
+  const started = performance.now()
+  await run()
+  return { cpu: node.threadSeconds() - before, seconds: (performance.now() - started) / 1_000 }
+}
+
+/** Everybody who has joined hears: else it was no join. */
+async function checkHeard(crowd: Crowd): Promise<void> {
+  await crowd.join(crowd.members.length, 0)
+  const { checked, wrong } = await measureLoad(crowd, {
+    pace: { kind: 'paced', perSecond: 50 },
+    warmUp: 0.1,
+    seconds: 0.5,
+  })
+  if (wrong > 0 || checked === 0) throw new Error(`after all joins ${checked} packets were right, ${wrong} wrong`)
+}

@@ -1,0 +1,40 @@
+// A node as a whole: how long and how dear joins are, LVSP, and memory.
+import { benchJoinCost } from './join-cost.ts'
+import { benchJoinLatency } from './join-latency.ts'
+import { benchLvspRequests } from './lvsp-requests.ts'
+import { benchMemberMemory } from './member-memory.ts'
+import { round } from './rows.ts'
+
+export type NodeFigures = Awaited<ReturnType<typeof measureNode>>
+
+/** How much of each: joins one after the other, requests, members, joins whose CPU is measured. */
+export interface NodeExtent {
+  joins: number
+  requests: number
+  members: number
+  costs: number
+}
+
+export async function measureNode({ joins, requests, members, costs }: NodeExtent) {
+  const join = await benchJoinLatency(joins)
+  const lvsp = await benchLvspRequests(requests)
+  const memory = await benchMemberMemory(members)
+  const cost = await benchJoinCost(costs)
+  return { join, lvsp, memory, cost }
+}
+
+export function printNode({ join, lvsp, memory, cost }: NodeFigures): void {
+  const { members } = memory
+  const lines: [what: string, figure: string, of: string][] = [
+    ['from voice state to first audio, median', `${round(join.median, 1)} ms`, `${join.joins} joins`],
+    ['the same, 99th percentile', `${round(join.p99, 1)} ms`, `${join.joins} joins`],
+    ['CPU of a join, native client', `${round(cost.native, 2)} ms`, `${cost.joins} joins, one by one`],
+    ['CPU of a join, browser', `${round(cost.browser, 2)} ms`, `${cost.joins} joins, one by one`],
+    ['LVSP requests per second', round(lvsp.perSecond), `${lvsp.requests} requests`],
+    ['CPU per LVSP request', `${round(lvsp.cpuMicroseconds)} µs`, `${lvsp.requests} requests`],
+    ['joins per second', round(memory.joinsPerSecond), `${members} members`],
+    ['IP discoveries asked again', round(memory.askedAgain), `${members} members`],
+    ['memory per connected member', `${round(memory.bytesPerMember / 1_000)} kB`, `${members} members`],
+  ]
+  console.table(lines.map(([what, figure, of]) => ({ what, figure, of })))
+}
