@@ -5,6 +5,8 @@ import { IncomingMessage } from 'node:http'
 import { connect, Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { type TestContext, test } from 'node:test'
+import { queryObjects, setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { Note, Opening } from '@parley/core'
 import { createServer } from '@parley/server'
 import { WebSocket } from 'ws'
@@ -294,3 +296,17 @@ function halfOpen(port: number, localAddress: string, flood: Socket[]): Promise<
     flood.push(socket)
   })
 }
+
+test('an open connection keeps nothing of the request that it was', async t => {
+  const { url, opened } = await adapter(t)
+  const client = new WebSocket(`${url}?v=8`)
+  await once(client, 'open')
+  await until('the connection', () => opened.length === 1)
+  setFlagsFromString('--expose-gc')
+  const collect: () => void = runInNewContext('gc')
+  await until('all requests to be collected', () => {
+    collect()
+    return queryObjects(IncomingMessage, { format: 'count' }) === 0
+  })
+  client.terminate()
+})

@@ -109,7 +109,7 @@ export class Listener {
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    socket.on('error', () => {})
+    socket.on('error', ignore)
     if (this.#service === undefined) return refuse(socket, 503)
     const { admission, connections } = this.#service
     const url = urlOf(request)
@@ -177,6 +177,9 @@ export class Listener {
     response.end(await service.metrics())
   }
 }
+
+/** Closes over nothing: what a listener's scope holds would stay as long as its socket. */
+function ignore(): void {}
 
 function urlOf(request: IncomingMessage): URL | undefined {
   return URL.canParse(request.url ?? '', 'http://node') ? new URL(request.url ?? '', 'http://node') : undefined
