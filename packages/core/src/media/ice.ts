@@ -134,15 +134,19 @@ export class Ice {
   }
 
   #sweep(agent: Agent, now: number): void {
-    const isOld = (tuple: Tuple) => now - tuple.checkedAt > LIMITS.iceAddressLife
-    for (const tuple of agent.tuples) if (isOld(tuple)) this.#forget(agent, tuple)
-    agent.tuples = agent.tuples.filter(tuple => !isOld(tuple))
+    const { tuples } = agent
+    for (let last = tuples.at(-1); last !== undefined && isOld(last, now); last = tuples.at(-1)) {
+      this.#forget(agent, last)
+      tuples.pop()
+    }
     if (!agent.hasConsent || now - agent.checkedAt <= LIMITS.consentTimeout) return
     agent.hasConsent = false
     this.#peers.unbind(agent.peer)
     this.lost.push(agent.peer.id)
   }
 }
+
+const isOld = ({ checkedAt }: Tuple, now: number): boolean => now - checkedAt > LIMITS.iceAddressLife
 
 /** IPv4 as 4 bytes, IPv6 as 16. */
 function addressBytes(words: Int32Array, offset: number): Uint8Array {
