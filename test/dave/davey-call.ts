@@ -4,6 +4,7 @@ import { snowflakeBytes, VoiceOp } from '@parley/protocol'
 import { DaveGroup, type DaveGroupOptions } from '../../packages/core/src/dave/dave-group.ts'
 import { ExternalSender } from '../../packages/core/src/dave/external-sender.ts'
 import { nodeCrypto } from '../../packages/server/src/crypto.ts'
+import type { CallClient } from './call-client.ts'
 import { DaveyClient } from './davey-client.ts'
 
 export const CHANNEL = '927310423890473011'
@@ -14,15 +15,21 @@ interface InspectedUser {
   leaf: number | undefined
 }
 
-export class DaveyCall {
+type Make<C> = (userId: string, claimedVersion: number) => C
+const daveyClient: Make<DaveyClient> = (userId, claimedVersion) => new DaveyClient(userId, CHANNEL, claimedVersion)
+
+/** All its clients use davey, unless it is told how to `make` them. */
+export class DaveyCall<C extends CallClient = DaveyClient> {
   readonly group: DaveGroup
-  readonly clients = new Set<DaveyClient>()
-  readonly away = new Set<DaveyClient>()
+  readonly clients = new Set<C>()
+  readonly away = new Set<C>()
   readonly closed: { userId: string; code: number; reason: string }[] = []
   readonly notes: { event: string; fields: Record<string, unknown> }[] = []
+  readonly #make: Make<C>
   now = 1_000
 
-  constructor(options: Partial<DaveGroupOptions> = {}) {
+  constructor(options: Partial<DaveGroupOptions> = {}, make = daveyClient as Make<CallClient> as Make<C>) {
+    this.#make = make
     this.group = new DaveGroup({
       policy: 'allowed',
       id: () => snowflakeBytes(CHANNEL),
@@ -34,11 +41,9 @@ export class DaveyCall {
   }
 
   /** In the order of a gateway: Session Description, external sender, who is here; then the others hear of it. */
-  join(userId: string | number, claimedVersion = 1): DaveyClient {
-    const client = new DaveyClient(String(userId), CHANNEL, claimedVersion)
-    const version = this.group.join(client, claimedVersion, this.now)
-    client.sendText(VoiceOp.SessionDescription, JSON.stringify({ dave_protocol_version: version }))
-    this.group.joined(client)
+  join(userId: string | number, claimedVersion = 1): C {
+    const client = this.#make(String(userId), claimedVersion)
+    this.describe(client)
     this.#tell([client], VoiceOp.ClientsConnect, { user_ids: [...this.clients].map(other => other.userId) })
     this.#tell(this.clients, VoiceOp.ClientsConnect, { user_ids: [client.userId] })
     this.clients.add(client)
@@ -46,7 +51,14 @@ export class DaveyCall {
     return client
   }
 
-  leave(client: DaveyClient): void {
+  /** Tells it its version, at first or anew. */
+  describe(client: C): void {
+    const version = this.group.join(client, client.claimedVersion, this.now)
+    client.sendText(VoiceOp.SessionDescription, JSON.stringify({ dave_protocol_version: version }))
+    this.group.joined(client)
+  }
+
+  leave(client: C): void {
     if (!this.clients.delete(client)) return
     this.away.delete(client)
     this.#tell(this.clients, VoiceOp.ClientDisconnect, { user_id: client.userId })
@@ -55,14 +67,14 @@ export class DaveyCall {
   }
 
   /** Its connection is lost. What the node sends waits; what it had sent is lost. */
-  drop(client: DaveyClient): void {
+  drop(client: C): void {
     if (!this.clients.has(client) || this.away.has(client)) return
     this.away.add(client)
     client.outbox.length = 0
     this.group.away(client, this.now)
     this.#close()
   }
-  resume(client: DaveyClient): void {
+  resume(client: C): void {
     if (!this.away.delete(client)) return
     const missed = client.inbox.map(({ op }) => op as VoiceOp)
     this.group.back(client, missed, this.now)
@@ -70,7 +82,7 @@ export class DaveyCall {
   }
 
   /** One message of the client reaches the node. */
-  send(client: DaveyClient): void {
+  send(client: C): void {
     const message = client.outbox.shift()
     if (message === undefined || !this.clients.has(client)) return
     if (message.op === VoiceOp.DaveKeyPackage && 'payload' in message)
@@ -125,16 +137,16 @@ export class DaveyCall {
     for (const client of members) assert.deepEqual(client.thrown, [], `${what}: ${client.userId} threw`)
     if (members.length < 2) return
     const { version, epoch, members: count } = this.group.state
-    const authenticator = members[0]!.library!.getEpochAuthenticator()
     const users = this.#inspectedUsers()
     const roster = [...users.keys()].sort()
     assert.deepEqual([version, count], [1, users.size], `${what}: version and members`)
     for (const { userId } of members) assert.ok(users.has(userId), `${what}: ${userId} has a leaf`)
-    for (const { userId, library } of members) {
-      assert.equal(library!.epoch, BigInt(epoch), `${what}: epoch of ${userId}`)
-      assert.deepEqual(library!.getEpochAuthenticator(), authenticator, `${what}: authenticator of ${userId}`)
-      assert.deepEqual([...library!.getUserIds()].sort(), roster, `${what}: roster of ${userId}`)
-      assert.equal(users.get(userId), library!.ownLeafIndex, `${what}: leaf of ${userId}`)
+    const authenticator = members[0]!.view()?.authenticator
+    for (const member of members) {
+      const leaf = users.get(member.userId)!
+      const view = member.view()
+      const seen = { ...view, users: view?.users.sort() }
+      assert.deepEqual(seen, { epoch, authenticator, users: roster, leaf }, `${what}: what ${member.userId} sees`)
     }
     this.assertHeard(what)
   }
@@ -157,14 +169,14 @@ export class DaveyCall {
     return new Map(users.flatMap(({ userId, leaf }) => (leaf === undefined ? [] : [[userId, leaf]])))
   }
 
-  #tell(clients: Iterable<DaveyClient>, op: VoiceOp, data: unknown): void {
+  #tell(clients: Iterable<C>, op: VoiceOp, data: unknown): void {
     for (const client of clients) client.sendText(op, JSON.stringify(data))
   }
 
   #close(): void {
     for (const { session, code, reason } of this.group.takeEndings()) {
       this.closed.push({ userId: session.userId, code, reason })
-      this.leave(session as DaveyClient)
+      this.leave(session as C)
     }
   }
 }

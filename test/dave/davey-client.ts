@@ -1,25 +1,11 @@
 // A DAVE client as bots are built: the real library, with the glue around it that discord.js has.
 import { decodeTransition, VoiceOp } from '@parley/protocol'
 import davey from '@snazzah/davey'
-import type { DaveSession } from '../../packages/core/src/dave/member.ts'
-
-export type FromNode = { op: number; data: unknown } | { op: number; payload: Uint8Array }
-export type FromClient = { op: number; transitionId: number } | { op: number; payload: Uint8Array }
+import type { CallClient, Faults, FromClient, FromNode, GroupView } from './call-client.ts'
 
 const AUDIO = 0
 
-/** What a test may do to what a client makes and gets. */
-export interface Faults {
-  /** Changes op 28; undefined swallows it. */
-  commit?: (payload: Buffer) => Buffer | undefined
-  /** Makes the next commits or welcomes that arrive useless to this client. */
-  breakCommits?: number
-  breakWelcomes?: number
-  /** Never sends these opcodes. */
-  silent?: ReadonlySet<number>
-}
-
-export class DaveyClient implements DaveSession {
+export class DaveyClient implements CallClient {
   readonly userId: string
   readonly channelId: string
   readonly claimedVersion: number
@@ -80,6 +66,13 @@ export class DaveyClient implements DaveSession {
     } catch (error) {
       return error as Error
     }
+  }
+
+  view(): GroupView | undefined {
+    const { library } = this
+    const authenticator = library?.getEpochAuthenticator()?.toString('hex')
+    if (library === undefined || authenticator === undefined) return undefined
+    return { epoch: Number(library.epoch), authenticator, users: library.getUserIds(), leaf: library.ownLeafIndex! }
   }
 
   #receiveText(op: number, data: Record<string, number> & { user_ids?: string[] }): void {

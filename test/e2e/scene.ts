@@ -36,12 +36,12 @@ export class Scene {
     backend.on('error', error => this.errors.push(error))
   }
 
-  static async open({ legacyModes = false } = {}): Promise<Scene> {
+  static async open({ legacyModes = false, dave = 'allowed' as 'allowed' | 'required' } = {}): Promise<Scene> {
     trustTestCertificate()
     const server = await createServer({
       http: { listen: '127.0.0.1:0', tls_cert: CERTIFICATE_FILE, tls_key: KEY_FILE },
       media: { listen: '127.0.0.1', port: 0 },
-      voice: { legacy_modes: legacyModes },
+      voice: { legacy_modes: legacyModes, dave },
       log: { level: 'silent' },
     })
     const backend = new LvspClient({ url: server.lvspUrl, secret: server.secret, tls: { ca: CERTIFICATE } })

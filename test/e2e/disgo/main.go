@@ -1,5 +1,5 @@
 // A disgo bot without Discord: the test beside it plays the main gateway, one JSON object per line on stdin and stdout.
-// The lines are those of discord-py/bot.py.
+// The lines are those of lines.py of ../python.
 package main
 
 import (

@@ -1,0 +1,88 @@
+// Real bots of other languages where encryption is required, each with its own DAVE library, beside discord.js and our client.
+import assert from 'node:assert/strict'
+import { after, before, test } from 'node:test'
+import { discordPy, disnake, reasonToSkip, type Tool } from './foreign-tools.ts'
+import { Scene } from './scene.ts'
+import { discordjs, encrypted, foreign, parley, type Talker, talks } from './talker.ts'
+
+const GUILD = '41771983423143940'
+const TIMEOUT = 60_000
+
+const libraries: Record<string, Tool> = {
+  'discord.py, with davey': discordPy('--dave'),
+  'disnake, with libdave': disnake(),
+}
+
+let scene: Scene
+let lastChannel = 127_121_515_262_115_900n
+let lastUser = 4_000
+const talkers: Talker[] = []
+
+before(async () => {
+  scene = await Scene.open({ dave: 'required' })
+})
+after(async () => {
+  for (const talker of talkers) talker.end()
+  await scene.close()
+})
+
+type Join = (place: Parameters<typeof discordjs>[0]) => Promise<Talker>
+
+/** A channel of its own to join. */
+function room() {
+  const channelId = String(++lastChannel)
+  return async (join: Join): Promise<Talker> => {
+    const talker = await join({ scene, guildId: GUILD, channelId, userId: String(++lastUser) })
+    talkers.push(talker)
+    return talker
+  }
+}
+
+function joinOf(tool: Tool): Join {
+  assert.ok('command' in tool)
+  return foreign(tool.command)
+}
+
+for (const [name, tool] of Object.entries(libraries)) {
+  const skip = reasonToSkip(tool)
+
+  test(`${name}: is welcomed, hears and is heard`, { skip, timeout: TIMEOUT }, async () => {
+    const enter = room()
+    const members = [await enter(discordjs), await enter(parley)]
+    await encrypted(members)
+    const guest = await enter(joinOf(tool))
+    await encrypted([...members, guest])
+    await talks(guest, members)
+    for (const member of members) await talks(member, [guest])
+  })
+
+  test(`${name}: has the group made around it, and stays when others leave`, { skip, timeout: TIMEOUT }, async () => {
+    const enter = room()
+    const host = await enter(joinOf(tool))
+    const js = await enter(discordjs)
+    await encrypted([host, js])
+    await talks(host, [js])
+    const own = await enter(parley)
+    await encrypted([host, js, own])
+    js.end()
+    await encrypted([host, own])
+    await talks(host, [own])
+    await talks(own, [host])
+  })
+}
+
+const skipAll =
+  Object.values(libraries)
+    .map(reasonToSkip)
+    .find(reason => reason !== false) ?? false
+test('bots of every library in one call', { skip: skipAll, timeout: TIMEOUT }, async () => {
+  const enter = room()
+  const members: Talker[] = []
+  for (const join of [discordjs, ...Object.values(libraries).map(joinOf), parley]) members.push(await enter(join))
+  await encrypted(members)
+  for (const member of members)
+    await talks(
+      member,
+      members.filter(other => other !== member),
+    )
+})

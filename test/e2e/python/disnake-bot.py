@@ -1,0 +1,122 @@
+"""A disnake bot without Discord; see lines.py. It uses libdave, Discord's own library. disnake does not listen: that is done here."""
+
+import asyncio
+import sys
+
+import aiohttp
+import dave
+import disnake
+import lines
+import nacl.exceptions
+import nacl.secret
+from disnake import voice_client
+
+TAG_AND_NONCE = 20
+SPEAKING = 5
+SILENCE = bytes([0xF8, 0xFF, 0xFE])
+
+
+class Gateway(voice_client.DiscordVoiceWebSocket):
+    async def _hook(self, _, message):
+        if message["op"] == SPEAKING:
+            d = message["d"]
+            self._connection.users[d["ssrc"]] = int(d["user_id"])
+            lines.tell("speaking", user_id=d["user_id"], speaking=d["speaking"])
+
+
+voice_client.DiscordVoiceWebSocket = Gateway
+
+
+class Keys(voice_client.DaveState):
+    """disnake's state of DAVE, with the keys of the others as well."""
+
+    def __init__(self, client):
+        super().__init__(client)
+        self.decryptors = {}
+
+    async def prepare_transition(self, transition_id, version):
+        if self._session.has_established_group():
+            for user_id in self._recognized_users - {self._self_id}:
+                if ratchet := self._session.get_key_ratchet(str(user_id)):
+                    self.decryptors.setdefault(user_id, dave.Decryptor()).transition_to_key_ratchet(ratchet)
+        await super().prepare_transition(transition_id, version)
+
+    def open(self, user_id, frame):
+        decryptor = self.decryptors.get(user_id)
+        return None if decryptor is None else decryptor.decrypt(dave.MediaType.audio, frame)
+
+
+class VoiceClient(disnake.VoiceClient):
+    def __init__(self, client, channel):
+        super().__init__(client, channel)
+        self.dave = Keys(self)
+        self.users = {}
+
+    def listen(self):
+        self.loop.add_reader(self.socket.fileno(), self.hear)
+
+    def hear(self):
+        packet = self.socket.recv(2048)
+        is_audio = len(packet) > 12 + TAG_AND_NONCE and packet[0] >> 6 == 2 and packet[1] & 0x7F == 0x78
+        if is_audio:
+            ssrc = int.from_bytes(packet[8:12], "big")
+            user_id = self.users.get(ssrc)
+            lines.tell_heard(user_id, ssrc, self.dave.open(user_id, self.unprotect(packet)))
+
+    def unprotect(self, packet):
+        """aead_xchacha20_poly1305_rtpsize: the header is authenticated, the body of its extension sealed with the payload."""
+        header = 12 + 4 * (packet[0] & 0x0F)
+        extension = 0
+        if packet[0] & 0x10:
+            extension = 4 * int.from_bytes(packet[header + 2 : header + 4], "big")
+            header += 4
+        nonce = packet[-4:] + bytes(20)
+        box = nacl.secret.Aead(bytes(self.secret_key))
+        return box.decrypt(packet[header:-4], packet[:header], nonce)[extension:]
+
+
+class Frames(disnake.AudioSource):
+    def __init__(self, frames):
+        self.frames = iter(frames)
+
+    def is_opus(self):
+        return True
+
+    def read(self):
+        return next(self.frames, b"")
+
+
+class Bot:
+    async def join(self, user_id, guild_id, channel_ids, channel_id):
+        self.client = disnake.Client(intents=disnake.Intents(guilds=True))
+        # The session that a login would make: only its WebSocket is used, and no proxy may stand between.
+        self.client.http._HTTPClient__session = aiohttp.ClientSession(trust_env=False)
+        self.state = self.client._connection
+        self.state.user = disnake.ClientUser(state=self.state, data=lines.user(user_id))
+        self.state._get_websocket = lambda *_, **__: lines.MainGateway()
+        self.guild = disnake.Guild(data=lines.guild(guild_id, channel_ids, user_id), state=self.state)
+        self.state._add_guild(self.guild)
+        channel = self.guild.get_channel(int(channel_id))
+        self.voice = await channel.connect(cls=VoiceClient, timeout=20, reconnect=True)
+        self.voice.listen()
+        lines.tell("joined", mode=self.voice.mode, ssrc=self.voice.ssrc)
+
+    async def dispatch(self, t, d):
+        getattr(self.state, f"parse_{t.lower()}")(d)
+
+    async def play(self, frames):
+        await lines.play(self.voice, Frames(lines.decoded(frames) + [SILENCE] * 5))
+
+    async def encryption(self):
+        keys = self.voice.dave
+        lines.tell_encryption(keys.voice_privacy_code if keys.can_encrypt() else None)
+
+    async def leave(self):
+        self.voice.loop.remove_reader(self.voice.socket.fileno())
+        await self.voice.disconnect(force=True)
+        await self.client.http._HTTPClient__session.close()
+        lines.tell("left")
+
+
+if __name__ == "__main__":
+    asyncio.run(lines.serve(Bot()))

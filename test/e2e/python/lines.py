@@ -1,0 +1,83 @@
+"""What the bots here have in common: the test beside them plays the main gateway, one JSON object per line on stdin and stdout.
+
+in   {"do": "join", "user_id", "guild_id", "channel_ids", "channel_id"}   {"do": "dispatch", "t", "d"}   {"do": "play", "frames"}
+     {"do": "move", "channel_id"}   {"do": "encryption"}   {"do": "leave"}
+out  {"event": "asks", "d"}   {"event": "joined", "mode", "ssrc"}   {"event": "heard", "user_id", "ssrc", "frame"}
+     {"event": "speaking", "user_id", "speaking"}   {"event": "played"}   {"event": "moved", "ssrc"}
+     {"event": "encryption", "code"}   {"event": "left"}
+"""
+
+import asyncio
+import base64
+import json
+import sys
+import threading
+
+writing = threading.Lock()
+
+
+def tell(event, **fields):
+    with writing:
+        print(json.dumps({"event": event, **fields}), flush=True)
+
+
+def tell_heard(user_id, ssrc, frame):
+    """`frame` is None if it could not be opened."""
+    user_id = None if user_id is None else str(user_id)
+    tell("heard", user_id=user_id, ssrc=ssrc, frame=None if frame is None else base64.b64encode(bytes(frame)).decode())
+
+
+def tell_encryption(code):
+    """`code` is None while what the bot says would not be sealed."""
+    tell("encryption", code=code or None)
+
+
+class MainGateway:
+    """What a library asks of its main gateway when it wants to be somewhere else."""
+
+    async def voice_state(self, guild_id, channel_id, self_mute=False, self_deaf=False):
+        channel = None if channel_id is None else str(channel_id)
+        tell("asks", d={"guild_id": str(guild_id), "channel_id": channel})
+
+
+def user(user_id):
+    return {"id": user_id, "username": "bot", "discriminator": "0", "avatar": None, "bot": True}
+
+
+def guild(guild_id, channel_ids, user_id):
+    voice = {"type": 2, "position": 0, "permission_overwrites": [], "bitrate": 64000, "user_limit": 0}
+    channels = [voice | {"id": id, "name": id} for id in channel_ids]
+    me = {"user": user(user_id), "roles": [], "flags": 0, "joined_at": None}
+    return {"id": guild_id, "name": "guild", "channels": channels, "members": [me]}
+
+
+async def play(voice, source):
+    """Resolves when the library has played it."""
+    loop = asyncio.get_running_loop()
+    played = loop.create_future()
+    voice.play(source, after=lambda error: loop.call_soon_threadsafe(played.set_result, error))
+    error = await played
+    tell("played", error=None if error is None else repr(error))
+
+
+def decoded(frames):
+    return [base64.b64decode(frame) for frame in frames]
+
+
+async def run(bot, do, fields):
+    try:
+        await getattr(bot, do)(**fields)
+    except Exception as error:
+        tell("failed", do=do, error=repr(error))
+
+
+async def serve(bot):
+    lines = asyncio.StreamReader(limit=2**20)
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
+    tasks = set()
+    while line := await lines.readline():
+        fields = json.loads(line)
+        task = loop.create_task(run(bot, fields.pop("do"), fields))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)

@@ -1,0 +1,112 @@
+// Bots on different libraries, seen alike: who speaks, who has heard what, and whether all are in one encrypted group.
+import assert from 'node:assert/strict'
+import { loadDavey, VoiceClient } from '@parley/client'
+import { DiscordjsBot } from './discordjs-bot.ts'
+import { ForeignBot } from './foreign-bot.ts'
+import { numberedFrames, withoutSilence } from './opus-frames.ts'
+import type { Scene } from './scene.ts'
+import { CERTIFICATE } from './trust.ts'
+import { until } from './until.ts'
+
+export interface Talker {
+  readonly userId: string
+  /** Whether it knows whose frames that user's are. */
+  knows(userId: string): boolean
+  play(frames: readonly Buffer[]): Promise<void>
+  /** Frames heard of a user since it joined, in order. */
+  heardOf(userId: string): readonly Buffer[]
+  /** What its user would compare with the others; undefined while what it says would not be sealed. */
+  privacyCode(): Promise<string | undefined>
+  end(): void
+}
+
+interface Place {
+  scene: Scene
+  guildId: string
+  channelId: string
+  userId: string
+}
+
+export async function discordjs({ scene, guildId, channelId, userId }: Place): Promise<Talker> {
+  const bot = new DiscordjsBot(scene, userId, { dave: true })
+  await bot.join(guildId, channelId)
+  bot.connection.setSpeaking(true)
+  const heardOf = (user: string) => {
+    if (!bot.heard.has(user)) bot.listenTo(user)
+    return bot.heard.get(user) ?? []
+  }
+  return {
+    userId,
+    heardOf,
+    knows: user => bot.knows(user),
+    play: frames => bot.play(frames),
+    privacyCode: async () => bot.privacyCode,
+    end: () => bot.leave(),
+  }
+}
+
+/** The voice client of this project. */
+export async function parley({ scene, guildId, channelId, userId }: Place): Promise<Talker> {
+  const sessionId = `session-of-${userId}`
+  const { token, endpoint } = await scene.admit({ guildId, channelId, userId, sessionId })
+  const tls = { ca: CERTIFICATE }
+  const dave = await loadDavey()
+  const client = new VoiceClient({ endpoint, tls, serverId: guildId, channelId, userId, sessionId, token, dave })
+  const heard = new Map<string, Buffer[]>()
+  const known = new Set<string>()
+  client.on('speaking', ({ userId: user }) => known.add(user))
+  client.on('frame', ({ userId: user = 'nobody', payload }) =>
+    heard.set(user, [...(heard.get(user) ?? []), Buffer.from(payload)]),
+  )
+  await client.connect()
+  return {
+    userId,
+    heardOf: user => heard.get(user) ?? [],
+    knows: user => known.has(user),
+    play: frames => client.play(frames),
+    privacyCode: async () => client.privacyCode,
+    end: () => void client.close(),
+  }
+}
+
+export const foreign =
+  (command: readonly [string, ...string[]]) =>
+  async ({ scene, guildId, channelId, userId }: Place): Promise<Talker> => {
+    const bot = new ForeignBot(scene, userId, command)
+    try {
+      await bot.join(guildId, channelId, [])
+    } catch (error) {
+      bot.end()
+      throw error
+    }
+    return bot
+  }
+
+/** Everybody is in one group and would seal what they say. */
+export async function encrypted(members: readonly Talker[]): Promise<void> {
+  const end = performance.now() + 15_000
+  for (;;) {
+    const codes = new Set(await Promise.all(members.map(member => member.privacyCode())))
+    if (codes.size === 1 && !codes.has(undefined)) return
+    assert.ok(performance.now() < end, `${members.length} members, not in one group: ${[...codes]}`)
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
+
+/** One speaks, and all the others hear every frame as it was said. */
+export async function talks(from: Talker, hearers: readonly Talker[], count = 20): Promise<void> {
+  await until('the speaker to be known', () => hearers.every(to => to.knows(from.userId)))
+  const before = new Map(hearers.map(to => [to, to.heardOf(from.userId).length]))
+  const frames = numberedFrames(count, Number(BigInt(from.userId) & 0xffffn))
+  await from.play(frames)
+  const said = withoutSilence(frames)
+  for (const to of hearers) {
+    const heard = () => withoutSilence(to.heardOf(from.userId).slice(before.get(to)))
+    await until('the last frame', () => heard().length >= count, 5_000).catch(() => undefined)
+    assert.deepEqual(numbers(heard()), numbers(said), `${from.userId} to ${to.userId}`)
+    assert.deepEqual(heard(), said, `${from.userId} to ${to.userId}`)
+  }
+}
+
+/** Of `numberedFrames` in hex: short enough to be read in a failure. */
+const numbers = (frames: readonly string[]) => frames.map(frame => Number.parseInt(frame.slice(6, 10), 16)).join(' ')
