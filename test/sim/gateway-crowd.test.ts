@@ -60,22 +60,37 @@ test('who speaks, leaves or is given a badge has come before he does', () => {
   }
 })
 
-test('the SSRC that a newcomer tells with its first op 5 comes with him', () => {
+test('who has never spoken is told of without his SSRC, which comes before anything is to be heard', () => {
+  const { bench, residents, join } = scene()
+  const [resident, speaker] = residents as [BenchSocket, BenchSocket]
+  speaker.send(5, { speaking: 2 }).send(5, { speaking: 0 })
+  const newcomer = join()
+  resident.clear()
+  assert.deepEqual(
+    newcomer.ops(5).map(({ d }) => [d.user_id, d.speaking]),
+    [['2', 2]],
+  )
+  newcomer.send(5, { speaking: 0 })
+  bench.advance(LIMITS.arrivalDelayHighest)
+  assert.deepEqual(resident.ops(5), [])
+  const { ssrc } = newcomer.last(2)
+  for (const speaking of [1, 0]) {
+    newcomer.send(5, { speaking })
+    assert.deepEqual(resident.last(5), { user_id: String(RESIDENTS + 1), ssrc, speaking })
+  }
+})
+
+test('who speaks before he has been told of is told of with his SSRC', () => {
   const { bench, residents, join } = scene()
   const [resident] = residents as [BenchSocket]
   join()
   resident.clear()
   const newcomers = [join(), join()]
-  for (const newcomer of newcomers) newcomer.send(5, { speaking: 0 })
-  assert.deepEqual(resident.received, [])
+  newcomers[1]!.send(5, { speaking: 1 })
+  assert.deepEqual(resident.opcodes(), [11, 5])
+  assert.deepEqual(resident.last(5), { user_id: String(RESIDENTS + 3), ssrc: newcomers[1]!.last(2).ssrc, speaking: 1 })
   bench.advance(LIMITS.arrivalDelayHighest)
-  assert.deepEqual(resident.opcodes(), [11, 5, 5])
-  assert.deepEqual(
-    resident.ops(5).map(({ d }) => [d.ssrc, d.speaking]),
-    newcomers.map(newcomer => [newcomer.last(2).ssrc, 0]),
-  )
-  newcomers[0]!.send(5, { speaking: 1 })
-  assert.deepEqual(resident.last(5), { user_id: String(RESIDENTS + 2), ssrc: newcomers[0]!.last(2).ssrc, speaking: 1 })
+  assert.deepEqual(resident.opcodes(), [11, 5])
 })
 
 test('old clients hear of those who come together by op 12 too', () => {

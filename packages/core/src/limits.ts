@@ -66,7 +66,7 @@ export const LIMITS = {
   /** In channels of at least so many, joins are told to the others together … */
   largeChannel: 100,
   /** … after a while that grows with them: each is told of each, and each telling is a write. */
-  arrivalDelayPerMember: 0.2,
+  arrivalDelayPerMember: 0.5,
   arrivalDelayHighest: 500,
 
   /** What senders of video are told of their viewers: four times a second at most, as by Discord's servers. */

@@ -2,7 +2,8 @@
 import type { Duplex } from 'node:stream'
 import type { Note, Opening } from '@parley/core'
 import { LIMITS } from '@parley/core'
-import { type RawData, type WebSocket, WebSocketServer } from 'ws'
+import { type RawData, WebSocket, WebSocketServer } from 'ws'
+import { encodeFrames } from './frames.ts'
 import { SOCKET_LIMITS } from './limits.ts'
 
 /** Who hears of connections; the host. Each connection is opened once and closed once. */
@@ -18,6 +19,9 @@ interface Connection {
   /** What carries it. */
   readonly stream: Duplex
   readonly protocol: Opening['protocol']
+  /** Since the last `flush`; and about how many bytes that is. */
+  unsent: (string | Uint8Array)[]
+  unsentLength: number
   /** Of LVSP: pings since the last sign of life. */
   unanswered: number
   /** Of LVSP: messages since `windowStart`. */
@@ -47,8 +51,8 @@ export class Connections {
   readonly #open = new Map<number, Connection>()
   readonly #pinger: NodeJS.Timeout
   #last = 0
-  /** Written to since the last `flush`: what one input causes goes out to each as one write. */
-  readonly #corked = new Set<Duplex>()
+  /** Sent to since the last `flush`: what one input causes goes out to each as one write. */
+  readonly #unsent = new Set<Connection>()
   #idle: (() => void)[] = []
   /** Open now, by protocol. */
   readonly counts: Record<Opening['protocol'], number> = { gateway: 0, lvsp: 0 }
@@ -73,6 +77,8 @@ export class Connections {
       socket,
       stream,
       protocol,
+      unsent: [],
+      unsentLength: 0,
       unanswered: 0,
       messages: 0,
       windowStart: 0,
@@ -96,25 +102,28 @@ export class Connections {
     if (connection === undefined || connection.closing) return
     const { socket, protocol } = connection
     const bound = protocol === 'gateway' ? SOCKET_LIMITS.gatewayBuffered : SOCKET_LIMITS.lvspBuffered
-    if (socket.bufferedAmount > bound) {
+    const unread = socket.bufferedAmount + connection.unsentLength
+    if (unread > bound) {
       this.totals.slow++
-      this.#noteOf(connection, 'warn', 'connection.slow', `${socket.bufferedAmount} bytes unread`)
+      this.#noteOf(connection, 'warn', 'connection.slow', `${unread} bytes unread`)
       return this.#terminate(connection)
     }
     this.totals.messagesOut++
-    this.#cork(connection.stream)
-    socket.send(data)
+    connection.unsent.push(data)
+    connection.unsentLength += data.length
+    this.#unsent.add(connection)
   }
 
   /** Lets out what was sent since the last call. */
   flush(): void {
-    for (const stream of this.#corked) stream.uncork()
-    this.#corked.clear()
+    for (const connection of this.#unsent) this.#write(connection)
+    this.#unsent.clear()
   }
 
   close(id: number, code: number, reason: string): void {
     const connection = this.#open.get(id)
     if (connection === undefined || connection.closing) return
+    this.#write(connection)
     connection.closing = true
     connection.socket.close(code, shortened(reason))
   }
@@ -139,10 +148,13 @@ export class Connections {
     clearTimeout(cut)
   }
 
-  #cork(stream: Duplex): void {
-    if (this.#corked.has(stream)) return
-    this.#corked.add(stream)
-    stream.cork()
+  /** Past ws, which would make two writes of each message. It counts the bytes as its own, because it reads the stream's count. */
+  #write(connection: Connection): void {
+    const { unsent, socket, stream, closing } = connection
+    if (unsent.length === 0) return
+    connection.unsent = []
+    connection.unsentLength = 0
+    if (socket.readyState === WebSocket.OPEN && !closing) stream.write(encodeFrames(unsent))
   }
 
   #received(connection: Connection, data: RawData, isBinary: boolean): void {

@@ -79,8 +79,7 @@ export class Announcements implements Timed {
     const others = [...this.#channel.present].filter(other => other !== session)
     if (others.length > 0) session.sendText(VoiceOp.ClientsConnect, clientsConnect(others))
     for (const other of others) sendBadges(session, other)
-    for (const other of others)
-      session.sendText(VoiceOp.Speaking, speakingText(session.version, speaking(other, other.lastSpeaking)))
+    for (const other of others) if (this.#isTold(other)) sendSpeaking(session, other, other.lastSpeaking)
     for (const other of others) this.#sendConnect(session, other)
     if (session.takesVideo && session.version >= 5) session.sendText(VoiceOp.MediaSinkWants, '{"any":100}')
   }
@@ -88,6 +87,7 @@ export class Announcements implements Timed {
   /** What the session declares of its speaking changed, or whether it is heard. */
   tellSpeaking(session: ChannelSession): void {
     const flags = this.#channel.isHeard(session) ? session.speaking : 0
+    if (!this.#isTold(session)) return
     // A client that comes declares 0 at once, to tell its SSRC: that can wait.
     if (this.#arrivals.has(session)) return flags === 0 ? undefined : this.announceArrivals()
     this.#broadcast(VoiceOp.Speaking, speaking(session, flags), session)
@@ -112,9 +112,18 @@ export class Announcements implements Timed {
     this.#broadcast(VoiceOp.ClientPlatform, { user_id: userId, platform }, session)
   }
 
+  get #isLarge(): boolean {
+    return this.#channel.present.size >= LIMITS.largeChannel
+  }
+
   get #interval(): number {
-    const { size } = this.#channel.present
-    return size < LIMITS.largeChannel ? 0 : Math.min(LIMITS.arrivalDelayHighest, size * LIMITS.arrivalDelayPerMember)
+    const delay = this.#channel.present.size * LIMITS.arrivalDelayPerMember
+    return this.#isLarge ? Math.min(LIMITS.arrivalDelayHighest, delay) : 0
+  }
+
+  /** In a large channel the SSRCs of those who have never spoken are left out: of each to each they are too many. */
+  #isTold({ lastSpeaking }: ChannelSession): boolean {
+    return lastSpeaking !== 0 || !this.#isLarge
   }
 
   #settle(session: ChannelSession): void {
@@ -126,9 +135,8 @@ export class Announcements implements Timed {
     for (const session of arrivals) sendBadges(to, session)
     for (const session of arrivals) this.#sendConnect(to, session)
     for (const session of arrivals) {
-      if (!session.hasDeclaredSpeaking) continue
-      const flags = this.#channel.isHeard(session) ? session.speaking : 0
-      to.sendText(VoiceOp.Speaking, speakingText(to.version, speaking(session, flags)))
+      if (!session.hasDeclaredSpeaking || !this.#isTold(session)) continue
+      sendSpeaking(to, session, this.#channel.isHeard(session) ? session.speaking : 0)
     }
   }
 
@@ -176,6 +184,9 @@ const speaking = (session: ChannelSession, flags: number): SpeakingEvent => ({
 /** Up to v3, `speaking` is a boolean. */
 const speakingText = (version: number, data: SpeakingEvent): string =>
   JSON.stringify(version >= 4 ? data : { ...data, speaking: data.speaking !== 0 })
+
+const sendSpeaking = (to: ChannelSession, about: ChannelSession, flags: number): void =>
+  to.sendText(VoiceOp.Speaking, speakingText(to.version, speaking(about, flags)))
 
 /** Ops 18 and 20, if the backend said something: clients do without, and a large channel has very many. */
 function sendBadges(to: ChannelSession, { userId, voiceState: { flags, platform } }: ChannelSession): void {

@@ -1,0 +1,39 @@
+// WebSocket frames of a server, many into one buffer (RFC 6455 §5.2): what one input causes leaves in one write.
+//
+//   1 0 0 0 | opcode     0 | length 0–125, or 126 and u16, or 127 and u64     payload, unmasked
+
+const FINAL_TEXT = 0x81
+const FINAL_BINARY = 0x82
+const SHORT = 125
+const MEDIUM = 0xffff
+
+const headerLength = (length: number) => (length <= SHORT ? 2 : length <= MEDIUM ? 4 : 10)
+
+/** One frame for each message, in their order: text for strings, binary for bytes. */
+export function encodeFrames(messages: readonly (string | Uint8Array)[]): Buffer {
+  const lengths = messages.map(message => (typeof message === 'string' ? Buffer.byteLength(message) : message.length))
+  const total = lengths.reduce((sum, length) => sum + headerLength(length) + length, 0)
+  const frames = Buffer.allocUnsafe(total)
+  let offset = 0
+  for (const [index, message] of messages.entries()) {
+    const length = lengths[index]!
+    frames[offset] = typeof message === 'string' ? FINAL_TEXT : FINAL_BINARY
+    writeLength(frames, offset + 1, length)
+    offset += headerLength(length)
+    if (typeof message === 'string') frames.write(message, offset)
+    else frames.set(message, offset)
+    offset += length
+  }
+  return frames
+}
+
+function writeLength(frames: Buffer, offset: number, length: number): void {
+  if (length <= SHORT) frames[offset] = length
+  else if (length <= MEDIUM) {
+    frames[offset] = 126
+    frames.writeUInt16BE(length, offset + 1)
+  } else {
+    frames[offset] = 127
+    frames.writeBigUInt64BE(BigInt(length), offset + 1)
+  }
+}
