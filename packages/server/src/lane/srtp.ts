@@ -29,13 +29,7 @@ export const SRTP_OVERHEAD = 16 + SRTCP_INDEX_LENGTH
 const NOTHING = new Uint8Array(0)
 const HIGHEST_RTCP_INDEX = 0x7fff_ffff
 
-/** `direction` and `kind` say what the cipher is for: RTP is the bulk of it. */
-export type MakeSrtpCipher = (
-  layout: SrtpLayout,
-  session: SrtpSessionKey,
-  direction: 'open' | 'seal',
-  kind: 'rtp' | 'rtcp',
-) => SrtpCipher
+export type MakeSrtpCipher = (layout: SrtpLayout, session: SrtpSessionKey, direction: 'open' | 'seal') => SrtpCipher
 
 export class Srtp {
   readonly #layout: SrtpLayout
@@ -56,10 +50,10 @@ export class Srtp {
     const layout = SRTP_LAYOUTS[profile]
     const { client, server } = cutSrtpMaterial(layout, material)
     this.#layout = layout
-    this.#rtpIn = makeCipher(layout, deriveSrtpKeys(layout, client, 0), 'open', 'rtp')
-    this.#rtcpIn = makeCipher(layout, deriveSrtpKeys(layout, client, 3), 'open', 'rtcp')
-    this.#rtpOut = makeCipher(layout, deriveSrtpKeys(layout, server, 0), 'seal', 'rtp')
-    this.#rtcpOut = makeCipher(layout, deriveSrtpKeys(layout, server, 3), 'seal', 'rtcp')
+    this.#rtpIn = makeCipher(layout, deriveSrtpKeys(layout, client, 0), 'open')
+    this.#rtcpIn = makeCipher(layout, deriveSrtpKeys(layout, client, 3), 'open')
+    this.#rtpOut = makeCipher(layout, deriveSrtpKeys(layout, server, 0), 'seal')
+    this.#rtcpOut = makeCipher(layout, deriveSrtpKeys(layout, server, 3), 'seal')
   }
 
   /** Forgets the keys that are held outside the JavaScript heap. Nothing may be opened or sealed afterwards. */
