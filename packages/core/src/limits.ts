@@ -109,8 +109,15 @@ export const LIMITS = {
   cachedPackets: 512,
   /** Packets that one peer gets again in a second. */
   retransmissionsPerSecond: 500,
-  /** How often packets that got lost on the way to the node are asked of their source. */
+  /** Packets of video that did not come are asked of their source after this: some are only overtaken … */
+  nackDelay: 10,
+  /** … again at the earliest after this, or a little more than its answers take … */
   nackInterval: 20,
+  /** … so many times, and for so long. Then a keyframe is asked for: later they would come too late. */
+  nackTries: 10,
+  missingLife: 1_000,
+  /** Packets of one source that can be missing at once. Where more are, only a keyframe helps. */
+  missingPackets: 256,
   /** Keyframes asked of one source: each is many times as long as other frames. */
   keyframeInterval: 500,
   /** How long a bound address must be quiet before RTCP, which has no replay protection, may move it. */

@@ -1,10 +1,11 @@
 // Hot: where an opened packet goes. It looks the route up, makes the packet what listeners may get, and decides nothing.
-import { isRtxType, RTP_PAYLOAD_TYPE, RTP_SSRC } from '@parley/protocol'
-import type { Form } from './form.ts'
+import { isRtxType, RTP_PAYLOAD_TYPE, RTP_SEQUENCE, RTP_SSRC, rtxTypeOf } from '@parley/protocol'
+import { type Form, isKnownType } from './form.ts'
 import type { Forwarder } from './forwarder.ts'
 import type { LaneEvents } from './lane-events.ts'
 import { Drop, type LaneTally } from './lane-tally.ts'
 import { type Batch, SLOT } from './packet-io.ts'
+import type { PacketRequests } from './packet-requests.ts'
 import type { Peer } from './peers.ts'
 import type { Retransmission } from './retransmission.ts'
 import type { RouteTable } from './route-table.ts'
@@ -13,10 +14,13 @@ import { prepareAudio, silencePacket, trimPacket } from './trim-packet.ts'
 
 const ssrcOf = ({ view }: Batch, slot: number): number => view.getUint32(slot * SLOT + RTP_SSRC)
 
+const sequenceOf = ({ view }: Batch, slot: number): number => view.getUint16(slot * SLOT + RTP_SEQUENCE)
+
 export interface DeliveryParts {
   readonly routes: RouteTable
   readonly forwarder: Forwarder
   readonly retransmission: Retransmission
+  readonly requests: PacketRequests
   readonly senderReports: SenderReports
   readonly events: LaneEvents
   readonly tally: LaneTally
@@ -27,14 +31,16 @@ export class Delivery {
   readonly #routes: RouteTable
   readonly #forwarder: Forwarder
   readonly #retransmission: Retransmission
+  readonly #requests: PacketRequests
   readonly #senderReports: SenderReports
   readonly #events: LaneEvents
   readonly #tally: LaneTally
 
-  constructor({ routes, forwarder, retransmission, senderReports, events, tally }: DeliveryParts) {
+  constructor({ routes, forwarder, retransmission, requests, senderReports, events, tally }: DeliveryParts) {
     this.#routes = routes
     this.#forwarder = forwarder
     this.#retransmission = retransmission
+    this.#requests = requests
     this.#senderReports = senderReports
     this.#events = events
     this.#tally = tally
@@ -44,12 +50,14 @@ export class Delivery {
   deliverOwn(batch: Batch, slot: number, row: number, form: Form, owner: Peer, now: number): void {
     const header = this.#forwarder.toNative(batch, slot, form)
     if (header < 0) return this.#tally.drop(Drop.malformed)
-    if (!isRtxType(batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE)) return this.deliver(batch, slot, row, owner, now)
-    this.#retransmission.keepRepaired(batch, slot, ssrcOf(batch, slot) - 1, header)
+    const type = batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE
+    if (isRtxType(type)) return this.#repair(batch, slot, ssrcOf(batch, slot) - 1, owner, header, now)
+    const sendsAgain = owner.isBrowser || isKnownType(form.outgoing[rtxTypeOf(type)]!)
+    this.deliver(batch, slot, row, owner, now, sendsAgain)
   }
 
-  /** A packet in the node's own form. */
-  deliver(batch: Batch, slot: number, row: number, owner: Peer, now: number): void {
+  /** A packet in the node's own form. `sendsAgain` says whether its owner sends video again that is asked for. */
+  deliver(batch: Batch, slot: number, row: number, owner: Peer, now: number, sendsAgain = false): void {
     const routes = this.#routes
     const header = trimPacket(batch, slot)
     if (header < 0) return this.#tally.drop(Drop.malformed)
@@ -61,12 +69,31 @@ export class Delivery {
     if (!isEnding && routes.announced[row] === 0) this.#announce(batch, slot, row, owner)
     const others = list.has(owner.id) ? list.count - 1 : list.count
     if (others === 0) return this.#tally.drop(Drop.noRoute)
-    if (routes.audio[row] === 0 && !this.#retransmission.keep(batch, slot, ssrcOf(batch, slot), header))
+    if (routes.audio[row] === 0 && !this.#keep(batch, slot, header, sendsAgain, now))
       return this.#tally.drop(Drop.replayed)
     const queued = this.#forwarder.forward(batch, slot, list, owner.id, header)
     if (queued < others) this.#tally.drop(Drop.noAddress, others - queued)
     if (isEnding) routes.spendSilence(row)
     this.#senderReports.forwarded(list, now)
+  }
+
+  /** Keeps a packet of video for who may ask for it, and sees whether others before it are missing. */
+  #keep(batch: Batch, slot: number, header: number, sendsAgain: boolean, now: number): boolean {
+    const ssrc = ssrcOf(batch, slot)
+    if (!this.#retransmission.keep(batch, slot, ssrc, header)) return false
+    if (sendsAgain) this.#requests.arrived(ssrc, sequenceOf(batch, slot), now)
+    return true
+  }
+
+  /** A packet that its source sent again. Everybody is waiting for it if the lane was. */
+  #repair(batch: Batch, slot: number, ssrc: number, owner: Peer, header: number, now: number): void {
+    const row = this.#routes.row(ssrc)
+    if (row < 0 || this.#routes.owners[row] !== owner.id) return this.#tally.drop(Drop.foreignSsrc)
+    if (!this.#retransmission.keepRepaired(batch, slot, ssrc, header)) return
+    const list = this.#routes.targets[row]
+    if (list === undefined || !this.#requests.repaired(ssrc, sequenceOf(batch, slot), now)) return
+    if (this.#retransmission.isLate(batch, slot, ssrc)) this.#retransmission.sendLate(batch, slot, ssrc, list, owner.id)
+    else this.#forwarder.forward(batch, slot, list, owner.id, header)
   }
 
   /** Makes the packet silent; false if the time for that is over. */

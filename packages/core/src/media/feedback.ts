@@ -3,7 +3,6 @@ import {
   FeedbackKind,
   feedbackKind,
   feedbackSsrc,
-  PICTURE_LOSS_LENGTH,
   RTCP_SENDER_SSRC,
   RtcpType,
   rtcpPacketLength,
@@ -12,55 +11,54 @@ import {
   senderReportMiddle,
   senderReportTime,
   senderReportTimestamp,
-  writePictureLoss,
 } from '@parley/protocol'
-import { LIMITS } from '../limits.ts'
 import type { Browsers } from './browsers.ts'
+import type { KeyframeRequests } from './keyframe-requests.ts'
 import { Drop, type LaneTally } from './lane-tally.ts'
-import { type Batch, type PacketIo, SLOT } from './packet-io.ts'
+import { type Batch, SLOT } from './packet-io.ts'
+import type { PacketRequests } from './packet-requests.ts'
 import type { Peer } from './peers.ts'
 import type { ReceiveStats } from './receive-stats.ts'
-import { LANE_SSRC } from './receiver-reports.ts'
 import type { Retransmission } from './retransmission.ts'
 import type { RouteTable } from './route-table.ts'
 import type { SourceClocks } from './source-clocks.ts'
 
 export interface FeedbackParts {
-  readonly io: PacketIo
   readonly routes: RouteTable
   readonly stats: ReceiveStats
   readonly clocks: SourceClocks
   readonly browsers: Browsers
   readonly retransmission: Retransmission
+  readonly keyframes: KeyframeRequests
+  readonly requests: PacketRequests
   readonly tally: LaneTally
 }
 
 export class Feedback {
-  readonly #io: PacketIo
   readonly #routes: RouteTable
   readonly #stats: ReceiveStats
   readonly #clocks: SourceClocks
   readonly #browsers: Browsers
   readonly #retransmission: Retransmission
   readonly #tally: LaneTally
-  /** When a keyframe was last asked of a source, by the SSRC of its video. */
-  readonly #keyframeAt = new Map<number, number>()
-  readonly #bytes = new Uint8Array(PICTURE_LOSS_LENGTH)
-  readonly #view = new DataView(this.#bytes.buffer)
+  readonly #keyframes: KeyframeRequests
+  readonly #requests: PacketRequests
 
-  constructor({ io, routes, stats, clocks, browsers, retransmission, tally }: FeedbackParts) {
-    this.#io = io
+  constructor({ routes, stats, clocks, browsers, retransmission, keyframes, requests, tally }: FeedbackParts) {
     this.#routes = routes
     this.#stats = stats
     this.#clocks = clocks
     this.#browsers = browsers
     this.#retransmission = retransmission
+    this.#keyframes = keyframes
+    this.#requests = requests
     this.#tally = tally
   }
 
   /** The video with this SSRC has ended. */
   forget(ssrc: number): void {
-    this.#keyframeAt.delete(ssrc)
+    this.#keyframes.forget(ssrc)
+    this.#requests.forget(ssrc)
     this.#retransmission.forget(ssrc)
   }
 
@@ -93,22 +91,10 @@ export class Feedback {
     const row = this.#routes.row(ssrc)
     const list = row < 0 ? undefined : this.#routes.targets[row]
     if (list === undefined || this.#routes.audio[row] === 1 || !list.has(owner.id)) return
-    const source = this.#routes.owners[row]!
-    if (kind === FeedbackKind.Keyframe) return this.#askKeyframe(source, ssrc, now)
+    if (kind === FeedbackKind.Keyframe) return void this.#keyframes.ask(ssrc, now)
     const form = this.#routes.formOf(owner.id)
     const missing = this.#retransmission.answer(view, offset, length, owner, form, ssrc, now)
-    if (missing > 0) this.#retransmission.ask(ssrc, source, this.#ownSsrc(source, ssrc), missing, now)
-  }
-
-  #askKeyframe(source: number, ssrc: number, now: number): void {
-    if (now - (this.#keyframeAt.get(ssrc) ?? -Infinity) < LIMITS.keyframeInterval) return
-    this.#keyframeAt.set(ssrc, now)
-    writePictureLoss(this.#view, 0, LANE_SSRC, this.#ownSsrc(source, ssrc))
-    this.#io.sendRtcp(source, this.#bytes, PICTURE_LOSS_LENGTH)
-  }
-
-  #ownSsrc(peer: number, ssrc: number): number {
-    return this.#browsers.get(peer)?.toOwn.get(ssrc) ?? ssrc
+    if (missing > 0) this.#requests.missedBy(ssrc, this.#retransmission.missing, missing, now)
   }
 
   /** The row of what a peer calls one of its SSRCs. */

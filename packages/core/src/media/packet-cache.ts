@@ -14,12 +14,33 @@ export class PacketCache {
   readonly #sequences = new Int32Array(PACKETS).fill(NONE)
   #newest = NONE
 
-  /** Keeps a packet of `length` bytes at `offset`. Returns false if it is here already. Per packet: no allocation. */
+  /**
+   * Keeps a packet of `length` bytes at `offset` that came in about its order: one far behind begins anew. Returns false if it is
+   * here already. Per packet: no allocation.
+   */
   store(sequence: number, bytes: Uint8Array, offset: number, length: number, header: number): boolean {
+    if (this.behind(sequence) >= LIMITS.replayWindow) this.#startOver()
+    return this.#put(sequence, bytes, offset, length, header)
+  }
+
+  /** The same for a packet that may come late. One so late that another took its place is not kept. */
+  storeLate(sequence: number, bytes: Uint8Array, offset: number, length: number, header: number): boolean {
+    return this.behind(sequence) < PACKETS && this.#put(sequence, bytes, offset, length, header)
+  }
+
+  /** How far the sequence is behind the newest one; negative if it is ahead. */
+  behind(sequence: number): number {
+    return this.#newest === NONE ? -1 : sequenceDistance(this.#newest, sequence)
+  }
+
+  #startOver(): void {
+    this.#sequences.fill(NONE)
+    this.#newest = NONE
+  }
+
+  #put(sequence: number, bytes: Uint8Array, offset: number, length: number, header: number): boolean {
     const place = sequence & (PACKETS - 1)
     if (this.#sequences[place] === sequence) return false
-    // What comes so late that another took its place would only push that one out.
-    if (this.#newest !== NONE && sequenceDistance(sequence, this.#newest) <= -PACKETS) return false
     this.#bytes.set(bytes.subarray(offset, offset + length), place * SLOT)
     this.#lengths[place] = length
     this.#headers[place] = header

@@ -1,4 +1,4 @@
-// Video that was lost: kept for those who ask, sent again under the rtx SSRC (RFC 4588), and asked of its source.
+// Video that was lost: kept for those who ask, and sent again under the rtx SSRC (RFC 4588).
 //
 //   rtx packet: the same header but for type, sequence and ssrc     u16 the packet's own sequence     its payload
 import {
@@ -10,7 +10,6 @@ import {
   RTP_SEQUENCE,
   RTP_SSRC,
   rtxTypeOf,
-  writeNack,
 } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import type { Form } from './form.ts'
@@ -19,20 +18,20 @@ import type { PeerId } from './lane.ts'
 import { PacketCache } from './packet-cache.ts'
 import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from './packet-io.ts'
 import type { Peer } from './peers.ts'
-import { LANE_SSRC } from './receiver-reports.ts'
+import type { TargetList } from './route-table.ts'
 import { SourceRates } from './source-rates.ts'
 
 /** What a packet sent again is longer by. */
 const ORIGINAL_SEQUENCE = 2
-/** Sequences that one NACK can ask for. */
-const MOST_ASKED = 64
-const LONGEST_NACK = 12 + 4 * MOST_ASKED
+/** Packets that one NACK asked for, and that are not kept. */
+const MOST_MISSING = 64
+/** A packet is still passed on as it was if less than so many have come after it: then it has its place everywhere. */
+const REORDERED = LIMITS.replayWindow / 2
 
 interface VideoSource {
   readonly cache: PacketCache
   /** The next sequence of each receiver's retransmissions. */
   readonly rtxSequences: Map<PeerId, number>
-  askedAt: number
 }
 
 export class Retransmission {
@@ -44,9 +43,8 @@ export class Retransmission {
   /** One packet to send again, in a batch of its own. */
   readonly #batch = oneSlot()
   readonly #target = new Int32Array(1)
-  readonly #missing = new Int32Array(MOST_ASKED)
-  readonly #nack = new Uint8Array(LONGEST_NACK)
-  readonly #nackView = new DataView(this.#nack.buffer)
+  /** What the last answer had not. */
+  readonly missing = new Int32Array(MOST_MISSING)
 
   constructor(io: PacketIo, forwarder: Forwarder) {
     this.#io = io
@@ -62,6 +60,11 @@ export class Retransmission {
     this.#sources.delete(ssrc)
   }
 
+  /** The peer is sent nothing more. */
+  forgetPeer(peer: PeerId): void {
+    for (const { rtxSequences } of this.#sources.values()) rtxSequences.delete(peer)
+  }
+
   /** Keeps the plain packet in `slot`, in the node's own form. Returns false if it came before. Per packet: no allocation. */
   keep(batch: Batch, slot: number, ssrc: number, header: number): boolean {
     const source = this.#sources.get(ssrc) ?? this.#open(ssrc)
@@ -75,25 +78,46 @@ export class Retransmission {
     )
   }
 
-  /** The same for a packet that its source sent again: it is not passed on, but waits for who asks. */
-  keepRepaired(batch: Batch, slot: number, ssrc: number, header: number): void {
+  /** Turns a packet that its source sent again into what it was, and keeps it. Returns false if there is nothing new in it. */
+  keepRepaired(batch: Batch, slot: number, ssrc: number, header: number): boolean {
     const { bytes, view, lengths } = batch
     const offset = slot * SLOT
     const payload = lengths[slot]! - header
+    const source = this.#sources.get(ssrc)
     // Retransmissions without anything behind the sequence are probes of the bandwidth.
-    if (payload <= ORIGINAL_SEQUENCE || !this.#sources.has(ssrc)) return
+    if (payload <= ORIGINAL_SEQUENCE || source === undefined) return false
     view.setUint16(offset + RTP_SEQUENCE, view.getUint16(offset + header))
     view.setUint32(offset + RTP_SSRC, ssrc)
     const type = bytes[offset + 1]! & RTP_PAYLOAD_TYPE
     bytes[offset + 1] = (bytes[offset + 1]! & ~RTP_PAYLOAD_TYPE) | primaryTypeOf(type)
     bytes.copyWithin(offset + header, offset + header + ORIGINAL_SEQUENCE, offset + lengths[slot]!)
     lengths[slot] = lengths[slot]! - ORIGINAL_SEQUENCE
-    this.keep(batch, slot, ssrc, header)
+    return source.cache.storeLate(view.getUint16(offset + RTP_SEQUENCE), bytes, offset, lengths[slot]!, header)
+  }
+
+  /** Whether so many packets came after the one in `slot` that it cannot be passed on as it was. */
+  isLate(batch: Batch, slot: number, ssrc: number): boolean {
+    return this.#sources.get(ssrc)!.cache.behind(batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)) >= REORDERED
+  }
+
+  /** Sends a kept packet to all of a list as one that is sent again. */
+  sendLate(batch: Batch, slot: number, ssrc: number, { groups }: TargetList, except: PeerId): void {
+    const source = this.#sources.get(ssrc)!
+    const sequence = batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)
+    for (const { form, peers, count, refusesSealed } of groups) {
+      if (refusesSealed) continue
+      for (let index = 0; index < count; index++) {
+        const to = peers[index]!
+        const shift = this.#io.sourceSequence(to, ssrc, 0)
+        if (to === except || shift < 0) continue
+        this.#sendAgain(source, ssrc, sequence, (sequence - shift) & 0xffff, to, form)
+      }
+    }
   }
 
   /**
-   * Answers the NACK of `length` bytes at `offset` of `view`: from what is kept. Returns how many of the packets are not, which
-   * `ask` may then ask of their source.
+   * Answers the NACK of `length` bytes at `offset` of `view`: from what is kept. Returns how many of the packets are not; they
+   * are in `missing`.
    */
   answer(view: DataView, offset: number, length: number, to: Peer, form: Form, ssrc: number, now: number): number {
     const source = this.#sources.get(ssrc)
@@ -107,24 +131,15 @@ export class Retransmission {
         const asked = (first + bit) & 0xffff
         const sequence = this.#io.sourceSequence(to.id, ssrc, asked)
         if (sequence < 0 || !this.#rates.count(to.address, 0, now)) continue
-        if (!this.#sendAgain(source, ssrc, sequence, asked, to.id, form) && missing < MOST_ASKED)
-          this.#missing[missing++] = sequence
+        if (!this.#sendAgain(source, ssrc, sequence, asked, to.id, form) && missing < MOST_MISSING)
+          this.missing[missing++] = sequence
       }
     }
     return missing
   }
 
-  /** Asks a source for the `count` packets that `answer` had not. `own` is what the source calls the SSRC. */
-  ask(ssrc: number, from: PeerId, own: number, count: number, now: number): void {
-    const source = this.#sources.get(ssrc)
-    if (source === undefined || now - source.askedAt < LIMITS.nackInterval) return
-    source.askedAt = now
-    const length = writeNack(this.#nackView, 0, { sender: LANE_SSRC, media: own }, this.#missing, count)
-    this.#io.sendRtcp(from, this.#nack, length)
-  }
-
   #open(ssrc: number): VideoSource {
-    const source = { cache: new PacketCache(), rtxSequences: new Map<PeerId, number>(), askedAt: -Infinity }
+    const source = { cache: new PacketCache(), rtxSequences: new Map<PeerId, number>() }
     this.#sources.set(ssrc, source)
     return source
   }

@@ -1,71 +1,11 @@
 // Video on a lane: kept and sent again, keyframes asked for once, arrivals told to browsers.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { decodeRtp, encodeRtp, type RtpPacket } from '@parley/protocol'
-import { hex, PlainLane, ssrcOf, TARGETS, unhex } from '../../../../test/contract/plain-lane.ts'
+import { decodeRtp } from '@parley/protocol'
+import { hex, TARGETS, unhex } from '../../../../test/contract/plain-lane.ts'
+import { again, OWN_VIDEO, u32, VIDEO, VideoLane, video } from '../../../../test/contract/video-lane.ts'
 import { LIMITS } from '../limits.ts'
 import type { FormDescription } from './lane.ts'
-
-/** VP8 and its rtx, as the sender and as the receiver number them. */
-const SENDER: FormDescription = {
-  payloadTypes: [
-    [120, 111],
-    [105, 96],
-    [106, 97],
-  ],
-  extensions: { transportSequence: 3 },
-}
-const RECEIVER: FormDescription = {
-  payloadTypes: [
-    [120, 109],
-    [105, 120],
-    [106, 124],
-  ],
-  extensions: {},
-}
-const OWN_VIDEO = 0xcafe_0001
-const OWN_RTX = OWN_VIDEO + 1
-const VIDEO = ssrcOf(1) + 1
-const u32 = (value: number) => value.toString(16).padStart(8, '0')
-
-/** A lane on which browser 1 sends video to browser 2; browser 3 is there, and not to see it. */
-class VideoLane extends PlainLane {
-  constructor() {
-    super()
-    this.connectBrowser(1, SENDER)
-    this.connectBrowser(2, RECEIVER)
-    this.connectBrowser(3, RECEIVER)
-    this.listen(2)
-    this.routeVideo(1, OWN_VIDEO)
-  }
-  send(sequence: number, more: Partial<RtpPacket> = {}) {
-    return this.packets(1, video(sequence, more))
-  }
-  /** A NACK of the receiver for one packet, and by `bits` for those after it. */
-  nack(peer: number, sequence: number, bits = 0) {
-    const asked = `${u32(sequence).slice(4)}${bits.toString(16).padStart(4, '0')}`
-    return this.packets(peer, unhex(`81cd0003 00000009 ${u32(VIDEO)} ${asked}`))
-  }
-}
-
-const video = (sequence: number, more: Partial<RtpPacket> = {}) =>
-  encodeRtp({
-    payloadType: 96,
-    sequence,
-    timestamp: sequence * 3_000,
-    ssrc: OWN_VIDEO,
-    payload: Uint8Array.of(0x10, 2, sequence & 0xff),
-    marker: true,
-    ...more,
-  })
-/** As a browser sends it again. */
-const again = (rtxSequence: number, sequence: number, more: Partial<RtpPacket> = {}) =>
-  video(rtxSequence, {
-    payloadType: 97,
-    ssrc: OWN_RTX,
-    payload: Uint8Array.of(sequence >> 8, sequence & 0xff, 0x10, 2, sequence & 0xff),
-    ...more,
-  })
 
 test('video has the node’s SSRC and the receiver’s type, and keeps its marker', () => {
   const lane = new VideoLane()
@@ -90,22 +30,6 @@ test('what a receiver lost it gets again: the next SSRC, its own rtx type, the p
       [2, VIDEO + 1, 124, 1, 3_000, '0001100201'],
     ],
   )
-})
-
-test('what the node itself lost it asks of the source, by the source’s own SSRC, and then has it for who asks again', () => {
-  const lane = new VideoLane()
-  lane.send(1)
-  lane.send(4)
-  const [asked, ...rest] = lane.nack(2, 2, 1)
-  assert.equal(rest.length, 0)
-  assert.equal(asked!.peer, 1)
-  assert.equal(hex(asked!.bytes), `81cd000300000001${u32(OWN_VIDEO)}00020001`)
-  assert.equal(lane.nack(2, 2, 1).length, 0, 'not more often than every few milliseconds')
-  assert.deepEqual(lane.packets(1, again(0, 2)), [])
-  lane.now += LIMITS.nackInterval
-  const [repaired, askedAgain] = lane.nack(2, 2, 1)
-  assert.equal(hex(decodeRtp(repaired!.bytes)!.payload), '0002100202')
-  assert.equal(hex(askedAgain!.bytes), `81cd000300000001${u32(OWN_VIDEO)}00030000`)
 })
 
 test('retransmissions without anything in them, and of what never was, are not passed on', () => {

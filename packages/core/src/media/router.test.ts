@@ -383,6 +383,7 @@ test('a list that closes under its routes ends them, and a removed peer is nowhe
     browsers: 0,
     browserAddresses: 0,
     reports: 0,
+    videos: 0,
     ssrcs: 16,
     routes: 2,
     ending: 0,

@@ -8,11 +8,13 @@ import { Delivery } from './delivery.ts'
 import { Feedback } from './feedback.ts'
 import { makeForm, NATIVE_FORM } from './form.ts'
 import { Forwarder } from './forwarder.ts'
+import { KeyframeRequests } from './keyframe-requests.ts'
 import type { LaneCommand, LaneEvent } from './lane.ts'
 import { LaneEvents } from './lane-events.ts'
 import type { LaneSurroundings } from './lane-surroundings.ts'
 import { Drop, LaneTally } from './lane-tally.ts'
 import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from './packet-io.ts'
+import { PacketRequests } from './packet-requests.ts'
 import { type Peer, Peers } from './peers.ts'
 import { ReceiveStats } from './receive-stats.ts'
 import { ReceiverReports } from './receiver-reports.ts'
@@ -33,6 +35,8 @@ export class Router {
   readonly #routes = new RouteTable()
   readonly #reports: ReceiverReports
   readonly #senderReports: SenderReports
+  readonly #retransmission: Retransmission
+  readonly #requests: PacketRequests
   readonly #tally = new LaneTally()
   readonly #answers: Answers
   readonly #browsers: Browsers
@@ -50,17 +54,20 @@ export class Router {
     const clocks = new SourceClocks(stats)
     const forwarder = new Forwarder(io, this.#tally)
     this.#browsers = new Browsers(io, this.#peers, this.#tally, stunMac)
-    const retransmission = new Retransmission(io, forwarder)
+    this.#retransmission = new Retransmission(io, forwarder)
     const ownSsrc = (peer: number, ssrc: number) => this.#browsers.get(peer)?.toOwn.get(ssrc) ?? ssrc
     this.#reports = new ReceiverReports(io, this.#routes, stats, ownSsrc)
     this.#answers = new Answers(io, this.#peers, this.#routes, this.#tally)
     const known = { io, peers: this.#peers, routes: this.#routes, replay, stats, clocks, tally: this.#tally }
     this.#senderReports = new SenderReports(known, timeOrigin)
+    const keyframes = new KeyframeRequests({ io, routes: this.#routes, ownSsrc })
+    this.#requests = new PacketRequests({ io, routes: this.#routes, ownSsrc }, keyframes)
     this.#routes.keep(replay, stats, clocks, this.#senderReports)
     const parts = {
       ...known,
       ...{ reports: this.#reports, senderReports: this.#senderReports, browsers: this.#browsers },
-      ...{ forwarder, retransmission, events: this.#events },
+      ...{ retransmission: this.#retransmission, keyframes, requests: this.#requests },
+      ...{ forwarder, events: this.#events },
     }
     this.#feedback = new Feedback(parts)
     this.#admission = new Admission(parts)
@@ -69,7 +76,8 @@ export class Router {
 
   /** When it wants `tick`, `Infinity` if never. */
   get deadline(): number {
-    return Math.min(this.#reports.deadline, this.#senderReports.deadline, this.#browsers.deadline)
+    const reports = Math.min(this.#reports.deadline, this.#senderReports.deadline)
+    return Math.min(reports, this.#requests.deadline, this.#browsers.deadline)
   }
 
   /** All events since the last call. */
@@ -122,9 +130,10 @@ export class Router {
     this.#noteExhausted()
   }
 
-  /** Sends the reports that are due, and looks which browsers are still there. */
+  /** Sends the reports and requests that are due, and looks which browsers are still there. */
   tick(now: number): void {
     if (now < this.deadline) return
+    if (now >= this.#requests.deadline) this.#requests.tick(now)
     if (now >= this.#reports.deadline) this.#reports.tick(now)
     for (const peer of this.#browsers.tick(now)) this.#events.push({ kind: 'consentLost', peer })
     if (now >= this.#senderReports.deadline) this.#senderReports.tick(now)
@@ -146,6 +155,7 @@ export class Router {
       browsers: this.#browsers.size,
       browserAddresses: this.#browsers.addresses,
       reports: this.#reports.size,
+      videos: this.#retransmission.size,
       ...this.#routes.inspect(),
     }
   }
@@ -196,6 +206,7 @@ export class Router {
     this.#reports.remove(peer)
     this.#browsers.remove(peer)
     for (const ssrc of peer.ssrcs) this.#feedback.forget(ssrc)
+    this.#retransmission.forgetPeer(id)
     this.#routes.removePeer(id, peer.ssrcs)
     this.#peers.remove(peer)
     this.#io.removePeer(id)

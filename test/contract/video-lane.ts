@@ -1,0 +1,72 @@
+// A lane on which a browser sends video, for tests, with what senders and receivers of video say.
+import type { FormDescription } from '@parley/core'
+import { encodeRtp, type RtpPacket } from '@parley/protocol'
+import type { Sent } from './plain-io.ts'
+import { hex, PlainLane, ssrcOf, unhex } from './plain-lane.ts'
+
+/** VP8 and its rtx, as the sender and as the receiver number them. */
+export const SENDER: FormDescription = {
+  payloadTypes: [
+    [120, 111],
+    [105, 96],
+    [106, 97],
+  ],
+  extensions: { transportSequence: 3 },
+}
+export const RECEIVER: FormDescription = {
+  payloadTypes: [
+    [120, 109],
+    [105, 120],
+    [106, 124],
+  ],
+  extensions: {},
+}
+export const OWN_VIDEO = 0xcafe_0001
+export const OWN_RTX = OWN_VIDEO + 1
+export const VIDEO = ssrcOf(1) + 1
+export const u32 = (value: number) => value.toString(16).padStart(8, '0')
+
+/** A lane on which browser 1 sends video to browser 2; browser 3 is there, and not to see it. */
+export class VideoLane extends PlainLane {
+  constructor() {
+    super()
+    this.connectBrowser(1, SENDER)
+    this.connectBrowser(2, RECEIVER)
+    this.connectBrowser(3, RECEIVER)
+    this.listen(2)
+    this.routeVideo(1, OWN_VIDEO)
+  }
+  send(sequence: number, more: Partial<RtpPacket> = {}) {
+    return this.packets(1, video(sequence, more))
+  }
+  /** A NACK of the receiver for one packet, and by `bits` for those after it. */
+  nack(peer: number, sequence: number, bits = 0) {
+    const asked = `${u32(sequence).slice(4)}${bits.toString(16).padStart(4, '0')}`
+    return this.packets(peer, unhex(`81cd0003 00000009 ${u32(VIDEO)} ${asked}`))
+  }
+}
+
+export const video = (sequence: number, more: Partial<RtpPacket> = {}) =>
+  encodeRtp({
+    payloadType: 96,
+    sequence,
+    timestamp: sequence * 3_000,
+    ssrc: OWN_VIDEO,
+    payload: Uint8Array.of(0x10, 2, sequence & 0xff),
+    marker: true,
+    ...more,
+  })
+/** As a browser sends it again. */
+export const again = (rtxSequence: number, sequence: number, more: Partial<RtpPacket> = {}) =>
+  video(rtxSequence, {
+    payloadType: 97,
+    ssrc: OWN_RTX,
+    payload: Uint8Array.of(sequence >> 8, sequence & 0xff, 0x10, 2, sequence & 0xff),
+    ...more,
+  })
+
+/** The bytes of a NACK by the lane to its source, for the packets from `first` on that `bits` say. */
+export const nackOf = (first: number, bits: number, own = OWN_VIDEO) =>
+  `81cd000300000001${u32(own)}${u32(first).slice(4)}${bits.toString(16).padStart(4, '0')}`
+export const sentTo = (peer: number, sent: readonly Sent[]) =>
+  sent.filter(each => each.peer === peer).map(({ bytes }) => hex(bytes))
