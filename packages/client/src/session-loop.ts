@@ -8,13 +8,13 @@ export interface Looped<Output> {
   tick(now: number): void
 }
 
-/** The longest timeout Node.js takes. */
+/** The longest timeout that Node.js and browsers take. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
 export class SessionLoop<Output> {
   readonly #session: Looped<Output>
   readonly #apply: (output: Output) => void
-  #timer: NodeJS.Timeout | undefined
+  #timer: ReturnType<typeof setTimeout> | undefined
   #isPumping = false
 
   constructor(session: Looped<Output>, apply: (output: Output) => void) {

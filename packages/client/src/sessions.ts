@@ -17,6 +17,7 @@ export type {
 } from './lvsp/outputs.ts'
 export { LvspClientSession, type LvspCommandInput, type LvspSessionOptions } from './lvsp/session.ts'
 export { type SyncedChannel, type SyncPart, syncParts } from './lvsp/sync-parts.ts'
+export { type Looped, SessionLoop } from './session-loop.ts'
 export { type Reaction, reactionTo } from './voice/close-policy.ts'
 export { ClientDave, type DaveKeys, type DaveLibrary, type DaveOutlet } from './voice/dave.ts'
 export type { Member, MembersView } from './voice/members.ts'

@@ -1,6 +1,7 @@
 // A voice client for browsers: the pure session on a WebSocket, a timer and an RTCPeerConnection.
 import {
   type Member,
+  SessionLoop,
   VoiceClientSession,
   type VoiceDescription,
   type VoiceOutput,
@@ -40,7 +41,6 @@ export interface WebVoiceObserver {
 const CAMERA = { type: 'video', rid: '100', quality: 100 } as const
 /** How long checks and handshake may take. */
 const MEDIA_TIMEOUT = 12_000
-const LONGEST_TIMER = 2 ** 31 - 1
 /** RFC 6455 §7.4.1: what `close` of a browser may say besides 3000 to 4999. */
 const NORMAL = 1000
 
@@ -48,19 +48,19 @@ export class WebVoiceClient {
   readonly trace = new Trace()
   readonly #options: WebVoiceOptions
   readonly #session: VoiceClientSession
+  readonly #loop: SessionLoop<VoiceOutput>
   readonly #observer: WebVoiceObserver
   #socket: WebSocket | undefined
   #media: WebMedia | undefined
   #tracks: SentTracks
-  #timer: number | undefined
   #mediaTimer: number | undefined
-  #isPumping = false
   #isEnded = false
 
   /** `tracks` are what is sent at first. */
   constructor(options: WebVoiceOptions, tracks: SentTracks, observer: WebVoiceObserver) {
     this.#options = options
     this.#session = new VoiceClientSession({ video: true, streams: [CAMERA], ...options })
+    this.#loop = new SessionLoop(this.#session, output => this.#apply(output))
     this.#tracks = tracks
     this.#observer = observer
   }
@@ -78,8 +78,7 @@ export class WebVoiceClient {
   }
 
   connect(): void {
-    this.#session.start(performance.now())
-    this.#pump()
+    this.#loop.feed(now => this.#session.start(now))
   }
 
   /** What is sent from now on. */
@@ -89,13 +88,13 @@ export class WebVoiceClient {
     void this.#media?.send(tracks)
     if (hadCamera === (tracks.camera !== null)) return
     this.#announceVideo()
-    this.#pump()
+    this.#loop.pump()
   }
 
   /** Declares speaking flags. */
   setSpeaking(flags: number): void {
     this.#session.setSpeaking(flags)
-    this.#pump()
+    this.#loop.pump()
   }
 
   async stats(): Promise<Iterable<Record<string, unknown>>> {
@@ -105,30 +104,7 @@ export class WebVoiceClient {
 
   close(): void {
     this.#session.close()
-    this.#pump()
-  }
-
-  #pump(): void {
-    if (this.#isPumping) return
-    this.#isPumping = true
-    try {
-      for (let outputs = this.#session.takeOutputs(); outputs.length > 0; outputs = this.#session.takeOutputs())
-        for (const output of outputs) this.#apply(output)
-    } finally {
-      this.#isPumping = false
-    }
-    this.#armTimer()
-  }
-
-  #armTimer(): void {
-    window.clearTimeout(this.#timer)
-    const wait = this.#session.deadline - performance.now()
-    if (wait === Infinity) return
-    const tick = () => {
-      this.#session.tick(performance.now())
-      this.#pump()
-    }
-    this.#timer = window.setTimeout(tick, Math.min(Math.max(wait, 0) + 1, LONGEST_TIMER))
+    this.#loop.pump()
   }
 
   #apply(output: VoiceOutput): void {
@@ -173,9 +149,7 @@ export class WebVoiceClient {
     this.trace.note(`connects to ${url}`, performance.now())
     // What comes of a socket that was replaced is of an earlier connection.
     const feed = (input: (now: number) => void) => {
-      if (this.#socket !== socket) return
-      input(performance.now())
-      this.#pump()
+      if (this.#socket === socket) this.#loop.feed(input)
     }
     socket.onopen = () => feed(now => this.#session.connectionOpened(now))
     socket.onmessage = ({ data }) => feed(now => this.#received(data, now))
@@ -224,7 +198,7 @@ export class WebVoiceClient {
       const selection = await media.offer()
       if (this.#media !== media) return
       this.#session.select(selection)
-      this.#pump()
+      this.#loop.pump()
     } catch (error) {
       if (this.#media === media) this.#end({ kind: 'failed', reason: String(error) })
     }
@@ -285,8 +259,7 @@ export class WebVoiceClient {
     this.#isEnded = true
     this.#closeMedia()
     this.#session.close()
-    this.#pump()
-    window.clearTimeout(this.#timer)
+    this.#loop.pump()
     this.#socket = undefined
     this.#observer.ended(end)
   }
