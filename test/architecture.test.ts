@@ -25,6 +25,7 @@ const APART: Record<string, string> = {
   'core/crypto.ts': 'core/base',
   'core/deadlines.ts': 'core/base',
   'core/message-rate.ts': 'core/base',
+  'core/network-of.ts': 'core/base',
   'core/replay-buffer.ts': 'core/base',
   'core/media/lane.ts': 'core/base',
   'core/channel/voice-state.ts': 'core/voice-state',

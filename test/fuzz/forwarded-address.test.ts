@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
-import { networkOf, remoteAddress } from '../../packages/server/src/address.ts'
+import { networkOf } from '@parley/core'
+import { remoteAddress } from '../../packages/server/src/address.ts'
 import { fuzz } from './harness.ts'
 
 const HEADERS = [

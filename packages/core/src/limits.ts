@@ -22,7 +22,7 @@ export const LIMITS = {
   /** 16 bits on the wire; 0 is skipped because clients test it for truth. */
   replayHighest: 65_535,
 
-  /** WebSockets that one address may have open on the voice gateway: a household, a bot host, a carrier's NAT. */
+  /** WebSockets that one address (one /64 in IPv6) may have open on the voice gateway: a household, a bot host, a carrier's NAT. */
   connectionsPerAddress: 2_000,
   /** Those among them that have not identified yet. After a restart all bots of a host come at once, and 4021 ends some for good. */
   greetingsPerAddress: 1_000,

@@ -1,4 +1,4 @@
-// What the server asks of IP addresses: whose a request is, whether it is loopback, and which network it counts for.
+// What the server asks of IP addresses: whose a request is, whether it is loopback, and which subnets hold it.
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 
@@ -34,20 +34,6 @@ export function remoteAddress(request: IncomingMessage, behindProxy: boolean): s
   const hop = forwarded.slice(forwarded.lastIndexOf(',') + 1).trim()
   const address = plainAddress(/^\[(.+)\](?::\d+)?$/.exec(hop)?.[1] ?? /^([\d.]+):\d+$/.exec(hop)?.[1] ?? hop)
   return isIP(address) === 0 ? direct : address
-}
-
-/** What an address is counted under: itself, or in IPv6 its /64, since one customer has at least that much. */
-export function networkOf(address: string): string {
-  if (isIP(address) !== 6) return address
-  const [head = '', tail] = address.split('::')
-  const left = head === '' ? [] : head.split(':')
-  const right = tail === undefined || tail === '' ? [] : tail.split(':')
-  const zeros = Array.from({ length: Math.max(0, 8 - left.length - right.length) }, () => '0')
-  const groups = tail === undefined ? left : [...left, ...zeros, ...right]
-  return `${groups
-    .slice(0, 4)
-    .map(group => Number.parseInt(group, 16).toString(16))
-    .join(':')}::/64`
 }
 
 /** Whether the text is an address, or an address and a prefix length such as `10.0.0.0/8`. */

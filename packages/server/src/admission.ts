@@ -1,7 +1,7 @@
 // Who may hold how many sockets: half-open ones before the upgrade, WebSockets after it.
 import type { Socket } from 'node:net'
-import { LIMITS } from '@parley/core'
-import { networkOf, plainAddress } from './address.ts'
+import { LIMITS, networkOf } from '@parley/core'
+import { plainAddress } from './address.ts'
 import { SOCKET_LIMITS } from './limits.ts'
 
 /** How many of something each network has. */

@@ -25,9 +25,20 @@ test('one too many of an address is turned away, and another address is not', ()
   assert.equal(bench.client('8', '192.0.2.7').closeCode, undefined)
 })
 
+test('all addresses of an IPv6 network of 64 bits are one', () => {
+  const bench = new NodeBench()
+  const sockets = Array.from({ length: LIMITS.greetingsPerAddress }, (_, i) => bench.client('8', `2001:db8::${i + 1}`))
+  assert.equal(bench.client('8', '2001:0db8:0:0:1::').closeCode, VoiceClose.RateLimited)
+  assert.equal(bench.client('8', '2001:db8:0:1::1').closeCode, undefined)
+  sockets[0]!.drop()
+  assert.equal(bench.client('8', '2001:db8::ffff').closeCode, undefined)
+})
+
 test('one too many in all takes the place of the oldest, and gone ones take none', () => {
   const bench = new NodeBench()
-  const sockets = Array.from({ length: LIMITS.greetings }, (_, i) => bench.client('8', `2001:db8::${i >> 3}`))
+  const sockets = Array.from({ length: LIMITS.greetings }, (_, i) =>
+    bench.client('8', `2001:db8:0:${(i >> 3).toString(16)}::1`),
+  )
   assert.equal(sockets[0]!.closeCode, undefined)
   const newest = bench.client('8', '192.0.2.8')
   assert.equal(newest.closeCode, undefined)

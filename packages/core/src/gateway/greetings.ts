@@ -1,6 +1,7 @@
-// Voice connections that have not identified yet: bounded per address and in all, because nothing is known of them.
+// Voice connections that have not identified yet: bounded per address (per /64 in IPv6) and in all, because nothing is known of them.
 import { VoiceClose } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
+import { networkOf } from '../network-of.ts'
 
 interface Greeting {
   readonly remoteAddress: string
@@ -10,7 +11,7 @@ interface Greeting {
 export class Greetings {
   /** Oldest first. */
   readonly #greetings = new Set<Greeting>()
-  readonly #perAddress = new Map<string, number>()
+  readonly #perNetwork = new Map<string, number>()
 
   get size(): number {
     return this.#greetings.size
@@ -18,22 +19,24 @@ export class Greetings {
 
   /** One too many for its address is turned away; one too many in all takes the place of the oldest. */
   add(greeting: Greeting): void {
-    const count = this.#perAddress.get(greeting.remoteAddress) ?? 0
+    const network = networkOf(greeting.remoteAddress)
+    const count = this.#perNetwork.get(network) ?? 0
     if (count >= LIMITS.greetingsPerAddress) {
       greeting.close(VoiceClose.RateLimited, 'too many connections of this address have not identified')
       return
     }
     if (this.#greetings.size >= LIMITS.greetings) this.#closeOldest()
     this.#greetings.add(greeting)
-    this.#perAddress.set(greeting.remoteAddress, count + 1)
+    this.#perNetwork.set(network, count + 1)
   }
 
   /** It identified, or is gone. */
   remove(greeting: Greeting): void {
     if (!this.#greetings.delete(greeting)) return
-    const count = (this.#perAddress.get(greeting.remoteAddress) ?? 0) - 1
-    if (count > 0) this.#perAddress.set(greeting.remoteAddress, count)
-    else this.#perAddress.delete(greeting.remoteAddress)
+    const network = networkOf(greeting.remoteAddress)
+    const count = (this.#perNetwork.get(network) ?? 0) - 1
+    if (count > 0) this.#perNetwork.set(network, count)
+    else this.#perNetwork.delete(network)
   }
 
   #closeOldest(): void {

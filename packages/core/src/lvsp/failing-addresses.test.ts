@@ -15,6 +15,14 @@ test('an address is held back after five failures, for the rest of the minute', 
   assert.equal(failing.size, 0)
 })
 
+test('who has a whole IPv6 network has no more tries for it', () => {
+  const failing = new FailingAddresses()
+  for (let i = 1; i <= 5; i++) failing.failed(`2001:db8::${i}`, i)
+  assert.ok(failing.isHeldBack('2001:db8::99', 10))
+  assert.ok(!failing.isHeldBack('2001:db8:0:1::1', 10))
+  assert.equal(failing.size, 1)
+})
+
 test('no number of addresses makes it grow past its bound', () => {
   const failing = new FailingAddresses()
   for (let i = 0; i < LIMITS.lvspFailingAddresses + 500; i++) failing.failed(`address ${i}`, 0)

@@ -1,5 +1,6 @@
 // Addresses that presented wrong secrets of late: their next HELLO is held back.
 import { LIMITS } from '../limits.ts'
+import { networkOf } from '../network-of.ts'
 
 const WINDOW = 60_000
 
@@ -8,14 +9,15 @@ interface Failures {
   count: number
 }
 
-/** Counts per address in windows of a minute; of too many addresses the longest known is forgotten. */
+/** Counts per address, in IPv6 per /64, in windows of a minute; of too many the longest known is forgotten. */
 export class FailingAddresses {
   readonly #failures = new Map<string, Failures>()
 
   failed(address: string, now: number): void {
-    const known = this.#recent(address, now) ?? { since: now, count: 0 }
+    const network = networkOf(address)
+    const known = this.#recent(network, now) ?? { since: now, count: 0 }
     known.count++
-    this.#failures.set(address, known)
+    this.#failures.set(network, known)
     if (this.#failures.size <= LIMITS.lvspFailingAddresses) return
     for (const oldest of this.#failures.keys()) {
       this.#failures.delete(oldest)
@@ -25,17 +27,17 @@ export class FailingAddresses {
 
   /** Whether the address has used up its failures of this minute. */
   isHeldBack(address: string, now: number): boolean {
-    return (this.#recent(address, now)?.count ?? 0) >= LIMITS.lvspFailuresPerMinute
+    return (this.#recent(networkOf(address), now)?.count ?? 0) >= LIMITS.lvspFailuresPerMinute
   }
 
   get size(): number {
     return this.#failures.size
   }
 
-  #recent(address: string, now: number): Failures | undefined {
-    const known = this.#failures.get(address)
+  #recent(network: string, now: number): Failures | undefined {
+    const known = this.#failures.get(network)
     if (known === undefined || now - known.since < WINDOW) return known
-    this.#failures.delete(address)
+    this.#failures.delete(network)
     return undefined
   }
 }
