@@ -6,6 +6,7 @@ import { type Deferred, deferred } from '../deferred.ts'
 import { Listeners } from '../listeners.ts'
 import { SessionLoop } from '../session-loop.ts'
 import { FRAME_SAMPLES } from './audio-sender.ts'
+import { EarlyFrames } from './early-frames.ts'
 import { type VoiceTarget, voiceUrl } from './endpoint.ts'
 import { type HeardFrame, LONGEST_FRAME, type MediaReport, VoiceMedia } from './media.ts'
 import type { Member, MembersView } from './members.ts'
@@ -54,6 +55,10 @@ export interface PlayOptions {
 /** How long `play` waits for an encrypted call to come about, and for word of anybody else. */
 const SETTLING = 5_000
 const ALONE = 200
+/** How long it waits in between while the keys of the call change. Below what a pacer takes for a pause. */
+const CHANGING = 150
+/** How often it looks. */
+const GLANCE = 5
 const CLOCK: Clock = { now: () => performance.now(), sleep: time => sleep(time) }
 
 export class VoiceClient {
@@ -61,10 +66,12 @@ export class VoiceClient {
   readonly #session: VoiceClientSession
   readonly #loop: SessionLoop<VoiceOutput>
   readonly #events = new Listeners<VoiceClientEvents>()
+  readonly #early = new EarlyFrames()
   #connection: Connection | undefined
   #media: VoiceMedia | undefined
   #isSpeaking = false
   #isPlaying = false
+  #isPatient = true
   #joining: Deferred | undefined
 
   /** Throws a RangeError for options that cannot work: see `voiceUrl` and `VoiceClientSession`. */
@@ -129,16 +136,17 @@ export class VoiceClient {
 
   /**
    * Sends one Opus frame now; says whether it was sent. `samples` is what it plays for at 48 kHz: 960 (20 ms) without it.
-   * Throws a RangeError for an empty frame or one of more than 1275 bytes.
+   * Where it has to be encrypted end to end and there is nobody to encrypt it for, it is not sent; that we speak is told all the
+   * same. Throws a RangeError for an empty frame or one of more than 1275 bytes.
    */
   sendFrame(opus: Uint8Array, samples = FRAME_SAMPLES): boolean {
     if (opus.length === 0 || opus.length > LONGEST_FRAME)
       throw new RangeError(`expected a frame of 1 to ${LONGEST_FRAME} bytes, found ${opus.length}`)
     const { dave } = this.#session
     const frame = dave === undefined ? opus : dave.seal(opus)
-    if (this.#media?.mode === undefined || frame === undefined) return false
+    if (this.#media?.mode === undefined) return false
     if (!this.#isSpeaking) this.#speak(SpeakingFlag.Voice)
-    return this.#media.send(frame, samples)
+    return frame !== undefined && this.#media.send(frame, samples)
   }
 
   /** Ends the utterance: five frames of silence, and the others are told. */
@@ -149,15 +157,16 @@ export class VoiceClient {
   }
 
   /**
-   * Plays Opus packets at their own pace, then stops speaking. Frames that come up while media cannot flow are dropped; before the
-   * first one, an encrypted call that is just coming about is waited for.
+   * Plays Opus packets at their own pace, then stops speaking. Frames that come up while media cannot flow are dropped. Before the
+   * first one, an encrypted call that is just coming about is waited for, and in between, for a moment, a change of its keys.
    */
   async play(frames: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { signal }: PlayOptions = {}): Promise<void> {
     if (this.#isPlaying) throw new Error('something is being played already')
     this.#isPlaying = true
     try {
-      await this.#settled(signal)
+      await this.#settled(SETTLING, signal)
       for await (const frame of paced(frames, frameTime, CLOCK)) {
+        await this.#changed(signal)
         if (signal?.aborted || this.#session.state === 'closed') break
         this.sendFrame(frame, opusSamples(frame))
       }
@@ -189,14 +198,21 @@ export class VoiceClient {
   }
 
   /** Whoever is alone has nobody to wait for; that takes a moment to tell. */
-  async #settled(signal: AbortSignal | undefined): Promise<void> {
+  async #settled(patience: number, signal: AbortSignal | undefined): Promise<void> {
     const start = performance.now()
-    for (let waited = 0; waited < SETTLING && signal?.aborted !== true; waited = performance.now() - start) {
+    for (let waited = 0; waited < patience && signal?.aborted !== true; waited = performance.now() - start) {
       const { dave, members, state } = this.#session
       if (dave === undefined || dave.isSettled || state === 'closed') return
       if (members.size === 0 && waited > ALONE) return
-      await sleep(10)
+      await sleep(GLANCE)
     }
+  }
+
+  /** Somebody may take long to be ready: that is waited for once. */
+  async #changed(signal: AbortSignal | undefined): Promise<void> {
+    const isChanging = () => this.#session.dave?.isChanging === true
+    if (isChanging() && this.#isPatient) await this.#settled(CHANGING, signal)
+    this.#isPatient = !isChanging()
   }
 
   #speak(flags: number): void {
@@ -228,13 +244,17 @@ export class VoiceClient {
       case 'undecodable':
         return this.#events.emit('error', new Error(output.reason))
       case 'memberChanged':
-        return this.#events.emit('memberChanged', output.member)
+        this.#events.emit('memberChanged', output.member)
+        return this.#hearEarly()
       case 'userConnected':
         return this.#events.emit('userConnected', output)
       case 'userDisconnected':
         return this.#events.emit('userDisconnected', output)
       case 'speaking':
-        return this.#events.emit('speaking', output)
+        this.#events.emit('speaking', output)
+        return this.#hearEarly()
+      case 'keys':
+        return this.#hearEarly()
       case 'wants':
         return this.#events.emit('wants', output)
       case 'codecs':
@@ -268,12 +288,25 @@ export class VoiceClient {
     this.#loop.pump()
   }
 
-  /** A frame that cannot be opened is not heard; whose it is has to be known for that. */
+  /** A frame that cannot be opened is kept: its key may be on its way, or word of whose it is. */
   #heard(frame: HeardFrame): void {
-    const userId = this.#session.members.bySsrc(frame.ssrc)?.userId
-    const { dave } = this.#session
+    const now = performance.now()
+    const { dave, members } = this.#session
+    const userId = members.bySsrc(frame.ssrc)?.userId
     const payload = dave === undefined ? frame.payload : dave.open(userId, frame.payload)
-    if (payload !== undefined) this.#events.emit('frame', { ...frame, payload, userId })
+    if (payload === undefined || this.#early.mustWait(frame, now)) this.#early.keep(frame, now)
+    else this.#events.emit('frame', { ...frame, payload, userId })
+  }
+
+  #hearEarly(): void {
+    const { dave, members } = this.#session
+    const open = (frame: HeardFrame) => {
+      const userId = members.bySsrc(frame.ssrc)?.userId
+      const payload = dave?.tryOpen(userId, frame.payload)
+      if (payload !== undefined) this.#events.emit('frame', { ...frame, payload, userId })
+      return payload !== undefined
+    }
+    this.#early.retry(open, performance.now())
   }
 
   #failMedia(reason: string): void {
@@ -299,6 +332,7 @@ export class VoiceClient {
   }
 
   #closeMedia(): void {
+    this.#early.clear()
     this.#media?.close()
     this.#media = undefined
   }

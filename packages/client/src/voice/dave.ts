@@ -36,6 +36,8 @@ export interface DaveOutlet {
   sendBinary(bytes: Uint8Array): void
   /** The version in force, or the group, is another. */
   changed(version: number, privacyCode: string | undefined): void
+  /** There are new keys to open frames with. */
+  renewed(): void
   failed(reason: string): void
 }
 
@@ -44,6 +46,7 @@ export const outletTo = (push: (output: VoiceOutput) => void): DaveOutlet => ({
   sendText: (op, d) => push({ kind: 'send', data: JSON.stringify({ op, d }) }),
   sendBinary: data => push({ kind: 'send', data }),
   changed: (version, privacyCode) => push({ kind: 'encryption', version, privacyCode }),
+  renewed: () => push({ kind: 'keys' }),
   failed: reason => push({ kind: 'undecodable', reason }),
 })
 
@@ -57,8 +60,19 @@ const DOWNGRADE_OVERLAP = 24
 /** Frames in a row that did not open before the client starts anew: what discord.js tolerates. */
 const TOLERANCE = 36
 
-const isSilence = (frame: Uint8Array) =>
+/** The one frame that is never sealed. */
+export const isSilence = (frame: Uint8Array): boolean =>
   frame.length === OPUS_SILENCE.length && OPUS_SILENCE.every((byte, index) => frame[index] === byte)
+
+/** Tag, nonce of one byte, the count of all that is appended, and the marker that ends every sealed frame. */
+const LEAST_APPENDED = 12
+const MARKER = 0xfa
+
+/** By its end; of frames that are not sealed, one in seventy thousand looks as if it were. */
+function isSealed(frame: Uint8Array): boolean {
+  const [appended = 0, ...marker] = frame.subarray(-3)
+  return marker.every(byte => byte === MARKER) && appended >= LEAST_APPENDED && appended <= frame.length
+}
 
 export class ClientDave {
   readonly #keys: DaveKeys
@@ -80,9 +94,13 @@ export class ClientDave {
   get version(): number {
     return this.#version
   }
-  /** Whether what is sent now will be heard by all: not while a group is being made. */
+  /** Whether what is sent now will be heard by all: not while a group is being made, and not while its keys change. */
   get isSettled(): boolean {
-    return this.#version === 0 || (this.#keys.isReady && this.#pending.size === 0)
+    return this.#version === 0 || (this.#keys.isReady && !this.isChanging)
+  }
+  /** Whether a transition is prepared and not executed: others may not have the keys yet with which the library seals. */
+  get isChanging(): boolean {
+    return this.#pending.size > 0
   }
   get privacyCode(): string | undefined {
     return this.#version > 0 && this.#keys.isReady ? this.#keys.privacyCode : undefined
@@ -133,18 +151,22 @@ export class ClientDave {
     return this.#keys.isReady ? this.#keys.seal(frame) : undefined
   }
 
-  /** The frame as it was said; undefined if it cannot be opened. */
+  /** The frame as it was said; undefined if it cannot be opened, or not yet. Too many in a row, and the client starts anew. */
   open(userId: string | undefined, frame: Uint8Array): Uint8Array | undefined {
-    if (isSilence(frame)) return frame
-    if (!this.#keys.isReady || (this.#version === 0 && this.#prepared === 0))
-      return this.#version === 0 ? frame : undefined
+    const opened = this.tryOpen(userId, frame)
+    if (opened === undefined && userId !== undefined && this.#keys.isReady) this.#failed()
+    else if (opened !== undefined && opened !== frame) this.#failures = 0
+    return opened
+  }
+
+  /** The same, and nothing follows from it. */
+  tryOpen(userId: string | undefined, frame: Uint8Array): Uint8Array | undefined {
+    if (isSilence(frame) || (this.#version === 0 && !isSealed(frame))) return frame
+    if (!this.#keys.isReady) return this.#version === 0 && this.#prepared === 0 ? frame : undefined
     if (userId === undefined) return undefined
     try {
-      const opened = this.#keys.open(userId, frame)
-      this.#failures = 0
-      return opened
+      return this.#keys.open(userId, frame)
     } catch {
-      this.#failed()
       return undefined
     }
   }
@@ -188,6 +210,7 @@ export class ClientDave {
       return this.#recover(transitionId)
     }
     this.#pending.set(transitionId, this.#prepared)
+    this.#outlet.renewed()
     if (transitionId === 0) this.#execute(0)
     else this.#outlet.sendText(VoiceOp.DaveTransitionReady, { transition_id: transitionId })
   }

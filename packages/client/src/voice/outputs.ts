@@ -67,6 +67,8 @@ export type VoiceOutput =
   | { kind: 'resumed' }
   /** DAVE's version in force changed, or the group did. Without a code frames are not encrypted end to end. */
   | { kind: 'encryption'; version: number; privacyCode: string | undefined }
+  /** New keys: frames that could not be opened may be now. */
+  | { kind: 'keys' }
   /** The connection is gone; the session comes back by itself after `wait` milliseconds. */
   | { kind: 'disconnected'; code: number; reason: string; next: 'resume' | 'identify'; wait: number }
   /** The session is over, and will not come back. */

@@ -1,0 +1,100 @@
+// A client's half of DAVE against keys that a test plays: which frames are sealed and opened while a call changes.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { encodeTransition, VoiceOp } from '@parley/protocol'
+import { ClientDave, type DaveKeys } from './dave.ts'
+
+const CLEAR = Uint8Array.of(0xfc, 1, 2, 3)
+const SEAL = [0, 0, 0, 0, 0, 0, 0, 0, 1, 12, 0xfa, 0xfa]
+const SEALED = Uint8Array.of(...CLEAR, ...SEAL)
+
+class Keys implements DaveKeys {
+  isReady = false
+  /** Whether it has the key of what others seal. */
+  opens = true
+  readonly privacyCode = '1'
+  reset(): Uint8Array {
+    this.isReady = false
+    return new Uint8Array()
+  }
+  setExternalSender(): void {}
+  answer(): undefined {}
+  processCommit(): void {}
+  processWelcome(): void {
+    this.isReady = true
+  }
+  seal(frame: Uint8Array): Uint8Array {
+    return Uint8Array.of(...frame, ...SEAL)
+  }
+  open(_userId: string, frame: Uint8Array): Uint8Array {
+    if (!this.opens) throw new Error('no key')
+    return frame.slice(0, -SEAL.length)
+  }
+  allowClear(): void {}
+}
+
+function scene(version: number) {
+  const keys = new Keys()
+  const said: string[] = []
+  const dave = new ClientDave(keys, {
+    sendText: op => said.push(String(op)),
+    sendBinary: bytes => said.push(String(bytes[0])),
+    changed: now => said.push(`version ${now}`),
+    renewed: () => said.push('keys'),
+    failed: reason => said.push(reason),
+  })
+  dave.described(version)
+  const welcome = (id: number) =>
+    dave.receiveBinary(VoiceOp.DaveWelcome, encodeTransition(id, new Uint8Array(1)), [{ userId: '2' }])
+  const execute = (id: number) => dave.receive(VoiceOp.DaveExecuteTransition, { transition_id: id })
+  const prepare = (id: number, to: number) =>
+    dave.receive(VoiceOp.DavePrepareTransition, { transition_id: id, protocol_version: to })
+  said.length = 0
+  return { dave, keys, said, welcome, execute, prepare }
+}
+
+test('between a Welcome and its execution there are new keys, and not yet everybody has them', () => {
+  const { dave, said, welcome, execute } = scene(1)
+  assert.ok(!dave.isSettled)
+  welcome(1)
+  assert.deepEqual(said, ['keys', '23'])
+  assert.deepEqual([dave.isChanging, dave.isSettled], [true, false])
+  execute(1)
+  assert.deepEqual([dave.isChanging, dave.isSettled], [false, true])
+})
+
+test('what is sealed is not heard as it is while a call is about to be encrypted', () => {
+  const { dave, welcome } = scene(0)
+  assert.deepEqual(dave.open('2', SEALED), SEALED, 'in a call in the clear it is chance')
+  dave.receive(VoiceOp.DavePrepareEpoch, { protocol_version: 1, epoch: 1 })
+  assert.deepEqual(dave.open('2', CLEAR), CLEAR)
+  assert.equal(dave.open('2', SEALED), undefined)
+  welcome(1)
+  assert.deepEqual(dave.open('2', SEALED), CLEAR)
+  assert.deepEqual(dave.open('2', CLEAR), CLEAR, 'until it is executed, both come')
+})
+
+test('after a call has gone to the clear, what was sealed before is still opened', () => {
+  const { dave, welcome, execute, prepare } = scene(1)
+  welcome(1)
+  execute(1)
+  prepare(2, 0)
+  execute(2)
+  assert.deepEqual(dave.open('2', SEALED), CLEAR)
+  assert.deepEqual(dave.open('2', CLEAR), CLEAR)
+  assert.deepEqual(dave.seal(CLEAR), CLEAR)
+})
+
+test('37 frames in a row that do not open make it begin anew; trying kept ones again does not count', () => {
+  const { dave, keys, said, welcome, execute } = scene(1)
+  welcome(1)
+  execute(1)
+  keys.opens = false
+  said.length = 0
+  for (let count = 0; count < 36; count++) dave.open('2', SEALED)
+  for (let count = 0; count < 100; count++) dave.tryOpen('2', SEALED)
+  dave.open(undefined, SEALED)
+  assert.deepEqual(said, [])
+  dave.open('2', SEALED)
+  assert.deepEqual(said, ['31', '26'])
+})

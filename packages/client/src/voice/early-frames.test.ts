@@ -1,0 +1,80 @@
+// Frames that came too early are heard when they can be opened, in their order, or not at all.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { OPUS_SILENCE } from '@parley/protocol'
+import { EarlyFrames } from './early-frames.ts'
+import type { HeardFrame } from './media.ts'
+
+const frame = (ssrc: number, sequence: number, payload: Iterable<number> = [0xfc, sequence]): HeardFrame => ({
+  ssrc,
+  sequence,
+  timestamp: sequence * 960,
+  payload: Uint8Array.from(payload),
+})
+
+/** Opens frames of some ssrcs, and says which. */
+function opener(...ssrcs: number[]) {
+  const heard: string[] = []
+  const open = ({ ssrc, sequence }: HeardFrame) => {
+    if (ssrcs.includes(ssrc)) heard.push(`${ssrc}:${sequence}`)
+    return ssrcs.includes(ssrc)
+  }
+  return { heard, open }
+}
+
+test('what can be opened is heard once, in the order in which it came', () => {
+  const early = new EarlyFrames()
+  for (const [ssrc, sequence] of [
+    [1, 7],
+    [2, 4],
+    [1, 8],
+  ] as const)
+    early.keep(frame(ssrc, sequence), 0)
+  const { heard, open } = opener(1)
+  early.retry(open, 10)
+  early.retry(open, 20)
+  assert.deepEqual(heard, ['1:7', '1:8'])
+  const other = opener(2)
+  early.retry(other.open, 30)
+  assert.deepEqual(other.heard, ['2:4'])
+})
+
+test('after a second a frame is not heard any more', () => {
+  const early = new EarlyFrames()
+  early.keep(frame(1, 1), 0)
+  early.keep(frame(1, 2), 500)
+  const { heard, open } = opener(1)
+  early.retry(open, 1_000)
+  assert.deepEqual(heard, ['1:2'])
+})
+
+test('silence waits behind the frames that it ends, and for nobody else', () => {
+  const early = new EarlyFrames()
+  const silence = frame(1, 2, OPUS_SILENCE)
+  early.keep(frame(1, 1), 0)
+  assert.ok(early.mustWait(silence, 10))
+  assert.ok(!early.mustWait(frame(2, 2, OPUS_SILENCE), 10))
+  assert.ok(!early.mustWait(frame(1, 2), 10), 'what can be opened overtakes what cannot')
+  assert.ok(!early.mustWait(silence, 1_000), 'the frame before has been given up')
+  early.keep(silence, 10)
+  const heard: number[] = []
+  let hasKey = false
+  const open = ({ sequence }: HeardFrame) => {
+    if (sequence === 1 && !hasKey) return false
+    heard.push(sequence)
+    return true
+  }
+  early.retry(open, 20)
+  assert.deepEqual(heard, [])
+  hasKey = true
+  early.retry(open, 30)
+  assert.deepEqual(heard, [1, 2])
+})
+
+test('a flood that never can be opened is bounded: the oldest go first', () => {
+  const early = new EarlyFrames()
+  for (let sequence = 0; sequence < 1_000; sequence++) early.keep(frame(1, sequence), 0)
+  const { heard, open } = opener(1)
+  early.retry(open, 1)
+  assert.deepEqual([heard.length, heard[0], heard.at(-1)], [200, '1:800', '1:999'])
+})

@@ -1,0 +1,35 @@
+// A TCP connection that takes its time: what goes in comes out later, in its order. Media does not pass here.
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
+
+export interface SlowLine {
+  /** `host:port` that leads to the other end. */
+  readonly endpoint: string
+  close(): Promise<void>
+}
+
+/** A line to `endpoint` on which every byte takes `delay` milliseconds each way. */
+export async function openSlowLine(endpoint: string, delay: number): Promise<SlowLine> {
+  const { hostname, port } = new URL(`ws://${endpoint}`)
+  const sockets = new Set<Socket>()
+  const lead = (from: Socket, to: Socket) => {
+    sockets.add(from)
+    from.on('data', bytes => setTimeout(() => to.writable && to.write(bytes), delay))
+    from.on('error', () => to.destroy())
+    from.on('close', () => setTimeout(() => to.destroy(), delay))
+  }
+  const server = createServer(near => {
+    const far = connect(Number(port), hostname)
+    lead(near, far)
+    lead(far, near)
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  return {
+    endpoint: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close: async () => {
+      for (const socket of sockets) socket.destroy()
+      server.close()
+      await once(server, 'close')
+    },
+  }
+}
