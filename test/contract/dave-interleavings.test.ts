@@ -3,8 +3,8 @@ import { test } from 'node:test'
 import { DaveyCall } from '../dave/davey-call.ts'
 import { playInRandomOrder } from '../dave/random-order.ts'
 
-const RUNS = process.env.DAVE_SEED === undefined ? 12 : 1
-const steps = Number(process.env.DAVE_STEPS ?? 400)
+const RUNS = process.env.DAVE_SEED === undefined ? 24 : 1
+const steps = Number(process.env.DAVE_STEPS ?? 250)
 
 for (const faulty of [false, true])
   for (let index = 0; index < RUNS; index++) {

@@ -25,6 +25,8 @@ export class DaveyCall<C extends CallClient = DaveyClient> {
   readonly away = new Set<C>()
   readonly closed: { userId: string; code: number; reason: string }[] = []
   readonly notes: { event: string; fields: Record<string, unknown> }[] = []
+  /** How often a client reported that it could not use a commit or Welcome. */
+  reports = 0
   readonly #make: Make<C>
   now = 1_000
 
@@ -89,7 +91,7 @@ export class DaveyCall<C extends CallClient = DaveyClient> {
       this.group.keyPackage(client, message.payload, this.now)
     else if ('payload' in message) this.group.commitWelcome(client, message.payload, this.now)
     else if (message.op === VoiceOp.DaveTransitionReady) this.group.ready(client, message.transitionId, this.now)
-    else this.group.invalid(client, message.transitionId, this.now)
+    else this.#report(client, message.transitionId)
     this.#close()
   }
 
@@ -167,6 +169,11 @@ export class DaveyCall<C extends CallClient = DaveyClient> {
   #inspectedUsers(): Map<string, number> {
     const { users } = this.group.inspect() as { users: InspectedUser[] }
     return new Map(users.flatMap(({ userId, leaf }) => (leaf === undefined ? [] : [[userId, leaf]])))
+  }
+
+  #report(client: C, transitionId: number): void {
+    this.reports++
+    this.group.invalid(client, transitionId, this.now)
   }
 
   #tell(clients: Iterable<C>, op: VoiceOp, data: unknown): void {

@@ -50,7 +50,8 @@ export class DaveyClient implements CallClient {
       if ('payload' in message) this.#receiveBinary(message.op, Buffer.from(message.payload))
       else this.#receiveText(message.op, message.data as Record<string, number> & { user_ids?: string[] })
     } catch (error) {
-      this.thrown.push(error)
+      // Proposals that were sent before its report was heard: it has begun anew, and no server can know yet.
+      if (!this.#recovering || message.op !== VoiceOp.DaveProposals) this.thrown.push(error)
     }
   }
 

@@ -27,7 +27,7 @@ export function playInRandomOrder<C extends CallClient>(
   for (let count = 0; count < steps; count++) step(scene)
   mend(call)
   call.run(120_000)
-  if (!faulty) assert.deepEqual(call.closed, [])
+  if (!faulty) assert.deepEqual([call.closed, call.reports], [[], 0])
   if (call.clients.size === 1) call.join(9_999)
   call.run(10_000)
   call.assertConverged()
