@@ -1,7 +1,7 @@
 // Real bots of other languages where encryption is required, each with its own DAVE library, beside discord.js and our client.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
-import { discordPy, disnake, reasonToSkip, type Tool } from './foreign-tools.ts'
+import { discordPy, disnake, pyCord, reasonToSkip, type Tool } from './foreign-tools.ts'
 import { Scene } from './scene.ts'
 import { discordjs, encrypted, foreign, parley, type Talker, talks } from './talker.ts'
 
@@ -11,6 +11,7 @@ const TIMEOUT = 60_000
 const libraries: Record<string, Tool> = {
   'discord.py, with davey': discordPy('--dave'),
   'disnake, with libdave': disnake(),
+  'Pycord, with davey': pyCord(),
 }
 
 let scene: Scene

@@ -25,6 +25,8 @@ export function reasonToSkip(tool: Tool): string | false {
 export const discordPy = (...options: string[]) => python('discord-py', 'python/discord-py-bot.py', options)
 /** disnake, which uses libdave. */
 export const disnake = () => python('disnake', 'python/disnake-bot.py')
+/** Pycord, which uses davey. */
+export const pyCord = () => python('py-cord', 'python/py-cord-bot.py')
 /** Clients on libdave alone: nothing of a bot, no sockets. */
 export const libdave = () => python('libdave', '../dave/libdave/clients.py')
 

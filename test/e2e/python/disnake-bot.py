@@ -1,19 +1,14 @@
 """A disnake bot without Discord; see lines.py. It uses libdave, Discord's own library. disnake does not listen: that is done here."""
 
 import asyncio
-import sys
 
 import aiohttp
 import dave
 import disnake
 import lines
-import nacl.exceptions
-import nacl.secret
 from disnake import voice_client
 
-TAG_AND_NONCE = 20
 SPEAKING = 5
-SILENCE = bytes([0xF8, 0xFF, 0xFE])
 
 
 class Gateway(voice_client.DiscordVoiceWebSocket):
@@ -57,22 +52,10 @@ class VoiceClient(disnake.VoiceClient):
 
     def hear(self):
         packet = self.socket.recv(2048)
-        is_audio = len(packet) > 12 + TAG_AND_NONCE and packet[0] >> 6 == 2 and packet[1] & 0x7F == 0x78
-        if is_audio:
+        if lines.is_audio(packet):
             ssrc = int.from_bytes(packet[8:12], "big")
             user_id = self.users.get(ssrc)
-            lines.tell_heard(user_id, ssrc, self.dave.open(user_id, self.unprotect(packet)))
-
-    def unprotect(self, packet):
-        """aead_xchacha20_poly1305_rtpsize: the header is authenticated, the body of its extension sealed with the payload."""
-        header = 12 + 4 * (packet[0] & 0x0F)
-        extension = 0
-        if packet[0] & 0x10:
-            extension = 4 * int.from_bytes(packet[header + 2 : header + 4], "big")
-            header += 4
-        nonce = packet[-4:] + bytes(20)
-        box = nacl.secret.Aead(bytes(self.secret_key))
-        return box.decrypt(packet[header:-4], packet[:header], nonce)[extension:]
+            lines.tell_heard(user_id, ssrc, self.dave.open(user_id, lines.unprotected(packet, self.secret_key)))
 
 
 class Frames(disnake.AudioSource):
@@ -105,7 +88,7 @@ class Bot:
         getattr(self.state, f"parse_{t.lower()}")(d)
 
     async def play(self, frames):
-        await lines.play(self.voice, Frames(lines.decoded(frames) + [SILENCE] * 5))
+        await lines.play(self.voice, Frames(lines.decoded(frames) + [lines.SILENCE] * 5))
 
     async def encryption(self):
         keys = self.voice.dave

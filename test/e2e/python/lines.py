@@ -13,6 +13,11 @@ import json
 import sys
 import threading
 
+import nacl.secret
+
+TAG_AND_NONCE = 20
+SILENCE = bytes([0xF8, 0xFF, 0xFE])
+
 writing = threading.Lock()
 
 
@@ -58,6 +63,22 @@ async def play(voice, source):
     voice.play(source, after=lambda error: loop.call_soon_threadsafe(played.set_result, error))
     error = await played
     tell("played", error=None if error is None else repr(error))
+
+
+def is_audio(packet):
+    return len(packet) > 12 + TAG_AND_NONCE and packet[0] >> 6 == 2 and packet[1] & 0x7F == 0x78
+
+
+def unprotected(packet, secret_key):
+    """aead_xchacha20_poly1305_rtpsize: the header is authenticated, the body of its extension sealed with the payload."""
+    header = 12 + 4 * (packet[0] & 0x0F)
+    extension = 0
+    if packet[0] & 0x10:
+        extension = 4 * int.from_bytes(packet[header + 2 : header + 4], "big")
+        header += 4
+    nonce = packet[-4:] + bytes(20)
+    box = nacl.secret.Aead(bytes(secret_key))
+    return box.decrypt(packet[header:-4], packet[:header], nonce)[extension:]
 
 
 def decoded(frames):
