@@ -5,14 +5,56 @@ import { LIMITS } from '@parley/core'
 import { VoiceClose } from '@parley/protocol'
 import { type BenchSocket, connect, NodeBench, select } from './node-bench.ts'
 
-function scene() {
-  const bench = new NodeBench()
+function scene(options: ConstructorParameters<typeof NodeBench>[0] = {}) {
+  const bench = new NodeBench(options)
   const backend = bench.backend()
   const { channel_id: _, ...identify } = backend.join('1')
   return { bench, backend, identify, client: bench.client() }
 }
 
-const closesWith = (socket: BenchSocket, code: number) => assert.equal(socket.closeCode, code, socket.closeReason)
+const closesWith = (socket: BenchSocket, code: number | undefined) =>
+  assert.equal(socket.closeCode, code, socket.closeReason)
+
+const STRICT = { strictOpcodes: true }
+
+test('4001, where opcodes are strict: those that no client sends', () => {
+  for (const op of [2, 4, 6, 8, 9, 10, 11, 13, 17, 18, 19, 20, 21, 22, 24, 25, 26, 28, 33, 1000, -1]) {
+    const { client, identify } = scene(STRICT)
+    select(client.send(0, { ...identify, max_dave_protocol_version: 1 })).send(op, {})
+    closesWith(client, VoiceClose.UnknownOpcode)
+  }
+})
+
+test('4001, where opcodes are strict: what means nothing yet, or nothing of this client', () => {
+  for (const [op, data] of [
+    [5, { speaking: 1 }],
+    [12, { audio_ssrc: 1 }],
+    [14, { codecs: [] }],
+    [15, { any: 100 }],
+  ] as const) {
+    const { client, identify } = scene(STRICT)
+    closesWith(client.send(0, identify).send(op, data), VoiceClose.UnknownOpcode)
+  }
+  for (const version of [0, 1])
+    for (const message of [Uint8Array.of(26, 1), Uint8Array.of(28, 1), '{"op":23,"d":{"transition_id":0}}']) {
+      const { client, identify } = scene(STRICT)
+      client.send(0, { ...identify, max_dave_protocol_version: version })
+      if (version === 0) select(client)
+      closesWith(client.sendText(message), VoiceClose.UnknownOpcode)
+    }
+})
+
+test('where opcodes are strict, a client may say all that clients do', () => {
+  const { client, identify } = scene(STRICT)
+  client
+    .send(3, 1)
+    .send(0, { ...identify, max_dave_protocol_version: 1, video: true })
+    .send(16, {})
+    .send(3, { t: 1 })
+  select(client).send(12, { audio_ssrc: 1, video_ssrc: 0 }).send(5, { speaking: 0 }).send(15, { any: 0 })
+  client.send(14, { codecs: [] }).send(23, { transition_id: 3 }).send(31, { transition_id: 3 }).send(32, {})
+  closesWith(client, undefined)
+})
 
 test('4002: what is not JSON, not an object, or has no integer opcode', () => {
   for (const text of [

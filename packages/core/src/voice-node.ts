@@ -41,6 +41,8 @@ export interface VoiceNodeOptions {
   /** Whether the token of a channel admits any of its users, or only each user's own. */
   channelTokenAuth: boolean
   sessionCheck: 'relaxed' | 'strict'
+  /** Whether opcodes that clients have no reason to send close the connection; by default they are ignored. */
+  strictOpcodes?: boolean
   /** Whether calls are end-to-end encrypted where the backend does not say; `allowed` by default. */
   dave?: DavePolicy
   /** Milliseconds after which the calls of a lost backend end; 0 is never. */
@@ -106,6 +108,7 @@ export class VoiceNode implements SessionObserver {
       modes,
       serverVersion: options.serverVersion,
       minVersion: options.minVersion,
+      strictOpcodes: options.strictOpcodes ?? false,
       webrtc: options.dtls && { dtls: options.dtls, deadlines: this.#deadlines, crypto },
       admission: this.#sessions,
       greetings: new Greetings(),

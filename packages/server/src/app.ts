@@ -291,6 +291,7 @@ function nodeOptions(
     minVersion: voice.min_version,
     channelTokenAuth: lvsp.channel_token_auth,
     sessionCheck: voice.session_check,
+    strictOpcodes: voice.strict_opcodes,
     dave: voice.dave,
     orphanGrace: lvsp.orphan_grace,
     capacity: {

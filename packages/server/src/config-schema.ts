@@ -157,6 +157,11 @@ const Voice = z.object({
     '"relaxed" or "strict"',
     '`strict`: Identify must name the session id that the backend knows. `relaxed`: with a user’s own token any will do; with the channel’s, also the first other one that is presented.',
   ),
+  strict_opcodes: setting(
+    z.boolean().default(false),
+    trueOrFalse,
+    'Whether a client that sends an opcode it has no reason to send, or sends it too early, is closed with 4001, as by Discord. Otherwise that opcode is ignored. For tests of bots; old clients may not pass.',
+  ),
   dave: setting(
     z.enum(['off', 'allowed', 'required']).default('allowed'),
     '"off", "allowed" or "required"',

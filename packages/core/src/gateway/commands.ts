@@ -27,6 +27,8 @@ export interface CommandContext {
   readonly serverVersion: string
   /** Undefined where no browsers are served. */
   readonly webrtc: WebrtcHost | undefined
+  /** Whether an opcode that a client has no reason to send closes its connection; else it is ignored. */
+  readonly strictOpcodes: boolean
 }
 
 /** Decodes the data of a message; what does not fit closes the connection and says where. */
@@ -39,6 +41,7 @@ export function decode<Schema extends z.ZodType>(schema: Schema, data: unknown, 
 
 /** Opcodes that only the node sends, that are dead, or that belong to a later version are ignored. */
 export function dispatch(session: VoiceSession, op: number, data: unknown, context: CommandContext, now: number): void {
+  if (context.strictOpcodes) refuseMisplaced(session, op)
   switch (op) {
     case VoiceOp.Identify:
     case VoiceOp.Resume:
@@ -67,14 +70,38 @@ export function dispatch(session: VoiceSession, op: number, data: unknown, conte
         lane: session.channel.lane.id,
       })
     default:
+      if (context.strictOpcodes) throw new ProtocolError(VoiceClose.UnknownOpcode, `no client sends opcode ${op}`)
       context.effects.note('debug', 'gateway.ignored_opcode', { op })
   }
 }
 
+/** Opcodes that mean nothing before Select Protocol, and those that mean nothing of a client without DAVE. */
+const MEDIA_OPS: ReadonlySet<number> = new Set([
+  VoiceOp.Speaking,
+  VoiceOp.Video,
+  VoiceOp.SessionUpdate,
+  VoiceOp.MediaSinkWants,
+])
+const DAVE_OPS: ReadonlySet<number> = new Set([
+  VoiceOp.DaveTransitionReady,
+  VoiceOp.DaveKeyPackage,
+  VoiceOp.DaveCommitWelcome,
+  VoiceOp.DaveInvalidCommitWelcome,
+])
+
+function refuseMisplaced(session: VoiceSession, op: number): void {
+  const isDave = DAVE_OPS.has(op)
+  if (isDave && session.daveVersion === 0)
+    throw new ProtocolError(VoiceClose.UnknownOpcode, `opcode ${op} is of DAVE, and Identify claimed no version of it`)
+  if ((isDave || MEDIA_OPS.has(op)) && session.transport === undefined)
+    throw new ProtocolError(VoiceClose.UnknownOpcode, `opcode ${op} came before Select Protocol`)
+}
+
 /** Binary messages are DAVE's, and clients have only two of them. */
-export function dispatchBinary(session: VoiceSession, data: Uint8Array, now: number): void {
+export function dispatchBinary(session: VoiceSession, data: Uint8Array, context: CommandContext, now: number): void {
   if (data.length === 0) throw new ProtocolError(VoiceClose.DecodeError, 'an empty message')
   const { op, payload } = decodeClientBinary(data)
+  if (context.strictOpcodes) refuseMisplaced(session, op)
   const { encryption } = session.channel
   if (op === VoiceOp.DaveKeyPackage) encryption.keyPackage(session, payload, now)
   else if (op === VoiceOp.DaveCommitWelcome) encryption.commitWelcome(session, payload, now)

@@ -179,7 +179,7 @@ export class GatewayConnection implements Attachment, Timed {
     if (data.length > LIMITS.binaryMessage) throw new ProtocolError(VoiceClose.DecodeError, 'the message is too long')
     if (this.#state.kind !== 'live') throw new ProtocolError(VoiceClose.NotAuthenticated, 'expected Identify or Resume')
     this.#count(this.#chatter, now)
-    dispatchBinary(this.#state.session, data, now)
+    dispatchBinary(this.#state.session, data, this.#gateway, now)
   }
 
   #count(rate: MessageRate, now: number): void {
