@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { discordPy, disnake, pyCord, reasonToSkip, type Tool } from './foreign-tools.ts'
 import { Scene } from './scene.ts'
-import { discordjs, encrypted, foreign, parley, type Talker, talks } from './talker.ts'
+import { discordjs, encrypted, foreign, inTheClear, oldDiscordjs, parley, type Talker, talks } from './talker.ts'
 
 const GUILD = '41771983423143940'
 const TIMEOUT = 60_000
@@ -30,8 +30,7 @@ after(async () => {
 type Join = (place: Parameters<typeof discordjs>[0]) => Promise<Talker>
 
 /** A channel of its own to join. */
-function room() {
-  const channelId = String(++lastChannel)
+function room(channelId = String(++lastChannel)) {
   return async (join: Join): Promise<Talker> => {
     const talker = await join({ scene, guildId: GUILD, channelId, userId: String(++lastUser) })
     talkers.push(talker)
@@ -71,6 +70,28 @@ for (const [name, tool] of Object.entries(libraries)) {
     await talks(own, [host])
   })
 }
+
+// Pycord 2.8.1 seals on in a call that has gone to the clear.
+const goingToTheClear = Object.entries(libraries).filter(([name]) => !name.startsWith('Pycord'))
+for (const [name, tool] of goingToTheClear)
+  test(`${name}: goes to the clear for an old client, and back`, {
+    skip: reasonToSkip(tool),
+    timeout: TIMEOUT,
+  }, async () => {
+    const channelId = String(++lastChannel)
+    await scene.describe({ guildId: GUILD, channelId }, { dave: 'allowed' })
+    const enter = room(channelId)
+    const [guest, own] = [await enter(joinOf(tool)), await enter(parley)]
+    await encrypted([guest, own])
+    const old = await enter(oldDiscordjs)
+    await inTheClear([guest, own])
+    await talks(guest, [own, old])
+    await talks(old, [guest, own])
+    old.end()
+    await encrypted([guest, own])
+    await talks(guest, [own])
+    await talks(own, [guest])
+  })
 
 const skipAll =
   Object.values(libraries)

@@ -1,5 +1,5 @@
 // A node with TLS on free ports, and the chat service that drives it: whom it lets in, and what their clients are told.
-import { type GrantedVoiceState, LvspClient } from '@parley/client'
+import { type ChannelProperties, type GrantedVoiceState, LvspClient } from '@parley/client'
 import { createServer } from '@parley/server'
 import { CERTIFICATE, CERTIFICATE_FILE, KEY_FILE, trustTestCertificate } from './trust.ts'
 
@@ -57,6 +57,11 @@ export class Scene {
     this.#admitted.set(`${guildId} ${userId}`, who)
     const token = this.#forged.has(userId) ? 'not-the-token' : tokenOf(granted)
     return { token, endpoint: this.server.endpoint }
+  }
+
+  /** Says what a channel may do; before anybody comes. */
+  async describe(channel: { guildId: string; channelId: string }, properties: ChannelProperties): Promise<void> {
+    await this.#backend.requestChannel(channel, properties)
   }
 
   /** Takes a user out of whatever channel of the guild it is in. */

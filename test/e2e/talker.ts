@@ -27,8 +27,12 @@ interface Place {
   userId: string
 }
 
-export async function discordjs({ scene, guildId, channelId, userId }: Place): Promise<Talker> {
-  const bot = new DiscordjsBot(scene, userId, { dave: true })
+export const discordjs = (place: Place) => discordjsBot(place, true)
+/** A bot of before DAVE. */
+export const oldDiscordjs = (place: Place) => discordjsBot(place, false)
+
+async function discordjsBot({ scene, guildId, channelId, userId }: Place, dave: boolean): Promise<Talker> {
+  const bot = new DiscordjsBot(scene, userId, { dave })
   await bot.join(guildId, channelId)
   bot.connection.setSpeaking(true)
   const heardOf = (user: string) => {
@@ -83,12 +87,19 @@ export const foreign =
   }
 
 /** Everybody is in one group and would seal what they say. */
-export async function encrypted(members: readonly Talker[]): Promise<void> {
+export const encrypted = (members: readonly Talker[]) =>
+  untilCodes(members, codes => codes.size === 1 && !codes.has(undefined))
+
+/** Nobody would seal what they say. */
+export const inTheClear = (members: readonly Talker[]) =>
+  untilCodes(members, codes => codes.size === 1 && codes.has(undefined))
+
+async function untilCodes(members: readonly Talker[], fits: (codes: Set<string | undefined>) => boolean) {
   const end = performance.now() + 15_000
   for (;;) {
     const codes = new Set(await Promise.all(members.map(member => member.privacyCode())))
-    if (codes.size === 1 && !codes.has(undefined)) return
-    assert.ok(performance.now() < end, `${members.length} members, not in one group: ${[...codes]}`)
+    if (fits(codes)) return
+    assert.ok(performance.now() < end, `${members.length} members, privacy codes ${[...codes]}`)
     await new Promise(resolve => setTimeout(resolve, 20))
   }
 }

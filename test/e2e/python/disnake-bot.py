@@ -28,12 +28,19 @@ class Keys(voice_client.DaveState):
     def __init__(self, client):
         super().__init__(client)
         self.decryptors = {}
+        self.prepared = 0
+
+    def add_recognized_user(self, user_id):
+        super().add_recognized_user(user_id)
+        self.decryptors[user_id] = dave.Decryptor()
+        self.decryptors[user_id].transition_to_passthrough_mode(self.prepared == self.DISABLED_VERSION)
 
     async def prepare_transition(self, transition_id, version):
-        if self._session.has_established_group():
-            for user_id in self._recognized_users - {self._self_id}:
-                if ratchet := self._session.get_key_ratchet(str(user_id)):
-                    self.decryptors.setdefault(user_id, dave.Decryptor()).transition_to_key_ratchet(ratchet)
+        self.prepared = version
+        for user_id, decryptor in self.decryptors.items():
+            decryptor.transition_to_passthrough_mode(version == self.DISABLED_VERSION)
+            if version > 0 and (ratchet := self._session.get_key_ratchet(str(user_id))):
+                decryptor.transition_to_key_ratchet(ratchet)
         await super().prepare_transition(transition_id, version)
 
     def open(self, user_id, frame):
