@@ -89,6 +89,8 @@ export const LIMITS = {
   replayWindow: 64,
   /** Silence frames a muted speaker ends with (RFC 7587 has none; Discord clients send five). */
   silenceFrames: 5,
+  /** When a browser that was heard is taken to have stopped. A muted one goes on with a frame in 400 ms. */
+  utteranceGap: 500,
   /** How long after being cut off a speaker's next packets still count as the same utterance. */
   silenceWindow: 1_000,
   /** Addresses that asked for discovery and are remembered per peer. JDA tries six times, each from a new port. */

@@ -11,6 +11,7 @@ import type { Retransmission } from './retransmission.ts'
 import type { RouteTable } from './route-table.ts'
 import type { SenderReports } from './sender-reports.ts'
 import { prepareAudio, silencePacket, trimPacket } from './trim-packet.ts'
+import type { Utterances } from './utterances.ts'
 
 const ssrcOf = ({ view }: Batch, slot: number): number => view.getUint32(slot * SLOT + RTP_SSRC)
 
@@ -22,6 +23,7 @@ export interface DeliveryParts {
   readonly retransmission: Retransmission
   readonly requests: PacketRequests
   readonly senderReports: SenderReports
+  readonly utterances: Utterances
   readonly events: LaneEvents
   readonly tally: LaneTally
 }
@@ -33,15 +35,26 @@ export class Delivery {
   readonly #retransmission: Retransmission
   readonly #requests: PacketRequests
   readonly #senderReports: SenderReports
+  readonly #utterances: Utterances
   readonly #events: LaneEvents
   readonly #tally: LaneTally
 
-  constructor({ routes, forwarder, retransmission, requests, senderReports, events, tally }: DeliveryParts) {
+  constructor({
+    routes,
+    forwarder,
+    retransmission,
+    requests,
+    senderReports,
+    utterances,
+    events,
+    tally,
+  }: DeliveryParts) {
     this.#routes = routes
     this.#forwarder = forwarder
     this.#retransmission = retransmission
     this.#requests = requests
     this.#senderReports = senderReports
+    this.#utterances = utterances
     this.#events = events
     this.#tally = tally
   }
@@ -70,6 +83,8 @@ export class Delivery {
     const others = list.has(owner.id) ? list.count - 1 : list.count
     if (others === 0) return this.#tally.drop(Drop.noRoute)
     if (routes.audio[row] === 0 && !this.#keep(batch, slot, header, sendsAgain, now))
+      return this.#tally.drop(Drop.replayed)
+    if (routes.audio[row] === 1 && owner.isBrowser && !this.#utterances.continue(batch, slot, row, now))
       return this.#tally.drop(Drop.replayed)
     const queued = this.#forwarder.forward(batch, slot, list, owner.id, header)
     if (queued < others) this.#tally.drop(Drop.noAddress, others - queued)

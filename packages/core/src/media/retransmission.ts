@@ -15,8 +15,9 @@ import { LIMITS } from '../limits.ts'
 import type { Form } from './form.ts'
 import type { Forwarder } from './forwarder.ts'
 import type { PeerId } from './lane.ts'
+import { oneSlot } from './one-slot.ts'
 import { PacketCache } from './packet-cache.ts'
-import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from './packet-io.ts'
+import { type Batch, type PacketIo, SLOT } from './packet-io.ts'
 import type { Peer } from './peers.ts'
 import type { TargetList } from './route-table.ts'
 import { SourceRates } from './source-rates.ts'
@@ -161,20 +162,5 @@ export class Retransmission {
     this.#target[0] = to
     this.#forwarder.forwardTo(this.#batch, 0, this.#target, form, header)
     return true
-  }
-}
-
-function oneSlot(): Batch {
-  const bytes = new Uint8Array(SLOT)
-  const view = new DataView(bytes.buffer)
-  const waited = new Int32Array(1)
-  return {
-    bytes,
-    view,
-    count: 1,
-    lengths: new Int32Array(1),
-    addresses: new Int32Array(ADDRESS_WORDS),
-    waited,
-    lost: 0,
   }
 }

@@ -145,13 +145,14 @@ export class RouteTable {
       const row = this.row(ssrc)
       if (row < 0 || this.owners[row] !== peer) continue
       this.endRoute(row)
+      this.resetRow(row)
       this.owners[row] = 0
       this.#rows.delete(ssrc)
       this.#free.push(row)
     }
   }
 
-  /** Another source feeds the row from now on: what is known of its sequences and timestamps is of no use. */
+  /** Another source feeds the row from now on, or none: what is known of its sequences and timestamps is of no use. */
   resetRow(row: number): void {
     for (const keeper of this.#keepers) keeper.reset(row)
   }

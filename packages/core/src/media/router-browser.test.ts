@@ -268,9 +268,9 @@ test('a browser hears how its packets arrive under its own SSRC, and its sender 
   lane.check(1)
   lane.io.take()
   lane.router.tick(lane.now)
-  const [sent] = lane.io.take()
-  assert.equal(sent?.peer, 1)
-  const [told] = decodeRtcp(sent!.bytes)!
+  const sent = lane.io.take().filter(({ peer }) => peer === 1)
+  assert.equal(sent.length, 1)
+  const [told] = decodeRtcp(sent[0]!.bytes)!
   assert.ok(told?.kind === 'receiverReport')
   assert.equal(told.blocks[0]!.ssrc, OWN)
   assert.equal(told.blocks[0]!.lastSenderReport, 0x0001_0002)

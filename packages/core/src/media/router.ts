@@ -24,6 +24,7 @@ import { RouteTable } from './route-table.ts'
 import { SenderReports } from './sender-reports.ts'
 import { readAddress } from './socket-address.ts'
 import { SourceClocks } from './source-clocks.ts'
+import { Utterances } from './utterances.ts'
 
 /**
  * The lane as a sans-IO machine: inputs are `command`, `receive` and `tick`, outputs go to the packet engine at once and to
@@ -35,6 +36,7 @@ export class Router {
   readonly #routes = new RouteTable()
   readonly #reports: ReceiverReports
   readonly #senderReports: SenderReports
+  readonly #utterances: Utterances
   readonly #retransmission: Retransmission
   readonly #requests: PacketRequests
   readonly #tally = new LaneTally()
@@ -58,11 +60,15 @@ export class Router {
     const ownSsrc = (peer: number, ssrc: number) => this.#browsers.get(peer)?.toOwn.get(ssrc) ?? ssrc
     this.#reports = new ReceiverReports(io, this.#routes, stats, ownSsrc)
     this.#answers = new Answers(io, this.#peers, this.#routes, this.#tally)
-    const known = { io, peers: this.#peers, routes: this.#routes, replay, stats, clocks, tally: this.#tally }
+    this.#utterances = new Utterances(this.#routes, forwarder)
+    const known = {
+      ...{ io, peers: this.#peers, routes: this.#routes, tally: this.#tally },
+      ...{ replay, stats, clocks, utterances: this.#utterances },
+    }
     this.#senderReports = new SenderReports(known, timeOrigin)
     const keyframes = new KeyframeRequests({ io, routes: this.#routes, ownSsrc })
     this.#requests = new PacketRequests({ io, routes: this.#routes, ownSsrc }, keyframes)
-    this.#routes.keep(replay, stats, clocks, this.#senderReports)
+    this.#routes.keep(replay, stats, clocks, this.#utterances, this.#senderReports)
     const parts = {
       ...known,
       ...{ reports: this.#reports, senderReports: this.#senderReports, browsers: this.#browsers },
@@ -77,7 +83,7 @@ export class Router {
   /** When it wants `tick`, `Infinity` if never. */
   get deadline(): number {
     const reports = Math.min(this.#reports.deadline, this.#senderReports.deadline)
-    return Math.min(reports, this.#requests.deadline, this.#browsers.deadline)
+    return Math.min(reports, this.#requests.deadline, this.#utterances.deadline, this.#browsers.deadline)
   }
 
   /** All events since the last call. */
@@ -130,12 +136,13 @@ export class Router {
     this.#noteExhausted()
   }
 
-  /** Sends the reports and requests that are due, and looks which browsers are still there. */
+  /** Sends what is due: reports, requests, silence, and looks which browsers are still there. */
   tick(now: number): void {
     if (now < this.deadline) return
-    if (now >= this.#requests.deadline) this.#requests.tick(now)
-    if (now >= this.#reports.deadline) this.#reports.tick(now)
     for (const peer of this.#browsers.tick(now)) this.#events.push({ kind: 'consentLost', peer })
+    if (now >= this.#requests.deadline) this.#requests.tick(now)
+    if (now >= this.#utterances.deadline) this.#utterances.tick(now)
+    if (now >= this.#reports.deadline) this.#reports.tick(now)
     if (now >= this.#senderReports.deadline) this.#senderReports.tick(now)
     this.#io.flush()
     this.#noteExhausted()

@@ -15,6 +15,7 @@ import type { Peers } from './peers.ts'
 import type { ReceiveStats } from './receive-stats.ts'
 import type { RouteTable, TargetList } from './route-table.ts'
 import type { SourceClocks } from './source-clocks.ts'
+import type { Utterances } from './utterances.ts'
 
 /** So many fit one datagram on any path, sealed. */
 const SOURCES_PER_COMPOUND = 24
@@ -29,6 +30,7 @@ export interface SenderReportParts {
   readonly routes: RouteTable
   readonly stats: ReceiveStats
   readonly clocks: SourceClocks
+  readonly utterances: Utterances
 }
 
 export class SenderReports {
@@ -37,6 +39,7 @@ export class SenderReports {
   readonly #routes: RouteTable
   readonly #stats: ReceiveStats
   readonly #clocks: SourceClocks
+  readonly #utterances: Utterances
   readonly #epoch: number
   /** Lists that something was sent to since their browsers were told. All wait equally long, so the first is due first. */
   readonly #waiting = new Set<TargetList>()
@@ -49,12 +52,13 @@ export class SenderReports {
   readonly #view = new DataView(this.#bytes.buffer)
 
   /** `timeOrigin` is the wall clock when `now` was 0. */
-  constructor({ io, peers, routes, stats, clocks }: SenderReportParts, timeOrigin: number) {
+  constructor({ io, peers, routes, stats, clocks, utterances }: SenderReportParts, timeOrigin: number) {
     this.#io = io
     this.#peers = peers
     this.#routes = routes
     this.#stats = stats
     this.#clocks = clocks
+    this.#utterances = utterances
     this.#epoch = NTP_EPOCH + timeOrigin
   }
 
@@ -146,7 +150,8 @@ export class SenderReports {
     const owner = this.#peers.get(this.#routes.owners[row]!)
     const sent = owner === undefined ? undefined : this.#io.sentOf(receiver, ssrc)
     if (owner === undefined || sent === undefined) return false
-    const timestamp = this.#clocks.timestampAt(row, now, this.#routes.clockRate(row))
+    const own = this.#clocks.timestampAt(row, now, this.#routes.clockRate(row))
+    const timestamp = own + this.#utterances.timestampShift(row)
     const { packets, octets } = sent
     const info = { ssrc, time: this.#epoch + now, timestamp, packets, octets }
     writeSenderReport(this.#view, place * SENDER_REPORT_LENGTH, info)
