@@ -94,8 +94,8 @@ export function toDescription(message: z.infer<typeof SessionDescription>): Voic
 /** Select Protocol as it goes over the wire. Clients give the SDP in `data` or in `sdp`; in both it is always found. */
 export function fromSelection(selection: ProtocolSelection): Record<string, unknown> {
   if (selection.protocol === 'udp') {
-    const { address, port, mode } = selection
-    return { protocol: 'udp', data: { address, port, mode } }
+    const { address, port, mode, codecs } = selection
+    return { protocol: 'udp', data: { address, port, mode }, ...(codecs !== undefined && { codecs }) }
   }
   const { sdp, codecs } = selection
   return { protocol: 'webrtc', data: sdp, sdp, codecs }

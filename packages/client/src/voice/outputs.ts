@@ -42,6 +42,8 @@ interface UdpSelection {
   address: string
   port: number
   mode: string
+  /** What we send and take besides Opus: video goes to those who list codecs for it, by their own payload types. */
+  codecs?: readonly Codec[]
 }
 
 export interface WebrtcSelection {

@@ -233,6 +233,17 @@ test('a user first heard of by speaking has connected too; boolean speaking is a
   ])
 })
 
+test('codecs are listed to the node where there are some', () => {
+  const script = new SessionScript().live()
+  script.take()
+  const codecs = [{ name: 'VP8', type: 'video', payload_type: 101, rtx_payload_type: 102 }] as const
+  const address = { address: '198.51.100.7', port: 40_112, mode: MODE }
+  script.session.select({ protocol: 'udp', ...address, codecs })
+  assert.deepEqual(script.sent(), [
+    { op: VoiceOp.SelectProtocol, d: { protocol: 'udp', data: address, codecs: [...codecs] } },
+  ])
+})
+
 test('wants are numbers by ssrc, and one for the rest', () => {
   const script = new SessionScript().live()
   script.take()
