@@ -1,52 +1,23 @@
 // Real browsers in the call: Chromium's own ICE, DTLS, SRTP and codecs against a node, with native clients and each other.
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
-import { type TestContext, test } from 'node:test'
-import type { VoiceClient } from '@parley/client'
-import { readSpeech } from '../../packages/server/src/demo/speech.ts'
-import { BrowserScene, CHROMIUM, type WebMember, type WebStats } from './browser.ts'
+import { networkInterfaces } from 'node:os'
+import { test } from 'node:test'
+import { BrowserScene } from './browser-scene.ts'
+import { withoutChromium } from './chromium.ts'
+import { count, talk } from './talking.ts'
 import { until } from './until.ts'
+import { energies, framesDecoded, hears, type WebMember } from './web-member.ts'
 
-const OPTIONS = { timeout: 90_000, skip: existsSync(CHROMIUM) ? false : `no ${CHROMIUM}` }
+const OPTIONS = { timeout: 90_000, skip: withoutChromium() }
 /** Packets that may be lost while a second browser starts on a machine that is busy with it. */
 const FEW = 20
 const ANA = '81384788765712384'
 const BEN = '81384788765712385'
 const CYD = '81384788765712386'
 
-const energy = ({ inbound }: WebStats) =>
-  inbound.filter(({ kind }) => kind === 'audio').map(({ totalAudioEnergy }) => totalAudioEnergy)
-const hears = (count: number) => (stats: WebStats) => energy(stats).filter(each => each > 0.001).length >= count
-
-/** Says the demo's lines again and again until the test is over. */
-function talk(context: TestContext, client: VoiceClient): void {
-  const frames = readSpeech().flatMap(line => line.frames)
-  let next = 0
-  const timer = setInterval(() => client.sendFrame(frames[next++ % frames.length]!), 20)
-  context.after(() => clearInterval(timer))
-}
-
-/** Frames of a user that were heard so far. */
-function count(client: VoiceClient, userId: string): () => number {
-  let heard = 0
-  client.on('frame', frame => {
-    if (frame.userId === userId) heard++
-  })
-  return () => heard
-}
-
-/** What the lane dropped, by cause, besides what nobody was there to hear. */
-function drops(scene: BrowserScene): Record<string, number> {
-  const { lanes } = scene.server.inspect() as { lanes: { counters?: { drops: Record<string, number> } }[] }
-  // A machine that is busy with encoders lets the lane wait, which drops what waited too long.
-  const expected = new Set(['noAddress', 'noRoute', 'overload', 'unclassified'])
-  const drops = Object.entries(lanes[0]?.counters?.drops ?? {})
-  return Object.fromEntries(drops.filter(([cause, count]) => count > 0 && !expected.has(cause)))
-}
-
 async function assertConnected(member: WebMember): Promise<void> {
   const { transport } = await member.until('the connection', stats => stats.state === 'connected')
-  assert.equal(transport.dtlsState, 'connected')
+  assert.equal(transport?.dtlsState, 'connected')
   assert.equal(transport.dtlsRole, 'client')
   assert.equal(transport.tlsVersion, 'FEFD')
   assert.equal(transport.srtpCipher, 'SRTP_AEAD_AES_128_GCM')
@@ -54,7 +25,7 @@ async function assertConnected(member: WebMember): Promise<void> {
 
 for (const engine of ['ffi', 'portable'] as const)
   test(`two browsers and a native client hear each other (${engine} engine)`, OPTIONS, async context => {
-    const scene = await BrowserScene.open(context, engine)
+    const scene = await BrowserScene.open(context, { engine })
     const ben = await scene.joinNative(BEN)
     const hearsAna = count(ben, ANA)
     talk(context, ben)
@@ -68,7 +39,7 @@ for (const engine of ['ffi', 'portable'] as const)
     const stats = await ana.until('both voices', hears(2))
     for (const { packetsLost, kind } of stats.inbound) if (kind === 'audio') assert.ok(packetsLost <= FEW)
     await until('both browsers, natively', () => ben.members.get(CYD)?.ssrc !== undefined)
-    assert.deepEqual(drops(scene), {})
+    assert.deepEqual(scene.drops, {})
     const reported = await ana.until('a receiver report', ({ remoteInbound }) => remoteInbound.length > 0)
     assert.ok(reported.remoteInbound[0]!.packetsLost <= FEW)
   })
@@ -96,8 +67,8 @@ test(
     await ana.until('the native client’s voice', hears(1))
     await ana.evaluate('client.resume()')
     const before = hearsAna()
-    const [heard] = energy(await ana.stats())
-    await ana.until('more of the voice', stats => energy(stats)[0]! > heard!)
+    const [heard] = energies(await ana.stats())
+    await ana.until('more of the voice', stats => energies(stats)[0]! > heard!)
     await until('more of the browser’s voice', () => hearsAna() > before + 20)
     assert.equal(await ana.evaluate('client.log.filter(op => op === 4).length'), 1)
     assert.ok(await ana.evaluate('client.log.includes(9)'))
@@ -108,8 +79,6 @@ test(
   },
 )
 
-const frames = ({ inbound }: WebStats) => inbound.find(({ kind }) => kind === 'video')?.framesDecoded ?? 0
-
 for (const video of ['VP8', 'H264', 'VP9'] as const)
   test(`two browsers see each other in ${video}, and their encoders are told what arrives`, OPTIONS, async context => {
     const scene = await BrowserScene.open(context)
@@ -118,7 +87,7 @@ for (const video of ['VP8', 'H264', 'VP9'] as const)
     await assertConnected(ana)
     await assertConnected(cyd)
     for (const member of [ana, cyd]) {
-      await member.until('the other’s picture', stats => frames(stats) > 30)
+      await member.until('the other’s picture', stats => framesDecoded(stats) > 30)
       await member.until('the other’s voice', hears(1))
     }
     const wide = await cyd.until(
@@ -127,5 +96,19 @@ for (const video of ['VP8', 'H264', 'VP9'] as const)
       30_000,
     )
     assert.ok(wide.inbound.every(({ freezeCount = 0 }) => freezeCount <= 2))
-    assert.deepEqual(drops(scene), {})
+    assert.deepEqual(scene.drops, {})
   })
+
+const withoutIpv6 = (): string | false =>
+  Object.values(networkInterfaces()).some(all => all?.some(({ address }) => address === '::1')) ? false : 'no ::1'
+
+test('a browser talks with a node by IPv6', { ...OPTIONS, skip: OPTIONS.skip || withoutIpv6() }, async context => {
+  const scene = await BrowserScene.open(context, { mediaIp: '::1' })
+  const ben = await scene.joinNative(BEN)
+  const hearsAna = count(ben, ANA)
+  talk(context, ben)
+  const ana = await scene.joinWeb(ANA)
+  await assertConnected(ana)
+  await ana.until('the native client’s voice', hears(1))
+  await until('the browser’s voice', () => hearsAna() > 50)
+})

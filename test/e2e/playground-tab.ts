@@ -1,26 +1,6 @@
 // A browser tab with the playground in it, driven as a person would: by what is written on its buttons.
-import { existsSync } from 'node:fs'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
-import { CHROMIUM } from './browser.ts'
-
-const ARGUMENTS = [
-  '--headless',
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--use-fake-device-for-media-stream',
-  '--use-fake-ui-for-media-stream',
-]
-
-/** Where CI is to have it, its absence is a failure. */
-export const withoutChromium = (): string | false =>
-  existsSync(CHROMIUM) || process.env.CI === 'true' ? false : `no ${CHROMIUM}`
-
-export const openBrowser = (): Promise<Browser> => chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS })
+import type { Browser, BrowserContext, Page } from 'playwright-core'
+import type { Rtp } from './web-member.ts'
 
 /** Keeps the page's connections where the test finds them. */
 const KEEP_CONNECTIONS = `
@@ -38,15 +18,7 @@ const READ_STATS = `(async () => {
   return report === undefined ? [] : [...report.values()]
 })()`
 
-interface Stat {
-  type: string
-  kind?: string
-  ssrc?: number
-  packetsSent?: number
-  packetsReceived?: number
-  totalAudioEnergy?: number
-  framesDecoded?: number
-}
+type Stat = Partial<Rtp> & { type: string }
 
 export interface TabOptions {
   size?: { width: number; height: number }
@@ -144,16 +116,5 @@ export class Tab {
 
   #row(member: string) {
     return this.page.locator(`[data-testid="member"][data-name="${member}"]`)
-  }
-}
-
-/** Resolves with the first value that fits; rejects, saying what was waited for and found. */
-export async function waitFor<T>(what: string, read: () => Promise<T>, fits: (value: T) => boolean, limit = 15_000) {
-  const end = performance.now() + limit
-  for (;;) {
-    const value = await read()
-    if (fits(value)) return value
-    if (performance.now() > end) throw new Error(`waited ${limit} ms for ${what}, found ${String(value)}`)
-    await new Promise(resolve => setTimeout(resolve, 100))
   }
 }

@@ -6,10 +6,11 @@ import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { VoiceClient } from '@parley/client'
 import type { Browser } from 'playwright-core'
+import { openChromium, withoutChromium } from './chromium.ts'
 import { isSilence } from './opus-frames.ts'
 import { ParleyProcess } from './parley-process.ts'
-import { openBrowser, Tab, type TabOptions, waitFor, withoutChromium } from './playground-tab.ts'
-import { until } from './until.ts'
+import { Tab, type TabOptions } from './playground-tab.ts'
+import { until, untilFits } from './until.ts'
 
 const OPTIONS = { timeout: 90_000, skip: withoutChromium() }
 const PHONE = { width: 390, height: 844 }
@@ -25,7 +26,7 @@ before(async () => {
   if (OPTIONS.skip !== false) return
   folder = mkdtempSync(join(tmpdir(), 'parley-test-'))
   demo = new ParleyProcess(['demo', '--port', '0', '--no-view'], { folder })
-  browser = await openBrowser()
+  browser = await openChromium()
   await demo.says(/ben is here/)
   url = /http:\/\/127\.0\.0\.1:\d+\/playground\//.exec(demo.stdout)![0]
 })
@@ -84,7 +85,7 @@ test('two tabs, two bots and a native client hear each other', OPTIONS, async t 
   const heard = await nativeClient(t)
   const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim', { size: PHONE })]
   for (const tab of [robin, kim]) {
-    await waitFor(
+    await untilFits(
       `${tab.name} to hear three`,
       () => tab.heard(),
       energies => audible(energies) >= 3,
@@ -114,7 +115,7 @@ test('who mutes sends nothing, by click and by key, and goes on where they were'
   await new Promise(resolve => setTimeout(resolve, 500))
   assert.ok((await robin.packetsSent()) - sent <= 2)
   await robin.page.keyboard.press('m')
-  await waitFor(
+  await untilFits(
     'packets again',
     () => robin.packetsSent(),
     packets => packets > sent + 10,
@@ -129,7 +130,7 @@ test('a camera is seen by the others while it is on, and leaves no picture when 
     await robin.page.getByLabel('Camera of Robin').waitFor()
     await kim.page.getByLabel('Camera of Robin').waitFor()
     const before = await kim.framesDecoded()
-    await waitFor(
+    await untilFits(
       `frames of round ${round}`,
       () => kim.framesDecoded(),
       frames => frames > before + 10,
@@ -140,7 +141,7 @@ test('a camera is seen by the others while it is on, and leaves no picture when 
     await robin.press('Camera off')
     await kim.page.getByLabel('Camera of Robin').waitFor({ state: 'detached' })
   }
-  await waitFor(
+  await untilFits(
     'Kim’s camera',
     () => robin.framesDecoded(),
     frames => frames > 10,
@@ -158,7 +159,7 @@ test('who joins muted is heard as soon as they are not', OPTIONS, async t => {
   assert.equal(await robin.packetsSent(), 0)
   await robin.press('Unmute me')
   await kim.shows('Robin', 'speaking')
-  await waitFor(
+  await untilFits(
     'packets',
     () => robin.packetsSent(),
     packets => packets > 10,
@@ -169,16 +170,16 @@ test('a server mute silences somebody for everybody, until it is lifted', OPTION
   const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
   const ssrc = await robin.ssrc()
   const isFlowing = (packets: number) => packets > 5
-  await waitFor('Robin to be heard', () => arriving(kim, ssrc), isFlowing)
+  await untilFits('Robin to be heard', () => arriving(kim, ssrc), isFlowing)
   await kim.press('Server mute Robin')
   await robin.shows('Robin', 'muted by a moderator')
-  await waitFor(
+  await untilFits(
     'silence',
     () => arriving(kim, ssrc),
     packets => packets === 0,
   )
   await kim.press('Server mute Robin')
-  await waitFor('Robin to be heard again', () => arriving(kim, ssrc), isFlowing)
+  await untilFits('Robin to be heard again', () => arriving(kim, ssrc), isFlowing)
 })
 
 test('who is moved joins again by themselves; who is kicked is told so, and may come back', OPTIONS, async t => {
@@ -209,7 +210,7 @@ test('who leaves or reloads the page is gone for the others at once, and can joi
   await kim.page.reload()
   await robin.misses('Kim')
   await kim.join()
-  await waitFor(
+  await untilFits(
     'sound after the reload',
     () => kim.heard(),
     energies => audible(energies) >= 1,

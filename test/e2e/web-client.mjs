@@ -3,15 +3,27 @@
 // `data` and `sdp`, bare heartbeats, speaking as a boolean, SSRCs from op 12 alone).
 
 const FRAGMENT_LINES = /^a=(extmap-allow-mixed|ice-|fingerprint|extmap:|rtpmap:\d+ (opus|VP8)\/)/
+/** There is no echo, and removing it takes its time. */
+const UNPROCESSED = { echoCancellation: false, noiseSuppression: false, autoGainControl: false }
+const opened = new Map()
+/** Microphone and camera, once for all clients of a page; each has tracks of its own. */
+async function openDevices(video) {
+  if (!opened.has(video)) opened.set(video, navigator.mediaDevices.getUserMedia({ audio: UNPROCESSED, video }))
+  return (await opened.get(video)).clone()
+}
 const REAL_TIME_FEEDBACK = ['ccm fir', 'nack', 'nack pli', 'goog-remb', 'transport-cc']
 
 export class WebClient {
   constructor(options) {
-    this.options = { flow: 'discord', video: undefined, ...options }
+    this.options = { flow: 'discord', video: undefined, speaks: true, patience: 0, ...options }
     this.log = []
+    /** The flags of the others, as they last declared them. */
+    this.speaking = {}
     this.remotes = new Map()
     this.users = new Set()
     this.closeCode = undefined
+    /** What went wrong after it was connected. */
+    this.errors = []
     this.renegotiating = Promise.resolve()
   }
 
@@ -27,13 +39,18 @@ export class WebClient {
   open() {
     this.ws = new WebSocket(this.options.url)
     this.ws.onmessage = ({ data }) => {
-      if (typeof data === 'string') this.receive(JSON.parse(data)).catch(error => this.failed(error))
+      if (typeof data === 'string') this.receive(JSON.parse(data)).catch(error => this.fail(error))
     }
     this.ws.onclose = ({ code, reason }) => {
       this.closeCode = code
       clearInterval(this.heartbeat)
       this.failed(new Error(`closed with ${code} ${reason}`))
     }
+  }
+
+  fail(error) {
+    this.errors.push(String(error))
+    this.failed(error)
   }
 
   send(op, d) {
@@ -51,11 +68,12 @@ export class WebClient {
         this.ready = d
         return this.offer()
       case 4:
-        this.description = d
+        this.description = { ...d, sdp: this.redirected(d.sdp) }
         await this.renegotiate()
         this.announce()
         return this.connected(d)
       case 5:
+        this.speaking[d.user_id] = d.speaking
         if (this.options.flow === 'discord' && d.speaking) this.addRemote('audio', d.user_id, d.ssrc)
         return
       case 12:
@@ -71,6 +89,12 @@ export class WebClient {
       case 9:
         return this.resumed?.()
     }
+  }
+
+  /** The node's fragment, with the port in its candidate that is to be sent to. */
+  redirected(sdp) {
+    const { through } = this.options
+    return through === undefined ? sdp : sdp.replace(/^(a=candidate:.* )\d+( typ)/m, `$1${through}$2`)
   }
 
   beat() {
@@ -105,9 +129,10 @@ export class WebClient {
     const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
     this.pc = pc
     pc.ontrack = ({ track }) => this.play(track)
-    const media = await navigator.mediaDevices.getUserMedia({ audio: true, video: Boolean(this.options.video) })
+    const media = await openDevices(Boolean(this.options.video))
     this.media = media
-    pc.addTransceiver(media.getAudioTracks()[0], { direction: 'sendrecv' })
+    for (const track of media.getAudioTracks()) track.enabled = this.options.speaks
+    this.microphone = pc.addTransceiver(media.getAudioTracks()[0], { direction: 'sendrecv' }).sender
     const [camera] = media.getVideoTracks()
     if (camera !== undefined) pc.addTransceiver(camera, { direction: 'sendrecv' })
     const { sdp } = await pc.createOffer()
@@ -152,7 +177,18 @@ export class WebClient {
           ]
         : [],
     })
-    this.send(5, { speaking: this.options.flow === 'spacebar' ? true : 1, delay: 0, ssrc: audio })
+    this.speak(true)
+  }
+
+  speak(isSpeaking) {
+    const speaking = this.options.flow === 'spacebar' ? isSpeaking : Number(isSpeaking)
+    this.send(5, { speaking, delay: 0, ssrc: this.ownSsrcs().audio })
+  }
+
+  /** As the mute button of a web client does it: nothing is sent any more, and the others are told. */
+  async mute(isMuted) {
+    await this.microphone.replaceTrack(isMuted ? null : this.media.getAudioTracks()[0])
+    this.speak(!isMuted)
   }
 
   addRemote(kind, user, ssrc) {
@@ -166,11 +202,16 @@ export class WebClient {
     return this.remotes.delete(`${kind} ${user}`) ? this.renegotiate() : undefined
   }
 
-  /** One at a time: the page offers to itself, and answers for the node. */
+  /** One at a time: the page offers to itself, and answers for the node. What waits is done in one go. */
   renegotiate() {
     if (this.description === undefined || this.pc.signalingState === 'closed') return undefined
-    this.renegotiating = this.renegotiating.then(() => this.negotiateOnce())
-    return this.renegotiating
+    this.waiting ??= this.renegotiating.then(async () => {
+      await new Promise(resolve => setTimeout(resolve, this.options.patience))
+      this.waiting = undefined
+      this.renegotiating = this.negotiateOnce()
+      return this.renegotiating
+    })
+    return this.waiting
   }
 
   async negotiateOnce() {
@@ -234,6 +275,8 @@ export class WebClient {
       `a=fmtp:${type} minptime=10;useinbandfec=1;usedtx=1`,
       `a=rtcp-fb:${type} transport-cc`,
     ]
+    const { packetTime } = this.options
+    if (packetTime !== undefined) lines.push(`a=ptime:${packetTime}`)
     return { types: [type], lines: [...lines, ...extensions(section, /audio-level|transport-wide-cc/)] }
   }
 
@@ -261,17 +304,36 @@ export class WebClient {
     document.body.append(element)
   }
 
+  /** From now on `longestPause` is how long, in milliseconds, no new frame of the picture was decoded at a time. */
+  watchPicture() {
+    this.longestPause = 0
+    let frames = 0
+    let since = performance.now()
+    const look = async () => {
+      const { inbound } = await this.stats()
+      const { framesDecoded = 0 } = inbound.find(({ kind }) => kind === 'video') ?? {}
+      const now = performance.now()
+      this.longestPause = Math.max(this.longestPause, now - since)
+      if (framesDecoded === frames) return
+      frames = framesDecoded
+      since = now
+    }
+    this.watching = setInterval(look, 50)
+  }
+
   /** What the browser says of everything it receives and sends, and of its transport. */
   async stats() {
     const all = [...(await this.pc.getStats()).values()]
-    const of = type => all.filter(each => each.type === type).map(each => ({ ...each }))
-    const transport = of('transport')[0]
+    const of = type => all.filter(each => each.type === type).map(reported)
+    const [transport] = of('transport')
     return {
       inbound: of('inbound-rtp'),
       outbound: of('outbound-rtp'),
       remoteInbound: of('remote-inbound-rtp'),
       remoteOutbound: of('remote-outbound-rtp'),
       transport,
+      errors: this.errors,
+      remotes: [...this.remotes.values()],
       state: this.pc.connectionState,
       ice: this.pc.iceConnectionState,
     }
@@ -279,11 +341,21 @@ export class WebClient {
 
   close() {
     clearInterval(this.heartbeat)
+    clearInterval(this.watching)
     this.pc?.close()
     this.ws.close(1000)
     for (const track of this.media?.getTracks() ?? []) track.stop()
   }
 }
+
+/** What tests ask of a report. */
+const REPORTED = [
+  ...['kind', 'ssrc', 'mid', 'trackIdentifier', 'packetsReceived', 'packetsSent', 'packetsLost', 'roundTripTime'],
+  ...['totalAudioEnergy', 'framesDecoded', 'frameWidth', 'freezeCount', 'totalFreezesDuration'],
+  ...['nackCount', 'pliCount', 'retransmittedPacketsReceived', 'retransmittedPacketsSent'],
+  ...['srtpCipher', 'dtlsState', 'dtlsRole', 'tlsVersion'],
+]
+const reported = stat => Object.fromEntries(REPORTED.filter(name => name in stat).map(name => [name, stat[name]]))
 
 const sectionsOf = sdp =>
   sdp

@@ -1,0 +1,162 @@
+// A node, its backend, and browsers with pages in them that are voice clients of the node.
+import { readFileSync } from 'node:fs'
+import { createServer as createHttpServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { TestContext } from 'node:test'
+import { LvspClient, VoiceClient, type VoiceClientOptions } from '@parley/client'
+import { createServer } from '@parley/server'
+import type { Browser } from 'playwright-core'
+import { openChromium } from './chromium.ts'
+import { Firefox } from './firefox.ts'
+import { WebMember, type WebPage } from './web-member.ts'
+
+const GUILD = '41771983423143937'
+const CHANNEL = '127121515262115840'
+const CLIENT = readFileSync(new URL('web-client.mjs', import.meta.url))
+
+export interface SceneOptions {
+  engine?: 'ffi' | 'portable'
+  /** Where the node's UDP port is, and where clients send packets. */
+  mediaIp?: string
+  /** Takes the node's log, which nobody reads otherwise. */
+  log?: (line: string) => void
+}
+
+export interface WebOptions {
+  flow?: 'discord' | 'spacebar'
+  /** The video codec it prefers; without it, it has no camera. */
+  video?: 'VP8' | 'VP9' | 'H264'
+  /** The UDP port to send to in place of the node's. */
+  through?: number
+  /** Milliseconds of audio in a packet. */
+  packetTime?: number
+  /** Whether its microphone hears anything; by default it does. What sends silence sends little. */
+  speaks?: boolean
+  /** Milliseconds to wait for more members before those that have come are negotiated. */
+  patience?: number
+}
+
+type Server = Awaited<ReturnType<typeof createServer>>
+
+interface Parts {
+  context: TestContext
+  server: Server
+  backend: LvspClient
+  origin: string
+}
+
+export class BrowserScene {
+  readonly server: Server
+  readonly #context: TestContext
+  readonly #backend: LvspClient
+  readonly #origin: string
+  #chromium: Promise<Browser> | undefined
+  #firefox: Promise<Firefox> | undefined
+
+  static async open(context: TestContext, options: SceneOptions = {}): Promise<BrowserScene> {
+    const { engine = 'ffi', mediaIp = '127.0.0.1', log } = options
+    const server = await createServer({
+      http: { listen: '127.0.0.1:0' },
+      media: { listen: mediaIp, announce: [mediaIp], port: 0, engine, lanes: engine === 'ffi' ? 1 : 0 },
+      log: { level: log === undefined ? 'silent' : 'info', format: 'json' },
+      ...(log !== undefined && { logSink: { write: log } }),
+    })
+    context.after(() => server.close())
+    const backend = new LvspClient({ url: server.lvspUrl, secret: server.secret })
+    context.after(() => backend.close())
+    await backend.connect()
+    return new BrowserScene({ context, server, backend, origin: await servePage(context) })
+  }
+
+  private constructor({ context, server, backend, origin }: Parts) {
+    this.#context = context
+    this.server = server
+    this.#backend = backend
+    this.#origin = origin
+  }
+
+  /** A page that has joined, as soon as it has its Session Description. */
+  async joinWeb(userId: string, options: WebOptions & { in?: 'chromium' | 'firefox' } = {}): Promise<WebMember> {
+    const { in: browser = 'chromium', ...how } = options
+    const page = await (browser === 'chromium' ? this.openPage() : this.#openInFirefox())
+    return this.joinFrom(page, userId, how)
+  }
+
+  /** One more client in a page that is open. */
+  async joinFrom(page: WebPage, userId: string, options: WebOptions = {}): Promise<WebMember> {
+    const { sessionId, token } = await this.#admit(userId)
+    const url = `${this.server.url}?v=9`
+    const who = { server_id: GUILD, channel_id: CHANNEL, user_id: userId, session_id: sessionId, token }
+    await page.evaluate(`import('/web-client.mjs').then(async ({ WebClient }) => {
+      globalThis.clients ??= {}
+      const client = clients[${JSON.stringify(userId)}] = new WebClient(${JSON.stringify({ url, ...who, ...options })})
+      await client.connect()
+    })`)
+    return new WebMember(page, userId)
+  }
+
+  /** A page of Chromium that has not joined yet. */
+  async openPage(): Promise<WebPage> {
+    this.#chromium ??= this.#openChromium()
+    const page = await (await this.#chromium).newPage()
+    page.on('pageerror', error => this.#context.diagnostic(String(error)))
+    await page.goto(this.#origin)
+    return page
+  }
+
+  async joinNative(userId: string, options: Partial<VoiceClientOptions> = {}): Promise<VoiceClient> {
+    const { sessionId, token } = await this.#admit(userId)
+    const client = new VoiceClient({
+      ...{ endpoint: new URL(this.server.url).host, tls: false },
+      ...{ serverId: GUILD, channelId: CHANNEL, userId, sessionId, token, ...options },
+    })
+    this.#context.after(() => client.close())
+    await client.connect()
+    return client
+  }
+
+  /** What the node tells of a user's session. */
+  session(userId: string): object | undefined {
+    const { sessions } = this.server.inspect() as { sessions: { userId: string }[] }
+    return sessions.find(session => session.userId === userId)
+  }
+
+  /** What the lane dropped, by cause, besides what nobody was there to hear. */
+  get drops(): Record<string, number> {
+    const { lanes } = this.server.inspect() as { lanes: { counters?: { drops: Record<string, number> } }[] }
+    // A machine that is busy with encoders lets the lane wait, which drops what waited too long.
+    const expected = new Set(['noAddress', 'noRoute', 'overload', 'unclassified'])
+    const drops = Object.entries(lanes[0]?.counters?.drops ?? {})
+    return Object.fromEntries(drops.filter(([cause, count]) => count > 0 && !expected.has(cause)))
+  }
+
+  async #openChromium(): Promise<Browser> {
+    const browser = await openChromium('--autoplay-policy=no-user-gesture-required')
+    this.#context.after(() => browser.close())
+    return browser
+  }
+
+  async #openInFirefox(): Promise<WebPage> {
+    this.#firefox ??= Firefox.open(this.#context)
+    return (await this.#firefox).openPage(this.#origin)
+  }
+
+  async #admit(userId: string): Promise<{ sessionId: string; token: string }> {
+    await this.#backend.requestChannel({ guildId: GUILD, channelId: CHANNEL })
+    const granted = await this.#backend.createVoiceState({ guildId: GUILD, channelId: CHANNEL, userId })
+    if (granted.token === undefined) throw new Error('the node gave no token for the user')
+    return { sessionId: granted.sessionId, token: granted.token }
+  }
+}
+
+/** An empty page and the client's script; resolves with their origin. */
+async function servePage(context: TestContext): Promise<string> {
+  const http = createHttpServer((request, response) => {
+    const isScript = request.url === '/web-client.mjs'
+    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
+    response.end(isScript ? CLIENT : '<!doctype html><title>call</title><body></body>')
+  })
+  await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve))
+  context.after(() => void http.close())
+  return `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+}

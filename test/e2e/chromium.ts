@@ -1,0 +1,24 @@
+// The system's Chromium, headless, with a microphone and a camera that are not there.
+import { existsSync } from 'node:fs'
+import { type Browser, chromium } from 'playwright-core'
+
+const CHROMIUM = '/usr/bin/chromium'
+const ARGUMENTS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--use-fake-device-for-media-stream',
+  '--use-fake-ui-for-media-stream',
+]
+
+/** Why tests of Chromium are skipped. Where CI is to have it, its absence is a failure. */
+export const withoutChromium = (): string | false =>
+  existsSync(CHROMIUM) || process.env.CI === 'true' ? false : `no ${CHROMIUM}`
+
+export const openChromium = (...more: readonly string[]): Promise<Browser> =>
+  chromium.launch({ executablePath: CHROMIUM, args: [...ARGUMENTS, ...more] })

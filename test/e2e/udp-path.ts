@@ -1,0 +1,91 @@
+// The way between clients and a node's UDP port, as a bad network has it: it loses datagrams, changes addresses, and breaks.
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import type { TestContext } from 'node:test'
+import { seededRandom } from '../sim/seeded-random.ts'
+
+const HOST = '127.0.0.1'
+
+interface Direction {
+  readonly random: () => number
+  passed: number
+  lost: number
+}
+
+/** A translator of addresses: what a client sends reaches the node from a port of the path's own. */
+export class UdpPath {
+  /** Where clients send to. */
+  readonly port: number
+  readonly #front: Socket
+  readonly #node: number
+  /** Towards the node, by the client's address. */
+  readonly #backs = new Map<string, Socket>()
+  readonly up: Direction
+  readonly down: Direction
+  /** Share of datagrams that are lost in each direction. */
+  loss: number
+  isBroken = false
+
+  /** `node` is the node's UDP port. The same seed loses the same datagrams of each direction, by their number. */
+  static async open(
+    context: TestContext,
+    { node, loss = 0, seed = 1 }: { node: number; loss?: number; seed?: number },
+  ) {
+    const front = await openSocket()
+    const path = new UdpPath(front, { node, loss, seed })
+    context.after(() => path.#close())
+    return path
+  }
+
+  private constructor(front: Socket, { node, loss, seed }: { node: number; loss: number; seed: number }) {
+    this.#front = front
+    this.port = (front.address() as AddressInfo).port
+    this.#node = node
+    this.loss = loss
+    this.up = { random: seededRandom(seed), passed: 0, lost: 0 }
+    this.down = { random: seededRandom(seed + 1), passed: 0, lost: 0 }
+    front.on('message', (bytes, client) => this.#toNode(bytes, client))
+  }
+
+  /** From now on the node sees its clients at other ports, and what it sends to the ones they had is lost. */
+  changeAddresses(): void {
+    for (const back of this.#backs.values()) back.close()
+    this.#backs.clear()
+  }
+
+  #toNode(bytes: Buffer, client: RemoteInfo): void {
+    if (!this.#passes(this.up)) return
+    const back = this.#backs.get(`${client.address} ${client.port}`) ?? this.#openBack(client)
+    back.send(bytes, this.#node, HOST)
+  }
+
+  #openBack({ address, port }: RemoteInfo): Socket {
+    const back = createSocket('udp4')
+    back.bind(0, HOST)
+    back.on('message', bytes => {
+      if (this.#passes(this.down)) this.#front.send(bytes, port, address)
+    })
+    this.#backs.set(`${address} ${port}`, back)
+    return back
+  }
+
+  #passes(direction: Direction): boolean {
+    const isLost = this.isBroken || direction.random() < this.loss
+    if (isLost) direction.lost++
+    else direction.passed++
+    return !isLost
+  }
+
+  #close(): void {
+    this.changeAddresses()
+    this.#front.close()
+  }
+}
+
+async function openSocket(): Promise<Socket> {
+  const socket = createSocket('udp4')
+  socket.bind(0, HOST)
+  await once(socket, 'listening')
+  return socket
+}
