@@ -232,15 +232,15 @@ export class FfiEngine implements PacketIo {
     return true
   }
 
-  /** The same with SRTP, which seals in place and may refuse a packet that it sealed before. */
+  /** The same with SRTP, which may refuse a packet that it sealed before. */
   #sealSrtp(row: Row, srtp: Srtp, start: number, length: number, isRtcp: boolean): boolean {
     const { destination } = row
     if (destination === undefined || row.isExhausted || length + SRTP_OVERHEAD > SLOT) return false
     const out = this.socket.claim()
     const bytes = this.#bytes
     const { view } = this.#memory
-    bytes.copyWithin(out, start, start + length)
-    const sealed = isRtcp ? srtp.sealRtcp(bytes, view, out, length) : srtp.sealRtp(bytes, view, out, length)
+    if (isRtcp) bytes.copyWithin(out, start, start + length)
+    const sealed = isRtcp ? srtp.sealRtcp(bytes, view, out, length) : srtp.sealRtp(bytes, view, out, length, start)
     if (sealed < 0) return srtp.isExhausted && this.#noteExhausted(row)
     this.socket.queue(sealed, destination)
     this.packets++

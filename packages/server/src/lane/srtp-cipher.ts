@@ -16,10 +16,19 @@ export interface SrtpCipher {
   /** 12 bytes for GCM, 16 for CM. */
   readonly iv: Uint8Array
   /**
-   * Of the packet at `start` of `bytes`: encrypts the `length` bytes behind the first `clear` ones in place, and writes the tag
-   * at `tag`. `extra` is authenticated too: the rollover counter (CM), or the word with E bit and index (RTCP).
+   * Of the packet at `start` of `bytes`: encrypts the `length` bytes at `plain` to behind the first `clear` ones, where they may
+   * be already, and writes the tag at `tag`. `extra` is authenticated too: the rollover counter (CM), or the word with E bit and
+   * index (RTCP).
    */
-  seal(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array, tag: number): void
+  seal(
+    bytes: Uint8Array,
+    start: number,
+    clear: number,
+    plain: number,
+    length: number,
+    extra: Uint8Array,
+    tag: number,
+  ): void
   /** The reverse. Returns false, and leaves anything there, if the tag does not verify. */
   open(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array, tag: number): boolean
   /** Frees what is not the garbage collector's to free. */
@@ -67,11 +76,19 @@ class GcmSrtp implements SrtpCipher {
     this.#options = { authTagLength: layout.tagLength }
   }
 
-  seal(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array, tag: number): void {
+  seal(
+    bytes: Uint8Array,
+    start: number,
+    clear: number,
+    plain: number,
+    length: number,
+    extra: Uint8Array,
+    tag: number,
+  ): void {
     const at = start + clear
     const cipher = createCipheriv(this.#name, this.#key, this.iv, this.#options)
     cipher.setAAD(joined(bytes.subarray(start, at), extra))
-    bytes.set(cipher.update(bytes.subarray(at, at + length)), at)
+    bytes.set(cipher.update(bytes.subarray(plain, plain + length)), at)
     cipher.final()
     bytes.set(cipher.getAuthTag(), tag)
   }
@@ -107,8 +124,16 @@ class CmSrtp implements SrtpCipher {
     this.#tagLength = layout.tagLength
   }
 
-  seal(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array, tag: number): void {
-    this.#cipher(bytes, start + clear, length)
+  seal(
+    bytes: Uint8Array,
+    start: number,
+    clear: number,
+    plain: number,
+    length: number,
+    extra: Uint8Array,
+    tag: number,
+  ): void {
+    this.#cipher(bytes, plain, length, start + clear)
     const end = start + clear + length
     bytes.set(this.#mac(bytes.subarray(start, end), extra), tag)
   }
@@ -117,12 +142,12 @@ class CmSrtp implements SrtpCipher {
     const end = start + clear + length
     const found = bytes.subarray(tag, tag + this.#tagLength)
     if (!timingSafeEqual(this.#mac(bytes.subarray(start, end), extra), found)) return false
-    this.#cipher(bytes, start + clear, length)
+    this.#cipher(bytes, start + clear, length, start + clear)
     return true
   }
 
-  #cipher(bytes: Uint8Array, at: number, length: number): void {
-    bytes.set(createCipheriv('aes-128-ctr', this.#key, this.iv).update(bytes.subarray(at, at + length)), at)
+  #cipher(bytes: Uint8Array, from: number, length: number, to: number): void {
+    bytes.set(createCipheriv('aes-128-ctr', this.#key, this.iv).update(bytes.subarray(from, from + length)), to)
   }
 
   #mac(packet: Uint8Array, extra: Uint8Array): Uint8Array {

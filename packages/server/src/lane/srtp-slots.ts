@@ -56,10 +56,9 @@ class GcmSlotSrtp implements SrtpCipher {
     this.#joined = places.joined
   }
 
-  seal(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array): void {
-    const body = start + clear
+  seal(bytes: Uint8Array, start: number, clear: number, plain: number, length: number, extra: Uint8Array): void {
     const header = this.#join(bytes, start, clear, extra)
-    if (!this.#cipher.seal(KEPT_KEY, this.#iv, header, clear + extra.length, body, length, body))
+    if (!this.#cipher.seal(KEPT_KEY, this.#iv, header, clear + extra.length, plain, length, start + clear))
       throw new Error('OpenSSL sealed nothing')
   }
   open(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array): boolean {

@@ -45,7 +45,7 @@ for (const [name, { rtp, rtcp }] of Object.entries(published)) {
     const bytes = new Uint8Array(RTP.length + 16)
     bytes.set(RTP)
     fillGcmRtpIv(cipher.iv, cipher.salt, bytes, 0, 0)
-    cipher.seal(bytes, 0, 12, RTP.length - 12, NONE, RTP.length)
+    cipher.seal(bytes, 0, 12, 12, RTP.length - 12, NONE, RTP.length)
     assert.equal(hex(bytes), rtp.replace(/\s/g, ''))
     assert.ok(cipher.open(bytes, 0, 12, RTP.length - 12, NONE, RTP.length))
     assert.equal(hex(bytes.subarray(0, RTP.length)), hex(RTP))
@@ -55,7 +55,7 @@ for (const [name, { rtp, rtcp }] of Object.entries(published)) {
     const bytes = new Uint8Array(RTCP.length + 16)
     bytes.set(RTCP)
     fillGcmRtcpIv(cipher.iv, cipher.salt, bytes, 0, 0x5d4)
-    cipher.seal(bytes, 0, 8, RTCP.length - 8, unhex('800005d4'), RTCP.length)
+    cipher.seal(bytes, 0, 8, 8, RTCP.length - 8, unhex('800005d4'), RTCP.length)
     assert.equal(hex(bytes), rtcp.replace(/\s/g, ''))
   })
 }

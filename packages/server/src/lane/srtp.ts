@@ -111,19 +111,21 @@ export class Srtp {
   }
 
   /**
-   * Seals a plain RTP packet of `length` bytes in place; SRTP_OVERHEAD more must be there. The sequence may come out as another
-   * one. Returns the new length; −1 if the packet was sealed before or there is no index for it.
+   * Seals the plain RTP packet of `length` bytes at `plain` to `start`, which may be the same place; SRTP_OVERHEAD more must be
+   * there. The sequence may come out as another one. Returns the new length; −1 if the packet was sealed before or there is no
+   * index for it.
    */
-  sealRtp(bytes: Uint8Array, view: DataView, start: number, length: number): number {
-    const clear = rtpHeaderLength(view, start, length)
+  sealRtp(bytes: Uint8Array, view: DataView, start: number, length: number, plain = start): number {
+    const clear = rtpHeaderLength(view, plain, length)
     if (clear < 0) return -1
-    const ssrc = view.getUint32(start + RTP_SSRC)
-    const index = this.#sealed.next(ssrc, view.getUint16(start + RTP_SEQUENCE), length - clear)
+    const ssrc = view.getUint32(plain + RTP_SSRC)
+    const index = this.#sealed.next(ssrc, view.getUint16(plain + RTP_SEQUENCE), length - clear)
     if (index < 0) return -1
+    for (let at = 0; at < clear; at++) bytes[start + at] = bytes[plain + at]!
     view.setUint16(start + RTP_SEQUENCE, index & 0xffff)
     const cipher = this.#rtpOut
     const extra = this.#prepareRtp(cipher, bytes, start, index)
-    cipher.seal(bytes, start, clear, length - clear, extra, start + length)
+    cipher.seal(bytes, start, clear, plain + clear, length - clear, extra, start + length)
     return length + this.#layout.tagLength
   }
 
@@ -135,7 +137,7 @@ export class Srtp {
     this.#prepareRtcp(cipher, bytes, start, this.#rtcpNext)
     const end = start + length
     const tag = layout.isGcm ? end : end + SRTCP_INDEX_LENGTH
-    cipher.seal(bytes, start, CLEAR_RTCP_LENGTH, length - CLEAR_RTCP_LENGTH, this.#word, tag)
+    cipher.seal(bytes, start, CLEAR_RTCP_LENGTH, start + CLEAR_RTCP_LENGTH, length - CLEAR_RTCP_LENGTH, this.#word, tag)
     view.setUint32(layout.isGcm ? end + layout.tagLength : end, SRTCP_ENCRYPTED + this.#rtcpNext++)
     return length + layout.tagLength + SRTCP_INDEX_LENGTH
   }
