@@ -16,6 +16,7 @@ const HELP = `npm run load -- [options]
   --visitors N    how many of them come and go (0)
   --rate N        packets a second of each speaker (50); 0 for as many as the node can take
   --payload N     bytes of each Opus packet (120)
+  --browsers      who does not talk comes as a browser
   --mode NAME     encryption mode (aead_aes256_gcm_rtpsize)
   --churn N       joins, and as many leaves, in a second (0); needs visitors
   --seconds N     how long it is measured (10), after a fifth of it to warm up
@@ -29,6 +30,7 @@ const { values } = parseArgs({
     visitors: { type: 'string', default: '0' },
     rate: { type: 'string', default: '50' },
     payload: { type: 'string', default: '120' },
+    browsers: { type: 'boolean', default: false },
     mode: { type: 'string', default: VoiceMode.AeadAes256GcmRtpsize },
     churn: { type: 'string', default: '0' },
     seconds: { type: 'string', default: '10' },
@@ -57,6 +59,7 @@ const plan: Plan = {
   visitors: numberOf('visitors'),
   payload: numberOf('payload'),
   mode,
+  browsers: values.browsers,
 }
 if (plan.payload < SHORTEST_PAYLOAD) throw new Error(`expected a payload of at least ${SHORTEST_PAYLOAD} bytes`)
 if (plan.speakers + plan.visitors > plan.members) throw new Error('expected no more speakers and visitors than members')

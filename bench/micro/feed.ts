@@ -30,7 +30,7 @@ import {
 } from './saturation.ts'
 
 /** Every so many-th packet is opened: a prime, so that every listener's turn comes. */
-const SAMPLE = 997
+const SAMPLE = 101
 /** Bytes of the longest packet. */
 const LONGEST = 512
 /** With no answer for so long, the window counts as lost. */

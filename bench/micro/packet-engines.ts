@@ -43,7 +43,7 @@ export interface EngineRow extends Heard {
 }
 
 export interface EngineBenchOptions {
-  /** Of each row and floor in all rounds, after some to warm up. */
+  /** Of each row and floor in all rounds. */
   seconds: number
   members: readonly number[]
   protections: readonly Protection[]
@@ -53,6 +53,8 @@ export interface EngineBenchOptions {
 const PAYLOAD = 120
 const ALL_MEMBERS = 1000
 const ROUNDS = 5
+/** Until code is compiled. */
+const WARM_UP = 700
 /** Before each slice, so that what was on its way is gone. */
 const SETTLE = 60
 /** Browsers are to prove their addresses every so often, which takes a lane so long. */
@@ -109,7 +111,7 @@ class EngineBench {
   async run(): Promise<EngineRow[]> {
     await this.#open()
     const slice = (this.#options.seconds * 1000) / ROUNDS
-    for (const contestant of this.#contestants) await this.#turn(contestant, slice)
+    for (const contestant of this.#contestants) await this.#turn(contestant, WARM_UP)
     for (const contestant of this.#contestants) contestant.slices.length = 0
     for (let round = 0; round < ROUNDS; round++) {
       for (const { sender, slices } of this.#floors.values()) {

@@ -21,12 +21,13 @@ function makeChannel(io: PlainIo): Router {
     router.receive(batch, 0)
     router.command({ kind: 'protectPeer', peer, protection: 'aead_aes256_gcm_rtpsize', key, nonceStart: 0 }, 0)
     router.command({ kind: 'addTarget', targets: 1, peer }, 0)
-    router.command({ kind: 'setRoute', ssrc, owner: peer, media: 'audio', targets: 1 }, 0)
+    const sealedOnly = peer % 2 === 0
+    router.command({ kind: 'setRoute', ssrc, owner: peer, media: 'audio', targets: 1, sealedOnly }, 0)
   }
   return router
 }
 
-/** Sequences go up in every batch; a ping and a keepalive come along. `now` makes reports fall due. */
+/** Frames end as sealed ones do. Sequences go up in every batch; a ping and a keepalive come along. `now` makes reports fall due. */
 function run(router: Router, packets: number, start: number): number {
   let now = start
   for (let sent = 0; sent < packets; sent += BATCH) {
@@ -55,7 +56,7 @@ for (let slot = 0; slot < BATCH; slot++) {
     sequence: 0,
     timestamp: 0,
     ssrc: ssrcOf(peer),
-    payload: new Uint8Array(120),
+    payload: Uint8Array.of(...new Uint8Array(117), 0x0c, 0xfa, 0xfa),
   })
   addDatagram(batch, Uint8Array.from([...plain, ...new Uint8Array(PLAIN_TAG).fill(peer)]), addressOf(peer))
 }

@@ -35,7 +35,7 @@ function startFfi(native: Native): RunningLane {
       await pause(0)
       // The clock is looked at now and then only: a number of it is garbage.
       for (const end = performance.now() + milliseconds; performance.now() < end; )
-        for (let count = 0; count < 32; count++) if (!loop.turn()) loop.wait(1)
+        for (let count = 0; count < 8; count++) if (!loop.turn()) loop.wait(1)
     },
     busy: () => loop.busy(),
     close: async () => loop.close(),
