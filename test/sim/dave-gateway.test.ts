@@ -4,7 +4,7 @@ import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import { VoiceClose } from '@parley/protocol'
 import { DaveyMember, run } from '../dave/davey-member.ts'
-import { type BenchBackend, connect, NodeBench, SECRET } from './node-bench.ts'
+import { type BenchBackend, connect, NodeBench, SECRET, select } from './node-bench.ts'
 
 const CHANNEL = { channel_id: '500', guild_id: '100' }
 const FRAME = Buffer.from([0xfc, 1, 2, 3, 4, 5, 6, 7])
@@ -171,6 +171,48 @@ test('where a channel requires DAVE, Identify of a client without it is closed w
   assert.equal(join(10, { version: '7' }).closeCode, VoiceClose.EncryptionRequired)
   run(bench, members)
   assertHeard(members.slice(0, 2))
+})
+
+/** By user of the members, in their order: whether audio in the clear is dropped. */
+function sealedOnly(bench: NodeBench, count: number): boolean[] {
+  const ssrcs = bench.commands('addPeer').map(({ ssrcs: [first] }) => first)
+  const last = (ssrc: number) => bench.commands('setRoute').findLast(route => route.ssrc === ssrc)
+  return ssrcs.slice(0, count).map(ssrc => last(ssrc).sealedOnly === true)
+}
+
+test('where a channel requires DAVE nothing is heard in the clear, from the first who comes', () => {
+  const { bench, members, join } = callOf(1, 'required')
+  assert.deepEqual(sealedOnly(bench, 1), [true])
+  run(bench, [...members, join(2)])
+  assert.deepEqual(sealedOnly(bench, 2), [true, true])
+})
+
+test('where it starts to require DAVE, from the moment on at which the call is encrypted', () => {
+  const { bench, backend, members, join } = callOf(2)
+  assert.deepEqual(sealedOnly(bench, 2), [false, false])
+  backend.info(16, { ...CHANNEL, channel_properties: { dave: 'required' } })
+  assert.deepEqual(sealedOnly(bench, 2), [true, true])
+  backend.info(16, { ...CHANNEL, channel_properties: { dave: 'allowed' } })
+  assert.deepEqual(sealedOnly(bench, 2), [false, false])
+  const old = join(9, { daveVersion: 0 })
+  run(bench, members)
+  backend.info(16, { ...CHANNEL, channel_properties: { dave: 'required' } })
+  assert.equal(old.closeCode, VoiceClose.EncryptionRequired)
+  assert.deepEqual(sealedOnly(bench, 2), [false, false], 'the others are still told to speak in the clear')
+  run(bench, members.slice(0, 2), 6_000)
+  assert.deepEqual(sealedOnly(bench, 2), [true, true])
+})
+
+test('who is turned away at Select Protocol, because the channel requires DAVE meanwhile, leaves nothing behind', () => {
+  const { bench, backend } = callOf(0)
+  const old = bench.client('8')
+  const { channel_id: _, ...identify } = backend.join('9')
+  old.send(0, identify)
+  backend.info(16, { ...CHANNEL, channel_properties: { dave: 'required' } })
+  select(old)
+  assert.equal(old.closeCode, VoiceClose.EncryptionRequired)
+  const [channel] = bench.node.inspect().channels as { dave: { users: unknown[] } }[]
+  assert.deepEqual(channel!.dave.users, [])
 })
 
 test('where a channel has it off, clients are told version 0', () => {

@@ -107,11 +107,13 @@ export class Channel implements ChannelRef {
     const { userId } = session.voiceState
     if (this.sessions.get(userId) === session) this.sessions.delete(userId)
     this.videoCodecs.leave(session)
-    if (!this.#present.has(session)) return
-    this.#announcements.left(session)
-    this.#present.delete(session)
-    this.#closeMedia(session)
+    if (this.#present.has(session)) this.#announcements.left(session)
+    if (this.#present.delete(session)) this.#closeMedia(session)
     this.encryption.leave(session, now)
+  }
+
+  requireSealed(isRequired: boolean): void {
+    this.#audio.requireSealed(isRequired)
   }
 
   /** The session's declared speaking flags changed. */

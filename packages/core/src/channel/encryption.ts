@@ -32,6 +32,8 @@ export interface EncryptionHost {
 interface Encrypted extends ChannelRef {
   readonly backend: BackendId
   readonly properties: ChannelProperties
+  /** Whether nothing is to be heard in it that is not sealed. */
+  requireSealed(isRequired: boolean): void
 }
 
 export class Encryption implements Timed {
@@ -100,7 +102,7 @@ export class Encryption implements Timed {
 
   /** The channel's properties changed. */
   propertiesChanged(now: number): void {
-    this.#input(now, group => group.setPolicy(policyOf(this.#channel.properties, this.#host.policy), now))
+    this.#input(now, group => group.setPolicy(this.#policy, now))
   }
 
   /** Every session of the channel ends at once: nobody is told of anybody's leaving. */
@@ -115,11 +117,15 @@ export class Encryption implements Timed {
     return this.#group.inspect()
   }
 
+  get #policy(): DavePolicy {
+    return policyOf(this.#channel.properties, this.#host.policy)
+  }
+
   #newGroup(): DaveGroup {
-    const { backend, channelId, guildId, properties } = this.#channel
-    const { policy, sender, crypto, effects } = this.#host
+    const { backend, channelId, guildId } = this.#channel
+    const { sender, crypto, effects } = this.#host
     return new DaveGroup({
-      policy: policyOf(properties, policy),
+      policy: this.#policy,
       id: () => groupId(this.#channel),
       sender,
       crypto,
@@ -138,6 +144,7 @@ export class Encryption implements Timed {
       this.#sessions.get(session)?.end({ code, reason }, now)
     this.#host.deadlines.update(this)
     const { version, epoch, members } = this.#group.state
+    this.#channel.requireSealed(version > 0 && this.#policy === 'required')
     const told = this.#told
     if (version === told.version && epoch === told.epoch && members === told.members) return
     this.#told = { version, epoch, members }

@@ -89,6 +89,32 @@ function scene(count: number) {
   return { audio, routes, people, drain }
 }
 
+test('whether audio has to be sealed is said of every route, those to come too, once when it changes', () => {
+  const { audio, people, drain } = scene(3)
+  const [ana, ben, cyn] = people
+  audio.openSource(ana!)
+  audio.openSource(ben!)
+  const routes = () =>
+    drain().flatMap(command => (command.kind === 'setRoute' ? [[command.ssrc, command.sealedOnly === true]] : []))
+  assert.deepEqual(routes(), [
+    [ana!.ssrc, false],
+    [ben!.ssrc, false],
+  ])
+  audio.requireSealed(true)
+  audio.requireSealed(true)
+  audio.openSource(cyn!)
+  assert.deepEqual(routes(), [
+    [ana!.ssrc, true],
+    [ben!.ssrc, true],
+    [cyn!.ssrc, true],
+  ])
+  audio.requireSealed(false)
+  assert.deepEqual(
+    routes().map(([, isRequired]) => isRequired),
+    [false, false, false],
+  )
+})
+
 test('a join costs a channel without personal mutes one target and one route', () => {
   const { audio, people, drain } = scene(50)
   for (const person of people) {

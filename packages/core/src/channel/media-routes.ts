@@ -50,6 +50,7 @@ export class MediaRoutes {
   readonly #shared: TargetsId
   readonly #routes = new Map<number, Route>()
   readonly #listeners = new Map<Listener, Listening>()
+  #sealedOnly = false
 
   constructor(lane: LaneControl, media: 'audio' | 'video') {
     this.#lane = lane
@@ -114,6 +115,13 @@ export class MediaRoutes {
     return true
   }
 
+  /** Whether audio that is not sealed end to end is dropped from now on. */
+  requireSealed(isRequired: boolean): void {
+    if (isRequired === this.#sealedOnly) return
+    this.#sealedOnly = isRequired
+    for (const route of this.#routes.values()) this.#setRoute(route)
+  }
+
   has(source: RouteSource): boolean {
     return this.#routes.has(source.ssrc)
   }
@@ -168,10 +176,10 @@ export class MediaRoutes {
     this.#lane.send({ kind: isTarget ? 'addTarget' : 'removeTarget', targets, peer })
   }
 
-  #setRoute(route: Route): void {
-    const { peer, ssrc } = route.source
-    const targets = route.ownTargets ?? this.#shared
-    this.#lane.send({ kind: 'setRoute', ssrc, owner: peer, media: this.#media, targets })
+  #setRoute({ source: { peer, ssrc }, ownTargets }: Route): void {
+    const targets = ownTargets ?? this.#shared
+    const route = { kind: 'setRoute', ssrc, owner: peer, media: this.#media, targets } as const
+    this.#lane.send(this.#sealedOnly ? { ...route, sealedOnly: true } : route)
   }
 }
 

@@ -85,7 +85,7 @@ export class DaveGroup {
     const member = new Member(session, claimedVersion, now, before)
     this.#members.add(member)
     if (this.#members.size === 1) this.#begin(member)
-    else if (this.#versionOf(member) === 0) this.#turnedAway(member, now)
+    if (this.#versionOf(member) === 0) this.#turnedAway(member, now)
     const version = Math.min(this.#target, this.#versionOf(member))
     if (version > 0) {
       member.isTold = true

@@ -9,6 +9,7 @@ import type { PacketRequests } from './packet-requests.ts'
 import type { Peer } from './peers.ts'
 import type { Retransmission } from './retransmission.ts'
 import type { RouteTable } from './route-table.ts'
+import { isSilence, looksSealed } from './sealed-frame.ts'
 import type { SenderReports } from './sender-reports.ts'
 import { prepareAudio, silencePacket, trimPacket } from './trim-packet.ts'
 import type { Utterances } from './utterances.ts'
@@ -16,6 +17,9 @@ import type { Utterances } from './utterances.ts'
 const ssrcOf = ({ view }: Batch, slot: number): number => view.getUint32(slot * SLOT + RTP_SSRC)
 
 const sequenceOf = ({ view }: Batch, slot: number): number => view.getUint16(slot * SLOT + RTP_SEQUENCE)
+
+const mayBeSealed = (batch: Batch, slot: number, header: number): boolean =>
+  looksSealed(batch, slot, header) || isSilence(batch, slot, header)
 
 export interface DeliveryParts {
   readonly routes: RouteTable
@@ -78,6 +82,8 @@ export class Delivery {
     if (list === undefined) return this.#tally.drop(Drop.noRoute)
     if (routes.audio[row] === 1 && !prepareAudio(batch, slot, header)) return this.#tally.drop(Drop.malformed)
     const isEnding = routes.silence[row] !== 0
+    if (!isEnding && routes.sealedOnly[row] === 1 && !mayBeSealed(batch, slot, header))
+      return this.#tally.drop(Drop.unsealed)
     if (isEnding && !this.#silence(batch, slot, row, header, now)) return
     if (!isEnding && routes.announced[row] === 0) this.#announce(batch, slot, row, owner)
     const others = list.has(owner.id) ? list.count - 1 : list.count

@@ -19,6 +19,7 @@ export const Drop = {
   noAddress: 12,
   overload: 13,
   sealed: 14,
+  unsealed: 15,
 } as const satisfies Record<DropCause, number>
 
 const Total = { datagramsIn: 0, bytesIn: 1, packetsIn: 2, discoveries: 3, pings: 4, keepalives: 5, checks: 6 } as const

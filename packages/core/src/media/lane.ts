@@ -71,8 +71,18 @@ export type LaneCommand =
   | { kind: 'addTarget'; targets: TargetsId; peer: PeerId }
   | { kind: 'removeTarget'; targets: TargetsId; peer: PeerId }
   | { kind: 'closeTargets'; targets: TargetsId }
-  /** Packets of `ssrc`, if they are `owner`'s, go to `targets`. Replaces an earlier route of that SSRC. */
-  | { kind: 'setRoute'; ssrc: number; owner: PeerId; media: 'audio' | 'video'; targets: TargetsId }
+  /**
+   * Packets of `ssrc`, if they are `owner`'s, go to `targets`. Replaces an earlier route of that SSRC. With `sealedOnly`, audio
+   * that DAVE has not sealed is dropped, but for silence, which it never seals.
+   */
+  | {
+      kind: 'setRoute'
+      ssrc: number
+      owner: PeerId
+      media: 'audio' | 'video'
+      targets: TargetsId
+      sealedOnly?: boolean
+    }
   /**
    * Packets of `ssrc` are dropped from now on. With `silence`, the next five packets of a sender who goes on talking are
    * forwarded with the Opus silence frame as payload, so that listeners hear an end and not a hole.
@@ -128,5 +138,6 @@ export const DROP_CAUSES = [
   'noAddress', // the target has proved no address yet
   'overload', // it came faster than the lane could work: too old when it was read, or no room in the socket
   'sealed', // a frame that DAVE has sealed, for a client that cannot open it
+  'unsealed', // audio that DAVE has not sealed, in a channel that requires it
 ] as const
 export type DropCause = (typeof DROP_CAUSES)[number]

@@ -118,6 +118,8 @@ export class RouteTable {
   readonly targets: (TargetList | undefined)[] = []
   /** By row: 1 for audio, 0 for video. */
   audio = new Uint8Array(0)
+  /** By row: 1 for audio that has to be sealed. */
+  sealedOnly = new Uint8Array(0)
   /** By row: whether the first packet has been told. */
   announced = new Uint8Array(0)
   /** By row: how many more packets go out as silence before the route ends; 0 for a route that stays. */
@@ -227,14 +229,16 @@ export class RouteTable {
   }
 
   /** A route of an SSRC that is not the owner's, or to a list that is not open, is not made. */
-  setRoute(ssrc: number, owner: PeerId, isAudio: boolean, targets: TargetsId): void {
+  setRoute({ ssrc, owner, media, targets, sealedOnly }: Extract<LaneCommand, { kind: 'setRoute' }>): void {
     const row = this.row(ssrc)
     const list = this.#lists.get(targets)
+    const isAudio = media === 'audio'
     if (row < 0 || this.owners[row] !== owner || list === undefined) return
     if (this.targets[row] === undefined || this.silence[row] !== 0) this.announced[row] = 0
     this.endRoute(row)
     this.targets[row] = list
     this.audio[row] = isAudio ? 1 : 0
+    this.sealedOnly[row] = isAudio && sealedOnly ? 1 : 0
     list.rows.add(row)
     this.#routes++
   }
@@ -297,22 +301,25 @@ export class RouteTable {
     this.owners[row] = owner
     this.targets[row] = undefined
     this.audio[row] = isAudio ? 1 : 0
+    this.sealedOnly[row] = 0
     this.announced[row] = 0
     this.silence[row] = 0
     this.resetRow(row)
   }
 
   #resize(rows: number): void {
-    const { ssrcs, owners, audio, announced, silence, silenceUntil } = this
+    const { ssrcs, owners, audio, sealedOnly, announced, silence, silenceUntil } = this
     this.ssrcs = new Int32Array(rows)
     this.owners = new Int32Array(rows)
     this.audio = new Uint8Array(rows)
+    this.sealedOnly = new Uint8Array(rows)
     this.announced = new Uint8Array(rows)
     this.silence = new Uint8Array(rows)
     this.silenceUntil = new Float64Array(rows)
     this.ssrcs.set(ssrcs)
     this.owners.set(owners)
     this.audio.set(audio)
+    this.sealedOnly.set(sealedOnly)
     this.announced.set(announced)
     this.silence.set(silence)
     this.silenceUntil.set(silenceUntil)

@@ -118,7 +118,7 @@ export class Router {
       case 'refuseSealed':
         return this.#routes.refuseSealed(command.peer)
       case 'setRoute':
-        return this.#routes.setRoute(command.ssrc, command.owner, command.media === 'audio', command.targets)
+        return this.#routes.setRoute(command)
       case 'removeRoute':
         this.#feedback.forget(command.ssrc)
         return this.#routes.removeRoute(command.ssrc, command.silence ? now + LIMITS.silenceWindow : undefined)

@@ -1,5 +1,5 @@
 // Hot: tells from its end whether a packet carries a frame that DAVE has sealed, without a key and without reading it.
-import { OPUS_PAYLOAD_TYPE, RTP_MARKER_BIT, RTP_PAYLOAD_TYPE } from '@parley/protocol'
+import { OPUS_PAYLOAD_TYPE, OPUS_SILENCE, RTP_MARKER_BIT, RTP_PAYLOAD_TYPE } from '@parley/protocol'
 import { type Batch, SLOT } from './packet-io.ts'
 
 /** Every sealed frame ends in these two bytes; the one before counts what the sender has appended. */
@@ -21,4 +21,13 @@ export function looksSealed(batch: Batch, slot: number, header: number): boolean
   const second = bytes[start + 1]!
   if ((second & RTP_PAYLOAD_TYPE) === OPUS_PAYLOAD_TYPE) return appended <= end - start - header
   return (second & RTP_MARKER_BIT) !== 0
+}
+
+/** Whether a packet of Opus is the frame of silence, which is never sealed. Per packet: no allocation. */
+export function isSilence({ bytes, lengths }: Batch, slot: number, header: number): boolean {
+  if (lengths[slot]! - header !== OPUS_SILENCE.length) return false
+  const payload = slot * SLOT + header
+  for (let index = 0; index < OPUS_SILENCE.length; index++)
+    if (bytes[payload + index] !== OPUS_SILENCE[index]) return false
+  return true
 }
