@@ -54,6 +54,16 @@ export class ForeignBot {
     return code === null ? undefined : String(code)
   }
 
+  /** Its TCP connection is cut, as a network does, and stays so until it may resume. */
+  async cut(): Promise<void> {
+    this.#do('cut', {})
+    await until('the loss of its connection', () => this.#scene.session(this.userId)?.state === 'detached')
+  }
+  async resume(): Promise<void> {
+    this.#do('resume', {})
+    await this.next('resumed')
+  }
+
   async leave(): Promise<void> {
     this.#do('leave', {})
     await this.next('left')

@@ -1,9 +1,11 @@
 // Real bots of other languages where encryption is required, each with its own DAVE library, beside discord.js and our client.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import type { ForeignBot } from './foreign-bot.ts'
 import { discordPy, disnake, pyCord, reasonToSkip, type Tool } from './foreign-tools.ts'
 import { Scene } from './scene.ts'
 import { discordjs, encrypted, foreign, inTheClear, oldDiscordjs, parley, type Talker, talks } from './talker.ts'
+import { until } from './until.ts'
 
 const GUILD = '41771983423143940'
 const TIMEOUT = 60_000
@@ -70,6 +72,26 @@ for (const [name, tool] of Object.entries(libraries)) {
     await talks(own, [host])
   })
 }
+
+// The others ask their main gateway for a new session.
+const resuming = 'disnake, with libdave'
+const skip = reasonToSkip(libraries[resuming]!)
+test(`${resuming}: resumes into a group that went on without it`, { skip, timeout: TIMEOUT }, async () => {
+  const enter = room()
+  const [guest, own] = [(await enter(joinOf(libraries[resuming]!))) as ForeignBot, await enter(parley)]
+  await encrypted([guest, own])
+  await guest.cut()
+  const js = await enter(discordjs)
+  await encrypted([own, js])
+  js.end()
+  await until('one to have left', () => scene.session(js.userId) === undefined)
+  const another = await enter(discordjs)
+  await encrypted([own, another])
+  await guest.resume()
+  await encrypted([guest, own, another])
+  await talks(guest, [own, another])
+  await talks(another, [guest, own])
+})
 
 // Pycord 2.8.1 seals on in a call that has gone to the clear.
 const goingToTheClear = Object.entries(libraries).filter(([name]) => !name.startsWith('Pycord'))

@@ -53,6 +53,20 @@ class VoiceClient(disnake.VoiceClient):
         super().__init__(client, channel)
         self.dave = Keys(self)
         self.users = {}
+        self.may_resume = asyncio.Event()
+
+    def cut(self):
+        """Cuts the TCP connection. disnake resumes only after 4015, so it takes it for that."""
+        self.may_resume.clear()
+        self.ws._close_code = 4015
+        self.ws.ws._writer.transport.abort()
+
+    async def connect_websocket(self, *, resume=False):
+        if resume:
+            await self.may_resume.wait()
+        await super().connect_websocket(resume=resume)
+        if resume:
+            lines.tell("resumed")
 
     def listen(self):
         self.loop.add_reader(self.socket.fileno(), self.hear)
@@ -100,6 +114,12 @@ class Bot:
     async def encryption(self):
         keys = self.voice.dave
         lines.tell_encryption(keys.voice_privacy_code if keys.can_encrypt() else None)
+
+    async def cut(self):
+        self.voice.cut()
+
+    async def resume(self):
+        self.voice.may_resume.set()
 
     async def leave(self):
         self.voice.loop.remove_reader(self.voice.socket.fileno())

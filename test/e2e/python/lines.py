@@ -1,10 +1,10 @@
 """What the bots here have in common: the test beside them plays the main gateway, one JSON object per line on stdin and stdout.
 
 in   {"do": "join", "user_id", "guild_id", "channel_ids", "channel_id"}   {"do": "dispatch", "t", "d"}   {"do": "play", "frames"}
-     {"do": "move", "channel_id"}   {"do": "encryption"}   {"do": "leave"}
+     {"do": "move", "channel_id"}   {"do": "encryption"}   {"do": "cut"}   {"do": "resume"}   {"do": "leave"}
 out  {"event": "asks", "d"}   {"event": "joined", "mode", "ssrc"}   {"event": "heard", "user_id", "ssrc", "frame"}
      {"event": "speaking", "user_id", "speaking"}   {"event": "played"}   {"event": "moved", "ssrc"}
-     {"event": "encryption", "code"}   {"event": "left"}
+     {"event": "encryption", "code"}   {"event": "resumed"}   {"event": "left"}
 """
 
 import asyncio
