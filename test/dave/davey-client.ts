@@ -22,6 +22,8 @@ export class DaveyClient implements CallClient {
   thrown: unknown[] = []
   invalids = 0
   readonly #pending = new Map<number, number>()
+  /** Epochs of its group for which it was sent proposals. */
+  readonly #proposed = new Set<bigint | null>()
   #recovering = false
 
   constructor(userId: string, channelId: string, claimedVersion = 1) {
@@ -123,7 +125,11 @@ export class DaveyClient implements CallClient {
     else if (op === VoiceOp.DaveWelcome) this.#use('breakWelcomes', payload, body => this.library!.processWelcome(body))
   }
 
+  /** A second batch in one epoch is what libraries disagree about. */
   #answer(payload: Buffer): void {
+    const { epoch } = this.library!
+    if (this.#proposed.has(epoch)) throw new Error(`a second batch in epoch ${epoch}`)
+    this.#proposed.add(epoch)
     const { commit, welcome } = this.library!.processProposals(payload[0]!, payload.subarray(1), [...this.connected])
     if (commit === undefined) return
     const message = welcome === undefined ? commit : Buffer.concat([commit, welcome])
@@ -158,6 +164,7 @@ export class DaveyClient implements CallClient {
   }
 
   #reinit(): void {
+    this.#proposed.clear()
     if (this.library === undefined) this.library = new davey.DAVESession(1, this.userId, this.channelId)
     else this.library.reinit(1, this.userId, this.channelId)
     this.#say({ op: VoiceOp.DaveKeyPackage, payload: this.library.getSerializedKeyPackage() })

@@ -123,6 +123,21 @@ test('a bot whose connection was cut resumes into the group it left', { timeout:
   await talks(ben, [ana, eve])
 })
 
+test('a bot that is moved leaves one group and joins the other', { timeout: TIMEOUT }, async () => {
+  const [channel, other] = [newChannel(), newChannel()]
+  const [ana, ben, cyn] = [await join('2071', channel), await join('2072', channel), await join('2073', channel)]
+  const eve = await join('2074', other)
+  await encrypted(channel, [ana, ben, cyn])
+  await ana.moveTo(GUILD, other)
+  ana.connection.setSpeaking(true)
+  await encrypted(channel, [ben, cyn])
+  await encrypted(other, [ana, eve])
+  assert.notEqual(ana.privacyCode, ben.privacyCode)
+  await talks(ana, [eve])
+  await talks(eve, [ana])
+  await talks(ben, [cyn])
+})
+
 test('whoever is left alone starts anew, and the next one joins it', { timeout: TIMEOUT }, async () => {
   const channel = newChannel()
   const [ana, ben] = [await join('2061', channel), await join('2062', channel)]

@@ -96,6 +96,24 @@ test('three clients encrypt end to end, and have one code to compare', () => {
   assert.match(clients[0]!.codes.at(-1) ?? '', /^[0-9]{30}$/)
 })
 
+test('ten clients who come at once do, and whoever moves leaves one group and joins the other', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  const join = (user: number, channel: string) =>
+    new Client(bench, { ...backend.join(String(user), channel), channel_id: channel })
+  const lounge = Array.from({ length: 10 }, (_, index) => join(index + 1, '500'))
+  const garden = [join(21, '501'), join(22, '501')]
+  run(bench, [...lounge, ...garden])
+  for (const members of [lounge, garden]) assertHeard(members)
+  const [mover] = lounge.splice(0, 1)
+  const before = lounge[0]!.codes.at(-1)
+  garden.push(join(1, '501'))
+  run(bench, [mover!, ...lounge, ...garden])
+  assert.equal(mover!.session.state, 'closed')
+  for (const members of [lounge, garden]) assertHeard(members)
+  assert.notEqual(lounge[0]!.codes.at(-1), before, 'the keys of those who stay are others')
+})
+
 test('nothing is sent in the clear while a group is being made', () => {
   const bench = new NodeBench()
   const backend = bench.backend()

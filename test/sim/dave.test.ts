@@ -1,7 +1,9 @@
 // DAVE told as stories: a channel's group, with clients of the real library around it, coming, going and failing.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { VoiceOp } from '@parley/protocol'
+import { ByteReader, decodeTransition, ReferenceLabel, referencedBytes, VoiceOp } from '@parley/protocol'
+import { readWelcome } from '../../packages/protocol/src/mls-message.ts'
+import { nodeCrypto } from '../../packages/server/src/crypto.ts'
 import { DaveyCall } from '../dave/davey-call.ts'
 
 const users = (count: number) => Array.from({ length: count }, (_, index) => 1_000 + index)
@@ -152,6 +154,50 @@ test('the first to commit crashes: another commit serves as well', () => {
   call.leave(clients[0]!)
   call.run()
   call.assertConverged()
+})
+
+test('the committer crashes as soon as its commit is taken: it counts, and the next one removes it', () => {
+  const { call, clients } = callOf(4)
+  const { epoch } = call.group.state
+  call.join(9_000)
+  call.deliver()
+  call.tick(call.group.deadline)
+  clients[0]!.receive()
+  clients[0]!.receive()
+  call.send(clients[0]!)
+  assert.equal(call.group.state.epoch, epoch + 1)
+  call.leave(clients[0]!)
+  call.run()
+  call.assertConverged()
+  assert.equal(call.group.state.epoch, epoch + 2)
+})
+
+test('each newcomer is welcomed with its own secret, and nobody else’s', () => {
+  const { call } = callOf(2)
+  const newcomers = [9_000, 9_001, 9_002].map(user => call.join(user))
+  const keyPackages = newcomers.map(client => {
+    while (client.inbox.length > 0) client.receive()
+    return (client.outbox.find(({ op }) => op === VoiceOp.DaveKeyPackage) as { payload: Uint8Array }).payload
+  })
+  const welcomes: Uint8Array[] = []
+  for (const [index, client] of newcomers.entries()) {
+    const send = client.sendBinary.bind(client)
+    client.sendBinary = (op, payload) => {
+      if (op === VoiceOp.DaveWelcome) welcomes[index] = payload
+      send(op, payload)
+    }
+  }
+  call.run()
+  call.assertConverged()
+  for (const [index, welcome] of welcomes.entries()) {
+    const { secrets } = readWelcome(new ByteReader(decodeTransition(welcome).body))
+    const own = nodeCrypto.sha256(referencedBytes(ReferenceLabel.KeyPackage, keyPackages[index]!))
+    assert.deepEqual(
+      secrets.map(({ reference }) => Buffer.from(reference).toString('hex')),
+      [Buffer.from(own).toString('hex')],
+    )
+  }
+  assert.equal(welcomes.length, 3)
 })
 
 test('nobody commits: after five seconds everyone makes a new group', () => {
