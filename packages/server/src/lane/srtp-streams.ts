@@ -62,6 +62,7 @@ export class RtcpWindows {
 }
 
 interface SealStream extends SentOf {
+  readonly ssrc: number
   packets: number
   octets: number
   /** The newest sequence of the source, and the index that it was sealed with. */
@@ -78,6 +79,8 @@ interface SealStream extends SentOf {
  */
 export class SealStreams {
   readonly #streams = new Map<number, SealStream>()
+  /** The one that was used last, which mostly is the next: looking it up is dear where each receiver has a table. */
+  #last: SealStream | undefined
 
   /** Whether there is room for one more SSRC. */
   get isFull(): boolean {
@@ -89,8 +92,9 @@ export class SealStreams {
    * no more room.
    */
   next(ssrc: number, sequence: number, octets: number): number {
-    const stream = this.#streams.get(ssrc) ?? this.#begin(ssrc, sequence)
+    const stream = this.#find(ssrc) ?? this.#begin(ssrc, sequence)
     if (stream === undefined) return -1
+    this.#last = stream
     const index = stream.packets === 0 ? stream.index : indexOf(stream, sequence)
     if (index < 0) return -1
     stream.packets++
@@ -110,9 +114,13 @@ export class SealStreams {
     return (stream.sequence + sequenceDistance(sequence, stream.index & 0xffff)) & 0xffff
   }
 
+  #find(ssrc: number): SealStream | undefined {
+    return this.#last?.ssrc === ssrc ? this.#last : this.#streams.get(ssrc)
+  }
+
   #begin(ssrc: number, sequence: number): SealStream | undefined {
     if (this.isFull) return undefined
-    const stream = { packets: 0, octets: 0, sequence, index: sequence & ~UPPER_HALF, low: 1, high: 0 }
+    const stream = { ssrc, packets: 0, octets: 0, sequence, index: sequence & ~UPPER_HALF, low: 1, high: 0 }
     this.#streams.set(ssrc, stream)
     return stream
   }
