@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
-import { LvspClient, VoiceClient, type VoiceClientOptions } from '@parley/client'
+import { LvspClient, VoiceClient, type VoiceClientOptions, type VoiceCredentials } from '@parley/client'
 import { createServer } from '@parley/server'
 import type { Browser } from 'playwright-core'
 import { openChromium } from './chromium.ts'
@@ -84,7 +84,7 @@ export class BrowserScene {
 
   /** One more client in a page that is open. */
   async joinFrom(page: WebPage, userId: string, options: WebOptions = {}): Promise<WebMember> {
-    const { sessionId, token } = await this.#admit(userId)
+    const { sessionId, token } = await this.admit(userId)
     const url = `${this.server.url}?v=9`
     const who = { server_id: GUILD, channel_id: CHANNEL, user_id: userId, session_id: sessionId, token }
     await page.evaluate(`import('/web-client.mjs').then(async ({ WebClient }) => {
@@ -105,14 +105,19 @@ export class BrowserScene {
   }
 
   async joinNative(userId: string, options: Partial<VoiceClientOptions> = {}): Promise<VoiceClient> {
-    const { sessionId, token } = await this.#admit(userId)
-    const client = new VoiceClient({
-      ...{ endpoint: new URL(this.server.url).host, tls: false },
-      ...{ serverId: GUILD, channelId: CHANNEL, userId, sessionId, token, ...options },
-    })
+    const endpoint = new URL(this.server.url).host
+    const client = new VoiceClient({ endpoint, tls: false, ...(await this.admit(userId)), ...options })
     this.#context.after(() => client.close())
     await client.connect()
     return client
+  }
+
+  /** Lets a user in, with what its client is told. */
+  async admit(userId: string): Promise<VoiceCredentials> {
+    await this.#backend.requestChannel({ guildId: GUILD, channelId: CHANNEL })
+    const granted = await this.#backend.createVoiceState({ guildId: GUILD, channelId: CHANNEL, userId })
+    if (granted.token === undefined) throw new Error('the node gave no token for the user')
+    return { serverId: GUILD, channelId: CHANNEL, userId, sessionId: granted.sessionId, token: granted.token }
   }
 
   /** What the node tells of a user's session. */
@@ -139,13 +144,6 @@ export class BrowserScene {
   async #openInFirefox(): Promise<WebPage> {
     this.#firefox ??= Firefox.open(this.#context)
     return (await this.#firefox).openPage(this.#origin)
-  }
-
-  async #admit(userId: string): Promise<{ sessionId: string; token: string }> {
-    await this.#backend.requestChannel({ guildId: GUILD, channelId: CHANNEL })
-    const granted = await this.#backend.createVoiceState({ guildId: GUILD, channelId: CHANNEL, userId })
-    if (granted.token === undefined) throw new Error('the node gave no token for the user')
-    return { sessionId: granted.sessionId, token: granted.token }
   }
 }
 

@@ -165,6 +165,8 @@ export class NativeVideoClient {
     ws.on('message', (data, isBinary) =>
       this.#loop.feed(now => this.#session.messageReceived(isBinary ? (data as Buffer) : String(data), now)),
     )
+    // The close that follows says as much.
+    ws.on('error', () => {})
     ws.on('close', (code, reason) => this.#loop.feed(now => this.#session.connectionClosed(code, `${reason}`, now)))
   }
 

@@ -4,9 +4,13 @@ import { type TestContext, test } from 'node:test'
 import { LvspClient, type VoiceCredentials } from '@parley/client'
 import { type RtpPacket, VoiceMode, VoiceOp } from '@parley/protocol'
 import { createServer } from '@parley/server'
+import { BrowserScene } from './browser-scene.ts'
+import { withoutChromium } from './chromium.ts'
 import { feedbackAbout, type NativeOptions, NativeVideoClient, nativeCodecs } from './native-video-client.ts'
 import { until } from './until.ts'
+import { framesDecoded } from './web-member.ts'
 
+const BROWSER = { timeout: 90_000, skip: withoutChromium() }
 const GUILD = '41771983423143937'
 const CHANNEL = '127121515262115840'
 const ANA = '81384788765712384'
@@ -167,3 +171,24 @@ test('the codec is one that the other can decode, and the better one once he has
   await until('a codec for both', () => told().length > 0)
   assert.deepEqual(told(), ['VP8'])
 })
+
+for (const video of ['VP8', 'H264'] as const)
+  test(`a browser sees what a native client sends in ${video}: its own picture, sent back`, BROWSER, async context => {
+    const scene = await BrowserScene.open(context)
+    const ana = await scene.joinWeb(ANA, { video })
+    const codecs = nativeCodecs('H264', 'VP8')
+    const ben = await NativeVideoClient.join(context, await scene.admit(BEN), { url: scene.server.url, codecs })
+    await until('word of the browser’s camera', () => ben.members.get(ANA)?.video !== undefined)
+    const camera = ben.members.get(ANA)!.video!.ssrc
+    const type = codecs.find(({ name }) => name === video)!.payload_type
+    ben.onPacket = packet => {
+      if (packet.ssrc === camera && packet.payloadType === type) ben.send(video, packet)
+    }
+    ben.onFeedback = compound => {
+      if (feedbackAbout([compound], ben.video).some(({ kind }) => kind.startsWith('206'))) ben.askKeyframe(camera)
+    }
+    ben.show()
+    ben.askKeyframe(camera)
+    await ana.until('her own picture', stats => framesDecoded(stats) > 30, 30_000)
+    await until('the word that she looks', () => ben.wanted === 100)
+  })
