@@ -55,6 +55,12 @@ for (const peer of PEERS) {
 }
 io.take()
 
+/** The camera's SSRC becomes what was not known before, and the reverse. */
+function announce(peer: number): void {
+  for (const offset of [3, 1])
+    router.command({ kind: 'mapSsrc', peer, own: ownOf(peer) + offset, ssrc: ssrcOf(peer) + 1 }, now)
+}
+
 const elements = Uint8Array.of(0x10, 0xb2, 0x31, 0, 9, 0xd0, 1, 0)
 const rtp = (peer: number, offset: number, payloadType: number, sequence: number) =>
   encodeRtp({
@@ -75,6 +81,7 @@ fuzz('a lane with browsers holds its rules whatever comes', {
       sealed(peer, rtp(peer, 0, 111, 5)),
       sealed(peer, rtp(peer, 1, 96, 9)),
       sealed(peer, rtp(peer, 2, 97, 3)),
+      sealed(peer, rtp(peer, 3, 96, 3)),
       sealed(peer, unhex(`81cd0003${u32(1)}${u32(ssrcOf(3 - peer) + 1)}00090005`)),
       sealed(peer, unhex(`81ce0002${u32(1)}${u32(ssrcOf(3 - peer) + 1)}`)),
       sealed(peer, unhex(`80c80006${u32(ownOf(peer))}${'00'.repeat(20)}`)),
@@ -84,6 +91,8 @@ fuzz('a lane with browsers holds its rules whatever comes', {
   run(bytes) {
     now += 3
     receive((bytes[5] ?? 0) & 3, bytes)
+    // Now and then the gateway tells what another SSRC is, and releases what was held of it.
+    if ((bytes[6] ?? 0) === 9) announce(1 + ((bytes[7] ?? 0) & 1))
     router.tick(now)
     for (const { peer, bytes: sent } of io.take()) {
       assert.ok(peer === 0 || PEERS.includes(peer))

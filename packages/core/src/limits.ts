@@ -103,6 +103,13 @@ export const LIMITS = {
   /** Without a check for so long nothing is sent to a browser (RFC 7675 asks for 30 s at most; Chromium gives up after 16). */
   consentTimeout: 15_000,
   consentSweep: 1_000,
+  /**
+   * Packets of a browser whose SSRC was not told yet: the gateway is another connection, and the first of them are a keyframe. So many,
+   * for so long, of so many browsers at once (100 kB each).
+   */
+  heldPackets: 50,
+  holdTimeout: 1_000,
+  holdingBrowsers: 64,
   /** DTLS datagrams of one source in a second: a handshake takes some ten. */
   dtlsPerSecond: 100,
   /** Transport feedback to browsers: they steer their bitrate by it, and 50 ms was enough for all of it. */

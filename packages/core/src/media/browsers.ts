@@ -11,7 +11,8 @@ import {
   type StunMac,
 } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
-import { type Form, makeForm } from './form.ts'
+import { type Form, isKnownType, makeForm } from './form.ts'
+import { HeldPackets } from './held-packets.ts'
 import { Ice } from './ice.ts'
 import type { LaneCommand, LaneEvent, PeerId } from './lane.ts'
 import { Drop, type LaneTally } from './lane-tally.ts'
@@ -43,6 +44,8 @@ export class Browsers {
   /** Whether browsers can be checked at all. */
   readonly areServed: boolean
   readonly #browsers = new Map<PeerId, Browser>()
+  /** What came under SSRCs that nobody has told of yet. */
+  readonly held: HeldPackets
   /** Browsers that are to be told when their packets came. All wait equally long, so the first is due first. */
   readonly #telling = new Set<PeerId>()
   readonly #rates = new SourceRates({ perSecond: LIMITS.dtlsPerSecond, blockFor: 0, ignoresPort: false })
@@ -51,6 +54,7 @@ export class Browsers {
     this.#io = io
     this.#peers = peers
     this.#tally = tally
+    this.held = new HeldPackets(tally)
     this.#ice = new Ice(io, peers, tally, mac ?? NO_MAC)
     this.areServed = mac !== undefined
   }
@@ -65,7 +69,7 @@ export class Browsers {
   get deadline(): number {
     const [first] = this.#telling
     const told = first === undefined ? Infinity : (this.#browsers.get(first)?.arrivals.deadline ?? Infinity)
-    return Math.min(this.#ice.deadline, told)
+    return Math.min(this.#ice.deadline, this.held.deadline, told)
   }
   get(peer: PeerId): Browser | undefined {
     return this.#browsers.get(peer)
@@ -103,6 +107,14 @@ export class Browsers {
     this.#ice.remove(peer.id)
     this.#browsers.delete(peer.id)
     this.#telling.delete(peer.id)
+    this.held.forget(peer.id)
+  }
+
+  /** A packet whose SSRC nobody has told of: it may be one that overtook op 5 or 12, if it has a type that the browser offered. */
+  unknown(peer: Peer, { form }: Browser, batch: Batch, slot: number, now: number): void {
+    const type = form.incoming[batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE]!
+    if (peer.isProtected && isKnownType(type)) this.held.hold(peer.id, batch, slot, now)
+    else this.#tally.drop(Drop.foreignSsrc)
   }
 
   /** A packet of the browser has verified and is still in its own form: remembers when it came. */
@@ -155,6 +167,7 @@ export class Browsers {
       if (browser === undefined || browser.arrivals.deadline > now) break
       this.#tell(peer, browser)
     }
+    this.held.tick(now)
     this.#ice.tick(now)
     const lost = this.#ice.lost.splice(0)
     for (const peer of lost) this.#io.dropAddress(peer)

@@ -15,7 +15,7 @@ import { LIMITS } from '../limits.ts'
 import type { Form } from './form.ts'
 import type { Forwarder } from './forwarder.ts'
 import type { PeerId } from './lane.ts'
-import { oneSlot } from './one-slot.ts'
+import { makeSlots } from './made-slots.ts'
 import { PacketCache } from './packet-cache.ts'
 import { type Batch, type PacketIo, SLOT } from './packet-io.ts'
 import type { Peer } from './peers.ts'
@@ -42,7 +42,7 @@ export class Retransmission {
   readonly #sources = new Map<number, VideoSource>()
   readonly #rates = new SourceRates({ perSecond: LIMITS.retransmissionsPerSecond, blockFor: 0, ignoresPort: false })
   /** One packet to send again, in a batch of its own. */
-  readonly #batch = oneSlot()
+  readonly #batch = makeSlots(1)
   readonly #target = new Int32Array(1)
   /** What the last answer had not. */
   readonly missing = new Int32Array(MOST_MISSING)

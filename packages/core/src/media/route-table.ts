@@ -165,6 +165,12 @@ export class RouteTable {
     return row === undefined ? -1 : row
   }
 
+  /** Whether packets of the SSRC, or those it sends again, go anywhere: its route or, for an rtx SSRC, that of the one before. */
+  isRouted(ssrc: number): boolean {
+    const video = this.row(ssrc - 1)
+    return this.targets[this.row(ssrc)] !== undefined || (this.targets[video] !== undefined && this.audio[video] === 0)
+  }
+
   /** How many timestamps of the row's packets make a millisecond. */
   clockRate(row: number): number {
     return this.audio[row] === 1 ? AUDIO_CLOCK : VIDEO_CLOCK

@@ -164,6 +164,7 @@ test('a browser that declared nothing is heard by its Opus; nothing else and no 
   assert.deepEqual(lane.events(), [{ kind: 'firstPacket', peer: 1, ssrc: ssrcOf(1) }])
   assert.equal(lane.receive(home(1), sealed(1, opus(1, { ssrc: 5 }))).length, 0)
   assert.equal(lane.receive(home(2), sealed(2, opus(1, { ssrc: 6, payloadType: 96 }))).length, 0)
+  lane.wait(LIMITS.holdTimeout)
   assert.deepEqual(lane.drops(), { foreignSsrc: 2 })
 })
 

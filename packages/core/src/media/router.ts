@@ -9,7 +9,7 @@ import { Feedback } from './feedback.ts'
 import { makeForm, NATIVE_FORM } from './form.ts'
 import { Forwarder } from './forwarder.ts'
 import { KeyframeRequests } from './keyframe-requests.ts'
-import type { LaneCommand, LaneEvent } from './lane.ts'
+import type { LaneCommand, LaneEvent, PeerId } from './lane.ts'
 import { LaneEvents } from './lane-events.ts'
 import type { LaneSurroundings } from './lane-surroundings.ts'
 import { Drop, LaneTally } from './lane-tally.ts'
@@ -105,7 +105,7 @@ export class Router {
       case 'removeBrowser':
         return this.#browsers.end(this.#peers.get(command.peer))
       case 'mapSsrc':
-        return this.#mapSsrc(command)
+        return this.#mapSsrc(command, now)
       case 'sendDatagram':
         return this.#browsers.sendDatagram(this.#peers.get(command.peer), command.bytes)
       case 'removePeer':
@@ -118,7 +118,8 @@ export class Router {
       case 'refuseSealed':
         return this.#routes.refuseSealed(command.peer)
       case 'setRoute':
-        return this.#routes.setRoute(command)
+        this.#routes.setRoute(command)
+        return this.#releaseHeld(command.owner, now)
       case 'removeRoute':
         this.#feedback.forget(command.ssrc)
         return this.#routes.removeRoute(command.ssrc, command.silence ? now + LIMITS.silenceWindow : undefined)
@@ -196,9 +197,22 @@ export class Router {
     this.#routes.setForm(peer.id, NATIVE_FORM)
   }
 
-  #mapSsrc({ peer: id, own, ssrc }: LaneCommand & { kind: 'mapSsrc' }): void {
+  #mapSsrc({ peer: id, own, ssrc }: LaneCommand & { kind: 'mapSsrc' }, now: number): void {
     const peer = this.#peers.get(id)
-    if (peer !== undefined && this.#browsers.map(peer, own, ssrc)) this.#resetRow(this.#routes.row(ssrc), peer)
+    if (peer === undefined || !this.#browsers.map(peer, own, ssrc)) return
+    this.#resetRow(this.#routes.row(ssrc), peer)
+    this.#releaseHeld(id, now)
+  }
+
+  /** What was held of a browser goes where it should once both its SSRC and its route are known. */
+  #releaseHeld(id: PeerId, now: number): void {
+    const owner = this.#peers.get(id)
+    const browser = this.#browsers.get(id)
+    if (owner === undefined || browser === undefined) return
+    const isKnown = (own: number) => this.#routes.isRouted(browser.toNode.get(own) ?? -1)
+    const take = (batch: Batch, slot: number) => this.#browserRtp(batch, slot, owner, browser, now)
+    this.#browsers.held.release(id, isKnown, take)
+    this.#io.flush()
   }
 
   #resetRow(row: number, owner: Peer): void {
@@ -274,7 +288,8 @@ export class Router {
   #browserRtp(batch: Batch, slot: number, owner: Peer, browser: Browser, now: number): void {
     const own = batch.view.getInt32(slot * SLOT + RTP_SSRC)
     const ssrc = nodeSsrc(browser, batch, slot, owner.ssrcs[0]!)
-    const row = ssrc < 0 ? -1 : this.#routes.row(ssrc)
+    if (ssrc < 0) return this.#browsers.unknown(owner, browser, batch, slot, now)
+    const row = this.#routes.row(ssrc)
     if (row < 0 || this.#routes.owners[row] !== owner.id) return this.#tally.drop(Drop.foreignSsrc)
     if (!this.#admission.openRtp(batch, slot, row, owner, now)) return
     if (!browser.toNode.has(own)) mapSsrc(browser, own, ssrc)

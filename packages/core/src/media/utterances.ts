@@ -13,7 +13,7 @@ import {
 } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import type { Forwarder } from './forwarder.ts'
-import { oneSlot } from './one-slot.ts'
+import { makeSlots } from './made-slots.ts'
 import { type Batch, SLOT } from './packet-io.ts'
 import type { RouteTable } from './route-table.ts'
 import { silencePacket } from './trim-packet.ts'
@@ -41,7 +41,7 @@ export class Utterances {
   /** The last sequence before the last silence, if there was one. */
   #ends = new Int32Array(0)
   readonly #speaking = new Set<number>()
-  readonly #batch = oneSlot()
+  readonly #batch = makeSlots(1)
   deadline = Infinity
 
   constructor(routes: RouteTable, forwarder: Forwarder) {
