@@ -98,6 +98,20 @@ test('ten bots who come at once are encrypted in two epochs', { timeout: TIMEOUT
   await talks(members[9]!, members.slice(0, 9))
 })
 
+test('fifty bots share a group, and all hear the last', { timeout: 2 * TIMEOUT }, async () => {
+  const channel = newChannel()
+  const members: DiscordjsBot[] = []
+  while (members.length < 50)
+    members.push(
+      ...(await Promise.all(
+        Array.from({ length: 10 }, (_, index) => join(`${2100 + members.length + index}`, channel)),
+      )),
+    )
+  await until('fifty in one group', () => daveOf(channel)?.members === 50 && !daveOf(channel)?.preparing, TIMEOUT)
+  await encrypted(channel, members)
+  await talks(members[49]!, members.slice(0, 49))
+})
+
 test('a bot without DAVE turns the call to the clear, and back when it leaves', { timeout: TIMEOUT }, async () => {
   const channel = newChannel()
   const [ana, ben] = [await join('2041', channel), await join('2042', channel)]

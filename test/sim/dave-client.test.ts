@@ -1,90 +1,18 @@
 // The voice client's half of DAVE against a node: with the real library, in calls that change between sealed and clear.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { loadDavey, VoiceClientSession, type VoiceOutput } from '@parley/client'
-import { type BenchCredentials, type BenchSocket, NodeBench } from './node-bench.ts'
+import { loadDavey } from '@parley/client'
+import { assertHeard, FRAME, runSessions as run, SessionClient, SILENCE } from '../dave/session-client.ts'
+import { type BenchCredentials, NodeBench } from './node-bench.ts'
 
 const library = await loadDavey()
-const FRAME = Uint8Array.of(0xfc, 1, 2, 3, 4, 5, 6, 7)
-const SILENCE = Uint8Array.of(0xf8, 0xff, 0xfe)
-
-class Client {
-  readonly session: VoiceClientSession
-  readonly userId: string
-  readonly codes: (string | undefined)[] = []
-  readonly faults: string[] = []
-  socket: BenchSocket | undefined
-  /** What the node sent and the session has not been given yet, in order. */
-  readonly #inbox: ((now: number) => void)[] = []
-  readonly #bench: NodeBench
-
-  constructor(bench: NodeBench, credentials: BenchCredentials, dave = library) {
-    const { server_id: serverId, channel_id: channelId, user_id: userId, session_id: sessionId, token } = credentials
-    this.#bench = bench
-    this.userId = userId
-    this.session = new VoiceClientSession({ serverId, channelId, userId, sessionId, token, dave, random: () => 0 })
-    this.session.start(bench.now)
-    this.step()
-  }
-
-  /** Whether there was anything to do. */
-  step(): boolean {
-    const inputs = this.#inbox.splice(0)
-    for (const input of inputs) input(this.#bench.now)
-    if (this.session.deadline <= this.#bench.now) this.session.tick(this.#bench.now)
-    const outputs = this.session.takeOutputs()
-    for (const output of outputs) this.#apply(output)
-    return inputs.length + outputs.length > 0
-  }
-
-  #apply(output: VoiceOutput): void {
-    if (output.kind === 'connect') this.#open(output.version)
-    else if (output.kind === 'send') this.socket?.sendText(output.data)
-    else if (output.kind === 'close') this.socket?.drop(output.code)
-    else if (output.kind === 'ready')
-      this.session.select({ protocol: 'udp', address: '192.0.2.1', port: 4, mode: 'aead_aes256_gcm_rtpsize' })
-    else if (output.kind === 'encryption') this.codes.push(output.privacyCode)
-    else if (output.kind === 'undecodable') this.faults.push(output.reason)
-  }
-
-  #open(version: number): void {
-    this.#inbox.push(now => this.session.connectionOpened(now))
-    this.socket = this.#bench.client(String(version))
-    this.socket.tap(
-      data => this.#inbox.push(now => this.session.messageReceived(data, now)),
-      (code, reason) => this.#inbox.push(now => this.session.connectionClosed(code, reason, now)),
-    )
-  }
-}
-
-function run(bench: NodeBench, clients: readonly Client[], duration = 4_000): void {
-  for (const until = bench.now + duration; ; ) {
-    while (clients.map(client => client.step()).includes(true));
-    if (bench.now >= until) return
-    const next = Math.min(bench.node.deadline, ...clients.map(({ session }) => session.deadline), until)
-    bench.advance(Math.max(1, next - bench.now))
-  }
-}
-
-function assertHeard(clients: readonly Client[], isSealed = true): void {
-  const codes = new Set(clients.map(({ session }) => session.dave?.privacyCode))
-  if (isSealed) assert.equal(codes.size, 1)
-  assert.equal(codes.has(undefined), !isSealed)
-  for (const from of clients)
-    for (const to of clients) {
-      if (from === to) continue
-      const sealed = from.session.dave?.seal(FRAME) ?? FRAME
-      assert.equal(Buffer.from(sealed).equals(FRAME), !isSealed)
-      assert.deepEqual(Uint8Array.from(to.session.dave?.open(from.userId, sealed) ?? sealed), FRAME)
-      assert.deepEqual(to.session.dave?.open(from.userId, SILENCE) ?? SILENCE, SILENCE)
-    }
-  for (const { faults } of clients) assert.deepEqual(faults, [])
-}
+const client = (bench: NodeBench, credentials: BenchCredentials, dave = library) =>
+  new SessionClient(bench, credentials, dave)
 
 function callOf(count: number) {
   const bench = new NodeBench()
   const backend = bench.backend()
-  const join = (user: number, dave = library) => new Client(bench, backend.join(String(user)), dave)
+  const join = (user: number, dave = library) => client(bench, backend.join(String(user)), dave)
   const clients = Array.from({ length: count }, (_, index) => join(index + 1))
   run(bench, clients)
   return { bench, clients, join }
@@ -100,7 +28,7 @@ test('ten clients who come at once do, and whoever moves leaves one group and jo
   const bench = new NodeBench()
   const backend = bench.backend()
   const join = (user: number, channel: string) =>
-    new Client(bench, { ...backend.join(String(user), channel), channel_id: channel })
+    client(bench, { ...backend.join(String(user), channel), channel_id: channel })
   const lounge = Array.from({ length: 10 }, (_, index) => join(index + 1, '500'))
   const garden = [join(21, '501'), join(22, '501')]
   run(bench, [...lounge, ...garden])
@@ -117,7 +45,7 @@ test('ten clients who come at once do, and whoever moves leaves one group and jo
 test('nothing is sent in the clear while a group is being made', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
-  const clients = ['1', '2'].map(user => new Client(bench, backend.join(user)))
+  const clients = ['1', '2'].map(user => client(bench, backend.join(user)))
   while (clients.map(client => client.step()).includes(true));
   assert.equal(clients[0]!.session.dave?.version, 1)
   assert.equal(clients[0]!.session.dave?.seal(FRAME), undefined)
