@@ -145,6 +145,21 @@ test('viewers who want more and more are told of four times a second', () => {
   assert.deepEqual(told.at(-1), { any: 100, [ana.video]: 100 })
 })
 
+test('whoever begins to look has a keyframe asked for', () => {
+  const { bench, join } = scene()
+  const asked = () => bench.commands('askKeyframe').map(({ ssrc }) => ssrc)
+  const [ana, ben] = [join('1'), join('2')]
+  ana.show(100)
+  assert.deepEqual(asked(), [], 'what begins, begins with one')
+  join('3')
+  assert.deepEqual(asked(), [ana.video])
+  ben.socket.send(15, { any: 100, [ana.video]: 50 })
+  assert.deepEqual(asked(), [ana.video], 'he looked before')
+  ben.socket.send(15, { any: 0 })
+  ben.socket.send(15, { any: 0, [ana.video]: 1 })
+  assert.deepEqual(asked(), [ana.video, ana.video])
+})
+
 test('layers that are not forwarded are not wanted, and shown pixels are told', () => {
   const { bench, join } = scene()
   const [ana, ben, cleo] = [join('1'), join('2'), join('3')]

@@ -68,6 +68,7 @@ export class MediaRoutes {
       const isWanted = wantsRoute(route, listener, listening)
       if (isWanted && route.ownTargets !== undefined) this.#setTarget(route.ownTargets, listener, true)
       if (isWanted !== listening.isUsual) this.#addException(route, listener)
+      if (isWanted) this.#askKeyframe(route, listener)
     }
   }
 
@@ -92,10 +93,11 @@ export class MediaRoutes {
     if (before.isUsual !== after.isUsual) this.#setTarget(this.#shared, listener, after.isUsual)
     for (const route of this.#routes.values()) {
       const isWanted = wantsRoute(route, listener, after)
-      if (route.ownTargets !== undefined && isWanted !== wantsRoute(route, listener, before))
-        this.#setTarget(route.ownTargets, listener, isWanted)
+      const isChanged = isWanted !== wantsRoute(route, listener, before)
+      if (isChanged && route.ownTargets !== undefined) this.#setTarget(route.ownTargets, listener, isWanted)
       if (isWanted === after.isUsual) this.#removeException(route, listener)
       else this.#addException(route, listener)
+      if (isChanged && isWanted) this.#askKeyframe(route, listener)
     }
   }
 
@@ -174,6 +176,11 @@ export class MediaRoutes {
 
   #setTarget(targets: TargetsId, { peer }: Listener, isTarget: boolean): void {
     this.#lane.send({ kind: isTarget ? 'addTarget' : 'removeTarget', targets, peer })
+  }
+
+  /** Of video nothing can be shown before one. */
+  #askKeyframe({ source }: Route, { peer }: Listener): void {
+    if (this.#media === 'video' && source.peer !== peer) this.#lane.send({ kind: 'askKeyframe', ssrc: source.ssrc })
   }
 
   #setRoute({ source: { peer, ssrc }, ownTargets }: Route): void {

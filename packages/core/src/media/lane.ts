@@ -88,6 +88,8 @@ export type LaneCommand =
    * forwarded with the Opus silence frame as payload, so that listeners hear an end and not a hole.
    */
   | { kind: 'removeRoute'; ssrc: number; silence: boolean }
+  /** Somebody has begun to look at the video with this SSRC: its source is asked for a keyframe, unless it was a moment ago. */
+  | { kind: 'askKeyframe'; ssrc: number }
   /** Send a `counters` event now. */
   | { kind: 'report' }
 

@@ -84,6 +84,20 @@ test('of many requests for a keyframe one reaches the source, in a while the nex
   assert.equal(lane.packets(2, intra).length, 1)
 })
 
+test('a keyframe is asked for on command too, unless one was a moment ago', () => {
+  const lane = new VideoLane()
+  lane.send(1)
+  const ask = () => {
+    lane.command({ kind: 'askKeyframe', ssrc: VIDEO }, { kind: 'askKeyframe', ssrc: 999 })
+    return lane.io.take()
+  }
+  const [asked, ...rest] = ask()
+  assert.deepEqual([asked!.peer, hex(asked!.bytes), rest.length], [1, `81ce000200000001${u32(OWN_VIDEO)}`, 0])
+  assert.deepEqual(ask(), [])
+  lane.now += LIMITS.keyframeInterval
+  assert.equal(ask().length, 1)
+})
+
 test('a receiver that asks for everything again and again is answered up to a bound', () => {
   const lane = new VideoLane()
   lane.send(1)

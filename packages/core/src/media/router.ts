@@ -38,6 +38,7 @@ export class Router {
   readonly #senderReports: SenderReports
   readonly #utterances: Utterances
   readonly #retransmission: Retransmission
+  readonly #keyframes: KeyframeRequests
   readonly #requests: PacketRequests
   readonly #tally = new LaneTally()
   readonly #answers: Answers
@@ -66,13 +67,13 @@ export class Router {
       ...{ replay, stats, clocks, utterances: this.#utterances },
     }
     this.#senderReports = new SenderReports(known, timeOrigin)
-    const keyframes = new KeyframeRequests({ io, routes: this.#routes, ownSsrc })
-    this.#requests = new PacketRequests({ io, routes: this.#routes, ownSsrc }, keyframes)
+    this.#keyframes = new KeyframeRequests({ io, routes: this.#routes, ownSsrc })
+    this.#requests = new PacketRequests({ io, routes: this.#routes, ownSsrc }, this.#keyframes)
     this.#routes.keep(replay, stats, clocks, this.#utterances, this.#senderReports)
     const parts = {
       ...known,
       ...{ reports: this.#reports, senderReports: this.#senderReports, browsers: this.#browsers },
-      ...{ retransmission: this.#retransmission, keyframes, requests: this.#requests },
+      ...{ retransmission: this.#retransmission, keyframes: this.#keyframes, requests: this.#requests },
       ...{ forwarder, events: this.#events },
     }
     this.#feedback = new Feedback(parts)
@@ -123,6 +124,9 @@ export class Router {
       case 'removeRoute':
         this.#feedback.forget(command.ssrc)
         return this.#routes.removeRoute(command.ssrc, command.silence ? now + LIMITS.silenceWindow : undefined)
+      case 'askKeyframe':
+        this.#keyframes.ask(command.ssrc, now)
+        return this.#io.flush()
       case 'report':
         this.#events.push({ kind: 'counters', counters: this.#tally.counters(this.#io.sent, this.#busy()) })
     }
