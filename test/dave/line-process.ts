@@ -23,7 +23,9 @@ export class LineProcess {
   ask(question: object): Record<string, unknown> {
     Atomics.store(this.#signal, 0, 0)
     this.#port.postMessage(JSON.stringify(question))
-    if (Atomics.wait(this.#signal, 0, 0, PATIENCE) === 'timed-out') throw new Error('the process does not answer')
+    // The worker wakes us after it has set the signal: what wakes us may still be for the question before.
+    while (Atomics.load(this.#signal, 0) === 0)
+      if (Atomics.wait(this.#signal, 0, 0, PATIENCE) === 'timed-out') throw new Error('the process does not answer')
     const answer = JSON.parse(receiveMessageOnPort(this.#port)!.message) as Record<string, unknown>
     if (typeof answer.error === 'string') throw new Error(answer.error)
     return answer
