@@ -13,24 +13,22 @@ export interface JoinCost {
 }
 
 const CHANNEL = 10
-/** Joins that are not measured: code that is compiled once is no member's. */
-const WARM_UP = 60
-const IDLE = 1_000
+const IDLE = 500
 const MILLISECONDS = 1_000
 
-/** One joins after the other, until all channels are full. */
-export async function benchJoinCost(joins: number): Promise<JoinCost> {
-  return { joins, native: await measure(joins, false), browser: await measure(joins, true) }
+/** One joins after the other. The first, `warmUp` of them, are not measured: code that is compiled once is no member's. */
+export async function benchJoinCost(joins: number, warmUp: number): Promise<JoinCost> {
+  return { joins, native: await measure(joins, warmUp, false), browser: await measure(joins, warmUp, true) }
 }
 
-async function measure(joins: number, browsers: boolean): Promise<number> {
+async function measure(joins: number, warmUp: number, browsers: boolean): Promise<number> {
   const node = await NodeProcess.start()
   const mode = VoiceMode.AeadAes256GcmRtpsize
-  const channels = Math.ceil((WARM_UP + joins) / (CHANNEL - 1))
+  const channels = Math.ceil((warmUp + joins) / (CHANNEL - 1))
   const plan: Plan = { channels, members: CHANNEL, speakers: 1, visitors: 0, payload: 120, mode, browsers }
   const crowd = await Crowd.open(node, plan)
   try {
-    return await joinAll(crowd, joins)
+    return await joinAll(crowd, joins, warmUp)
   } finally {
     await crowd.close()
     await node.stop()
@@ -38,18 +36,18 @@ async function measure(joins: number, browsers: boolean): Promise<number> {
 }
 
 /** Who talks is there already, and natively. */
-async function joinAll(crowd: Crowd, joins: number): Promise<number> {
+async function joinAll(crowd: Crowd, joins: number, warmUp: number): Promise<number> {
   const { members, node } = crowd
   const speakers = members.filter((_, index) => index % CHANNEL === 0)
   const listeners = members.filter((_, index) => index % CHANNEL !== 0)
   for (const speaker of speakers) await speaker.join()
-  for (const listener of listeners.slice(0, WARM_UP)) await listener.join()
+  for (const listener of listeners.slice(0, warmUp)) await listener.join()
   const idle = await spent(node, () => new Promise(resolve => setTimeout(resolve, IDLE)))
-  const measured = listeners.slice(WARM_UP, WARM_UP + joins)
+  const measured = listeners.slice(warmUp, warmUp + joins)
   const busy = await spent(node, async () => {
     for (const listener of measured) await listener.join()
   })
-  for (const listener of listeners.slice(WARM_UP + joins)) await listener.join()
+  for (const listener of listeners.slice(warmUp + joins)) await listener.join()
   await checkHeard(crowd)
   return ((busy.cpu - (idle.cpu / idle.seconds) * busy.seconds) / joins) * MILLISECONDS
 }

@@ -4,7 +4,6 @@ import { Crowd } from './load/crowd.ts'
 import { NodeProcess } from './node-process.ts'
 
 const CHANNEL = 25
-const SETTLE = 3_000
 
 export interface MemberMemory {
   members: number
@@ -16,20 +15,20 @@ export interface MemberMemory {
   askedAgain: number
 }
 
-/** Silent members in channels of 25, with proved addresses and keys. */
-export async function benchMemberMemory(members: number): Promise<MemberMemory> {
+/** Silent members in channels of 25, with proved addresses and keys; `settle` milliseconds for the node to collect its garbage. */
+export async function benchMemberMemory(members: number, settle: number): Promise<MemberMemory> {
   const node = await NodeProcess.start(`capacity.sessions=${members * 2}`)
   const channels = Math.floor(members / CHANNEL) + 1
   const mode = VoiceMode.AeadAes256GcmRtpsize
   const crowd = await Crowd.open(node, { channels, members: CHANNEL, speakers: 0, visitors: 0, payload: 120, mode })
   // The first channel warms the node up: code that is compiled once is no member's.
   await crowd.join(0, CHANNEL)
-  await settle(crowd)
+  await settled(crowd, settle)
   const before = await node.residentBytes()
   const started = performance.now()
   await crowd.join(CHANNEL)
   const seconds = (performance.now() - started) / 1_000
-  await settle(crowd)
+  await settled(crowd, settle)
   const after = await node.residentBytes()
   const known = (await node.metrics()).get('parley_sessions')
   const stayed = crowd.members.filter(({ lost, isIn }) => lost === 0 && isIn).length
@@ -41,8 +40,8 @@ export async function benchMemberMemory(members: number): Promise<MemberMemory> 
   return { members: joined, bytesPerMember: (after - before) / joined, joinsPerSecond: joined / seconds, askedAgain }
 }
 
-/** Everyone acknowledges what he has, as clients do, and the node gets time to collect its garbage. */
-async function settle(crowd: Crowd): Promise<void> {
+/** Everyone acknowledges what he has, as clients do, and time passes. */
+async function settled(crowd: Crowd, milliseconds: number): Promise<void> {
   for (const member of crowd.members) member.beat()
-  await new Promise(resolve => setTimeout(resolve, SETTLE))
+  await new Promise(resolve => setTimeout(resolve, milliseconds))
 }

@@ -7,19 +7,23 @@ import { round } from './rows.ts'
 
 export type NodeFigures = Awaited<ReturnType<typeof measureNode>>
 
-/** How much of each: joins one after the other, requests, members, joins whose CPU is measured. */
 export interface NodeExtent {
+  /** Up to the first audio. */
   joins: number
   requests: number
+  /** Of whom the memory is measured, after so many milliseconds. */
   members: number
+  settle: number
+  /** Joins whose CPU is measured, after others that are not. */
   costs: number
+  warmUp: number
 }
 
-export async function measureNode({ joins, requests, members, costs }: NodeExtent) {
+export async function measureNode({ joins, requests, members, settle, costs, warmUp }: NodeExtent) {
   const join = await benchJoinLatency(joins)
   const lvsp = await benchLvspRequests(requests)
-  const memory = await benchMemberMemory(members)
-  const cost = await benchJoinCost(costs)
+  const memory = await benchMemberMemory(members, settle)
+  const cost = await benchJoinCost(costs, warmUp)
   return { join, lvsp, memory, cost }
 }
 

@@ -87,11 +87,11 @@ interface OtherExtent {
   dave: { sizes: number[]; rounds: number; members: number; changes: number }
 }
 const FULL_OTHERS: OtherExtent = {
-  node: { joins: 200, requests: 20_000, members: 5_000, costs: 400 },
+  node: { joins: 200, requests: 20_000, members: 5_000, settle: 3_000, costs: 400, warmUp: 100 },
   dave: { sizes: [10, 50, 100, 250], rounds: 12, members: 100, changes: 24 },
 }
 const SHORT_OTHERS: OtherExtent = {
-  node: { joins: 20, requests: 2_000, members: 250, costs: 50 },
+  node: { joins: 20, requests: 2_000, members: 250, settle: 1_000, costs: 40, warmUp: 15 },
   dave: { sizes: [10, 100], rounds: 4, members: 20, changes: 4 },
 }
 
