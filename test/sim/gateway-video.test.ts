@@ -289,6 +289,27 @@ test('a client that lists other codecs later changes its own and the others’',
   assert.deepEqual(ana.wants().at(-1), { any: 0, [ana.video]: 0 }, 'he sees nothing any more')
 })
 
+test('a client below version 8 that resumes is told anew what it may have missed', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  const credentials = backend.join('1')
+  const { channel_id: _, ...identify } = credentials
+  const ana = bench.client('7').send(0, { ...identify, video: true })
+  ana.send(1, { protocol: 'udp', data: DATA, codecs: codecs('AV1', 'VP8') })
+  const video = ana.last(2).ssrc + 1
+  ana.send(12, { video_ssrc: video, streams: [{ ssrc: video, active: true }] })
+  const ben = new Caller(bench, backend, '2', codecs('AV1', 'VP8'))
+  bench.advance(DELAY.update)
+  ana.drop()
+  ben.socket.send(14, { codecs: codecs('VP8') }).send(15, { any: 40 })
+  bench.advance(DELAY.less + DELAY.update)
+  const { user_id: __, ...resume } = identify
+  const resumed = bench.client('7').send(7, resume)
+  bench.advance(DELAY.update)
+  assert.equal(resumed.last(14).video_codec, 'VP8')
+  assert.deepEqual(resumed.last(15), { any: 40, [video]: 40 })
+})
+
 test('codecs with names of other things are no codecs', () => {
   const { bench, join } = scene()
   join('1', codecs('constructor', '__proto__', 'toString'))

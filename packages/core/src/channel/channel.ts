@@ -149,8 +149,12 @@ export class Channel implements ChannelRef {
   announceArrivals(): void {
     this.#announcements.announceArrivals()
   }
-  sendSnapshot(session: ChannelSession): void {
+
+  /** The session resumed, and may have missed anything. */
+  resumedAnew(session: ChannelSession): void {
     this.#announcements.sendSnapshot(session)
+    this.videoCodecs.repeat(session)
+    if (this.#video.has(session.camera)) this.#senderWants.declared(session)
   }
 
   updateVoiceState(userId: string, update: VoiceStateUpdate): void {

@@ -60,6 +60,12 @@ export class VideoCodecs implements Timed {
     if (before !== told && session.hasVideo) tell(session, told)
   }
 
+  /** The session may have missed what it was told. */
+  repeat(session: ChannelSession): void {
+    const member = this.#members.get(session)
+    if (member !== undefined) tell(session, member.told)
+  }
+
   leave(session: ChannelSession): void {
     const member = this.#members.get(session)
     if (member === undefined) return

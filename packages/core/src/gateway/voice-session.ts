@@ -280,7 +280,7 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     this.#version = connection.version
     this.send(VoiceOp.Resumed, null)
     for (const message of missed ?? []) connection.sendMessage(envelope(message))
-    if (missed === undefined && this.isPresent) this.channel.sendSnapshot(this)
+    if (missed === undefined && this.isPresent) this.channel.resumedAnew(this)
     const opcodes = (missed ?? []).map(({ op }) => op)
     this.channel.encryption.back(this, opcodes, now)
     this.#observer.sessionResumed(this, now)
