@@ -47,6 +47,7 @@ const AUTHENTICATION_LENGTH = 20
 /** Derives the session keys of one direction (RFC 3711 §4.3.1, rate 0); `first` is the first of three labels. */
 export function deriveSrtpKeys(layout: SrtpLayout, master: SrtpMasterKey, first: 0 | 3): SrtpSessionKey {
   const derive = (label: number, length: number) => {
+    if (length === 0) return new Uint8Array(0)
     const block = srtpDerivationBlock(master.salt, (first + label) as SrtpLabel)
     return new Uint8Array(createCipheriv(ctrName(layout), master.key, block).update(new Uint8Array(length)))
   }
