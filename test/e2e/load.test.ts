@@ -1,11 +1,12 @@
 // The load generator: what it says is right has to be right, because every figure of `npm run bench` rests on it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { VoiceMode } from '@parley/protocol'
+import { SrtpProfile, VoiceMode } from '@parley/protocol'
 import { Crowd } from '../../bench/load/crowd.ts'
 import { measureLoad } from '../../bench/load/measure.ts'
 import { readStamp, SHORTEST_PAYLOAD, writeStamp } from '../../bench/load/stamp.ts'
 import { NodeProcess } from '../../bench/node-process.ts'
+import { SrtpOpener } from '../../bench/srtp-opener.ts'
 import { Native } from '../../packages/server/src/lane/native-calls.ts'
 
 const native = await Native.load()
@@ -30,6 +31,36 @@ test('a payload with any byte changed, or cut short, has no stamp', () => {
   }
   assert.equal(readStamp(stamped(120).subarray(0, 119)), undefined)
   assert.equal(readStamp(new Uint8Array(3)), undefined)
+})
+
+/** libsrtp's own packets; both halves of the material are alike. */
+const PLAIN = '800f1234decafbadcafebabeabababababababababababababababab'
+const SRTP_VECTORS = [
+  {
+    profile: SrtpProfile.Aes128CmSha1,
+    key: 'e1f97a0d3e018be0d64fa32c06de4139',
+    salt: '0ec675ad498afeebb6960b3aabe6',
+    sealed: '800f1234decafbadcafebabe4e55dc4ce79978d88ca4d215949d2402b78d6acc99ea179b8dbb',
+  },
+  {
+    profile: SrtpProfile.AeadAes128Gcm,
+    key: '000102030405060708090a0b0c0d0e0f',
+    salt: 'a0a1a2a3a4a5a6a7a8a9aaab',
+    sealed: '800f1234decafbadcafebabec5002ede04cfdd2eb91159e0880aa06ed2976826f796b201df3131a127e8a392',
+  },
+]
+
+test('what opens a browser’s packets opens libsrtp’s, and none with any byte changed', () => {
+  for (const { profile, key, salt, sealed } of SRTP_VECTORS) {
+    const opener = () => new SrtpOpener(profile, Buffer.from(key + key + salt + salt, 'hex'))
+    const packet = Buffer.from(sealed, 'hex')
+    assert.deepEqual(Buffer.from(opener().open(packet) ?? []).toString('hex'), PLAIN)
+    for (let index = 0; index < packet.length; index++) {
+      const changed = Buffer.from(packet)
+      changed[index]! ^= 1
+      assert.equal(opener().open(changed), undefined)
+    }
+  }
 })
 
 test('a load hears nothing wrong at those who stay, while others come and go', { skip }, async () => {
