@@ -1,8 +1,18 @@
 // One person's call: joins, listens, sends, and comes back when moved; everything that the page shows comes from here.
+
+import { VoiceClose } from '@parley/protocol'
 import { type AbsentView, type CallView, type MemberView, NO_CALL, type PictureView } from './call-view.ts'
 import { openCamera } from './camera.ts'
 import { type Credentials, type DemoApi, DemoError, type Overview } from './demo-api.ts'
-import { DEMO_GONE, DRAINING, type Problem, problemOfCamera, problemOfEnd, problemOfMicrophone } from './problem.ts'
+import {
+  DEMO_GONE,
+  DRAINING,
+  type Problem,
+  problemOfCamera,
+  problemOfEnd,
+  problemOfMicrophone,
+  STOPPING,
+} from './problem.ts'
 import { Playback } from './sound/playback.ts'
 import type { SoundKind } from './sound/sound-source.ts'
 import { Studio } from './sound/studio.ts'
@@ -17,8 +27,6 @@ const MEASURE_INTERVAL = 1_000
 /** Two minutes. */
 const MOST_MEASUREMENTS = 120
 const OVERVIEW_INTERVAL = 1_500
-/** Of VoiceClose: somebody was moved, or kicked. */
-const DISCONNECTED = 4014
 const SPEAKING = 1
 
 export class Call {
@@ -156,8 +164,8 @@ export class Call {
       },
       this.#tracks,
       {
-        connected: () => this.store.change({ phase: 'connected', waitsFor: undefined }),
-        disconnected: reason => this.store.change({ phase: 'reconnecting', waitsFor: reason }),
+        connected: () => this.#connected(),
+        disconnected: (code, reason) => this.#disconnected(code, reason),
         membersChanged: () => this.#showMembers(),
         sourceAdded: (source, track) => this.#sourceAdded(source, track),
         sourceRemoved: source => this.#sourceRemoved(source),
@@ -170,6 +178,16 @@ export class Call {
     client.connect()
     this.#watch()
     await this.#look()
+  }
+
+  #connected(): void {
+    const { problem } = this.store.value
+    this.store.change({ phase: 'connected', waitsFor: undefined, problem: problem === STOPPING ? undefined : problem })
+  }
+
+  #disconnected(code: number | undefined, reason: string): void {
+    this.store.change({ phase: 'reconnecting', waitsFor: `${code ?? ''} ${reason}`.trim() })
+    if (code === VoiceClose.ServerCrashed) this.store.change({ problem: STOPPING })
   }
 
   get #tracks(): SentTracks {
@@ -210,7 +228,7 @@ export class Call {
 
   /** Who was moved joins again where they are wanted now. */
   async #ended(end: CallEnd): Promise<void> {
-    const wasSentAway = end.kind === 'closed' && end.code === DISCONNECTED
+    const wasSentAway = end.kind === 'closed' && end.code === VoiceClose.Disconnected
     if (wasSentAway && this.#demo !== undefined && this.#credentials !== undefined) {
       try {
         const moved = await this.#demo.rejoin(this.#credentials.user_id)

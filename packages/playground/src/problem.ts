@@ -15,7 +15,7 @@ export function problemOfEnd(end: CallEnd): Problem | undefined {
     case 'noRoute':
       return {
         title: 'No sound gets through',
-        advice: `The node answers, but UDP to ${end.address ?? 'it'} does not get through. A firewall or VPN may block it; Firefox takes no calls to this machine's own address.`,
+        advice: `The node answers, but UDP to ${end.address ?? 'it'} does not get through. A firewall or VPN may block it; Firefox takes no calls to this machine’s own address.`,
       }
     case 'failed':
       return { title: 'The call could not be set up', advice: `The browser says: ${end.reason}` }
@@ -57,6 +57,12 @@ function problemOfClose(code: number, reason: string): Problem | undefined {
 export const DRAINING: Problem = {
   title: 'This node is draining',
   advice: 'It finishes the calls it has and takes no new ones. Join again when it was restarted.',
+}
+
+/** What its clients are told by 4015. */
+export const STOPPING: Problem = {
+  title: 'This node is stopping',
+  advice: 'It has ended its calls. The page tries to come back until you leave.',
 }
 
 export const DEMO_GONE: Problem = {

@@ -15,6 +15,8 @@ export class Studio {
   readonly #timer: number
   readonly #spoke: (isSpeaking: boolean) => void
   #source: SoundSource | undefined
+  /** Of the choice that counts: an earlier one may come later, as when somebody has to allow the microphone first. */
+  #choice = 0
   #isSpeaking = false
   #isMuted = false
   #quietSince = 0
@@ -33,8 +35,9 @@ export class Studio {
 
   /** Replaces what is sent; if that fails, what was sent before goes on. Rejects as `openSound` does. */
   async play(kind: SoundKind): Promise<void> {
+    const choice = ++this.#choice
     const source = await openSound(kind, this.#context)
-    if (this.#isClosed) return source.stop()
+    if (this.#isClosed || choice !== this.#choice) return source.stop()
     this.#stopSource()
     this.#source = source
     source.node.connect(this.#output)

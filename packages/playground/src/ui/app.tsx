@@ -1,4 +1,5 @@
 // The page: a door when one is outside, the call when one is in.
+import { useEffect, useRef } from 'preact/hooks'
 import type { Call } from '../call.ts'
 import { useStore } from '../store.ts'
 import { Controls } from './controls.tsx'
@@ -19,6 +20,12 @@ const PHASES = {
 export function App({ call }: { call: Call }) {
   const view = useStore(call.store)
   const { phase, problem, waitsFor, channels, channelId } = view
+  const place = useRef<HTMLElement>(null)
+  const isIn = phase !== 'idle'
+  // The button that was pressed is gone: the keyboard goes on from what came in its place.
+  useEffect(() => {
+    if (document.activeElement === document.body) place.current?.focus({ preventScroll: true })
+  }, [isIn])
   const channelName = channels.find(({ id }) => id === channelId)?.name ?? 'Channel'
   return (
     <div class="page">
@@ -36,10 +43,10 @@ export function App({ call }: { call: Call }) {
         </p>
       </header>
       {problem !== undefined && <Notice problem={problem} onDismiss={() => call.dismiss()} />}
-      {phase === 'idle' ? (
-        <Door call={call} view={view} />
+      {!isIn ? (
+        <Door call={call} view={view} place={place} />
       ) : (
-        <main class="call">
+        <main class="call" ref={place} tabIndex={-1}>
           <Pictures view={view} />
           <section class="card people" aria-label="Members">
             <h2>
@@ -49,9 +56,9 @@ export function App({ call }: { call: Call }) {
           </section>
           <Measurements view={view} />
           <TracePanel call={call} />
-          <Controls call={call} view={view} />
         </main>
       )}
+      {isIn && <Controls call={call} view={view} />}
     </div>
   )
 }

@@ -13,6 +13,9 @@ const HEIGHT = 96
 const FONT = '11px system-ui, sans-serif'
 /** The top of the scale is at least this, so that silence is no drama. */
 const LEAST_TOP = 1
+/** Seconds: what is shown at least, and between two marks. */
+const LEAST_SPAN = 10
+const MARKS = [5, 10, 30, 60]
 
 export interface ChartProps {
   /** Seconds. */
@@ -37,7 +40,11 @@ export function Chart({ times, series, values }: ChartProps) {
       made.destroy()
     }
   }, [series])
-  useEffect(() => plot.current?.setData([[...times], ...values.map(of => [...of])]), [times, values])
+  useEffect(() => {
+    // A single one is no line, and would have an axis of years.
+    const from = times.length > 1 ? 0 : 1
+    plot.current?.setData([times.slice(from), ...values.map(of => of.slice(from))])
+  }, [times, values])
   return <div class="chart" ref={place} aria-hidden="true" />
 }
 
@@ -51,9 +58,12 @@ function optionsFor(element: HTMLElement, series: readonly Series[]): UPlot.Opti
     padding: [6, 4, 0, 0],
     legend: { show: false },
     cursor: { show: false },
-    scales: { y: { range: (_plot, _least, most) => [0, Math.max(LEAST_TOP, (most ?? 0) * 1.15)] } },
+    scales: {
+      x: { range: (_plot, least, most) => [Math.min(least ?? 0, (most ?? 0) - LEAST_SPAN), most ?? 0] },
+      y: { range: (_plot, _least, most) => [0, Math.max(LEAST_TOP, (most ?? 0) * 1.15)] },
+    },
     axes: [
-      { ...axis, space: 70, size: 22 },
+      { ...axis, space: 70, size: 22, incrs: MARKS },
       { ...axis, space: 28, size: 38 },
     ],
     series: [

@@ -25,7 +25,6 @@ export function Controls({ call, view }: { call: Call; view: CallView }) {
         <button
           type="button"
           class={`round${view.isMuted ? ' off' : ''}`}
-          aria-pressed={view.isMuted}
           aria-keyshortcuts="M"
           title="Mute yourself (M)"
           onClick={() => call.setMuted(!view.isMuted)}
@@ -35,7 +34,6 @@ export function Controls({ call, view }: { call: Call; view: CallView }) {
         <button
           type="button"
           class={`round${view.hasCamera ? ' on' : ''}`}
-          aria-pressed={view.hasCamera}
           onClick={() => void call.setCamera(!view.hasCamera)}
         >
           {view.hasCamera ? 'Camera off' : 'Camera'}

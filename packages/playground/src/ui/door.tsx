@@ -1,4 +1,5 @@
 // Where one joins: with a name in a demo, with credentials elsewhere.
+import type { RefObject } from 'preact'
 import { useState } from 'preact/hooks'
 import type { Call } from '../call.ts'
 import type { CallView } from '../call-view.ts'
@@ -8,9 +9,15 @@ import { SoundChoice } from './sound-choice.tsx'
 const NAMES = ['Robin', 'Kim', 'Sasha', 'Noor', 'Jo', 'Mika', 'Lou', 'Ari'] as const
 const someName = (): string => NAMES[Math.floor(Math.random() * NAMES.length)] ?? NAMES[0]
 
-export function Door({ call, view }: { call: Call; view: CallView }) {
+interface DoorProps {
+  call: Call
+  view: CallView
+  place: RefObject<HTMLElement>
+}
+
+export function Door({ call, view, place }: DoorProps) {
   return (
-    <main class="door">
+    <main class="door" ref={place} tabIndex={-1}>
       <div class="card">
         <h2>{call.hasDemo ? 'Join the call' : 'Join with credentials'}</h2>
         <p class="hint">
@@ -18,7 +25,10 @@ export function Door({ call, view }: { call: Call; view: CallView }) {
             ? 'Two bots are talking on this node. Join them; open a second tab to be two.'
             : 'Paste what your backend gives a user to join this node: the JSON that “parley talk” reads too.'}
         </p>
-        <SoundChoice sound={view.sound} onChoose={sound => void call.setSound(sound)} />
+        <div class="field">
+          <span aria-hidden="true">You send</span>
+          <SoundChoice sound={view.sound} onChoose={sound => void call.setSound(sound)} />
+        </div>
         {call.hasDemo ? <NameForm call={call} /> : <CredentialsForm call={call} />}
       </div>
     </main>

@@ -27,8 +27,8 @@ export type CallEnd =
 export interface WebVoiceObserver {
   /** Media flows. */
   connected(): void
-  /** The connection is lost; the client comes back by itself. */
-  disconnected(reason: string): void
+  /** The connection is lost; the client comes back by itself. Without a code, packets do not arrive any more. */
+  disconnected(code: number | undefined, reason: string): void
   /** Who is here, or who speaks, has changed. */
   membersChanged(): void
   sourceAdded(source: RemoteSource, track: MediaStreamTrack): void
@@ -121,7 +121,7 @@ export class WebVoiceClient {
         return this.#answered(output.description)
       case 'disconnected':
         if (output.next === 'identify') this.#closeMedia()
-        return this.#observer.disconnected(`${output.code} ${output.reason}`.trim())
+        return this.#observer.disconnected(output.code, output.reason)
       case 'closed':
         return this.#end({ kind: 'closed', code: output.code, reason: output.reason })
       case 'resumed':
@@ -215,6 +215,7 @@ export class WebVoiceClient {
     if (this.#media !== media) return
     this.trace.note(`media is ${state}`, performance.now())
     if (state === 'failed') return this.#noRoute()
+    if (state === 'disconnected') return this.#observer.disconnected(undefined, 'no packets arrive')
     if (state !== 'connected') return
     window.clearTimeout(this.#mediaTimer)
     this.#observer.connected()

@@ -1,0 +1,132 @@
+// What the playground says and does when something is in the way: a node that drains or stops, and devices that keep one waiting.
+// And what one can do there without a mouse.
+import assert from 'node:assert/strict'
+import { after, before, type TestContext, test } from 'node:test'
+import type { Browser } from 'playwright-core'
+import { Demo } from '../../packages/server/src/demo/demo.ts'
+import { openChromium, withoutChromium } from './chromium.ts'
+import { Tab, type TabOptions } from './playground-tab.ts'
+import { untilFits } from './until.ts'
+
+const OPTIONS = { timeout: 60_000, skip: withoutChromium() }
+
+/** Without its bots. */
+const openDemo = () => Demo.open({ port: 0, logSink: { write: () => {} }, tell: () => {} })
+
+let demo: Demo
+let browser: Browser
+
+before(async () => {
+  if (OPTIONS.skip !== false) return
+  ;[demo, browser] = await Promise.all([openDemo(), openChromium()])
+})
+after(async () => {
+  if (OPTIONS.skip !== false) return
+  await browser.close()
+  await demo.close()
+})
+
+async function open(context: TestContext, name: string, options?: TabOptions & { of?: Demo }): Promise<Tab> {
+  const tab = await Tab.open(browser, (options?.of ?? demo).server.playgroundUrl!, name, options)
+  context.after(() => tab.close())
+  return tab
+}
+
+test(
+  'a node that drains says so to who opens a channel; one that stops, to who is in a call',
+  OPTIONS,
+  async context => {
+    const stopping = await openDemo()
+    context.after(() => stopping.close())
+    const of = { of: stopping }
+    const [robin, kim] = [await open(context, 'Robin', of), await open(context, 'Kim', of)]
+    await robin.join()
+    await kim.join()
+    await robin.shows('Kim', 'speaking')
+    const drained = stopping.server.drain(60_000)
+    await robin.press('Move Kim to Side talk')
+    assert.match(await robin.problem(), /This node is draining[\s\S]*takes no new ones/)
+    await robin.page.keyboard.press('Escape')
+    await robin.page.getByTestId('problem').waitFor({ state: 'detached' })
+    await kim.press('Leave')
+    await robin.misses('Kim')
+    await robin.says('Connected')
+    await stopping.close()
+    await drained
+    assert.match(await robin.problem(), /This node is stopping/)
+    await robin.says('Coming back')
+    await robin.press('Leave')
+    await robin.says('Not in a channel')
+  },
+)
+
+test('who chooses speech while the microphone still has to be allowed sends speech', OPTIONS, async context => {
+  const script = `;{
+    const devices = navigator.mediaDevices
+    const open = devices.getUserMedia.bind(devices)
+    const allowed = new Promise(resolve => { globalThis.allow = resolve })
+    devices.getUserMedia = async what => {
+      globalThis.asked = true
+      await allowed
+      const stream = await open(what)
+      globalThis.given = stream
+      return stream
+    }
+  }`
+  const robin = await open(context, 'Robin', { script })
+  await robin.join('Microphone')
+  await robin.page.getByText('Speech', { exact: true }).click()
+  await robin.shows('Robin', 'speaking')
+  assert.equal(await robin.page.evaluate('asked'), true)
+  await robin.page.evaluate('allow()')
+  const isEnded = () =>
+    robin.page.evaluate<boolean>(`globalThis.given?.getTracks().every(track => track.readyState === 'ended')`)
+  await untilFits('the microphone to be let go', isEnded, Boolean)
+})
+
+test('everything in a call is reached with Tab, and what is reached is seen', OPTIONS, async context => {
+  const [robin, kim] = [await open(context, 'Robin'), await open(context, 'Kim')]
+  await kim.join()
+  await robin.join()
+  await robin.shows('Kim', '')
+  const reached: string[] = []
+  for (let step = 0; step < 20 && reached.at(-1) !== 'Leave'; step++) {
+    await robin.page.keyboard.press('Tab')
+    const { name, isSeen } = await robin.page.evaluate<{ name: string; isSeen: boolean }>(`(() => {
+      const element = document.activeElement
+      const marked = element.type === 'radio' ? element.nextElementSibling : element
+      const { outlineStyle, outlineWidth } = getComputedStyle(marked)
+      return {
+        name: element.getAttribute('aria-label') ?? element.labels?.[0]?.innerText.trim() ?? element.innerText,
+        isSeen: outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2,
+      }
+    })()`)
+    assert.ok(isSeen, `${name} has no ring`)
+    reached.push(name)
+  }
+  assert.deepEqual(reached, [
+    ...['Server mute Robin', 'Move Robin to Side talk', 'Kick Robin'],
+    ...['Volume of Kim', 'Server mute Kim', 'Move Kim to Side talk', 'Kick Kim'],
+    ...['Protocol trace', 'Speech', 'Mute me', 'Camera', 'Leave'],
+  ])
+  await robin.page.keyboard.press('Shift+Tab')
+  await robin.page.keyboard.press('Shift+Tab')
+  await robin.page.keyboard.press('Space')
+  await robin.shows('Robin', 'muted')
+  await robin.page.keyboard.press('Tab')
+  await robin.page.keyboard.press('Tab')
+  await robin.page.keyboard.press('Enter')
+  await robin.says('Not in a channel')
+})
+
+test('the whole trace can be copied', OPTIONS, async context => {
+  const robin = await open(context, 'Robin')
+  await robin.page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
+  await robin.join()
+  await robin.page.getByText('Protocol trace').click()
+  await robin.press('Copy all')
+  await robin.page.getByText('Copied').waitFor()
+  const copied = await robin.page.evaluate<string>('navigator.clipboard.readText()')
+  assert.match(copied, /"op":2[\s\S]*media is connected/)
+  assert.doesNotMatch(copied, /a=ice-pwd:[A-Za-z0-9+/]/)
+})
