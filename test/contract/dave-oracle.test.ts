@@ -104,6 +104,18 @@ test('who has left can decrypt nothing more, and nobody decrypts it, whichever l
     }
 })
 
+test('libdave is welcomed although somebody has left since the commit was asked for', { skip }, () => {
+  const { call, clients } = callOf(1, 3, 5)
+  const newcomer = call.join(2) as ForeignClient
+  call.deliver()
+  call.tick(call.group.deadline)
+  call.leave(clients[1]!)
+  call.run()
+  assert.ok(!newcomer.said.includes(VoiceOp.DaveInvalidCommitWelcome))
+  call.assertConverged()
+  assert.deepEqual(call.group.state, { version: 1, epoch: 4, members: 3 })
+})
+
 test('libdave alone with itself makes a new group, and the next one joins it', { skip }, () => {
   const { call, clients } = callOf(2, 1)
   call.leave(clients[1]!)

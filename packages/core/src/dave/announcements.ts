@@ -28,10 +28,22 @@ export function prepareTransition(members: readonly Member[], version: number, i
 }
 
 /** Op 29 to those who were in the group, op 30 to those who come in. */
-export function announceCommit(id: number, { commit, committed, welcomed }: Accepted): void {
+export function announceCommit(id: number, accepted: Accepted, present: Iterable<Member>): void {
+  const { commit, committed, welcomed, users } = accepted
   const announcement = encodeTransition(id, commit.bytes)
   for (const { session } of committed) session.sendBinary(VoiceOp.DaveAnnounceCommit, announcement)
-  for (const { member, welcome } of welcomed)
-    member.session.sendBinary(VoiceOp.DaveWelcome, encodeTransition(id, welcome))
-  for (const member of recipientsOf({ committed, welcomed })) member.unconfirmed = id
+  const here = new Set(Array.from(present, ({ session }) => session.userId))
+  const gone = users.filter(userId => !here.has(userId))
+  for (const { member, welcome } of welcomed) sendWelcome(member, encodeTransition(id, welcome), gone)
+  for (const member of recipientsOf(accepted)) member.unconfirmed = id
+}
+
+/**
+ * libdave refuses the Welcome to a group with anybody in it of whom its client has not been told, or was told that they left:
+ * who left while the commit was made is in the group until the next one, and is here once more for as long as the Welcome takes.
+ */
+function sendWelcome({ session }: Member, payload: Uint8Array, gone: readonly string[]): void {
+  if (gone.length > 0) session.sendText(VoiceOp.ClientsConnect, JSON.stringify({ user_ids: gone }))
+  session.sendBinary(VoiceOp.DaveWelcome, payload)
+  for (const user_id of gone) session.sendText(VoiceOp.ClientDisconnect, JSON.stringify({ user_id }))
 }

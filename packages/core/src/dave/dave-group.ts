@@ -271,7 +271,7 @@ export class DaveGroup {
     const recipients = recipientsOf(accepted)
     const id = this.#transitions.prepare(this.#target, recipients, now)
     this.#blame.committed(id, committer, recipients)
-    announceCommit(id, accepted)
+    announceCommit(id, accepted, this.#members)
     // Whoever was added and is gone, or was not added yet, is for the next batch.
     this.#propose(now)
     this.#note('debug', 'dave.committed', { ...this.state, duration: accepted.duration, recipients: recipients.length })

@@ -37,6 +37,8 @@ export interface Accepted extends CommitWelcome {
   committed: Member[]
   /** Who is to join with the Welcome, and theirs of it. */
   welcomed: { member: Member; welcome: Uint8Array }[]
+  /** Who is in the group now, those among them who have left the call. */
+  users: string[]
   /** Milliseconds from proposals to commit. */
   duration: number
 }
@@ -189,7 +191,8 @@ export class MlsGroup {
     this.#isEstablished = true
     this.#epoch += 1n
     this.#batch = undefined
-    return { ...message, committed, welcomed, duration: now - batch.sentAt }
+    const users = [...this.#leaves.entries()].map(([, { member }]) => member.session.userId)
+    return { ...message, committed, welcomed, users, duration: now - batch.sentAt }
   }
 
   /** Who makes a group stands at its leaf 0, with the key of the package it has sent. */
