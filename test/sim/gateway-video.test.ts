@@ -186,6 +186,31 @@ test('every declaration of video is answered, also one that repeats', () => {
   assert.equal(ben.socket.last(12).streams[0].quality, 60)
 })
 
+test('a camera is on with a layer that is on, or with none and an SSRC', () => {
+  const { join } = scene()
+  const [ana, ben] = [join('1'), join('2')]
+  const { video } = ana
+  const layer = { type: 'video', rid: '100', quality: 100, ssrc: video, rtx_ssrc: video + 1 }
+  for (const [declared, isOn] of [
+    [{ video_ssrc: video, streams: [{ ...layer, active: true }] }, true],
+    [{ video_ssrc: video, streams: [{ ...layer, active: false }] }, false],
+    [{ video_ssrc: video }, true],
+    [{ video_ssrc: 0, streams: [{ ...layer, active: true }] }, false],
+    [{ video_ssrc: video, streams: [] }, true],
+    [{ video_ssrc: video, streams: [{ ...layer, ssrc: 0, active: true }] }, false],
+    [{ audio_ssrc: ana.audio, video_ssrc: video, rtx_ssrc: video + 1, streams: null }, true],
+    [{ audio_ssrc: ana.audio }, false],
+  ] as const) {
+    ana.socket.send(12, declared)
+    const { user_id, audio_ssrc, video_ssrc } = ben.socket.last(12)
+    assert.deepEqual(
+      [user_id, audio_ssrc, video_ssrc],
+      ['1', ana.audio, isOn ? video : 0],
+      `after ${JSON.stringify(declared)}`,
+    )
+  }
+})
+
 test('who is deafened, has no video or turned it away looks at nobody', () => {
   const { bench, backend, join } = scene()
   const ana = join('1')

@@ -151,8 +151,10 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   get audioSsrc(): number {
     return this.audio.ssrc
   }
+  /** Without layers, `video_ssrc` alone says so; with some, one has to be on. */
   get isSendingVideo(): boolean {
-    return (this.video?.video_ssrc ?? 0) > 0
+    const { video_ssrc, streams } = this.video ?? {}
+    return (video_ssrc ?? 0) > 0 && (!streams?.length || this.layer !== undefined)
   }
   /** Of a native client that is the one with the first SSRC for video, of a browser the first that it names. */
   get layer(): Stream | undefined {
