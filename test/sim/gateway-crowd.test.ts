@@ -39,6 +39,19 @@ test('the first who comes is told of at once, those who follow soon after it tog
   }
 })
 
+test('whoever sees a large channel fill hears of everybody, in far fewer messages than there are joins', () => {
+  const { bench, residents, join } = scene()
+  const JOINS = 200
+  for (let count = 0; count < JOINS; count++) {
+    join().send(5, { speaking: 0 })
+    bench.advance(5)
+  }
+  bench.advance(LIMITS.arrivalDelayHighest)
+  const [resident] = residents as [BenchSocket]
+  assert.deepEqual(toldOf(resident).flat(), numbered(RESIDENTS + 1, JOINS))
+  assert.ok(resident.received.length <= JOINS / 8, `${resident.received.length} messages`)
+})
+
 test('who speaks, leaves or is given a badge has come before he does', () => {
   const { bench, backend, residents, join } = scene()
   const [resident] = residents as [BenchSocket]
