@@ -7,6 +7,9 @@ import { until } from './until.ts'
 
 const PARLEY = fileURLToPath(new URL('../../packages/server/bin/parley.mjs', import.meta.url))
 
+/** It loads its sources first: seconds, and more where the processor is not its own. */
+const START_UP = 25_000
+
 export class ParleyProcess {
   readonly #child: ChildProcess
   readonly #name: string
@@ -34,7 +37,7 @@ export class ParleyProcess {
   /** Resolves when standard output matches; rejects if the process ends before it does. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     const isOver = () => this.#child.exitCode !== null || this.#child.signalCode !== null
-    await until(`${this.#name} to say ${pattern}`, () => pattern.test(this.stdout) || isOver())
+    await until(`${this.#name} to say ${pattern}`, () => pattern.test(this.stdout) || isOver(), START_UP)
     const match = pattern.exec(this.stdout)
     if (match === null) throw new Error(`${this.#name} never said ${pattern}: ${this.stdout}${this.stderr}`)
     return match
