@@ -10,6 +10,8 @@ import { benchPacketEngines } from './micro/packet-engines.ts'
 import { NodeProcess } from './node-process.ts'
 import type { Row } from './rows.ts'
 
+type Engine = 'ffi' | 'portable'
+
 export interface Extent {
   rounds: number
   /** Of each turn. */
@@ -17,8 +19,9 @@ export interface Extent {
   /** Of all channels together, where loads differ in the size of channels. */
   allMembers: number
   members: readonly number[]
-  /** The same for engines by themselves. */
+  /** The same for engines by themselves, and which of them. */
   alone: readonly number[]
+  engines: readonly Engine[]
   modes: readonly VoiceMode[]
   profiles: readonly SrtpProfile[]
   /** Of the one speaker in a channel of browsers. */
@@ -29,7 +32,6 @@ export interface Extent {
   churn: number
 }
 
-type Engine = 'ffi' | 'portable'
 const ENGINES: readonly Engine[] = ['ffi', 'portable']
 const GCM = VoiceMode.AeadAes256GcmRtpsize
 const BASE: Plan = { channels: 1, members: 25, speakers: 1, visitors: 0, payload: 120, mode: GCM }
@@ -154,8 +156,8 @@ export async function* paced(extent: Extent): AsyncGenerator<Row> {
 /** An engine and its lane by themselves, saturated: without gateway, channels and metrics. Listeners are native, or browsers. */
 export async function* alone(extent: Extent): AsyncGenerator<Row> {
   const protections = [GCM, ...extent.profiles]
-  const { seconds, alone: members } = extent
-  const found = await benchPacketEngines({ seconds, members, protections, engines: ENGINES })
+  const { seconds, alone: members, engines } = extent
+  const found = await benchPacketEngines({ seconds, members, protections, engines })
   for (const { engine, protection, members, ratio, toFirst, microseconds, opened, wrong } of found) {
     const isBase = protection === GCM
     const load = `${members} members, a lane alone`
