@@ -45,11 +45,12 @@ function socketAddress(text: string): SocketAddress {
 
 /** Peers are bound at `home`, with a key of their own number. Target list TARGETS is open. */
 export class PlainLane {
-  readonly io = new PlainIo()
+  readonly io: PlainIo
   readonly router: Router
   now = 1_000
 
-  constructor(router?: (io: PlainIo) => Router) {
+  constructor(router?: (io: PlainIo) => Router, io = new PlainIo()) {
+    this.io = io
     this.router = router?.(this.io) ?? new Router(this.io, { stunMac })
     this.command({ kind: 'openTargets', targets: TARGETS })
   }

@@ -20,6 +20,7 @@ import { PacketCache } from './packet-cache.ts'
 import { type Batch, type PacketIo, SLOT } from './packet-io.ts'
 import type { Peer } from './peers.ts'
 import type { TargetList } from './route-table.ts'
+import { SlotWords } from './slot-words.ts'
 import { SourceRates } from './source-rates.ts'
 
 /** What a packet sent again is longer by. */
@@ -43,6 +44,9 @@ export class Retransmission {
   readonly #rates = new SourceRates({ perSecond: LIMITS.retransmissionsPerSecond, blockFor: 0, ignoresPort: false })
   /** One packet to send again, in a batch of its own. */
   readonly #batch = makeSlots(1)
+  readonly #batchWords = new SlotWords().of(this.#batch)
+  /** Of the batches that packets come in. */
+  readonly #words = new SlotWords()
   readonly #target = new Int32Array(1)
   /** What the last answer had not. */
   readonly missing = new Int32Array(MOST_MISSING)
@@ -69,14 +73,8 @@ export class Retransmission {
   /** Keeps the plain packet in `slot`, in the node's own form. Returns false if it came before. Per packet: no allocation. */
   keep(batch: Batch, slot: number, ssrc: number, header: number): boolean {
     const source = this.#sources.get(ssrc) ?? this.#open(ssrc)
-    const offset = slot * SLOT
-    return source.cache.store(
-      batch.view.getUint16(offset + RTP_SEQUENCE),
-      batch.bytes,
-      offset,
-      batch.lengths[slot]!,
-      header,
-    )
+    const sequence = batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)
+    return source.cache.store(sequence, this.#words.of(batch), slot, batch.lengths[slot]!, header)
   }
 
   /** Turns a packet that its source sent again into what it was, and keeps it. Returns false if there is nothing new in it. */
@@ -93,7 +91,8 @@ export class Retransmission {
     bytes[offset + 1] = (bytes[offset + 1]! & ~RTP_PAYLOAD_TYPE) | primaryTypeOf(type)
     bytes.copyWithin(offset + header, offset + header + ORIGINAL_SEQUENCE, offset + lengths[slot]!)
     lengths[slot] = lengths[slot]! - ORIGINAL_SEQUENCE
-    return source.cache.storeLate(view.getUint16(offset + RTP_SEQUENCE), bytes, offset, lengths[slot]!, header)
+    const sequence = view.getUint16(offset + RTP_SEQUENCE)
+    return source.cache.storeLate(sequence, this.#words.of(batch), slot, lengths[slot]!, header)
   }
 
   /** Whether so many packets came after the one in `slot` that it cannot be passed on as it was. */
@@ -147,7 +146,7 @@ export class Retransmission {
 
   #sendAgain(source: VideoSource, ssrc: number, sequence: number, asked: number, to: PeerId, form: Form): boolean {
     const { bytes, view, lengths } = this.#batch
-    const length = source.cache.load(sequence, bytes, 0)
+    const length = source.cache.load(sequence, this.#batchWords)
     if (length === 0) return false
     const header = source.cache.headerOf(sequence)
     if (length + ORIGINAL_SEQUENCE > SLOT) return true

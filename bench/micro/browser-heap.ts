@@ -1,0 +1,86 @@
+// How much the heap grows while the router passes on what browsers send: `node --expose-gc … browser-heap.ts PACKETS` prints JSON.
+import { type FormDescription, SLOT } from '@parley/core'
+import { encodeRtp } from '@parley/protocol'
+import { addDatagram, makeBatch, PlainIo } from '../../test/contract/plain-io.ts'
+import { checkOf, PlainLane, sealed, ssrcOf } from '../../test/contract/plain-lane.ts'
+
+const BROWSERS = [1, 2, 3, 4, 5]
+const NATIVES = [6, 7, 8, 9, 10]
+const FORM: FormDescription = {
+  payloadTypes: [
+    [120, 111],
+    [105, 96],
+    [106, 97],
+  ],
+  extensions: { audioLevel: 1, transportSequence: 3 },
+}
+const PER_BATCH = 50
+/** Milliseconds from batch to batch. */
+const STEP = 2
+const wordsOf = (peer: number) => [0, 0, 0xffff, 0x0a00_0000 + peer, 5_000]
+const ownOf = (peer: number) => 0x2a00_0000 + peer * 4
+
+const io = new PlainIo(false)
+const lane = new PlainLane(undefined, io)
+for (const peer of BROWSERS) lane.connectBrowser(peer, FORM)
+for (const peer of NATIVES) lane.connectNative(peer)
+lane.listen(...BROWSERS, ...NATIVES)
+lane.routeAudio(...BROWSERS)
+for (const peer of BROWSERS) {
+  lane.routeVideo(peer, ownOf(peer) + 1)
+  lane.command({ kind: 'mapSsrc', peer, own: ownOf(peer), ssrc: ssrcOf(peer) })
+}
+
+/** Sound and picture in turn, with a sequence of the whole transport. */
+const batch = makeBatch()
+for (let slot = 0; slot < PER_BATCH; slot++) {
+  const peer = BROWSERS[slot % BROWSERS.length]!
+  const isVideo = slot % 2
+  const extension = { profile: 0xbede, elements: Uint8Array.of(0x10, 0xb2, 0x31, 0, 0, 0, 0, 0) }
+  const payload = new Uint8Array(isVideo ? 1_000 : 120)
+  const own = { payloadType: isVideo ? 96 : 111, ssrc: ownOf(peer) + isVideo }
+  addDatagram(batch, sealed(peer, encodeRtp({ ...own, sequence: 0, timestamp: 0, payload, extension })), wordsOf(peer))
+}
+const plain = batch.bytes.slice()
+const lengths = batch.lengths.slice()
+const sequences = new Int32Array(32)
+const transport = new Int32Array(32)
+
+/** One packet of video in two hundred is missing, and comes a little later. */
+function run(packets: number): void {
+  for (let sent = 0; sent < packets; sent += PER_BATCH) {
+    batch.bytes.set(plain)
+    batch.count = PER_BATCH
+    for (let slot = 0; slot < PER_BATCH; slot++) {
+      const peer = BROWSERS[slot % BROWSERS.length]!
+      const stream = peer * 2 + (slot % 2)
+      const sequence = ++sequences[stream]! & 0xffff
+      batch.view.setUint16(slot * SLOT + 2, (slot % 2 === 1 && sequence % 200 < 2 ? sequence ^ 1 : sequence) & 0xffff)
+      batch.view.setUint32(slot * SLOT + 4, sequence * 960)
+      batch.view.setUint16(slot * SLOT + 19, ++transport[peer]! & 0xffff)
+      batch.lengths[slot] = lengths[slot]!
+    }
+    lane.router.receive(batch, lane.now)
+    lane.now += STEP
+    if (lane.now >= lane.router.deadline) lane.router.tick(lane.now)
+    if (lane.now % 5_000 === 0) check()
+  }
+}
+
+function check(): void {
+  for (const peer of BROWSERS) {
+    const asked = makeBatch()
+    addDatagram(asked, checkOf(peer), wordsOf(peer))
+    lane.router.receive(asked, lane.now)
+  }
+}
+
+const packets = Number(process.argv[2] ?? 300_000)
+run(100_000)
+lane.router.takeEvents()
+;(globalThis as { gc?: () => void }).gc?.()
+const before = { heap: process.memoryUsage().heapUsed, packets: io.sent.packets, reports: io.reports }
+run(packets)
+const grown = process.memoryUsage().heapUsed - before.heap
+const reports = io.reports - before.reports
+console.log(JSON.stringify({ forwarded: io.sent.packets - before.packets - reports, reports, grown }))
