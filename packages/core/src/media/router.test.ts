@@ -2,20 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtcp, encodeDiscoveryRequest, encodeReceiverReport, encodeRtp, type RtpPacket } from '@parley/protocol'
-import { addDatagram, makeBatch, PLAIN_TAG, PlainIo } from '../../../../test/contract/plain-io.ts'
-import type { LaneCommand, LaneEvent } from './lane.ts'
+import { hex, home, PlainLane, sealed, ssrcOf, TARGETS } from '../../../../test/contract/plain-lane.ts'
 import { Router } from './router.ts'
-import { writeAddress } from './socket-address.ts'
 
-const hex = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString('hex')
-const wordsOf = (text: string) => {
-  const [ip, port] = text.split(' ') as [string, string]
-  const words = new Int32Array(5)
-  assert.ok(writeAddress(words, 0, ip, Number(port)))
-  return words
-}
-const ssrcOf = (peer: number) => 1000 + peer * 8
-const sealed = (peer: number, plain: Uint8Array) => Uint8Array.from([...plain, ...Array(PLAIN_TAG).fill(peer)])
 const opus = (peer: number, sequence: number, more: Partial<RtpPacket> = {}) =>
   encodeRtp({
     payloadType: 120,
@@ -26,71 +15,17 @@ const opus = (peer: number, sequence: number, more: Partial<RtpPacket> = {}) =>
     ...more,
   })
 
-/** A lane with peers who are bound at 10.0.0.<peer>:5000, all in target list 1. */
+/** A lane with native clients, all of whom hear each other. */
 function makeLane(...peers: number[]) {
-  const io = new PlainIo()
-  const router = new Router(io)
-  let now = 1_000
-  const command = (...commands: LaneCommand[]) => {
-    for (const each of commands) router.command(each, now)
-  }
-  const receive = (from: string, ...datagrams: Uint8Array[]) => {
-    const batch = makeBatch()
-    for (const bytes of datagrams) addDatagram(batch, bytes, wordsOf(from))
-    router.receive(batch, now)
-    return io.take()
-  }
-  const drops = () => {
-    router.command({ kind: 'report' }, now)
-    const event = router.takeEvents().find(each => each.kind === 'counters')
-    const counted = Object.entries((event as LaneEvent & { kind: 'counters' }).counters.drops)
-    return Object.fromEntries(counted.filter(([, count]) => count > 0))
-  }
-  const protect = (peer: number, claimed?: string): LaneCommand => ({
-    kind: 'protectPeer',
-    peer,
-    protection: 'aead_aes256_gcm_rtpsize',
-    key: new Uint8Array(32).fill(peer),
-    nonceStart: 0,
-    claimed: claimed === undefined ? undefined : { ip: claimed.split(' ')[0]!, port: Number(claimed.split(' ')[1]) },
-  })
-  const add = (peer: number): LaneCommand => ({
-    kind: 'addPeer',
-    peer,
-    ssrcs: Int32Array.from({ length: 8 }, (_, index) => ssrcOf(peer) + index),
-  })
-  const route = (peer: number): LaneCommand => ({
-    kind: 'setRoute',
-    ssrc: ssrcOf(peer),
-    owner: peer,
-    media: 'audio',
-    targets: 1,
-  })
-  command({ kind: 'openTargets', targets: 1 })
+  const lane = new PlainLane(io => new Router(io))
   for (const peer of peers) {
-    command(add(peer))
-    receive(home(peer), encodeDiscoveryRequest(ssrcOf(peer)))
-    command(protect(peer), { kind: 'addTarget', targets: 1, peer }, route(peer))
+    lane.connectNative(peer)
+    lane.listen(peer)
+    lane.routeAudio(peer)
   }
-  router.takeEvents()
-  io.take()
-  return {
-    io,
-    router,
-    command,
-    receive,
-    drops,
-    protect,
-    add,
-    route,
-    advance: (by: number) => {
-      now += by
-      router.tick(now)
-      return io.take()
-    },
-  }
+  lane.events()
+  return lane
 }
-const home = (peer: number) => `10.0.0.${peer} 5000`
 
 test('a packet goes to every target but its sender, and its first one is told', () => {
   const lane = makeLane(1, 2, 3)
@@ -135,7 +70,7 @@ test('marker, padding and CSRCs do not leave the lane; the extension does', () =
 
 test('each cause of a drop is counted as such', () => {
   const lane = makeLane(1, 2)
-  lane.command(lane.add(3))
+  lane.addPeer(3)
   const good = opus(1, 1)
   const expect = (from: string, bytes: Uint8Array, cause: string) => {
     const before = lane.drops()
@@ -158,7 +93,7 @@ test('each cause of a drop is counted as such', () => {
   lying[0] = 0xa0
   expect(home(1), sealed(1, lying), 'malformed')
   expect(home(1), sealed(1, encodeRtp({ ...rtpDefaults, ssrc: ssrcOf(1) + 1 })), 'noRoute')
-  lane.command({ kind: 'removeTarget', targets: 1, peer: 2 })
+  lane.command({ kind: 'removeTarget', targets: TARGETS, peer: 2 })
   expect(home(1), sealed(1, opus(1, 5)), 'noRoute')
 })
 const rtpDefaults: RtpPacket = { payloadType: 101, sequence: 1, timestamp: 0, ssrc: 0, payload: Uint8Array.of(1) }
@@ -171,7 +106,7 @@ test('a packet that does not verify does not use up its sequence', () => {
 
 test('video keeps its marker and its payload type', () => {
   const lane = makeLane(1, 2)
-  lane.command({ kind: 'setRoute', ssrc: ssrcOf(1) + 1, owner: 1, media: 'video', targets: 1 })
+  lane.command({ kind: 'setRoute', ssrc: ssrcOf(1) + 1, owner: 1, media: 'video', targets: TARGETS })
   const frame = encodeRtp({ ...rtpDefaults, ssrc: ssrcOf(1) + 1, marker: true })
   assert.equal(hex(lane.receive(home(1), sealed(1, frame))[0]?.bytes), hex(frame))
 })
@@ -208,13 +143,16 @@ test('a ping is answered with its sequence; a counter of old discord.js comes ba
 
 test('nothing is sent to a peer before Select Protocol, nor to one that has proved no address', () => {
   const lane = makeLane(1, 2)
-  lane.command(lane.add(3), { kind: 'addTarget', targets: 1, peer: 3 })
+  lane.addPeer(3)
+  lane.listen(3)
   lane.receive(home(3), encodeDiscoveryRequest(ssrcOf(3)))
   assert.deepEqual(
     lane.receive(home(1), sealed(1, opus(1, 1))).map(({ peer }) => peer),
     [2],
   )
-  lane.command(lane.add(4), lane.protect(4, '10.0.0.4 5000'), { kind: 'addTarget', targets: 1, peer: 4 })
+  lane.addPeer(4)
+  lane.protectNative(4, home(4))
+  lane.listen(4)
   assert.deepEqual(
     lane.receive(home(1), sealed(1, opus(1, 2))).map(({ peer }) => peer),
     [2],
@@ -225,10 +163,12 @@ test('nothing is sent to a peer before Select Protocol, nor to one that has prov
 test('of several addresses that asked for discovery, the claimed one is bound, else the latest', () => {
   const lane = makeLane()
   const ask = (peer: number, port: number) => lane.receive(`10.0.0.1 ${port}`, encodeDiscoveryRequest(ssrcOf(peer)))
-  lane.command(lane.add(1), lane.add(2))
+  lane.addPeer(1)
+  lane.addPeer(2)
   for (const port of [11, 12, 13]) ask(1, port)
   for (const port of [21, 22, 23, 21]) ask(2, port)
-  lane.command(lane.protect(1, '10.0.0.1 12'), lane.protect(2, '10.0.0.1 99'))
+  lane.protectNative(1, '10.0.0.1 12')
+  lane.protectNative(2, '10.0.0.1 99')
   assert.deepEqual(lane.router.takeEvents(), [
     { kind: 'addressBound', peer: 1, address: { ip: '10.0.0.1', port: 12 } },
     { kind: 'addressBound', peer: 2, address: { ip: '10.0.0.1', port: 21 } },
@@ -262,7 +202,7 @@ test('RTCP moves a peer only once its address has been quiet', () => {
   lane.router.takeEvents()
   lane.receive('192.0.2.9 7', longer, report)
   assert.deepEqual(lane.router.takeEvents(), [])
-  lane.advance(5_000)
+  lane.wait(5_000)
   lane.receive('192.0.2.9 7', longer)
   assert.equal(lane.router.takeEvents()[0]?.kind, 'addressBound')
 })
@@ -285,7 +225,7 @@ test('discovery by a bound peer switches the port at once, and the IP only after
   const bound = (ip: string, port: number) => [{ kind: 'addressBound', peer: 1, address: { ip, port } }]
   assert.deepEqual(ask('10.0.0.1 6000'), bound('10.0.0.1', 6000))
   assert.deepEqual(ask('192.0.2.9 7'), [])
-  lane.command(lane.protect(1, '192.0.2.9 7'))
+  lane.protectNative(1, '192.0.2.9 7')
   assert.deepEqual(lane.router.takeEvents(), bound('192.0.2.9', 7))
 })
 
@@ -296,7 +236,7 @@ test('a source whose packets do not verify is ignored for a while, unless it is 
   assert.deepEqual(lane.drops(), { authentication: 101, ignoredSource: 1 })
   for (let count = 0; count <= 100; count++) lane.receive(home(1), sealed(9, opus(1, 1)))
   assert.equal(lane.receive(home(1), sealed(1, opus(1, 1))).length, 1)
-  lane.advance(10_000)
+  lane.wait(10_000)
   assert.equal(lane.receive('10.9.9.9 2', sealed(1, opus(1, 2))).length, 1)
 })
 
@@ -318,14 +258,15 @@ test('a speaker who is cut off ends with five frames of silence', () => {
 test('whoever was quiet when cut off sends no silence later', () => {
   const lane = makeLane(1, 2)
   lane.command({ kind: 'removeRoute', ssrc: ssrcOf(1), silence: true })
-  lane.advance(1_001)
+  lane.wait(1_001)
   assert.deepEqual(lane.receive(home(1), sealed(1, opus(1, 1))), [])
   assert.equal(lane.router.inspect().ending, 0)
 })
 
 test('a route that comes back during its silence is heard at once', () => {
   const lane = makeLane(1, 2)
-  lane.command({ kind: 'removeRoute', ssrc: ssrcOf(1), silence: true }, lane.route(1))
+  lane.command({ kind: 'removeRoute', ssrc: ssrcOf(1), silence: true })
+  lane.routeAudio(1)
   assert.equal(hex(lane.receive(home(1), sealed(1, opus(1, 1)))[0]?.bytes), hex(opus(1, 1)))
 })
 
@@ -334,8 +275,8 @@ test('senders hear every five seconds, while they send, how they arrive', () => 
   assert.equal(lane.router.deadline, Infinity)
   for (const sequence of [1, 2, 4]) lane.receive(home(1), sealed(1, opus(1, sequence)))
   assert.equal(lane.router.deadline, 6_000)
-  assert.deepEqual(lane.advance(4_999), [])
-  const [report, ...others] = lane.advance(1)
+  assert.deepEqual(lane.wait(4_999), [])
+  const [report, ...others] = lane.wait(1)
   assert.deepEqual(others, [])
   assert.equal(report?.peer, 1)
   const [read] = decodeRtcp(report!.bytes)!
@@ -343,7 +284,7 @@ test('senders hear every five seconds, while they send, how they arrive', () => 
   const [told] = read.blocks
   assert.deepEqual([told?.ssrc, told?.packetsLost, told?.fractionLost, told?.highestSequence], [ssrcOf(1), 1, 64, 4])
   assert.equal(lane.router.deadline, Infinity)
-  assert.deepEqual(lane.advance(60_000), [])
+  assert.deepEqual(lane.wait(60_000), [])
 })
 
 test('RTCP of clients is taken in and never forwarded', () => {
@@ -353,7 +294,7 @@ test('RTCP of clients is taken in and never forwarded', () => {
     'hex',
   )
   assert.deepEqual(lane.receive(home(1), sealed(1, report), sealed(1, opus(1, 1))).length, 1)
-  const [sent] = lane.advance(5_000)
+  const [sent] = lane.wait(5_000)
   const [read] = decodeRtcp(sent!.bytes)!
   assert.ok(read?.kind === 'receiverReport')
   assert.deepEqual([read.blocks[0]?.lastSenderReport, read.blocks[0]?.delay], [0x0000_8000, 5 * 65_536])
@@ -362,7 +303,7 @@ test('RTCP of clients is taken in and never forwarded', () => {
 test('a new key forgets the sequences seen under the old one', () => {
   const lane = makeLane(1, 2)
   lane.receive(home(1), sealed(1, opus(1, 9_000)))
-  lane.command(lane.protect(1))
+  lane.protectNative(1)
   assert.equal(lane.receive(home(1), sealed(1, opus(1, 1))).length, 1)
 })
 
@@ -390,7 +331,7 @@ test('a list that closes under its routes ends them, and a removed peer is nowhe
     targetLists: 1,
     targets: 2,
   })
-  lane.command({ kind: 'closeTargets', targets: 1 })
+  lane.command({ kind: 'closeTargets', targets: TARGETS })
   assert.equal(lane.router.inspect().routes, 0)
   lane.router.close()
   assert.ok(Object.values(lane.router.inspect()).every(count => count === 0))
