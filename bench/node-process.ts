@@ -29,6 +29,7 @@ export class NodeProcess {
     const env = { ...process.env, PARLEY_BACKEND_0_ID: 'bench', PARLEY_BACKEND_0_SECRET: SECRET }
     const args = [PARLEY, 'serve', ...set.flatMap(pair => ['--set', pair])]
     const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
+    endWithUs(child)
     return new NodeProcess(child, await endpointOf(child))
   }
 
@@ -67,6 +68,14 @@ export class NodeProcess {
     this.#child.kill('SIGTERM')
     await exited
   }
+}
+
+/** A node does not outlive who started it, however that ends. */
+function endWithUs(child: ChildProcess): void {
+  const end = () => void child.kill('SIGKILL')
+  const endAll = () => process.exit(1)
+  process.once('exit', end).on('SIGINT', endAll).on('SIGTERM', endAll)
+  child.once('exit', () => process.off('exit', end).off('SIGINT', endAll).off('SIGTERM', endAll))
 }
 
 /** The node logs where it listens as soon as it does. Faults of its own are shown: they explain what is measured. */
