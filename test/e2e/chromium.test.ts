@@ -99,8 +99,13 @@ for (const video of ['VP8', 'H264', 'VP9'] as const)
     assert.deepEqual(scene.drops, {})
   })
 
+/** Chromium sends over IPv6 only where an interface has an address of it that is no loopback, even to ::1. */
 const withoutIpv6 = (): string | false =>
-  Object.values(networkInterfaces()).some(all => all?.some(({ address }) => address === '::1')) ? false : 'no ::1'
+  Object.values(networkInterfaces())
+    .flat()
+    .some(address => address?.family === 'IPv6' && !address.internal && !address.address.startsWith('fe80:'))
+    ? false
+    : 'this machine has no IPv6'
 
 test('a browser talks with a node by IPv6', { ...OPTIONS, skip: OPTIONS.skip || withoutIpv6() }, async context => {
   const scene = await BrowserScene.open(context, { mediaIp: '::1' })

@@ -216,6 +216,7 @@ export class WebClient {
 
   async negotiateOnce() {
     const { pc } = this
+    if (pc.signalingState === 'closed') return
     for (const kind of ['audio', 'video']) this.addTransceivers(kind)
     await pc.setLocalDescription(await pc.createOffer())
     await pc.setRemoteDescription({ type: 'answer', sdp: this.answer(pc.localDescription.sdp) })
