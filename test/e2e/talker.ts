@@ -75,7 +75,7 @@ export async function parley({ scene, guildId, channelId, userId }: Place): Prom
 
 export const foreign =
   (command: readonly [string, ...string[]]) =>
-  async ({ scene, guildId, channelId, userId }: Place): Promise<Talker> => {
+  async ({ scene, guildId, channelId, userId }: Place): Promise<ForeignBot> => {
     const bot = new ForeignBot(scene, userId, command)
     try {
       await bot.join(guildId, channelId, [])

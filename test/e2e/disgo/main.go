@@ -82,18 +82,14 @@ type bot struct {
 	said frames
 }
 
-func ask(_ context.Context, guildID snowflake.ID, channelID *snowflake.ID, _ bool, _ bool) error {
-	tell("asks", fields{"d": fields{"guild_id": guildID, "channel_id": channelID}})
-	return nil
+func hear(data voice.GatewayMessageData) {
+	if speaking, ok := data.(voice.GatewayMessageDataSpeaking); ok {
+		tell("speaking", fields{"user_id": speaking.UserID, "speaking": speaking.Speaking})
+	}
 }
 
 func (b *bot) join(c command) {
-	b.conn = voice.NewConn(c.GuildID, c.UserID, ask, func() { tell("left", fields{}) })
-	b.conn.SetEventHandlerFunc(func(op voice.Opcode, data voice.GatewayMessageData) {
-		if speaking, ok := data.(voice.GatewayMessageDataSpeaking); ok {
-			tell("speaking", fields{"user_id": speaking.UserID, "speaking": speaking.Speaking})
-		}
-	})
+	b.conn = newConn(c.GuildID, c.UserID, func() { tell("left", fields{}) })
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
 	if err := b.conn.Open(ctx, c.ChannelID, false, false); err != nil {
@@ -102,7 +98,7 @@ func (b *bot) join(c command) {
 	}
 	b.conn.SetOpusFrameReceiver(ear{})
 	_ = b.conn.SetSpeaking(ctx, voice.SpeakingFlagMicrophone)
-	tell("joined", fields{"mode": voice.EncryptionModeNormal, "ssrc": b.conn.Gateway().SSRC()})
+	tell("joined", fields{"ssrc": b.conn.Gateway().SSRC()})
 }
 
 func (b *bot) dispatch(c command) {
