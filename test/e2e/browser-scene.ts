@@ -76,10 +76,8 @@ export class BrowserScene {
   }
 
   /** A page that has joined, as soon as it has its Session Description. */
-  async joinWeb(userId: string, options: WebOptions & { in?: 'chromium' | 'firefox' } = {}): Promise<WebMember> {
-    const { in: browser = 'chromium', ...how } = options
-    const page = await (browser === 'chromium' ? this.openPage() : this.#openInFirefox())
-    return this.joinFrom(page, userId, how)
+  async joinWeb(userId: string, options: WebOptions = {}): Promise<WebMember> {
+    return this.joinFrom(await this.openPage(), userId, options)
   }
 
   /** One more client in a page that is open. */
@@ -95,8 +93,9 @@ export class BrowserScene {
     return new WebMember(page, userId)
   }
 
-  /** A page of Chromium that has not joined yet. */
-  async openPage(): Promise<WebPage> {
+  /** A page that has not joined yet. */
+  async openPage(browser: 'chromium' | 'firefox' = 'chromium'): Promise<WebPage> {
+    if (browser === 'firefox') return this.#openInFirefox()
     this.#chromium ??= this.#openChromium()
     const page = await (await this.#chromium).newPage()
     page.on('pageerror', error => this.#context.diagnostic(String(error)))
