@@ -6,6 +6,7 @@ import type { Browser } from 'playwright-core'
 import { Demo } from '../../packages/server/src/demo/demo.ts'
 import { openChromium, withoutChromium } from './chromium.ts'
 import { Tab, type TabOptions } from './playground-tab.ts'
+import { UdpPath } from './udp-path.ts'
 import { untilFits } from './until.ts'
 
 const OPTIONS = { timeout: 60_000, skip: withoutChromium() }
@@ -59,6 +60,30 @@ test(
     await robin.says('Not in a channel')
   },
 )
+
+test('while no packets arrive the page says so, and goes on when they do', OPTIONS, async context => {
+  const path = await UdpPath.open(context, { node: demo.server.mediaPort })
+  const script = `;{
+    const set = RTCPeerConnection.prototype.setRemoteDescription
+    RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+      return set.call(this, { type, sdp: sdp.replace(/(a=candidate:.* )\\d+( typ)/g, '$1${path.port}$2') })
+    }
+  }`
+  const [robin, kim] = [await open(context, 'Robin', { script }), await open(context, 'Kim')]
+  await robin.join()
+  await kim.join()
+  await robin.shows('Kim', 'speaking')
+  path.isBroken = true
+  await robin.says('no packets arrive')
+  path.isBroken = false
+  await robin.says('Connected')
+  const before = await kim.received()
+  await untilFits(
+    'packets of Robin',
+    () => kim.received(),
+    packets => [...packets].some(([ssrc, count]) => count > (before.get(ssrc) ?? 0) + 20),
+  )
+})
 
 test('who chooses speech while the microphone still has to be allowed sends speech', OPTIONS, async context => {
   const script = `;{
