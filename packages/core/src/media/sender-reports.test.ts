@@ -92,6 +92,15 @@ test('a source that reports nothing is placed by when its packets came', () => {
   assert.deepEqual([told!.senderSsrc, told!.timestamp], [ssrcOf(3), 777 + 48 * senderReportInterval])
 })
 
+test('a native client that reports is placed by its report, whenever its packets came', () => {
+  const lane = makeLane()
+  lane.packets(3, report(ssrcOf(3), 9_000, 960_000))
+  lane.now += 400
+  lane.packets(3, audio(1, 970_000, ssrcOf(3), 120))
+  const [told] = reportsTo(2, lane.wait(senderReportInterval))
+  assert.equal(told!.timestamp, 960_000 + 48 * (400 + senderReportInterval))
+})
+
 test('native clients and the source itself hear nothing of it, and nobody does of a source that is quiet', () => {
   const lane = makeLane()
   lane.packets(1, audio(1, 0))
