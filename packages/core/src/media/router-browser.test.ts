@@ -189,9 +189,10 @@ test('a replayed packet, one under another key and one from an address that prov
   assert.deepEqual(lane.drops(), { replayed: 1, authentication: 1, unknownSource: 2 })
 })
 
-test('padding and probes are not passed on', () => {
+test('probes of the bandwidth are not passed on, and are no fault', () => {
   const lane = twoBrowsers()
   assert.equal(lane.receive(home(1), sealed(1, opus(5, { payload: new Uint8Array(0), padding: 200 }))).length, 0)
+  assert.deepEqual(lane.drops(), {})
 })
 
 test('discovery cannot move a browser, and a check from a new network does, while the old address is still heard', () => {
