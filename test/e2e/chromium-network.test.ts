@@ -1,6 +1,6 @@
 // Browsers on a bad network: datagrams that are lost, addresses that change, and a way that breaks.
 import assert from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
+import { describe, type TestContext, test } from 'node:test'
 import { BrowserScene } from './browser-scene.ts'
 import { withoutChromium } from './chromium.ts'
 import { count, talk } from './talking.ts'
@@ -51,43 +51,46 @@ test(`with a tenth of all datagrams lost each way, pictures do not freeze (seed 
   assert.deepEqual(scene.drops, {})
 })
 
-test('a browser whose address changes goes on hearing and being heard', OPTIONS, async context => {
-  const scene = await BrowserScene.open(context)
-  const path = await UdpPath.open(context, { node: scene.server.mediaPort })
-  const ben = await scene.joinNative(BEN)
-  const hearsAna = count(ben, ANA)
-  talk(context, ben)
-  const ana = await scene.joinWeb(ANA, { through: path.port })
-  await ana.until('the native client’s voice', hears(1))
-  await until('the browser’s voice', () => hearsAna() > 20)
-  path.changeAddresses()
-  const heard = hearsAna()
-  const [energy] = energies(await ana.stats())
-  await until('more of the browser’s voice', () => hearsAna() > heard + 50, 20_000)
-  await ana.until('more of the native client’s voice', stats => energies(stats)[0]! > energy! * 1.2, 20_000)
-  assert.equal((await ana.stats()).state, 'connected')
-})
+// Both mostly wait.
+describe('packets do not arrive', { concurrency: true }, () => {
+  test('a browser whose address changes goes on hearing and being heard', OPTIONS, async context => {
+    const scene = await BrowserScene.open(context)
+    const path = await UdpPath.open(context, { node: scene.server.mediaPort })
+    const ben = await scene.joinNative(BEN)
+    const hearsAna = count(ben, ANA)
+    talk(context, ben)
+    const ana = await scene.joinWeb(ANA, { through: path.port })
+    await ana.until('the native client’s voice', hears(1))
+    await until('the browser’s voice', () => hearsAna() > 20)
+    path.changeAddresses()
+    const heard = hearsAna()
+    const [energy] = energies(await ana.stats())
+    await until('more of the browser’s voice', () => hearsAna() > heard + 50, 20_000)
+    await ana.until('more of the native client’s voice', stats => energies(stats)[0]! > energy! * 1.2, 20_000)
+    assert.equal((await ana.stats()).state, 'connected')
+  })
 
-test('a browser that gives no sign any more is sent nothing; the others go on', OPTIONS, async context => {
-  const notes: string[] = []
-  const scene = await BrowserScene.open(context, { log: line => void notes.push(line) })
-  const path = await UdpPath.open(context, { node: scene.server.mediaPort })
-  const ben = await scene.joinNative(BEN)
-  const hearsCyd = count(ben, CYD)
-  talk(context, ben)
-  const ana = await scene.joinWeb(ANA, { through: path.port })
-  await ana.until('the native client’s voice', hears(1))
-  const cyd = await scene.joinWeb(CYD)
-  await cyd.until('both voices', hears(2))
-  path.isBroken = true
-  const isLost = () => notes.some(line => line.includes('lane.consent_lost'))
-  await until('the node to notice', isLost, 25_000)
-  const { lost } = path.down
-  const heard = hearsCyd()
-  const before = await cyd.stats()
-  await until('more of the other browser’s voice', () => hearsCyd() > heard + 50)
-  await cyd.until('more of the native client’s voice', stats =>
-    energies(stats).some((energy, index) => energy > energies(before)[index]! * 1.05),
-  )
-  assert.equal(path.down.lost, lost)
+  test('a browser that gives no sign any more is sent nothing; the others go on', OPTIONS, async context => {
+    const notes: string[] = []
+    const scene = await BrowserScene.open(context, { log: line => void notes.push(line) })
+    const path = await UdpPath.open(context, { node: scene.server.mediaPort })
+    const ben = await scene.joinNative(BEN)
+    const hearsCyd = count(ben, CYD)
+    talk(context, ben)
+    const ana = await scene.joinWeb(ANA, { through: path.port })
+    await ana.until('the native client’s voice', hears(1))
+    const cyd = await scene.joinWeb(CYD)
+    await cyd.until('both voices', hears(2))
+    path.isBroken = true
+    const isLost = () => notes.some(line => line.includes('lane.consent_lost'))
+    await until('the node to notice', isLost, 25_000)
+    const { lost } = path.down
+    const heard = hearsCyd()
+    const before = await cyd.stats()
+    await until('more of the other browser’s voice', () => hearsCyd() > heard + 50)
+    await cyd.until('more of the native client’s voice', stats =>
+      energies(stats).some((energy, index) => energy > energies(before)[index]! * 1.05),
+    )
+    assert.equal(path.down.lost, lost)
+  })
 })
