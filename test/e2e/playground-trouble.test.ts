@@ -1,7 +1,7 @@
 // What the playground says and does when something is in the way: a node that drains or stops, and devices that keep one waiting.
 // And what one can do there without a mouse.
 import assert from 'node:assert/strict'
-import { after, before, type TestContext, test } from 'node:test'
+import { after, before, describe, type TestContext, test } from 'node:test'
 import type { Browser } from 'playwright-core'
 import { Demo } from '../../packages/server/src/demo/demo.ts'
 import { openChromium, withoutChromium } from './chromium.ts'
@@ -33,56 +33,59 @@ async function open(context: TestContext, name: string, options?: TabOptions & {
   return tab
 }
 
-test(
-  'a node that drains says so to who opens a channel; one that stops, to who is in a call',
-  OPTIONS,
-  async context => {
-    const stopping = await openDemo()
-    context.after(() => stopping.close())
-    const of = { of: stopping }
-    const [robin, kim] = [await open(context, 'Robin', of), await open(context, 'Kim', of)]
-    await robin.join()
-    await kim.join()
-    await robin.shows('Kim', 'speaking')
-    const drained = stopping.server.drain(60_000)
-    await robin.press('Move Kim to Side talk')
-    assert.match(await robin.problem(), /This node is draining[\s\S]*takes no new ones/)
-    await robin.page.keyboard.press('Escape')
-    await robin.page.getByTestId('problem').waitFor({ state: 'detached' })
-    await kim.press('Leave')
-    await robin.misses('Kim')
-    await robin.says('Connected')
-    await stopping.close()
-    await drained
-    assert.match(await robin.problem(), /This node is stopping/)
-    await robin.says('Coming back')
-    await robin.press('Leave')
-    await robin.says('Not in a channel')
-  },
-)
+// Both mostly wait.
+describe('the node is away', { concurrency: true }, () => {
+  test(
+    'a node that drains says so to who opens a channel; one that stops, to who is in a call',
+    OPTIONS,
+    async context => {
+      const stopping = await openDemo()
+      context.after(() => stopping.close())
+      const of = { of: stopping }
+      const [robin, kim] = [await open(context, 'Robin', of), await open(context, 'Kim', of)]
+      await robin.join()
+      await kim.join()
+      await robin.shows('Kim', 'speaking')
+      const drained = stopping.server.drain(60_000)
+      await robin.press('Move Kim to Side talk')
+      assert.match(await robin.problem(), /This node is draining[\s\S]*takes no new ones/)
+      await robin.page.keyboard.press('Escape')
+      await robin.page.getByTestId('problem').waitFor({ state: 'detached' })
+      await kim.press('Leave')
+      await robin.misses('Kim')
+      await robin.says('Connected')
+      await stopping.close()
+      await drained
+      assert.match(await robin.problem(), /This node is stopping/)
+      await robin.says('Coming back')
+      await robin.press('Leave')
+      await robin.says('Not in a channel')
+    },
+  )
 
-test('while no packets arrive the page says so, and goes on when they do', OPTIONS, async context => {
-  const path = await UdpPath.open(context, { node: demo.server.mediaPort })
-  const script = `;{
+  test('while no packets arrive the page says so, and goes on when they do', OPTIONS, async context => {
+    const path = await UdpPath.open(context, { node: demo.server.mediaPort })
+    const script = `;{
     const set = RTCPeerConnection.prototype.setRemoteDescription
     RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
       return set.call(this, { type, sdp: sdp.replace(/(a=candidate:.* )\\d+( typ)/g, '$1${path.port}$2') })
     }
   }`
-  const [robin, kim] = [await open(context, 'Robin', { script }), await open(context, 'Kim')]
-  await robin.join()
-  await kim.join()
-  await robin.shows('Kim', 'speaking')
-  path.isBroken = true
-  await robin.says('no packets arrive')
-  path.isBroken = false
-  await robin.says('Connected')
-  const before = await kim.received()
-  await untilFits(
-    'packets of Robin',
-    () => kim.received(),
-    packets => [...packets].some(([ssrc, count]) => count > (before.get(ssrc) ?? 0) + 20),
-  )
+    const [robin, kim] = [await open(context, 'Robin', { script }), await open(context, 'Kim')]
+    await robin.join()
+    await kim.join()
+    await robin.shows('Kim', 'speaking')
+    path.isBroken = true
+    await robin.says('no packets arrive')
+    path.isBroken = false
+    await robin.says('Connected')
+    const before = await kim.received()
+    await untilFits(
+      'packets of Robin',
+      () => kim.received(),
+      packets => [...packets].some(([ssrc, count]) => count > (before.get(ssrc) ?? 0) + 20),
+    )
+  })
 })
 
 test('who chooses speech while the microphone still has to be allowed sends speech', OPTIONS, async context => {
