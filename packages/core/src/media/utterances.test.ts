@@ -117,3 +117,15 @@ test('who was muted or left meanwhile gets no silence, and another source begins
   lane.command({ kind: 'removePeer', peer: 1 })
   assert.deepEqual(heard(lane.wait(utteranceGap)), [])
 })
+
+test('probes leave no gap, and what comes later than one is dropped if its place may be taken', () => {
+  const lane = makeLane()
+  const probe = (sequence: number) =>
+    encodeRtp({ payloadType: 111, sequence, timestamp: sequence * 960, ssrc: OWN, payload: Uint8Array.of() })
+  assert.deepEqual(heard(lane.packets(1, probe(5), opus(6))), ['6 5760 01020304'])
+  assert.deepEqual(heard(lane.packets(1, probe(7), probe(8), opus(9))), ['7 8640 01020304'])
+  assert.deepEqual(heard(lane.packets(1, opus(11), opus(10))), ['9 10560 01020304', '8 9600 01020304'])
+  assert.deepEqual(heard(lane.packets(1, probe(13), opus(12), opus(14))), ['11 13440 01020304'])
+  assert.deepEqual(heard(lane.wait(utteranceGap)), silence(12, 14_400))
+  assert.deepEqual(heard(lane.packets(1, probe(15), opus(16, 100_000))), ['17 100000 01020304'])
+})

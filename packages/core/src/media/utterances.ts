@@ -2,6 +2,8 @@
 //
 //   from the browser:     7 8 9            10 11            sequences
 //   to its listeners:     7 8 9 10 … 14    15 16            five of silence, and all later ones five higher
+//
+// Probes of the bandwidth, which are padding alone, are left out, and all later sequences are one lower.
 import {
   OPUS_FRAME_TIMESTAMPS,
   OPUS_PAYLOAD_TYPE,
@@ -38,7 +40,7 @@ export class Utterances {
   /** What is added for listeners. */
   #sequenceShifts = new Int32Array(0)
   #timestampShifts = new Int32Array(0)
-  /** The last sequence before the last silence, if there was one. */
+  /** The last sequence before the last change of the shift, if there was one. */
   #ends = new Int32Array(0)
   readonly #speaking = new Set<number>()
   readonly #batch = makeSlots(1)
@@ -82,8 +84,8 @@ export class Utterances {
   }
 
   /**
-   * Gives a browser's audio packet, in the node's own form, its place behind the silence. Returns false for one that comes so late
-   * that there is silence in its place. Per packet: no allocation.
+   * Gives a browser's audio packet, in the node's own form, its place among what listeners hear. Returns false for one that comes
+   * so late that its place is taken. Per packet: no allocation.
    */
   continue(batch: Batch, slot: number, row: number, now: number): boolean {
     const at = slot * SLOT
@@ -92,10 +94,19 @@ export class Utterances {
     const isNew = this.#states[row] === State.New
     const distance = isNew ? 1 : sequenceDistance(sequence, this.#sequences[row]!)
     if (distance > 0 || distance <= -LIMITS.replayWindow) this.#advance(row, sequence, timestamp, now)
-    else if (this.#sequenceShifts[row]! > 0 && sequenceDistance(sequence, this.#ends[row]!) <= 0) return false
+    else if (this.#sequenceShifts[row] !== 0 && sequenceDistance(sequence, this.#ends[row]!) <= 0) return false
     batch.view.setUint16(at + RTP_SEQUENCE, (sequence + this.#sequenceShifts[row]!) & 0xffff)
     batch.view.setInt32(at + RTP_TIMESTAMP, timestamp + this.#timestampShifts[row]!)
     return true
+  }
+
+  /** A packet that listeners do not get: what follows takes its place, so that none is missed. */
+  skip(batch: Batch, slot: number, row: number): void {
+    const sequence = batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)
+    if (this.#states[row] === State.New || sequenceDistance(sequence, this.#sequences[row]!) <= 0) return
+    this.#sequences[row] = sequence
+    this.#ends[row] = sequence
+    this.#sequenceShifts[row]!--
   }
 
   /** Ends what has been quiet for long enough. */
