@@ -26,7 +26,7 @@ const CALL = 100
 export const aimsOf = ({ rows, node, dave }: Found): Aim[] => [
   ...forwardingAims(rows),
   aim(`memory per member, ${node?.memory.members ?? 'many'} of them, kB`, 40, kilobytes(node?.memory.bytesPerMember)),
-  aim('CPU of a browser’s join, ms', 3, node?.cost.browser),
+  aim('CPU of a browser’s join, ms', 3, node?.cost.browser.together),
   aim(`a commit accepted, ${CALL} members, ms`, 2, longestCommit(dave?.groups ?? [])),
   aim(`packets later while ${dave?.rekey.members ?? CALL} change keys, ms`, 5, dave && addedByRekey(dave.rekey)),
 ]

@@ -7,28 +7,40 @@ import { NodeProcess } from './node-process.ts'
 
 export interface JoinCost {
   joins: number
-  /** Milliseconds of the node's CPU per join, less what it takes when nobody joins. */
-  native: number
-  browser: number
+  native: JoinTimes
+  browser: JoinTimes
+}
+
+/** Milliseconds of the node's CPU per join, less what it takes when nobody joins. */
+export interface JoinTimes {
+  /** One after the other: the node goes to sleep between any two steps of a join, and waking up is a good part of it. */
+  alone: number
+  /** So many at once as when people come to a call. */
+  together: number
 }
 
 const CHANNEL = 10
+const TOGETHER = 16
 const IDLE = 500
 const MILLISECONDS = 1_000
 
-/** One joins after the other. The first, `warmUp` of them, are not measured: code that is compiled once is no member's. */
+/** The first, `warmUp` of them, are not measured: code that is compiled once is no member's. */
 export async function benchJoinCost(joins: number, warmUp: number): Promise<JoinCost> {
-  return { joins, native: await measure(joins, warmUp, false), browser: await measure(joins, warmUp, true) }
+  const times = async (browsers: boolean): Promise<JoinTimes> => ({
+    alone: await measure(joins, warmUp, browsers, 1),
+    together: await measure(joins, warmUp, browsers, TOGETHER),
+  })
+  return { joins, native: await times(false), browser: await times(true) }
 }
 
-async function measure(joins: number, warmUp: number, browsers: boolean): Promise<number> {
+async function measure(joins: number, warmUp: number, browsers: boolean, atOnce: number): Promise<number> {
   const node = await NodeProcess.start()
   const mode = VoiceMode.AeadAes256GcmRtpsize
   const channels = Math.ceil((warmUp + joins) / (CHANNEL - 1))
   const plan: Plan = { channels, members: CHANNEL, speakers: 1, visitors: 0, payload: 120, mode, browsers }
   const crowd = await Crowd.open(node, plan)
   try {
-    return await joinAll(crowd, joins, warmUp)
+    return await joinAll(crowd, joins, warmUp, atOnce)
   } finally {
     await crowd.close()
     await node.stop()
@@ -36,7 +48,7 @@ async function measure(joins: number, warmUp: number, browsers: boolean): Promis
 }
 
 /** Who talks is there already, and natively. */
-async function joinAll(crowd: Crowd, joins: number, warmUp: number): Promise<number> {
+async function joinAll(crowd: Crowd, joins: number, warmUp: number, atOnce: number): Promise<number> {
   const { members, node } = crowd
   const speakers = members.filter((_, index) => index % CHANNEL === 0)
   const listeners = members.filter((_, index) => index % CHANNEL !== 0)
@@ -45,7 +57,8 @@ async function joinAll(crowd: Crowd, joins: number, warmUp: number): Promise<num
   const idle = await spent(node, () => new Promise(resolve => setTimeout(resolve, IDLE)))
   const measured = listeners.slice(warmUp, warmUp + joins)
   const busy = await spent(node, async () => {
-    for (const listener of measured) await listener.join()
+    for (let first = 0; first < joins; first += atOnce)
+      await Promise.all(measured.slice(first, first + atOnce).map(listener => listener.join()))
   })
   for (const listener of listeners.slice(warmUp + joins)) await listener.join()
   await checkHeard(crowd)

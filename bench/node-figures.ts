@@ -32,8 +32,10 @@ export function printNode({ join, lvsp, memory, cost }: NodeFigures): void {
   const lines: [what: string, figure: string, of: string][] = [
     ['from voice state to first audio, median', `${round(join.median, 1)} ms`, `${join.joins} joins`],
     ['the same, 99th percentile', `${round(join.p99, 1)} ms`, `${join.joins} joins`],
-    ['CPU of a join, native client', `${round(cost.native, 2)} ms`, `${cost.joins} joins, one by one`],
-    ['CPU of a join, browser', `${round(cost.browser, 2)} ms`, `${cost.joins} joins, one by one`],
+    ['CPU of a join, native client', `${round(cost.native.together, 2)} ms`, `${cost.joins} joins, 16 at once`],
+    ['the same', `${round(cost.native.alone, 2)} ms`, 'one by one'],
+    ['CPU of a join, browser', `${round(cost.browser.together, 2)} ms`, `${cost.joins} joins, 16 at once`],
+    ['the same', `${round(cost.browser.alone, 2)} ms`, 'one by one'],
     ['LVSP requests per second', round(lvsp.perSecond), `${lvsp.requests} requests`],
     ['CPU per LVSP request', `${round(lvsp.cpuMicroseconds)} µs`, `${lvsp.requests} requests`],
     ['joins per second', round(memory.joinsPerSecond), `${members} members`],
