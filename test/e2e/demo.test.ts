@@ -23,6 +23,9 @@ interface Credentials {
 
 const TIMEOUT = 30_000
 
+/** Only Linux has all of 127.0.0.0/8. */
+const OTHER = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1'
+
 /** For the temporary files of every process: so none meets a demo that somebody runs beside the tests. */
 let folder: string
 let files: string
@@ -35,7 +38,7 @@ before(async () => {
   folder = mkdtempSync(join(tmpdir(), 'parley-test-'))
   files = mkdtempSync(join(tmpdir(), 'parley-test-'))
   folderOfShort = mkdtempSync(join(files, 'demo-'))
-  short = new ParleyProcess(['demo', '--port', '0', '--duration', '5s'], { folder: folderOfShort })
+  short = new ParleyProcess(['demo', '--port', '0', '--media', OTHER, '--duration', '5s'], { folder: folderOfShort })
   demo = new ParleyProcess(['demo', '--port', '0'], { folder })
   await demo.says(/ben is here/)
 })
@@ -196,6 +199,10 @@ test('a mistake of who calls is one sentence, and ends with 2', { timeout: TIMEO
     token: 't',
   }
   const cases: [talk: ParleyProcess, sentence: RegExp][] = [
+    [
+      new ParleyProcess(['demo', '--media', 'here'], { folder, t }),
+      /^.*--media <address>.*an IP address of this machine\.\n/,
+    ],
     [talk(t, {}), /^parley: --credentials -: .*endpoint there does not fit.*\n$/],
     [talk(t, credentials, '--play', join(files, 'none.opus')), /^parley: .*none\.opus cannot be read \(ENOENT\)\n$/],
     [talk(t, credentials, '--play', file('text.opus', 'text')), /^parley: --play .*: expected Opus in Ogg.*\n$/],
@@ -210,7 +217,7 @@ test('a mistake of who calls is one sentence, and ends with 2', { timeout: TIMEO
 test('a demo of a few seconds ends with 0, because both bots heard the other', { timeout: TIMEOUT }, async () => {
   assert.equal(await short.exit, 0, short.stdout + short.stderr)
   assert.match(short.stdout, /wss:\/\/127\.0\.0\.1:\d+\/lvsp/)
-  assert.match(short.stdout, /UDP port \d+/)
+  assert.match(short.stdout, new RegExp(`UDP port \\d+ of ${OTHER}`))
   assert.match(short.stdout, /ana: Hi Ben!/)
   assert.match(short.stdout, /ben: Hello Ana\./)
   assert.match(short.stdout, / 0 lost .* latency [\d.]+ ms {2}join \d+(\.\d)? ms {2}udp aead_aes256_gcm_rtpsize/)

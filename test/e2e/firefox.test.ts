@@ -1,10 +1,15 @@
 // Firefox in the call: with a native client, and with Chromium.
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { BrowserScene } from './browser-scene.ts'
-import { ownAddress, withoutFirefox } from './firefox.ts'
+import { Firefox, ownAddress, withoutFirefox } from './firefox.ts'
+import { ParleyProcess } from './parley-process.ts'
+import { KEEP_CONNECTIONS, READ_STATS, type Stat } from './playground-tab.ts'
 import { count, talk } from './talking.ts'
-import { until } from './until.ts'
+import { until, untilFits } from './until.ts'
 import { framesDecoded, hears } from './web-member.ts'
 
 const OPTIONS = { timeout: 90_000, skip: withoutFirefox() }
@@ -36,3 +41,23 @@ test(
     for (const member of [ana, cyd]) await member.evaluate('client.close()')
   },
 )
+
+test('the demo’s page hears its bots, where packets go to an address that Firefox takes', OPTIONS, async context => {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-test-'))
+  context.after(() => rmSync(folder, { recursive: true, force: true }))
+  const media = ownAddress() ?? ''
+  const demo = new ParleyProcess(['demo', '--port', '0', '--media', media, '--no-view'], { folder, t: context })
+  await demo.says(new RegExp(`UDP port \\d+ of ${media.replaceAll('.', '\\.')}`))
+  await demo.says(/ben is here/)
+  const firefox = await Firefox.open(context)
+  await firefox.command('script.addPreloadScript', { functionDeclaration: `() => {${KEEP_CONNECTIONS}}` })
+  const page = await firefox.openPage(/http:\S+\/playground\//.exec(demo.stdout)?.[0] ?? '')
+  const button = `[...document.querySelectorAll('button')].find(({ textContent }) => textContent.trim() === 'Join')`
+  await untilFits('the page', () => page.evaluate(`${button} !== undefined`), Boolean)
+  await page.evaluate(`${button}.click()`)
+  const hasEnergy = (stats: Stat[]) =>
+    stats.filter(({ type, kind, totalAudioEnergy = 0 }) => {
+      return type === 'inbound-rtp' && kind === 'audio' && totalAudioEnergy > 0.001
+    }).length >= 2
+  await untilFits('both bots', () => page.evaluate<Stat[]>(READ_STATS), hasEnergy, 30_000)
+})

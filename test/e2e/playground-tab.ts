@@ -3,7 +3,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type { Rtp } from './web-member.ts'
 
 /** Keeps the page's connections where the test finds them. */
-const KEEP_CONNECTIONS = `
+export const KEEP_CONNECTIONS = `
   globalThis.connections = []
   globalThis.RTCPeerConnection = class extends RTCPeerConnection {
     constructor(...options) {
@@ -13,12 +13,12 @@ const KEEP_CONNECTIONS = `
   }`
 
 /** Of the newest connection. */
-const READ_STATS = `(async () => {
+export const READ_STATS = `(async () => {
   const report = await globalThis.connections.at(-1)?.getStats()
   return report === undefined ? [] : [...report.values()]
 })()`
 
-type Stat = Partial<Rtp> & { type: string }
+export type Stat = Partial<Rtp> & { type: string }
 
 export interface TabOptions {
   size?: { width: number; height: number }

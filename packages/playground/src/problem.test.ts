@@ -12,8 +12,10 @@ test('who left is told nothing; every other end has a title and an advice', () =
   assert.match(problemOfEnd({ kind: 'closed', code: 4999, reason: 'because' })?.advice ?? '', /4999: because/)
 })
 
-test('where media does not get through, the address is named', () => {
-  assert.match(problemOfEnd({ kind: 'noRoute', address: '127.0.0.1:50000' })?.advice ?? '', /UDP to 127\.0\.0\.1:50000/)
+test('where media does not get through, the address is named, and what may be the reason', () => {
+  const advice = (address: string) => problemOfEnd({ kind: 'noRoute', address })?.advice ?? ''
+  assert.match(advice('127.0.0.1:50000'), /UDP to 127\.0\.0\.1:50000 .* Firefox takes no calls there/)
+  assert.match(advice('192.0.2.1:50000'), /UDP to 192\.0\.2\.1:50000 .* firewall/)
 })
 
 test('each trouble with a microphone has a sentence of its own', () => {

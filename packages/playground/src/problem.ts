@@ -15,12 +15,17 @@ export function problemOfEnd(end: CallEnd): Problem | undefined {
     case 'noRoute':
       return {
         title: 'No sound gets through',
-        advice: `The node answers, but UDP to ${end.address ?? 'it'} does not get through. A firewall or VPN may block it; Firefox takes no calls to this machine’s own address.`,
+        advice: `The node answers, but UDP to ${end.address ?? 'it'} does not get through. ${reasonFor(end.address)}`,
       }
     case 'failed':
       return { title: 'The call could not be set up', advice: `The browser says: ${end.reason}` }
   }
 }
+
+const reasonFor = (address = ''): string =>
+  /^(127\.|\[?::1\b)/.test(address)
+    ? 'Firefox takes no calls there: start the demo with “--media” and another address of this machine.'
+    : 'A firewall or VPN may block it.'
 
 function problemOfClose(code: number, reason: string): Problem | undefined {
   switch (code) {

@@ -27,6 +27,7 @@ const MEASURE_INTERVAL = 1_000
 const CLOSE_GRACE = 1_000
 /** RFC 6455 §7.4.1: an endpoint is going away. */
 const GOING_AWAY = 1001
+const ALL_ADDRESSES: readonly string[] = ['::', '0.0.0.0']
 
 interface Ports {
   /** For browsers, or why they cannot be served. */
@@ -266,6 +267,10 @@ export class App {
   }
 }
 
+/** Packets arrive at no other address than the one that is listened on. */
+const announcedBy = ({ announce, listen }: Config['media']): readonly string[] =>
+  announce.length > 0 || ALL_ADDRESSES.includes(listen) ? announce : [listen]
+
 function nodeOptions(
   config: Config,
   endpoint: string,
@@ -285,7 +290,7 @@ function nodeOptions(
       requireHeartbeat: lvsp.require_heartbeat,
     })),
     lanes: lanes.all,
-    announce: media.announce,
+    announce: announcedBy(media),
     legacyModes: voice.legacy_modes,
     resumeWindow: voice.resume_window,
     minVersion: voice.min_version,

@@ -132,7 +132,7 @@ const Media = z.object({
   announce: setting(
     z.array(Ip).max(8).default([]),
     'a list of IP addresses such as ["203.0.113.10"]',
-    'Addresses voice clients are told to send packets to. Empty: the address by which the client reached us. Needed behind NAT, a proxy or in a container.',
+    'Addresses voice clients are told to send packets to. Empty: that of `listen`, or where it is all, the address by which the client reached us. Needed behind NAT, a proxy or in a container.',
   ),
 })
 

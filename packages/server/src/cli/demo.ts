@@ -1,4 +1,5 @@
 // `parley demo`: a node and two voices that talk over it; and credentials for whoever wants to join them.
+import { isIP } from 'node:net'
 import { type Command, InvalidArgumentError } from 'commander'
 import { processEnvironment } from '../config.ts'
 import type { Credentials } from '../credentials.ts'
@@ -17,8 +18,10 @@ Examples:
   $ parley demo                               # watch a call
   $ parley demo --credentials > bot.json      # in another terminal: what one more user needs to join it
   $ parley demo --duration 10s --no-view      # in CI: does voice work here?
+  $ parley demo --media 192.168.1.20          # for a browser that takes no calls to 127.0.0.1
 
-Everything is on loopback. The certificate is made anew at each start; to trust it, as real Discord libraries must,
+Everything is on loopback. Firefox takes no calls there: for it give another address of this machine to --media. Voice packets
+then go to that one, where the network can reach the port; everything else stays on loopback. The certificate is made anew at each start; to trust it, as real Discord libraries must,
 give its path ("ca" of the credentials) to your program in NODE_EXTRA_CA_CERTS (Node.js) or SSL_CERT_FILE (others).
 
 Exit codes: 0 stopped; with --duration 0 if both bots heard the other, else 1; 1 a port could not be opened.`
@@ -26,6 +29,7 @@ Exit codes: 0 stopped; with --duration 0 if both bots heard the other, else 1; 1
 interface DemoFlags {
   credentials: boolean
   port?: number
+  media?: string
   view: boolean
   quiet: boolean
   duration?: number
@@ -41,6 +45,7 @@ export function register(program: Command): void {
       false,
     )
     .option('-p, --port <port>', 'TCP port (default: 8443, or any free one)', port)
+    .option('-m, --media <address>', 'where voice packets go (default: 127.0.0.1)', address)
     .option('--no-view', 'only say where things are, and what happens')
     .option('-q, --quiet', 'say nothing but the credentials and what goes wrong', false)
     .option('-d, --duration <time>', 'stop after this long, such as 10s', duration)
@@ -54,6 +59,11 @@ function port(text: string): number {
   return number
 }
 
+function address(text: string): string {
+  if (isIP(text) === 0) throw new InvalidArgumentError('Expected an IP address of this machine.')
+  return text
+}
+
 async function demo(flags: DemoFlags): Promise<void> {
   const running = flags.credentials ? findRunningDemo() : undefined
   const credentials = running && (await askDemo(running))
@@ -61,7 +71,7 @@ async function demo(flags: DemoFlags): Promise<void> {
   else print(credentials)
 }
 
-async function run({ credentials, port, view, quiet, duration: time }: DemoFlags): Promise<void> {
+async function run({ credentials, port, media, view, quiet, duration: time }: DemoFlags): Promise<void> {
   const stop = untilStopped(time)
   const output = credentials ? process.stderr : process.stdout
   // Whoever read what we print has gone, so that nobody watches.
@@ -74,10 +84,10 @@ async function run({ credentials, port, view, quiet, duration: time }: DemoFlags
     failure = sentence(event)
     stop.now()
   }
-  const opened = await Demo.open({ port, tell, logSink: { write: line => process.stderr.write(line) } })
+  const opened = await Demo.open({ port, media, tell, logSink: { write: line => process.stderr.write(line) } })
   try {
     if (credentials) print(await opened.invite())
-    if (!quiet) output.write(introduction(opened))
+    if (!quiet) output.write(introduction(opened, media))
     if (!quiet) screen = openScreen(output, () => opened.call.snapshot, view && processEnvironment().TERM !== 'dumb')
     await Promise.race([opened.call.start(), stop.asked])
     if ((await stop.asked) === 'time' && !opened.call.isHeardByAll) failure = 'the bots did not hear each other'
@@ -96,15 +106,15 @@ function print(credentials: Credentials): void {
   process.stdout.write(`${JSON.stringify(credentials, undefined, process.stdout.isTTY === true ? 2 : undefined)}\n`)
 }
 
-const introduction = ({
-  server,
-  ca,
-}: Demo) => `Parley demo: a node and two bots in a call, in this process, on loopback alone.
+const introduction = (
+  { server, ca }: Demo,
+  media = '127.0.0.1',
+) => `Parley demo: a node and two bots in a call, in this process, for this machine alone.
 
   in a browser   ${server.playgroundUrl}
   voice gateway  ${server.url}
   LVSP           ${server.lvspUrl}
-  voice packets  UDP port ${server.mediaPort} of 127.0.0.1
+  voice packets  UDP port ${server.mediaPort} of ${media}
   certificate    ${ca}
 
   To join them:  npx parley demo --credentials   in another terminal; then see "Join with a bot" in README.md

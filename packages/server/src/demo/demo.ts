@@ -18,6 +18,8 @@ import { readSpeech } from './speech.ts'
 export interface DemoOptions {
   /** TCP port of the gateway. Without it 8443, or any free one; 0 for any, and for any UDP port. */
   port?: number
+  /** Where voice packets go, an address of this machine; 127.0.0.1 without it. */
+  media?: string
   /** Takes what the node logs of trouble. */
   logSink: LogSink
   tell: (event: CallEvent) => void
@@ -50,14 +52,14 @@ export class Demo {
   }
 
   /** Opens everything or nothing; resolves before anybody has joined. */
-  static async open({ port, logSink, tell }: DemoOptions): Promise<Demo> {
+  static async open({ port, media = HOST, logSink, tell }: DemoOptions): Promise<Demo> {
     const closers: (() => unknown)[] = []
     try {
       const tls = selfSignedCertificate()
       const ca = writeCertificate(tls.cert)
       closers.unshift(() => rmSync(join(ca, '..'), { recursive: true, force: true }))
       const api = new DemoPlaygroundApi()
-      const server = await openServer(attempts(port), api, { tls, logSink })
+      const server = await openServer(attempts(port), api, { tls, logSink, media: { listen: media } })
       closers.unshift(() => server.close())
       const backend = await createDemoBackend({ lvspUrl: server.lvspUrl, secret: server.secret, ca: tls.cert })
       closers.unshift(() => backend.close())
@@ -112,7 +114,7 @@ async function openServer(
     return await createServer({
       ...common,
       http: { listen: `${HOST}:${ports?.gateway ?? 0}` },
-      media: { listen: HOST, port: ports?.media ?? 0 },
+      media: { ...common.media, port: ports?.media ?? 0 },
       log: { level: 'warn', format: 'pretty' },
       playground: { port: ports?.page ?? 0, api },
     })
