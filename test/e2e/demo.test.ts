@@ -199,10 +199,6 @@ test('a mistake of who calls is one sentence, and ends with 2', { timeout: TIMEO
     token: 't',
   }
   const cases: [talk: ParleyProcess, sentence: RegExp][] = [
-    [
-      new ParleyProcess(['demo', '--media', 'here'], { folder, t }),
-      /^.*--media <address>.*an IP address of this machine\.\n/,
-    ],
     [talk(t, {}), /^parley: --credentials -: .*endpoint there does not fit.*\n$/],
     [talk(t, credentials, '--play', join(files, 'none.opus')), /^parley: .*none\.opus cannot be read \(ENOENT\)\n$/],
     [talk(t, credentials, '--play', file('text.opus', 'text')), /^parley: --play .*: expected Opus in Ogg.*\n$/],
