@@ -89,7 +89,7 @@ interface OtherExtent {
   dave: { sizes: number[]; rounds: number; members: number; changes: number }
 }
 const FULL_OTHERS: OtherExtent = {
-  node: { joins: 200, requests: 20_000, members: 5_000, settle: 3_000, costs: 400, warmUp: 100 },
+  node: { joins: 200, requests: 20_000, members: 5_000, settle: 3_000, costs: 400, warmUp: 500 },
   dave: { sizes: [10, 50, 100, 250], rounds: 12, members: 100, changes: 24 },
 }
 const SHORT_OTHERS: OtherExtent = {
