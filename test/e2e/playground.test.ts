@@ -150,6 +150,27 @@ test('a camera is seen by the others while it is on, and leaves no picture when 
   assert.deepEqual([...robin.errors, ...kim.errors], [])
 })
 
+test('a camera that nobody looks at is not encoded, until somebody comes', OPTIONS, async t => {
+  const lou = await joined(t, 'Lou')
+  await lou.press('Camera')
+  await lou.page.getByLabel('Camera of Lou').waitFor()
+  const sent = async () => {
+    const video = (await lou.stats()).find(({ type, kind }) => type === 'outbound-rtp' && kind === 'video')
+    return { active: video?.active, frames: video?.framesEncoded ?? 0 }
+  }
+  await untilFits('the end of encoding', sent, ({ active }) => active === false, 20_000)
+  const { frames } = await sent()
+  const noor = await joined(t, 'Noor')
+  await untilFits('frames again', sent, now => now.active === true && now.frames > frames + 10, 20_000)
+  await untilFits(
+    'the picture',
+    () => noor.framesDecoded(),
+    decoded => decoded > 10,
+    20_000,
+  )
+  assert.deepEqual([...lou.errors, ...noor.errors], [])
+})
+
 test('who joins muted is heard as soon as they are not', OPTIONS, async t => {
   const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
   await robin.press('Mute me')

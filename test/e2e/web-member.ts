@@ -17,6 +17,8 @@ export interface Rtp {
   packetsLost: number
   totalAudioEnergy: number
   framesDecoded: number
+  framesEncoded?: number
+  active?: boolean
   frameWidth?: number
   nackCount: number
   pliCount: number

@@ -98,6 +98,22 @@ export class WebMedia {
     await this.#camera.sender.replaceTrack(camera)
   }
 
+  /** Whether anybody looks: else the camera is not encoded. While that cannot be changed, it is sent as before. */
+  async encodeCamera(isWanted: boolean): Promise<void> {
+    const { sender } = this.#camera
+    const parameters = sender.getParameters()
+    for (const encoding of parameters.encodings) encoding.active = isWanted
+    await sender.setParameters(parameters).catch(() => {})
+  }
+
+  /** The codec that everybody in the call can decode, by its name in SDP. */
+  preferVideo(codec: string): void {
+    if (codec === this.#videoCodec) return
+    this.#videoCodec = codec
+    this.#isDirty = true
+    void this.#negotiate()
+  }
+
   stats(): Promise<RTCStatsReport> {
     return this.#connection.getStats()
   }

@@ -133,9 +133,11 @@ export class WebVoiceClient {
       case 'speaking':
       case 'memberChanged':
         return this.#membersChanged()
-      case 'encryption':
       case 'wants':
+        return this.#wanted(output.wants.get(this.#media?.ssrcs.video ?? 0) ?? output.any)
       case 'codecs':
+        return output.videoCodec === undefined ? undefined : this.#media?.preferVideo(output.videoCodec)
+      case 'encryption':
         return
     }
   }
@@ -219,6 +221,11 @@ export class WebVoiceClient {
     if (state !== 'connected') return
     window.clearTimeout(this.#mediaTimer)
     this.#observer.connected()
+  }
+
+  /** Opcode 15: from 0, nobody looks at the camera, to 100. */
+  #wanted(quality: number): void {
+    void this.#media?.encodeCamera(quality > 0)
   }
 
   #noRoute(): void {
