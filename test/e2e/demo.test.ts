@@ -5,21 +5,12 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
-import { readOggOpus, VoiceClient, writeOggOpus } from '@parley/client'
+import { readOggOpus, writeOggOpus } from '@parley/client'
 import { createDemoBackend, createServer } from '@parley/server'
+import { type Invitation, invitedClient } from './invited-client.ts'
 import { isSilence, numberedFrames, withoutSilence } from './opus-frames.ts'
 import { ParleyProcess } from './parley-process.ts'
 import { until } from './until.ts'
-
-interface Credentials {
-  endpoint: string
-  server_id: string
-  channel_id: string
-  user_id: string
-  session_id: string
-  token: string
-  ca: string
-}
 
 const TIMEOUT = 30_000
 
@@ -51,13 +42,13 @@ after(() => {
 /** What a demo left behind; its runtime may keep a cache of its own. */
 const leftIn = (path: string) => readdirSync(path).filter(name => name.startsWith('parley'))
 
-async function invited(t: TestContext): Promise<Credentials> {
+async function invited(t: TestContext): Promise<Invitation> {
   const asking = new ParleyProcess(['demo', '--credentials'], { folder, t })
   assert.equal(await asking.exit, 0, asking.stderr)
-  return JSON.parse(asking.stdout) as Credentials
+  return JSON.parse(asking.stdout) as Invitation
 }
 
-const talk = (t: TestContext, credentials: Partial<Credentials>, ...args: string[]) =>
+const talk = (t: TestContext, credentials: Partial<Invitation>, ...args: string[]) =>
   new ParleyProcess(['talk', '--credentials', '-', ...args], { folder, input: JSON.stringify(credentials), t })
 
 function file(name: string, content: Uint8Array | string): string {
@@ -82,7 +73,7 @@ test('without a demo, --credentials starts one, and tells on standard output not
   const started = new ParleyProcess(['demo', '--port', '0', '--credentials'], { folder: own, t })
   await started.says(/\n/)
   await until('the view', () => started.stderr.includes('ana is here'))
-  const credentials = JSON.parse(started.stdout) as Credentials
+  const credentials = JSON.parse(started.stdout) as Invitation
   assert.deepEqual(Object.keys(credentials), [
     'endpoint',
     'server_id',
@@ -98,23 +89,14 @@ test('without a demo, --credentials starts one, and tells on standard output not
 })
 
 test('who joins with credentials of the running demo hears both bots', { timeout: TIMEOUT }, async t => {
-  const { endpoint, server_id, channel_id, user_id, session_id, token, ca } = await invited(t)
-  const client = new VoiceClient({
-    endpoint,
-    serverId: server_id,
-    channelId: channel_id,
-    userId: user_id,
-    sessionId: session_id,
-    token,
-    tls: { ca: readFileSync(ca) },
-  })
-  t.after(() => client.close())
+  const invitation = await invited(t)
+  const client = invitedClient(t, invitation)
   const heard = new Map<string, Buffer[]>()
   client.on('frame', ({ userId = 'unknown', payload }) => {
     heard.set(userId, [...(heard.get(userId) ?? []), Buffer.from(payload)])
   })
   await client.connect()
-  await demo.says(new RegExp(`user ${user_id} is here`))
+  await demo.says(new RegExp(`user ${invitation.user_id} is here`))
   const voices = () => [...heard].filter(([userId, frames]) => userId !== 'unknown' && !frames.every(isSilence))
   await until('both voices', () => voices().length === 2)
 })

@@ -1,12 +1,12 @@
 // The playground of `parley demo` in a real Chromium, driven by clicks and keys: tabs, bots and a native client in one call.
 import assert from 'node:assert/strict'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
-import { VoiceClient } from '@parley/client'
 import type { Browser } from 'playwright-core'
 import { openChromium, withoutChromium } from './chromium.ts'
+import { invitedClient } from './invited-client.ts'
 import { isSilence } from './opus-frames.ts'
 import { ParleyProcess } from './parley-process.ts'
 import { Tab, type TabOptions } from './playground-tab.ts'
@@ -53,17 +53,7 @@ async function joined(t: TestContext, name: string, options?: TabOptions): Promi
 async function nativeClient(t: TestContext): Promise<Map<string, number>> {
   const asking = new ParleyProcess(['demo', '--credentials'], { folder, t })
   assert.equal(await asking.exit, 0, asking.stderr)
-  const { endpoint, server_id, channel_id, user_id, session_id, token, ca } = JSON.parse(asking.stdout)
-  const client = new VoiceClient({
-    endpoint,
-    serverId: server_id,
-    channelId: channel_id,
-    userId: user_id,
-    sessionId: session_id,
-    token,
-    tls: { ca: readFileSync(ca) },
-  })
-  t.after(() => client.close())
+  const client = invitedClient(t, JSON.parse(asking.stdout))
   const heard = new Map<string, number>()
   client.on('frame', ({ userId = '', payload }) => {
     if (!isSilence(Buffer.from(payload))) heard.set(userId, (heard.get(userId) ?? 0) + 1)

@@ -68,7 +68,8 @@ export class Delivery {
     const header = this.#forwarder.toNative(batch, slot, form)
     if (header < 0) return this.#tally.drop(Drop.malformed)
     // Browsers probe the bandwidth with padding alone; of video it takes a sequence that is asked for if nobody sees it.
-    if (this.#routes.audio[row] === 1 && batch.lengths[slot]! <= header) return this.#utterances.skip(batch, slot, row)
+    if (this.#routes.audio[row] === 1 && batch.lengths[slot]! <= header)
+      return this.#utterances.leaveOut(batch, slot, row)
     const type = batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE
     if (isRtxType(type)) return this.#repair(batch, slot, ssrcOf(batch, slot) - 1, owner, header, now)
     const sendsAgain = owner.isBrowser || isKnownType(form.outgoing[rtxTypeOf(type)]!)

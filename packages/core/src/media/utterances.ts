@@ -101,7 +101,7 @@ export class Utterances {
   }
 
   /** A packet that listeners do not get: what follows takes its place, so that none is missed. */
-  skip(batch: Batch, slot: number, row: number): void {
+  leaveOut(batch: Batch, slot: number, row: number): void {
     const sequence = batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)
     if (this.#states[row] === State.New || sequenceDistance(sequence, this.#sequences[row]!) <= 0) return
     this.#sequences[row] = sequence
