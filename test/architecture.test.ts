@@ -17,38 +17,49 @@ const PACKAGES: Record<string, string[]> = {
   server: ['protocol', 'core', 'client'],
 }
 
+/** Folders below these are parts of their own; elsewhere a part is a folder of `src`. */
+const DIVIDED = new Set(['core/media', 'server/lane'])
+
 /** Files that belong to another part than their folder says. */
 const APART: Record<string, string> = {
-  'core/limits.ts': 'core/base',
-  'core/effect.ts': 'core/base',
-  'core/errors.ts': 'core/base',
-  'core/crypto.ts': 'core/base',
-  'core/deadlines.ts': 'core/base',
-  'core/message-rate.ts': 'core/base',
-  'core/network-of.ts': 'core/base',
-  'core/replay-buffer.ts': 'core/base',
-  'core/media/lane.ts': 'core/base',
+  'core/voice-node.ts': 'core/node',
+  'core/index.ts': 'core/node',
   'core/channel/voice-state.ts': 'core/voice-state',
+  'core/media/lane-stats.ts': 'core/media-base',
+  'core/media/lane-events.ts': 'core/media-base',
   'server/app.ts': 'server/app',
   'server/index.ts': 'server/app',
 }
 
+const MEDIA_LEAVES = ['address', 'receive', 'forward', 'loss', 'bandwidth', 'rtcp', 'webrtc']
+
 /** What each part of a package may import of the same package, beside itself. A part that is not listed may import all. */
 const PARTS: Record<string, string[]> = {
-  'core/base': [],
-  'core/voice-state': ['base'],
-  'core/media': ['base'],
-  'core/transport': ['base'],
-  'core/dave': ['base'],
-  'core/channel': ['base', 'media', 'transport', 'dave', 'voice-state'],
-  'core/gateway': ['base', 'media', 'transport', 'dave', 'voice-state', 'channel'],
-  'core/lvsp': ['base', 'voice-state'],
+  'core/root': ['lane'],
+  'core/lane': ['root'],
+  'core/voice-state': ['root'],
+  'core/media-base': ['lane'],
+  'core/media/address': ['root', 'lane', 'media-base', 'media/forward'],
+  'core/media/receive': ['root', 'lane', 'media-base', 'media/address'],
+  'core/media/forward': ['root', 'lane', 'media-base'],
+  'core/media/bandwidth': ['root', 'lane'],
+  'core/media': ['root', 'lane', 'media-base', ...MEDIA_LEAVES.map(leaf => `media/${leaf}`)],
+  'core/transport': ['root', 'lane'],
+  'core/dave': ['root'],
+  'core/channel': ['root', 'lane', 'transport', 'dave', 'voice-state'],
+  'core/gateway': ['root', 'lane', 'transport', 'dave', 'voice-state', 'channel'],
+  'core/lvsp': ['root', 'voice-state'],
+  'core/backend': ['root', 'voice-state', 'channel', 'lvsp'],
   'server/lane': [],
+  'server/lane/crypto': ['lane/engine'],
+  'server/lane/engine': ['lane/crypto', 'lane/thread'],
+  'server/lane/thread': ['lane/crypto', 'lane/engine'],
   'server/dtls': [],
-  'server/root': ['lane', 'dtls'],
-  'server/playground': [],
-  'server/demo': ['root', 'app', 'playground'],
-  'server/talk': ['root'],
+  'server/net': ['root', 'config'],
+  'server/config': ['net'],
+  'server/playground': ['net'],
+  'server/demo': ['root', 'app', 'net', 'config', 'playground'],
+  'server/talk': ['root', 'config'],
 }
 
 const PURE = /\bDate\.now\b|\bMath\.random\b|\bset(Timeout|Interval|Immediate)\b|['"]node:|\bprocess\./
@@ -69,8 +80,9 @@ const paths = ['packages', 'test', 'bench', 'examples', 'scripts', 'docs']
   .filter(isOurs)
   .sort()
 const sources: Source[] = paths.filter(path => /\.(ts|tsx|mjs|js)$/.test(path)).map(read)
+const isForTests = (path: string) => path.endsWith('.test.ts') || path.includes('/src/testing/')
 /** What ships: tests may import what they like. */
-const product = sources.filter(source => source.inside !== undefined && !source.path.endsWith('.test.ts'))
+const product = sources.filter(source => source.inside !== undefined && !isForTests(source.path))
 
 function read(path: string): Source {
   const text = readFileSync(join(ROOT, path), 'utf8')
@@ -81,7 +93,9 @@ function read(path: string): Source {
 function partOf(pack: string, place: string): string {
   const apart = APART[`${pack}/${place}`]
   if (apart !== undefined) return apart
-  const folder = place.includes('/') ? place.slice(0, place.indexOf('/')) : 'root'
+  const folders = place.split('/').slice(0, -1)
+  const [folder = 'root', inner] = folders
+  if (inner !== undefined && DIVIDED.has(`${pack}/${folder}`)) return `${pack}/${folder}/${inner}`
   return `${pack}/${folder}`
 }
 

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { WebrtcSelection } from '@parley/client'
 import { ExtensionUri, encodeStunRequest, SrtpProfile } from '@parley/protocol'
-import { stunMac } from '../../packages/server/src/lane/stun-mac.ts'
+import { stunMac } from '../../packages/server/src/lane/crypto/stun-mac.ts'
 import { materialLength, SrtpOpener } from '../srtp-opener.ts'
 import { DtlsClient, type DtlsClients } from './dtls-client.ts'
 import type { LoadSockets } from './load-sockets.ts'

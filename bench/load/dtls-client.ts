@@ -2,7 +2,7 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { packRecords } from '../../packages/server/src/dtls/dtls-records.ts'
 import { type Handle, loadOpenssl, type Openssl } from '../../packages/server/src/dtls/openssl-calls.ts'
-import { selfSignedCertificate } from '../../packages/server/src/self-signed.ts'
+import { selfSignedCertificate } from '../../packages/server/src/net/self-signed.ts'
 
 const MTU = 1200
 const NO_QUERY_MTU = 0x1000

@@ -16,7 +16,7 @@ import {
   VoiceOp,
 } from '@parley/protocol'
 import { WebSocket } from 'ws'
-import type { DaveLibrary } from '../../packages/client/src/voice/dave.ts'
+import type { DaveLibrary } from '../../packages/client/src/voice/dave/dave.ts'
 import { nameOf } from '../socket-name.ts'
 import type { SrtpOpener } from '../srtp-opener.ts'
 import { BROWSER_OPUS, Browser } from './browser.ts'

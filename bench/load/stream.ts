@@ -12,7 +12,7 @@ import {
   RTP_SSRC,
   RTP_TIMESTAMP,
 } from '@parley/protocol'
-import type { SlotCipher, SlotCiphers } from '../../packages/server/src/lane/slot-ciphers.ts'
+import type { SlotCipher, SlotCiphers } from '../../packages/server/src/lane/crypto/slot-ciphers.ts'
 import type { LoadChannel } from './load-channel.ts'
 import type { LoadSockets } from './load-sockets.ts'
 import { writeStamp } from './stamp.ts'

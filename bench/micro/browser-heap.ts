@@ -1,8 +1,8 @@
 // How much the heap grows while the router passes on what browsers send: `node --expose-gc … browser-heap.ts PACKETS` prints JSON.
 import { type FormDescription, SLOT } from '@parley/core'
 import { encodeRtp } from '@parley/protocol'
-import { addDatagram, makeBatch, PlainIo } from '../../test/contract/plain-io.ts'
-import { checkOf, PlainLane, sealed, ssrcOf } from '../../test/contract/plain-lane.ts'
+import { addDatagram, makeBatch, PlainIo } from '../../packages/core/src/testing/plain-io.ts'
+import { checkOf, PlainLane, sealed, ssrcOf } from '../../packages/core/src/testing/plain-lane.ts'
 
 const BROWSERS = [1, 2, 3, 4, 5]
 const NATIVES = [6, 7, 8, 9, 10]

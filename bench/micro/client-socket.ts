@@ -1,8 +1,8 @@
 // The UDP socket of one client of a saturated lane.
 import type { Batch } from '@parley/core'
-import { MessageSocket, SOCKET_SIZE } from '../../packages/server/src/lane/message-socket.ts'
-import type { Native } from '../../packages/server/src/lane/native-calls.ts'
-import { NativeMemory } from '../../packages/server/src/lane/native-memory.ts'
+import { MessageSocket, SOCKET_SIZE } from '../../packages/server/src/lane/engine/datagram-socket.ts'
+import type { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
+import { NativeMemory } from '../../packages/server/src/lane/engine/native-memory.ts'
 
 export class ClientSocket {
   readonly #memory: NativeMemory

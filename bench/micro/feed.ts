@@ -11,9 +11,9 @@ import {
   RTP_HEADER,
   SERVER_NONCE_LENGTH,
 } from '@parley/protocol'
-import type { NativeMemory } from '../../packages/server/src/lane/native-memory.ts'
-import type { SlotCipher, SlotCiphers } from '../../packages/server/src/lane/slot-ciphers.ts'
-import { stunMac } from '../../packages/server/src/lane/stun-mac.ts'
+import type { SlotCipher, SlotCiphers } from '../../packages/server/src/lane/crypto/slot-ciphers.ts'
+import { stunMac } from '../../packages/server/src/lane/crypto/stun-mac.ts'
+import type { NativeMemory } from '../../packages/server/src/lane/engine/native-memory.ts'
 import { nameOf } from '../socket-name.ts'
 import { SrtpOpener } from '../srtp-opener.ts'
 import type { ClientSocket } from './client-socket.ts'

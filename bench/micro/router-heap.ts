@@ -1,7 +1,7 @@
 // How much the heap grows while the router works: `node --expose-gc … router-heap.ts PACKETS` prints JSON.
 import { Router, SLOT } from '@parley/core'
 import { encodeDiscoveryRequest, encodeRtp } from '@parley/protocol'
-import { addDatagram, makeBatch, PLAIN_TAG, PlainIo } from '../../test/contract/plain-io.ts'
+import { addDatagram, makeBatch, PLAIN_TAG, PlainIo } from '../../packages/core/src/testing/plain-io.ts'
 
 const PEERS = 10
 const BATCH = 50

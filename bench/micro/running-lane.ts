@@ -1,9 +1,9 @@
 // One lane to be saturated, with its engine and without anything else of a node. It works in this process, and only while `run` does.
 import type { LaneCommand, LaneEvent } from '@parley/core'
-import { FfiEngine } from '../../packages/server/src/lane/ffi-engine.ts'
-import { InlineLane } from '../../packages/server/src/lane/lane-inline.ts'
-import { LaneLoop } from '../../packages/server/src/lane/lane-loop.ts'
-import type { Native } from '../../packages/server/src/lane/native-calls.ts'
+import { FfiEngine } from '../../packages/server/src/lane/engine/ffi-engine.ts'
+import type { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
+import { InlineLane } from '../../packages/server/src/lane/thread/lane-inline.ts'
+import { LaneLoop } from '../../packages/server/src/lane/thread/lane-loop.ts'
 
 export type EngineName = 'ffi' | 'portable'
 

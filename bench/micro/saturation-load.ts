@@ -1,9 +1,9 @@
 // Many channels' worth of clients in a process of its own, which costs less per packet than the lane it feeds: so the lane is what
 // is saturated. Started with fork by packet-engines.ts. One member per channel talks.
 import { ADDRESS_WORDS, SLOT } from '@parley/core'
-import { Native } from '../../packages/server/src/lane/native-calls.ts'
-import { NativeMemory } from '../../packages/server/src/lane/native-memory.ts'
-import { SlotCiphers } from '../../packages/server/src/lane/slot-ciphers.ts'
+import { SlotCiphers } from '../../packages/server/src/lane/crypto/slot-ciphers.ts'
+import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
+import { NativeMemory } from '../../packages/server/src/lane/engine/native-memory.ts'
 import { BARE_TYPE, CREDIT } from '../bare-sender.ts'
 import { nameOf } from '../socket-name.ts'
 import { ClientSocket } from './client-socket.ts'

@@ -1,7 +1,7 @@
 // docs/operating.md: its tables of settings, metrics and limits, from the code that holds them.
 import { LIMITS } from '@parley/core'
-import { SECTIONS, SETTINGS, type Setting } from '../../packages/server/src/config-schema.ts'
-import { variableOf } from '../../packages/server/src/config-sources.ts'
+import { SECTIONS, SETTINGS, type Setting } from '../../packages/server/src/config/schema.ts'
+import { variableOf } from '../../packages/server/src/config/sources.ts'
 import { SOCKET_LIMITS } from '../../packages/server/src/limits.ts'
 import { METRICS } from '../../packages/server/src/metrics.ts'
 import { type Section, table } from './page.ts'

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadDavey } from '@parley/client'
+import { NodeBench } from '../../packages/core/src/testing/node-bench.ts'
 import { DaveyCall } from '../dave/davey-call.ts'
 import { assertHeard, runSessions, SessionClient } from '../dave/session-client.ts'
-import { NodeBench } from '../sim/node-bench.ts'
 
 test('fifty members who come at once hear each other, also after joins, leaves and a visit in the clear', () => {
   const call = new DaveyCall()

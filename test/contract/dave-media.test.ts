@@ -2,11 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtp, encodeRtp } from '@parley/protocol'
-import { looksSealed } from '../../packages/core/src/media/sealed-frame.ts'
+import { looksSealed } from '../../packages/core/src/media/forward/sealed-frame.ts'
+import { addDatagram, makeBatch } from '../../packages/core/src/testing/plain-io.ts'
+import { PlainLane, ssrcOf, TARGETS } from '../../packages/core/src/testing/plain-lane.ts'
+import { seededRandom } from '../../packages/core/src/testing/seeded-random.ts'
 import { DaveyCall } from '../dave/davey-call.ts'
-import { seededRandom } from '../sim/seeded-random.ts'
-import { addDatagram, makeBatch } from './plain-io.ts'
-import { PlainLane, ssrcOf, TARGETS } from './plain-lane.ts'
 
 /** Numbers of the library for what it is given. */
 const AUDIO = 0

@@ -5,10 +5,10 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import type { LaneCommand, LaneEvent, PeerId } from '@parley/core'
 import { decodeDiscoveryResponse, encodeDiscoveryRequest, VoiceMode } from '@parley/protocol'
-import type { Lane } from '../../packages/server/src/lane/lane.ts'
-import { InlineLane } from '../../packages/server/src/lane/lane-inline.ts'
-import { ThreadLane } from '../../packages/server/src/lane/lane-thread.ts'
-import { Native } from '../../packages/server/src/lane/native-calls.ts'
+import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
+import type { Lane } from '../../packages/server/src/lane/thread/lane.ts'
+import { InlineLane } from '../../packages/server/src/lane/thread/lane-inline.ts'
+import { ThreadLane } from '../../packages/server/src/lane/thread/lane-thread.ts'
 
 /** The published GCM packet of SSRC 12345 under KEY; its trailer is 1. */
 const KEY = Uint8Array.from({ length: 32 }, (_, index) => index)

@@ -6,9 +6,9 @@ import { type TestContext, test } from 'node:test'
 import { PacketProtection } from '@parley/client'
 import { type LaneCounters, type LaneEvent, LIMITS } from '@parley/core'
 import { encodeDiscoveryRequest, encodeRtp, VoiceMode } from '@parley/protocol'
-import { FfiEngine } from '../../packages/server/src/lane/ffi-engine.ts'
-import { LaneLoop } from '../../packages/server/src/lane/lane-loop.ts'
-import { Native } from '../../packages/server/src/lane/native-calls.ts'
+import { FfiEngine } from '../../packages/server/src/lane/engine/ffi-engine.ts'
+import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
+import { LaneLoop } from '../../packages/server/src/lane/thread/lane-loop.ts'
 
 const native = await Native.load()
 const options = typeof native === 'string' ? { skip: native } : { timeout: 20_000 }

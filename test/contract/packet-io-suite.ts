@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { ADDRESS_WORDS, type Batch, type PacketIo, type PeerId, readAddress, SLOT, writeAddress } from '@parley/core'
 import { encodeReceiverReport, encodeRtp, SERVER_NONCES, VoiceMode } from '@parley/protocol'
-import { addDatagram, makeBatch } from './plain-io.ts'
+import { addDatagram, makeBatch } from '../../packages/core/src/testing/plain-io.ts'
 import { hchacha20, referenceOpen } from './reference-cipher.ts'
 import { HCHACHA20, KEY, VECTORS, type Vector } from './vectors.ts'
 

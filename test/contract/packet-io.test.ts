@@ -1,10 +1,10 @@
 // Every packet engine under the one suite.
 import { test } from 'node:test'
-import { openDgramPort } from '../../packages/server/src/lane/dgram-port.ts'
-import { FfiEngine } from '../../packages/server/src/lane/ffi-engine.ts'
-import { Native } from '../../packages/server/src/lane/native-calls.ts'
-import { PortableEngine } from '../../packages/server/src/lane/portable-engine.ts'
-import { protectionReady } from '../../packages/server/src/lane/protection.ts'
+import { protectionReady } from '../../packages/server/src/lane/crypto/protection.ts'
+import { openDgramPort } from '../../packages/server/src/lane/engine/dgram-port.ts'
+import { FfiEngine } from '../../packages/server/src/lane/engine/ffi-engine.ts'
+import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
+import { PortableEngine } from '../../packages/server/src/lane/engine/portable-engine.ts'
 import { type OpenEngineFactory, packetIoSuite } from './packet-io-suite.ts'
 import { srtpSuite } from './srtp-suite.ts'
 

@@ -5,9 +5,9 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { ADDRESS_WORDS, type PacketIo, type PeerId, type Protection, SLOT, writeAddress } from '@parley/core'
 import { encodeRtp, SRTP_LAYOUTS, SrtpProfile, srtpMaterialLength, VoiceMode } from '@parley/protocol'
-import { Srtp } from '../../packages/server/src/lane/srtp.ts'
+import { addDatagram, makeBatch } from '../../packages/core/src/testing/plain-io.ts'
+import { Srtp } from '../../packages/server/src/lane/crypto/srtp.ts'
 import type { OpenEngineFactory } from './packet-io-suite.ts'
-import { addDatagram, makeBatch } from './plain-io.ts'
 import { referenceOpen } from './reference-cipher.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')

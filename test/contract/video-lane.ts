@@ -1,8 +1,8 @@
 // A lane on which a browser sends video, for tests, with what senders and receivers of video say.
 import type { FormDescription } from '@parley/core'
 import { encodeRtp, type RtpPacket } from '@parley/protocol'
-import type { Sent } from './plain-io.ts'
-import { hex, PlainLane, ssrcOf, unhex } from './plain-lane.ts'
+import type { Sent } from '../../packages/core/src/testing/plain-io.ts'
+import { hex, PlainLane, ssrcOf, unhex } from '../../packages/core/src/testing/plain-lane.ts'
 
 /** VP8 and its rtx, as the sender and as the receiver number them. */
 export const SENDER: FormDescription = {

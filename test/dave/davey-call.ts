@@ -1,8 +1,8 @@
 // One channel's DAVE group with clients of the real library around it, on a virtual clock, message by message.
 import assert from 'node:assert/strict'
 import { snowflakeBytes, VoiceOp } from '@parley/protocol'
-import { DaveGroup, type DaveGroupOptions } from '../../packages/core/src/dave/dave-group.ts'
 import { ExternalSender } from '../../packages/core/src/dave/external-sender.ts'
+import { DaveGroup, type DaveGroupOptions } from '../../packages/core/src/dave/group.ts'
 import { nodeCrypto } from '../../packages/server/src/crypto.ts'
 import type { CallClient } from './call-client.ts'
 import { DaveyClient } from './davey-client.ts'

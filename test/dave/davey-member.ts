@@ -1,6 +1,11 @@
 // A voice client with the real DAVE library, talking to a whole node over the gateway's messages.
 import { decodeNodeBinary, encodeClientBinary, VoiceOp } from '@parley/protocol'
-import { type BenchCredentials, type BenchSocket, type NodeBench, select } from '../sim/node-bench.ts'
+import {
+  type BenchCredentials,
+  type BenchSocket,
+  type NodeBench,
+  select,
+} from '../../packages/core/src/testing/node-bench.ts'
 import { DaveyClient } from './davey-client.ts'
 
 export class DaveyMember {

@@ -1,6 +1,6 @@
 // Everything that can happen to a call, in an order that a seed decides. In the end nothing is broken any more, and all must hear each other.
 import assert from 'node:assert/strict'
-import { seededRandom } from '../sim/seeded-random.ts'
+import { seededRandom } from '../../packages/core/src/testing/seeded-random.ts'
 import type { CallClient } from './call-client.ts'
 import type { DaveyCall } from './davey-call.ts'
 

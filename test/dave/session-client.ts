@@ -1,7 +1,7 @@
 // A member of a call on the client's own session, with the real DAVE library, at a node on a virtual clock.
 import assert from 'node:assert/strict'
 import { type DaveLibrary, VoiceClientSession, type VoiceOutput } from '@parley/client'
-import type { BenchCredentials, BenchSocket, NodeBench } from '../sim/node-bench.ts'
+import type { BenchCredentials, BenchSocket, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
 
 export const FRAME = Uint8Array.of(0xfc, 1, 2, 3, 4, 5, 6, 7)
 export const SILENCE = Uint8Array.of(0xf8, 0xff, 0xfe)

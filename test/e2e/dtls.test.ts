@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { cutSrtpMaterial, SRTP_LAYOUTS, SrtpProfile } from '@parley/protocol'
+import { seededRandom } from '../../packages/core/src/testing/seeded-random.ts'
 import { OpensslDtls } from '../../packages/server/src/dtls/openssl-dtls.ts'
-import { selfSignedCertificate } from '../../packages/server/src/self-signed.ts'
-import { seededRandom } from '../sim/seeded-random.ts'
+import { selfSignedCertificate } from '../../packages/server/src/net/self-signed.ts'
 import { ClientCertificate, DtlsRun, type DtlsScene, type Wire } from './dtls-client.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')

@@ -7,7 +7,7 @@ import { measureLoad } from '../../bench/load/measure.ts'
 import { readStamp, SHORTEST_PAYLOAD, writeStamp } from '../../bench/load/stamp.ts'
 import { NodeProcess } from '../../bench/node-process.ts'
 import { SrtpOpener } from '../../bench/srtp-opener.ts'
-import { Native } from '../../packages/server/src/lane/native-calls.ts'
+import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
 
 const native = await Native.load()
 const skip = typeof native === 'string' ? `no batches of datagrams here: ${native}` : false

@@ -3,7 +3,7 @@ import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
-import { seededRandom } from '../sim/seeded-random.ts'
+import { seededRandom } from '../../packages/core/src/testing/seeded-random.ts'
 
 const HOST = '127.0.0.1'
 

@@ -1,7 +1,7 @@
 // Fuzz: records in front of OpenSSL. Each association gets a few datagrams; none may throw, and none may be left behind.
 import assert from 'node:assert/strict'
 import { OpensslDtls } from '../../packages/server/src/dtls/openssl-dtls.ts'
-import { selfSignedCertificate } from '../../packages/server/src/self-signed.ts'
+import { selfSignedCertificate } from '../../packages/server/src/net/self-signed.ts'
 import { fuzz } from './harness.ts'
 
 const dtls = await OpensslDtls.open(selfSignedCertificate())

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
 import { networkOf } from '@parley/core'
-import { remoteAddress } from '../../packages/server/src/address.ts'
+import { remoteAddress } from '../../packages/server/src/net/address.ts'
 import { fuzz } from './harness.ts'
 
 const HEADERS = [

@@ -1,6 +1,6 @@
 // Feeds mutated inputs to a decoder for a while: seeded, printed, repeatable with FUZZ_SEED, longer with FUZZ_SECONDS.
 import { test } from 'node:test'
-import { seededRandom } from '../sim/seeded-random.ts'
+import { seededRandom } from '../../packages/core/src/testing/seeded-random.ts'
 
 export interface Target {
   /** Inputs to start from: valid ones reach deepest. */

@@ -1,7 +1,7 @@
 // A backend that sends anything to a node, before READY and after: nothing is thrown, nothing is ours to blame.
 import assert from 'node:assert/strict'
 import { LvspMessage } from '@parley/protocol'
-import { ALL_CAPABILITIES, LvspBench, type LvspSocket, SECRET } from '../sim/lvsp-bench.ts'
+import { ALL_CAPABILITIES, LvspBench, type LvspSocket, SECRET } from '../../packages/core/src/testing/lvsp-bench.ts'
 import { fuzz } from './harness.ts'
 
 const CHANNEL = { channel_id: '500', guild_id: '100' }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import type { FormDescription } from '@parley/core'
 import { encodeRtp } from '@parley/protocol'
-import { checkOf, home, PlainLane, sealed, ssrcOf, unhex } from '../contract/plain-lane.ts'
+import { checkOf, home, PlainLane, sealed, ssrcOf, unhex } from '../../packages/core/src/testing/plain-lane.ts'
 import { fuzz } from './harness.ts'
 
 const FORM: FormDescription = {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { Router } from '@parley/core'
 import { encodeDiscoveryRequest, encodeReceiverReport, encodeRtp } from '@parley/protocol'
-import { addDatagram, makeBatch, PLAIN_TAG, PlainIo } from '../contract/plain-io.ts'
+import { addDatagram, makeBatch, PLAIN_TAG, PlainIo } from '../../packages/core/src/testing/plain-io.ts'
 import { fuzz } from './harness.ts'
 
 const PEERS = [1, 2, 3]

@@ -1,8 +1,8 @@
 // Fuzz: RTP headers, extensions and padding; what is cut off a packet before it is forwarded.
 import assert from 'node:assert/strict'
 import { decodeRtp, encodeRtp, rtpHeaderLength, rtpPaddingLength } from '@parley/protocol'
-import { trimPacket } from '../../packages/core/src/media/trim-packet.ts'
-import { addDatagram, makeBatch } from '../contract/plain-io.ts'
+import { trimPacket } from '../../packages/core/src/media/forward/trim-packet.ts'
+import { addDatagram, makeBatch } from '../../packages/core/src/testing/plain-io.ts'
 import { VECTORS } from '../contract/vectors.ts'
 import { fuzz } from './harness.ts'
 

@@ -10,7 +10,7 @@ import {
   SrtpProfile,
   srtpMaterialLength,
 } from '@parley/protocol'
-import { Srtp } from '../../packages/server/src/lane/srtp.ts'
+import { Srtp } from '../../packages/server/src/lane/crypto/srtp.ts'
 import { fuzz } from './harness.ts'
 
 const extension = { profile: 0xbede, elements: Uint8Array.of(0x10, 0xb2, 0x90, 4) }

@@ -1,7 +1,7 @@
 // What a voice client may send, in any shape: the node answers or closes with a code of its own, and never with a fault.
 import assert from 'node:assert/strict'
 import { memberSource, VoiceClose } from '@parley/protocol'
-import { connect, NodeBench } from '../sim/node-bench.ts'
+import { connect, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
 import { fuzz } from './harness.ts'
 
 const text = new TextEncoder()

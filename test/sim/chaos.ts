@@ -1,6 +1,6 @@
 // Random commands for a simulated hour, valid and not, at one node; afterwards every table has to be empty.
 import assert from 'node:assert/strict'
-import { type BenchCredentials, connect, type Json } from './node-bench.ts'
+import { type BenchCredentials, connect, type Json } from '../../packages/core/src/testing/node-bench.ts'
 import { SimCall, type SimClient } from './sim-call.ts'
 
 const HOUR = 3_600_000

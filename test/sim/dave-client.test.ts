@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadDavey } from '@parley/client'
+import { type BenchCredentials, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
 import { assertHeard, FRAME, runSessions as run, SessionClient, SILENCE } from '../dave/session-client.ts'
-import { type BenchCredentials, NodeBench } from './node-bench.ts'
 
 const library = await loadDavey()
 const client = (bench: NodeBench, credentials: BenchCredentials, dave = library) =>

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import { VoiceClose } from '@parley/protocol'
+import { type BenchBackend, connect, NodeBench, SECRET, select } from '../../packages/core/src/testing/node-bench.ts'
 import { DaveyMember, run } from '../dave/davey-member.ts'
-import { type BenchBackend, connect, NodeBench, SECRET, select } from './node-bench.ts'
 
 const CHANNEL = { channel_id: '500', guild_id: '100' }
 const FRAME = Buffer.from([0xfc, 1, 2, 3, 4, 5, 6, 7])

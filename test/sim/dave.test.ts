@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ByteReader, decodeTransition, ReferenceLabel, referencedBytes, VoiceOp } from '@parley/protocol'
-import { readWelcome } from '../../packages/protocol/src/mls-message.ts'
+import { readWelcome } from '../../packages/protocol/src/dave/mls-message.ts'
 import { nodeCrypto } from '../../packages/server/src/crypto.ts'
 import { DaveyCall } from '../dave/davey-call.ts'
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '@parley/core'
 import { VoiceClose } from '@parley/protocol'
-import { type BenchSocket, connect, NodeBench, select } from './node-bench.ts'
+import { type BenchSocket, connect, NodeBench, select } from '../../packages/core/src/testing/node-bench.ts'
 
 function scene(options: ConstructorParameters<typeof NodeBench>[0] = {}) {
   const bench = new NodeBench(options)

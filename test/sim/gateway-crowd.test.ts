@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '@parley/core'
-import { type BenchSocket, connect, NodeBench } from './node-bench.ts'
+import { type BenchSocket, connect, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
 
 const RESIDENTS = LIMITS.largeChannel
 

@@ -3,7 +3,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '@parley/core'
 import { VoiceClose } from '@parley/protocol'
-import { type BenchCredentials, type BenchSocket, connect, NodeBench } from './node-bench.ts'
+import {
+  type BenchCredentials,
+  type BenchSocket,
+  connect,
+  NodeBench,
+} from '../../packages/core/src/testing/node-bench.ts'
 
 function scene(version = '8') {
   const bench = new NodeBench()

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceClose } from '@parley/protocol'
-import { connect, NodeBench, select } from './node-bench.ts'
+import { connect, NodeBench, select } from '../../packages/core/src/testing/node-bench.ts'
 
 test('Hello is flat up to version 2, and names the version from 3 on', () => {
   const bench = new NodeBench()

@@ -1,7 +1,7 @@
 // What senders of video are told of their viewers (op 15) and of the codec to use (op 14), and viewers of senders (op 12).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type BenchBackend, type BenchSocket, NodeBench } from './node-bench.ts'
+import { type BenchBackend, type BenchSocket, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
 
 const DELAY = { update: 250, less: 2_000, better: 10_000 }
 

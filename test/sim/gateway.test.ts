@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceClose } from '@parley/protocol'
-import { type BenchCredentials, connect, NodeBench, select } from './node-bench.ts'
+import { type BenchCredentials, connect, NodeBench, select } from '../../packages/core/src/testing/node-bench.ts'
 
 const identifyOf = ({ channel_id: _, ...identify }: BenchCredentials) => identify
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DROP_CAUSES, type DropCause } from '@parley/core'
-import { connect, NodeBench } from './node-bench.ts'
+import { connect, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
 import { SimCall } from './sim-call.ts'
 
 const LANES = [

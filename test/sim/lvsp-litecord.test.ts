@@ -1,7 +1,7 @@
 // Litecord as it is, on a node: it stays connected, is understood, and is spared what it dies of.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { BenchBackend, connect, NodeBench, SECRET } from './node-bench.ts'
+import { BenchBackend, connect, NodeBench, SECRET } from '../../packages/core/src/testing/node-bench.ts'
 import { StrictLitecord } from './strict-litecord.ts'
 
 const HOUR = 60 * 60_000

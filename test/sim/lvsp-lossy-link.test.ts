@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LvspInfo } from '@parley/protocol'
 import fc from 'fast-check'
-import { LvspBench, SECRET } from './lvsp-bench.ts'
+import { LvspBench, SECRET } from '../../packages/core/src/testing/lvsp-bench.ts'
 import { SimBackend } from './sim-backend.ts'
 
 const small = (max: number) => fc.integer({ min: 1, max }).map(String)

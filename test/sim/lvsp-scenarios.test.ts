@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
 import { LvspInfo, VoiceClose, VoiceOp } from '@parley/protocol'
-import { type BenchSocket, connect, NodeBench, SECRET } from './node-bench.ts'
+import { type BenchSocket, connect, NodeBench, SECRET } from '../../packages/core/src/testing/node-bench.ts'
 import { SimBackend } from './sim-backend.ts'
 
 const CHANNEL = { channel_id: '500', guild_id: '100' }

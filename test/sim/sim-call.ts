@@ -3,11 +3,11 @@ import { PacketProtection } from '@parley/client'
 import { VoiceClientSession, type VoiceOutput, type VoiceSessionOptions } from '@parley/client/sessions'
 import { type LaneCommand, Router, type SocketAddress } from '@parley/core'
 import { decodeDiscoveryResponse, decodeRtp, encodeDiscoveryRequest, encodeRtp, type VoiceMode } from '@parley/protocol'
-import type { DatagramPort } from '../../packages/server/src/lane/datagram-port.ts'
-import { PortableEngine } from '../../packages/server/src/lane/portable-engine.ts'
-import { protectionReady } from '../../packages/server/src/lane/protection.ts'
-import { type BenchCredentials, type BenchSocket, NodeBench } from './node-bench.ts'
-import { seededRandom } from './seeded-random.ts'
+import { type BenchCredentials, type BenchSocket, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
+import { seededRandom } from '../../packages/core/src/testing/seeded-random.ts'
+import { protectionReady } from '../../packages/server/src/lane/crypto/protection.ts'
+import type { DatagramPort } from '../../packages/server/src/lane/engine/datagram-port.ts'
+import { PortableEngine } from '../../packages/server/src/lane/engine/portable-engine.ts'
 
 export interface Weather {
   /** Share of datagrams, 0 to 1. */

@@ -1,6 +1,6 @@
 // A stand-in for Litecord's end of LVSP, as strict as the original: it leaves for good at whatever the original dies of.
 import { createHmac } from 'node:crypto'
-import type { BenchSocket } from './node-bench.ts'
+import type { BenchSocket } from '../../packages/core/src/testing/node-bench.ts'
 
 /** Litecord reads milliseconds as seconds. */
 const SECOND = 1_000

@@ -3,7 +3,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceClientSession, type VoiceOutput, type VoiceSessionOptions } from '@parley/client'
 import { VoiceClose } from '@parley/protocol'
-import { type BenchBackend, type BenchCredentials, type BenchSocket, NodeBench } from './node-bench.ts'
+import {
+  type BenchBackend,
+  type BenchCredentials,
+  type BenchSocket,
+  NodeBench,
+} from '../../packages/core/src/testing/node-bench.ts'
 
 const MODE = 'aead_aes256_gcm_rtpsize'
 const MINUTE = 60_000

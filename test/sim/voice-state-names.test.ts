@@ -1,7 +1,7 @@
 // How a backend names a voice state: by session id, by user and place, or by all of them, whatever else it has.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { NodeBench } from './node-bench.ts'
+import { NodeBench } from '../../packages/core/src/testing/node-bench.ts'
 
 const DESTROY = 5
 

@@ -1,7 +1,7 @@
 // Mute, deaf, suppress and wants: what they do to routes and targets.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type BenchBackend, connect, NodeBench } from './node-bench.ts'
+import { type BenchBackend, connect, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
 
 function scene() {
   const bench = new NodeBench()

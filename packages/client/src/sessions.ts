@@ -17,14 +17,15 @@ export type {
 } from './lvsp/outputs.ts'
 export { LvspClientSession, type LvspCommandInput, type LvspSessionOptions } from './lvsp/session.ts'
 export { type SyncedChannel, type SyncPart, syncParts } from './lvsp/sync-parts.ts'
+export { type OggOpus, readOggOpus } from './ogg/ogg-opus.ts'
+export { type OggOpusOptions, OggOpusWriter, writeOggOpus } from './ogg/ogg-opus-writer.ts'
+export { OggError, type OggPage, PageFlag, readPage, writePage } from './ogg/ogg-page.ts'
+export { OPUS_RATE, opusSamples } from './ogg/opus-packet.ts'
 export { type Looped, SessionLoop } from './session-loop.ts'
-export { type Reaction, reactionTo } from './voice/close-policy.ts'
-export { ClientDave, type DaveKeys, type DaveLibrary, type DaveOutlet } from './voice/dave.ts'
-export type { Member, MembersView } from './voice/members.ts'
-export { type OggOpus, readOggOpus } from './voice/ogg-opus.ts'
-export { type OggOpusOptions, OggOpusWriter, writeOggOpus } from './voice/ogg-opus-writer.ts'
-export { OggError, type OggPage, PageFlag, readPage, writePage } from './voice/ogg-page.ts'
-export { OPUS_RATE, opusSamples } from './voice/opus-packet.ts'
+export { ClientDave, type DaveKeys, type DaveLibrary, type DaveOutlet } from './voice/dave/dave.ts'
+export { type Clock, paced } from './voice/media/pacer.ts'
+export { type Reaction, reactionTo } from './voice/session/close-policy.ts'
+export type { Member, MembersView } from './voice/session/members.ts'
 export type {
   ProtocolSelection,
   VoiceDescription,
@@ -32,6 +33,5 @@ export type {
   VoiceReady,
   WebrtcDescription,
   WebrtcSelection,
-} from './voice/outputs.ts'
-export { type Clock, paced } from './voice/pacer.ts'
-export { VoiceClientSession, type VoiceCredentials, type VoiceSessionOptions } from './voice/session.ts'
+} from './voice/session/outputs.ts'
+export { VoiceClientSession, type VoiceCredentials, type VoiceSessionOptions } from './voice/session/session.ts'

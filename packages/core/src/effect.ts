@@ -1,5 +1,5 @@
 // Everything the core may ask its host to do. The host applies effects in order, after the input that caused them.
-import type { LaneCommand } from './media/lane.ts'
+import type { LaneCommand } from './lane/commands.ts'
 
 /** One WebSocket, numbered by the host; never reused. */
 export type ConnectionId = number

@@ -1,10 +1,9 @@
 // The public names of the core: a voice node, the lane's half of it, and what both ask of their host.
+
+export type { OpenLane } from './channel/lane-handle.ts'
 export type { BackendId, ChannelProperties, ChannelRef, VoiceStateUpdate } from './channel/voice-state.ts'
 export type { Crypto, GroupCrypto, Signer } from './crypto.ts'
 export type { ConnectionId, Effect, LaneId, Note } from './effect.ts'
-export { LIMITS } from './limits.ts'
-export { type Capacity, DEFAULT_CAPACITY } from './lvsp/health.ts'
-export type { LvspBackend } from './lvsp/lvsp.ts'
 export {
   DROP_CAUSES,
   type DropCause,
@@ -16,11 +15,13 @@ export {
   type Protection,
   type SocketAddress,
   type TargetsId,
-} from './media/lane.ts'
-export type { OpenLane } from './media/lane-control.ts'
-export { ADDRESS_WORDS, BATCH, type Batch, type PacketIo, type SentOf, SLOT } from './media/packet-io.ts'
+} from './lane/commands.ts'
+export { ADDRESS_WORDS, BATCH, type Batch, type PacketIo, type SentOf, SLOT } from './lane/packet-io.ts'
+export { LIMITS } from './limits.ts'
+export { type Capacity, DEFAULT_CAPACITY } from './lvsp/health.ts'
+export type { LvspBackend } from './lvsp/lvsp.ts'
+export { isSameAddress, readAddress, writeAddress } from './media/address/socket-address.ts'
 export { Router } from './media/router.ts'
-export { isSameAddress, readAddress, writeAddress } from './media/socket-address.ts'
 export { networkOf } from './network-of.ts'
 export type { Dtls, DtlsAssociation, DtlsState, Fingerprint } from './transport/webrtc/dtls.ts'
 export { type Opening, VoiceNode, type VoiceNodeOptions } from './voice-node.ts'

@@ -1,22 +1,40 @@
 // The public names of the wire: numbers, messages and byte layouts, listed one by one.
 export { ByteReader, ByteWriter, DecodeError, isSameBytes, snowflakeBytes } from './bytes.ts'
 export {
-  classifyDatagram,
-  DatagramKind,
-  DISCOVERY_LENGTH,
-  isRtcpType,
-  KEEPALIVE_LENGTH,
-  PING_LENGTH,
-  PING_REQUEST,
-  PING_RESPONSE,
-} from './datagram.ts'
+  BASIC_CREDENTIAL,
+  type Capabilities,
+  type Credential,
+  decodeExternalSender,
+  decodeKeyPackage,
+  type ExternalSenderEntry,
+  encodeExternalSender,
+  type KeyPackage,
+  type LeafNode,
+  type LeafOrigin,
+  LeafSource,
+  MLS_HASH_LENGTH,
+  MLS_SUITE,
+  MLS_VERSION,
+  P256_POINT_LENGTH,
+  ReferenceLabel,
+  referencedBytes,
+  SignatureLabel,
+  signedBytes,
+  signedLeafBytes,
+} from './dave/mls.ts'
 export {
-  type Discovered,
-  decodeDiscoveryResponse,
-  encodeDiscoveryRequest,
-  readDiscoveryRequest,
-  writeDiscoveryResponse,
-} from './discovery.ts'
+  authenticatedContent,
+  type Commit,
+  encodeProposal,
+  encodeWelcome,
+  type GroupPlace,
+  type Proposal,
+  type ProposalOrRef,
+  peekPlace,
+  type UpdatePath,
+  type Welcome,
+  type WelcomeSecret,
+} from './dave/mls-message.ts'
 export { SessionId, Snowflake, Ssrc } from './ids.ts'
 export { memberSource } from './json-source.ts'
 export {
@@ -41,54 +59,7 @@ export {
   LvspOp,
   LvspReady,
   LvspResume,
-} from './lvsp.ts'
-export {
-  BASIC_CREDENTIAL,
-  type Capabilities,
-  type Credential,
-  decodeExternalSender,
-  decodeKeyPackage,
-  type ExternalSenderEntry,
-  encodeExternalSender,
-  type KeyPackage,
-  type LeafNode,
-  type LeafOrigin,
-  LeafSource,
-  MLS_HASH_LENGTH,
-  MLS_SUITE,
-  MLS_VERSION,
-  P256_POINT_LENGTH,
-  ReferenceLabel,
-  referencedBytes,
-  SignatureLabel,
-  signedBytes,
-  signedLeafBytes,
-} from './mls.ts'
-export {
-  authenticatedContent,
-  type Commit,
-  encodeProposal,
-  encodeWelcome,
-  type GroupPlace,
-  type Proposal,
-  type ProposalOrRef,
-  peekPlace,
-  type UpdatePath,
-  type Welcome,
-  type WelcomeSecret,
-} from './mls-message.ts'
-export { SERVER_NONCE_LENGTH, SERVER_NONCES, serverNonceStart, writeServerNonce } from './nonce.ts'
-export {
-  CLEAR_RTCP_LENGTH,
-  clearRtpLength,
-  fillProtectionNonce,
-  PROTECTION_KEY_LENGTH,
-  PROTECTION_LAYOUTS,
-  PROTECTION_TAG_LENGTH,
-  type ProtectionCipher,
-  type ProtectionLayout,
-  protectionOverhead,
-} from './protection-layout.ts'
+} from './lvsp/lvsp.ts'
 export {
   DESCRIPTION_CHUNK_LENGTH,
   DESCRIPTION_HEADER,
@@ -116,7 +87,7 @@ export {
   writeReceiverReportHeader,
   writeReportBlock,
   writeSenderReport,
-} from './rtcp.ts'
+} from './rtp/rtcp.ts'
 export {
   FeedbackKind,
   feedbackKind,
@@ -131,7 +102,7 @@ export {
   writeNack,
   writePictureLoss,
   writeTransportFeedback,
-} from './rtcp-feedback.ts'
+} from './rtp/rtcp-feedback.ts'
 export {
   decodeRtp,
   encodeRtp,
@@ -151,23 +122,15 @@ export {
   type RtpPacket,
   rtpHeaderLength,
   rtpPaddingLength,
-} from './rtp.ts'
+} from './rtp/rtp.ts'
 export {
   extensionLength,
   extensionPlace,
   findExtension,
   HIGHEST_EXTENSION_ID,
   NATIVE_EXTENSIONS,
-} from './rtp-extension.ts'
-export {
-  ExtensionUri,
-  formatSdpAnswer,
-  parseSdpOffer,
-  type SdpAnswer,
-  type SdpFingerprint,
-  type SdpOffer,
-} from './sdp.ts'
-export { isSequenceNewer, sequenceDistance, unwrapSequence } from './seq.ts'
+} from './rtp/rtp-extension.ts'
+export { isSequenceNewer, sequenceDistance, unwrapSequence } from './rtp/seq.ts'
 export {
   cutSrtpMaterial,
   fillCmRtcpBlock,
@@ -186,16 +149,37 @@ export {
   srtpDerivationBlock,
   srtpMaterialLength,
   srtpProfileOf,
-} from './srtp.ts'
+} from './rtp/srtp.ts'
+export { isRtxType, primaryTypeOf, rtxTypeOf, VIDEO_PAYLOAD_TYPES } from './rtp/video-types.ts'
 export {
-  encodeStunRequest,
-  encodeStunResponse,
-  isStunGenuine,
-  readStunRequest,
-  type StunMac,
-  type StunRequest,
-} from './stun.ts'
-export { isRtxType, primaryTypeOf, rtxTypeOf, VIDEO_PAYLOAD_TYPES } from './video-types.ts'
+  classifyDatagram,
+  DatagramKind,
+  DISCOVERY_LENGTH,
+  isRtcpType,
+  KEEPALIVE_LENGTH,
+  PING_LENGTH,
+  PING_REQUEST,
+  PING_RESPONSE,
+} from './udp/datagram.ts'
+export {
+  type Discovered,
+  decodeDiscoveryResponse,
+  encodeDiscoveryRequest,
+  readDiscoveryRequest,
+  writeDiscoveryResponse,
+} from './udp/discovery.ts'
+export {
+  CLEAR_RTCP_LENGTH,
+  clearRtpLength,
+  fillProtectionNonce,
+  PROTECTION_KEY_LENGTH,
+  PROTECTION_LAYOUTS,
+  PROTECTION_TAG_LENGTH,
+  type ProtectionCipher,
+  type ProtectionLayout,
+  protectionOverhead,
+} from './udp/protection-layout.ts'
+export { SERVER_NONCE_LENGTH, SERVER_NONCES, serverNonceStart, writeServerNonce } from './voice/nonce.ts'
 export {
   Codec,
   DaveTransition,
@@ -221,7 +205,7 @@ export {
   VoiceMessage,
   VoiceMode,
   VoiceOp,
-} from './voice.ts'
+} from './voice/voice.ts'
 export {
   decodeClientBinary,
   decodeCommitWelcome,
@@ -232,4 +216,20 @@ export {
   encodeNodeBinary,
   encodeProposals,
   encodeTransition,
-} from './voice-binary.ts'
+} from './voice/voice-binary.ts'
+export {
+  ExtensionUri,
+  formatSdpAnswer,
+  parseSdpOffer,
+  type SdpAnswer,
+  type SdpFingerprint,
+  type SdpOffer,
+} from './webrtc/sdp.ts'
+export {
+  encodeStunRequest,
+  encodeStunResponse,
+  isStunGenuine,
+  readStunRequest,
+  type StunMac,
+  type StunRequest,
+} from './webrtc/stun.ts'

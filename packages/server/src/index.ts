@@ -1,15 +1,22 @@
 // The server as a library: a whole node inside someone's process or test.
 import { App, type PlaygroundSurroundings } from './app.ts'
-import { configOf } from './config.ts'
-import type { ConfigInput } from './config-schema.ts'
+import { configOf } from './config/config.ts'
+import type { ConfigInput } from './config/schema.ts'
 import { nodeCrypto } from './crypto.ts'
-import type { TlsFiles } from './http.ts'
 import type { LogSink } from './log.ts'
+import type { TlsFiles } from './net/http.ts'
 
 export { App } from './app.ts'
-export { type BackendConfig, type Config, type ConfigSources, configOf, describeConfig, loadConfig } from './config.ts'
-export { ConfigError } from './config-error.ts'
-export type { ConfigInput } from './config-schema.ts'
+export {
+  type BackendConfig,
+  type Config,
+  type ConfigSources,
+  configOf,
+  describeConfig,
+  loadConfig,
+} from './config/config.ts'
+export { ConfigError } from './config/config-error.ts'
+export type { ConfigInput } from './config/schema.ts'
 export {
   createDemoBackend,
   type DemoBackend,
@@ -17,10 +24,10 @@ export {
   type DemoBackendOptions,
   type DemoCredentials,
 } from './demo/demo-backend.ts'
-export type { TlsFiles } from './http.ts'
 export type { LogSink } from './log.ts'
-export { selfSignedCertificate } from './self-signed.ts'
-export { StartError } from './start-error.ts'
+export type { TlsFiles } from './net/http.ts'
+export { StartError } from './net/listen-error.ts'
+export { selfSignedCertificate } from './net/self-signed.ts'
 
 /** Settings in the shape of the TOML file, and where log lines go. */
 export interface ServerOptions extends ConfigInput {

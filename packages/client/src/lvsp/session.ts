@@ -12,7 +12,7 @@ import {
   type LvspResume,
 } from '@parley/protocol'
 import type { z } from 'zod'
-import { backoff } from '../voice/close-policy.ts'
+import { backoff } from '../voice/session/close-policy.ts'
 import { answered, type Incoming, type Info, read, told } from './incoming.ts'
 import { type Command, hasAnswer, Outbox, settledBy } from './outbox.ts'
 import type { LvspOutput, RequestFailure, RequestId } from './outputs.ts'

@@ -18,7 +18,7 @@ import {
 } from '@parley/protocol'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { VoiceClient, type VoiceClientOptions } from './client.ts'
-import { openPacket, PacketProtection } from './packet.ts'
+import { openPacket, PacketProtection } from './media/packet.ts'
 import { VoiceClosedError } from './voice-closed-error.ts'
 
 const KEY = Array.from({ length: 32 }, (_, index) => index)

@@ -1,10 +1,10 @@
 // A channel: who may be here (voice states), who is here (sessions), and what everyone is told of everyone else.
 import type { Codec, Stream, Video } from '@parley/protocol'
-import type { LaneControl } from '../media/lane-control.ts'
 import { Announcements } from './announcements.ts'
 import { type EncryptedSession, Encryption, type EncryptionHost } from './encryption.ts'
+import type { LaneControl } from './lane-handle.ts'
 import { type Listener, MediaRoutes, type RouteSource } from './media-routes.ts'
-import { SenderWants } from './sender-wants.ts'
+import { SenderWants } from './send-requests.ts'
 import { VideoCodecs } from './video-codecs.ts'
 import type { BackendId, ChannelProperties, ChannelRef, VoiceState, VoiceStateUpdate } from './voice-state.ts'
 

@@ -1,7 +1,8 @@
 // All channels of all backends, and the two ways to find one: by its backend's name for it, and by what clients say.
-import type { Lanes } from '../media/lane-control.ts'
+
 import { Channel, type Ending } from './channel.ts'
 import type { EncryptionHost } from './encryption.ts'
+import type { Lanes } from './lane-handle.ts'
 import type { BackendId, ChannelRef } from './voice-state.ts'
 
 export class Channels {

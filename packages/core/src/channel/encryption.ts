@@ -1,8 +1,8 @@
 // A channel's end-to-end encryption: its DAVE group, with the clock and the endings that the group asks for.
 import { ByteWriter, snowflakeBytes, type VoiceOp } from '@parley/protocol'
 import type { Crypto } from '../crypto.ts'
-import { DaveGroup } from '../dave/dave-group.ts'
 import type { ExternalSender } from '../dave/external-sender.ts'
+import { DaveGroup } from '../dave/group.ts'
 import type { DaveSession } from '../dave/member.ts'
 import type { DavePolicy, DaveState } from '../dave/policy.ts'
 import type { Deadlines, Timed } from '../deadlines.ts'

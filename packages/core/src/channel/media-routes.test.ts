@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Effects } from '../effect.ts'
-import type { LaneCommand, PeerId, TargetsId } from '../media/lane.ts'
-import { LaneControl } from '../media/lane-control.ts'
+import type { LaneCommand, PeerId, TargetsId } from '../lane/commands.ts'
+import { LaneControl } from './lane-handle.ts'
 import { MediaRoutes, type RouteSource, type Wants } from './media-routes.ts'
 
 const crypto = {

@@ -1,6 +1,6 @@
 // Who hears, or sees, whom in one channel: keeps the lane's routes of audio or video and target lists in step with sources, listeners and wants.
-import type { PeerId, TargetsId } from '../media/lane.ts'
-import type { LaneControl } from '../media/lane-control.ts'
+import type { PeerId, TargetsId } from '../lane/commands.ts'
+import type { LaneControl } from './lane-handle.ts'
 
 /** What a peer sends under one SSRC, and may be forwarded. */
 export interface RouteSource {

@@ -2,7 +2,7 @@
 import { type Codec, VoiceOp } from '@parley/protocol'
 import type { Deadlines, Timed } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
-import { videoTypes } from '../transport/video-form.ts'
+import { videoTypes } from '../transport/video-mapping.ts'
 import type { ChannelSession } from './channel.ts'
 
 interface Member {

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceClose } from '@parley/protocol'
-import { NodeBench } from '../../../../test/sim/node-bench.ts'
 import { LIMITS } from '../limits.ts'
+import { NodeBench } from '../testing/node-bench.ts'
 
 test('a thousand bots of one host come at once, and all are let in', () => {
   const bench = new NodeBench()

@@ -14,16 +14,16 @@ import {
   VoiceOp,
 } from '@parley/protocol'
 import type { Channel, ChannelSession, Ending } from '../channel/channel.ts'
+import type { PeerOwner } from '../channel/lane-handle.ts'
 import type { RouteSource } from '../channel/media-routes.ts'
 import type { VoiceState } from '../channel/voice-state.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Timed } from '../deadlines.ts'
+import type { PeerId } from '../lane/commands.ts'
 import { LIMITS } from '../limits.ts'
-import type { PeerId } from '../media/lane.ts'
-import type { PeerOwner } from '../media/lane-control.ts'
 import { ReplayBuffer } from '../replay-buffer.ts'
 import { selectUdp, type UdpTransport } from '../transport/udp-transport.ts'
-import { nativeForm, videoTypes } from '../transport/video-form.ts'
+import { nativeForm, videoTypes } from '../transport/video-mapping.ts'
 import type { WebrtcTransport } from '../transport/webrtc/webrtc-transport.ts'
 
 /** What a session needs of the connection it is attached to. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LvspFailure } from '@parley/protocol'
-import { ALL_CAPABILITIES, LvspBench, SECRET } from '../../../../test/sim/lvsp-bench.ts'
+import { ALL_CAPABILITIES, LvspBench, SECRET } from '../testing/lvsp-bench.ts'
 
 const CHANNEL = { channel_id: '500', guild_id: '100' }
 const USER = { ...CHANNEL, user_id: '7' }

@@ -13,7 +13,7 @@ import type { ChannelProperties, ChannelRef, VoiceStateUpdate } from '../channel
 import { LIMITS } from '../limits.ts'
 import type { Agreement } from './dialect.ts'
 import { commandOf, isAgreed } from './dialect.ts'
-import { type Directory, isRefusal, type Refusal, type VoiceStateSelector } from './directory.ts'
+import { type Directory, isRefusal, type Refusal, type VoiceStateSelector } from './node-control.ts'
 import type { LvspSession } from './session.ts'
 import { SyncList } from './sync-list.ts'
 

@@ -1,8 +1,8 @@
 // Tests of one connection of a backend: greeting, identify, resume, heartbeat, and every bad input.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ALL_CAPABILITIES, LvspBench, SECRET, tokenFor } from '../../../../test/sim/lvsp-bench.ts'
 import { LIMITS } from '../limits.ts'
+import { ALL_CAPABILITIES, LvspBench, SECRET, tokenFor } from '../testing/lvsp-bench.ts'
 
 const CHANNEL = { channel_id: '500', guild_id: '100' }
 

@@ -18,8 +18,8 @@ import { MessageRate } from '../message-rate.ts'
 import { Commands, healthOf } from './commands.ts'
 import type { Agreement } from './dialect.ts'
 import { isLitecordCreate } from './dialect.ts'
-import type { Directory } from './directory.ts'
 import { canonicalToken, type KeyMatch } from './keyring.ts'
+import type { Directory } from './node-control.ts'
 import type { Attachment, LvspSession } from './session.ts'
 
 /** What a node can do beyond the specification. */

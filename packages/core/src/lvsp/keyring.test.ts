@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
-import { seededCrypto } from '../../../../test/sim/seeded-crypto.ts'
+import { seededCrypto } from '../testing/seeded-crypto.ts'
 import { Keyring } from './keyring.ts'
 
 const keyring = (backends: { id: string; secrets: string[] }[]) => new Keyring(seededCrypto('keys'), backends)

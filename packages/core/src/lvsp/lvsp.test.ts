@@ -1,8 +1,8 @@
 // Tests of several backends on one node, of events, dialects on the wire, and the bounds of it all.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ALL_CAPABILITIES, LvspBench, SECRET, tokenFor } from '../../../../test/sim/lvsp-bench.ts'
 import { LIMITS } from '../limits.ts'
+import { ALL_CAPABILITIES, LvspBench, SECRET, tokenFor } from '../testing/lvsp-bench.ts'
 
 const CHANNEL = { channel_id: '500', guild_id: '100' }
 const USER = { ...CHANNEL, user_id: '7' }

@@ -7,9 +7,9 @@ import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
 import { LvspConnection, type LvspOrigin, type LvspOwner } from './connection.ts'
 import type { Dialect } from './dialect.ts'
-import type { ChannelEncryption, Directory } from './directory.ts'
 import { FailingAddresses } from './failing-addresses.ts'
 import { canonicalToken, Keyring } from './keyring.ts'
+import type { ChannelEncryption, Directory } from './node-control.ts'
 import { LvspSession } from './session.ts'
 
 /** A chat backend, as the operator configured it. */

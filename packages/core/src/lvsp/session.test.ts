@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { LvspBench, type LvspSocket, SECRET, tokenFor } from '../../../../test/sim/lvsp-bench.ts'
 import { LIMITS } from '../limits.ts'
+import { LvspBench, type LvspSocket, SECRET, tokenFor } from '../testing/lvsp-bench.ts'
 
 const CHANNEL = { channel_id: '500', guild_id: '100' }
 const USER = { ...CHANNEL, user_id: '7' }

@@ -5,7 +5,7 @@ import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
 import { ReplayBuffer } from '../replay-buffer.ts'
 import { type Agreement, eventData, isAgreed } from './dialect.ts'
-import type { ChannelEncryption, Directory } from './directory.ts'
+import type { ChannelEncryption, Directory } from './node-control.ts'
 
 /** A live connection, as its session sees it. */
 export interface Attachment {

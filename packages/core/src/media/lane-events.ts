@@ -1,5 +1,5 @@
 // What a lane has to tell control, until it is taken.
-import type { LaneEvent } from './lane.ts'
+import type { LaneEvent } from '../lane/commands.ts'
 
 const NOTHING: readonly LaneEvent[] = []
 

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeDiscoveryRequest, encodeRtp } from '@parley/protocol'
 import fc from 'fast-check'
-import { addDatagram, makeBatch, PLAIN_TAG, PlainIo } from '../../../../test/contract/plain-io.ts'
-import type { LaneCommand } from './lane.ts'
+import type { LaneCommand } from '../lane/commands.ts'
+import { addDatagram, makeBatch, PLAIN_TAG, PlainIo } from '../testing/plain-io.ts'
 import { Router } from './router.ts'
 
 type Step =

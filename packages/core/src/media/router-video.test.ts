@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtp } from '@parley/protocol'
-import { hex, TARGETS, unhex } from '../../../../test/contract/plain-lane.ts'
 import { again, OWN_VIDEO, u32, VIDEO, VideoLane, video } from '../../../../test/contract/video-lane.ts'
+import type { FormDescription } from '../lane/commands.ts'
 import { LIMITS } from '../limits.ts'
-import type { FormDescription } from './lane.ts'
+import { hex, TARGETS, unhex } from '../testing/plain-lane.ts'
 
 test('video has the node’s SSRC and the receiver’s type, and keeps its marker', () => {
   const lane = new VideoLane()

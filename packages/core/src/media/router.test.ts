@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtcp, encodeDiscoveryRequest, encodeReceiverReport, encodeRtp, type RtpPacket } from '@parley/protocol'
-import { hex, home, PlainLane, sealed, ssrcOf, TARGETS } from '../../../../test/contract/plain-lane.ts'
+import { hex, home, PlainLane, sealed, ssrcOf, TARGETS } from '../testing/plain-lane.ts'
 import { Router } from './router.ts'
 
 const opus = (peer: number, sequence: number, more: Partial<RtpPacket> = {}) =>

@@ -2,7 +2,7 @@
 import { PROTECTION_KEY_LENGTH, serverNonceStart, UdpSelection, VoiceClose, type VoiceMode } from '@parley/protocol'
 import type { Crypto } from '../crypto.ts'
 import { ProtocolError } from '../errors.ts'
-import type { LaneCommand, PeerId } from '../media/lane.ts'
+import type { LaneCommand, PeerId } from '../lane/commands.ts'
 
 export interface UdpTransport {
   readonly kind: 'udp'

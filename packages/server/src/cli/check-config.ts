@@ -1,7 +1,7 @@
 // `parley check-config`: says what the configuration amounts to, or what is wrong with it.
 import type { Command } from 'commander'
-import { describeConfig } from '../config.ts'
-import { readTls } from '../tls.ts'
+import { describeConfig } from '../config/config.ts'
+import { readTls } from '../net/tls.ts'
 import { type ConfigOptions, configFrom, orSentence, withConfigOptions } from './config-options.ts'
 
 const HELP = `

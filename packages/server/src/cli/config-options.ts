@@ -1,8 +1,8 @@
 // What every subcommand that takes a configuration shares: its options, and how a mistake is told.
 import type { Command } from 'commander'
-import { type Config, loadConfig, processEnvironment } from '../config.ts'
-import { ConfigError } from '../config-error.ts'
-import { StartError } from '../start-error.ts'
+import { type Config, loadConfig, processEnvironment } from '../config/config.ts'
+import { ConfigError } from '../config/config-error.ts'
+import { StartError } from '../net/listen-error.ts'
 
 export interface ConfigOptions {
   config?: string

@@ -1,7 +1,7 @@
 // `parley demo`: a node and two voices that talk over it; and credentials for whoever wants to join them.
 import { isIP } from 'node:net'
 import { type Command, InvalidArgumentError } from 'commander'
-import { processEnvironment } from '../config.ts'
+import { processEnvironment } from '../config/config.ts'
 import type { Credentials } from '../credentials.ts'
 import { sentence } from '../demo/call-view.ts'
 import { Demo } from '../demo/demo.ts'

@@ -1,6 +1,6 @@
 // Options that say how long.
 import { InvalidArgumentError } from 'commander'
-import { Duration } from '../config-schema.ts'
+import { Duration } from '../config/schema.ts'
 
 /** Milliseconds of a text such as `10s`. Throws what the command line makes a sentence of. */
 export function duration(text: string): number {

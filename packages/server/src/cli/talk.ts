@@ -2,7 +2,7 @@
 import { type DaveLibrary, loadDavey, VoiceClient } from '@parley/client'
 import { VoiceMode } from '@parley/protocol'
 import { type Command, Option } from 'commander'
-import { ConfigError } from '../config-error.ts'
+import { ConfigError } from '../config/config-error.ts'
 import type { Credentials } from '../credentials.ts'
 import { closeMeaning } from '../talk/close-meanings.ts'
 import { readCredentials, readFile, readFrames } from '../talk/input.ts'

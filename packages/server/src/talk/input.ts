@@ -1,7 +1,7 @@
 // What `parley talk` is given: credentials and a file to play. Mistakes are told in one sentence each.
 import { readFileSync } from 'node:fs'
 import { OggError, opusSamples, readOggOpus } from '@parley/client'
-import { ConfigError } from '../config-error.ts'
+import { ConfigError } from '../config/config-error.ts'
 import { Credentials } from '../credentials.ts'
 
 /** Credentials are a few hundred bytes. */

@@ -9,8 +9,8 @@ import {
   VoiceClose,
 } from '@parley/protocol'
 import { ProtocolError } from '../../errors.ts'
-import type { FormDescription } from '../../media/lane.ts'
-import { videoTypes } from '../video-form.ts'
+import type { FormDescription } from '../../lane/commands.ts'
+import { videoTypes } from '../video-mapping.ts'
 
 export interface WebrtcOffer {
   readonly sdp: SdpOffer

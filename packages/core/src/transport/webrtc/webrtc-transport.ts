@@ -2,7 +2,7 @@
 import { formatSdpAnswer } from '@parley/protocol'
 import type { Crypto } from '../../crypto.ts'
 import type { Deadlines, Timed } from '../../deadlines.ts'
-import type { LaneCommand, PeerId } from '../../media/lane.ts'
+import type { LaneCommand, PeerId } from '../../lane/commands.ts'
 import type { Dtls, DtlsAssociation } from './dtls.ts'
 import type { WebrtcOffer } from './offer.ts'
 

@@ -1,0 +1,267 @@
+// What backends may do to channels and voice states: the rules of LVSP behind its messages. Synchronous and in order.
+import { LvspFailure, VoiceClose } from '@parley/protocol'
+import type { Channel, Ending } from '../channel/channel.ts'
+import type { Channels } from '../channel/channels.ts'
+import {
+  type BackendId,
+  type ChannelProperties,
+  type ChannelRef,
+  VoiceState,
+  type VoiceStateUpdate,
+} from '../channel/voice-state.ts'
+import type { Crypto } from '../crypto.ts'
+import type { Deadlines } from '../deadlines.ts'
+import { LIMITS } from '../limits.ts'
+import type {
+  BackendSnapshot,
+  BackendStats,
+  ChannelGrant,
+  Directory,
+  Refusal,
+  VoiceStateGrant,
+  VoiceStateRequest,
+  VoiceStateSelector,
+} from '../lvsp/node-control.ts'
+import { OrphanTimer } from './orphan-timer.ts'
+import { type Place, VoiceStateIndex } from './voice-state-index.ts'
+
+const REMOVED: Ending = { code: VoiceClose.Disconnected, reason: 'removed by the backend' }
+const CHANNEL_ENDED: Ending = { code: VoiceClose.ChannelEnded, reason: 'the channel has ended' }
+
+const refuse = (failure: LvspFailure, message: string): Refusal => ({ failure, message })
+const UNKNOWN_CHANNEL = refuse(LvspFailure.UnknownChannel, 'no such channel')
+const UNKNOWN_VOICE_STATE = refuse(LvspFailure.UnknownVoiceState, 'no such voice state')
+
+export interface DirectoryOptions {
+  channels: Channels
+  crypto: Crypto
+  deadlines: Deadlines
+  endpoint: string
+  /** Milliseconds after which everything of a lost backend ends; 0 is never. */
+  orphanGrace: number
+  /** 0 to 1. */
+  health: (now: number) => number
+  /** Bits per second that the node sends. */
+  egress: () => number
+}
+
+export class BackendDirectory implements Directory {
+  readonly endpoint: string
+  /** While draining, nothing new is opened. */
+  isDraining = false
+  readonly #channels: Channels
+  readonly #crypto: Crypto
+  readonly #deadlines: Deadlines
+  readonly #orphanGrace: number
+  readonly #health: (now: number) => number
+  readonly #egress: () => number
+  readonly #orphans = new Map<BackendId, OrphanTimer>()
+  readonly #index = new VoiceStateIndex()
+
+  constructor(options: DirectoryOptions) {
+    this.endpoint = options.endpoint
+    this.#channels = options.channels
+    this.#crypto = options.crypto
+    this.#deadlines = options.deadlines
+    this.#orphanGrace = options.orphanGrace
+    this.#health = options.health
+    this.#egress = options.egress
+  }
+
+  /** Of all backends. */
+  get voiceStates(): number {
+    return this.#index.size
+  }
+
+  health(now: number): number {
+    return this.#health(now)
+  }
+
+  assignChannel(backend: BackendId, ref: ChannelRef): ChannelGrant | Refusal {
+    const channel = this.#open(backend, ref)
+    return 'failure' in channel ? channel : channelGrant(channel)
+  }
+
+  updateChannel(backend: BackendId, ref: ChannelRef, properties: ChannelProperties, now: number): Refusal | undefined {
+    const channel = this.#open(backend, ref)
+    if ('failure' in channel) return channel
+    channel.setProperties(properties, now)
+    return undefined
+  }
+
+  destroyChannel(backend: BackendId, ref: ChannelRef, now: number): Refusal | undefined {
+    const channel = this.#channels.find(backend, ref.channelId)
+    if (channel === undefined || !sameGuild(channel, ref)) return UNKNOWN_CHANNEL
+    this.#close(channel, now)
+    return undefined
+  }
+
+  createVoiceState(backend: BackendId, request: VoiceStateRequest, now: number): VoiceStateGrant | Refusal {
+    const channel = this.#open(backend, request)
+    if ('failure' in channel) return channel
+    const existing = channel.voiceStates.get(request.userId)
+    if (existing === undefined && channel.voiceStates.size >= LIMITS.voiceStatesPerChannel)
+      return refuse(LvspFailure.TooManyVoiceStates, `the channel has ${LIMITS.voiceStatesPerChannel} voice states`)
+    this.#leaveOthers(channel, request.userId, now)
+    const state = existing ?? VoiceState.create(this.#crypto, request.userId, request.sessionId)
+    if (existing !== undefined) this.#renew({ channel, state: existing }, request.sessionId)
+    channel.voiceStates.set(request.userId, state)
+    this.#index.add({ channel, state })
+    if (request.update !== undefined) channel.updateVoiceState(request.userId, request.update)
+    return voiceStateGrant(channel, state)
+  }
+
+  destroyVoiceStates(backend: BackendId, selector: VoiceStateSelector, now: number): Refusal | undefined {
+    const selected = this.#select(backend, selector)
+    for (const place of selected) this.#remove(place, now)
+    return selected.length === 0 ? UNKNOWN_VOICE_STATE : undefined
+  }
+
+  updateVoiceStates(backend: BackendId, selector: VoiceStateSelector, update: VoiceStateUpdate): Refusal | undefined {
+    const selected = this.#select(backend, selector)
+    for (const { channel, state } of selected) channel.updateVoiceState(state.userId, update)
+    return selected.length === 0 ? UNKNOWN_VOICE_STATE : undefined
+  }
+
+  refreshToken(backend: BackendId, userId: string, ref: ChannelRef): VoiceStateGrant | Refusal {
+    const channel = this.#channels.find(backend, ref.channelId)
+    if (channel === undefined) return UNKNOWN_CHANNEL
+    const state = channel.voiceStates.get(userId)
+    if (state === undefined) return UNKNOWN_VOICE_STATE
+    state.token = this.#crypto.randomToken(32)
+    return voiceStateGrant(channel, state)
+  }
+
+  sync(backend: BackendId, listed: readonly (ChannelRef & { userIds: readonly string[] })[], now: number): void {
+    const keep = new Map(listed.map(channel => [channel.channelId, new Set(channel.userIds)]))
+    for (const channel of this.#channels.ofBackend(backend)) {
+      const users = keep.get(channel.channelId)
+      if (users === undefined) this.#close(channel, now)
+      else
+        for (const state of [...channel.voiceStates.values()])
+          if (!users.has(state.userId)) this.#remove({ channel, state }, now)
+    }
+  }
+
+  snapshot(backend: BackendId): BackendSnapshot {
+    const channels = this.#channels.ofBackend(backend)
+    const voiceStates = channels.flatMap(channel =>
+      [...channel.voiceStates.values()].map(state => voiceStateGrant(channel, state)),
+    )
+    const encrypted = channels
+      .map(({ channelId, guildId, encryption }) => ({ channelId, guildId, ...encryption.state }))
+      .filter(({ version }) => version > 0)
+    return { channels: channels.map(channelGrant), voiceStates, encrypted }
+  }
+
+  stats(backend: BackendId): BackendStats {
+    const channels = this.#channels.ofBackend(backend)
+    const sessions = channels.reduce((sum, channel) => sum + channel.sessions.size, 0)
+    return { channels: channels.length, sessions, egressBitsPerSecond: this.#egress() }
+  }
+
+  backendAttached(backend: BackendId): void {
+    const timer = this.#orphans.get(backend)
+    if (timer === undefined) return
+    this.#orphans.delete(backend)
+    this.#deadlines.remove(timer)
+  }
+
+  backendDetached(backend: BackendId, now: number): void {
+    const endAll = (at: number) => {
+      for (const channel of this.#channels.ofBackend(backend)) this.#close(channel, at)
+    }
+    const timer = new OrphanTimer(now, this.#orphanGrace, { collect: at => this.#collect(backend, at), endAll })
+    this.#orphans.set(backend, timer)
+    this.#deadlines.update(timer)
+  }
+
+  /** Voice states nobody uses, then channels nobody is in. */
+  #collect(backend: BackendId, now: number): void {
+    for (const channel of this.#channels.ofBackend(backend)) {
+      for (const state of [...channel.voiceStates.values()])
+        if (!channel.sessions.has(state.userId)) this.#remove({ channel, state }, now)
+      if (channel.sessions.size === 0) this.#close(channel, now)
+    }
+  }
+
+  #remove({ channel, state }: Place, now: number): void {
+    this.#index.remove({ channel, state })
+    channel.removeVoiceState(state.userId, REMOVED, now)
+  }
+
+  #close(channel: Channel, now: number): void {
+    for (const state of channel.voiceStates.values()) this.#index.remove({ channel, state })
+    this.#channels.close(channel, CHANNEL_ENDED, now)
+  }
+
+  /** A repeated create: the connected session is untouched; a session id that changed is taken over. */
+  #renew({ channel, state }: Place, sessionId: string | undefined): void {
+    this.#index.remove({ channel, state })
+    state.sessionId = sessionId ?? state.sessionId
+    if (!channel.sessions.has(state.userId)) state.presentedSessionId = undefined
+  }
+
+  #open(backend: BackendId, ref: ChannelRef): Channel | Refusal {
+    const channel = this.#channels.find(backend, ref.channelId)
+    if (channel !== undefined)
+      return sameGuild(channel, ref)
+        ? channel
+        : refuse(LvspFailure.ChannelConflict, `the channel is of ${channel.guildId ?? 'no guild'}`)
+    if (this.isDraining) return refuse(LvspFailure.Draining, 'the node is draining and takes no new channels')
+    if (this.#channels.countOfBackend(backend) >= LIMITS.channelsPerBackend)
+      return refuse(LvspFailure.TooManyChannels, `there are ${LIMITS.channelsPerBackend} channels already`)
+    return this.#channels.open(backend, ref)
+  }
+
+  /** A user is in one channel of a guild: coming into another is a move. DMs and other guilds are independent. */
+  #leaveOthers(channel: Channel, userId: string, now: number): void {
+    if (channel.guildId === undefined) return
+    for (const other of this.#ofUser(channel.backend, userId, { guildId: channel.guildId }))
+      if (other.channel !== channel) this.#remove(other, now)
+  }
+
+  /** Everything that is said has to fit: what a backend knows of an old voice state must not end a newer one. */
+  #select(backend: BackendId, selector: VoiceStateSelector): Place[] {
+    const { sessionId, userId, channelId, guildId } = selector
+    const named =
+      sessionId !== undefined
+        ? this.#index.find(backend, sessionId)
+        : userId === undefined
+          ? []
+          : this.#ofUser(backend, userId, selector)
+    return named.filter(
+      ({ channel, state }) =>
+        (userId === undefined || state.userId === userId) &&
+        (channelId === undefined || channel.channelId === channelId) &&
+        (guildId === undefined || channel.guildId === guildId),
+    )
+  }
+
+  #ofUser(backend: BackendId, userId: string, { channelId, guildId }: VoiceStateSelector): Place[] {
+    const channel = channelId === undefined ? undefined : this.#channels.find(backend, channelId)
+    const channels = channelId !== undefined ? [channel] : guildId === undefined ? [] : this.#channels.ofServer(guildId)
+    const places: Place[] = []
+    for (const channel of channels) {
+      if (channel?.backend !== backend || (guildId !== undefined && channel.guildId !== guildId)) continue
+      const state = channel.voiceStates.get(userId)
+      if (state !== undefined) places.push({ channel, state })
+    }
+    return places
+  }
+}
+
+/** A backend that leaves the guild out means the channel it has. */
+const sameGuild = (channel: Channel, ref: ChannelRef) => ref.guildId === undefined || ref.guildId === channel.guildId
+
+const channelGrant = ({ channelId, guildId, token }: Channel): ChannelGrant => ({ channelId, guildId, token })
+const voiceStateGrant = (
+  { channelId, guildId }: Channel,
+  { userId, sessionId, token }: VoiceState,
+): VoiceStateGrant => ({
+  channelId,
+  guildId,
+  userId,
+  sessionId,
+  token,
+})

@@ -1,0 +1,42 @@
+// Voice states by session id: LVSP names them so, and a backend has too many to look through.
+import type { Channel } from '../channel/channel.ts'
+import type { BackendId, VoiceState } from '../channel/voice-state.ts'
+
+/** A voice state, and where it is. */
+export interface Place {
+  readonly channel: Channel
+  readonly state: VoiceState
+}
+
+/** Holds those that were added and not removed; a session id that changes takes a removal before and an addition after. */
+export class VoiceStateIndex {
+  readonly #byBackend = new Map<BackendId, Map<string, Map<VoiceState, Channel>>>()
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** A bot may have one session id in many guilds. */
+  find(backend: BackendId, sessionId: string): Place[] {
+    const sameId = this.#byBackend.get(backend)?.get(sessionId) ?? []
+    return [...sameId].map(([state, channel]) => ({ channel, state }))
+  }
+
+  add({ channel, state }: Place): void {
+    const byId = this.#byBackend.get(channel.backend) ?? new Map<string, Map<VoiceState, Channel>>()
+    this.#byBackend.set(channel.backend, byId)
+    const sameId = byId.get(state.sessionId) ?? new Map<VoiceState, Channel>()
+    byId.set(state.sessionId, sameId)
+    if (!sameId.has(state)) this.#size++
+    sameId.set(state, channel)
+  }
+
+  remove({ channel, state }: Place): void {
+    const byId = this.#byBackend.get(channel.backend)
+    const sameId = byId?.get(state.sessionId)
+    if (!sameId?.delete(state)) return
+    this.#size--
+    if (sameId.size === 0) byId?.delete(state.sessionId)
+  }
+}

@@ -1,0 +1,82 @@
+// What a lane answers by itself to whoever asks: IP discovery, the official client's ping, old discord.js's keepalive.
+import {
+  DISCOVERY_LENGTH,
+  PING_LENGTH,
+  PING_RESPONSE,
+  readDiscoveryRequest,
+  writeDiscoveryResponse,
+} from '@parley/protocol'
+import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from '../../lane/packet-io.ts'
+import { LIMITS } from '../../limits.ts'
+import type { RouteTable } from '../forward/route-table.ts'
+import { Drop, type LaneTally } from '../lane-stats.ts'
+import { SourceRates } from './address-rates.ts'
+import type { Peers } from './peers.ts'
+import { readAddress } from './socket-address.ts'
+
+/** No answer is longer than its question, and each source gets a limited number in a second. */
+export class Answers {
+  readonly #io: PacketIo
+  readonly #peers: Peers
+  readonly #routes: RouteTable
+  readonly #tally: LaneTally
+  readonly #rates = new SourceRates({ perSecond: LIMITS.discoveriesPerSecond, blockFor: 0, ignoresPort: false })
+  readonly #bytes = new Uint8Array(DISCOVERY_LENGTH)
+  readonly #view = new DataView(this.#bytes.buffer)
+
+  constructor(io: PacketIo, peers: Peers, routes: RouteTable, tally: LaneTally) {
+    this.#io = io
+    this.#peers = peers
+    this.#routes = routes
+    this.#tally = tally
+  }
+
+  /** A request that names no session's audio SSRC gets no answer, so that strangers cannot use the lane to reflect. */
+  discovery(batch: Batch, slot: number, now: number): void {
+    const at = slot * ADDRESS_WORDS
+    const ssrc = readDiscoveryRequest(batch.view, slot * SLOT, batch.lengths[slot]!)
+    const row = this.#routes.row(ssrc)
+    const peer = row < 0 ? undefined : this.#peers.get(this.#routes.owners[row]!)
+    if (peer === undefined || peer.ssrcs[0] !== ssrc) return this.#tally.drop(Drop.unknownSource)
+    if (!this.#isWithinRate(batch, slot, now)) return
+    this.#tally.discovery()
+    this.#peers.discovered(peer, batch.addresses, at)
+    const { ip, port } = readAddress(batch.addresses, at)
+    writeDiscoveryResponse(this.#bytes, ssrc, ip, port)
+    this.#io.sendRaw(batch.addresses, at, this.#bytes, DISCOVERY_LENGTH)
+  }
+
+  ping(batch: Batch, slot: number, now: number): void {
+    if (!this.#isWithinRate(batch, slot, now)) return
+    this.#tally.ping()
+    this.#reply(batch, slot, PING_RESPONSE, batch.view.getInt32(slot * SLOT + 4))
+  }
+
+  /**
+   * Old discord.js closes unless its counter, in 8 bytes of which the last four are zero, comes back. Other libraries log an
+   * error for what they cannot read, so nothing else is answered, and only bound peers are. A counter that is 0 is not
+   * missed: every library starts there, and the ones that log count big-endian from then on.
+   */
+  keepalive(batch: Batch, slot: number, now: number): void {
+    const offset = slot * SLOT
+    this.#tally.keepalive()
+    if (batch.lengths[slot] !== PING_LENGTH || batch.view.getInt32(offset + 4) !== 0) return
+    const counter = batch.view.getInt32(offset)
+    const peer = this.#peers.at(batch.addresses, slot * ADDRESS_WORDS)
+    if (peer === undefined || counter === 0 || counter === peer.ssrcs[0] || !this.#isWithinRate(batch, slot, now))
+      return
+    this.#reply(batch, slot, counter, 0)
+  }
+
+  #isWithinRate(batch: Batch, slot: number, now: number): boolean {
+    if (this.#rates.count(batch.addresses, slot * ADDRESS_WORDS, now)) return true
+    this.#tally.drop(Drop.rateLimited)
+    return false
+  }
+
+  #reply(batch: Batch, slot: number, first: number, second: number): void {
+    this.#view.setInt32(0, first)
+    this.#view.setInt32(4, second)
+    this.#io.sendRaw(batch.addresses, slot * ADDRESS_WORDS, this.#bytes, PING_LENGTH)
+  }
+}

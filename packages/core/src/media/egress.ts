@@ -1,0 +1,138 @@
+// Hot: where an opened packet goes. It looks the route up, makes the packet what listeners may get, and decides nothing.
+import { isRtxType, RTP_PAYLOAD_TYPE, RTP_SEQUENCE, RTP_SSRC, rtxTypeOf } from '@parley/protocol'
+import { type Batch, SLOT } from '../lane/packet-io.ts'
+import type { Peer } from './address/peers.ts'
+import type { Forwarder } from './forward/forwarder.ts'
+import type { RouteTable } from './forward/route-table.ts'
+import { type Form, isKnownType } from './forward/rtp-mapping.ts'
+import { isSilence, looksSealed } from './forward/sealed-frame.ts'
+import type { Utterances } from './forward/talkspurts.ts'
+import { prepareAudio, silencePacket, trimPacket } from './forward/trim-packet.ts'
+import type { LaneEvents } from './lane-events.ts'
+import { Drop, type LaneTally } from './lane-stats.ts'
+import type { PacketRequests } from './loss/nack-generator.ts'
+import type { Retransmission } from './loss/nack-responder.ts'
+import type { SenderReports } from './rtcp/sender-reports.ts'
+
+const ssrcOf = ({ view }: Batch, slot: number): number => view.getUint32(slot * SLOT + RTP_SSRC)
+
+const sequenceOf = ({ view }: Batch, slot: number): number => view.getUint16(slot * SLOT + RTP_SEQUENCE)
+
+const mayBeSealed = (batch: Batch, slot: number, header: number): boolean =>
+  looksSealed(batch, slot, header) || isSilence(batch, slot, header)
+
+export interface DeliveryParts {
+  readonly routes: RouteTable
+  readonly forwarder: Forwarder
+  readonly retransmission: Retransmission
+  readonly requests: PacketRequests
+  readonly senderReports: SenderReports
+  readonly utterances: Utterances
+  readonly events: LaneEvents
+  readonly tally: LaneTally
+}
+
+/** Per packet: no allocation, no throw. */
+export class Delivery {
+  readonly #routes: RouteTable
+  readonly #forwarder: Forwarder
+  readonly #retransmission: Retransmission
+  readonly #requests: PacketRequests
+  readonly #senderReports: SenderReports
+  readonly #utterances: Utterances
+  readonly #events: LaneEvents
+  readonly #tally: LaneTally
+
+  constructor({
+    routes,
+    forwarder,
+    retransmission,
+    requests,
+    senderReports,
+    utterances,
+    events,
+    tally,
+  }: DeliveryParts) {
+    this.#routes = routes
+    this.#forwarder = forwarder
+    this.#retransmission = retransmission
+    this.#requests = requests
+    this.#senderReports = senderReports
+    this.#utterances = utterances
+    this.#events = events
+    this.#tally = tally
+  }
+
+  /** A packet with the client's own numbers, under the node's SSRC. */
+  deliverOwn(batch: Batch, slot: number, row: number, form: Form, owner: Peer, now: number): void {
+    const header = this.#forwarder.toNative(batch, slot, form)
+    if (header < 0) return this.#tally.drop(Drop.malformed)
+    // Browsers probe the bandwidth with padding alone; of video it takes a sequence that is asked for if nobody sees it.
+    if (this.#routes.audio[row] === 1 && batch.lengths[slot]! <= header)
+      return this.#utterances.leaveOut(batch, slot, row)
+    const type = batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE
+    if (isRtxType(type)) return this.#repair(batch, slot, ssrcOf(batch, slot) - 1, owner, header, now)
+    const sendsAgain = owner.isBrowser || isKnownType(form.outgoing[rtxTypeOf(type)]!)
+    this.deliver(batch, slot, row, owner, now, sendsAgain)
+  }
+
+  /** A packet in the node's own form. `sendsAgain` says whether its owner sends video again that is asked for. */
+  deliver(batch: Batch, slot: number, row: number, owner: Peer, now: number, sendsAgain = false): void {
+    const routes = this.#routes
+    const header = trimPacket(batch, slot)
+    if (header < 0) return this.#tally.drop(Drop.malformed)
+    const list = routes.targets[row]
+    if (list === undefined) return this.#tally.drop(Drop.noRoute)
+    if (routes.audio[row] === 1 && !prepareAudio(batch, slot, header)) return this.#tally.drop(Drop.malformed)
+    const isEnding = routes.silence[row] !== 0
+    if (!isEnding && routes.sealedOnly[row] === 1 && !mayBeSealed(batch, slot, header))
+      return this.#tally.drop(Drop.unsealed)
+    if (isEnding && !this.#silence(batch, slot, row, header, now)) return
+    if (!isEnding && routes.announced[row] === 0) this.#announce(batch, slot, row, owner)
+    const others = list.has(owner.id) ? list.count - 1 : list.count
+    if (others === 0) return this.#tally.drop(Drop.noRoute)
+    if (routes.audio[row] === 0 && !this.#keep(batch, slot, header, sendsAgain, now))
+      return this.#tally.drop(Drop.replayed)
+    if (routes.audio[row] === 1 && owner.isBrowser && !this.#utterances.continue(batch, slot, row, now))
+      return this.#tally.drop(Drop.replayed)
+    const queued = this.#forwarder.forward(batch, slot, list, owner.id, header)
+    if (queued < others) this.#tally.drop(Drop.noAddress, others - queued)
+    if (isEnding) routes.spendSilence(row)
+    this.#senderReports.forwarded(list, now)
+  }
+
+  /** Keeps a packet of video for who may ask for it, and sees whether others before it are missing. */
+  #keep(batch: Batch, slot: number, header: number, sendsAgain: boolean, now: number): boolean {
+    const ssrc = ssrcOf(batch, slot)
+    if (!this.#retransmission.keep(batch, slot, ssrc, header)) return false
+    if (sendsAgain) this.#requests.arrived(ssrc, sequenceOf(batch, slot), now)
+    return true
+  }
+
+  /** A packet that its source sent again. Everybody is waiting for it if the lane was. */
+  #repair(batch: Batch, slot: number, ssrc: number, owner: Peer, header: number, now: number): void {
+    const row = this.#routes.row(ssrc)
+    if (row < 0 || this.#routes.owners[row] !== owner.id) return this.#tally.drop(Drop.foreignSsrc)
+    if (!this.#retransmission.keepRepaired(batch, slot, ssrc, header)) return
+    const list = this.#routes.targets[row]
+    if (list === undefined || !this.#requests.repaired(ssrc, sequenceOf(batch, slot), now)) return
+    if (this.#retransmission.isLate(batch, slot, ssrc)) this.#retransmission.sendLate(batch, slot, ssrc, list, owner.id)
+    else this.#forwarder.forward(batch, slot, list, owner.id, header)
+  }
+
+  /** Makes the packet silent; false if the time for that is over. */
+  #silence(batch: Batch, slot: number, row: number, header: number, now: number): boolean {
+    if (now > this.#routes.silenceUntil[row]!) {
+      this.#routes.endRoute(row)
+      this.#tally.drop(Drop.noRoute)
+      return false
+    }
+    silencePacket(batch, slot, header)
+    return true
+  }
+
+  #announce(batch: Batch, slot: number, row: number, owner: Peer): void {
+    this.#routes.announced[row] = 1
+    this.#events.push({ kind: 'firstPacket', peer: owner.id, ssrc: ssrcOf(batch, slot) })
+  }
+}

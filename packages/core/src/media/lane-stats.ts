@@ -1,0 +1,70 @@
+// A lane's totals, as numbers that can be added to on the packet path.
+import { DROP_CAUSES, type DropCause, type LaneCounters } from '../lane/commands.ts'
+import type { PacketIo } from '../lane/packet-io.ts'
+
+/** Index of each cause in `LaneTally.drops`: its place in DROP_CAUSES. */
+export const Drop = {
+  unclassified: 0,
+  oversize: 1,
+  unknownSource: 2,
+  unprotected: 3,
+  authentication: 4,
+  replayed: 5,
+  malformed: 6,
+  foreignSsrc: 7,
+  noRoute: 8,
+  ignoredSource: 9,
+  rateLimited: 10,
+  sendFailed: 11,
+  noAddress: 12,
+  overload: 13,
+  sealed: 14,
+  unsealed: 15,
+} as const satisfies Record<DropCause, number>
+
+const Total = { datagramsIn: 0, bytesIn: 1, packetsIn: 2, discoveries: 3, pings: 4, keepalives: 5, checks: 6 } as const
+type Total = (typeof Total)[keyof typeof Total]
+
+export class LaneTally {
+  readonly #totals = new Float64Array(Object.keys(Total).length)
+  readonly #drops = new Float64Array(DROP_CAUSES.length)
+
+  datagram(bytes: number): void {
+    this.#add(Total.datagramsIn, 1)
+    this.#add(Total.bytesIn, bytes)
+  }
+  packet(): void {
+    this.#add(Total.packetsIn, 1)
+  }
+  discovery(): void {
+    this.#add(Total.discoveries, 1)
+  }
+  ping(): void {
+    this.#add(Total.pings, 1)
+  }
+  check(): void {
+    this.#add(Total.checks, 1)
+  }
+  keepalive(): void {
+    this.#add(Total.keepalives, 1)
+  }
+  drop(cause: number, count = 1): void {
+    this.#drops[cause]! += count
+  }
+
+  counters(sent: PacketIo['sent'], busy: number): LaneCounters {
+    const drops = Object.fromEntries(DROP_CAUSES.map(cause => [cause, this.#drops[Drop[cause]]!]))
+    const totals = Object.fromEntries(Object.entries(Total).map(([name, index]) => [name, this.#totals[index]!]))
+    return {
+      ...(totals as Record<keyof typeof Total, number>),
+      packetsOut: sent.packets,
+      bytesOut: sent.bytes,
+      busy,
+      drops: { ...(drops as Record<DropCause, number>), sendFailed: sent.failed },
+    }
+  }
+
+  #add(total: Total, count: number): void {
+    this.#totals[total]! += count
+  }
+}

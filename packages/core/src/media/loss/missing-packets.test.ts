@@ -1,0 +1,73 @@
+// What is missing of a source, whatever is lost, overtaken or repeated on the way.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { sequenceDistance } from '@parley/protocol'
+import fc from 'fast-check'
+import { LIMITS } from '../../limits.ts'
+import { MissingPackets } from './missing-packets.ts'
+
+const SEED = 20_261_123
+const asked = new Int32Array(64)
+
+function take(missing: MissingPackets, now: number): number[] {
+  return [...asked.subarray(0, missing.take(asked, now))]
+}
+
+test('what was passed over is asked for, once, in its order, across the wrap', () => {
+  const missing = new MissingPackets()
+  missing.arrived(65_533, 0)
+  assert.ok(missing.arrived(2, 0))
+  assert.equal(missing.deadline, LIMITS.nackDelay)
+  assert.deepEqual(take(missing, LIMITS.nackDelay), [65_534, 65_535, 0, 1])
+  assert.deepEqual(take(missing, LIMITS.nackDelay + 1), [])
+  assert.ok(missing.found(65_535, LIMITS.nackDelay + 5))
+  assert.ok(!missing.found(65_535, LIMITS.nackDelay + 5))
+  assert.equal(missing.count, 3)
+})
+
+test('what so many packets came after that it is not kept any more is given up', () => {
+  const missing = new MissingPackets()
+  missing.arrived(0, 0)
+  for (let sequence = 2; sequence <= LIMITS.cachedPackets + 1; sequence++) missing.arrived(sequence, 0)
+  assert.deepEqual(take(missing, LIMITS.nackDelay), [])
+  assert.ok(missing.isBroken)
+})
+
+/** What happens to one packet of a source: ms until it comes; undefined if it never does. */
+const fate = fc.oneof(
+  { weight: 8, arbitrary: fc.nat(3) },
+  { weight: 1, arbitrary: fc.nat(400) },
+  { weight: 1, arbitrary: fc.constant(undefined) },
+)
+
+test(`nothing is asked for that is here, too often or out of order, and in the end nothing is waited for (seed ${SEED})`, () => {
+  fc.assert(
+    fc.property(fc.nat(65_535), fc.array(fate, { minLength: 1, maxLength: 300 }), (first, fates) => {
+      const missing = new MissingPackets()
+      const here = new Set<number>()
+      const tries = new Map<number, number>()
+      const arrivals = new Map<number, number[]>()
+      for (const [index, delay] of fates.entries())
+        if (delay !== undefined) arrivals.set(2 * index + delay, [...(arrivals.get(2 * index + delay) ?? []), index])
+      for (let now = 0; now < 2 * fates.length + 400 + LIMITS.missingLife + LIMITS.nackDelay; now++) {
+        for (const index of arrivals.get(now) ?? []) {
+          const sequence = (first + index) & 0xffff
+          here.add(sequence)
+          missing.arrived(sequence, now)
+          missing.found(sequence, now)
+        }
+        if (now < missing.deadline) continue
+        const taken = take(missing, now)
+        for (const [index, sequence] of taken.entries()) {
+          assert.ok(!here.has(sequence))
+          assert.ok(index === 0 || sequenceDistance(sequence, taken[index - 1]!) > 0)
+          tries.set(sequence, (tries.get(sequence) ?? 0) + 1)
+          assert.ok(tries.get(sequence)! <= LIMITS.nackTries)
+        }
+      }
+      assert.equal(missing.count, 0)
+      assert.equal(missing.deadline, Infinity)
+    }),
+    { seed: SEED, numRuns: 100 },
+  )
+})

@@ -1,0 +1,65 @@
+// The last packets of one video source, to be sent again to who asks for them. In the node's own form, plain.
+import { sequenceDistance } from '@parley/protocol'
+import { copySlot, SLOT_WORDS } from '../../lane/slot-words.ts'
+import { LIMITS } from '../../limits.ts'
+
+/** Some two seconds of a busy camera; a power of two, so that sequences find their place. */
+const PACKETS = LIMITS.cachedPackets
+const NONE = -1
+
+export class PacketCache {
+  readonly #words = new Int32Array(PACKETS * SLOT_WORDS)
+  readonly #lengths = new Int32Array(PACKETS)
+  readonly #headers = new Int32Array(PACKETS)
+  readonly #sequences = new Int32Array(PACKETS).fill(NONE)
+  #newest = NONE
+
+  /**
+   * Keeps the packet of `length` bytes in a slot of `words` that came in about its order: one far behind begins anew. Returns false
+   * if it is here already. Per packet: no allocation.
+   */
+  store(sequence: number, words: Int32Array, slot: number, length: number, header: number): boolean {
+    if (this.behind(sequence) >= LIMITS.replayWindow) this.#startOver()
+    return this.#put(sequence, words, slot, length, header)
+  }
+
+  /** The same for a packet that may come late. One so late that another took its place is not kept. */
+  storeLate(sequence: number, words: Int32Array, slot: number, length: number, header: number): boolean {
+    return this.behind(sequence) < PACKETS && this.#put(sequence, words, slot, length, header)
+  }
+
+  /** How far the sequence is behind the newest one; negative if it is ahead. */
+  behind(sequence: number): number {
+    return this.#newest === NONE ? -1 : sequenceDistance(this.#newest, sequence)
+  }
+
+  #startOver(): void {
+    this.#sequences.fill(NONE)
+    this.#newest = NONE
+  }
+
+  #put(sequence: number, words: Int32Array, slot: number, length: number, header: number): boolean {
+    const place = sequence & (PACKETS - 1)
+    if (this.#sequences[place] === sequence) return false
+    copySlot(words, slot, this.#words, place, length)
+    this.#lengths[place] = length
+    this.#headers[place] = header
+    this.#sequences[place] = sequence
+    if (this.#newest === NONE || sequenceDistance(sequence, this.#newest) > 0) this.#newest = sequence
+    return true
+  }
+
+  /** Copies the packet to the first slot of `target`. Returns its length; 0 if it is gone. */
+  load(sequence: number, target: Int32Array): number {
+    const place = sequence & (PACKETS - 1)
+    if (this.#sequences[place] !== sequence) return 0
+    const length = this.#lengths[place]!
+    copySlot(this.#words, place, target, 0, length)
+    return length
+  }
+
+  /** Bytes of the header of a packet that `load` found. */
+  headerOf(sequence: number): number {
+    return this.#headers[sequence & (PACKETS - 1)]!
+  }
+}

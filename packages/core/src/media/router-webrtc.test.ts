@@ -1,0 +1,331 @@
+// Browsers on a lane: checks prove their addresses, SSRCs and numbers of theirs become the node's, and back.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  decodeRtcp,
+  decodeRtp,
+  encodeDiscoveryRequest,
+  encodeRtp,
+  encodeStunRequest,
+  type RtpPacket,
+} from '@parley/protocol'
+import type { FormDescription } from '../lane/commands.ts'
+import { LIMITS } from '../limits.ts'
+import { PlainIo } from '../testing/plain-io.ts'
+import {
+  checkOf as check,
+  hex,
+  home,
+  iceOf,
+  PASSWORD,
+  PlainLane,
+  sealed,
+  ssrcOf,
+  stunMac,
+} from '../testing/plain-lane.ts'
+import { Router } from './router.ts'
+
+const CHROMIUM: FormDescription = {
+  payloadTypes: [[120, 111]],
+  extensions: { audioLevel: 1, videoOrientation: 13, playoutDelay: 5, transportSequence: 3 },
+}
+const FIREFOX: FormDescription = { payloadTypes: [[120, 109]], extensions: { audioLevel: 7 } }
+const OWN = 0xdead_beef
+const opus = (sequence: number, more: Partial<RtpPacket> = {}) =>
+  encodeRtp({ payloadType: 111, sequence, timestamp: 1, ssrc: OWN, payload: Uint8Array.of(1, 2, 3), ...more })
+
+/** A lane with a browser that has proved nothing yet. */
+function oneBrowser() {
+  const lane = new PlainLane()
+  lane.addBrowser(1, CHROMIUM)
+  lane.listen(1)
+  lane.routeAudio(1)
+  return lane
+}
+
+/** A lane with two browsers that are connected; the second one is Firefox. */
+function twoBrowsers() {
+  const lane = new PlainLane()
+  lane.connectBrowser(1, CHROMIUM)
+  lane.connectBrowser(2, FIREFOX)
+  lane.listen(1, 2)
+  lane.routeAudio(1, 2)
+  lane.events()
+  return lane
+}
+
+function addNative(lane: PlainLane, peer: number) {
+  lane.connectNative(peer)
+  lane.listen(peer)
+  lane.routeAudio(peer)
+}
+
+test('a genuine check is answered and proves the address; DTLS from there goes up, the answer goes down', () => {
+  const lane = oneBrowser()
+  const [answer] = lane.check(1)
+  assert.equal(hex(answer?.bytes.subarray(0, 8)), '0101002c2112a442')
+  assert.deepEqual(lane.events(), [{ kind: 'addressBound', peer: 1, address: { ip: '10.0.0.1', port: 5000 } }])
+  const hello = Uint8Array.from([22, 0xfe, 0xff, ...new Array(20).fill(9)])
+  lane.receive(home(1), hello)
+  assert.deepEqual(lane.events(), [{ kind: 'datagram', peer: 1, bytes: hello }])
+  lane.command({ kind: 'sendDatagram', peer: 1, bytes: Uint8Array.of(22, 1) })
+  assert.deepEqual(lane.io.take(), [{ peer: 0, bytes: Uint8Array.of(22, 1) }])
+})
+
+test('checks with another key, name or for nobody are not answered, and leave nothing behind', () => {
+  const lane = oneBrowser()
+  const wrong = encodeStunRequest(
+    { transaction: new Uint8Array(12), username: 'node1:cli2', useCandidate: true },
+    PASSWORD,
+    stunMac,
+  )
+  const broken = check(1)
+  broken[30]! ^= 1
+  for (const bytes of [check(1, true, new Uint8Array(24)), wrong, check(7), broken])
+    assert.deepEqual(lane.receive('10.9.9.9 1', bytes), [])
+  assert.deepEqual(lane.events(), [])
+  assert.equal(lane.router.inspect().browserAddresses, 0)
+  assert.deepEqual(lane.drops(), { authentication: 1, unknownSource: 2, malformed: 1 })
+})
+
+test('a flood of ClientHellos from addresses that proved nothing makes no event and no state', () => {
+  const lane = oneBrowser()
+  lane.check(1)
+  lane.events()
+  const before = lane.router.inspect()
+  const hello = Uint8Array.from([22, 0xfe, 0xff, ...new Array(1_200).fill(9)])
+  for (let host = 0; host < 2_000; host++) lane.receive(`172.16.${host >> 8}.${host & 255} 9`, hello)
+  assert.deepEqual(lane.events(), [])
+  assert.deepEqual(lane.router.inspect(), before)
+})
+
+test('a browser that sends more DTLS than any handshake needs is cut off for the rest of the second', () => {
+  const lane = oneBrowser()
+  lane.check(1)
+  lane.events()
+  const record = Uint8Array.from([22, 0xfe, 0xfd, ...new Array(20).fill(9)])
+  for (let count = 0; count < LIMITS.dtlsPerSecond + 20; count++) lane.receive(home(1), record)
+  assert.equal(lane.events().length, LIMITS.dtlsPerSecond)
+})
+
+test('a browser’s own SSRC and numbers become the node’s for native clients, and those of other browsers for them', () => {
+  const lane = twoBrowsers()
+  addNative(lane, 3)
+  lane.command({ kind: 'mapSsrc', peer: 1, own: OWN, ssrc: ssrcOf(1) })
+  const elements = Uint8Array.of(0x10, 0xb2, 0x31, 0, 9, 0, 0, 0)
+  const sent = lane.receive(home(1), sealed(1, opus(5, { extension: { profile: 0xbede, elements }, padding: 3 })))
+  assert.deepEqual(
+    sent.map(({ peer }) => peer),
+    [3, 2],
+  )
+  const [native, firefox] = sent.map(({ bytes }) => decodeRtp(bytes)!)
+  assert.equal(native!.ssrc, ssrcOf(1))
+  assert.equal(native!.payloadType, 120)
+  assert.equal(native!.sequence, 5)
+  assert.deepEqual(native!.extension, { profile: 0xbede, elements: Uint8Array.of(0x10, 0xb2, 0, 0) })
+  assert.equal(firefox!.ssrc, ssrcOf(1))
+  assert.equal(firefox!.payloadType, 109)
+  assert.deepEqual(firefox!.extension, { profile: 0xbede, elements: Uint8Array.of(0x70, 0xb2, 0, 0) })
+  for (const packet of [native!, firefox!]) assert.equal(hex(packet.payload), '010203')
+})
+
+test('what native clients send has each browser’s numbers, and no extension that it does not know', () => {
+  const lane = twoBrowsers()
+  addNative(lane, 3)
+  const elements = Uint8Array.of(0x10, 0x55, 0x90, 4, 0x62, 1, 2, 3)
+  const packet = opus(9, { ssrc: ssrcOf(3), payloadType: 120, extension: { profile: 0xbede, elements } })
+  const sent = lane.receive(home(3), sealed(3, packet))
+  assert.deepEqual(
+    sent.map(({ peer }) => peer),
+    [1, 2],
+  )
+  const [chromium, firefox] = sent.map(({ bytes }) => decodeRtp(bytes)!)
+  assert.deepEqual([chromium!.payloadType, firefox!.payloadType], [111, 109])
+  assert.equal(hex(chromium!.extension?.elements), '105552010203'.padEnd(16, '0'))
+  assert.equal(hex(firefox!.extension?.elements), '70550000')
+  assert.deepEqual([chromium!.sequence, chromium!.ssrc, hex(chromium!.payload)], [9, ssrcOf(3), '010203'])
+})
+
+test('a native client in a group behind browsers gets native packets all the same', () => {
+  const lane = twoBrowsers()
+  addNative(lane, 3)
+  lane.command({ kind: 'refuseSealed', peer: 3 })
+  const elements = Uint8Array.of(0x10, 0xb2, 0, 0)
+  const sent = lane.receive(home(1), sealed(1, opus(5, { extension: { profile: 0xbede, elements } })))
+  const heard = new Map(sent.map(({ peer, bytes }) => [peer, decodeRtp(bytes)!]))
+  assert.deepEqual([...heard.keys()].sort(), [2, 3])
+  assert.deepEqual([heard.get(2)!.payloadType, heard.get(3)!.payloadType], [109, 120])
+  assert.deepEqual(heard.get(3)!.extension?.elements, elements)
+})
+
+test('a browser that declared nothing is heard by its Opus; nothing else and no second source is', () => {
+  const lane = twoBrowsers()
+  assert.equal(lane.receive(home(1), sealed(1, opus(1))).length, 1)
+  assert.deepEqual(lane.events(), [{ kind: 'firstPacket', peer: 1, ssrc: ssrcOf(1) }])
+  assert.equal(lane.receive(home(1), sealed(1, opus(1, { ssrc: 5 }))).length, 0)
+  assert.equal(lane.receive(home(2), sealed(2, opus(1, { ssrc: 6, payloadType: 96 }))).length, 0)
+  lane.wait(LIMITS.holdTimeout)
+  assert.deepEqual(lane.drops(), { foreignSsrc: 2 })
+})
+
+test('a new SSRC takes the place of the one before, whatever its sequences', () => {
+  const lane = twoBrowsers()
+  lane.receive(home(1), sealed(1, opus(30_000, { timestamp: 1_000_000 })))
+  lane.command({ kind: 'mapSsrc', peer: 1, own: 77, ssrc: ssrcOf(1) })
+  assert.equal(lane.receive(home(1), sealed(1, opus(5, { ssrc: 77 }))).length, 1)
+  assert.equal(lane.receive(home(1), sealed(1, opus(30_001, { timestamp: 1_000_960 }))).length, 0)
+  lane.command({ kind: 'mapSsrc', peer: 1, own: 78, ssrc: ssrcOf(2) })
+  assert.equal(lane.receive(home(1), sealed(1, opus(5, { ssrc: 78 }))).length, 0)
+})
+
+test('a replayed packet, one under another key and one from an address that proved nothing are dropped', () => {
+  const lane = twoBrowsers()
+  const packet = sealed(1, opus(5))
+  assert.equal(lane.receive(home(1), packet).length, 1)
+  assert.equal(lane.receive(home(1), packet).length, 0)
+  assert.equal(lane.receive(home(1), sealed(9, opus(6))).length, 0)
+  assert.equal(lane.receive('10.9.9.9 1', sealed(1, opus(7))).length, 0)
+  assert.equal(lane.receive('10.9.9.9 1', sealed(1, opus(7, { ssrc: ssrcOf(1) }))).length, 0)
+  assert.deepEqual(lane.drops(), { replayed: 1, authentication: 1, unknownSource: 2 })
+})
+
+test('probes of the bandwidth are not passed on, and are no fault', () => {
+  const lane = twoBrowsers()
+  assert.equal(lane.receive(home(1), sealed(1, opus(5, { payload: new Uint8Array(0), padding: 200 }))).length, 0)
+  assert.deepEqual(lane.drops(), {})
+})
+
+test('discovery cannot move a browser, and a check from a new network does, while the old address is still heard', () => {
+  const lane = twoBrowsers()
+  assert.equal(lane.receive('10.0.0.1 6000', encodeDiscoveryRequest(ssrcOf(1))).length, 1)
+  assert.deepEqual(lane.events(), [])
+  lane.check(1, '192.0.2.5 7000')
+  assert.deepEqual(lane.events(), [{ kind: 'addressBound', peer: 1, address: { ip: '192.0.2.5', port: 7000 } }])
+  assert.equal(lane.receive(home(1), sealed(1, opus(5))).length, 1)
+  assert.equal(lane.receive('192.0.2.5 7000', sealed(1, opus(6))).length, 1)
+  lane.check(1, home(1), false)
+  assert.deepEqual(
+    lane.events().map(({ kind }) => kind),
+    ['firstPacket'],
+  )
+})
+
+test('who sends no checks gets nothing any more, until the next one', () => {
+  const lane = twoBrowsers()
+  const start = lane.now
+  const speak = (sequence: number) => lane.receive(home(2), sealed(2, opus(sequence, { payloadType: 109 })))
+  for (lane.now = start; lane.now < start + LIMITS.consentTimeout; lane.now += 1_000) {
+    lane.check(2)
+    lane.router.tick(lane.now)
+  }
+  assert.deepEqual(lane.events(), [])
+  assert.equal(speak(1).length, 1)
+  lane.now += 2_000
+  lane.check(2)
+  lane.router.tick(lane.now)
+  assert.ok(lane.events().some(event => event.kind === 'consentLost' && event.peer === 1))
+  assert.equal(speak(2).length, 0)
+  lane.check(1)
+  assert.equal(speak(3).length, 1)
+})
+
+test('an address that was not checked for long is a stranger’s', () => {
+  const lane = twoBrowsers()
+  lane.check(1, '192.0.2.5 7000')
+  const until = lane.now + LIMITS.iceAddressLife + 2_000
+  for (; lane.now < until; lane.now += 1_000) {
+    lane.check(1, '192.0.2.5 7000')
+    lane.router.tick(lane.now)
+  }
+  assert.equal(lane.receive(home(1), sealed(1, opus(5))).length, 0)
+  assert.equal(lane.receive('192.0.2.5 7000', sealed(1, opus(6))).length, 0)
+  lane.check(2)
+  assert.equal(lane.receive('192.0.2.5 7000', sealed(1, opus(7))).length, 1)
+})
+
+test('a browser hears how its packets arrive under its own SSRC, and its sender reports are understood', () => {
+  const lane = twoBrowsers()
+  lane.receive(home(1), sealed(1, opus(5)))
+  const report = Uint8Array.from([
+    0x80,
+    200,
+    0,
+    6,
+    0xde,
+    0xad,
+    0xbe,
+    0xef,
+    0,
+    0,
+    0,
+    1,
+    0,
+    2,
+    0,
+    0,
+    ...new Array(12).fill(0),
+  ])
+  lane.receive(home(1), sealed(1, report))
+  lane.now += LIMITS.receiverReportInterval
+  lane.check(1)
+  lane.io.take()
+  lane.router.tick(lane.now)
+  const sent = lane.io.take().filter(({ peer }) => peer === 1)
+  assert.equal(sent.length, 1)
+  const [told] = decodeRtcp(sent[0]!.bytes)!
+  assert.ok(told?.kind === 'receiverReport')
+  assert.equal(told.blocks[0]!.ssrc, OWN)
+  assert.equal(told.blocks[0]!.lastSenderReport, 0x0001_0002)
+})
+
+test('a new offer replaces the one before: the old name, keys and address are worth nothing', () => {
+  const lane = twoBrowsers()
+  lane.command({ kind: 'addBrowser', peer: 1, ice: { ...iceOf(1), localUfrag: 'new1' }, form: FIREFOX })
+  assert.deepEqual(lane.check(1), [])
+  assert.equal(lane.receive(home(2), sealed(2, opus(1, { payloadType: 109 }))).length, 0)
+  const again = { transaction: new Uint8Array(12), username: 'new1:cli1', useCandidate: true }
+  lane.receive(home(1), encodeStunRequest(again, PASSWORD, stunMac))
+  lane.protectBrowser(1)
+  const [heard] = lane.receive(home(2), sealed(2, opus(2, { payloadType: 109 })))
+  assert.equal(decodeRtp(heard!.bytes)!.payloadType, 109)
+})
+
+test('a browser that closed its end gets and sends nothing, and its checks are not answered', () => {
+  const lane = twoBrowsers()
+  lane.command({ kind: 'removeBrowser', peer: 1 })
+  assert.deepEqual(lane.check(1), [])
+  assert.equal(lane.receive(home(1), sealed(1, opus(1))).length, 0)
+  assert.equal(lane.receive(home(2), sealed(2, opus(1, { payloadType: 109 }))).length, 0)
+})
+
+test('a session may go from a browser to a native client and back', () => {
+  const lane = twoBrowsers()
+  lane.protectNative(1)
+  lane.receive(home(1), encodeDiscoveryRequest(ssrcOf(1)))
+  lane.protectNative(1)
+  const [heard] = lane.receive(home(2), sealed(2, opus(1, { payloadType: 109 })))
+  assert.equal(decodeRtp(heard!.bytes)!.payloadType, 120)
+  assert.deepEqual(lane.check(1), [])
+  lane.command({ kind: 'addBrowser', peer: 1, ice: iceOf(1), form: CHROMIUM })
+  lane.check(1)
+  lane.protectBrowser(1)
+  const [again] = lane.receive(home(2), sealed(2, opus(2, { payloadType: 109 })))
+  assert.equal(decodeRtp(again!.bytes)!.payloadType, 111)
+})
+
+test('when a browser has gone, nothing of it is left', () => {
+  const lane = twoBrowsers()
+  for (const peer of [1, 2]) lane.command({ kind: 'removePeer', peer })
+  lane.command({ kind: 'closeTargets', targets: 1 })
+  assert.ok(Object.values(lane.router.inspect()).every(count => count === 0))
+  assert.equal(lane.router.deadline, Infinity)
+  assert.deepEqual(lane.check(1), [])
+})
+
+test('a lane that cannot check browsers takes none', () => {
+  const io = new PlainIo()
+  const router = new Router(io)
+  router.command({ kind: 'addPeer', peer: 1, ssrcs: Int32Array.of(1_000) }, 0)
+  router.command({ kind: 'addBrowser', peer: 1, ice: iceOf(1), form: CHROMIUM }, 0)
+  assert.equal(router.inspect().browsers, 0)
+})

@@ -1,0 +1,81 @@
+// Receiver reports: each sender hears, every five seconds while it sends, how its packets arrive (RFC 3550 §6.4.2).
+import {
+  MAX_REPORT_BLOCKS,
+  REPORT_BLOCK_LENGTH,
+  RTCP_HEADER,
+  writeReceiverReportHeader,
+  writeReportBlock,
+} from '@parley/protocol'
+import type { PeerId } from '../../lane/commands.ts'
+import type { PacketIo } from '../../lane/packet-io.ts'
+import { LIMITS } from '../../limits.ts'
+import type { Peer } from '../address/peers.ts'
+import type { RouteTable } from '../forward/route-table.ts'
+import type { ReceiveStats } from '../receive/receive-stats.ts'
+
+/** The SSRC that the lane itself reports as. */
+export const LANE_SSRC = 1
+
+export class ReceiverReports {
+  readonly #io: PacketIo
+  readonly #routes: RouteTable
+  readonly #stats: ReceiveStats
+  readonly #ownSsrc: (peer: PeerId, ssrc: number) => number
+  /** Peers that have sent since their last report. All wait equally long, so the first is due first. */
+  readonly #waiting = new Set<Peer>()
+  readonly #bytes = new Uint8Array(RTCP_HEADER + MAX_REPORT_BLOCKS * REPORT_BLOCK_LENGTH)
+  readonly #view = new DataView(this.#bytes.buffer)
+  deadline = Infinity
+
+  /** `ownSsrc` is what a peer itself calls one of its SSRCs. */
+  constructor(io: PacketIo, routes: RouteTable, stats: ReceiveStats, ownSsrc: (peer: PeerId, ssrc: number) => number) {
+    this.#io = io
+    this.#routes = routes
+    this.#stats = stats
+    this.#ownSsrc = ownSsrc
+  }
+
+  get size(): number {
+    return this.#waiting.size
+  }
+
+  /** A packet of the peer arrived. Per packet: allocates only for the first in an interval. */
+  heard(peer: Peer, now: number): void {
+    if (peer.reportAt !== Infinity) return
+    peer.reportAt = now + LIMITS.receiverReportInterval
+    this.#waiting.add(peer)
+    if (this.deadline === Infinity) this.deadline = peer.reportAt
+  }
+
+  remove(peer: Peer): void {
+    if (this.#waiting.delete(peer)) this.#rearm()
+  }
+
+  tick(now: number): void {
+    for (const peer of this.#waiting) {
+      if (peer.reportAt > now) break
+      this.#waiting.delete(peer)
+      peer.reportAt = Infinity
+      this.#send(peer, now)
+    }
+    this.#rearm()
+  }
+
+  #rearm(): void {
+    const [first] = this.#waiting
+    this.deadline = first?.reportAt ?? Infinity
+  }
+
+  #send(peer: Peer, now: number): void {
+    let blocks = 0
+    for (const ssrc of peer.ssrcs) {
+      const row = this.#routes.row(ssrc)
+      if (row < 0 || this.#routes.owners[row] !== peer.id || !this.#stats.isReportable(row)) continue
+      if (blocks === MAX_REPORT_BLOCKS) break
+      const block = this.#stats.takeBlock(row, this.#ownSsrc(peer.id, ssrc), now)
+      writeReportBlock(this.#view, RTCP_HEADER + blocks++ * REPORT_BLOCK_LENGTH, block)
+    }
+    if (blocks === 0 || !peer.isBound) return
+    this.#io.sendRtcp(peer.id, this.#bytes, writeReceiverReportHeader(this.#view, 0, LANE_SSRC, blocks))
+  }
+}

@@ -1,0 +1,82 @@
+// Packets of browsers that overtook the gateway: kept sealed for a moment, until ops 5 and 12 have told what their SSRCs are.
+import { RTP_SSRC } from '@parley/protocol'
+import { makeSlots } from '../../lane/batch.ts'
+import type { PeerId } from '../../lane/commands.ts'
+import { ADDRESS_WORDS, type Batch, SLOT } from '../../lane/packet-io.ts'
+import { LIMITS } from '../../limits.ts'
+import { Drop, type LaneTally } from '../lane-stats.ts'
+
+interface Held {
+  readonly batch: Batch
+  /** When the first of them is given up, and the others with it. */
+  readonly until: number
+}
+
+/** Bounded for each browser and for all: nothing here is authenticated yet. */
+export class HeldPackets {
+  readonly #tally: LaneTally
+  /** All wait equally long, so the first is due first. */
+  readonly #held = new Map<PeerId, Held>()
+
+  constructor(tally: LaneTally) {
+    this.#tally = tally
+  }
+
+  get deadline(): number {
+    for (const { until } of this.#held.values()) return until
+    return Infinity
+  }
+
+  /** Keeps a copy of what is in the slot, or drops it where there are enough. Allocates for the first one of a browser. */
+  hold(peer: PeerId, { bytes, lengths, addresses }: Batch, slot: number, now: number): void {
+    const held = this.#held.get(peer) ?? this.#open(peer, now)
+    if (held === undefined || held.batch.count === LIMITS.heldPackets) return this.#tally.drop(Drop.foreignSsrc)
+    const { batch } = held
+    const place = batch.count++
+    batch.bytes.set(bytes.subarray(slot * SLOT, slot * SLOT + lengths[slot]!), place * SLOT)
+    batch.lengths[place] = lengths[slot]!
+    for (let word = 0; word < ADDRESS_WORDS; word++)
+      batch.addresses[place * ADDRESS_WORDS + word] = addresses[slot * ADDRESS_WORDS + word]!
+  }
+
+  /** Gives back the packets, in the order in which they came, of whose SSRC (signed) `isKnown` says so. The others stay. */
+  release(peer: PeerId, isKnown: (ssrc: number) => boolean, take: (batch: Batch, slot: number) => void): void {
+    const batch = this.#held.get(peer)?.batch
+    if (batch === undefined) return
+    let kept = 0
+    for (let slot = 0; slot < batch.count; slot++) {
+      if (isKnown(batch.view.getInt32(slot * SLOT + RTP_SSRC))) take(batch, slot)
+      else move(batch, slot, kept++)
+    }
+    batch.count = kept
+    if (kept === 0) this.#held.delete(peer)
+  }
+
+  forget(peer: PeerId): void {
+    const held = this.#held.get(peer)
+    if (held === undefined) return
+    this.#tally.drop(Drop.foreignSsrc, held.batch.count)
+    this.#held.delete(peer)
+  }
+
+  tick(now: number): void {
+    for (const [peer, { until }] of this.#held) {
+      if (until > now) break
+      this.forget(peer)
+    }
+  }
+
+  #open(peer: PeerId, now: number): Held | undefined {
+    if (this.#held.size === LIMITS.holdingBrowsers) return undefined
+    const held = { batch: makeSlots(LIMITS.heldPackets), until: now + LIMITS.holdTimeout }
+    this.#held.set(peer, held)
+    return held
+  }
+}
+
+function move({ bytes, lengths, addresses }: Batch, from: number, to: number): void {
+  if (from === to) return
+  bytes.copyWithin(to * SLOT, from * SLOT, from * SLOT + lengths[from]!)
+  lengths[to] = lengths[from]!
+  addresses.copyWithin(to * ADDRESS_WORDS, from * ADDRESS_WORDS, (from + 1) * ADDRESS_WORDS)
+}

@@ -1,0 +1,143 @@
+// The node's side of LVSP alone, on a virtual clock and over a directory in memory, with raw sockets that remember what they hear.
+import { createHmac } from 'node:crypto'
+import { Deadlines } from '../deadlines.ts'
+import { Effects, type Note } from '../effect.ts'
+import type { LvspConnection } from '../lvsp/connection.ts'
+import { Lvsp, type LvspBackend } from '../lvsp/lvsp.ts'
+import { MemoryDirectory } from './memory-directory.ts'
+import { seededCrypto } from './seeded-crypto.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: what a test reads of a message is checked by its assertions
+type Json = any
+
+export const SECRET = 'lvsp-shared-secret'
+
+export const ALL_CAPABILITIES = ['user_token', 'failure', 'events', 'sync', 'stats', 'dave']
+
+export const tokenFor = (secret: string, nonce: string, encoding: 'hex' | 'base64' | 'base64url' = 'hex') =>
+  createHmac('sha256', secret).update(nonce).digest(encoding)
+
+export class LvspBench {
+  readonly directory = new MemoryDirectory()
+  readonly effects = new Effects()
+  readonly lvsp: Lvsp
+  readonly notes: Note[] = []
+  now = 1_000
+  readonly #deadlines = new Deadlines()
+  readonly #sockets = new Map<number, LvspSocket>()
+  #lastSocket = 0
+
+  constructor(backends: readonly LvspBackend[] = [{ id: 'main', secrets: [SECRET] }], seed = 'lvsp') {
+    const { directory, effects } = this
+    this.lvsp = new Lvsp({ backends, directory, effects, crypto: seededCrypto(seed), serverVersion: '1.2.3' })
+  }
+
+  open(userAgent?: string, remoteAddress = '192.0.2.1'): LvspSocket {
+    const id = ++this.#lastSocket
+    const connection = this.lvsp.opened(id, { remoteAddress, userAgent }, this.now)
+    const socket = new LvspSocket(this, id, connection)
+    this.#sockets.set(id, socket)
+    this.settle(connection)
+    return socket
+  }
+
+  /** A connection that has identified. */
+  backend(secret = SECRET, capabilities: readonly string[] = []): LvspSocket {
+    const socket = this.open()
+    return socket.send(1, { token: tokenFor(secret, socket.nonce), capabilities })
+  }
+
+  advance(duration: number): void {
+    const until = this.now + duration
+    while (this.#deadlines.next <= until) {
+      this.now = Math.max(this.now, this.#deadlines.next)
+      this.#deadlines.tick(this.now)
+      this.#apply()
+    }
+    this.now = until
+  }
+
+  /** After an input: applies what it caused, and takes note of new deadlines. */
+  settle(connection?: LvspConnection): void {
+    this.#apply()
+    if (connection !== undefined) this.#deadlines.update(connection)
+    this.#deadlines.update(this.lvsp)
+  }
+
+  #apply(): void {
+    for (const effect of this.effects.take()) {
+      if (effect.kind === 'note') this.notes.push(effect.note)
+      if (effect.kind !== 'send' && effect.kind !== 'close') continue
+      const socket = this.#sockets.get(effect.connection)!
+      if (socket.closeCode !== undefined) throw new Error(`${effect.kind} on a closed connection`)
+      if (effect.kind === 'send') socket.heard(effect.data as string)
+      else {
+        socket.closeCode = effect.code
+        socket.closeReason = effect.reason
+        socket.connection.closed(effect.code, this.now)
+      }
+    }
+  }
+}
+
+export class LvspSocket {
+  readonly id: number
+  readonly connection: LvspConnection
+  readonly received: Json[] = []
+  readonly raw: string[] = []
+  closeCode: number | undefined
+  closeReason = ''
+  /** Called with each message as text. */
+  onText: (text: string) => void = () => {}
+  readonly #bench: LvspBench
+
+  constructor(bench: LvspBench, id: number, connection: LvspConnection) {
+    this.#bench = bench
+    this.id = id
+    this.connection = connection
+  }
+
+  get nonce(): string {
+    return this.ops(0)[0].nonce
+  }
+  heard(text: string): void {
+    this.received.push(JSON.parse(text))
+    this.raw.push(text)
+    this.onText(text)
+  }
+  sendText(data: string | Uint8Array): this {
+    this.connection.receive(data, this.#bench.now)
+    this.#bench.settle(this.connection)
+    return this
+  }
+  send(op: number, d?: unknown): this {
+    return this.sendText(JSON.stringify({ op, d }))
+  }
+  info(type: number, data: unknown): this {
+    return this.send(6, { type, data })
+  }
+  /** The other side goes away. */
+  drop(code = 1006): void {
+    this.closeCode = code
+    this.connection.closed(code, this.#bench.now)
+    this.#bench.settle(this.connection)
+  }
+  /** The data of everything received with this opcode. */
+  ops(op: number): Json[] {
+    return this.received.filter(message => message.op === op).map(message => message.d)
+  }
+  /** The data of every INFO received with this type. */
+  infos(type: number): Json[] {
+    return this.ops(6)
+      .filter(d => d.type === type)
+      .map(d => d.data)
+  }
+  /** Opcodes in order; INFO as `6/type`. */
+  story(): string[] {
+    return this.received.map(({ op, d }) => (op === 6 ? `6/${d.type}` : `${op}`))
+  }
+  /** Numbers of the INFO received. */
+  seqs(): number[] {
+    return this.received.filter(message => message.op === 6).map(message => message.s)
+  }
+}

@@ -1,0 +1,189 @@
+// What a DAVE delivery service reads and writes of MLS (RFC 9420): credentials, leaves, key packages, and what is signed
+// and hashed of them. Cryptography itself is the host's.
+import { ByteReader, ByteWriter, DecodeError } from '../bytes.ts'
+
+/** The parameters of DAVE protocol version 1. */
+export const MLS_VERSION = 1
+/** DHKEM(P-256, HKDF-SHA256), AES-128-GCM, SHA-256, ECDSA P-256. */
+export const MLS_SUITE = 2
+export const BASIC_CREDENTIAL = 1
+/** An uncompressed P-256 point: `04 ‖ X ‖ Y`. */
+export const P256_POINT_LENGTH = 65
+/** SHA-256, and the MACs built on it. */
+export const MLS_HASH_LENGTH = 32
+
+/** RFC 9420 §6, `WireFormat`. */
+export const WireFormat = { PublicMessage: 1, PrivateMessage: 2, Welcome: 3, GroupInfo: 4, KeyPackage: 5 } as const
+export type WireFormat = (typeof WireFormat)[keyof typeof WireFormat]
+
+/** RFC 9420 §7.2, `LeafNodeSource`. */
+export const LeafSource = { KeyPackage: 1, Update: 2, Commit: 3 } as const
+
+export interface Credential {
+  type: number
+  /** Of a basic credential; in DAVE the user id as 8 big-endian bytes. */
+  identity: Uint8Array
+}
+
+/** Who may propose without being a member, as the `external_senders` extension holds it. */
+export interface ExternalSenderEntry {
+  signatureKey: Uint8Array
+  identity: Uint8Array
+}
+
+export interface Capabilities {
+  versions: number[]
+  suites: number[]
+  extensions: number[]
+  proposals: number[]
+  credentials: number[]
+}
+
+export type LeafOrigin =
+  | { source: typeof LeafSource.KeyPackage; notBefore: bigint; notAfter: bigint }
+  | { source: typeof LeafSource.Update }
+  | { source: typeof LeafSource.Commit; parentHash: Uint8Array }
+
+export interface LeafNode {
+  encryptionKey: Uint8Array
+  signatureKey: Uint8Array
+  credential: Credential
+  capabilities: Capabilities
+  origin: LeafOrigin
+  /** Types of its extensions. */
+  extensions: number[]
+  signature: Uint8Array
+  /** The node up to its signature. */
+  unsigned: Uint8Array
+}
+
+export interface KeyPackage {
+  version: number
+  suite: number
+  initKey: Uint8Array
+  leaf: LeafNode
+  extensions: number[]
+  signature: Uint8Array
+  /** The key package up to its signature. */
+  unsigned: Uint8Array
+  /** The bare key package. */
+  bytes: Uint8Array
+}
+
+/** Only basic credentials have a layout we know; another type is an error here. */
+export function readCredential(reader: ByteReader): Credential {
+  const type = reader.u16()
+  if (type !== BASIC_CREDENTIAL) throw new DecodeError(`expected a basic credential, found type ${type}`)
+  return { type, identity: reader.vector() }
+}
+
+const readNumbers = (reader: ByteReader) => reader.vectorOf(inner => inner.u16())
+
+const readCapabilities = (reader: ByteReader): Capabilities => ({
+  versions: readNumbers(reader),
+  suites: readNumbers(reader),
+  extensions: readNumbers(reader),
+  proposals: readNumbers(reader),
+  credentials: readNumbers(reader),
+})
+
+const readExtensions = (reader: ByteReader) =>
+  reader.vectorOf(inner => {
+    const type = inner.u16()
+    inner.vector()
+    return type
+  })
+
+function readOrigin(reader: ByteReader): LeafOrigin {
+  const source = reader.u8()
+  switch (source) {
+    case LeafSource.KeyPackage:
+      return { source, notBefore: reader.u64(), notAfter: reader.u64() }
+    case LeafSource.Update:
+      return { source }
+    case LeafSource.Commit:
+      return { source, parentHash: reader.vector() }
+    default:
+      throw new DecodeError(`unknown leaf source ${source}`)
+  }
+}
+
+export function readLeafNode(reader: ByteReader): LeafNode {
+  const start = reader.offset
+  const leaf = {
+    encryptionKey: reader.vector(),
+    signatureKey: reader.vector(),
+    credential: readCredential(reader),
+    capabilities: readCapabilities(reader),
+    origin: readOrigin(reader),
+    extensions: readExtensions(reader),
+  }
+  const unsigned = reader.since(start)
+  return { ...leaf, unsigned, signature: reader.vector() }
+}
+
+/** A key package, bare or as an MLSMessage: clients send both. */
+export function decodeKeyPackage(bytes: Uint8Array): KeyPackage {
+  const isWrapped = bytes[2] === 0 && bytes[3] === WireFormat.KeyPackage
+  const reader = new ByteReader(bytes)
+  if (isWrapped && reader.u16() !== MLS_VERSION) throw new DecodeError('expected MLS 1.0')
+  if (isWrapped) reader.u16()
+  const start = reader.offset
+  const content = {
+    version: reader.u16(),
+    suite: reader.u16(),
+    initKey: reader.vector(),
+    leaf: readLeafNode(reader),
+    extensions: readExtensions(reader),
+  }
+  const unsigned = reader.since(start)
+  const signature = reader.vector()
+  reader.end()
+  return { ...content, unsigned, signature, bytes: reader.since(start) }
+}
+
+const writeBasicCredential = (writer: ByteWriter, identity: Uint8Array) => writer.u16(BASIC_CREDENTIAL).vector(identity)
+
+export function encodeExternalSender({ signatureKey, identity }: ExternalSenderEntry): Uint8Array {
+  return writeBasicCredential(new ByteWriter().vector(signatureKey), identity).bytes()
+}
+
+export function decodeExternalSender(bytes: Uint8Array): ExternalSenderEntry {
+  const reader = new ByteReader(bytes)
+  const signatureKey = reader.vector()
+  const { identity } = readCredential(reader)
+  reader.end()
+  return { signatureKey, identity }
+}
+
+/** What a signature of MLS covers (RFC 9420 §5.1.2). */
+export const SignatureLabel = {
+  LeafNode: 'LeafNodeTBS',
+  KeyPackage: 'KeyPackageTBS',
+  FramedContent: 'FramedContentTBS',
+} as const
+export type SignatureLabel = (typeof SignatureLabel)[keyof typeof SignatureLabel]
+
+/** What a reference is the hash of (RFC 9420 §5.2). */
+export const ReferenceLabel = { KeyPackage: 'KeyPackage Reference', Proposal: 'Proposal Reference' } as const
+export type ReferenceLabel = (typeof ReferenceLabel)[keyof typeof ReferenceLabel]
+
+/** Labels are ASCII. */
+const labelled = (label: string, value: Uint8Array) =>
+  new ByteWriter()
+    .vector(Uint8Array.from(`MLS 1.0 ${label}`, letter => letter.charCodeAt(0)))
+    .vector(value)
+    .bytes()
+
+/** The bytes that ECDSA signs. */
+export const signedBytes = (label: SignatureLabel, content: Uint8Array): Uint8Array => labelled(label, content)
+
+/** The bytes whose SHA-256 is the reference. */
+export const referencedBytes = (label: ReferenceLabel, value: Uint8Array): Uint8Array => labelled(label, value)
+
+/** What the signature of a leaf covers; `place` is where it stands, for a leaf that is in a group. */
+export function signedLeafBytes(leaf: LeafNode, place?: { groupId: Uint8Array; leafIndex: number }): Uint8Array {
+  const content = new ByteWriter().raw(leaf.unsigned)
+  if (place !== undefined) content.vector(place.groupId).u32(place.leafIndex)
+  return signedBytes(SignatureLabel.LeafNode, content.bytes())
+}

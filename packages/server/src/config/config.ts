@@ -1,0 +1,208 @@
+// The configuration: file < environment < flags, checked, as one frozen object. The only reader of the environment.
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { stringify } from 'smol-toml'
+import { z } from 'zod'
+import { isLoopback } from '../net/address.ts'
+import { ConfigError, shown } from './config-error.ts'
+import { type ConfigInput, ConfigSchema, type ParsedConfig, SETTINGS } from './schema.ts'
+import { type Assignment, fromEnvironment, fromFile, fromFlags, fromObject, keyOf } from './sources.ts'
+
+type ParsedBackend = ParsedConfig['backend'][number]
+export interface BackendConfig extends Omit<ParsedBackend, 'secret' | 'secret_file'> {
+  /** One or two; both are good. */
+  secrets: readonly string[]
+}
+/** Paths are absolute; durations are milliseconds. Frozen. */
+export type Config = Readonly<Omit<ParsedConfig, 'backend'> & { backend: readonly BackendConfig[] }>
+
+export interface ConfigSources {
+  /** Path of a TOML file. */
+  file?: string
+  environment?: Record<string, string | undefined>
+  /** `key=value` each. */
+  flags?: readonly string[]
+}
+
+/** Names the file, where no flag does. */
+export const FILE_VARIABLE = 'PARLEY_CONFIG'
+
+/** Throws a `ConfigError` whose message is one sentence. */
+export function loadConfig({ file, environment = {}, flags = [] }: ConfigSources): Config {
+  const path = file ?? environment[FILE_VARIABLE]
+  return checked([
+    ...(path === undefined ? [] : fromFile(path)),
+    ...fromEnvironment(environment, [FILE_VARIABLE]),
+    ...fromFlags(flags),
+  ])
+}
+
+/** The configuration of an object in the shape of the file; later ones win. Throws a `ConfigError`. */
+export function configOf(...inputs: readonly ConfigInput[]): Config {
+  return checked(
+    inputs.flatMap((input, index) =>
+      fromObject(input, { nameOf: key => key, folder: process.cwd(), source: `options ${index}` }),
+    ),
+  )
+}
+
+/** The environment of this process. */
+export const processEnvironment = (): Record<string, string | undefined> => process.env
+
+/** The configuration as a TOML file would say it, secrets masked. */
+export function describeConfig(config: Config): string {
+  const backend = config.backend.map(({ secrets, ...rest }) => ({ ...rest, secret: secrets.map(() => '(hidden)') }))
+  return stringify(z.encode(ConfigSchema, { ...config, backend } as ParsedConfig))
+}
+
+function checked(assignments: readonly Assignment[]): Config {
+  const settings = new Settings(assignments)
+  const parsed = ConfigSchema.safeParse(settings.tree())
+  if (!parsed.success) throw settings.refusal(parsed.error.issues[0]!.path.map(String))
+  const config = { ...parsed.data, backend: backendsOf(parsed.data.backend, settings) }
+  if (config.http.tls_cert !== undefined)
+    config.http.tls_cert = settings.path(['http', 'tls_cert'], config.http.tls_cert)
+  if (config.http.tls_key !== undefined) config.http.tls_key = settings.path(['http', 'tls_key'], config.http.tls_key)
+  checkHttp(config, settings)
+  return frozen(config)
+}
+
+/** The last assignment of each setting, by path. */
+class Settings {
+  readonly #last = new Map<string, Assignment>()
+
+  constructor(assignments: readonly Assignment[]) {
+    for (const assignment of assignments) {
+      this.#last.set(assignment.path.join('.'), assignment)
+      this.#replaceOther(assignment)
+    }
+  }
+
+  /** A secret from a later source replaces the file of an earlier one, and the other way round. */
+  #replaceOther({ path, source }: Assignment): void {
+    if (path[0] !== 'backend') return
+    const other = path[2] === 'secret' ? 'secret_file' : path[2] === 'secret_file' ? 'secret' : undefined
+    if (other === undefined) return
+    const key = `backend.${path[1]}.${other}`
+    if (this.#last.get(key)?.source !== source) this.#last.delete(key)
+  }
+
+  /** How a sentence names the setting. */
+  name(path: readonly string[]): string {
+    return this.#last.get(path.join('.'))?.name ?? path.join('.')
+  }
+
+  /** A path in a value, made absolute. */
+  path(path: readonly string[], value: string): string {
+    return resolve(this.#last.get(path.join('.'))?.folder ?? '.', value)
+  }
+
+  refuse(path: readonly string[], sentence: string): ConfigError {
+    return new ConfigError(`${this.name(path)}: ${sentence}`)
+  }
+
+  /** The sentence about a value that does not fit; `issue` may lead into the value. */
+  refusal(issue: readonly string[]): ConfigError {
+    const path = issue.slice(0, issue[0] === 'backend' ? 3 : 2)
+    const setting = SETTINGS.get(keyOf(path))
+    if (setting === undefined) return this.refuse(path, 'expected at most 64 backends')
+    const value = this.#last.get(path.join('.'))?.value
+    const found = setting.key === 'backend.secret' ? describeSecret(value) : shown(value)
+    return this.refuse(path, `expected ${setting.expected}, found ${found}`)
+  }
+
+  tree(): Record<string, unknown> {
+    const tree: Record<string, Record<string, unknown>> = {}
+    const backends: Record<string, unknown>[] = []
+    for (const { path, value } of this.#last.values()) {
+      const [section = '', second = '', third = ''] = path
+      if (section === 'backend') backends[Number(second)] = { ...backends[Number(second)], [third]: value }
+      else tree[section] = { ...tree[section], [second]: value }
+    }
+    const gap = Array.from<unknown>(backends).indexOf(undefined)
+    if (gap >= 0) throw new ConfigError(`backend.${gap}: is missing, although a backend with a higher number is given`)
+    return { ...tree, backend: backends }
+  }
+}
+
+function describeSecret(value: unknown): string {
+  if (value === '') return 'an empty one'
+  if (Array.isArray(value)) return value.includes('') ? 'a list with an empty one' : `a list of ${value.length}`
+  return typeof value === 'string' ? 'one of more than 1024 characters' : 'something else'
+}
+
+function backendsOf(parsed: readonly ParsedBackend[], settings: Settings): BackendConfig[] {
+  if (parsed.length === 0)
+    throw new ConfigError('backend: expected at least one, with a secret or secret_file, found none')
+  const backends = parsed.map((backend, index) => {
+    const { secret, secret_file, ...rest } = backend
+    return { ...rest, secrets: secretsOf(index, secret, secret_file, settings) }
+  })
+  for (const [index, { id, secrets }] of backends.entries()) {
+    const before = backends.slice(0, index)
+    if (before.some(other => other.id === id))
+      throw settings.refuse(['backend', String(index), 'id'], `${shown(id)} is the id of an earlier backend`)
+    if (before.some(other => other.secrets.some(secret => secrets.includes(secret))))
+      throw new ConfigError(`backend.${index}: has a secret of an earlier backend; each needs its own`)
+  }
+  return backends
+}
+
+function secretsOf(
+  index: number,
+  secret: ParsedBackend['secret'],
+  file: string | undefined,
+  settings: Settings,
+): string[] {
+  const path = ['backend', String(index), 'secret_file']
+  if (secret !== undefined && file !== undefined)
+    throw settings.refuse(path, 'expected either a secret or a secret_file, found both')
+  if (secret !== undefined) return [secret].flat()
+  if (file === undefined) throw new ConfigError(`backend.${index}: expected a secret or a secret_file, found neither`)
+  const absolute = settings.path(path, file)
+  let text: string
+  try {
+    text = readFileSync(absolute, 'utf8')
+  } catch (error) {
+    throw settings.refuse(path, `${absolute} cannot be read (${(error as NodeJS.ErrnoException).code ?? error})`)
+  }
+  const lines = text.split(/\r?\n/).filter(line => line.trim() !== '')
+  if (lines.length === 0) throw settings.refuse(path, `expected a secret in ${absolute}, found nothing`)
+  if (lines.length > 2)
+    throw settings.refuse(
+      path,
+      `expected at most two lines in ${absolute} (the new secret and the old), found ${lines.length}`,
+    )
+  return lines
+}
+
+function checkHttp({ http, lvsp, media }: Omit<Config, 'backend'>, settings: Settings): void {
+  const { tls_cert: cert, tls_key: key } = http
+  if (cert !== undefined && key === undefined)
+    throw settings.refuse(['http', 'tls_cert'], 'expected http.tls_key beside it')
+  if (key !== undefined && cert === undefined)
+    throw settings.refuse(['http', 'tls_key'], 'expected http.tls_cert beside it')
+  const open: [string, { host: string } | undefined][] = [
+    ['http', http.listen],
+    ['lvsp', lvsp.listen],
+  ]
+  for (const [section, listen] of open) {
+    if (listen === undefined || isLoopback(listen.host) || cert !== undefined || http.behind_proxy) continue
+    throw settings.refuse(
+      [section, 'listen'],
+      `${listen.host} can be reached from outside, and without TLS only loopback is allowed: set http.tls_cert and http.tls_key, or http.behind_proxy = true if a proxy ends TLS`,
+    )
+  }
+  if (http.endpoint === undefined && !isLoopback(http.listen.host))
+    throw settings.refuse(['http', 'endpoint'], 'expected the host:port that clients reach this node by, found nothing')
+  if (http.behind_proxy && media.announce.length === 0)
+    throw settings.refuse(
+      ['media', 'announce'],
+      'expected the address clients send packets to, which a proxy hides from us',
+    )
+}
+
+function frozen<T extends object>(value: T): Readonly<T> {
+  for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) frozen(inner)
+  return Object.freeze(value)
+}

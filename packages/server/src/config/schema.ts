@@ -1,0 +1,295 @@
+// Every setting: its shape, its default, what is expected of it and what it does. The documentation is written from here.
+import { isIP } from 'node:net'
+import { VOICE_VERSION } from '@parley/protocol'
+import { z } from 'zod'
+import { isSubnet } from '../net/address.ts'
+
+const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const
+const DURATION = /^(\d{1,9})(ms|s|m|h)$/
+/** Timers of Node.js take no more than 2^31 − 1 ms, and fire at once for what is longer. */
+const LONGEST = 24 * 24 * UNITS.h
+
+/** Such as `30s`, in milliseconds. */
+export const Duration = z.codec(z.string().regex(DURATION), z.number().max(LONGEST), {
+  decode: text => {
+    const [, count, unit] = DURATION.exec(text) ?? []
+    return Number(count) * UNITS[unit as keyof typeof UNITS]
+  },
+  encode: ms => {
+    const unit = (['h', 'm', 's'] as const).find(unit => ms > 0 && ms % UNITS[unit] === 0) ?? 'ms'
+    return `${ms / UNITS[unit]}${unit}`
+  },
+})
+
+const LISTEN = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/
+
+const Listen = z.codec(
+  z.string().refine(text => Number(LISTEN.exec(text)?.[3] ?? 65_536) <= 65_535),
+  z.object({ host: z.string(), port: z.number() }),
+  {
+    decode: text => {
+      const [, ipv6, host, port] = LISTEN.exec(text) ?? []
+      return { host: ipv6 ?? host ?? '', port: Number(port) }
+    },
+    encode: ({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`),
+  },
+)
+/** Where to listen. */
+export type Listen = z.output<typeof Listen>
+
+const ENDPOINT = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]{1,253})(?::(\d{1,5}))?$/
+const Endpoint = z
+  .string()
+  .regex(ENDPOINT)
+  .refine(text => Number(ENDPOINT.exec(text)?.[1] ?? 0) <= 65_535)
+const Ip = z.string().refine(text => isIP(text) !== 0)
+const Path = z.string().min(1)
+const Secret = z.string().min(1).max(1024)
+
+const secondsAndSo = 'a duration of at most 24 days such as "250ms", "30s", "10m" or "1h"'
+const port = z.int().min(0).max(65_535)
+const trueOrFalse = 'true or false'
+
+/** Documents a setting: what it does, and what a good value is. */
+function setting<Schema extends z.ZodType>(schema: Schema, expected: string, description: string): Schema {
+  return schema.meta({ description, expected })
+}
+
+const Http = z.object({
+  listen: setting(
+    Listen.prefault('127.0.0.1:8443'),
+    'an address and a port such as "0.0.0.0:8443" or "[::]:8443"',
+    'Where the voice gateway (`/`), LVSP (`/lvsp`), `/livez`, `/readyz` and `/metrics` are. Port 0 takes any free one. Without TLS only loopback, unless `behind_proxy`.',
+  ),
+  endpoint: setting(
+    Endpoint.optional(),
+    'a host or host:port without scheme and path, such as "voice.example.org:8443"',
+    'What backends hand to voice clients. Needed unless `listen` is loopback, where it is the address listened on.',
+  ),
+  tls_cert: setting(
+    Path.optional(),
+    'the path of a PEM file',
+    'Certificate chain. Read again on SIGHUP; connections stay.',
+  ),
+  tls_key: setting(Path.optional(), 'the path of a PEM file', 'Private key of the certificate.'),
+  behind_proxy: setting(
+    z.boolean().default(false),
+    trueOrFalse,
+    'A reverse proxy ends TLS in front of us: plain connections are taken on any address, and the last hop of `X-Forwarded-For` is who the client is. Nobody but the proxy may reach the listener.',
+  ),
+  metrics_from: setting(
+    z.array(z.string().refine(isSubnet)).max(64).default(['127.0.0.0/8', '::1/128']),
+    'a list of addresses or subnets such as ["10.0.0.0/8", "::1"]',
+    'Who may read `/metrics`. An empty list turns it off.',
+  ),
+  playground: setting(
+    z.boolean().default(false),
+    trueOrFalse,
+    'Whether `/playground` serves a page that joins calls from a browser, with credentials that your backend gives out.',
+  ),
+})
+
+const Lvsp = z.object({
+  listen: setting(
+    Listen.optional(),
+    'an address and a port such as "0.0.0.0:8444"',
+    'A second listener whose `/` is LVSP, for backends that dial a host without a path. Same TLS.',
+  ),
+  channel_token_auth: setting(
+    z.boolean().default(true),
+    trueOrFalse,
+    'Whether voice clients may use the channel’s token of CHANNEL_ASSIGN. All members share it, so one can pose as another; turn it off once the backend hands out the token of VOICE_STATE_DONE.',
+  ),
+  orphan_grace: setting(
+    Duration.prefault('0s'),
+    secondsAndSo,
+    'How long calls go on after the backend was lost. `0s`: until they end by themselves.',
+  ),
+  require_heartbeat: setting(
+    z.boolean().default(false),
+    trueOrFalse,
+    'Whether a backend that misses its heartbeats is disconnected. Off, because Litecord sends them hours apart; WebSocket pings find dead connections either way.',
+  ),
+})
+
+const Media = z.object({
+  listen: setting(
+    Ip.default('::'),
+    'an IP address such as "0.0.0.0" or "::"',
+    'Address of the UDP socket. `::` takes IPv4 too, and falls back to `0.0.0.0` where there is no IPv6.',
+  ),
+  port: setting(port.default(50_000), 'a port from 0 to 65535', 'UDP port of voice packets. 0 takes any free one.'),
+  lanes: setting(
+    z.int().min(0).max(64).optional(),
+    'a whole number from 0 to 64',
+    'Threads that carry voice packets, on consecutive ports from `port`; a channel stays on one of them. By default the number of cores less one, at least 1. 0: the main thread, for tests and small machines.',
+  ),
+  engine: setting(
+    z.enum(['auto', 'ffi', 'portable']).default('auto'),
+    '"auto", "ffi" or "portable"',
+    'How packets are moved. `ffi` calls the system and OpenSSL directly, many packets at a time: Linux on x64, arm64, riscv64 and loong64. `portable` runs wherever Node.js does, at two to three times the CPU. `auto` takes `ffi` where it can; the log says which, and why.',
+  ),
+  announce: setting(
+    z.array(Ip).max(8).default([]),
+    'a list of IP addresses such as ["203.0.113.10"]',
+    'Addresses voice clients are told to send packets to. Empty: that of `listen`, or where it is all, the address by which the client reached us. Needed behind NAT, a proxy or in a container.',
+  ),
+})
+
+const Voice = z.object({
+  legacy_modes: setting(
+    z.boolean().default(false),
+    trueOrFalse,
+    'Whether the encryption modes of old bots (`xsalsa20_poly1305…`) are offered too.',
+  ),
+  resume_window: setting(
+    Duration.prefault('30s'),
+    secondsAndSo,
+    'How long a session waits for its client to resume after the connection was lost.',
+  ),
+  min_version: setting(
+    z.int().min(VOICE_VERSION.min).max(VOICE_VERSION.max).default(VOICE_VERSION.min),
+    `a version from ${VOICE_VERSION.min} to ${VOICE_VERSION.max}`,
+    'The lowest voice gateway version taken; clients below are closed with 4020.',
+  ),
+  session_check: setting(
+    z.enum(['relaxed', 'strict']).default('relaxed'),
+    '"relaxed" or "strict"',
+    '`strict`: Identify must name the session id that the backend knows. `relaxed`: with a user’s own token any will do; with the channel’s, also the first other one that is presented.',
+  ),
+  strict_opcodes: setting(
+    z.boolean().default(false),
+    trueOrFalse,
+    'Whether a client that sends an opcode it has no reason to send, or sends it too early, is closed with 4001, as by Discord. Otherwise that opcode is ignored. For tests of bots; old clients may not pass.',
+  ),
+  dave: setting(
+    z.enum(['off', 'allowed', 'required']).default('allowed'),
+    '"off", "allowed" or "required"',
+    'End-to-end encryption (DAVE) of calls whose backend does not say. `allowed`: whenever every client in the call can. `required`: clients that cannot are closed with 4017.',
+  ),
+  drain_timeout: setting(
+    Duration.prefault('20s'),
+    secondsAndSo,
+    'How long a stopping node lets calls end by themselves before it sends their clients elsewhere (4015).',
+  ),
+})
+
+const Capacity = z.object({
+  sessions: setting(z.int().min(1).default(2_000), 'a whole number above 0', 'Voice sessions at which health is 0.01.'),
+  egress_mbit: setting(
+    z.number().positive().default(1_000),
+    'a number above 0',
+    'Outgoing megabits per second at which health is 0.01.',
+  ),
+  event_loop_lag: setting(
+    Duration.prefault('200ms'),
+    secondsAndSo,
+    'Lateness of the event loop at which health is 0.01.',
+  ),
+  lane_busy: setting(
+    z.number().positive().max(1).default(0.9),
+    'a number above 0, at most 1',
+    'Share of its time that the busiest lane works at which health is 0.01. A lane drops packets only at 1.',
+  ),
+})
+
+const Log = z.object({
+  level: setting(
+    z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+    '"debug", "info", "warn", "error" or "silent"',
+    'The least important level that is logged.',
+  ),
+  format: setting(
+    z.enum(['json', 'pretty']).optional(),
+    '"json" or "pretty"',
+    'One JSON object per line, or text for people. By default pretty on a terminal, JSON elsewhere.',
+  ),
+})
+
+const Backend = z.object({
+  id: setting(
+    z
+      .string()
+      .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/)
+      .default('main'),
+    'a name of letters, digits, - and _, at most 32 long',
+    'Name of the backend, in logs and metrics. Channels of different backends never meet.',
+  ),
+  secret: setting(
+    z.union([Secret, z.array(Secret).min(1).max(2)]).optional(),
+    'a secret that is not empty, or a list of the new one and the old one',
+    'What the backend proves to know (`LVSP_SECRET`). While a list of two is given, both are good.',
+  ),
+  secret_file: setting(
+    Path.optional(),
+    'the path of a file',
+    'A file with the secret on its first line, and while rotating the old one on its second.',
+  ),
+  dialect: setting(
+    z.enum(['spec', 'litecord']).default('spec'),
+    '"spec" or "litecord"',
+    'How the backend numbers LVSP’s info types: as the specification says, or as Litecord does.',
+  ),
+  legacy_assign: setting(
+    z.boolean().default(false),
+    trueOrFalse,
+    'Whether a litecord backend is sent CHANNEL_ASSIGN. Unpatched Litecord closes the connection on it.',
+  ),
+})
+
+/** Sections as they stand in the TOML file. Keys are those of the file everywhere. */
+export const ConfigSchema = z.object({
+  http: Http.prefault({}),
+  lvsp: Lvsp.prefault({}),
+  media: Media.prefault({}),
+  voice: Voice.prefault({}),
+  capacity: Capacity.prefault({}),
+  log: Log.prefault({}),
+  backend: z.array(Backend).max(64).prefault([]),
+})
+/** A configuration as one writes it: everything may be left out. */
+export type ConfigInput = z.input<typeof ConfigSchema>
+export type ParsedConfig = z.output<typeof ConfigSchema>
+
+export type SettingKind = 'text' | 'boolean' | 'number' | 'list'
+
+export interface Setting {
+  /** Such as `http.listen`; `backend.id` for every backend. */
+  key: string
+  kind: SettingKind
+  expected: string
+  description: string
+  /** As one would write it; undefined if there is none. */
+  fallback: unknown
+}
+
+const sections: Record<string, z.ZodObject> = {
+  http: Http,
+  lvsp: Lvsp,
+  media: Media,
+  voice: Voice,
+  capacity: Capacity,
+  log: Log,
+  backend: Backend,
+}
+
+/** All settings by key, in the order of the documentation. */
+export const SETTINGS: ReadonlyMap<string, Setting> = new Map(
+  Object.entries(sections).flatMap(([section, { shape }]) =>
+    Object.entries(shape).map(([name, schema]) => {
+      const key = `${section}.${name}`
+      const { description = '', expected } = (schema as z.ZodType).meta() ?? {}
+      return [key, { key, description, expected: String(expected), ...unwrapped(schema as z.ZodType) }] as const
+    }),
+  ),
+)
+export const SECTIONS: readonly string[] = Object.keys(sections)
+
+function unwrapped(schema: z.ZodType): { kind: SettingKind; fallback: unknown } {
+  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)
+    return { kind: unwrapped(schema.unwrap() as z.ZodType).kind, fallback: schema.def.defaultValue }
+  if (schema instanceof z.ZodOptional) return unwrapped(schema.unwrap() as z.ZodType)
+  if (schema instanceof z.ZodBoolean) return { kind: 'boolean', fallback: undefined }
+  if (schema instanceof z.ZodNumber) return { kind: 'number', fallback: undefined }
+  return { kind: schema instanceof z.ZodArray ? 'list' : 'text', fallback: undefined }
+}

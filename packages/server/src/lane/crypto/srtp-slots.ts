@@ -1,0 +1,81 @@
+// SRTP's AES-GCM on native memory: OpenSSL's contexts. The other profile goes by node:crypto.
+import { CLEAR_RTCP_LENGTH, SRTCP_INDEX_LENGTH, type SrtpLayout } from '@parley/protocol'
+import type { Native, NativeCipher } from '../engine/native-calls.ts'
+import type { NativeMemory } from '../engine/native-memory.ts'
+import type { MakeSrtpCipher } from './srtp.ts'
+import { makeSrtpCipher, type SrtpCipher, type SrtpSessionKey } from './srtp-cipher.ts'
+
+const IV = 12
+const KEY = 32
+const KEPT_KEY = -1
+/** Room for what is authenticated of an RTCP packet besides its body: its clear part, and the word behind it. */
+const JOINED = CLEAR_RTCP_LENGTH + SRTCP_INDEX_LENGTH
+
+/** Makes ciphers that share the places of what changes with each packet. Packets have to lie in the memory. */
+export class SrtpSlots {
+  readonly #native: Native
+  readonly #memory: NativeMemory
+  readonly #iv: number
+  readonly #key: number
+  readonly #joined: number
+
+  constructor(native: Native, memory: NativeMemory) {
+    this.#native = native
+    this.#memory = memory
+    this.#iv = memory.take(IV)
+    this.#key = memory.take(KEY)
+    this.#joined = memory.take(JOINED)
+  }
+
+  readonly make: MakeSrtpCipher = (layout, session, direction) =>
+    layout.isGcm ? this.#makeGcm(layout, session, direction) : makeSrtpCipher(layout, session)
+
+  #makeGcm({ keyLength }: SrtpLayout, { key, salt }: SrtpSessionKey, direction: 'open' | 'seal'): SrtpCipher {
+    const { bytes } = this.#memory
+    bytes.set(key, this.#key)
+    const name = keyLength === 16 ? 'aes-128-gcm' : 'aes-256-gcm'
+    const cipher = this.#native.openCipher(this.#memory, name, direction === 'seal', this.#key)
+    bytes.fill(0, this.#key, this.#key + KEY)
+    return new GcmSlotSrtp(cipher, salt, bytes, { iv: this.#iv, joined: this.#joined })
+  }
+}
+
+/** The tag is right behind the ciphertext (RFC 7714 §8, §9). */
+class GcmSlotSrtp implements SrtpCipher {
+  readonly salt: Uint8Array
+  readonly iv: Uint8Array
+  readonly #cipher: NativeCipher
+  readonly #iv: number
+  readonly #joined: number
+
+  constructor(cipher: NativeCipher, salt: Uint8Array, bytes: Uint8Array, places: { iv: number; joined: number }) {
+    this.#cipher = cipher
+    this.salt = salt
+    this.iv = bytes.subarray(places.iv, places.iv + IV)
+    this.#iv = places.iv
+    this.#joined = places.joined
+  }
+
+  seal(bytes: Uint8Array, start: number, clear: number, plain: number, length: number, extra: Uint8Array): void {
+    const header = this.#join(bytes, start, clear, extra)
+    if (!this.#cipher.seal(KEPT_KEY, this.#iv, header, clear + extra.length, plain, length, start + clear))
+      throw new Error('OpenSSL sealed nothing')
+  }
+  open(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array): boolean {
+    const header = this.#join(bytes, start, clear, extra)
+    return this.#cipher.open(KEPT_KEY, this.#iv, header, clear + extra.length, start + clear, length)
+  }
+  close(): void {
+    this.#cipher.close()
+  }
+
+  /** The place of the clear part with `extra` behind it. */
+  #join(bytes: Uint8Array, start: number, clear: number, extra: Uint8Array): number {
+    if (extra.length === 0) return start
+    if (clear + extra.length > JOINED)
+      throw new RangeError(`expected at most ${JOINED} bytes to be authenticated, found ${clear + extra.length}`)
+    bytes.copyWithin(this.#joined, start, start + clear)
+    bytes.set(extra, this.#joined + clear)
+    return this.#joined
+  }
+}

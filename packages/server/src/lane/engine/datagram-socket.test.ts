@@ -1,0 +1,103 @@
+// What a socket does when the system takes less than it was given; over the real calls, whose answers are bent.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ADDRESS_WORDS, SLOT, writeAddress } from '@parley/core'
+import { NAME_WORDS, writeSocketName } from './datagram-slots.ts'
+import { MessageSocket, SEND_BATCH, SOCKET_SIZE, type SocketCalls } from './datagram-socket.ts'
+import { Native } from './native-calls.ts'
+import { NativeMemory } from './native-memory.ts'
+
+const native = await Native.load()
+const options = typeof native === 'string' ? { skip: native } : {}
+const real = native as Native
+
+/** A system that takes at most this many datagrams per call, or refuses with an error; then as many as there are. */
+class Bent {
+  readonly calls: SocketCalls
+  readonly memory = new NativeMemory(real, SOCKET_SIZE + 1024)
+  readonly given: number[] = []
+  #code = ''
+
+  constructor(script: (number | string)[]) {
+    const bind = <Name extends keyof SocketCalls>(name: Name) => real[name].bind(real) as SocketCalls[Name]
+    this.calls = {
+      ...{ openSocket: bind('openSocket'), tuneSocket: bind('tuneSocket'), socketName: bind('socketName') },
+      ...{ close: bind('close'), receive: bind('receive'), readClock: bind('readClock'), wait: bind('wait') },
+      ...{ openWake: bind('openWake'), clearWake: bind('clearWake') },
+      errorCode: () => this.#code,
+      send: (memory, descriptor, headers, count) => {
+        this.given.push(count)
+        const next = script.shift() ?? count
+        if (typeof next === 'number') return real.send(memory, descriptor, headers, Math.min(next, count))
+        this.#code = next
+        return -1
+      },
+    }
+  }
+}
+
+/** Sends numbered datagrams from a bent socket to a plain one; returns the numbers that arrived. */
+function send(count: number, script: (number | string)[]) {
+  const bent = new Bent(script)
+  const from = new MessageSocket(bent.calls, bent.memory, { ip: '127.0.0.1', port: 0 })
+  const memory = new NativeMemory(real, SOCKET_SIZE + 1024)
+  const to = new MessageSocket(real, memory, { ip: '127.0.0.1', port: 0 })
+  const words = new Int32Array(ADDRESS_WORDS)
+  writeAddress(words, 0, '127.0.0.1', to.port)
+  const name = new Int32Array(NAME_WORDS)
+  writeSocketName(new DataView(name.buffer), 0, false, words, 0)
+  for (let number = 0; number < count; number++) {
+    bent.memory.bytes[from.claim()] = number
+    from.queue(10, name)
+  }
+  from.flush()
+  const arrived: number[] = []
+  for (let batch = to.receive(64); batch !== undefined; batch = to.receive(64))
+    for (let slot = 0; slot < batch.count; slot++) arrived.push(batch.bytes[slot * SLOT]!)
+  from.close()
+  to.close()
+  return { arrived, failed: from.failed, given: bent.given }
+}
+
+const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index)
+
+test('what a partial send left is sent by the next call, in order', options, () => {
+  assert.deepEqual(send(10, [3, 1]), { arrived: numbers(0, 10), failed: 0, given: [10, 7, 6] })
+})
+
+test('a refused destination costs its own datagram only', options, () => {
+  const { arrived, failed, given } = send(6, [2, 'EPERM'])
+  assert.deepEqual({ arrived, failed, given }, { arrived: [0, 1, 3, 4, 5], failed: 1, given: [6, 4, 3] })
+})
+
+for (const code of ['EAGAIN', 'ENOBUFS'])
+  test(`a system that is full (${code}) loses the rest of the batch, and nothing waits`, options, () => {
+    assert.deepEqual(send(6, [2, code]), { arrived: [0, 1], failed: 4, given: [6, 4] })
+  })
+
+test(`every ${SEND_BATCH} datagrams leave at once, without waiting for the end`, options, () => {
+  const { arrived, given } = send(200, [])
+  assert.deepEqual([arrived.length, given], [200, [SEND_BATCH, 200 - SEND_BATCH]])
+})
+
+test('what reaches outside native memory is refused before the call', options, () => {
+  const memory = new NativeMemory(real, 4096)
+  for (const [place, length] of [
+    [-1, 4],
+    [4090, 7],
+    [0, -1],
+    [4097, 0],
+    [Number.NaN, 1],
+    [0, 2 ** 40],
+  ] as const)
+    assert.throws(() => memory.pointer(place, length), RangeError, `${length} at ${place}`)
+  assert.throws(() => memory.take(4096), RangeError)
+  assert.equal(memory.pointer(4096, 0), memory.pointer(0, 4096) + 4096)
+  assert.throws(() => real.send(memory, 0, 4000, 2), RangeError)
+  const cipher = real.openCipher(memory, 'aes-256-gcm', true, memory.take(32))
+  assert.throws(() => cipher.seal(-1, 0, 0, 12, 0, 4085, 0), RangeError)
+  assert.throws(() => cipher.open(-1, 0, 0, 12, 0, 16), /opens/)
+  cipher.close()
+  cipher.close()
+  assert.throws(() => cipher.seal(-1, 0, 0, 12, 0, 16, 100), /open cipher/)
+})

@@ -1,0 +1,181 @@
+// A UDP socket that receives and sends many datagrams with one call each, between slots of native memory.
+import { isIPv6 } from 'node:net'
+import { ADDRESS_WORDS, BATCH, type Batch, LIMITS, SLOT, writeAddress } from '@parley/core'
+import { MessageSlots, messageSlotsSize, writeSocketName } from './datagram-slots.ts'
+import { MESSAGE_HEADER, type Native, NativeError, SOCKET_NAME } from './native-calls.ts'
+import type { NativeMemory } from './native-memory.ts'
+
+/** The most datagrams of one sendmmsg: more gain nothing, and the first would leave later. */
+export const SEND_BATCH = 128
+/** Bytes that a socket's slots take. */
+export const SOCKET_SIZE = messageSlotsSize(BATCH) + messageSlotsSize(SEND_BATCH) + 1024
+
+/** The system has no room: every datagram behind this one would be refused as well. */
+const FULL: ReadonlySet<string> = new Set(['EAGAIN', 'EWOULDBLOCK', 'ENOBUFS', 'ENOMEM'])
+
+/** What a socket does with the system. */
+export type SocketCalls = Pick<
+  Native,
+  | 'openSocket'
+  | 'tuneSocket'
+  | 'socketName'
+  | 'close'
+  | 'receive'
+  | 'send'
+  | 'errorCode'
+  | 'readClock'
+  | 'openWake'
+  | 'clearWake'
+  | 'wait'
+>
+
+export interface MessageSocketOptions {
+  /** Where to listen; without it on all addresses, of IPv4 and, where the system has it, of IPv6. */
+  ip?: string
+  /** 0: any free one. */
+  port: number
+}
+
+export class MessageSocket {
+  /** The number it is bound to. */
+  readonly port: number
+  readonly isIpv6: boolean
+  /** Datagrams that the system has refused. */
+  failed = 0
+  readonly #calls: SocketCalls
+  readonly #memory: NativeMemory
+  readonly #descriptor: number
+  readonly #wake: number
+  readonly #received: MessageSlots
+  readonly #unsent: MessageSlots
+  readonly #clock: number
+  readonly #batch: Batch
+  #used = BATCH
+  #queued = 0
+  #overflows = 0
+  #isClosed = false
+
+  /** Opens a bound socket. Throws a `NativeError` with the system's code if the address cannot be had. */
+  constructor(calls: SocketCalls, memory: NativeMemory, options: MessageSocketOptions) {
+    this.#calls = calls
+    this.#memory = memory
+    this.#received = new MessageSlots(memory, BATCH)
+    this.#received.enableControl()
+    this.#unsent = new MessageSlots(memory, SEND_BATCH)
+    this.#clock = memory.take(16)
+    const name = memory.take(SOCKET_NAME)
+    const { descriptor, isIpv6 } = open(calls, memory, name, options)
+    this.#descriptor = descriptor
+    this.isIpv6 = isIpv6
+    this.#wake = calls.openWake()
+    calls.tuneSocket(memory, descriptor, LIMITS.socketBuffer, LIMITS.socketBuffer)
+    calls.socketName(memory, descriptor, name)
+    this.port = memory.view.getUint16(name + 2)
+    this.#batch = makeBatch(memory, this.#received.slots)
+  }
+
+  /** What the system knows it by. Writing to `wake` makes `wait` return, from any thread of this process. */
+  get descriptors(): { socket: number; wake: number } {
+    return { socket: this.#descriptor, wake: this.#wake }
+  }
+
+  /** What is there to read now, at most `limit` datagrams; undefined if nothing. Valid until the next call. */
+  receive(limit: number): Batch | undefined {
+    const received = this.#received
+    received.prepareReceive(this.#used)
+    this.#used = 0
+    const count = this.#calls.receive(this.#memory, this.#descriptor, received.headers, Math.min(limit, BATCH))
+    if (count <= 0) return undefined
+    this.#used = count
+    const batch = this.#batch
+    this.#calls.readClock(this.#memory, this.#clock)
+    for (let slot = 0; slot < count; slot++) {
+      batch.lengths[slot] = received.receivedLength(slot)
+      received.readSource(slot, batch.addresses, slot * ADDRESS_WORDS)
+      batch.waited[slot] = (received.waited(slot, this.#clock) / 1e3) | 0
+    }
+    batch.count = count
+    const overflows = received.overflows(count - 1)
+    batch.lost = (overflows - this.#overflows) | 0
+    this.#overflows = overflows
+    return batch
+  }
+
+  /** Where the next datagram may be written: SLOT bytes, to be queued with `queue`. */
+  claim(): number {
+    if (this.#queued === SEND_BATCH) this.flush()
+    return this.#unsent.slots + this.#queued * SLOT
+  }
+
+  /** Queues what was written to the slot of `claim`. */
+  queue(length: number, name: Int32Array): void {
+    this.#unsent.setMessage(this.#queued, length, name)
+    this.#queued++
+  }
+
+  /** Sends what is queued. One refused destination costs itself only; when the system is full, the rest is dropped. */
+  flush(): void {
+    const { headers } = this.#unsent
+    let first = 0
+    while (first < this.#queued) {
+      const left = this.#queued - first
+      const taken = this.#calls.send(this.#memory, this.#descriptor, headers + first * MESSAGE_HEADER, left)
+      if (taken > 0) first += taken
+      else if (FULL.has(this.#calls.errorCode())) {
+        this.failed += left
+        break
+      } else {
+        this.failed++
+        first++
+      }
+    }
+    this.#queued = 0
+  }
+
+  /** Blocks this thread until there is something to read, `timeout` ms have passed or somebody woke it. */
+  wait(timeout: number): void {
+    const isWoken = this.#calls.wait(this.#memory, this.#descriptor, this.#wake, timeout)
+    if (isWoken) this.#calls.clearWake(this.#memory, this.#wake)
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#calls.close(this.#descriptor)
+    this.#calls.close(this.#wake)
+  }
+}
+
+function open(
+  calls: SocketCalls,
+  memory: NativeMemory,
+  name: number,
+  { ip, port }: MessageSocketOptions,
+): { descriptor: number; isIpv6: boolean } {
+  const bind = (address: string, isDual: boolean) => {
+    const words = new Int32Array(ADDRESS_WORDS)
+    if (!writeAddress(words, 0, address, port)) throw new NativeError('bind', 'EINVAL')
+    const isIpv6 = isIPv6(address)
+    writeSocketName(memory.view, name, isIpv6, words, 0)
+    return { descriptor: calls.openSocket(memory, name, isIpv6, isDual), isIpv6 }
+  }
+  if (ip !== undefined) return bind(ip, true)
+  try {
+    return bind('::', true)
+  } catch (error) {
+    if (error instanceof NativeError && ['EADDRINUSE', 'EACCES'].includes(error.code)) throw error
+    return bind('0.0.0.0', false)
+  }
+}
+
+function makeBatch(memory: NativeMemory, slots: number): Batch {
+  return {
+    bytes: memory.bytes.subarray(slots, slots + BATCH * SLOT),
+    view: new DataView(memory.bytes.buffer, slots, BATCH * SLOT),
+    count: 0,
+    lengths: new Int32Array(BATCH),
+    addresses: new Int32Array(BATCH * ADDRESS_WORDS),
+    waited: new Int32Array(BATCH),
+    lost: 0,
+  }
+}

@@ -1,0 +1,266 @@
+// The packet engine over foreign calls: many datagrams per system call, sealed straight into the slots they leave from.
+import { type Batch, type PacketIo, type PeerId, type Protection, type SentOf, SLOT } from '@parley/core'
+import {
+  CLEAR_RTCP_LENGTH,
+  clearRtpLength,
+  fillProtectionNonce,
+  isRtcpType,
+  isSrtpProfile,
+  PROTECTION_LAYOUTS,
+  PROTECTION_TAG_LENGTH,
+  protectionOverhead,
+  RTCP_HEADER,
+  RTP_HEADER,
+  type VoiceMode,
+} from '@parley/protocol'
+import { type SlotCipher, SlotCiphers } from '../crypto/slot-ciphers.ts'
+import { SRTP_OVERHEAD, Srtp } from '../crypto/srtp.ts'
+import { SrtpSlots } from '../crypto/srtp-slots.ts'
+import { type Counted, hasNonce, Trailers } from '../crypto/trailers.ts'
+import { NAME_WORDS, writeSocketName } from './datagram-slots.ts'
+import { MessageSocket, type MessageSocketOptions, SOCKET_SIZE } from './datagram-socket.ts'
+import type { Native } from './native-calls.ts'
+import { NativeMemory } from './native-memory.ts'
+
+interface Protected extends Counted {
+  readonly cipher: SlotCipher
+}
+
+interface Row {
+  readonly peer: PeerId
+  /** One of Discord's modes, or … */
+  protection: Protected | undefined
+  /** … a browser's. */
+  srtp: Srtp | undefined
+  /** The socket's name of the peer, once it is known. */
+  destination: Int32Array | undefined
+  isExhausted: boolean
+}
+
+const NOBODY: readonly PeerId[] = []
+/** For ciphers, and for packets that are not in the socket's slots. */
+const OWN_SIZE = 2 * SLOT + 1024
+
+/** Needs `protectionReady()` before the first peer of an old mode is protected. */
+export class FfiEngine implements PacketIo {
+  readonly socket: MessageSocket
+  readonly #memory: NativeMemory
+  readonly #bytes: Uint8Array
+  readonly #ciphers: SlotCiphers
+  readonly #srtpCiphers: SrtpSlots
+  readonly #rows = new Map<PeerId, Row>()
+  /** For packets from elsewhere than the socket. */
+  readonly #guest: number
+  readonly #name = new Int32Array(NAME_WORDS)
+  readonly #nameView = new DataView(this.#name.buffer)
+  readonly #trailers = new Trailers()
+  /** Packets sealed so far. */
+  packets = 0
+  #sentBytes = 0
+  #failed = 0
+  #exhausted: PeerId[] = []
+
+  /** Throws a `NativeError` with the system's code if the address cannot be had. */
+  constructor(native: Native, options: MessageSocketOptions) {
+    const memory = new NativeMemory(native, SOCKET_SIZE + OWN_SIZE)
+    this.#memory = memory
+    this.#bytes = memory.bytes
+    this.socket = new MessageSocket(native, memory, options)
+    this.#ciphers = new SlotCiphers(native, memory)
+    this.#srtpCiphers = new SrtpSlots(native, memory)
+    this.#guest = memory.take(SLOT)
+  }
+
+  get sent() {
+    return { packets: this.packets, bytes: this.#sentBytes, failed: this.#failed + this.socket.failed }
+  }
+
+  addPeer(peer: PeerId): void {
+    const nothing = { protection: undefined, srtp: undefined, destination: undefined }
+    this.#rows.set(peer, { peer, ...nothing, isExhausted: false })
+  }
+
+  protectPeer(peer: PeerId, protection: Protection, key: Uint8Array, nonceStart: number): void {
+    const row = this.#rows.get(peer)
+    if (row === undefined) return
+    forgetKeys(row)
+    row.isExhausted = false
+    row.protection = isSrtpProfile(protection) ? undefined : this.#protect(protection, key, nonceStart)
+    row.srtp = isSrtpProfile(protection) ? new Srtp(protection, key, this.#srtpCiphers.make) : undefined
+  }
+
+  setAddress(peer: PeerId, words: Int32Array, offset: number): void {
+    const row = this.#rows.get(peer)
+    if (row === undefined) return
+    row.destination = new Int32Array(NAME_WORDS)
+    writeSocketName(new DataView(row.destination.buffer), 0, this.socket.isIpv6, words, offset)
+  }
+
+  dropAddress(peer: PeerId): void {
+    const row = this.#rows.get(peer)
+    if (row !== undefined) row.destination = undefined
+  }
+
+  sourceSequence(peer: PeerId, ssrc: number, sequence: number): number {
+    return this.#rows.get(peer)?.srtp?.sourceSequence(ssrc, sequence) ?? sequence
+  }
+
+  sentOf(peer: PeerId, ssrc: number): SentOf | undefined {
+    return this.#rows.get(peer)?.srtp?.sentOf(ssrc)
+  }
+
+  removePeer(peer: PeerId): void {
+    forgetKeys(this.#rows.get(peer))
+    this.#rows.delete(peer)
+  }
+
+  open(batch: Batch, slot: number, peer: PeerId): boolean {
+    const row = this.#rows.get(peer)
+    const length = batch.lengths[slot]!
+    if (row === undefined || length < RTP_HEADER || length > SLOT) return false
+    const start = this.#enter(batch.bytes, slot * SLOT, length)
+    const opened = this.#openRow(row, start, length)
+    if (start === this.#guest) batch.bytes.set(this.#bytes.subarray(start, start + length), slot * SLOT)
+    if (opened < 0) return false
+    batch.lengths[slot] = opened
+    return true
+  }
+
+  forward(batch: Batch, slot: number, targets: Int32Array, count: number, except: PeerId): number {
+    const length = batch.lengths[slot]!
+    if (length < RTP_HEADER || length > SLOT) return 0
+    const start = this.#enter(batch.bytes, slot * SLOT, length)
+    let queued = 0
+    for (let index = 0; index < count; index++) {
+      const peer = targets[index]!
+      if (peer === except) continue
+      const row = this.#rows.get(peer)
+      if (row?.srtp !== undefined && this.#sealSrtp(row, row.srtp, start, length, false)) queued++
+      if (row === undefined || row.protection === undefined) continue
+      const clearLength = clearRtpLength(row.protection.layout, this.#bytes, start)
+      if (this.#seal(row, row.protection, start, clearLength, length, RTP_HEADER)) queued++
+    }
+    return queued
+  }
+
+  /**
+   * Where the header is the nonce, nothing is sent: all receiver reports begin with the same bytes, and would repeat it.
+   */
+  sendRtcp(peer: PeerId, bytes: Uint8Array, length: number): boolean {
+    const row = this.#rows.get(peer)
+    if (row === undefined || length < RTCP_HEADER || length > SLOT) return false
+    const start = this.#enter(bytes, 0, length)
+    if (row.srtp !== undefined) return this.#sealSrtp(row, row.srtp, start, length, true)
+    if (row.protection === undefined || row.protection.layout.nonceSource === 'header') return false
+    return this.#seal(row, row.protection, start, CLEAR_RTCP_LENGTH, length, RTCP_HEADER)
+  }
+
+  sendRaw(words: Int32Array, offset: number, bytes: Uint8Array, length: number): void {
+    if (length > SLOT) {
+      this.#failed++
+      return
+    }
+    this.#bytes.set(length === bytes.length ? bytes : bytes.subarray(0, length), this.socket.claim())
+    writeSocketName(this.#nameView, 0, this.socket.isIpv6, words, offset)
+    this.socket.queue(length, this.#name)
+  }
+
+  flush(): void {
+    this.socket.flush()
+  }
+
+  takeExhausted(): readonly PeerId[] {
+    if (this.#exhausted.length === 0) return NOBODY
+    const taken = this.#exhausted
+    this.#exhausted = []
+    return taken
+  }
+
+  /** Frees socket and keys. */
+  close(): void {
+    for (const row of this.#rows.values()) forgetKeys(row)
+    this.#rows.clear()
+    this.#ciphers.close()
+    this.socket.close()
+  }
+
+  /** The place of a packet in native memory. One that is not there yet is copied. */
+  #enter(bytes: Uint8Array, offset: number, length: number): number {
+    if (bytes.buffer === this.#bytes.buffer) return bytes.byteOffset + offset
+    this.#bytes.set(bytes.subarray(offset, offset + length), this.#guest)
+    return this.#guest
+  }
+
+  #protect(mode: VoiceMode, key: Uint8Array, counter: number): Protected {
+    const layout = PROTECTION_LAYOUTS[mode]
+    return { layout, cipher: this.#ciphers.make(layout.cipher, key), counter }
+  }
+
+  /** Returns the length of the plain packet, −1 if it did not verify or the peer has no key. */
+  #openRow({ protection, srtp }: Row, start: number, length: number): number {
+    const { view } = this.#memory
+    if (srtp === undefined) return protection === undefined ? -1 : this.#open(protection, start, length)
+    if (isRtcpType(this.#bytes[start + 1]!)) return srtp.openRtcp(this.#bytes, view, start, length)
+    return srtp.openRtp(this.#bytes, view, start, length)
+  }
+
+  #open({ layout, cipher }: Protected, start: number, length: number): number {
+    const isRtcp = isRtcpType(this.#bytes[start + 1]!)
+    const clear = isRtcp ? CLEAR_RTCP_LENGTH : clearRtpLength(layout, this.#bytes, start)
+    const body = length - clear - layout.trailerLength
+    if (body < PROTECTION_TAG_LENGTH) return -1
+    fillProtectionNonce(layout, cipher.nonce, this.#bytes, start, length, isRtcp ? RTCP_HEADER : RTP_HEADER)
+    return cipher.open(start, clear, start + clear, body) ? clear + body - PROTECTION_TAG_LENGTH : -1
+  }
+
+  /** Seals one packet for one peer and queues it. Returns false if the peer has no address or no nonces left. */
+  #seal(row: Row, protection: Protected, start: number, clear: number, length: number, headerLength: number): boolean {
+    const { layout, cipher } = protection
+    const { destination } = row
+    const sealed = length + protectionOverhead(layout)
+    if (destination === undefined || row.isExhausted || clear > length || sealed > SLOT) return false
+    if (!hasNonce(protection)) return this.#noteExhausted(row)
+    const out = this.socket.claim()
+    const { words } = this.#memory
+    for (let word = 0; word < clear >> 2; word++) words[(out >> 2) + word] = words[(start >> 2) + word]!
+    this.#trailers.write(protection, this.#bytes, out + sealed - layout.trailerLength)
+    fillProtectionNonce(layout, cipher.nonce, this.#bytes, out, sealed, headerLength)
+    if (!cipher.seal(out, clear, start + clear, length - clear, out + clear)) return this.#refuse()
+    this.socket.queue(sealed, destination)
+    this.packets++
+    this.#sentBytes += sealed
+    return true
+  }
+
+  /** The same with SRTP, which may refuse a packet that it sealed before. */
+  #sealSrtp(row: Row, srtp: Srtp, start: number, length: number, isRtcp: boolean): boolean {
+    const { destination } = row
+    if (destination === undefined || row.isExhausted || length + SRTP_OVERHEAD > SLOT) return false
+    const out = this.socket.claim()
+    const bytes = this.#bytes
+    const { view } = this.#memory
+    if (isRtcp) bytes.copyWithin(out, start, start + length)
+    const sealed = isRtcp ? srtp.sealRtcp(bytes, view, out, length) : srtp.sealRtp(bytes, view, out, length, start)
+    if (sealed < 0) return srtp.isExhausted && this.#noteExhausted(row)
+    this.socket.queue(sealed, destination)
+    this.packets++
+    this.#sentBytes += sealed
+    return true
+  }
+
+  #noteExhausted(row: Row): false {
+    row.isExhausted = true
+    this.#exhausted.push(row.peer)
+    return false
+  }
+
+  #refuse(): boolean {
+    this.#failed++
+    return true
+  }
+}
+
+function forgetKeys(row: Row | undefined): void {
+  row?.protection?.cipher.close()
+  row?.srtp?.close()
+}

@@ -1,0 +1,287 @@
+// The packet engine that runs anywhere: node:crypto and libsodium for the ciphers, a datagram port for the wire.
+import {
+  ADDRESS_WORDS,
+  BATCH,
+  type Batch,
+  LIMITS,
+  type PacketIo,
+  type PeerId,
+  type Protection,
+  readAddress,
+  type SentOf,
+  SLOT,
+  type SocketAddress,
+  writeAddress,
+} from '@parley/core'
+import {
+  CLEAR_RTCP_LENGTH,
+  clearRtpLength,
+  fillProtectionNonce,
+  isRtcpType,
+  isSrtpProfile,
+  PROTECTION_LAYOUTS,
+  PROTECTION_TAG_LENGTH,
+  type ProtectionLayout,
+  protectionOverhead,
+  RTCP_HEADER,
+  RTP_HEADER,
+} from '@parley/protocol'
+import { makePacketCipher, type PacketCipher } from '../crypto/protection.ts'
+import { SRTP_OVERHEAD, Srtp } from '../crypto/srtp.ts'
+import { type Counted, hasNonce, Trailers } from '../crypto/trailers.ts'
+import type { DatagramPort } from './datagram-port.ts'
+
+interface Protected extends Counted {
+  readonly cipher: PacketCipher
+  /** What the layout does not fill stays zero. */
+  readonly nonce: Uint8Array
+}
+
+interface Row {
+  readonly peer: PeerId
+  /** One of Discord's modes, or … */
+  protection: Protected | undefined
+  /** … a browser's. */
+  srtp: Srtp | undefined
+  destination: SocketAddress | undefined
+  isExhausted: boolean
+}
+
+const NOBODY: readonly PeerId[] = []
+const NO_BYTES = new Uint8Array(0)
+
+/** Needs `protectionReady()` before the first peer is protected. */
+export class PortableEngine implements PacketIo {
+  readonly #port: DatagramPort
+  readonly #rows = new Map<PeerId, Row>()
+  readonly #batch = makeBatch()
+  readonly #words = new Map<string, Int32Array>()
+  /** What is being sent. As long as the system takes every datagram at once, only the first slot is used. */
+  readonly #slots = new Uint8Array(LIMITS.unsentDatagrams * SLOT)
+  readonly #slotView = new DataView(this.#slots.buffer)
+  #slot = 0
+  readonly #trailers = new Trailers()
+  #packets = 0
+  #bytes = 0
+  #dropped = 0
+  #exhausted: PeerId[] = []
+
+  constructor(port: DatagramPort) {
+    this.#port = port
+  }
+
+  get sent() {
+    return { packets: this.#packets, bytes: this.#bytes, failed: this.#dropped + this.#port.failed }
+  }
+
+  /** A batch of this one datagram; undefined if its source is not an IP address. Valid until the next call. */
+  load(bytes: Uint8Array, ip: string, port: number): Batch | undefined {
+    const words = this.#words.get(ip) ?? this.#parse(ip)
+    if (words === undefined) return undefined
+    const batch = this.#batch
+    batch.bytes.set(bytes.length > SLOT ? bytes.subarray(0, SLOT) : bytes)
+    batch.lengths[0] = bytes.length
+    batch.addresses.set(words)
+    batch.addresses[ADDRESS_WORDS - 1] = port
+    batch.count = 1
+    return batch
+  }
+
+  addPeer(peer: PeerId): void {
+    const nothing = { protection: undefined, srtp: undefined, destination: undefined }
+    this.#rows.set(peer, { peer, ...nothing, isExhausted: false })
+  }
+
+  protectPeer(peer: PeerId, protection: Protection, key: Uint8Array, nonceStart: number): void {
+    const row = this.#rows.get(peer)
+    if (row === undefined) return
+    row.isExhausted = false
+    row.srtp = isSrtpProfile(protection) ? new Srtp(protection, key) : undefined
+    row.protection = isSrtpProfile(protection)
+      ? undefined
+      : makeProtected(PROTECTION_LAYOUTS[protection], key, nonceStart)
+  }
+
+  setAddress(peer: PeerId, words: Int32Array, offset: number): void {
+    const row = this.#rows.get(peer)
+    if (row !== undefined) row.destination = this.#port.destination(readAddress(words, offset))
+  }
+
+  dropAddress(peer: PeerId): void {
+    const row = this.#rows.get(peer)
+    if (row !== undefined) row.destination = undefined
+  }
+
+  sentOf(peer: PeerId, ssrc: number): SentOf | undefined {
+    return this.#rows.get(peer)?.srtp?.sentOf(ssrc)
+  }
+
+  removePeer(peer: PeerId): void {
+    this.#rows.delete(peer)
+  }
+
+  sourceSequence(peer: PeerId, ssrc: number, sequence: number): number {
+    return this.#rows.get(peer)?.srtp?.sourceSequence(ssrc, sequence) ?? sequence
+  }
+
+  open(batch: Batch, slot: number, peer: PeerId): boolean {
+    const row = this.#rows.get(peer)
+    const length = batch.lengths[slot]!
+    if (row === undefined || length < RTP_HEADER || length > SLOT) return false
+    if (row.srtp !== undefined) return openSrtp(row.srtp, batch, slot)
+    if (row.protection === undefined) return false
+    const { protection } = row
+    const { layout, nonce } = protection
+    const { bytes } = batch
+    const offset = slot * SLOT
+    const isRtcp = isRtcpType(bytes[offset + 1]!)
+    const clear = isRtcp ? CLEAR_RTCP_LENGTH : clearRtpLength(layout, bytes, offset)
+    const body = length - clear - layout.trailerLength
+    if (body < PROTECTION_TAG_LENGTH) return false
+    fillProtectionNonce(layout, nonce, bytes, offset, length, isRtcp ? RTCP_HEADER : RTP_HEADER)
+    if (!protection.cipher.open(nonce, bytes, clear, offset + clear, body)) return false
+    batch.lengths[slot] = clear + body - PROTECTION_TAG_LENGTH
+    return true
+  }
+
+  forward(batch: Batch, slot: number, targets: Int32Array, count: number, except: PeerId): number {
+    const offset = slot * SLOT
+    const length = batch.lengths[slot]!
+    let clear: Uint8Array = NO_BYTES
+    let plain: Uint8Array = NO_BYTES
+    let queued = 0
+    for (let index = 0; index < count; index++) {
+      const row = targets[index] === except ? undefined : this.#rows.get(targets[index]!)
+      if (row?.srtp !== undefined && this.#sealSrtp(row, row.srtp, batch.bytes, offset, length, false)) queued++
+      if (row?.protection === undefined) continue
+      const clearLength = clearRtpLength(row.protection.layout, batch.bytes, offset)
+      if (clear.length !== clearLength) {
+        clear = batch.bytes.subarray(offset, offset + clearLength)
+        plain = batch.bytes.subarray(offset + clearLength, offset + length)
+      }
+      if (this.#seal(row, row.protection, clear, plain, RTP_HEADER)) queued++
+    }
+    return queued
+  }
+
+  /**
+   * Where the header is the nonce, nothing is sent: all receiver reports begin with the same bytes, and would repeat it.
+   */
+  sendRtcp(peer: PeerId, bytes: Uint8Array, length: number): boolean {
+    const row = this.#rows.get(peer)
+    if (row?.srtp !== undefined) return this.#sealSrtp(row, row.srtp, bytes, 0, length, true)
+    if (row?.protection === undefined || row.protection.layout.nonceSource === 'header') return false
+    const clear = bytes.subarray(0, CLEAR_RTCP_LENGTH)
+    return this.#seal(row, row.protection, clear, bytes.subarray(CLEAR_RTCP_LENGTH, length), RTCP_HEADER)
+  }
+
+  sendRaw(words: Int32Array, offset: number, bytes: Uint8Array, length: number): void {
+    const start = this.#claimSlot()
+    if (start < 0) return
+    this.#slots.set(length === bytes.length ? bytes : bytes.subarray(0, length), start)
+    this.#port.send(this.#slots, start, length, this.#port.destination(readAddress(words, offset)))
+  }
+
+  /** The port sends at once, so that nothing waits here. */
+  flush(): void {}
+
+  takeExhausted(): readonly PeerId[] {
+    if (this.#exhausted.length === 0) return NOBODY
+    const taken = this.#exhausted
+    this.#exhausted = []
+    return taken
+  }
+
+  /** Seals one packet for one peer and sends it. Returns false if the peer has no address or no nonces left. */
+  #seal(row: Row, protection: Protected, clear: Uint8Array, plain: Uint8Array, headerLength: number): boolean {
+    if (row.destination === undefined || row.isExhausted) return false
+    const { layout, nonce } = protection
+    const length = clear.length + plain.length + protectionOverhead(layout)
+    if (length > SLOT) return false
+    if (!hasNonce(protection)) return this.#noteExhausted(row)
+    const start = this.#claimSlot()
+    if (start < 0) return true
+    const slots = this.#slots
+    for (let index = 0; index < clear.length; index++) slots[start + index] = clear[index]!
+    this.#trailers.write(protection, slots, start + length - layout.trailerLength)
+    fillProtectionNonce(layout, nonce, slots, start, length, headerLength)
+    protection.cipher.seal(nonce, clear, plain, slots, start + clear.length)
+    this.#port.send(slots, start, length, row.destination)
+    this.#packets++
+    this.#bytes += length
+    return true
+  }
+
+  /** The same with SRTP, which seals in place and may refuse a packet that it sealed before. */
+  #sealSrtp(row: Row, srtp: Srtp, bytes: Uint8Array, offset: number, length: number, isRtcp: boolean): boolean {
+    if (row.destination === undefined || row.isExhausted || length + SRTP_OVERHEAD > SLOT) return false
+    const start = this.#claimSlot()
+    if (start < 0) return true
+    this.#slots.set(bytes.subarray(offset, offset + length), start)
+    const view = this.#slotView
+    const sealed = isRtcp
+      ? srtp.sealRtcp(this.#slots, view, start, length)
+      : srtp.sealRtp(this.#slots, view, start, length)
+    if (sealed < 0) return srtp.isExhausted && this.#noteExhausted(row)
+    this.#port.send(this.#slots, start, sealed, row.destination)
+    this.#packets++
+    this.#bytes += sealed
+    return true
+  }
+
+  #noteExhausted(row: Row): false {
+    row.isExhausted = true
+    this.#exhausted.push(row.peer)
+    return false
+  }
+
+  /** Where the next datagram may be written; −1, and a drop, while the system has not taken too many. */
+  #claimSlot(): number {
+    const unsent = this.#port.unsent
+    if (unsent === 0) this.#slot = 0
+    if (unsent >= LIMITS.unsentDatagrams - 1) {
+      this.#dropped++
+      return -1
+    }
+    const start = this.#slot * SLOT
+    this.#slot = (this.#slot + 1) % LIMITS.unsentDatagrams
+    return start
+  }
+
+  #parse(ip: string): Int32Array | undefined {
+    const words = new Int32Array(ADDRESS_WORDS)
+    if (!writeAddress(words, 0, ip, 0)) return undefined
+    if (this.#words.size >= LIMITS.parsedAddresses) this.#words.clear()
+    this.#words.set(ip, words)
+    return words
+  }
+}
+
+function makeProtected(layout: ProtectionLayout, key: Uint8Array, counter: number): Protected {
+  return { layout, cipher: makePacketCipher(layout.cipher, key), nonce: new Uint8Array(layout.nonceLength), counter }
+}
+
+function openSrtp(srtp: Srtp, { bytes, view, lengths }: Batch, slot: number): boolean {
+  const offset = slot * SLOT
+  const length = lengths[slot]!
+  const plain = isRtcpType(bytes[offset + 1]!)
+    ? srtp.openRtcp(bytes, view, offset, length)
+    : srtp.openRtp(bytes, view, offset, length)
+  if (plain >= 0) lengths[slot] = plain
+  return plain >= 0
+}
+
+function makeBatch(): Batch {
+  const bytes = new Uint8Array(BATCH * SLOT)
+  const lengths = new Int32Array(BATCH)
+  const addresses = new Int32Array(BATCH * ADDRESS_WORDS)
+  return {
+    bytes,
+    view: new DataView(bytes.buffer),
+    count: 0,
+    lengths,
+    addresses,
+    waited: new Int32Array(BATCH),
+    lost: 0,
+  }
+}

@@ -1,0 +1,120 @@
+// A lane on the main thread: the portable engine for systems without the other one, and for tests.
+import { type LaneCommand, type LaneEvent, type LaneId, Router } from '@parley/core'
+import { protectionReady } from '../crypto/protection.ts'
+import { stunMac } from '../crypto/stun-mac.ts'
+import type { DatagramPort } from '../engine/datagram-port.ts'
+import { openDgramPort } from '../engine/dgram-port.ts'
+import { PortableEngine } from '../engine/portable-engine.ts'
+import type { Lane } from './lane.ts'
+
+export interface InlineLaneOptions {
+  id: LaneId
+  /** Where to listen; without it on all addresses. */
+  ip?: string
+  /** 0: any free one. */
+  port: number
+  /** Called after the input that caused them, never with none. */
+  onEvents(events: readonly LaneEvent[]): void
+  /** Called before a datagram is handled: see `LaneLoopOptions`. */
+  takeCommands?(): void
+  /** Monotonic milliseconds; `performance.now` if absent. */
+  clock?: () => number
+}
+
+/** Feeds a router from a port, and ticks it when it asks to be ticked. */
+export class InlineLane implements Lane {
+  readonly id: LaneId
+  readonly #port: DatagramPort
+  readonly #engine: PortableEngine
+  readonly #router: Router
+  readonly #clock: () => number
+  readonly #onEvents: InlineLaneOptions['onEvents']
+  readonly #takeCommands: InlineLaneOptions['takeCommands']
+  #timeout: NodeJS.Timeout | undefined
+  #armedFor = Infinity
+  #isClosed = false
+  #utilization = performance.eventLoopUtilization()
+
+  /** Rejects with the system's error if the address cannot be had. */
+  static async open(options: InlineLaneOptions): Promise<InlineLane> {
+    await protectionReady()
+    let lane: InlineLane | undefined
+    const onDatagram = (bytes: Uint8Array, ip: string, port: number) => lane?.receive(bytes, ip, port)
+    lane = new InlineLane(await openDgramPort({ ip: options.ip, port: options.port, onDatagram }), options)
+    return lane
+  }
+
+  /** On a port that is open already; its datagrams are to be given to `receive`. */
+  constructor(port: DatagramPort, options: InlineLaneOptions) {
+    const { id, onEvents, takeCommands, clock = () => performance.now() } = options
+    this.id = id
+    this.#port = port
+    this.#onEvents = onEvents
+    this.#takeCommands = takeCommands
+    this.#clock = clock
+    this.#engine = new PortableEngine(port)
+    const { timeOrigin } = performance
+    this.#router = new Router(this.#engine, { busy: () => this.#busy(), stunMac, timeOrigin })
+  }
+
+  get port(): number {
+    return this.#port.port
+  }
+
+  command(command: LaneCommand): void {
+    if (this.#isClosed) return
+    this.#router.command(command, this.#clock())
+    this.#settle()
+  }
+
+  /** Commands take effect at once. */
+  flush(): void {}
+
+  /** One datagram from the port. */
+  receive(bytes: Uint8Array, ip: string, port: number): void {
+    this.#takeCommands?.()
+    const batch = this.#isClosed ? undefined : this.#engine.load(bytes, ip, port)
+    if (batch === undefined) return
+    this.#router.receive(batch, this.#clock())
+    this.#settle()
+  }
+
+  /** Counts of what the lane holds. */
+  inspect() {
+    return this.#router.inspect()
+  }
+
+  close(): Promise<void> {
+    if (!this.#isClosed) this.#router.close()
+    this.#isClosed = true
+    clearTimeout(this.#timeout)
+    return this.#port.close()
+  }
+
+  /** Share of the time since the last call that this thread, which does not only this, worked. */
+  #busy(): number {
+    const last = this.#utilization
+    this.#utilization = performance.eventLoopUtilization()
+    return performance.eventLoopUtilization(this.#utilization, last).utilization
+  }
+
+  #settle(): void {
+    if (this.#router.deadline !== this.#armedFor) this.#arm()
+    const events = this.#router.takeEvents()
+    if (events.length > 0) this.#onEvents(events)
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timeout)
+    this.#armedFor = this.#router.deadline
+    if (this.#armedFor === Infinity) return
+    this.#timeout = setTimeout(() => this.#tick(), Math.max(0, Math.ceil(this.#armedFor - this.#clock())))
+    this.#timeout.unref()
+  }
+
+  #tick(): void {
+    this.#armedFor = Infinity
+    this.#router.tick(this.#clock())
+    this.#settle()
+  }
+}

@@ -1,0 +1,107 @@
+// The loop of a lane that has a thread of its own: read, route, send; between two turns the commands that have come.
+import { BATCH, type LaneCommand, type LaneEvent, LIMITS, Router } from '@parley/core'
+import { stunMac } from '../crypto/stun-mac.ts'
+import type { FfiEngine } from '../engine/ffi-engine.ts'
+
+/** Copies that a lane sends before it looks after commands and its other duties: 3 to 4 ms of work. */
+const TURN = 1_000
+/** Expected before anything is known. */
+const FIRST_FAN_OUT = 50
+/** Of the past in the average of copies per datagram. */
+const INERTIA = 7 / 8
+
+export interface LaneLoopOptions {
+  onEvents(events: readonly LaneEvent[]): void
+  /**
+   * Called between reading datagrams and routing them, to give `command` what has come: who is told of a command and sends
+   * a datagram then is not overtaken by it.
+   */
+  takeCommands?(): void
+}
+
+export class LaneLoop {
+  readonly #engine: FfiEngine
+  readonly #router: Router
+  readonly #onEvents: LaneLoopOptions['onEvents']
+  readonly #takeCommands: LaneLoopOptions['takeCommands']
+  #measuredAt: number
+  /** Milliseconds since then without work. */
+  #waited = 0
+  /** Copies that a datagram causes: up at once, down slowly. */
+  #fanOut = FIRST_FAN_OUT
+
+  constructor(engine: FfiEngine, { onEvents, takeCommands }: LaneLoopOptions) {
+    this.#engine = engine
+    this.#onEvents = onEvents
+    this.#takeCommands = takeCommands
+    this.#measuredAt = performance.now()
+    this.#router = new Router(engine, { busy: () => this.busy(), stunMac, timeOrigin: performance.timeOrigin })
+  }
+
+  /** Share of the time since the last call that it worked. */
+  busy(): number {
+    const now = performance.now()
+    const total = now - this.#measuredAt
+    const waited = this.#waited
+    this.#measuredAt = now
+    this.#waited = 0
+    return total > 0 ? Math.max(0, 1 - waited / total) : 0
+  }
+
+  command(command: LaneCommand): void {
+    this.#router.command(command, performance.now())
+    this.#settle()
+  }
+
+  /**
+   * Handles what is there, but no more than about TURN copies of it, so that commands and other sources get their
+   * turn. Returns whether anything was there.
+   */
+  turn(): boolean {
+    const engine = this.#engine
+    const limit = Math.max(1, Math.min(BATCH, Math.trunc(TURN / this.#fanOut)))
+    const batch = engine.socket.receive(limit)
+    const now = performance.now()
+    if (batch !== undefined) {
+      this.#takeCommands?.()
+      const before = engine.packets
+      this.#router.receive(batch, now)
+      // What waited may be dropped for it, and then tells nothing of its copies.
+      const isWhole = batch.count === limit && batch.waited[0]! <= LIMITS.videoWait
+      this.#learn((engine.packets - before) / batch.count, isWhole)
+    }
+    if (now >= this.#router.deadline) this.#router.tick(now)
+    this.#settle()
+    return batch !== undefined
+  }
+
+  /** Blocks until there may be something to do: a datagram, a wake, or a report that is due; `longest` ms at most. */
+  wait(longest: number): void {
+    const start = performance.now()
+    const timeout = Math.min(longest, this.#router.deadline - start)
+    if (timeout <= 0) return
+    this.#engine.socket.wait(Math.ceil(timeout))
+    this.#waited += performance.now() - start
+  }
+
+  /** Counts of what the lane holds. */
+  inspect() {
+    return this.#router.inspect()
+  }
+
+  close(): void {
+    this.#router.close()
+    this.#engine.close()
+  }
+
+  /** Only a batch that the limit cut, and nothing else, says that it may be too low. */
+  #learn(fanOut: number, isWhole: boolean): void {
+    if (fanOut > this.#fanOut) this.#fanOut = fanOut
+    else if (isWhole) this.#fanOut = Math.max(1, INERTIA * this.#fanOut + (1 - INERTIA) * fanOut)
+  }
+
+  #settle(): void {
+    const events = this.#router.takeEvents()
+    if (events.length > 0) this.#onEvents(events)
+  }
+}

@@ -1,0 +1,133 @@
+// A lane on a thread of its own: commands go there in batches, events come back, and its end is noticed.
+import { Worker } from 'node:worker_threads'
+import type { LaneCommand, LaneEvent, LaneId } from '@parley/core'
+import { Native } from '../engine/native-calls.ts'
+import type { Lane } from './lane.ts'
+import type { Engine, FromLane, LaneStart, ToLane } from './thread-messages.ts'
+
+export interface ThreadLaneOptions {
+  id: LaneId
+  engine: Engine
+  /** Where to listen; without it on all addresses. */
+  ip?: string
+  /** 0: any free one. */
+  port: number
+  onEvents(events: readonly LaneEvent[]): void
+  /** The thread has ended though nobody closed it. The port is free again. */
+  onLost(reason: string): void
+}
+
+/** In a checkout the thread has to learn to read the source first. */
+const IS_SOURCE = import.meta.url.endsWith('.ts')
+const LANE = new URL(IS_SOURCE ? './lane-worker.ts' : './lane-worker.js', import.meta.url)
+const ENTRY = IS_SOURCE ? new URL('../../../bin/source-worker.mjs', import.meta.url) : LANE
+
+type Opened = Extract<FromLane, { kind: 'opened' }>
+
+export class ThreadLane implements Lane {
+  readonly id: LaneId
+  readonly #options: ThreadLaneOptions
+  readonly #worker: Worker
+  readonly #posted: Int32Array
+  readonly #native: Native | undefined
+  readonly #ended: Promise<void>
+  #opened: Opened | undefined
+  #pending: LaneCommand[] = []
+  /** From being bound until it is closed or lost. */
+  #isOpen = false
+
+  /** Rejects with the system's error if the address cannot be had. */
+  static async open(options: ThreadLaneOptions): Promise<ThreadLane> {
+    const native = options.engine === 'ffi' ? await Native.load() : undefined
+    if (typeof native === 'string') throw new Error(native)
+    return new Promise((resolve, reject) => {
+      const lane: ThreadLane = new ThreadLane(options, native, { opened: () => resolve(lane), failed: reject })
+    })
+  }
+
+  private constructor(
+    options: ThreadLaneOptions,
+    native: Native | undefined,
+    told: { opened(): void; failed(error: unknown): void },
+  ) {
+    this.id = options.id
+    this.#options = options
+    this.#native = native
+    const { id, engine, ip, port } = options
+    const workerData: LaneStart = { entry: LANE.href, id, engine, ip, port, posted: new SharedArrayBuffer(4) }
+    this.#posted = new Int32Array(workerData.posted)
+    const worker = new Worker(ENTRY, { workerData, execArgv: [], name: `lane ${id}` })
+    this.#worker = worker
+    let failure: unknown = new Error("the lane's thread ended")
+    worker.on('error', error => {
+      failure = error
+    })
+    worker.on('message', (message: FromLane) => {
+      if (message.kind === 'events') this.#events(message.events)
+      else if (message.kind === 'refused') failure = Object.assign(new Error(message.message), { code: message.code })
+      else {
+        this.#opened = message
+        this.#isOpen = true
+        told.opened()
+      }
+    })
+    this.#ended = new Promise(resolve => {
+      worker.once('exit', code => {
+        if (code !== 0) this.#freeDescriptors()
+        resolve()
+        if (this.#opened === undefined) told.failed(failure)
+        else if (this.#isOpen) this.#lost(failure)
+      })
+    })
+  }
+
+  get port(): number {
+    return this.#opened?.port ?? 0
+  }
+
+  /** Goes with the next `flush`. */
+  command(command: LaneCommand): void {
+    if (this.#isOpen) this.#pending.push(command)
+  }
+
+  flush(): void {
+    if (!this.#isOpen || this.#pending.length === 0) return
+    const commands = this.#pending
+    this.#pending = []
+    this.#send({ kind: 'commands', commands })
+  }
+
+  close(): Promise<void> {
+    if (this.#isOpen) {
+      this.flush()
+      this.#isOpen = false
+      this.#send({ kind: 'close' })
+    }
+    return this.#ended
+  }
+
+  #events(events: readonly LaneEvent[]): void {
+    if (this.#isOpen) this.#options.onEvents(events)
+  }
+
+  /** Posted, then marked as posted, then woken: whoever is woken finds the mark. */
+  #send(message: ToLane): void {
+    this.#worker.postMessage(message)
+    Atomics.store(this.#posted, 0, 1)
+    const wake = this.#opened?.descriptors?.wake
+    if (wake !== undefined) this.#native?.wake(wake)
+  }
+
+  /** A thread that crashed leaves its socket open. */
+  #freeDescriptors(): void {
+    const descriptors = this.#opened?.descriptors
+    if (descriptors === undefined) return
+    this.#native?.close(descriptors.socket)
+    this.#native?.close(descriptors.wake)
+  }
+
+  #lost(failure: unknown): void {
+    this.#isOpen = false
+    this.#options.onLost(failure instanceof Error ? (failure.stack ?? failure.message) : String(failure))
+  }
+}

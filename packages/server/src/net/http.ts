@@ -1,0 +1,198 @@
+// A listener: one port for WebSocket upgrades, probes and metrics, with or without TLS.
+import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import type { BlockList, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { WebSocketServer } from 'ws'
+import { SOCKET_LIMITS } from '../limits.ts'
+import { listed, plainAddress, remoteAddress } from './address.ts'
+import type { Admission } from './socket-limits.ts'
+import { type Connections, webSocketServer } from './websocket.ts'
+
+/** Certificate chain and key as PEM. */
+export interface TlsFiles {
+  cert: string
+  key: string
+}
+
+export interface ListenerOptions {
+  host: string
+  /** 0 for any free one. */
+  port: number
+  /** What is spoken at `/`. LVSP is at `/lvsp` either way. */
+  root: 'gateway' | 'lvsp'
+  tls: TlsFiles | undefined
+  behindProxy: boolean
+  /** Whose requests for /metrics are answered. */
+  metricsFrom: BlockList
+}
+
+/** What answers every path from `/playground` on. */
+export interface PageService {
+  answer(path: string, request: IncomingMessage, response: ServerResponse): Promise<void>
+}
+
+/** What stands behind a listener once the node is there. */
+export interface Service {
+  connections: Connections
+  admission: Admission
+  version: string
+  /** Undefined while the node takes new calls, else why it does not. */
+  unready(): string | undefined
+  metrics(): Promise<string>
+  /** Undefined where it is turned off. */
+  playground?: PageService
+}
+
+export class Listener {
+  readonly #server: Server | TlsServer
+  readonly #upgrades: WebSocketServer
+  readonly #options: ListenerOptions
+  #service: Service | undefined
+
+  private constructor(options: ListenerOptions) {
+    this.#options = options
+    this.#upgrades = webSocketServer()
+    const bounds = {
+      headersTimeout: SOCKET_LIMITS.headersTimeout,
+      requestTimeout: SOCKET_LIMITS.headersTimeout,
+      keepAliveTimeout: SOCKET_LIMITS.keepAliveTimeout,
+      connectionsCheckingInterval: SOCKET_LIMITS.timeoutCheckInterval,
+      maxHeaderSize: SOCKET_LIMITS.headerBytes,
+    }
+    this.#server =
+      options.tls === undefined
+        ? createServer(bounds)
+        : createTlsServer({ ...bounds, ...options.tls, handshakeTimeout: SOCKET_LIMITS.tlsHandshakeTimeout })
+    this.#server.maxConnections = SOCKET_LIMITS.connections
+    this.#server.on('connection', (socket: Socket) => this.#service?.admission.accepted(socket))
+    this.#server.on('request', (request, response) => {
+      // A fault of ours costs that request, not the node.
+      this.#answer(request, response).catch(() => response.destroy())
+    })
+    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
+  }
+
+  /** Resolves when the port is open; rejects with the system's error (`EADDRINUSE`, `EACCES` …) if it cannot be. */
+  static async open(options: ListenerOptions): Promise<Listener> {
+    const listener = new Listener(options)
+    await new Promise<void>((resolve, reject) => {
+      listener.#server.once('error', reject)
+      listener.#server.listen(options.port, options.host, () => {
+        listener.#server.off('error', reject)
+        resolve()
+      })
+    })
+    return listener
+  }
+
+  /** Until then everything is answered with 503. */
+  serve(service: Service): void {
+    this.#service = service
+  }
+
+  get port(): number {
+    const address = this.#server.address()
+    return address === null || typeof address === 'string' ? this.#options.port : address.port
+  }
+
+  /** New connections get the new certificate; open ones stay. Throws if the two do not fit; the old ones then stay. */
+  reloadTls(tls: TlsFiles): void {
+    if (this.#options.tls !== undefined) (this.#server as TlsServer).setSecureContext(tls)
+  }
+
+  /** Takes no new connections, and ends those that are no WebSocket. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
+    this.#server.closeAllConnections()
+    await closed
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', ignore)
+    if (this.#service === undefined) return refuse(socket, 503)
+    const { admission, connections } = this.#service
+    const url = urlOf(request)
+    const protocol = url === undefined ? undefined : this.#protocolAt(url.pathname)
+    if (url === undefined || protocol === undefined) return refuse(socket, 404)
+    const address = remoteAddress(request, this.#options.behindProxy)
+    const place = admission.admit(protocol, address)
+    if ('status' in place) return refuse(socket, place.status)
+    socket.once('close', place.release)
+    this.#upgrades.handleUpgrade(request, socket, head, webSocket => {
+      admission.upgraded(request.socket)
+      const opening =
+        protocol === 'lvsp'
+          ? { protocol, remoteAddress: address, userAgent: request.headers['user-agent']?.slice(0, 200) }
+          : {
+              protocol,
+              remoteAddress: address,
+              localAddress: plainAddress(request.socket.localAddress),
+              version: url.searchParams.get('v') ?? undefined,
+            }
+      connections.accept(webSocket, socket, opening)
+    })
+  }
+
+  #protocolAt(path: string): 'gateway' | 'lvsp' | undefined {
+    if (path === '/lvsp') return 'lvsp'
+    return path === '/' ? this.#options.root : undefined
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const service = this.#service
+    const path = urlOf(request)?.pathname
+    if (service?.playground !== undefined && /^\/playground(\/|$)/.test(path ?? ''))
+      return service.playground.answer(path ?? '', request, response)
+    if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'only GET is answered here')
+    if (service === undefined) return say(response, 503, 'starting')
+    switch (path) {
+      case '/':
+        return say(response, 200, this.#welcome(service))
+      case '/lvsp':
+        return say(response, 426, 'LVSP is spoken here over WebSocket')
+      case '/livez':
+        return say(response, 200, 'alive')
+      case '/readyz': {
+        const reason = service.unready()
+        return say(response, reason === undefined ? 200 : 503, reason ?? 'ready')
+      }
+      case '/metrics':
+        return this.#metrics(service, request, response)
+      default:
+        return say(response, 404, 'nothing is here')
+    }
+  }
+
+  #welcome({ version }: Service): string {
+    const spoken = this.#options.root === 'gateway' ? 'Voice clients connect' : 'Backends connect'
+    return `This is Parley ${version}, a voice server. ${spoken} here over WebSocket.`
+  }
+
+  async #metrics(service: Service, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const address = remoteAddress(request, this.#options.behindProxy)
+    if (!listed(this.#options.metricsFrom, address))
+      return say(response, 403, `not for ${address}; see http.metrics_from`)
+    response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+    response.end(await service.metrics())
+  }
+}
+
+/** Closes over nothing: what a listener's scope holds would stay as long as its socket. */
+function ignore(): void {}
+
+function urlOf(request: IncomingMessage): URL | undefined {
+  return URL.canParse(request.url ?? '', 'http://node') ? new URL(request.url ?? '', 'http://node') : undefined
+}
+
+function say(response: ServerResponse, status: number, text: string): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' })
+  response.end(`${text}\n`)
+}
+
+/** Answers an upgrade with a status, and waits for no farewell; 429 and 503 ask the client to come back later. */
+function refuse(socket: Duplex, status: 404 | 429 | 503): void {
+  socket.once('finish', () => socket.destroy())
+  const later = status === 404 ? '' : 'Retry-After: 10\r\n'
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n${later}\r\n`)
+}

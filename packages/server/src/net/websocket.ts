@@ -1,0 +1,217 @@
+// Open WebSockets, numbered: messages in, effects out, and bounds on what one of them may hold.
+import type { Duplex } from 'node:stream'
+import type { Note, Opening } from '@parley/core'
+import { LIMITS } from '@parley/core'
+import { type RawData, WebSocket, WebSocketServer } from 'ws'
+import { SOCKET_LIMITS } from '../limits.ts'
+import { encodeFrames } from './frames.ts'
+
+/** Who hears of connections; the host. Each connection is opened once and closed once. */
+export interface ConnectionInputs {
+  connectionOpened(connection: number, opening: Opening): void
+  messageReceived(connection: number, data: string | Uint8Array): void
+  connectionClosed(connection: number, code: number): void
+}
+
+interface Connection {
+  readonly id: number
+  readonly socket: WebSocket
+  /** What carries it. */
+  readonly stream: Duplex
+  readonly protocol: Opening['protocol']
+  /** Since the last `flush`; and about how many bytes that is. */
+  unsent: (string | Uint8Array)[]
+  unsentLength: number
+  /** Of LVSP: pings since the last sign of life. */
+  unanswered: number
+  /** Of LVSP: messages since `windowStart`. */
+  messages: number
+  windowStart: number
+  resume: NodeJS.Timeout | undefined
+  /** Our close frame is out; what still comes in is not for the core. */
+  closing: boolean
+}
+
+/** Of the messages that have come in, one is read per turn of the event loop, so that no connection starves the others. */
+export function webSocketServer(): WebSocketServer {
+  const options = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: LIMITS.binaryMessage,
+    allowSynchronousEvents: false,
+    closeTimeout: SOCKET_LIMITS.closeTimeout,
+  }
+  return new WebSocketServer(options)
+}
+
+export class Connections {
+  readonly #inputs: ConnectionInputs
+  readonly #note: (note: Note) => void
+  readonly #open = new Map<number, Connection>()
+  readonly #pinger: NodeJS.Timeout
+  #last = 0
+  /** Sent to since the last `flush`: what one input causes goes out to each as one write. */
+  readonly #unsent = new Set<Connection>()
+  #idle: (() => void)[] = []
+  /** Open now, by protocol. */
+  readonly counts: Record<Opening['protocol'], number> = { gateway: 0, lvsp: 0 }
+  /** Totals since the start. */
+  readonly totals = { messagesIn: 0, messagesOut: 0, slow: 0, unresponsive: 0 }
+
+  constructor(
+    inputs: ConnectionInputs,
+    note: (note: Note) => void,
+    pingInterval: number = SOCKET_LIMITS.lvspPingInterval,
+  ) {
+    this.#inputs = inputs
+    this.#note = note
+    this.#pinger = setInterval(() => this.#ping(), pingInterval)
+  }
+
+  /** `stream` is what the WebSocket was upgraded from. */
+  accept(socket: WebSocket, stream: Duplex, opening: Opening): void {
+    const { protocol } = opening
+    const connection: Connection = {
+      id: ++this.#last,
+      socket,
+      stream,
+      protocol,
+      unsent: [],
+      unsentLength: 0,
+      unanswered: 0,
+      messages: 0,
+      windowStart: 0,
+      resume: undefined,
+      closing: false,
+    }
+    this.#open.set(connection.id, connection)
+    this.counts[protocol]++
+    socket.on('message', (data, isBinary) => this.#received(connection, data, isBinary))
+    socket.on('pong', () => {
+      connection.unanswered = 0
+    })
+    socket.on('error', error => this.#noteOf(connection, 'debug', 'connection.error', error.message))
+    socket.on('close', code => this.#closed(connection, code))
+    this.#inputs.connectionOpened(connection.id, opening)
+  }
+
+  /** Nothing happens if the connection is gone or closing. A client that does not read is cut off. */
+  send(id: number, data: string | Uint8Array): void {
+    const connection = this.#open.get(id)
+    if (connection === undefined || connection.closing) return
+    const { socket, protocol } = connection
+    const bound = protocol === 'gateway' ? SOCKET_LIMITS.gatewayBuffered : SOCKET_LIMITS.lvspBuffered
+    const unread = socket.bufferedAmount + connection.unsentLength
+    if (unread > bound) {
+      this.totals.slow++
+      this.#noteOf(connection, 'warn', 'connection.slow', `${unread} bytes unread`)
+      return this.#terminate(connection)
+    }
+    this.totals.messagesOut++
+    connection.unsent.push(data)
+    connection.unsentLength += data.length
+    this.#unsent.add(connection)
+  }
+
+  /** Lets out what was sent since the last call. */
+  flush(): void {
+    for (const connection of this.#unsent) this.#write(connection)
+    this.#unsent.clear()
+  }
+
+  close(id: number, code: number, reason: string): void {
+    const connection = this.#open.get(id)
+    if (connection === undefined || connection.closing) return
+    this.#write(connection)
+    connection.closing = true
+    connection.socket.close(code, shortened(reason))
+  }
+
+  /** Resolves as soon as no voice gateway connection is open. */
+  gatewayEmpty(): Promise<void> {
+    if (this.counts.gateway === 0) return Promise.resolve()
+    return new Promise(resolve => this.#idle.push(resolve))
+  }
+
+  /** Closes every connection; those that do not answer within `grace` are cut. */
+  async shutdown(code: number, reason: string, grace: number): Promise<void> {
+    clearInterval(this.#pinger)
+    const gone = [...this.#open.values()].map(
+      connection => new Promise<void>(resolve => connection.socket.once('close', () => resolve())),
+    )
+    for (const { id } of [...this.#open.values()]) this.close(id, code, reason)
+    const cut = setTimeout(() => {
+      for (const connection of [...this.#open.values()]) this.#terminate(connection)
+    }, grace)
+    await Promise.all(gone)
+    clearTimeout(cut)
+  }
+
+  /** Past ws, which would make two writes of each message. It counts the bytes as its own, because it reads the stream's count. */
+  #write(connection: Connection): void {
+    const { unsent, socket, stream, closing } = connection
+    if (unsent.length === 0) return
+    connection.unsent = []
+    connection.unsentLength = 0
+    if (socket.readyState === WebSocket.OPEN && !closing) stream.write(encodeFrames(unsent))
+  }
+
+  #received(connection: Connection, data: RawData, isBinary: boolean): void {
+    if (connection.closing) return
+    connection.unanswered = 0
+    this.totals.messagesIn++
+    if (connection.protocol === 'lvsp') this.#pace(connection)
+    const bytes = data as Buffer // The binary type of a server's WebSocket is `nodebuffer`.
+    // A copy: bytes of a small message share storage with others, and Buffer's `slice` is not Uint8Array's.
+    this.#inputs.messageReceived(connection.id, isBinary ? new Uint8Array(bytes) : bytes.toString('utf8'))
+  }
+
+  /** Past its rate a backend is not read until the second is over; TCP then slows it down. */
+  #pace(connection: Connection): void {
+    const now = performance.now()
+    if (now - connection.windowStart >= 1000) {
+      connection.windowStart = now
+      connection.messages = 0
+    }
+    if (++connection.messages !== LIMITS.lvspInfosPerSecond) return
+    connection.socket.pause()
+    connection.resume = setTimeout(() => connection.socket.resume(), connection.windowStart + 1000 - now)
+  }
+
+  #ping(): void {
+    for (const connection of [...this.#open.values()]) {
+      if (connection.protocol !== 'lvsp' || connection.closing) continue
+      if (connection.unanswered++ < SOCKET_LIMITS.lvspPingsMissed) connection.socket.ping()
+      else {
+        this.totals.unresponsive++
+        this.#noteOf(connection, 'warn', 'connection.unresponsive')
+        this.#terminate(connection)
+      }
+    }
+  }
+
+  #terminate(connection: Connection): void {
+    connection.closing = true
+    connection.socket.terminate()
+  }
+
+  #closed(connection: Connection, code: number): void {
+    clearTimeout(connection.resume)
+    this.#open.delete(connection.id)
+    this.counts[connection.protocol]--
+    this.#inputs.connectionClosed(connection.id, code)
+    if (this.counts.gateway > 0) return
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+
+  #noteOf({ id, protocol }: Connection, level: Note['level'], event: string, reason?: string): void {
+    this.#note({ level, event, fields: { connection: id, protocol, reason } })
+  }
+}
+
+function shortened(reason: string): string {
+  let short = reason.slice(0, SOCKET_LIMITS.closeReason)
+  while (Buffer.byteLength(short) > SOCKET_LIMITS.closeReason) short = short.slice(0, -1)
+  return short
+}
