@@ -1,10 +1,10 @@
-// Whole calls on the virtual clock: join, talk, mute, move, resume and roam, over good and bad wires.
+// Whole calls on the virtual clock: join, talk, mute, move, resume and address change, over good and lossy links.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeDiscoveryRequest, LEGACY_MODES, MODERN_MODES } from '@parley/protocol'
 import { SimCall, type SimClient } from './sim-call.ts'
 
-/** Clients of one channel who have all spoken once, so that everybody's address is proved. */
+/** Connected clients of one channel, each with a verified media address. */
 async function callOf(count: number, ...[options, seed, weather]: Parameters<typeof SimCall.create>) {
   const call = await SimCall.create(options, seed, weather)
   const modes = options?.legacyModes ? [...MODERN_MODES, ...LEGACY_MODES] : MODERN_MODES
@@ -39,7 +39,7 @@ test.before(async () => {
   emptyLane = (await SimCall.create()).router.inspect()
 })
 
-test('everyone hears everyone, byte for byte, each in a mode of his own', async () => {
+test('every client receives every other client byte for byte, each in its own encryption mode', async () => {
   const { call, clients } = await callOf(7, { legacyModes: true })
   for (const [index, client] of clients.entries()) {
     client.speak()
@@ -52,7 +52,7 @@ test('everyone hears everyone, byte for byte, each in a mode of his own', async 
   close(call)
 })
 
-test('a muted speaker ends with five silence frames, and is heard again when he may', async () => {
+test('a server-muted speaker ends with five silence frames and is forwarded again after the unmute', async () => {
   const { call, clients } = await callOf(2)
   const [ana, ben] = clients as [SimClient, SimClient]
   say(call, ana, ['before'])
@@ -69,7 +69,7 @@ test('a muted speaker ends with five silence frames, and is heard again when he 
   close(call)
 })
 
-test('a deafened listener hears nothing, and one who does not want a speaker does not hear him', async () => {
+test('a deafened listener receives nothing, and a listener with want 0 for a speaker does not receive that speaker', async () => {
   const { call, clients } = await callOf(3)
   const [ana, ben, cleo] = clients as [SimClient, SimClient, SimClient]
   call.backend.info(6, { user_id: '2', channel_id: '500', deaf: true })
@@ -80,7 +80,7 @@ test('a deafened listener hears nothing, and one who does not want a speaker doe
   close(call)
 })
 
-test('on a bad wire, what arrives is what was said, and nothing arrives twice', async () => {
+test('on a lossy link, received packets are unmodified and none is delivered twice', async () => {
   const weather = { loss: 0.1, duplicates: 0.1, latency: 20, jitter: 60 }
   const { call, clients } = await callOf(4, {}, 7, weather)
   for (const [index, client] of clients.entries()) say(call, client, texts(`client ${index}`, 200))
@@ -97,7 +97,7 @@ test('on a bad wire, what arrives is what was said, and nothing arrives twice', 
   close(call)
 })
 
-test('a replayed packet is heard once', async () => {
+test('a replayed packet is delivered once', async () => {
   const { call, clients } = await callOf(2, {}, 3, { loss: 0, duplicates: 1, latency: 5, jitter: 0 })
   const [ana, ben] = clients as [SimClient, SimClient]
   call.weather = { ...call.weather, duplicates: 1 }
@@ -108,7 +108,7 @@ test('a replayed packet is heard once', async () => {
   close(call)
 })
 
-test('media goes on while the TCP connection is cut, and the resumed client knows who came meanwhile', async () => {
+test('media continues while the TCP connection is lost, and a resumed client receives the joins it missed', async () => {
   const { call, clients } = await callOf(2)
   const [ana, ben] = clients as [SimClient, SimClient]
   ana.cut()
@@ -124,7 +124,7 @@ test('media goes on while the TCP connection is cut, and the resumed client know
   close(call)
 })
 
-test('a client whose address changes is followed as soon as a packet of its own proves the new one', async () => {
+test('media follows a changed client address after the first authenticated packet from it', async () => {
   const { call, clients } = await callOf(2)
   const [ana, ben] = clients as [SimClient, SimClient]
   say(call, ben, ['at the old address'])
@@ -138,7 +138,7 @@ test('a client whose address changes is followed as soon as a packet of its own 
   close(call)
 })
 
-test('nobody is moved to another address by packets that only claim to be his', async () => {
+test('forged packets do not change the address of a client', async () => {
   const { call, clients } = await callOf(2)
   const [ana, ben] = clients as [SimClient, SimClient]
   const thief = { ip: '192.0.2.66', port: 6_666 }
@@ -157,7 +157,7 @@ test('nobody is moved to another address by packets that only claim to be his', 
   close(call)
 })
 
-test('a speaker is heard although somebody behind the same address asks for it in its name, and floods', async () => {
+test('a speaker is forwarded despite a flood of forged packets and discovery requests from the same IP address', async () => {
   const { call, clients } = await callOf(2)
   const [ana, ben] = clients as [SimClient, SimClient]
   const neighbour = { ip: '203.0.113.77', port: 6_666 }
@@ -178,7 +178,7 @@ test('a speaker is heard although somebody behind the same address asks for it i
   close(call)
 })
 
-test('a move takes a client from one channel to the other, and nobody hears across', async () => {
+test('a moved client leaves its old channel, and no media crosses between the channels', async () => {
   const { call, clients } = await callOf(3)
   const [ana, ben, cleo] = clients as [SimClient, SimClient, SimClient]
   const credentials = call.backend.join('3', '501')
@@ -193,7 +193,7 @@ test('a move takes a client from one channel to the other, and nobody hears acro
   close(call)
 })
 
-test('calls go on when the backend is lost, and what is empty is collected', async () => {
+test('calls continue without the backend, and empty channels are collected', async () => {
   const { call, clients } = await callOf(2)
   const [ana, ben] = clients as [SimClient, SimClient]
   call.backend.join('9', '900')
@@ -209,7 +209,7 @@ test('calls go on when the backend is lost, and what is empty is collected', asy
   assert.deepEqual(call.router.inspect(), emptyLane)
 })
 
-test('with a grace, the calls of a lost backend end with it', async () => {
+test('with an orphan grace period, calls end that long after the backend is lost', async () => {
   const { call, clients } = await callOf(2, { orphanGrace: 60_000 })
   call.backend.socket.drop()
   call.advance(59_000)
@@ -219,7 +219,7 @@ test('with a grace, the calls of a lost backend end with it', async () => {
   assert.deepEqual(call.router.inspect(), emptyLane)
 })
 
-test('a backend that comes back finds its channels, and SYNC takes away what it does not list', async () => {
+test('a reconnected backend finds its channels, and SYNC removes the voice states that it does not list', async () => {
   const { call, clients } = await callOf(2)
   const [ana, ben] = clients as [SimClient, SimClient]
   call.backend.socket.drop()

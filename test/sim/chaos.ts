@@ -1,4 +1,4 @@
-// Random commands for a simulated hour, valid and not, at one node; afterwards every table has to be empty.
+// A simulated hour of random commands to one node, valid and invalid; afterwards every table must be empty.
 import assert from 'node:assert/strict'
 import { type BenchCredentials, connect, type Json } from '../../packages/core/src/testing/node-bench.ts'
 import { SimCall, type SimClient } from './sim-call.ts'
@@ -123,7 +123,7 @@ class Chaos {
     client.session.command(op, data)
   }
 
-  /** A client that speaks the protocol by hand, and not always well. */
+  /** A hand-written gateway client that sends valid and malformed messages. */
   #rawClient(): void {
     const { bench } = this.call
     const credentials = this.#credentials.at(-1)
@@ -174,7 +174,7 @@ class Chaos {
   }
 }
 
-/** Throws unless the node survives and forgets everything. */
+/** Throws unless the node survives and releases all state. */
 export async function surviveChaos(seed: number): Promise<void> {
   const weather = { loss: 0.05, duplicates: 0.05, latency: 5, jitter: 40 }
   const call = await SimCall.create({ legacyModes: true }, seed, weather)
@@ -201,6 +201,6 @@ export async function surviveChaos(seed: number): Promise<void> {
     lanes.map(lane => [lane.peers, lane.channels]),
     [[0, 0]],
   )
-  assert.ok(rest.deadlines <= 1, 'only the backend may wait for something')
+  assert.ok(rest.deadlines <= 1, 'only the backend connection may hold a deadline')
   assert.deepEqual(call.router.inspect(), empty)
 }

@@ -1,4 +1,4 @@
-// The voice client's half of DAVE against a node: with the real library, in calls that change between sealed and clear.
+// The voice client's DAVE side against a node, with the real library, in calls that switch encryption on and off.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadDavey } from '@parley/client'
@@ -18,13 +18,13 @@ function callOf(count: number) {
   return { bench, clients, join }
 }
 
-test('three clients encrypt end to end, and have one code to compare', () => {
+test('three clients encrypt end to end and show the same verification code', () => {
   const { clients } = callOf(3)
   assertHeard(clients)
   assert.match(clients[0]!.codes.at(-1) ?? '', /^[0-9]{30}$/)
 })
 
-test('ten clients who come at once do, and whoever moves leaves one group and joins the other', () => {
+test('ten clients that join at once encrypt, and a client that moves leaves one group and joins the other', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const join = (user: number, channel: string) =>
@@ -39,10 +39,10 @@ test('ten clients who come at once do, and whoever moves leaves one group and jo
   run(bench, [mover!, ...lounge, ...garden])
   assert.equal(mover!.session.state, 'closed')
   for (const members of [lounge, garden]) assertHeard(members)
-  assert.notEqual(lounge[0]!.codes.at(-1), before, 'the keys of those who stay are others')
+  assert.notEqual(lounge[0]!.codes.at(-1), before, 'the remaining members have new keys')
 })
 
-test('nothing is sent in the clear while a group is being made', () => {
+test('no frame but silence is sent unencrypted while a group is being established', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const clients = ['1', '2'].map(user => client(bench, backend.join(user)))
@@ -52,7 +52,7 @@ test('nothing is sent in the clear while a group is being made', () => {
   assert.deepEqual(clients[0]!.session.dave?.seal(SILENCE), SILENCE)
 })
 
-test('a client without DAVE turns everyone to the clear, and back when it leaves', () => {
+test('a client without DAVE downgrades the call, which is encrypted again when that client leaves', () => {
   const { bench, clients, join } = callOf(2)
   const old = join(9, { ...library!, version: 0 })
   run(bench, [...clients, old])
@@ -63,7 +63,7 @@ test('a client without DAVE turns everyone to the clear, and back when it leaves
   assertHeard(clients)
 })
 
-test('a client that resumes catches up with the group', () => {
+test('a client that resumes catches up with its group', () => {
   const { bench, clients, join } = callOf(2)
   clients[1]!.socket!.drop()
   clients[1]!.session.connectionClosed(1006, 'cut', bench.now)
@@ -72,7 +72,7 @@ test('a client that resumes catches up with the group', () => {
   assertHeard(clients)
 })
 
-test('a client that cannot open what it hears starts anew', () => {
+test('a client that cannot decrypt received frames rejoins the group', () => {
   const { bench, clients } = callOf(3)
   const [ana] = clients
   for (let count = 0; count < 40; count++) ana!.session.dave!.open('2', new Uint8Array(40).fill(0xfa))

@@ -1,4 +1,4 @@
-// DAVE through a whole node: numbers and resume, versions, what backends say and hear, and who is turned away.
+// DAVE through a whole node: sequence numbers and resume, versions, backend policy and events, rejected clients.
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
@@ -9,7 +9,7 @@ import { DaveyMember, run } from '../dave/davey-member.ts'
 const CHANNEL = { channel_id: '500', guild_id: '100' }
 const FRAME = Buffer.from([0xfc, 1, 2, 3, 4, 5, 6, 7])
 
-/** `dave` is what the channel's property says; undefined for the node's default. */
+/** `dave` is the channel's DAVE property; undefined for the node's default. */
 function callOf(count: number, dave?: string) {
   const bench = new NodeBench()
   const backend = bench.backend(undefined, ['events', 'dave'])
@@ -40,7 +40,7 @@ const lastState = (backend: BenchBackend) => {
   return [protocol_version, epoch, members]
 }
 
-test('three clients of a node share a group, and their backend can show it', () => {
+test('three clients of a node share a group, and the backend is notified of its state', () => {
   const { backend, members, bench } = callOf(3)
   assertHeard(members)
   assert.deepEqual(backend.infos(24).at(-1), { ...CHANNEL, protocol_version: 1, epoch: 2, members: 3 })
@@ -51,20 +51,20 @@ test('three clients of a node share a group, and their backend can show it', () 
   assert.deepEqual(lastState(backend), [1, 3, 2])
 })
 
-test('a backend that comes back without a number is told again which calls are encrypted', () => {
+test('a backend that reconnects without a resume receives the DAVE state of each call again', () => {
   const { bench, backend } = callOf(3)
   backend.socket.drop()
   const socket = bench.open({ protocol: 'lvsp', remoteAddress: '192.0.2.200' })
   const token = createHmac('sha256', SECRET).update(socket.last(0).nonce).digest('hex')
   socket.send(2, { token, capabilities: ['dave'] })
-  const told = socket.ops(6).filter(({ d }) => d.type === 24)
+  const states = socket.ops(6).filter(({ d }) => d.type === 24)
   assert.deepEqual(
-    told.map(({ d }) => d.data),
+    states.map(({ d }) => d.data),
     [{ ...CHANNEL, protocol_version: 1, epoch: 2, members: 3 }],
   )
 })
 
-test('JSON and binary messages share one sequence of numbers', () => {
+test('JSON and binary messages share one sequence', () => {
   const { members } = callOf(3)
   for (const { seqs } of members)
     assert.deepEqual(
@@ -73,7 +73,7 @@ test('JSON and binary messages share one sequence of numbers', () => {
     )
 })
 
-test('Session Description comes first, then the external sender, then who is here', () => {
+test('a joining client receives Session Description, then the external sender, then the members', () => {
   const { bench, members, join } = callOf(1)
   const ben = join(2)
   assert.deepEqual(
@@ -84,7 +84,7 @@ test('Session Description comes first, then the external sender, then who is her
   assertHeard(members)
 })
 
-test('a resume replays two epochs that were missed, after Resumed and in order', () => {
+test('a resume replays two missed epochs in order, after Resumed', () => {
   const { bench, members, join } = callOf(3)
   const [, , away] = members
   away!.drop()
@@ -104,7 +104,7 @@ test('a resume replays two epochs that were missed, after Resumed and in order',
   assertHeard(members)
 })
 
-test('a binary message that was received is never replayed', () => {
+test('a resume does not replay acknowledged binary messages', () => {
   const { bench, members } = callOf(2)
   const [ana] = members
   const before = ana!.client.seen.length
@@ -120,7 +120,7 @@ test('a binary message that was received is never replayed', () => {
   )
 })
 
-test('a session that comes back too late is a new member', () => {
+test('a client that resumes after the window is closed and joins as a new member', () => {
   const { bench, members, join } = callOf(3)
   const [ana, ben, cyn] = members
   cyn!.drop()
@@ -133,7 +133,7 @@ test('a session that comes back too late is a new member', () => {
   assertHeard([ana!, ben!, again])
 })
 
-test('a member that resumes at a version without binary messages is sent to identify anew', () => {
+test('a member that resumes at a gateway version without binary messages must identify again', () => {
   const { bench, members } = callOf(2)
   const { server_id, session_id, token } = members[1]!.credentials
   members[1]!.drop()
@@ -143,7 +143,7 @@ test('a member that resumes at a version without binary messages is sent to iden
   assert.equal(members[0]!.client.version, 1)
 })
 
-test('a client that identifies anew takes the place of its old leaf', () => {
+test('a client that identifies again replaces its old leaf', () => {
   const { bench, members, join } = callOf(3)
   const again = join(3)
   assert.equal(members[2]!.closeCode, VoiceClose.SessionInvalid)
@@ -151,7 +151,7 @@ test('a client that identifies anew takes the place of its old leaf', () => {
   assertHeard([members[0]!, members[1]!, again])
 })
 
-test('a client of gateway version 7 takes no part, and nobody seals while it is here', () => {
+test('a client of gateway version 7 downgrades the call until it leaves', () => {
   const { bench, backend, members, join } = callOf(2)
   const old = connect(bench, backend.join('9'), '7', { max_dave_protocol_version: 1 })
   assert.equal(old.last(4).dave_protocol_version, 0)
@@ -165,7 +165,7 @@ test('a client of gateway version 7 takes no part, and nobody seals while it is 
   assert.equal(lastState(backend)[2], 3)
 })
 
-test('where a channel requires DAVE, Identify of a client without it is closed with 4017', () => {
+test('in a channel that requires DAVE, a client without DAVE is closed with 4017 on Identify', () => {
   const { bench, members, join } = callOf(2, 'required')
   assert.equal(join(9, { daveVersion: 0 }).closeCode, VoiceClose.EncryptionRequired)
   assert.equal(join(10, { version: '7' }).closeCode, VoiceClose.EncryptionRequired)
@@ -173,21 +173,21 @@ test('where a channel requires DAVE, Identify of a client without it is closed w
   assertHeard(members.slice(0, 2))
 })
 
-/** By user of the members, in their order: whether audio in the clear is dropped. */
+/** For each member in join order: whether the route drops unencrypted audio. */
 function sealedOnly(bench: NodeBench, count: number): boolean[] {
   const ssrcs = bench.commands('addPeer').map(({ ssrcs: [first] }) => first)
   const last = (ssrc: number) => bench.commands('setRoute').findLast(route => route.ssrc === ssrc)
   return ssrcs.slice(0, count).map(ssrc => last(ssrc).sealedOnly === true)
 }
 
-test('where a channel requires DAVE nothing is heard in the clear, from the first who comes', () => {
+test('a channel that requires DAVE drops unencrypted audio from the first member on', () => {
   const { bench, members, join } = callOf(1, 'required')
   assert.deepEqual(sealedOnly(bench, 1), [true])
   run(bench, [...members, join(2)])
   assert.deepEqual(sealedOnly(bench, 2), [true, true])
 })
 
-test('where it starts to require DAVE, from the moment on at which the call is encrypted', () => {
+test('a channel that starts to require DAVE drops unencrypted audio once the call is encrypted', () => {
   const { bench, backend, members, join } = callOf(2)
   assert.deepEqual(sealedOnly(bench, 2), [false, false])
   backend.info(16, { ...CHANNEL, channel_properties: { dave: 'required' } })
@@ -198,12 +198,12 @@ test('where it starts to require DAVE, from the moment on at which the call is e
   run(bench, members)
   backend.info(16, { ...CHANNEL, channel_properties: { dave: 'required' } })
   assert.equal(old.closeCode, VoiceClose.EncryptionRequired)
-  assert.deepEqual(sealedOnly(bench, 2), [false, false], 'the others are still told to speak in the clear')
+  assert.deepEqual(sealedOnly(bench, 2), [false, false], 'the remaining members still send unencrypted audio')
   run(bench, members.slice(0, 2), 6_000)
   assert.deepEqual(sealedOnly(bench, 2), [true, true])
 })
 
-test('who is turned away at Select Protocol, because the channel requires DAVE meanwhile, leaves nothing behind', () => {
+test('a client rejected at Select Protocol because its channel now requires DAVE leaves no state behind', () => {
   const { bench, backend } = callOf(0)
   const old = bench.client('8')
   const { channel_id: _, ...identify } = backend.join('9')
@@ -215,14 +215,14 @@ test('who is turned away at Select Protocol, because the channel requires DAVE m
   assert.deepEqual(channel!.dave.users, [])
 })
 
-test('where a channel has it off, clients are told version 0', () => {
+test('in a channel with DAVE off, clients receive version 0', () => {
   const { backend, members } = callOf(2, 'off')
   assertHeard(members, false)
   assert.ok(members.every(({ client }) => client.version === 0))
   assert.deepEqual(backend.infos(24), [])
 })
 
-test('the stage is in the clear, unless its backend wants otherwise', () => {
+test('a stage channel is unencrypted unless the backend sets its DAVE property', () => {
   const bench = new NodeBench()
   const backend = bench.backend(undefined, ['dave'])
   backend.info(16, { ...CHANNEL, channel_properties: { kind: 'stage' } })
@@ -234,7 +234,7 @@ test('the stage is in the clear, unless its backend wants otherwise', () => {
   assert.equal(backend.infos(24).length > 0, true)
 })
 
-test('a backend changes its mind in the middle of a call', () => {
+test('a backend can change the DAVE policy during a call', () => {
   const { bench, backend, members } = callOf(3)
   backend.info(16, { ...CHANNEL, channel_properties: { dave: 'off' } })
   run(bench, members)
@@ -247,7 +247,7 @@ test('a backend changes its mind in the middle of a call', () => {
   assertHeard(members)
 })
 
-test('a second Select Protocol starts the client anew in the same group', () => {
+test('a second Select Protocol makes the client rejoin the same group', () => {
   const { bench, members } = callOf(3)
   members[1]!.socket.send(1, {
     protocol: 'udp',
@@ -257,7 +257,7 @@ test('a second Select Protocol starts the client anew in the same group', () => 
   assertHeard(members)
 })
 
-test('binary opcodes that no client has are closed with 4001, an empty message with 4002', () => {
+test('a binary opcode that clients must not send is closed with 4001, an empty message with 4002', () => {
   const { members } = callOf(2)
   members[0]!.socket.sendText(new Uint8Array([27, 0]))
   assert.equal(members[0]!.closeCode, VoiceClose.UnknownOpcode)
@@ -265,7 +265,7 @@ test('binary opcodes that no client has are closed with 4001, an empty message w
   assert.equal(members[1]!.closeCode, VoiceClose.DecodeError)
 })
 
-test('a stream without a channel of its own counts one down for its group', () => {
+test('a stream without its own channel uses the channel id minus one as its group id', () => {
   const bench = new NodeBench()
   const backend = bench.backend(undefined, ['dave'])
   backend.info(16, { channel_id: '701', guild_id: null, channel_properties: { kind: 'stream', owner_id: '1' } })
@@ -277,14 +277,14 @@ test('a stream without a channel of its own counts one down for its group', () =
   assertHeard(members)
 })
 
-test('when everyone has left nothing of the group remains', () => {
+test('no group state remains after the last member leaves', () => {
   const { bench, members } = callOf(3)
   for (const member of members) member.socket.drop(1000)
   bench.advance(60_000)
   assert.equal(bench.node.inspect().deadlines, 0)
 })
 
-test('a channel that ends in the middle of a round takes everything with it', () => {
+test('a channel that ends during a commit round releases its group', () => {
   const { bench, backend, members, join } = callOf(3)
   join(4)
   run(bench, members, 60)

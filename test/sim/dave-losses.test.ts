@@ -1,4 +1,4 @@
-// DAVE over connections that get lost: what a client had not heard, and what it had said and nobody heard.
+// DAVE over lost connections: messages that did not reach the client and messages that did not reach the node.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceOp } from '@parley/protocol'
@@ -17,7 +17,7 @@ const receiveAll = (client: DaveyClient) => {
   while (client.inbox.length > 0) client.receive()
 }
 
-/** Prepare Epoch on its way to the only member, a second time before it has answered the first. */
+/** A call whose only member receives a second Prepare Epoch before it has answered the first. */
 function askedTwice() {
   const { call, clients } = callOf(2)
   const [ana, ben] = clients
@@ -32,7 +32,7 @@ function askedTwice() {
   return { call, ana: ana! }
 }
 
-test('whoever missed its Session Description begins by it, and is not asked to begin again', () => {
+test('a client that missed Session Description starts with the replayed one and receives no Prepare Epoch', () => {
   const { call } = callOf(2)
   const dan = call.join(9_000)
   call.drop(dan)
@@ -43,7 +43,7 @@ test('whoever missed its Session Description begins by it, and is not asked to b
   assert.deepEqual([dan.seen.filter(op => op === '24').length, dan.invalids], [0, 0])
 })
 
-test('a key package from before a new beginning is not proposed: its client has no use for the Welcome', () => {
+test('a key package from before a Prepare Epoch is not proposed, because its client could not use the Welcome', () => {
   const { call, ana } = askedTwice()
   call.send(ana)
   const ben = call.join(9_000)
@@ -56,7 +56,7 @@ test('a key package from before a new beginning is not proposed: its client has 
   assert.deepEqual([ana.invalids, ben.invalids, call.group.state.epoch], [0, 0, 1])
 })
 
-test('a client that answers once what it was asked twice takes part all the same', () => {
+test('a client that answers only one of two Prepare Epochs still joins the group', () => {
   const { call, ana } = askedTwice()
   ana.outbox.length = 0
   const ben = call.join(9_000)
@@ -65,7 +65,7 @@ test('a client that answers once what it was asked twice takes part all the same
   assert.equal(ben.version, 1)
 })
 
-test('a report that was lost with its connection: whoever is lost in a transition begins anew', () => {
+test('a client whose Invalid Commit Welcome was lost with its connection rejoins the group after the resume', () => {
   for (const isWelcome of [true, false]) {
     const { call, clients } = callOf(3)
     const dan = call.join(9_000)
@@ -73,7 +73,7 @@ test('a report that was lost with its connection: whoever is lost in a transitio
     victim.faults = isWelcome ? { breakWelcomes: 1 } : { breakCommits: 1 }
     call.deliver()
     call.tick(call.group.deadline)
-    // Everybody answers the proposals; the commit and its Welcome go out.
+    // Every member answers the proposals; the node sends the commit and its Welcome.
     for (const client of clients) receiveAll(client)
     call.send(clients[0]!)
     receiveAll(victim)
@@ -88,7 +88,7 @@ test('a report that was lost with its connection: whoever is lost in a transitio
   }
 })
 
-test('whoever said nothing wrong and is lost in a transition is back in the group after it resumed', () => {
+test('a client that loses its connection during a transition is in the group after its resume', () => {
   const { call, clients } = callOf(3)
   call.join(9_000)
   call.deliver()
@@ -105,7 +105,7 @@ test('whoever said nothing wrong and is lost in a transition is back in the grou
   )
 })
 
-test('a commit of somebody whose leaf is useless meanwhile is no offence', () => {
+test('a commit from a member that has since reported its leaf invalid is no strike', () => {
   const { call, clients } = callOf(3)
   const [ana] = clients
   call.join(9_000)

@@ -1,4 +1,4 @@
-// DAVE with clients that do not speak it, or claim to and do not: downgrades, upgrades, and channels that insist.
+// DAVE with clients that do not support it, or claim to and do not: downgrades, upgrades, channels that require DAVE.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceOp } from '@parley/protocol'
@@ -15,7 +15,7 @@ function callOf(count: number, policy: DavePolicy = 'allowed') {
 const opcodesAfter = (seen: readonly string[], from: number) =>
   seen.slice(from).filter(op => op !== '11' && op !== '13')
 
-test('a client without DAVE joins: everyone prepares, is ready, and sends in the clear', () => {
+test('when a client without DAVE joins, the members prepare, report ready and send unencrypted', () => {
   const { call, clients } = callOf(3)
   const before = clients[0]!.seen.length
   const old = call.join(9_000, 0)
@@ -27,7 +27,7 @@ test('a client without DAVE joins: everyone prepares, is ready, and sends in the
   call.assertHeard()
 })
 
-test('it leaves: two seconds later the call is encrypted again', () => {
+test('two seconds after the last client without DAVE leaves, the call is encrypted again', () => {
   const { call, clients } = callOf(3)
   const old = call.join(9_000, 0)
   call.run()
@@ -40,7 +40,7 @@ test('it leaves: two seconds later the call is encrypted again', () => {
   call.assertConverged()
 })
 
-test('of two without DAVE, the last to leave brings it back', () => {
+test('of two clients without DAVE, the last to leave triggers the upgrade', () => {
   const { call } = callOf(2)
   const old = [call.join(9_000, 0), call.join(9_001, 0)]
   call.run()
@@ -52,7 +52,7 @@ test('of two without DAVE, the last to leave brings it back', () => {
   call.assertConverged()
 })
 
-test('it leaves while the others still prepare: the downgrade is executed first', () => {
+test('when the client without DAVE leaves during the downgrade, the downgrade is executed before the upgrade', () => {
   const { call, clients } = callOf(3)
   clients[1]!.faults.silent = new Set([VoiceOp.DaveTransitionReady])
   const old = call.join(9_000, 0)
@@ -66,7 +66,7 @@ test('it leaves while the others still prepare: the downgrade is executed first'
   call.assertConverged()
 })
 
-test('a call that began in the clear is encrypted once everyone can', () => {
+test('a call that started unencrypted is encrypted once all members support DAVE', () => {
   const call = new DaveyCall()
   const old = call.join(9_000, 0)
   const ana = call.join(1)
@@ -76,12 +76,12 @@ test('a call that began in the clear is encrypted once everyone can', () => {
   assert.equal(call.group.state.version, 0)
   call.leave(old)
   call.run()
-  // Its client makes a DAVE session when it hears of the epoch, so the external sender comes after.
+  // The client creates its DAVE session on Prepare Epoch, so the external sender must follow it.
   assert.deepEqual(opcodesAfter(ana.seen, 1).slice(0, 2), ['24', '25'])
   call.assertConverged()
 })
 
-test('whoever remains alone of such a call is encrypted at once, and the next one joins it', () => {
+test('the last member of an unencrypted call is upgraded at once, and the next client joins its group', () => {
   const call = new DaveyCall()
   const old = call.join(9_000, 0)
   const ana = call.join(1)
@@ -94,7 +94,7 @@ test('whoever remains alone of such a call is encrypted at once, and the next on
   call.assertConverged()
 })
 
-test('a newcomer in the two seconds before an upgrade is upgraded with the others', () => {
+test('a client that joins in the two seconds before an upgrade is upgraded with the others', () => {
   const { call } = callOf(2)
   const old = call.join(9_000, 0)
   call.run()
@@ -106,7 +106,7 @@ test('a newcomer in the two seconds before an upgrade is upgraded with the other
   call.assertConverged()
 })
 
-test('a client that never sends its key package counts as one without DAVE', () => {
+test('a client that never sends its key package is treated as a client without DAVE', () => {
   const { call } = callOf(2)
   const mute = call.join(9_000)
   mute.outbox.length = 0
@@ -116,13 +116,13 @@ test('a client that never sends its key package counts as one without DAVE', () 
   call.run(3_000)
   assert.equal(call.group.state.version, 0)
   call.run(60_000)
-  assert.equal(call.group.state.version, 0, 'it lasts')
+  assert.equal(call.group.state.version, 0, 'the downgrade persists')
   call.leave(mute)
   call.run()
   call.assertConverged()
 })
 
-test('where DAVE is required, such a client is closed with 4017, and the others go on', () => {
+test('where DAVE is required, a client that sends no key package is closed with 4017, and the call continues', () => {
   const { call } = callOf(2, 'required')
   const mute = call.join(9_000)
   mute.faults.silent = new Set([VoiceOp.DaveKeyPackage])
@@ -134,7 +134,7 @@ test('where DAVE is required, such a client is closed with 4017, and the others 
   call.assertConverged()
 })
 
-test('where DAVE is required, a client without it is not admitted', () => {
+test('where DAVE is required, a client without it is rejected', () => {
   const { call } = callOf(2, 'required')
   assert.ok(!call.group.admits(0))
   assert.ok(call.group.admits(1))
@@ -147,7 +147,7 @@ test('where DAVE is required, a client without it is not admitted', () => {
   call.assertConverged()
 })
 
-test('where DAVE is off, nobody hears of it', () => {
+test('where DAVE is off, clients receive no DAVE messages', () => {
   const { call, clients } = callOf(3, 'off')
   for (const client of clients) assert.deepEqual(opcodesAfter(client.seen, 0), ['4'])
   assert.deepEqual(call.group.state, { version: 0, epoch: 0, members: 0 })
@@ -155,7 +155,7 @@ test('where DAVE is off, nobody hears of it', () => {
   call.assertHeard()
 })
 
-test('a channel may change its mind: off, and on again', () => {
+test('a channel may turn DAVE off and on again', () => {
   const { call } = callOf(3)
   call.group.setPolicy('off', call.now)
   call.run()
@@ -166,7 +166,7 @@ test('a channel may change its mind: off, and on again', () => {
   call.assertConverged()
 })
 
-test('a channel that starts to require DAVE closes who cannot', () => {
+test('a channel that starts to require DAVE closes the clients without it', () => {
   const { call } = callOf(2)
   const old = call.join(9_000, 0)
   call.run()
@@ -180,20 +180,20 @@ test('a channel that starts to require DAVE closes who cannot', () => {
   call.assertConverged()
 })
 
-test('groups that fail again and again are given up, and tried again after a minute', () => {
+test('a group that fails repeatedly is abandoned and retried after a minute', () => {
   const { call, clients } = callOf(3)
   for (const client of clients) client.faults.commit = () => undefined
   call.join(9_000)
   call.run(40_000)
   assert.equal(call.group.state.version, 0)
   assert.ok(call.notes.some(({ event }) => event === 'dave.downgraded'))
-  call.assertHeard('in the clear')
+  call.assertHeard('unencrypted')
   for (const client of clients) client.faults = {}
   call.run(61_000)
-  call.assertConverged('tried again')
+  call.assertConverged('retried')
 })
 
-test('where DAVE is required, groups that fail again and again end the call', () => {
+test('where DAVE is required, a group that fails repeatedly ends the call', () => {
   const { call, clients } = callOf(3, 'required')
   for (const client of clients) client.faults.commit = () => undefined
   call.join(9_000)
@@ -204,14 +204,14 @@ test('where DAVE is required, groups that fail again and again end the call', ()
   assert.equal(call.clients.size, 0)
 })
 
-test('a user whose id does not fit takes no part', () => {
+test('a user whose id does not fit into 64 bits takes no part in DAVE', () => {
   const { call } = callOf(2)
   call.join('99999999999999999999')
   call.run()
   assert.equal(call.group.state.version, 0)
 })
 
-test('sealed frames are kept from whoever cannot open them, and only where there may be any', () => {
+test('sealed frames are not forwarded to clients that cannot open them, in channels that may have a group', () => {
   const { call, clients } = callOf(2)
   const old = call.join(9_000, 0)
   assert.ok(old.refusesSealed)

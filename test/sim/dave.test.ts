@@ -1,4 +1,4 @@
-// DAVE told as stories: a channel's group, with clients of the real library around it, coming, going and failing.
+// DAVE scenarios: a channel's group with clients of the real library that join, leave and fail.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ByteReader, decodeTransition, ReferenceLabel, referencedBytes, VoiceOp } from '@parley/protocol'
@@ -8,7 +8,7 @@ import { DaveyCall } from '../dave/davey-call.ts'
 
 const users = (count: number) => Array.from({ length: count }, (_, index) => 1_000 + index)
 
-/** A call in which so many already hear each other. */
+/** A call whose clients already decrypt each other. */
 function callOf(count: number) {
   const call = new DaveyCall()
   const clients = users(count).map(user => call.join(user))
@@ -17,7 +17,7 @@ function callOf(count: number) {
   return { call, clients }
 }
 
-test('somebody alone is told version 1 and waits', () => {
+test('the first client receives version 1 and waits', () => {
   const call = new DaveyCall()
   const ana = call.join(1)
   call.run()
@@ -26,7 +26,7 @@ test('somebody alone is told version 1 and waits', () => {
   assert.equal(call.group.deadline, Infinity)
 })
 
-test('a second and a third join, and all hear each other', () => {
+test('a second and a third client join, and all decrypt each other', () => {
   const call = new DaveyCall()
   for (const user of [1, 2, 3]) {
     call.join(user)
@@ -36,12 +36,12 @@ test('a second and a third join, and all hear each other', () => {
   assert.equal(call.group.state.epoch, 2)
 })
 
-test('ten join at once, in two epochs', () => {
+test('ten clients that join at once take two epochs', () => {
   const { call } = callOf(10)
   assert.equal(call.group.state.epoch, 2)
 })
 
-test('one leaves and can no longer decrypt', () => {
+test('a member that has left can no longer decrypt', () => {
   const { call, clients } = callOf(3)
   const [ana, , cyn] = clients
   call.leave(cyn!)
@@ -51,7 +51,7 @@ test('one leaves and can no longer decrypt', () => {
   assert.ok(cyn!.decrypt(ana!.userId, sealed) instanceof Error)
 })
 
-test('leaves and joins of one moment make one epoch', () => {
+test('concurrent leaves and joins share one epoch', () => {
   const { call, clients } = callOf(4)
   const { epoch } = call.group.state
   call.leave(clients[1]!)
@@ -64,7 +64,7 @@ test('leaves and joins of one moment make one epoch', () => {
   assert.equal(call.group.state.epoch, epoch + 1)
 })
 
-test('a call shrinks to two, grows again, and leaves are used anew', () => {
+test('a call shrinks to two, grows again, and leaf positions are reused', () => {
   const { call, clients } = callOf(6)
   for (const client of [clients[0]!, clients[2]!, clients[4]!, clients[5]!]) {
     call.leave(client)
@@ -76,7 +76,7 @@ test('a call shrinks to two, grows again, and leaves are used anew', () => {
   call.assertConverged('grown')
 })
 
-test('whoever is alone again makes a new group, which the next one joins', () => {
+test('the last remaining member creates a new group, which the next client joins', () => {
   const { call, clients } = callOf(2)
   call.leave(clients[0]!)
   call.run()
@@ -87,7 +87,7 @@ test('whoever is alone again makes a new group, which the next one joins', () =>
   call.assertConverged()
 })
 
-test('a user comes back on another session before the old leaf is gone', () => {
+test('a user rejoins with a new session before the old leaf is removed', () => {
   const { call, clients } = callOf(3)
   call.leave(clients[1]!)
   call.join(clients[1]!.userId)
@@ -95,7 +95,7 @@ test('a user comes back on another session before the old leaf is gone', () => {
   call.assertConverged()
 })
 
-test('a user comes back in the middle of a round', () => {
+test('a user rejoins during a commit round', () => {
   for (const steps of [1, 2, 3, 4, 5, 6]) {
     const { call, clients } = callOf(3)
     const dan = call.join(9_000)
@@ -110,7 +110,7 @@ test('a user comes back in the middle of a round', () => {
   }
 })
 
-test('the proposed member leaves before anybody commits', () => {
+test('a proposed member leaves before any commit', () => {
   const { call, clients } = callOf(3)
   const dan = call.join(9_000)
   call.deliver()
@@ -121,7 +121,7 @@ test('the proposed member leaves before anybody commits', () => {
   assert.equal(clients.length, 3)
 })
 
-test('one of the two founders leaves before they commit', () => {
+test('one of the first two members leaves before either commits', () => {
   for (const others of [0, 1, 4]) {
     const call = new DaveyCall()
     const [ana] = [1, 2, ...users(others)].map(user => call.join(user))
@@ -136,7 +136,7 @@ test('one of the two founders leaves before they commit', () => {
   }
 })
 
-test('all commit at once: the first wins, and the others are no offence', () => {
+test('of concurrent commits the first wins, and the others are no strikes', () => {
   const { call, clients } = callOf(5)
   call.join(9_000)
   call.run()
@@ -145,7 +145,7 @@ test('all commit at once: the first wins, and the others are no offence', () => 
   assert.ok(clients.every(client => client.invalids === 0))
 })
 
-test('the first to commit crashes: another commit serves as well', () => {
+test('when the expected committer crashes, the commit of another member is accepted', () => {
   const { call, clients } = callOf(4)
   clients[0]!.faults.commit = () => undefined
   call.join(9_000)
@@ -156,7 +156,7 @@ test('the first to commit crashes: another commit serves as well', () => {
   call.assertConverged()
 })
 
-test('the committer crashes as soon as its commit is taken: it counts, and the next one removes it', () => {
+test('the commit of a member that crashes right after it stays valid, and the next commit removes that member', () => {
   const { call, clients } = callOf(4)
   const { epoch } = call.group.state
   call.join(9_000)
@@ -172,7 +172,7 @@ test('the committer crashes as soon as its commit is taken: it counts, and the n
   assert.equal(call.group.state.epoch, epoch + 2)
 })
 
-test('each newcomer is welcomed with its own secret, and nobody else’s', () => {
+test('the Welcome of each joining member contains only the secret of that member', () => {
   const { call } = callOf(2)
   const newcomers = [9_000, 9_001, 9_002].map(user => call.join(user))
   const keyPackages = newcomers.map(client => {
@@ -200,7 +200,7 @@ test('each newcomer is welcomed with its own secret, and nobody else’s', () =>
   assert.equal(welcomes.length, 3)
 })
 
-test('nobody commits: after five seconds everyone makes a new group', () => {
+test('without a commit, all members create a new group after five seconds', () => {
   const { call, clients } = callOf(3)
   for (const client of clients) client.faults.commit = () => undefined
   call.join(9_000)
@@ -211,7 +211,7 @@ test('nobody commits: after five seconds everyone makes a new group', () => {
   assert.ok(clients.every(client => client.seen.includes('24')))
 })
 
-test('whoever is away is not waited for, and catches up in order', () => {
+test('a detached session does not delay a transition and catches up in order after its resume', () => {
   for (const epochs of [0, 1, 2]) {
     const { call, clients } = callOf(3)
     call.drop(clients[2]!)
@@ -226,7 +226,7 @@ test('whoever is away is not waited for, and catches up in order', () => {
   }
 })
 
-test('a key package that was lost with the connection is asked for again', () => {
+test('a key package that was lost with the connection is requested again', () => {
   const { call } = callOf(2)
   const dan = call.join(9_000)
   while (dan.inbox.length > 0) dan.receive()
@@ -237,7 +237,7 @@ test('a key package that was lost with the connection is asked for again', () =>
   call.assertConverged()
 })
 
-test('the only one who could commit goes away: everyone else makes a new group', () => {
+test('when all members that could commit lose their connections, the others create a new group', () => {
   const { call, clients } = callOf(2)
   call.drop(clients[0]!)
   call.drop(clients[1]!)
@@ -251,7 +251,7 @@ test('the only one who could commit goes away: everyone else makes a new group',
   call.assertConverged('all back')
 })
 
-test('a member that cannot use its welcome reports it and is welcomed again', () => {
+test('a member that cannot process its Welcome reports it and receives another', () => {
   const { call } = callOf(3)
   const dan = call.join(9_000)
   dan.faults.breakWelcomes = 1
@@ -260,7 +260,7 @@ test('a member that cannot use its welcome reports it and is welcomed again', ()
   call.assertConverged()
 })
 
-test('a member that cannot use a commit reports it, and one commit removes and adds it', () => {
+test('a member that cannot process a commit reports it, and one commit removes and re-adds it', () => {
   const { call, clients } = callOf(4)
   clients[3]!.faults.breakCommits = 1
   const { epoch } = call.group.state
@@ -271,7 +271,7 @@ test('a member that cannot use a commit reports it, and one commit removes and a
   assert.equal(call.group.state.epoch, epoch + 2)
 })
 
-test('nobody can use a commit: everyone makes a new group', () => {
+test('when no member can process a commit, all members create a new group', () => {
   const { call, clients } = callOf(3)
   for (const client of clients) client.faults.breakCommits = 1
   const dan = call.join(9_000)
@@ -281,7 +281,7 @@ test('nobody can use a commit: everyone makes a new group', () => {
   assert.ok(call.notes.some(({ event }) => event === 'dave.recreated'))
 })
 
-test('a report with an old transition id is heard too', () => {
+test('an Invalid Commit Welcome with an old transition id is accepted', () => {
   const { call, clients } = callOf(3)
   call.join(9_000)
   call.run()
@@ -290,7 +290,7 @@ test('a report with an old transition id is heard too', () => {
   call.assertConverged()
 })
 
-test('a transition waits two seconds for whoever is not ready, and no longer', () => {
+test('a transition waits at most two seconds for members that are not ready', () => {
   const { call, clients } = callOf(3)
   clients[1]!.faults.silent = new Set([VoiceOp.DaveTransitionReady])
   call.join(9_000)
@@ -303,7 +303,7 @@ test('a transition waits two seconds for whoever is not ready, and no longer', (
   call.assertConverged()
 })
 
-test('whoever is waited for and leaves holds nobody up', () => {
+test('a transition no longer waits for a member that leaves', () => {
   const { call, clients } = callOf(4)
   clients[1]!.faults.silent = new Set([VoiceOp.DaveTransitionReady])
   call.join(9_000)
@@ -322,7 +322,7 @@ test('unknown transition ids change nothing', () => {
   call.assertConverged()
 })
 
-test('a session that is told its version anew starts from nothing, under the same name', () => {
+test('a session that receives a second Session Description rejoins from scratch with the same user id', () => {
   const { call, clients } = callOf(3)
   const [ana] = clients
   const version = call.group.join(ana!, 1, call.now)

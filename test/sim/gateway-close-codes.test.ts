@@ -1,4 +1,4 @@
-// Every close code of the voice gateway at its place, and the bad input that leads to it.
+// Every close code of the voice gateway, and the invalid input that triggers it.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '@parley/core'
@@ -17,7 +17,7 @@ const closesWith = (socket: BenchSocket, code: number | undefined) =>
 
 const STRICT = { strictOpcodes: true }
 
-test('4001, where opcodes are strict: those that no client sends', () => {
+test('4001 with strict opcodes: opcodes that clients must not send', () => {
   for (const op of [2, 4, 6, 8, 9, 10, 11, 13, 17, 18, 19, 20, 21, 22, 24, 25, 26, 28, 33, 1000, -1]) {
     const { client, identify } = scene(STRICT)
     select(client.send(0, { ...identify, max_dave_protocol_version: 1 })).send(op, {})
@@ -25,7 +25,7 @@ test('4001, where opcodes are strict: those that no client sends', () => {
   }
 })
 
-test('4001, where opcodes are strict: what means nothing yet, or nothing of this client', () => {
+test('4001 with strict opcodes: opcodes sent too early or not negotiated by this client', () => {
   for (const [op, data] of [
     [5, { speaking: 1 }],
     [12, { audio_ssrc: 1 }],
@@ -44,7 +44,7 @@ test('4001, where opcodes are strict: what means nothing yet, or nothing of this
     }
 })
 
-test('where opcodes are strict, a client may say all that clients do', () => {
+test('with strict opcodes, every valid client opcode is accepted', () => {
   const { client, identify } = scene(STRICT)
   client
     .send(3, 1)
@@ -56,7 +56,7 @@ test('where opcodes are strict, a client may say all that clients do', () => {
   closesWith(client, undefined)
 })
 
-test('4002: what is not JSON, not an object, or has no integer opcode', () => {
+test('4002: a message that is not JSON, not an object, or has no integer opcode', () => {
   for (const text of [
     '',
     'x',
@@ -74,7 +74,7 @@ test('4002: what is not JSON, not an object, or has no integer opcode', () => {
   }
 })
 
-test('4002: an Identify or Resume that lacks a field, or has one of the wrong type', () => {
+test('4002: an Identify or Resume with a missing field or a field of the wrong type', () => {
   const { identify } = scene()
   const wrong: object[] = Object.keys(identify).map(key => ({ ...identify, [key]: undefined }))
   wrong.push({ ...identify, user_id: 'ana' }, { ...identify, token: 5 }, { ...identify, server_id: -1 })
@@ -86,7 +86,7 @@ test('4002: an Identify or Resume that lacks a field, or has one of the wrong ty
   closesWith(scene().client.send(7, { server_id: '100', session_id: 'x' }), VoiceClose.DecodeError)
 })
 
-test('4002: JSON nested ten thousand deep, or longer than a message may be', () => {
+test('4002: JSON nested ten thousand levels deep, or longer than the message limit', () => {
   const { identify } = scene()
   const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`
   closesWith(scene().client.sendText(deep), VoiceClose.DecodeError)
@@ -127,12 +127,12 @@ test('4005: Identify or Resume on a connection that has a session', () => {
   closesWith(second.client.send(7, second.identify), VoiceClose.AlreadyAuthenticated)
 })
 
-test('4006: a resume of nothing', () => {
+test('4006: a resume of an unknown session', () => {
   const { client, identify } = scene()
   closesWith(client.send(7, identify), VoiceClose.SessionInvalid)
 })
 
-test('4009: no Identify in time, and no word for three heartbeats', () => {
+test('4009: no Identify before the timeout, and no message for three heartbeat intervals', () => {
   const { bench, client, identify } = scene()
   bench.advance(LIMITS.identifyTimeout - 1)
   assert.equal(client.closeCode, undefined)
@@ -148,19 +148,19 @@ test('4009: no Identify in time, and no word for three heartbeats', () => {
   closesWith(silent, VoiceClose.SessionTimeout)
 })
 
-test('4011: a server that has no channel here', () => {
+test('4011: a server without a channel on this node', () => {
   const { client, identify } = scene()
   closesWith(client.send(0, { ...identify, server_id: '101' }), VoiceClose.ServerNotFound)
 })
 
-test('4012: a protocol that is not spoken', () => {
+test('4012: an unsupported protocol', () => {
   for (const protocol of ['webrtc-p2p', 'tcp', '']) {
     const { client, identify } = scene()
     closesWith(client.send(0, identify).send(1, { protocol, data: {} }), VoiceClose.UnknownProtocol)
   }
 })
 
-test('4014 for a user who is removed, 4022 for everyone in a channel that ends', () => {
+test('4014 for a user who is removed, 4022 for every member of a channel that ends', () => {
   const { bench, backend } = scene()
   const kicked = connect(bench, backend.join('2'))
   const stays = connect(bench, backend.join('3'))
@@ -170,7 +170,7 @@ test('4014 for a user who is removed, 4022 for everyone in a channel that ends',
   closesWith(stays, VoiceClose.ChannelEnded)
 })
 
-test('4015: sessions that remain when a drain runs out, or whose key is used up', () => {
+test('4015: sessions that remain at the drain deadline or have exhausted their nonces', () => {
   const { bench, backend } = scene()
   const first = connect(bench, backend.join('2'))
   bench.laneEvent({ kind: 'nonceExhausted', peer: bench.commands('addPeer')[0].peer })
@@ -184,12 +184,12 @@ test('4015: sessions that remain when a drain runs out, or whose key is used up'
   closesWith(second, VoiceClose.ServerCrashed)
 })
 
-test('4016: a mode that was not offered', () => {
+test('4016: an encryption mode that was not offered', () => {
   const { client, identify } = scene()
   closesWith(select(client.send(0, identify), 'xsalsa20_poly1305'), VoiceClose.UnknownMode)
 })
 
-test('4020: requests that are malformed', () => {
+test('4020: malformed requests', () => {
   const requests: [number, unknown][] = [
     [1, null],
     [1, { protocol: 'udp', data: null }],
@@ -208,7 +208,7 @@ test('4020: requests that are malformed', () => {
   }
 })
 
-test('4021: more commands than a client has any use for', () => {
+test('4021: more commands than the rate limit allows', () => {
   const { bench, client, identify } = scene()
   client.send(0, identify)
   for (let sent = 1; sent < LIMITS.commandsPerWindow; sent++) client.send(16, {})
@@ -221,7 +221,7 @@ test('4021: more commands than a client has any use for', () => {
   closesWith(chatty.send(5, { speaking: 1 }), VoiceClose.RateLimited)
 })
 
-test('a client of a steady pace is never limited', () => {
+test('a client with a steady command rate is never limited', () => {
   const { bench, client, identify } = scene()
   client.send(0, identify)
   for (let second = 0; second < 600; second++) {
@@ -231,7 +231,7 @@ test('a client of a steady pace is never limited', () => {
   assert.equal(client.closeCode, undefined)
 })
 
-test('a reason never breaks the close frame it travels in', () => {
+test('a close reason always fits into its close frame', () => {
   const { client, identify } = scene()
   client.send(0, { ...identify, streams: [{ rid: 'é'.repeat(33) }] })
   closesWith(client, VoiceClose.DecodeError)

@@ -1,4 +1,4 @@
-// Large channels: those who come together are told of together, and nobody ever hears something of a stranger.
+// Large channels: joins are announced in batches, and a user is always announced before other messages about that user.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '@parley/core'
@@ -6,7 +6,7 @@ import { type BenchSocket, connect, NodeBench } from '../../packages/core/src/te
 
 const RESIDENTS = LIMITS.largeChannel
 
-/** A channel that is just large enough, in which everything has been told. */
+/** A channel at the large-channel threshold, without pending announcements. */
 function scene(version = '8') {
   const bench = new NodeBench()
   const backend = bench.backend()
@@ -18,28 +18,28 @@ function scene(version = '8') {
   return { bench, backend, residents, join }
 }
 
-const toldOf = (socket: BenchSocket): string[][] => socket.ops(11).map(({ d }) => d.user_ids)
+const announcedTo = (socket: BenchSocket): string[][] => socket.ops(11).map(({ d }) => d.user_ids)
 const numbered = (from: number, count: number) => Array.from({ length: count }, (_, index) => String(from + index))
 
-test('the first who comes is told of at once, those who follow soon after it together', () => {
+test('the first join is announced at once, the following joins together', () => {
   const { bench, residents, join } = scene()
   const newcomers = Array.from({ length: 10 }, () => join())
-  for (const resident of residents) assert.deepEqual(toldOf(resident), [numbered(RESIDENTS + 1, 1)])
+  for (const resident of residents) assert.deepEqual(announcedTo(resident), [numbered(RESIDENTS + 1, 1)])
   bench.advance(LIMITS.arrivalDelayHighest)
   for (const resident of residents)
-    assert.deepEqual(toldOf(resident), [numbered(RESIDENTS + 1, 1), numbered(RESIDENTS + 2, 9)])
+    assert.deepEqual(announcedTo(resident), [numbered(RESIDENTS + 1, 1), numbered(RESIDENTS + 2, 9)])
   for (const [index, newcomer] of newcomers.entries()) {
-    const known = toldOf(newcomer).flat().map(Number)
+    const known = announcedTo(newcomer).flat().map(Number)
     const all = numbered(1, RESIDENTS + 10).map(Number)
     assert.deepEqual(
       known.sort((a, b) => a - b),
       all.filter(user => user !== RESIDENTS + 1 + index),
-      'each knows each, and of each once',
+      'each newcomer receives every other user exactly once',
     )
   }
 })
 
-test('whoever sees a large channel fill hears of everybody, in far fewer messages than there are joins', () => {
+test('a member of a filling channel is notified of every join in far fewer messages than joins', () => {
   const { bench, residents, join } = scene()
   const JOINS = 200
   for (let count = 0; count < JOINS; count++) {
@@ -48,11 +48,11 @@ test('whoever sees a large channel fill hears of everybody, in far fewer message
   }
   bench.advance(LIMITS.arrivalDelayHighest)
   const [resident] = residents as [BenchSocket]
-  assert.deepEqual(toldOf(resident).flat(), numbered(RESIDENTS + 1, JOINS))
+  assert.deepEqual(announcedTo(resident).flat(), numbered(RESIDENTS + 1, JOINS))
   assert.ok(resident.received.length <= JOINS / 8, `${resident.received.length} messages`)
 })
 
-test('who speaks, leaves or is given a badge has come before he does', () => {
+test('a join is announced before speaking, leaving or flags of the same user', () => {
   const { bench, backend, residents, join } = scene()
   const [resident] = residents as [BenchSocket]
   join()
@@ -73,7 +73,7 @@ test('who speaks, leaves or is given a badge has come before he does', () => {
   }
 })
 
-test('who has never spoken is told of without his SSRC, which comes before anything is to be heard', () => {
+test('a user who has never spoken is announced without an SSRC, which is sent before the first audio', () => {
   const { bench, residents, join } = scene()
   const [resident, speaker] = residents as [BenchSocket, BenchSocket]
   speaker.send(5, { speaking: 2 }).send(5, { speaking: 0 })
@@ -93,7 +93,7 @@ test('who has never spoken is told of without his SSRC, which comes before anyth
   }
 })
 
-test('who speaks before he has been told of is told of with his SSRC', () => {
+test('a user who speaks before the pending announcement is announced with an SSRC', () => {
   const { bench, residents, join } = scene()
   const [resident] = residents as [BenchSocket]
   join()
@@ -106,7 +106,7 @@ test('who speaks before he has been told of is told of with his SSRC', () => {
   assert.deepEqual(resident.opcodes(), [11, 5])
 })
 
-test('old clients hear of those who come together by op 12 too', () => {
+test('clients below version 8 also receive op 12 for each batched join', () => {
   const { bench, residents, join } = scene('7')
   const [resident] = residents as [BenchSocket]
   join()
@@ -116,7 +116,7 @@ test('old clients hear of those who come together by op 12 too', () => {
   assert.deepEqual(resident.opcodes(), [11, 12, 12, 12])
 })
 
-test('a channel that ends while some have not been told of leaves nothing behind', () => {
+test('a channel that ends with pending announcements leaves no deadline behind', () => {
   const { bench, backend, join } = scene()
   for (let count = 0; count < 3; count++) join()
   const before = bench.node.inspect().deadlines

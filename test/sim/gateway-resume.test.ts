@@ -1,4 +1,4 @@
-// What a resume restores, and what it refuses.
+// What a resume restores, and which resumes are rejected.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '@parley/core'
@@ -27,7 +27,7 @@ const resumeOf = ({ server_id, session_id, token }: BenchCredentials, seqAck?: u
 })
 const numbered = (socket: BenchSocket) => socket.received.filter(message => message.seq !== undefined)
 
-test('a resume hears Resumed first, then exactly what it missed, then live messages', () => {
+test('a resume receives Resumed first, then exactly the missed messages, then live messages', () => {
   const { bench, other, credentials, client } = scene()
   const seqAck = numbered(client).at(-1).seq
   client.drop()
@@ -47,7 +47,7 @@ test('a resume hears Resumed first, then exactly what it missed, then live messa
   assert.deepEqual(resumed.received[1], { op: 9, d: null })
 })
 
-test('a resume keeps the peer, its key and its SSRC, and the others hear nothing of it', () => {
+test('a resume keeps the peer, its key and its SSRC, and other members are not notified', () => {
   const { bench, other, credentials, client } = scene()
   other.clear()
   bench.laneCommands.length = 0
@@ -58,7 +58,7 @@ test('a resume keeps the peer, its key and its SSRC, and the others hear nothing
   assert.deepEqual(other.received, [])
 })
 
-test('absent, null, 0 and −1 mean that nothing was received; seq is another name; signed numbers are read', () => {
+test('a seq_ack that is absent, null, 0 or −1 means that nothing was received; seq is accepted as an alias', () => {
   for (const seqAck of [undefined, null, 0, -1]) {
     const { bench, credentials, client } = scene()
     client.drop()
@@ -75,7 +75,7 @@ test('absent, null, 0 and −1 mean that nothing was received; seq is another na
   assert.equal(numbered(resumed)[0].seq, 2)
 })
 
-test('numbers go from 65,535 to 1, and a resume reaches back over the step', () => {
+test('sequence numbers wrap from 65,535 to 1, and a resume works across the wrap', () => {
   const { bench, backend, other, credentials, client } = scene()
   backend.info(6, { user_id: '2', channel_id: '500', guild_id: '100', flags: 1 })
   let last = 0
@@ -99,11 +99,11 @@ test('numbers go from 65,535 to 1, and a resume reaches back over the step', () 
     ],
   )
   resumed.drop()
-  // One library holds the number in a signed 16-bit integer.
+  // One client library stores the sequence number in a signed 16-bit integer.
   assert.equal(numbered(bench.client('8').send(7, resumeOf(credentials, 65_535 - 65_536)))[0]?.seq, undefined)
 })
 
-test('a gap that is no longer kept is refused with 4006, and so is a number that was never sent', () => {
+test('a resume from a discarded or never sent sequence number is rejected with 4006', () => {
   const ahead = scene()
   ahead.client.drop()
   assert.equal(ahead.bench.client('8').send(7, resumeOf(ahead.credentials, 500)).closeCode, VoiceClose.SessionInvalid)
@@ -118,7 +118,7 @@ test('a gap that is no longer kept is refused with 4006, and so is a number that
   assert.equal(bench.client('8').send(7, resumeOf(credentials, 2)).closeCode, VoiceClose.SessionInvalid)
 })
 
-test('what a heartbeat acknowledged is not kept', () => {
+test('messages acknowledged by a heartbeat are discarded from the replay buffer', () => {
   const { bench, credentials, client } = scene()
   const last = numbered(client).at(-1).seq
   client.send(3, { t: 1, seq_ack: last })
@@ -130,7 +130,7 @@ test('what a heartbeat acknowledged is not kept', () => {
   assert.equal(refused.closeCode, VoiceClose.SessionInvalid)
 })
 
-test('an acknowledgement of what was never sent changes nothing', () => {
+test('an acknowledgement of a message that was never sent is ignored', () => {
   const { bench, credentials, client } = scene()
   for (const seqAck of [60_000, -5, 2 ** 40]) client.send(3, { t: 1, seq_ack: seqAck })
   assert.equal(client.closeCode, undefined)
@@ -138,7 +138,7 @@ test('an acknowledgement of what was never sent changes nothing', () => {
   assert.equal(numbered(bench.client('8').send(7, resumeOf(credentials, 0))).length, numbered(client).length)
 })
 
-test('the resume window ends: the others hear it, and a resume is refused with 4006', () => {
+test('when the resume window ends, other members are notified and a resume is rejected with 4006', () => {
   const { bench, other, credentials, client } = scene()
   client.drop()
   other.clear()
@@ -153,7 +153,7 @@ test('the resume window ends: the others hear it, and a resume is refused with 4
   assert.equal(connect(bench, credentials).closeCode, undefined)
 })
 
-test('a resume while the old socket is open takes its place', () => {
+test('a resume while the old connection is open replaces it', () => {
   const { bench, credentials, client } = scene()
   const resumed = bench.client('8').send(7, resumeOf(credentials, numbered(client).at(-1).seq))
   assert.equal(client.closeCode, VoiceClose.SessionInvalid)
@@ -164,7 +164,7 @@ test('a resume while the old socket is open takes its place', () => {
   assert.equal(resumed.closeCode, undefined)
 })
 
-test('a resume with another token is refused with 4004, and does not disturb the session', () => {
+test('a resume with a wrong token is rejected with 4004 and does not affect the session', () => {
   const { bench, backend, credentials, client } = scene()
   const stranger = backend.join('3')
   for (const token of ['wrong', stranger.token]) {
@@ -178,7 +178,7 @@ test('a resume with another token is refused with 4004, and does not disturb the
   )
 })
 
-test('a client that says goodbye is gone at once; one that is cut off is not', () => {
+test('a normal close ends the session at once; an abnormal one detaches it', () => {
   for (const code of [1000, 1001, 4014]) {
     const { other, client } = scene()
     client.drop(code)
@@ -191,7 +191,7 @@ test('a client that says goodbye is gone at once; one that is cut off is not', (
   }
 })
 
-test('a client that broke the protocol may resume', () => {
+test('a client that was closed for a protocol error may resume', () => {
   const { bench, credentials, client } = scene()
   const seqAck = numbered(client).at(-1).seq
   client.sendText('not json')
@@ -207,7 +207,7 @@ test('below version 8 a resume is followed by a fresh snapshot', () => {
   assert.deepEqual(resumed.opcodes(), [8, 9, 11, 5, 12])
 })
 
-test('who was kicked while away cannot resume', () => {
+test('a user removed while disconnected cannot resume', () => {
   const { bench, backend, credentials, client } = scene()
   client.drop()
   backend.info(5, { user_id: '1', channel_id: '500', guild_id: '100' })

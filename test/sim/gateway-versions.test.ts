@@ -1,10 +1,10 @@
-// What differs between the versions of the voice gateway, and what Ready and Hello say.
+// Differences between the voice gateway versions, and the contents of Ready and Hello.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceClose } from '@parley/protocol'
 import { connect, NodeBench, select } from '../../packages/core/src/testing/node-bench.ts'
 
-test('Hello is flat up to version 2, and names the version from 3 on', () => {
+test('Hello is flat up to version 2 and includes the version from 3 on', () => {
   const bench = new NodeBench()
   for (const version of ['1', '2', null, 'abc'])
     assert.deepEqual(bench.client(version).received, [{ heartbeat_interval: 13_750 }], `v=${version}`)
@@ -12,7 +12,7 @@ test('Hello is flat up to version 2, and names the version from 3 on', () => {
     assert.deepEqual(bench.client(String(version)).received, [{ op: 8, d: { v: version, heartbeat_interval: 13_750 } }])
 })
 
-test('a version above ours is served as ours', () => {
+test('a version above the highest supported one is served as the highest supported one', () => {
   const bench = new NodeBench()
   assert.equal(bench.client('10').last(8).v, 9)
   assert.equal(bench.client('999').last(8).v, 9)
@@ -27,7 +27,7 @@ test('a version below the configured minimum is closed with 4020, and so is one 
   assert.equal(new NodeBench().client('-3').closeCode, VoiceClose.BadRequest)
 })
 
-test('a heartbeat is answered with its nonce as it was written, before and after Identify', () => {
+test('a heartbeat ack repeats the nonce byte for byte', () => {
   const bench = new NodeBench()
   const client = bench.client('4')
   for (const nonce of ['13437012347012347123', '1784000000123.25', '1784000000123', '"text"', 'null', '-0', '1e3'])
@@ -43,7 +43,7 @@ test('a heartbeat is answered with its nonce as it was written, before and after
   ])
 })
 
-test('from version 8 the nonce is answered in the shape it came in', () => {
+test('from version 8 on the heartbeat ack has the shape of the heartbeat', () => {
   const client = new NodeBench().client('8')
   client.sendText('{"op":3,"d":{"t":13437012347012347123,"seq_ack":12}}')
   client.sendText('{ "d" : { "seq_ack" : null, "t" : 5.50 } , "op" : 3 }')
@@ -57,13 +57,13 @@ test('from version 8 the nonce is answered in the shape it came in', () => {
   ])
 })
 
-test('version 1 hears its heartbeat back under its own opcode', () => {
+test('a version 1 heartbeat ack uses the heartbeat opcode', () => {
   const client = new NodeBench().client('1')
   client.sendText('{"op":3,"d":5}')
   assert.equal(client.raw.at(-1), '{"op":3,"d":5}')
 })
 
-test('a nonce that is too long to be one is refused', () => {
+test('an overlong nonce is rejected', () => {
   const client = new NodeBench().client('8')
   client.sendText(`{"op":3,"d":"${'x'.repeat(100)}"}`)
   assert.equal(client.closeCode, VoiceClose.DecodeError)
@@ -82,7 +82,7 @@ test('speaking is a boolean up to version 3 and a bit mask from 4, in both direc
   assert.equal(young.last(5).speaking, 0)
 })
 
-test('below version 8 nothing is numbered; from 8 on exactly the messages that a resume replays are', () => {
+test('below version 8 no message is numbered; from 8 on exactly the replayable messages are', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const first = connect(bench, backend.join('1'), '7')
@@ -103,7 +103,7 @@ test('below version 8 nothing is numbered; from 8 on exactly the messages that a
   ])
 })
 
-test('up to version 7, clients hear of others and their audio SSRC by Video', () => {
+test('up to version 7, clients receive other members and their audio SSRCs in Video messages', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const first = connect(bench, backend.join('1'), '7')
@@ -116,7 +116,7 @@ test('up to version 7, clients hear of others and their audio SSRC by Video', ()
   assert.deepEqual(first.ops(12)[0].d, { user_id: '2', audio_ssrc: second.last(2).ssrc, video_ssrc: 0 })
 })
 
-test('media sink wants are sent from version 5 on, to those who take video', () => {
+test('media sink wants are sent from version 5 on, to clients with video', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const wants = (version: string, video: boolean, user: string) =>
@@ -129,7 +129,7 @@ test('media sink wants are sent from version 5 on, to those who take video', () 
   assert.deepEqual(wants('9', false, '4'), [])
 })
 
-test('version 9 names its channel, and a wrong one is refused', () => {
+test('a version 9 Identify includes its channel, and a wrong one is rejected', () => {
   const bench = new NodeBench()
   const credentials = bench.backend().join('1')
   const { channel_id, ...identify } = credentials
@@ -137,7 +137,7 @@ test('version 9 names its channel, and a wrong one is refused', () => {
   assert.equal(bench.client('9').send(0, { ...identify, channel_id: '501' }).closeCode, VoiceClose.AuthenticationFailed)
 })
 
-test('Ready names an SSRC pair for every stream offered, rtx next to its video', () => {
+test('Ready assigns every offered stream a video SSRC and the next one for RTX', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const offered = [
@@ -160,7 +160,7 @@ test('Ready names an SSRC pair for every stream offered, rtx next to its video',
   assert.deepEqual(connect(bench, backend.join('3'), '9', {}).last(2).streams, [])
 })
 
-test('Ready names an announced IPv4 address if there is one, else the one the client reached', () => {
+test('Ready prefers an announced IPv4 address and falls back to the address the client connected to', () => {
   const ipFor = (announce: string[], localAddress: string) => {
     const bench = new NodeBench({ announce })
     const { channel_id: _, ...identify } = bench.backend().join('1')
@@ -174,7 +174,7 @@ test('Ready names an announced IPv4 address if there is one, else the one the cl
   assert.equal(ipFor([], '::1'), '127.0.0.1')
 })
 
-test('legacy modes are offered after the modern ones, and only where they are on', () => {
+test('legacy modes are offered after the modern ones, and only if enabled', () => {
   const bench = new NodeBench({ legacyModes: true })
   const backend = bench.backend()
   const client = connect(bench, backend.join('1'))

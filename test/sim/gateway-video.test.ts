@@ -1,16 +1,16 @@
-// What senders of video are told of their viewers (op 15) and of the codec to use (op 14), and viewers of senders (op 12).
+// Messages to video senders about wants (op 15) and the codec to use (op 14), and to viewers about senders (op 12).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type BenchBackend, type BenchSocket, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
 
 const DELAY = { update: 250, less: 2_000, better: 10_000 }
 
-interface CodecWords {
+interface CodecFields {
   encode?: boolean
   decode?: boolean
 }
-/** A client's codecs, the first the best, numbered as native clients number them. */
-const codecs = (...names: (string | [string, CodecWords])[]) => [
+/** A client's codecs in order of preference, with the payload types of Discord clients. */
+const codecs = (...names: (string | [string, CodecFields])[]) => [
   { name: 'opus', type: 'audio', priority: 1000, payload_type: 120 },
   ...names.map((name, index) => ({
     ...{ name: typeof name === 'string' ? name : name[0], type: 'video', priority: (index + 1) * 1000 },
@@ -51,20 +51,20 @@ class Caller {
     })
   }
 
-  /** What it was told since it last asked. */
+  /** Wants received since the last call. */
   wants(): object[] {
     return this.#take(15)
   }
-  codecsTold(): string[] {
+  receivedCodecs(): string[] {
     return this.#take(14).map(({ video_codec }: { video_codec: string }) => video_codec)
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: what a test reads of a message is checked by its assertions
   #take(op: number): any[] {
-    const told = this.socket.ops(op).map(({ d }) => d)
+    const taken = this.socket.ops(op).map(({ d }) => d)
     const rest = this.socket.received.filter(message => message.op !== op)
     this.socket.received.splice(0, Infinity, ...rest)
-    return told
+    return taken
   }
 }
 
@@ -76,7 +76,7 @@ function scene() {
   return { bench, backend, join }
 }
 
-test('who comes may send; who then sends to nobody is told so, and told anew as soon as somebody looks', () => {
+test('a new client may send video; a sender without viewers receives want 0, and want 100 at once when a viewer joins', () => {
   const { bench, join } = scene()
   const ana = join('1')
   assert.deepEqual(ana.wants(), [{ any: 100 }])
@@ -97,7 +97,7 @@ test('who comes may send; who then sends to nobody is told so, and told anew as 
   assert.deepEqual(ana.wants(), [])
 })
 
-test('the most that a viewer wants is told: more at once, less after a while', () => {
+test('a sender receives the highest want of its viewers: increases at once, decreases after a delay', () => {
   const { bench, join } = scene()
   const [ana, ben, cleo] = [join('1'), join('2'), join('3')]
   ana.show(100)
@@ -113,7 +113,7 @@ test('the most that a viewer wants is told: more at once, less after a while', (
   assert.deepEqual(ana.wants(), [{ any: 80, [ana.video]: 80 }])
 })
 
-test('a viewer who looks away and back in a moment is not told of', () => {
+test('a brief drop of a want is not sent to the sender', () => {
   const { bench, join } = scene()
   const [ana, ben] = [join('1'), join('2')]
   ana.show(100)
@@ -128,7 +128,7 @@ test('a viewer who looks away and back in a moment is not told of', () => {
   assert.deepEqual(ana.wants(), [])
 })
 
-test('viewers who want more and more are told of four times a second', () => {
+test('increasing wants are sent at most four times a second', () => {
   const { bench, join } = scene()
   const [ana, ben] = [join('1'), join('2')]
   ben.socket.send(15, { any: 1 })
@@ -140,38 +140,38 @@ test('viewers who want more and more are told of four times a second', () => {
     bench.advance(10)
   }
   bench.advance(DELAY.update)
-  const told = ana.wants()
-  assert.ok(told.length >= 4 && told.length <= 5, `${told.length} times`)
-  assert.deepEqual(told.at(-1), { any: 100, [ana.video]: 100 })
+  const wants = ana.wants()
+  assert.ok(wants.length >= 4 && wants.length <= 5, `${wants.length} times`)
+  assert.deepEqual(wants.at(-1), { any: 100, [ana.video]: 100 })
 })
 
-test('whoever begins to look has a keyframe asked for', () => {
+test('a new viewer triggers a keyframe request', () => {
   const { bench, join } = scene()
-  const asked = () => bench.commands('askKeyframe').map(({ ssrc }) => ssrc)
+  const requested = () => bench.commands('askKeyframe').map(({ ssrc }) => ssrc)
   const [ana, ben] = [join('1'), join('2')]
   ana.show(100)
-  assert.deepEqual(asked(), [], 'what begins, begins with one')
+  assert.deepEqual(requested(), [], 'a new stream starts with a keyframe')
   join('3')
-  assert.deepEqual(asked(), [ana.video])
+  assert.deepEqual(requested(), [ana.video])
   ben.socket.send(15, { any: 100, [ana.video]: 50 })
-  assert.deepEqual(asked(), [ana.video], 'he looked before')
+  assert.deepEqual(requested(), [ana.video], 'an existing viewer needs no keyframe')
   ben.socket.send(15, { any: 0 })
   ben.socket.send(15, { any: 0, [ana.video]: 1 })
-  assert.deepEqual(asked(), [ana.video, ana.video])
+  assert.deepEqual(requested(), [ana.video, ana.video])
 })
 
-test('layers that are not forwarded are not wanted, and shown pixels are told', () => {
+test('layers that are not forwarded receive want 0, and pixel counts are sent to the sender', () => {
   const { bench, join } = scene()
   const [ana, ben, cleo] = [join('1'), join('2'), join('3')]
   ben.socket.send(15, { any: 100, pixelCounts: { [ana.video]: 230_400.5, [ana.audio]: 7 } })
   cleo.socket.send(15, { any: 100, pixelCounts: { [ana.video]: 921_600 } })
   ana.show(100, 50)
   bench.advance(0)
-  const told = { any: 100, [ana.video]: 100, [ana.video + 2]: 0, pixelCounts: { [ana.video]: 921_600 } }
-  assert.deepEqual(ana.wants(), [{ any: 100 }, told])
+  const wants = { any: 100, [ana.video]: 100, [ana.video + 2]: 0, pixelCounts: { [ana.video]: 921_600 } }
+  assert.deepEqual(ana.wants(), [{ any: 100 }, wants])
 })
 
-test('every declaration of video is answered, also one that repeats', () => {
+test('every Video declaration is answered, including a repeated one', () => {
   const { bench, join } = scene()
   const [ana, ben] = [join('1'), join('2')]
   ana.wants()
@@ -181,12 +181,12 @@ test('every declaration of video is answered, also one that repeats', () => {
     bench.advance(DELAY.update)
     assert.deepEqual(ana.wants(), [{ any: 100, [ana.video]: 100 }])
   }
-  assert.equal(ben.socket.ops(12).length, 1, 'viewers hear of changes only')
+  assert.equal(ben.socket.ops(12).length, 1, 'viewers receive changes only')
   ana.show(60)
   assert.equal(ben.socket.last(12).streams[0].quality, 60)
 })
 
-test('a camera is on with a layer that is on, or with none and an SSRC', () => {
+test('a camera is on with an active layer, or with an SSRC and no layers', () => {
   const { join } = scene()
   const [ana, ben] = [join('1'), join('2')]
   const { video } = ana
@@ -211,7 +211,7 @@ test('a camera is on with a layer that is on, or with none and an SSRC', () => {
   }
 })
 
-test('who is deafened, has no video or turned it away looks at nobody', () => {
+test('a client that is deafened, has no video codecs or wants none is not a viewer', () => {
   const { bench, backend, join } = scene()
   const ana = join('1')
   const ben = join('2')
@@ -227,7 +227,7 @@ test('who is deafened, has no video or turned it away looks at nobody', () => {
   assert.deepEqual(ana.wants(), [])
 })
 
-test('below version 5 nothing is told of wants', () => {
+test('below version 5 no wants are sent', () => {
   const { bench, join } = scene()
   const ana = join('1', codecs('VP8'), '4')
   join('2')
@@ -245,63 +245,63 @@ test('the codec is the sender’s first that all others can decode', () => {
   assert.equal(codecOf(cleo), 'vp8')
 })
 
-test('somebody who cannot decode it changes the codec at once, and his leaving only after a while', () => {
+test('a client that cannot decode the codec changes it at once, and its leaving changes it after a delay', () => {
   const { bench, join } = scene()
   const ana = join('1', codecs('AV1', 'VP8'))
   const ben = join('2', codecs('AV1', 'H264', 'VP8'))
   bench.advance(1_000)
-  assert.deepEqual([ana.codecsTold(), ben.codecsTold()], [[], []])
+  assert.deepEqual([ana.receivedCodecs(), ben.receivedCodecs()], [[], []])
   const cleo = join('3', codecs('VP8'))
   bench.advance(0)
   assert.deepEqual(ana.socket.last(14), { audio_codec: 'opus', video_codec: 'VP8' })
-  assert.deepEqual([ana.codecsTold(), ben.codecsTold(), cleo.codecsTold()], [['VP8'], ['VP8'], []])
+  assert.deepEqual([ana.receivedCodecs(), ben.receivedCodecs(), cleo.receivedCodecs()], [['VP8'], ['VP8'], []])
   cleo.socket.drop(1000)
   bench.advance(DELAY.better - 1)
-  assert.deepEqual([ana.codecsTold(), ben.codecsTold()], [[], []])
+  assert.deepEqual([ana.receivedCodecs(), ben.receivedCodecs()], [[], []])
   const dan = join('4', codecs('AV1'))
   bench.advance(DELAY.better - DELAY.update)
-  assert.deepEqual([ana.codecsTold(), ben.codecsTold()], [['AV1'], ['AV1']], 'nothing but AV1 is good for Dan')
+  assert.deepEqual([ana.receivedCodecs(), ben.receivedCodecs()], [['AV1'], ['AV1']], 'Dan decodes only AV1')
   dan.socket.drop(1000)
   bench.advance(2 * DELAY.better)
-  assert.deepEqual([ana.codecsTold(), ben.codecsTold()], [[], []])
+  assert.deepEqual([ana.receivedCodecs(), ben.receivedCodecs()], [[], []])
 })
 
-test('a better codec is told once everything has stayed as it is for ten seconds', () => {
+test('a better codec is announced after ten seconds without changes', () => {
   const { bench, join } = scene()
   const ana = join('1', codecs('AV1', 'VP8'))
   const ben = join('2', codecs('VP8'))
   bench.advance(DELAY.update)
-  assert.deepEqual(ana.codecsTold(), ['VP8'])
+  assert.deepEqual(ana.receivedCodecs(), ['VP8'])
   ben.socket.drop(1000)
   bench.advance(DELAY.better / 2)
   const cleo = join('3', codecs('AV1', 'VP8'))
   bench.advance(DELAY.better - 1)
-  assert.deepEqual(ana.codecsTold(), [])
+  assert.deepEqual(ana.receivedCodecs(), [])
   bench.advance(1)
-  assert.deepEqual([ana.codecsTold(), cleo.codecsTold()], [['AV1'], []])
+  assert.deepEqual([ana.receivedCodecs(), cleo.receivedCodecs()], [['AV1'], []])
 })
 
-test('where no codec is good for all, each uses his best, and nobody is told so in a hurry', () => {
+test('without a common codec each client uses its first one, and is notified after a delay', () => {
   const { bench, join } = scene()
   const ana = join('1', codecs('H264', 'VP8'))
   join('2', codecs('VP8'))
   bench.advance(DELAY.update)
-  assert.deepEqual(ana.codecsTold(), ['VP8'])
+  assert.deepEqual(ana.receivedCodecs(), ['VP8'])
   const cleo = join('3', codecs('AV1'))
   assert.equal(cleo.socket.last(4).video_codec, 'AV1')
   bench.advance(DELAY.better)
-  assert.deepEqual(ana.codecsTold(), ['H264'])
+  assert.deepEqual(ana.receivedCodecs(), ['H264'])
   assert.equal(join('4', []).socket.last(4).video_codec, 'H264')
 })
 
-test('a client that lists other codecs later changes its own and the others’', () => {
+test('a client that updates its codecs changes the codec of all members', () => {
   const { bench, join } = scene()
   const ana = join('1', codecs('AV1', 'VP8'))
   const ben = join('2', codecs('AV1', 'VP8'))
   bench.advance(DELAY.update)
   ben.socket.send(14, { codecs: codecs('VP8') })
   bench.advance(0)
-  assert.deepEqual([ana.codecsTold(), ben.codecsTold()], [['VP8'], ['VP8']])
+  assert.deepEqual([ana.receivedCodecs(), ben.receivedCodecs()], [['VP8'], ['VP8']])
   const form = bench.commands('setForm').at(-1).form
   assert.deepEqual(form.payloadTypes, [
     [120, 120],
@@ -311,10 +311,10 @@ test('a client that lists other codecs later changes its own and the others’',
   ben.socket.send(14, { codecs: [] })
   ana.show(100)
   bench.advance(0)
-  assert.deepEqual(ana.wants().at(-1), { any: 0, [ana.video]: 0 }, 'he sees nothing any more')
+  assert.deepEqual(ana.wants().at(-1), { any: 0, [ana.video]: 0 }, 'a client without codecs is not a viewer')
 })
 
-test('a client below version 8 that resumes is told anew what it may have missed', () => {
+test('a client below version 8 receives codec and wants again after a resume', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const credentials = backend.join('1')
@@ -335,13 +335,13 @@ test('a client below version 8 that resumes is told anew what it may have missed
   assert.deepEqual(resumed.last(15), { any: 40, [video]: 40 })
 })
 
-test('codecs with names of other things are no codecs', () => {
+test('codecs named like properties of Object.prototype are ignored', () => {
   const { bench, join } = scene()
   join('1', codecs('constructor', '__proto__', 'toString'))
   assert.deepEqual(bench.commands('setForm'), [])
 })
 
-test('after a call with video no deadline is left', () => {
+test('no deadline remains after a call with video', () => {
   const { bench, backend, join } = scene()
   const before = bench.node.inspect().deadlines
   const [ana, ben] = [join('1'), join('2', codecs('VP8'))]

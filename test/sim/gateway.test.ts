@@ -1,4 +1,4 @@
-// How a call forms on the voice gateway, and who hears what of whom.
+// How a call is set up on the voice gateway, and which messages each member receives about the others.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceClose } from '@parley/protocol'
@@ -6,7 +6,7 @@ import { type BenchCredentials, connect, NodeBench, select } from '../../package
 
 const identifyOf = ({ channel_id: _, ...identify }: BenchCredentials) => identify
 
-test('a call forms in the order that real clients need', () => {
+test('a joining client receives messages in the order that real clients require', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const ana = connect(bench, backend.join('1'))
@@ -19,7 +19,7 @@ test('a call forms in the order that real clients need', () => {
   assert.deepEqual(ana.last(11), { user_ids: ['2'] })
 })
 
-test('flags and platform are told of those of whom the backend said them, and of nobody else', () => {
+test('flags and platform of a user are announced only if the backend set them', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const ana = connect(bench, backend.join('1', '500', '100', { flags: 0, platform: 0 }))
@@ -31,7 +31,7 @@ test('flags and platform are told of those of whom the backend said them, and of
   assert.deepEqual(ana.last(20), { user_id: '2', platform: 1 })
 })
 
-test('nobody hears of a client before its Session Description', () => {
+test('a client is not announced before its Session Description', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const ana = connect(bench, backend.join('1')).clear()
@@ -42,7 +42,7 @@ test('nobody hears of a client before its Session Description', () => {
   assert.deepEqual(ana.opcodes(), [11, 5])
 })
 
-test('Session Description has what clients fail without', () => {
+test('Session Description has all fields that clients require', () => {
   const bench = new NodeBench()
   const {
     secret_key: key,
@@ -61,7 +61,7 @@ test('Session Description has what clients fail without', () => {
   assert.deepEqual([...bench.commands('protectPeer')[0].key], key)
 })
 
-test('a second Select Protocol brings a new key, and nobody hears of the client twice', () => {
+test('a second Select Protocol assigns a new key and does not announce the client again', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const ana = connect(bench, backend.join('1'))
@@ -74,7 +74,7 @@ test('a second Select Protocol brings a new key, and nobody hears of the client 
   assert.deepEqual(ana.received, [])
 })
 
-test('the video codec is the first that the client can encode, in its own order', () => {
+test('the video codec is the first by client priority that the client can encode', () => {
   const bench = new NodeBench()
   const client = bench.client().send(0, identifyOf(bench.backend().join('1')))
   const codec = (name: string, priority: number, encode: boolean) => ({
@@ -95,7 +95,7 @@ test('the video codec is the first that the client can encode, in its own order'
   assert.equal(client.last(4).video_codec, 'VP9')
 })
 
-test('speaking goes to the others, once per change, with the sender’s own SSRC', () => {
+test('Speaking is sent to the other members once per change, with the SSRC that the node assigned', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const ana = connect(bench, backend.join('1'))
@@ -113,7 +113,7 @@ test('speaking goes to the others, once per change, with the sender’s own SSRC
   assert.deepEqual(ben.ops(5), [])
 })
 
-test('a first speaking 0 tells the others its SSRC; a second tells them nothing', () => {
+test('a first Speaking 0 announces the SSRC to the other members; a second is not sent', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const ana = connect(bench, backend.join('1'))
@@ -126,7 +126,7 @@ test('a first speaking 0 tells the others its SSRC; a second tells them nothing'
   )
 })
 
-test('a newcomer learns the last flags that were not 0, even of who is silent now', () => {
+test('a newcomer receives the last non-zero speaking flags of each member, even if silent now', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const ana = connect(bench, backend.join('1'))
@@ -142,7 +142,7 @@ test('a newcomer learns the last flags that were not 0, even of who is silent no
   )
 })
 
-test('the priority flag is the backend’s to grant', () => {
+test('the priority flag requires the permission of the backend', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const ana = connect(bench, backend.join('1'))
@@ -154,7 +154,7 @@ test('the priority flag is the backend’s to grant', () => {
   assert.equal(ana.last(5).speaking, 5)
 })
 
-test('packets of who never said that he speaks announce him', () => {
+test('the first packet of a client that never sent Speaking announces its SSRC', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const ana = connect(bench, backend.join('1'))
@@ -164,7 +164,7 @@ test('packets of who never said that he speaks announce him', () => {
   assert.deepEqual(ana.last(5), { user_id: '2', ssrc: ssrcs[0], speaking: 1 })
 })
 
-test('the node tells its version on request', () => {
+test('the node sends its version on request', () => {
   const bench = new NodeBench()
   const client = bench
     .client()
@@ -173,7 +173,7 @@ test('the node tells its version on request', () => {
   assert.deepEqual(client.last(16), { voice: '1.2.3', rtc_worker: '1.2.3' })
 })
 
-test('unknown, dead and later opcodes are ignored', () => {
+test('unknown, retired and future opcodes are ignored', () => {
   const bench = new NodeBench()
   const client = connect(bench, bench.backend().join('1')).clear()
   for (const op of [2, 4, 6, 8, 9, 10, 13, 17, 19, 23, 26, 33, 1000, -1]) client.send(op, {})
@@ -183,7 +183,7 @@ test('unknown, dead and later opcodes are ignored', () => {
   assert.deepEqual(client.received, [])
 })
 
-test('the same user identifying anew replaces the older connection, with 4006', () => {
+test('a second Identify of a user closes the older connection with 4006', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const other = connect(bench, backend.join('2'))
@@ -197,7 +197,7 @@ test('the same user identifying anew replaces the older connection, with 4006', 
   assert.deepEqual(other.opcodes(), [13, 11])
 })
 
-test('two backends may use the same ids, and neither reaches the other’s channel', () => {
+test('two backends may use the same ids, and their channels stay separate', () => {
   const bench = new NodeBench({
     backends: [
       { id: 'a', secrets: ['secret a'] },
@@ -219,7 +219,7 @@ test('two backends may use the same ids, and neither reaches the other’s chann
   assert.equal(connect(bench, { ...anaInB, token: anaInA.token }).closeCode, VoiceClose.AuthenticationFailed)
 })
 
-test('moving within a guild closes the old channel’s socket with 4014', () => {
+test('moving within a guild closes the connection to the old channel with 4014', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const stays = connect(bench, backend.join('2'))
@@ -232,7 +232,7 @@ test('moving within a guild closes the old channel’s socket with 4014', () => 
   assert.deepEqual(moved.ops(11), [])
 })
 
-test('a destroyed channel tells everyone 4022, and nobody of the others leaving', () => {
+test('a destroyed channel closes all members with 4022 and announces no leaves', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const clients = ['1', '2', '3'].map(user => connect(bench, backend.join(user)))

@@ -1,4 +1,4 @@
-// Lanes that crash: their calls end and come back, the others never notice.
+// Lane crashes: calls on the lane end and can be rejoined; other lanes are unaffected.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DROP_CAUSES, type DropCause } from '@parley/core'
@@ -10,7 +10,7 @@ const LANES = [
   { id: 1, port: 50_001 },
 ]
 
-/** Two channels on two lanes, a session in each. */
+/** Two channels on two lanes, each with one session. */
 function twoLanes() {
   const bench = new NodeBench({ lanes: LANES })
   const backend = bench.backend()
@@ -18,7 +18,7 @@ function twoLanes() {
   return { bench, backend, sockets }
 }
 
-test('channels are placed on the lane with the fewest, and Ready names its port', () => {
+test('channels are placed on the lane with the fewest channels, and Ready has the port of that lane', () => {
   const { bench, sockets } = twoLanes()
   assert.deepEqual(
     sockets.map(socket => socket.last(2).port),
@@ -33,7 +33,7 @@ test('channels are placed on the lane with the fewest, and Ready names its port'
   )
 })
 
-test('a lost lane ends the sessions of its own channels with 4015, and their backend hears of it', () => {
+test('a lost lane ends the sessions of its channels with 4015 and notifies their backend', () => {
   const { bench, backend, sockets } = twoLanes()
   backend.socket.clear()
   bench.input(now => bench.node.laneLost(1, 'crashed', now))
@@ -52,7 +52,7 @@ test('a lost lane ends the sessions of its own channels with 4015, and their bac
   )
 })
 
-test('a detached session of a lost lane cannot be resumed, and its user may come again', () => {
+test('a detached session of a lost lane cannot be resumed, and its user may identify again', () => {
   const { bench, backend, sockets } = twoLanes()
   const credentials = backend.join('2', '501')
   sockets[1]!.drop()
@@ -64,7 +64,7 @@ test('a detached session of a lost lane cannot be resumed, and its user may come
   assert.equal(again.last(2).port, 50_001)
 })
 
-test('new channels stay away from a lost lane until it is replaced', () => {
+test('new channels are not placed on a lost lane until it is replaced', () => {
   const { bench, backend } = twoLanes()
   bench.input(now => bench.node.laneLost(1, 'crashed', now))
   const lane = (channel: string) => connect(bench, backend.join(`9${channel}`, channel, null)).last(2).port
@@ -73,7 +73,7 @@ test('new channels stay away from a lost lane until it is replaced', () => {
   assert.deepEqual(['602', '603'].map(lane), [50_001, 50_001])
 })
 
-test('sessions that were told the old port end once more where the new lane has another', () => {
+test('sessions that received the old port end when the replacement lane has another port', () => {
   const { bench, backend } = twoLanes()
   bench.input(now => bench.node.laneLost(1, 'crashed', now))
   const early = connect(bench, backend.join('2', '501'))
@@ -82,7 +82,7 @@ test('sessions that were told the old port end once more where the new lane has 
   assert.equal(connect(bench, backend.join('2', '501')).last(2).port, 50_007)
 })
 
-test('a call whose lane crashes is heard again on the next one, and leaves nothing behind', async () => {
+test('a call whose lane crashes continues on the replacement lane and leaves no state behind', async () => {
   const call = await SimCall.create()
   const clients = ['1', '2', '3'].map(user => call.client(call.backend.join(user)))
   call.advance(3_000)
@@ -104,7 +104,7 @@ test('a call whose lane crashes is heard again on the next one, and leaves nothi
   assert.deepEqual(call.bench.node.inspect().sessions, [])
 })
 
-test('health falls with the busiest lane, long before that lane drops anything', () => {
+test('health decreases with the load of the busiest lane before that lane drops packets', () => {
   const { bench } = twoLanes()
   const drops = Object.fromEntries(DROP_CAUSES.map(cause => [cause, 0])) as Record<DropCause, number>
   const totals = { datagramsIn: 0, bytesIn: 0, packetsIn: 0, packetsOut: 0, bytesOut: 0 }

@@ -1,4 +1,4 @@
-// Litecord as it is, on a node: it stays connected, is understood, and is spared what it dies of.
+// Unpatched Litecord against a node: it stays connected, and the node sends no message that Litecord crashes on.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BenchBackend, connect, NodeBench, SECRET } from '../../packages/core/src/testing/node-bench.ts'
@@ -20,7 +20,7 @@ function start(dialect: 'spec' | 'litecord', legacyAssign = false) {
   return { bench, litecord, pass }
 }
 
-test('it stays for a day, though it heartbeats every few hours only', () => {
+test('Litecord stays connected for a day although it sends heartbeats only every few hours', () => {
   const { litecord, pass } = start('litecord')
   pass(24 * HOUR, 60_000)
   assert.equal(litecord.leftBecause, undefined)
@@ -29,7 +29,7 @@ test('it stays for a day, though it heartbeats every few hours only', () => {
   assert.equal(litecord.health, 1)
 })
 
-test('a user who joins and toggles mute a few times has one voice state, and is not disturbed', () => {
+test('a user who joins and toggles mute keeps one voice state and one connection', () => {
   const { bench, litecord } = start('litecord')
   litecord.userChanged('100', '500', '7')
   litecord.look(bench.now)
@@ -50,7 +50,7 @@ test('a user who joins and toggles mute a few times has one voice state, and is 
   assert.deepEqual(types, Array(6).fill(4))
 })
 
-test('events of users are kept from it', () => {
+test('user events are not sent to Litecord', () => {
   const { bench, litecord } = start('litecord')
   litecord.userChanged('100', '500', '7')
   const done = litecord.socket.ops(6)[0].d.data
@@ -67,7 +67,7 @@ test('events of users are kept from it', () => {
   assert.equal(litecord.leftBecause, undefined)
 })
 
-test('a repaired Litecord is sent CHANNEL_ASSIGN', () => {
+test('a patched Litecord receives CHANNEL_ASSIGN', () => {
   const { litecord } = start('litecord', true)
   litecord.userChanged('100', '500', '7')
   assert.deepEqual(
@@ -76,7 +76,7 @@ test('a repaired Litecord is sent CHANNEL_ASSIGN', () => {
   )
 })
 
-test('where it is not configured it dies of its first CHANNEL_ASSIGN, but the log has said what to set', () => {
+test('with the spec dialect Litecord crashes on its first CHANNEL_ASSIGN, and the log names the setting to change', () => {
   const { bench, litecord } = start('spec')
   const hint = bench.notes.find(({ event }) => event === 'lvsp.looks_like_litecord')
   assert.match(String(hint?.fields?.hint), /dialect = "litecord"/)
@@ -85,7 +85,7 @@ test('where it is not configured it dies of its first CHANNEL_ASSIGN, but the lo
   assert.equal(litecord.leftBecause, 'CHANNEL_ASSIGN')
 })
 
-test('beside it, a backend that speaks the specification is served as ever', () => {
+test('a specification backend on the same node is not affected by a Litecord backend', () => {
   const bench = new NodeBench({
     backends: [
       { id: 'old', secrets: [SECRET], dialect: 'litecord' },

@@ -1,4 +1,4 @@
-// The LVSP client's session and the node's side over a link that breaks at the worst moments: nothing asked is lost or undone.
+// The LVSP client session and the node over a link that fails at arbitrary points: no request is lost or undone.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LvspInfo } from '@parley/protocol'
@@ -15,7 +15,7 @@ const Step = fc.oneof(
   fc.record({ do: fc.constantFrom('hold', 'mute', 'cut', 'event', 'wait'), channel: small(4), user: small(3) }),
 )
 
-/** What the backend believes: channels and who is in them. */
+/** The expected state: channels and their users. */
 class Belief {
   readonly channels = new Map<string, Set<string>>()
   join(channel: string, user?: string) {
@@ -28,7 +28,7 @@ class Belief {
   }
 }
 
-test('whatever breaks when, the node ends up with what the backend asked for, and every request is answered', () => {
+test('the node reaches the requested state and answers every request, whenever the link fails', () => {
   fc.assert(
     fc.property(fc.array(Step, { maxLength: 50 }), steps => {
       const bench = new LvspBench()
@@ -92,7 +92,7 @@ test('whatever breaks when, the node ends up with what the backend asked for, an
   )
 })
 
-test('events reach the backend each once and in order, whatever breaks', () => {
+test('every event reaches the backend exactly once and in order, whenever the link fails', () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom('event', 'event', 'hold', 'cut', 'wait'), { maxLength: 60 }), steps => {
       const bench = new LvspBench()
@@ -109,16 +109,16 @@ test('events reach the backend each once and in order, whatever breaks', () => {
       }
       backend.cut()
       backend.advance(9_000)
-      const heard = backend.of('speaking').map(({ event }) => Number(event.userId))
+      const received = backend.of('speaking').map(({ event }) => Number(event.userId))
       assert.deepEqual(
-        heard,
+        received,
         Array.from({ length: count }, (_, i) => i + 1),
       )
     }),
   )
 })
 
-test('ten thousand requests made at once are all answered', () => {
+test('ten thousand concurrent requests are all answered', () => {
   const bench = new LvspBench()
   const backend = new SimBackend(bench, () => bench.open(), SECRET)
   backend.cut()

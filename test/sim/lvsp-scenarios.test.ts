@@ -1,4 +1,4 @@
-// The scenarios of the LVSP specification, between the LVSP client's session and a whole node, with users connected to it.
+// The scenarios of the LVSP specification, with the LVSP client session, a whole node and connected users.
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
@@ -18,7 +18,7 @@ function start(): { bench: NodeBench; backend: SimBackend } {
 const backendOn = (bench: NodeBench, secret = SECRET) =>
   new SimBackend(bench, () => bench.open({ protocol: 'lvsp', remoteAddress: '192.0.2.200' }), secret)
 
-/** What a user does with what the backend was granted. */
+/** Connects a user with the credentials granted to the backend. */
 function enter(bench: NodeBench, grant: Record<string, string>, backend?: SimBackend): BenchSocket {
   const user = connect(bench, {
     server_id: grant.guildId ?? grant.channelId!,
@@ -42,7 +42,7 @@ test('connect, HELLO, IDENTIFY, READY, heartbeats', () => {
   assert.equal(bench.node.inspect().lvsp.connections.length, 1)
 })
 
-test('a user joins a channel that there is not yet: request and voice state at once', () => {
+test('a user joins a new channel with CHANNEL_REQUEST and VOICE_STATE_CREATE in one burst', () => {
   const { bench, backend } = start()
   const channel = backend.request(LvspInfo.ChannelRequest, CHANNEL)
   const state = backend.request(LvspInfo.VoiceStateCreate, { ...CHANNEL, ...ana })
@@ -59,7 +59,7 @@ test('a user joins a channel that there is not yet: request and voice state at o
   assert.deepEqual(event, { userId: '7', channelId: '500', guildId: '100', sessionId: grant.sessionId })
 })
 
-test('a user joins a channel that there is: only the voice state', () => {
+test('a user joins an existing channel with VOICE_STATE_CREATE alone', () => {
   const { bench, backend } = start()
   backend.request(LvspInfo.ChannelRequest, CHANNEL)
   const first = enter(bench, backend.answer(backend.request(LvspInfo.VoiceStateCreate, { ...CHANNEL, ...ana })))
@@ -68,7 +68,7 @@ test('a user joins a channel that there is: only the voice state', () => {
   assert.ok(JSON.stringify(first.ops(VoiceOp.ClientsConnect)).includes('"8"'))
 })
 
-test('a user leaves: disconnected, and the others hear of it', () => {
+test('a user who leaves is disconnected, and the other members are notified', () => {
   const { bench, backend } = start()
   const first = enter(bench, backend.answer(backend.request(LvspInfo.VoiceStateCreate, { ...CHANNEL, ...ana })))
   const second = enter(bench, backend.answer(backend.request(LvspInfo.VoiceStateCreate, { ...CHANNEL, ...ben })))
@@ -79,7 +79,7 @@ test('a user leaves: disconnected, and the others hear of it', () => {
   assert.equal(backend.of('voiceStateDisconnected').at(-1)?.event.resumable, false)
 })
 
-test('a user moves: out of the old channel, into the new one, with a new grant', () => {
+test('a user who moves leaves the old channel and joins the new one with a new token', () => {
   const { bench, backend } = start()
   const before = backend.answer(backend.request(LvspInfo.VoiceStateCreate, { ...CHANNEL, ...ana }))
   const user = enter(bench, before)
@@ -90,25 +90,25 @@ test('a user moves: out of the old channel, into the new one, with a new grant',
   assert.equal(enter(bench, before).closeCode, VoiceClose.AuthenticationFailed)
 })
 
-test('a backend that only creates the new voice state moves the user as well', () => {
+test('creating a voice state in another channel of the guild moves the user', () => {
   const { bench, backend } = start()
   const user = enter(bench, backend.answer(backend.request(LvspInfo.VoiceStateCreate, { ...CHANNEL, ...ana })))
   backend.request(LvspInfo.VoiceStateCreate, { ...OTHER, ...ana })
   assert.equal(user.closeCode, VoiceClose.Disconnected)
 })
 
-test('a channel is updated: no answer, and nobody is disturbed', () => {
+test('a channel update is not answered and does not disconnect users', () => {
   const { bench, backend } = start()
   const user = enter(bench, backend.answer(backend.request(LvspInfo.VoiceStateCreate, { ...CHANNEL, ...ana })), backend)
-  const told = backend.told.length
+  const outputs = backend.told.length
   backend.command(LvspInfo.ChannelUpdate, { ...CHANNEL, channel_properties: { bitrate: 64_000, kind: 'stage' } })
-  assert.equal(backend.told.length, told)
+  assert.equal(backend.told.length, outputs)
   assert.equal(user.closeCode, undefined)
   backend.command(LvspInfo.ChannelUpdate, { ...CHANNEL, channel_properties: { kind: 'party' } })
   assert.match(backend.of('refused')[0]!.failure.message, /channel_properties\.kind/)
 })
 
-test('a channel is destroyed: everyone is disconnected, and its tokens are worth nothing', () => {
+test('a destroyed channel disconnects its users and invalidates their tokens', () => {
   const { bench, backend } = start()
   const grant = backend.answer(backend.request(LvspInfo.VoiceStateCreate, { ...CHANNEL, ...ana }))
   const users = [
@@ -123,7 +123,7 @@ test('a channel is destroyed: everyone is disconnected, and its tokens are worth
   assert.equal(enter(bench, grant).closeCode, VoiceClose.ServerNotFound)
 })
 
-test('a lost backend disturbs no call; it resumes with its number and hears what it missed', () => {
+test('calls continue without the backend, which resumes from its sequence number and receives the missed events', () => {
   const { bench, backend } = start()
   const grant = backend.answer(backend.request(LvspInfo.VoiceStateCreate, { ...CHANNEL, ...ana }))
   const user = enter(bench, grant, backend)
@@ -139,7 +139,7 @@ test('a lost backend disturbs no call; it resumes with its number and hears what
   assert.equal(backend.of('voiceStateConnected').length, 2)
 })
 
-test('a backend that has lost its number is told every channel and voice state again, and then READY', () => {
+test('a backend that resumes without a sequence number receives all channels and voice states, then READY', () => {
   const { bench, backend } = start()
   const channel = backend.answer(backend.request(LvspInfo.ChannelRequest, CHANNEL))
   const grant = backend.answer(backend.request(LvspInfo.VoiceStateCreate, { ...CHANNEL, ...ana }))
@@ -156,7 +156,7 @@ test('a backend that has lost its number is told every channel and voice state a
   assert.equal(backend.of('disconnected')[0]?.reason, 'resumed elsewhere')
 })
 
-test('a node that was restarted resumes nothing: the backend learns it, and asks anew', () => {
+test('after a node restart the backend learns that its state is gone and requests it again', () => {
   const first = new NodeBench({}, 'first')
   let bench = first
   const backend = new SimBackend(
@@ -180,7 +180,7 @@ test('a node that was restarted resumes nothing: the backend learns it, and asks
   assert.notEqual(after.token, before.token)
 })
 
-test('two backends use the same ids on one node and never meet', () => {
+test('two backends with the same ids on one node are isolated', () => {
   const bench = new NodeBench({
     backends: [
       { id: 'one', secrets: ['secret one'] },
@@ -200,7 +200,7 @@ test('two backends use the same ids on one node and never meet', () => {
   assert.equal(one.of('voiceStateDisconnected').length, 0)
 })
 
-test('a secret is changed without a call or a message lost', () => {
+test('a secret can be rotated without losing calls or messages', () => {
   const bench = new NodeBench({ backends: [{ id: 'main', secrets: ['old', 'new'] }] })
   const before = backendOn(bench, 'old')
   const grant = before.answer(before.request(LvspInfo.VoiceStateCreate, { ...CHANNEL, ...ana }))
@@ -210,7 +210,7 @@ test('a secret is changed without a call or a message lost', () => {
   assert.equal(user.closeCode, undefined)
 })
 
-test('a wrong secret is told once, and not tried again', () => {
+test('a rejected secret is reported once and not retried', () => {
   const bench = new NodeBench()
   const backend = backendOn(bench, 'wrong')
   assert.match(backend.of('closed')[0]!.reason, /does not accept the secret/)
@@ -218,7 +218,7 @@ test('a wrong secret is told once, and not tried again', () => {
   assert.equal(backend.sent.length, 1)
 })
 
-test('a node that drains says health 0, refuses new channels, and keeps those it has', () => {
+test('a draining node reports health 0, rejects new channels and keeps existing ones', () => {
   const { bench, backend } = start()
   const grant = backend.answer(backend.request(LvspInfo.VoiceStateCreate, { ...CHANNEL, ...ana }))
   bench.input(now => bench.node.drain(now + 60_000, now))

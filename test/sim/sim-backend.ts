@@ -1,8 +1,8 @@
-// A backend on the virtual clock: the LVSP client's session, wired to a bench, over a link that a test can cut or hold up.
+// A backend on the virtual clock: the LVSP client session connected to a bench over a link that a test can cut or stall.
 import { createHmac } from 'node:crypto'
 import { LvspClientSession, type LvspOutput, type LvspSessionOptions, type RequestId } from '@parley/client/sessions'
 
-/** What both benches have. */
+/** The common interface of both benches' sockets. */
 interface Wire {
   readonly raw: readonly (string | Uint8Array)[]
   readonly closeCode: number | undefined
@@ -15,16 +15,16 @@ interface Bench {
   advance(duration: number): void
 }
 
-/** How often the backend looks at its socket while time passes. */
+/** The interval, in milliseconds, at which the backend reads its socket. */
 const STEP = 250
 
 export class SimBackend {
   readonly session: LvspClientSession
-  /** Everything the session told, in order. */
+  /** All outputs of the session for its user, in order. */
   readonly told: LvspOutput[] = []
-  /** Everything the session sent, on any connection. */
+  /** All messages sent by the session, on any connection. */
   readonly sent: string[] = []
-  /** A held link delivers nothing to the backend; a mute one nothing to the node. Both are lost if the link is cut. */
+  /** A held link delivers nothing to the backend, a mute one nothing to the node; a cut loses what was not delivered. */
   isHeld = false
   isMute = false
   readonly #bench: Bench
@@ -53,7 +53,7 @@ export class SimBackend {
     this.session.command(type as never, data as never)
     this.pump()
   }
-  /** What a request was answered with; throws if it was not. */
+  /** The answer to a request; throws if there is none. */
   // biome-ignore lint/suspicious/noExplicitAny: what a test reads of an answer is checked by its assertions
   answer(request: RequestId): any {
     const output = this.told.find(told => told.kind === 'answered' && told.request === request)
@@ -64,7 +64,7 @@ export class SimBackend {
     return this.told.filter((output): output is Extract<LvspOutput, { kind: K }> => output.kind === kind)
   }
 
-  /** The connection breaks; the session comes back by itself. */
+  /** Breaks the connection; the session reconnects by itself. */
   cut(): void {
     const socket = this.#socket
     this.#socket = undefined
@@ -85,7 +85,7 @@ export class SimBackend {
     }
   }
 
-  /** Carries messages both ways until there are none. */
+  /** Delivers messages both ways until none are left. */
   pump(): void {
     for (let again = true; again; ) {
       again = false

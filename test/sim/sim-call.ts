@@ -1,4 +1,4 @@
-// A whole call on a virtual clock: a node, its lane and real client sessions, over a seeded wire that loses and reorders.
+// A whole call on a virtual clock: a node, its lane and real client sessions, over a seeded link that loses and reorders.
 import { PacketProtection } from '@parley/client'
 import { VoiceClientSession, type VoiceOutput, type VoiceSessionOptions } from '@parley/client/sessions'
 import { type LaneCommand, Router, type SocketAddress } from '@parley/core'
@@ -10,11 +10,11 @@ import type { DatagramPort } from '../../packages/server/src/lane/engine/datagra
 import { PortableEngine } from '../../packages/server/src/lane/engine/portable-engine.ts'
 
 export interface Weather {
-  /** Share of datagrams, 0 to 1. */
+  /** Share of datagrams lost, 0 to 1. */
   loss: number
-  /** Share of datagrams to the node that come twice. */
+  /** Share of datagrams to the node that are delivered twice, 0 to 1. */
   duplicates: number
-  /** Milliseconds on the way: at least, and how much more at random. */
+  /** Minimum delay and maximum random additional delay, in milliseconds. */
   latency: number
   jitter: number
 }
@@ -30,15 +30,15 @@ export class SimCall {
   readonly random: () => number
   weather: Weather
   #engine: PortableEngine
-  /** Commands to a lane that is lost. */
+  /** Commands queued while the lane is lost; undefined while it runs. */
   #waiting: LaneCommand[] | undefined
   readonly #clients = new Set<SimClient>()
-  /** Where datagrams are delivered. */
+  /** Receivers of datagrams by address. */
   readonly #addresses = new Map<string, (bytes: Uint8Array) => void>()
   #queue: { at: number; order: number; run: () => void }[] = []
   #order = 0
 
-  /** libsodium has to be up before a lane seals. */
+  /** libsodium must be initialized before a lane seals packets. */
   static async create(
     options: ConstructorParameters<typeof NodeBench>[0] = {},
     seed = 1,
@@ -64,7 +64,7 @@ export class SimCall {
     return this.bench.now
   }
 
-  /** A client with everything it needs; it connects by itself. */
+  /** Creates a client, which connects by itself. */
   client(credentials: BenchCredentials, options: Partial<VoiceSessionOptions> & { mode?: VoiceMode } = {}): SimClient {
     const client = new SimClient(this, credentials, options)
     this.#clients.add(client)
@@ -72,7 +72,7 @@ export class SimCall {
     return client
   }
 
-  /** Lets time pass, doing everything that is due on the way in its order. */
+  /** Advances the clock and runs everything due on the way in order. */
   advance(duration: number): void {
     const until = this.now + duration
     for (;;) {
@@ -84,7 +84,7 @@ export class SimCall {
     this.bench.now = until
   }
 
-  /** The lane crashes; after `gap` ms another takes its place, and is given what was sent meanwhile. */
+  /** Crashes the lane; after `gap` milliseconds another replaces it and receives the commands sent in between. */
   loseLane(gap: number): void {
     this.#waiting = []
     this.bench.input(now => this.bench.node.laneLost(0, 'crashed', now))
@@ -105,7 +105,7 @@ export class SimCall {
     this.#queue.splice(index, 0, entry)
   }
 
-  /** A datagram to the node, through the weather. */
+  /** Sends a datagram to the node through the simulated link. */
   toNode(bytes: Uint8Array, from: SocketAddress): void {
     this.#throughWeather(bytes, this.random() < this.weather.duplicates ? 2 : 1, copy => {
       if (this.#waiting !== undefined) return
@@ -191,7 +191,7 @@ export class SimClient {
   readonly session: VoiceClientSession
   readonly heard: HeardFrame[] = []
   readonly outputs: VoiceOutput[] = []
-  /** Datagrams that did not open: under way while the key changed, or worse. */
+  /** Datagrams that failed authentication, for example in flight during a key change. */
   unopened = 0
   address: SocketAddress
   ssrc = 0
@@ -237,7 +237,7 @@ export class SimClient {
     this.session.setSpeaking(flags)
     this.#drain()
   }
-  /** One 20 ms frame, with this text as its Opus payload. */
+  /** Sends one 20 ms frame with this text as its Opus payload. */
   say(text: string): void {
     const payload = new TextEncoder().encode(text)
     const sequence = this.#sequence++ & 0xffff
@@ -245,11 +245,11 @@ export class SimClient {
     const sealed = this.#protection?.seal('rtp', plain)
     if (sealed !== undefined) this.#call.toNode(sealed, this.address)
   }
-  /** Its NAT gives it another port, or it changes networks. */
+  /** Changes the client's address, as after a NAT rebinding or a network change. */
   rebind(ip = '203.0.113.77'): void {
     this.address = this.#newAddress(ip)
   }
-  /** The TCP connection is cut: neither side hears a close frame. */
+  /** Cuts the TCP connection: neither side receives a close frame. */
   cut(): void {
     const socket = this.#socket
     this.#socket = undefined
@@ -353,7 +353,7 @@ export class SimClient {
     this.#drain()
   }
 
-  /** Asks until it is answered: the wire may lose either way. */
+  /** Sends discovery requests until one is answered: the link may lose requests and responses. */
   #discover(attempt: number): void {
     if (this.session.state !== 'selecting' || attempt > 50) return
     this.#call.toNode(encodeDiscoveryRequest(this.ssrc), this.address)

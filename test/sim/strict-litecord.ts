@@ -1,4 +1,4 @@
-// A stand-in for Litecord's end of LVSP, as strict as the original: it leaves for good at whatever the original dies of.
+// A model of Litecord's side of LVSP, as strict as the original: it disconnects for good on any message the original crashes on.
 import { createHmac } from 'node:crypto'
 import type { BenchSocket } from '../../packages/core/src/testing/node-bench.ts'
 
@@ -8,7 +8,7 @@ const ACK_TIMEOUT = 300 * SECOND
 
 export class StrictLitecord {
   readonly socket: BenchSocket
-  /** Why it left; undefined while it stays. */
+  /** Why it disconnected; undefined while connected. */
   leftBecause: string | undefined
   health: number | undefined
   readonly #secret: string
@@ -23,13 +23,13 @@ export class StrictLitecord {
     this.#secret = secret
   }
 
-  /** What it sends when a user joins, mutes or deafens: type 0, then type 4, with numbers as it has them. */
+  /** Litecord's messages when a user joins, mutes or deafens: type 0, then type 4, in Litecord's INFO numbering. */
   userChanged(guild_id: string, channel_id: string, user_id: string): void {
     this.#send(6, { type: 0, data: { guild_id, channel_id } })
     this.#send(6, { type: 4, data: { user_id, guild_id, channel_id } })
   }
 
-  /** Reads what has come, and beats if it is time. */
+  /** Processes received messages and sends a heartbeat if due. */
   look(now: number): void {
     while (this.#read < this.socket.received.length && this.leftBecause === undefined)
       this.#hear(this.socket.received[this.#read++], now)

@@ -1,4 +1,4 @@
-// The client's session and the node against each other, on one virtual clock and a wire that can fail.
+// The voice client session against a node, on one virtual clock and a link that can fail.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceClientSession, type VoiceOutput, type VoiceSessionOptions } from '@parley/client'
@@ -13,15 +13,15 @@ import {
 const MODE = 'aead_aes256_gcm_rtpsize'
 const MINUTE = 60_000
 
-/** A client session whose WebSocket leads to the bench's node. */
+/** A client session whose WebSocket is connected to the bench's node. */
 class SimClient {
   readonly session: VoiceClientSession
-  /** Everything but messages and sockets. */
+  /** All outputs except messages and socket operations. */
   readonly events: VoiceOutput[] = []
   readonly #bench: NodeBench
   #socket: BenchSocket | undefined
   #heard = 0
-  /** While set, nothing passes in either direction, and nobody is told. */
+  /** While set, the link silently drops messages in both directions. */
   isDead = false
 
   constructor(
@@ -38,7 +38,7 @@ class SimClient {
     this.run()
   }
 
-  /** Carries messages to and fro until both sides are quiet. */
+  /** Delivers messages both ways until none are left. */
   run(): this {
     for (let isBusy = true; isBusy; ) {
       const outputs = this.session.takeOutputs()
@@ -48,7 +48,7 @@ class SimClient {
     return this
   }
 
-  /** The network breaks, and both ends notice. */
+  /** Breaks the connection; both ends notice. */
   cut(): this {
     this.#socket?.drop()
     return this.#lose(1006, 'cut').run()
@@ -80,7 +80,7 @@ class SimClient {
     this.events.push(output)
   }
 
-  /** Whether there was something to hear. */
+  /** Returns whether it delivered anything. */
   #listen(): boolean {
     const socket = this.#socket
     if (socket === undefined || this.isDead) return false
@@ -98,7 +98,7 @@ class SimClient {
   }
 }
 
-/** Lets time pass for the node and its clients alike. */
+/** Advances the clock for the node and its clients. */
 function advance(bench: NodeBench, clients: SimClient[], duration: number): void {
   const end = bench.now + duration
   const next = () => Math.min(bench.node.deadline, ...clients.map(client => client.session.deadline))
@@ -121,7 +121,7 @@ function scene(version = 9): { bench: NodeBench; backend: BenchBackend; ana: Sim
   return { bench, backend, ana, ben }
 }
 
-test('at every version two clients join, know each other, and stay for an hour', () => {
+test('at every version two clients join, see each other and stay connected for an hour', () => {
   for (const version of [4, 5, 6, 7, 8, 9]) {
     const { bench, ana, ben } = scene(version)
     assert.deepEqual([ana.users(), ben.users()], [['2'], ['1']], `v${version}`)
@@ -132,7 +132,7 @@ test('at every version two clients join, know each other, and stay for an hour',
   }
 })
 
-test('speaking reaches the other with ssrc and user', () => {
+test('speaking reaches the other client with SSRC and user', () => {
   for (const version of [4, 9]) {
     const { ana, ben } = scene(version)
     ana.session.setSpeaking(1)
@@ -144,7 +144,7 @@ test('speaking reaches the other with ssrc and user', () => {
   }
 })
 
-test('a cut connection comes back, and has missed nothing', () => {
+test('a client whose connection is lost resumes and misses nothing', () => {
   for (const version of [7, 8, 9]) {
     const { bench, backend, ana, ben } = scene(version)
     ana.cut()
@@ -157,11 +157,11 @@ test('a cut connection comes back, and has missed nothing', () => {
     assert.ok(ana.kinds().includes('resumed'))
     assert.deepEqual(ana.users(), ['2', '3'])
     assert.equal(ana.session.members.get('2')?.speaking, 1)
-    assert.equal(ben.kinds().includes('userDisconnected'), false, 'the others noticed nothing')
+    assert.equal(ben.kinds().includes('userDisconnected'), false, 'other members are not notified')
   }
 })
 
-test('a wire that goes dead without a word is noticed, and the session resumed', () => {
+test('a silently dead link is detected, and the session is resumed', () => {
   const { bench, ana, ben } = scene()
   ana.isDead = true
   advance(bench, [ana, ben], 27_500)
@@ -172,7 +172,7 @@ test('a wire that goes dead without a word is noticed, and the session resumed',
   assert.deepEqual(ben.users(), ['1'])
 })
 
-test('who comes back too late starts a new session, and is announced again', () => {
+test('a client that resumes after the window starts a new session and is announced again', () => {
   const { bench, ana, ben } = scene()
   ana.cut()
   advance(bench, [ben], 31_000)
@@ -186,7 +186,7 @@ test('who comes back too late starts a new session, and is announced again', () 
   assert.deepEqual([ana.users(), ben.users()], [['2'], ['1']])
 })
 
-test('who is removed is told so, and does not come back', () => {
+test('a removed client is closed with the reason and does not reconnect', () => {
   const { bench, backend, ana, ben } = scene()
   backend.info(5, { user_id: '1', channel_id: '500', guild_id: '100' })
   advance(bench, [ana, ben], MINUTE)
@@ -195,7 +195,7 @@ test('who is removed is told so, and does not come back', () => {
   assert.deepEqual(ben.users(), [])
 })
 
-test('a second client with the same credentials replaces the first, which gives up in the end', () => {
+test('of two clients with the same credentials, one eventually gives up', () => {
   const bench = new NodeBench()
   const credentials = bench.backend().join('1')
   const clients = [new SimClient(bench, credentials), new SimClient(bench, credentials, { random: () => 0.9 })]
@@ -203,14 +203,14 @@ test('a second client with the same credentials replaces the first, which gives 
   assert.deepEqual(clients.map(client => client.session.state).sort(), ['closed', 'live'])
 })
 
-test('a wrong token is refused with its reason', () => {
+test('a wrong token is rejected with 4004', () => {
   const bench = new NodeBench()
   const ana = new SimClient(bench, { ...bench.backend().join('1'), token: 'wrong' })
   const [event] = ana.events
   assert.deepEqual(event?.kind === 'closed' && event.code, VoiceClose.AuthenticationFailed)
 })
 
-test('who leaves is gone at once', () => {
+test('a client that leaves is removed at once', () => {
   const { ana, ben } = scene()
   ana.session.close()
   ana.run()

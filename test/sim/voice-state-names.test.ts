@@ -1,4 +1,4 @@
-// How a backend names a voice state: by session id, by user and place, or by all of them, whatever else it has.
+// How a backend selects voice states: by session id, by user and channel, or by all of them.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { NodeBench } from '../../packages/core/src/testing/node-bench.ts'
@@ -13,7 +13,7 @@ interface InspectedChannel {
 function scene() {
   const bench = new NodeBench()
   const backend = bench.backend()
-  /** Who may be where, as `user@channel`. */
+  /** Voice states as `user@channel`. */
   const states = () =>
     (bench.node.inspect().channels as InspectedChannel[]).flatMap(({ channelId, voiceStates }) =>
       voiceStates.map(({ userId }) => `${userId}@${channelId}`),
@@ -21,7 +21,7 @@ function scene() {
   return { bench, backend, states }
 }
 
-test('a bot has one session id in two guilds: it leaves the one that is named, with the old fields', () => {
+test('a bot with one session id in two guilds leaves only the channel that the message names', () => {
   const { backend, states } = scene()
   backend.join('7', '500', '100', { session_id: 'bot' })
   backend.join('7', '600', '200', { session_id: 'bot' })
@@ -29,7 +29,7 @@ test('a bot has one session id in two guilds: it leaves the one that is named, w
   assert.deepEqual(states(), ['7@600'])
 })
 
-test('a session id alone means every voice state that has it', () => {
+test('a session id alone selects every voice state with it', () => {
   const { backend, states } = scene()
   backend.join('7', '500', '100', { session_id: 'bot' })
   backend.join('7', '600', '200', { session_id: 'bot' })
@@ -38,7 +38,7 @@ test('a session id alone means every voice state that has it', () => {
   assert.deepEqual(states(), ['8@600'])
 })
 
-test('a session id that a repeated create replaced names nothing any more', () => {
+test('a session id replaced by a repeated create no longer selects a voice state', () => {
   const { backend, states } = scene()
   backend.join('7', '500', '100', { session_id: 'old' })
   backend.join('7', '500', '100', { session_id: 'new' })
@@ -48,7 +48,7 @@ test('a session id that a repeated create replaced names nothing any more', () =
   assert.deepEqual(states(), [])
 })
 
-test('a session id of another backend names nothing', () => {
+test('a session id of another backend selects no voice state', () => {
   const bench = new NodeBench({
     backends: [
       { id: 'one', secrets: ['first'] },
@@ -61,7 +61,7 @@ test('a session id of another backend names nothing', () => {
   assert.equal(bench.node.inspect().voiceStates, 1)
 })
 
-test('of voice states that have gone, by whatever way, nothing is kept', () => {
+test('removed voice states leave nothing behind, however they were removed', () => {
   const { bench, backend } = scene()
   for (const user of ['1', '2', '3', '4']) backend.join(user, '500', '100')
   backend.join('5', '600', '200')

@@ -1,4 +1,4 @@
-// Mute, deaf, suppress and wants: what they do to routes and targets.
+// Effects of mute, deaf, suppress and wants on routes and targets.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type BenchBackend, connect, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
@@ -16,7 +16,7 @@ function scene() {
 const update = (backend: BenchBackend, userId: string, data: object) =>
   backend.info(6, { user_id: userId, channel_id: '500', guild_id: '100', ...data })
 
-test('a server mute ends the speaker’s route with silence, and tells the others that he is silent', () => {
+test('a server mute removes the speaker’s route with silence frames and sends the other members speaking 0', () => {
   const { bench, backend, ana, ben, benPeer } = scene()
   ben.send(5, { speaking: 1 })
   ana.clear()
@@ -32,7 +32,7 @@ test('a server mute ends the speaker’s route with silence, and tells the other
   }
 })
 
-test('a server deaf takes the listener out of the targets, and back', () => {
+test('a server deaf removes the listener from the targets, and ending it adds the listener again', () => {
   const { bench, backend, benPeer } = scene()
   update(backend, '2', { deaf: true })
   assert.deepEqual(
@@ -44,7 +44,7 @@ test('a server deaf takes the listener out of the targets, and back', () => {
   assert.equal(bench.commands('addTarget')[0].peer, benPeer.peer)
 })
 
-test('who is muted before he connects has no route', () => {
+test('a client muted and deafened before it connects has no route and is no target', () => {
   const { bench, backend } = scene()
   const credentials = backend.join('3')
   update(backend, '3', { mute: true, deaf: true })
@@ -60,7 +60,7 @@ test('a voice state may be created muted', () => {
   assert.equal(bench.commands('addTarget').length, 1)
 })
 
-test('flags and platform go to the others when the backend sets them', () => {
+test('flags and platform are sent to the other members when the backend sets them', () => {
   const { backend, ana, ben } = scene()
   ana.clear()
   ben.clear()
@@ -70,7 +70,7 @@ test('flags and platform go to the others when the backend sets them', () => {
   assert.deepEqual(ben.received, [])
 })
 
-test('an unwanted SSRC gets a list of its own without that listener, and gives it up when he wants it again', () => {
+test('an SSRC with want 0 has its own target list without that listener until the listener wants it again', () => {
   const { bench, ana, benPeer } = scene()
   ana.send(15, { any: 100, [benPeer.ssrcs[0]]: 0, pixelCounts: { 5: 1.5 } })
   const own = bench.commands('openTargets')[0].targets
@@ -83,10 +83,10 @@ test('an unwanted SSRC gets a list of its own without that listener, and gives i
   ana.send(15, { any: 100 })
   assert.deepEqual(bench.commands('closeTargets'), [{ kind: 'closeTargets', targets: own }])
   assert.notEqual(bench.commands('setRoute').at(-1).targets, own)
-  assert.deepEqual(bench.commands('removeTarget'), [], 'in the shared list she stayed all the time')
+  assert.deepEqual(bench.commands('removeTarget'), [], 'the listener stays in the shared list')
 })
 
-test('of a stream only its owner is heard', () => {
+test('in a stream channel only the owner is forwarded', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   backend.info(16, { channel_id: '900', channel_properties: { kind: 'stream', owner_id: '1' } })

@@ -1,4 +1,4 @@
-// A voice client's session and a node that is a script: what it hears is told to it, what it says is kept.
+// A voice client session driven by a script in place of a node; its outputs are recorded.
 import { VoiceOp } from '@parley/protocol'
 import type { VoiceOutput } from '../voice/session/outputs.ts'
 import { VoiceClientSession, type VoiceSessionOptions } from '../voice/session/session.ts'
@@ -10,7 +10,7 @@ export const KEY = Array.from({ length: 32 }, (_, index) => index)
 export const READY = { ssrc: 4001, ip: '203.0.113.10', port: 50004, modes: [MODE], experiments: [], streams: [] }
 export const DESCRIPTION = { mode: MODE, secret_key: KEY, audio_codec: 'opus', dave_protocol_version: 0 }
 
-/** A session, its clock, and everything that came out of it. */
+/** A session, its clock and its outputs. */
 export class SessionScript {
   readonly session: VoiceClientSession
   now = 1_000
@@ -53,7 +53,7 @@ export class SessionScript {
     this.now = end
     return this
   }
-  /** Goes through the whole entrance, until media may flow. */
+  /** Completes the handshake up to Session Description. */
   live(): this {
     this.open()
       .hear(VoiceOp.Hello, { v: this.session.version, heartbeat_interval: INTERVAL })

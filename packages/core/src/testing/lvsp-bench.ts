@@ -1,4 +1,4 @@
-// The node's side of LVSP alone, on a virtual clock and over a directory in memory, with raw sockets that remember what they hear.
+// The node's side of LVSP alone, on a virtual clock and an in-memory directory, with raw sockets that record what they receive.
 import { createHmac } from 'node:crypto'
 import { Deadlines } from '../deadlines.ts'
 import { Effects, type Note } from '../effect.ts'
@@ -41,7 +41,7 @@ export class LvspBench {
     return socket
   }
 
-  /** A connection that has identified. */
+  /** An identified connection. */
   backend(secret = SECRET, capabilities: readonly string[] = []): LvspSocket {
     const socket = this.open()
     return socket.send(1, { token: tokenFor(secret, socket.nonce), capabilities })
@@ -57,7 +57,7 @@ export class LvspBench {
     this.now = until
   }
 
-  /** After an input: applies what it caused, and takes note of new deadlines. */
+  /** After an input: applies its effects and updates the deadlines. */
   settle(connection?: LvspConnection): void {
     this.#apply()
     if (connection !== undefined) this.#deadlines.update(connection)
@@ -87,7 +87,7 @@ export class LvspSocket {
   readonly raw: string[] = []
   closeCode: number | undefined
   closeReason = ''
-  /** Called with each message as text. */
+  /** Called with the text of each received message. */
   onText: (text: string) => void = () => {}
   readonly #bench: LvspBench
 
@@ -116,27 +116,27 @@ export class LvspSocket {
   info(type: number, data: unknown): this {
     return this.send(6, { type, data })
   }
-  /** The other side goes away. */
+  /** Closes the connection from the peer's side. */
   drop(code = 1006): void {
     this.closeCode = code
     this.connection.closed(code, this.#bench.now)
     this.#bench.settle(this.connection)
   }
-  /** The data of everything received with this opcode. */
+  /** The data of all received messages with this opcode. */
   ops(op: number): Json[] {
     return this.received.filter(message => message.op === op).map(message => message.d)
   }
-  /** The data of every INFO received with this type. */
+  /** The data of all received INFO messages of this type. */
   infos(type: number): Json[] {
     return this.ops(6)
       .filter(d => d.type === type)
       .map(d => d.data)
   }
-  /** Opcodes in order; INFO as `6/type`. */
+  /** Received opcodes in order; INFO as `6/type`. */
   story(): string[] {
     return this.received.map(({ op, d }) => (op === 6 ? `6/${d.type}` : `${op}`))
   }
-  /** Numbers of the INFO received. */
+  /** Sequence numbers of the received INFO messages. */
   seqs(): number[] {
     return this.received.filter(message => message.op === 6).map(message => message.s)
   }

@@ -1,4 +1,4 @@
-// A node on a virtual clock, with backends and voice clients that speak raw JSON to it and remember what they hear.
+// A node on a virtual clock, with backends and voice clients that send raw JSON and record what they receive.
 import { createHmac } from 'node:crypto'
 import {
   DEFAULT_CAPACITY,
@@ -15,7 +15,7 @@ import { seededCrypto } from './seeded-crypto.ts'
 // biome-ignore lint/suspicious/noExplicitAny: what a test reads of a message is checked by its assertions
 export type Json = any
 
-/** One WebSocket into the node, with everything that came out of it. */
+/** One WebSocket to the node, with everything received on it. */
 export class BenchSocket {
   readonly id: number
   readonly received: Json[] = []
@@ -38,33 +38,33 @@ export class BenchSocket {
   send(op: number, d: unknown): this {
     return this.sendText(JSON.stringify({ op, d }))
   }
-  /** The other side goes away. */
+  /** Closes the connection from the client's side. */
   drop(code = 1006): void {
     if (this.closeCode !== undefined) return
     this.closeCode = code
     this.#bench.forget(this)
     this.#bench.input(now => this.#bench.node.connectionClosed(this.id, code, now))
   }
-  /** Hands on what was received and closed, from the beginning; nothing is kept here any more. */
+  /** Forwards received messages and the close, past ones first; later messages are no longer recorded. */
   tap(onMessage: (data: string | Uint8Array) => void, onClose: (code: number, reason: string) => void): void {
     for (const data of this.raw) onMessage(data)
     this.#onMessage = onMessage
     this.#onClose = onClose
     if (this.closeCode !== undefined) onClose(this.closeCode, this.closeReason)
   }
-  /** What the node sends. */
+  /** Receives a message from the node. */
   deliver(data: string | Uint8Array): void {
     if (this.#onMessage !== undefined) return this.#onMessage(data)
     this.raw.push(data)
     if (typeof data === 'string') this.received.push(JSON.parse(data))
   }
-  /** The node closes. */
+  /** The node closes the connection. */
   end(code: number, reason: string): void {
     this.closeCode = code
     this.closeReason = reason
     this.#onClose?.(code, reason)
   }
-  /** Everything received with this opcode. */
+  /** All received messages with this opcode. */
   ops(op: number): Json[] {
     return this.received.filter(message => message.op === op)
   }
@@ -74,7 +74,7 @@ export class BenchSocket {
   last(op: number): Json {
     return this.ops(op).at(-1)?.d
   }
-  /** Forgets what was received so far. */
+  /** Clears the record of received messages. */
   clear(): this {
     this.received.length = 0
     return this
@@ -117,7 +117,7 @@ export class NodeBench {
     for (const effect of this.node.takeEffects()) this.#apply(effect)
   }
 
-  /** Lets time pass, ticking at every deadline on the way. */
+  /** Advances the clock and ticks at every deadline on the way. */
   advance(duration: number): void {
     const until = this.now + duration
     while (this.node.deadline <= until) {
@@ -142,7 +142,7 @@ export class NodeBench {
     return socket
   }
 
-  /** `null` is a client that names no version. */
+  /** `null` is a client without a version. */
   client(version: string | null = '8', remoteAddress = '192.0.2.1'): BenchSocket {
     return this.open({
       protocol: 'gateway',
@@ -152,7 +152,7 @@ export class NodeBench {
     })
   }
 
-  /** A backend that has identified. */
+  /** An identified backend. */
   backend(secret = SECRET, capabilities: string[] = ['user_token', 'failure', 'events', 'sync']): BenchBackend {
     return new BenchBackend(this, secret, capabilities)
   }
@@ -179,7 +179,7 @@ export class NodeBench {
   }
 }
 
-/** What a user needs in order to identify. */
+/** The fields a user needs to identify. */
 export interface BenchCredentials {
   server_id: string
   channel_id: string
@@ -208,13 +208,13 @@ export class BenchBackend {
       .filter(message => message.d.type === type)
       .map(message => message.d.data)
   }
-  /** Asks for a voice state, and the channel with it. */
+  /** Requests a channel and a voice state in it. */
   join(userId: string, channelId = '500', guildId: string | null = '100', extra: object = {}): BenchCredentials {
     const credentials = this.tryJoin(userId, channelId, guildId, extra)
     if (credentials === undefined) throw new Error(`${userId} may not join ${channelId}`)
     return credentials
   }
-  /** Undefined if the node refuses. */
+  /** Undefined if the node rejects the request. */
   tryJoin(userId: string, channelId: string, guildId: string | null, extra: object = {}): BenchCredentials | undefined {
     this.socket.clear()
     this.info(0, { channel_id: channelId, guild_id: guildId })
@@ -231,7 +231,7 @@ export class BenchBackend {
   }
 }
 
-/** Everything up to Session Description. */
+/** Connects a client up to Session Description. */
 export function connect(
   bench: NodeBench,
   credentials: BenchCredentials,

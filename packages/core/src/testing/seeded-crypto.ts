@@ -1,4 +1,4 @@
-// The core's crypto for tests: real HMAC, comparison and curves, and randomness (keys apart) that repeats with its seed.
+// The core's crypto for tests: real HMAC, comparison and curves, and randomness (except keys) determined by a seed.
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { Crypto } from '@parley/core'
 import { createP256 } from '../../../server/src/p256.ts'

@@ -1,4 +1,4 @@
-// A small generator of pseudo-random numbers that repeats with its seed (mulberry32).
+// A small seeded pseudo-random number generator (mulberry32).
 
 /** Numbers in [0, 1). */
 export function seededRandom(seed: number): () => number {
