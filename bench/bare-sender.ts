@@ -7,7 +7,7 @@ import {
   writeServerNonce,
 } from '@parley/protocol'
 import { type SlotCipher, SlotCiphers } from '../packages/server/src/lane/crypto/slot-ciphers.ts'
-import { MessageSocket, SEND_BATCH, SOCKET_SIZE } from '../packages/server/src/lane/engine/datagram-socket.ts'
+import { DatagramSocket, SEND_BATCH, SOCKET_SIZE } from '../packages/server/src/lane/engine/datagram-socket.ts'
 import type { Native } from '../packages/server/src/lane/engine/native-calls.ts'
 import { NativeMemory } from '../packages/server/src/lane/engine/native-memory.ts'
 import { nameOf } from './socket-name.ts'
@@ -35,7 +35,7 @@ export interface BareCopies {
 
 export class BareSender {
   readonly #memory: NativeMemory
-  readonly #socket: MessageSocket
+  readonly #socket: DatagramSocket
   readonly #ciphers: SlotCiphers
   readonly #plain: number
   #targets: { name: Int32Array; cipher: SlotCipher }[] = []
@@ -45,7 +45,7 @@ export class BareSender {
 
   constructor(native: Native) {
     this.#memory = new NativeMemory(native, SOCKET_SIZE + OWN_SIZE)
-    this.#socket = new MessageSocket(native, this.#memory, { ip: '127.0.0.1', port: 0 })
+    this.#socket = new DatagramSocket(native, this.#memory, { ip: '127.0.0.1', port: 0 })
     this.#ciphers = new SlotCiphers(native, this.#memory)
     this.#plain = this.#memory.take(LONGEST)
     this.#memory.bytes.set([0x80, BARE_TYPE], this.#plain)

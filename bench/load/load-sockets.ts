@@ -1,6 +1,6 @@
 // The sockets of a load: many, all read and written through the same slots, with the moment of each datagram's arrival.
 import { BATCH, SLOT } from '@parley/core'
-import { MessageSlots, messageSlotsSize } from '../../packages/server/src/lane/engine/datagram-slots.ts'
+import { DatagramSlots, messageSlotsSize } from '../../packages/server/src/lane/engine/datagram-slots.ts'
 import { MESSAGE_HEADER, type Native, SOCKET_NAME } from '../../packages/server/src/lane/engine/native-calls.ts'
 import type { NativeMemory } from '../../packages/server/src/lane/engine/native-memory.ts'
 import { nameOf } from '../socket-name.ts'
@@ -22,8 +22,8 @@ export class LoadSockets {
   readonly #native: Native
   readonly #memory: NativeMemory
   readonly #descriptors: readonly number[]
-  readonly #received: MessageSlots
-  readonly #unsent: MessageSlots
+  readonly #received: DatagramSlots
+  readonly #unsent: DatagramSlots
   readonly #clock: number
   #used = BATCH
   /** When was read last; kept apart from the clock of senders. */
@@ -38,9 +38,9 @@ export class LoadSockets {
     this.#memory = memory
     this.bytes = memory.bytes
     this.view = memory.view
-    this.#received = new MessageSlots(memory, BATCH)
+    this.#received = new DatagramSlots(memory, BATCH)
     this.#received.enableControl()
-    this.#unsent = new MessageSlots(memory, SEND_BATCH)
+    this.#unsent = new DatagramSlots(memory, SEND_BATCH)
     this.#clock = memory.take(TIMESPEC)
     this.#readClock = memory.take(TIMESPEC)
     const name = memory.take(SOCKET_NAME)

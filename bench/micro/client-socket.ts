@@ -1,16 +1,16 @@
 // The UDP socket of one client of a saturated lane.
 import type { Batch } from '@parley/core'
-import { MessageSocket, SOCKET_SIZE } from '../../packages/server/src/lane/engine/datagram-socket.ts'
+import { DatagramSocket, SOCKET_SIZE } from '../../packages/server/src/lane/engine/datagram-socket.ts'
 import type { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
 import { NativeMemory } from '../../packages/server/src/lane/engine/native-memory.ts'
 
 export class ClientSocket {
   readonly #memory: NativeMemory
-  readonly #socket: MessageSocket
+  readonly #socket: DatagramSocket
 
   constructor(native: Native) {
     this.#memory = new NativeMemory(native, SOCKET_SIZE + 1024)
-    this.#socket = new MessageSocket(native, this.#memory, { ip: '127.0.0.1', port: 0 })
+    this.#socket = new DatagramSocket(native, this.#memory, { ip: '127.0.0.1', port: 0 })
   }
 
   get port(): number {

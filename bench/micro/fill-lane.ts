@@ -1,11 +1,11 @@
 // Fills a lane with channels, of whose members the first talks.
-import type { FormDescription, Protection } from '@parley/core'
+import type { Protection, RtpMappingDescription } from '@parley/core'
 import { isSrtpProfile, OPUS_PAYLOAD_TYPE } from '@parley/protocol'
 import type { RunningLane } from './running-lane.ts'
 import { BROWSER_OPUS, ICE_PASSWORD, KEY, localUfrag, materialOf, REMOTE_UFRAG, SPEAKER_MODE } from './saturation.ts'
 
 /** As Chromium offers it. */
-const FORM: FormDescription = {
+const MAPPING: RtpMappingDescription = {
   payloadTypes: [[OPUS_PAYLOAD_TYPE, BROWSER_OPUS]],
   extensions: { audioLevel: 1, transportSequence: 3 },
 }
@@ -46,7 +46,7 @@ function protect(
 ): void {
   if (isSrtpProfile(protection) && !isSpeaker) {
     const ice = { localUfrag: localUfrag(ssrc), remoteUfrag: REMOTE_UFRAG, password: ICE_PASSWORD }
-    lane.command({ kind: 'addBrowser', peer, ice, form: FORM })
+    lane.command({ kind: 'addWebrtcPeer', peer, ice, mapping: MAPPING })
     lane.command({ kind: 'protectPeer', peer, protection, key: materialOf(protection), nonceStart: 0 })
     return
   }

@@ -1,11 +1,11 @@
 // A lane on which a browser sends video, for tests, with what senders and receivers of video say.
-import type { FormDescription } from '@parley/core'
+import type { RtpMappingDescription } from '@parley/core'
 import { encodeRtp, type RtpPacket } from '@parley/protocol'
 import type { Sent } from '../../packages/core/src/testing/plain-io.ts'
 import { hex, PlainLane, ssrcOf, unhex } from '../../packages/core/src/testing/plain-lane.ts'
 
 /** VP8 and its rtx, as the sender and as the receiver number them. */
-export const SENDER: FormDescription = {
+export const SENDER: RtpMappingDescription = {
   payloadTypes: [
     [120, 111],
     [105, 96],
@@ -13,7 +13,7 @@ export const SENDER: FormDescription = {
   ],
   extensions: { transportSequence: 3 },
 }
-export const RECEIVER: FormDescription = {
+export const RECEIVER: RtpMappingDescription = {
   payloadTypes: [
     [120, 109],
     [105, 120],
@@ -30,9 +30,9 @@ export const u32 = (value: number) => value.toString(16).padStart(8, '0')
 export class VideoLane extends PlainLane {
   constructor() {
     super()
-    this.connectBrowser(1, SENDER)
-    this.connectBrowser(2, RECEIVER)
-    this.connectBrowser(3, RECEIVER)
+    this.connectWebrtcPeer(1, SENDER)
+    this.connectWebrtcPeer(2, RECEIVER)
+    this.connectWebrtcPeer(3, RECEIVER)
     this.listen(2)
     this.routeVideo(1, OWN_VIDEO)
   }

@@ -12,7 +12,7 @@ import { createServer } from '@parley/server'
 import { WebSocket } from 'ws'
 import { subnets } from '../../packages/server/src/net/address.ts'
 import { Listener } from '../../packages/server/src/net/http.ts'
-import { Admission } from '../../packages/server/src/net/socket-limits.ts'
+import { SocketLimits } from '../../packages/server/src/net/socket-limits.ts'
 import { Connections, webSocketServer } from '../../packages/server/src/net/websocket.ts'
 import { until } from './until.ts'
 
@@ -35,7 +35,7 @@ async function adapter(
     pingInterval,
   )
   const [total = 100, perAddress = 100] = halfOpen ?? []
-  const admission = new Admission(false, {
+  const socketLimits = new SocketLimits(false, {
     halfOpen: total,
     halfOpenPerAddress: perAddress,
     gatewayPerAddress: 3,
@@ -49,15 +49,15 @@ async function adapter(
     behindProxy: false,
     metricsFrom: subnets([]),
   })
-  listener.serve({ connections, admission, version: '0', unready: () => undefined, metrics: async () => '' })
+  listener.serve({ connections, socketLimits, version: '0', unready: () => undefined, metrics: async () => '' })
   t.after(async () => {
     const listening = listener.close()
-    admission.close()
+    socketLimits.close()
     await connections.shutdown(1001, '', 100)
     await listening
   })
   const url = `ws://127.0.0.1:${listener.port}/`
-  return { url, port: listener.port, connections, admission, opened, messages, closed, notes }
+  return { url, port: listener.port, connections, socketLimits, opened, messages, closed, notes }
 }
 
 async function dial(t: TestContext, url: string, options: object = {}): Promise<WebSocket> {
@@ -233,10 +233,10 @@ test('a backend beyond its rate is read no faster, and loses nothing', async t =
 })
 
 test('an address has so many WebSockets and no more, until it closes one', async t => {
-  const { url, admission, closed } = await adapter(t)
+  const { url, socketLimits, closed } = await adapter(t)
   const [first] = [await dial(t, url), await dial(t, url), await dial(t, url)]
   assert.equal(await refusal(url), 429)
-  assert.equal(admission.refused.gatewayPerAddress, 1)
+  assert.equal(socketLimits.refused.gatewayPerAddress, 1)
   const elsewhere = await dial(t, url, { localAddress: '127.0.0.2' })
   assert.equal(elsewhere.readyState, WebSocket.OPEN)
   first.close()
@@ -256,32 +256,32 @@ async function refusal(url: string): Promise<number | undefined> {
 }
 
 test('an upgrade that is refused leaves no socket, even if the other side keeps its end open', async t => {
-  const { port, admission } = await adapter(t)
+  const { port, socketLimits } = await adapter(t)
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
   t.after(() => socket.destroy())
   socket.on('error', () => {})
   socket.write('GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
   const [answer] = await once(socket, 'data')
   assert.match(String(answer), /^HTTP\/1.1 404 /)
-  await until('the socket to go', () => admission.halfOpen === 0)
+  await until('the socket to go', () => socketLimits.halfOpen === 0)
 })
 
 test('ten thousand half-open sockets hold what is allowed, lock nobody out, and time out', async t => {
-  const { url, port, admission } = await adapter(t, { halfOpen: [500, 50] })
+  const { url, port, socketLimits } = await adapter(t, { halfOpen: [500, 50] })
   const flood: Socket[] = []
   t.after(() => {
     for (const socket of flood) socket.destroy()
   })
   for (let address = 1; address <= 125; address++) {
     await Promise.all(Array.from({ length: 80 }, () => halfOpen(port, `127.0.1.${address}`, flood)))
-    await until('all to be looked at', () => admission.refused.halfOpenPerAddress === address * 30)
-    assert.ok(admission.halfOpen <= 500)
+    await until('all to be looked at', () => socketLimits.refused.halfOpenPerAddress === address * 30)
+    assert.ok(socketLimits.halfOpen <= 500)
   }
-  assert.equal(admission.halfOpen, 500)
-  assert.equal(admission.refused.halfOpen, 125 * 50 - 500)
+  assert.equal(socketLimits.halfOpen, 500)
+  assert.equal(socketLimits.refused.halfOpen, 125 * 50 - 500)
   await dial(t, url)
-  assert.equal(admission.halfOpen, 499)
-  await until('all to time out', () => admission.halfOpen === 0, 20_000)
+  assert.equal(socketLimits.halfOpen, 499)
+  await until('all to time out', () => socketLimits.halfOpen === 0, 20_000)
 })
 
 /** Half of a request, so that the server has to wait. Resolves once the socket is connected or refused. */

@@ -14,8 +14,8 @@ import {
   type ConfigInput,
   configOf,
   createServer,
+  ListenError,
   type ServerOptions,
-  StartError,
 } from '@parley/server'
 import { WebSocket } from 'ws'
 
@@ -167,7 +167,7 @@ test('a port in use is named, and what was opened before it is freed', async t =
   const { url, mediaPort } = await serverOf(t)
   const { port } = new URL(url)
   await assert.rejects(createServer({ http: { listen: `127.0.0.1:${port}` } }), (error: Error) => {
-    assert.ok(error instanceof StartError)
+    assert.ok(error instanceof ListenError)
     assert.equal(error.message, `http.listen: TCP port ${port} of 127.0.0.1 is in use by another program`)
     return true
   })

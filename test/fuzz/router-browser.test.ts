@@ -1,11 +1,11 @@
 // Fuzz: a lane with browsers on it that gets anything from anywhere. It never throws, and sends only to who proved an address.
 import assert from 'node:assert/strict'
-import type { FormDescription } from '@parley/core'
+import type { RtpMappingDescription } from '@parley/core'
 import { encodeRtp } from '@parley/protocol'
 import { checkOf, home, PlainLane, sealed, ssrcOf, unhex } from '../../packages/core/src/testing/plain-lane.ts'
 import { fuzz } from './harness.ts'
 
-const FORM: FormDescription = {
+const MAPPING: RtpMappingDescription = {
   payloadTypes: [
     [120, 111],
     [105, 96],
@@ -19,18 +19,18 @@ const u32 = (value: number) => value.toString(16).padStart(8, '0')
 
 const lane = new PlainLane()
 for (const peer of PEERS) {
-  lane.connectBrowser(peer, FORM)
+  lane.connectWebrtcPeer(peer, MAPPING)
   lane.listen(peer)
   lane.routeAudio(peer)
   lane.routeVideo(peer, ownOf(peer) + 1)
-  lane.command({ kind: 'mapSsrc', peer, own: ownOf(peer), ssrc: ssrcOf(peer) })
+  lane.command({ kind: 'mapSsrc', peer, clientSsrc: ownOf(peer), ssrc: ssrcOf(peer) })
 }
 lane.io.take()
 
 /** The camera's SSRC becomes what was not known before, and the reverse. */
 function announce(peer: number): void {
   for (const offset of [3, 1])
-    lane.command({ kind: 'mapSsrc', peer, own: ownOf(peer) + offset, ssrc: ssrcOf(peer) + 1 })
+    lane.command({ kind: 'mapSsrc', peer, clientSsrc: ownOf(peer) + offset, ssrc: ssrcOf(peer) + 1 })
 }
 
 const elements = Uint8Array.of(0x10, 0xb2, 0x31, 0, 9, 0xd0, 1, 0)
@@ -69,8 +69,8 @@ fuzz('a lane with browsers holds its rules whatever comes', {
       if (peer !== 0 && (sent[1]! < 192 || sent[1]! > 223)) assert.equal(sent[0]! & 0x2f, 0, 'padding or CSRCs left')
     }
     for (const event of lane.events()) if (event.kind === 'datagram') assert.ok(PEERS.includes(event.peer))
-    const { peers, routes, browsers, browserAddresses } = lane.router.inspect()
-    assert.deepEqual([peers, routes, browsers], [2, 4, 2])
-    assert.ok(browserAddresses <= 8)
+    const { peers, routes, webrtcPeers, webrtcAddresses } = lane.router.inspect()
+    assert.deepEqual([peers, routes, webrtcPeers], [2, 4, 2])
+    assert.ok(webrtcAddresses <= 8)
   },
 })

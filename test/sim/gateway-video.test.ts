@@ -302,8 +302,8 @@ test('a client that updates its codecs changes the codec of all members', () => 
   ben.socket.send(14, { codecs: codecs('VP8') })
   bench.advance(0)
   assert.deepEqual([ana.receivedCodecs(), ben.receivedCodecs()], [['VP8'], ['VP8']])
-  const form = bench.commands('setForm').at(-1).form
-  assert.deepEqual(form.payloadTypes, [
+  const mapping = bench.commands('setRtpMapping').at(-1).mapping
+  assert.deepEqual(mapping.payloadTypes, [
     [120, 120],
     [105, 101],
     [106, 102],
@@ -338,7 +338,7 @@ test('a client below version 8 receives codec and wants again after a resume', (
 test('codecs named like properties of Object.prototype are ignored', () => {
   const { bench, join } = scene()
   join('1', codecs('constructor', '__proto__', 'toString'))
-  assert.deepEqual(bench.commands('setForm'), [])
+  assert.deepEqual(bench.commands('setRtpMapping'), [])
 })
 
 test('no deadline remains after a call with video', () => {

@@ -7,12 +7,12 @@ export type { ConnectionId, Effect, LaneId, Note } from './effect.ts'
 export {
   DROP_CAUSES,
   type DropCause,
-  type FormDescription,
   type LaneCommand,
   type LaneCounters,
   type LaneEvent,
   type PeerId,
   type Protection,
+  type RtpMappingDescription,
   type SocketAddress,
   type TargetsId,
 } from './lane/commands.ts'

@@ -109,7 +109,7 @@ export const LIMITS = {
    */
   heldPackets: 50,
   holdTimeout: 1_000,
-  holdingBrowsers: 64,
+  holdingWebrtcPeers: 64,
   /** DTLS datagrams of one source in a second: a handshake takes some ten. */
   dtlsPerSecond: 100,
   /** Transport feedback to browsers: they steer their bitrate by it, and 50 ms was enough for all of it. */

@@ -1,10 +1,10 @@
 // A voice node: messages, lane events and time in; effects and a deadline out. Owns every channel, session and connection.
 import { LEGACY_MODES, MODERN_MODES, VoiceClose } from '@parley/protocol'
-import { BackendDirectory } from './backend/control.ts'
+import { BackendControl } from './backend/control.ts'
 import { Drain } from './backend/drain.ts'
 import type { Ending } from './channel/channel.ts'
 import { Channels } from './channel/channels.ts'
-import { type LaneControl, Lanes, type OpenLane } from './channel/lane-handle.ts'
+import { type LaneHandle, Lanes, type OpenLane } from './channel/lane-handle.ts'
 import type { Crypto } from './crypto.ts'
 import { ExternalSender } from './dave/external-sender.ts'
 import type { DavePolicy } from './dave/policy.ts'
@@ -14,7 +14,7 @@ import { EgressMeter } from './egress-meter.ts'
 import { type Gateway, GatewayConnection } from './gateway/connection.ts'
 import { Greetings } from './gateway/greetings.ts'
 import type { SessionObserver, VoiceSession } from './gateway/voice-session.ts'
-import { type AdmissionPolicy, VoiceSessions } from './gateway/voice-sessions.ts'
+import { type AuthenticationPolicy, VoiceSessions } from './gateway/voice-sessions.ts'
 import type { LaneEvent } from './lane/commands.ts'
 import { type Capacity, Health } from './lvsp/health.ts'
 import { Lvsp, type LvspBackend } from './lvsp/lvsp.ts'
@@ -71,7 +71,7 @@ export class VoiceNode implements SessionObserver {
   readonly #lanes: Lanes
   readonly #channels: Channels
   readonly #sessions: VoiceSessions
-  readonly #directory: BackendDirectory
+  readonly #backendControl: BackendControl
   readonly #lvsp: Lvsp
   readonly #health: Health
   readonly #egress = new EgressMeter()
@@ -91,17 +91,17 @@ export class VoiceNode implements SessionObserver {
         this.#lvsp.channelDave(backend, { channelId, guildId, ...state }),
     })
     const modes = options.legacyModes ? [...MODERN_MODES, ...LEGACY_MODES] : MODERN_MODES
-    const policy: AdmissionPolicy = { ...options, modes }
+    const policy: AuthenticationPolicy = { ...options, modes }
     this.#sessions = new VoiceSessions(this.#channels, policy, crypto, this.#deadlines, this)
     this.#health = new Health(options.capacity)
-    this.#directory = new BackendDirectory({
+    this.#backendControl = new BackendControl({
       ...options,
       channels: this.#channels,
       deadlines: this.#deadlines,
       health: () => this.#health.value,
       egress: () => this.#egress.bitsPerSecond,
     })
-    this.#lvsp = new Lvsp({ ...options, directory: this.#directory, effects: this.#effects })
+    this.#lvsp = new Lvsp({ ...options, node: this.#backendControl, effects: this.#effects })
     this.#gateway = {
       crypto,
       effects: this.#effects,
@@ -110,7 +110,7 @@ export class VoiceNode implements SessionObserver {
       minVersion: options.minVersion,
       strictOpcodes: options.strictOpcodes ?? false,
       webrtc: options.dtls && { dtls: options.dtls, deadlines: this.#deadlines, crypto },
-      admission: this.#sessions,
+      authenticator: this.#sessions,
       greetings: new Greetings(),
     }
     this.#drain = new Drain(this.#sessions)
@@ -194,7 +194,7 @@ export class VoiceNode implements SessionObserver {
 
   /** Takes no new channels and reports health 0; at `until` the sessions that remain are told to go. */
   drain(until: number, now: number): void {
-    this.#directory.isDraining = true
+    this.#backendControl.isDraining = true
     this.#health.draining = true
     this.#drain.begin(until)
     this.#deadlines.update(this.#drain)
@@ -213,11 +213,11 @@ export class VoiceNode implements SessionObserver {
   inspect() {
     return {
       health: this.#health.value,
-      draining: this.#directory.isDraining,
+      draining: this.#backendControl.isDraining,
       connections: this.#connections.size,
       greetings: this.#gateway.greetings.size,
       deadlines: this.#deadlines.size,
-      voiceStates: this.#directory.voiceStates,
+      voiceStates: this.#backendControl.voiceStates,
       sessions: [...this.#sessions.all()].map(session => session.inspect()),
       channels: [...this.#channels.all()].map(channel => channel.inspect()),
       lanes: this.#lanes.all.map(({ id, port, channels, owners, counters }) => ({
@@ -269,7 +269,7 @@ export class VoiceNode implements SessionObserver {
     return new GatewayConnection(id, opening, this.#gateway, now)
   }
 
-  #endSessions(lane: LaneControl, now: number): void {
+  #endSessions(lane: LaneHandle, now: number): void {
     for (const channel of this.#channels.all()) if (channel.lane === lane) channel.laneLost(LANE_LOST, now)
   }
 

@@ -13,9 +13,9 @@ import { LoopLag } from './loop-lag.ts'
 import { openMetrics } from './metrics.ts'
 import { hostAndPort, localHost, subnets } from './net/address.ts'
 import { Listener, type TlsFiles } from './net/http.ts'
-import { StartError } from './net/listen-error.ts'
+import { ListenError } from './net/listen-error.ts'
 import { selfSignedCertificate } from './net/self-signed.ts'
-import { Admission } from './net/socket-limits.ts'
+import { SocketLimits } from './net/socket-limits.ts'
 import { readTls } from './net/tls.ts'
 import { Connections } from './net/websocket.ts'
 import { Playground, type PlaygroundApi } from './playground/page.ts'
@@ -63,7 +63,7 @@ export class App {
   readonly #node: VoiceNode
   readonly #host: Host
   readonly #connections: Connections
-  readonly #admission: Admission
+  readonly #socketLimits: SocketLimits
   readonly #lag = new LoopLag()
   readonly #measuring: NodeJS.Timeout
   readonly #counters = new Map<number, LaneCounters>()
@@ -71,7 +71,7 @@ export class App {
   #isDraining = false
   #closed: Promise<void> | undefined
 
-  /** Opens every port, or none: throws a `StartError` or `ConfigError` whose message is one sentence. */
+  /** Opens every port, or none: throws a `ListenError` or `ConfigError` whose message is one sentence. */
   static async start(config: Config, surroundings: Surroundings = {}): Promise<App> {
     const tls = surroundings.tls ?? readTls(config)
     const opened: { close(): Promise<void> }[] = []
@@ -114,7 +114,7 @@ export class App {
     this.#log = openLog(logOptions(config), logSink)
     const note = this.#log.note
     this.#node = new VoiceNode(nodeOptions(config, this.endpoint, ports))
-    this.#admission = new Admission(config.http.behind_proxy)
+    this.#socketLimits = new SocketLimits(config.http.behind_proxy)
     const host = new Host(
       this.#node,
       {
@@ -214,7 +214,7 @@ export class App {
   async #close(): Promise<void> {
     this.#isDraining = true
     const listening = this.#listeners.map(listener => listener.close())
-    this.#admission.close()
+    this.#socketLimits.close()
     this.#host.drain(0)
     await this.#connections.shutdown(GOING_AWAY, 'the node is stopping', CLOSE_GRACE)
     await Promise.all(listening)
@@ -235,13 +235,19 @@ export class App {
       lanes: () => this.#counters,
       connections: this.#connections.counts,
       messages: this.#connections.totals,
-      halfOpen: () => this.#admission.halfOpen,
-      refused: this.#admission.refused,
+      halfOpen: () => this.#socketLimits.halfOpen,
+      refused: this.#socketLimits.refused,
       failures: this.#host.failures,
       eventLoopLag: () => this.#eventLoopLag,
     })
     const unready = () => (this.#isDraining ? 'draining' : undefined)
-    const service = { connections: this.#connections, admission: this.#admission, version: VERSION, unready, metrics }
+    const service = {
+      connections: this.#connections,
+      socketLimits: this.#socketLimits,
+      version: VERSION,
+      unready,
+      metrics,
+    }
     for (const listener of this.#listeners) listener.serve({ ...service, playground })
   }
 
@@ -325,7 +331,7 @@ async function openListener(key: string, options: Parameters<typeof Listener.ope
   try {
     return await Listener.open(options)
   } catch (error) {
-    throw StartError.ofPort(key, `TCP port ${options.port} of ${options.host}`, error)
+    throw ListenError.ofPort(key, `TCP port ${options.port} of ${options.host}`, error)
   }
 }
 
@@ -335,13 +341,13 @@ async function openLanes(
 ): Promise<{ lanes: Lanes; engine: EngineChoice }> {
   const count = lanes ?? Math.max(1, availableParallelism() - 1)
   const choice = await chooseEngine(engine, count)
-  if (typeof choice === 'string') throw new StartError(`media.engine: the ffi engine cannot run here: ${choice}`)
+  if (typeof choice === 'string') throw new ListenError(`media.engine: the ffi engine cannot run here: ${choice}`)
   // Without an address a lane takes IPv6 and IPv4, or IPv4 alone where that is all there is.
   const options = { engine: choice.engine, count, ip: listen === '::' ? undefined : listen, port }
   try {
     return { lanes: await Lanes.open(options, observer), engine: choice }
   } catch (error) {
     if (!(error instanceof LanePortError)) throw error
-    throw StartError.ofPort('media.port', `UDP port ${error.port} of ${listen}`, error.cause)
+    throw ListenError.ofPort('media.port', `UDP port ${error.port} of ${listen}`, error.cause)
   }
 }

@@ -26,7 +26,7 @@ export {
 } from './demo/demo-backend.ts'
 export type { LogSink } from './log.ts'
 export type { TlsFiles } from './net/http.ts'
-export { StartError } from './net/listen-error.ts'
+export { ListenError } from './net/listen-error.ts'
 export { selfSignedCertificate } from './net/self-signed.ts'
 
 /** Settings in the shape of the TOML file, and where log lines go. */
@@ -71,7 +71,7 @@ const defaults = (): ConfigInput => ({
 
 /**
  * Starts a node. Without options it takes free ports of loopback, makes up a secret for one backend called `main`, and logs
- * nothing; packets are on the thread of the caller unless `media.lanes` says how many are to have their own. Throws a `ConfigError` or a `StartError`, each with one sentence.
+ * nothing; packets are on the thread of the caller unless `media.lanes` says how many are to have their own. Throws a `ConfigError` or a `ListenError`, each with one sentence.
  */
 export async function createServer({ logSink, tls, playground, ...options }: ServerOptions = {}): Promise<Server> {
   const backend = options.backend ?? [{ id: 'main', secret: nodeCrypto.randomToken(24) }]

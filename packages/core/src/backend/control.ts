@@ -16,7 +16,7 @@ import type {
   BackendSnapshot,
   BackendStats,
   ChannelGrant,
-  Directory,
+  NodeControl,
   Refusal,
   VoiceStateGrant,
   VoiceStateRequest,
@@ -45,7 +45,7 @@ export interface DirectoryOptions {
   egress: () => number
 }
 
-export class BackendDirectory implements Directory {
+export class BackendControl implements NodeControl {
   readonly endpoint: string
   /** While draining, nothing new is opened. */
   isDraining = false

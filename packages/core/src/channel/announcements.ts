@@ -145,7 +145,7 @@ export class Announcements implements Timed {
    * nowhere else.
    */
   #sendConnect(to: ChannelSession, about: ChannelSession): void {
-    if (to.isBrowser || (to.hasVideo && this.#channel.isSeen(about))) return this.#sendVideo(to, about)
+    if (to.isWebrtc || (to.hasVideo && this.#channel.isSeen(about))) return this.#sendVideo(to, about)
     if (to.version > 7) return
     const video = { user_id: about.userId, audio_ssrc: about.audio.ssrc, video_ssrc: 0 }
     to.sendText(VoiceOp.Video, JSON.stringify(video))

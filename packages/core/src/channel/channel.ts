@@ -2,9 +2,9 @@
 import type { Codec, Stream, Video } from '@parley/protocol'
 import { Announcements } from './announcements.ts'
 import { type EncryptedSession, Encryption, type EncryptionHost } from './encryption.ts'
-import type { LaneControl } from './lane-handle.ts'
+import type { LaneHandle } from './lane-handle.ts'
 import { type Listener, MediaRoutes, type RouteSource } from './media-routes.ts'
-import { SenderWants } from './send-requests.ts'
+import { SendRequests } from './send-requests.ts'
 import { VideoCodecs } from './video-codecs.ts'
 import type { BackendId, ChannelProperties, ChannelRef, VoiceState, VoiceStateUpdate } from './voice-state.ts'
 
@@ -36,7 +36,7 @@ export interface ChannelSession extends Listener, EncryptedSession {
   /** Whether it can take part in video. */
   readonly hasVideo: boolean
   /** Whether its media travels by WebRTC. */
-  readonly isBrowser: boolean
+  readonly isWebrtc: boolean
   /** Ends for good: its connection is closed, its peer and SSRCs are given back. */
   end(ending: Ending, now: number): void
 }
@@ -46,7 +46,7 @@ export class Channel implements ChannelRef {
   readonly channelId: string
   readonly guildId: string | undefined
   readonly token: string
-  readonly lane: LaneControl
+  readonly lane: LaneHandle
   readonly encryption: Encryption
   readonly videoCodecs: VideoCodecs
   readonly voiceStates = new Map<string, VoiceState>()
@@ -56,11 +56,11 @@ export class Channel implements ChannelRef {
   /** Sessions whose media may flow, in the order in which they came: those the others know of. */
   readonly #present = new Set<ChannelSession>()
   readonly #announcements: Announcements
-  readonly #senderWants: SenderWants
+  readonly #sendRequests: SendRequests
   #audio: MediaRoutes
   #video: MediaRoutes
 
-  constructor(backend: BackendId, ref: ChannelRef, token: string, lane: LaneControl, host: EncryptionHost) {
+  constructor(backend: BackendId, ref: ChannelRef, token: string, lane: LaneHandle, host: EncryptionHost) {
     this.backend = backend
     this.channelId = ref.channelId
     this.guildId = ref.guildId
@@ -70,7 +70,7 @@ export class Channel implements ChannelRef {
     this.#video = new MediaRoutes(lane, 'video')
     this.encryption = new Encryption(this, host)
     this.videoCodecs = new VideoCodecs(host.deadlines)
-    this.#senderWants = new SenderWants(() => this.#video.listeners, host.deadlines)
+    this.#sendRequests = new SendRequests(() => this.#video.listeners, host.deadlines)
     this.#announcements = new Announcements(
       {
         present: this.#present,
@@ -125,7 +125,7 @@ export class Channel implements ChannelRef {
   wantsChanged(session: ChannelSession): void {
     this.#audio.wantsChanged(session)
     this.#video.wantsChanged(session)
-    this.#senderWants.changed()
+    this.#sendRequests.changed()
   }
 
   /** The session declared its video, and maybe something else than before. */
@@ -135,7 +135,7 @@ export class Channel implements ChannelRef {
     this.#openMedia(session)
     if (!wasSeen || !this.#video.has(session.camera)) return
     if (isChanged) this.#announcements.tellVideo(session)
-    this.#senderWants.declared(session)
+    this.#sendRequests.declared(session)
   }
 
   /** The session listed other codecs than before. */
@@ -154,7 +154,7 @@ export class Channel implements ChannelRef {
   resumedAnew(session: ChannelSession): void {
     this.#announcements.sendSnapshot(session)
     this.videoCodecs.repeat(session)
-    if (this.#video.has(session.camera)) this.#senderWants.declared(session)
+    if (this.#video.has(session.camera)) this.#sendRequests.declared(session)
   }
 
   updateVoiceState(userId: string, update: VoiceStateUpdate): void {
@@ -203,7 +203,7 @@ export class Channel implements ChannelRef {
     this.#present.clear()
     this.encryption.abandon(now)
     for (const session of sessions) session.end(ending, now)
-    for (const part of [this.#announcements, this.#senderWants, this.videoCodecs, this.#audio, this.#video])
+    for (const part of [this.#announcements, this.#sendRequests, this.videoCodecs, this.#audio, this.#video])
       part.close()
   }
 
@@ -248,12 +248,12 @@ export class Channel implements ChannelRef {
     const isChanged = isSeen ? this.#video.openSource(session.camera) : this.#video.closeSource(session.camera, false)
     if (isChanged) {
       this.#announcements.tellVideo(session)
-      if (isSeen) this.#senderWants.declared(session)
-      else this.#senderWants.ended(session)
+      if (isSeen) this.#sendRequests.declared(session)
+      else this.#sendRequests.ended(session)
     }
     if (session.hasVideo && !session.voiceState.deaf) this.#video.addListener(session)
     else this.#video.removeListener(session)
-    this.#senderWants.changed()
+    this.#sendRequests.changed()
   }
 
   #closeMedia(session: ChannelSession): void {
@@ -261,7 +261,7 @@ export class Channel implements ChannelRef {
     this.#audio.closeSource(session.audio, false)
     this.#video.removeListener(session)
     this.#video.closeSource(session.camera, false)
-    this.#senderWants.ended(session)
-    this.#senderWants.changed()
+    this.#sendRequests.ended(session)
+    this.#sendRequests.changed()
   }
 }

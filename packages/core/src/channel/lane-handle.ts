@@ -20,7 +20,7 @@ export interface OpenLane {
   port: number
 }
 
-export class LaneControl {
+export class LaneHandle {
   readonly id: LaneId
   /** A lane that takes the place of a lost one may have another. */
   port: number
@@ -67,14 +67,14 @@ export class LaneControl {
 }
 
 export class Lanes {
-  readonly all: readonly LaneControl[]
+  readonly all: readonly LaneHandle[]
 
   constructor(lanes: readonly OpenLane[], crypto: Crypto, effects: Effects) {
-    this.all = lanes.map(lane => new LaneControl(lane, crypto, effects))
+    this.all = lanes.map(lane => new LaneHandle(lane, crypto, effects))
   }
 
   /** The lane for a new channel: the one with the fewest, rather one that is not lost. Give it back with `release`. */
-  place(): LaneControl {
+  place(): LaneHandle {
     const present = this.all.filter(lane => !lane.isLost)
     const lanes = present.length > 0 ? present : this.all
     const least = lanes.reduce((least, lane) => (lane.channels < least.channels ? lane : least))
@@ -82,11 +82,11 @@ export class Lanes {
     return least
   }
 
-  release(lane: LaneControl): void {
+  release(lane: LaneHandle): void {
     lane.channels--
   }
 
-  get(id: LaneId): LaneControl | undefined {
+  get(id: LaneId): LaneHandle | undefined {
     return this.all.find(lane => lane.id === id)
   }
 }

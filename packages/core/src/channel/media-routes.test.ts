@@ -4,7 +4,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { Effects } from '../effect.ts'
 import type { LaneCommand, PeerId, TargetsId } from '../lane/commands.ts'
-import { LaneControl } from './lane-handle.ts'
+import { LaneHandle } from './lane-handle.ts'
 import { MediaRoutes, type RouteSource, type Wants } from './media-routes.ts'
 
 const crypto = {
@@ -79,7 +79,7 @@ const wanting = (any: number, wants: readonly (readonly [of: RouteSource, want: 
 function scene(count: number) {
   const effects = new Effects()
   const routes = new Routes()
-  const audio = new MediaRoutes(new LaneControl({ id: 0, port: 1 }, crypto, effects), 'audio')
+  const audio = new MediaRoutes(new LaneHandle({ id: 0, port: 1 }, crypto, effects), 'audio')
   const people = Array.from({ length: count }, (_, index) => new Person(index + 1))
   const drain = () => {
     const commands = effects.take().map(effect => (effect as { command: LaneCommand }).command)

@@ -1,6 +1,6 @@
 // Who hears, or sees, whom in one channel: keeps the lane's routes of audio or video and target lists in step with sources, listeners and wants.
 import type { PeerId, TargetsId } from '../lane/commands.ts'
-import type { LaneControl } from './lane-handle.ts'
+import type { LaneHandle } from './lane-handle.ts'
 
 /** What a peer sends under one SSRC, and may be forwarded. */
 export interface RouteSource {
@@ -45,14 +45,14 @@ export const wantOf = ({ any, wants }: Wants, ssrc: number): number => wants.get
  * whatever words they say so: one that wants nothing but what it names, and names everybody, is no exception anywhere.
  */
 export class MediaRoutes {
-  readonly #lane: LaneControl
+  readonly #lane: LaneHandle
   readonly #media: 'audio' | 'video'
   readonly #shared: TargetsId
   readonly #routes = new Map<number, Route>()
   readonly #listeners = new Map<Listener, Listening>()
   #sealedOnly = false
 
-  constructor(lane: LaneControl, media: 'audio' | 'video') {
+  constructor(lane: LaneHandle, media: 'audio' | 'video') {
     this.#lane = lane
     this.#media = media
     this.#shared = lane.openTargets()

@@ -22,7 +22,7 @@ interface Told extends Wanted {
  * More is told at once, less after a while, all of it at most so often: viewers scroll. Only who sends is told; anybody else
  * has heard once, when it came, that it may.
  */
-export class SenderWants implements Timed {
+export class SendRequests implements Timed {
   readonly #viewers: () => Iterable<Listener>
   readonly #deadlines: Deadlines
   /** Sessions whose video is forwarded; undefined before they were told. */

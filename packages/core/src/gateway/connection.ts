@@ -19,7 +19,7 @@ import type { Greetings } from './greetings.ts'
 import type { Attachment, VoiceSession } from './voice-session.ts'
 
 /** Decides who gets a session. Throws a ProtocolError for who does not. */
-export interface Admission {
+export interface Authenticator {
   identify(identify: Identify, connection: GatewayConnection, now: number): VoiceSession
   resume(resume: Resume, connection: GatewayConnection, now: number): VoiceSession
   /** The connection of a session is gone. */
@@ -38,7 +38,7 @@ export interface GatewayOptions {
 export interface Gateway extends CommandContext {
   /** The lowest version served; lower ones are closed with 4020. */
   readonly minVersion: number
-  readonly admission: Admission
+  readonly authenticator: Authenticator
   readonly greetings: Greetings
 }
 
@@ -135,7 +135,7 @@ export class GatewayConnection implements Attachment, Timed {
     const state = this.#state
     this.#gateway.greetings.remove(this)
     this.#state = { kind: 'closed' }
-    if (state.kind === 'live') this.#gateway.admission.connectionLost(state.session, this, code, now)
+    if (state.kind === 'live') this.#gateway.authenticator.connectionLost(state.session, this, code, now)
   }
 
   sendMessage(data: string | Uint8Array): void {
@@ -155,7 +155,7 @@ export class GatewayConnection implements Attachment, Timed {
     const state = this.#state
     this.close(code, reason)
     this.#gateway.effects.note('info', 'gateway.closed', { connection: this.id, code, reason })
-    if (state.kind === 'live') this.#gateway.admission.connectionLost(state.session, this, code, now)
+    if (state.kind === 'live') this.#gateway.authenticator.connectionLost(state.session, this, code, now)
   }
 
   #greet(): void {
@@ -195,9 +195,9 @@ export class GatewayConnection implements Attachment, Timed {
   #admit(op: number, data: unknown, now: number): VoiceSession {
     switch (op) {
       case VoiceOp.Identify:
-        return this.#gateway.admission.identify(decode(Identify, data, VoiceClose.DecodeError), this, now)
+        return this.#gateway.authenticator.identify(decode(Identify, data, VoiceClose.DecodeError), this, now)
       case VoiceOp.Resume:
-        return this.#gateway.admission.resume(decode(Resume, data, VoiceClose.DecodeError), this, now)
+        return this.#gateway.authenticator.resume(decode(Resume, data, VoiceClose.DecodeError), this, now)
       default:
         throw new ProtocolError(VoiceClose.NotAuthenticated, 'expected Identify or Resume')
     }

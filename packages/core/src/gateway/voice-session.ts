@@ -23,7 +23,7 @@ import type { PeerId } from '../lane/commands.ts'
 import { LIMITS } from '../limits.ts'
 import { ReplayBuffer } from '../replay-buffer.ts'
 import { selectUdp, type UdpTransport } from '../transport/udp-transport.ts'
-import { nativeForm, videoTypes } from '../transport/video-mapping.ts'
+import { discordMapping, videoTypes } from '../transport/video-mapping.ts'
 import type { WebrtcTransport } from '../transport/webrtc/webrtc-transport.ts'
 
 /** What a session needs of the connection it is attached to. */
@@ -85,7 +85,7 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   transport: UdpTransport | WebrtcTransport | undefined
   #state: State
   #version: number
-  #hasForm = false
+  #hasMapping = false
   readonly #replay = new ReplayBuffer<Numbered>({
     highest: LIMITS.replayHighest,
     messages: LIMITS.replayMessages,
@@ -145,7 +145,7 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   get isPresent(): boolean {
     return this.channel.isPresent(this)
   }
-  get isBrowser(): boolean {
+  get isWebrtc(): boolean {
     return this.transport?.kind === 'webrtc'
   }
   get audioSsrc(): number {
@@ -199,7 +199,7 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
     this.transport = transport
     if (!this.#describe({ mode: transport.mode, secret_key: [...key] }, codecs, crypto, now)) return
     this.channel.lane.send(command)
-    this.#sendForm()
+    this.#sendMapping()
     this.#enter(now)
   }
 
@@ -251,7 +251,7 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   /** Op 14. A browser's numbers are those of its SDP. */
   updateCodecs(codecs: readonly Codec[]): void {
     this.#setCodecs(codecs)
-    if (this.transport?.kind === 'udp') this.#sendForm()
+    if (this.transport?.kind === 'udp') this.#sendMapping()
     this.channel.codecsChanged(this)
   }
 
@@ -323,10 +323,10 @@ export class VoiceSession implements ChannelSession, PeerOwner, Timed {
   }
 
   /** A native client without video has the node's own numbers, unless it had others before. */
-  #sendForm(): void {
-    if (!this.hasVideo && !this.#hasForm) return
-    this.#hasForm = true
-    this.channel.lane.send({ kind: 'setForm', peer: this.peer, form: nativeForm(this.codecs) })
+  #sendMapping(): void {
+    if (!this.hasVideo && !this.#hasMapping) return
+    this.#hasMapping = true
+    this.channel.lane.send({ kind: 'setRtpMapping', peer: this.peer, mapping: discordMapping(this.codecs) })
   }
 
   #closeTransport(): void {

@@ -6,11 +6,11 @@ import type { VoiceState } from '../channel/voice-state.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { ProtocolError } from '../errors.ts'
-import { type Admission, type GatewayConnection, normaliseSeqAck } from './connection.ts'
+import { type Authenticator, type GatewayConnection, normaliseSeqAck } from './connection.ts'
 import { mediaAddress, readyFor } from './ready.ts'
 import { daveVersionOf, type SessionObserver, VoiceSession } from './voice-session.ts'
 
-export interface AdmissionPolicy {
+export interface AuthenticationPolicy {
   readonly announce: readonly string[]
   readonly modes: readonly VoiceMode[]
   readonly resumeWindow: number
@@ -24,9 +24,9 @@ export interface AdmissionPolicy {
 const ENDING_CODES: ReadonlySet<number> = new Set([1000, 1001, VoiceClose.Disconnected])
 const REPLACED = { code: VoiceClose.SessionInvalid, reason: 'replaced by a newer connection' }
 
-export class VoiceSessions implements Admission, SessionObserver {
+export class VoiceSessions implements Authenticator, SessionObserver {
   readonly #channels: Channels
-  readonly #policy: AdmissionPolicy
+  readonly #policy: AuthenticationPolicy
   readonly #crypto: Crypto
   readonly #deadlines: Deadlines
   readonly #observer: SessionObserver
@@ -36,7 +36,7 @@ export class VoiceSessions implements Admission, SessionObserver {
 
   constructor(
     channels: Channels,
-    policy: AdmissionPolicy,
+    policy: AuthenticationPolicy,
     crypto: Crypto,
     deadlines: Deadlines,
     observer: SessionObserver,

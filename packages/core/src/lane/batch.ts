@@ -2,7 +2,7 @@
 import { ADDRESS_WORDS, type Batch, SLOT } from './packet-io.ts'
 
 /** A batch with so many slots, none of them used. */
-export function makeSlots(slots: number): Batch {
+export function createBatch(slots: number): Batch {
   const bytes = new Uint8Array(slots * SLOT)
   return {
     bytes,

@@ -16,7 +16,7 @@ export interface SocketAddress {
 }
 
 /** What a client offered: its own numbers for what the node passes on. */
-export interface FormDescription {
+export interface RtpMappingDescription {
   /** The node's own payload type, the browser's. */
   payloadTypes: readonly (readonly [ours: number, theirs: number])[]
   /** Ids of header extensions; those it does not know are absent. */
@@ -50,17 +50,17 @@ export type LaneCommand =
    * the node's, as ASCII. Repeating it replaces what was agreed on before; the peer is protected by another command.
    */
   | {
-      kind: 'addBrowser'
+      kind: 'addWebrtcPeer'
       peer: PeerId
       ice: { localUfrag: string; remoteUfrag: string; password: Uint8Array }
-      form: FormDescription
+      mapping: RtpMappingDescription
     }
   /** The numbers of a native client that takes part in video. */
-  | { kind: 'setForm'; peer: PeerId; form: FormDescription }
+  | { kind: 'setRtpMapping'; peer: PeerId; mapping: RtpMappingDescription }
   /** The browser closed its end: its checks are not answered any more, and nothing is sent. Its routes stay. */
-  | { kind: 'removeBrowser'; peer: PeerId }
+  | { kind: 'removeWebrtcPeer'; peer: PeerId }
   /** The browser's own SSRC that stands for one of the peer's. */
-  | { kind: 'mapSsrc'; peer: PeerId; own: number; ssrc: number }
+  | { kind: 'mapSsrc'; peer: PeerId; clientSsrc: number; ssrc: number }
   /** Bytes for the peer as they are, if it has an address. */
   | { kind: 'sendDatagram'; peer: PeerId; bytes: Uint8Array }
   | { kind: 'removePeer'; peer: PeerId }
@@ -127,14 +127,14 @@ export interface LaneCounters {
 export const DROP_CAUSES = [
   'unclassified', // no kind of datagram we know
   'oversize', // longer than a slot
-  'unknownSource', // neither its address nor its SSRC belongs to a peer
+  'unknownSender', // neither its address nor its SSRC belongs to a peer
   'unprotected', // media before Select Protocol
   'authentication', // the tag did not verify
   'replayed', // its sequence was seen, or is older than the window
   'malformed', // header, extension or padding reach beyond the packet
   'foreignSsrc', // an SSRC that is not the sender's own
   'noRoute', // muted, suppressed, video not wanted, or nobody to hear it
-  'ignoredSource', // a source with too many failures
+  'ignoredAddress', // a source with too many failures
   'rateLimited', // discovery or ping above its rate
   'sendFailed', // the socket refused
   'noAddress', // the target has proved no address yet

@@ -10,7 +10,7 @@ const ENDPOINT = 'voice.example:443'
 
 const start = (capabilities: readonly string[] = ALL_CAPABILITIES) => {
   const bench = new LvspBench()
-  return { bench, directory: bench.directory, backend: bench.backend(SECRET, capabilities) }
+  return { bench, node: bench.node, backend: bench.backend(SECRET, capabilities) }
 }
 
 test('a channel request is answered with its token and endpoint, and numbered', () => {
@@ -21,11 +21,11 @@ test('a channel request is answered with its token and endpoint, and numbered', 
 })
 
 test('a channel request again is answered alike, and disturbs nothing', () => {
-  const { backend, directory } = start()
+  const { backend, node } = start()
   backend.info(0, CHANNEL).info(3, USER).info(0, CHANNEL)
   const [first, second] = backend.infos(1)
   assert.deepEqual(first, second)
-  assert.ok(directory.state('main', '500', '7') !== undefined)
+  assert.ok(node.state('main', '500', '7') !== undefined)
 })
 
 test('a DM is a channel without guild, whether the id is null or absent', () => {
@@ -51,17 +51,17 @@ test('a voice state is answered with a session id and a token of its own', () =>
 })
 
 test('a voice state in no channel makes the channel, and only DONE tells', () => {
-  const { backend, directory } = start()
+  const { backend, node } = start()
   backend.info(3, USER)
   assert.deepEqual(backend.story(), ['0', '3', '6/4'])
-  assert.ok(directory.channel('main', '500') !== undefined)
+  assert.ok(node.channel('main', '500') !== undefined)
 })
 
 test('a backend may choose the session id, and say at once what the user may do', () => {
-  const { backend, directory } = start()
+  const { backend, node } = start()
   backend.info(3, { ...USER, session_id: 'gateway session', mute: true, flags: 3, self_mute: 'whatever' })
   assert.equal(backend.infos(4)[0].session_id, 'gateway session')
-  assert.deepEqual(directory.state('main', '500', '7')?.update, { mute: true, flags: 3 })
+  assert.deepEqual(node.state('main', '500', '7')?.update, { mute: true, flags: 3 })
 })
 
 test('a channel that is destroyed comes back with another token', () => {
@@ -79,29 +79,29 @@ const named: [string, object][] = [
 ]
 for (const [how, data] of named) {
   test(`a voice state named ${how} is destroyed, without an answer`, () => {
-    const { backend, directory } = start()
+    const { backend, node } = start()
     backend.info(0, CHANNEL).info(3, USER).info(5, data)
-    assert.equal(directory.state('main', '500', '7'), undefined)
+    assert.equal(node.state('main', '500', '7'), undefined)
     assert.deepEqual(backend.story(), ['0', '3', '6/1', '6/4'])
   })
   test(`a voice state named ${how} is updated, without an answer`, () => {
-    const { backend, directory } = start()
+    const { backend, node } = start()
     backend
       .info(0, CHANNEL)
       .info(3, USER)
       .info(6, { ...data, mute: true, priority: true })
-    assert.deepEqual(directory.state('main', '500', '7')?.update, { mute: true, priority: true })
+    assert.deepEqual(node.state('main', '500', '7')?.update, { mute: true, priority: true })
     assert.deepEqual(backend.story(), ['0', '3', '6/1', '6/4'])
   })
 }
 
 test('a channel is updated by type 16, by a type 2 with properties, and by the request itself', () => {
-  const { backend, directory } = start([])
+  const { backend, node } = start([])
   backend.info(0, { ...CHANNEL, channel_properties: { bitrate: 1 } })
-  assert.deepEqual(directory.channel('main', '500')?.properties, { bitrate: 1 })
+  assert.deepEqual(node.channel('main', '500')?.properties, { bitrate: 1 })
   backend.info(16, { ...CHANNEL, channel_properties: { video: false, user_limit: 5 } })
   backend.info(2, { ...CHANNEL, channel_properties: { kind: 'stream', owner_id: 7 } })
-  assert.deepEqual(directory.channel('main', '500')?.properties, {
+  assert.deepEqual(node.channel('main', '500')?.properties, {
     bitrate: 1,
     video: false,
     userLimit: 5,
@@ -112,16 +112,16 @@ test('a channel is updated by type 16, by a type 2 with properties, and by the r
 })
 
 test('SYNC ends what it does not list, also in parts', () => {
-  const { backend, directory } = start()
+  const { backend, node } = start()
   backend
     .info(3, USER)
     .info(3, { ...USER, user_id: '8' })
     .info(3, { ...USER, channel_id: '600', user_id: '9' })
   backend.info(0, { channel_id: '700' })
   backend.info(21, { channels: [{ ...CHANNEL, users: [{ user_id: '7', session_id: 'x' }] }], more: true })
-  assert.ok(directory.state('main', '500', '8') !== undefined)
+  assert.ok(node.state('main', '500', '8') !== undefined)
   backend.info(21, { channels: [{ channel_id: '700', users: [] }] })
-  const { channels, voiceStates } = directory.snapshot('main')
+  const { channels, voiceStates } = node.snapshot('main')
   assert.deepEqual(
     channels.map(({ channelId }) => channelId),
     ['500', '700'],
@@ -131,7 +131,7 @@ test('SYNC ends what it does not list, also in parts', () => {
     ['7'],
   )
   backend.info(21, { channels: [] })
-  assert.deepEqual(directory.snapshot('main').channels, [])
+  assert.deepEqual(node.snapshot('main').channels, [])
 })
 
 test('a token is replaced on request', () => {
@@ -180,9 +180,9 @@ for (const [what, type, data, code, ids] of failures) {
 }
 
 test('an extension that was not agreed on does nothing', () => {
-  const { backend, directory } = start(['failure'])
+  const { backend, node } = start(['failure'])
   backend.info(3, USER).info(21, { channels: [] }).info(22, USER).info(23, {})
-  assert.equal(directory.snapshot('main').channels.length, 1)
+  assert.equal(node.snapshot('main').channels.length, 1)
   assert.deepEqual(
     backend.infos(17).map(({ code }) => code),
     [LvspFailure.NotAgreed, LvspFailure.NotAgreed, LvspFailure.NotAgreed],
@@ -190,8 +190,8 @@ test('an extension that was not agreed on does nothing', () => {
 })
 
 test('what a directory refuses is told with its reason', () => {
-  const { backend, directory } = start()
-  directory.draining = true
+  const { backend, node } = start()
+  node.draining = true
   backend.info(0, CHANNEL).info(3, USER)
   assert.deepEqual(
     backend.infos(17).map(({ code, in_reply_to }) => [code, in_reply_to.type]),

@@ -13,7 +13,7 @@ import type { ChannelProperties, ChannelRef, VoiceStateUpdate } from '../channel
 import { LIMITS } from '../limits.ts'
 import type { Agreement } from './dialect.ts'
 import { commandOf, isAgreed } from './dialect.ts'
-import { type Directory, isRefusal, type Refusal, type VoiceStateSelector } from './node-control.ts'
+import { isRefusal, type NodeControl, type Refusal, type VoiceStateSelector } from './node-control.ts'
 import type { LvspSession } from './session.ts'
 import { SyncList } from './sync-list.ts'
 
@@ -23,13 +23,13 @@ const LONGEST_MESSAGE = 512
 
 /** The commands of one live connection. Answers go to its session, which is not always this connection. */
 export class Commands {
-  readonly #directory: Directory
+  readonly #node: NodeControl
   readonly #session: LvspSession
   readonly #agreement: Agreement
   #syncList = new SyncList()
 
-  constructor(directory: Directory, session: LvspSession, agreement: Agreement) {
-    this.#directory = directory
+  constructor(node: NodeControl, session: LvspSession, agreement: Agreement) {
+    this.#node = node
     this.#session = session
     this.#agreement = agreement
   }
@@ -54,18 +54,16 @@ export class Commands {
       case LvspInfo.ChannelRequest:
         return decoded(command, data, d => this.#requestChannel(d, now))
       case LvspInfo.ChannelDestroy:
-        return decoded(command, data, d => this.#directory.destroyChannel(this.#backend, refOf(d), now))
+        return decoded(command, data, d => this.#node.destroyChannel(this.#backend, refOf(d), now))
       case LvspInfo.VoiceStateCreate:
         return decoded(command, data, d => this.#createVoiceState(d, now))
       case LvspInfo.VoiceStateDestroy:
-        return decoded(command, data, d => this.#directory.destroyVoiceStates(this.#backend, selectorOf(d), now))
+        return decoded(command, data, d => this.#node.destroyVoiceStates(this.#backend, selectorOf(d), now))
       case LvspInfo.VoiceStateUpdate:
-        return decoded(command, data, d =>
-          this.#directory.updateVoiceStates(this.#backend, selectorOf(d), updateOf(d), now),
-        )
+        return decoded(command, data, d => this.#node.updateVoiceStates(this.#backend, selectorOf(d), updateOf(d), now))
       case LvspInfo.ChannelUpdate:
         return decoded(command, data, d =>
-          this.#directory.updateChannel(this.#backend, refOf(d), propertiesOf(d.channel_properties), now),
+          this.#node.updateChannel(this.#backend, refOf(d), propertiesOf(d.channel_properties), now),
         )
       case LvspInfo.Sync:
         return decoded(command, data, d => this.#sync(d, now))
@@ -82,9 +80,9 @@ export class Commands {
 
   #requestChannel(data: LvspCommandData<typeof LvspInfo.ChannelRequest>, now: number): Refusal | undefined {
     const properties = data.channel_properties && propertiesOf(data.channel_properties)
-    const refusal = properties && this.#directory.updateChannel(this.#backend, refOf(data), properties, now)
+    const refusal = properties && this.#node.updateChannel(this.#backend, refOf(data), properties, now)
     if (refusal !== undefined) return refusal
-    const grant = this.#directory.assignChannel(this.#backend, refOf(data), now)
+    const grant = this.#node.assignChannel(this.#backend, refOf(data), now)
     if (isRefusal(grant)) return grant
     this.#session.sendAssign(grant)
     return undefined
@@ -97,14 +95,14 @@ export class Commands {
       sessionId: data.session_id ?? undefined,
       update: updateOf(data),
     }
-    const grant = this.#directory.createVoiceState(this.#backend, request, now)
+    const grant = this.#node.createVoiceState(this.#backend, request, now)
     if (isRefusal(grant)) return grant
     this.#session.sendDone(grant)
     return undefined
   }
 
   #refreshToken(data: LvspCommandData<typeof LvspInfo.TokenRefresh>, now: number): Refusal | undefined {
-    const grant = this.#directory.refreshToken(this.#backend, data.user_id, refOf(data), now)
+    const grant = this.#node.refreshToken(this.#backend, data.user_id, refOf(data), now)
     if (isRefusal(grant)) return grant
     this.#session.sendDone(grant)
     return undefined
@@ -116,17 +114,17 @@ export class Commands {
     const list = this.#syncList
     this.#syncList = new SyncList()
     if (!fits) return refuse(LvspFailure.TooManyChannels, `a SYNC lists at most ${LIMITS.channelsPerBackend} channels`)
-    this.#directory.sync(this.#backend, list.channels(), now)
+    this.#node.sync(this.#backend, list.channels(), now)
     return undefined
   }
 
   #sendStats(now: number): undefined {
-    const stats = this.#directory.stats(this.#backend, now)
+    const stats = this.#node.stats(this.#backend, now)
     const event: LvspEventData<typeof LvspInfo.Stats> = {
       channels: stats.channels,
       sessions: stats.sessions,
       egress_bps: stats.egressBitsPerSecond,
-      health: healthOf(this.#directory, now),
+      health: healthOf(this.#node, now),
     }
     this.#session.send(LvspInfo.Stats, event)
     return undefined
@@ -134,8 +132,8 @@ export class Commands {
 }
 
 /** Health as it goes over the wire: a number from 0 to 1, whatever the directory says. */
-export function healthOf(directory: Directory, now: number): number {
-  const health = directory.health(now)
+export function healthOf(node: NodeControl, now: number): number {
+  const health = node.health(now)
   return Number.isFinite(health) ? Math.round(Math.min(1, Math.max(0, health)) * 1_000) / 1_000 : 0
 }
 

@@ -28,9 +28,9 @@ test('the right token makes a connection ready, and the directory hears of its b
   assert.deepEqual(ready.capabilities, ['events'])
   assert.equal(ready.seq, 0)
   assert.equal(ready.resumed, undefined)
-  assert.deepEqual(bench.directory.attached, ['main'])
+  assert.deepEqual(bench.node.attached, ['main'])
   backend.drop()
-  assert.deepEqual(bench.directory.attached, [])
+  assert.deepEqual(bench.node.attached, [])
 })
 
 test('a wrong token closes as authentication failure and says so in a note without the token', () => {
@@ -105,9 +105,9 @@ for (const [health, told] of [
   [7, 1],
   [0.123456, 0.123],
 ] as const)
-  test(`health ${health} of a directory is told as ${told}`, () => {
+  test(`health ${health} of a node is told as ${told}`, () => {
     const bench = new LvspBench()
-    bench.directory.currentHealth = health
+    bench.node.currentHealth = health
     assert.equal(bench.backend().ops(3)[0].health, told)
   })
 
@@ -140,7 +140,7 @@ for (const [what, text] of Object.entries({
     assert.equal(bench.open().sendText(text).closeCode, 4002)
     const backend = bench.backend().sendText(text)
     assert.equal(backend.closeCode, 4002)
-    assert.deepEqual(bench.directory.attached, [])
+    assert.deepEqual(bench.node.attached, [])
   })
 
 test('a binary message closes as decode error', () => {
@@ -200,7 +200,7 @@ for (const message of [
 test('an INFO before READY changes nothing', () => {
   const bench = new LvspBench()
   bench.open().info(0, CHANNEL)
-  assert.deepEqual(bench.directory.snapshot('main').channels, [])
+  assert.deepEqual(bench.node.snapshot('main').channels, [])
 })
 
 test('IDENTIFY and RESUME on a live connection are ignored', () => {
@@ -242,7 +242,7 @@ test('bad messages fill no log', () => {
 test('an error of ours closes as general error, with a note, and the node goes on', () => {
   const bench = new LvspBench()
   const backend = bench.backend()
-  bench.directory.assignChannel = () => {
+  bench.node.assignChannel = () => {
     throw new Error('out of luck')
   }
   backend.info(0, CHANNEL)

@@ -19,7 +19,7 @@ import { Commands, healthOf } from './commands.ts'
 import type { Agreement } from './dialect.ts'
 import { isLitecordCreate } from './dialect.ts'
 import { canonicalToken, type KeyMatch } from './keyring.ts'
-import type { Directory } from './node-control.ts'
+import type { NodeControl } from './node-control.ts'
 import type { Attachment, LvspSession } from './session.ts'
 
 /** What a node can do beyond the specification. */
@@ -27,7 +27,7 @@ const CAPABILITIES: readonly LvspCapability[] = Object.values(LvspCapability)
 
 /** What a connection asks of the `Lvsp` that has it. */
 export interface LvspOwner {
-  readonly directory: Directory
+  readonly node: NodeControl
   readonly effects: Effects
   readonly serverVersion: string
   /** Whose HMAC of this connection's nonce the token is. */
@@ -205,7 +205,7 @@ export class LvspConnection implements Timed, Attachment {
     const { session, agreement: configured, requireHeartbeat } = this.#owner.enter(backend)
     const capabilities = new Set(CAPABILITIES.filter(name => wanted.includes(name)))
     const agreement: Agreement = { ...configured, capabilities }
-    const commands = new Commands(this.#owner.directory, session, agreement)
+    const commands = new Commands(this.#owner.node, session, agreement)
     this.#requireHeartbeat = requireHeartbeat
     const live: Live = { kind: 'live', session, commands, agreement, heartbeatBy: this.#nextHeartbeatBy(now) }
     this.#state = live
@@ -216,7 +216,7 @@ export class LvspConnection implements Timed, Attachment {
 
   #ready({ session, agreement }: Live, resumed: LvspReady['resumed'], now: number): void {
     const d: LvspReady = {
-      health: healthOf(this.#owner.directory, now),
+      health: healthOf(this.#owner.node, now),
       session: session.id,
       seq: session.seq,
       resumed,
@@ -227,7 +227,7 @@ export class LvspConnection implements Timed, Attachment {
 
   #heartbeat(now: number): void {
     if (this.#state.kind === 'live') this.#state.heartbeatBy = this.#nextHeartbeatBy(now)
-    this.#send(LvspOp.HeartbeatAck, { health: healthOf(this.#owner.directory, now) })
+    this.#send(LvspOp.HeartbeatAck, { health: healthOf(this.#owner.node, now) })
   }
 
   #nextHeartbeatBy(now: number): number {

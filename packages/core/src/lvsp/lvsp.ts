@@ -9,7 +9,7 @@ import { LvspConnection, type LvspOrigin, type LvspOwner } from './connection.ts
 import type { Dialect } from './dialect.ts'
 import { FailingAddresses } from './failing-addresses.ts'
 import { canonicalToken, Keyring } from './keyring.ts'
-import type { ChannelEncryption, Directory } from './node-control.ts'
+import type { ChannelEncryption, NodeControl } from './node-control.ts'
 import { LvspSession } from './session.ts'
 
 /** A chat backend, as the operator configured it. */
@@ -26,7 +26,7 @@ export interface LvspBackend {
 
 export interface LvspOptions {
   backends: readonly LvspBackend[]
-  directory: Directory
+  node: NodeControl
   crypto: Crypto
   effects: Effects
   /** Told in HELLO. */
@@ -57,7 +57,7 @@ export class Lvsp implements Timed {
     if (this.#backends.size < options.backends.length) throw new Error('two backends have the same id')
     this.#keyring = new Keyring(options.crypto, options.backends)
     this.#owner = {
-      directory: options.directory,
+      node: options.node,
       effects: options.effects,
       serverVersion: options.serverVersion,
       authenticate: (nonce, token) => this.#keyring.find(nonce, token),
@@ -139,8 +139,8 @@ export class Lvsp implements Timed {
   #session(backend: BackendId): LvspSession {
     const known = this.#sessions.get(backend)
     if (known !== undefined) return known
-    const { crypto, directory, effects } = this.#options
-    const session = new LvspSession(backend, crypto.randomHex(16), directory, effects)
+    const { crypto, node, effects } = this.#options
+    const session = new LvspSession(backend, crypto.randomHex(16), node, effects)
     this.#sessions.set(backend, session)
     return session
   }

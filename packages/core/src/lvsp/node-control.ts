@@ -62,7 +62,7 @@ export interface BackendStats {
   egressBitsPerSecond: number
 }
 
-export interface Directory {
+export interface NodeControl {
   /** Idempotent. */
   assignChannel(backend: BackendId, channel: ChannelRef, now: number): ChannelGrant | Refusal
   /** Makes the channel if there is none: an update may come first. */

@@ -64,7 +64,7 @@ test('a resume of a backend that was never here is one with nothing to tell', ()
   const socket = resume(bench, { seq: 17, session: 'from before a restart' })
   assert.deepEqual(socket.story(), ['0', '3'])
   assert.equal(socket.ops(3)[0].resumed, 'state')
-  assert.deepEqual(bench.directory.attached, ['main'])
+  assert.deepEqual(bench.node.attached, ['main'])
 })
 
 test('a resume while the old connection is open takes over and closes the old one', () => {
@@ -72,7 +72,7 @@ test('a resume while the old connection is open takes over and closes the old on
   const old = bench.backend()
   const fresh = resume(bench, { seq: 0 })
   assert.equal(old.closeCode, 4000)
-  assert.deepEqual(bench.directory.attached, ['main'])
+  assert.deepEqual(bench.node.attached, ['main'])
   fresh.info(0, CHANNEL)
   assert.equal(fresh.infos(1).length, 1)
 })
@@ -85,7 +85,7 @@ test('the newest connection receives; an older one is read, and receives again o
   newer.drop()
   older.info(3, USER)
   assert.deepEqual(older.seqs(), [2])
-  assert.deepEqual(bench.directory.attached, ['main'])
+  assert.deepEqual(bench.node.attached, ['main'])
 })
 
 test('a draft’s resume with the token of the last IDENTIFY is let in, until the session ends', () => {

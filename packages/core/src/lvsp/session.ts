@@ -5,7 +5,7 @@ import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
 import { ReplayBuffer } from '../replay-buffer.ts'
 import { type Agreement, eventData, isAgreed } from './dialect.ts'
-import type { ChannelEncryption, Directory } from './node-control.ts'
+import type { ChannelEncryption, NodeControl } from './node-control.ts'
 
 /** A live connection, as its session sees it. */
 export interface Attachment {
@@ -26,7 +26,7 @@ export class LvspSession {
   readonly id: string
   /** The token that last identified or resumed it, in canonical form: drafts of the specification resume with it. */
   draftToken: string | undefined
-  readonly #directory: Directory
+  readonly #node: NodeControl
   readonly #effects: Effects
   readonly #replay = new ReplayBuffer<Kept>({
     highest: Number.MAX_SAFE_INTEGER,
@@ -39,10 +39,10 @@ export class LvspSession {
   #agreement: Agreement | undefined
   #endsAt = Infinity
 
-  constructor(backend: BackendId, id: string, directory: Directory, effects: Effects) {
+  constructor(backend: BackendId, id: string, node: NodeControl, effects: Effects) {
     this.backend = backend
     this.id = id
-    this.#directory = directory
+    this.#node = node
     this.#effects = effects
   }
 
@@ -56,7 +56,7 @@ export class LvspSession {
     this.#attached.push(connection)
     this.#agreement = connection.agreement
     this.#endsAt = Infinity
-    if (this.#attached.length === 1) this.#directory.backendAttached(this.backend, now)
+    if (this.#attached.length === 1) this.#node.backendAttached(this.backend, now)
   }
 
   /** A connection ended. The one before it receives again; after the last one the session waits to be resumed. */
@@ -67,7 +67,7 @@ export class LvspSession {
     this.#agreement = left.at(-1)?.agreement ?? this.#agreement
     if (left.length > 0) return
     this.#endsAt = now + LIMITS.lvspResumeWindow
-    this.#directory.backendDetached(this.backend, now)
+    this.#node.backendDetached(this.backend, now)
   }
 
   /** Resumed: whoever held the session before has lost it. */
@@ -106,7 +106,7 @@ export class LvspSession {
   }
 
   #sendState(): void {
-    const { channels, voiceStates, encrypted } = this.#directory.snapshot(this.backend)
+    const { channels, voiceStates, encrypted } = this.#node.snapshot(this.backend)
     for (const channel of channels) this.sendAssign(channel)
     for (const voiceState of voiceStates) this.sendDone(voiceState)
     for (const channel of encrypted) this.sendDave(channel)
@@ -127,7 +127,7 @@ export class LvspSession {
       channel_id: channel.channelId,
       guild_id: channel.guildId,
       token: channel.token,
-      endpoint: this.#directory.endpoint,
+      endpoint: this.#node.endpoint,
     })
   }
 
@@ -138,7 +138,7 @@ export class LvspSession {
       guild_id: state.guildId,
       session_id: state.sessionId,
       token: state.token,
-      endpoint: this.#directory.endpoint,
+      endpoint: this.#node.endpoint,
     })
   }
 

@@ -4,14 +4,14 @@ import { type Batch, SLOT } from '../lane/packet-io.ts'
 import type { Peer } from './address/peers.ts'
 import type { Forwarder } from './forward/forwarder.ts'
 import type { RouteTable } from './forward/route-table.ts'
-import { type Form, isKnownType } from './forward/rtp-mapping.ts'
+import { isKnownType, type RtpMapping } from './forward/rtp-mapping.ts'
 import { isSilence, looksSealed } from './forward/sealed-frame.ts'
-import type { Utterances } from './forward/talkspurts.ts'
+import type { Talkspurts } from './forward/talkspurts.ts'
 import { prepareAudio, silencePacket, trimPacket } from './forward/trim-packet.ts'
 import type { LaneEvents } from './lane-events.ts'
-import { Drop, type LaneTally } from './lane-stats.ts'
-import type { PacketRequests } from './loss/nack-generator.ts'
-import type { Retransmission } from './loss/nack-responder.ts'
+import { Drop, type LaneStats } from './lane-stats.ts'
+import type { NackGenerator } from './loss/nack-generator.ts'
+import type { NackResponder } from './loss/nack-responder.ts'
 import type { SenderReports } from './rtcp/sender-reports.ts'
 
 const ssrcOf = ({ view }: Batch, slot: number): number => view.getUint32(slot * SLOT + RTP_SSRC)
@@ -21,58 +21,58 @@ const sequenceOf = ({ view }: Batch, slot: number): number => view.getUint16(slo
 const mayBeSealed = (batch: Batch, slot: number, header: number): boolean =>
   looksSealed(batch, slot, header) || isSilence(batch, slot, header)
 
-export interface DeliveryParts {
+export interface EgressParts {
   readonly routes: RouteTable
   readonly forwarder: Forwarder
-  readonly retransmission: Retransmission
-  readonly requests: PacketRequests
+  readonly nackResponder: NackResponder
+  readonly nackGenerator: NackGenerator
   readonly senderReports: SenderReports
-  readonly utterances: Utterances
+  readonly talkspurts: Talkspurts
   readonly events: LaneEvents
-  readonly tally: LaneTally
+  readonly laneStats: LaneStats
 }
 
 /** Per packet: no allocation, no throw. */
-export class Delivery {
+export class Egress {
   readonly #routes: RouteTable
   readonly #forwarder: Forwarder
-  readonly #retransmission: Retransmission
-  readonly #requests: PacketRequests
+  readonly #nackResponder: NackResponder
+  readonly #nackGenerator: NackGenerator
   readonly #senderReports: SenderReports
-  readonly #utterances: Utterances
+  readonly #talkspurts: Talkspurts
   readonly #events: LaneEvents
-  readonly #tally: LaneTally
+  readonly #laneStats: LaneStats
 
   constructor({
     routes,
     forwarder,
-    retransmission,
-    requests,
+    nackResponder,
+    nackGenerator,
     senderReports,
-    utterances,
+    talkspurts,
     events,
-    tally,
-  }: DeliveryParts) {
+    laneStats,
+  }: EgressParts) {
     this.#routes = routes
     this.#forwarder = forwarder
-    this.#retransmission = retransmission
-    this.#requests = requests
+    this.#nackResponder = nackResponder
+    this.#nackGenerator = nackGenerator
     this.#senderReports = senderReports
-    this.#utterances = utterances
+    this.#talkspurts = talkspurts
     this.#events = events
-    this.#tally = tally
+    this.#laneStats = laneStats
   }
 
   /** A packet with the client's own numbers, under the node's SSRC. */
-  deliverOwn(batch: Batch, slot: number, row: number, form: Form, owner: Peer, now: number): void {
-    const header = this.#forwarder.toNative(batch, slot, form)
-    if (header < 0) return this.#tally.drop(Drop.malformed)
+  deliverMapped(batch: Batch, slot: number, row: number, mapping: RtpMapping, owner: Peer, now: number): void {
+    const header = this.#forwarder.toNodeMapping(batch, slot, mapping)
+    if (header < 0) return this.#laneStats.drop(Drop.malformed)
     // Browsers probe the bandwidth with padding alone; of video it takes a sequence that is asked for if nobody sees it.
     if (this.#routes.audio[row] === 1 && batch.lengths[slot]! <= header)
-      return this.#utterances.leaveOut(batch, slot, row)
+      return this.#talkspurts.leaveOut(batch, slot, row)
     const type = batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE
     if (isRtxType(type)) return this.#repair(batch, slot, ssrcOf(batch, slot) - 1, owner, header, now)
-    const sendsAgain = owner.isBrowser || isKnownType(form.outgoing[rtxTypeOf(type)]!)
+    const sendsAgain = owner.isWebrtc || isKnownType(mapping.outgoing[rtxTypeOf(type)]!)
     this.deliver(batch, slot, row, owner, now, sendsAgain)
   }
 
@@ -80,23 +80,23 @@ export class Delivery {
   deliver(batch: Batch, slot: number, row: number, owner: Peer, now: number, sendsAgain = false): void {
     const routes = this.#routes
     const header = trimPacket(batch, slot)
-    if (header < 0) return this.#tally.drop(Drop.malformed)
+    if (header < 0) return this.#laneStats.drop(Drop.malformed)
     const list = routes.targets[row]
-    if (list === undefined) return this.#tally.drop(Drop.noRoute)
-    if (routes.audio[row] === 1 && !prepareAudio(batch, slot, header)) return this.#tally.drop(Drop.malformed)
+    if (list === undefined) return this.#laneStats.drop(Drop.noRoute)
+    if (routes.audio[row] === 1 && !prepareAudio(batch, slot, header)) return this.#laneStats.drop(Drop.malformed)
     const isEnding = routes.silence[row] !== 0
     if (!isEnding && routes.sealedOnly[row] === 1 && !mayBeSealed(batch, slot, header))
-      return this.#tally.drop(Drop.unsealed)
+      return this.#laneStats.drop(Drop.unsealed)
     if (isEnding && !this.#silence(batch, slot, row, header, now)) return
     if (!isEnding && routes.announced[row] === 0) this.#announce(batch, slot, row, owner)
     const others = list.has(owner.id) ? list.count - 1 : list.count
-    if (others === 0) return this.#tally.drop(Drop.noRoute)
+    if (others === 0) return this.#laneStats.drop(Drop.noRoute)
     if (routes.audio[row] === 0 && !this.#keep(batch, slot, header, sendsAgain, now))
-      return this.#tally.drop(Drop.replayed)
-    if (routes.audio[row] === 1 && owner.isBrowser && !this.#utterances.continue(batch, slot, row, now))
-      return this.#tally.drop(Drop.replayed)
+      return this.#laneStats.drop(Drop.replayed)
+    if (routes.audio[row] === 1 && owner.isWebrtc && !this.#talkspurts.continue(batch, slot, row, now))
+      return this.#laneStats.drop(Drop.replayed)
     const queued = this.#forwarder.forward(batch, slot, list, owner.id, header)
-    if (queued < others) this.#tally.drop(Drop.noAddress, others - queued)
+    if (queued < others) this.#laneStats.drop(Drop.noAddress, others - queued)
     if (isEnding) routes.spendSilence(row)
     this.#senderReports.forwarded(list, now)
   }
@@ -104,19 +104,19 @@ export class Delivery {
   /** Keeps a packet of video for who may ask for it, and sees whether others before it are missing. */
   #keep(batch: Batch, slot: number, header: number, sendsAgain: boolean, now: number): boolean {
     const ssrc = ssrcOf(batch, slot)
-    if (!this.#retransmission.keep(batch, slot, ssrc, header)) return false
-    if (sendsAgain) this.#requests.arrived(ssrc, sequenceOf(batch, slot), now)
+    if (!this.#nackResponder.keep(batch, slot, ssrc, header)) return false
+    if (sendsAgain) this.#nackGenerator.arrived(ssrc, sequenceOf(batch, slot), now)
     return true
   }
 
   /** A packet that its source sent again. Everybody is waiting for it if the lane was. */
   #repair(batch: Batch, slot: number, ssrc: number, owner: Peer, header: number, now: number): void {
     const row = this.#routes.row(ssrc)
-    if (row < 0 || this.#routes.owners[row] !== owner.id) return this.#tally.drop(Drop.foreignSsrc)
-    if (!this.#retransmission.keepRepaired(batch, slot, ssrc, header)) return
+    if (row < 0 || this.#routes.owners[row] !== owner.id) return this.#laneStats.drop(Drop.foreignSsrc)
+    if (!this.#nackResponder.keepRepaired(batch, slot, ssrc, header)) return
     const list = this.#routes.targets[row]
-    if (list === undefined || !this.#requests.repaired(ssrc, sequenceOf(batch, slot), now)) return
-    if (this.#retransmission.isLate(batch, slot, ssrc)) this.#retransmission.sendLate(batch, slot, ssrc, list, owner.id)
+    if (list === undefined || !this.#nackGenerator.repaired(ssrc, sequenceOf(batch, slot), now)) return
+    if (this.#nackResponder.isLate(batch, slot, ssrc)) this.#nackResponder.sendLate(batch, slot, ssrc, list, owner.id)
     else this.#forwarder.forward(batch, slot, list, owner.id, header)
   }
 
@@ -124,7 +124,7 @@ export class Delivery {
   #silence(batch: Batch, slot: number, row: number, header: number, now: number): boolean {
     if (now > this.#routes.silenceUntil[row]!) {
       this.#routes.endRoute(row)
-      this.#tally.drop(Drop.noRoute)
+      this.#laneStats.drop(Drop.noRoute)
       return false
     }
     silencePacket(batch, slot, header)

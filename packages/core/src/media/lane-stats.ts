@@ -2,18 +2,18 @@
 import { DROP_CAUSES, type DropCause, type LaneCounters } from '../lane/commands.ts'
 import type { PacketIo } from '../lane/packet-io.ts'
 
-/** Index of each cause in `LaneTally.drops`: its place in DROP_CAUSES. */
+/** Index of each cause in `LaneStats.drops`: its place in DROP_CAUSES. */
 export const Drop = {
   unclassified: 0,
   oversize: 1,
-  unknownSource: 2,
+  unknownSender: 2,
   unprotected: 3,
   authentication: 4,
   replayed: 5,
   malformed: 6,
   foreignSsrc: 7,
   noRoute: 8,
-  ignoredSource: 9,
+  ignoredAddress: 9,
   rateLimited: 10,
   sendFailed: 11,
   noAddress: 12,
@@ -25,7 +25,7 @@ export const Drop = {
 const Total = { datagramsIn: 0, bytesIn: 1, packetsIn: 2, discoveries: 3, pings: 4, keepalives: 5, checks: 6 } as const
 type Total = (typeof Total)[keyof typeof Total]
 
-export class LaneTally {
+export class LaneStats {
   readonly #totals = new Float64Array(Object.keys(Total).length)
   readonly #drops = new Float64Array(DROP_CAUSES.length)
 

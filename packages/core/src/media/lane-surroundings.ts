@@ -1,7 +1,7 @@
 // What a lane asks of its host besides the packet engine.
 import type { StunMac } from '@parley/protocol'
 
-export interface LaneSurroundings {
+export interface RouterOptions {
   /** The share of the time since its last call that the lane worked. */
   busy?: () => number
   /** For the checks of browsers; without it there are none. */

@@ -27,8 +27,8 @@ test(`routing ${PACKETS} packets to ten peers each leaves the heap where it was`
   assert.ok(grown < ALLOWED, `the heap grew by ${grown} bytes, ${grown / PACKETS} per packet`)
 })
 
-test(`so does routing ${PACKETS} packets of sound and picture by browsers, with reports and a little loss`, () => {
-  const { forwarded, grown } = measure('browser-heap.ts')
+test(`so does routing ${PACKETS} packets of audio and video of WebRTC peers, with reports and a little loss`, () => {
+  const { forwarded, grown } = measure('webrtc-heap.ts')
   assert.equal(forwarded, PACKETS * 9)
   assert.ok(grown < ALLOWED_WITH_REPORTS, `the heap grew by ${grown} bytes, ${grown / PACKETS} per packet`)
 })

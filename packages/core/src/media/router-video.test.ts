@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtp } from '@parley/protocol'
 import { again, OWN_VIDEO, u32, VIDEO, VideoLane, video } from '../../../../test/contract/video-lane.ts'
-import type { FormDescription } from '../lane/commands.ts'
+import type { RtpMappingDescription } from '../lane/commands.ts'
 import { LIMITS } from '../limits.ts'
 import { hex, TARGETS, unhex } from '../testing/plain-lane.ts'
 
@@ -42,7 +42,7 @@ test('retransmissions without anything in them, and of what never was, are not p
 
 test('native clients with video have numbers of their own too, both ways', () => {
   const lane = new VideoLane()
-  const form: FormDescription = {
+  const mapping: RtpMappingDescription = {
     payloadTypes: [
       [120, 120],
       [105, 101],
@@ -50,7 +50,7 @@ test('native clients with video have numbers of their own too, both ways', () =>
     ],
     extensions: { audioLevel: 1, videoOrientation: 4, playoutDelay: 6, speaker: 9 },
   }
-  lane.connectNative(4, form)
+  lane.connectNative(4, mapping)
   lane.listen(4)
   lane.routeVideo(4)
   const elements = Uint8Array.of(0x40, 3, 0x90, 4)

@@ -9,7 +9,7 @@ import {
   encodeStunRequest,
   type RtpPacket,
 } from '@parley/protocol'
-import type { FormDescription } from '../lane/commands.ts'
+import type { RtpMappingDescription } from '../lane/commands.ts'
 import { LIMITS } from '../limits.ts'
 import { PlainIo } from '../testing/plain-io.ts'
 import {
@@ -25,11 +25,11 @@ import {
 } from '../testing/plain-lane.ts'
 import { Router } from './router.ts'
 
-const CHROMIUM: FormDescription = {
+const CHROMIUM: RtpMappingDescription = {
   payloadTypes: [[120, 111]],
   extensions: { audioLevel: 1, videoOrientation: 13, playoutDelay: 5, transportSequence: 3 },
 }
-const FIREFOX: FormDescription = { payloadTypes: [[120, 109]], extensions: { audioLevel: 7 } }
+const FIREFOX: RtpMappingDescription = { payloadTypes: [[120, 109]], extensions: { audioLevel: 7 } }
 const OWN = 0xdead_beef
 const opus = (sequence: number, more: Partial<RtpPacket> = {}) =>
   encodeRtp({ payloadType: 111, sequence, timestamp: 1, ssrc: OWN, payload: Uint8Array.of(1, 2, 3), ...more })
@@ -37,7 +37,7 @@ const opus = (sequence: number, more: Partial<RtpPacket> = {}) =>
 /** A lane with a browser that has proved nothing yet. */
 function oneBrowser() {
   const lane = new PlainLane()
-  lane.addBrowser(1, CHROMIUM)
+  lane.addWebrtcPeer(1, CHROMIUM)
   lane.listen(1)
   lane.routeAudio(1)
   return lane
@@ -46,8 +46,8 @@ function oneBrowser() {
 /** A lane with two browsers that are connected; the second one is Firefox. */
 function twoBrowsers() {
   const lane = new PlainLane()
-  lane.connectBrowser(1, CHROMIUM)
-  lane.connectBrowser(2, FIREFOX)
+  lane.connectWebrtcPeer(1, CHROMIUM)
+  lane.connectWebrtcPeer(2, FIREFOX)
   lane.listen(1, 2)
   lane.routeAudio(1, 2)
   lane.events()
@@ -84,8 +84,8 @@ test('checks with another key, name or for nobody are not answered, and leave no
   for (const bytes of [check(1, true, new Uint8Array(24)), wrong, check(7), broken])
     assert.deepEqual(lane.receive('10.9.9.9 1', bytes), [])
   assert.deepEqual(lane.events(), [])
-  assert.equal(lane.router.inspect().browserAddresses, 0)
-  assert.deepEqual(lane.drops(), { authentication: 1, unknownSource: 2, malformed: 1 })
+  assert.equal(lane.router.inspect().webrtcAddresses, 0)
+  assert.deepEqual(lane.drops(), { authentication: 1, unknownSender: 2, malformed: 1 })
 })
 
 test('a flood of ClientHellos from addresses that proved nothing makes no event and no state', () => {
@@ -111,7 +111,7 @@ test('a browser that sends more DTLS than any handshake needs is cut off for the
 test('a browser’s own SSRC and numbers become the node’s for native clients, and those of other browsers for them', () => {
   const lane = twoBrowsers()
   addNative(lane, 3)
-  lane.command({ kind: 'mapSsrc', peer: 1, own: OWN, ssrc: ssrcOf(1) })
+  lane.command({ kind: 'mapSsrc', peer: 1, clientSsrc: OWN, ssrc: ssrcOf(1) })
   const elements = Uint8Array.of(0x10, 0xb2, 0x31, 0, 9, 0, 0, 0)
   const sent = lane.receive(home(1), sealed(1, opus(5, { extension: { profile: 0xbede, elements }, padding: 3 })))
   assert.deepEqual(
@@ -171,10 +171,10 @@ test('a browser that declared nothing is heard by its Opus; nothing else and no 
 test('a new SSRC takes the place of the one before, whatever its sequences', () => {
   const lane = twoBrowsers()
   lane.receive(home(1), sealed(1, opus(30_000, { timestamp: 1_000_000 })))
-  lane.command({ kind: 'mapSsrc', peer: 1, own: 77, ssrc: ssrcOf(1) })
+  lane.command({ kind: 'mapSsrc', peer: 1, clientSsrc: 77, ssrc: ssrcOf(1) })
   assert.equal(lane.receive(home(1), sealed(1, opus(5, { ssrc: 77 }))).length, 1)
   assert.equal(lane.receive(home(1), sealed(1, opus(30_001, { timestamp: 1_000_960 }))).length, 0)
-  lane.command({ kind: 'mapSsrc', peer: 1, own: 78, ssrc: ssrcOf(2) })
+  lane.command({ kind: 'mapSsrc', peer: 1, clientSsrc: 78, ssrc: ssrcOf(2) })
   assert.equal(lane.receive(home(1), sealed(1, opus(5, { ssrc: 78 }))).length, 0)
 })
 
@@ -186,7 +186,7 @@ test('a replayed packet, one under another key and one from an address that prov
   assert.equal(lane.receive(home(1), sealed(9, opus(6))).length, 0)
   assert.equal(lane.receive('10.9.9.9 1', sealed(1, opus(7))).length, 0)
   assert.equal(lane.receive('10.9.9.9 1', sealed(1, opus(7, { ssrc: ssrcOf(1) }))).length, 0)
-  assert.deepEqual(lane.drops(), { replayed: 1, authentication: 1, unknownSource: 2 })
+  assert.deepEqual(lane.drops(), { replayed: 1, authentication: 1, unknownSender: 2 })
 })
 
 test('probes of the bandwidth are not passed on, and are no fault', () => {
@@ -280,19 +280,19 @@ test('a browser hears how its packets arrive under its own SSRC, and its sender 
 
 test('a new offer replaces the one before: the old name, keys and address are worth nothing', () => {
   const lane = twoBrowsers()
-  lane.command({ kind: 'addBrowser', peer: 1, ice: { ...iceOf(1), localUfrag: 'new1' }, form: FIREFOX })
+  lane.command({ kind: 'addWebrtcPeer', peer: 1, ice: { ...iceOf(1), localUfrag: 'new1' }, mapping: FIREFOX })
   assert.deepEqual(lane.check(1), [])
   assert.equal(lane.receive(home(2), sealed(2, opus(1, { payloadType: 109 }))).length, 0)
   const again = { transaction: new Uint8Array(12), username: 'new1:cli1', useCandidate: true }
   lane.receive(home(1), encodeStunRequest(again, PASSWORD, stunMac))
-  lane.protectBrowser(1)
+  lane.protectWebrtcPeer(1)
   const [heard] = lane.receive(home(2), sealed(2, opus(2, { payloadType: 109 })))
   assert.equal(decodeRtp(heard!.bytes)!.payloadType, 109)
 })
 
 test('a browser that closed its end gets and sends nothing, and its checks are not answered', () => {
   const lane = twoBrowsers()
-  lane.command({ kind: 'removeBrowser', peer: 1 })
+  lane.command({ kind: 'removeWebrtcPeer', peer: 1 })
   assert.deepEqual(lane.check(1), [])
   assert.equal(lane.receive(home(1), sealed(1, opus(1))).length, 0)
   assert.equal(lane.receive(home(2), sealed(2, opus(1, { payloadType: 109 }))).length, 0)
@@ -306,9 +306,9 @@ test('a session may go from a browser to a native client and back', () => {
   const [heard] = lane.receive(home(2), sealed(2, opus(1, { payloadType: 109 })))
   assert.equal(decodeRtp(heard!.bytes)!.payloadType, 120)
   assert.deepEqual(lane.check(1), [])
-  lane.command({ kind: 'addBrowser', peer: 1, ice: iceOf(1), form: CHROMIUM })
+  lane.command({ kind: 'addWebrtcPeer', peer: 1, ice: iceOf(1), mapping: CHROMIUM })
   lane.check(1)
-  lane.protectBrowser(1)
+  lane.protectWebrtcPeer(1)
   const [again] = lane.receive(home(2), sealed(2, opus(2, { payloadType: 109 })))
   assert.equal(decodeRtp(again!.bytes)!.payloadType, 111)
 })
@@ -326,6 +326,6 @@ test('a lane that cannot check browsers takes none', () => {
   const io = new PlainIo()
   const router = new Router(io)
   router.command({ kind: 'addPeer', peer: 1, ssrcs: Int32Array.of(1_000) }, 0)
-  router.command({ kind: 'addBrowser', peer: 1, ice: iceOf(1), form: CHROMIUM }, 0)
-  assert.equal(router.inspect().browsers, 0)
+  router.command({ kind: 'addWebrtcPeer', peer: 1, ice: iceOf(1), mapping: CHROMIUM }, 0)
+  assert.equal(router.inspect().webrtcPeers, 0)
 })

@@ -80,7 +80,7 @@ test('each cause of a drop is counted as such', () => {
   }
   expect(home(1), new Uint8Array(2049).fill(0x80), 'oversize')
   expect(home(1), new Uint8Array(100).fill(0x40), 'unclassified')
-  expect('10.9.9.9 1', sealed(1, opus(77, 1)), 'unknownSource')
+  expect('10.9.9.9 1', sealed(1, opus(77, 1)), 'unknownSender')
   expect(home(1), sealed(1, opus(77, 1)), 'foreignSsrc')
   expect(home(2), sealed(2, good), 'foreignSsrc')
   expect(home(3), sealed(3, opus(3, 1)), 'unprotected')
@@ -124,7 +124,7 @@ test('discovery is answered from where it came, for a session only, and not too 
   for (let count = 1; count < 20; count++) assert.equal(lane.receive('203.0.113.77 50123', request).length, 1)
   assert.deepEqual(lane.receive('203.0.113.77 50123', request), [])
   assert.equal(lane.receive('203.0.113.77 50124', request).length, 1)
-  assert.deepEqual(lane.drops(), { unknownSource: 2, rateLimited: 1 })
+  assert.deepEqual(lane.drops(), { unknownSender: 2, rateLimited: 1 })
 })
 
 test('a ping is answered with its sequence; a counter of old discord.js comes back; other keepalives do not', () => {
@@ -233,7 +233,7 @@ test('a source whose packets do not verify is ignored for a while, unless it is 
   const lane = makeLane(1, 2)
   for (let count = 0; count <= 100; count++) lane.receive('10.9.9.9 1', sealed(9, opus(1, 1)))
   assert.deepEqual(lane.receive('10.9.9.9 2', sealed(1, opus(1, 1))), [])
-  assert.deepEqual(lane.drops(), { authentication: 101, ignoredSource: 1 })
+  assert.deepEqual(lane.drops(), { authentication: 101, ignoredAddress: 1 })
   for (let count = 0; count <= 100; count++) lane.receive(home(1), sealed(9, opus(1, 1)))
   assert.equal(lane.receive(home(1), sealed(1, opus(1, 1))).length, 1)
   lane.wait(10_000)
@@ -321,8 +321,8 @@ test('a list that closes under its routes ends them, and a removed peer is nowhe
   assert.deepEqual(lane.router.inspect(), {
     peers: 2,
     addresses: 2,
-    browsers: 0,
-    browserAddresses: 0,
+    webrtcPeers: 0,
+    webrtcAddresses: 0,
     reports: 0,
     videos: 0,
     ssrcs: 16,

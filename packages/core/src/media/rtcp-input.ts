@@ -15,51 +15,60 @@ import {
 import { type Batch, SLOT } from '../lane/packet-io.ts'
 import type { Peer } from './address/peers.ts'
 import type { RouteTable } from './forward/route-table.ts'
-import { Drop, type LaneTally } from './lane-stats.ts'
+import { Drop, type LaneStats } from './lane-stats.ts'
 import type { KeyframeRequests } from './loss/keyframe-requests.ts'
-import type { PacketRequests } from './loss/nack-generator.ts'
-import type { Retransmission } from './loss/nack-responder.ts'
-import type { SourceClocks } from './receive/clock-map.ts'
+import type { NackGenerator } from './loss/nack-generator.ts'
+import type { NackResponder } from './loss/nack-responder.ts'
+import type { ClockMap } from './receive/clock-map.ts'
 import type { ReceiveStats } from './receive/receive-stats.ts'
-import type { Browsers } from './webrtc/webrtc-peers.ts'
+import type { WebrtcPeers } from './webrtc/webrtc-peers.ts'
 
-export interface FeedbackParts {
+export interface RtcpInputParts {
   readonly routes: RouteTable
   readonly stats: ReceiveStats
-  readonly clocks: SourceClocks
-  readonly browsers: Browsers
-  readonly retransmission: Retransmission
+  readonly clocks: ClockMap
+  readonly webrtcPeers: WebrtcPeers
+  readonly nackResponder: NackResponder
   readonly keyframes: KeyframeRequests
-  readonly requests: PacketRequests
-  readonly tally: LaneTally
+  readonly nackGenerator: NackGenerator
+  readonly laneStats: LaneStats
 }
 
-export class Feedback {
+export class RtcpInput {
   readonly #routes: RouteTable
   readonly #stats: ReceiveStats
-  readonly #clocks: SourceClocks
-  readonly #browsers: Browsers
-  readonly #retransmission: Retransmission
-  readonly #tally: LaneTally
+  readonly #clocks: ClockMap
+  readonly #webrtcPeers: WebrtcPeers
+  readonly #nackResponder: NackResponder
+  readonly #laneStats: LaneStats
   readonly #keyframes: KeyframeRequests
-  readonly #requests: PacketRequests
+  readonly #nackGenerator: NackGenerator
 
-  constructor({ routes, stats, clocks, browsers, retransmission, keyframes, requests, tally }: FeedbackParts) {
+  constructor({
+    routes,
+    stats,
+    clocks,
+    webrtcPeers,
+    nackResponder,
+    keyframes,
+    nackGenerator,
+    laneStats,
+  }: RtcpInputParts) {
     this.#routes = routes
     this.#stats = stats
     this.#clocks = clocks
-    this.#browsers = browsers
-    this.#retransmission = retransmission
+    this.#webrtcPeers = webrtcPeers
+    this.#nackResponder = nackResponder
     this.#keyframes = keyframes
-    this.#requests = requests
-    this.#tally = tally
+    this.#nackGenerator = nackGenerator
+    this.#laneStats = laneStats
   }
 
   /** The video with this SSRC has ended. */
   forget(ssrc: number): void {
     this.#keyframes.forget(ssrc)
-    this.#requests.forget(ssrc)
-    this.#retransmission.forget(ssrc)
+    this.#nackGenerator.forget(ssrc)
+    this.#nackResponder.forget(ssrc)
   }
 
   /** Does what the plain compound in `slot` asks. Per packet: no allocation. */
@@ -68,7 +77,7 @@ export class Feedback {
     const end = slot * SLOT + batch.lengths[slot]!
     for (let offset = slot * SLOT; offset < end; ) {
       const length = rtcpPacketLength(view, offset, end - offset)
-      if (length < 0) return this.#tally.drop(Drop.malformed)
+      if (length < 0) return this.#laneStats.drop(Drop.malformed)
       if (rtcpPacketType(view, offset) === RtcpType.SenderReport && length >= SENDER_REPORT_LENGTH)
         this.#senderReport(view, offset, owner, now)
       else this.#feedback(view, offset, length, owner, now)
@@ -92,16 +101,16 @@ export class Feedback {
     const list = row < 0 ? undefined : this.#routes.targets[row]
     if (list === undefined || this.#routes.audio[row] === 1 || !list.has(owner.id)) return
     if (kind === FeedbackKind.Keyframe) return void this.#keyframes.ask(ssrc, now)
-    const form = this.#routes.formOf(owner.id)
-    const missing = this.#retransmission.answer(view, offset, length, owner, form, ssrc, now)
-    if (missing > 0) this.#requests.missedBy(ssrc, this.#retransmission.missing, missing, now)
+    const mapping = this.#routes.mappingOf(owner.id)
+    const missing = this.#nackResponder.answer(view, offset, length, owner, mapping, ssrc, now)
+    if (missing > 0) this.#nackGenerator.missedBy(ssrc, this.#nackResponder.missing, missing, now)
   }
 
   /** The row of what a peer calls one of its SSRCs. */
   #rowOf(owner: Peer, ssrc: number): number {
-    const browser = owner.isBrowser ? this.#browsers.get(owner.id) : undefined
-    if (browser === undefined) return this.#routes.row(ssrc)
-    const known = browser.toNode.get(ssrc)
+    const webrtcPeer = owner.isWebrtc ? this.#webrtcPeers.get(owner.id) : undefined
+    if (webrtcPeer === undefined) return this.#routes.row(ssrc)
+    const known = webrtcPeer.toNode.get(ssrc)
     return known === undefined ? -1 : this.#routes.row(known)
   }
 }

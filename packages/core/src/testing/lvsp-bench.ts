@@ -4,7 +4,7 @@ import { Deadlines } from '../deadlines.ts'
 import { Effects, type Note } from '../effect.ts'
 import type { LvspConnection } from '../lvsp/connection.ts'
 import { Lvsp, type LvspBackend } from '../lvsp/lvsp.ts'
-import { MemoryDirectory } from './memory-directory.ts'
+import { MemoryNodeControl } from './memory-directory.ts'
 import { seededCrypto } from './seeded-crypto.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: what a test reads of a message is checked by its assertions
@@ -18,7 +18,7 @@ export const tokenFor = (secret: string, nonce: string, encoding: 'hex' | 'base6
   createHmac('sha256', secret).update(nonce).digest(encoding)
 
 export class LvspBench {
-  readonly directory = new MemoryDirectory()
+  readonly node = new MemoryNodeControl()
   readonly effects = new Effects()
   readonly lvsp: Lvsp
   readonly notes: Note[] = []
@@ -28,8 +28,8 @@ export class LvspBench {
   #lastSocket = 0
 
   constructor(backends: readonly LvspBackend[] = [{ id: 'main', secrets: [SECRET] }], seed = 'lvsp') {
-    const { directory, effects } = this
-    this.lvsp = new Lvsp({ backends, directory, effects, crypto: seededCrypto(seed), serverVersion: '1.2.3' })
+    const { node, effects } = this
+    this.lvsp = new Lvsp({ backends, node, effects, crypto: seededCrypto(seed), serverVersion: '1.2.3' })
   }
 
   open(userAgent?: string, remoteAddress = '192.0.2.1'): LvspSocket {

@@ -5,7 +5,7 @@ import type {
   BackendSnapshot,
   BackendStats,
   ChannelGrant,
-  Directory,
+  NodeControl,
   Refusal,
   VoiceStateGrant,
   VoiceStateRequest,
@@ -24,7 +24,7 @@ interface MemoryChannel extends ChannelGrant {
 const refuse = (failure: LvspFailure, message: string): Refusal => ({ failure, message })
 
 /** Tokens and session ids are counted, so that a test can name them. */
-export class MemoryDirectory implements Directory {
+export class MemoryNodeControl implements NodeControl {
   endpoint = 'voice.example:443'
   currentHealth = 0.75
   draining = false

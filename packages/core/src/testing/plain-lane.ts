@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import {
-  type FormDescription,
   type LaneCommand,
   type LaneEvent,
   Router,
+  type RtpMappingDescription,
   type SocketAddress,
   writeAddress,
 } from '@parley/core'
@@ -25,7 +25,7 @@ export const sealed = (peer: number, plain: Uint8Array): Uint8Array =>
   Uint8Array.from([...plain, ...new Array(PLAIN_TAG).fill(peer)])
 export const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('hex')
 export const unhex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replace(/\s/g, ''), 'hex'))
-/** What `addBrowser` agrees on: the node's name is `node<peer>`, the browser's `cli<peer>`. */
+/** What `addWebrtcPeer` agrees on: the node's name is `node<peer>`, the browser's `cli<peer>`. */
 export const iceOf = (peer: number) => ({
   localUfrag: `node${peer}`,
   remoteUfrag: `cli${peer}`,
@@ -101,25 +101,25 @@ export class PlainLane {
   }
 
   /** It has proved nothing yet, and has no key. */
-  addBrowser(peer: number, form: FormDescription): void {
+  addWebrtcPeer(peer: number, mapping: RtpMappingDescription): void {
     this.addPeer(peer)
-    this.command({ kind: 'addBrowser', peer, ice: iceOf(peer), form })
+    this.command({ kind: 'addWebrtcPeer', peer, ice: iceOf(peer), mapping })
   }
 
   check(peer: number, from = home(peer), useCandidate = true): Sent[] {
     return this.receive(from, checkOf(peer, useCandidate))
   }
 
-  protectBrowser(peer: number): void {
+  protectWebrtcPeer(peer: number): void {
     const key = new Uint8Array(56).fill(peer)
     this.command({ kind: 'protectPeer', peer, protection: SrtpProfile.AeadAes128Gcm, key, nonceStart: 0 })
   }
 
   /** A browser whose media may flow. */
-  connectBrowser(peer: number, form: FormDescription): void {
-    this.addBrowser(peer, form)
+  connectWebrtcPeer(peer: number, mapping: RtpMappingDescription): void {
+    this.addWebrtcPeer(peer, mapping)
     this.check(peer)
-    this.protectBrowser(peer)
+    this.protectWebrtcPeer(peer)
   }
 
   protectNative(peer: number, claimed?: string): void {
@@ -134,11 +134,11 @@ export class PlainLane {
   }
 
   /** A native client whose media may flow; with a form it takes part in video. */
-  connectNative(peer: number, form?: FormDescription): void {
+  connectNative(peer: number, mapping?: RtpMappingDescription): void {
     this.addPeer(peer)
     this.receive(home(peer), encodeDiscoveryRequest(ssrcOf(peer)))
     this.protectNative(peer)
-    if (form !== undefined) this.command({ kind: 'setForm', peer, form })
+    if (mapping !== undefined) this.command({ kind: 'setRtpMapping', peer, mapping })
   }
 
   listen(...peers: number[]): void {
@@ -151,10 +151,13 @@ export class PlainLane {
   }
 
   /** What the peer sends of its camera; a browser calls it `own`, and its retransmissions `own + 1`. */
-  routeVideo(peer: number, own?: number): void {
+  routeVideo(peer: number, clientSsrc?: number): void {
     const ssrc = ssrcOf(peer) + 1
     this.command({ kind: 'setRoute', ssrc, owner: peer, media: 'video', targets: TARGETS })
-    if (own === undefined) return
-    this.command({ kind: 'mapSsrc', peer, own, ssrc }, { kind: 'mapSsrc', peer, own: own + 1, ssrc: ssrc + 1 })
+    if (clientSsrc === undefined) return
+    this.command(
+      { kind: 'mapSsrc', peer, clientSsrc, ssrc },
+      { kind: 'mapSsrc', peer, clientSsrc: clientSsrc + 1, ssrc: ssrc + 1 },
+    )
   }
 }

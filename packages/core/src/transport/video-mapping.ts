@@ -1,6 +1,6 @@
 // How a client numbers video: from the codecs that it lists to a form.
 import { type Codec, NATIVE_EXTENSIONS, OPUS_PAYLOAD_TYPE, VIDEO_PAYLOAD_TYPES } from '@parley/protocol'
-import type { FormDescription } from '../lane/commands.ts'
+import type { RtpMappingDescription } from '../lane/commands.ts'
 
 /** The node's payload type and the client's, of a video codec that the node knows, and those of its retransmissions. */
 export function videoTypes(codec: Codec): [ours: number, theirs: number][] {
@@ -14,7 +14,7 @@ export function videoTypes(codec: Codec): [ours: number, theirs: number][] {
 }
 
 /** The form of a native client with video. Opus has one number with all of them. */
-export const nativeForm = (codecs: readonly Codec[]): FormDescription => ({
+export const discordMapping = (codecs: readonly Codec[]): RtpMappingDescription => ({
   payloadTypes: [[OPUS_PAYLOAD_TYPE, OPUS_PAYLOAD_TYPE], ...codecs.flatMap(videoTypes)],
   extensions: NATIVE_EXTENSIONS,
 })

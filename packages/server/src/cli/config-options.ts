@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { type Config, loadConfig, processEnvironment } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
-import { StartError } from '../net/listen-error.ts'
+import { ListenError } from '../net/listen-error.ts'
 
 export interface ConfigOptions {
   config?: string
@@ -31,7 +31,7 @@ export async function orSentence(action: () => void | Promise<void>): Promise<vo
   try {
     await action()
   } catch (error) {
-    if (!(error instanceof ConfigError || error instanceof StartError)) throw error
+    if (!(error instanceof ConfigError || error instanceof ListenError)) throw error
     process.stderr.write(`parley: ${error.message}\n`)
     process.exitCode = error instanceof ConfigError ? EXIT.config : EXIT.start
   }

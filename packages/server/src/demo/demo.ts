@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Credentials } from '../credentials.ts'
 import { createServer, type Server, type ServerOptions } from '../index.ts'
 import type { LogSink } from '../log.ts'
-import { StartError } from '../net/listen-error.ts'
+import { ListenError } from '../net/listen-error.ts'
 import { selfSignedCertificate } from '../net/self-signed.ts'
 import { createDemoBackend, type DemoBackend } from './demo-backend.ts'
 import { type CallEvent, DemoCall } from './demo-call.ts'
@@ -132,4 +132,4 @@ function attempts(port: number | undefined): Ports[] {
 }
 
 const isBusy = (error: unknown) =>
-  error instanceof StartError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE'
+  error instanceof ListenError && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'EADDRINUSE'

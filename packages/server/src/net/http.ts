@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream'
 import type { WebSocketServer } from 'ws'
 import { SOCKET_LIMITS } from '../limits.ts'
 import { listed, plainAddress, remoteAddress } from './address.ts'
-import type { Admission } from './socket-limits.ts'
+import type { SocketLimits } from './socket-limits.ts'
 import { type Connections, webSocketServer } from './websocket.ts'
 
 /** Certificate chain and key as PEM. */
@@ -35,7 +35,7 @@ export interface PageService {
 /** What stands behind a listener once the node is there. */
 export interface Service {
   connections: Connections
-  admission: Admission
+  socketLimits: SocketLimits
   version: string
   /** Undefined while the node takes new calls, else why it does not. */
   unready(): string | undefined
@@ -65,7 +65,7 @@ export class Listener {
         ? createServer(bounds)
         : createTlsServer({ ...bounds, ...options.tls, handshakeTimeout: SOCKET_LIMITS.tlsHandshakeTimeout })
     this.#server.maxConnections = SOCKET_LIMITS.connections
-    this.#server.on('connection', (socket: Socket) => this.#service?.admission.accepted(socket))
+    this.#server.on('connection', (socket: Socket) => this.#service?.socketLimits.accepted(socket))
     this.#server.on('request', (request, response) => {
       // A fault of ours costs that request, not the node.
       this.#answer(request, response).catch(() => response.destroy())
@@ -111,16 +111,16 @@ export class Listener {
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', ignore)
     if (this.#service === undefined) return refuse(socket, 503)
-    const { admission, connections } = this.#service
+    const { socketLimits, connections } = this.#service
     const url = urlOf(request)
     const protocol = url === undefined ? undefined : this.#protocolAt(url.pathname)
     if (url === undefined || protocol === undefined) return refuse(socket, 404)
     const address = remoteAddress(request, this.#options.behindProxy)
-    const place = admission.admit(protocol, address)
+    const place = socketLimits.admit(protocol, address)
     if ('status' in place) return refuse(socket, place.status)
     socket.once('close', place.release)
     this.#upgrades.handleUpgrade(request, socket, head, webSocket => {
-      admission.upgraded(request.socket)
+      socketLimits.upgraded(request.socket)
       const opening =
         protocol === 'lvsp'
           ? { protocol, remoteAddress: address, userAgent: request.headers['user-agent']?.slice(0, 200) }

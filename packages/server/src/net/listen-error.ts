@@ -8,16 +8,16 @@ const REASONS: Record<string, string> = {
   ENOTFOUND: 'is no known host',
 }
 
-export class StartError extends Error {
+export class ListenError extends Error {
   constructor(sentence: string, cause?: unknown) {
     super(sentence, { cause })
-    this.name = 'StartError'
+    this.name = 'ListenError'
   }
 
   /** `key` is the setting that names the port; an error that is not the system's is passed on as it is. */
   static ofPort(key: string, port: string, error: unknown): unknown {
     const code = (error as NodeJS.ErrnoException).code
     if (code === undefined) return error
-    return new StartError(`${key}: ${port} ${REASONS[code] ?? `cannot be opened (${code})`}`, error)
+    return new ListenError(`${key}: ${port} ${REASONS[code] ?? `cannot be opened (${code})`}`, error)
   }
 }

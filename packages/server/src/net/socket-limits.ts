@@ -32,7 +32,7 @@ export const ADMISSION_LIMITS: AdmissionLimits = {
   lvsp: LIMITS.lvspConnections * 4,
 }
 
-export class Admission {
+export class SocketLimits {
   readonly #limits: AdmissionLimits
   /** Behind a proxy every TCP connection is the proxy's, so it has no limit of its own there. */
   readonly #behindProxy: boolean

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '../../limits.ts'
-import { SourceRates } from './address-rates.ts'
+import { AddressRates } from './address-rates.ts'
 
 const source = (ip: number, port = 1) => Int32Array.of(0, 0, 0xffff, ip, port)
-const times = (rates: SourceRates, words: Int32Array, count: number, now: number) =>
+const times = (rates: AddressRates, words: Int32Array, count: number, now: number) =>
   Array.from({ length: count }, () => rates.count(words, 0, now)).filter(Boolean).length
 
 test('a source is within its rate again in the next second', () => {
-  const rates = new SourceRates({ perSecond: 3, blockFor: 0, ignoresPort: false })
+  const rates = new AddressRates({ perSecond: 3, blockFor: 0, ignoresPort: false })
   assert.equal(times(rates, source(1), 5, 100), 3)
   assert.equal(times(rates, source(1, 2), 5, 100), 3)
   assert.equal(times(rates, source(1), 5, 1099), 0)
@@ -17,7 +17,7 @@ test('a source is within its rate again in the next second', () => {
 })
 
 test('a source above its rate is blocked for the penalty, from every port', () => {
-  const rates = new SourceRates({ perSecond: 3, blockFor: 10_000, ignoresPort: true })
+  const rates = new AddressRates({ perSecond: 3, blockFor: 10_000, ignoresPort: true })
   assert.equal(times(rates, source(1), 3, 0), 3)
   assert.equal(rates.isBlocked(source(1), 0, 0), false)
   assert.equal(rates.count(source(1, 9), 0, 0), false)
@@ -28,7 +28,7 @@ test('a source above its rate is blocked for the penalty, from every port', () =
 })
 
 test('a flood of sources makes the table forget, not grow, and the blocked go last', () => {
-  const rates = new SourceRates({ perSecond: 1, blockFor: 10_000, ignoresPort: true })
+  const rates = new AddressRates({ perSecond: 1, blockFor: 10_000, ignoresPort: true })
   times(rates, source(0x0a00_0001), 2, 0)
   for (let index = 0; index < LIMITS.watchedSources; index++) rates.count(source(0x0b00_0000 + index), 0, 1)
   assert.ok(rates.isBlocked(source(0x0a00_0001), 0, 2))

@@ -19,7 +19,7 @@ export interface SourceRateRules {
  * Memory is fixed: a source hashes to a set of four entries, and the one that was quiet longest gives way. Whoever floods from
  * very many sources can make the table forget, but not grow. Per packet: no allocation.
  */
-export class SourceRates {
+export class AddressRates {
   readonly #rules: SourceRateRules
   readonly #keys = new Int32Array(LIMITS.watchedSources * KEY_WORDS)
   readonly #counts = new Int32Array(LIMITS.watchedSources)

@@ -9,26 +9,26 @@ import {
 import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from '../../lane/packet-io.ts'
 import { LIMITS } from '../../limits.ts'
 import type { RouteTable } from '../forward/route-table.ts'
-import { Drop, type LaneTally } from '../lane-stats.ts'
-import { SourceRates } from './address-rates.ts'
+import { Drop, type LaneStats } from '../lane-stats.ts'
+import { AddressRates } from './address-rates.ts'
 import type { Peers } from './peers.ts'
 import { readAddress } from './socket-address.ts'
 
 /** No answer is longer than its question, and each source gets a limited number in a second. */
-export class Answers {
+export class AddressResponder {
   readonly #io: PacketIo
   readonly #peers: Peers
   readonly #routes: RouteTable
-  readonly #tally: LaneTally
-  readonly #rates = new SourceRates({ perSecond: LIMITS.discoveriesPerSecond, blockFor: 0, ignoresPort: false })
+  readonly #laneStats: LaneStats
+  readonly #rates = new AddressRates({ perSecond: LIMITS.discoveriesPerSecond, blockFor: 0, ignoresPort: false })
   readonly #bytes = new Uint8Array(DISCOVERY_LENGTH)
   readonly #view = new DataView(this.#bytes.buffer)
 
-  constructor(io: PacketIo, peers: Peers, routes: RouteTable, tally: LaneTally) {
+  constructor(io: PacketIo, peers: Peers, routes: RouteTable, laneStats: LaneStats) {
     this.#io = io
     this.#peers = peers
     this.#routes = routes
-    this.#tally = tally
+    this.#laneStats = laneStats
   }
 
   /** A request that names no session's audio SSRC gets no answer, so that strangers cannot use the lane to reflect. */
@@ -37,9 +37,9 @@ export class Answers {
     const ssrc = readDiscoveryRequest(batch.view, slot * SLOT, batch.lengths[slot]!)
     const row = this.#routes.row(ssrc)
     const peer = row < 0 ? undefined : this.#peers.get(this.#routes.owners[row]!)
-    if (peer === undefined || peer.ssrcs[0] !== ssrc) return this.#tally.drop(Drop.unknownSource)
+    if (peer === undefined || peer.ssrcs[0] !== ssrc) return this.#laneStats.drop(Drop.unknownSender)
     if (!this.#isWithinRate(batch, slot, now)) return
-    this.#tally.discovery()
+    this.#laneStats.discovery()
     this.#peers.discovered(peer, batch.addresses, at)
     const { ip, port } = readAddress(batch.addresses, at)
     writeDiscoveryResponse(this.#bytes, ssrc, ip, port)
@@ -48,7 +48,7 @@ export class Answers {
 
   ping(batch: Batch, slot: number, now: number): void {
     if (!this.#isWithinRate(batch, slot, now)) return
-    this.#tally.ping()
+    this.#laneStats.ping()
     this.#reply(batch, slot, PING_RESPONSE, batch.view.getInt32(slot * SLOT + 4))
   }
 
@@ -59,7 +59,7 @@ export class Answers {
    */
   keepalive(batch: Batch, slot: number, now: number): void {
     const offset = slot * SLOT
-    this.#tally.keepalive()
+    this.#laneStats.keepalive()
     if (batch.lengths[slot] !== PING_LENGTH || batch.view.getInt32(offset + 4) !== 0) return
     const counter = batch.view.getInt32(offset)
     const peer = this.#peers.at(batch.addresses, slot * ADDRESS_WORDS)
@@ -70,7 +70,7 @@ export class Answers {
 
   #isWithinRate(batch: Batch, slot: number, now: number): boolean {
     if (this.#rates.count(batch.addresses, slot * ADDRESS_WORDS, now)) return true
-    this.#tally.drop(Drop.rateLimited)
+    this.#laneStats.drop(Drop.rateLimited)
     return false
   }
 

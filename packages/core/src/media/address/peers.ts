@@ -12,7 +12,7 @@ export interface Peer {
   readonly ssrcs: Int32Array
   isProtected: boolean
   /** Its address is proved by ICE alone. */
-  isBrowser: boolean
+  isWebrtc: boolean
   isBound: boolean
   readonly address: Int32Array
   /** Where the last packet that verified came from; zeros before the first. */
@@ -63,7 +63,7 @@ export class Peers {
       id,
       ssrcs,
       isProtected: false,
-      isBrowser: false,
+      isWebrtc: false,
       isBound: false,
       address: new Int32Array(ADDRESS_WORDS),
       heardFrom: new Int32Array(ADDRESS_WORDS),
@@ -103,7 +103,7 @@ export class Peers {
   /** Select Protocol: the claimed address if it is a candidate, else the one it has, else the latest candidate. */
   protect(peer: Peer, claimed: SocketAddress | undefined): void {
     peer.isProtected = true
-    if (peer.isBrowser) return
+    if (peer.isWebrtc) return
     const words = new Int32Array(ADDRESS_WORDS)
     const isClaim = claimed !== undefined && writeAddress(words, 0, claimed.ip, claimed.port)
     const index = isClaim ? candidateIndex(peer, words, 0) : -1
@@ -116,7 +116,7 @@ export class Peers {
    * or its NAT) is followed at once; anything else waits for proof.
    */
   discovered(peer: Peer, words: Int32Array, offset: number): void {
-    if (peer.isBrowser) return
+    if (peer.isWebrtc) return
     const known = candidateIndex(peer, words, offset)
     const last = known >= 0 ? known : Math.min(peer.candidateCount, LIMITS.addressCandidates - 1)
     peer.candidates.copyWithin(ADDRESS_WORDS, 0, last * ADDRESS_WORDS)

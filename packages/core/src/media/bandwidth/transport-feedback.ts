@@ -7,7 +7,7 @@ import {
 } from '@parley/protocol'
 import { LIMITS } from '../../limits.ts'
 
-export class TransportArrivals {
+export class TransportFeedback {
   /** From #base on; NaN for what did not come. */
   readonly #times = new Float64Array(TRANSPORT_FEEDBACK_PACKETS).fill(Number.NaN)
   readonly #bytes = new Uint8Array(LONGEST_TRANSPORT_FEEDBACK)

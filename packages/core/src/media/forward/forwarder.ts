@@ -2,40 +2,40 @@
 import { RTP_PAYLOAD_TYPE } from '@parley/protocol'
 import type { PeerId } from '../../lane/commands.ts'
 import { type Batch, type PacketIo, SLOT } from '../../lane/packet-io.ts'
-import { Drop, type LaneTally } from '../lane-stats.ts'
+import { Drop, type LaneStats } from '../lane-stats.ts'
 import type { TargetList } from './route-table.ts'
-import { type Form, isKnownType, NATIVE_FORM, Rewriter } from './rtp-mapping.ts'
+import { DISCORD_MAPPING, isKnownType, Rewriter, type RtpMapping } from './rtp-mapping.ts'
 import { looksSealed } from './sealed-frame.ts'
 import { trimPacket } from './trim-packet.ts'
 
 export class Forwarder {
   readonly #io: PacketIo
-  readonly #tally: LaneTally
+  readonly #laneStats: LaneStats
   readonly #rewriter = new Rewriter()
 
-  constructor(io: PacketIo, tally: LaneTally) {
+  constructor(io: PacketIo, laneStats: LaneStats) {
     this.#io = io
-    this.#tally = tally
+    this.#laneStats = laneStats
   }
 
   /**
    * Turns a packet that a browser sent into the node's own form, without padding and CSRCs. Returns the length of its header; −1
    * if it is malformed or of a payload type that the browser did not announce.
    */
-  toNative(batch: Batch, slot: number, from: Form): number {
+  toNodeMapping(batch: Batch, slot: number, from: RtpMapping): number {
     const type = from.incoming[batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE]!
     const header = isKnownType(type) ? trimPacket(batch, slot) : -1
     if (header < 0) return -1
     this.#rewriter.load(batch, slot, header, from)
-    return this.#rewriter.write(batch, slot, NATIVE_FORM, type)
+    return this.#rewriter.write(batch, slot, DISCORD_MAPPING, type)
   }
 
   /** Sends a packet in the node's own form to one target, if it knows the payload type. */
-  forwardTo(batch: Batch, slot: number, target: Int32Array, form: Form, header: number): void {
-    const theirs = form.outgoing[batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE]!
+  forwardTo(batch: Batch, slot: number, target: Int32Array, mapping: RtpMapping, header: number): void {
+    const theirs = mapping.outgoing[batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE]!
     if (!isKnownType(theirs)) return
-    this.#rewriter.load(batch, slot, header, NATIVE_FORM)
-    if (this.#rewriter.write(batch, slot, form, theirs) >= 0) this.#io.forward(batch, slot, target, 1, 0)
+    this.#rewriter.load(batch, slot, header, DISCORD_MAPPING)
+    if (this.#rewriter.write(batch, slot, mapping, theirs) >= 0) this.#io.forward(batch, slot, target, 1, 0)
   }
 
   /**
@@ -49,21 +49,21 @@ export class Forwarder {
     const isSealed = refusing > 0 && looksSealed(batch, slot, header)
     const type = batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE
     let isRewritten = false
-    this.#rewriter.load(batch, slot, header, NATIVE_FORM)
+    this.#rewriter.load(batch, slot, header, DISCORD_MAPPING)
     for (let index = 1; index < groups.length; index++) {
-      const { form, peers, count, refusesSealed } = groups[index]!
+      const { mapping, peers, count, refusesSealed } = groups[index]!
       if (isSealed && refusesSealed) {
-        this.#tally.drop(Drop.sealed, count)
+        this.#laneStats.drop(Drop.sealed, count)
         queued += count
         continue
       }
-      if (form === NATIVE_FORM && !isRewritten) {
+      if (mapping === DISCORD_MAPPING && !isRewritten) {
         queued += this.#io.forward(batch, slot, peers, count, except)
         continue
       }
-      const theirs = form === NATIVE_FORM ? type : form.outgoing[type]!
+      const theirs = mapping === DISCORD_MAPPING ? type : mapping.outgoing[type]!
       isRewritten = true
-      if (!isKnownType(theirs) || this.#rewriter.write(batch, slot, form, theirs) < 0) continue
+      if (!isKnownType(theirs) || this.#rewriter.write(batch, slot, mapping, theirs) < 0) continue
       queued += this.#io.forward(batch, slot, peers, count, except)
     }
     return queued

@@ -2,7 +2,7 @@
 
 import type { LaneCommand, PeerId, TargetsId } from '../../lane/commands.ts'
 import { LIMITS } from '../../limits.ts'
-import { type Form, NATIVE_FORM } from './rtp-mapping.ts'
+import { DISCORD_MAPPING, type RtpMapping } from './rtp-mapping.ts'
 
 /** Timestamps per millisecond: Opus at 48 kHz, video at 90 kHz. */
 const AUDIO_CLOCK = 48
@@ -12,14 +12,14 @@ type TargetsCommand = Extract<LaneCommand, { kind: 'openTargets' | 'addTarget' |
 
 /** The peers of a list who are sent alike. Only the first `count` of `peers` are in it, in no order. */
 export class TargetGroup {
-  readonly form: Form
+  readonly mapping: RtpMapping
   /** Frames that DAVE has sealed are kept from them. */
   readonly refusesSealed: boolean
   peers = new Int32Array(8)
   count = 0
 
-  constructor(form: Form, refusesSealed = false) {
-    this.form = form
+  constructor(mapping: RtpMapping, refusesSealed = false) {
+    this.mapping = mapping
     this.refusesSealed = refusesSealed
   }
 
@@ -56,7 +56,7 @@ export class TargetGroup {
 /** Peers that packets go to, by the form they know. */
 export class TargetList {
   /** Native clients, who get packets as they are, come first; there may be nobody in the first group. */
-  readonly groups: TargetGroup[] = [new TargetGroup(NATIVE_FORM)]
+  readonly groups: TargetGroup[] = [new TargetGroup(DISCORD_MAPPING)]
   count = 0
   /** How many of them refuse sealed frames. */
   refusing = 0
@@ -70,11 +70,11 @@ export class TargetList {
     return false
   }
 
-  add(peer: PeerId, form: Form, refusesSealed = false): void {
-    let group = this.groups.find(other => other.form.key === form.key && other.refusesSealed === refusesSealed)
+  add(peer: PeerId, mapping: RtpMapping, refusesSealed = false): void {
+    let group = this.groups.find(other => other.mapping.key === mapping.key && other.refusesSealed === refusesSealed)
     if (group === undefined) {
-      group = new TargetGroup(form, refusesSealed)
-      this.groups.splice(form === NATIVE_FORM ? 1 : this.groups.length, 0, group)
+      group = new TargetGroup(mapping, refusesSealed)
+      this.groups.splice(mapping === DISCORD_MAPPING ? 1 : this.groups.length, 0, group)
     }
     if (!group.add(peer)) return
     this.count++
@@ -107,7 +107,7 @@ export class RouteTable {
   readonly #lists = new Map<TargetsId, TargetList>()
   readonly #memberships = new Map<PeerId, Set<TargetList>>()
   /** Of peers that are no native clients. */
-  readonly #forms = new Map<PeerId, Form>()
+  readonly #mappings = new Map<PeerId, RtpMapping>()
   readonly #refusing = new Set<PeerId>()
   #routes = 0
 
@@ -142,7 +142,7 @@ export class RouteTable {
   removePeer(peer: PeerId, ssrcs: Int32Array): void {
     for (const list of this.#memberships.get(peer) ?? []) list.remove(peer)
     this.#memberships.delete(peer)
-    this.#forms.delete(peer)
+    this.#mappings.delete(peer)
     this.#refusing.delete(peer)
     for (const ssrc of ssrcs) {
       const row = this.row(ssrc)
@@ -204,19 +204,19 @@ export class RouteTable {
     const list = this.#lists.get(targets)
     const memberships = this.#memberships.get(peer)
     if (list === undefined || memberships === undefined) return
-    list.add(peer, this.#forms.get(peer) ?? NATIVE_FORM, this.#refusing.has(peer))
+    list.add(peer, this.#mappings.get(peer) ?? DISCORD_MAPPING, this.#refusing.has(peer))
     memberships.add(list)
   }
 
-  formOf(peer: PeerId): Form {
-    return this.#forms.get(peer) ?? NATIVE_FORM
+  mappingOf(peer: PeerId): RtpMapping {
+    return this.#mappings.get(peer) ?? DISCORD_MAPPING
   }
 
   /** How packets look to the peer from now on. */
-  setForm(peer: PeerId, form: Form): void {
+  setRtpMapping(peer: PeerId, mapping: RtpMapping): void {
     const memberships = this.#memberships.get(peer)
     if (memberships === undefined) return
-    this.#forms.set(peer, form)
+    this.#mappings.set(peer, mapping)
     this.#regroup(peer, memberships)
   }
 
@@ -296,7 +296,7 @@ export class RouteTable {
   #regroup(peer: PeerId, memberships: Iterable<TargetList>): void {
     for (const list of memberships) {
       list.remove(peer)
-      list.add(peer, this.#forms.get(peer) ?? NATIVE_FORM, this.#refusing.has(peer))
+      list.add(peer, this.#mappings.get(peer) ?? DISCORD_MAPPING, this.#refusing.has(peer))
     }
   }
 

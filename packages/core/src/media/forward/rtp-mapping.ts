@@ -12,7 +12,7 @@ import {
   RTP_HEADER,
   RTP_PAYLOAD_TYPE,
 } from '@parley/protocol'
-import type { FormDescription } from '../../lane/commands.ts'
+import type { RtpMappingDescription } from '../../lane/commands.ts'
 import { type Batch, SLOT } from '../../lane/packet-io.ts'
 
 const PAYLOAD_TYPES = 128
@@ -23,7 +23,7 @@ const PASSED = ['audioLevel', 'videoOrientation', 'playoutDelay', 'speaker'] as 
 /** Bytes of data of each. */
 const LENGTHS = [1, 1, 3, 1] as const
 
-export interface Form {
+export interface RtpMapping {
   /** Forms that look alike have the same key. */
   readonly key: string
   /** Ids of PASSED, 0 for none. */
@@ -36,7 +36,7 @@ export interface Form {
 }
 
 /** Ids that do not fit one-byte elements are not used. */
-export function makeForm({ payloadTypes, extensions }: FormDescription): Form {
+export function createRtpMapping({ payloadTypes, extensions }: RtpMappingDescription): RtpMapping {
   const outgoing = new Uint8Array(PAYLOAD_TYPES).fill(UNKNOWN)
   const incoming = new Uint8Array(PAYLOAD_TYPES).fill(UNKNOWN)
   for (const [ours, theirs] of payloadTypes) {
@@ -53,7 +53,7 @@ export function makeForm({ payloadTypes, extensions }: FormDescription): Form {
   }
 }
 
-export const NATIVE_FORM: Form = makeForm({
+export const DISCORD_MAPPING: RtpMapping = createRtpMapping({
   payloadTypes: [[OPUS_PAYLOAD_TYPE, OPUS_PAYLOAD_TYPE]],
   extensions: NATIVE_EXTENSIONS,
 })
@@ -66,7 +66,7 @@ export class Rewriter {
   #header = 0
 
   /** Reads what the packet in `slot` carries, whose header takes `header` bytes and has no CSRCs. */
-  load(batch: Batch, slot: number, header: number, from: Form): void {
+  load(batch: Batch, slot: number, header: number, from: RtpMapping): void {
     this.#header = header
     for (let which = 0; which < PASSED.length; which++) this.#read(batch, slot, which, from.extensions[which]!)
   }
@@ -75,7 +75,7 @@ export class Rewriter {
    * Writes the packet as `to` knows it, with payload type `type`. Returns the new length of the header; −1, and the packet is
    * as it was, if it does not fit its slot any more.
    */
-  write(batch: Batch, slot: number, to: Form, type: number): number {
+  write(batch: Batch, slot: number, to: RtpMapping, type: number): number {
     const offset = slot * SLOT
     const { bytes, lengths } = batch
     const elements = this.#elementsLength(to)
@@ -102,14 +102,14 @@ export class Rewriter {
   }
 
   /** A multiple of four. */
-  #elementsLength(to: Form): number {
+  #elementsLength(to: RtpMapping): number {
     let length = 0
     for (let which = 0; which < PASSED.length; which++)
       if (this.#present[which] === 1 && to.extensions[which] !== 0) length += 1 + LENGTHS[which]!
     return (length + 3) & ~3
   }
 
-  #writeElements({ bytes, view }: Batch, at: number, length: number, to: Form): void {
+  #writeElements({ bytes, view }: Batch, at: number, length: number, to: RtpMapping): void {
     view.setUint16(at, ONE_BYTE_EXTENSIONS)
     view.setUint16(at + 2, length / 4)
     let place = at + 4

@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtp, encodeRtp } from '@parley/protocol'
-import type { FormDescription } from '../../lane/commands.ts'
+import type { RtpMappingDescription } from '../../lane/commands.ts'
 import { hex, PlainLane, sealed, ssrcOf, TARGETS } from '../../testing/plain-lane.ts'
 
 const CLEAR = [0x78, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13]
 const SEALED = [9, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0x0c, 0xfa, 0xfa]
 const SILENCE = [0xf8, 0xff, 0xfe]
-const FORM: FormDescription = { payloadTypes: [[120, 111]], extensions: {} }
+const MAPPING: RtpMappingDescription = { payloadTypes: [[120, 111]], extensions: {} }
 
 const packet = (peer: number, sequence: number, payload: readonly number[], payloadType = 120) =>
   encodeRtp({
@@ -23,7 +23,7 @@ const packet = (peer: number, sequence: number, payload: readonly number[], payl
 function scene() {
   const lane = new PlainLane()
   for (const peer of [1, 2]) lane.connectNative(peer)
-  lane.connectBrowser(3, FORM)
+  lane.connectWebrtcPeer(3, MAPPING)
   lane.listen(1, 2, 3)
   const route = (peer: number, sealedOnly?: boolean) =>
     lane.command({

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtcp, decodeRtp, encodeRtp, writeSenderReport } from '@parley/protocol'
-import type { FormDescription } from '../../lane/commands.ts'
+import type { RtpMappingDescription } from '../../lane/commands.ts'
 import { LIMITS } from '../../limits.ts'
 import type { Sent } from '../../testing/plain-io.ts'
 import { hex, PlainLane, ssrcOf } from '../../testing/plain-lane.ts'
 
-const FORM: FormDescription = { payloadTypes: [[120, 111]], extensions: { audioLevel: 1 } }
+const MAPPING: RtpMappingDescription = { payloadTypes: [[120, 111]], extensions: { audioLevel: 1 } }
 const OWN = 0xcafe_0001
 const { utteranceGap } = LIMITS
 
@@ -17,11 +17,11 @@ const opus = (sequence: number, timestamp = sequence * 960) =>
 /** Browser 1 is heard by native client 2 and by browser 3. */
 function makeLane() {
   const lane = new PlainLane()
-  for (const peer of [1, 3]) lane.connectBrowser(peer, FORM)
+  for (const peer of [1, 3]) lane.connectWebrtcPeer(peer, MAPPING)
   lane.connectNative(2)
   lane.listen(1, 2, 3)
   lane.routeAudio(1, 2, 3)
-  lane.command({ kind: 'mapSsrc', peer: 1, own: OWN, ssrc: ssrcOf(1) })
+  lane.command({ kind: 'mapSsrc', peer: 1, clientSsrc: OWN, ssrc: ssrcOf(1) })
   return lane
 }
 
@@ -111,7 +111,7 @@ test('who was muted or left meanwhile gets no silence, and another source begins
   lane.routeAudio(1)
   lane.packets(1, opus(2))
   lane.wait(utteranceGap)
-  lane.command({ kind: 'mapSsrc', peer: 1, own: 5, ssrc: ssrcOf(1) })
+  lane.command({ kind: 'mapSsrc', peer: 1, clientSsrc: 5, ssrc: ssrcOf(1) })
   const another = encodeRtp({ payloadType: 111, sequence: 40, timestamp: 7, ssrc: 5, payload: Uint8Array.of(6) })
   assert.deepEqual(heard(lane.packets(1, another)), ['40 7 06'])
   lane.command({ kind: 'removePeer', peer: 1 })

@@ -13,7 +13,7 @@ import {
   RTP_TIMESTAMP,
   sequenceDistance,
 } from '@parley/protocol'
-import { makeSlots } from '../../lane/batch.ts'
+import { createBatch } from '../../lane/batch.ts'
 import { type Batch, SLOT } from '../../lane/packet-io.ts'
 import { LIMITS } from '../../limits.ts'
 import type { Forwarder } from './forwarder.ts'
@@ -29,7 +29,7 @@ const State = { New: 0, Silent: 1, Speaking: 2 } as const
  * The media alone says when an utterance ends: op 5 comes another way, before or after the last packets, and a muted track goes
  * on with comfort noise. One record per row.
  */
-export class Utterances {
+export class Talkspurts {
   readonly #routes: RouteTable
   readonly #forwarder: Forwarder
   #states = new Uint8Array(0)
@@ -43,7 +43,7 @@ export class Utterances {
   /** The last sequence before the last change of the shift, if there was one. */
   #ends = new Int32Array(0)
   readonly #speaking = new Set<number>()
-  readonly #batch = makeSlots(1)
+  readonly #batch = createBatch(1)
   deadline = Infinity
 
   constructor(routes: RouteTable, forwarder: Forwarder) {

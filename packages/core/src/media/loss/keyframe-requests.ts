@@ -10,22 +10,22 @@ export interface SourceRequestParts {
   readonly io: PacketIo
   readonly routes: RouteTable
   /** What a peer itself calls one of its SSRCs. */
-  readonly ownSsrc: (peer: PeerId, ssrc: number) => number
+  readonly clientSsrc: (peer: PeerId, ssrc: number) => number
 }
 
 export class KeyframeRequests {
   readonly #io: PacketIo
   readonly #routes: RouteTable
-  readonly #ownSsrc: SourceRequestParts['ownSsrc']
+  readonly #clientSsrc: SourceRequestParts['clientSsrc']
   /** When a keyframe was last asked for, by the SSRC of the video. */
   readonly #askedAt = new Map<number, number>()
   readonly #bytes = new Uint8Array(PICTURE_LOSS_LENGTH)
   readonly #view = new DataView(this.#bytes.buffer)
 
-  constructor({ io, routes, ownSsrc }: SourceRequestParts) {
+  constructor({ io, routes, clientSsrc }: SourceRequestParts) {
     this.#io = io
     this.#routes = routes
-    this.#ownSsrc = ownSsrc
+    this.#clientSsrc = clientSsrc
   }
 
   /** The video with this SSRC has ended. */
@@ -44,7 +44,7 @@ export class KeyframeRequests {
     if (row < 0 || now < this.mayAskAt(ssrc)) return false
     const source = this.#routes.owners[row]!
     this.#askedAt.set(ssrc, now)
-    writePictureLoss(this.#view, 0, LANE_SSRC, this.#ownSsrc(source, ssrc))
+    writePictureLoss(this.#view, 0, LANE_SSRC, this.#clientSsrc(source, ssrc))
     this.#io.sendRtcp(source, this.#bytes, PICTURE_LOSS_LENGTH)
     return true
   }

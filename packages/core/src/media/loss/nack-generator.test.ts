@@ -114,7 +114,7 @@ test('a source that begins its sequences anew is seen, and nothing of before is 
   assert.equal(lane.send(5, later).length, 1)
   assert.equal(lane.send(6, later).length, 1)
   assert.deepEqual(sentTo(1, lane.wait(500)), [])
-  lane.command({ kind: 'mapSsrc', peer: 1, own: 77, ssrc: VIDEO })
+  lane.command({ kind: 'mapSsrc', peer: 1, clientSsrc: 77, ssrc: VIDEO })
   assert.equal(lane.send(60_000, { ssrc: 77, timestamp: 1 }).length, 1)
 })
 
@@ -125,7 +125,7 @@ test('retransmissions belong to whose they say they are', () => {
   lane.send(1)
   lane.send(3)
   lane.wait(LIMITS.nackDelay)
-  lane.command({ kind: 'mapSsrc', peer: 2, own: 5, ssrc: ssrcOf(2) })
+  lane.command({ kind: 'mapSsrc', peer: 2, clientSsrc: 5, ssrc: ssrcOf(2) })
   const foreign = video(1, { payloadType: 124, ssrc: 5, payload: Uint8Array.of(0, 2, 0x66) })
   assert.deepEqual(lane.packets(2, foreign), [])
   assert.deepEqual(lane.drops(), { foreignSsrc: 1 })

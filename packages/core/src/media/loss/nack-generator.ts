@@ -10,10 +10,10 @@ import { MissingPackets } from './missing-packets.ts'
 const MOST_ASKED = 64
 const LONGEST_NACK = 12 + 4 * MOST_ASKED
 
-export class PacketRequests {
+export class NackGenerator {
   readonly #io: PacketIo
   readonly #routes: RouteTable
-  readonly #ownSsrc: SourceRequestParts['ownSsrc']
+  readonly #clientSsrc: SourceRequestParts['clientSsrc']
   readonly #keyframes: KeyframeRequests
   /** By the SSRC of the video. */
   readonly #sources = new Map<number, MissingPackets>()
@@ -24,10 +24,10 @@ export class PacketRequests {
   readonly #view = new DataView(this.#bytes.buffer)
   deadline = Infinity
 
-  constructor({ io, routes, ownSsrc }: SourceRequestParts, keyframes: KeyframeRequests) {
+  constructor({ io, routes, clientSsrc }: SourceRequestParts, keyframes: KeyframeRequests) {
     this.#io = io
     this.#routes = routes
-    this.#ownSsrc = ownSsrc
+    this.#clientSsrc = clientSsrc
     this.#keyframes = keyframes
   }
 
@@ -79,7 +79,7 @@ export class PacketRequests {
     const count = missing.take(this.#asked, now)
     if (count > 0 && row >= 0) {
       const source = this.#routes.owners[row]!
-      const ssrcs = { sender: LANE_SSRC, media: this.#ownSsrc(source, ssrc) }
+      const ssrcs = { sender: LANE_SSRC, media: this.#clientSsrc(source, ssrc) }
       this.#io.sendRtcp(source, this.#bytes, writeNack(this.#view, 0, ssrcs, this.#asked, count))
     }
     if (missing.isBroken && this.#keyframes.ask(ssrc, now)) missing.isBroken = false

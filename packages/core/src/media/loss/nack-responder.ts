@@ -11,16 +11,16 @@ import {
   RTP_SSRC,
   rtxTypeOf,
 } from '@parley/protocol'
-import { makeSlots } from '../../lane/batch.ts'
+import { createBatch } from '../../lane/batch.ts'
 import type { PeerId } from '../../lane/commands.ts'
 import { type Batch, type PacketIo, SLOT } from '../../lane/packet-io.ts'
 import { SlotWords } from '../../lane/slot-words.ts'
 import { LIMITS } from '../../limits.ts'
-import { SourceRates } from '../address/address-rates.ts'
+import { AddressRates } from '../address/address-rates.ts'
 import type { Peer } from '../address/peers.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import type { TargetList } from '../forward/route-table.ts'
-import type { Form } from '../forward/rtp-mapping.ts'
+import type { RtpMapping } from '../forward/rtp-mapping.ts'
 import { PacketCache } from './packet-cache.ts'
 
 /** What a packet sent again is longer by. */
@@ -36,14 +36,14 @@ interface VideoSource {
   readonly rtxSequences: Map<PeerId, number>
 }
 
-export class Retransmission {
+export class NackResponder {
   readonly #io: PacketIo
   readonly #forwarder: Forwarder
   /** By the SSRC of the video. */
   readonly #sources = new Map<number, VideoSource>()
-  readonly #rates = new SourceRates({ perSecond: LIMITS.retransmissionsPerSecond, blockFor: 0, ignoresPort: false })
+  readonly #rates = new AddressRates({ perSecond: LIMITS.retransmissionsPerSecond, blockFor: 0, ignoresPort: false })
   /** One packet to send again, in a batch of its own. */
-  readonly #batch = makeSlots(1)
+  readonly #batch = createBatch(1)
   readonly #batchWords = new SlotWords().of(this.#batch)
   /** Of the batches that packets come in. */
   readonly #words = new SlotWords()
@@ -104,13 +104,13 @@ export class Retransmission {
   sendLate(batch: Batch, slot: number, ssrc: number, { groups }: TargetList, except: PeerId): void {
     const source = this.#sources.get(ssrc)!
     const sequence = batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)
-    for (const { form, peers, count, refusesSealed } of groups) {
+    for (const { mapping, peers, count, refusesSealed } of groups) {
       if (refusesSealed) continue
       for (let index = 0; index < count; index++) {
         const to = peers[index]!
         const shift = this.#io.sourceSequence(to, ssrc, 0)
         if (to === except || shift < 0) continue
-        this.#sendAgain(source, ssrc, sequence, (sequence - shift) & 0xffff, to, form)
+        this.#sendAgain(source, ssrc, sequence, (sequence - shift) & 0xffff, to, mapping)
       }
     }
   }
@@ -119,7 +119,15 @@ export class Retransmission {
    * Answers the NACK of `length` bytes at `offset` of `view`: from what is kept. Returns how many of the packets are not; they
    * are in `missing`.
    */
-  answer(view: DataView, offset: number, length: number, to: Peer, form: Form, ssrc: number, now: number): number {
+  answer(
+    view: DataView,
+    offset: number,
+    length: number,
+    to: Peer,
+    mapping: RtpMapping,
+    ssrc: number,
+    now: number,
+  ): number {
     const source = this.#sources.get(ssrc)
     if (source === undefined) return 0
     let missing = 0
@@ -131,7 +139,7 @@ export class Retransmission {
         const asked = (first + bit) & 0xffff
         const sequence = this.#io.sourceSequence(to.id, ssrc, asked)
         if (sequence < 0 || !this.#rates.count(to.address, 0, now)) continue
-        if (!this.#sendAgain(source, ssrc, sequence, asked, to.id, form) && missing < MOST_MISSING)
+        if (!this.#sendAgain(source, ssrc, sequence, asked, to.id, mapping) && missing < MOST_MISSING)
           this.missing[missing++] = sequence
       }
     }
@@ -144,7 +152,14 @@ export class Retransmission {
     return source
   }
 
-  #sendAgain(source: VideoSource, ssrc: number, sequence: number, asked: number, to: PeerId, form: Form): boolean {
+  #sendAgain(
+    source: VideoSource,
+    ssrc: number,
+    sequence: number,
+    asked: number,
+    to: PeerId,
+    mapping: RtpMapping,
+  ): boolean {
     const { bytes, view, lengths } = this.#batch
     const length = source.cache.load(sequence, this.#batchWords)
     if (length === 0) return false
@@ -159,7 +174,7 @@ export class Retransmission {
     bytes[1] = (bytes[1]! & ~RTP_PAYLOAD_TYPE) | rtxTypeOf(bytes[1]! & RTP_PAYLOAD_TYPE)
     lengths[0] = length + ORIGINAL_SEQUENCE
     this.#target[0] = to
-    this.#forwarder.forwardTo(this.#batch, 0, this.#target, form, header)
+    this.#forwarder.forwardTo(this.#batch, 0, this.#target, mapping, header)
     return true
   }
 }

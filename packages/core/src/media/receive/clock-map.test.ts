@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '../../limits.ts'
 import { type Peer, Peers } from '../address/peers.ts'
-import { SourceClocks } from './clock-map.ts'
+import { ClockMap } from './clock-map.ts'
 import { ReceiveStats } from './receive-stats.ts'
 
 const AUDIO = 0
@@ -11,7 +11,7 @@ const VIDEO = 1
 
 function scene() {
   const stats = new ReceiveStats()
-  const clocks = new SourceClocks(stats)
+  const clocks = new ClockMap(stats)
   stats.resize(2)
   clocks.resize(2)
   const peers = new Peers()

@@ -12,7 +12,7 @@ const DRIFT = 1 / 64
  * Sources of one peer share its clock, so that what it sent together stays together. The way to the lane is part of the offset:
  * so a source without reports, which is placed by its arrivals, is not ahead of the others.
  */
-export class SourceClocks {
+export class ClockMap {
   readonly #stats: ReceiveStats
   /** By row: a moment on the lane's clock, and the timestamp then. NaN for none. */
   #moments = new Float64Array(0)

@@ -20,19 +20,24 @@ export class ReceiverReports {
   readonly #io: PacketIo
   readonly #routes: RouteTable
   readonly #stats: ReceiveStats
-  readonly #ownSsrc: (peer: PeerId, ssrc: number) => number
+  readonly #clientSsrc: (peer: PeerId, ssrc: number) => number
   /** Peers that have sent since their last report. All wait equally long, so the first is due first. */
   readonly #waiting = new Set<Peer>()
   readonly #bytes = new Uint8Array(RTCP_HEADER + MAX_REPORT_BLOCKS * REPORT_BLOCK_LENGTH)
   readonly #view = new DataView(this.#bytes.buffer)
   deadline = Infinity
 
-  /** `ownSsrc` is what a peer itself calls one of its SSRCs. */
-  constructor(io: PacketIo, routes: RouteTable, stats: ReceiveStats, ownSsrc: (peer: PeerId, ssrc: number) => number) {
+  /** `clientSsrc` is what a peer itself calls one of its SSRCs. */
+  constructor(
+    io: PacketIo,
+    routes: RouteTable,
+    stats: ReceiveStats,
+    clientSsrc: (peer: PeerId, ssrc: number) => number,
+  ) {
     this.#io = io
     this.#routes = routes
     this.#stats = stats
-    this.#ownSsrc = ownSsrc
+    this.#clientSsrc = clientSsrc
   }
 
   get size(): number {
@@ -72,7 +77,7 @@ export class ReceiverReports {
       const row = this.#routes.row(ssrc)
       if (row < 0 || this.#routes.owners[row] !== peer.id || !this.#stats.isReportable(row)) continue
       if (blocks === MAX_REPORT_BLOCKS) break
-      const block = this.#stats.takeBlock(row, this.#ownSsrc(peer.id, ssrc), now)
+      const block = this.#stats.takeBlock(row, this.#clientSsrc(peer.id, ssrc), now)
       writeReportBlock(this.#view, RTCP_HEADER + blocks++ * REPORT_BLOCK_LENGTH, block)
     }
     if (blocks === 0 || !peer.isBound) return

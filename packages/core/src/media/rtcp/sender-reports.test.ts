@@ -2,13 +2,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtcp, encodeRtp, type SenderReport, writeSenderReport } from '@parley/protocol'
-import type { FormDescription } from '../../lane/commands.ts'
+import type { RtpMappingDescription } from '../../lane/commands.ts'
 import { LIMITS } from '../../limits.ts'
 import type { Sent } from '../../testing/plain-io.ts'
 import { hex, PlainLane, ssrcOf, stunMac, TARGETS } from '../../testing/plain-lane.ts'
 import { Router } from '../router.ts'
 
-const FORM: FormDescription = {
+const MAPPING: RtpMappingDescription = {
   payloadTypes: [
     [120, 111],
     [105, 96],
@@ -36,12 +36,12 @@ function report(ssrc: number, time: number, timestamp: number): Uint8Array {
 /** Browser 1 is heard and seen by browser 2, and heard by native client 3. */
 function makeLane() {
   const lane = new PlainLane(io => new Router(io, { stunMac, timeOrigin: TIME_ORIGIN }))
-  for (const peer of [1, 2]) lane.connectBrowser(peer, FORM)
+  for (const peer of [1, 2]) lane.connectWebrtcPeer(peer, MAPPING)
   lane.connectNative(3)
   lane.listen(1, 2, 3)
   lane.routeAudio(1, 2, 3)
   lane.routeVideo(1, OWN_VIDEO)
-  lane.command({ kind: 'mapSsrc', peer: 1, own: OWN_AUDIO, ssrc: ssrcOf(1) })
+  lane.command({ kind: 'mapSsrc', peer: 1, clientSsrc: OWN_AUDIO, ssrc: ssrcOf(1) })
   return lane
 }
 
@@ -125,7 +125,7 @@ test('each browser is told once in an interval, and the next time from the next 
 test('what a browser was sent is counted for it alone: who came later was sent less', () => {
   const lane = makeLane()
   lane.packets(1, audio(1, 960), audio(2, 1_920))
-  lane.connectBrowser(4, FORM)
+  lane.connectWebrtcPeer(4, MAPPING)
   lane.listen(4)
   lane.packets(1, audio(3, 2_880))
   const sent = lane.wait(senderReportInterval)
@@ -154,7 +154,7 @@ test('of many sources a browser is told in several datagrams, each of which fits
 test('many browsers are told over several turns, so that packets do not wait', () => {
   const lane = makeLane()
   const peers = Array.from({ length: 3 * LIMITS.senderReportsPerTurn }, (_, index) => 10 + index)
-  for (const peer of peers) lane.connectBrowser(peer, FORM)
+  for (const peer of peers) lane.connectWebrtcPeer(peer, MAPPING)
   lane.listen(...peers)
   lane.packets(1, audio(1, 0))
   const first = compounds(lane.wait(senderReportInterval))

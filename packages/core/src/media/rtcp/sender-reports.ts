@@ -13,8 +13,8 @@ import type { PacketIo } from '../../lane/packet-io.ts'
 import { LIMITS } from '../../limits.ts'
 import type { Peers } from '../address/peers.ts'
 import type { RouteTable, TargetList } from '../forward/route-table.ts'
-import type { Utterances } from '../forward/talkspurts.ts'
-import type { SourceClocks } from '../receive/clock-map.ts'
+import type { Talkspurts } from '../forward/talkspurts.ts'
+import type { ClockMap } from '../receive/clock-map.ts'
 import type { ReceiveStats } from '../receive/receive-stats.ts'
 
 /** So many fit one datagram on any path, sealed. */
@@ -29,8 +29,8 @@ export interface SenderReportParts {
   readonly peers: Peers
   readonly routes: RouteTable
   readonly stats: ReceiveStats
-  readonly clocks: SourceClocks
-  readonly utterances: Utterances
+  readonly clocks: ClockMap
+  readonly talkspurts: Talkspurts
 }
 
 export class SenderReports {
@@ -38,8 +38,8 @@ export class SenderReports {
   readonly #peers: Peers
   readonly #routes: RouteTable
   readonly #stats: ReceiveStats
-  readonly #clocks: SourceClocks
-  readonly #utterances: Utterances
+  readonly #clocks: ClockMap
+  readonly #talkspurts: Talkspurts
   readonly #epoch: number
   /** Lists that something was sent to since their browsers were told. All wait equally long, so the first is due first. */
   readonly #waiting = new Set<TargetList>()
@@ -52,13 +52,13 @@ export class SenderReports {
   readonly #view = new DataView(this.#bytes.buffer)
 
   /** `timeOrigin` is the wall clock when `now` was 0. */
-  constructor({ io, peers, routes, stats, clocks, utterances }: SenderReportParts, timeOrigin: number) {
+  constructor({ io, peers, routes, stats, clocks, talkspurts }: SenderReportParts, timeOrigin: number) {
     this.#io = io
     this.#peers = peers
     this.#routes = routes
     this.#stats = stats
     this.#clocks = clocks
-    this.#utterances = utterances
+    this.#talkspurts = talkspurts
     this.#epoch = NTP_EPOCH + timeOrigin
   }
 
@@ -118,11 +118,11 @@ export class SenderReports {
   }
 
   #browsersOf({ groups }: TargetList): PeerId[] {
-    const browsers: PeerId[] = []
+    const webrtcPeers: PeerId[] = []
     for (const { peers, count } of groups)
       for (let index = 0; index < count; index++)
-        if (this.#peers.get(peers[index]!)?.isBrowser === true) browsers.push(peers[index]!)
-    return browsers
+        if (this.#peers.get(peers[index]!)?.isWebrtc === true) webrtcPeers.push(peers[index]!)
+    return webrtcPeers
   }
 
   /** Whether packets came since it was last told of. */
@@ -151,7 +151,7 @@ export class SenderReports {
     const sent = owner === undefined ? undefined : this.#io.sentOf(receiver, ssrc)
     if (owner === undefined || sent === undefined) return false
     const own = this.#clocks.timestampAt(row, now, this.#routes.clockRate(row))
-    const timestamp = own + this.#utterances.timestampShift(row)
+    const timestamp = own + this.#talkspurts.timestampShift(row)
     const { packets, octets } = sent
     const info = { ssrc, time: this.#epoch + now, timestamp, packets, octets }
     writeSenderReport(this.#view, place * SENDER_REPORT_LENGTH, info)

@@ -1,10 +1,10 @@
 // Packets of browsers that overtook the gateway: kept sealed for a moment, until ops 5 and 12 have told what their SSRCs are.
 import { RTP_SSRC } from '@parley/protocol'
-import { makeSlots } from '../../lane/batch.ts'
+import { createBatch } from '../../lane/batch.ts'
 import type { PeerId } from '../../lane/commands.ts'
 import { ADDRESS_WORDS, type Batch, SLOT } from '../../lane/packet-io.ts'
 import { LIMITS } from '../../limits.ts'
-import { Drop, type LaneTally } from '../lane-stats.ts'
+import { Drop, type LaneStats } from '../lane-stats.ts'
 
 interface Held {
   readonly batch: Batch
@@ -14,12 +14,12 @@ interface Held {
 
 /** Bounded for each browser and for all: nothing here is authenticated yet. */
 export class HeldPackets {
-  readonly #tally: LaneTally
+  readonly #laneStats: LaneStats
   /** All wait equally long, so the first is due first. */
   readonly #held = new Map<PeerId, Held>()
 
-  constructor(tally: LaneTally) {
-    this.#tally = tally
+  constructor(laneStats: LaneStats) {
+    this.#laneStats = laneStats
   }
 
   get deadline(): number {
@@ -30,7 +30,7 @@ export class HeldPackets {
   /** Keeps a copy of what is in the slot, or drops it where there are enough. Allocates for the first one of a browser. */
   hold(peer: PeerId, { bytes, lengths, addresses }: Batch, slot: number, now: number): void {
     const held = this.#held.get(peer) ?? this.#open(peer, now)
-    if (held === undefined || held.batch.count === LIMITS.heldPackets) return this.#tally.drop(Drop.foreignSsrc)
+    if (held === undefined || held.batch.count === LIMITS.heldPackets) return this.#laneStats.drop(Drop.foreignSsrc)
     const { batch } = held
     const place = batch.count++
     batch.bytes.set(bytes.subarray(slot * SLOT, slot * SLOT + lengths[slot]!), place * SLOT)
@@ -55,7 +55,7 @@ export class HeldPackets {
   forget(peer: PeerId): void {
     const held = this.#held.get(peer)
     if (held === undefined) return
-    this.#tally.drop(Drop.foreignSsrc, held.batch.count)
+    this.#laneStats.drop(Drop.foreignSsrc, held.batch.count)
     this.#held.delete(peer)
   }
 
@@ -67,8 +67,8 @@ export class HeldPackets {
   }
 
   #open(peer: PeerId, now: number): Held | undefined {
-    if (this.#held.size === LIMITS.holdingBrowsers) return undefined
-    const held = { batch: makeSlots(LIMITS.heldPackets), until: now + LIMITS.holdTimeout }
+    if (this.#held.size === LIMITS.holdingWebrtcPeers) return undefined
+    const held = { batch: createBatch(LIMITS.heldPackets), until: now + LIMITS.holdTimeout }
     this.#held.set(peer, held)
     return held
   }

@@ -3,11 +3,11 @@ import { encodeStunResponse, isStunGenuine, readStunRequest, type StunMac } from
 import type { PeerId } from '../../lane/commands.ts'
 import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from '../../lane/packet-io.ts'
 import { LIMITS } from '../../limits.ts'
-import { SourceRates } from '../address/address-rates.ts'
+import { AddressRates } from '../address/address-rates.ts'
 import { AddressTable } from '../address/address-table.ts'
 import type { Peer, Peers } from '../address/peers.ts'
 import { copyAddress, isSameAddress } from '../address/socket-address.ts'
-import { Drop, type LaneTally } from '../lane-stats.ts'
+import { Drop, type LaneStats } from '../lane-stats.ts'
 
 /** What Select Protocol and its answer agreed on. */
 export interface IceCredentials {
@@ -38,20 +38,20 @@ interface Agent {
 export class Ice {
   readonly #io: PacketIo
   readonly #peers: Peers
-  readonly #tally: LaneTally
+  readonly #laneStats: LaneStats
   readonly #mac: StunMac
   readonly #byUfrag = new Map<string, Agent>()
   readonly #byPeer = new Map<PeerId, Agent>()
   readonly #addresses = new AddressTable()
-  readonly #rates = new SourceRates({ perSecond: LIMITS.checksPerSecond, blockFor: 0, ignoresPort: false })
+  readonly #rates = new AddressRates({ perSecond: LIMITS.checksPerSecond, blockFor: 0, ignoresPort: false })
   /** Peers whose consent went since the owner last looked; the owner empties it. */
   readonly lost: PeerId[] = []
   deadline = Infinity
 
-  constructor(io: PacketIo, peers: Peers, tally: LaneTally, mac: StunMac) {
+  constructor(io: PacketIo, peers: Peers, laneStats: LaneStats, mac: StunMac) {
     this.#io = io
     this.#peers = peers
-    this.#tally = tally
+    this.#laneStats = laneStats
     this.#mac = mac
   }
 
@@ -91,14 +91,14 @@ export class Ice {
   /** A datagram that looks like STUN. What is not genuine gets no answer. */
   check(batch: Batch, slot: number, now: number): void {
     const at = slot * ADDRESS_WORDS
-    if (!this.#rates.count(batch.addresses, at, now)) return this.#tally.drop(Drop.rateLimited)
+    if (!this.#rates.count(batch.addresses, at, now)) return this.#laneStats.drop(Drop.rateLimited)
     const bytes = batch.bytes.slice(slot * SLOT, slot * SLOT + batch.lengths[slot]!)
     const request = readStunRequest(bytes)
-    if (request === undefined) return this.#tally.drop(Drop.malformed)
+    if (request === undefined) return this.#laneStats.drop(Drop.malformed)
     const agent = this.#byUfrag.get(request.username.split(':', 1)[0]!)
-    if (agent === undefined || agent.username !== request.username) return this.#tally.drop(Drop.unknownSource)
-    if (!isStunGenuine(bytes, request, agent.password, this.#mac)) return this.#tally.drop(Drop.authentication)
-    this.#tally.check()
+    if (agent === undefined || agent.username !== request.username) return this.#laneStats.drop(Drop.unknownSender)
+    if (!isStunGenuine(bytes, request, agent.password, this.#mac)) return this.#laneStats.drop(Drop.authentication)
+    this.#laneStats.check()
     this.#prove(agent, batch.addresses, at, request.useCandidate, now)
     const address = addressBytes(batch.addresses, at)
     const answer = encodeStunResponse(bytes, address, batch.addresses[at + 4]!, agent.password, this.#mac)

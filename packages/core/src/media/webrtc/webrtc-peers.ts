@@ -13,11 +13,11 @@ import {
 import type { LaneCommand, LaneEvent, PeerId } from '../../lane/commands.ts'
 import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from '../../lane/packet-io.ts'
 import { LIMITS } from '../../limits.ts'
-import { SourceRates } from '../address/address-rates.ts'
+import { AddressRates } from '../address/address-rates.ts'
 import type { Peer, Peers } from '../address/peers.ts'
-import { TransportArrivals } from '../bandwidth/transport-feedback.ts'
-import { type Form, isKnownType, makeForm } from '../forward/rtp-mapping.ts'
-import { Drop, type LaneTally } from '../lane-stats.ts'
+import { TransportFeedback } from '../bandwidth/transport-feedback.ts'
+import { createRtpMapping, isKnownType, type RtpMapping } from '../forward/rtp-mapping.ts'
+import { Drop, type LaneStats } from '../lane-stats.ts'
 import { LANE_SSRC } from '../rtcp/receiver-reports.ts'
 import { HeldPackets } from './held-packets.ts'
 import { Ice } from './ice.ts'
@@ -27,40 +27,40 @@ const MOST_SSRCS = 16
 
 const NO_MAC: StunMac = () => new Uint8Array(0)
 
-export interface Browser {
-  readonly form: Form
+export interface WebrtcPeer {
+  readonly mapping: RtpMapping
   /** The browser's own SSRC, signed, to the node's. */
   readonly toNode: Map<number, number>
   /** The reverse; the browser's unsigned. */
-  readonly toOwn: Map<number, number>
-  readonly arrivals: TransportArrivals
+  readonly toClient: Map<number, number>
+  readonly arrivals: TransportFeedback
 }
 
-export class Browsers {
+export class WebrtcPeers {
   readonly #io: PacketIo
   readonly #peers: Peers
-  readonly #tally: LaneTally
+  readonly #laneStats: LaneStats
   readonly #ice: Ice
   /** Whether browsers can be checked at all. */
   readonly areServed: boolean
-  readonly #browsers = new Map<PeerId, Browser>()
+  readonly #webrtcPeers = new Map<PeerId, WebrtcPeer>()
   /** What came under SSRCs that nobody has told of yet. */
   readonly held: HeldPackets
   /** Browsers that are to be told when their packets came. All wait equally long, so the first is due first. */
   readonly #telling = new Set<PeerId>()
-  readonly #rates = new SourceRates({ perSecond: LIMITS.dtlsPerSecond, blockFor: 0, ignoresPort: false })
+  readonly #rates = new AddressRates({ perSecond: LIMITS.dtlsPerSecond, blockFor: 0, ignoresPort: false })
 
-  constructor(io: PacketIo, peers: Peers, tally: LaneTally, mac: StunMac | undefined) {
+  constructor(io: PacketIo, peers: Peers, laneStats: LaneStats, mac: StunMac | undefined) {
     this.#io = io
     this.#peers = peers
-    this.#tally = tally
-    this.held = new HeldPackets(tally)
-    this.#ice = new Ice(io, peers, tally, mac ?? NO_MAC)
+    this.#laneStats = laneStats
+    this.held = new HeldPackets(laneStats)
+    this.#ice = new Ice(io, peers, laneStats, mac ?? NO_MAC)
     this.areServed = mac !== undefined
   }
 
   get size(): number {
-    return this.#browsers.size
+    return this.#webrtcPeers.size
   }
   /** Addresses that checks have proved. */
   get addresses(): number {
@@ -68,11 +68,11 @@ export class Browsers {
   }
   get deadline(): number {
     const [first] = this.#telling
-    const told = first === undefined ? Infinity : (this.#browsers.get(first)?.arrivals.deadline ?? Infinity)
+    const told = first === undefined ? Infinity : (this.#webrtcPeers.get(first)?.arrivals.deadline ?? Infinity)
     return Math.min(this.#ice.deadline, this.held.deadline, told)
   }
-  get(peer: PeerId): Browser | undefined {
-    return this.#browsers.get(peer)
+  get(peer: PeerId): WebrtcPeer | undefined {
+    return this.#webrtcPeers.get(peer)
   }
   /** The browser that proved the address. Per packet: no allocation. */
   at(words: Int32Array, offset: number): Peer | undefined {
@@ -80,18 +80,18 @@ export class Browsers {
   }
 
   /** What it had before is forgotten: nothing is sent to it until a check has come. */
-  add(peer: Peer, { ice, form }: LaneCommand & { kind: 'addBrowser' }, now: number): Browser {
+  add(peer: Peer, { ice, mapping }: LaneCommand & { kind: 'addWebrtcPeer' }, now: number): WebrtcPeer {
     this.end(peer)
-    peer.isBrowser = true
+    peer.isWebrtc = true
     this.#ice.add(peer, ice, now)
-    const browser = {
-      form: makeForm(form),
+    const webrtcPeer = {
+      mapping: createRtpMapping(mapping),
       toNode: new Map<number, number>(),
-      toOwn: new Map<number, number>(),
-      arrivals: new TransportArrivals(),
+      toClient: new Map<number, number>(),
+      arrivals: new TransportFeedback(),
     }
-    this.#browsers.set(peer.id, browser)
-    return browser
+    this.#webrtcPeers.set(peer.id, webrtcPeer)
+    return webrtcPeer
   }
 
   /** Nothing is sent to it any more, and nothing of it is heard. */
@@ -105,38 +105,45 @@ export class Browsers {
 
   remove(peer: Peer): void {
     this.#ice.remove(peer.id)
-    this.#browsers.delete(peer.id)
+    this.#webrtcPeers.delete(peer.id)
     this.#telling.delete(peer.id)
     this.held.forget(peer.id)
   }
 
   /** A packet whose SSRC nobody has told of: it may be one that overtook op 5 or 12, if it has a type that the browser offered. */
-  unknown(peer: Peer, { form }: Browser, batch: Batch, slot: number, now: number): void {
-    const type = form.incoming[batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE]!
+  unknown(peer: Peer, { mapping }: WebrtcPeer, batch: Batch, slot: number, now: number): void {
+    const type = mapping.incoming[batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE]!
     if (peer.isProtected && isKnownType(type)) this.held.hold(peer.id, batch, slot, now)
-    else this.#tally.drop(Drop.foreignSsrc)
+    else this.#laneStats.drop(Drop.foreignSsrc)
   }
 
   /** A packet of the browser has verified and is still in its own form: remembers when it came. */
-  arrived(peer: Peer, browser: Browser, { view, lengths }: Batch, slot: number, own: number, now: number): void {
+  arrived(
+    peer: Peer,
+    webrtcPeer: WebrtcPeer,
+    { view, lengths }: Batch,
+    slot: number,
+    clientSsrc: number,
+    now: number,
+  ): void {
     const offset = slot * SLOT
     const header = rtpHeaderLength(view, offset, lengths[slot]!)
-    const found = header < 0 ? -1 : findExtension(view, offset, header, browser.form.transportSequence)
+    const found = header < 0 ? -1 : findExtension(view, offset, header, webrtcPeer.mapping.transportSequence)
     if (found < 0 || extensionLength(found) !== 2) return
     const sequence = view.getUint16(extensionPlace(found))
-    const { arrivals } = browser
-    if (!arrivals.arrived(sequence, own, now)) {
-      this.#tell(peer.id, browser)
+    const { arrivals } = webrtcPeer
+    if (!arrivals.arrived(sequence, clientSsrc, now)) {
+      this.#tell(peer.id, webrtcPeer)
       arrivals.restart(sequence)
-      arrivals.arrived(sequence, own, now)
+      arrivals.arrived(sequence, clientSsrc, now)
     }
     if (arrivals.deadline !== Infinity) this.#telling.add(peer.id)
   }
 
   /** Returns whether another source now feeds one of the peer's SSRCs. */
-  map(peer: Peer, own: number, ssrc: number): boolean {
-    const browser = this.#browsers.get(peer.id)
-    return browser !== undefined && peer.ssrcs.includes(ssrc) && mapSsrc(browser, own, ssrc)
+  map(peer: Peer, clientSsrc: number, ssrc: number): boolean {
+    const webrtcPeer = this.#webrtcPeers.get(peer.id)
+    return webrtcPeer !== undefined && peer.ssrcs.includes(ssrc) && mapSsrc(webrtcPeer, clientSsrc, ssrc)
   }
 
   check(batch: Batch, slot: number, now: number): void {
@@ -149,7 +156,7 @@ export class Browsers {
       const start = slot * SLOT
       return { kind: 'datagram', peer: peer.id, bytes: batch.bytes.slice(start, start + batch.lengths[slot]!) }
     }
-    this.#tally.drop(Drop.rateLimited)
+    this.#laneStats.drop(Drop.rateLimited)
     return undefined
   }
 
@@ -163,9 +170,9 @@ export class Browsers {
   /** Ids of peers whose consent went. */
   tick(now: number): readonly PeerId[] {
     for (const peer of this.#telling) {
-      const browser = this.#browsers.get(peer)
-      if (browser === undefined || browser.arrivals.deadline > now) break
-      this.#tell(peer, browser)
+      const webrtcPeer = this.#webrtcPeers.get(peer)
+      if (webrtcPeer === undefined || webrtcPeer.arrivals.deadline > now) break
+      this.#tell(peer, webrtcPeer)
     }
     this.held.tick(now)
     this.#ice.tick(now)
@@ -174,7 +181,7 @@ export class Browsers {
     return lost
   }
 
-  #tell(peer: PeerId, { arrivals }: Browser): void {
+  #tell(peer: PeerId, { arrivals }: WebrtcPeer): void {
     this.#telling.delete(peer)
     const length = arrivals.take(LANE_SSRC)
     if (length > 0) this.#io.sendRtcp(peer, arrivals.bytes, length)
@@ -182,15 +189,15 @@ export class Browsers {
 }
 
 /** From now on `own` stands for `ssrc`, and nothing else does. Returns false if that was so already, or is too much. */
-export function mapSsrc(browser: Browser, own: number, ssrc: number): boolean {
-  const key = own | 0
-  if (browser.toNode.get(key) === ssrc || browser.toNode.size >= MOST_SSRCS) return false
-  const before = browser.toOwn.get(ssrc)
-  if (before !== undefined) browser.toNode.delete(before | 0)
-  const meant = browser.toNode.get(key)
-  if (meant !== undefined) browser.toOwn.delete(meant)
-  browser.toNode.set(key, ssrc)
-  browser.toOwn.set(ssrc, own >>> 0)
+export function mapSsrc(webrtcPeer: WebrtcPeer, clientSsrc: number, ssrc: number): boolean {
+  const key = clientSsrc | 0
+  if (webrtcPeer.toNode.get(key) === ssrc || webrtcPeer.toNode.size >= MOST_SSRCS) return false
+  const before = webrtcPeer.toClient.get(ssrc)
+  if (before !== undefined) webrtcPeer.toNode.delete(before | 0)
+  const meant = webrtcPeer.toNode.get(key)
+  if (meant !== undefined) webrtcPeer.toClient.delete(meant)
+  webrtcPeer.toNode.set(key, ssrc)
+  webrtcPeer.toClient.set(ssrc, clientSsrc >>> 0)
   return true
 }
 
@@ -198,10 +205,10 @@ export function mapSsrc(browser: Browser, own: number, ssrc: number): boolean {
  * The node's SSRC for the packet in `slot`: what the browser declared, or, while it has declared nothing, its audio SSRC for
  * whatever is Opus. −1 for anything else. Per packet: no allocation.
  */
-export function nodeSsrc(browser: Browser, batch: Batch, slot: number, audioSsrc: number): number {
+export function nodeSsrc(webrtcPeer: WebrtcPeer, batch: Batch, slot: number, audioSsrc: number): number {
   const offset = slot * SLOT
-  const known = browser.toNode.get(batch.view.getInt32(offset + RTP_SSRC))
+  const known = webrtcPeer.toNode.get(batch.view.getInt32(offset + RTP_SSRC))
   if (known !== undefined) return known
-  const type = browser.form.incoming[batch.bytes[offset + 1]! & RTP_PAYLOAD_TYPE]
-  return type === OPUS_PAYLOAD_TYPE && !browser.toOwn.has(audioSsrc) ? audioSsrc : -1
+  const type = webrtcPeer.mapping.incoming[batch.bytes[offset + 1]! & RTP_PAYLOAD_TYPE]
+  return type === OPUS_PAYLOAD_TYPE && !webrtcPeer.toClient.has(audioSsrc) ? audioSsrc : -1
 }

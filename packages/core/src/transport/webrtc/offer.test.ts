@@ -32,7 +32,7 @@ test('the SDP is read from data or, if that is no text, from sdp', () => {
 
 test('payload types are those of the codecs, with their retransmissions; unknown codecs are left out', () => {
   const codecs = [codec('opus', 111), codec('VP8', 96, 97), codec('H264', 102), codec('theora', 99)]
-  assert.deepEqual(readOffer(select({ data: SDP, codecs })).form.payloadTypes, [
+  assert.deepEqual(readOffer(select({ data: SDP, codecs })).mapping.payloadTypes, [
     [120, 111],
     [105, 96],
     [106, 97],
@@ -41,13 +41,13 @@ test('payload types are those of the codecs, with their retransmissions; unknown
 })
 
 test('without codecs Opus is what the SDP says, else Discord’s number', () => {
-  const typesOf = (data: string) => readOffer(select({ data })).form.payloadTypes
+  const typesOf = (data: string) => readOffer(select({ data })).mapping.payloadTypes
   assert.deepEqual(typesOf(`${SDP}\na=rtpmap:109 opus/48000/2`), [[120, 109]])
   assert.deepEqual(typesOf(SDP), [[120, 120]])
 })
 
 test('extensions have the ids of the offer, and those it does not name are absent', () => {
-  assert.deepEqual(readOffer(select({ data: SDP })).form.extensions, {
+  assert.deepEqual(readOffer(select({ data: SDP })).mapping.extensions, {
     audioLevel: 1,
     videoOrientation: undefined,
     playoutDelay: undefined,

@@ -9,12 +9,12 @@ import {
   VoiceClose,
 } from '@parley/protocol'
 import { ProtocolError } from '../../errors.ts'
-import type { FormDescription } from '../../lane/commands.ts'
+import type { RtpMappingDescription } from '../../lane/commands.ts'
 import { videoTypes } from '../video-mapping.ts'
 
 export interface WebrtcOffer {
   readonly sdp: SdpOffer
-  readonly form: FormDescription
+  readonly mapping: RtpMappingDescription
 }
 
 /** Clients put the text in `data`, in `sdp`, or in both. What cannot be answered closes the connection. */
@@ -24,13 +24,13 @@ export function readOffer(select: SelectProtocol): WebrtcOffer {
   if (text.length > LONGEST_SDP) throw new ProtocolError(VoiceClose.BadRequest, 'the SDP is too long')
   const sdp = parseSdpOffer(text)
   if (typeof sdp === 'string') throw new ProtocolError(VoiceClose.BadRequest, `expected ${sdp} in the SDP`)
-  return { sdp, form: formOf(sdp, select.codecs ?? []) }
+  return { sdp, mapping: mappingOf(sdp, select.codecs ?? []) }
 }
 
 const LONGEST_SDP = 20_480
 
 /** Payload types are in `codecs`; a client that lists none has them in its SDP, or is a bot that means Discord's number. */
-function formOf({ extensions, payloadTypes }: SdpOffer, codecs: readonly Codec[]): FormDescription {
+function mappingOf({ extensions, payloadTypes }: SdpOffer, codecs: readonly Codec[]): RtpMappingDescription {
   const opus = codecs.find(({ name }) => name.toLowerCase() === 'opus')?.payload_type
   return {
     payloadTypes: [

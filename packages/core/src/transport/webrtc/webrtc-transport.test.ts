@@ -71,7 +71,7 @@ function scene({ accepts = true } = {}) {
 test('the answer and the lane have the same name and password, fresh for each', () => {
   const { transport, take } = scene()
   const [command] = take()
-  assert.ok(command?.kind === 'addBrowser')
+  assert.ok(command?.kind === 'addWebrtcPeer')
   const { localUfrag, remoteUfrag, password } = command.ice
   assert.equal(localUfrag, 'ABCDEFGH')
   assert.equal(remoteUfrag, 'Xw3k')
@@ -132,7 +132,7 @@ test('an association that ends takes the browser off the lane once, after its la
   transport.datagramArrived(Uint8Array.of(22), 1_010)
   assert.deepEqual(
     take().map(({ kind }) => kind),
-    ['sendDatagram', 'removeBrowser'],
+    ['sendDatagram', 'removeWebrtcPeer'],
   )
   assert.deepEqual([reasons, deadlines.size], [['another certificate'], 0])
   transport.datagramArrived(Uint8Array.of(22), 1_020)

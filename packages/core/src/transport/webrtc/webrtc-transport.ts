@@ -55,7 +55,7 @@ export class WebrtcTransport implements Timed {
     const { ip, port, peer } = path
     this.answer = formatSdpAnswer({ ip, port, ufrag, password, fingerprint: host.dtls.fingerprint })
     const ice = { localUfrag: ufrag, remoteUfrag: offer.sdp.ufrag, password: asciiBytes(password) }
-    path.send({ kind: 'addBrowser', peer, ice, form: offer.form })
+    path.send({ kind: 'addWebrtcPeer', peer, ice, mapping: offer.mapping })
   }
 
   get deadline(): number {
@@ -75,8 +75,8 @@ export class WebrtcTransport implements Timed {
   }
 
   /** The client's own SSRC for one of the peer's. */
-  mapSsrc(own: number, ssrc: number): void {
-    this.#path.send({ kind: 'mapSsrc', peer: this.#path.peer, own, ssrc })
+  mapSsrc(clientSsrc: number, ssrc: number): void {
+    this.#path.send({ kind: 'mapSsrc', peer: this.#path.peer, clientSsrc, ssrc })
   }
 
   /** Says goodbye and frees everything. The peer is the caller's to remove. */
@@ -121,7 +121,7 @@ export class WebrtcTransport implements Timed {
   #lose(reason: string): void {
     this.#state = { kind: 'closed' }
     this.#host.deadlines.remove(this)
-    this.#path.send({ kind: 'removeBrowser', peer: this.#path.peer })
+    this.#path.send({ kind: 'removeWebrtcPeer', peer: this.#path.peer })
     this.#path.closed(reason)
   }
 

@@ -29,7 +29,7 @@ const OVERFLOW_TYPE = 40
 /** Bytes that so many messages take. */
 export const messageSlotsSize = (count: number): number => count * (SLOT + IOV + NAME + CONTROL + MESSAGE_HEADER) + 1024
 
-export class MessageSlots {
+export class DatagramSlots {
   /** Places of the first slot and the first header; the others follow without gaps. */
   readonly slots: number
   readonly headers: number

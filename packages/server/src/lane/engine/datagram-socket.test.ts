@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ADDRESS_WORDS, SLOT, writeAddress } from '@parley/core'
 import { NAME_WORDS, writeSocketName } from './datagram-slots.ts'
-import { MessageSocket, SEND_BATCH, SOCKET_SIZE, type SocketCalls } from './datagram-socket.ts'
+import { DatagramSocket, SEND_BATCH, SOCKET_SIZE, type SocketCalls } from './datagram-socket.ts'
 import { Native } from './native-calls.ts'
 import { NativeMemory } from './native-memory.ts'
 
@@ -39,9 +39,9 @@ class Bent {
 /** Sends numbered datagrams from a bent socket to a plain one; returns the numbers that arrived. */
 function send(count: number, script: (number | string)[]) {
   const bent = new Bent(script)
-  const from = new MessageSocket(bent.calls, bent.memory, { ip: '127.0.0.1', port: 0 })
+  const from = new DatagramSocket(bent.calls, bent.memory, { ip: '127.0.0.1', port: 0 })
   const memory = new NativeMemory(real, SOCKET_SIZE + 1024)
-  const to = new MessageSocket(real, memory, { ip: '127.0.0.1', port: 0 })
+  const to = new DatagramSocket(real, memory, { ip: '127.0.0.1', port: 0 })
   const words = new Int32Array(ADDRESS_WORDS)
   writeAddress(words, 0, '127.0.0.1', to.port)
   const name = new Int32Array(NAME_WORDS)

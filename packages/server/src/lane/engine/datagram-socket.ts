@@ -1,7 +1,7 @@
 // A UDP socket that receives and sends many datagrams with one call each, between slots of native memory.
 import { isIPv6 } from 'node:net'
 import { ADDRESS_WORDS, BATCH, type Batch, LIMITS, SLOT, writeAddress } from '@parley/core'
-import { MessageSlots, messageSlotsSize, writeSocketName } from './datagram-slots.ts'
+import { DatagramSlots, messageSlotsSize, writeSocketName } from './datagram-slots.ts'
 import { MESSAGE_HEADER, type Native, NativeError, SOCKET_NAME } from './native-calls.ts'
 import type { NativeMemory } from './native-memory.ts'
 
@@ -36,7 +36,7 @@ export interface MessageSocketOptions {
   port: number
 }
 
-export class MessageSocket {
+export class DatagramSocket {
   /** The number it is bound to. */
   readonly port: number
   readonly isIpv6: boolean
@@ -46,8 +46,8 @@ export class MessageSocket {
   readonly #memory: NativeMemory
   readonly #descriptor: number
   readonly #wake: number
-  readonly #received: MessageSlots
-  readonly #unsent: MessageSlots
+  readonly #received: DatagramSlots
+  readonly #unsent: DatagramSlots
   readonly #clock: number
   readonly #batch: Batch
   #used = BATCH
@@ -59,9 +59,9 @@ export class MessageSocket {
   constructor(calls: SocketCalls, memory: NativeMemory, options: MessageSocketOptions) {
     this.#calls = calls
     this.#memory = memory
-    this.#received = new MessageSlots(memory, BATCH)
+    this.#received = new DatagramSlots(memory, BATCH)
     this.#received.enableControl()
-    this.#unsent = new MessageSlots(memory, SEND_BATCH)
+    this.#unsent = new DatagramSlots(memory, SEND_BATCH)
     this.#clock = memory.take(16)
     const name = memory.take(SOCKET_NAME)
     const { descriptor, isIpv6 } = open(calls, memory, name, options)

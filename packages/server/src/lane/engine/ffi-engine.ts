@@ -18,7 +18,7 @@ import { SRTP_OVERHEAD, Srtp } from '../crypto/srtp.ts'
 import { SrtpSlots } from '../crypto/srtp-slots.ts'
 import { type Counted, hasNonce, Trailers } from '../crypto/trailers.ts'
 import { NAME_WORDS, writeSocketName } from './datagram-slots.ts'
-import { MessageSocket, type MessageSocketOptions, SOCKET_SIZE } from './datagram-socket.ts'
+import { DatagramSocket, type MessageSocketOptions, SOCKET_SIZE } from './datagram-socket.ts'
 import type { Native } from './native-calls.ts'
 import { NativeMemory } from './native-memory.ts'
 
@@ -43,7 +43,7 @@ const OWN_SIZE = 2 * SLOT + 1024
 
 /** Needs `protectionReady()` before the first peer of an old mode is protected. */
 export class FfiEngine implements PacketIo {
-  readonly socket: MessageSocket
+  readonly socket: DatagramSocket
   readonly #memory: NativeMemory
   readonly #bytes: Uint8Array
   readonly #ciphers: SlotCiphers
@@ -65,7 +65,7 @@ export class FfiEngine implements PacketIo {
     const memory = new NativeMemory(native, SOCKET_SIZE + OWN_SIZE)
     this.#memory = memory
     this.#bytes = memory.bytes
-    this.socket = new MessageSocket(native, memory, options)
+    this.socket = new DatagramSocket(native, memory, options)
     this.#ciphers = new SlotCiphers(native, memory)
     this.#srtpCiphers = new SrtpSlots(native, memory)
     this.#guest = memory.take(SLOT)

@@ -1,12 +1,12 @@
-// How much the heap grows while the router passes on what browsers send: `node --expose-gc … browser-heap.ts PACKETS` prints JSON.
-import { type FormDescription, SLOT } from '@parley/core'
+// How much the heap grows while the router passes on what browsers send: `node --expose-gc … webrtc-heap.ts PACKETS` prints JSON.
+import { type RtpMappingDescription, SLOT } from '@parley/core'
 import { encodeRtp } from '@parley/protocol'
 import { addDatagram, makeBatch, PlainIo } from '../../packages/core/src/testing/plain-io.ts'
 import { checkOf, PlainLane, sealed, ssrcOf } from '../../packages/core/src/testing/plain-lane.ts'
 
 const BROWSERS = [1, 2, 3, 4, 5]
 const NATIVES = [6, 7, 8, 9, 10]
-const FORM: FormDescription = {
+const MAPPING: RtpMappingDescription = {
   payloadTypes: [
     [120, 111],
     [105, 96],
@@ -22,13 +22,13 @@ const ownOf = (peer: number) => 0x2a00_0000 + peer * 4
 
 const io = new PlainIo(false)
 const lane = new PlainLane(undefined, io)
-for (const peer of BROWSERS) lane.connectBrowser(peer, FORM)
+for (const peer of BROWSERS) lane.connectWebrtcPeer(peer, MAPPING)
 for (const peer of NATIVES) lane.connectNative(peer)
 lane.listen(...BROWSERS, ...NATIVES)
 lane.routeAudio(...BROWSERS)
 for (const peer of BROWSERS) {
   lane.routeVideo(peer, ownOf(peer) + 1)
-  lane.command({ kind: 'mapSsrc', peer, own: ownOf(peer), ssrc: ssrcOf(peer) })
+  lane.command({ kind: 'mapSsrc', peer, clientSsrc: ownOf(peer), ssrc: ssrcOf(peer) })
 }
 
 /** Sound and picture in turn, with a sequence of the whole transport. */
