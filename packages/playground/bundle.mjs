@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 
+const workspaces = fileURLToPath(new URL('..', import.meta.url))
 const { output } = await build({
   root: fileURLToPath(new URL('.', import.meta.url)),
   configFile: false,
@@ -11,7 +12,13 @@ const { output } = await build({
   publicDir: false,
   logLevel: 'error',
   base: './',
-  resolve: { conditions: ['source', 'module', 'browser', 'default'] },
+  // The source of the other workspaces, so that the page needs no build of them: entry point NAME is `src/NAME.ts`.
+  resolve: {
+    alias: [
+      { find: /^@parley\/([a-z]+)$/, replacement: `${workspaces}$1/src/index.ts` },
+      { find: /^@parley\/([a-z]+)\/([a-z-]+)$/, replacement: `${workspaces}$1/src/$2.ts` },
+    ],
+  },
   build: {
     write: false,
     target: 'es2022',

@@ -1,5 +1,9 @@
-// A module hook that adds the `source` condition, so that `@parley/…` means src/index.ts and not dist/index.js.
+// A module hook of a checkout: `@parley/…` resolves to the TypeScript source of that workspace, where an installed package has `dist`.
+const WORKSPACE = /^@parley\/([a-z]+)(?:\/([a-z-]+))?$/
+
+/** Every entry point NAME of a package is `src/NAME.ts`; the one without a name is `src/index.ts`. */
 export function resolve(specifier, context, next) {
-  if (!specifier.startsWith('@parley/')) return next(specifier, context)
-  return next(specifier, { ...context, conditions: ['source', ...context.conditions] })
+  const [, workspace, entry = 'index'] = WORKSPACE.exec(specifier) ?? []
+  if (workspace === undefined) return next(specifier, context)
+  return next(new URL(`../../${workspace}/src/${entry}.ts`, import.meta.url).href, context)
 }
