@@ -15,25 +15,25 @@ const CHANNEL = '127121515262115840'
 const CLIENT = readFileSync(new URL('web-client.mjs', import.meta.url))
 
 export interface SceneOptions {
-  engine?: 'ffi' | 'portable'
+  engine?: 'ffi' | 'portable' | undefined
   /** Where the node's UDP port is, and where clients send packets. */
-  mediaIp?: string
+  mediaIp?: string | undefined
   /** Takes the node's log, which nobody reads otherwise. */
-  log?: (line: string) => void
+  log?: ((line: string) => void) | undefined
 }
 
 export interface WebOptions {
-  flow?: 'discord' | 'spacebar'
+  flow?: 'discord' | 'spacebar' | undefined
   /** The video codec it prefers; without it, it has no camera. */
-  video?: 'VP8' | 'VP9' | 'H264'
+  video?: 'VP8' | 'VP9' | 'H264' | undefined
   /** The UDP port to send to in place of the node's. */
-  through?: number
+  through?: number | undefined
   /** Milliseconds of audio in a packet. */
-  packetTime?: number
+  packetTime?: number | undefined
   /** Whether its microphone hears anything; by default it does. What sends silence sends little. */
-  speaks?: boolean
+  speaks?: boolean | undefined
   /** Milliseconds to wait for more members before those that have come are negotiated. */
-  patience?: number
+  patience?: number | undefined
 }
 
 type Server = Awaited<ReturnType<typeof createServer>>

@@ -65,7 +65,10 @@ export class SimCall {
   }
 
   /** Creates a client, which connects by itself. */
-  client(credentials: BenchCredentials, options: Partial<VoiceSessionOptions> & { mode?: VoiceMode } = {}): SimClient {
+  client(
+    credentials: BenchCredentials,
+    options: Partial<VoiceSessionOptions> & { mode?: VoiceMode | undefined } = {},
+  ): SimClient {
     const client = new SimClient(this, credentials, options)
     this.#clients.add(client)
     client.start()
@@ -204,7 +207,7 @@ export class SimClient {
   constructor(
     call: SimCall,
     credentials: BenchCredentials,
-    options: Partial<VoiceSessionOptions> & { mode?: VoiceMode },
+    options: Partial<VoiceSessionOptions> & { mode?: VoiceMode | undefined },
   ) {
     const { server_id: serverId, channel_id: channelId, user_id: userId, session_id: sessionId, token } = credentials
     this.#call = call

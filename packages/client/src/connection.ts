@@ -3,8 +3,8 @@ import { WebSocket } from 'ws'
 
 /** How to check the node's certificate; as the system does, without it. */
 export interface ConnectionTls {
-  ca?: string | Buffer
-  rejectUnauthorized?: boolean
+  ca?: string | Buffer | undefined
+  rejectUnauthorized?: boolean | undefined
 }
 
 export interface ConnectionEvents {

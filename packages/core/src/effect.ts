@@ -11,7 +11,7 @@ export interface Note {
   level: 'debug' | 'info' | 'warn' | 'error'
   /** A stable, dotted name, such as `gateway.identified`. */
   event: string
-  fields?: Record<string, string | number | boolean | undefined>
+  fields?: Record<string, string | number | boolean | undefined> | undefined
 }
 
 export type Effect =

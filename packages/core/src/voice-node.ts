@@ -29,7 +29,7 @@ export interface VoiceNodeOptions {
   /** Lanes that are open already; at least one. */
   lanes: readonly OpenLane[]
   /** For browsers; without it none are served. */
-  dtls?: Dtls
+  dtls?: Dtls | undefined
   /** Addresses for Ready; if empty, the one the client reached. */
   announce: readonly string[]
   /** Whether the old encryption modes are offered too. */
@@ -42,9 +42,9 @@ export interface VoiceNodeOptions {
   channelTokenAuth: boolean
   sessionCheck: 'relaxed' | 'strict'
   /** Whether opcodes that clients have no reason to send close the connection; by default they are ignored. */
-  strictOpcodes?: boolean
+  strictOpcodes?: boolean | undefined
   /** Whether calls are end-to-end encrypted where the backend does not say; `allowed` by default. */
-  dave?: DavePolicy
+  dave?: DavePolicy | undefined
   /** Milliseconds after which the calls of a lost backend end; 0 is never. */
   orphanGrace: number
   /** What counts as full, for health. */
@@ -56,7 +56,7 @@ const LANE_LOST: Ending = { code: VoiceClose.ServerCrashed, reason: 'the media o
 /** What is known of a WebSocket before its first message. */
 export type Opening =
   | { protocol: 'gateway'; version: string | undefined; remoteAddress: string; localAddress: string }
-  | { protocol: 'lvsp'; remoteAddress: string; userAgent?: string }
+  | { protocol: 'lvsp'; remoteAddress: string; userAgent?: string | undefined }
 
 /** One end of a protocol, as the node drives it. */
 interface Connection extends Timed {

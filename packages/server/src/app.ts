@@ -42,10 +42,10 @@ interface Ports {
 
 /** What whoever embeds a node brings that is no setting. */
 export interface Surroundings {
-  logSink?: LogSink
+  logSink?: LogSink | undefined
   /** In place of the files that the configuration names. */
-  tls?: TlsFiles
-  playground?: PlaygroundSurroundings
+  tls?: TlsFiles | undefined
+  playground?: PlaygroundSurroundings | undefined
 }
 
 /** Puts the playground on a port of its own, without TLS and on loopback alone, with a backend for its page. */

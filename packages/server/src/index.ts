@@ -32,11 +32,11 @@ export { selfSignedCertificate } from './net/self-signed.ts'
 /** Settings in the shape of the TOML file, and where log lines go. */
 export interface ServerOptions extends ConfigInput {
   /** Takes log lines; by default standard output. */
-  logSink?: LogSink
+  logSink?: LogSink | undefined
   /** Certificate and key as PEM, in place of `http.tls_cert` and `http.tls_key`, which are paths. */
-  tls?: TlsFiles
+  tls?: TlsFiles | undefined
   /** The playground on a port of its own, with a backend for its page. `http.playground` is enough without one. */
-  playground?: PlaygroundSurroundings
+  playground?: PlaygroundSurroundings | undefined
 }
 
 export interface Server {

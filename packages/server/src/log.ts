@@ -39,7 +39,7 @@ export function openLog({ level, format, colour = false }: LogOptions, sink?: Lo
   const logger = pino(
     {
       level,
-      base: undefined,
+      base: null,
       messageKey: 'event',
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: label => ({ level: label }) },

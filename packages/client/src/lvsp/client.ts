@@ -41,9 +41,9 @@ export interface LvspClientOptions extends LvspSessionOptions {
   /** Shared with the node. Never sent. */
   secret: string
   /** How to check the node's certificate. */
-  tls?: ConnectionTls
+  tls?: ConnectionTls | undefined
   /** Whether `ws:` may be dialled beyond this machine: tokens then travel in the clear. */
-  allowPlaintext?: boolean
+  allowPlaintext?: boolean | undefined
 }
 
 /** Events and what their listeners are given. */

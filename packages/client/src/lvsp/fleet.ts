@@ -24,7 +24,7 @@ export interface FleetNode extends LvspClientOptions {
 export interface FleetOptions {
   nodes: readonly FleetNode[]
   /** Milliseconds for which a node may be away before its channels move; 15 000 without it. */
-  lossGrace?: number
+  lossGrace?: number | undefined
 }
 
 /** A channel, and the node that has it. */
@@ -55,7 +55,7 @@ export interface FleetEvents {
   speaking: VoiceStateSpeaking & { node: string }
   encryption: ChannelEncryption & { node: string }
   /** Not thrown if nobody listens. */
-  error: Error & { node?: string }
+  error: Error & { node?: string | undefined }
 }
 
 interface NodeEntry {
@@ -63,7 +63,7 @@ interface NodeEntry {
   readonly region: string
   readonly client: LvspClient
   state: 'away' | 'ready' | 'lost'
-  timer?: NodeJS.Timeout
+  timer?: NodeJS.Timeout | undefined
 }
 
 interface ChannelEntry {
@@ -72,16 +72,16 @@ interface ChannelEntry {
   properties: ChannelProperties
   readonly users: Map<string, UserEntry>
   /** Who has it, or is asked for it. */
-  node?: NodeEntry
+  node?: NodeEntry | undefined
   /** Settles when a node has it; undefined where none can. */
-  placed?: Promise<FleetChannel>
+  placed?: Promise<FleetChannel> | undefined
   isPlacing: boolean
   /** As the backend was last told. */
-  current?: FleetChannel
+  current?: FleetChannel | undefined
 }
 interface UserEntry {
   wish: NewVoiceState
-  granted?: GrantedVoiceState
+  granted?: GrantedVoiceState | undefined
 }
 
 const LOSS_GRACE = 15_000
@@ -133,7 +133,7 @@ export class Fleet {
    */
   channelFor(
     ref: ChannelRef,
-    options: { region?: string; properties?: ChannelProperties } = {},
+    options: { region?: string | undefined; properties?: ChannelProperties | undefined } = {},
   ): Promise<FleetChannel> {
     const known = this.#channels.get(ref.channelId)
     if (known !== undefined) return known.placed ?? this.#move(known, known.current?.node ?? '')

@@ -125,7 +125,7 @@ const channelOf = (data: LvspEventData<typeof LvspInfo.ChannelAssign>): Assigned
   endpoint: data.endpoint,
 })
 
-const userOf = (data: { user_id: string; channel_id: string; guild_id?: string }): UserRef => ({
+const userOf = (data: { user_id: string; channel_id: string; guild_id?: string | undefined }): UserRef => ({
   userId: data.user_id,
   channelId: data.channel_id,
   guildId: data.guild_id,

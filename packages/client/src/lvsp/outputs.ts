@@ -4,7 +4,7 @@ import type { LvspCapability, LvspFailure } from '@parley/protocol'
 /** How a backend names a channel. `guildId` is absent for a DM or group call. */
 export interface ChannelRef {
   channelId: string
-  guildId?: string
+  guildId?: string | undefined
 }
 /** One user in one channel. */
 export interface UserRef extends ChannelRef {
@@ -16,15 +16,15 @@ export interface AssignedChannel extends ChannelRef {
   /** Everyone in the channel may use it; hand out those of voice states instead where there are any. */
   token: string
   /** `host[:port]` for users; absent on nodes that do not tell. */
-  endpoint?: string
+  endpoint?: string | undefined
 }
 
 /** A voice state as a node has it: what a user needs to connect. */
 export interface GrantedVoiceState extends UserRef {
   sessionId: string
   /** The user's own; absent on nodes that know only the channel's. */
-  token?: string
-  endpoint?: string
+  token?: string | undefined
+  endpoint?: string | undefined
 }
 
 /** Numbers of a node. */
@@ -40,7 +40,7 @@ export type LvspAnswer = AssignedChannel | GrantedVoiceState | NodeStats
 
 /** Why a request was not answered. `code` is absent where the node said nothing. */
 export interface RequestFailure {
-  code?: LvspFailure | number
+  code?: LvspFailure | number | undefined
   message: string
 }
 
@@ -74,11 +74,11 @@ export interface NodeReady {
    * `replay`: nothing was missed. `state`: everything the backend has was told again. Undefined: entered anew; a node
    * that was restarted has nothing of before.
    */
-  resumed?: 'replay' | 'state'
+  resumed?: 'replay' | 'state' | undefined
   /** Whether this is the same session of the node as before the connection was lost. */
   isSameSession: boolean
   capabilities: readonly LvspCapability[]
-  server?: { name: string; version: string }
+  server?: { name: string; version: string } | undefined
 }
 
 /** Names a request until it is answered or has failed. */

@@ -22,11 +22,11 @@ export type LvspCommandInput<T extends LvspCommand> = z.input<(typeof LvspComman
 
 export interface LvspSessionOptions {
   /** What to ask of the node beyond the specification; everything it knows without it. */
-  capabilities?: readonly LvspCapability[]
+  capabilities?: readonly LvspCapability[] | undefined
   /** Milliseconds until a request without an answer has failed; 10 000 without it. */
-  requestTimeout?: number
+  requestTimeout?: number | undefined
   /** In [0, 1); spreads reconnects over time. `Math.random` without it. */
-  random?: () => number
+  random?: (() => number) | undefined
 }
 
 type State =

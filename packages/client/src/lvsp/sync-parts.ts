@@ -9,12 +9,12 @@ export interface SyncedChannel extends ChannelRef {
 
 interface WireChannel {
   channel_id: string
-  guild_id?: string
+  guild_id?: string | undefined
   users: { user_id: string }[]
 }
 export interface SyncPart {
   channels: WireChannel[]
-  more?: boolean
+  more?: boolean | undefined
 }
 
 /** An entry is a few dozen characters long; so many stay well below the 64 KiB of a message. */

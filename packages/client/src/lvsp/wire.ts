@@ -4,30 +4,30 @@ import type { ChannelRef, UserRef } from './outputs.ts'
 /** What a backend may say of a channel. What is left out stays as it is. */
 export interface ChannelProperties {
   /** Bits per second, a hint. */
-  bitrate?: number
+  bitrate?: number | undefined
   /** How many users there shall be, a hint: the backend decides who comes in. */
-  userLimit?: number
-  video?: boolean
-  kind?: 'voice' | 'stage' | 'stream'
+  userLimit?: number | undefined
+  video?: boolean | undefined
+  kind?: 'voice' | 'stage' | 'stream' | undefined
   /** Of a stream: whose media it carries. */
-  ownerId?: string
+  ownerId?: string | undefined
   /** End-to-end encryption: never, whenever every client can, or only with clients that can. */
-  dave?: 'off' | 'allowed' | 'required'
+  dave?: 'off' | 'allowed' | 'required' | undefined
 }
 
 /** What a backend may say of a user in a channel. What is left out stays as it is. */
 export interface VoiceStateRestrictions {
-  mute?: boolean
-  deaf?: boolean
-  suppress?: boolean
-  priority?: boolean
-  flags?: number
-  platform?: number
+  mute?: boolean | undefined
+  deaf?: boolean | undefined
+  suppress?: boolean | undefined
+  priority?: boolean | undefined
+  flags?: number | undefined
+  platform?: number | undefined
 }
 
 export interface NewVoiceState extends VoiceStateRestrictions {
   /** The user's main gateway session id. Without it the node invents one, which official clients do not accept. */
-  sessionId?: string
+  sessionId?: string | undefined
 }
 
 /** One voice state, or all of a user in a guild. */

@@ -5,16 +5,16 @@ import { OPUS_RATE, opusSamples } from './opus-packet.ts'
 
 export interface OggOpusOptions {
   /** 1 or 2; 2 without it. */
-  channels?: number
+  channels?: number | undefined
   /** Samples at 48 kHz that a player drops at the start; 0 without it. */
-  preSkip?: number
+  preSkip?: number | undefined
   /** Of what was encoded, in Hz; 0, not known, without it. */
-  inputRate?: number
-  vendor?: string
+  inputRate?: number | undefined
+  vendor?: string | undefined
   /** `NAME=value` each. */
-  comments?: readonly string[]
+  comments?: readonly string[] | undefined
   /** Tells streams in one file apart; 1 without it. */
-  serial?: number
+  serial?: number | undefined
 }
 
 /** A page ends after this much audio, so that a file that is cut loses no more. */

@@ -18,7 +18,7 @@ import { VoiceClosedError } from './voice-closed-error.ts'
 
 export interface VoiceClientOptions extends VoiceSessionOptions, VoiceTarget {
   /** The encryption mode to insist on. Without it, the first of the node's that this client speaks. */
-  mode?: VoiceMode
+  mode?: VoiceMode | undefined
 }
 
 /** Events and what their listeners are given. */
@@ -49,7 +49,7 @@ export interface VoiceClientEvents {
 
 export interface PlayOptions {
   /** Ends playing early, in good order. */
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
 }
 
 /** How long `play` waits for an encrypted call to come about, and for word of anybody else. */

@@ -9,8 +9,8 @@ export interface VoiceTarget {
   /** `host` or `host:port`, without scheme or path. */
   endpoint: string
   /** Dialled instead of the endpoint: a `ws:` or `wss:` URL. */
-  url?: string
-  tls?: VoiceTls
+  url?: string | undefined
+  tls?: VoiceTls | undefined
 }
 
 /** The URL for one gateway version. Throws a RangeError for what is no endpoint, and for plain text to another machine. */

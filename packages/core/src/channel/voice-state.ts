@@ -7,37 +7,37 @@ export type BackendId = string
 /** How a backend names a channel. `guildId` is absent for a DM or group call. */
 export interface ChannelRef {
   channelId: string
-  guildId?: string
+  guildId?: string | undefined
 }
 
 /** What a backend may say of a channel. All of it is optional, and kept until said anew. */
 export interface ChannelProperties {
   /** Bits per second, as a hint; not enforced. */
-  bitrate?: number
-  userLimit?: number
+  bitrate?: number | undefined
+  userLimit?: number | undefined
   /** Whether video may be sent at all. */
-  video?: boolean
-  kind?: 'voice' | 'stage' | 'stream'
+  video?: boolean | undefined
+  kind?: 'voice' | 'stage' | 'stream' | undefined
   /** Of a stream: whose media it carries. */
-  ownerId?: string
+  ownerId?: string | undefined
   /** Whether calls are to be end-to-end encrypted; absent for what the node's configuration says. */
-  dave?: 'off' | 'allowed' | 'required'
+  dave?: 'off' | 'allowed' | 'required' | undefined
 }
 
 /** What a backend may say of a user in a channel. */
 export interface VoiceStateUpdate {
   /** Muted by a moderator: nothing of this user is forwarded. */
-  mute?: boolean
+  mute?: boolean | undefined
   /** Deafened by a moderator: nothing is forwarded to this user. */
-  deaf?: boolean
+  deaf?: boolean | undefined
   /** In the audience of a stage: as `mute`. */
-  suppress?: boolean
+  suppress?: boolean | undefined
   /** May use the priority speaker flag. */
-  priority?: boolean
+  priority?: boolean | undefined
   /** Op 18, shown to others. */
-  flags?: number
+  flags?: number | undefined
   /** Op 20, shown to others. */
-  platform?: number
+  platform?: number | undefined
 }
 
 export class VoiceState {

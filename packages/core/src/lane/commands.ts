@@ -21,12 +21,12 @@ export interface RtpMappingDescription {
   payloadTypes: readonly (readonly [ours: number, theirs: number])[]
   /** Ids of header extensions; those it does not know are absent. */
   extensions: {
-    audioLevel?: number
-    videoOrientation?: number
-    playoutDelay?: number
+    audioLevel?: number | undefined
+    videoOrientation?: number | undefined
+    playoutDelay?: number | undefined
     /** Discord's own: native clients tell each other what kind of speech it is. */
-    speaker?: number
-    transportSequence?: number
+    speaker?: number | undefined
+    transportSequence?: number | undefined
   }
 }
 
@@ -43,7 +43,7 @@ export type LaneCommand =
       protection: Protection
       key: Uint8Array
       nonceStart: number
-      claimed?: SocketAddress
+      claimed?: SocketAddress | undefined
     }
   /**
    * The peer is a browser (Select Protocol): ICE checks for it are answered from now on, and prove its address. `password` is
@@ -81,7 +81,7 @@ export type LaneCommand =
       owner: PeerId
       media: 'audio' | 'video'
       targets: TargetsId
-      sealedOnly?: boolean
+      sealedOnly?: boolean | undefined
     }
   /**
    * Packets of `ssrc` are dropped from now on. With `silence`, the next five packets of a sender who goes on talking are

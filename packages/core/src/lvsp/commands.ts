@@ -150,7 +150,7 @@ function decoded<T extends LvspCommand>(
 
 const refuse = (failure: LvspFailure, message: string): Refusal => ({ failure, message })
 
-const refOf = (data: { channel_id: string; guild_id?: string }): ChannelRef => ({
+const refOf = (data: { channel_id: string; guild_id?: string | undefined }): ChannelRef => ({
   channelId: data.channel_id,
   guildId: data.guild_id,
 })

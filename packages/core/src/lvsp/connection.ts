@@ -48,7 +48,7 @@ export interface LvspOwner {
 /** Where a connection comes from; for notes and for holding back who guesses secrets. */
 export interface LvspOrigin {
   remoteAddress: string
-  userAgent?: string
+  userAgent?: string | undefined
 }
 
 type State =

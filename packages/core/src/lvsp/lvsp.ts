@@ -17,11 +17,11 @@ export interface LvspBackend {
   readonly id: BackendId
   /** One, or two while the secret is being changed. Never empty, never another backend's. */
   readonly secrets: readonly string[]
-  readonly dialect?: Dialect
+  readonly dialect?: Dialect | undefined
   /** Send CHANNEL_ASSIGN in the litecord dialect: for a Litecord that was repaired. */
-  readonly legacyAssign?: boolean
+  readonly legacyAssign?: boolean | undefined
   /** Close a connection that does not heartbeat. Litecord beats every few hours. */
-  readonly requireHeartbeat?: boolean
+  readonly requireHeartbeat?: boolean | undefined
 }
 
 export interface LvspOptions {

@@ -16,17 +16,17 @@ export interface VoiceStateGrant extends ChannelRef {
 
 /** Which voice states are meant: those to which all of it fits. There is a session id, or a user and a channel or guild. */
 export interface VoiceStateSelector {
-  sessionId?: string
-  userId?: string
-  channelId?: string
-  guildId?: string
+  sessionId?: string | undefined
+  userId?: string | undefined
+  channelId?: string | undefined
+  guildId?: string | undefined
 }
 
 export interface VoiceStateRequest extends ChannelRef {
   userId: string
   /** The user's main gateway session id, if the backend wants it kept. */
-  sessionId?: string
-  update?: VoiceStateUpdate
+  sessionId?: string | undefined
+  update?: VoiceStateUpdate | undefined
 }
 
 /** A normal "no": nothing was changed. */

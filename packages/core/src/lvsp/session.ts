@@ -122,7 +122,7 @@ export class LvspSession {
     })
   }
 
-  sendAssign(channel: { channelId: string; guildId?: string; token: string }): void {
+  sendAssign(channel: { channelId: string; guildId?: string | undefined; token: string }): void {
     this.send(LvspInfo.ChannelAssign, {
       channel_id: channel.channelId,
       guild_id: channel.guildId,
@@ -131,7 +131,13 @@ export class LvspSession {
     })
   }
 
-  sendDone(state: { userId: string; channelId: string; guildId?: string; sessionId: string; token: string }): void {
+  sendDone(state: {
+    userId: string
+    channelId: string
+    guildId?: string | undefined
+    sessionId: string
+    token: string
+  }): void {
     this.send(LvspInfo.VoiceStateDone, {
       user_id: state.userId,
       channel_id: state.channelId,

@@ -3,9 +3,9 @@ import type { StunMac } from '@parley/protocol'
 
 export interface RouterOptions {
   /** The share of the time since its last call that the lane worked. */
-  busy?: () => number
+  busy?: (() => number) | undefined
   /** For the checks of browsers; without it there are none. */
-  stunMac?: StunMac
+  stunMac?: StunMac | undefined
   /** The wall clock, in milliseconds since 1970, when `now` was 0. */
-  timeOrigin?: number
+  timeOrigin?: number | undefined
 }

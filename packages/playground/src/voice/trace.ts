@@ -5,7 +5,7 @@ export interface TraceEntry {
   readonly at: number
   readonly direction: 'sent' | 'received' | 'note'
   /** Absent on notes. */
-  readonly op?: number
+  readonly op?: number | undefined
   readonly text: string
 }
 

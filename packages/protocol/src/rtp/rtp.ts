@@ -58,12 +58,12 @@ export interface RtpPacket {
   timestamp: number
   ssrc: number
   payload: Uint8Array
-  marker?: boolean
-  csrcs?: readonly number[]
+  marker?: boolean | undefined
+  csrcs?: readonly number[] | undefined
   /** `elements` is a multiple of four bytes long. */
-  extension?: { profile: number; elements: Uint8Array }
+  extension?: { profile: number; elements: Uint8Array } | undefined
   /** Bytes of padding to add, 0–255; absent after reading. */
-  padding?: number
+  padding?: number | undefined
 }
 
 /** Writes a plain packet. */

@@ -245,9 +245,9 @@ export interface VoiceEvents {
   }
   /** `mode` and `secret_key` for UDP, `sdp` for WebRTC. */
   [VoiceOp.SessionDescription]: {
-    mode?: VoiceMode
-    secret_key?: number[]
-    sdp?: string
+    mode?: VoiceMode | undefined
+    secret_key?: number[] | undefined
+    sdp?: string | undefined
     audio_codec: string
     video_codec: string
     media_session_id: string
@@ -257,9 +257,19 @@ export interface VoiceEvents {
   [VoiceOp.Hello]: { v: number; heartbeat_interval: number }
   [VoiceOp.Resumed]: null
   [VoiceOp.ClientsConnect]: { user_ids: string[] }
-  [VoiceOp.Video]: { user_id: string; audio_ssrc: number; video_ssrc: number; rtx_ssrc?: number; streams?: Stream[] }
+  [VoiceOp.Video]: {
+    user_id: string
+    audio_ssrc: number
+    video_ssrc: number
+    rtx_ssrc?: number | undefined
+    streams?: Stream[] | undefined
+  }
   [VoiceOp.ClientDisconnect]: { user_id: string }
-  [VoiceOp.SessionUpdate]: { audio_codec?: string; video_codec?: string; media_session_id?: string }
+  [VoiceOp.SessionUpdate]: {
+    audio_codec?: string | undefined
+    video_codec?: string | undefined
+    media_session_id?: string | undefined
+  }
   [VoiceOp.MediaSinkWants]: Record<string, number | Record<string, number>>
   [VoiceOp.VoiceBackendVersion]: { voice: string; rtc_worker: string }
   [VoiceOp.ClientFlags]: { user_id: string; flags: number }

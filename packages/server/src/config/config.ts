@@ -18,10 +18,10 @@ export type Config = Readonly<Omit<ParsedConfig, 'backend'> & { backend: readonl
 
 export interface ConfigSources {
   /** Path of a TOML file. */
-  file?: string
+  file?: string | undefined
   environment?: Record<string, string | undefined>
   /** `key=value` each. */
-  flags?: readonly string[]
+  flags?: readonly string[] | undefined
 }
 
 /** Names the file, where no flag does. */

@@ -8,11 +8,11 @@ export interface DemoBackendOptions {
   lvspUrl: string
   secret: string
   /** Without it, a guild of its own. */
-  guildId?: string
+  guildId?: string | undefined
   /** Where users join who are not sent elsewhere. Without it, one of the guild. */
-  channelId?: string
+  channelId?: string | undefined
   /** PEM of the certificate that the node is to be trusted by, where the system does not know it. */
-  ca?: string | Buffer
+  ca?: string | Buffer | undefined
 }
 
 /** What the node tells of its users, and how the line to it fares. */
@@ -71,7 +71,7 @@ export class DemoBackend {
    */
   async join(
     userId: string = this.#newUserId(),
-    { channelId = this.channelId, ...restrictions }: VoiceStateRestrictions & { channelId?: string } = {},
+    { channelId = this.channelId, ...restrictions }: VoiceStateRestrictions & { channelId?: string | undefined } = {},
   ): Promise<DemoCredentials> {
     const user = { userId, channelId, guildId: this.guildId }
     // The main gateway's session of a user outlives the move from channel to channel.

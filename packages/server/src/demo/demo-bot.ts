@@ -11,7 +11,7 @@ export interface DemoBotOptions {
   /** PEM of the one certificate it trusts. */
   ca: string
   /** For end-to-end encryption. */
-  dave?: DaveLibrary
+  dave?: DaveLibrary | undefined
 }
 
 const CLOCK = { now: () => performance.now(), sleep: (time: number) => sleep(time) }

@@ -21,7 +21,7 @@ export interface CallMember {
   name: string
   isSpeaking: boolean
   /** What a bot is saying. */
-  text?: string
+  text?: string | undefined
 }
 
 export interface CallSnapshot {
@@ -29,12 +29,12 @@ export interface CallSnapshot {
   /** Of the bots: what they sent, and what they heard of each other. Jitter in milliseconds: the worse of theirs. */
   packets: { sent: number; heard: number; lost: number; jitter: number }
   /** From a bot's send to the other's ear, in milliseconds. */
-  latency?: LatencyReport
+  latency?: LatencyReport | undefined
   /** Milliseconds from asking the node to let a bot in to the first audio it heard. */
-  joined?: number
-  mode?: VoiceMode
+  joined?: number | undefined
+  mode?: VoiceMode | undefined
   /** What the bots could compare, if the call is encrypted end to end. */
-  privacyCode?: string
+  privacyCode?: string | undefined
 }
 
 /** Between two lines. */

@@ -17,9 +17,9 @@ import { readSpeech } from './speech.ts'
 
 export interface DemoOptions {
   /** TCP port of the gateway. Without it 8443, or any free one; 0 for any, and for any UDP port. */
-  port?: number
+  port?: number | undefined
   /** Where voice packets go, an address of this machine; 127.0.0.1 without it. */
-  media?: string
+  media?: string | undefined
   /** Takes what the node logs of trouble. */
   logSink: LogSink
   tell: (event: CallEvent) => void

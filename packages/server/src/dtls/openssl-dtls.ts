@@ -30,7 +30,7 @@ export interface OpensslDtlsOptions {
   /** PEM. Browsers look at its digest alone. */
   cert: string
   key: string
-  mostHandshakes?: number
+  mostHandshakes?: number | undefined
 }
 
 export class OpensslDtls implements Dtls {

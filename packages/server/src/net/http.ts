@@ -41,7 +41,7 @@ export interface Service {
   unready(): string | undefined
   metrics(): Promise<string>
   /** Undefined where it is turned off. */
-  playground?: PageService
+  playground?: PageService | undefined
 }
 
 export class Listener {

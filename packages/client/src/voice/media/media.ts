@@ -32,7 +32,7 @@ export interface MediaReport {
   /** Packets that came twice. */
   replayed: number
   /** What the node last reported of our audio; absent before its first report. */
-  reported?: ReportBlock
+  reported?: ReportBlock | undefined
 }
 
 /** Sources whose numbers are kept; a channel hears fewer. The one heard first goes first. */

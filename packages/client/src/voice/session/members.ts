@@ -5,14 +5,14 @@ import type { Stream } from '@parley/protocol'
 export interface Member {
   readonly userId: string
   /** Of the user's audio. */
-  ssrc?: number
+  ssrc?: number | undefined
   /** The flags last declared; 0 until then. */
   speaking: number
-  video?: { ssrc: number; rtxSsrc?: number; streams: readonly Stream[] }
+  video?: { ssrc: number; rtxSsrc?: number | undefined; streams: readonly Stream[] } | undefined
   /** Opcode 18. */
-  flags?: number
+  flags?: number | undefined
   /** Opcode 20: 0 desktop, 1 mobile, 2 Xbox, 3 PlayStation. */
-  platform?: number
+  platform?: number | undefined
 }
 
 /** What others may see of it. */

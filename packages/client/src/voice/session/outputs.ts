@@ -43,7 +43,7 @@ interface UdpSelection {
   port: number
   mode: string
   /** What we send and take besides Opus: video goes to those who list codecs for it, by their own payload types. */
-  codecs?: readonly Codec[]
+  codecs?: readonly Codec[] | undefined
 }
 
 export interface WebrtcSelection {

@@ -15,7 +15,7 @@ import { deadlineOf, type Entrance, type State } from './session-state.ts'
 export interface VoiceCredentials {
   /** The guild; for a DM or group call the channel. */
   serverId: string
-  channelId?: string
+  channelId?: string | undefined
   userId: string
   sessionId: string
   token: string
@@ -23,16 +23,16 @@ export interface VoiceCredentials {
 
 export interface VoiceSessionOptions extends VoiceCredentials {
   /** Gateway version, 4 to 9. Without it, 9. */
-  version?: number
+  version?: number | undefined
   /** What encrypts end to end; without it, calls with this client are in the clear. */
-  dave?: DaveLibrary
-  video?: boolean
+  dave?: DaveLibrary | undefined
+  video?: boolean | undefined
   /** Simulcast layers to offer. */
-  streams?: readonly Stream[]
+  streams?: readonly Stream[] | undefined
   /** How often in a row to try to come back before giving up; 10 without it. */
-  attempts?: number
+  attempts?: number | undefined
   /** In [0, 1); spreads reconnects over time. `Math.random` without it. */
-  random?: () => number
+  random?: (() => number) | undefined
 }
 
 /** How long connecting, entering and selecting may take, each. The official client gives up after as long. */

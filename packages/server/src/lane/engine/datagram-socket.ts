@@ -31,7 +31,7 @@ export type SocketCalls = Pick<
 
 export interface MessageSocketOptions {
   /** Where to listen; without it on all addresses, of IPv4 and, where the system has it, of IPv6. */
-  ip?: string
+  ip?: string | undefined
   /** 0: any free one. */
   port: number
 }

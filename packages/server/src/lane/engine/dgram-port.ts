@@ -6,7 +6,7 @@ import type { DatagramPort, OnDatagram } from './datagram-port.ts'
 
 export interface DgramPortOptions {
   /** Where to listen; without it on all addresses, of IPv4 and, where the system has it, of IPv6. */
-  ip?: string
+  ip?: string | undefined
   /** 0: any free one. */
   port: number
   onDatagram: OnDatagram

@@ -10,7 +10,7 @@ import type { Lane } from './lane.ts'
 export interface InlineLaneOptions {
   id: LaneId
   /** Where to listen; without it on all addresses. */
-  ip?: string
+  ip?: string | undefined
   /** 0: any free one. */
   port: number
   /** Called after the input that caused them, never with none. */
@@ -18,7 +18,7 @@ export interface InlineLaneOptions {
   /** Called before a datagram is handled: see `LaneLoopOptions`. */
   takeCommands?(): void
   /** Monotonic milliseconds; `performance.now` if absent. */
-  clock?: () => number
+  clock?: (() => number) | undefined
 }
 
 /** Feeds a router from a port, and ticks it when it asks to be ticked. */

@@ -9,7 +9,7 @@ export interface ThreadLaneOptions {
   id: LaneId
   engine: Engine
   /** Where to listen; without it on all addresses. */
-  ip?: string
+  ip?: string | undefined
   /** 0: any free one. */
   port: number
   onEvents(events: readonly LaneEvent[]): void

@@ -10,7 +10,7 @@ export interface LanesOptions {
   /** Threads; 0 is one lane on this thread, on the portable engine. */
   count: number
   /** Where to listen; without it on all addresses. */
-  ip?: string
+  ip?: string | undefined
   /** Of the first lane; the others follow. 0: any free ones. */
   port: number
 }
