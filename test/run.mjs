@@ -13,7 +13,8 @@ const testsUnder = folder =>
     .filter(path => path.endsWith('.test.ts') && !path.includes('node_modules') && !path.includes('/dist/'))
     .sort()
 
-const fast = () => [join(root, 'test/architecture.test.ts'), ...testsUnder('packages'), ...testsUnder('test/sim')]
+const repository = () => ['architecture', 'docs-examples', 'language'].map(name => join(root, `test/${name}.test.ts`))
+const fast = () => [...repository(), ...testsUnder('packages'), ...testsUnder('test/sim')]
 const slow = () => [...testsUnder('test/contract'), ...testsUnder('test/e2e')]
 
 const node = args => spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status ?? 1
