@@ -1,4 +1,4 @@
-// Holds the borders: who may import whom, what the pure packages may not touch, and how files are named and sized.
+// Checks the architecture: allowed imports, what the pure packages may not use, and file names and sizes.
 import assert from 'node:assert/strict'
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const LONGEST_FILE = 400
 
-/** What each package may import of ours. */
+/** The Parley packages that each package may import. */
 const PACKAGES: Record<string, string[]> = {
   protocol: [],
   core: ['protocol'],
@@ -17,10 +17,10 @@ const PACKAGES: Record<string, string[]> = {
   server: ['protocol', 'core', 'client'],
 }
 
-/** Folders below these are parts of their own; elsewhere a part is a folder of `src`. */
+/** Subfolders of these are parts; elsewhere a part is a folder of `src`. */
 const DIVIDED = new Set(['core/media', 'server/lane'])
 
-/** Files that belong to another part than their folder says. */
+/** Files that belong to another part than that of their folder. */
 const APART: Record<string, string> = {
   'core/voice-node.ts': 'core/node',
   'core/index.ts': 'core/node',
@@ -33,7 +33,7 @@ const APART: Record<string, string> = {
 
 const MEDIA_LEAVES = ['address', 'receive', 'forward', 'loss', 'bandwidth', 'rtcp', 'webrtc']
 
-/** What each part of a package may import of the same package, beside itself. A part that is not listed may import all. */
+/** The parts of the same package that each part may import, besides itself. An unlisted part may import all. */
 const PARTS: Record<string, string[]> = {
   'core/root': ['lane'],
   'core/lane': ['root'],
@@ -70,7 +70,7 @@ const KEBAB = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*$/
 interface Source {
   path: string
   text: string
-  /** Its package and its place below `src`; absent outside packages. */
+  /** The package and the path below `src`; absent outside packages. */
   inside?: { pack: string; place: string }
 }
 
@@ -81,7 +81,7 @@ const paths = ['packages', 'test', 'bench', 'examples', 'scripts', 'docs']
   .sort()
 const sources: Source[] = paths.filter(path => /\.(ts|tsx|mjs|js)$/.test(path)).map(read)
 const isForTests = (path: string) => path.endsWith('.test.ts') || path.includes('/src/testing/')
-/** What ships: tests may import what they like. */
+/** Shipped files; tests may import anything. */
 const product = sources.filter(source => source.inside !== undefined && !isForTests(source.path))
 
 function read(path: string): Source {
@@ -114,7 +114,7 @@ function foreign(path: string, pack: string, wanted: string): string[] {
   const allowed = PACKAGES[pack]
   if (allowed === undefined) return [`${path}: package ${pack} is not in the table of packages`]
   if (allowed.includes(wanted)) return []
-  return [`${path}: ${pack} imports ${wanted}; ${pack} may import ${allowed.join(', ') || 'nothing of ours'}`]
+  return [`${path}: ${pack} imports ${wanted}; ${pack} may import ${allowed.join(', ') || 'no Parley package'}`]
 }
 
 function near(path: string, pack: string, place: string, wanted: string): string[] {
@@ -129,17 +129,17 @@ function near(path: string, pack: string, place: string, wanted: string): string
 
 const sentences = (found: string[]) => assert.equal(found.join('\n'), '')
 
-test('a package and its parts import only what the table allows', () => {
+test('packages and parts import only what the tables allow', () => {
   assert.ok(product.length > 0)
   sentences(product.flatMap(borderCrossings))
 })
 
-test('protocol and core touch no clock, timer, randomness, process or module of Node.js', () => {
+test('protocol and core use no clock, timer, randomness, process or Node.js module', () => {
   const pure = product.filter(({ inside }) => ['protocol', 'core'].includes(inside!.pack))
   sentences(
     pure.flatMap(({ path, text }) => {
       const found = PURE.exec(text.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, ''))
-      return found === null ? [] : [`${path}: uses ${found[0]}; what core needs of its host is an argument`]
+      return found === null ? [] : [`${path}: uses ${found[0]}; core receives what it needs from its host as arguments`]
     }),
   )
 })
@@ -154,15 +154,15 @@ test('file names are kebab-case', () => {
   )
 })
 
-test('a file says what it is for and is not too long', () => {
+test('every file starts with a comment on its purpose and is not too long', () => {
   sentences(
     sources.flatMap(({ path, text }) => {
       const lines = text.split('\n').length - 1
       return [
-        ...(lines > LONGEST_FILE ? [`${path}: ${lines} lines; past ${LONGEST_FILE}, find the second concept`] : []),
+        ...(lines > LONGEST_FILE ? [`${path}: ${lines} lines; past ${LONGEST_FILE}, split it by concept`] : []),
         ...(path.endsWith('.test.ts') || FIRST_LINE.test(text)
           ? []
-          : [`${path}: the first line is a comment that says what it is for`]),
+          : [`${path}: the first line must be a comment on its purpose`]),
       ]
     }),
   )

@@ -1,4 +1,4 @@
-// Runs the tests: `node test/run.mjs all | fast | fuzz | FILE…`. Fast files share one process; the others get one each.
+// Runs the tests: `node test/run.mjs all | fast | fuzz | FILE…`. Fast files share one process; the others run in one each.
 import { spawnSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -18,7 +18,7 @@ const fast = () => [...repository(), ...testsUnder('packages'), ...testsUnder('t
 const slow = () => [...testsUnder('test/contract'), ...testsUnder('test/e2e')]
 
 const node = args => spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status ?? 1
-/** All files in one process: node:test runs what they register, and start-up is paid once. */
+/** Runs all files in one process, so that start-up is paid once. */
 const together = files => node([...loader, '--test-reporter=spec', join(root, 'test/together.mjs'), ...files])
 const apart = (files, concurrency) =>
   files.length === 0

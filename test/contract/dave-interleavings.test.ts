@@ -1,4 +1,4 @@
-// DAVE under random orders of everything: whatever happens when, in the end every pair decrypts. The seeds are fixed; DAVE_SEED runs another.
+// DAVE with random event orders: afterwards every pair of members decrypts. Seeds are fixed; DAVE_SEED runs another.
 import { test } from 'node:test'
 import { DaveyCall } from '../dave/davey-call.ts'
 import { playInRandomOrder } from '../dave/random-order.ts'

@@ -1,4 +1,4 @@
-// DAVE in large calls, with a client of the real library for every member: fifty, of whom some come late, leave or cannot.
+// DAVE in calls of fifty, every member with the real library; some join late, leave or do not support DAVE.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { loadDavey } from '@parley/client'
@@ -6,7 +6,7 @@ import { NodeBench } from '../../packages/core/src/testing/node-bench.ts'
 import { DaveyCall } from '../dave/davey-call.ts'
 import { assertHeard, runSessions, SessionClient } from '../dave/session-client.ts'
 
-test('fifty members who come at once hear each other, also after joins, leaves and a visit in the clear', () => {
+test('fifty members that join at once decrypt each other, also after joins, leaves and a downgrade', () => {
   const call = new DaveyCall()
   const clients = Array.from({ length: 50 }, (_, index) => call.join(1_000 + index))
   call.run()
@@ -15,7 +15,7 @@ test('fifty members who come at once hear each other, also after joins, leaves a
   for (const client of clients.slice(10, 20)) call.leave(client)
   call.join(5_000)
   call.run()
-  call.assertConverged('after ten have left and one has come')
+  call.assertConverged('after ten leaves and one join')
   const old = call.join(6_000, 0)
   call.run()
   assert.equal(call.group.state.version, 0)
@@ -24,7 +24,7 @@ test('fifty members who come at once hear each other, also after joins, leaves a
   call.assertConverged('encrypted again')
 })
 
-test('fifty of our own clients at one node do too, while some resume, leave and come', async () => {
+test('fifty Parley clients on one node decrypt each other while some resume, leave and join', async () => {
   const library = await loadDavey()
   const bench = new NodeBench()
   const backend = bench.backend()

@@ -1,4 +1,4 @@
-// What a DAVE library has sealed passes a lane as it is, whatever the codec, and is told from what it has not.
+// Lanes forward frames sealed by a DAVE library unmodified for every codec, and distinguish them from unsealed frames.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtp, encodeRtp } from '@parley/protocol'
@@ -8,18 +8,18 @@ import { PlainLane, ssrcOf, TARGETS } from '../../packages/core/src/testing/plai
 import { seededRandom } from '../../packages/core/src/testing/seeded-random.ts'
 import { DaveyCall } from '../dave/davey-call.ts'
 
-/** Numbers of the library for what it is given. */
+/** Media types of the library. */
 const AUDIO = 0
 const VIDEO = 1
 const OPUS = 120
-/** Of the node's own numbers for video. */
+/** A node payload type for video. */
 const VIDEO_TYPE = 103
-/** Bytes of a frame that go into one packet. */
+/** Frame bytes per packet. */
 const LONGEST = 1_100
 
 const body = (length: number) => Array.from({ length }, (_, index) => (index * 7 + 1) & 0xff)
 
-/** One frame of each codec, as far as a DAVE library reads it: it leaves some of it in the clear. Of AV1 the library drops sizes. */
+/** One frame of each codec, as far as a DAVE library parses it; some bytes stay unencrypted. The library drops AV1 OBU sizes. */
 const FRAMES: Record<string, { codec: number; media: number; frame: number[] }> = {
   Opus: { codec: 1, media: AUDIO, frame: [0x78, ...body(80)] },
   'VP8, a keyframe': {
@@ -38,7 +38,7 @@ const FRAMES: Record<string, { codec: number; media: number; frame: number[] }> 
   AV1: { codec: 6, media: VIDEO, frame: [0x30, ...body(500)] },
 }
 
-/** Two members of a group, who send and hear as peers 1 and 2 of a lane. */
+/** Two members of a group that are peers 1 and 2 of a lane. */
 function scene() {
   const call = new DaveyCall()
   const [ana, ben] = [call.join(1), call.join(2)]
@@ -52,7 +52,7 @@ function scene() {
   return { ana: ana.library!, ben: ben.library!, lane }
 }
 
-/** The frame in as many packets as it takes; the last has the marker. */
+/** The frame split into packets; the last video packet has the marker. */
 function packetsOf(frame: Uint8Array, media: number, sequence: number): Uint8Array[] {
   const packets: Uint8Array[] = []
   for (let start = 0; start < frame.length; start += LONGEST)
@@ -70,7 +70,7 @@ function packetsOf(frame: Uint8Array, media: number, sequence: number): Uint8Arr
 }
 
 for (const [name, { codec, media, frame }] of Object.entries(FRAMES))
-  test(`${name}: what comes out of the lane is what went in, and opens`, () => {
+  test(`${name}: the lane forwards sealed frames unmodified, and they open`, () => {
     const { ana, ben, lane } = scene()
     const plain = Buffer.from(frame)
     for (let count = 0; count < 3; count++) {
@@ -88,7 +88,7 @@ for (const [name, { codec, media, frame }] of Object.entries(FRAMES))
     assert.deepEqual(lane.drops(), {})
   })
 
-test('of frames that are not sealed hardly one looks as if it were', () => {
+test('at most 1 in 50,000 unsealed frames is mistaken for a sealed one', () => {
   const random = seededRandom(1)
   const batch = makeBatch()
   const bytes = encodeRtp({ payloadType: OPUS, sequence: 1, timestamp: 1, ssrc: 1, payload: new Uint8Array(100) })
@@ -98,6 +98,6 @@ test('of frames that are not sealed hardly one looks as if it were', () => {
     for (let index = 0; index < 3; index++) batch.bytes[12 + 97 + index] = Math.floor(random() * 256)
     if (looksSealed(batch, 0, 12)) mistaken++
   }
-  // Two bytes of marker, and a count between 12 and 100: 500 000 × 89 / 2^24 is 2.7.
+  // Expected: two marker bytes and a length between 12 and 100, so 500 000 × 89 / 2^24 = 2.7.
   assert.ok(mistaken <= 10, `${mistaken} of 500 000`)
 })

@@ -1,4 +1,4 @@
-// Calls that libdave and davey share, under random orders of everything. The seeds are fixed; DAVE_SEED runs another.
+// Calls shared by libdave and davey clients, with random event orders. Seeds are fixed; DAVE_SEED runs another.
 import { after, test } from 'node:test'
 import { libdaveCalls } from '../dave/libdave-calls.ts'
 import { playInRandomOrder } from '../dave/random-order.ts'

@@ -1,4 +1,4 @@
-// The node beside a second implementation of DAVE: libdave, Discord's own (C++, mlspp), in calls it shares with davey (Rust, OpenMLS).
+// The node with a second DAVE implementation: Discord's libdave (C++, mlspp), in calls shared with davey (Rust, OpenMLS).
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { VoiceOp } from '@parley/protocol'
@@ -12,7 +12,7 @@ after(close)
 
 const FRAME = Buffer.from([0xfc, 9, 8, 7, 6])
 
-/** A call in which these users, who came in this order, hear each other. */
+/** A call whose users joined in this order and decrypt each other. */
 function callOf(...users: number[]) {
   const call = newCall()
   const clients = users.map(user => {
@@ -24,18 +24,18 @@ function callOf(...users: number[]) {
   return { call, clients }
 }
 
-/** From now on, commits of nobody else reach the node. */
+/** From now on only commits of this client reach the node. */
 function onlyCommitter(call: DaveyCall<CallClient>, committer: CallClient): void {
   for (const client of call.clients) client.faults = client === committer ? {} : { commit: () => undefined }
 }
 
-/** The epochs that pass are all of its making. */
+/** Asserts that `act` leads to a new epoch with commits of this client alone. */
 function commits(call: DaveyCall<CallClient>, committer: CallClient, act: () => void, what: string): void {
   const { epoch } = call.group.state
   onlyCommitter(call, committer)
   act()
   call.run(4_000)
-  assert.ok(call.group.state.epoch > epoch, `${what}: no epoch has passed`)
+  assert.ok(call.group.state.epoch > epoch, `${what}: no new epoch`)
   assert.ok(!call.notes.some(({ event }) => event === 'dave.recreated'), `${what}: the group had to be recreated`)
   call.assertConverged(what)
 }
@@ -44,8 +44,8 @@ for (const [first, second] of [
   [2, 1],
   [1, 2],
 ]) {
-  const [who, whom] = first === 2 ? ['libdave', 'davey'] : ['davey', 'libdave']
-  test(`${who} makes the group, and ${whom} is welcomed`, { skip }, () => {
+  const [committing, joining] = first === 2 ? ['libdave', 'davey'] : ['davey', 'libdave']
+  test(`${committing} creates the group, and ${joining} joins by Welcome`, { skip }, () => {
     const call = newCall()
     const founder = call.join(first!)
     call.join(second!)
@@ -53,7 +53,7 @@ for (const [first, second] of [
     assert.equal(call.group.state.epoch, 1)
   })
 
-  test(`${who} adds one of each, removes one of each, and does both at once`, { skip }, () => {
+  test(`${committing} adds one member of each library, removes one of each, and does both at once`, { skip }, () => {
     const { call, clients } = callOf(first!, second!, 21)
     const committer = clients[0]!
     commits(call, committer, () => [11, 12].map(user => call.join(user)), 'both added')
@@ -67,12 +67,12 @@ for (const [first, second] of [
       call.leave(clients[1]!)
       for (const user of [second!, 13, 14]) call.join(user)
     }
-    commits(call, committer, change, 'one came back, two are new')
+    commits(call, committer, change, 'one rejoined, two new')
     assert.equal(call.group.state.members, 5)
   })
 }
 
-test('libdave alone: a call in which nobody uses davey', { skip }, () => {
+test('a call with libdave members only converges', { skip }, () => {
   const { call, clients } = callOf(2, 4, 6)
   call.leave(clients[1]!)
   call.join(8)
@@ -80,7 +80,9 @@ test('libdave alone: a call in which nobody uses davey', { skip }, () => {
   call.assertConverged()
 })
 
-test('twelve who come at once share a group in two epochs, and again after half of them have left', { skip }, () => {
+test('twelve clients that join at once share a group in two epochs, and still do after half of them leave', {
+  skip,
+}, () => {
   const call = newCall()
   const clients = Array.from({ length: 12 }, (_, index) => call.join(100 + index))
   call.run()
@@ -88,10 +90,12 @@ test('twelve who come at once share a group in two epochs, and again after half 
   assert.equal(call.group.state.epoch, 2)
   for (const client of clients.slice(3, 9)) call.leave(client)
   call.run()
-  call.assertConverged('half of them')
+  call.assertConverged('after half have left')
 })
 
-test('who has left can decrypt nothing more, and nobody decrypts it, whichever library', { skip }, () => {
+test('a member that has left and the remaining members cannot decrypt each other, with either library', {
+  skip,
+}, () => {
   const { call, clients } = callOf(1, 2, 3, 4)
   const [davey, foreign, ...gone] = clients
   for (const client of gone) call.leave(client)
@@ -104,7 +108,7 @@ test('who has left can decrypt nothing more, and nobody decrypts it, whichever l
     }
 })
 
-test('libdave is welcomed although somebody has left since the commit was asked for', { skip }, () => {
+test('libdave joins although a member has left since the commit was requested', { skip }, () => {
   const { call, clients } = callOf(1, 3, 5)
   const newcomer = call.join(2) as ForeignClient
   call.deliver()
@@ -116,7 +120,7 @@ test('libdave is welcomed although somebody has left since the commit was asked 
   assert.deepEqual(call.group.state, { version: 1, epoch: 4, members: 3 })
 })
 
-test('libdave alone with itself makes a new group, and the next one joins it', { skip }, () => {
+test('a libdave client that remains alone creates a new group, and the next client joins it', { skip }, () => {
   const { call, clients } = callOf(2, 1)
   call.leave(clients[1]!)
   call.run()
@@ -126,7 +130,7 @@ test('libdave alone with itself makes a new group, and the next one joins it', {
   assert.equal(call.group.state.epoch, 1)
 })
 
-test('libdave was away for three epochs and follows them all when it resumes', { skip }, () => {
+test('a libdave client that missed three epochs catches up after its resume', { skip }, () => {
   const { call, clients } = callOf(1, 2, 3)
   const away = clients[1]!
   call.drop(away)
@@ -142,7 +146,7 @@ test('libdave was away for three epochs and follows them all when it resumes', {
 })
 
 for (const fault of [{ breakWelcomes: 1 }, { breakCommits: 1 }])
-  test(`libdave reports what it cannot use and is in the group again: ${Object.keys(fault)}`, { skip }, () => {
+  test(`libdave reports a message it cannot process and rejoins the group: ${Object.keys(fault)}`, { skip }, () => {
     const { call, clients } = callOf(1, 3)
     const foreign = call.join(2) as ForeignClient
     foreign.faults = { ...fault, commit: () => undefined }
@@ -153,12 +157,12 @@ for (const fault of [{ breakWelcomes: 1 }, { breakCommits: 1 }])
     call.assertConverged()
   })
 
-test('libdave goes to the clear for an old client, and back', { skip }, () => {
+test('libdave downgrades for a client without DAVE and upgrades after it leaves', { skip }, () => {
   const { call } = callOf(1, 2, 4)
   const old = call.join(6, 0)
   call.run()
   assert.equal(call.group.state.version, 0)
-  call.assertHeard('in the clear')
+  call.assertHeard('unencrypted')
   call.leave(old)
   call.run(10_000)
   call.assertConverged('encrypted again')

@@ -1,11 +1,11 @@
-// DAVE against members that cheat or flood: tampered commits, key packages of others, reports without end.
+// DAVE with malicious members: tampered commits, stolen key packages, floods of messages.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ByteReader, ByteWriter, decodeCommitWelcome } from '@parley/protocol'
 import davey from '@snazzah/davey'
 import { CHANNEL, DaveyCall } from '../dave/davey-call.ts'
 
-/** A commit taken apart far enough to put it together differently. */
+/** A commit split far enough to rebuild it with changes. */
 interface Parts {
   groupId: Uint8Array
   epoch: bigint
@@ -60,16 +60,16 @@ const flipped = (field: (message: ReturnType<typeof decodeCommitWelcome>) => Uin
 const TAMPERED: Record<string, (payload: Buffer) => Buffer> = {
   'for another group': rebuilt(() => ({ groupId: new Uint8Array(8) })),
   'for another epoch': rebuilt(({ epoch }) => ({ epoch: epoch + 1n })),
-  'in the name of another leaf': rebuilt(() => ({ leafIndex: 1 })),
-  'of a leaf that is not there': rebuilt(() => ({ leafIndex: 0xffff_ffff })),
+  'with another sender leaf': rebuilt(() => ({ leafIndex: 1 })),
+  'with a sender leaf that does not exist': rebuilt(() => ({ leafIndex: 0xffff_ffff })),
   'with authenticated data': rebuilt(() => ({ authenticatedData: Uint8Array.of(1) })),
   'without proposals': rebuilt(() => ({ proposals: [] })),
   'without one of the proposals': rebuilt(({ proposals }) => ({ proposals: proposals.slice(1) })),
   'with a proposal twice': rebuilt(({ proposals }) => ({ proposals: [proposals[0]!, proposals[0]!] })),
-  'with a proposal nobody made': rebuilt(({ proposals }) => ({
+  'with an unknown proposal reference': rebuilt(({ proposals }) => ({
     proposals: [...proposals, reference(new Uint8Array(32))],
   })),
-  'with a proposal of its own': rebuilt(({ proposals }) => ({
+  'with an inline proposal': rebuilt(({ proposals }) => ({
     proposals: [...proposals, Uint8Array.of(1, 0, 3, 0, 0, 0, 1)],
   })),
   'without its path': rebuilt(({ rest }) => {
@@ -77,14 +77,14 @@ const TAMPERED: Record<string, (payload: Buffer) => Buffer> = {
     const tags = new ByteWriter().vector(commit.signature).vector(commit.confirmationTag).vector(commit.membershipTag)
     return { rest: Uint8Array.of(0, ...tags.bytes()) }
   }),
-  'with the identity of another in its path': flipped(({ commit }) => commit.path!.leaf.credential.identity),
+  'with the identity of another user in its path': flipped(({ commit }) => commit.path!.leaf.credential.identity),
   'with another signature key in its path': flipped(({ commit }) => commit.path!.leaf.signatureKey),
   'with another encryption key in its path': flipped(({ commit }) => commit.path!.leaf.encryptionKey),
-  'with a path signed otherwise': flipped(({ commit }) => commit.path!.leaf.signature),
-  'without its welcome': rebuilt(() => ({ welcome: new Uint8Array() })),
-  'with a welcome for somebody else': flipped(({ welcome }) => welcome!.secrets[0]!.reference),
-  'with something behind it': payload => Buffer.concat([payload, Buffer.of(0)]),
-  'cut short': payload => payload.subarray(0, -1),
+  'with a wrong path signature': flipped(({ commit }) => commit.path!.leaf.signature),
+  'without its Welcome': rebuilt(() => ({ welcome: new Uint8Array() })),
+  'with a Welcome for another key package': flipped(({ welcome }) => welcome!.secrets[0]!.reference),
+  'with trailing bytes': payload => Buffer.concat([payload, Buffer.of(0)]),
+  truncated: payload => payload.subarray(0, -1),
 }
 
 const NOWHERE = {
@@ -96,7 +96,7 @@ const NOWHERE = {
 }
 
 for (const [what, tamper] of Object.entries(TAMPERED))
-  test(`a commit ${what} is refused, and the next one wins`, () => {
+  test(`a commit ${what} is rejected, and the next one wins`, () => {
     const call = new DaveyCall()
     const [mallory, , , leaver] = [1, 2, 3, 4].map(user => call.join(user))
     call.run()
@@ -111,13 +111,13 @@ for (const [what, tamper] of Object.entries(TAMPERED))
     call.run()
     assert.equal(tampered, 1)
     const refused = call.notes.filter(({ event }) => event === 'dave.commit_refused').map(({ fields }) => fields.user)
-    // What is for another epoch cannot be told from what losers of a race send, and is no offence.
+    // A commit for another epoch is indistinguishable from the loser of a commit race, so it is no strike.
     assert.deepEqual(refused, what === 'for another epoch' ? [] : ['1'])
     assert.equal(call.group.state.epoch, epoch + 1)
     call.assertConverged()
   })
 
-test('a commit whose tags are wrong passes the server, is reported by all, and heals', () => {
+test('a commit with a wrong confirmation tag passes the node, is reported by all members, and the group recovers', () => {
   const call = new DaveyCall()
   const [mallory] = [1, 2, 3, 4].map(user => call.join(user))
   call.run()
@@ -129,7 +129,7 @@ test('a commit whose tags are wrong passes the server, is reported by all, and h
   call.assertConverged()
 })
 
-test('after two such commits others are waited for instead', () => {
+test('after two invalid commits of a member, the commits of other members win', () => {
   const call = new DaveyCall()
   const [mallory] = [1, 2, 3].map(user => call.join(user))
   call.run()
@@ -143,7 +143,7 @@ test('after two such commits others are waited for instead', () => {
   assert.deepEqual(reasons.slice(0, 2), ['no proposals', 'no proposals'])
 })
 
-test('a committer whom half of the members blame twice is not waited for any more', () => {
+test('commits of a member are rejected after half of the members blamed it twice', () => {
   const call = new DaveyCall()
   const [, ...others] = [1, 2, 3, 4, 5].map(user => call.join(user))
   call.run()
@@ -155,19 +155,19 @@ test('a committer whom half of the members blame twice is not waited for any mor
     call.run()
     call.assertConverged(`with ${user}`)
     assert.equal(call.notes.filter(({ fields }) => fields.verdict === 'blamed').length, index + 1)
-    assert.equal(hasFailed(), index === 1, 'the one after the second is refused')
+    assert.equal(hasFailed(), index === 1, 'the commit after the second blame is rejected')
   }
   for (const other of others) other.faults = {}
   const { epoch } = call.group.state
   call.join(8)
   call.run()
-  call.assertConverged('by another’s commit')
+  call.assertConverged('with the commit of another member')
   assert.equal(call.group.state.epoch, epoch + 1)
   const { fields } = call.notes.findLast(({ event }) => event === 'dave.commit_refused')!
   assert.deepEqual(fields, { user: '1', reason: 'its commits have failed before' })
 })
 
-test('one report blames nobody: who reports may be at fault', () => {
+test('a single report is no strike for the committer, because the reporter may be at fault', () => {
   const call = new DaveyCall()
   const [, ben] = [1, 2, 3, 4, 5].map(user => call.join(user))
   call.run()
@@ -219,7 +219,7 @@ test('a flood of commits closes the connection with 4021', () => {
   )
 })
 
-test('reports without end close the connection with 4020', () => {
+test('a flood of Invalid Commit Welcome reports closes the connection with 4020', () => {
   const call = new DaveyCall()
   const [ana] = [1, 2, 3].map(user => call.join(user))
   call.run()
@@ -233,7 +233,7 @@ test('reports without end close the connection with 4020', () => {
   call.assertConverged()
 })
 
-test('what late messages of an old group say is not heard', () => {
+test('late messages for an old group are ignored', () => {
   const call = new DaveyCall()
   const [ana, ben, cyn] = [1, 2, 3].map(user => call.join(user))
   call.run()

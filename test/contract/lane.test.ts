@@ -1,4 +1,4 @@
-// What every lane must do, on whatever thread and engine, over real loopback sockets.
+// The contract of every lane, for each thread and engine, over real loopback sockets.
 import assert from 'node:assert/strict'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
@@ -88,7 +88,7 @@ for (const [name, open] of Object.entries(LANES)) {
       await run(lane, watcher, context)
     })
 
-  laneTest('answers discovery, binds clients and carries a packet', async (lane, watcher, context) => {
+  laneTest('answers discovery, binds client addresses and forwards a packet', async (lane, watcher, context) => {
     const [ana, bo] = await Promise.all([openSocket(context), openSocket(context)])
     join(lane, 1, SSRC)
     join(lane, 2, SSRC + 8)
@@ -104,8 +104,8 @@ for (const [name, open] of Object.entries(LANES)) {
     }
     order(lane, { kind: 'setRoute', ssrc: SSRC, owner: 1, media: 'audio', targets: 1 })
     await watcher.until(() => watcher.events.length === 3)
-    const heard = await Promise.all([once(bo, 'message'), ana.send(OPUS, lane.port, '127.0.0.1')])
-    const [packet] = heard[0] as [Buffer]
+    const received = await Promise.all([once(bo, 'message'), ana.send(OPUS, lane.port, '127.0.0.1')])
+    const [packet] = received[0] as [Buffer]
     assert.equal(packet.toString('hex', 0, 12), OPUS.toString('hex', 0, 12))
     assert.equal(packet.toString('hex', packet.length - 4), '80000080')
     order(lane, { kind: 'report' })
@@ -121,9 +121,9 @@ for (const [name, open] of Object.entries(LANES)) {
     assert.ok(last.counters.busy >= 0 && last.counters.busy <= 1)
   })
 
-  laneTest('who is told of his SSRC and asks at once is answered', async (lane, _watcher, context) => {
+  laneTest('answers a discovery request sent right after the SSRC is assigned', async (lane, _watcher, context) => {
     const socket = await openSocket(context)
-    // Within the rate of one address.
+    // Within the rate limit of one address.
     for (let peer = 1; peer <= 15; peer++) {
       const ssrc = SSRC + peer * 8
       join(lane, peer, ssrc)
@@ -132,7 +132,7 @@ for (const [name, open] of Object.entries(LANES)) {
     }
   })
 
-  laneTest('a port that is taken is refused with the system’s error', async (lane, watcher) => {
+  laneTest('a port in use is rejected with the system error', async (lane, watcher) => {
     await assert.rejects(open({ ...watcher, ip: '127.0.0.1', port: lane.port }), { code: 'EADDRINUSE' })
     await assert.rejects(open({ ...watcher, ip: '192.0.2.1', port: 0 }), { code: 'EADDRNOTAVAIL' })
   })
@@ -147,7 +147,7 @@ for (const [name, open] of Object.entries(LANES)) {
   })
 
   if (name.endsWith('thread'))
-    laneTest('a crash is told with its reason, and frees the port', async (lane, watcher) => {
+    laneTest('a crash is reported with its reason and frees the port', async (lane, watcher) => {
       join(lane, 1, SSRC)
       const protection = 'no such mode' as VoiceMode
       order(lane, { kind: 'protectPeer', peer: 1, protection, key: KEY, nonceStart: 0 })

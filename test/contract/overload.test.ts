@@ -1,4 +1,4 @@
-// What a lane on the ffi engine does when packets come faster than it works: the oldest go first, video before audio, nothing queues.
+// A lane on the ffi engine under overload: it drops the oldest packets first, video before audio, and queues nothing.
 import assert from 'node:assert/strict'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
@@ -25,13 +25,13 @@ async function openSocket(context: TestContext): Promise<Socket> {
   return socket
 }
 
-/** Turns of the main thread, so that sockets work, until so many milliseconds have passed. */
+/** Yields to the event loop, so that sockets make progress, for this many milliseconds. */
 async function pass(milliseconds: number): Promise<void> {
   for (const end = performance.now() + milliseconds; performance.now() < end; )
     await new Promise(resolve => setImmediate(resolve))
 }
 
-/** A lane that works only when told to, a speaker with audio and video, and listeners. */
+/** A lane that runs only on `work()`, a speaker with audio and video, and listeners. */
 async function openLane(context: TestContext, listeners = 1) {
   const events: LaneEvent[] = []
   const onEvents = (taken: readonly LaneEvent[]) => void events.push(...taken)
@@ -84,11 +84,11 @@ async function openLane(context: TestContext, listeners = 1) {
 }
 
 test(
-  'what has waited too long is dropped, video sooner than audio, and what is new goes on',
+  'packets that waited too long are dropped, video sooner than audio, and new ones are forwarded',
   options,
   async context => {
     const { work, say, report } = await openLane(context)
-    /** Says old and new packets; tells copies and drops, or undefined if this machine was too slow to keep the times. */
+    /** Sends old and new packets. Returns copies and drops, or undefined if the machine was too slow for the timing. */
     const attempt = async (wait: number, latest: number) => {
       const before = report()
       const start = performance.now()
@@ -116,7 +116,7 @@ test(
   },
 )
 
-test('what the socket had no room for is counted once it has room again', options, async context => {
+test('datagrams dropped by a full socket buffer are counted once the socket has room again', options, async context => {
   const { work, say, report } = await openLane(context)
   const sent = 60_000
   for (let count = 0; count < sent; count += 500) {
@@ -129,12 +129,12 @@ test('what the socket had no room for is counted once it has room again', option
   await pass(5)
   work()
   const { packetsOut, drops, datagramsIn } = report()
-  assert.ok(drops.overload > 0, 'the socket was full')
+  assert.ok(drops.overload > 0, 'the socket buffer was full')
   assert.equal(packetsOut + drops.overload + drops.replayed, sent + 1)
   assert.ok(datagramsIn < sent)
 })
 
-test('how busy a lane is says before the first drop that it is near its end', options, async context => {
+test('a lane reports busy close to 1 before its first drop', options, async context => {
   const { loop, work, say, report } = await openLane(context)
   report()
   loop.wait(60)
@@ -148,7 +148,7 @@ test('how busy a lane is says before the first drop that it is near its end', op
   assert.deepEqual([busy > 0.95, drops.overload], [true, 0])
 })
 
-test('a turn makes about a thousand copies at most, however many datagrams wait', options, async context => {
+test('a turn sends at most about a thousand copies, however many datagrams are waiting', options, async context => {
   const { loop, say, report } = await openLane(context, 40)
   const turns: number[] = []
   let copies = 0

@@ -1,4 +1,4 @@
-// What every packet engine must do, over real loopback sockets.
+// The contract of every packet engine, over real loopback sockets.
 import assert from 'node:assert/strict'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
@@ -9,7 +9,7 @@ import { addDatagram, makeBatch } from '../../packages/core/src/testing/plain-io
 import { hchacha20, referenceOpen } from './reference-cipher.ts'
 import { HCHACHA20, KEY, VECTORS, type Vector } from './vectors.ts'
 
-/** An engine on a socket of its own. */
+/** An engine with its own socket. */
 export interface OpenEngine {
   readonly io: PacketIo
   readonly port: number
@@ -32,7 +32,7 @@ const opus = (sequence: number, size = 120) =>
     payload: new Uint8Array(size).fill(7),
   })
 
-/** A bound socket that keeps what it receives. */
+/** A bound socket that records received datagrams. */
 class Receiver {
   readonly #socket: Socket
   readonly #ip: string
@@ -63,7 +63,7 @@ class Receiver {
   send(bytes: Uint8Array, port: number): void {
     this.#socket.send(bytes, port, this.#ip)
   }
-  /** Waits until there are `count` datagrams, and takes them. */
+  /** Waits for `count` datagrams and removes them. */
   async take(count: number): Promise<Buffer[]> {
     await until(() => this.received.length >= count, `${count} datagrams`)
     return this.received.splice(0)
@@ -93,7 +93,7 @@ export function packetIoSuite(name: string, open: OpenEngineFactory): void {
       context.after(() => engine.close())
       await run(engine.io, context, engine)
     })
-  /** A peer whose packets go to a new receiver. */
+  /** Adds a peer whose packets go to a new receiver. */
   const join = async (
     io: PacketIo,
     context: TestContext,
@@ -122,7 +122,7 @@ export function packetIoSuite(name: string, open: OpenEngineFactory): void {
     })
 
   for (const vector of VECTORS)
-    engineTest(`seals what ${vector.mode} ${vector.name} hides, with a nonce of its own`, async (io, context) => {
+    engineTest(`seals the plaintext of ${vector.mode} ${vector.name} with a server nonce`, async (io, context) => {
       const receiver = await join(io, context, 1, vector.mode)
       const plain = unhex(vector.plain)
       if (isRtcp(vector)) {
@@ -145,7 +145,7 @@ export function packetIoSuite(name: string, open: OpenEngineFactory): void {
   }
 
   for (const vector of VECTORS.filter(each => !isRtcp(each)))
-    engineTest(`refuses every single changed bit of ${vector.mode} ${vector.name} that it protects`, io => {
+    engineTest(`rejects every change to an authenticated byte of ${vector.mode} ${vector.name}`, io => {
       protect(io, vector.mode)
       const isAead = vector.mode.startsWith('aead')
       const nonceInHeader = vector.mode === VoiceMode.Xsalsa20Poly1305
@@ -155,7 +155,7 @@ export function packetIoSuite(name: string, open: OpenEngineFactory): void {
         changed[index]! ^= index === 0 ? 0x40 : 0x01
         const isClear = index < 12
         const isRefused = isAead || nonceInHeader || !isClear
-        // The first bytes of the extension are clear in one more mode, and authenticated by nothing there.
+        // In this mode the first bytes of the extension are neither encrypted nor authenticated.
         const isLoose =
           vector.mode === VoiceMode.Xsalsa20Poly1305LiteRtpsize && index >= 12 && index < 16 && changed[0]! & 16
         if (!isLoose) assert.equal(io.open(batchOf(changed), 0, 1), !isRefused, `byte ${index}`)
@@ -163,7 +163,7 @@ export function packetIoSuite(name: string, open: OpenEngineFactory): void {
     })
 
   for (const mode of MODES)
-    engineTest(`refuses every truncation and extension of a ${mode} packet, and another key`, io => {
+    engineTest(`rejects every truncation and extension of a ${mode} packet, and another key`, io => {
       protect(io, mode)
       const sealed = unhex(VECTORS.find(vector => vector.mode === mode)!.sealed)
       for (let length = 0; length < sealed.length; length++)
@@ -174,7 +174,7 @@ export function packetIoSuite(name: string, open: OpenEngineFactory): void {
       assert.equal(io.open(batchOf(sealed), 0, 1), false)
     })
 
-  engineTest('refuses what is longer than a slot, unknown peers and peers without a key', io => {
+  engineTest('rejects datagrams longer than a slot, unknown peers and peers without a key', io => {
     const sealed = unhex(VECTORS[0]!.sealed)
     assert.equal(io.open(batchOf(sealed), 0, 9), false)
     io.addPeer(1)
@@ -185,7 +185,7 @@ export function packetIoSuite(name: string, open: OpenEngineFactory): void {
     assert.equal(io.open(batchOf(sealed), 0, 1), false)
   })
 
-  engineTest('seals one packet for members of all modes at once, but not for its sender', async (io, context) => {
+  engineTest('seals one packet for members of all modes in one call, but not for its sender', async (io, context) => {
     const receivers = await Promise.all(MODES.map((mode, index) => join(io, context, index + 1, mode)))
     const extension = { profile: 0xbede, elements: Uint8Array.of(0x10, 0xb2, 0x90, 4) }
     const plain = encodeRtp({
@@ -208,7 +208,7 @@ export function packetIoSuite(name: string, open: OpenEngineFactory): void {
     assert.equal(io.sent.packets, 6)
   })
 
-  engineTest('keeps many copies of different packets apart', async (io, context) => {
+  engineTest('seals many copies of different packets in one flush', async (io, context) => {
     const receivers = await Promise.all(MODES.map((mode, index) => join(io, context, index + 1, mode)))
     const packets = Array.from({ length: 60 }, (_, index) => opus(index, 1 + index * 17))
     const batch = batchOf(...packets)
@@ -222,7 +222,7 @@ export function packetIoSuite(name: string, open: OpenEngineFactory): void {
 
   for (const mode of MODES.filter(each => each.includes('lite') || each.startsWith('aead')))
     engineTest(
-      `uses each of its nonces once in ${mode}, all out of the reach of clients' counters, then stops`,
+      `uses each server nonce once in ${mode}, outside the range of client nonces, then stops`,
       async (io, context) => {
         const receiver = await join(io, context, 1, mode, SERVER_NONCES - 3)
         const send = () => io.forward(batchOf(opus(1)), 0, Int32Array.of(1), 1, 0)
@@ -262,7 +262,7 @@ export function packetIoSuite(name: string, open: OpenEngineFactory): void {
     }
   })
 
-  engineTest('skips a destination that the system refuses, and counts it', async (io, context) => {
+  engineTest('skips and counts a destination that the system rejects', async (io, context) => {
     const good = await join(io, context, 1, VoiceMode.AeadAes256GcmRtpsize)
     const bad = new Int32Array(ADDRESS_WORDS)
     for (const [peer, ip, port] of [
@@ -280,10 +280,10 @@ export function packetIoSuite(name: string, open: OpenEngineFactory): void {
     io.sendRaw(bad, 0, Uint8Array.of(1), 1)
     io.flush()
     assert.equal((await good.take(2)).length, 2)
-    await until(() => io.sent.failed === 5, 'five refusals')
+    await until(() => io.sent.failed === 5, 'five failures')
   })
 
-  engineTest('forgets a removed peer in the middle of a list', async (io, context) => {
+  engineTest('skips a removed peer in a target list', async (io, context) => {
     const receivers = await Promise.all([1, 2, 3].map(peer => join(io, context, peer, VoiceMode.AeadAes256GcmRtpsize)))
     io.removePeer(2)
     assert.equal(io.forward(batchOf(opus(1)), 0, Int32Array.of(1, 2, 3), 3, 0), 2)
@@ -292,34 +292,34 @@ export function packetIoSuite(name: string, open: OpenEngineFactory): void {
     assert.equal(receivers[1]!.received.length, 0)
   })
 
-  test(`${name}: receives from IPv4 and IPv6, and tells how long a datagram was that did not fit`, async context => {
-    const heard: { ip: string; port: number; length: number; bytes: string }[] = []
+  test(`${name}: receives from IPv4 and IPv6, and reports the length of oversized datagrams`, async context => {
+    const received: { ip: string; port: number; length: number; bytes: string }[] = []
     const engine = await open(batch => {
       for (let slot = 0; slot < batch.count; slot++) {
         const { ip, port } = readAddress(batch.addresses, slot * ADDRESS_WORDS)
         const bytes = hex(batch.bytes.subarray(slot * SLOT, slot * SLOT + 4))
-        heard.push({ ip, port, length: batch.lengths[slot]!, bytes })
+        received.push({ ip, port, length: batch.lengths[slot]!, bytes })
       }
     })
     context.after(() => engine.close())
     const four = await Receiver.open(context)
     const six = await Receiver.open(context, '::1')
-    const expected: typeof heard = []
+    const expected: typeof received = []
     const send = async (from: Receiver, ip: string, bytes: Uint8Array) => {
       from.send(bytes, engine.port)
       expected.push({ ip, port: from.port, length: bytes.length, bytes: hex(bytes.subarray(0, 4)) })
-      await until(() => heard.length === expected.length, 'the datagram')
+      await until(() => received.length === expected.length, 'the datagram')
     }
     await send(four, '127.0.0.1', opus(1))
     await send(six, '::1', opus(2, 1000))
     await send(four, '127.0.0.1', new Uint8Array(SLOT).fill(1))
     await send(four, '127.0.0.1', new Uint8Array(SLOT + 1).fill(2))
     await send(six, '::1', new Uint8Array(9_000).fill(3))
-    assert.deepEqual(heard, expected)
+    assert.deepEqual(received, expected)
   })
 }
 
-test('the reference cipher opens every published packet, and its HChaCha20 is the published one', () => {
+test('the reference cipher opens every published packet, and its HChaCha20 matches the published vector', () => {
   for (const { mode, sealed, plain } of VECTORS)
     assert.equal(hex(referenceOpen(mode, KEY, Buffer.from(sealed, 'hex'))), plain, mode)
   assert.equal(hex(hchacha20(KEY, unhex(HCHACHA20.input))), HCHACHA20.output)

@@ -1,4 +1,4 @@
-// Every packet engine under the one suite.
+// Runs the packet engine suites on every engine.
 import { test } from 'node:test'
 import { protectionReady } from '../../packages/server/src/lane/crypto/protection.ts'
 import { openDgramPort } from '../../packages/server/src/lane/engine/dgram-port.ts'

@@ -1,8 +1,8 @@
-// The seven modes once more, slowly and from their definitions, to check what the engines seal. Shares no code with them.
+// A slow reference implementation of the seven modes, to check what the engines seal. Shares no code with them.
 import { createDecipheriv } from 'node:crypto'
 import type { VoiceMode } from '@parley/protocol'
 
-/** How a mode is recognised: [clear part grows, tag first, trailer bytes]. */
+/** The layout of each mode: [clear part includes CSRCs and extension header, tag first, trailer bytes]. */
 const SHAPES: Record<VoiceMode, [rtpsize: boolean, tagFirst: boolean, trailer: number]> = {
   aead_aes256_gcm_rtpsize: [true, false, 4],
   aead_xchacha20_poly1305_rtpsize: [true, false, 4],
@@ -13,7 +13,7 @@ const SHAPES: Record<VoiceMode, [rtpsize: boolean, tagFirst: boolean, trailer: n
   xsalsa20_poly1305: [false, true, 0],
 }
 
-/** The plain packet; throws if the tag does not verify. */
+/** Returns the plain packet; throws if the tag does not verify. */
 export function referenceOpen(mode: VoiceMode, key: Uint8Array, packet: Buffer): Buffer {
   const [rtpsize, tagFirst, trailerLength] = SHAPES[mode]
   const isRtcp = packet[1]! >= 192 && packet[1]! <= 223

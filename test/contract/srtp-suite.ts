@@ -1,4 +1,4 @@
-// What every packet engine must do for peers with SRTP, over real loopback sockets. The packets are libsrtp's own.
+// The contract of every packet engine for SRTP peers, over real loopback sockets, with libsrtp's test vectors.
 import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
@@ -18,7 +18,7 @@ const batchOf = (...packets: Uint8Array[]) => {
   for (const packet of packets) addDatagram(batch, packet, [0, 0, 0xffff, 1, 1])
   return batch
 }
-/** Client's and server's half alike, so that a peer opens what it seals. */
+/** Client and server keys are equal, so that a peer opens what it seals. */
 const mirrored = (key: string, salt: string) => unhex(key + key + salt + salt)
 
 const PLAIN = '800f1234decafbadcafebabeabababababababababababababababab'
@@ -55,7 +55,7 @@ export function srtpSuite(name: string, open: OpenEngineFactory): void {
     })
 
   for (const { profile, material, rtp, rtcp } of VECTORS)
-    engineTest(`opens and seals libsrtp's packets of ${profile}`, async (io, context) => {
+    engineTest(`opens and seals libsrtp's test vectors of ${profile}`, async (io, context) => {
       const take = await join(io, context, 1, profile, material)
       const batch = batchOf(new Uint8Array(9), unhex(rtp), unhex(rtcp))
       assert.ok(io.open(batch, 1, 1))
@@ -72,7 +72,7 @@ export function srtpSuite(name: string, open: OpenEngineFactory): void {
     })
 
   for (const profile of PROFILES) {
-    engineTest(`seals ${profile} so that its twin opens it, packet by packet`, async (io, context) => {
+    engineTest(`seals ${profile} packets that the TypeScript twin opens`, async (io, context) => {
       const take = await join(io, context, 1, profile, materialOf(profile))
       const packets = Array.from({ length: 40 }, (_, index) => opus(32_750 + index, 1 + index * 29))
       const batch = batchOf(...packets)
@@ -86,7 +86,7 @@ export function srtpSuite(name: string, open: OpenEngineFactory): void {
       assert.deepEqual(opened, packets.map(hex))
     })
 
-    engineTest(`refuses every changed byte and every truncation of a ${profile} packet`, io => {
+    engineTest(`rejects every changed byte and every truncation of a ${profile} packet`, io => {
       io.addPeer(1)
       io.protectPeer(1, profile, materialOf(profile), 0)
       const sealed = new Uint8Array(opus(1, 20).length + 16)
@@ -103,35 +103,32 @@ export function srtpSuite(name: string, open: OpenEngineFactory): void {
     })
   }
 
-  engineTest('never seals an index twice, and tells what its receiver calls a packet', async (io, context) => {
-    const profile = SrtpProfile.AeadAes128Gcm
-    const take = await join(io, context, 1, profile, materialOf(profile))
-    const send = (sequence: number) => io.forward(batchOf(opus(sequence)), 0, Int32Array.of(1), 1, 0)
-    assert.equal(io.sourceSequence(1, 12345, 7), -1)
-    assert.deepEqual([send(40_000), send(40_000), send(40_001), send(39_000)], [1, 0, 1, 1])
-    io.flush()
-    const sequences = (await take(3)).map(sealed => sealed.readUInt16BE(2))
-    assert.deepEqual(sequences, [7_232, 7_233, 7_234])
-    assert.equal(io.sourceSequence(1, 12345, 7_234), 39_000)
-  })
-
   engineTest(
-    'counts what it sealed of each SSRC for each peer, and nothing of what it refused',
+    'never seals an index twice, and maps received sequence numbers to source sequence numbers',
     async (io, context) => {
-      await join(io, context, 1, SrtpProfile.AeadAes128Gcm, materialOf(SrtpProfile.AeadAes128Gcm))
-      await join(io, context, 2, VoiceMode.AeadAes256GcmRtpsize, new Uint8Array(32).fill(9))
-      assert.equal(io.sentOf(1, 12345), undefined)
-      for (const sequence of [5, 6, 6, 7]) io.forward(batchOf(opus(sequence, 100)), 0, Int32Array.of(1, 2), 2, 0)
-      const { packets, octets } = io.sentOf(1, 12345)!
-      assert.deepEqual([packets, octets], [3, 300])
-      assert.deepEqual(
-        [io.sentOf(1, 12346), io.sentOf(2, 12345), io.sentOf(3, 12345)],
-        [undefined, undefined, undefined],
-      )
+      const profile = SrtpProfile.AeadAes128Gcm
+      const take = await join(io, context, 1, profile, materialOf(profile))
+      const send = (sequence: number) => io.forward(batchOf(opus(sequence)), 0, Int32Array.of(1), 1, 0)
+      assert.equal(io.sourceSequence(1, 12345, 7), -1)
+      assert.deepEqual([send(40_000), send(40_000), send(40_001), send(39_000)], [1, 0, 1, 1])
+      io.flush()
+      const sequences = (await take(3)).map(sealed => sealed.readUInt16BE(2))
+      assert.deepEqual(sequences, [7_232, 7_233, 7_234])
+      assert.equal(io.sourceSequence(1, 12345, 7_234), 39_000)
     },
   )
 
-  engineTest('sends one packet to members of modes and of profiles at once', async (io, context) => {
+  engineTest('counts sealed packets and octets per SSRC and peer, without rejected ones', async (io, context) => {
+    await join(io, context, 1, SrtpProfile.AeadAes128Gcm, materialOf(SrtpProfile.AeadAes128Gcm))
+    await join(io, context, 2, VoiceMode.AeadAes256GcmRtpsize, new Uint8Array(32).fill(9))
+    assert.equal(io.sentOf(1, 12345), undefined)
+    for (const sequence of [5, 6, 6, 7]) io.forward(batchOf(opus(sequence, 100)), 0, Int32Array.of(1, 2), 2, 0)
+    const { packets, octets } = io.sentOf(1, 12345)!
+    assert.deepEqual([packets, octets], [3, 300])
+    assert.deepEqual([io.sentOf(1, 12346), io.sentOf(2, 12345), io.sentOf(3, 12345)], [undefined, undefined, undefined])
+  })
+
+  engineTest('sends one packet to Discord and SRTP peers in one call', async (io, context) => {
     const profile = SrtpProfile.AeadAes256Gcm
     const mode = VoiceMode.AeadAes256GcmRtpsize
     const browser = await join(io, context, 1, profile, materialOf(profile))
@@ -144,7 +141,7 @@ export function srtpSuite(name: string, open: OpenEngineFactory): void {
     assert.equal(hex(referenceOpen(mode, new Uint8Array(32).fill(9), (await native(1))[0]!)), hex(opus(5)))
   })
 
-  engineTest('sends nothing to who lost its address, and goes on when it has one again', async (io, context) => {
+  engineTest('sends nothing to a peer without an address, and resumes when it has one again', async (io, context) => {
     const profile = SrtpProfile.AeadAes128Gcm
     const take = await join(io, context, 1, profile, materialOf(profile))
     const send = (sequence: number) => io.forward(batchOf(opus(sequence)), 0, Int32Array.of(1), 1, 0)
@@ -162,7 +159,7 @@ export function srtpSuite(name: string, open: OpenEngineFactory): void {
   })
 }
 
-/** Protects a peer whose packets go to a new socket. Returns what waits for a number of them. */
+/** Adds a protected peer whose packets go to a new socket. Returns a function that waits for a number of packets. */
 async function join(io: PacketIo, context: TestContext, peer: PeerId, protection: Protection, key: Uint8Array) {
   const socket = createSocket('udp4')
   context.after(() => void socket.close())

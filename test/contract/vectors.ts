@@ -1,4 +1,4 @@
-// The published packets of the seven encryption modes, as printed: key 000102…1f, payload f8fffe.
+// Published test vectors of the seven encryption modes, as printed: key 000102…1f, payload f8fffe.
 import { VoiceMode } from '@parley/protocol'
 
 export const KEY = Uint8Array.from({ length: 32 }, (_, index) => index)

@@ -1,10 +1,10 @@
-// A lane on which a browser sends video, for tests, with what senders and receivers of video say.
+// A test lane with a browser that sends video, and the packets that video senders and receivers send.
 import type { RtpMappingDescription } from '@parley/core'
 import { encodeRtp, type RtpPacket } from '@parley/protocol'
 import type { Sent } from '../../packages/core/src/testing/plain-io.ts'
 import { hex, PlainLane, ssrcOf, unhex } from '../../packages/core/src/testing/plain-lane.ts'
 
-/** VP8 and its rtx, as the sender and as the receiver number them. */
+/** Payload types of VP8 and its RTX at the sender and at the receiver. */
 export const SENDER: RtpMappingDescription = {
   payloadTypes: [
     [120, 111],
@@ -26,7 +26,7 @@ export const OWN_RTX = OWN_VIDEO + 1
 export const VIDEO = ssrcOf(1) + 1
 export const u32 = (value: number) => value.toString(16).padStart(8, '0')
 
-/** A lane on which browser 1 sends video to browser 2; browser 3 is there, and not to see it. */
+/** A lane on which browser 1 sends video to browser 2; browser 3 is connected but not a target. */
 export class VideoLane extends PlainLane {
   constructor() {
     super()
@@ -39,10 +39,10 @@ export class VideoLane extends PlainLane {
   send(sequence: number, more: Partial<RtpPacket> = {}) {
     return this.packets(1, video(sequence, more))
   }
-  /** A NACK of the receiver for one packet, and by `bits` for those after it. */
+  /** Sends a NACK from the receiver for one packet and those after it that are set in `bits`. */
   nack(peer: number, sequence: number, bits = 0) {
-    const asked = `${u32(sequence).slice(4)}${bits.toString(16).padStart(4, '0')}`
-    return this.packets(peer, unhex(`81cd0003 00000009 ${u32(VIDEO)} ${asked}`))
+    const entry = `${u32(sequence).slice(4)}${bits.toString(16).padStart(4, '0')}`
+    return this.packets(peer, unhex(`81cd0003 00000009 ${u32(VIDEO)} ${entry}`))
   }
 }
 
@@ -56,7 +56,7 @@ export const video = (sequence: number, more: Partial<RtpPacket> = {}) =>
     marker: true,
     ...more,
   })
-/** As a browser sends it again. */
+/** An RTX packet as a browser sends it. */
 export const again = (rtxSequence: number, sequence: number, more: Partial<RtpPacket> = {}) =>
   video(rtxSequence, {
     payloadType: 97,
@@ -65,7 +65,7 @@ export const again = (rtxSequence: number, sequence: number, more: Partial<RtpPa
     ...more,
   })
 
-/** The bytes of a NACK by the lane to its source, for the packets from `first` on that `bits` say. */
+/** The bytes of a NACK from the lane to the source for packet `first` and those after it that are set in `bits`. */
 export const nackOf = (first: number, bits: number, own = OWN_VIDEO) =>
   `81cd000300000001${u32(own)}${u32(first).slice(4)}${bits.toString(16).padStart(4, '0')}`
 export const sentTo = (peer: number, sent: readonly Sent[]) =>

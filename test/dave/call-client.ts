@@ -1,28 +1,28 @@
-// What a call asks of its clients, whichever DAVE library they are built on.
+// The interface of a call's clients, independent of their DAVE library.
 import type { DaveSession } from '../../packages/core/src/dave/member.ts'
 
 export type FromNode = { op: number; data: unknown } | { op: number; payload: Uint8Array }
 export type FromClient = { op: number; transitionId: number } | { op: number; payload: Uint8Array }
 
-/** What a test may do to what a client makes and gets. */
+/** Faults that a test injects into a client. */
 export interface Faults {
-  /** Changes op 28; undefined swallows it. */
+  /** Changes an outgoing Commit Welcome (op 28); undefined drops it. */
   commit?: (payload: Buffer) => Buffer | undefined
-  /** Makes the next commits or welcomes that arrive useless to this client. */
+  /** The number of next incoming commits and Welcomes to corrupt. */
   breakCommits?: number
   breakWelcomes?: number
-  /** Never sends these opcodes. */
+  /** Opcodes that the client never sends. */
   silent?: ReadonlySet<number>
 }
 
-/** A group as one of its members sees it. */
+/** The view that one member has of its group. */
 export interface GroupView {
   epoch: number
-  /** Hex; the same for all members of an epoch, and for nobody else. */
+  /** Hex; equal for all members of an epoch and different for every other epoch and group. */
   authenticator: string
-  /** In no order. */
+  /** Unordered. */
   users: string[]
-  /** Its own. */
+  /** The member's own leaf index. */
   leaf: number
 }
 
@@ -31,13 +31,13 @@ export interface CallClient extends DaveSession {
   readonly inbox: FromNode[]
   readonly outbox: FromClient[]
   faults: Faults
-  /** What went wrong in the library where its users would not catch it. */
+  /** Errors of the library that real clients would not catch. */
   readonly thrown: unknown[]
-  /** Takes the next message of the node. */
+  /** Processes the next message from the node. */
   receive(): void
   encrypt(frame: Buffer): Buffer
-  /** The frame, or the error why not. */
+  /** The decrypted frame, or the error. */
   decrypt(userId: string, frame: Buffer): Buffer | Error
-  /** Undefined while it has no group. */
+  /** Undefined while the client has no group. */
   view(): GroupView | undefined
 }

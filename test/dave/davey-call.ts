@@ -1,4 +1,4 @@
-// One channel's DAVE group with clients of the real library around it, on a virtual clock, message by message.
+// One channel's DAVE group and its clients with the real library, on a virtual clock, message by message.
 import assert from 'node:assert/strict'
 import { snowflakeBytes, VoiceOp } from '@parley/protocol'
 import { ExternalSender } from '../../packages/core/src/dave/external-sender.ts'
@@ -18,14 +18,14 @@ interface InspectedUser {
 type Make<C> = (userId: string, claimedVersion: number) => C
 const daveyClient: Make<DaveyClient> = (userId, claimedVersion) => new DaveyClient(userId, CHANNEL, claimedVersion)
 
-/** All its clients use davey, unless it is told how to `make` them. */
+/** Clients use davey unless `make` is given. */
 export class DaveyCall<C extends CallClient = DaveyClient> {
   readonly group: DaveGroup
   readonly clients = new Set<C>()
   readonly away = new Set<C>()
   readonly closed: { userId: string; code: number; reason: string }[] = []
   readonly notes: { event: string; fields: Record<string, unknown> }[] = []
-  /** How often a client reported that it could not use a commit or Welcome. */
+  /** Invalid Commit Welcome reports from clients. */
   reports = 0
   readonly #make: Make<C>
   now = 1_000
@@ -42,7 +42,7 @@ export class DaveyCall<C extends CallClient = DaveyClient> {
     })
   }
 
-  /** In the order of a gateway: Session Description, external sender, who is here; then the others hear of it. */
+  /** In gateway order: Session Description, external sender, present members; then the other members are notified. */
   join(userId: string | number, claimedVersion = 1): C {
     const client = this.#make(String(userId), claimedVersion)
     this.describe(client)
@@ -53,7 +53,7 @@ export class DaveyCall<C extends CallClient = DaveyClient> {
     return client
   }
 
-  /** Tells it its version, at first or anew. */
+  /** Sends Session Description with the DAVE version, initially or again. */
   describe(client: C): void {
     const version = this.group.join(client, client.claimedVersion, this.now)
     client.sendText(VoiceOp.SessionDescription, JSON.stringify({ dave_protocol_version: version }))
@@ -68,7 +68,7 @@ export class DaveyCall<C extends CallClient = DaveyClient> {
     this.#close()
   }
 
-  /** Its connection is lost. What the node sends waits; what it had sent is lost. */
+  /** The client loses its connection. Messages from the node are kept for the replay; its own undelivered ones are lost. */
   drop(client: C): void {
     if (!this.clients.has(client) || this.away.has(client)) return
     this.away.add(client)
@@ -83,7 +83,7 @@ export class DaveyCall<C extends CallClient = DaveyClient> {
     this.#close()
   }
 
-  /** One message of the client reaches the node. */
+  /** Delivers one message of the client to the node. */
   send(client: C): void {
     const message = client.outbox.shift()
     if (message === undefined || !this.clients.has(client)) return
@@ -95,7 +95,7 @@ export class DaveyCall<C extends CallClient = DaveyClient> {
     this.#close()
   }
 
-  /** Delivers everything there is, in both directions, without letting time pass. */
+  /** Delivers all messages in both directions without advancing the clock. */
   deliver(): void {
     for (let busy = true; busy; ) {
       busy = false
@@ -119,7 +119,7 @@ export class DaveyCall<C extends CallClient = DaveyClient> {
     this.#close()
   }
 
-  /** Lets time pass, delivering everything at every moment on the way. */
+  /** Advances the clock from deadline to deadline and delivers all messages at each. */
   run(duration = 5_000): void {
     const until = this.now + duration
     this.deliver()
@@ -133,7 +133,7 @@ export class DaveyCall<C extends CallClient = DaveyClient> {
     this.now = until
   }
 
-  /** Everybody shares the group, the server knows it as they do, and every pair decrypts. */
+  /** Asserts that all members share one group, that the node's view matches theirs, and that every pair decrypts. */
   assertConverged(what = ''): void {
     const members = [...this.clients].filter(client => !this.away.has(client))
     for (const client of members) assert.deepEqual(client.thrown, [], `${what}: ${client.userId} threw`)
@@ -148,12 +148,12 @@ export class DaveyCall<C extends CallClient = DaveyClient> {
       const leaf = users.get(member.userId)!
       const view = member.view()
       const seen = { ...view, users: view?.users.sort() }
-      assert.deepEqual(seen, { epoch, authenticator, users: roster, leaf }, `${what}: what ${member.userId} sees`)
+      assert.deepEqual(seen, { epoch, authenticator, users: roster, leaf }, `${what}: view of ${member.userId}`)
     }
     this.assertHeard(what)
   }
 
-  /** Every pair of members decrypts frames of each other, whatever the version is. */
+  /** Asserts that every pair of members decrypts each other's frames, or passes them through at version 0. */
   assertHeard(what = ''): void {
     const members = [...this.clients].filter(client => !this.away.has(client))
     for (const from of members) {
@@ -165,7 +165,7 @@ export class DaveyCall<C extends CallClient = DaveyClient> {
     }
   }
 
-  /** Leaves by user, as the server has them. */
+  /** The node's leaf indices by user. */
   #inspectedUsers(): Map<string, number> {
     const { users } = this.group.inspect() as { users: InspectedUser[] }
     return new Map(users.flatMap(({ userId, leaf }) => (leaf === undefined ? [] : [[userId, leaf]])))

@@ -1,4 +1,4 @@
-// A DAVE client as bots are built: the real library, with the glue around it that discord.js has.
+// A DAVE client like a bot's: the real library with the message handling of discord.js.
 import { decodeTransition, VoiceOp } from '@parley/protocol'
 import davey from '@snazzah/davey'
 import type { CallClient, Faults, FromClient, FromNode, GroupView } from './call-client.ts'
@@ -12,17 +12,17 @@ export class DaveyClient implements CallClient {
   readonly inbox: FromNode[] = []
   readonly outbox: FromClient[] = []
   readonly connected = new Set<string>()
-  /** Every opcode that arrived, with the transition id where there is one. */
+  /** Every received opcode. */
   readonly seen: string[] = []
   faults: Faults = {}
   library: InstanceType<typeof davey.DAVESession> | undefined
   version = 0
   refusesSealed = false
-  /** What the library threw where discord.js would not catch it. */
+  /** Errors of the library that discord.js would not catch. */
   thrown: unknown[] = []
   invalids = 0
   readonly #pending = new Map<number, number>()
-  /** Epochs of its group for which it was sent proposals. */
+  /** Epochs of the group for which the client received proposals. */
   readonly #proposed = new Set<bigint | null>()
   #recovering = false
 
@@ -43,7 +43,7 @@ export class DaveyClient implements CallClient {
     this.refusesSealed = true
   }
 
-  /** Takes the next message of the node. */
+  /** Processes the next message from the node. */
   receive(): void {
     const message = this.inbox.shift()
     if (message === undefined) return
@@ -52,7 +52,7 @@ export class DaveyClient implements CallClient {
       if ('payload' in message) this.#receiveBinary(message.op, Buffer.from(message.payload))
       else this.#receiveText(message.op, message.data as Record<string, number> & { user_ids?: string[] })
     } catch (error) {
-      // Proposals that were sent before its report was heard: it has begun anew, and no server can know yet.
+      // The node sent these proposals before it received the client's report; the client has already reset its group.
       if (!this.#recovering || message.op !== VoiceOp.DaveProposals) this.thrown.push(error)
     }
   }
@@ -61,7 +61,7 @@ export class DaveyClient implements CallClient {
     if (this.version === 0 || !this.library?.ready) return frame
     return this.library.encryptOpus(frame)
   }
-  /** The frame, or the error why not. */
+  /** The decrypted frame, or the error. */
   decrypt(userId: string, frame: Buffer): Buffer | Error {
     if (this.library === undefined || this.version === 0) return frame
     try {
@@ -125,7 +125,7 @@ export class DaveyClient implements CallClient {
     else if (op === VoiceOp.DaveWelcome) this.#use('breakWelcomes', payload, body => this.library!.processWelcome(body))
   }
 
-  /** A second batch in one epoch is what libraries disagree about. */
+  /** Libraries disagree about a second batch of proposals in one epoch, so the node must not send one. */
   #answer(payload: Buffer): void {
     const { epoch } = this.library!
     if (this.#proposed.has(epoch)) throw new Error(`a second batch in epoch ${epoch}`)
@@ -154,7 +154,7 @@ export class DaveyClient implements CallClient {
     this.#say({ op: VoiceOp.DaveTransitionReady, transitionId })
   }
 
-  /** Op 31, and a new beginning. */
+  /** Sends Invalid Commit Welcome (op 31) and resets the group. */
   recover(transitionId: number): void {
     if (this.#recovering) return
     this.#recovering = true

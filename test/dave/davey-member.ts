@@ -1,4 +1,4 @@
-// A voice client with the real DAVE library, talking to a whole node over the gateway's messages.
+// A voice client with the real DAVE library, connected to a whole node by gateway messages.
 import { decodeNodeBinary, encodeClientBinary, VoiceOp } from '@parley/protocol'
 import {
   type BenchCredentials,
@@ -11,7 +11,7 @@ import { DaveyClient } from './davey-client.ts'
 export class DaveyMember {
   readonly client: DaveyClient
   readonly credentials: BenchCredentials
-  /** Numbers of the messages that had one, JSON and binary alike. */
+  /** Sequence numbers of the received messages that have one, JSON and binary. */
   readonly seqs: number[] = []
   closeCode: number | undefined
   socket: BenchSocket
@@ -27,7 +27,7 @@ export class DaveyMember {
     if (this.closeCode === undefined) select(this.socket)
   }
 
-  /** Takes what has arrived and answers it. Whether there was anything. */
+  /** Processes and answers received messages. Returns whether there were any. */
   step(): boolean {
     const { inbox, outbox } = this.client
     const busy = inbox.length + outbox.length > 0
@@ -72,7 +72,7 @@ export class DaveyMember {
   }
 }
 
-/** Lets time pass while every member answers at once. */
+/** Advances the clock; every member answers immediately. */
 export function run(bench: NodeBench, members: readonly DaveyMember[], duration = 3_000): void {
   const settle = () => {
     while (members.map(member => member.step()).includes(true));

@@ -1,9 +1,9 @@
-// A DAVE client on a library of another language: what it hears and says is here, its library in a process.
+// A DAVE client whose library runs in a process of another language; its message queues are here.
 import { VoiceOp } from '@parley/protocol'
 import type { CallClient, Faults, FromClient, FromNode, GroupView } from './call-client.ts'
 import type { LineProcess } from './line-process.ts'
 
-/** What the process says of a client, in JSON: bytes are base64. */
+/** A message of a client in the JSON of the process: bytes are base64. */
 interface Said {
   op: number
   transition_id?: number
@@ -18,7 +18,7 @@ export class ForeignClient implements CallClient {
   readonly inbox: FromNode[] = []
   readonly outbox: FromClient[] = []
   readonly thrown: unknown[] = []
-  /** Every opcode it said, in order. */
+  /** Every opcode sent, in order. */
   readonly said: number[] = []
   faults: Faults = {}
   readonly #process: LineProcess

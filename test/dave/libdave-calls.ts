@@ -1,4 +1,4 @@
-// Calls in which every other user has libdave, Discord's own library (C++, mlspp), and the rest davey (Rust, OpenMLS).
+// Calls in which half of the users have Discord's libdave (C++, mlspp) and the others davey (Rust, OpenMLS).
 import { libdave, reasonToSkip } from '../e2e/foreign-tools.ts'
 import type { CallClient } from './call-client.ts'
 import { CHANNEL, DaveyCall } from './davey-call.ts'
@@ -6,7 +6,7 @@ import { DaveyClient } from './davey-client.ts'
 import { ForeignClient } from './foreign-client.ts'
 import { LineProcess } from './line-process.ts'
 
-/** Users with even numbers have libdave. `skip` says why there are no such calls, `close` ends what runs the library. */
+/** Users with even ids have libdave. `skip` is the reason if libdave is unavailable; `close` ends its process. */
 export function libdaveCalls() {
   const tool = libdave()
   const skip = reasonToSkip(tool)

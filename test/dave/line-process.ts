@@ -1,14 +1,15 @@
-// A process that answers questions in lines of JSON, while this thread waits: what it computes is a function call to a test.
+// A process that answers requests in lines of JSON. The calling thread blocks, so that a request is a synchronous call.
 import { MessageChannel, type MessagePort, receiveMessageOnPort, Worker } from 'node:worker_threads'
 
-const PATIENCE = 20_000
+/** Milliseconds to wait for an answer. */
+const TIMEOUT = 20_000
 
 export class LineProcess {
   readonly #worker: Worker
   readonly #port: MessagePort
   readonly #signal = new Int32Array(new SharedArrayBuffer(4))
 
-  /** `command` starts it: a program and its arguments. It ends when its standard input does. */
+  /** `command` is a program and its arguments. The process ends when its standard input is closed. */
   constructor(command: readonly [string, ...string[]]) {
     const { port1, port2 } = new MessageChannel()
     this.#port = port1
@@ -19,13 +20,13 @@ export class LineProcess {
     })
   }
 
-  /** Throws what the process says went wrong, and if it says nothing. */
+  /** Throws if the process answers with an error or does not answer in time. */
   ask(question: object): Record<string, unknown> {
     Atomics.store(this.#signal, 0, 0)
     this.#port.postMessage(JSON.stringify(question))
-    // The worker wakes us after it has set the signal: what wakes us may still be for the question before.
+    // Check the signal again after a wake-up: the notification of the previous request may arrive late.
     while (Atomics.load(this.#signal, 0) === 0)
-      if (Atomics.wait(this.#signal, 0, 0, PATIENCE) === 'timed-out') throw new Error('the process does not answer')
+      if (Atomics.wait(this.#signal, 0, 0, TIMEOUT) === 'timed-out') throw new Error('the process does not answer')
     const answer = JSON.parse(receiveMessageOnPort(this.#port)!.message) as Record<string, unknown>
     if (typeof answer.error === 'string') throw new Error(answer.error)
     return answer

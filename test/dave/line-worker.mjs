@@ -1,4 +1,4 @@
-// The thread that talks to the process of a LineProcess while the thread of the test waits.
+// The thread that exchanges lines with the process of a LineProcess while the test's thread blocks.
 import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { workerData } from 'node:worker_threads'

@@ -1,11 +1,11 @@
-// Everything that can happen to a call, in an order that a seed decides. In the end nothing is broken any more, and all must hear each other.
+// All events of a call in a seeded random order. Afterwards all faults are removed, and every pair must decrypt each other.
 import assert from 'node:assert/strict'
 import { seededRandom } from '../../packages/core/src/testing/seeded-random.ts'
 import type { CallClient } from './call-client.ts'
 import type { DaveyCall } from './davey-call.ts'
 
 const MOST = 8
-/** What a backend may wish from one moment to the next; seldom that there be no encryption. */
+/** Policies that the backend sets at random; 'off' is rare. */
 const POLICIES = ['off', 'allowed', 'allowed', 'allowed'] as const
 
 interface Scene<C extends CallClient> {
@@ -15,7 +15,7 @@ interface Scene<C extends CallClient> {
   faulty: boolean
 }
 
-/** Throws if the call does not converge. With `faulty`, messages are broken and lost on the way. Returns what came out. */
+/** Throws if the call does not converge. With `faulty`, messages are corrupted and lost. Returns a summary. */
 export function playInRandomOrder<C extends CallClient>(
   call: DaveyCall<C>,
   { seed, faulty, steps }: { seed: number; faulty: boolean; steps: number },
@@ -52,7 +52,7 @@ function step<C extends CallClient>(scene: Scene<C>): void {
   if (call.group.deadline <= call.now) call.tick(call.now)
 }
 
-/** A user who is not in the call: of few, so that the same ones come back. */
+/** A user who is not in the call, from a small set, so that the same users rejoin. */
 function newcomer<C extends CallClient>({ call, integer }: Scene<C>): string {
   const taken = new Set([...call.clients].map(client => client.userId))
   let user = 100 + integer(MOST * 2)

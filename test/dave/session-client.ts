@@ -1,4 +1,4 @@
-// A member of a call on the client's own session, with the real DAVE library, at a node on a virtual clock.
+// A member of a call: the Parley voice client session with the real DAVE library, connected to a node on a virtual clock.
 import assert from 'node:assert/strict'
 import { type DaveLibrary, VoiceClientSession, type VoiceOutput } from '@parley/client'
 import type { BenchCredentials, BenchSocket, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
@@ -12,7 +12,7 @@ export class SessionClient {
   readonly codes: (string | undefined)[] = []
   readonly faults: string[] = []
   socket: BenchSocket | undefined
-  /** What the node sent and the session has not been given yet, in order. */
+  /** Inputs from the node that the session has not processed yet, in order. */
   readonly #inbox: ((now: number) => void)[] = []
   readonly #bench: NodeBench
 
@@ -25,7 +25,7 @@ export class SessionClient {
     this.step()
   }
 
-  /** Whether there was anything to do. */
+  /** Processes pending inputs and outputs. Returns whether there were any. */
   step(): boolean {
     const inputs = this.#inbox.splice(0)
     for (const input of inputs) input(this.#bench.now)
@@ -55,7 +55,7 @@ export class SessionClient {
   }
 }
 
-/** Lets time pass while everybody answers at once. */
+/** Advances the clock; every client answers immediately. */
 export function runSessions(bench: NodeBench, clients: readonly SessionClient[], duration = 4_000): void {
   for (const until = bench.now + duration; ; ) {
     while (clients.map(client => client.step()).includes(true));
@@ -65,7 +65,7 @@ export function runSessions(bench: NodeBench, clients: readonly SessionClient[],
   }
 }
 
-/** Every pair opens what the other seals, and all have one code to compare; or all speak in the clear. */
+/** Asserts that every pair opens each other's frames and all show one verification code, or that all send unencrypted. */
 export function assertHeard(clients: readonly SessionClient[], isSealed = true): void {
   const codes = new Set(clients.map(({ session }) => session.dave?.privacyCode))
   if (isSealed) assert.equal(codes.size, 1)

@@ -10,7 +10,7 @@ export const SENDER_KEY = bytes(
     'c98abf721465c1293c89',
 )
 
-/** Of the second user, bare. */
+/** Of the second user, without the MLSMessage wrapper. */
 export const KEY_PACKAGE = bytes(
   '00010002404104f42c062e320e15d998fbaacfe60378e76157fd7e86d0e0952ccd8052000ff016e2d53aac42269b24cc17b4698af8c75c' +
     '832521e3749c9a51eebbc63cf84c50a54041042c678122377e5312fbb60ef020f12fd78fa392630a8a0c4ba2b5114e6f80f98d2f5a188d' +
@@ -61,7 +61,7 @@ export const FIRST_COMMIT = bytes(
     '72f050c7ec',
 )
 
-/** Of the third user, bare. */
+/** Of the third user, without the MLSMessage wrapper. */
 export const KEY_PACKAGE_2 = bytes(
   '000100024041043286d509cec1fbf706149ea6aeb628dd0398d9c388b3023a04bf6acb109cfc6ea528121edde4a60d7dace0701487abea' +
     '5937eb71b86a2175aabce73c3d374bc94041045c3e4a1ee986fe8758c4b231d9011d4d8c15c61a25468c5df9cd88da954a5318e6261713' +

@@ -1,4 +1,4 @@
-// Simulated hours of random commands under ever new seeds; CHAOS_SEED repeats one.
+// Simulated hours of random commands with random seeds; CHAOS_SEED repeats one.
 import { test } from 'node:test'
 import { surviveChaos } from '../sim/chaos.ts'
 
@@ -6,7 +6,7 @@ const time = Number(process.env.FUZZ_SECONDS ?? 2) * 1_000
 const fixed = process.env.CHAOS_SEED
 const firstSeed = fixed === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(fixed)
 
-test(`hours of random commands leave nothing behind, seeds from ${firstSeed}`, async context => {
+test(`a node releases all state after hours of random commands, seeds from ${firstSeed}`, async context => {
   const end = performance.now() + time
   let seed = firstSeed
   do {

@@ -1,4 +1,4 @@
-// Fuzz: the kind of any datagram, and discovery in both directions.
+// Fuzz: classification of datagrams, and IP discovery in both directions.
 import assert from 'node:assert/strict'
 import {
   classifyDatagram,
@@ -27,7 +27,7 @@ const corpus = [
 ]
 const SHORTEST: Record<DatagramKind, number> = { 0: 17, 1: 74, 2: 8, 3: 20, 4: 14, 5: 12, 6: 28, 7: 0 }
 
-fuzz('any datagram has one kind, and is long enough for it', {
+fuzz('every datagram has one kind and the minimum length of that kind', {
   corpus,
   run(bytes) {
     const kind = classifyDatagram(viewOf(bytes), 0, bytes.length)
@@ -37,7 +37,7 @@ fuzz('any datagram has one kind, and is long enough for it', {
   },
 })
 
-fuzz('any discovery response is read as it was written, or refused', {
+fuzz('a discovery response is rejected or survives a round trip', {
   corpus,
   run(bytes) {
     const read = decodeDiscoveryResponse(bytes)

@@ -1,4 +1,4 @@
-// Fuzz: the judges of commits and key packages. They never throw, and what they take is what was asked for.
+// Fuzz: validation of commits and key packages. It never throws and accepts only what was requested.
 import assert from 'node:assert/strict'
 import {
   authenticatedContent,
@@ -32,7 +32,7 @@ const adding = {
   added: [reference(ReferenceLabel.KeyPackage, vectors.KEY_PACKAGE_2)],
 }
 
-fuzz('a commit is refused, or does what was proposed and nothing else', {
+fuzz('a commit is rejected or covers exactly the proposals', {
   corpus: [vectors.REMOVING_COMMIT, vectors.SECOND_COMMIT, vectors.FIRST_COMMIT],
   run(bytes) {
     for (const wanted of [removing, adding]) {
@@ -52,7 +52,7 @@ fuzz('a commit is refused, or does what was proposed and nothing else', {
 
 const identity = snowflakeBytes(vectors.USERS[1])!
 
-fuzz('a key package is refused, or is the one its owner signed', {
+fuzz('a key package is rejected or has the content that its owner signed', {
   corpus: [vectors.KEY_PACKAGE, vectors.KEY_PACKAGE_2, Uint8Array.of(0, 1, 0, 5, ...vectors.KEY_PACKAGE)],
   run(bytes) {
     const judged = judgeKeyPackage(bytes, { identity, crypto: nodeCrypto })

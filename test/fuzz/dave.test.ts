@@ -1,4 +1,4 @@
-// Fuzz: the binary messages of DAVE and the MLS inside them, at both ends.
+// Fuzz: decoders of DAVE binary messages and the MLS messages inside them, on both sides.
 import assert from 'node:assert/strict'
 import {
   DecodeError,
@@ -20,7 +20,7 @@ import {
 import * as vectors from '../dave/vectors.ts'
 import { fuzz } from './harness.ts'
 
-/** What the decoder made of it; undefined if it refused. Anything but a DecodeError is a fault of ours. */
+/** The decoded value; undefined on a DecodeError. Any other error is a bug. */
 function decoded<T>(decode: (bytes: Uint8Array) => T, bytes: Uint8Array): T | undefined {
   try {
     return decode(bytes)
@@ -30,7 +30,7 @@ function decoded<T>(decode: (bytes: Uint8Array) => T, bytes: Uint8Array): T | un
   }
 }
 
-fuzz('a key package is refused, or is its signed part and a signature', {
+fuzz('a key package is rejected or consists of its signed part and a signature', {
   corpus: [vectors.KEY_PACKAGE, Uint8Array.of(0, 1, 0, 5, ...vectors.KEY_PACKAGE_2)],
   run(bytes) {
     const keyPackage = decoded(decodeKeyPackage, bytes)
@@ -40,7 +40,7 @@ fuzz('a key package is refused, or is its signed part and a signature', {
   },
 })
 
-fuzz('a commit is refused, or stands where its first bytes say, and its Welcome can be split', {
+fuzz('a commit is rejected or matches its peeked group and epoch, and its Welcome can be split', {
   corpus: [vectors.FIRST_COMMIT, vectors.SECOND_COMMIT, vectors.REMOVING_COMMIT],
   run(bytes) {
     const message = decoded(decodeCommitWelcome, bytes)
@@ -53,7 +53,7 @@ fuzz('a commit is refused, or stands where its first bytes say, and its Welcome 
   },
 })
 
-fuzz('frames of both directions are refused or read back as they were', {
+fuzz('binary messages of both directions are rejected or survive a round trip', {
   corpus: [
     encodeClientBinary(26, vectors.KEY_PACKAGE),
     encodeNodeBinary(9, 27, encodeProposals([vectors.ADD])),

@@ -1,4 +1,4 @@
-// Whatever a proxy forwards as X-Forwarded-For, the answer is an address that can be counted.
+// Fuzz: for any X-Forwarded-For header, the result is a valid address with a network to count by.
 import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'

@@ -1,15 +1,15 @@
-// Feeds mutated inputs to a decoder for a while: seeded, printed, repeatable with FUZZ_SEED, longer with FUZZ_SECONDS.
+// Feeds mutated inputs to a decoder. The seed is printed; FUZZ_SEED repeats a run, FUZZ_SECONDS sets its duration.
 import { test } from 'node:test'
 import { seededRandom } from '../../packages/core/src/testing/seeded-random.ts'
 
 export interface Target {
-  /** Inputs to start from: valid ones reach deepest. */
+  /** Initial inputs; valid ones reach the deepest code. */
   corpus: readonly Uint8Array[]
-  /** Throws if the decoder misbehaved. The bytes are the target's to change. */
+  /** Throws if the decoder misbehaves. May modify the bytes. */
   run(bytes: Uint8Array): void
 }
 
-/** Registers a test that runs the corpus as it is, then mutations of it until the time is up. */
+/** Registers a test that runs the unmodified corpus, then mutations of it until the time is up. */
 export function fuzz(name: string, { corpus, run }: Target): void {
   const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 32)) >>> 0
   const time = Number(process.env.FUZZ_SECONDS ?? 2) * 1_000

@@ -1,4 +1,4 @@
-// A node that sends anything to a backend: the session never throws, settles what was asked, and ends.
+// Fuzz: arbitrary messages from a node to a backend. The session never throws, settles every request, and ends.
 import assert from 'node:assert/strict'
 import { LvspClientSession } from '@parley/client'
 import { LvspInfo } from '@parley/protocol'

@@ -1,4 +1,4 @@
-// A backend that sends anything to a node, before READY and after: nothing is thrown, nothing is ours to blame.
+// Fuzz: arbitrary messages from a backend to a node, before and after READY. The node never throws or logs an error.
 import assert from 'node:assert/strict'
 import { LvspMessage } from '@parley/protocol'
 import { ALL_CAPABILITIES, LvspBench, type LvspSocket, SECRET } from '../../packages/core/src/testing/lvsp-bench.ts'
@@ -30,7 +30,7 @@ const messages = [
 const lines = messages.map(message => JSON.stringify(message))
 const corpus = [Buffer.from(lines.join('\n')), ...lines.map(line => Buffer.from(line))]
 
-/** One message per line: to a fresh connection each, and all to one that is live. */
+/** One message per line: each to a new connection, and all to one identified connection. */
 function run(bytes: Uint8Array): void {
   const bench = new LvspBench()
   const backend = bench.backend(SECRET, ALL_CAPABILITIES)

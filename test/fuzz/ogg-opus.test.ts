@@ -1,4 +1,4 @@
-// Ogg Opus files that are broken: an OggError, or packets that can be written and read again.
+// Fuzz: corrupted Ogg Opus files yield an OggError, or packets that survive a round trip.
 import assert from 'node:assert/strict'
 import { OggError, OggOpusWriter, opusSamples, readOggOpus, writeOggOpus, writePage } from '@parley/client'
 import { fuzz } from './harness.ts'
@@ -23,7 +23,7 @@ function read(bytes: Uint8Array): void {
   }
 }
 
-/** What was read and is Opus can be written, and comes back. */
+/** Asserts that valid Opus packets survive a round trip. */
 function rewrite(packets: readonly Uint8Array[]): void {
   const valid = packets.filter(packet => opusSamples(packet) !== undefined)
   const writer = new OggOpusWriter()
@@ -33,7 +33,7 @@ function rewrite(packets: readonly Uint8Array[]): void {
 
 fuzz('reading Ogg Opus', { corpus, run: read })
 
-/** Gives every page the checksum it should have, so that what is behind it is reached. */
+/** Corrects the checksum of every page, so that inputs reach the code behind the check. */
 function mend(bytes: Uint8Array): Uint8Array {
   const pages: Uint8Array[] = []
   for (let offset = 0; offset + 27 <= bytes.length; ) {
@@ -56,4 +56,4 @@ function mend(bytes: Uint8Array): Uint8Array {
   return Buffer.concat(pages)
 }
 
-fuzz('reading Ogg Opus with mended checksums', { corpus, run: bytes => read(mend(bytes)) })
+fuzz('reading Ogg Opus with corrected checksums', { corpus, run: bytes => read(mend(bytes)) })

@@ -1,4 +1,4 @@
-// Fuzz: a lane with browsers on it that gets anything from anywhere. It never throws, and sends only to who proved an address.
+// Fuzz: a lane with browsers that receives arbitrary datagrams. It never throws and sends only to verified addresses.
 import assert from 'node:assert/strict'
 import type { RtpMappingDescription } from '@parley/core'
 import { encodeRtp } from '@parley/protocol'
@@ -27,7 +27,7 @@ for (const peer of PEERS) {
 }
 lane.io.take()
 
-/** The camera's SSRC becomes what was not known before, and the reverse. */
+/** Maps the camera to a previously unknown SSRC, then back. */
 function announce(peer: number): void {
   for (const offset of [3, 1])
     lane.command({ kind: 'mapSsrc', peer, clientSsrc: ownOf(peer) + offset, ssrc: ssrcOf(peer) + 1 })
@@ -46,7 +46,7 @@ const rtp = (peer: number, offset: number, payloadType: number, sequence: number
     extension: { profile: 0xbede, elements },
   })
 
-fuzz('a lane with browsers holds its rules whatever comes', {
+fuzz('a lane with browsers keeps its invariants on arbitrary datagrams', {
   corpus: [
     ...PEERS.flatMap(peer => [
       checkOf(peer),
@@ -62,7 +62,7 @@ fuzz('a lane with browsers holds its rules whatever comes', {
   ],
   run(bytes) {
     const answered = lane.receive(home((bytes[5] ?? 0) & 3), bytes)
-    // Now and then the gateway tells what another SSRC is, and releases what was held of it.
+    // Occasionally the gateway announces another SSRC, which releases its held packets.
     if ((bytes[6] ?? 0) === 9) announce(1 + ((bytes[7] ?? 0) & 1))
     for (const { peer, bytes: sent } of [...answered, ...lane.wait(3)]) {
       assert.ok(peer === 0 || PEERS.includes(peer))

@@ -1,4 +1,4 @@
-// Fuzz: a lane that gets anything from anywhere. It never throws, sends only to peers, and answers no longer than it was asked.
+// Fuzz: a lane that receives arbitrary datagrams. It never throws, sends only to peers, and never amplifies.
 import assert from 'node:assert/strict'
 import { Router } from '@parley/core'
 import { encodeDiscoveryRequest, encodeReceiverReport, encodeRtp } from '@parley/protocol'
@@ -29,7 +29,7 @@ for (const peer of PEERS) {
 const batch = makeBatch()
 const before = { in: 0, out: 0 }
 
-fuzz('a lane holds its rules whatever comes', {
+fuzz('a lane keeps its invariants on arbitrary datagrams', {
   corpus: [
     ...PEERS.flatMap(peer => [1, 2, 500, 40_000].map(sequence => sealed(peer, opus(peer, sequence)))),
     ...PEERS.map(peer => sealed(peer, encodeReceiverReport(ssrcOf(peer), []))),
@@ -41,7 +41,7 @@ fuzz('a lane holds its rules whatever comes', {
   run(bytes) {
     now += 7
     batch.count = 0
-    // The first bytes choose where it comes from, so that mutations move sources too.
+    // The first bytes choose the source address, so that mutations change it too.
     const port = (bytes[1] ?? 0) & 3
     addDatagram(batch, bytes, [0, 0, 0xffff, 0x0a00_0000 + ((bytes[3] ?? 0) & 3), port])
     addDatagram(batch, bytes, [-1, bytes.length, 0, -1, 0xffff])
@@ -52,10 +52,10 @@ fuzz('a lane holds its rules whatever comes', {
   },
 })
 
-function checkSent(asked: number): void {
+function checkSent(requestLength: number): void {
   for (const { peer, bytes } of io.take()) {
     assert.ok(peer === 0 || PEERS.includes(peer))
-    assert.ok(peer !== 0 || bytes.length <= asked, 'an answer longer than the question')
+    assert.ok(peer !== 0 || bytes.length <= requestLength, 'a response is longer than its request')
     if (peer !== 0 && bytes[1]! < 192) assert.equal(bytes[0]! & 0x2f, 0, 'padding or CSRCs left')
   }
 }

@@ -1,11 +1,11 @@
-// Fuzz: feedback packets of receivers.
+// Fuzz: RTCP feedback packets of receivers.
 import assert from 'node:assert/strict'
 import { FeedbackKind, feedbackKind, feedbackSsrc, nackBits, nackEntries, nackSequence } from '@parley/protocol'
 import { fuzz } from './harness.ts'
 
 const unhex = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'))
 
-fuzz('feedback is read within its packet, or is none', {
+fuzz('feedback is parsed within its packet or rejected', {
   corpus: [
     unhex('81ce00020000000100003039'),
     unhex('84ce00040000000100000000000030390700000'.padEnd(40, '0')),

@@ -18,7 +18,7 @@ const plain = VECTORS.filter(vector => vector.name.startsWith('rtcp')).map(vecto
   Uint8Array.from(Buffer.from(vector.plain, 'hex')),
 )
 
-fuzz('a compound is read whole, its reports as they were written, or refused', {
+fuzz('a compound packet is rejected or parsed whole, and its reports survive a round trip', {
   corpus: [...plain, Uint8Array.from(plain.flatMap(bytes => [...bytes])), Uint8Array.of(0x81, 206, 0, 2, ...Array(8))],
   run(bytes) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -33,7 +33,7 @@ fuzz('a compound is read whole, its reports as they were written, or refused', {
   },
 })
 
-/** What a sender report says of its clock is the same once it is written again. */
+/** Asserts that the times of a sender report survive a round trip. */
 function checkTime(view: DataView): void {
   const time = senderReportTime(view, 0)
   const timestamp = senderReportTimestamp(view, 0)

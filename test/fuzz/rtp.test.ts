@@ -1,4 +1,4 @@
-// Fuzz: RTP headers, extensions and padding; what is cut off a packet before it is forwarded.
+// Fuzz: RTP headers, extensions and padding, and trimming before forwarding.
 import assert from 'node:assert/strict'
 import { decodeRtp, encodeRtp, rtpHeaderLength, rtpPaddingLength } from '@parley/protocol'
 import { trimPacket } from '../../packages/core/src/media/forward/trim-packet.ts'
@@ -17,7 +17,7 @@ const padded = {
 }
 const corpus = [...VECTORS.map(vector => Uint8Array.from(Buffer.from(vector.plain, 'hex'))), encodeRtp(padded)]
 
-fuzz('an RTP header and its padding lie within the packet, or it is malformed', {
+fuzz('an RTP header and its padding lie within the packet, or the packet is rejected', {
   corpus,
   run(bytes) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -31,7 +31,7 @@ fuzz('an RTP header and its padding lie within the packet, or it is malformed', 
 
 const batch = makeBatch()
 
-fuzz('a packet says the same before and after trimming, CSRCs and padding apart', {
+fuzz('trimming changes nothing but CSRCs and padding', {
   corpus,
   run(bytes) {
     const before = decodeRtp(bytes)

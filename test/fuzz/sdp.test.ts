@@ -1,4 +1,4 @@
-// Fuzz: what a browser offers.
+// Fuzz: SDP offers of browsers.
 import assert from 'node:assert/strict'
 import { parseSdpOffer } from '@parley/protocol'
 import { fuzz } from './harness.ts'
@@ -14,7 +14,7 @@ const lines = [
 ]
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'latin1'))
 
-fuzz('an offer is read within its bounds, or what is missing is named', {
+fuzz('an offer is parsed within its bounds, or the missing attribute is named', {
   corpus: [
     bytes(lines.join('\n')),
     bytes(['v=0', 'm=audio 9 UDP/TLS/RTP/SAVPF 111', ...lines].join('\r\n')),

@@ -1,4 +1,4 @@
-// Fuzz: SRTP and SRTCP packets and the header extensions inside.
+// Fuzz: SRTP and SRTCP packets and their header extensions.
 import assert from 'node:assert/strict'
 import {
   encodeRtp,
@@ -33,7 +33,7 @@ const sealed = (seal: (bytes: Uint8Array, view: DataView) => number, plain: Uint
 for (const profile of Object.values(SrtpProfile)) {
   const layout = SRTP_LAYOUTS[profile]
   const { keyLength, saltLength } = layout
-  /** Both ends alike, so that what is sealed here can be opened here. */
+  /** Client and server keys are equal, so that one instance opens what another seals. */
   const material = new Uint8Array(srtpMaterialLength(layout)).fill(1, 0, 2 * keyLength).fill(2, 2 * keyLength)
   assert.equal(material.length, 2 * (keyLength + saltLength))
   const open = () => new Srtp(profile, material)
@@ -44,7 +44,7 @@ for (const profile of Object.values(SrtpProfile)) {
   const known = new Set(corpus.map(bytes => Buffer.from(bytes).toString('hex')))
   const rtp = open()
   const rtcp = open()
-  fuzz(`${profile}: nothing is opened but what was sealed`, {
+  fuzz(`${profile}: only sealed packets open`, {
     corpus,
     run(bytes) {
       const isKnown = known.has(Buffer.from(bytes).toString('hex'))

@@ -1,4 +1,4 @@
-// Fuzz: ICE checks.
+// Fuzz: ICE connectivity checks.
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { encodeStunRequest, isStunGenuine, readStunRequest, type StunMac } from '@parley/protocol'
@@ -9,7 +9,7 @@ const KEY = new Uint8Array(24).fill(65)
 const check = (username: string, useCandidate: boolean) =>
   encodeStunRequest({ transaction: new Uint8Array(12).fill(3), username, useCandidate }, KEY, mac)
 
-fuzz('a datagram is a check that ends where it says, or nothing; only ours are genuine', {
+fuzz('a datagram is rejected or parsed as a check that ends where its attributes do', {
   corpus: [check('abcd:efgh', true), check('a:b', false), new Uint8Array(28)],
   run(bytes) {
     const request = readStunRequest(bytes)

@@ -1,4 +1,4 @@
-// Datagrams that pretend to be the node's: opening one never throws, and nothing but what was sealed comes out.
+// Fuzz: forged datagrams to the voice client. Opening never throws and accepts only sealed packets.
 import assert from 'node:assert/strict'
 import { openPacket, sealPacket } from '@parley/client'
 import { decodeRtcp, decodeRtp, encodeReceiverReport, encodeRtp, PROTECTION_LAYOUTS, VoiceMode } from '@parley/protocol'
@@ -34,7 +34,7 @@ for (const mode of Object.values(VoiceMode)) {
   })
 }
 
-/** What must be as it was sealed: with AEAD everything, with the others the end, which none of them leaves clear. */
+/** The authenticated part: everything for AEAD modes; for the others the end, which every mode encrypts. */
 function text(plain: Uint8Array, isClearAuthenticated: boolean): string {
   return Buffer.from(isClearAuthenticated ? plain : plain.subarray(plain.length - 3)).toString('hex')
 }

@@ -1,4 +1,4 @@
-// A node that sends anything to a voice client: the session never throws, stays within its bounds, and ends.
+// Fuzz: arbitrary messages from a node to a voice client. The session never throws, stays within its bounds, and ends.
 import assert from 'node:assert/strict'
 import { VoiceClientSession } from '@parley/client'
 import { fuzz } from './harness.ts'
@@ -22,7 +22,7 @@ const messages = [
   { op: 9, d: null },
 ]
 const text = (message: unknown) => new TextEncoder().encode(JSON.stringify(message))
-/** A whole conversation, one message per line; one line is fed as binary. */
+/** A whole exchange, one message per line; every line is also fed as binary. */
 const conversation = Buffer.from(messages.map(message => JSON.stringify(message)).join('\n'))
 const corpus = [conversation, ...messages.map(text), Uint8Array.of(0, 9, 25, 1, 2, 3)]
 

@@ -1,4 +1,4 @@
-// What a voice client may send, in any shape: the node answers or closes with a code of its own, and never with a fault.
+// Fuzz: arbitrary messages from a voice client. The node answers or closes with a defined code, and never logs an error.
 import assert from 'node:assert/strict'
 import { memberSource, VoiceClose } from '@parley/protocol'
 import { connect, NodeBench } from '../../packages/core/src/testing/node-bench.ts'

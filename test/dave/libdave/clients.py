@@ -1,11 +1,11 @@
-"""DAVE clients on libdave, Discord's own library, with the glue of its sample. One JSON object per line on stdin and stdout.
+"""DAVE clients on Discord's libdave, with the message handling of its sample. One JSON object per line on stdin and stdout.
 
 in   {"do": "open", "client", "user_id", "channel_id"}          out  {}
      {"do": "receive", "client", "op", "data" or "payload"}          {"out": [{"op", "transition_id" or "payload"}]}
      {"do": "encrypt", "client", "frame"}                            {"frame"}
      {"do": "decrypt", "client", "user_id", "frame"}                 {"frame"}
      {"do": "view", "client"}                                        {"view": {"epoch", "authenticator", "users", "leaf"} or null}
-What goes wrong is answered with {"error"}. Bytes are base64.
+A failure is answered with {"error"}. Bytes are base64.
 """
 
 import base64
@@ -40,7 +40,7 @@ class Op:
 
 
 class Places(logging.Handler):
-    """libdave says which leaf and epoch it is in nowhere but in its log."""
+    """libdave exposes its leaf index and epoch only in its log."""
 
     last = None
 
