@@ -1,11 +1,19 @@
 // Runs the tests: `node test/run.mjs all | fast | fuzz | FILE…`. Fast files share one process; the others run in one each.
-import { spawnSync } from 'node:child_process'
+// Every process has a deadline, so that no run can hang; TEST_SECONDS sets another one.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { runFiles } from './test-process.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const loader = ['--import', new URL('../packages/server/bin/source.mjs', import.meta.url).href]
+
+const seconds = usual => Number(process.env.TEST_SECONDS ?? usual)
+/** The fast ring takes 10 s on an idle machine. */
+const FAST_DEADLINE = seconds(300)
+/** The longest file takes 2 minutes on an idle machine; on the first run it also downloads foreign libraries. */
+const FILE_DEADLINE = seconds(600)
+/** A fuzz file runs at most five targets, each for FUZZ_SECONDS. */
+const FUZZ_DEADLINE = seconds(120 + 10 * Number(process.env.FUZZ_SECONDS ?? 2))
 
 const testsUnder = folder =>
   readdirSync(join(root, folder), { recursive: true })
@@ -17,21 +25,28 @@ const repository = () => ['architecture', 'docs-examples', 'language'].map(name 
 const fast = () => [...repository(), ...testsUnder('packages'), ...testsUnder('test/sim')]
 const slow = () => [...testsUnder('test/contract'), ...testsUnder('test/e2e')]
 
-const node = args => spawnSync(process.execPath, args, { cwd: root, stdio: 'inherit' }).status ?? 1
 /** Runs all files in one process, so that start-up is paid once. */
-const together = files => node([...loader, '--test-reporter=spec', join(root, 'test/together.mjs'), ...files])
-const apart = (files, concurrency) =>
-  files.length === 0
-    ? 0
-    : node([...loader, '--test', '--test-reporter=spec', `--test-concurrency=${concurrency}`, ...files])
+const together = (files, deadline) => runFiles(files, { deadline })
+
+/** One process per file. Prints which files failed; returns whether none did. */
+async function apart(files, deadline, concurrency = 1) {
+  const waiting = [...files]
+  const failed = []
+  const runNext = async () => {
+    for (let file = waiting.shift(); file !== undefined; file = waiting.shift())
+      if (!(await runFiles([file], { deadline, isBuffered: concurrency > 1 }))) failed.push(file)
+  }
+  await Promise.all(Array.from({ length: concurrency }, runNext))
+  console.log(`\n${files.length} files, ${failed.length} failed${failed.map(file => `\n✖ ${file}`).join('')}`)
+  return failed.length === 0
+}
+
+const RINGS = {
+  all: async () => (await together(fast(), FAST_DEADLINE)) && apart(slow(), FILE_DEADLINE),
+  fast: () => together(fast(), FAST_DEADLINE),
+  fuzz: () => apart(testsUnder('test/fuzz'), FUZZ_DEADLINE, 2),
+}
 
 const [what = 'all', ...rest] = process.argv.slice(2)
-const status =
-  what === 'all'
-    ? together(fast()) || apart(slow(), 1)
-    : what === 'fast'
-      ? together(fast())
-      : what === 'fuzz'
-        ? apart(testsUnder('test/fuzz'), 2)
-        : apart([what, ...rest], 1)
-process.exitCode = status
+const passed = await (RINGS[what] ?? (() => apart([what, ...rest], FILE_DEADLINE)))()
+process.exitCode = passed ? 0 : 1

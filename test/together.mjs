@@ -1,4 +1,11 @@
-// Loads every test file named on the command line into this process.
+// Loads the test files named on the command line into this one process, and reports which test is running.
+import { beforeEach } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { loaded, report } from './progress.mjs'
 
-for (const file of process.argv.slice(2)) await import(pathToFileURL(file).href)
+beforeEach(({ name, fullName = name }) => report({ running: fullName }))
+for (const file of process.argv.slice(2)) {
+  report({ running: `loading ${file}` })
+  await import(pathToFileURL(file).href)
+}
+loaded()
