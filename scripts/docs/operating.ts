@@ -1,9 +1,10 @@
 // docs/operating.md: its tables of settings, metrics and limits, from the code that holds them.
-import { LIMITS } from '@parley/core'
+import { LIMITS, NOTE_CONTEXT, NOTES, type NoteTable } from '@parley/core'
 import { SECTIONS, SETTINGS, type Setting } from '../../packages/server/src/config/schema.ts'
 import { variableOf } from '../../packages/server/src/config/sources.ts'
 import { SOCKET_LIMITS } from '../../packages/server/src/limits.ts'
 import { METRICS } from '../../packages/server/src/metrics.ts'
+import { SERVER_NOTES } from '../../packages/server/src/notes.ts'
 import { type Section, table } from './page.ts'
 
 const PAGE = 'docs/operating.md'
@@ -32,6 +33,20 @@ const metrics = () =>
       help,
     ]),
   )
+
+const CONTEXT: Readonly<Record<string, Readonly<Record<string, string>>>> = NOTE_CONTEXT
+const fieldsOf = (event: string, fields: object) =>
+  Object.keys({ ...CONTEXT[event.split('.')[0]!], ...fields })
+    .map(name => `\`${name}\``)
+    .join(', ')
+
+function notes(): string {
+  const all: NoteTable = { ...SERVER_NOTES, ...NOTES }
+  const rows = Object.entries(all)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([event, { level, fields, meaning }]) => [`\`${event}\``, level, fieldsOf(event, fields), meaning])
+  return table(['Event', 'Level', 'Fields', 'Meaning'], rows)
+}
 
 const seconds = (ms: number) => `${ms / 1_000} s`
 const kibibytes = (bytes: number) => `${bytes / 1024} KiB`
@@ -68,5 +83,6 @@ const limits = () =>
 export const operatingSections: readonly Section[] = [
   { file: PAGE, marker: 'settings', render: () => SECTIONS.map(settingsOf).join('\n\n') },
   { file: PAGE, marker: 'metrics', render: metrics },
+  { file: PAGE, marker: 'notes', render: notes },
   { file: PAGE, marker: 'limits', render: limits },
 ]

@@ -37,7 +37,7 @@ export class DaveyCall<C extends CallClient = DaveyClient> {
       id: () => snowflakeBytes(CHANNEL),
       sender: new ExternalSender(nodeCrypto),
       crypto: nodeCrypto,
-      note: (_level, event, fields) => this.notes.push({ event, fields: fields ?? {} }),
+      note: (event, fields) => this.notes.push({ event, fields }),
       ...options,
     })
   }

@@ -7,13 +7,14 @@ import { Duplex } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { queryObjects, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import type { Note, Opening } from '@parley/core'
+import type { Opening } from '@parley/core'
 import { createServer } from '@parley/server'
 import { WebSocket } from 'ws'
 import { subnets } from '../../packages/server/src/net/address.ts'
 import { Listener } from '../../packages/server/src/net/http.ts'
 import { SocketLimits } from '../../packages/server/src/net/socket-limits.ts'
 import { Connections, webSocketServer } from '../../packages/server/src/net/websocket.ts'
+import type { NodeNote } from '../../packages/server/src/notes.ts'
 import { until } from './until.ts'
 
 /** A listener with nothing behind it but a record of what it was told. */
@@ -24,7 +25,7 @@ async function adapter(
   const opened: [number, Opening][] = []
   const messages: { connection: number; data: string | Uint8Array }[] = []
   const closed: [number, number][] = []
-  const notes: Note[] = []
+  const notes: NodeNote[] = []
   const connections = new Connections(
     {
       connectionOpened: (connection, opening) => void opened.push([connection, opening]),

@@ -1,24 +1,17 @@
 // Everything the core may ask its host to do. The host applies effects in order, after the input that caused them.
 import type { LaneCommand } from './lane/commands.ts'
+import { NOTES, type Note, type NoteFields, type NoteName, noteOf } from './notes.ts'
 
 /** One WebSocket, numbered by the host; never reused. */
 export type ConnectionId = number
 /** A lane, numbered from 0 by the host. */
 export type LaneId = number
 
-/** Something worth logging or counting. `fields` hold ids and numbers, never a secret. */
-export interface Note {
-  level: 'debug' | 'info' | 'warn' | 'error'
-  /** A stable, dotted name, such as `gateway.identified`. */
-  event: string
-  fields?: Record<string, string | number | boolean | undefined> | undefined
-}
-
 export type Effect =
   | { kind: 'send'; connection: ConnectionId; data: string | Uint8Array }
   | { kind: 'close'; connection: ConnectionId; code: number; reason: string }
   | { kind: 'lane'; lane: LaneId; command: LaneCommand }
-  | { kind: 'note'; note: Note }
+  | { kind: 'note'; note: Note<NoteName> }
 
 /** A close frame has room for 123 bytes of reason (RFC 6455 §5.5): printable ASCII, cut there. */
 const closeReason = (reason: string) => reason.replace(/[^ -~]/g, '?').slice(0, 123)
@@ -36,8 +29,9 @@ export class Effects {
   lane(lane: LaneId, command: LaneCommand): void {
     this.#queue.push({ kind: 'lane', lane, command })
   }
-  note(level: Note['level'], event: string, fields?: Note['fields']): void {
-    this.#queue.push({ kind: 'note', note: { level, event, fields } })
+  /** `context` holds the fields that all notes of the event's area carry. */
+  note<Event extends NoteName>(event: Event, fields: NoteFields<typeof NOTES, Event>, context?: Note['fields']): void {
+    this.#queue.push({ kind: 'note', note: noteOf(NOTES, event, fields, context) })
   }
   /** All effects since the last call. */
   take(): Effect[] {

@@ -3,7 +3,7 @@
 export type { OpenLane } from './channel/lane-handle.ts'
 export type { BackendId, ChannelProperties, ChannelRef, VoiceStateUpdate } from './channel/voice-state.ts'
 export type { Crypto, GroupCrypto, Signer } from './crypto.ts'
-export type { ConnectionId, Effect, LaneId, Note } from './effect.ts'
+export type { ConnectionId, Effect, LaneId } from './effect.ts'
 export {
   DROP_CAUSES,
   type DropCause,
@@ -23,5 +23,6 @@ export type { LvspBackend } from './lvsp/lvsp.ts'
 export { isSameAddress, readAddress, writeAddress } from './media/address/socket-address.ts'
 export { Router } from './media/router.ts'
 export { networkOf } from './network-of.ts'
+export { NOTE_CONTEXT, NOTES, type Note, type NoteFields, type NoteName, type NoteTable, noteOf } from './notes.ts'
 export type { Dtls, DtlsAssociation, DtlsState, Fingerprint } from './transport/webrtc/dtls.ts'
 export { type Opening, VoiceNode, type VoiceNodeOptions } from './voice-node.ts'

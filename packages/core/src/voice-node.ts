@@ -2,6 +2,7 @@
 import { LEGACY_MODES, MODERN_MODES, VoiceClose } from '@parley/protocol'
 import { BackendControl } from './backend/control.ts'
 import { Drain } from './backend/drain.ts'
+import { EgressMeter } from './backend/egress-meter.ts'
 import type { Ending } from './channel/channel.ts'
 import { Channels } from './channel/channels.ts'
 import { type LaneHandle, Lanes, type OpenLane } from './channel/lane-handle.ts'
@@ -10,7 +11,6 @@ import { ExternalSender } from './dave/external-sender.ts'
 import type { DavePolicy } from './dave/policy.ts'
 import { Deadlines, type Timed } from './deadlines.ts'
 import { type ConnectionId, type Effect, Effects, type LaneId } from './effect.ts'
-import { EgressMeter } from './egress-meter.ts'
 import { type Gateway, GatewayConnection } from './gateway/connection.ts'
 import { Greetings } from './gateway/greetings.ts'
 import type { SessionObserver, VoiceSession } from './gateway/voice-session.ts'
@@ -150,8 +150,8 @@ export class VoiceNode implements SessionObserver {
     if (event.kind === 'firstPacket') session?.packetsArrived(event.ssrc)
     else if (event.kind === 'nonceExhausted') session?.keyExhausted(now)
     else if (event.kind === 'datagram') session?.datagramArrived(event.bytes, now)
-    else if (event.kind === 'consentLost') this.#effects.note('info', 'lane.consent_lost', { lane, peer: event.peer })
-    else this.#effects.note('debug', 'lane.address_bound', { lane, peer: event.peer })
+    else if (event.kind === 'consentLost') this.#effects.note('lane.consent_lost', { lane, peer: event.peer })
+    else this.#effects.note('lane.address_bound', { lane, peer: event.peer })
   }
 
   /**
@@ -163,7 +163,7 @@ export class VoiceNode implements SessionObserver {
     if (lane === undefined) return
     lane.isLost = true
     lane.counters = undefined
-    this.#effects.note('error', 'lane.lost', { lane: id, reason })
+    this.#effects.note('lane.lost', { lane: id, reason })
     this.#endSessions(lane, now)
   }
 
@@ -174,7 +174,7 @@ export class VoiceNode implements SessionObserver {
     const isMoved = lane.port !== port
     lane.isLost = false
     lane.port = port
-    this.#effects.note('warn', 'lane.replaced', { lane: id, port })
+    this.#effects.note('lane.replaced', { lane: id, port })
     if (isMoved) this.#endSessions(lane, now)
   }
 
@@ -198,7 +198,7 @@ export class VoiceNode implements SessionObserver {
     this.#health.draining = true
     this.#drain.begin(until)
     this.#deadlines.update(this.#drain)
-    this.#effects.note('info', 'node.draining', { sessions: this.#sessions.size, timeout: Math.round(until - now) })
+    this.#effects.note('node.draining', { sessions: this.#sessions.size, timeout: Math.round(until - now) })
   }
 
   takeEffects(): Effect[] {
@@ -242,20 +242,20 @@ export class VoiceNode implements SessionObserver {
   }
 
   sessionEntered(session: VoiceSession): void {
-    this.#effects.note('info', 'voice.connected', noteOf(session))
+    this.#effects.note('voice.connected', noteOf(session))
     this.#lvsp.voiceStateConnected(session.channel.backend, eventOf(session))
   }
   sessionDetached(session: VoiceSession, code: number): void {
-    this.#effects.note('info', 'voice.detached', { ...noteOf(session), code })
+    this.#effects.note('voice.detached', { ...noteOf(session), code })
     if (session.transport === undefined) return
     this.#lvsp.voiceStateDisconnected(session.channel.backend, { ...eventOf(session), code, resumable: true })
   }
   sessionResumed(session: VoiceSession): void {
-    this.#effects.note('info', 'voice.resumed', noteOf(session))
+    this.#effects.note('voice.resumed', noteOf(session))
     if (session.isPresent) this.sessionEntered(session)
   }
   sessionEnded(session: VoiceSession, code: number): void {
-    this.#effects.note('info', 'voice.disconnected', { ...noteOf(session), code })
+    this.#effects.note('voice.disconnected', { ...noteOf(session), code })
     if (session.transport === undefined) return
     this.#lvsp.voiceStateDisconnected(session.channel.backend, { ...eventOf(session), code, resumable: false })
   }

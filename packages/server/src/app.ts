@@ -1,6 +1,6 @@
 // Composition: config → lanes → listeners → node → host; start, reload, drain, stop.
 import { availableParallelism } from 'node:os'
-import type { LaneCounters, LaneEvent } from '@parley/core'
+import type { LaneCounters, LaneEvent, NoteFields } from '@parley/core'
 import { VoiceNode } from '@parley/core'
 import type { Config } from './config/config.ts'
 import { nodeCrypto } from './crypto.ts'
@@ -18,6 +18,7 @@ import { selfSignedCertificate } from './net/self-signed.ts'
 import { SocketLimits } from './net/socket-limits.ts'
 import { readTls } from './net/tls.ts'
 import { Connections } from './net/websocket.ts'
+import { type SERVER_NOTES, type ServerNoteName, serverNote } from './notes.ts'
 import { Playground, type PlaygroundApi } from './playground/page.ts'
 import { VERSION } from './version.ts'
 
@@ -85,7 +86,7 @@ export class App {
       laneEvents: (lane, events) => tell(app => app.#laneEvents(lane, events)),
       laneLost: (lane, reason) => tell(app => app.#laneLost(lane, reason)),
       laneReplaced: (lane, port) => tell(app => app.#host.laneReplaced(lane, port)),
-      laneMissing: (lane, reason) => tell(app => app.#note('error', 'lane.missing', { lane, reason })),
+      laneMissing: (lane, reason) => tell(app => app.#note('lane.missing', { lane, reason })),
     }
     const listener = { tls, behindProxy: config.http.behind_proxy, metricsFrom: subnets(config.http.metrics_from) }
     try {
@@ -136,9 +137,9 @@ export class App {
     this.#serve(hasPage ? new Playground(playground?.api) : undefined)
     this.#measuring = setInterval(() => this.#measure(), MEASURE_INTERVAL)
     const { engine, reason } = ports.engine
-    this.#note('info', 'lanes.started', { engine, reason, lanes: ports.lanes.all.length })
-    if (typeof ports.dtls === 'string') this.#note('info', 'browsers.not_served', { reason: ports.dtls })
-    this.#note('info', 'node.started', { version: VERSION, endpoint: this.endpoint, mediaPort: this.mediaPort })
+    this.#note('lanes.started', { engine, reason, lanes: ports.lanes.all.length })
+    if (typeof ports.dtls === 'string') this.#note('webrtc.unavailable', { reason: ports.dtls })
+    this.#note('node.started', { version: VERSION, endpoint: this.endpoint, mediaPort: this.mediaPort })
   }
 
   /** What backends hand to clients. */
@@ -173,11 +174,11 @@ export class App {
   reload(): void {
     try {
       const tls = readTls(this.#config)
-      if (tls === undefined) return this.#note('info', 'tls.none')
+      if (tls === undefined) return this.#note('tls.none', {})
       for (const listener of this.#listeners) listener.reloadTls(tls)
-      this.#note('info', 'tls.reloaded')
+      this.#note('tls.reloaded', {})
     } catch (error) {
-      this.#note('error', 'tls.reload_failed', { reason: String(error) })
+      this.#note('tls.reload_failed', { reason: String(error) })
     }
   }
 
@@ -223,7 +224,7 @@ export class App {
     this.#host.close()
     await this.#ports.lanes.close()
     if (typeof this.#ports.dtls !== 'string') this.#ports.dtls.close()
-    this.#note('info', 'node.stopped')
+    this.#note('node.stopped', {})
     this.#log.flush()
   }
 
@@ -268,8 +269,8 @@ export class App {
     this.#host.laneLost(lane, reason)
   }
 
-  #note(level: 'info' | 'error', event: string, fields?: Record<string, string | number>): void {
-    this.#log.note({ level, event, fields })
+  #note<Event extends ServerNoteName>(event: Event, fields: NoteFields<typeof SERVER_NOTES, Event>): void {
+    this.#log.note(serverNote(event, fields))
   }
 }
 

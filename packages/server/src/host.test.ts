@@ -1,8 +1,9 @@
 // The loop around a core, driven by a core of a few lines.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { Effect, Note } from '@parley/core'
+import type { Effect } from '@parley/core'
 import { type Core, Host, type Outputs } from './host.ts'
+import type { NodeNote } from './notes.ts'
 
 class ScriptedCore implements Core {
   deadline = Infinity
@@ -41,7 +42,7 @@ class ScriptedCore implements Core {
 function scene(t: TestContext, outputs: Partial<Outputs> = {}) {
   const core = new ScriptedCore()
   const applied: string[] = []
-  const notes: Note[] = []
+  const notes: NodeNote[] = []
   const flushes: number[] = []
   const host = new Host(
     core,
@@ -123,7 +124,8 @@ test('an effect that cannot be applied is counted, and the next ones are applied
     )
   host.messageReceived(1, 'x')
   assert.deepEqual(applied, ['close 1 4000'])
-  assert.equal(notes[0]?.event, 'host.send_failed')
+  assert.equal(notes[0]?.event, 'host.effect_failed')
+  assert.equal(notes[0]?.fields?.effect, 'send')
   assert.equal(host.failures.effects, 1)
 })
 

@@ -1,5 +1,6 @@
 // The loop around a core: feed one input, apply its effects, arm the one timer. The only place that reads the clock.
-import type { Effect, LaneCommand, LaneEvent, Note, Opening, VoiceNode } from '@parley/core'
+import type { Effect, LaneCommand, LaneEvent, Opening, VoiceNode } from '@parley/core'
+import { type NodeNote, serverNote } from './notes.ts'
 
 /** What the host drives. */
 export type Core = Pick<
@@ -22,7 +23,7 @@ export interface Outputs {
   send(connection: number, data: string | Uint8Array): void
   close(connection: number, code: number, reason: string): void
   lane(lane: number, command: LaneCommand): void
-  note(note: Note): void
+  note(note: NodeNote): void
   /** The effects of one input are all applied: what they sent may leave. */
   flush(): void
 }
@@ -103,7 +104,7 @@ export class Host {
     try {
       input(this.#clock())
     } catch (error) {
-      this.#failed('inputs', 'host.input_failed', error)
+      this.#inputFailed(error)
     }
     for (const effect of this.#core.takeEffects()) this.#apply(effect)
     this.#outputs.flush()
@@ -114,7 +115,7 @@ export class Host {
     try {
       input()
     } catch (error) {
-      this.#failed('inputs', 'host.input_failed', error, connection)
+      this.#inputFailed(error, connection)
       this.#apply({ kind: 'close', connection, code: INTERNAL_ERROR, reason: 'internal error' })
     }
   }
@@ -132,18 +133,21 @@ export class Host {
           return this.#outputs.note(effect.note)
       }
     } catch (error) {
-      this.#failed('effects', `host.${effect.kind}_failed`, error)
+      this.failures.effects++
+      this.#report(serverNote('host.effect_failed', { effect: effect.kind, stack: stackOf(error) }))
     }
   }
 
-  #failed(what: 'inputs' | 'effects', event: string, error: unknown, connection?: number): void {
-    this.failures[what]++
-    const stack = error instanceof Error ? error.stack : String(error)
+  #inputFailed(error: unknown, connection?: number): void {
+    this.failures.inputs++
+    this.#report(serverNote('host.input_failed', { connection, stack: stackOf(error) }))
+  }
+
+  /** If the log itself fails, the counters are what remains. */
+  #report(note: NodeNote): void {
     try {
-      this.#outputs.note({ level: 'error', event, fields: { connection, stack } })
-    } catch {
-      // Nothing is left to tell it to; it is counted.
-    }
+      this.#outputs.note(note)
+    } catch {}
   }
 
   /** A timer that is early is left alone: it finds nothing due and arms anew. */
@@ -171,3 +175,5 @@ export class Host {
     }
   }
 }
+
+const stackOf = (error: unknown): string => (error instanceof Error && error.stack) || String(error)

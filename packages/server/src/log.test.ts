@@ -25,9 +25,9 @@ test('a note is one JSON object on one line', () => {
 test('a pretty line has time, level, event and fields', () => {
   const [line] = logged(
     { level: 'debug', format: 'pretty' },
-    { level: 'info', event: 'voice.connected', fields: { user: '7', video: true } },
+    { level: 'info', event: 'voice.connected', fields: { user: '7', version: 8 } },
   )
-  assert.match(line!, /^\d\d:\d\d:\d\d\.\d{3} info {2}voice\.connected user=7 video=true\n$/)
+  assert.match(line!, /^\d\d:\d\d:\d\d\.\d{3} info {2}voice\.connected user=7 version=8\n$/)
 })
 
 test('text from outside can neither start a line, pose as a field, nor command the terminal', () => {
@@ -35,7 +35,7 @@ test('text from outside can neither start a line, pose as a field, nor command t
     { level: 'debug', format: 'pretty' },
     {
       level: 'info',
-      event: 'x',
+      event: 'node.started',
       fields: { reason: 'a\n12:00:00 level=error \x1b[31m\x9b', stack: 'Error: \x1b[31m\n  at y' },
     },
   )
@@ -45,6 +45,6 @@ test('text from outside can neither start a line, pose as a field, nor command t
 })
 
 test('a note below the level is not logged', () => {
-  assert.deepEqual(logged({ level: 'warn', format: 'json' }, { level: 'info', event: 'x' }), [])
-  assert.deepEqual(logged({ level: 'silent', format: 'json' }, { level: 'error', event: 'x' }), [])
+  assert.deepEqual(logged({ level: 'warn', format: 'json' }, { level: 'info', event: 'node.started' }), [])
+  assert.deepEqual(logged({ level: 'silent', format: 'json' }, { level: 'error', event: 'node.started' }), [])
 })

@@ -1,6 +1,6 @@
 // Notes as log lines: JSON for machines, text for people.
-import type { Note } from '@parley/core'
 import pino from 'pino'
+import type { NodeNote } from './notes.ts'
 
 /** Takes whole lines. */
 export interface LogSink {
@@ -8,14 +8,14 @@ export interface LogSink {
 }
 
 export interface LogOptions {
-  level: Note['level'] | 'silent'
+  level: NodeNote['level'] | 'silent'
   format: 'json' | 'pretty'
   /** Colours, where the sink is a terminal that shows them. */
   colour?: boolean
 }
 
 export interface Log {
-  note(note: Note): void
+  note(note: NodeNote): void
   /** Writes what is buffered. */
   flush(): void
 }

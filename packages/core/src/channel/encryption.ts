@@ -129,8 +129,7 @@ export class Encryption implements Timed {
       id: () => groupId(this.#channel),
       sender,
       crypto,
-      note: (level, event, fields) =>
-        effects.note(level, event, { backend, channel: channelId, guild: guildId, ...fields }),
+      note: (event, fields) => effects.note(event, fields, { backend, channel: channelId, guild: guildId }),
     })
   }
 

@@ -1,8 +1,8 @@
 // The DAVE group of one channel: which protocol version its call speaks, and how its members come to share an MLS group.
 import { VoiceClose, type VoiceOp } from '@parley/protocol'
 import type { GroupCrypto } from '../crypto.ts'
-import type { Note } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
+import type { WriteNote } from '../notes.ts'
 import { announceCommit, introduceSender, prepareEpoch, prepareTransition } from './announcements.ts'
 import { Blame } from './blame.ts'
 import type { ExternalSender } from './external-sender.ts'
@@ -21,7 +21,7 @@ export interface DaveGroupOptions {
   id: () => Uint8Array | undefined
   sender: ExternalSender
   crypto: GroupCrypto
-  note: (level: Note['level'], event: string, fields?: Note['fields']) => void
+  note: WriteNote
 }
 
 /**
@@ -167,7 +167,7 @@ export class DaveGroup {
     const accepted = this.#mls.commit(member, payload, now)
     if (typeof accepted === 'string') {
       member.strikes++
-      this.#note('info', 'dave.commit_refused', { user: session.userId, reason: accepted })
+      this.#note('dave.commit_refused', { user: session.userId, reason: accepted })
     } else this.#commitAccepted(member, accepted, now)
     this.#settle(now)
   }
@@ -192,7 +192,7 @@ export class DaveGroup {
     member.owesKeyPackage(now)
     member.heldUntil = now + LIMITS.daveResetDelay
     const verdict = this.#blame.reported(transitionId, member)
-    this.#note('info', 'dave.invalid', { user: session.userId, transition: transitionId, verdict })
+    this.#note('dave.invalid', { user: session.userId, transition: transitionId, verdict })
     if (verdict === 'useless') this.#recreate('nobody could use the commit', now)
     else this.#propose(now)
     this.#settle(now)
@@ -229,7 +229,7 @@ export class DaveGroup {
   #settle(now: number): void {
     if (this.#transitions.deadline <= now) {
       this.#active = this.#transitions.execute() ?? this.#active
-      this.#note('debug', 'dave.executed', { version: this.#active, epoch: Number(this.#mls.epoch) })
+      this.#note('dave.executed', { version: this.#active, epoch: Number(this.#mls.epoch) })
     }
     this.#upgradePlan.consider(this.#canUpgrade(), now)
     if (this.#upgradePlan.deadline <= now && !this.#transitions.isPreparing) this.#upgrade(now)
@@ -274,7 +274,7 @@ export class DaveGroup {
     announceCommit(id, accepted, this.#members)
     // Whoever was added and is gone, or was not added yet, is for the next batch.
     this.#propose(now)
-    this.#note('debug', 'dave.committed', { ...this.state, duration: accepted.duration, recipients: recipients.length })
+    this.#note('dave.committed', { ...this.state, duration: accepted.duration, recipients: recipients.length })
   }
 
   /** The first member of a call. Nobody hears it yet, so its version is in force at once. */
@@ -305,7 +305,7 @@ export class DaveGroup {
   /** The way out when a group cannot go on: everyone makes a new one. */
   #recreate(reason: string, now: number): void {
     const decision = this.#recreations.ask(now)
-    this.#note('warn', 'dave.recreated', { reason, decision })
+    this.#note('dave.recreated', { reason, decision })
     if (decision === 'now') this.#restart(now)
     else if (decision === 'give up') this.#giveUp(now)
     else this.#mls.abandonBatch()
@@ -335,7 +335,7 @@ export class DaveGroup {
     const told = this.#members.all.filter(member => member.isTold)
     for (const member of told) member.owesNothing()
     prepareTransition(told, 0, this.#transitions.prepare(0, told, now))
-    this.#note('info', 'dave.downgraded', { users: told.length })
+    this.#note('dave.downgraded', { users: told.length })
   }
 
   #canUpgrade(): boolean {
@@ -347,7 +347,7 @@ export class DaveGroup {
   #upgrade(now: number): void {
     this.#target = DAVE_VERSION
     this.#upgradePlan.consider(false, now)
-    this.#note('info', 'dave.upgraded', { users: this.#members.size })
+    this.#note('dave.upgraded', { users: this.#members.size })
     const { sole } = this.#members
     if (sole !== undefined) this.#resetSole(sole, now)
     else this.#restart(now)
@@ -358,7 +358,7 @@ export class DaveGroup {
     if (member.spareKeyPackage !== undefined) return this.#takeKeyPackage(member, member.spareKeyPackage, now)
     member.isIncapable = true
     member.owesNothing()
-    this.#note('info', 'dave.incapable', { user: member.session.userId })
+    this.#note('dave.incapable', { user: member.session.userId })
     this.#turnedAway(member, now)
   }
 

@@ -65,13 +65,13 @@ export function dispatch(session: VoiceSession, op: number, data: unknown, conte
         rtc_worker: context.serverVersion,
       })
     case VoiceOp.NoRoute:
-      return context.effects.note('warn', 'gateway.no_route', {
+      return context.effects.note('gateway.no_route', {
         user: session.voiceState.userId,
         lane: session.channel.lane.id,
       })
     default:
       if (context.strictOpcodes) throw new ProtocolError(VoiceClose.UnknownOpcode, `no client sends opcode ${op}`)
-      context.effects.note('debug', 'gateway.ignored_opcode', { op })
+      context.effects.note('gateway.ignored_opcode', { op })
   }
 }
 

@@ -124,7 +124,7 @@ export class GatewayConnection implements Attachment, Timed {
     } catch (error) {
       if (error instanceof ProtocolError) this.#lose(error.code, error.message, now)
       else {
-        this.#gateway.effects.note('error', 'gateway.internal_error', { error: String(error), stack: stackOf(error) })
+        this.#gateway.effects.note('gateway.internal_error', { error: String(error), stack: stackOf(error) })
         this.#lose(VoiceClose.ServerCrashed, 'internal error', now)
       }
     }
@@ -154,7 +154,7 @@ export class GatewayConnection implements Attachment, Timed {
   #lose(code: number, reason: string, now: number): void {
     const state = this.#state
     this.close(code, reason)
-    this.#gateway.effects.note('info', 'gateway.closed', { connection: this.id, code, reason })
+    this.#gateway.effects.note('gateway.closed', { connection: this.id, code, reason })
     if (state.kind === 'live') this.#gateway.authenticator.connectionLost(state.session, this, code, now)
   }
 

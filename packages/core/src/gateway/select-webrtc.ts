@@ -23,7 +23,7 @@ export function selectWebrtc(
     ip,
     port: lane.port,
     send: lane.send.bind(lane),
-    closed: (reason: string) => effects.note('info', 'webrtc.closed', { user, channel: channel.channelId, reason }),
+    closed: (reason: string) => effects.note('webrtc.closed', { user, channel: channel.channelId, reason }),
   }
   session.selectWebrtc(() => new WebrtcTransport(offer, host, path), select.codecs ?? [], host.crypto, now)
 }

@@ -15,6 +15,7 @@ import type { ConnectionId, Effects } from '../effect.ts'
 import { ProtocolError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import { MessageRate } from '../message-rate.ts'
+import type { NOTES, NoteFields, NoteName } from '../notes.ts'
 import { Commands, healthOf } from './commands.ts'
 import type { Agreement } from './dialect.ts'
 import { isLitecordCreate } from './dialect.ts'
@@ -56,6 +57,7 @@ type State =
   | { kind: 'live'; session: LvspSession; commands: Commands; agreement: Agreement; heartbeatBy: number }
   | { kind: 'closed' }
 type Live = Extract<State, { kind: 'live' }>
+type LvspNote = Extract<NoteName, `lvsp.${string}`>
 
 /** The library that Litecord dials with. */
 const LITECORD_USER_AGENT = /python.*websockets/i
@@ -125,7 +127,7 @@ export class LvspConnection implements Timed, Attachment {
 
   /** The WebSocket is gone, with this close code. */
   closed(code: number, now: number): void {
-    if (this.#state.kind === 'live') this.#note('info', 'lvsp.disconnected', { code })
+    if (this.#state.kind === 'live') this.#note('lvsp.disconnected', { code })
     this.#end(now)
   }
 
@@ -180,7 +182,7 @@ export class LvspConnection implements Timed, Attachment {
     const match = this.#owner.authenticate(this.#state.nonce, token)
     if (match === undefined) throw this.#rejected('wrong token', now)
     const live = this.#goLive(match.backend, token, capabilities ?? [], now)
-    this.#note('info', 'lvsp.identified', { secret: match.secret, dialect: live.agreement.dialect })
+    this.#note('lvsp.identified', { secret: match.secret, dialect: live.agreement.dialect })
     this.#hintAtLitecord(live)
     this.#ready(live, undefined, now)
   }
@@ -197,7 +199,7 @@ export class LvspConnection implements Timed, Attachment {
     const live = this.#goLive(backend, token, capabilities ?? [], now)
     live.session.dismissOthers(this, now)
     const resumed = live.session.catchUp(seq ?? undefined, session ?? undefined)
-    this.#note('info', 'lvsp.resumed', { secret: match?.secret, dialect: live.agreement.dialect, resumed })
+    this.#note('lvsp.resumed', { secret: match?.secret, dialect: live.agreement.dialect, resumed })
     this.#ready(live, resumed, now)
   }
 
@@ -248,32 +250,32 @@ export class LvspConnection implements Timed, Attachment {
   #noticeLitecord({ type, data }: LvspInfoMessage, agreement: Agreement): void {
     if (agreement.dialect === 'litecord' || !isLitecordCreate(type, data)) return
     agreement.dialect = 'litecord'
-    this.#note('warn', 'lvsp.dialect_switched', { hint: 'set dialect = "litecord" for this backend' })
+    this.#note('lvsp.dialect_switched', { hint: 'set dialect = "litecord" for this backend' })
   }
 
   #hintAtLitecord({ agreement }: Live): void {
     if (agreement.dialect === 'spec' && LITECORD_USER_AGENT.test(this.origin.userAgent ?? ''))
-      this.#note('warn', 'lvsp.looks_like_litecord', {
+      this.#note('lvsp.looks_like_litecord', {
         hint: 'if it is Litecord, set dialect = "litecord" for this backend',
       })
   }
 
   #rejected(reason: string, now: number): ProtocolError {
     this.#owner.failed(this.origin.remoteAddress, now)
-    this.#note('warn', 'lvsp.authentication_failed', { reason })
+    this.#note('lvsp.authentication_failed', { reason })
     return new ProtocolError(LvspClose.AuthenticationFailed, reason)
   }
 
   #fail(error: unknown, now: number): void {
     if (error instanceof ProtocolError) return this.#close(error.code, error.message, now)
     const { message, stack } = error instanceof Error ? error : new Error(String(error))
-    this.#note('error', 'lvsp.internal_error', { message, stack })
+    this.#note('lvsp.internal_error', { message, stack })
     this.#close(LvspClose.GeneralError, 'internal error', now)
   }
 
   #close(code: number, reason: string, now: number): void {
     if (this.#state.kind === 'closed') return
-    this.#note('info', 'lvsp.closed', { code, reason })
+    this.#note('lvsp.closed', { code, reason })
     this.#owner.effects.close(this.id, code, reason)
     this.#end(now)
   }
@@ -295,23 +297,23 @@ export class LvspConnection implements Timed, Attachment {
   }
 
   /** What a backend can cause with each message is noted now and then, with how often it was not. */
-  #noteSeldom(event: string, fields: Record<string, string | number | undefined>, now: number): void {
+  #noteSeldom<Event extends 'lvsp.refused' | 'lvsp.ignored'>(
+    event: Event,
+    fields: NoteFields<typeof NOTES, Event>,
+    now: number,
+  ): void {
     if (!this.#noteRate.take(now)) {
       this.#unnoted++
       return
     }
-    this.#note('warn', event, { ...fields, unnoted: this.#unnoted === 0 ? undefined : this.#unnoted })
+    this.#note(event, fields, this.#unnoted === 0 ? undefined : this.#unnoted)
     this.#unnoted = 0
   }
 
-  #note(level: 'info' | 'warn' | 'error', event: string, fields: Record<string, string | number | undefined>): void {
+  #note<Event extends LvspNote>(event: Event, fields: NoteFields<typeof NOTES, Event>, unnoted?: number): void {
     const backend = this.#state.kind === 'live' ? this.#state.session.backend : undefined
-    this.#owner.effects.note(level, event, {
-      connection: this.id,
-      address: this.origin.remoteAddress,
-      backend,
-      ...fields,
-    })
+    const { remoteAddress: address } = this.origin
+    this.#owner.effects.note(event, fields, { connection: this.id, address, backend, unnoted })
   }
 }
 

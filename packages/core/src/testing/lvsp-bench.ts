@@ -1,9 +1,10 @@
 // The node's side of LVSP alone, on a virtual clock and an in-memory directory, with raw sockets that record what they receive.
 import { createHmac } from 'node:crypto'
 import { Deadlines } from '../deadlines.ts'
-import { Effects, type Note } from '../effect.ts'
+import { Effects } from '../effect.ts'
 import type { LvspConnection } from '../lvsp/connection.ts'
 import { Lvsp, type LvspBackend } from '../lvsp/lvsp.ts'
+import type { Note } from '../notes.ts'
 import { MemoryNodeControl } from './memory-directory.ts'
 import { seededCrypto } from './seeded-crypto.ts'
 

@@ -1,9 +1,10 @@
 // Open WebSockets, numbered: messages in, effects out, and bounds on what one of them may hold.
 import type { Duplex } from 'node:stream'
-import type { Note, Opening } from '@parley/core'
+import type { Opening } from '@parley/core'
 import { LIMITS } from '@parley/core'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import { SOCKET_LIMITS } from '../limits.ts'
+import { type NodeNote, serverNote } from '../notes.ts'
 import { encodeFrames } from './frames.ts'
 
 /** Who hears of connections; the host. Each connection is opened once and closed once. */
@@ -47,7 +48,7 @@ export function webSocketServer(): WebSocketServer {
 
 export class Connections {
   readonly #inputs: ConnectionInputs
-  readonly #note: (note: Note) => void
+  readonly #note: (note: NodeNote) => void
   readonly #open = new Map<number, Connection>()
   readonly #pinger: NodeJS.Timeout
   #last = 0
@@ -61,7 +62,7 @@ export class Connections {
 
   constructor(
     inputs: ConnectionInputs,
-    note: (note: Note) => void,
+    note: (note: NodeNote) => void,
     pingInterval: number = SOCKET_LIMITS.lvspPingInterval,
   ) {
     this.#inputs = inputs
@@ -91,7 +92,9 @@ export class Connections {
     socket.on('pong', () => {
       connection.unanswered = 0
     })
-    socket.on('error', error => this.#noteOf(connection, 'debug', 'connection.error', error.message))
+    socket.on('error', ({ message: reason }) =>
+      this.#note(serverNote('connection.error', { connection: connection.id, protocol, reason })),
+    )
     socket.on('close', code => this.#closed(connection, code))
     this.#inputs.connectionOpened(connection.id, opening)
   }
@@ -105,7 +108,7 @@ export class Connections {
     const unread = socket.bufferedAmount + connection.unsentLength
     if (unread > bound) {
       this.totals.slow++
-      this.#noteOf(connection, 'warn', 'connection.slow', `${unread} bytes unread`)
+      this.#note(serverNote('connection.slow', { connection: id, protocol, unread }))
       return this.#terminate(connection)
     }
     this.totals.messagesOut++
@@ -185,7 +188,8 @@ export class Connections {
       if (connection.unanswered++ < SOCKET_LIMITS.lvspPingsMissed) connection.socket.ping()
       else {
         this.totals.unresponsive++
-        this.#noteOf(connection, 'warn', 'connection.unresponsive')
+        const { id, protocol } = connection
+        this.#note(serverNote('connection.unresponsive', { connection: id, protocol }))
         this.#terminate(connection)
       }
     }
@@ -203,10 +207,6 @@ export class Connections {
     this.#inputs.connectionClosed(connection.id, code)
     if (this.counts.gateway > 0) return
     for (const resolve of this.#idle.splice(0)) resolve()
-  }
-
-  #noteOf({ id, protocol }: Connection, level: Note['level'], event: string, reason?: string): void {
-    this.#note({ level, event, fields: { connection: id, protocol, reason } })
   }
 }
 

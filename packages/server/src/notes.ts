@@ -1,0 +1,67 @@
+// Note events of the server, beside those of the core: level, fields, meaning. docs/operating.md lists both tables.
+import { type Note, type NoteFields, type NoteName, type NoteTable, noteOf } from '@parley/core'
+
+export const SERVER_NOTES = {
+  'node.started': {
+    level: 'info',
+    fields: { version: 'text', endpoint: 'text', mediaPort: 'number' },
+    meaning: 'All ports are open.',
+  },
+  'node.stopped': { level: 'info', fields: {}, meaning: 'All ports are closed; the process exits.' },
+  'lanes.started': {
+    level: 'info',
+    fields: { engine: 'text', reason: 'text', lanes: 'number' },
+    meaning: 'The packet engine in use and why it was selected.',
+  },
+  'lane.missing': {
+    level: 'error',
+    fields: { lane: 'number', reason: 'text' },
+    meaning: 'A crashed lane cannot be replaced yet; the node keeps trying.',
+  },
+  'webrtc.unavailable': {
+    level: 'info',
+    fields: { reason: 'text' },
+    meaning: 'Browsers cannot join, because this machine has no DTLS library that the node can use.',
+  },
+  'tls.none': { level: 'info', fields: {}, meaning: 'SIGHUP was received, but no certificate is configured.' },
+  'tls.reloaded': { level: 'info', fields: {}, meaning: 'New connections use the new certificate.' },
+  'tls.reload_failed': {
+    level: 'error',
+    fields: { reason: 'text' },
+    meaning: 'The new certificate cannot be used; the old one stays in use.',
+  },
+  'connection.error': {
+    level: 'debug',
+    fields: { connection: 'number', protocol: 'text', reason: 'text' },
+    meaning: 'A WebSocket failed: a broken frame, a reset by the peer.',
+  },
+  'connection.slow': {
+    level: 'warn',
+    fields: { connection: 'number', protocol: 'text', unread: 'number' },
+    meaning: 'A peer left `unread` bytes unread, and its connection was destroyed.',
+  },
+  'connection.unresponsive': {
+    level: 'warn',
+    fields: { connection: 'number', protocol: 'text' },
+    meaning: 'A backend did not answer WebSocket pings, and its connection was destroyed.',
+  },
+  'host.input_failed': {
+    level: 'error',
+    fields: { connection: 'number?', stack: 'text' },
+    meaning: 'The node failed at an input; its connection, if there is one, is closed. Please report it.',
+  },
+  'host.effect_failed': {
+    level: 'error',
+    fields: { effect: 'text', stack: 'text' },
+    meaning: 'An output of the node could not be applied. Please report it.',
+  },
+} as const satisfies NoteTable
+
+export type ServerNoteName = keyof typeof SERVER_NOTES
+/** What a log takes: notes of both tables. */
+export type NodeNote = Note<NoteName | ServerNoteName>
+
+export const serverNote = <Event extends ServerNoteName>(
+  event: Event,
+  fields: NoteFields<typeof SERVER_NOTES, Event>,
+): Note<Event> => noteOf(SERVER_NOTES, event, fields)
