@@ -6,7 +6,7 @@ export interface Row extends Partial<Outcome> {
   /** What is measured, the same in every run. */
   id: string
   load: string
-  engine: 'floor' | 'ffi' | 'portable'
+  engine: 'floor' | 'ffi' | 'openssl' | 'portable'
   mode: string
   lanes: number
   /** CPU per packet by that of this row's base … */

@@ -1,11 +1,13 @@
 // One lane to be saturated, with its engine and without anything else of a node. It works in this process, and only while `run` does.
 import type { LaneCommand, LaneEvent } from '@parley/core'
+import { type Aead, chooseAead } from '../../packages/server/src/lane/crypto/slot-ciphers.ts'
 import { FfiEngine } from '../../packages/server/src/lane/engine/ffi-engine.ts'
 import type { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
 import { InlineLane } from '../../packages/server/src/lane/thread/lane-inline.ts'
 import { LaneLoop } from '../../packages/server/src/lane/thread/lane-loop.ts'
 
-export type EngineName = 'ffi' | 'portable'
+/** `openssl` is the ffi engine without libsodium; `ffi` takes what a node would take. */
+export type EngineName = 'ffi' | 'openssl' | 'portable'
 
 export interface RunningLane {
   port: number
@@ -22,10 +24,10 @@ export interface RunningLane {
 const pause = (milliseconds: number) => new Promise(resolve => setTimeout(resolve, milliseconds))
 
 export const startLane = async (engine: EngineName, native: Native): Promise<RunningLane> =>
-  engine === 'ffi' ? startFfi(native) : startPortable()
+  engine === 'portable' ? startPortable() : startFfi(native, engine === 'openssl' ? 'openssl' : chooseAead(native))
 
-function startFfi(native: Native): RunningLane {
-  const engine = new FfiEngine(native, { ip: '127.0.0.1', port: 0 })
+function startFfi(native: Native, aead: Aead): RunningLane {
+  const engine = new FfiEngine(native, { ip: '127.0.0.1', port: 0 }, aead)
   const loop = new LaneLoop(engine, { onEvents: () => {} })
   return {
     port: engine.socket.port,

@@ -1,6 +1,7 @@
 // Runs the packet engine suites on every engine.
 import { test } from 'node:test'
 import { protectionReady } from '../../packages/server/src/lane/crypto/protection.ts'
+import type { Aead } from '../../packages/server/src/lane/crypto/slot-ciphers.ts'
 import { openDgramPort } from '../../packages/server/src/lane/engine/dgram-port.ts'
 import { FfiEngine } from '../../packages/server/src/lane/engine/ffi-engine.ts'
 import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
@@ -28,11 +29,16 @@ suites('portable engine', async onBatch => {
 })
 
 const native = await Native.load()
-if (typeof native === 'string') test('ffi engine', { skip: native }, () => {})
-else
-  suites('ffi engine', async onBatch => {
+
+/** The ffi engine with one library for its AEADs. */
+function ffiSuites(aead: Aead): void {
+  if (typeof native === 'string') return void test(`ffi engine, ${aead}`, { skip: native }, () => {})
+  const lacksSodium = native.sodium?.gcm === undefined
+  if (aead === 'libsodium' && lacksSodium && process.env.CI === undefined)
+    return void test(`ffi engine, ${aead}`, { skip: 'no libsodium with AES-256-GCM here' }, () => {})
+  suites(`ffi engine, ${aead}`, async onBatch => {
     await protectionReady()
-    const engine = new FfiEngine(native, { port: 0 })
+    const engine = new FfiEngine(native, { port: 0 }, aead)
     let reading = setImmediate(read)
     function read(): void {
       for (let batch = engine.socket.receive(64); batch !== undefined; batch = engine.socket.receive(64)) onBatch(batch)
@@ -44,3 +50,7 @@ else
     }
     return { io: engine, port: engine.socket.port, close }
   })
+}
+
+ffiSuites('openssl')
+ffiSuites('libsodium')

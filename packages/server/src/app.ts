@@ -136,8 +136,8 @@ export class App {
     const hasPage = config.http.playground || playground !== undefined
     this.#serve(hasPage ? new Playground(playground?.api) : undefined)
     this.#measuring = setInterval(() => this.#measure(), MEASURE_INTERVAL)
-    const { engine, reason } = ports.engine
-    this.#note('lanes.started', { engine, reason, lanes: ports.lanes.all.length })
+    const { engine, aead, reason } = ports.engine
+    this.#note('lanes.started', { engine, aead, reason, lanes: ports.lanes.all.length })
     if (typeof ports.dtls === 'string') this.#note('webrtc.unavailable', { reason: ports.dtls })
     this.#note('node.started', { version: VERSION, endpoint: this.endpoint, mediaPort: this.mediaPort })
   }
@@ -231,6 +231,7 @@ export class App {
   #serve(playground: Playground | undefined): void {
     const metrics = openMetrics({
       version: VERSION,
+      engine: this.#ports.engine,
       sizes: () => this.#node.sizes,
       isDraining: () => this.#isDraining,
       lanes: () => this.#counters,

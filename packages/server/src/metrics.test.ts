@@ -22,6 +22,7 @@ const counters = (): LaneCounters => ({
 })
 
 const measured = (lanes = new Map([[0, counters()]])): Measured => ({
+  engine: { engine: 'ffi', aead: 'libsodium' },
   version: '1.2.3',
   sizes: () => ({ sessions: 3, channels: 2, health: 0.75 }),
   isDraining: () => false,
@@ -45,7 +46,7 @@ test('every metric is told with its help, its type and at least one sample', asy
 test('values and labels are those of the source, in seconds and bytes', async () => {
   const text = await openMetrics(measured())()
   for (const line of [
-    'parley_info{version="1.2.3"} 1',
+    'parley_info{version="1.2.3",engine="ffi",aead="libsodium"} 1',
     'parley_health 0.75',
     'parley_connections{protocol="gateway"} 3',
     'parley_refused_total{reason="lvsp"} 2',

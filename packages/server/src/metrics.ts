@@ -5,6 +5,8 @@ import { Counter, Gauge, Registry } from 'prom-client'
 /** Where the numbers are read from, when they are asked for. */
 export interface Measured {
   version: string
+  /** Packet engine, and the library of its AEADs. */
+  engine: { engine: string; aead: string }
   sizes(): { sessions: number; channels: number; health: number }
   isDraining(): boolean
   /** The last report of each lane. */
@@ -55,9 +57,9 @@ export const METRICS: readonly Metric[] = [
   {
     name: 'parley_info',
     kind: 'gauge',
-    help: 'Always 1; the label tells the version.',
-    labels: ['version'],
-    read: ({ version }) => [[{ version }, 1]],
+    help: 'Always 1. The labels name the version, the packet engine, and the library that seals and opens its packets.',
+    labels: ['version', 'engine', 'aead'],
+    read: ({ version, engine: { engine, aead } }) => [[{ version, engine, aead }, 1]],
   },
   {
     name: 'parley_health',

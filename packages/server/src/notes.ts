@@ -10,8 +10,8 @@ export const SERVER_NOTES = {
   'node.stopped': { level: 'info', fields: {}, meaning: 'All ports are closed; the process exits.' },
   'lanes.started': {
     level: 'info',
-    fields: { engine: 'text', reason: 'text', lanes: 'number' },
-    meaning: 'The packet engine in use and why it was selected.',
+    fields: { engine: 'text', aead: 'text', reason: 'text', lanes: 'number' },
+    meaning: 'The packet engine in use, the library that seals and opens its packets, and why the engine was selected.',
   },
   'lane.missing': {
     level: 'error',

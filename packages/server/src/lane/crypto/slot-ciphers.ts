@@ -1,12 +1,15 @@
-// The three ciphers of the seven modes on native memory: OpenSSL's contexts for two of them, libsodium for the old one.
+// The three ciphers of the seven modes on native memory: for two of them the system's libsodium or OpenSSL's contexts, for the
+// legacy one the libsodium of the package.
 import { PROTECTION_TAG_LENGTH, type ProtectionCipher } from '@parley/protocol'
 import type { Native, NativeCipher } from '../engine/native-calls.ts'
 import type { NativeMemory } from '../engine/native-memory.ts'
+import { GCM_STATE, type NativeSodium, type SodiumAead } from '../engine/native-sodium.ts'
 import { hchacha20 } from './hchacha20.ts'
+import { type KeyState, KeyStates } from './key-states.ts'
 import { makePacketCipher, type PacketCipher } from './protection.ts'
 
 const KEY = 32
-/** Bytes of the nonces that OpenSSL and libsodium take. */
+/** Bytes of the nonces that the AEAD of OpenSSL and that of libsodium take. */
 const NONCE = 12
 const SODIUM_NONCE = 24
 const KEPT_KEY = -1
@@ -25,27 +28,53 @@ export interface SlotCipher {
 
 /** Where what changes with each packet is, for all peers. */
 interface Places {
-  /** The nonce of OpenSSL's ciphers. Only its first four bytes are ever set, by either of them. */
+  /** SODIUM_NONCE bytes, of which GCM reads the first NONCE. Only the first four are ever set, by every mode. */
   readonly nonce: number
   readonly key: number
   readonly zeros: number
 }
 
-/** Makes ciphers that share places for what changes with each packet. */
+/** Which library seals and opens AES-256-GCM and XChaCha20-Poly1305. */
+export type Aead = 'libsodium' | 'openssl'
+
+/** libsodium where the system has it and the processor can run its AES-256-GCM. */
+export const chooseAead = ({ sodium }: Pick<Native, 'sodium'>): Aead =>
+  sodium?.gcm === undefined ? 'openssl' : 'libsodium'
+
+/** The system's libsodium, with the keys that are in use. */
+interface Sodium {
+  readonly calls: NativeSodium
+  readonly gcm: SodiumAead
+  readonly gcmStates: KeyStates
+  readonly xchachaKeys: KeyStates
+}
+
+/** Creates ciphers that share places for what changes with each packet. */
 export class SlotCiphers {
   readonly #native: Native
   readonly #memory: NativeMemory
   readonly #places: Places
-  /** XChaCha20 changes its key with every packet, so all peers share one context each way. */
+  readonly #sodium: Sodium | undefined
+  /** XChaCha20 changes its key with every packet, so with OpenSSL all peers share one context each way. */
   readonly #chacha: { seal: NativeCipher; open: NativeCipher }
 
-  constructor(native: Native, memory: NativeMemory) {
+  /** Throws if `aead` is libsodium and this system lacks it. */
+  constructor(native: Native, memory: NativeMemory, aead: Aead = chooseAead(native)) {
     this.#native = native
     this.#memory = memory
-    const places = { nonce: memory.take(NONCE), key: memory.take(KEY), zeros: memory.take(NONCE) }
+    const places = { nonce: memory.take(SODIUM_NONCE), key: memory.take(KEY), zeros: memory.take(NONCE) }
     this.#places = places
     const open = (isSeal: boolean) => native.openCipher(memory, 'chacha20-poly1305', isSeal, places.key)
     this.#chacha = { seal: open(true), open: open(false) }
+    if (aead === 'openssl') return
+    const { sodium } = native
+    if (sodium?.gcm === undefined) throw new Error('expected libsodium with AES-256-GCM on this system')
+    this.#sodium = {
+      calls: sodium,
+      gcm: sodium.gcm,
+      gcmStates: new KeyStates(native, GCM_STATE),
+      xchachaKeys: new KeyStates(native, KEY),
+    }
   }
 
   make(cipher: ProtectionCipher, key: Uint8Array): SlotCipher {
@@ -54,7 +83,7 @@ export class SlotCiphers {
       case 'aes-256-gcm':
         return this.#makeGcm(key)
       case 'xchacha20-poly1305':
-        return new XchachaSlots(this.#memory, this.#chacha, key, this.#places)
+        return this.#makeXchacha(key)
       case 'xsalsa20-poly1305':
         return new SodiumSlots(this.#memory, makePacketCipher(cipher, key))
     }
@@ -67,14 +96,70 @@ export class SlotCiphers {
 
   #makeGcm(key: Uint8Array): SlotCipher {
     const place = this.#places.key
-    this.#memory.bytes.set(key, place)
-    const open = (isSeal: boolean) => this.#native.openCipher(this.#memory, 'aes-256-gcm', isSeal, place)
-    const cipher = new GcmSlots(this.#memory, open(true), open(false), this.#places.nonce)
-    this.#memory.bytes.fill(0, place, place + KEY)
-    return cipher
+    const memory = this.#memory
+    memory.bytes.set(key, place)
+    try {
+      if (this.#sodium !== undefined) {
+        const { calls, gcm, gcmStates } = this.#sodium
+        const state = gcmStates.take()
+        calls.expandGcmKey(state.memory, state.place, memory, place)
+        return new SodiumAeadSlots(memory, gcm, gcmStates, state, this.#places.nonce)
+      }
+      const open = (isSeal: boolean) => this.#native.openCipher(memory, 'aes-256-gcm', isSeal, place)
+      return new GcmSlots(memory, open(true), open(false), this.#places.nonce)
+    } finally {
+      memory.bytes.fill(0, place, place + KEY)
+    }
+  }
+
+  #makeXchacha(key: Uint8Array): SlotCipher {
+    const sodium = this.#sodium
+    if (sodium === undefined) return new XchachaSlots(this.#memory, this.#chacha, key, this.#places)
+    const state = sodium.xchachaKeys.take()
+    state.memory.bytes.set(key, state.place)
+    return new SodiumAeadSlots(this.#memory, sodium.calls.xchacha, sodium.xchachaKeys, state, this.#places.nonce)
   }
 }
 
+/** An AEAD of libsodium. The key of both directions is one state. */
+class SodiumAeadSlots implements SlotCipher {
+  readonly nonce: Uint8Array
+  readonly #memory: NativeMemory
+  readonly #aead: SodiumAead
+  readonly #states: KeyStates
+  readonly #nonce: number
+  /** Undefined once it is closed: its place may hold another peer's key then. */
+  #state: KeyState | undefined
+
+  constructor(memory: NativeMemory, aead: SodiumAead, states: KeyStates, state: KeyState, nonce: number) {
+    this.nonce = memory.bytes.subarray(nonce, nonce + NONCE)
+    this.#memory = memory
+    this.#aead = aead
+    this.#states = states
+    this.#state = state
+    this.#nonce = nonce
+  }
+
+  seal(clear: number, clearLength: number, plain: number, length: number, out: number): boolean {
+    const { pointer } = opened(this.#state)
+    return this.#aead.seal(this.#memory, pointer, this.#nonce, clear, clearLength, plain, length, out)
+  }
+  open(clear: number, clearLength: number, body: number, length: number): boolean {
+    const { pointer } = opened(this.#state)
+    return this.#aead.open(this.#memory, pointer, this.#nonce, clear, clearLength, body, length - PROTECTION_TAG_LENGTH)
+  }
+  close(): void {
+    if (this.#state !== undefined) this.#states.release(this.#state)
+    this.#state = undefined
+  }
+}
+
+function opened(state: KeyState | undefined): KeyState {
+  if (state === undefined) throw new Error('expected an open cipher')
+  return state
+}
+
+/** OpenSSL's AES-256-GCM: one context for each direction. */
 class GcmSlots implements SlotCipher {
   readonly nonce: Uint8Array
   readonly #seal: NativeCipher

@@ -1,4 +1,5 @@
-// Which packet engine a node runs, and why.
+// Which packet engine a node runs, with which cryptography, and why.
+import { type Aead, chooseAead } from '../crypto/slot-ciphers.ts'
 import type { Engine } from '../thread/thread-messages.ts'
 import { Native } from './native-calls.ts'
 
@@ -6,19 +7,29 @@ export type EngineSetting = 'auto' | Engine
 
 export interface EngineChoice {
   engine: Engine
+  /** The library that seals and opens AES-256-GCM and XChaCha20-Poly1305 packets. */
+  aead: Aead | 'node'
   /** In a few words, for the log. */
   reason: string
 }
 
-/** `lanes` 0 is the main thread, which the ffi engine would block. A reason alone: what was asked for cannot be had. */
+/**
+ * `lanes` 0 is the main thread, which the ffi engine would block. Returns the reason alone if the requested engine cannot run
+ * here.
+ */
 export async function chooseEngine(
   setting: EngineSetting,
   lanes: number,
-  load: () => Promise<unknown> = () => Native.load(),
+  load: () => Promise<Pick<Native, 'sodium'> | string> = () => Native.load(),
 ): Promise<EngineChoice | string> {
-  if (setting === 'portable') return { engine: 'portable', reason: 'asked for' }
-  const obstacle = lanes === 0 ? 'it needs a thread of its own, and media.lanes is 0' : await load()
-  if (typeof obstacle !== 'string')
-    return { engine: 'ffi', reason: setting === 'ffi' ? 'asked for' : 'this system has all it needs' }
-  return setting === 'ffi' ? obstacle : { engine: 'portable', reason: `no ffi engine: ${obstacle}` }
+  const requested = 'requested by media.engine'
+  if (setting === 'portable') return { engine: 'portable', aead: 'node', reason: requested }
+  const native = lanes === 0 ? 'it needs a thread of its own, and media.lanes is 0' : await load()
+  if (typeof native !== 'string')
+    return {
+      engine: 'ffi',
+      aead: chooseAead(native),
+      reason: setting === 'ffi' ? requested : 'this system has all it needs',
+    }
+  return setting === 'ffi' ? native : { engine: 'portable', aead: 'node', reason: `no ffi engine: ${native}` }
 }

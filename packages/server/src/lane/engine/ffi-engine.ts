@@ -13,7 +13,7 @@ import {
   RTP_HEADER,
   type VoiceMode,
 } from '@parley/protocol'
-import { type SlotCipher, SlotCiphers } from '../crypto/slot-ciphers.ts'
+import { type Aead, chooseAead, type SlotCipher, SlotCiphers } from '../crypto/slot-ciphers.ts'
 import { SRTP_OVERHEAD, Srtp } from '../crypto/srtp.ts'
 import { SrtpSlots } from '../crypto/srtp-slots.ts'
 import { type Counted, hasNonce, Trailers } from '../crypto/trailers.ts'
@@ -60,13 +60,13 @@ export class FfiEngine implements PacketIo {
   #failed = 0
   #exhausted: PeerId[] = []
 
-  /** Throws a `NativeError` with the system's code if the address cannot be had. */
-  constructor(native: Native, options: MessageSocketOptions) {
+  /** Throws a `NativeError` with the system's code if the address is not available. `aead` is for tests and benchmarks. */
+  constructor(native: Native, options: MessageSocketOptions, aead: Aead = chooseAead(native)) {
     const memory = new NativeMemory(native, SOCKET_SIZE + OWN_SIZE)
     this.#memory = memory
     this.#bytes = memory.bytes
     this.socket = new DatagramSocket(native, memory, options)
-    this.#ciphers = new SlotCiphers(native, memory)
+    this.#ciphers = new SlotCiphers(native, memory, aead)
     this.#srtpCiphers = new SrtpSlots(native, memory)
     this.#guest = memory.take(SLOT)
   }

@@ -1,9 +1,7 @@
-// The only file with foreign function signatures: libc's batch UDP and the OpenSSL inside the Node.js executable, through koffi.
+// Foreign function signatures of the packet path: libc's batch UDP and the OpenSSL inside the Node.js executable, through koffi.
 // The calls check nothing, so everything that goes in is checked here: callers name places in a `NativeMemory`, never pointers.
-import type { NativeMemory } from './native-memory.ts'
-
-/** A pointer, as a plain number: cheaper to pass than an object, and exact below 2^53. */
-export type Pointer = number
+import type { NativeMemory, Pointer } from './native-memory.ts'
+import { loadSodium, type NativeSodium } from './native-sodium.ts'
 
 type Call = (...values: number[]) => number
 type Koffi = Pick<typeof import('koffi'), 'errno' | 'view' | 'os'>
@@ -96,8 +94,11 @@ export class Native {
   readonly #errno: () => number
   readonly #view: (pointer: Pointer, size: number) => ArrayBuffer
   readonly #codes: ReadonlyMap<number, string>
+  /** The system's libsodium: one call per packet where OpenSSL takes five. Undefined where it cannot be loaded. */
+  readonly sodium: NativeSodium | undefined
 
-  private constructor(calls: Calls, koffi: Koffi) {
+  private constructor(calls: Calls, koffi: Koffi, sodium: NativeSodium | undefined) {
+    this.sodium = sodium
     this.#calls = calls
     this.#errno = () => koffi.errno()
     this.#view = (pointer, size) => koffi.view(pointer, size)
@@ -115,7 +116,7 @@ export class Native {
         name,
         library.func(name, result, [...parameters]) as Call,
       ])
-      return new Native(Object.fromEntries(calls) as Calls, koffi)
+      return new Native(Object.fromEntries(calls) as Calls, koffi, loadSodium(koffi))
     } catch (error) {
       return error instanceof Error ? error.message.split('\n')[0]! : String(error)
     }

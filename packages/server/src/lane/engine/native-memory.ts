@@ -1,5 +1,15 @@
 // Memory outside the JavaScript heap that foreign calls may read and write, and the check that they stay inside it.
-import type { Native, Pointer } from './native-calls.ts'
+
+/** A pointer, as a plain number: cheaper to pass than an object, and exact below 2^53. */
+export type Pointer = number
+
+/** Where blocks of memory come from. */
+export interface MemoryCalls {
+  /** Zeroed memory outside the JavaScript heap, at `pointer` and as an array. */
+  map(size: number): { pointer: Pointer; buffer: ArrayBuffer }
+  /** Releases memory of `map`. No array over it may be used afterwards. */
+  unmap(pointer: Pointer, size: number): void
+}
 
 const ALIGNMENT = 64
 /** For what a call needs only while it runs. */
@@ -15,15 +25,15 @@ export class NativeMemory {
   #base: Pointer
   #used = 0
 
-  constructor(native: Native, size: number) {
-    const { pointer, buffer } = native.map(size)
+  constructor(calls: MemoryCalls, size: number) {
+    const { pointer, buffer } = calls.map(size)
     this.size = size
     this.bytes = new Uint8Array(buffer)
     this.words = new Int32Array(buffer)
     this.view = new DataView(buffer)
     this.#base = pointer
     this.#scratch = this.take(SCRATCH)
-    BLOCKS.register(buffer, { native, pointer, size })
+    BLOCKS.register(buffer, { calls, pointer, size })
   }
 
   /** The place of `length` bytes of its own, all zero. */
@@ -54,6 +64,6 @@ export class NativeMemory {
 }
 
 /** Memory goes when the last array over it has gone, so that no array ever shows what is not there. */
-const BLOCKS = new FinalizationRegistry<{ native: Native; pointer: Pointer; size: number }>(
-  ({ native, pointer, size }) => native.unmap(pointer, size),
+const BLOCKS = new FinalizationRegistry<{ calls: MemoryCalls; pointer: Pointer; size: number }>(
+  ({ calls, pointer, size }) => calls.unmap(pointer, size),
 )
