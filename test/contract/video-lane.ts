@@ -1,4 +1,4 @@
-// A test lane with a browser that sends video, and the packets that video senders and receivers send.
+// A test lane with a WebRTC client that sends video, and the packets that video senders and receivers send.
 import type { RtpMappingDescription } from '@parley/core'
 import { encodeRtp, type RtpPacket } from '@parley/protocol'
 import type { Sent } from '../../packages/core/src/testing/plain-io.ts'
@@ -26,7 +26,7 @@ export const OWN_RTX = OWN_VIDEO + 1
 export const VIDEO = ssrcOf(1) + 1
 export const u32 = (value: number) => value.toString(16).padStart(8, '0')
 
-/** A lane on which browser 1 sends video to browser 2; browser 3 is connected but not a target. */
+/** A lane on which WebRTC client 1 sends video to client 2; client 3 is connected but not a target. */
 export class VideoLane extends PlainLane {
   constructor() {
     super()

@@ -1,4 +1,4 @@
-// Fuzz: a lane with browsers that receives arbitrary datagrams. It never throws and sends only to verified addresses.
+// Fuzz: a lane with WebRTC clients that receives arbitrary datagrams. It never throws and sends only to verified addresses.
 import assert from 'node:assert/strict'
 import type { RtpMappingDescription } from '@parley/core'
 import { encodeRtp } from '@parley/protocol'
@@ -46,7 +46,7 @@ const rtp = (peer: number, offset: number, payloadType: number, sequence: number
     extension: { profile: 0xbede, elements },
   })
 
-fuzz('a lane with browsers keeps its invariants on arbitrary datagrams', {
+fuzz('a lane with WebRTC clients keeps its invariants on arbitrary datagrams', {
   corpus: [
     ...PEERS.flatMap(peer => [
       checkOf(peer),

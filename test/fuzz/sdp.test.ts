@@ -1,4 +1,4 @@
-// Fuzz: SDP offers of browsers.
+// Fuzz: SDP offers of WebRTC clients.
 import assert from 'node:assert/strict'
 import { parseSdpOffer } from '@parley/protocol'
 import { fuzz } from './harness.ts'

@@ -284,7 +284,7 @@ test('no group state remains after the last member leaves', () => {
   assert.equal(bench.node.inspect().deadlines, 0)
 })
 
-test('a channel that ends during a commit round releases its group', () => {
+test('a channel that ends with pending proposals releases its group', () => {
   const { bench, backend, members, join } = callOf(3)
   join(4)
   run(bench, members, 60)

@@ -95,7 +95,7 @@ test('a user rejoins with a new session before the old leaf is removed', () => {
   call.assertConverged()
 })
 
-test('a user rejoins during a commit round', () => {
+test('a user rejoins between proposals and commit', () => {
   for (const steps of [1, 2, 3, 4, 5, 6]) {
     const { call, clients } = callOf(3)
     const dan = call.join(9_000)

@@ -1,4 +1,4 @@
-// The table of deadlines, against a model.
+// The deadline heap, against a model.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -13,7 +13,7 @@ class Item {
   }
 }
 
-test('the earliest comes first, and each is ticked once', () => {
+test('due items are ticked once, earliest deadline first', () => {
   const deadlines = new Deadlines()
   const items = [30, 10, 20].map(at => Object.assign(new Item(), { deadline: at }))
   for (const item of items) deadlines.update(item)
@@ -26,7 +26,7 @@ test('the earliest comes first, and each is ticked once', () => {
   assert.equal(deadlines.next, 30)
 })
 
-test('a deadline that moves later is not ticked at its old moment', () => {
+test('an item whose deadline moves later is not ticked at the old deadline', () => {
   const deadlines = new Deadlines()
   const item = new Item()
   item.deadline = 10
@@ -40,7 +40,7 @@ test('a deadline that moves later is not ticked at its old moment', () => {
   assert.deepEqual(item.ticks, [50])
 })
 
-test('what is removed is forgotten', () => {
+test('a removed item is never ticked', () => {
   const deadlines = new Deadlines()
   const item = new Item()
   item.deadline = 10
@@ -52,7 +52,7 @@ test('what is removed is forgotten', () => {
   assert.deepEqual(item.ticks, [])
 })
 
-test('an item that stays due does not hang the tick', () => {
+test('an item that stays due is ticked once per tick', () => {
   const deadlines = new Deadlines()
   const item = { deadline: 5, ticks: 0, tick: () => void item.ticks++ }
   deadlines.update(item)
@@ -61,7 +61,7 @@ test('an item that stays due does not hang the tick', () => {
   assert.equal(deadlines.next, 5)
 })
 
-test('after any moves and removals, exactly what is due is ticked', () => {
+test('after any updates and removals exactly the due items are ticked', () => {
   fc.assert(
     fc.property(
       fc.array(fc.tuple(fc.nat(9), fc.oneof(fc.nat(100), fc.constant(Infinity)), fc.boolean())),
@@ -90,7 +90,7 @@ test('after any moves and removals, exactly what is due is ticked', () => {
   )
 })
 
-test('what was removed long before its moment takes no place for long, and what stays keeps its order', () => {
+test('entries of removed items are reclaimed, and the remaining items keep their order', () => {
   const deadlines = new Deadlines()
   const staying = Array.from({ length: 300 }, (_, i) => Object.assign(new Item(), { deadline: (i * 7_919) % 1_000 }))
   for (const item of staying) deadlines.update(item)

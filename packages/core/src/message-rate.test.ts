@@ -1,4 +1,4 @@
-// Tests of how many messages a connection may send.
+// The message rate limit of a connection.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { MessageRate } from './message-rate.ts'
@@ -9,7 +9,7 @@ const takeAll = (rate: MessageRate, now: number) => {
   return count
 }
 
-test('a burst passes, then only the average', () => {
+test('a burst is allowed, then only the average rate', () => {
   const rate = new MessageRate(10, 50, 0)
   assert.equal(takeAll(rate, 0), 50)
   assert.equal(takeAll(rate, 1_000), 10)
@@ -17,7 +17,7 @@ test('a burst passes, then only the average', () => {
   assert.equal(takeAll(rate, 1_100), 1)
 })
 
-test('silence saves up no more than a burst', () => {
+test('an idle connection accumulates at most one burst', () => {
   const rate = new MessageRate(10, 50, 0)
   takeAll(rate, 0)
   assert.equal(takeAll(rate, 1_000_000), 50)

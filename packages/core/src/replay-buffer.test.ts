@@ -1,10 +1,10 @@
-// Numbering and replay, against a model.
+// Sequence numbers and replay, against a model.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { ReplayBuffer } from './replay-buffer.ts'
 
-test('messages after a number come back in order', () => {
+test('messages after a sequence number are returned in order', () => {
   const buffer = new ReplayBuffer<string>({ highest: 100, messages: 10, bytes: 100 })
   for (const message of ['a', 'b', 'c']) buffer.push(message, 1)
   assert.deepEqual(buffer.after(0), ['a', 'b', 'c'])
@@ -13,7 +13,7 @@ test('messages after a number come back in order', () => {
   assert.equal(buffer.after(4), undefined)
 })
 
-test('the oldest go when there are too many, or too many bytes', () => {
+test('the oldest messages are dropped above the message or byte limit', () => {
   const few = new ReplayBuffer<number>({ highest: 100, messages: 2, bytes: 100 })
   for (const message of [1, 2, 3]) few.push(message, 1)
   assert.equal(few.after(0), undefined)
@@ -27,7 +27,7 @@ test('the oldest go when there are too many, or too many bytes', () => {
   assert.equal(small.after(3), undefined)
 })
 
-test('after any run of messages and acknowledgements, what is kept is the tail, under its numbers', () => {
+test('after any messages and acknowledgements the buffer holds the tail with its sequence numbers', () => {
   const limits = { highest: 7, messages: 5, bytes: 1_000 }
   fc.assert(
     fc.property(fc.array(fc.oneof(fc.constant(-1), fc.integer({ min: 0, max: 9 })), { maxLength: 80 }), actions => {

@@ -1,4 +1,4 @@
-// Who hears whom, against a model, for any order of changes.
+// Routes and targets against a model, for any order of changes.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -19,7 +19,7 @@ const crypto = {
   verify: () => false,
 }
 
-/** What a lane would make of the commands: who hears which SSRC. */
+/** The state of a lane after the commands: which peers receive which SSRC. */
 class Routes {
   readonly targets = new Map<TargetsId, Set<PeerId>>()
   readonly routes = new Map<number, { owner: PeerId; targets: TargetsId }>()
@@ -53,7 +53,7 @@ class Routes {
     }
   }
 
-  hearers(ssrc: number): PeerId[] {
+  receivers(ssrc: number): PeerId[] {
     const route = this.routes.get(ssrc)
     if (route === undefined) return []
     return [...this.targets.get(route.targets)!].filter(peer => peer !== route.owner).sort((a, b) => a - b)
@@ -89,7 +89,7 @@ function scene(count: number) {
   return { audio, routes, people, drain }
 }
 
-test('whether audio has to be sealed is said of every route, those to come too, once when it changes', () => {
+test('a change of sealedOnly is sent once for every existing route and applies to later ones', () => {
   const { audio, people, drain } = scene(3)
   const [ana, ben, cyn] = people
   audio.openSource(ana!)
@@ -115,7 +115,7 @@ test('whether audio has to be sealed is said of every route, those to come too, 
   )
 })
 
-test('a join costs a channel without personal mutes one target and one route', () => {
+test('a join to a channel without individual wants takes one route and one target command', () => {
   const { audio, people, drain } = scene(50)
   for (const person of people) {
     audio.openSource(person)
@@ -131,7 +131,7 @@ test('a join costs a channel without personal mutes one target and one route', (
   )
 })
 
-/** A channel of so many, each heard by each, and a way to count what a change of wants costs. */
+/** A channel whose members all receive each other; `want` returns the number of commands that a change of wants takes. */
 function crowd(count: number) {
   const { audio, routes, people, drain } = scene(count)
   for (const person of people) {
@@ -148,7 +148,7 @@ function crowd(count: number) {
   return { audio, routes, people, want, othersOf, drain }
 }
 
-test('who wants everybody by name is no exception, whatever it wants of the rest', () => {
+test('a listener that wants every source by SSRC needs no individual lists, whatever its default want', () => {
   const COUNT = 100
   const { routes, people, want, othersOf } = crowd(COUNT)
   for (const any of [100, 0])
@@ -156,10 +156,10 @@ test('who wants everybody by name is no exception, whatever it wants of the rest
       const named = othersOf(person).map(other => [other, 50] as const)
       assert.equal(want(person, wanting(any, named)), 0)
     }
-  for (const person of people) assert.equal(routes.hearers(person.ssrc).length, COUNT - 1)
+  for (const person of people) assert.equal(routes.receivers(person.ssrc).length, COUNT - 1)
 })
 
-test('a newcomer among those who want nobody but by name costs each of them one command', () => {
+test('a newcomer takes one command per listener with default want 0', () => {
   const COUNT = 100
   const { audio, routes, people, want, othersOf, drain } = crowd(COUNT)
   for (const person of people)
@@ -174,7 +174,7 @@ test('a newcomer among those who want nobody but by name costs each of them one 
   audio.openSource(newcomer)
   audio.addListener(newcomer)
   let commands = drain().length
-  assert.deepEqual(routes.hearers(newcomer.ssrc), [])
+  assert.deepEqual(routes.receivers(newcomer.ssrc), [])
   for (const person of people)
     commands += want(
       person,
@@ -183,11 +183,11 @@ test('a newcomer among those who want nobody but by name costs each of them one 
         [newcomer, ...othersOf(person)].map(other => [other, 100] as const),
       ),
     )
-  assert.equal(routes.hearers(newcomer.ssrc).length, COUNT)
+  assert.equal(routes.receivers(newcomer.ssrc).length, COUNT)
   assert.ok(commands <= COUNT + 10, `${commands} commands`)
 })
 
-test('a second message costs what differs from the first', () => {
+test('a second wants message takes commands only for its differences from the first', () => {
   const COUNT = 100
   const { routes, people, want } = crowd(COUNT)
   const [loud, quiet, ...listeners] = people as [Person, Person, ...Person[]]
@@ -197,19 +197,19 @@ test('a second message costs what differs from the first', () => {
       people.map(person => [person, muted.includes(person) ? 0 : 100] as const),
     )
   const [first, second] = listeners as [Person, Person]
-  assert.ok(want(first, muting(loud)) <= COUNT + 2, 'the first to mute a speaker makes its list')
+  assert.ok(want(first, muting(loud)) <= COUNT + 2, 'the first listener to mute a speaker creates its target list')
   assert.equal(want(first, muting(loud)), 0)
   assert.equal(want(second, muting(loud)), 1)
   assert.ok(want(first, muting(loud, quiet)) <= COUNT + 2)
   assert.equal(want(first, muting(quiet)), 1)
-  assert.ok(want(first, muting()) <= 3, 'nobody mutes the second speaker any more')
+  assert.ok(want(first, muting()) <= 3, 'the list is closed when no listener mutes its speaker')
   assert.deepEqual(
-    [loud, quiet].map(person => routes.hearers(person.ssrc).length),
+    [loud, quiet].map(person => routes.receivers(person.ssrc).length),
     [COUNT - 2, COUNT - 1],
   )
 })
 
-test('whatever is opened, closed and wanted, exactly those hear who should, and nothing is left behind', () => {
+test('after any sequence of changes exactly the expected listeners are targets, and close releases everything', () => {
   const COUNT = 5
   const person = fc.nat(COUNT - 1)
   const want = fc.constantFrom(0, 0, 50, 100)
@@ -228,28 +228,28 @@ test('whatever is opened, closed and wanted, exactly those hear who should, and 
       const sources = new Set<Person>()
       const listeners = new Set<Person>()
       for (const action of actions) {
-        const who = people[action.person]!
+        const member = people[action.person]!
         if (action.kind === 'want') {
-          who.wants = wanting(
+          member.wants = wanting(
             action.any,
             action.wants.map(([of, value]) => [people[of]!, value]),
           )
-          audio.wantsChanged(who)
-        } else if (action.kind === 'open') sources.add(who) && audio.openSource(who)
-        else if (action.kind === 'close') sources.delete(who) && audio.closeSource(who, true)
-        else if (action.kind === 'add') listeners.add(who) && audio.addListener(who)
-        else listeners.delete(who) && audio.removeListener(who)
+          audio.wantsChanged(member)
+        } else if (action.kind === 'open') sources.add(member) && audio.openSource(member)
+        else if (action.kind === 'close') sources.delete(member) && audio.closeSource(member, true)
+        else if (action.kind === 'add') listeners.add(member) && audio.addListener(member)
+        else listeners.delete(member) && audio.removeListener(member)
         drain()
         for (const source of people) {
-          const should = [...listeners].filter(
+          const expected = [...listeners].filter(
             listener =>
               sources.has(source) &&
               listener !== source &&
               (listener.wants.wants.get(source.ssrc) ?? listener.wants.any) > 0,
           )
           assert.deepEqual(
-            routes.hearers(source.ssrc),
-            should.map(({ peer }) => peer).sort((a, b) => a - b),
+            routes.receivers(source.ssrc),
+            expected.map(({ peer }) => peer).sort((a, b) => a - b),
           )
         }
       }

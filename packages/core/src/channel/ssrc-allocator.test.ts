@@ -1,4 +1,4 @@
-// Blocks of SSRCs never overlap, stay within bounds, and do not come back while others are left.
+// SSRC blocks never overlap, stay within bounds, and are not reused while others are free.
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
@@ -9,7 +9,7 @@ import { SsrcAllocator } from './ssrc-allocator.ts'
 const allocatorOf = (bytes: (size: number) => Uint8Array) =>
   new SsrcAllocator({ randomBytes: bytes } as unknown as Crypto)
 
-test('a hundred thousand blocks are different, in bounds, and whole', () => {
+test('a hundred thousand blocks are distinct, aligned and within bounds', () => {
   const allocator = allocatorOf(randomBytes)
   const bases = new Set<number>()
   for (let count = 0; count < 100_000; count++) {
@@ -22,7 +22,7 @@ test('a hundred thousand blocks are different, in bounds, and whole', () => {
   assert.equal(allocator.size, 100_000)
 })
 
-test('released blocks do not come again soon, whatever the random bytes were', () => {
+test('released blocks are not reused soon, whatever the random bytes', () => {
   fc.assert(
     fc.property(fc.uint8Array({ minLength: 20, maxLength: 20 }), random => {
       const allocator = allocatorOf(() => random)
@@ -38,7 +38,7 @@ test('released blocks do not come again soon, whatever the random bytes were', (
   )
 })
 
-test('the next block does not follow from the last', () => {
+test('the next block is not predictable from the last', () => {
   const allocator = allocatorOf(randomBytes)
   const bases = Array.from({ length: 1000 }, () => allocator.allocate())
   const steps = new Set(bases.slice(1).map((base, index) => base - bases[index]!))

@@ -1,4 +1,4 @@
-// Each rule for commits, against commits of a real library: what they say, and what somebody might say instead.
+// Each commit rule against commits of a real library, unmodified and tampered.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
@@ -45,7 +45,7 @@ const forAdding: rules.CommitContext = {
   added: [keyPackage(vectors.KEY_PACKAGE_2)],
 }
 
-/** The rule takes both real commits, and gives a reason against each of the others. */
+/** Asserts that the rule accepts both real commits and returns a reason to reject each of the others. */
 function refuses(rule: rules.CommitRule, ...others: [message: rules.CommitWelcome, context: rules.CommitContext][]) {
   assert.equal(rule(removing, forRemoving), undefined)
   assert.equal(rule(adding, forAdding), undefined)
@@ -60,14 +60,14 @@ const removingWith = (changes: Partial<Commit>): rules.CommitWelcome => ({
 const pathWith = (changes: Partial<typeof path>) => removingWith({ path: { ...path, ...changes } })
 const leafWith = (changes: Partial<typeof path.leaf>) => pathWith({ leaf: { ...path.leaf, ...changes } })
 
-test('a commit that keeps every rule is taken as a whole', () => {
+test('a commit that satisfies every rule is accepted', () => {
   assert.equal(typeof rules.judgeCommit(vectors.REMOVING_COMMIT, forRemoving), 'object')
   assert.equal(typeof rules.judgeCommit(vectors.SECOND_COMMIT, forAdding), 'object')
   assert.equal(typeof rules.judgeCommit(vectors.SECOND_COMMIT, forRemoving), 'string')
   assert.equal(typeof rules.judgeCommit(vectors.SECOND_COMMIT.subarray(1), forAdding), 'string')
 })
 
-test('it is for this group and epoch', () => {
+test('a commit must be for the current group and epoch', () => {
   refuses(
     rules.isInPlace,
     [removing, { ...forRemoving, epoch: 1n }],
@@ -77,15 +77,15 @@ test('it is for this group and epoch', () => {
   )
 })
 
-test('it speaks for the leaf of who sent it', () => {
+test('a commit must name the leaf of its sender', () => {
   refuses(rules.isByItsLeaf, [removing, { ...forRemoving, committer: { ...committer, leafIndex: 2 } }])
 })
 
-test('it authenticates no other data', () => {
+test('a commit must have no additional authenticated data', () => {
   refuses(rules.hasNoAuthenticatedData, [removingWith({ authenticatedData: Uint8Array.of(1) }), forRemoving])
 })
 
-test('its tags are whole', () => {
+test('the confirmation and membership tags must have full length', () => {
   refuses(
     rules.hasWholeTags,
     [removingWith({ confirmationTag: new Uint8Array(31) }), forRemoving],
@@ -93,7 +93,7 @@ test('its tags are whole', () => {
   )
 })
 
-test('it holds every proposal that was made, once, by reference, and no other', () => {
+test('a commit must contain every pending proposal once, by reference, and no other', () => {
   const [own] = removing.commit.proposals
   const other = { kind: 'reference' as const, reference: new Uint8Array(32) }
   const two = { ...forRemoving, proposals: [...forRemoving.proposals, new Uint8Array(32)] }
@@ -108,26 +108,26 @@ test('it holds every proposal that was made, once, by reference, and no other', 
   assert.equal(rules.holdsTheProposals(removingWith({ proposals: [other, own!] }), two), undefined, 'in any order')
 })
 
-test('it has a path if somebody is removed', () => {
+test('a commit with a removal must have a path', () => {
   refuses(rules.hasPathIfNeeded, [removingWith({ path: undefined }), forRemoving])
 })
 
-test('its path is one of a commit', () => {
+test('the leaf of the path must have the source commit', () => {
   const { leaf } = decodeKeyPackage(vectors.KEY_PACKAGE)
   refuses(rules.pathIsOfCommit, [pathWith({ leaf }), forRemoving])
 })
 
-test('its path keeps the identity', () => {
+test('the path must keep the identity', () => {
   const { leaf } = decodeKeyPackage(vectors.KEY_PACKAGE)
   refuses(rules.pathKeepsIdentity, [leafWith({ credential: leaf.credential }), forRemoving])
 })
 
-test('its path keeps the signature key', () => {
+test('the path must keep the signature key', () => {
   const { leaf } = decodeKeyPackage(vectors.KEY_PACKAGE)
   refuses(rules.pathKeepsKey, [leafWith({ signatureKey: leaf.signatureKey }), forRemoving])
 })
 
-test('its path can still do what the group needs, and has no extensions', () => {
+test('the path must keep the capabilities that the group needs, without extensions', () => {
   const { capabilities } = path.leaf
   refuses(
     rules.pathIsCapable,
@@ -138,7 +138,7 @@ test('its path can still do what the group needs, and has no extensions', () => 
   )
 })
 
-test('its path is no larger than the tree', () => {
+test('the path must not be larger than the tree', () => {
   const node = { encryptionKey: path.nodes[0]!.encryptionKey, ciphertexts: 1 }
   refuses(
     rules.pathFitsTree,
@@ -147,7 +147,7 @@ test('its path is no larger than the tree', () => {
   )
 })
 
-test('its path holds P-256 keys', () => {
+test('the keys of the path must be P-256 points', () => {
   refuses(
     rules.pathHoldsKeys,
     [pathWith({ nodes: [{ encryptionKey: new Uint8Array(65), ciphertexts: 1 }] }), forRemoving],
@@ -155,7 +155,7 @@ test('its path holds P-256 keys', () => {
   )
 })
 
-test('its path is signed, for this leaf of this group', () => {
+test('the path must be signed for this leaf of this group', () => {
   refuses(
     rules.pathIsSigned,
     [leafWith({ signature: new Uint8Array(70) }), forRemoving],
@@ -164,7 +164,7 @@ test('its path is signed, for this leaf of this group', () => {
   )
 })
 
-test('it welcomes exactly those who are added', () => {
+test('the Welcome must contain exactly the added members', () => {
   const { welcome } = adding
   const [secret] = welcome!.secrets
   const other: NonNullable<typeof secret> = { ...secret!, reference: new Uint8Array(32) }

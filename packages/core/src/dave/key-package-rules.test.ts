@@ -1,4 +1,4 @@
-// Each rule for key packages, against one of a real library and what somebody might send instead.
+// Each key package rule against a key package of a real library, unmodified and tampered.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
@@ -10,7 +10,7 @@ import * as rules from './key-package-rules.ts'
 const real = decodeKeyPackage(vectors.KEY_PACKAGE)
 const context = { identity: snowflakeBytes(vectors.USERS[1])!, crypto: nodeCrypto }
 
-/** The rule takes the real key package, and gives a reason against each of the others. */
+/** Asserts that the rule accepts the real key package and returns a reason to reject each of the others. */
 function refuses(rule: rules.KeyPackageRule, ...others: KeyPackage[]) {
   assert.equal(rule(real, context), undefined)
   for (const other of others) assert.equal(typeof rule(other, context), 'string')
@@ -18,7 +18,7 @@ function refuses(rule: rules.KeyPackageRule, ...others: KeyPackage[]) {
 const leafWith = (changes: Partial<KeyPackage['leaf']>): KeyPackage => ({ ...real, leaf: { ...real.leaf, ...changes } })
 const changed = (bytes: Uint8Array) => bytes.map((byte, index) => (index === bytes.length - 1 ? byte ^ 1 : byte))
 
-test('a key package that keeps every rule is taken, bare or wrapped, with its reference', () => {
+test('a key package that satisfies every rule is accepted with its reference, with or without an MLSMessage wrapper', () => {
   const reference = createHash('sha256')
     .update(referencedBytes(ReferenceLabel.KeyPackage, vectors.KEY_PACKAGE))
     .digest()
@@ -30,7 +30,7 @@ test('a key package that keeps every rule is taken, bare or wrapped, with its re
     })
 })
 
-test('what is kept of it does not change with the bytes it came in', () => {
+test('an accepted key package does not share memory with the received message', () => {
   const payload = vectors.KEY_PACKAGE.slice()
   const judged = rules.judgeKeyPackage(payload, context)
   payload.fill(0)
@@ -38,7 +38,7 @@ test('what is kept of it does not change with the bytes it came in', () => {
   assert.deepEqual(judged.bytes, vectors.KEY_PACKAGE)
 })
 
-test('no byte of it can be changed', () => {
+test('a change to any byte of a key package is rejected', () => {
   for (let index = 0; index < vectors.KEY_PACKAGE.length; index++) {
     const payload = vectors.KEY_PACKAGE.slice()
     payload[index]! ^= 1
@@ -46,15 +46,15 @@ test('no byte of it can be changed', () => {
   }
 })
 
-test('it is MLS 1.0 with the suite of DAVE', () => {
+test('a key package must be MLS 1.0 with the cipher suite of DAVE', () => {
   refuses(rules.supportsSuite, { ...real, version: 2 }, { ...real, suite: 1 })
 })
 
-test('its leaf is one of a key package', () => {
+test('the leaf must have the source key package', () => {
   refuses(rules.isForKeyPackage, leafWith({ origin: { source: 3, parentHash: new Uint8Array(32) } }))
 })
 
-test('it is its own user’s', () => {
+test('the credential must be that of the sending user', () => {
   refuses(
     rules.isOwn,
     decodeKeyPackage(vectors.KEY_PACKAGE_2),
@@ -62,7 +62,7 @@ test('it is its own user’s', () => {
   )
 })
 
-test('it lives for ever', () => {
+test('the lifetime must be unlimited', () => {
   refuses(
     rules.livesForever,
     leafWith({ origin: { source: 1, notBefore: 1n, notAfter: 2n ** 64n - 1n } }),
@@ -70,11 +70,11 @@ test('it lives for ever', () => {
   )
 })
 
-test('it has no extensions', () => {
+test('a key package must have no extensions', () => {
   refuses(rules.hasNoExtensions, { ...real, extensions: [1] }, leafWith({ extensions: [1] }))
 })
 
-test('it can do what the group needs', () => {
+test('a key package must have the capabilities that the group needs', () => {
   const { capabilities } = real.leaf
   refuses(
     rules.supportsGroup,
@@ -84,11 +84,11 @@ test('it can do what the group needs', () => {
   )
 })
 
-test('it has a key for each purpose', () => {
+test('init key and encryption key must differ', () => {
   refuses(rules.hasTwoKeys, { ...real, initKey: real.leaf.encryptionKey })
 })
 
-test('its keys are points on the curve', () => {
+test('all keys must be points on the curve', () => {
   refuses(
     rules.hasValidKeys,
     { ...real, initKey: changed(real.initKey) },
@@ -97,7 +97,7 @@ test('its keys are points on the curve', () => {
   )
 })
 
-test('it is signed twice', () => {
+test('leaf and key package must both be signed', () => {
   refuses(
     rules.leafIsSigned,
     leafWith({ signature: changed(real.leaf.signature) }),

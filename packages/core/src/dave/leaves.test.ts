@@ -1,10 +1,10 @@
-// Which leaf a member takes, against a model written down from RFC 9420 §7.7 and §12.4.2.
+// Leaf assignment against a model of RFC 9420 §7.7 and §12.4.2.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Leaves } from './leaves.ts'
 
-/** The whole tree: an array whose length is a power of two, blanks and all. */
+/** The leaves of the whole tree: an array whose length is a power of two, including blank leaves. */
 class Model {
   leaves: (string | undefined)[] = ['founder']
   commit(removed: readonly number[], added: readonly string[]): void {
@@ -18,19 +18,19 @@ class Model {
   }
 }
 
-test('leaves are taken and given back as every member does it', () => {
+test('leaves are assigned and blanked as RFC 9420 requires', () => {
   const round = fc.record({ removed: fc.array(fc.nat(30), { maxLength: 6 }), added: fc.nat(6) })
   fc.assert(
     fc.property(fc.array(round, { maxLength: 30 }), rounds => {
       const model = new Model()
       let leaves = new Leaves(['founder'])
-      let made = 0
+      let created = 0
       for (const { removed, added } of rounds) {
         const present = [...leaves.entries()].map(([index]) => index)
         const gone = removed.filter(index => present.includes(index)).slice(0, present.length - 1)
-        const come = Array.from({ length: added }, () => `member ${made++}`)
-        model.commit(gone, come)
-        leaves = leaves.after(gone, come)
+        const joining = Array.from({ length: added }, () => `member ${created++}`)
+        model.commit(gone, joining)
+        leaves = leaves.after(gone, joining)
         assert.deepEqual(
           [...leaves.entries()],
           [...model.leaves.entries()].filter(([, leaf]) => leaf !== undefined),
@@ -43,7 +43,7 @@ test('leaves are taken and given back as every member does it', () => {
   )
 })
 
-test('what comes after leaves what was before as it is', () => {
+test('applying a commit does not modify the previous leaves', () => {
   const before = new Leaves(['a', 'b', 'c'])
   before.after([1, 2], ['d'])
   assert.deepEqual([before.at(0), before.at(1), before.at(2)], ['a', 'b', 'c'])

@@ -1,4 +1,4 @@
-// A transition waits for who is there, and for no longer than it has to.
+// A transition waits for the connected members, and at most for its timeout.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { VoiceOp } from '@parley/protocol'
@@ -19,7 +19,7 @@ function scene(count: number) {
   return { members, sent, transitions: new Transitions() }
 }
 
-test('it is due when all are ready, or two seconds are over', () => {
+test('a transition is due when all members are ready or after two seconds', () => {
   const { members, sent, transitions } = scene(2)
   assert.equal(transitions.prepare(1, members, 100), 1)
   assert.equal(transitions.deadline, 2_100)
@@ -34,7 +34,7 @@ test('it is due when all are ready, or two seconds are over', () => {
   assert.equal(transitions.execute(), undefined)
 })
 
-test('who is away is told and not waited for; who left is neither', () => {
+test('a disconnected member is notified but not waited for; a member that has left is neither', () => {
   const { members, sent, transitions } = scene(3)
   members[0]!.isOnline = false
   transitions.prepare(0, members, 0)
@@ -45,7 +45,7 @@ test('who is away is told and not waited for; who left is neither', () => {
   assert.equal(sent.length, 2)
 })
 
-test('ids go round and leave out 0', () => {
+test('transition ids wrap and skip 0', () => {
   const { members, transitions } = scene(1)
   const ids = Array.from({ length: 65_536 }, () => transitions.prepare(1, members, 0))
   assert.deepEqual([ids[0], ids[65_534], ids[65_535]], [1, 65_535, 1])

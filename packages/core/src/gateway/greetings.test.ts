@@ -1,11 +1,11 @@
-// Connections that have not identified: how many there may be, of one address and in all, and who has to go.
+// Unidentified connections: the limits per address and in total, and which connection is closed at a limit.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceClose } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import { NodeBench } from '../testing/node-bench.ts'
 
-test('a thousand bots of one host come at once, and all are let in', () => {
+test('a thousand bots on one address that connect at once are all accepted', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const credentials = Array.from({ length: 1_000 }, (_, i) => backend.join(String(i), String(5_000 + (i >> 3))))
@@ -16,7 +16,7 @@ test('a thousand bots of one host come at once, and all are let in', () => {
   assert.equal(bench.node.inspect().greetings, 0)
 })
 
-test('one too many of an address is turned away, and another address is not', () => {
+test('a connection above the limit of its address is closed, one from another address is not', () => {
   const bench = new NodeBench()
   const sockets = Array.from({ length: LIMITS.greetingsPerAddress }, () => bench.client('8', '192.0.2.7'))
   assert.equal(bench.client('8', '192.0.2.7').closeCode, VoiceClose.RateLimited)
@@ -25,7 +25,7 @@ test('one too many of an address is turned away, and another address is not', ()
   assert.equal(bench.client('8', '192.0.2.7').closeCode, undefined)
 })
 
-test('all addresses of an IPv6 network of 64 bits are one', () => {
+test('all addresses of an IPv6 /64 share one limit', () => {
   const bench = new NodeBench()
   const sockets = Array.from({ length: LIMITS.greetingsPerAddress }, (_, i) => bench.client('8', `2001:db8::${i + 1}`))
   assert.equal(bench.client('8', '2001:0db8:0:0:1::').closeCode, VoiceClose.RateLimited)
@@ -34,7 +34,7 @@ test('all addresses of an IPv6 network of 64 bits are one', () => {
   assert.equal(bench.client('8', '2001:db8::ffff').closeCode, undefined)
 })
 
-test('one too many in all takes the place of the oldest, and gone ones take none', () => {
+test('a connection above the total limit replaces the oldest, and closed connections do not count', () => {
   const bench = new NodeBench()
   const sockets = Array.from({ length: LIMITS.greetings }, (_, i) =>
     bench.client('8', `2001:db8:0:${(i >> 3).toString(16)}::1`),

@@ -1,4 +1,4 @@
-// Tests of what a backend's INFO messages do, and how they are answered.
+// Effects of a backend's INFO messages and their answers.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LvspFailure } from '@parley/protocol'
@@ -13,14 +13,14 @@ const start = (capabilities: readonly string[] = ALL_CAPABILITIES) => {
   return { bench, node: bench.node, backend: bench.backend(SECRET, capabilities) }
 }
 
-test('a channel request is answered with its token and endpoint, and numbered', () => {
+test('a channel request is answered with token, endpoint and a sequence number', () => {
   const { backend } = start()
   backend.info(0, CHANNEL)
   const answer = { type: 1, data: { ...CHANNEL, token: 'channel-token-1', endpoint: ENDPOINT } }
   assert.deepEqual(backend.received.at(-1), { op: 6, s: 1, d: answer })
 })
 
-test('a channel request again is answered alike, and disturbs nothing', () => {
+test('a repeated channel request has the same answer and changes nothing', () => {
   const { backend, node } = start()
   backend.info(0, CHANNEL).info(3, USER).info(0, CHANNEL)
   const [first, second] = backend.infos(1)
@@ -28,14 +28,14 @@ test('a channel request again is answered alike, and disturbs nothing', () => {
   assert.ok(node.state('main', '500', '7') !== undefined)
 })
 
-test('a DM is a channel without guild, whether the id is null or absent', () => {
+test('a DM is a channel whose guild id is null or absent', () => {
   const { backend } = start()
   backend.info(0, { channel_id: '9' }).info(0, { channel_id: '9', guild_id: null })
   const answer = { channel_id: '9', token: 'channel-token-1', endpoint: ENDPOINT }
   assert.deepEqual(backend.infos(1), [answer, answer])
 })
 
-test('numbers that fit are read as snowflakes, others are refused rather than rounded', () => {
+test('safe integers are accepted as snowflakes, larger numbers are rejected instead of rounded', () => {
   const { backend } = start()
   backend.sendText('{"op":6,"d":{"type":0,"data":{"channel_id":500}}}')
   backend.sendText('{"op":6,"d":{"type":0,"data":{"channel_id":1112223334445556667}}}')
@@ -43,28 +43,28 @@ test('numbers that fit are read as snowflakes, others are refused rather than ro
   assert.equal(backend.infos(17)[0].code, LvspFailure.InvalidData)
 })
 
-test('a voice state is answered with a session id and a token of its own', () => {
+test('VOICE_STATE_CREATE is answered with a session id and a user token', () => {
   const { backend } = start()
   backend.info(0, CHANNEL).info(3, USER)
   assert.deepEqual(backend.infos(4), [{ ...USER, session_id: 'session-2', token: 'user-token-2', endpoint: ENDPOINT }])
   assert.deepEqual(backend.seqs(), [1, 2])
 })
 
-test('a voice state in no channel makes the channel, and only DONE tells', () => {
+test('VOICE_STATE_CREATE for an unknown channel creates the channel and is answered with DONE alone', () => {
   const { backend, node } = start()
   backend.info(3, USER)
   assert.deepEqual(backend.story(), ['0', '3', '6/4'])
   assert.ok(node.channel('main', '500') !== undefined)
 })
 
-test('a backend may choose the session id, and say at once what the user may do', () => {
+test('a backend may set the session id and the restrictions in VOICE_STATE_CREATE', () => {
   const { backend, node } = start()
   backend.info(3, { ...USER, session_id: 'gateway session', mute: true, flags: 3, self_mute: 'whatever' })
   assert.equal(backend.infos(4)[0].session_id, 'gateway session')
   assert.deepEqual(node.state('main', '500', '7')?.update, { mute: true, flags: 3 })
 })
 
-test('a channel that is destroyed comes back with another token', () => {
+test('a channel created again after its destruction has another token', () => {
   const { backend } = start()
   backend.info(0, CHANNEL).info(2, CHANNEL).info(0, CHANNEL)
   const [first, second] = backend.infos(1)
@@ -74,17 +74,17 @@ test('a channel that is destroyed comes back with another token', () => {
 const named: [string, object][] = [
   ['by session id', { session_id: 'session-2' }],
   ['by user and channel', { user_id: '7', channel_id: '500' }],
-  ['by the old fields', USER],
+  ['by user, channel and guild', USER],
   ['by user and guild', { user_id: '7', guild_id: '100' }],
 ]
 for (const [how, data] of named) {
-  test(`a voice state named ${how} is destroyed, without an answer`, () => {
+  test(`a voice state selected ${how} is destroyed without an answer`, () => {
     const { backend, node } = start()
     backend.info(0, CHANNEL).info(3, USER).info(5, data)
     assert.equal(node.state('main', '500', '7'), undefined)
     assert.deepEqual(backend.story(), ['0', '3', '6/1', '6/4'])
   })
-  test(`a voice state named ${how} is updated, without an answer`, () => {
+  test(`a voice state selected ${how} is updated without an answer`, () => {
     const { backend, node } = start()
     backend
       .info(0, CHANNEL)
@@ -95,7 +95,7 @@ for (const [how, data] of named) {
   })
 }
 
-test('a channel is updated by type 16, by a type 2 with properties, and by the request itself', () => {
+test('a channel is updated by type 16, by type 2 with properties, and by a channel request', () => {
   const { backend, node } = start([])
   backend.info(0, { ...CHANNEL, channel_properties: { bitrate: 1 } })
   assert.deepEqual(node.channel('main', '500')?.properties, { bitrate: 1 })
@@ -111,7 +111,7 @@ test('a channel is updated by type 16, by a type 2 with properties, and by the r
   assert.deepEqual(backend.story(), ['0', '3', '6/1'])
 })
 
-test('SYNC ends what it does not list, also in parts', () => {
+test('SYNC removes channels and voice states that it does not list, also when split into parts', () => {
   const { backend, node } = start()
   backend
     .info(3, USER)
@@ -134,7 +134,7 @@ test('SYNC ends what it does not list, also in parts', () => {
   assert.deepEqual(node.snapshot('main').channels, [])
 })
 
-test('a token is replaced on request', () => {
+test('TOKEN_REFRESH replaces the token', () => {
   const { backend } = start()
   backend.info(3, USER).info(22, USER)
   const [first, second] = backend.infos(4)
@@ -142,7 +142,7 @@ test('a token is replaced on request', () => {
   assert.notEqual(first.token, second.token)
 })
 
-test('numbers are told on request', () => {
+test('STATS is answered with the numbers of the backend', () => {
   const { backend } = start()
   backend.info(3, USER).info(23, {})
   assert.deepEqual(backend.infos(23), [{ channels: 1, sessions: 1, egress_bps: 1_500, health: 0.75 }])
@@ -151,18 +151,18 @@ test('numbers are told on request', () => {
 const failures: [string, number, unknown, LvspFailure, object][] = [
   ['data of the wrong shape', 0, { channel_id: true }, LvspFailure.InvalidData, {}],
   ['no data', 3, undefined, LvspFailure.UnknownChannel, {}],
-  ['a user nobody named', 5, { user_id: '7' }, LvspFailure.InvalidData, { user_id: '7' }],
+  ['a user without channel or guild', 5, { user_id: '7' }, LvspFailure.InvalidData, { user_id: '7' }],
   ['an unknown type', 9, USER, LvspFailure.UnknownType, USER],
-  ['an answer of ours', 1, CHANNEL, LvspFailure.UnknownType, CHANNEL],
-  ['an event of ours', 18, USER, LvspFailure.UnknownType, USER],
+  ['a type that only nodes send as an answer', 1, CHANNEL, LvspFailure.UnknownType, CHANNEL],
+  ['a type that only nodes send as an event', 18, USER, LvspFailure.UnknownType, USER],
   ['an unknown channel', 2, CHANNEL, LvspFailure.UnknownChannel, CHANNEL],
-  ['an unknown voice state', 5, { session_id: 'nobody' }, LvspFailure.UnknownVoiceState, { session_id: 'nobody' }],
+  ['an unknown voice state', 5, { session_id: 'unknown' }, LvspFailure.UnknownVoiceState, { session_id: 'unknown' }],
   ['an update of an unknown voice state', 6, { ...USER, mute: true }, LvspFailure.UnknownVoiceState, USER],
   ['a token of an unknown voice state', 22, USER, LvspFailure.UnknownVoiceState, USER],
-  ['too long an id', 2, { channel_id: '1'.repeat(500) }, LvspFailure.InvalidData, {}],
+  ['an overlong id', 2, { channel_id: '1'.repeat(500) }, LvspFailure.InvalidData, {}],
 ]
 for (const [what, type, data, code, ids] of failures) {
-  test(`${what} (type ${type}) is told to who agreed to failures`, () => {
+  test(`${what} (type ${type}) is reported to a backend with the failure capability`, () => {
     const { backend } = start(['failure', 'user_token'])
     // Type 3 without a user is an older CHANNEL_DESTROY.
     backend.info(type, type === 3 ? { channel_id: '500' } : data)
@@ -171,7 +171,7 @@ for (const [what, type, data, code, ids] of failures) {
     assert.deepEqual(failure.in_reply_to, { type, data: type === 3 ? { channel_id: '500' } : ids })
     assert.ok(failure.message.length > 0)
   })
-  test(`${what} (type ${type}) is passed over in silence otherwise`, () => {
+  test(`${what} (type ${type}) is ignored without the failure capability`, () => {
     const { backend } = start(['user_token'])
     backend.info(type, data)
     assert.deepEqual(backend.story(), ['0', '3'])
@@ -179,7 +179,7 @@ for (const [what, type, data, code, ids] of failures) {
   })
 }
 
-test('an extension that was not agreed on does nothing', () => {
+test('an extension without its capability has no effect', () => {
   const { backend, node } = start(['failure'])
   backend.info(3, USER).info(21, { channels: [] }).info(22, USER).info(23, {})
   assert.equal(node.snapshot('main').channels.length, 1)
@@ -189,7 +189,7 @@ test('an extension that was not agreed on does nothing', () => {
   )
 })
 
-test('what a directory refuses is told with its reason', () => {
+test('a request that the node rejects is answered with a failure and its reason', () => {
   const { backend, node } = start()
   node.draining = true
   backend.info(0, CHANNEL).info(3, USER)

@@ -1,4 +1,4 @@
-// Tests of one connection of a backend: greeting, identify, resume, heartbeat, and every bad input.
+// One backend connection: greeting, identify, resume, heartbeat, and every kind of invalid input.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '../limits.ts'
@@ -6,7 +6,7 @@ import { ALL_CAPABILITIES, LvspBench, SECRET, tokenFor } from '../testing/lvsp-b
 
 const CHANNEL = { channel_id: '500', guild_id: '100' }
 
-test('an open connection hears HELLO with a nonce of its own', () => {
+test('an opened connection receives HELLO with a unique nonce', () => {
   const bench = new LvspBench()
   const [a, b] = [bench.open(), bench.open()]
   const { nonce, ...hello } = a.ops(0)[0]
@@ -19,7 +19,7 @@ test('an open connection hears HELLO with a nonce of its own', () => {
   assert.notEqual(nonce, b.nonce)
 })
 
-test('the right token makes a connection ready, and the directory hears of its backend', () => {
+test('a valid token makes a connection ready and attaches its backend', () => {
   const bench = new LvspBench()
   const backend = bench.backend(SECRET, ['events', 'telepathy'])
   const [ready] = backend.ops(3)
@@ -33,7 +33,7 @@ test('the right token makes a connection ready, and the directory hears of its b
   assert.deepEqual(bench.node.attached, [])
 })
 
-test('a wrong token closes as authentication failure and says so in a note without the token', () => {
+test('a wrong token closes as authentication failure and is noted without the token', () => {
   const bench = new LvspBench()
   const socket = bench.open()
   socket.send(1, { token: tokenFor('wrong', socket.nonce) })
@@ -44,7 +44,7 @@ test('a wrong token closes as authentication failure and says so in a note witho
   assert.ok(!JSON.stringify(bench.notes).includes(tokenFor('wrong', socket.nonce)))
 })
 
-test('the token of another nonce is worth nothing', () => {
+test('a token for the nonce of another connection is rejected', () => {
   const bench = new LvspBench()
   const other = bench.open()
   const socket = bench.open()
@@ -57,7 +57,7 @@ for (const [what, d] of Object.entries({
   'no token': {},
   'a number': { token: 5 },
   'an empty token': { token: '' },
-  'an endless token': { token: 'x'.repeat(513) },
+  'an overlong token': { token: 'x'.repeat(513) },
   'an array': [],
   'too many capabilities': { token: 'x', capabilities: Array(65).fill('a') },
 }))
@@ -67,7 +67,7 @@ for (const [what, d] of Object.entries({
     assert.equal(bench.open().send(2, d).closeCode, 4001)
   })
 
-test('who does not identify in thirty seconds is closed', () => {
+test('a connection that does not identify within thirty seconds is closed', () => {
   const bench = new LvspBench()
   const socket = bench.open()
   bench.advance(29_999)
@@ -76,7 +76,7 @@ test('who does not identify in thirty seconds is closed', () => {
   assert.equal(socket.closeCode, 4001)
 })
 
-test('after five wrong tokens an address waits for its HELLO, and then has its thirty seconds', () => {
+test('after five wrong tokens HELLO to that address is delayed by five seconds', () => {
   const bench = new LvspBench()
   for (let i = 0; i < 5; i++) bench.open().send(1, { token: 'wrong' })
   const held = bench.open()
@@ -90,7 +90,7 @@ test('after five wrong tokens an address waits for its HELLO, and then has its t
   assert.deepEqual(held.story(), ['0', '3'])
 })
 
-test('a heartbeat is answered with health, before READY and after', () => {
+test('a heartbeat is answered with health, before and after READY', () => {
   const bench = new LvspBench()
   const socket = bench.open().send(4, { s: 0 })
   assert.deepEqual(socket.ops(5), [{ health: 0.75 }])
@@ -98,20 +98,20 @@ test('a heartbeat is answered with health, before READY and after', () => {
   assert.deepEqual(backend.ops(5), [{ health: 0.75 }, { health: 0.75 }])
 })
 
-for (const [health, told] of [
+for (const [health, sent] of [
   [Number.NaN, 0],
   [Infinity, 0],
   [-3, 0],
   [7, 1],
   [0.123456, 0.123],
 ] as const)
-  test(`health ${health} of a node is told as ${told}`, () => {
+  test(`node health ${health} is sent as ${sent}`, () => {
     const bench = new LvspBench()
     bench.node.currentHealth = health
-    assert.equal(bench.backend().ops(3)[0].health, told)
+    assert.equal(bench.backend().ops(3)[0].health, sent)
   })
 
-test('a missing heartbeat closes only where it is required', () => {
+test('a missing heartbeat closes the connection only if heartbeats are required', () => {
   const bench = new LvspBench([
     { id: 'main', secrets: [SECRET] },
     { id: 'strict', secrets: ['strict secret'], requireHeartbeat: true },
@@ -127,7 +127,7 @@ test('a missing heartbeat closes only where it is required', () => {
 })
 
 for (const [what, text] of Object.entries({
-  'text that is no JSON': 'hello',
+  'text that is not JSON': 'hello',
   nothing: '',
   'half a message': '{"op":4',
   'an array': '[]',
@@ -135,7 +135,7 @@ for (const [what, text] of Object.entries({
   null: 'null',
   'a string': '"x"',
 }))
-  test(`${what} closes as decode error, before READY and after`, () => {
+  test(`${what} closes as decode error, before and after READY`, () => {
     const bench = new LvspBench()
     assert.equal(bench.open().sendText(text).closeCode, 4002)
     const backend = bench.backend().sendText(text)
@@ -148,14 +148,14 @@ test('a binary message closes as decode error', () => {
   assert.equal(new LvspBench().backend().sendText(text).closeCode, 4002)
 })
 
-test('a message of a megabyte closes as decode error, one of 64 KiB does not', () => {
+test('a message of 1 MiB closes as decode error, one of 64 KiB does not', () => {
   const padded = (size: number) => `{"op":4,"d":{"x":"${'x'.repeat(size - 21)}"}}`
   const backend = new LvspBench().backend()
   assert.equal(backend.sendText(padded(LIMITS.jsonMessage - 10)).ops(5).length, 1)
   assert.equal(backend.sendText(padded(1024 * 1024)).closeCode, 4002)
 })
 
-test('JSON nested ten thousand deep is data like any other: it fails where it is not wanted', () => {
+test('JSON nested ten thousand levels deep fails validation without an exception', () => {
   const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`
   const bench = new LvspBench()
   const backend = bench.backend(SECRET, ['failure'])
@@ -188,7 +188,7 @@ for (const message of [
   '{"op":6,"d":{"type":"0","data":{}}}',
   '{"__proto__":{"op":4}}',
 ])
-  test(`${message} is ignored, before READY and after`, () => {
+  test(`${message} is ignored, before and after READY`, () => {
     const bench = new LvspBench()
     const socket = bench.open().sendText(message)
     const backend = bench.backend().sendText(message)
@@ -212,7 +212,7 @@ test('IDENTIFY and RESUME on a live connection are ignored', () => {
   assert.equal(backend.closeCode, undefined)
 })
 
-test('what a backend sends too fast for too long ends its connection; what it sends fast does not', () => {
+test('a backend that exceeds the message rate beyond its burst is closed; one below it is not', () => {
   const bench = new LvspBench()
   const backend = bench.backend()
   for (let second = 0; second < 20; second++) {
@@ -228,7 +228,7 @@ test('what a backend sends too fast for too long ends its connection; what it se
   assert.equal(backend.closeReason, 'too many messages')
 })
 
-test('bad messages fill no log', () => {
+test('notes about invalid messages are rate-limited', () => {
   const bench = new LvspBench()
   const backend = bench.backend()
   const before = bench.notes.length
@@ -239,21 +239,21 @@ test('bad messages fill no log', () => {
   assert.equal(bench.notes.at(-1)?.fields?.unnoted, 1_000 - LIMITS.lvspNoteBurst)
 })
 
-test('an error of ours closes as general error, with a note, and the node goes on', () => {
+test('an internal error closes the connection as general error with a note, and the node continues', () => {
   const bench = new LvspBench()
   const backend = bench.backend()
   bench.node.assignChannel = () => {
-    throw new Error('out of luck')
+    throw new Error('injected fault')
   }
   backend.info(0, CHANNEL)
   assert.equal(backend.closeCode, 4000)
   assert.equal(backend.closeReason, 'internal error')
   const note = bench.notes.find(({ level }) => level === 'error')
-  assert.match(String(note?.fields?.stack), /out of luck/)
+  assert.match(String(note?.fields?.stack), /injected fault/)
   assert.deepEqual(bench.backend().story(), ['0', '3'])
 })
 
-test('a closed connection says and hears nothing more', () => {
+test('a closed connection sends and processes nothing', () => {
   const bench = new LvspBench()
   const socket = bench.open().sendText('x')
   socket.sendText('{"op":4}')
@@ -262,7 +262,7 @@ test('a closed connection says and hears nothing more', () => {
   assert.equal(socket.connection.deadline, Infinity)
 })
 
-test('a backend that dials as Litecord does is noted with what to configure', () => {
+test('a backend that connects like Litecord is noted with the setting to configure', () => {
   const bench = new LvspBench()
   const socket = bench.open('Python/3.11 websockets/10.4')
   socket.send(1, { token: tokenFor(SECRET, socket.nonce) })

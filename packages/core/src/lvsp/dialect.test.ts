@@ -1,4 +1,4 @@
-// Tests of how info types are read in each dialect.
+// Interpretation of INFO types in each dialect.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LvspCapability, LvspInfo } from '@parley/protocol'
@@ -34,12 +34,12 @@ const rules: [type: number, data: unknown, spec: LvspInfo | undefined, litecord:
 ]
 
 for (const [type, data, spec, litecord] of rules)
-  test(`type ${type} with ${Object.keys(data as object).join(', ') || 'nothing'} means what each dialect says`, () => {
+  test(`type ${type} with ${Object.keys(data as object).join(', ') || 'nothing'} has the meaning of each dialect`, () => {
     assert.equal(commandOf('spec', type, data), spec)
     assert.equal(commandOf('litecord', type, data), litecord)
   })
 
-test('data that is no object means a command without the fields that tell apart', () => {
+test('data that is not an object is treated as a command without distinguishing fields', () => {
   for (const data of [undefined, null, 5, 'user_id', ['user_id'], true]) {
     assert.equal(commandOf('spec', 2, data), LvspInfo.ChannelDestroy)
     assert.equal(commandOf('spec', 3, data), LvspInfo.ChannelDestroy)
@@ -47,7 +47,7 @@ test('data that is no object means a command without the fields that tell apart'
   }
 })
 
-test('only a type 4 that names a user and a channel betrays Litecord', () => {
+test('only a type 4 with user and channel identifies Litecord', () => {
   assert.ok(isLitecordCreate(4, user))
   assert.ok(!isLitecordCreate(4, channel))
   assert.ok(!isLitecordCreate(3, user))
@@ -66,7 +66,7 @@ test('without capabilities only the types of the specification may be used', () 
   assert.deepEqual(allowed, [0, 1, 2, 3, 4, 5, 6, 16])
 })
 
-test('each capability opens its own types', () => {
+test('each capability enables its own types', () => {
   const opened = (capability: LvspCapability) =>
     Object.values(LvspInfo).filter(type => type > 16 && isAgreed(agreement('spec', false, [capability]), type as never))
   assert.deepEqual(opened(LvspCapability.Failure), [17])
@@ -76,13 +76,13 @@ test('each capability opens its own types', () => {
   assert.deepEqual(opened(LvspCapability.Stats), [23])
 })
 
-test('CHANNEL_ASSIGN is not for Litecord unless it was repaired', () => {
+test('CHANNEL_ASSIGN is sent to Litecord only if it is patched', () => {
   assert.ok(!isAgreed(agreement('litecord'), LvspInfo.ChannelAssign))
   assert.ok(isAgreed(agreement('litecord', true), LvspInfo.ChannelAssign))
   assert.ok(isAgreed(agreement('litecord'), LvspInfo.VoiceStateDone))
 })
 
-test('the litecord dialect says guild_id: null where the specification leaves it out', () => {
+test('the litecord dialect sends guild_id: null where the specification omits it', () => {
   const dm = { channel_id: '5', guild_id: undefined, token: 't' }
   assert.equal(JSON.stringify(eventData('spec', dm)), '{"channel_id":"5","token":"t"}')
   assert.deepEqual(eventData('litecord', dm), { channel_id: '5', guild_id: null, token: 't' })

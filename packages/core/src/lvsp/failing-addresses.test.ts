@@ -1,10 +1,10 @@
-// Tests of counting wrong secrets by address.
+// Counting failed authentication per address.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '../limits.ts'
 import { FailingAddresses } from './failing-addresses.ts'
 
-test('an address is held back after five failures, for the rest of the minute', () => {
+test('an address is delayed after five failures for the rest of the minute', () => {
   const failing = new FailingAddresses()
   for (let i = 0; i < 4; i++) failing.failed('a', i)
   assert.ok(!failing.isHeldBack('a', 10))
@@ -15,7 +15,7 @@ test('an address is held back after five failures, for the rest of the minute', 
   assert.equal(failing.size, 0)
 })
 
-test('who has a whole IPv6 network has no more tries for it', () => {
+test('all addresses of an IPv6 /64 share their attempts', () => {
   const failing = new FailingAddresses()
   for (let i = 1; i <= 5; i++) failing.failed(`2001:db8::${i}`, i)
   assert.ok(failing.isHeldBack('2001:db8::99', 10))
@@ -23,7 +23,7 @@ test('who has a whole IPv6 network has no more tries for it', () => {
   assert.equal(failing.size, 1)
 })
 
-test('no number of addresses makes it grow past its bound', () => {
+test('the table is bounded for any number of addresses', () => {
   const failing = new FailingAddresses()
   for (let i = 0; i < LIMITS.lvspFailingAddresses + 500; i++) failing.failed(`address ${i}`, 0)
   assert.equal(failing.size, LIMITS.lvspFailingAddresses)

@@ -1,4 +1,4 @@
-// Tests of the node's health.
+// The health value of a node.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -9,9 +9,9 @@ const idle = { sessions: 0, egressBitsPerSecond: 0, eventLoopLag: 0, laneBusy: 0
 const near = (actual: number, expected: number) =>
   assert.ok(Math.abs(actual - expected) < 1e-9, `${actual}, not ${expected}`)
 
-test('a node that was never measured is well', () => assert.equal(new Health().value, 1))
+test('a node without measurements has health 1', () => assert.equal(new Health().value, 1))
 
-test('the most loaded resource decides', () => {
+test('the most loaded resource determines health', () => {
   const measured = (load: Partial<typeof idle>) => {
     const health = new Health(capacity)
     health.measure({ ...idle, ...load }, 0)
@@ -23,14 +23,14 @@ test('the most loaded resource decides', () => {
   near(measured({ laneBusy: 0.6, egressBitsPerSecond: 100 }), 0.25)
 })
 
-test('a peak shows with a time constant of ten seconds', () => {
+test('health follows load with a time constant of ten seconds', () => {
   const health = new Health(capacity)
   health.measure(idle, 0)
   for (let now = 1_000; now <= 10_000; now += 1_000) health.measure({ ...idle, sessions: 100 }, now)
   near(health.value, Math.exp(-1))
 })
 
-test('how often it is measured makes no difference', () => {
+test('health does not depend on the measurement interval', () => {
   const measuredEvery = (step: number) => {
     const health = new Health(capacity)
     health.measure(idle, 0)
@@ -40,7 +40,7 @@ test('how often it is measured makes no difference', () => {
   near(measuredEvery(100), measuredEvery(3_000))
 })
 
-test('a serving node is never at 0, a draining one always', () => {
+test('a serving node never has health 0, a draining one always does', () => {
   const health = new Health(capacity)
   health.measure({ ...idle, sessions: 1_000_000 }, 0)
   assert.equal(health.value, 0.01)
@@ -50,13 +50,13 @@ test('a serving node is never at 0, a draining one always', () => {
   assert.equal(health.value, 0.01)
 })
 
-test('a capacity of 0 is not looked at', () => {
+test('a capacity of 0 disables its resource', () => {
   const health = new Health({ ...capacity, sessions: 0 })
   health.measure({ ...idle, sessions: 1_000_000 }, 0)
   assert.equal(health.value, 1)
 })
 
-test('whatever is measured, health is a number from 0.01 to 1', () => {
+test('health is between 0.01 and 1 for any measurement', () => {
   const anyNumber = fc.oneof(fc.double(), fc.constantFrom(Number.NaN, Infinity, -Infinity, -1, 0))
   const load = fc.record({
     sessions: anyNumber,

@@ -1,4 +1,4 @@
-// Tests of whose secret signed a nonce.
+// Identifying the backend whose secret signed a nonce.
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
@@ -26,14 +26,14 @@ test('a token may be hex in any case, base64 or base64url, padded or not', () =>
   }
 })
 
-test('what only resembles a token is nobody’s', () => {
+test('malformed tokens match no backend', () => {
   const keys = keyring([{ id: 'main', secrets: ['secret'] }])
   const hex = hmac('secret', 'nonce').toString('hex')
   for (const token of ['', '=', '==', hex.slice(1), `${hex}0`, ` ${hex}`, 'secret', 'ß'.repeat(64), 'İ'.repeat(64)])
     assert.equal(keys.find('nonce', token), undefined)
 })
 
-test('each of two secrets of each backend is known by its number', () => {
+test('a match names the backend and the number of its secret', () => {
   const keys = keyring([
     { id: 'a', secrets: ['a-old', 'a-new'] },
     { id: 'b', secrets: ['b-old'] },
@@ -44,7 +44,7 @@ test('each of two secrets of each backend is known by its number', () => {
   assert.deepEqual(find('b-old'), { backend: 'b', secret: 1 })
 })
 
-test('secrets that would let anyone in, or the wrong one, are refused', () => {
+test('missing, empty, surplus and shared secrets are rejected', () => {
   assert.throws(() => keyring([{ id: 'a', secrets: [] }]), /backend a: expected one or two secrets/)
   assert.throws(() => keyring([{ id: 'a', secrets: [''] }]), /none of them empty/)
   assert.throws(() => keyring([{ id: 'a', secrets: ['1', '2', '3'] }]), /one or two/)
@@ -55,7 +55,7 @@ test('secrets that would let anyone in, or the wrong one, are refused', () => {
   assert.throws(() => keyring(shared), /share a secret/)
 })
 
-test('a nonce is ten letters and digits, each as likely as the others', () => {
+test('a nonce is ten uniformly distributed letters and digits', () => {
   const keys = keyring([{ id: 'a', secrets: ['s'] }])
   const counts = new Map<string, number>()
   for (let i = 0; i < 2_000; i++) {

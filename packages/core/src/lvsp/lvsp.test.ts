@@ -1,4 +1,4 @@
-// Tests of several backends on one node, of events, dialects on the wire, and the bounds of it all.
+// Several backends on one node, events, dialects on the wire, and limits.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '../limits.ts'
@@ -13,7 +13,7 @@ const TWO = [
   { id: 'two', secrets: ['secret two'] },
 ]
 
-test('two backends have the same ids and share nothing', () => {
+test('two backends may use the same ids and share no state', () => {
   const bench = new LvspBench(TWO)
   const [one, two] = [bench.backend('secret one'), bench.backend('secret two')]
   one.info(0, CHANNEL).info(3, USER)
@@ -35,7 +35,7 @@ test('a session of one backend cannot be resumed with the secret of another', ()
   assert.notEqual(socket.ops(3)[0].session, session)
 })
 
-test('while a secret is being changed, both open the same session', () => {
+test('during a secret rotation both secrets resume the same session', () => {
   const bench = new LvspBench(TWO)
   const before = bench.backend('secret one').info(0, CHANNEL)
   before.drop()
@@ -45,7 +45,7 @@ test('while a secret is being changed, both open the same session', () => {
   assert.equal(bench.notes.find(({ event }) => event === 'lvsp.resumed')?.fields?.secret, 2)
 })
 
-test('two backends of one id are refused', () => {
+test('two backends with the same id are rejected', () => {
   assert.throws(
     () =>
       new LvspBench([
@@ -56,11 +56,11 @@ test('two backends of one id are refused', () => {
   )
 })
 
-test('events go to who agreed to them, and to nobody else', () => {
+test('events are sent only to backends with the events capability', () => {
   const bench = new LvspBench(TWO)
   const one = bench.backend('secret one', ['events'])
   const two = bench.backend('secret two', ['failure'])
-  for (const backend of ['one', 'two', 'nobody']) {
+  for (const backend of ['one', 'two', 'unknown']) {
     bench.lvsp.voiceStateConnected(backend, EVENT)
     bench.lvsp.speaking(backend, { userId: '7', channelId: '500', speaking: 1, video: true })
     bench.lvsp.voiceStateDisconnected(backend, { ...EVENT, code: 4009, resumable: false })
@@ -73,7 +73,7 @@ test('events go to who agreed to them, and to nobody else', () => {
   assert.deepEqual(one.seqs(), [1, 2, 3])
 })
 
-test('a configured Litecord is never sent CHANNEL_ASSIGN, an extension, or an opcode it does not know', () => {
+test('a backend with the litecord dialect receives no CHANNEL_ASSIGN, extensions or unknown opcodes', () => {
   const bench = new LvspBench([{ id: 'main', secrets: [SECRET], dialect: 'litecord' }])
   const litecord = bench.backend()
   litecord
@@ -93,7 +93,7 @@ test('a configured Litecord is never sent CHANNEL_ASSIGN, an extension, or an op
   assert.equal(bench.node.snapshot('main').voiceStates.length, 0)
 })
 
-test('a repaired Litecord is sent CHANNEL_ASSIGN, with guild_id null for a DM', () => {
+test('a patched Litecord receives CHANNEL_ASSIGN, with guild_id null for a DM', () => {
   const bench = new LvspBench([{ id: 'main', secrets: [SECRET], dialect: 'litecord', legacyAssign: true }])
   const litecord = bench.backend().info(0, { channel_id: '9' }).info(0, CHANNEL)
   assert.deepEqual(
@@ -102,7 +102,7 @@ test('a repaired Litecord is sent CHANNEL_ASSIGN, with guild_id null for a DM', 
   )
 })
 
-test('a type 4 from a backend switches its connection to the litecord dialect and notes what to configure', () => {
+test('a type 4 from a backend switches its connection to the litecord dialect and notes the setting to configure', () => {
   const bench = new LvspBench()
   const litecord = bench
     .backend()
@@ -119,7 +119,7 @@ test('a type 4 from a backend switches its connection to the litecord dialect an
   assert.deepEqual(bench.backend().info(0, CHANNEL).story(), ['0', '3', '6/1'])
 })
 
-test('strangers cannot keep backends out: the oldest that has not identified makes room', () => {
+test('at the connection limit the oldest unidentified connection is closed for a new one', () => {
   const bench = new LvspBench()
   const backend = bench.backend()
   const strangers = Array.from({ length: LIMITS.lvspConnections + 10 }, () => bench.open())
@@ -129,7 +129,7 @@ test('strangers cannot keep backends out: the oldest that has not identified mak
   assert.deepEqual(bench.backend().story(), ['0', '3'])
 })
 
-test('where every connection is live, one more is closed', () => {
+test('at the connection limit a new connection is closed if all others are live', () => {
   const bench = new LvspBench()
   for (let i = 0; i < LIMITS.lvspConnections; i++) bench.backend()
   assert.equal(bench.open().closeCode, 4000)

@@ -1,4 +1,4 @@
-// Tests of what a resume restores: numbering, replay, state, and who receives.
+// What a resume restores: sequence numbers, replay, state, and the receiving connection.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -19,7 +19,7 @@ function resume(bench: LvspBench, fields: ResumeFields = {}, secret = SECRET): L
   return socket.send(2, { token: tokenFor(secret, socket.nonce), ...fields })
 }
 
-test('a resume with a number hears what it missed, as it was sent, and then READY', () => {
+test('a resume with a sequence number receives the missed messages unmodified, then READY', () => {
   const bench = new LvspBench()
   const first = bench.backend()
   first
@@ -33,7 +33,7 @@ test('a resume with a number hears what it missed, as it was sent, and then READ
   assert.deepEqual(second.ops(3), [{ ...first.ops(3)[0], resumed: 'replay', seq: 3 }])
 })
 
-test('a resume that missed nothing hears nothing but READY', () => {
+test('a resume that missed nothing receives only READY', () => {
   const bench = new LvspBench()
   bench.backend().info(0, CHANNEL).drop()
   const second = resume(bench, { seq: 1 })
@@ -42,13 +42,13 @@ test('a resume that missed nothing hears nothing but READY', () => {
 })
 
 const withoutReplay: [string, ResumeFields][] = [
-  ['without a number', {}],
-  ['with a number that was never sent', { seq: 4 }],
-  ['with the highest number', { seq: Number.MAX_SAFE_INTEGER }],
+  ['without a sequence number', {}],
+  ['with a sequence number that was never sent', { seq: 4 }],
+  ['with the highest sequence number', { seq: Number.MAX_SAFE_INTEGER }],
   ['of an unknown session', { seq: 1, session: 'unknown' }],
 ]
 for (const [what, fields] of withoutReplay)
-  test(`a resume ${what} hears the whole state with new numbers, and then READY`, () => {
+  test(`a resume ${what} receives the whole state with new sequence numbers, then READY`, () => {
     const bench = new LvspBench()
     const first = bench.backend().info(0, CHANNEL).info(3, USER).info(0, { channel_id: '9' })
     first.drop()
@@ -59,7 +59,7 @@ for (const [what, fields] of withoutReplay)
     assert.deepEqual([...second.infos(1), ...second.infos(4)], [...first.infos(1), ...first.infos(4)])
   })
 
-test('a resume of a backend that was never here is one with nothing to tell', () => {
+test('a resume of a backend without state receives an empty state', () => {
   const bench = new LvspBench()
   const socket = resume(bench, { seq: 17, session: 'from before a restart' })
   assert.deepEqual(socket.story(), ['0', '3'])
@@ -67,7 +67,7 @@ test('a resume of a backend that was never here is one with nothing to tell', ()
   assert.deepEqual(bench.node.attached, ['main'])
 })
 
-test('a resume while the old connection is open takes over and closes the old one', () => {
+test('a resume while the old connection is open closes the old one', () => {
   const bench = new LvspBench()
   const old = bench.backend()
   const fresh = resume(bench, { seq: 0 })
@@ -77,7 +77,7 @@ test('a resume while the old connection is open takes over and closes the old on
   assert.equal(fresh.infos(1).length, 1)
 })
 
-test('the newest connection receives; an older one is read, and receives again once the newest is gone', () => {
+test('only the newest connection of a backend receives messages; after its loss the previous one does', () => {
   const bench = new LvspBench()
   const [older, newer] = [bench.backend(), bench.backend()]
   older.info(0, CHANNEL)
@@ -88,7 +88,7 @@ test('the newest connection receives; an older one is read, and receives again o
   assert.deepEqual(bench.node.attached, ['main'])
 })
 
-test('a draft’s resume with the token of the last IDENTIFY is let in, until the session ends', () => {
+test('a draft-style resume with the token of the last IDENTIFY is accepted until the session ends', () => {
   const bench = new LvspBench()
   const first = bench.backend().info(0, CHANNEL)
   const draftToken = tokenFor(SECRET, first.nonce)
@@ -100,7 +100,7 @@ test('a draft’s resume with the token of the last IDENTIFY is let in, until th
   assert.equal(bench.open().send(2, { token: draftToken, seq: 0 }).closeCode, 4001)
 })
 
-test('a session ends ten minutes after its last connection, and not before', () => {
+test('a session ends exactly ten minutes after its last connection closes', () => {
   const bench = new LvspBench()
   const first = bench.backend().info(0, CHANNEL)
   first.drop()
@@ -117,7 +117,7 @@ test('a session ends ten minutes after its last connection, and not before', () 
   assert.deepEqual(third.seqs(), [1])
 })
 
-test('events that nobody was there to hear are replayed', () => {
+test('events without a connected backend are replayed on resume', () => {
   const bench = new LvspBench()
   const event = { userId: '7', channelId: '500', guildId: '100', sessionId: 'x', protocol: 'udp' } as const
   bench.lvsp.voiceStateConnected('main', event)
@@ -127,7 +127,7 @@ test('events that nobody was there to hear are replayed', () => {
   assert.deepEqual(resumed.infos(18), [{ ...USER, session_id: 'x', protocol: 'udp' }])
 })
 
-test('a replay holds back what the new connection did not agree to', () => {
+test('a replay omits messages of capabilities that the new connection did not negotiate', () => {
   const bench = new LvspBench()
   const first = bench.backend(SECRET, ['failure']).info(99, {}).info(0, CHANNEL)
   first.drop()
@@ -136,7 +136,7 @@ test('a replay holds back what the new connection did not agree to', () => {
   assert.deepEqual(second.seqs(), [2])
 })
 
-test('more than can be kept is told as state', () => {
+test('a resume from before the replay buffer receives the whole state', () => {
   const bench = new LvspBench()
   const first = bench.backend().info(0, CHANNEL)
   for (let i = 0; i < LIMITS.lvspReplayMessages; i++) first.info(0, CHANNEL)
@@ -147,8 +147,8 @@ test('more than can be kept is told as state', () => {
 })
 
 /**
- * What a backend does: ask for something, lose the connection after having read only some of what was on its way, and
- * resume from what it has read.
+ * Steps of a backend: send a request; lose the connection after reading only some of the pending messages, and resume
+ * from the last one read.
  */
 const Step = fc.oneof(
   { weight: 5, arbitrary: fc.record({ do: fc.constant('ask' as const), channel: fc.integer({ min: 1, max: 5 }) }) },
@@ -156,7 +156,7 @@ const Step = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: fc.constant('lose' as const), channel: fc.integer({ min: 0, max: 6 }) }) },
 )
 
-test('whatever is lost and wherever a resume starts, what a backend reads is what was sent, each once and in order', () => {
+test('across any losses and resumes a backend receives every message once and in order', () => {
   fc.assert(
     fc.property(fc.array(Step, { maxLength: 60 }), steps => {
       const bench = new LvspBench()
@@ -199,7 +199,7 @@ test('whatever is lost and wherever a resume starts, what a backend reads is wha
   )
 })
 
-test('wherever a resume starts, it hears a complete end of the stream or the whole state', () => {
+test('a resume from any sequence number receives the complete rest of the stream or the whole state', () => {
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 30 }), fc.nat(60), (count, seq) => {
       const bench = new LvspBench()

@@ -1,4 +1,4 @@
-// Tests of gathering the parts of a SYNC.
+// Collecting the parts of a SYNC.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '../limits.ts'
@@ -6,7 +6,7 @@ import { SyncList } from './sync-list.ts'
 
 const users = (...ids: string[]) => ids.map(user_id => ({ user_id }))
 
-test('parts add up, also those of one channel', () => {
+test('parts are merged, also those of one channel', () => {
   const list = new SyncList()
   assert.ok(list.add([{ channel_id: '5', guild_id: '1', users: users('7') }]))
   assert.ok(
@@ -21,7 +21,7 @@ test('parts add up, also those of one channel', () => {
   ])
 })
 
-test('a list of too many channels or users does not fit', () => {
+test('a list with too many channels or users is rejected', () => {
   const channels = new SyncList()
   const part = (from: number) => Array.from({ length: 1_000 }, (_, i) => ({ channel_id: String(from + i), users: [] }))
   for (let i = 0; i < LIMITS.channelsPerBackend; i += 1_000) assert.ok(channels.add(part(i)))

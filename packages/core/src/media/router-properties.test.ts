@@ -1,4 +1,4 @@
-// Random sequences of commands and datagrams: the lane never throws, and never keeps or reaches anything of who is gone.
+// Random sequences of commands and datagrams: the lane never throws and keeps no state of removed peers.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeDiscoveryRequest, encodeRtp } from '@parley/protocol'
@@ -66,7 +66,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 1, arbitrary: record<Step & { kind: 'wait' }>({ kind: fc.constant('wait'), by: fc.nat(6_000) }) },
 )
 
-/** The lane beside a plain model of which peers and list memberships there should be. */
+/** The lane and a simple model of its peers and target lists. */
 class Lane {
   readonly io = new PlainIo()
   readonly router = new Router(this.io)
@@ -123,7 +123,7 @@ class Lane {
   }
 }
 
-test('nothing of a removed peer stays, whatever was done before in whatever order', () => {
+test('a removed peer leaves no state behind after any sequence of commands and datagrams', () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 150 }), steps => {
       const lane = new Lane()

@@ -1,4 +1,4 @@
-// Video on a lane: kept and sent again, keyframes asked for once, arrivals told to browsers.
+// Video on a lane: packet cache and retransmission, keyframe requests, transport feedback.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtp } from '@parley/protocol'
@@ -7,7 +7,7 @@ import type { RtpMappingDescription } from '../lane/commands.ts'
 import { LIMITS } from '../limits.ts'
 import { hex, TARGETS, unhex } from '../testing/plain-lane.ts'
 
-test('video has the node’s SSRC and the receiver’s type, and keeps its marker', () => {
+test('video is forwarded with the node SSRC, the receiver’s payload type and its marker', () => {
   const lane = new VideoLane()
   const [sent, ...rest] = lane.send(7)
   assert.equal(rest.length, 0)
@@ -16,7 +16,7 @@ test('video has the node’s SSRC and the receiver’s type, and keeps its marke
   assert.equal(packet.marker, true)
 })
 
-test('what a receiver lost it gets again: the next SSRC, its own rtx type, the packet’s sequence before its payload', () => {
+test('a NACK is answered on the RTX SSRC, with the receiver’s RTX payload type and the original sequence before the payload', () => {
   const lane = new VideoLane()
   for (const sequence of [65_534, 65_535, 0, 1]) lane.send(sequence)
   const sent = lane.nack(2, 65_535, 0b10)
@@ -32,7 +32,7 @@ test('what a receiver lost it gets again: the next SSRC, its own rtx type, the p
   )
 })
 
-test('retransmissions without anything in them, and of what never was, are not passed on', () => {
+test('empty retransmissions and duplicates are not forwarded', () => {
   const lane = new VideoLane()
   lane.send(1)
   assert.deepEqual(lane.packets(1, again(0, 1, { payload: Uint8Array.of(0, 1), padding: 100 })), [])
@@ -40,7 +40,7 @@ test('retransmissions without anything in them, and of what never was, are not p
   assert.deepEqual(lane.packets(1, again(2, 1, { payload: new Uint8Array(0), padding: 255 })), [])
 })
 
-test('native clients with video have numbers of their own too, both ways', () => {
+test('Discord clients with video have their own RTP mapping in both directions', () => {
   const lane = new VideoLane()
   const mapping: RtpMappingDescription = {
     payloadTypes: [
@@ -54,8 +54,8 @@ test('native clients with video have numbers of their own too, both ways', () =>
   lane.listen(4)
   lane.routeVideo(4)
   const elements = Uint8Array.of(0x40, 3, 0x90, 4)
-  const own = video(9, { payloadType: 101, ssrc: 1033, extension: { profile: 0xbede, elements } })
-  const [toBrowser, ...others] = lane.packets(4, own)
+  const packet = video(9, { payloadType: 101, ssrc: 1033, extension: { profile: 0xbede, elements } })
+  const [toBrowser, ...others] = lane.packets(4, packet)
   assert.equal(others.length, 0)
   assert.deepEqual([toBrowser!.peer, decodeRtp(toBrowser!.bytes)!.payloadType], [2, 120])
   const toNative = lane.send(1).find(({ peer }) => peer === 4)
@@ -65,40 +65,40 @@ test('native clients with video have numbers of their own too, both ways', () =>
   assert.deepEqual([repaired!.peer, decodeRtp(repaired!.bytes)!.payloadType], [4, 102])
 })
 
-test('only who is sent the video may ask something of it', () => {
+test('NACK and keyframe requests are accepted only from receivers of the video', () => {
   const lane = new VideoLane()
   lane.send(1)
   assert.deepEqual(lane.nack(3, 1), [])
   assert.deepEqual(lane.packets(3, unhex(`81ce0002 00000009 ${u32(VIDEO)}`)), [])
 })
 
-test('of many requests for a keyframe one reaches the source, in a while the next', () => {
+test('keyframe requests to the source are limited to one per interval', () => {
   const lane = new VideoLane()
   lane.send(1)
   const loss = unhex(`81ce0002 00000009 ${u32(VIDEO)}`)
   const intra = unhex(`84ce0004 00000009 00000000 ${u32(VIDEO)} 01000000`)
-  const [asked, ...rest] = lane.packets(2, loss)
-  assert.deepEqual([asked!.peer, hex(asked!.bytes), rest.length], [1, `81ce000200000001${u32(OWN_VIDEO)}`, 0])
+  const [request, ...rest] = lane.packets(2, loss)
+  assert.deepEqual([request!.peer, hex(request!.bytes), rest.length], [1, `81ce000200000001${u32(OWN_VIDEO)}`, 0])
   assert.deepEqual(lane.packets(2, intra), [])
   lane.now += LIMITS.keyframeInterval
   assert.equal(lane.packets(2, intra).length, 1)
 })
 
-test('a keyframe is asked for on command too, unless one was a moment ago', () => {
+test('a command requests a keyframe unless one was requested within the interval', () => {
   const lane = new VideoLane()
   lane.send(1)
   const ask = () => {
     lane.command({ kind: 'askKeyframe', ssrc: VIDEO }, { kind: 'askKeyframe', ssrc: 999 })
     return lane.io.take()
   }
-  const [asked, ...rest] = ask()
-  assert.deepEqual([asked!.peer, hex(asked!.bytes), rest.length], [1, `81ce000200000001${u32(OWN_VIDEO)}`, 0])
+  const [request, ...rest] = ask()
+  assert.deepEqual([request!.peer, hex(request!.bytes), rest.length], [1, `81ce000200000001${u32(OWN_VIDEO)}`, 0])
   assert.deepEqual(ask(), [])
   lane.now += LIMITS.keyframeInterval
   assert.equal(ask().length, 1)
 })
 
-test('a receiver that asks for everything again and again is answered up to a bound', () => {
+test('retransmissions to a receiver are limited per second', () => {
   const lane = new VideoLane()
   lane.send(1)
   let answered = 0
@@ -106,7 +106,7 @@ test('a receiver that asks for everything again and again is answered up to a bo
   assert.equal(answered, LIMITS.retransmissionsPerSecond)
 })
 
-test('a browser is told when its packets came, soon and together, and again only about new ones', () => {
+test('transport feedback is sent to a WebRTC client at intervals, and only for new packets', () => {
   const lane = new VideoLane()
   const withSequence = (sequence: number) => ({
     extension: { profile: 0xbede, elements: Uint8Array.of(0x31, sequence >> 8, sequence & 0xff, 0) },
@@ -115,14 +115,14 @@ test('a browser is told when its packets came, soon and together, and again only
   lane.now += 10
   lane.send(2, withSequence(502))
   assert.ok(lane.router.deadline <= lane.now + LIMITS.transportFeedbackInterval)
-  const told = lane.wait(LIMITS.transportFeedbackInterval)
-  assert.equal(told.length, 1)
-  assert.equal(told[0]!.peer, 1)
-  const bytes = told[0]!.bytes
+  const sent = lane.wait(LIMITS.transportFeedbackInterval)
+  assert.equal(sent.length, 1)
+  assert.equal(sent[0]!.peer, 1)
+  const bytes = sent[0]!.bytes
   const view = new DataView(bytes.buffer)
   assert.deepEqual([bytes[0]! & 31, bytes[1], view.getUint32(8)], [15, 205, OWN_VIDEO])
   assert.deepEqual([view.getUint16(12), view.getUint16(14)], [500, 3])
-  // Status of 500, 501, 502: small delta, missing, small delta.
+  // Packet status of 500, 501 and 502: small delta, not received, small delta.
   assert.equal(view.getUint16(20), 0xc000 | (1 << 12) | (0 << 10) | (1 << 8))
   assert.equal(bytes[23], 40)
   assert.deepEqual(
@@ -134,7 +134,7 @@ test('a browser is told when its packets came, soon and together, and again only
   assert.equal(new DataView(next!.bytes.buffer).getUint16(12), 5_000)
 })
 
-test('a route that ends takes what was kept with it', () => {
+test('a removed route releases its packet cache', () => {
   const lane = new VideoLane()
   lane.send(1)
   lane.command({ kind: 'removeRoute', ssrc: VIDEO, silence: false })

@@ -1,4 +1,4 @@
-// Browsers on a lane: checks prove their addresses, SSRCs and numbers of theirs become the node's, and back.
+// WebRTC clients on a lane: ICE checks verify addresses, and SSRCs and RTP mappings are translated in both directions.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
@@ -34,7 +34,7 @@ const OWN = 0xdead_beef
 const opus = (sequence: number, more: Partial<RtpPacket> = {}) =>
   encodeRtp({ payloadType: 111, sequence, timestamp: 1, ssrc: OWN, payload: Uint8Array.of(1, 2, 3), ...more })
 
-/** A lane with a browser that has proved nothing yet. */
+/** A lane with a WebRTC client without a verified address. */
 function oneBrowser() {
   const lane = new PlainLane()
   lane.addWebrtcPeer(1, CHROMIUM)
@@ -43,7 +43,7 @@ function oneBrowser() {
   return lane
 }
 
-/** A lane with two browsers that are connected; the second one is Firefox. */
+/** A lane with two connected WebRTC clients; the second is Firefox. */
 function twoBrowsers() {
   const lane = new PlainLane()
   lane.connectWebrtcPeer(1, CHROMIUM)
@@ -60,7 +60,7 @@ function addNative(lane: PlainLane, peer: number) {
   lane.routeAudio(peer)
 }
 
-test('a genuine check is answered and proves the address; DTLS from there goes up, the answer goes down', () => {
+test('an authentic check is answered and binds the address; DTLS from it is passed up, and its response is sent', () => {
   const lane = oneBrowser()
   const [answer] = lane.check(1)
   assert.equal(hex(answer?.bytes.subarray(0, 8)), '0101002c2112a442')
@@ -72,7 +72,7 @@ test('a genuine check is answered and proves the address; DTLS from there goes u
   assert.deepEqual(lane.io.take(), [{ peer: 0, bytes: Uint8Array.of(22, 1) }])
 })
 
-test('checks with another key, name or for nobody are not answered, and leave nothing behind', () => {
+test('checks with a wrong password, wrong username or unknown peer are not answered and leave no state behind', () => {
   const lane = oneBrowser()
   const wrong = encodeStunRequest(
     { transaction: new Uint8Array(12), username: 'node1:cli2', useCandidate: true },
@@ -88,7 +88,7 @@ test('checks with another key, name or for nobody are not answered, and leave no
   assert.deepEqual(lane.drops(), { authentication: 1, unknownSender: 2, malformed: 1 })
 })
 
-test('a flood of ClientHellos from addresses that proved nothing makes no event and no state', () => {
+test('a flood of ClientHellos from unverified addresses creates no events and no state', () => {
   const lane = oneBrowser()
   lane.check(1)
   lane.events()
@@ -99,7 +99,7 @@ test('a flood of ClientHellos from addresses that proved nothing makes no event 
   assert.deepEqual(lane.router.inspect(), before)
 })
 
-test('a browser that sends more DTLS than any handshake needs is cut off for the rest of the second', () => {
+test('DTLS datagrams of a WebRTC client are limited per second', () => {
   const lane = oneBrowser()
   lane.check(1)
   lane.events()
@@ -108,7 +108,7 @@ test('a browser that sends more DTLS than any handshake needs is cut off for the
   assert.equal(lane.events().length, LIMITS.dtlsPerSecond)
 })
 
-test('a browser’s own SSRC and numbers become the node’s for native clients, and those of other browsers for them', () => {
+test('packets of a WebRTC client are translated to the node SSRC and each receiver’s RTP mapping', () => {
   const lane = twoBrowsers()
   addNative(lane, 3)
   lane.command({ kind: 'mapSsrc', peer: 1, clientSsrc: OWN, ssrc: ssrcOf(1) })
@@ -129,7 +129,7 @@ test('a browser’s own SSRC and numbers become the node’s for native clients,
   for (const packet of [native!, firefox!]) assert.equal(hex(packet.payload), '010203')
 })
 
-test('what native clients send has each browser’s numbers, and no extension that it does not know', () => {
+test('packets of a Discord client are translated to each WebRTC client’s RTP mapping, without unknown extensions', () => {
   const lane = twoBrowsers()
   addNative(lane, 3)
   const elements = Uint8Array.of(0x10, 0x55, 0x90, 4, 0x62, 1, 2, 3)
@@ -146,19 +146,19 @@ test('what native clients send has each browser’s numbers, and no extension th
   assert.deepEqual([chromium!.sequence, chromium!.ssrc, hex(chromium!.payload)], [9, ssrcOf(3), '010203'])
 })
 
-test('a native client in a group behind browsers gets native packets all the same', () => {
+test('a Discord client after WebRTC clients in a target list receives packets in the Discord mapping', () => {
   const lane = twoBrowsers()
   addNative(lane, 3)
   lane.command({ kind: 'refuseSealed', peer: 3 })
   const elements = Uint8Array.of(0x10, 0xb2, 0, 0)
   const sent = lane.receive(home(1), sealed(1, opus(5, { extension: { profile: 0xbede, elements } })))
-  const heard = new Map(sent.map(({ peer, bytes }) => [peer, decodeRtp(bytes)!]))
-  assert.deepEqual([...heard.keys()].sort(), [2, 3])
-  assert.deepEqual([heard.get(2)!.payloadType, heard.get(3)!.payloadType], [109, 120])
-  assert.deepEqual(heard.get(3)!.extension?.elements, elements)
+  const received = new Map(sent.map(({ peer, bytes }) => [peer, decodeRtp(bytes)!]))
+  assert.deepEqual([...received.keys()].sort(), [2, 3])
+  assert.deepEqual([received.get(2)!.payloadType, received.get(3)!.payloadType], [109, 120])
+  assert.deepEqual(received.get(3)!.extension?.elements, elements)
 })
 
-test('a browser that declared nothing is heard by its Opus; nothing else and no second source is', () => {
+test('without a declared SSRC the first Opus source of a WebRTC client is forwarded, and no other source', () => {
   const lane = twoBrowsers()
   assert.equal(lane.receive(home(1), sealed(1, opus(1))).length, 1)
   assert.deepEqual(lane.events(), [{ kind: 'firstPacket', peer: 1, ssrc: ssrcOf(1) }])
@@ -168,7 +168,7 @@ test('a browser that declared nothing is heard by its Opus; nothing else and no 
   assert.deepEqual(lane.drops(), { foreignSsrc: 2 })
 })
 
-test('a new SSRC takes the place of the one before, whatever its sequences', () => {
+test('a newly mapped SSRC replaces the previous one, whatever its sequences', () => {
   const lane = twoBrowsers()
   lane.receive(home(1), sealed(1, opus(30_000, { timestamp: 1_000_000 })))
   lane.command({ kind: 'mapSsrc', peer: 1, clientSsrc: 77, ssrc: ssrcOf(1) })
@@ -178,7 +178,7 @@ test('a new SSRC takes the place of the one before, whatever its sequences', () 
   assert.equal(lane.receive(home(1), sealed(1, opus(5, { ssrc: 78 }))).length, 0)
 })
 
-test('a replayed packet, one under another key and one from an address that proved nothing are dropped', () => {
+test('replayed packets, packets with another key and packets from unverified addresses are dropped', () => {
   const lane = twoBrowsers()
   const packet = sealed(1, opus(5))
   assert.equal(lane.receive(home(1), packet).length, 1)
@@ -189,13 +189,13 @@ test('a replayed packet, one under another key and one from an address that prov
   assert.deepEqual(lane.drops(), { replayed: 1, authentication: 1, unknownSender: 2 })
 })
 
-test('probes of the bandwidth are not passed on, and are no fault', () => {
+test('bandwidth probes are neither forwarded nor counted as drops', () => {
   const lane = twoBrowsers()
   assert.equal(lane.receive(home(1), sealed(1, opus(5, { payload: new Uint8Array(0), padding: 200 }))).length, 0)
   assert.deepEqual(lane.drops(), {})
 })
 
-test('discovery cannot move a browser, and a check from a new network does, while the old address is still heard', () => {
+test('a nominated check moves a WebRTC client to a new address, discovery does not, and the old address stays accepted', () => {
   const lane = twoBrowsers()
   assert.equal(lane.receive('10.0.0.1 6000', encodeDiscoveryRequest(ssrcOf(1))).length, 1)
   assert.deepEqual(lane.events(), [])
@@ -210,7 +210,7 @@ test('discovery cannot move a browser, and a check from a new network does, whil
   )
 })
 
-test('who sends no checks gets nothing any more, until the next one', () => {
+test('a WebRTC client without checks loses consent and receives nothing until the next check', () => {
   const lane = twoBrowsers()
   const start = lane.now
   const speak = (sequence: number) => lane.receive(home(2), sealed(2, opus(sequence, { payloadType: 109 })))
@@ -229,7 +229,7 @@ test('who sends no checks gets nothing any more, until the next one', () => {
   assert.equal(speak(3).length, 1)
 })
 
-test('an address that was not checked for long is a stranger’s', () => {
+test('an address without checks expires', () => {
   const lane = twoBrowsers()
   lane.check(1, '192.0.2.5 7000')
   const until = lane.now + LIMITS.iceAddressLife + 2_000
@@ -243,7 +243,7 @@ test('an address that was not checked for long is a stranger’s', () => {
   assert.equal(lane.receive('192.0.2.5 7000', sealed(1, opus(7))).length, 1)
 })
 
-test('a browser hears how its packets arrive under its own SSRC, and its sender reports are understood', () => {
+test('receiver reports to a WebRTC client use its client SSRC and include its last sender report', () => {
   const lane = twoBrowsers()
   lane.receive(home(1), sealed(1, opus(5)))
   const report = Uint8Array.from([
@@ -272,13 +272,13 @@ test('a browser hears how its packets arrive under its own SSRC, and its sender 
   lane.router.tick(lane.now)
   const sent = lane.io.take().filter(({ peer }) => peer === 1)
   assert.equal(sent.length, 1)
-  const [told] = decodeRtcp(sent[0]!.bytes)!
-  assert.ok(told?.kind === 'receiverReport')
-  assert.equal(told.blocks[0]!.ssrc, OWN)
-  assert.equal(told.blocks[0]!.lastSenderReport, 0x0001_0002)
+  const [received] = decodeRtcp(sent[0]!.bytes)!
+  assert.ok(received?.kind === 'receiverReport')
+  assert.equal(received.blocks[0]!.ssrc, OWN)
+  assert.equal(received.blocks[0]!.lastSenderReport, 0x0001_0002)
 })
 
-test('a new offer replaces the one before: the old name, keys and address are worth nothing', () => {
+test('a new offer invalidates the previous ICE credentials, keys and address', () => {
   const lane = twoBrowsers()
   lane.command({ kind: 'addWebrtcPeer', peer: 1, ice: { ...iceOf(1), localUfrag: 'new1' }, mapping: FIREFOX })
   assert.deepEqual(lane.check(1), [])
@@ -286,11 +286,11 @@ test('a new offer replaces the one before: the old name, keys and address are wo
   const again = { transaction: new Uint8Array(12), username: 'new1:cli1', useCandidate: true }
   lane.receive(home(1), encodeStunRequest(again, PASSWORD, stunMac))
   lane.protectWebrtcPeer(1)
-  const [heard] = lane.receive(home(2), sealed(2, opus(2, { payloadType: 109 })))
-  assert.equal(decodeRtp(heard!.bytes)!.payloadType, 109)
+  const [received] = lane.receive(home(2), sealed(2, opus(2, { payloadType: 109 })))
+  assert.equal(decodeRtp(received!.bytes)!.payloadType, 109)
 })
 
-test('a browser that closed its end gets and sends nothing, and its checks are not answered', () => {
+test('a removed WebRTC peer neither sends nor receives, and its checks are not answered', () => {
   const lane = twoBrowsers()
   lane.command({ kind: 'removeWebrtcPeer', peer: 1 })
   assert.deepEqual(lane.check(1), [])
@@ -298,13 +298,13 @@ test('a browser that closed its end gets and sends nothing, and its checks are n
   assert.equal(lane.receive(home(2), sealed(2, opus(1, { payloadType: 109 }))).length, 0)
 })
 
-test('a session may go from a browser to a native client and back', () => {
+test('a session may switch from WebRTC to UDP and back', () => {
   const lane = twoBrowsers()
   lane.protectNative(1)
   lane.receive(home(1), encodeDiscoveryRequest(ssrcOf(1)))
   lane.protectNative(1)
-  const [heard] = lane.receive(home(2), sealed(2, opus(1, { payloadType: 109 })))
-  assert.equal(decodeRtp(heard!.bytes)!.payloadType, 120)
+  const [received] = lane.receive(home(2), sealed(2, opus(1, { payloadType: 109 })))
+  assert.equal(decodeRtp(received!.bytes)!.payloadType, 120)
   assert.deepEqual(lane.check(1), [])
   lane.command({ kind: 'addWebrtcPeer', peer: 1, ice: iceOf(1), mapping: CHROMIUM })
   lane.check(1)
@@ -313,7 +313,7 @@ test('a session may go from a browser to a native client and back', () => {
   assert.equal(decodeRtp(again!.bytes)!.payloadType, 111)
 })
 
-test('when a browser has gone, nothing of it is left', () => {
+test('removed WebRTC clients leave no state behind', () => {
   const lane = twoBrowsers()
   for (const peer of [1, 2]) lane.command({ kind: 'removePeer', peer })
   lane.command({ kind: 'closeTargets', targets: 1 })
@@ -322,7 +322,7 @@ test('when a browser has gone, nothing of it is left', () => {
   assert.deepEqual(lane.check(1), [])
 })
 
-test('a lane that cannot check browsers takes none', () => {
+test('a lane without a STUN MAC accepts no WebRTC peers', () => {
   const io = new PlainIo()
   const router = new Router(io)
   router.command({ kind: 'addPeer', peer: 1, ssrcs: Int32Array.of(1_000) }, 0)

@@ -1,4 +1,4 @@
-// A lane without its socket: what goes where, what is dropped and why, and what is left when everybody has gone.
+// A lane without its socket: routing, causes of drops, and cleanup.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtcp, encodeDiscoveryRequest, encodeReceiverReport, encodeRtp, type RtpPacket } from '@parley/protocol'
@@ -15,7 +15,7 @@ const opus = (peer: number, sequence: number, more: Partial<RtpPacket> = {}) =>
     ...more,
   })
 
-/** A lane with native clients, all of whom hear each other. */
+/** A lane with Discord clients that all receive each other. */
 function makeLane(...peers: number[]) {
   const lane = new PlainLane(io => new Router(io))
   for (const peer of peers) {
@@ -27,7 +27,7 @@ function makeLane(...peers: number[]) {
   return lane
 }
 
-test('a packet goes to every target but its sender, and its first one is told', () => {
+test('a packet is forwarded to every target but its sender, and the first one emits an event', () => {
   const lane = makeLane(1, 2, 3)
   const sent = lane.receive(home(1), sealed(1, opus(1, 7)))
   assert.deepEqual(
@@ -42,7 +42,7 @@ test('a packet goes to every target but its sender, and its first one is told', 
   assert.deepEqual(lane.router.takeEvents(), [])
 })
 
-test('frames that DAVE has sealed are kept from whoever refuses them, and nothing else is', () => {
+test('frames sealed by DAVE, and only those, are not forwarded to peers that refuse them', () => {
   const lane = makeLane(1, 2, 3)
   lane.command({ kind: 'refuseSealed', peer: 2 })
   const tail = [1, 2, 3, 4, 5, 6, 7, 8, 0, 0x0c, 0xfa, 0xfa]
@@ -52,15 +52,15 @@ test('frames that DAVE has sealed are kept from whoever refuses them, and nothin
     opus(1, 9, { payload: Uint8Array.of(0xf8, 0xff, 0xfe) }),
   ]
   const sent = lane.receive(home(1), ...packets.map(packet => sealed(1, packet)))
-  const heardBy = (peer: number) => sent.filter(each => each.peer === peer).map(({ bytes }) => hex(bytes))
-  assert.deepEqual(heardBy(2), packets.slice(1).map(hex))
-  assert.deepEqual(heardBy(3), packets.map(hex))
+  const receivedBy = (peer: number) => sent.filter(each => each.peer === peer).map(({ bytes }) => hex(bytes))
+  assert.deepEqual(receivedBy(2), packets.slice(1).map(hex))
+  assert.deepEqual(receivedBy(3), packets.map(hex))
   assert.deepEqual(lane.drops(), { sealed: 1 })
   lane.command({ kind: 'removePeer', peer: 2 })
   assert.equal(lane.router.inspect().targets, 2)
 })
 
-test('marker, padding and CSRCs do not leave the lane; the extension does', () => {
+test('the extension of audio is forwarded; marker, padding and CSRCs are removed', () => {
   const lane = makeLane(1, 2)
   const extension = { profile: 0xbede, elements: Uint8Array.of(0x10, 0xb2, 0x90, 4) }
   const packet = opus(1, 7, { marker: true, padding: 3, csrcs: [7, 8], extension })
@@ -68,7 +68,7 @@ test('marker, padding and CSRCs do not leave the lane; the extension does', () =
   assert.equal(hex(sent?.bytes), hex(opus(1, 7, { extension })))
 })
 
-test('each cause of a drop is counted as such', () => {
+test('every drop is counted under its cause', () => {
   const lane = makeLane(1, 2)
   lane.addPeer(3)
   const good = opus(1, 1)
@@ -98,7 +98,7 @@ test('each cause of a drop is counted as such', () => {
 })
 const rtpDefaults: RtpPacket = { payloadType: 101, sequence: 1, timestamp: 0, ssrc: 0, payload: Uint8Array.of(1) }
 
-test('a packet that does not verify does not use up its sequence', () => {
+test('a packet that fails authentication does not consume its sequence', () => {
   const lane = makeLane(1, 2)
   lane.receive(home(1), sealed(9, opus(1, 1)))
   assert.equal(lane.receive(home(1), sealed(1, opus(1, 1))).length, 1)
@@ -111,7 +111,7 @@ test('video keeps its marker and its payload type', () => {
   assert.equal(hex(lane.receive(home(1), sealed(1, frame))[0]?.bytes), hex(frame))
 })
 
-test('discovery is answered from where it came, for a session only, and not too often', () => {
+test('discovery is answered with the source address, for known SSRCs only, and rate-limited', () => {
   const lane = makeLane(1)
   const request = encodeDiscoveryRequest(ssrcOf(1))
   const [reply] = lane.receive('203.0.113.77 50123', request)
@@ -127,7 +127,7 @@ test('discovery is answered from where it came, for a session only, and not too 
   assert.deepEqual(lane.drops(), { unknownSender: 2, rateLimited: 1 })
 })
 
-test('a ping is answered with its sequence; a counter of old discord.js comes back; other keepalives do not', () => {
+test('a ping is answered with its sequence and an old discord.js keepalive is echoed; other keepalives are not answered', () => {
   const lane = makeLane(1)
   const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'))
   const reply = (from: string, text: string) => hex(lane.receive(from, bytes(text))[0]?.bytes)
@@ -141,7 +141,7 @@ test('a ping is answered with its sequence; a counter of old discord.js comes ba
   assert.equal(reply(home(1), '000003f0'), '')
 })
 
-test('nothing is sent to a peer before Select Protocol, nor to one that has proved no address', () => {
+test('nothing is sent to a peer before Select Protocol or without a verified address', () => {
   const lane = makeLane(1, 2)
   lane.addPeer(3)
   lane.listen(3)
@@ -160,7 +160,7 @@ test('nothing is sent to a peer before Select Protocol, nor to one that has prov
   assert.deepEqual(lane.drops(), { noAddress: 3 })
 })
 
-test('of several addresses that asked for discovery, the claimed one is bound, else the latest', () => {
+test('of several addresses that sent discovery requests, the claimed one is bound, otherwise the latest', () => {
   const lane = makeLane()
   const ask = (peer: number, port: number) => lane.receive(`10.0.0.1 ${port}`, encodeDiscoveryRequest(ssrcOf(peer)))
   lane.addPeer(1)
@@ -175,7 +175,7 @@ test('of several addresses that asked for discovery, the claimed one is bound, e
   ])
 })
 
-test('a packet that verifies from elsewhere moves its peer at once, and its targets hear it from there', () => {
+test('an authenticated packet from another address moves its peer at once and is forwarded', () => {
   const lane = makeLane(1, 2)
   assert.equal(lane.receive('192.0.2.9 7', sealed(1, opus(1, 1))).length, 1)
   assert.deepEqual(lane.router.takeEvents(), [
@@ -185,7 +185,7 @@ test('a packet that verifies from elsewhere moves its peer at once, and its targ
   assert.equal(lane.router.inspect().addresses, 2)
 })
 
-test('a replayed packet, a keepalive and a ping move nobody', () => {
+test('replayed packets, keepalives and pings do not move a peer', () => {
   const lane = makeLane(1, 2)
   lane.receive(home(1), sealed(1, opus(1, 1)))
   lane.router.takeEvents()
@@ -194,7 +194,7 @@ test('a replayed packet, a keepalive and a ping move nobody', () => {
   assert.deepEqual(lane.router.takeEvents(), [])
 })
 
-test('RTCP moves a peer only once its address has been quiet', () => {
+test('RTCP moves a peer only after its bound address has been silent', () => {
   const lane = makeLane(1, 2)
   const report = sealed(1, encodeReceiverReport(ssrcOf(1), []).slice())
   const longer = sealed(1, encodeReceiverReport(ssrcOf(1), [block(5)]))
@@ -216,7 +216,7 @@ const block = (ssrc: number) => ({
   delay: 0,
 })
 
-test('discovery by a bound peer switches the port at once, and the IP only after proof', () => {
+test('discovery by a bound peer changes the port at once, the IP address only with Select Protocol', () => {
   const lane = makeLane(1)
   const ask = (from: string) => {
     lane.receive(from, encodeDiscoveryRequest(ssrcOf(1)))
@@ -229,7 +229,7 @@ test('discovery by a bound peer switches the port at once, and the IP only after
   assert.deepEqual(lane.router.takeEvents(), bound('192.0.2.9', 7))
 })
 
-test('a source whose packets do not verify is ignored for a while, unless it is the bound address itself', () => {
+test('an address with many authentication failures is ignored for a while, except the bound address of the peer', () => {
   const lane = makeLane(1, 2)
   for (let count = 0; count <= 100; count++) lane.receive('10.9.9.9 1', sealed(9, opus(1, 1)))
   assert.deepEqual(lane.receive('10.9.9.9 2', sealed(1, opus(1, 1))), [])
@@ -240,7 +240,7 @@ test('a source whose packets do not verify is ignored for a while, unless it is 
   assert.equal(lane.receive('10.9.9.9 2', sealed(1, opus(1, 2))).length, 1)
 })
 
-test('a speaker who is cut off ends with five frames of silence', () => {
+test('a muted speaker ends with five silence frames', () => {
   const lane = makeLane(1, 2)
   lane.receive(home(1), sealed(1, opus(1, 0)))
   lane.command({ kind: 'removeRoute', ssrc: ssrcOf(1), silence: true })
@@ -255,7 +255,7 @@ test('a speaker who is cut off ends with five frames of silence', () => {
   assert.equal(lane.router.inspect().ending, 0)
 })
 
-test('whoever was quiet when cut off sends no silence later', () => {
+test('a speaker who was silent when muted sends no silence frames later', () => {
   const lane = makeLane(1, 2)
   lane.command({ kind: 'removeRoute', ssrc: ssrcOf(1), silence: true })
   lane.wait(1_001)
@@ -263,14 +263,14 @@ test('whoever was quiet when cut off sends no silence later', () => {
   assert.equal(lane.router.inspect().ending, 0)
 })
 
-test('a route that comes back during its silence is heard at once', () => {
+test('a route restored during its silence frames forwards at once', () => {
   const lane = makeLane(1, 2)
   lane.command({ kind: 'removeRoute', ssrc: ssrcOf(1), silence: true })
   lane.routeAudio(1)
   assert.equal(hex(lane.receive(home(1), sealed(1, opus(1, 1)))[0]?.bytes), hex(opus(1, 1)))
 })
 
-test('senders hear every five seconds, while they send, how they arrive', () => {
+test('active senders receive a receiver report every five seconds', () => {
   const lane = makeLane(1, 2)
   assert.equal(lane.router.deadline, Infinity)
   for (const sequence of [1, 2, 4]) lane.receive(home(1), sealed(1, opus(1, sequence)))
@@ -281,13 +281,16 @@ test('senders hear every five seconds, while they send, how they arrive', () => 
   assert.equal(report?.peer, 1)
   const [read] = decodeRtcp(report!.bytes)!
   assert.ok(read?.kind === 'receiverReport' && read.senderSsrc === 1)
-  const [told] = read.blocks
-  assert.deepEqual([told?.ssrc, told?.packetsLost, told?.fractionLost, told?.highestSequence], [ssrcOf(1), 1, 64, 4])
+  const [block] = read.blocks
+  assert.deepEqual(
+    [block?.ssrc, block?.packetsLost, block?.fractionLost, block?.highestSequence],
+    [ssrcOf(1), 1, 64, 4],
+  )
   assert.equal(lane.router.deadline, Infinity)
   assert.deepEqual(lane.wait(60_000), [])
 })
 
-test('RTCP of clients is taken in and never forwarded', () => {
+test('RTCP of clients is processed and never forwarded', () => {
   const lane = makeLane(1, 2)
   const report = Buffer.from(
     `80c80006${ssrcOf(1).toString(16).padStart(8, '0')}e5c0000080000000000102030000006400001f40`,
@@ -300,21 +303,21 @@ test('RTCP of clients is taken in and never forwarded', () => {
   assert.deepEqual([read.blocks[0]?.lastSenderReport, read.blocks[0]?.delay], [0x0000_8000, 5 * 65_536])
 })
 
-test('a new key forgets the sequences seen under the old one', () => {
+test('a new key resets the replay window', () => {
   const lane = makeLane(1, 2)
   lane.receive(home(1), sealed(1, opus(1, 9_000)))
   lane.protectNative(1)
   assert.equal(lane.receive(home(1), sealed(1, opus(1, 1))).length, 1)
 })
 
-test('exhausted nonces are told', () => {
+test('exhausted nonces emit an event', () => {
   const lane = makeLane(1, 2)
   lane.io.exhausted = [2]
   lane.receive(home(1), sealed(1, opus(1, 1)))
   assert.deepEqual(lane.router.takeEvents()[1], { kind: 'nonceExhausted', peer: 2 })
 })
 
-test('a list that closes under its routes ends them, and a removed peer is nowhere', () => {
+test('closing a target list ends its routes, and a removed peer leaves no state behind', () => {
   const lane = makeLane(1, 2, 3)
   lane.receive(home(1), sealed(1, opus(1, 1)))
   lane.command({ kind: 'removePeer', peer: 1 })

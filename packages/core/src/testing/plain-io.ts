@@ -1,4 +1,4 @@
-// A packet engine in memory for tests of what stands above it: "sealing" appends a tag that names the key, and nothing is sent.
+// An in-memory packet engine for tests of the router: sealing appends a tag that identifies the key, and nothing is sent.
 import {
   ADDRESS_WORDS,
   BATCH,
@@ -15,9 +15,9 @@ import { RTP_SSRC, rtpHeaderLength } from '@parley/protocol'
 export const PLAIN_TAG = 16
 
 export interface Sent {
-  /** The peer it was sealed for; 0 for bytes sent as they are. */
+  /** The peer it was sealed for; 0 for raw datagrams. */
   peer: PeerId
-  /** Plain bytes, without the tag. */
+  /** The plaintext without the tag. */
   bytes: Uint8Array
 }
 
@@ -26,13 +26,13 @@ interface Row {
   isAddressed: boolean
 }
 
-/** `keepsSent` false makes it count only, so that it allocates nothing per packet. */
+/** With `keepsSent` false it only counts packets, so that it allocates nothing per packet. */
 export class PlainIo implements PacketIo {
   readonly #rows = new Map<PeerId, Row>()
   readonly #keepsSent: boolean
   readonly sent = { packets: 0, bytes: 0, failed: 0 }
   readonly outbox: Sent[] = []
-  /** By peer and SSRC, unless it counts only. */
+  /** By peer and SSRC, unless packets are only counted. */
   readonly #sentOf = new Map<string, { packets: number; octets: number }>()
   /** Packets of `sent` that are RTCP. */
   reports = 0
@@ -46,7 +46,7 @@ export class PlainIo implements PacketIo {
   get peers(): number {
     return this.#rows.size
   }
-  /** What was sent since the last call. */
+  /** Packets sent since the last call. */
   take(): Sent[] {
     return this.outbox.splice(0)
   }
@@ -139,7 +139,7 @@ export function makeBatch(): Batch {
   }
 }
 
-/** Adds a datagram; `words` is its source. A datagram longer than a slot is cut, its length kept. */
+/** Adds a datagram; `words` is its source address. A datagram longer than a slot is truncated; its length is kept. */
 export function addDatagram(batch: Batch, bytes: Uint8Array, words: ArrayLike<number>): void {
   const slot = batch.count++
   batch.bytes.set(bytes.subarray(0, SLOT), slot * SLOT)

@@ -1,4 +1,4 @@
-// A lane over the engine in memory, for tests: browsers and native clients who are connected, their packets, and what it sends.
+// A test lane on the in-memory engine: connected WebRTC and Discord clients, their packets, and the packets sent.
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import {
@@ -14,18 +14,18 @@ import { addDatagram, makeBatch, PLAIN_TAG, PlainIo, type Sent } from './plain-i
 
 export const stunMac: StunMac = (key, bytes, length) =>
   createHmac('sha1', key).update(bytes.subarray(0, length)).digest()
-/** Of the node's half of ICE, for every browser. */
+/** The node's ICE password for every WebRTC client. */
 export const PASSWORD = new Uint8Array(24).fill(0x70)
 export const TARGETS = 1
 
-/** The first SSRC of a peer; the next are its video and the retransmissions of that. */
+/** The first SSRC of a peer; the next two are its video and the RTX of that. */
 export const ssrcOf = (peer: number): number => 1000 + peer * 8
 export const home = (peer: number): string => `10.0.0.${peer} 5000`
 export const sealed = (peer: number, plain: Uint8Array): Uint8Array =>
   Uint8Array.from([...plain, ...new Array(PLAIN_TAG).fill(peer)])
 export const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('hex')
 export const unhex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replace(/\s/g, ''), 'hex'))
-/** What `addWebrtcPeer` agrees on: the node's name is `node<peer>`, the browser's `cli<peer>`. */
+/** ICE credentials of `addWebrtcPeer`: the node's ufrag is `node<peer>`, the client's `cli<peer>`. */
 export const iceOf = (peer: number) => ({
   localUfrag: `node${peer}`,
   remoteUfrag: `cli${peer}`,
@@ -43,7 +43,7 @@ function socketAddress(text: string): SocketAddress {
   return { ip, port: Number(port) }
 }
 
-/** Peers are bound at `home`, with a key of their own number. Target list TARGETS is open. */
+/** Peers are bound to `home`; each key is the peer's number. Target list TARGETS is open. */
 export class PlainLane {
   readonly io: PlainIo
   readonly router: Router
@@ -59,7 +59,7 @@ export class PlainLane {
     for (const each of commands) this.router.command(each, this.now)
   }
 
-  /** Datagrams of one batch, from `ip port`. Returns what is sent for them. */
+  /** Receives datagrams of one batch from `ip port`. Returns the packets sent in response. */
   receive(from: string, ...datagrams: Uint8Array[]): Sent[] {
     const words = new Int32Array(5)
     const { ip, port } = socketAddress(from)
@@ -70,7 +70,7 @@ export class PlainLane {
     return this.io.take()
   }
 
-  /** Plain packets of a peer, sealed with its key, from its home. */
+  /** Receives packets of a peer, sealed with its key, from its home address. */
   packets(peer: number, ...plain: Uint8Array[]): Sent[] {
     return this.receive(home(peer), ...plain.map(bytes => sealed(peer, bytes)))
   }
@@ -81,12 +81,12 @@ export class PlainLane {
     return this.io.take()
   }
 
-  /** All but counters, since the last call. */
+  /** Events except counters since the last call. */
   events(): LaneEvent[] {
     return this.router.takeEvents().filter(event => event.kind !== 'counters')
   }
 
-  /** The causes of drops so far, with their counts. Takes the events. */
+  /** Counts of drops so far by cause. Consumes the events. */
   drops(): Record<string, number> {
     this.router.takeEvents()
     this.command({ kind: 'report' })
@@ -100,7 +100,7 @@ export class PlainLane {
     this.command({ kind: 'addPeer', peer, ssrcs })
   }
 
-  /** It has proved nothing yet, and has no key. */
+  /** Adds a WebRTC peer without a verified address and key. */
   addWebrtcPeer(peer: number, mapping: RtpMappingDescription): void {
     this.addPeer(peer)
     this.command({ kind: 'addWebrtcPeer', peer, ice: iceOf(peer), mapping })
@@ -115,7 +115,7 @@ export class PlainLane {
     this.command({ kind: 'protectPeer', peer, protection: SrtpProfile.AeadAes128Gcm, key, nonceStart: 0 })
   }
 
-  /** A browser whose media may flow. */
+  /** Adds a WebRTC peer with a verified address and key. */
   connectWebrtcPeer(peer: number, mapping: RtpMappingDescription): void {
     this.addWebrtcPeer(peer, mapping)
     this.check(peer)
@@ -133,7 +133,7 @@ export class PlainLane {
     })
   }
 
-  /** A native client whose media may flow; with a form it takes part in video. */
+  /** Adds a Discord client with a bound address and key; with `mapping` it takes part in video. */
   connectNative(peer: number, mapping?: RtpMappingDescription): void {
     this.addPeer(peer)
     this.receive(home(peer), encodeDiscoveryRequest(ssrcOf(peer)))
@@ -150,7 +150,7 @@ export class PlainLane {
       this.command({ kind: 'setRoute', ssrc: ssrcOf(peer), owner: peer, media: 'audio', targets: TARGETS })
   }
 
-  /** What the peer sends of its camera; a browser calls it `own`, and its retransmissions `own + 1`. */
+  /** Routes the camera of a peer; a WebRTC client sends it on `clientSsrc`, its RTX on `clientSsrc + 1`. */
   routeVideo(peer: number, clientSsrc?: number): void {
     const ssrc = ssrcOf(peer) + 1
     this.command({ kind: 'setRoute', ssrc, owner: peer, media: 'video', targets: TARGETS })

@@ -1,4 +1,4 @@
-// Rates per source: within a second, across seconds, with a penalty, and in a table that cannot grow.
+// Rate limits per source address: within a second, across seconds, with blocking, and in a bounded table.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '../../limits.ts'
@@ -8,7 +8,7 @@ const source = (ip: number, port = 1) => Int32Array.of(0, 0, 0xffff, ip, port)
 const times = (rates: AddressRates, words: Int32Array, count: number, now: number) =>
   Array.from({ length: count }, () => rates.count(words, 0, now)).filter(Boolean).length
 
-test('a source is within its rate again in the next second', () => {
+test('an address is below its rate limit again in the next second', () => {
   const rates = new AddressRates({ perSecond: 3, blockFor: 0, ignoresPort: false })
   assert.equal(times(rates, source(1), 5, 100), 3)
   assert.equal(times(rates, source(1, 2), 5, 100), 3)
@@ -16,7 +16,7 @@ test('a source is within its rate again in the next second', () => {
   assert.equal(times(rates, source(1), 5, 1100), 3)
 })
 
-test('a source above its rate is blocked for the penalty, from every port', () => {
+test('an address above its rate limit is blocked on every port for the configured time', () => {
   const rates = new AddressRates({ perSecond: 3, blockFor: 10_000, ignoresPort: true })
   assert.equal(times(rates, source(1), 3, 0), 3)
   assert.equal(rates.isBlocked(source(1), 0, 0), false)
@@ -27,7 +27,7 @@ test('a source above its rate is blocked for the penalty, from every port', () =
   assert.equal(rates.isBlocked(source(2), 0, 0), false)
 })
 
-test('a flood of sources makes the table forget, not grow, and the blocked go last', () => {
+test('a flood of addresses evicts entries, blocked ones last', () => {
   const rates = new AddressRates({ perSecond: 1, blockFor: 10_000, ignoresPort: true })
   times(rates, source(0x0a00_0001), 2, 0)
   for (let index = 0; index < LIMITS.watchedSources; index++) rates.count(source(0x0b00_0000 + index), 0, 1)

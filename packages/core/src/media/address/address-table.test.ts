@@ -1,10 +1,10 @@
-// The address table does what a Map keyed by text would do.
+// The address table behaves like a Map keyed by text.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { AddressTable } from './address-table.ts'
 
-/** Few addresses that differ in one word each, so that runs and collisions happen. */
+/** A small set of addresses that differ in single words, so that collisions and probe runs occur. */
 const words = fc.tuple(fc.nat(3), fc.nat(3), fc.constant(0xffff), fc.nat(3), fc.nat(3))
 const steps = fc.array(fc.tuple(fc.constantFrom('set', 'delete'), words, fc.integer({ min: 1, max: 20 })), {
   maxLength: 400,
@@ -30,7 +30,7 @@ test('the address table agrees with a map at every step', () => {
   )
 })
 
-test('ten thousand addresses are found again, and none when all are gone', () => {
+test('ten thousand addresses are found, and none after their removal', () => {
   const table = new AddressTable()
   const addressOf = (index: number) => Int32Array.of(0, 0, 0xffff, 0x0a00_0000 + (index >> 3), 40_000 + (index & 7))
   for (let index = 0; index < 10_000; index++) table.set(addressOf(index), 0, index + 1)

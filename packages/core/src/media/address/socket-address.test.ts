@@ -1,4 +1,4 @@
-// Addresses as words: text in, the same address out in its canonical form.
+// Conversion of addresses between text and words; output is canonical.
 import assert from 'node:assert/strict'
 import { isIP } from 'node:net'
 import { test } from 'node:test'
@@ -12,7 +12,7 @@ const wordsOf = (ip: string, port = 5) => {
 }
 const canonical = (ip: string) => readAddress(wordsOf(ip), 0).ip
 
-test('addresses are written as RFC 5952 asks, and IPv4-mapped ones as IPv4', () => {
+test('addresses are formatted as in RFC 5952, IPv4-mapped ones as IPv4', () => {
   const forms = [
     ['203.0.113.77', '203.0.113.77'],
     ['::ffff:203.0.113.77', '203.0.113.77'],
@@ -28,7 +28,7 @@ test('addresses are written as RFC 5952 asks, and IPv4-mapped ones as IPv4', () 
   for (const [text, expected] of forms) assert.equal(canonical(text), expected)
 })
 
-test('text that is no address is refused', () => {
+test('text that is not an address is rejected', () => {
   for (const text of [
     '',
     '1.2.3',
@@ -47,7 +47,7 @@ test('text that is no address is refused', () => {
     assert.equal(writeAddress(new Int32Array(5), 0, text, 1), false, text)
 })
 
-test('any text is read as an address if, and only if, Node.js reads it as one', () => {
+test('text is parsed as an address if and only if Node.js does so', () => {
   const texts = fc.oneof(fc.ipV4(), fc.ipV6(), fc.stringMatching(/^[0-9a-f:.]{0,20}$/))
   fc.assert(
     fc.property(texts, text => {
@@ -57,7 +57,7 @@ test('any text is read as an address if, and only if, Node.js reads it as one', 
   )
 })
 
-test('an address reads back', () => {
+test('an address survives a round trip', () => {
   const words = fc.array(fc.integer(), { minLength: 4, maxLength: 4 })
   fc.assert(
     fc.property(words, fc.nat(0xffff), (ip, port) => {
@@ -68,7 +68,7 @@ test('an address reads back', () => {
   )
 })
 
-test('two addresses are the same with their port, or apart from it', () => {
+test('addresses are compared with or without their port', () => {
   assert.ok(isSameAddress(wordsOf('::1', 7), 0, wordsOf('::1', 7), 0))
   assert.ok(!isSameAddress(wordsOf('::1', 7), 0, wordsOf('::1', 8), 0))
   assert.ok(isSameIp(wordsOf('::1', 7), 0, wordsOf('::1', 8), 0))

@@ -1,11 +1,11 @@
-// What looks sealed is what a DAVE library has sealed.
+// Detection of frames sealed by a DAVE library.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeRtp } from '@parley/protocol'
 import { addDatagram, makeBatch } from '../../testing/plain-io.ts'
 import { looksSealed } from './sealed-frame.ts'
 
-/** A frame of one byte as DAVE lays it out: that byte, a tag of eight, a nonce, no clear ranges, 12, the marker. */
+/** A sealed frame of one byte: that byte, 8 bytes of tag, a nonce, no unencrypted ranges, length 12, the marker. */
 const SEALED = [0x3c, 0x51, 0xa8, 0x02, 0x99, 0x10, 0x6d, 0x44, 0xe1, 0x00, 0x0c, 0xfa, 0xfa]
 
 function looks(payload: number[], { payloadType = 120, marker = false } = {}) {
@@ -22,11 +22,11 @@ function looks(payload: number[], { payloadType = 120, marker = false } = {}) {
   return looksSealed(batch, 0, 12)
 }
 
-test('a sealed frame looks sealed', () => {
+test('a sealed frame is detected', () => {
   assert.ok(looks(SEALED))
 })
 
-test('silence, and frames that only begin like it, do not', () => {
+test('silence and truncated or inconsistent frames are not detected as sealed', () => {
   for (const payload of [
     [0xf8, 0xff, 0xfe],
     [],
@@ -37,13 +37,13 @@ test('silence, and frames that only begin like it, do not', () => {
     assert.ok(!looks(payload))
 })
 
-test('more appended than there is does not, where the whole frame is in the packet', () => {
+test('a supplemental length beyond the frame is rejected if the packet holds the whole frame', () => {
   const longer = [...SEALED.slice(0, -3), 200, 0xfa, 0xfa]
   assert.ok(!looks(longer))
   assert.ok(looks(longer, { payloadType: 103, marker: true }))
 })
 
-test('of video only the last packet of a frame can be told', () => {
+test('only the last packet of a video frame is detected as sealed', () => {
   assert.ok(looks(SEALED, { payloadType: 103, marker: true }))
   assert.ok(!looks(SEALED, { payloadType: 103 }))
 })

@@ -1,4 +1,4 @@
-// Audio in the clear does not pass a lane where it has to be sealed.
+// Routes with sealedOnly drop unencrypted audio.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtp, encodeRtp } from '@parley/protocol'
@@ -19,7 +19,7 @@ const packet = (peer: number, sequence: number, payload: readonly number[], payl
     payload: Uint8Array.from(payload),
   })
 
-/** Two native clients and a browser. */
+/** Two Discord clients and a WebRTC client. */
 function scene() {
   const lane = new PlainLane()
   for (const peer of [1, 2]) lane.connectNative(peer)
@@ -44,12 +44,12 @@ const payloads = (sent: readonly { peer: number; bytes: Uint8Array }[]) =>
 const toAll = (peers: readonly number[], payload: readonly number[]) =>
   peers.map(peer => `${peer} ${Buffer.from(payload).toString('hex')}`)
 
-test('what is sealed passes, and silence; the rest is dropped and counted', () => {
+test('sealed frames and silence are forwarded, other frames are dropped and counted', () => {
   const { lane, route } = scene()
   route(1, true)
   const send = (sequence: number, payload: readonly number[]) => payloads(lane.packets(1, packet(1, sequence, payload)))
   assert.deepEqual(send(1, CLEAR), [])
-  assert.deepEqual(lane.events(), [], 'nobody is told of a source that is not heard')
+  assert.deepEqual(lane.events(), [], 'no firstPacket event for a source that is not forwarded')
   assert.deepEqual(send(2, SEALED), toAll([2, 3], SEALED))
   assert.deepEqual(send(3, SILENCE), toAll([2, 3], SILENCE))
   for (const [index, payload] of [[0xf8], [0xf8, 0xff], [...SILENCE, 0], [0xf8, 0xff, 0xff]].entries())
@@ -57,7 +57,7 @@ test('what is sealed passes, and silence; the rest is dropped and counted', () =
   assert.deepEqual(lane.drops(), { unsealed: 5 })
 })
 
-test('of a browser too', () => {
+test('unencrypted frames of a WebRTC client are dropped too', () => {
   const { lane, route } = scene()
   route(3, true)
   const send = (sequence: number, payload: readonly number[]) =>
@@ -67,7 +67,7 @@ test('of a browser too', () => {
   assert.deepEqual(lane.drops(), { unsealed: 1 })
 })
 
-test('it holds for the route that says so, and no longer than it says so', () => {
+test('sealedOnly applies only to its route and only while it is set', () => {
   const { lane, route } = scene()
   route(1, true)
   assert.deepEqual(payloads(lane.packets(2, packet(2, 1, CLEAR))), toAll([1, 3], CLEAR))
@@ -76,7 +76,7 @@ test('it holds for the route that says so, and no longer than it says so', () =>
   assert.deepEqual(lane.drops(), {})
 })
 
-test('a speaker who is muted there ends with silence, whatever is sent', () => {
+test('a speaker muted on a sealedOnly route ends with silence frames', () => {
   const { lane, route } = scene()
   route(1, true)
   lane.packets(1, packet(1, 1, SEALED))
@@ -84,7 +84,7 @@ test('a speaker who is muted there ends with silence, whatever is sent', () => {
   assert.deepEqual(payloads(lane.packets(1, packet(1, 2, CLEAR))), toAll([2, 3], SILENCE))
 })
 
-test('padding is no part of a frame', () => {
+test('padding is not part of a frame', () => {
   const { lane, route } = scene()
   route(1, true)
   const padded = encodeRtp({

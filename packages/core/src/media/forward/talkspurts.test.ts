@@ -1,4 +1,4 @@
-// Browsers that stop: five frames of silence for who listens, and everything after them in its order.
+// The end of a WebRTC client's talkspurt: five silence frames for listeners, and consistent numbers after them.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtcp, decodeRtp, encodeRtp, writeSenderReport } from '@parley/protocol'
@@ -14,7 +14,7 @@ const { utteranceGap } = LIMITS
 const opus = (sequence: number, timestamp = sequence * 960) =>
   encodeRtp({ payloadType: 111, sequence, timestamp, ssrc: OWN, payload: Uint8Array.of(1, 2, 3, 4), marker: true })
 
-/** Browser 1 is heard by native client 2 and by browser 3. */
+/** Discord client 2 and WebRTC client 3 receive WebRTC client 1. */
 function makeLane() {
   const lane = new PlainLane()
   for (const peer of [1, 3]) lane.connectWebrtcPeer(peer, MAPPING)
@@ -25,7 +25,7 @@ function makeLane() {
   return lane
 }
 
-/** Sequence, timestamp and payload of what a listener hears. */
+/** Sequence, timestamp and payload of the packets to a listener. */
 const heard = (sent: readonly Sent[], by = 2) =>
   sent
     .filter(({ peer, bytes }) => peer === by && (bytes[1]! < 192 || bytes[1]! > 223))
@@ -34,7 +34,7 @@ const heard = (sent: readonly Sent[], by = 2) =>
 const silence = (from: number, timestamp: number) =>
   Array.from({ length: 5 }, (_, frame) => `${from + frame} ${timestamp + frame * 960} f8fffe`)
 
-test('a browser that stops is given five frames of silence, and goes on behind them', () => {
+test('a talkspurt ends with five silence frames, and the next one continues after them', () => {
   const lane = makeLane()
   assert.deepEqual(heard(lane.packets(1, opus(7), opus(8))), ['7 6720 01020304', '8 7680 01020304'])
   assert.deepEqual(heard(lane.wait(utteranceGap - 1)), [])
@@ -45,7 +45,7 @@ test('a browser that stops is given five frames of silence, and goes on behind t
   assert.deepEqual(heard(lane.packets(1, opus(11, 200_000))), ['21 200000 01020304'])
 })
 
-test('other browsers hear the same, in their own numbers', () => {
+test('other WebRTC clients receive the silence frames in their own RTP mapping', () => {
   const lane = makeLane()
   lane.packets(1, opus(1))
   const sent = lane.wait(utteranceGap).filter(({ peer }) => peer === 3)
@@ -53,7 +53,7 @@ test('other browsers hear the same, in their own numbers', () => {
   assert.deepEqual([decodeRtp(sent[0]!.bytes)!.payloadType, decodeRtp(sent[0]!.bytes)!.ssrc], [111, ssrcOf(1)])
 })
 
-test('while frames come, however seldom, nothing is added, and nothing ever to what native clients send', () => {
+test('no silence is added while frames arrive, nor to the audio of Discord clients', () => {
   const lane = makeLane()
   for (let sequence = 0; sequence < 20; sequence++) {
     assert.equal(heard(lane.packets(1, opus(sequence))).length, 1)
@@ -68,7 +68,7 @@ test('while frames come, however seldom, nothing is added, and nothing ever to w
   assert.deepEqual(heard(lane.packets(2, native(2)), 3), ['2 5 09'])
 })
 
-test('timestamps that stood still meanwhile go on behind the silence, and the browser’s reports with them', () => {
+test('timestamps that paused with the talkspurt are shifted past the silence, also in sender reports', () => {
   const lane = makeLane()
   lane.packets(1, opus(1, 960))
   assert.deepEqual(heard(lane.wait(utteranceGap)), silence(2, 1_920))
@@ -77,13 +77,13 @@ test('timestamps that stood still meanwhile go on behind the silence, and the br
   writeSenderReport(new DataView(report.buffer), 0, { ssrc: OWN, time: 1, timestamp: 2_880, packets: 3, octets: 9 })
   lane.packets(1, report)
   const wait = LIMITS.senderReportInterval - utteranceGap
-  const told = lane.wait(wait).find(({ peer, bytes }) => peer === 3 && bytes[1] === 200)
-  const [sender] = decodeRtcp(told!.bytes)!
+  const sent = lane.wait(wait).find(({ peer, bytes }) => peer === 3 && bytes[1] === 200)
+  const [sender] = decodeRtcp(sent!.bytes)!
   assert.ok(sender?.kind === 'senderReport')
   assert.equal(sender.timestamp, 7_680 + 48 * wait)
 })
 
-test('what is overtaken keeps its place, and what comes behind its own silence is dropped', () => {
+test('a reordered packet keeps its sequence, and one that arrives after its silence is dropped', () => {
   const lane = makeLane()
   lane.packets(1, opus(1), opus(3))
   assert.deepEqual(heard(lane.packets(1, opus(2))), ['2 1920 01020304'])
@@ -95,7 +95,7 @@ test('what is overtaken keeps its place, and what comes behind its own silence i
   assert.deepEqual(later, ['12 90000 01020304', '11 89040 01020304'])
 })
 
-test('sequences that wrap among the silence wrap for listeners', () => {
+test('sequences wrap correctly within the silence frames', () => {
   const lane = makeLane()
   lane.packets(1, opus(65_533, 0))
   const frames = heard(lane.wait(utteranceGap)).map(frame => frame.split(' ')[0])
@@ -103,7 +103,7 @@ test('sequences that wrap among the silence wrap for listeners', () => {
   assert.deepEqual(heard(lane.packets(1, opus(65_534, 90_000))), ['3 90000 01020304'])
 })
 
-test('who was muted or left meanwhile gets no silence, and another source begins with its own numbers', () => {
+test('a muted or removed speaker sends no silence, and a new source starts with its own numbers', () => {
   const lane = makeLane()
   lane.packets(1, opus(1))
   lane.command({ kind: 'removeRoute', ssrc: ssrcOf(1), silence: false })
@@ -118,7 +118,7 @@ test('who was muted or left meanwhile gets no silence, and another source begins
   assert.deepEqual(heard(lane.wait(utteranceGap)), [])
 })
 
-test('probes leave no gap, and what comes later than one is dropped if its place may be taken', () => {
+test('probes leave no gap in the sequences, and a packet reordered past a probe is dropped if its sequence may be in use', () => {
   const lane = makeLane()
   const probe = (sequence: number) =>
     encodeRtp({ payloadType: 111, sequence, timestamp: sequence * 960, ssrc: OWN, payload: Uint8Array.of() })

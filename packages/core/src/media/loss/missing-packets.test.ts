@@ -1,4 +1,4 @@
-// What is missing of a source, whatever is lost, overtaken or repeated on the way.
+// Tracking of a source's missing packets under loss, reordering and duplication.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { sequenceDistance } from '@parley/protocol'
@@ -7,13 +7,13 @@ import { LIMITS } from '../../limits.ts'
 import { MissingPackets } from './missing-packets.ts'
 
 const SEED = 20_261_123
-const asked = new Int32Array(64)
+const requested = new Int32Array(64)
 
 function take(missing: MissingPackets, now: number): number[] {
-  return [...asked.subarray(0, missing.take(asked, now))]
+  return [...requested.subarray(0, missing.take(requested, now))]
 }
 
-test('what was passed over is asked for, once, in its order, across the wrap', () => {
+test('skipped sequences are requested once, in order, across the wrap', () => {
   const missing = new MissingPackets()
   missing.arrived(65_533, 0)
   assert.ok(missing.arrived(2, 0))
@@ -25,7 +25,7 @@ test('what was passed over is asked for, once, in its order, across the wrap', (
   assert.equal(missing.count, 3)
 })
 
-test('what so many packets came after that it is not kept any more is given up', () => {
+test('a packet older than the packet cache is given up', () => {
   const missing = new MissingPackets()
   missing.arrived(0, 0)
   for (let sequence = 2; sequence <= LIMITS.cachedPackets + 1; sequence++) missing.arrived(sequence, 0)
@@ -33,14 +33,14 @@ test('what so many packets came after that it is not kept any more is given up',
   assert.ok(missing.isBroken)
 })
 
-/** What happens to one packet of a source: ms until it comes; undefined if it never does. */
+/** Delay of one packet in milliseconds; undefined if it is lost. */
 const fate = fc.oneof(
   { weight: 8, arbitrary: fc.nat(3) },
   { weight: 1, arbitrary: fc.nat(400) },
   { weight: 1, arbitrary: fc.constant(undefined) },
 )
 
-test(`nothing is asked for that is here, too often or out of order, and in the end nothing is waited for (seed ${SEED})`, () => {
+test(`only missing packets are requested, in order and a bounded number of times, until none is pending (seed ${SEED})`, () => {
   fc.assert(
     fc.property(fc.nat(65_535), fc.array(fate, { minLength: 1, maxLength: 300 }), (first, fates) => {
       const missing = new MissingPackets()

@@ -1,4 +1,4 @@
-// Video that gets lost on its way to the lane: asked for, passed on when it comes, and given up in the end.
+// Video packets lost on the way to the lane: requested, forwarded when they arrive, and finally given up.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtp, nackBits, nackEntries, nackSequence } from '@parley/protocol'
@@ -16,7 +16,7 @@ import { LIMITS } from '../../limits.ts'
 import { hex, ssrcOf, unhex } from '../../testing/plain-lane.ts'
 import { seededRandom } from '../../testing/seeded-random.ts'
 
-test('what got lost on the way here is asked of its source, by its own SSRC, before anybody misses it', () => {
+test('a lost packet is requested from its source by the client SSRC before any receiver sends a NACK', () => {
   const lane = new VideoLane()
   lane.send(1)
   lane.send(4)
@@ -28,27 +28,27 @@ test('what got lost on the way here is asked of its source, by its own SSRC, bef
   const { ssrc, payloadType, sequence, timestamp, payload } = decodeRtp(repaired!.bytes)!
   assert.deepEqual([repaired!.peer, ssrc, payloadType, sequence, timestamp], [2, VIDEO, 120, 2, 0])
   assert.equal(hex(payload), '100202')
-  assert.deepEqual(lane.packets(1, again(1, 2)), [], 'once is enough')
+  assert.deepEqual(lane.packets(1, again(1, 2)), [], 'a duplicate is not forwarded')
   assert.deepEqual(sentTo(1, lane.wait(200)), [nackOf(3, 0)])
 })
 
-test('packets that were only overtaken are not asked for', () => {
+test('reordered packets are not requested', () => {
   const lane = new VideoLane()
   for (const sequence of [1, 4, 2, 3]) assert.equal(lane.send(sequence).length, 1)
   assert.deepEqual(sentTo(1, lane.wait(500)), [])
 })
 
-test('when a receiver misses it too, the source is asked at once, and not again for each receiver', () => {
+test('a NACK from a receiver triggers the request at once, further receivers trigger no more', () => {
   const lane = new VideoLane()
   lane.listen(3)
   lane.send(1)
   lane.send(4)
   assert.deepEqual(sentTo(1, lane.nack(2, 2, 1)), [nackOf(2, 1)])
   assert.deepEqual(lane.nack(3, 2, 1), [])
-  assert.deepEqual(lane.nack(3, 900), [], 'what nobody sent is not asked for')
+  assert.deepEqual(lane.nack(3, 900), [], 'a packet that was never sent is not requested')
 })
 
-test('a packet that comes too late to have its place is sent again to everybody, under the rtx SSRC', () => {
+test('a packet that arrives too late for its sequence is sent to all receivers on the RTX SSRC', () => {
   const lane = new VideoLane()
   lane.send(1)
   for (let sequence = 3; sequence < 80; sequence++) lane.send(sequence)
@@ -59,21 +59,21 @@ test('a packet that comes too late to have its place is sent again to everybody,
   assert.deepEqual(lane.packets(1, again(1, 2)), [])
 })
 
-test('what does not come however often it is asked for makes way for a keyframe', () => {
+test('a packet that does not arrive after all requests triggers a keyframe request', () => {
   const lane = new VideoLane()
   lane.send(1)
   lane.send(3)
   const sent = Array.from({ length: 200 }, () => sentTo(1, lane.wait(10))).flat()
   const nacks = sent.filter(bytes => bytes === nackOf(2, 0))
-  assert.ok(nacks.length > 3 && nacks.length <= LIMITS.nackTries, `asked ${nacks.length} times`)
+  assert.ok(nacks.length > 3 && nacks.length <= LIMITS.nackTries, `${nacks.length} requests`)
   assert.deepEqual(
     sent.filter(bytes => bytes.startsWith('81ce')),
     [`81ce000200000001${u32(OWN_VIDEO)}`],
   )
-  assert.deepEqual(sentTo(1, lane.nack(2, 2)), [], 'nor does a receiver have it asked for again')
+  assert.deepEqual(sentTo(1, lane.nack(2, 2)), [], 'a NACK from a receiver does not trigger another request')
 })
 
-test('more loss than retransmission can make good is not asked for: a keyframe is', () => {
+test('loss beyond the retransmission limit triggers a keyframe request instead of a NACK', () => {
   const lane = new VideoLane()
   lane.send(1)
   lane.send(2 + LIMITS.missingPackets + 1)
@@ -82,7 +82,7 @@ test('more loss than retransmission can make good is not asked for: a keyframe i
   assert.deepEqual(sentTo(1, lane.wait(500)), [])
 })
 
-test('a keyframe that was asked for a moment ago is asked for again later, if it did not help', () => {
+test('a keyframe request shortly after another is delayed, not dropped', () => {
   const lane = new VideoLane()
   lane.send(1)
   lane.packets(2, unhex(`81ce0002 00000009 ${u32(VIDEO)}`))
@@ -91,7 +91,7 @@ test('a keyframe that was asked for a moment ago is asked for again later, if it
   assert.deepEqual(sentTo(1, lane.wait(1)), [`81ce000200000001${u32(OWN_VIDEO)}`])
 })
 
-test('a source whose answers take long is asked at longer intervals', () => {
+test('request intervals grow with the response time of the source', () => {
   const lane = new VideoLane()
   lane.send(1)
   for (let round = 0; round < 20; round++) {
@@ -106,7 +106,7 @@ test('a source whose answers take long is asked at longer intervals', () => {
   assert.equal(sentTo(1, lane.wait(100)).length, 1)
 })
 
-test('a source that begins its sequences anew is seen, and nothing of before is asked for', () => {
+test('a source that restarts its sequences is forwarded, and earlier packets are not requested', () => {
   const lane = new VideoLane()
   const later = { timestamp: 0x7000_0000 }
   lane.send(30_000)
@@ -118,7 +118,7 @@ test('a source that begins its sequences anew is seen, and nothing of before is 
   assert.equal(lane.send(60_000, { ssrc: 77, timestamp: 1 }).length, 1)
 })
 
-test('retransmissions belong to whose they say they are', () => {
+test('a retransmission with the SSRC of another client is dropped', () => {
   const lane = new VideoLane()
   lane.listen(3)
   lane.routeVideo(2, 0xdd00_0000)
@@ -131,22 +131,22 @@ test('retransmissions belong to whose they say they are', () => {
   assert.deepEqual(lane.drops(), { foreignSsrc: 1 })
 })
 
-test('native clients that announce retransmissions are asked for them, others are not', () => {
+test('a Discord client is sent NACKs only if it declared an RTX payload type', () => {
   for (const rtx of [[106, 102] as const, undefined]) {
     const lane = new VideoLane()
     const payloadTypes = [[120, 120], [105, 101], ...(rtx === undefined ? [] : [rtx])] as const
     lane.connectNative(4, { payloadTypes, extensions: { speaker: 9 } })
     lane.routeVideo(4)
-    const own = ssrcOf(4) + 1
-    for (const sequence of [1, 3]) lane.packets(4, video(sequence, { payloadType: 101, ssrc: own }))
-    const asked = sentTo(4, lane.wait(LIMITS.nackDelay))
-    assert.deepEqual(asked, rtx === undefined ? [] : [nackOf(2, 0, own)])
-    const sentAgain = video(1, { payloadType: 102, ssrc: own + 1, payload: Uint8Array.of(0, 2, 0x10) })
-    assert.equal(lane.packets(4, sentAgain).length, rtx === undefined ? 0 : 1)
+    const ssrc = ssrcOf(4) + 1
+    for (const sequence of [1, 3]) lane.packets(4, video(sequence, { payloadType: 101, ssrc }))
+    const nacks = sentTo(4, lane.wait(LIMITS.nackDelay))
+    assert.deepEqual(nacks, rtx === undefined ? [] : [nackOf(2, 0, ssrc)])
+    const retransmission = video(1, { payloadType: 102, ssrc: ssrc + 1, payload: Uint8Array.of(0, 2, 0x10) })
+    assert.equal(lane.packets(4, retransmission).length, rtx === undefined ? 0 : 1)
   }
 })
 
-/** Everything in its time, in steps of a millisecond. */
+/** Runs scheduled actions in steps of one millisecond. */
 class Timeline {
   readonly #due = new Map<number, (() => void)[]>()
   now = 0
@@ -161,8 +161,8 @@ class Timeline {
   }
 }
 
-/** What a NACK of any kind asks for. */
-function askedBy(bytes: Uint8Array): number[] {
+/** The sequences requested by a NACK. */
+function requestedBy(bytes: Uint8Array): number[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return Array.from({ length: nackEntries(bytes.length) }, (_, entry) => {
     const first = nackSequence(view, 0, entry)
@@ -173,13 +173,13 @@ function askedBy(bytes: Uint8Array): number[] {
   }).flat()
 }
 
-/** A receiver as browsers are: it asks for what it misses, some times. */
+/** A receiver like a browser: it requests missing packets a bounded number of times. */
 class Viewer {
   readonly has = new Set<number>()
   readonly #tries = new Map<number, number>()
   #first: number | undefined
   #newest: number | undefined
-  /** Of all from the first that came to the last. */
+  /** Missing packets between the first and the last received one. */
   get missed(): number {
     const span = (this.#newest ?? 0) - (this.#first ?? 0) + 1
     return [...this.has].reduce((missed, sequence) => missed - (sequence >= (this.#first ?? 0) ? 1 : 0), span)
@@ -196,11 +196,11 @@ class Viewer {
     this.#first ??= sequence
   }
   asks(): number[] {
-    const asked = [...this.#tries.keys()]
+    const requested = [...this.#tries.keys()]
     for (const [sequence, tries] of this.#tries)
       if (tries < 10) this.#tries.set(sequence, tries + 1)
       else this.#tries.delete(sequence)
-    return asked
+    return requested
   }
 }
 
@@ -214,7 +214,7 @@ function lossyCall(seed: number, loss: number, latency: number) {
   const viewers = new Map([2, 3].map(peer => [peer, new Viewer()]))
   let rtxSequence = 0
   let keyframes = 0
-  let asked = 0
+  let requested = 0
   const travel = (arrive: () => void) => {
     if (random() >= loss) timeline.after(latency * (1 + random() / 10), arrive)
   }
@@ -222,8 +222,8 @@ function lossyCall(seed: number, loss: number, latency: number) {
   const toSender = (bytes: Uint8Array) => {
     if (bytes[1] === 206) keyframes++
     if (bytes[1] !== 205 || (bytes[0]! & 31) !== 1) return
-    for (const sequence of askedBy(bytes)) {
-      asked++
+    for (const sequence of requestedBy(bytes)) {
+      requested++
       toLane(1, again(rtxSequence++ & 0xffff, sequence))
     }
   }
@@ -247,7 +247,7 @@ function lossyCall(seed: number, loss: number, latency: number) {
     if (time % 1_000 === 0) for (const peer of [1, 2, 3]) lane.check(peer)
   }
   const missed = [...viewers.values()].map(viewer => viewer.missed)
-  return { missed, keyframes, asked }
+  return { missed, keyframes, requested }
 }
 
 for (const [loss, latency, mayFail] of [
@@ -256,13 +256,13 @@ for (const [loss, latency, mayFail] of [
   [0.1, 40, false],
   [0.1, 120, true],
 ] as const)
-  test(`${loss * 100} % loss on each leg, ${latency} ms each way: viewers get everything, or a keyframe is asked for`, context => {
+  test(`${loss * 100} % loss on each leg, ${latency} ms each way: viewers receive everything, or a keyframe is requested`, context => {
     for (const seed of [1, 2, 3]) {
-      const { missed, keyframes, asked } = lossyCall(seed, loss, latency)
-      const told = `seed ${seed}: missed ${missed}, ${keyframes} keyframes, ${asked} packets asked for`
-      context.diagnostic(told)
-      assert.ok(keyframes === 0 || mayFail, told)
-      assert.ok(keyframes > 0 || missed.every(each => each === 0), told)
-      assert.ok(asked < loss * PACKETS * 1.5, told)
+      const { missed, keyframes, requested } = lossyCall(seed, loss, latency)
+      const result = `seed ${seed}: missed ${missed}, ${keyframes} keyframes, ${requested} packets requested`
+      context.diagnostic(result)
+      assert.ok(keyframes === 0 || mayFail, result)
+      assert.ok(keyframes > 0 || missed.every(each => each === 0), result)
+      assert.ok(requested < loss * PACKETS * 1.5, result)
     }
   })

@@ -1,4 +1,4 @@
-// Sources on one clock: that of who sends them, wherever it stands and however it drifts.
+// Mapping of a sender's sources to one clock, with any offset and drift.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '../../limits.ts'
@@ -20,14 +20,14 @@ function scene() {
   return { stats, clocks, owner }
 }
 
-test('between reports the timestamp goes on with the clock', () => {
+test('between reports the timestamp advances with the clock', () => {
   const { clocks, owner } = scene()
   clocks.reported(AUDIO, owner, 9e12, 1_000, 500)
   assert.equal(clocks.timestampAt(AUDIO, 500, 48), 1_000)
   assert.equal(clocks.timestampAt(AUDIO, 1_500, 48), 49_000)
 })
 
-test('what was sent together stays together, however differently long its reports took', () => {
+test('sources of one sender stay in sync although their reports have different delays', () => {
   const { clocks, owner } = scene()
   clocks.reported(AUDIO, owner, 10_000, 0, 1_020)
   clocks.reported(VIDEO, owner, 10_000, 0, 1_150)
@@ -35,18 +35,18 @@ test('what was sent together stays together, however differently long its report
   assert.ok(Math.abs(skew) < 5, `${skew} ms`)
 })
 
-test('a clock that is set anew is followed at once, and one that drifts in time', () => {
+test('a clock step is followed at once, a drift gradually', () => {
   const { clocks, owner } = scene()
   clocks.reported(AUDIO, owner, 10_000, 0, 1_000)
   clocks.reported(AUDIO, owner, 3_610_000, 0, 2_000)
   assert.equal(clocks.timestampAt(AUDIO, 2_000, 48), 0)
-  // 100 ppm slow: 0.36 s in an hour.
+  // 100 ppm slow is 0.36 s per hour.
   for (let now = 2_000; now < 7_200_000; now += 5_000) clocks.reported(AUDIO, owner, now * 0.9999, 0, now)
   const late = clocks.timestampAt(AUDIO, 7_197_000, 48) / 48
   assert.ok(Math.abs(late) < 50, `${late} ms`)
 })
 
-test('a report that is long ago, and one of another source, is not believed any more', () => {
+test('an expired report and the report of a replaced source are not used', () => {
   const { stats, clocks, owner } = scene()
   clocks.reported(AUDIO, owner, 10_000, 0, 1_000)
   const now = 1_000 + LIMITS.senderReportLife

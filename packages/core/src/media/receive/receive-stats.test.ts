@@ -1,4 +1,4 @@
-// Loss, jitter and highest sequence by RFC 3550, on streams whose numbers can be worked out by hand.
+// Loss, jitter and highest sequence of RFC 3550, on streams with known results.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ReceiveStats } from './receive-stats.ts'
@@ -7,13 +7,13 @@ function makeStats() {
   const stats = new ReceiveStats()
   stats.resize(2)
   stats.reset(1)
-  /** A packet of 20 ms Opus with this index, `late` milliseconds after its time. */
+  /** Receives a 20 ms Opus packet with this index, `late` milliseconds after its nominal time. */
   const receive = (index: number, late = 0) =>
     stats.received(1, index & 0xffff, (index * 960) | 0, index * 20 + late, 48)
   return { stats, receive, block: (now = 0) => stats.takeBlock(1, 7, now) }
 }
 
-test('a stream without loss has none, over the wrap of its sequences', () => {
+test('a stream without loss reports none across the sequence wrap', () => {
   const { receive, block } = makeStats()
   for (let index = 65_500; index < 65_600; index++) receive(index)
   assert.deepEqual(block(), {
@@ -27,7 +27,7 @@ test('a stream without loss has none, over the wrap of its sequences', () => {
   })
 })
 
-test('every fourth packet lost is a fraction of 64/256, of this interval only', () => {
+test('fraction lost is 64/256 for every fourth packet lost, and covers only the last interval', () => {
   const { receive, block } = makeStats()
   for (let index = 0; index < 400; index++) if (index % 4 !== 2) receive(index)
   const first = block()
@@ -37,20 +37,20 @@ test('every fourth packet lost is a fraction of 64/256, of this interval only', 
   assert.deepEqual([second.fractionLost, second.packetsLost], [0, 100])
 })
 
-test('packets that come late are not lost', () => {
+test('reordered packets do not count as lost', () => {
   const { receive, block } = makeStats()
   for (const index of [3, 1, 2, 0, 4]) receive(index)
   const { packetsLost, fractionLost, highestSequence } = block()
   assert.deepEqual([packetsLost, fractionLost, highestSequence], [0, 0, 4])
 })
 
-test('jitter approaches the mean change of transit', () => {
+test('jitter converges to the mean difference of transit times', () => {
   const { receive, block } = makeStats()
   for (let index = 0; index < 500; index++) receive(index, index % 2 === 0 ? 0 : 10)
   assert.equal(block().jitter, 479)
 })
 
-test('a loss of more than half a circle counts as such', () => {
+test('a loss of more than half the sequence space is counted', () => {
   const { receive, block } = makeStats()
   receive(100)
   receive(100 + 40_000)
@@ -58,7 +58,7 @@ test('a loss of more than half a circle counts as such', () => {
   assert.deepEqual([packetsLost, highestSequence], [39_999, 40_100])
 })
 
-test('the last sender report comes back with the time since', () => {
+test('a block has the last sender report and the delay since it', () => {
   const { stats, receive, block } = makeStats()
   receive(1)
   stats.senderReported(1, 0xe5c0_8000, 1_000)
@@ -66,7 +66,7 @@ test('the last sender report comes back with the time since', () => {
   assert.deepEqual([lastSenderReport, delay], [0xe5c0_8000, 32_768])
 })
 
-test('there is something to report only after new packets', () => {
+test('a source is reportable only after new packets', () => {
   const { stats, receive, block } = makeStats()
   assert.ok(!stats.isReportable(1))
   receive(1)

@@ -1,4 +1,4 @@
-// The replay window: what is fresh, what was seen, and what happens around the wrap and after long losses.
+// The replay window: fresh and replayed packets, the sequence wrap, and long losses.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -7,7 +7,7 @@ import { ReplayWindows } from './replay-window.ts'
 function makeWindow() {
   const windows = new ReplayWindows()
   windows.resize(4)
-  /** Whether the packet is let through; then it is also marked. */
+  /** Returns whether the packet is fresh, and marks it if so. */
   const accept = (sequence: number, timestamp = sequence * 960) => {
     const isFresh = windows.isFresh(2, sequence & 0xffff, timestamp | 0)
     if (isFresh) windows.mark(2, sequence & 0xffff, timestamp | 0)
@@ -16,7 +16,7 @@ function makeWindow() {
   return { windows, accept }
 }
 
-test('a sequence is let through once', () => {
+test('a sequence is accepted once', () => {
   const { accept } = makeWindow()
   assert.deepEqual(
     [10, 10, 11, 9, 11, 9, 10].map(sequence => accept(sequence)),
@@ -24,14 +24,14 @@ test('a sequence is let through once', () => {
   )
 })
 
-test('checking without marking leaves a packet that does not verify out', () => {
+test('a check without a mark does not consume the sequence', () => {
   const { windows } = makeWindow()
   windows.mark(2, 5, 0)
   assert.ok(windows.isFresh(2, 6, 0))
   assert.ok(windows.isFresh(2, 6, 0))
 })
 
-test('the window reaches 63 back from the newest, over the wrap too', () => {
+test('the window covers 63 sequences before the newest, also across the wrap', () => {
   const { accept } = makeWindow()
   assert.ok(accept(65_530))
   assert.ok(accept(65_536 + 20))
@@ -41,7 +41,7 @@ test('the window reaches 63 back from the newest, over the wrap too', () => {
   assert.ok(!accept(65_530))
 })
 
-test('a jump ahead is followed, and what lies before it is old', () => {
+test('a jump forward moves the window, and earlier sequences are rejected', () => {
   const { accept } = makeWindow()
   assert.ok(accept(100))
   assert.ok(accept(100 + 32_767))
@@ -49,7 +49,7 @@ test('a jump ahead is followed, and what lies before it is old', () => {
   assert.ok(!accept(101))
 })
 
-test('after a loss of more than half a circle the timestamp tells new from old', () => {
+test('after a loss of more than half the sequence space the timestamp distinguishes new from old', () => {
   const { accept } = makeWindow()
   assert.ok(accept(100))
   assert.ok(accept(100 + 40_000))
@@ -58,7 +58,7 @@ test('after a loss of more than half a circle the timestamp tells new from old',
   assert.ok(!accept(101))
 })
 
-test('a sender whose timestamps start over is heard as long as its sequences go on', () => {
+test('a sender that restarts its timestamps is accepted while its sequences continue', () => {
   const { accept } = makeWindow()
   assert.ok(accept(100, 1_000_000))
   assert.ok(accept(101, 0))
@@ -66,7 +66,7 @@ test('a sender whose timestamps start over is heard as long as its sequences go 
   assert.ok(!accept(6_200, 1_920))
 })
 
-test('a sender that starts over is heard with a new key', () => {
+test('a sender that restarts its sequences is accepted with a new key', () => {
   const { windows, accept } = makeWindow()
   assert.ok(accept(5_000))
   assert.ok(!accept(1))
@@ -74,14 +74,14 @@ test('a sender that starts over is heard with a new key', () => {
   assert.ok(accept(1))
 })
 
-test('growing keeps what was seen', () => {
+test('resizing keeps the window', () => {
   const { windows, accept } = makeWindow()
   accept(7)
   windows.resize(100)
   assert.ok(!accept(7))
 })
 
-test('no packet is ever let through twice, in whatever order packets arrive within half a circle', () => {
+test('no packet is accepted twice in any order within half the sequence space', () => {
   fc.assert(
     fc.property(fc.nat(0xffff), fc.array(fc.nat(300), { maxLength: 400 }), (start, offsets) => {
       const { accept } = makeWindow()

@@ -1,4 +1,4 @@
-// What browsers are told of the sources they hear and see: on which clock, how much of it, and whose it is.
+// Sender reports to WebRTC clients: clock, packet and octet counts, and CNAME of each forwarded source.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtcp, encodeRtp, type SenderReport, writeSenderReport } from '@parley/protocol'
@@ -33,7 +33,7 @@ function report(ssrc: number, time: number, timestamp: number): Uint8Array {
   return bytes
 }
 
-/** Browser 1 is heard and seen by browser 2, and heard by native client 3. */
+/** WebRTC client 2 receives audio and video of WebRTC client 1, Discord client 3 its audio. */
 function makeLane() {
   const lane = new PlainLane(io => new Router(io, { stunMac, timeOrigin: TIME_ORIGIN }))
   for (const peer of [1, 2]) lane.connectWebrtcPeer(peer, MAPPING)
@@ -45,7 +45,7 @@ function makeLane() {
   return lane
 }
 
-/** Compounds that begin with a sender report. */
+/** Compound packets that start with a sender report. */
 const compounds = (sent: readonly Sent[]) => sent.filter(({ peer, bytes }) => peer !== 0 && bytes[1] === 200)
 const reportsTo = (peer: number, sent: readonly Sent[]): SenderReport[] =>
   compounds(sent)
@@ -55,53 +55,53 @@ const reportsTo = (peer: number, sent: readonly Sent[]): SenderReport[] =>
 const wallClock = ({ ntpSeconds, ntpFraction }: SenderReport) =>
   (ntpSeconds + ntpFraction / 2 ** 32) * 1_000 - NTP_EPOCH
 
-test('a browser hears of each source the node’s time, its timestamp then, and what it was sent of it', () => {
+test('a sender report has the node’s time, the matching timestamp and the counts sent to its receiver', () => {
   const lane = makeLane()
-  // The sender's own clock is off by hours, and its media began long ago.
+  // The sender's clock is hours off, and its media started long ago.
   lane.packets(1, report(OWN_AUDIO, 5_000_000, 48_000), report(OWN_VIDEO, 5_000_100, 1_809_000))
   for (let sequence = 0; sequence < 3; sequence++) lane.packets(1, audio(sequence, 50_000 + sequence * 960))
   lane.packets(1, video(7, 1_800_000))
   const sent = lane.wait(senderReportInterval)
   const [sound, picture, ...others] = reportsTo(2, sent)
   assert.equal(others.length, 0)
-  // Three frames of a hundred bytes, and five of silence since.
+  // Three frames of 100 bytes and five silence frames.
   assert.deepEqual([sound!.senderSsrc, sound!.packets, sound!.octets], [ssrcOf(1), 8, 315])
   assert.deepEqual([picture!.senderSsrc, picture!.packets, picture!.octets], [ssrcOf(1) + 1, 1, 1_000])
   for (const each of [sound!, picture!]) assert.ok(Math.abs(wallClock(each) - (TIME_ORIGIN + lane.now)) < 0.01)
-  // The video's report has shown a shorter way than the audio's: 100 ms less, which the audio's next one will learn.
+  // The video report arrived with 100 ms less delay than the audio report; the next audio report will correct that.
   assert.equal(sound!.timestamp, 48_000 + 48 * senderReportInterval)
   assert.equal(picture!.timestamp, 1_809_000 + 90 * senderReportInterval)
 })
 
-test('sound and picture of one member have one name, those of another have another one', () => {
+test('audio and video of one member share a CNAME, other members have other CNAMEs', () => {
   const lane = makeLane()
   lane.packets(1, audio(1, 0), video(1, 0))
   lane.packets(3, audio(1, 0, ssrcOf(3), 120))
-  const [told, ...rest] = compounds(lane.wait(senderReportInterval)).filter(({ peer }) => peer === 2)
+  const [report, ...rest] = compounds(lane.wait(senderReportInterval)).filter(({ peer }) => peer === 2)
   assert.equal(rest.length, 0)
   const name = (peer: number) => hex(Buffer.from(ssrcOf(peer).toString(16).padStart(8, '0')))
   const chunk = (ssrc: number, peer: number) => `${ssrc.toString(16).padStart(8, '0')}0108${name(peer)}0000`
   const chunks = [chunk(ssrcOf(1), 1), chunk(ssrcOf(3), 3), chunk(ssrcOf(1) + 1, 1)].join('')
-  assert.equal(hex(told!.bytes.subarray(3 * 28)), `83ca000c${chunks}`)
+  assert.equal(hex(report!.bytes.subarray(3 * 28)), `83ca000c${chunks}`)
 })
 
-test('a source that reports nothing is placed by when its packets came', () => {
+test('a source without sender reports is timed by the arrival of its packets', () => {
   const lane = makeLane()
   lane.packets(3, audio(1, 777, ssrcOf(3), 120))
-  const [told] = reportsTo(2, lane.wait(senderReportInterval))
-  assert.deepEqual([told!.senderSsrc, told!.timestamp], [ssrcOf(3), 777 + 48 * senderReportInterval])
+  const [sent] = reportsTo(2, lane.wait(senderReportInterval))
+  assert.deepEqual([sent!.senderSsrc, sent!.timestamp], [ssrcOf(3), 777 + 48 * senderReportInterval])
 })
 
-test('a native client that reports is placed by its report, whenever its packets came', () => {
+test('a Discord client with sender reports is timed by them, not by the arrival of its packets', () => {
   const lane = makeLane()
   lane.packets(3, report(ssrcOf(3), 9_000, 960_000))
   lane.now += 400
   lane.packets(3, audio(1, 970_000, ssrcOf(3), 120))
-  const [told] = reportsTo(2, lane.wait(senderReportInterval))
-  assert.equal(told!.timestamp, 960_000 + 48 * (400 + senderReportInterval))
+  const [sent] = reportsTo(2, lane.wait(senderReportInterval))
+  assert.equal(sent!.timestamp, 960_000 + 48 * (400 + senderReportInterval))
 })
 
-test('native clients and the source itself hear nothing of it, and nobody does of a source that is quiet', () => {
+test('sender reports are not sent to Discord clients or the source itself, nor for a silent source', () => {
   const lane = makeLane()
   lane.packets(1, audio(1, 0))
   assert.deepEqual(
@@ -111,18 +111,18 @@ test('native clients and the source itself hear nothing of it, and nobody does o
   assert.deepEqual(compounds(lane.wait(10 * senderReportInterval)), [])
 })
 
-test('each browser is told once in an interval, and the next time from the next packet on', () => {
+test('each WebRTC client receives one sender report per interval while packets arrive', () => {
   const lane = makeLane()
-  let told = 0
+  let reports = 0
   for (let sequence = 0; sequence < 500; sequence++) {
     lane.packets(1, audio(sequence, sequence * 960))
     lane.check(2)
-    told += reportsTo(2, lane.wait(20)).length
+    reports += reportsTo(2, lane.wait(20)).length
   }
-  assert.equal(told, 10_000 / senderReportInterval)
+  assert.equal(reports, 10_000 / senderReportInterval)
 })
 
-test('what a browser was sent is counted for it alone: who came later was sent less', () => {
+test('packets are counted per receiver: a client that joined later has lower counts', () => {
   const lane = makeLane()
   lane.packets(1, audio(1, 960), audio(2, 1_920))
   lane.connectWebrtcPeer(4, MAPPING)
@@ -135,7 +135,7 @@ test('what a browser was sent is counted for it alone: who came later was sent l
   )
 })
 
-test('of many sources a browser is told in several datagrams, each of which fits any path', () => {
+test('reports on many sources are split into datagrams of at most 1,200 bytes', () => {
   const lane = makeLane()
   const peers = Array.from({ length: 60 }, (_, index) => 10 + index)
   for (const peer of peers) {
@@ -143,15 +143,15 @@ test('of many sources a browser is told in several datagrams, each of which fits
     lane.routeAudio(peer)
     lane.packets(peer, audio(1, 0, ssrcOf(peer), 120))
   }
-  const told = compounds(lane.wait(senderReportInterval)).filter(({ peer }) => peer === 2)
-  assert.ok(told.length === 3 && told.every(({ bytes }) => bytes.length <= 1_200))
+  const reports = compounds(lane.wait(senderReportInterval)).filter(({ peer }) => peer === 2)
+  assert.ok(reports.length === 3 && reports.every(({ bytes }) => bytes.length <= 1_200))
   assert.deepEqual(
-    reportsTo(2, told).map(({ senderSsrc }) => senderSsrc),
+    reportsTo(2, reports).map(({ senderSsrc }) => senderSsrc),
     peers.map(ssrcOf),
   )
 })
 
-test('many browsers are told over several turns, so that packets do not wait', () => {
+test('reports to many clients are spread over several turns, so that packets do not wait', () => {
   const lane = makeLane()
   const peers = Array.from({ length: 3 * LIMITS.senderReportsPerTurn }, (_, index) => 10 + index)
   for (const peer of peers) lane.connectWebrtcPeer(peer, MAPPING)
@@ -168,7 +168,7 @@ test('many browsers are told over several turns, so that packets do not wait', (
   assert.ok(lane.router.deadline > lane.now)
 })
 
-test('a list that closes is not waited for', () => {
+test('no deadline remains after a target list closes', () => {
   const lane = makeLane()
   lane.packets(1, audio(1, 0))
   for (const peer of [1, 2, 3]) lane.command({ kind: 'removePeer', peer })

@@ -1,4 +1,4 @@
-// Media that overtakes what the gateway says of it: held for a moment, within bounds, and then gone.
+// Media that arrives before its SSRC is announced on the gateway: held briefly, within bounds, then dropped.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtp, encodeRtp } from '@parley/protocol'
@@ -7,7 +7,7 @@ import { LIMITS } from '../../limits.ts'
 import type { Sent } from '../../testing/plain-io.ts'
 import { hex, home, PlainLane, sealed, ssrcOf } from '../../testing/plain-lane.ts'
 
-/** Browser 1, heard and not seen yet, and browser 2. Nothing of 1 was announced but its sound. */
+/** WebRTC clients 1 and 2. Only the audio of client 1 is announced and routed. */
 function makeLane() {
   const lane = new PlainLane()
   lane.connectWebrtcPeer(1, SENDER)
@@ -21,23 +21,23 @@ function makeLane() {
 const sequences = (sent: readonly Sent[]) =>
   sent.filter(({ peer }) => peer === 2).map(({ bytes }) => decodeRtp(bytes)!.sequence)
 
-test('video that overtakes op 12 is passed on once its SSRC and its route are known, in its order', () => {
+test('video that arrives before op 12 is forwarded in order once its SSRC and route are known', () => {
   const lane = makeLane()
   assert.deepEqual(lane.packets(1, video(7), video(8), video(9)), [])
   lane.command({ kind: 'mapSsrc', peer: 1, clientSsrc: OWN_VIDEO, ssrc: VIDEO })
-  assert.deepEqual(lane.io.take(), [], 'nobody is to see it yet')
+  assert.deepEqual(lane.io.take(), [], 'there is no route yet')
   lane.wait(LIMITS.holdTimeout - 1)
   lane.routeVideo(1)
   const sent = lane.io.take()
   assert.deepEqual(sequences(sent), [7, 8, 9])
   assert.equal(decodeRtp(sent[0]!.bytes)!.ssrc, VIDEO)
   assert.deepEqual(sequences(lane.packets(1, video(10))), [10])
-  assert.deepEqual(lane.packets(1, video(8)), [], 'nor does a copy of it come through')
+  assert.deepEqual(lane.packets(1, video(8)), [], 'a duplicate is not forwarded')
   lane.wait(LIMITS.holdTimeout)
   assert.deepEqual(lane.drops(), { replayed: 1 })
 })
 
-test('what is still unknown when something else becomes known goes on waiting', () => {
+test('packets of SSRCs that are still unknown stay held when another becomes known', () => {
   const lane = makeLane()
   lane.packets(1, video(7), again(0, 6), video(5, { ssrc: 99 }), video(8))
   lane.command({ kind: 'mapSsrc', peer: 1, clientSsrc: OWN_VIDEO, ssrc: VIDEO })
@@ -45,10 +45,10 @@ test('what is still unknown when something else becomes known goes on waiting', 
   assert.deepEqual(sequences(lane.io.take()), [7, 8])
   lane.command({ kind: 'mapSsrc', peer: 1, clientSsrc: OWN_RTX, ssrc: VIDEO + 1 })
   lane.wait(LIMITS.holdTimeout)
-  assert.deepEqual(lane.drops(), { foreignSsrc: 1 }, 'the one with SSRC 99')
+  assert.deepEqual(lane.drops(), { foreignSsrc: 1 }, 'the packet with SSRC 99')
 })
 
-test('a microphone that was changed is heard from its first packet on, once op 5 has told of it', () => {
+test('audio on a new SSRC is forwarded from its first packet on once op 5 announces it', () => {
   const lane = makeLane()
   const opus = encodeRtp({ payloadType: 111, sequence: 3, timestamp: 9, ssrc: 77, payload: Uint8Array.of(1, 2) })
   assert.deepEqual(lane.packets(1, opus), [])
@@ -57,7 +57,7 @@ test('a microphone that was changed is heard from its first packet on, once op 5
   assert.equal(hex(decodeRtp(heard!.bytes)!.payload), '0102')
 })
 
-test('only so many are held, for so long, of so many browsers', () => {
+test('held packets are limited in number, time and clients', () => {
   const lane = makeLane()
   for (let sequence = 0; sequence < LIMITS.heldPackets + 5; sequence++) lane.packets(1, video(sequence))
   assert.deepEqual(lane.drops(), { foreignSsrc: 5 })
@@ -74,7 +74,7 @@ test('only so many are held, for so long, of so many browsers', () => {
   assert.deepEqual(lane.io.take(), [])
 })
 
-test('what is held is believed no more than anything else, and types that were not offered are not held', () => {
+test('held packets are authenticated on release, and payload types that were not offered are not held', () => {
   const lane = makeLane()
   lane.receive(home(1), sealed(9, video(7)), sealed(1, video(8, { payloadType: 50 })), sealed(1, video(9)))
   assert.deepEqual(lane.drops(), { foreignSsrc: 1 })
@@ -84,7 +84,7 @@ test('what is held is believed no more than anything else, and types that were n
   assert.deepEqual(lane.drops(), { foreignSsrc: 1, authentication: 1 })
 })
 
-test('with its browser goes what was held of it', () => {
+test('a removed client releases its held packets', () => {
   for (const kind of ['removeWebrtcPeer', 'removePeer'] as const) {
     const lane = makeLane()
     lane.packets(1, video(7))

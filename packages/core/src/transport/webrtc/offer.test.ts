@@ -19,7 +19,7 @@ const codec = (name: string, payload_type: number, rtx_payload_type: number | nu
 })
 const select = (more: object) => ({ protocol: 'webrtc', ...more })
 
-test('the SDP is read from data or, if that is no text, from sdp', () => {
+test('the SDP is read from data or, if that is not a string, from sdp', () => {
   for (const where of [
     { data: SDP },
     { sdp: SDP },
@@ -30,7 +30,7 @@ test('the SDP is read from data or, if that is no text, from sdp', () => {
     assert.equal(readOffer(select(where)).sdp.ufrag, 'Xw3k')
 })
 
-test('payload types are those of the codecs, with their retransmissions; unknown codecs are left out', () => {
+test('payload types and RTX payload types are those of the codecs; unknown codecs are omitted', () => {
   const codecs = [codec('opus', 111), codec('VP8', 96, 97), codec('H264', 102), codec('theora', 99)]
   assert.deepEqual(readOffer(select({ data: SDP, codecs })).mapping.payloadTypes, [
     [120, 111],
@@ -40,13 +40,13 @@ test('payload types are those of the codecs, with their retransmissions; unknown
   ])
 })
 
-test('without codecs Opus is what the SDP says, else Discord’s number', () => {
+test('without codecs the Opus payload type comes from the SDP, with Discord’s as the default', () => {
   const typesOf = (data: string) => readOffer(select({ data })).mapping.payloadTypes
   assert.deepEqual(typesOf(`${SDP}\na=rtpmap:109 opus/48000/2`), [[120, 109]])
   assert.deepEqual(typesOf(SDP), [[120, 120]])
 })
 
-test('extensions have the ids of the offer, and those it does not name are absent', () => {
+test('extensions have the ids of the offer; others are absent', () => {
   assert.deepEqual(readOffer(select({ data: SDP })).mapping.extensions, {
     audioLevel: 1,
     videoOrientation: undefined,
@@ -55,7 +55,7 @@ test('extensions have the ids of the offer, and those it does not name are absen
   })
 })
 
-test('an offer that cannot be answered closes the connection, and says what is missing', () => {
+test('an invalid offer closes the connection with a reason that names the missing attribute', () => {
   const refusal = (data: object) => {
     try {
       readOffer(select(data))
@@ -63,7 +63,7 @@ test('an offer that cannot be answered closes the connection, and says what is m
       assert.ok(error instanceof ProtocolError && error.code === VoiceClose.BadRequest)
       return error.message
     }
-    return assert.fail('expected a refusal')
+    return assert.fail('expected a rejection')
   }
   assert.match(refusal({}), /data or sdp/)
   assert.match(refusal({ data: null, sdp: null }), /data or sdp/)

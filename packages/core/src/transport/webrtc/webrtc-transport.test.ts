@@ -1,4 +1,4 @@
-// From an offer to a protected peer, with a handshake that goes as the test says.
+// From an offer to a protected peer, with a scripted DTLS handshake.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SrtpProfile } from '@parley/protocol'
@@ -68,7 +68,7 @@ function scene({ accepts = true } = {}) {
   return { association, accepted, deadlines, reasons, transport, take }
 }
 
-test('the answer and the lane have the same name and password, fresh for each', () => {
+test('answer and lane receive the same new ICE credentials', () => {
   const { transport, take } = scene()
   const [command] = take()
   assert.ok(command?.kind === 'addWebrtcPeer')
@@ -82,13 +82,13 @@ test('the answer and the lane have the same name and password, fresh for each', 
   assert.match(transport.answer, /^a=candidate:1 1 UDP 4261412862 203\.0\.113\.10 50004 typ host$/m)
 })
 
-test('nothing is kept for a client before its first datagram', () => {
+test('no DTLS association exists before the first datagram', () => {
   const { transport, accepted, deadlines } = scene()
   assert.deepEqual([accepted, deadlines.size, transport.deadline], [[], 0, Infinity])
   assert.equal(transport.inspect().state, 'waiting')
 })
 
-test('datagrams feed the handshake, its flights go down, and its deadline is kept', () => {
+test('datagrams are passed to the handshake, its flights to the lane, and its deadline is scheduled', () => {
   const { transport, association, accepted, deadlines, take } = scene()
   take()
   association.out = [Uint8Array.of(22, 1), Uint8Array.of(22, 2)]
@@ -104,7 +104,7 @@ test('datagrams feed the handshake, its flights go down, and its deadline is kep
   assert.equal(deadlines.next, 1_600)
 })
 
-test('the key reaches the lane before the last flight reaches the client', () => {
+test('the lane receives the key before the last flight', () => {
   const { transport, association, take } = scene()
   transport.datagramArrived(Uint8Array.of(22), 1_000)
   take()
@@ -123,7 +123,7 @@ test('the key reaches the lane before the last flight reaches the client', () =>
   assert.deepEqual(transport.inspect(), { kind: 'webrtc', state: 'connected', profile: SrtpProfile.AeadAes128Gcm })
 })
 
-test('an association that ends takes the browser off the lane once, after its last word', () => {
+test('an association that ends removes the WebRTC peer from the lane once, after its last datagram', () => {
   const { transport, association, reasons, deadlines, take } = scene()
   transport.datagramArrived(Uint8Array.of(22), 1_000)
   take()
@@ -140,7 +140,7 @@ test('an association that ends takes the browser off the lane once, after its la
   assert.deepEqual(take(), [])
 })
 
-test('while too many handshakes are under way a client is not lost: its next try may be taken', () => {
+test('a datagram above the handshake limit is dropped, and a retransmission is tried again', () => {
   const { transport, accepted, deadlines } = scene({ accepts: false })
   transport.datagramArrived(Uint8Array.of(22), 1_000)
   transport.datagramArrived(Uint8Array.of(22), 1_400)
@@ -148,7 +148,7 @@ test('while too many handshakes are under way a client is not lost: its next try
   assert.equal(deadlines.size, 0)
 })
 
-test('a transport that is closed says goodbye and leaves no deadline', () => {
+test('a closed transport sends a close alert and leaves no deadline', () => {
   const { transport, association, deadlines, take } = scene()
   transport.datagramArrived(Uint8Array.of(22), 1_000)
   take()
