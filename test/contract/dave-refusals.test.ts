@@ -147,7 +147,7 @@ test('commits of a member are rejected after half of the members blamed it twice
   const call = new DaveyCall()
   const [, ...others] = [1, 2, 3, 4, 5].map(user => call.join(user))
   call.run()
-  const hasFailed = () => call.notes.some(({ fields }) => fields.reason === 'its commits have failed before')
+  const hasFailed = () => call.notes.some(({ fields }) => fields.reason === 'earlier commits of this member failed')
   for (const [index, user] of [6, 7].entries()) {
     for (const other of others) other.faults = { commit: () => undefined }
     for (const other of others.slice(0, 3 + index)) other.faults.breakCommits = 1
@@ -164,7 +164,7 @@ test('commits of a member are rejected after half of the members blamed it twice
   call.assertConverged('with the commit of another member')
   assert.equal(call.group.state.epoch, epoch + 1)
   const { fields } = call.notes.findLast(({ event }) => event === 'dave.commit_refused')!
-  assert.deepEqual(fields, { user: '1', reason: 'its commits have failed before' })
+  assert.deepEqual(fields, { user: '1', reason: 'earlier commits of this member failed' })
 })
 
 test('a single report is no strike for the committer, because the reporter may be at fault', () => {

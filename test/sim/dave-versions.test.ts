@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceOp } from '@parley/protocol'
-import type { DavePolicy } from '../../packages/core/src/dave/policy.ts'
+import type { DavePolicy } from '../../packages/core/src/dave/version.ts'
 import { DaveyCall } from '../dave/davey-call.ts'
 
 function callOf(count: number, policy: DavePolicy = 'allowed') {

@@ -1,5 +1,5 @@
-// What makes a commit acceptable, as far as a server sees. Confirmation, membership tag and the signature over the group
-// context need the group's secrets: members check those, and report.
+// The rules for commits, as far as a server can check them. Confirmation tag, membership tag and the signature over the group
+// context need the group's secrets: members check those, and report a bad commit with op 31.
 import {
   type Commit,
   DecodeError,
@@ -15,18 +15,19 @@ import {
   type Welcome,
 } from '@parley/protocol'
 import type { GroupCrypto } from '../crypto.ts'
+import { ok, type Result, refused } from '../result.ts'
 import { isCapable } from './key-package-rules.ts'
 
 export interface CommitContext extends GroupPlace {
-  /** Who sent it, as the server knows it. */
+  /** The session that sent the commit. */
   committer: { leafIndex: number; identity: Uint8Array; signatureKey: Uint8Array }
-  /** References of the proposals it has to hold, and no others. */
+  /** References of the proposals that the commit must hold, and no others. */
   proposals: readonly Uint8Array[]
-  /** Whether any of them removes somebody. */
+  /** Whether any of them is a Remove. */
   removes: boolean
-  /** References of the key packages that are added. */
+  /** References of the added key packages. */
   added: readonly Uint8Array[]
-  /** Leaves of the tree it leads to: in use, and room for. */
+  /** Leaves of the tree after the commit: in use, and room for. */
   leaves: { used: number; capacity: number }
   crypto: GroupCrypto
 }
@@ -36,67 +37,69 @@ export interface CommitWelcome {
   welcome: Welcome | undefined
 }
 
-/** Why not; undefined if nothing is wrong. */
+/** Returns the reason for a refusal; undefined if the rule holds. */
 export type CommitRule = (message: CommitWelcome, context: CommitContext) => string | undefined
 
 export const isInPlace: CommitRule = ({ commit }, { groupId, epoch }) =>
-  isSameBytes(commit.groupId, groupId) && commit.epoch === epoch ? undefined : 'another group or epoch'
+  isSameBytes(commit.groupId, groupId) && commit.epoch === epoch ? undefined : 'wrong group or epoch'
 
 export const isByItsLeaf: CommitRule = ({ commit }, { committer }) =>
-  commit.leafIndex === committer.leafIndex ? undefined : 'the leaf of another member'
+  commit.leafIndex === committer.leafIndex ? undefined : 'the leaf index of another member'
 
 export const hasNoAuthenticatedData: CommitRule = ({ commit }) =>
-  commit.authenticatedData.length === 0 ? undefined : 'authenticated data'
+  commit.authenticatedData.length === 0 ? undefined : 'it carries authenticated data'
 
 export const hasWholeTags: CommitRule = ({ commit }) =>
   commit.confirmationTag.length === MLS_HASH_LENGTH && commit.membershipTag.length === MLS_HASH_LENGTH
     ? undefined
-    : 'a tag of another length'
+    : 'a tag of the wrong length'
 
 const key = (bytes: Uint8Array) => bytes.join()
 
 export const holdsTheProposals: CommitRule = ({ commit }, { proposals }) => {
   const wanted = new Set(proposals.map(key))
   for (const proposal of commit.proposals) {
-    if (proposal.kind === 'inline') return 'a proposal of its own'
-    if (!wanted.delete(key(proposal.reference))) return 'a proposal that was not made, or the same one twice'
+    if (proposal.kind === 'inline') return 'an inline proposal'
+    if (!wanted.delete(key(proposal.reference))) return 'an unknown or repeated proposal'
   }
   if (commit.proposals.length === 0) return 'no proposals'
-  return wanted.size === 0 ? undefined : 'not every proposal'
+  return wanted.size === 0 ? undefined : 'a proposal is missing'
 }
 
 export const hasPathIfNeeded: CommitRule = ({ commit }, { removes }) =>
-  removes && commit.path === undefined ? 'no path, although somebody is removed' : undefined
+  removes && commit.path === undefined ? 'a Remove without a path' : undefined
 
-/** A rule about the path, which holds where there is none. */
+/** A rule about the update path; it holds for a commit without one. */
 const ofPath =
   (rule: (path: UpdatePath, context: CommitContext) => string | undefined): CommitRule =>
   ({ commit }, context) =>
     commit.path === undefined ? undefined : rule(commit.path, context)
 
 export const pathIsOfCommit: CommitRule = ofPath(({ leaf }) =>
-  leaf.origin.source === LeafSource.Commit ? undefined : 'a path whose leaf is not one of a commit',
+  leaf.origin.source === LeafSource.Commit ? undefined : 'the path leaf is not from a commit',
 )
 
 export const pathKeepsIdentity: CommitRule = ofPath(({ leaf }, { committer }) =>
-  isSameBytes(leaf.credential.identity, committer.identity) ? undefined : 'a path that changes the identity',
+  isSameBytes(leaf.credential.identity, committer.identity) ? undefined : 'the path changes the identity',
 )
 
 export const pathKeepsKey: CommitRule = ofPath(({ leaf }, { committer }) =>
-  isSameBytes(leaf.signatureKey, committer.signatureKey) ? undefined : 'a path that changes the signature key',
+  isSameBytes(leaf.signatureKey, committer.signatureKey) ? undefined : 'the path changes the signature key',
 )
 
 export const pathIsCapable: CommitRule = ofPath(({ leaf }) =>
   isCapable(leaf.capabilities) && leaf.extensions.length === 0
     ? undefined
-    : 'a path with other capabilities, or with extensions',
+    : 'the path leaf lacks capabilities, or has extensions',
 )
 
-/** Each node of the path is one level up; each ciphertext is for at least one other leaf (RFC 9420 §7.5). */
+/** A path has at most one node per tree level, and each ciphertext is for at least one other leaf (RFC 9420 §7.5). */
 export const pathFitsTree: CommitRule = ofPath(({ nodes }, { leaves }) => {
   const depth = Math.ceil(Math.log2(Math.max(leaves.capacity, 1)))
   const ciphertexts = nodes.reduce((sum, node) => sum + node.ciphertexts, 0)
-  return nodes.length <= depth && ciphertexts < Math.max(leaves.used, 1) ? undefined : 'a path larger than the tree'
+  return nodes.length <= depth && ciphertexts < Math.max(leaves.used, 1)
+    ? undefined
+    : 'the path is larger than the tree'
 })
 
 const isPointShaped = (bytes: Uint8Array) => bytes.length === P256_POINT_LENGTH && bytes[0] === 4
@@ -104,7 +107,7 @@ const isPointShaped = (bytes: Uint8Array) => bytes.length === P256_POINT_LENGTH 
 export const pathHoldsKeys: CommitRule = ofPath(({ leaf, nodes }) =>
   isPointShaped(leaf.encryptionKey) && nodes.every(node => isPointShaped(node.encryptionKey))
     ? undefined
-    : 'a path with something else than P-256 keys',
+    : 'the path has keys that are not on P-256',
 )
 
 export const pathIsSigned: CommitRule = ofPath(({ leaf }, { groupId, committer, crypto }) =>
@@ -114,15 +117,15 @@ export const pathIsSigned: CommitRule = ofPath(({ leaf }, { groupId, committer, 
     leaf.signature,
   )
     ? undefined
-    : 'the signature of its path',
+    : 'the signature of the path leaf does not verify',
 )
 
 export const welcomesTheAdded: CommitRule = ({ welcome }, { added }) => {
-  if (welcome === undefined) return added.length === 0 ? undefined : 'no welcome, although somebody is added'
-  if (welcome.suite !== MLS_SUITE) return `a welcome of suite ${welcome.suite}`
+  if (welcome === undefined) return added.length === 0 ? undefined : 'an Add without a Welcome'
+  if (welcome.suite !== MLS_SUITE) return `a Welcome of cipher suite ${welcome.suite}`
   const wanted = new Set(added.map(key))
   const isExact = welcome.secrets.every(secret => wanted.delete(key(secret.reference))) && wanted.size === 0
-  return isExact && added.length > 0 ? undefined : 'a welcome for others than those added'
+  return isExact && added.length > 0 ? undefined : 'the Welcome is not for exactly the added members'
 }
 
 /** Cheapest first. */
@@ -143,18 +146,17 @@ const RULES: readonly CommitRule[] = [
   pathIsSigned,
 ]
 
-/** The commit, or why it is refused. */
-export function judgeCommit(payload: Uint8Array, context: CommitContext): CommitWelcome | string {
+export function judgeCommit(payload: Uint8Array, context: CommitContext): Result<CommitWelcome> {
   let message: CommitWelcome
   try {
     message = decodeCommitWelcome(payload)
   } catch (error) {
-    if (error instanceof DecodeError) return error.message
+    if (error instanceof DecodeError) return refused(error.message)
     throw error
   }
   for (const rule of RULES) {
     const refusal = rule(message, context)
-    if (refusal !== undefined) return refusal
+    if (refusal !== undefined) return refused(refusal)
   }
-  return message
+  return ok(message)
 }

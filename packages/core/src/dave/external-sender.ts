@@ -1,4 +1,4 @@
-// The external sender: the only one who may propose to a DAVE group. One key per node, made when it starts, kept nowhere.
+// The node as MLS external sender: the only party that proposes in a DAVE group. One key per node, created at start, not stored.
 import {
   authenticatedContent,
   encodeExternalSender,
@@ -10,18 +10,18 @@ import {
 } from '@parley/protocol'
 import type { GroupCrypto, Signer } from '../crypto.ts'
 
-/** Any basic credential will do: clients compare the whole entry with the one in the group they are welcomed to. */
+/** Any basic credential works: clients compare the whole entry with the one in the group that they join. */
 const IDENTITY = new Uint8Array(1)
 
 export interface SignedProposal {
-  /** The MLSMessage. */
+  /** An MLSMessage. */
   message: Uint8Array
-  /** By which a commit names it. */
+  /** ProposalRef, by which a commit names the proposal (RFC 9420 §5.2). */
   reference: Uint8Array
 }
 
 export class ExternalSender {
-  /** Op 25: the entry that every group has to carry in its `external_senders` extension. */
+  /** Payload of op 25: the entry in the `external_senders` extension of every group. */
   readonly entry: Uint8Array
   readonly #signer: Signer
   readonly #crypto: GroupCrypto

@@ -1,174 +1,166 @@
-// The DAVE group of one channel: which protocol version its call speaks, and how its members come to share an MLS group.
+// The DAVE group of one channel: its members, the version of its call, and the rounds that change its MLS group.
 import { VoiceClose, type VoiceOp } from '@parley/protocol'
 import type { GroupCrypto } from '../crypto.ts'
 import { LIMITS } from '../limits.ts'
 import type { WriteNote } from '../notes.ts'
-import { announceCommit, introduceSender, prepareEpoch, prepareTransition } from './announcements.ts'
-import { Blame } from './blame.ts'
 import type { ExternalSender } from './external-sender.ts'
 import { type AcceptedKeyPackage, judgeKeyPackage } from './key-package-rules.ts'
-import { type DaveSession, Member } from './member.ts'
-import { Members } from './members.ts'
-import { type Accepted, isCandidate, MlsGroup, recipientsOf } from './mls-group.ts'
-import { DAVE_VERSION, type DaveEnding, type DavePolicy, type DaveState, REQUIRED, versionOf } from './policy.ts'
-import { Recreations } from './recreations.ts'
-import { Transitions } from './transition.ts'
-import { UpgradePlan } from './upgrade-plan.ts'
+import { type DaveSession, Member, Members } from './member.ts'
+import { sendExternalSender, sendPrepareEpoch, sendPrepareTransition } from './messages.ts'
+import { Rounds } from './rounds.ts'
+import { CallVersion, DAVE_REQUIRED, type DaveEnding, type DavePolicy, type DaveState } from './version.ts'
 
 export interface DaveGroupOptions {
   policy: DavePolicy
-  /** 8 bytes; asked when the first member comes. Undefined if the channel's id is no snowflake: then there is no DAVE. */
+  /** 8 bytes; read when the first member joins. Undefined if the channel id is not a snowflake: no DAVE there. */
   id: () => Uint8Array | undefined
   sender: ExternalSender
   crypto: GroupCrypto
   note: WriteNote
 }
 
-/**
- * Inputs are methods with `now`; what goes out goes to the sessions; sessions to be closed wait in `takeEndings`. One batch
- * of proposals per epoch, and one epoch at a time: the next waits until the transition of the one before is executed.
- */
+/** Inputs are methods with `now`; outputs go to the sessions; sessions to close are returned by `takeEndings`. */
 export class DaveGroup {
-  readonly #options: DaveGroupOptions
-  readonly #members = new Members()
-  readonly #transitions = new Transitions()
-  readonly #blame = new Blame()
-  readonly #recreations = new Recreations()
-  readonly #upgradePlan = new UpgradePlan()
+  readonly #sender: ExternalSender
+  readonly #crypto: GroupCrypto
   readonly #note: DaveGroupOptions['note']
-  #policy: DavePolicy
-  #mls: MlsGroup
-  /** The version that is aimed at, and the one in force. */
-  #target = 0
-  #active = 0
-  /** When outstanding changes of membership are proposed; Infinity if there are none. */
-  #proposeAt = Infinity
+  readonly #members = new Members()
+  readonly #version: CallVersion
+  readonly #rounds: Rounds
   #endings: DaveEnding[] = []
 
-  constructor(options: DaveGroupOptions) {
-    this.#options = options
-    this.#note = options.note
-    this.#policy = options.policy
-    this.#mls = this.#newGroup()
+  constructor({ policy, id, sender, crypto, note }: DaveGroupOptions) {
+    this.#sender = sender
+    this.#crypto = crypto
+    this.#note = note
+    this.#version = new CallVersion(policy, () => id() !== undefined)
+    this.#rounds = new Rounds({
+      members: this.#members,
+      version: this.#version,
+      id,
+      sender,
+      crypto,
+      note,
+      giveUp: now => this.#giveUp(now),
+    })
   }
 
   get state(): DaveState {
-    const members = this.#mls.isEstablished ? this.#mls.members.length : 0
-    return { version: this.#active, epoch: Number(this.#mls.epoch), members }
+    const { group } = this.#rounds
+    const members = group.isEstablished ? group.members.length : 0
+    return { version: this.#version.active, epoch: Number(group.epoch), members }
   }
 
   get deadline(): number {
-    return Math.min(
-      this.#transitions.deadline,
-      this.#mls.deadline,
-      this.#recreations.deadline,
-      this.#mayPropose() ? this.#proposeAt : Infinity,
-      this.#transitions.isPreparing ? Infinity : this.#upgradePlan.deadline,
-      this.#members.deadline,
-    )
+    const upgradeAt = this.#rounds.isTransitionPending ? Infinity : this.#version.upgradeAt
+    return Math.min(this.#rounds.deadline, upgradeAt, this.#members.deadline)
   }
 
-  /** Sessions to be closed since the last call. */
+  /** Sessions to close since the last call. */
   takeEndings(): DaveEnding[] {
     return this.#endings.splice(0)
   }
 
-  /** Whether a client that claims this version may be in the call. */
+  /** Whether a client that claims this version may join. */
   admits(claimedVersion: number): boolean {
-    return this.#policy !== 'required' || claimedVersion > 0
+    return this.#version.admits(claimedVersion)
   }
 
-  /** A session is about to be told its version, which is returned. A client that is told anew starts from nothing. */
+  /**
+   * The session is about to be sent its Session Description. Returns the version to name there. A session that is described
+   * again resets its client, and is a new member.
+   */
   join(session: DaveSession, claimedVersion: number, now: number): number {
     const before = this.#members.get(session)
     this.leave(session, now)
     const member = new Member(session, claimedVersion, now, before)
     this.#members.add(member)
     if (this.#members.size === 1) this.#begin(member)
-    if (this.#versionOf(member) === 0) this.#turnedAway(member, now)
-    const version = Math.min(this.#target, this.#versionOf(member))
+    if (this.#version.of(member) === 0) this.#excluded(member, now)
+    const version = Math.min(this.#version.target, this.#version.of(member))
     if (version > 0) {
-      member.isTold = true
-      member.begins()
-      member.owesKeyPackage(now)
+      member.hasDaveSession = true
+      member.resetRequested()
+      member.requireKeyPackage(now)
     }
     this.#settle(now)
     return version
   }
 
-  /** The session has been told its version. */
+  /** The Session Description was sent. */
   joined(session: DaveSession): void {
     const member = this.#members.get(session)
-    if (member?.isTold) introduceSender(member, this.#options.sender)
+    if (member?.hasDaveSession) sendExternalSender(member, this.#sender)
   }
 
   leave(session: DaveSession, now: number): void {
     const member = this.#members.get(session)
     if (member === undefined) return
     this.#members.remove(member)
-    this.#transitions.removeMember(member)
-    const wasProposed = this.#mls.hasProposedMembers
-    const isMissed = this.#mls.leave(member)
-    member.owesNothing()
+    const { isGroupChanged, wasBatchOpen } = this.#rounds.leave(member)
+    member.discardKeyPackages()
     const { sole } = this.#members
     if (this.#members.size === 0) this.#end()
-    else if (sole !== undefined && this.#target > 0 && (this.#mls.isEstablished || wasProposed))
+    else if (sole !== undefined && this.#version.target > 0 && (this.#rounds.group.isEstablished || wasBatchOpen))
       this.#resetSole(sole, now)
-    else if (isMissed) this.#propose(now)
+    else if (isGroupChanged) this.#rounds.propose(now)
     this.#settle(now)
   }
 
-  /** Its connection is lost: it stays, but nothing waits for it. */
+  /** The connection of the session is lost. It stays a member, but the group does not wait for it. */
   away(session: DaveSession, now: number): void {
     const member = this.#members.get(session)
     if (member === undefined) return
-    member.lost()
-    this.#transitions.dropMember(member)
-    // It may have reset itself, and its report be lost with the connection: to such a client no proposal may be sent.
-    if (member.unconfirmed !== undefined && this.#mls.spoilLeaf(member)) this.#propose(now)
+    member.disconnected()
+    this.#rounds.skip(member)
+    // It may have reset itself, and op 31 may be lost with the connection: such a client must not receive proposals.
+    if (member.unconfirmedTransition !== undefined && this.#rounds.group.invalidateLeaf(member))
+      this.#rounds.propose(now)
     this.#settle(now)
   }
 
-  /** It has resumed, and has been sent what it missed: messages with these opcodes. */
+  /** The session has resumed. `missed` are the opcodes of the messages replayed to it. */
   back(session: DaveSession, missed: readonly VoiceOp[], now: number): void {
     const member = this.#members.get(session)
     if (member === undefined) return
     if (member.isOnline) this.away(session, now)
     member.resumed(missed, now)
-    const isSettled = member.isBeginning || member.keyPackage !== undefined || this.#mls.leafOf(member) !== undefined
-    // Its key package may have been lost with the connection, and it would not think of sending it again.
-    if (!isSettled && this.#participant(session)) prepareEpoch(member, this.#target, this.#options.sender, now)
-    this.#propose(now)
+    const hasLeaf = this.#rounds.group.leafOf(member) !== undefined
+    const isInProgress = member.isResetting || member.keyPackage !== undefined || hasLeaf
+    // Its key package may be lost with the connection, and the client would not send it again without op 24.
+    if (!isInProgress && this.#participant(session)) sendPrepareEpoch(member, this.#version.target, this.#sender, now)
+    this.#rounds.propose(now)
     this.#settle(now)
   }
 
   /** Op 26. */
   keyPackage(session: DaveSession, payload: Uint8Array, now: number): void {
-    const hasBegun = this.#members.get(session)?.hasBegun()
+    const isLatest = this.#members.get(session)?.keyPackageArrived()
     const member = this.#participant(session)
     if (member === undefined) return
-    if (member.keyPackageBy === Infinity && !member.mayBeUnasked(now))
+    if (member.keyPackageDeadline === Infinity && !member.takeUnsolicited(now))
       return this.#refuse(member, VoiceClose.RateLimited, 'too many key packages')
-    const judged = judgeKeyPackage(payload, { identity: member.identity, crypto: this.#options.crypto })
-    if (typeof judged === 'string') this.#refuse(member, VoiceClose.BadRequest, `key package: ${judged}`)
-    else if (hasBegun) this.#takeKeyPackage(member, judged, now)
-    else member.spareKeyPackage = judged
+    const judged = judgeKeyPackage(payload, { identity: member.identity, crypto: this.#crypto })
+    if (!judged.ok) this.#refuse(member, VoiceClose.BadRequest, `key package: ${judged.reason}`)
+    else if (isLatest) this.#takeKeyPackage(member, judged.value, now)
+    else member.staleKeyPackage = judged.value
     this.#settle(now)
   }
 
-  /** Op 28. Whoever is second in a race sends one too, so a late one is no offence. */
+  /** Op 28. Every recipient of a batch sends one, so a late one is normal and ignored. */
   commitWelcome(session: DaveSession, payload: Uint8Array, now: number): void {
     const member = this.#participant(session)
     if (member === undefined) return
-    const isAsked = member.unanswered > 0
-    if (isAsked) member.unanswered--
-    else if (!member.mayBeUnasked(now)) return this.#refuse(member, VoiceClose.RateLimited, 'too many commits')
-    if (!isAsked || !this.#mls.awaits(member) || this.#mls.isLate(payload)) return
-    const accepted = this.#mls.commit(member, payload, now)
-    if (typeof accepted === 'string') {
+    const isSolicited = member.openProposals > 0
+    if (isSolicited) member.openProposals--
+    else if (!member.takeUnsolicited(now)) return this.#refuse(member, VoiceClose.RateLimited, 'too many commits')
+    const { group } = this.#rounds
+    if (!isSolicited || !group.mayCommit(member) || group.isLate(payload)) return
+    const refusal = this.#rounds.commit(member, payload, now)
+    if (refusal !== undefined) {
       member.strikes++
-      this.#note('dave.commit_refused', { user: session.userId, reason: accepted })
-    } else this.#commitAccepted(member, accepted, now)
+      this.#note('dave.commit_refused', { user: session.userId, reason: refusal })
+    }
     this.#settle(now)
   }
 
@@ -176,224 +168,141 @@ export class DaveGroup {
   ready(session: DaveSession, transitionId: number, now: number): void {
     const member = this.#members.get(session)
     if (member === undefined) return
-    if (member.unconfirmed === transitionId) member.unconfirmed = undefined
-    this.#transitions.ready(member, transitionId)
+    if (member.unconfirmedTransition === transitionId) member.unconfirmedTransition = undefined
+    this.#rounds.ready(member, transitionId)
     this.#settle(now)
   }
 
-  /** Op 31: the client has reset itself, and its key package follows. The id may be an old one. */
+  /** Op 31: the client could not process a commit or Welcome, has reset itself, and sends a key package. */
   invalid(session: DaveSession, transitionId: number, now: number): void {
-    this.#members.get(session)?.begins()
+    this.#members.get(session)?.resetRequested()
     const member = this.#participant(session)
     if (member === undefined) return
-    if (!member.mayReport(now)) return this.#refuse(member, VoiceClose.BadRequest, 'too many invalid commits')
-    this.#transitions.dropMember(member)
-    this.#mls.spoilLeaf(member)
-    member.owesKeyPackage(now)
-    member.heldUntil = now + LIMITS.daveResetDelay
-    const verdict = this.#blame.reported(transitionId, member)
+    if (!member.takeReport(now)) return this.#refuse(member, VoiceClose.BadRequest, 'too many invalid commits')
+    const verdict = this.#rounds.reported(member, transitionId)
+    member.requireKeyPackage(now)
+    member.holdUntil = now + LIMITS.daveResetDelay
     this.#note('dave.invalid', { user: session.userId, transition: transitionId, verdict })
-    if (verdict === 'useless') this.#recreate('nobody could use the commit', now)
-    else this.#propose(now)
+    if (verdict === 'useless') this.#rounds.recreate('no recipient could process the commit', now)
+    else this.#rounds.propose(now)
     this.#settle(now)
   }
 
   setPolicy(policy: DavePolicy, now: number): void {
-    if (policy === this.#policy) return
-    this.#policy = policy
+    if (policy === this.#version.policy) return
+    this.#version.policy = policy
     for (const member of this.#members)
-      if (policy === 'required' && this.#versionOf(member) === 0) this.#refuse(member, ...REQUIRED)
-    if (policy === 'off' && this.#target > 0) this.#downgrade(now)
+      if (policy === 'required' && this.#version.of(member) === 0) this.#refuse(member, ...DAVE_REQUIRED)
+    if (policy === 'off' && this.#version.target > 0) this.#downgrade(now)
     this.#settle(now)
   }
 
   tick(now: number): void {
-    for (const member of this.#members.all) if (member.keyPackageBy <= now) this.#keyPackageOverdue(member, now)
-    if (this.#mls.deadline <= now) this.#recreate('no commit in time', now)
-    if (this.#recreations.deadline <= now) this.#recreate('again', now)
+    for (const member of this.#members.all) if (member.keyPackageDeadline <= now) this.#keyPackageOverdue(member, now)
+    this.#rounds.tick(now)
     this.#settle(now)
   }
 
   inspect(): object {
+    const { group, isTransitionPending } = this.#rounds
     return {
-      policy: this.#policy,
-      target: this.#target,
+      policy: this.#version.policy,
+      target: this.#version.target,
       ...this.state,
-      proposed: this.#mls.isBusy,
-      preparing: this.#transitions.isPreparing,
-      users: this.#members.all.map(member => member.inspect(this.#versionOf(member), this.#mls.leafOf(member)?.[0])),
+      proposed: group.hasBatch,
+      preparing: isTransitionPending,
+      users: this.#members.all.map(member => member.inspect(this.#version.of(member), group.leafOf(member)?.[0])),
     }
   }
 
-  /** What follows from any input: transitions that are over, versions that can change, batches that are due. */
+  /** Follows every input: executes a due transition, changes the version if possible, sends a due batch. */
   #settle(now: number): void {
-    if (this.#transitions.deadline <= now) {
-      this.#active = this.#transitions.execute() ?? this.#active
-      this.#note('dave.executed', { version: this.#active, epoch: Number(this.#mls.epoch) })
-    }
-    this.#upgradePlan.consider(this.#canUpgrade(), now)
-    if (this.#upgradePlan.deadline <= now && !this.#transitions.isPreparing) this.#upgrade(now)
-    this.#pump(now)
-  }
-
-  #mayPropose(): boolean {
-    return this.#target > 0 && !this.#mls.isBusy && !this.#transitions.isPreparing && !this.#recreations.isDue
-  }
-
-  #pump(now: number): void {
-    if (!this.#mayPropose() || this.#proposeAt > now) return
-    const { heldUntil } = this.#members
-    this.#proposeAt = heldUntil > now ? heldUntil : Infinity
-    if (heldUntil > now) return
-    const candidates = this.#members.all.filter(isCandidate)
-    if (!this.#mls.isEstablished) {
-      if (candidates.length >= 2) this.#mls.form(candidates, now)
-    } else if (!this.#mls.hasCommitter()) this.#recreate('nobody is left to commit', now)
-    else this.#mls.change(candidates, now)
-  }
-
-  /** Something is outstanding: it is proposed in a moment, with all that comes until then. */
-  #propose(now: number): void {
-    const delay = LIMITS.daveBatchDelay + LIMITS.daveBatchDelayPerMember * this.#members.size
-    this.#proposeAt = Math.min(this.#proposeAt, now + Math.min(delay, LIMITS.daveBatchDelayHighest))
+    this.#rounds.executeDue(now)
+    this.#version.scheduleUpgrade(this.#members, now)
+    if (this.#version.upgradeAt <= now && !this.#rounds.isTransitionPending) this.#upgrade(now)
+    this.#rounds.pump(now)
   }
 
   #takeKeyPackage(member: Member, keyPackage: AcceptedKeyPackage, now: number): void {
-    member.owesNothing()
+    member.discardKeyPackages()
     member.keyPackage = keyPackage
-    member.heldUntil = 0
-    // A client that has a leaf and makes a key package has reset itself.
-    this.#mls.spoilLeaf(member)
-    this.#propose(now)
+    member.holdUntil = 0
+    // A client with a leaf that sends a key package has reset itself.
+    this.#rounds.group.invalidateLeaf(member)
+    this.#rounds.propose(now)
   }
 
-  #commitAccepted(committer: Member, accepted: Accepted, now: number): void {
-    const recipients = recipientsOf(accepted)
-    const id = this.#transitions.prepare(this.#target, recipients, now)
-    this.#blame.committed(id, committer, recipients)
-    announceCommit(id, accepted, this.#members)
-    // Whoever was added and is gone, or was not added yet, is for the next batch.
-    this.#propose(now)
-    this.#note('dave.committed', { ...this.state, duration: accepted.duration, recipients: recipients.length })
-  }
-
-  /** The first member of a call. Nobody hears it yet, so its version is in force at once. */
   #begin(member: Member): void {
-    this.#target = this.#versionOf(member)
-    this.#active = this.#target
-    this.#upgradePlan.reset()
-    this.#mls = this.#newGroup()
+    this.#version.begin(member)
+    this.#rounds.begin()
   }
 
-  /** The last member has left. */
   #end(): void {
-    this.#transitions.execute()
-    this.#forgetGroup()
-    this.#target = 0
-    this.#active = 0
+    this.#rounds.end()
+    this.#version.end()
   }
 
-  /** Who is alone again makes a group of its own: nobody who left shall share it. */
+  /** The only member left creates a new group, so that it shares no keys with those that left. */
   #resetSole(member: Member, now: number): void {
-    this.#transitions.execute()
-    this.#forgetGroup()
-    prepareEpoch(member, this.#target, this.#options.sender, now)
-    prepareTransition([member], this.#target, 0)
-    this.#active = this.#target
+    this.#rounds.end()
+    sendPrepareEpoch(member, this.#version.target, this.#sender, now)
+    sendPrepareTransition([member], this.#version.target, 0)
+    this.#version.active = this.#version.target
   }
 
-  /** The way out when a group cannot go on: everyone makes a new one. */
-  #recreate(reason: string, now: number): void {
-    const decision = this.#recreations.ask(now)
-    this.#note('dave.recreated', { reason, decision })
-    if (decision === 'now') this.#restart(now)
-    else if (decision === 'give up') this.#giveUp(now)
-    else this.#mls.abandonBatch()
-  }
-
-  #restart(now: number): void {
-    this.#active = this.#transitions.execute() ?? this.#active
-    this.#forgetGroup()
-    for (const member of this.#members) {
-      member.strikes = 0
-      prepareEpoch(member, this.#target, this.#options.sender, now)
-    }
-  }
-
+  /** The group has been recreated too often. */
   #giveUp(now: number): void {
-    this.#upgradePlan.postpone(now)
-    this.#recreations.forget()
-    if (this.#policy !== 'required') return this.#downgrade(now)
-    for (const member of this.#members) this.#refuse(member, VoiceClose.ServerCrashed, 'no encrypted group came about')
-    this.#forgetGroup()
+    this.#version.postponeUpgrade(now)
+    this.#rounds.forgetRecreations()
+    if (this.#version.policy !== 'required') return this.#downgrade(now)
+    const reason = 'could not establish an encrypted group'
+    for (const member of this.#members) this.#refuse(member, VoiceClose.ServerCrashed, reason)
+    this.#rounds.abandon()
   }
 
   #downgrade(now: number): void {
-    this.#transitions.execute()
-    this.#forgetGroup()
-    this.#target = 0
-    const told = this.#members.all.filter(member => member.isTold)
-    for (const member of told) member.owesNothing()
-    prepareTransition(told, 0, this.#transitions.prepare(0, told, now))
-    this.#note('dave.downgraded', { users: told.length })
-  }
-
-  #canUpgrade(): boolean {
-    return (
-      this.#target === 0 && this.#members.size > 0 && this.#members.all.every(member => this.#versionOf(member) > 0)
-    )
+    this.#rounds.end()
+    this.#version.target = 0
+    const described = this.#members.all.filter(member => member.hasDaveSession)
+    for (const member of described) member.discardKeyPackages()
+    this.#rounds.switchVersion(described, 0, now)
+    this.#note('dave.downgraded', { users: described.length })
   }
 
   #upgrade(now: number): void {
-    this.#target = DAVE_VERSION
-    this.#upgradePlan.consider(false, now)
+    this.#version.upgrade()
     this.#note('dave.upgraded', { users: this.#members.size })
     const { sole } = this.#members
     if (sole !== undefined) this.#resetSole(sole, now)
-    else this.#restart(now)
+    else this.#rounds.restart(now)
   }
 
-  /** A client that claimed DAVE and did not send its key package; some answer once what they were asked twice. */
+  /** A client that was asked twice may answer once: then its older key package is used. */
   #keyPackageOverdue(member: Member, now: number): void {
-    if (member.spareKeyPackage !== undefined) return this.#takeKeyPackage(member, member.spareKeyPackage, now)
+    if (member.staleKeyPackage !== undefined) return this.#takeKeyPackage(member, member.staleKeyPackage, now)
     member.isIncapable = true
-    member.owesNothing()
+    member.discardKeyPackages()
     this.#note('dave.incapable', { user: member.session.userId })
-    this.#turnedAway(member, now)
+    this.#excluded(member, now)
   }
 
-  /** Somebody cannot take part: the call does without, or without them. */
-  #turnedAway(member: Member, now: number): void {
-    if (this.#policy === 'required') return this.#refuse(member, ...REQUIRED)
-    // Frames that others have sealed are still on their way.
-    if (!member.isCapable && this.#members.all.some(other => other.isTold)) member.session.refuseSealed()
-    if (this.#target > 0) this.#downgrade(now)
+  /** A member cannot use DAVE: where it is required that member is closed, otherwise the call is downgraded. */
+  #excluded(member: Member, now: number): void {
+    if (this.#version.policy === 'required') return this.#refuse(member, ...DAVE_REQUIRED)
+    // Frames that other members have sealed are still on their way.
+    if (!member.isCapable && this.#members.all.some(other => other.hasDaveSession)) member.session.refuseSealed()
+    if (this.#version.target > 0) this.#downgrade(now)
   }
 
   #refuse(member: Member, code: number, reason: string): void {
-    member.owesNothing()
+    member.discardKeyPackages()
     if (this.#endings.some(({ session }) => session === member.session)) return
     this.#endings.push({ session: member.session, code, reason })
   }
 
-  #newGroup(): MlsGroup {
-    return new MlsGroup(this.#options.id() ?? new Uint8Array(8), this.#options.sender, this.#options.crypto)
-  }
-
-  #forgetGroup(): void {
-    this.#mls = this.#newGroup()
-    this.#blame.forget()
-    this.#recreations.cancel()
-    this.#proposeAt = Infinity
-  }
-
-  /** Who may send DAVE messages now: a member that was told of a version above 0, while one is aimed at. */
+  /** A member that may send DAVE messages now: it has a DAVE session, and the call is, or moves to, a version above 0. */
   #participant(session: DaveSession): Member | undefined {
     const member = this.#members.get(session)
-    return this.#target > 0 && member?.isTold && !member.isIncapable ? member : undefined
-  }
-
-  #versionOf(member: Member): number {
-    return this.#options.id() === undefined ? 0 : versionOf(member, this.#policy)
+    return this.#version.target > 0 && member?.hasDaveSession && !member.isIncapable ? member : undefined
   }
 }

@@ -1,4 +1,4 @@
-// What makes a key package acceptable. DAVE narrows RFC 9420 §10.1 to one suite, one kind of credential and no extensions.
+// The rules for key packages. DAVE narrows RFC 9420 §10.1 to one cipher suite, one credential type and no extensions.
 import {
   BASIC_CREDENTIAL,
   type Capabilities,
@@ -16,58 +16,62 @@ import {
   signedLeafBytes,
 } from '@parley/protocol'
 import type { GroupCrypto } from '../crypto.ts'
+import { ok, type Result, refused } from '../result.ts'
 
-/** Whose key package it has to be: the user id that the connection has proved, as 8 bytes. */
 export interface KeyPackageContext {
+  /** The authenticated user id of the session, as 8 bytes. */
   identity: Uint8Array
   crypto: GroupCrypto
 }
 
-/** Why not; undefined if nothing is wrong. */
+/** Returns the reason for a refusal; undefined if the rule holds. */
 export type KeyPackageRule = (keyPackage: KeyPackage, context: KeyPackageContext) => string | undefined
 
-const HIGHEST_U64 = 2n ** 64n - 1n
+/** `not_after` of a key package that does not expire. */
+const NEVER = 2n ** 64n - 1n
 
 export const supportsSuite: KeyPackageRule = ({ version, suite }) =>
   version === MLS_VERSION && suite === MLS_SUITE ? undefined : `version ${version} with suite ${suite}`
 
 export const isForKeyPackage: KeyPackageRule = ({ leaf }) =>
-  leaf.origin.source === LeafSource.KeyPackage ? undefined : 'its leaf is not one of a key package'
+  leaf.origin.source === LeafSource.KeyPackage ? undefined : 'the leaf is not from a key package'
 
 export const isOwn: KeyPackageRule = ({ leaf }, { identity }) =>
-  isSameBytes(leaf.credential.identity, identity) ? undefined : 'the identity of another user'
+  isSameBytes(leaf.credential.identity, identity) ? undefined : 'the identity is of another user'
 
 export const livesForever: KeyPackageRule = ({ leaf: { origin } }) =>
-  origin.source !== LeafSource.KeyPackage || (origin.notBefore === 0n && origin.notAfter === HIGHEST_U64)
+  origin.source !== LeafSource.KeyPackage || (origin.notBefore === 0n && origin.notAfter === NEVER)
     ? undefined
-    : 'a limited lifetime'
+    : 'the lifetime is limited'
 
 export const hasNoExtensions: KeyPackageRule = ({ extensions, leaf }) =>
-  extensions.length + leaf.extensions.length === 0 ? undefined : 'extensions'
+  extensions.length + leaf.extensions.length === 0 ? undefined : 'it has extensions'
 
-/** Whether a leaf can do what a DAVE group needs. */
+/** Whether a leaf supports the version, cipher suite and credential type of DAVE. */
 export const isCapable = ({ versions, suites, credentials }: Capabilities): boolean =>
   versions.includes(MLS_VERSION) && suites.includes(MLS_SUITE) && credentials.includes(BASIC_CREDENTIAL)
 
 export const supportsGroup: KeyPackageRule = ({ leaf }) =>
-  isCapable(leaf.capabilities) ? undefined : 'its capabilities do not include those of the group'
+  isCapable(leaf.capabilities) ? undefined : 'the capabilities do not include those of the group'
 
-/** RFC 9420 §10.1: the init key is not the encryption key. */
+/** RFC 9420 §10.1: init key and encryption key differ. */
 export const hasTwoKeys: KeyPackageRule = ({ initKey, leaf }) =>
-  isSameBytes(initKey, leaf.encryptionKey) ? 'one key for two purposes' : undefined
+  isSameBytes(initKey, leaf.encryptionKey) ? 'init key and encryption key are the same' : undefined
 
 export const hasValidKeys: KeyPackageRule = ({ initKey, leaf }, { crypto }) =>
   [initKey, leaf.encryptionKey, leaf.signatureKey].every(key => crypto.isPoint(key))
     ? undefined
-    : 'a key that is no point on P-256'
+    : 'a key is not a point on P-256'
 
 export const leafIsSigned: KeyPackageRule = ({ leaf }, { crypto }) =>
-  crypto.verify(leaf.signatureKey, signedLeafBytes(leaf), leaf.signature) ? undefined : 'the signature of its leaf'
+  crypto.verify(leaf.signatureKey, signedLeafBytes(leaf), leaf.signature)
+    ? undefined
+    : 'the leaf signature does not verify'
 
 export const isSigned: KeyPackageRule = ({ leaf, unsigned, signature }, { crypto }) =>
   crypto.verify(leaf.signatureKey, signedBytes(SignatureLabel.KeyPackage, unsigned), signature)
     ? undefined
-    : 'its signature'
+    : 'the signature does not verify'
 
 /** Cheapest first. */
 const RULES: readonly KeyPackageRule[] = [
@@ -83,28 +87,29 @@ const RULES: readonly KeyPackageRule[] = [
   isSigned,
 ]
 
-/** What the group keeps of a key package. */
+/** The parts of a key package that the group keeps. */
 export interface AcceptedKeyPackage {
-  /** Bare. */
+  /** The bare KeyPackage, without MLSMessage wrapper. */
   bytes: Uint8Array
+  /** KeyPackageRef (RFC 9420 §5.2). */
   reference: Uint8Array
+  /** Uncompressed P-256 point. */
   signatureKey: Uint8Array
 }
 
-/** The key package, or why it is refused. */
-export function judgeKeyPackage(payload: Uint8Array, context: KeyPackageContext): AcceptedKeyPackage | string {
+export function judgeKeyPackage(payload: Uint8Array, context: KeyPackageContext): Result<AcceptedKeyPackage> {
   let keyPackage: KeyPackage
   try {
-    // A copy: the payload is the host's, and what is read are views of it.
+    // A copy: the payload belongs to the host, and decoded fields are views of it.
     keyPackage = decodeKeyPackage(payload.slice())
   } catch (error) {
-    if (error instanceof DecodeError) return error.message
+    if (error instanceof DecodeError) return refused(error.message)
     throw error
   }
   for (const rule of RULES) {
     const refusal = rule(keyPackage, context)
-    if (refusal !== undefined) return refusal
+    if (refusal !== undefined) return refused(refusal)
   }
   const reference = context.crypto.sha256(referencedBytes(ReferenceLabel.KeyPackage, keyPackage.bytes))
-  return { bytes: keyPackage.bytes, reference, signatureKey: keyPackage.leaf.signatureKey }
+  return ok({ bytes: keyPackage.bytes, reference, signatureKey: keyPackage.leaf.signatureKey })
 }

@@ -1,10 +1,10 @@
-// Leaf assignment against a model of RFC 9420 §7.7 and §12.4.2.
+// Leaf assignment against a model of the whole tree (RFC 9420 §7.7, §12.4.2).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { Leaves } from './leaves.ts'
 
-/** The leaves of the whole tree: an array whose length is a power of two, including blank leaves. */
+/** The whole tree: an array with blank leaves whose length is a power of two. */
 class Model {
   leaves: (string | undefined)[] = ['founder']
   commit(removed: readonly number[], added: readonly string[]): void {
@@ -18,19 +18,19 @@ class Model {
   }
 }
 
-test('leaves are assigned and blanked as RFC 9420 requires', () => {
+test('leaves are assigned and blanked as every MLS member does', () => {
   const round = fc.record({ removed: fc.array(fc.nat(30), { maxLength: 6 }), added: fc.nat(6) })
   fc.assert(
     fc.property(fc.array(round, { maxLength: 30 }), rounds => {
       const model = new Model()
       let leaves = new Leaves(['founder'])
-      let created = 0
+      let made = 0
       for (const { removed, added } of rounds) {
         const present = [...leaves.entries()].map(([index]) => index)
         const gone = removed.filter(index => present.includes(index)).slice(0, present.length - 1)
-        const joining = Array.from({ length: added }, () => `member ${created++}`)
-        model.commit(gone, joining)
-        leaves = leaves.after(gone, joining)
+        const come = Array.from({ length: added }, () => `member ${made++}`)
+        model.commit(gone, come)
+        leaves = leaves.after(gone, come)
         assert.deepEqual(
           [...leaves.entries()],
           [...model.leaves.entries()].filter(([, leaf]) => leaf !== undefined),
@@ -43,7 +43,7 @@ test('leaves are assigned and blanked as RFC 9420 requires', () => {
   )
 })
 
-test('applying a commit does not modify the previous leaves', () => {
+test('a commit does not change the leaves before it', () => {
   const before = new Leaves(['a', 'b', 'c'])
   before.after([1, 2], ['d'])
   assert.deepEqual([before.at(0), before.at(1), before.at(2)], ['a', 'b', 'c'])

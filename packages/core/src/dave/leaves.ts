@@ -1,6 +1,6 @@
-// Who stands at which leaf of the group's tree, kept exactly as RFC 9420 §7.7 and §12.4.2 make every member keep it.
+// The leaves of a group's ratchet tree, tracked as RFC 9420 §7.7 and §12.4.2 require of every member.
 
-/** The leaf array, blank leaves being undefined. Its capacity is a power of two. */
+/** The leaf array; blank leaves are undefined. Its capacity is a power of two. */
 export class Leaves<T> {
   readonly #leaves: (T | undefined)[]
 
@@ -8,10 +8,11 @@ export class Leaves<T> {
     this.#leaves = [...leaves]
   }
 
-  /** How many leaves the tree has room for. */
+  /** Leaves that the tree has room for. */
   get capacity(): number {
     return capacityFor(this.#leaves.length)
   }
+  /** Leaves that are not blank. */
   get used(): number {
     return this.#leaves.reduce((sum, leaf) => sum + Number(leaf !== undefined), 0)
   }
@@ -20,12 +21,12 @@ export class Leaves<T> {
     return this.#leaves[index]
   }
 
-  /** Leaves in use, with their indices. */
+  /** The leaves that are not blank, with their indices. */
   *entries(): Iterable<[index: number, leaf: T]> {
     for (const [index, leaf] of this.#leaves.entries()) if (leaf !== undefined) yield [index, leaf]
   }
 
-  /** The leaves after a commit: removes blank theirs, the tree shrinks, each add takes the leftmost blank leaf. */
+  /** The leaves after a commit: Removes blank theirs, the tree shrinks, each Add takes the leftmost blank leaf. */
   after(removed: readonly number[], added: readonly T[]): Leaves<T> {
     const leaves = [...this.#leaves]
     for (const index of removed) leaves[index] = undefined
@@ -38,7 +39,7 @@ export class Leaves<T> {
   }
 }
 
-/** The smallest power of two that holds so many leaves. */
+/** The smallest power of two that is at least `count`. */
 function capacityFor(count: number): number {
   let capacity = 1
   while (capacity < count) capacity *= 2

@@ -1,4 +1,4 @@
-// One voice session as its channel's DAVE group knows it. A user who comes back on another session is another member.
+// The voice sessions of one channel as its DAVE group sees them. A user who rejoins with a new session is a new member.
 import { snowflakeBytes, VoiceOp } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import { MessageRate } from '../message-rate.ts'
@@ -10,114 +10,156 @@ export interface DaveSession {
   /** Queues a message; `text` is the JSON of its data. */
   sendText(op: VoiceOp, text: string): void
   sendBinary(op: VoiceOp, payload: Uint8Array): void
-  /** From now on frames that are sealed are kept from it: its client cannot open them. */
+  /** From now on sealed frames are not forwarded to this session: its client cannot open them. */
   refuseSealed(): void
 }
 
-/** Session Description and Prepare Epoch. */
-const BEGINNINGS: ReadonlySet<VoiceOp> = new Set([VoiceOp.SessionDescription, VoiceOp.DavePrepareEpoch])
+/** Opcodes that make a client reset its DAVE session and send a new key package. */
+const RESETS: ReadonlySet<VoiceOp> = new Set([VoiceOp.SessionDescription, VoiceOp.DavePrepareEpoch])
 
 const rateOf = (perMinute: number, now: number) => new MessageRate(perMinute / 60, perMinute, now)
 
 export class Member {
   readonly session: DaveSession
-  /** The user id as 8 bytes: its MLS identity. */
+  /** The MLS identity: the user id as 8 big-endian bytes. */
   readonly identity: Uint8Array
-  /** The highest protocol version its client claims; 0 for a user whose id does not fit. */
+  /** The highest protocol version that the client claims; 0 for a user id that does not fit into 64 bits. */
   readonly claimedVersion: number
-  /** Has a connection now. Others are not waited for. */
+  /** Whether it has a connection now. The group waits for online members only. */
   isOnline = true
-  /** Claimed to take part and did not. Lasts. */
+  /** Claimed DAVE but sent no key package in time. Permanent. */
   isIncapable = false
-  /** Was told of a version above 0: its client has a DAVE session. */
-  isTold = false
-  /** The newest commit or welcome it was sent, by transition, if it has not said what became of it. */
-  unconfirmed: number | undefined
+  /** Was sent a version above 0, so its client has a DAVE session. */
+  hasDaveSession = false
+  /** The transition of the latest commit or Welcome sent to it, until it reports ready or invalid. */
+  unconfirmedTransition: number | undefined
   hasExternalSender = false
-  /** Not used up yet. */
+  /** Valid and not used yet. */
   keyPackage: AcceptedKeyPackage | undefined
-  /** Arrived while it had been asked for another: better than none in the end. */
-  spareKeyPackage: AcceptedKeyPackage | undefined
-  /** Until when it has to send a key package; Infinity if it owes none. */
-  keyPackageBy = Infinity
-  /** It has reset itself and its key package is on its way: until then no batch goes out. */
-  heldUntil = 0
-  /** Proposals it was sent and has not answered. */
-  unanswered = 0
-  /** Commits of its that were refused, or blamed. */
+  /** A key package from before the latest reset: used if no newer one arrives in time. */
+  staleKeyPackage: AcceptedKeyPackage | undefined
+  /** When a required key package is overdue; `Infinity` if none is required. */
+  keyPackageDeadline = Infinity
+  /** It has reset itself and its key package is on its way: no batch is proposed before this time. */
+  holdUntil = 0
+  /** Batches of proposals sent to it that it has not answered with a commit. */
+  openProposals = 0
+  /** Commits of this member that were refused, or reported by others. */
   strikes = 0
-  /** Messages after which its client starts from nothing and sends a key package, as it will for each of them. */
-  #beginnings: number
-  readonly #unasked: MessageRate
-  readonly #invalids: MessageRate
+  /** Resets that its client was asked for and has not answered with a key package. */
+  #pendingResets: number
+  readonly #unsolicited: MessageRate
+  readonly #reports: MessageRate
 
-  /** `before` is the same session as it was before it was told its version anew. */
+  /** `before` is the member of the same session before its second Session Description. */
   constructor(session: DaveSession, claimedVersion: number, now: number, before?: Member) {
     const identity = snowflakeBytes(session.userId)
     this.session = session
     this.identity = identity ?? new Uint8Array(8)
     this.claimedVersion = identity === undefined ? 0 : claimedVersion
-    this.#beginnings = before === undefined ? 0 : before.#beginnings
-    this.#unasked = rateOf(LIMITS.daveUnaskedPerMinute, now)
-    this.#invalids = rateOf(LIMITS.daveInvalidsPerMinute, now)
+    this.#pendingResets = before === undefined ? 0 : before.#pendingResets
+    this.#unsolicited = rateOf(LIMITS.daveUnaskedPerMinute, now)
+    this.#reports = rateOf(LIMITS.daveInvalidsPerMinute, now)
   }
 
-  /** Whether its client speaks DAVE at all. */
+  /** Whether its client supports DAVE. */
   get isCapable(): boolean {
     return this.claimedVersion > 0 && !this.isIncapable
   }
+  /** Whether its commits are refused while other members can commit. */
   get isBarred(): boolean {
     return this.strikes >= LIMITS.daveStrikes
   }
 
-  /** Its client starts from nothing, and sends a new key package. */
-  begins(): void {
-    if (this.isTold) this.#beginnings++
+  /** A message was sent, or received from it, that makes its client reset and send a key package. */
+  resetRequested(): void {
+    if (this.hasDaveSession) this.#pendingResets++
   }
-  /** Whether its client is on its way into a group by itself. */
-  get isBeginning(): boolean {
-    return this.#beginnings > 0
+  /** Whether a key package is expected without another request. */
+  get isResetting(): boolean {
+    return this.#pendingResets > 0
   }
-  /** From now on, what it sent before its newest beginning is of no use. */
-  owesKeyPackage(now: number): void {
-    this.owesNothing()
-    this.unconfirmed = undefined
-    if (this.isOnline) this.keyPackageBy = now + LIMITS.daveKeyPackageTimeout
+  /** Everything it sent before its latest reset is obsolete. */
+  requireKeyPackage(now: number): void {
+    this.discardKeyPackages()
+    this.unconfirmedTransition = undefined
+    if (this.isOnline) this.keyPackageDeadline = now + LIMITS.daveKeyPackageTimeout
   }
-  /** A key package arrived. Whether it is of its client's newest beginning: those of earlier ones are of no use any more. */
-  hasBegun(): boolean {
-    if (this.#beginnings > 0) this.#beginnings--
-    return this.#beginnings === 0
+  /** A key package arrived. Returns whether it belongs to the latest reset: those of earlier resets are obsolete. */
+  keyPackageArrived(): boolean {
+    if (this.#pendingResets > 0) this.#pendingResets--
+    return this.#pendingResets === 0
   }
-  owesNothing(): void {
+  /** Discards its key packages and requires no other. */
+  discardKeyPackages(): void {
     this.keyPackage = undefined
-    this.spareKeyPackage = undefined
-    this.keyPackageBy = Infinity
+    this.staleKeyPackage = undefined
+    this.keyPackageDeadline = Infinity
   }
 
-  /** Its connection is lost, and with it what its client has said and we have not heard. */
-  lost(): void {
+  /** Its connection is lost, and possibly messages that it had sent. */
+  disconnected(): void {
     this.isOnline = false
-    this.keyPackageBy = Infinity
+    this.keyPackageDeadline = Infinity
   }
-  /** It has resumed. `missed` are the opcodes that it is sent again: some make its client begin anew. */
+  /** It has resumed. `missed` are the opcodes of the replayed messages: some make its client reset. */
   resumed(missed: readonly VoiceOp[], now: number): void {
     this.isOnline = true
-    this.#beginnings = this.isTold ? missed.filter(op => BEGINNINGS.has(op)).length : 0
-    if (this.isBeginning) this.owesKeyPackage(now)
+    this.#pendingResets = this.hasDaveSession ? missed.filter(op => RESETS.has(op)).length : 0
+    if (this.isResetting) this.requireKeyPackage(now)
   }
 
-  /** Counts a key package or commit that nobody asked for; false if it is one too many. */
-  mayBeUnasked(now: number): boolean {
-    return this.#unasked.take(now)
+  /** Counts a key package or commit that was not requested; false if the rate is exceeded. */
+  takeUnsolicited(now: number): boolean {
+    return this.#unsolicited.take(now)
   }
-  /** Counts a report of a commit or welcome that it could not use; false if it is one too many. */
-  mayReport(now: number): boolean {
-    return this.#invalids.take(now)
+  /** Counts an op 31; false if the rate is exceeded. */
+  takeReport(now: number): boolean {
+    return this.#reports.take(now)
   }
 
   inspect(version: number, leaf: number | undefined): object {
     const { isOnline: online, strikes } = this
     return { userId: this.session.userId, online, keyPackage: this.keyPackage !== undefined, strikes, version, leaf }
+  }
+}
+
+/** All members of one channel, in the order in which they joined. */
+export class Members {
+  readonly #bySession = new Map<DaveSession, Member>()
+
+  get size(): number {
+    return this.#bySession.size
+  }
+  get all(): Member[] {
+    return [...this.#bySession.values()]
+  }
+  /** The only member; undefined if there are several or none. */
+  get sole(): Member | undefined {
+    const [first] = this.#bySession.values()
+    return this.size === 1 ? first : undefined
+  }
+  /** When the first required key package is overdue. */
+  get deadline(): number {
+    let earliest = Infinity
+    for (const { keyPackageDeadline } of this.#bySession.values()) earliest = Math.min(earliest, keyPackageDeadline)
+    return earliest
+  }
+  /** Until when proposals wait for a member that has reset itself. */
+  get holdUntil(): number {
+    return Math.max(...this.all.map(member => member.holdUntil))
+  }
+
+  get(session: DaveSession): Member | undefined {
+    return this.#bySession.get(session)
+  }
+  add(member: Member): void {
+    this.#bySession.set(member.session, member)
+  }
+  remove({ session }: Member): void {
+    this.#bySession.delete(session)
+  }
+  [Symbol.iterator](): Iterator<Member> {
+    return this.#bySession.values()
   }
 }

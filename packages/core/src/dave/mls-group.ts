@@ -1,7 +1,8 @@
-// One MLS group as its delivery service sees it: epoch, leaves, and the batch of proposals its members are to commit to.
+// One MLS group as its delivery service sees it: epoch, leaves, and the batch of proposals to be committed.
 import { encodeProposals, encodeWelcome, type Proposal, peekPlace, VoiceOp } from '@parley/protocol'
 import type { GroupCrypto } from '../crypto.ts'
 import { LIMITS } from '../limits.ts'
+import { ok, type Result, refused } from '../result.ts'
 import { type CommitWelcome, judgeCommit } from './commit-rules.ts'
 import type { ExternalSender, SignedProposal } from './external-sender.ts'
 import type { AcceptedKeyPackage } from './key-package-rules.ts'
@@ -11,7 +12,7 @@ import type { Member } from './member.ts'
 export interface Leaf {
   readonly member: Member
   readonly signatureKey: Uint8Array
-  /** Not if its client has left or reset itself: then it is to be removed. */
+  /** False after its client has left or reset itself: the next batch removes the leaf. */
   isUsable: boolean
 }
 
@@ -26,24 +27,25 @@ interface Remove extends SignedProposal {
 interface Batch {
   adds: Add[]
   removes: Remove[]
+  /** Members that may commit. */
   recipients: Set<Member>
   sentAt: number
   deadline: number
 }
 
-/** What became of an accepted commit. */
-export interface Accepted extends CommitWelcome {
-  /** Who is to process the commit, the committer among them. */
+/** An accepted commit and its consequences. */
+export interface AcceptedCommit extends CommitWelcome {
+  /** Members that process the commit, the committer included. */
   committed: Member[]
-  /** Who is to join with the Welcome, and theirs of it. */
+  /** Members that join with a Welcome, each reduced to the secret of that member. */
   welcomed: { member: Member; welcome: Uint8Array }[]
-  /** Who is in the group now, those among them who have left the call. */
+  /** Users in the group after the commit, those that have left the call included. */
   users: string[]
   /** Milliseconds from proposals to commit. */
   duration: number
 }
 
-export const recipientsOf = ({ committed, welcomed }: Pick<Accepted, 'committed' | 'welcomed'>): Member[] => [
+export const recipientsOf = ({ committed, welcomed }: Pick<AcceptedCommit, 'committed' | 'welcomed'>): Member[] => [
   ...committed,
   ...welcomed.map(({ member }) => member),
 ]
@@ -76,18 +78,20 @@ export class MlsGroup {
   get isEstablished(): boolean {
     return this.#isEstablished
   }
-  get isBusy(): boolean {
+  /** Whether a batch waits for its commit. */
+  get hasBatch(): boolean {
     return this.#batch !== undefined
   }
-  /** Until when its members have to commit. */
+  /** When the batch has to be committed; `Infinity` without one. */
   get deadline(): number {
     return this.#batch?.deadline ?? Infinity
   }
+  /** Whether the batch adds members. */
   get hasProposedMembers(): boolean {
     return this.#batch !== undefined && this.#batch.adds.length > 0
   }
 
-  /** Members whose leaf is usable. */
+  /** Members with a usable leaf. */
   get members(): Member[] {
     return [...this.#leaves.entries()].filter(([, leaf]) => leaf.isUsable).map(([, leaf]) => leaf.member)
   }
@@ -95,21 +99,21 @@ export class MlsGroup {
     for (const entry of this.#leaves.entries()) if (entry[1].member === member && entry[1].isUsable) return entry
     return undefined
   }
-  /** The member left. Whether anything is to be done about it. */
+  /** The member left. Returns whether the group changes by it. */
   leave(member: Member): boolean {
-    const hadLeaf = this.spoilLeaf(member)
-    const wasAsked = this.#batch?.recipients.delete(member) ?? false
+    const hadLeaf = this.invalidateLeaf(member)
+    const wasRecipient = this.#batch?.recipients.delete(member) ?? false
     if (this.#batch?.recipients.size === 0) this.#batch = undefined
-    return hadLeaf || wasAsked
+    return hadLeaf || wasRecipient
   }
-  /** The member has reset itself: its leaf goes with the next batch. Whether it had one. */
-  spoilLeaf(member: Member): boolean {
+  /** The member has reset itself: the next batch removes its leaf. Returns whether it had one. */
+  invalidateLeaf(member: Member): boolean {
     const leaf = this.leafOf(member)?.[1]
     if (leaf !== undefined) leaf.isUsable = false
     return leaf !== undefined
   }
 
-  /** Proposes the first two of the candidates to each other: whoever commits first has made the group. */
+  /** Proposes the first two candidates to each other; the first valid commit creates the group. */
   form(candidates: readonly Candidate[], now: number): void {
     const adds = candidates.slice(0, 2).map(member => this.#add(member))
     const recipients = adds.map(add => add.member)
@@ -117,7 +121,7 @@ export class MlsGroup {
     for (const member of recipients) send(member, payloadOf(adds.filter(add => add.member !== member)))
   }
 
-  /** Proposes all changes at once to every usable leaf. Whether there were any. */
+  /** Proposes all outstanding changes in one batch to every usable leaf. Returns whether there were any. */
   change(candidates: readonly Candidate[], now: number): boolean {
     const unusable = [...this.#leaves.entries()].filter(([, leaf]) => !leaf.isUsable)
     const newcomers = candidates.filter(member => this.leafOf(member) === undefined).slice(0, LIMITS.daveBatchAdds)
@@ -131,54 +135,53 @@ export class MlsGroup {
     return true
   }
 
-  /** Whether anybody is there to commit whose commits are not refused beforehand. */
+  /** Whether a member can commit: online, and not barred. */
   hasCommitter(): boolean {
     return this.members.some(member => member.isOnline && !member.isBarred)
   }
 
-  /** Whether a commit is for another epoch: the losers of every race send such. Anything else is for `commit` to judge. */
+  /** Whether a commit is for another epoch, as those of the losers of a race are. Everything else is left to `commit`. */
   isLate(payload: Uint8Array): boolean {
     const place = peekPlace(payload)
     return place !== undefined && place.epoch !== this.#epoch
   }
 
-  /** Whether this member may commit to what was proposed: not if its leaf has become useless since. */
-  awaits(member: Member): boolean {
+  /** Whether this member may commit the batch: not if its leaf has become unusable since. */
+  mayCommit(member: Member): boolean {
     if (this.#batch?.recipients.has(member) !== true) return false
     return (this.#isEstablished ? this.leafOf(member) : this.#foundingLeaf(member)) !== undefined
   }
 
-  /** Nobody may commit to what was proposed any more. */
+  /** Withdraws the batch: no commit of it is accepted. */
   abandonBatch(): void {
     this.#batch = undefined
   }
 
-  /** The commit with everything that follows from it, or why it is refused. Only an accepted one changes anything. */
-  commit(committer: Member, payload: Uint8Array, now: number): Accepted | string {
+  /** Checks a commit and applies it. A refused commit changes nothing. */
+  commit(committer: Member, payload: Uint8Array, now: number): Result<AcceptedCommit> {
     const batch = this.#batch
     const own = this.#isEstablished ? this.leafOf(committer) : this.#foundingLeaf(committer)
-    if (batch === undefined || own === undefined || !batch.recipients.has(committer)) return 'nothing was asked of it'
-    if (committer.isBarred && isReplaceable(committer, batch)) return 'its commits have failed before'
+    if (batch === undefined || own === undefined || !batch.recipients.has(committer))
+      return refused('no proposals were sent to this member')
+    if (committer.isBarred && isReplaceable(committer, batch)) return refused('earlier commits of this member failed')
     const [leafIndex, leaf] = own
     const adds = this.#isEstablished ? batch.adds : batch.adds.filter(add => add.member !== committer)
     const before = this.#isEstablished ? this.#leaves : new Leaves([leaf])
     const removed = batch.removes.map(remove => remove.leafIndex)
-    const size = before.after(removed, adds.map(leafFor))
-    const message = judgeCommit(payload, {
+    const judged = judgeCommit(payload, {
       groupId: this.id,
       epoch: this.#epoch,
       committer: { leafIndex, identity: committer.identity, signatureKey: leaf.signatureKey },
       proposals: [...batch.removes, ...adds].map(proposal => proposal.reference),
       removes: removed.length > 0,
       added: adds.map(add => add.keyPackage.reference),
-      leaves: size,
+      leaves: before.after(removed, adds.map(leafFor)),
       crypto: this.#crypto,
     })
-    if (typeof message === 'string') return message
-    return this.#accept(message, before, batch, now)
+    return judged.ok ? ok(this.#apply(judged.value, before, batch, now)) : judged
   }
 
-  #accept(message: CommitWelcome, before: Leaves<Leaf>, batch: Batch, now: number): Accepted {
+  #apply(message: CommitWelcome, before: Leaves<Leaf>, batch: Batch, now: number): AcceptedCommit {
     const committed = [...before.entries()].filter(([, leaf]) => leaf.isUsable).map(([, leaf]) => leaf.member)
     const added = inOrder(message, batch.adds)
     this.#leaves = before.after(
@@ -186,7 +189,7 @@ export class MlsGroup {
       added.map(leafFor),
     )
     const welcomed = added.filter(add => add.member.keyPackage === add.keyPackage).map(add => welcomeOf(message, add))
-    // A key package serves once: for whoever is welcomed, and for whoever has made the group with it.
+    // A key package is used once: by the members that join, and by the committer that creates the group with it.
     for (const member of recipientsOf({ committed, welcomed })) member.keyPackage = undefined
     this.#isEstablished = true
     this.#epoch += 1n
@@ -195,7 +198,7 @@ export class MlsGroup {
     return { ...message, committed, welcomed, users, duration: now - batch.sentAt }
   }
 
-  /** Who makes a group stands at its leaf 0, with the key of the package it has sent. */
+  /** The creator of a group is its leaf 0, with the signature key of the key package that it has sent. */
   #foundingLeaf(committer: Member): [index: number, leaf: Leaf] | undefined {
     const add = this.#batch?.adds.find(({ member }) => member === committer)
     return add === undefined || add.keyPackage !== committer.keyPackage ? undefined : [0, leafFor(add)]
@@ -222,22 +225,22 @@ const batchOf = (adds: Add[], removes: Remove[], recipients: Member[], now: numb
 const payloadOf = (proposals: readonly SignedProposal[]) => encodeProposals(proposals.map(({ message }) => message))
 
 function send(member: Member, payload: Uint8Array): void {
-  member.unanswered++
+  member.openProposals++
   member.session.sendBinary(VoiceOp.DaveProposals, payload)
 }
 
-/** The leaf an Add makes: not usable if its client left, or has made another key package, before it was welcomed. */
+/** The leaf that an Add creates: unusable if its client left, or sent another key package, before the commit. */
 const leafFor = ({ member, keyPackage }: Add): Leaf => ({
   member,
   signatureKey: keyPackage.signatureKey,
   isUsable: member.keyPackage === keyPackage,
 })
 
-/** Whether somebody else may commit instead. */
+/** Whether another member can commit instead. */
 const isReplaceable = (committer: Member, { recipients }: Batch) =>
   [...recipients].some(other => other !== committer && other.isOnline && !other.isBarred)
 
-/** The proposals in the order in which the commit names them: leaves are taken in that order (RFC 9420 §12.4.2). */
+/** The proposals in the order in which the commit names them, which is the order of their leaves (RFC 9420 §12.4.2). */
 function inOrder<T extends SignedProposal>({ commit }: CommitWelcome, proposals: readonly T[]): T[] {
   const byReference = new Map(proposals.map(proposal => [proposal.reference.join(), proposal]))
   return commit.proposals.flatMap(proposal => {
@@ -246,7 +249,7 @@ function inOrder<T extends SignedProposal>({ commit }: CommitWelcome, proposals:
   })
 }
 
-/** The rules have made sure that the Welcome holds a secret for everybody who is added. */
+/** The commit rules guarantee that the Welcome holds a secret for every added member. */
 function welcomeOf({ welcome }: CommitWelcome, { member, keyPackage }: Add): { member: Member; welcome: Uint8Array } {
   const own = keyPackage.reference.join()
   const secret = welcome!.secrets.find(({ reference }) => reference.join() === own)!
