@@ -23,7 +23,7 @@ export interface DaveGroupOptions {
 export class DaveGroup {
   readonly #sender: ExternalSender
   readonly #crypto: GroupCrypto
-  readonly #note: DaveGroupOptions['note']
+  readonly #note: WriteNote
   readonly #members = new Members()
   readonly #version: CallVersion
   readonly #rounds: Rounds
