@@ -66,7 +66,7 @@ export const again = (rtxSequence: number, sequence: number, more: Partial<RtpPa
   })
 
 /** The bytes of a NACK from the lane to the source for packet `first` and those after it that are set in `bits`. */
-export const nackOf = (first: number, bits: number, own = OWN_VIDEO) =>
-  `81cd000300000001${u32(own)}${u32(first).slice(4)}${bits.toString(16).padStart(4, '0')}`
+export const nackOf = (first: number, bits: number, clientSsrc = OWN_VIDEO) =>
+  `81cd000300000001${u32(clientSsrc)}${u32(first).slice(4)}${bits.toString(16).padStart(4, '0')}`
 export const sentTo = (peer: number, sent: readonly Sent[]) =>
   sent.filter(each => each.peer === peer).map(({ bytes }) => hex(bytes))

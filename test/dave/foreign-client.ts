@@ -42,7 +42,7 @@ export class ForeignClient implements CallClient {
     const message = this.inbox.shift()
     if (message === undefined) return
     try {
-      for (const said of this.#hear(message)) this.#say(said)
+      for (const said of this.#handle(message)) this.#say(said)
     } catch (error) {
       this.thrown.push(error)
     }
@@ -64,10 +64,10 @@ export class ForeignClient implements CallClient {
     return view === null ? undefined : (view as GroupView)
   }
 
-  #hear(message: FromNode): Said[] {
+  #handle(message: FromNode): Said[] {
     const { op } = message
-    const heard = 'data' in message ? { data: message.data } : { payload: this.#spoil(op, message.payload) }
-    return this.#ask('receive', { op, ...heard }).out as Said[]
+    const content = 'data' in message ? { data: message.data } : { payload: this.#spoil(op, message.payload) }
+    return this.#ask('receive', { op, ...content }).out as Said[]
   }
 
   #spoil(op: number, payload: Uint8Array): string {

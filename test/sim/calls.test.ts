@@ -63,7 +63,7 @@ test('a server-muted speaker ends with five silence frames and is forwarded agai
   const silence = new TextDecoder().decode(Uint8Array.of(0xf8, 0xff, 0xfe))
   assert.deepEqual(ben.texts(ana), ['before', silence, silence, silence, silence, silence, 'after'])
   assert.deepEqual(
-    ben.heard.map(frame => frame.sequence),
+    ben.received.map(frame => frame.sequence),
     [0, 1, 2, 3, 4, 5, 11],
   )
   close(call)
@@ -88,11 +88,11 @@ test('on a lossy link, received packets are unmodified and none is delivered twi
   for (const listener of clients)
     for (const [index, speaker] of clients.entries()) {
       if (listener === speaker) continue
-      const heard = listener.texts(speaker)
-      const said = texts(`client ${index}`, 200)
-      assert.ok(heard.every(text => said.includes(text)))
-      assert.equal(new Set(heard).size, heard.length)
-      assert.ok(heard.length > 140 && heard.length < 190, `${heard.length} of 200 at 19 % loss`)
+      const received = listener.texts(speaker)
+      const sent = texts(`client ${index}`, 200)
+      assert.ok(received.every(text => sent.includes(text)))
+      assert.equal(new Set(received).size, received.length)
+      assert.ok(received.length > 140 && received.length < 190, `${received.length} of 200 at 19 % loss`)
     }
   close(call)
 })

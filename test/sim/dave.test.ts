@@ -191,10 +191,10 @@ test('the Welcome of each joining member contains only the secret of that member
   call.assertConverged()
   for (const [index, welcome] of welcomes.entries()) {
     const { secrets } = readWelcome(new ByteReader(decodeTransition(welcome).body))
-    const own = nodeCrypto.sha256(referencedBytes(ReferenceLabel.KeyPackage, keyPackages[index]!))
+    const expected = nodeCrypto.sha256(referencedBytes(ReferenceLabel.KeyPackage, keyPackages[index]!))
     assert.deepEqual(
       secrets.map(({ reference }) => Buffer.from(reference).toString('hex')),
-      [Buffer.from(own).toString('hex')],
+      [Buffer.from(expected).toString('hex')],
     )
   }
   assert.equal(welcomes.length, 3)

@@ -50,7 +50,7 @@ test('a user joins a new channel with CHANNEL_REQUEST and VOICE_STATE_CREATE in 
   const grant = backend.answer(state)
   assert.equal(endpoint, 'voice.test:8443')
   assert.notEqual(grant.token, token)
-  const order = backend.told.flatMap(output => (output.kind === 'answered' ? [output.request] : []))
+  const order = backend.outputs.flatMap(output => (output.kind === 'answered' ? [output.request] : []))
   assert.deepEqual(order, [channel, state])
   const user = enter(bench, grant, backend)
   assert.ok(user.last(VoiceOp.SessionDescription) !== undefined)
@@ -100,9 +100,9 @@ test('creating a voice state in another channel of the guild moves the user', ()
 test('a channel update is not answered and does not disconnect users', () => {
   const { bench, backend } = start()
   const user = enter(bench, backend.answer(backend.request(LvspInfo.VoiceStateCreate, { ...CHANNEL, ...ana })), backend)
-  const outputs = backend.told.length
+  const before = backend.outputs.length
   backend.command(LvspInfo.ChannelUpdate, { ...CHANNEL, channel_properties: { bitrate: 64_000, kind: 'stage' } })
-  assert.equal(backend.told.length, outputs)
+  assert.equal(backend.outputs.length, before)
   assert.equal(user.closeCode, undefined)
   backend.command(LvspInfo.ChannelUpdate, { ...CHANNEL, channel_properties: { kind: 'party' } })
   assert.match(backend.of('refused')[0]!.failure.message, /channel_properties\.kind/)

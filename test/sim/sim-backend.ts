@@ -21,7 +21,7 @@ const STEP = 250
 export class SimBackend {
   readonly session: LvspClientSession
   /** All outputs of the session for its user, in order. */
-  readonly told: LvspOutput[] = []
+  readonly outputs: LvspOutput[] = []
   /** All messages sent by the session, on any connection. */
   readonly sent: string[] = []
   /** A held link delivers nothing to the backend, a mute one nothing to the node; a cut loses what was not delivered. */
@@ -56,12 +56,12 @@ export class SimBackend {
   /** The answer to a request; throws if there is none. */
   // biome-ignore lint/suspicious/noExplicitAny: what a test reads of an answer is checked by its assertions
   answer(request: RequestId): any {
-    const output = this.told.find(told => told.kind === 'answered' && told.request === request)
+    const output = this.outputs.find(output => output.kind === 'answered' && output.request === request)
     if (output?.kind !== 'answered') throw new Error(`request ${request} was not answered`)
     return output.answer
   }
   of<K extends LvspOutput['kind']>(kind: K): Extract<LvspOutput, { kind: K }>[] {
-    return this.told.filter((output): output is Extract<LvspOutput, { kind: K }> => output.kind === kind)
+    return this.outputs.filter((output): output is Extract<LvspOutput, { kind: K }> => output.kind === kind)
   }
 
   /** Breaks the connection; the session reconnects by itself. */
@@ -93,7 +93,7 @@ export class SimBackend {
         this.#apply(output)
         again = true
       }
-      again = this.#hear() || again
+      again = this.#receive() || again
     }
   }
 
@@ -114,11 +114,11 @@ export class SimBackend {
         this.#socket = undefined
         return
       default:
-        this.told.push(output)
+        this.outputs.push(output)
     }
   }
 
-  #hear(): boolean {
+  #receive(): boolean {
     const socket = this.#socket
     if (socket === undefined || this.isHeld) return false
     const text = socket.raw[this.#read]

@@ -181,7 +181,7 @@ export class SimCall {
   }
 }
 
-export interface HeardFrame {
+export interface ReceivedFrame {
   ssrc: number
   sequence: number
   payload: string
@@ -192,7 +192,7 @@ let lastPort = 30_000
 /** A client session with simulated sockets: a WebSocket that is reliable and in order, and a UDP port that is not. */
 export class SimClient {
   readonly session: VoiceClientSession
-  readonly heard: HeardFrame[] = []
+  readonly received: ReceivedFrame[] = []
   readonly outputs: VoiceOutput[] = []
   /** Datagrams that failed authentication, for example in flight during a key change. */
   unopened = 0
@@ -265,7 +265,7 @@ export class SimClient {
     this.#drain()
   }
   texts(from?: SimClient): string[] {
-    return this.heard.filter(frame => from === undefined || frame.ssrc === from.ssrc).map(frame => frame.payload)
+    return this.received.filter(frame => from === undefined || frame.ssrc === from.ssrc).map(frame => frame.payload)
   }
 
   #newAddress(ip = '203.0.113.77'): SocketAddress {
@@ -288,7 +288,7 @@ export class SimClient {
     }
     const packet = isRtcp ? undefined : decodeRtp(plain)
     if (packet !== undefined)
-      this.heard.push({
+      this.received.push({
         ssrc: packet.ssrc,
         sequence: packet.sequence,
         payload: new TextDecoder().decode(packet.payload),

@@ -32,7 +32,7 @@ export class StrictLitecord {
   /** Processes received messages and sends a heartbeat if due. */
   look(now: number): void {
     while (this.#read < this.socket.received.length && this.leftBecause === undefined)
-      this.#hear(this.socket.received[this.#read++], now)
+      this.#receive(this.socket.received[this.#read++], now)
     if (this.leftBecause !== undefined) return
     if (now >= this.#acknowledgeBy) return this.#leave('no HEARTBEAT_ACK in time')
     if (now < this.#beatAt) return
@@ -43,7 +43,7 @@ export class StrictLitecord {
     this.look(now)
   }
 
-  #hear({ op, d }: { op: number; d: Record<string, unknown> }, now: number): void {
+  #receive({ op, d }: { op: number; d: Record<string, unknown> }, now: number): void {
     if (op === 0) {
       this.#interval = Number(d.heartbeat_interval) * SECOND
       this.#send(1, { token: createHmac('sha256', this.#secret).update(String(d.nonce)).digest('hex') })

@@ -20,7 +20,7 @@ class SimClient {
   readonly events: VoiceOutput[] = []
   readonly #bench: NodeBench
   #socket: BenchSocket | undefined
-  #heard = 0
+  #read = 0
   /** While set, the link silently drops messages in both directions. */
   isDead = false
 
@@ -43,7 +43,7 @@ class SimClient {
     for (let isBusy = true; isBusy; ) {
       const outputs = this.session.takeOutputs()
       for (const output of outputs) this.#apply(output)
-      isBusy = this.#listen() || outputs.length > 0
+      isBusy = this.#receive() || outputs.length > 0
     }
     return this
   }
@@ -65,7 +65,7 @@ class SimClient {
     switch (output.kind) {
       case 'connect':
         this.#socket = this.#bench.client(String(output.version))
-        this.#heard = 0
+        this.#read = 0
         return this.session.connectionOpened(this.#bench.now)
       case 'send':
         if (!this.isDead) this.#socket?.sendText(output.data)
@@ -81,11 +81,11 @@ class SimClient {
   }
 
   /** Returns whether it delivered anything. */
-  #listen(): boolean {
+  #receive(): boolean {
     const socket = this.#socket
     if (socket === undefined || this.isDead) return false
-    const messages = socket.raw.slice(this.#heard)
-    this.#heard = socket.raw.length
+    const messages = socket.raw.slice(this.#read)
+    this.#read = socket.raw.length
     for (const message of messages) this.session.messageReceived(message, this.#bench.now)
     if (socket.closeCode !== undefined) this.#lose(socket.closeCode, socket.closeReason)
     return messages.length > 0 || socket.closeCode !== undefined

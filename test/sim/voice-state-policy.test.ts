@@ -73,16 +73,16 @@ test('flags and platform are sent to the other members when the backend sets the
 test('an SSRC with want 0 has its own target list without that listener until the listener wants it again', () => {
   const { bench, ana, benPeer } = scene()
   ana.send(15, { any: 100, [benPeer.ssrcs[0]]: 0, pixelCounts: { 5: 1.5 } })
-  const own = bench.commands('openTargets')[0].targets
-  assert.deepEqual(bench.commands('setRoute').at(-1).targets, own)
-  const inOwn = bench.commands('addTarget').filter(({ targets }) => targets === own)
+  const individual = bench.commands('openTargets')[0].targets
+  assert.deepEqual(bench.commands('setRoute').at(-1).targets, individual)
+  const added = bench.commands('addTarget').filter(({ targets }) => targets === individual)
   assert.deepEqual(
-    inOwn.map(({ peer }) => peer),
+    added.map(({ peer }) => peer),
     [benPeer.peer],
   )
   ana.send(15, { any: 100 })
-  assert.deepEqual(bench.commands('closeTargets'), [{ kind: 'closeTargets', targets: own }])
-  assert.notEqual(bench.commands('setRoute').at(-1).targets, own)
+  assert.deepEqual(bench.commands('closeTargets'), [{ kind: 'closeTargets', targets: individual }])
+  assert.notEqual(bench.commands('setRoute').at(-1).targets, individual)
   assert.deepEqual(bench.commands('removeTarget'), [], 'the listener stays in the shared list')
 })
 

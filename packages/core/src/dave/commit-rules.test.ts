@@ -94,18 +94,18 @@ test('a commit with a tag of the wrong length is refused', () => {
 })
 
 test('a commit holds every proposal once, by reference, and no other', () => {
-  const [own] = removing.commit.proposals
+  const [real] = removing.commit.proposals
   const other = { kind: 'reference' as const, reference: new Uint8Array(32) }
   const two = { ...forRemoving, proposals: [...forRemoving.proposals, new Uint8Array(32)] }
   refuses(
     rules.holdsTheProposals,
     [removingWith({ proposals: [] }), forRemoving],
     [removingWith({ proposals: [other] }), forRemoving],
-    [removingWith({ proposals: [own!, own!] }), two],
-    [removingWith({ proposals: [own!, { kind: 'inline' }] }), forRemoving],
+    [removingWith({ proposals: [real!, real!] }), two],
+    [removingWith({ proposals: [real!, { kind: 'inline' }] }), forRemoving],
     [removing, two],
   )
-  assert.equal(rules.holdsTheProposals(removingWith({ proposals: [other, own!] }), two), undefined, 'in any order')
+  assert.equal(rules.holdsTheProposals(removingWith({ proposals: [other, real!] }), two), undefined, 'in any order')
 })
 
 test('a commit that removes a member needs an update path', () => {

@@ -71,7 +71,7 @@ export class LvspBench {
       if (effect.kind !== 'send' && effect.kind !== 'close') continue
       const socket = this.#sockets.get(effect.connection)!
       if (socket.closeCode !== undefined) throw new Error(`${effect.kind} on a closed connection`)
-      if (effect.kind === 'send') socket.heard(effect.data as string)
+      if (effect.kind === 'send') socket.deliver(effect.data as string)
       else {
         socket.closeCode = effect.code
         socket.closeReason = effect.reason
@@ -101,7 +101,7 @@ export class LvspSocket {
   get nonce(): string {
     return this.ops(0)[0].nonce
   }
-  heard(text: string): void {
+  deliver(text: string): void {
     this.received.push(JSON.parse(text))
     this.raw.push(text)
     this.onText(text)

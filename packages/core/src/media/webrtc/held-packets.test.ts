@@ -53,8 +53,8 @@ test('audio on a new SSRC is forwarded from its first packet on once op 5 announ
   const opus = encodeRtp({ payloadType: 111, sequence: 3, timestamp: 9, ssrc: 77, payload: Uint8Array.of(1, 2) })
   assert.deepEqual(lane.packets(1, opus), [])
   lane.command({ kind: 'mapSsrc', peer: 1, clientSsrc: 77, ssrc: ssrcOf(1) })
-  const [heard] = lane.io.take()
-  assert.equal(hex(decodeRtp(heard!.bytes)!.payload), '0102')
+  const [forwarded] = lane.io.take()
+  assert.equal(hex(decodeRtp(forwarded!.bytes)!.payload), '0102')
 })
 
 test('held packets are limited in number, time and clients', () => {

@@ -19,11 +19,11 @@ class Scripted implements DtlsAssociation {
   state: DtlsState = { kind: 'handshaking' }
   deadline = 1_200
   isClosed = false
-  readonly heard: Uint8Array[] = []
+  readonly received: Uint8Array[] = []
   ticks: number[] = []
   out: Uint8Array[] = []
   receive(datagram: Uint8Array): void {
-    this.heard.push(datagram)
+    this.received.push(datagram)
   }
   tick(now: number): void {
     this.ticks.push(now)
@@ -136,7 +136,7 @@ test('an association that ends removes the WebRTC peer from the lane once, after
   )
   assert.deepEqual([reasons, deadlines.size], [['another certificate'], 0])
   transport.datagramArrived(Uint8Array.of(22), 1_020)
-  assert.equal(association.heard.length, 2)
+  assert.equal(association.received.length, 2)
   assert.deepEqual(take(), [])
 })
 
@@ -157,5 +157,5 @@ test('a closed transport sends a close alert and leaves no deadline', () => {
   assert.deepEqual(take(), [{ kind: 'sendDatagram', peer: 7, bytes: Uint8Array.of(21) }])
   assert.equal(deadlines.size, 0)
   transport.datagramArrived(Uint8Array.of(22), 1_010)
-  assert.equal(association.heard.length, 1)
+  assert.equal(association.received.length, 1)
 })
