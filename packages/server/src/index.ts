@@ -4,7 +4,7 @@ import { configOf } from './config/config.ts'
 import type { ConfigInput } from './config/schema.ts'
 import { nodeCrypto } from './crypto.ts'
 import type { LogSink } from './log.ts'
-import type { TlsFiles } from './net/http.ts'
+import type { TlsFiles } from './net/tls.ts'
 
 export { App } from './app.ts'
 export {
@@ -17,6 +17,7 @@ export {
 } from './config/config.ts'
 export { ConfigError } from './config/config-error.ts'
 export type { ConfigInput } from './config/schema.ts'
+export { nodeCrypto } from './crypto.ts'
 export {
   createDemoBackend,
   type DemoBackend,
@@ -25,9 +26,9 @@ export {
   type DemoCredentials,
 } from './demo/demo-backend.ts'
 export type { LogSink } from './log.ts'
-export type { TlsFiles } from './net/http.ts'
 export { ListenError } from './net/listen-error.ts'
 export { selfSignedCertificate } from './net/self-signed.ts'
+export type { TlsFiles } from './net/tls.ts'
 
 /** Settings in the shape of the TOML file, and where log lines go. */
 export interface ServerOptions extends ConfigInput {

@@ -7,13 +7,8 @@ import type { WebSocketServer } from 'ws'
 import { SOCKET_LIMITS } from '../limits.ts'
 import { listed, plainAddress, remoteAddress } from './address.ts'
 import type { SocketLimits } from './socket-limits.ts'
+import type { TlsFiles } from './tls.ts'
 import { type Connections, webSocketServer } from './websocket.ts'
-
-/** Certificate chain and key as PEM. */
-export interface TlsFiles {
-  cert: string
-  key: string
-}
 
 export interface ListenerOptions {
   host: string

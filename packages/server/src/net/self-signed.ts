@@ -1,7 +1,7 @@
 // A certificate for this machine alone, signed by itself (RFC 5280): so that a demo or a test can be reached by wss.
 // A certificate library would bring about twenty packages along for these two functions' worth of DER.
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
-import type { TlsFiles } from './http.ts'
+import type { TlsFiles } from './tls.ts'
 
 const DAY = 86_400_000
 /** Clocks of containers and virtual machines are a little off at times. */

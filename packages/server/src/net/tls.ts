@@ -3,7 +3,12 @@ import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import type { Config } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
-import type { TlsFiles } from './http.ts'
+
+/** Certificate chain and key as PEM. */
+export interface TlsFiles {
+  cert: string
+  key: string
+}
 
 /** Undefined where none is configured. Throws a `ConfigError` if a file cannot be read or the two do not fit. */
 export function readTls({ http }: Pick<Config, 'http'>): TlsFiles | undefined {

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { Consumer, PACKAGES, ROOT } from './consumer.ts'
+
+const ENTRIES = ['@parley/protocol', '@parley/core', '@parley/client', '@parley/client/sessions', '@parley/server']
+const OF_REPOSITORY = /https:\/\/github\.com\/parley-voice\/parley\/(?:blob|tree)\/main\/([^)#\s]+)/g
+const BLOCK = /^```(\w+)\n([\s\S]*?)^```$/gm
+
+interface Block {
+  language: string
+  text: string
+}
+interface Example {
+  name: string
+  text: string
+  /** What the README says that it prints. */
+  output: string
+}
+
+const installed = Consumer.install()
+/** Skips the test where the consumer cannot be installed. */
+const packaged = (name: string, body: (consumer: Consumer, t: TestContext) => void | Promise<void>) =>
+  test(name, { timeout: 600_000 }, async t => {
+    const consumer = await installed
+    return typeof consumer === 'string' ? t.skip(consumer) : body(consumer, t)
+  })
+
+const manifestOf = (name: string) => JSON.parse(readFileSync(join(ROOT, 'packages', name, 'package.json'), 'utf8'))
+const targetsOf = (value: unknown): string[] =>
+  typeof value === 'string' ? [value.replace('./', '')] : Object.values(value ?? {}).flatMap(targetsOf)
+const readmeOf = (consumer: Consumer, name: string) =>
+  readFileSync(join(consumer.folder, 'node_modules/@parley', name, 'README.md'), 'utf8')
+const blocksOf = (text: string): Block[] =>
+  [...text.matchAll(BLOCK)].map(([, language = '', text = '']) => ({ language, text }))
+
+/** The JavaScript of a README, each with the block of its output that follows it. */
+function examplesOf(consumer: Consumer, name: string): Example[] {
+  const blocks = blocksOf(readmeOf(consumer, name))
+  return blocks.flatMap(({ language, text }, index) => {
+    if (language !== 'js') return []
+    const next = blocks[index + 1]
+    return [{ name: `${name}-${index}`, text, output: next?.language === 'text' ? next.text : '' }]
+  })
+}
+
+packaged('a package holds what its manifest names, its licence and README, and no sources, tests or maps', consumer => {
+  for (const name of PACKAGES) {
+    const files = consumer.files.get(`@parley/${name}`) ?? []
+    const { exports, bin, repository, homepage, bugs, keywords } = manifestOf(name)
+    const wanted = ['LICENSE', 'README.md', ...targetsOf(exports), ...targetsOf(bin)]
+    assert.deepEqual(
+      wanted.filter(file => !files.includes(file)),
+      [],
+      name,
+    )
+    assert.deepEqual(
+      files.filter(file => /(^|\/)(src|testing)\/|\.test\.|\.map$|\.tsbuildinfo$/.test(file)),
+      [],
+      name,
+    )
+    assert.equal(repository.directory, `packages/${name}`)
+    assert.ok(homepage && bugs && keywords.length > 0, `${name}: homepage, bugs, keywords`)
+    const licence = readFileSync(join(ROOT, 'packages', name, 'LICENSE'), 'utf8')
+    assert.equal(licence, readFileSync(join(ROOT, 'LICENSE'), 'utf8'), name)
+  }
+})
+
+packaged('a README links to files that exist', consumer => {
+  const links = PACKAGES.flatMap(name => [...readmeOf(consumer, name).matchAll(OF_REPOSITORY)].map(([, path]) => path!))
+  assert.ok(links.length > 0)
+  assert.deepEqual(
+    links.filter(path => !existsSync(join(ROOT, path))),
+    [],
+  )
+})
+
+packaged('the declarations compile in a strict consumer, however it resolves modules', async consumer => {
+  const imports = ENTRIES.map((entry, index) => `import * as entry${index} from '${entry}'`)
+  const names = ENTRIES.map((_, index) => `entry${index}`)
+  consumer.write('consumer.ts', `${imports.join('\n')}\nexport const all = [${names.join(', ')}]\n`)
+  for (const options of [
+    { module: 'node16' },
+    { module: 'nodenext' },
+    { module: 'esnext', moduleResolution: 'bundler' },
+    // A condition of the consumer's own sources leads to no file of ours.
+    { module: 'nodenext', customConditions: ['source'] },
+  ])
+    assert.equal(await consumer.compile(['consumer.ts'], options), '', JSON.stringify(options))
+})
+
+packaged('the examples of the READMEs compile, run, and print what the README says', async consumer => {
+  const examples = PACKAGES.flatMap(name => examplesOf(consumer, name))
+  assert.deepEqual([...new Set(examples.map(({ name }) => name.split('-')[0]))], [...PACKAGES])
+  for (const { name, text } of examples) {
+    consumer.write(`${name}.ts`, text)
+    consumer.write(`${name}.mjs`, text)
+  }
+  const files = examples.map(({ name }) => `${name}.ts`)
+  assert.equal(await consumer.compile(files, { module: 'nodenext' }), '')
+  for (const { name, output } of examples) {
+    const { code, stdout, stderr } = await consumer.node(`${name}.mjs`)
+    assert.deepEqual({ name, code, stdout, stderr }, { name, code: 0, stdout: output, stderr: '' })
+  }
+})
+
+packaged('the installed command prints its version, and checks the configuration of its README', async consumer => {
+  const parley = join(consumer.folder, 'node_modules/@parley/server', manifestOf('server').bin.parley)
+  const version = await consumer.node(parley, '--version')
+  assert.deepEqual(version, { code: 0, stdout: `${manifestOf('server').version}\n`, stderr: '' })
+  const toml = blocksOf(readmeOf(consumer, 'server')).find(({ language }) => language === 'toml')
+  consumer.write('parley.toml', toml?.text ?? '')
+  const checked = await consumer.node(parley, 'check-config', '--config', 'parley.toml')
+  assert.equal(checked.code, 0, checked.stderr)
+  assert.match(checked.stdout, /^listen = "127\.0\.0\.1:8443"$/m)
+})
+
+packaged('an installed server forwards a call on lane threads, and serves the playground', async consumer => {
+  consumer.write('call.mjs', readFileSync(new URL('installed-call.mjs', import.meta.url), 'utf8'))
+  const { code, stdout, stderr } = await consumer.node('call.mjs')
+  assert.deepEqual(
+    { code, stdout, stderr },
+    { code: 0, stdout: 'lanes: 2\nframe: 78010203\npage: 200\nscript: 200\n', stderr: '' },
+  )
+})
