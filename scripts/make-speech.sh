@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes the dialogue of the demo: packages/server/assets/speech/*.opus and speech.json. Needs espeak-ng and opus-tools;
-# the results are committed, so nothing else does. Mono, 48 kHz, 20 ms frames, about 24 kbit/s.
+# Generates the dialogue of the demo: packages/server/assets/speech/*.opus and speech.json. Only this script needs espeak-ng
+# and opus-tools; the results are committed. Mono, 48 kHz, 20 ms frames, about 24 kbit/s.
 set -eu
 
 out="$(dirname "$0")/../packages/server/assets/speech"

@@ -1,4 +1,4 @@
-// Runs a script on another Node.js: `node scripts/on-node.mjs 24 test/run.mjs fast`. Its binary comes from npm, once.
+// Runs a script on another version of Node.js, which is installed from npm once: `node scripts/on-node.mjs 24 test/run.mjs fast`.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'

@@ -1,4 +1,4 @@
-// Writes what the documentation has from code. With --check it writes nothing, and fails where something is outdated.
+// Writes the generated parts of the documentation. With --check it writes nothing, and fails if a part is outdated.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'

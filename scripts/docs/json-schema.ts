@@ -1,8 +1,8 @@
-// JSON Schema of messages, as it is published, and tables of their fields.
+// The published JSON Schema of messages, and tables of their fields.
 import { z } from 'zod'
 import { table } from './page.ts'
 
-/** The part of JSON Schema that our messages use. */
+/** The part of JSON Schema that Parley's messages use. */
 export interface JsonSchema {
   type?: string
   description?: string
@@ -15,12 +15,12 @@ export interface JsonSchema {
   maxItems?: number
 }
 
-/** Who sends a message: who receives one is lenient in what it takes, and strict in what it sends. */
+/** The sender of a message. A node accepts more forms than it sends. */
 export type Sender = 'backend' | 'node'
 
 const SNOWFLAKE = '^(0|[1-9][0-9]{0,19})$'
 
-/** A node takes snowflakes as integers too, and null for what is absent; it sends neither. */
+/** A node also accepts integers as snowflakes, and null for absent fields; it sends neither. */
 export function jsonSchema(schema: z.ZodType, sender: Sender): JsonSchema {
   const strict = sender === 'node'
   return z.toJSONSchema(schema, {
@@ -35,7 +35,7 @@ export function jsonSchema(schema: z.ZodType, sender: Sender): JsonSchema {
   }) as JsonSchema
 }
 
-/** Field, type, whether it may be absent, and what it means; fields of fields as `a.b`, of lists as `a[].b`. */
+/** Field, type, whether it is optional, and its meaning; nested fields as `a.b`, fields of list elements as `a[].b`. */
 export function fieldTable(schema: JsonSchema): string {
   const rows = rowsOf(schema, '')
   return rows.length === 0 ? 'No fields.' : table(['field', 'type', 'meaning'], rows)

@@ -75,7 +75,7 @@ const fields = (list: readonly Message[]) =>
     })
     .join('\n\n')
 
-/** STATS goes both ways, with different data. */
+/** Both sides send STATS, with different data. */
 function schemaFile({ name, from }: Message): string {
   const isInfo = name in LvspInfo
   const both = isInfo && infos.filter(info => info.name === name).length > 1
@@ -90,8 +90,8 @@ const numbers = (object: Record<string, number>, meaning: (value: number) => str
   )
 
 const CLOSE_MEANINGS: Record<LvspClose, string> = {
-  [LvspClose.GeneralError]: 'something else went wrong: connect again, and resume',
-  [LvspClose.AuthenticationFailed]: 'the token is not of any secret of the node, or none came in time',
+  [LvspClose.GeneralError]: 'any other error: reconnect and resume',
+  [LvspClose.AuthenticationFailed]: 'the token matches no secret of the node, or did not arrive in time',
   [LvspClose.DecodeError]: 'a message was not text, not JSON, not an object, or too long',
 }
 

@@ -1,20 +1,20 @@
-// The parts of the documentation that are written from code: tables between markers of a page, and whole files.
+// The generated parts of the documentation: tables between markers of a page, and whole files.
 
-/** Replaces what stands between `<!-- begin MARKER -->` and `<!-- end MARKER -->` of a page. */
+/** Replaces the text between `<!-- begin MARKER -->` and `<!-- end MARKER -->` of a page. */
 export interface Section {
-  /** From the root of the repository. */
+  /** Relative to the root of the repository. */
   file: string
   marker: string
   render(): string
 }
 
-/** A file that is written as a whole. */
+/** A file that is generated as a whole. */
 export interface Whole {
   file: string
   render(): string
 }
 
-/** Throws a plain error if the page has not both markers, once each and in order. */
+/** Throws an error unless the page has both markers, once each and in order. */
 export function withSection(page: string, { file, marker, render }: Section): string {
   const [begin, end] = [`<!-- begin ${marker} -->`, `<!-- end ${marker} -->`]
   const [before, rest, ...more] = page.split(begin)
@@ -24,7 +24,7 @@ export function withSection(page: string, { file, marker, render }: Section): st
   return `${before}${begin}\n${render().trimEnd()}\n${end}${after}`
 }
 
-/** A table of Markdown; cells may hold anything but line breaks. */
+/** A Markdown table; cells may contain anything except line breaks. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]) => `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
