@@ -1,11 +1,11 @@
 // A socket's name of an IPv4 address and port, as sendmmsg takes it.
 import { ADDRESS_WORDS, writeAddress } from '@parley/core'
-import { NAME_WORDS, writeSocketName } from '../packages/server/src/lane/engine/datagram-slots.ts'
+import { DESTINATION_WORDS, writeSocketName } from '../packages/server/src/lane/engine/datagram-slots.ts'
 
 export function nameOf(ip: string, port: number): Int32Array {
   const words = new Int32Array(ADDRESS_WORDS)
   if (!writeAddress(words, 0, ip, port)) throw new Error(`expected an address, found ${ip}`)
-  const name = new Int32Array(NAME_WORDS)
+  const name = new Int32Array(DESTINATION_WORDS)
   writeSocketName(new DataView(name.buffer), 0, false, words, 0)
   return name
 }

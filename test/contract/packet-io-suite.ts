@@ -319,6 +319,70 @@ export function packetIoSuite(name: string, open: OpenEngineFactory): void {
   })
 }
 
+/** A socket that is connected to one address of the engine: the system gives it datagrams from there only. */
+async function connected(context: TestContext, from: string, to: string, port: number): Promise<Socket> {
+  const socket = createSocket(to.includes(':') ? 'udp6' : 'udp4')
+  context.after(() => void socket.close())
+  socket.bind(0, from)
+  await once(socket, 'listening')
+  socket.connect(port, to)
+  await once(socket, 'connect')
+  return socket
+}
+
+/** What an engine that listens on all addresses must do on a host with several. `127.0.0.2` stands for the second address. */
+export function localAddressSuite(name: string, open: OpenEngineFactory): void {
+  for (const { from, to } of [
+    { from: '127.0.0.1', to: '127.0.0.1' },
+    { from: '127.0.0.1', to: '127.0.0.2' },
+    { from: '::1', to: '::1' },
+  ])
+    test(`${name}: datagrams to ${to} are answered from there, raw and sealed`, async context => {
+      const engine = await open(batch => {
+        for (let slot = 0; slot < batch.count; slot++) {
+          const at = slot * ADDRESS_WORDS
+          engine.io.setAddress(1, batch.addresses, at)
+          engine.io.sendRaw(batch.addresses, at, Uint8Array.of(1, 2, 3), 3)
+          engine.io.sendRtcp(1, encodeReceiverReport(1, []), 8)
+          engine.io.flush()
+        }
+      })
+      context.after(() => engine.close())
+      engine.io.addPeer(1)
+      engine.io.protectPeer(1, VoiceMode.AeadAes256GcmRtpsize, KEY, 0)
+      const socket = await connected(context, from, to, engine.port)
+      const received: number[] = []
+      socket.on('message', bytes => received.push(bytes.length))
+      for (let round = 1; round <= 3; round++) {
+        socket.send(Uint8Array.of(round))
+        await until(() => received.length === round * 2, 'both answers')
+      }
+      assert.equal(received.filter(length => length === 3).length, 3)
+    })
+
+  test(`${name}: a peer that moves to another address of the host is sent to from there`, async context => {
+    const engine = await open(batch => {
+      for (let slot = 0; slot < batch.count; slot++) engine.io.setAddress(1, batch.addresses, slot * ADDRESS_WORDS)
+      engine.io.sendRtcp(1, encodeReceiverReport(1, []), 8)
+      engine.io.flush()
+    })
+    context.after(() => engine.close())
+    engine.io.addPeer(1)
+    engine.io.protectPeer(1, VoiceMode.AeadAes256GcmRtpsize, KEY, 0)
+    const sources: string[] = []
+    const socket = createSocket('udp4')
+    context.after(() => void socket.close())
+    socket.on('message', (_bytes, { address }) => sources.push(address))
+    socket.bind(0, '127.0.0.1')
+    await once(socket, 'listening')
+    for (const [index, address] of ['127.0.0.2', '127.0.0.1', '127.0.0.2'].entries()) {
+      socket.send(Uint8Array.of(1), engine.port, address)
+      await until(() => sources.length > index, 'the answer')
+    }
+    assert.deepEqual(sources, ['127.0.0.2', '127.0.0.1', '127.0.0.2'])
+  })
+}
+
 test('the reference cipher opens every published packet, and its HChaCha20 matches the published vector', () => {
   for (const { mode, sealed, plain } of VECTORS)
     assert.equal(hex(referenceOpen(mode, KEY, Buffer.from(sealed, 'hex'))), plain, mode)

@@ -6,12 +6,13 @@ import { openDgramPort } from '../../packages/server/src/lane/engine/dgram-port.
 import { FfiEngine } from '../../packages/server/src/lane/engine/ffi-engine.ts'
 import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
 import { PortableEngine } from '../../packages/server/src/lane/engine/portable-engine.ts'
-import { type OpenEngineFactory, packetIoSuite } from './packet-io-suite.ts'
+import { localAddressSuite, type OpenEngineFactory, packetIoSuite } from './packet-io-suite.ts'
 import { srtpSuite } from './srtp-suite.ts'
 
 function suites(name: string, open: OpenEngineFactory): void {
   packetIoSuite(name, open)
   srtpSuite(name, open)
+  localAddressSuite(name, open)
 }
 
 suites('portable engine', async onBatch => {
@@ -19,8 +20,9 @@ suites('portable engine', async onBatch => {
   let engine: PortableEngine | undefined
   const port = await openDgramPort({
     port: 0,
-    onDatagram: (bytes, ip, from) => {
-      const batch = engine?.load(bytes, ip, from)
+    addresses: ['127.0.0.2', '192.0.2.1'],
+    onDatagram: (bytes, ip, from, local) => {
+      const batch = engine?.load(bytes, ip, from, local)
       if (batch !== undefined) onBatch(batch)
     },
   })

@@ -1,6 +1,6 @@
 // Fuzz: opening client packets in every mode. Opening never throws, never writes outside its slot, and rejects forgeries.
 import assert from 'node:assert/strict'
-import { readAddress, SLOT, type SocketAddress } from '@parley/core'
+import { readAddress, SLOT } from '@parley/core'
 import { VoiceMode } from '@parley/protocol'
 import { addDatagram, makeBatch } from '../../packages/core/src/testing/plain-io.ts'
 import { protectionReady } from '../../packages/server/src/lane/crypto/protection.ts'
@@ -15,7 +15,7 @@ const nowhere: DatagramPort = {
   port: 1,
   unsent: 0,
   failed: 0,
-  destination: (address: SocketAddress) => address,
+  destination: (address, local) => ({ ...address, local }),
   send() {},
   async close() {},
 }

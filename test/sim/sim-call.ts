@@ -141,7 +141,7 @@ export class SimCall {
       port: NODE_PORT,
       unsent: 0,
       failed: 0,
-      destination: address => address,
+      destination: (address, local) => ({ ...address, local }),
       send: (bytes, offset, length, to) => {
         const deliver = (copy: Uint8Array) => this.#addresses.get(`${to.ip} ${to.port}`)?.(copy)
         this.#throughWeather(bytes.subarray(offset, offset + length), 1, deliver)

@@ -16,7 +16,16 @@ export {
   type SocketAddress,
   type TargetsId,
 } from './lane/commands.ts'
-export { ADDRESS_WORDS, BATCH, type Batch, type PacketIo, type SentOf, SLOT } from './lane/packet-io.ts'
+export {
+  ADDRESS_LOCAL,
+  ADDRESS_PORT,
+  ADDRESS_WORDS,
+  BATCH,
+  type Batch,
+  type PacketIo,
+  type SentOf,
+  SLOT,
+} from './lane/packet-io.ts'
 export { LIMITS } from './limits.ts'
 export { type Capacity, DEFAULT_CAPACITY } from './lvsp/health.ts'
 export type { LvspBackend } from './lvsp/lvsp.ts'

@@ -338,14 +338,14 @@ async function openListener(key: string, options: Parameters<typeof Listener.ope
 }
 
 async function openLanes(
-  { listen, port, lanes, engine }: Config['media'],
+  { listen, port, lanes, engine, announce }: Config['media'],
   observer: LanesObserver,
 ): Promise<{ lanes: Lanes; engine: EngineChoice }> {
   const count = lanes ?? Math.max(1, availableParallelism() - 1)
   const choice = await chooseEngine(engine, count)
   if (typeof choice === 'string') throw new ListenError(`media.engine: the ffi engine cannot run here: ${choice}`)
   // Without an address a lane takes IPv6 and IPv4, or IPv4 alone where that is all there is.
-  const options = { engine: choice.engine, count, ip: listen === '::' ? undefined : listen, port }
+  const options = { engine: choice.engine, count, ip: listen === '::' ? undefined : listen, port, addresses: announce }
   try {
     return { lanes: await Lanes.open(options, observer), engine: choice }
   } catch (error) {

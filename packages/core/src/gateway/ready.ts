@@ -8,17 +8,6 @@ type Ready = VoiceEvents[typeof VoiceOp.Ready]
 /** What the native clients assume when nothing is said: one full-quality layer. */
 const DEFAULT_STREAM: Stream = { rid: '100', quality: 100 }
 
-const isIpv4 = (ip: string) => ip.includes('.')
-
-/**
- * The address for media. Most clients have IPv4 sockets only, so an IPv4 address goes first. By default it is the one the
- * client reached us by; who came by IPv6 loopback can reach 127.0.0.1 too.
- */
-export function mediaAddress(announce: readonly string[], localAddress: string): string {
-  if (announce.length > 0) return announce.find(isIpv4) ?? announce[0]!
-  return localAddress === '::1' ? '127.0.0.1' : localAddress
-}
-
 /** One video and rtx pair per layer: the rtx SSRC is always the next number, because native clients derive it so. */
 function readyStreams(session: VoiceSession): Ready['streams'] {
   const offered = session.offeredStreams

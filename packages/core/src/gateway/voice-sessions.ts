@@ -7,7 +7,8 @@ import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { ProtocolError } from '../errors.ts'
 import { type Authenticator, type GatewayConnection, normaliseSeqAck } from './connection.ts'
-import { mediaAddress, readyFor } from './ready.ts'
+import { mediaAddress } from './media-address.ts'
+import { readyFor } from './ready.ts'
 import { daveVersionOf, type SessionObserver, VoiceSession } from './voice-session.ts'
 
 export interface AuthenticationPolicy {
@@ -61,7 +62,7 @@ export class VoiceSessions implements Authenticator, SessionObserver {
     if (!channel.encryption.admits(daveVersionOf(identify, connection)))
       throw new ProtocolError(VoiceClose.EncryptionRequired, 'the channel requires end-to-end encryption')
     channel.sessions.get(voiceState.userId)?.end(REPLACED, now)
-    const ip = mediaAddress(this.#policy.announce, connection.localAddress)
+    const ip = mediaAddress(this.#policy.announce, connection.localAddress, connection.remoteAddress)
     const session = new VoiceSession(identify, voiceState, channel, connection, ip, this)
     this.#add(session)
     session.send(VoiceOp.Ready, readyFor(session, this.#policy.modes))

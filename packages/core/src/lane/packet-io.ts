@@ -5,8 +5,19 @@ import type { PeerId, Protection } from './commands.ts'
 export const SLOT = 2048
 /** The most datagrams of one batch. */
 export const BATCH = 64
-/** 32-bit words of one source address in `Batch.addresses`: four of IPv6 (IPv4 as ::ffff:a.b.c.d), one of port. */
-export const ADDRESS_WORDS = 5
+/**
+ * 32-bit words of one remote address in `Batch.addresses`: four of IPv6 (IPv4 as ::ffff:a.b.c.d), one of port, one that names the
+ * local address. Only the first IDENTITY_WORDS tell addresses apart.
+ */
+export const ADDRESS_WORDS = 6
+export const IDENTITY_WORDS = 5
+/** The word of the port. */
+export const ADDRESS_PORT = 4
+/**
+ * The word of the local address that a datagram came to, as the engine numbers its own: what is sent to the remote address leaves
+ * from there. 0 lets the system choose.
+ */
+export const ADDRESS_LOCAL = 5
 
 /** Datagrams of one wake-up, in a slab of fixed slots. Valid only during the call it is passed to. */
 export interface Batch {
@@ -17,7 +28,7 @@ export interface Batch {
   count: number
   /** Bytes of each slot's datagram. `open` shortens it to header and payload. */
   readonly lengths: Int32Array
-  /** BATCH × ADDRESS_WORDS: where each datagram came from. */
+  /** BATCH × ADDRESS_WORDS: where each datagram came from, and which local address it came to. */
   readonly addresses: Int32Array
   /** How many ms each datagram had waited in the socket when it was read; 0 where the engine cannot tell. */
   readonly waited: Int32Array

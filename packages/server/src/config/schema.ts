@@ -132,7 +132,7 @@ const Media = z.object({
   announce: setting(
     z.array(Ip).max(8).default([]),
     'a list of IP addresses such as ["203.0.113.10"]',
-    'Addresses voice clients are told to send packets to. Empty: that of `listen`, or where it is all, the address by which the client reached us. Needed behind NAT, a proxy or in a container.',
+    'Addresses that clients receive for their media. Of several, each client receives one: an IPv4 address before IPv6; the address its WebSocket came to; in a private network the nearest private address; otherwise the first public one. Empty: the address of `listen` or, if that is all addresses, the address the WebSocket came to. Needed behind NAT, a proxy or in a container.',
   ),
 })
 

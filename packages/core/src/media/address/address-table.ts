@@ -1,6 +1,6 @@
 // Source address → peer: an open-addressing hash over words, so that a lookup makes no text and no garbage.
 import type { PeerId } from '../../lane/commands.ts'
-import { ADDRESS_WORDS } from '../../lane/packet-io.ts'
+import { ADDRESS_WORDS, IDENTITY_WORDS } from '../../lane/packet-io.ts'
 import { copyAddress, isSameAddress } from './socket-address.ts'
 
 const SMALLEST = 16
@@ -81,4 +81,4 @@ export function hashAddress(words: Int32Array, offset: number, count: number): n
   return mixed ^ (mixed >>> 16)
 }
 
-const hash = (words: Int32Array, offset: number): number => hashAddress(words, offset, ADDRESS_WORDS)
+const hash = (words: Int32Array, offset: number): number => hashAddress(words, offset, IDENTITY_WORDS)

@@ -1,7 +1,7 @@
 // The peers of a lane and where they are: who may be sent to which address, and what proves it.
 
 import type { PeerId, SocketAddress } from '../../lane/commands.ts'
-import { ADDRESS_WORDS } from '../../lane/packet-io.ts'
+import { ADDRESS_LOCAL, ADDRESS_WORDS } from '../../lane/packet-io.ts'
 import { LIMITS } from '../../limits.ts'
 import { AddressTable } from './address-table.ts'
 import { copyAddress, isSameAddress, isSameIp, writeAddress } from './socket-address.ts'
@@ -132,13 +132,13 @@ export class Peers {
   verified(peer: Peer, words: Int32Array, offset: number, isRtcp: boolean, now: number): void {
     const isHome = isAt(peer, words, offset)
     if (!isHome && isRtcp && now - peer.heardAt < LIMITS.rtcpRebindQuiet) return
-    if (!isHome) this.#bind(peer, words, offset)
+    if (!isHome || !isSamePath(peer, words, offset)) this.#bind(peer, words, offset)
     if (!isSameAddress(peer.heardFrom, 0, words, offset)) copyAddress(words, offset, peer.heardFrom, 0)
     peer.heardAt = now
   }
 
   #bind(peer: Peer, words: Int32Array, offset: number): void {
-    if (isAt(peer, words, offset)) return
+    if (isAt(peer, words, offset) && isSamePath(peer, words, offset)) return
     if (peer.isBound) this.#addresses.delete(peer.address, 0, peer.id)
     copyAddress(words, offset, peer.address, 0)
     peer.isBound = true
@@ -150,6 +150,10 @@ export class Peers {
 /** Whether the peer is bound to this address. Per packet: no allocation. */
 export const isAt = (peer: Peer, words: Int32Array, offset: number): boolean =>
   peer.isBound && isSameAddress(peer.address, 0, words, offset)
+
+/** Whether what is sent to the peer leaves from the local address that it sends to. Per packet: no allocation. */
+const isSamePath = (peer: Peer, words: Int32Array, offset: number): boolean =>
+  peer.address[ADDRESS_LOCAL] === words[offset + ADDRESS_LOCAL]
 
 /**
  * Whether the peer's own packets are to be expected from this address: it is bound, or was proved last. Discovery by a

@@ -1,9 +1,8 @@
 // Socket addresses as words: what the packet path compares instead of text. IPv4 is held as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
 import type { SocketAddress } from '../../lane/commands.ts'
-import { ADDRESS_WORDS } from '../../lane/packet-io.ts'
+import { ADDRESS_LOCAL, ADDRESS_WORDS, ADDRESS_PORT as PORT } from '../../lane/packet-io.ts'
 
 const MAPPED = 0xffff
-const PORT = 4
 
 /** Whether two addresses are the same, port included. */
 export function isSameAddress(a: Int32Array, aOffset: number, b: Int32Array, bOffset: number): boolean {
@@ -20,7 +19,7 @@ export function isSameIp(a: Int32Array, aOffset: number, b: Int32Array, bOffset:
   )
 }
 
-/** Copies one address. */
+/** Copies one address, with the local address it is reached from. */
 export function copyAddress(from: Int32Array, fromOffset: number, to: Int32Array, toOffset: number): void {
   for (let word = 0; word < ADDRESS_WORDS; word++) to[toOffset + word] = from[fromOffset + word]!
 }
@@ -31,6 +30,7 @@ export function writeAddress(words: Int32Array, offset: number, ip: string, port
   if (groups === undefined) return false
   for (let word = 0; word < 4; word++) words[offset + word] = (groups[word * 2]! << 16) | groups[word * 2 + 1]!
   words[offset + PORT] = port
+  words[offset + ADDRESS_LOCAL] = 0
   return true
 }
 

@@ -2,19 +2,32 @@
 //
 //   mmsghdr   0 name   8 u32 nameLength   16 iov   24 iovs   32 control   40 controlLength   48 flags   56 u32 length
 //   iovec     0 base   8 length           sockaddr_in6   0 u16 family  2 u16be port  4 flow  8 address  24 scope
-//   cmsghdr   0 length  8 u32 level  12 u32 type  16 what it says: a timespec; then, 8 bytes on a boundary of 8, another with a u32
-import { ADDRESS_WORDS, SLOT } from '@parley/core'
+//   cmsghdr   0 length  8 u32 level  12 u32 type  16 data, padded to 8 bytes
+//
+// Received, in this order: a timespec; after datagrams were lost, a u32 with their number; in_pktinfo or in6_pktinfo:
+//
+//   in_pktinfo    0 u32 interface  4 local address  8 destination      in6_pktinfo   0 destination  16 u32 interface
+import { ADDRESS_LOCAL, ADDRESS_PORT, SLOT } from '@parley/core'
+import { LocalAddresses } from './local-addresses.ts'
 import { MESSAGE_HEADER, SOCKET_NAME } from './native-calls.ts'
 import type { NativeMemory } from './native-memory.ts'
 
 const IOV = 16
 /** Bytes between two names, and between two control areas. */
 const NAME = 32
-const CONTROL = 64
-/** Bytes of the control message with the time, where the next one begins. */
+const CONTROL = 128
+/** Bytes of the control messages with the time and with the number of lost datagrams: where the next one begins. */
 const TIMESTAMP = 32
+const OVERFLOW = 24
+/** Bytes of a control message's header, and of the two that name the local address, padded. */
+const CONTROL_HEADER = 16
+const IPV4_INFO = 12
+const IPV6_INFO = 20
+const PADDED_INFO = 24
 /** 32-bit words of a name. */
-export const NAME_WORDS = SOCKET_NAME / 4
+const NAME_WORDS = SOCKET_NAME / 4
+/** 32-bit words of a destination: a name, and the number of the local address to send from, 0 for the system's choice. */
+export const DESTINATION_WORDS = NAME_WORDS + 1
 
 const AF_INET = 2
 const AF_INET6 = 10
@@ -25,6 +38,11 @@ const LONGEST_WAIT = 10
 const SOCKET_LEVEL = 1
 const TIMESTAMP_TYPE = 35
 const OVERFLOW_TYPE = 40
+/** IPPROTO_IP with IP_PKTINFO, IPPROTO_IPV6 with IPV6_PKTINFO. */
+const IPV4_LEVEL = 0
+const IPV4_INFO_TYPE = 8
+const IPV6_LEVEL = 41
+const IPV6_INFO_TYPE = 50
 
 /** Bytes that so many messages take. */
 export const messageSlotsSize = (count: number): number => count * (SLOT + IOV + NAME + CONTROL + MESSAGE_HEADER) + 1024
@@ -40,8 +58,13 @@ export class DatagramSlots {
   readonly #controls: number
   readonly #iovs: number
   readonly #count: number
+  readonly #locals: LocalAddresses
+  /** By slot to send: the local address its control message names. */
+  readonly #sendFrom: Int32Array
 
-  constructor(memory: NativeMemory, count: number) {
+  constructor(memory: NativeMemory, count: number, locals = new LocalAddresses()) {
+    this.#locals = locals
+    this.#sendFrom = new Int32Array(count)
     this.#memory = memory
     this.#words = memory.words
     this.#view = memory.view
@@ -69,7 +92,7 @@ export class DatagramSlots {
     return this.#words[(this.headers + index * MESSAGE_HEADER + 56) >> 2]!
   }
 
-  /** Writes where a datagram came from as ADDRESS_WORDS words. */
+  /** Writes where a datagram came from, and which local address it came to, as ADDRESS_WORDS words. */
   readSource(index: number, words: Int32Array, offset: number): void {
     const view = this.#view
     const name = this.#names + index * NAME
@@ -81,14 +104,15 @@ export class DatagramSlots {
       words[offset + 2] = MAPPED
       words[offset + 3] = view.getInt32(name + 4)
     }
-    words[offset + ADDRESS_WORDS - 1] = view.getUint16(name + 2)
+    words[offset + ADDRESS_PORT] = view.getUint16(name + 2)
+    words[offset + ADDRESS_LOCAL] = this.#localOf(index)
   }
 
   /** Microseconds between a datagram's arrival and the time at `clock` (a `timespec`); 0 if the system did not tell. */
   waited(index: number, clock: number): number {
     const control = this.#controls + index * CONTROL
     const words = this.#words
-    if (!this.#hasControl(index, 0, TIMESTAMP_TYPE)) return 0
+    if (!this.#hasControl(index, 0, SOCKET_LEVEL, TIMESTAMP_TYPE)) return 0
     const seconds = (words[clock >> 2]! - words[(control + 16) >> 2]!) | 0
     if (seconds < 0 || seconds > LONGEST_WAIT) return 0
     return Math.max(0, (seconds * 1e6 + (words[(clock + 8) >> 2]! - words[(control + 24) >> 2]!) / 1e3) | 0)
@@ -96,25 +120,59 @@ export class DatagramSlots {
 
   /** How many datagrams the socket has had no room for, up to this one; 32 bits. */
   overflows(index: number): number {
-    if (!this.#hasControl(index, TIMESTAMP, OVERFLOW_TYPE)) return 0
+    if (!this.#hasControl(index, TIMESTAMP, SOCKET_LEVEL, OVERFLOW_TYPE)) return 0
     return this.#words[(this.#controls + index * CONTROL + TIMESTAMP + 16) >> 2]!
   }
 
-  /** Sets what a message to send is: `length` bytes of its slot, to the name in `words`. */
-  setMessage(index: number, length: number, name: Int32Array): void {
+  /** Sets what a message to send is: `length` bytes of its slot, to a destination of DESTINATION_WORDS words. */
+  setMessage(index: number, length: number, destination: Int32Array): void {
     if (!(index >= 0 && index < this.#count && length >= 0 && length <= SLOT))
       throw new RangeError(`expected a message of at most ${SLOT} bytes, found ${length} at ${index}`)
     const words = this.#words
     words[(this.#iovs + index * IOV + 8) >> 2] = length
     const target = (this.#names + index * NAME) >> 2
-    for (let word = 0; word < NAME_WORDS; word++) words[target + word] = name[word]!
+    for (let word = 0; word < NAME_WORDS; word++) words[target + word] = destination[word]!
+    const local = destination[NAME_WORDS]!
+    if (local !== this.#sendFrom[index]) this.#setLocal(index, local)
   }
 
-  #hasControl(index: number, offset: number, type: number): boolean {
+  /** The number of the local address that a received datagram came to; 0 if the system did not tell. */
+  #localOf(index: number): number {
+    const start = this.#hasControl(index, TIMESTAMP, SOCKET_LEVEL, OVERFLOW_TYPE) ? TIMESTAMP + OVERFLOW : TIMESTAMP
+    const data = this.#controls + index * CONTROL + start + CONTROL_HEADER
+    if (this.#hasControl(index, start, IPV6_LEVEL, IPV6_INFO_TYPE))
+      return this.#locals.number(
+        this.#view.getInt32(data),
+        this.#view.getInt32(data + 4),
+        this.#view.getInt32(data + 8),
+        this.#view.getInt32(data + 12),
+      )
+    if (this.#hasControl(index, start, IPV4_LEVEL, IPV4_INFO_TYPE))
+      return this.#locals.number(0, 0, MAPPED, this.#view.getInt32(data + 4))
+    return 0
+  }
+
+  /** Writes the control message that names the address to send from; the interface 0 leaves the route to the system. */
+  #setLocal(index: number, local: number): void {
+    const view = this.#view
+    const control = this.#controls + index * CONTROL
+    const { isIpv6 } = this.#locals
+    this.#sendFrom[index] = local
+    this.#words[(this.headers + index * MESSAGE_HEADER + 40) >> 2] = local === 0 ? 0 : CONTROL_HEADER + PADDED_INFO
+    if (local === 0) return
+    view.setBigUint64(control, BigInt(CONTROL_HEADER + (isIpv6 ? IPV6_INFO : IPV4_INFO)), true)
+    view.setUint32(control + 8, isIpv6 ? IPV6_LEVEL : IPV4_LEVEL, true)
+    view.setUint32(control + 12, isIpv6 ? IPV6_INFO_TYPE : IPV4_INFO_TYPE, true)
+    for (let word = 0; word < 5; word++) view.setUint32(control + CONTROL_HEADER + word * 4, 0)
+    if (isIpv6) this.#locals.write(local, view, control + CONTROL_HEADER)
+    else view.setInt32(control + CONTROL_HEADER + 4, this.#locals.ipv4(local))
+  }
+
+  #hasControl(index: number, offset: number, level: number, type: number): boolean {
     const words = this.#words
     const control = this.#controls + index * CONTROL + offset
     const length = words[(this.headers + index * MESSAGE_HEADER + 40) >> 2]!
-    return length > offset && words[(control + 8) >> 2] === SOCKET_LEVEL && words[(control + 12) >> 2] === type
+    return length > offset && words[(control + 8) >> 2] === level && words[(control + 12) >> 2] === type
   }
 
   #fill(index: number): void {
@@ -130,7 +188,7 @@ export class DatagramSlots {
     view.setUint32(iov + 8, SLOT, true)
   }
 
-  /** Lets the system write control messages (the time of arrival). */
+  /** Gives every message its control area: for receiving with its whole length, for sending with none until one is written. */
   enableControl(): void {
     for (let index = 0; index < this.#count; index++) {
       const control = this.#memory.pointer(this.#controls + index * CONTROL, CONTROL)
@@ -153,7 +211,7 @@ export function writeSocketName(
   const isMapped = words[offset] === 0 && words[offset + 1] === 0 && words[offset + 2] === MAPPED
   for (let word = 0; word < NAME_WORDS; word++) name.setInt32(place + word * 4, 0)
   name.setUint16(place, isIpv6 || !isMapped ? AF_INET6 : AF_INET, true)
-  name.setUint16(place + 2, words[offset + ADDRESS_WORDS - 1]!)
+  name.setUint16(place + 2, words[offset + ADDRESS_PORT]!)
   if (!isIpv6 && isMapped) name.setInt32(place + 4, words[offset + 3]!)
   else for (let word = 0; word < 4; word++) name.setInt32(place + 8 + word * 4, words[offset + word]!)
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ADDRESS_WORDS, SLOT, writeAddress } from '@parley/core'
-import { NAME_WORDS, writeSocketName } from './datagram-slots.ts'
+import { DESTINATION_WORDS, writeSocketName } from './datagram-slots.ts'
 import { DatagramSocket, SEND_BATCH, SOCKET_SIZE, type SocketCalls } from './datagram-socket.ts'
 import { Native } from './native-calls.ts'
 import { NativeMemory } from './native-memory.ts'
@@ -23,7 +23,8 @@ class Bent {
     this.calls = {
       ...{ openSocket: bind('openSocket'), tuneSocket: bind('tuneSocket'), socketName: bind('socketName') },
       ...{ close: bind('close'), receive: bind('receive'), readClock: bind('readClock'), wait: bind('wait') },
-      ...{ openWake: bind('openWake'), clearWake: bind('clearWake') },
+      ...{ openWake: bind('openWake'), clearWake: bind('clearWake'), openProbe: bind('openProbe') },
+      ...{ sourceFor: bind('sourceFor'), receiveLocalAddresses: bind('receiveLocalAddresses') },
       errorCode: () => this.#code,
       send: (memory, descriptor, headers, count) => {
         this.given.push(count)
@@ -44,7 +45,7 @@ function send(count: number, script: (number | string)[]) {
   const to = new DatagramSocket(real, memory, { ip: '127.0.0.1', port: 0 })
   const words = new Int32Array(ADDRESS_WORDS)
   writeAddress(words, 0, '127.0.0.1', to.port)
-  const name = new Int32Array(NAME_WORDS)
+  const name = new Int32Array(DESTINATION_WORDS)
   writeSocketName(new DataView(name.buffer), 0, false, words, 0)
   for (let number = 0; number < count; number++) {
     bent.memory.bytes[from.claim()] = number

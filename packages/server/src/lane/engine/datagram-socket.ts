@@ -1,7 +1,8 @@
 // A UDP socket that receives and sends many datagrams with one call each, between slots of native memory.
 import { isIPv6 } from 'node:net'
-import { ADDRESS_WORDS, BATCH, type Batch, LIMITS, SLOT, writeAddress } from '@parley/core'
-import { DatagramSlots, messageSlotsSize, writeSocketName } from './datagram-slots.ts'
+import { ADDRESS_LOCAL, ADDRESS_WORDS, BATCH, type Batch, LIMITS, SLOT, writeAddress } from '@parley/core'
+import { DatagramSlots, DESTINATION_WORDS, messageSlotsSize, writeSocketName } from './datagram-slots.ts'
+import { LocalAddresses } from './local-addresses.ts'
 import { MESSAGE_HEADER, type Native, NativeError, SOCKET_NAME } from './native-calls.ts'
 import type { NativeMemory } from './native-memory.ts'
 
@@ -17,6 +18,9 @@ const FULL: ReadonlySet<string> = new Set(['EAGAIN', 'EWOULDBLOCK', 'ENOBUFS', '
 export type SocketCalls = Pick<
   Native,
   | 'openSocket'
+  | 'openProbe'
+  | 'sourceFor'
+  | 'receiveLocalAddresses'
   | 'tuneSocket'
   | 'socketName'
   | 'close'
@@ -49,6 +53,10 @@ export class DatagramSocket {
   readonly #received: DatagramSlots
   readonly #unsent: DatagramSlots
   readonly #clock: number
+  readonly #locals = new LocalAddresses()
+  /** A socket that sends nothing: it tells which local address the system would choose. Absent on one address. */
+  readonly #probe: number | undefined
+  readonly #name: number
   readonly #batch: Batch
   #used = BATCH
   #queued = 0
@@ -59,16 +67,23 @@ export class DatagramSocket {
   constructor(calls: SocketCalls, memory: NativeMemory, options: MessageSocketOptions) {
     this.#calls = calls
     this.#memory = memory
-    this.#received = new DatagramSlots(memory, BATCH)
+    this.#received = new DatagramSlots(memory, BATCH, this.#locals)
     this.#received.enableControl()
-    this.#unsent = new DatagramSlots(memory, SEND_BATCH)
+    this.#unsent = new DatagramSlots(memory, SEND_BATCH, this.#locals)
+    this.#unsent.enableControl()
     this.#clock = memory.take(16)
     const name = memory.take(SOCKET_NAME)
     const { descriptor, isIpv6 } = open(calls, memory, name, options)
     this.#descriptor = descriptor
     this.isIpv6 = isIpv6
+    this.#locals.isIpv6 = isIpv6
+    this.#name = name
     this.#wake = calls.openWake()
     calls.tuneSocket(memory, descriptor, LIMITS.socketBuffer, LIMITS.socketBuffer)
+    if (options.ip === undefined || isUnspecified(options.ip)) {
+      calls.receiveLocalAddresses(memory, descriptor, isIpv6)
+      this.#probe = calls.openProbe(isIpv6)
+    }
     calls.socketName(memory, descriptor, name)
     this.port = memory.view.getUint16(name + 2)
     this.#batch = makeBatch(memory, this.#received.slots)
@@ -101,6 +116,19 @@ export class DatagramSocket {
     return batch
   }
 
+  /**
+   * The destination of a remote address of ADDRESS_WORDS words, in DESTINATION_WORDS words. Where the system would send from the
+   * right local address anyway, none is named: that is cheaper per datagram.
+   */
+  writeDestination(destination: Int32Array, words: Int32Array, offset: number): void {
+    const { view } = this.#memory
+    const name = this.#name
+    writeSocketName(view, name, this.isIpv6, words, offset)
+    for (let word = 0; word < DESTINATION_WORDS - 1; word++) destination[word] = view.getInt32(name + word * 4, true)
+    const local = words[offset + ADDRESS_LOCAL]!
+    destination[DESTINATION_WORDS - 1] = local !== 0 && this.#isDefault(local) ? 0 : local
+  }
+
   /** Where the next datagram may be written: SLOT bytes, to be queued with `queue`. */
   claim(): number {
     if (this.#queued === SEND_BATCH) this.flush()
@@ -108,8 +136,8 @@ export class DatagramSocket {
   }
 
   /** Queues what was written to the slot of `claim`. */
-  queue(length: number, name: Int32Array): void {
-    this.#unsent.setMessage(this.#queued, length, name)
+  queue(length: number, destination: Int32Array): void {
+    this.#unsent.setMessage(this.#queued, length, destination)
     this.#queued++
   }
 
@@ -138,13 +166,26 @@ export class DatagramSocket {
     if (isWoken) this.#calls.clearWake(this.#memory, this.#wake)
   }
 
+  /** Whether the system sends from this local address to the remote one at `#name` without being asked. */
+  #isDefault(local: number): boolean {
+    if (this.#probe === undefined) return true
+    const source = this.#calls.sourceFor(this.#memory, this.#probe, this.#name, this.isIpv6)
+    if (source < 0) return false
+    const { view } = this.#memory
+    if (this.isIpv6) return this.#locals.isAt(local, view, source + 8)
+    return view.getInt32(source + 4) === this.#locals.ipv4(local)
+  }
+
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#calls.close(this.#descriptor)
     this.#calls.close(this.#wake)
+    if (this.#probe !== undefined) this.#calls.close(this.#probe)
   }
 }
+
+const isUnspecified = (ip: string): boolean => ip === '0.0.0.0' || ip === '::'
 
 function open(
   calls: SocketCalls,

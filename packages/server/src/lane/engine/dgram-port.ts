@@ -1,25 +1,64 @@
-// A UDP socket of Node.js as a datagram port.
+// UDP sockets of Node.js as one datagram port. Node.js does not tell which local address a datagram came to, and sends from the
+// address that the system chooses; so there is one socket for each local address.
 import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { LIMITS, type SocketAddress } from '@parley/core'
-import type { DatagramPort, OnDatagram } from './datagram-port.ts'
+import type { DatagramPort, Destination, OnDatagram } from './datagram-port.ts'
 
 export interface DgramPortOptions {
   /** Where to listen; without it on all addresses, of IPv4 and, where the system has it, of IPv6. */
   ip?: string | undefined
   /** 0: any free one. */
   port: number
+  /** Addresses besides those of the machine's interfaces, such as announced ones. Those that are not local are left out. */
+  addresses?: readonly string[] | undefined
   onDatagram: OnDatagram
 }
 
-/** Opens a bound socket. Rejects with the system's error if the address cannot be had. */
+/** Sockets of one port. A machine with more addresses is served on the first of them. */
+const MOST_SOCKETS = 64
+/** Free port numbers that are tried until one is free on every address. */
+const PORT_TRIES = 16
+
+/** Opens bound sockets. Rejects with the system's error if the address is not available. */
 export async function openDgramPort(options: DgramPortOptions): Promise<DatagramPort> {
-  if (options.ip !== undefined) return new DgramPort(await bind(options.ip, options.port), options.onDatagram)
-  const socket = await bind('::', options.port).catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === 'EADDRINUSE' || cause.code === 'EACCES') throw cause
-    return bind('0.0.0.0', options.port)
-  })
-  return new DgramPort(socket, options.onDatagram)
+  const { ip, port, addresses = [], onDatagram } = options
+  if (ip !== undefined && ip !== '0.0.0.0' && ip !== '::') return new DgramPort([await bind(ip, port)], onDatagram)
+  const local = [...new Set([...interfaceAddresses(ip === '0.0.0.0'), ...addresses])].slice(0, MOST_SOCKETS)
+  for (let tries = port === 0 ? PORT_TRIES : 1; tries > 0; tries--) {
+    const sockets = await bindAll(local, port)
+    if (sockets !== undefined) return new DgramPort(sockets, onDatagram)
+  }
+  throw Object.assign(new Error(`UDP port ${port} is in use on an address of this machine`), { code: 'EADDRINUSE' })
+}
+
+/** IPv4 first: what is sent to an address that no datagram came from leaves from the first socket of its family. */
+function interfaceAddresses(isIpv4Only: boolean): string[] {
+  const all = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
+  // A link-local address needs its interface beside it, and no client is given one.
+  const usable = all.filter(({ address }) => !/^fe[89ab]/i.test(address)).map(({ address }) => address)
+  const four = usable.filter(address => !isIPv6(address))
+  return isIpv4Only ? four : [...four, ...usable.filter(isIPv6)]
+}
+
+/** One socket per address on one port number; undefined if another program has that number on one of them. */
+async function bindAll(addresses: readonly string[], port: number): Promise<Socket[] | undefined> {
+  const sockets: Socket[] = []
+  for (const address of addresses) {
+    try {
+      const socket = await bind(address, sockets[0]?.address().port ?? port)
+      sockets.push(socket)
+    } catch (error) {
+      // Not an address of this machine, or of a family that it lacks.
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT') continue
+      for (const socket of sockets) socket.close()
+      if (code === 'EADDRINUSE') return undefined
+      throw error
+    }
+  }
+  return sockets.length > 0 ? sockets : [await bind('0.0.0.0', port)]
 }
 
 /** Destinations are addresses already, and are given to the socket without the detour over the resolver. */
@@ -29,7 +68,7 @@ const lookup =
 
 function bind(ip: string, port: number): Promise<Socket> {
   const isIpv6 = isIPv6(ip)
-  const socket = createSocket({ type: isIpv6 ? 'udp6' : 'udp4', ipv6Only: false, lookup: lookup(isIpv6 ? 6 : 4) })
+  const socket = createSocket({ type: isIpv6 ? 'udp6' : 'udp4', ipv6Only: isIpv6, lookup: lookup(isIpv6 ? 6 : 4) })
   return new Promise((resolve, reject) => {
     socket.once('error', cause => {
       socket.close()
@@ -44,8 +83,9 @@ function bind(ip: string, port: number): Promise<Socket> {
 
 class DgramPort implements DatagramPort {
   readonly port: number
-  readonly #socket: Socket
-  readonly #isIpv6: boolean
+  /** A local address's number is its place here, counted from 1. */
+  readonly #sockets: readonly Socket[]
+  readonly #isIpv6: readonly boolean[]
   #isClosed = false
   #failed = 0
   /** The last datagram as a view: copies for many targets lie at the same place and are equally long. */
@@ -54,30 +94,37 @@ class DgramPort implements DatagramPort {
     if (error !== null) this.#failed++
   }
 
-  constructor(socket: Socket, onDatagram: OnDatagram) {
-    const { port, family } = socket.address()
-    this.port = port
-    this.#socket = socket
-    this.#isIpv6 = family === 'IPv6'
-    enlargeBuffers(socket)
-    socket.on('message', (bytes, from) => onDatagram(bytes, from.address, from.port))
-    socket.on('error', () => this.#failed++)
+  constructor(sockets: readonly Socket[], onDatagram: OnDatagram) {
+    this.port = sockets[0]!.address().port
+    this.#sockets = sockets
+    this.#isIpv6 = sockets.map(socket => socket.address().family === 'IPv6')
+    for (const [index, socket] of sockets.entries()) {
+      enlargeBuffers(socket)
+      socket.on('message', (bytes, from) => onDatagram(bytes, from.address, from.port, index + 1))
+      socket.on('error', () => this.#failed++)
+    }
   }
 
   get unsent(): number {
-    return this.#isClosed ? 0 : this.#socket.getSendQueueCount()
+    if (this.#isClosed) return 0
+    let unsent = 0
+    for (const socket of this.#sockets) unsent += socket.getSendQueueCount()
+    return unsent
   }
   get failed(): number {
     return this.#failed
   }
 
-  /** A socket of both families takes IPv4 in its mapped form only. */
-  destination({ ip, port }: SocketAddress): SocketAddress {
-    return { ip: this.#isIpv6 && !isIPv6(ip) ? `::ffff:${ip}` : ip, port }
+  /** The socket that the address is reached from: the one named, or the first of its family. */
+  destination({ ip, port }: SocketAddress, local: number): Destination {
+    const isIpv6 = isIPv6(ip)
+    const isNamed = this.#isIpv6[local - 1] === isIpv6
+    return { ip, port, local: isNamed ? local : this.#isIpv6.indexOf(isIpv6) + 1 }
   }
 
-  send(bytes: Uint8Array, offset: number, length: number, to: SocketAddress): void {
-    if (this.#isClosed || to.port === 0) {
+  send(bytes: Uint8Array, offset: number, length: number, to: Destination): void {
+    const socket = this.#sockets[to.local - 1]
+    if (this.#isClosed || to.port === 0 || socket === undefined) {
       this.#failed++
       return
     }
@@ -85,16 +132,16 @@ class DgramPort implements DatagramPort {
     if (view.buffer !== bytes.buffer || view.byteOffset !== bytes.byteOffset + offset || view.length !== length)
       this.#view = bytes.subarray(offset, offset + length)
     try {
-      this.#socket.send(this.#view, to.port, to.ip, this.#sent)
+      socket.send(this.#view, to.port, to.ip, this.#sent)
     } catch {
       this.#failed++
     }
   }
 
-  close(): Promise<void> {
-    if (this.#isClosed) return Promise.resolve()
+  async close(): Promise<void> {
+    if (this.#isClosed) return
     this.#isClosed = true
-    return new Promise(resolve => this.#socket.close(resolve))
+    await Promise.all(this.#sockets.map(socket => new Promise<void>(resolve => socket.close(resolve))))
   }
 }
 

@@ -17,7 +17,7 @@ import { type Aead, chooseAead, type SlotCipher, SlotCiphers } from '../crypto/s
 import { SRTP_OVERHEAD, Srtp } from '../crypto/srtp.ts'
 import { SrtpSlots } from '../crypto/srtp-slots.ts'
 import { type Counted, hasNonce, Trailers } from '../crypto/trailers.ts'
-import { NAME_WORDS, writeSocketName } from './datagram-slots.ts'
+import { DESTINATION_WORDS } from './datagram-slots.ts'
 import { DatagramSocket, type MessageSocketOptions, SOCKET_SIZE } from './datagram-socket.ts'
 import type { Native } from './native-calls.ts'
 import { NativeMemory } from './native-memory.ts'
@@ -51,8 +51,7 @@ export class FfiEngine implements PacketIo {
   readonly #rows = new Map<PeerId, Row>()
   /** For packets from elsewhere than the socket. */
   readonly #guest: number
-  readonly #name = new Int32Array(NAME_WORDS)
-  readonly #nameView = new DataView(this.#name.buffer)
+  readonly #destination = new Int32Array(DESTINATION_WORDS)
   readonly #trailers = new Trailers()
   /** Packets sealed so far. */
   packets = 0
@@ -92,8 +91,8 @@ export class FfiEngine implements PacketIo {
   setAddress(peer: PeerId, words: Int32Array, offset: number): void {
     const row = this.#rows.get(peer)
     if (row === undefined) return
-    row.destination = new Int32Array(NAME_WORDS)
-    writeSocketName(new DataView(row.destination.buffer), 0, this.socket.isIpv6, words, offset)
+    row.destination = new Int32Array(DESTINATION_WORDS)
+    this.socket.writeDestination(row.destination, words, offset)
   }
 
   dropAddress(peer: PeerId): void {
@@ -161,8 +160,8 @@ export class FfiEngine implements PacketIo {
       return
     }
     this.#bytes.set(length === bytes.length ? bytes : bytes.subarray(0, length), this.socket.claim())
-    writeSocketName(this.#nameView, 0, this.socket.isIpv6, words, offset)
-    this.socket.queue(length, this.#name)
+    this.socket.writeDestination(this.#destination, words, offset)
+    this.socket.queue(length, this.#destination)
   }
 
   flush(): void {

@@ -12,6 +12,7 @@ const SIGNATURES = {
   socket: ['int', 'int', 'int', 'int'],
   bind: ['int', 'int', 'size_t', 'uint'],
   getsockname: ['int', 'int', 'size_t', 'size_t'],
+  connect: ['int', 'int', 'size_t', 'uint'],
   setsockopt: ['int', 'int', 'int', 'int', 'size_t', 'uint'],
   close: ['int', 'int'],
   poll: ['int', 'size_t', 'ulong', 'int'],
@@ -50,6 +51,9 @@ const SO_TIMESTAMPNS = 35
 const SO_RXQ_OVFL = 40
 const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
+const IPV6_RECVPKTINFO = 49
+const IPPROTO_IP = 0
+const IP_PKTINFO = 8
 const MSG_DONTWAIT = 0x40
 const MSG_TRUNC = 0x20
 const EFD_NONBLOCK_CLOEXEC = 0o4000 | 0x8_0000
@@ -168,6 +172,36 @@ export class Native {
     this.#setOption(memory, descriptor, SOL_SOCKET, SO_SNDBUF, send)
     this.#setOption(memory, descriptor, SOL_SOCKET, SO_TIMESTAMPNS, 1)
     this.#setOption(memory, descriptor, SOL_SOCKET, SO_RXQ_OVFL, 1)
+  }
+
+  /** Lets the socket tell with every datagram which local address it came to. */
+  receiveLocalAddresses(memory: NativeMemory, descriptor: number, isIpv6: boolean): void {
+    if (isIpv6) this.#setOption(memory, descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
+    else this.#setOption(memory, descriptor, IPPROTO_IP, IP_PKTINFO, 1)
+  }
+
+  /** A UDP socket for `sourceFor`. */
+  openProbe(isIpv6: boolean): number {
+    const descriptor = this.#calls.socket(isIpv6 ? AF_INET6 : AF_INET, SOCK_DGRAM_CLOEXEC, 0)
+    if (descriptor < 0) throw this.error('socket')
+    return descriptor
+  }
+
+  /**
+   * The place of the name that the system would send from to the name at `name`, valid until the next call; −1 if there is no
+   * route. Sends nothing: `connect` of UDP only chooses a route.
+   */
+  sourceFor(memory: NativeMemory, probe: number, name: number, isIpv6: boolean): number {
+    const { connect } = this.#calls
+    const length = memory.scratch(4 + SOCKET_NAME)
+    // A connected socket keeps its source address: the family AF_UNSPEC, which is 0, disconnects it first.
+    memory.view.setUint32(length, 0)
+    connect(probe, memory.pointer(length, 16), 16)
+    if (connect(probe, memory.pointer(name, SOCKET_NAME), isIpv6 ? SOCKET_NAME : 16) !== 0) return -1
+    memory.view.setUint32(length, SOCKET_NAME, true)
+    const source = length + 4
+    const { getsockname } = this.#calls
+    return getsockname(probe, memory.pointer(source, SOCKET_NAME), memory.pointer(length, 4)) === 0 ? source : -1
   }
 
   /** Writes the name that the socket is bound to at `name`. */

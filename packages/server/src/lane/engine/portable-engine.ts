@@ -1,5 +1,7 @@
 // The packet engine that runs anywhere: node:crypto and libsodium for the ciphers, a datagram port for the wire.
 import {
+  ADDRESS_LOCAL,
+  ADDRESS_PORT,
   ADDRESS_WORDS,
   BATCH,
   type Batch,
@@ -10,7 +12,6 @@ import {
   readAddress,
   type SentOf,
   SLOT,
-  type SocketAddress,
   writeAddress,
 } from '@parley/core'
 import {
@@ -29,7 +30,7 @@ import {
 import { makePacketCipher, type PacketCipher } from '../crypto/protection.ts'
 import { SRTP_OVERHEAD, Srtp } from '../crypto/srtp.ts'
 import { type Counted, hasNonce, Trailers } from '../crypto/trailers.ts'
-import type { DatagramPort } from './datagram-port.ts'
+import type { DatagramPort, Destination } from './datagram-port.ts'
 
 interface Protected extends Counted {
   readonly cipher: PacketCipher
@@ -43,7 +44,7 @@ interface Row {
   protection: Protected | undefined
   /** … a browser's. */
   srtp: Srtp | undefined
-  destination: SocketAddress | undefined
+  destination: Destination | undefined
   isExhausted: boolean
 }
 
@@ -75,14 +76,15 @@ export class PortableEngine implements PacketIo {
   }
 
   /** A batch of this one datagram; undefined if its source is not an IP address. Valid until the next call. */
-  load(bytes: Uint8Array, ip: string, port: number): Batch | undefined {
+  load(bytes: Uint8Array, ip: string, port: number, local = 0): Batch | undefined {
     const words = this.#words.get(ip) ?? this.#parse(ip)
     if (words === undefined) return undefined
     const batch = this.#batch
     batch.bytes.set(bytes.length > SLOT ? bytes.subarray(0, SLOT) : bytes)
     batch.lengths[0] = bytes.length
     batch.addresses.set(words)
-    batch.addresses[ADDRESS_WORDS - 1] = port
+    batch.addresses[ADDRESS_PORT] = port
+    batch.addresses[ADDRESS_LOCAL] = local
     batch.count = 1
     return batch
   }
@@ -104,7 +106,7 @@ export class PortableEngine implements PacketIo {
 
   setAddress(peer: PeerId, words: Int32Array, offset: number): void {
     const row = this.#rows.get(peer)
-    if (row !== undefined) row.destination = this.#port.destination(readAddress(words, offset))
+    if (row !== undefined) row.destination = this.#destination(words, offset)
   }
 
   dropAddress(peer: PeerId): void {
@@ -179,7 +181,11 @@ export class PortableEngine implements PacketIo {
     const start = this.#claimSlot()
     if (start < 0) return
     this.#slots.set(length === bytes.length ? bytes : bytes.subarray(0, length), start)
-    this.#port.send(this.#slots, start, length, this.#port.destination(readAddress(words, offset)))
+    this.#port.send(this.#slots, start, length, this.#destination(words, offset))
+  }
+
+  #destination(words: Int32Array, offset: number): Destination {
+    return this.#port.destination(readAddress(words, offset), words[offset + ADDRESS_LOCAL]!)
   }
 
   /** The port sends at once, so that nothing waits here. */

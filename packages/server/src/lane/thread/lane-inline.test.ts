@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import type { LaneEvent, PeerId, SocketAddress } from '@parley/core'
 import { decodeDiscoveryResponse, encodeDiscoveryRequest, VoiceMode } from '@parley/protocol'
 import { protectionReady } from '../crypto/protection.ts'
-import type { DatagramPort } from '../engine/datagram-port.ts'
+import type { DatagramPort, Destination } from '../engine/datagram-port.ts'
 import { InlineLane } from './lane-inline.ts'
 
 /** The published GCM packet of SSRC 12345 under KEY; its trailer is 1. */
@@ -100,8 +100,8 @@ class MemoryPort implements DatagramPort {
   readonly failed = 0
   readonly sent: Uint8Array[] = []
   readonly offsets: number[] = []
-  destination(address: SocketAddress): SocketAddress {
-    return address
+  destination(address: SocketAddress, local: number): Destination {
+    return { ...address, local }
   }
   send(bytes: Uint8Array, offset: number, length: number): void {
     this.sent.push(bytes.slice(offset, offset + length))

@@ -2,7 +2,7 @@
 import { type LaneCommand, type LaneEvent, type LaneId, Router } from '@parley/core'
 import { protectionReady } from '../crypto/protection.ts'
 import { stunMac } from '../crypto/stun-mac.ts'
-import type { DatagramPort } from '../engine/datagram-port.ts'
+import type { DatagramPort, OnDatagram } from '../engine/datagram-port.ts'
 import { openDgramPort } from '../engine/dgram-port.ts'
 import { PortableEngine } from '../engine/portable-engine.ts'
 import type { Lane } from './lane.ts'
@@ -13,6 +13,8 @@ export interface InlineLaneOptions {
   ip?: string | undefined
   /** 0: any free one. */
   port: number
+  /** See `DgramPortOptions`. */
+  addresses?: readonly string[] | undefined
   /** Called after the input that caused them, never with none. */
   onEvents(events: readonly LaneEvent[]): void
   /** Called before a datagram is handled: see `LaneLoopOptions`. */
@@ -39,8 +41,9 @@ export class InlineLane implements Lane {
   static async open(options: InlineLaneOptions): Promise<InlineLane> {
     await protectionReady()
     let lane: InlineLane | undefined
-    const onDatagram = (bytes: Uint8Array, ip: string, port: number) => lane?.receive(bytes, ip, port)
-    lane = new InlineLane(await openDgramPort({ ip: options.ip, port: options.port, onDatagram }), options)
+    const onDatagram: OnDatagram = (bytes, ip, port, local) => lane?.receive(bytes, ip, port, local)
+    const { ip, port, addresses } = options
+    lane = new InlineLane(await openDgramPort({ ip, port, addresses, onDatagram }), options)
     return lane
   }
 
@@ -71,9 +74,9 @@ export class InlineLane implements Lane {
   flush(): void {}
 
   /** One datagram from the port. */
-  receive(bytes: Uint8Array, ip: string, port: number): void {
+  receive(bytes: Uint8Array, ip: string, port: number, local = 0): void {
     this.#takeCommands?.()
-    const batch = this.#isClosed ? undefined : this.#engine.load(bytes, ip, port)
+    const batch = this.#isClosed ? undefined : this.#engine.load(bytes, ip, port, local)
     if (batch === undefined) return
     this.#router.receive(batch, this.#clock())
     this.#settle()

@@ -12,6 +12,8 @@ export interface ThreadLaneOptions {
   ip?: string | undefined
   /** 0: any free one. */
   port: number
+  /** See `LanesOptions`. */
+  addresses?: readonly string[] | undefined
   onEvents(events: readonly LaneEvent[]): void
   /** The thread has ended though nobody closed it. The port is free again. */
   onLost(reason: string): void
@@ -53,8 +55,9 @@ export class ThreadLane implements Lane {
     this.id = options.id
     this.#options = options
     this.#native = native
-    const { id, engine, ip, port } = options
-    const workerData: LaneStart = { entry: LANE.href, id, engine, ip, port, posted: new SharedArrayBuffer(4) }
+    const { id, engine, ip, port, addresses = [] } = options
+    const posted = new SharedArrayBuffer(4)
+    const workerData: LaneStart = { entry: LANE.href, id, engine, ip, port, addresses, posted }
     this.#posted = new Int32Array(workerData.posted)
     const worker = new Worker(ENTRY, { workerData, execArgv: [], name: `lane ${id}` })
     this.#worker = worker

@@ -62,7 +62,8 @@ async function runPortable(): Promise<void> {
   const takeCommands = () => {
     if (lane !== undefined && Atomics.exchange(posted, 0, 0) !== 0 && !takeMessages(lane)) close()
   }
-  const options = { id: start.id, ip: start.ip, port: start.port, onEvents, takeCommands }
+  const { id, ip, port: listenPort, addresses } = start
+  const options = { id, ip, port: listenPort, addresses, onEvents, takeCommands }
   lane = await open(() => InlineLane.open(options))
   if (lane === undefined) return
   say({ kind: 'opened', port: lane.port })

@@ -13,6 +13,8 @@ export interface LanesOptions {
   ip?: string | undefined
   /** Of the first lane; the others follow. 0: any free ones. */
   port: number
+  /** Announced addresses: the portable engine listens on those that are local, besides the interfaces' own. */
+  addresses?: readonly string[] | undefined
 }
 
 /** What happens to lanes by themselves. */
@@ -109,10 +111,10 @@ export class Lanes {
 
   #open(place: Place, port: number): Promise<Lane> {
     const { id } = place
-    const { engine, count, ip } = this.#options
+    const { engine, count, ip, addresses } = this.#options
     const onEvents = (events: readonly LaneEvent[]) => this.#observer.laneEvents(id, events)
-    if (count === 0) return InlineLane.open({ id, ip, port, onEvents })
-    return ThreadLane.open({ id, engine, ip, port, onEvents, onLost: reason => this.#lost(place, reason) })
+    if (count === 0) return InlineLane.open({ id, ip, port, addresses, onEvents })
+    return ThreadLane.open({ id, engine, ip, port, addresses, onEvents, onLost: reason => this.#lost(place, reason) })
   }
 
   #lost(place: Place, reason: string): void {

@@ -12,6 +12,7 @@ export interface LaneStart {
   engine: Engine
   ip: string | undefined
   port: number
+  addresses: readonly string[]
   /** One word, set to 1 after something was posted: reading it costs nothing, reading the port does. */
   posted: SharedArrayBuffer
 }

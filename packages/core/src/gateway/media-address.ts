@@ -1,0 +1,36 @@
+// Which of the node's addresses a client receives for its media.
+
+const IPV4 = /^\d+\.\d+\.\d+\.\d+$/
+/** Loopback, private, shared and link-local networks (RFC 6890): IPv4, then IPv6 (loopback, unique local, link-local). */
+const PRIVATE_IPV4 = /^(127|10|192\.168|169\.254|172\.(1[6-9]|2\d|3[01])|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7]))\./
+const PRIVATE_IPV6 = /^(::1$|f[cd]|fe[89ab])/i
+
+const isIpv4 = (ip: string): boolean => IPV4.test(ip)
+const isPrivate = (ip: string): boolean => PRIVATE_IPV4.test(ip) || PRIVATE_IPV6.test(ip)
+
+/**
+ * The address that Ready names. Without announced ones it is the address that the client's WebSocket came to; a client that came by
+ * IPv6 loopback can reach 127.0.0.1 too. Of several announced addresses:
+ *
+ * 1. IPv4 addresses go before IPv6: most bot libraries open IPv4 sockets only.
+ * 2. the address that the WebSocket came to, if it is announced;
+ * 3. for a client in a private network, the announced private address that shares the longest prefix with the client's;
+ * 4. otherwise the first that is not private, or else the first.
+ */
+export function mediaAddress(announce: readonly string[], localAddress: string, remoteAddress: string): string {
+  if (announce.length === 0) return localAddress === '::1' ? '127.0.0.1' : localAddress
+  const four = announce.filter(isIpv4)
+  const candidates = four.length > 0 ? four : announce
+  if (candidates.includes(localAddress)) return localAddress
+  const inside = isPrivate(remoteAddress) ? candidates.filter(isPrivate) : []
+  if (inside.length === 0) return candidates.find(ip => !isPrivate(ip)) ?? candidates[0]!
+  return inside.reduce((best, ip) => (sharedPrefix(ip, remoteAddress) > sharedPrefix(best, remoteAddress) ? ip : best))
+}
+
+/** Bits that two IPv4 addresses share from the left; 0 where one is not IPv4. */
+function sharedPrefix(one: string, other: string): number {
+  if (!isIpv4(one) || !isIpv4(other)) return 0
+  return Math.clz32(wordOf(one) ^ wordOf(other))
+}
+
+const wordOf = (ip: string): number => ip.split('.').reduce((word, part) => (word << 8) | Number(part), 0)
