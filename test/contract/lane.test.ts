@@ -81,7 +81,7 @@ function protect(lane: Lane, peer: PeerId): void {
 
 for (const [name, open] of Object.entries(LANES)) {
   const laneTest = (sentence: string, run: (lane: Lane, watcher: Watcher, context: TestContext) => unknown) =>
-    test(`${name}: ${sentence}`, { timeout: 20_000 }, async context => {
+    test(`${name}: ${sentence}`, { timeout: 120_000 }, async context => {
       const watcher = new Watcher()
       const lane = await open({ ...watcher, ip: '127.0.0.1', port: 0 })
       context.after(() => lane.close())

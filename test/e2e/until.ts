@@ -1,8 +1,11 @@
-// Waiting for what another process or library does, without guessing how long it takes.
+// Waits for conditions that another process or library fulfils. The limits are for a machine with many busy processes; a
+// condition that holds sooner resolves at once.
 import { inspect } from 'node:util'
 
-/** Resolves when the condition holds; rejects, saying what was waited for, after `limit` milliseconds. */
-export async function until(what: string, holds: () => boolean, limit = 10_000): Promise<void> {
+const LIMIT = 60_000
+
+/** Resolves when the condition holds; rejects, naming what it waited for, after `limit` milliseconds. */
+export async function until(what: string, holds: () => boolean, limit = LIMIT): Promise<void> {
   const end = performance.now() + limit
   while (!holds()) {
     if (performance.now() > end) throw new Error(`waited ${limit} ms for ${what}`)
@@ -10,12 +13,12 @@ export async function until(what: string, holds: () => boolean, limit = 10_000):
   }
 }
 
-/** Resolves with the first value read that fits; rejects, saying what was waited for and found. */
+/** Resolves with the first value read that fits; rejects, naming what it waited for and found. */
 export async function untilFits<T>(
   what: string,
   read: () => T | Promise<T>,
   fits: (value: T) => boolean,
-  limit = 15_000,
+  limit = LIMIT,
 ): Promise<T> {
   const end = performance.now() + limit
   for (;;) {
