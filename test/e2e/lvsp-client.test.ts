@@ -146,8 +146,7 @@ test('a user who joins a channel of the guild on another node leaves the first',
   await fleet.channelFor({ ...channel, channelId: '501' }, { region: 'us' })
   await fleet.createVoiceState(user)
   await fleet.createVoiceState({ ...user, channelId: '501' })
-  const users = (server: Server) =>
-    (server.inspect().channels as { voiceStates: { userId: string }[] }[]).flatMap(({ voiceStates }) => voiceStates)
+  const users = (server: Server) => server.inspect().channels.flatMap(({ voiceStates }) => voiceStates)
   await until('the user to have left', () => users(eu).length === 0)
   assert.deepEqual(
     users(us).map(({ userId }) => userId),

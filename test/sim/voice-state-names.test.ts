@@ -5,19 +5,14 @@ import { NodeBench } from '../../packages/core/src/testing/node-bench.ts'
 
 const DESTROY = 5
 
-interface InspectedChannel {
-  channelId: string
-  voiceStates: { userId: string }[]
-}
-
 function scene() {
   const bench = new NodeBench()
   const backend = bench.backend()
   /** Voice states as `user@channel`. */
   const states = () =>
-    (bench.node.inspect().channels as InspectedChannel[]).flatMap(({ channelId, voiceStates }) =>
-      voiceStates.map(({ userId }) => `${userId}@${channelId}`),
-    )
+    bench.node
+      .inspect()
+      .channels.flatMap(({ channelId, voiceStates }) => voiceStates.map(({ userId }) => `${userId}@${channelId}`))
   return { bench, backend, states }
 }
 

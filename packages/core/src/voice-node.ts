@@ -3,7 +3,7 @@ import { LEGACY_MODES, MODERN_MODES, VoiceClose } from '@parley/protocol'
 import { BackendControl } from './backend/control.ts'
 import { Drain } from './backend/drain.ts'
 import { EgressMeter } from './backend/egress-meter.ts'
-import type { Ending } from './channel/channel.ts'
+import type { Ending } from './channel/channel-session.ts'
 import { Channels } from './channel/channels.ts'
 import { type LaneHandle, Lanes, type OpenLane } from './channel/lane-handle.ts'
 import type { Crypto } from './crypto.ts'
@@ -110,7 +110,7 @@ export class VoiceNode implements SessionObserver {
       minVersion: options.minVersion,
       strictOpcodes: options.strictOpcodes ?? false,
       webrtc: options.dtls && { dtls: options.dtls, deadlines: this.#deadlines, crypto },
-      authenticator: this.#sessions,
+      sessions: this.#sessions,
       greetings: new Greetings(),
     }
     this.#drain = new Drain(this.#sessions)
@@ -247,7 +247,7 @@ export class VoiceNode implements SessionObserver {
   }
   sessionDetached(session: VoiceSession, code: number): void {
     this.#effects.note('voice.detached', { ...noteOf(session), code })
-    if (session.transport === undefined) return
+    if (session.media.transport === undefined) return
     this.#lvsp.voiceStateDisconnected(session.channel.backend, { ...eventOf(session), code, resumable: true })
   }
   sessionResumed(session: VoiceSession): void {
@@ -256,21 +256,23 @@ export class VoiceNode implements SessionObserver {
   }
   sessionEnded(session: VoiceSession, code: number): void {
     this.#effects.note('voice.disconnected', { ...noteOf(session), code })
-    if (session.transport === undefined) return
+    if (session.media.transport === undefined) return
     this.#lvsp.voiceStateDisconnected(session.channel.backend, { ...eventOf(session), code, resumable: false })
   }
   sessionSpoke(session: VoiceSession): void {
-    const { speaking, isSendingVideo: video } = session
+    const { speaking, isSendingVideo: video } = session.media
     this.#lvsp.speaking(session.channel.backend, { ...eventOf(session), speaking, video })
   }
 
   #open(id: ConnectionId, opening: Opening, now: number): Connection {
     if (opening.protocol === 'lvsp') return this.#lvsp.opened(id, opening, now)
-    return new GatewayConnection(id, opening, this.#gateway, now)
+    const connection = new GatewayConnection(id, opening, this.#gateway, now)
+    connection.open()
+    return connection
   }
 
   #endSessions(lane: LaneHandle, now: number): void {
-    for (const channel of this.#channels.all()) if (channel.lane === lane) channel.laneLost(LANE_LOST, now)
+    for (const channel of this.#channels.all()) if (channel.lane === lane) channel.endSessions(LANE_LOST, now)
   }
 
   /** After an input the connection may want another deadline. */
@@ -280,17 +282,17 @@ export class VoiceNode implements SessionObserver {
   }
 }
 
-const eventOf = ({ channel, voiceState, sessionId, transport }: VoiceSession) => ({
-  protocol: transport?.kind ?? ('udp' as const),
-  userId: voiceState.userId,
+const eventOf = ({ channel, userId, sessionId, media }: VoiceSession) => ({
+  protocol: media.transport?.kind ?? ('udp' as const),
+  userId,
   channelId: channel.channelId,
   guildId: channel.guildId,
   sessionId,
 })
 
-const noteOf = ({ channel, voiceState, version }: VoiceSession) => ({
+const noteOf = ({ channel, userId, version }: VoiceSession) => ({
   backend: channel.backend,
   channel: channel.channelId,
-  user: voiceState.userId,
+  user: userId,
   version,
 })

@@ -1,6 +1,7 @@
 // What backends may do to channels and voice states: the rules of LVSP behind its messages. Synchronous and in order.
 import { LvspFailure, VoiceClose } from '@parley/protocol'
-import type { Channel, Ending } from '../channel/channel.ts'
+import type { Channel } from '../channel/channel.ts'
+import type { Ending } from '../channel/channel-session.ts'
 import type { Channels } from '../channel/channels.ts'
 import {
   type BackendId,

@@ -1,6 +1,6 @@
 // The end of a node's service: calls may finish until a deadline, then their clients are told to go elsewhere.
 import { VoiceClose } from '@parley/protocol'
-import type { Ending } from '../channel/channel.ts'
+import type { Ending } from '../channel/channel-session.ts'
 import type { Timed } from '../deadlines.ts'
 
 const STOPPING: Ending = { code: VoiceClose.ServerCrashed, reason: 'the node is stopping' }

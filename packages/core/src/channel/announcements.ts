@@ -1,27 +1,28 @@
-// What everyone in a channel is told of everyone else: who came and left, who speaks with which SSRC, who is to be seen.
+// What members of a channel are sent about each other: arrivals and departures, speaking flags and SSRCs, video.
 import { SpeakingFlag, type VoiceEvents, VoiceOp } from '@parley/protocol'
 import type { Deadlines, Timed } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
-import type { ChannelSession } from './channel.ts'
+import type { ChannelSession } from './channel-session.ts'
+import type { VideoSource } from './video-source.ts'
 
-/** What is told depends on the channel. */
+/** The part of a channel that announcements depend on. */
 export interface AnnouncedChannel {
-  /** Sessions whose media may flow, in the order in which they came. */
+  /** Sessions whose media may flow, in order of arrival. */
   readonly present: ReadonlySet<ChannelSession>
-  /** Whether its video is forwarded. */
-  isSeen(session: ChannelSession): boolean
+  /** Whether this video is forwarded. */
+  isForwarded(source: VideoSource): boolean
   /** Whether its audio is forwarded. */
-  isHeard(session: ChannelSession): boolean
+  isAudible(session: ChannelSession): boolean
 }
 
 /**
- * Each member is told of each, so in a large channel joins that come together are told together: one message and one write to
- * each for all of them. Nothing else is ever told of somebody before that.
+ * Every member is sent every arrival, so a large channel announces arrivals in batches: one message and one write per member for
+ * all of them. The announcement of a session precedes any other message about it.
  */
 export class Announcements implements Timed {
   readonly #channel: AnnouncedChannel
   readonly #deadlines: Deadlines
-  /** Who came, and the others do not know it. */
+  /** Sessions that have arrived and are not announced yet. */
   #arrivals: Set<ChannelSession> = new Set()
   #announcedAt = -Infinity
 
@@ -47,19 +48,19 @@ export class Announcements implements Timed {
     this.#deadlines.update(this)
   }
 
-  /** To be called while the session is still present. */
+  /** Called while the session is still present. */
   left(session: ChannelSession): void {
     this.#settle(session)
     this.#broadcast(VoiceOp.ClientDisconnect, { user_id: session.userId }, session)
   }
 
-  /** Nobody is told of anything any more. */
+  /** Discards arrivals that are not announced. */
   close(): void {
     this.#arrivals.clear()
     this.#deadlines.remove(this)
   }
 
-  /** Tells of those who came right now, because something that is about to be said needs it. */
+  /** Announces arrivals now, because a message that is about to be sent refers to them. */
   announceArrivals(): void {
     if (this.#arrivals.size === 0) return
     const arrivals = [...this.#arrivals]
@@ -69,44 +70,45 @@ export class Announcements implements Timed {
     for (const session of this.#channel.present) {
       const place = places.get(session)
       if (place === undefined) this.#introduce(session, arrivals, text)
-      // Who came among them was told of those before it.
+      // An arriving session has been sent the ones before it.
       else if (place < arrivals.length - 1) this.#introduce(session, arrivals.slice(place + 1))
     }
   }
 
-  /** Everything a newcomer, or a client that resumed without numbers, has to know (gateway documentation, "Ordering"). */
+  /** The state of all other members, for a new session or one that resumed without a replay (docs/voice-gateway.md, "Ordering"). */
   sendSnapshot(session: ChannelSession): void {
     const others = [...this.#channel.present].filter(other => other !== session)
     if (others.length > 0) session.sendText(VoiceOp.ClientsConnect, clientsConnect(others))
     for (const other of others) sendBadges(session, other)
-    for (const other of others) if (this.#isTold(other)) sendSpeaking(session, other, other.lastSpeaking)
+    for (const other of others) if (this.#isAnnounced(other)) sendSpeaking(session, other, other.media.lastSpeaking)
     for (const other of others) this.#sendConnect(session, other)
-    if (session.takesVideo && session.version >= 5) session.sendText(VoiceOp.MediaSinkWants, '{"any":100}')
+    if (session.media.takesVideo && session.version >= 5) session.sendText(VoiceOp.MediaSinkWants, '{"any":100}')
   }
 
-  /** What the session declares of its speaking changed, or whether it is heard. */
-  tellSpeaking(session: ChannelSession): void {
-    const flags = this.#channel.isHeard(session) ? session.speaking : 0
-    if (!this.#isTold(session)) return
-    // A client that comes declares 0 at once, to tell its SSRC: that can wait.
+  /** Its declared speaking flags, or whether its audio is forwarded, changed. */
+  sendSpeakingOf(session: ChannelSession): void {
+    const flags = this.#channel.isAudible(session) ? session.media.speaking : 0
+    if (!this.#isAnnounced(session)) return
+    // A new client declares 0 at once to announce its SSRC; that can wait for the batch.
     if (this.#arrivals.has(session)) return flags === 0 ? undefined : this.announceArrivals()
     this.#broadcast(VoiceOp.Speaking, speaking(session, flags), session)
   }
 
-  /** It is seen from now on, or no longer. */
-  tellVideo(session: ChannelSession): void {
+  /** Its forwarded video changed. */
+  sendVideoOf(session: ChannelSession): void {
     this.#settle(session)
-    for (const other of this.#channel.present) if (other !== session && other.hasVideo) this.#sendVideo(other, session)
+    for (const other of this.#channel.present)
+      if (other !== session && other.media.hasVideo) this.#sendVideo(other, session)
   }
 
-  /** What the backend says of it changed. */
-  tellFlags(session: ChannelSession): void {
+  /** Its client flags in the voice state changed. */
+  sendFlagsOf(session: ChannelSession): void {
     this.#settle(session)
     const { userId, flags = 0 } = session.voiceState
     this.#broadcast(VoiceOp.ClientFlags, { user_id: userId, flags }, session)
   }
 
-  tellPlatform(session: ChannelSession): void {
+  sendPlatformOf(session: ChannelSession): void {
     this.#settle(session)
     const { userId, platform = 0 } = session.voiceState
     this.#broadcast(VoiceOp.ClientPlatform, { user_id: userId, platform }, session)
@@ -121,9 +123,9 @@ export class Announcements implements Timed {
     return this.#isLarge ? Math.min(LIMITS.arrivalDelayHighest, delay) : 0
   }
 
-  /** In a large channel the SSRCs of those who have never spoken are left out: of each to each they are too many. */
-  #isTold({ lastSpeaking }: ChannelSession): boolean {
-    return lastSpeaking !== 0 || !this.#isLarge
+  /** In a large channel the SSRCs of members that have never spoken are left out: they would be a message per pair of members. */
+  #isAnnounced({ media }: ChannelSession): boolean {
+    return media.lastSpeaking !== 0 || !this.#isLarge
   }
 
   #settle(session: ChannelSession): void {
@@ -135,27 +137,29 @@ export class Announcements implements Timed {
     for (const session of arrivals) sendBadges(to, session)
     for (const session of arrivals) this.#sendConnect(to, session)
     for (const session of arrivals) {
-      if (!session.hasDeclaredSpeaking || !this.#isTold(session)) continue
-      sendSpeaking(to, session, this.#channel.isHeard(session) ? session.speaking : 0)
+      if (!session.media.hasDeclaredSpeaking || !this.#isAnnounced(session)) continue
+      sendSpeaking(to, session, this.#channel.isAudible(session) ? session.media.speaking : 0)
     }
   }
 
   /**
-   * Up to v7, op 12 without video also said "this user is here, with this audio SSRC". Spacebar's web client learns SSRCs from
-   * nowhere else.
+   * Up to v7, op 12 without video also announces a user and its audio SSRC. Spacebar's web client learns SSRCs from no other
+   * message.
    */
   #sendConnect(to: ChannelSession, about: ChannelSession): void {
-    if (to.isWebrtc || (to.hasVideo && this.#channel.isSeen(about))) return this.#sendVideo(to, about)
+    const isVisible = to.media.hasVideo && about.media.sources.some(source => this.#channel.isForwarded(source))
+    if (to.media.isWebrtc || isVisible) return this.#sendVideo(to, about)
     if (to.version > 7) return
-    const video = { user_id: about.userId, audio_ssrc: about.audio.ssrc, video_ssrc: 0 }
+    const video = { user_id: about.userId, audio_ssrc: about.media.audio.ssrc, video_ssrc: 0 }
     to.sendText(VoiceOp.Video, JSON.stringify(video))
   }
 
   #sendVideo(to: ChannelSession, about: ChannelSession): void {
-    to.sendText(VoiceOp.Video, JSON.stringify(videoEvent(about, this.#channel.isSeen(about))))
+    const forwarded = about.media.sources.filter(source => this.#channel.isForwarded(source))
+    to.sendText(VoiceOp.Video, JSON.stringify(videoEvent(about, forwarded)))
   }
 
-  /** To everyone present, apart from `except`. The data is serialised once per form. */
+  /** To every member present except `except`. The data is serialized once per shape. */
   #broadcast<Op extends keyof VoiceEvents & VoiceOp>(op: Op, data: VoiceEvents[Op], except?: ChannelSession): void {
     const text = JSON.stringify(data)
     let oldText: string | undefined
@@ -177,7 +181,7 @@ const clientsConnect = (sessions: readonly ChannelSession[]): string =>
 
 const speaking = (session: ChannelSession, flags: number): SpeakingEvent => ({
   user_id: session.userId,
-  ssrc: session.audio.ssrc,
+  ssrc: session.media.audio.ssrc,
   speaking: session.voiceState.priority ? flags : flags & ~SpeakingFlag.Priority,
 })
 
@@ -188,18 +192,22 @@ const speakingText = (version: number, data: SpeakingEvent): string =>
 const sendSpeaking = (to: ChannelSession, about: ChannelSession, flags: number): void =>
   to.sendText(VoiceOp.Speaking, speakingText(to.version, speaking(about, flags)))
 
-/** Ops 18 and 20, if the backend said something: clients do without, and a large channel has very many. */
+/** Ops 18 and 20, only where the backend set them: clients do not need them, and a large channel would send very many. */
 function sendBadges(to: ChannelSession, { userId, voiceState: { flags, platform } }: ChannelSession): void {
   if (flags) to.sendText(VoiceOp.ClientFlags, JSON.stringify({ user_id: userId, flags }))
   if (platform !== undefined) to.sendText(VoiceOp.ClientPlatform, JSON.stringify({ user_id: userId, platform }))
 }
 
-/** Op 12. The SSRCs are the node's, whatever the client itself calls them; retransmissions have the next number. */
-function videoEvent({ userId, audio, camera, layer }: ChannelSession, isSeen: boolean): VoiceEvents[12] {
-  const common = { user_id: userId, audio_ssrc: audio.ssrc }
-  if (!isSeen) return { ...common, video_ssrc: 0, rtx_ssrc: 0, streams: [] }
-  const { max_framerate, max_resolution, rid = '100', quality = 100 } = layer ?? {}
-  const ssrcs = { ssrc: camera.ssrc, rtx_ssrc: camera.ssrc + 1 }
-  const stream = { type: 'video', rid, quality, active: true, ...ssrcs, max_framerate, max_resolution }
-  return { ...common, video_ssrc: camera.ssrc, rtx_ssrc: camera.ssrc + 1, streams: [stream] }
+/** Op 12. The SSRCs are the node's, not those that the client itself uses. `video_ssrc` is that of the first source. */
+function videoEvent({ userId, media }: ChannelSession, forwarded: readonly VideoSource[]): VoiceEvents[12] {
+  const [first] = forwarded
+  const video_ssrc = first?.route.ssrc ?? 0
+  const rtx_ssrc = first?.layers[0]?.rtxSsrc ?? 0
+  return { user_id: userId, audio_ssrc: media.audio.ssrc, video_ssrc, rtx_ssrc, streams: forwarded.map(streamOf) }
+}
+
+function streamOf({ sent, route, layers }: VideoSource) {
+  const { max_framerate, max_resolution, rid = '100', quality = 100 } = sent ?? {}
+  const ssrcs = { ssrc: route.ssrc, rtx_ssrc: layers[0]?.rtxSsrc }
+  return { type: 'video', rid, quality, active: true, ...ssrcs, max_framerate, max_resolution }
 }

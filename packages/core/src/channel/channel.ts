@@ -1,44 +1,27 @@
-// A channel: who may be here (voice states), who is here (sessions), and what everyone is told of everyone else.
-import type { Codec, Stream, Video } from '@parley/protocol'
+// A channel: the voice states that admit users, the sessions that are present, and what each member is sent about the others.
+import type { LaneId } from '../effect.ts'
 import { Announcements } from './announcements.ts'
-import { type EncryptedSession, Encryption, type EncryptionHost } from './encryption.ts'
+import type { ChannelSession, Ending } from './channel-session.ts'
+import { Encryption, type EncryptionHost } from './encryption.ts'
 import type { LaneHandle } from './lane-handle.ts'
-import { type Listener, MediaRoutes, type RouteSource } from './media-routes.ts'
+import { MediaRoutes } from './media-routes.ts'
+import { mayReceive, maySend, maySendVideo } from './permissions.ts'
 import { SendRequests } from './send-requests.ts'
 import { VideoCodecs } from './video-codecs.ts'
+import type { VideoSource } from './video-source.ts'
 import type { BackendId, ChannelProperties, ChannelRef, VoiceState, VoiceStateUpdate } from './voice-state.ts'
 
-/** Why a session ends, as its client hears it. */
-export interface Ending {
-  code: number
-  reason: string
-}
-
-/** What a channel needs of a voice session. */
-export interface ChannelSession extends Listener, EncryptedSession {
-  readonly audio: RouteSource
-  readonly camera: RouteSource
-  /** What it last declared of its video; undefined before it did. */
-  readonly video: Video | undefined
-  /** Whether it declared that its camera sends. */
-  readonly isSendingVideo: boolean
-  /** The layer of it that is forwarded. */
-  readonly layer: Stream | undefined
-  readonly voiceState: VoiceState
-  /** Gateway version: what its messages look like. */
-  readonly version: number
-  /** The flags it last declared, and the last that were not 0: newcomers need those to know its SSRC. */
-  readonly speaking: number
-  readonly lastSpeaking: number
-  readonly hasDeclaredSpeaking: boolean
-  readonly takesVideo: boolean
-  readonly codecs: readonly Codec[]
-  /** Whether it can take part in video. */
-  readonly hasVideo: boolean
-  /** Whether its media travels by WebRTC. */
-  readonly isWebrtc: boolean
-  /** Ends for good: its connection is closed, its peer and SSRCs are given back. */
-  end(ending: Ending, now: number): void
+/** A channel as `VoiceNode.inspect()` shows it. */
+export interface ChannelInspection {
+  readonly backend: BackendId
+  readonly channelId: string
+  readonly guildId: string | undefined
+  readonly lane: LaneId
+  readonly properties: ChannelProperties
+  readonly dave: object
+  readonly voiceStates: readonly Pick<VoiceState, 'userId' | 'mute' | 'deaf' | 'suppress'>[]
+  /** Users whose media may flow, in order of arrival. */
+  readonly present: readonly string[]
 }
 
 export class Channel implements ChannelRef {
@@ -53,12 +36,12 @@ export class Channel implements ChannelRef {
   /** Sessions by user, from Identify on. */
   readonly sessions = new Map<string, ChannelSession>()
   properties: ChannelProperties = {}
-  /** Sessions whose media may flow, in the order in which they came: those the others know of. */
+  /** Sessions whose media may flow, in order of arrival: the other members know of them. */
   readonly #present = new Set<ChannelSession>()
   readonly #announcements: Announcements
   readonly #sendRequests: SendRequests
-  #audio: MediaRoutes
-  #video: MediaRoutes
+  readonly #audio: MediaRoutes
+  readonly #video: MediaRoutes
 
   constructor(backend: BackendId, ref: ChannelRef, token: string, lane: LaneHandle, host: EncryptionHost) {
     this.backend = backend
@@ -74,8 +57,8 @@ export class Channel implements ChannelRef {
     this.#announcements = new Announcements(
       {
         present: this.#present,
-        isSeen: session => this.#video.has(session.camera),
-        isHeard: session => this.mayBeHeard(session.voiceState),
+        isForwarded: source => this.#video.has(source.route),
+        isAudible: session => maySend(this.properties, session.voiceState),
       },
       host.deadlines,
     )
@@ -86,25 +69,25 @@ export class Channel implements ChannelRef {
     return this.guildId ?? this.channelId
   }
 
-  /** Its media may flow: it learns of the others, the others of it. Called when Session Description has been sent. */
+  /** The session's media may flow: it is sent the other members, and they are sent it. Called after Session Description. */
   enter(session: ChannelSession, now: number): void {
-    // Clients without a DAVE session ignore the external sender, and Session Description makes one.
+    // Clients without a DAVE session ignore the external sender; Session Description creates one.
     this.encryption.joined(session)
     if (this.#present.has(session)) return this.#openMedia(session)
     this.#announcements.sendSnapshot(session)
     this.#present.add(session)
     this.#announcements.arrived(session, now)
     this.#openMedia(session)
-    if (session.speaking !== 0) this.#announcements.announceArrivals()
+    if (session.media.speaking !== 0) this.#announcements.announceArrivals()
   }
 
   isPresent(session: ChannelSession): boolean {
     return this.#present.has(session)
   }
 
-  /** To be called by a session that ends, once. */
+  /** Called once, by a session that ends. */
   leave(session: ChannelSession, now: number): void {
-    const { userId } = session.voiceState
+    const { userId } = session
     if (this.sessions.get(userId) === session) this.sessions.delete(userId)
     this.videoCodecs.leave(session)
     if (this.#present.has(session)) this.#announcements.left(session)
@@ -118,27 +101,28 @@ export class Channel implements ChannelRef {
 
   /** The session's declared speaking flags changed. */
   speakingChanged(session: ChannelSession): void {
-    if (this.#present.has(session)) this.#announcements.tellSpeaking(session)
+    if (this.#present.has(session)) this.#announcements.sendSpeakingOf(session)
   }
 
-  /** The session wants something else than before. */
+  /** The session's wants changed (op 15). */
   wantsChanged(session: ChannelSession): void {
-    this.#audio.wantsChanged(session)
-    this.#video.wantsChanged(session)
+    this.#audio.wantsChanged(session.media)
+    this.#video.wantsChanged(session.media)
     this.#sendRequests.changed()
   }
 
-  /** The session declared its video, and maybe something else than before. */
+  /** The session declared its video (op 12); `isChanged` if the declaration differs from the last. */
   videoDeclared(session: ChannelSession, isChanged: boolean): void {
     if (!this.#present.has(session)) return
-    const wasSeen = this.#video.has(session.camera)
+    const before = this.#forwardedSources(session)
     this.#openMedia(session)
-    if (!wasSeen || !this.#video.has(session.camera)) return
-    if (isChanged) this.#announcements.tellVideo(session)
+    const after = this.#forwardedSources(session)
+    if (!before.some(source => after.includes(source))) return
+    if (isChanged) this.#announcements.sendVideoOf(session)
     this.#sendRequests.declared(session)
   }
 
-  /** The session listed other codecs than before. */
+  /** The session's codecs changed (op 14). */
   codecsChanged(session: ChannelSession): void {
     if (!this.#present.has(session)) return
     this.videoCodecs.changed(session)
@@ -150,11 +134,11 @@ export class Channel implements ChannelRef {
     this.#announcements.announceArrivals()
   }
 
-  /** The session resumed, and may have missed anything. */
-  resumedAnew(session: ChannelSession): void {
+  /** The session resumed without a replay, and may have missed any message. */
+  resumedWithoutReplay(session: ChannelSession): void {
     this.#announcements.sendSnapshot(session)
     this.videoCodecs.repeat(session)
-    if (this.#video.has(session.camera)) this.#sendRequests.declared(session)
+    if (this.#forwardedSources(session).length > 0) this.#sendRequests.declared(session)
   }
 
   updateVoiceState(userId: string, update: VoiceStateUpdate): void {
@@ -165,14 +149,14 @@ export class Channel implements ChannelRef {
     const session = this.sessions.get(userId)
     if (session === undefined || !this.#present.has(session)) return
     this.#openMedia(session)
-    if (flags !== state.flags) this.#announcements.tellFlags(session)
-    if (platform !== state.platform) this.#announcements.tellPlatform(session)
+    if (flags !== state.flags) this.#announcements.sendFlagsOf(session)
+    if (platform !== state.platform) this.#announcements.sendPlatformOf(session)
   }
 
-  /** What is absent stays as it is. */
+  /** Absent properties keep their value. */
   setProperties(properties: ChannelProperties, now: number): void {
-    const said = Object.entries(properties).filter(([, value]) => value !== undefined)
-    this.properties = { ...this.properties, ...Object.fromEntries(said) }
+    const given = Object.entries(properties).filter(([, value]) => value !== undefined)
+    this.properties = { ...this.properties, ...Object.fromEntries(given) }
     for (const session of this.#present) this.#openMedia(session)
     this.encryption.propertiesChanged(now)
   }
@@ -186,18 +170,11 @@ export class Channel implements ChannelRef {
   /** Ends every session; afterwards no route, peer or deadline of the channel remains. */
   close(ending: Ending, now: number): void {
     this.voiceStates.clear()
-    this.#endSessions(ending, now)
+    this.endSessions(ending, now)
   }
 
-  /** The lane forgot everything: every session ends, and may come again. */
-  laneLost(ending: Ending, now: number): void {
-    this.#endSessions(ending, now)
-    this.#audio = new MediaRoutes(this.lane, 'audio')
-    this.#video = new MediaRoutes(this.lane, 'video')
-  }
-
-  /** Nobody is told of the others' leaving: all of them leave. */
-  #endSessions(ending: Ending, now: number): void {
+  /** Ends every session; the voice states remain, so that the users can identify again. The members are not sent departures. */
+  endSessions(ending: Ending, now: number): void {
     const sessions = [...this.sessions.values()]
     for (const session of sessions) this.#closeMedia(session)
     this.#present.clear()
@@ -207,13 +184,14 @@ export class Channel implements ChannelRef {
       part.close()
   }
 
-  inspect(): object {
+  inspect(): ChannelInspection {
+    const { backend, channelId, guildId, lane, properties } = this
     return {
-      backend: this.backend,
-      channelId: this.channelId,
-      guildId: this.guildId,
-      lane: this.lane.id,
-      properties: this.properties,
+      backend,
+      channelId,
+      guildId,
+      lane: lane.id,
+      properties,
       dave: this.encryption.inspect(),
       voiceStates: [...this.voiceStates.values()].map(({ userId, mute, deaf, suppress }) => ({
         userId,
@@ -221,46 +199,50 @@ export class Channel implements ChannelRef {
         deaf,
         suppress,
       })),
-      present: [...this.#present].map(session => session.voiceState.userId),
+      present: [...this.#present].map(session => session.userId),
     }
   }
 
-  /** Whether this user's media is forwarded at all. A stream carries its owner's only. */
-  mayBeHeard(state: VoiceState): boolean {
-    const { kind, ownerId } = this.properties
-    return state.maySpeak && (kind !== 'stream' || ownerId === undefined || ownerId === state.userId)
+  #forwardedSources(session: ChannelSession): VideoSource[] {
+    return session.media.sources.filter(source => this.#video.has(source.route))
   }
 
-  /** Opens or closes the session's source and listening to what its voice state allows. */
+  /** Opens or closes the session's sources and its listening, as its voice state and the channel allow. */
   #openMedia(session: ChannelSession): void {
-    const heard = this.mayBeHeard(session.voiceState)
-    if (heard) this.#audio.openSource(session.audio)
-    else if (this.#audio.closeSource(session.audio, true) && session.lastSpeaking !== 0)
-      this.#announcements.tellSpeaking(session)
-    if (session.voiceState.deaf) this.#audio.removeListener(session)
-    else this.#audio.addListener(session)
-    this.#openVideo(session, heard)
+    const { media, voiceState } = session
+    if (maySend(this.properties, voiceState)) this.#audio.openSource(media.audio)
+    else if (this.#audio.closeSource(media.audio, true) && media.lastSpeaking !== 0)
+      this.#announcements.sendSpeakingOf(session)
+    if (mayReceive(voiceState)) this.#audio.addListener(media)
+    else this.#audio.removeListener(media)
+    this.#openVideo(session)
   }
 
-  /** Viewers learn its SSRCs before a packet of it can come. */
-  #openVideo(session: ChannelSession, heard: boolean): void {
-    const isSeen = heard && session.hasVideo && session.isSendingVideo && this.properties.video !== false
-    const isChanged = isSeen ? this.#video.openSource(session.camera) : this.#video.closeSource(session.camera, false)
-    if (isChanged) {
-      this.#announcements.tellVideo(session)
-      if (isSeen) this.#sendRequests.declared(session)
+  /** Viewers are sent the SSRCs before the first packet. */
+  #openVideo(session: ChannelSession): void {
+    const { media, voiceState } = session
+    const isAllowed = media.hasVideo && maySendVideo(this.properties, voiceState)
+    const changed = media.sources.filter(source =>
+      isAllowed && source.isSending
+        ? this.#video.openSource(source.route)
+        : this.#video.closeSource(source.route, false),
+    )
+    if (changed.length > 0) {
+      this.#announcements.sendVideoOf(session)
+      if (this.#forwardedSources(session).length > 0) this.#sendRequests.declared(session)
       else this.#sendRequests.ended(session)
     }
-    if (session.hasVideo && !session.voiceState.deaf) this.#video.addListener(session)
-    else this.#video.removeListener(session)
+    if (media.hasVideo && mayReceive(voiceState)) this.#video.addListener(media)
+    else this.#video.removeListener(media)
     this.#sendRequests.changed()
   }
 
   #closeMedia(session: ChannelSession): void {
-    this.#audio.removeListener(session)
-    this.#audio.closeSource(session.audio, false)
-    this.#video.removeListener(session)
-    this.#video.closeSource(session.camera, false)
+    const { media } = session
+    this.#audio.removeListener(media)
+    this.#audio.closeSource(media.audio, false)
+    this.#video.removeListener(media)
+    for (const source of media.sources) this.#video.closeSource(source.route, false)
     this.#sendRequests.ended(session)
     this.#sendRequests.changed()
   }

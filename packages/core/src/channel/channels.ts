@@ -1,6 +1,6 @@
-// All channels of all backends, and the two ways to find one: by its backend's name for it, and by what clients say.
-
-import { Channel, type Ending } from './channel.ts'
+// All channels of all backends: found by backend and channel id, or by the `server_id` that clients send.
+import { Channel } from './channel.ts'
+import type { Ending } from './channel-session.ts'
 import type { EncryptionHost } from './encryption.ts'
 import type { Lanes } from './lane-handle.ts'
 import type { BackendId, ChannelRef } from './voice-state.ts'
@@ -20,7 +20,7 @@ export class Channels {
     return this.#byBackend.get(backend)?.get(channelId)
   }
 
-  /** In the order in which they were opened. */
+  /** In order of creation. */
   ofBackend(backend: BackendId): readonly Channel[] {
     return [...(this.#byBackend.get(backend)?.values() ?? [])]
   }
@@ -29,7 +29,7 @@ export class Channels {
     return this.#byBackend.get(backend)?.size ?? 0
   }
 
-  /** The channels that a client may mean by `server_id`; those of several backends may share one. */
+  /** The channels of one `server_id`, possibly of several backends. */
   ofServer(serverId: string): Iterable<Channel> {
     return this.#byServer.get(serverId) ?? []
   }

@@ -1,4 +1,4 @@
-// A channel's end-to-end encryption: its DAVE group, with the clock and the endings that the group asks for.
+// A channel's end-to-end encryption: its DAVE group, driven by the channel's sessions and the node's clock.
 import { ByteWriter, snowflakeBytes, type VoiceOp } from '@parley/protocol'
 import type { Crypto } from '../crypto.ts'
 import type { ExternalSender } from '../dave/external-sender.ts'
@@ -7,32 +7,26 @@ import type { DaveSession } from '../dave/member.ts'
 import type { DavePolicy, DaveState } from '../dave/version.ts'
 import type { Deadlines, Timed } from '../deadlines.ts'
 import type { Effects } from '../effect.ts'
+import type { ChannelSession } from './channel-session.ts'
 import type { BackendId, ChannelProperties, ChannelRef } from './voice-state.ts'
 
-/** A session as its channel's group knows it, and how it ends. */
-export interface EncryptedSession extends DaveSession {
-  /** The highest DAVE version its client claims. */
-  readonly daveVersion: number
-  end(ending: { code: number; reason: string }, now: number): void
-}
-
-/** What all channels of a node share for it. */
+/** What the channels of a node share for encryption. */
 export interface EncryptionHost {
   readonly crypto: Crypto
   readonly effects: Effects
   readonly deadlines: Deadlines
   readonly sender: ExternalSender
-  /** For channels of which the backend says nothing. */
+  /** For channels whose properties do not say. */
   readonly policy: DavePolicy
   /** Version, epoch or members changed. */
   changed(backend: BackendId, ref: ChannelRef, state: DaveState): void
 }
 
-/** A channel, as far as its encryption depends on it. */
+/** The part of a channel that its encryption depends on. */
 interface Encrypted extends ChannelRef {
   readonly backend: BackendId
   readonly properties: ChannelProperties
-  /** Whether nothing is to be heard in it that is not sealed. */
+  /** Whether audio that is not encrypted end to end is dropped. */
   requireSealed(isRequired: boolean): void
 }
 
@@ -40,8 +34,9 @@ export class Encryption implements Timed {
   readonly #channel: Encrypted
   readonly #host: EncryptionHost
   #group: DaveGroup
-  readonly #sessions = new Map<DaveSession, EncryptedSession>()
-  #told: DaveState = { version: 0, epoch: 0, members: 0 }
+  readonly #sessions = new Map<DaveSession, ChannelSession>()
+  /** The state last reported. */
+  #reported: DaveState = { version: 0, epoch: 0, members: 0 }
 
   constructor(channel: Encrypted, host: EncryptionHost) {
     this.#channel = channel
@@ -65,14 +60,14 @@ export class Encryption implements Timed {
     return this.#group.admits(daveVersion)
   }
 
-  /** The session is about to be sent its description: the version to say there. */
-  join(session: EncryptedSession, now: number): number {
+  /** The session is about to be sent Session Description. Returns the DAVE version for it. */
+  join(session: ChannelSession, now: number): number {
     this.#sessions.set(session, session)
     const version = this.#group.join(session, session.daveVersion, now)
     this.#after(now)
     return version
   }
-  /** It has been sent. */
+  /** Session Description was sent. */
   joined(session: DaveSession): void {
     this.#group.joined(session)
   }
@@ -82,7 +77,7 @@ export class Encryption implements Timed {
   away(session: DaveSession, now: number): void {
     this.#input(now, group => group.away(session, now))
   }
-  /** It has resumed, and was sent again what it had missed: messages with these opcodes. */
+  /** It has resumed and was sent the messages it missed, which have these opcodes. */
   back(session: DaveSession, missed: readonly VoiceOp[], now: number): void {
     this.#input(now, group => group.back(session, missed, now))
   }
@@ -105,7 +100,7 @@ export class Encryption implements Timed {
     this.#input(now, group => group.setPolicy(this.#policy, now))
   }
 
-  /** Every session of the channel ends at once: nobody is told of anybody's leaving. */
+  /** Every session of the channel ends at once; no member is sent the departures. */
   abandon(now: number): void {
     this.#sessions.clear()
     this.#group = this.#newGroup()
@@ -144,18 +139,18 @@ export class Encryption implements Timed {
     this.#host.deadlines.update(this)
     const { version, epoch, members } = this.#group.state
     this.#channel.requireSealed(version > 0 && this.#policy === 'required')
-    const told = this.#told
-    if (version === told.version && epoch === told.epoch && members === told.members) return
-    this.#told = { version, epoch, members }
-    this.#host.changed(this.#channel.backend, this.#channel, this.#told)
+    const last = this.#reported
+    if (version === last.version && epoch === last.epoch && members === last.members) return
+    this.#reported = { version, epoch, members }
+    this.#host.changed(this.#channel.backend, this.#channel, this.#reported)
   }
 }
 
-/** The audience of a stage hears it in the clear, unless the backend wants otherwise. */
+/** A stage is not encrypted end to end unless the backend says so. */
 const policyOf = ({ dave, kind }: ChannelProperties, standard: DavePolicy): DavePolicy =>
   dave ?? (kind === 'stage' ? 'off' : standard)
 
-/** What clients name their group by: the channel's id. A stream that was given none counts one down from its server's id. */
+/** The group id that clients use: the channel's id. A stream without a guild uses the id of its server minus one. */
 function groupId({ channelId, guildId, properties }: Encrypted): Uint8Array | undefined {
   const id = snowflakeBytes(channelId)
   if (id === undefined || properties.kind !== 'stream' || guildId !== undefined) return id

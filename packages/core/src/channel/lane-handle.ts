@@ -2,16 +2,23 @@
 import type { Crypto } from '../crypto.ts'
 import type { Effects, LaneId } from '../effect.ts'
 import type { LaneCommand, LaneCounters, PeerId, TargetsId } from '../lane/commands.ts'
+import { LIMITS } from '../limits.ts'
 import { SsrcAllocator } from './ssrc-allocator.ts'
 
-/** Who is behind a peer: what the lane says of the peer is told to it. */
+/** Receives the lane's events about one peer. */
 export interface PeerOwner {
-  /** The first packet of one of its SSRCs came. */
+  /** The first packet of one of its SSRCs arrived. */
   packetsArrived(ssrc: number): void
-  /** A DTLS datagram came from an address that it has proved. */
+  /** A DTLS datagram arrived from an address that the peer has proved. */
   datagramArrived(bytes: Uint8Array, now: number): void
-  /** Its key is used up. */
+  /** Every nonce of its key is used. */
   keyExhausted(now: number): void
+}
+
+/** The numbers of one peer on its lane: its row, and its block of LIMITS.ssrcsPerSession SSRCs. */
+export interface PeerNumbers {
+  readonly peer: PeerId
+  readonly ssrcs: readonly number[]
 }
 
 export interface OpenLane {
@@ -22,16 +29,16 @@ export interface OpenLane {
 
 export class LaneHandle {
   readonly id: LaneId
-  /** A lane that takes the place of a lost one may have another. */
+  /** Changes where a replaced lane has another port. */
   port: number
-  /** Lost, and not replaced yet: what is sent waits with the host for the one that comes. */
+  /** Lost and not replaced yet: the host keeps what is sent for the replacement. */
   isLost = false
-  readonly ssrcs: SsrcAllocator
   readonly owners = new Map<PeerId, PeerOwner>()
   /** Channels placed here; the measure of load. */
   channels = 0
   /** The last report of the lane. */
   counters: LaneCounters | undefined
+  readonly #ssrcs: SsrcAllocator
   readonly #effects: Effects
   #lastPeer = 0
   #lastTargets = 0
@@ -39,7 +46,7 @@ export class LaneHandle {
   constructor(lane: OpenLane, crypto: Crypto, effects: Effects) {
     this.id = lane.id
     this.port = lane.port
-    this.ssrcs = new SsrcAllocator(crypto)
+    this.#ssrcs = new SsrcAllocator(crypto)
     this.#effects = effects
   }
 
@@ -47,16 +54,22 @@ export class LaneHandle {
     this.#effects.lane(this.id, command)
   }
 
-  addPeer(owner: PeerOwner, ssrcs: Int32Array): PeerId {
-    const peer = ++this.#lastPeer
-    this.owners.set(peer, owner)
-    this.send({ kind: 'addPeer', peer, ssrcs })
-    return peer
+  /** Numbers for a new peer; `removePeer` releases them. */
+  reservePeer(): PeerNumbers {
+    const first = this.#ssrcs.allocate()
+    const ssrcs = Array.from({ length: LIMITS.ssrcsPerSession }, (_, index) => first + index)
+    return { peer: ++this.#lastPeer, ssrcs }
   }
 
-  removePeer(peer: PeerId): void {
+  addPeer({ peer, ssrcs }: PeerNumbers, owner: PeerOwner): void {
+    this.owners.set(peer, owner)
+    this.send({ kind: 'addPeer', peer, ssrcs: Int32Array.from(ssrcs) })
+  }
+
+  removePeer({ peer, ssrcs }: PeerNumbers): void {
     this.owners.delete(peer)
     this.send({ kind: 'removePeer', peer })
+    this.#ssrcs.release(ssrcs[0]!)
   }
 
   openTargets(): TargetsId {
@@ -73,7 +86,7 @@ export class Lanes {
     this.all = lanes.map(lane => new LaneHandle(lane, crypto, effects))
   }
 
-  /** The lane for a new channel: the one with the fewest, rather one that is not lost. Give it back with `release`. */
+  /** The lane for a new channel: the one with the fewest channels, if possible not a lost one. `release` undoes it. */
   place(): LaneHandle {
     const present = this.all.filter(lane => !lane.isLost)
     const lanes = present.length > 0 ? present : this.all

@@ -1,34 +1,40 @@
-// What a sender of video is told of its viewers: how much they want of it at most, so that nobody encodes for nobody (op 15).
+// Tells senders of video the highest want of their viewers (op 15), so that clients do not encode video without viewers.
 import { type VoiceEvents, VoiceOp } from '@parley/protocol'
 import type { Deadlines, Timed } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
-import type { ChannelSession } from './channel.ts'
+import type { ChannelSession } from './channel-session.ts'
 import { type Listener, wantOf } from './media-routes.ts'
+import type { VideoSource } from './video-source.ts'
 
-/** What viewers want of one source: the most of each. */
+/** The highest want and pixel count over all viewers of one source. */
 interface Wanted {
   readonly want: number
-  /** 0 if nobody told. */
+  /** 0 if no viewer says. */
   readonly pixels: number
 }
 
-interface Told extends Wanted {
-  readonly text: string
-  /** When it is told that less is wanted; `Infinity` while as much is. */
+/** What a sender was last sent about one of its sources. */
+interface Requested extends Wanted {
+  /** When the sender is sent a lower want; `Infinity` while the want is not lower. */
   lowerAt: number
 }
 
+interface Sender {
+  readonly requested: Map<VideoSource, Requested>
+  /** The last message; undefined if it is to be sent even if unchanged. */
+  text: string | undefined
+}
+
 /**
- * More is told at once, less after a while, all of it at most so often: viewers scroll. Only who sends is told; anybody else
- * has heard once, when it came, that it may.
+ * Increases are sent immediately, decreases after `videoLessDelay`, and at most one message per `videoUpdateInterval`: viewers
+ * scroll. Only sessions whose video is forwarded are senders; the others were sent `any: 100` when they arrived.
  */
 export class SendRequests implements Timed {
   readonly #viewers: () => Iterable<Listener>
   readonly #deadlines: Deadlines
-  /** Sessions whose video is forwarded; undefined before they were told. */
-  readonly #senders = new Map<ChannelSession, Told | undefined>()
+  readonly #senders = new Map<ChannelSession, Sender>()
   #isStale = false
-  #lookedAt = -Infinity
+  #updatedAt = -Infinity
   #lowerAt = Infinity
 
   constructor(viewers: () => Iterable<Listener>, deadlines: Deadlines) {
@@ -37,36 +43,35 @@ export class SendRequests implements Timed {
   }
 
   get deadline(): number {
-    const lookAt = this.#isStale ? this.#lookedAt + LIMITS.videoUpdateInterval : Infinity
-    return Math.min(lookAt, this.#lowerAt)
+    const updateAt = this.#isStale ? this.#updatedAt + LIMITS.videoUpdateInterval : Infinity
+    return Math.min(updateAt, this.#lowerAt)
   }
 
   tick(now: number): void {
     if (now < this.deadline) return
     this.#isStale = false
-    this.#lookedAt = now
+    this.#updatedAt = now
     this.#lowerAt = Infinity
-    for (const [sender, told] of this.#senders) this.#look(sender, told, now)
+    for (const [session, sender] of this.#senders) this.#update(session, sender, now)
   }
 
-  /** The session's video is forwarded from now on, or it declared it anew: it is told even what it knows. */
-  declared(sender: ChannelSession): void {
-    this.#senders.set(sender, undefined)
+  /** The session's video is forwarded from now on, or was declared again: its wants are sent even if unchanged. */
+  declared(session: ChannelSession): void {
+    this.#senders.set(session, { requested: new Map(), text: undefined })
     this.changed()
   }
 
-  ended(sender: ChannelSession): void {
-    this.#senders.delete(sender)
+  ended(session: ChannelSession): void {
+    this.#senders.delete(session)
   }
 
-  /** Viewers came, left, or want something else. */
+  /** Viewers arrived, left, or changed their wants. */
   changed(): void {
     if (this.#senders.size === 0) return
     this.#isStale = true
     this.#deadlines.update(this)
   }
 
-  /** Nobody is told of anything any more. */
   close(): void {
     this.#senders.clear()
     this.#isStale = false
@@ -74,40 +79,52 @@ export class SendRequests implements Timed {
     this.#deadlines.remove(this)
   }
 
-  #look(sender: ChannelSession, told: Told | undefined, now: number): void {
-    const wanted = this.#wantedOf(sender)
-    if (told !== undefined && isLess(wanted, told)) {
-      told.lowerAt = Math.min(told.lowerAt, now + LIMITS.videoLessDelay)
-      if (now < told.lowerAt) {
-        this.#lowerAt = Math.min(this.#lowerAt, told.lowerAt)
+  #update(session: ChannelSession, sender: Sender, now: number): void {
+    for (const source of session.media.sources) if (source.isSending) this.#updateSource(source, sender, now)
+    const text = JSON.stringify(wantsEvent(sender.requested))
+    if (text !== sender.text && session.version >= 5) session.sendText(VoiceOp.MediaSinkWants, text)
+    sender.text = text
+  }
+
+  #updateSource(source: VideoSource, { requested }: Sender, now: number): void {
+    const wanted = this.#wantedOf(source)
+    const last = requested.get(source)
+    if (last !== undefined && isLess(wanted, last)) {
+      last.lowerAt = Math.min(last.lowerAt, now + LIMITS.videoLessDelay)
+      if (now < last.lowerAt) {
+        this.#lowerAt = Math.min(this.#lowerAt, last.lowerAt)
         return
       }
     }
-    const text = JSON.stringify(wantsEvent(sender, wanted))
-    if (text !== told?.text && sender.version >= 5) sender.sendText(VoiceOp.MediaSinkWants, text)
-    this.#senders.set(sender, { ...wanted, text, lowerAt: Infinity })
+    requested.set(source, { ...wanted, lowerAt: Infinity })
   }
 
-  #wantedOf({ camera: { peer, ssrc } }: ChannelSession): Wanted {
+  #wantedOf({ route: { peer, ssrc } }: VideoSource): Wanted {
     let want = 0
     let pixels = 0
     for (const viewer of this.#viewers()) {
-      const own = viewer.peer === peer ? 0 : wantOf(viewer.wants, ssrc)
-      if (own === 0) continue
-      want = Math.max(want, own)
+      const viewerWant = viewer.peer === peer ? 0 : wantOf(viewer.wants, ssrc)
+      if (viewerWant === 0) continue
+      want = Math.max(want, viewerWant)
       pixels = Math.max(pixels, viewer.wants.pixelCounts.get(ssrc) ?? 0)
     }
     return { want, pixels }
   }
 }
 
-const isLess = (wanted: Wanted, told: Wanted) =>
-  wanted.want < told.want || (wanted.want === told.want && wanted.pixels < told.pixels)
+const isLess = (wanted: Wanted, last: Wanted) =>
+  wanted.want < last.want || (wanted.want === last.want && wanted.pixels < last.pixels)
 
-/** By the sender's own SSRCs, as it declared them. Layers that are not forwarded are not wanted. */
-function wantsEvent({ layer, video }: ChannelSession, { want, pixels }: Wanted): VoiceEvents[15] {
-  const forwarded = layer?.ssrc ?? video?.video_ssrc ?? 0
-  const others = (video?.streams ?? []).flatMap(({ ssrc = 0 }) => (ssrc > 0 && ssrc !== forwarded ? [[ssrc, 0]] : []))
-  const bySsrc = Object.fromEntries([[forwarded, want], ...others])
-  return { any: want, ...bySsrc, ...(pixels > 0 && { pixelCounts: { [forwarded]: pixels } }) }
+/** By the SSRCs that the sender declared. Layers that are not forwarded have want 0. */
+function wantsEvent(requested: ReadonlyMap<VideoSource, Wanted>): VoiceEvents[15] {
+  const bySsrc: Record<string, number> = {}
+  const pixelCounts: Record<string, number> = {}
+  for (const [{ declared, sent }, { want, pixels }] of requested) {
+    const forwarded = sent?.ssrc ?? declared?.video_ssrc ?? 0
+    for (const { ssrc = 0 } of declared?.streams ?? []) if (ssrc > 0) bySsrc[ssrc] = 0
+    bySsrc[forwarded] = want
+    if (pixels > 0) pixelCounts[forwarded] = pixels
+  }
+  const any = Math.max(0, ...[...requested.values()].map(({ want }) => want))
+  return Object.keys(pixelCounts).length > 0 ? { any, ...bySsrc, pixelCounts } : { any, ...bySsrc }
 }

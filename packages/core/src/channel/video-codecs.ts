@@ -1,23 +1,23 @@
-// Which video codec each sender is told to use: its first that everybody else can decode (ops 4 and 14).
+// Which video codec each sender is to use: its preferred one that every other member can decode (ops 4 and 14).
 import { type Codec, VoiceOp } from '@parley/protocol'
 import type { Deadlines, Timed } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
 import { videoTypes } from '../transport/video-mapping.ts'
-import type { ChannelSession } from './channel.ts'
+import type { ChannelSession } from './channel-session.ts'
 
 interface Member {
-  /** What it can decode, in small letters. */
+  /** Names of the codecs it can decode, in lower case. */
   readonly decodes: ReadonlySet<string>
-  /** The codec it was told to send with. */
-  told: string
+  /** The codec it was last sent. */
+  assigned: string
 }
 
-/** What clients are told if they can encode nothing. */
-const NOTHING_BETTER = 'H264'
+/** Assigned to clients that list no codec to encode with. */
+const FALLBACK_CODEC = 'H264'
 
 /**
- * Told at once when somebody who is there could not decode what a sender was told to send; for another reason, that is
- * a codec that would be better, only once members and their codecs have stayed the same for a while.
+ * Assigns another codec immediately if a member cannot decode the present one; assigns a preferred codec only once the members and
+ * their codecs have stayed the same for `videoBetterDelay`.
  */
 export class VideoCodecs implements Timed {
   readonly #deadlines: Deadlines
@@ -25,7 +25,7 @@ export class VideoCodecs implements Timed {
   /** By codec, how many members can decode it. */
   readonly #decoders = new Map<string, number>()
   #isStale = false
-  #lookedAt = -Infinity
+  #updatedAt = -Infinity
   #betterAt = Infinity
 
   constructor(deadlines: Deadlines) {
@@ -33,37 +33,37 @@ export class VideoCodecs implements Timed {
   }
 
   get deadline(): number {
-    return this.#isStale ? this.#lookedAt + LIMITS.videoUpdateInterval : this.#betterAt
+    return this.#isStale ? this.#updatedAt + LIMITS.videoUpdateInterval : this.#betterAt
   }
 
   tick(now: number): void {
     if (now < this.deadline) return
     const isSettled = !this.#isStale
     this.#isStale = false
-    this.#lookedAt = now
+    this.#updatedAt = now
     this.#betterAt = Infinity
-    for (const [session, member] of this.#members) this.#look(session, member, isSettled, now)
+    for (const [session, member] of this.#members) this.#update(session, member, isSettled, now)
   }
 
-  /** The session is about to be told which codec to send with. */
+  /** Chooses the codec for the session's Session Description, and counts it as a member if it has video. */
   choose(session: ChannelSession): string {
     this.leave(session)
-    const told = this.#best(session, undefined)
-    if (session.hasVideo) this.#join(session, told)
-    return told
+    const assigned = this.#best(session, undefined)
+    if (session.media.hasVideo) this.#join(session, assigned)
+    return assigned
   }
 
-  /** The session has listed other codecs. */
+  /** The session listed other codecs. */
   changed(session: ChannelSession): void {
-    const before = this.#members.get(session)?.told
-    const told = this.choose(session)
-    if (before !== told && session.hasVideo) tell(session, told)
+    const before = this.#members.get(session)?.assigned
+    const assigned = this.choose(session)
+    if (before !== assigned && session.media.hasVideo) sendCodec(session, assigned)
   }
 
-  /** The session may have missed what it was told. */
+  /** Sends the assigned codec again, to a session that may have missed it. */
   repeat(session: ChannelSession): void {
     const member = this.#members.get(session)
-    if (member !== undefined) tell(session, member.told)
+    if (member !== undefined) sendCodec(session, member.assigned)
   }
 
   leave(session: ChannelSession): void {
@@ -73,7 +73,6 @@ export class VideoCodecs implements Timed {
     this.#count(member.decodes, -1)
   }
 
-  /** Nobody is told of anything any more. */
   close(): void {
     this.#members.clear()
     this.#decoders.clear()
@@ -82,9 +81,9 @@ export class VideoCodecs implements Timed {
     this.#deadlines.remove(this)
   }
 
-  #join(session: ChannelSession, told: string): void {
-    const decodes = decodable(session.codecs)
-    this.#members.set(session, { decodes, told })
+  #join(session: ChannelSession, assigned: string): void {
+    const decodes = decodable(session.media.codecs)
+    this.#members.set(session, { decodes, assigned })
     this.#count(decodes, 1)
   }
 
@@ -94,24 +93,24 @@ export class VideoCodecs implements Timed {
     this.#deadlines.update(this)
   }
 
-  #look(session: ChannelSession, member: Member, isSettled: boolean, now: number): void {
+  #update(session: ChannelSession, member: Member, isSettled: boolean, now: number): void {
     const best = this.#best(session, member)
-    if (best === member.told) return
-    const isUrgent = this.#isForAll(best, member) && !this.#isForAll(member.told, member)
+    if (best === member.assigned) return
+    const isUrgent = this.#isForAll(best, member) && !this.#isForAll(member.assigned, member)
     if (isUrgent || isSettled) {
-      member.told = best
-      tell(session, best)
+      member.assigned = best
+      sendCodec(session, best)
     } else this.#betterAt = now + LIMITS.videoBetterDelay
   }
 
-  #best({ codecs }: ChannelSession, member: Member | undefined): string {
-    const encodable = codecs
+  #best({ media }: ChannelSession, member: Member | undefined): string {
+    const encodable = media.codecs
       .filter(({ type, encode }) => type === 'video' && encode !== false)
       .sort((a, b) => (a.priority ?? 0) - (b.priority ?? 0))
-    return (encodable.find(({ name }) => this.#isForAll(name, member)) ?? encodable[0])?.name ?? NOTHING_BETTER
+    return (encodable.find(({ name }) => this.#isForAll(name, member)) ?? encodable[0])?.name ?? FALLBACK_CODEC
   }
 
-  /** Whether all can decode it, but for the member itself. */
+  /** Whether every member other than `member` can decode it. */
   #isForAll(name: string, member: Member | undefined): boolean {
     const codec = name.toLowerCase()
     const others = this.#members.size - (member === undefined ? 0 : 1)
@@ -120,7 +119,7 @@ export class VideoCodecs implements Timed {
   }
 }
 
-/** Those that the node passes on too. */
+/** Codecs that the client decodes and the node forwards. */
 const decodable = (codecs: readonly Codec[]): ReadonlySet<string> =>
   new Set(
     codecs
@@ -128,5 +127,5 @@ const decodable = (codecs: readonly Codec[]): ReadonlySet<string> =>
       .map(({ name }) => name.toLowerCase()),
   )
 
-const tell = (session: ChannelSession, codec: string): void =>
+const sendCodec = (session: ChannelSession, codec: string): void =>
   session.sendText(VoiceOp.SessionUpdate, JSON.stringify({ audio_codec: 'opus', video_codec: codec }))

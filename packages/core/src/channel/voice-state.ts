@@ -65,11 +65,6 @@ export class VoiceState {
     return new VoiceState(userId, sessionId ?? crypto.randomHex(16), crypto.randomToken(32))
   }
 
-  /** Whether the backend lets this user be heard. */
-  get maySpeak(): boolean {
-    return !this.mute && !this.suppress
-  }
-
   apply(update: VoiceStateUpdate): void {
     this.mute = update.mute ?? this.mute
     this.deaf = update.deaf ?? this.deaf

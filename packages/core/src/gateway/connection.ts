@@ -1,4 +1,4 @@
-// One WebSocket of a voice client, from Hello to close: versions, authentication order, heartbeats, limits.
+// One WebSocket of a voice client, from Hello to close: versions, order of authentication, heartbeats, limits.
 import {
   Heartbeat,
   Identify,
@@ -14,31 +14,25 @@ import type { ConnectionId } from '../effect.ts'
 import { ProtocolError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import { MessageRate } from '../message-rate.ts'
-import { type CommandContext, decode, dispatch, dispatchBinary } from './commands.ts'
+import { type CommandContext, dispatch, dispatchBinary } from './commands.ts'
+import { decode, parseJson } from './decode.ts'
 import type { Greetings } from './greetings.ts'
 import type { Attachment, VoiceSession } from './voice-session.ts'
-
-/** Decides who gets a session. Throws a ProtocolError for who does not. */
-export interface Authenticator {
-  identify(identify: Identify, connection: GatewayConnection, now: number): VoiceSession
-  resume(resume: Resume, connection: GatewayConnection, now: number): VoiceSession
-  /** The connection of a session is gone. */
-  connectionLost(session: VoiceSession, connection: GatewayConnection, code: number, now: number): void
-}
+import type { VoiceSessions } from './voice-sessions.ts'
 
 export interface GatewayOptions {
-  /** `v` of the URL, as it was written. */
+  /** `v` of the URL, as the client wrote it. */
   version: string | undefined
   remoteAddress: string
-  /** The address of ours that the client reached. */
+  /** The address of the node that the client connected to. */
   localAddress: string
 }
 
-/** What all connections of a node share. */
+/** What the voice connections of a node share. */
 export interface Gateway extends CommandContext {
-  /** The lowest version served; lower ones are closed with 4020. */
+  /** The lowest gateway version served; lower ones are closed with 4020. */
   readonly minVersion: number
-  readonly authenticator: Authenticator
+  readonly sessions: VoiceSessions
   readonly greetings: Greetings
 }
 
@@ -47,7 +41,7 @@ type State =
   | { kind: 'live'; session: VoiceSession; silentUntil: number }
   | { kind: 'closed' }
 
-/** Opcodes that come often and cost little. DAVE's answer what the node sent, and its group counts what was not asked for. */
+/** Frequent opcodes of little cost. Those of DAVE answer messages of the node; the group counts unsolicited ones itself. */
 const CHATTY: ReadonlySet<number> = new Set([
   VoiceOp.Heartbeat,
   VoiceOp.Speaking,
@@ -58,11 +52,11 @@ const CHATTY: ReadonlySet<number> = new Set([
 /** The longest heartbeat nonce that is echoed, in characters of JSON. */
 const MAX_NONCE = 64
 
-/** A window's worth at once, and then as many as the window has time for. */
+/** `perWindow` messages at once, and as many per window on average. */
 const rateOf = (perWindow: number, now: number) =>
   new MessageRate(perWindow / (LIMITS.commandWindow / 1_000), perWindow, now)
 
-/** Absent or not a number means version 1; above ours means ours. */
+/** An absent or malformed version is 1; one above the highest spoken is served as the highest. */
 function parseVersion(text: string | undefined): number {
   const version = Number.parseInt(text ?? '', 10)
   return Number.isNaN(version) ? VOICE_VERSION.min : Math.min(version, VOICE_VERSION.max)
@@ -75,7 +69,6 @@ export class GatewayConnection implements Attachment, Timed {
   readonly localAddress: string
   readonly #gateway: Gateway
   readonly #commands: MessageRate
-  /** What clients send at will, or because the node asked for it. */
   readonly #chatter: MessageRate
   #state: State
 
@@ -88,8 +81,12 @@ export class GatewayConnection implements Attachment, Timed {
     this.#commands = rateOf(LIMITS.commandsPerWindow, now)
     this.#chatter = rateOf(LIMITS.chattyCommandsPerWindow, now)
     this.#state = { kind: 'greeting', identifyBy: now + LIMITS.identifyTimeout }
-    if (this.version < Math.max(gateway.minVersion, VOICE_VERSION.min))
-      this.close(VoiceClose.BadRequest, `gateway version ${this.version} is not served here`)
+  }
+
+  /** Sends Hello, or closes the connection if its version is not served or too many are open. */
+  open(): void {
+    if (this.version < Math.max(this.#gateway.minVersion, VOICE_VERSION.min))
+      this.close(VoiceClose.BadRequest, `gateway version ${this.version} is not served`)
     else this.#greet()
   }
 
@@ -110,11 +107,12 @@ export class GatewayConnection implements Attachment, Timed {
 
   tick(now: number): void {
     if (now < this.deadline) return
-    if (this.#state.kind === 'greeting') this.close(VoiceClose.SessionTimeout, 'no Identify or Resume in time')
-    else this.#lose(VoiceClose.SessionTimeout, 'no heartbeat in time', now)
+    if (this.#state.kind === 'greeting')
+      this.close(VoiceClose.SessionTimeout, 'no Identify or Resume within the time limit')
+    else this.#lose(VoiceClose.SessionTimeout, 'no heartbeat within the time limit', now)
   }
 
-  /** Takes one message. Whatever it holds, nothing is thrown. */
+  /** Processes one message. Never throws. */
   receive(data: string | Uint8Array, now: number): void {
     if (this.#state.kind === 'closed') return
     if (this.#state.kind === 'live') this.#state.silentUntil = now + LIMITS.heartbeatGrace
@@ -130,19 +128,19 @@ export class GatewayConnection implements Attachment, Timed {
     }
   }
 
-  /** The socket is gone. */
+  /** The socket is closed. */
   closed(code: number, now: number): void {
     const state = this.#state
     this.#gateway.greetings.remove(this)
     this.#state = { kind: 'closed' }
-    if (state.kind === 'live') this.#gateway.authenticator.connectionLost(state.session, this, code, now)
+    if (state.kind === 'live') this.#gateway.sessions.connectionLost(state.session, this, code, now)
   }
 
   sendMessage(data: string | Uint8Array): void {
     if (this.#state.kind !== 'closed') this.#gateway.effects.send(this.id, data)
   }
 
-  /** Closes the socket; the session, if there is one, is the caller's to look after. */
+  /** Closes the socket; the caller takes care of the session. */
   close(code: number, reason: string): void {
     if (this.#state.kind === 'closed') return
     this.#gateway.greetings.remove(this)
@@ -150,12 +148,12 @@ export class GatewayConnection implements Attachment, Timed {
     this.#gateway.effects.close(this.id, code, reason)
   }
 
-  /** Closes the socket for a fault of the client: its session may be resumed. */
+  /** Closes the socket and detaches the session, which may be resumed. */
   #lose(code: number, reason: string, now: number): void {
     const state = this.#state
     this.close(code, reason)
     this.#gateway.effects.note('gateway.closed', { connection: this.id, code, reason })
-    if (state.kind === 'live') this.#gateway.authenticator.connectionLost(state.session, this, code, now)
+    if (state.kind === 'live') this.#gateway.sessions.connectionLost(state.session, this, code, now)
   }
 
   #greet(): void {
@@ -187,23 +185,23 @@ export class GatewayConnection implements Attachment, Timed {
   }
 
   #authenticate(op: number, data: unknown, now: number): void {
-    const session = this.#admit(op, data, now)
+    const session = this.#sessionFor(op, data, now)
     this.#gateway.greetings.remove(this)
     this.#state = { kind: 'live', session, silentUntil: now + LIMITS.heartbeatGrace }
   }
 
-  #admit(op: number, data: unknown, now: number): VoiceSession {
+  #sessionFor(op: number, data: unknown, now: number): VoiceSession {
     switch (op) {
       case VoiceOp.Identify:
-        return this.#gateway.authenticator.identify(decode(Identify, data, VoiceClose.DecodeError), this, now)
+        return this.#gateway.sessions.identify(decode(Identify, data, VoiceClose.DecodeError), this, now)
       case VoiceOp.Resume:
-        return this.#gateway.authenticator.resume(decode(Resume, data, VoiceClose.DecodeError), this, now)
+        return this.#gateway.sessions.resume(decode(Resume, data, VoiceClose.DecodeError), this, now)
       default:
         throw new ProtocolError(VoiceClose.NotAuthenticated, 'expected Identify or Resume')
     }
   }
 
-  /** Answers at once, with the nonce as it was written and in the shape it came in. Version 1 hears its own opcode. */
+  /** Answers immediately, with the nonce as the client wrote it and in the same shape. Version 1 is answered with op 3. */
   #heartbeat(text: string, data: unknown): void {
     const source = memberSource(text, 'd') ?? 'null'
     const isObject = typeof data === 'object' && data !== null && !Array.isArray(data)
@@ -212,20 +210,7 @@ export class GatewayConnection implements Attachment, Timed {
     const op = this.version === 1 ? VoiceOp.Heartbeat : VoiceOp.HeartbeatAck
     this.sendMessage(isObject ? `{"op":${op},"d":{"t":${nonce}}}` : `{"op":${op},"d":${nonce}}`)
     const heartbeat = Heartbeat.safeParse(data)
-    if (this.#state.kind === 'live' && heartbeat.success)
-      this.#state.session.acknowledge(normaliseSeqAck(heartbeat.data.seq_ack))
-  }
-}
-
-/** Absent, null, 0 and −1 mean "nothing received"; one client holds the number in a signed 16-bit integer. */
-export const normaliseSeqAck = (seqAck: number | null | undefined): number =>
-  seqAck === undefined || seqAck === null || seqAck === -1 ? 0 : seqAck & 0xffff
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new ProtocolError(VoiceClose.DecodeError, 'expected JSON')
+    if (this.#state.kind === 'live' && heartbeat.success) this.#state.session.acknowledge(heartbeat.data.seq_ack)
   }
 }
 

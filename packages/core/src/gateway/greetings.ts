@@ -1,4 +1,4 @@
-// Voice connections that have not identified yet: bounded per address (per /64 in IPv6) and in all, because nothing is known of them.
+// Voice connections that have not identified yet: bounded per address (per /64 in IPv6) and in total, because they are not authenticated.
 import { VoiceClose } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import { networkOf } from '../network-of.ts'
@@ -17,12 +17,12 @@ export class Greetings {
     return this.#greetings.size
   }
 
-  /** One too many for its address is turned away; one too many in all takes the place of the oldest. */
+  /** Closes it if its address has too many; if there are too many in total, closes the oldest. */
   add(greeting: Greeting): void {
     const network = networkOf(greeting.remoteAddress)
     const count = this.#perNetwork.get(network) ?? 0
     if (count >= LIMITS.greetingsPerAddress) {
-      greeting.close(VoiceClose.RateLimited, 'too many connections of this address have not identified')
+      greeting.close(VoiceClose.RateLimited, 'too many unidentified connections from this address')
       return
     }
     if (this.#greetings.size >= LIMITS.greetings) this.#closeOldest()
@@ -30,7 +30,7 @@ export class Greetings {
     this.#perNetwork.set(network, count + 1)
   }
 
-  /** It identified, or is gone. */
+  /** It identified or closed. */
   remove(greeting: Greeting): void {
     if (!this.#greetings.delete(greeting)) return
     const network = networkOf(greeting.remoteAddress)
@@ -42,7 +42,7 @@ export class Greetings {
   #closeOldest(): void {
     for (const oldest of this.#greetings) {
       this.remove(oldest)
-      oldest.close(VoiceClose.RateLimited, 'too many connections have not identified')
+      oldest.close(VoiceClose.RateLimited, 'too many unidentified connections')
       return
     }
   }

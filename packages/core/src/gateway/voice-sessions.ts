@@ -1,4 +1,4 @@
-// All voice sessions: who is admitted, who resumes, who waits to be resumed.
+// All voice sessions: authenticates Identify and Resume, and keeps detached sessions until they are resumed or expire.
 import { type Identify, type Resume, VoiceClose, type VoiceMode, VoiceOp } from '@parley/protocol'
 import type { Channel } from '../channel/channel.ts'
 import type { Channels } from '../channel/channels.ts'
@@ -6,32 +6,38 @@ import type { VoiceState } from '../channel/voice-state.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { ProtocolError } from '../errors.ts'
-import { type Authenticator, type GatewayConnection, normaliseSeqAck } from './connection.ts'
 import { mediaAddress } from './media-address.ts'
 import { readyFor } from './ready.ts'
-import { daveVersionOf, type SessionObserver, VoiceSession } from './voice-session.ts'
+import { type Attachment, daveVersionOf, type SessionObserver, VoiceSession } from './voice-session.ts'
+
+/** A connection that identifies. */
+interface Identifying extends Attachment {
+  /** The address of the node that the client connected to. */
+  readonly localAddress: string
+  readonly remoteAddress: string
+}
 
 export interface AuthenticationPolicy {
   readonly announce: readonly string[]
   readonly modes: readonly VoiceMode[]
   readonly resumeWindow: number
-  /** Whether a channel's token admits any user with a voice state; else only the user's own does. */
+  /** Whether the channel's token authenticates any user with a voice state; otherwise only the user's own token does. */
   readonly channelTokenAuth: boolean
-  /** `strict`: the session id has to be the voice state's. `relaxed`: see `#mayUse`. */
+  /** `strict`: the session id has to be that of the voice state. `relaxed`: see `#mayUse`. */
   readonly sessionCheck: 'relaxed' | 'strict'
 }
 
-/** A client that closes with one of these says that it is not coming back. */
+/** A client that closes with one of these codes does not resume. */
 const ENDING_CODES: ReadonlySet<number> = new Set([1000, 1001, VoiceClose.Disconnected])
 const REPLACED = { code: VoiceClose.SessionInvalid, reason: 'replaced by a newer connection' }
 
-export class VoiceSessions implements Authenticator, SessionObserver {
+export class VoiceSessions implements SessionObserver {
   readonly #channels: Channels
   readonly #policy: AuthenticationPolicy
   readonly #crypto: Crypto
   readonly #deadlines: Deadlines
   readonly #observer: SessionObserver
-  /** By session id; a bot uses one id in many guilds. */
+  /** By session id: a bot uses one id in many guilds. */
   readonly #bySessionId = new Map<string, Set<VoiceSession>>()
   #size = 0
 
@@ -57,23 +63,31 @@ export class VoiceSessions implements Authenticator, SessionObserver {
     for (const sessions of this.#bySessionId.values()) yield* sessions
   }
 
-  identify(identify: Identify, connection: GatewayConnection, now: number): VoiceSession {
+  identify(identify: Identify, connection: Identifying, now: number): VoiceSession {
     const { channel, voiceState } = this.#authorise(identify)
     if (!channel.encryption.admits(daveVersionOf(identify, connection)))
       throw new ProtocolError(VoiceClose.EncryptionRequired, 'the channel requires end-to-end encryption')
     channel.sessions.get(voiceState.userId)?.end(REPLACED, now)
-    const ip = mediaAddress(this.#policy.announce, connection.localAddress, connection.remoteAddress)
-    const session = new VoiceSession(identify, voiceState, channel, connection, ip, this)
+    const session = new VoiceSession({
+      identify,
+      voiceState,
+      channel,
+      connection,
+      mediaIp: mediaAddress(this.#policy.announce, connection.localAddress, connection.remoteAddress),
+      numbers: channel.lane.reservePeer(),
+      observer: this,
+    })
     this.#add(session)
+    session.open()
     session.send(VoiceOp.Ready, readyFor(session, this.#policy.modes))
     return session
   }
 
-  resume(resume: Resume, connection: GatewayConnection, now: number): VoiceSession {
+  resume(resume: Resume, connection: Attachment, now: number): VoiceSession {
     const session = this.#findResumable(resume)
-    const seqAck = normaliseSeqAck(resume.seq_ack ?? resume.seq)
+    const seqAck = resume.seq_ack ?? resume.seq
     if (!session.canResume(seqAck, connection.version)) {
-      const ending = { code: VoiceClose.SessionInvalid, reason: 'the messages missed are no longer kept' }
+      const ending = { code: VoiceClose.SessionInvalid, reason: 'the missed messages are no longer kept' }
       session.end(ending, now)
       throw new ProtocolError(ending.code, ending.reason)
     }
@@ -81,7 +95,8 @@ export class VoiceSessions implements Authenticator, SessionObserver {
     return session
   }
 
-  connectionLost(session: VoiceSession, connection: GatewayConnection, code: number, now: number): void {
+  /** The connection of a session is closed. */
+  connectionLost(session: VoiceSession, connection: Attachment, code: number, now: number): void {
     if (ENDING_CODES.has(code)) {
       if (session.isAttachedTo(connection)) session.end({ code, reason: 'closed by the client' }, now)
       return
@@ -118,7 +133,7 @@ export class VoiceSessions implements Authenticator, SessionObserver {
     this.#size++
   }
 
-  /** Several backends may have a channel of that server: the token decides, and every candidate's is compared. */
+  /** Several backends may have a channel with that `server_id`: the tokens of all of them are compared. */
   #authorise(identify: Identify): { channel: Channel; voiceState: VoiceState } {
     let found: { channel: Channel; voiceState: VoiceState } | undefined
     let known = false
@@ -127,16 +142,16 @@ export class VoiceSessions implements Authenticator, SessionObserver {
       const voiceState = channel.voiceStates.get(identify.user_id)
       if (voiceState !== undefined && this.#mayUse(identify, channel, voiceState)) found = { channel, voiceState }
     }
-    if (!known) throw new ProtocolError(VoiceClose.ServerNotFound, 'no channel of this server here')
+    if (!known) throw new ProtocolError(VoiceClose.ServerNotFound, 'the server is not known here')
     if (found === undefined)
       throw new ProtocolError(VoiceClose.AuthenticationFailed, 'token, user and server do not match')
     return found
   }
 
   /**
-   * A user's own token proves the user, so (relaxed) any session id will do: some backends cannot tell us the one the client
-   * knows. A channel's token is known to all its members, so it only works with the voice state's session id, or with
-   * the first other one that is presented while the voice state lives.
+   * A user's own token authenticates the user, so (relaxed) any session id is accepted: some backends cannot send the id that the
+   * client uses. All members know the channel's token, so it is accepted only with the session id of the voice state, or with
+   * the first other id that is presented while the voice state exists.
    */
   #mayUse(identify: Identify, channel: Channel, voiceState: VoiceState): boolean {
     const { sessionCheck, channelTokenAuth } = this.#policy
@@ -159,7 +174,7 @@ export class VoiceSessions implements Authenticator, SessionObserver {
       known = true
       if (this.#crypto.equal(session.token, resume.token)) found = session
     }
-    if (!known) throw new ProtocolError(VoiceClose.SessionInvalid, 'no such session, or it has ended')
+    if (!known) throw new ProtocolError(VoiceClose.SessionInvalid, 'the session does not exist or has ended')
     const { channel_id: channelId } = resume
     const matches = channelId === undefined || channelId === null || channelId === found?.channel.channelId
     if (found === undefined || !matches)

@@ -72,7 +72,6 @@ export class LvspConnection implements Timed, Attachment {
   #state: State
   #requireHeartbeat = false
 
-  /** Sends HELLO, at once or after `helloDelay`. */
   constructor(owner: LvspOwner, id: ConnectionId, origin: LvspOrigin, nonce: string, helloDelay: number, now: number) {
     this.#owner = owner
     this.id = id
@@ -81,7 +80,6 @@ export class LvspConnection implements Timed, Attachment {
     this.#noteRate = new MessageRate(LIMITS.lvspNotesPerSecond, LIMITS.lvspNoteBurst, now)
     const helloAt = now + helloDelay
     this.#state = { kind: 'greeting', nonce, helloAt, identifyBy: helloAt + LIMITS.lvspIdentifyTimeout }
-    this.tick(now)
   }
 
   get kind(): State['kind'] {
@@ -105,6 +103,7 @@ export class LvspConnection implements Timed, Attachment {
     }
   }
 
+  /** Sends HELLO, immediately or once `helloDelay` has passed. */
   tick(now: number): void {
     const state = this.#state
     if (state.kind === 'greeting' && state.helloAt <= now) this.#hello(state)

@@ -74,6 +74,7 @@ export class Lvsp implements Timed {
     const delay = this.#failing.isHeldBack(origin.remoteAddress, now) ? LIMITS.lvspHelloDelay : 0
     const connection = new LvspConnection(this.#owner, id, origin, this.#keyring.nonce(), delay, now)
     this.#connections.set(id, connection)
+    connection.tick(now)
     if (isFull) connection.dismiss('too many connections', now)
     return connection
   }

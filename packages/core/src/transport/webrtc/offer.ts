@@ -1,4 +1,4 @@
-// A browser's Select Protocol, read: who it is, what its packets look like, and what the node will answer it with.
+// Select Protocol of a WebRTC client: its ICE credentials and fingerprint, and its RTP mapping.
 import {
   type Codec,
   ExtensionUri,
@@ -17,7 +17,7 @@ export interface WebrtcOffer {
   readonly mapping: RtpMappingDescription
 }
 
-/** Clients put the text in `data`, in `sdp`, or in both. What cannot be answered closes the connection. */
+/** Clients send the SDP in `data`, in `sdp`, or in both. Throws ProtocolError if it cannot be answered. */
 export function readOffer(select: SelectProtocol): WebrtcOffer {
   const text = typeof select.data === 'string' ? select.data : select.sdp
   if (text === undefined || text === null) throw new ProtocolError(VoiceClose.BadRequest, 'expected SDP in data or sdp')
@@ -29,7 +29,7 @@ export function readOffer(select: SelectProtocol): WebrtcOffer {
 
 const LONGEST_SDP = 20_480
 
-/** Payload types are in `codecs`; a client that lists none has them in its SDP, or is a bot that means Discord's number. */
+/** Payload types come from `codecs`; without them, from the SDP; bots that name none use the node's. */
 function mappingOf({ extensions, payloadTypes }: SdpOffer, codecs: readonly Codec[]): RtpMappingDescription {
   const opus = codecs.find(({ name }) => name.toLowerCase() === 'opus')?.payload_type
   return {

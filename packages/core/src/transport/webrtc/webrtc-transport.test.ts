@@ -64,6 +64,7 @@ function scene({ accepts = true } = {}) {
       closed: reason => reasons.push(reason),
     },
   )
+  transport.open()
   const take = () => commands.splice(0)
   return { association, accepted, deadlines, reasons, transport, take }
 }

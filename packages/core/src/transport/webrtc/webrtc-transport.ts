@@ -1,4 +1,4 @@
-// The WebRTC transport: from Select Protocol over ICE checks and the DTLS handshake to a protected peer.
+// The WebRTC transport: from Select Protocol through ICE checks and the DTLS handshake to a protected peer.
 import { formatSdpAnswer } from '@parley/protocol'
 import type { Crypto } from '../../crypto.ts'
 import type { Deadlines, Timed } from '../../deadlines.ts'
@@ -11,7 +11,7 @@ const ICE_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz012345
 const UFRAG_LENGTH = 8
 const PASSWORD_LENGTH = 24
 
-/** What every browser's transport needs of the node. */
+/** What WebRTC transports need of the node. */
 export interface WebrtcHost {
   readonly dtls: Dtls
   readonly deadlines: Deadlines
@@ -20,12 +20,12 @@ export interface WebrtcHost {
 
 export interface WebrtcPath {
   readonly peer: PeerId
-  /** Where the client finds the lane. */
+  /** The address of the lane, for the client. */
   readonly ip: string
   readonly port: number
   /** To the peer's lane. */
   send(command: LaneCommand): void
-  /** The client has closed its end, or could not prove who it is; nothing is sent any more. */
+  /** The client closed its end or failed the handshake; no media is sent from now on. */
   closed(reason: string): void
 }
 
@@ -43,26 +43,33 @@ export class WebrtcTransport implements Timed {
   readonly #host: WebrtcHost
   readonly #path: WebrtcPath
   readonly #offer: WebrtcOffer
+  readonly #ufrag: string
+  readonly #password: string
   #state: State = { kind: 'waiting' }
 
-  /** From now on the lane answers the client's checks. */
   constructor(offer: WebrtcOffer, host: WebrtcHost, path: WebrtcPath) {
     this.#offer = offer
     this.#host = host
     this.#path = path
     const ufrag = iceText(host.crypto, UFRAG_LENGTH)
     const password = iceText(host.crypto, PASSWORD_LENGTH)
-    const { ip, port, peer } = path
-    this.answer = formatSdpAnswer({ ip, port, ufrag, password, fingerprint: host.dtls.fingerprint })
-    const ice = { localUfrag: ufrag, remoteUfrag: offer.sdp.ufrag, password: asciiBytes(password) }
-    path.send({ kind: 'addWebrtcPeer', peer, ice, mapping: offer.mapping })
+    this.#ufrag = ufrag
+    this.#password = password
+    this.answer = formatSdpAnswer({ ip: path.ip, port: path.port, ufrag, password, fingerprint: host.dtls.fingerprint })
+  }
+
+  /** From now on the lane answers the client's ICE checks. */
+  open(): void {
+    const { sdp, mapping } = this.#offer
+    const ice = { localUfrag: this.#ufrag, remoteUfrag: sdp.ufrag, password: asciiBytes(this.#password) }
+    this.#path.send({ kind: 'addWebrtcPeer', peer: this.#path.peer, ice, mapping })
   }
 
   get deadline(): number {
     return this.#association?.deadline ?? Infinity
   }
 
-  /** A DTLS datagram from an address that the client's checks have proved. */
+  /** A DTLS datagram from an address that ICE checks have proved. */
   datagramArrived(bytes: Uint8Array, now: number): void {
     if (this.#state.kind === 'waiting') this.#accept(now)
     this.#association?.receive(bytes, now)
@@ -74,12 +81,12 @@ export class WebrtcTransport implements Timed {
     this.#settle()
   }
 
-  /** The client's own SSRC for one of the peer's. */
+  /** Maps an SSRC that the client chose to one of the peer. */
   mapSsrc(clientSsrc: number, ssrc: number): void {
     this.#path.send({ kind: 'mapSsrc', peer: this.#path.peer, clientSsrc, ssrc })
   }
 
-  /** Says goodbye and frees everything. The peer is the caller's to remove. */
+  /** Sends close_notify and releases the association. The caller removes the peer. */
   close(): void {
     this.#association?.close()
     this.#flush()
@@ -97,13 +104,13 @@ export class WebrtcTransport implements Timed {
     return 'association' in this.#state ? this.#state.association : undefined
   }
 
-  /** While too many handshakes are under way the client's next try may be luckier. */
+  /** If the limit of concurrent handshakes is reached, the client's retransmission tries again. */
   #accept(now: number): void {
     const association = this.#host.dtls.accept(this.#offer.sdp.fingerprint, now)
     if (association !== undefined) this.#state = { kind: 'handshaking', association }
   }
 
-  /** After every input. The key goes ahead of the last flight: the client's first packets follow that at once. */
+  /** Called after every input. The key is sent before the last flight, because the client's first packets follow that immediately. */
   #settle(): void {
     const association = this.#association
     if (association === undefined) return

@@ -1,0 +1,38 @@
+// What a channel needs of a voice session and of its media.
+import type { Codec } from '@parley/protocol'
+import type { DaveSession } from '../dave/member.ts'
+import type { Listener, RouteSource } from './media-routes.ts'
+import type { VideoSource } from './video-source.ts'
+import type { VoiceState } from './voice-state.ts'
+
+/** Why a session ends: the close code and reason that its client receives. */
+export interface Ending {
+  code: number
+  reason: string
+}
+
+export interface ChannelMedia extends Listener {
+  readonly audio: RouteSource
+  readonly sources: readonly VideoSource[]
+  /** The speaking flags last declared (op 5), and the last that were not 0: other members need those to learn its SSRC. */
+  readonly speaking: number
+  readonly lastSpeaking: number
+  readonly hasDeclaredSpeaking: boolean
+  /** Whether Identify said `video: true`. */
+  readonly takesVideo: boolean
+  readonly codecs: readonly Codec[]
+  /** Whether it can send and receive video: `takesVideo`, with payload types for a codec that the node knows. */
+  readonly hasVideo: boolean
+  readonly isWebrtc: boolean
+}
+
+export interface ChannelSession extends DaveSession {
+  readonly voiceState: VoiceState
+  /** Gateway version; it decides the shape of messages. */
+  readonly version: number
+  readonly media: ChannelMedia
+  /** The highest DAVE version its client claims. */
+  readonly daveVersion: number
+  /** Ends for good: closes its connection, and releases its peer and SSRCs. */
+  end(ending: Ending, now: number): void
+}

@@ -1,0 +1,13 @@
+// Who may send and receive in a channel: what voice states, stages and streams allow.
+import type { ChannelProperties, VoiceState } from './voice-state.ts'
+
+/** Whether any media of this user is forwarded: not muted, not in the audience of a stage. A stream carries only its owner's. */
+export const maySend = ({ kind, ownerId }: ChannelProperties, { userId, mute, suppress }: VoiceState): boolean =>
+  !mute && !suppress && (kind !== 'stream' || ownerId === undefined || ownerId === userId)
+
+/** Whether video of this user is forwarded, if it sends any. */
+export const maySendVideo = (properties: ChannelProperties, state: VoiceState): boolean =>
+  properties.video !== false && maySend(properties, state)
+
+/** Whether media of others is forwarded to this user. */
+export const mayReceive = ({ deaf }: VoiceState): boolean => !deaf

@@ -1,0 +1,116 @@
+// Select Protocol (op 1): opens the transport that the client selects, and answers with Session Description.
+import {
+  type Codec,
+  SelectProtocol,
+  type Speaking,
+  type Video,
+  VoiceClose,
+  type VoiceEvents,
+  type VoiceMode,
+  VoiceOp,
+} from '@parley/protocol'
+import type { Crypto } from '../crypto.ts'
+import type { Effects } from '../effect.ts'
+import { ProtocolError } from '../errors.ts'
+import { selectUdp } from '../transport/udp-transport.ts'
+import { readOffer } from '../transport/webrtc/offer.ts'
+import { type WebrtcHost, WebrtcTransport } from '../transport/webrtc/webrtc-transport.ts'
+import { decode } from './decode.ts'
+import type { SessionMedia } from './session-media.ts'
+import type { VoiceSession } from './voice-session.ts'
+
+/** What transports need besides the session. */
+export interface TransportContext {
+  readonly crypto: Crypto
+  readonly effects: Effects
+  readonly modes: readonly VoiceMode[]
+  /** Undefined where WebRTC is not offered. */
+  readonly webrtc: WebrtcHost | undefined
+}
+
+export function selectProtocol(session: VoiceSession, data: unknown, context: TransportContext, now: number): void {
+  const select = decode(SelectProtocol, data, VoiceClose.BadRequest)
+  if (select.protocol === 'webrtc') return openWebrtc(session, select, context, now)
+  if (select.protocol === 'udp') return openUdp(session, select, context, now)
+  throw new ProtocolError(VoiceClose.UnknownProtocol, 'expected protocol udp or webrtc')
+}
+
+/** A repeated Select Protocol gives the peer another key. */
+function openUdp(
+  session: VoiceSession,
+  select: SelectProtocol,
+  { modes, crypto }: TransportContext,
+  now: number,
+): void {
+  const { media, channel } = session
+  const { transport, key, command } = selectUdp(select.data, media.peer, modes, crypto)
+  media.closeTransport()
+  media.transport = transport
+  const description = { mode: transport.mode, secret_key: [...key] }
+  if (!describe(session, description, select.codecs ?? [], crypto, now)) return
+  channel.lane.send(command)
+  media.sendMapping()
+  session.enter(now)
+}
+
+/** The transport obtains its key later, from the DTLS handshake. */
+function openWebrtc(session: VoiceSession, select: SelectProtocol, context: TransportContext, now: number): void {
+  const { webrtc: host, effects } = context
+  if (host === undefined) throw new ProtocolError(VoiceClose.UnknownProtocol, 'WebRTC is not offered by this server')
+  const offer = readOffer(select)
+  const { media, mediaIp: ip, channel, userId: user } = session
+  const { lane } = channel
+  media.closeTransport()
+  const transport = new WebrtcTransport(offer, host, {
+    peer: media.peer,
+    ip,
+    port: lane.port,
+    send: lane.send.bind(lane),
+    closed: reason => effects.note('webrtc.closed', { user, channel: channel.channelId, reason }),
+  })
+  media.transport = transport
+  transport.open()
+  if (describe(session, { sdp: transport.answer }, select.codecs ?? [], context.crypto, now)) session.enter(now)
+}
+
+type Description = VoiceEvents[typeof VoiceOp.SessionDescription]
+
+/** Sends Session Description. Returns false if the session ended instead, because it cannot take part in the encryption. */
+function describe(
+  session: VoiceSession,
+  transport: Pick<Description, 'mode' | 'secret_key' | 'sdp'>,
+  codecs: readonly Codec[],
+  crypto: Crypto,
+  now: number,
+): boolean {
+  const { media, channel } = session
+  media.setCodecs(codecs)
+  const daveVersion = channel.encryption.join(session, now)
+  if (session.ended) return false
+  session.send(VoiceOp.SessionDescription, {
+    ...transport,
+    audio_codec: 'opus',
+    video_codec: channel.videoCodecs.choose(session),
+    media_session_id: crypto.randomHex(16),
+    dave_protocol_version: daveVersion,
+  })
+  return true
+}
+
+/** A WebRTC client chooses its SSRCs itself, and declares them in op 5 … */
+export function mapSpeaking({ transport, audio }: SessionMedia, { ssrc }: Speaking): void {
+  if (transport?.kind === 'webrtc' && ssrc) transport.mapSsrc(ssrc, audio.ssrc)
+}
+
+/** … and in op 12. */
+export function mapVideo({ transport, audio, sources }: SessionMedia, video: Video): void {
+  const [source] = sources
+  if (transport?.kind !== 'webrtc' || source === undefined) return
+  if (video.audio_ssrc) transport.mapSsrc(video.audio_ssrc, audio.ssrc)
+  if (!video.video_ssrc) return
+  const { ssrc } = source.route
+  const layer = video.streams?.find(stream => stream.ssrc && stream.active !== false)
+  const rtx = layer?.rtx_ssrc ?? video.rtx_ssrc
+  transport.mapSsrc(layer?.ssrc ?? video.video_ssrc, ssrc)
+  if (rtx) transport.mapSsrc(rtx, ssrc + 1)
+}

@@ -1,0 +1,145 @@
+// The media of a voice session: its transport, what it sends (audio, camera, screen), what it wants and which codecs it knows.
+import { type Codec, type Identify, type MediaSinkWants, SpeakingFlag, type Video, VoiceClose } from '@parley/protocol'
+import type { Channel } from '../channel/channel.ts'
+import type { ChannelMedia, ChannelSession } from '../channel/channel-session.ts'
+import type { PeerNumbers, PeerOwner } from '../channel/lane-handle.ts'
+import type { RouteSource } from '../channel/media-routes.ts'
+import { declarationOf, type VideoSource, videoSources } from '../channel/video-source.ts'
+import type { PeerId } from '../lane/commands.ts'
+import type { UdpTransport } from '../transport/udp-transport.ts'
+import { discordMapping, videoTypes } from '../transport/video-mapping.ts'
+import type { WebrtcTransport } from '../transport/webrtc/webrtc-transport.ts'
+
+/** The session that media belongs to. */
+export interface MediaOwner extends ChannelSession {
+  readonly channel: Channel
+  /** Its speaking flags, or whether it sends video, changed. */
+  spoke(): void
+}
+
+const ALL_WANTED: MediaSinkWants = { any: 100, wants: new Map(), pixelCounts: new Map() }
+
+export class SessionMedia implements ChannelMedia, PeerOwner {
+  readonly numbers: PeerNumbers
+  /** The first SSRC of the session's block. */
+  readonly audio: RouteSource
+  /** The pairs of SSRCs after it. */
+  readonly sources: readonly VideoSource[]
+  readonly takesVideo: boolean
+  /** Whether Ready lists the sources. */
+  readonly offersVideo: boolean
+  speaking = 0
+  lastSpeaking = 0
+  hasDeclaredSpeaking = false
+  wants: MediaSinkWants = ALL_WANTED
+  codecs: readonly Codec[] = []
+  hasVideo = false
+  /** Undefined before Select Protocol. */
+  transport: UdpTransport | WebrtcTransport | undefined
+  readonly #owner: MediaOwner
+  #hasMapping = false
+
+  constructor(owner: MediaOwner, { video, streams }: Identify, numbers: PeerNumbers) {
+    const { peer, ssrcs } = numbers
+    const [audioSsrc = 0, ...videoSsrcs] = ssrcs
+    this.#owner = owner
+    this.numbers = numbers
+    this.audio = { peer, ssrc: audioSsrc }
+    this.sources = videoSources(peer, videoSsrcs, streams ?? [])
+    this.takesVideo = video === true
+    this.offersVideo = this.takesVideo || (streams ?? []).length > 0
+  }
+
+  get peer(): PeerId {
+    return this.numbers.peer
+  }
+  get isWebrtc(): boolean {
+    return this.transport?.kind === 'webrtc'
+  }
+  get isSendingVideo(): boolean {
+    return this.sources.some(source => source.isSending)
+  }
+
+  /** Opens the peer on the channel's lane. */
+  open(): void {
+    this.#owner.channel.lane.addPeer(this.numbers, this)
+  }
+
+  /** Closes the transport and the peer. */
+  close(): void {
+    this.closeTransport()
+    this.#owner.channel.lane.removePeer(this.numbers)
+  }
+
+  closeTransport(): void {
+    if (this.transport?.kind === 'webrtc') this.transport.close()
+  }
+
+  refuseSealed(): void {
+    this.#owner.channel.lane.send({ kind: 'refuseSealed', peer: this.peer })
+  }
+
+  setCodecs(codecs: readonly Codec[]): void {
+    this.codecs = codecs
+    this.hasVideo = this.takesVideo && codecs.some(codec => videoTypes(codec).length > 0)
+  }
+
+  /** A Discord client without video uses the node's payload types, unless it has had a mapping before. */
+  sendMapping(): void {
+    if (!this.hasVideo && !this.#hasMapping) return
+    this.#hasMapping = true
+    this.#owner.channel.lane.send({ kind: 'setRtpMapping', peer: this.peer, mapping: discordMapping(this.codecs) })
+  }
+
+  /** Op 14. The payload types of a WebRTC client are those of its SDP. */
+  updateCodecs(codecs: readonly Codec[]): void {
+    this.setCodecs(codecs)
+    if (this.transport?.kind === 'udp') this.sendMapping()
+    this.#owner.channel.codecsChanged(this.#owner)
+  }
+
+  /** Op 15. */
+  setWants(wants: MediaSinkWants): void {
+    this.wants = wants
+    this.#owner.channel.wantsChanged(this.#owner)
+  }
+
+  /**
+   * Op 5. Only the backend grants the priority flag. A repeat changes nothing, but the first declaration is announced even if it
+   * is 0: bots send it to announce their SSRC, and a listener that knows the SSRC loses no first frame.
+   */
+  declareSpeaking(flags: number): void {
+    const allowed = this.#owner.voiceState.priority ? flags : flags & ~SpeakingFlag.Priority
+    const isChanged = allowed !== this.speaking
+    if (!isChanged && this.hasDeclaredSpeaking) return
+    this.hasDeclaredSpeaking = true
+    this.speaking = allowed
+    if (allowed !== 0) this.lastSpeaking = allowed
+    this.#owner.channel.speakingChanged(this.#owner)
+    if (isChanged) this.#owner.spoke()
+  }
+
+  /** Op 12. */
+  declareVideo(video: Video): void {
+    const wasSending = this.isSendingVideo
+    const before = JSON.stringify(this.sources.map(({ declared }) => declared))
+    for (const source of this.sources) source.declare(declarationOf(source, this.sources, video))
+    const isChanged = JSON.stringify(this.sources.map(({ declared }) => declared)) !== before
+    this.#owner.channel.videoDeclared(this.#owner, isChanged)
+    if (this.isSendingVideo !== wasSending) this.#owner.spoke()
+  }
+
+  /** Listeners need the SSRC, whether or not the client declared that it speaks. */
+  packetsArrived(ssrc: number): void {
+    if (ssrc === this.audio.ssrc && this.lastSpeaking === 0) this.declareSpeaking(SpeakingFlag.Voice)
+  }
+
+  datagramArrived(bytes: Uint8Array, now: number): void {
+    if (this.transport?.kind === 'webrtc') this.transport.datagramArrived(bytes, now)
+  }
+
+  /** Ends the session instead of detaching it: a resume would bring the same key back. */
+  keyExhausted(now: number): void {
+    this.#owner.end({ code: VoiceClose.ServerCrashed, reason: 'the media key is exhausted' }, now)
+  }
+}
