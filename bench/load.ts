@@ -3,9 +3,9 @@ import { parseArgs } from 'node:util'
 import { VoiceMode } from '@parley/protocol'
 import { Crowd } from './load/crowd.ts'
 import { measureLoad } from './load/measure.ts'
+import { SHORTEST_PAYLOAD } from './load/media/stamp.ts'
 import type { Pace, Plan } from './load/plan.ts'
-import { SHORTEST_PAYLOAD } from './load/stamp.ts'
-import { NodeProcess } from './node-process.ts'
+import { NodeProcess } from './node/node-process.ts'
 import { percentile } from './statistics.ts'
 
 const HELP = `npm run load -- [options]

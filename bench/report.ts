@@ -3,12 +3,12 @@ import { writeFileSync } from 'node:fs'
 import { cpus, platform, release } from 'node:os'
 import { parseArgs } from 'node:util'
 import { SrtpProfile, VoiceMode } from '@parley/protocol'
-import { aimsOf } from './aims.ts'
-import { benchDave, printDave } from './dave.ts'
-import { measureNode, type NodeExtent, printNode } from './node-figures.ts'
-import { benchRekey, checkRekey, printRekey } from './rekey.ts'
-import { checkRows, printRows, type Row, readRows, round } from './rows.ts'
-import { alone, browsers, byChannels, byLanes, byMembers, type Extent, paced } from './scenarios.ts'
+import { benchDave, printDave } from './dave/group.ts'
+import { benchRekey, checkRekey, printRekey } from './dave/rekey.ts'
+import { measureNode, type NodeExtent, printNode } from './node/node-figures.ts'
+import { aimsOf } from './report/aims.ts'
+import { checkRows, printRows, type Row, readRows, round } from './report/rows.ts'
+import { alone, browsers, byChannels, byLanes, byMembers, type Extent, paced } from './report/scenarios.ts'
 
 const SCENARIOS = { alone, members: byMembers, lanes: byLanes, paced, channels: byChannels, browsers }
 /** What is not in the table of forwarding. */

@@ -17,12 +17,12 @@ import {
 } from '@parley/protocol'
 import { WebSocket } from 'ws'
 import type { DaveLibrary } from '../../packages/client/src/voice/dave/dave.ts'
-import { nameOf } from '../socket-name.ts'
-import type { SrtpOpener } from '../srtp-opener.ts'
-import { BROWSER_OPUS, Browser } from './browser.ts'
-import type { DtlsClients } from './dtls-client.ts'
-import type { LoadSockets } from './load-sockets.ts'
-import type { SendCommit } from './mls.ts'
+import { nameOf } from '../floor/socket-name.ts'
+import type { SendCommit } from './dave/mls.ts'
+import type { LoadSockets } from './media/load-sockets.ts'
+import { BROWSER_OPUS, Browser } from './webrtc/browser.ts'
+import type { DtlsClients } from './webrtc/dtls-client.ts'
+import type { SrtpOpener } from './webrtc/srtp-opener.ts'
 
 /** Where a member is, and how it gets in. */
 export interface MemberPlace {

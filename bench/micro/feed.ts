@@ -14,8 +14,8 @@ import {
 import type { SlotCipher, SlotCiphers } from '../../packages/server/src/lane/crypto/slot-ciphers.ts'
 import { stunMac } from '../../packages/server/src/lane/crypto/stun-mac.ts'
 import type { NativeMemory } from '../../packages/server/src/lane/engine/native-memory.ts'
-import { nameOf } from '../socket-name.ts'
-import { SrtpOpener } from '../srtp-opener.ts'
+import { nameOf } from '../floor/socket-name.ts'
+import { SrtpOpener } from '../load/webrtc/srtp-opener.ts'
 import type { ClientSocket } from './client-socket.ts'
 import {
   BROWSER_OPUS,

@@ -4,9 +4,9 @@ import { test } from 'node:test'
 import { SrtpProfile, VoiceMode } from '@parley/protocol'
 import { Crowd } from '../../bench/load/crowd.ts'
 import { measureLoad } from '../../bench/load/measure.ts'
-import { readStamp, SHORTEST_PAYLOAD, writeStamp } from '../../bench/load/stamp.ts'
-import { NodeProcess } from '../../bench/node-process.ts'
-import { SrtpOpener } from '../../bench/srtp-opener.ts'
+import { readStamp, SHORTEST_PAYLOAD, writeStamp } from '../../bench/load/media/stamp.ts'
+import { SrtpOpener } from '../../bench/load/webrtc/srtp-opener.ts'
+import { NodeProcess } from '../../bench/node/node-process.ts'
 import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
 
 const native = await Native.load()

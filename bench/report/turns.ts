@@ -1,8 +1,9 @@
 // Several nodes under the same load, one after the other and over again, so that what else the machine does falls on all of them.
+
+import type { Floor } from '../floor/floor.ts'
+import type { Crowd } from '../load/crowd.ts'
+import { type LoadFigures, type Measurement, measureLoad } from '../load/measure.ts'
 import { median } from '../statistics.ts'
-import type { Crowd } from './crowd.ts'
-import type { Floor } from './floor.ts'
-import { type LoadFigures, type Measurement, measureLoad } from './measure.ts'
 
 export interface Turns {
   rounds: number

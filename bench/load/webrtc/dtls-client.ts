@@ -1,8 +1,8 @@
 // DTLS clients for loads: OpenSSL's own client role on memory, up to the keys that it exports for SRTP.
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
-import { packRecords } from '../../packages/server/src/dtls/dtls-records.ts'
-import { type Handle, loadOpenssl, type Openssl } from '../../packages/server/src/dtls/openssl-calls.ts'
-import { selfSignedCertificate } from '../../packages/server/src/net/self-signed.ts'
+import { packRecords } from '../../../packages/server/src/dtls/dtls-records.ts'
+import { type Handle, loadOpenssl, type Openssl } from '../../../packages/server/src/dtls/openssl-calls.ts'
+import { selfSignedCertificate } from '../../../packages/server/src/net/self-signed.ts'
 
 const MTU = 1200
 const NO_QUERY_MTU = 0x1000

@@ -2,10 +2,10 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { BareCopies } from '../bare-sender.ts'
-import { nameOf } from '../socket-name.ts'
-import type { Crowd } from './crowd.ts'
-import { windowOf } from './plan.ts'
+import type { Crowd } from '../load/crowd.ts'
+import { windowOf } from '../load/plan.ts'
+import type { BareCopies } from './bare-sender.ts'
+import { nameOf } from './socket-name.ts'
 
 export type FloorOrder = { kind: 'prepare'; copies: BareCopies } | { kind: 'run'; milliseconds: number }
 export type FloorReport = { kind: 'ready'; port: number } | { kind: 'spent'; microseconds: number }

@@ -1,7 +1,8 @@
 // The loop of a load: hears what came, then sends what is due, in turns short enough for heartbeats to be on time.
+
+import type { Pace } from '../plan.ts'
 import type { Ears } from './ears.ts'
 import type { LoadSockets } from './load-sockets.ts'
-import type { Pace } from './plan.ts'
 import type { Stream } from './stream.ts'
 
 /** Datagrams of one turn, at about a microsecond each. */

@@ -3,7 +3,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import type { DaveKeys, DaveLibrary } from '../../packages/client/src/voice/dave/dave.ts'
+import type { DaveKeys, DaveLibrary } from '../../../packages/client/src/voice/dave/dave.ts'
 
 export type MlsQuestion =
   | { kind: 'keyPackage'; userId: string; channelId: string }

@@ -12,8 +12,8 @@ import {
   RTP_SSRC,
   RTP_TIMESTAMP,
 } from '@parley/protocol'
-import type { SlotCipher, SlotCiphers } from '../../packages/server/src/lane/crypto/slot-ciphers.ts'
-import type { LoadChannel } from './load-channel.ts'
+import type { SlotCipher, SlotCiphers } from '../../../packages/server/src/lane/crypto/slot-ciphers.ts'
+import type { LoadChannel } from '../load-channel.ts'
 import type { LoadSockets } from './load-sockets.ts'
 import { writeStamp } from './stamp.ts'
 

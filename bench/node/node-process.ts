@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-const PARLEY = fileURLToPath(new URL('../packages/server/bin/parley.mjs', import.meta.url))
+const PARLEY = fileURLToPath(new URL('../../packages/server/bin/parley.mjs', import.meta.url))
 export const SECRET = 'bench secret'
 
 export class NodeProcess {

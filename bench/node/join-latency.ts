@@ -1,7 +1,7 @@
 // How long from asking for a voice state to the first audio heard: LVSP, gateway, IP discovery and the first packet, on loopback.
 import { LvspClient, VoiceClient } from '@parley/client'
+import { median, percentile } from '../statistics.ts'
 import { NodeProcess, SECRET } from './node-process.ts'
-import { median, percentile } from './statistics.ts'
 
 const FRAME = Uint8Array.from({ length: 80 }, (_, index) => index)
 const FRAME_INTERVAL = 5

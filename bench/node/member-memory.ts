@@ -1,6 +1,6 @@
 // What a connected member costs in memory: a node full of them, its resident size before and after.
 import { VoiceMode } from '@parley/protocol'
-import { Crowd } from './load/crowd.ts'
+import { Crowd } from '../load/crowd.ts'
 import { NodeProcess } from './node-process.ts'
 
 const CHANNEL = 25

@@ -2,10 +2,10 @@
 import { randomBytes } from 'node:crypto'
 import type { WebrtcSelection } from '@parley/client'
 import { ExtensionUri, encodeStunRequest, SrtpProfile } from '@parley/protocol'
-import { stunMac } from '../../packages/server/src/lane/crypto/stun-mac.ts'
-import { materialLength, SrtpOpener } from '../srtp-opener.ts'
+import { stunMac } from '../../../packages/server/src/lane/crypto/stun-mac.ts'
+import type { LoadSockets } from '../media/load-sockets.ts'
 import { DtlsClient, type DtlsClients } from './dtls-client.ts'
-import type { LoadSockets } from './load-sockets.ts'
+import { materialLength, SrtpOpener } from './srtp-opener.ts'
 
 /** What Chromium chooses first. */
 export const BROWSER_PROFILE = SrtpProfile.AeadAes128Gcm

@@ -1,6 +1,6 @@
 // The table of forwarding: one row per load and engine, ratios first, and beside it what an earlier run had.
 import { readFileSync } from 'node:fs'
-import type { Outcome } from './load/turns.ts'
+import type { Outcome } from './turns.ts'
 
 export interface Row extends Partial<Outcome> {
   /** What is measured, the same in every run. */

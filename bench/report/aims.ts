@@ -1,7 +1,7 @@
 // What a node is meant to reach, and what was found.
-import type { DaveRow } from './dave.ts'
-import type { NodeFigures } from './node-figures.ts'
-import { addedByRekey, type RekeyFigures } from './rekey.ts'
+import type { DaveRow } from '../dave/group.ts'
+import { addedByRekey, type RekeyFigures } from '../dave/rekey.ts'
+import type { NodeFigures } from '../node/node-figures.ts'
 import type { Row } from './rows.ts'
 
 export interface Aim {

@@ -1,9 +1,9 @@
 // The sockets of a load: many, all read and written through the same slots, with the moment of each datagram's arrival.
 import { BATCH, SLOT } from '@parley/core'
-import { DatagramSlots, messageSlotsSize } from '../../packages/server/src/lane/engine/datagram-slots.ts'
-import { MESSAGE_HEADER, type Native, SOCKET_NAME } from '../../packages/server/src/lane/engine/native-calls.ts'
-import type { NativeMemory } from '../../packages/server/src/lane/engine/native-memory.ts'
-import { nameOf } from '../socket-name.ts'
+import { DatagramSlots, messageSlotsSize } from '../../../packages/server/src/lane/engine/datagram-slots.ts'
+import { MESSAGE_HEADER, type Native, SOCKET_NAME } from '../../../packages/server/src/lane/engine/native-calls.ts'
+import type { NativeMemory } from '../../../packages/server/src/lane/engine/native-memory.ts'
+import { nameOf } from '../../floor/socket-name.ts'
 import { CLOCK_CYCLE } from './stamp.ts'
 
 const SEND_BATCH = 128

@@ -1,9 +1,10 @@
 // A node as a whole: how long and how dear joins are, LVSP, and memory.
+
+import { round } from '../report/rows.ts'
 import { benchJoinCost } from './join-cost.ts'
 import { benchJoinLatency } from './join-latency.ts'
 import { benchLvspRequests } from './lvsp-requests.ts'
 import { benchMemberMemory } from './member-memory.ts'
-import { round } from './rows.ts'
 
 export type NodeFigures = Awaited<ReturnType<typeof measureNode>>
 

@@ -6,10 +6,10 @@ import {
   SERVER_NONCE_LENGTH,
   writeServerNonce,
 } from '@parley/protocol'
-import { type SlotCipher, SlotCiphers } from '../packages/server/src/lane/crypto/slot-ciphers.ts'
-import { DatagramSocket, SEND_BATCH, SOCKET_SIZE } from '../packages/server/src/lane/engine/datagram-socket.ts'
-import type { Native } from '../packages/server/src/lane/engine/native-calls.ts'
-import { NativeMemory } from '../packages/server/src/lane/engine/native-memory.ts'
+import { type SlotCipher, SlotCiphers } from '../../packages/server/src/lane/crypto/slot-ciphers.ts'
+import { DatagramSocket, SEND_BATCH, SOCKET_SIZE } from '../../packages/server/src/lane/engine/datagram-socket.ts'
+import type { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
+import { NativeMemory } from '../../packages/server/src/lane/engine/native-memory.ts'
 import { nameOf } from './socket-name.ts'
 
 /** Second byte of bare packets. Who counts them sends one datagram back for every so many. */

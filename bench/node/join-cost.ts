@@ -1,8 +1,8 @@
 // What one join costs a node in CPU, all steps of it: LVSP, gateway, and IP discovery or ICE, DTLS and SRTP's keys.
 import { VoiceMode } from '@parley/protocol'
-import { Crowd } from './load/crowd.ts'
-import { measureLoad } from './load/measure.ts'
-import type { Plan } from './load/plan.ts'
+import { Crowd } from '../load/crowd.ts'
+import { measureLoad } from '../load/measure.ts'
+import type { Plan } from '../load/plan.ts'
 import { NodeProcess } from './node-process.ts'
 
 export interface JoinCost {

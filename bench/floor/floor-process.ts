@@ -1,6 +1,6 @@
 // The floor of a whole node, in a process of its own as the node is. Started with fork by floor.ts.
 import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
-import { BareSender } from '../bare-sender.ts'
+import { BareSender } from './bare-sender.ts'
 import type { FloorOrder, FloorReport } from './floor.ts'
 
 const native = await Native.load()

@@ -2,13 +2,13 @@
 // One client of the real library commits; the others have its key packages, and answer as late as all but one do in a call.
 import { fileURLToPath } from 'node:url'
 import { snowflakeBytes, VoiceOp } from '@parley/protocol'
-import { ExternalSender } from '../packages/core/src/dave/external-sender.ts'
-import { DaveGroup } from '../packages/core/src/dave/group.ts'
-import type { DaveSession } from '../packages/core/src/dave/member.ts'
-import { nodeCrypto } from '../packages/server/src/crypto.ts'
-import { CHANNEL } from '../test/dave/davey-call.ts'
-import { DaveyClient } from '../test/dave/davey-client.ts'
-import { median } from './statistics.ts'
+import { ExternalSender } from '../../packages/core/src/dave/external-sender.ts'
+import { DaveGroup } from '../../packages/core/src/dave/group.ts'
+import type { DaveSession } from '../../packages/core/src/dave/member.ts'
+import { nodeCrypto } from '../../packages/server/src/crypto.ts'
+import { CHANNEL } from '../../test/dave/davey-call.ts'
+import { DaveyClient } from '../../test/dave/davey-client.ts'
+import { median } from '../statistics.ts'
 
 /** Of one change, the node alone: medians of all rounds. */
 export interface DaveRow {

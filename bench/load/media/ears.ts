@@ -1,7 +1,7 @@
 // What the members of a load hear: every packet is counted where it belongs, and samples are opened and compared.
 import { decodeRtp, OPUS_PAYLOAD_TYPE, RTP_PAYLOAD_TYPE, RTP_SEQUENCE, RTP_SSRC } from '@parley/protocol'
-import { BARE_TYPE, CREDIT } from '../bare-sender.ts'
-import { BROWSER_OPUS } from './browser.ts'
+import { BARE_TYPE, CREDIT } from '../../floor/bare-sender.ts'
+import { BROWSER_OPUS } from '../webrtc/browser.ts'
 import type { LoadSockets } from './load-sockets.ts'
 import { readStamp } from './stamp.ts'
 import type { Stream } from './stream.ts'

@@ -1,14 +1,14 @@
 // The loads that are measured: by members, by mode, by lanes, paced, and by channels.
 import { type SrtpProfile, VoiceMode } from '@parley/protocol'
-import { BROWSER_PROFILE } from './load/browser.ts'
-import { Crowd } from './load/crowd.ts'
-import { Floor } from './load/floor.ts'
-import { type LoadFigures, type Measurement, measureLoad } from './load/measure.ts'
-import type { Plan } from './load/plan.ts'
-import { inTurns, type Outcome, toBase } from './load/turns.ts'
-import { benchPacketEngines } from './micro/packet-engines.ts'
-import { NodeProcess } from './node-process.ts'
+import { Floor } from '../floor/floor.ts'
+import { Crowd } from '../load/crowd.ts'
+import { type LoadFigures, type Measurement, measureLoad } from '../load/measure.ts'
+import type { Plan } from '../load/plan.ts'
+import { BROWSER_PROFILE } from '../load/webrtc/browser.ts'
+import { benchPacketEngines } from '../micro/packet-engines.ts'
+import { NodeProcess } from '../node/node-process.ts'
 import type { Row } from './rows.ts'
+import { inTurns, type Outcome, toBase } from './turns.ts'
 
 type Engine = 'ffi' | 'portable'
 
