@@ -1,6 +1,6 @@
 // A voice node: messages, lane events and time in; effects and a deadline out. Owns every channel, session and connection.
 import { LEGACY_MODES, MODERN_MODES, VoiceClose } from '@parley/protocol'
-import { BackendControl } from './backend/control.ts'
+import { BackendControl, type DirectoryOptions } from './backend/control.ts'
 import { Drain } from './backend/drain.ts'
 import { EgressMeter } from './backend/egress-meter.ts'
 import type { Ending } from './channel/channel-session.ts'
@@ -20,34 +20,22 @@ import { type Capacity, Health } from './lvsp/health.ts'
 import { Lvsp, type LvspBackend } from './lvsp/lvsp.ts'
 import type { Dtls } from './transport/webrtc/dtls.ts'
 
-export interface VoiceNodeOptions {
+/** Settings that a part of the node reads are described there. */
+export interface VoiceNodeOptions
+  extends Omit<AuthenticationPolicy, 'modes'>,
+    Pick<DirectoryOptions, 'endpoint' | 'orphanGrace'>,
+    Pick<Gateway, 'serverVersion' | 'minVersion'>,
+    Partial<Pick<Gateway, 'strictOpcodes'>> {
   crypto: Crypto
-  serverVersion: string
-  /** What backends hand to clients: `host` or `host:port`. */
-  endpoint: string
   backends: readonly LvspBackend[]
   /** Lanes that are open already; at least one. */
   lanes: readonly OpenLane[]
-  /** For browsers; without it none are served. */
+  /** Without it no WebRTC clients are served. */
   dtls?: Dtls | undefined
-  /** Addresses for Ready; if empty, the one the client reached. */
-  announce: readonly string[]
-  /** Whether the old encryption modes are offered too. */
+  /** Whether the legacy encryption modes are offered too. */
   legacyModes: boolean
-  /** Milliseconds for which a session without a connection may be resumed. */
-  resumeWindow: number
-  /** The lowest voice gateway version served. */
-  minVersion: number
-  /** Whether the token of a channel admits any of its users, or only each user's own. */
-  channelTokenAuth: boolean
-  sessionCheck: 'relaxed' | 'strict'
-  /** Whether opcodes that clients have no reason to send close the connection; by default they are ignored. */
-  strictOpcodes?: boolean | undefined
-  /** Whether calls are end-to-end encrypted where the backend does not say; `allowed` by default. */
+  /** The policy of calls whose backend sets none; `allowed` by default. */
   dave?: DavePolicy | undefined
-  /** Milliseconds after which the calls of a lost backend end; 0 is never. */
-  orphanGrace: number
-  /** What counts as full, for health. */
   capacity: Capacity
 }
 

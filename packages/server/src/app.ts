@@ -1,8 +1,9 @@
 // Composition: config → lanes → listeners → node → host; start, reload, drain, stop.
 import { availableParallelism } from 'node:os'
 import type { LaneCounters, LaneEvent, NoteFields } from '@parley/core'
-import { VoiceNode } from '@parley/core'
+import { VoiceNode, type VoiceNodeOptions } from '@parley/core'
 import type { Config } from './config/config.ts'
+import { camelCased } from './config/node-settings.ts'
 import { nodeCrypto } from './crypto.ts'
 import { OpensslDtls } from './dtls/openssl-dtls.ts'
 import { Host } from './host.ts'
@@ -279,40 +280,20 @@ export class App {
 const announcedBy = ({ announce, listen }: Config['media']): readonly string[] =>
   announce.length > 0 || ALL_ADDRESSES.includes(listen) ? announce : [listen]
 
-function nodeOptions(
-  config: Config,
-  endpoint: string,
-  { lanes, dtls }: Ports,
-): ConstructorParameters<typeof VoiceNode>[0] {
+/** The settings of a section carry the names that the core gives to them; what is not a setting, or differs in form, follows. */
+function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: Ports): VoiceNodeOptions {
   const { backend, lvsp, media, voice, capacity } = config
   return {
+    ...camelCased(lvsp),
+    ...camelCased(voice),
     crypto: nodeCrypto,
     dtls: typeof dtls === 'string' ? undefined : dtls,
     serverVersion: VERSION,
     endpoint,
-    backends: backend.map(({ id, secrets, dialect, legacy_assign: legacyAssign }) => ({
-      id,
-      secrets,
-      dialect,
-      legacyAssign,
-      requireHeartbeat: lvsp.require_heartbeat,
-    })),
+    backends: backend.map(each => ({ ...camelCased(each), requireHeartbeat: lvsp.require_heartbeat })),
     lanes: lanes.all,
     announce: announcedBy(media),
-    legacyModes: voice.legacy_modes,
-    resumeWindow: voice.resume_window,
-    minVersion: voice.min_version,
-    channelTokenAuth: lvsp.channel_token_auth,
-    sessionCheck: voice.session_check,
-    strictOpcodes: voice.strict_opcodes,
-    dave: voice.dave,
-    orphanGrace: lvsp.orphan_grace,
-    capacity: {
-      sessions: capacity.sessions,
-      egressBitsPerSecond: capacity.egress_mbit * 1e6,
-      eventLoopLag: capacity.event_loop_lag,
-      laneBusy: capacity.lane_busy,
-    },
+    capacity: { ...camelCased(capacity), egressBitsPerSecond: capacity.egress_mbit * 1e6 },
   }
 }
 
