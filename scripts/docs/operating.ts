@@ -1,8 +1,8 @@
-// docs/operating.md: its tables of settings, metrics and limits, from the code that holds them.
+// docs/operating.md: its tables of settings, metrics, note events and limits, from the code that holds them.
 import { LIMITS, NOTE_CONTEXT, NOTES, type NoteTable } from '@parley/core'
 import { SECTIONS, SETTINGS, type Setting } from '../../packages/server/src/config/schema.ts'
 import { variableOf } from '../../packages/server/src/config/sources.ts'
-import { SOCKET_LIMITS } from '../../packages/server/src/limits.ts'
+import { SERVER_LIMITS } from '../../packages/server/src/limits.ts'
 import { METRICS } from '../../packages/server/src/metrics.ts'
 import { SERVER_NOTES } from '../../packages/server/src/notes.ts'
 import { type Section, table } from './page.ts'
@@ -56,24 +56,28 @@ const limits = () =>
   table(
     ['What', 'Limit', 'Then'],
     [
-      ['TCP connections per listener', String(SOCKET_LIMITS.connections), 'closed at once'],
-      ['… that are no WebSocket yet', String(SOCKET_LIMITS.halfOpen), 'the oldest is closed'],
-      ['… of one address (IPv6: /64)', String(SOCKET_LIMITS.halfOpenPerAddress), 'closed at once; not behind a proxy'],
-      ['from connecting to the end of the HTTP headers', seconds(SOCKET_LIMITS.headersTimeout), 'closed'],
+      ['TCP connections per listener', String(SERVER_LIMITS.maxConnections), 'closed at once'],
+      ['… that are not a WebSocket yet', String(SERVER_LIMITS.maxHalfOpen), 'the oldest is closed'],
+      [
+        '… of one address (IPv6: /64)',
+        String(SERVER_LIMITS.maxHalfOpenPerAddress),
+        'closed at once; not behind a proxy',
+      ],
+      ['from the connection to the end of the HTTP headers', seconds(SERVER_LIMITS.headersTimeout), 'closed'],
       ['voice connections of one address (IPv6: /64)', String(LIMITS.connectionsPerAddress), 'HTTP 429'],
       ['… that have not identified', String(LIMITS.greetingsPerAddress), 'close code 4021'],
-      ['from connecting to Identify or Resume', seconds(LIMITS.identifyTimeout), 'close code 4009'],
-      ['LVSP connections', String(LIMITS.lvspConnections), 'those not identified yield first'],
+      ['from the connection to Identify or Resume', seconds(LIMITS.identifyTimeout), 'close code 4009'],
+      ['LVSP connections', String(LIMITS.lvspConnections), 'unidentified ones are closed first'],
       ['a JSON message', kibibytes(LIMITS.jsonMessage), 'close code 4002'],
       ['any WebSocket message', kibibytes(LIMITS.binaryMessage), 'close code 1009'],
       ['messages of a voice client per minute', String(LIMITS.commandsPerWindow), 'close code 4021'],
-      ['messages of a backend per second', String(LIMITS.lvspInfosPerSecond), 'it is read more slowly'],
-      ['unread bytes for a voice client', mebibytes(SOCKET_LIMITS.gatewayBuffered), 'cut; it may resume'],
-      ['unread bytes for a backend', mebibytes(SOCKET_LIMITS.lvspBuffered), 'cut; it may resume'],
+      ['messages of a backend per second', String(LIMITS.lvspInfosPerSecond), 'its connection is read more slowly'],
+      ['unread bytes for a voice client', mebibytes(SERVER_LIMITS.maxGatewayBuffered), 'disconnected; it may resume'],
+      ['unread bytes for a backend', mebibytes(SERVER_LIMITS.maxLvspBuffered), 'disconnected; it may resume'],
       [
         'silence of a backend’s connection',
-        `${SOCKET_LIMITS.lvspPingsMissed} pings, ${seconds(SOCKET_LIMITS.lvspPingInterval)} apart`,
-        'cut',
+        `${SERVER_LIMITS.maxMissedPings} pings, ${seconds(SERVER_LIMITS.lvspPingInterval)} apart`,
+        'disconnected',
       ],
       ['channels of one backend', String(LIMITS.channelsPerBackend), 'refused'],
       ['voice states in one channel', String(LIMITS.voiceStatesPerChannel), 'refused'],

@@ -62,7 +62,7 @@ test('a demo that is stopped before anybody could be heard ends with 1', { timeo
   const short = new ParleyProcess(['demo', '--port', '0', '--quiet', '--duration', '1ms'], { folder: own, t })
   assert.equal(await short.exit, 1)
   assert.equal(short.stdout, '')
-  assert.match(short.stderr, /the bots did not hear each other/)
+  assert.match(short.stderr, /the bots did not receive each other/)
   assert.deepEqual(leftIn(own), [])
 })
 
@@ -153,9 +153,12 @@ test('a talk that is refused says why: the code, what it means, and whom to trus
   const forged = talk(t, { ...unnamed, ca, token: 'not-the-token' })
   const untrusted = talk(t, unnamed)
   assert.equal(await forged.exit, 1)
-  assert.match(forged.stderr, /^parley: 127\.0\.0\.1:\d+ closed with 4004: token, user, session and server do not fit/)
+  assert.match(
+    forged.stderr,
+    /^parley: 127\.0\.0\.1:\d+ closed with 4004: token, user, session and server do not match/,
+  )
   assert.equal(await untrusted.exit, 1)
-  assert.match(untrusted.stderr, /cannot be reached: self-signed certificate \(the credentials name .* as "ca"\)\n$/)
+  assert.match(untrusted.stderr, /cannot be reached: self-signed certificate \("ca" of the credentials .*\)\n$/)
 })
 
 test('a node without TLS is talked to if that is asked for, on this machine only', { timeout: TIMEOUT }, async t => {
@@ -181,9 +184,9 @@ test('a mistake of who calls is one sentence, and ends with 2', { timeout: TIMEO
     token: 't',
   }
   const cases: [talk: ParleyProcess, sentence: RegExp][] = [
-    [talk(t, {}), /^parley: --credentials -: .*endpoint there does not fit.*\n$/],
+    [talk(t, {}), /^parley: --credentials -: .*endpoint is invalid.*\n$/],
     [talk(t, credentials, '--play', join(files, 'none.opus')), /^parley: .*none\.opus cannot be read \(ENOENT\)\n$/],
-    [talk(t, credentials, '--play', file('text.opus', 'text')), /^parley: --play .*: expected Opus in Ogg.*\n$/],
+    [talk(t, credentials, '--play', file('text.opus', 'text')), /^parley: --play .*: expected Ogg Opus.*\n$/],
     [talk(t, credentials, '--record', join(file('text', ''), 'below')), /^parley: --record .*\(ENOTDIR\)\n$/],
   ]
   for (const [wrong, sentence] of cases) {

@@ -12,7 +12,7 @@ import { untilFits } from './until.ts'
 const OPTIONS = { timeout: 60_000, skip: withoutChromium() }
 
 /** Without its bots. */
-const openDemo = () => Demo.open({ port: 0, logSink: { write: () => {} }, tell: () => {} })
+const openDemo = () => Demo.open({ port: 0, logSink: { write: () => {} }, onEvent: () => {} })
 
 let demo: Demo
 let browser: Browser

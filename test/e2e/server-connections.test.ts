@@ -10,7 +10,7 @@ import { runInNewContext } from 'node:vm'
 import type { Opening } from '@parley/core'
 import { createServer } from '@parley/server'
 import { WebSocket } from 'ws'
-import { subnets } from '../../packages/server/src/net/address.ts'
+import { blockListOf } from '../../packages/server/src/net/address.ts'
 import { Listener } from '../../packages/server/src/net/http.ts'
 import { SocketLimits } from '../../packages/server/src/net/socket-limits.ts'
 import { Connections, webSocketServer } from '../../packages/server/src/net/websocket.ts'
@@ -48,7 +48,7 @@ async function adapter(
     root: 'gateway',
     tls: undefined,
     behindProxy: false,
-    metricsFrom: subnets([]),
+    metricsFrom: blockListOf([]),
   })
   listener.serve({ connections, socketLimits, version: '0', unready: () => undefined, metrics: async () => '' })
   t.after(async () => {

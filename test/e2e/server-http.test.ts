@@ -153,14 +153,17 @@ test('a certificate and a key that do not fit are refused', async () => {
   const http = { tls_cert: fixture('localhost-1-cert.pem'), tls_key: fixture('localhost-2-key.pem') }
   await assert.rejects(createServer({ http }), (error: Error) => {
     assert.ok(error instanceof ConfigError)
-    assert.match(error.message, /^http\.tls_cert: \S+ and \S+ are no certificate and its key/)
+    assert.match(error.message, /^http\.tls_cert: \S+ and \S+ are not a certificate and its key/)
     return true
   })
 })
 
 test('an address that others reach is refused without TLS', async () => {
   const http: ConfigInput['http'] = { listen: '0.0.0.0:0', endpoint: 'voice.example.org' }
-  await assert.rejects(createServer({ http }), /^ConfigError: http\.listen: 0\.0\.0\.0 can be reached from outside/)
+  await assert.rejects(
+    createServer({ http }),
+    /^ConfigError: http\.listen: 0\.0\.0\.0 is reachable from other machines/,
+  )
 })
 
 test('a port in use is named, and what was opened before it is freed', async t => {
@@ -168,7 +171,7 @@ test('a port in use is named, and what was opened before it is freed', async t =
   const { port } = new URL(url)
   await assert.rejects(createServer({ http: { listen: `127.0.0.1:${port}` } }), (error: Error) => {
     assert.ok(error instanceof ListenError)
-    assert.equal(error.message, `http.listen: TCP port ${port} of 127.0.0.1 is in use by another program`)
+    assert.equal(error.message, `http.listen: TCP port ${port} of 127.0.0.1 is already in use`)
     return true
   })
   await assert.rejects(

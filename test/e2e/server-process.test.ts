@@ -143,7 +143,7 @@ test('a port in use is one sentence and exit code 1', async t => {
   const { port } = other.address() as { port: number }
   const child = run(t, [PARLEY, 'serve'], { ...LOOPBACK, PARLEY_HTTP_LISTEN: `127.0.0.1:${port}` })
   assert.equal(await child.exit, 1)
-  assert.equal(child.stderr, `parley: http.listen: TCP port ${port} of 127.0.0.1 is in use by another program\n`)
+  assert.equal(child.stderr, `parley: http.listen: TCP port ${port} of 127.0.0.1 is already in use\n`)
 })
 
 test('check-config prints what is in effect, without secrets', async t => {

@@ -11,7 +11,7 @@ const SET_EMPTY_RETURN = 130
 const HANDLE_TIMEOUT = 74
 const BIO_PENDING = 10
 const EVP_PKEY_EC = 408
-const TIMER = { first: 200_000, most: 4_000_000 }
+const TIMER = { first: 200_000, max: 4_000_000 }
 const LABEL = 'EXTRACTOR-dtls_srtp'
 
 /** One certificate and one profile for all. */
@@ -93,7 +93,7 @@ export class DtlsClient {
     const material = new Uint8Array(this.#materialLength)
     const { SSL_export_keying_material: exportMaterial } = this.#clients.openssl.calls
     if (exportMaterial(this.#ssl, material, material.length, LABEL, LABEL.length, null, 0, 0) !== 1)
-      throw new Error('OpenSSL exported no keys')
+      throw new Error('OpenSSL cannot export keys')
     return material
   }
 

@@ -1,4 +1,4 @@
-// Composition: config → lanes → listeners → node → host; start, reload, drain, stop.
+// Composition: configuration → lanes → listeners → node → host; start, reload, drain, stop.
 import { availableParallelism } from 'node:os'
 import type { LaneCounters, LaneEvent, NoteFields } from '@parley/core'
 import { VoiceNode, type VoiceNodeOptions } from '@parley/core'
@@ -9,10 +9,11 @@ import { OpensslDtls } from './dtls/openssl-dtls.ts'
 import { Host } from './host.ts'
 import { chooseEngine, type EngineChoice } from './lane/engine/engine.ts'
 import { LanePortError, Lanes, type LanesObserver } from './lane/thread/lanes.ts'
+import { SERVER_LIMITS } from './limits.ts'
 import { type Log, type LogSink, openLog } from './log.ts'
 import { LoopLag } from './loop-lag.ts'
 import { openMetrics } from './metrics.ts'
-import { hostAndPort, localHost, subnets } from './net/address.ts'
+import { blockListOf, dialableHost, hostAndPort } from './net/address.ts'
 import { Listener } from './net/http.ts'
 import { ListenError } from './net/listen-error.ts'
 import { selfSignedCertificate } from './net/self-signed.ts'
@@ -23,36 +24,32 @@ import { type SERVER_NOTES, type ServerNoteName, serverNote } from './notes.ts'
 import { Playground, type PlaygroundApi } from './playground/page.ts'
 import { VERSION } from './version.ts'
 
-/** How often load is measured and lanes report. */
-const MEASURE_INTERVAL = 1_000
-/** How long a stopping node waits for clients to answer its close frames. */
-const CLOSE_GRACE = 1_000
 /** RFC 6455 §7.4.1: an endpoint is going away. */
 const GOING_AWAY = 1001
 const ALL_ADDRESSES: readonly string[] = ['::', '0.0.0.0']
 
 interface Ports {
-  /** For browsers, or why they cannot be served. */
+  /** For WebRTC clients, or the reason why there is none. */
   dtls: OpensslDtls | string
   http: Listener
   lvsp: Listener | undefined
-  /** Of the playground's own, where it has one. */
+  /** The playground's own listener. */
   page: Listener | undefined
   lanes: Lanes
   engine: EngineChoice
 }
 
-/** What whoever embeds a node brings that is no setting. */
+/** What an embedding program passes besides settings. */
 export interface Surroundings {
   logSink?: LogSink | undefined
-  /** In place of the files that the configuration names. */
+  /** Used instead of the files that the configuration names. */
   tls?: TlsFiles | undefined
   playground?: PlaygroundSurroundings | undefined
 }
 
-/** Puts the playground on a port of its own, without TLS and on loopback alone, with a backend for its page. */
+/** Serves the playground on a separate port, without TLS and on loopback only, with a backend for its page. */
 export interface PlaygroundSurroundings {
-  /** 0 for any free one. */
+  /** 0 selects a free port. */
   port: number
   api: PlaygroundApi
 }
@@ -82,14 +79,14 @@ export class App {
       return port
     }
     let app: App | undefined
-    const tell = (what: (app: App) => void) => void (app !== undefined && what(app))
+    const notify = (what: (app: App) => void) => void (app !== undefined && what(app))
     const observer: LanesObserver = {
-      laneEvents: (lane, events) => tell(app => app.#laneEvents(lane, events)),
-      laneLost: (lane, reason) => tell(app => app.#laneLost(lane, reason)),
-      laneReplaced: (lane, port) => tell(app => app.#host.laneReplaced(lane, port)),
-      laneMissing: (lane, reason) => tell(app => app.#note('lane.missing', { lane, reason })),
+      laneEvents: (lane, events) => notify(app => app.#laneEvents(lane, events)),
+      laneLost: (lane, reason) => notify(app => app.#laneLost(lane, reason)),
+      laneReplaced: (lane, port) => notify(app => app.#host.laneReplaced(lane, port)),
+      laneMissing: (lane, reason) => notify(app => app.#note('lane.missing', { lane, reason })),
     }
-    const listener = { tls, behindProxy: config.http.behind_proxy, metricsFrom: subnets(config.http.metrics_from) }
+    const listener = { tls, behindProxy: config.http.behind_proxy, metricsFrom: blockListOf(config.http.metrics_from) }
     try {
       const { http, lvsp, media } = config
       const { engine, lanes } = await openLanes(media, observer)
@@ -125,7 +122,7 @@ export class App {
         lane: (lane, command) => ports.lanes.command(lane, command),
         note,
         flush: () => {
-          // A client that reads Ready asks for its address at once: by then the lane has to know it.
+          // Before the messages: a client that reads Ready sends discovery at once, and the lane must know its peer by then.
           ports.lanes.flush()
           this.#connections.flush()
         },
@@ -136,28 +133,28 @@ export class App {
     this.#connections = new Connections(host, note)
     const hasPage = config.http.playground || playground !== undefined
     this.#serve(hasPage ? new Playground(playground?.api) : undefined)
-    this.#measuring = setInterval(() => this.#measure(), MEASURE_INTERVAL)
+    this.#measuring = setInterval(() => this.#measure(), SERVER_LIMITS.measureInterval)
     const { engine, aead, reason } = ports.engine
     this.#note('lanes.started', { engine, aead, reason, lanes: ports.lanes.all.length })
     if (typeof ports.dtls === 'string') this.#note('webrtc.unavailable', { reason: ports.dtls })
     this.#note('node.started', { version: VERSION, endpoint: this.endpoint, mediaPort: this.mediaPort })
   }
 
-  /** What backends hand to clients. */
+  /** `host:port` that backends hand to clients. */
   get endpoint(): string {
     return this.#config.http.endpoint ?? hostAndPort(this.#config.http.listen.host, this.#ports.http.port)
   }
-  /** The voice gateway, as this machine reaches it. */
+  /** URL of the voice gateway on this machine. */
   get url(): string {
-    return `${this.#scheme}://${hostAndPort(localHost(this.#config.http.listen.host), this.#ports.http.port)}/`
+    return `${this.#scheme}://${hostAndPort(dialableHost(this.#config.http.listen.host), this.#ports.http.port)}/`
   }
-  /** LVSP, as this machine reaches it. */
+  /** URL of LVSP on this machine. */
   get lvspUrl(): string {
     const { listen } = this.#config.lvsp
     if (listen === undefined || this.#ports.lvsp === undefined) return `${this.url}lvsp`
-    return `${this.#scheme}://${hostAndPort(localHost(listen.host), this.#ports.lvsp.port)}/`
+    return `${this.#scheme}://${hostAndPort(dialableHost(listen.host), this.#ports.lvsp.port)}/`
   }
-  /** The page for browsers; undefined where it is turned off. */
+  /** URL of the playground; undefined if it is disabled. */
   get playgroundUrl(): string | undefined {
     const { page } = this.#ports
     if (page !== undefined) return `http://127.0.0.1:${page.port}/playground/`
@@ -171,7 +168,7 @@ export class App {
     return this.#node.inspect()
   }
 
-  /** Reads the certificate again. A bad one is logged, and the old one stays. */
+  /** Reads the certificate again. If it is not usable, that is logged and the old one stays. */
   reload(): void {
     try {
       const tls = readTls(this.#config)
@@ -184,21 +181,21 @@ export class App {
   }
 
   /**
-   * Takes no new calls; resolves when the last one has ended, or was sent elsewhere after `timeout` milliseconds. Backends
-   * stay connected, and hear a health of 0.
+   * Refuses new calls; resolves when the last call has ended, at the latest `timeout` milliseconds later, when the calls that
+   * remain are closed. Backends stay connected and receive a health of 0.
    */
   async drain(timeout: number = this.#config.voice.drain_timeout): Promise<void> {
     this.#isDraining = true
     this.#host.drain(timeout)
-    let enough: NodeJS.Timeout | undefined
+    let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>(resolve => {
-      enough = setTimeout(resolve, timeout + CLOSE_GRACE)
+      timer = setTimeout(resolve, timeout + SERVER_LIMITS.closeGrace)
     })
     await Promise.race([this.#connections.gatewayEmpty(), late])
-    clearTimeout(enough)
+    clearTimeout(timer)
   }
 
-  /** Frees everything. Calls that are going on are told to reconnect elsewhere (4015). */
+  /** Frees everything; calls in progress are closed. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
@@ -218,7 +215,7 @@ export class App {
     const listening = this.#listeners.map(listener => listener.close())
     this.#socketLimits.close()
     this.#host.drain(0)
-    await this.#connections.shutdown(GOING_AWAY, 'the node is stopping', CLOSE_GRACE)
+    await this.#connections.shutdown(GOING_AWAY, 'the node is stopping', SERVER_LIMITS.closeGrace)
     await Promise.all(listening)
     clearInterval(this.#measuring)
     this.#lag.close()
@@ -276,11 +273,11 @@ export class App {
   }
 }
 
-/** Packets arrive at no other address than the one that is listened on. */
+/** A socket bound to one address receives packets for that address only. */
 const announcedBy = ({ announce, listen }: Config['media']): readonly string[] =>
   announce.length > 0 || ALL_ADDRESSES.includes(listen) ? announce : [listen]
 
-/** The settings of a section carry the names that the core gives to them; what is not a setting, or differs in form, follows. */
+/** Sections pass as a whole, under the core's names; the options below them are not settings, or differ in form. */
 function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: Ports): VoiceNodeOptions {
   const { backend, lvsp, media, voice, capacity } = config
   return {
@@ -306,7 +303,7 @@ function logOptions({ log }: Config) {
   }
 }
 
-/** Browsers give a microphone to pages of this machine without TLS too, and ask nobody to trust a certificate. */
+/** Without TLS: browsers grant the microphone to pages of the same machine, and no certificate has to be trusted. */
 const ownPage = ({ port }: PlaygroundSurroundings) =>
   ({ host: '127.0.0.1', port, tls: undefined, behindProxy: false, root: 'gateway' }) as const
 
@@ -325,7 +322,7 @@ async function openLanes(
   const count = lanes ?? Math.max(1, availableParallelism() - 1)
   const choice = await chooseEngine(engine, count)
   if (typeof choice === 'string') throw new ListenError(`media.engine: the ffi engine cannot run here: ${choice}`)
-  // Without an address a lane takes IPv6 and IPv4, or IPv4 alone where that is all there is.
+  // Without an address a lane listens on IPv6 and IPv4, or on IPv4 only where the system has no IPv6.
   const options = { engine: choice.engine, count, ip: listen === '::' ? undefined : listen, port, addresses: announce }
   try {
     return { lanes: await Lanes.open(options, observer), engine: choice }

@@ -1,7 +1,8 @@
-// The crypto that the core is given, against published vectors.
+// The core's cryptography against published vectors.
 import assert from 'node:assert/strict'
+import { createPublicKey } from 'node:crypto'
 import { test } from 'node:test'
-import { nodeCrypto } from './crypto.ts'
+import { createP256, nodeCrypto } from './crypto.ts'
 
 const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
@@ -44,4 +45,79 @@ test('random bytes are a plain array with storage of their own', () => {
   const bytes = nodeCrypto.randomBytes(8)
   assert.equal(Buffer.isBuffer(bytes), false)
   assert.equal(bytes.buffer.byteLength, 8)
+})
+
+const p256 = createP256()
+
+const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex'))
+const SPKI_PREFIX = bytes('3059301306072a8648ce3d020106082a8648ce3d030107034200')
+const ascii = (text: string) => new Uint8Array(Buffer.from(text))
+
+// RFC 6979 §A.2.5: P-256, SHA-256, message "sample"; r and s as ASN.1 DER.
+const KEY = bytes(
+  '0460fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb67903fe1008b8bc99a41ae9e95628bc64f2f1b20c2d7e9f5177a3c294d4462299',
+)
+const SIGNATURE = bytes(
+  '3046022100efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716022100f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8',
+)
+
+test('SHA-256 gives the digest of FIPS 180-2, appendix B.1', () => {
+  assert.equal(
+    Buffer.from(p256.sha256(ascii('abc'))).toString('hex'),
+    'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
+  )
+})
+
+test('the signature of RFC 6979 §A.2.5 verifies, and no other message under it', () => {
+  assert.ok(p256.verify(KEY, ascii('sample'), SIGNATURE))
+  assert.ok(!p256.verify(KEY, ascii('Sample'), SIGNATURE))
+})
+
+test('garbage as key or signature does not verify and does not throw', () => {
+  assert.ok(!p256.verify(new Uint8Array(65), ascii('sample'), SIGNATURE))
+  for (const signature of [new Uint8Array(), new Uint8Array(70), SIGNATURE.subarray(0, 40)])
+    assert.ok(!p256.verify(KEY, ascii('sample'), signature))
+})
+
+test('only an uncompressed point on the curve is a point', () => {
+  assert.ok(p256.isPoint(KEY))
+  const off = KEY.slice()
+  off[64]! ^= 1
+  const compressed = Uint8Array.of(3, ...KEY.subarray(1, 33))
+  for (const wrong of [off, compressed, new Uint8Array(65), new Uint8Array(), Uint8Array.of(4)])
+    assert.ok(!p256.isPoint(wrong))
+})
+
+test('isPoint agrees with OpenSSL', () => {
+  const opensslAccepts = (point: Uint8Array) => {
+    try {
+      createPublicKey({ key: Buffer.concat([SPKI_PREFIX, point]), format: 'der', type: 'spki' })
+      return true
+    } catch {
+      return false
+    }
+  }
+  for (let round = 0; round < 20; round++) {
+    const point = createP256().newSigner().publicKey
+    assert.ok(p256.isPoint(point) && opensslAccepts(point))
+    point[1 + (round % 64)]! ^= 1 << (round % 8)
+    assert.equal(p256.isPoint(point), opensslAccepts(point))
+  }
+})
+
+test('a coordinate is below the prime', () => {
+  // x = 5 is on the curve; x + p names the same point, and is not how it is written.
+  const p = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn
+  const y = 0x459243b9aa581806fe913bce99817ade11ca503c64d9a3c533415c083248fbccn
+  const point = (x: bigint) => bytes(`04${x.toString(16).padStart(64, '0')}${y.toString(16).padStart(64, '0')}`)
+  assert.ok(p256.isPoint(point(5n)))
+  assert.ok(!p256.isPoint(point(5n + p)))
+})
+
+test('a new signer signs what verifies under its own key alone', () => {
+  const [one, other] = [p256.newSigner(), p256.newSigner()]
+  const signature = one.sign(ascii('proposal'))
+  assert.ok(p256.isPoint(one.publicKey))
+  assert.ok(p256.verify(one.publicKey, ascii('proposal'), signature))
+  assert.ok(!p256.verify(other.publicKey, ascii('proposal'), signature))
 })

@@ -1,7 +1,25 @@
-// The core's interface to cryptography and randomness, on node:crypto.
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
-import type { Crypto } from '@parley/core'
-import { createP256 } from './p256.ts'
+// The core's interface to cryptography and randomness, on node:crypto. ECDSA on P-256 serves DAVE's external sender and members.
+import {
+  createHash,
+  createHmac,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  sign,
+  timingSafeEqual,
+  verify,
+} from 'node:crypto'
+import type { Crypto, GroupCrypto, Signer } from '@parley/core'
+import { isSameBytes } from '@parley/protocol'
+
+/** SubjectPublicKeyInfo of a P-256 key, up to its point (RFC 5480 §2). */
+const SPKI_PREFIX = Buffer.from('3059301306072a8648ce3d020106082a8648ce3d030107034200', 'hex')
+const POINT_LENGTH = 65
+
+/** The curve y² = x³ − 3x + b over the prime p (SEC 2 §2.4.2). Its cofactor is 1, so every point on it is valid. */
+const P = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn
+const B = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn
 
 export const nodeCrypto: Crypto = {
   ...createP256(),
@@ -12,7 +30,27 @@ export const nodeCrypto: Crypto = {
   equal,
 }
 
-/** Also for unequal lengths: `b` is cut or padded to the length of `a`, so that only that length shows in the time. */
+/** Caches the last key it verified with: a key package carries two signatures of one key. */
+export function createP256(): GroupCrypto {
+  let last: { point: Uint8Array; key: KeyObject } | undefined
+  const keyOf = (point: Uint8Array): KeyObject | undefined => {
+    if (last !== undefined && isSameBytes(last.point, point)) return last.key
+    const key = importPoint(point)
+    if (key !== undefined) last = { point: point.slice(), key }
+    return key
+  }
+  return {
+    sha256: message => new Uint8Array(createHash('sha256').update(message).digest()),
+    newSigner,
+    isPoint,
+    verify(publicKey, message, signature) {
+      const key = keyOf(publicKey)
+      return key !== undefined && verify('sha256', message, key, signature)
+    },
+  }
+}
+
+/** In constant time for inputs of any length: `b` is cut or padded to the length of `a`, the only one that the time reveals. */
 function equal(a: string | Uint8Array, b: string | Uint8Array): boolean {
   const whole = bytesOf(a)
   const other = typeof b === 'string' ? bytesOf(b.slice(0, whole.length + 1)) : b
@@ -24,3 +62,27 @@ function equal(a: string | Uint8Array, b: string | Uint8Array): boolean {
 
 const bytesOf = (value: string | Uint8Array): Uint8Array =>
   typeof value === 'string' ? Buffer.from(value, 'utf8') : value
+
+function newSigner(): Signer {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const spki = publicKey.export({ format: 'der', type: 'spki' })
+  return {
+    publicKey: new Uint8Array(spki.subarray(SPKI_PREFIX.length)),
+    sign: message => new Uint8Array(sign('sha256', message, privateKey)),
+  }
+}
+
+function importPoint(point: Uint8Array): KeyObject | undefined {
+  if (!isPoint(point)) return undefined
+  return createPublicKey({ key: Buffer.concat([SPKI_PREFIX, point]), format: 'der', type: 'spki' })
+}
+
+/** By arithmetic on public values: importing the point into OpenSSL takes a hundred times as long. */
+function isPoint(point: Uint8Array): boolean {
+  if (point.length !== POINT_LENGTH || point[0] !== 4) return false
+  const x = integer(point.subarray(1, 33))
+  const y = integer(point.subarray(33))
+  return x < P && y < P && (y * y - (x * x * x - 3n * x + B)) % P === 0n
+}
+
+const integer = (bytes: Uint8Array) => BigInt(`0x${Buffer.from(bytes).toString('hex')}`)

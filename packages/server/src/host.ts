@@ -1,8 +1,9 @@
-// The loop around a core: feed one input, apply its effects, arm the one timer. The only place that reads the clock.
+// The loop around a core: feed one input, apply its effects, arm the only timer. The only place that reads the clock.
 import type { Effect, LaneCommand, LaneEvent, Opening, VoiceNode } from '@parley/core'
+import { SERVER_LIMITS } from './limits.ts'
 import { type NodeNote, serverNote } from './notes.ts'
 
-/** What the host drives. */
+/** The part of a node that the host drives. */
 export type Core = Pick<
   VoiceNode,
   | 'connectionOpened'
@@ -18,20 +19,16 @@ export type Core = Pick<
   | 'deadline'
 >
 
-/** Where effects go. What throws here is noted and counted; the effects after it are still applied. */
+/** Where effects go. An exception here is logged and counted; the effects after it are still applied. */
 export interface Outputs {
   send(connection: number, data: string | Uint8Array): void
   close(connection: number, code: number, reason: string): void
   lane(lane: number, command: LaneCommand): void
   note(note: NodeNote): void
-  /** The effects of one input are all applied: what they sent may leave. */
+  /** All effects of one input are applied; messages may be sent. */
   flush(): void
 }
 
-/** After the core failed at a tick: how long until it is asked again, so that a lasting fault is no busy loop. */
-const FAILED_TICK_PAUSE = 1_000
-/** The longest timeout Node.js takes. */
-const LONGEST_TIMEOUT = 2 ** 31 - 1
 /** RFC 6455 §7.4.1: an unexpected condition prevented the server from fulfilling the request. */
 const INTERNAL_ERROR = 1011
 
@@ -48,7 +45,7 @@ export class Host {
   /** Inputs at which the core threw, and effects that could not be applied. */
   readonly failures = { inputs: 0, effects: 0 }
 
-  /** `clock` gives monotonic milliseconds, and must be the one `core` was made with. */
+  /** `clock` returns monotonic milliseconds; `core` must have been created with the same clock. */
   constructor(core: Core, outputs: Outputs, clock: () => number) {
     this.#core = core
     this.#outputs = outputs
@@ -77,19 +74,19 @@ export class Host {
   measured(load: { eventLoopLag: number }): void {
     this.#feed(now => this.#core.measured(load, now))
   }
-  /** Stops new work; in `duration` milliseconds, or with 0 at once, the sessions that remain are closed. */
+  /** Refuses new calls; the remaining sessions are closed after `duration` milliseconds, with 0 at once. */
   drain(duration: number): void {
     this.#feed(now => this.#core.drain(now + duration, now))
     if (duration === 0) this.#feed(now => this.#tick(now))
   }
-  /** Stops the timer and takes no more inputs. */
+  /** Stops the timer and ignores further inputs. */
   close(): void {
     this.#closed = true
     clearTimeout(this.#timer)
     this.#armedFor = Infinity
   }
 
-  /** Inputs that effects cause while they are applied wait until those before them are done. */
+  /** An input caused by an effect waits until the input before it is complete. */
   #feed(input: (now: number) => void): void {
     if (this.#closed) return
     this.#waiting.push(input)
@@ -110,7 +107,7 @@ export class Host {
     this.#outputs.flush()
   }
 
-  /** A fault of ours at one connection's input ends that connection alone. */
+  /** A fault of the node at a connection's input closes that connection only. */
   #ofConnection(connection: number, input: () => void): void {
     try {
       input()
@@ -150,14 +147,14 @@ export class Host {
     } catch {}
   }
 
-  /** A timer that is early is left alone: it finds nothing due and arms anew. */
+  /** A timer that fires too early finds nothing due and is armed again. */
   #arm(): void {
     const deadline = Math.max(this.#core.deadline, this.#notBefore)
     if (this.#closed || deadline >= this.#armedFor) return
     clearTimeout(this.#timer)
     this.#armedFor = deadline
     const timeout = Math.ceil(Math.max(0, deadline - this.#clock()))
-    this.#timer = setTimeout(() => this.#wake(), Math.min(timeout, LONGEST_TIMEOUT))
+    this.#timer = setTimeout(() => this.#wake(), Math.min(timeout, SERVER_LIMITS.maxTimeout))
   }
 
   #wake(): void {
@@ -170,7 +167,7 @@ export class Host {
     try {
       this.#core.tick(now)
     } catch (error) {
-      this.#notBefore = now + FAILED_TICK_PAUSE
+      this.#notBefore = now + SERVER_LIMITS.failedTickPause
       throw error
     }
   }

@@ -1,4 +1,4 @@
-// The server as a library: a whole node inside someone's process or test.
+// The server as a library: a complete node inside another program or a test.
 import { App, type PlaygroundSurroundings } from './app.ts'
 import { configOf } from './config/config.ts'
 import type { ConfigInput } from './config/schema.ts'
@@ -30,39 +30,40 @@ export { ListenError } from './net/listen-error.ts'
 export { selfSignedCertificate } from './net/self-signed.ts'
 export type { TlsFiles } from './net/tls.ts'
 
-/** Settings in the shape of the TOML file, and where log lines go. */
+/** Settings in the shape of the TOML file, and what an embedding program passes besides. */
 export interface ServerOptions extends ConfigInput {
-  /** Takes log lines; by default standard output. */
+  /** Receives log lines; standard output by default. */
   logSink?: LogSink | undefined
-  /** Certificate and key as PEM, in place of `http.tls_cert` and `http.tls_key`, which are paths. */
+  /** Certificate and key as PEM, instead of the paths `http.tls_cert` and `http.tls_key`. */
   tls?: TlsFiles | undefined
-  /** The playground on a port of its own, with a backend for its page. `http.playground` is enough without one. */
+  /** The playground on a separate port, with a backend for its page. Without a backend `http.playground` is enough. */
   playground?: PlaygroundSurroundings | undefined
 }
 
 export interface Server {
-  /** The voice gateway, such as `ws://127.0.0.1:40001/`. */
+  /** URL of the voice gateway, such as `ws://127.0.0.1:40001/`. */
   readonly url: string
+  /** URL of LVSP. */
   readonly lvspUrl: string
-  /** `host:port`, as backends hand it to clients. */
+  /** `host:port` that backends hand to clients. */
   readonly endpoint: string
-  /** UDP port of voice packets. */
+  /** UDP port of the first lane. */
   readonly mediaPort: number
-  /** The page for browsers; undefined where it is turned off. */
+  /** URL of the playground; undefined if it is disabled. */
   readonly playgroundUrl: string | undefined
-  /** The first backend's. */
+  /** Secret of the first backend. */
   readonly secret: string
-  /** Everything the node holds, without secrets. */
+  /** The complete state of the node, without secrets. */
   inspect(): ReturnType<App['inspect']>
-  /** Takes no new calls; resolves when the last has ended, at the latest after `timeout` milliseconds and a little. */
+  /** Refuses new calls; resolves when the last one has ended, at the latest about a second after `timeout` milliseconds. */
   drain(timeout?: number): Promise<void>
-  /** Frees every socket and timer. */
+  /** Closes every socket and timer. */
   close(): Promise<void>
 }
 
 /**
- * Free ports of loopback, one backend, no log. Packets on this thread: a thread of their own takes a fifth of a second to start,
- * and a node in somebody else's process is mostly one of a test.
+ * Free ports on loopback, one backend, no log. Packets are forwarded on this thread: a lane's thread takes 200 ms to start, and
+ * most embedded nodes belong to a test.
  */
 const defaults = (): ConfigInput => ({
   http: { listen: '127.0.0.1:0' },
@@ -71,8 +72,9 @@ const defaults = (): ConfigInput => ({
 })
 
 /**
- * Starts a node. Without options it takes free ports of loopback, makes up a secret for one backend called `main`, and logs
- * nothing; packets are on the thread of the caller unless `media.lanes` says how many are to have their own. Throws a `ConfigError` or a `ListenError`, each with one sentence.
+ * Starts a node. Without options it listens on free ports of loopback, generates a secret for one backend named `main`, logs
+ * nothing, and forwards packets on the caller's thread; `media.lanes` above 0 gives them threads. Throws a `ConfigError` or a
+ * `ListenError`, each with one sentence.
  */
 export async function createServer({ logSink, tls, playground, ...options }: ServerOptions = {}): Promise<Server> {
   const backend = options.backend ?? [{ id: 'main', secret: nodeCrypto.randomToken(24) }]

@@ -1,33 +1,112 @@
-// The bounds of sockets, beside those of the core: name, value, reason. Times in milliseconds, sizes in bytes.
+// Every bound of the server, beside those of the core: name, value, reason. Counts and sizes begin with `max`; times are
+// milliseconds and sizes bytes, unless named otherwise.
 import { LIMITS } from '@parley/core'
 
-export const SOCKET_LIMITS = {
-  /** TCP connections of one listener, upgraded or not; it bounds file descriptors. */
-  connections: 50_000,
-  /** TCP connections that are no WebSocket yet: beyond it the oldest goes, so that a flood locks nobody out. */
-  halfOpen: 5_000,
-  /** Those of one address (of one /64 in IPv6). After a restart all bots of a host come at once. */
-  halfOpenPerAddress: 1_000,
+export const SERVER_LIMITS = {
+  /** TCP connections of one listener, upgraded or not; bounds file descriptors. */
+  maxConnections: 50_000,
+  /** TCP connections that are not a WebSocket yet: above it the oldest is closed, so that a flood locks no client out. */
+  maxHalfOpen: 5_000,
+  /** Those of one address (of one /64 in IPv6). After a restart all bots of a host connect at once. */
+  maxHalfOpenPerAddress: 1_000,
   /** From the first byte to the end of the headers. Slow mobile networks need two or three seconds. */
   headersTimeout: 10_000,
   tlsHandshakeTimeout: 10_000,
-  /** How long an idle keep-alive connection of a probe or a scraper is kept. */
+  /** Idle keep-alive connections, of probes and of Prometheus. */
   keepAliveTimeout: 5_000,
-  /** How often these timeouts are looked at. */
+  /** How often Node.js checks the timeouts above. */
   timeoutCheckInterval: 2_000,
-  /** HTTP headers. A browser's cookies for the host may come along. */
-  headerBytes: 16 * 1024,
+  /** HTTP headers: a browser may send cookies of the same host along. */
+  maxHeaderBytes: 16 * 1024,
+  /** A User-Agent is kept for the log. */
+  maxUserAgent: 200,
 
-  /** Bytes waiting for a client that does not read: a whole replay at once is legal, another megabyte is slow. */
-  gatewayBuffered: LIMITS.replayBytes + 1024 * 1024,
-  /** The same for a backend, which may be sent its whole state: 100,000 channels are about 25 MB. */
-  lvspBuffered: 32 * 1024 * 1024,
-  /** From our close frame to the client's; then the connection is cut. */
+  /** Unsent bytes for a client that does not read: the whole replay of a resume, and another megabyte. */
+  maxGatewayBuffered: LIMITS.replayBytes + 1024 * 1024,
+  /** The same for a backend, whose whole state may have to be sent: 100,000 channels are about 25 MB. */
+  maxLvspBuffered: 32 * 1024 * 1024,
+  /** From the node's close frame to the client's; then the connection is destroyed. */
   closeTimeout: 5_000,
-  /** Whether a backend lives is asked this often (its own heartbeats may be hours apart) … */
+  /** How often a backend is pinged (its own heartbeats may be hours apart) … */
   lvspPingInterval: 15_000,
-  /** … and this many pings may go unanswered. */
-  lvspPingsMissed: 2,
+  /** … and how many pings may stay unanswered. */
+  maxMissedPings: 2,
   /** RFC 6455 §5.5: a control frame carries at most 125 bytes, two of them the close code. */
-  closeReason: 123,
+  maxCloseReason: 123,
+  /** How long a stopping node waits for the answers to its close frames. */
+  closeGrace: 1_000,
+
+  /** Log lines waiting for standard output; above it lines are lost, so that calls never wait for the log. */
+  maxLogBuffered: 4 * 1024 * 1024,
+  /** How often load is measured and lanes report. */
+  measureInterval: 1_000,
+  /** How often the lateness of the event loop is sampled. Voice frames are 20 ms apart; a shorter stall may be missed. */
+  loopLagInterval: 100,
+  /** Before the core is asked again after it failed at a tick, so that a lasting fault is no busy loop. */
+  failedTickPause: 1_000,
+  /** The longest timeout of Node.js; a longer one fires at once. */
+  maxTimeout: 2 ** 31 - 1,
+
+  /** Lanes: more than a machine has cores only cost memory. */
+  maxLanes: 64,
+  /** Copies that a lane sends before it takes commands again: 3 to 4 ms of work. */
+  maxCopiesPerTurn: 1_000,
+  /** The longest wait of a lane's thread, so that it can be stopped from outside. */
+  maxLaneWait: 250,
+  /** Between two attempts to replace a lost lane. */
+  laneRetryInterval: 1_000,
+  /** Commands kept for a lost lane. Above it the sessions of its channels end once more when it is replaced. */
+  maxLaneCommands: 10_000,
+  /** Seconds that a datagram may have waited in the socket. A longer wait is a step of the system's clock. */
+  maxDatagramWaitSeconds: 10,
+
+  /** DTLS handshakes in progress: each holds some 50 kB. */
+  maxHandshakes: 1_000,
+  /** From the first datagram to the end of a handshake; browsers give up earlier. */
+  handshakeTimeout: 20_000,
+  /** A DTLS datagram that is sent: below the MTU of every path that carries IPv6. */
+  dtlsMtu: 1_200,
+  /** A DTLS datagram that is received; clients send no longer ones. */
+  maxDtlsDatagram: 2_048,
+
+  maxBackends: 64,
+  /** Characters of a shared secret. */
+  maxSecret: 1_024,
+  /** Two while a secret is being replaced. */
+  maxSecretsPerBackend: 2,
+  maxAnnounced: 8,
+  maxMetricsSubnets: 64,
+
+  /** Connections to a demo's control, of programs of the same user. */
+  maxControlConnections: 16,
+  controlTimeout: 5_000,
+  maxControlHeaderBytes: 8 * 1024,
+  /** The file that names a running demo. */
+  maxDemoFile: 4_096,
+  /** A request of the playground's page. */
+  maxPlaygroundBody: 4_096,
+  /** Guests of a demo: browser tabs of one machine. */
+  maxGuests: 64,
+  maxGuestName: 32,
+  /** Packets in flight whose latency is measured: what has not arrived after five seconds is lost. */
+  maxPacketsInFlight: 250,
+  /** The newest latencies, of which median and maximum are shown. */
+  maxLatencySamples: 250,
+  /** Building the playground from source, in a checkout. */
+  pageBuildTimeout: 60_000,
+  maxPageBytes: 32 * 1024 * 1024,
+
+  /** A credentials file has a few hundred bytes. */
+  maxCredentials: 64 * 1024,
+  /** An Opus frame (RFC 6716 §3.2.1). */
+  maxOpusFrame: 1_275,
+  /** Recordings open at once; further speakers are not recorded. */
+  maxRecordings: 256,
+  /** Frames kept of an SSRC until the node says whose it is: two seconds. */
+  maxUnnamedFrames: 100,
+  maxUnnamedSources: 64,
+  /** Earlier recordings of a user in the same folder. */
+  maxTakes: 1_000,
+  /** Packets that a recording holds back, to put those that overtook each other in order. */
+  maxHeldPackets: 5,
 } as const

@@ -1,8 +1,9 @@
-// Notes as log lines: JSON for machines, text for people.
+// Notes as log lines: JSON, or text for terminals.
 import pino from 'pino'
+import { SERVER_LIMITS } from './limits.ts'
 import type { NodeNote } from './notes.ts'
 
-/** Takes whole lines. */
+/** Receives complete lines. */
 export interface LogSink {
   write(text: string): void
 }
@@ -10,18 +11,15 @@ export interface LogSink {
 export interface LogOptions {
   level: NodeNote['level'] | 'silent'
   format: 'json' | 'pretty'
-  /** Colours, where the sink is a terminal that shows them. */
+  /** Whether to write colours. */
   colour?: boolean
 }
 
 export interface Log {
   note(note: NodeNote): void
-  /** Writes what is buffered. */
+  /** Writes the buffered lines. */
   flush(): void
 }
-
-/** Lines waiting for a reader of standard output that has stalled; beyond it lines are lost, so that calls never wait. */
-const BUFFERED = 4 * 1024 * 1024
 
 const LEVELS: Record<string, [name: string, colour: number]> = {
   debug: ['debug', 90],
@@ -30,10 +28,10 @@ const LEVELS: Record<string, [name: string, colour: number]> = {
   error: ['ERROR', 31],
 }
 
-/** Without a sink, lines go to standard output, and never hold up the caller. */
+/** Without a sink, lines go to standard output; the caller never waits for them. */
 export function openLog({ level, format, colour = false }: LogOptions, sink?: LogSink): Log {
   const standardOutput =
-    sink === undefined ? pino.destination({ dest: 1, sync: false, maxLength: BUFFERED }) : undefined
+    sink === undefined ? pino.destination({ dest: 1, sync: false, maxLength: SERVER_LIMITS.maxLogBuffered }) : undefined
   const output: LogSink = sink ?? standardOutput!
   const lines = format === 'json' ? output : { write: (line: string) => output.write(pretty(line, colour)) }
   const logger = pino(
@@ -52,7 +50,7 @@ export function openLog({ level, format, colour = false }: LogOptions, sink?: Lo
   }
 }
 
-/** `12:34:56.789 info  voice.connected user=7 channel=500`. Text is quoted unless it is plain, so it cannot pose as fields. */
+/** `12:34:56.789 info  voice.connected user=7 channel=500`. Text is quoted unless it is plain, so that it cannot imitate fields. */
 function pretty(line: string, colour: boolean): string {
   const { level, time, event, stack, ...fields } = JSON.parse(line) as Record<string, unknown>
   const [name, code] = LEVELS[String(level)] ?? [String(level), 0]

@@ -1,7 +1,7 @@
-// How late the event loop is: a timer that looks at the clock when it fires.
+// Lateness of the event loop, measured by a periodic timer.
+import { SERVER_LIMITS } from './limits.ts'
 
-/** How often it looks. A stall shorter than this may be missed; voice frames are 20 ms apart. */
-const INTERVAL = 100
+const INTERVAL = SERVER_LIMITS.loopLagInterval
 
 export class LoopLag {
   readonly #timer: NodeJS.Timeout
@@ -9,11 +9,11 @@ export class LoopLag {
   #worst = 0
 
   constructor() {
-    this.#timer = setInterval(() => this.#look(), INTERVAL)
+    this.#timer = setInterval(() => this.#sample(), INTERVAL)
     this.#timer.unref()
   }
 
-  /** The longest lateness since the last call, in milliseconds. */
+  /** The greatest lateness since the last call, in milliseconds. */
   take(): number {
     const worst = this.#worst
     this.#worst = 0
@@ -24,7 +24,7 @@ export class LoopLag {
     clearInterval(this.#timer)
   }
 
-  #look(): void {
+  #sample(): void {
     const now = performance.now()
     this.#worst = Math.max(this.#worst, now - this.#expected)
     this.#expected = now + INTERVAL

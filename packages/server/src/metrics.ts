@@ -1,15 +1,15 @@
-// What is counted, as Prometheus text. A registry per server: two in one process do not mix.
+// Metrics in Prometheus text format. One registry per server, so that two in one process do not mix.
 import { DROP_CAUSES, type LaneCounters } from '@parley/core'
 import { Counter, Gauge, Registry } from 'prom-client'
 
-/** Where the numbers are read from, when they are asked for. */
+/** Where the values are read from at each scrape. */
 export interface Measured {
   version: string
   /** Packet engine, and the library of its AEADs. */
   engine: { engine: string; aead: string }
   sizes(): { sessions: number; channels: number; health: number }
   isDraining(): boolean
-  /** The last report of each lane. */
+  /** The latest report of each lane. */
   lanes(): ReadonlyMap<number, LaneCounters>
   /** Open WebSockets by protocol. */
   connections: Readonly<Record<string, number>>
@@ -20,10 +20,10 @@ export interface Measured {
     readonly unresponsive: number
   }
   halfOpen(): number
-  /** Sockets turned away by reason. */
+  /** Refused sockets, by reason. */
   refused: Readonly<Record<string, number>>
   failures: { readonly inputs: number; readonly effects: number }
-  /** The worst lateness of the event loop in the last second, in milliseconds. */
+  /** The greatest lateness of the event loop within the last second, in milliseconds. */
   eventLoopLag(): number
 }
 
@@ -52,7 +52,7 @@ const inAndOut = (received: number, sent: number): Sample[] => [
   [{ direction: 'out' }, sent],
 ]
 
-/** All of them; the documentation is written from here. */
+/** All metrics; docs/operating.md lists this table. */
 export const METRICS: readonly Metric[] = [
   {
     name: 'parley_info',
@@ -64,28 +64,28 @@ export const METRICS: readonly Metric[] = [
   {
     name: 'parley_health',
     kind: 'gauge',
-    help: 'What backends are told: 1 is idle, 0.01 is full, 0 is draining.',
+    help: 'Health reported to backends: 1 is idle, 0.01 is full, 0 is draining.',
     labels: [],
     read: measured => [[{}, measured.sizes().health]],
   },
   {
     name: 'parley_draining',
     kind: 'gauge',
-    help: '1 while the node takes no new calls.',
+    help: '1 while the node refuses new calls.',
     labels: [],
     read: measured => [[{}, measured.isDraining() ? 1 : 0]],
   },
   {
     name: 'parley_sessions',
     kind: 'gauge',
-    help: 'Voice sessions, those waiting for a resume included.',
+    help: 'Voice sessions, including those that wait for Resume.',
     labels: [],
     read: measured => [[{}, measured.sizes().sessions]],
   },
   {
     name: 'parley_channels',
     kind: 'gauge',
-    help: 'Channels, empty ones included.',
+    help: 'Channels, including empty ones.',
     labels: [],
     read: measured => [[{}, measured.sizes().channels]],
   },
@@ -99,21 +99,21 @@ export const METRICS: readonly Metric[] = [
   {
     name: 'parley_half_open_connections',
     kind: 'gauge',
-    help: 'TCP connections that are no WebSocket (yet).',
+    help: 'TCP connections that are not a WebSocket, or not yet.',
     labels: [],
     read: measured => [[{}, measured.halfOpen()]],
   },
   {
     name: 'parley_refused_total',
     kind: 'counter',
-    help: 'Sockets turned away because there were too many.',
+    help: 'Sockets refused because a limit was reached.',
     labels: ['reason'],
     read: ({ refused }) => each(refused, 'reason'),
   },
   {
     name: 'parley_cut_total',
     kind: 'counter',
-    help: 'WebSockets cut because the other side did not read (slow) or did not answer pings (unresponsive).',
+    help: 'WebSockets destroyed because the peer did not read (slow) or did not answer pings (unresponsive).',
     labels: ['reason'],
     read: ({ messages: { slow, unresponsive } }) => each({ slow, unresponsive }, 'reason'),
   },
@@ -127,14 +127,14 @@ export const METRICS: readonly Metric[] = [
   {
     name: 'parley_datagrams_total',
     kind: 'counter',
-    help: 'UDP datagrams received, of whatever kind.',
+    help: 'UDP datagrams received, of every kind.',
     labels: ['lane'],
     read: measured => perLane(measured, ({ datagramsIn }) => [[{}, datagramsIn]]),
   },
   {
     name: 'parley_packets_total',
     kind: 'counter',
-    help: 'Media packets that verified, and copies sent.',
+    help: 'Authenticated media packets received, and copies sent.',
     labels: ['lane', 'direction'],
     read: measured => perLane(measured, ({ packetsIn, packetsOut }) => inAndOut(packetsIn, packetsOut)),
   },
@@ -165,21 +165,21 @@ export const METRICS: readonly Metric[] = [
   {
     name: 'parley_lane_busy_ratio',
     kind: 'gauge',
-    help: 'Share of the last second that the lane worked. At 1 it drops packets.',
+    help: 'Share of the last second for which the lane was busy. At 1 it drops packets.',
     labels: ['lane'],
     read: measured => perLane(measured, ({ busy }) => [[{}, busy]]),
   },
   {
     name: 'parley_event_loop_lag_seconds',
     kind: 'gauge',
-    help: 'The longest lateness of the event loop within the last second.',
+    help: 'The greatest lateness of the event loop within the last second.',
     labels: [],
     read: measured => [[{}, measured.eventLoopLag() / 1_000]],
   },
   {
     name: 'parley_internal_errors_total',
     kind: 'counter',
-    help: 'Faults of ours: inputs the core failed at, effects that could not be applied. Please report them.',
+    help: 'Faults of the node: inputs it failed at, effects that could not be applied. Please report them.',
     labels: ['where'],
     read: ({ failures }) => each({ ...failures }, 'where'),
   },
@@ -209,7 +209,7 @@ export const METRICS: readonly Metric[] = [
   },
 ]
 
-/** Prometheus text of everything in `METRICS`, read anew at each call. */
+/** Prometheus text of all `METRICS`, with current values at each call. */
 export function openMetrics(measured: Measured): () => Promise<string> {
   const registry = new Registry()
   for (const { name, kind, help, labels, read } of METRICS) {

@@ -1,7 +1,7 @@
 // The core's crypto for tests: real HMAC, comparison and curves, and randomness (except keys) determined by a seed.
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { Crypto } from '@parley/core'
-import { createP256 } from '../../../server/src/p256.ts'
+import { createP256 } from '../../../server/src/crypto.ts'
 
 /** Random bytes are SHA-256 of seed and counter: the same seed yields the same tokens, ids and nonces. */
 export function seededCrypto(seed: string): Crypto {

@@ -1,20 +1,20 @@
-// `parley check-config`: says what the configuration amounts to, or what is wrong with it.
+// `parley check-config`: prints the effective configuration, or what is wrong with it.
 import type { Command } from 'commander'
 import { describeConfig } from '../config/config.ts'
 import { readTls } from '../net/tls.ts'
-import { type ConfigOptions, configFrom, orSentence, withConfigOptions } from './config-options.ts'
+import { type ConfigOptions, configFrom, runCommand, withConfigOptions } from './config-options.ts'
 
 const HELP = `
 Examples:
   $ parley check-config --config /etc/parley/parley.toml && systemctl restart parley
 
-Prints the effective configuration as TOML, with secrets hidden. Exit codes: 0 good, 2 wrong.`
+Prints the effective configuration as TOML, with secrets hidden. Exit codes: 0 valid, 2 invalid.`
 
 export function register(program: Command): void {
   withConfigOptions(program.command('check-config'))
-    .description('check the configuration, and print what it amounts to')
+    .description('check the configuration and print the effective settings')
     .addHelpText('after', HELP)
-    .action((options: ConfigOptions) => orSentence(() => check(options)))
+    .action((options: ConfigOptions) => runCommand(() => check(options)))
 }
 
 function check(options: ConfigOptions): void {

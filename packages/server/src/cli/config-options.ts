@@ -1,4 +1,4 @@
-// What every subcommand that takes a configuration shares: its options, and how a mistake is told.
+// Options of every subcommand that reads a configuration, and the report of a wrong one.
 import type { Command } from 'commander'
 import { type Config, loadConfig, processEnvironment } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
@@ -9,15 +9,15 @@ export interface ConfigOptions {
   set: string[]
 }
 
-/** Exit codes: the operator's configuration is wrong; the system refused. */
+/** Exit codes: the configuration is invalid; a port could not be opened. */
 const EXIT = { config: 2, start: 1 } as const
 
 export function withConfigOptions(command: Command): Command {
   return command
-    .option('-c, --config <file>', 'the TOML file (or PARLEY_CONFIG)')
+    .option('-c, --config <file>', 'TOML file (or PARLEY_CONFIG)')
     .option<string[]>(
       '-s, --set <key=value>',
-      'set one value, such as http.listen=127.0.0.1:9000; may be repeated',
+      'set one value, such as http.listen=127.0.0.1:9000; can be repeated',
       (assignment, before) => [...before, assignment],
       [],
     )
@@ -26,8 +26,8 @@ export function withConfigOptions(command: Command): Command {
 export const configFrom = ({ config, set }: ConfigOptions): Config =>
   loadConfig({ file: config, flags: set, environment: processEnvironment() })
 
-/** Runs the command; a mistake of the operator's becomes one sentence and an exit code, without a stack. */
-export async function orSentence(action: () => void | Promise<void>): Promise<void> {
+/** Runs the command. A `ConfigError` or `ListenError` is printed as one sentence, without a stack, and sets the exit code. */
+export async function runCommand(action: () => void | Promise<void>): Promise<void> {
   try {
     await action()
   } catch (error) {

@@ -1,4 +1,4 @@
-// `parley demo`: a node and two voices that talk over it; and credentials for whoever wants to join them.
+// `parley demo`: a node with two bots in a call, and credentials to join it.
 import { isIP } from 'node:net'
 import { type Command, InvalidArgumentError } from 'commander'
 import { processEnvironment } from '../config/config.ts'
@@ -9,22 +9,23 @@ import type { CallEvent } from '../demo/demo-call.ts'
 import { askDemo } from '../demo/demo-control.ts'
 import { findRunningDemo } from '../demo/running-demo.ts'
 import { openScreen, type Screen } from '../demo/screen.ts'
-import { orSentence } from './config-options.ts'
+import { runCommand } from './config-options.ts'
 import { duration } from './duration.ts'
 import { untilStopped } from './until-stopped.ts'
 
 const HELP = `
 Examples:
   $ parley demo                               # watch a call
-  $ parley demo --credentials > bot.json      # in another terminal: what one more user needs to join it
-  $ parley demo --duration 10s --no-view      # in CI: does voice work here?
-  $ parley demo --media 192.168.1.20          # for a browser that takes no calls to 127.0.0.1
+  $ parley demo --credentials > bot.json      # in another terminal: credentials to join it
+  $ parley demo --duration 10s --no-view      # in CI: check that voice works
+  $ parley demo --media 192.168.1.20          # for browsers that refuse media on 127.0.0.1
 
-Everything is on loopback. Firefox takes no calls there: for it give another address of this machine to --media. Voice packets
-then go to that one, where the network can reach the port; everything else stays on loopback. The certificate is made anew at each start; to trust it, as real Discord libraries must,
-give its path ("ca" of the credentials) to your program in NODE_EXTRA_CA_CERTS (Node.js) or SSL_CERT_FILE (others).
+Everything listens on loopback. Firefox refuses media there: pass another address of this machine to --media. Voice packets then
+use that address, where the network can reach the port; everything else stays on loopback. Each start creates a new certificate.
+Programs that verify it, as Discord libraries do, need its path ("ca" of the credentials) in NODE_EXTRA_CA_CERTS (Node.js) or
+SSL_CERT_FILE (others).
 
-Exit codes: 0 stopped; with --duration 0 if both bots heard the other, else 1; 1 a port could not be opened.`
+Exit codes: 0 stopped; with --duration 0 if each bot received the other, else 1; 1 a port could not be opened.`
 
 interface DemoFlags {
   credentials: boolean
@@ -38,19 +39,15 @@ interface DemoFlags {
 export function register(program: Command): void {
   program
     .command('demo')
-    .description('run a node with two bots in a call, and watch them')
-    .option(
-      '--credentials',
-      'print what one more user needs to join, as JSON: of the demo that runs, or of a new one',
-      false,
-    )
-    .option('-p, --port <port>', 'TCP port (default: 8443, or any free one)', port)
-    .option('-m, --media <address>', 'where voice packets go (default: 127.0.0.1)', address)
-    .option('--no-view', 'only say where things are, and what happens')
-    .option('-q, --quiet', 'say nothing but the credentials and what goes wrong', false)
+    .description('run a node with two bots in a call, and show the call')
+    .option('--credentials', 'print credentials for another user as JSON: of the running demo, or of a new one', false)
+    .option('-p, --port <port>', 'TCP port (default: 8443, or a free one)', port)
+    .option('-m, --media <address>', 'address for voice packets (default: 127.0.0.1)', address)
+    .option('--no-view', 'print addresses and events instead of the view')
+    .option('-q, --quiet', 'print only credentials and errors', false)
     .option('-d, --duration <time>', 'stop after this long, such as 10s', duration)
     .addHelpText('after', HELP)
-    .action((flags: DemoFlags) => orSentence(() => demo(flags)))
+    .action((flags: DemoFlags) => runCommand(() => demo(flags)))
 }
 
 function port(text: string): number {
@@ -74,23 +71,23 @@ async function demo(flags: DemoFlags): Promise<void> {
 async function run({ credentials, port, media, view, quiet, duration: time }: DemoFlags): Promise<void> {
   const stop = untilStopped(time)
   const output = credentials ? process.stderr : process.stdout
-  // Whoever read what we print has gone, so that nobody watches.
+  // The reader of the output has closed it.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', stop.now)
   let screen: Screen | undefined
   let failure: string | undefined
-  const tell = (event: CallEvent) => {
+  const onEvent = (event: CallEvent) => {
     screen?.event(event)
     if (event.kind !== 'failed') return
     failure = sentence(event)
     stop.now()
   }
-  const opened = await Demo.open({ port, media, tell, logSink: { write: line => process.stderr.write(line) } })
+  const opened = await Demo.open({ port, media, onEvent, logSink: { write: line => process.stderr.write(line) } })
   try {
     if (credentials) print(await opened.invite())
     if (!quiet) output.write(introduction(opened, media))
     if (!quiet) screen = openScreen(output, () => opened.call.snapshot, view && processEnvironment().TERM !== 'dumb')
     await Promise.race([opened.call.start(), stop.asked])
-    if ((await stop.asked) === 'time' && !opened.call.isHeardByAll) failure = 'the bots did not hear each other'
+    if ((await stop.asked) === 'time' && !opened.call.haveAllReceived) failure = 'the bots did not receive each other'
   } finally {
     stop.now()
     screen?.close()
@@ -101,7 +98,7 @@ async function run({ credentials, port, media, view, quiet, duration: time }: De
   process.exitCode = 1
 }
 
-/** On a terminal as people read it, elsewhere as one line. */
+/** Indented on a terminal, one line elsewhere. */
 function print(credentials: Credentials): void {
   process.stdout.write(`${JSON.stringify(credentials, undefined, process.stdout.isTTY === true ? 2 : undefined)}\n`)
 }
@@ -109,7 +106,7 @@ function print(credentials: Credentials): void {
 const introduction = (
   { server, ca }: Demo,
   media = '127.0.0.1',
-) => `Parley demo: a node and two bots in a call, in this process, for this machine alone.
+) => `Parley demo: a node and two bots in a call, in this process, reachable from this machine only.
 
   in a browser   ${server.playgroundUrl}
   voice gateway  ${server.url}
@@ -117,7 +114,7 @@ const introduction = (
   voice packets  UDP port ${server.mediaPort} of ${media}
   certificate    ${ca}
 
-  To join them:  npx parley demo --credentials   in another terminal; then see "Join with a bot" in README.md
+  To join:       npx parley demo --credentials   in another terminal; then see "Join with a bot" in README.md
   To stop:       Ctrl-C
 
 `

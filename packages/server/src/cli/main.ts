@@ -16,7 +16,7 @@ const COMMANDS: readonly CommandModule[] = [demo, serve, talk, checkConfig]
 const program = new Command('parley')
   .description('A self-hosted, Discord-compatible voice server.')
   .version(VERSION, '-V, --version', 'print the version')
-  .showHelpAfterError('(parley --help lists what there is)')
+  .showHelpAfterError('(parley --help lists all commands)')
   .addHelpText('after', '\nStart with:  parley demo')
 for (const { register } of COMMANDS) register(program)
 

@@ -1,7 +1,7 @@
-// `parley serve`: a node in the foreground, until a signal.
+// `parley serve`: runs a node in the foreground until a signal.
 import type { Command } from 'commander'
 import { App } from '../app.ts'
-import { type ConfigOptions, configFrom, orSentence, withConfigOptions } from './config-options.ts'
+import { type ConfigOptions, configFrom, runCommand, withConfigOptions } from './config-options.ts'
 
 const HELP = `
 Examples:
@@ -10,17 +10,17 @@ Examples:
   $ parley serve -c parley.toml --set log.level=debug
 
 Signals:
-  SIGTERM, SIGINT  take no new calls, let those that run end (voice.drain_timeout), exit with 0;
-                   a second one stops at once
-  SIGHUP           read the TLS certificate again; connections stay
+  SIGTERM, SIGINT  refuse new calls, wait for the others to end (voice.drain_timeout), exit with 0;
+                   a second signal stops at once
+  SIGHUP           read the TLS certificate again; open connections stay
 
-Exit codes: 0 stopped, 1 a port could not be opened, 2 the configuration is wrong.`
+Exit codes: 0 stopped, 1 a port could not be opened, 2 the configuration is invalid.`
 
 export function register(program: Command): void {
   withConfigOptions(program.command('serve'))
     .description('run a voice node')
     .addHelpText('after', HELP)
-    .action((options: ConfigOptions) => orSentence(() => serve(options)))
+    .action((options: ConfigOptions) => runCommand(() => serve(options)))
 }
 
 async function serve(options: ConfigOptions): Promise<void> {

@@ -1,4 +1,4 @@
-// `parley talk`: a bot in the foreground, that plays a file, records who speaks, or just listens.
+// `parley talk`: a bot in the foreground that plays a file, records speakers, or only listens.
 import { type DaveLibrary, loadDavey, VoiceClient } from '@parley/client'
 import { VoiceMode } from '@parley/protocol'
 import { type Command, Option } from 'commander'
@@ -8,20 +8,20 @@ import { closeMeaning } from '../talk/close-meanings.ts'
 import { readCredentials, readFile, readFrames } from '../talk/input.ts'
 import { Recorder } from '../talk/recorder.ts'
 import { Speakers } from '../talk/speakers.ts'
-import { orSentence } from './config-options.ts'
+import { runCommand } from './config-options.ts'
 import { duration } from './duration.ts'
 import { type Stop, untilStopped } from './until-stopped.ts'
 
 const HELP = `
 Examples:
-  $ parley demo --credentials > bot.json      # while a demo runs in another terminal
+  $ parley demo --credentials > bot.json      # with a demo running in another terminal
   $ parley talk --credentials bot.json --play hello.opus
   $ parley talk --credentials bot.json --record calls --duration 10m
 
-Plays and leaves; with --loop, --record or --duration, or with nothing to play, it stays until Ctrl-C or the end of that
-time. Each speaker is recorded to <user id>.opus; files are complete when the command ends, by Ctrl-C too.
+Leaves after playing; with --loop, --record or --duration, or without --play, it stays until Ctrl-C or the end of that time.
+Each speaker is recorded to <user id>.opus; the files are complete when the command ends, also by Ctrl-C.
 
-Exit codes: 0 left, 1 refused or disconnected for good, 2 something given is missing or wrong.`
+Exit codes: 0 left, 1 rejected or permanently disconnected, 2 an option or file is missing or invalid.`
 
 interface TalkFlags {
   credentials: string
@@ -36,16 +36,16 @@ interface TalkFlags {
 export function register(program: Command): void {
   program
     .command('talk')
-    .description('join a call as a bot: play a file, record who speaks')
-    .requiredOption('-c, --credentials <file>', 'JSON as parley demo --credentials prints it; - for standard input')
+    .description('join a call as a bot: play a file, record speakers')
+    .requiredOption('-c, --credentials <file>', 'JSON printed by parley demo --credentials; - for standard input')
     .option('-p, --play <file>', 'an Ogg Opus file to play')
-    .option('-l, --loop', 'play it over and over', false)
+    .option('-l, --loop', 'repeat the file', false)
     .option('-r, --record <folder>', 'record each speaker to a file in this folder')
-    .addOption(new Option('-m, --mode <mode>', 'insist on an encryption mode').choices(Object.values(VoiceMode)))
-    .option('--no-tls', 'dial a node of this machine that has no TLS')
+    .addOption(new Option('-m, --mode <mode>', 'require an encryption mode').choices(Object.values(VoiceMode)))
+    .option('--no-tls', 'connect to a node on this machine that has no TLS')
     .option('-d, --duration <time>', 'leave after this long, such as 10s', duration)
     .addHelpText('after', HELP)
-    .action((flags: TalkFlags) => orSentence(() => talk(flags)))
+    .action((flags: TalkFlags) => runCommand(() => talk(flags)))
 }
 
 async function talk(flags: TalkFlags): Promise<void> {
@@ -60,9 +60,9 @@ async function talk(flags: TalkFlags): Promise<void> {
     stop.now()
   }
   process.stdout.on('error', stop.now)
-  narrate(client, credentials, fail)
+  printEvents(client, credentials, fail)
   if (recorder !== undefined) record(client, recorder, fail)
-  // Why it failed is told by the event.
+  // The reason of a failure is in the `closed` event.
   const joined = client.connect().catch(() => {})
   await Promise.race([joined, stop.asked])
   if (frames !== undefined) await play(client, frames, flags.loop, stop)
@@ -96,7 +96,7 @@ function openRecorder(folder: string): Recorder {
   try {
     return new Recorder(folder)
   } catch (error) {
-    throw new ConfigError(`--record ${folder}: cannot be made (${(error as NodeJS.ErrnoException).code ?? error})`)
+    throw new ConfigError(`--record ${folder}: cannot be created (${(error as NodeJS.ErrnoException).code ?? error})`)
   }
 }
 
@@ -108,8 +108,8 @@ async function play(client: VoiceClient, frames: readonly Uint8Array[], loops: b
   while (loops && !signal.aborted && client.state !== 'closed')
 }
 
-/** Says what happens. A session that is over for good fails the command. */
-function narrate(
+/** Prints events. If the session ends permanently, the command fails. */
+function printEvents(
   client: VoiceClient,
   { endpoint, channel_id, user_id }: Credentials,
   fail: (why: string) => void,
@@ -117,23 +117,23 @@ function narrate(
   const say = (line: string) => void process.stdout.write(`${line}\n`)
   client.on('ready', ({ mode }) => say(`in channel ${channel_id} as ${user_id}: udp, ${mode}`))
   client.on('encryption', ({ version, privacyCode }) => {
-    if (version === 0) say('not encrypted end to end: somebody here cannot')
+    if (version === 0) say('not encrypted end to end: a member of the call does not support it')
     else if (privacyCode !== undefined) say(`encrypted end to end, privacy code ${privacyCode}`)
   })
   client.on('userConnected', ({ userId }) => say(`${userId} is here`))
-  const speakers = new Speakers((userId, speaks) => say(`${userId} ${speaks ? 'speaks' : 'is silent'}`))
+  const speakers = new Speakers((userId, isSpeaking) => say(`${userId} ${isSpeaking ? 'speaks' : 'is silent'}`))
   const ticks = setInterval(() => speakers.tick(performance.now()), 200)
   client.on('frame', ({ userId, payload }) => {
-    if (userId !== undefined) speakers.heard(userId, payload, performance.now())
+    if (userId !== undefined) speakers.received(userId, payload, performance.now())
   })
   client.on('userDisconnected', ({ userId }) => {
     speakers.left(userId)
     say(`${userId} left`)
   })
   client.on('disconnected', ({ code, reason, wait }) =>
-    say(`lost the connection (${code}${reason === '' ? '' : `: ${reason}`}); trying again in ${Math.round(wait)} ms`),
+    say(`lost the connection (${code}${reason === '' ? '' : `: ${reason}`}); reconnecting in ${Math.round(wait)} ms`),
   )
-  client.on('resumed', () => say('connected again, with the same session'))
+  client.on('resumed', () => say('reconnected, session resumed'))
   client.on('error', error => process.stderr.write(`parley: ${error.message}\n`))
   client.on('closed', ({ code, reason }) => {
     clearInterval(ticks)
@@ -141,14 +141,14 @@ function narrate(
   })
 }
 
-/** RFC 6455 §7.4.1: a normal closure, which is ours. */
+/** RFC 6455 §7.4.1: normal closure, by this client. */
 const LEFT = 1000
-/** RFC 6455 §7.4.1: there was no close frame, or no connection. */
+/** RFC 6455 §7.4.1: no close frame, or no connection. */
 const NO_CONNECTION = 1006
 
 function closedSentence(endpoint: string, code: number, reason: string): string {
   if (code === NO_CONNECTION) {
-    const hint = /certificate/.test(reason) ? ' (the credentials name the certificate to trust as "ca")' : ''
+    const hint = /certificate/.test(reason) ? ' ("ca" of the credentials names the certificate to trust)' : ''
     return `${endpoint} cannot be reached: ${reason}${hint}`
   }
   const meaning = closeMeaning(code)
@@ -164,7 +164,7 @@ function record(client: VoiceClient, recorder: Recorder, fail: (why: string) => 
       fail(`recording stopped: ${String(error)}`)
     }
   }
-  client.on('frame', frame => guarded(() => recorder.heard(frame, frame.userId, performance.now())))
+  client.on('frame', frame => guarded(() => recorder.received(frame, frame.userId, performance.now())))
   client.on('speaking', ({ ssrc, userId }) => guarded(() => recorder.named(ssrc, userId)))
 }
 
@@ -172,10 +172,10 @@ function finish(recorder: Recorder, fail: (why: string) => void): void {
   try {
     for (const { path, seconds, skipped } of recorder.end())
       process.stdout.write(
-        `recorded ${seconds.toFixed(1)} s to ${path}${skipped === 0 ? '' : ` (${skipped} packets came too late)`}\n`,
+        `recorded ${seconds.toFixed(1)} s to ${path}${skipped === 0 ? '' : ` (${skipped} packets arrived too late)`}\n`,
       )
   } catch (error) {
-    fail(`a recording is not complete: ${String(error)}`)
+    fail(`a recording is incomplete: ${String(error)}`)
   }
   if (recorder.dropped > 0)
     process.stderr.write(`parley: ${recorder.dropped} packets of unknown speakers were not recorded\n`)

@@ -1,16 +1,15 @@
-// What ends a command that runs in the foreground: a signal, or its time.
+// End of a foreground command: a signal, or its duration.
+
+import { SERVER_LIMITS } from '../limits.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-/** The longest timeout Node.js takes. */
-const LONGEST_TIMEOUT = 2 ** 31 - 1
-
 export interface Stop {
-  /** Resolves with what came first: a signal, the end of the time, or a call of `now`. */
+  /** Resolves with the first of a signal, the end of the time, and a call of `now`. */
   readonly asked: Promise<'signal' | 'time' | 'now'>
   now(): void
 }
 
-/** `time` in milliseconds. From the first signal on, another one ends the process at once, as signals do. */
+/** `time` in milliseconds. After the first signal, a second one ends the process at once. */
 export function untilStopped(time?: number): Stop {
   const { promise: asked, resolve } = withResolvers<'signal' | 'time' | 'now'>()
   const stop = (reason: 'signal' | 'time' | 'now') => {
@@ -20,7 +19,8 @@ export function untilStopped(time?: number): Stop {
   }
   const onSignal = () => stop('signal')
   for (const signal of SIGNALS) process.on(signal, onSignal)
-  const timer = time === undefined ? undefined : setTimeout(() => stop('time'), Math.min(time, LONGEST_TIMEOUT))
+  const timer =
+    time === undefined ? undefined : setTimeout(() => stop('time'), Math.min(time, SERVER_LIMITS.maxTimeout))
   return { asked, now: () => stop('now') }
 }
 

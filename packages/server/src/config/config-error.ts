@@ -1,4 +1,4 @@
-// The operator's mistake, told in one sentence.
+// A mistake in the configuration, explained in one sentence.
 
 export class ConfigError extends Error {
   constructor(sentence: string) {
@@ -7,13 +7,13 @@ export class ConfigError extends Error {
   }
 }
 
-/** A value as it may be shown: short, on one line. */
+/** A value for an error message: one short line. */
 export function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? String(value)
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 
-/** " (did you mean a?)" for the candidate nearest to what was written, or nothing. */
+/** " (did you mean a?)" with the candidate nearest to the given text, or an empty string. */
 export function suggestion(written: string, candidates: Iterable<string>): string {
   let best: string | undefined
   let least = Math.max(2, Math.floor(written.length / 4)) + 1
@@ -26,7 +26,7 @@ export function suggestion(written: string, candidates: Iterable<string>): strin
   return best === undefined ? '' : ` (did you mean ${best}?)`
 }
 
-/** Levenshtein's: how many letters to add, drop or change. */
+/** Levenshtein distance: letters to insert, delete or replace. */
 function distanceOf(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index)
   for (let i = 1; i <= a.length; i++) {

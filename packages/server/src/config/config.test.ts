@@ -216,29 +216,29 @@ const inFile: [string, string, string][] = [
   [
     'an empty secret',
     '[[backend]]\nsecret = ""',
-    'backend.0.secret (in parley.toml): expected a secret that is not empty, or a list of the new one and the old one, found an empty one',
+    'backend.0.secret (in parley.toml): expected a non-empty secret, or a list of the new and the old one, found an empty string',
   ],
   [
     'an empty secret in a list',
     '[[backend]]\nsecret = ["s3cret", ""]',
-    'backend.0.secret (in parley.toml): expected a secret that is not empty, or a list of the new one and the old one, found a list with an empty one',
+    'backend.0.secret (in parley.toml): expected a non-empty secret, or a list of the new and the old one, found a list with an empty string',
   ],
   [
     'three secrets',
     '[[backend]]\nsecret = ["s3cret1", "s3cret2", "s3cret3"]',
-    'backend.0.secret (in parley.toml): expected a secret that is not empty, or a list of the new one and the old one, found a list of 3',
+    'backend.0.secret (in parley.toml): expected a non-empty secret, or a list of the new and the old one, found a list of 3',
   ],
   [
     'a secret that is a number',
     '[[backend]]\nsecret = 1234',
-    'backend.0.secret (in parley.toml): expected a secret that is not empty, or a list of the new one and the old one, found something else',
+    'backend.0.secret (in parley.toml): expected a non-empty secret, or a list of the new and the old one, found neither text nor a list',
   ],
-  ['no backend', '', 'backend: expected at least one, with a secret or secret_file, found none'],
-  ['no secret', '[[backend]]\nid = "a"', 'backend.0: expected a secret or a secret_file, found neither'],
+  ['no backend', '', 'backend: expected at least one, with secret or secret_file, found none'],
+  ['no secret', '[[backend]]\nid = "a"', 'backend.0: expected secret or secret_file, found neither'],
   [
     'two kinds of secret',
     '[[backend]]\nsecret = "s3cret"\nsecret_file = "f"',
-    'backend.0.secret_file (in parley.toml): expected either a secret or a secret_file, found both',
+    'backend.0.secret_file (in parley.toml): expected either secret or secret_file, found both',
   ],
   [
     'a missing secret file',
@@ -248,42 +248,42 @@ const inFile: [string, string, string][] = [
   [
     'the same id twice',
     `${BACKEND}[[backend]]\nid = "main"\nsecret = "y"`,
-    'backend.1.id (in parley.toml): "main" is the id of an earlier backend',
+    'backend.1.id (in parley.toml): "main" is already the id of an earlier backend',
   ],
   [
     'the same secret twice',
     `${BACKEND}[[backend]]\nid = "other"\nsecret = "s3cret-value"`,
-    'backend.1: has a secret of an earlier backend; each needs its own',
+    'backend.1: has the secret of an earlier backend; each backend needs its own',
   ],
   [
     'a public listener without TLS',
     `${BACKEND}[http]\nlisten = "0.0.0.0:80"\nendpoint = "a"`,
-    'http.listen (in parley.toml): 0.0.0.0 can be reached from outside, and without TLS only loopback is allowed: set http.tls_cert and http.tls_key, or http.behind_proxy = true if a proxy ends TLS',
+    'http.listen (in parley.toml): 0.0.0.0 is reachable from other machines, which requires TLS: set http.tls_cert and http.tls_key, or http.behind_proxy = true if a proxy terminates TLS',
   ],
   [
     'a public LVSP listener without TLS',
     `${BACKEND}[lvsp]\nlisten = "[::]:80"`,
-    'lvsp.listen (in parley.toml): :: can be reached from outside, and without TLS only loopback is allowed: set http.tls_cert and http.tls_key, or http.behind_proxy = true if a proxy ends TLS',
+    'lvsp.listen (in parley.toml): :: is reachable from other machines, which requires TLS: set http.tls_cert and http.tls_key, or http.behind_proxy = true if a proxy terminates TLS',
   ],
   [
     'a certificate without key',
     `${BACKEND}[http]\ntls_cert = "a"`,
-    'http.tls_cert (in parley.toml): expected http.tls_key beside it',
+    'http.tls_cert (in parley.toml): requires http.tls_key',
   ],
   [
     'a key without certificate',
     `${BACKEND}[http]\ntls_key = "a"`,
-    'http.tls_key (in parley.toml): expected http.tls_cert beside it',
+    'http.tls_key (in parley.toml): requires http.tls_cert',
   ],
   [
     'a public listener without endpoint',
     `${BACKEND}[http]\nlisten = "0.0.0.0:80"\ntls_cert = "a"\ntls_key = "b"`,
-    'http.endpoint: expected the host:port that clients reach this node by, found nothing',
+    'http.endpoint: expected the host:port by which clients reach this node, found nothing',
   ],
   [
     'a proxy without announced address',
     `${BACKEND}[http]\nbehind_proxy = true`,
-    'media.announce: expected the address clients send packets to, which a proxy hides from us',
+    'media.announce: expected the address that clients send packets to, because behind a proxy it cannot be detected',
   ],
 ]
 for (const [mistake, toml, sentence] of inFile)
@@ -298,7 +298,7 @@ test('refused: a secret file that is empty, or has too many lines', t => {
   const withFile = (name: string): ConfigInput => ({ backend: [{ secret_file: join(folder, name) }] })
   assert.equal(
     refusal(() => configOf(withFile('empty'))),
-    'backend.0.secret_file: expected a secret in empty, found nothing',
+    'backend.0.secret_file: expected a secret in empty, found an empty file',
   )
   assert.equal(
     refusal(() => configOf(withFile('many'))),
@@ -331,7 +331,7 @@ test('refused: a value of a variable, under the name of the variable', () => {
 test('refused: a backend with a number, but none before it', () => {
   assert.equal(
     refusal(() => loadConfig({ environment: { PARLEY_BACKEND_1_SECRET: 's3cret' } })),
-    'backend.0: is missing, although a backend with a higher number is given',
+    'backend.0: missing, although a backend with a higher number is set',
   )
 })
 

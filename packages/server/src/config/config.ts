@@ -1,8 +1,9 @@
-// The configuration: file < environment < flags, checked, as one frozen object. The only reader of the environment.
+// The configuration: file < environment < flags, validated, as one frozen object. The only reader of the environment.
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { stringify } from 'smol-toml'
 import { z } from 'zod'
+import { SERVER_LIMITS } from '../limits.ts'
 import { isLoopback } from '../net/address.ts'
 import { ConfigError, shown } from './config-error.ts'
 import { type ConfigInput, ConfigSchema, type ParsedConfig, SETTINGS } from './schema.ts'
@@ -10,7 +11,7 @@ import { type Assignment, fromEnvironment, fromFile, fromFlags, fromObject, keyO
 
 type ParsedBackend = ParsedConfig['backend'][number]
 export interface BackendConfig extends Omit<ParsedBackend, 'secret' | 'secret_file'> {
-  /** One or two; both are good. */
+  /** One or two; both are accepted. */
   secrets: readonly string[]
 }
 /** Paths are absolute; durations are milliseconds. Frozen. */
@@ -24,7 +25,7 @@ export interface ConfigSources {
   flags?: readonly string[] | undefined
 }
 
-/** Names the file, where no flag does. */
+/** Names the file if no flag does. */
 export const FILE_VARIABLE = 'PARLEY_CONFIG'
 
 /** Throws a `ConfigError` whose message is one sentence. */
@@ -37,7 +38,7 @@ export function loadConfig({ file, environment = {}, flags = [] }: ConfigSources
   ])
 }
 
-/** The configuration of an object in the shape of the file; later ones win. Throws a `ConfigError`. */
+/** The configuration of objects in the shape of the file; later ones override earlier ones. Throws a `ConfigError`. */
 export function configOf(...inputs: readonly ConfigInput[]): Config {
   return checked(
     inputs.flatMap((input, index) =>
@@ -49,7 +50,7 @@ export function configOf(...inputs: readonly ConfigInput[]): Config {
 /** The environment of this process. */
 export const processEnvironment = (): Record<string, string | undefined> => process.env
 
-/** The configuration as a TOML file would say it, secrets masked. */
+/** The configuration as TOML, with secrets masked. */
 export function describeConfig(config: Config): string {
   const backend = config.backend.map(({ secrets, ...rest }) => ({ ...rest, secret: secrets.map(() => '(hidden)') }))
   return stringify(z.encode(ConfigSchema, { ...config, backend } as ParsedConfig))
@@ -78,7 +79,7 @@ class Settings {
     }
   }
 
-  /** A secret from a later source replaces the file of an earlier one, and the other way round. */
+  /** A secret from a later source replaces the secret file of an earlier one, and vice versa. */
   #replaceOther({ path, source }: Assignment): void {
     if (path[0] !== 'backend') return
     const other = path[2] === 'secret' ? 'secret_file' : path[2] === 'secret_file' ? 'secret' : undefined
@@ -87,12 +88,12 @@ class Settings {
     if (this.#last.get(key)?.source !== source) this.#last.delete(key)
   }
 
-  /** How a sentence names the setting. */
+  /** The name of the setting in an error message. */
   name(path: readonly string[]): string {
     return this.#last.get(path.join('.'))?.name ?? path.join('.')
   }
 
-  /** A path in a value, made absolute. */
+  /** A path value, resolved against the folder of its source. */
   path(path: readonly string[], value: string): string {
     return resolve(this.#last.get(path.join('.'))?.folder ?? '.', value)
   }
@@ -101,11 +102,11 @@ class Settings {
     return new ConfigError(`${this.name(path)}: ${sentence}`)
   }
 
-  /** The sentence about a value that does not fit; `issue` may lead into the value. */
+  /** The error about a rejected value; `issue` may point inside the value. */
   refusal(issue: readonly string[]): ConfigError {
     const path = issue.slice(0, issue[0] === 'backend' ? 3 : 2)
     const setting = SETTINGS.get(keyOf(path))
-    if (setting === undefined) return this.refuse(path, 'expected at most 64 backends')
+    if (setting === undefined) return this.refuse(path, `expected at most ${SERVER_LIMITS.maxBackends} backends`)
     const value = this.#last.get(path.join('.'))?.value
     const found = setting.key === 'backend.secret' ? describeSecret(value) : shown(value)
     return this.refuse(path, `expected ${setting.expected}, found ${found}`)
@@ -120,20 +121,22 @@ class Settings {
       else tree[section] = { ...tree[section], [second]: value }
     }
     const gap = Array.from<unknown>(backends).indexOf(undefined)
-    if (gap >= 0) throw new ConfigError(`backend.${gap}: is missing, although a backend with a higher number is given`)
+    if (gap >= 0) throw new ConfigError(`backend.${gap}: missing, although a backend with a higher number is set`)
     return { ...tree, backend: backends }
   }
 }
 
 function describeSecret(value: unknown): string {
-  if (value === '') return 'an empty one'
-  if (Array.isArray(value)) return value.includes('') ? 'a list with an empty one' : `a list of ${value.length}`
-  return typeof value === 'string' ? 'one of more than 1024 characters' : 'something else'
+  if (value === '') return 'an empty string'
+  if (Array.isArray(value)) return value.includes('') ? 'a list with an empty string' : `a list of ${value.length}`
+  return typeof value === 'string'
+    ? `one of more than ${SERVER_LIMITS.maxSecret} characters`
+    : 'neither text nor a list'
 }
 
 function backendsOf(parsed: readonly ParsedBackend[], settings: Settings): BackendConfig[] {
   if (parsed.length === 0)
-    throw new ConfigError('backend: expected at least one, with a secret or secret_file, found none')
+    throw new ConfigError('backend: expected at least one, with secret or secret_file, found none')
   const backends = parsed.map((backend, index) => {
     const { secret, secret_file, ...rest } = backend
     return { ...rest, secrets: secretsOf(index, secret, secret_file, settings) }
@@ -141,9 +144,9 @@ function backendsOf(parsed: readonly ParsedBackend[], settings: Settings): Backe
   for (const [index, { id, secrets }] of backends.entries()) {
     const before = backends.slice(0, index)
     if (before.some(other => other.id === id))
-      throw settings.refuse(['backend', String(index), 'id'], `${shown(id)} is the id of an earlier backend`)
+      throw settings.refuse(['backend', String(index), 'id'], `${shown(id)} is already the id of an earlier backend`)
     if (before.some(other => other.secrets.some(secret => secrets.includes(secret))))
-      throw new ConfigError(`backend.${index}: has a secret of an earlier backend; each needs its own`)
+      throw new ConfigError(`backend.${index}: has the secret of an earlier backend; each backend needs its own`)
   }
   return backends
 }
@@ -156,9 +159,9 @@ function secretsOf(
 ): string[] {
   const path = ['backend', String(index), 'secret_file']
   if (secret !== undefined && file !== undefined)
-    throw settings.refuse(path, 'expected either a secret or a secret_file, found both')
+    throw settings.refuse(path, 'expected either secret or secret_file, found both')
   if (secret !== undefined) return [secret].flat()
-  if (file === undefined) throw new ConfigError(`backend.${index}: expected a secret or a secret_file, found neither`)
+  if (file === undefined) throw new ConfigError(`backend.${index}: expected secret or secret_file, found neither`)
   const absolute = settings.path(path, file)
   let text: string
   try {
@@ -167,8 +170,8 @@ function secretsOf(
     throw settings.refuse(path, `${absolute} cannot be read (${(error as NodeJS.ErrnoException).code ?? error})`)
   }
   const lines = text.split(/\r?\n/).filter(line => line.trim() !== '')
-  if (lines.length === 0) throw settings.refuse(path, `expected a secret in ${absolute}, found nothing`)
-  if (lines.length > 2)
+  if (lines.length === 0) throw settings.refuse(path, `expected a secret in ${absolute}, found an empty file`)
+  if (lines.length > SERVER_LIMITS.maxSecretsPerBackend)
     throw settings.refuse(
       path,
       `expected at most two lines in ${absolute} (the new secret and the old), found ${lines.length}`,
@@ -178,27 +181,28 @@ function secretsOf(
 
 function checkHttp({ http, lvsp, media }: Omit<Config, 'backend'>, settings: Settings): void {
   const { tls_cert: cert, tls_key: key } = http
-  if (cert !== undefined && key === undefined)
-    throw settings.refuse(['http', 'tls_cert'], 'expected http.tls_key beside it')
-  if (key !== undefined && cert === undefined)
-    throw settings.refuse(['http', 'tls_key'], 'expected http.tls_cert beside it')
-  const open: [string, { host: string } | undefined][] = [
+  if (cert !== undefined && key === undefined) throw settings.refuse(['http', 'tls_cert'], 'requires http.tls_key')
+  if (key !== undefined && cert === undefined) throw settings.refuse(['http', 'tls_key'], 'requires http.tls_cert')
+  const listeners: [string, { host: string } | undefined][] = [
     ['http', http.listen],
     ['lvsp', lvsp.listen],
   ]
-  for (const [section, listen] of open) {
+  for (const [section, listen] of listeners) {
     if (listen === undefined || isLoopback(listen.host) || cert !== undefined || http.behind_proxy) continue
     throw settings.refuse(
       [section, 'listen'],
-      `${listen.host} can be reached from outside, and without TLS only loopback is allowed: set http.tls_cert and http.tls_key, or http.behind_proxy = true if a proxy ends TLS`,
+      `${listen.host} is reachable from other machines, which requires TLS: set http.tls_cert and http.tls_key, or http.behind_proxy = true if a proxy terminates TLS`,
     )
   }
   if (http.endpoint === undefined && !isLoopback(http.listen.host))
-    throw settings.refuse(['http', 'endpoint'], 'expected the host:port that clients reach this node by, found nothing')
+    throw settings.refuse(
+      ['http', 'endpoint'],
+      'expected the host:port by which clients reach this node, found nothing',
+    )
   if (http.behind_proxy && media.announce.length === 0)
     throw settings.refuse(
       ['media', 'announce'],
-      'expected the address clients send packets to, which a proxy hides from us',
+      'expected the address that clients send packets to, because behind a proxy it cannot be detected',
     )
 }
 

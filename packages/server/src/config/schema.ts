@@ -1,16 +1,17 @@
-// Every setting: its shape, its default, what is expected of it and what it does. The documentation is written from here.
+// Every setting: schema, default, expected form and effect. docs/operating.md is generated from it.
 import { isIP } from 'node:net'
 import { VOICE_VERSION } from '@parley/protocol'
 import { z } from 'zod'
+import { SERVER_LIMITS } from '../limits.ts'
 import { isSubnet } from '../net/address.ts'
 
 const UNITS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const
 const DURATION = /^(\d{1,9})(ms|s|m|h)$/
-/** Timers of Node.js take no more than 2^31 − 1 ms, and fire at once for what is longer. */
-const LONGEST = 24 * 24 * UNITS.h
+/** Whole days below the longest timeout of Node.js. */
+const MAX_DURATION = Math.floor(SERVER_LIMITS.maxTimeout / (24 * UNITS.h)) * 24 * UNITS.h
 
 /** Such as `30s`, in milliseconds. */
-export const Duration = z.codec(z.string().regex(DURATION), z.number().max(LONGEST), {
+export const Duration = z.codec(z.string().regex(DURATION), z.number().max(MAX_DURATION), {
   decode: text => {
     const [, count, unit] = DURATION.exec(text) ?? []
     return Number(count) * UNITS[unit as keyof typeof UNITS]
@@ -34,7 +35,7 @@ const Listen = z.codec(
     encode: ({ host, port }) => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`),
   },
 )
-/** Where to listen. */
+/** Address of a listener. */
 export type Listen = z.output<typeof Listen>
 
 const ENDPOINT = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]{1,253})(?::(\d{1,5}))?$/
@@ -44,13 +45,13 @@ const Endpoint = z
   .refine(text => Number(ENDPOINT.exec(text)?.[1] ?? 0) <= 65_535)
 const Ip = z.string().refine(text => isIP(text) !== 0)
 const Path = z.string().min(1)
-const Secret = z.string().min(1).max(1024)
+const Secret = z.string().min(1).max(SERVER_LIMITS.maxSecret)
 
-const secondsAndSo = 'a duration of at most 24 days such as "250ms", "30s", "10m" or "1h"'
+const aDuration = 'a duration of at most 24 days such as "250ms", "30s", "10m" or "1h"'
 const port = z.int().min(0).max(65_535)
 const trueOrFalse = 'true or false'
 
-/** Documents a setting: what it does, and what a good value is. */
+/** Adds documentation to a setting: the expected form of its value, and its effect. */
 function setting<Schema extends z.ZodType>(schema: Schema, expected: string, description: string): Schema {
   return schema.meta({ description, expected })
 }
@@ -59,33 +60,33 @@ const Http = z.object({
   listen: setting(
     Listen.prefault('127.0.0.1:8443'),
     'an address and a port such as "0.0.0.0:8443" or "[::]:8443"',
-    'Where the voice gateway (`/`), LVSP (`/lvsp`), `/livez`, `/readyz` and `/metrics` are. Port 0 takes any free one. Without TLS only loopback, unless `behind_proxy`.',
+    'Address of the voice gateway (`/`), LVSP (`/lvsp`), `/livez`, `/readyz` and `/metrics`. Port 0 selects a free port. Without TLS only loopback is accepted, unless `behind_proxy`.',
   ),
   endpoint: setting(
     Endpoint.optional(),
     'a host or host:port without scheme and path, such as "voice.example.org:8443"',
-    'What backends hand to voice clients. Needed unless `listen` is loopback, where it is the address listened on.',
+    'Endpoint that backends hand to voice clients. Required unless `listen` is loopback; then the default is the address of `listen`.',
   ),
   tls_cert: setting(
     Path.optional(),
     'the path of a PEM file',
-    'Certificate chain. Read again on SIGHUP; connections stay.',
+    'Certificate chain. Read again on SIGHUP; open connections stay.',
   ),
   tls_key: setting(Path.optional(), 'the path of a PEM file', 'Private key of the certificate.'),
   behind_proxy: setting(
     z.boolean().default(false),
     trueOrFalse,
-    'A reverse proxy ends TLS in front of us: plain connections are taken on any address, and the last hop of `X-Forwarded-For` is who the client is. Nobody but the proxy may reach the listener.',
+    'A reverse proxy terminates TLS: plain connections are accepted on any address, and the last hop of `X-Forwarded-For` is the client’s address. Only the proxy may be able to reach the listener.',
   ),
   metrics_from: setting(
-    z.array(z.string().refine(isSubnet)).max(64).default(['127.0.0.0/8', '::1/128']),
+    z.array(z.string().refine(isSubnet)).max(SERVER_LIMITS.maxMetricsSubnets).default(['127.0.0.0/8', '::1/128']),
     'a list of addresses or subnets such as ["10.0.0.0/8", "::1"]',
-    'Who may read `/metrics`. An empty list turns it off.',
+    'Addresses that may read `/metrics`. An empty list disables it.',
   ),
   playground: setting(
     z.boolean().default(false),
     trueOrFalse,
-    'Whether `/playground` serves a page that joins calls from a browser, with credentials that your backend gives out.',
+    'Whether `/playground` serves a page that joins calls from a browser, with credentials issued by your backend.',
   ),
 })
 
@@ -93,22 +94,22 @@ const Lvsp = z.object({
   listen: setting(
     Listen.optional(),
     'an address and a port such as "0.0.0.0:8444"',
-    'A second listener whose `/` is LVSP, for backends that dial a host without a path. Same TLS.',
+    'A second listener with LVSP at `/`, for backends that connect to a host without a path. It uses the same certificate.',
   ),
   channel_token_auth: setting(
     z.boolean().default(true),
     trueOrFalse,
-    'Whether voice clients may use the channel’s token of CHANNEL_ASSIGN. All members share it, so one can pose as another; turn it off once the backend hands out the token of VOICE_STATE_DONE.',
+    'Whether voice clients may authenticate with the channel token of CHANNEL_ASSIGN. All members share it, so one can impersonate another; disable it when the backend hands out the token of VOICE_STATE_DONE.',
   ),
   orphan_grace: setting(
     Duration.prefault('0s'),
-    secondsAndSo,
-    'How long calls go on after the backend was lost. `0s`: until they end by themselves.',
+    aDuration,
+    'How long calls continue after the connection to their backend was lost. `0s`: without limit.',
   ),
   require_heartbeat: setting(
     z.boolean().default(false),
     trueOrFalse,
-    'Whether a backend that misses its heartbeats is disconnected. Off, because Litecord sends them hours apart; WebSocket pings find dead connections either way.',
+    'Whether a backend that misses its heartbeats is disconnected. Off by default, because Litecord sends them hours apart; WebSocket pings detect dead connections in both cases.',
   ),
 })
 
@@ -116,21 +117,21 @@ const Media = z.object({
   listen: setting(
     Ip.default('::'),
     'an IP address such as "0.0.0.0" or "::"',
-    'Address of the UDP socket. `::` takes IPv4 too, and falls back to `0.0.0.0` where there is no IPv6.',
+    'Address of the UDP sockets. `::` includes IPv4, and falls back to `0.0.0.0` on a system without IPv6.',
   ),
-  port: setting(port.default(50_000), 'a port from 0 to 65535', 'UDP port of voice packets. 0 takes any free one.'),
+  port: setting(port.default(50_000), 'a port from 0 to 65535', 'UDP port of the first lane. 0 selects free ports.'),
   lanes: setting(
-    z.int().min(0).max(64).optional(),
-    'a whole number from 0 to 64',
-    'Threads that carry voice packets, on consecutive ports from `port`; a channel stays on one of them. By default the number of cores less one, at least 1. 0: the main thread, for tests and small machines.',
+    z.int().min(0).max(SERVER_LIMITS.maxLanes).optional(),
+    `a whole number from 0 to ${SERVER_LIMITS.maxLanes}`,
+    'Threads that forward voice packets, on consecutive ports from `port`; a channel stays on one of them. Default: the number of cores minus one, at least 1. 0: the main thread, for tests and small machines.',
   ),
   engine: setting(
     z.enum(['auto', 'ffi', 'portable']).default('auto'),
     '"auto", "ffi" or "portable"',
-    'How packets are moved. `ffi` calls the system and OpenSSL directly, many packets at a time: Linux on x64, arm64, riscv64 and loong64. `portable` runs wherever Node.js does, at two to three times the CPU. `auto` takes `ffi` where it can; the log says which, and why.',
+    'Packet engine. `ffi` calls the system and OpenSSL directly, with many packets per call: Linux on x64, arm64, riscv64 and loong64. `portable` runs on every system that Node.js supports, at two to three times the CPU time. `auto` selects `ffi` where it is available; the log names the engine and the reason.',
   ),
   announce: setting(
-    z.array(Ip).max(8).default([]),
+    z.array(Ip).max(SERVER_LIMITS.maxAnnounced).default([]),
     'a list of IP addresses such as ["203.0.113.10"]',
     'Addresses that clients receive for their media. Of several, each client receives one: an IPv4 address before IPv6; the address its WebSocket came to; in a private network the nearest private address; otherwise the first public one. Empty: the address of `listen` or, if that is all addresses, the address the WebSocket came to. Needed behind NAT, a proxy or in a container.',
   ),
@@ -140,37 +141,37 @@ const Voice = z.object({
   legacy_modes: setting(
     z.boolean().default(false),
     trueOrFalse,
-    'Whether the encryption modes of old bots (`xsalsa20_poly1305…`) are offered too.',
+    'Whether the encryption modes of old bots (`xsalsa20_poly1305…`) are also offered.',
   ),
   resume_window: setting(
     Duration.prefault('30s'),
-    secondsAndSo,
-    'How long a session waits for its client to resume after the connection was lost.',
+    aDuration,
+    'How long a session waits for Resume after its connection was lost.',
   ),
   min_version: setting(
     z.int().min(VOICE_VERSION.min).max(VOICE_VERSION.max).default(VOICE_VERSION.min),
     `a version from ${VOICE_VERSION.min} to ${VOICE_VERSION.max}`,
-    'The lowest voice gateway version taken; clients below are closed with 4020.',
+    'The lowest accepted voice gateway version; clients with a lower one are closed with 4020.',
   ),
   session_check: setting(
     z.enum(['relaxed', 'strict']).default('relaxed'),
     '"relaxed" or "strict"',
-    '`strict`: Identify must name the session id that the backend knows. `relaxed`: with a user’s own token any will do; with the channel’s, also the first other one that is presented.',
+    '`strict`: Identify must carry the session id that the backend sent. `relaxed`: with a user’s token any session id is accepted; with the channel token also the first other one that is presented.',
   ),
   strict_opcodes: setting(
     z.boolean().default(false),
     trueOrFalse,
-    'Whether a client that sends an opcode it has no reason to send, or sends it too early, is closed with 4001, as by Discord. Otherwise that opcode is ignored. For tests of bots; old clients may not pass.',
+    'Whether a client that sends an opcode without meaning, or too early, is closed with 4001, as by Discord. Otherwise the opcode is ignored. For tests of bots; old clients may fail.',
   ),
   dave: setting(
     z.enum(['off', 'allowed', 'required']).default('allowed'),
     '"off", "allowed" or "required"',
-    'End-to-end encryption (DAVE) of calls whose backend does not say. `allowed`: whenever every client in the call can. `required`: clients that cannot are closed with 4017.',
+    'End-to-end encryption (DAVE) of calls whose backend sets no policy. `allowed`: while every client in the call supports it. `required`: clients without support are closed with 4017.',
   ),
   drain_timeout: setting(
     Duration.prefault('20s'),
-    secondsAndSo,
-    'How long a stopping node lets calls end by themselves before it sends their clients elsewhere (4015).',
+    aDuration,
+    'How long a stopping node lets calls end by themselves before it closes them (4015).',
   ),
 })
 
@@ -181,15 +182,11 @@ const Capacity = z.object({
     'a number above 0',
     'Outgoing megabits per second at which health is 0.01.',
   ),
-  event_loop_lag: setting(
-    Duration.prefault('200ms'),
-    secondsAndSo,
-    'Lateness of the event loop at which health is 0.01.',
-  ),
+  event_loop_lag: setting(Duration.prefault('200ms'), aDuration, 'Lateness of the event loop at which health is 0.01.'),
   lane_busy: setting(
     z.number().positive().max(1).default(0.9),
     'a number above 0, at most 1',
-    'Share of its time that the busiest lane works at which health is 0.01. A lane drops packets only at 1.',
+    'Busy share of the busiest lane at which health is 0.01. A lane drops packets only at 1.',
   ),
 })
 
@@ -197,12 +194,12 @@ const Log = z.object({
   level: setting(
     z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
     '"debug", "info", "warn", "error" or "silent"',
-    'The least important level that is logged.',
+    'The lowest level that is logged.',
   ),
   format: setting(
     z.enum(['json', 'pretty']).optional(),
     '"json" or "pretty"',
-    'One JSON object per line, or text for people. By default pretty on a terminal, JSON elsewhere.',
+    'One JSON object per line, or readable text. Default: pretty on a terminal, JSON elsewhere.',
   ),
 })
 
@@ -216,28 +213,28 @@ const Backend = z.object({
     'Name of the backend, in logs and metrics. Channels of different backends never meet.',
   ),
   secret: setting(
-    z.union([Secret, z.array(Secret).min(1).max(2)]).optional(),
-    'a secret that is not empty, or a list of the new one and the old one',
-    'What the backend proves to know (`LVSP_SECRET`). While a list of two is given, both are good.',
+    z.union([Secret, z.array(Secret).min(1).max(SERVER_LIMITS.maxSecretsPerBackend)]).optional(),
+    'a non-empty secret, or a list of the new and the old one',
+    'Secret shared with the backend (`LVSP_SECRET`). Of a list of two, both are accepted.',
   ),
   secret_file: setting(
     Path.optional(),
     'the path of a file',
-    'A file with the secret on its first line, and while rotating the old one on its second.',
+    'A file with the secret on its first line, and during a rotation the old one on its second.',
   ),
   dialect: setting(
     z.enum(['spec', 'litecord']).default('spec'),
     '"spec" or "litecord"',
-    'How the backend numbers LVSP’s info types: as the specification says, or as Litecord does.',
+    'The backend’s numbering of LVSP info types: that of the specification, or that of Litecord.',
   ),
   legacy_assign: setting(
     z.boolean().default(false),
     trueOrFalse,
-    'Whether a litecord backend is sent CHANNEL_ASSIGN. Unpatched Litecord closes the connection on it.',
+    'Whether a litecord backend receives CHANNEL_ASSIGN. Unpatched Litecord closes the connection on it.',
   ),
 })
 
-/** Sections as they stand in the TOML file. Keys are those of the file everywhere. */
+/** The sections of the TOML file. Keys are the same in the file, the environment and flags. */
 export const ConfigSchema = z.object({
   http: Http.prefault({}),
   lvsp: Lvsp.prefault({}),
@@ -245,9 +242,9 @@ export const ConfigSchema = z.object({
   voice: Voice.prefault({}),
   capacity: Capacity.prefault({}),
   log: Log.prefault({}),
-  backend: z.array(Backend).max(64).prefault([]),
+  backend: z.array(Backend).max(SERVER_LIMITS.maxBackends).prefault([]),
 })
-/** A configuration as one writes it: everything may be left out. */
+/** A configuration as written: every setting is optional. */
 export type ConfigInput = z.input<typeof ConfigSchema>
 export type ParsedConfig = z.output<typeof ConfigSchema>
 
@@ -259,7 +256,7 @@ export interface Setting {
   kind: SettingKind
   expected: string
   description: string
-  /** As one would write it; undefined if there is none. */
+  /** The default, as written in the file; undefined if there is none. */
   fallback: unknown
 }
 

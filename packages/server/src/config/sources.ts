@@ -1,4 +1,4 @@
-// Where settings come from: file, environment, flags, options; each as assignments that know their origin.
+// Sources of settings: file, environment, flags, options. Each yields assignments that carry their origin.
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { parse, TomlError } from 'smol-toml'
@@ -9,19 +9,19 @@ import { SECTIONS, SETTINGS, type Setting } from './schema.ts'
 export interface Assignment {
   path: readonly string[]
   value: unknown
-  /** How a sentence names the setting: `http.listen (in parley.toml)`, `PARLEY_HTTP_LISTEN`, `--set http.listen`. */
+  /** The name of the setting in error messages: `http.listen (in parley.toml)`, `PARLEY_HTTP_LISTEN`, `--set http.listen`. */
   name: string
-  /** What relative paths in the value start from. */
+  /** Base of relative paths in the value. */
   folder: string
-  /** Which of the sources said it. */
+  /** The source that contains the assignment. */
   source: string
 }
 
 const PREFIX = 'PARLEY_'
-/** Kubernetes and Docker links put these into the environment for a service called `parley` or `parley-…`. */
+/** Kubernetes and Docker links set these variables for a service named `parley` or `parley-…`. */
 const INJECTED = /^PARLEY_(.*_)?(SERVICE_(HOST|PORT)(_.*)?|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$/
 
-/** The settings of a TOML file. Throws a `ConfigError` if it cannot be read or is no TOML. */
+/** The settings of a TOML file. Throws a `ConfigError` if it cannot be read or is not valid TOML. */
 export function fromFile(path: string): Assignment[] {
   const folder = dirname(resolve(path))
   return fromObject(readToml(path), { nameOf: key => `${key} (in ${path})`, folder, source: 'file' })
@@ -39,7 +39,7 @@ export function fromObject(
   })
 }
 
-/** The settings among environment variables: `PARLEY_HTTP_LISTEN`, `PARLEY_BACKEND_0_SECRET`. Others are not looked at. */
+/** The settings among environment variables: `PARLEY_HTTP_LISTEN`, `PARLEY_BACKEND_0_SECRET`. */
 export function fromEnvironment(
   environment: Record<string, string | undefined>,
   ignored: readonly string[],
@@ -63,7 +63,7 @@ export function fromFlags(flags: readonly string[]): Assignment[] {
   })
 }
 
-/** The variable of a setting: `http.listen` → `PARLEY_HTTP_LISTEN`, `backend.id` → `PARLEY_BACKEND_0_ID`. */
+/** The environment variable of a setting: `http.listen` → `PARLEY_HTTP_LISTEN`, `backend.id` → `PARLEY_BACKEND_0_ID`. */
 export const variableOf = (key: string): string =>
   PREFIX +
   key
@@ -73,7 +73,7 @@ export const variableOf = (key: string): string =>
 
 const variables = () => [...SETTINGS.keys()].map(variableOf)
 
-/** The key under which the setting at `path` is documented. */
+/** The key of the setting at `path`, without the number of a backend. */
 export const keyOf = (path: readonly string[]): string =>
   path[0] === 'backend' ? `backend.${path[2]}` : path.join('.')
 
@@ -88,7 +88,7 @@ function readToml(path: string): object {
     return parse(text)
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
-    // Its later lines quote the file, which may hold secrets.
+    // Its later lines quote the file, which may contain secrets.
     const reason = error.message.split('\n')[0]!.replace(/^Invalid TOML document: /, '')
     throw new ConfigError(`${path}, line ${error.line}, column ${error.column}: not valid TOML: ${reason}`)
   }
@@ -104,7 +104,7 @@ function flattened(value: unknown, path: readonly string[]): { path: readonly st
 const isTable = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && [null, Object.prototype].includes(Object.getPrototypeOf(value))
 
-/** The setting at the path. Throws the sentence about what there is instead. */
+/** The setting at the path. Throws a `ConfigError` that suggests the nearest setting. */
 export function settingAt(path: readonly string[], name: string): Setting {
   const [section = '', second] = path
   if (!SECTIONS.includes(section)) throw new ConfigError(`${name}: no such section${suggestion(section, SECTIONS)}`)
@@ -120,7 +120,7 @@ export function settingAt(path: readonly string[], name: string): Setting {
   return setting
 }
 
-/** The same name in another section is nearer than a similar one in this section. */
+/** The same name in another section is preferred to a similar name in this section. */
 function nearest(path: readonly string[]): string {
   const last = path.at(-1)
   const elsewhere = [...SETTINGS.keys()].filter(key => key.endsWith(`.${last}`))
@@ -147,7 +147,7 @@ function fromText(path: readonly string[], text: string, name: string, source: s
   return { path, value: typedValue(kind, text), name, folder: process.cwd(), source }
 }
 
-/** What is no boolean or number stays text, and is refused as such. Lists are separated by commas. */
+/** Text that is not a boolean or a number stays text, which the schema then rejects. Lists are separated by commas. */
 function typedValue(kind: Setting['kind'], text: string): unknown {
   switch (kind) {
     case 'text':

@@ -1,4 +1,4 @@
-// How the demo's call looks: a snapshot or an event in, lines of text out.
+// The view of the demo's call: a snapshot or an event in, lines of text out.
 import type { CallEvent, CallMember, CallSnapshot } from './demo-call.ts'
 import type { LatencyReport } from './packet-latency.ts'
 
@@ -6,39 +6,39 @@ export interface ViewOptions {
   /** Lines are cut to this width. */
   columns: number
   hasColours: boolean
-  /** Milliseconds since the demo began. */
+  /** Milliseconds since the start of the demo. */
   elapsed: number
 }
 
 /** SGR parameters (ECMA-48 §8.3.117). */
 const Colour = { dim: 2, bold: 1, green: 32 } as const
 
-/** The picture that a terminal shows, line by line. */
-export function picture(call: CallSnapshot, options: ViewOptions): string[] {
-  const paint = painter(options)
+/** The lines of the view on a terminal. */
+export function viewLines(call: CallSnapshot, options: ViewOptions): string[] {
+  const coloured = colouring(options)
   const title = `In the channel (${call.members.length})`
   return [
-    paint(title, Colour.bold),
-    ...call.members.map(member => paint(memberLine(member), member.isSpeaking ? Colour.green : Colour.dim)),
+    coloured(title, Colour.bold),
+    ...call.members.map(member => coloured(memberLine(member), member.isSpeaking ? Colour.green : Colour.dim)),
     '',
-    ...measurements(call).map(([name, text]) => paint(`${name.padEnd(10)}${text}`)),
-    paint(`${'Running'.padEnd(10)}${clock(options.elapsed)}`),
+    ...measurements(call).map(([name, text]) => coloured(`${name.padEnd(10)}${text}`)),
+    coloured(`${'Running'.padEnd(10)}${clock(options.elapsed)}`),
   ]
 }
 
-/** One line of everything, where nothing can be drawn over. */
+/** The view in one line, for outputs that cannot be redrawn. */
 export function summary(call: CallSnapshot, elapsed: number): string {
   const { packets, latency, joined } = call
   return [
     clock(elapsed),
     `${call.members.length} in the channel`,
-    `${packets.heard} packets heard`,
+    `${packets.received} packets received`,
     `${packets.lost} lost`,
     `jitter ${milliseconds(packets.jitter)}`,
     ...(latency === undefined ? [] : [`latency ${milliseconds(latency.median)}`]),
     ...(joined === undefined ? [] : [`join ${milliseconds(joined)}`]),
     `udp ${call.mode ?? ''}`,
-    call.privacyCode === undefined ? 'in the clear' : 'end to end',
+    call.privacyCode === undefined ? 'not end to end' : 'end to end',
   ].join('  ')
 }
 
@@ -51,11 +51,11 @@ export function sentence(event: CallEvent): string {
     case 'speaking':
       return `${event.name} speaks`
     case 'interrupted':
-      return `${event.name} lost the connection (${event.code}) and may resume`
+      return `${event.name} lost the connection (${event.code}), may resume`
     case 'left':
       return `${event.name} left (${event.code})`
     case 'failed':
-      return `${event.name} cannot go on: ${event.reason}`
+      return `${event.name} cannot continue: ${event.reason}`
   }
 }
 
@@ -65,10 +65,10 @@ function memberLine({ name, isSpeaking, text }: CallMember): string {
 }
 
 function measurements({ packets, latency, joined, mode, privacyCode }: CallSnapshot): [name: string, text: string][] {
-  const { sent, heard, lost, jitter } = packets
-  const share = lost === 0 ? '' : ` (${((100 * lost) / (heard + lost)).toFixed(2)} %)`
+  const { sent, received, lost, jitter } = packets
+  const share = lost === 0 ? '' : ` (${((100 * lost) / (received + lost)).toFixed(2)} %)`
   return [
-    ['Packets', `${sent} sent, ${heard} heard, ${lost} lost${share}, jitter ${milliseconds(jitter)}`],
+    ['Packets', `${sent} sent, ${received} received, ${lost} lost${share}, jitter ${milliseconds(jitter)}`],
     ['Latency', latency === undefined ? 'not yet measured' : latencyText(latency)],
     [
       'Join',
@@ -82,11 +82,11 @@ function measurements({ packets, latency, joined, mode, privacyCode }: CallSnaps
   ]
 }
 
-/** In groups of five, as clients show it. */
+/** In groups of five digits, as clients display it. */
 const grouped = (code: string) => (code.match(/.{1,5}/g) ?? []).join(' ')
 
 const latencyText = ({ median, worst }: LatencyReport) =>
-  `median ${milliseconds(median)}, worst ${milliseconds(worst)}, from send to ear`
+  `median ${milliseconds(median)}, worst ${milliseconds(worst)}, from send to receive`
 
 const milliseconds = (time: number) => `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`
 
@@ -97,15 +97,15 @@ function clock(elapsed: number): string {
   return h === 0 ? text : `${h}:${text.padStart(5, '0')}`
 }
 
-/** Cuts first and paints after, so that escape sequences have no width. */
-function painter({ columns, hasColours }: ViewOptions): (line: string, colour?: number) => string {
+/** Cuts before it colours, so that escape sequences do not count as width. */
+function colouring({ columns, hasColours }: ViewOptions): (line: string, colour?: number) => string {
   return (line, colour) => {
     const text = cut(line, columns)
     return hasColours && colour !== undefined ? `\x1b[${colour}m${text}\x1b[0m` : text
   }
 }
 
-/** One column is left free: some terminals wrap when the last is written. */
+/** Leaves the last column free: some terminals wrap after it. */
 export function cut(line: string, columns: number): string {
   const width = Math.max(1, columns - 1)
   const letters = Array.from(line)

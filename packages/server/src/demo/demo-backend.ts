@@ -1,27 +1,27 @@
-// A small chat backend for demos and tests: one guild, its channels, who is in them, and what their clients need to join.
+// A small chat backend for demos and tests: one guild, its channels and members, and credentials for clients.
 import { randomBytes } from 'node:crypto'
 import { LvspClient, type LvspClientEvents, type VoiceStateRestrictions } from '@parley/client'
 import type { Credentials } from '../credentials.ts'
 
 export interface DemoBackendOptions {
-  /** Of the server, as its `secret` is. */
+  /** `lvspUrl` and `secret` of the server. */
   lvspUrl: string
   secret: string
-  /** Without it, a guild of its own. */
+  /** Default: a fixed guild id. */
   guildId?: string | undefined
-  /** Where users join who are not sent elsewhere. Without it, one of the guild. */
+  /** Default channel of `join`. Default: a fixed channel id. */
   channelId?: string | undefined
-  /** PEM of the certificate that the node is to be trusted by, where the system does not know it. */
+  /** PEM of the node's certificate, if the system does not trust it already. */
   ca?: string | Buffer | undefined
 }
 
-/** What the node tells of its users, and how the line to it fares. */
+/** Events of users and of the LVSP connection. */
 export type DemoBackendEvents = Pick<
   LvspClientEvents,
   'voiceStateConnected' | 'voiceStateDisconnected' | 'speaking' | 'connected' | 'disconnected' | 'closed' | 'error'
 >
 
-/** What a user's client is told: VOICE_STATE_UPDATE and VOICE_SERVER_UPDATE in one. `server_id` is the guild's id. */
+/** What a client receives in VOICE_STATE_UPDATE and VOICE_SERVER_UPDATE. `server_id` is the guild's id. */
 export type DemoCredentials = Omit<Credentials, 'ca'>
 
 const GUILD_ID = '1300000000000000001'
@@ -32,7 +32,7 @@ export class DemoBackend {
   readonly guildId: string
   readonly channelId: string
   readonly #client: LvspClient
-  /** Who is in which channel, by user. */
+  /** Channel and session id of each member, by user id. */
   readonly #joined = new Map<string, { channelId: string; sessionId: string }>()
   #nextUserId = FIRST_USER_ID
 
@@ -56,7 +56,7 @@ export class DemoBackend {
     return this
   }
 
-  /** Who may be in a channel now, and in which. */
+  /** Channel of each member, by user id. */
   get members(): ReadonlyMap<string, string> {
     return new Map(Array.from(this.#joined, ([userId, { channelId }]) => [userId, channelId]))
   }
@@ -66,56 +66,56 @@ export class DemoBackend {
   }
 
   /**
-   * Lets a user into a channel; without an id, somebody new. Who is in a channel already moves. Rejects with
-   * LvspRequestError if the node refuses.
+   * Adds a user to a channel and returns credentials; without an id a new user. A user who is in another channel is moved. Rejects
+   * with LvspRequestError if the node refuses.
    */
   async join(
     userId: string = this.#newUserId(),
     { channelId = this.channelId, ...restrictions }: VoiceStateRestrictions & { channelId?: string | undefined } = {},
   ): Promise<DemoCredentials> {
     const user = { userId, channelId, guildId: this.guildId }
-    // The main gateway's session of a user outlives the move from channel to channel.
+    // A user's session on the main gateway continues across channels.
     const sessionId = this.#joined.get(userId)?.sessionId ?? randomBytes(16).toString('hex')
     const { token, endpoint } = await this.#client.createVoiceState(user, { sessionId, ...restrictions })
-    if (token === undefined || endpoint === undefined) throw new Error('the node gave no token or no endpoint')
+    if (token === undefined || endpoint === undefined) throw new Error('the node sent no token or no endpoint')
     this.#joined.set(userId, { channelId, sessionId })
     const { guildId: server_id } = this
     return { endpoint, server_id, channel_id: channelId, user_id: userId, session_id: sessionId, token }
   }
 
-  /** Ends a user's stay, as a kick does: the client is closed with 4014. */
+  /** Removes a user, as a kick does: the client is closed with 4014. */
   leave(userId: string): void {
     if (this.#joined.delete(userId)) this.#client.destroyVoiceState({ userId, guildId: this.guildId })
   }
 
-  /** Sends a user to another channel: the client is closed with 4014, and joins with what resolves. */
+  /** Moves a user: the client is closed with 4014, and joins again with the returned credentials. */
   move(userId: string, channelId: string): Promise<DemoCredentials> {
     this.#require(userId)
     return this.join(userId, { channelId })
   }
 
-  /** Nothing of a muted user is forwarded. */
+  /** Packets of a muted user are not forwarded. */
   mute(userId: string, isMuted = true): void {
     this.#client.updateVoiceState(this.#require(userId), { mute: isMuted })
   }
 
-  /** Nothing is forwarded to a deafened user. */
+  /** No packets are forwarded to a deafened user. */
   deafen(userId: string, isDeafened = true): void {
     this.#client.updateVoiceState(this.#require(userId), { deaf: isDeafened })
   }
 
-  /** Ends a channel with all who are in it: clients are closed with 4022. */
+  /** Destroys a channel: its clients are closed with 4022. */
   destroyChannel(channelId: string): void {
     for (const [userId, joined] of this.#joined) if (joined.channelId === channelId) this.#joined.delete(userId)
     this.#client.destroyChannel({ channelId, guildId: this.guildId })
   }
 
-  /** Hangs up. What the backend has on the node stays there, as it would if a backend were restarted. */
+  /** Closes the connection. Channels and voice states stay on the node, as when a backend restarts. */
   close(): Promise<void> {
     return this.#client.close()
   }
 
-  /** For tests: cuts the TCP connection to the node without a word; calls go on, and the backend comes back. */
+  /** For tests: destroys the TCP connection to the node without a close frame; calls continue, and the backend reconnects. */
   dropConnection(): void {
     this.#client.dropConnection()
   }
@@ -132,9 +132,9 @@ export class DemoBackend {
 }
 
 /**
- * A chat backend that drives a node as a real one does: over LVSP, on a WebSocket. With `createServer` it is what a test of
- * a bot or of a voice library needs. Resolves when the node is ready; rejects with LvspClosedError if it never will be, and
- * throws a RangeError for options that cannot work.
+ * A chat backend that drives a node over LVSP as a real one does. Together with `createServer` it serves tests of bots and voice
+ * libraries. Resolves when the node is ready; rejects with LvspClosedError if the node rejects it, and throws a RangeError for
+ * invalid options.
  */
 export async function createDemoBackend(options: DemoBackendOptions): Promise<DemoBackend> {
   const backend = new DemoBackend(options)

@@ -1,4 +1,4 @@
-// One voice of the demo: a bot that says lines, and measures what it hears of the other.
+// A bot of the demo: says lines, and measures the latency of the other's packets.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type DaveLibrary, OPUS_RATE, opusSamples, paced, VoiceClient } from '@parley/client'
 import type { DemoCredentials } from './demo-backend.ts'
@@ -8,7 +8,7 @@ import type { Line } from './speech.ts'
 export interface DemoBotOptions {
   name: string
   credentials: DemoCredentials
-  /** PEM of the one certificate it trusts. */
+  /** PEM of the only certificate it trusts. */
   ca: string
   /** For end-to-end encryption. */
   dave?: DaveLibrary | undefined
@@ -21,12 +21,12 @@ export class DemoBot {
   readonly name: string
   readonly userId: string
   readonly client: VoiceClient
-  /** Of our packets, to whoever measures them. */
+  /** Latency of this bot's packets, measured by the other. */
   readonly latency = new PacketLatency()
-  /** What it is saying. */
+  /** The line that it is saying. */
   line: Line | undefined
-  /** When the first frame came, by the clock of `performance.now`. */
-  heardAt: number | undefined
+  /** Time of the first received frame, of `performance.now`. */
+  receivedAt: number | undefined
 
   constructor({ name, credentials, ca, dave }: DemoBotOptions) {
     this.name = name
@@ -42,18 +42,18 @@ export class DemoBot {
       dave,
     })
     this.client.on('frame', () => {
-      this.heardAt ??= performance.now()
+      this.receivedAt ??= performance.now()
     })
   }
 
-  /** Measures what comes from `other`. */
+  /** Measures packets from `other`. */
   listenTo(other: DemoBot): void {
     this.client.on('frame', ({ ssrc, payload }) => {
-      if (ssrc === other.client.ssrc) other.latency.heard(payload, performance.now())
+      if (ssrc === other.client.ssrc) other.latency.received(payload, performance.now())
     })
   }
 
-  /** Resolves when the line has been said, or `signal` has ended it. */
+  /** Resolves at the end of the line, or when `signal` aborts it. */
   async say(line: Line, signal: AbortSignal): Promise<void> {
     this.line = line
     for await (const frame of paced(line.frames, frameTime, CLOCK)) {

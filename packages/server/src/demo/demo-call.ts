@@ -1,4 +1,4 @@
-// The demo's call: bots that hold the bundled dialogue in a loop, and what there is to see of it.
+// The demo's call: bots that repeat the bundled dialogue, and a snapshot of what happens.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type DaveLibrary, loadDavey } from '@parley/client'
 import type { VoiceMode } from '@parley/protocol'
@@ -7,33 +7,33 @@ import { DemoBot } from './demo-bot.ts'
 import type { LatencyReport } from './packet-latency.ts'
 import type { Line } from './speech.ts'
 
-/** What happens in the call, as it happens. */
+/** Events of the call. */
 export type CallEvent =
   | { kind: 'entered'; name: string }
   | { kind: 'line'; name: string; text: string }
   | { kind: 'speaking'; name: string }
   | { kind: 'interrupted'; name: string; code: number }
   | { kind: 'left'; name: string; code: number }
-  /** A bot's session is over for good: there is no dialogue any more. */
+  /** A bot's session has ended permanently, and with it the dialogue. */
   | { kind: 'failed'; name: string; reason: string }
 
 export interface CallMember {
   name: string
   isSpeaking: boolean
-  /** What a bot is saying. */
+  /** The line that a bot is saying. */
   text?: string | undefined
 }
 
 export interface CallSnapshot {
   members: readonly CallMember[]
-  /** Of the bots: what they sent, and what they heard of each other. Jitter in milliseconds: the worse of theirs. */
-  packets: { sent: number; heard: number; lost: number; jitter: number }
-  /** From a bot's send to the other's ear, in milliseconds. */
+  /** Packets that the bots sent, and received from each other. Jitter in milliseconds: the greater of both. */
+  packets: { sent: number; received: number; lost: number; jitter: number }
+  /** From a bot's send to the other's frame event, in milliseconds. */
   latency?: LatencyReport | undefined
-  /** Milliseconds from asking the node to let a bot in to the first audio it heard. */
+  /** Milliseconds from VOICE_STATE_CREATE for a bot to its first audio. */
   joined?: number | undefined
   mode?: VoiceMode | undefined
-  /** What the bots could compare, if the call is encrypted end to end. */
+  /** The privacy code, if the call is encrypted end to end. */
   privacyCode?: string | undefined
 }
 
@@ -44,41 +44,41 @@ export class DemoCall {
   readonly #backend: DemoBackend
   readonly #ca: string
   readonly #lines: readonly Line[]
-  readonly #tell: (event: CallEvent) => void
+  readonly #onEvent: (event: CallEvent) => void
   readonly #guestName: (userId: string) => string | undefined
   readonly #stop = new AbortController()
   readonly #bots = new Map<string, DemoBot>()
-  /** Everybody whose media is connected, by user. */
+  /** Members whose media is established, by user id. */
   readonly #members = new Map<string, { name: string; isSpeaking: boolean }>()
   #dave: DaveLibrary | undefined
   #dialogue: Promise<void> | undefined
-  #lateComer: { bot: DemoBot; askedAt: number } | undefined
+  #lateJoiner: { bot: DemoBot; askedAt: number } | undefined
 
-  /** `ca` is the PEM of the node's certificate; `guestName` is asked for whoever is no bot. */
+  /** `ca` is the PEM of the node's certificate; `guestName` names the members that are not bots. */
   constructor(
     backend: DemoBackend,
     ca: string,
     lines: readonly Line[],
-    tell: (event: CallEvent) => void,
+    onEvent: (event: CallEvent) => void,
     guestName: (userId: string) => string | undefined = () => undefined,
   ) {
     this.#backend = backend
     this.#ca = ca
     this.#lines = lines
-    this.#tell = tell
+    this.#onEvent = onEvent
     this.#guestName = guestName
     backend.on('voiceStateConnected', ({ userId }) => this.#connected(userId))
     backend.on('voiceStateDisconnected', ({ userId, code, resumable }) => this.#disconnected(userId, code, resumable))
     backend.on('speaking', ({ userId, speaking }) => this.#spoke(userId, speaking !== 0))
   }
 
-  /** Resolves when all bots have joined. The first is talking by then, so that what the next ones hear can be timed. */
+  /** Resolves when all bots have joined. The first one speaks before the next joins, so that its join time can be measured. */
   async start(): Promise<void> {
     const [first, ...others] = new Set(this.#lines.map(line => line.speaker))
     if (first === undefined) throw new RangeError('expected a dialogue, found no line')
     this.#dave = await loadDavey()
     await this.#enter(first)
-    this.#dialogue = this.#hold()
+    this.#dialogue = this.#runDialogue()
     for (const name of others) await this.#enter(name)
   }
 
@@ -87,10 +87,10 @@ export class DemoCall {
     return new Map(Array.from(this.#bots.values(), ({ userId, name }) => [userId, name]))
   }
 
-  /** Whether every bot has heard another. */
-  get isHeardByAll(): boolean {
+  /** Whether every bot has received audio of another. */
+  get haveAllReceived(): boolean {
     const bots = [...this.#bots.values()]
-    return bots.length > 1 && bots.every(bot => bot.heardAt !== undefined)
+    return bots.length > 1 && bots.every(bot => bot.receivedAt !== undefined)
   }
 
   get snapshot(): CallSnapshot {
@@ -116,8 +116,8 @@ export class DemoCall {
   }
 
   get #joined(): number | undefined {
-    const { bot, askedAt } = this.#lateComer ?? {}
-    return bot?.heardAt === undefined || askedAt === undefined ? undefined : bot.heardAt - askedAt
+    const { bot, askedAt } = this.#lateJoiner ?? {}
+    return bot?.receivedAt === undefined || askedAt === undefined ? undefined : bot.receivedAt - askedAt
   }
 
   async #enter(name: string): Promise<void> {
@@ -129,20 +129,20 @@ export class DemoCall {
       bot.listenTo(other)
       other.listenTo(bot)
     }
-    if (this.#bots.size > 0) this.#lateComer = { bot, askedAt }
+    if (this.#bots.size > 0) this.#lateJoiner = { bot, askedAt }
     this.#bots.set(name, bot)
     await bot.client.connect()
     bot.client.on('closed', ({ code, reason }) => this.#closed(name, `${code} ${reason}`))
   }
 
-  /** Line after line, until the call ends; a bot that has not come yet is waited for. */
-  async #hold(): Promise<void> {
+  /** Line after line until the call ends; waits for a bot that has not joined yet. */
+  async #runDialogue(): Promise<void> {
     const { signal } = this.#stop
     for (let turn = 0; !signal.aborted; ) {
       const line = this.#lines[turn % this.#lines.length]!
       const bot = this.#bots.get(line.speaker)
       if (bot?.client.mode !== undefined) {
-        this.#tell({ kind: 'line', name: bot.name, text: line.text })
+        this.#onEvent({ kind: 'line', name: bot.name, text: line.text })
         await bot.say(line, signal)
         turn++
       }
@@ -151,26 +151,26 @@ export class DemoCall {
   }
 
   #closed(name: string, reason: string): void {
-    if (!this.#stop.signal.aborted) this.#tell({ kind: 'failed', name, reason })
+    if (!this.#stop.signal.aborted) this.#onEvent({ kind: 'failed', name, reason })
   }
 
   #connected(userId: string): void {
     const name = this.#nameOf(userId)
     this.#members.set(userId, { name, isSpeaking: false })
-    this.#tell({ kind: 'entered', name })
+    this.#onEvent({ kind: 'entered', name })
   }
 
   #disconnected(userId: string, code: number, isResumable: boolean): void {
     const name = this.#nameOf(userId)
     this.#members.delete(userId)
-    this.#tell({ kind: isResumable ? 'interrupted' : 'left', name, code })
+    this.#onEvent({ kind: isResumable ? 'interrupted' : 'left', name, code })
   }
 
   #spoke(userId: string, isSpeaking: boolean): void {
     const member = this.#members.get(userId)
     if (member === undefined || member.isSpeaking === isSpeaking) return
     member.isSpeaking = isSpeaking
-    if (isSpeaking && !this.#bots.has(member.name)) this.#tell({ kind: 'speaking', name: member.name })
+    if (isSpeaking && !this.#bots.has(member.name)) this.#onEvent({ kind: 'speaking', name: member.name })
   }
 
   #nameOf(userId: string): string {
@@ -179,21 +179,21 @@ export class DemoCall {
   }
 }
 
-/** The code that all of them have; undefined where they differ, as for a moment when somebody comes. */
+/** The privacy code of all bots; undefined while they differ, as during a transition. */
 function codeOf(bots: readonly DemoBot[]): string | undefined {
   const [code, ...others] = new Set(bots.map(bot => bot.client.privacyCode))
   return others.length === 0 ? code : undefined
 }
 
-/** What the bots sent, and what each heard of the others. */
+/** Sums of what the bots sent and received from each other. */
 function packetsOf(bots: readonly DemoBot[]): CallSnapshot['packets'] {
-  const total = { sent: 0, heard: 0, lost: 0, jitter: 0 }
+  const total = { sent: 0, received: 0, lost: 0, jitter: 0 }
   const ssrcs = new Set(bots.map(bot => bot.client.ssrc))
   for (const { client } of bots) {
     total.sent += client.report?.sent.packets ?? 0
     for (const source of client.report?.received ?? []) {
       if (!ssrcs.has(source.ssrc)) continue
-      total.heard += source.packets
+      total.received += source.packets
       total.lost += source.lost
       total.jitter = Math.max(total.jitter, source.jitter)
     }
@@ -201,7 +201,7 @@ function packetsOf(bots: readonly DemoBot[]): CallSnapshot['packets'] {
   return total
 }
 
-/** Of the direction in which packets take longer. */
+/** Latency of the slower direction. */
 function worseOf(bots: readonly DemoBot[]): LatencyReport | undefined {
   const reports = bots.map(bot => bot.latency.report).filter(report => report !== undefined)
   return reports.toSorted((a, b) => b.median - a.median)[0]

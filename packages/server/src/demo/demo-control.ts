@@ -1,14 +1,13 @@
-// Lets other programs of the same user ask the demo for credentials: one path on loopback, and a secret.
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+// The demo's control port: programs of the same user request credentials, on loopback and with a secret.
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Credentials } from '../credentials.ts'
+import { nodeCrypto } from '../crypto.ts'
+import { SERVER_LIMITS } from '../limits.ts'
 import type { RunningDemo } from './running-demo.ts'
 
-/** Programs of one user, one short request each. */
-const MOST_CONNECTIONS = 16
-const REQUEST_TIMEOUT = 5_000
 const PATH = '/users'
 
 export class DemoControl {
@@ -18,12 +17,13 @@ export class DemoControl {
 
   private constructor(invite: () => Promise<Credentials>) {
     this.#invite = invite
-    const bounds = { headersTimeout: REQUEST_TIMEOUT, requestTimeout: REQUEST_TIMEOUT, maxHeaderSize: 8_192 }
+    const { controlTimeout, maxControlHeaderBytes: maxHeaderSize } = SERVER_LIMITS
+    const bounds = { headersTimeout: controlTimeout, requestTimeout: controlTimeout, maxHeaderSize }
     this.#server = createServer(bounds, (request, response) => void this.#answer(request, response))
-    this.#server.maxConnections = MOST_CONNECTIONS
+    this.#server.maxConnections = SERVER_LIMITS.maxControlConnections
   }
 
-  /** `invite` gives credentials for one more user. */
+  /** `invite` issues credentials for another user. */
   static async open(invite: () => Promise<Credentials>): Promise<DemoControl> {
     const control = new DemoControl(invite)
     control.#server.listen(0, '127.0.0.1')
@@ -31,7 +31,7 @@ export class DemoControl {
     return control
   }
 
-  /** What others need to ask. */
+  /** What other programs need for a request. */
   get address(): RunningDemo {
     const { port } = this.#server.address() as AddressInfo
     return { pid: process.pid, url: `http://127.0.0.1:${port}/`, secret: this.#secret }
@@ -56,25 +56,23 @@ export class DemoControl {
   }
 
   #isAllowed(authorization = ''): boolean {
-    return timingSafeEqual(digest(authorization), digest(`Bearer ${this.#secret}`))
+    return nodeCrypto.equal(`Bearer ${this.#secret}`, authorization)
   }
 }
-
-const digest = (text: string) => createHash('sha256').update(text).digest()
 
 function say(response: ServerResponse, status: number, content?: Credentials): void {
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', connection: 'close' })
   response.end(content === undefined ? undefined : JSON.stringify(content))
 }
 
-/** Credentials for one more user of a demo that runs; undefined if what is there is not that demo (any more). */
+/** Credentials for another user of a running demo; undefined if that demo no longer answers. */
 export async function askDemo({ url, secret }: RunningDemo): Promise<Credentials | undefined> {
   try {
     const response = await fetch(new URL(PATH, url), {
       method: 'POST',
       headers: { authorization: `Bearer ${secret}` },
       redirect: 'error',
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT),
+      signal: AbortSignal.timeout(SERVER_LIMITS.controlTimeout),
     })
     return response.ok ? Credentials.parse(await response.json()) : undefined
   } catch {

@@ -1,4 +1,4 @@
-// The whole demo in one process: a node with TLS, a backend that drives it, a call, and a door for more users.
+// The demo in one process: a node with TLS, a backend, a call, and a control port that issues credentials.
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -16,17 +16,17 @@ import { announceDemo } from './running-demo.ts'
 import { readSpeech } from './speech.ts'
 
 export interface DemoOptions {
-  /** TCP port of the gateway. Without it 8443, or any free one; 0 for any, and for any UDP port. */
+  /** TCP port of the gateway. Default: 8443, or a free one. With 0 all ports are free ones. */
   port?: number | undefined
-  /** Where voice packets go, an address of this machine; 127.0.0.1 without it. */
+  /** Address of this machine for voice packets; 127.0.0.1 by default. */
   media?: string | undefined
-  /** Takes what the node logs of trouble. */
+  /** Receives the node's warnings and errors. */
   logSink: LogSink
-  tell: (event: CallEvent) => void
+  onEvent: (event: CallEvent) => void
 }
 
 const HOST = '127.0.0.1'
-/** The ports of the documentation, where they are free. */
+/** The ports that the documentation uses, tried first. */
 const PREFERRED = { gateway: 8443, media: 50_000, page: 8442 } as const
 
 interface Ports {
@@ -51,8 +51,8 @@ export class Demo {
     this.#closers = closers
   }
 
-  /** Opens everything or nothing; resolves before anybody has joined. */
-  static async open({ port, media = HOST, logSink, tell }: DemoOptions): Promise<Demo> {
+  /** Opens everything or nothing; resolves before the bots join. */
+  static async open({ port, media = HOST, logSink, onEvent }: DemoOptions): Promise<Demo> {
     const closers: (() => unknown)[] = []
     try {
       const tls = selfSignedCertificate()
@@ -63,8 +63,8 @@ export class Demo {
       closers.unshift(() => server.close())
       const backend = await createDemoBackend({ lvspUrl: server.lvspUrl, secret: server.secret, ca: tls.cert })
       closers.unshift(() => backend.close())
-      // The call hears of who has left first, while their name is known.
-      const call = new DemoCall(backend, tls.cert, readSpeech(), tell, userId => guests.nameOf(userId))
+      // Before Guests: the call needs the name of a user who left, and Guests removes it.
+      const call = new DemoCall(backend, tls.cert, readSpeech(), onEvent, userId => guests.nameOf(userId))
       const guests = new Guests(backend, () => call.bots)
       api.open(guests)
       closers.unshift(() => call.close())
@@ -78,12 +78,12 @@ export class Demo {
     }
   }
 
-  /** What one more user needs to join. */
+  /** Credentials for another user. */
   async invite(): Promise<Credentials> {
     return { ...(await this.#backend.join()), ca: this.ca }
   }
 
-  /** Resolves when no socket, timer or file of it is left. */
+  /** Resolves when all sockets, timers and files are closed and removed. */
   close(): Promise<void> {
     return closeAll(this.#closers)
   }
@@ -94,7 +94,7 @@ async function closeAll(closers: readonly (() => unknown)[]): Promise<void> {
   for (const close of closers) await close()
 }
 
-/** For everybody to read and trust. The key stays in memory. */
+/** The file is readable by all users; the key stays in memory. */
 function writeCertificate(cert: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'parley-'))
   chmodSync(folder, 0o755)
@@ -104,7 +104,7 @@ function writeCertificate(cert: string): string {
   return path
 }
 
-/** The first of the attempts whose ports are free. */
+/** A server on the first attempt whose ports are free. */
 async function openServer(
   [ports, ...others]: readonly Ports[],
   api: DemoPlaygroundApi,

@@ -1,12 +1,13 @@
-// The people of the demo: who joined from the playground, what a moderator does with them, and where bots and people are.
+// Guests of the demo: users who join from the playground, moderation of them, and an overview of bots and guests.
+import { SERVER_LIMITS } from '../limits.ts'
 import type { DemoBackend, DemoCredentials } from './demo-backend.ts'
 
-/** As the playground is told of somebody. */
+/** A user in the playground's overview. */
 export interface DemoUser {
   id: string
   name: string
   channelId: string
-  /** Bots can be muted, but stay where they are: without them there is no demo. */
+  /** Bots can be muted but neither moved nor removed. */
   isBot: boolean
   /** By a moderator. */
   isMuted: boolean
@@ -17,17 +18,14 @@ export interface DemoOverview {
   users: readonly DemoUser[]
 }
 
-/** Tabs of one machine. */
-const MOST_GUESTS = 64
-
 interface Guest {
   readonly name: string
   isConnected: boolean
-  /** What a move has in store for a client that was closed for it. */
+  /** Credentials of a move, for the client that is closed because of it. */
   moved: Promise<DemoCredentials> | undefined
 }
 
-/** What is asked for makes no sense: there is no such user or channel, or it is a bot's. */
+/** A request for a user or channel that does not exist, or for a bot, or when the demo is full. */
 export class GuestError extends Error {
   readonly reason: 'unknown-user' | 'unknown-channel' | 'full'
 
@@ -45,7 +43,7 @@ export class Guests {
   readonly #muted = new Set<string>()
   readonly #channels: DemoOverview['channels']
 
-  /** `bots` are names by user id. */
+  /** `bots` maps user ids to names. */
   constructor(backend: DemoBackend, bots: () => ReadonlyMap<string, string>) {
     this.#backend = backend
     this.#bots = bots
@@ -75,15 +73,15 @@ export class Guests {
     return { channels: this.#channels, users: users.filter(user => user !== undefined) }
   }
 
-  /** Rejects as `DemoBackend.join` does. */
+  /** Rejects like `DemoBackend.join`. */
   async join(name: string): Promise<DemoCredentials> {
-    if (this.#guests.size >= MOST_GUESTS) this.#evict()
+    if (this.#guests.size >= SERVER_LIMITS.maxGuests) this.#evict()
     const credentials = await this.#backend.join()
     this.#guests.set(credentials.user_id, { name, isConnected: false, moved: undefined })
     return credentials
   }
 
-  /** For a client that was closed with 4014: undefined if it was not for a move. */
+  /** For a client that was closed with 4014; undefined if the reason was not a move. */
   async rejoin(userId: string): Promise<DemoCredentials | undefined> {
     const guest = this.#guests.get(userId)
     const moved = guest?.moved
@@ -96,7 +94,7 @@ export class Guests {
     this.#muted.delete(userId)
   }
 
-  /** Throws a GuestError where there is no such user. */
+  /** Throws a GuestError if there is no such user. */
   mute(userId: string, isMuted: boolean): void {
     if (!this.#backend.members.has(userId)) throw new GuestError('unknown-user')
     this.#backend.mute(userId, isMuted)
@@ -109,7 +107,7 @@ export class Guests {
     this.leave(userId)
   }
 
-  /** Resolves when the node has them in the other channel. */
+  /** Resolves when the node has moved the user. */
   async move(userId: string, channelId: string): Promise<void> {
     const guest = this.#require(userId)
     if (!this.#channels.some(({ id }) => id === channelId)) throw new GuestError('unknown-channel')
@@ -117,7 +115,7 @@ export class Guests {
     await guest.moved
   }
 
-  /** Who was muted is muted there too. */
+  /** A muted user stays muted in the new channel. */
   async #moveMuted(userId: string, channelId: string): Promise<DemoCredentials> {
     const credentials = await this.#backend.move(userId, channelId)
     if (this.#muted.has(userId)) this.#backend.mute(userId)
@@ -130,7 +128,7 @@ export class Guests {
     return guest
   }
 
-  /** Makes a place: of those who asked for credentials and are not here, the first. */
+  /** Removes the oldest guest that has credentials but is not connected. */
   #evict(): void {
     for (const [userId, guest] of this.#guests) if (!guest.isConnected) return this.leave(userId)
     throw new GuestError('full')

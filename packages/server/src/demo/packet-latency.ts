@@ -1,38 +1,34 @@
-// How long packets take from one client's send to another's ear. Both are in this process: one clock, no estimate.
+// Latency of packets from one client's send to another's frame event. Both are in this process, so one clock measures it.
+import { SERVER_LIMITS } from '../limits.ts'
 
 /** Milliseconds. */
 export interface LatencyReport {
   median: number
   worst: number
-  /** How many packets this is about. */
+  /** Number of measured packets. */
   packets: number
 }
-
-/** Packets on their way that are remembered: what is not heard after five seconds is lost. */
-const IN_FLIGHT = 250
-/** The newest packets, about which is reported. */
-const SAMPLES = 250
 
 export class PacketLatency {
   readonly #inFlight: { payload: Uint8Array; at: number }[] = []
   readonly #samples: number[] = []
 
   sent(payload: Uint8Array, now: number): void {
-    if (this.#inFlight.length >= IN_FLIGHT) this.#inFlight.shift()
+    if (this.#inFlight.length >= SERVER_LIMITS.maxPacketsInFlight) this.#inFlight.shift()
     this.#inFlight.push({ payload, at: now })
   }
 
-  /** Nobody on the way changes a payload, so that it tells which one it is. Those sent before it are lost, or late. */
-  heard(payload: Uint8Array, now: number): void {
+  /** A payload arrives unchanged and so identifies its packet. Packets sent before it count as lost or late. */
+  received(payload: Uint8Array, now: number): void {
     const index = this.#inFlight.findIndex(sent => Buffer.compare(sent.payload, payload) === 0)
     if (index < 0) return
     const { at } = this.#inFlight[index]!
     this.#inFlight.splice(0, index + 1)
-    if (this.#samples.length >= SAMPLES) this.#samples.shift()
+    if (this.#samples.length >= SERVER_LIMITS.maxLatencySamples) this.#samples.shift()
     this.#samples.push(now - at)
   }
 
-  /** Undefined before the first packet was heard. */
+  /** Undefined before the first packet was received. */
   get report(): LatencyReport | undefined {
     const sorted = this.#samples.toSorted((a, b) => a - b)
     const median = sorted[sorted.length >> 1]

@@ -1,21 +1,21 @@
-// What the playground's page may ask of the demo: small JSON requests, of a page of this machine that has the secret.
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
+// Requests of the playground's page to the demo: small JSON requests from a page of this machine that has the secret.
+import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { LvspRequestError } from '@parley/client'
 import { LvspFailure, Snowflake } from '@parley/protocol'
 import { z } from 'zod'
+import { nodeCrypto } from '../crypto.ts'
+import { SERVER_LIMITS } from '../limits.ts'
 import type { PlaygroundApi } from '../playground/page.ts'
 import { GuestError, type Guests } from './guests.ts'
 
-const LONGEST_BODY = 4_096
-
 const User = z.object({ userId: Snowflake })
-/** Letters, digits, punctuation and single spaces: it is shown in terminals too. */
+/** Letters, digits, punctuation and spaces: names are printed to terminals too. */
 const Name = z
   .string()
   .trim()
   .min(1)
-  .max(32)
+  .max(SERVER_LIMITS.maxGuestName)
   .regex(/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u)
 
 type Action = (guests: Guests, content: unknown) => unknown
@@ -42,11 +42,11 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
 ])
 
 export class DemoPlaygroundApi implements PlaygroundApi {
-  /** The page has it; no other page can read it there. */
+  /** Part of the page, where pages of other origins cannot read it. */
   readonly secret = randomBytes(32).toString('base64url')
   #guests: Guests | undefined
 
-  /** Until then everything is answered with 503. */
+  /** Until then each request is answered with 503. */
   open(guests: Guests): void {
     this.#guests = guests
   }
@@ -71,11 +71,11 @@ export class DemoPlaygroundApi implements PlaygroundApi {
   }
 
   /**
-   * Undefined for a request of our page. A page of another origin has neither the secret nor a header of ours, and what asks
-   * from another machine, or under a name that only resolves to this one, never got that page.
+   * Undefined for a request of the playground's page. A page of another origin has neither the secret nor these headers; a client
+   * on another machine, or under another name that resolves to this one, cannot load the page.
    */
   #refusal({ method, headers }: IncomingMessage): number | undefined {
-    if (!isSame(headers.authorization ?? '', `Bearer ${this.secret}`)) return 401
+    if (!nodeCrypto.equal(`Bearer ${this.secret}`, headers.authorization ?? '')) return 401
     const site = headers['sec-fetch-site']
     if (site !== undefined && site !== 'same-origin') return 403
     if (method === 'GET') return undefined
@@ -93,20 +93,17 @@ function failureOf(error: unknown): [status: number, content: { error: string }]
   return [503, { error: isDraining ? 'draining' : 'unavailable' }]
 }
 
-/** Undefined if it is too long. */
+/** The body; undefined if it is too long. */
 async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
   const chunks: Buffer[] = []
   let length = 0
   for await (const chunk of request as AsyncIterable<Buffer>) {
     length += chunk.length
-    if (length > LONGEST_BODY) return undefined
+    if (length > SERVER_LIMITS.maxPlaygroundBody) return undefined
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString('utf8')
 }
-
-const digest = (text: string) => createHash('sha256').update(text).digest()
-const isSame = (given: string, expected: string) => timingSafeEqual(digest(given), digest(expected))
 
 function say(response: ServerResponse, status: number, content?: unknown): void {
   const isClosed = status === 413

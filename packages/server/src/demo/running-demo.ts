@@ -1,25 +1,24 @@
-// How a second `parley demo` finds the one that runs: a file that only this user can have written or read.
+// How a second `parley demo` finds the running one: a file that only this user can read and write.
 import { randomBytes } from 'node:crypto'
 import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { SERVER_LIMITS } from '../limits.ts'
 
 const RunningDemo = z.object({
   pid: z.int().positive(),
-  /** Of its control, on loopback. */
+  /** URL of its control port, on loopback. */
   url: z.string().regex(/^http:\/\/127\.0\.0\.1:\d{1,5}\/$/),
-  /** What its control asks for. */
+  /** Secret of the control port. */
   secret: z.string().min(1).max(256),
 })
 export type RunningDemo = z.infer<typeof RunningDemo>
 
-const LONGEST_FILE = 4_096
-
 /** One file per user. */
 const filePath = (folder: string) => join(folder, `parley-demo-${process.getuid?.() ?? 'user'}.json`)
 
-/** The demo that this user runs; undefined if there is none, or if the file is not to be trusted. */
+/** The running demo of this user; undefined if there is none, or if the file cannot be trusted. */
 export function findRunningDemo(folder: string = tmpdir()): RunningDemo | undefined {
   const text = readOwn(filePath(folder))
   if (text === undefined) return undefined
@@ -28,8 +27,8 @@ export function findRunningDemo(folder: string = tmpdir()): RunningDemo | undefi
 }
 
 /**
- * Tells others of this user where the demo is, and returns what takes that back. A demo that runs already goes on being
- * the one that is found. Where the file cannot be written, nobody is told.
+ * Writes the file that announces the demo, and returns a function that removes it. A demo that is already announced stays the
+ * announced one. Without effect if the file cannot be written.
  */
 export function announceDemo(demo: RunningDemo, folder: string = tmpdir()): () => void {
   if (findRunningDemo(folder) !== undefined) return () => {}
@@ -37,7 +36,7 @@ export function announceDemo(demo: RunningDemo, folder: string = tmpdir()): () =
   const draft = `${path}.${randomBytes(8).toString('hex')}`
   try {
     writeFileSync(draft, JSON.stringify(demo), { mode: 0o600, flag: 'wx' })
-    // In one step, so that nobody reads half of it. Fails on a file of somebody else's where the folder is sticky.
+    // Atomic, so that no reader sees an incomplete file. Fails on another user's file in a sticky folder.
     renameSync(draft, path)
   } catch {
     rmSync(draft, { force: true })
@@ -48,11 +47,11 @@ export function announceDemo(demo: RunningDemo, folder: string = tmpdir()): () =
   }
 }
 
-/** The text of a file that nobody but this user can have written; undefined if there is no such file. */
+/** The text of a file that only this user can have written; undefined if there is none. */
 function readOwn(path: string): string | undefined {
   let file: number
   try {
-    // Never through a link: in a folder that all may write to, it may lead anywhere.
+    // Never through a symbolic link: in a world-writable folder it may point anywhere.
     file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0))
   } catch {
     return undefined
@@ -61,7 +60,7 @@ function readOwn(path: string): string | undefined {
     const { uid, mode, size } = fstatSync(file)
     const isOurs = process.getuid === undefined || (uid === process.getuid() && (mode & 0o077) === 0)
     const isFile = (mode & constants.S_IFMT) === constants.S_IFREG
-    return isOurs && isFile && size <= LONGEST_FILE ? readFileSync(file, 'utf8') : undefined
+    return isOurs && isFile && size <= SERVER_LIMITS.maxDemoFile ? readFileSync(file, 'utf8') : undefined
   } finally {
     closeSync(file)
   }
@@ -80,7 +79,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0)
     return true
   } catch (error) {
-    // It is there, but is not ours: so it is not the demo either, whose number it has inherited.
+    // The process exists but belongs to another user: it has inherited the pid of the demo.
     return (error as NodeJS.ErrnoException).code !== 'ESRCH' && process.getuid === undefined
   }
 }

@@ -1,8 +1,8 @@
-// Where the demo's call is shown: redrawn in place on a terminal, line by line elsewhere.
-import { picture, sentence, summary } from './call-view.ts'
+// Output of the demo's view: redrawn in place on a terminal, line by line elsewhere.
+import { sentence, summary, viewLines } from './call-view.ts'
 import type { CallEvent, CallSnapshot } from './demo-call.ts'
 
-/** What a screen needs of a stream: `process.stdout` and `process.stderr` have it. */
+/** The part of `process.stdout` and `process.stderr` that a screen uses. */
 export interface Output {
   write(text: string): unknown
   isTTY?: boolean
@@ -20,7 +20,7 @@ const REDRAW_INTERVAL = 200
 const LINE_INTERVAL = 5_000
 const NARROW = { columns: 80, rows: 24 } as const
 
-/** `mayRedraw`: false where lines are wanted, or the terminal takes no escape sequences. */
+/** `mayRedraw` is false if lines were requested or the terminal has no escape sequences. */
 export function openScreen(output: Output, call: () => CallSnapshot, mayRedraw: boolean): Screen {
   return output.isTTY === true && mayRedraw ? new LiveScreen(output, call) : new LineScreen(output, call)
 }
@@ -28,9 +28,9 @@ export function openScreen(output: Output, call: () => CallSnapshot, mayRedraw: 
 class LiveScreen implements Screen {
   readonly #output: Output
   readonly #call: () => CallSnapshot
-  readonly #begun = performance.now()
+  readonly #startedAt = performance.now()
   readonly #timer: NodeJS.Timeout
-  /** Lines of the picture that is shown. */
+  /** Lines of the view on the screen. */
   #drawn = 0
 
   constructor(output: Output, call: () => CallSnapshot) {
@@ -44,7 +44,7 @@ class LiveScreen implements Screen {
     this.#draw()
   }
 
-  /** What was shown last stays. */
+  /** The last view stays on the screen. */
   close(): void {
     clearInterval(this.#timer)
     this.#draw()
@@ -53,11 +53,11 @@ class LiveScreen implements Screen {
   #draw(): void {
     const { columns = NARROW.columns, rows = NARROW.rows } = this.#output
     const hasColours = this.#output.hasColors?.() ?? false
-    const options = { columns, hasColours, elapsed: performance.now() - this.#begun }
-    // What has scrolled off the screen cannot be drawn over.
-    const lines = picture(this.#call(), options).slice(0, Math.max(1, rows - 1))
+    const options = { columns, hasColours, elapsed: performance.now() - this.#startedAt }
+    // Lines that have scrolled off the screen cannot be redrawn.
+    const lines = viewLines(this.#call(), options).slice(0, Math.max(1, rows - 1))
     const up = this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A`
-    // Each line is cleared behind its text and not before, and all is written at once: so nothing flickers.
+    // Each line is cleared behind its text, and all lines are one write, so that the view does not flicker.
     this.#output.write(`${up}\r${lines.map(line => `${line}\x1b[K\n`).join('')}\x1b[J`)
     this.#drawn = lines.length
   }
@@ -66,7 +66,7 @@ class LiveScreen implements Screen {
 class LineScreen implements Screen {
   readonly #output: Output
   readonly #call: () => CallSnapshot
-  readonly #begun = performance.now()
+  readonly #startedAt = performance.now()
   readonly #timer: NodeJS.Timeout
 
   constructor(output: Output, call: () => CallSnapshot) {
@@ -85,6 +85,6 @@ class LineScreen implements Screen {
   }
 
   #summarize(): void {
-    this.#output.write(`${summary(this.#call(), performance.now() - this.#begun)}\n`)
+    this.#output.write(`${summary(this.#call(), performance.now() - this.#startedAt)}\n`)
   }
 }

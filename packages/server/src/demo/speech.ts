@@ -1,4 +1,4 @@
-// The dialogue that the demo's bots hold: what is said, by whom, and its Opus frames.
+// The dialogue of the demo's bots: speaker, text and Opus frames of each line.
 import { readFileSync } from 'node:fs'
 import { readOggOpus } from '@parley/client'
 import { z } from 'zod'
@@ -16,7 +16,7 @@ const Script = z.array(
   z.object({ file: z.string().regex(/^[a-z0-9-]+\.opus$/), speaker: z.string(), text: z.string() }),
 )
 
-/** The lines in the order in which they are said. */
+/** The lines in order. */
 export function readSpeech(): Line[] {
   const script = Script.parse(JSON.parse(readFileSync(new URL('speech.json', FOLDER), 'utf8')))
   return script.map(({ file, speaker, text }) => {

@@ -1,10 +1,10 @@
-// DTLS records in a row, packed into datagrams (RFC 6347 §4.1): as many whole records as fit, never a part of one.
+// Packs consecutive DTLS records into datagrams (RFC 6347 §4.1): as many whole records as fit, never a part of one.
 
 /** type(1) version(2) epoch(2) sequence(6) length(2) */
 const RECORD_HEADER = 13
 const LENGTH = 11
 
-/** Datagrams of at most `mtu` bytes; a record that is longer goes alone. Bytes that are no whole record are left out. */
+/** Datagrams of at most `mtu` bytes; a longer record is sent alone. An incomplete record at the end is dropped. */
 export function packRecords(bytes: Uint8Array, mtu: number): Uint8Array[] {
   const datagrams: Uint8Array[] = []
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

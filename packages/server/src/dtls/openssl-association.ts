@@ -1,22 +1,16 @@
-// One client's DTLS association: datagrams in, records out, and once the certificate is the expected one, SRTP's keys.
+// One client's DTLS association: datagrams in, datagrams out, and SRTP keys once the certificate matches the fingerprint.
 import type { DtlsAssociation, DtlsState, Fingerprint } from '@parley/core'
 import { isSameBytes, SRTP_EXPORTER_LABEL, SRTP_LAYOUTS, srtpMaterialLength, srtpProfileOf } from '@parley/protocol'
+import { SERVER_LIMITS } from '../limits.ts'
 import { packRecords } from './dtls-records.ts'
 import type { Handle, Openssl, OpensslCalls } from './openssl-calls.ts'
-
-/** What fits any path: IPv6's least MTU less its headers. */
-const MTU = 1200
-/** From the first datagram to the last of the handshake. */
-const HANDSHAKE_TIMEOUT = 20_000
-/** No handshake datagram is longer; what is, is no DTLS of ours. */
-const LONGEST_DATAGRAM = 2_048
 
 /** SSL_ctrl commands (ssl.h, dtls1.h). */
 const SET_MTU = 17
 const GET_TIMEOUT = 73
 const HANDLE_TIMEOUT = 74
 const HAS_EXTENDED_MASTER_SECRET = 122
-/** BIO_ctrl: what an empty memory BIO returns; −1 is "try again", not an end. */
+/** BIO_ctrl: the result of reading an empty memory BIO; −1 means retry, not end of file. */
 const SET_EMPTY_RETURN = 130
 const BIO_PENDING = 10
 
@@ -25,10 +19,10 @@ const SSL_ERROR_ZERO_RETURN = 6
 
 /** `struct timeval` on 64 bits. */
 const TIMEVAL = 16
-/** `srtp_protection_profile_st`: a name, and the number at 8. */
+/** `srtp_protection_profile_st`: a name, and the profile's number at offset 8. */
 const PROFILE = 16
 
-/** OpenSSL's names of the digests that SDP may name. Weaker ones are not believed. */
+/** OpenSSL's names of the digests accepted in SDP; weaker ones are rejected. */
 const DIGESTS: Readonly<Record<string, string>> = { 'sha-256': 'SHA256', 'sha-384': 'SHA384', 'sha-512': 'SHA512' }
 
 export class OpensslAssociation implements DtlsAssociation {
@@ -39,29 +33,29 @@ export class OpensslAssociation implements DtlsAssociation {
   readonly #settled: () => void
   readonly #input: Handle
   readonly #output: Handle
-  /** Undefined once it is freed. */
+  /** Undefined after it is freed. */
   #ssl: Handle | undefined
   #state: DtlsState = { kind: 'handshaking' }
   #deadline: number
   #datagrams: Uint8Array[] = []
 
-  /** `settled` is called when the handshake is over, however it went. */
+  /** `settled` is called at the end of the handshake, successful or not. */
   constructor(openssl: Openssl, context: Handle, expected: Fingerprint, now: number, settled: () => void) {
     const { calls } = openssl
     this.#openssl = openssl
     this.#calls = calls
     this.#expected = expected
     this.#settled = settled
-    this.#handshakeUntil = now + HANDSHAKE_TIMEOUT
+    this.#handshakeUntil = now + SERVER_LIMITS.handshakeTimeout
     this.#deadline = this.#handshakeUntil
     const ssl = calls.SSL_new(context)
-    if (ssl === 0) throw new Error('OpenSSL gave no DTLS association')
+    if (ssl === 0) throw new Error('OpenSSL cannot create a DTLS association')
     this.#ssl = ssl
     this.#input = openMemory(calls)
     this.#output = openMemory(calls)
     calls.SSL_set_bio(ssl, this.#input, this.#output)
     calls.SSL_set_accept_state(ssl)
-    calls.SSL_ctrl(ssl, SET_MTU, MTU, null)
+    calls.SSL_ctrl(ssl, SET_MTU, SERVER_LIMITS.dtlsMtu, null)
     calls.DTLS_set_timer_cb(ssl, openssl.timer)
   }
 
@@ -74,7 +68,7 @@ export class OpensslAssociation implements DtlsAssociation {
 
   receive(datagram: Uint8Array, now: number): void {
     const ssl = this.#ssl
-    if (ssl === undefined || datagram.length === 0 || datagram.length > LONGEST_DATAGRAM) return
+    if (ssl === undefined || datagram.length === 0 || datagram.length > SERVER_LIMITS.maxDtlsDatagram) return
     this.#calls.BIO_write(this.#input, datagram, datagram.length)
     if (this.#state.kind === 'handshaking') this.#handshake(ssl)
     if (this.#ssl !== undefined && this.#state.kind === 'connected') this.#read(ssl)
@@ -85,9 +79,9 @@ export class OpensslAssociation implements DtlsAssociation {
   tick(now: number): void {
     const ssl = this.#ssl
     if (ssl === undefined || now < this.#deadline) return
-    if (now >= this.#handshakeUntil) return this.#fail('the handshake took too long')
+    if (now >= this.#handshakeUntil) return this.#fail('handshake timeout')
     this.#calls.ERR_clear_error()
-    if (this.#calls.SSL_ctrl(ssl, HANDLE_TIMEOUT, 0, null) < 0) this.#fail('nothing was answered')
+    if (this.#calls.SSL_ctrl(ssl, HANDLE_TIMEOUT, 0, null) < 0) this.#fail('no answer to retransmissions')
     this.#collect()
     this.#arm(now)
   }
@@ -113,18 +107,18 @@ export class OpensslAssociation implements DtlsAssociation {
     else if (this.#calls.SSL_get_error(ssl, result) !== SSL_ERROR_WANT_READ) this.#fail(lastError(this.#calls))
   }
 
-  /** OpenSSL has checked that the client holds its certificate's key; here it is compared with what signalling promised. */
+  /** OpenSSL has verified that the client holds its certificate's key; here the certificate is compared with the fingerprint in SDP. */
   #connected(ssl: Handle): void {
     const profile = this.#profile(ssl)
-    if (!this.#isExpected(ssl)) return this.#fail('another certificate than the fingerprint says')
-    if (profile === undefined) return this.#fail('no SRTP profile in common')
+    if (!this.#isExpected(ssl)) return this.#fail('the certificate does not match the fingerprint')
+    if (profile === undefined) return this.#fail('no common SRTP profile')
     if (this.#calls.SSL_ctrl(ssl, HAS_EXTENDED_MASTER_SECRET, 0, null) !== 1)
       return this.#fail('no extended master secret')
     const material = new Uint8Array(srtpMaterialLength(SRTP_LAYOUTS[profile]))
     const label = SRTP_EXPORTER_LABEL
     const { SSL_export_keying_material: exportMaterial } = this.#calls
     if (exportMaterial(ssl, material, material.length, label, label.length, null, 0, 0) !== 1)
-      return this.#fail('OpenSSL exported no keys')
+      return this.#fail('OpenSSL cannot export keys')
     this.#state = { kind: 'connected', profile, material }
     this.#settled()
   }
@@ -148,9 +142,9 @@ export class OpensslAssociation implements DtlsAssociation {
     return isDone && isSameBytes(digest.subarray(0, length[0]), this.#expected.bytes)
   }
 
-  /** Data has no meaning here. Reading answers repeated flights, and brings alerts. */
+  /** Application data is ignored. Reading processes alerts and answers retransmitted flights. */
   #read(ssl: Handle): void {
-    const bytes = new Uint8Array(LONGEST_DATAGRAM)
+    const bytes = new Uint8Array(SERVER_LIMITS.maxDtlsDatagram)
     this.#calls.ERR_clear_error()
     for (;;) {
       const result = this.#calls.SSL_read(ssl, bytes, bytes.length)
@@ -161,14 +155,14 @@ export class OpensslAssociation implements DtlsAssociation {
     }
   }
 
-  /** A memory BIO keeps no borders between datagrams: what came out is cut at its records, and packed anew. */
+  /** A memory BIO does not preserve datagrams: its output is split into records and packed into datagrams again. */
   #collect(): void {
     if (this.#ssl === undefined) return
     const pending = this.#calls.BIO_ctrl(this.#output, BIO_PENDING, 0, null)
     if (pending <= 0) return
     const bytes = new Uint8Array(pending)
     const length = this.#calls.BIO_read(this.#output, bytes, bytes.length)
-    if (length > 0) this.#datagrams.push(...packRecords(bytes.subarray(0, length), MTU))
+    if (length > 0) this.#datagrams.push(...packRecords(bytes.subarray(0, length), SERVER_LIMITS.dtlsMtu))
   }
 
   #arm(now: number): void {
@@ -180,7 +174,7 @@ export class OpensslAssociation implements DtlsAssociation {
     const isSet = this.#calls.SSL_ctrl(this.#ssl, GET_TIMEOUT, 0, left) === 1
     const view = new DataView(left.buffer)
     const wait = Number(view.getBigInt64(0, true)) * 1_000 + Number(view.getBigInt64(8, true)) / 1_000
-    // A millisecond more, so that OpenSSL's own clock agrees that it is time.
+    // Plus a millisecond, so that the timer has expired by OpenSSL's clock too.
     this.#deadline = isSet ? Math.min(now + wait + 1, this.#handshakeUntil) : this.#handshakeUntil
   }
 
@@ -202,12 +196,12 @@ export class OpensslAssociation implements DtlsAssociation {
 
 function openMemory(calls: OpensslCalls): Handle {
   const bio = calls.BIO_new(calls.BIO_s_mem())
-  if (bio === 0) throw new Error('OpenSSL gave no memory BIO')
+  if (bio === 0) throw new Error('OpenSSL cannot create a memory BIO')
   calls.BIO_ctrl(bio, SET_EMPTY_RETURN, -1, null)
   return bio
 }
 
-/** OpenSSL's sentence for its oldest error, and none left behind for others that use it on this thread. */
+/** Text of OpenSSL's oldest error. Clears the queue, which other users of OpenSSL on this thread read too. */
 function lastError(calls: OpensslCalls): string {
   const error = calls.ERR_get_error()
   const text = new Uint8Array(256)

@@ -1,13 +1,13 @@
-// The foreign function signatures of DTLS: the OpenSSL inside the Node.js executable, through koffi. Cold path: typed arrays
-// go in as they are, and each call's lengths are those of the array beside it.
+// The FFI signatures for DTLS: the OpenSSL inside the Node.js executable, through koffi. Cold path: typed arrays are passed
+// directly, and each length is that of the array beside it.
 
-/** A pointer of OpenSSL's, as a plain number: exact below 2^53. 0 is none. */
+/** A pointer of OpenSSL as a number, exact below 2^53. 0 is null. */
 export type Handle = number
 type Bytes = Uint8Array | null
 
 export interface OpensslCalls {
   DTLS_server_method(): Handle
-  /** The client's role is for loads and tests. */
+  /** The client's role, for the load generator and tests. */
   DTLS_client_method(): Handle
   SSL_CTX_new(method: Handle): Handle
   SSL_CTX_free(context: Handle): void
@@ -98,19 +98,19 @@ const SIGNATURES: Record<keyof OpensslCalls, readonly [result: string, ...parame
   ERR_error_string_n: ['void', 'ulong', BYTES, 'size_t'],
 }
 
-/** The calls, two callbacks that OpenSSL is given, and a look at its memory. */
+/** The calls, two callbacks for OpenSSL, and access to its memory. */
 export interface Openssl {
   readonly calls: OpensslCalls
-  /** Accepts every certificate chain: the fingerprint decides, after the handshake. */
+  /** Accepts every certificate chain; the fingerprint is verified after the handshake. */
   readonly acceptAnyChain: bigint
-  /** `int64` the retransmission timer: `first` µs, then twice the last up to `most`. */
+  /** The retransmission timer: `first` µs, then doubled up to `max`. */
   readonly timer: bigint
   /** Copies `length` bytes at a pointer that OpenSSL returned. */
   read(handle: Handle, length: number): Uint8Array
 }
 
-/** Loads the calls, or says in a few words why they cannot be had here. `timer` is in microseconds. */
-export async function loadOpenssl(timer: { first: number; most: number }): Promise<Openssl | string> {
+/** Loads the calls; refused with the reason if they are unavailable. `timer` is in microseconds. */
+export async function loadOpenssl(timer: { first: number; max: number }): Promise<Openssl | string> {
   try {
     const { default: koffi } = await import('koffi')
     const library = koffi.load(null)
@@ -124,7 +124,7 @@ export async function loadOpenssl(timer: { first: number; most: number }): Promi
       calls: Object.fromEntries(calls) as OpensslCalls,
       acceptAnyChain: koffi.register(() => 1, verify),
       timer: koffi.register(
-        (_ssl: number, last: number) => (last === 0 ? timer.first : Math.min(last * 2, timer.most)),
+        (_ssl: number, last: number) => (last === 0 ? timer.first : Math.min(last * 2, timer.max)),
         next,
       ),
       read: (handle, length) => new Uint8Array(koffi.view(handle, length)).slice(),

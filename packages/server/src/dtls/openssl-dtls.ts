@@ -1,13 +1,14 @@
-// DTLS 1.2 on the OpenSSL inside Node.js: one context per node, one association per client, memory in place of sockets.
+// DTLS 1.2 on the OpenSSL inside Node.js: one context per node, one association per client, memory buffers instead of sockets.
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import type { Dtls, DtlsAssociation, Fingerprint } from '@parley/core'
 import { SrtpProfile } from '@parley/protocol'
+import { SERVER_LIMITS } from '../limits.ts'
 import { OpensslAssociation } from './openssl-association.ts'
 import { type Handle, loadOpenssl, type Openssl, type OpensslCalls } from './openssl-calls.ts'
 
-/** The one suite: every browser and library offers it. */
+/** The only cipher suite: every browser and library offers it. */
 const SUITE = 'ECDHE-ECDSA-AES128-GCM-SHA256'
-/** Not Kyber: it would only make the handshake longer, and OpenSSL of Node.js 20 has none. */
+/** Without ML-KEM: it lengthens the handshake, and OpenSSL of Node.js 20 lacks it. */
 const GROUPS = 'X25519:P-256'
 const DTLS_1_2 = 0xfefd
 /** SSL_CTX_ctrl commands (ssl.h). */
@@ -15,52 +16,53 @@ const SET_SESSION_CACHE = 44
 const SET_GROUPS = 92
 const SET_LOWEST_VERSION = 123
 const SET_HIGHEST_VERSION = 124
-/** No question for the path's MTU, no tickets, no compression, no renegotiation. */
+/** SSL_OP_*: no query of the path MTU, no tickets, no compression, no renegotiation. */
 const OPTIONS = 0x1000 | 0x4000 | 0x2_0000 | 0x4000_0000
-/** A certificate is demanded, and its absence ends the handshake. */
+/** SSL_VERIFY_*: the client must present a certificate. */
 const VERIFY_PEER_REQUIRED = 1 | 2
 const EVP_PKEY_EC = 408
 
-/** The first retransmission after 200 ms, then twice as long up to 4 s. */
-const TIMER = { first: 200_000, most: 4_000_000 }
-/** Handshakes under way at once: each holds some 50 kB, and clients that do not go on are given up after a while. */
-const MOST_HANDSHAKES = 1_000
+/** Microseconds: first retransmission after 200 ms, then doubled up to 4 s. */
+const TIMER = { first: 200_000, max: 4_000_000 }
 
 export interface OpensslDtlsOptions {
-  /** PEM. Browsers look at its digest alone. */
+  /** PEM. Browsers verify its fingerprint only. */
   cert: string
   key: string
-  mostHandshakes?: number | undefined
+  maxHandshakes?: number | undefined
 }
 
 export class OpensslDtls implements Dtls {
   readonly fingerprint: string
   readonly #openssl: Openssl
   readonly #context: Handle
-  readonly #mostHandshakes: number
+  readonly #maxHandshakes: number
   readonly #handshakes = new Set<OpensslAssociation>()
 
-  /** A context, or in a few words why there is none here. */
+  /** Refused with the reason if this system has no usable OpenSSL. */
   static async open(options: OpensslDtlsOptions): Promise<OpensslDtls | string> {
     const openssl = await loadOpenssl(TIMER)
     return typeof openssl === 'string' ? openssl : new OpensslDtls(openssl, options)
   }
 
-  private constructor(openssl: Openssl, { cert, key, mostHandshakes = MOST_HANDSHAKES }: OpensslDtlsOptions) {
+  private constructor(
+    openssl: Openssl,
+    { cert, key, maxHandshakes = SERVER_LIMITS.maxHandshakes }: OpensslDtlsOptions,
+  ) {
     const certificate = new X509Certificate(cert).raw
     this.fingerprint = `sha-256 ${colonHex(createHash('sha256').update(certificate).digest())}`
     this.#openssl = openssl
-    this.#mostHandshakes = mostHandshakes
+    this.#maxHandshakes = maxHandshakes
     this.#context = openContext(openssl, certificate, key)
   }
 
-  /** Handshakes under way. */
+  /** Handshakes in progress. */
   get handshakes(): number {
     return this.#handshakes.size
   }
 
   accept(expected: Fingerprint, now: number): DtlsAssociation | undefined {
-    if (this.#handshakes.size >= this.#mostHandshakes) return undefined
+    if (this.#handshakes.size >= this.#maxHandshakes) return undefined
     const association = new OpensslAssociation(this.#openssl, this.#context, expected, now, () =>
       this.#handshakes.delete(association),
     )
@@ -68,7 +70,7 @@ export class OpensslDtls implements Dtls {
     return association
   }
 
-  /** Frees the context. Associations that are open keep working. */
+  /** Frees the context. Open associations keep working. */
   close(): void {
     this.#openssl.calls.SSL_CTX_free(this.#context)
   }
@@ -76,12 +78,15 @@ export class OpensslDtls implements Dtls {
 
 function openContext({ calls, acceptAnyChain }: Openssl, certificate: Uint8Array, key: string): Handle {
   const context = calls.SSL_CTX_new(calls.DTLS_server_method())
-  if (context === 0) throw new Error('OpenSSL gave no DTLS context')
+  if (context === 0) throw new Error('OpenSSL cannot create a DTLS context')
   const ec = createPrivateKey(key).export({ type: 'sec1', format: 'der' })
-  demand('certificate', calls.SSL_CTX_use_certificate_ASN1(context, certificate.length, certificate) === 1)
-  demand('private key', calls.SSL_CTX_use_PrivateKey_ASN1(EVP_PKEY_EC, context, ec, ec.length) === 1)
-  demand('cipher suite', calls.SSL_CTX_set_cipher_list(context, SUITE) === 1)
-  demand('SRTP profiles', calls.SSL_CTX_set_tlsext_use_srtp(context, Object.values(SrtpProfile).join(':')) === 0)
+  assertAccepted('certificate', calls.SSL_CTX_use_certificate_ASN1(context, certificate.length, certificate) === 1)
+  assertAccepted('private key', calls.SSL_CTX_use_PrivateKey_ASN1(EVP_PKEY_EC, context, ec, ec.length) === 1)
+  assertAccepted('cipher suite', calls.SSL_CTX_set_cipher_list(context, SUITE) === 1)
+  assertAccepted(
+    'SRTP profiles',
+    calls.SSL_CTX_set_tlsext_use_srtp(context, Object.values(SrtpProfile).join(':')) === 0,
+  )
   restrict(calls, context)
   calls.SSL_CTX_set_verify(context, VERIFY_PEER_REQUIRED, 0)
   calls.SSL_CTX_set_cert_verify_callback(context, acceptAnyChain, 0)
@@ -90,15 +95,15 @@ function openContext({ calls, acceptAnyChain }: Openssl, certificate: Uint8Array
 
 function restrict(calls: OpensslCalls, context: Handle): void {
   const groups = Buffer.from(`${GROUPS}\0`)
-  demand('groups', calls.SSL_CTX_ctrl(context, SET_GROUPS, 0, groups) === 1)
-  demand('version', calls.SSL_CTX_ctrl(context, SET_LOWEST_VERSION, DTLS_1_2, null) === 1)
-  demand('version', calls.SSL_CTX_ctrl(context, SET_HIGHEST_VERSION, DTLS_1_2, null) === 1)
+  assertAccepted('groups', calls.SSL_CTX_ctrl(context, SET_GROUPS, 0, groups) === 1)
+  assertAccepted('version', calls.SSL_CTX_ctrl(context, SET_LOWEST_VERSION, DTLS_1_2, null) === 1)
+  assertAccepted('version', calls.SSL_CTX_ctrl(context, SET_HIGHEST_VERSION, DTLS_1_2, null) === 1)
   calls.SSL_CTX_ctrl(context, SET_SESSION_CACHE, 0, null)
   calls.SSL_CTX_set_options(context, OPTIONS)
 }
 
-function demand(what: string, isDone: boolean): void {
-  if (!isDone) throw new Error(`OpenSSL did not take the ${what} for DTLS`)
+function assertAccepted(what: string, isAccepted: boolean): void {
+  if (!isAccepted) throw new Error(`OpenSSL rejects the ${what} for DTLS`)
 }
 
 const colonHex = (bytes: Uint8Array) =>

@@ -1,17 +1,17 @@
-// Addresses as sockets and proxies give them.
+// Addresses reported by sockets and proxies.
 import assert from 'node:assert/strict'
 import type { IncomingMessage } from 'node:http'
 import { test } from 'node:test'
-import { hostAndPort, isLoopback, isSubnet, listed, plainAddress, remoteAddress, subnets } from './address.ts'
+import { addressText, blockListOf, hostAndPort, isListed, isLoopback, isSubnet, remoteAddress } from './address.ts'
 
 const request = (remote: string, forwarded?: string) =>
   ({ socket: { remoteAddress: remote }, headers: { 'x-forwarded-for': forwarded } }) as unknown as IncomingMessage
 
-test('an IPv4-mapped address is given as IPv4, and a zone id is cut off', () => {
-  assert.equal(plainAddress('::ffff:192.0.2.1'), '192.0.2.1')
-  assert.equal(plainAddress('fe80::1%eth0'), 'fe80::1')
-  assert.equal(plainAddress('2001:db8::1'), '2001:db8::1')
-  assert.equal(plainAddress(undefined), '')
+test('an IPv4-mapped address is converted to IPv4, and a zone id is removed', () => {
+  assert.equal(addressText('::ffff:192.0.2.1'), '192.0.2.1')
+  assert.equal(addressText('fe80::1%eth0'), 'fe80::1')
+  assert.equal(addressText('2001:db8::1'), '2001:db8::1')
+  assert.equal(addressText(undefined), '')
 })
 
 test('loopback is 127.0.0.0/8, ::1 and localhost, and nothing else', () => {
@@ -21,7 +21,7 @@ test('loopback is 127.0.0.0/8, ::1 and localhost, and nothing else', () => {
     assert.ok(!isLoopback(host), host)
 })
 
-test('without a proxy X-Forwarded-For is not believed', () => {
+test('without a proxy X-Forwarded-For is ignored', () => {
   assert.equal(remoteAddress(request('::ffff:192.0.2.1', '203.0.113.9'), false), '192.0.2.1')
 })
 
@@ -41,12 +41,12 @@ test('subnets are addresses with or without a prefix length', () => {
   for (const good of ['10.0.0.0/8', '10.0.0.1', '::1', '2001:db8::/32', '0.0.0.0/0']) assert.ok(isSubnet(good), good)
   for (const bad of ['', '10.0.0.0/33', '::/129', '10.0.0.0/', '10.0.0.0/8/8', 'example.org/8', '10.0.0.0/-1'])
     assert.ok(!isSubnet(bad), bad)
-  const list = subnets(['10.0.0.0/8', '::1', '2001:db8::/32'])
-  for (const address of ['10.255.0.1', '::1', '2001:db8:ffff::1']) assert.ok(listed(list, address), address)
-  for (const address of ['11.0.0.1', '::2', '2001:db9::', 'x', '']) assert.ok(!listed(list, address), address)
+  const list = blockListOf(['10.0.0.0/8', '::1', '2001:db8::/32'])
+  for (const address of ['10.255.0.1', '::1', '2001:db8:ffff::1']) assert.ok(isListed(list, address), address)
+  for (const address of ['11.0.0.1', '::2', '2001:db9::', 'x', '']) assert.ok(!isListed(list, address), address)
 })
 
-test('IPv6 has brackets where a port follows', () => {
+test('an IPv6 address before a port is in brackets', () => {
   assert.equal(hostAndPort('::1', 80), '[::1]:80')
   assert.equal(hostAndPort('127.0.0.1', 80), '127.0.0.1:80')
   assert.equal(hostAndPort('localhost', 80), 'localhost:80')

@@ -1,4 +1,4 @@
-// What the server asks of IP addresses: whose a request is, whether it is loopback, and which subnets hold it.
+// IP addresses of requests: their source, loopback, and membership in subnets.
 import type { IncomingMessage } from 'node:http'
 import { BlockList, isIP } from 'node:net'
 
@@ -6,47 +6,46 @@ const LOOPBACK = new BlockList()
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
 LOOPBACK.addAddress('::1', 'ipv6')
 
-/** IPv4-mapped IPv6 as the IPv4 it is; a zone id is cut off. */
-export function plainAddress(address: string | undefined): string {
+/** Text of an address: IPv4-mapped IPv6 becomes IPv4, a zone id is removed. Empty if there is none. */
+export function addressText(address: string | undefined): string {
   const plain = (address ?? '').replace(/%.*$/, '')
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(plain)?.[1] ?? plain
 }
 
-/** Whether nobody but this machine can reach a listener on `host`. Of names only `localhost` is taken for loopback. */
+/** Whether a listener on `host` is reachable from this machine only. `localhost` is the only name that counts as loopback. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || listed(LOOPBACK, plainAddress(host))
+  return host === 'localhost' || isListed(LOOPBACK, addressText(host))
 }
 
-/** Whether the list holds the address; false for what is no address. */
-export function listed(list: BlockList, address: string): boolean {
+/** Whether the list contains the address; false for text that is not an address. */
+export function isListed(list: BlockList, address: string): boolean {
   const family = isIP(address)
   return family !== 0 && list.check(address, family === 4 ? 'ipv4' : 'ipv6')
 }
 
 /**
- * Who sent the request. Behind a proxy that is the last hop of X-Forwarded-For, the only one the proxy itself wrote; what
- * stands before it is the client's claim.
+ * Address of the client. Behind a proxy it is the last hop of X-Forwarded-For, which the proxy itself wrote; the hops before
+ * it are claims of the client.
  */
 export function remoteAddress(request: IncomingMessage, behindProxy: boolean): string {
-  const direct = plainAddress(request.socket.remoteAddress)
+  const direct = addressText(request.socket.remoteAddress)
   if (!behindProxy) return direct
   const forwarded = [request.headers['x-forwarded-for'] ?? []].flat().join(',')
   const hop = forwarded.slice(forwarded.lastIndexOf(',') + 1).trim()
-  const address = plainAddress(/^\[(.+)\](?::\d+)?$/.exec(hop)?.[1] ?? /^([\d.]+):\d+$/.exec(hop)?.[1] ?? hop)
+  const address = addressText(/^\[(.+)\](?::\d+)?$/.exec(hop)?.[1] ?? /^([\d.]+):\d+$/.exec(hop)?.[1] ?? hop)
   return isIP(address) === 0 ? direct : address
 }
 
-/** Whether the text is an address, or an address and a prefix length such as `10.0.0.0/8`. */
+/** Whether the text is an address, or an address with a prefix length such as `10.0.0.0/8`. */
 export function isSubnet(text: string): boolean {
   const [address = '', prefix, more] = text.split('/')
-  const bits = isIP(address) === 4 ? 32 : isIP(address) === 6 ? 128 : -1
-  return (
-    more === undefined && bits > 0 && (prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits))
-  )
+  const family = isIP(address)
+  if (family === 0 || more !== undefined) return false
+  return prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (family === 4 ? 32 : 128))
 }
 
-/** The addresses of all these subnets, each as `isSubnet` takes it. */
-export function subnets(list: readonly string[]): BlockList {
+/** A list of subnets, each accepted by `isSubnet`. */
+export function blockListOf(list: readonly string[]): BlockList {
   const addresses = new BlockList()
   for (const subnet of list) {
     const [address = '', prefix] = subnet.split('/')
@@ -57,9 +56,9 @@ export function subnets(list: readonly string[]): BlockList {
   return addresses
 }
 
-/** `host:port`, with brackets around IPv6. */
+/** `host:port`, with brackets around an IPv6 address. */
 export const hostAndPort = (host: string, port: number): string =>
   isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
 
-/** How this machine reaches a listener on `host`. */
-export const localHost = (host: string): string => (host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host)
+/** The host by which this machine reaches a listener on `host`. */
+export const dialableHost = (host: string): string => (host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host)

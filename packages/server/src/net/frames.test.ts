@@ -15,7 +15,7 @@ test('the examples of RFC 6455 §5.7', () => {
   assert.equal(hex(encodeFrames([bytes(65_536)]).subarray(0, 11)), '827f000000000001000007')
 })
 
-test('a client reads what was said, whatever its length, in order', async context => {
+test('a client reads messages of every length, in order', async context => {
   const messages = [0, 1, 125, 126, 127, 65_535, 65_536, 200_000].flatMap(length => [
     'é'.repeat(length >> 1) + 'x'.repeat(length & 1),
     Uint8Array.from({ length }, (_, index) => index),
@@ -32,11 +32,11 @@ test('a client reads what was said, whatever its length, in order', async contex
   http.listen(0, '127.0.0.1')
   await once(http, 'listening')
   const client = new WebSocket(`ws://127.0.0.1:${(http.address() as AddressInfo).port}`)
-  const heard: string[] = []
-  client.on('message', (data, isBinary) => heard.push(isBinary ? hex(data as Buffer) : `text ${data}`))
+  const received: string[] = []
+  client.on('message', (data, isBinary) => received.push(isBinary ? hex(data as Buffer) : `text ${data}`))
   await once(client, 'close')
   assert.deepEqual(
-    heard,
+    received,
     messages.map(message => (typeof message === 'string' ? `text ${message}` : hex(message))),
   )
 })

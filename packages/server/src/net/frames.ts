@@ -1,4 +1,4 @@
-// WebSocket frames of a server, many into one buffer (RFC 6455 §5.2): what one input causes leaves in one write.
+// WebSocket frames of a server (RFC 6455 §5.2), many in one buffer: the messages that one input causes are sent in one write.
 //
 //   1 0 0 0 | opcode     0 | length 0–125, or 126 and u16, or 127 and u64     payload, unmasked
 
@@ -9,7 +9,7 @@ const MEDIUM = 0xffff
 
 const headerLength = (length: number) => (length <= SHORT ? 2 : length <= MEDIUM ? 4 : 10)
 
-/** One frame for each message, in their order: text for strings, binary for bytes. */
+/** One frame per message, in order: text for strings, binary for bytes. */
 export function encodeFrames(messages: readonly (string | Uint8Array)[]): Buffer {
   const lengths = messages.map(message => (typeof message === 'string' ? Buffer.byteLength(message) : message.length))
   const total = lengths.reduce((sum, length) => sum + headerLength(length) + length, 0)

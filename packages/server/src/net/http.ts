@@ -1,41 +1,41 @@
-// A listener: one port for WebSocket upgrades, probes and metrics, with or without TLS.
+// A listener: one TCP port for WebSocket upgrades, probes and metrics, with or without TLS.
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { BlockList, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { WebSocketServer } from 'ws'
-import { SOCKET_LIMITS } from '../limits.ts'
-import { listed, plainAddress, remoteAddress } from './address.ts'
+import { SERVER_LIMITS } from '../limits.ts'
+import { addressText, isListed, remoteAddress } from './address.ts'
 import type { SocketLimits } from './socket-limits.ts'
 import type { TlsFiles } from './tls.ts'
 import { type Connections, webSocketServer } from './websocket.ts'
 
 export interface ListenerOptions {
   host: string
-  /** 0 for any free one. */
+  /** 0 selects a free port. */
   port: number
-  /** What is spoken at `/`. LVSP is at `/lvsp` either way. */
+  /** The protocol at `/`. LVSP is at `/lvsp` in both cases. */
   root: 'gateway' | 'lvsp'
   tls: TlsFiles | undefined
   behindProxy: boolean
-  /** Whose requests for /metrics are answered. */
+  /** Addresses that may request /metrics. */
   metricsFrom: BlockList
 }
 
-/** What answers every path from `/playground` on. */
+/** Answers `/playground` and every path below it. */
 export interface PageService {
   answer(path: string, request: IncomingMessage, response: ServerResponse): Promise<void>
 }
 
-/** What stands behind a listener once the node is there. */
+/** The services behind a listener, once the node runs. */
 export interface Service {
   connections: Connections
   socketLimits: SocketLimits
   version: string
-  /** Undefined while the node takes new calls, else why it does not. */
+  /** Undefined while the node accepts new calls, else the reason why not. */
   unready(): string | undefined
   metrics(): Promise<string>
-  /** Undefined where it is turned off. */
+  /** Undefined if it is disabled. */
   playground?: PageService | undefined
 }
 
@@ -49,26 +49,26 @@ export class Listener {
     this.#options = options
     this.#upgrades = webSocketServer()
     const bounds = {
-      headersTimeout: SOCKET_LIMITS.headersTimeout,
-      requestTimeout: SOCKET_LIMITS.headersTimeout,
-      keepAliveTimeout: SOCKET_LIMITS.keepAliveTimeout,
-      connectionsCheckingInterval: SOCKET_LIMITS.timeoutCheckInterval,
-      maxHeaderSize: SOCKET_LIMITS.headerBytes,
+      headersTimeout: SERVER_LIMITS.headersTimeout,
+      requestTimeout: SERVER_LIMITS.headersTimeout,
+      keepAliveTimeout: SERVER_LIMITS.keepAliveTimeout,
+      connectionsCheckingInterval: SERVER_LIMITS.timeoutCheckInterval,
+      maxHeaderSize: SERVER_LIMITS.maxHeaderBytes,
     }
     this.#server =
       options.tls === undefined
         ? createServer(bounds)
-        : createTlsServer({ ...bounds, ...options.tls, handshakeTimeout: SOCKET_LIMITS.tlsHandshakeTimeout })
-    this.#server.maxConnections = SOCKET_LIMITS.connections
+        : createTlsServer({ ...bounds, ...options.tls, handshakeTimeout: SERVER_LIMITS.tlsHandshakeTimeout })
+    this.#server.maxConnections = SERVER_LIMITS.maxConnections
     this.#server.on('connection', (socket: Socket) => this.#service?.socketLimits.accepted(socket))
     this.#server.on('request', (request, response) => {
-      // A fault of ours costs that request, not the node.
+      // A fault of the node ends this request only.
       this.#answer(request, response).catch(() => response.destroy())
     })
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
   }
 
-  /** Resolves when the port is open; rejects with the system's error (`EADDRINUSE`, `EACCES` …) if it cannot be. */
+  /** Resolves when the port is open; rejects with the system's error (`EADDRINUSE`, `EACCES` …). */
   static async open(options: ListenerOptions): Promise<Listener> {
     const listener = new Listener(options)
     await new Promise<void>((resolve, reject) => {
@@ -81,7 +81,7 @@ export class Listener {
     return listener
   }
 
-  /** Until then everything is answered with 503. */
+  /** Until then each request is answered with 503. */
   serve(service: Service): void {
     this.#service = service
   }
@@ -91,12 +91,12 @@ export class Listener {
     return address === null || typeof address === 'string' ? this.#options.port : address.port
   }
 
-  /** New connections get the new certificate; open ones stay. Throws if the two do not fit; the old ones then stay. */
+  /** New connections use the new certificate; open ones stay. Throws, and keeps the old one, if certificate and key do not match. */
   reloadTls(tls: TlsFiles): void {
     if (this.#options.tls !== undefined) (this.#server as TlsServer).setSecureContext(tls)
   }
 
-  /** Takes no new connections, and ends those that are no WebSocket. */
+  /** Refuses new connections and closes those that are not a WebSocket. */
   async close(): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
     this.#server.closeAllConnections()
@@ -118,11 +118,15 @@ export class Listener {
       socketLimits.upgraded(request.socket)
       const opening =
         protocol === 'lvsp'
-          ? { protocol, remoteAddress: address, userAgent: request.headers['user-agent']?.slice(0, 200) }
+          ? {
+              protocol,
+              remoteAddress: address,
+              userAgent: request.headers['user-agent']?.slice(0, SERVER_LIMITS.maxUserAgent),
+            }
           : {
               protocol,
               remoteAddress: address,
-              localAddress: plainAddress(request.socket.localAddress),
+              localAddress: addressText(request.socket.localAddress),
               version: url.searchParams.get('v') ?? undefined,
             }
       connections.accept(webSocket, socket, opening)
@@ -139,13 +143,13 @@ export class Listener {
     const path = urlOf(request)?.pathname
     if (service?.playground !== undefined && /^\/playground(\/|$)/.test(path ?? ''))
       return service.playground.answer(path ?? '', request, response)
-    if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'only GET is answered here')
+    if (request.method !== 'GET' && request.method !== 'HEAD') return say(response, 405, 'only GET is supported here')
     if (service === undefined) return say(response, 503, 'starting')
     switch (path) {
       case '/':
         return say(response, 200, this.#welcome(service))
       case '/lvsp':
-        return say(response, 426, 'LVSP is spoken here over WebSocket')
+        return say(response, 426, 'LVSP is served here over WebSocket')
       case '/livez':
         return say(response, 200, 'alive')
       case '/readyz': {
@@ -155,25 +159,25 @@ export class Listener {
       case '/metrics':
         return this.#metrics(service, request, response)
       default:
-        return say(response, 404, 'nothing is here')
+        return say(response, 404, 'not found')
     }
   }
 
   #welcome({ version }: Service): string {
-    const spoken = this.#options.root === 'gateway' ? 'Voice clients connect' : 'Backends connect'
-    return `This is Parley ${version}, a voice server. ${spoken} here over WebSocket.`
+    const users = this.#options.root === 'gateway' ? 'Voice clients connect' : 'Backends connect'
+    return `This is Parley ${version}, a voice server. ${users} here over WebSocket.`
   }
 
   async #metrics(service: Service, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const address = remoteAddress(request, this.#options.behindProxy)
-    if (!listed(this.#options.metricsFrom, address))
-      return say(response, 403, `not for ${address}; see http.metrics_from`)
+    if (!isListed(this.#options.metricsFrom, address))
+      return say(response, 403, `${address} is not in http.metrics_from`)
     response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8')
     response.end(await service.metrics())
   }
 }
 
-/** Closes over nothing: what a listener's scope holds would stay as long as its socket. */
+/** Not a closure: the scope of a listener lives as long as its socket. */
 function ignore(): void {}
 
 function urlOf(request: IncomingMessage): URL | undefined {
@@ -185,7 +189,7 @@ function say(response: ServerResponse, status: number, text: string): void {
   response.end(`${text}\n`)
 }
 
-/** Answers an upgrade with a status, and waits for no farewell; 429 and 503 ask the client to come back later. */
+/** Answers an upgrade with a status and closes at once; 429 and 503 ask the client to retry later. */
 function refuse(socket: Duplex, status: 404 | 429 | 503): void {
   socket.once('finish', () => socket.destroy())
   const later = status === 404 ? '' : 'Retry-After: 10\r\n'

@@ -1,11 +1,11 @@
-// A port that cannot be opened, told in one sentence.
+// A port that cannot be opened, explained in one sentence.
 
 const REASONS: Record<string, string> = {
-  EADDRINUSE: 'is in use by another program',
+  EADDRINUSE: 'is already in use',
   EACCES: 'may not be opened by this user',
   EADDRNOTAVAIL: 'is not an address of this machine',
-  EAFNOSUPPORT: 'is of an address family this machine does not have',
-  ENOTFOUND: 'is no known host',
+  EAFNOSUPPORT: 'has an address family that this machine does not support',
+  ENOTFOUND: 'is not a known host',
 }
 
 export class ListenError extends Error {
@@ -14,7 +14,7 @@ export class ListenError extends Error {
     this.name = 'ListenError'
   }
 
-  /** `key` is the setting that names the port; an error that is not the system's is passed on as it is. */
+  /** `key` is the setting that names the port. Returns an error without a system code unchanged. */
   static ofPort(key: string, port: string, error: unknown): unknown {
     const code = (error as NodeJS.ErrnoException).code
     if (code === undefined) return error

@@ -1,14 +1,14 @@
-// A certificate for this machine alone, signed by itself (RFC 5280): so that a demo or a test can be reached by wss.
-// A certificate library would bring about twenty packages along for these two functions' worth of DER.
+// A self-signed certificate for this machine (RFC 5280), with which demos and tests serve wss.
+// Written here because a certificate library has about twenty dependencies.
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import type { TlsFiles } from './tls.ts'
 
 const DAY = 86_400_000
-/** Clocks of containers and virtual machines are a little off at times. */
+/** Tolerance for clocks of containers and virtual machines that are behind. */
 const SKEW = 3_600_000
 const LIFETIME = 30 * DAY
 
-/** Tags of DER (ITU-T X.690 §8). Context-specific ones carry their number. */
+/** DER tags (ITU-T X.690 §8); context-specific ones include their number. */
 const Tag = {
   Boolean: 0x01,
   Integer: 0x02,
@@ -25,7 +25,7 @@ const Tag = {
   Extensions: 0xa3,
 } as const
 
-/** Object identifiers, as the bytes after tag and length. */
+/** Object identifiers: the content octets, in hex. */
 const ObjectId = {
   ecdsaWithSha256: '2a8648ce3d040302',
   commonName: '550403',
@@ -36,8 +36,8 @@ const ObjectId = {
 } as const
 
 /**
- * A new key, and a certificate of it for `localhost`, 127.0.0.1 and ::1, both PEM. It is no authority: who trusts it
- * trusts nothing else. Good for 30 days from `now`, in milliseconds since 1970.
+ * A new key and its certificate for `localhost`, 127.0.0.1 and ::1, both PEM. It is not a certificate authority, so trusting it
+ * extends to nothing else. Valid for 30 days from `now`, in milliseconds since 1970.
  */
 export function selfSignedCertificate(now: number = Date.now()): TlsFiles {
   const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
@@ -82,10 +82,10 @@ function extension(name: keyof typeof ObjectId, isCritical: boolean, value: Uint
   return der(Tag.Sequence, objectId(name), ...critical, der(Tag.OctetString, value))
 }
 
-/** Tells certificates of one issuer apart: two of them with the same serial number confuse clients that keep them. */
+/** Must be unique per issuer: clients that store certificates reject two with the same serial number. */
 function serialNumber(): Buffer {
   const bytes = randomBytes(16)
-  // Positive, and no longer than it has to be (X.690 §8.3.2).
+  // A positive integer in its shortest form (X.690 §8.3.2).
   bytes[0] = (bytes[0]! & 0x3f) | 0x40
   return integer(bytes)
 }
@@ -93,7 +93,7 @@ function serialNumber(): Buffer {
 const commonName = (text: string) =>
   der(Tag.Sequence, der(Tag.Set, der(Tag.Sequence, objectId('commonName'), der(Tag.Utf8String, Buffer.from(text)))))
 
-/** `YYMMDDhhmmssZ`, which is what RFC 5280 §4.1.2.5 asks for until 2049. */
+/** `YYMMDDhhmmssZ`, required until 2049 (RFC 5280 §4.1.2.5). */
 const utcTime = (time: number) =>
   der(Tag.UtcTime, Buffer.from(`${new Date(time).toISOString().slice(2, 19).replace(/[-T:]/g, '')}Z`))
 

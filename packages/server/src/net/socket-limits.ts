@@ -1,10 +1,10 @@
-// Who may hold how many sockets: half-open ones before the upgrade, WebSockets after it.
+// Limits on sockets, in all and per address: half-open ones before the upgrade, WebSockets after it.
 import type { Socket } from 'node:net'
 import { LIMITS, networkOf } from '@parley/core'
-import { SOCKET_LIMITS } from '../limits.ts'
-import { plainAddress } from './address.ts'
+import { SERVER_LIMITS } from '../limits.ts'
+import { addressText } from './address.ts'
 
-/** How many of something each network has. */
+/** A count per network. */
 class Tally {
   readonly #counts = new Map<string, number>()
   of(network: string): number {
@@ -17,33 +17,33 @@ class Tally {
   }
 }
 
-export interface AdmissionLimits {
+export interface SocketLimitOptions {
   halfOpen: number
   halfOpenPerAddress: number
   gatewayPerAddress: number
   lvsp: number
 }
 
-/** LVSP has room beyond what the core holds, because the core knows better which connection is the one too many. */
-export const ADMISSION_LIMITS: AdmissionLimits = {
-  halfOpen: SOCKET_LIMITS.halfOpen,
-  halfOpenPerAddress: SOCKET_LIMITS.halfOpenPerAddress,
+/** LVSP has a margin above the core's limit, because the core selects which connection to close. */
+const DEFAULTS: SocketLimitOptions = {
+  halfOpen: SERVER_LIMITS.maxHalfOpen,
+  halfOpenPerAddress: SERVER_LIMITS.maxHalfOpenPerAddress,
   gatewayPerAddress: LIMITS.connectionsPerAddress,
   lvsp: LIMITS.lvspConnections * 4,
 }
 
 export class SocketLimits {
-  readonly #limits: AdmissionLimits
-  /** Behind a proxy every TCP connection is the proxy's, so it has no limit of its own there. */
+  readonly #limits: SocketLimitOptions
+  /** Behind a proxy all TCP connections share the proxy's address, so the limit per address does not apply to them. */
   readonly #behindProxy: boolean
   readonly #halfOpen = new Map<string, { socket: Socket; network: string }>()
   readonly #halfOpenOf = new Tally()
   readonly #gatewayOf = new Tally()
   #lvsp = 0
-  /** Sockets that were turned away, by reason. */
+  /** Refused sockets, by reason. */
   readonly refused = { halfOpen: 0, halfOpenPerAddress: 0, gatewayPerAddress: 0, lvsp: 0 }
 
-  constructor(behindProxy: boolean, limits: AdmissionLimits = ADMISSION_LIMITS) {
+  constructor(behindProxy: boolean, limits: SocketLimitOptions = DEFAULTS) {
     this.#behindProxy = behindProxy
     this.#limits = limits
   }
@@ -52,13 +52,13 @@ export class SocketLimits {
     return this.#halfOpen.size
   }
 
-  /** A TCP connection was accepted. One that is too many for its address goes; one too many in all ends the oldest. */
+  /** A TCP connection was accepted. Above the limit of its address it is closed; above the total limit the oldest is. */
   accepted(socket: Socket): void {
     const key = keyOf(socket)
-    const network = networkOf(plainAddress(socket.remoteAddress))
+    const network = networkOf(addressText(socket.remoteAddress))
     const crowded = !this.#behindProxy && this.#halfOpenOf.of(network) >= this.#limits.halfOpenPerAddress
     if (crowded) this.refused.halfOpenPerAddress++
-    // An address is absent when the other side has gone before we looked.
+    // The address is absent if the peer has already closed.
     if (crowded || network === '') return void socket.destroy()
     if (this.#halfOpen.size >= this.#limits.halfOpen) this.#dropOldest()
     this.#halfOpen.set(key, { socket, network })
@@ -68,12 +68,12 @@ export class SocketLimits {
     })
   }
 
-  /** The TCP connection became a WebSocket. Under TLS `socket` may be the one wrapped around the accepted one. */
+  /** The TCP connection became a WebSocket. Under TLS `socket` may be the TLS socket around the accepted one. */
   upgraded(socket: Socket): void {
     this.#settle(keyOf(socket))
   }
 
-  /** Takes a place for a WebSocket until `release`; otherwise says with which HTTP status it is refused. */
+  /** Reserves a place for a WebSocket until `release`, or returns the HTTP status to refuse it with. */
   admit(protocol: 'gateway' | 'lvsp', address: string): { release(): void } | { status: 429 | 503 } {
     if (protocol === 'lvsp') {
       if (this.#lvsp >= this.#limits.lvsp) return this.#refuse('lvsp', 503)
@@ -86,12 +86,12 @@ export class SocketLimits {
     return { release: () => this.#gatewayOf.add(network, -1) }
   }
 
-  /** Ends what is half-open. */
+  /** Destroys half-open connections. */
   close(): void {
     for (const { socket } of this.#halfOpen.values()) socket.destroy()
   }
 
-  #refuse<Status extends 429 | 503>(reason: keyof AdmissionLimits, status: Status): { status: Status } {
+  #refuse<Status extends 429 | 503>(reason: keyof SocketLimitOptions, status: Status): { status: Status } {
     this.refused[reason]++
     return { status }
   }

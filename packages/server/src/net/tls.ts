@@ -1,4 +1,4 @@
-// The certificate: read, and known to fit its key before anything uses it.
+// The TLS certificate: read from files and checked against its key before use.
 import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import type { Config } from '../config/config.ts'
@@ -10,7 +10,7 @@ export interface TlsFiles {
   key: string
 }
 
-/** Undefined where none is configured. Throws a `ConfigError` if a file cannot be read or the two do not fit. */
+/** Undefined if none is configured. Throws a `ConfigError` if a file cannot be read or the two do not match. */
 export function readTls({ http }: Pick<Config, 'http'>): TlsFiles | undefined {
   if (http.tls_cert === undefined || http.tls_key === undefined) return undefined
   const files = { cert: readPem('http.tls_cert', http.tls_cert), key: readPem('http.tls_key', http.tls_key) }
@@ -19,7 +19,7 @@ export function readTls({ http }: Pick<Config, 'http'>): TlsFiles | undefined {
   } catch (error) {
     const reason = (error as NodeJS.ErrnoException).code ?? 'unknown error'
     throw new ConfigError(
-      `http.tls_cert: ${http.tls_cert} and ${http.tls_key} are no certificate and its key (${reason})`,
+      `http.tls_cert: ${http.tls_cert} and ${http.tls_key} are not a certificate and its key (${reason})`,
     )
   }
   return files

@@ -1,13 +1,13 @@
-// Open WebSockets, numbered: messages in, effects out, and bounds on what one of them may hold.
+// Open WebSockets, numbered: messages in, effects out, and bounds on what each may buffer.
 import type { Duplex } from 'node:stream'
 import type { Opening } from '@parley/core'
 import { LIMITS } from '@parley/core'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
-import { SOCKET_LIMITS } from '../limits.ts'
+import { SERVER_LIMITS } from '../limits.ts'
 import { type NodeNote, serverNote } from '../notes.ts'
 import { encodeFrames } from './frames.ts'
 
-/** Who hears of connections; the host. Each connection is opened once and closed once. */
+/** Receives the events of connections; the host. Each connection is opened once and closed once. */
 export interface ConnectionInputs {
   connectionOpened(connection: number, opening: Opening): void
   messageReceived(connection: number, data: string | Uint8Array): void
@@ -17,23 +17,23 @@ export interface ConnectionInputs {
 interface Connection {
   readonly id: number
   readonly socket: WebSocket
-  /** What carries it. */
+  /** The stream below the WebSocket. */
   readonly stream: Duplex
   readonly protocol: Opening['protocol']
-  /** Since the last `flush`; and about how many bytes that is. */
+  /** Messages since the last `flush`, and approximately their bytes. */
   unsent: (string | Uint8Array)[]
   unsentLength: number
-  /** Of LVSP: pings since the last sign of life. */
+  /** LVSP only: pings since the last message or pong. */
   unanswered: number
-  /** Of LVSP: messages since `windowStart`. */
+  /** LVSP only: messages since `windowStart`. */
   messages: number
   windowStart: number
   resume: NodeJS.Timeout | undefined
-  /** Our close frame is out; what still comes in is not for the core. */
+  /** The close frame is sent; messages that still arrive are dropped. */
   closing: boolean
 }
 
-/** Of the messages that have come in, one is read per turn of the event loop, so that no connection starves the others. */
+/** One message per connection is read per turn of the event loop, so that no connection starves the others. */
 export function webSocketServer(): WebSocketServer {
   const options = {
     noServer: true,
@@ -41,7 +41,7 @@ export function webSocketServer(): WebSocketServer {
     perMessageDeflate: false,
     maxPayload: LIMITS.binaryMessage,
     allowSynchronousEvents: false,
-    closeTimeout: SOCKET_LIMITS.closeTimeout,
+    closeTimeout: SERVER_LIMITS.closeTimeout,
   }
   return new WebSocketServer(options)
 }
@@ -52,10 +52,10 @@ export class Connections {
   readonly #open = new Map<number, Connection>()
   readonly #pinger: NodeJS.Timeout
   #last = 0
-  /** Sent to since the last `flush`: what one input causes goes out to each as one write. */
+  /** Connections with messages since the last `flush`: the messages of one input leave as one write per connection. */
   readonly #unsent = new Set<Connection>()
   #idle: (() => void)[] = []
-  /** Open now, by protocol. */
+  /** Open connections by protocol. */
   readonly counts: Record<Opening['protocol'], number> = { gateway: 0, lvsp: 0 }
   /** Totals since the start. */
   readonly totals = { messagesIn: 0, messagesOut: 0, slow: 0, unresponsive: 0 }
@@ -63,14 +63,14 @@ export class Connections {
   constructor(
     inputs: ConnectionInputs,
     note: (note: NodeNote) => void,
-    pingInterval: number = SOCKET_LIMITS.lvspPingInterval,
+    pingInterval: number = SERVER_LIMITS.lvspPingInterval,
   ) {
     this.#inputs = inputs
     this.#note = note
     this.#pinger = setInterval(() => this.#ping(), pingInterval)
   }
 
-  /** `stream` is what the WebSocket was upgraded from. */
+  /** `stream` is the socket that was upgraded. */
   accept(socket: WebSocket, stream: Duplex, opening: Opening): void {
     const { protocol } = opening
     const connection: Connection = {
@@ -99,12 +99,12 @@ export class Connections {
     this.#inputs.connectionOpened(connection.id, opening)
   }
 
-  /** Nothing happens if the connection is gone or closing. A client that does not read is cut off. */
+  /** Ignored if the connection is closed or closing. A client that does not read is disconnected. */
   send(id: number, data: string | Uint8Array): void {
     const connection = this.#open.get(id)
     if (connection === undefined || connection.closing) return
     const { socket, protocol } = connection
-    const bound = protocol === 'gateway' ? SOCKET_LIMITS.gatewayBuffered : SOCKET_LIMITS.lvspBuffered
+    const bound = protocol === 'gateway' ? SERVER_LIMITS.maxGatewayBuffered : SERVER_LIMITS.maxLvspBuffered
     const unread = socket.bufferedAmount + connection.unsentLength
     if (unread > bound) {
       this.totals.slow++
@@ -117,7 +117,7 @@ export class Connections {
     this.#unsent.add(connection)
   }
 
-  /** Lets out what was sent since the last call. */
+  /** Writes the messages sent since the last call. */
   flush(): void {
     for (const connection of this.#unsent) this.#write(connection)
     this.#unsent.clear()
@@ -137,7 +137,7 @@ export class Connections {
     return new Promise(resolve => this.#idle.push(resolve))
   }
 
-  /** Closes every connection; those that do not answer within `grace` are cut. */
+  /** Closes every connection; those that do not answer within `grace` are destroyed. */
   async shutdown(code: number, reason: string, grace: number): Promise<void> {
     clearInterval(this.#pinger)
     const gone = [...this.#open.values()].map(
@@ -151,7 +151,7 @@ export class Connections {
     clearTimeout(cut)
   }
 
-  /** Past ws, which would make two writes of each message. It counts the bytes as its own, because it reads the stream's count. */
+  /** Bypasses ws, which makes two writes per message. Its `bufferedAmount` includes these bytes, because it reads the stream's count. */
   #write(connection: Connection): void {
     const { unsent, socket, stream, closing } = connection
     if (unsent.length === 0) return
@@ -165,12 +165,12 @@ export class Connections {
     connection.unanswered = 0
     this.totals.messagesIn++
     if (connection.protocol === 'lvsp') this.#pace(connection)
-    const bytes = data as Buffer // The binary type of a server's WebSocket is `nodebuffer`.
-    // A copy: bytes of a small message share storage with others, and Buffer's `slice` is not Uint8Array's.
+    const bytes = data as Buffer // The default binary type of ws is `nodebuffer`.
+    // A copy: small messages share storage, and Buffer's `slice` differs from Uint8Array's.
     this.#inputs.messageReceived(connection.id, isBinary ? new Uint8Array(bytes) : bytes.toString('utf8'))
   }
 
-  /** Past its rate a backend is not read until the second is over; TCP then slows it down. */
+  /** Above its rate a backend is not read until the second has passed, so that TCP slows it down. */
   #pace(connection: Connection): void {
     const now = performance.now()
     if (now - connection.windowStart >= 1000) {
@@ -185,7 +185,7 @@ export class Connections {
   #ping(): void {
     for (const connection of [...this.#open.values()]) {
       if (connection.protocol !== 'lvsp' || connection.closing) continue
-      if (connection.unanswered++ < SOCKET_LIMITS.lvspPingsMissed) connection.socket.ping()
+      if (connection.unanswered++ < SERVER_LIMITS.maxMissedPings) connection.socket.ping()
       else {
         this.totals.unresponsive++
         const { id, protocol } = connection
@@ -211,7 +211,7 @@ export class Connections {
 }
 
 function shortened(reason: string): string {
-  let short = reason.slice(0, SOCKET_LIMITS.closeReason)
-  while (Buffer.byteLength(short) > SOCKET_LIMITS.closeReason) short = short.slice(0, -1)
+  let short = reason.slice(0, SERVER_LIMITS.maxCloseReason)
+  while (Buffer.byteLength(short) > SERVER_LIMITS.maxCloseReason) short = short.slice(0, -1)
   return short
 }

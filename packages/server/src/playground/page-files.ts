@@ -1,23 +1,22 @@
-// Where the page's files come from: built with the package, or, in a checkout, made from source when they are asked for.
+// The page's files: part of the package, or in a checkout built from source on the first request.
 import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { SERVER_LIMITS } from '../limits.ts'
 
-const BUILT = new URL('../../dist/page/', import.meta.url)
-/** Of a checkout; a package does not have it. */
+const PACKAGED = new URL('../../dist/page/', import.meta.url)
+/** Exists in a checkout only. */
 const BUNDLER = new URL('../../../playground/bundle.mjs', import.meta.url)
-const BUILD_TIMEOUT = 60_000
-const MOST_OUTPUT = 32 * 1024 * 1024
 
-/** By path, such as `assets/index-4f3a.js`. Rejects if there are none and none can be made. */
+/** By path, such as `assets/index-4f3a.js`. Rejects if they are missing and cannot be built. */
 export function pageFiles(): Promise<ReadonlyMap<string, Buffer>> {
-  return import.meta.url.endsWith('.ts') ? made() : built()
+  return import.meta.url.endsWith('.ts') ? buildFiles() : packagedFiles()
 }
 
-async function built(): Promise<ReadonlyMap<string, Buffer>> {
-  const entries = await readdir(BUILT, { recursive: true, withFileTypes: true })
-  const root = fileURLToPath(BUILT)
+async function packagedFiles(): Promise<ReadonlyMap<string, Buffer>> {
+  const entries = await readdir(PACKAGED, { recursive: true, withFileTypes: true })
+  const root = fileURLToPath(PACKAGED)
   const files = entries.filter(entry => entry.isFile())
   return new Map(
     await Promise.all(
@@ -29,11 +28,11 @@ async function built(): Promise<ReadonlyMap<string, Buffer>> {
   )
 }
 
-/** In a process of its own: whoever talks in this one meanwhile is not to stutter. */
-async function made(): Promise<ReadonlyMap<string, Buffer>> {
+/** In a separate process, so that calls in this one are not interrupted. */
+async function buildFiles(): Promise<ReadonlyMap<string, Buffer>> {
   const { stdout } = await promisify(execFile)(process.execPath, [fileURLToPath(BUNDLER), '--json'], {
-    timeout: BUILD_TIMEOUT,
-    maxBuffer: MOST_OUTPUT,
+    timeout: SERVER_LIMITS.pageBuildTimeout,
+    maxBuffer: SERVER_LIMITS.maxPageBytes,
   })
   const files = JSON.parse(stdout) as Record<string, string>
   return new Map(Object.entries(files).map(([path, text]) => [path, Buffer.from(text, 'base64')]))

@@ -1,11 +1,11 @@
-// The playground over HTTP: the page's files, the speech it may play, and what it asks of a demo, under a strict policy.
+// The playground over HTTP: the page's files, the demo's speech, and the demo's API, under a strict content policy.
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pageFiles } from './page-files.ts'
 
-/** What serves the page's requests, where there is a backend for it. */
+/** Serves the page's requests, if a backend stands behind them. */
 export interface PlaygroundApi {
-  /** The page sends it along. */
+  /** Sent with each request of the page. */
   readonly secret: string
   answer(action: string, request: IncomingMessage, response: ServerResponse): Promise<void>
 }
@@ -19,38 +19,39 @@ const TYPES: Readonly<Record<string, string>> = {
   svg: 'image/svg+xml',
   opus: 'audio/ogg',
 }
-/** Names of this machine. Another name that leads here may be a stranger's page that wants to be taken for ours. */
+/** Names of this machine. A request under another name may come from a page that exploits DNS rebinding. */
 const LOOPBACK_HOST = /^(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/
 const HOST = /^[A-Za-z0-9.-]{1,253}(:\d{1,5})?$|^\[[0-9a-fA-F:]{2,45}\](:\d{1,5})?$/
-/** The browser finds the page's secret here. */
+/** Where the page reads the secret. */
 const SECRET_PLACE = /(<meta name="parley-demo" content=")(")/
 
 export class Playground {
   readonly #api: PlaygroundApi | undefined
   #files: Promise<ReadonlyMap<string, Buffer>> | undefined
 
-  /** Without `api`, people bring credentials of their backend. */
+  /** Without `api`, users enter credentials issued by their backend. */
   constructor(api: PlaygroundApi | undefined) {
     this.#api = api
   }
 
-  /** Answers every path from `/playground` on. */
+  /** Answers `/playground` and every path below it. */
   async answer(path: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { host = '' } = request.headers
     const expected = this.#api === undefined ? HOST : LOOPBACK_HOST
     if (!expected.test(host)) return refuse(response, 421, 'open the playground under the name of this machine')
     if (this.#api !== undefined && path.startsWith(`${FOLDER}api/`))
       return this.#api.answer(path.slice(FOLDER.length + 4), request, response)
-    if (request.method !== 'GET' && request.method !== 'HEAD') return refuse(response, 405, 'only GET is answered here')
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return refuse(response, 405, 'only GET is supported here')
     if (!path.startsWith(FOLDER)) return redirect(response)
     const name = path === FOLDER ? 'index.html' : path.slice(FOLDER.length)
     const bytes = name.startsWith('speech/') ? await speech(name) : await this.#file(name)
-    if (bytes === undefined) return refuse(response, 404, 'nothing is here')
+    if (bytes === undefined) return refuse(response, 404, 'not found')
     response.writeHead(200, { ...headersFor(name, host), 'content-length': bytes.length })
     response.end(bytes)
   }
 
-  /** The files are read, or made, when somebody wants to see them for the first time. */
+  /** The files are loaded on the first request. */
   async #file(name: string): Promise<Buffer | undefined> {
     this.#files ??= pageFiles()
     const files = await this.#files.catch(error => {
@@ -76,7 +77,7 @@ function headersFor(name: string, host: string): Record<string, string> {
     "style-src 'self'",
     "img-src 'self'",
     "media-src 'self' blob: mediastream:",
-    // Not every browser takes 'self' for WebSockets.
+    // Some browsers do not apply 'self' to WebSockets.
     `connect-src 'self' ws://${host} wss://${host}`,
     "base-uri 'none'",
     "form-action 'none'",
@@ -90,12 +91,12 @@ function headersFor(name: string, host: string): Record<string, string> {
     'cross-origin-resource-policy': 'same-origin',
     'referrer-policy': 'no-referrer',
     'x-content-type-options': 'nosniff',
-    // Names under assets/ change with what is in them.
+    // Names under assets/ change with their content.
     'cache-control': name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-store',
   }
 }
 
-/** So that the page's own addresses, which are relative, lead below it. */
+/** The page's relative URLs need the trailing slash. */
 function redirect(response: ServerResponse): void {
   response.writeHead(308, { location: FOLDER, 'cache-control': 'no-store' })
   response.end()

@@ -1,25 +1,24 @@
-// What a close code of the voice gateway means to whoever tried to join.
+// Meanings of the voice gateway's close codes, for users of `parley talk`.
 import { VoiceClose } from '@parley/protocol'
 
 const MEANINGS: Readonly<Record<VoiceClose, string>> = {
-  [VoiceClose.UnknownOpcode]: 'the node does not know something that was sent',
-  [VoiceClose.DecodeError]: 'the node could not read something that was sent',
-  [VoiceClose.NotAuthenticated]: 'something was sent before the client had identified itself',
-  [VoiceClose.AuthenticationFailed]: 'token, user, session and server do not fit together; ask for new credentials',
-  [VoiceClose.AlreadyAuthenticated]: 'the client identified itself twice',
-  [VoiceClose.SessionInvalid]: 'the session has ended, or another client has taken its place',
-  [VoiceClose.SessionTimeout]: 'the node heard nothing for too long',
-  [VoiceClose.ServerNotFound]: 'the node does not have this channel; ask for new credentials',
-  [VoiceClose.UnknownProtocol]: 'the node does not speak UDP',
-  [VoiceClose.Disconnected]: 'the chat service has removed this user from the channel',
-  [VoiceClose.ServerCrashed]: 'the node is stopping, or has failed',
+  [VoiceClose.UnknownOpcode]: 'the client sent an unknown opcode',
+  [VoiceClose.DecodeError]: 'the client sent a malformed message',
+  [VoiceClose.NotAuthenticated]: 'the client sent a message before Identify',
+  [VoiceClose.AuthenticationFailed]: 'token, user, session and server do not match; request new credentials',
+  [VoiceClose.AlreadyAuthenticated]: 'the client sent Identify twice',
+  [VoiceClose.SessionInvalid]: 'the session has ended, or was replaced by another client',
+  [VoiceClose.SessionTimeout]: 'the node received no heartbeat in time',
+  [VoiceClose.ServerNotFound]: 'the node does not have this channel; request new credentials',
+  [VoiceClose.UnknownProtocol]: 'the node does not support this transport',
+  [VoiceClose.Disconnected]: 'the backend removed this user from the channel',
+  [VoiceClose.ServerCrashed]: 'the node is stopping or has failed',
   [VoiceClose.UnknownMode]: 'the node does not offer this encryption mode',
-  [VoiceClose.EncryptionRequired]:
-    'the channel is for end-to-end encrypted calls only, and this client cannot take part',
-  [VoiceClose.BadRequest]: 'the node does not serve this gateway version, or found a message at fault',
-  [VoiceClose.RateLimited]: 'too many messages were sent',
-  [VoiceClose.ChannelEnded]: 'the channel has ended for everybody',
+  [VoiceClose.EncryptionRequired]: 'the channel requires end-to-end encryption, which this client does not support',
+  [VoiceClose.BadRequest]: 'the node does not support this gateway version, or rejected a message',
+  [VoiceClose.RateLimited]: 'the client sent too many messages',
+  [VoiceClose.ChannelEnded]: 'the channel was destroyed',
 }
 
-/** Undefined for codes that no node sends, such as 1006: then the reason says it all. */
+/** Undefined for codes that no node sends, such as 1006. */
 export const closeMeaning = (code: number): string | undefined => MEANINGS[code as VoiceClose]

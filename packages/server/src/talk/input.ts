@@ -1,32 +1,28 @@
-// What `parley talk` is given: credentials and a file to play. Mistakes are told in one sentence each.
+// Input of `parley talk`: credentials and a file to play. Each mistake is explained in one sentence.
 import { readFileSync } from 'node:fs'
 import { OggError, opusSamples, readOggOpus } from '@parley/client'
 import { ConfigError } from '../config/config-error.ts'
 import { Credentials } from '../credentials.ts'
+import { SERVER_LIMITS } from '../limits.ts'
 
-/** Credentials are a few hundred bytes. */
-const LONGEST_CREDENTIALS = 65_536
-/** What a datagram has room for. */
-const LONGEST_FRAME = 1_275
-
-/** Reads a path, or standard input where it is `-`. Throws a `ConfigError`. */
+/** Reads a file, or standard input if the path is `-`. Throws a `ConfigError`. */
 export async function readCredentials(path: string): Promise<Credentials> {
   const text = path === '-' ? await readObject(process.stdin) : readFile(path).toString()
   const credentials = Credentials.safeParse(json(text))
   if (credentials.success) return credentials.data
   const { path: where, message } = credentials.error.issues[0]!
-  const name = where.length === 0 ? 'what is there' : `${where.join('.')} there`
+  const name = where.length === 0 ? 'the content' : where.join('.')
   throw new ConfigError(
-    `--credentials ${path}: expected what parley demo --credentials prints, but ${name} does not fit: ${message}`,
+    `--credentials ${path}: expected the output of parley demo --credentials, but ${name} is invalid: ${message}`,
   )
 }
 
-/** The first JSON object that comes: a demo that prints it may go on running, so that there is no end to wait for. */
+/** The first JSON object of the stream: the demo that prints it may keep running, so that the stream does not end. */
 async function readObject(input: AsyncIterable<Buffer | string>): Promise<string> {
   let text = ''
   for await (const chunk of input) {
     text += chunk
-    if (json(text) !== undefined || text.length > LONGEST_CREDENTIALS) break
+    if (json(text) !== undefined || text.length > SERVER_LIMITS.maxCredentials) break
   }
   return text
 }
@@ -43,14 +39,17 @@ function json(text: string): unknown {
 export function readFrames(path: string): readonly Uint8Array[] {
   try {
     const { packets } = readOggOpus(readFile(path))
-    if (packets.length === 0) throw new OggError('there is no audio in it')
-    const wrong = packets.findIndex(packet => packet.length > LONGEST_FRAME || opusSamples(packet) === undefined)
-    if (wrong >= 0) throw new OggError(`packet ${wrong} is no Opus packet of at most ${LONGEST_FRAME} bytes`)
+    if (packets.length === 0) throw new OggError('it contains no audio')
+    const wrong = packets.findIndex(
+      packet => packet.length > SERVER_LIMITS.maxOpusFrame || opusSamples(packet) === undefined,
+    )
+    if (wrong >= 0)
+      throw new OggError(`packet ${wrong} is not an Opus packet of at most ${SERVER_LIMITS.maxOpusFrame} bytes`)
     return packets
   } catch (error) {
     if (!(error instanceof OggError)) throw error
     throw new ConfigError(
-      `--play ${path}: expected Opus in Ogg, as opusenc or "ffmpeg -i in.mp3 -c:a libopus out.opus" write it: ${error.message}`,
+      `--play ${path}: expected Ogg Opus, such as the output of opusenc or "ffmpeg -i in.mp3 -c:a libopus out.opus": ${error.message}`,
     )
   }
 }

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { readOggOpus } from '@parley/client'
 import { Recorder } from './recorder.ts'
 
-const heard = (ssrc: number, number: number) => ({
+const frame = (ssrc: number, number: number) => ({
   ssrc,
   timestamp: number * 960,
   payload: Uint8Array.of(0x78, number),
@@ -21,11 +21,11 @@ function scratch(t: TestContext): string {
 const numbers = (path: string) => readOggOpus(readFileSync(path)).packets.map(packet => packet[1])
 
 test('each user is recorded to a file of its own', t => {
-  const folder = join(scratch(t), 'made', 'on', 'the', 'way')
+  const folder = join(scratch(t), 'created', 'on', 'demand')
   const recorder = new Recorder(folder)
   for (let number = 0; number < 100; number++) {
-    recorder.heard(heard(1, number), '7', number * 20)
-    recorder.heard(heard(2, number + 100), '8', number * 20)
+    recorder.received(frame(1, number), '7', number * 20)
+    recorder.received(frame(2, number + 100), '8', number * 20)
   }
   const files = recorder.end()
   assert.deepEqual(readdirSync(folder).sort(), ['7.opus', '8.opus'])
@@ -40,34 +40,34 @@ test('each user is recorded to a file of its own', t => {
   assert.ok(readOggOpus(readFileSync(join(folder, '7.opus'))).comments.includes('TITLE=User 7'))
 })
 
-test('frames from before the node said whose they are, are not lost', t => {
+test('frames that arrive before their user is known are recorded', t => {
   const folder = scratch(t)
   const recorder = new Recorder(folder)
-  recorder.heard(heard(1, 0), undefined, 0)
-  recorder.heard(heard(1, 1), undefined, 20)
-  recorder.heard(heard(1, 2), '7', 40)
-  recorder.heard(heard(2, 9), undefined, 40)
+  recorder.received(frame(1, 0), undefined, 0)
+  recorder.received(frame(1, 1), undefined, 20)
+  recorder.received(frame(1, 2), '7', 40)
+  recorder.received(frame(2, 9), undefined, 40)
   recorder.named(2, '8')
   recorder.end()
   assert.deepEqual(numbers(join(folder, '7.opus')), [0, 1, 2])
   assert.deepEqual(numbers(join(folder, '8.opus')), [9])
 })
 
-test('of those whose user never gets known a bounded number of frames is kept', t => {
+test('a bounded number of frames is kept of sources whose user stays unknown', t => {
   const recorder = new Recorder(scratch(t))
-  for (let number = 0; number < 200; number++) recorder.heard(heard(1, number), undefined, 0)
+  for (let number = 0; number < 200; number++) recorder.received(frame(1, number), undefined, 0)
   assert.equal(recorder.dropped, 100)
-  for (let ssrc = 2; ssrc < 102; ssrc++) recorder.heard(heard(ssrc, 0), undefined, 0)
+  for (let ssrc = 2; ssrc < 102; ssrc++) recorder.received(frame(ssrc, 0), undefined, 0)
   assert.equal(recorder.dropped, 100 + 37)
   assert.deepEqual(recorder.end(), [])
 })
 
-test('an older recording is never written over', t => {
+test('an older recording is never overwritten', t => {
   const folder = scratch(t)
   writeFileSync(join(folder, '7.opus'), 'older')
   for (const number of [1, 2]) {
     const recorder = new Recorder(folder)
-    recorder.heard(heard(1, number), '7', 0)
+    recorder.received(frame(1, number), '7', 0)
     recorder.end()
   }
   assert.equal(readFileSync(join(folder, '7.opus'), 'utf8'), 'older')
@@ -75,7 +75,7 @@ test('an older recording is never written over', t => {
   assert.deepEqual(numbers(join(folder, '7-3.opus')), [2])
 })
 
-test('a folder that cannot be made is told by the system’s error', t => {
+test('a folder that cannot be created throws the system’s error', t => {
   const folder = scratch(t)
   writeFileSync(join(folder, 'file'), '')
   assert.throws(() => new Recorder(join(folder, 'file', 'below')), { code: 'ENOTDIR' })

@@ -1,8 +1,9 @@
-// Records everybody who is heard in a call: one Ogg Opus file per user, in one folder.
+// Records every speaker of a call: one Ogg Opus file per user, in one folder.
 import { randomInt } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { type HeardFrame, OPUS_RATE } from '@parley/client'
+import { SERVER_LIMITS } from '../limits.ts'
 import { VERSION } from '../version.ts'
 import { Recording } from './recording.ts'
 
@@ -11,11 +12,11 @@ export interface RecordedFile {
   path: string
   userId: string
   seconds: number
-  /** Packets that came too late to be recorded, or were no Opus. */
+  /** Packets that arrived too late or were not Opus. */
   skipped: number
 }
 
-type Heard = Pick<HeardFrame, 'ssrc' | 'timestamp' | 'payload'>
+type Frame = Pick<HeardFrame, 'ssrc' | 'timestamp' | 'payload'>
 
 interface OpenFile {
   path: string
@@ -23,40 +24,32 @@ interface OpenFile {
   recording: Recording
 }
 
-/** Files that may be open at once; who speaks after so many others is not recorded. */
-const MOST_FILES = 256
-/** Until the node has said whose ssrc it is, so much is kept of it: two seconds. */
-const MOST_UNNAMED_FRAMES = 100
-const MOST_UNNAMED_SOURCES = 64
-/** Recordings of a user that may lie in the folder from before. */
-const MOST_TAKES = 1_000
-
 export class Recorder {
   readonly #folder: string
   readonly #files = new Map<string, OpenFile>()
-  /** Frames whose user is not known yet, by ssrc. */
-  readonly #unnamed = new Map<number, { heard: Heard; now: number }[]>()
-  /** Frames that were not recorded because a bound was reached. */
+  /** Frames whose user is not known yet, by SSRC. */
+  readonly #unnamed = new Map<number, { frame: Frame; now: number }[]>()
+  /** Frames that were not recorded because a limit was reached. */
   dropped = 0
 
-  /** Makes the folder, if there is none. Throws the system's error. */
+  /** Creates the folder if necessary. Throws the system's error. */
   constructor(folder: string) {
     mkdirSync(folder, { recursive: true })
     this.#folder = folder
   }
 
-  /** `now` in milliseconds. Throws the system's error if the disk refuses. */
-  heard(heard: Heard, userId: string | undefined, now: number): void {
-    if (userId === undefined) return this.#keep(heard, now)
-    this.named(heard.ssrc, userId)
-    this.#record(heard, userId, now)
+  /** `now` in milliseconds. Throws the system's error if the file cannot be written. */
+  received(frame: Frame, userId: string | undefined, now: number): void {
+    if (userId === undefined) return this.#keep(frame, now)
+    this.named(frame.ssrc, userId)
+    this.#record(frame, userId, now)
   }
 
-  /** The node has said whose ssrc it is: records what was heard of it before. */
+  /** The user of an SSRC is known: records the frames that were kept. */
   named(ssrc: number, userId: string): void {
     const frames = this.#unnamed.get(ssrc) ?? []
     this.#unnamed.delete(ssrc)
-    for (const { heard, now } of frames) this.#record(heard, userId, now)
+    for (const { frame, now } of frames) this.#record(frame, userId, now)
   }
 
   /** Completes and closes every file. Throws the system's error. */
@@ -73,21 +66,25 @@ export class Recorder {
     })
   }
 
-  #keep(heard: Heard, now: number): void {
-    const frames = this.#unnamed.get(heard.ssrc) ?? []
+  #keep(frame: Frame, now: number): void {
+    const frames = this.#unnamed.get(frame.ssrc) ?? []
     const isNew = frames.length === 0
-    if ((isNew && this.#unnamed.size >= MOST_UNNAMED_SOURCES) || frames.length >= MOST_UNNAMED_FRAMES) this.dropped++
-    else this.#unnamed.set(heard.ssrc, [...frames, { heard, now }])
+    if (
+      (isNew && this.#unnamed.size >= SERVER_LIMITS.maxUnnamedSources) ||
+      frames.length >= SERVER_LIMITS.maxUnnamedFrames
+    )
+      this.dropped++
+    else this.#unnamed.set(frame.ssrc, [...frames, { frame, now }])
   }
 
-  #record(heard: Heard, userId: string, now: number): void {
+  #record(frame: Frame, userId: string, now: number): void {
     const open = this.#files.get(userId) ?? this.#open(userId)
     if (open === undefined) this.dropped++
-    else open.recording.add(heard, now)
+    else open.recording.add(frame, now)
   }
 
   #open(userId: string): OpenFile | undefined {
-    if (this.#files.size >= MOST_FILES) return undefined
+    if (this.#files.size >= SERVER_LIMITS.maxRecordings) return undefined
     const { path, file } = newFile(this.#folder, userId)
     const write = (bytes: Uint8Array) => {
       for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done)
@@ -100,14 +97,14 @@ export class Recorder {
   }
 }
 
-/** `<user id>.opus`, or `<user id>-2.opus` and so on where that is taken: no recording is written over. */
+/** `<user id>.opus`, or `<user id>-2.opus` and so on if it exists: no recording is overwritten. */
 function newFile(folder: string, userId: string): { path: string; file: number } {
   for (let take = 1; ; take++) {
     const path = join(folder, take === 1 ? `${userId}.opus` : `${userId}-${take}.opus`)
     try {
       return { path, file: openSync(path, 'wx', 0o644) }
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || take >= MOST_TAKES) throw error
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || take >= SERVER_LIMITS.maxTakes) throw error
     }
   }
 }

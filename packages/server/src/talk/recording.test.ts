@@ -36,7 +36,7 @@ class Take {
   }
 }
 
-test('frames that follow each other are recorded as they came', () => {
+test('consecutive frames are recorded unchanged', () => {
   const take = new Take()
   for (let number = 0; number < 200; number++) take.add(number, 7_000 + number * FRAME, number * 20)
   assert.deepEqual(
@@ -47,7 +47,7 @@ test('frames that follow each other are recorded as they came', () => {
   assert.equal(take.recording.skipped, 0)
 })
 
-test('lost frames and pauses become as much silence', () => {
+test('lost frames and pauses become silence of the same length', () => {
   const take = new Take()
   take.add(1, 0, 0)
   take.add(2, 4 * FRAME, 80)
@@ -55,33 +55,33 @@ test('lost frames and pauses become as much silence', () => {
   assert.deepEqual(take.end(), ['1', '20 ms × 3', '2', '20 ms × 499', '3'])
 })
 
-test('what is left of a gap below 20 ms is filled with shorter silence', () => {
+test('the remainder of a gap below 20 ms is filled with shorter silence', () => {
   const take = new Take()
   take.add(1, 0, 0)
   take.add(2, FRAME + FRAME + 360, 47)
   assert.deepEqual(take.end(), ['1', '20 ms × 1', '2.5 ms × 3', '2'])
 })
 
-test('frames that overtook each other are put in order', () => {
+test('frames that overtook each other are reordered', () => {
   const take = new Take()
   for (const number of [0, 2, 1, 5, 4, 3, 6, 8, 7]) take.add(number, number * FRAME, 100)
   assert.deepEqual(take.end(), ['0', '1', '2', '3', '4', '5', '6', '7', '8'])
 })
 
-test('a frame that comes twice, or after its place was written, is skipped', () => {
+test('a duplicate frame, or one whose position is already written, is skipped', () => {
   const take = new Take()
   for (const number of [0, 2, 2, 3, 4, 5, 6, 7, 8, 1]) take.add(number, number * FRAME, 100)
   assert.deepEqual(take.end(), ['0', '20 ms × 1', '2', '3', '4', '5', '6', '7', '8'])
   assert.equal(take.recording.skipped, 2)
 })
 
-test('timestamps go around without a trace', () => {
+test('timestamps wrap around without a gap', () => {
   const take = new Take()
   for (let number = 0; number < 4; number++) take.add(number, 0xffff_ffff - FRAME + number * FRAME, number * 20)
   assert.deepEqual(take.end(), ['0', '1', '2', '3'])
 })
 
-test('a sender whose timestamps stand still in pauses is placed by the clock', () => {
+test('a sender whose timestamps stop during pauses is placed by the clock', () => {
   const take = new Take()
   take.add(1, 0, 0)
   take.add(2, FRAME, 5_000)
@@ -89,7 +89,7 @@ test('a sender whose timestamps stand still in pauses is placed by the clock', (
   assert.deepEqual(take.end(), ['1', '20 ms × 249', '2', '3'])
 })
 
-test('a session that started anew goes on in the same file', () => {
+test('a new session of a user continues in the same file', () => {
   const take = new Take()
   take.add(1, 1_000_000, 0, 1)
   take.add(2, 77, 1_000, 2)
@@ -97,14 +97,14 @@ test('a session that started anew goes on in the same file', () => {
   assert.deepEqual(take.end(), ['1', '20 ms × 49', '2', '3'])
 })
 
-test('no sender can make a recording longer than the call by more than two seconds', () => {
+test('a recording exceeds the length of the call by at most two seconds', () => {
   const take = new Take()
   for (let number = 0; number < 500; number++) take.add(number, number * 1.9 * SECOND, number)
   take.recording.end()
   assert.ok(take.recording.samples <= 0.5 * SECOND + 2 * SECOND + 500 * FRAME, `${take.recording.samples} samples`)
 })
 
-test('what is no Opus is skipped', () => {
+test('a payload that is not Opus is skipped', () => {
   const take = new Take()
   take.add(1, 0, 0)
   take.recording.add({ ssrc: 1, timestamp: FRAME, payload: new Uint8Array(0) }, 20)
@@ -114,6 +114,6 @@ test('what is no Opus is skipped', () => {
   assert.equal(take.recording.skipped, 2)
 })
 
-test('of a call without a frame a complete file remains', () => {
+test('a call without frames yields a complete file', () => {
   assert.deepEqual(new Take().end(), [])
 })

@@ -1,6 +1,7 @@
-// One speaker's frames as one Ogg Opus stream: in order, and with silence where nothing came, so that time stays true.
+// One speaker's frames as an Ogg Opus stream: in order, with silence in the gaps, so that the recording keeps real time.
 import { type HeardFrame, type OggOpusOptions, OggOpusWriter, OPUS_RATE, opusSamples } from '@parley/client'
 import { OPUS_SILENCE } from '@parley/protocol'
+import { SERVER_LIMITS } from '../limits.ts'
 
 interface Held {
   position: number
@@ -8,7 +9,7 @@ interface Held {
   payload: Uint8Array
 }
 
-/** The newest packet whose place in the recording is known. */
+/** The newest packet with a known position in the recording. */
 interface Anchor {
   ssrc: number
   timestamp: number
@@ -16,11 +17,9 @@ interface Anchor {
   at: number
 }
 
-/** Packets that are held back for those they may have overtaken. */
-const HELD = 5
-/** Media time that goes this much faster or slower than the clock is a new beginning, and the clock says where it is. */
+/** If media time differs from the clock by more than this, the sender has restarted, and the clock determines the position. */
 const TOLERANCE = 2 * OPUS_RATE
-/** Frames of silence by their length in samples: 20 ms, and 2.5 ms for what is left (RFC 6716 table 2). */
+/** Frames of silence by length in samples: 20 ms, and 2.5 ms for the remainder (RFC 6716 table 2). */
 const SILENCES: readonly [samples: number, frame: Uint8Array][] = [
   [960, Uint8Array.from(OPUS_SILENCE)],
   [120, Uint8Array.of(0xe0, ...OPUS_SILENCE.slice(1))],
@@ -31,21 +30,21 @@ const samplesOf = (time: number) => Math.round((time * OPUS_RATE) / 1_000)
 export class Recording {
   readonly #write: (bytes: Uint8Array) => void
   readonly #ogg: OggOpusWriter
-  /** By position. */
+  /** Sorted by position. */
   readonly #held: Held[] = []
   #anchor: Anchor | undefined
-  #begunAt: number | undefined
+  #startedAt: number | undefined
   #samples = 0
-  /** Packets that were not recorded: too late, or no Opus. */
+  /** Packets that arrived too late or were not Opus. */
   skipped = 0
 
-  /** `write` takes the bytes of the file, in order. */
+  /** `write` receives the bytes of the file, in order. */
   constructor(write: (bytes: Uint8Array) => void, options: OggOpusOptions) {
     this.#write = write
     this.#ogg = new OggOpusWriter(options)
   }
 
-  /** What is written so far, in samples at 48 kHz. */
+  /** Length so far, in samples at 48 kHz. */
   get samples(): number {
     return this.#samples
   }
@@ -60,10 +59,10 @@ export class Recording {
     }
     const index = this.#held.findLastIndex(held => held.position < position) + 1
     this.#held.splice(index, 0, { position, samples, payload })
-    if (this.#held.length > HELD) this.#put(this.#held.shift()!)
+    if (this.#held.length > SERVER_LIMITS.maxHeldPackets) this.#put(this.#held.shift()!)
   }
 
-  /** Writes what is held back, and the end. */
+  /** Writes the held packets and the end of the file. */
   end(): void {
     for (const held of this.#held.splice(0)) this.#put(held)
     this.#write(this.#ogg.end())
@@ -73,21 +72,21 @@ export class Recording {
     return this.#held.some(held => held.position === position)
   }
 
-  /** In samples from the first packet. Timestamps count as long as they keep to the clock, else the clock does. */
+  /** In samples from the first packet: by timestamp while it agrees with the clock, else by the clock. */
   #place(ssrc: number, timestamp: number, now: number): number {
-    this.#begunAt ??= now
+    this.#startedAt ??= now
     const anchor = this.#anchor ?? { ssrc, timestamp, position: 0, at: now }
     const ahead = (timestamp - anchor.timestamp) | 0
     const isSteady = ssrc === anchor.ssrc && Math.abs(ahead - samplesOf(now - anchor.at)) <= TOLERANCE
-    const clock = samplesOf(now - this.#begunAt)
-    // No sender can make a recording of silence longer than the call.
+    const clock = samplesOf(now - this.#startedAt)
+    // Bounds the silence that a sender can cause to the length of the call.
     const latest = Math.max(clock + (isSteady ? TOLERANCE : 0), this.#end)
     const position = isSteady ? Math.min(anchor.position + ahead, latest) : latest
     if (position >= anchor.position) this.#anchor = { ssrc, timestamp, position, at: now }
     return position
   }
 
-  /** Where the next packet would be if no time passed. */
+  /** The position after the last packet. */
   get #end(): number {
     const last = this.#held.at(-1)
     return last === undefined ? this.#samples : last.position + last.samples

@@ -1,29 +1,29 @@
-// Who speaks, by what is heard: a speaking message also introduces users who said something long ago.
+// Who is speaking, derived from frames: Speaking messages also announce users who spoke long ago.
 import { OPUS_SILENCE } from '@parley/protocol'
 
-/** Clients pause between words without a word; after so many milliseconds it is the end. */
+/** Clients do not signal pauses between words; a longer pause, in milliseconds, ends the speech. */
 const PAUSE = 400
 
 export class Speakers {
-  /** When each was last heard. */
-  readonly #heardAt = new Map<string, number>()
-  readonly #tell: (userId: string, speaks: boolean) => void
+  /** Time of the last frame, by user. */
+  readonly #receivedAt = new Map<string, number>()
+  readonly #notify: (userId: string, isSpeaking: boolean) => void
 
-  constructor(tell: (userId: string, speaks: boolean) => void) {
-    this.#tell = tell
+  constructor(notify: (userId: string, isSpeaking: boolean) => void) {
+    this.#notify = notify
   }
 
-  /** `now` in milliseconds. Frames of silence end what a user says (five of them, but one is enough to know). */
-  heard(userId: string, payload: Uint8Array, now: number): void {
+  /** `now` in milliseconds. The first frame of silence ends the speech; clients send five. */
+  received(userId: string, payload: Uint8Array, now: number): void {
     if (isSilence(payload)) return this.#end(userId)
-    const isNew = !this.#heardAt.has(userId)
-    this.#heardAt.set(userId, now)
-    if (isNew) this.#tell(userId, true)
+    const isNew = !this.#receivedAt.has(userId)
+    this.#receivedAt.set(userId, now)
+    if (isNew) this.#notify(userId, true)
   }
 
-  /** To be called a few times a second. */
+  /** Call it a few times per second. */
   tick(now: number): void {
-    for (const [userId, at] of this.#heardAt) if (now - at >= PAUSE) this.#end(userId)
+    for (const [userId, at] of this.#receivedAt) if (now - at >= PAUSE) this.#end(userId)
   }
 
   left(userId: string): void {
@@ -31,7 +31,7 @@ export class Speakers {
   }
 
   #end(userId: string): void {
-    if (this.#heardAt.delete(userId)) this.#tell(userId, false)
+    if (this.#receivedAt.delete(userId)) this.#notify(userId, false)
   }
 }
 
