@@ -176,6 +176,6 @@ test('a port in use is named, and what was opened before it is freed', async t =
   })
   await assert.rejects(
     createServer({ media: { port: mediaPort } }),
-    new RegExp(`media\\.port: UDP port ${mediaPort} of 127\\.0\\.0\\.1 is in use`),
+    new RegExp(`media\\.port: UDP port ${mediaPort} of 127\\.0\\.0\\.1 is already in use`),
   )
 })
