@@ -1,8 +1,8 @@
-// A chat backend in forty lines: makes a channel on a node, lets users in, and prints what they need to connect.
+// A chat backend in forty lines: creates a channel on a node, lets users in, and prints what they need to connect.
 //
 //   node --import ./packages/server/bin/source.mjs examples/backend.ts ws://127.0.0.1:8080/lvsp SECRET 7 8
 //
-// A real backend sends each user a voice state update and a voice server update instead of printing. Ctrl-C leaves.
+// A real backend sends each user a voice state update and a voice server update instead of printing them. Ctrl-C ends it.
 import { LvspClient } from '@parley/client'
 
 const [url = 'ws://127.0.0.1:8080/lvsp', secret = '', ...userIds] = process.argv.slice(2)
@@ -10,8 +10,10 @@ const channel = { guildId: '100', channelId: '500' }
 
 const node = new LvspClient({ url, secret })
 node.on('connected', ({ health, resumed }) => console.log(`node is ready, health ${health}`, resumed ?? ''))
-node.on('disconnected', ({ reason, wait }) => console.log(`node is away (${reason}), back in ${Math.round(wait)} ms`))
-node.on('closed', ({ reason }) => console.log(`over: ${reason}`))
+node.on('disconnected', ({ reason, wait }) =>
+  console.log(`node disconnected (${reason}), reconnecting in ${Math.round(wait)} ms`),
+)
+node.on('closed', ({ reason }) => console.log(`session closed: ${reason}`))
 node.on('voiceStateConnected', ({ userId }) => console.log(`${userId} is connected`))
 node.on('voiceStateDisconnected', ({ userId, code }) => console.log(`${userId} is disconnected (${code})`))
 node.on('speaking', ({ userId, speaking }) => console.log(`${userId} ${speaking ? 'speaks' : 'is silent'}`))

@@ -1,13 +1,13 @@
-// A voice bot: joins with what a backend gave it, then plays an Ogg Opus file, or says again what it hears.
+// A voice bot: joins with the credentials of a backend, then plays an Ogg Opus file, or repeats what it receives.
 //
-//   parley demo --credentials > bot.json
+//   npx -p @parley/server parley demo --credentials > bot.json
 //   node --import ./packages/server/bin/source.mjs examples/bot.ts bot.json [hello.opus]
 //
-// Credentials come from stdin where the file is `-`. Ctrl-C leaves.
+// Credentials come from stdin if the file is `-`. Ctrl-C ends it.
 import { readFileSync } from 'node:fs'
 import { loadDavey, readOggOpus, VoiceClient } from '@parley/client'
 
-/** What `parley demo --credentials` prints; `ca` is the path of the node's certificate, where that is its own. */
+/** The output of `parley demo --credentials`; `ca` is the path of the node's certificate if it is self-signed. */
 interface Credentials {
   endpoint: string
   server_id: string
@@ -18,13 +18,13 @@ interface Credentials {
   ca?: string
 }
 
-/** A minute: what the bot remembers of one utterance. */
+/** One minute: the most that the bot records before it plays it back. */
 const MOST_FRAMES = 3_000
 const SILENCE = 'f8fffe'
 
 const [credentialsFile = '-', audioFile] = process.argv.slice(2)
 const credentials: Credentials = JSON.parse(readFileSync(credentialsFile === '-' ? 0 : credentialsFile, 'utf8'))
-/** A node on this machine may go without TLS. */
+/** A node on this machine may serve without TLS. */
 const isLocal = /^(127\.0\.0\.1|localhost|\[::1\])(:|$)/.test(credentials.endpoint)
 
 const client = new VoiceClient({
@@ -34,14 +34,14 @@ const client = new VoiceClient({
   userId: credentials.user_id,
   sessionId: credentials.session_id,
   token: credentials.token,
-  // Encrypts end to end, if @snazzah/davey is installed.
+  // End-to-end encryption, if @snazzah/davey is installed.
   dave: await loadDavey(),
   tls: credentials.ca !== undefined ? { ca: readFileSync(credentials.ca) } : isLocal ? false : {},
 })
 client.on('userConnected', ({ userId }) => console.log(`${userId} is here`))
 client.on('userDisconnected', ({ userId }) => console.log(`${userId} left`))
-client.on('disconnected', ({ code, next }) => console.log(`lost the connection (${code}); will ${next}`))
-client.on('resumed', () => console.log('and back'))
+client.on('disconnected', ({ code, next }) => console.log(`lost the connection (${code}); next: ${next}`))
+client.on('resumed', () => console.log('resumed'))
 client.on('closed', ({ code, reason }) => console.log(`closed: ${code} ${reason}`))
 process.once('SIGINT', () => void client.close())
 
@@ -53,21 +53,21 @@ else {
   await client.close()
 }
 
-/** Keeps what one user says until it ends in silence, then plays it to everybody. */
+/** Records one user until a silence frame, then plays the recording to all members. */
 function echo(): void {
   let speaker: string | undefined
-  let heard: Uint8Array[] = []
+  let recording: Uint8Array[] = []
   client.on('frame', ({ userId, payload }) => {
     if (speaker !== undefined && userId !== speaker) return
     const isSilence = Buffer.from(payload).toString('hex') === SILENCE
-    if (!isSilence && heard.length < MOST_FRAMES) {
+    if (!isSilence && recording.length < MOST_FRAMES) {
       speaker = userId
-      heard.push(payload)
+      recording.push(payload)
     }
-    if (!isSilence || heard.length === 0) return
-    const utterance = heard
-    heard = []
+    if (!isSilence || recording.length === 0) return
+    const finished = recording
+    recording = []
     speaker = undefined
-    client.play(utterance).catch(error => console.log(String(error)))
+    client.play(finished).catch(error => console.log(String(error)))
   })
 }
