@@ -4,6 +4,7 @@ export type { OpenLane } from './channel/lane-handle.ts'
 export type { BackendId, ChannelProperties, ChannelRef, VoiceStateUpdate } from './channel/voice-state.ts'
 export type { Crypto, GroupCrypto, Signer } from './crypto.ts'
 export type { ConnectionId, Effect, LaneId } from './effect.ts'
+export { createBatch } from './lane/batch.ts'
 export {
   DROP_CAUSES,
   type DropCause,

@@ -1,5 +1,5 @@
 // The loop of a lane that has a thread of its own: read, route, send; between two turns the commands that have come.
-import { BATCH, type LaneCommand, type LaneEvent, LIMITS, Router } from '@parley/core'
+import { BATCH, type Batch, type LaneCommand, type LaneEvent, LIMITS, Router } from '@parley/core'
 import { stunMac } from '../crypto/stun-mac.ts'
 import type { FfiEngine } from '../engine/ffi-engine.ts'
 
@@ -73,6 +73,12 @@ export class LaneLoop {
     if (now >= this.#router.deadline) this.#router.tick(now)
     this.#settle()
     return batch !== undefined
+  }
+
+  /** Handles datagrams that did not come from the socket: synthetic ones. The batch's bytes are changed. */
+  inject(batch: Batch): void {
+    this.#router.receive(batch, performance.now())
+    this.#settle()
   }
 
   /** Blocks until there may be something to do: a datagram, a wake, or a report that is due; `longest` ms at most. */

@@ -8,6 +8,7 @@ import type { Lane } from './lane.ts'
 import { InlineLane } from './lane-inline.ts'
 import { LaneLoop } from './lane-loop.ts'
 import type { FromLane, LaneStart, ToLane } from './thread-messages.ts'
+import { WarmUp } from './warm-up.ts'
 
 /** Without anything to do the loop looks up so often, so that this thread can be stopped from outside. */
 const LONGEST_WAIT = 250
@@ -41,8 +42,23 @@ async function runFfi(): Promise<void> {
   }
   const loop: LaneLoop = new LaneLoop(engine, { onEvents, takeCommands })
   say({ kind: 'opened', port: engine.socket.port, descriptors: engine.socket.descriptors })
-  for (takeCommands(); goesOn; takeCommands()) if (!loop.turn()) loop.wait(LONGEST_WAIT)
+  let warmUp = startWarmUp(native)
+  for (takeCommands(); goesOn; takeCommands()) {
+    if (loop.turn()) continue
+    if (warmUp === undefined) loop.wait(LONGEST_WAIT)
+    else if (!warmUp.step()) warmUp = undefined
+  }
+  warmUp?.close()
   loop.close()
+}
+
+/** Without a port or memory to spare a lane starts cold. */
+function startWarmUp(native: Native): WarmUp | undefined {
+  try {
+    return new WarmUp(native)
+  } catch {
+    return undefined
+  }
 }
 
 /** Returns whether to go on. */

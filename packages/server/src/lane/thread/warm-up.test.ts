@@ -1,0 +1,17 @@
+// The warm-up really opens, routes and seals: a change that breaks it would leave it running without an effect.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { Native } from '../engine/native-calls.ts'
+import { WarmUp } from './warm-up.ts'
+
+const native = await Native.load()
+
+test('the warm-up forwards every packet to every listener and ends', {
+  skip: typeof native === 'string' && native,
+}, () => {
+  const warmUp = new WarmUp(native as Native)
+  let steps = 1
+  while (warmUp.step()) steps++
+  assert.equal(warmUp.forwarded, steps * 4 * 24)
+  assert.ok(warmUp.forwarded >= 10_000 && warmUp.forwarded < 10_100)
+})
