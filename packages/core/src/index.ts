@@ -3,6 +3,7 @@
 export type { OpenLane } from './channel/lane-handle.ts'
 export type { BackendId, ChannelProperties, ChannelRef, VoiceStateUpdate } from './channel/voice-state.ts'
 export type { Crypto, GroupCrypto, Signer } from './crypto.ts'
+export type { DavePolicy } from './dave/version.ts'
 export type { ConnectionId, Effect, LaneId } from './effect.ts'
 export { createBatch } from './lane/batch.ts'
 export {
@@ -28,11 +29,23 @@ export {
   SLOT,
 } from './lane/packet-io.ts'
 export { LIMITS } from './limits.ts'
+export type { Dialect } from './lvsp/dialect.ts'
 export { type Capacity, DEFAULT_CAPACITY } from './lvsp/health.ts'
 export type { LvspBackend } from './lvsp/lvsp.ts'
 export { isSameAddress, readAddress, writeAddress } from './media/address/socket-address.ts'
+export type { RouterOptions } from './media/lane-surroundings.ts'
 export { Router } from './media/router.ts'
 export { networkOf } from './network-of.ts'
-export { NOTE_CONTEXT, NOTES, type Note, type NoteFields, type NoteName, type NoteTable, noteOf } from './notes.ts'
+export {
+  NOTE_CONTEXT,
+  NOTES,
+  type Note,
+  type NoteDescription,
+  type NoteFields,
+  type NoteLevel,
+  type NoteName,
+  type NoteTable,
+  noteOf,
+} from './notes.ts'
 export type { Dtls, DtlsAssociation, DtlsState, Fingerprint } from './transport/webrtc/dtls.ts'
 export { type Opening, VoiceNode, type VoiceNodeOptions } from './voice-node.ts'

@@ -52,7 +52,7 @@ interface Connection extends Timed {
   closed(code: number, now: number): void
 }
 
-export class VoiceNode implements SessionObserver {
+export class VoiceNode {
   readonly #effects = new Effects()
   readonly #deadlines = new Deadlines()
   readonly #connections = new Map<ConnectionId, Connection>()
@@ -80,7 +80,8 @@ export class VoiceNode implements SessionObserver {
     })
     const modes = options.legacyModes ? [...MODERN_MODES, ...LEGACY_MODES] : MODERN_MODES
     const policy: AuthenticationPolicy = { ...options, modes }
-    this.#sessions = new VoiceSessions(this.#channels, policy, crypto, this.#deadlines, this)
+    const observer = new SessionEvents(this.#effects, () => this.#lvsp)
+    this.#sessions = new VoiceSessions(this.#channels, policy, crypto, this.#deadlines, observer)
     this.#health = new Health(options.capacity)
     this.#backendControl = new BackendControl({
       ...options,
@@ -229,29 +230,6 @@ export class VoiceNode implements SessionObserver {
     }
   }
 
-  sessionEntered(session: VoiceSession): void {
-    this.#effects.note('voice.connected', noteOf(session))
-    this.#lvsp.voiceStateConnected(session.channel.backend, eventOf(session))
-  }
-  sessionDetached(session: VoiceSession, code: number): void {
-    this.#effects.note('voice.detached', { ...noteOf(session), code })
-    if (session.media.transport === undefined) return
-    this.#lvsp.voiceStateDisconnected(session.channel.backend, { ...eventOf(session), code, resumable: true })
-  }
-  sessionResumed(session: VoiceSession): void {
-    this.#effects.note('voice.resumed', noteOf(session))
-    if (session.isPresent) this.sessionEntered(session)
-  }
-  sessionEnded(session: VoiceSession, code: number): void {
-    this.#effects.note('voice.disconnected', { ...noteOf(session), code })
-    if (session.media.transport === undefined) return
-    this.#lvsp.voiceStateDisconnected(session.channel.backend, { ...eventOf(session), code, resumable: false })
-  }
-  sessionSpoke(session: VoiceSession): void {
-    const { speaking, isSendingVideo: video } = session.media
-    this.#lvsp.speaking(session.channel.backend, { ...eventOf(session), speaking, video })
-  }
-
   #open(id: ConnectionId, opening: Opening, now: number): Connection {
     if (opening.protocol === 'lvsp') return this.#lvsp.opened(id, opening, now)
     const connection = new GatewayConnection(id, opening, this.#gateway, now)
@@ -267,6 +245,40 @@ export class VoiceNode implements SessionObserver {
   #settle(connection: Connection): void {
     this.#deadlines.update(connection)
     this.#deadlines.update(this.#lvsp)
+  }
+}
+
+/** Reports the life of sessions: as notes to the host, as events to their backends. */
+class SessionEvents implements SessionObserver {
+  readonly #effects: Effects
+  readonly #lvsp: () => Lvsp
+
+  constructor(effects: Effects, lvsp: () => Lvsp) {
+    this.#effects = effects
+    this.#lvsp = lvsp
+  }
+
+  sessionEntered(session: VoiceSession): void {
+    this.#effects.note('voice.connected', noteOf(session))
+    this.#lvsp().voiceStateConnected(session.channel.backend, eventOf(session))
+  }
+  sessionDetached(session: VoiceSession, code: number): void {
+    this.#effects.note('voice.detached', { ...noteOf(session), code })
+    if (session.media.transport === undefined) return
+    this.#lvsp().voiceStateDisconnected(session.channel.backend, { ...eventOf(session), code, resumable: true })
+  }
+  sessionResumed(session: VoiceSession): void {
+    this.#effects.note('voice.resumed', noteOf(session))
+    if (session.isPresent) this.sessionEntered(session)
+  }
+  sessionEnded(session: VoiceSession, code: number): void {
+    this.#effects.note('voice.disconnected', { ...noteOf(session), code })
+    if (session.media.transport === undefined) return
+    this.#lvsp().voiceStateDisconnected(session.channel.backend, { ...eventOf(session), code, resumable: false })
+  }
+  sessionSpoke(session: VoiceSession): void {
+    const { speaking, isSendingVideo: video } = session.media
+    this.#lvsp().speaking(session.channel.backend, { ...eventOf(session), speaking, video })
   }
 }
 
