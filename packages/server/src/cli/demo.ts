@@ -114,7 +114,7 @@ const introduction = (
   voice packets  UDP port ${server.mediaPort} of ${media}
   certificate    ${ca}
 
-  To join:       npx parley demo --credentials   in another terminal; then see "Join with a bot" in README.md
+  To join:       npx -p @parley/server parley demo --credentials   in another terminal; then see "Join with a bot" in README.md
   To stop:       Ctrl-C
 
 `
