@@ -1,4 +1,4 @@
-// Datagrams for recvmmsg and sendmmsg: slots, and the structures that name them, filled in once.
+// Datagrams for recvmmsg and sendmmsg: slots, and the structures that refer to them, initialized once.
 //
 //   mmsghdr   0 name   8 u32 nameLength   16 iov   24 iovs   32 control   40 controlLength   48 flags   56 u32 length
 //   iovec     0 base   8 length           sockaddr_in6   0 u16 family  2 u16be port  4 flow  8 address  24 scope
@@ -8,12 +8,13 @@
 //
 //   in_pktinfo    0 u32 interface  4 local address  8 destination      in6_pktinfo   0 destination  16 u32 interface
 import { ADDRESS_LOCAL, ADDRESS_PORT, SLOT } from '@parley/core'
+import { SERVER_LIMITS } from '../../limits.ts'
 import { LocalAddresses } from './local-addresses.ts'
 import { MESSAGE_HEADER, SOCKET_NAME } from './native-calls.ts'
 import type { NativeMemory } from './native-memory.ts'
 
 const IOV = 16
-/** Bytes between two names, and between two control areas. */
+/** Stride of names, and of control areas. */
 const NAME = 32
 const CONTROL = 128
 /** Bytes of the control messages with the time and with the number of lost datagrams: where the next one begins. */
@@ -32,9 +33,7 @@ export const DESTINATION_WORDS = NAME_WORDS + 1
 const AF_INET = 2
 const AF_INET6 = 10
 const MAPPED = 0xffff
-/** Seconds. A longer wait was a step of the clock. */
-const LONGEST_WAIT = 10
-/** SOL_SOCKET, SO_TIMESTAMPNS and SO_RXQ_OVFL, as levels and types of control messages. */
+/** Level and types of control messages: SOL_SOCKET, SO_TIMESTAMPNS and SO_RXQ_OVFL. */
 const SOCKET_LEVEL = 1
 const TIMESTAMP_TYPE = 35
 const OVERFLOW_TYPE = 40
@@ -44,11 +43,11 @@ const IPV4_INFO_TYPE = 8
 const IPV6_LEVEL = 41
 const IPV6_INFO_TYPE = 50
 
-/** Bytes that so many messages take. */
+/** Bytes of native memory for `count` messages. */
 export const messageSlotsSize = (count: number): number => count * (SLOT + IOV + NAME + CONTROL + MESSAGE_HEADER) + 1024
 
 export class DatagramSlots {
-  /** Places of the first slot and the first header; the others follow without gaps. */
+  /** Places of the first slot and the first header; the others follow contiguously. */
   readonly slots: number
   readonly headers: number
   readonly #memory: NativeMemory
@@ -77,7 +76,7 @@ export class DatagramSlots {
     for (let index = 0; index < count; index++) this.#fill(index)
   }
 
-  /** To be called before each receive: the system overwrites how long its areas are. */
+  /** Required before each receive: the system overwrites the lengths of its areas. */
   prepareReceive(count: number): void {
     if (count > this.#count) throw new RangeError(`expected at most ${this.#count} messages, found ${count}`)
     for (let index = 0; index < count; index++) {
@@ -87,12 +86,12 @@ export class DatagramSlots {
     }
   }
 
-  /** Bytes of a received datagram, more than SLOT if it was cut. */
+  /** Bytes of a received datagram; above SLOT if it was truncated. */
   receivedLength(index: number): number {
     return this.#words[(this.headers + index * MESSAGE_HEADER + 56) >> 2]!
   }
 
-  /** Writes where a datagram came from, and which local address it came to, as ADDRESS_WORDS words. */
+  /** Writes the source of a datagram and the number of the local address it arrived at, as ADDRESS_WORDS words. */
   readSource(index: number, words: Int32Array, offset: number): void {
     const view = this.#view
     const name = this.#names + index * NAME
@@ -108,23 +107,23 @@ export class DatagramSlots {
     words[offset + ADDRESS_LOCAL] = this.#localOf(index)
   }
 
-  /** Microseconds between a datagram's arrival and the time at `clock` (a `timespec`); 0 if the system did not tell. */
+  /** Microseconds between a datagram's arrival and the time at `clock` (a `timespec`); 0 if unknown. */
   waited(index: number, clock: number): number {
     const control = this.#controls + index * CONTROL
     const words = this.#words
     if (!this.#hasControl(index, 0, SOCKET_LEVEL, TIMESTAMP_TYPE)) return 0
     const seconds = (words[clock >> 2]! - words[(control + 16) >> 2]!) | 0
-    if (seconds < 0 || seconds > LONGEST_WAIT) return 0
+    if (seconds < 0 || seconds > SERVER_LIMITS.maxDatagramWaitSeconds) return 0
     return Math.max(0, (seconds * 1e6 + (words[(clock + 8) >> 2]! - words[(control + 24) >> 2]!) / 1e3) | 0)
   }
 
-  /** How many datagrams the socket has had no room for, up to this one; 32 bits. */
+  /** Datagrams that the socket buffer has dropped up to this one, modulo 2^32. */
   overflows(index: number): number {
     if (!this.#hasControl(index, TIMESTAMP, SOCKET_LEVEL, OVERFLOW_TYPE)) return 0
     return this.#words[(this.#controls + index * CONTROL + TIMESTAMP + 16) >> 2]!
   }
 
-  /** Sets what a message to send is: `length` bytes of its slot, to a destination of DESTINATION_WORDS words. */
+  /** Sets up a message to send: `length` bytes of its slot, to a destination of DESTINATION_WORDS words. */
   setMessage(index: number, length: number, destination: Int32Array): void {
     if (!(index >= 0 && index < this.#count && length >= 0 && length <= SLOT))
       throw new RangeError(`expected a message of at most ${SLOT} bytes, found ${length} at ${index}`)
@@ -136,7 +135,7 @@ export class DatagramSlots {
     if (local !== this.#sendFrom[index]) this.#setLocal(index, local)
   }
 
-  /** The number of the local address that a received datagram came to; 0 if the system did not tell. */
+  /** The number of the local address that a received datagram arrived at; 0 if unknown. */
   #localOf(index: number): number {
     const start = this.#hasControl(index, TIMESTAMP, SOCKET_LEVEL, OVERFLOW_TYPE) ? TIMESTAMP + OVERFLOW : TIMESTAMP
     const data = this.#controls + index * CONTROL + start + CONTROL_HEADER
@@ -188,7 +187,7 @@ export class DatagramSlots {
     view.setUint32(iov + 8, SLOT, true)
   }
 
-  /** Gives every message its control area: for receiving with its whole length, for sending with none until one is written. */
+  /** Assigns a control area to every message: for receiving with its full length, for sending with length 0 until one is written. */
   enableControl(): void {
     for (let index = 0; index < this.#count; index++) {
       const control = this.#memory.pointer(this.#controls + index * CONTROL, CONTROL)
@@ -199,7 +198,7 @@ export class DatagramSlots {
 
 /**
  * Writes a socket's name from ADDRESS_WORDS words at `offset`, for a socket of IPv6 (where IPv4 is mapped) or of IPv4. To an
- * IPv4 socket an IPv6 address is written as it is: the system refuses it then.
+ * IPv4 socket an IPv6 address is written unchanged, so that the system refuses it.
  */
 export function writeSocketName(
   name: DataView,

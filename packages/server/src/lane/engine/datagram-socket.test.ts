@@ -1,4 +1,4 @@
-// What a socket does when the system takes less than it was given; over the real calls, whose answers are bent.
+// A socket when the system accepts fewer datagrams than offered: over the real calls, with modified results.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ADDRESS_WORDS, SLOT, writeAddress } from '@parley/core'
@@ -11,7 +11,7 @@ const native = await Native.load()
 const options = typeof native === 'string' ? { skip: native } : {}
 const real = native as Native
 
-/** A system that takes at most this many datagrams per call, or refuses with an error; then as many as there are. */
+/** A system that accepts at most this many datagrams per call, or refuses with an error; after that all of them. */
 class Bent {
   readonly calls: SocketCalls
   readonly memory = new NativeMemory(real, SOCKET_SIZE + 1024)
@@ -37,7 +37,7 @@ class Bent {
   }
 }
 
-/** Sends numbered datagrams from a bent socket to a plain one; returns the numbers that arrived. */
+/** Sends numbered datagrams from a modified socket to a plain one; returns the numbers that arrived. */
 function send(count: number, script: (number | string)[]) {
   const bent = new Bent(script)
   const from = new DatagramSocket(bent.calls, bent.memory, { ip: '127.0.0.1', port: 0 })

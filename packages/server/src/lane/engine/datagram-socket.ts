@@ -1,4 +1,4 @@
-// A UDP socket that receives and sends many datagrams with one call each, between slots of native memory.
+// A UDP socket that receives and sends many datagrams per call, from and to slots in native memory.
 import { isIPv6 } from 'node:net'
 import { ADDRESS_LOCAL, ADDRESS_WORDS, BATCH, type Batch, LIMITS, SLOT, writeAddress } from '@parley/core'
 import { DatagramSlots, DESTINATION_WORDS, messageSlotsSize, writeSocketName } from './datagram-slots.ts'
@@ -6,15 +6,15 @@ import { LocalAddresses } from './local-addresses.ts'
 import { MESSAGE_HEADER, type Native, NativeError, SOCKET_NAME } from './native-calls.ts'
 import type { NativeMemory } from './native-memory.ts'
 
-/** The most datagrams of one sendmmsg: more gain nothing, and the first would leave later. */
+/** Datagrams per sendmmsg. More bring no gain and delay the first. */
 export const SEND_BATCH = 128
-/** Bytes that a socket's slots take. */
+/** Bytes of native memory for a socket. */
 export const SOCKET_SIZE = messageSlotsSize(BATCH) + messageSlotsSize(SEND_BATCH) + 1024
 
-/** The system has no room: every datagram behind this one would be refused as well. */
+/** Errors of a full system: it would refuse the following datagrams as well. */
 const FULL: ReadonlySet<string> = new Set(['EAGAIN', 'EWOULDBLOCK', 'ENOBUFS', 'ENOMEM'])
 
-/** What a socket does with the system. */
+/** The system calls of a socket. */
 export type SocketCalls = Pick<
   Native,
   | 'openSocket'
@@ -34,17 +34,17 @@ export type SocketCalls = Pick<
 >
 
 export interface MessageSocketOptions {
-  /** Where to listen; without it on all addresses, of IPv4 and, where the system has it, of IPv6. */
+  /** Address to listen on. Default: all, of IPv4 and, if the system supports it, IPv6. */
   ip?: string | undefined
-  /** 0: any free one. */
+  /** 0 selects a free port. */
   port: number
 }
 
 export class DatagramSocket {
-  /** The number it is bound to. */
+  /** The UDP port number. */
   readonly port: number
   readonly isIpv6: boolean
-  /** Datagrams that the system has refused. */
+  /** Datagrams that the system refused. */
   failed = 0
   readonly #calls: SocketCalls
   readonly #memory: NativeMemory
@@ -63,7 +63,7 @@ export class DatagramSocket {
   #overflows = 0
   #isClosed = false
 
-  /** Opens a bound socket. Throws a `NativeError` with the system's code if the address cannot be had. */
+  /** Opens a bound socket. Throws a `NativeError` with the system's code if the address is not available. */
   constructor(calls: SocketCalls, memory: NativeMemory, options: MessageSocketOptions) {
     this.#calls = calls
     this.#memory = memory
@@ -89,12 +89,12 @@ export class DatagramSocket {
     this.#batch = makeBatch(memory, this.#received.slots)
   }
 
-  /** What the system knows it by. Writing to `wake` makes `wait` return, from any thread of this process. */
+  /** File descriptors. Writing to `wake` makes `wait` return, from any thread of this process. */
   get descriptors(): { socket: number; wake: number } {
     return { socket: this.#descriptor, wake: this.#wake }
   }
 
-  /** What is there to read now, at most `limit` datagrams; undefined if nothing. Valid until the next call. */
+  /** Waiting datagrams, at most `limit`; undefined if there are none. Valid until the next call. */
   receive(limit: number): Batch | undefined {
     const received = this.#received
     received.prepareReceive(this.#used)
@@ -117,8 +117,8 @@ export class DatagramSocket {
   }
 
   /**
-   * The destination of a remote address of ADDRESS_WORDS words, in DESTINATION_WORDS words. Where the system would send from the
-   * right local address anyway, none is named: that is cheaper per datagram.
+   * The destination of a remote address of ADDRESS_WORDS words, in DESTINATION_WORDS words. It names no local address if the system
+   * selects the right one by itself, which is cheaper per datagram.
    */
   writeDestination(destination: Int32Array, words: Int32Array, offset: number): void {
     const { view } = this.#memory
@@ -129,19 +129,19 @@ export class DatagramSocket {
     destination[DESTINATION_WORDS - 1] = local !== 0 && this.#isDefault(local) ? 0 : local
   }
 
-  /** Where the next datagram may be written: SLOT bytes, to be queued with `queue`. */
+  /** Place of the next datagram: SLOT bytes, to be queued with `queue`. */
   claim(): number {
     if (this.#queued === SEND_BATCH) this.flush()
     return this.#unsent.slots + this.#queued * SLOT
   }
 
-  /** Queues what was written to the slot of `claim`. */
+  /** Queues the datagram in the slot of `claim`. */
   queue(length: number, destination: Int32Array): void {
     this.#unsent.setMessage(this.#queued, length, destination)
     this.#queued++
   }
 
-  /** Sends what is queued. One refused destination costs itself only; when the system is full, the rest is dropped. */
+  /** Sends the queue. A refused destination affects that datagram only; when the system is full, the rest is dropped. */
   flush(): void {
     const { headers } = this.#unsent
     let first = 0
@@ -160,13 +160,13 @@ export class DatagramSocket {
     this.#queued = 0
   }
 
-  /** Blocks this thread until there is something to read, `timeout` ms have passed or somebody woke it. */
+  /** Blocks this thread until a datagram arrives, `wake` is written, or `timeout` ms have passed. */
   wait(timeout: number): void {
     const isWoken = this.#calls.wait(this.#memory, this.#descriptor, this.#wake, timeout)
     if (isWoken) this.#calls.clearWake(this.#memory, this.#wake)
   }
 
-  /** Whether the system sends from this local address to the remote one at `#name` without being asked. */
+  /** Whether the system selects this local address for the remote one at `#name` by itself. */
   #isDefault(local: number): boolean {
     if (this.#probe === undefined) return true
     const source = this.#calls.sourceFor(this.#memory, this.#probe, this.#name, this.isIpv6)

@@ -1,5 +1,5 @@
-// UDP sockets of Node.js as one datagram port. Node.js does not tell which local address a datagram came to, and sends from the
-// address that the system chooses; so there is one socket for each local address.
+// UDP sockets of Node.js as one datagram port. Node.js reports no local address of a datagram and sends from the address that the
+// system selects, so there is one socket per local address.
 import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
@@ -7,11 +7,11 @@ import { LIMITS, type SocketAddress } from '@parley/core'
 import type { DatagramPort, Destination, OnDatagram } from './datagram-port.ts'
 
 export interface DgramPortOptions {
-  /** Where to listen; without it on all addresses, of IPv4 and, where the system has it, of IPv6. */
+  /** Address to listen on. Default: all, of IPv4 and, if the system supports it, IPv6. */
   ip?: string | undefined
-  /** 0: any free one. */
+  /** 0 selects a free port. */
   port: number
-  /** Addresses besides those of the machine's interfaces, such as announced ones. Those that are not local are left out. */
+  /** Addresses besides those of the machine's interfaces, such as announced ones. Those that are not local are ignored. */
   addresses?: readonly string[] | undefined
   onDatagram: OnDatagram
 }
@@ -33,10 +33,10 @@ export async function openDgramPort(options: DgramPortOptions): Promise<Datagram
   throw Object.assign(new Error(`UDP port ${port} is in use on an address of this machine`), { code: 'EADDRINUSE' })
 }
 
-/** IPv4 first: what is sent to an address that no datagram came from leaves from the first socket of its family. */
+/** IPv4 first: datagrams to an address that none came from leave from the first socket of its family. */
 function interfaceAddresses(isIpv4Only: boolean): string[] {
   const all = Object.values(networkInterfaces()).flatMap(addresses => addresses ?? [])
-  // A link-local address needs its interface beside it, and no client is given one.
+  // Not link-local: such an address needs an interface, and is never given to clients.
   const usable = all.filter(({ address }) => !/^fe[89ab]/i.test(address)).map(({ address }) => address)
   const four = usable.filter(address => !isIPv6(address))
   return isIpv4Only ? four : [...four, ...usable.filter(isIPv6)]
@@ -61,7 +61,7 @@ async function bindAll(addresses: readonly string[], port: number): Promise<Sock
   return sockets.length > 0 ? sockets : [await bind('0.0.0.0', port)]
 }
 
-/** Destinations are addresses already, and are given to the socket without the detour over the resolver. */
+/** Destinations are addresses already and bypass the resolver. */
 const lookup =
   (family: 4 | 6) => (host: string, _options: unknown, done: (error: null, ip: string, family: number) => void) =>
     done(null, host, family)
@@ -88,7 +88,7 @@ class DgramPort implements DatagramPort {
   readonly #isIpv6: readonly boolean[]
   #isClosed = false
   #failed = 0
-  /** The last datagram as a view: copies for many targets lie at the same place and are equally long. */
+  /** View of the last datagram, reused for copies of the same place and length. */
   #view: Uint8Array = new Uint8Array(0)
   readonly #sent = (error: Error | null): void => {
     if (error !== null) this.#failed++
@@ -115,7 +115,7 @@ class DgramPort implements DatagramPort {
     return this.#failed
   }
 
-  /** The socket that the address is reached from: the one named, or the first of its family. */
+  /** The socket to send from: the named one, or the first of the address family. */
   destination({ ip, port }: SocketAddress, local: number): Destination {
     const isIpv6 = isIPv6(ip)
     const isNamed = this.#isIpv6[local - 1] === isIpv6
@@ -145,7 +145,7 @@ class DgramPort implements DatagramPort {
   }
 }
 
-/** As much as the system grants. Where it refuses, its own sizes stay. */
+/** As far as the system permits; if it refuses, its default sizes stay. */
 function enlargeBuffers(socket: Socket): void {
   try {
     socket.setRecvBufferSize(LIMITS.socketBuffer)

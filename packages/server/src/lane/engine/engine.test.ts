@@ -1,4 +1,4 @@
-// Which engine is taken, and what is said about it.
+// Selection of the packet engine, and its reason.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { chooseEngine } from './engine.ts'
@@ -11,7 +11,7 @@ test('auto takes the ffi engine where it can, and says why it cannot in one line
   assert.deepEqual(await chooseEngine('auto', 1, present), {
     engine: 'ffi',
     aead: 'openssl',
-    reason: 'this system has all it needs',
+    reason: 'all requirements are met',
   })
   assert.deepEqual(await chooseEngine('auto', 1, missing), {
     engine: 'portable',

@@ -1,4 +1,4 @@
-// Which packet engine a node runs, with which cryptography, and why.
+// Selection of the packet engine and its cryptography, with the reason.
 import { type Aead, chooseAead } from '../crypto/slot-ciphers.ts'
 import type { Engine } from '../thread/thread-messages.ts'
 import { Native } from './native-calls.ts'
@@ -9,7 +9,7 @@ export interface EngineChoice {
   engine: Engine
   /** The library that seals and opens AES-256-GCM and XChaCha20-Poly1305 packets. */
   aead: Aead | 'node'
-  /** In a few words, for the log. */
+  /** For the log. */
   reason: string
 }
 
@@ -24,12 +24,12 @@ export async function chooseEngine(
 ): Promise<EngineChoice | string> {
   const requested = 'requested by media.engine'
   if (setting === 'portable') return { engine: 'portable', aead: 'node', reason: requested }
-  const native = lanes === 0 ? 'it needs a thread of its own, and media.lanes is 0' : await load()
+  const native = lanes === 0 ? 'it needs a separate thread, and media.lanes is 0' : await load()
   if (typeof native !== 'string')
     return {
       engine: 'ffi',
       aead: chooseAead(native),
-      reason: setting === 'ffi' ? requested : 'this system has all it needs',
+      reason: setting === 'ffi' ? requested : 'all requirements are met',
     }
   return setting === 'ffi' ? native : { engine: 'portable', aead: 'node', reason: `no ffi engine: ${native}` }
 }

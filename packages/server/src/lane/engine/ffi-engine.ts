@@ -1,4 +1,4 @@
-// The packet engine over foreign calls: many datagrams per system call, sealed straight into the slots they leave from.
+// The packet engine over FFI: many datagrams per system call, sealed directly into the slots they are sent from.
 import { type Batch, type PacketIo, type PeerId, type Protection, type SentOf, SLOT } from '@parley/core'
 import {
   CLEAR_RTCP_LENGTH,
@@ -28,20 +28,20 @@ interface Protected extends Counted {
 
 interface Row {
   readonly peer: PeerId
-  /** One of Discord's modes, or … */
+  /** Of a client with one of Discord's modes. */
   protection: Protected | undefined
-  /** … a browser's. */
+  /** Of a WebRTC client. */
   srtp: Srtp | undefined
-  /** The socket's name of the peer, once it is known. */
+  /** The peer's address in the socket's form, once it is bound. */
   destination: Int32Array | undefined
   isExhausted: boolean
 }
 
-const NOBODY: readonly PeerId[] = []
-/** For ciphers, and for packets that are not in the socket's slots. */
+const NO_PEERS: readonly PeerId[] = []
+/** For ciphers, and for packets outside the socket's slots. */
 const OWN_SIZE = 2 * SLOT + 1024
 
-/** Needs `protectionReady()` before the first peer of an old mode is protected. */
+/** Requires `protectionReady()` before the first peer with a legacy mode is protected. */
 export class FfiEngine implements PacketIo {
   readonly socket: DatagramSocket
   readonly #memory: NativeMemory
@@ -49,7 +49,7 @@ export class FfiEngine implements PacketIo {
   readonly #ciphers: SlotCiphers
   readonly #srtpCiphers: SrtpSlots
   readonly #rows = new Map<PeerId, Row>()
-  /** For packets from elsewhere than the socket. */
+  /** Place of packets from outside the socket. */
   readonly #guest: number
   readonly #destination = new Int32Array(DESTINATION_WORDS)
   readonly #trailers = new Trailers()
@@ -143,7 +143,7 @@ export class FfiEngine implements PacketIo {
   }
 
   /**
-   * Where the header is the nonce, nothing is sent: all receiver reports begin with the same bytes, and would repeat it.
+   * Sends nothing if the header is the nonce: all receiver reports begin with the same bytes, which would repeat the nonce.
    */
   sendRtcp(peer: PeerId, bytes: Uint8Array, length: number): boolean {
     const row = this.#rows.get(peer)
@@ -169,13 +169,13 @@ export class FfiEngine implements PacketIo {
   }
 
   takeExhausted(): readonly PeerId[] {
-    if (this.#exhausted.length === 0) return NOBODY
+    if (this.#exhausted.length === 0) return NO_PEERS
     const taken = this.#exhausted
     this.#exhausted = []
     return taken
   }
 
-  /** Frees socket and keys. */
+  /** Closes the socket and erases the keys. */
   close(): void {
     for (const row of this.#rows.values()) forgetKeys(row)
     this.#rows.clear()
@@ -183,7 +183,7 @@ export class FfiEngine implements PacketIo {
     this.socket.close()
   }
 
-  /** The place of a packet in native memory. One that is not there yet is copied. */
+  /** The place of a packet in native memory; a packet outside is copied. */
   #enter(bytes: Uint8Array, offset: number, length: number): number {
     if (bytes.buffer === this.#bytes.buffer) return bytes.byteOffset + offset
     this.#bytes.set(bytes.subarray(offset, offset + length), this.#guest)
@@ -195,7 +195,7 @@ export class FfiEngine implements PacketIo {
     return { layout, cipher: this.#ciphers.make(layout.cipher, key), counter }
   }
 
-  /** Returns the length of the plain packet, −1 if it did not verify or the peer has no key. */
+  /** Returns the length of the plain packet, −1 if authentication fails or the peer has no key. */
   #openRow({ protection, srtp }: Row, start: number, length: number): number {
     const { view } = this.#memory
     if (srtp === undefined) return protection === undefined ? -1 : this.#open(protection, start, length)
@@ -231,7 +231,7 @@ export class FfiEngine implements PacketIo {
     return true
   }
 
-  /** The same with SRTP, which may refuse a packet that it sealed before. */
+  /** The same with SRTP, which refuses a packet that it has already sealed. */
   #sealSrtp(row: Row, srtp: Srtp, start: number, length: number, isRtcp: boolean): boolean {
     const { destination } = row
     if (destination === undefined || row.isExhausted || length + SRTP_OVERHEAD > SLOT) return false

@@ -1,16 +1,16 @@
-// The addresses of this machine that datagrams came to, numbered from 1, so that a path is remembered in one word.
+// Local addresses that datagrams arrived at, numbered from 1, so that one word identifies the path.
 
-/** More are not told apart: the system chooses the address to send from. A host has a few; each container bridge adds one. */
+/** Further addresses share number 0: the system selects the source. A host has a few; each container bridge adds one. */
 const MOST_LOCAL_ADDRESSES = 256
 
 /** Four words per address, IPv4 as ::ffff:a.b.c.d. Per packet: no allocation. */
 export class LocalAddresses {
-  /** Whether the socket is one of IPv6, where IPv4 addresses are mapped. */
+  /** Whether the socket is an IPv6 socket, where IPv4 addresses are mapped. */
   isIpv6 = true
   readonly #words = new Int32Array(MOST_LOCAL_ADDRESSES * 4)
   #count = 0
 
-  /** The number of an address, a new one if it was not seen before; 0 if there are too many. */
+  /** The number of an address, assigned on first use; 0 if there are too many. */
   number(first: number, second: number, third: number, fourth: number): number {
     const words = this.#words
     for (let index = 0; index < this.#count; index++)

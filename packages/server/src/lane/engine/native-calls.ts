@@ -1,5 +1,5 @@
-// Foreign function signatures of the packet path: libc's batch UDP and the OpenSSL inside the Node.js executable, through koffi.
-// The calls check nothing, so everything that goes in is checked here: callers name places in a `NativeMemory`, never pointers.
+// FFI signatures of the packet path: libc's batch UDP and the OpenSSL inside the Node.js executable, through koffi. The calls are
+// unchecked, so all arguments are checked here: callers pass places in a `NativeMemory`, never pointers.
 import type { NativeMemory, Pointer } from './native-memory.ts'
 import { loadSodium, type NativeSodium } from './native-sodium.ts'
 
@@ -37,10 +37,10 @@ const SIGNATURES = {
 } as const
 type Calls = Record<keyof typeof SIGNATURES, Call>
 
-/** Structures are laid out as on these processors: 64 bits, little-endian, Linux's common numbers. */
+/** Processors with the structure layouts used here: 64 bits, little-endian, Linux's generic constants. */
 const PROCESSORS: readonly string[] = ['x64', 'arm64', 'riscv64', 'loong64']
 
-/** Of Linux, as in asm-generic. */
+/** Linux constants, of asm-generic. */
 const AF_INET = 2
 const AF_INET6 = 10
 const SOCK_DGRAM_CLOEXEC = 2 | 0x8_0000
@@ -62,7 +62,7 @@ const CLOCK_REALTIME = 0
 const PROT_READ_WRITE = 3
 const MAP_PRIVATE_ANONYMOUS = 0x22
 
-/** Where memory is asked for: below 2^31 a pointer is a small integer of V8, and passing one allocates nothing. */
+/** Address range of native memory: below 2^31 a pointer is a small integer of V8, and passing it does not allocate. */
 const LOWEST_PLACE = 0x1000_0000
 const HIGHEST_PLACE = 0x7000_0000
 const PLACE_STEP = 0x100_0000
@@ -80,7 +80,7 @@ const GET_TAG = 0x10
 const SET_TAG = 0x11
 const TAG = 16
 
-/** A refusal of the system, with the name of its error as `code`. */
+/** An error of the system, with its name as `code`. */
 export class NativeError extends Error {
   readonly code: string
   constructor(call: string, code: string) {
@@ -92,13 +92,13 @@ export class NativeError extends Error {
 
 export type NativeAlgorithm = 'aes-128-gcm' | 'aes-256-gcm' | 'chacha20-poly1305'
 
-/** What a lane's thread asks of the system. One per thread. */
+/** The system calls of a lane's thread. One per thread. */
 export class Native {
   readonly #calls: Calls
   readonly #errno: () => number
   readonly #view: (pointer: Pointer, size: number) => ArrayBuffer
   readonly #codes: ReadonlyMap<number, string>
-  /** The system's libsodium: one call per packet where OpenSSL takes five. Undefined where it cannot be loaded. */
+  /** The system's libsodium: one call per packet instead of OpenSSL's five. Undefined if it cannot be loaded. */
   readonly sodium: NativeSodium | undefined
 
   private constructor(calls: Calls, koffi: Koffi, sodium: NativeSodium | undefined) {
@@ -126,9 +126,10 @@ export class Native {
     }
   }
 
-  /** Zeroed memory outside the JavaScript heap, at `pointer` and as an array. It is not freed by itself. */
+  /** Zeroed memory outside the JavaScript heap, at `pointer` and as an array. It is freed by `unmap` only. */
   map(size: number): { pointer: Pointer; buffer: ArrayBuffer } {
-    if (!Number.isSafeInteger(size) || size <= 0) throw new RangeError(`expected a size of memory, found ${size}`)
+    if (!Number.isSafeInteger(size) || size <= 0)
+      throw new RangeError(`expected a positive number of bytes, found ${size}`)
     let pointer = -1
     for (let place = LOWEST_PLACE; place < HIGHEST_PLACE; place += PLACE_STEP) {
       if (pointer !== -1) this.#calls.munmap(pointer, size)
@@ -139,7 +140,7 @@ export class Native {
     return { pointer, buffer: this.#view(pointer, size) }
   }
 
-  /** Gives memory of `map` back. No array over it may be touched any more. */
+  /** Releases memory of `map`. No array over it may be used afterwards. */
   unmap(pointer: Pointer, size: number): void {
     this.#calls.munmap(pointer, size)
   }
@@ -154,7 +155,7 @@ export class Native {
     return this.#codes.get(number) ?? `error ${number}`
   }
 
-  /** A UDP socket bound to the name at `name`; of both families if it is IPv6's and `isDual`. */
+  /** A UDP socket bound to the name at `name`; an IPv6 socket accepts IPv4 too if `isDual`. */
   openSocket(memory: NativeMemory, name: number, isIpv6: boolean, isDual: boolean): number {
     const { socket, bind } = this.#calls
     const descriptor = socket(isIpv6 ? AF_INET6 : AF_INET, SOCK_DGRAM_CLOEXEC, 0)
@@ -166,7 +167,7 @@ export class Native {
     throw error
   }
 
-  /** Sizes as far as the system grants them; with every datagram its time of arrival, and how many had no room before it. */
+  /** Sets buffer sizes, as far as the system permits, and requests the arrival time and the drop count with every datagram. */
   tuneSocket(memory: NativeMemory, descriptor: number, receive: number, send: number): void {
     this.#setOption(memory, descriptor, SOL_SOCKET, SO_RCVBUF, receive)
     this.#setOption(memory, descriptor, SOL_SOCKET, SO_SNDBUF, send)
@@ -174,7 +175,7 @@ export class Native {
     this.#setOption(memory, descriptor, SOL_SOCKET, SO_RXQ_OVFL, 1)
   }
 
-  /** Lets the socket tell with every datagram which local address it came to. */
+  /** Requests the local address with every datagram. */
   receiveLocalAddresses(memory: NativeMemory, descriptor: number, isIpv6: boolean): void {
     if (isIpv6) this.#setOption(memory, descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
     else this.#setOption(memory, descriptor, IPPROTO_IP, IP_PKTINFO, 1)
@@ -188,13 +189,13 @@ export class Native {
   }
 
   /**
-   * The place of the name that the system would send from to the name at `name`, valid until the next call; −1 if there is no
-   * route. Sends nothing: `connect` of UDP only chooses a route.
+   * The place of the source name that the system selects for the name at `name`, valid until the next call; −1 if there is no
+   * route. Sends nothing: `connect` on UDP only selects a route.
    */
   sourceFor(memory: NativeMemory, probe: number, name: number, isIpv6: boolean): number {
     const { connect } = this.#calls
     const length = memory.scratch(4 + SOCKET_NAME)
-    // A connected socket keeps its source address: the family AF_UNSPEC, which is 0, disconnects it first.
+    // A connected socket keeps its source address; AF_UNSPEC, which is 0, disconnects it first.
     memory.view.setUint32(length, 0)
     connect(probe, memory.pointer(length, 16), 16)
     if (connect(probe, memory.pointer(name, SOCKET_NAME), isIpv6 ? SOCKET_NAME : 16) !== 0) return -1
@@ -217,19 +218,19 @@ export class Native {
     this.#calls.close(descriptor)
   }
 
-  /** Up to `count` datagrams into the messages at `headers`; negative if there is none. Does not wait. */
+  /** Receives up to `count` datagrams into the messages at `headers`; negative if there are none. Does not block. */
   receive(memory: NativeMemory, descriptor: number, headers: number, count: number): number {
     const pointer = memory.pointer(headers, count * MESSAGE_HEADER)
     return this.#calls.recvmmsg(descriptor, pointer, count, MSG_DONTWAIT | MSG_TRUNC, 0)
   }
 
-  /** Sends the `count` messages at `headers`; returns how many were taken, negative if the first was refused. */
+  /** Sends the `count` messages at `headers`; returns how many were accepted, negative if the first was refused. */
   send(memory: NativeMemory, descriptor: number, headers: number, count: number): number {
     const pointer = memory.pointer(headers, count * MESSAGE_HEADER)
     return this.#calls.sendmmsg(descriptor, pointer, count, MSG_DONTWAIT)
   }
 
-  /** Nanoseconds of the system's clock within its second, after the seconds were written at `place`. */
+  /** Writes the system's clock at `place`, as a `timespec`. */
   readClock(memory: NativeMemory, place: number): void {
     this.#calls.clock_gettime(CLOCK_REALTIME, memory.pointer(place, TIMESPEC))
   }
@@ -243,12 +244,12 @@ export class Native {
   wake(descriptor: number): void {
     this.#calls.eventfd_write(descriptor, 1)
   }
-  /** Makes it unreadable again. */
+  /** Clears it. */
   clearWake(memory: NativeMemory, descriptor: number): void {
     this.#calls.read(descriptor, memory.pointer(memory.scratch(8), 8), 8)
   }
 
-  /** Waits until the socket or the wake is readable, or `timeout` ms have passed. Returns whether the wake is. */
+  /** Blocks until the socket or `wake` is readable, or `timeout` ms have passed. Returns whether `wake` is readable. */
   wait(memory: NativeMemory, descriptor: number, wake: number, timeout: number): boolean {
     const entries = memory.scratch(2 * POLL_ENTRY)
     memory.view.setInt32(entries, descriptor, true)
@@ -259,7 +260,7 @@ export class Native {
     return (memory.view.getInt16(entries + POLL_ENTRY + 6, true) & POLLIN) !== 0
   }
 
-  /** A context for one key and direction. `key` is the place of 32 bytes, of which AES-128 takes the first half. */
+  /** A context for one key and direction. `key` is the place of 32 bytes; AES-128 uses the first half. */
   openCipher(memory: NativeMemory, algorithm: NativeAlgorithm, isSeal: boolean, key: number): NativeCipher {
     const { EVP_aes_128_gcm, EVP_aes_256_gcm, EVP_chacha20_poly1305 } = this.#calls
     const kinds = { 'aes-128-gcm': EVP_aes_128_gcm, 'aes-256-gcm': EVP_aes_256_gcm }
@@ -279,9 +280,9 @@ export class NativeCipher {
   readonly #calls: Calls
   readonly #memory: NativeMemory
   readonly #isSeal: boolean
-  /** Where OpenSSL writes how much it wrote. */
+  /** Pointer to the output length that OpenSSL writes. */
   readonly #written: number
-  /** Never a number alone, so that V8 keeps the one boxed number and makes none per call. */
+  /** A union type, so that V8 keeps one boxed number and allocates none per call. */
   #context: Pointer | undefined = undefined
 
   constructor(calls: Calls, memory: NativeMemory, kind: Pointer, isSeal: boolean, key: number) {
@@ -297,8 +298,8 @@ export class NativeCipher {
   }
 
   /**
-   * Encrypts `length` bytes at `plain` to `out`, and writes the tag behind them. The 12 bytes at `nonce` are the nonce; `key`
-   * is where a new key is, −1 for the one it has.
+   * Encrypts `length` bytes at `plain` to `out` and writes the tag behind them. `nonce` is the place of 12 bytes; `key` is the
+   * place of a new key, or −1 for the current one.
    */
   seal(key: number, nonce: number, clear: number, clearLength: number, plain: number, length: number, out: number) {
     const context = this.#context
@@ -319,7 +320,7 @@ export class NativeCipher {
     )
   }
 
-  /** Decrypts `length` bytes and the tag behind them, in place. False if the tag does not verify: they are garbage then. */
+  /** Decrypts `length` bytes and the tag behind them, in place. Returns false, and leaves garbage, if the tag does not verify. */
   open(key: number, nonce: number, clear: number, clearLength: number, body: number, length: number): boolean {
     const context = this.#context
     if (context === undefined || this.#isSeal) throw new Error('expected an open cipher that opens')

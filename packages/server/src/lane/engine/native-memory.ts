@@ -1,9 +1,9 @@
-// Memory outside the JavaScript heap that foreign calls may read and write, and the check that they stay inside it.
+// Memory outside the JavaScript heap for foreign calls, and the bounds checks of their accesses.
 
-/** A pointer, as a plain number: cheaper to pass than an object, and exact below 2^53. */
+/** A pointer as a number: cheaper to pass than an object, and exact below 2^53. */
 export type Pointer = number
 
-/** Where blocks of memory come from. */
+/** Source of memory blocks. */
 export interface MemoryCalls {
   /** Zeroed memory outside the JavaScript heap, at `pointer` and as an array. */
   map(size: number): { pointer: Pointer; buffer: ArrayBuffer }
@@ -12,10 +12,10 @@ export interface MemoryCalls {
 }
 
 const ALIGNMENT = 64
-/** For what a call needs only while it runs. */
+/** Bytes for data that a call needs only while it runs. */
 const SCRATCH = 64
 
-/** One block, handed out in pieces that live as long as it does. A place in it is an offset from its start. */
+/** One block, allocated in pieces that live as long as the block. A place is an offset from its start. */
 export class NativeMemory {
   readonly size: number
   readonly bytes: Uint8Array
@@ -36,34 +36,33 @@ export class NativeMemory {
     BLOCKS.register(buffer, { calls, pointer, size })
   }
 
-  /** The place of `length` bytes of its own, all zero. */
+  /** Allocates `length` zero bytes. */
   take(length: number): number {
     const place = this.#used
     const used = place + Math.ceil(length / ALIGNMENT) * ALIGNMENT
-    if (!(length >= 0 && used <= this.size))
-      throw new RangeError(`expected ${length} bytes of native memory to be left`)
+    if (!(length >= 0 && used <= this.size)) throw new RangeError(`expected ${length} free bytes of native memory`)
     this.#used = used
     return place
   }
 
-  /** The place of `length` bytes that are good until the next call. */
+  /** The place of `length` bytes that are valid until the next call. */
   scratch(length: number): number {
     if (length > SCRATCH) throw new RangeError(`expected at most ${SCRATCH} bytes of scratch, found ${length}`)
     return this.#scratch
   }
 
-  /** What to pass for `length` bytes at `place`. Per packet; throws if they are not all inside. */
+  /** The pointer to `length` bytes at `place`. Per packet; throws if they are not within the block. */
   pointer(place: number, length: number): Pointer {
     if (!(place >= 0 && length >= 0 && place + length <= this.size)) this.#refuse(place, length)
     return this.#base + place
   }
 
   #refuse(place: number, length: number): never {
-    throw new RangeError(`expected ${length} bytes at ${place} to lie within ${this.size} bytes`)
+    throw new RangeError(`expected ${length} bytes at ${place} within ${this.size} bytes`)
   }
 }
 
-/** Memory goes when the last array over it has gone, so that no array ever shows what is not there. */
+/** A block is released when the last array over it is collected, so that no array refers to released memory. */
 const BLOCKS = new FinalizationRegistry<{ calls: MemoryCalls; pointer: Pointer; size: number }>(
   ({ calls, pointer, size }) => calls.unmap(pointer, size),
 )

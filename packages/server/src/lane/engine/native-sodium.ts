@@ -1,5 +1,5 @@
-// Foreign function signatures of libsodium's one-call AEAD, from the system's shared library, through koffi. As in native-calls.ts,
-// the calls check nothing: every place and length is checked here.
+// FFI signatures of libsodium's one-call AEAD, from the system's shared library, through koffi. As in native-calls.ts,
+// the calls are unchecked: every place and length is checked here.
 import type { NativeMemory, Pointer } from './native-memory.ts'
 
 /** Names of the library, newest ABI first: 1.0.19 and later, 1.0.12 to 1.0.18. */
@@ -45,13 +45,13 @@ export function loadSodium(koffi: { load(path: string): Library }): NativeSodium
       // 0: initialized now; 1: initialized before.
       if (sodium.sodium_init() >= 0) return new NativeSodium(sodium)
     } catch {
-      // Not installed under this name; the next one may be.
+      // Not installed under this name; try the next one.
     }
   }
   return undefined
 }
 
-/** libsodium's two AEADs, as far as this processor can run them. */
+/** libsodium's two AEADs, as far as this processor supports them. */
 export class NativeSodium {
   readonly #calls: Calls
   /** Undefined without the instructions that libsodium's AES-256-GCM needs: it has no slower variant. */
@@ -111,7 +111,7 @@ export class SodiumAead {
     return this.#encrypt(target, 0, source, length, header, clearLength, 0, noncePointer, key) === 0
   }
 
-  /** Decrypts `length` bytes and the tag behind them, in place. False if the tag does not verify: they are garbage then. */
+  /** Decrypts `length` bytes and the tag behind them, in place. Returns false, and leaves garbage, if the tag does not verify. */
   open(
     memory: NativeMemory,
     key: Pointer,

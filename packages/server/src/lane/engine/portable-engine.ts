@@ -1,4 +1,4 @@
-// The packet engine that runs anywhere: node:crypto and libsodium for the ciphers, a datagram port for the wire.
+// The packet engine for every system: node:crypto and libsodium for the ciphers, a datagram port for the network.
 import {
   ADDRESS_LOCAL,
   ADDRESS_PORT,
@@ -34,30 +34,30 @@ import type { DatagramPort, Destination } from './datagram-port.ts'
 
 interface Protected extends Counted {
   readonly cipher: PacketCipher
-  /** What the layout does not fill stays zero. */
+  /** Bytes that the layout does not fill stay zero. */
   readonly nonce: Uint8Array
 }
 
 interface Row {
   readonly peer: PeerId
-  /** One of Discord's modes, or … */
+  /** Of a client with one of Discord's modes. */
   protection: Protected | undefined
-  /** … a browser's. */
+  /** Of a WebRTC client. */
   srtp: Srtp | undefined
   destination: Destination | undefined
   isExhausted: boolean
 }
 
-const NOBODY: readonly PeerId[] = []
+const NO_PEERS: readonly PeerId[] = []
 const NO_BYTES = new Uint8Array(0)
 
-/** Needs `protectionReady()` before the first peer is protected. */
+/** Requires `protectionReady()` before the first peer is protected. */
 export class PortableEngine implements PacketIo {
   readonly #port: DatagramPort
   readonly #rows = new Map<PeerId, Row>()
   readonly #batch = makeBatch()
   readonly #words = new Map<string, Int32Array>()
-  /** What is being sent. As long as the system takes every datagram at once, only the first slot is used. */
+  /** Datagrams in progress. While the system accepts each one at once, only the first slot is used. */
   readonly #slots = new Uint8Array(LIMITS.unsentDatagrams * SLOT)
   readonly #slotView = new DataView(this.#slots.buffer)
   #slot = 0
@@ -75,7 +75,7 @@ export class PortableEngine implements PacketIo {
     return { packets: this.#packets, bytes: this.#bytes, failed: this.#dropped + this.#port.failed }
   }
 
-  /** A batch of this one datagram; undefined if its source is not an IP address. Valid until the next call. */
+  /** A batch of one datagram; undefined if its source is not an IP address. Valid until the next call. */
   load(bytes: Uint8Array, ip: string, port: number, local = 0): Batch | undefined {
     const words = this.#words.get(ip) ?? this.#parse(ip)
     if (words === undefined) return undefined
@@ -167,7 +167,7 @@ export class PortableEngine implements PacketIo {
   }
 
   /**
-   * Where the header is the nonce, nothing is sent: all receiver reports begin with the same bytes, and would repeat it.
+   * Sends nothing if the header is the nonce: all receiver reports begin with the same bytes, which would repeat the nonce.
    */
   sendRtcp(peer: PeerId, bytes: Uint8Array, length: number): boolean {
     const row = this.#rows.get(peer)
@@ -188,11 +188,11 @@ export class PortableEngine implements PacketIo {
     return this.#port.destination(readAddress(words, offset), words[offset + ADDRESS_LOCAL]!)
   }
 
-  /** The port sends at once, so that nothing waits here. */
+  /** The port sends at once; nothing is queued here. */
   flush(): void {}
 
   takeExhausted(): readonly PeerId[] {
-    if (this.#exhausted.length === 0) return NOBODY
+    if (this.#exhausted.length === 0) return NO_PEERS
     const taken = this.#exhausted
     this.#exhausted = []
     return taken
@@ -218,7 +218,7 @@ export class PortableEngine implements PacketIo {
     return true
   }
 
-  /** The same with SRTP, which seals in place and may refuse a packet that it sealed before. */
+  /** The same with SRTP, which seals in place and refuses a packet that it has already sealed. */
   #sealSrtp(row: Row, srtp: Srtp, bytes: Uint8Array, offset: number, length: number, isRtcp: boolean): boolean {
     if (row.destination === undefined || row.isExhausted || length + SRTP_OVERHEAD > SLOT) return false
     const start = this.#claimSlot()
@@ -241,7 +241,7 @@ export class PortableEngine implements PacketIo {
     return false
   }
 
-  /** Where the next datagram may be written; −1, and a drop, while the system has not taken too many. */
+  /** Place of the next datagram; −1, counted as a drop, while too many sends are in progress. */
   #claimSlot(): number {
     const unsent = this.#port.unsent
     if (unsent === 0) this.#slot = 0

@@ -1,4 +1,4 @@
-// A lane on the main thread: over real sockets, and over a port in memory where time matters.
+// A lane on the current thread: over real sockets, and over a port in memory for tests that depend on time.
 import assert from 'node:assert/strict'
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
@@ -9,7 +9,7 @@ import { protectionReady } from '../crypto/protection.ts'
 import type { DatagramPort, Destination } from '../engine/datagram-port.ts'
 import { InlineLane } from './lane-inline.ts'
 
-/** The published GCM packet of SSRC 12345 under KEY; its trailer is 1. */
+/** The published GCM packet of SSRC 12345 under KEY, with nonce 1. */
 const KEY = Uint8Array.from({ length: 32 }, (_, index) => index)
 const OPUS = Buffer.from('807812340001020300003039bcc93334137f899b5f1e2e463bd73ba62215f700000001', 'hex')
 const SSRC = 12345
@@ -58,10 +58,10 @@ test('a lane answers discovery, binds both clients and carries a packet from one
   }
   lane.command({ kind: 'setRoute', ssrc: SSRC, owner: 1, media: 'audio', targets: 1 })
   ana.send(OPUS, lane.port, '127.0.0.1')
-  const [heard] = (await once(bo, 'message')) as [Buffer]
-  assert.equal(heard.toString('hex', 0, 12), OPUS.toString('hex', 0, 12))
-  assert.equal(heard.length, OPUS.length)
-  assert.equal(heard.toString('hex', heard.length - 4), '80000080')
+  const [received] = (await once(bo, 'message')) as [Buffer]
+  assert.equal(received.toString('hex', 0, 12), OPUS.toString('hex', 0, 12))
+  assert.equal(received.length, OPUS.length)
+  assert.equal(received.toString('hex', received.length - 4), '80000080')
   assert.deepEqual(events, [
     { kind: 'addressBound', peer: 1, address: { ip: '127.0.0.1', port: ana.address().port } },
     { kind: 'addressBound', peer: 2, address: { ip: '127.0.0.1', port: bo.address().port } },
@@ -69,13 +69,13 @@ test('a lane answers discovery, binds both clients and carries a packet from one
   ])
 })
 
-test('a port that is taken is refused with the system’s error', async context => {
+test('a port in use is rejected with the system’s error', async context => {
   const { lane } = await openLane(context)
   await assert.rejects(InlineLane.open({ id: 4, port: lane.port, onEvents() {} }), { code: 'EADDRINUSE' })
   await assert.rejects(InlineLane.open({ id: 4, ip: '192.0.2.1', port: 0, onEvents() {} }), { code: 'EADDRNOTAVAIL' })
 })
 
-test('a closed lane holds nothing, ignores commands and frees its port', async context => {
+test('a closed lane is empty, ignores commands and frees its port', async context => {
   const { lane } = await openLane(context)
   join(lane, 1, SSRC)
   await Promise.all([lane.close(), lane.close()])
@@ -120,7 +120,7 @@ function memoryLane(clock: () => number) {
   return { port, lane }
 }
 
-test('a sender gets its receiver report when the lane’s own timeout falls due, and not before', context => {
+test('a sender gets its receiver report at the lane’s own timeout, and not before', context => {
   context.mock.timers.enable({ apis: ['setTimeout'] })
   let now = 0
   const { port, lane } = memoryLane(() => now)
@@ -138,7 +138,7 @@ test('a sender gets its receiver report when the lane’s own timeout falls due,
   assert.equal(port.sent.length, 1)
 })
 
-test('what the system has not taken yet is not written over, and past a bound datagrams are dropped', () => {
+test('datagrams in progress are not overwritten, and above a limit datagrams are dropped', () => {
   const { port, lane } = memoryLane(() => 0)
   const ping = () => lane.receive(Uint8Array.of(0x13, 0x37, 0xca, 0xfe, 0, 0, 0, 9), '10.0.0.2', 5)
   port.offsets.length = 0
@@ -155,7 +155,7 @@ test('what the system has not taken yet is not written over, and past a bound da
   assert.equal(port.offsets.at(-1), 0)
 })
 
-test('a datagram from what is no address is ignored', () => {
+test('a datagram without a valid source address is ignored', () => {
   const { port, lane } = memoryLane(() => 0)
   lane.receive(Uint8Array.of(0x13, 0x37, 0xca, 0xfe, 0, 0, 0, 9), 'localhost', 5)
   assert.equal(port.sent.length, 0)

@@ -1,4 +1,4 @@
-// A lane on the main thread: the portable engine for systems without the other one, and for tests.
+// A lane on the current thread, with the portable engine.
 import { type LaneCommand, type LaneEvent, type LaneId, Router } from '@parley/core'
 import { protectionReady } from '../crypto/protection.ts'
 import { stunMac } from '../crypto/stun-mac.ts'
@@ -9,13 +9,13 @@ import type { Lane } from './lane.ts'
 
 export interface InlineLaneOptions {
   id: LaneId
-  /** Where to listen; without it on all addresses. */
+  /** Address to listen on; all addresses by default. */
   ip?: string | undefined
-  /** 0: any free one. */
+  /** 0 selects a free port. */
   port: number
   /** See `DgramPortOptions`. */
   addresses?: readonly string[] | undefined
-  /** Called after the input that caused them, never with none. */
+  /** Called after the input that caused the events, never with an empty list. */
   onEvents(events: readonly LaneEvent[]): void
   /** Called before a datagram is handled: see `LaneLoopOptions`. */
   takeCommands?(): void
@@ -23,7 +23,7 @@ export interface InlineLaneOptions {
   clock?: (() => number) | undefined
 }
 
-/** Feeds a router from a port, and ticks it when it asks to be ticked. */
+/** Feeds a router from a port, and ticks it at its deadlines. */
 export class InlineLane implements Lane {
   readonly id: LaneId
   readonly #port: DatagramPort
@@ -37,7 +37,7 @@ export class InlineLane implements Lane {
   #isClosed = false
   #utilization = performance.eventLoopUtilization()
 
-  /** Rejects with the system's error if the address cannot be had. */
+  /** Rejects with the system's error if the address is not available. */
   static async open(options: InlineLaneOptions): Promise<InlineLane> {
     await protectionReady()
     let lane: InlineLane | undefined
@@ -47,7 +47,7 @@ export class InlineLane implements Lane {
     return lane
   }
 
-  /** On a port that is open already; its datagrams are to be given to `receive`. */
+  /** On an open port, whose datagrams the caller passes to `receive`. */
   constructor(port: DatagramPort, options: InlineLaneOptions) {
     const { id, onEvents, takeCommands, clock = () => performance.now() } = options
     this.id = id
@@ -82,7 +82,7 @@ export class InlineLane implements Lane {
     this.#settle()
   }
 
-  /** Counts of what the lane holds. */
+  /** Sizes of the lane's tables. */
   inspect() {
     return this.#router.inspect()
   }
@@ -94,7 +94,7 @@ export class InlineLane implements Lane {
     return this.#port.close()
   }
 
-  /** Share of the time since the last call that this thread, which does not only this, worked. */
+  /** Busy share of this thread since the last call, including other work on it. */
   #busy(): number {
     const last = this.#utilization
     this.#utilization = performance.eventLoopUtilization()

@@ -1,4 +1,4 @@
-// A lane on a thread of its own: commands go there in batches, events come back, and its end is noticed.
+// A lane on a separate thread: commands in batches, events back, and detection of a crash.
 import { Worker } from 'node:worker_threads'
 import type { LaneCommand, LaneEvent, LaneId } from '@parley/core'
 import { Native } from '../engine/native-calls.ts'
@@ -8,18 +8,18 @@ import type { Engine, FromLane, LaneStart, ToLane } from './thread-messages.ts'
 export interface ThreadLaneOptions {
   id: LaneId
   engine: Engine
-  /** Where to listen; without it on all addresses. */
+  /** Address to listen on; all addresses by default. */
   ip?: string | undefined
-  /** 0: any free one. */
+  /** 0 selects a free port. */
   port: number
   /** See `LanesOptions`. */
   addresses?: readonly string[] | undefined
   onEvents(events: readonly LaneEvent[]): void
-  /** The thread has ended though nobody closed it. The port is free again. */
+  /** The thread has ended without `close`. The port is free again. */
   onLost(reason: string): void
 }
 
-/** In a checkout the thread has to learn to read the source first. */
+/** In a checkout the thread first loads the hooks that run TypeScript. */
 const IS_SOURCE = import.meta.url.endsWith('.ts')
 const LANE = new URL(IS_SOURCE ? './lane-worker.ts' : './lane-worker.js', import.meta.url)
 const ENTRY = IS_SOURCE ? new URL('../../../bin/source-worker.mjs', import.meta.url) : LANE
@@ -35,10 +35,10 @@ export class ThreadLane implements Lane {
   readonly #ended: Promise<void>
   #opened: Opened | undefined
   #pending: LaneCommand[] = []
-  /** From being bound until it is closed or lost. */
+  /** From the opened port until `close` or a crash. */
   #isOpen = false
 
-  /** Rejects with the system's error if the address cannot be had. */
+  /** Rejects with the system's error if the address is not available. */
   static async open(options: ThreadLaneOptions): Promise<ThreadLane> {
     const native = options.engine === 'ffi' ? await Native.load() : undefined
     if (typeof native === 'string') throw new Error(native)
@@ -50,7 +50,7 @@ export class ThreadLane implements Lane {
   private constructor(
     options: ThreadLaneOptions,
     native: Native | undefined,
-    told: { opened(): void; failed(error: unknown): void },
+    callbacks: { opened(): void; failed(error: unknown): void },
   ) {
     this.id = options.id
     this.#options = options
@@ -71,14 +71,14 @@ export class ThreadLane implements Lane {
       else {
         this.#opened = message
         this.#isOpen = true
-        told.opened()
+        callbacks.opened()
       }
     })
     this.#ended = new Promise(resolve => {
       worker.once('exit', code => {
         if (code !== 0) this.#freeDescriptors()
         resolve()
-        if (this.#opened === undefined) told.failed(failure)
+        if (this.#opened === undefined) callbacks.failed(failure)
         else if (this.#isOpen) this.#lost(failure)
       })
     })
@@ -88,7 +88,7 @@ export class ThreadLane implements Lane {
     return this.#opened?.port ?? 0
   }
 
-  /** Goes with the next `flush`. */
+  /** Sent with the next `flush`. */
   command(command: LaneCommand): void {
     if (this.#isOpen) this.#pending.push(command)
   }
@@ -113,7 +113,7 @@ export class ThreadLane implements Lane {
     if (this.#isOpen) this.#options.onEvents(events)
   }
 
-  /** Posted, then marked as posted, then woken: whoever is woken finds the mark. */
+  /** In this order, so that the woken thread finds the mark and then the message. */
   #send(message: ToLane): void {
     this.#worker.postMessage(message)
     Atomics.store(this.#posted, 0, 1)
@@ -121,7 +121,7 @@ export class ThreadLane implements Lane {
     if (wake !== undefined) this.#native?.wake(wake)
   }
 
-  /** A thread that crashed leaves its socket open. */
+  /** A crashed thread leaves its descriptors open. */
   #freeDescriptors(): void {
     const descriptors = this.#opened?.descriptors
     if (descriptors === undefined) return

@@ -1,14 +1,14 @@
-// What the host knows of a lane, whatever engine and thread it runs on.
+// A lane as the host sees it, on any engine and thread.
 import type { LaneCommand, LaneId } from '@parley/core'
 
 export interface Lane {
   readonly id: LaneId
   /** The UDP port it is bound to. */
   readonly port: number
-  /** Commands take effect in order. After `close` they do nothing. */
+  /** Commands take effect in order. After `close` they are ignored. */
   command(command: LaneCommand): void
-  /** Sees to it that the lane has the commands so far before any datagram that is sent after this. */
+  /** Guarantees that the lane applies the commands so far before any datagram that is sent afterwards. */
   flush(): void
-  /** Releases the socket; resolves when it is free. */
+  /** Closes the socket; resolves when the port is free. */
   close(): Promise<void>
 }

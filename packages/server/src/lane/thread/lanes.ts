@@ -1,5 +1,6 @@
-// All lanes of a node: opened on consecutive ports, and replaced when they are lost.
+// All lanes of a node: opened on consecutive ports, and replaced when they crash.
 import type { LaneCommand, LaneEvent, LaneId, OpenLane } from '@parley/core'
+import { SERVER_LIMITS } from '../../limits.ts'
 import type { Lane } from './lane.ts'
 import { InlineLane } from './lane-inline.ts'
 import { ThreadLane } from './lane-thread.ts'
@@ -7,27 +8,27 @@ import type { Engine } from './thread-messages.ts'
 
 export interface LanesOptions {
   engine: Engine
-  /** Threads; 0 is one lane on this thread, on the portable engine. */
+  /** Number of threads; 0 is one lane on this thread, on the portable engine. */
   count: number
-  /** Where to listen; without it on all addresses. */
+  /** Address to listen on; all addresses by default. */
   ip?: string | undefined
-  /** Of the first lane; the others follow. 0: any free ones. */
+  /** Port of the first lane; the others follow. 0 selects free ports. */
   port: number
-  /** Announced addresses: the portable engine listens on those that are local, besides the interfaces' own. */
+  /** Announced addresses: the portable engine listens on those that are local, besides those of the interfaces. */
   addresses?: readonly string[] | undefined
 }
 
-/** What happens to lanes by themselves. */
+/** Receives the events of lanes. */
 export interface LanesObserver {
   laneEvents(lane: LaneId, events: readonly LaneEvent[]): void
-  /** A lane crashed. Commands to it wait from now on for the one that takes its place. */
+  /** A lane crashed. Further commands wait for its replacement. */
   laneLost(lane: LaneId, reason: string): void
   laneReplaced(lane: LaneId, port: number): void
-  /** A lost lane cannot be replaced yet; it is tried again. */
+  /** A lost lane cannot be replaced yet; another attempt follows. */
   laneMissing(lane: LaneId, reason: string): void
 }
 
-/** The address that could not be had, and the system's error. */
+/** A port that could not be opened, with the system's error. */
 export class LanePortError extends Error {
   readonly port: number
   constructor(port: number, cause: unknown) {
@@ -36,10 +37,6 @@ export class LanePortError extends Error {
     this.port = port
   }
 }
-
-const RETRY = 1_000
-/** Commands kept for a lane that is missing. Beyond it, who joins is told to come again. */
-const WAITING = 10_000
 
 interface Place {
   readonly id: LaneId
@@ -73,7 +70,7 @@ export class Lanes {
     this.#observer = observer
   }
 
-  /** In the order of their ids. */
+  /** Sorted by id. */
   get all(): readonly OpenLane[] {
     return this.#places.map(({ id, port }) => ({ id, port }))
   }
@@ -82,7 +79,7 @@ export class Lanes {
     const place = this.#places[id]
     if (place === undefined) return
     if (place.lane !== undefined) return place.lane.command(command)
-    if (place.waiting.length < WAITING) place.waiting.push(command)
+    if (place.waiting.length < SERVER_LIMITS.maxLaneCommands) place.waiting.push(command)
     else place.isOverfull = true
   }
 
@@ -125,7 +122,7 @@ export class Lanes {
 
   async #replace(place: Place): Promise<void> {
     try {
-      // Somebody else may have taken the port.
+      // Another program may have opened the port.
       const lane = await this.#open(place, place.port).catch(() => this.#open(place, 0))
       if (this.#isClosed) return void lane.close()
       this.#fill(place, lane)
@@ -135,7 +132,7 @@ export class Lanes {
       const timer = setTimeout(() => {
         this.#timers.delete(timer)
         void this.#replace(place)
-      }, RETRY)
+      }, SERVER_LIMITS.laneRetryInterval)
       this.#timers.add(timer)
     }
   }
@@ -146,7 +143,7 @@ export class Lanes {
     place.isOverfull = false
     place.lane = lane
     place.port = lane.port
-    // What was lost of the commands is made anew, as after a crash.
+    // Commands were lost: the sessions end and start again, as after a crash.
     if (isOverfull) this.#observer.laneLost(place.id, 'too many commands while it was missing')
     else for (const command of waiting) lane.command(command)
     lane.flush()

@@ -1,10 +1,10 @@
-// What a lane's thread and the thread that started it tell each other.
+// Messages between a lane's thread and the thread that started it.
 import type { LaneCommand, LaneEvent, LaneId } from '@parley/core'
 
-/** Which packet engine a lane runs on. */
+/** Packet engine of a lane. */
 export type Engine = 'ffi' | 'portable'
 
-/** What the thread starts with. */
+/** Data that a thread starts with. */
 export interface LaneStart {
   /** The module that runs the lane. */
   entry: string
@@ -13,14 +13,14 @@ export interface LaneStart {
   ip: string | undefined
   port: number
   addresses: readonly string[]
-  /** One word, set to 1 after something was posted: reading it costs nothing, reading the port does. */
+  /** One word, set to 1 after a message was posted: reading it is cheaper than reading the port. */
   posted: SharedArrayBuffer
 }
 
 export type ToLane = { kind: 'commands'; commands: readonly LaneCommand[] } | { kind: 'close' }
 
 export type FromLane =
-  /** Bound to `port`. `descriptors` are there on the ffi engine: the wake's, and the socket's, which outlive a crash. */
+  /** The port is open. `descriptors`, on the ffi engine only: socket and wake, which survive a crash of the thread. */
   | { kind: 'opened'; port: number; descriptors?: { socket: number; wake: number } }
   | { kind: 'refused'; code: string; message: string }
   | { kind: 'events'; events: readonly LaneEvent[] }
