@@ -40,20 +40,36 @@ interface Ports {
 }
 
 /** What an embedding program passes besides settings. */
-export interface Surroundings {
+export interface AppOptions {
   logSink?: LogSink | undefined
   /** Used instead of the files that the configuration names. */
   tls?: TlsFiles | undefined
-  playground?: PlaygroundSurroundings | undefined
+  playground?: PlaygroundOptions | undefined
 }
 
 /** Serves the playground on a separate port, without TLS and on loopback only, with a backend for its page. */
-export interface PlaygroundSurroundings {
+export interface PlaygroundOptions {
   /** 0 selects a free port. */
   port: number
   api: PlaygroundApi
 }
 
+/**
+ * A node with all of its listeners, as `parley serve` runs it: configuration from a file, reloads, draining. `createServer` is
+ * simpler where settings are in the program.
+ *
+ * @example
+ * ```ts
+ * import { App, loadConfig } from '@parley/server'
+ *
+ * const app = await App.start(loadConfig({ file: '/etc/parley/parley.toml', environment: process.env }))
+ * process.on('SIGHUP', () => app.reload())
+ * process.once('SIGTERM', async () => {
+ *   await app.drain()
+ *   await app.close()
+ * })
+ * ```
+ */
 export class App {
   readonly #config: Config
   readonly #ports: Ports
@@ -71,8 +87,8 @@ export class App {
   #closed: Promise<void> | undefined
 
   /** Opens every port, or none: throws a `ListenError` or `ConfigError` whose message is one sentence. */
-  static async start(config: Config, surroundings: Surroundings = {}): Promise<App> {
-    const tls = surroundings.tls ?? readTls(config)
+  static async start(config: Config, options: AppOptions = {}): Promise<App> {
+    const tls = options.tls ?? readTls(config)
     const opened: { close(): Promise<void> }[] = []
     const keep = <Port extends { close(): Promise<void> }>(port: Port): Port => {
       opened.push(port)
@@ -95,10 +111,10 @@ export class App {
       const second = lvsp.listen && { ...listener, ...lvsp.listen, root: 'lvsp' as const }
       const dtls = await OpensslDtls.open(selfSignedCertificate())
       const extra = second && keep(await openListener('lvsp.listen', second))
-      const own = surroundings.playground && { ...listener, ...ownPage(surroundings.playground) }
+      const own = options.playground && { ...listener, ...ownPage(options.playground) }
       const page = own && keep(await openListener('playground', own))
       const ports = { lanes, engine, dtls, http: main, lvsp: extra, page }
-      app = new App(config, ports, surroundings)
+      app = new App(config, ports, options)
       return app
     } catch (error) {
       await Promise.all(opened.map(port => port.close()))
@@ -106,7 +122,7 @@ export class App {
     }
   }
 
-  private constructor(config: Config, ports: Ports, { logSink, tls, playground }: Surroundings) {
+  private constructor(config: Config, ports: Ports, { logSink, tls, playground }: AppOptions) {
     this.#config = config
     this.#ports = ports
     this.#hasTls = tls !== undefined || config.http.tls_cert !== undefined
@@ -304,7 +320,7 @@ function logOptions({ log }: Config) {
 }
 
 /** Without TLS: browsers grant the microphone to pages of the same machine, and no certificate has to be trusted. */
-const ownPage = ({ port }: PlaygroundSurroundings) =>
+const ownPage = ({ port }: PlaygroundOptions) =>
   ({ host: '127.0.0.1', port, tls: undefined, behindProxy: false, root: 'gateway' }) as const
 
 async function openListener(key: string, options: Parameters<typeof Listener.open>[0]): Promise<Listener> {

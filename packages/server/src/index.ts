@@ -1,12 +1,12 @@
 // The server as a library: a complete node inside another program or a test.
-import { App, type PlaygroundSurroundings } from './app.ts'
+import { App, type PlaygroundOptions } from './app.ts'
 import { configOf } from './config/config.ts'
 import type { ConfigInput } from './config/schema.ts'
 import { nodeCrypto } from './crypto.ts'
 import type { LogSink } from './log.ts'
 import type { TlsFiles } from './net/tls.ts'
 
-export { App } from './app.ts'
+export { App, type AppOptions, type PlaygroundOptions } from './app.ts'
 export {
   type BackendConfig,
   type Config,
@@ -16,7 +16,8 @@ export {
   loadConfig,
 } from './config/config.ts'
 export { ConfigError } from './config/config-error.ts'
-export type { ConfigInput } from './config/schema.ts'
+export type { ConfigInput, ParsedConfig } from './config/schema.ts'
+export { Credentials } from './credentials.ts'
 export { nodeCrypto } from './crypto.ts'
 export {
   createDemoBackend,
@@ -29,6 +30,7 @@ export type { LogSink } from './log.ts'
 export { ListenError } from './net/listen-error.ts'
 export { selfSignedCertificate } from './net/self-signed.ts'
 export type { TlsFiles } from './net/tls.ts'
+export type { PlaygroundApi } from './playground/page.ts'
 
 /** Settings in the shape of the TOML file, and what an embedding program passes besides. */
 export interface ServerOptions extends ConfigInput {
@@ -37,7 +39,7 @@ export interface ServerOptions extends ConfigInput {
   /** Certificate and key as PEM, instead of the paths `http.tls_cert` and `http.tls_key`. */
   tls?: TlsFiles | undefined
   /** The playground on a separate port, with a backend for its page. Without a backend `http.playground` is enough. */
-  playground?: PlaygroundSurroundings | undefined
+  playground?: PlaygroundOptions | undefined
 }
 
 export interface Server {
@@ -75,6 +77,22 @@ const defaults = (): ConfigInput => ({
  * Starts a node. Without options it listens on free ports of loopback, generates a secret for one backend named `main`, logs
  * nothing, and forwards packets on the caller's thread; `media.lanes` above 0 gives them threads. Throws a `ConfigError` or a
  * `ListenError`, each with one sentence.
+ *
+ * @example
+ * ```ts
+ * import { createServer, selfSignedCertificate } from '@parley/server'
+ *
+ * // Encrypted, on a thread of its own, with the log on standard error.
+ * const server = await createServer({
+ *   tls: selfSignedCertificate(),
+ *   media: { lanes: 1 },
+ *   log: { level: 'info' },
+ *   logSink: process.stderr,
+ * })
+ * console.log(`voice gateway at ${server.url}, LVSP at ${server.lvspUrl}`)
+ * await server.drain(10_000)
+ * await server.close()
+ * ```
  */
 export async function createServer({ logSink, tls, playground, ...options }: ServerOptions = {}): Promise<Server> {
   const backend = options.backend ?? [{ id: 'main', secret: nodeCrypto.randomToken(24) }]

@@ -37,6 +37,7 @@ export interface DirectoryOptions {
   channels: Channels
   crypto: Crypto
   deadlines: Deadlines
+  /** `host` or `host:port` that backends hand to clients. */
   endpoint: string
   /** Milliseconds after which everything of a lost backend ends; 0 is never. */
   orphanGrace: number

@@ -18,12 +18,17 @@ interface Identifying extends Attachment {
 }
 
 export interface AuthenticationPolicy {
+  /** Addresses that Ready names; if empty, the one that the client reached. */
   readonly announce: readonly string[]
   readonly modes: readonly VoiceMode[]
+  /** Milliseconds for which a session without a connection may be resumed. */
   readonly resumeWindow: number
   /** Whether the channel's token authenticates any user with a voice state; otherwise only the user's own token does. */
   readonly channelTokenAuth: boolean
-  /** `strict`: the session id has to be that of the voice state. `relaxed`: see `#mayUse`. */
+  /**
+   * `strict`: the session id has to be that of the voice state. `relaxed`: with the user's own token any session id is accepted;
+   * with the channel's also the first other one that is presented.
+   */
   readonly sessionCheck: 'relaxed' | 'strict'
 }
 

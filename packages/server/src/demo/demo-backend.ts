@@ -135,6 +135,21 @@ export class DemoBackend {
  * A chat backend that drives a node over LVSP as a real one does. Together with `createServer` it serves tests of bots and voice
  * libraries. Resolves when the node is ready; rejects with LvspClosedError if the node rejects it, and throws a RangeError for
  * invalid options.
+ *
+ * @example
+ * ```ts
+ * import { createDemoBackend, createServer } from '@parley/server'
+ *
+ * const server = await createServer()
+ * const backend = await createDemoBackend({ lvspUrl: server.lvspUrl, secret: server.secret })
+ * backend.on('speaking', ({ userId, speaking }) => console.log(userId, speaking))
+ *
+ * const { endpoint, session_id, token } = await backend.join('7')
+ * // ... connect a client of user 7 with these, then:
+ * backend.mute('7')
+ * await backend.move('7', '501')
+ * backend.leave('7')
+ * ```
  */
 export async function createDemoBackend(options: DemoBackendOptions): Promise<DemoBackend> {
   const backend = new DemoBackend(options)
