@@ -1,4 +1,4 @@
-// A node, its backend, and browsers with pages in them that are voice clients of the node.
+// A node, its backend, and browsers whose pages run voice clients of the node.
 import { readFileSync } from 'node:fs'
 import { createServer as createHttpServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -16,23 +16,23 @@ const CLIENT = readFileSync(new URL('web-client.mjs', import.meta.url))
 
 export interface SceneOptions {
   engine?: 'ffi' | 'portable' | undefined
-  /** Where the node's UDP port is, and where clients send packets. */
+  /** The address that the node's UDP port is bound to and announces. */
   mediaIp?: string | undefined
-  /** Takes the node's log, which nobody reads otherwise. */
+  /** Receives the lines of the node's log, from level `info`. Without it the node does not log. */
   log?: ((line: string) => void) | undefined
 }
 
 export interface WebOptions {
   flow?: 'discord' | 'spacebar' | undefined
-  /** The video codec it prefers; without it, it has no camera. */
+  /** Preferred video codec. Without it the client sends no video. */
   video?: 'VP8' | 'VP9' | 'H264' | undefined
-  /** The UDP port to send to in place of the node's. */
+  /** UDP port to send to instead of the node's. */
   through?: number | undefined
-  /** Milliseconds of audio in a packet. */
+  /** Milliseconds of audio per packet. */
   packetTime?: number | undefined
-  /** Whether its microphone hears anything; by default it does. What sends silence sends little. */
+  /** Whether the microphone captures a sound (the default) or silence, which takes little bandwidth. */
   speaks?: boolean | undefined
-  /** Milliseconds to wait for more members before those that have come are negotiated. */
+  /** Milliseconds to wait for more members before the next negotiation. */
   patience?: number | undefined
 }
 
@@ -75,12 +75,12 @@ export class BrowserScene {
     this.#origin = origin
   }
 
-  /** A page that has joined, as soon as it has its Session Description. */
+  /** Opens a page and joins from it; resolves when the client has received its Session Description. */
   async joinWeb(userId: string, options: WebOptions = {}): Promise<WebMember> {
     return this.joinFrom(await this.openPage(), userId, options)
   }
 
-  /** One more client in a page that is open. */
+  /** Joins with another client in an open page. */
   async joinFrom(page: WebPage, userId: string, options: WebOptions = {}): Promise<WebMember> {
     const { sessionId, token } = await this.admit(userId)
     const url = `${this.server.url}?v=9`
@@ -93,7 +93,7 @@ export class BrowserScene {
     return new WebMember(page, userId)
   }
 
-  /** A page that has not joined yet. */
+  /** Opens a page without joining. */
   async openPage(browser: 'chromium' | 'firefox' = 'chromium'): Promise<WebPage> {
     if (browser === 'firefox') return this.#openInFirefox()
     this.#chromium ??= this.#openChromium()
@@ -111,7 +111,7 @@ export class BrowserScene {
     return client
   }
 
-  /** Lets a user in, with what its client is told. */
+  /** Admits a user; resolves with the credentials of its client. */
   async admit(userId: string): Promise<VoiceCredentials> {
     await this.#backend.requestChannel({ guildId: GUILD, channelId: CHANNEL })
     const granted = await this.#backend.createVoiceState({ guildId: GUILD, channelId: CHANNEL, userId })
@@ -119,16 +119,16 @@ export class BrowserScene {
     return { serverId: GUILD, channelId: CHANNEL, userId, sessionId: granted.sessionId, token: granted.token }
   }
 
-  /** What the node tells of a user's session. */
+  /** The user's session as `inspect()` shows it. */
   session(userId: string): object | undefined {
     const { sessions } = this.server.inspect() as { sessions: { userId: string }[] }
     return sessions.find(session => session.userId === userId)
   }
 
-  /** What the lane dropped, by cause, besides what nobody was there to hear. */
+  /** Packets that the lane dropped, by cause, without the causes that are expected in these tests. */
   get drops(): Record<string, number> {
     const { lanes } = this.server.inspect() as { lanes: { counters?: { drops: Record<string, number> } }[] }
-    // A machine that is busy with encoders lets the lane wait, which drops what waited too long.
+    // Browsers' encoders keep the machine busy, so that the lane may read packets too late.
     const expected = new Set(['noAddress', 'noRoute', 'overload', 'unclassified'])
     const drops = Object.entries(lanes[0]?.counters?.drops ?? {})
     return Object.fromEntries(drops.filter(([cause, count]) => count > 0 && !expected.has(cause)))
@@ -146,7 +146,7 @@ export class BrowserScene {
   }
 }
 
-/** An empty page and the client's script; resolves with their origin. */
+/** Serves an empty page and the client's script; resolves with their origin. */
 async function servePage(context: TestContext): Promise<string> {
   const http = createHttpServer((request, response) => {
     const isScript = request.url === '/web-client.mjs'

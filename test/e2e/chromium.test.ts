@@ -1,4 +1,4 @@
-// Real browsers in the call: Chromium's own ICE, DTLS, SRTP and codecs against a node, with native clients and each other.
+// Chromium's ICE, DTLS, SRTP and codecs against a node, in calls with Discord clients and with each other.
 import assert from 'node:assert/strict'
 import { networkInterfaces } from 'node:os'
 import { test } from 'node:test'
@@ -9,7 +9,7 @@ import { until } from './until.ts'
 import { energies, framesDecoded, hears, type WebMember } from './web-member.ts'
 
 const OPTIONS = { timeout: 90_000, skip: withoutChromium() }
-/** Packets that may be lost while a second browser starts on a machine that is busy with it. */
+/** Packets that may be lost while the start of a second browser keeps the machine busy. */
 const FEW = 20
 const ANA = '81384788765712384'
 const BEN = '81384788765712385'
@@ -24,39 +24,43 @@ async function assertConnected(member: WebMember): Promise<void> {
 }
 
 for (const engine of ['ffi', 'portable'] as const)
-  test(`two browsers and a native client hear each other (${engine} engine)`, OPTIONS, async context => {
+  test(`two browsers and a Discord client receive each other (${engine} engine)`, OPTIONS, async context => {
     const scene = await BrowserScene.open(context, { engine })
     const ben = await scene.joinNative(BEN)
     const hearsAna = count(ben, ANA)
     talk(context, ben)
     const ana = await scene.joinWeb(ANA)
     await assertConnected(ana)
-    await ana.until('the native client’s voice', hears(1))
+    await ana.until('the Discord client’s voice', hears(1))
     await until('the browser’s voice', () => hearsAna() > 50)
     const cyd = await scene.joinWeb(CYD)
     await assertConnected(cyd)
     await cyd.until('both voices', hears(2))
     const stats = await ana.until('both voices', hears(2))
     for (const { packetsLost, kind } of stats.inbound) if (kind === 'audio') assert.ok(packetsLost <= FEW)
-    await until('both browsers, natively', () => ben.members.get(CYD)?.ssrc !== undefined)
+    await until('both browsers at the Discord client', () => ben.members.get(CYD)?.ssrc !== undefined)
     assert.deepEqual(scene.drops, {})
     const reported = await ana.until('a receiver report', ({ remoteInbound }) => remoteInbound.length > 0)
     assert.ok(reported.remoteInbound[0]!.packetsLost <= FEW)
   })
 
-test('clients that answer themselves as Spacebar’s do hear each other', OPTIONS, async context => {
-  const scene = await BrowserScene.open(context)
-  const ben = await scene.joinNative(BEN)
-  talk(context, ben)
-  const ana = await scene.joinWeb(ANA, { flow: 'spacebar' })
-  await assertConnected(ana)
-  const cyd = await scene.joinWeb(CYD, { flow: 'spacebar' })
-  await ana.until('both voices', hears(2))
-  await cyd.until('both voices', hears(2))
-})
+test(
+  'clients that build their answers locally, as Spacebar’s client does, receive each other',
+  OPTIONS,
+  async context => {
+    const scene = await BrowserScene.open(context)
+    const ben = await scene.joinNative(BEN)
+    talk(context, ben)
+    const ana = await scene.joinWeb(ANA, { flow: 'spacebar' })
+    await assertConnected(ana)
+    const cyd = await scene.joinWeb(CYD, { flow: 'spacebar' })
+    await ana.until('both voices', hears(2))
+    await cyd.until('both voices', hears(2))
+  },
+)
 
 test(
-  'media goes on while the gateway is lost and resumed, and a page that closes its end is heard at once',
+  'media continues while the gateway connection is resumed; the node notices a closed peer connection at once',
   OPTIONS,
   async context => {
     const scene = await BrowserScene.open(context)
@@ -64,7 +68,7 @@ test(
     const hearsAna = count(ben, ANA)
     talk(context, ben)
     const ana = await scene.joinWeb(ANA)
-    await ana.until('the native client’s voice', hears(1))
+    await ana.until('the Discord client’s voice', hears(1))
     await ana.evaluate('client.resume()')
     const before = hearsAna()
     const [heard] = energies(await ana.stats())
@@ -80,26 +84,29 @@ test(
 )
 
 for (const video of ['VP8', 'H264', 'VP9'] as const)
-  test(`two browsers see each other in ${video}, and their encoders are told what arrives`, OPTIONS, async context => {
-    const scene = await BrowserScene.open(context)
-    const ana = await scene.joinWeb(ANA, { video })
-    const cyd = await scene.joinWeb(CYD, { video })
-    await assertConnected(ana)
-    await assertConnected(cyd)
-    for (const member of [ana, cyd]) {
-      await member.until('the other’s picture', stats => framesDecoded(stats) > 30)
-      await member.until('the other’s voice', hears(1))
-    }
-    const wide = await cyd.until(
-      'a picture that grew',
-      ({ inbound }) => (inbound.find(({ kind }) => kind === 'video')?.frameWidth ?? 0) >= 640,
-      30_000,
-    )
-    assert.ok(wide.inbound.every(({ freezeCount = 0 }) => freezeCount <= 2))
-    assert.deepEqual(scene.drops, {})
-  })
+  test(
+    `two browsers see each other in ${video}, and their encoders receive feedback on bandwidth`,
+    OPTIONS,
+    async context => {
+      const scene = await BrowserScene.open(context)
+      const ana = await scene.joinWeb(ANA, { video })
+      const cyd = await scene.joinWeb(CYD, { video })
+      await assertConnected(ana)
+      await assertConnected(cyd)
+      for (const member of [ana, cyd]) {
+        await member.until('the other member’s video', stats => framesDecoded(stats) > 30)
+        await member.until('the other member’s voice', hears(1))
+      }
+      const wide = await cyd.until(
+        'a width of 640 pixels',
+        ({ inbound }) => (inbound.find(({ kind }) => kind === 'video')?.frameWidth ?? 0) >= 640,
+      )
+      assert.ok(wide.inbound.every(({ freezeCount = 0 }) => freezeCount <= 2))
+      assert.deepEqual(scene.drops, {})
+    },
+  )
 
-/** Chromium sends over IPv6 only where an interface has an address of it that is no loopback, even to ::1. */
+/** Chromium sends over IPv6, even to ::1, only if an interface has an IPv6 address that is neither loopback nor link-local. */
 const withoutIpv6 = (): string | false =>
   Object.values(networkInterfaces())
     .flat()
@@ -107,13 +114,16 @@ const withoutIpv6 = (): string | false =>
     ? false
     : 'this machine has no IPv6'
 
-test('a browser talks with a node by IPv6', { ...OPTIONS, skip: OPTIONS.skip || withoutIpv6() }, async context => {
+test('a browser and a node exchange media over IPv6', {
+  ...OPTIONS,
+  skip: OPTIONS.skip || withoutIpv6(),
+}, async context => {
   const scene = await BrowserScene.open(context, { mediaIp: '::1' })
   const ben = await scene.joinNative(BEN)
   const hearsAna = count(ben, ANA)
   talk(context, ben)
   const ana = await scene.joinWeb(ANA)
   await assertConnected(ana)
-  await ana.until('the native client’s voice', hears(1))
+  await ana.until('the Discord client’s voice', hears(1))
   await until('the browser’s voice', () => hearsAna() > 50)
 })

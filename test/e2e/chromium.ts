@@ -1,4 +1,4 @@
-// The system's Chromium, headless, with a microphone and a camera that are not there.
+// The system's Chromium, headless, with a fake microphone and camera.
 import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
 
@@ -16,7 +16,7 @@ const ARGUMENTS = [
   '--use-fake-ui-for-media-stream',
 ]
 
-/** Why tests of Chromium are skipped. Where CI is to have it, its absence is a failure. */
+/** Why tests with Chromium are skipped. CI must have it, so they fail there if it is missing. */
 export const withoutChromium = (): string | false =>
   existsSync(CHROMIUM) || process.env.CI === 'true' ? false : `no ${CHROMIUM}`
 

@@ -1,4 +1,4 @@
-// A process of a test: starts a server, connects all sorts of clients, closes the server, and has nothing left to wait for.
+// A process for a test: starts a server, connects clients of every kind and closes the server. It exits if nothing leaks.
 import { connect } from 'node:net'
 import { createServer } from '@parley/server'
 import { WebSocket } from 'ws'

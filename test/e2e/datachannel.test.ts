@@ -1,4 +1,4 @@
-// A third WebRTC stack, without a browser: libdatachannel's own ICE, DTLS and SRTP, in a call with a native client.
+// A WebRTC stack that is not a browser: libdatachannel's ICE, DTLS and SRTP, in a call with a Discord client.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, type TestContext, test } from 'node:test'
@@ -10,7 +10,7 @@ import WebSocket from 'ws'
 import { isSilence, numberedFrames } from './opus-frames.ts'
 import { until } from './until.ts'
 
-// Its threads keep the process alive until they are told to go.
+// Its threads keep the process alive until they are stopped.
 after(() => cleanup())
 
 const GUILD = '41771983423143937'
@@ -24,7 +24,7 @@ interface Description {
   sdp: string
 }
 
-/** The answer that a client makes from the node's fragment. */
+/** The SDP answer that a client builds from the node's fragment. */
 function answerOf({ sdp }: Description, mid: string): string {
   const lines = sdp.split('\n').filter(line => /^(c=|a=(rtcp|ice-|fingerprint|candidate))/.test(line))
   const head = ['v=0', 'o=- 1 2 IN IP4 127.0.0.1', 's=-', 't=0 0', `a=group:BUNDLE ${mid}`, 'a=ice-lite']
@@ -71,7 +71,7 @@ async function join(
   return { track, connection }
 }
 
-test('libdatachannel and a native client hear each other, frame for frame', { timeout: 30_000 }, async context => {
+test('libdatachannel and a Discord client receive each other’s frames intact', { timeout: 60_000 }, async context => {
   const server = await createServer({
     http: { listen: '127.0.0.1:0' },
     media: { listen: '127.0.0.1', port: 0 },
@@ -110,7 +110,7 @@ test('libdatachannel and a native client hear each other, frame for frame', { ti
     if (packet?.payloadType === TYPE) heardByAna.push(Buffer.from(packet.payload).toString('hex'))
   })
   await until('the connection', () => connection.state() === 'connected')
-  await until('the node’s key', () => JSON.stringify(server.inspect()).includes('SRTP_AEAD_AES_128_GCM'))
+  await until('the node’s SRTP key', () => JSON.stringify(server.inspect()).includes('SRTP_AEAD_AES_128_GCM'))
   const frames = numberedFrames(30, 1)
   for (const [sequence, frame] of frames.entries()) {
     const packet = {
@@ -125,8 +125,8 @@ test('libdatachannel and a native client hear each other, frame for frame', { ti
     await new Promise(resolve => setTimeout(resolve, 5))
   }
   const expected = frames.map(frame => frame.toString('hex'))
-  await until('every frame, natively', () => heardByBen.length >= expected.length)
-  await until('every frame, by WebRTC', () => heardByAna.length >= expected.length)
+  await until('all frames at the Discord client', () => heardByBen.length >= expected.length)
+  await until('all frames at the WebRTC client', () => heardByAna.length >= expected.length)
   assert.deepEqual(heardByBen, expected)
   assert.deepEqual(heardByAna, expected)
 })

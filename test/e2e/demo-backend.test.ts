@@ -1,4 +1,4 @@
-// What authors of bots and voice libraries test against: a node and a small chat backend, inside their own test.
+// createServer() and createDemoBackend(), as authors of bots and voice libraries use them inside their own tests.
 import assert from 'node:assert/strict'
 import { after, before, type TestContext, test } from 'node:test'
 import { VoiceClient, VoiceClosedError } from '@parley/client'
@@ -13,7 +13,7 @@ import {
 import { numberedFrames } from './opus-frames.ts'
 import { until } from './until.ts'
 
-const TIMEOUT = 15_000
+const TIMEOUT = 60_000
 const STAGE = '1300000000000000003'
 
 const tls = selfSignedCertificate()
@@ -28,7 +28,7 @@ after(async () => {
   await server.close()
 })
 
-/** A bot that counts what it hears, by the first bytes of `numberedFrames`. */
+/** A bot that records the speaker's number in each frame of `numberedFrames` that it receives. */
 class Bot {
   readonly client: VoiceClient
   readonly heard: number[] = []
@@ -53,13 +53,15 @@ class Bot {
     return bot
   }
 
-  /** Says five frames that carry this number. */
+  /** Sends five frames that carry this number. */
   say(number: number): Promise<void> {
     return this.client.play(numberedFrames(5, number))
   }
 }
 
-test('users it lets in hear each other, and it hears of them', { timeout: TIMEOUT }, async t => {
+test('admitted users receive each other’s frames, and the backend receives their events', {
+  timeout: TIMEOUT,
+}, async t => {
   const told: string[] = []
   const onConnected = ({ userId }: { userId: string }) => told.push(`${userId} connected`)
   const onSpeaking = ({ userId, speaking }: { userId: string; speaking: number }) =>
@@ -80,7 +82,7 @@ test('users it lets in hear each other, and it hears of them', { timeout: TIMEOU
   )
 })
 
-test('users without an id are somebody new each', async () => {
+test('each user without an id gets a new one', async () => {
   const [one, two] = [await backend.join(), await backend.join()]
   assert.notEqual(one.user_id, two.user_id)
   assert.notEqual(one.session_id, two.session_id)
@@ -90,7 +92,7 @@ test('users without an id are somebody new each', async () => {
   for (const { user_id } of [one, two]) backend.leave(user_id)
 })
 
-test('nobody hears a muted user, and a deafened user hears nobody', { timeout: TIMEOUT }, async t => {
+test('a muted user is not forwarded, and a deafened user receives nothing', { timeout: TIMEOUT }, async t => {
   const [ana, ben, eve] = [
     await Bot.join(t, await backend.join('11')),
     await Bot.join(t, await backend.join('12')),
@@ -110,7 +112,7 @@ test('nobody hears a muted user, and a deafened user hears nobody', { timeout: T
   assert.throws(() => backend.mute('99'), RangeError)
 })
 
-test('who is kicked is closed with 4014', { timeout: TIMEOUT }, async t => {
+test('a kicked user is closed with 4014', { timeout: TIMEOUT }, async t => {
   const bot = await Bot.join(t, await backend.join('21'))
   const gone = new Promise<number>(resolve => backend.once('voiceStateDisconnected', ({ code }) => resolve(code)))
   backend.leave('21')
@@ -119,7 +121,7 @@ test('who is kicked is closed with 4014', { timeout: TIMEOUT }, async t => {
   assert.ok(!backend.members.has('21'))
 })
 
-test('who is moved is closed with 4014, and joins the other channel with the same session id', {
+test('a moved user is closed with 4014 and joins the other channel with the same session id', {
   timeout: TIMEOUT,
 }, async t => {
   const before = await backend.join('31')
@@ -135,14 +137,16 @@ test('who is moved is closed with 4014, and joins the other channel with the sam
   assert.throws(() => backend.move('99', STAGE), RangeError)
 })
 
-test('a channel that is destroyed closes its users with 4022', { timeout: TIMEOUT }, async t => {
+test('the users of a destroyed channel are closed with 4022', { timeout: TIMEOUT }, async t => {
   const bot = await Bot.join(t, await backend.join('41', { channelId: STAGE }))
   backend.destroyChannel(STAGE)
   await until('the close', () => bot.closeCode === 4022)
   assert.ok(!backend.members.has('41'))
 })
 
-test('a call goes on while the backend is away, and the backend comes back', { timeout: TIMEOUT }, async t => {
+test('a call continues while the backend is disconnected, and the backend reconnects', {
+  timeout: TIMEOUT,
+}, async t => {
   const [ana, ben] = [await Bot.join(t, await backend.join('51')), await Bot.join(t, await backend.join('52'))]
   const back = new Promise<void>(resolve => backend.once('connected', () => resolve()))
   backend.dropConnection()
@@ -152,7 +156,7 @@ test('a call goes on while the backend is away, and the backend comes back', { t
   await Bot.join(t, await backend.join('53'))
 })
 
-test('a token of another user is refused', { timeout: TIMEOUT }, async () => {
+test('the token of another user is refused', { timeout: TIMEOUT }, async () => {
   const [one, other] = [await backend.join('61'), await backend.join('62')]
   const { client } = new Bot({ ...one, token: other.token })
   await assert.rejects(client.connect(), (error: unknown) => error instanceof VoiceClosedError && error.code === 4004)

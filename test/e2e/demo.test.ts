@@ -1,4 +1,4 @@
-// `parley demo` and `parley talk` as people run them: processes, real sockets, files.
+// The commands `parley demo` and `parley talk`: processes, real sockets, files.
 import assert from 'node:assert/strict'
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
@@ -12,16 +12,16 @@ import { isSilence, numberedFrames, withoutSilence } from './opus-frames.ts'
 import { ParleyProcess } from './parley-process.ts'
 import { until } from './until.ts'
 
-const TIMEOUT = 30_000
+const TIMEOUT = 90_000
 
-/** Only Linux has all of 127.0.0.0/8. */
+/** Only Linux binds every address of 127.0.0.0/8 without configuration. */
 const OTHER = process.platform === 'linux' ? '127.0.0.2' : '127.0.0.1'
 
-/** For the temporary files of every process: so none meets a demo that somebody runs beside the tests. */
+/** Temporary folder of all processes, so that they do not find a demo that runs outside of the tests. */
 let folder: string
 let files: string
 let demo: ParleyProcess
-/** Runs beside the first tests, which takes no longer so. */
+/** Runs while the first tests run, which saves its five seconds. */
 let short: ParleyProcess
 let folderOfShort: string
 
@@ -39,7 +39,7 @@ after(() => {
   for (const path of [folder, files]) rmSync(path, { recursive: true, force: true })
 })
 
-/** What a demo left behind; its runtime may keep a cache of its own. */
+/** Files that a demo left behind. Node.js may add its compile cache, which does not count. */
 const leftIn = (path: string) => readdirSync(path).filter(name => name.startsWith('parley'))
 
 async function invited(t: TestContext): Promise<Invitation> {
@@ -57,7 +57,7 @@ function file(name: string, content: Uint8Array | string): string {
   return path
 }
 
-test('a demo that is stopped before anybody could be heard ends with 1', { timeout: TIMEOUT }, async t => {
+test('a demo that stops before its bots received each other exits with 1', { timeout: TIMEOUT }, async t => {
   const own = mkdtempSync(join(files, 'demo-'))
   const short = new ParleyProcess(['demo', '--port', '0', '--quiet', '--duration', '1ms'], { folder: own, t })
   assert.equal(await short.exit, 1)
@@ -66,13 +66,13 @@ test('a demo that is stopped before anybody could be heard ends with 1', { timeo
   assert.deepEqual(leftIn(own), [])
 })
 
-test('without a demo, --credentials starts one, and tells on standard output nothing else', {
+test('without a running demo, --credentials starts one and prints only the credentials to standard output', {
   timeout: TIMEOUT,
 }, async t => {
   const own = mkdtempSync(join(files, 'demo-'))
   const started = new ParleyProcess(['demo', '--port', '0', '--credentials'], { folder: own, t })
   await started.says(/\n/)
-  await until('the view', () => started.stderr.includes('ana is here'))
+  await until('the view of the call', () => started.stderr.includes('ana is here'))
   const credentials = JSON.parse(started.stdout) as Invitation
   assert.deepEqual(Object.keys(credentials), [
     'endpoint',
@@ -88,7 +88,7 @@ test('without a demo, --credentials starts one, and tells on standard output not
   assert.equal(await started.exit, 0)
 })
 
-test('who joins with credentials of the running demo hears both bots', { timeout: TIMEOUT }, async t => {
+test('a client with credentials of the running demo receives both bots', { timeout: TIMEOUT }, async t => {
   const invitation = await invited(t)
   const client = invitedClient(t, invitation)
   const heard = new Map<string, Buffer[]>()
@@ -101,7 +101,7 @@ test('who joins with credentials of the running demo hears both bots', { timeout
   await until('both voices', () => voices().length === 2)
 })
 
-test('what one plays another records, byte for byte, though keys change when a guest leaves', {
+test('a recording has the played frames intact, although keys change when a guest leaves', {
   timeout: TIMEOUT,
 }, async t => {
   const server = await createServer({ voice: { dave: 'required' } })
@@ -132,7 +132,7 @@ test('what one plays another records, byte for byte, though keys change when a g
   assert.equal(samples, packets.length * 960)
 })
 
-test('in an encrypted call, what others say is recorded', { timeout: TIMEOUT }, async t => {
+test('an encrypted call is recorded', { timeout: TIMEOUT }, async t => {
   const records = join(files, 'encrypted-records')
   const recording = talk(t, await invited(t), '--record', records)
   await recording.says(/encrypted end to end, privacy code [\d ]+/)
@@ -148,7 +148,9 @@ test('in an encrypted call, what others say is recorded', { timeout: TIMEOUT }, 
   }
 })
 
-test('a talk that is refused says why: the code, what it means, and whom to trust', { timeout: TIMEOUT }, async t => {
+test('a refused talk prints the close code, its meaning and how to trust the certificate', {
+  timeout: TIMEOUT,
+}, async t => {
   const { ca, ...unnamed } = await invited(t)
   const forged = talk(t, { ...unnamed, ca, token: 'not-the-token' })
   const untrusted = talk(t, unnamed)
@@ -161,7 +163,7 @@ test('a talk that is refused says why: the code, what it means, and whom to trus
   assert.match(untrusted.stderr, /cannot be reached: self-signed certificate \("ca" of the credentials .*\)\n$/)
 })
 
-test('a node without TLS is talked to if that is asked for, on this machine only', { timeout: TIMEOUT }, async t => {
+test('--no-tls connects to a node without TLS on this machine only', { timeout: TIMEOUT }, async t => {
   const server = await createServer()
   t.after(() => server.close())
   const backend = await createDemoBackend({ lvspUrl: server.lvspUrl, secret: server.secret })
@@ -174,7 +176,7 @@ test('a node without TLS is talked to if that is asked for, on this machine only
   assert.match(away.stderr, /^parley: --credentials: without TLS only this machine can be reached/)
 })
 
-test('a mistake of who calls is one sentence, and ends with 2', { timeout: TIMEOUT }, async t => {
+test('a wrong argument prints one sentence and exits with 2', { timeout: TIMEOUT }, async t => {
   const credentials = {
     endpoint: '127.0.0.1:9',
     server_id: '1',
@@ -195,7 +197,7 @@ test('a mistake of who calls is one sentence, and ends with 2', { timeout: TIMEO
   }
 })
 
-test('a demo of a few seconds ends with 0, because both bots heard the other', { timeout: TIMEOUT }, async () => {
+test('a demo of a few seconds exits with 0 if both bots received each other', { timeout: TIMEOUT }, async () => {
   assert.equal(await short.exit, 0, short.stdout + short.stderr)
   assert.match(short.stdout, /wss:\/\/127\.0\.0\.1:\d+\/lvsp/)
   assert.match(short.stdout, new RegExp(`UDP port \\d+ of ${OTHER}`))
@@ -206,7 +208,7 @@ test('a demo of a few seconds ends with 0, because both bots heard the other', {
   assert.deepEqual(leftIn(folderOfShort), [])
 })
 
-test('Ctrl-C ends the demo with 0, and leaves no port and no file', { timeout: TIMEOUT }, async () => {
+test('Ctrl-C ends the demo with 0 and leaves no port open and no file', { timeout: TIMEOUT }, async () => {
   const [, port] = await demo.says(/wss:\/\/127\.0\.0\.1:(\d+)\//)
   demo.signal('SIGINT')
   assert.equal(await demo.exit, 0, demo.stderr)

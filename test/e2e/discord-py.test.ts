@@ -1,4 +1,4 @@
-// The real discord.py (with discord-ext-voice-recv as its ears) and a discord.js bot in one channel, each in its own mode.
+// discord.py (with discord-ext-voice-recv for receiving) and a discord.js bot in one channel, each with its own encryption mode.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { DiscordjsBot } from './discordjs-bot.ts'
@@ -41,7 +41,10 @@ async function javascript(userId: string, channelId: string): Promise<DiscordjsB
   return bot
 }
 
-test('discord.py and discord.js hear each other, each in its own mode', { skip, timeout: TIMEOUT }, async () => {
+test('discord.py and discord.js receive each other, each in its own encryption mode', {
+  skip,
+  timeout: TIMEOUT,
+}, async () => {
   const py = python('2001')
   const joined = await py.join(GUILD, LOUNGE, [])
   assert.equal(joined.mode, 'aead_xchacha20_poly1305_rtpsize')
@@ -49,8 +52,8 @@ test('discord.py and discord.js hear each other, each in its own mode', { skip, 
   const js = await javascript('2002', LOUNGE)
   js.connection.setSpeaking(true)
   js.listenTo(py.userId)
-  await until('discord.py to know discord.js', () => py.knows(js.userId))
-  await until('discord.js to know discord.py', () => js.knows(py.userId))
+  await until('the SSRC of discord.js at discord.py', () => py.knows(js.userId))
+  await until('the SSRC of discord.py at discord.js', () => js.knows(py.userId))
 
   const said = numberedFrames(40, 1)
   await Promise.all([py.play(said), js.play(numberedFrames(40, 2))])
@@ -61,14 +64,14 @@ test('discord.py and discord.js hear each other, each in its own mode', { skip, 
   assert.deepEqual(withoutSilence(py.heardOf(js.userId)), withoutSilence(numberedFrames(40, 2)))
 })
 
-test('discord.py moves to another channel and is heard there', { skip, timeout: TIMEOUT }, async () => {
+test('discord.py moves to another channel and is received there', { skip, timeout: TIMEOUT }, async () => {
   const py = python('2011')
   await py.join(GUILD, LOUNGE, [STAGE])
   const js = await javascript('2012', STAGE)
   js.listenTo(py.userId)
   await py.move(STAGE)
   await until('the move', () => scene.session(py.userId)?.channelId === STAGE)
-  await until('discord.js to know discord.py', () => js.knows(py.userId))
+  await until('the SSRC of discord.py at discord.js', () => js.knows(py.userId))
   const said = numberedFrames(20, 3)
   await py.play(said)
   const heard = js.heard.get(py.userId) ?? []

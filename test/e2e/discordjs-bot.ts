@@ -1,4 +1,4 @@
-// A bot on the real @discordjs/voice. Its main gateway is played by the scene: joining asks the backend, like a chat service.
+// A bot on @discordjs/voice. The scene acts as its main gateway: it admits the bot through the backend, as a chat service does.
 import { Readable } from 'node:stream'
 import {
   AudioPlayerStatus,
@@ -27,15 +27,15 @@ export class DiscordjsBot {
   readonly #dave: boolean
   #gateway: DiscordGatewayAdapterLibraryMethods | undefined
   #connection: VoiceConnection | undefined
-  /** How often the library asked its main gateway to let it in again. */
+  /** Voice state updates (opcode 4) that the library has sent to its main gateway, without the first. */
   requests = 0
-  /** Every networking state the library went through, in order. */
+  /** All networking states of the library, in order. */
   readonly networking: string[] = []
-  /** What it heard, by user. */
+  /** Received frames, by user. */
   readonly heard = new Map<string, Buffer[]>()
   readonly startedSpeaking: string[] = []
 
-  /** With `dave` it takes part in end-to-end encryption. */
+  /** With `dave` the bot supports end-to-end encryption. */
   constructor(scene: Scene, userId: string, { dave = false } = {}) {
     this.#scene = scene
     this.userId = userId
@@ -50,13 +50,13 @@ export class DiscordjsBot {
   get status(): VoiceConnectionStatus {
     return this.connection.state.status
   }
-  /** The close code that the library reports of a connection it will not mend by itself. */
+  /** The close code of a connection that the library does not restore by itself. */
   get closeCode(): number | undefined {
     const { state } = this.connection
     return 'closeCode' in state ? state.closeCode : undefined
   }
 
-  /** What its user would compare with the others by reading it out; undefined while nothing is encrypted. */
+  /** The voice privacy code that users compare with each other; undefined while the call is not encrypted. */
   get privacyCode(): string | undefined {
     return this.connection.voicePrivacyCode ?? undefined
   }
@@ -66,7 +66,7 @@ export class DiscordjsBot {
     await this.ready()
   }
 
-  /** Begins to join; whether it gets in is another matter. */
+  /** Starts to join; the backend may refuse it. */
   knock(guildId: string, channelId: string): void {
     this.#connection = joinVoiceChannel({
       guildId,
@@ -87,7 +87,7 @@ export class DiscordjsBot {
     this.#connection.receiver.speaking.on('start', userId => this.startedSpeaking.push(userId))
   }
 
-  /** What the chat service does when a moderator drags a user elsewhere. */
+  /** Moves the bot as the chat service does when a moderator moves a user. */
   async moveTo(guildId: string, channelId: string): Promise<void> {
     this.#scene.remove(guildId, this.userId)
     await this.#enter(guildId, channelId)
@@ -108,7 +108,7 @@ export class DiscordjsBot {
     return this.connection.receiver.ssrcMap.get(userId) !== undefined
   }
 
-  /** Plays Opus frames as a bot does, 20 ms each; resolves when the last has been sent. */
+  /** Plays Opus frames of 20 ms each; resolves when the last has been sent. */
   async play(frames: readonly Buffer[]): Promise<void> {
     const player = createAudioPlayer({ behaviors: { noSubscriber: NoSubscriberBehavior.Stop } })
     const subscription = this.connection.subscribe(player)
@@ -119,7 +119,7 @@ export class DiscordjsBot {
     subscription?.unsubscribe()
   }
 
-  /** Cuts the TCP connection under the library's WebSocket, as a network does: no close frame. */
+  /** Cuts the TCP connection of the library's WebSocket without a close frame, as a network failure does. */
   cut(): void {
     const { state } = this.connection
     const networking = Reflect.get(state, 'networking') as { state: { ws: { ws: { _socket: { destroy(): void } } } } }
@@ -131,7 +131,7 @@ export class DiscordjsBot {
       this.#connection.destroy(false)
   }
 
-  /** The main gateway's opcode 4. Returning true promises an answer. */
+  /** Handles opcode 4 of the main gateway. Returns true because an answer will follow. */
   #answer({ guild_id: guildId, channel_id: channelId }: { guild_id: string; channel_id: string | null }): boolean {
     this.requests++
     if (channelId === null || !this.#scene.mayJoin(this.userId)) return false

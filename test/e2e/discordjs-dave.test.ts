@@ -1,4 +1,4 @@
-// The real @discordjs/voice with its real DAVE library: calls that the node forwards and cannot hear.
+// @discordjs/voice with its DAVE library: encrypted calls that the node forwards without access to their frames.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { DiscordjsBot } from './discordjs-bot.ts'
@@ -7,7 +7,7 @@ import { Scene } from './scene.ts'
 import { until } from './until.ts'
 
 const GUILD = '41771983423143937'
-const TIMEOUT = 60_000
+const TIMEOUT = 120_000
 
 let scene: Scene
 let lastChannel = 127_121_515_262_115_840n
@@ -43,7 +43,7 @@ function daveOf(channelId: string): InspectedDave | undefined {
   return channels.find(channel => channel.channelId === channelId)?.dave
 }
 
-/** Everybody is in one group, and nothing of it is under way. */
+/** Resolves when all members are in one group and no transition is pending. */
 const encrypted = (channelId: string, members: readonly DiscordjsBot[]) =>
   until(`${members.length} in one group`, () => {
     const dave = daveOf(channelId)
@@ -53,7 +53,7 @@ const encrypted = (channelId: string, members: readonly DiscordjsBot[]) =>
   })
 
 const inTheClear = (channelId: string) =>
-  until('the call to be in the clear', () => daveOf(channelId)?.version === 0 && !daveOf(channelId)?.preparing)
+  until('the call to be unencrypted', () => daveOf(channelId)?.version === 0 && !daveOf(channelId)?.preparing)
 
 async function talks(from: DiscordjsBot, hearers: readonly DiscordjsBot[], count = 20): Promise<void> {
   for (const to of hearers) to.listenTo(from.userId)
@@ -67,7 +67,7 @@ async function talks(from: DiscordjsBot, hearers: readonly DiscordjsBot[], count
   }
 }
 
-test('two bots encrypt end to end and hear each other frame for frame', { timeout: TIMEOUT }, async () => {
+test('two bots encrypt end to end and receive each other’s frames intact', { timeout: TIMEOUT }, async () => {
   const channel = newChannel()
   const [ana, ben] = [await join('2001', channel), await join('2002', channel)]
   await encrypted(channel, [ana, ben])
@@ -75,7 +75,7 @@ test('two bots encrypt end to end and hear each other frame for frame', { timeou
   await talks(ben, [ana])
 })
 
-test('a third joins and leaves, and everyone who is there hears everyone', { timeout: TIMEOUT }, async () => {
+test('after a third bot joins and after it leaves, all members receive each other', { timeout: TIMEOUT }, async () => {
   const channel = newChannel()
   const [ana, ben] = [await join('2011', channel), await join('2012', channel)]
   await encrypted(channel, [ana, ben])
@@ -90,7 +90,7 @@ test('a third joins and leaves, and everyone who is there hears everyone', { tim
   await talks(ben, [ana])
 })
 
-test('ten bots who come at once are encrypted in two epochs', { timeout: TIMEOUT }, async () => {
+test('ten bots that join at once are encrypted after two epochs', { timeout: TIMEOUT }, async () => {
   const channel = newChannel()
   const members = await Promise.all(Array.from({ length: 10 }, (_, index) => join(`20${20 + index}`, channel)))
   await encrypted(channel, members)
@@ -98,7 +98,7 @@ test('ten bots who come at once are encrypted in two epochs', { timeout: TIMEOUT
   await talks(members[9]!, members.slice(0, 9))
 })
 
-test('fifty bots share a group, and all hear the last', { timeout: 2 * TIMEOUT }, async () => {
+test('fifty bots share a group, and all receive the last one', { timeout: 2 * TIMEOUT }, async () => {
   const channel = newChannel()
   const members: DiscordjsBot[] = []
   while (members.length < 50)
@@ -112,7 +112,9 @@ test('fifty bots share a group, and all hear the last', { timeout: 2 * TIMEOUT }
   await talks(members[49]!, members.slice(0, 49))
 })
 
-test('a bot without DAVE turns the call to the clear, and back when it leaves', { timeout: TIMEOUT }, async () => {
+test('a bot without DAVE downgrades the call, which is upgraded again when the bot leaves', {
+  timeout: TIMEOUT,
+}, async () => {
   const channel = newChannel()
   const [ana, ben] = [await join('2041', channel), await join('2042', channel)]
   await encrypted(channel, [ana, ben])
@@ -125,7 +127,7 @@ test('a bot without DAVE turns the call to the clear, and back when it leaves', 
   await talks(ben, [ana])
 })
 
-test('a bot whose connection was cut resumes into the group it left', { timeout: TIMEOUT }, async () => {
+test('a bot whose connection was cut resumes as a member of its group', { timeout: TIMEOUT }, async () => {
   const channel = newChannel()
   const [ana, ben] = [await join('2051', channel), await join('2052', channel)]
   await encrypted(channel, [ana, ben])
@@ -152,12 +154,12 @@ test('a bot that is moved leaves one group and joins the other', { timeout: TIME
   await talks(ben, [cyn])
 })
 
-test('whoever is left alone starts anew, and the next one joins it', { timeout: TIMEOUT }, async () => {
+test('a bot that is left alone starts a new group, which the next bot joins', { timeout: TIMEOUT }, async () => {
   const channel = newChannel()
   const [ana, ben] = [await join('2061', channel), await join('2062', channel)]
   await encrypted(channel, [ana, ben])
   ben.leave()
-  await until('one to be alone', () => daveOf(channel)?.members === 0)
+  await until('the group to be empty', () => daveOf(channel)?.members === 0)
   const eve = await join('2063', channel)
   await encrypted(channel, [ana, eve])
   await talks(ana, [eve])

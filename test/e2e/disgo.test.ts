@@ -1,4 +1,4 @@
-// The real disgo beside discord.js, old and new: of gateway version 4 with xsalsa20_poly1305, and of version 8 without DAVE.
+// disgo beside discord.js: its old release with gateway version 4 and xsalsa20_poly1305, its new one with version 8 and without DAVE.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { DiscordjsBot } from './discordjs-bot.ts'
@@ -11,7 +11,7 @@ import { until } from './until.ts'
 
 const GUILD = '41771983423143939'
 const LOUNGE = '127121515262115860'
-const TIMEOUT = 60_000
+const TIMEOUT = 120_000
 
 const tool = disgo()
 const skip = reasonToSkip(tool)
@@ -27,7 +27,7 @@ after(async () => {
   await scene.close()
 })
 
-test('a bot of gateway version 4 talks with a modern one', { skip, timeout: TIMEOUT }, async () => {
+test('a bot of gateway version 4 and a bot of version 8 receive each other', { skip, timeout: TIMEOUT }, async () => {
   assert.ok('command' in tool)
   const js = new DiscordjsBot(scene, '3002')
   bots.push({ end: () => js.leave() })
@@ -38,8 +38,8 @@ test('a bot of gateway version 4 talks with a modern one', { skip, timeout: TIME
   const joined = await go.join(GUILD, LOUNGE, [])
   assert.equal(joined.ssrc, scene.session(go.userId)?.audioSsrc)
   js.listenTo(go.userId)
-  await until('discord.js to know disgo', () => js.knows(go.userId))
-  await until('disgo to know discord.js', () => go.knows(js.userId))
+  await until('the SSRC of disgo at discord.js', () => js.knows(go.userId))
+  await until('the SSRC of discord.js at disgo', () => go.knows(js.userId))
 
   const said = numberedFrames(40, 1)
   const answered = numberedFrames(40, 2)
@@ -55,7 +55,7 @@ test('a bot of gateway version 4 talks with a modern one', { skip, timeout: TIME
 })
 
 const modern = disgoModern()
-test('a bot of gateway version 8 without DAVE turns an encrypted call to the clear, and back when it leaves', {
+test('a bot of gateway version 8 without DAVE downgrades an encrypted call, which is upgraded again when the bot leaves', {
   skip: reasonToSkip(modern),
   timeout: TIMEOUT,
 }, async () => {

@@ -1,4 +1,4 @@
-// OpenSSL's own DTLS client as a process, against one association behind a UDP socket that may lose or hold back datagrams.
+// OpenSSL's DTLS client as a process, connected to one association through a UDP socket that can lose, repeat or delay datagrams.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { createHash, X509Certificate } from 'node:crypto'
 import { createSocket, type Socket } from 'node:dgram'
@@ -10,11 +10,11 @@ import type { TestContext } from 'node:test'
 import type { DtlsAssociation, Fingerprint } from '@parley/core'
 import type { OpensslDtls } from '../../packages/server/src/dtls/openssl-dtls.ts'
 
-/** What the wire does with a datagram: how often it arrives, and in which order with those before it. */
+/** Calls `deliver` for each copy of a datagram that arrives: not at all, several times, or later than the next one. */
 export type Wire = (datagram: Uint8Array, deliver: (datagram: Uint8Array) => void) => void
 export const goodWire: Wire = (datagram, deliver) => deliver(datagram)
 
-/** A client certificate with its files. */
+/** A client certificate and its files. */
 export class ClientCertificate {
   readonly #folder = mkdtempSync(join(tmpdir(), 'dtls-'))
   readonly fingerprint: Fingerprint
@@ -41,14 +41,14 @@ export class ClientCertificate {
 export interface DtlsScene {
   dtls: OpensslDtls
   expected: Fingerprint
-  /** Undefined: the client shows none. */
+  /** The client's certificate; undefined if it has none. */
   certificate: ClientCertificate | undefined
   toNode?: Wire
   toClient?: Wire
   arguments?: readonly string[]
 }
 
-/** A handshake under way. */
+/** One handshake between the client and an association. */
 export class DtlsRun {
   readonly association: DtlsAssociation
   readonly #scene: DtlsScene
@@ -58,7 +58,7 @@ export class DtlsRun {
   #clientPort = 0
   #isClosed = false
   #timer: NodeJS.Timeout | undefined
-  /** Every datagram of the client, as it came. */
+  /** All datagrams from the client, as received. */
   readonly fromClient: Uint8Array[] = []
   readonly fromNode: Uint8Array[] = []
 
@@ -90,13 +90,13 @@ export class DtlsRun {
     context.after(() => this.#close())
   }
 
-  /** The client's exported keys, once it is connected. */
+  /** Resolves with the client's exported keys when it is connected. */
   async clientKeys(): Promise<string> {
     await this.until(() => /Keying material: ([0-9A-F]+)/.test(this.#output), 'the client’s keys')
     return /Keying material: ([0-9A-F]+)/.exec(this.#output)![1]!.toLowerCase()
   }
 
-  /** Ends the client as `pc.close()` does: with close_notify. */
+  /** Ends the client with a close_notify, as `pc.close()` does. */
   hangUp(): void {
     this.#client.stdin!.end('Q\n')
   }
@@ -107,14 +107,14 @@ export class DtlsRun {
   }
 
   async until(isTrue: () => boolean, what: string): Promise<void> {
-    const end = performance.now() + 25_000
+    const end = performance.now() + 60_000
     while (!isTrue()) {
       if (performance.now() > end) throw new Error(`waited for ${what}; the client said:\n${this.#output}`)
       await new Promise(resolve => setTimeout(resolve, 5))
     }
   }
 
-  /** Gives the association a datagram out of turn. */
+  /** Passes a datagram to the association. */
   feed(datagram: Uint8Array): void {
     this.association.receive(datagram, performance.now())
     this.#flush()
@@ -139,7 +139,7 @@ export class DtlsRun {
     if (deadline !== Infinity) this.#timer = setTimeout(() => this.#tick(), deadline - performance.now())
   }
 
-  /** A wire may deliver what it held back when the test is over. */
+  /** A delayed datagram may be delivered after the test has ended. */
   #send(datagram: Uint8Array): void {
     if (!this.#isClosed) this.#socket.send(datagram, this.#clientPort, '127.0.0.1')
   }

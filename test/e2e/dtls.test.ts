@@ -1,4 +1,4 @@
-// DTLS against OpenSSL's own client: who connects, who does not, and what a bad wire does to it.
+// The DTLS server side against OpenSSL's client: accepted and refused clients, and loss, repetition and reordering.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { cutSrtpMaterial, SRTP_LAYOUTS, SrtpProfile } from '@parley/protocol'
@@ -23,7 +23,7 @@ async function scene(context: TestContext, changes: Partial<DtlsScene> = {}) {
   return { dtls, run, certificate }
 }
 
-test('a client with the expected certificate gets the keys that the node gets, and its end is heard', async context => {
+test('a client with the expected certificate obtains the same keys as the node, and the node notices its close_notify', async context => {
   const { run, dtls } = await scene(context)
   const state = await run.settled()
   assert.equal(state.kind, 'connected')
@@ -38,13 +38,13 @@ test('a client with the expected certificate gets the keys that the node gets, a
 })
 
 for (const profile of [SrtpProfile.AeadAes256Gcm, SrtpProfile.Aes128CmSha1])
-  test(`a client that only knows ${profile} gets it`, async context => {
+  test(`a client that offers only ${profile} gets it`, async context => {
     const { run } = await scene(context, { arguments: ['-use_srtp', profile] })
     const state = await run.settled()
     assert.ok(state.kind === 'connected' && state.profile === profile, JSON.stringify(state))
   })
 
-test('the node picks by its own order, and takes a certificate with RSA too', async context => {
+test('the node chooses the profile by its own preference, and accepts an RSA certificate', async context => {
   const certificate = new ClientCertificate(context, 'rsa')
   const dtls = await openDtls(context)
   const offered = ['-use_srtp', 'SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_256_GCM:SRTP_AEAD_AES_128_GCM']
@@ -55,19 +55,19 @@ test('the node picks by its own order, and takes a certificate with RSA too', as
 
 const refused: [string, string, Partial<DtlsScene>][] = [
   [
-    'a client with another certificate than its fingerprint says is refused',
+    'a client whose certificate does not match the fingerprint is refused',
     'the certificate does not match the fingerprint',
     { expected: { algorithm: 'sha-256', bytes: new Uint8Array(32) } },
   ],
   [
-    'a fingerprint made with a digest that is not trusted fits nobody',
+    'a fingerprint with an untrusted digest matches no client',
     'the certificate does not match the fingerprint',
     { expected: { algorithm: 'sha-1', bytes: new Uint8Array(20) } },
   ],
   ['a client without a certificate is refused', 'certificate', { certificate: undefined }],
   ['a client without SRTP is refused', 'no common SRTP profile', { arguments: [] }],
   [
-    'a client without the suite is refused',
+    'a client without a common cipher suite is refused',
     'no shared cipher',
     { arguments: ['-use_srtp', 'SRTP_AEAD_AES_128_GCM', '-cipher', 'ECDHE-ECDSA-AES256-GCM-SHA384'] },
   ],
@@ -80,7 +80,7 @@ for (const [sentence, reason, changes] of refused)
     assert.equal(dtls.handshakes, 0)
   })
 
-test('flights that arrive again change nothing, before and after the handshake', async context => {
+test('repeated flights change nothing, during and after the handshake', async context => {
   const twice: Wire = (datagram, deliver) => {
     deliver(datagram)
     deliver(datagram)
@@ -93,8 +93,8 @@ test('flights that arrive again change nothing, before and after the handshake',
   assert.equal(await run.clientKeys(), hex(state.material))
 })
 
-test('records out of order, each in a datagram of its own, still connect', async context => {
-  // A small MTU makes the client cut its flights into many datagrams; each pair of them is swapped.
+test('a client whose records arrive out of order, one per datagram, connects', async context => {
+  // A small MTU makes the client split its flights into many datagrams; the datagrams of each pair are swapped.
   let held: Uint8Array | undefined
   const swap: Wire = (datagram, deliver) => {
     if (held === undefined) {
@@ -120,11 +120,11 @@ test('records out of order, each in a datagram of its own, still connect', async
   assert.ok(run.fromClient.length > 4)
 })
 
-test('of clients that lose 30 % each way, all connect', async context => {
+test('all clients connect with 30 % loss each way', async context => {
   const seed = Number(process.env.DTLS_SEED ?? 1)
   context.diagnostic(`seed ${seed}`)
   const random = seededRandom(seed)
-  // This client waits for 1, 2, 4 … s before it says a thing again: to lose it thrice would only take patience.
+  // This client retransmits after 1, 2, 4 … s. No datagram is lost three times, which would only take longer.
   const lossyWire = (): Wire => {
     const lost = new Map<number, number>()
     return (datagram, deliver) => {
@@ -145,7 +145,7 @@ test('of clients that lose 30 % each way, all connect', async context => {
   }
 })
 
-test('no more handshakes are begun than the bound says, and one that nobody goes on with is given up', async context => {
+test('the number of handshakes in progress is bounded, and a stalled one is closed at its deadline', async context => {
   const dtls = await openDtls(context, 2)
   const expected = { algorithm: 'sha-256', bytes: new Uint8Array(32) }
   const first = dtls.accept(expected, 0)!
