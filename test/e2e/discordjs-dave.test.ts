@@ -62,7 +62,7 @@ async function talks(from: DiscordjsBot, hearers: readonly DiscordjsBot[], count
   await from.play(frames)
   for (const to of hearers) {
     const heard = () => withoutSilence(to.heard.get(from.userId) ?? [])
-    await until(`${to.userId} to hear the last frame`, () => heard().length >= count)
+    await until(`the last frame at ${to.userId}`, () => heard().length >= count)
     assert.deepEqual(heard(), withoutSilence(frames))
   }
 }

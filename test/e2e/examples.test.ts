@@ -1,4 +1,4 @@
-// The examples, as they stand there: a backend lets a bot in, and hears that it speaks.
+// The programs in examples/, unchanged: the backend admits the bot and receives its speaking events.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -25,14 +25,13 @@ class Example {
 
   async says(pattern: RegExp): Promise<string> {
     const isOver = () => pattern.test(this.output) || this.child.exitCode !== null
-    // A busy machine takes long to start a process.
-    await until(`an example to say ${pattern}`, isOver, 30_000)
-    const [, found = ''] = pattern.exec(this.output) ?? assert.fail(`never said ${pattern}: ${this.output}`)
+    await until(`an example to print ${pattern}`, isOver)
+    const [, found = ''] = pattern.exec(this.output) ?? assert.fail(`did not print ${pattern}: ${this.output}`)
     return found
   }
 }
 
-test('the backend of the examples lets the bot of the examples in, and hears it', { timeout: 100_000 }, async t => {
+test('the example backend admits the example bot and notices that it speaks', { timeout: 120_000 }, async t => {
   const server = await createServer()
   t.after(() => server.close())
   const backend = new Example(t, 'backend.ts', [server.lvspUrl, server.secret, '7', '8'])
@@ -45,7 +44,7 @@ test('the backend of the examples lets the bot of the examples in, and hears it'
     await backend.says(new RegExp(`^${userId} is connected$`, 'm'))
     return bot
   }
-  // Whoever is alone in an encrypted call says nothing.
+  // A member that is alone in an encrypted call sends no frames, so a second bot has to be there.
   await join('8')
   const bot = await join('7', 'packages/server/assets/speech/ana-1.opus')
   await backend.says(/^7 speaks$/m)

@@ -1,4 +1,4 @@
-// The system's Firefox, headless, with a microphone and a camera that are not there; driven by WebDriver BiDi over a WebSocket.
+// The system's Firefox, headless, with a fake microphone and camera, controlled by WebDriver BiDi over a WebSocket.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,7 +9,7 @@ import WebSocket from 'ws'
 import type { WebPage } from './web-member.ts'
 
 const FIREFOX = '/usr/bin/firefox-esr'
-const START_LIMIT = 30_000
+const START_LIMIT = 60_000
 const SETTINGS = {
   'media.navigator.streams.fake': true,
   'media.navigator.permission.disabled': true,
@@ -17,7 +17,7 @@ const SETTINGS = {
   'media.peerconnection.ice.obfuscate_host_addresses': false,
   'media.autoplay.default': 0,
   'media.autoplay.blocking_policy': 0,
-  // Nothing is to be loaded or reported meanwhile.
+  // No downloads and no telemetry during the tests.
   'media.gmp-manager.updateEnabled': false,
   'app.update.enabled': false,
   'app.normandy.enabled': false,
@@ -33,13 +33,13 @@ const SETTINGS = {
   'toolkit.telemetry.enabled': false,
 } as const
 
-/** Firefox sends no media to 127.0.0.1: an address of this machine that is no loopback, though packets to it do not leave. */
+/** A non-loopback address of this machine, because Firefox sends no media to 127.0.0.1. Packets to it stay on the machine. */
 export const ownAddress = (): string | undefined =>
   Object.values(networkInterfaces())
     .flat()
     .find(address => address?.family === 'IPv4' && !address.internal)?.address
 
-/** Why tests of Firefox are skipped. Where CI is to have it, its absence is a failure. */
+/** Why tests with Firefox are skipped. CI must have it, so they fail there if it is missing. */
 export function withoutFirefox(): string | false {
   if (process.env.CI === 'true') return false
   if (!existsSync(FIREFOX)) return `no ${FIREFOX}`
@@ -58,7 +58,7 @@ export class Firefox {
   readonly #waiting = new Map<number, (reply: Reply) => void>()
   #nextId = 1
 
-  /** Ends with the test. */
+  /** Starts Firefox; it ends with the test. */
   static async open(context: TestContext): Promise<Firefox> {
     const folder = mkdtempSync(join(tmpdir(), 'parley-firefox-'))
     const child = start(folder)
@@ -93,7 +93,7 @@ export class Firefox {
     }
   }
 
-  /** https://w3c.github.io/webdriver-bidi/: resolves with what the command results in. */
+  /** Sends a WebDriver BiDi command (https://w3c.github.io/webdriver-bidi/); resolves with its result. */
   async command(method: string, params: object): Promise<unknown> {
     const id = this.#nextId++
     const reply = await new Promise<Reply>(resolve => {
@@ -123,12 +123,12 @@ function start(folder: string): ChildProcess {
   )
   writeFileSync(join(folder, 'user.js'), settings.join('\n'))
   const args = ['--headless', '--no-remote', '--profile', folder, '--remote-debugging-port', '0']
-  // What it keeps outside of its profile goes with the folder too.
+  // Files outside of the profile are removed with the folder too.
   const env = { PATH: process.env.PATH, HOME: folder, TMPDIR: folder, MOZ_CRASHREPORTER_DISABLE: '1' }
   return spawn(FIREFOX, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
 }
 
-/** Resolves with the address that it is driven at; rejects with what it said instead. */
+/** Resolves with the address of its WebDriver BiDi server; rejects with its output if it does not start. */
 function listening(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let said = ''

@@ -1,4 +1,4 @@
-// A bot on a library of another language, in a process of its own. Its main gateway is played here, in lines of JSON.
+// A bot on a library of another language, in a process of its own. This class acts as its main gateway, over lines of JSON.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import type { Scene } from './scene.ts'
@@ -12,9 +12,9 @@ export class ForeignBot {
   readonly sessionId: string
   readonly #scene: Scene
   readonly #process: ChildProcess
-  /** Everything it said, in order. */
+  /** All messages of the process, in order. */
   readonly messages: Message[] = []
-  /** How often the library asked its main gateway to let it in. */
+  /** Voice state updates (opcode 4) with which the library has requested to join. */
   requests = 0
 
   /** `command` starts the bot: a program and its arguments. */
@@ -41,20 +41,20 @@ export class ForeignBot {
     await this.next('played')
   }
 
-  /** What its user does who drags the bot elsewhere by command. */
+  /** Moves the bot with a command of its library. */
   async move(channelId: string): Promise<void> {
     this.#do('move', { channel_id: channelId })
     await this.next('moved')
   }
 
-  /** What its user would compare with the others; undefined while what it says would not be sealed. */
+  /** The voice privacy code that users compare; undefined while the bot does not encrypt. */
   async privacyCode(): Promise<string | undefined> {
     this.#do('encryption', {})
     const { code } = await this.next('encryption')
     return code === null ? undefined : String(code)
   }
 
-  /** Its TCP connection is cut, as a network does, and stays so until it may resume. */
+  /** Cuts its TCP connection, as a network failure does. The bot does not reconnect before `resume`. */
   async cut(): Promise<void> {
     this.#do('cut', {})
     await until('the loss of its connection', () => this.#scene.session(this.userId)?.state === 'detached')
@@ -69,7 +69,7 @@ export class ForeignBot {
     await this.next('left')
   }
 
-  /** Frames heard of a user, in order; an empty one is one that could not be opened. */
+  /** Frames received from a user, in order; a frame that could not be decrypted is empty. */
   heardOf(userId: string): Buffer[] {
     const heard = this.messages.filter(({ event, user_id }) => event === 'heard' && user_id === userId)
     return heard.map(({ frame }) => Buffer.from(frame === null ? '' : String(frame), 'base64'))
@@ -78,11 +78,11 @@ export class ForeignBot {
   knows = (userId: string): boolean =>
     this.messages.some(({ event, user_id }) => event === 'speaking' && user_id === userId)
 
-  /** The next message of that kind. */
+  /** Resolves with the next message with this event. */
   async next(event: string): Promise<Message> {
     const from = this.messages.length
     const found = () => this.messages.slice(from).find(message => message.event === event || message.event === 'failed')
-    await until(`"${event}" of ${this.#process.spawnfile}`, () => found() !== undefined, 20_000)
+    await until(`"${event}" of ${this.#process.spawnfile}`, () => found() !== undefined)
     const message = found()!
     if (message.event === 'failed') throw new Error(`the bot: ${JSON.stringify(message)}`)
     return message
@@ -101,7 +101,7 @@ export class ForeignBot {
     if (message.event === 'asks') void this.#answer(message.d as { guild_id: string; channel_id: string | null })
   }
 
-  /** The main gateway: where the chat service would look up permissions, then tell the node, then the user. */
+  /** Acts as the main gateway: a chat service checks permissions, then notifies the node, then the user. */
   async #answer({ guild_id, channel_id }: { guild_id: string; channel_id: string | null }): Promise<void> {
     this.requests++
     const { userId, sessionId } = this

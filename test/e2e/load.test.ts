@@ -1,4 +1,4 @@
-// The load generator: what it says is right has to be right, because every figure of `npm run bench` rests on it.
+// The load generator's checks of received packets, on which every figure of `npm run bench` relies.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { SrtpProfile, VoiceMode } from '@parley/protocol'
@@ -10,7 +10,7 @@ import { NodeProcess } from '../../bench/node/node-process.ts'
 import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
 
 const native = await Native.load()
-const skip = typeof native === 'string' ? `no batches of datagrams here: ${native}` : false
+const skip = typeof native === 'string' ? `no batched UDP calls: ${native}` : false
 
 function stamped(length: number): Uint8Array {
   const bytes = new Uint8Array(length)
@@ -18,12 +18,12 @@ function stamped(length: number): Uint8Array {
   return bytes
 }
 
-test('a stamp tells when, who and which, at any length', () => {
+test('a stamp of any length has the time, the SSRC and the counter', () => {
   for (const length of [SHORTEST_PAYLOAD, 120, 1_275])
     assert.deepEqual(readStamp(stamped(length)), { sentAt: 4_000_000_000, ssrc: 12_345, counter: 70_000 })
 })
 
-test('a payload with any byte changed, or cut short, has no stamp', () => {
+test('a payload with a changed byte, or a shorter one, has no stamp', () => {
   for (let index = 0; index < 120; index++) {
     const bytes = stamped(120)
     bytes[index]! ^= 1
@@ -33,7 +33,7 @@ test('a payload with any byte changed, or cut short, has no stamp', () => {
   assert.equal(readStamp(new Uint8Array(3)), undefined)
 })
 
-/** libsrtp's own packets; both halves of the material are alike. */
+/** Test packets of libsrtp; client and server have the same key and salt. */
 const PLAIN = '800f1234decafbadcafebabeabababababababababababababababab'
 const SRTP_VECTORS = [
   {
@@ -50,7 +50,7 @@ const SRTP_VECTORS = [
   },
 ]
 
-test('what opens a browser’s packets opens libsrtp’s, and none with any byte changed', () => {
+test('the SRTP opener opens libsrtp’s packets, and none with a changed byte', () => {
   for (const { profile, key, salt, sealed } of SRTP_VECTORS) {
     const opener = () => new SrtpOpener(profile, Buffer.from(key + key + salt + salt, 'hex'))
     const packet = Buffer.from(sealed, 'hex')
@@ -63,7 +63,7 @@ test('what opens a browser’s packets opens libsrtp’s, and none with any byte
   }
 })
 
-test('a load hears nothing wrong at those who stay, while others come and go', { skip }, async () => {
+test('a load finds no wrong packet at members that stay while others leave and join', { skip }, async () => {
   const node = await NodeProcess.start()
   const mode = VoiceMode.AeadXchacha20Poly1305Rtpsize
   const crowd = await Crowd.open(node, { channels: 3, members: 6, speakers: 2, visitors: 1, payload: 60, mode })
@@ -72,8 +72,8 @@ test('a load hears nothing wrong at those who stay, while others come and go', {
     const pace = { kind: 'paced', perSecond: 100 } as const
     const figures = await measureLoad(crowd, { pace, warmUp: 0.2, seconds: 1, churn: 10 })
     assert.equal(figures.wrong, 0)
-    // A node that gets no CPU for long drops what is too old.
-    assert.ok(figures.loss >= 0 && figures.loss < 0.5, `a loss of ${figures.loss}`)
+    // A node that does not get enough CPU drops packets that have waited too long.
+    assert.ok(figures.loss >= 0 && figures.loss < 0.5, `loss ${figures.loss}`)
     assert.ok(figures.checked > 0 && figures.joins.count > 0 && figures.heartbeat.answers > 0)
     assert.equal(figures.joins.failed, 0)
   } finally {
@@ -82,7 +82,7 @@ test('a load hears nothing wrong at those who stay, while others come and go', {
   }
 })
 
-test('a load of browsers hears what native members say, and nothing wrong', { skip }, async () => {
+test('a load of WebRTC listeners receives Discord clients’ packets and finds none wrong', { skip }, async () => {
   const node = await NodeProcess.start()
   const mode = VoiceMode.AeadAes256GcmRtpsize
   const plan = { channels: 2, members: 4, speakers: 1, visitors: 0, payload: 60, mode, browsers: true }
@@ -98,7 +98,7 @@ test('a load of browsers hears what native members say, and nothing wrong', { sk
   }
 })
 
-test('a packet that is opened with another key than its own is found wrong', { skip }, async () => {
+test('a load counts a packet that does not open with the member’s key as wrong', { skip }, async () => {
   const node = await NodeProcess.start()
   const mode = VoiceMode.AeadAes256GcmRtpsize
   const crowd = await Crowd.open(node, { channels: 1, members: 3, speakers: 1, visitors: 0, payload: 60, mode })

@@ -1,4 +1,4 @@
-// The LVSP client and the fleet against real nodes over loopback: requests, lost connections, restarts, drains.
+// The LVSP client and the fleet against nodes over loopback: requests, lost connections, restarts, drains.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { Fleet, LvspClient, LvspClosedError, LvspRequestError, type MovedChannel } from '@parley/client'
@@ -27,7 +27,7 @@ async function backend(context: TestContext, server: Server): Promise<LvspClient
   return client
 }
 
-test('a backend makes a channel and a voice state, and learns what its user needs', async context => {
+test('a backend creates a channel and a voice state, and receives the user’s endpoint and token', async context => {
   const server = await node(context)
   const client = await backend(context, server)
   const assigned = await client.requestChannel(channel, { bitrate: 64_000 })
@@ -39,10 +39,10 @@ test('a backend makes a channel and a voice state, and learns what its user need
   assert.notEqual(refreshed.token, granted.token)
   assert.equal(server.inspect().channels.length, 1)
   client.destroyChannel(channel)
-  await until('the channel to be gone', () => server.inspect().channels.length === 0)
+  await until('the removal of the channel', () => server.inspect().channels.length === 0)
 })
 
-test('a refused request rejects with its code, and a command that was refused is told', async context => {
+test('a refused request rejects with its code, and a refused command emits an error', async context => {
   const client = await backend(context, await node(context))
   const errors: Error[] = []
   client.on('error', error => errors.push(error))
@@ -50,12 +50,12 @@ test('a refused request rejects with its code, and a command that was refused is
   await assert.rejects(client.createVoiceState({ ...user, guildId: '999' }), error => {
     return error instanceof LvspRequestError && error.code === LvspFailure.ChannelConflict
   })
-  client.destroyVoiceState({ sessionId: 'nobody' })
+  client.destroyVoiceState({ sessionId: 'unknown' })
   await until('the refusal', () => errors.length > 0)
   assert.equal((errors[0] as LvspRequestError).code, LvspFailure.UnknownVoiceState)
 })
 
-test('a wrong secret rejects at once and is not tried again', async context => {
+test('a wrong secret rejects at once and is not retried', async context => {
   const server = await node(context)
   const client = new LvspClient({ url: server.lvspUrl, secret: 'wrong' })
   const request = client.requestChannel(channel)
@@ -65,7 +65,7 @@ test('a wrong secret rejects at once and is not tried again', async context => {
   await client.close()
 })
 
-test('a lost connection comes back by itself, and what was asked meanwhile is answered', async context => {
+test('a lost connection is restored, and requests sent during the outage are answered', async context => {
   const server = await node(context)
   const client = await backend(context, server)
   const before = await client.createVoiceState(user)
@@ -92,7 +92,7 @@ test('two thousand voice states are granted together', async context => {
   assert.equal(server.inspect().channels.length, 21)
 })
 
-test('a client can be closed at any time, and fails what waits', async context => {
+test('a client can be closed at any time, and its pending requests reject', async context => {
   const client = new LvspClient({ url: 'ws://127.0.0.1:9/lvsp', secret: SECRET })
   const connecting = assert.rejects(client.connect(), LvspClosedError)
   const request = assert.rejects(client.requestChannel(channel), /the session is over/)
@@ -101,7 +101,7 @@ test('a client can be closed at any time, and fails what waits', async context =
   context.diagnostic(client.state)
 })
 
-test('what cannot work is refused at once', () => {
+test('invalid options throw at once', () => {
   assert.throws(() => new LvspClient({ url: 'wss://voice.example/lvsp', secret: '' }), RangeError)
   assert.throws(() => new LvspClient({ url: 'https://voice.example/lvsp', secret: 'x' }), /ws: or wss:/)
   assert.throws(() => new LvspClient({ url: 'ws://voice.example/lvsp', secret: 'x' }), /in the clear/)
@@ -122,7 +122,7 @@ async function fleetOf(context: TestContext, nodes: Record<string, { server: Ser
   return { fleet, moved }
 }
 
-test('a fleet places channels by region, and each on one node', async context => {
+test('a fleet places channels by region, each on one node', async context => {
   const [eu, us] = [await node(context), await node(context)]
   const { fleet } = await fleetOf(context, { eu: { server: eu, region: 'eu' }, us: { server: us, region: 'us' } })
   const [a, again, b] = await Promise.all([
@@ -136,10 +136,10 @@ test('a fleet places channels by region, and each on one node', async context =>
   assert.equal(granted.endpoint, eu.endpoint)
   assert.equal(eu.inspect().channels.length, 1)
   fleet.destroyChannel(channel)
-  await until('the channel to be gone', () => eu.inspect().channels.length === 0)
+  await until('the removal of the channel', () => eu.inspect().channels.length === 0)
 })
 
-test('a user who joins a channel of the guild on another node leaves the first', async context => {
+test('a user that joins a channel of the guild on another node leaves the first node', async context => {
   const [eu, us] = [await node(context), await node(context)]
   const { fleet } = await fleetOf(context, { eu: { server: eu, region: 'eu' }, us: { server: us, region: 'us' } })
   await fleet.channelFor(channel, { region: 'eu' })
@@ -147,14 +147,14 @@ test('a user who joins a channel of the guild on another node leaves the first',
   await fleet.createVoiceState(user)
   await fleet.createVoiceState({ ...user, channelId: '501' })
   const users = (server: Server) => server.inspect().channels.flatMap(({ voiceStates }) => voiceStates)
-  await until('the user to have left', () => users(eu).length === 0)
+  await until('the departure of the user', () => users(eu).length === 0)
   assert.deepEqual(
     users(us).map(({ userId }) => userId),
     ['7'],
   )
 })
 
-test('the channels of a lost node move, with new grants for everyone in them', async context => {
+test('the channels of a lost node move, with new grants for their users', async context => {
   const [first, second] = [await node(context), await node(context)]
   const { fleet, moved } = await fleetOf(context, {
     first: { server: first, region: 'eu' },
@@ -175,7 +175,7 @@ test('the channels of a lost node move, with new grants for everyone in them', a
   assert.deepEqual(await fleet.channelFor(channel), now)
 })
 
-test('a node that was restarted in time is told what it had, and the fleet tells the new tokens', async context => {
+test('a node that restarts in time gets its channels again, and the fleet announces the new tokens', async context => {
   const server = await node(context)
   const port = Number(new URL(server.lvspUrl).port)
   const { fleet, moved } = await fleetOf(context, { only: { server, region: 'eu' } })
@@ -194,7 +194,7 @@ test('a node that was restarted in time is told what it had, and the fleet tells
   await until('the channel on the new node', () => restarted.inspect().channels.length === 1)
 })
 
-test('a node that drains takes no new channels; another one does', async context => {
+test('a draining node gets no new channels; another node does', async context => {
   const [first, second] = [await node(context), await node(context)]
   const { fleet } = await fleetOf(context, {
     first: { server: first, region: 'eu' },

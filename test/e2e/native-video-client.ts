@@ -1,4 +1,4 @@
-// A native client with a camera, on real sockets: sends the video packets that a test gives it, and keeps what comes.
+// A Discord client with a camera, on real sockets: sends the video packets that a test passes, and records what it receives.
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
@@ -26,12 +26,12 @@ import { until } from './until.ts'
 
 export interface NativeOptions {
   url: string
-  /** In the order of preference. */
+  /** In order of preference. */
   codecs: readonly Codec[]
   mode?: VoiceMode
 }
 
-/** Codecs in the order of preference, numbered from 101 on as native clients number them. */
+/** Codecs in order of preference, with payload types from 101, as Discord clients number them. */
 export const nativeCodecs = (...names: string[]): Codec[] =>
   names.map((name, index) => {
     const payload_type = 101 + 2 * index
@@ -40,7 +40,7 @@ export const nativeCodecs = (...names: string[]): Codec[] =>
 
 export class NativeVideoClient {
   readonly userId: string
-  /** RTP as it came, opened; and RTCP. */
+  /** Opened RTP packets, in order of arrival. */
   readonly packets: RtpPacket[] = []
   readonly feedback: Uint8Array[] = []
   readonly outputs: VoiceOutput[] = []
@@ -53,10 +53,10 @@ export class NativeVideoClient {
   readonly #udp: Socket = createSocket('udp4')
   #ws: WebSocket | undefined
   #protection: PacketProtection | undefined
-  /** To discovery requests. */
+  /** Responses to discovery requests. */
   #answers = 0
 
-  /** Resolves when media flows. */
+  /** Resolves when the client has its key. */
   static async join(context: TestContext, who: VoiceCredentials, options: NativeOptions): Promise<NativeVideoClient> {
     const client = new NativeVideoClient(who, options)
     context.after(() => client.#close())
@@ -73,14 +73,14 @@ export class NativeVideoClient {
     this.#udp.on('message', datagram => this.#receive(datagram))
   }
 
-  /** Of its camera, as Ready gave it. */
+  /** The SSRC of its camera: the one after the audio SSRC of Ready. */
   get video(): number {
     return this.ssrc + 1
   }
   get members(): VoiceClientSession['members'] {
     return this.#session.members
   }
-  /** What it was told last of what is wanted of its camera. */
+  /** The latest want (op 15) that the node sent for its camera. */
   get wanted(): number | undefined {
     const last = this.outputs.filter(output => output.kind === 'wants').at(-1)
     return last && (last.wants.get(this.video) ?? last.any)
@@ -107,24 +107,24 @@ export class NativeVideoClient {
     this.#seal('rtp', encodeRtp({ ...packet, ssrc: this.video, payloadType: this.#codec(codec).payload_type }))
   }
 
-  /** Once more, as the answer to a NACK (RFC 4588 §4). */
+  /** Sends a retransmission (RFC 4588 §4). */
   sendAgain(codec: string, sequence: number, { payload, ...packet }: Omit<RtpPacket, 'ssrc' | 'payloadType'>): void {
     const original = Uint8Array.of(packet.sequence >> 8, packet.sequence & 0xff, ...payload)
     const payloadType = this.#codec(codec).rtx_payload_type ?? 0
     this.#seal('rtp', encodeRtp({ ...packet, sequence, payload: original, ssrc: this.video + 1, payloadType }))
   }
 
-  /** Picture loss indication (RFC 4585 §6.3.1). */
+  /** Sends a picture loss indication (RFC 4585 §6.3.1). */
   askKeyframe(ssrc: number): void {
     this.#sendFeedback(206, ssrc, [])
   }
 
-  /** A generic NACK for one packet (RFC 4585 §6.2.1). */
+  /** Sends a generic NACK for one packet (RFC 4585 §6.2.1). */
   askAgain(ssrc: number, sequence: number): void {
     this.#sendFeedback(205, ssrc, [sequence << 16])
   }
 
-  /** Resolves when the lane has seen everything that was sent before. */
+  /** Resolves when the lane has read all datagrams that were sent before. */
   async settled(): Promise<void> {
     const before = this.#answers
     this.#udp.send(encodeDiscoveryRequest(this.ssrc))
@@ -165,7 +165,7 @@ export class NativeVideoClient {
     ws.on('message', (data, isBinary) =>
       this.#loop.feed(now => this.#session.messageReceived(isBinary ? (data as Buffer) : String(data), now)),
     )
-    // The close that follows says as much.
+    // The close event that follows reports it.
     ws.on('error', () => {})
     ws.on('close', (code, reason) => this.#loop.feed(now => this.#session.connectionClosed(code, `${reason}`, now)))
   }
@@ -177,7 +177,7 @@ export class NativeVideoClient {
     this.#udp.send(encodeDiscoveryRequest(ssrc))
     const [response] = (await once(this.#udp, 'message')) as [Buffer]
     const found = decodeDiscoveryResponse(response)
-    if (found === undefined) throw new Error('expected an answer to the discovery')
+    if (found === undefined) throw new Error('expected a discovery response')
     const { mode = modes[0]!, codecs } = this.#options
     this.#session.select({ protocol: 'udp', address: found.ip, port: found.port, mode, codecs })
     this.#loop.pump()
@@ -205,7 +205,7 @@ export class NativeVideoClient {
   }
 }
 
-/** What of a compound is about one SSRC: RTCP types and formats, such as `206/1` for a picture loss. */
+/** The feedback for one SSRC: RTCP type and format, such as `206/1` for a picture loss, and the words that follow. */
 export function feedbackAbout(compounds: readonly Uint8Array[], ssrc: number): { kind: string; words: number[] }[] {
   return compounds.flatMap(compound => {
     const view = new DataView(compound.buffer, compound.byteOffset, compound.byteLength)

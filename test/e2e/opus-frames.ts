@@ -1,9 +1,9 @@
-// Frames to send and compare: nobody on the way reads them, so their bytes only have to differ.
+// Frames to send and compare. The node does not decode them, so they only have to differ.
 
-/** Discord clients end what they say with frames of silence. */
+/** Discord clients end a talkspurt with frames of silence. */
 export const SILENCE = Buffer.from([0xf8, 0xff, 0xfe])
 
-/** `count` frames of 8 to 407 bytes, each with its own number in it. */
+/** `count` frames of 8 to 407 bytes that contain the speaker's number and their own. */
 export function numberedFrames(count: number, speaker: number): Buffer[] {
   return Array.from({ length: count }, (_, number) => {
     const frame = Buffer.alloc(8 + ((number * 67) % 400), number)

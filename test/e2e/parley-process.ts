@@ -1,4 +1,4 @@
-// The `parley` command as a process of a test: what it prints, and how it ends.
+// A process of the `parley` command: its output and its exit code.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
@@ -7,18 +7,15 @@ import { until } from './until.ts'
 
 const PARLEY = fileURLToPath(new URL('../../packages/server/bin/parley.mjs', import.meta.url))
 
-/** It loads its sources first: seconds, and more where the processor is not its own. */
-const START_UP = 25_000
-
 export class ParleyProcess {
   readonly #child: ChildProcess
   readonly #name: string
   stdout = ''
   stderr = ''
-  /** Exit code, or the signal that ended it. */
+  /** The exit code, or the signal that ended it. */
   readonly exit: Promise<number | string | null>
 
-  /** `folder` is where it puts its temporary files. Without a test to end with, `kill` has to be called. */
+  /** `folder` is for its temporary files. The process ends with the test `t`; without one, call `kill`. */
   constructor(args: readonly string[], { folder, input, t }: { folder: string; input?: string; t?: TestContext }) {
     this.#name = args[0] ?? ''
     const env = { PATH: process.env.PATH, TMPDIR: folder }
@@ -37,9 +34,9 @@ export class ParleyProcess {
   /** Resolves when standard output matches; rejects if the process ends before it does. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     const isOver = () => this.#child.exitCode !== null || this.#child.signalCode !== null
-    await until(`${this.#name} to say ${pattern}`, () => pattern.test(this.stdout) || isOver(), START_UP)
+    await until(`${this.#name} to print ${pattern}`, () => pattern.test(this.stdout) || isOver())
     const match = pattern.exec(this.stdout)
-    if (match === null) throw new Error(`${this.#name} never said ${pattern}: ${this.stdout}${this.stderr}`)
+    if (match === null) throw new Error(`${this.#name} did not print ${pattern}: ${this.stdout}${this.stderr}`)
     return match
   }
 

@@ -1,9 +1,9 @@
-// The playground's files on a node that is no demo: off unless asked for, made from source, and without a backend's powers.
+// The playground's files on a node without a demo: off by default, built from source, without the backend's API.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createServer } from '@parley/server'
 
-test('a node has no playground unless it is asked for', async t => {
+test('a node serves no playground by default', async t => {
   const server = await createServer()
   t.after(() => server.close())
   assert.equal(server.playgroundUrl, undefined)
@@ -11,7 +11,7 @@ test('a node has no playground unless it is asked for', async t => {
   assert.equal(response.status, 404)
 })
 
-test('with http.playground the page and all that it names is there; a secret and a backend are not', async t => {
+test('http.playground serves the page and the files that it loads, without inline scripts and without the demo’s API', async t => {
   const server = await createServer({ http: { playground: true } })
   t.after(() => server.close())
   const url = server.playgroundUrl!

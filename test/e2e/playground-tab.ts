@@ -1,8 +1,8 @@
-// A browser tab with the playground in it, driven as a person would: by what is written on its buttons.
+// A browser tab with the playground, controlled by its visible labels.
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import type { Rtp } from './web-member.ts'
 
-/** Keeps the page's connections where the test finds them. */
+/** Records the page's peer connections for the test. */
 export const KEEP_CONNECTIONS = `
   globalThis.connections = []
   globalThis.RTCPeerConnection = class extends RTCPeerConnection {
@@ -12,7 +12,7 @@ export const KEEP_CONNECTIONS = `
     }
   }`
 
-/** Of the newest connection. */
+/** Statistics of the newest connection. */
 export const READ_STATS = `(async () => {
   const report = await globalThis.connections.at(-1)?.getStats()
   return report === undefined ? [] : [...report.values()]
@@ -22,7 +22,7 @@ export type Stat = Partial<Rtp> & { type: string }
 
 export interface TabOptions {
   size?: { width: number; height: number }
-  /** Run in the page before it is there. */
+  /** A script that runs before those of the page. */
   script?: string
 }
 
@@ -32,7 +32,7 @@ export class Tab {
   readonly page: Page
   readonly name: string
   readonly #context: BrowserContext
-  /** What the page could not cope with. */
+  /** Exceptions and errors on the console. */
   readonly errors: string[] = []
 
   private constructor(context: BrowserContext, page: Page, name: string) {
@@ -55,7 +55,7 @@ export class Tab {
     return this.#context.close()
   }
 
-  /** Sends speech unless told otherwise: fake microphones only beep. */
+  /** Joins, by default with the built-in speech, because a fake microphone only beeps. */
   async join(sound: 'Microphone' | 'Speech' | 'Tone' = 'Speech'): Promise<void> {
     await this.page.getByLabel('Your name').fill(this.name)
     await this.page.getByText(sound, { exact: true }).click()
@@ -67,21 +67,21 @@ export class Tab {
     return this.page.getByRole('button', { name: button, exact: true }).click()
   }
 
-  /** Resolves when the page's status says so. */
+  /** Resolves when the page's status has the text. */
   async says(status: string): Promise<void> {
-    await this.page.getByTestId('status').filter({ hasText: status }).waitFor({ timeout: 15_000 })
+    await this.page.getByTestId('status').filter({ hasText: status }).waitFor()
   }
 
-  /** Resolves when the row of somebody here has the text. */
+  /** Resolves when the member's row has the text. */
   async shows(member: string, text: string): Promise<void> {
-    await this.#row(member).filter({ hasText: text }).waitFor({ timeout: 15_000 })
+    await this.#row(member).filter({ hasText: text }).waitFor()
   }
   async misses(member: string): Promise<void> {
-    await this.#row(member).waitFor({ state: 'detached', timeout: 15_000 })
+    await this.#row(member).waitFor({ state: 'detached' })
   }
 
   problem(): Promise<string> {
-    return this.page.getByTestId('problem').innerText({ timeout: 15_000 })
+    return this.page.getByTestId('problem').innerText()
   }
 
   stats(): Promise<Stat[]> {
@@ -92,13 +92,13 @@ export class Tab {
     const inbound = (await this.stats()).filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio')
     return new Map(inbound.map(({ ssrc = 0, totalAudioEnergy = 0 }) => [ssrc, totalAudioEnergy]))
   }
-  /** What the others know this one's audio by, as the trace of its entrance has it. */
+  /** The tab's audio SSRC, from the Ready message in the trace. */
   async ssrc(): Promise<number> {
     await this.page.getByText('Protocol trace').click()
     const trace = await this.page.getByTestId('trace').innerText()
     return Number(/"op":2,"d":\{"ssrc":(\d+)/.exec(trace)?.[1])
   }
-  /** Packets by SSRC. */
+  /** Received audio packets, by SSRC. */
   async received(): Promise<Map<number, number>> {
     const inbound = (await this.stats()).filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio')
     return new Map(inbound.map(({ ssrc = 0, packetsReceived = 0 }) => [ssrc, packetsReceived]))

@@ -1,5 +1,5 @@
-// What the playground says and does when something is in the way: a node that drains or stops, and devices that keep one waiting.
-// And what one can do there without a mouse.
+// The playground when a node drains or stops, when packets do not arrive and while a microphone is being allowed; and its use
+// without a mouse.
 import assert from 'node:assert/strict'
 import { after, before, describe, type TestContext, test } from 'node:test'
 import type { Browser } from 'playwright-core'
@@ -9,9 +9,9 @@ import { Tab, type TabOptions } from './playground-tab.ts'
 import { UdpPath } from './udp-path.ts'
 import { untilFits } from './until.ts'
 
-const OPTIONS = { timeout: 60_000, skip: withoutChromium() }
+const OPTIONS = { timeout: 90_000, skip: withoutChromium() }
 
-/** Without its bots. */
+/** A demo without bots. */
 const openDemo = () => Demo.open({ port: 0, logSink: { write: () => {} }, onEvent: () => {} })
 
 let demo: Demo
@@ -33,10 +33,10 @@ async function open(context: TestContext, name: string, options?: TabOptions & {
   return tab
 }
 
-// Both mostly wait.
-describe('the node is away', { concurrency: true }, () => {
+// Both tests mostly wait, so they run at the same time.
+describe('an unavailable node', { concurrency: true }, () => {
   test(
-    'a node that drains says so to who opens a channel; one that stops, to who is in a call',
+    'a draining node is reported to a user that opens a channel; a stopping node, to the users in a call',
     OPTIONS,
     async context => {
       const stopping = await openDemo()
@@ -63,7 +63,7 @@ describe('the node is away', { concurrency: true }, () => {
     },
   )
 
-  test('while no packets arrive the page says so, and goes on when they do', OPTIONS, async context => {
+  test('the page reports that no packets arrive, and recovers when they do', OPTIONS, async context => {
     const path = await UdpPath.open(context, { node: demo.server.mediaPort })
     const script = `;{
     const set = RTCPeerConnection.prototype.setRemoteDescription
@@ -88,7 +88,7 @@ describe('the node is away', { concurrency: true }, () => {
   })
 })
 
-test('who chooses speech while the microphone still has to be allowed sends speech', OPTIONS, async context => {
+test('choosing speech while the microphone waits for permission sends speech', OPTIONS, async context => {
   const script = `;{
     const devices = navigator.mediaDevices
     const open = devices.getUserMedia.bind(devices)
@@ -109,10 +109,10 @@ test('who chooses speech while the microphone still has to be allowed sends spee
   await robin.page.evaluate('allow()')
   const isEnded = () =>
     robin.page.evaluate<boolean>(`globalThis.given?.getTracks().every(track => track.readyState === 'ended')`)
-  await untilFits('the microphone to be let go', isEnded, Boolean)
+  await untilFits('the release of the microphone', isEnded, Boolean)
 })
 
-test('everything in a call is reached with Tab, and what is reached is seen', OPTIONS, async context => {
+test('Tab reaches every control of a call, and the focused control is visible', OPTIONS, async context => {
   const [robin, kim] = [await open(context, 'Robin'), await open(context, 'Kim')]
   await kim.join()
   await robin.join()
@@ -129,7 +129,7 @@ test('everything in a call is reached with Tab, and what is reached is seen', OP
         isSeen: outlineStyle !== 'none' && Number.parseFloat(outlineWidth) >= 2,
       }
     })()`)
-    assert.ok(isSeen, `${name} has no ring`)
+    assert.ok(isSeen, `${name} has no focus ring`)
     reached.push(name)
   }
   assert.deepEqual(reached, [
@@ -147,7 +147,7 @@ test('everything in a call is reached with Tab, and what is reached is seen', OP
   await robin.says('Not in a channel')
 })
 
-test('the whole trace can be copied', OPTIONS, async context => {
+test('the complete trace can be copied', OPTIONS, async context => {
   const robin = await open(context, 'Robin')
   await robin.page.context().grantPermissions(['clipboard-read', 'clipboard-write'])
   await robin.join()

@@ -1,4 +1,4 @@
-// The playground of `parley demo` in a real Chromium, driven by clicks and keys: tabs, bots and a native client in one call.
+// The playground of `parley demo` in Chromium, controlled by clicks and keys: tabs, bots and a Discord client in one call.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -14,7 +14,7 @@ import { until, untilFits } from './until.ts'
 
 const OPTIONS = { timeout: 90_000, skip: withoutChromium() }
 const PHONE = { width: 390, height: 844 }
-/** Above what a decoder makes of nothing. */
+/** More energy than a decoder generates without packets. */
 const AUDIBLE = 0.0005
 
 let folder: string
@@ -49,8 +49,8 @@ async function joined(t: TestContext, name: string, options?: TabOptions): Promi
   return tab
 }
 
-/** A client over UDP in the same call, and how much it heard of whom. */
-async function nativeClient(t: TestContext): Promise<Map<string, number>> {
+/** Joins the same call with a Discord client. Returns the number of received frames, by user. */
+async function discordClient(t: TestContext): Promise<Map<string, number>> {
   const asking = new ParleyProcess(['demo', '--credentials'], { folder, t })
   assert.equal(await asking.exit, 0, asking.stderr)
   const client = invitedClient(t, JSON.parse(asking.stdout))
@@ -62,7 +62,7 @@ async function nativeClient(t: TestContext): Promise<Map<string, number>> {
   return heard
 }
 
-/** Packets of one source that arrive within half a second. */
+/** Packets of one source that arrive in half a second. */
 async function arriving(tab: Tab, ssrc: number): Promise<number> {
   const before = await tab.received()
   await new Promise(resolve => setTimeout(resolve, 500))
@@ -71,19 +71,18 @@ async function arriving(tab: Tab, ssrc: number): Promise<number> {
 
 const audible = (energies: Map<number, number>) => [...energies.values()].filter(energy => energy > AUDIBLE).length
 
-test('two tabs, two bots and a native client hear each other', OPTIONS, async t => {
-  const heard = await nativeClient(t)
+test('two tabs, two bots and a Discord client receive each other', OPTIONS, async t => {
+  const heard = await discordClient(t)
   const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim', { size: PHONE })]
   for (const tab of [robin, kim]) {
     await untilFits(
-      `${tab.name} to hear three`,
+      `three voices at ${tab.name}`,
       () => tab.heard(),
       energies => audible(energies) >= 3,
-      30_000,
     )
     for (const name of ['ana', 'ben', 'Robin', 'Kim']) await tab.shows(name, '')
   }
-  await until('the native client to hear four', () => [...heard.values()].filter(frames => frames > 20).length >= 4)
+  await until('four voices at the Discord client', () => [...heard.values()].filter(frames => frames > 20).length >= 4)
   const transport = robin.page.getByTestId('transport')
   await transport.filter({ hasText: 'SRTP AEAD AES 128 GCM' }).waitFor()
   assert.match(await transport.innerText(), /WebRTC, UDP 127\.0\.0\.1:\d+/)
@@ -95,7 +94,7 @@ test('two tabs, two bots and a native client hear each other', OPTIONS, async t 
   assert.deepEqual([...robin.errors, ...kim.errors], [])
 })
 
-test('who mutes sends nothing, by click and by key, and goes on where they were', OPTIONS, async t => {
+test('a muted tab sends nothing and continues after unmuting, by click and by key', OPTIONS, async t => {
   const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
   await kim.shows('Robin', 'speaking')
   await robin.press('Mute me')
@@ -106,14 +105,14 @@ test('who mutes sends nothing, by click and by key, and goes on where they were'
   assert.ok((await robin.packetsSent()) - sent <= 2)
   await robin.page.keyboard.press('m')
   await untilFits(
-    'packets again',
+    'packets after unmuting',
     () => robin.packetsSent(),
     packets => packets > sent + 10,
   )
   await kim.shows('Robin', 'speaking')
 })
 
-test('a camera is seen by the others while it is on, and leaves no picture when it is off', OPTIONS, async t => {
+test('other tabs show a camera while it is on, and remove its picture when it is off', OPTIONS, async t => {
   const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim', { size: PHONE })]
   for (const round of [1, 2]) {
     await robin.press('Camera')
@@ -124,7 +123,6 @@ test('a camera is seen by the others while it is on, and leaves no picture when 
       `frames of round ${round}`,
       () => kim.framesDecoded(),
       frames => frames > before + 10,
-      20_000,
     )
     if (round === 1) await kim.press('Camera')
     await robin.page.getByLabel(round === 1 ? 'Camera of Kim' : 'Camera of Robin').waitFor()
@@ -135,12 +133,11 @@ test('a camera is seen by the others while it is on, and leaves no picture when 
     'Kim’s camera',
     () => robin.framesDecoded(),
     frames => frames > 10,
-    20_000,
   )
   assert.deepEqual([...robin.errors, ...kim.errors], [])
 })
 
-test('a camera that nobody looks at is not encoded, until somebody comes', OPTIONS, async t => {
+test('a camera without viewers is not encoded until a viewer joins', OPTIONS, async t => {
   const lou = await joined(t, 'Lou')
   await lou.press('Camera')
   await lou.page.getByLabel('Camera of Lou').waitFor()
@@ -148,20 +145,19 @@ test('a camera that nobody looks at is not encoded, until somebody comes', OPTIO
     const video = (await lou.stats()).find(({ type, kind }) => type === 'outbound-rtp' && kind === 'video')
     return { active: video?.active, frames: video?.framesEncoded ?? 0 }
   }
-  await untilFits('the end of encoding', sent, ({ active }) => active === false, 20_000)
+  await untilFits('the end of encoding', sent, ({ active }) => active === false)
   const { frames } = await sent()
   const noor = await joined(t, 'Noor')
-  await untilFits('frames again', sent, now => now.active === true && now.frames > frames + 10, 20_000)
+  await untilFits('encoded frames', sent, now => now.active === true && now.frames > frames + 10)
   await untilFits(
     'the picture',
     () => noor.framesDecoded(),
     decoded => decoded > 10,
-    20_000,
   )
   assert.deepEqual([...lou.errors, ...noor.errors], [])
 })
 
-test('who joins muted is heard as soon as they are not', OPTIONS, async t => {
+test('a tab that joins muted is received as soon as it is unmuted', OPTIONS, async t => {
   const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
   await robin.press('Mute me')
   await robin.press('Leave')
@@ -177,11 +173,11 @@ test('who joins muted is heard as soon as they are not', OPTIONS, async t => {
   )
 })
 
-test('a server mute silences somebody for everybody, until it is lifted', OPTIONS, async t => {
+test('a server mute silences a member for all members until it is lifted', OPTIONS, async t => {
   const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
   const ssrc = await robin.ssrc()
   const isFlowing = (packets: number) => packets > 5
-  await untilFits('Robin to be heard', () => arriving(kim, ssrc), isFlowing)
+  await untilFits('packets of Robin', () => arriving(kim, ssrc), isFlowing)
   await kim.press('Server mute Robin')
   await robin.shows('Robin', 'muted by a moderator')
   await untilFits(
@@ -190,10 +186,10 @@ test('a server mute silences somebody for everybody, until it is lifted', OPTION
     packets => packets === 0,
   )
   await kim.press('Server mute Robin')
-  await untilFits('Robin to be heard again', () => arriving(kim, ssrc), isFlowing)
+  await untilFits('packets of Robin after the mute', () => arriving(kim, ssrc), isFlowing)
 })
 
-test('who is moved joins again by themselves; who is kicked is told so, and may come back', OPTIONS, async t => {
+test('a moved tab joins the other channel by itself; a kicked tab says so and can join again', OPTIONS, async t => {
   const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
   await robin.shows('Kim', '')
   await robin.press('Move Kim to Side talk')
@@ -210,7 +206,7 @@ test('who is moved joins again by themselves; who is kicked is told so, and may 
   await robin.shows('Kim', 'speaking')
 })
 
-test('who leaves or reloads the page is gone for the others at once, and can join again', OPTIONS, async t => {
+test('a tab that leaves or reloads disappears for the others at once and can join again', OPTIONS, async t => {
   const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
   await robin.shows('Kim', 'speaking')
   await kim.press('Leave')
@@ -229,7 +225,7 @@ test('who leaves or reloads the page is gone for the others at once, and can joi
   await robin.shows('Kim', 'speaking')
 })
 
-test('the volume of a member is theirs alone, and the keyboard sets it', OPTIONS, async t => {
+test('the keyboard sets the volume of one member only', OPTIONS, async t => {
   const robin = await joined(t, 'Robin')
   const slider = (name: string) => robin.page.getByRole('slider', { name: `Volume of ${name}` })
   await slider('ana').focus()
@@ -238,7 +234,7 @@ test('the volume of a member is theirs alone, and the keyboard sets it', OPTIONS
   assert.equal(await slider('ben').inputValue(), '100')
 })
 
-test('one joins with the keyboard alone, under the name in the field', OPTIONS, async t => {
+test('joining needs the keyboard only and uses the name in the field', OPTIONS, async t => {
   const tab = await open(t, 'Noor')
   await tab.page.getByLabel('Your name').focus()
   await tab.page.keyboard.press('ControlOrMeta+A')
@@ -249,7 +245,7 @@ test('one joins with the keyboard alone, under the name in the field', OPTIONS, 
   await tab.shows('Noor', 'you')
 })
 
-test('the trace has the whole entrance and no secret', OPTIONS, async t => {
+test('the trace shows the complete join and no secret', OPTIONS, async t => {
   const robin = await joined(t, 'Robin')
   await robin.page.getByText('Protocol trace').click()
   const trace = robin.page.getByTestId('trace')
@@ -260,7 +256,7 @@ test('the trace has the whole entrance and no secret', OPTIONS, async t => {
   assert.doesNotMatch(text, /a=ice-pwd:[A-Za-z0-9+/]/)
 })
 
-test('without a microphone the page says so, and sends speech instead', OPTIONS, async t => {
+test('without a microphone the page says so and sends speech instead', OPTIONS, async t => {
   const script = `;navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('', 'NotFoundError') }`
   const robin = await open(t, 'Robin', { script })
   await robin.join('Microphone')
@@ -269,8 +265,8 @@ test('without a microphone the page says so, and sends speech instead', OPTIONS,
   await kim.shows('Robin', 'speaking')
 })
 
-test('where no UDP gets through the page says so, and names the port', OPTIONS, async t => {
-  // What is dropped on the way is never answered: as if every packet went elsewhere.
+test('if no UDP packet arrives the page says so and names the port', OPTIONS, async t => {
+  // All packets go to another port, where no socket answers, as if a firewall dropped them.
   const script = `;{
     const set = RTCPeerConnection.prototype.setRemoteDescription
     RTCPeerConnection.prototype.setRemoteDescription = function (answer) {
@@ -280,11 +276,11 @@ test('where no UDP gets through the page says so, and names the port', OPTIONS, 
   const robin = await open(t, 'Robin', { script })
   await robin.page.getByText('Tone', { exact: true }).click()
   await robin.press('Join')
-  await robin.page.getByTestId('problem').waitFor({ timeout: 30_000 })
+  await robin.page.getByTestId('problem').waitFor()
   assert.match(await robin.problem(), /No sound gets through[\s\S]*UDP to 127\.0\.0\.1:\d+/)
 })
 
-test('when the demo ends, the page first waits for it', OPTIONS, async t => {
+test('when the demo ends, the page tries to reconnect', OPTIONS, async t => {
   const own = mkdtempSync(join(folder, 'demo-'))
   const other = new ParleyProcess(['demo', '--port', '0', '--no-view'], { folder: own, t })
   await other.says(/ben is here/)

@@ -1,4 +1,4 @@
-// The bot of the README, as it stands there, in the demo, as it is said there.
+// The bot of the README, unchanged, in a demo started as the README describes.
 import { spawn } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -8,8 +8,8 @@ import { ParleyProcess } from './parley-process.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
-test('the bot of the README joins the demo and speaks', { timeout: 30_000 }, async t => {
-  // Inside the checkout, where the bot finds its library.
+test('the bot of the README joins the demo and speaks', { timeout: 90_000 }, async t => {
+  // Inside the checkout, so that the bot resolves @parley/client.
   mkdirSync(join(ROOT, '.cache'), { recursive: true })
   const folder = mkdtempSync(join(ROOT, '.cache/readme-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))

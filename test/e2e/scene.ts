@@ -1,4 +1,4 @@
-// A node with TLS on free ports, and the chat service that drives it: whom it lets in, and what their clients are told.
+// A node with TLS on free ports and the chat service that controls it: admits users and returns their clients' credentials.
 import { type ChannelProperties, type GrantedVoiceState, LvspClient } from '@parley/client'
 import { createServer } from '@parley/server'
 import { CERTIFICATE, CERTIFICATE_FILE, KEY_FILE, trustTestCertificate } from './trust.ts'
@@ -10,7 +10,7 @@ export interface VoiceStateRef {
   sessionId: string
 }
 
-/** What a test asks of a session in `inspect()`. */
+/** Fields of a session in `inspect()` that tests use. */
 export interface InspectedSession {
   userId: string
   sessionId: string
@@ -24,7 +24,7 @@ type Server = Awaited<ReturnType<typeof createServer>>
 export class Scene {
   readonly server: Server
   readonly #backend: LvspClient
-  /** Who is where, by guild and user. */
+  /** Voice states, by guild and user. */
   readonly #admitted = new Map<string, VoiceStateRef>()
   readonly #forbidden = new Set<string>()
   readonly #forged = new Set<string>()
@@ -49,7 +49,7 @@ export class Scene {
     return new Scene(server, backend)
   }
 
-  /** Lets a user into a channel, and answers with what VOICE_SERVER_UPDATE says. */
+  /** Admits a user to a channel; resolves with the fields of VOICE_SERVER_UPDATE. */
   async admit(who: VoiceStateRef): Promise<{ token: string; endpoint: string }> {
     const { guildId, channelId, userId, sessionId } = who
     await this.#backend.requestChannel({ guildId, channelId })
@@ -59,12 +59,12 @@ export class Scene {
     return { token, endpoint: this.server.endpoint }
   }
 
-  /** Says what a channel may do; before anybody comes. */
+  /** Sets the properties of a channel before its first user joins. */
   async describe(channel: { guildId: string; channelId: string }, properties: ChannelProperties): Promise<void> {
     await this.#backend.requestChannel(channel, properties)
   }
 
-  /** Takes a user out of whatever channel of the guild it is in. */
+  /** Removes a user from its channel of the guild. */
   remove(guildId: string, userId: string): void {
     if (!this.#admitted.delete(`${guildId} ${userId}`)) return
     this.#backend.destroyVoiceState({ guildId, userId })
@@ -80,7 +80,7 @@ export class Scene {
   }
   mayJoin = (userId: string): boolean => !this.#forbidden.has(userId)
 
-  /** From now on this user is given a token that is none. */
+  /** From now on this user gets an invalid token. */
   forgeTokenOf(userId: string): void {
     this.#forged.add(userId)
   }

@@ -1,4 +1,4 @@
-// Real WebSockets against the bounds on them: sizes, rates, slow readers, silence, floods.
+// WebSockets and their limits: sizes, rates, slow readers, unresponsive peers, floods.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { IncomingMessage } from 'node:http'
@@ -17,7 +17,7 @@ import { Connections, webSocketServer } from '../../packages/server/src/net/webs
 import type { NodeNote } from '../../packages/server/src/notes.ts'
 import { until } from './until.ts'
 
-/** A listener with nothing behind it but a record of what it was told. */
+/** A listener that records the inputs it would pass to the core. */
 async function adapter(
   t: TestContext,
   { pingInterval, halfOpen }: { pingInterval?: number; halfOpen?: [number, number] } = {},
@@ -69,7 +69,7 @@ async function dial(t: TestContext, url: string, options: object = {}): Promise<
   return socket
 }
 
-test('a frame of 1 MB closes its connection as too big, and no other', async t => {
+test('a frame of 1 MB closes its own connection only, with 1009', async t => {
   const server = await createServer()
   t.after(() => server.close())
   for (const path of ['?v=8', 'lvsp']) {
@@ -84,7 +84,7 @@ test('a frame of 1 MB closes its connection as too big, and no other', async t =
   assert.match(String(ack), /"op":[68]/)
 })
 
-test('text of 65 KiB reaches the core, which refuses it in the words of its protocol', async t => {
+test('a text message of 65 KiB reaches the core, which closes the connection with its own code', async t => {
   const server = await createServer()
   t.after(() => server.close())
   const socket = await dial(t, `${server.url}?v=8`)
@@ -93,7 +93,7 @@ test('text of 65 KiB reaches the core, which refuses it in the words of its prot
   assert.equal(code, 4002)
 })
 
-test('messages arrive as text and bytes, in order, and each close is told once', async t => {
+test('text and binary messages arrive in order, and each close is reported once', async t => {
   const { url, opened, messages, closed } = await adapter(t)
   const socket = await dial(t, `${url}?v=9`)
   socket.send('ä')
@@ -112,7 +112,7 @@ test('messages arrive as text and bytes, in order, and each close is told once',
   assert.deepEqual(closed, [[1, 4000]])
 })
 
-test('a connection that we close hears code and reason, and is heard no more', async t => {
+test('a connection closed by the node receives code and reason, and its later messages are ignored', async t => {
   const { url, connections, messages, closed } = await adapter(t)
   const socket = await dial(t, url)
   const ended = once(socket, 'close')
@@ -127,7 +127,7 @@ test('a connection that we close hears code and reason, and is heard no more', a
   assert.deepEqual(messages, [])
 })
 
-test('what one input causes goes out to each reader as one write', async t => {
+test('messages caused by one input leave in one write per connection', async t => {
   const { connections } = await adapter(t)
   const writes: string[] = []
   const record = (text: string, done: () => void) => {
@@ -149,7 +149,7 @@ test('what one input causes goes out to each reader as one write', async t => {
   webSocketServer().handleUpgrade(request, stream, Buffer.alloc(0), socket => {
     connections.accept(socket, stream, { protocol: 'lvsp', remoteAddress: '192.0.2.1' })
   })
-  await until('the answer to the upgrade', () => writes.length === 1)
+  await until('the response to the upgrade', () => writes.length === 1)
   for (const message of ['first', 'second', 'third']) connections.send(1, message)
   connections.flush()
   await until('the messages', () => writes.length > 1)
@@ -157,13 +157,13 @@ test('what one input causes goes out to each reader as one write', async t => {
   assert.match(writes[1]!, /first.*second.*third/s)
 })
 
-test('a client that does not read is cut instead of buffered for', async t => {
+test('a client that does not read is disconnected before its buffer grows beyond the limit', async t => {
   const { url, connections, closed, notes } = await adapter(t)
   const socket = await dial(t, url)
   socket.pause()
   const message = 'x'.repeat(64 * 1024)
   let sent = 0
-  await until('the cut', () => {
+  await until('the end of the connection', () => {
     for (let i = 0; i < 16 && closed.length === 0; i++, sent++) connections.send(1, message)
     connections.flush()
     return closed.length > 0
@@ -174,7 +174,7 @@ test('a client that does not read is cut instead of buffered for', async t => {
   assert.ok(sent * message.length < 64 * 1024 * 1024)
 })
 
-test('a client that reads may be sent far more than the bound in all', async t => {
+test('a client that reads can receive more than the buffer limit in total', async t => {
   const { url, connections, closed } = await adapter(t)
   const socket = await dial(t, url)
   let received = 0
@@ -184,12 +184,12 @@ test('a client that reads may be sent far more than the bound in all', async t =
   for (let i = 1; i <= 200; i++) {
     connections.send(1, 'x'.repeat(64 * 1024))
     connections.flush()
-    if (i % 10 === 0) await until('the reader', () => received === i * 64 * 1024)
+    if (i % 10 === 0) await until('the client to catch up', () => received === i * 64 * 1024)
   }
   assert.deepEqual(closed, [])
 })
 
-test('a backend that answers no ping is cut; one that answers stays, however silent', async t => {
+test('a backend that does not answer pings is disconnected; one that answers stays without sending messages', async t => {
   const { url, connections, closed, notes } = await adapter(t, { pingInterval: 30 })
   const deaf = await dial(t, `${url}lvsp`, { autoPong: false })
   const quiet = await dial(t, `${url}lvsp`)
@@ -203,7 +203,7 @@ test('a backend that answers no ping is cut; one that answers stays, however sil
   assert.ok(notes.some(({ event }) => event === 'connection.unresponsive'))
 })
 
-test('voice clients are not pinged: their heartbeats tell', async t => {
+test('voice clients are not pinged, because they send heartbeats', async t => {
   const { url } = await adapter(t, { pingInterval: 10 })
   const voice = await dial(t, url)
   const backend = await dial(t, `${url}lvsp`)
@@ -213,7 +213,7 @@ test('voice clients are not pinged: their heartbeats tell', async t => {
   assert.equal(voicePings, 0)
 })
 
-test('a connection that floods does not hold up the others', async t => {
+test('a flooding connection does not delay the others', async t => {
   const { url, messages } = await adapter(t)
   const flooding = await dial(t, url)
   const polite = await dial(t, url)
@@ -221,10 +221,10 @@ test('a connection that floods does not hold up the others', async t => {
   polite.send('please')
   await until('the flood', () => messages.length === 5_001)
   const place = messages.findIndex(({ data }) => data === 'please')
-  assert.ok(place < 2_500, `came after ${place} messages of the other`)
+  assert.ok(place < 2_500, `arrived after ${place} messages of the flooding connection`)
 })
 
-test('a backend beyond its rate is read no faster, and loses nothing', async t => {
+test('a backend beyond its rate is read at that rate and loses no message', async t => {
   const { url, messages } = await adapter(t)
   const backend = await dial(t, `${url}lvsp`)
   const start = performance.now()
@@ -233,7 +233,7 @@ test('a backend beyond its rate is read no faster, and loses nothing', async t =
   assert.ok(performance.now() - start >= 900)
 })
 
-test('an address has so many WebSockets and no more, until it closes one', async t => {
+test('the number of WebSockets per address is limited until one closes', async t => {
   const { url, socketLimits, closed } = await adapter(t)
   const [first] = [await dial(t, url), await dial(t, url), await dial(t, url)]
   assert.equal(await refusal(url), 429)
@@ -241,7 +241,7 @@ test('an address has so many WebSockets and no more, until it closes one', async
   const elsewhere = await dial(t, url, { localAddress: '127.0.0.2' })
   assert.equal(elsewhere.readyState, WebSocket.OPEN)
   first.close()
-  await until('the place', () => closed.length === 1)
+  await until('the close', () => closed.length === 1)
   await dial(t, url)
   await dial(t, `${url}lvsp`)
   await dial(t, `${url}lvsp`)
@@ -256,7 +256,7 @@ async function refusal(url: string): Promise<number | undefined> {
   return response.statusCode
 }
 
-test('an upgrade that is refused leaves no socket, even if the other side keeps its end open', async t => {
+test('a refused upgrade leaves no socket, even if the peer keeps its side open', async t => {
   const { port, socketLimits } = await adapter(t)
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
   t.after(() => socket.destroy())
@@ -264,10 +264,10 @@ test('an upgrade that is refused leaves no socket, even if the other side keeps 
   socket.write('GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
   const [answer] = await once(socket, 'data')
   assert.match(String(answer), /^HTTP\/1.1 404 /)
-  await until('the socket to go', () => socketLimits.halfOpen === 0)
+  await until('the end of the socket', () => socketLimits.halfOpen === 0)
 })
 
-test('ten thousand half-open sockets hold what is allowed, lock nobody out, and time out', async t => {
+test('ten thousand half-open sockets stay within their limits, do not block a client and time out', async t => {
   const { url, port, socketLimits } = await adapter(t, { halfOpen: [500, 50] })
   const flood: Socket[] = []
   t.after(() => {
@@ -275,17 +275,17 @@ test('ten thousand half-open sockets hold what is allowed, lock nobody out, and 
   })
   for (let address = 1; address <= 125; address++) {
     await Promise.all(Array.from({ length: 80 }, () => halfOpen(port, `127.0.1.${address}`, flood)))
-    await until('all to be looked at', () => socketLimits.refused.halfOpenPerAddress === address * 30)
+    await until('all sockets to be accepted or refused', () => socketLimits.refused.halfOpenPerAddress === address * 30)
     assert.ok(socketLimits.halfOpen <= 500)
   }
   assert.equal(socketLimits.halfOpen, 500)
   assert.equal(socketLimits.refused.halfOpen, 125 * 50 - 500)
   await dial(t, url)
   assert.equal(socketLimits.halfOpen, 499)
-  await until('all to time out', () => socketLimits.halfOpen === 0, 20_000)
+  await until('the timeout of all sockets', () => socketLimits.halfOpen === 0)
 })
 
-/** Half of a request, so that the server has to wait. Resolves once the socket is connected or refused. */
+/** Sends half of a request, so that the server has to wait. Resolves when the socket is connected or refused. */
 function halfOpen(port: number, localAddress: string, flood: Socket[]): Promise<void> {
   return new Promise(resolve => {
     const socket = connect({ port, host: '127.0.0.1', localAddress }, () => {
@@ -298,14 +298,14 @@ function halfOpen(port: number, localAddress: string, flood: Socket[]): Promise<
   })
 }
 
-test('an open connection keeps nothing of the request that it was', async t => {
+test('an open connection does not retain its upgrade request', async t => {
   const { url, opened } = await adapter(t)
   const client = new WebSocket(`${url}?v=8`)
   await once(client, 'open')
   await until('the connection', () => opened.length === 1)
   setFlagsFromString('--expose-gc')
   const collect: () => void = runInNewContext('gc')
-  await until('all requests to be collected', () => {
+  await until('the collection of all requests', () => {
     collect()
     return queryObjects(IncomingMessage, { format: 'count' }) === 0
   })

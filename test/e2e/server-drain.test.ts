@@ -1,4 +1,4 @@
-// A node that stops while a call is going on: the call may end by itself, and is sent elsewhere when its time is up.
+// A node that stops during a call: the call may end by itself, and is closed at the drain timeout.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
@@ -26,7 +26,7 @@ async function call(t: TestContext) {
   return { server, backend, client }
 }
 
-test('a call that outlives the drain is sent elsewhere with 4015, and then the drain is over', async t => {
+test('a call that is still open at the drain timeout is closed with 4015, which ends the drain', async t => {
   const { server, client } = await call(t)
   const closed = once(client, 'close')
   const start = performance.now()
@@ -37,7 +37,7 @@ test('a call that outlives the drain is sent elsewhere with 4015, and then the d
   assert.equal(server.inspect().sessions.length, 0)
 })
 
-test('a drain is over as soon as the last client has gone, and nobody gets in meanwhile', async t => {
+test('a drain ends when the last client leaves, and accepts no new channel', async t => {
   const { server, backend, client } = await call(t)
   const drained = server.drain(60_000)
   assert.equal(server.inspect().draining, true)
@@ -47,7 +47,7 @@ test('a drain is over as soon as the last client has gone, and nobody gets in me
   await drained
 })
 
-test('a server that is closed tells calls that go on with 4015, and backends with 1001', async t => {
+test('a closed server closes open calls with 4015 and backends with 1001', async t => {
   const { server, client } = await call(t)
   const lvsp = new WebSocket(server.lvspUrl)
   await once(lvsp, 'message')

@@ -1,4 +1,4 @@
-// The listeners of a running node: probes, metrics, paths, TLS.
+// The HTTP listeners of a node: probes, metrics, paths, TLS.
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -27,7 +27,7 @@ async function serverOf(t: TestContext, options?: ServerOptions) {
   return server
 }
 
-/** Status and text of a plain request. */
+/** Sends a GET request; resolves with status and text. */
 function ask(url: string, headers: Record<string, string> = {}): Promise<[status: number | undefined, text: string]> {
   return new Promise((resolve, reject) => {
     const request = get(url.replace(/^ws/, 'http'), { headers, agent: false }, async response => {
@@ -39,7 +39,7 @@ function ask(url: string, headers: Record<string, string> = {}): Promise<[status
   })
 }
 
-/** The first message of a WebSocket, or the status with which it was refused. */
+/** Opens a WebSocket; resolves with its first message, or with the status of a refused upgrade. */
 async function greeting(url: string, t: TestContext): Promise<unknown> {
   const socket = new WebSocket(url, { rejectUnauthorized: false })
   t.after(() => socket.terminate())
@@ -50,7 +50,7 @@ async function greeting(url: string, t: TestContext): Promise<unknown> {
   })
 }
 
-test('a node answers probes, and a person who looks', async t => {
+test('a node answers probes, and requests for / with a description', async t => {
   const { url } = await serverOf(t)
   assert.deepEqual(await ask(`${url}livez`), [200, 'alive\n'])
   assert.deepEqual(await ask(`${url}readyz`), [200, 'ready\n'])
@@ -60,7 +60,7 @@ test('a node answers probes, and a person who looks', async t => {
   assert.equal((await ask(`${url}nothing`))[0], 404)
 })
 
-test('a draining node is alive, but not ready, and takes no health above 0', async t => {
+test('a draining node is alive but not ready, and reports health 0', async t => {
   const server = await serverOf(t)
   await server.drain(0)
   assert.deepEqual(await ask(`${server.url}readyz`), [503, 'draining\n'])
@@ -69,7 +69,7 @@ test('a draining node is alive, but not ready, and takes no health above 0', asy
   assert.match((await ask(`${server.url}metrics`))[1], /^parley_health 0$/m)
 })
 
-test('voice clients are greeted at / whatever their query, backends at /lvsp, others nowhere', async t => {
+test('/ speaks the voice gateway with any query, /lvsp speaks LVSP, other paths are refused', async t => {
   const { url, lvspUrl } = await serverOf(t)
   assert.equal(((await greeting(`${url}?v=8&encoding=json`, t)) as { op: number }).op, 8)
   assert.equal(((await greeting(url.replace(/\/$/, '?v=8'), t)) as { op: number }).op, 8)
@@ -87,7 +87,7 @@ test('a second listener speaks LVSP at its root', async t => {
   assert.equal(((await greeting(lvspUrl, t)) as { op: number }).op, 0)
 })
 
-test('metrics count what is open, and are for those who may', async t => {
+test('metrics count open connections and are restricted by http.metrics_from', async t => {
   const { url } = await serverOf(t)
   await greeting(`${url}?v=8`, t)
   assert.match((await ask(`${url}metrics`))[1], /^parley_connections\{protocol="gateway"\} 1$/m)
@@ -95,7 +95,7 @@ test('metrics count what is open, and are for those who may', async t => {
   assert.equal((await ask(`${closedUrl}metrics`))[0], 403)
 })
 
-test('behind a proxy the last hop of X-Forwarded-For is who asks', async t => {
+test('behind a proxy the last address of X-Forwarded-For is the client', async t => {
   const { url } = await serverOf(t, {
     http: { behind_proxy: true, metrics_from: ['192.0.2.0/24'] },
     media: { announce: ['127.0.0.1'] },
@@ -105,7 +105,7 @@ test('behind a proxy the last hop of X-Forwarded-For is who asks', async t => {
   assert.equal((await ask(`${url}metrics`))[0], 403)
 })
 
-test('the certificate is reloaded while connections stay; a bad one changes nothing', async t => {
+test('reloading the certificate keeps connections; an invalid one changes nothing', async t => {
   const folder = mkdtempSync(join(tmpdir(), 'parley-tls-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
@@ -149,7 +149,7 @@ async function subject(url: string): Promise<string | undefined> {
   return String(name)
 }
 
-test('a certificate and a key that do not fit are refused', async () => {
+test('a key that does not match the certificate is refused', async () => {
   const http = { tls_cert: fixture('localhost-1-cert.pem'), tls_key: fixture('localhost-2-key.pem') }
   await assert.rejects(createServer({ http }), (error: Error) => {
     assert.ok(error instanceof ConfigError)
@@ -158,7 +158,7 @@ test('a certificate and a key that do not fit are refused', async () => {
   })
 })
 
-test('an address that others reach is refused without TLS', async () => {
+test('an address that is reachable from outside is refused without TLS', async () => {
   const http: ConfigInput['http'] = { listen: '0.0.0.0:0', endpoint: 'voice.example.org' }
   await assert.rejects(
     createServer({ http }),
@@ -166,7 +166,7 @@ test('an address that others reach is refused without TLS', async () => {
   )
 })
 
-test('a port in use is named, and what was opened before it is freed', async t => {
+test('the error for a port in use names the port, and sockets that were opened before are closed', async t => {
   const { url, mediaPort } = await serverOf(t)
   const { port } = new URL(url)
   await assert.rejects(createServer({ http: { listen: `127.0.0.1:${port}` } }), (error: Error) => {

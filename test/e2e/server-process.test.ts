@@ -1,4 +1,4 @@
-// The `parley` command as a process: signals, exit codes, sentences; and a library that lets its process end.
+// The `parley` command as a process: signals, exit codes, messages; and a process that embeds the server.
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -19,7 +19,7 @@ interface Child {
   process: ChildProcess
   stdout: string
   stderr: string
-  /** Exit code, or the signal that ended it. */
+  /** The exit code, or the signal that ended it. */
   exit: Promise<number | string | null>
 }
 
@@ -48,7 +48,7 @@ const LOOPBACK = {
   PARLEY_BACKEND_0_SECRET: 's3cret',
 }
 
-/** The log entry of that event, once there is one. */
+/** Resolves with the first log entry of the event. */
 async function entry(child: Child, event: string): Promise<Record<string, unknown>> {
   const find = () =>
     child.stdout
@@ -68,7 +68,7 @@ async function serving(t: TestContext, environment: Record<string, string> = {})
   return { child, endpoint: String(endpoint) }
 }
 
-test('SIGTERM without calls stops at once, with exit code 0, and secrets were never shown', async t => {
+test('SIGTERM without calls stops at once with exit code 0, and no secret was logged', async t => {
   const { child } = await serving(t, { PARLEY_LOG_LEVEL: 'debug' })
   child.process.kill('SIGTERM')
   assert.equal(await child.exit, 0)
@@ -77,7 +77,7 @@ test('SIGTERM without calls stops at once, with exit code 0, and secrets were ne
   assert.doesNotMatch(child.stdout + child.stderr, /s3cret/)
 })
 
-test('SIGTERM waits for clients until the drain timeout, is not ready meanwhile, then exits with 0', async t => {
+test('SIGTERM waits for clients until the drain timeout, reports not ready, then exits with 0', async t => {
   const { child, endpoint } = await serving(t, { PARLEY_VOICE_DRAIN_TIMEOUT: '300ms' })
   const client = new WebSocket(`ws://${endpoint}/?v=8`)
   await once(client, 'message')
@@ -90,7 +90,7 @@ test('SIGTERM waits for clients until the drain timeout, is not ready meanwhile,
   assert.equal(await child.exit, 0)
 })
 
-test('draining ends as soon as the last client has gone', async t => {
+test('draining ends when the last client leaves', async t => {
   const { child, endpoint } = await serving(t, { PARLEY_VOICE_DRAIN_TIMEOUT: '1h' })
   const client = new WebSocket(`ws://${endpoint}/?v=8`)
   await once(client, 'message')
@@ -127,7 +127,7 @@ test('SIGHUP reloads the certificate', async t => {
   assert.equal(await child.exit, 0)
 })
 
-test('a wrong configuration is one sentence and exit code 2, for serve and for check-config', async t => {
+test('an invalid configuration prints one sentence and exits with 2, in serve and in check-config', async t => {
   for (const command of ['serve', 'check-config']) {
     const child = run(t, [PARLEY, command, '--set', 'http.lisen=x'])
     assert.equal(await child.exit, 2)
@@ -136,7 +136,7 @@ test('a wrong configuration is one sentence and exit code 2, for serve and for c
   }
 })
 
-test('a port in use is one sentence and exit code 1', async t => {
+test('a port in use prints one sentence and exits with 1', async t => {
   const other = createTcpServer().listen(0, '127.0.0.1')
   await once(other, 'listening')
   t.after(() => other.close())
@@ -146,7 +146,7 @@ test('a port in use is one sentence and exit code 1', async t => {
   assert.equal(child.stderr, `parley: http.listen: TCP port ${port} of 127.0.0.1 is already in use\n`)
 })
 
-test('check-config prints what is in effect, without secrets', async t => {
+test('check-config prints the effective configuration without secrets', async t => {
   const child = run(t, [PARLEY, 'check-config', '--set', 'voice.resume_window=1m'], LOOPBACK)
   assert.equal(await child.exit, 0)
   assert.match(child.stdout, /^\[http\]\nlisten = "127\.0\.0\.1:0"$/m)
@@ -155,7 +155,7 @@ test('check-config prints what is in effect, without secrets', async t => {
   assert.doesNotMatch(child.stdout, /s3cret/)
 })
 
-test('--version and --help tell what they are asked', async t => {
+test('--version prints the version, and --help prints examples', async t => {
   const version = run(t, [PARLEY, '--version'])
   const help = run(t, [PARLEY, 'serve', '--help'])
   assert.deepEqual([await version.exit, await help.exit], [0, 0])
@@ -163,7 +163,7 @@ test('--version and --help tell what they are asked', async t => {
   assert.match(help.stdout, /Examples:[\s\S]*parley serve --config/)
 })
 
-test('a process that closes its server ends by itself, whatever was connected', async t => {
+test('a process that closes its server ends by itself, with any kind of client connected', async t => {
   const child = run(t, ['--import', LOADER, path('closing-process.ts')])
   assert.equal(await child.exit, 0, child.stderr)
   assert.equal(child.stdout, 'closed in time: true\n')

@@ -1,14 +1,14 @@
-// A TCP connection that takes its time: what goes in comes out later, in its order. Media does not pass here.
+// A TCP proxy that delays all bytes, in order. Media does not pass through it.
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export interface SlowLine {
-  /** `host:port` that leads to the other end. */
+  /** `host:port` of the proxy. */
   readonly endpoint: string
   close(): Promise<void>
 }
 
-/** A line to `endpoint` on which every byte takes `delay` milliseconds each way. */
+/** Opens a proxy to `endpoint` that delays each byte by `delay` milliseconds in each direction. */
 export async function openSlowLine(endpoint: string, delay: number): Promise<SlowLine> {
   const { hostname, port } = new URL(`ws://${endpoint}`)
   const sockets = new Set<Socket>()

@@ -1,4 +1,4 @@
-// Bots on different libraries, seen alike: who speaks, who has heard what, and whether all are in one encrypted group.
+// One interface for bots on different libraries: sent and received frames, and whether all are in one encrypted group.
 import assert from 'node:assert/strict'
 import { loadDavey, VoiceClient } from '@parley/client'
 import { DiscordjsBot } from './discordjs-bot.ts'
@@ -10,12 +10,12 @@ import { until } from './until.ts'
 
 export interface Talker {
   readonly userId: string
-  /** Whether it knows whose frames that user's are. */
+  /** Whether the bot has learned that user's SSRC. */
   knows(userId: string): boolean
   play(frames: readonly Buffer[]): Promise<void>
-  /** Frames heard of a user since it joined, in order. */
+  /** Frames received from a user since the bot joined, in order. */
   heardOf(userId: string): readonly Buffer[]
-  /** What its user would compare with the others; undefined while what it says would not be sealed. */
+  /** The voice privacy code that users compare; undefined while the bot does not encrypt. */
   privacyCode(): Promise<string | undefined>
   end(): void
 }
@@ -28,7 +28,7 @@ interface Place {
 }
 
 export const discordjs = (place: Place) => discordjsBot(place, true)
-/** A bot of before DAVE. */
+/** A bot without DAVE. */
 export const oldDiscordjs = (place: Place) => discordjsBot(place, false)
 
 async function discordjsBot({ scene, guildId, channelId, userId }: Place, dave: boolean): Promise<Talker> {
@@ -49,7 +49,7 @@ async function discordjsBot({ scene, guildId, channelId, userId }: Place, dave: 
   }
 }
 
-/** The voice client of this project. */
+/** A bot on `@parley/client`. */
 export async function parley({ scene, guildId, channelId, userId }: Place): Promise<Talker> {
   const sessionId = `session-of-${userId}`
   const { token, endpoint } = await scene.admit({ guildId, channelId, userId, sessionId })
@@ -59,7 +59,7 @@ export async function parley({ scene, guildId, channelId, userId }: Place): Prom
   const heard = new Map<string, Buffer[]>()
   const known = new Set<string>()
   client.on('speaking', ({ userId: user }) => known.add(user))
-  client.on('frame', ({ userId: user = 'nobody', payload }) =>
+  client.on('frame', ({ userId: user = 'unknown', payload }) =>
     heard.set(user, [...(heard.get(user) ?? []), Buffer.from(payload)]),
   )
   await client.connect()
@@ -86,16 +86,16 @@ export const foreign =
     return bot
   }
 
-/** Everybody is in one group and would seal what they say. */
+/** Resolves when all members are in one group and encrypt. */
 export const encrypted = (members: readonly Talker[]) =>
   untilCodes(members, codes => codes.size === 1 && !codes.has(undefined))
 
-/** Nobody would seal what they say. */
+/** Resolves when no member encrypts. */
 export const inTheClear = (members: readonly Talker[]) =>
   untilCodes(members, codes => codes.size === 1 && codes.has(undefined))
 
 async function untilCodes(members: readonly Talker[], fits: (codes: Set<string | undefined>) => boolean) {
-  const end = performance.now() + 15_000
+  const end = performance.now() + 60_000
   for (;;) {
     const codes = new Set(await Promise.all(members.map(member => member.privacyCode())))
     if (fits(codes)) return
@@ -104,20 +104,20 @@ async function untilCodes(members: readonly Talker[], fits: (codes: Set<string |
   }
 }
 
-/** One speaks, and all the others hear every frame as it was said. */
+/** One bot sends frames; asserts that the others receive all of them intact. */
 export async function talks(from: Talker, hearers: readonly Talker[], count = 20): Promise<void> {
-  await until('the speaker to be known', () => hearers.every(to => to.knows(from.userId)))
+  await until('the speaker’s SSRC', () => hearers.every(to => to.knows(from.userId)))
   const before = new Map(hearers.map(to => [to, to.heardOf(from.userId).length]))
   const frames = numberedFrames(count, Number(BigInt(from.userId) & 0xffffn))
   await from.play(frames)
   const said = withoutSilence(frames)
   for (const to of hearers) {
     const heard = () => withoutSilence(to.heardOf(from.userId).slice(before.get(to)))
-    await until('the last frame', () => heard().length >= count, 5_000).catch(() => undefined)
+    await until('the last frame', () => heard().length >= count, 10_000).catch(() => undefined)
     assert.deepEqual(numbers(heard()), numbers(said), `${from.userId} to ${to.userId}`)
     assert.deepEqual(heard(), said, `${from.userId} to ${to.userId}`)
   }
 }
 
-/** Of `numberedFrames` in hex: short enough to be read in a failure. */
+/** The numbers of `numberedFrames` in hex, short enough for the message of a failed assertion. */
 const numbers = (frames: readonly string[]) => frames.map(frame => Number.parseInt(frame.slice(6, 10), 16)).join(' ')

@@ -1,9 +1,9 @@
-// What native clients do in calls with browsers: they talk, and count what they hear.
+// Discord clients in calls with browsers: they send speech and count received frames.
 import type { TestContext } from 'node:test'
 import type { VoiceClient } from '@parley/client'
 import { readSpeech } from '../../packages/server/src/demo/speech.ts'
 
-/** Says the demo's lines again and again until the test is over. */
+/** Sends the demo's speech in a loop until the test ends. */
 export function talk(context: TestContext, client: VoiceClient): void {
   const frames = readSpeech().flatMap(line => line.frames)
   let next = 0
@@ -11,7 +11,7 @@ export function talk(context: TestContext, client: VoiceClient): void {
   context.after(() => clearInterval(timer))
 }
 
-/** Frames of a user that were heard so far. */
+/** Returns a function that returns the number of frames received from a user. */
 export function count(client: VoiceClient, userId: string): () => number {
   let heard = 0
   client.on('frame', frame => {

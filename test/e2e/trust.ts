@@ -1,4 +1,4 @@
-// Makes this process trust the test certificate, for foreign clients that take no certificate as an option.
+// Makes this process trust the test certificate, for libraries that have no option for it.
 import { readFileSync } from 'node:fs'
 import tls from 'node:tls'
 import { fileURLToPath } from 'node:url'
@@ -10,7 +10,7 @@ export const CERTIFICATE = readFileSync(CERTIFICATE_FILE)
 
 let isTrusted = false
 
-/** As NODE_EXTRA_CA_CERTS would, which is read too early to be set by a test. */
+/** Has the effect of NODE_EXTRA_CA_CERTS, which Node.js reads before a test can set it. */
 export function trustTestCertificate(): void {
   if (isTrusted) return
   isTrusted = true

@@ -1,4 +1,4 @@
-// The way between clients and a node's UDP port, as a bad network has it: it loses datagrams, changes addresses, and breaks.
+// A UDP proxy between clients and a node that can lose datagrams, change the clients' addresses and break, as a bad network does.
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
@@ -13,21 +13,21 @@ interface Direction {
   lost: number
 }
 
-/** A translator of addresses: what a client sends reaches the node from a port of the path's own. */
+/** A NAT: the node receives each client's datagrams from a port of the proxy. */
 export class UdpPath {
-  /** Where clients send to. */
+  /** The port that clients send to. */
   readonly port: number
   readonly #front: Socket
   readonly #node: number
-  /** Towards the node, by the client's address. */
+  /** Sockets towards the node, by the client's address. */
   readonly #backs = new Map<string, Socket>()
   readonly up: Direction
   readonly down: Direction
-  /** Share of datagrams that are lost in each direction. */
+  /** Share of datagrams lost in each direction. */
   loss: number
   isBroken = false
 
-  /** `node` is the node's UDP port. The same seed loses the same datagrams of each direction, by their number. */
+  /** `node` is the node's UDP port. In each direction, the same seed loses the same datagrams by number. */
   static async open(
     context: TestContext,
     { node, loss = 0, seed = 1 }: { node: number; loss?: number; seed?: number },
@@ -48,7 +48,7 @@ export class UdpPath {
     front.on('message', (bytes, client) => this.#toNode(bytes, client))
   }
 
-  /** From now on the node sees its clients at other ports, and what it sends to the ones they had is lost. */
+  /** From now on the node receives its clients from other ports, and datagrams to the old ports are lost. */
   changeAddresses(): void {
     for (const back of this.#backs.values()) back.close()
     this.#backs.clear()

@@ -1,4 +1,4 @@
-// The voice client in encrypted calls over real sockets: while keys change, when it is alone, and beside the real discord.js.
+// The voice client in encrypted calls over real sockets: while keys change, when it is alone, and with discord.js.
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import { loadDavey, VoiceClient } from '@parley/client'
@@ -11,10 +11,10 @@ import { until } from './until.ts'
 
 const GUILD = '41771983423143937'
 const LOUNGE = '127121515262115840'
-const TIMEOUT = { timeout: 60_000 }
-/** What `play` ends with. */
+const TIMEOUT = { timeout: 120_000 }
+/** Silence frames that `play` sends at the end. */
 const SILENCE_FRAMES = 5
-/** Messages of a listener take so long each way: several frames. */
+/** Milliseconds by which messages of a listener are delayed in each direction: several frames. */
 const DELAY = 50
 
 const dave = await loadDavey()
@@ -43,7 +43,7 @@ async function join(scene: Scene, userId: string, delay = 0): Promise<VoiceClien
   return client
 }
 
-/** What a client hears of a user, in the order of arrival and without silence. */
+/** Returns the frames received from a user, in order of arrival and without silence. */
 function listen(client: VoiceClient, userId: string): () => string[] {
   const heard: Buffer[] = []
   client.on('frame', ({ userId: from, payload }) => from === userId && heard.push(Buffer.from(payload)))
@@ -56,7 +56,7 @@ const inOneGroup = (members: readonly { privacyCode: string | undefined }[]) =>
     return codes.size === 1 && !codes.has(undefined)
   })
 
-test('no frame is lost while keys change, though messages take longer than media', TIMEOUT, async () => {
+test('no frame is lost while keys change, although messages are slower than media', TIMEOUT, async () => {
   const scene = await openScene()
   const ana = await join(scene, '3001')
   const ben = await join(scene, '3002', DELAY)
@@ -71,21 +71,21 @@ test('no frame is lost while keys change, though messages take longer than media
     await inOneGroup([ana, ben, guest])
     const code = ben.privacyCode
     await guest.close()
-    await until('other keys', () => ben.privacyCode !== code)
+    await until('the next epoch', () => ben.privacyCode !== code)
   }
   const before = heard().length
   await until('more frames under the last keys', () => heard().length > before + 10)
   ending.abort()
   await playing
-  // What ends an utterance comes after all of it.
-  await until('the end', () => ben.members.get('3001')?.speaking === 0)
+  // The end of speaking is announced after the last frame.
+  await until('the end of speaking', () => ben.members.get('3001')?.speaking === 0)
   const sent = (ana.report?.sent.packets ?? 0) - SILENCE_FRAMES
   await until('the last frame', () => heard().length >= sent)
   assert.deepEqual(heard(), withoutSilence(frames.slice(0, sent)))
 })
 
 test(
-  'who plays alone in an encrypted call is said to speak, and not a frame leaves in the clear',
+  'a client that plays alone in an encrypted call announces speaking and sends no frame in the clear',
   TIMEOUT,
   async () => {
     const scene = await openScene()
@@ -94,11 +94,11 @@ test(
     const ending = new AbortController()
     const playing = ana.play(frames, { signal: ending.signal })
     const speaks = () => (scene.server.inspect() as { sessions: { speaking: number }[] }).sessions[0]?.speaking === 1
-    await until('the node to know that she speaks', speaks)
+    await until('the speaking state at the node', speaks)
     assert.equal(ana.report?.sent.packets, 0)
     const ben = await join(scene, '3012')
     const heard = listen(ben, '3011')
-    await until('to be heard', () => heard().length > 10)
+    await until('frames at the second client', () => heard().length > 10)
     assert.equal(ben.members.get('3011')?.speaking, 1)
     const all = withoutSilence(frames)
     const start = all.indexOf(heard()[0]!)
@@ -109,7 +109,7 @@ test(
   },
 )
 
-test('beside discord.js everybody hears everybody, frame for frame', TIMEOUT, async () => {
+test('our client and discord.js receive each other’s frames intact', TIMEOUT, async () => {
   const scene = await openScene()
   const [ana, ben] = [await join(scene, '3021'), await join(scene, '3022')]
   const bot = new DiscordjsBot(scene, '3023', { dave: true })
@@ -119,12 +119,15 @@ test('beside discord.js everybody hears everybody, frame for frame', TIMEOUT, as
   await inOneGroup([ana, ben, bot])
   for (const client of [ana, ben]) bot.listenTo(client === ana ? '3021' : '3022')
   const heard = { ana: listen(ana, '3023'), ben: listen(ben, '3023'), benOfAna: listen(ben, '3021') }
-  await until('speakers to be known', () => bot.knows('3021') && ana.members.get('3023')?.ssrc !== undefined)
+  await until('the SSRCs of the speakers', () => bot.knows('3021') && ana.members.get('3023')?.ssrc !== undefined)
   const [said, played] = [numberedFrames(30, 3), numberedFrames(30, 4)]
   await Promise.all([ana.play(said), bot.play(played)])
   const byBot = () => (bot.heard.get('3021') ?? []).filter(frame => !isSilence(frame))
-  await until('all of it', () => byBot().length >= 30 && heard.ana().length >= 30 && heard.benOfAna().length >= 30)
-  await until('all of it', () => heard.ben().length >= 30)
+  await until(
+    'all frames at the bot and one client',
+    () => byBot().length >= 30 && heard.ana().length >= 30 && heard.benOfAna().length >= 30,
+  )
+  await until('all frames at the other client', () => heard.ben().length >= 30)
   assert.deepEqual(withoutSilence(byBot()), withoutSilence(said))
   assert.deepEqual(heard.benOfAna(), withoutSilence(said))
   assert.deepEqual([heard.ana(), heard.ben()], [withoutSilence(played), withoutSilence(played)])

@@ -1,12 +1,12 @@
-// A voice client as web clients are built, for tests in a real browser: the SDP crosses the gateway once, and everything after
-// that the page answers itself. `flow` is `discord` (fragment in `data`, SSRCs from op 5 and op 12) or `spacebar` (fragment in
-// `data` and `sdp`, bare heartbeats, speaking as a boolean, SSRCs from op 12 alone).
+// A web voice client for tests in a browser. The SDP fragments cross the gateway once; afterwards the page builds the answers
+// locally. `flow` is `discord` (fragment in `data`, SSRCs from op 5 and op 12) or `spacebar` (fragment in `data` and `sdp`,
+// heartbeats without a nonce object, speaking as a boolean, SSRCs from op 12 alone).
 
 const FRAGMENT_LINES = /^a=(extmap-allow-mixed|ice-|fingerprint|extmap:|rtpmap:\d+ (opus|VP8)\/)/
-/** There is no echo, and removing it takes its time. */
+/** Audio processing would only take CPU time. */
 const UNPROCESSED = { echoCancellation: false, noiseSuppression: false, autoGainControl: false }
 const opened = new Map()
-/** Microphone and camera, once for all clients of a page; each has tracks of its own. */
+/** Opens the microphone and camera once per page. Each client gets clones of the tracks. */
 async function openDevices(video) {
   if (!opened.has(video)) opened.set(video, navigator.mediaDevices.getUserMedia({ audio: UNPROCESSED, video }))
   return (await opened.get(video)).clone()
@@ -17,17 +17,17 @@ export class WebClient {
   constructor(options) {
     this.options = { flow: 'discord', video: undefined, speaks: true, patience: 0, ...options }
     this.log = []
-    /** The flags of the others, as they last declared them. */
+    /** The speaking flags of the other members, as last declared. */
     this.speaking = {}
     this.remotes = new Map()
     this.users = new Set()
     this.closeCode = undefined
-    /** What went wrong after it was connected. */
+    /** Errors after the client was connected. */
     this.errors = []
     this.renegotiating = Promise.resolve()
   }
 
-  /** Resolves once Session Description has been applied. */
+  /** Resolves when Session Description has been applied. */
   connect() {
     return new Promise((resolve, reject) => {
       this.connected = resolve
@@ -91,7 +91,7 @@ export class WebClient {
     }
   }
 
-  /** The node's fragment, with the port in its candidate that is to be sent to. */
+  /** The node's fragment, with the port of its candidate replaced by `through`. */
   redirected(sdp) {
     const { through } = this.options
     return through === undefined ? sdp : sdp.replace(/^(a=candidate:.* )\d+( typ)/m, `$1${through}$2`)
@@ -112,7 +112,7 @@ export class WebClient {
     return { server_id, channel_id, session_id, token, seq_ack: this.seq ?? -1 }
   }
 
-  /** Loses the gateway and resumes; resolves when it has. */
+  /** Drops the gateway connection and resumes; resolves when the session is resumed. */
   resume() {
     this.resuming = true
     clearInterval(this.heartbeat)
@@ -144,7 +144,7 @@ export class WebClient {
     this.send(1, { protocol: 'webrtc', data: fragment, codecs: this.codecs, ...both })
   }
 
-  /** What the browser itself calls what it sends. */
+  /** The SSRCs that the browser chose for its tracks. */
   ownSsrcs() {
     const sections = sectionsOf(this.pc.localDescription.sdp)
     const of = kind => {
@@ -185,7 +185,7 @@ export class WebClient {
     this.send(5, { speaking, delay: 0, ssrc: this.ownSsrcs().audio })
   }
 
-  /** As the mute button of a web client does it: nothing is sent any more, and the others are told. */
+  /** Mutes as web clients do: stops sending and announces it. */
   async mute(isMuted) {
     await this.microphone.replaceTrack(isMuted ? null : this.media.getAudioTracks()[0])
     this.speak(!isMuted)
@@ -202,7 +202,7 @@ export class WebClient {
     return this.remotes.delete(`${kind} ${user}`) ? this.renegotiate() : undefined
   }
 
-  /** One at a time: the page offers to itself, and answers for the node. What waits is done in one go. */
+  /** Creates an offer and applies a local answer in the node's place, once for all changes that wait. */
   renegotiate() {
     if (this.description === undefined || this.pc.signalingState === 'closed') return undefined
     this.waiting ??= this.renegotiating.then(async () => {
@@ -238,7 +238,7 @@ export class WebClient {
     return `${[...head, ...sections.flatMap(section => this.answerSection(section))].join('\r\n')}\r\n`
   }
 
-  /** A remote takes the next free receiving m-line of its kind. */
+  /** Assigns a remote to the next free receiving m-line of its kind. */
   assign(section, mid) {
     const remotes = [...this.remotes.values()]
     const kind = /^m=(\w+)/.exec(section[0])[1]
@@ -297,7 +297,7 @@ export class WebClient {
     return { types: [type, rtx], lines: [...lines, ...extensions(section, known)] }
   }
 
-  /** A remote stream that no element plays has no energy in its statistics. */
+  /** Plays a track. The statistics of a stream that no element plays have no energy. */
   play(track) {
     const element = document.createElement(track.kind === 'audio' ? 'audio' : 'video')
     element.autoplay = true
@@ -305,7 +305,7 @@ export class WebClient {
     document.body.append(element)
   }
 
-  /** From now on `longestPause` is how long, in milliseconds, no new frame of the picture was decoded at a time. */
+  /** From now on `longestPause` is the longest time, in milliseconds, between two decoded video frames. */
   watchPicture() {
     this.longestPause = 0
     let frames = 0
@@ -322,7 +322,7 @@ export class WebClient {
     this.watching = setInterval(look, 50)
   }
 
-  /** What the browser says of everything it receives and sends, and of its transport. */
+  /** Statistics of all received and sent streams and of the transport. */
   async stats() {
     const all = [...(await this.pc.getStats()).values()]
     const of = type => all.filter(each => each.type === type).map(reported)
@@ -349,7 +349,7 @@ export class WebClient {
   }
 }
 
-/** What tests ask of a report. */
+/** Fields of the statistics that tests use. */
 const REPORTED = [
   ...['kind', 'ssrc', 'mid', 'trackIdentifier', 'packetsReceived', 'packetsSent', 'packetsLost', 'roundTripTime'],
   ...['totalAudioEnergy', 'framesDecoded', 'frameWidth', 'freezeCount', 'totalFreezesDuration'],
@@ -374,7 +374,7 @@ function remoteLines({ kind, user, ssrc }) {
     : [...lines, `a=ssrc:${ssrc + 1} cname:${name}`, `a=ssrc-group:FID ${ssrc} ${ssrc + 1}`]
 }
 
-/** Opus, and of each video codec the first payload type with its rtx; `first` has the best priority. */
+/** Opus, and the first payload type of each video codec with its RTX; `first` gets the best priority. */
 function codecsOf(sdp, first) {
   const codecs = []
   const retransmits = new Map([...sdp.matchAll(/a=fmtp:(\d+) apt=(\d+)/g)].map(([, rtx, type]) => [type, Number(rtx)]))

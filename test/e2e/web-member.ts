@@ -1,15 +1,15 @@
-// A voice client in a page of a browser, as a test sees it: what it says of its media, and what it can be told to do.
+// A voice client in a page of a browser: its statistics, and expressions that a test evaluates in the page.
 import { untilFits } from './until.ts'
 
-/** A page, whichever browser it is in. */
+/** A page of any browser. */
 export interface WebPage {
-  /** Resolves with what the expression, or the promise that it gives, comes to; only JSON comes through. */
+  /** Resolves with the value of the expression, or of its promise, which has to be JSON. */
   evaluate<T>(expression: string): Promise<T>
-  /** Loads the page anew. */
+  /** Reloads the page. */
   reload(): Promise<unknown>
 }
 
-/** Of RTCInboundRtpStreamStats and its kin: what tests ask. */
+/** Fields of RTCRtpStreamStats and its subtypes that tests use. */
 export interface Rtp {
   kind: 'audio' | 'video'
   ssrc: number
@@ -35,7 +35,7 @@ export interface WebStats {
   outbound: Rtp[]
   remoteInbound: Rtp[]
   remoteOutbound: Rtp[]
-  /** Firefox has none. */
+  /** Absent in Firefox. */
   transport?: {
     srtpCipher: string
     dtlsState: string
@@ -47,13 +47,13 @@ export interface WebStats {
   ice: string
 }
 
-/** Above what a decoder makes of nothing. */
+/** More energy than a decoder generates without packets. */
 export const AUDIBLE = 0.001
 
-/** Of the sound of everybody that is heard. */
+/** Energy of each received audio track. */
 export const energies = ({ inbound }: WebStats): number[] =>
   inbound.filter(({ kind }) => kind === 'audio').map(({ totalAudioEnergy }) => totalAudioEnergy)
-/** Whether at least so many are heard. */
+/** Whether at least `count` audio tracks are audible. */
 export const hears =
   (count: number) =>
   (stats: WebStats): boolean =>
@@ -78,11 +78,11 @@ export class WebMember {
     return this.page.evaluate(`(client => ${expression})(clients[${JSON.stringify(this.userId)}])`)
   }
 
-  /** Resolves with the first statistics that fit. */
+  /** Resolves with the first statistics that satisfy the condition. */
   until(what: string, fits: (stats: WebStats) => boolean, limit?: number): Promise<WebStats> {
     return untilFits(what, () => this.stats(), fits, limit)
   }
-  /** Resolves once the expression is true. */
+  /** Resolves when the expression is true. */
   async untilTrue(what: string, expression: string): Promise<void> {
     await untilFits(what, () => this.evaluate<boolean>(expression), Boolean)
   }

@@ -1,6 +1,6 @@
 //go:build v8
 
-// disgo 0.19: gateway version 8, and no end-to-end encryption without a library of C++.
+// disgo 0.19: gateway version 8. Without the C++ library libdave it has no end-to-end encryption.
 package main
 
 import (

@@ -1,5 +1,5 @@
-// A disgo bot without Discord: the test beside it plays the main gateway, one JSON object per line on stdin and stdout.
-// The lines are those of lines.py of ../python.
+// A disgo bot without Discord. The test acts as its main gateway, with one JSON object per line on stdin and stdout, as
+// described in ../python/lines.py.
 package main
 
 import (
@@ -38,7 +38,7 @@ type command struct {
 	D         json.RawMessage `json:"d"`
 }
 
-// frames are what the bot says; after the last one it is silent.
+// frames provides the frames that the bot sends, and nothing after the last one.
 type frames struct {
 	mutex sync.Mutex
 	left  [][]byte

@@ -1,4 +1,4 @@
-"""A discord.py bot without Discord; see lines.py. With --dave it takes part in end-to-end encryption."""
+"""A discord.py bot without Discord; see lines.py. With --dave it supports end-to-end encryption."""
 
 import asyncio
 import sys
@@ -29,16 +29,16 @@ class VoiceClient(voice_recv.VoiceRecvClient):
         if message["op"] == ws.SPEAKING:
             lines.tell("speaking", user_id=message["d"]["user_id"], speaking=message["d"]["speaking"])
 
-    def hear(self):
-        self.listen(Ear())
-        self._reader.packet_router.feed_rtp = self.heard
+    def start_listening(self):
+        self.listen(NullSink())
+        self._reader.packet_router.feed_rtp = self.packet_received
 
-    def heard(self, packet):
+    def packet_received(self, packet):
         user_id = self._get_id_from_ssrc(packet.ssrc)
         lines.tell_heard(user_id, packet.ssrc, self.open_frame(user_id, bytes(packet.decrypted_data)))
 
     def open_frame(self, user_id, frame):
-        """The ears know nothing of end-to-end encryption; discord.py's own session has the keys."""
+        """discord-ext-voice-recv does not support end-to-end encryption; discord.py's session has the keys."""
         state = self._connection
         if user_id is None or not state.can_encrypt:
             return frame
@@ -59,8 +59,8 @@ class Frames(discord.AudioSource):
         return next(self.frames, b"")
 
 
-class Ear(voice_recv.AudioSink):
-    """Is told nothing: what stands before it, a jitter buffer, forgets packets where the machine is slow."""
+class NullSink(voice_recv.AudioSink):
+    """Receives nothing: the jitter buffer in front of a sink drops packets on a slow machine, so the bot reads them before it."""
 
     def wants_opus(self):
         return True
@@ -78,7 +78,7 @@ class Bot:
     async def join(self, user_id, guild_id, channel_ids, channel_id):
         self.client = discord.Client(intents=discord.Intents(guilds=True))
         await self.client._async_setup_hook()
-        # The session that a login would make: only its WebSocket is used, and no proxy may stand between.
+        # The HTTP session that a login would create. It opens WebSockets only, and ignores proxy settings.
         self.client.http._HTTPClient__session = aiohttp.ClientSession(trust_env=False)
         self.state = self.client._connection
         self.state.user = discord.ClientUser(state=self.state, data=lines.user(user_id))
@@ -87,7 +87,7 @@ class Bot:
         self.state._add_guild(self.guild)
         channel = self.guild.get_channel(int(channel_id))
         self.voice = await channel.connect(cls=VoiceClient, timeout=20, reconnect=True)
-        self.voice.hear()
+        self.voice.start_listening()
         lines.tell("joined", mode=self.voice.mode, ssrc=self.voice.ssrc)
 
     async def dispatch(self, t, d):
@@ -99,17 +99,17 @@ class Bot:
         await lines.play(self.voice, Frames(lines.decoded(frames)))
 
     async def move(self, channel_id):
-        # discord.py's reader waits for its old socket, 30 s long if nothing comes: let it go idle, woken by a last answer.
+        # discord.py's reader waits up to 30 s for a datagram on its old socket. A ping makes the node answer, which ends the wait.
         self.voice.stop_listening()
         self.voice._connection.send_packet(bytes.fromhex("1337cafe00000001"))
         self.is_moving = True
         await self.voice.move_to(self.guild.get_channel(int(channel_id)), timeout=20)
         self.is_moving = False
-        self.voice.hear()
+        self.voice.start_listening()
         lines.tell("moved", ssrc=self.voice.ssrc)
 
     async def left_old_channel(self):
-        """discord.py misses a VOICE_SERVER_UPDATE that comes in the very moment in which its old connection closes."""
+        """discord.py misses a VOICE_SERVER_UPDATE that arrives while its old connection closes, so this waits for the close."""
         while self.voice.ws.ws.close_code is None:
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.05)

@@ -1,4 +1,4 @@
-"""A disnake bot without Discord; see lines.py. It uses libdave, Discord's own library. disnake does not listen: that is done here."""
+"""A disnake bot without Discord; see lines.py. It uses libdave. disnake cannot receive audio, so this program reads its socket."""
 
 import asyncio
 
@@ -23,7 +23,7 @@ voice_client.DiscordVoiceWebSocket = Gateway
 
 
 class Keys(voice_client.DaveState):
-    """disnake's state of DAVE, with the keys of the others as well."""
+    """disnake's DAVE state, with decryptors for the other members."""
 
     def __init__(self, client):
         super().__init__(client)
@@ -56,7 +56,7 @@ class VoiceClient(disnake.VoiceClient):
         self.may_resume = asyncio.Event()
 
     def cut(self):
-        """Cuts the TCP connection. disnake resumes only after 4015, so it takes it for that."""
+        """Cuts the TCP connection and sets the close code to 4015, the only one after which disnake resumes."""
         self.may_resume.clear()
         self.ws._close_code = 4015
         self.ws.ws._writer.transport.abort()
@@ -69,9 +69,9 @@ class VoiceClient(disnake.VoiceClient):
             lines.tell("resumed")
 
     def listen(self):
-        self.loop.add_reader(self.socket.fileno(), self.hear)
+        self.loop.add_reader(self.socket.fileno(), self.receive)
 
-    def hear(self):
+    def receive(self):
         packet = self.socket.recv(2048)
         if lines.is_audio(packet):
             ssrc = int.from_bytes(packet[8:12], "big")
@@ -93,7 +93,7 @@ class Frames(disnake.AudioSource):
 class Bot:
     async def join(self, user_id, guild_id, channel_ids, channel_id):
         self.client = disnake.Client(intents=disnake.Intents(guilds=True))
-        # The session that a login would make: only its WebSocket is used, and no proxy may stand between.
+        # The HTTP session that a login would create. It opens WebSockets only, and ignores proxy settings.
         self.client.http._HTTPClient__session = aiohttp.ClientSession(trust_env=False)
         self.state = self.client._connection
         self.state.user = disnake.ClientUser(state=self.state, data=lines.user(user_id))

@@ -1,4 +1,4 @@
-"""What the bots here have in common: the test beside them plays the main gateway, one JSON object per line on stdin and stdout.
+"""Common code of the bots here. The test acts as their main gateway, with one JSON object per line on stdin and stdout.
 
 in   {"do": "join", "user_id", "guild_id", "channel_ids", "channel_id"}   {"do": "dispatch", "t", "d"}   {"do": "play", "frames"}
      {"do": "move", "channel_id"}   {"do": "encryption"}   {"do": "cut"}   {"do": "resume"}   {"do": "leave"}
@@ -27,18 +27,18 @@ def tell(event, **fields):
 
 
 def tell_heard(user_id, ssrc, frame):
-    """`frame` is None if it could not be opened."""
+    """`frame` is None if it could not be decrypted."""
     user_id = None if user_id is None else str(user_id)
     tell("heard", user_id=user_id, ssrc=ssrc, frame=None if frame is None else base64.b64encode(bytes(frame)).decode())
 
 
 def tell_encryption(code):
-    """`code` is None while what the bot says would not be sealed."""
+    """`code` is None while the bot does not encrypt."""
     tell("encryption", code=code or None)
 
 
 class MainGateway:
-    """What a library asks of its main gateway when it wants to be somewhere else."""
+    """The main gateway that the library sends voice state updates to."""
 
     async def voice_state(self, guild_id, channel_id, self_mute=False, self_deaf=False):
         channel = None if channel_id is None else str(channel_id)
@@ -57,7 +57,7 @@ def guild(guild_id, channel_ids, user_id):
 
 
 async def play(voice, source):
-    """Resolves when the library has played it."""
+    """Returns when the library has played the source."""
     loop = asyncio.get_running_loop()
     played = loop.create_future()
     voice.play(source, after=lambda error: loop.call_soon_threadsafe(played.set_result, error))
@@ -70,7 +70,7 @@ def is_audio(packet):
 
 
 def unprotected(packet, secret_key):
-    """aead_xchacha20_poly1305_rtpsize: the header is authenticated, the body of its extension sealed with the payload."""
+    """Opens a packet of aead_xchacha20_poly1305_rtpsize: the header is authenticated, the extension's body is encrypted too."""
     header = 12 + 4 * (packet[0] & 0x0F)
     extension = 0
     if packet[0] & 0x10:

@@ -1,7 +1,7 @@
 """A Pycord bot without Discord; see lines.py.
 
-Its own ears take every packet for one with Discord's header extension, so others are here. Two of its flaws are mended: it stops
-listening to the node when somebody leaves whom nobody records, and its reader does not wake the loop it gives packets to.
+Pycord's receiver expects Discord's header extension in every packet, so this program reads packets itself. It works around two
+faults: Pycord stops reading when a user leaves that is not being recorded, and its reader does not wake the event loop.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ class VoiceClient(voice.VoiceClient):
         self._ssrc_to_id.pop(self._id_to_ssrc.pop(user_id, None), None)
 
     def listen(self):
-        self._connection.add_socket_listener(self.hear)
+        self._connection.add_socket_listener(self.receive)
 
-    def hear(self, packet):
+    def receive(self, packet):
         if lines.is_audio(packet):
             ssrc = int.from_bytes(packet[8:12], "big")
             user_id = self._ssrc_to_id.get(ssrc)
@@ -39,7 +39,7 @@ class VoiceClient(voice.VoiceClient):
         except Exception:
             return None
 
-    def is_sealing(self):
+    def is_encrypting(self):
         return self.is_dave_connection() and self._connection.dave_session.ready
 
 
@@ -62,7 +62,7 @@ async def stay_awake():
 class Bot:
     async def join(self, user_id, guild_id, channel_ids, channel_id):
         self.client = discord.Client(intents=discord.Intents(guilds=True), loop=asyncio.get_running_loop())
-        # The session that a login would make: only its WebSocket is used, and no proxy may stand between.
+        # The HTTP session that a login would create. It opens WebSockets only, and ignores proxy settings.
         self.client.http._HTTPClient__session = aiohttp.ClientSession(trust_env=False)
         self.state = self.client._connection
         self.state.user = discord.ClientUser(state=self.state, data=lines.user(user_id))
@@ -82,7 +82,7 @@ class Bot:
         await lines.play(self.voice, Frames(lines.decoded(frames) + [lines.SILENCE] * 5))
 
     async def encryption(self):
-        lines.tell_encryption(self.voice.privacy_code if self.voice.is_sealing() else None)
+        lines.tell_encryption(self.voice.privacy_code if self.voice.is_encrypting() else None)
 
     async def leave(self):
         await self.voice.disconnect(force=True)
