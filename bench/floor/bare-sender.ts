@@ -45,7 +45,7 @@ export class BareSender {
 
   constructor(native: Native) {
     this.#memory = new NativeMemory(native, SOCKET_SIZE + OWN_SIZE)
-    this.#socket = new DatagramSocket(native, this.#memory, { ip: '127.0.0.1', port: 0 })
+    this.#socket = new DatagramSocket(native, this.#memory, { ip: '127.0.0.1', port: 0, isSegmenting: false })
     this.#ciphers = new SlotCiphers(native, this.#memory)
     this.#plain = this.#memory.take(LONGEST)
     this.#memory.bytes.set([0x80, BARE_TYPE], this.#plain)

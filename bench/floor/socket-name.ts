@@ -1,6 +1,7 @@
 // A socket's name of an IPv4 address and port, as sendmmsg takes it.
 import { ADDRESS_WORDS, writeAddress } from '@parley/core'
-import { DESTINATION_WORDS, writeSocketName } from '../../packages/server/src/lane/engine/datagram-slots.ts'
+import { DESTINATION_WORDS } from '../../packages/server/src/lane/engine/outgoing-datagrams.ts'
+import { writeSocketName } from '../../packages/server/src/lane/engine/socket-name.ts'
 
 export function nameOf(ip: string, port: number): Int32Array {
   const words = new Int32Array(ADDRESS_WORDS)

@@ -6,7 +6,7 @@ import { decodeDiscoveryResponse, decodeRtp, encodeDiscoveryRequest, encodeRtp, 
 import { type BenchCredentials, type BenchSocket, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
 import { seededRandom } from '../../packages/core/src/testing/seeded-random.ts'
 import { protectionReady } from '../../packages/server/src/lane/crypto/protection.ts'
-import type { DatagramPort } from '../../packages/server/src/lane/engine/datagram-port.ts'
+import type { DatagramPort } from '../../packages/server/src/lane/engine/portable-engine.ts'
 import { PortableEngine } from '../../packages/server/src/lane/engine/portable-engine.ts'
 
 export interface Weather {

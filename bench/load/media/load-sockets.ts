@@ -1,8 +1,10 @@
 // The sockets of a load: many, all read and written through the same slots, with the moment of each datagram's arrival.
 import { BATCH, SLOT } from '@parley/core'
-import { DatagramSlots, messageSlotsSize } from '../../../packages/server/src/lane/engine/datagram-slots.ts'
+import { LocalAddresses } from '../../../packages/server/src/lane/engine/local-addresses.ts'
 import { MESSAGE_HEADER, type Native, SOCKET_NAME } from '../../../packages/server/src/lane/engine/native-calls.ts'
 import type { NativeMemory } from '../../../packages/server/src/lane/engine/native-memory.ts'
+import { OutgoingDatagrams, outgoingSize } from '../../../packages/server/src/lane/engine/outgoing-datagrams.ts'
+import { ReceivedDatagrams, receivedSize } from '../../../packages/server/src/lane/engine/received-datagrams.ts'
 import { nameOf } from '../../floor/socket-name.ts'
 import { CLOCK_CYCLE } from './stamp.ts'
 
@@ -10,7 +12,7 @@ const SEND_BATCH = 128
 const BUFFER = 4 * 1024 * 1024
 const TIMESPEC = 16
 /** Bytes of memory that they take, however many there are. */
-export const LOAD_SOCKETS_SIZE = messageSlotsSize(BATCH) + messageSlotsSize(SEND_BATCH) + 1024
+export const LOAD_SOCKETS_SIZE = receivedSize(BATCH) + outgoingSize(SEND_BATCH) + 1024
 
 export class LoadSockets {
   readonly ports: readonly number[]
@@ -22,15 +24,14 @@ export class LoadSockets {
   readonly #native: Native
   readonly #memory: NativeMemory
   readonly #descriptors: readonly number[]
-  readonly #received: DatagramSlots
-  readonly #unsent: DatagramSlots
+  readonly #received: ReceivedDatagrams
+  readonly #unsent: OutgoingDatagrams
   readonly #clock: number
   #used = BATCH
   /** When was read last; kept apart from the clock of senders. */
   readonly #readClock: number
   #readAt = 0
   #sender = 0
-  #queued = 0
 
   /** Bound to loopback, on free ports. */
   constructor(native: Native, memory: NativeMemory, count: number) {
@@ -38,9 +39,9 @@ export class LoadSockets {
     this.#memory = memory
     this.bytes = memory.bytes
     this.view = memory.view
-    this.#received = new DatagramSlots(memory, BATCH)
-    this.#received.enableControl()
-    this.#unsent = new DatagramSlots(memory, SEND_BATCH)
+    const locals = new LocalAddresses()
+    this.#received = new ReceivedDatagrams(memory, BATCH, locals)
+    this.#unsent = new OutgoingDatagrams(memory, SEND_BATCH, locals, false)
     this.#clock = memory.take(TIMESPEC)
     this.#readClock = memory.take(TIMESPEC)
     const name = memory.take(SOCKET_NAME)
@@ -81,24 +82,23 @@ export class LoadSockets {
 
   /** Where the next datagram of a socket may be written: SLOT bytes, to be queued with `queue`. */
   claim(socket: number): number {
-    if (socket !== this.#sender || this.#queued === SEND_BATCH) this.flush()
+    if (socket !== this.#sender || this.#unsent.isFull) this.flush()
     this.#sender = socket
-    return this.#unsent.slots + this.#queued * SLOT
+    return this.#unsent.slot
   }
   queue(length: number, name: Int32Array): void {
-    this.#unsent.setMessage(this.#queued, length, name)
-    this.#queued++
+    this.#unsent.queue(length, name)
   }
   flush(): void {
     const descriptor = this.#descriptors[this.#sender]!
-    for (let first = 0; first < this.#queued; ) {
-      const left = this.#queued - first
+    for (let first = 0; first < this.#unsent.messages; ) {
+      const left = this.#unsent.messages - first
       const headers = this.#unsent.headers + first * MESSAGE_HEADER
       const taken = this.#native.send(this.#memory, descriptor, headers, left)
       if (taken <= 0) this.refused++
       first += Math.max(1, taken)
     }
-    this.#queued = 0
+    this.#unsent.clear()
   }
 
   close(): void {

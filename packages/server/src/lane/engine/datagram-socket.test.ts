@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ADDRESS_WORDS, SLOT, writeAddress } from '@parley/core'
-import { DESTINATION_WORDS, writeSocketName } from './datagram-slots.ts'
 import { DatagramSocket, SEND_BATCH, SOCKET_SIZE, type SocketCalls } from './datagram-socket.ts'
 import { Native } from './native-calls.ts'
 import { NativeMemory } from './native-memory.ts'
+import { DESTINATION_WORDS } from './outgoing-datagrams.ts'
+import { writeSocketName } from './socket-name.ts'
 
 const native = await Native.load()
 const options = typeof native === 'string' ? { skip: native } : {}
@@ -25,6 +26,7 @@ class Bent {
       ...{ close: bind('close'), receive: bind('receive'), readClock: bind('readClock'), wait: bind('wait') },
       ...{ openWake: bind('openWake'), clearWake: bind('clearWake'), openProbe: bind('openProbe') },
       ...{ sourceFor: bind('sourceFor'), receiveLocalAddresses: bind('receiveLocalAddresses') },
+      knowsSegments: bind('knowsSegments'),
       errorCode: () => this.#code,
       send: (memory, descriptor, headers, count) => {
         this.given.push(count)
@@ -38,9 +40,13 @@ class Bent {
 }
 
 /** Sends numbered datagrams from a modified socket to a plain one; returns the numbers that arrived. */
-function send(count: number, script: (number | string)[]) {
+function send(count: number, script: (number | string)[], lengths?: readonly number[]) {
   const bent = new Bent(script)
-  const from = new DatagramSocket(bent.calls, bent.memory, { ip: '127.0.0.1', port: 0 })
+  const from = new DatagramSocket(bent.calls, bent.memory, {
+    ip: '127.0.0.1',
+    port: 0,
+    isSegmenting: lengths !== undefined,
+  })
   const memory = new NativeMemory(real, SOCKET_SIZE + 1024)
   const to = new DatagramSocket(real, memory, { ip: '127.0.0.1', port: 0 })
   const words = new Int32Array(ADDRESS_WORDS)
@@ -49,7 +55,7 @@ function send(count: number, script: (number | string)[]) {
   writeSocketName(new DataView(name.buffer), 0, false, words, 0)
   for (let number = 0; number < count; number++) {
     bent.memory.bytes[from.claim()] = number
-    from.queue(10, name)
+    from.queue(lengths?.[number] ?? 10, name)
   }
   from.flush()
   const arrived: number[] = []
@@ -79,6 +85,43 @@ for (const code of ['EAGAIN', 'ENOBUFS'])
 test(`every ${SEND_BATCH} datagrams leave at once, without waiting for the end`, options, () => {
   const { arrived, given } = send(200, [])
   assert.deepEqual([arrived.length, given], [200, [SEND_BATCH, 200 - SEND_BATCH]])
+})
+
+/** The same with segments: equally long datagrams for one destination share a message. */
+const sendSegments = (lengths: number[], script: (number | string)[] = []) => send(lengths.length, script, lengths)
+const canSegment = typeof native !== 'string' && process.platform === 'linux'
+const segmentOptions = { skip: canSegment ? false : 'UDP_SEGMENT is of Linux' }
+
+test(
+  'equally long datagrams for one destination leave as one message and arrive apart, in order',
+  segmentOptions,
+  () => {
+    const { arrived, given } = sendSegments([50, 50, 50, 50])
+    assert.deepEqual({ arrived, given }, { arrived: numbers(0, 4), given: [1] })
+  },
+)
+
+test('a shorter datagram ends its message, a longer one begins another', segmentOptions, () => {
+  const { arrived, given } = sendSegments([50, 50, 20, 20, 60, 60])
+  assert.deepEqual({ arrived, given }, { arrived: numbers(0, 6), given: [3] })
+})
+
+test('a message has a bounded number of datagrams', segmentOptions, () => {
+  const { arrived, given } = sendSegments(Array.from({ length: 40 }, () => 30))
+  assert.deepEqual({ arrived, given }, { arrived: numbers(0, 40), given: [3] })
+})
+
+test('a refused message is sent datagram by datagram, and its destination gets no other', segmentOptions, () => {
+  const lengths = [50, 50, 50, ...Array.from({ length: SEND_BATCH }, () => 50)]
+  const { arrived, failed, given } = sendSegments(lengths, ['EINVAL'])
+  assert.deepEqual([arrived.length, failed], [lengths.length, 0])
+  // The first message of 16 is sent apart; after the full batch every datagram is a message.
+  assert.deepEqual(given.slice(0, 18), [8, ...Array.from({ length: 16 }, () => 1), 7])
+  assert.equal(given.at(-1), 3)
+})
+
+test('an empty datagram is sent as it is', segmentOptions, () => {
+  assert.deepEqual(sendSegments([0, 0, 5]).given, [3])
 })
 
 test('what reaches outside native memory is refused before the call', options, () => {

@@ -1,15 +1,17 @@
 // A UDP socket that receives and sends many datagrams per call, from and to slots in native memory.
 import { isIPv6 } from 'node:net'
 import { ADDRESS_LOCAL, ADDRESS_WORDS, BATCH, type Batch, LIMITS, SLOT, writeAddress } from '@parley/core'
-import { DatagramSlots, DESTINATION_WORDS, messageSlotsSize, writeSocketName } from './datagram-slots.ts'
 import { LocalAddresses } from './local-addresses.ts'
 import { MESSAGE_HEADER, type Native, NativeError, SOCKET_NAME } from './native-calls.ts'
 import type { NativeMemory } from './native-memory.ts'
+import { OutgoingDatagrams, outgoingSize } from './outgoing-datagrams.ts'
+import { ReceivedDatagrams, receivedSize } from './received-datagrams.ts'
+import { NAME_WORDS, writeSocketName } from './socket-name.ts'
 
 /** Datagrams per sendmmsg. More bring no gain and delay the first. */
 export const SEND_BATCH = 128
 /** Bytes of native memory for a socket. */
-export const SOCKET_SIZE = messageSlotsSize(BATCH) + messageSlotsSize(SEND_BATCH) + 1024
+export const SOCKET_SIZE = receivedSize(BATCH) + outgoingSize(SEND_BATCH) + 1024
 
 /** Errors of a full system: it would refuse the following datagrams as well. */
 const FULL: ReadonlySet<string> = new Set(['EAGAIN', 'EWOULDBLOCK', 'ENOBUFS', 'ENOMEM'])
@@ -21,6 +23,7 @@ export type SocketCalls = Pick<
   | 'openProbe'
   | 'sourceFor'
   | 'receiveLocalAddresses'
+  | 'knowsSegments'
   | 'tuneSocket'
   | 'socketName'
   | 'close'
@@ -38,6 +41,8 @@ export interface MessageSocketOptions {
   ip?: string | undefined
   /** 0 selects a free port. */
   port: number
+  /** Whether equally long datagrams for one destination share a message where the system can cut it. Default true. */
+  isSegmenting?: boolean
 }
 
 export class DatagramSocket {
@@ -50,8 +55,8 @@ export class DatagramSocket {
   readonly #memory: NativeMemory
   readonly #descriptor: number
   readonly #wake: number
-  readonly #received: DatagramSlots
-  readonly #unsent: DatagramSlots
+  readonly #received: ReceivedDatagrams
+  readonly #unsent: OutgoingDatagrams
   readonly #clock: number
   readonly #locals = new LocalAddresses()
   /** A socket that sends nothing: it tells which local address the system would choose. Absent on one address. */
@@ -59,7 +64,6 @@ export class DatagramSocket {
   readonly #name: number
   readonly #batch: Batch
   #used = BATCH
-  #queued = 0
   #overflows = 0
   #isClosed = false
 
@@ -67,10 +71,7 @@ export class DatagramSocket {
   constructor(calls: SocketCalls, memory: NativeMemory, options: MessageSocketOptions) {
     this.#calls = calls
     this.#memory = memory
-    this.#received = new DatagramSlots(memory, BATCH, this.#locals)
-    this.#received.enableControl()
-    this.#unsent = new DatagramSlots(memory, SEND_BATCH, this.#locals)
-    this.#unsent.enableControl()
+    this.#received = new ReceivedDatagrams(memory, BATCH, this.#locals)
     this.#clock = memory.take(16)
     const name = memory.take(SOCKET_NAME)
     const { descriptor, isIpv6 } = open(calls, memory, name, options)
@@ -78,6 +79,8 @@ export class DatagramSocket {
     this.isIpv6 = isIpv6
     this.#locals.isIpv6 = isIpv6
     this.#name = name
+    const isSegmenting = options.isSegmenting !== false && calls.knowsSegments(memory, descriptor)
+    this.#unsent = new OutgoingDatagrams(memory, SEND_BATCH, this.#locals, isSegmenting)
     this.#wake = calls.openWake()
     calls.tuneSocket(memory, descriptor, LIMITS.socketBuffer, LIMITS.socketBuffer)
     if (options.ip === undefined || isUnspecified(options.ip)) {
@@ -124,40 +127,54 @@ export class DatagramSocket {
     const { view } = this.#memory
     const name = this.#name
     writeSocketName(view, name, this.isIpv6, words, offset)
-    for (let word = 0; word < DESTINATION_WORDS - 1; word++) destination[word] = view.getInt32(name + word * 4, true)
+    destination.fill(0)
+    for (let word = 0; word < NAME_WORDS; word++) destination[word] = view.getInt32(name + word * 4, true)
     const local = words[offset + ADDRESS_LOCAL]!
-    destination[DESTINATION_WORDS - 1] = local !== 0 && this.#isDefault(local) ? 0 : local
+    destination[NAME_WORDS] = local !== 0 && this.#isDefault(local) ? 0 : local
   }
 
   /** Place of the next datagram: SLOT bytes, to be queued with `queue`. */
   claim(): number {
-    if (this.#queued === SEND_BATCH) this.flush()
-    return this.#unsent.slots + this.#queued * SLOT
+    if (this.#unsent.isFull) this.flush()
+    return this.#unsent.slot
   }
 
   /** Queues the datagram in the slot of `claim`. */
   queue(length: number, destination: Int32Array): void {
-    this.#unsent.setMessage(this.#queued, length, destination)
-    this.#queued++
+    this.#unsent.queue(length, destination)
   }
 
   /** Sends the queue. A refused destination affects that datagram only; when the system is full, the rest is dropped. */
   flush(): void {
-    const { headers } = this.#unsent
+    const unsent = this.#unsent
     let first = 0
-    while (first < this.#queued) {
-      const left = this.#queued - first
-      const taken = this.#calls.send(this.#memory, this.#descriptor, headers + first * MESSAGE_HEADER, left)
+    while (first < unsent.messages) {
+      const taken = this.#send(first, unsent.messages - first)
       if (taken > 0) first += taken
       else if (FULL.has(this.#calls.errorCode())) {
-        this.failed += left
+        this.failed += unsent.datagramsFrom(first)
         break
       } else {
-        this.failed++
+        if (unsent.segments(first) > 1) this.#sendApart(first)
+        else this.failed++
         first++
       }
     }
-    this.#queued = 0
+    unsent.clear()
+  }
+
+  /** Sends the datagrams of a refused message one by one. */
+  #sendApart(message: number): void {
+    const segments = this.#unsent.segments(message)
+    for (let segment = 0; segment < segments; segment++) {
+      this.#unsent.isolate(message, segment)
+      if (this.#send(message, 1) <= 0) this.failed++
+    }
+  }
+
+  #send(message: number, count: number): number {
+    const { headers } = this.#unsent
+    return this.#calls.send(this.#memory, this.#descriptor, headers + message * MESSAGE_HEADER, count)
   }
 
   /** Blocks this thread until a datagram arrives, `wake` is written, or `timeout` ms have passed. */

@@ -4,7 +4,7 @@ import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { LIMITS, type SocketAddress } from '@parley/core'
-import type { DatagramPort, Destination, OnDatagram } from './datagram-port.ts'
+import type { DatagramPort, Destination, OnDatagram } from './portable-engine.ts'
 
 export interface DgramPortOptions {
   /** Address to listen on. Default: all, of IPv4 and, if the system supports it, IPv6. */

@@ -17,10 +17,10 @@ import { type Aead, chooseAead, type SlotCipher, SlotCiphers } from '../crypto/s
 import { SRTP_OVERHEAD, Srtp } from '../crypto/srtp.ts'
 import { SrtpSlots } from '../crypto/srtp-slots.ts'
 import { type Counted, hasNonce, Trailers } from '../crypto/trailers.ts'
-import { DESTINATION_WORDS } from './datagram-slots.ts'
 import { DatagramSocket, type MessageSocketOptions, SOCKET_SIZE } from './datagram-socket.ts'
 import type { Native } from './native-calls.ts'
 import { NativeMemory } from './native-memory.ts'
+import { DESTINATION_WORDS } from './outgoing-datagrams.ts'
 
 interface Protected extends Counted {
   readonly cipher: SlotCipher

@@ -53,6 +53,8 @@ const IPPROTO_IPV6 = 41
 const IPV6_V6ONLY = 26
 const IPV6_RECVPKTINFO = 49
 const IPPROTO_IP = 0
+const SOL_UDP = 17
+const UDP_SEGMENT = 103
 const IP_PKTINFO = 8
 const MSG_DONTWAIT = 0x40
 const MSG_TRUNC = 0x20
@@ -179,6 +181,13 @@ export class Native {
   receiveLocalAddresses(memory: NativeMemory, descriptor: number, isIpv6: boolean): void {
     if (isIpv6) this.#setOption(memory, descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
     else this.#setOption(memory, descriptor, IPPROTO_IP, IP_PKTINFO, 1)
+  }
+
+  /** Whether the system cuts a message into datagrams (Linux 4.18 and later). */
+  knowsSegments(memory: NativeMemory, descriptor: number): boolean {
+    const place = memory.scratch(4)
+    memory.view.setInt32(place, 0, true)
+    return this.#calls.setsockopt(descriptor, SOL_UDP, UDP_SEGMENT, memory.pointer(place, 4), 4) === 0
   }
 
   /** A UDP socket for `sourceFor`. */

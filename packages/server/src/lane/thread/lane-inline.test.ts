@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test'
 import type { LaneEvent, PeerId, SocketAddress } from '@parley/core'
 import { decodeDiscoveryResponse, encodeDiscoveryRequest, VoiceMode } from '@parley/protocol'
 import { protectionReady } from '../crypto/protection.ts'
-import type { DatagramPort, Destination } from '../engine/datagram-port.ts'
+import type { DatagramPort, Destination } from '../engine/portable-engine.ts'
 import { InlineLane } from './lane-inline.ts'
 
 /** The published GCM packet of SSRC 12345 under KEY, with nonce 1. */

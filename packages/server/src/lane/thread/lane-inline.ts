@@ -2,8 +2,8 @@
 import { type LaneCommand, type LaneEvent, type LaneId, Router } from '@parley/core'
 import { protectionReady } from '../crypto/protection.ts'
 import { stunMac } from '../crypto/stun-mac.ts'
-import type { DatagramPort, OnDatagram } from '../engine/datagram-port.ts'
 import { openDgramPort } from '../engine/dgram-port.ts'
+import type { DatagramPort, OnDatagram } from '../engine/portable-engine.ts'
 import { PortableEngine } from '../engine/portable-engine.ts'
 import type { Lane } from './lane.ts'
 

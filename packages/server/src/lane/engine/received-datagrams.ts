@@ -1,17 +1,21 @@
-// Datagrams for recvmmsg and sendmmsg: slots, and the structures that refer to them, initialized once.
-//
-//   mmsghdr   0 name   8 u32 nameLength   16 iov   24 iovs   32 control   40 controlLength   48 flags   56 u32 length
-//   iovec     0 base   8 length           sockaddr_in6   0 u16 family  2 u16be port  4 flow  8 address  24 scope
-//   cmsghdr   0 length  8 u32 level  12 u32 type  16 data, padded to 8 bytes
-//
-// Received, in this order: a timespec; after datagrams were lost, a u32 with their number; in_pktinfo or in6_pktinfo:
+// Slots for recvmmsg, and the structures that refer to them (see socket-name.ts), initialized once. Control messages arrive in this order:
+// a timespec; after datagrams were lost, a u32 with their number; in_pktinfo or in6_pktinfo:
 //
 //   in_pktinfo    0 u32 interface  4 local address  8 destination      in6_pktinfo   0 destination  16 u32 interface
 import { ADDRESS_LOCAL, ADDRESS_PORT, SLOT } from '@parley/core'
 import { SERVER_LIMITS } from '../../limits.ts'
-import { LocalAddresses } from './local-addresses.ts'
+import type { LocalAddresses } from './local-addresses.ts'
 import { MESSAGE_HEADER, SOCKET_NAME } from './native-calls.ts'
 import type { NativeMemory } from './native-memory.ts'
+import {
+  AF_INET6,
+  CONTROL_HEADER,
+  IPV4_INFO_TYPE,
+  IPV4_LEVEL,
+  IPV6_INFO_TYPE,
+  IPV6_LEVEL,
+  MAPPED,
+} from './socket-name.ts'
 
 const IOV = 16
 /** Stride of names, and of control areas. */
@@ -20,33 +24,15 @@ const CONTROL = 128
 /** Bytes of the control messages with the time and with the number of lost datagrams: where the next one begins. */
 const TIMESTAMP = 32
 const OVERFLOW = 24
-/** Bytes of a control message's header, and of the two that name the local address, padded. */
-const CONTROL_HEADER = 16
-const IPV4_INFO = 12
-const IPV6_INFO = 20
-const PADDED_INFO = 24
-/** 32-bit words of a name. */
-const NAME_WORDS = SOCKET_NAME / 4
-/** 32-bit words of a destination: a name, and the number of the local address to send from, 0 for the system's choice. */
-export const DESTINATION_WORDS = NAME_WORDS + 1
-
-const AF_INET = 2
-const AF_INET6 = 10
-const MAPPED = 0xffff
 /** Level and types of control messages: SOL_SOCKET, SO_TIMESTAMPNS and SO_RXQ_OVFL. */
 const SOCKET_LEVEL = 1
 const TIMESTAMP_TYPE = 35
 const OVERFLOW_TYPE = 40
-/** IPPROTO_IP with IP_PKTINFO, IPPROTO_IPV6 with IPV6_PKTINFO. */
-const IPV4_LEVEL = 0
-const IPV4_INFO_TYPE = 8
-const IPV6_LEVEL = 41
-const IPV6_INFO_TYPE = 50
 
-/** Bytes of native memory for `count` messages. */
-export const messageSlotsSize = (count: number): number => count * (SLOT + IOV + NAME + CONTROL + MESSAGE_HEADER) + 1024
+/** Bytes of native memory for `count` slots with their structures. */
+export const receivedSize = (count: number): number => count * (SLOT + IOV + NAME + CONTROL + MESSAGE_HEADER) + 1024
 
-export class DatagramSlots {
+export class ReceivedDatagrams {
   /** Places of the first slot and the first header; the others follow contiguously. */
   readonly slots: number
   readonly headers: number
@@ -58,12 +44,9 @@ export class DatagramSlots {
   readonly #iovs: number
   readonly #count: number
   readonly #locals: LocalAddresses
-  /** By slot to send: the local address its control message names. */
-  readonly #sendFrom: Int32Array
 
-  constructor(memory: NativeMemory, count: number, locals = new LocalAddresses()) {
+  constructor(memory: NativeMemory, count: number, locals: LocalAddresses) {
     this.#locals = locals
-    this.#sendFrom = new Int32Array(count)
     this.#memory = memory
     this.#words = memory.words
     this.#view = memory.view
@@ -123,18 +106,6 @@ export class DatagramSlots {
     return this.#words[(this.#controls + index * CONTROL + TIMESTAMP + 16) >> 2]!
   }
 
-  /** Sets up a message to send: `length` bytes of its slot, to a destination of DESTINATION_WORDS words. */
-  setMessage(index: number, length: number, destination: Int32Array): void {
-    if (!(index >= 0 && index < this.#count && length >= 0 && length <= SLOT))
-      throw new RangeError(`expected a message of at most ${SLOT} bytes, found ${length} at ${index}`)
-    const words = this.#words
-    words[(this.#iovs + index * IOV + 8) >> 2] = length
-    const target = (this.#names + index * NAME) >> 2
-    for (let word = 0; word < NAME_WORDS; word++) words[target + word] = destination[word]!
-    const local = destination[NAME_WORDS]!
-    if (local !== this.#sendFrom[index]) this.#setLocal(index, local)
-  }
-
   /** The number of the local address that a received datagram arrived at; 0 if unknown. */
   #localOf(index: number): number {
     const start = this.#hasControl(index, TIMESTAMP, SOCKET_LEVEL, OVERFLOW_TYPE) ? TIMESTAMP + OVERFLOW : TIMESTAMP
@@ -149,22 +120,6 @@ export class DatagramSlots {
     if (this.#hasControl(index, start, IPV4_LEVEL, IPV4_INFO_TYPE))
       return this.#locals.number(0, 0, MAPPED, this.#view.getInt32(data + 4))
     return 0
-  }
-
-  /** Writes the control message that names the address to send from; the interface 0 leaves the route to the system. */
-  #setLocal(index: number, local: number): void {
-    const view = this.#view
-    const control = this.#controls + index * CONTROL
-    const { isIpv6 } = this.#locals
-    this.#sendFrom[index] = local
-    this.#words[(this.headers + index * MESSAGE_HEADER + 40) >> 2] = local === 0 ? 0 : CONTROL_HEADER + PADDED_INFO
-    if (local === 0) return
-    view.setBigUint64(control, BigInt(CONTROL_HEADER + (isIpv6 ? IPV6_INFO : IPV4_INFO)), true)
-    view.setUint32(control + 8, isIpv6 ? IPV6_LEVEL : IPV4_LEVEL, true)
-    view.setUint32(control + 12, isIpv6 ? IPV6_INFO_TYPE : IPV4_INFO_TYPE, true)
-    for (let word = 0; word < 5; word++) view.setUint32(control + CONTROL_HEADER + word * 4, 0)
-    if (isIpv6) this.#locals.write(local, view, control + CONTROL_HEADER)
-    else view.setInt32(control + CONTROL_HEADER + 4, this.#locals.ipv4(local))
   }
 
   #hasControl(index: number, offset: number, level: number, type: number): boolean {
@@ -185,32 +140,6 @@ export class DatagramSlots {
     view.setUint32(header + 24, 1, true)
     setPointer(iov, this.#memory.pointer(this.slots + index * SLOT, SLOT))
     view.setUint32(iov + 8, SLOT, true)
+    setPointer(header + 32, this.#memory.pointer(this.#controls + index * CONTROL, CONTROL))
   }
-
-  /** Assigns a control area to every message: for receiving with its full length, for sending with length 0 until one is written. */
-  enableControl(): void {
-    for (let index = 0; index < this.#count; index++) {
-      const control = this.#memory.pointer(this.#controls + index * CONTROL, CONTROL)
-      this.#view.setBigUint64(this.headers + index * MESSAGE_HEADER + 32, BigInt(control), true)
-    }
-  }
-}
-
-/**
- * Writes a socket's name from ADDRESS_WORDS words at `offset`, for a socket of IPv6 (where IPv4 is mapped) or of IPv4. To an
- * IPv4 socket an IPv6 address is written unchanged, so that the system refuses it.
- */
-export function writeSocketName(
-  name: DataView,
-  place: number,
-  isIpv6: boolean,
-  words: Int32Array,
-  offset: number,
-): void {
-  const isMapped = words[offset] === 0 && words[offset + 1] === 0 && words[offset + 2] === MAPPED
-  for (let word = 0; word < NAME_WORDS; word++) name.setInt32(place + word * 4, 0)
-  name.setUint16(place, isIpv6 || !isMapped ? AF_INET6 : AF_INET, true)
-  name.setUint16(place + 2, words[offset + ADDRESS_PORT]!)
-  if (!isIpv6 && isMapped) name.setInt32(place + 4, words[offset + 3]!)
-  else for (let word = 0; word < 4; word++) name.setInt32(place + 8 + word * 4, words[offset + word]!)
 }
