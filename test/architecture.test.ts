@@ -25,6 +25,7 @@ const APART: Record<string, string> = {
   'core/voice-node.ts': 'core/node',
   'core/index.ts': 'core/node',
   'core/channel/voice-state.ts': 'core/voice-state',
+  'core/channel/channel-ref.ts': 'core/voice-state',
   'core/media/lane-stats.ts': 'core/media-base',
   'core/media/lane-events.ts': 'core/media-base',
   'server/limits.ts': 'server/limits',

@@ -153,7 +153,7 @@ test('a backend that resumes without a sequence number receives all channels and
   assert.deepEqual([done.token, done.session_id], [grant.token, grant.sessionId])
   assert.equal(user.closeCode, undefined)
   backend.pump()
-  assert.equal(backend.of('disconnected')[0]?.reason, 'resumed elsewhere')
+  assert.equal(backend.of('disconnected')[0]?.reason, 'resumed by another connection')
 })
 
 test('after a node restart the backend learns that its state is gone and requests it again', () => {

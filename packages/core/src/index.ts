@@ -1,7 +1,8 @@
 // The public names of the core: a voice node, the lane's half of it, and what both ask of their host.
 
+export type { BackendId, ChannelRef } from './channel/channel-ref.ts'
 export type { OpenLane } from './channel/lane-handle.ts'
-export type { BackendId, ChannelProperties, ChannelRef, VoiceStateUpdate } from './channel/voice-state.ts'
+export type { ChannelProperties, VoiceStateUpdate } from './channel/voice-state.ts'
 export type { Crypto, GroupCrypto, Signer } from './crypto.ts'
 export type { DavePolicy } from './dave/version.ts'
 export type { ConnectionId, Effect, LaneId } from './effect.ts'

@@ -48,10 +48,11 @@ export const LIMITS = {
   /** Notes about bad messages of one connection: a second's worth on average, and in a burst. */
   lvspNotesPerSecond: 1,
   lvspNoteBurst: 20,
-  /** Wrong secrets from one address in a minute before its next HELLO is held back. */
-  lvspFailuresPerMinute: 5,
+  /** Wrong tokens from one address in a window before its next HELLO is delayed. */
+  lvspFailuresPerWindow: 5,
+  lvspFailureWindow: 60_000,
   lvspHelloDelay: 5_000,
-  /** Addresses whose wrong secrets are counted at once. */
+  /** Addresses whose wrong tokens are counted. */
   lvspFailingAddresses: 4_096,
   /** LVSP connections open at once, over all addresses. */
   lvspConnections: 256,

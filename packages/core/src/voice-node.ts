@@ -1,6 +1,6 @@
 // A voice node: messages, lane events and time in; effects and a deadline out. Owns every channel, session and connection.
 import { LEGACY_MODES, MODERN_MODES, VoiceClose } from '@parley/protocol'
-import { BackendControl, type DirectoryOptions } from './backend/control.ts'
+import { BackendControl, type BackendControlOptions } from './backend/control.ts'
 import { Drain } from './backend/drain.ts'
 import { EgressMeter } from './backend/egress-meter.ts'
 import type { Ending } from './channel/channel-session.ts'
@@ -23,7 +23,7 @@ import type { Dtls } from './transport/webrtc/dtls.ts'
 /** Settings that a part of the node reads are described there. */
 export interface VoiceNodeOptions
   extends Omit<AuthenticationPolicy, 'modes'>,
-    Pick<DirectoryOptions, 'endpoint' | 'orphanGrace'>,
+    Pick<BackendControlOptions, 'endpoint' | 'orphanGrace'>,
     Pick<Gateway, 'serverVersion' | 'minVersion'>,
     Partial<Pick<Gateway, 'strictOpcodes'>> {
   crypto: Crypto

@@ -1,15 +1,10 @@
-// What backends may do to channels and voice states: the rules of LVSP behind its messages. Synchronous and in order.
+// What backends may do to channels and voice states: the rules behind the messages of LVSP. Synchronous and in order.
 import { LvspFailure, VoiceClose } from '@parley/protocol'
 import type { Channel } from '../channel/channel.ts'
+import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
 import type { Ending } from '../channel/channel-session.ts'
 import type { Channels } from '../channel/channels.ts'
-import {
-  type BackendId,
-  type ChannelProperties,
-  type ChannelRef,
-  VoiceState,
-  type VoiceStateUpdate,
-} from '../channel/voice-state.ts'
+import { type ChannelProperties, VoiceState, type VoiceStateUpdate } from '../channel/voice-state.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
@@ -17,29 +12,31 @@ import type {
   BackendSnapshot,
   BackendStats,
   ChannelGrant,
+  ListedChannel,
   NodeControl,
   Refusal,
   VoiceStateGrant,
   VoiceStateRequest,
   VoiceStateSelector,
 } from '../lvsp/node-control.ts'
+import { ok, type Result, refused } from '../result.ts'
 import { OrphanTimer } from './orphan-timer.ts'
 import { type Place, VoiceStateIndex } from './voice-state-index.ts'
 
-const REMOVED: Ending = { code: VoiceClose.Disconnected, reason: 'removed by the backend' }
+const REMOVED: Ending = { code: VoiceClose.Disconnected, reason: 'disconnected by the backend' }
 const CHANNEL_ENDED: Ending = { code: VoiceClose.ChannelEnded, reason: 'the channel has ended' }
 
-const refuse = (failure: LvspFailure, message: string): Refusal => ({ failure, message })
-const UNKNOWN_CHANNEL = refuse(LvspFailure.UnknownChannel, 'no such channel')
-const UNKNOWN_VOICE_STATE = refuse(LvspFailure.UnknownVoiceState, 'no such voice state')
+const refuse = (failure: LvspFailure, message: string): Result<never, Refusal> => refused({ failure, message })
+const UNKNOWN_CHANNEL = refuse(LvspFailure.UnknownChannel, 'the channel does not exist')
+const UNKNOWN_VOICE_STATE = refuse(LvspFailure.UnknownVoiceState, 'the voice state does not exist')
 
-export interface DirectoryOptions {
+export interface BackendControlOptions {
   channels: Channels
   crypto: Crypto
   deadlines: Deadlines
   /** `host` or `host:port` that backends hand to clients. */
   endpoint: string
-  /** Milliseconds after which everything of a lost backend ends; 0 is never. */
+  /** Milliseconds after which the calls of a lost backend end; 0 is never. */
   orphanGrace: number
   /** 0 to 1. */
   health: (now: number) => number
@@ -49,7 +46,7 @@ export interface DirectoryOptions {
 
 export class BackendControl implements NodeControl {
   readonly endpoint: string
-  /** While draining, nothing new is opened. */
+  /** While draining, new channels are refused. */
   isDraining = false
   readonly #channels: Channels
   readonly #crypto: Crypto
@@ -60,7 +57,7 @@ export class BackendControl implements NodeControl {
   readonly #orphans = new Map<BackendId, OrphanTimer>()
   readonly #index = new VoiceStateIndex()
 
-  constructor(options: DirectoryOptions) {
+  constructor(options: BackendControlOptions) {
     this.endpoint = options.endpoint
     this.#channels = options.channels
     this.#crypto = options.crypto
@@ -70,71 +67,89 @@ export class BackendControl implements NodeControl {
     this.#egress = options.egress
   }
 
-  /** Of all backends. */
+  /** The number of voice states of all backends. */
   get voiceStates(): number {
     return this.#index.size
+  }
+
+  /** Backends without a connection whose channels may still exist. */
+  get detachedBackends(): readonly BackendId[] {
+    return [...this.#orphans.keys()]
   }
 
   health(now: number): number {
     return this.#health(now)
   }
 
-  assignChannel(backend: BackendId, ref: ChannelRef): ChannelGrant | Refusal {
-    const channel = this.#open(backend, ref)
-    return 'failure' in channel ? channel : channelGrant(channel)
+  assignChannel(backend: BackendId, ref: ChannelRef): Result<ChannelGrant, Refusal> {
+    const opened = this.#open(backend, ref)
+    return opened.ok ? ok(channelGrant(opened.value)) : opened
   }
 
-  updateChannel(backend: BackendId, ref: ChannelRef, properties: ChannelProperties, now: number): Refusal | undefined {
-    const channel = this.#open(backend, ref)
-    if ('failure' in channel) return channel
-    channel.setProperties(properties, now)
-    return undefined
+  updateChannel(
+    backend: BackendId,
+    ref: ChannelRef,
+    properties: ChannelProperties,
+    now: number,
+  ): Result<void, Refusal> {
+    const opened = this.#open(backend, ref)
+    if (!opened.ok) return opened
+    opened.value.setProperties(properties, now)
+    return ok(undefined)
   }
 
-  destroyChannel(backend: BackendId, ref: ChannelRef, now: number): Refusal | undefined {
+  destroyChannel(backend: BackendId, ref: ChannelRef, now: number): Result<void, Refusal> {
     const channel = this.#channels.find(backend, ref.channelId)
     if (channel === undefined || !sameGuild(channel, ref)) return UNKNOWN_CHANNEL
     this.#close(channel, now)
-    return undefined
+    return ok(undefined)
   }
 
-  createVoiceState(backend: BackendId, request: VoiceStateRequest, now: number): VoiceStateGrant | Refusal {
-    const channel = this.#open(backend, request)
-    if ('failure' in channel) return channel
+  createVoiceState(backend: BackendId, request: VoiceStateRequest, now: number): Result<VoiceStateGrant, Refusal> {
+    const opened = this.#open(backend, request)
+    if (!opened.ok) return opened
+    const channel = opened.value
     const existing = channel.voiceStates.get(request.userId)
     if (existing === undefined && channel.voiceStates.size >= LIMITS.voiceStatesPerChannel)
-      return refuse(LvspFailure.TooManyVoiceStates, `the channel has ${LIMITS.voiceStatesPerChannel} voice states`)
+      return refuse(
+        LvspFailure.TooManyVoiceStates,
+        `the channel has the maximum of ${LIMITS.voiceStatesPerChannel} voice states`,
+      )
     this.#leaveOthers(channel, request.userId, now)
     const state = existing ?? VoiceState.create(this.#crypto, request.userId, request.sessionId)
     if (existing !== undefined) this.#renew({ channel, state: existing }, request.sessionId)
     channel.voiceStates.set(request.userId, state)
     this.#index.add({ channel, state })
-    if (request.update !== undefined) channel.updateVoiceState(request.userId, request.update)
-    return voiceStateGrant(channel, state)
+    if (request.restrictions !== undefined) channel.updateVoiceState(request.userId, request.restrictions)
+    return ok(voiceStateGrant(channel, state))
   }
 
-  destroyVoiceStates(backend: BackendId, selector: VoiceStateSelector, now: number): Refusal | undefined {
+  destroyVoiceStates(backend: BackendId, selector: VoiceStateSelector, now: number): Result<void, Refusal> {
     const selected = this.#select(backend, selector)
     for (const place of selected) this.#remove(place, now)
-    return selected.length === 0 ? UNKNOWN_VOICE_STATE : undefined
+    return selected.length === 0 ? UNKNOWN_VOICE_STATE : ok(undefined)
   }
 
-  updateVoiceStates(backend: BackendId, selector: VoiceStateSelector, update: VoiceStateUpdate): Refusal | undefined {
+  updateVoiceStates(
+    backend: BackendId,
+    selector: VoiceStateSelector,
+    restrictions: VoiceStateUpdate,
+  ): Result<void, Refusal> {
     const selected = this.#select(backend, selector)
-    for (const { channel, state } of selected) channel.updateVoiceState(state.userId, update)
-    return selected.length === 0 ? UNKNOWN_VOICE_STATE : undefined
+    for (const { channel, state } of selected) channel.updateVoiceState(state.userId, restrictions)
+    return selected.length === 0 ? UNKNOWN_VOICE_STATE : ok(undefined)
   }
 
-  refreshToken(backend: BackendId, userId: string, ref: ChannelRef): VoiceStateGrant | Refusal {
+  refreshToken(backend: BackendId, userId: string, ref: ChannelRef): Result<VoiceStateGrant, Refusal> {
     const channel = this.#channels.find(backend, ref.channelId)
     if (channel === undefined) return UNKNOWN_CHANNEL
     const state = channel.voiceStates.get(userId)
     if (state === undefined) return UNKNOWN_VOICE_STATE
     state.token = this.#crypto.randomToken(32)
-    return voiceStateGrant(channel, state)
+    return ok(voiceStateGrant(channel, state))
   }
 
-  sync(backend: BackendId, listed: readonly (ChannelRef & { userIds: readonly string[] })[], now: number): void {
+  sync(backend: BackendId, listed: readonly ListedChannel[], now: number): void {
     const keep = new Map(listed.map(channel => [channel.channelId, new Set(channel.userIds)]))
     for (const channel of this.#channels.ofBackend(backend)) {
       const users = keep.get(channel.channelId)
@@ -178,7 +193,7 @@ export class BackendControl implements NodeControl {
     this.#deadlines.update(timer)
   }
 
-  /** Voice states nobody uses, then channels nobody is in. */
+  /** Removes voice states without a session, then channels without sessions. */
   #collect(backend: BackendId, now: number): void {
     for (const channel of this.#channels.ofBackend(backend)) {
       for (const state of [...channel.voiceStates.values()])
@@ -197,33 +212,34 @@ export class BackendControl implements NodeControl {
     this.#channels.close(channel, CHANNEL_ENDED, now)
   }
 
-  /** A repeated create: the connected session is untouched; a session id that changed is taken over. */
+  /** A repeated create leaves the connected session as it is, and adopts a changed session id. */
   #renew({ channel, state }: Place, sessionId: string | undefined): void {
     this.#index.remove({ channel, state })
     state.sessionId = sessionId ?? state.sessionId
     if (!channel.sessions.has(state.userId)) state.presentedSessionId = undefined
   }
 
-  #open(backend: BackendId, ref: ChannelRef): Channel | Refusal {
+  /** The channel, created if there is none. */
+  #open(backend: BackendId, ref: ChannelRef): Result<Channel, Refusal> {
     const channel = this.#channels.find(backend, ref.channelId)
     if (channel !== undefined)
       return sameGuild(channel, ref)
-        ? channel
-        : refuse(LvspFailure.ChannelConflict, `the channel is of ${channel.guildId ?? 'no guild'}`)
-    if (this.isDraining) return refuse(LvspFailure.Draining, 'the node is draining and takes no new channels')
+        ? ok(channel)
+        : refuse(LvspFailure.ChannelConflict, `the channel belongs to ${channel.guildId ?? 'no guild'}`)
+    if (this.isDraining) return refuse(LvspFailure.Draining, 'the node is draining and accepts no new channels')
     if (this.#channels.countOfBackend(backend) >= LIMITS.channelsPerBackend)
-      return refuse(LvspFailure.TooManyChannels, `there are ${LIMITS.channelsPerBackend} channels already`)
-    return this.#channels.open(backend, ref)
+      return refuse(LvspFailure.TooManyChannels, `the backend has the maximum of ${LIMITS.channelsPerBackend} channels`)
+    return ok(this.#channels.open(backend, ref))
   }
 
-  /** A user is in one channel of a guild: coming into another is a move. DMs and other guilds are independent. */
+  /** A user is in one channel of a guild at a time: joining another is a move. DMs and other guilds are independent. */
   #leaveOthers(channel: Channel, userId: string, now: number): void {
     if (channel.guildId === undefined) return
     for (const other of this.#ofUser(channel.backend, userId, { guildId: channel.guildId }))
       if (other.channel !== channel) this.#remove(other, now)
   }
 
-  /** Everything that is said has to fit: what a backend knows of an old voice state must not end a newer one. */
+  /** Every field given has to match, so that a message about an old voice state does not end a newer one. */
   #select(backend: BackendId, selector: VoiceStateSelector): Place[] {
     const { sessionId, userId, channelId, guildId } = selector
     const named =
@@ -253,7 +269,7 @@ export class BackendControl implements NodeControl {
   }
 }
 
-/** A backend that leaves the guild out means the channel it has. */
+/** A message without a guild id matches a channel of any guild. */
 const sameGuild = (channel: Channel, ref: ChannelRef) => ref.guildId === undefined || ref.guildId === channel.guildId
 
 const channelGrant = ({ channelId, guildId, token }: Channel): ChannelGrant => ({ channelId, guildId, token })

@@ -1,9 +1,9 @@
-// The end of a node's service: calls may finish until a deadline, then their clients are told to go elsewhere.
+// Draining: calls may continue until a deadline; then the remaining sessions are closed.
 import { VoiceClose } from '@parley/protocol'
 import type { Ending } from '../channel/channel-session.ts'
 import type { Timed } from '../deadlines.ts'
 
-const STOPPING: Ending = { code: VoiceClose.ServerCrashed, reason: 'the node is stopping' }
+const STOPPING: Ending = { code: VoiceClose.ServerCrashed, reason: 'the server is shutting down' }
 
 interface Drainable {
   end(ending: Ending, now: number): void

@@ -1,9 +1,9 @@
-// What happens to the channels of a backend that is gone: calls go on, but what is empty is collected.
+// The channels of a backend without a connection: calls continue, empty channels are collected, and after a grace period all end.
 import type { Timed } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
 
 export interface OrphanActions {
-  /** Removes what nobody uses. */
+  /** Removes unused voice states and empty channels. */
   collect(now: number): void
   /** Ends everything. */
   endAll(now: number): void
@@ -14,7 +14,7 @@ export class OrphanTimer implements Timed {
   #endAt: number
   #collectAt: number
 
-  /** `grace` in milliseconds; 0 means that calls are never ended for want of a backend. */
+  /** `grace` in milliseconds, after which the calls end; 0 is never. */
   constructor(now: number, grace: number, actions: OrphanActions) {
     this.#actions = actions
     this.#endAt = grace > 0 ? now + grace : Infinity
@@ -31,7 +31,7 @@ export class OrphanTimer implements Timed {
       this.#actions.endAll(now)
     }
     if (now < this.#collectAt) return
-    // Whatever becomes empty later goes at one of the next rounds.
+    // Channels that become empty later are collected in the next round.
     this.#collectAt = now + LIMITS.orphanTimeout
     this.#actions.collect(now)
   }

@@ -1,14 +1,15 @@
-// Voice states by session id: LVSP names them so, and a backend has too many to look through.
+// Voice states by session id: LVSP selects them so, and a backend has too many to search.
 import type { Channel } from '../channel/channel.ts'
-import type { BackendId, VoiceState } from '../channel/voice-state.ts'
+import type { BackendId } from '../channel/channel-ref.ts'
+import type { VoiceState } from '../channel/voice-state.ts'
 
-/** A voice state, and where it is. */
+/** A voice state and its channel. */
 export interface Place {
   readonly channel: Channel
   readonly state: VoiceState
 }
 
-/** Holds those that were added and not removed; a session id that changes takes a removal before and an addition after. */
+/** To change a session id, remove the voice state before and add it after. */
 export class VoiceStateIndex {
   readonly #byBackend = new Map<BackendId, Map<string, Map<VoiceState, Channel>>>()
   #size = 0
@@ -17,7 +18,7 @@ export class VoiceStateIndex {
     return this.#size
   }
 
-  /** A bot may have one session id in many guilds. */
+  /** Several if a bot uses one session id in many guilds. */
   find(backend: BackendId, sessionId: string): Place[] {
     const sameId = this.#byBackend.get(backend)?.get(sessionId) ?? []
     return [...sameId].map(([state, channel]) => ({ channel, state }))

@@ -3,7 +3,7 @@ import { SpeakingFlag, type VoiceEvents, VoiceOp } from '@parley/protocol'
 import type { Deadlines, Timed } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
 import type { ChannelSession } from './channel-session.ts'
-import type { VideoSource } from './video-source.ts'
+import type { VideoSource } from './video/video-source.ts'
 
 /** The part of a channel that announcements depend on. */
 export interface AnnouncedChannel {

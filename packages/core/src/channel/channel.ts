@@ -1,15 +1,16 @@
 // A channel: the voice states that admit users, the sessions that are present, and what each member is sent about the others.
 import type { LaneId } from '../effect.ts'
 import { Announcements } from './announcements.ts'
+import type { BackendId, ChannelRef } from './channel-ref.ts'
 import type { ChannelSession, Ending } from './channel-session.ts'
 import { Encryption, type EncryptionHost } from './encryption.ts'
 import type { LaneHandle } from './lane-handle.ts'
 import { MediaRoutes } from './media-routes.ts'
 import { mayReceive, maySend, maySendVideo } from './permissions.ts'
-import { SendRequests } from './send-requests.ts'
-import { VideoCodecs } from './video-codecs.ts'
-import type { VideoSource } from './video-source.ts'
-import type { BackendId, ChannelProperties, ChannelRef, VoiceState, VoiceStateUpdate } from './voice-state.ts'
+import { SendRequests } from './video/send-requests.ts'
+import { VideoCodecs } from './video/video-codecs.ts'
+import type { VideoSource } from './video/video-source.ts'
+import type { ChannelProperties, VoiceState, VoiceStateUpdate } from './voice-state.ts'
 
 /** A channel as `VoiceNode.inspect()` shows it. */
 export interface ChannelInspection {

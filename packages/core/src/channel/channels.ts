@@ -1,9 +1,9 @@
 // All channels of all backends: found by backend and channel id, or by the `server_id` that clients send.
 import { Channel } from './channel.ts'
+import type { BackendId, ChannelRef } from './channel-ref.ts'
 import type { Ending } from './channel-session.ts'
 import type { EncryptionHost } from './encryption.ts'
 import type { Lanes } from './lane-handle.ts'
-import type { BackendId, ChannelRef } from './voice-state.ts'
 
 export class Channels {
   readonly #lanes: Lanes

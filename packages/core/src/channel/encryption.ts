@@ -7,8 +7,9 @@ import type { DaveSession } from '../dave/member.ts'
 import type { DavePolicy, DaveState } from '../dave/version.ts'
 import type { Deadlines, Timed } from '../deadlines.ts'
 import type { Effects } from '../effect.ts'
+import type { BackendId, ChannelRef } from './channel-ref.ts'
 import type { ChannelSession } from './channel-session.ts'
-import type { BackendId, ChannelProperties, ChannelRef } from './voice-state.ts'
+import type { ChannelProperties } from './voice-state.ts'
 
 /** What the channels of a node share for encryption. */
 export interface EncryptionHost {

@@ -1,15 +1,6 @@
 // A voice state: the backend's permission for one user to be in one channel, and what it restricts.
 import type { Crypto } from '../crypto.ts'
 
-/** The backend that owns something; its id from the configuration. Each backend has a name space of its own. */
-export type BackendId = string
-
-/** How a backend names a channel. `guildId` is absent for a DM or group call. */
-export interface ChannelRef {
-  channelId: string
-  guildId?: string | undefined
-}
-
 /** What a backend may say of a channel. All of it is optional, and kept until said anew. */
 export interface ChannelProperties {
   /** Bits per second, as a hint; not enforced. */

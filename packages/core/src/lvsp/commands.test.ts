@@ -7,32 +7,36 @@ import { ALL_CAPABILITIES, LvspBench, SECRET } from '../testing/lvsp-bench.ts'
 const CHANNEL = { channel_id: '500', guild_id: '100' }
 const USER = { ...CHANNEL, user_id: '7' }
 const ENDPOINT = 'voice.example:443'
+const TOKEN = /^[\w-]{43}$/
 
 const start = (capabilities: readonly string[] = ALL_CAPABILITIES) => {
   const bench = new LvspBench()
-  return { bench, node: bench.node, backend: bench.backend(SECRET, capabilities) }
+  return { bench, backend: bench.backend(SECRET, capabilities) }
 }
 
 test('a channel request is answered with token, endpoint and a sequence number', () => {
   const { backend } = start()
   backend.info(0, CHANNEL)
-  const answer = { type: 1, data: { ...CHANNEL, token: 'channel-token-1', endpoint: ENDPOINT } }
-  assert.deepEqual(backend.received.at(-1), { op: 6, s: 1, d: answer })
+  const { token, ...data } = backend.infos(1)[0]
+  assert.match(token, TOKEN)
+  assert.deepEqual(data, { ...CHANNEL, endpoint: ENDPOINT })
+  assert.deepEqual(backend.seqs(), [1])
 })
 
 test('a repeated channel request has the same answer and changes nothing', () => {
-  const { backend, node } = start()
+  const { backend, bench } = start()
   backend.info(0, CHANNEL).info(3, USER).info(0, CHANNEL)
   const [first, second] = backend.infos(1)
   assert.deepEqual(first, second)
-  assert.ok(node.state('main', '500', '7') !== undefined)
+  assert.ok(bench.state('main', '500', '7') !== undefined)
 })
 
 test('a DM is a channel whose guild id is null or absent', () => {
   const { backend } = start()
   backend.info(0, { channel_id: '9' }).info(0, { channel_id: '9', guild_id: null })
-  const answer = { channel_id: '9', token: 'channel-token-1', endpoint: ENDPOINT }
-  assert.deepEqual(backend.infos(1), [answer, answer])
+  const [first, second] = backend.infos(1)
+  assert.deepEqual({ ...first, token: '' }, { channel_id: '9', token: '', endpoint: ENDPOINT })
+  assert.deepEqual(first, second)
 })
 
 test('safe integers are accepted as snowflakes, larger numbers are rejected instead of rounded', () => {
@@ -46,22 +50,27 @@ test('safe integers are accepted as snowflakes, larger numbers are rejected inst
 test('VOICE_STATE_CREATE is answered with a session id and a user token', () => {
   const { backend } = start()
   backend.info(0, CHANNEL).info(3, USER)
-  assert.deepEqual(backend.infos(4), [{ ...USER, session_id: 'session-2', token: 'user-token-2', endpoint: ENDPOINT }])
+  const { session_id, token, ...data } = backend.infos(4)[0]
+  assert.match(session_id, /^[0-9a-f]{32}$/)
+  assert.match(token, TOKEN)
+  assert.notEqual(token, backend.infos(1)[0].token)
+  assert.deepEqual(data, { ...USER, endpoint: ENDPOINT })
   assert.deepEqual(backend.seqs(), [1, 2])
 })
 
 test('VOICE_STATE_CREATE for an unknown channel creates the channel and is answered with DONE alone', () => {
-  const { backend, node } = start()
+  const { backend, bench } = start()
   backend.info(3, USER)
   assert.deepEqual(backend.story(), ['0', '3', '6/4'])
-  assert.ok(node.channel('main', '500') !== undefined)
+  assert.ok(bench.channel('main', '500') !== undefined)
 })
 
 test('a backend may set the session id and the restrictions in VOICE_STATE_CREATE', () => {
-  const { backend, node } = start()
+  const { backend, bench } = start()
   backend.info(3, { ...USER, session_id: 'gateway session', mute: true, flags: 3, self_mute: 'whatever' })
   assert.equal(backend.infos(4)[0].session_id, 'gateway session')
-  assert.deepEqual(node.state('main', '500', '7')?.update, { mute: true, flags: 3 })
+  const { mute, deaf, flags } = bench.state('main', '500', '7')!
+  assert.deepEqual([mute, deaf, flags], [true, false, 3])
 })
 
 test('a channel created again after its destruction has another token', () => {
@@ -72,36 +81,40 @@ test('a channel created again after its destruction has another token', () => {
 })
 
 const named: [string, object][] = [
-  ['by session id', { session_id: 'session-2' }],
+  ['by session id', { session_id: 'gateway session' }],
   ['by user and channel', { user_id: '7', channel_id: '500' }],
   ['by user, channel and guild', USER],
   ['by user and guild', { user_id: '7', guild_id: '100' }],
 ]
 for (const [how, data] of named) {
   test(`a voice state selected ${how} is destroyed without an answer`, () => {
-    const { backend, node } = start()
-    backend.info(0, CHANNEL).info(3, USER).info(5, data)
-    assert.equal(node.state('main', '500', '7'), undefined)
+    const { backend, bench } = start()
+    backend
+      .info(0, CHANNEL)
+      .info(3, { ...USER, session_id: 'gateway session' })
+      .info(5, data)
+    assert.equal(bench.state('main', '500', '7'), undefined)
     assert.deepEqual(backend.story(), ['0', '3', '6/1', '6/4'])
   })
   test(`a voice state selected ${how} is updated without an answer`, () => {
-    const { backend, node } = start()
+    const { backend, bench } = start()
     backend
       .info(0, CHANNEL)
-      .info(3, USER)
+      .info(3, { ...USER, session_id: 'gateway session' })
       .info(6, { ...data, mute: true, priority: true })
-    assert.deepEqual(node.state('main', '500', '7')?.update, { mute: true, priority: true })
+    const { mute, deaf, priority } = bench.state('main', '500', '7')!
+    assert.deepEqual([mute, deaf, priority], [true, false, true])
     assert.deepEqual(backend.story(), ['0', '3', '6/1', '6/4'])
   })
 }
 
 test('a channel is updated by type 16, by type 2 with properties, and by a channel request', () => {
-  const { backend, node } = start([])
+  const { backend, bench } = start([])
   backend.info(0, { ...CHANNEL, channel_properties: { bitrate: 1 } })
-  assert.deepEqual(node.channel('main', '500')?.properties, { bitrate: 1 })
+  assert.deepEqual(bench.channel('main', '500')?.properties, { bitrate: 1 })
   backend.info(16, { ...CHANNEL, channel_properties: { video: false, user_limit: 5 } })
   backend.info(2, { ...CHANNEL, channel_properties: { kind: 'stream', owner_id: 7 } })
-  assert.deepEqual(node.channel('main', '500')?.properties, {
+  assert.deepEqual(bench.channel('main', '500')?.properties, {
     bitrate: 1,
     video: false,
     userLimit: 5,
@@ -112,16 +125,16 @@ test('a channel is updated by type 16, by type 2 with properties, and by a chann
 })
 
 test('SYNC removes channels and voice states that it does not list, also when split into parts', () => {
-  const { backend, node } = start()
+  const { backend, bench } = start()
   backend
     .info(3, USER)
     .info(3, { ...USER, user_id: '8' })
     .info(3, { ...USER, channel_id: '600', user_id: '9' })
   backend.info(0, { channel_id: '700' })
   backend.info(21, { channels: [{ ...CHANNEL, users: [{ user_id: '7', session_id: 'x' }] }], more: true })
-  assert.ok(node.state('main', '500', '8') !== undefined)
+  assert.ok(bench.state('main', '500', '8') !== undefined)
   backend.info(21, { channels: [{ channel_id: '700', users: [] }] })
-  const { channels, voiceStates } = node.snapshot('main')
+  const { channels, voiceStates } = bench.control.snapshot('main')
   assert.deepEqual(
     channels.map(({ channelId }) => channelId),
     ['500', '700'],
@@ -131,7 +144,7 @@ test('SYNC removes channels and voice states that it does not list, also when sp
     ['7'],
   )
   backend.info(21, { channels: [] })
-  assert.deepEqual(node.snapshot('main').channels, [])
+  assert.deepEqual(bench.control.snapshot('main').channels, [])
 })
 
 test('TOKEN_REFRESH replaces the token', () => {
@@ -145,7 +158,7 @@ test('TOKEN_REFRESH replaces the token', () => {
 test('STATS is answered with the numbers of the backend', () => {
   const { backend } = start()
   backend.info(3, USER).info(23, {})
-  assert.deepEqual(backend.infos(23), [{ channels: 1, sessions: 1, egress_bps: 1_500, health: 0.75 }])
+  assert.deepEqual(backend.infos(23), [{ channels: 1, sessions: 0, egress_bps: 1_500, health: 0.75 }])
 })
 
 const failures: [string, number, unknown, LvspFailure, object][] = [
@@ -158,7 +171,7 @@ const failures: [string, number, unknown, LvspFailure, object][] = [
   ['an unknown channel', 2, CHANNEL, LvspFailure.UnknownChannel, CHANNEL],
   ['an unknown voice state', 5, { session_id: 'unknown' }, LvspFailure.UnknownVoiceState, { session_id: 'unknown' }],
   ['an update of an unknown voice state', 6, { ...USER, mute: true }, LvspFailure.UnknownVoiceState, USER],
-  ['a token of an unknown voice state', 22, USER, LvspFailure.UnknownVoiceState, USER],
+  ['a token for an unknown channel', 22, USER, LvspFailure.UnknownChannel, USER],
   ['an overlong id', 2, { channel_id: '1'.repeat(500) }, LvspFailure.InvalidData, {}],
 ]
 for (const [what, type, data, code, ids] of failures) {
@@ -180,9 +193,9 @@ for (const [what, type, data, code, ids] of failures) {
 }
 
 test('an extension without its capability has no effect', () => {
-  const { backend, node } = start(['failure'])
+  const { backend, bench } = start(['failure'])
   backend.info(3, USER).info(21, { channels: [] }).info(22, USER).info(23, {})
-  assert.equal(node.snapshot('main').channels.length, 1)
+  assert.equal(bench.control.snapshot('main').channels.length, 1)
   assert.deepEqual(
     backend.infos(17).map(({ code }) => code),
     [LvspFailure.NotAgreed, LvspFailure.NotAgreed, LvspFailure.NotAgreed],
@@ -190,8 +203,8 @@ test('an extension without its capability has no effect', () => {
 })
 
 test('a request that the node rejects is answered with a failure and its reason', () => {
-  const { backend, node } = start()
-  node.draining = true
+  const { backend, bench } = start()
+  bench.control.isDraining = true
   backend.info(0, CHANNEL).info(3, USER)
   assert.deepEqual(
     backend.infos(17).map(({ code, in_reply_to }) => [code, in_reply_to.type]),

@@ -1,4 +1,4 @@
-// Carries out what a backend's INFO messages ask of the node, one at a time and in order.
+// Executes the INFO messages of a backend, one at a time and in order.
 import {
   type LvspChannelProperties,
   type LvspCommand,
@@ -9,11 +9,13 @@ import {
   LvspInfo,
   type LvspInfoMessage,
 } from '@parley/protocol'
-import type { ChannelProperties, ChannelRef, VoiceStateUpdate } from '../channel/voice-state.ts'
+import type { ChannelRef } from '../channel/channel-ref.ts'
+import type { ChannelProperties, VoiceStateUpdate } from '../channel/voice-state.ts'
 import { LIMITS } from '../limits.ts'
+import { ok, type Result, refused } from '../result.ts'
 import type { Agreement } from './dialect.ts'
 import { commandOf, isAgreed } from './dialect.ts'
-import { isRefusal, type NodeControl, type Refusal, type VoiceStateSelector } from './node-control.ts'
+import type { NodeControl, Refusal, VoiceStateSelector } from './node-control.ts'
 import type { LvspSession } from './session.ts'
 import { SyncList } from './sync-list.ts'
 
@@ -21,7 +23,7 @@ const IDS = ['channel_id', 'guild_id', 'user_id', 'session_id'] as const
 const LONGEST_ID = 128
 const LONGEST_MESSAGE = 512
 
-/** The commands of one live connection. Answers go to its session, which is not always this connection. */
+/** The commands of one live connection. Answers go to the session, whose receiving connection may be another. */
 export class Commands {
   readonly #node: NodeControl
   readonly #session: LvspSession
@@ -34,22 +36,23 @@ export class Commands {
     this.#agreement = agreement
   }
 
-  /** Returns why nothing was changed, if so; a backend that agreed to `failure` has then been told. */
-  run(message: LvspInfoMessage, now: number): Refusal | undefined {
-    const refusal = this.#dispatch(message, now)
-    if (refusal !== undefined)
+  /** If the command is refused, a backend with the `failure` capability is sent FAILURE. */
+  run(message: LvspInfoMessage, now: number): Result<void, Refusal> {
+    const result = this.#dispatch(message, now)
+    if (!result.ok)
       this.#session.send(LvspInfo.Failure, {
         in_reply_to: { type: message.type, data: idsOf(message.data) },
-        code: refusal.failure,
-        message: refusal.message.slice(0, LONGEST_MESSAGE),
+        code: result.reason.failure,
+        message: result.reason.message.slice(0, LONGEST_MESSAGE),
       })
-    return refusal
+    return result
   }
 
-  #dispatch({ type, data }: LvspInfoMessage, now: number): Refusal | undefined {
+  #dispatch({ type, data }: LvspInfoMessage, now: number): Result<void, Refusal> {
     const command = commandOf(this.#agreement.dialect, type, data)
-    if (command === undefined) return refuse(LvspFailure.UnknownType, `info type ${type} is none that a backend sends`)
-    if (!isAgreed(this.#agreement, command)) return refuse(LvspFailure.NotAgreed, `info type ${type} was not agreed on`)
+    if (command === undefined) return refuse(LvspFailure.UnknownType, `info type ${type} is not one that backends send`)
+    if (!isAgreed(this.#agreement, command))
+      return refuse(LvspFailure.NotAgreed, `info type ${type} needs a capability that was not negotiated`)
     switch (command) {
       case LvspInfo.ChannelRequest:
         return decoded(command, data, d => this.#requestChannel(d, now))
@@ -60,7 +63,9 @@ export class Commands {
       case LvspInfo.VoiceStateDestroy:
         return decoded(command, data, d => this.#node.destroyVoiceStates(this.#backend, selectorOf(d), now))
       case LvspInfo.VoiceStateUpdate:
-        return decoded(command, data, d => this.#node.updateVoiceStates(this.#backend, selectorOf(d), updateOf(d), now))
+        return decoded(command, data, d =>
+          this.#node.updateVoiceStates(this.#backend, selectorOf(d), restrictionsOf(d), now),
+        )
       case LvspInfo.ChannelUpdate:
         return decoded(command, data, d =>
           this.#node.updateChannel(this.#backend, refOf(d), propertiesOf(d.channel_properties), now),
@@ -78,47 +83,51 @@ export class Commands {
     return this.#session.backend
   }
 
-  #requestChannel(data: LvspCommandData<typeof LvspInfo.ChannelRequest>, now: number): Refusal | undefined {
+  #requestChannel(data: LvspCommandData<typeof LvspInfo.ChannelRequest>, now: number): Result<void, Refusal> {
     const properties = data.channel_properties && propertiesOf(data.channel_properties)
-    const refusal = properties && this.#node.updateChannel(this.#backend, refOf(data), properties, now)
-    if (refusal !== undefined) return refusal
+    const updated = properties && this.#node.updateChannel(this.#backend, refOf(data), properties, now)
+    if (updated?.ok === false) return updated
     const grant = this.#node.assignChannel(this.#backend, refOf(data), now)
-    if (isRefusal(grant)) return grant
-    this.#session.sendAssign(grant)
-    return undefined
+    if (!grant.ok) return grant
+    this.#session.sendAssign(grant.value)
+    return ok(undefined)
   }
 
-  #createVoiceState(data: LvspCommandData<typeof LvspInfo.VoiceStateCreate>, now: number): Refusal | undefined {
+  #createVoiceState(data: LvspCommandData<typeof LvspInfo.VoiceStateCreate>, now: number): Result<void, Refusal> {
     const request = {
       ...refOf(data),
       userId: data.user_id,
       sessionId: data.session_id ?? undefined,
-      update: updateOf(data),
+      restrictions: restrictionsOf(data),
     }
     const grant = this.#node.createVoiceState(this.#backend, request, now)
-    if (isRefusal(grant)) return grant
-    this.#session.sendDone(grant)
-    return undefined
+    if (!grant.ok) return grant
+    this.#session.sendDone(grant.value)
+    return ok(undefined)
   }
 
-  #refreshToken(data: LvspCommandData<typeof LvspInfo.TokenRefresh>, now: number): Refusal | undefined {
+  #refreshToken(data: LvspCommandData<typeof LvspInfo.TokenRefresh>, now: number): Result<void, Refusal> {
     const grant = this.#node.refreshToken(this.#backend, data.user_id, refOf(data), now)
-    if (isRefusal(grant)) return grant
-    this.#session.sendDone(grant)
-    return undefined
+    if (!grant.ok) return grant
+    this.#session.sendDone(grant.value)
+    return ok(undefined)
   }
 
-  #sync(data: LvspCommandData<typeof LvspInfo.Sync>, now: number): Refusal | undefined {
+  #sync(data: LvspCommandData<typeof LvspInfo.Sync>, now: number): Result<void, Refusal> {
     const fits = this.#syncList.add(data.channels)
-    if (fits && data.more === true) return undefined
+    if (fits && data.more === true) return ok(undefined)
     const list = this.#syncList
     this.#syncList = new SyncList()
-    if (!fits) return refuse(LvspFailure.TooManyChannels, `a SYNC lists at most ${LIMITS.channelsPerBackend} channels`)
+    if (!fits)
+      return refuse(
+        LvspFailure.TooManyChannels,
+        `SYNC lists more than ${LIMITS.channelsPerBackend} channels or ${LIMITS.lvspSyncUsers} users`,
+      )
     this.#node.sync(this.#backend, list.channels(), now)
-    return undefined
+    return ok(undefined)
   }
 
-  #sendStats(now: number): undefined {
+  #sendStats(now: number): Result<void, Refusal> {
     const stats = this.#node.stats(this.#backend, now)
     const event: LvspEventData<typeof LvspInfo.Stats> = {
       channels: stats.channels,
@@ -127,11 +136,11 @@ export class Commands {
       health: healthOf(this.#node, now),
     }
     this.#session.send(LvspInfo.Stats, event)
-    return undefined
+    return ok(undefined)
   }
 }
 
-/** Health as it goes over the wire: a number from 0 to 1, whatever the directory says. */
+/** Health on the wire: a number from 0 to 1, rounded to thousandths. */
 export function healthOf(node: NodeControl, now: number): number {
   const health = node.health(now)
   return Number.isFinite(health) ? Math.round(Math.min(1, Math.max(0, health)) * 1_000) / 1_000 : 0
@@ -140,15 +149,15 @@ export function healthOf(node: NodeControl, now: number): number {
 function decoded<T extends LvspCommand>(
   command: T,
   data: unknown,
-  run: (data: LvspCommandData<T>) => Refusal | undefined,
-): Refusal | undefined {
+  run: (data: LvspCommandData<T>) => Result<void, Refusal>,
+): Result<void, Refusal> {
   const result = LvspCommands[command].safeParse(data)
   if (result.success) return run(result.data as LvspCommandData<T>)
   const issue = result.error.issues[0]
-  return refuse(LvspFailure.InvalidData, `${issue?.path.join('.') || 'data'}: ${issue?.message ?? 'unreadable'}`)
+  return refuse(LvspFailure.InvalidData, `${issue?.path.join('.') || 'data'}: ${issue?.message ?? 'malformed'}`)
 }
 
-const refuse = (failure: LvspFailure, message: string): Refusal => ({ failure, message })
+const refuse = (failure: LvspFailure, message: string): Result<never, Refusal> => refused({ failure, message })
 
 const refOf = (data: { channel_id: string; guild_id?: string | undefined }): ChannelRef => ({
   channelId: data.channel_id,
@@ -162,7 +171,7 @@ const selectorOf = (data: LvspCommandData<typeof LvspInfo.VoiceStateDestroy>): V
   guildId: data.guild_id,
 })
 
-function updateOf(data: VoiceStateUpdate): VoiceStateUpdate {
+function restrictionsOf(data: VoiceStateUpdate): VoiceStateUpdate {
   const { mute, deaf, suppress, priority, flags, platform } = data
   return { mute, deaf, suppress, priority, flags, platform }
 }
@@ -176,7 +185,7 @@ const propertiesOf = (data: LvspChannelProperties): ChannelProperties => ({
   dave: data.dave,
 })
 
-/** The ids a message named, and nothing else of it: it may be deep, long and wrong. */
+/** Only the ids of the message are echoed: the rest may be deep, long and malformed. */
 function idsOf(data: unknown): { channel_id?: string; guild_id?: string; user_id?: string; session_id?: string } {
   if (typeof data !== 'object' || data === null) return {}
   const entries = IDS.map(name => [name, idText((data as Record<string, unknown>)[name])] as const)

@@ -28,9 +28,10 @@ test('a valid token makes a connection ready and attaches its backend', () => {
   assert.deepEqual(ready.capabilities, ['events'])
   assert.equal(ready.seq, 0)
   assert.equal(ready.resumed, undefined)
-  assert.deepEqual(bench.node.attached, ['main'])
   backend.drop()
-  assert.deepEqual(bench.node.attached, [])
+  assert.deepEqual(bench.control.detachedBackends, ['main'])
+  bench.backend()
+  assert.deepEqual(bench.control.detachedBackends, [])
 })
 
 test('a wrong token closes as authentication failure and is noted without the token', () => {
@@ -107,7 +108,7 @@ for (const [health, sent] of [
 ] as const)
   test(`node health ${health} is sent as ${sent}`, () => {
     const bench = new LvspBench()
-    bench.node.currentHealth = health
+    bench.health = health
     assert.equal(bench.backend().ops(3)[0].health, sent)
   })
 
@@ -140,7 +141,7 @@ for (const [what, text] of Object.entries({
     assert.equal(bench.open().sendText(text).closeCode, 4002)
     const backend = bench.backend().sendText(text)
     assert.equal(backend.closeCode, 4002)
-    assert.deepEqual(bench.node.attached, [])
+    assert.deepEqual(bench.control.detachedBackends, ['main'])
   })
 
 test('a binary message closes as decode error', () => {
@@ -200,7 +201,7 @@ for (const message of [
 test('an INFO before READY changes nothing', () => {
   const bench = new LvspBench()
   bench.open().info(0, CHANNEL)
-  assert.deepEqual(bench.node.snapshot('main').channels, [])
+  assert.deepEqual(bench.control.snapshot('main').channels, [])
 })
 
 test('IDENTIFY and RESUME on a live connection are ignored', () => {
@@ -242,7 +243,7 @@ test('notes about invalid messages are rate-limited', () => {
 test('an internal error closes the connection as general error with a note, and the node continues', () => {
   const bench = new LvspBench()
   const backend = bench.backend()
-  bench.node.assignChannel = () => {
+  bench.control.assignChannel = () => {
     throw new Error('injected fault')
   }
   backend.info(0, CHANNEL)

@@ -1,4 +1,4 @@
-// LvspConnection: one WebSocket of a backend, from HELLO to its end.
+// One WebSocket of a backend, from HELLO to close.
 import {
   LvspCapability,
   LvspClose,
@@ -23,19 +23,19 @@ import { canonicalToken, type KeyMatch } from './keyring.ts'
 import type { NodeControl } from './node-control.ts'
 import type { Attachment, LvspSession } from './session.ts'
 
-/** What a node can do beyond the specification. */
+/** The extensions of the specification that a node offers. */
 const CAPABILITIES: readonly LvspCapability[] = Object.values(LvspCapability)
 
-/** What a connection asks of the `Lvsp` that has it. */
+/** What a connection needs of the `Lvsp` that owns it. */
 export interface LvspOwner {
   readonly node: NodeControl
   readonly effects: Effects
   readonly serverVersion: string
-  /** Whose HMAC of this connection's nonce the token is. */
+  /** The backend whose HMAC of the nonce the token is. */
   authenticate(nonce: string, token: string): KeyMatch | undefined
-  /** The session a draft's RESUME means: one whose last token this is. */
+  /** The session whose last token this is: drafts of the specification resume with it. */
   sessionByDraftToken(token: string): LvspSession | undefined
-  /** The backend's session, made if there is none, and what its configuration says of connections. */
+  /** The backend's session, created if there is none, and its configuration. */
   enter(backend: string): {
     session: LvspSession
     agreement: Omit<Agreement, 'capabilities'>
@@ -46,7 +46,7 @@ export interface LvspOwner {
   ended(connection: LvspConnection): void
 }
 
-/** Where a connection comes from; for notes and for holding back who guesses secrets. */
+/** The origin of a connection: for notes, and for the delay after wrong tokens. */
 export interface LvspOrigin {
   remoteAddress: string
   userAgent?: string | undefined
@@ -86,9 +86,9 @@ export class LvspConnection implements Timed, Attachment {
     return this.#state.kind
   }
 
-  /** Only of a live connection. */
+  /** Defined for a live connection only. */
   get agreement(): Agreement {
-    if (this.#state.kind !== 'live') throw new Error('a connection that is not live has agreed to nothing')
+    if (this.#state.kind !== 'live') throw new Error('a connection that is not live has no agreement')
     return this.#state.agreement
   }
 
@@ -108,28 +108,32 @@ export class LvspConnection implements Timed, Attachment {
     const state = this.#state
     if (state.kind === 'greeting' && state.helloAt <= now) this.#hello(state)
     if (state.kind === 'greeting' && state.identifyBy <= now)
-      this.#close(LvspClose.AuthenticationFailed, 'no IDENTIFY in time', now)
+      this.#close(LvspClose.AuthenticationFailed, 'no IDENTIFY or RESUME within the time limit', now)
     if (state.kind === 'live' && state.heartbeatBy <= now)
-      this.#close(LvspClose.GeneralError, 'no HEARTBEAT in time', now)
+      this.#close(LvspClose.GeneralError, 'no HEARTBEAT within the time limit', now)
   }
 
-  /** One message as it came. Whatever it is, nothing is thrown. */
+  /** Processes one message. Never throws. */
   receive(data: string | Uint8Array, now: number): void {
     if (this.#state.kind === 'closed') return
     try {
       if (!this.#rate.take(now)) throw new ProtocolError(LvspClose.GeneralError, 'too many messages')
-      this.#dispatch(decode(data), now)
+      const message = decode(data)
+      if (message === undefined) this.#ignore('a message without an opcode', now)
+      else this.#dispatch(message, now)
     } catch (error) {
       this.#fail(error, now)
     }
   }
 
-  /** The WebSocket is gone, with this close code. */
+  /** The WebSocket closed with this code. */
   closed(code: number, now: number): void {
     if (this.#state.kind === 'live') this.#note('lvsp.disconnected', { code })
     this.#end(now)
   }
 
+  /** Closes the connection with 4000. */
+  /** Closes the connection with 4000. */
   dismiss(reason: string, now: number): void {
     this.#close(LvspClose.GeneralError, reason, now)
   }
@@ -157,7 +161,7 @@ export class LvspConnection implements Timed, Attachment {
       case LvspOp.Info:
         return this.#info(d, now)
       default:
-        this.#ignore(`opcode ${op} is none that a backend sends`, now)
+        this.#ignore(`opcode ${op} is not one that backends send`, now)
     }
   }
 
@@ -186,7 +190,7 @@ export class LvspConnection implements Timed, Attachment {
     this.#ready(live, undefined, now)
   }
 
-  /** A resume that cannot be a resume is answered like one that missed everything. */
+  /** A resume that cannot be replayed is sent the whole state. */
   #resume(data: unknown, now: number): void {
     if (this.#state.kind !== 'greeting') return this.#ignore('RESUME on a connection that is live', now)
     const resume = LvspResume.safeParse(data)
@@ -240,12 +244,13 @@ export class LvspConnection implements Timed, Attachment {
     const message = LvspInfoMessage.safeParse(data)
     if (!message.success) return this.#ignore('INFO without an info type', now)
     this.#noticeLitecord(message.data, this.#state.agreement)
-    const refusal = this.#state.commands.run(message.data, now)
-    if (refusal !== undefined)
-      this.#noteSeldom('lvsp.refused', { type: message.data.type, failure: refusal.failure, why: refusal.message }, now)
+    const result = this.#state.commands.run(message.data, now)
+    if (result.ok) return
+    const { failure, message: why } = result.reason
+    this.#noteRarely('lvsp.refused', { type: message.data.type, failure, why }, now)
   }
 
-  /** A type 4 tells that this backend numbers as Litecord does. */
+  /** A type 4 from a backend identifies the numbering of Litecord. */
   #noticeLitecord({ type, data }: LvspInfoMessage, agreement: Agreement): void {
     if (agreement.dialect === 'litecord' || !isLitecordCreate(type, data)) return
     agreement.dialect = 'litecord'
@@ -292,11 +297,11 @@ export class LvspConnection implements Timed, Attachment {
   }
 
   #ignore(why: string, now: number): void {
-    this.#noteSeldom('lvsp.ignored', { why }, now)
+    this.#noteRarely('lvsp.ignored', { why }, now)
   }
 
-  /** What a backend can cause with each message is noted now and then, with how often it was not. */
-  #noteSeldom<Event extends 'lvsp.refused' | 'lvsp.ignored'>(
+  /** Notes that every message can cause are limited; `unnoted` counts those left out. */
+  #noteRarely<Event extends 'lvsp.refused' | 'lvsp.ignored'>(
     event: Event,
     fields: NoteFields<typeof NOTES, Event>,
     now: number,
@@ -316,16 +321,16 @@ export class LvspConnection implements Timed, Attachment {
   }
 }
 
-/** Throws `ProtocolError` with 4002 for what is not a JSON object. A message without a known shape gets opcode −1. */
-function decode(data: string | Uint8Array): LvspMessage {
-  if (typeof data !== 'string') throw new ProtocolError(LvspClose.DecodeError, 'expected text, found a binary message')
+/** Throws ProtocolError with 4002 for anything but a JSON object. Returns undefined if the object has no valid opcode. */
+function decode(data: string | Uint8Array): LvspMessage | undefined {
+  if (typeof data !== 'string')
+    throw new ProtocolError(LvspClose.DecodeError, 'expected a text message, found a binary one')
   if (data.length > LIMITS.jsonMessage)
     throw new ProtocolError(LvspClose.DecodeError, `expected at most ${LIMITS.jsonMessage} characters`)
   const value = parse(data)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new ProtocolError(LvspClose.DecodeError, 'expected a JSON object')
-  const message = LvspMessage.safeParse(value)
-  return message.success ? message.data : { op: -1 }
+  return LvspMessage.safeParse(value).data
 }
 
 function parse(text: string): unknown {

@@ -1,13 +1,13 @@
-// Dialects: how one backend numbers LVSP's info types, and what it can bear to receive. Pure rules.
+// Dialects: how a backend numbers info types, and which messages it can receive.
 import { LvspCapability, type LvspCommand, LvspCommands, type LvspEvent, LvspInfo } from '@parley/protocol'
 
-/** `spec` is the specification's numbering; `litecord` the older one that Litecord still has. */
+/** `spec` is the numbering of the specification; `litecord` the older one that Litecord uses. */
 export type Dialect = 'spec' | 'litecord'
 
-/** What was agreed with one connection. The dialect may change once, see `isLitecordCreate`. */
+/** What was negotiated with one connection. The dialect may change once, see `isLitecordCreate`. */
 export interface Agreement {
   dialect: Dialect
-  /** Send CHANNEL_ASSIGN in the litecord dialect too: Litecord as it is dies of it, a repaired one does not. */
+  /** Send CHANNEL_ASSIGN in the litecord dialect too: unpatched Litecord crashes on this message. */
   readonly legacyAssign: boolean
   readonly capabilities: ReadonlySet<LvspCapability>
 }
@@ -19,9 +19,9 @@ const DESTROY_OR_UPDATE = 5
 const UPDATE_OR_LEAVE = 6
 
 /**
- * The command that an info type means, or undefined if a backend cannot mean anything by it. The litecord numbering is
- * 0 request, 2 update, 3 destroy channel, 4 create, 5 update, 6 leave; where the data tells both apart, both are read in
- * either dialect.
+ * The command of an info type; undefined if backends do not send the type. The litecord numbering is 0 request, 2 update,
+ * 3 destroy channel, 4 create, 5 update, 6 leave; where the data distinguishes the two numberings, both are accepted in either
+ * dialect.
  */
 export function commandOf(dialect: Dialect, type: number, data: unknown): LvspCommand | undefined {
   const litecord = dialect === 'litecord'
@@ -41,11 +41,11 @@ export function commandOf(dialect: Dialect, type: number, data: unknown): LvspCo
   }
 }
 
-/** A type 4 from a backend is VOICE_STATE_DONE in the specification, which only a node sends: it betrays the dialect. */
+/** A type 4 from a backend identifies the litecord dialect: in the specification it is VOICE_STATE_DONE, which only nodes send. */
 export const isLitecordCreate = (type: number, data: unknown): boolean =>
   type === LITECORD_CREATE && has(data, 'user_id') && has(data, 'channel_id')
 
-/** What must be agreed on before an info type may be sent, either way. */
+/** The capability that an info type needs, in either direction. */
 export function capabilityOf(type: LvspCommand | LvspEvent): LvspCapability | undefined {
   switch (type) {
     case LvspInfo.Failure:
@@ -67,14 +67,14 @@ export function capabilityOf(type: LvspCommand | LvspEvent): LvspCapability | un
   }
 }
 
-/** Whether a backend that agreed to this command or event may use it, or be sent it. */
+/** Whether the agreement covers this command or event. */
 export function isAgreed(agreement: Agreement, type: LvspCommand | LvspEvent): boolean {
   const capability = capabilityOf(type)
   if (capability !== undefined) return agreement.capabilities.has(capability)
   return type !== LvspInfo.ChannelAssign || agreement.dialect === 'spec' || agreement.legacyAssign
 }
 
-/** The litecord dialect wants `guild_id: null` where the specification leaves it out. */
+/** The litecord dialect has `guild_id: null` where the specification omits the field. */
 export const eventData = (dialect: Dialect, data: object): object =>
   dialect === 'litecord' && 'channel_id' in data ? { guild_id: null, ...withoutUndefined(data) } : data
 

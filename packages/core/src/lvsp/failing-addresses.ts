@@ -1,15 +1,13 @@
-// Addresses that presented wrong secrets of late: their next HELLO is held back.
+// Addresses that recently presented wrong tokens: their next HELLO is delayed.
 import { LIMITS } from '../limits.ts'
 import { networkOf } from '../network-of.ts'
-
-const WINDOW = 60_000
 
 interface Failures {
   since: number
   count: number
 }
 
-/** Counts per address, in IPv6 per /64, in windows of a minute; of too many the longest known is forgotten. */
+/** Counts per address (per /64 in IPv6) in windows of a minute. At the limit the oldest address is removed. */
 export class FailingAddresses {
   readonly #failures = new Map<string, Failures>()
 
@@ -25,9 +23,9 @@ export class FailingAddresses {
     }
   }
 
-  /** Whether the address has used up its failures of this minute. */
+  /** Whether the address has reached the limit of this minute. */
   isHeldBack(address: string, now: number): boolean {
-    return (this.#recent(networkOf(address), now)?.count ?? 0) >= LIMITS.lvspFailuresPerMinute
+    return (this.#recent(networkOf(address), now)?.count ?? 0) >= LIMITS.lvspFailuresPerWindow
   }
 
   get size(): number {
@@ -36,7 +34,7 @@ export class FailingAddresses {
 
   #recent(network: string, now: number): Failures | undefined {
     const known = this.#failures.get(network)
-    if (known === undefined || now - known.since < WINDOW) return known
+    if (known === undefined || now - known.since < LIMITS.lvspFailureWindow) return known
     this.#failures.delete(network)
     return undefined
   }

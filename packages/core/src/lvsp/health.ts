@@ -1,21 +1,18 @@
-// Health of a node, 0 to 1: how far its most loaded resource is from its limit.
+// Health of a node, 0 to 1: the remaining capacity of its most loaded resource.
 
-/** What counts as full. A capacity that is not above 0 is not looked at. */
+/** The loads that count as full. A capacity of 0 or less is ignored. */
 export interface Capacity {
   /** Voice sessions. */
   sessions: number
   egressBitsPerSecond: number
-  /** Milliseconds by which the event loop is late. */
+  /** Milliseconds of delay of the event loop. */
   eventLoopLag: number
-  /** Share of its time that the busiest lane works, 0 to 1. */
+  /** Share of its time that the busiest lane is working, 0 to 1. */
   laneBusy: number
 }
 export type Load = Capacity
 
-/**
- * A node of a few cores; an operator with a larger one says so. A lane that works nine tenths of its time has no room for a
- * burst; it drops nothing yet.
- */
+/** For a node of a few cores; operators configure larger ones. A lane that is busy 90 % of its time has no room for a burst. */
 export const DEFAULT_CAPACITY: Capacity = {
   sessions: 2_000,
   egressBitsPerSecond: 1_000_000_000,
@@ -28,8 +25,8 @@ const LOWEST_SERVING = 0.01
 
 /**
  * `health = 1 − max(load / capacity)` over sessions, egress bit rate, event loop lag and the busiest lane. The load is an
- * exponential moving average with a time constant of 10 s, so that a backend does not chase peaks. At least 0.01 while serving (0 would say
- * "do not use me"), 0 while draining. A load that is no number is ignored.
+ * exponential moving average with a time constant of 10 s, so that backends do not react to peaks. At least 0.01 while serving,
+ * because 0 means "not usable", and 0 while draining. A load that is not a number is ignored.
  */
 export class Health {
   readonly #capacity: Capacity
@@ -41,7 +38,7 @@ export class Health {
     this.#capacity = { ...DEFAULT_CAPACITY, ...capacity }
   }
 
-  /** To be called about once a second. */
+  /** Called about once a second. */
   measure(load: Load, now: number): void {
     const current = this.#highest(load)
     const weight = 1 - Math.exp(-Math.max(0, now - this.#measuredAt) / SMOOTHING)

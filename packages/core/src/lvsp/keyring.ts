@@ -1,8 +1,8 @@
-// Whose secret signed a nonce: the HMACs of LVSP's IDENTIFY and RESUME, tried against every backend's secrets.
-import type { BackendId } from '../channel/voice-state.ts'
+// Authentication of backends: the HMACs of IDENTIFY and RESUME, compared with those of every secret.
+import type { BackendId } from '../channel/channel-ref.ts'
 import type { Crypto } from '../crypto.ts'
 
-/** Which backend a token is of, and which of its secrets made it: 1 or 2. */
+/** The backend that a token authenticates, and which of its secrets it was computed with: 1 or 2. */
 export interface KeyMatch {
   backend: BackendId
   secret: number
@@ -10,7 +10,7 @@ export interface KeyMatch {
 
 export interface BackendSecrets {
   readonly id: BackendId
-  /** One, or two while the secret is being changed. */
+  /** One, or two during a rotation. */
   readonly secrets: readonly string[]
 }
 
@@ -28,28 +28,28 @@ export class Keyring {
   readonly #crypto: Crypto
   readonly #keys: readonly Key[]
 
-  /** Throws a plain error if a backend has no secret, an empty one, more than two, or one that another backend has. */
+  /** Throws an error if a backend has no secret, an empty one, more than two, or one that another backend has. */
   constructor(crypto: Crypto, backends: readonly BackendSecrets[]) {
     this.#crypto = crypto
     this.#keys = backends.flatMap(({ id, secrets }) => secrets.map((text, i) => ({ backend: id, secret: i + 1, text })))
     for (const { id, secrets } of backends)
       if (secrets.length < 1 || secrets.length > 2 || secrets.includes(''))
-        throw new Error(`backend ${id}: expected one or two secrets, none of them empty`)
+        throw new Error(`backend ${id}: expected one or two secrets that are not empty`)
     if (new Set(this.#keys.map(key => key.text)).size < this.#keys.length)
-      throw new Error('two backends share a secret, or a backend has the same one twice')
+      throw new Error('two backends share a secret, or a backend lists the same secret twice')
   }
 
   /** Ten random letters and digits (59 bits). */
   nonce(): string {
     let nonce = ''
     while (nonce.length < NONCE_LENGTH)
-      // 248 = 4 × 62: larger bytes would favour the first letters.
+      // Bytes from 248 = 4 × 62 on would bias the first letters.
       for (const byte of this.#crypto.randomBytes(NONCE_LENGTH))
         if (byte < 248 && nonce.length < NONCE_LENGTH) nonce += NONCE[byte % 62]
     return nonce
   }
 
-  /** Whose HMAC-SHA256 of `nonce` the token is, in hex, base64 or base64url. Every key is tried, matching or not. */
+  /** The key whose HMAC-SHA256 of `nonce` is the token, in hex, base64 or base64url. Every key is compared, even after a match. */
   find(nonce: string, token: string): KeyMatch | undefined {
     const presented = canonicalToken(token)
     let found: KeyMatch | undefined
@@ -62,7 +62,7 @@ export class Keyring {
   }
 }
 
-/** One form of the forms a token may have, so that two can be compared as text. */
+/** The canonical text of a token: lower-case hex, or base64url without padding. */
 export function canonicalToken(token: string): string {
   if (token.length === HEX_DIGITS) return token.toLowerCase()
   return token

@@ -1,6 +1,6 @@
-// Lvsp: everything a node does for chat backends. Owns their connections and sessions, and asks a directory for the rest.
+// LVSP on the node: the connections and sessions of chat backends.
 import { LvspInfo } from '@parley/protocol'
-import type { BackendId, ChannelRef } from '../channel/voice-state.ts'
+import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Timed } from '../deadlines.ts'
 import type { ConnectionId, Effects } from '../effect.ts'
@@ -12,15 +12,15 @@ import { canonicalToken, Keyring } from './keyring.ts'
 import type { ChannelEncryption, NodeControl } from './node-control.ts'
 import { LvspSession } from './session.ts'
 
-/** A chat backend, as the operator configured it. */
+/** A chat backend as configured by the operator. */
 export interface LvspBackend {
   readonly id: BackendId
-  /** One, or two while the secret is being changed. Never empty, never another backend's. */
+  /** One, or two during a rotation. Not empty, and not shared with another backend. */
   readonly secrets: readonly string[]
   readonly dialect?: Dialect | undefined
-  /** Send CHANNEL_ASSIGN in the litecord dialect: for a Litecord that was repaired. */
+  /** Send CHANNEL_ASSIGN in the litecord dialect: only patched versions of Litecord survive it. */
   readonly legacyAssign?: boolean | undefined
-  /** Close a connection that does not heartbeat. Litecord beats every few hours. */
+  /** Close a connection that does not heartbeat. Litecord sends a heartbeat every few hours. */
   readonly requireHeartbeat?: boolean | undefined
 }
 
@@ -29,11 +29,11 @@ export interface LvspOptions {
   node: NodeControl
   crypto: Crypto
   effects: Effects
-  /** Told in HELLO. */
+  /** Sent in HELLO. */
   serverVersion: string
 }
 
-/** A user's voice connection, as events tell of it. */
+/** A user's voice connection in events. */
 export interface VoiceStateEvent extends ChannelRef {
   userId: string
   sessionId: string
@@ -45,12 +45,12 @@ export class Lvsp implements Timed {
   readonly #backends: ReadonlyMap<BackendId, LvspBackend>
   readonly #keyring: Keyring
   readonly #failing = new FailingAddresses()
-  /** Not closed yet; oldest first. */
+  /** Open connections, oldest first. */
   readonly #connections = new Map<ConnectionId, LvspConnection>()
   readonly #sessions = new Map<BackendId, LvspSession>()
   readonly #owner: LvspOwner
 
-  /** Throws a plain error if the backends' ids or secrets are not as `LvspBackend` wants them. */
+  /** Throws an error if ids or secrets of the backends violate the rules of `LvspBackend`. */
   constructor(options: LvspOptions) {
     this.#options = options
     this.#backends = new Map(options.backends.map(backend => [backend.id, backend]))
@@ -68,7 +68,7 @@ export class Lvsp implements Timed {
     }
   }
 
-  /** A WebSocket was opened. Its messages, its end and its ticks go to the connection that is returned. */
+  /** A WebSocket opened. The caller forwards its messages, its close and its ticks to the returned connection. */
   opened(id: ConnectionId, origin: LvspOrigin, now: number): LvspConnection {
     const isFull = this.#connections.size >= LIMITS.lvspConnections && !this.#dismissGreeting(now)
     const delay = this.#failing.isHeldBack(origin.remoteAddress, now) ? LIMITS.lvspHelloDelay : 0
@@ -79,7 +79,7 @@ export class Lvsp implements Timed {
     return connection
   }
 
-  /** When the first session ends that nobody resumed. */
+  /** When the first detached session expires. */
   get deadline(): number {
     let first = Infinity
     for (const session of this.#sessions.values()) first = Math.min(first, session.endsAt)
@@ -90,7 +90,7 @@ export class Lvsp implements Timed {
     for (const [backend, session] of this.#sessions) if (session.endsAt <= now) this.#sessions.delete(backend)
   }
 
-  /** A user's media is connected. Told to a backend that agreed to `events`, as are the next two. */
+  /** A user's media is connected. */
   voiceStateConnected(backend: BackendId, event: VoiceStateEvent): void {
     this.#sessions.get(backend)?.send(LvspInfo.VoiceStateConnected, {
       ...userInChannel(event),
@@ -119,7 +119,7 @@ export class Lvsp implements Timed {
     })
   }
 
-  /** How a channel's end-to-end encryption stands. Told to a backend that agreed to `dave`. */
+  /** The state of a channel's end-to-end encryption changed. */
   channelDave(backend: BackendId, channel: ChannelEncryption): void {
     this.#sessions.get(backend)?.sendDave(channel)
   }
@@ -153,7 +153,7 @@ export class Lvsp implements Timed {
     return found
   }
 
-  /** Makes room at the cost of the oldest connection that has not identified; false if there is none. */
+  /** Closes the oldest connection that has not identified; false if there is none. */
   #dismissGreeting(now: number): boolean {
     for (const connection of this.#connections.values())
       if (connection.kind === 'greeting') {

@@ -1,20 +1,22 @@
-// What LVSP asks of a node. A node has these; a test may pass a directory of its own.
+// What LVSP asks of a node: the interface behind its messages.
 import type { LvspFailure } from '@parley/protocol'
-import type { BackendId, ChannelProperties, ChannelRef, VoiceStateUpdate } from '../channel/voice-state.ts'
+import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
+import type { ChannelProperties, VoiceStateUpdate as VoiceStateRestrictions } from '../channel/voice-state.ts'
+import type { Result } from '../result.ts'
 
 export interface ChannelGrant extends ChannelRef {
-  /** Shared by everyone in the channel; stable until the channel is destroyed. */
+  /** Shared by all members of the channel; valid until the channel is destroyed. */
   token: string
 }
 
 export interface VoiceStateGrant extends ChannelRef {
   userId: string
   sessionId: string
-  /** This user's own; valid while the voice state lives. */
+  /** Authenticates this user only; valid while the voice state exists. */
   token: string
 }
 
-/** Which voice states are meant: those to which all of it fits. There is a session id, or a user and a channel or guild. */
+/** Selects voice states: those that match every field given. It names a session id, or a user and a channel or guild. */
 export interface VoiceStateSelector {
   sessionId?: string | undefined
   userId?: string | undefined
@@ -24,28 +26,31 @@ export interface VoiceStateSelector {
 
 export interface VoiceStateRequest extends ChannelRef {
   userId: string
-  /** The user's main gateway session id, if the backend wants it kept. */
+  /** The user's session id on the main gateway, if the backend wants it used. */
   sessionId?: string | undefined
-  update?: VoiceStateUpdate | undefined
+  restrictions?: VoiceStateRestrictions | undefined
 }
 
-/** A normal "no": nothing was changed. */
+/** A channel of a SYNC, with the users that have a voice state in it. */
+export interface ListedChannel extends ChannelRef {
+  userIds: readonly string[]
+}
+
+/** Why a command was refused. Nothing was changed. */
 export interface Refusal {
   failure: LvspFailure
   message: string
 }
 
-export const isRefusal = (answer: object | undefined): answer is Refusal => answer !== undefined && 'failure' in answer
-
-/** How a channel's end-to-end encryption stands. */
+/** The state of a channel's end-to-end encryption. */
 export interface ChannelEncryption extends ChannelRef {
-  /** DAVE version in force. */
+  /** DAVE version in force; 0 without encryption. */
   version: number
   epoch: number
   members: number
 }
 
-/** Everything a backend has, in the order in which it was made. */
+/** The state of one backend, in order of creation. */
 export interface BackendSnapshot {
   channels: ChannelGrant[]
   voiceStates: VoiceStateGrant[]
@@ -53,9 +58,9 @@ export interface BackendSnapshot {
   encrypted: ChannelEncryption[]
 }
 
-/** What STATS tells a backend. */
+/** The numbers of STATS. */
 export interface BackendStats {
-  /** The backend's own. */
+  /** Of the backend. */
   channels: number
   sessions: number
   /** Of the whole node. */
@@ -64,36 +69,36 @@ export interface BackendStats {
 
 export interface NodeControl {
   /** Idempotent. */
-  assignChannel(backend: BackendId, channel: ChannelRef, now: number): ChannelGrant | Refusal
-  /** Makes the channel if there is none: an update may come first. */
+  assignChannel(backend: BackendId, channel: ChannelRef, now: number): Result<ChannelGrant, Refusal>
+  /** Creates the channel if there is none: an update may come first. */
   updateChannel(
     backend: BackendId,
     channel: ChannelRef,
     properties: ChannelProperties,
     now: number,
-  ): Refusal | undefined
-  destroyChannel(backend: BackendId, channel: ChannelRef, now: number): Refusal | undefined
-  /** Idempotent per user and channel; makes the channel if there is none; moves a user within a guild. */
-  createVoiceState(backend: BackendId, request: VoiceStateRequest, now: number): VoiceStateGrant | Refusal
-  destroyVoiceStates(backend: BackendId, selector: VoiceStateSelector, now: number): Refusal | undefined
+  ): Result<void, Refusal>
+  destroyChannel(backend: BackendId, channel: ChannelRef, now: number): Result<void, Refusal>
+  /** Idempotent per user and channel. Creates the channel if there is none; moves a user within a guild. */
+  createVoiceState(backend: BackendId, request: VoiceStateRequest, now: number): Result<VoiceStateGrant, Refusal>
+  destroyVoiceStates(backend: BackendId, selector: VoiceStateSelector, now: number): Result<void, Refusal>
   updateVoiceStates(
     backend: BackendId,
     selector: VoiceStateSelector,
-    update: VoiceStateUpdate,
+    restrictions: VoiceStateRestrictions,
     now: number,
-  ): Refusal | undefined
-  /** A fresh token for a voice state; the old one is void. Connected sessions stay. */
-  refreshToken(backend: BackendId, userId: string, channel: ChannelRef, now: number): VoiceStateGrant | Refusal
-  /** Destroys what is not listed. */
-  sync(backend: BackendId, channels: readonly (ChannelRef & { userIds: readonly string[] })[], now: number): void
+  ): Result<void, Refusal>
+  /** Replaces the token of a voice state. Connected sessions stay. */
+  refreshToken(backend: BackendId, userId: string, channel: ChannelRef, now: number): Result<VoiceStateGrant, Refusal>
+  /** Destroys every channel and voice state that is not listed. */
+  sync(backend: BackendId, channels: readonly ListedChannel[], now: number): void
   snapshot(backend: BackendId): BackendSnapshot
-  /** The first connection of a backend came, or its last one went: from then on nobody can take its channels away. */
+  /** The first connection of a backend opened. */
   backendAttached(backend: BackendId, now: number): void
+  /** The last connection of a backend closed: until it attaches again, no command can destroy its channels. */
   backendDetached(backend: BackendId, now: number): void
   /** 0 (worst) to 1 (best). */
   health(now: number): number
-  /** A directory without it does not offer STATS. */
   stats(backend: BackendId, now: number): BackendStats
-  /** What backends hand to clients as `endpoint`. */
+  /** What backends send to clients as `endpoint`. */
   readonly endpoint: string
 }

@@ -1,17 +1,17 @@
-// LvspSession: what an LVSP resume restores. One per backend; numbers what the node sends and keeps it for replay.
+// The LVSP session of one backend: what RESUME restores. It numbers INFO messages and keeps them for replay.
 import { type LvspEvent, type LvspEventData, LvspInfo, LvspOp } from '@parley/protocol'
-import type { BackendId } from '../channel/voice-state.ts'
+import type { BackendId } from '../channel/channel-ref.ts'
 import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
 import { ReplayBuffer } from '../replay-buffer.ts'
 import { type Agreement, eventData, isAgreed } from './dialect.ts'
 import type { ChannelEncryption, NodeControl } from './node-control.ts'
 
-/** A live connection, as its session sees it. */
+/** What a session needs of a live connection. */
 export interface Attachment {
   readonly id: ConnectionId
   readonly agreement: Agreement
-  /** Closes the connection with 4000; it then detaches itself. */
+  /** Closes the connection with 4000; the connection then detaches itself. */
   dismiss(reason: string, now: number): void
 }
 
@@ -22,9 +22,9 @@ interface Kept {
 
 export class LvspSession {
   readonly backend: BackendId
-  /** What READY calls it. */
+  /** `session` of READY. */
   readonly id: string
-  /** The token that last identified or resumed it, in canonical form: drafts of the specification resume with it. */
+  /** The token of the last IDENTIFY or RESUME, in canonical form: drafts of the specification resume with it. */
   draftToken: string | undefined
   readonly #node: NodeControl
   readonly #effects: Effects
@@ -33,9 +33,9 @@ export class LvspSession {
     messages: LIMITS.lvspReplayMessages,
     bytes: LIMITS.lvspReplayBytes,
   })
-  /** Oldest first; the newest receives. */
+  /** Oldest first. The newest connection receives. */
   #attached: Attachment[] = []
-  /** Of the newest connection, also after its end: it says what may be kept for replay. */
+  /** The agreement of the newest connection, also after its end: it decides what is kept for replay. */
   #agreement: Agreement | undefined
   #endsAt = Infinity
 
@@ -46,12 +46,12 @@ export class LvspSession {
     this.#effects = effects
   }
 
-  /** The number of the newest INFO, 0 before the first. */
+  /** The number of the newest INFO; 0 before the first. */
   get seq(): number {
     return this.#replay.last
   }
 
-  /** A connection went live: from now on it receives. */
+  /** A connection is live: from now on it receives. */
   attach(connection: Attachment, now: number): void {
     this.#attached.push(connection)
     this.#agreement = connection.agreement
@@ -59,7 +59,7 @@ export class LvspSession {
     if (this.#attached.length === 1) this.#node.backendAttached(this.backend, now)
   }
 
-  /** A connection ended. The one before it receives again; after the last one the session waits to be resumed. */
+  /** A connection ended. The previous one receives again; after the last one the session waits for RESUME. */
   detach(connection: Attachment, now: number): void {
     const left = this.#attached.filter(other => other !== connection)
     if (left.length === this.#attached.length) return
@@ -70,12 +70,13 @@ export class LvspSession {
     this.#node.backendDetached(this.backend, now)
   }
 
-  /** Resumed: whoever held the session before has lost it. */
+  /** Closes every other connection: this one has resumed the session. */
   dismissOthers(connection: Attachment, now: number): void {
-    for (const other of [...this.#attached]) if (other !== connection) other.dismiss('resumed elsewhere', now)
+    for (const other of [...this.#attached])
+      if (other !== connection) other.dismiss('resumed by another connection', now)
   }
 
-  /** Numbers an INFO, keeps it, and sends it if anyone receives. What was not agreed on is not sent at all. */
+  /** Numbers, keeps and sends an INFO. Types whose capability was not negotiated are dropped. */
   send<T extends LvspEvent>(type: T, data: LvspEventData<T>): void {
     if (this.#agreement === undefined || !isAgreed(this.#agreement, type)) return
     const d = { type, data: eventData(this.#agreement.dialect, data) }
@@ -86,12 +87,12 @@ export class LvspSession {
   }
 
   /**
-   * Sends the newest connection what it missed after INFO number `seq` of session `session`; where that is not known, or
-   * no longer kept, everything the backend has: each channel and each voice state, in the order of their making.
+   * Sends the newest connection the messages after number `seq` of `session`. If they are not kept, or the session is another,
+   * sends the whole state instead: every channel and voice state, in order of creation.
    */
   catchUp(seq: number | undefined, session: string | undefined): 'replay' | 'state' {
-    const isOurs = session === undefined || session === this.id
-    const missed = isOurs && seq !== undefined && seq <= this.seq ? this.#replay.after(seq) : undefined
+    const isThis = session === undefined || session === this.id
+    const missed = isThis && seq !== undefined && seq <= this.seq ? this.#replay.after(seq) : undefined
     if (missed === undefined) {
       this.#sendState()
       return 'state'
@@ -148,7 +149,7 @@ export class LvspSession {
     })
   }
 
-  /** When nobody can resume it any more; `Infinity` while a connection is live. */
+  /** When the session expires; `Infinity` while a connection is live. */
   get endsAt(): number {
     return this.#endsAt
   }

@@ -1,6 +1,6 @@
-// The list of a SYNC, gathered from its parts: a backend with many users cannot name them all in one message.
+// The list of a SYNC, collected from its parts: a backend with many users cannot list all of them in one message.
 import type { LvspCommandData, LvspInfo } from '@parley/protocol'
-import type { ChannelRef } from '../channel/voice-state.ts'
+import type { ChannelRef } from '../channel/channel-ref.ts'
 import { LIMITS } from '../limits.ts'
 
 type SyncPart = LvspCommandData<typeof LvspInfo.Sync>['channels']
@@ -9,7 +9,7 @@ export class SyncList {
   readonly #channels = new Map<string, ChannelRef & { userIds: string[] }>()
   #users = 0
 
-  /** Adds a part; a channel may be named in several of them. False if the list has become too long. */
+  /** Adds a part; a channel may occur in several. Returns false if the list is too long. */
   add(part: SyncPart): boolean {
     for (const { channel_id: channelId, guild_id: guildId, users } of part) {
       const channel = this.#channels.get(channelId) ?? { channelId, guildId, userIds: [] }

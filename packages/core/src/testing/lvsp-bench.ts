@@ -1,11 +1,16 @@
-// The node's side of LVSP alone, on a virtual clock and an in-memory directory, with raw sockets that record what they receive.
+// LVSP with the real channels and voice states, on a virtual clock, with raw sockets that record what they receive.
 import { createHmac } from 'node:crypto'
+import { BackendControl } from '../backend/control.ts'
+import type { Channel } from '../channel/channel.ts'
+import { Channels } from '../channel/channels.ts'
+import { Lanes } from '../channel/lane-handle.ts'
+import type { VoiceState } from '../channel/voice-state.ts'
+import { ExternalSender } from '../dave/external-sender.ts'
 import { Deadlines } from '../deadlines.ts'
 import { Effects } from '../effect.ts'
 import type { LvspConnection } from '../lvsp/connection.ts'
 import { Lvsp, type LvspBackend } from '../lvsp/lvsp.ts'
 import type { Note } from '../notes.ts'
-import { MemoryNodeControl } from './memory-directory.ts'
 import { seededCrypto } from './seeded-crypto.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: what a test reads of a message is checked by its assertions
@@ -19,18 +24,47 @@ export const tokenFor = (secret: string, nonce: string, encoding: 'hex' | 'base6
   createHmac('sha256', secret).update(nonce).digest(encoding)
 
 export class LvspBench {
-  readonly node = new MemoryNodeControl()
+  readonly control: BackendControl
   readonly effects = new Effects()
   readonly lvsp: Lvsp
   readonly notes: Note[] = []
   now = 1_000
+  /** The health that the node reports. */
+  health = 0.75
+  readonly #channels: Channels
   readonly #deadlines = new Deadlines()
   readonly #sockets = new Map<number, LvspSocket>()
   #lastSocket = 0
 
   constructor(backends: readonly LvspBackend[] = [{ id: 'main', secrets: [SECRET] }], seed = 'lvsp') {
-    const { node, effects } = this
-    this.lvsp = new Lvsp({ backends, node, effects, crypto: seededCrypto(seed), serverVersion: '1.2.3' })
+    const { effects } = this
+    const crypto = seededCrypto(seed)
+    const deadlines = this.#deadlines
+    this.#channels = new Channels(new Lanes([{ id: 0, port: 50_000 }], crypto, effects), {
+      crypto,
+      effects,
+      deadlines,
+      sender: new ExternalSender(crypto),
+      policy: 'allowed',
+      changed: () => {},
+    })
+    this.control = new BackendControl({
+      channels: this.#channels,
+      crypto,
+      deadlines,
+      endpoint: 'voice.example:443',
+      orphanGrace: 0,
+      health: () => this.health,
+      egress: () => 1_500,
+    })
+    this.lvsp = new Lvsp({ backends, node: this.control, effects, crypto, serverVersion: '1.2.3' })
+  }
+
+  channel(backend: string, channelId: string): Channel | undefined {
+    return this.#channels.find(backend, channelId)
+  }
+  state(backend: string, channelId: string, userId: string): VoiceState | undefined {
+    return this.channel(backend, channelId)?.voiceStates.get(userId)
   }
 
   open(userAgent?: string, remoteAddress = '192.0.2.1'): LvspSocket {

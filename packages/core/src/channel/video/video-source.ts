@@ -1,7 +1,7 @@
 // A video source of a session: a camera or a screen, the layers that Ready assigned to it, and what its client declares of it.
 import type { Stream, Video } from '@parley/protocol'
-import type { PeerId } from '../lane/commands.ts'
-import type { RouteSource } from './media-routes.ts'
+import type { PeerId } from '../../lane/commands.ts'
+import type { RouteSource } from '../media-routes.ts'
 
 /** One simulcast encoding of a source, with the SSRCs that the node assigned. */
 export interface Layer {

@@ -1,9 +1,9 @@
 // Tells senders of video the highest want of their viewers (op 15), so that clients do not encode video without viewers.
 import { type VoiceEvents, VoiceOp } from '@parley/protocol'
-import type { Deadlines, Timed } from '../deadlines.ts'
-import { LIMITS } from '../limits.ts'
-import type { ChannelSession } from './channel-session.ts'
-import { type Listener, wantOf } from './media-routes.ts'
+import type { Deadlines, Timed } from '../../deadlines.ts'
+import { LIMITS } from '../../limits.ts'
+import type { ChannelSession } from '../channel-session.ts'
+import { type Listener, wantOf } from '../media-routes.ts'
 import type { VideoSource } from './video-source.ts'
 
 /** The highest want and pixel count over all viewers of one source. */

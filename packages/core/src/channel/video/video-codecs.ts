@@ -1,9 +1,9 @@
 // Which video codec each sender is to use: its preferred one that every other member can decode (ops 4 and 14).
 import { type Codec, VoiceOp } from '@parley/protocol'
-import type { Deadlines, Timed } from '../deadlines.ts'
-import { LIMITS } from '../limits.ts'
-import { videoTypes } from '../transport/video-mapping.ts'
-import type { ChannelSession } from './channel-session.ts'
+import type { Deadlines, Timed } from '../../deadlines.ts'
+import { LIMITS } from '../../limits.ts'
+import { videoTypes } from '../../transport/video-mapping.ts'
+import type { ChannelSession } from '../channel-session.ts'
 
 interface Member {
   /** Names of the codecs it can decode, in lower case. */

@@ -1,0 +1,10 @@
+// Names of backends and channels.
+
+/** A backend's id from the configuration. Each backend has its own name space of channels and users. */
+export type BackendId = string
+
+/** How a backend names a channel. `guildId` is absent for a DM or group call. */
+export interface ChannelRef {
+  channelId: string
+  guildId?: string | undefined
+}
