@@ -175,7 +175,7 @@ test('a single report is no strike for the committer, because the reporter may b
   call.join(6)
   call.run()
   call.assertConverged()
-  const { users } = call.group.inspect() as { users: { strikes: number }[] }
+  const { users } = call.group.inspect()
   assert.ok(users.every(({ strikes }) => strikes === 0))
 })
 

@@ -10,11 +10,6 @@ import { DaveyClient } from './davey-client.ts'
 export const CHANNEL = '927310423890473011'
 const FRAME = Buffer.from([0xfc, 1, 2, 3, 4, 5, 6, 7, 8, 9])
 
-interface InspectedUser {
-  userId: string
-  leaf: number | undefined
-}
-
 type Make<C> = (userId: string, claimedVersion: number) => C
 const daveyClient: Make<DaveyClient> = (userId, claimedVersion) => new DaveyClient(userId, CHANNEL, claimedVersion)
 
@@ -167,7 +162,7 @@ export class DaveyCall<C extends CallClient = DaveyClient> {
 
   /** The node's leaf indices by user. */
   #inspectedUsers(): Map<string, number> {
-    const { users } = this.group.inspect() as { users: InspectedUser[] }
+    const { users } = this.group.inspect()
     return new Map(users.flatMap(({ userId, leaf }) => (leaf === undefined ? [] : [[userId, leaf]])))
   }
 

@@ -121,13 +121,13 @@ export class BrowserScene {
 
   /** The user's session as `inspect()` shows it. */
   session(userId: string): object | undefined {
-    const { sessions } = this.server.inspect() as { sessions: { userId: string }[] }
+    const { sessions } = this.server.inspect()
     return sessions.find(session => session.userId === userId)
   }
 
   /** Packets that the lane dropped, by cause, without the causes that are expected in these tests. */
   get drops(): Record<string, number> {
-    const { lanes } = this.server.inspect() as { lanes: { counters?: { drops: Record<string, number> } }[] }
+    const { lanes } = this.server.inspect()
     // Browsers' encoders keep the machine busy, so that the lane may read packets too late.
     const expected = new Set(['noAddress', 'noRoute', 'overload', 'unclassified'])
     const drops = Object.entries(lanes[0]?.counters?.drops ?? {})

@@ -39,7 +39,7 @@ interface InspectedDave {
   preparing: boolean
 }
 function daveOf(channelId: string): InspectedDave | undefined {
-  const { channels } = scene.server.inspect() as { channels: { channelId: string; dave: InspectedDave }[] }
+  const { channels } = scene.server.inspect()
   return channels.find(channel => channel.channelId === channelId)?.dave
 }
 

@@ -86,7 +86,7 @@ export class Scene {
   }
 
   session(userId: string): InspectedSession | undefined {
-    const { sessions } = this.server.inspect() as { sessions: InspectedSession[] }
+    const { sessions } = this.server.inspect()
     return sessions.find(session => session.userId === userId)
   }
 

@@ -93,7 +93,7 @@ test(
     const frames = numberedFrames(250, 2)
     const ending = new AbortController()
     const playing = ana.play(frames, { signal: ending.signal })
-    const speaks = () => (scene.server.inspect() as { sessions: { speaking: number }[] }).sessions[0]?.speaking === 1
+    const speaks = () => scene.server.inspect().sessions[0]?.speaking === 1
     await until('the speaking state at the node', speaks)
     assert.equal(ana.report?.sent.packets, 0)
     const ben = await join(scene, '3012')

@@ -118,6 +118,6 @@ test('a commit from a member that has since reported its leaf invalid is no stri
   ana!.outbox.push(commit!)
   call.run()
   call.assertConverged()
-  const { users } = call.group.inspect() as { users: { strikes: number }[] }
+  const { users } = call.group.inspect()
   assert.ok(users.every(({ strikes }) => strikes === 0))
 })

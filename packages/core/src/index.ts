@@ -1,11 +1,14 @@
-// The public names of the core: a voice node, the lane's half of it, and what both ask of their host.
+// The public names of the core: the voice node, the router of a lane, and what both need of their host.
 
+export type { ChannelInspection } from './channel/channel.ts'
 export type { BackendId, ChannelRef } from './channel/channel-ref.ts'
 export type { OpenLane } from './channel/lane-handle.ts'
 export type { ChannelProperties, VoiceStateUpdate } from './channel/voice-state.ts'
 export type { Crypto, GroupCrypto, Signer } from './crypto.ts'
+export type { DaveInspection } from './dave/group.ts'
 export type { DavePolicy } from './dave/version.ts'
 export type { ConnectionId, Effect, LaneId } from './effect.ts'
+export type { VoiceSessionInspection } from './gateway/voice-session.ts'
 export { createBatch } from './lane/batch.ts'
 export {
   DROP_CAUSES,
@@ -32,7 +35,7 @@ export {
 export { LIMITS } from './limits.ts'
 export type { Dialect } from './lvsp/dialect.ts'
 export { type Capacity, DEFAULT_CAPACITY } from './lvsp/health.ts'
-export type { LvspBackend } from './lvsp/lvsp.ts'
+export type { LvspBackend, LvspInspection } from './lvsp/lvsp.ts'
 export { isSameAddress, readAddress, writeAddress } from './media/address/socket-address.ts'
 export type { RouterOptions } from './media/lane-surroundings.ts'
 export { Router } from './media/router.ts'
@@ -49,4 +52,11 @@ export {
   noteOf,
 } from './notes.ts'
 export type { Dtls, DtlsAssociation, DtlsState, Fingerprint } from './transport/webrtc/dtls.ts'
-export { type Opening, VoiceNode, type VoiceNodeOptions } from './voice-node.ts'
+export {
+  type LaneInspection,
+  type NodeInspection,
+  type NodeSizes,
+  type Opening,
+  VoiceNode,
+  type VoiceNodeOptions,
+} from './voice-node.ts'

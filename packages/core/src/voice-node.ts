@@ -1,8 +1,10 @@
-// A voice node: messages, lane events and time in; effects and a deadline out. Owns every channel, session and connection.
+// A voice node: messages, lane events and time in; effects and a deadline out. It owns every channel, session and connection.
 import { LEGACY_MODES, MODERN_MODES, VoiceClose } from '@parley/protocol'
 import { BackendControl, type BackendControlOptions } from './backend/control.ts'
 import { Drain } from './backend/drain.ts'
 import { EgressMeter } from './backend/egress-meter.ts'
+import type { ChannelInspection } from './channel/channel.ts'
+import type { BackendId } from './channel/channel-ref.ts'
 import type { Ending } from './channel/channel-session.ts'
 import { Channels } from './channel/channels.ts'
 import { type LaneHandle, Lanes, type OpenLane } from './channel/lane-handle.ts'
@@ -13,11 +15,11 @@ import { Deadlines, type Timed } from './deadlines.ts'
 import { type ConnectionId, type Effect, Effects, type LaneId } from './effect.ts'
 import { type Gateway, GatewayConnection } from './gateway/connection.ts'
 import { Greetings } from './gateway/greetings.ts'
-import type { SessionObserver, VoiceSession } from './gateway/voice-session.ts'
+import type { SessionObserver, VoiceSession, VoiceSessionInspection } from './gateway/voice-session.ts'
 import { type AuthenticationPolicy, VoiceSessions } from './gateway/voice-sessions.ts'
-import type { LaneEvent } from './lane/commands.ts'
+import type { LaneCounters, LaneEvent } from './lane/commands.ts'
 import { type Capacity, Health } from './lvsp/health.ts'
-import { Lvsp, type LvspBackend } from './lvsp/lvsp.ts'
+import { Lvsp, type LvspBackend, type LvspInspection } from './lvsp/lvsp.ts'
 import type { Dtls } from './transport/webrtc/dtls.ts'
 
 /** Settings that a part of the node reads are described there. */
@@ -39,17 +41,59 @@ export interface VoiceNodeOptions
   capacity: Capacity
 }
 
-const LANE_LOST: Ending = { code: VoiceClose.ServerCrashed, reason: 'the media of this channel was lost' }
+const LANE_LOST: Ending = { code: VoiceClose.ServerCrashed, reason: 'the media server of the channel crashed' }
 
-/** What is known of a WebSocket before its first message. */
+/** A WebSocket as it opens. */
 export type Opening =
   | { protocol: 'gateway'; version: string | undefined; remoteAddress: string; localAddress: string }
   | { protocol: 'lvsp'; remoteAddress: string; userAgent?: string | undefined }
 
-/** One end of a protocol, as the node drives it. */
+/** A connection of either protocol. */
 interface Connection extends Timed {
   receive(data: string | Uint8Array, now: number): void
   closed(code: number, now: number): void
+}
+
+/** A lane as `VoiceNode.inspect()` shows it. */
+export interface LaneInspection {
+  readonly id: LaneId
+  readonly port: number
+  /** Channels assigned to it. */
+  readonly channels: number
+  readonly peers: number
+  /** Its last report; undefined before the first. */
+  readonly counters: LaneCounters | undefined
+}
+
+/** The state of a node, without secrets. */
+export interface NodeInspection {
+  /** 0 (worst) to 1 (best). */
+  readonly health: number
+  readonly draining: boolean
+  /** WebSockets of both protocols. */
+  readonly connections: number
+  /** Voice connections that have not identified yet. */
+  readonly greetings: number
+  /** Objects that wait for a deadline. */
+  readonly deadlines: number
+  /** Voice states of all backends. */
+  readonly voiceStates: number
+  /** Backends without an LVSP connection whose channels may still exist. */
+  readonly detachedBackends: readonly BackendId[]
+  readonly sessions: readonly VoiceSessionInspection[]
+  readonly channels: readonly ChannelInspection[]
+  readonly lanes: readonly LaneInspection[]
+  readonly lvsp: LvspInspection
+}
+
+/** The sizes of the node's tables. */
+export interface NodeSizes {
+  /** WebSockets of both protocols. */
+  readonly connections: number
+  readonly sessions: number
+  readonly channels: number
+  /** 0 (worst) to 1 (best). */
+  readonly health: number
 }
 
 export class VoiceNode {
@@ -118,7 +162,7 @@ export class VoiceNode {
     this.#settle(connection)
   }
 
-  /** The socket is gone, by whichever side; `code` is the close code, 1006 if there was none. */
+  /** The socket closed, by either side. `code` is the close code; 1006 if there was none. */
   connectionClosed(id: ConnectionId, code: number, now: number): void {
     const connection = this.#connections.get(id)
     if (connection === undefined) return
@@ -129,23 +173,28 @@ export class VoiceNode {
   }
 
   laneEvent(lane: LaneId, event: LaneEvent, now: number): void {
-    const control = this.#lanes.get(lane)
-    if (control === undefined) return
-    if (event.kind === 'counters') {
-      control.counters = event.counters
-      return
+    const handle = this.#lanes.get(lane)
+    if (handle === undefined) return
+    switch (event.kind) {
+      case 'counters':
+        handle.counters = event.counters
+        return
+      case 'firstPacket':
+        return handle.owners.get(event.peer)?.packetsArrived(event.ssrc)
+      case 'nonceExhausted':
+        return handle.owners.get(event.peer)?.keyExhausted(now)
+      case 'datagram':
+        return handle.owners.get(event.peer)?.datagramArrived(event.bytes, now)
+      case 'consentLost':
+        return this.#effects.note('lane.consent_lost', { lane, peer: event.peer })
+      case 'addressBound':
+        return this.#effects.note('lane.address_bound', { lane, peer: event.peer })
     }
-    const session = control.owners.get(event.peer)
-    if (event.kind === 'firstPacket') session?.packetsArrived(event.ssrc)
-    else if (event.kind === 'nonceExhausted') session?.keyExhausted(now)
-    else if (event.kind === 'datagram') session?.datagramArrived(event.bytes, now)
-    else if (event.kind === 'consentLost') this.#effects.note('lane.consent_lost', { lane, peer: event.peer })
-    else this.#effects.note('lane.address_bound', { lane, peer: event.peer })
   }
 
   /**
-   * A lane ended by a fault: the sessions of its channels close with 4015, their backends hear of it, and the channels stay. What
-   * is sent to the lane from now on is for the one that takes its place.
+   * A lane crashed: the sessions of its channels close with 4015, and the channels remain. Commands sent to the lane from now on
+   * are for its replacement.
    */
   laneLost(id: LaneId, reason: string, now: number): void {
     const lane = this.#lanes.get(id)
@@ -156,7 +205,7 @@ export class VoiceNode {
     this.#endSessions(lane, now)
   }
 
-  /** Another lane has taken the place of a lost one. Sessions that were told another port meanwhile have to come again. */
+  /** Another lane replaces a lost one. If its port differs, sessions that were sent the old port close and identify again. */
   laneReplaced(id: LaneId, port: number, now: number): void {
     const lane = this.#lanes.get(id)
     if (lane === undefined) return
@@ -171,7 +220,7 @@ export class VoiceNode {
     this.#deadlines.tick(now)
   }
 
-  /** What the host measures about once a second. */
+  /** Called about once a second with what the host measures. */
   measured(load: { eventLoopLag: number }, now: number): void {
     for (const lane of this.#lanes.all) lane.send({ kind: 'report' })
     const bytes = this.#lanes.all.reduce((sum, lane) => sum + (lane.counters?.bytesOut ?? 0), 0)
@@ -181,7 +230,7 @@ export class VoiceNode {
     this.#health.measure({ sessions: this.#sessions.size, egressBitsPerSecond, laneBusy, ...load }, now)
   }
 
-  /** Takes no new channels and reports health 0; at `until` the sessions that remain are told to go. */
+  /** Refuses new channels and reports health 0; at `until` the remaining sessions close. */
   drain(until: number, now: number): void {
     this.#backendControl.isDraining = true
     this.#health.draining = true
@@ -198,8 +247,8 @@ export class VoiceNode {
     return this.#deadlines.next
   }
 
-  /** A plain object of everything, without secrets. */
-  inspect() {
+  /** The state of the node as a plain object, without secrets. Its cost grows with the node's contents. */
+  inspect(): NodeInspection {
     return {
       health: this.#health.value,
       draining: this.#backendControl.isDraining,
@@ -207,6 +256,7 @@ export class VoiceNode {
       greetings: this.#gateway.greetings.size,
       deadlines: this.#deadlines.size,
       voiceStates: this.#backendControl.voiceStates,
+      detachedBackends: this.#backendControl.detachedBackends,
       sessions: [...this.#sessions.all()].map(session => session.inspect()),
       channels: [...this.#channels.all()].map(channel => channel.inspect()),
       lanes: this.#lanes.all.map(({ id, port, channels, owners, counters }) => ({
@@ -220,8 +270,8 @@ export class VoiceNode {
     }
   }
 
-  /** The sizes of the tables, cheaply: for metrics. */
-  get sizes() {
+  /** The sizes of the tables, at constant cost: for metrics. */
+  get sizes(): NodeSizes {
     return {
       connections: this.#connections.size,
       sessions: this.#sessions.size,
@@ -241,7 +291,7 @@ export class VoiceNode {
     for (const channel of this.#channels.all()) if (channel.lane === lane) channel.endSessions(LANE_LOST, now)
   }
 
-  /** After an input the connection may want another deadline. */
+  /** Called after every input: the deadline of the connection may have changed. */
   #settle(connection: Connection): void {
     this.#deadlines.update(connection)
     this.#deadlines.update(this.#lvsp)

@@ -1,7 +1,7 @@
 // Composition: configuration → lanes → listeners → node → host; start, reload, drain, stop.
 import { availableParallelism } from 'node:os'
 import type { LaneCounters, LaneEvent, NoteFields } from '@parley/core'
-import { VoiceNode, type VoiceNodeOptions } from '@parley/core'
+import { type NodeInspection, VoiceNode, type VoiceNodeOptions } from '@parley/core'
 import type { Config } from './config/config.ts'
 import { camelCased } from './config/node-settings.ts'
 import { nodeCrypto } from './crypto.ts'
@@ -180,7 +180,7 @@ export class App {
     return this.#ports.lanes.all[0]!.port
   }
 
-  inspect(): ReturnType<VoiceNode['inspect']> {
+  inspect(): NodeInspection {
     return this.#node.inspect()
   }
 

@@ -1,4 +1,5 @@
 // The server as a library: a complete node inside another program or a test.
+import type { NodeInspection } from '@parley/core'
 import { App, type PlaygroundOptions } from './app.ts'
 import { configOf } from './config/config.ts'
 import type { ConfigInput } from './config/schema.ts'
@@ -56,7 +57,7 @@ export interface Server {
   /** Secret of the first backend. */
   readonly secret: string
   /** The complete state of the node, without secrets. */
-  inspect(): ReturnType<App['inspect']>
+  inspect(): NodeInspection
   /** Refuses new calls; resolves when the last one has ended, at the latest about a second after `timeout` milliseconds. */
   drain(timeout?: number): Promise<void>
   /** Closes every socket and timer. */

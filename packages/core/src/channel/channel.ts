@@ -1,4 +1,5 @@
 // A channel: the voice states that admit users, the sessions that are present, and what each member is sent about the others.
+import type { DaveInspection } from '../dave/group.ts'
 import type { LaneId } from '../effect.ts'
 import { Announcements } from './announcements.ts'
 import type { BackendId, ChannelRef } from './channel-ref.ts'
@@ -19,7 +20,7 @@ export interface ChannelInspection {
   readonly guildId: string | undefined
   readonly lane: LaneId
   readonly properties: ChannelProperties
-  readonly dave: object
+  readonly dave: DaveInspection
   readonly voiceStates: readonly Pick<VoiceState, 'userId' | 'mute' | 'deaf' | 'suppress'>[]
   /** Users whose media may flow, in order of arrival. */
   readonly present: readonly string[]

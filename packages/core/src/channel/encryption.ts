@@ -2,7 +2,7 @@
 import { ByteWriter, snowflakeBytes, type VoiceOp } from '@parley/protocol'
 import type { Crypto } from '../crypto.ts'
 import type { ExternalSender } from '../dave/external-sender.ts'
-import { DaveGroup } from '../dave/group.ts'
+import { DaveGroup, type DaveInspection } from '../dave/group.ts'
 import type { DaveSession } from '../dave/member.ts'
 import type { DavePolicy, DaveState } from '../dave/version.ts'
 import type { Deadlines, Timed } from '../deadlines.ts'
@@ -109,7 +109,7 @@ export class Encryption implements Timed {
     this.#host.deadlines.remove(this)
   }
 
-  inspect(): object {
+  inspect(): DaveInspection {
     return this.#group.inspect()
   }
 

@@ -5,7 +5,7 @@ import { LIMITS } from '../limits.ts'
 import type { WriteNote } from '../notes.ts'
 import type { ExternalSender } from './external-sender.ts'
 import { type AcceptedKeyPackage, judgeKeyPackage } from './key-package-rules.ts'
-import { type DaveSession, Member, Members } from './member.ts'
+import { type DaveSession, Member, type MemberInspection, Members } from './member.ts'
 import { sendExternalSender, sendPrepareEpoch, sendPrepareTransition } from './messages.ts'
 import { Rounds } from './rounds.ts'
 import { CallVersion, DAVE_REQUIRED, type DaveEnding, type DavePolicy, type DaveState } from './version.ts'
@@ -17,6 +17,18 @@ export interface DaveGroupOptions {
   sender: ExternalSender
   crypto: GroupCrypto
   note: WriteNote
+}
+
+/** A group as `VoiceNode.inspect()` shows it. */
+export interface DaveInspection extends DaveState {
+  readonly policy: DavePolicy
+  /** The version that the call is changing to, or has. */
+  readonly target: number
+  /** Whether a batch of proposals waits for a commit. */
+  readonly proposed: boolean
+  /** Whether a transition waits for its members. */
+  readonly preparing: boolean
+  readonly users: readonly MemberInspection[]
 }
 
 /** Inputs are methods with `now`; outputs go to the sessions; sessions to close are returned by `takeEndings`. */
@@ -203,7 +215,7 @@ export class DaveGroup {
     this.#settle(now)
   }
 
-  inspect(): object {
+  inspect(): DaveInspection {
     const { group, isTransitionPending } = this.#rounds
     return {
       policy: this.#version.policy,

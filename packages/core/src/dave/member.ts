@@ -19,6 +19,20 @@ const RESETS: ReadonlySet<VoiceOp> = new Set([VoiceOp.SessionDescription, VoiceO
 
 const rateOf = (perMinute: number, now: number) => new MessageRate(perMinute / 60, perMinute, now)
 
+/** A member as `VoiceNode.inspect()` shows it. */
+export interface MemberInspection {
+  readonly userId: string
+  readonly online: boolean
+  /** Whether its key package is there and unused. */
+  readonly keyPackage: boolean
+  /** Its commits that were refused or reported as invalid. */
+  readonly strikes: number
+  /** The DAVE version it can speak under the channel's policy. */
+  readonly version: number
+  /** Its leaf in the MLS group; undefined outside the group. */
+  readonly leaf: number | undefined
+}
+
 export class Member {
   readonly session: DaveSession
   /** The MLS identity: the user id as 8 big-endian bytes. */
@@ -118,7 +132,7 @@ export class Member {
     return this.#reports.take(now)
   }
 
-  inspect(version: number, leaf: number | undefined): object {
+  inspect(version: number, leaf: number | undefined): MemberInspection {
     const { isOnline: online, strikes } = this
     return { userId: this.session.userId, online, keyPackage: this.keyPackage !== undefined, strikes, version, leaf }
   }

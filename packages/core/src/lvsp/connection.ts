@@ -10,6 +10,7 @@ import {
   type LvspReady,
   LvspResume,
 } from '@parley/protocol'
+import type { BackendId } from '../channel/channel-ref.ts'
 import type { Timed } from '../deadlines.ts'
 import type { ConnectionId, Effects } from '../effect.ts'
 import { ProtocolError } from '../errors.ts'
@@ -17,8 +18,7 @@ import { LIMITS } from '../limits.ts'
 import { MessageRate } from '../message-rate.ts'
 import type { NOTES, NoteFields, NoteName } from '../notes.ts'
 import { Commands, healthOf } from './commands.ts'
-import type { Agreement } from './dialect.ts'
-import { isLitecordCreate } from './dialect.ts'
+import { type Agreement, type Dialect, isLitecordCreate } from './dialect.ts'
 import { canonicalToken, type KeyMatch } from './keyring.ts'
 import type { NodeControl } from './node-control.ts'
 import type { Attachment, LvspSession } from './session.ts'
@@ -50,6 +50,17 @@ export interface LvspOwner {
 export interface LvspOrigin {
   remoteAddress: string
   userAgent?: string | undefined
+}
+
+/** A connection as `VoiceNode.inspect()` shows it. */
+export interface LvspConnectionInspection {
+  readonly connection: ConnectionId
+  readonly state: 'greeting' | 'live' | 'closed'
+  readonly remoteAddress: string
+  /** Undefined before IDENTIFY, as are the next two. */
+  readonly backend: BackendId | undefined
+  readonly dialect: Dialect | undefined
+  readonly capabilities: readonly LvspCapability[] | undefined
 }
 
 type State =
@@ -138,7 +149,7 @@ export class LvspConnection implements Timed, Attachment {
     this.#close(LvspClose.GeneralError, reason, now)
   }
 
-  inspect() {
+  inspect(): LvspConnectionInspection {
     const live = this.#state.kind === 'live' ? this.#state : undefined
     return {
       connection: this.id,

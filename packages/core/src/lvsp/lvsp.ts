@@ -5,12 +5,12 @@ import type { Crypto } from '../crypto.ts'
 import type { Timed } from '../deadlines.ts'
 import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
-import { LvspConnection, type LvspOrigin, type LvspOwner } from './connection.ts'
+import { LvspConnection, type LvspConnectionInspection, type LvspOrigin, type LvspOwner } from './connection.ts'
 import type { Dialect } from './dialect.ts'
 import { FailingAddresses } from './failing-addresses.ts'
 import { canonicalToken, Keyring } from './keyring.ts'
 import type { ChannelEncryption, NodeControl } from './node-control.ts'
-import { LvspSession } from './session.ts'
+import { LvspSession, type LvspSessionInspection } from './session.ts'
 
 /** A chat backend as configured by the operator. */
 export interface LvspBackend {
@@ -38,6 +38,14 @@ export interface VoiceStateEvent extends ChannelRef {
   userId: string
   sessionId: string
   protocol: 'udp' | 'webrtc'
+}
+
+/** LVSP as `VoiceNode.inspect()` shows it. */
+export interface LvspInspection {
+  readonly connections: readonly LvspConnectionInspection[]
+  readonly sessions: readonly LvspSessionInspection[]
+  /** Addresses whose wrong tokens are counted. */
+  readonly failingAddresses: number
 }
 
 export class Lvsp implements Timed {
@@ -124,7 +132,7 @@ export class Lvsp implements Timed {
     this.#sessions.get(backend)?.sendDave(channel)
   }
 
-  inspect() {
+  inspect(): LvspInspection {
     return {
       connections: [...this.#connections.values()].map(connection => connection.inspect()),
       sessions: [...this.#sessions.values()].map(session => session.inspect()),

@@ -15,6 +15,20 @@ export interface Attachment {
   dismiss(reason: string, now: number): void
 }
 
+/** A session as `VoiceNode.inspect()` shows it. */
+export interface LvspSessionInspection {
+  readonly backend: BackendId
+  readonly session: string
+  /** Number of the newest INFO. */
+  readonly seq: number
+  /** INFO messages kept for replay. */
+  readonly kept: number
+  /** Oldest first; the newest receives. */
+  readonly connections: readonly ConnectionId[]
+  /** When it expires, on the node's clock; `Infinity` while a connection is live. */
+  readonly endsAt: number
+}
+
 interface Kept {
   type: LvspEvent
   text: string
@@ -154,7 +168,7 @@ export class LvspSession {
     return this.#endsAt
   }
 
-  inspect() {
+  inspect(): LvspSessionInspection {
     return {
       backend: this.backend,
       session: this.id,
