@@ -27,13 +27,12 @@ const APART: Record<string, string> = {
   'core/channel/voice-state.ts': 'core/voice-state',
   'core/channel/channel-ref.ts': 'core/voice-state',
   'core/media/lane-stats.ts': 'core/media-base',
-  'core/media/lane-events.ts': 'core/media-base',
   'server/limits.ts': 'server/limits',
   'server/app.ts': 'server/app',
   'server/index.ts': 'server/app',
 }
 
-const MEDIA_LEAVES = ['address', 'receive', 'forward', 'loss', 'bandwidth', 'rtcp', 'webrtc']
+const MEDIA_LEAVES = ['address', 'receive', 'streams', 'forward', 'loss', 'bandwidth', 'rtcp', 'webrtc']
 
 /** The parts of the same package that each part may import, besides itself. An unlisted part may import all. */
 const PARTS: Record<string, string[]> = {
@@ -41,10 +40,22 @@ const PARTS: Record<string, string[]> = {
   'core/lane': ['root'],
   'core/voice-state': ['root'],
   'core/media-base': ['lane'],
-  'core/media/address': ['root', 'lane', 'media-base', 'media/forward'],
-  'core/media/receive': ['root', 'lane', 'media-base', 'media/address'],
-  'core/media/forward': ['root', 'lane', 'media-base'],
-  'core/media/bandwidth': ['root', 'lane'],
+  'core/media/address': ['root', 'lane', 'media-base'],
+  'core/media/receive': ['root', 'media/address'],
+  'core/media/streams': ['root', 'lane', 'media/address', 'media/receive'],
+  'core/media/forward': ['root', 'lane', 'media-base', 'media/streams'],
+  'core/media/bandwidth': ['root'],
+  'core/media/rtcp': ['root', 'lane', 'media/address', 'media/streams'],
+  'core/media/loss': ['root', 'lane', 'media/address', 'media/streams', 'media/forward', 'media/rtcp'],
+  'core/media/webrtc': [
+    'root',
+    'lane',
+    'media-base',
+    'media/address',
+    'media/streams',
+    'media/bandwidth',
+    'media/rtcp',
+  ],
   'core/media': ['root', 'lane', 'media-base', ...MEDIA_LEAVES.map(leaf => `media/${leaf}`)],
   'core/transport': ['root', 'lane'],
   'core/dave': ['root'],

@@ -1,6 +1,6 @@
 // Many channels' worth of clients in a process of its own, which costs less per packet than the lane it feeds: so the lane is what
 // is saturated. Started with fork by packet-engines.ts. One member per channel talks.
-import { ADDRESS_WORDS, SLOT } from '@parley/core'
+import { ADDRESS_PORT, ADDRESS_WORDS, SLOT } from '@parley/core'
 import { SlotCiphers } from '../../packages/server/src/lane/crypto/slot-ciphers.ts'
 import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
 import { NativeMemory } from '../../packages/server/src/lane/engine/native-memory.ts'
@@ -62,7 +62,7 @@ class Load {
   #read(channel: number, socket: ClientSocket, index: number): void {
     for (let batch = socket.receive(); batch !== undefined; batch = socket.receive())
       for (let slot = 0; slot < batch.count; slot++) {
-        const port = batch.addresses[slot * ADDRESS_WORDS + ADDRESS_WORDS - 1]!
+        const port = batch.addresses[slot * ADDRESS_WORDS + ADDRESS_PORT]!
         if (batch.bytes[slot * SLOT + 1] === BARE_TYPE) this.#countBare(socket, port)
         else this.#byPort.get(port)?.hear(channel, index, batch, slot)
       }

@@ -3,7 +3,15 @@ import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import { ADDRESS_WORDS, type PacketIo, type PeerId, type Protection, SLOT, writeAddress } from '@parley/core'
+import {
+  ADDRESS_WORDS,
+  HEADER_WORDS,
+  type PacketIo,
+  type PeerId,
+  type Protection,
+  SLOT,
+  writeAddress,
+} from '@parley/core'
 import { encodeRtp, SRTP_LAYOUTS, SrtpProfile, srtpMaterialLength, VoiceMode } from '@parley/protocol'
 import { addDatagram, makeBatch } from '../../packages/core/src/testing/plain-io.ts'
 import { Srtp } from '../../packages/server/src/lane/crypto/srtp.ts'
@@ -103,29 +111,49 @@ export function srtpSuite(name: string, open: OpenEngineFactory): void {
     })
   }
 
-  engineTest(
-    'never seals an index twice, and maps received sequence numbers to source sequence numbers',
-    async (io, context) => {
-      const profile = SrtpProfile.AeadAes128Gcm
-      const take = await join(io, context, 1, profile, materialOf(profile))
-      const send = (sequence: number) => io.forward(batchOf(opus(sequence)), 0, Int32Array.of(1), 1, 0)
-      assert.equal(io.sourceSequence(1, 12345, 7), -1)
-      assert.deepEqual([send(40_000), send(40_000), send(40_001), send(39_000)], [1, 0, 1, 1])
-      io.flush()
-      const sequences = (await take(3)).map(sealed => sealed.readUInt16BE(2))
-      assert.deepEqual(sequences, [7_232, 7_233, 7_234])
-      assert.equal(io.sourceSequence(1, 12345, 7_234), 39_000)
-    },
-  )
+  engineTest('never seals an index twice, nor one older than the window', async (io, context) => {
+    const profile = SrtpProfile.AeadAes128Gcm
+    const take = await join(io, context, 1, profile, materialOf(profile))
+    const send = (sequence: number) => io.forward(batchOf(opus(sequence)), 0, Int32Array.of(1), 1, 0)
+    assert.deepEqual([send(400), send(400), send(401), send(339), send(337), send(400)], [1, 0, 1, 1, 0, 0])
+    io.flush()
+    const sequences = (await take(3)).map(sealed => sealed.readUInt16BE(2))
+    assert.deepEqual(sequences, [400, 401, 339])
+  })
 
-  engineTest('counts sealed packets and octets per SSRC and peer, without rejected ones', async (io, context) => {
-    await join(io, context, 1, SrtpProfile.AeadAes128Gcm, materialOf(SrtpProfile.AeadAes128Gcm))
-    await join(io, context, 2, VoiceMode.AeadAes256GcmRtpsize, new Uint8Array(32).fill(9))
-    assert.equal(io.sentOf(1, 12345), undefined)
-    for (const sequence of [5, 6, 6, 7]) io.forward(batchOf(opus(sequence, 100)), 0, Int32Array.of(1, 2), 2, 0)
-    const { packets, octets } = io.sentOf(1, 12345)!
-    assert.deepEqual([packets, octets], [3, 300])
-    assert.deepEqual([io.sentOf(1, 12346), io.sentOf(2, 12345), io.sentOf(3, 12345)], [undefined, undefined, undefined])
+  engineTest('begins each copy with the header words of its target', async (io, context) => {
+    const profiles = Object.values(SrtpProfile)
+    const modes = [VoiceMode.AeadAes256GcmRtpsize, VoiceMode.AeadXchacha20Poly1305Rtpsize, VoiceMode.Xsalsa20Poly1305]
+    const key = new Uint8Array(32).fill(9)
+    const protections = [...profiles, ...modes]
+    const takes: ((count: number) => Promise<Buffer[]>)[] = []
+    for (const [index, protection] of protections.entries()) {
+      const isSrtp = index < profiles.length
+      takes.push(await join(io, context, index + 1, protection, isSrtp ? materialOf(protection as SrtpProfile) : key))
+    }
+    const plain = opus(5)
+    const headerOf = (index: number) => {
+      const header = plain.slice(0, 4 * HEADER_WORDS)
+      viewOf(header).setUint16(2, 100 + index)
+      viewOf(header).setUint32(4, 7_000 + index)
+      viewOf(header).setUint32(8, 0xdddd_0000 + index)
+      return header
+    }
+    const headers = new Int32Array(protections.length * HEADER_WORDS)
+    const bytes = new Uint8Array(headers.buffer)
+    for (const index of protections.keys()) bytes.set(headerOf(index), index * 4 * HEADER_WORDS)
+    const targets = Int32Array.from(protections, (_, index) => index + 1)
+    assert.equal(io.forward(batchOf(plain), 0, targets, targets.length, 2, headers), targets.length - 1)
+    io.flush()
+    for (const [index, protection] of protections.entries()) {
+      if (index === 1) continue
+      const sealed = Uint8Array.from((await takes[index]!(1))[0]!)
+      const expected = hex(Buffer.concat([headerOf(index), plain.subarray(4 * HEADER_WORDS)]))
+      if (index < profiles.length) {
+        const twin = new Srtp(protection as SrtpProfile, materialOf(protection as SrtpProfile))
+        assert.equal(hex(sealed.subarray(0, twin.openRtp(sealed, viewOf(sealed), 0, sealed.length))), expected)
+      } else assert.equal(hex(referenceOpen(protection as VoiceMode, key, Buffer.from(sealed))), expected)
+    }
   })
 
   engineTest('sends one packet to Discord and SRTP peers in one call', async (io, context) => {

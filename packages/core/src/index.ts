@@ -9,7 +9,15 @@ export type { DaveInspection } from './dave/group.ts'
 export type { DavePolicy } from './dave/version.ts'
 export type { ConnectionId, Effect, LaneId } from './effect.ts'
 export type { VoiceSessionInspection } from './gateway/voice-session.ts'
-export { createBatch } from './lane/batch.ts'
+export {
+  ADDRESS_LOCAL,
+  ADDRESS_PORT,
+  ADDRESS_WORDS,
+  BATCH,
+  type Batch,
+  createBatch,
+  SLOT,
+} from './lane/batch.ts'
 export {
   DROP_CAUSES,
   type DropCause,
@@ -22,23 +30,13 @@ export {
   type SocketAddress,
   type TargetsId,
 } from './lane/commands.ts'
-export {
-  ADDRESS_LOCAL,
-  ADDRESS_PORT,
-  ADDRESS_WORDS,
-  BATCH,
-  type Batch,
-  type PacketIo,
-  type SentOf,
-  SLOT,
-} from './lane/packet-io.ts'
+export { HEADER_WORDS, type PacketIo } from './lane/packet-io.ts'
 export { LIMITS } from './limits.ts'
 export type { Dialect } from './lvsp/dialect.ts'
 export { type Capacity, DEFAULT_CAPACITY } from './lvsp/health.ts'
 export type { LvspBackend, LvspInspection } from './lvsp/lvsp.ts'
 export { isSameAddress, readAddress, writeAddress } from './media/address/socket-address.ts'
-export type { RouterOptions } from './media/lane-surroundings.ts'
-export { Router } from './media/router.ts'
+export { Router, type RouterCounts, type RouterOptions } from './media/router.ts'
 export { networkOf } from './network-of.ts'
 export {
   NOTE_CONTEXT,

@@ -77,80 +77,93 @@ export const LIMITS = {
   /** A sender changes to a better codec once members and codecs have stayed the same for this long. */
   videoBetterDelay: 10_000,
 
-  /** SSRCs of one session: audio, then up to three video and rtx pairs. */
+  /** SSRCs of one session: audio, then up to three pairs of video and RTX. */
   ssrcsPerSession: 8,
-  /** Discovery replies and ping replies per second and source address. */
+  /** SSRCs that a WebRTC client may declare: those of a session, before and after it replaced them. */
+  clientSsrcs: 16,
+  /** Discovery and ping answers per second and source address. */
   discoveriesPerSecond: 20,
-  /** Packets of one source that do not verify, per second, before the source is ignored for a while. */
+  /** Packets per second from one IP that do not verify, before packets from there are ignored … */
   failuresPerSecond: 100,
+  /** … for this long. */
   ignoreSource: 10_000,
-  /** Sources whose rates are watched at once. */
+  /** Source addresses whose rates are counted at once, per kind of rate. */
   watchedSources: 4_096,
-  /** Packets of RTP replay window per SSRC. */
+  /** Packets behind the newest that an SSRC's replay window and SRTP index window cover: reordering on real paths is far less. */
   replayWindow: 64,
-  /** Silence frames a muted speaker ends with (RFC 7587 has none; Discord clients send five). */
+  /** Sequences ahead of the newest that need no newer timestamp: MAX_DROPOUT of RFC 3550 A.1, a minute of Opus. */
+  sequenceStep: 3_000,
+  /** SRTCP indexes behind the newest that the replay window covers. Reports are few. */
+  srtcpWindow: 32,
+  /** SSRCs under one SRTP key and direction: a client sends a few, and receives those of every member it ever met. */
+  srtpStreams: 16_384,
+  /** Silence frames that end a muted speaker's stream: Discord's clients send five. */
   silenceFrames: 5,
-  /** When a browser that was heard is taken to have stopped. A muted one goes on with a frame in 400 ms. */
-  utteranceGap: 500,
-  /** How long after being cut off a speaker's next packets still count as the same utterance. */
+  /** A WebRTC client that sends no audio for this long has ended its talkspurt. A muted one still sends a frame per 400 ms. */
+  talkspurtGap: 500,
+  /** How long after a mute the speaker's next packets are forwarded as silence. */
   silenceWindow: 1_000,
-  /** Addresses that asked for discovery and are remembered per peer. JDA tries six times, each from a new port. */
+  /** Addresses kept per peer that asked for discovery. JDA tries six times, each from a new port. */
   addressCandidates: 8,
-  /** ICE checks of one source that are looked at in a second. Browsers send one every 50 ms until they are connected. */
+  /** ICE checks per second and source address. Browsers send one every 50 ms until they are connected. */
   checksPerSecond: 50,
-  /** Addresses of a browser that are kept: a change of network brings a second one, for a while. */
+  /** Addresses kept per WebRTC client: a change of network adds a second one … */
   iceAddresses: 4,
+  /** … and the old one expires after this long without a check. */
   iceAddressLife: 30_000,
-  /** Without a check for so long nothing is sent to a browser (RFC 7675 asks for 30 s at most; Chromium gives up after 16). */
+  /** Consent expires this long after the last check (RFC 7675 §5.1 asks for 30 s at most; Chromium gives up after 16). */
   consentTimeout: 15_000,
+  /** How often expired consent and addresses are looked for. */
   consentSweep: 1_000,
-  /**
-   * Packets of a browser whose SSRC was not told yet: the gateway is another connection, and the first of them are a keyframe. So many,
-   * for so long, of so many browsers at once (100 kB each).
-   */
+  /** Packets kept per WebRTC client whose SSRC is not declared yet: ops 5 and 12 travel on another connection. A keyframe's worth. */
   heldPackets: 50,
+  /** How long they are kept. */
   holdTimeout: 1_000,
+  /** WebRTC clients with such packets at once, at 100 kB each. */
   holdingWebrtcPeers: 64,
-  /** DTLS datagrams of one source in a second: a handshake takes some ten. */
+  /** DTLS datagrams per second and source address: a handshake takes about ten. */
   dtlsPerSecond: 100,
-  /** Transport feedback to browsers: they steer their bitrate by it, and 50 ms was enough for all of it. */
+  /** Transport feedback to WebRTC clients: their congestion control reached its maximum with 50 ms. */
   transportFeedbackInterval: 50,
-  /** Packets kept of each video source for who lost some: a power of two. */
+  /** Packets kept per video stream for retransmission: two seconds of a busy camera, 1 MiB. A power of two. */
   cachedPackets: 512,
-  /** Packets that one peer gets again in a second. */
+  /** Retransmissions to one peer per second. */
   retransmissionsPerSecond: 500,
-  /** Packets of video that did not come are asked of their source after this: some are only overtaken … */
+  /** Sequences in one NACK of the node, and those taken from one NACK that the node cannot answer. */
+  nackedPackets: 64,
+  /** A missing packet is requested after this long: it may just be reordered … */
   nackDelay: 10,
-  /** … again at the earliest after this, or a little more than its answers take … */
+  /** … again after this at the earliest, or 1.25 times the turnaround … */
   nackInterval: 20,
-  /** … so many times, and for so long. Then a keyframe is asked for: later they would come too late. */
+  /** … at most so many times … */
   nackTries: 10,
+  /** … and for this long: later it would arrive too late, and a keyframe is requested instead. */
   missingLife: 1_000,
-  /** Packets of one source that can be missing at once. Where more are, only a keyframe helps. */
+  /** Missing packets per stream. Beyond that only a keyframe helps. */
   missingPackets: 256,
-  /** Keyframes asked of one source: each is many times as long as other frames. */
+  /** Between two keyframe requests to one source: a keyframe is many times as large as other frames. */
   keyframeInterval: 500,
   /** How long a bound address must be quiet before RTCP, which has no replay protection, may move it. */
   rtcpRebindQuiet: 5_000,
-  /** Datagrams of one lane that the system has not taken yet. Beyond it they are dropped: voice must not queue. */
+  /** Datagrams of one lane that the system has not accepted yet. Beyond it they are dropped: voice must not queue. */
   unsentDatagrams: 1_024,
-  /**
-   * How long a packet may have waited in a lane's socket before it is dropped there: a lane that is behind drops the oldest first,
-   * and video, which costs more and is missed less, before audio. A client's jitter buffer holds about as much.
-   */
+  /** Packets of audio that waited longer than this in a lane's socket are dropped: a client's jitter buffer holds about as much. */
   audioWait: 120,
+  /** The same for video, which costs more and is missed less: it is dropped first. */
   videoWait: 60,
-  /** Source addresses whose text a portable engine need not parse again. */
+  /** IP addresses in text form that a portable engine keeps parsed. */
   parsedAddresses: 4_096,
-  /** Asked of the system for a lane's socket, each way; it may grant less. Some 20,000 packets of voice. */
+  /** Bytes requested of the system for a lane's socket, each way; it may grant less. About 20,000 packets of voice. */
   socketBuffer: 4 * 1024 * 1024,
-  /** Receiver reports to each sender. */
+  /** Between receiver reports to a sender. */
   receiverReportInterval: 5_000,
-  /** Sender reports to each browser: it needs two of each source before it can play sound and picture together. */
+  /** Between sender reports to a WebRTC client: it needs two per stream before it can synchronise audio and video. */
   senderReportInterval: 1_000,
-  /** Browsers that are told in one turn of a lane, so that packets do not wait for it. */
+  /** Sender reports in one compound: with their descriptions they fit any path's MTU. */
+  senderReportsPerCompound: 24,
+  /** WebRTC clients that get sender reports in one turn of a lane, so that packets do not wait. */
   senderReportsPerTurn: 32,
-  /** How long a source's own sender report is believed: twice what is usual, and some loss. */
+  /** How long a source's sender report is used: three usual intervals. */
   senderReportLife: 15_000,
 
   /** How long members may take to commit to what was proposed. A slow phone in a large group takes a second or two. */

@@ -1,4 +1,4 @@
-// A lane's totals, as numbers that can be added to on the packet path.
+// A lane's totals, as numbers that the packet path can add to.
 import { DROP_CAUSES, type DropCause, type LaneCounters } from '../lane/commands.ts'
 import type { PacketIo } from '../lane/packet-io.ts'
 
@@ -52,6 +52,7 @@ export class LaneStats {
     this.#drops[cause]! += count
   }
 
+  /** `busy` is the share of time since the last call that the lane worked. */
   counters(sent: PacketIo['sent'], busy: number): LaneCounters {
     const drops = Object.fromEntries(DROP_CAUSES.map(cause => [cause, this.#drops[Drop[cause]]!]))
     const totals = Object.fromEntries(Object.entries(Total).map(([name, index]) => [name, this.#totals[index]!]))

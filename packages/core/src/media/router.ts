@@ -1,87 +1,115 @@
 // Hot: a batch of datagrams in, sealed copies out. The lane without its socket: it looks routes up and decides nothing.
-import { classifyDatagram, DatagramKind, isSrtpProfile, RTCP_SENDER_SSRC, RTP_SSRC } from '@parley/protocol'
-import type { LaneCommand, LaneEvent, PeerId } from '../lane/commands.ts'
-import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from '../lane/packet-io.ts'
+import { isSrtpProfile, type StunMac } from '@parley/protocol'
+import type { Batch } from '../lane/batch.ts'
+import type { LaneCommand, LaneEvent, PeerId, TargetsId } from '../lane/commands.ts'
+import type { PacketIo } from '../lane/packet-io.ts'
 import { LIMITS } from '../limits.ts'
 import { AddressResponder } from './address/discovery.ts'
 import { type Peer, Peers } from './address/peers.ts'
 import { readAddress } from './address/socket-address.ts'
+import { Demultiplexer } from './demultiplexer.ts'
 import { Egress } from './egress.ts'
 import { Forwarder } from './forward/forwarder.ts'
-import { RouteTable } from './forward/route-table.ts'
-import { createRtpMapping, DISCORD_MAPPING } from './forward/rtp-mapping.ts'
 import { Talkspurts } from './forward/talkspurts.ts'
 import { Ingress } from './ingress.ts'
-import { LaneEvents } from './lane-events.ts'
 import { Drop, LaneStats } from './lane-stats.ts'
-import type { RouterOptions } from './lane-surroundings.ts'
 import { KeyframeRequests } from './loss/keyframe-requests.ts'
 import { NackGenerator } from './loss/nack-generator.ts'
 import { NackResponder } from './loss/nack-responder.ts'
-import { ClockMap } from './receive/clock-map.ts'
-import { ReceiveStats } from './receive/receive-stats.ts'
-import { ReplayWindows } from './receive/replay-window.ts'
 import { ReceiverReports } from './rtcp/receiver-reports.ts'
 import { SenderReports } from './rtcp/sender-reports.ts'
 import { RtcpInput } from './rtcp-input.ts'
-import { mapSsrc, nodeSsrc, type WebrtcPeer, WebrtcPeers } from './webrtc/webrtc-peers.ts'
+import type { ReceiveStream } from './streams/receive-stream.ts'
+import { type RouteCounts, RouteTable } from './streams/route-table.ts'
+import { createRtpMapping, DISCORD_MAPPING } from './streams/rtp-mapping.ts'
+import { SendStreams } from './streams/send-stream.ts'
+import { mapSsrc, WebrtcPeers } from './webrtc/webrtc-peers.ts'
+
+/** What a lane asks of its host besides the packet engine. */
+export interface RouterOptions {
+  /** The share of the time since its last call that the lane worked, 0 to 1. */
+  busy?: (() => number) | undefined
+  /** HMAC-SHA1 for ICE checks; without it the lane serves no WebRTC clients. */
+  stunMac?: StunMac | undefined
+  /** The wall clock, in milliseconds since 1970, when `now` was 0. */
+  timeOrigin?: number | undefined
+}
+
+/** Counts of what a lane holds. */
+export interface RouterCounts extends RouteCounts {
+  peers: number
+  /** Bound addresses. */
+  addresses: number
+  webrtcPeers: number
+  /** Addresses that ICE checks have proved. */
+  webrtcAddresses: number
+  /** Peers that wait for a receiver report. */
+  reports: number
+  /** Video streams with packets kept for retransmission. */
+  videos: number
+  /** Pairs of stream and receiver with numbers of their own. */
+  sendStreams: number
+  /** Streams whose pauses the node fills with silence. */
+  talkspurts: number
+}
 
 /**
  * The lane as a sans-IO machine: inputs are `command`, `receive` and `tick`, outputs go to the packet engine at once and to
- * `takeEvents`. Per packet nothing allocates and nothing throws; what is wrong with a datagram is a counter.
+ * `takeEvents`. Per packet nothing allocates and nothing throws; a bad datagram is a counter.
  */
 export class Router {
   readonly #io: PacketIo
+  readonly #busy: () => number
+  readonly #events: LaneEvent[] = []
+  readonly #laneStats = new LaneStats()
   readonly #peers = new Peers()
   readonly #routes = new RouteTable()
-  readonly #reports: ReceiverReports
-  readonly #senderReports: SenderReports
+  readonly #sendStreams = new SendStreams(this.#peers)
+  readonly #webrtcPeers: WebrtcPeers
   readonly #talkspurts: Talkspurts
   readonly #nackResponder: NackResponder
   readonly #keyframes: KeyframeRequests
   readonly #nackGenerator: NackGenerator
-  readonly #laneStats = new LaneStats()
-  readonly #responder: AddressResponder
-  readonly #webrtcPeers: WebrtcPeers
-  readonly #rtcpInput: RtcpInput
-  readonly #ingress: Ingress
-  readonly #egress: Egress
-  readonly #busy: () => number
-  readonly #events = new LaneEvents()
+  readonly #reports: ReceiverReports
+  readonly #senderReports: SenderReports
+  readonly #demultiplexer: Demultiplexer
 
   constructor(io: PacketIo, { busy = () => 0, stunMac, timeOrigin = 0 }: RouterOptions = {}) {
     this.#io = io
     this.#busy = busy
-    const replay = new ReplayWindows()
-    const stats = new ReceiveStats()
-    const clocks = new ClockMap(stats)
-    const forwarder = new Forwarder(io, this.#laneStats)
+    const forwarder = new Forwarder(io, this.#sendStreams, this.#laneStats)
     this.#webrtcPeers = new WebrtcPeers(io, this.#peers, this.#laneStats, stunMac)
-    this.#nackResponder = new NackResponder(io, forwarder)
-    const clientSsrc = (peer: number, ssrc: number) => this.#webrtcPeers.get(peer)?.toClient.get(ssrc) ?? ssrc
-    this.#reports = new ReceiverReports(io, this.#routes, stats, clientSsrc)
-    this.#responder = new AddressResponder(io, this.#peers, this.#routes, this.#laneStats)
-    this.#talkspurts = new Talkspurts(this.#routes, forwarder)
-    const known = {
-      ...{ io, peers: this.#peers, routes: this.#routes, laneStats: this.#laneStats },
-      ...{ replay, stats, clocks, talkspurts: this.#talkspurts },
-    }
-    this.#senderReports = new SenderReports(known, timeOrigin)
-    this.#keyframes = new KeyframeRequests({ io, routes: this.#routes, clientSsrc })
-    this.#nackGenerator = new NackGenerator({ io, routes: this.#routes, clientSsrc }, this.#keyframes)
-    this.#routes.keep(replay, stats, clocks, this.#talkspurts, this.#senderReports)
+    this.#talkspurts = new Talkspurts(forwarder)
+    this.#nackResponder = new NackResponder({ peers: this.#peers, forwarder, sendStreams: this.#sendStreams })
+    this.#keyframes = new KeyframeRequests(io)
+    this.#nackGenerator = new NackGenerator(io, this.#keyframes)
+    this.#reports = new ReceiverReports(io, this.#routes)
+    this.#senderReports = new SenderReports(io, this.#routes, timeOrigin)
     const parts = {
-      ...known,
-      ...{ reports: this.#reports, senderReports: this.#senderReports, webrtcPeers: this.#webrtcPeers },
-      ...{ nackResponder: this.#nackResponder, keyframes: this.#keyframes, nackGenerator: this.#nackGenerator },
-      ...{ forwarder, events: this.#events },
+      io,
+      forwarder,
+      peers: this.#peers,
+      routes: this.#routes,
+      webrtcPeers: this.#webrtcPeers,
+      talkspurts: this.#talkspurts,
+      nackResponder: this.#nackResponder,
+      keyframes: this.#keyframes,
+      nackGenerator: this.#nackGenerator,
+      reports: this.#reports,
+      senderReports: this.#senderReports,
+      laneStats: this.#laneStats,
+      events: this.#events,
     }
-    this.#rtcpInput = new RtcpInput(parts)
-    this.#ingress = new Ingress(parts)
-    this.#egress = new Egress(parts)
+    this.#demultiplexer = new Demultiplexer({
+      ...parts,
+      responder: new AddressResponder(parts),
+      ingress: new Ingress(parts),
+      egress: new Egress(parts),
+      rtcpInput: new RtcpInput(parts),
+    })
   }
 
-  /** When it wants `tick`, `Infinity` if never. */
+  /** When `tick` has something to do; `Infinity` if never. */
   get deadline(): number {
     const reports = Math.min(this.#reports.deadline, this.#senderReports.deadline)
     return Math.min(reports, this.#nackGenerator.deadline, this.#talkspurts.deadline, this.#webrtcPeers.deadline)
@@ -89,10 +117,10 @@ export class Router {
 
   /** All events since the last call. */
   takeEvents(): readonly LaneEvent[] {
-    return this.#events.take()
+    return this.#events.length === 0 ? NO_EVENTS : this.#events.splice(0)
   }
 
-  /** Applies a command. One that names a peer, list or SSRC that is not there does nothing. */
+  /** Applies a command. One that names a peer, list or SSRC that does not exist does nothing. */
   command(command: LaneCommand, now: number): void {
     switch (command.kind) {
       case 'addPeer':
@@ -102,7 +130,7 @@ export class Router {
       case 'addWebrtcPeer':
         return this.#addWebrtcPeer(command, now)
       case 'setRtpMapping':
-        return this.#routes.setRtpMapping(command.peer, createRtpMapping(command.mapping))
+        return this.#routes.setRtpMapping(command.peer, createRtpMapping(command.mapping), false)
       case 'removeWebrtcPeer':
         return this.#webrtcPeers.end(this.#peers.get(command.peer))
       case 'mapSsrc':
@@ -112,21 +140,22 @@ export class Router {
       case 'removePeer':
         return this.#removePeer(command.peer)
       case 'openTargets':
+        return this.#routes.openTargets(command.targets)
       case 'addTarget':
+        return this.#routes.addTarget(command.targets, command.peer)
       case 'removeTarget':
+        return this.#routes.removeTarget(command.targets, command.peer)
       case 'closeTargets':
-        return this.#routes.changeTargets(command)
+        return this.#closeTargets(command.targets)
       case 'refuseSealed':
         return this.#routes.refuseSealed(command.peer)
       case 'setRoute':
         this.#routes.setRoute(command)
         return this.#releaseHeld(command.owner, now)
       case 'removeRoute':
-        this.#rtcpInput.forget(command.ssrc)
-        return this.#routes.removeRoute(command.ssrc, command.silence ? now + LIMITS.silenceWindow : undefined)
+        return this.#removeRoute(command, now)
       case 'askKeyframe':
-        this.#keyframes.ask(command.ssrc, now)
-        return this.#io.flush()
+        return this.#requestKeyframe(command.ssrc, now)
       case 'report':
         this.#events.push({ kind: 'counters', counters: this.#laneStats.counters(this.#io.sent, this.#busy()) })
     }
@@ -135,13 +164,13 @@ export class Router {
   /** Handles the datagrams of one wake-up and sends what they cause. The batch's bytes are changed. */
   receive(batch: Batch, now: number): void {
     if (batch.lost > 0) this.#laneStats.drop(Drop.overload, batch.lost)
-    for (let slot = 0; slot < batch.count; slot++) this.#datagram(batch, slot, now)
+    for (let slot = 0; slot < batch.count; slot++) this.#demultiplexer.datagram(batch, slot, now)
     this.#io.flush()
     this.#applyBindings()
     this.#noteExhausted()
   }
 
-  /** Sends what is due: reports, requests, silence, and looks which browsers are still there. */
+  /** Sends what is due (reports, requests, silence) and expires consent. */
   tick(now: number): void {
     if (now < this.deadline) return
     for (const peer of this.#webrtcPeers.tick(now)) this.#events.push({ kind: 'consentLost', peer })
@@ -153,14 +182,13 @@ export class Router {
     this.#noteExhausted()
   }
 
-  /** Forgets every peer and route. */
+  /** Removes every peer and route. */
   close(): void {
     for (const id of this.#peers.ids()) this.#removePeer(id)
-    this.#routes.closeAll()
+    for (const list of this.#routes.closeAll()) this.#senderReports.listClosed(list)
   }
 
-  /** Counts of what the lane holds, for tests and the dashboard. */
-  inspect() {
+  inspect(): RouterCounts {
     return {
       peers: this.#peers.size,
       addresses: this.#peers.addresses,
@@ -168,22 +196,27 @@ export class Router {
       webrtcAddresses: this.#webrtcPeers.addresses,
       reports: this.#reports.size,
       videos: this.#nackResponder.size,
+      sendStreams: this.#sendStreams.size,
+      talkspurts: this.#talkspurts.size,
       ...this.#routes.inspect(),
     }
   }
 
-  #addPeer(id: number, ssrcs: Int32Array): void {
-    if (!this.#peers.add(id, ssrcs)) return
-    this.#routes.addPeer(id, ssrcs)
+  #addPeer(id: PeerId, ssrcs: Int32Array): void {
+    const peer = this.#peers.add(id, ssrcs)
+    if (peer === undefined) return
+    this.#routes.addPeer(peer)
     this.#io.addPeer(id)
   }
 
   #protectPeer(command: LaneCommand & { kind: 'protectPeer' }): void {
     const peer = this.#peers.get(command.peer)
-    if (peer === undefined || (isSrtpProfile(command.protection) && !peer.isWebrtc)) return
-    if (peer.isWebrtc && !isSrtpProfile(command.protection)) this.#becomeNative(peer)
+    const isSrtp = isSrtpProfile(command.protection)
+    if (peer === undefined || (isSrtp && !peer.isWebrtc)) return
+    if (peer.isWebrtc && !isSrtp) this.#becomeDiscordClient(peer)
     this.#io.protectPeer(peer.id, command.protection, command.key, command.nonceStart)
-    for (const ssrc of peer.ssrcs) this.#resetRow(this.#routes.row(ssrc), peer)
+    this.#sendStreams.receiverEnded(peer.id)
+    for (const stream of this.#routes.streamsOf(peer)) this.#resetStream(stream)
     this.#peers.protect(peer, command.claimed)
     this.#applyBindings()
   }
@@ -192,129 +225,86 @@ export class Router {
     const peer = this.#peers.get(command.peer)
     if (peer === undefined || !this.#webrtcPeers.areServed) return
     const webrtcPeer = this.#webrtcPeers.add(peer, command, now)
-    this.#routes.setRtpMapping(peer.id, webrtcPeer.mapping)
+    this.#routes.setRtpMapping(peer.id, webrtcPeer.mapping, true)
   }
 
-  #becomeNative(peer: Peer): void {
+  /** A session changed its transport from WebRTC to UDP. */
+  #becomeDiscordClient(peer: Peer): void {
     this.#webrtcPeers.end(peer)
     peer.isWebrtc = false
-    this.#routes.setRtpMapping(peer.id, DISCORD_MAPPING)
+    this.#routes.setRtpMapping(peer.id, DISCORD_MAPPING, false)
   }
 
   #mapSsrc({ peer: id, clientSsrc, ssrc }: LaneCommand & { kind: 'mapSsrc' }, now: number): void {
-    const peer = this.#peers.get(id)
-    if (peer === undefined || !this.#webrtcPeers.map(peer, clientSsrc, ssrc)) return
-    this.#resetRow(this.#routes.row(ssrc), peer)
+    const webrtcPeer = this.#webrtcPeers.get(id)
+    const stream = this.#routes.stream(ssrc)
+    if (webrtcPeer === undefined || stream?.owner.id !== id || !mapSsrc(webrtcPeer, clientSsrc, stream)) return
+    this.#resetStream(stream)
     this.#releaseHeld(id, now)
   }
 
-  /** What was held of a browser goes where it should once both its SSRC and its route are known. */
+  /** Forwards held packets of a WebRTC client whose SSRC and route are both known now. */
   #releaseHeld(id: PeerId, now: number): void {
     const owner = this.#peers.get(id)
     const webrtcPeer = this.#webrtcPeers.get(id)
     if (owner === undefined || webrtcPeer === undefined) return
-    const isKnown = (clientSsrc: number) => this.#routes.isRouted(webrtcPeer.toNode.get(clientSsrc) ?? -1)
-    const take = (batch: Batch, slot: number) => this.#webrtcRtp(batch, slot, owner, webrtcPeer, now)
+    const isKnown = (clientSsrc: number) => {
+      const stream = webrtcPeer.streams.get(clientSsrc)
+      return stream !== undefined && this.#routes.isRouted(stream)
+    }
+    const take = (batch: Batch, slot: number) => this.#demultiplexer.webrtcRtp(batch, slot, owner, webrtcPeer, now)
     this.#webrtcPeers.held.release(id, isKnown, take)
     this.#io.flush()
   }
 
-  #resetRow(row: number, owner: Peer): void {
-    if (row < 0 || this.#routes.owners[row] !== owner.id) return
-    this.#routes.resetRow(row)
-    this.#rtcpInput.forget(this.#routes.ssrcs[row]!)
+  /** Another source or key feeds the stream. */
+  #resetStream(stream: ReceiveStream): void {
+    this.#talkspurts.forget(stream)
+    this.#forgetVideo(stream)
+    stream.reset()
   }
 
-  #removePeer(id: number): void {
+  #forgetVideo(stream: ReceiveStream): void {
+    this.#keyframes.forget(stream)
+    this.#nackGenerator.forget(stream)
+    this.#nackResponder.forget(stream)
+  }
+
+  #removePeer(id: PeerId): void {
     const peer = this.#peers.get(id)
     if (peer === undefined) return
     this.#reports.remove(peer)
     this.#webrtcPeers.remove(peer)
-    for (const ssrc of peer.ssrcs) this.#rtcpInput.forget(ssrc)
-    this.#nackResponder.forgetPeer(id)
-    this.#routes.removePeer(id, peer.ssrcs)
+    this.#sendStreams.receiverEnded(id)
+    for (const stream of this.#routes.streamsOf(peer)) {
+      this.#resetStream(stream)
+      this.#sendStreams.streamEnded(stream)
+    }
+    this.#routes.removePeer(peer)
     this.#peers.remove(peer)
     this.#io.removePeer(id)
   }
 
-  #datagram(batch: Batch, slot: number, now: number): void {
-    const length = batch.lengths[slot]!
-    this.#laneStats.datagram(length)
-    if (length > SLOT) return this.#laneStats.drop(Drop.oversize)
-    const kind = classifyDatagram(batch.view, slot * SLOT, length)
-    if (this.#webrtcPeers.size > 0) {
-      if (kind === DatagramKind.Stun) return this.#webrtcPeers.check(batch, slot, now)
-      const webrtcPeer = this.#webrtcPeers.at(batch.addresses, slot * ADDRESS_WORDS)
-      if (webrtcPeer !== undefined) return this.#fromWebrtcPeer(batch, slot, kind, webrtcPeer, now)
-    }
-    switch (kind) {
-      case DatagramKind.Rtp:
-        return this.#rtp(batch, slot, now)
-      case DatagramKind.Rtcp:
-        return this.#rtcp(batch, slot, now)
-      case DatagramKind.Discovery:
-        return this.#responder.discovery(batch, slot, now)
-      case DatagramKind.Ping:
-        return this.#responder.ping(batch, slot, now)
-      case DatagramKind.Keepalive:
-        return this.#responder.keepalive(batch, slot, now)
-      case DatagramKind.Stun:
-      case DatagramKind.Dtls:
-      case DatagramKind.Unknown:
-        return this.#laneStats.drop(Drop.unclassified)
-    }
+  #closeTargets(targets: TargetsId): void {
+    const list = this.#routes.closeTargets(targets)
+    if (list !== undefined) this.#senderReports.listClosed(list)
   }
 
-  /** The SSRC says whose key opens a packet, wherever it comes from; the key then says whether that is true. */
-  #rtp(batch: Batch, slot: number, now: number): void {
-    const { view } = batch
-    const offset = slot * SLOT
-    const row = this.#routes.row(view.getInt32(offset + RTP_SSRC))
-    const owner = row < 0 ? undefined : this.#peers.get(this.#routes.owners[row]!)
-    if (owner === undefined || owner.isWebrtc)
-      return this.#laneStats.drop(this.#ingress.isKnown(batch, slot) ? Drop.foreignSsrc : Drop.unknownSender)
-    if (!this.#ingress.openRtp(batch, slot, row, owner, now)) return
-    const mapping = this.#routes.mappingOf(owner.id)
-    if (this.#routes.audio[row] === 1 || mapping === DISCORD_MAPPING) this.#egress.deliver(batch, slot, row, owner, now)
-    else this.#egress.deliverMapped(batch, slot, row, mapping, owner, now)
+  #removeRoute({ ssrc, silence }: LaneCommand & { kind: 'removeRoute' }, now: number): void {
+    const stream = this.#routes.stream(ssrc)
+    if (stream === undefined) return
+    this.#forgetVideo(stream)
+    this.#routes.removeRoute(stream, silence ? now + LIMITS.silenceWindow : undefined)
   }
 
-  #fromWebrtcPeer(batch: Batch, slot: number, kind: DatagramKind, owner: Peer, now: number): void {
-    const webrtcPeer = this.#webrtcPeers.get(owner.id)!
-    if (kind === DatagramKind.Rtp) return this.#webrtcRtp(batch, slot, owner, webrtcPeer, now)
-    if (kind === DatagramKind.Rtcp) return this.#ownedRtcp(batch, slot, owner, now)
-    if (kind !== DatagramKind.Dtls) return this.#laneStats.drop(Drop.unclassified)
-    const event = this.#webrtcPeers.dtls(batch, slot, owner, now)
-    if (event !== undefined) this.#events.push(event)
+  #requestKeyframe(ssrc: number, now: number): void {
+    const stream = this.#routes.stream(ssrc)
+    if (stream === undefined) return
+    this.#keyframes.request(stream, now)
+    this.#io.flush()
   }
 
-  /** Where it came from says whose a browser's packet is. Its SSRC, type and extensions are the browser's own. */
-  #webrtcRtp(batch: Batch, slot: number, owner: Peer, webrtcPeer: WebrtcPeer, now: number): void {
-    const clientSsrc = batch.view.getInt32(slot * SLOT + RTP_SSRC)
-    const ssrc = nodeSsrc(webrtcPeer, batch, slot, owner.ssrcs[0]!)
-    if (ssrc < 0) return this.#webrtcPeers.unknown(owner, webrtcPeer, batch, slot, now)
-    const row = this.#routes.row(ssrc)
-    if (row < 0 || this.#routes.owners[row] !== owner.id) return this.#laneStats.drop(Drop.foreignSsrc)
-    if (!this.#ingress.openRtp(batch, slot, row, owner, now)) return
-    if (!webrtcPeer.toNode.has(clientSsrc)) mapSsrc(webrtcPeer, clientSsrc, ssrc)
-    this.#webrtcPeers.arrived(owner, webrtcPeer, batch, slot, clientSsrc, now)
-    batch.view.setInt32(slot * SLOT + RTP_SSRC, ssrc)
-    this.#egress.deliverMapped(batch, slot, row, webrtcPeer.mapping, owner, now)
-  }
-
-  #rtcp(batch: Batch, slot: number, now: number): void {
-    const row = this.#routes.row(batch.view.getInt32(slot * SLOT + RTCP_SENDER_SSRC))
-    const owner =
-      row < 0 ? this.#peers.at(batch.addresses, slot * ADDRESS_WORDS) : this.#peers.get(this.#routes.owners[row]!)
-    if (owner === undefined || owner.isWebrtc) return this.#laneStats.drop(Drop.unknownSender)
-    this.#ownedRtcp(batch, slot, owner, now)
-  }
-
-  #ownedRtcp(batch: Batch, slot: number, owner: Peer, now: number): void {
-    if (this.#ingress.openRtcp(batch, slot, owner, now)) this.#rtcpInput.read(batch, slot, owner, now)
-  }
-
-  /** The engine hears of new addresses between batches only. */
+  /** The engine takes new addresses between batches only. */
   #applyBindings(): void {
     const { rebound } = this.#peers
     if (rebound.length === 0) return
@@ -331,3 +321,5 @@ export class Router {
     for (const peer of exhausted) this.#events.push({ kind: 'nonceExhausted', peer })
   }
 }
+
+const NO_EVENTS: readonly LaneEvent[] = []

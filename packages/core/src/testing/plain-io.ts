@@ -1,15 +1,14 @@
 // An in-memory packet engine for tests of the router: sealing appends a tag that identifies the key, and nothing is sent.
 import {
   ADDRESS_WORDS,
-  BATCH,
   type Batch,
+  createBatch,
+  HEADER_WORDS,
   type PacketIo,
   type PeerId,
   type Protection,
-  type SentOf,
   SLOT,
 } from '@parley/core'
-import { RTP_SSRC, rtpHeaderLength } from '@parley/protocol'
 
 /** Bytes of the tag: the key's first byte, sixteen times. */
 export const PLAIN_TAG = 16
@@ -32,8 +31,6 @@ export class PlainIo implements PacketIo {
   readonly #keepsSent: boolean
   readonly sent = { packets: 0, bytes: 0, failed: 0 }
   readonly outbox: Sent[] = []
-  /** By peer and SSRC, unless packets are only counted. */
-  readonly #sentOf = new Map<string, { packets: number; octets: number }>()
   /** Packets of `sent` that are RTCP. */
   reports = 0
   exhausted: PeerId[] = []
@@ -64,12 +61,6 @@ export class PlainIo implements PacketIo {
   dropAddress(peer: PeerId): void {
     this.#rows.get(peer)!.isAddressed = false
   }
-  sourceSequence(_peer: PeerId, _ssrc: number, sequence: number): number {
-    return sequence
-  }
-  sentOf(peer: PeerId, ssrc: number): SentOf | undefined {
-    return this.#sentOf.get(`${peer} ${ssrc}`)
-  }
   removePeer(peer: PeerId): void {
     this.#rows.delete(peer)
   }
@@ -81,14 +72,21 @@ export class PlainIo implements PacketIo {
     batch.lengths[slot] = batch.lengths[slot]! - PLAIN_TAG
     return true
   }
-  forward(batch: Batch, slot: number, targets: Int32Array, count: number, except: PeerId): number {
+  forward(
+    batch: Batch,
+    slot: number,
+    targets: Int32Array,
+    count: number,
+    except: PeerId,
+    headers?: Int32Array,
+  ): number {
     let queued = 0
     for (let index = 0; index < count; index++) {
       const peer = targets[index]!
       if (peer === except || !this.#rows.get(peer)!.isAddressed) continue
       queued++
-      if (this.#keepsSent) this.#count(peer, batch, slot)
       this.#send(peer, batch.bytes, slot * SLOT, batch.lengths[slot]!)
+      if (headers !== undefined && this.#keepsSent) writeHeader(this.outbox.at(-1)!.bytes, headers, index)
     }
     return queued
   }
@@ -110,14 +108,6 @@ export class PlainIo implements PacketIo {
     return taken
   }
 
-  #count(peer: PeerId, batch: Batch, slot: number): void {
-    const key = `${peer} ${batch.view.getUint32(slot * SLOT + RTP_SSRC)}`
-    const { packets, octets } = this.#sentOf.get(key) ?? { packets: 0, octets: 0 }
-    const length = batch.lengths[slot]!
-    const payload = length - rtpHeaderLength(batch.view, slot * SLOT, length)
-    this.#sentOf.set(key, { packets: packets + 1, octets: octets + payload })
-  }
-
   #send(peer: PeerId, bytes: Uint8Array, offset: number, length: number): void {
     this.sent.packets++
     this.sent.bytes += length
@@ -125,19 +115,14 @@ export class PlainIo implements PacketIo {
   }
 }
 
-/** An empty batch of the size that engines use. */
-export function makeBatch(): Batch {
-  const bytes = new Uint8Array(BATCH * SLOT)
-  return {
-    bytes,
-    view: new DataView(bytes.buffer),
-    count: 0,
-    lengths: new Int32Array(BATCH),
-    addresses: new Int32Array(BATCH * ADDRESS_WORDS),
-    waited: new Int32Array(BATCH),
-    lost: 0,
-  }
+/** Replaces the first words of a packet by those of target `index`. */
+function writeHeader(bytes: Uint8Array, headers: Int32Array, index: number): void {
+  const start = headers.byteOffset + index * HEADER_WORDS * 4
+  bytes.set(new Uint8Array(headers.buffer, start, HEADER_WORDS * 4))
 }
+
+/** An empty batch of the size that engines use. */
+export const makeBatch = (): Batch => createBatch()
 
 /** Adds a datagram; `words` is its source address. A datagram longer than a slot is truncated; its length is kept. */
 export function addDatagram(batch: Batch, bytes: Uint8Array, words: ArrayLike<number>): void {

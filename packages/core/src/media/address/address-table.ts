@@ -1,6 +1,7 @@
 // Source address → peer: an open-addressing hash over words, so that a lookup makes no text and no garbage.
+
+import { ADDRESS_WORDS, IDENTITY_WORDS } from '../../lane/batch.ts'
 import type { PeerId } from '../../lane/commands.ts'
-import { ADDRESS_WORDS, IDENTITY_WORDS } from '../../lane/packet-io.ts'
 import { copyAddress, isSameAddress } from './socket-address.ts'
 
 const SMALLEST = 16

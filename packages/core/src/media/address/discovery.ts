@@ -1,4 +1,4 @@
-// What a lane answers by itself to whoever asks: IP discovery, the official client's ping, old discord.js's keepalive.
+// What a lane answers without control: IP discovery, the official client's ping, the keepalive of old discord.js.
 import {
   DISCOVERY_LENGTH,
   PING_LENGTH,
@@ -6,38 +6,44 @@ import {
   readDiscoveryRequest,
   writeDiscoveryResponse,
 } from '@parley/protocol'
-import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from '../../lane/packet-io.ts'
+import { ADDRESS_WORDS, type Batch, SLOT } from '../../lane/batch.ts'
+import type { PacketIo } from '../../lane/packet-io.ts'
 import { LIMITS } from '../../limits.ts'
-import type { RouteTable } from '../forward/route-table.ts'
 import { Drop, type LaneStats } from '../lane-stats.ts'
 import { AddressRates } from './address-rates.ts'
-import type { Peers } from './peers.ts'
+import type { Peer, Peers } from './peers.ts'
 import { readAddress } from './socket-address.ts'
 
-/** No answer is longer than its question, and each source gets a limited number in a second. */
+export interface AddressResponderParts {
+  readonly io: PacketIo
+  readonly peers: Peers
+  readonly laneStats: LaneStats
+}
+
+/** No answer is longer than its request, and each address gets a limited number per second. */
 export class AddressResponder {
   readonly #io: PacketIo
   readonly #peers: Peers
-  readonly #routes: RouteTable
   readonly #laneStats: LaneStats
   readonly #rates = new AddressRates({ perSecond: LIMITS.discoveriesPerSecond, blockFor: 0, ignoresPort: false })
   readonly #bytes = new Uint8Array(DISCOVERY_LENGTH)
   readonly #view = new DataView(this.#bytes.buffer)
 
-  constructor(io: PacketIo, peers: Peers, routes: RouteTable, laneStats: LaneStats) {
+  constructor({ io, peers, laneStats }: AddressResponderParts) {
     this.#io = io
     this.#peers = peers
-    this.#routes = routes
     this.#laneStats = laneStats
   }
 
-  /** A request that names no session's audio SSRC gets no answer, so that strangers cannot use the lane to reflect. */
-  discovery(batch: Batch, slot: number, now: number): void {
+  /**
+   * Answers a discovery request. `ownerOf` returns the owner of an SSRC. A request that does not name a session's audio SSRC gets
+   * no answer, so that the lane reflects nothing to spoofed addresses.
+   */
+  discovery(batch: Batch, slot: number, ownerOf: (ssrc: number) => Peer | undefined, now: number): void {
     const at = slot * ADDRESS_WORDS
     const ssrc = readDiscoveryRequest(batch.view, slot * SLOT, batch.lengths[slot]!)
-    const row = this.#routes.row(ssrc)
-    const peer = row < 0 ? undefined : this.#peers.get(this.#routes.owners[row]!)
-    if (peer === undefined || peer.ssrcs[0] !== ssrc) return this.#laneStats.drop(Drop.unknownSender)
+    const peer = ownerOf(ssrc)
+    if (peer?.ssrcs[0] !== ssrc) return this.#laneStats.drop(Drop.unknownSender)
     if (!this.#isWithinRate(batch, slot, now)) return
     this.#laneStats.discovery()
     this.#peers.discovered(peer, batch.addresses, at)
@@ -53,9 +59,9 @@ export class AddressResponder {
   }
 
   /**
-   * Old discord.js closes unless its counter, in 8 bytes of which the last four are zero, comes back. Other libraries log an
-   * error for what they cannot read, so nothing else is answered, and only bound peers are. A counter that is 0 is not
-   * missed: every library starts there, and the ones that log count big-endian from then on.
+   * Old discord.js closes unless its counter is echoed: 8 bytes, of which the last four are zero. Other libraries log an error for
+   * datagrams that they cannot parse, so nothing else is answered, and only to bound peers. A counter of 0 needs no answer:
+   * every library starts there, and those that log count big-endian from then on.
    */
   keepalive(batch: Batch, slot: number, now: number): void {
     const offset = slot * SLOT

@@ -1,42 +1,43 @@
-// The peers of a lane and where they are: who may be sent to which address, and what proves it.
-
+// The peers of a lane and their addresses: what binds a peer to an address, so that media is sent there.
+import { ADDRESS_LOCAL, ADDRESS_WORDS } from '../../lane/batch.ts'
 import type { PeerId, SocketAddress } from '../../lane/commands.ts'
-import { ADDRESS_LOCAL, ADDRESS_WORDS } from '../../lane/packet-io.ts'
 import { LIMITS } from '../../limits.ts'
 import { AddressTable } from './address-table.ts'
 import { copyAddress, isSameAddress, isSameIp, writeAddress } from './socket-address.ts'
 
-/** One peer. Its address is proved once `isBound`. */
 export interface Peer {
   readonly id: PeerId
+  /** Audio, then pairs of video and RTX. */
   readonly ssrcs: Int32Array
+  /** It has a key. */
   isProtected: boolean
-  /** Its address is proved by ICE alone. */
+  /** Only ICE binds its address. */
   isWebrtc: boolean
+  /** `address` is valid. */
   isBound: boolean
   readonly address: Int32Array
-  /** Where the last packet that verified came from; zeros before the first. */
-  readonly heardFrom: Int32Array
+  /** Where the last packet that verified was sent from; zeros before the first. */
+  readonly provedAddress: Int32Array
   /** Addresses that asked for discovery, the latest first. */
   readonly candidates: Int32Array
   candidateCount: number
-  /** When a packet last verified from the bound address. */
-  heardAt: number
+  /** When a packet last verified. */
+  provedAt: number
   /** When its next receiver report is due; `Infinity` while it sends nothing. */
   reportAt: number
-  /** What the lane's clock shows when its own shows 0; undefined before its first sender report. */
+  /** What the lane's clock shows when the peer's shows 0; undefined before its first sender report. */
   clockOffset: number | undefined
 }
 
 /**
- * The rules of binding. Discovery makes an address a candidate; Select Protocol binds the candidate it names, or the latest;
- * a packet that verifies binds where it came from. Pings and keepalives bind nothing, and no address is believed because a
- * client said it.
+ * The rules of binding. Discovery makes an address a candidate; Select Protocol binds the candidate it names, or the latest; a
+ * packet that verifies binds its source address. Pings and keepalives bind nothing, and an address that a client only claims is
+ * never used.
  */
 export class Peers {
   readonly #peers = new Map<PeerId, Peer>()
   readonly #addresses = new AddressTable()
-  /** Peers bound anew since the owner last looked; the owner empties it. */
+  /** Peers with a new address; the owner empties it. */
   readonly rebound: Peer[] = []
 
   get size(): number {
@@ -57,50 +58,46 @@ export class Peers {
     return id === 0 ? undefined : this.#peers.get(id)
   }
 
-  add(id: PeerId, ssrcs: Int32Array): boolean {
-    if (this.#peers.has(id)) return false
-    this.#peers.set(id, {
+  /** Returns undefined if the id is in use. */
+  add(id: PeerId, ssrcs: Int32Array): Peer | undefined {
+    if (this.#peers.has(id)) return undefined
+    const peer: Peer = {
       id,
       ssrcs,
       isProtected: false,
       isWebrtc: false,
       isBound: false,
       address: new Int32Array(ADDRESS_WORDS),
-      heardFrom: new Int32Array(ADDRESS_WORDS),
+      provedAddress: new Int32Array(ADDRESS_WORDS),
       candidates: new Int32Array(LIMITS.addressCandidates * ADDRESS_WORDS),
       candidateCount: 0,
-      heardAt: -Infinity,
+      provedAt: -Infinity,
       reportAt: Infinity,
       clockOffset: undefined,
-    })
-    return true
+    }
+    this.#peers.set(id, peer)
+    return peer
   }
 
   remove(peer: Peer): void {
-    if (peer.isBound) this.#addresses.delete(peer.address, 0, peer.id)
+    this.unbind(peer)
     this.#peers.delete(peer.id)
-    this.#forget(peer)
   }
 
-  #forget(peer: Peer): void {
-    const index = this.rebound.indexOf(peer)
-    if (index >= 0) this.rebound.splice(index, 1)
-  }
-
-  /** A genuine ICE check named the address: media goes there. */
+  /** A genuine ICE check nominated the address. */
   nominate(peer: Peer, words: Int32Array, offset: number): void {
     this.#bind(peer, words, offset)
   }
 
-  /** Its address is worth nothing any more. */
   unbind(peer: Peer): void {
     if (!peer.isBound) return
     this.#addresses.delete(peer.address, 0, peer.id)
     peer.isBound = false
-    this.#forget(peer)
+    const index = this.rebound.indexOf(peer)
+    if (index >= 0) this.rebound.splice(index, 1)
   }
 
-  /** Select Protocol: the claimed address if it is a candidate, else the one it has, else the latest candidate. */
+  /** Select Protocol: binds the claimed address if it is a candidate, else keeps the present one, else binds the latest candidate. */
   protect(peer: Peer, claimed: SocketAddress | undefined): void {
     peer.isProtected = true
     if (peer.isWebrtc) return
@@ -112,8 +109,8 @@ export class Peers {
   }
 
   /**
-   * A discovery request for the peer came from the address. A bound peer that only has another port now (its own new socket,
-   * or its NAT) is followed at once; anything else waits for proof.
+   * A discovery request for the peer arrived from the address. A bound peer follows a change of port (a new socket, or its NAT) at
+   * once; a change of IP needs proof.
    */
   discovered(peer: Peer, words: Int32Array, offset: number): void {
     if (peer.isWebrtc) return
@@ -126,15 +123,15 @@ export class Peers {
   }
 
   /**
-   * A packet of the peer verified from the address, and moves it there. RTCP has no sequence that would give a replay away, so
-   * it moves only a peer from whose bound address nothing was heard for a while. Per packet: no allocation.
+   * A packet of the peer, over Discord's UDP, verified from the address, and binds it. RTCP has no replay protection, so it moves
+   * only a peer whose bound address has been quiet for `LIMITS.rtcpRebindQuiet`. Per packet: no allocation.
    */
   verified(peer: Peer, words: Int32Array, offset: number, isRtcp: boolean, now: number): void {
-    const isHome = isAt(peer, words, offset)
-    if (!isHome && isRtcp && now - peer.heardAt < LIMITS.rtcpRebindQuiet) return
-    if (!isHome || !isSamePath(peer, words, offset)) this.#bind(peer, words, offset)
-    if (!isSameAddress(peer.heardFrom, 0, words, offset)) copyAddress(words, offset, peer.heardFrom, 0)
-    peer.heardAt = now
+    const isBoundHere = isAt(peer, words, offset)
+    if (!isBoundHere && isRtcp && now - peer.provedAt < LIMITS.rtcpRebindQuiet) return
+    if (!isBoundHere || !isSamePath(peer, words, offset)) this.#bind(peer, words, offset)
+    if (!isSameAddress(peer.provedAddress, 0, words, offset)) copyAddress(words, offset, peer.provedAddress, 0)
+    peer.provedAt = now
   }
 
   #bind(peer: Peer, words: Int32Array, offset: number): void {
@@ -156,11 +153,11 @@ const isSamePath = (peer: Peer, words: Int32Array, offset: number): boolean =>
   peer.address[ADDRESS_LOCAL] === words[offset + ADDRESS_LOCAL]
 
 /**
- * Whether the peer's own packets are to be expected from this address: it is bound, or was proved last. Discovery by a
- * neighbour behind the same IP may have moved the one, but not the other. Per packet: no allocation.
+ * Whether the peer is likely to send from this address: it is bound there, or proved it last. Discovery by another host behind the
+ * same IP may have moved the first, but not the second. Per packet: no allocation.
  */
 export const isExpectedAt = (peer: Peer, words: Int32Array, offset: number): boolean =>
-  isAt(peer, words, offset) || isSameAddress(peer.heardFrom, 0, words, offset)
+  isAt(peer, words, offset) || isSameAddress(peer.provedAddress, 0, words, offset)
 
 function candidateIndex(peer: Peer, words: Int32Array, offset: number): number {
   for (let index = 0; index < peer.candidateCount; index++)

@@ -1,6 +1,7 @@
 // Socket addresses as words: what the packet path compares instead of text. IPv4 is held as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
+
+import { ADDRESS_LOCAL, ADDRESS_WORDS, ADDRESS_PORT as PORT } from '../../lane/batch.ts'
 import type { SocketAddress } from '../../lane/commands.ts'
-import { ADDRESS_LOCAL, ADDRESS_WORDS, ADDRESS_PORT as PORT } from '../../lane/packet-io.ts'
 
 const MAPPED = 0xffff
 

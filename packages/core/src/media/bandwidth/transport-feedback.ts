@@ -1,4 +1,5 @@
-// When packets of one browser came, by their transport-wide sequence, until it is told: its congestion control lives on that.
+// When packets of one WebRTC client arrived, by their transport-wide sequence, until feedback is sent: its congestion control
+// depends on it (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 import {
   LONGEST_TRANSPORT_FEEDBACK,
   sequenceDistance,
@@ -8,7 +9,7 @@ import {
 import { LIMITS } from '../../limits.ts'
 
 export class TransportFeedback {
-  /** From #base on; NaN for what did not come. */
+  /** Arrivals from #base on; NaN for packets that did not arrive. */
   readonly #times = new Float64Array(TRANSPORT_FEEDBACK_PACKETS).fill(Number.NaN)
   readonly #bytes = new Uint8Array(LONGEST_TRANSPORT_FEEDBACK)
   readonly #view = new DataView(this.#bytes.buffer)
@@ -16,16 +17,16 @@ export class TransportFeedback {
   #base = -1
   #count = 0
   #number = 0
-  /** The SSRC that a packet last came with: feedback has to name one. */
+  /** The SSRC of the last packet: feedback has to name one. */
   #ssrc = 0
   /** When feedback is due. */
   deadline = Infinity
 
-  /** A packet came. Returns false if it does not fit any more: feedback has to be sent first. Per packet: no allocation. */
+  /** A packet arrived. Returns false if it does not fit: feedback has to be sent first. Per packet: no allocation. */
   arrived(sequence: number, ssrc: number, now: number): boolean {
     if (this.#base < 0) this.#base = sequence
     const index = sequenceDistance(sequence, this.#base)
-    // What was told as missing already, or repeated.
+    // Repeated, or reported as missing already.
     if (index < 0) return true
     if (index >= TRANSPORT_FEEDBACK_PACKETS) return false
     if (this.#count === 0) this.deadline = now + LIMITS.transportFeedbackInterval
@@ -35,7 +36,7 @@ export class TransportFeedback {
     return true
   }
 
-  /** Feedback about what came since the last, and its length; 0 if nothing did. */
+  /** Writes the feedback on the packets since the last. Returns its length; 0 if there were none. */
   take(sender: number): number {
     const first = this.#times.findIndex(time => !Number.isNaN(time))
     this.deadline = Infinity
@@ -49,7 +50,7 @@ export class TransportFeedback {
     return length
   }
 
-  /** A gap that feedback cannot span: begins anew. */
+  /** Continues at `sequence` after a gap that feedback cannot span. */
   restart(sequence: number): void {
     this.#base = sequence
   }

@@ -1,26 +1,37 @@
-// Hot: gives a packet to the engine in the form that each of its targets knows.
-import { RTP_PAYLOAD_TYPE } from '@parley/protocol'
+// Hot: hands a packet to the engine in the numbering of each group of its targets.
+import { RTP_PAYLOAD_TYPE, RTP_SEQUENCE } from '@parley/protocol'
+import { type Batch, SLOT } from '../../lane/batch.ts'
 import type { PeerId } from '../../lane/commands.ts'
-import { type Batch, type PacketIo, SLOT } from '../../lane/packet-io.ts'
+import { HEADER_WORDS, type PacketIo } from '../../lane/packet-io.ts'
 import { Drop, type LaneStats } from '../lane-stats.ts'
-import type { TargetList } from './route-table.ts'
-import { DISCORD_MAPPING, isKnownType, Rewriter, type RtpMapping } from './rtp-mapping.ts'
+import type { ReceiveStream } from '../streams/receive-stream.ts'
+import { DISCORD_MAPPING, isKnownType, type RtpMapping } from '../streams/rtp-mapping.ts'
+import type { SendStreams } from '../streams/send-stream.ts'
+import type { TargetGroup } from '../streams/target-list.ts'
+import { Rewriter } from './rewriter.ts'
 import { looksSealed } from './sealed-frame.ts'
 import { trimPacket } from './trim-packet.ts'
 
+const HEADER_BYTES = 4 * HEADER_WORDS
+
 export class Forwarder {
   readonly #io: PacketIo
+  readonly #sendStreams: SendStreams
   readonly #laneStats: LaneStats
   readonly #rewriter = new Rewriter()
+  /** The first words of each target's copy. */
+  #headers = new Int32Array(0)
+  #headersView = new DataView(this.#headers.buffer)
 
-  constructor(io: PacketIo, laneStats: LaneStats) {
+  constructor(io: PacketIo, sendStreams: SendStreams, laneStats: LaneStats) {
     this.#io = io
+    this.#sendStreams = sendStreams
     this.#laneStats = laneStats
   }
 
   /**
-   * Turns a packet that a browser sent into the node's own form, without padding and CSRCs. Returns the length of its header; −1
-   * if it is malformed or of a payload type that the browser did not announce.
+   * Turns a packet from client to node numbering, without padding and CSRCs. Returns the length of its header; −1 if it is
+   * malformed or has a payload type that the client did not announce.
    */
   toNodeMapping(batch: Batch, slot: number, from: RtpMapping): number {
     const type = from.incoming[batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE]!
@@ -30,42 +41,90 @@ export class Forwarder {
     return this.#rewriter.write(batch, slot, DISCORD_MAPPING, type)
   }
 
-  /** Sends a packet in the node's own form to one target, if it knows the payload type. */
+  /** Sends a packet in node numbering to one target, if that knows the payload type. Its sequence stays as it is. */
   forwardTo(batch: Batch, slot: number, target: Int32Array, mapping: RtpMapping, header: number): void {
-    const theirs = mapping.outgoing[batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE]!
-    if (!isKnownType(theirs)) return
+    const type = mapping.outgoing[batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE]!
+    if (!isKnownType(type)) return
     this.#rewriter.load(batch, slot, header, DISCORD_MAPPING)
-    if (this.#rewriter.write(batch, slot, mapping, theirs) >= 0) this.#io.forward(batch, slot, target, 1, 0)
+    if (this.#rewriter.write(batch, slot, mapping, type) >= 0) this.#io.forward(batch, slot, target, 1, 0)
   }
 
   /**
-   * Native clients get the packet as it is; for the others it is written anew, once per form. Returns how many it goes to, or is
-   * kept from because they cannot open it.
+   * Sends a packet in node numbering to all targets of its stream except the peer `except`. Clients over Discord's UDP get it as it
+   * is; for the others it is rewritten once per mapping. Returns how many copies were queued, or withheld because their
+   * receivers cannot open them. Per packet: no allocation.
    */
-  forward(batch: Batch, slot: number, { groups, refusing }: TargetList, except: PeerId, header: number): number {
-    const native = groups[0]!
-    let queued = this.#io.forward(batch, slot, native.peers, native.count, except)
+  forward(batch: Batch, slot: number, stream: ReceiveStream, except: PeerId, header: number): number {
+    const list = stream.targets
+    if (list === undefined) return 0
+    const { groups } = list
+    const discord = groups[0]!
+    let queued = this.#io.forward(batch, slot, discord.peers, discord.count, except)
     if (groups.length === 1) return queued
-    const isSealed = refusing > 0 && looksSealed(batch, slot, header)
+    const isSealed = list.refusing > 0 && looksSealed(batch, slot, header)
     const type = batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE
     let isRewritten = false
+    let length = header
     this.#rewriter.load(batch, slot, header, DISCORD_MAPPING)
     for (let index = 1; index < groups.length; index++) {
-      const { mapping, peers, count, refusesSealed } = groups[index]!
+      const group = groups[index]!
+      const { mapping, refusesSealed } = group.traits
       if (isSealed && refusesSealed) {
-        this.#laneStats.drop(Drop.sealed, count)
-        queued += count
+        this.#laneStats.drop(Drop.sealed, group.count)
+        queued += group.count
         continue
       }
-      if (mapping === DISCORD_MAPPING && !isRewritten) {
-        queued += this.#io.forward(batch, slot, peers, count, except)
-        continue
+      if (mapping !== DISCORD_MAPPING || isRewritten) {
+        const outgoing = mapping === DISCORD_MAPPING ? type : mapping.outgoing[type]!
+        isRewritten = true
+        length = isKnownType(outgoing) ? this.#rewriter.write(batch, slot, mapping, outgoing) : -1
+        if (length < 0) continue
       }
-      const theirs = mapping === DISCORD_MAPPING ? type : mapping.outgoing[type]!
-      isRewritten = true
-      if (!isKnownType(theirs) || this.#rewriter.write(batch, slot, mapping, theirs) < 0) continue
-      queued += this.#io.forward(batch, slot, peers, count, except)
+      queued += this.#forwardGroup(batch, slot, stream, group, except, length)
     }
     return queued
+  }
+
+  #forwardGroup(
+    batch: Batch,
+    slot: number,
+    stream: ReceiveStream,
+    group: TargetGroup,
+    except: PeerId,
+    header: number,
+  ): number {
+    const { peers, count, traits } = group
+    if (!traits.isWebrtc) return this.#io.forward(batch, slot, peers, count, except)
+    if (this.#headers.length < count * HEADER_WORDS) this.#resizeHeaders(peers.length)
+    const octets = batch.lengths[slot]! - header
+    for (let index = 0; index < count; index++)
+      if (peers[index] !== except) this.#writeHeader(batch, slot, stream, peers[index]!, index, octets)
+    return this.#io.forward(batch, slot, peers, count, except, this.#headers)
+  }
+
+  /** The header of the copy for one receiver: the packet's, with the receiver's sequence. */
+  #writeHeader(
+    { view }: Batch,
+    slot: number,
+    stream: ReceiveStream,
+    peer: PeerId,
+    index: number,
+    octets: number,
+  ): void {
+    const offset = slot * SLOT
+    const sequence = view.getUint16(offset + RTP_SEQUENCE)
+    const sendStream = this.#sendStreams.forPacket(stream, peer, sequence)
+    const at = index * HEADER_BYTES
+    for (let byte = 0; byte < HEADER_BYTES; byte += 4)
+      this.#headersView.setInt32(at + byte, view.getInt32(offset + byte))
+    if (sendStream === undefined) return
+    sendStream.packets++
+    sendStream.octets += octets
+    this.#headersView.setUint16(at + RTP_SEQUENCE, sendStream.next(sequence))
+  }
+
+  #resizeHeaders(targets: number): void {
+    this.#headers = new Int32Array(targets * HEADER_WORDS)
+    this.#headersView = new DataView(this.#headers.buffer)
   }
 }

@@ -1,6 +1,6 @@
 // Hot: tells from its end whether a packet carries a frame that DAVE has sealed, without a key and without reading it.
 import { OPUS_PAYLOAD_TYPE, OPUS_SILENCE, RTP_MARKER_BIT, RTP_PAYLOAD_TYPE } from '@parley/protocol'
-import { type Batch, SLOT } from '../../lane/packet-io.ts'
+import { type Batch, SLOT } from '../../lane/batch.ts'
 
 /** Every sealed frame ends in these two bytes; the one before counts what the sender has appended. */
 const MARKER = 0xfa

@@ -10,7 +10,7 @@ import {
   rtpHeaderLength,
   rtpPaddingLength,
 } from '@parley/protocol'
-import { type Batch, SLOT } from '../../lane/packet-io.ts'
+import { type Batch, SLOT } from '../../lane/batch.ts'
 
 /** Cuts padding and CSRCs off the packet in `slot`. Returns the length of its header, −1 if it is malformed. */
 export function trimPacket(batch: Batch, slot: number): number {

@@ -1,51 +1,37 @@
-// Keyframes asked of sources: one request serves all who need it, and is not repeated at once.
+// Keyframe requests to senders: one PLI (RFC 4585 §6.3.1) serves all receivers that need it, at most one per interval.
 import { PICTURE_LOSS_LENGTH, writePictureLoss } from '@parley/protocol'
-import type { PeerId } from '../../lane/commands.ts'
 import type { PacketIo } from '../../lane/packet-io.ts'
 import { LIMITS } from '../../limits.ts'
-import type { RouteTable } from '../forward/route-table.ts'
 import { LANE_SSRC } from '../rtcp/receiver-reports.ts'
-
-export interface SourceRequestParts {
-  readonly io: PacketIo
-  readonly routes: RouteTable
-  /** What a peer itself calls one of its SSRCs. */
-  readonly clientSsrc: (peer: PeerId, ssrc: number) => number
-}
+import type { ReceiveStream } from '../streams/receive-stream.ts'
 
 export class KeyframeRequests {
   readonly #io: PacketIo
-  readonly #routes: RouteTable
-  readonly #clientSsrc: SourceRequestParts['clientSsrc']
-  /** When a keyframe was last asked for, by the SSRC of the video. */
-  readonly #askedAt = new Map<number, number>()
+  /** When a keyframe of each stream was last requested. */
+  readonly #requestedAt = new Map<ReceiveStream, number>()
   readonly #bytes = new Uint8Array(PICTURE_LOSS_LENGTH)
   readonly #view = new DataView(this.#bytes.buffer)
 
-  constructor({ io, routes, clientSsrc }: SourceRequestParts) {
+  constructor(io: PacketIo) {
     this.#io = io
-    this.#routes = routes
-    this.#clientSsrc = clientSsrc
   }
 
-  /** The video with this SSRC has ended. */
-  forget(ssrc: number): void {
-    this.#askedAt.delete(ssrc)
+  /** The video has ended, or another source feeds the stream. */
+  forget(stream: ReceiveStream): void {
+    this.#requestedAt.delete(stream)
   }
 
-  /** From when on one may be asked for. */
-  mayAskAt(ssrc: number): number {
-    return (this.#askedAt.get(ssrc) ?? -Infinity) + LIMITS.keyframeInterval
+  /** The earliest time of the next request. */
+  nextAt(stream: ReceiveStream): number {
+    return (this.#requestedAt.get(stream) ?? -Infinity) + LIMITS.keyframeInterval
   }
 
-  /** Returns false if one was asked for a moment ago. */
-  ask(ssrc: number, now: number): boolean {
-    const row = this.#routes.row(ssrc)
-    if (row < 0 || now < this.mayAskAt(ssrc)) return false
-    const source = this.#routes.owners[row]!
-    this.#askedAt.set(ssrc, now)
-    writePictureLoss(this.#view, 0, LANE_SSRC, this.#clientSsrc(source, ssrc))
-    this.#io.sendRtcp(source, this.#bytes, PICTURE_LOSS_LENGTH)
+  /** Returns false if the last request was less than an interval ago. */
+  request(stream: ReceiveStream, now: number): boolean {
+    if (now < this.nextAt(stream)) return false
+    this.#requestedAt.set(stream, now)
+    writePictureLoss(this.#view, 0, LANE_SSRC, stream.clientSsrc ?? stream.ssrc)
+    this.#io.sendRtcp(stream.owner.id, this.#bytes, PICTURE_LOSS_LENGTH)
     return true
   }
 }

@@ -1,29 +1,29 @@
-// Which packets of one video source have not come, and when to ask for each of them again.
+// Which packets of one video stream are missing, and when to request each of them.
 import { sequenceDistance } from '@parley/protocol'
 import { LIMITS } from '../../limits.ts'
 
-const MOST = LIMITS.missingPackets
 const NONE = -1
-/** How long a source takes to send again, before one has done so. */
-const FIRST_TURNAROUND = 100
-/** What an answer counts in the average; less if it is not known to which of several requests. */
+/** Milliseconds from request to retransmission, before one was measured. */
+const INITIAL_TURNAROUND = 100
+/** Weight of a measurement in the average; smaller if it is unknown which of several requests was answered. */
 const WEIGHT = 1 / 8
-const WEIGHT_OF_DOUBT = 1 / 32
-/** An answer may be that much later than usual before it is taken for lost. */
+const AMBIGUOUS_WEIGHT = 1 / 32
+/** A retransmission counts as lost after this multiple of the average turnaround. */
 const PATIENCE = 1.25
 
-/** Sequences that were passed over, the oldest first. All storage is fixed. */
+/** Sequences of missing packets, the oldest first. All storage is fixed. */
 export class MissingPackets {
-  readonly #sequences = new Int32Array(MOST)
-  readonly #notedAt = new Float64Array(MOST)
-  /** When it was first asked for; NaN before. */
-  readonly #askedAt = new Float64Array(MOST)
-  readonly #askAt = new Float64Array(MOST)
-  readonly #tries = new Uint8Array(MOST)
+  readonly #sequences = new Int32Array(LIMITS.missingPackets)
+  readonly #notedAt = new Float64Array(LIMITS.missingPackets)
+  /** When it was first requested; NaN before. */
+  readonly #requestedAt = new Float64Array(LIMITS.missingPackets)
+  /** When to request it next. */
+  readonly #requestAt = new Float64Array(LIMITS.missingPackets)
+  readonly #tries = new Uint8Array(LIMITS.missingPackets)
   #count = 0
   #newest = NONE
-  #turnaround = FIRST_TURNAROUND
-  /** Some will not come any more: only a keyframe helps. Its owner clears it. */
+  #turnaround = INITIAL_TURNAROUND
+  /** Packets were given up, so that only a keyframe helps. The owner clears it. */
   isBroken = false
 
   get count(): number {
@@ -34,11 +34,11 @@ export class MissingPackets {
   get deadline(): number {
     let deadline = Infinity
     for (let index = 0; index < this.#count; index++)
-      deadline = Math.min(deadline, this.#askAt[index]!, this.#notedAt[index]! + LIMITS.missingLife)
+      deadline = Math.min(deadline, this.#requestAt[index]!, this.#notedAt[index]! + LIMITS.missingLife)
     return deadline
   }
 
-  /** A packet came, in whatever order. Returns whether others are missing since. Per packet: no allocation. */
+  /** A packet arrived, in any order. Returns whether it leaves others missing. Per packet: no allocation. */
   arrived(sequence: number, now: number): boolean {
     const distance = this.#newest === NONE ? 1 : sequenceDistance(sequence, this.#newest)
     if (distance === 1) this.#newest = sequence
@@ -48,30 +48,30 @@ export class MissingPackets {
     return false
   }
 
-  /** A packet that may be missing came after all. Returns whether it was. */
+  /** A packet that may be missing arrived. Returns whether it was missing. */
   found(sequence: number, now: number): boolean {
     const index = this.#indexOf(sequence)
     if (index < 0) return false
-    this.#learn(now - this.#askedAt[index]!, this.#tries[index]!)
-    this.#keepAllBut(index)
+    this.#learn(now - this.#requestedAt[index]!, this.#tries[index]!)
+    this.#remove(index)
     return true
   }
 
-  /** Somebody else has missed it too: it was not just overtaken. Returns whether it is to be asked for now. */
+  /** A receiver misses the packet too, so it is lost and not just reordered. Returns whether to request it now. */
   hurry(sequence: number, now: number): boolean {
     const index = this.#indexOf(sequence)
     if (index < 0 || this.#tries[index]! > 0) return false
-    this.#askAt[index] = now
+    this.#requestAt[index] = now
     return true
   }
 
-  /** Fills in what is to be asked for now, in ascending order, and gives up what was asked for often enough. Returns how many. */
+  /** Writes the sequences to request now, in ascending order, and gives up what was requested often enough. Returns their number. */
   take(into: Int32Array, now: number): number {
     const interval = Math.max(LIMITS.nackInterval, PATIENCE * this.#turnaround)
     let taken = 0
     let kept = 0
     for (let index = 0; index < this.#count; index++) {
-      const isDue = this.#askAt[index]! <= now
+      const isDue = this.#requestAt[index]! <= now
       if (this.#isHopeless(index, isDue, now)) {
         this.isBroken = true
         continue
@@ -79,8 +79,8 @@ export class MissingPackets {
       this.#move(index, kept)
       if (isDue && taken < into.length) {
         into[taken++] = this.#sequences[kept]!
-        if (this.#tries[kept]!++ === 0) this.#askedAt[kept] = now
-        this.#askAt[kept] = now + interval
+        if (this.#tries[kept]!++ === 0) this.#requestedAt[kept] = now
+        this.#requestAt[kept] = now + interval
       }
       kept++
     }
@@ -88,14 +88,14 @@ export class MissingPackets {
     return taken
   }
 
-  /** Measured from the first time it was asked for: so an answer that is slower than the interval is learned too. */
-  #learn(took: number, tries: number): void {
+  /** Measured from the first request, so that a turnaround longer than the interval is learned too. */
+  #learn(turnaround: number, tries: number): void {
     if (tries === 0) return
-    this.#turnaround += (took - this.#turnaround) * (tries === 1 ? WEIGHT : WEIGHT_OF_DOUBT)
+    this.#turnaround += (turnaround - this.#turnaround) * (tries === 1 ? WEIGHT : AMBIGUOUS_WEIGHT)
   }
 
   #noteGap(size: number, sequence: number, now: number): boolean {
-    if (size > MOST - this.#count) {
+    if (size > LIMITS.missingPackets - this.#count) {
       this.#startOver(sequence)
       this.isBroken = true
       return true
@@ -104,15 +104,15 @@ export class MissingPackets {
       const index = this.#count++
       this.#sequences[index] = (sequence - behind) & 0xffff
       this.#notedAt[index] = now
-      this.#askedAt[index] = Number.NaN
-      this.#askAt[index] = now + LIMITS.nackDelay
+      this.#requestedAt[index] = Number.NaN
+      this.#requestAt[index] = now + LIMITS.nackDelay
       this.#tries[index] = 0
     }
     this.#newest = sequence
     return true
   }
 
-  /** The source began anew, or was away for long. */
+  /** The sender started its sequences over, or too much was lost. */
   #startOver(sequence: number): void {
     this.#count = 0
     this.#newest = sequence
@@ -129,7 +129,7 @@ export class MissingPackets {
     return -1
   }
 
-  #keepAllBut(index: number): void {
+  #remove(index: number): void {
     this.#count--
     for (let next = index; next < this.#count; next++) this.#move(next + 1, next)
   }
@@ -138,8 +138,8 @@ export class MissingPackets {
     if (from === to) return
     this.#sequences[to] = this.#sequences[from]!
     this.#notedAt[to] = this.#notedAt[from]!
-    this.#askedAt[to] = this.#askedAt[from]!
-    this.#askAt[to] = this.#askAt[from]!
+    this.#requestedAt[to] = this.#requestedAt[from]!
+    this.#requestAt[to] = this.#requestAt[from]!
     this.#tries[to] = this.#tries[from]!
   }
 }

@@ -118,7 +118,7 @@ test('a source that restarts its sequences is forwarded, and earlier packets are
   assert.equal(lane.send(60_000, { ssrc: 77, timestamp: 1 }).length, 1)
 })
 
-test('a retransmission with the SSRC of another client is dropped', () => {
+test('an RTX packet on the audio SSRC of another client repairs nothing', () => {
   const lane = new VideoLane()
   lane.listen(3)
   lane.routeVideo(2, 0xdd00_0000)
@@ -128,7 +128,7 @@ test('a retransmission with the SSRC of another client is dropped', () => {
   lane.command({ kind: 'mapSsrc', peer: 2, clientSsrc: 5, ssrc: ssrcOf(2) })
   const foreign = video(1, { payloadType: 124, ssrc: 5, payload: Uint8Array.of(0, 2, 0x66) })
   assert.deepEqual(lane.packets(2, foreign), [])
-  assert.deepEqual(lane.drops(), { foreignSsrc: 1 })
+  assert.deepEqual(lane.drops(), { noRoute: 1 })
 })
 
 test('a Discord client is sent NACKs only if it declared an RTX payload type', () => {

@@ -1,98 +1,91 @@
-// Video that got lost on its way to the lane: asked of its source (RFC 4585 §6.2.1), before anybody who sees it has to.
+// Requests packets that were lost between a sender and the lane (RFC 4585 §6.2.1), before any receiver asks for them.
 import { writeNack } from '@parley/protocol'
 import type { PacketIo } from '../../lane/packet-io.ts'
-import type { RouteTable } from '../forward/route-table.ts'
+import { LIMITS } from '../../limits.ts'
 import { LANE_SSRC } from '../rtcp/receiver-reports.ts'
-import type { KeyframeRequests, SourceRequestParts } from './keyframe-requests.ts'
+import type { ReceiveStream } from '../streams/receive-stream.ts'
+import type { KeyframeRequests } from './keyframe-requests.ts'
 import { MissingPackets } from './missing-packets.ts'
 
-/** Sequences that one NACK can ask for. */
-const MOST_ASKED = 64
-const LONGEST_NACK = 12 + 4 * MOST_ASKED
+const NACK_HEADER = 12
+const NACK_ENTRY = 4
 
 export class NackGenerator {
   readonly #io: PacketIo
-  readonly #routes: RouteTable
-  readonly #clientSsrc: SourceRequestParts['clientSsrc']
   readonly #keyframes: KeyframeRequests
-  /** By the SSRC of the video. */
-  readonly #sources = new Map<number, MissingPackets>()
-  /** Those of which something is missing. */
-  readonly #waiting = new Set<number>()
-  readonly #asked = new Int32Array(MOST_ASKED)
-  readonly #bytes = new Uint8Array(LONGEST_NACK)
+  readonly #streams = new Map<ReceiveStream, MissingPackets>()
+  /** Streams with missing packets. */
+  readonly #waiting = new Set<ReceiveStream>()
+  readonly #requested = new Int32Array(LIMITS.nackedPackets)
+  readonly #bytes = new Uint8Array(NACK_HEADER + NACK_ENTRY * LIMITS.nackedPackets)
   readonly #view = new DataView(this.#bytes.buffer)
   deadline = Infinity
 
-  constructor({ io, routes, clientSsrc }: SourceRequestParts, keyframes: KeyframeRequests) {
+  constructor(io: PacketIo, keyframes: KeyframeRequests) {
     this.#io = io
-    this.#routes = routes
-    this.#clientSsrc = clientSsrc
     this.#keyframes = keyframes
   }
 
   get size(): number {
-    return this.#sources.size
+    return this.#streams.size
   }
 
-  /** The video with this SSRC has ended. */
-  forget(ssrc: number): void {
-    this.#sources.delete(ssrc)
-    if (this.#waiting.delete(ssrc)) this.#rearm()
+  /** The video has ended, or another source feeds the stream. */
+  forget(stream: ReceiveStream): void {
+    this.#streams.delete(stream)
+    if (this.#waiting.delete(stream)) this.#rearm()
   }
 
-  /** A packet of the video came by itself. Per packet: allocates only for the first. */
-  arrived(ssrc: number, sequence: number, now: number): void {
-    const missing = this.#sources.get(ssrc) ?? this.#open(ssrc)
+  /** A packet arrived on its own SSRC. Per packet: allocates only for the first of a stream. */
+  arrived(stream: ReceiveStream, sequence: number, now: number): void {
+    const missing = this.#streams.get(stream) ?? this.#open(stream)
     if (!missing.arrived(sequence, now)) return
-    this.#waiting.add(ssrc)
-    this.deadline = Math.min(this.deadline, this.#deadlineOf(ssrc, missing))
+    this.#waiting.add(stream)
+    this.deadline = Math.min(this.deadline, this.#deadlineOf(stream, missing))
   }
 
-  /** A packet came because it was asked for, or unasked. Returns whether it had been missing. */
-  repaired(ssrc: number, sequence: number, now: number): boolean {
-    return this.#sources.get(ssrc)?.found(sequence, now) ?? false
+  /** A retransmission arrived, requested or not. Returns whether the packet had been missing. */
+  repaired(stream: ReceiveStream, sequence: number, now: number): boolean {
+    return this.#streams.get(stream)?.found(sequence, now) ?? false
   }
 
-  /** Somebody who is sent the video misses the first `count` of `sequences`, as the lane does. */
-  missedBy(ssrc: number, sequences: Int32Array, count: number, now: number): void {
-    const missing = this.#sources.get(ssrc)
+  /** A receiver requests the first `count` of `sequences`; those that the lane misses too are requested now. */
+  missedBy(stream: ReceiveStream, sequences: Int32Array, count: number, now: number): void {
+    const missing = this.#streams.get(stream)
     if (missing === undefined) return
     let isUrgent = false
     for (let index = 0; index < count; index++) if (missing.hurry(sequences[index]!, now)) isUrgent = true
-    if (isUrgent) this.#ask(ssrc, missing, now)
+    if (isUrgent) this.#request(stream, missing, now)
   }
 
   tick(now: number): void {
-    for (const ssrc of this.#waiting) this.#ask(ssrc, this.#sources.get(ssrc)!, now)
+    for (const stream of this.#waiting) this.#request(stream, this.#streams.get(stream)!, now)
     this.#rearm()
   }
 
-  #open(ssrc: number): MissingPackets {
+  #open(stream: ReceiveStream): MissingPackets {
     const missing = new MissingPackets()
-    this.#sources.set(ssrc, missing)
+    this.#streams.set(stream, missing)
     return missing
   }
 
-  #ask(ssrc: number, missing: MissingPackets, now: number): void {
-    const row = this.#routes.row(ssrc)
-    const count = missing.take(this.#asked, now)
-    if (count > 0 && row >= 0) {
-      const source = this.#routes.owners[row]!
-      const ssrcs = { sender: LANE_SSRC, media: this.#clientSsrc(source, ssrc) }
-      this.#io.sendRtcp(source, this.#bytes, writeNack(this.#view, 0, ssrcs, this.#asked, count))
+  #request(stream: ReceiveStream, missing: MissingPackets, now: number): void {
+    const count = missing.take(this.#requested, now)
+    if (count > 0) {
+      const ssrcs = { sender: LANE_SSRC, media: stream.clientSsrc ?? stream.ssrc }
+      this.#io.sendRtcp(stream.owner.id, this.#bytes, writeNack(this.#view, 0, ssrcs, this.#requested, count))
     }
-    if (missing.isBroken && this.#keyframes.ask(ssrc, now)) missing.isBroken = false
-    if (missing.count === 0 && !missing.isBroken) this.#waiting.delete(ssrc)
+    if (missing.isBroken && this.#keyframes.request(stream, now)) missing.isBroken = false
+    if (missing.count === 0 && !missing.isBroken) this.#waiting.delete(stream)
   }
 
-  #deadlineOf(ssrc: number, missing: MissingPackets): number {
-    return missing.isBroken ? Math.min(missing.deadline, this.#keyframes.mayAskAt(ssrc)) : missing.deadline
+  #deadlineOf(stream: ReceiveStream, missing: MissingPackets): number {
+    return missing.isBroken ? Math.min(missing.deadline, this.#keyframes.nextAt(stream)) : missing.deadline
   }
 
   #rearm(): void {
     this.deadline = Infinity
-    for (const ssrc of this.#waiting)
-      this.deadline = Math.min(this.deadline, this.#deadlineOf(ssrc, this.#sources.get(ssrc)!))
+    for (const stream of this.#waiting)
+      this.deadline = Math.min(this.deadline, this.#deadlineOf(stream, this.#streams.get(stream)!))
   }
 }

@@ -1,6 +1,6 @@
-// Video that was lost: kept for those who ask, and sent again under the rtx SSRC (RFC 4588).
+// Retransmissions: keeps the last packets of each video stream and answers NACKs with them, on the RTX SSRC (RFC 4588 §4).
 //
-//   rtx packet: the same header but for type, sequence and ssrc     u16 the packet's own sequence     its payload
+//   RTX packet: the header but for payload type, sequence and SSRC     u16 original sequence     the payload
 import {
   nackBits,
   nackEntries,
@@ -11,169 +11,160 @@ import {
   RTP_SSRC,
   rtxTypeOf,
 } from '@parley/protocol'
-import { createBatch } from '../../lane/batch.ts'
-import type { PeerId } from '../../lane/commands.ts'
-import { type Batch, type PacketIo, SLOT } from '../../lane/packet-io.ts'
-import { SlotWords } from '../../lane/slot-words.ts'
+import { type Batch, createBatch, SLOT } from '../../lane/batch.ts'
 import { LIMITS } from '../../limits.ts'
 import { AddressRates } from '../address/address-rates.ts'
-import type { Peer } from '../address/peers.ts'
+import type { Peer, Peers } from '../address/peers.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
-import type { TargetList } from '../forward/route-table.ts'
-import type { RtpMapping } from '../forward/rtp-mapping.ts'
+import type { ReceiveStream } from '../streams/receive-stream.ts'
+import type { RtpMapping } from '../streams/rtp-mapping.ts'
+import type { SendStream, SendStreams } from '../streams/send-stream.ts'
 import { PacketCache } from './packet-cache.ts'
 
-/** What a packet sent again is longer by. */
+/** Bytes of the original sequence. */
 const ORIGINAL_SEQUENCE = 2
-/** Packets that one NACK asked for, and that are not kept. */
-const MOST_MISSING = 64
-/** A packet is still passed on as it was if less than so many have come after it: then it has its place everywhere. */
+/** A packet with fewer newer ones is forwarded on its own SSRC: every receiver still has its place (SRTP window included). */
 const REORDERED = LIMITS.replayWindow / 2
 
-interface VideoSource {
-  readonly cache: PacketCache
-  /** The next sequence of each receiver's retransmissions. */
-  readonly rtxSequences: Map<PeerId, number>
+export interface NackResponderParts {
+  readonly peers: Peers
+  readonly forwarder: Forwarder
+  readonly sendStreams: SendStreams
 }
 
 export class NackResponder {
-  readonly #io: PacketIo
+  readonly #peers: Peers
   readonly #forwarder: Forwarder
-  /** By the SSRC of the video. */
-  readonly #sources = new Map<number, VideoSource>()
+  readonly #sendStreams: SendStreams
+  readonly #caches = new Map<ReceiveStream, PacketCache>()
   readonly #rates = new AddressRates({ perSecond: LIMITS.retransmissionsPerSecond, blockFor: 0, ignoresPort: false })
-  /** One packet to send again, in a batch of its own. */
+  /** The RTX packet. */
   readonly #batch = createBatch(1)
-  readonly #batchWords = new SlotWords().of(this.#batch)
-  /** Of the batches that packets come in. */
-  readonly #words = new SlotWords()
   readonly #target = new Int32Array(1)
-  /** What the last answer had not. */
-  readonly missing = new Int32Array(MOST_MISSING)
+  /** Sequences that the last `answer` did not find. */
+  readonly missing = new Int32Array(LIMITS.nackedPackets)
 
-  constructor(io: PacketIo, forwarder: Forwarder) {
-    this.#io = io
+  constructor({ peers, forwarder, sendStreams }: NackResponderParts) {
+    this.#peers = peers
     this.#forwarder = forwarder
+    this.#sendStreams = sendStreams
   }
 
   get size(): number {
-    return this.#sources.size
+    return this.#caches.size
   }
 
-  /** Forgets what was kept of a source. */
-  forget(ssrc: number): void {
-    this.#sources.delete(ssrc)
+  /** The video has ended, or another source feeds the stream. */
+  forget(stream: ReceiveStream): void {
+    this.#caches.delete(stream)
   }
 
-  /** The peer is sent nothing more. */
-  forgetPeer(peer: PeerId): void {
-    for (const { rtxSequences } of this.#sources.values()) rtxSequences.delete(peer)
-  }
-
-  /** Keeps the plain packet in `slot`, in the node's own form. Returns false if it came before. Per packet: no allocation. */
-  keep(batch: Batch, slot: number, ssrc: number, header: number): boolean {
-    const source = this.#sources.get(ssrc) ?? this.#open(ssrc)
+  /** Keeps the plain packet in `slot`, in node numbering. Returns false if it is kept already. Per packet: no allocation. */
+  keep(batch: Batch, slot: number, stream: ReceiveStream, header: number): boolean {
+    const cache = this.#caches.get(stream) ?? this.#open(stream)
     const sequence = batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)
-    return source.cache.store(sequence, this.#words.of(batch), slot, batch.lengths[slot]!, header)
+    return cache.store(sequence, batch.words, slot, batch.lengths[slot]!, header)
   }
 
-  /** Turns a packet that its source sent again into what it was, and keeps it. Returns false if there is nothing new in it. */
-  keepRepaired(batch: Batch, slot: number, ssrc: number, header: number): boolean {
+  /**
+   * Restores the packet that an RTX packet in `slot` carries, in node numbering, and keeps it. Returns false if it brings nothing
+   * new. Per packet: no allocation.
+   */
+  keepRepaired(batch: Batch, slot: number, stream: ReceiveStream, header: number): boolean {
     const { bytes, view, lengths } = batch
     const offset = slot * SLOT
     const payload = lengths[slot]! - header
-    const source = this.#sources.get(ssrc)
-    // Retransmissions without anything behind the sequence are probes of the bandwidth.
-    if (payload <= ORIGINAL_SEQUENCE || source === undefined) return false
-    view.setUint16(offset + RTP_SEQUENCE, view.getUint16(offset + header))
-    view.setUint32(offset + RTP_SSRC, ssrc)
+    const cache = this.#caches.get(stream)
+    // WebRTC clients probe the bandwidth with RTX packets that have no payload behind the sequence.
+    if (payload <= ORIGINAL_SEQUENCE || cache === undefined) return false
+    const sequence = view.getUint16(offset + header)
+    view.setUint16(offset + RTP_SEQUENCE, sequence)
+    view.setUint32(offset + RTP_SSRC, stream.ssrc)
     const type = bytes[offset + 1]! & RTP_PAYLOAD_TYPE
     bytes[offset + 1] = (bytes[offset + 1]! & ~RTP_PAYLOAD_TYPE) | primaryTypeOf(type)
     bytes.copyWithin(offset + header, offset + header + ORIGINAL_SEQUENCE, offset + lengths[slot]!)
     lengths[slot] = lengths[slot]! - ORIGINAL_SEQUENCE
-    const sequence = view.getUint16(offset + RTP_SEQUENCE)
-    return source.cache.storeLate(sequence, this.#words.of(batch), slot, lengths[slot]!, header)
+    return cache.storeLate(sequence, batch.words, slot, lengths[slot]!, header)
   }
 
-  /** Whether so many packets came after the one in `slot` that it cannot be passed on as it was. */
-  isLate(batch: Batch, slot: number, ssrc: number): boolean {
-    return this.#sources.get(ssrc)!.cache.behind(batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)) >= REORDERED
+  /** Whether too many newer packets were forwarded for the one in `slot` to be forwarded on its own SSRC. */
+  isLate(batch: Batch, slot: number, stream: ReceiveStream): boolean {
+    return this.#caches.get(stream)!.behind(batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)) >= REORDERED
   }
 
-  /** Sends a kept packet to all of a list as one that is sent again. */
-  sendLate(batch: Batch, slot: number, ssrc: number, { groups }: TargetList, except: PeerId): void {
-    const source = this.#sources.get(ssrc)!
+  /** Sends a kept packet to all targets of its stream as an RTX packet. */
+  sendLate(batch: Batch, slot: number, stream: ReceiveStream): void {
+    const cache = this.#caches.get(stream)!
     const sequence = batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)
-    for (const { mapping, peers, count, refusesSealed } of groups) {
-      if (refusesSealed) continue
+    for (const { traits, peers, count } of stream.targets?.groups ?? []) {
+      if (traits.refusesSealed) continue
       for (let index = 0; index < count; index++) {
-        const to = peers[index]!
-        const shift = this.#io.sourceSequence(to, ssrc, 0)
-        if (to === except || shift < 0) continue
-        this.#sendAgain(source, ssrc, sequence, (sequence - shift) & 0xffff, to, mapping)
+        const to = this.#peers.get(peers[index]!)
+        if (to === undefined || to === stream.owner) continue
+        const sendStream = this.#sendStreams.forRetransmission(stream, to)
+        if (sendStream !== undefined) this.#retransmit(cache, stream, sequence, sendStream, traits.mapping)
       }
     }
   }
 
   /**
-   * Answers the NACK of `length` bytes at `offset` of `view`: from what is kept. Returns how many of the packets are not; they
-   * are in `missing`.
+   * Answers the NACK of `length` bytes at `offset` of `view` from the cache. Returns the number of requested packets that are not
+   * there; their sequences are in `missing`.
    */
   answer(
     view: DataView,
     offset: number,
     length: number,
     to: Peer,
+    stream: ReceiveStream,
     mapping: RtpMapping,
-    ssrc: number,
     now: number,
   ): number {
-    const source = this.#sources.get(ssrc)
-    if (source === undefined) return 0
+    const cache = this.#caches.get(stream)
+    const sendStream = this.#sendStreams.forRetransmission(stream, to)
+    if (cache === undefined || sendStream === undefined) return 0
     let missing = 0
     for (let entry = 0; entry < nackEntries(length); entry++) {
-      const first = nackSequence(view, offset, entry)
+      const start = nackSequence(view, offset, entry)
       const bits = (nackBits(view, offset, entry) << 1) | 1
       for (let bit = 0; bit <= 16; bit++) {
         if (((bits >> bit) & 1) === 0) continue
-        const asked = (first + bit) & 0xffff
-        const sequence = this.#io.sourceSequence(to.id, ssrc, asked)
-        if (sequence < 0 || !this.#rates.count(to.address, 0, now)) continue
-        if (!this.#sendAgain(source, ssrc, sequence, asked, to.id, mapping) && missing < MOST_MISSING)
+        const sequence = sendStream.toStream(start + bit)
+        if (!this.#rates.count(to.address, 0, now)) continue
+        if (!this.#retransmit(cache, stream, sequence, sendStream, mapping) && missing < this.missing.length)
           this.missing[missing++] = sequence
       }
     }
     return missing
   }
 
-  #open(ssrc: number): VideoSource {
-    const source = { cache: new PacketCache(), rtxSequences: new Map<PeerId, number>() }
-    this.#sources.set(ssrc, source)
-    return source
+  #open(stream: ReceiveStream): PacketCache {
+    const cache = new PacketCache()
+    this.#caches.set(stream, cache)
+    return cache
   }
 
-  #sendAgain(
-    source: VideoSource,
-    ssrc: number,
+  /** Returns false if the packet is not in the cache. */
+  #retransmit(
+    cache: PacketCache,
+    stream: ReceiveStream,
     sequence: number,
-    asked: number,
-    to: PeerId,
+    sendStream: SendStream,
     mapping: RtpMapping,
   ): boolean {
-    const { bytes, view, lengths } = this.#batch
-    const length = source.cache.load(sequence, this.#batchWords)
+    const { bytes, view, words, lengths } = this.#batch
+    const length = cache.load(sequence, words)
     if (length === 0) return false
-    const header = source.cache.headerOf(sequence)
+    const header = cache.headerOf(sequence)
     if (length + ORIGINAL_SEQUENCE > SLOT) return true
-    const next = source.rtxSequences.get(to) ?? 0
-    source.rtxSequences.set(to, (next + 1) & 0xffff)
     bytes.copyWithin(header + ORIGINAL_SEQUENCE, header, length)
-    view.setUint16(header, asked)
-    view.setUint16(RTP_SEQUENCE, next)
-    view.setUint32(RTP_SSRC, ssrc + 1)
+    view.setUint16(header, sendStream.toReceiver(sequence))
+    view.setUint16(RTP_SEQUENCE, sendStream.rtxSequence)
+    view.setUint32(RTP_SSRC, stream.ssrc + 1)
     bytes[1] = (bytes[1]! & ~RTP_PAYLOAD_TYPE) | rtxTypeOf(bytes[1]! & RTP_PAYLOAD_TYPE)
     lengths[0] = length + ORIGINAL_SEQUENCE
-    this.#target[0] = to
+    sendStream.rtxSequence = (sendStream.rtxSequence + 1) & 0xffff
+    this.#target[0] = sendStream.receiver.id
     this.#forwarder.forwardTo(this.#batch, 0, this.#target, mapping, header)
     return true
   }

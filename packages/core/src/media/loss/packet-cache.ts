@@ -1,9 +1,9 @@
-// The last packets of one video source, to be sent again to who asks for them. In the node's own form, plain.
+// The last packets of one video stream, for retransmission: plain, in node numbering.
 import { sequenceDistance } from '@parley/protocol'
-import { copySlot, SLOT_WORDS } from '../../lane/slot-words.ts'
+import { copySlot, SLOT_WORDS } from '../../lane/batch.ts'
 import { LIMITS } from '../../limits.ts'
 
-/** Some two seconds of a busy camera; a power of two, so that sequences find their place. */
+/** A power of two: a sequence's place is its lowest bits. */
 const PACKETS = LIMITS.cachedPackets
 const NONE = -1
 
@@ -15,15 +15,15 @@ export class PacketCache {
   #newest = NONE
 
   /**
-   * Keeps the packet of `length` bytes in a slot of `words` that came in about its order: one far behind begins anew. Returns false
-   * if it is here already. Per packet: no allocation.
+   * Keeps the packet of `length` bytes in a slot of `words`. One far behind the newest empties the cache: its sender started over.
+   * Returns false if the packet is kept already. Per packet: no allocation.
    */
   store(sequence: number, words: Int32Array, slot: number, length: number, header: number): boolean {
-    if (this.behind(sequence) >= LIMITS.replayWindow) this.#startOver()
+    if (this.behind(sequence) >= LIMITS.replayWindow) this.#clear()
     return this.#put(sequence, words, slot, length, header)
   }
 
-  /** The same for a packet that may come late. One so late that another took its place is not kept. */
+  /** The same for a retransmission. It is not kept if a newer packet took its place. */
   storeLate(sequence: number, words: Int32Array, slot: number, length: number, header: number): boolean {
     return this.behind(sequence) < PACKETS && this.#put(sequence, words, slot, length, header)
   }
@@ -33,7 +33,21 @@ export class PacketCache {
     return this.#newest === NONE ? -1 : sequenceDistance(this.#newest, sequence)
   }
 
-  #startOver(): void {
+  /** Copies the packet to the first slot of `target`. Returns its length; 0 if it is not kept. */
+  load(sequence: number, target: Int32Array): number {
+    const place = sequence & (PACKETS - 1)
+    if (this.#sequences[place] !== sequence) return 0
+    const length = this.#lengths[place]!
+    copySlot(this.#words, place, target, 0, length)
+    return length
+  }
+
+  /** Bytes of the header of a packet that `load` found. */
+  headerOf(sequence: number): number {
+    return this.#headers[sequence & (PACKETS - 1)]!
+  }
+
+  #clear(): void {
     this.#sequences.fill(NONE)
     this.#newest = NONE
   }
@@ -47,19 +61,5 @@ export class PacketCache {
     this.#sequences[place] = sequence
     if (this.#newest === NONE || sequenceDistance(sequence, this.#newest) > 0) this.#newest = sequence
     return true
-  }
-
-  /** Copies the packet to the first slot of `target`. Returns its length; 0 if it is gone. */
-  load(sequence: number, target: Int32Array): number {
-    const place = sequence & (PACKETS - 1)
-    if (this.#sequences[place] !== sequence) return 0
-    const length = this.#lengths[place]!
-    copySlot(this.#words, place, target, 0, length)
-    return length
-  }
-
-  /** Bytes of the header of a packet that `load` found. */
-  headerOf(sequence: number): number {
-    return this.#headers[sequence & (PACKETS - 1)]!
   }
 }

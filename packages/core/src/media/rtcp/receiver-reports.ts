@@ -1,4 +1,4 @@
-// Receiver reports: each sender hears, every five seconds while it sends, how its packets arrive (RFC 3550 §6.4.2).
+// Receiver reports: how a sender's packets arrive, every five seconds while it sends (RFC 3550 §6.4.2).
 import {
   MAX_REPORT_BLOCKS,
   REPORT_BLOCK_LENGTH,
@@ -6,38 +6,26 @@ import {
   writeReceiverReportHeader,
   writeReportBlock,
 } from '@parley/protocol'
-import type { PeerId } from '../../lane/commands.ts'
 import type { PacketIo } from '../../lane/packet-io.ts'
 import { LIMITS } from '../../limits.ts'
 import type { Peer } from '../address/peers.ts'
-import type { RouteTable } from '../forward/route-table.ts'
-import type { ReceiveStats } from '../receive/receive-stats.ts'
+import type { RouteTable } from '../streams/route-table.ts'
 
-/** The SSRC that the lane itself reports as. */
+/** The SSRC of the lane in its own RTCP. */
 export const LANE_SSRC = 1
 
 export class ReceiverReports {
   readonly #io: PacketIo
   readonly #routes: RouteTable
-  readonly #stats: ReceiveStats
-  readonly #clientSsrc: (peer: PeerId, ssrc: number) => number
   /** Peers that have sent since their last report. All wait equally long, so the first is due first. */
   readonly #waiting = new Set<Peer>()
   readonly #bytes = new Uint8Array(RTCP_HEADER + MAX_REPORT_BLOCKS * REPORT_BLOCK_LENGTH)
   readonly #view = new DataView(this.#bytes.buffer)
   deadline = Infinity
 
-  /** `clientSsrc` is what a peer itself calls one of its SSRCs. */
-  constructor(
-    io: PacketIo,
-    routes: RouteTable,
-    stats: ReceiveStats,
-    clientSsrc: (peer: PeerId, ssrc: number) => number,
-  ) {
+  constructor(io: PacketIo, routes: RouteTable) {
     this.#io = io
     this.#routes = routes
-    this.#stats = stats
-    this.#clientSsrc = clientSsrc
   }
 
   get size(): number {
@@ -45,7 +33,7 @@ export class ReceiverReports {
   }
 
   /** A packet of the peer arrived. Per packet: allocates only for the first in an interval. */
-  heard(peer: Peer, now: number): void {
+  received(peer: Peer, now: number): void {
     if (peer.reportAt !== Infinity) return
     peer.reportAt = now + LIMITS.receiverReportInterval
     this.#waiting.add(peer)
@@ -74,10 +62,11 @@ export class ReceiverReports {
   #send(peer: Peer, now: number): void {
     let blocks = 0
     for (const ssrc of peer.ssrcs) {
-      const row = this.#routes.row(ssrc)
-      if (row < 0 || this.#routes.owners[row] !== peer.id || !this.#stats.isReportable(row)) continue
+      const stream = this.#routes.stream(ssrc)
+      const stats = stream?.received?.stats
+      if (stream?.owner !== peer || stats?.isReportable !== true) continue
       if (blocks === MAX_REPORT_BLOCKS) break
-      const block = this.#stats.takeBlock(row, this.#clientSsrc(peer.id, ssrc), now)
+      const block = stats.takeBlock(stream.clientSsrc ?? ssrc, now)
       writeReportBlock(this.#view, RTCP_HEADER + blocks++ * REPORT_BLOCK_LENGTH, block)
     }
     if (blocks === 0 || !peer.isBound) return

@@ -1,18 +1,18 @@
-// Packets of browsers that overtook the gateway: kept sealed for a moment, until ops 5 and 12 have told what their SSRCs are.
+// Packets of WebRTC clients that arrive before the gateway has declared their SSRC (ops 5 and 12 travel on another connection): kept
+// sealed for a moment.
 import { RTP_SSRC } from '@parley/protocol'
-import { createBatch } from '../../lane/batch.ts'
+import { ADDRESS_WORDS, type Batch, createBatch, SLOT } from '../../lane/batch.ts'
 import type { PeerId } from '../../lane/commands.ts'
-import { ADDRESS_WORDS, type Batch, SLOT } from '../../lane/packet-io.ts'
 import { LIMITS } from '../../limits.ts'
 import { Drop, type LaneStats } from '../lane-stats.ts'
 
 interface Held {
   readonly batch: Batch
-  /** When the first of them is given up, and the others with it. */
+  /** When the packets are dropped. */
   readonly until: number
 }
 
-/** Bounded for each browser and for all: nothing here is authenticated yet. */
+/** Bounded per client and in total: nothing here is authenticated yet. */
 export class HeldPackets {
   readonly #laneStats: LaneStats
   /** All wait equally long, so the first is due first. */
@@ -27,7 +27,7 @@ export class HeldPackets {
     return Infinity
   }
 
-  /** Keeps a copy of what is in the slot, or drops it where there are enough. Allocates for the first one of a browser. */
+  /** Keeps a copy of the packet in the slot, or drops it where the bound is reached. Allocates for the first of a client. */
   hold(peer: PeerId, { bytes, lengths, addresses }: Batch, slot: number, now: number): void {
     const held = this.#held.get(peer) ?? this.#open(peer, now)
     if (held === undefined || held.batch.count === LIMITS.heldPackets) return this.#laneStats.drop(Drop.foreignSsrc)
@@ -39,7 +39,7 @@ export class HeldPackets {
       batch.addresses[place * ADDRESS_WORDS + word] = addresses[slot * ADDRESS_WORDS + word]!
   }
 
-  /** Gives back the packets, in the order in which they came, of whose SSRC (signed) `isKnown` says so. The others stay. */
+  /** Passes the packets whose SSRC (signed) is known to `take`, in the order of their arrival. The others stay. */
   release(peer: PeerId, isKnown: (ssrc: number) => boolean, take: (batch: Batch, slot: number) => void): void {
     const batch = this.#held.get(peer)?.batch
     if (batch === undefined) return

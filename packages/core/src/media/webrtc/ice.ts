@@ -1,7 +1,8 @@
 // ICE-lite on a lane (RFC 8445 §2.5): answers the checks of clients that control, and knows from where they were genuine.
 import { encodeStunResponse, isStunGenuine, readStunRequest, type StunMac } from '@parley/protocol'
+import { ADDRESS_WORDS, type Batch, SLOT } from '../../lane/batch.ts'
 import type { PeerId } from '../../lane/commands.ts'
-import { ADDRESS_WORDS, type Batch, type PacketIo, SLOT } from '../../lane/packet-io.ts'
+import type { PacketIo } from '../../lane/packet-io.ts'
 import { LIMITS } from '../../limits.ts'
 import { AddressRates } from '../address/address-rates.ts'
 import { AddressTable } from '../address/address-table.ts'

@@ -1,8 +1,7 @@
-// SRTP and SRTCP of one peer: opens what its half of the exported keys sealed, seals with the node's half.
+// SRTP and SRTCP of one peer: opens with the client's half of the exported keys, seals with the server's half.
 //
 //   GCM   RTP: header ‖ ciphertext ‖ tag      RTCP: 8 bytes ‖ ciphertext ‖ tag ‖ E, index
 //   CM    RTP: header ‖ ciphertext ‖ tag      RTCP: 8 bytes ‖ ciphertext ‖ E, index ‖ tag
-import type { SentOf } from '@parley/core'
 import {
   CLEAR_RTCP_LENGTH,
   cutSrtpMaterial,
@@ -56,27 +55,17 @@ export class Srtp {
     this.#rtcpOut = makeCipher(layout, deriveSrtpKeys(layout, server, 3), 'seal')
   }
 
-  /** Forgets the keys that are held outside the JavaScript heap. Nothing may be opened or sealed afterwards. */
+  /** Frees the keys outside the JavaScript heap. Nothing may be opened or sealed afterwards. */
   close(): void {
     for (const cipher of [this.#rtpIn, this.#rtpOut, this.#rtcpIn, this.#rtcpOut]) cipher.close?.()
   }
 
-  /** Whether there are no indexes left: for another SSRC, or for RTCP. */
+  /** Whether there is no index left for another SSRC, or for RTCP. */
   get isExhausted(): boolean {
     return this.#sealed.isFull || this.#rtcpNext > HIGHEST_RTCP_INDEX
   }
 
-  /** What the node's source called the packet that this receiver knows as `sequence`; −1 if it was sent none of the SSRC. */
-  sourceSequence(ssrc: number, sequence: number): number {
-    return this.#sealed.sourceSequence(ssrc, sequence)
-  }
-
-  /** What was sealed of an SSRC. */
-  sentOf(ssrc: number): SentOf | undefined {
-    return this.#sealed.sentOf(ssrc)
-  }
-
-  /** Opens the RTP packet in place. Returns the plain one's length; −1 if it is malformed or did not verify. */
+  /** Opens the RTP packet in place. Returns the length of the plain packet; −1 if it is malformed or did not verify. */
   openRtp(bytes: Uint8Array, view: DataView, start: number, length: number): number {
     const layout = this.#layout
     const plain = length - layout.tagLength
@@ -92,7 +81,7 @@ export class Srtp {
     return plain
   }
 
-  /** The same for RTCP, where a replayed packet is refused too. */
+  /** The same for RTCP; a replayed packet is refused too. */
   openRtcp(bytes: Uint8Array, view: DataView, start: number, length: number): number {
     const layout = this.#layout
     const plain = length - layout.tagLength - SRTCP_INDEX_LENGTH
@@ -111,25 +100,28 @@ export class Srtp {
   }
 
   /**
-   * Seals the plain RTP packet of `length` bytes at `plain` to `start`, which may be the same place; SRTP_OVERHEAD more must be
-   * there. The sequence may come out as another one. Returns the new length; −1 if the packet was sealed before or there is no
-   * index for it.
+   * Seals an RTP packet of `length` bytes: its header of `clear` bytes is at `start`, its payload `clear` bytes behind `plain`, which
+   * may be the same place. The result is at `start`, where SRTP_OVERHEAD more bytes must be free. Returns the new length; −1 if
+   * the packet is malformed or its index cannot be used.
    */
-  sealRtp(bytes: Uint8Array, view: DataView, start: number, length: number, plain = start): number {
-    const clear = rtpHeaderLength(view, plain, length)
+  sealRtp(
+    bytes: Uint8Array,
+    view: DataView,
+    start: number,
+    length: number,
+    clear: number = rtpHeaderLength(view, start, length),
+    plain: number = start,
+  ): number {
     if (clear < 0) return -1
-    const ssrc = view.getUint32(plain + RTP_SSRC)
-    const index = this.#sealed.next(ssrc, view.getUint16(plain + RTP_SEQUENCE), length - clear)
+    const index = this.#sealed.take(view.getUint32(start + RTP_SSRC), view.getUint16(start + RTP_SEQUENCE))
     if (index < 0) return -1
-    for (let at = 0; at < clear; at++) bytes[start + at] = bytes[plain + at]!
-    view.setUint16(start + RTP_SEQUENCE, index & 0xffff)
     const cipher = this.#rtpOut
     const extra = this.#prepareRtp(cipher, bytes, start, index)
     cipher.seal(bytes, start, clear, plain + clear, length - clear, extra, start + length)
     return length + this.#layout.tagLength
   }
 
-  /** The same for RTCP. */
+  /** Seals an RTCP compound in place. Returns the new length; −1 if there is no index left. */
   sealRtcp(bytes: Uint8Array, view: DataView, start: number, length: number): number {
     const layout = this.#layout
     if (length < CLEAR_RTCP_LENGTH || this.#rtcpNext > HIGHEST_RTCP_INDEX) return -1
@@ -142,7 +134,7 @@ export class Srtp {
     return length + layout.tagLength + SRTCP_INDEX_LENGTH
   }
 
-  /** Fills the IV, and returns what is authenticated besides. */
+  /** Fills the IV, and returns the additional bytes to authenticate. */
   #prepareRtp(cipher: SrtpCipher, bytes: Uint8Array, start: number, index: number): Uint8Array {
     const rollover = rolloverOf(index)
     if (this.#layout.isGcm) {

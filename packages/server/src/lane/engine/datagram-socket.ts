@@ -1,6 +1,6 @@
 // A UDP socket that receives and sends many datagrams per call, from and to slots in native memory.
 import { isIPv6 } from 'node:net'
-import { ADDRESS_LOCAL, ADDRESS_WORDS, BATCH, type Batch, LIMITS, SLOT, writeAddress } from '@parley/core'
+import { ADDRESS_LOCAL, ADDRESS_WORDS, BATCH, type Batch, createBatch, LIMITS, SLOT, writeAddress } from '@parley/core'
 import { LocalAddresses } from './local-addresses.ts'
 import { MESSAGE_HEADER, type Native, NativeError, SOCKET_NAME } from './native-calls.ts'
 import type { NativeMemory } from './native-memory.ts'
@@ -89,7 +89,8 @@ export class DatagramSocket {
     }
     calls.socketName(memory, descriptor, name)
     this.port = memory.view.getUint16(name + 2)
-    this.#batch = makeBatch(memory, this.#received.slots)
+    const slab = memory.bytes.subarray(this.#received.slots, this.#received.slots + BATCH * SLOT)
+    this.#batch = createBatch(BATCH, slab)
   }
 
   /** File descriptors. Writing to `wake` makes `wait` return, from any thread of this process. */
@@ -223,17 +224,5 @@ function open(
   } catch (error) {
     if (error instanceof NativeError && ['EADDRINUSE', 'EACCES'].includes(error.code)) throw error
     return bind('0.0.0.0', false)
-  }
-}
-
-function makeBatch(memory: NativeMemory, slots: number): Batch {
-  return {
-    bytes: memory.bytes.subarray(slots, slots + BATCH * SLOT),
-    view: new DataView(memory.bytes.buffer, slots, BATCH * SLOT),
-    count: 0,
-    lengths: new Int32Array(BATCH),
-    addresses: new Int32Array(BATCH * ADDRESS_WORDS),
-    waited: new Int32Array(BATCH),
-    lost: 0,
   }
 }

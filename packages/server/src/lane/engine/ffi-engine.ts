@@ -1,5 +1,5 @@
 // The packet engine over FFI: many datagrams per system call, sealed directly into the slots they are sent from.
-import { type Batch, type PacketIo, type PeerId, type Protection, type SentOf, SLOT } from '@parley/core'
+import { type Batch, HEADER_WORDS, type PacketIo, type PeerId, type Protection, SLOT } from '@parley/core'
 import {
   CLEAR_RTCP_LENGTH,
   clearRtpLength,
@@ -11,6 +11,7 @@ import {
   protectionOverhead,
   RTCP_HEADER,
   RTP_HEADER,
+  rtpHeaderLength,
   type VoiceMode,
 } from '@parley/protocol'
 import { type Aead, chooseAead, type SlotCipher, SlotCiphers } from '../crypto/slot-ciphers.ts'
@@ -100,14 +101,6 @@ export class FfiEngine implements PacketIo {
     if (row !== undefined) row.destination = undefined
   }
 
-  sourceSequence(peer: PeerId, ssrc: number, sequence: number): number {
-    return this.#rows.get(peer)?.srtp?.sourceSequence(ssrc, sequence) ?? sequence
-  }
-
-  sentOf(peer: PeerId, ssrc: number): SentOf | undefined {
-    return this.#rows.get(peer)?.srtp?.sentOf(ssrc)
-  }
-
   removePeer(peer: PeerId): void {
     forgetKeys(this.#rows.get(peer))
     this.#rows.delete(peer)
@@ -125,7 +118,14 @@ export class FfiEngine implements PacketIo {
     return true
   }
 
-  forward(batch: Batch, slot: number, targets: Int32Array, count: number, except: PeerId): number {
+  forward(
+    batch: Batch,
+    slot: number,
+    targets: Int32Array,
+    count: number,
+    except: PeerId,
+    headers?: Int32Array,
+  ): number {
     const length = batch.lengths[slot]!
     if (length < RTP_HEADER || length > SLOT) return 0
     const start = this.#enter(batch.bytes, slot * SLOT, length)
@@ -134,10 +134,10 @@ export class FfiEngine implements PacketIo {
       const peer = targets[index]!
       if (peer === except) continue
       const row = this.#rows.get(peer)
-      if (row?.srtp !== undefined && this.#sealSrtp(row, row.srtp, start, length, false)) queued++
+      if (row?.srtp !== undefined && this.#sealSrtp(row, row.srtp, start, length, headers, index)) queued++
       if (row === undefined || row.protection === undefined) continue
       const clearLength = clearRtpLength(row.protection.layout, this.#bytes, start)
-      if (this.#seal(row, row.protection, start, clearLength, length, RTP_HEADER)) queued++
+      if (this.#seal(row, row.protection, start, clearLength, length, RTP_HEADER, headers, index)) queued++
     }
     return queued
   }
@@ -149,9 +149,9 @@ export class FfiEngine implements PacketIo {
     const row = this.#rows.get(peer)
     if (row === undefined || length < RTCP_HEADER || length > SLOT) return false
     const start = this.#enter(bytes, 0, length)
-    if (row.srtp !== undefined) return this.#sealSrtp(row, row.srtp, start, length, true)
+    if (row.srtp !== undefined) return this.#sealSrtcp(row, row.srtp, start, length)
     if (row.protection === undefined || row.protection.layout.nonceSource === 'header') return false
-    return this.#seal(row, row.protection, start, CLEAR_RTCP_LENGTH, length, RTCP_HEADER)
+    return this.#seal(row, row.protection, start, CLEAR_RTCP_LENGTH, length, RTCP_HEADER, undefined, 0)
   }
 
   sendRaw(words: Int32Array, offset: number, bytes: Uint8Array, length: number): void {
@@ -213,15 +213,23 @@ export class FfiEngine implements PacketIo {
   }
 
   /** Seals one packet for one peer and queues it. Returns false if the peer has no address or no nonces left. */
-  #seal(row: Row, protection: Protected, start: number, clear: number, length: number, headerLength: number): boolean {
+  #seal(
+    row: Row,
+    protection: Protected,
+    start: number,
+    clear: number,
+    length: number,
+    headerLength: number,
+    headers: Int32Array | undefined,
+    index: number,
+  ): boolean {
     const { layout, cipher } = protection
     const { destination } = row
     const sealed = length + protectionOverhead(layout)
     if (destination === undefined || row.isExhausted || clear > length || sealed > SLOT) return false
     if (!hasNonce(protection)) return this.#noteExhausted(row)
     const out = this.socket.claim()
-    const { words } = this.#memory
-    for (let word = 0; word < clear >> 2; word++) words[(out >> 2) + word] = words[(start >> 2) + word]!
+    this.#copyClear(start, out, clear, headers, index)
     this.#trailers.write(protection, this.#bytes, out + sealed - layout.trailerLength)
     fillProtectionNonce(layout, cipher.nonce, this.#bytes, out, sealed, headerLength)
     if (!cipher.seal(out, clear, start + clear, length - clear, out + clear)) return this.#refuse()
@@ -231,20 +239,46 @@ export class FfiEngine implements PacketIo {
     return true
   }
 
-  /** The same with SRTP, which refuses a packet that it has already sealed. */
-  #sealSrtp(row: Row, srtp: Srtp, start: number, length: number, isRtcp: boolean): boolean {
-    const { destination } = row
-    if (destination === undefined || row.isExhausted || length + SRTP_OVERHEAD > SLOT) return false
-    const out = this.socket.claim()
-    const bytes = this.#bytes
+  /** The same with SRTP, which refuses an index that was used before. */
+  #sealSrtp(
+    row: Row,
+    srtp: Srtp,
+    start: number,
+    length: number,
+    headers: Int32Array | undefined,
+    index: number,
+  ): boolean {
     const { view } = this.#memory
-    if (isRtcp) bytes.copyWithin(out, start, start + length)
-    const sealed = isRtcp ? srtp.sealRtcp(bytes, view, out, length) : srtp.sealRtp(bytes, view, out, length, start)
+    const clear = rtpHeaderLength(view, start, length)
+    if (row.destination === undefined || row.isExhausted || clear < 0 || length + SRTP_OVERHEAD > SLOT) return false
+    const out = this.socket.claim()
+    this.#copyClear(start, out, clear, headers, index)
+    return this.#queueSrtp(row, srtp, srtp.sealRtp(this.#bytes, view, out, length, clear, start))
+  }
+
+  #sealSrtcp(row: Row, srtp: Srtp, start: number, length: number): boolean {
+    if (row.destination === undefined || row.isExhausted || length + SRTP_OVERHEAD > SLOT) return false
+    const out = this.socket.claim()
+    this.#bytes.copyWithin(out, start, start + length)
+    return this.#queueSrtp(row, srtp, srtp.sealRtcp(this.#bytes, this.#memory.view, out, length))
+  }
+
+  /** Queues the claimed slot, unless sealing failed with a negative length. */
+  #queueSrtp(row: Row, srtp: Srtp, sealed: number): boolean {
     if (sealed < 0) return srtp.isExhausted && this.#noteExhausted(row)
-    this.socket.queue(sealed, destination)
+    this.socket.queue(sealed, row.destination!)
     this.packets++
     this.#sentBytes += sealed
     return true
+  }
+
+  /** Copies the `clear` bytes that begin the packet, and replaces the first words by those of target `index`. */
+  #copyClear(start: number, out: number, clear: number, headers: Int32Array | undefined, index: number): void {
+    const { words } = this.#memory
+    const target = out >> 2
+    for (let word = 0; word < clear >> 2; word++) words[target + word] = words[(start >> 2) + word]!
+    if (headers === undefined) return
+    for (let word = 0; word < HEADER_WORDS; word++) words[target + word] = headers[index * HEADER_WORDS + word]!
   }
 
   #noteExhausted(row: Row): false {

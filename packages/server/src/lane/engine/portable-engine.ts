@@ -3,14 +3,14 @@ import {
   ADDRESS_LOCAL,
   ADDRESS_PORT,
   ADDRESS_WORDS,
-  BATCH,
   type Batch,
+  createBatch,
+  HEADER_WORDS,
   LIMITS,
   type PacketIo,
   type PeerId,
   type Protection,
   readAddress,
-  type SentOf,
   SLOT,
   type SocketAddress,
   writeAddress,
@@ -81,11 +81,12 @@ const NO_BYTES = new Uint8Array(0)
 export class PortableEngine implements PacketIo {
   readonly #port: DatagramPort
   readonly #rows = new Map<PeerId, Row>()
-  readonly #batch = makeBatch()
+  readonly #batch = createBatch(1)
   readonly #words = new Map<string, Int32Array>()
   /** Datagrams in progress. While the system accepts each one at once, only the first slot is used. */
   readonly #slots = new Uint8Array(LIMITS.unsentDatagrams * SLOT)
   readonly #slotView = new DataView(this.#slots.buffer)
+  readonly #slotWords = new Int32Array(this.#slots.buffer)
   #slot = 0
   readonly #trailers = new Trailers()
   #packets = 0
@@ -140,16 +141,8 @@ export class PortableEngine implements PacketIo {
     if (row !== undefined) row.destination = undefined
   }
 
-  sentOf(peer: PeerId, ssrc: number): SentOf | undefined {
-    return this.#rows.get(peer)?.srtp?.sentOf(ssrc)
-  }
-
   removePeer(peer: PeerId): void {
     this.#rows.delete(peer)
-  }
-
-  sourceSequence(peer: PeerId, ssrc: number, sequence: number): number {
-    return this.#rows.get(peer)?.srtp?.sourceSequence(ssrc, sequence) ?? sequence
   }
 
   open(batch: Batch, slot: number, peer: PeerId): boolean {
@@ -172,7 +165,14 @@ export class PortableEngine implements PacketIo {
     return true
   }
 
-  forward(batch: Batch, slot: number, targets: Int32Array, count: number, except: PeerId): number {
+  forward(
+    batch: Batch,
+    slot: number,
+    targets: Int32Array,
+    count: number,
+    except: PeerId,
+    headers?: Int32Array,
+  ): number {
     const offset = slot * SLOT
     const length = batch.lengths[slot]!
     let clear: Uint8Array = NO_BYTES
@@ -180,14 +180,15 @@ export class PortableEngine implements PacketIo {
     let queued = 0
     for (let index = 0; index < count; index++) {
       const row = targets[index] === except ? undefined : this.#rows.get(targets[index]!)
-      if (row?.srtp !== undefined && this.#sealSrtp(row, row.srtp, batch.bytes, offset, length, false)) queued++
+      if (row?.srtp !== undefined && this.#sealSrtp(row, row.srtp, batch.bytes, offset, length, headers, index))
+        queued++
       if (row?.protection === undefined) continue
       const clearLength = clearRtpLength(row.protection.layout, batch.bytes, offset)
       if (clear.length !== clearLength) {
         clear = batch.bytes.subarray(offset, offset + clearLength)
         plain = batch.bytes.subarray(offset + clearLength, offset + length)
       }
-      if (this.#seal(row, row.protection, clear, plain, RTP_HEADER)) queued++
+      if (this.#seal(row, row.protection, clear, plain, RTP_HEADER, headers, index)) queued++
     }
     return queued
   }
@@ -197,10 +198,10 @@ export class PortableEngine implements PacketIo {
    */
   sendRtcp(peer: PeerId, bytes: Uint8Array, length: number): boolean {
     const row = this.#rows.get(peer)
-    if (row?.srtp !== undefined) return this.#sealSrtp(row, row.srtp, bytes, 0, length, true)
+    if (row?.srtp !== undefined) return this.#sealSrtcp(row, row.srtp, bytes, length)
     if (row?.protection === undefined || row.protection.layout.nonceSource === 'header') return false
     const clear = bytes.subarray(0, CLEAR_RTCP_LENGTH)
-    return this.#seal(row, row.protection, clear, bytes.subarray(CLEAR_RTCP_LENGTH, length), RTCP_HEADER)
+    return this.#seal(row, row.protection, clear, bytes.subarray(CLEAR_RTCP_LENGTH, length), RTCP_HEADER, undefined, 0)
   }
 
   sendRaw(words: Int32Array, offset: number, bytes: Uint8Array, length: number): void {
@@ -225,7 +226,15 @@ export class PortableEngine implements PacketIo {
   }
 
   /** Seals one packet for one peer and sends it. Returns false if the peer has no address or no nonces left. */
-  #seal(row: Row, protection: Protected, clear: Uint8Array, plain: Uint8Array, headerLength: number): boolean {
+  #seal(
+    row: Row,
+    protection: Protected,
+    clear: Uint8Array,
+    plain: Uint8Array,
+    headerLength: number,
+    headers: Int32Array | undefined,
+    index: number,
+  ): boolean {
     if (row.destination === undefined || row.isExhausted) return false
     const { layout, nonce } = protection
     const length = clear.length + plain.length + protectionOverhead(layout)
@@ -234,31 +243,63 @@ export class PortableEngine implements PacketIo {
     const start = this.#claimSlot()
     if (start < 0) return true
     const slots = this.#slots
-    for (let index = 0; index < clear.length; index++) slots[start + index] = clear[index]!
+    for (let byte = 0; byte < clear.length; byte++) slots[start + byte] = clear[byte]!
+    this.#writeHeader(start, headers, index)
     this.#trailers.write(protection, slots, start + length - layout.trailerLength)
     fillProtectionNonce(layout, nonce, slots, start, length, headerLength)
-    protection.cipher.seal(nonce, clear, plain, slots, start + clear.length)
+    protection.cipher.seal(
+      nonce,
+      headers === undefined ? clear : slots.subarray(start, start + clear.length),
+      plain,
+      slots,
+      start + clear.length,
+    )
     this.#port.send(slots, start, length, row.destination)
     this.#packets++
     this.#bytes += length
     return true
   }
 
-  /** The same with SRTP, which seals in place and refuses a packet that it has already sealed. */
-  #sealSrtp(row: Row, srtp: Srtp, bytes: Uint8Array, offset: number, length: number, isRtcp: boolean): boolean {
+  /** The same with SRTP, which seals in place and refuses an index that was used before. */
+  #sealSrtp(
+    row: Row,
+    srtp: Srtp,
+    bytes: Uint8Array,
+    offset: number,
+    length: number,
+    headers: Int32Array | undefined,
+    index: number,
+  ): boolean {
     if (row.destination === undefined || row.isExhausted || length + SRTP_OVERHEAD > SLOT) return false
     const start = this.#claimSlot()
     if (start < 0) return true
     this.#slots.set(bytes.subarray(offset, offset + length), start)
-    const view = this.#slotView
-    const sealed = isRtcp
-      ? srtp.sealRtcp(this.#slots, view, start, length)
-      : srtp.sealRtp(this.#slots, view, start, length)
+    this.#writeHeader(start, headers, index)
+    return this.#sendSrtp(row, srtp, start, srtp.sealRtp(this.#slots, this.#slotView, start, length))
+  }
+
+  #sealSrtcp(row: Row, srtp: Srtp, bytes: Uint8Array, length: number): boolean {
+    if (row.destination === undefined || row.isExhausted || length + SRTP_OVERHEAD > SLOT) return false
+    const start = this.#claimSlot()
+    if (start < 0) return true
+    this.#slots.set(bytes.subarray(0, length), start)
+    return this.#sendSrtp(row, srtp, start, srtp.sealRtcp(this.#slots, this.#slotView, start, length))
+  }
+
+  /** Sends the slot at `start`, unless sealing failed with a negative length. */
+  #sendSrtp(row: Row, srtp: Srtp, start: number, sealed: number): boolean {
     if (sealed < 0) return srtp.isExhausted && this.#noteExhausted(row)
-    this.#port.send(this.#slots, start, sealed, row.destination)
+    this.#port.send(this.#slots, start, sealed, row.destination!)
     this.#packets++
     this.#bytes += sealed
     return true
+  }
+
+  /** Replaces the first words of the packet at `start` by those of target `index`. */
+  #writeHeader(start: number, headers: Int32Array | undefined, index: number): void {
+    if (headers === undefined) return
+    for (let word = 0; word < HEADER_WORDS; word++)
+      this.#slotWords[(start >> 2) + word] = headers[index * HEADER_WORDS + word]!
   }
 
   #noteExhausted(row: Row): false {
@@ -301,19 +342,4 @@ function openSrtp(srtp: Srtp, { bytes, view, lengths }: Batch, slot: number): bo
     : srtp.openRtp(bytes, view, offset, length)
   if (plain >= 0) lengths[slot] = plain
   return plain >= 0
-}
-
-function makeBatch(): Batch {
-  const bytes = new Uint8Array(BATCH * SLOT)
-  const lengths = new Int32Array(BATCH)
-  const addresses = new Int32Array(BATCH * ADDRESS_WORDS)
-  return {
-    bytes,
-    view: new DataView(bytes.buffer),
-    count: 0,
-    lengths,
-    addresses,
-    waited: new Int32Array(BATCH),
-    lost: 0,
-  }
 }

@@ -1,0 +1,13 @@
+// What the lane knows of the packets received on one stream from one source.
+import { MediaClock } from './media-clock.ts'
+import { ReceiveStats } from './receive-stats.ts'
+import { ReplayWindow } from './replay-window.ts'
+
+/** Replaced when another source, or another key, feeds the stream. */
+export class Reception {
+  readonly replay = new ReplayWindow()
+  readonly stats = new ReceiveStats()
+  readonly clock = new MediaClock(this.stats)
+  /** Packets received when sender reports about the stream were last sent. */
+  reportedCount = 0
+}

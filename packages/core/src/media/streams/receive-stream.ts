@@ -1,0 +1,64 @@
+// One stream that a peer may send, by its SSRC: where its packets go, and what was received of it.
+import type { PeerId } from '../../lane/commands.ts'
+import type { Peer } from '../address/peers.ts'
+import { Reception } from '../receive/reception.ts'
+import type { OutgoingNumbers } from './outgoing-numbers.ts'
+import type { SendStream } from './send-stream.ts'
+import type { TargetList } from './target-list.ts'
+
+/** Timestamps per millisecond: Opus at 48 kHz, video at 90 kHz (RFC 7587 §4.1, RFC 7741 §4.1). */
+const AUDIO_CLOCK_RATE = 48
+const VIDEO_CLOCK_RATE = 90
+
+/** Every SSRC of every peer has one. Most are never used, so that what packets need is created by the first. */
+export class ReceiveStream {
+  /** The node's number for the stream, in Ready and towards every receiver. */
+  readonly ssrc: number
+  readonly owner: Peer
+  /** The SSRC that the sender uses: WebRTC clients choose their own. Undefined while it has declared none. */
+  clientSsrc: number | undefined
+  isAudio: boolean
+  /** Where packets go; undefined if nowhere. */
+  targets: TargetList | undefined
+  /** Audio that DAVE has not sealed is dropped. */
+  isSealedOnly = false
+  /** Control was notified of the first packet. */
+  isAnnounced = false
+  /** Packets that are still forwarded, as silence, before the route ends; 0 for a route that stays. */
+  silenceLeft = 0
+  /** When that silence ends at the latest. */
+  silenceUntil = 0
+  /** Undefined while the sender's numbers are forwarded as they are. */
+  numbers: OutgoingNumbers | undefined
+  /** By receiver. Only `SendStreams` changes it. */
+  sendStreams: Map<PeerId, SendStream> | undefined
+  #reception: Reception | undefined
+
+  constructor(ssrc: number, owner: Peer, isAudio: boolean) {
+    this.ssrc = ssrc
+    this.owner = owner
+    this.isAudio = isAudio
+  }
+
+  /** Timestamps per millisecond. */
+  get clockRate(): number {
+    return this.isAudio ? AUDIO_CLOCK_RATE : VIDEO_CLOCK_RATE
+  }
+
+  /** Undefined before the first packet or report. */
+  get received(): Reception | undefined {
+    return this.#reception
+  }
+
+  /** Per packet: allocates only for the first. */
+  get reception(): Reception {
+    this.#reception ??= new Reception()
+    return this.#reception
+  }
+
+  /** Another source or key feeds the stream from now on: sequences and timestamps received so far say nothing about it. */
+  reset(): void {
+    this.#reception = undefined
+    this.numbers = undefined
+  }
+}

@@ -1,0 +1,185 @@
+// The streams of a lane by SSRC, and the target lists that their packets go to. Commands change it; packets only look it up.
+import type { LaneCommand, PeerId, TargetsId } from '../../lane/commands.ts'
+import { LIMITS } from '../../limits.ts'
+import type { Peer } from '../address/peers.ts'
+import { ReceiveStream } from './receive-stream.ts'
+import type { RtpMapping } from './rtp-mapping.ts'
+import { DISCORD_TRAITS, type ReceiverTraits, TargetList } from './target-list.ts'
+
+interface Receiver {
+  traits: ReceiverTraits
+  readonly lists: Set<TargetList>
+}
+
+/** Counts of what the table holds. */
+export interface RouteCounts {
+  ssrcs: number
+  routes: number
+  /** Routes that still forward their last packets as silence. */
+  ending: number
+  targetLists: number
+  /** Memberships in lists. */
+  targets: number
+}
+
+/** A route is a stream with a list of targets. */
+export class RouteTable {
+  readonly #streams = new Map<number, ReceiveStream>()
+  readonly #lists = new Map<TargetsId, TargetList>()
+  /** The streams whose packets go to a list. */
+  readonly #routed = new Map<TargetList, Set<ReceiveStream>>()
+  readonly #receivers = new Map<PeerId, Receiver>()
+  #routes = 0
+
+  /** An SSRC that belongs to another peer stays with it. */
+  addPeer(peer: Peer): void {
+    this.#receivers.set(peer.id, { traits: DISCORD_TRAITS, lists: new Set() })
+    for (const [index, ssrc] of peer.ssrcs.entries())
+      if (!this.#streams.has(ssrc)) this.#streams.set(ssrc, new ReceiveStream(ssrc, peer, index === 0))
+  }
+
+  removePeer(peer: Peer): void {
+    for (const list of this.#receivers.get(peer.id)?.lists ?? []) list.remove(peer.id)
+    this.#receivers.delete(peer.id)
+    for (const stream of this.streamsOf(peer)) {
+      this.endRoute(stream)
+      this.#streams.delete(stream.ssrc)
+    }
+  }
+
+  /** The stream with this SSRC. Per packet: no allocation for SSRCs below 2^31. */
+  stream(ssrc: number): ReceiveStream | undefined {
+    return this.#streams.get(ssrc)
+  }
+
+  streamsOf(peer: Peer): ReceiveStream[] {
+    return Array.from(peer.ssrcs, ssrc => this.#streams.get(ssrc)).filter(
+      stream => stream !== undefined && stream.owner === peer,
+    ) as ReceiveStream[]
+  }
+
+  /** Whether packets of the stream are forwarded: it has a route or, for an RTX stream, the video before it has. */
+  isRouted(stream: ReceiveStream): boolean {
+    const video = this.#streams.get(stream.ssrc - 1)
+    return stream.targets !== undefined || (video?.targets !== undefined && !video.isAudio)
+  }
+
+  /** The streams whose packets go to the list. */
+  routedTo(list: TargetList): ReadonlySet<ReceiveStream> {
+    return this.#routed.get(list) ?? new Set()
+  }
+
+  openTargets(targets: TargetsId): void {
+    if (this.#lists.has(targets)) return
+    const list = new TargetList()
+    this.#lists.set(targets, list)
+    this.#routed.set(list, new Set())
+  }
+
+  /** Ends the routes that lead to the list. Returns the list if it was open. */
+  closeTargets(targets: TargetsId): TargetList | undefined {
+    const list = this.#lists.get(targets)
+    if (list === undefined) return undefined
+    for (const stream of [...this.routedTo(list)]) this.endRoute(stream)
+    for (const { peers, count } of list.groups)
+      for (let index = 0; index < count; index++) this.#receivers.get(peers[index]!)?.lists.delete(list)
+    this.#lists.delete(targets)
+    this.#routed.delete(list)
+    return list
+  }
+
+  addTarget(targets: TargetsId, peer: PeerId): void {
+    const list = this.#lists.get(targets)
+    const receiver = this.#receivers.get(peer)
+    if (list === undefined || receiver === undefined) return
+    list.add(peer, receiver.traits)
+    receiver.lists.add(list)
+  }
+
+  removeTarget(targets: TargetsId, peer: PeerId): void {
+    const list = this.#lists.get(targets)
+    if (list === undefined) return
+    list.remove(peer)
+    this.#receivers.get(peer)?.lists.delete(list)
+  }
+
+  mappingOf(peer: PeerId): RtpMapping {
+    return (this.#receivers.get(peer)?.traits ?? DISCORD_TRAITS).mapping
+  }
+
+  /** How packets look to the peer from now on. */
+  setRtpMapping(peer: PeerId, mapping: RtpMapping, isWebrtc: boolean): void {
+    this.#changeTraits(peer, traits => ({ ...traits, mapping, isWebrtc }))
+  }
+
+  /** From now on frames that DAVE has sealed are not forwarded to the peer. */
+  refuseSealed(peer: PeerId): void {
+    this.#changeTraits(peer, traits => ({ ...traits, refusesSealed: true }))
+  }
+
+  /** Ignored for an SSRC that is not the owner's, and for a list that is not open. */
+  setRoute({ ssrc, owner, media, targets, sealedOnly }: Extract<LaneCommand, { kind: 'setRoute' }>): void {
+    const stream = this.#streams.get(ssrc)
+    const list = this.#lists.get(targets)
+    if (stream?.owner.id !== owner || list === undefined) return
+    if (stream.targets === undefined || stream.silenceLeft !== 0) stream.isAnnounced = false
+    this.endRoute(stream)
+    stream.targets = list
+    stream.isAudio = media === 'audio'
+    stream.isSealedOnly = stream.isAudio && sealedOnly === true
+    this.#routed.get(list)!.add(stream)
+    this.#routes++
+  }
+
+  /** With `silenceUntil`, the next packets of audio until then are still forwarded, as silence. */
+  removeRoute(stream: ReceiveStream, silenceUntil: number | undefined): void {
+    if (stream.targets === undefined) return
+    if (silenceUntil === undefined || !stream.isAudio) return this.endRoute(stream)
+    if (stream.silenceLeft !== 0) return
+    stream.silenceLeft = LIMITS.silenceFrames
+    stream.silenceUntil = silenceUntil
+    this.#routes--
+  }
+
+  endRoute(stream: ReceiveStream): void {
+    const list = stream.targets
+    if (list === undefined) return
+    if (stream.silenceLeft === 0) this.#routes--
+    this.#routed.get(list)?.delete(stream)
+    stream.targets = undefined
+    stream.silenceLeft = 0
+  }
+
+  /** One of the last packets was forwarded as silence. */
+  spendSilence(stream: ReceiveStream): void {
+    if (stream.silenceLeft === 1) this.endRoute(stream)
+    else stream.silenceLeft--
+  }
+
+  /** Closes all lists, and returns them. */
+  closeAll(): TargetList[] {
+    return [...this.#lists.keys()].map(targets => this.closeTargets(targets)!)
+  }
+
+  inspect(): RouteCounts {
+    const lists = [...this.#lists.values()]
+    const routed = lists.reduce((sum, list) => sum + this.routedTo(list).size, 0)
+    return {
+      ssrcs: this.#streams.size,
+      routes: this.#routes,
+      ending: routed - this.#routes,
+      targetLists: lists.length,
+      targets: lists.reduce((sum, list) => sum + list.count, 0),
+    }
+  }
+
+  #changeTraits(peer: PeerId, change: (traits: ReceiverTraits) => ReceiverTraits): void {
+    const receiver = this.#receivers.get(peer)
+    if (receiver === undefined) return
+    receiver.traits = change(receiver.traits)
+    for (const list of receiver.lists) {
+      list.remove(peer)
+      list.add(peer, receiver.traits)
+    }
+  }
+}
