@@ -4,8 +4,8 @@ import { BareSender } from './bare-sender.ts'
 import type { FloorOrder, FloorReport } from './floor.ts'
 
 const native = await Native.load()
-if (typeof native === 'string') throw new Error(native)
-const sender = new BareSender(native)
+if (!native.ok) throw new Error(native.reason)
+const sender = new BareSender(native.value)
 const say = (report: FloorReport) => process.send?.(report)
 
 process.on('message', (order: FloorOrder) => {

@@ -51,12 +51,12 @@ export class Crowd {
   /** Opens sockets; nobody has joined yet. Throws where the system has no batches of datagrams. */
   static async open(node: NodeProcess, plan: Plan): Promise<Crowd> {
     const native = await Native.load()
-    if (typeof native === 'string') throw new Error(`the load needs calls that cannot be had here: ${native}`)
+    if (!native.ok) throw new Error(`the load needs system calls that are unavailable here: ${native.reason}`)
     await protectionReady()
     const backend = new LvspClient({ url: node.lvspUrl, secret: SECRET })
     await backend.connect()
     const clients = plan.browsers ? await DtlsClients.open(BROWSER_PROFILE) : undefined
-    return new Crowd(native, node, backend, plan, clients)
+    return new Crowd(native.value, node, backend, plan, clients)
   }
 
   private constructor(native: Native, node: NodeProcess, backend: LvspClient, plan: Plan, clients?: DtlsClients) {

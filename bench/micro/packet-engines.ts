@@ -85,10 +85,10 @@ const cipherOf = (protection: Protection): ProtectionCipher =>
 /** Measures each engine with each protection and number of members. */
 export async function benchPacketEngines(options: EngineBenchOptions): Promise<EngineRow[]> {
   const native = await Native.load()
-  if (typeof native === 'string') throw new Error(`the ffi engine does not run here: ${native}`)
+  if (!native.ok) throw new Error(`the ffi engine does not run here: ${native.reason}`)
   await protectionReady()
   const rows: EngineRow[] = []
-  for (const members of options.members) rows.push(...(await new EngineBench(native, members, options).run()))
+  for (const members of options.members) rows.push(...(await new EngineBench(native.value, members, options).run()))
   return rows
 }
 

@@ -11,8 +11,8 @@ import { Feed } from './feed.ts'
 import type { SaturationLoad, SaturationOrder, SaturationReport } from './saturation.ts'
 
 const loaded = await Native.load()
-if (typeof loaded === 'string') throw new Error(loaded)
-const native = loaded
+if (!loaded.ok) throw new Error(loaded.reason)
+const native = loaded.value
 const ACKNOWLEDGED = new Uint8Array(1)
 const say = (report: SaturationReport, then = () => {}) => process.send?.(report, then)
 

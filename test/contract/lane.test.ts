@@ -27,9 +27,7 @@ const native = await Native.load()
 const LANES: Record<string, OpenLane> = {
   'inline lane': options => InlineLane.open({ id: 0, ...options }),
   'portable thread': options => ThreadLane.open({ id: 0, engine: 'portable', ...options }),
-  ...(typeof native === 'string'
-    ? {}
-    : { 'ffi thread': options => ThreadLane.open({ id: 0, engine: 'ffi', ...options }) }),
+  ...(!native.ok ? {} : { 'ffi thread': options => ThreadLane.open({ id: 0, engine: 'ffi', ...options }) }),
 }
 
 class Watcher {

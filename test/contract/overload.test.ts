@@ -11,7 +11,7 @@ import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
 import { LaneLoop } from '../../packages/server/src/lane/thread/lane-loop.ts'
 
 const native = await Native.load()
-const options = typeof native === 'string' ? { skip: native } : { timeout: 120_000 }
+const options = native.ok ? { timeout: 120_000 } : { skip: native.reason }
 const AUDIO = 1000
 const VIDEO = AUDIO + 1
 const KEY = new Uint8Array(32).fill(7)
@@ -40,9 +40,10 @@ async function measured<T>(attempt: () => Promise<T | undefined>): Promise<T> {
 
 /** The time at which the lane reads its socket, in milliseconds since 1970; the system's while undefined. */
 let readAt: number | undefined
-if (typeof native !== 'string') {
-  const readClock = native.readClock.bind(native)
-  native.readClock = (memory, place) => {
+if (native.ok) {
+  const { value } = native
+  const readClock = value.readClock.bind(value)
+  value.readClock = (memory, place) => {
     readClock(memory, place)
     if (readAt === undefined) return
     memory.view.setBigInt64(place, BigInt(Math.trunc(readAt / 1e3)), true)
@@ -54,7 +55,8 @@ if (typeof native !== 'string') {
 async function openLane(context: TestContext, listeners = 1) {
   const events: LaneEvent[] = []
   const onEvents = (taken: readonly LaneEvent[]) => void events.push(...taken)
-  const engine = new FfiEngine(native as Native, { ip: '127.0.0.1', port: 0 })
+  assert.ok(native.ok)
+  const engine = new FfiEngine(native.value, { ip: '127.0.0.1', port: 0 })
   const loop = new LaneLoop(engine, { onEvents })
   context.after(() => {
     readAt = undefined

@@ -30,11 +30,12 @@ suites('portable engine', async onBatch => {
   return { io: engine, port: port.port, close: () => port.close() }
 })
 
-const native = await Native.load()
+const loaded = await Native.load()
 
 /** The ffi engine with one library for its AEADs. */
 function ffiSuites(aead: Aead): void {
-  if (typeof native === 'string') return void test(`ffi engine, ${aead}`, { skip: native }, () => {})
+  if (!loaded.ok) return void test(`ffi engine, ${aead}`, { skip: loaded.reason }, () => {})
+  const native = loaded.value
   const lacksSodium = native.sodium?.gcm === undefined
   if (aead === 'libsodium' && lacksSodium && process.env.CI === undefined)
     return void test(`ffi engine, ${aead}`, { skip: 'no libsodium with AES-256-GCM here' }, () => {})

@@ -11,9 +11,9 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 
 async function openDtls(context: TestContext, maxHandshakes?: number): Promise<OpensslDtls> {
   const dtls = await OpensslDtls.open({ ...selfSignedCertificate(), maxHandshakes })
-  assert.ok(typeof dtls !== 'string', String(dtls))
-  context.after(() => dtls.close())
-  return dtls
+  assert.ok(dtls.ok, dtls.ok ? '' : dtls.reason)
+  context.after(() => dtls.value.close())
+  return dtls.value
 }
 
 async function scene(context: TestContext, changes: Partial<DtlsScene> = {}) {

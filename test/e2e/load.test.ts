@@ -10,7 +10,7 @@ import { NodeProcess } from '../../bench/node/node-process.ts'
 import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
 
 const native = await Native.load()
-const skip = typeof native === 'string' ? `no batched UDP calls: ${native}` : false
+const skip = native.ok ? false : `no batched UDP calls: ${native.reason}`
 
 function stamped(length: number): Uint8Array {
   const bytes = new Uint8Array(length)

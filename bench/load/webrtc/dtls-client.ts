@@ -39,8 +39,8 @@ export class DtlsClients {
   /** Throws where OpenSSL cannot be called. */
   static async open(profile: string): Promise<DtlsClients> {
     const openssl = await loadOpenssl(TIMER)
-    if (typeof openssl === 'string') throw new Error(`no DTLS client here: ${openssl}`)
-    return new DtlsClients(openssl, profile)
+    if (!openssl.ok) throw new Error(`no DTLS client here: ${openssl.reason}`)
+    return new DtlsClients(openssl.value, profile)
   }
 
   close(): void {

@@ -49,6 +49,7 @@ export {
   type NoteTable,
   noteOf,
 } from './notes.ts'
+export { ok, type Result, refused } from './result.ts'
 export type { Dtls, DtlsAssociation, DtlsState, Fingerprint } from './transport/webrtc/dtls.ts'
 export {
   type LaneInspection,

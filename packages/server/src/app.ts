@@ -1,6 +1,6 @@
 // Composition: configuration → lanes → listeners → node → host; start, reload, drain, stop.
 import { availableParallelism } from 'node:os'
-import type { LaneCounters, LaneEvent, NoteFields } from '@parley/core'
+import type { LaneCounters, LaneEvent, NoteFields, Result } from '@parley/core'
 import { type NodeInspection, VoiceNode, type VoiceNodeOptions } from '@parley/core'
 import type { Config } from './config/config.ts'
 import { camelCased } from './config/node-settings.ts'
@@ -30,7 +30,7 @@ const ALL_ADDRESSES: readonly string[] = ['::', '0.0.0.0']
 
 interface Ports {
   /** For WebRTC clients, or the reason why there is none. */
-  dtls: OpensslDtls | string
+  dtls: Result<OpensslDtls>
   http: Listener
   lvsp: Listener | undefined
   /** The playground's own listener. */
@@ -152,7 +152,7 @@ export class App {
     this.#measuring = setInterval(() => this.#measure(), SERVER_LIMITS.measureInterval)
     const { engine, aead, reason } = ports.engine
     this.#note('lanes.started', { engine, aead, reason, lanes: ports.lanes.all.length })
-    if (typeof ports.dtls === 'string') this.#note('webrtc.unavailable', { reason: ports.dtls })
+    if (!ports.dtls.ok) this.#note('webrtc.unavailable', { reason: ports.dtls.reason })
     this.#note('node.started', { version: VERSION, endpoint: this.endpoint, mediaPort: this.mediaPort })
   }
 
@@ -237,7 +237,7 @@ export class App {
     this.#lag.close()
     this.#host.close()
     await this.#ports.lanes.close()
-    if (typeof this.#ports.dtls !== 'string') this.#ports.dtls.close()
+    if (this.#ports.dtls.ok) this.#ports.dtls.value.close()
     this.#note('node.stopped', {})
     this.#log.flush()
   }
@@ -300,7 +300,7 @@ function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: Ports): 
     ...camelCased(lvsp),
     ...camelCased(voice),
     crypto: nodeCrypto,
-    dtls: typeof dtls === 'string' ? undefined : dtls,
+    dtls: dtls.ok ? dtls.value : undefined,
     serverVersion: VERSION,
     endpoint,
     backends: backend.map(each => ({ ...camelCased(each), requireHeartbeat: lvsp.require_heartbeat })),
@@ -337,11 +337,12 @@ async function openLanes(
 ): Promise<{ lanes: Lanes; engine: EngineChoice }> {
   const count = lanes ?? Math.max(1, availableParallelism() - 1)
   const choice = await chooseEngine(engine, count)
-  if (typeof choice === 'string') throw new ListenError(`media.engine: the ffi engine cannot run here: ${choice}`)
+  if (!choice.ok) throw new ListenError(`media.engine: the ffi engine cannot run here: ${choice.reason}`)
+  const chosen = choice.value
   // Without an address a lane listens on IPv6 and IPv4, or on IPv4 only where the system has no IPv6.
-  const options = { engine: choice.engine, count, ip: listen === '::' ? undefined : listen, port, addresses: announce }
+  const options = { engine: chosen.engine, count, ip: listen === '::' ? undefined : listen, port, addresses: announce }
   try {
-    return { lanes: await Lanes.open(options, observer), engine: choice }
+    return { lanes: await Lanes.open(options, observer), engine: chosen }
   } catch (error) {
     if (!(error instanceof LanePortError)) throw error
     throw ListenError.ofPort('media.port', `UDP port ${error.port} of ${listen}`, error.cause)

@@ -34,14 +34,14 @@ test('values of unequal content or length are unequal, in both orders, and do no
   assert.ok(!nodeCrypto.equal(new Uint8Array([1, 0]), new Uint8Array([1])))
 })
 
-test('random values have the size asked for and their alphabet', () => {
+test('random values have the requested size and their alphabet', () => {
   assert.equal(nodeCrypto.randomBytes(32).length, 32)
   assert.match(nodeCrypto.randomToken(32), /^[A-Za-z0-9_-]{43}$/)
   assert.match(nodeCrypto.randomHex(16), /^[0-9a-f]{32}$/)
   assert.notEqual(nodeCrypto.randomHex(16), nodeCrypto.randomHex(16))
 })
 
-test('random bytes are a plain array with storage of their own', () => {
+test('random bytes are a plain array with separate storage', () => {
   const bytes = nodeCrypto.randomBytes(8)
   assert.equal(Buffer.isBuffer(bytes), false)
   assert.equal(bytes.buffer.byteLength, 8)
@@ -73,7 +73,7 @@ test('the signature of RFC 6979 §A.2.5 verifies, and no other message under it'
   assert.ok(!p256.verify(KEY, ascii('Sample'), SIGNATURE))
 })
 
-test('garbage as key or signature does not verify and does not throw', () => {
+test('an invalid key or signature does not verify and does not throw', () => {
   assert.ok(!p256.verify(new Uint8Array(65), ascii('sample'), SIGNATURE))
   for (const signature of [new Uint8Array(), new Uint8Array(70), SIGNATURE.subarray(0, 40)])
     assert.ok(!p256.verify(KEY, ascii('sample'), signature))
@@ -105,7 +105,7 @@ test('isPoint agrees with OpenSSL', () => {
   }
 })
 
-test('a coordinate is below the prime', () => {
+test('a coordinate must be below the prime', () => {
   // x = 5 is on the curve; x + p names the same point, and is not how it is written.
   const p = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn
   const y = 0x459243b9aa581806fe913bce99817ade11ca503c64d9a3c533415c083248fbccn
@@ -114,7 +114,7 @@ test('a coordinate is below the prime', () => {
   assert.ok(!p256.isPoint(point(5n + p)))
 })
 
-test('a new signer signs what verifies under its own key alone', () => {
+test('a signature verifies under the key of its signer only', () => {
   const [one, other] = [p256.newSigner(), p256.newSigner()]
   const signature = one.sign(ascii('proposal'))
   assert.ok(p256.isPoint(one.publicKey))

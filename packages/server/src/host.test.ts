@@ -8,30 +8,30 @@ import type { NodeNote } from './notes.ts'
 class ScriptedCore implements Core {
   deadline = Infinity
   effects: Effect[] = []
-  heard: string[] = []
+  received: string[] = []
   onMessage: (data: string | Uint8Array) => void = () => {}
   onTick: () => void = () => {}
   connectionOpened(connection: number) {
-    this.heard.push(`opened ${connection}`)
+    this.received.push(`opened ${connection}`)
   }
   messageReceived(_connection: number, data: string | Uint8Array) {
-    this.heard.push(`message ${data}`)
+    this.received.push(`message ${data}`)
     this.onMessage(data)
   }
   connectionClosed(connection: number, code: number) {
-    this.heard.push(`closed ${connection} ${code}`)
+    this.received.push(`closed ${connection} ${code}`)
   }
   laneEvent(lane: number) {
-    this.heard.push(`lane ${lane}`)
+    this.received.push(`lane ${lane}`)
   }
   laneLost() {}
   laneReplaced() {}
   measured() {}
   drain(until: number) {
-    this.heard.push(`drain ${until}`)
+    this.received.push(`drain ${until}`)
   }
   tick(now: number) {
-    this.heard.push(`tick ${now}`)
+    this.received.push(`tick ${now}`)
     this.onTick()
   }
   takeEffects() {
@@ -93,10 +93,10 @@ test('an input caused by an effect waits until the effects before it are applied
     )
   host.messageReceived(1, 'x')
   assert.deepEqual(order, ['lane command', 'lane command done', 'send'])
-  assert.deepEqual(core.heard, ['message x', 'lane 0'])
+  assert.deepEqual(core.received, ['message x', 'lane 0'])
 })
 
-test('a core that throws at a message loses that connection and nothing else', t => {
+test('a core that throws at a message loses that connection only', t => {
   const { core, host, applied, notes } = scene(t)
   core.onMessage = data => {
     if (data === 'bad') throw new Error('a fault')
@@ -105,7 +105,7 @@ test('a core that throws at a message loses that connection and nothing else', t
   host.messageReceived(7, 'bad')
   host.messageReceived(8, 'good')
   assert.deepEqual(applied, ['close 7 1011'])
-  assert.deepEqual(core.heard, ['opened 7', 'message bad', 'message good'])
+  assert.deepEqual(core.received, ['opened 7', 'message bad', 'message good'])
   assert.equal(notes[0]?.event, 'host.input_failed')
   assert.match(String(notes[0]?.fields?.stack), /a fault/)
   assert.deepEqual(host.failures, { inputs: 1, effects: 0 })
@@ -141,7 +141,7 @@ test('the core is ticked at its deadline, and not before', async t => {
   })
   host.connectionClosed(1, 1000)
   assert.ok((await ticked) >= start + 20)
-  assert.equal(core.heard.filter(line => line.startsWith('tick')).length, 1)
+  assert.equal(core.received.filter(line => line.startsWith('tick')).length, 1)
 })
 
 test('a deadline that moves earlier moves the timer', async t => {
@@ -158,7 +158,7 @@ test('a deadline that moves earlier moves the timer', async t => {
   })
 })
 
-test('a core that fails at every tick is not asked in a busy loop', async t => {
+test('a core that fails at every tick is not called in a busy loop', async t => {
   const { core, host } = scene(t)
   core.deadline = performance.now()
   core.onTick = () => {
@@ -169,9 +169,9 @@ test('a core that fails at every tick is not asked in a busy loop', async t => {
   assert.equal(host.failures.inputs, 1)
 })
 
-test('a closed host takes no inputs', t => {
+test('a closed host ignores inputs', t => {
   const { core, host } = scene(t)
   host.close()
   host.connectionOpened(1, opening)
-  assert.deepEqual(core.heard, [])
+  assert.deepEqual(core.received, [])
 })

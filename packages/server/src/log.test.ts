@@ -30,7 +30,7 @@ test('a pretty line has time, level, event and fields', () => {
   assert.match(line!, /^\d\d:\d\d:\d\d\.\d{3} info {2}voice\.connected user=7 version=8\n$/)
 })
 
-test('text from outside can neither start a line, pose as a field, nor command the terminal', () => {
+test('text of clients cannot start a line, imitate a field, or control the terminal', () => {
   const [line] = logged(
     { level: 'debug', format: 'pretty' },
     {

@@ -35,7 +35,7 @@ const measured = (lanes = new Map([[0, counters()]])): Measured => ({
   eventLoopLag: () => 12,
 })
 
-test('every metric is told with its help, its type and at least one sample', async () => {
+test('every metric has its help, its type and at least one sample', async () => {
   const text = await openMetrics(measured())()
   for (const { name, kind } of METRICS) {
     assert.match(text, new RegExp(`^# TYPE ${name} ${kind}$`, 'm'))
@@ -57,7 +57,7 @@ test('values and labels are those of the source, in seconds and bytes', async ()
     assert.ok(text.split('\n').includes(line), `${line} is missing in\n${text}`)
 })
 
-test('a counter is what the source says at each scrape, not the sum of scrapes', async () => {
+test('a counter equals its source at each scrape, not the sum of scrapes', async () => {
   const lanes = new Map([[0, counters()]])
   const metrics = openMetrics(measured(lanes))
   await metrics()

@@ -34,7 +34,7 @@ function refusal(load: () => unknown): string {
   throw new Error('was not refused')
 }
 
-test('the example of the documentation is taken', t => {
+test('the example of the documentation is accepted', t => {
   const folder = folderWith(t, {
     'lvsp.secret': 'from-a-file\n',
     'parley.toml': `
@@ -66,7 +66,7 @@ test('the example of the documentation is taken', t => {
   assert.deepEqual(config.backend, [{ id: 'main', dialect: 'spec', legacy_assign: false, secrets: ['from-a-file'] }])
 })
 
-test('a secret is all that must be given', () => {
+test('only a secret is required', () => {
   const config = configOf({ backend: [{ secret: 'x' }] })
   assert.deepEqual(config.http.listen, { host: '127.0.0.1', port: 8443 })
   assert.equal(config.http.endpoint, undefined)
@@ -74,7 +74,7 @@ test('a secret is all that must be given', () => {
   assert.equal(config.backend[0]?.id, 'main')
 })
 
-test('the environment wins over the file, and flags win over both', t => {
+test('the environment overrides the file, and flags override both', t => {
   const environment = { PARLEY_MEDIA_PORT: '2', PARLEY_VOICE_MIN_VERSION: '4', PATH: '/bin' }
   const config = load(t, `${BACKEND}[media]\nport = 1\n[log]\nlevel = "warn"`, {
     environment,
@@ -83,7 +83,7 @@ test('the environment wins over the file, and flags win over both', t => {
   assert.deepEqual([config.media.port, config.voice.min_version, config.log.level], [3, 4, 'warn'])
 })
 
-test('text from the environment becomes lists, numbers and booleans; commas in a secret are its own', () => {
+test('text from the environment becomes lists, numbers and booleans; commas in a secret stay', () => {
   const environment = {
     PARLEY_MEDIA_ANNOUNCE: '203.0.113.10, 2001:db8::1',
     PARLEY_VOICE_LEGACY_MODES: 'true',
@@ -104,7 +104,7 @@ test('the file can be named by the environment', t => {
   assert.equal(loadConfig({ environment: { PARLEY_CONFIG: join(folder, 'a.toml') } }).backend.length, 1)
 })
 
-test('what Kubernetes injects for a service called parley is no setting', () => {
+test('variables that Kubernetes sets for a service named parley are ignored', () => {
   const environment = {
     PARLEY_BACKEND_0_SECRET: 'x',
     PARLEY_SERVICE_HOST: '10.0.0.1',
@@ -127,7 +127,7 @@ test('a secret rotates: as a list, or as two lines of its file', t => {
   assert.deepEqual(configOf({ backend: [{ secret: ['new', 'old'] }] }).backend[0]?.secrets, ['new', 'old'])
 })
 
-test('durations are milliseconds, and are described as they were written', () => {
+test('durations are milliseconds, and are described as written', () => {
   const config = configOf({
     backend: [{ secret: 'x' }],
     voice: { resume_window: '10m' },
@@ -138,7 +138,7 @@ test('durations are milliseconds, and are described as they were written', () =>
   assert.match(describeConfig(config), /orphan_grace = "250ms"/)
 })
 
-test('a described configuration hides secrets and is taken again', () => {
+test('a described configuration hides secrets and is accepted again', () => {
   const described = describeConfig(configOf({ backend: [{ secret: 's3cret' }], http: { listen: '[::1]:9000' } }))
   assert.doesNotMatch(described, /s3cret/)
   assert.match(described, /listen = "\[::1\]:9000"/)
@@ -165,7 +165,7 @@ const inFile: [string, string, string][] = [
     '[http]\nport = 1',
     'http.port (in parley.toml): no such setting (did you mean media.port?)',
   ],
-  ['a key like nothing', '[http]\nzzzzzzzz = 1', 'http.zzzzzzzz (in parley.toml): no such setting'],
+  ['an unknown key without a similar one', '[http]\nzzzzzzzz = 1', 'http.zzzzzzzz (in parley.toml): no such setting'],
   ['a section as a value', 'http = 3', 'http (in parley.toml): expected a section [http], found a value'],
   ['a backend as a value', 'backend = "x"', 'backend (in parley.toml): expected [[backend]] sections, found a value'],
   [
@@ -306,7 +306,7 @@ test('refused: a secret file that is empty, or has too many lines', t => {
   )
 })
 
-test('refused: a file that is not there', () => {
+test('refused: a file that does not exist', () => {
   assert.equal(
     refusal(() => loadConfig({ file: '/nowhere/parley.toml' })),
     '/nowhere/parley.toml: cannot be read (ENOENT)',
@@ -328,14 +328,14 @@ test('refused: a value of a variable, under the name of the variable', () => {
   )
 })
 
-test('refused: a backend with a number, but none before it', () => {
+test('refused: a numbered backend without the one before it', () => {
   assert.equal(
     refusal(() => loadConfig({ environment: { PARLEY_BACKEND_1_SECRET: 's3cret' } })),
     'backend.0: missing, although a backend with a higher number is set',
   )
 })
 
-test('refused: flags that are no setting, no number of a backend, or no assignment', () => {
+test('refused: flags with an unknown setting, a wrong backend number, or without a value', () => {
   const flag = (text: string) => refusal(() => loadConfig({ flags: [text] }))
   assert.equal(flag('http.listem=1'), '--set http.listem: no such setting (did you mean http.listen?)')
   assert.equal(

@@ -11,7 +11,7 @@ test('nothing is reported before a packet was received', () => {
   assert.equal(latency.report, undefined)
 })
 
-test('a packet is timed from send to ear, whatever was lost before it', () => {
+test('a packet is timed from send to receive, regardless of losses before it', () => {
   const latency = new PacketLatency()
   for (const number of [1, 2, 3, 4]) latency.sent(payload(number), number * 20)
   latency.received(payload(1), 21)
@@ -20,14 +20,14 @@ test('a packet is timed from send to ear, whatever was lost before it', () => {
   assert.deepEqual(latency.report, { median: 3, worst: 10, packets: 3 })
 })
 
-test('a packet that comes twice, or too late, is not counted again', () => {
+test('a duplicate or late packet is not counted', () => {
   const latency = new PacketLatency()
   for (const number of [1, 2]) latency.sent(payload(number), 0)
   for (const number of [2, 2, 1]) latency.received(payload(number), 5)
   assert.deepEqual(latency.report, { median: 5, worst: 5, packets: 1 })
 })
 
-test('the newest 250 packets count, and as many on their way are remembered', () => {
+test('the newest 250 packets count, and as many in flight are remembered', () => {
   const latency = new PacketLatency()
   for (let number = 0; number < 1_000; number++) {
     latency.sent(payload(number), 0)

@@ -1,4 +1,4 @@
-// What the demo answers its playground, and whom it refuses.
+// Answers of the demo to its playground, and refusals.
 import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { after, before, test } from 'node:test'
@@ -27,7 +27,7 @@ interface Answer {
   text: string
 }
 
-/** Says exactly what it is told to, `Host` included, which fetch does not allow. */
+/** Sends exactly the given headers, including `Host`, which fetch does not allow. */
 function ask(path: string, headers: Record<string, string> = {}, body?: string): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const method = body === undefined ? 'GET' : 'POST'
@@ -48,7 +48,7 @@ const allowed = () => ({ authorization: `Bearer ${api.secret}`, origin, 'content
 const act = (action: string, content: unknown, headers = {}) =>
   ask(`api/${action}`, { ...allowed(), ...headers }, typeof content === 'string' ? content : JSON.stringify(content))
 
-test('before the demo is there, the playground asks for patience', async () => {
+test('before the demo is ready, requests are answered with 503', async () => {
   assert.equal((await ask('api/call', allowed())).status, 503)
   backend = await createDemoBackend({ lvspUrl: server.lvspUrl, secret: server.secret })
   await backend.join(BOT)
@@ -56,7 +56,7 @@ test('before the demo is there, the playground asks for patience', async () => {
   assert.equal((await ask('api/call', allowed())).status, 200)
 })
 
-test('only a page of this origin that has the secret is answered', async () => {
+test('only a page of this origin with the secret is answered', async () => {
   const content = { name: 'Robin' }
   const cases: [headers: Record<string, string>, status: number][] = [
     [{ authorization: 'Bearer wrong' }, 401],
@@ -73,7 +73,7 @@ test('only a page of this origin that has the secret is answered', async () => {
   assert.equal(backend.members.size, 1)
 })
 
-test('what does not fit is refused, whatever it is', async () => {
+test('invalid requests are refused', async () => {
   assert.equal((await act('join', '{')).status, 400)
   for (const name of ['', ' ', 'a'.repeat(33), 'a\nb', '\u001b[31m', 7, undefined])
     assert.equal((await act('join', { name })).status, 400, JSON.stringify(name))
@@ -83,7 +83,7 @@ test('what does not fit is refused, whatever it is', async () => {
   assert.equal((await act('mute', { userId: '../7', isMuted: true })).status, 400)
 })
 
-test('a guest joins, is muted and is removed; a bot is muted, and stays', async () => {
+test('a guest joins, is muted and is removed; a bot is muted and stays', async () => {
   const { status, text } = await act('join', { name: ' Robin ' })
   assert.equal(status, 200)
   const { user_id: userId, channel_id } = JSON.parse(text) as { user_id: string; channel_id: string }
@@ -102,7 +102,7 @@ test('a guest joins, is muted and is removed; a bot is muted, and stays', async 
   assert.equal((await act('rejoin', { userId })).status, 204)
 })
 
-test('who is moved gets new credentials once', async () => {
+test('a moved guest gets new credentials once', async () => {
   const { user_id: userId, channel_id } = JSON.parse((await act('join', { name: 'Kim' })).text)
   const { channels } = JSON.parse((await ask('api/call', allowed())).text) as { channels: { id: string }[] }
   const other = channels.find(({ id }) => id !== channel_id)!
@@ -112,14 +112,14 @@ test('who is moved gets new credentials once', async () => {
   assert.equal((await act('rejoin', { userId })).status, 204)
 })
 
-test('tabs that asked for credentials and never came make place for others', async () => {
+test('guests that never connected are removed when the demo is full', async () => {
   const first = JSON.parse((await act('join', { name: 'First' })).text) as { user_id: string }
   for (let index = 0; index < 64; index++) assert.equal((await act('join', { name: `Tab ${index}` })).status, 200)
   assert.equal(backend.members.has(first.user_id), false)
   assert.ok(backend.members.size <= 66)
 })
 
-test('speech is served under the strictest policy, and nothing outside its folder is', async () => {
+test('speech is served under the strictest policy, and no file outside its folder is', async () => {
   const { status, headers } = await ask('speech/ana-1.opus')
   assert.equal(status, 200)
   assert.equal(headers['content-type'], 'audio/ogg')

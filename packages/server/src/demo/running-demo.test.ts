@@ -19,7 +19,7 @@ function scratch(t: TestContext): { folder: string; file: () => string } {
   return { folder, file: () => join(folder, readdirSync(folder)[0] ?? 'none') }
 }
 
-test('a demo is found until it takes its announcement back', t => {
+test('a demo is found until it removes its announcement', t => {
   const { folder } = scratch(t)
   assert.equal(findRunningDemo(folder), undefined)
   const takeBack = announceDemo(DEMO, folder)
@@ -29,13 +29,13 @@ test('a demo is found until it takes its announcement back', t => {
   assert.deepEqual(readdirSync(folder), [])
 })
 
-test('nobody else can read the announcement', { skip: !isPosix }, t => {
+test('other users cannot read the announcement', { skip: !isPosix }, t => {
   const { folder, file } = scratch(t)
   announceDemo(DEMO, folder)
   assert.equal(statSync(file()).mode & 0o777, 0o600)
 })
 
-test('the first of two demos stays the one that is found', t => {
+test('the first of two demos stays the announced one', t => {
   const { folder } = scratch(t)
   announceDemo(DEMO, folder)
   const takeBack = announceDemo({ ...DEMO, secret: 'of-another' }, folder)
@@ -44,7 +44,7 @@ test('the first of two demos stays the one that is found', t => {
   assert.deepEqual(findRunningDemo(folder), DEMO)
 })
 
-test('what a demo left behind that died is not found, and is replaced', t => {
+test('the announcement of a demo that crashed is ignored and replaced', t => {
   const { folder } = scratch(t)
   announceDemo({ ...DEMO, pid: NO_PROCESS }, folder)
   assert.equal(findRunningDemo(folder), undefined)
@@ -61,7 +61,7 @@ test('a file that others can read or write is not trusted', { skip: !isPosix }, 
   }
 })
 
-test('a link is not followed', { skip: !isPosix }, t => {
+test('a symbolic link is not followed', { skip: !isPosix }, t => {
   const { folder, file } = scratch(t)
   announceDemo(DEMO, folder)
   const path = file()
@@ -70,7 +70,7 @@ test('a link is not followed', { skip: !isPosix }, t => {
   assert.equal(findRunningDemo(folder), undefined)
 })
 
-test('a file that says something else is not found', t => {
+test('a file with other content is ignored', t => {
   const { folder, file } = scratch(t)
   announceDemo(DEMO, folder)
   const path = file()
@@ -100,7 +100,7 @@ const CREDENTIALS: Credentials = {
   ca: '/tmp/certificate.pem',
 }
 
-test('who knows the secret is given credentials, and nobody else', async () => {
+test('credentials are issued only to requests with the secret', async () => {
   let invited = 0
   const control = await DemoControl.open(async () => {
     invited++
@@ -120,7 +120,7 @@ test('who knows the secret is given credentials, and nobody else', async () => {
   }
 })
 
-test('a demo that is gone, or cannot let anybody in, gives nothing', async () => {
+test('a demo that has ended, or cannot add users, issues no credentials', async () => {
   const control = await DemoControl.open(() => Promise.reject(new Error('no')))
   const { address } = control
   assert.equal(await askDemo(address), undefined)

@@ -16,12 +16,12 @@ test('records are packed while they fit, and keep their order', () => {
   assert.deepEqual(packRecords(join(a, b, c), 75), [a, b, c])
 })
 
-test('a record that is longer than a datagram goes alone', () => {
+test('a record that is longer than a datagram is sent alone', () => {
   const [a, b] = [record(200), record(1)]
   assert.deepEqual(packRecords(join(a, b), 100), [a, b])
 })
 
-test('what is no whole record is left out', () => {
+test('an incomplete record at the end is dropped', () => {
   const whole = record(5)
   assert.deepEqual(packRecords(join(whole, record(9).subarray(0, 21)), 100), [whole])
   assert.deepEqual(packRecords(join(whole, Uint8Array.of(22, 254)), 100), [whole])

@@ -1,5 +1,6 @@
 // The FFI signatures for DTLS: the OpenSSL inside the Node.js executable, through koffi. Cold path: typed arrays are passed
 // directly, and each length is that of the array beside it.
+import { ok, type Result, refused } from '@parley/core'
 
 /** A pointer of OpenSSL as a number, exact below 2^53. 0 is null. */
 export type Handle = number
@@ -110,7 +111,7 @@ export interface Openssl {
 }
 
 /** Loads the calls; refused with the reason if they are unavailable. `timer` is in microseconds. */
-export async function loadOpenssl(timer: { first: number; max: number }): Promise<Openssl | string> {
+export async function loadOpenssl(timer: { first: number; max: number }): Promise<Result<Openssl>> {
   try {
     const { default: koffi } = await import('koffi')
     const library = koffi.load(null)
@@ -120,7 +121,7 @@ export async function loadOpenssl(timer: { first: number; max: number }): Promis
     ])
     const verify = koffi.pointer(koffi.proto('int (size_t context, size_t argument)'))
     const next = koffi.pointer(koffi.proto('unsigned int (size_t ssl, unsigned int last)'))
-    return {
+    return ok({
       calls: Object.fromEntries(calls) as OpensslCalls,
       acceptAnyChain: koffi.register(() => 1, verify),
       timer: koffi.register(
@@ -128,8 +129,8 @@ export async function loadOpenssl(timer: { first: number; max: number }): Promis
         next,
       ),
       read: (handle, length) => new Uint8Array(koffi.view(handle, length)).slice(),
-    }
+    })
   } catch (error) {
-    return error instanceof Error ? error.message.split('\n')[0]! : String(error)
+    return refused(error instanceof Error ? error.message.split('\n')[0]! : String(error))
   }
 }

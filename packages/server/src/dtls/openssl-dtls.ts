@@ -1,6 +1,6 @@
 // DTLS 1.2 on the OpenSSL inside Node.js: one context per node, one association per client, memory buffers instead of sockets.
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
-import type { Dtls, DtlsAssociation, Fingerprint } from '@parley/core'
+import { type Dtls, type DtlsAssociation, type Fingerprint, ok, type Result } from '@parley/core'
 import { SrtpProfile } from '@parley/protocol'
 import { SERVER_LIMITS } from '../limits.ts'
 import { OpensslAssociation } from './openssl-association.ts'
@@ -40,9 +40,9 @@ export class OpensslDtls implements Dtls {
   readonly #handshakes = new Set<OpensslAssociation>()
 
   /** Refused with the reason if this system has no usable OpenSSL. */
-  static async open(options: OpensslDtlsOptions): Promise<OpensslDtls | string> {
+  static async open(options: OpensslDtlsOptions): Promise<Result<OpensslDtls>> {
     const openssl = await loadOpenssl(TIMER)
-    return typeof openssl === 'string' ? openssl : new OpensslDtls(openssl, options)
+    return openssl.ok ? ok(new OpensslDtls(openssl.value, options)) : openssl
   }
 
   private constructor(

@@ -8,7 +8,7 @@ import { selfSignedCertificate } from './self-signed.ts'
 
 const DAY = 86_400_000
 
-test('the certificate is signed by its own key, names this machine and is no authority', () => {
+test('the certificate is self-signed, names this machine and is not a certificate authority', () => {
   const { cert, key } = selfSignedCertificate()
   const certificate = new X509Certificate(cert)
   assert.ok(certificate.verify(certificate.publicKey))
@@ -20,7 +20,7 @@ test('the certificate is signed by its own key, names this machine and is no aut
   assert.deepEqual(certificate.keyUsage, ['1.3.6.1.5.5.7.3.1'])
 })
 
-test('it is good from an hour ago, for 30 days', () => {
+test('it is valid from an hour ago, for 30 days', () => {
   const now = Date.UTC(2031, 1, 3, 4, 5, 6)
   const certificate = new X509Certificate(selfSignedCertificate(now).cert)
   assert.equal(Date.parse(certificate.validFrom), now - 3_600_000)
@@ -38,11 +38,11 @@ for (const host of ['localhost', '127.0.0.1'])
     await handshake(host, 'ours')
   })
 
-test('a client that does not trust it refuses it', async () => {
+test('a client that does not trust it rejects it', async () => {
   await assert.rejects(handshake('127.0.0.1', 'another'), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' })
 })
 
-test('a client that expects another host refuses it', async () => {
+test('a client that expects another host rejects it', async () => {
   await assert.rejects(handshake('127.0.0.1', 'ours', 'voice.example.org'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' })
 })
 

@@ -20,7 +20,7 @@ function scratch(t: TestContext): string {
 
 const numbers = (path: string) => readOggOpus(readFileSync(path)).packets.map(packet => packet[1])
 
-test('each user is recorded to a file of its own', t => {
+test('each user is recorded to a separate file', t => {
   const folder = join(scratch(t), 'created', 'on', 'demand')
   const recorder = new Recorder(folder)
   for (let number = 0; number < 100; number++) {

@@ -9,8 +9,8 @@ import { DESTINATION_WORDS } from './outgoing-datagrams.ts'
 import { writeSocketName } from './socket-name.ts'
 
 const native = await Native.load()
-const options = typeof native === 'string' ? { skip: native } : {}
-const real = native as Native
+const options = native.ok ? {} : { skip: native.reason }
+const real = native.ok ? native.value : (undefined as never)
 
 /** A system that accepts at most this many datagrams per call, or refuses with an error; after that all of them. */
 class Bent {
@@ -68,11 +68,11 @@ function send(count: number, script: (number | string)[], lengths?: readonly num
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index)
 
-test('what a partial send left is sent by the next call, in order', options, () => {
+test('the rest of a partial send is sent by the next call, in order', options, () => {
   assert.deepEqual(send(10, [3, 1]), { arrived: numbers(0, 10), failed: 0, given: [10, 7, 6] })
 })
 
-test('a refused destination costs its own datagram only', options, () => {
+test('a refused destination affects its own datagram only', options, () => {
   const { arrived, failed, given } = send(6, [2, 'EPERM'])
   assert.deepEqual({ arrived, failed, given }, { arrived: [0, 1, 3, 4, 5], failed: 1, given: [6, 4, 3] })
 })
@@ -89,7 +89,7 @@ test(`every ${SEND_BATCH} datagrams leave at once, without waiting for the end`,
 
 /** The same with segments: equally long datagrams for one destination share a message. */
 const sendSegments = (lengths: number[], script: (number | string)[] = []) => send(lengths.length, script, lengths)
-const canSegment = typeof native !== 'string' && process.platform === 'linux'
+const canSegment = native.ok && process.platform === 'linux'
 const segmentOptions = { skip: canSegment ? false : 'UDP_SEGMENT is of Linux' }
 
 test(
@@ -124,7 +124,7 @@ test('an empty datagram is sent as it is', segmentOptions, () => {
   assert.deepEqual(sendSegments([0, 0, 5]).given, [3])
 })
 
-test('what reaches outside native memory is refused before the call', options, () => {
+test('an access outside native memory is rejected before the call', options, () => {
   const memory = new NativeMemory(real, 4096)
   for (const [place, length] of [
     [-1, 4],

@@ -1,5 +1,6 @@
 // FFI signatures of the packet path: libc's batch UDP and the OpenSSL inside the Node.js executable, through koffi. The calls are
 // unchecked, so all arguments are checked here: callers pass places in a `NativeMemory`, never pointers.
+import { ok, type Result, refused } from '@parley/core'
 import type { NativeMemory, Pointer } from './native-memory.ts'
 import { loadSodium, type NativeSodium } from './native-sodium.ts'
 
@@ -111,10 +112,10 @@ export class Native {
     this.#codes = new Map(Object.entries(koffi.os.errno).map(([code, number]) => [number, code]))
   }
 
-  /** The calls, or in a few words why they cannot be had here. */
-  static async load(): Promise<Native | string> {
-    if (process.platform !== 'linux') return `not on ${process.platform}`
-    if (!PROCESSORS.includes(process.arch)) return `not on ${process.arch}`
+  /** Refused with the reason if this system does not have the calls. */
+  static async load(): Promise<Result<Native>> {
+    if (process.platform !== 'linux') return refused(`not on ${process.platform}`)
+    if (!PROCESSORS.includes(process.arch)) return refused(`not on ${process.arch}`)
     try {
       const { default: koffi } = await import('koffi')
       const library = koffi.load(null)
@@ -122,9 +123,9 @@ export class Native {
         name,
         library.func(name, result, [...parameters]) as Call,
       ])
-      return new Native(Object.fromEntries(calls) as Calls, koffi, loadSodium(koffi))
+      return ok(new Native(Object.fromEntries(calls) as Calls, koffi, loadSodium(koffi)))
     } catch (error) {
-      return error instanceof Error ? error.message.split('\n')[0]! : String(error)
+      return refused(error instanceof Error ? error.message.split('\n')[0]! : String(error))
     }
   }
 

@@ -43,7 +43,7 @@ function protect(lane: InlineLane, peer: PeerId): void {
   lane.command({ kind: 'protectPeer', peer, protection, key: KEY, nonceStart: 0 })
 }
 
-test('a lane answers discovery, binds both clients and carries a packet from one to the other', async context => {
+test('a lane answers discovery, binds both clients and forwards a packet from one to the other', async context => {
   const { lane, events } = await openLane(context)
   const [ana, bo] = await Promise.all([openSocket(context), openSocket(context)])
   join(lane, 1, SSRC)

@@ -1,20 +1,19 @@
-// The loop of a lane that has a thread of its own: read, route, send; between two turns the commands that have come.
+// The loop of a lane on its own thread: read, route and send datagrams, and apply commands between two turns.
 import { BATCH, type Batch, type LaneCommand, type LaneEvent, LIMITS, Router } from '@parley/core'
+import { SERVER_LIMITS } from '../../limits.ts'
 import { stunMac } from '../crypto/stun-mac.ts'
 import type { FfiEngine } from '../engine/ffi-engine.ts'
 
-/** Copies that a lane sends before it looks after commands and its other duties: 3 to 4 ms of work. */
-const TURN = 1_000
-/** Expected before anything is known. */
+/** Assumed copies per datagram before the first measurement. */
 const FIRST_FAN_OUT = 50
-/** Of the past in the average of copies per datagram. */
+/** Weight of the past in the average of copies per datagram. */
 const INERTIA = 7 / 8
 
 export interface LaneLoopOptions {
   onEvents(events: readonly LaneEvent[]): void
   /**
-   * Called between reading datagrams and routing them, to give `command` what has come: who is told of a command and sends
-   * a datagram then is not overtaken by it.
+   * Called between reading datagrams and routing them, to apply waiting commands: a client that sends a datagram because of a
+   * command must not overtake that command.
    */
   takeCommands?(): void
 }
@@ -25,9 +24,9 @@ export class LaneLoop {
   readonly #onEvents: LaneLoopOptions['onEvents']
   readonly #takeCommands: LaneLoopOptions['takeCommands']
   #measuredAt: number
-  /** Milliseconds since then without work. */
+  /** Milliseconds since then spent waiting. */
   #waited = 0
-  /** Copies that a datagram causes: up at once, down slowly. */
+  /** Copies per datagram: increases are immediate, decreases gradual. */
   #fanOut = FIRST_FAN_OUT
 
   constructor(engine: FfiEngine, { onEvents, takeCommands }: LaneLoopOptions) {
@@ -38,7 +37,7 @@ export class LaneLoop {
     this.#router = new Router(engine, { busy: () => this.busy(), stunMac, timeOrigin: performance.timeOrigin })
   }
 
-  /** Share of the time since the last call that it worked. */
+  /** Busy share of the time since the last call. */
   busy(): number {
     const now = performance.now()
     const total = now - this.#measuredAt
@@ -59,7 +58,7 @@ export class LaneLoop {
    */
   turn(): boolean {
     const engine = this.#engine
-    const limit = Math.max(1, Math.min(BATCH, Math.trunc(TURN / this.#fanOut)))
+    const limit = Math.max(1, Math.min(BATCH, Math.trunc(SERVER_LIMITS.maxCopiesPerTurn / this.#fanOut)))
     const batch = engine.socket.receive(limit)
     const now = performance.now()
     if (batch !== undefined) {
@@ -90,7 +89,7 @@ export class LaneLoop {
     this.#waited += performance.now() - start
   }
 
-  /** Counts of what the lane holds. */
+  /** Sizes of the lane's tables. */
   inspect() {
     return this.#router.inspect()
   }
@@ -100,7 +99,7 @@ export class LaneLoop {
     this.#engine.close()
   }
 
-  /** Only a batch that the limit cut, and nothing else, says that it may be too low. */
+  /** Only a batch that the limit alone has cut shows that the limit may be too low. */
   #learn(fanOut: number, isWhole: boolean): void {
     if (fanOut > this.#fanOut) this.#fanOut = fanOut
     else if (isWhole) this.#fanOut = Math.max(1, INERTIA * this.#fanOut + (1 - INERTIA) * fanOut)

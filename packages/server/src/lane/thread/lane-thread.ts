@@ -1,6 +1,6 @@
 // A lane on a separate thread: commands in batches, events back, and detection of a crash.
 import { Worker } from 'node:worker_threads'
-import type { LaneCommand, LaneEvent, LaneId } from '@parley/core'
+import { type LaneCommand, type LaneEvent, type LaneId, ok } from '@parley/core'
 import { Native } from '../engine/native-calls.ts'
 import type { Lane } from './lane.ts'
 import type { Engine, FromLane, LaneStart, ToLane } from './thread-messages.ts'
@@ -40,8 +40,9 @@ export class ThreadLane implements Lane {
 
   /** Rejects with the system's error if the address is not available. */
   static async open(options: ThreadLaneOptions): Promise<ThreadLane> {
-    const native = options.engine === 'ffi' ? await Native.load() : undefined
-    if (typeof native === 'string') throw new Error(native)
+    const loaded = options.engine === 'ffi' ? await Native.load() : ok(undefined)
+    if (!loaded.ok) throw new Error(loaded.reason)
+    const native = loaded.value
     return new Promise((resolve, reject) => {
       const lane: ThreadLane = new ThreadLane(options, native, { opened: () => resolve(lane), failed: reject })
     })

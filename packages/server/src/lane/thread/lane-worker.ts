@@ -1,6 +1,7 @@
-// What runs on a lane's thread: on the ffi engine a loop that blocks in poll, on the portable one Node.js's own.
+// Entry point of a lane's thread: with the ffi engine a loop that blocks in poll, with the portable one Node.js's event loop.
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { LaneEvent } from '@parley/core'
+import { SERVER_LIMITS } from '../../limits.ts'
 import { protectionReady } from '../crypto/protection.ts'
 import { FfiEngine } from '../engine/ffi-engine.ts'
 import { Native } from '../engine/native-calls.ts'
@@ -10,42 +11,40 @@ import { LaneLoop } from './lane-loop.ts'
 import type { FromLane, LaneStart, ToLane } from './thread-messages.ts'
 import { WarmUp } from './warm-up.ts'
 
-/** Without anything to do the loop looks up so often, so that this thread can be stopped from outside. */
-const LONGEST_WAIT = 250
-
 const start = workerData as LaneStart
 const port = parentPort!
-const say = (message: FromLane) => port.postMessage(message)
-const onEvents = (events: readonly LaneEvent[]) => say({ kind: 'events', events })
+const post = (message: FromLane) => port.postMessage(message)
+const onEvents = (events: readonly LaneEvent[]) => post({ kind: 'events', events })
 
-/** Answers with a refusal if the address cannot be had. */
+/** Sends a refusal if the address is not available. */
 async function open<Opened>(make: () => Opened | Promise<Opened>): Promise<Opened | undefined> {
   try {
     return await make()
   } catch (error) {
     const { code = 'unknown', message } = error as NodeJS.ErrnoException
-    say({ kind: 'refused', code, message })
+    post({ kind: 'refused', code, message })
     return undefined
   }
 }
 
 async function runFfi(): Promise<void> {
-  const native = await Native.load()
-  if (typeof native === 'string') return say({ kind: 'refused', code: 'ENOSYS', message: native })
+  const loaded = await Native.load()
+  if (!loaded.ok) return post({ kind: 'refused', code: 'ENOSYS', message: loaded.reason })
+  const native = loaded.value
   await protectionReady()
   const engine = await open(() => new FfiEngine(native, { ip: start.ip, port: start.port }))
   if (engine === undefined) return
   const posted = new Int32Array(start.posted)
-  let goesOn = true
+  let isRunning = true
   const takeCommands = () => {
-    if (Atomics.exchange(posted, 0, 0) !== 0 && !takeMessages(loop)) goesOn = false
+    if (Atomics.exchange(posted, 0, 0) !== 0 && !takeMessages(loop)) isRunning = false
   }
   const loop: LaneLoop = new LaneLoop(engine, { onEvents, takeCommands })
-  say({ kind: 'opened', port: engine.socket.port, descriptors: engine.socket.descriptors })
+  post({ kind: 'opened', port: engine.socket.port, descriptors: engine.socket.descriptors })
   let warmUp = startWarmUp(native)
-  for (takeCommands(); goesOn; takeCommands()) {
+  for (takeCommands(); isRunning; takeCommands()) {
     if (loop.turn()) continue
-    if (warmUp === undefined) loop.wait(LONGEST_WAIT)
+    if (warmUp === undefined) loop.wait(SERVER_LIMITS.maxLaneWait)
     else if (!warmUp.step()) warmUp = undefined
   }
   warmUp?.close()
@@ -61,7 +60,7 @@ function startWarmUp(native: Native): WarmUp | undefined {
   }
 }
 
-/** Returns whether to go on. */
+/** Returns whether to continue. */
 function takeMessages(lane: Pick<Lane, 'command'>): boolean {
   for (let taken = receiveMessageOnPort(port); taken !== undefined; taken = receiveMessageOnPort(port)) {
     const message = taken.message as ToLane
@@ -82,7 +81,7 @@ async function runPortable(): Promise<void> {
   const options = { id, ip, port: listenPort, addresses, onEvents, takeCommands }
   lane = await open(() => InlineLane.open(options))
   if (lane === undefined) return
-  say({ kind: 'opened', port: lane.port })
+  post({ kind: 'opened', port: lane.port })
   port.on('message', (message: ToLane) => {
     if (message.kind === 'commands') for (const command of message.commands) lane.command(command)
     else close()
