@@ -1,26 +1,26 @@
-// What the core asks of its host in cryptography and randomness. The core computes nothing secret itself.
+// Cryptography and randomness, which the host implements.
 
-/** Signs with one P-256 key, whose private half stays with the host. */
+/** Signs with one P-256 key. The host keeps the private key. */
 export interface Signer {
-  /** An uncompressed point: `04 ‖ X ‖ Y`. */
+  /** Uncompressed point: `04 ‖ X ‖ Y`. */
   readonly publicKey: Uint8Array
   /** ECDSA with SHA-256, in ASN.1 DER. */
   sign(message: Uint8Array): Uint8Array
 }
 
-/** What DAVE asks for: the server's half of MLS cipher suite 2. */
+/** The server's part of MLS cipher suite 2, for DAVE. */
 export interface GroupCrypto {
   sha256(message: Uint8Array): Uint8Array
   /** A fresh P-256 key. */
   newSigner(): Signer
-  /** Whether these bytes are an uncompressed point on P-256. */
+  /** Whether the bytes are an uncompressed point on P-256. */
   isPoint(publicKey: Uint8Array): boolean
-  /** Whether an ECDSA signature (SHA-256, ASN.1 DER) verifies. False too if the key is no point. */
+  /** Whether an ECDSA signature (SHA-256, ASN.1 DER) verifies. False if the key is not a point. */
   verify(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean
 }
 
 export interface Crypto extends GroupCrypto {
-  /** Fresh random bytes from a cryptographic generator (a seeded one in tests). */
+  /** Random bytes from a cryptographic generator (a seeded one in tests). */
   randomBytes(size: number): Uint8Array
   /** `size` random bytes as base64url without padding: for tokens. */
   randomToken(size: number): string

@@ -1,6 +1,6 @@
-// Everything in the node that waits for a moment, in one table: who is next, and who is due.
+// The deadlines of the node in one table: which is next, and which are due.
 
-/** Something with a moment at which it wants to be ticked; `Infinity` if never. */
+/** An object to be ticked at its deadline; `Infinity` is never. */
 export interface Timed {
   readonly deadline: number
   tick(now: number): void
@@ -11,18 +11,18 @@ interface Entry {
   timed: Timed
 }
 
-/** A heap below this is not worth looking through for stale entries. */
-const LEAST_COMPACTED = 512
+/** Smaller heaps are not searched for stale entries. */
+const SMALLEST_COMPACTED = 512
 
 /**
- * A binary heap with one entry per item. An entry may be early, because a deadline that moves later is not re-sorted until
- * its old moment comes: a connection that talks moves its deadline thousands of times for every time it is due.
+ * A binary heap with one entry per item. An entry may be early: a deadline that moves later is sorted again only when its old
+ * moment comes, because an active connection moves its deadline thousands of times for each time it is due.
  */
 export class Deadlines {
   #heap: Entry[] = []
   #entries = new Map<Timed, Entry>()
 
-  /** To be called whenever the item's deadline may have changed. */
+  /** Called whenever the item's deadline may have changed. */
   update(timed: Timed): void {
     const at = timed.deadline
     const entry = this.#entries.get(timed)
@@ -33,17 +33,17 @@ export class Deadlines {
     this.#push(fresh)
   }
 
-  /** Forgets the item. */
+  /** Removes the item. */
   remove(timed: Timed): void {
     if (this.#entries.delete(timed)) this.#compact()
   }
 
-  /** How many items wait. */
+  /** The number of items. */
   get size(): number {
     return this.#entries.size
   }
 
-  /** How many places the heap has, those of removed items included. */
+  /** The size of the heap, with the entries of removed items. */
   get places(): number {
     return this.#heap.length
   }
@@ -72,7 +72,7 @@ export class Deadlines {
     }
   }
 
-  /** An entry that its item no longer owns was removed, or replaced by an earlier one. */
+  /** Drops entries of items that were removed or have an earlier entry. */
   #dropStale(): void {
     for (let first = this.#heap[0]; first !== undefined; first = this.#heap[0]) {
       if (this.#entries.get(first.timed) === first) return
@@ -80,9 +80,9 @@ export class Deadlines {
     }
   }
 
-  /** Connections that come and go would else stay in memory until they would have been due. */
+  /** Without it, entries of closed connections would stay in memory until their deadline. */
   #compact(): void {
-    if (this.#heap.length < LEAST_COMPACTED || this.#heap.length < 2 * this.#entries.size) return
+    if (this.#heap.length < SMALLEST_COMPACTED || this.#heap.length < 2 * this.#entries.size) return
     this.#heap = [...this.#entries.values()].sort((a, b) => a.at - b.at)
   }
 

@@ -1,4 +1,4 @@
-// Everything the core may ask its host to do. The host applies effects in order, after the input that caused them.
+// Effects: what the core asks of its host. The host applies them in order, after the input that caused them.
 import type { LaneCommand } from './lane/commands.ts'
 import { NOTES, type Note, type NoteFields, type NoteName, noteOf } from './notes.ts'
 
@@ -13,10 +13,10 @@ export type Effect =
   | { kind: 'lane'; lane: LaneId; command: LaneCommand }
   | { kind: 'note'; note: Note<NoteName> }
 
-/** A close frame has room for 123 bytes of reason (RFC 6455 §5.5): printable ASCII, cut there. */
+/** A close frame holds 123 bytes of reason (RFC 6455 §5.5); the reason is cut there and reduced to printable ASCII. */
 const closeReason = (reason: string) => reason.replace(/[^ -~]/g, '?').slice(0, 123)
 
-/** The queue that the parts of a node push on and the host drains. */
+/** The queue that the parts of a node fill and the host drains. */
 export class Effects {
   #queue: Effect[] = []
 

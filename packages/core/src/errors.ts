@@ -1,6 +1,6 @@
-// Errors by whose fault they are. Each connection has one `catch`, which turns them into a close code.
+// Errors by their origin. Each connection has one `catch`, which turns them into a close code.
 
-/** The other side broke its protocol; its connection closes with this code and reason. */
+/** The peer violated the protocol; its connection closes with this code and reason. */
 export class ProtocolError extends Error {
   readonly code: number
   constructor(code: number, reason: string) {

@@ -1,52 +1,59 @@
 // Every bound of the node in one place: name, value, reason. Times are in milliseconds, sizes in bytes unless named otherwise.
 
 export const LIMITS = {
-  /** A voice client that has not identified by then is not going to (Discord waits about as long). */
+  /** A voice connection that has not identified closes after this (Discord waits about as long). */
   identifyTimeout: 30_000,
-  /** Told in Hello and Ready. JDA keeps its NAT binding alive at this pace, so it stays below 25 s. */
+  /** Sent in Hello and Ready. JDA keeps its NAT binding alive at this interval, so it stays below 25 s. */
   heartbeatInterval: 13_750,
-  /** Three missed heartbeats: one may be lost to a stall, two to a network change. */
+  /** Three missed heartbeats: a stall may cost one, a change of network two. */
   heartbeatGrace: 3 * 13_750,
-  /** A JSON message. SDP needs 20 KiB; the rest a few. */
+  /** Characters of a heartbeat nonce that are echoed. Clients send a number of milliseconds. */
+  heartbeatNonce: 64,
+  /** A JSON message. An SDP needs up to 20 KiB, the other messages a few. */
   jsonMessage: 64 * 1024,
-  /** A binary message. A DAVE commit with its Welcome passes 64 KiB at about 240 members. */
+  /** Characters of an SDP. Browsers send about 4,000. */
+  sdp: 20 * 1024,
+  /** A binary message. A DAVE commit with its Welcome exceeds 64 KiB from about 240 members on. */
   binaryMessage: 256 * 1024,
-  /** Commands a client may send per window and at once, heartbeats and the chatty opcodes 5 and 15 apart. */
+  /** Commands per window, also as a burst, without heartbeats and the frequent opcodes. */
   commandsPerWindow: 120,
-  /** The chatty ones: web clients send Speaking per utterance, wants follow every scroll. */
+  /** Frequent opcodes per window: web clients send Speaking per talkspurt, and wants while the user scrolls. */
   chattyCommandsPerWindow: 1_200,
   commandWindow: 60_000,
-  /** Numbered voice messages kept for resume. A minute of a busy channel. */
+  /** Numbered voice messages kept for resume: a minute of a busy channel. */
   replayMessages: 1_024,
   replayBytes: 1024 * 1024,
-  /** 16 bits on the wire; 0 is skipped because clients test it for truth. */
+  /** Sequence numbers have 16 bits; 0 is not used because clients test the number for truth. */
   replayHighest: 65_535,
 
-  /** WebSockets that one address (one /64 in IPv6) may have open on the voice gateway: a household, a bot host, a carrier's NAT. */
+  /** Voice connections of one address (one /64 in IPv6): a household, a bot host, a carrier's NAT. */
   connectionsPerAddress: 2_000,
-  /** Those among them that have not identified yet. After a restart all bots of a host come at once, and 4021 ends some for good. */
+  /** Those that have not identified yet. After a restart all bots of a host connect at once, and some stop for good at 4021. */
   greetingsPerAddress: 1_000,
-  /** Greetings in all, at some 25 kB each. */
+  /** Voice connections that have not identified, of all addresses, at about 25 kB each. */
   greetings: 5_000,
 
   /** Numbered INFO messages kept per backend for RESUME. */
   lvspReplayMessages: 4_096,
   lvspReplayBytes: 4 * 1024 * 1024,
-  /** How long a backend's numbered INFO are kept after its connection is lost. */
+  /** How long they are kept after the backend's connection is lost. */
   lvspResumeWindow: 10 * 60_000,
-  /** Told in LVSP's HELLO. */
+  /** Sent in HELLO of LVSP. */
   lvspHeartbeatInterval: 5_000,
   lvspIdentifyTimeout: 30_000,
-  /** Where a backend must heartbeat at all: three missed ones. */
+  /** For backends that have to send heartbeats: three missed ones. */
   lvspHeartbeatGrace: 3 * 5_000,
-  /** Messages a backend may send in a second on average: past it, it is read more slowly where the host can do so … */
+  /** Messages of one LVSP connection per second on average; above it, hosts that can do so read it more slowly … */
   lvspInfosPerSecond: 5_000,
-  /** … and past this burst its connection closes. A backend that starts anew names everything it has at once. */
+  /** … and beyond this burst the connection closes. A backend that starts requests everything it has at once. */
   lvspInfoBurst: 50_000,
   /** Users in all parts of one SYNC. */
   lvspSyncUsers: 1_000_000,
-  /** Notes about bad messages of one connection: a second's worth on average, and in a burst. */
+  /** Characters of the message in FAILURE, as its schema says. */
+  lvspFailureMessage: 512,
+  /** Notes about invalid messages of one connection, per second on average … */
   lvspNotesPerSecond: 1,
+  /** … and at once. */
   lvspNoteBurst: 20,
   /** Wrong tokens from one address in a window before its next HELLO is delayed. */
   lvspFailuresPerWindow: 5,
@@ -54,27 +61,27 @@ export const LIMITS = {
   lvspHelloDelay: 5_000,
   /** Addresses whose wrong tokens are counted. */
   lvspFailingAddresses: 4_096,
-  /** LVSP connections open at once, over all addresses. */
+  /** LVSP connections of all addresses. */
   lvspConnections: 256,
 
-  /** Channels of one backend: bounds memory against a backend gone wild. */
+  /** Channels of one backend. */
   channelsPerBackend: 100_000,
   /** Voice states in one channel. */
   voiceStatesPerChannel: 5_000,
-  /** Empty channels, and voice states nobody used, go after this while no backend is connected to hold them. */
+  /** While a backend has no connection, unused voice states and empty channels are removed at this interval. */
   orphanTimeout: 10 * 60_000,
 
-  /** In channels of at least so many, joins are told to the others together … */
+  /** From this number of members on, arrivals are announced in batches … */
   largeChannel: 100,
-  /** … after a while that grows with them: each is told of each, and each telling is a write. */
+  /** … at an interval that grows with the members, because each announcement is a write per member. */
   arrivalDelayPerMember: 0.5,
   arrivalDelayHighest: 500,
 
-  /** What senders of video are told of their viewers: four times a second at most, as by Discord's servers. */
+  /** Between two op 15 to a sender of video: at most four per second, as Discord's servers send. */
   videoUpdateInterval: 250,
-  /** That less is wanted they are told only once it stays so: viewers scroll. */
+  /** A lower want is sent to the sender after this: viewers scroll. */
   videoLessDelay: 2_000,
-  /** A sender changes to a better codec once members and codecs have stayed the same for this long. */
+  /** A sender changes to a preferred codec once members and codecs have stayed the same for this long. */
   videoBetterDelay: 10_000,
 
   /** SSRCs of one session: audio, then up to three pairs of video and RTX. */

@@ -1,4 +1,4 @@
-// How many messages a connection may send: so many a second on average, and so many at once.
+// A token bucket: an average rate of messages per second, and a burst.
 
 export class MessageRate {
   readonly #perSecond: number
@@ -13,7 +13,7 @@ export class MessageRate {
     this.#since = now
   }
 
-  /** Counts one message; false if it is one too many. */
+  /** Counts one message; false if it exceeds the rate. */
   take(now: number): boolean {
     this.#left = Math.min(this.#burst, this.#left + ((now - this.#since) * this.#perSecond) / 1_000)
     this.#since = now

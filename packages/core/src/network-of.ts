@@ -1,8 +1,8 @@
-// What an address is counted under where something is allowed so often per address.
+// The network that limits per address count an address under.
 
 /**
- * Itself, or in IPv6 its /64 as `2001:db8:0:1::/64`, however it is written: one customer has at least that much. IPv4-mapped
- * IPv6 is the IPv4 it is. What is no address comes back in some form of its own.
+ * An IPv4 address itself; the /64 of an IPv6 address in canonical form, such as `2001:db8:0:1::/64`, because a customer has at
+ * least a /64. IPv4-mapped IPv6 counts as IPv4. Text that is not an address results in some other text.
  */
 export function networkOf(address: string): string {
   if (!address.includes(':')) return address
@@ -16,7 +16,7 @@ export function networkOf(address: string): string {
   return `${network.join(':')}::/64`
 }
 
-/** Of 16 bits each; four decimal numbers at the end are two. */
+/** Groups of 16 bits; a dotted IPv4 address at the end is two. */
 function groupsOf(text: string): string[] {
   if (text === '') return []
   return text.split(':').flatMap(group => (group.includes('.') ? ['0', '0'] : [group]))

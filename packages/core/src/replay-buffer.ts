@@ -1,7 +1,7 @@
-// Numbered messages kept for resume: the same rules serve the voice gateway (16 bits, 0 skipped) and LVSP (no wrap in practice).
+// Numbered messages kept for resume, for the voice gateway (16 bits, 0 skipped) and for LVSP (no wrap in practice).
 
 export interface ReplayLimits {
-  /** The highest number; after it comes 1 again. Number 0 means "nothing received" and is never used. */
+  /** The highest number; 1 follows it. Number 0 means "no message received" and is not used. */
   highest: number
   messages: number
   bytes: number
@@ -13,27 +13,24 @@ interface Kept<T> {
   message: T
 }
 
-/**
- * Numbers messages from 1 and keeps the last of them. `T` is a message ready to be sent; `size` is its length in bytes
- * (or characters), counted against the bound.
- */
+/** Numbers messages from 1 and keeps the newest. `size` is the length of a message in bytes or characters, for the bound. */
 export class ReplayBuffer<T> {
   readonly #limits: ReplayLimits
   #kept: Kept<T>[] = []
   #bytes = 0
   #last = 0
-  /** Whether every message ever numbered is still kept. */
+  /** Whether every message since number 1 is kept. */
   #whole = true
 
   constructor(limits: ReplayLimits) {
     this.#limits = limits
   }
 
-  /** The number of the newest message, 0 before the first. */
+  /** The number of the newest message; 0 before the first. */
   get last(): number {
     return this.#last
   }
-  /** The number the next message will have. */
+  /** The number of the next message. */
   get next(): number {
     return this.#last >= this.#limits.highest ? 1 : this.#last + 1
   }
@@ -41,7 +38,7 @@ export class ReplayBuffer<T> {
     return this.#kept.length
   }
 
-  /** Keeps the message that was numbered `next`; the oldest go when a bound is passed. */
+  /** Keeps the message with the number `next`; removes the oldest beyond the bounds. */
   push(message: T, size: number): void {
     this.#last = this.next
     this.#kept.push({ seq: this.#last, size, message })
@@ -53,14 +50,14 @@ export class ReplayBuffer<T> {
     if (surplus > 0) this.#forget(surplus)
   }
 
-  /** Forgets what the other side says it has. Numbers that we never sent, or no longer keep, are ignored. */
+  /** Removes the messages that the peer acknowledges. Numbers that were never sent or are not kept are ignored. */
   acknowledge(seq: number): void {
     const missing = this.#missingAfter(seq)
     if (missing === undefined) return
     if (missing < this.#kept.length) this.#forget(this.#kept.length - missing)
   }
 
-  /** The messages after number `seq`, oldest first; undefined if one of them is gone, or `seq` was never sent. */
+  /** The messages after number `seq`, oldest first; undefined if one of them is not kept, or `seq` was never sent. */
   after(seq: number): T[] | undefined {
     const missing = this.#missingAfter(seq)
     return missing === undefined ? undefined : this.#kept.slice(this.#kept.length - missing).map(kept => kept.message)
@@ -71,12 +68,12 @@ export class ReplayBuffer<T> {
     this.#whole = false
   }
 
-  /** How many kept messages come after `seq`. The distance is counted on the circle of numbers. */
+  /** The number of kept messages after `seq`, counted on the circle of numbers. */
   #missingAfter(seq: number): number | undefined {
     if (seq === 0) return this.#whole ? this.#kept.length : undefined
     if (seq < 0 || seq > this.#limits.highest) return undefined
     const wrapped = this.#last < seq
-    // A number above the last one is from before the wrap, if it can be. 0 is not on the circle.
+    // A number above the last one is from before the wrap. 0 is not on the circle.
     const distance = wrapped ? this.#last + this.#limits.highest - seq : this.#last - seq
     return distance <= this.#kept.length ? distance : undefined
   }

@@ -3,19 +3,18 @@ import type { Crypto } from '../crypto.ts'
 import { LIMITS } from '../limits.ts'
 
 const LOWEST = 1000
-/** Several clients hold SSRCs in signed 32 bits; the last block still ends below that. */
+/** Several clients store SSRCs in signed 32 bits, so the last block ends below 2³¹. */
 const HIGHEST = 2 ** 31 - 1 - LIMITS.ssrcsPerSession
 const BLOCKS = Math.floor((HIGHEST - LOWEST) / LIMITS.ssrcsPerSession) + 1
-/** 2 × 14 bits are just enough to number all blocks. */
+/** 2 × 14 bits number all blocks. */
 const HALF_BITS = 14
 const HALF_MASK = (1 << HALF_BITS) - 1
 const ROUNDS = 4
 
 /**
- * Hands out every block once, in a random order, before any comes again: an SSRC must not be reused while a channel that saw
- * it lives, and 268 million joins outlive every channel. The order is a permutation keyed with random bytes (a Feistel network
- * over the blocks' numbers), so nothing has to be remembered but the blocks in use, and the next SSRC cannot be guessed from
- * the last.
+ * Allocates every block once, in a random order, before any is used again: an SSRC must not be reused while a channel that saw it
+ * exists, and no channel lasts for 268 million joins. The order is a permutation keyed with random bytes (a Feistel network over
+ * the block numbers), so only the blocks in use are stored, and the next SSRC cannot be guessed from the last.
  */
 export class SsrcAllocator {
   readonly #keys: Uint32Array
@@ -29,7 +28,7 @@ export class SsrcAllocator {
     this.#next = view.getUint32(ROUNDS * 4) % BLOCKS
   }
 
-  /** How many blocks are in use. */
+  /** The number of blocks in use. */
   get size(): number {
     return this.#used.size
   }
@@ -45,12 +44,12 @@ export class SsrcAllocator {
     }
   }
 
-  /** The session with this block ended. The block comes again after all the others. */
+  /** Releases a block. It is allocated again after all other blocks. */
   release(base: number): void {
     this.#used.delete(base)
   }
 
-  /** Walks the cycle until it is back among the block numbers, which nearly fill the network's range. */
+  /** Cycle walking: applies the network until the result is a block number. */
   #permute(block: number): number {
     let permuted = block
     do permuted = this.#network(permuted)

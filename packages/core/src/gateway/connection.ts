@@ -49,9 +49,6 @@ const CHATTY: ReadonlySet<number> = new Set([
   VoiceOp.DaveTransitionReady,
 ])
 
-/** The longest heartbeat nonce that is echoed, in characters of JSON. */
-const MAX_NONCE = 64
-
 /** `perWindow` messages at once, and as many per window on average. */
 const rateOf = (perWindow: number, now: number) =>
   new MessageRate(perWindow / (LIMITS.commandWindow / 1_000), perWindow, now)
@@ -206,7 +203,8 @@ export class GatewayConnection implements Attachment, Timed {
     const source = memberSource(text, 'd') ?? 'null'
     const isObject = typeof data === 'object' && data !== null && !Array.isArray(data)
     const nonce = isObject ? (memberSource(source, 't') ?? 'null') : source
-    if (nonce.length > MAX_NONCE) throw new ProtocolError(VoiceClose.DecodeError, 'the heartbeat nonce is too long')
+    if (nonce.length > LIMITS.heartbeatNonce)
+      throw new ProtocolError(VoiceClose.DecodeError, 'the heartbeat nonce is too long')
     const op = this.version === 1 ? VoiceOp.Heartbeat : VoiceOp.HeartbeatAck
     this.sendMessage(isObject ? `{"op":${op},"d":{"t":${nonce}}}` : `{"op":${op},"d":${nonce}}`)
     const heartbeat = Heartbeat.safeParse(data)

@@ -21,7 +21,6 @@ import { SyncList } from './sync-list.ts'
 
 const IDS = ['channel_id', 'guild_id', 'user_id', 'session_id'] as const
 const LONGEST_ID = 128
-const LONGEST_MESSAGE = 512
 
 /** The commands of one live connection. Answers go to the session, whose receiving connection may be another. */
 export class Commands {
@@ -43,7 +42,7 @@ export class Commands {
       this.#session.send(LvspInfo.Failure, {
         in_reply_to: { type: message.type, data: idsOf(message.data) },
         code: result.reason.failure,
-        message: result.reason.message.slice(0, LONGEST_MESSAGE),
+        message: result.reason.message.slice(0, LIMITS.lvspFailureMessage),
       })
     return result
   }

@@ -10,6 +10,7 @@ import {
 } from '@parley/protocol'
 import { ProtocolError } from '../../errors.ts'
 import type { RtpMappingDescription } from '../../lane/commands.ts'
+import { LIMITS } from '../../limits.ts'
 import { videoTypes } from '../video-mapping.ts'
 
 export interface WebrtcOffer {
@@ -21,13 +22,11 @@ export interface WebrtcOffer {
 export function readOffer(select: SelectProtocol): WebrtcOffer {
   const text = typeof select.data === 'string' ? select.data : select.sdp
   if (text === undefined || text === null) throw new ProtocolError(VoiceClose.BadRequest, 'expected SDP in data or sdp')
-  if (text.length > LONGEST_SDP) throw new ProtocolError(VoiceClose.BadRequest, 'the SDP is too long')
+  if (text.length > LIMITS.sdp) throw new ProtocolError(VoiceClose.BadRequest, 'the SDP is too long')
   const sdp = parseSdpOffer(text)
   if (typeof sdp === 'string') throw new ProtocolError(VoiceClose.BadRequest, `expected ${sdp} in the SDP`)
   return { sdp, mapping: mappingOf(sdp, select.codecs ?? []) }
 }
-
-const LONGEST_SDP = 20_480
 
 /** Payload types come from `codecs`; without them, from the SDP; bots that name none use the node's. */
 function mappingOf({ extensions, payloadTypes }: SdpOffer, codecs: readonly Codec[]): RtpMappingDescription {
