@@ -1,14 +1,20 @@
 // The playground when a node drains or stops, when packets do not arrive and while a microphone is being allowed; and its use
 // without a mouse.
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { after, before, describe, type TestContext, test } from 'node:test'
-import type { Browser } from 'playwright-core'
+import type { Browser, Locator } from 'playwright-core'
 import { Demo } from '../../packages/server/src/demo/demo.ts'
 import { openChromium, withoutChromium } from './chromium.ts'
+import { ParleyProcess } from './parley-process.ts'
 import { Tab, type TabOptions } from './playground-tab.ts'
 import { UdpPath } from './udp-path.ts'
 import { untilFits } from './until.ts'
 
+/** ICE consent expires, and the browser gives up: half a minute. */
+const LONG = { timeout: 120_000, skip: withoutChromium() }
 const OPTIONS = { timeout: 90_000, skip: withoutChromium() }
 
 /** A demo without bots. */
@@ -57,7 +63,30 @@ describe('an unavailable node', { concurrency: true }, () => {
       await stopping.close()
       await drained
       assert.match(await robin.problem(), /This node is stopping/)
-      await robin.says('Coming back')
+      await robin.says('Reconnecting')
+      await robin.press('Leave')
+      await robin.says('Not in a channel')
+    },
+  )
+
+  test(
+    'of a node that was killed the page says that it does not answer, also after its media has failed',
+    LONG,
+    async context => {
+      const folder = mkdtempSync(join(tmpdir(), 'parley-test-'))
+      context.after(() => rmSync(folder, { recursive: true, force: true }))
+      const killed = new ParleyProcess(['demo', '--port', '0', '--no-view'], { folder, t: context })
+      const [url] = await killed.says(/http:\S+\/playground\//)
+      const robin = await Tab.open(browser, url, 'Robin')
+      context.after(() => robin.close())
+      await robin.join()
+      killed.kill()
+      await robin.says('the node does not answer')
+      const states = `globalThis.connections.map(({ connectionState }) => connectionState)`
+      const hasFailed = (found: string[]) => found.includes('failed')
+      await untilFits('media to fail', () => robin.page.evaluate<string[]>(states), hasFailed, 60_000)
+      await robin.says('Reconnecting')
+      assert.match(await robin.problem(), /The node does not answer[\s\S]*was stopped, or the network is gone/)
       await robin.press('Leave')
       await robin.says('Not in a channel')
     },
@@ -86,6 +115,66 @@ describe('an unavailable node', { concurrency: true }, () => {
       packets => [...packets].some(([ssrc, count]) => count > (before.get(ssrc) ?? 0) + 20),
     )
   })
+})
+
+test('the page says whether a call is encrypted end to end, and which clients prevent it', OPTIONS, async context => {
+  const talking = await openDemo()
+  context.after(() => talking.close())
+  await talking.call.start()
+  const of = { of: talking }
+  const robin = await open(context, 'Robin', of)
+  const calls = robin.page.getByTestId('calls')
+  const shows = (what: Locator, text: string | RegExp) => what.filter({ hasText: text }).waitFor({ timeout: 15_000 })
+  await shows(calls, /Encrypted end to end, privacy code (\d{5} )+\d{5}\./)
+  assert.equal(
+    /code ([\d ]+)/.exec(await calls.innerText())?.[1]?.replaceAll(' ', ''),
+    talking.call.snapshot.privacyCode,
+  )
+  await robin.join()
+  await shows(robin.page.getByTestId('transport'), 'Not encrypted end to end: this page does not support DAVE')
+  const kim = await open(context, 'Kim', of)
+  await shows(kim.page.getByTestId('calls'), 'Not encrypted end to end: Robin does not support DAVE')
+  await kim.join()
+  await shows(robin.page.getByTestId('transport'), 'Not encrypted end to end: you and Kim do not support DAVE')
+})
+
+test('a tab that was suspended with reports on their way shows no spike afterwards', OPTIONS, async context => {
+  const script = `;{
+    const read = RTCPeerConnection.prototype.getStats
+    globalThis.resumed = Promise.resolve()
+    RTCPeerConnection.prototype.getStats = async function () {
+      const report = await read.call(this)
+      await globalThis.resumed
+      return report
+    }
+  }`
+  const [robin, kim] = [await open(context, 'Robin', { script }), await open(context, 'Kim')]
+  await robin.join()
+  await kim.join()
+  const rate = robin.page.getByTestId('Packets per second')
+  const incoming = async () => Number(/(\d+) in/.exec(await rate.innerText())?.[1] ?? 0)
+  await untilFits('packets of Kim', incoming, packets => packets > 25)
+  await robin.page.evaluate(`void (globalThis.resumed = new Promise(resolve => { globalThis.resume = resolve }))`)
+  const kimSends = async (packets: number) => {
+    const before = await kim.packetsSent()
+    await untilFits(
+      `Kim to send ${packets}`,
+      () => kim.packetsSent(),
+      sent => sent > before + packets,
+      20_000,
+    )
+  }
+  await kimSends(300)
+  await robin.page.evaluate(`{
+    const element = document.querySelector('[data-testid="Packets per second"]')
+    globalThis.shown = [element.innerText]
+    new MutationObserver(() => globalThis.shown.push(element.innerText))
+      .observe(element, { characterData: true, childList: true, subtree: true })
+    globalThis.resume()
+  }`)
+  await kimSends(150)
+  const shown = await robin.page.evaluate<string[]>('globalThis.shown')
+  for (const text of shown) assert.ok(Number(/(\d+) in/.exec(text)?.[1]) < 100, `the page showed ${text}`)
 })
 
 test('choosing speech while the microphone waits for permission sends speech', OPTIONS, async context => {

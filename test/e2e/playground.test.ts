@@ -279,14 +279,3 @@ test('if no UDP packet arrives the page says so and names the port', OPTIONS, as
   await robin.page.getByTestId('problem').waitFor()
   assert.match(await robin.problem(), /No sound gets through[\s\S]*UDP to 127\.0\.0\.1:\d+/)
 })
-
-test('when the demo ends, the page tries to reconnect', OPTIONS, async t => {
-  const own = mkdtempSync(join(folder, 'demo-'))
-  const other = new ParleyProcess(['demo', '--port', '0', '--no-view'], { folder: own, t })
-  await other.says(/ben is here/)
-  const tab = await Tab.open(browser, /http:\S+\/playground\//.exec(other.stdout)![0], 'Robin')
-  t.after(() => tab.close())
-  await tab.join()
-  other.kill()
-  await tab.says('Coming back')
-})

@@ -1,4 +1,5 @@
 // What there is to see of a call.
+import type { Overview } from './demo-api.ts'
 import type { Problem } from './problem.ts'
 import type { SoundKind } from './sound/sound-source.ts'
 import type { Measurement, TransportReport } from './voice/measurements.ts'
@@ -15,6 +16,8 @@ export interface MemberView {
   readonly isMuted: boolean
   /** 0 to 1. */
   readonly volume: number
+  /** Undefined if it is not known. */
+  readonly supportsDave: boolean | undefined
 }
 
 /** Somebody in another channel. */
@@ -37,7 +40,8 @@ export interface CallView {
   readonly problem: Problem | undefined
   readonly userId: string | undefined
   readonly channelId: string | undefined
-  readonly channels: readonly { id: string; name: string }[]
+  /** Of the demo, whether one is in a call or not; empty without a demo. */
+  readonly overview: Overview
   readonly members: readonly MemberView[]
   readonly elsewhere: readonly AbsentView[]
   readonly sound: SoundKind
@@ -46,6 +50,8 @@ export interface CallView {
   readonly hasCamera: boolean
   /** One's own first. */
   readonly pictures: readonly PictureView[]
+  /** Whether the call is encrypted end to end, and if not, why. */
+  readonly encryption: string
   readonly measurements: readonly Measurement[]
   readonly transport: TransportReport | undefined
   readonly nodeAddress: string | undefined
@@ -59,13 +65,14 @@ export const NO_CALL: CallView = {
   problem: undefined,
   userId: undefined,
   channelId: undefined,
-  channels: [],
+  overview: { channels: [], users: [] },
   members: [],
   elsewhere: [],
   sound: 'microphone',
   isMuted: false,
   hasCamera: false,
   pictures: [],
+  encryption: '',
   measurements: [],
   transport: undefined,
   nodeAddress: undefined,

@@ -3,29 +3,33 @@
 import { VoiceClose } from '@parley/protocol'
 import { type AbsentView, type CallView, type MemberView, NO_CALL, type PictureView } from './call-view.ts'
 import { openCamera } from './camera.ts'
-import { type Credentials, type DemoApi, DemoError, type Overview } from './demo-api.ts'
+import type { Credentials, DemoApi } from './demo-api.ts'
+import { encryptionText } from './encryption.ts'
+import { nodeState } from './node-state.ts'
 import {
-  DEMO_GONE,
-  DRAINING,
+  AWAY,
+  interruptionText,
   type Problem,
   problemOfCamera,
+  problemOfDemo,
   problemOfEnd,
+  problemOfInterruption,
   problemOfMicrophone,
   STOPPING,
+  unplayable,
 } from './problem.ts'
 import { Playback } from './sound/playback.ts'
 import type { SoundKind } from './sound/sound-source.ts'
 import { Studio } from './sound/studio.ts'
 import { Store } from './store.ts'
 import type { RemoteSource } from './voice/answer.ts'
-import { between, type MeasuredTotals, totalsOf } from './voice/measurements.ts'
+import { readingOf } from './voice/measurements.ts'
+import { Meter } from './voice/meter.ts'
 import type { Trace } from './voice/trace.ts'
 import type { SentTracks } from './voice/web-media.ts'
-import { type CallEnd, WebVoiceClient } from './voice/web-voice-client.ts'
+import { type CallEnd, type Interruption, WebVoiceClient } from './voice/web-voice-client.ts'
 
 const MEASURE_INTERVAL = 1_000
-/** Two minutes. */
-const MOST_MEASUREMENTS = 120
 const OVERVIEW_INTERVAL = 1_500
 const SPEAKING = 1
 
@@ -41,13 +45,17 @@ export class Call {
   readonly #seen = new Map<number, PictureView>()
   #isSpeaking = false
   #name = ''
-  #overview: Overview = { channels: [], users: [] }
-  #totals: { at: number; totals: MeasuredTotals } | undefined
-  #timers: number[] = []
+  #meter = new Meter()
+  /** Whether the gateway connection was lost since media last flowed. */
+  #wasAway = false
+  #timer: number | undefined
 
   /** Without a demo, people join with credentials of their own backend. */
   constructor(demo: DemoApi | undefined) {
     this.#demo = demo
+    if (demo === undefined) return
+    window.setInterval(() => void this.#look(), OVERVIEW_INTERVAL)
+    void this.#look()
   }
 
   get hasDemo(): boolean {
@@ -152,7 +160,7 @@ export class Call {
     const { server_id, channel_id, user_id, session_id, token } = credentials
     this.#playback.clear()
     this.#seen.clear()
-    this.#totals = undefined
+    this.#meter = new Meter()
     const client: WebVoiceClient = new WebVoiceClient(
       {
         url: new URL('/', location.href.replace(/^http/, 'ws')).href,
@@ -161,11 +169,12 @@ export class Call {
         userId: user_id,
         sessionId: session_id,
         token,
+        isReachable: async () => (await nodeState()) !== 'gone',
       },
       this.#tracks,
       {
         connected: () => this.#connected(),
-        disconnected: (code, reason) => this.#disconnected(code, reason),
+        interrupted: by => this.#interrupted(by),
         membersChanged: () => this.#showMembers(),
         sourceAdded: (source, track) => this.#sourceAdded(source, track),
         sourceRemoved: source => this.#sourceRemoved(source),
@@ -182,12 +191,20 @@ export class Call {
 
   #connected(): void {
     const { problem } = this.store.value
-    this.store.change({ phase: 'connected', waitsFor: undefined, problem: problem === STOPPING ? undefined : problem })
+    const isOver = problem === STOPPING || problem === AWAY
+    this.#wasAway = false
+    this.store.change({ phase: 'connected', waitsFor: undefined, problem: isOver ? undefined : problem })
   }
 
-  #disconnected(code: number | undefined, reason: string): void {
-    this.store.change({ phase: 'reconnecting', waitsFor: `${code ?? ''} ${reason}`.trim() })
-    if (code === VoiceClose.ServerCrashed) this.store.change({ problem: STOPPING })
+  #interrupted(by: Interruption): void {
+    const { problem } = this.store.value
+    this.#wasAway ||= by.kind === 'away'
+    this.store.change({
+      phase: 'reconnecting',
+      waitsFor: interruptionText(by),
+      // Why the node stops says more than that it has stopped.
+      problem: problem === STOPPING ? problem : (problemOfInterruption(by) ?? problem),
+    })
   }
 
   get #tracks(): SentTracks {
@@ -237,13 +254,7 @@ export class Call {
         return this.#leaveWith(problemOfDemo(error))
       }
     }
-    const isDraining = end.kind === 'closed' && (await this.#isDraining())
-    this.#leaveWith(isDraining ? DRAINING : problemOfEnd(end))
-  }
-
-  async #isDraining(): Promise<boolean> {
-    const response = await fetch('/readyz', { cache: 'no-store' }).catch(() => undefined)
-    return response?.status === 503
+    this.#leaveWith(problemOfEnd(end, { node: await nodeState(), wasAway: this.#wasAway }))
   }
 
   #leaveWith(problem: Problem | undefined): void {
@@ -253,8 +264,8 @@ export class Call {
   }
 
   #end(problem: Problem | undefined): void {
-    for (const timer of this.#timers) window.clearInterval(timer)
-    this.#timers = []
+    window.clearInterval(this.#timer)
+    this.#timer = undefined
     this.#studio?.close()
     this.#studio = undefined
     this.#camera?.stop()
@@ -263,50 +274,44 @@ export class Call {
     this.#credentials = undefined
     this.#isSpeaking = false
     this.#playback.clear()
-    const { sound, isMuted, measurements } = this.store.value
-    this.store.change({ ...NO_CALL, sound, isMuted, measurements, problem })
+    this.#wasAway = false
+    const { sound, isMuted, measurements, overview } = this.store.value
+    this.store.change({ ...NO_CALL, sound, isMuted, measurements, overview, problem })
   }
 
   #watch(): void {
-    if (this.#timers.length > 0) return
+    if (this.#timer !== undefined) return
     this.store.change({ measurements: [] })
-    this.#timers = [
-      window.setInterval(() => void this.#measure(), MEASURE_INTERVAL),
-      window.setInterval(() => void this.#look(), OVERVIEW_INTERVAL),
-    ]
+    this.#timer = window.setInterval(() => void this.#measure(), MEASURE_INTERVAL)
   }
 
   async #measure(): Promise<void> {
     const client = this.#client
     if (client === undefined) return
-    const totals = totalsOf(await client.stats())
+    const meter = this.#meter
+    const reading = readingOf(await client.stats(), Date.now())
     if (this.#client !== client || this.store.value.phase === 'idle') return
-    const at = performance.now()
-    const before = this.#totals
-    this.#totals = { at, totals }
-    const { measurements } = this.store.value
-    const added =
-      before === undefined ? [] : [between(before.totals, totals, (at - before.at) / 1_000, Date.now() / 1_000)]
+    meter.add(reading)
     this.store.change({
-      measurements: [...measurements, ...added].slice(-MOST_MEASUREMENTS),
-      transport: totals.transport,
+      measurements: meter.measurements,
+      transport: reading.transport,
       nodeAddress: client.nodeAddress,
       gatewayPing: client.gatewayPing,
     })
   }
 
-  /** Names and mutes are the backend's to know. A look that fails changes nothing. */
+  /** Names and mutes come from the backend. A request that fails changes nothing. */
   async #look(): Promise<void> {
     const overview = await this.#demo?.overview().catch(() => undefined)
-    if (overview === undefined || this.store.value.phase === 'idle') return
-    this.#overview = overview
+    if (overview === undefined) return
+    this.store.change({ overview })
     this.#showMembers()
   }
 
   #showMembers(): void {
-    const { phase, userId, channelId } = this.store.value
+    const { phase, userId, channelId, overview } = this.store.value
     if (phase === 'idle') return
-    const { channels, users } = this.#overview
+    const { channels, users } = overview
     const others = Array.from(this.#client?.members ?? [], member => ({ ...member, isMe: false }))
     const me = { userId: userId ?? '', speaking: this.#isSpeaking ? SPEAKING : 0, isMe: true }
     const members = [me, ...others].map(({ userId: id, speaking, isMe }): MemberView => {
@@ -319,36 +324,14 @@ export class Call {
         isSpeaking: speaking !== 0 && user?.isMuted !== true,
         isMuted: user?.isMuted ?? false,
         volume: this.#playback.volumeOf(id),
+        supportsDave: isMe ? false : user?.supportsDave,
       }
     })
     const elsewhere = users.flatMap((user): AbsentView[] => {
       const channelName = channels.find(({ id }) => id === user.channelId)?.name ?? user.channelId
       return user.channelId === channelId ? [] : [{ userId: user.id, name: user.name, channelName }]
     })
-    this.store.change({ channels, members, elsewhere })
+    // This page has no group in which to compute a code.
+    this.store.change({ members, elsewhere, encryption: encryptionText(undefined, members) })
   }
 }
-
-function problemOfDemo(error: unknown): Problem {
-  if (!(error instanceof DemoError)) return DEMO_GONE
-  switch (error.reason) {
-    case 'draining':
-      return DRAINING
-    case 'full':
-      return { title: 'The demo is full', advice: 'Close a tab that has joined, then try again.' }
-    case 'malformed':
-      return { title: 'This name cannot be used', advice: 'Choose one of 1 to 32 letters.' }
-    case 'unknown-user':
-      return { title: 'They have left already', advice: 'The list is brought up to date in a moment.' }
-    default:
-      return {
-        title: 'The demo refused',
-        advice: `It says: ${error.reason}. Reload the page; it may have been restarted.`,
-      }
-  }
-}
-
-const unplayable = (error: unknown): Problem => ({
-  title: 'This sound cannot be played',
-  advice: `Choose another one. The browser says: ${error instanceof Error ? error.message : String(error)}`,
-})

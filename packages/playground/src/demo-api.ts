@@ -12,9 +12,16 @@ const Credentials = z.object({
 export type Credentials = z.infer<typeof Credentials>
 
 const Overview = z.object({
-  channels: z.array(z.object({ id: z.string(), name: z.string() })),
+  channels: z.array(z.object({ id: z.string(), name: z.string(), privacyCode: z.string().optional() })),
   users: z.array(
-    z.object({ id: z.string(), name: z.string(), channelId: z.string(), isBot: z.boolean(), isMuted: z.boolean() }),
+    z.object({
+      id: z.string(),
+      name: z.string(),
+      channelId: z.string(),
+      isBot: z.boolean(),
+      isMuted: z.boolean(),
+      supportsDave: z.boolean(),
+    }),
   ),
 })
 /** Who is where, as the demo's backend has it. */

@@ -14,19 +14,19 @@ const PHASES = {
   idle: 'Not in a channel',
   joining: 'Joining …',
   connected: 'Connected',
-  reconnecting: 'Coming back …',
+  reconnecting: 'Reconnecting …',
 } as const
 
 export function App({ call }: { call: Call }) {
   const view = useStore(call.store)
-  const { phase, problem, waitsFor, channels, channelId } = view
+  const { phase, problem, waitsFor, overview, channelId } = view
   const place = useRef<HTMLElement>(null)
   const isIn = phase !== 'idle'
   // The button that was pressed is gone: the keyboard goes on from what came in its place.
   useEffect(() => {
     if (document.activeElement === document.body) place.current?.focus({ preventScroll: true })
   }, [isIn])
-  const channelName = channels.find(({ id }) => id === channelId)?.name ?? 'Channel'
+  const channelName = overview.channels.find(({ id }) => id === channelId)?.name ?? 'Channel'
   return (
     <div class="page">
       <header class="top">

@@ -21,7 +21,7 @@ export interface ChartProps {
   /** Seconds. */
   times: readonly number[]
   series: readonly Series[]
-  /** By series, then by time; undefined where nothing was measured. */
+  /** By series, then by time; undefined where the chart has a gap. */
   values: readonly (readonly (number | undefined)[])[]
 }
 
@@ -43,7 +43,8 @@ export function Chart({ times, series, values }: ChartProps) {
   useEffect(() => {
     // A single one is no line, and would have an axis of years.
     const from = times.length > 1 ? 0 : 1
-    plot.current?.setData([times.slice(from), ...values.map(of => of.slice(from))])
+    // uPlot draws a gap for null, and a line over undefined.
+    plot.current?.setData([times.slice(from), ...values.map(of => of.slice(from).map(value => value ?? null))])
   }, [times, values])
   return <div class="chart" ref={place} aria-hidden="true" />
 }

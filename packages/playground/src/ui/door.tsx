@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks'
 import type { Call } from '../call.ts'
 import type { CallView } from '../call-view.ts'
 import { readCredentials } from '../demo-api.ts'
+import { encryptionText } from '../encryption.ts'
 import { SoundChoice } from './sound-choice.tsx'
 
 const NAMES = ['Robin', 'Kim', 'Sasha', 'Noor', 'Jo', 'Mika', 'Lou', 'Ari'] as const
@@ -30,8 +31,33 @@ export function Door({ call, view, place }: DoorProps) {
           <SoundChoice sound={view.sound} onChoose={sound => void call.setSound(sound)} />
         </div>
         {call.hasDemo ? <NameForm call={call} /> : <CredentialsForm call={call} />}
+        <Channels view={view} />
       </div>
     </main>
+  )
+}
+
+/** Calls that take place already. */
+function Channels({ view: { overview } }: { view: CallView }) {
+  const calls = overview.channels.map(channel => ({
+    ...channel,
+    users: overview.users.filter(({ channelId }) => channelId === channel.id),
+  }))
+  return (
+    <ul class="calls" data-testid="calls">
+      {calls
+        .filter(({ users }) => users.length > 0)
+        .map(({ id, name, privacyCode, users }) => (
+          <li key={id} class="hint">
+            <b>{name}</b>: {users.map(user => user.name).join(', ')}.{' '}
+            {encryptionText(
+              privacyCode,
+              users.map(user => ({ ...user, isMe: false })),
+            )}
+            .
+          </li>
+        ))}
+    </ul>
   )
 }
 

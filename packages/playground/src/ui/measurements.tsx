@@ -6,6 +6,8 @@ import { Chart, type Series } from './chart.tsx'
 const text = (value: number | undefined, unit: string, digits = 0): string =>
   value === undefined ? '–' : `${value.toFixed(digits)} ${unit}`
 
+const percent = (share: number | undefined): number | undefined => (share === undefined ? undefined : share * 100)
+
 interface ChartOf {
   title: string
   now: (measurement: Measurement | undefined) => string
@@ -15,7 +17,7 @@ interface ChartOf {
 const CHARTS: readonly ChartOf[] = [
   {
     title: 'Packets per second',
-    now: now => (now === undefined ? '–' : `${now.sent.toFixed(0)} out, ${now.received.toFixed(0)} in`),
+    now: now => `${text(now?.sent, 'out')}, ${text(now?.received, 'in')}`,
     series: [
       { name: 'in', colour: '--in', of: ({ received }) => received },
       { name: 'out', colour: '--out', of: ({ sent }) => sent },
@@ -23,8 +25,8 @@ const CHARTS: readonly ChartOf[] = [
   },
   {
     title: 'Loss',
-    now: now => text(now && now.lost * 100, '%', 1),
-    series: [{ name: 'loss', colour: '--bad', of: ({ lost }) => lost * 100 }],
+    now: now => text(percent(now?.lost), '%', 1),
+    series: [{ name: 'loss', colour: '--bad', of: ({ lost }) => percent(lost) }],
   },
   {
     title: 'Jitter',
@@ -60,8 +62,9 @@ export function Measurements({ view }: { view: CallView }) {
   )
 }
 
-function Transport({ view: { transport, nodeAddress, gatewayPing } }: { view: CallView }) {
+function Transport({ view: { transport, nodeAddress, gatewayPing, encryption } }: { view: CallView }) {
   const rows: [name: string, value: string][] = [
+    ['Encryption', encryption || '–'],
     ['Transport', nodeAddress === undefined ? '–' : `WebRTC, UDP ${nodeAddress}`],
     ['Cipher', transport?.srtpCipher === undefined ? '–' : transport.srtpCipher.replaceAll('_', ' ')],
     [

@@ -66,7 +66,7 @@ function Volume({ call, member: { userId, name, volume } }: { call: Call; member
 /** Bots stay where they are. */
 function Moderation({ call, view, member }: { call: Call; view: CallView; member: MemberView }) {
   const { userId, name, isMuted, isBot } = member
-  const others = view.channels.filter(({ id }) => id !== view.channelId)
+  const others = view.overview.channels.filter(({ id }) => id !== view.channelId)
   return (
     <span class="moderation">
       <button

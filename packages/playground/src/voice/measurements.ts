@@ -11,11 +11,19 @@ export interface TransportReport {
   readonly dtlsVersion: string | undefined
 }
 
-/** Counters since the session began, and what holds now. */
-export interface MeasuredTotals {
+/** Packets of one RTP stream since it began. */
+interface Counters {
   readonly sent: number
   readonly received: number
   readonly lost: number
+}
+
+/** One report of the browser. */
+export interface Reading {
+  /** When the browser took it, in milliseconds; not when the page received it. */
+  readonly at: number
+  /** By the id of the RTP stream's statistics. */
+  readonly streams: ReadonlyMap<string, Counters>
   /** The worst of all sources, in milliseconds. */
   readonly jitter: number | undefined
   /** Browser to node and back, in milliseconds. */
@@ -23,13 +31,14 @@ export interface MeasuredTotals {
   readonly transport: TransportReport
 }
 
-/** What one point of the charts shows. Rates are per second; lost is a share of 0 to 1. */
+/** One point of the charts. Rates are per second; lost is a share of 0 to 1. */
 export interface Measurement {
   /** Seconds. */
   readonly at: number
-  readonly sent: number
-  readonly received: number
-  readonly lost: number
+  /** Undefined where the page was not running; so are the fields below. */
+  readonly sent: number | undefined
+  readonly received: number | undefined
+  readonly lost: number | undefined
   readonly jitter: number | undefined
   readonly roundTrip: number | undefined
 }
@@ -38,24 +47,22 @@ const numberOf = (value: unknown): number => (typeof value === 'number' && Numbe
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
 const DTLS_VERSIONS: Readonly<Record<string, string>> = { FEFD: 'DTLS 1.2', FEFC: 'DTLS 1.3', FEFF: 'DTLS 1.0' }
 
-export function totalsOf(stats: Iterable<Stat>): MeasuredTotals {
+/** `now` is in milliseconds of the same clock as the timestamps in `stats`, for reports without any. */
+export function readingOf(stats: Iterable<Stat>, now: number): Reading {
   const all = [...stats]
   const inbound = all.filter(({ type }) => type === 'inbound-rtp')
-  const sum = (of: readonly Stat[], field: string) => of.reduce((total, stat) => total + numberOf(stat[field]), 0)
   const transport = all.find(({ type }) => type === 'transport')
   const pair = all.find(({ type, id }) => type === 'candidate-pair' && id === transport?.selectedCandidatePairId)
   const jitters = inbound
     .filter(({ packetsReceived }) => numberOf(packetsReceived) > 0)
     .map(stat => numberOf(stat.jitter))
   const version = textOf(transport?.tlsVersion)
+  const outbound = all.filter(({ type }) => type === 'outbound-rtp')
+  const streams = [...outbound, ...inbound]
+  const taken = streams.map(({ timestamp }) => numberOf(timestamp))
   return {
-    sent: sum(
-      all.filter(({ type }) => type === 'outbound-rtp'),
-      'packetsSent',
-    ),
-    received: sum(inbound, 'packetsReceived'),
-    // A late packet that was counted as lost may make it negative for a while (RFC 3550 §6.4.1).
-    lost: Math.max(0, sum(inbound, 'packetsLost')),
+    at: Math.max(...taken) > 0 ? Math.max(...taken) : now,
+    streams: new Map(streams.map(stat => [String(stat.id), countersOf(stat)])),
     jitter: jitters.length === 0 ? undefined : Math.max(...jitters) * 1_000,
     roundTrip: typeof pair?.currentRoundTripTime === 'number' ? pair.currentRoundTripTime * 1_000 : undefined,
     transport: {
@@ -66,12 +73,29 @@ export function totalsOf(stats: Iterable<Stat>): MeasuredTotals {
   }
 }
 
-/** What happened between two totals. A member who left took their counters along, so no difference is below zero. */
-export function between(before: MeasuredTotals, after: MeasuredTotals, seconds: number, at: number): Measurement {
-  const grown = (field: 'sent' | 'received' | 'lost') => Math.max(0, after[field] - before[field])
+const countersOf = ({ packetsSent, packetsReceived, packetsLost }: Stat): Counters => ({
+  sent: numberOf(packetsSent),
+  received: numberOf(packetsReceived),
+  lost: numberOf(packetsLost),
+})
+
+/**
+ * What happened between two readings. A stream that is in one of them only counts nothing: its counters may have started
+ * long before. No difference is below zero: a late packet that was counted as lost reduces `lost` (RFC 3550 §6.4.1).
+ */
+export function between(before: Reading, after: Reading): Measurement {
+  const grown = (field: keyof Counters) => {
+    let sum = 0
+    for (const [id, counters] of after.streams) {
+      const earlier = before.streams.get(id)
+      if (earlier !== undefined) sum += counters[field] - earlier[field]
+    }
+    return Math.max(0, sum)
+  }
+  const seconds = (after.at - before.at) / 1_000
   const [received, lost] = [grown('received'), grown('lost')]
   return {
-    at,
+    at: after.at / 1_000,
     sent: grown('sent') / seconds,
     received: received / seconds,
     lost: received + lost === 0 ? 0 : lost / (received + lost),

@@ -9,12 +9,15 @@ import {
 } from '@parley/client/sessions'
 import { VoiceOp } from '@parley/protocol'
 import type { RemoteSource } from './answer.ts'
+import { Link, type LinkState, mediaStateOf } from './link.ts'
 import { Trace } from './trace.ts'
 import { type SentTracks, WebMedia } from './web-media.ts'
 
 export interface WebVoiceOptions extends VoiceSessionOptions {
   /** Of the voice gateway, such as `wss://voice.example.org/`. */
   url: string
+  /** Whether the node answers at all; asked when media fails on a gateway connection that looks open. Rejects never. */
+  isReachable: () => Promise<boolean>
 }
 
 /** Why a call cannot go on. */
@@ -24,16 +27,19 @@ export type CallEnd =
   | { kind: 'noRoute'; address: string | undefined }
   | { kind: 'failed'; reason: string }
 
+/** What a call waits for: its gateway connection, or packets on a media path whose gateway answers. */
+export type Interruption = Extract<LinkState, { kind: 'away' | 'silent' }>
+
 export interface WebVoiceObserver {
-  /** Media flows. */
+  /** The gateway answers, and media flows. */
   connected(): void
-  /** The connection is lost; the client comes back by itself. Without a code, packets do not arrive any more. */
-  disconnected(code: number | undefined, reason: string): void
+  /** The call does not work at the moment; the client reconnects by itself. */
+  interrupted(by: Interruption): void
   /** Who is here, or who speaks, has changed. */
   membersChanged(): void
   sourceAdded(source: RemoteSource, track: MediaStreamTrack): void
   sourceRemoved(source: RemoteSource): void
-  /** For good. Nothing is told after it. */
+  /** For good: no other method is called after it. */
   ended(end: CallEnd): void
 }
 
@@ -54,12 +60,14 @@ export class WebVoiceClient {
   #media: WebMedia | undefined
   #tracks: SentTracks
   #mediaTimer: number | undefined
+  readonly #link = new Link()
   #isEnded = false
 
   /** `tracks` are what is sent at first. */
   constructor(options: WebVoiceOptions, tracks: SentTracks, observer: WebVoiceObserver) {
     this.#options = options
-    this.#session = new VoiceClientSession({ video: true, streams: [CAMERA], ...options })
+    // The user decides when to give up, by leaving.
+    this.#session = new VoiceClientSession({ video: true, streams: [CAMERA], attempts: Infinity, ...options })
     this.#loop = new SessionLoop(this.#session, output => this.#apply(output))
     this.#tracks = tracks
     this.#observer = observer
@@ -121,11 +129,12 @@ export class WebVoiceClient {
         return this.#answered(output.description)
       case 'disconnected':
         if (output.next === 'identify') this.#closeMedia()
-        return this.#observer.disconnected(output.code, output.reason)
+        this.#link.gatewayLost(output.code, output.reason)
+        return this.#report()
       case 'closed':
         return this.#end({ kind: 'closed', code: output.code, reason: output.reason })
       case 'resumed':
-        return this.#observer.connected()
+        return this.#link.gatewayResumed() ? this.#openMedia() : this.#report()
       case 'undecodable':
         return this.trace.note(output.reason, performance.now())
       case 'userConnected':
@@ -191,7 +200,8 @@ export class WebVoiceClient {
       failed: reason => this.#end({ kind: 'failed', reason }),
     })
     this.#media = media
-    this.#mediaTimer = window.setTimeout(() => this.#noRoute(), MEDIA_TIMEOUT)
+    this.#link.mediaOpened()
+    this.#mediaTimer = window.setTimeout(() => this.#mediaFailed(), MEDIA_TIMEOUT)
     void this.#select(media)
   }
 
@@ -216,11 +226,42 @@ export class WebVoiceClient {
   #mediaChanged(media: WebMedia, state: RTCPeerConnectionState): void {
     if (this.#media !== media) return
     this.trace.note(`media is ${state}`, performance.now())
-    if (state === 'failed') return this.#noRoute()
-    if (state === 'disconnected') return this.#observer.disconnected(undefined, 'no packets arrive')
-    if (state !== 'connected') return
+    if (state === 'failed') return this.#mediaFailed()
+    const changed = mediaStateOf(state)
+    if (changed === undefined) return
+    if (changed === 'connected') window.clearTimeout(this.#mediaTimer)
+    this.#link.mediaChanged(changed)
+    this.#report()
+  }
+
+  #mediaFailed(): void {
     window.clearTimeout(this.#mediaTimer)
-    this.#observer.connected()
+    this.#link.mediaChanged('failed')
+    this.#report()
+  }
+
+  #report(): void {
+    const { state } = this.#link
+    switch (state.kind) {
+      case 'connecting':
+        return
+      case 'connected':
+        return this.#observer.connected()
+      case 'away':
+      case 'silent':
+        return this.#observer.interrupted(state)
+      case 'blocked':
+        return void this.#blocked()
+    }
+  }
+
+  /** UDP is blamed only if the node answers. A connection on which it does not is dropped, and reconnects as after any loss. */
+  async #blocked(): Promise<void> {
+    const media = this.#media
+    const isReachable = await this.#options.isReachable()
+    if (this.#isEnded || this.#media !== media || this.#link.state.kind !== 'blocked') return
+    if (isReachable) return this.#noRoute()
+    this.#loop.feed(now => this.#session.fail('the node does not answer', now))
   }
 
   /** Opcode 15: from 0, nobody looks at the camera, to 100. */

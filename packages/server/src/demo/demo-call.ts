@@ -87,6 +87,15 @@ export class DemoCall {
     return new Map(Array.from(this.#bots.values(), ({ userId, name }) => [userId, name]))
   }
 
+  get supportsDave(): boolean {
+    return this.#dave !== undefined
+  }
+
+  /** What the bots could compare, if the call is encrypted end to end. */
+  get privacyCode(): string | undefined {
+    return codeOf([...this.#bots.values()])
+  }
+
   /** Whether every bot has received audio of another. */
   get haveAllReceived(): boolean {
     const bots = [...this.#bots.values()]
@@ -104,7 +113,7 @@ export class DemoCall {
       latency: worseOf(bots),
       joined: this.#joined,
       mode: bots[0]?.client.mode,
-      privacyCode: codeOf(bots),
+      privacyCode: this.privacyCode,
     }
   }
 

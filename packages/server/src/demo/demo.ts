@@ -65,7 +65,7 @@ export class Demo {
       closers.unshift(() => backend.close())
       // Before Guests: the call needs the name of a user who left, and Guests removes it.
       const call = new DemoCall(backend, tls.cert, readSpeech(), onEvent, userId => guests.nameOf(userId))
-      const guests = new Guests(backend, () => call.bots)
+      const guests = new Guests(backend, call)
       api.open(guests)
       closers.unshift(() => call.close())
       const demo = new Demo({ server, call, ca }, backend, closers)

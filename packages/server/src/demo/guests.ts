@@ -11,11 +11,26 @@ export interface DemoUser {
   isBot: boolean
   /** By a moderator. */
   isMuted: boolean
+  /** Whether its client encrypts end to end. */
+  supportsDave: boolean
 }
 
 export interface DemoOverview {
-  channels: readonly { id: string; name: string }[]
+  channels: readonly {
+    id: string
+    name: string
+    /** The bots' code, to compare; absent while the call is not encrypted end to end. */
+    privacyCode?: string | undefined
+  }[]
   users: readonly DemoUser[]
+}
+
+/** The bots of the demo; all are in the backend's first channel. */
+export interface DemoBots {
+  /** Names by user id. */
+  readonly bots: ReadonlyMap<string, string>
+  readonly supportsDave: boolean
+  readonly privacyCode: string | undefined
 }
 
 interface Guest {
@@ -38,13 +53,12 @@ export class GuestError extends Error {
 
 export class Guests {
   readonly #backend: DemoBackend
-  readonly #bots: () => ReadonlyMap<string, string>
+  readonly #bots: DemoBots
   readonly #guests = new Map<string, Guest>()
   readonly #muted = new Set<string>()
   readonly #channels: DemoOverview['channels']
 
-  /** `bots` maps user ids to names. */
-  constructor(backend: DemoBackend, bots: () => ReadonlyMap<string, string>) {
+  constructor(backend: DemoBackend, bots: DemoBots) {
     this.#backend = backend
     this.#bots = bots
     const second = String(BigInt(backend.channelId) + 1n)
@@ -61,16 +75,20 @@ export class Guests {
   }
 
   get overview(): DemoOverview {
-    const bots = this.#bots()
+    const { bots, supportsDave, privacyCode } = this.#bots
     const users = Array.from(this.#backend.members, ([id, channelId]): DemoUser | undefined => {
       const bot = bots.get(id)
       const guest = this.#guests.get(id)
       const name = bot ?? (guest?.isConnected === true ? guest.name : undefined)
-      return name === undefined
-        ? undefined
-        : { id, name, channelId, isBot: bot !== undefined, isMuted: this.#muted.has(id) }
+      if (name === undefined) return undefined
+      const isBot = bot !== undefined
+      // Guests join from the page, which does not support DAVE.
+      return { id, name, channelId, isBot, isMuted: this.#muted.has(id), supportsDave: isBot && supportsDave }
     })
-    return { channels: this.#channels, users: users.filter(user => user !== undefined) }
+    const channels = this.#channels.map(channel =>
+      channel.id === this.#backend.channelId ? { ...channel, privacyCode } : channel,
+    )
+    return { channels, users: users.filter(user => user !== undefined) }
   }
 
   /** Rejects like `DemoBackend.join`. */

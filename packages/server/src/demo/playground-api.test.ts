@@ -52,7 +52,7 @@ test('before the demo is ready, requests are answered with 503', async () => {
   assert.equal((await ask('api/call', allowed())).status, 503)
   backend = await createDemoBackend({ lvspUrl: server.lvspUrl, secret: server.secret })
   await backend.join(BOT)
-  api.open(new Guests(backend, () => new Map([[BOT, 'ana']])))
+  api.open(new Guests(backend, { bots: new Map([[BOT, 'ana']]), supportsDave: true, privacyCode: '1234500000' }))
   assert.equal((await ask('api/call', allowed())).status, 200)
 })
 
@@ -90,8 +90,10 @@ test('a guest joins, is muted and is removed; a bot is muted and stays', async (
   assert.equal(backend.members.get(userId), channel_id)
   assert.equal((await act('mute', { userId, isMuted: true })).status, 204)
   assert.equal((await act('mute', { userId: BOT, isMuted: true })).status, 204)
-  const { users } = JSON.parse((await ask('api/call', allowed())).text) as { users: unknown[] }
-  assert.deepEqual(users, [{ id: BOT, name: 'ana', channelId: channel_id, isBot: true, isMuted: true }])
+  const { channels, users } = JSON.parse((await ask('api/call', allowed())).text) as Record<string, unknown[]>
+  const ana = { id: BOT, name: 'ana', channelId: channel_id, isBot: true, isMuted: true, supportsDave: true }
+  assert.deepEqual(users, [ana])
+  assert.deepEqual(channels?.[0], { id: channel_id, name: 'Parley', privacyCode: '1234500000' })
   for (const action of ['kick', 'move']) {
     const answer = await act(action, { userId: BOT, channelId: channel_id })
     assert.deepEqual([answer.status, answer.text], [404, '{"error":"unknown-user"}'])

@@ -1,0 +1,21 @@
+// The sentence about a call's encryption.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { encryptionText, type Participant } from './encryption.ts'
+
+const ana: Participant = { name: 'ana', isMe: false, supportsDave: true }
+const kim: Participant = { name: 'Kim', isMe: false, supportsDave: false }
+const stranger: Participant = { name: 'User 1234', isMe: false, supportsDave: undefined }
+const me: Participant = { name: 'Robin', isMe: true, supportsDave: false }
+
+test('an encrypted call is shown with its privacy code in groups of five', () => {
+  assert.equal(encryptionText('123456789012', [ana]), 'Encrypted end to end, privacy code 12345 67890 12')
+})
+
+test('a call in the clear names the clients that do not support DAVE, and no others', () => {
+  const text = (...participants: Participant[]) => encryptionText(undefined, participants)
+  assert.equal(text(ana, stranger), 'Not encrypted end to end')
+  assert.equal(text(ana, me), 'Not encrypted end to end: this page does not support DAVE')
+  assert.equal(text(ana, kim), 'Not encrypted end to end: Kim does not support DAVE')
+  assert.equal(text(me, ana, kim, stranger), 'Not encrypted end to end: you and Kim do not support DAVE')
+})

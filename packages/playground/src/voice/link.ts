@@ -1,0 +1,53 @@
+// Whether a call works, from what its gateway connection and its media path report; pure, so that each combination can be tested.
+
+/** How media travels: `silent` may recover by itself, `failed` does not. */
+export type MediaState = 'connecting' | 'connected' | 'silent' | 'failed'
+
+export type LinkState =
+  | { kind: 'connecting' }
+  | { kind: 'connected' }
+  /** The gateway connection is lost, so nothing can be said about the media path. `attempts` counts failed reconnects. */
+  | { kind: 'away'; code: number; reason: string; attempts: number }
+  /** The gateway answers, but no packets arrive. */
+  | { kind: 'silent' }
+  /** The media path failed while the gateway connection is open. Either UDP is blocked, or the node is gone. */
+  | { kind: 'blocked' }
+
+export class Link {
+  #away: { code: number; reason: string; attempts: number } | undefined
+  #media: MediaState = 'connecting'
+
+  get state(): LinkState {
+    if (this.#away !== undefined) return { kind: 'away', ...this.#away }
+    return { kind: this.#media === 'failed' ? 'blocked' : this.#media }
+  }
+
+  gatewayLost(code: number, reason: string): void {
+    this.#away = { code, reason, attempts: this.#away === undefined ? 0 : this.#away.attempts + 1 }
+  }
+
+  /** Returns whether media has to be negotiated again: it failed while the gateway was away. */
+  gatewayResumed(): boolean {
+    this.#away = undefined
+    return this.#media === 'failed'
+  }
+
+  /** A new session has started; its media is being negotiated. */
+  mediaOpened(): void {
+    this.#away = undefined
+    this.#media = 'connecting'
+  }
+
+  mediaChanged(state: MediaState): void {
+    this.#media = state
+  }
+}
+
+const STATES: Partial<Record<RTCPeerConnectionState, MediaState>> = {
+  connected: 'connected',
+  disconnected: 'silent',
+  failed: 'failed',
+}
+
+/** Undefined for states that change nothing. */
+export const mediaStateOf = (state: RTCPeerConnectionState): MediaState | undefined => STATES[state]
