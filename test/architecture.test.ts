@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const LONGEST_FILE = 400
+const MOST_FILES = 12
 
 /** The Parley packages that each package may import. */
 const PACKAGES: Record<string, string[]> = {
@@ -178,6 +179,58 @@ test('every file starts with a comment on its purpose and is not too long', () =
           ? []
           : [`${path}: the first line must be a comment on its purpose`]),
       ]
+    }),
+  )
+})
+
+/** File → the files of the same package that it imports, types included. */
+function importGraph(): Map<string, string[]> {
+  const known = new Set(product.map(({ path }) => path))
+  return new Map(
+    product.map(({ path, text }) => {
+      const targets = importsOf(text)
+        .filter(wanted => wanted.startsWith('.'))
+        .map(wanted => relative(ROOT, resolve(ROOT, dirname(path), wanted)))
+      return [path, targets.filter(target => known.has(target))]
+    }),
+  )
+}
+
+/** One circle per strongly connected group is enough: each is found from the first file that leads back to itself. */
+function circlesOf(graph: Map<string, string[]>): string[][] {
+  const done = new Set<string>()
+  const circles: string[][] = []
+  const visit = (path: string, trail: string[]): void => {
+    const start = trail.indexOf(path)
+    if (start >= 0) circles.push([...trail.slice(start), path])
+    if (start >= 0 || done.has(path)) return
+    for (const target of graph.get(path) ?? []) visit(target, [...trail, path])
+    done.add(path)
+  }
+  for (const path of graph.keys()) visit(path, [])
+  return circles
+}
+
+test('no files import each other in a circle', () => {
+  sentences(circlesOf(importGraph()).map(circle => `${circle.join(' → ')}: a circle; move what both need below them`))
+})
+
+test('a folder holds few enough files to be read at a glance', () => {
+  const counts = new Map<string, number>()
+  for (const { path } of product) counts.set(dirname(path), (counts.get(dirname(path)) ?? 0) + 1)
+  sentences(
+    [...counts].flatMap(([folder, count]) =>
+      count > MOST_FILES ? [`${folder}: ${count} source files; past ${MOST_FILES}, divide it by concern`] : [],
+    ),
+  )
+})
+
+test('control reaches media through lane/ only', () => {
+  sentences(
+    product.flatMap(({ path, text, inside }) => {
+      const { pack, place } = inside!
+      if (pack !== 'core' || place.startsWith('media/') || place === 'index.ts') return []
+      return importsOf(text).some(wanted => /(^|\/)media\//.test(wanted)) ? [`${path}: imports media/; use lane/`] : []
     }),
   )
 })

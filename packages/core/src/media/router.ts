@@ -22,7 +22,7 @@ import { RtcpInput } from './rtcp-input.ts'
 import type { ReceiveStream } from './streams/receive-stream.ts'
 import { type RouteCounts, RouteTable } from './streams/route-table.ts'
 import { createRtpMapping, DISCORD_MAPPING } from './streams/rtp-mapping.ts'
-import { SendStreams } from './streams/send-stream.ts'
+import { SendStreams } from './streams/send-streams.ts'
 import { mapSsrc, WebrtcPeers } from './webrtc/webrtc-peers.ts'
 
 /** What a lane asks of its host besides the packet engine. */

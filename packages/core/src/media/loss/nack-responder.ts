@@ -18,7 +18,8 @@ import type { Peer, Peers } from '../address/peers.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import type { ReceiveStream } from '../streams/receive-stream.ts'
 import type { RtpMapping } from '../streams/rtp-mapping.ts'
-import type { SendStream, SendStreams } from '../streams/send-stream.ts'
+import type { SendStream } from '../streams/send-stream.ts'
+import type { SendStreams } from '../streams/send-streams.ts'
 import { PacketCache } from './packet-cache.ts'
 
 /** Bytes of the original sequence. */

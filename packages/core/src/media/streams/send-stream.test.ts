@@ -4,7 +4,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { Peers } from '../address/peers.ts'
 import { ReceiveStream } from './receive-stream.ts'
-import { SendStream, SendStreams } from './send-stream.ts'
+import { SendStream } from './send-stream.ts'
+import { SendStreams } from './send-streams.ts'
 
 function makePeers() {
   const peers = new Peers()

@@ -1,0 +1,64 @@
+// All send streams of a lane: opens them with the first packet, and closes them with their stream or receiver.
+import type { PeerId } from '../../lane/commands.ts'
+import type { Peer, Peers } from '../address/peers.ts'
+import type { ReceiveStream } from './receive-stream.ts'
+import { SendStream } from './send-stream.ts'
+
+/** By stream and receiver. */
+export class SendStreams {
+  readonly #peers: Peers
+  /** The streams of which a receiver has a send stream. */
+  readonly #byReceiver = new Map<PeerId, Set<ReceiveStream>>()
+
+  constructor(peers: Peers) {
+    this.#peers = peers
+  }
+
+  get size(): number {
+    let size = 0
+    for (const streams of this.#byReceiver.values()) size += streams.size
+    return size
+  }
+
+  /**
+   * The receiver's send stream for a packet of `stream` with this sequence. Undefined if packets cannot reach the receiver: it
+   * has no address or no key. Per packet: allocates only for the first.
+   */
+  forPacket(stream: ReceiveStream, receiver: PeerId, sequence: number): SendStream | undefined {
+    const sendStream = stream.sendStreams?.get(receiver) ?? this.#open(stream, receiver, sequence)
+    return sendStream?.receiver.isBound === true ? sendStream : undefined
+  }
+
+  /** The receiver's send stream for a retransmission; undefined for a WebRTC client that was sent nothing of the stream. */
+  forRetransmission(stream: ReceiveStream, receiver: Peer): SendStream | undefined {
+    return receiver.isWebrtc ? stream.sendStreams?.get(receiver.id) : this.forPacket(stream, receiver.id, 0)
+  }
+
+  /** The receiver was removed or has another key, under which SRTP indexes start over (RFC 3711 §3.2.1). */
+  receiverEnded(receiver: PeerId): void {
+    for (const stream of this.#byReceiver.get(receiver) ?? []) stream.sendStreams?.delete(receiver)
+    this.#byReceiver.delete(receiver)
+  }
+
+  /** The SSRC of the stream is no longer in use. */
+  streamEnded(stream: ReceiveStream): void {
+    for (const receiver of stream.sendStreams?.keys() ?? []) {
+      const streams = this.#byReceiver.get(receiver)
+      streams?.delete(stream)
+      if (streams?.size === 0) this.#byReceiver.delete(receiver)
+    }
+    stream.sendStreams = undefined
+  }
+
+  #open(stream: ReceiveStream, receiver: PeerId, sequence: number): SendStream | undefined {
+    const peer = this.#peers.get(receiver)
+    if (peer === undefined || !peer.isBound || !peer.isProtected) return undefined
+    const sendStream = new SendStream(peer, sequence)
+    stream.sendStreams ??= new Map()
+    stream.sendStreams.set(receiver, sendStream)
+    const streams = this.#byReceiver.get(receiver)
+    if (streams === undefined) this.#byReceiver.set(receiver, new Set([stream]))
+    else streams.add(stream)
+    return sendStream
+  }
+}
