@@ -1,5 +1,5 @@
-// Many channels' worth of clients in a process of its own, which costs less per packet than the lane it feeds: so the lane is what
-// is saturated. Started with fork by packet-engines.ts. One member per channel talks.
+// The clients of many channels, one speaker each, in a process that needs less CPU per packet than the lane, so that the lane is
+// saturated. packet-engines.ts starts it with fork.
 import { ADDRESS_PORT, ADDRESS_WORDS, SLOT } from '@parley/core'
 import { SlotCiphers } from '../../packages/server/src/lane/crypto/slot-ciphers.ts'
 import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
@@ -14,14 +14,14 @@ const loaded = await Native.load()
 if (!loaded.ok) throw new Error(loaded.reason)
 const native = loaded.value
 const ACKNOWLEDGED = new Uint8Array(1)
-const say = (report: SaturationReport, then = () => {}) => process.send?.(report, then)
+const send = (report: SaturationReport, then = () => {}) => process.send?.(report, then)
 
-/** For ciphers and a packet of each lane. */
+/** Bytes for the ciphers and one packet per lane. */
 const MEMORY = 16_384
 
 class Load {
   readonly #feeds: Feed[]
-  /** By the lane's port: what comes late belongs to the lane that it comes from. */
+  /** Feeds by the lane's port, because late packets belong to the lane that sent them. */
   readonly #byPort: Map<number, Feed>
   readonly #channels: ClientSocket[][]
   #talking: Feed | undefined
@@ -39,8 +39,8 @@ class Load {
   get ports(): number[] {
     return this.#channels.flat().map(({ port }) => port)
   }
-  get heard() {
-    return this.#feeds.map(({ heard }) => heard)
+  get received() {
+    return this.#feeds.map(({ received }) => received)
   }
 
   check(lane: number): void {
@@ -50,7 +50,7 @@ class Load {
     this.#talking = lane === undefined ? undefined : this.#feeds[lane]
   }
 
-  /** Reads everything once, and lets the speakers talk on. */
+  /** Reads every socket once, and refills the speakers' windows. */
   turn(): void {
     const now = performance.now()
     for (const [channel, sockets] of this.#channels.entries()) {
@@ -64,7 +64,7 @@ class Load {
       for (let slot = 0; slot < batch.count; slot++) {
         const port = batch.addresses[slot * ADDRESS_WORDS + ADDRESS_PORT]!
         if (batch.bytes[slot * SLOT + 1] === BARE_TYPE) this.#countBare(socket, port)
-        else this.#byPort.get(port)?.hear(channel, index, batch, slot)
+        else this.#byPort.get(port)?.receive(channel, index, batch, slot)
       }
   }
 
@@ -90,13 +90,13 @@ function obey(order: SaturationOrder): void {
     case 'rest':
       return load?.talk(undefined)
     case 'stop':
-      say({ kind: 'heard', lanes: load?.heard ?? [] }, () => process.exit())
+      send({ kind: 'received', lanes: load?.received ?? [] }, () => process.exit())
   }
 }
 
 process.on('message', (message: SaturationLoad | SaturationOrder) => {
   if ('kind' in message) return obey(message)
   load = new Load(message)
-  say({ kind: 'ready', ports: load.ports })
+  send({ kind: 'ready', ports: load.ports })
   run()
 })

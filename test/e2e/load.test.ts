@@ -6,6 +6,7 @@ import { Crowd } from '../../bench/load/crowd.ts'
 import { measureLoad } from '../../bench/load/measure.ts'
 import { readStamp, SHORTEST_PAYLOAD, writeStamp } from '../../bench/load/media/stamp.ts'
 import { SrtpOpener } from '../../bench/load/webrtc/srtp-opener.ts'
+import { benchPacketEngines } from '../../bench/micro/packet-engines.ts'
 import { NodeProcess } from '../../bench/node/node-process.ts'
 import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
 
@@ -112,4 +113,13 @@ test('a load counts a packet that does not open with the member’s key as wrong
     await crowd.close()
     await node.stop()
   }
+})
+
+test('the benchmark of a lane without a node finds right packets only, at Discord and WebRTC listeners', {
+  skip,
+}, async () => {
+  const protections = [VoiceMode.AeadAes256GcmRtpsize, SrtpProfile.AeadAes128Gcm]
+  const rows = await benchPacketEngines({ seconds: 0.5, members: [10], protections, engines: ['ffi'] })
+  assert.equal(rows.length, protections.length)
+  for (const { opened, wrong } of rows) assert.deepEqual([opened > 0, wrong], [true, 0])
 })
