@@ -1,4 +1,4 @@
-// `npm run load`: one load on one node, as the options say. Fails if anything that arrives is wrong.
+// `npm run load`: puts one load on one node. Fails if a received packet is wrong.
 import { parseArgs } from 'node:util'
 import { VoiceMode } from '@parley/protocol'
 import { Crowd } from './load/crowd.ts'
@@ -10,17 +10,17 @@ import { percentile } from './statistics.ts'
 
 const HELP = `npm run load -- [options]
 
-  --channels N    channels (20)
-  --members N     members of each channel (25)
-  --speakers N    how many of them talk (1)
-  --visitors N    how many of them come and go (0)
-  --rate N        packets a second of each speaker (50); 0 for as many as the node can take
-  --payload N     bytes of each Opus packet (120)
-  --browsers      who does not talk comes as a browser
+  --channels N    number of channels (20)
+  --members N     members per channel (25)
+  --speakers N    members per channel that send audio (1)
+  --visitors N    members per channel that leave and join with --churn (0)
+  --rate N        packets per second of each speaker (50); 0 saturates the node
+  --payload N     bytes per Opus packet (120)
+  --browsers      members that do not send join over WebRTC, as browsers do
   --mode NAME     encryption mode (aead_aes256_gcm_rtpsize)
-  --churn N       joins, and as many leaves, in a second (0); needs visitors
-  --seconds N     how long it is measured (10), after a fifth of it to warm up
-  --set KEY=VALUE a setting of the node, any number of times`
+  --churn N       joins per second, with as many leaves (0); needs visitors
+  --seconds N     length of the measurement (10), after a warm-up of a fifth of it
+  --set KEY=VALUE a setting of the node; repeatable`
 
 const { values } = parseArgs({
   options: {
@@ -62,7 +62,8 @@ const plan: Plan = {
   browsers: values.browsers,
 }
 if (plan.payload < SHORTEST_PAYLOAD) throw new Error(`expected a payload of at least ${SHORTEST_PAYLOAD} bytes`)
-if (plan.speakers + plan.visitors > plan.members) throw new Error('expected no more speakers and visitors than members')
+if (plan.speakers + plan.visitors > plan.members)
+  throw new Error('expected at most as many speakers and visitors as members')
 const rate = numberOf('rate')
 const pace: Pace = rate === 0 ? { kind: 'saturated' } : { kind: 'paced', perSecond: rate }
 const seconds = numberOf('seconds')
@@ -85,4 +86,4 @@ console.log({
   kilobytesPerMember: (after - before) / joins.length / 1_000,
   ...figures,
 })
-if (figures.wrong > 0 || figures.checked === 0) throw new Error('a packet was wrong, or none arrived')
+if (figures.wrong > 0 || figures.checked === 0) throw new Error('wrong packets, or no packets received')

@@ -1,4 +1,4 @@
-// `npm run bench`: one table of everything measured, in one run. Fails on wrong results, never on time.
+// `npm run bench`: measures everything in one run and prints tables. Fails on wrong packets, never because of a duration.
 import { writeFileSync } from 'node:fs'
 import { cpus, platform, release } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -11,16 +11,16 @@ import { checkRows, printRows, type Row, readRows, round } from './report/rows.t
 import { alone, browsers, byChannels, byLanes, byMembers, type Extent, paced } from './report/scenarios.ts'
 
 const SCENARIOS = { alone, members: byMembers, lanes: byLanes, paced, channels: byChannels, browsers }
-/** What is not in the table of forwarding. */
+/** Parts that are not in the forwarding table. */
 const OTHERS = ['node', 'dave']
 const PARTS = [...Object.keys(SCENARIOS), ...OTHERS]
 
 const HELP = `npm run bench -- [--short] [--only PARTS] [--json FILE] [--compare FILE]
 
-  --short         less of everything, in a minute or so: for CI
-  --only PARTS    some of ${PARTS.join(', ')}
-  --json FILE     writes the figures there too
-  --compare FILE  shows an earlier run's figures beside those of this one`
+  --short         a reduced run of about a minute, for CI
+  --only PARTS    comma-separated parts of ${PARTS.join(', ')}
+  --json FILE     also writes the figures to a file
+  --compare FILE  prints the figures of an earlier run beside those of this one`
 
 const { values } = parseArgs({
   options: {
@@ -66,7 +66,7 @@ const SHORT: Extent = {
   churn: 20,
 }
 
-/** Says on the error stream how far it is, so that the table stays one. What was measured before a failure is shown. */
+/** Prints progress to standard error. After a failure, prints the rows that were measured before it. */
 async function collect(scenarios: readonly AsyncGenerator<Row>[]): Promise<Row[]> {
   const rows: Row[] = []
   try {
@@ -83,7 +83,7 @@ async function collect(scenarios: readonly AsyncGenerator<Row>[]): Promise<Row[]
   return rows
 }
 
-/** Joins, requests and members of a node as a whole; sizes and rounds of encrypted calls, and the one whose keys change. */
+/** Sizes of the measurements of a node process, of DAVE groups, and of the call whose keys change. */
 interface OtherExtent {
   node: NodeExtent
   dave: { sizes: number[]; rounds: number; members: number; changes: number }
@@ -107,7 +107,7 @@ const extent = short ? SHORT : FULL
 const others = short ? SHORT_OTHERS : FULL_OTHERS
 const chosen = values.only?.split(',') ?? PARTS
 const unknown = chosen.find(name => !PARTS.includes(name))
-if (unknown !== undefined) throw new Error(`expected some of ${PARTS.join(', ')}, found ${unknown}`)
+if (unknown !== undefined) throw new Error(`expected parts of ${PARTS.join(', ')}, found ${unknown}`)
 const rows = await collect(
   Object.entries(SCENARIOS).flatMap(([name, scenario]) => (chosen.includes(name) ? [scenario(extent)] : [])),
 )
@@ -120,11 +120,11 @@ if (rows.length > 0) {
   printRows(rows, before)
 }
 if (node !== undefined) {
-  console.log('\nA node\n')
+  console.log('\nNode process\n')
   printNode(node)
 }
 if (dave !== undefined) {
-  console.log('\nEncrypted calls: one joins or leaves\n')
+  console.log('\nEncrypted calls: one member joins or leaves\n')
   printDave(dave.groups)
   printRekey(dave.rekey)
 }

@@ -1,5 +1,5 @@
-// What a member's coming and going costs the node in an encrypted call: CPU and bytes by the size of the group.
-// One client of the real library commits; the others have its key packages, and answer as late as all but one do in a call.
+// Cost of a join and a leave in an encrypted call for the node: CPU and bytes by group size. One davey client commits; the other
+// members have davey's key packages, and their commits arrive after the accepted one, as in a call.
 import { fileURLToPath } from 'node:url'
 import { snowflakeBytes, VoiceOp } from '@parley/protocol'
 import { ExternalSender } from '../../packages/core/src/dave/external-sender.ts'
@@ -10,26 +10,29 @@ import { CHANNEL } from '../../test/dave/davey-call.ts'
 import { DaveyClient } from '../../test/dave/davey-client.ts'
 import { median } from '../statistics.ts'
 
-/** Of one change, the node alone: medians of all rounds. */
+/** Cost of one change in the node alone: medians of all rounds. */
 export interface DaveRow {
   members: number
   change: 'join' | 'leave'
-  /** Milliseconds of CPU: of the commit that is accepted, of everything up to the end of the transition, of the longest step. */
+  /** Milliseconds of CPU for the accepted commit. */
   accept: number
+  /** Milliseconds of CPU until the transition is complete. */
   spent: number
+  /** Milliseconds of CPU of the longest step. */
   longest: number
-  /** Bytes to all members, and from them. */
+  /** Bytes sent to all members. */
   sent: number
+  /** Bytes received from all members. */
   received: number
 }
 
 type Change = Omit<DaveRow, 'members' | 'change'>
 
-/** Added at once while a group grows. */
+/** Members added per step while a group grows. */
 const GROWTH = 50
 const WARM_UP = 30
 
-/** A session whose client is not run: its key package is real, and its answers are the committer's, come too late. */
+/** A session without a running client. Its key package is davey's, and it sends the committer's commit after the committer. */
 class Silent implements DaveSession {
   readonly userId: string
   readonly keyPackage: Uint8Array
@@ -82,7 +85,7 @@ class Call {
     }
   }
 
-  /** One more, or one fewer; all of it up to the end of the transition. Throws if the group is not what it should be then. */
+  /** Adds or removes one member and completes the transition. Throws if the group does not have the expected size and epoch. */
   measure(change: DaveRow['change']): Change {
     for (const other of this.#others) other.bytes = 0
     this.#received = this.#spent = this.#longest = 0
@@ -94,7 +97,7 @@ class Call {
     const { state } = this.#group
     const [accept] = this.#accepted
     if (accept === undefined || state.epoch <= epoch || state.members !== this.#others.length + 1)
-      throw new Error(`a ${change} gave a group of ${state.members} in epoch ${state.epoch}`)
+      throw new Error(`the group has ${state.members} members in epoch ${state.epoch} after a ${change}`)
     const sent = this.#others.reduce((sum, other) => sum + other.bytes, 0)
     return { spent: this.#spent, longest: this.#longest, accept, sent, received: this.#received }
   }
@@ -122,7 +125,7 @@ class Call {
     }
   }
 
-  /** The committer is first; everybody else's commit is late, and then all are ready. */
+  /** Delivers the committer's commit first, then the late commits of the others, then ready from all. */
   #answer(): void {
     while (this.#committer.inbox.length > 0) this.#committer.receive()
     for (const message of this.#committer.outbox.splice(0)) {
@@ -153,7 +156,7 @@ class Call {
     return result
   }
 
-  /** Many short steps, counted together: a look at the clock costs as much as one. */
+  /** Measures many short steps together, because reading the clock costs as much as one of them. */
   #forOthers(run: (other: Silent) => void): void {
     this.#count(() => {
       for (const other of this.#others) run(other)
@@ -169,7 +172,7 @@ class Call {
   }
 }
 
-/** Joins and leaves in turns, so many of each at each size. */
+/** Measures `rounds` joins and leaves, alternating, for each group size. */
 export function benchDave(sizes: readonly number[], rounds: number): DaveRow[] {
   warmUp()
   return sizes.flatMap(members => {
@@ -188,7 +191,7 @@ export function benchDave(sizes: readonly number[], rounds: number): DaveRow[] {
   })
 }
 
-/** Code that is compiled once is no member's. */
+/** Runs before the measurement so that compilation does not count. */
 function warmUp(): void {
   const call = new Call()
   call.grow(WARM_UP)
@@ -213,7 +216,7 @@ export function printDave(rows: readonly DaveRow[]): void {
       members: row.members,
       change: row.change,
       'accept the commit, ms': row.accept.toFixed(2),
-      'all of it, ms': row.spent.toFixed(2),
+      'whole transition, ms': row.spent.toFixed(2),
       'longest step, ms': row.longest.toFixed(2),
       'sent, kB': kilobytes(row.sent),
       'received, kB': kilobytes(row.received),

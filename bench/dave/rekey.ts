@@ -1,4 +1,4 @@
-// How much longer packets take while a large encrypted call changes its keys: in that call, and in another one on the same node.
+// Added packet delay while a large encrypted call changes its keys: in that call and in another call on the same node.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { constants, setPriority } from 'node:os'
@@ -16,22 +16,23 @@ import { percentile } from '../statistics.ts'
 export interface RekeyFigures {
   members: number
   rekeys: number
-  /** Milliseconds from the proposals to the new keys: median. */
+  /** Median milliseconds from the proposals to the new keys. */
   duration: number
-  /** The call that changes its keys, and another of as many members. */
+  /** Delays in the call that changes its keys. */
   same: Comparison
+  /** Delays in another call with as many members. */
   other: Comparison
-  /** Of all copies of both, 0 to 1. */
+  /** Share of lost copies in both calls, 0 to 1. */
   loss: number
   checked: number
   wrong: number
 }
-/** While keys change, and as long before, when nothing happens. */
+/** Delays while keys change, and during an equally long time before. */
 export interface Comparison {
   during: Delays
   before: Delays
 }
-/** Milliseconds from sending to arrival, of all copies. */
+/** Milliseconds from sending to arrival of all copies. */
 interface Delays {
   copies: number
   p50: number
@@ -39,7 +40,7 @@ interface Delays {
   worst: number
 }
 
-/** Times on the clock of stamps, µs. */
+/** Microseconds on the clock of stamps. */
 interface Span {
   from: number
   to: number
@@ -53,15 +54,15 @@ const SELF = fileURLToPath(import.meta.url)
 const VISITORS = 4
 const PATIENCE = 30_000
 const POLL = 20
-/** Between two changes, so that the time before one is quiet. */
+/** Milliseconds between two changes, for the comparison without a change. */
 const GAP = 400
-/** Work of the node before the proposals arrive and after the keys are announced. */
+/** Microseconds before the proposals and after the new keys that belong to a change, because the node works during them. */
 const MARGIN = 20_000
 const MILLISECOND = 1_000
 
 /**
- * One leaves, and comes back, in turns. The members' part of it is no small work either, so they are in a process of their own,
- * whose priority is low: they take no time from the node that they would not take if they were elsewhere.
+ * A member leaves and joins again, alternating. The members run in a separate process with low priority, so that their work does
+ * not take CPU from the node.
  */
 export async function benchRekey(members: number, changes: number): Promise<RekeyFigures> {
   const child = fork(SELF, [String(members), String(changes)], { serialization: 'advanced' })
@@ -71,7 +72,7 @@ export async function benchRekey(members: number, changes: number): Promise<Reke
 
 async function ended(child: ChildProcess): Promise<never> {
   const [code] = await once(child, 'exit')
-  throw new Error(`the members of an encrypted call ended with ${code}`)
+  throw new Error(`the process of the members exited with ${code}`)
 }
 
 async function measure(members: number, changes: number): Promise<RekeyFigures> {
@@ -108,23 +109,23 @@ class Rekeying {
   }
 
   async run(changes: number): Promise<RekeyFigures> {
-    const { plan, visitors, ears, traffic, streams } = this.#crowd
+    const { plan, visitors, receiver, traffic, streams } = this.#crowd
     await this.#grown(plan.members)
     const [first] = streams
     for (const stream of streams) stream.reset(performance.now())
-    Object.assign(ears.heard, { packets: 0, checked: 0, wrong: 0, late: 0 })
-    ears.trace = (stream, sequence, slot) => this.#heard(stream === first ? 0 : 1, stream, sequence, slot)
-    traffic.talk(streams, { kind: 'paced', perSecond: 50 }, 1)
+    Object.assign(receiver.counts, { packets: 0, checked: 0, wrong: 0, late: 0 })
+    receiver.trace = (stream, sequence, slot) => this.#received(stream === first ? 0 : 1, stream, sequence, slot)
+    traffic.start(streams, { kind: 'paced', perSecond: 50 }, 1)
     await pause(GAP)
     this.#spans.length = 0
     for (let change = 0; change < changes; change++) await this.#change(visitors[(change >> 1) % VISITORS]!, change)
     await pause(GAP)
-    traffic.hush()
+    traffic.stop()
     await drained(this.#crowd)
     return this.#figures()
   }
 
-  /** Until the group has as many members, as the one who commits knows it. */
+  /** Waits until the committer's group has `size` members. */
   async #grown(size: number): Promise<void> {
     const end = performance.now() + PATIENCE
     while ((await this.#mls.ask({ kind: 'size' })) !== size || this.#proposedAt !== undefined) {
@@ -136,7 +137,7 @@ class Rekeying {
 
   async #change(visitor: Member, change: number): Promise<void> {
     const changed = new Promise<void>((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error('a change of keys was not over in time')), PATIENCE)
+      const late = setTimeout(() => reject(new Error('a change of keys did not complete in time')), PATIENCE)
       this.#changed = () => {
         clearTimeout(late)
         resolve()
@@ -155,13 +156,13 @@ class Rekeying {
     this.#changed()
   }
 
-  #heard(call: 0 | 1, stream: Stream, sequence: number, slot: number): void {
+  #received(call: 0 | 1, stream: Stream, sequence: number, slot: number): void {
     this.#copies[call].push({ sentAt: stream.sentAt(sequence), arrivedAt: this.#crowd.sockets.arrivedAt(slot) })
   }
 
   #figures(): RekeyFigures {
-    const { ears, plan, members } = this.#crowd
-    const { checked, wrong } = ears.heard
+    const { receiver, plan, members } = this.#crowd
+    const { checked, wrong } = receiver.counts
     const during = this.#spans.map(({ from, to }) => ({ from: from - MARGIN, to: to + MARGIN }))
     const before = during.map(({ from, to }) => ({ from: from - MARGIN - (to - from), to: from - MARGIN }))
     const compare = (copies: readonly Copy[]) => ({ during: delays(copies, during), before: delays(copies, before) })
@@ -183,7 +184,7 @@ class Rekeying {
 
 const pause = (milliseconds: number) => new Promise(resolve => setTimeout(resolve, milliseconds))
 
-/** Of the copies that were on their way within one of the spans. */
+/** Delays of the copies that were in flight during one of the spans. */
 function delays(copies: readonly Copy[], spans: readonly Span[]): Delays {
   const within = copies.filter(({ sentAt, arrivedAt }) => spans.some(({ from, to }) => sentAt < to && arrivedAt > from))
   const took = within.map(({ sentAt, arrivedAt }) => (arrivedAt - sentAt) / MILLISECOND)
@@ -191,14 +192,14 @@ function delays(copies: readonly Copy[], spans: readonly Span[]): Delays {
   return { copies: took.length, p50: percentile(took, 0.5), p99: percentile(took, 0.99), worst }
 }
 
-/** Milliseconds by which the worst copy was later while keys changed, in either call. */
+/** Milliseconds that a change of keys added to the longest delay of a copy, in either call. */
 export const addedByRekey = ({ same, other }: RekeyFigures): number =>
   Math.max(0, same.during.worst - same.before.worst, other.during.worst - other.before.worst)
 
-/** Throws unless keys changed as they should, and everything that was heard was right. */
+/** Throws unless keys changed and all checked packets were right. */
 export function checkRekey({ rekeys, checked, wrong }: RekeyFigures): void {
   if (rekeys === 0 || checked === 0 || wrong > 0)
-    throw new Error(`of ${rekeys} changes of keys ${checked} packets were right, ${wrong} wrong`)
+    throw new Error(`${rekeys} changes of keys, ${checked} right packets, ${wrong} wrong packets`)
 }
 
 export function printRekey(figures: RekeyFigures): void {
@@ -207,14 +208,19 @@ export function printRekey(figures: RekeyFigures): void {
   console.log(`${rekeys} changes of keys at ${members} members, ${duration.toFixed(0)} ms each; loss ${percent} %,`)
   console.log(`${checked} copies opened, ${wrong} wrong. Milliseconds from sending to arrival:`)
   const rows: [call: string, when: string, delays: Delays][] = [
-    ['that call', 'before', same.before],
-    ['that call', 'while keys change', same.during],
-    ['another', 'before', other.before],
-    ['another', 'while keys change', other.during],
+    ['same call', 'before', same.before],
+    ['same call', 'while keys change', same.during],
+    ['other call', 'before', other.before],
+    ['other call', 'while keys change', other.during],
   ]
   console.table(
     rows.map(([call, when, { copies, p50, p99, worst }]) => ({
-      ...{ call, when, copies, p50: p50.toFixed(2), p99: p99.toFixed(2), worst: worst.toFixed(2) },
+      call,
+      when,
+      copies,
+      p50: p50.toFixed(2),
+      p99: p99.toFixed(2),
+      worst: worst.toFixed(2),
     })),
   )
 }

@@ -1,4 +1,4 @@
-// The floor: bare sealing and bare sendmmsg of the copies that a node would send, to the same sockets, and nothing else.
+// The floor: only seals the copies that a node would send, and sends them to the same sockets with sendmmsg.
 import {
   PROTECTION_TAG_LENGTH,
   type ProtectionCipher,
@@ -12,21 +12,22 @@ import type { Native } from '../../packages/server/src/lane/engine/native-calls.
 import { NativeMemory } from '../../packages/server/src/lane/engine/native-memory.ts'
 import { nameOf } from './socket-name.ts'
 
-/** Second byte of bare packets. Who counts them sends one datagram back for every so many. */
+/** Second byte of the floor's packets. */
 export const BARE_TYPE = 0x7f
+/** The receiver returns one datagram per this many packets. */
 export const CREDIT = 256
 
-/** Packets on their way: as many as sockets surely hold. */
+/** Packets in flight, few enough for the sockets' buffers. */
 const IN_FLIGHT = 6_000
-/** For ciphers and the packet that is copied. */
+/** Bytes for the ciphers and the plain packet. */
 const OWN_SIZE = 8_192
 const LONGEST = 2_048
 const KEY = Uint8Array.from({ length: 32 }, (_, index) => index)
 
 export interface BareCopies {
-  /** Ports, by channel. */
+  /** Ports of the listeners, by channel. */
   listeners: readonly (readonly number[])[]
-  /** Packets of a channel that follow each other. */
+  /** Consecutive packets of one channel. */
   window: number
   /** Bytes of each Opus packet. */
   payload: number
@@ -51,12 +52,12 @@ export class BareSender {
     this.#memory.bytes.set([0x80, BARE_TYPE], this.#plain)
   }
 
-  /** Where credit goes. */
+  /** The port that receives credit. */
   get port(): number {
     return this.#socket.port
   }
 
-  /** To be called once. Each listener has a key, as with a node; each channel's come once per packet on its way. */
+  /** To be called once. Each listener has its own key, as on a node. Each channel's targets repeat `window` times. */
   prepare({ listeners, window, payload, cipher }: BareCopies): void {
     this.#payload = payload
     this.#targets = listeners.flatMap(ports => {
@@ -65,7 +66,7 @@ export class BareSender {
     })
   }
 
-  /** Works for so long; returns microseconds of this process' CPU per packet. */
+  /** Sends for the given time; returns microseconds of this process's CPU per packet. */
   measure(milliseconds: number): number {
     const socket = this.#socket
     const isAhead = () => this.#sent - this.#credits * CREDIT > IN_FLIGHT

@@ -1,4 +1,4 @@
-// The least that forwarding can cost: bare sendmmsg and bare sealing of the same copies to the same sockets.
+// The floor of a load: the minimum cost of forwarding, which is sealing and sendmmsg of the same copies to the same sockets.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -21,26 +21,26 @@ export class Floor {
     this.#crowd = crowd
   }
 
-  /** Sends what a node would send to this crowd. */
+  /** Starts a process that sends what a node would send to this crowd. */
   static async open(crowd: Crowd): Promise<Floor> {
     const child = fork(PROCESS)
     const [ready] = (await once(child, 'message')) as [FloorReport]
     if (ready.kind !== 'ready') throw new Error('the floor did not start')
-    crowd.ears.acknowledgeBare(nameOf('127.0.0.1', ready.port))
+    crowd.receiver.acknowledgeBare(nameOf('127.0.0.1', ready.port))
     const { listeners, plan } = crowd
     const copies: BareCopies = { listeners, window: windowOf(plan), payload: plan.payload, cipher: 'aes-256-gcm' }
     child.send({ kind: 'prepare', copies } satisfies FloorOrder)
     return new Floor(child, crowd)
   }
 
-  /** Microseconds of CPU per packet. */
+  /** Resolves with microseconds of CPU per packet. */
   async measure(seconds: number): Promise<number> {
     const order: FloorOrder = { kind: 'run', milliseconds: seconds * 1_000 }
     const spent = once(this.#child, 'message') as Promise<[FloorReport]>
-    this.#crowd.traffic.listenBusily(true)
+    this.#crowd.traffic.pollWithoutPause(true)
     this.#child.send(order)
     const [report] = await spent
-    this.#crowd.traffic.listenBusily(false)
+    this.#crowd.traffic.pollWithoutPause(false)
     if (report.kind !== 'spent') throw new Error('the floor did not report')
     return report.microseconds
   }

@@ -1,4 +1,4 @@
-// A socket's name of an IPv4 address and port, as sendmmsg takes it.
+// The socket name of an IPv4 address and port, as sendmmsg expects it.
 import { ADDRESS_WORDS, writeAddress } from '@parley/core'
 import { DESTINATION_WORDS } from '../../packages/server/src/lane/engine/outgoing-datagrams.ts'
 import { writeSocketName } from '../../packages/server/src/lane/engine/socket-name.ts'

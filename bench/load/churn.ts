@@ -1,10 +1,10 @@
-// Members who come and go while others talk: so many leave in a second, and as many join.
+// Members that leave and join again at a given rate while others send.
 import type { Member } from './member.ts'
 
 export class Churn {
-  /** Milliseconds that each join took. */
+  /** Milliseconds of each join. */
   readonly joins: number[] = []
-  /** Joins that did not succeed. */
+  /** Number of failed joins. */
   failed = 0
   readonly #visitors: readonly Member[]
   readonly #timer: NodeJS.Timeout
@@ -12,12 +12,12 @@ export class Churn {
   #next = 0
 
   constructor(visitors: readonly Member[], perSecond: number) {
-    if (visitors.length === 0) throw new Error('expected somebody who comes and goes')
+    if (visitors.length === 0) throw new Error('expected at least one visitor')
     this.#visitors = visitors
     this.#timer = setInterval(() => this.#move(), 1_000 / perSecond)
   }
 
-  /** Resolves when everybody is back. */
+  /** Resolves when all visitors have joined again. */
   async stop(): Promise<void> {
     clearInterval(this.#timer)
     await Promise.all(this.#underWay)
@@ -25,14 +25,14 @@ export class Churn {
 
   #move(): void {
     const visitor = this.#visitors[this.#next++ % this.#visitors.length]!
-    // Still on its way: then fewer come and go than were meant to, which the count tells.
-    if (!visitor.isIn) return
-    const coming = this.#comeAgain(visitor)
+    // A visitor that is still joining is skipped; the number of joins shows that the rate was not reached.
+    if (!visitor.isJoined) return
+    const coming = this.#rejoin(visitor)
     this.#underWay.add(coming)
     void coming.finally(() => this.#underWay.delete(coming))
   }
 
-  async #comeAgain(visitor: Member): Promise<void> {
+  async #rejoin(visitor: Member): Promise<void> {
     visitor.leave()
     const started = performance.now()
     try {

@@ -1,4 +1,4 @@
-// Everybody of a load, in the channels of one node: joins quickly, changes modes, comes and goes.
+// All members of a load in the channels of one node: joins, changes of the encryption mode, streams.
 import { LvspClient } from '@parley/client'
 import type { VoiceMode } from '@parley/protocol'
 import { protectionReady } from '../../packages/server/src/lane/crypto/protection.ts'
@@ -9,53 +9,53 @@ import { type NodeProcess, SECRET } from '../node/node-process.ts'
 import { Mls } from './dave/mls.ts'
 import type { LoadChannel } from './load-channel.ts'
 import { Discoveries } from './media/discoveries.ts'
-import { Ears } from './media/ears.ts'
 import { LOAD_SOCKETS_SIZE, LoadSockets } from './media/load-sockets.ts'
+import { Receiver } from './media/receiver.ts'
 import { Stream } from './media/stream.ts'
 import { Traffic } from './media/traffic.ts'
 import { Member, type MemberPlace } from './member.ts'
 import { type Plan, socketSets } from './plan.ts'
-import { BROWSER_PROFILE } from './webrtc/browser.ts'
 import { DtlsClients } from './webrtc/dtls-client.ts'
+import { WEBRTC_PROFILE } from './webrtc/webrtc-client.ts'
 
-/** Joins at once: a node takes only so many half-open connections of one address. */
+/** Concurrent joins: a node limits half-open connections per address. */
 const IN_FLIGHT = 64
-/** Members who are told of joins that happen at once: each is told of each. */
-const TOLD = 4_000
-/** The node takes so many connections of one address; loopback has many addresses. */
+/** Join events in flight: each concurrent join is announced to all members of its channel. */
+const EVENTS_IN_FLIGHT = 4_000
+/** Connections per loopback address, below the node's limit. */
 const PER_ADDRESS = 1_000
 const CIPHERS_SIZE = 4_096
 
 export class Crowd {
   readonly plan: Plan
   readonly node: NodeProcess
-  readonly ears: Ears
+  readonly receiver: Receiver
   readonly traffic: Traffic
   readonly sockets: LoadSockets
   readonly members: readonly Member[]
-  /** Milliseconds that the node took to answer heartbeats. Emptied by whoever reads it. */
+  /** Milliseconds until heartbeats were acknowledged. The reader empties it. */
   heartbeats: number[] = []
   readonly #backend: LvspClient
   readonly #channels: readonly LoadChannel[]
   readonly #discoveries: Discoveries
   readonly #ciphers: SlotCiphers
   readonly #clients: DtlsClients | undefined
-  /** By socket, where each has its own. */
+  /** WebRTC members, by socket. */
   readonly #browsers: readonly Member[] = []
-  /** Of the channels that are encrypted end to end. */
+  /** MLS state of the channels with end-to-end encryption. */
   readonly mls: Mls | undefined
-  /** Told when another group is in force for the one who commits. */
+  /** Called when the committer's encryption changes. */
   encryptionChanged: () => void = () => {}
   #streams: Stream[] = []
 
-  /** Opens sockets; nobody has joined yet. Throws where the system has no batches of datagrams. */
+  /** Opens the sockets without joining. Throws on systems without batched UDP calls. */
   static async open(node: NodeProcess, plan: Plan): Promise<Crowd> {
     const native = await Native.load()
-    if (!native.ok) throw new Error(`the load needs system calls that are unavailable here: ${native.reason}`)
+    if (!native.ok) throw new Error(`the load generator needs native calls: ${native.reason}`)
     await protectionReady()
     const backend = new LvspClient({ url: node.lvspUrl, secret: SECRET })
     await backend.connect()
-    const clients = plan.browsers ? await DtlsClients.open(BROWSER_PROFILE) : undefined
+    const clients = plan.browsers ? await DtlsClients.open(WEBRTC_PROFILE) : undefined
     return new Crowd(native.value, node, backend, plan, clients)
   }
 
@@ -70,18 +70,18 @@ export class Crowd {
     this.sockets = new LoadSockets(native, memory, sets * plan.members)
     this.#ciphers = new SlotCiphers(native, memory)
     this.#discoveries = new Discoveries(this.sockets)
-    this.ears = new Ears(this.sockets, (socket, bytes) => this.#takeOther(socket, bytes), plan.payload)
-    this.traffic = new Traffic(this.sockets, this.ears)
+    this.receiver = new Receiver(this.sockets, (socket, bytes) => this.#takeOther(socket, bytes), plan.payload)
+    this.traffic = new Traffic(this.sockets, this.receiver)
     this.#channels = Array.from({ length: plan.channels }, (_, channel) => this.#openChannel(channel, channel % sets))
     this.members = this.#channels.flatMap(({ members }) => members)
     if (plan.browsers) this.#browsers = this.members
   }
 
-  /** IP discoveries that had to be repeated. */
-  get askedAgain(): number {
-    return this.#discoveries.askedAgain
+  /** IP discovery requests that had to be repeated. */
+  get repeatedDiscoveries(): number {
+    return this.#discoveries.repeated
   }
-  /** By channel, the ports of those who listen to its first member. */
+  /** Ports of the listeners of each channel's first member. */
   get listeners(): number[][] {
     return this.#channels.map(({ members, firstSocket }) =>
       this.sockets.ports.slice(firstSocket + 1, firstSocket + members.length),
@@ -90,14 +90,14 @@ export class Crowd {
   get streams(): readonly Stream[] {
     return this.#streams
   }
-  /** Those who come and go. */
+  /** Members that leave and join again. */
   get visitors(): Member[] {
     return this.#channels.flatMap(({ members, residents }) => members.slice(residents))
   }
 
-  /** Lets in the members from `first` on, `count` of them. Returns how long each took, in milliseconds. */
+  /** Joins `count` members from `first` on. Resolves with the milliseconds of each join. */
   async join(first = 0, count = this.members.length - first): Promise<number[]> {
-    const width = Math.max(2, Math.min(IN_FLIGHT, Math.floor(TOLD / this.plan.members)))
+    const width = Math.max(2, Math.min(IN_FLIGHT, Math.floor(EVENTS_IN_FLIGHT / this.plan.members)))
     const times = await inParallel(this.members.slice(first, first + count), width, async member => {
       const started = performance.now()
       await member.join()
@@ -154,7 +154,7 @@ export class Crowd {
     }
   }
 
-  /** The first member of a channel commits. */
+  /** The first member of a channel is the committer. */
   #mlsPlace(mls: Mls, { userId, channelId }: MemberPlace, isCommitter: boolean): Partial<MemberPlace> {
     const kind = isCommitter ? 'committer' : 'keyPackage'
     return {
@@ -175,17 +175,17 @@ export class Crowd {
         channel.members[index]?.setSpeaking()
         this.#streams.push(new Stream(channel, index, this.sockets, this.#ciphers, payload))
       }
-    for (const stream of this.#streams) this.ears.add(stream)
+    for (const stream of this.#streams) this.receiver.add(stream)
   }
 
   #closeStreams(): void {
-    this.ears.clear()
+    this.receiver.clear()
     for (const stream of this.#streams) stream.close()
     this.#streams = []
   }
 }
 
-/** Runs over all, so many at a time. */
+/** Runs `run` for all items, at most `width` at a time. */
 async function inParallel<T, R>(all: readonly T[], width: number, run: (one: T) => Promise<R>): Promise<R[]> {
   const results: R[] = []
   let next = 0

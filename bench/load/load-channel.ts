@@ -1,10 +1,10 @@
-// A channel of a load: its members, each at a socket of its own.
+// A channel of a load: its members, each with its own socket.
 import type { Member } from './member.ts'
 
 export interface LoadChannel {
   readonly members: readonly Member[]
-  /** Socket of the first member; the others have the ones after it. Other channels may use them too. */
+  /** Index of the first member's socket; the other members use the following ones. Channels may share sockets. */
   readonly firstSocket: number
-  /** How many of the members stay: the others, at the end, come and go. */
+  /** Number of members that stay. The members after them are visitors. */
   readonly residents: number
 }

@@ -1,4 +1,4 @@
-// One window of a load: what the node spent, what was heard, lost and late, and how fast it went on answering.
+// One measurement of a load: the node's CPU, received, lost and late packets, and heartbeat latency.
 import { percentile } from '../statistics.ts'
 import { Churn } from './churn.ts'
 import type { Crowd } from './crowd.ts'
@@ -6,69 +6,71 @@ import { type Pace, windowOf } from './plan.ts'
 
 export interface Measurement {
   pace: Pace
-  /** Before anything is measured. */
+  /** Seconds before the measurement. */
   warmUp: number
   seconds: number
-  /** Joins in a second, and as many leaves; 0 without it. */
+  /** Joins per second, with as many leaves; default 0. */
   churn?: number
 }
 
 export interface LoadFigures {
-  /** Copies that listeners heard, in a second. */
+  /** Received copies per second. */
   packetsPerSecond: number
-  /** CPU of the node's process, all threads: microseconds per copy, and cores in use. */
+  /** CPU of the node's process with all threads, in microseconds per copy. */
   microseconds: number
+  /** CPU of the node's process, in cores. */
   cores: number
-  /** Of all copies that those who stayed should have heard, 0 to 1. */
+  /** Share of the copies for members that stay that were lost, 0 to 1. */
   loss: number
-  /** Copies opened and found right; those that were not, or not where they belong; those for who had just left. */
+  /** Copies that were opened and had the right content. */
   checked: number
+  /** Copies with wrong content or at the wrong socket, and sessions that ended. */
   wrong: number
+  /** Copies for members that had just left. */
   late: number
   /**
-   * Microseconds from the speaker's send to the copy's arrival at the listener's socket. Not while saturated: then it is how
-   * much we let be on its way.
+   * Microseconds from sending to arrival at the listener's socket. Undefined while saturated, where the window determines it.
    */
   latency: { p50: number; p99: number } | undefined
-  /** Milliseconds to the answer. */
+  /** Milliseconds until heartbeats were acknowledged. */
   heartbeat: { p50: number; p99: number; answers: number }
-  /** Milliseconds from asking for a voice state to the session description, while packets flow. */
+  /** Milliseconds from the request for a voice state to Session Description, while packets are forwarded. */
   joins: { p50: number; p99: number; count: number; failed: number }
 }
 
 const HEARTBEAT_INTERVAL = 20
-/** Per member: the node takes 20 a second. */
+/** Heartbeats per second and member. The node accepts 20 messages per second. */
 const MEMBER_HEARTBEATS = 10
-/** Until as many packets are on their way as will be. */
+/** Milliseconds until the window is full. */
 const RAMP = 50
-/** How long nothing must have come for everything to have come. */
+/** Milliseconds without a packet after which all packets have arrived. */
 const QUIET = 100
 const LONGEST_DRAIN = 3_000
 
 export async function measureLoad(crowd: Crowd, measurement: Measurement): Promise<LoadFigures> {
   const { pace, warmUp, seconds, churn = 0 } = measurement
-  const { ears, traffic, streams } = crowd
+  const { receiver, traffic, streams } = crowd
   await warmedUp(crowd, pace, warmUp)
   reset(crowd)
   const heartbeats = beat(crowd)
   const coming = churn > 0 ? new Churn(crowd.visitors, churn) : undefined
-  traffic.talk(streams, pace, windowOf(crowd.plan))
+  traffic.start(streams, pace, windowOf(crowd.plan))
   await pause(RAMP)
   crowd.heartbeats = []
-  ears.latencies = []
+  receiver.latencies = []
   const before = await mark(crowd)
   await pause(seconds * 1_000)
   const after = await mark(crowd)
-  const { latencies } = ears
+  const { latencies } = receiver
   const answers = crowd.heartbeats
-  traffic.hush()
+  traffic.stop()
   clearInterval(heartbeats)
   await coming?.stop()
   await drained(crowd)
   const packets = after.packets - before.packets
   const elapsed = (after.at - before.at) / 1_000
   const cpu = after.cpu - before.cpu
-  const { checked, wrong, late } = ears.heard
+  const { checked, wrong, late } = receiver.counts
   return {
     packetsPerSecond: packets / elapsed,
     microseconds: (cpu / packets) * 1e6,
@@ -86,16 +88,16 @@ export async function measureLoad(crowd: Crowd, measurement: Measurement): Promi
 const pause = (milliseconds: number) => new Promise(resolve => setTimeout(resolve, milliseconds))
 const spread = (values: readonly number[]) => ({ p50: percentile(values, 0.5), p99: percentile(values, 0.99) })
 
-function reset({ ears, streams }: Crowd): void {
+function reset({ receiver, streams }: Crowd): void {
   const now = performance.now()
   for (const stream of streams) stream.reset(now)
-  Object.assign(ears.heard, { packets: 0, checked: 0, wrong: 0, late: 0 })
+  Object.assign(receiver.counts, { packets: 0, checked: 0, wrong: 0, late: 0 })
 }
 
-/** Both figures are of the moment when the node answered, as nearly as can be. */
-async function mark({ node, ears }: Crowd): Promise<{ cpu: number; packets: number; at: number }> {
+/** Reads the CPU time and the packet count as close together as possible. */
+async function mark({ node, receiver }: Crowd): Promise<{ cpu: number; packets: number; at: number }> {
   const cpu = await node.cpuSeconds()
-  return { cpu, packets: ears.heard.packets, at: performance.now() }
+  return { cpu, packets: receiver.counts.packets, at: performance.now() }
 }
 
 function beat({ members }: Crowd): NodeJS.Timeout {
@@ -104,29 +106,29 @@ function beat({ members }: Crowd): NodeJS.Timeout {
   return setInterval(() => members[next++ % members.length]?.beat(), interval)
 }
 
-/** What was heard and lost meanwhile does not count. */
+/** Runs the load without measuring. */
 async function warmedUp(crowd: Crowd, pace: Pace, seconds: number): Promise<void> {
   reset(crowd)
-  crowd.traffic.talk(crowd.streams, pace, windowOf(crowd.plan))
+  crowd.traffic.start(crowd.streams, pace, windowOf(crowd.plan))
   await pause(seconds * 1_000)
-  crowd.traffic.hush()
+  crowd.traffic.stop()
   await drained(crowd)
 }
 
 export async function drained({ traffic }: Crowd): Promise<void> {
   const end = performance.now() + LONGEST_DRAIN
   do await pause(QUIET)
-  while (performance.now() - traffic.heardAt < QUIET && performance.now() < end)
+  while (performance.now() - traffic.receivedAt < QUIET && performance.now() < end)
 }
 
-/** Of all copies that those who stayed should have heard, 0 to 1. */
+/** Share of the copies for members that stay that were lost, 0 to 1. */
 export function lossOf({ streams }: Crowd): number {
   let expected = 0
-  let heard = 0
+  let received = 0
   for (const stream of streams) {
     const { residents } = stream.channel
     expected += stream.sent * (stream.index < residents ? residents - 1 : residents)
-    for (let index = 0; index < residents; index++) heard += stream.heard[index]!
+    for (let index = 0; index < residents; index++) received += stream.received[index]!
   }
-  return expected === 0 ? 0 : 1 - heard / expected
+  return expected === 0 ? 0 : 1 - received / expected
 }

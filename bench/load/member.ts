@@ -1,4 +1,4 @@
-// One member of a load: lets itself in over LVSP, keeps a voice session like any client, and knows its key.
+// One member of a load: creates its voice state over LVSP, has a voice session as clients do, and opens its packets.
 import {
   type GrantedVoiceState,
   type LvspClient,
@@ -20,25 +20,25 @@ import type { DaveLibrary } from '../../packages/client/src/voice/dave/dave.ts'
 import { nameOf } from '../floor/socket-name.ts'
 import type { SendCommit } from './dave/mls.ts'
 import type { LoadSockets } from './media/load-sockets.ts'
-import { BROWSER_OPUS, Browser } from './webrtc/browser.ts'
 import type { DtlsClients } from './webrtc/dtls-client.ts'
 import type { SrtpOpener } from './webrtc/srtp-opener.ts'
+import { WEBRTC_OPUS, WebrtcClient } from './webrtc/webrtc-client.ts'
 
-/** Where a member is, and how it gets in. */
+/** Identity and environment of a member. */
 export interface MemberPlace {
   readonly backend: LvspClient
   /** `host:port` of the node. */
   readonly endpoint: string
   readonly userId: string
   readonly channelId: string
-  /** Which of loopback's addresses it comes from. */
+  /** The loopback address that it connects from. */
   readonly localAddress: string
   find(ssrc: number, node: Int32Array): Promise<Discovered>
-  /** For one who comes as a browser. */
+  /** Present if the member uses WebRTC. */
   readonly browser?: { clients: DtlsClients; sockets: LoadSockets; socket: number }
-  /** For one whose calls are encrypted end to end. Asked anew for each join. */
+  /** Present if its calls are encrypted end to end. Called for each join. */
   library?(send: SendCommit): Promise<DaveLibrary>
-  /** Told when another group is in force. */
+  /** Called when the member's encryption changes. */
   encryptionChanged?(): void
 }
 
@@ -47,40 +47,41 @@ interface Settling {
   reject(error: Error): void
 }
 
-/** A nonce of ours is above those of the session, which count from 1. */
+/** Nonces of the measured heartbeats start here, above those of the session, which count from 1. */
 const PROBES = 1e9
-/** Browsers choose their SSRCs themselves. */
-const OWN_SSRCS = 7
+/** Offset between the node's SSRC and the one that a WebRTC client chooses for itself. */
+const CLIENT_SSRCS = 7
 
 export class Member {
   mode: VoiceMode
   ssrc = -1
-  /** Where its packets go. */
+  /** Socket name of the node. */
   node: Int32Array | undefined
-  /** What opens its packets: the key of its mode, or what DTLS gave a browser. Both are absent while it is not in the channel. */
+  /** Key of its encryption mode; undefined while it is not joined or uses WebRTC. */
   key: Uint8Array | undefined
+  /** Opens SRTP packets with the keys of DTLS; undefined while it is not joined or uses UDP. */
   #opener: SrtpOpener | undefined
-  /** How often its session ended without its doing. */
+  /** Number of sessions that the node ended. */
   lost = 0
   readonly #place: MemberPlace
   readonly #answered: (milliseconds: number) => void
   #session: VoiceClientSession | undefined
   #socket: WebSocket | undefined
-  #browser: Browser | undefined
+  #browser: WebrtcClient | undefined
   #timer: NodeJS.Timeout | undefined
   #settling: Settling | undefined
   #isPumping = false
   #address = { address: '', port: 0 }
   #probe = { nonce: PROBES, sentAt: 0 }
 
-  /** `answered` hears how long the node took to answer each heartbeat of `beat`. */
+  /** `answered` receives the milliseconds until each heartbeat of `beat` was acknowledged. */
   constructor(place: MemberPlace, mode: VoiceMode, answered: (milliseconds: number) => void) {
     this.#place = place
     this.mode = mode
     this.#answered = answered
   }
 
-  /** Resolves when media may flow. */
+  /** Resolves when the member has its key. */
   async join(): Promise<void> {
     const { backend, userId, channelId } = this.#place
     const dave = await this.#place.library?.(commit => this.#sendCommit(commit))
@@ -91,33 +92,33 @@ export class Member {
   get userId(): string {
     return this.#place.userId
   }
-  get isIn(): boolean {
+  get isJoined(): boolean {
     return this.key !== undefined || this.#opener !== undefined
   }
-  /** What it hears Opus as. */
+  /** Payload type of Opus in packets to this member. */
   get payloadType(): number {
-    return this.#place.browser === undefined ? OPUS_PAYLOAD_TYPE : BROWSER_OPUS
+    return this.#place.browser === undefined ? OPUS_PAYLOAD_TYPE : WEBRTC_OPUS
   }
 
-  /** The plain packet, by other code than the node's; undefined if it does not verify. */
+  /** Opens a packet with code that the node does not use; returns undefined if it does not verify. */
   open(sealed: Uint8Array): Uint8Array | undefined {
     if (this.#opener !== undefined) return this.#opener.open(sealed)
     return this.key && openPacket(PROTECTION_LAYOUTS[this.mode], 'rtp', this.key, sealed)
   }
 
-  /** Takes a datagram that is no media; false if it is nothing that a browser gets. */
+  /** Receives a datagram that is not media; returns false if it is neither STUN nor DTLS for this member. */
   receive(bytes: Uint8Array): boolean {
     return this.#browser?.receive(bytes) ?? false
   }
 
-  /** Leaves as a client does, then the backend ends the voice state. */
+  /** Closes the session as a client does, then destroys the voice state. */
   leave(): void {
     const { backend, userId, channelId } = this.#place
     this.#end()?.close(1000)
     backend.destroyVoiceState({ userId, channelId, guildId: channelId })
   }
 
-  /** Selects the protocol again: the node makes a new key. */
+  /** Selects the protocol again, after which the node creates a new key. */
   changeMode(mode: VoiceMode): Promise<void> {
     this.mode = mode
     return this.#settle(() => this.#select())
@@ -128,15 +129,15 @@ export class Member {
     this.#pump()
   }
 
-  /** A heartbeat beside those of the session, if the last one of these was answered. */
+  /** Sends a heartbeat in addition to those of the session, unless the previous one is unanswered. */
   beat(): void {
-    if (this.#probe.sentAt !== 0 || !this.isIn) return
+    if (this.#probe.sentAt !== 0 || !this.isJoined) return
     this.#probe = { nonce: this.#probe.nonce + 1, sentAt: performance.now() }
     this.#session?.command(VoiceOp.Heartbeat, { t: this.#probe.nonce, seq_ack: this.#session.seq })
     this.#pump()
   }
 
-  /** Cuts the connection. */
+  /** Drops the connection without a close frame. */
   close(): void {
     this.#end()?.terminate()
   }
@@ -254,8 +255,8 @@ export class Member {
 
   async #connect(answer: string): Promise<void> {
     const { browser: place } = this.#place
-    if (place === undefined || this.node === undefined) throw new Error('expected a description for UDP')
-    const { browser, opener } = Browser.connect(place.sockets, place.socket, place.clients, this.node, answer)
+    if (place === undefined || this.node === undefined) throw new Error('expected a Session Description for UDP')
+    const { browser, opener } = WebrtcClient.connect(place.sockets, place.socket, place.clients, this.node, answer)
     this.#browser = browser
     this.#opener = await opener
   }
@@ -263,7 +264,7 @@ export class Member {
   #select(): void {
     const { browser } = this.#place
     if (browser === undefined) this.#session?.select({ protocol: 'udp', ...this.#address, mode: this.mode })
-    else this.#session?.select(Browser.selection(browser.clients, OWN_SSRCS + this.ssrc))
+    else this.#session?.select(WebrtcClient.selection(browser.clients, CLIENT_SSRCS + this.ssrc))
     this.#pump()
   }
 
@@ -282,6 +283,6 @@ export class Member {
     if (this.#session === undefined) return
     this.lost++
     this.#forgetKeys()
-    this.#settling?.reject(new Error(`a session ended: ${reason}`))
+    this.#settling?.reject(new Error(`the session ended: ${reason}`))
   }
 }

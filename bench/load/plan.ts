@@ -1,45 +1,44 @@
-// What a load consists of: channels, who talks in them, how fast, and who comes and goes.
+// Plan of a load: channels, members, speakers and their pace, visitors.
 import type { VoiceMode } from '@parley/protocol'
 
 export interface Plan {
   channels: number
-  /** Of each channel. */
+  /** Members per channel. */
   members: number
-  /** Of each channel: the first so many. The others are silent. */
+  /** Speakers per channel: its first members. The others are silent. */
   speakers: number
   mode: VoiceMode
-  /** Bytes of each Opus packet, at least SHORTEST_PAYLOAD. */
+  /** Bytes per Opus packet, at least SHORTEST_PAYLOAD. */
   payload: number
-  /** Of each channel: the last so many come and go, and are not waited for when losses are counted. */
+  /** Visitors per channel: its last members, which leave and join again and do not count for losses. */
   visitors: number
-  /** Who does not speak comes as a browser. */
+  /** Whether silent members use WebRTC, as browsers do. */
   browsers?: boolean
-  /** Channels whose calls are encrypted end to end: the first so many. */
+  /** Number of channels with end-to-end encryption: the first ones. */
   encrypted?: number
 }
 
 /**
- * Paced: each speaker sends so many packets a second, each at its own moment. Saturated: each speaker has a window of packets
- * on their way and sends the next as soon as the last listener has one, so that the node always has more to do, and never more
- * than sockets hold.
+ * Paced: each speaker sends `perSecond` packets at its own offset in time. Saturated: each speaker has a window of packets in
+ * flight and sends the next when the last listener has received one, so that the node is always busy and no socket overflows.
  */
 export type Pace = { kind: 'silent' } | { kind: 'paced'; perSecond: number } | { kind: 'saturated' }
 
-/** Sockets to have at most, where the largest channel does not need more: few enough to read them all often. */
+/** Upper limit of sockets unless one channel needs more; few enough to poll them all often. */
 const SOCKETS = 256
-/** Packets on their way in all: enough for full batches. */
+/** Packets in flight in total: enough for full batches. */
 const IN_FLIGHT = 256
-/** So many copies fit in sockets, and no packet waits for so long that the node would drop it as too old. */
+/** Copies in flight: few enough for socket buffers and for the node not to drop packets for their age. */
 const COPIES_IN_FLIGHT = 4_096
 
 /**
- * How many sets of `members` sockets the channels share. Members of different channels can share one, because the SSRC of what
- * arrives tells the channel; members of one cannot, and browsers share none, because the node knows them by their addresses.
+ * Number of sets of `members` sockets that the channels share. Members of different channels can share a socket, because the SSRC
+ * identifies the channel. WebRTC clients cannot, because the node identifies them by address.
  */
 export const socketSets = ({ channels, members, browsers = false }: Plan): number =>
   browsers ? channels : Math.max(1, Math.min(channels, Math.floor(SOCKETS / members)))
 
-/** Packets of one speaker on their way. */
+/** Packets in flight of one speaker. */
 export function windowOf({ channels, members, speakers }: Plan): number {
   const share = 1 / (channels * speakers)
   return Math.max(2, Math.ceil(Math.min(IN_FLIGHT, COPIES_IN_FLIGHT / members) * share))

@@ -1,4 +1,4 @@
-// The UDP socket of one client of a saturated lane.
+// The UDP socket of one client of the saturated lanes.
 import type { Batch } from '@parley/core'
 import { DatagramSocket, SOCKET_SIZE } from '../../packages/server/src/lane/engine/datagram-socket.ts'
 import type { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
@@ -17,7 +17,7 @@ export class ClientSocket {
     return this.#socket.port
   }
 
-  /** One batch at most; undefined if nothing is there. */
+  /** Reads at most one batch; returns undefined if the socket is empty. */
   receive(): Batch | undefined {
     return this.#socket.receive(64)
   }

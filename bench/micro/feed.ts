@@ -1,4 +1,5 @@
-// What the clients of one lane say and hear: packets under a window, samples of what arrives opened by other code and compared.
+// The traffic of one lane's clients: sends packets within a window, and opens and compares samples with code that the node does
+// not use.
 import { openPacket } from '@parley/client'
 import { type Batch, SLOT } from '@parley/core'
 import {
@@ -18,7 +19,6 @@ import { nameOf } from '../floor/socket-name.ts'
 import { SrtpOpener } from '../load/webrtc/srtp-opener.ts'
 import type { ClientSocket } from './client-socket.ts'
 import {
-  BROWSER_OPUS,
   ICE_PASSWORD,
   KEY,
   localUfrag,
@@ -26,14 +26,15 @@ import {
   REMOTE_UFRAG,
   type SaturatedLane,
   SPEAKER_MODE,
+  WEBRTC_OPUS,
   WINDOW,
 } from './saturation.ts'
 
-/** Every so many-th packet is opened: a prime, so that every listener's turn comes. */
+/** One packet in SAMPLE is opened. It is prime, so that the samples reach every listener. */
 const SAMPLE = 101
 /** Bytes of the longest packet. */
 const LONGEST = 512
-/** With no answer for so long, the window counts as lost. */
+/** Milliseconds without a received packet after which the window counts as lost. */
 const LOST_AFTER = 50
 
 export interface FeedOptions {
@@ -46,12 +47,12 @@ export interface FeedOptions {
 }
 
 export class Feed {
-  readonly heard = { heard: 0, opened: 0, wrong: 0 }
+  readonly received = { received: 0, opened: 0, wrong: 0 }
   readonly #options: FeedOptions
   readonly #name: Int32Array
-  /** What listeners call Opus. */
+  /** Payload type of Opus at the listeners. */
   readonly #type: number
-  readonly #isBrowsers: boolean
+  readonly #isWebrtc: boolean
   readonly #open: (sealed: Uint8Array) => Uint8Array | undefined
   readonly #cipher: SlotCipher
   readonly #place: number
@@ -64,8 +65,8 @@ export class Feed {
     const { protection } = lane
     this.#options = options
     this.#name = nameOf('127.0.0.1', lane.port)
-    this.#isBrowsers = isSrtpProfile(protection)
-    this.#type = this.#isBrowsers ? BROWSER_OPUS : OPUS_PAYLOAD_TYPE
+    this.#isWebrtc = isSrtpProfile(protection)
+    this.#type = this.#isWebrtc ? WEBRTC_OPUS : OPUS_PAYLOAD_TYPE
     if (isSrtpProfile(protection)) {
       const opener = new SrtpOpener(protection, materialOf(protection))
       this.#open = sealed => opener.open(sealed)
@@ -78,16 +79,16 @@ export class Feed {
     this.#movedAt = channels.map(() => 0)
   }
 
-  /** Native clients find their addresses. */
+  /** Discord clients send IP discovery. */
   introduce(): void {
-    this.#each((ssrc, index) => (index === 0 || !this.#isBrowsers ? encodeDiscoveryRequest(ssrc) : undefined))
+    this.#each((ssrc, index) => (index === 0 || !this.#isWebrtc ? encodeDiscoveryRequest(ssrc) : undefined))
   }
 
-  /** Browsers prove theirs, and that they are still there. */
+  /** WebRTC clients send an ICE check, which proves their address and renews consent. */
   check(): void {
     const transaction = new Uint8Array(12)
     this.#each((ssrc, index) => {
-      if (index === 0 || !this.#isBrowsers) return undefined
+      if (index === 0 || !this.#isWebrtc) return undefined
       const username = `${localUfrag(ssrc)}:${REMOTE_UFRAG}`
       return encodeStunRequest({ transaction, username, useCandidate: true }, ICE_PASSWORD, stunMac)
     })
@@ -107,10 +108,11 @@ export class Feed {
     speaker.flush()
   }
 
-  hear(channel: number, index: number, batch: Batch, slot: number): void {
+  receive(channel: number, index: number, batch: Batch, slot: number): void {
     const start = slot * SLOT
     if (batch.bytes[start + 1] !== this.#type) return
-    if (this.heard.heard++ % SAMPLE === 0) this.#check(channel, batch.bytes.slice(start, start + batch.lengths[slot]!))
+    if (this.received.received++ % SAMPLE === 0)
+      this.#check(channel, batch.bytes.slice(start, start + batch.lengths[slot]!))
     if (index !== this.#options.sockets[channel]!.length - 1) return
     this.#arrived[channel] = batch.view.getUint16(start + 2)
     this.#movedAt[channel] = performance.now()
@@ -130,8 +132,8 @@ export class Feed {
     const opened = this.#open(sealed)
     const sequence = (sealed[2]! << 8) | sealed[3]!
     const isRight = opened !== undefined && Buffer.compare(opened, this.#plain(channel, sequence, this.#type)) === 0
-    if (isRight) this.heard.opened++
-    else this.heard.wrong++
+    if (isRight) this.received.opened++
+    else this.received.wrong++
   }
 
   #plain(channel: number, sequence: number, payloadType: number): Uint8Array {
@@ -140,7 +142,7 @@ export class Feed {
     return encodeRtp({ payloadType, sequence, timestamp: sequence * 960, ssrc, payload })
   }
 
-  /** As clients of Discord do, in each of its modes that this is used with. */
+  /** Seals as Discord clients do. */
   #seal(plain: Uint8Array, sequence: number): Uint8Array {
     const { memory } = this.#options
     const { nonce } = this.#cipher
@@ -150,7 +152,7 @@ export class Feed {
     memory.bytes.set(plain, place)
     const body = plain.length - RTP_HEADER
     if (!this.#cipher.seal(place, RTP_HEADER, place + RTP_HEADER, body, place + RTP_HEADER))
-      throw new Error('the load could not seal')
+      throw new Error('sealing failed')
     const sealed = memory.bytes.slice(place, place + plain.length + 16 + SERVER_NONCE_LENGTH)
     sealed.set(nonce.subarray(0, SERVER_NONCE_LENGTH), sealed.length - SERVER_NONCE_LENGTH)
     return sealed

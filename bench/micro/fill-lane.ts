@@ -1,18 +1,18 @@
-// Fills a lane with channels, of whose members the first talks.
+// Fills a lane with channels whose first member is the speaker.
 import type { Protection, RtpMappingDescription } from '@parley/core'
 import { isSrtpProfile, OPUS_PAYLOAD_TYPE } from '@parley/protocol'
 import type { RunningLane } from './running-lane.ts'
-import { BROWSER_OPUS, ICE_PASSWORD, KEY, localUfrag, materialOf, REMOTE_UFRAG, SPEAKER_MODE } from './saturation.ts'
+import { ICE_PASSWORD, KEY, localUfrag, materialOf, REMOTE_UFRAG, SPEAKER_MODE, WEBRTC_OPUS } from './saturation.ts'
 
-/** As Chromium offers it. */
+/** Chromium's numbers. */
 const MAPPING: RtpMappingDescription = {
-  payloadTypes: [[OPUS_PAYLOAD_TYPE, BROWSER_OPUS]],
+  payloadTypes: [[OPUS_PAYLOAD_TYPE, WEBRTC_OPUS]],
   extensions: { audioLevel: 1, transportSequence: 3 },
 }
 
 /**
- * Adds the peers, so that their addresses can be found; what is returned protects them, once that has been done, and makes the
- * routes. It takes the ports of all members in order.
+ * Adds the peers, so that they can prove their addresses. Returns a function that afterwards sets keys and routes; its argument is
+ * the ports of all members in order.
  */
 export function fillLane(
   lane: RunningLane,

@@ -1,5 +1,5 @@
-// What a forwarded packet costs on each packet engine, saturated, beside its floor: bare sendmmsg and bare sealing of the same
-// packets to the same sockets. CPU is that of this process; clients are in another one.
+// CPU per forwarded packet of each packet engine, saturated, relative to a floor that only seals and sends the same packets to the
+// same sockets. Clients run in another process.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -13,7 +13,7 @@ import { median } from '../statistics.ts'
 import { fillLane } from './fill-lane.ts'
 import { type EngineName, type RunningLane, startLane } from './running-lane.ts'
 import {
-  type Heard,
+  type Received,
   type SaturationLoad,
   type SaturationOrder,
   type SaturationReport,
@@ -21,29 +21,29 @@ import {
   WINDOW,
 } from './saturation.ts'
 
-export interface EngineRow extends Heard {
+export interface EngineRow extends Received {
   engine: EngineName
-  /** Of the listeners. */
+  /** Protection of the listeners. */
   protection: Protection
   members: number
   /** User and system CPU per forwarded packet, µs. */
   microseconds: number
-  /** The same of the floor of this row, in turns with it, to the same sockets. */
+  /** CPU per packet of the floor, interleaved with this row, to the same sockets. */
   floor: number
-  /** By the floor: median of rounds, each by the floor of the same round. */
+  /** Median of the CPU relative to the floor of the same round. */
   ratio: number
-  /** The same by the first protection on the same engine. */
+  /** Median of the CPU relative to the first protection on the same engine. */
   toFirst: number
   forwarded: number
-  /** Share of the time that the lane had something to do. */
+  /** Share of the time that the lane worked. */
   busy: number
-  /** Growth of the JavaScript heap per million forwarded, bytes. */
+  /** Growth of the JavaScript heap in bytes per million forwarded packets. */
   heap: number
   collections: number
 }
 
 export interface EngineBenchOptions {
-  /** Of each row and floor in all rounds. */
+  /** Seconds of all rounds together, per row and per floor. */
   seconds: number
   members: readonly number[]
   protections: readonly Protection[]
@@ -53,16 +53,17 @@ export interface EngineBenchOptions {
 const PAYLOAD = 120
 const ALL_MEMBERS = 1000
 const ROUNDS = 5
-/** Until code is compiled. */
+/** Milliseconds until the code is compiled. */
 const WARM_UP = 700
-/** Before each slice, so that what was on its way is gone. */
+/** Milliseconds before each slice, in which packets in flight arrive. */
 const SETTLE = 60
-/** Browsers are to prove their addresses every so often, which takes a lane so long. */
+/** Milliseconds between the ICE checks of WebRTC clients. */
 const CHECK_INTERVAL = 5_000
+/** Milliseconds that a lane needs for all checks. */
 const CHECKING = 300
 const LOAD = fileURLToPath(new URL('saturation-load.ts', import.meta.url))
 
-/** One lane with everything that is measured of it. */
+/** One lane and its measurements. */
 interface Contestant {
   engine: EngineName
   protection: Protection
@@ -82,7 +83,7 @@ interface Slice {
 const cipherOf = (protection: Protection): ProtectionCipher =>
   PROTECTION_LAYOUTS[isSrtpProfile(protection) ? SPEAKER_MODE : protection].cipher
 
-/** Measures each engine with each protection and number of members. */
+/** Measures each engine with each protection and each number of members. */
 export async function benchPacketEngines(options: EngineBenchOptions): Promise<EngineRow[]> {
   const native = await Native.load()
   if (!native.ok) throw new Error(`the ffi engine does not run here: ${native.reason}`)
@@ -92,7 +93,7 @@ export async function benchPacketEngines(options: EngineBenchOptions): Promise<E
   return rows
 }
 
-/** All lanes with one number of members: they, and their floors, take turns, so that what else the machine does falls on all. */
+/** All lanes with one number of members. Lanes and floors are interleaved, so that background load affects all equally. */
 class EngineBench {
   readonly #native: Native
   readonly #members: number
@@ -176,14 +177,14 @@ class EngineBench {
 
   async #close(): Promise<EngineRow[]> {
     for (const { sender } of this.#floors.values()) sender.close()
-    const report = once(this.#child, 'message') as Promise<[Extract<SaturationReport, { kind: 'heard' }>]>
+    const report = once(this.#child, 'message') as Promise<[Extract<SaturationReport, { kind: 'received' }>]>
     this.#order({ kind: 'stop' })
     const [{ lanes }] = await report
     for (const { lane } of this.#contestants) await lane.close()
     return this.#contestants.map((contestant, index) => this.#row(contestant, lanes[index]!))
   }
 
-  #row({ engine, protection, slices }: Contestant, heard: Heard): EngineRow {
+  #row({ engine, protection, slices }: Contestant, received: Received): EngineRow {
     const floor = this.#floors.get(cipherOf(protection))!.slices
     const first = this.#contestants.find(other => other.engine === engine)!.slices
     const sum = (of: (slice: Slice) => number) => slices.reduce((total, each) => total + of(each), 0)
@@ -200,7 +201,7 @@ class EngineBench {
       busy: sum(each => each.busy) / slices.length,
       heap: (sum(each => each.heap) * 1e6) / forwarded,
       collections: sum(each => each.collections),
-      ...heard,
+      ...received,
     }
   }
 }
@@ -273,7 +274,7 @@ async function main(): Promise<void> {
   })
   print(rows)
   if (rows.some(({ opened, wrong }) => opened === 0 || wrong > 0))
-    throw new Error('a packet was wrong, or none arrived')
+    throw new Error('wrong packets, or no packets received')
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await main()

@@ -1,11 +1,11 @@
-// How much the heap grows while the router works: `node --expose-gc … router-heap.ts PACKETS` prints JSON.
+// Heap growth of the router: `node --expose-gc … router-heap.ts PACKETS` prints JSON.
 import { Router, SLOT } from '@parley/core'
 import { encodeDiscoveryRequest, encodeRtp } from '@parley/protocol'
 import { addDatagram, makeBatch, PLAIN_TAG, PlainIo } from '../../packages/core/src/testing/plain-io.ts'
 
 const PEERS = 10
 const BATCH = 50
-/** Until then V8 has optimized everything for good: Node.js 24 boxes numbers for half a million packets. */
+/** Packets until V8 has optimised the code: Node.js 24 boxes numbers during the first half million. */
 const WARM_UP = 800_000
 
 const ssrcOf = (peer: number) => 1000 + peer * 8
@@ -29,7 +29,7 @@ function makeChannel(io: PlainIo): Router {
   return router
 }
 
-/** Frames end as sealed ones do. Sequences go up in every batch; a ping and a keepalive come along. `now` makes reports fall due. */
+/** Feeds batches with increasing sequences, a ping and a keepalive. Frames end like encrypted ones. `now` advances for reports. */
 function run(router: Router, packets: number, start: number): number {
   let now = start
   for (let sent = 0; sent < packets; sent += BATCH) {

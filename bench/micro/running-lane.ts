@@ -1,4 +1,4 @@
-// One lane to be saturated, with its engine and without anything else of a node. It works in this process, and only while `run` does.
+// One lane to saturate, without the rest of a node. It works in this process, during `run` only.
 import type { LaneCommand, LaneEvent } from '@parley/core'
 import { type Aead, chooseAead } from '../../packages/server/src/lane/crypto/slot-ciphers.ts'
 import { FfiEngine } from '../../packages/server/src/lane/engine/ffi-engine.ts'
@@ -6,15 +6,15 @@ import type { Native } from '../../packages/server/src/lane/engine/native-calls.
 import { InlineLane } from '../../packages/server/src/lane/thread/lane-inline.ts'
 import { LaneLoop } from '../../packages/server/src/lane/thread/lane-loop.ts'
 
-/** `openssl` is the ffi engine without libsodium; `ffi` takes what a node would take. */
+/** `openssl` is the ffi engine without libsodium; `ffi` chooses as a node does. */
 export type EngineName = 'ffi' | 'openssl' | 'portable'
 
 export interface RunningLane {
   port: number
   command(command: LaneCommand): void
-  /** Copies so far. */
+  /** Copies sent so far. */
   forwarded(): number
-  /** Works for so long. */
+  /** Works for the given time. */
   run(milliseconds: number): Promise<void>
   /** Share of the time since the last call that it worked. */
   busy(): number
@@ -35,7 +35,7 @@ function startFfi(native: Native, aead: Aead): RunningLane {
     forwarded: () => engine.packets,
     async run(milliseconds) {
       await pause(0)
-      // The clock is looked at now and then only: a number of it is garbage.
+      // Reads the clock rarely, because each reading allocates a number.
       for (const end = performance.now() + milliseconds; performance.now() < end; )
         for (let count = 0; count < 8; count++) if (!loop.turn()) loop.wait(1)
     },

@@ -1,49 +1,49 @@
-// What packet-engines.ts and the process that feeds its lanes, saturation-load.ts, agree on.
+// Messages and constants that packet-engines.ts shares with the process of its clients, saturation-load.ts.
 import type { Protection } from '@parley/core'
 import { SRTP_LAYOUTS, type SrtpProfile, srtpMaterialLength, VoiceMode } from '@parley/protocol'
 
-/** What the parent says, first of all. */
+/** The first message of the parent. */
 export interface SaturationLoad {
   lanes: SaturatedLane[]
-  /** The audio SSRCs of each channel's members, the same on all lanes; the first talks. */
+  /** Audio SSRCs by channel, the same on all lanes; the first member is the speaker. */
   channels: number[][]
-  /** Bytes of each Opus packet. */
+  /** Bytes per Opus packet. */
   payload: number
 }
 
 export interface SaturatedLane {
   port: number
-  /** Of the listeners. With a profile of SRTP they are browsers, and who talks is a native client still. */
+  /** Protection of the listeners. With an SRTP profile they are WebRTC clients; the speaker is always a Discord client. */
   protection: Protection
 }
 
-/** What it says then. `lane` is an index. */
+/** Later messages of the parent. `lane` is an index. */
 export type SaturationOrder =
   | { kind: 'check'; lane: number }
   | { kind: 'talk'; lane: number }
   | { kind: 'rest' }
   | { kind: 'stop' }
 
-export interface Heard {
-  heard: number
+export interface Received {
+  received: number
   opened: number
   wrong: number
 }
-export type SaturationReport = { kind: 'ready'; ports: number[] } | { kind: 'heard'; lanes: Heard[] }
+export type SaturationReport = { kind: 'ready'; ports: number[] } | { kind: 'received'; lanes: Received[] }
 
-/** Packets of each speaker on their way. */
+/** Packets in flight per speaker. */
 export const WINDOW = 6
-/** What browsers call Opus. */
-export const BROWSER_OPUS = 111
+/** Chromium's payload type for Opus. */
+export const WEBRTC_OPUS = 111
 
-/** One for all: what a lane does with a key does not depend on what it is. */
+/** One key for all peers, because its value does not affect the cost. */
 export const KEY = Uint8Array.from({ length: 32 }, (_, index) => index)
 export const materialOf = (profile: SrtpProfile): Uint8Array =>
   Uint8Array.from({ length: srtpMaterialLength(SRTP_LAYOUTS[profile]) }, (_, index) => index + 1)
-/** Of who talks. */
+/** Encryption mode of the speakers. */
 export const SPEAKER_MODE = VoiceMode.AeadAes256GcmRtpsize
 
 export const ICE_PASSWORD = Uint8Array.from({ length: 24 }, (_, index) => 97 + index)
 export const REMOTE_UFRAG = 'load'
-/** Of the browser whose audio SSRC this is. */
+/** ICE user name of the WebRTC client with this audio SSRC. */
 export const localUfrag = (ssrc: number): string => `ssrc${ssrc}`

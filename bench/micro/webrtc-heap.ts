@@ -1,4 +1,4 @@
-// How much the heap grows while the router passes on what browsers send: `node --expose-gc … webrtc-heap.ts PACKETS` prints JSON.
+// Heap growth of the router with packets of WebRTC clients: `node --expose-gc … webrtc-heap.ts PACKETS` prints JSON.
 import { type RtpMappingDescription, SLOT } from '@parley/core'
 import { encodeRtp } from '@parley/protocol'
 import { addDatagram, makeBatch, PlainIo } from '../../packages/core/src/testing/plain-io.ts'
@@ -15,7 +15,7 @@ const MAPPING: RtpMappingDescription = {
   extensions: { audioLevel: 1, transportSequence: 3 },
 }
 const PER_BATCH = 50
-/** Milliseconds from batch to batch. */
+/** Milliseconds between batches. */
 const STEP = 2
 const wordsOf = (peer: number) => [0, 0, 0xffff, 0x0a00_0000 + peer, 5_000]
 const ownOf = (peer: number) => 0x2a00_0000 + peer * 4
@@ -31,7 +31,7 @@ for (const peer of BROWSERS) {
   lane.command({ kind: 'mapSsrc', peer, clientSsrc: ownOf(peer), ssrc: ssrcOf(peer) })
 }
 
-/** Sound and picture in turn, with a sequence of the whole transport. */
+/** Audio and video packets, alternating, with transport-wide sequence numbers. */
 const batch = makeBatch()
 for (let slot = 0; slot < PER_BATCH; slot++) {
   const peer = BROWSERS[slot % BROWSERS.length]!
@@ -46,7 +46,7 @@ const lengths = batch.lengths.slice()
 const sequences = new Int32Array(32)
 const transport = new Int32Array(32)
 
-/** One packet of video in two hundred is missing, and comes a little later. */
+/** One video packet in two hundred arrives out of order. */
 function run(packets: number): void {
   for (let sent = 0; sent < packets; sent += PER_BATCH) {
     batch.bytes.set(plain)

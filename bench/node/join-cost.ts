@@ -1,4 +1,4 @@
-// What one join costs a node in CPU, all steps of it: LVSP, gateway, and IP discovery or ICE, DTLS and SRTP's keys.
+// CPU cost of one join for a node, with all its steps: LVSP, gateway, and IP discovery or ICE, DTLS and SRTP keys.
 import { VoiceMode } from '@parley/protocol'
 import { Crowd } from '../load/crowd.ts'
 import { measureLoad } from '../load/measure.ts'
@@ -11,11 +11,11 @@ export interface JoinCost {
   browser: JoinTimes
 }
 
-/** Milliseconds of the node's CPU per join, less what it takes when nobody joins. */
+/** Milliseconds of the node's CPU per join, without its idle load. */
 export interface JoinTimes {
-  /** One after the other: the node goes to sleep between any two steps of a join, and waking up is a good part of it. */
+  /** One join at a time. The node sleeps between the steps of a join, so waking up is a large part of the cost. */
   alone: number
-  /** So many at once as when people come to a call. */
+  /** TOGETHER joins at a time. */
   together: number
 }
 
@@ -24,7 +24,7 @@ const TOGETHER = 16
 const IDLE = 500
 const MILLISECONDS = 1_000
 
-/** The first, `warmUp` of them, are not measured: code that is compiled once is no member's. */
+/** The first `warmUp` joins are not measured, so that compilation does not count. */
 export async function benchJoinCost(joins: number, warmUp: number): Promise<JoinCost> {
   const times = async (browsers: boolean): Promise<JoinTimes> => ({
     alone: await measure(joins, warmUp, browsers, 1),
@@ -47,7 +47,7 @@ async function measure(joins: number, warmUp: number, browsers: boolean, atOnce:
   }
 }
 
-/** Who talks is there already, and natively. */
+/** Speakers join first, over UDP; only joins of listeners are measured. */
 async function joinAll(crowd: Crowd, joins: number, warmUp: number, atOnce: number): Promise<number> {
   const { members, node } = crowd
   const speakers = members.filter((_, index) => index % CHANNEL === 0)
@@ -72,7 +72,7 @@ async function spent(node: NodeProcess, run: () => Promise<unknown>): Promise<{ 
   return { cpu: node.threadSeconds() - before, seconds: (performance.now() - started) / 1_000 }
 }
 
-/** Everybody who has joined hears: else it was no join. */
+/** Throws unless all members receive audio. */
 async function checkHeard(crowd: Crowd): Promise<void> {
   await crowd.join(crowd.members.length, 0)
   const { checked, wrong } = await measureLoad(crowd, {
@@ -80,5 +80,5 @@ async function checkHeard(crowd: Crowd): Promise<void> {
     warmUp: 0.1,
     seconds: 0.5,
   })
-  if (wrong > 0 || checked === 0) throw new Error(`after all joins ${checked} packets were right, ${wrong} wrong`)
+  if (wrong > 0 || checked === 0) throw new Error(`${checked} right packets and ${wrong} wrong packets after the joins`)
 }

@@ -1,4 +1,4 @@
-// How long from asking for a voice state to the first audio heard: LVSP, gateway, IP discovery and the first packet, on loopback.
+// Time from the request for a voice state to the first received frame: LVSP, gateway, IP discovery, first packet; on loopback.
 import { LvspClient, VoiceClient } from '@parley/client'
 import { median, percentile } from '../statistics.ts'
 import { NodeProcess, SECRET } from './node-process.ts'
@@ -14,7 +14,7 @@ export interface JoinLatency {
   p99: number
 }
 
-/** One speaker talks all the time; listeners come one after the other, and leave. */
+/** One speaker sends continuously; listeners join one after the other and leave. */
 export async function benchJoinLatency(joins: number): Promise<JoinLatency> {
   const node = await NodeProcess.start()
   const backend = new LvspClient({ url: node.lvspUrl, secret: SECRET })
@@ -55,14 +55,14 @@ export async function benchJoinLatency(joins: number): Promise<JoinLatency> {
   return { joins: warm.length, median: median(warm), p99: percentile(warm, 0.99) }
 }
 
-/** Resolves with the first frame; throws unless it is what the speaker sends. */
+/** Resolves on the first frame; rejects unless it is the speaker's. */
 function firstFrame(listener: VoiceClient): Promise<void> {
   return new Promise((resolve, reject) => {
-    const late = setTimeout(() => reject(new Error('no audio was heard')), PATIENCE)
+    const late = setTimeout(() => reject(new Error('no frame received')), PATIENCE)
     listener.once('frame', ({ payload }) => {
       clearTimeout(late)
       if (Buffer.compare(payload, FRAME) === 0) resolve()
-      else reject(new Error('what was heard is not what was said'))
+      else reject(new Error('the received frame differs from the sent one'))
     })
   })
 }

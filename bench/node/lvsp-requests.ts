@@ -1,4 +1,4 @@
-// How many LVSP requests a node answers in a second, on one connection, and what each costs it.
+// LVSP requests per second that a node answers on one connection, and their CPU cost.
 import { LvspClient } from '@parley/client'
 import { NodeProcess, SECRET } from './node-process.ts'
 
@@ -20,7 +20,8 @@ export async function benchLvspRequests(requests: number): Promise<LvspRequests>
   const request = async (index: number) => {
     const channelId = String(1_000 + Math.floor(index / USERS_PER_CHANNEL))
     const granted = await backend.createVoiceState({ userId: String(index + 1), channelId, guildId: channelId })
-    if (granted.channelId !== channelId || granted.token === '') throw new Error('an answer does not fit its request')
+    if (granted.channelId !== channelId || granted.token === '')
+      throw new Error('the response does not match its request')
   }
   let next = 0
   const worker = async (end: number) => {

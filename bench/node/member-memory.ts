@@ -1,4 +1,4 @@
-// What a connected member costs in memory: a node full of them, its resident size before and after.
+// Memory per connected member: the growth of a node's resident size while members join.
 import { VoiceMode } from '@parley/protocol'
 import { Crowd } from '../load/crowd.ts'
 import { NodeProcess } from './node-process.ts'
@@ -7,21 +7,21 @@ const CHANNEL = 25
 
 export interface MemberMemory {
   members: number
-  /** Resident bytes per member, everything included. */
+  /** Growth of the resident size per member, in bytes. */
   bytesPerMember: number
-  /** Members who got in per second: LVSP, gateway, IP discovery and key. */
+  /** Joins per second: LVSP, gateway, IP discovery and key. */
   joinsPerSecond: number
-  /** IP discoveries that were not answered within half a second. */
-  askedAgain: number
+  /** IP discovery requests without a response within half a second. */
+  repeatedDiscoveries: number
 }
 
-/** Silent members in channels of 25, with proved addresses and keys; `settle` milliseconds for the node to collect its garbage. */
+/** Members are silent, in channels of 25, with proved addresses and keys. The node gets `settle` milliseconds to collect garbage. */
 export async function benchMemberMemory(members: number, settle: number): Promise<MemberMemory> {
   const node = await NodeProcess.start(`capacity.sessions=${members * 2}`)
   const channels = Math.floor(members / CHANNEL) + 1
   const mode = VoiceMode.AeadAes256GcmRtpsize
   const crowd = await Crowd.open(node, { channels, members: CHANNEL, speakers: 0, visitors: 0, payload: 120, mode })
-  // The first channel warms the node up: code that is compiled once is no member's.
+  // The first channel warms up the node, so that compilation does not count.
   await crowd.join(0, CHANNEL)
   await settled(crowd, settle)
   const before = await node.residentBytes()
@@ -31,16 +31,18 @@ export async function benchMemberMemory(members: number, settle: number): Promis
   await settled(crowd, settle)
   const after = await node.residentBytes()
   const known = (await node.metrics()).get('parley_sessions')
-  const stayed = crowd.members.filter(({ lost, isIn }) => lost === 0 && isIn).length
+  const stayed = crowd.members.filter(({ lost, isJoined }) => lost === 0 && isJoined).length
   await crowd.close()
   await node.stop()
-  if (stayed !== channels * CHANNEL || known !== stayed) throw new Error(`${stayed} members stayed, ${known} are known`)
+  if (stayed !== channels * CHANNEL || known !== stayed)
+    throw new Error(`${stayed} members are connected, the node has ${known} sessions`)
   const joined = stayed - CHANNEL
-  const { askedAgain } = crowd
-  return { members: joined, bytesPerMember: (after - before) / joined, joinsPerSecond: joined / seconds, askedAgain }
+  const { repeatedDiscoveries } = crowd
+  const bytesPerMember = (after - before) / joined
+  return { members: joined, bytesPerMember, joinsPerSecond: joined / seconds, repeatedDiscoveries }
 }
 
-/** Everyone acknowledges what he has, as clients do, and time passes. */
+/** All members acknowledge their messages with a heartbeat, as clients do; then waits. */
 async function settled(crowd: Crowd, milliseconds: number): Promise<void> {
   for (const member of crowd.members) member.beat()
   await new Promise(resolve => setTimeout(resolve, milliseconds))

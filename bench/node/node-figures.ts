@@ -1,5 +1,4 @@
-// A node as a whole: how long and how dear joins are, LVSP, and memory.
-
+// Figures of a node process: latency and CPU cost of joins, LVSP requests, memory.
 import { round } from '../report/rows.ts'
 import { benchJoinCost } from './join-cost.ts'
 import { benchJoinLatency } from './join-latency.ts'
@@ -9,14 +8,16 @@ import { benchMemberMemory } from './member-memory.ts'
 export type NodeFigures = Awaited<ReturnType<typeof measureNode>>
 
 export interface NodeExtent {
-  /** Up to the first audio. */
+  /** Joins whose latency is measured. */
   joins: number
   requests: number
-  /** Of whom the memory is measured, after so many milliseconds. */
+  /** Members whose memory is measured. */
   members: number
+  /** Milliseconds before each measurement of memory. */
   settle: number
-  /** Joins whose CPU is measured, after others that are not. */
+  /** Joins whose CPU is measured. */
   costs: number
+  /** Joins before them. */
   warmUp: number
 }
 
@@ -33,14 +34,14 @@ export function printNode({ join, lvsp, memory, cost }: NodeFigures): void {
   const lines: [what: string, figure: string, of: string][] = [
     ['from voice state to first audio, median', `${round(join.median, 1)} ms`, `${join.joins} joins`],
     ['the same, 99th percentile', `${round(join.p99, 1)} ms`, `${join.joins} joins`],
-    ['CPU of a join, native client', `${round(cost.native.together, 2)} ms`, `${cost.joins} joins, 16 at once`],
+    ['CPU of a join, Discord client', `${round(cost.native.together, 2)} ms`, `${cost.joins} joins, 16 at once`],
     ['the same', `${round(cost.native.alone, 2)} ms`, 'one by one'],
-    ['CPU of a join, browser', `${round(cost.browser.together, 2)} ms`, `${cost.joins} joins, 16 at once`],
+    ['CPU of a join, WebRTC client', `${round(cost.browser.together, 2)} ms`, `${cost.joins} joins, 16 at once`],
     ['the same', `${round(cost.browser.alone, 2)} ms`, 'one by one'],
     ['LVSP requests per second', round(lvsp.perSecond), `${lvsp.requests} requests`],
     ['CPU per LVSP request', `${round(lvsp.cpuMicroseconds)} µs`, `${lvsp.requests} requests`],
     ['joins per second', round(memory.joinsPerSecond), `${members} members`],
-    ['IP discoveries asked again', round(memory.askedAgain), `${members} members`],
+    ['repeated IP discovery requests', round(memory.repeatedDiscoveries), `${members} members`],
     ['memory per connected member', `${round(memory.bytesPerMember / 1_000)} kB`, `${members} members`],
   ]
   console.table(lines.map(([what, figure, of]) => ({ what, figure, of })))

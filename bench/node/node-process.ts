@@ -1,4 +1,4 @@
-// A node in a process of its own, as an operator runs it, with the figures that its metrics tell.
+// A node in a separate process, started as an operator starts it, and readings of its metrics.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
@@ -16,7 +16,7 @@ export class NodeProcess {
     this.endpoint = endpoint
   }
 
-  /** Starts `parley serve` on free ports of loopback. `settings` are more `key=value`. */
+  /** Starts `parley serve` on free loopback ports. `settings` are additional `key=value` pairs. */
   static async start(...settings: string[]): Promise<NodeProcess> {
     const set = [
       'http.listen=127.0.0.1:0',
@@ -54,7 +54,7 @@ export class NodeProcess {
     return (await this.metrics()).get('process_cpu_seconds_total') ?? Number.NaN
   }
 
-  /** CPU of all threads that live, to the nanosecond, without asking the node. Linux. */
+  /** CPU time of all running threads in seconds, read from /proc without involving the node. Linux only. */
   threadSeconds(): number {
     const tasks = `/proc/${this.#child.pid}/task`
     const spent = readdirSync(tasks).map(task =>
@@ -70,7 +70,7 @@ export class NodeProcess {
   }
 }
 
-/** A node does not outlive who started it, however that ends. */
+/** Ends the node when this process ends. */
 function endWithUs(child: ChildProcess): void {
   const end = () => void child.kill('SIGKILL')
   const endAll = () => process.exit(1)
@@ -78,11 +78,11 @@ function endWithUs(child: ChildProcess): void {
   child.once('exit', () => process.off('exit', end).off('SIGINT', endAll).off('SIGTERM', endAll))
 }
 
-/** The node logs where it listens as soon as it does. Faults of its own are shown: they explain what is measured. */
+/** Resolves when the node logs its endpoint. Prints errors that the node logs. */
 function endpointOf(child: ChildProcess): Promise<string> {
   return new Promise((resolve, reject) => {
     let log = ''
-    child.once('exit', code => reject(new Error(`the node ended with ${code}: ${log}`)))
+    child.once('exit', code => reject(new Error(`the node exited with ${code}: ${log}`)))
     createInterface(child.stdout!).on('line', line => {
       log += line
       if (line.includes('"level":"error"')) console.error(line)

@@ -1,28 +1,28 @@
-// The table of forwarding: one row per load and engine, ratios first, and beside it what an earlier run had.
+// The forwarding table: one row per load and engine, with the ratios of an earlier run beside its own.
 import { readFileSync } from 'node:fs'
 import type { Outcome } from './turns.ts'
 
 export interface Row extends Partial<Outcome> {
-  /** What is measured, the same in every run. */
+  /** Identifies the row across runs. */
   id: string
   load: string
   engine: 'floor' | 'ffi' | 'openssl' | 'portable'
   mode: string
   lanes: number
-  /** CPU per packet by that of this row's base … */
+  /** CPU per packet relative to the base. */
   ratio: number
-  /** … which is this. */
+  /** Name of the base. */
   base: string
   microseconds: number
 }
 
-/** Throws unless everything that was heard was right, and something was. */
+/** Throws if a row has wrong packets, failed joins or no checked packet. */
 export function checkRows(rows: readonly Row[]): void {
   const bad = rows.filter(
     ({ engine, wrong, checked, joins }) =>
       engine !== 'floor' && ((wrong ?? 0) > 0 || (checked ?? 0) === 0 || (joins?.failed ?? 0) > 0),
   )
-  if (bad.length > 0) throw new Error(`packets were wrong, or none arrived: ${bad.map(({ id }) => id).join(', ')}`)
+  if (bad.length > 0) throw new Error(`wrong packets, or no packets received: ${bad.map(({ id }) => id).join(', ')}`)
 }
 
 export const round = (value: number | undefined, digits = 0): string =>
@@ -37,10 +37,10 @@ function cells(row: Row, before: Row | undefined): Record<string, string> {
     mode: row.mode,
     lanes: String(row.lanes),
     ratio: row.ratio.toFixed(2),
-    'to what': row.base,
+    base: row.base,
     ...(before !== undefined && {
       'ratio before': before.ratio.toFixed(2),
-      'µs to before': (row.microseconds / before.microseconds).toFixed(2),
+      'µs / before': (row.microseconds / before.microseconds).toFixed(2),
     }),
     'µs CPU': row.microseconds.toFixed(2),
     'per CPU s': round(1e6 / row.microseconds),
@@ -67,7 +67,7 @@ export function printRows(rows: readonly Row[], before: ReadonlyMap<string, Row>
   for (const row of table) line(name => row[name] ?? '')
 }
 
-/** Rows of an earlier run's file, by id. */
+/** Reads the rows of an earlier run, by id. */
 export function readRows(path: string): Map<string, Row> {
   const { rows } = JSON.parse(readFileSync(path, 'utf8')) as { rows: Row[] }
   return new Map(rows.map(row => [row.id, row]))

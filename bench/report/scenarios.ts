@@ -1,10 +1,10 @@
-// The loads that are measured: by members, by mode, by lanes, paced, and by channels.
+// The scenarios of the forwarding table: by channel size, encryption mode, lanes, pace, transport of listeners and channel count.
 import { type SrtpProfile, VoiceMode } from '@parley/protocol'
 import { Floor } from '../floor/floor.ts'
 import { Crowd } from '../load/crowd.ts'
 import { type LoadFigures, type Measurement, measureLoad } from '../load/measure.ts'
 import type { Plan } from '../load/plan.ts'
-import { BROWSER_PROFILE } from '../load/webrtc/browser.ts'
+import { WEBRTC_PROFILE } from '../load/webrtc/webrtc-client.ts'
 import { benchPacketEngines } from '../micro/packet-engines.ts'
 import { NodeProcess } from '../node/node-process.ts'
 import type { Row } from './rows.ts'
@@ -14,34 +14,35 @@ type Engine = 'ffi' | 'portable'
 
 export interface Extent {
   rounds: number
-  /** Of each turn. */
+  /** Seconds per turn. */
   seconds: number
-  /** Of all channels together, where loads differ in the size of channels. */
+  /** Members of all channels together, in scenarios that vary the channel size. */
   allMembers: number
   members: readonly number[]
-  /** The same for engines by themselves, and which of them. */
+  /** Channel sizes for a lane without a node. */
   alone: readonly number[]
+  /** Engines for a lane without a node. */
   engines: readonly Engine[]
   modes: readonly VoiceMode[]
   profiles: readonly SrtpProfile[]
-  /** Of the one speaker in a channel of browsers. */
+  /** Listeners in the channel of the scenario `browsers`. */
   listeners: number
   lanes: readonly number[]
   channels: readonly number[]
-  /** Joins in a second, and as many leaves. */
+  /** Joins per second, with as many leaves. */
   churn: number
 }
 
 const ENGINES: readonly Engine[] = ['ffi', 'portable']
 const GCM = VoiceMode.AeadAes256GcmRtpsize
 const BASE: Plan = { channels: 1, members: 25, speakers: 1, visitors: 0, payload: 120, mode: GCM }
-/** The size of channel for which modes and lanes are compared. */
+/** Channel size for the comparison of modes and lanes. */
 const MEMBERS = 25
 const GROWTH_MEMBERS = 5
-/** Packets of all speakers in a second. */
+/** Packets per second of all speakers. */
 const GROWTH_RATE = 5_000
 
-/** A node with an engine and everybody of a plan in it. Several may be filled at once: nothing is measured yet. */
+/** Starts a node and joins all members of a plan. Several nodes may be filled concurrently, before anything is measured. */
 async function fill(engine: Engine, plan: Plan, lanes = 1): Promise<Crowd> {
   const settings = ['voice.legacy_modes=true', `media.engine=${engine}`, `media.lanes=${lanes}`]
   const capacity = `capacity.sessions=${plan.channels * plan.members * 2}`
@@ -75,7 +76,7 @@ const saturated = ({ seconds }: Extent): Measurement => ({
   seconds,
 })
 
-/** Saturated, by the size of channels; for one size, also by mode. */
+/** Saturated, by channel size; for one size also by encryption mode. */
 export async function* byMembers(extent: Extent): AsyncGenerator<Row> {
   for (const members of extent.members) {
     const plan = { ...BASE, members, channels: Math.max(1, Math.floor(extent.allMembers / members)) }
@@ -95,7 +96,7 @@ export async function* byMembers(extent: Extent): AsyncGenerator<Row> {
   }
 }
 
-/** Each mode by AES-GCM on the same node, in turns with it. */
+/** Each mode relative to AES-GCM on the same node, interleaved with it. */
 async function* byMode(extent: Extent, crowds: readonly Crowd[], load: string): AsyncGenerator<Row> {
   const modes = [GCM, ...extent.modes.filter(mode => mode !== GCM)]
   for (const [engine, crowd] of ENGINES.map((engine, index) => [engine, crowds[index]!] as const)) {
@@ -108,7 +109,7 @@ async function* byMode(extent: Extent, crowds: readonly Crowd[], load: string): 
   }
 }
 
-/** Measures all in each round. */
+/** Measures all items once per round. */
 async function collectRounds<T>(
   rounds: number,
   all: readonly T[],
@@ -123,7 +124,7 @@ async function collectRounds<T>(
   return collected
 }
 
-/** Saturated, by the number of lanes. Ratios are to one lane. */
+/** Saturated, by number of lanes. Ratios are relative to one lane. */
 export async function* byLanes(extent: Extent): AsyncGenerator<Row> {
   const plan = { ...BASE, members: MEMBERS, channels: Math.max(4, Math.floor(extent.allMembers / MEMBERS)) }
   const crowds = await Promise.all(extent.lanes.map(lanes => fill('ffi', plan, lanes)))
@@ -135,7 +136,7 @@ export async function* byLanes(extent: Extent): AsyncGenerator<Row> {
   await empty(crowds)
 }
 
-/** What a node usually does: twenty calls of 25, one talks in each, people come and go. Ratios are to the portable engine. */
+/** Typical load: twenty calls of 25 with one speaker each, with and without churn. Ratios are relative to the portable engine. */
 export async function* paced(extent: Extent): AsyncGenerator<Row> {
   const plan = { ...BASE, channels: 20, visitors: 5 }
   const seconds = extent.seconds * 3
@@ -148,26 +149,26 @@ export async function* paced(extent: Extent): AsyncGenerator<Row> {
   for (const [index, engine] of engines.entries())
     yield row('paced', '20 × 25, 50/s each', engine, calm.outcomes[index]!, { base })
   const busy = await inTurns(crowds, { ...turns, measurement: { ...measurement, churn: extent.churn } })
-  const load = `the same, ${extent.churn} join, leave/s`
+  const load = `20 × 25, ${extent.churn} joins and leaves/s`
   for (const [index, engine] of engines.entries()) yield row('churn', load, engine, busy.outcomes[index]!, { base })
   await empty(crowds)
 }
 
-/** An engine and its lane by themselves, saturated: without gateway, channels and metrics. Listeners are native, or browsers. */
+/** A saturated lane without gateway, channels and metrics. Listeners are Discord clients or WebRTC clients. */
 export async function* alone(extent: Extent): AsyncGenerator<Row> {
   const protections = [GCM, ...extent.profiles]
   const { seconds, alone: members, engines } = extent
   const found = await benchPacketEngines({ seconds, members, protections, engines })
   for (const { engine, protection, members, ratio, toFirst, microseconds, opened, wrong } of found) {
     const isBase = protection === GCM
-    const load = `${members} members, a lane alone`
+    const load = `${members} members, lane only`
     const figures = { ratio: isBase ? ratio : toFirst, microseconds, checked: opened, wrong }
     const id = isBase ? `alone/${members}/${engine}` : `alone/${members}/${protection}/${engine}`
-    yield { id, load, engine, mode: protection, lanes: 1, base: isBase ? 'its floor' : 'AES-GCM', ...figures }
+    yield { id, load, engine, mode: protection, lanes: 1, base: isBase ? 'floor' : 'AES-GCM', ...figures }
   }
 }
 
-/** One channel whose listeners are all browsers, beside one whose listeners are native. Ratios are to that. */
+/** A channel whose listeners are WebRTC clients, relative to a channel whose listeners are Discord clients. */
 export async function* browsers(extent: Extent): AsyncGenerator<Row> {
   const plan = { ...BASE, members: extent.listeners + 1 }
   const crowds = [await fill('ffi', plan), await fill('ffi', { ...plan, browsers: true })]
@@ -178,16 +179,16 @@ export async function* browsers(extent: Extent): AsyncGenerator<Row> {
   ]
   for (const [pace, measurement] of paces) {
     const { outcomes } = await inTurns(crowds, { rounds: extent.rounds, floorSeconds: 0, measurement })
-    for (const [index, kind] of (['native', 'browsers'] as const).entries()) {
-      const mode = kind === 'native' ? GCM : BROWSER_PROFILE
-      const load = `1 × ${extent.listeners} ${kind}, ${pace}`
-      yield row(`browsers/${pace}/${kind}`, load, 'ffi', outcomes[index]!, { mode, base: 'native' })
+    for (const [index, kind] of (['Discord', 'WebRTC'] as const).entries()) {
+      const mode = kind === 'Discord' ? GCM : WEBRTC_PROFILE
+      const load = `1 × ${extent.listeners} ${kind} listeners, ${pace}`
+      yield row(`browsers/${pace}/${kind}`, load, 'ffi', outcomes[index]!, { mode, base: 'Discord' })
     }
   }
   await empty(crowds)
 }
 
-/** The same number of packets from ever more channels. Ratios are to the fewest. */
+/** The same packet rate from more and more channels. Ratios are relative to the fewest channels. */
 export async function* byChannels(extent: Extent): AsyncGenerator<Row> {
   const engine = ENGINES[0]!
   const crowds = await Promise.all(
@@ -200,7 +201,7 @@ export async function* byChannels(extent: Extent): AsyncGenerator<Row> {
   })
   const base = `${extent.channels[0]} channels`
   for (const [index, channels] of extent.channels.entries())
-    yield row(`channels/${channels}`, `${channels} × 5, ${GROWTH_RATE}/s in all`, engine, toBase(rounds, index), {
+    yield row(`channels/${channels}`, `${channels} × 5, ${GROWTH_RATE}/s in total`, engine, toBase(rounds, index), {
       base,
     })
   await empty(crowds)

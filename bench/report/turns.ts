@@ -1,4 +1,4 @@
-// Several nodes under the same load, one after the other and over again, so that what else the machine does falls on all of them.
+// Measures several nodes under the same load in interleaved rounds, so that background load affects all of them equally.
 
 import type { Floor } from '../floor/floor.ts'
 import type { Crowd } from '../load/crowd.ts'
@@ -7,24 +7,24 @@ import { median } from '../statistics.ts'
 
 export interface Turns {
   rounds: number
-  /** Of the floor's turn, where there is one. */
+  /** Seconds of the floor's turn, if there is one. */
   floorSeconds: number
   measurement: Measurement
 }
 
-/** What came of one node. */
+/** Result of one node. */
 export interface Outcome extends LoadFigures {
-  /** CPU per packet by that of the base in the same round, the median: of the floor, or without it of the first node. */
+  /** Median of the CPU per packet relative to the base of the same round: the floor, or without a floor the first node. */
   ratio: number
 }
 
 export interface TurnsOutcome {
-  /** Microseconds per packet of the floor; absent without one. */
+  /** Microseconds per packet of the floor; undefined without one. */
   floor: number | undefined
   outcomes: Outcome[]
 }
 
-/** Measures each crowd in each round. */
+/** Measures each crowd once per round. */
 export async function inTurns(crowds: readonly Crowd[], turns: Turns, floor?: Floor): Promise<TurnsOutcome> {
   const floors: number[] = []
   const rounds: LoadFigures[][] = []
@@ -39,14 +39,14 @@ export async function inTurns(crowds: readonly Crowd[], turns: Turns, floor?: Fl
   return { floor: bases && median(bases), outcomes }
 }
 
-/** One column of rounds, by the first column of the same round or, where there are others, by `bases`. */
+/** Merges one column of the rounds. The ratio is relative to `bases`, by default to the first column of the same round. */
 export function toBase(rounds: readonly LoadFigures[][], index: number, bases?: readonly number[]): Outcome {
   const base = (round: number) => bases?.[round] ?? rounds[round]![0]!.microseconds
-  const own = rounds.map(figures => figures[index]!)
-  return { ...merge(own), ratio: median(own.map(({ microseconds }, round) => microseconds / base(round))) }
+  const column = rounds.map(figures => figures[index]!)
+  return { ...merge(column), ratio: median(column.map(({ microseconds }, round) => microseconds / base(round))) }
 }
 
-/** Medians of what is measured, sums of what is counted. */
+/** Medians of measured values, sums of counted values. */
 function merge(all: readonly LoadFigures[]): LoadFigures {
   const middle = (of: (figures: LoadFigures) => number) => median(all.map(of))
   const sum = (of: (figures: LoadFigures) => number) => all.reduce((total, figures) => total + of(figures), 0)

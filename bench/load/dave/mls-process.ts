@@ -1,5 +1,5 @@
-// The MLS of an encrypted load, in a process of its own so that the load never waits for it: key packages for everybody, and the
-// one member who commits, with the real library. Started with fork by mls.ts.
+// MLS of an encrypted load, in a separate process so that the load never waits for it: key packages for all members, and the
+// committer, with davey. mls.ts starts it with fork.
 import davey from '@snazzah/davey'
 import type { MlsAnswer, MlsQuestion } from './mls.ts'
 

@@ -1,5 +1,5 @@
-// The members of an encrypted load: one commits with the real library, in another process; the others have key packages of it, and
-// answer as late as all but one do in a call. No frame is sealed, because a node does not look into frames.
+// MLS of the members of an encrypted load. One member commits with davey, in another process; the others have davey's key packages,
+// and their commits arrive after the accepted one, as in a call. Frames are not encrypted, because a node does not inspect them.
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -18,7 +18,7 @@ export interface MlsAnswer {
   answer: Uint8Array | number | undefined
 }
 
-/** Sends op 28 of the member whose keys they are. */
+/** Sends op 28 of the member. */
 export type SendCommit = (commit: Uint8Array) => void
 
 const PROCESS = fileURLToPath(new URL('mls-process.ts', import.meta.url))
@@ -28,9 +28,9 @@ export class Mls {
   readonly #child: ChildProcess
   readonly #pending = new Map<number, (answer: MlsAnswer['answer']) => void>()
   #last = 0
-  /** Told when the committer is given proposals. */
+  /** Called when the committer receives proposals. */
   proposed: () => void = () => {}
-  /** How often somebody had to start anew: the group that was to be measured is then another. */
+  /** Number of members that had to reset their group, after which the measured group is another one. */
   restarts = 0
   #commit: Uint8Array | undefined
 
@@ -50,7 +50,7 @@ export class Mls {
     })
   }
 
-  /** To be made anew for each time that a member joins. */
+  /** Creates the DAVE library of one join. */
   async library(
     kind: 'committer' | 'keyPackage',
     userId: string,
@@ -100,7 +100,7 @@ export class Mls {
     send(commit)
   }
 
-  /** Who was asked to commit does so when another's commit is announced: as large, and of no use. */
+  /** A member that commits too late: sends a commit of the same size after the accepted one was announced. */
   #late(reset: () => Uint8Array, send: SendCommit): DaveKeys {
     let isAsked = false
     return {

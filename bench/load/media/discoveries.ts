@@ -1,4 +1,4 @@
-// IP discovery for all members of a load: requests that are repeated until they are answered.
+// IP discovery for all members of a load, with retransmission.
 import { type Discovered, decodeDiscoveryResponse, encodeDiscoveryRequest } from '@parley/protocol'
 import type { LoadSockets } from './load-sockets.ts'
 
@@ -14,8 +14,8 @@ interface Pending {
 }
 
 export class Discoveries {
-  /** Requests that had to be repeated. */
-  askedAgain = 0
+  /** Number of repeated requests. */
+  repeated = 0
   readonly #sockets: LoadSockets
   readonly #pending = new Map<number, Pending>()
 
@@ -23,7 +23,7 @@ export class Discoveries {
     this.#sockets = sockets
   }
 
-  /** Rejects if the node does not answer for ten seconds. */
+  /** Rejects without a response within ten seconds. */
   find(socket: number, ssrc: number, node: Int32Array): Promise<Discovered> {
     return new Promise((resolve, reject) => {
       const ask = () => this.#send(socket, ssrc, node)
@@ -33,7 +33,7 @@ export class Discoveries {
     })
   }
 
-  /** Takes a datagram that is no media; false if it is no discovery either. */
+  /** Receives a datagram that is not media; returns false if it is not a discovery response. */
   receive(bytes: Uint8Array): boolean {
     const found = decodeDiscoveryResponse(bytes)
     if (found === undefined) return false
@@ -42,7 +42,7 @@ export class Discoveries {
   }
 
   close(): void {
-    for (const ssrc of [...this.#pending.keys()]) this.#end(ssrc)?.reject(new Error('the load was ended'))
+    for (const ssrc of [...this.#pending.keys()]) this.#end(ssrc)?.reject(new Error('the load has ended'))
   }
 
   #send(socket: number, ssrc: number, node: Int32Array): void {
@@ -55,9 +55,9 @@ export class Discoveries {
   #again(ssrc: number): void {
     const pending = this.#pending.get(ssrc)
     if (pending === undefined) return
-    this.askedAgain++
+    this.repeated++
     if (pending.left-- > 0) pending.ask()
-    else this.#end(ssrc)?.reject(new Error('IP discovery was not answered'))
+    else this.#end(ssrc)?.reject(new Error('no response to IP discovery'))
   }
 
   #end(ssrc: number): Pending | undefined {

@@ -1,4 +1,4 @@
-// The sockets of a load: many, all read and written through the same slots, with the moment of each datagram's arrival.
+// The sockets of a load, which share their slots. Arrival times are the kernel's.
 import { BATCH, SLOT } from '@parley/core'
 import { LocalAddresses } from '../../../packages/server/src/lane/engine/local-addresses.ts'
 import { MESSAGE_HEADER, type Native, SOCKET_NAME } from '../../../packages/server/src/lane/engine/native-calls.ts'
@@ -11,15 +11,15 @@ import { CLOCK_CYCLE } from './stamp.ts'
 const SEND_BATCH = 128
 const BUFFER = 4 * 1024 * 1024
 const TIMESPEC = 16
-/** Bytes of memory that they take, however many there are. */
+/** Bytes of memory for the slots, independent of the number of sockets. */
 export const LOAD_SOCKETS_SIZE = receivedSize(BATCH) + outgoingSize(SEND_BATCH) + 1024
 
 export class LoadSockets {
   readonly ports: readonly number[]
-  /** Over the slots and everything else of the memory; places are offsets in it. */
+  /** View of the whole memory; places are offsets in it. */
   readonly view: DataView
   readonly bytes: Uint8Array
-  /** Datagrams that the system did not take. */
+  /** Datagrams that the system refused. */
   refused = 0
   readonly #native: Native
   readonly #memory: NativeMemory
@@ -28,12 +28,12 @@ export class LoadSockets {
   readonly #unsent: OutgoingDatagrams
   readonly #clock: number
   #used = BATCH
-  /** When was read last; kept apart from the clock of senders. */
+  /** Time of the latest read, apart from the clock of senders. */
   readonly #readClock: number
   #readAt = 0
   #sender = 0
 
-  /** Bound to loopback, on free ports. */
+  /** Opens sockets on free loopback ports. */
   constructor(native: Native, memory: NativeMemory, count: number) {
     this.#native = native
     this.#memory = memory
@@ -56,12 +56,12 @@ export class LoadSockets {
     return this.#descriptors.length
   }
 
-  /** Microseconds, on the clock of stamps. Per packet: no system call that enters the kernel. */
+  /** Microseconds on the clock of stamps. Per packet: clock_gettime does not enter the kernel. */
   now(): number {
     return this.#read(this.#clock)
   }
 
-  /** Reads what a socket has, one batch at most; returns how many datagrams, in slots from 0. */
+  /** Reads at most one batch from a socket; returns the number of datagrams, in slots from 0. */
   receive(socket: number): number {
     this.#received.prepareReceive(this.#used)
     const count = this.#native.receive(this.#memory, this.#descriptors[socket]!, this.#received.headers, BATCH)
@@ -75,12 +75,12 @@ export class LoadSockets {
   length(slot: number): number {
     return this.#received.receivedLength(slot)
   }
-  /** When the datagram came to the socket, however long it waited there: microseconds on the clock of stamps. */
+  /** Arrival time of the datagram at the socket, in microseconds on the clock of stamps. */
   arrivedAt(slot: number): number {
     return this.#readAt - this.#received.waited(slot, this.#readClock)
   }
 
-  /** Where the next datagram of a socket may be written: SLOT bytes, to be queued with `queue`. */
+  /** Place of SLOT bytes for the next datagram of a socket, to be queued with `queue`. */
   claim(socket: number): number {
     if (socket !== this.#sender || this.#unsent.isFull) this.flush()
     this.#sender = socket

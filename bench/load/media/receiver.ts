@@ -1,39 +1,39 @@
-// What the members of a load hear: every packet is counted where it belongs, and samples are opened and compared.
+// Receives the packets of all members: counts every packet per stream and listener, and opens and compares samples.
 import { decodeRtp, OPUS_PAYLOAD_TYPE, RTP_PAYLOAD_TYPE, RTP_SEQUENCE, RTP_SSRC } from '@parley/protocol'
 import { BARE_TYPE, CREDIT } from '../../floor/bare-sender.ts'
-import { BROWSER_OPUS } from '../webrtc/browser.ts'
+import { WEBRTC_OPUS } from '../webrtc/webrtc-client.ts'
 import type { LoadSockets } from './load-sockets.ts'
 import { readStamp } from './stamp.ts'
 import type { Stream } from './stream.ts'
 
-const isOpus = (type: number) => type === OPUS_PAYLOAD_TYPE || type === BROWSER_OPUS
+const isOpus = (type: number) => type === OPUS_PAYLOAD_TYPE || type === WEBRTC_OPUS
 
-/** Every so many-th packet is opened: a prime, so that every listener's turn comes. */
+/** One packet in SAMPLE is opened. It is prime, so that the samples reach every listener. */
 const SAMPLE = 101
 
-export interface Heard {
+export interface Counts {
   packets: number
-  /** Packets that were opened with the listener's key and were what the speaker had said. */
+  /** Packets that opened with the listener's key and had the speaker's content. */
   checked: number
-  /** Packets that were not, that came to the wrong socket, back to the speaker, twice or out of order. */
+  /** Packets with other content, at the wrong socket, returned to the speaker, repeated or out of order. */
   wrong: number
-  /** Packets for members who had just left. */
+  /** Packets for members that had just left. */
   late: number
 }
 
-export class Ears {
-  readonly heard: Heard = { packets: 0, checked: 0, wrong: 0, late: 0 }
-  /** Microseconds from sending to arrival at the listener, of the packets that were opened. Emptied by whoever reads it. */
+export class Receiver {
+  readonly counts: Counts = { packets: 0, checked: 0, wrong: 0, late: 0 }
+  /** Microseconds from sending to arrival of the opened packets. The reader empties it. */
   latencies: number[] = []
-  /** Told of every copy, in the slot where it is. */
+  /** Called for every copy, with its slot. */
   trace: ((stream: Stream, sequence: number, slot: number) => void) | undefined
   readonly #sockets: LoadSockets
-  /** Takes what is no media; false if it is not expected. */
+  /** Receives datagrams that are not media; returns false for an unexpected one. */
   readonly #takeOther: (socket: number, bytes: Uint8Array) => boolean
   readonly #payload: number
   readonly #streams = new Map<number, Stream>()
-  /** Where the floor's process waits for credit. */
-  #creditor: Int32Array | undefined
+  /** Socket name of the floor's process, which waits for credit. */
+  #creditAddress: Int32Array | undefined
   #bare = 0
   #untilSample = SAMPLE
 
@@ -49,13 +49,13 @@ export class Ears {
   clear(): void {
     this.#streams.clear()
   }
-  /** Packets of the floor are acknowledged there from now on. */
-  acknowledgeBare(creditor: Int32Array): void {
-    this.#creditor = creditor
+  /** Sends credit for the floor's packets to this address from now on. */
+  acknowledgeBare(creditAddress: Int32Array): void {
+    this.#creditAddress = creditAddress
   }
 
-  /** Takes what a socket has, one batch at most; returns how many datagrams that were. */
-  listen(socket: number, now: number): number {
+  /** Reads at most one batch from a socket; returns the number of datagrams. */
+  receive(socket: number, now: number): number {
     const count = this.#sockets.receive(socket)
     for (let slot = 0; slot < count; slot++) this.#datagram(slot, socket, now)
     return count
@@ -69,7 +69,7 @@ export class Ears {
     if (!isOpus(type & RTP_PAYLOAD_TYPE)) return this.#other(socket, slot, place)
     const stream = this.#streams.get(view.getUint32(place + RTP_SSRC))
     const index = stream === undefined ? -1 : socket - stream.channel.firstSocket
-    if (stream === undefined || index < 0 || index >= stream.heard.length || index === stream.index)
+    if (stream === undefined || index < 0 || index >= stream.received.length || index === stream.index)
       return this.#isWrong()
     const sequence = view.getUint16(place + RTP_SEQUENCE)
     this.#count(stream, index, sequence, now)
@@ -78,8 +78,8 @@ export class Ears {
   }
 
   #count(stream: Stream, index: number, sequence: number, now: number): void {
-    this.heard.packets++
-    stream.heard[index]!++
+    this.counts.packets++
+    stream.received[index]!++
     const isLater = ((sequence - stream.last[index]!) & 0xffff) - 1 < 0x7fff
     if (!isLater || sequence === stream.last[index]) this.#isWrong()
     stream.last[index] = sequence
@@ -91,7 +91,7 @@ export class Ears {
   #check(stream: Stream, index: number, slot: number, place: number): void {
     this.#untilSample = SAMPLE
     const member = stream.channel.members[index]!
-    if (!member.isIn) return void this.heard.late++
+    if (!member.isJoined) return void this.counts.late++
     const plain = member.open(this.#sockets.bytes.slice(place, place + this.#sockets.length(slot)))
     const packet = plain && decodeRtp(plain)
     const stamp = packet && readStamp(packet.payload)
@@ -102,18 +102,18 @@ export class Ears {
       packet.payloadType === member.payloadType &&
       packet.payload.length === this.#payload
     if (!isRight) return this.#isWrong()
-    this.heard.checked++
+    this.counts.checked++
     this.latencies.push(this.#sockets.arrivedAt(slot) - stamp.sentAt)
   }
 
   #countBare(socket: number): void {
-    if (++this.#bare % CREDIT !== 0 || this.#creditor === undefined) return
+    if (++this.#bare % CREDIT !== 0 || this.#creditAddress === undefined) return
     this.#sockets.view.setUint8(this.#sockets.claim(socket), 1)
-    this.#sockets.queue(1, this.#creditor)
+    this.#sockets.queue(1, this.#creditAddress)
     this.#sockets.flush()
   }
 
-  /** Discovery's answers, what browsers are sent, and receiver reports to those who talk. */
+  /** Discovery responses, STUN and DTLS; receiver reports for speakers are ignored. */
   #other(socket: number, slot: number, place: number): void {
     const second = this.#sockets.view.getUint8(place + 1)
     if (second >= 192 && second <= 223) return
@@ -121,6 +121,6 @@ export class Ears {
   }
 
   #isWrong(): void {
-    this.heard.wrong++
+    this.counts.wrong++
   }
 }

@@ -1,4 +1,4 @@
-// What speakers say: a payload that tells when it was sent, and whether it arrived as it was.
+// Payloads with a stamp: sending time, SSRC, counter, and a checksum over all bytes.
 //
 //   0  u8 Opus TOC   1  u32 µs of the clock   5  u32 ssrc   9  u32 counter   13  filler   last 4: checksum of all before
 const CLOCK = 1
@@ -17,7 +17,7 @@ export interface Stamp {
   counter: number
 }
 
-/** The clock of stamps begins anew after so many microseconds: a little more than an hour. */
+/** Microseconds after which the clock of stamps wraps: a little more than an hour. */
 export const CLOCK_CYCLE = 4_096e6
 
 /** Writes `length` bytes at `place`. Per packet: no allocation. */
@@ -37,7 +37,7 @@ export function writeStamp(
   view.setUint32(place + length - CHECKSUM, checksum(view, place, length - CHECKSUM))
 }
 
-/** Undefined if it is not what was written. */
+/** Returns undefined if the payload differs from what was written. */
 export function readStamp(payload: Uint8Array): Stamp | undefined {
   if (payload.length < SHORTEST_PAYLOAD) return undefined
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)

@@ -1,4 +1,4 @@
-// What one member says: sealed packets with stamps, and who has heard how many of them.
+// The audio of one speaker: seals stamped packets, and counts per listener how many have arrived.
 import {
   clearRtpLength,
   fillProtectionNonce,
@@ -17,24 +17,25 @@ import type { LoadChannel } from '../load-channel.ts'
 import type { LoadSockets } from './load-sockets.ts'
 import { writeStamp } from './stamp.ts'
 
-/** Packets of which the moment of sending is known: 20 s of them, where they are paced. */
+/** Packets whose sending time is kept: 20 s at 50 packets per second. */
 const REMEMBERED = 1_024
 
-/** Version 2 and Opus, without marker. */
+/** Version 2, payload type of Opus, no marker. */
 const FIRST_WORD = (0x80 << 8) | OPUS_PAYLOAD_TYPE
 
 export class Stream {
   readonly channel: LoadChannel
-  /** Which member of the channel it is. */
+  /** Index of the speaker in the channel. */
   readonly index: number
   readonly ssrc: number
-  /** By member: packets heard since `reset`, and the sequence heard last. */
-  readonly heard: Int32Array
+  /** Packets received since `reset`, by member. */
+  readonly received: Int32Array
+  /** Sequence of the latest packet, by member. */
   readonly last: Int32Array
   /** Packets sent since `reset`. */
   sent = 0
   readonly #sentAt = new Float64Array(REMEMBERED)
-  /** When a paced stream sends next. */
+  /** Time of the next packet of a paced stream. */
   nextAt = 0
   readonly #sockets: LoadSockets
   readonly #payload: number
@@ -42,8 +43,9 @@ export class Stream {
   readonly #cipher: SlotCipher
   readonly #node: Int32Array
   #counter = 0
-  /** Counter of the packet that the last listener heard last, and when. */
+  /** Counter of the latest packet at the last listener. */
   #arrived = 0
+  /** Time of its arrival. */
   #arrivedAt = 0
 
   constructor(channel: LoadChannel, index: number, sockets: LoadSockets, ciphers: SlotCiphers, payload: number) {
@@ -52,7 +54,7 @@ export class Stream {
     this.channel = channel
     this.index = index
     this.ssrc = ssrc
-    this.heard = new Int32Array(channel.members.length)
+    this.received = new Int32Array(channel.members.length)
     this.last = new Int32Array(channel.members.length)
     this.#sockets = sockets
     this.#payload = payload
@@ -61,31 +63,31 @@ export class Stream {
     this.#node = node
   }
 
-  /** Begins a new count. */
+  /** Resets the counters. */
   reset(now: number): void {
-    this.heard.fill(0)
+    this.received.fill(0)
     this.sent = 0
     this.#arrived = this.#counter
     this.#arrivedAt = now
   }
 
-  /** When the packet with this sequence was sent, if it was one of the last: microseconds on the clock of stamps. */
+  /** Sending time of one of the latest packets, in microseconds on the clock of stamps. */
   sentAt(sequence: number): number {
     return this.#sentAt[sequence % REMEMBERED]!
   }
 
-  /** Packets that are on their way to the last listener. */
-  get onTheirWay(): number {
+  /** Packets that the last listener has not received yet. */
+  get inFlight(): number {
     return this.#counter - this.#arrived
   }
 
-  /** The last listener has heard the packet with this sequence. */
+  /** The last listener has received the packet with this sequence. */
   arrived(sequence: number, now: number): void {
     this.#arrived = this.#counter - ((this.#counter - sequence) & 0xffff)
     this.#arrivedAt = now
   }
 
-  /** Gives up waiting for what was not heard for so long. */
+  /** Counts the packets in flight as lost if none has arrived for `patience` milliseconds. */
   recover(patience: number, now: number): void {
     if (now - this.#arrivedAt < patience) return
     this.#arrived = this.#counter
@@ -112,8 +114,7 @@ export class Stream {
     if (trailerLength > 0) view.setUint32(place + sealed - trailerLength, counter)
     fillProtectionNonce(this.#layout, this.#cipher.nonce, bytes, place, sealed, RTP_HEADER)
     const clear = clearRtpLength(this.#layout, bytes, place)
-    if (!this.#cipher.seal(place, clear, place + clear, plain - clear, place + clear))
-      throw new Error('a packet could not be sealed')
+    if (!this.#cipher.seal(place, clear, place + clear, plain - clear, place + clear)) throw new Error('sealing failed')
     this.#sockets.queue(sealed, this.#node)
   }
 

@@ -1,41 +1,41 @@
-// The loop of a load: hears what came, then sends what is due, in turns short enough for heartbeats to be on time.
+// The loop of a load: receives, then sends what is due, in turns that are short enough for heartbeats to be on time.
 
 import type { Pace } from '../plan.ts'
-import type { Ears } from './ears.ts'
 import type { LoadSockets } from './load-sockets.ts'
+import type { Receiver } from './receiver.ts'
 import type { Stream } from './stream.ts'
 
-/** Datagrams of one turn, at about a microsecond each. */
+/** Datagrams per turn, at about a microsecond each. */
 const TURN = 2_000
-/** With nothing heard for so long, a window counts as lost. */
+/** Milliseconds without a received packet after which a window counts as lost. */
 const PATIENCE = 1_000
-/** A paced stream that is further behind than this does not catch up. */
+/** Milliseconds of delay beyond which a paced stream skips packets instead of catching up. */
 const LATEST = 200
 
 export class Traffic {
   readonly #sockets: LoadSockets
-  readonly #ears: Ears
+  readonly #receiver: Receiver
   #streams: readonly Stream[] = []
   #pace: Pace = { kind: 'silent' }
   #window = 0
   #socket = 0
-  #heardAt = 0
+  #receivedAt = 0
   #isBusy = false
   #isClosed = false
 
-  constructor(sockets: LoadSockets, ears: Ears) {
+  constructor(sockets: LoadSockets, receiver: Receiver) {
     this.#sockets = sockets
-    this.#ears = ears
+    this.#receiver = receiver
     this.#turn()
   }
 
-  /** When a datagram was heard last. */
-  get heardAt(): number {
-    return this.#heardAt
+  /** Time of the latest received datagram. */
+  get receivedAt(): number {
+    return this.#receivedAt
   }
 
-  /** Speakers talk at this pace from now on; `window` is for saturation. */
-  talk(streams: readonly Stream[], pace: Pace, window: number): void {
+  /** Streams send at this pace from now on; `window` is for saturation. */
+  start(streams: readonly Stream[], pace: Pace, window: number): void {
     const now = performance.now()
     const interval = pace.kind === 'paced' ? 1_000 / pace.perSecond : 0
     for (const [index, stream] of streams.entries()) stream.nextAt = now + (interval * index) / streams.length
@@ -44,12 +44,12 @@ export class Traffic {
     this.#pace = pace
   }
 
-  hush(): void {
+  stop(): void {
     this.#pace = { kind: 'silent' }
   }
 
-  /** Hears without pause, as while it saturates. */
-  listenBusily(isBusy: boolean): void {
+  /** Whether to poll without pauses, as while saturating. */
+  pollWithoutPause(isBusy: boolean): void {
     this.#isBusy = isBusy
   }
 
@@ -60,23 +60,23 @@ export class Traffic {
   #turn(): void {
     if (this.#isClosed) return
     const now = performance.now()
-    const heard = this.#listen(now)
-    if (heard > 0) this.#heardAt = now
+    const received = this.#receive(now)
+    if (received > 0) this.#receivedAt = now
     const { kind } = this.#pace
     if (kind === 'paced') this.#sendDue(this.#pace.perSecond)
     else if (kind === 'saturated') this.#fill(now)
-    if (kind === 'saturated' || this.#isBusy || heard >= TURN) setImmediate(() => this.#turn())
+    if (kind === 'saturated' || this.#isBusy || received >= TURN) setImmediate(() => this.#turn())
     else setTimeout(() => this.#turn(), 1)
   }
 
-  /** Every socket once, from where the last turn stopped. */
-  #listen(now: number): number {
-    let heard = 0
-    for (let left = this.#sockets.count; left > 0 && heard < TURN; left--) {
-      heard += this.#ears.listen(this.#socket, now)
+  /** Reads each socket once, from where the last turn stopped. */
+  #receive(now: number): number {
+    let received = 0
+    for (let left = this.#sockets.count; left > 0 && received < TURN; left--) {
+      received += this.#receiver.receive(this.#socket, now)
       this.#socket = (this.#socket + 1) % this.#sockets.count
     }
-    return heard
+    return received
   }
 
   #sendDue(perSecond: number): void {
@@ -92,7 +92,7 @@ export class Traffic {
   #fill(now: number): void {
     for (const stream of this.#streams) {
       stream.recover(PATIENCE, now)
-      while (stream.onTheirWay < this.#window) stream.send()
+      while (stream.inFlight < this.#window) stream.send()
       this.#sockets.flush()
     }
   }

@@ -1,4 +1,4 @@
-// DTLS clients for loads: OpenSSL's own client role on memory, up to the keys that it exports for SRTP.
+// DTLS clients for loads: OpenSSL's client role on memory BIOs, up to the keys that it exports for SRTP.
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { packRecords } from '../../../packages/server/src/dtls/dtls-records.ts'
 import { type Handle, loadOpenssl, type Openssl } from '../../../packages/server/src/dtls/openssl-calls.ts'
@@ -14,9 +14,9 @@ const EVP_PKEY_EC = 408
 const TIMER = { first: 200_000, max: 4_000_000 }
 const LABEL = 'EXTRACTOR-dtls_srtp'
 
-/** One certificate and one profile for all. */
+/** The certificate and the profile that all clients share. */
 export class DtlsClients {
-  /** As SDP has it. */
+  /** Value of the SDP attribute. */
   readonly fingerprint: string
   readonly openssl: Openssl
   readonly context: Handle
@@ -36,10 +36,10 @@ export class DtlsClients {
     calls.SSL_CTX_set_options(this.context, NO_QUERY_MTU)
   }
 
-  /** Throws where OpenSSL cannot be called. */
+  /** Throws if OpenSSL cannot be called. */
   static async open(profile: string): Promise<DtlsClients> {
     const openssl = await loadOpenssl(TIMER)
-    if (!openssl.ok) throw new Error(`no DTLS client here: ${openssl.reason}`)
+    if (!openssl.ok) throw new Error(`no DTLS client: ${openssl.reason}`)
     return new DtlsClients(openssl.value, profile)
   }
 
@@ -54,7 +54,7 @@ export class DtlsClient {
   readonly #input: Handle
   readonly #output: Handle
   readonly #materialLength: number
-  /** Once the handshake is over. */
+  /** Exported keying material, after the handshake. */
   material: Uint8Array | undefined
 
   constructor(clients: DtlsClients, materialLength: number) {
@@ -71,7 +71,7 @@ export class DtlsClient {
     calls.DTLS_set_timer_cb(this.#ssl, timer)
   }
 
-  /** Goes on with what came; without it, begins. Returns the datagrams to send. */
+  /** Continues the handshake with a datagram, or starts it without one. Returns the datagrams to send. */
   advance(datagram?: Uint8Array): Uint8Array[] {
     const { calls } = this.#clients.openssl
     if (datagram !== undefined) calls.BIO_write(this.#input, datagram, datagram.length)
@@ -79,7 +79,7 @@ export class DtlsClient {
     return this.#collect()
   }
 
-  /** What has to be sent again, if it is time. */
+  /** Returns the datagrams of a flight whose retransmission timer has expired. */
   repeat(): Uint8Array[] {
     this.#clients.openssl.calls.SSL_ctrl(this.#ssl, HANDLE_TIMEOUT, 0, null)
     return this.#collect()

@@ -1,4 +1,4 @@
-// Opens what a node sealed with SRTP, written from RFC 3711 and RFC 7714 alone: none of it is the node's code.
+// Opens SRTP packets. Written from RFC 3711 and RFC 7714 without the node's code, so that both check each other.
 import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto'
 
 type Profile = 'SRTP_AEAD_AES_128_GCM' | 'SRTP_AEAD_AES_256_GCM' | 'SRTP_AES128_CM_SHA1_80'
@@ -19,10 +19,10 @@ export class SrtpOpener {
   readonly #key: Buffer
   readonly #authentication: Buffer
   readonly #salt: Buffer
-  /** By SSRC, the highest index so far (RFC 3711 §3.3.1). */
+  /** The highest index so far, by SSRC (RFC 3711 §3.3.1). */
   readonly #newest = new Map<number, number>()
 
-  /** `material` as DTLS exported it: client key, server key, client salt, server salt (RFC 5764 §4.2). */
+  /** `material` as exported by DTLS: client key, server key, client salt, server salt (RFC 5764 §4.2). */
   constructor(profile: Profile, material: Uint8Array) {
     const { key, salt } = SIZES[profile]
     const master = material.subarray(key, 2 * key)
@@ -33,7 +33,7 @@ export class SrtpOpener {
     this.#salt = derive(master, masterSalt, 2, salt)
   }
 
-  /** The plain RTP packet; undefined if its tag does not verify. */
+  /** Returns the plain RTP packet, or undefined if its tag does not verify. */
   open(packet: Uint8Array): Uint8Array | undefined {
     const sealed = Buffer.from(packet)
     const ssrc = sealed.readUInt32BE(8)

@@ -1,4 +1,4 @@
-// A member of a load who comes as browsers do: ICE checks, OpenSSL's DTLS, SRTP that other code than the node's opens.
+// The WebRTC transport of a member, as browsers have it: ICE checks, OpenSSL's DTLS, SRTP opened by code that the node does not use.
 import { randomBytes } from 'node:crypto'
 import type { WebrtcSelection } from '@parley/client'
 import { ExtensionUri, encodeStunRequest, SrtpProfile } from '@parley/protocol'
@@ -7,16 +7,18 @@ import type { LoadSockets } from '../media/load-sockets.ts'
 import { DtlsClient, type DtlsClients } from './dtls-client.ts'
 import { materialLength, SrtpOpener } from './srtp-opener.ts'
 
-/** What Chromium chooses first. */
-export const BROWSER_PROFILE = SrtpProfile.AeadAes128Gcm
-/** What it calls Opus, and how it numbers the extensions that the node knows. */
-export const BROWSER_OPUS = 111
+/** Chromium's preferred profile. */
+export const WEBRTC_PROFILE = SrtpProfile.AeadAes128Gcm
+/** Chromium's payload type for Opus. */
+export const WEBRTC_OPUS = 111
+/** Chromium's numbers for the header extensions that the node supports. */
 const EXTENSIONS = [`1 ${ExtensionUri.AudioLevel}`, `3 ${ExtensionUri.TransportSequence}`]
 
 const UFRAG = 'load'
 const STUN_RESPONSE = 0x0101
-/** Until the node has answered, and after that, so that it knows that somebody is there. */
-const IMPATIENCE = 500
+/** Milliseconds between retransmissions of checks and flights. */
+const RETRANSMISSION_INTERVAL = 500
+/** Milliseconds between checks after the connection is established (RFC 7675). */
 const CONSENT_INTERVAL = 5_000
 const PATIENCE = 20_000
 
@@ -26,7 +28,7 @@ type State =
   | { kind: 'connected'; client: DtlsClient }
   | { kind: 'closed' }
 
-export class Browser {
+export class WebrtcClient {
   readonly #sockets: LoadSockets
   readonly #socket: number
   readonly #clients: DtlsClients
@@ -36,27 +38,27 @@ export class Browser {
   #state: State = { kind: 'checking' }
   #timer: NodeJS.Timeout
 
-  /** What to select; `audioSsrc` is the browser's own. */
+  /** Select Protocol of the client; `audioSsrc` is the SSRC that it chose. */
   static selection(clients: DtlsClients, audioSsrc: number): WebrtcSelection {
     const credentials = [`ice-ufrag:${UFRAG}`, `ice-pwd:${'a'.repeat(24)}`, `fingerprint:${clients.fingerprint}`]
-    const rest = [...EXTENSIONS.map(extension => `extmap:${extension}`), `rtpmap:${BROWSER_OPUS} opus/48000/2`]
+    const rest = [...EXTENSIONS.map(extension => `extmap:${extension}`), `rtpmap:${WEBRTC_OPUS} opus/48000/2`]
     const sdp = [...credentials, ...rest].map(line => `a=${line}`).join('\n')
-    const opus = { name: 'opus', type: 'audio', priority: 1000, payload_type: BROWSER_OPUS } as const
+    const opus = { name: 'opus', type: 'audio', priority: 1000, payload_type: WEBRTC_OPUS } as const
     return { protocol: 'webrtc', sdp, codecs: [opus], audioSsrc }
   }
 
-  /** Resolves with what opens the node's packets, once the handshake is over. `answer` is the node's fragment. */
+  /** `opener` resolves after the handshake with the keys to open the node's packets. `answer` is the node's SDP fragment. */
   static connect(
     sockets: LoadSockets,
     socket: number,
     clients: DtlsClients,
     node: Int32Array,
     answer: string,
-  ): { browser: Browser; opener: Promise<SrtpOpener> } {
-    let browser: Browser | undefined
+  ): { browser: WebrtcClient; opener: Promise<SrtpOpener> } {
+    let browser: WebrtcClient | undefined
     const opener = new Promise<SrtpOpener>((resolve, reject) => {
-      const late = setTimeout(() => reject(new Error('a browser was not connected in time')), PATIENCE)
-      browser = new Browser(sockets, socket, clients, node, answer, found => {
+      const late = setTimeout(() => reject(new Error('a WebRTC client did not connect in time')), PATIENCE)
+      browser = new WebrtcClient(sockets, socket, clients, node, answer, found => {
         clearTimeout(late)
         resolve(found)
       })
@@ -82,10 +84,10 @@ export class Browser {
     const transaction = Uint8Array.from(randomBytes(12))
     this.#check = encodeStunRequest({ transaction, username, useCandidate: true }, password, stunMac)
     this.#send([this.#check])
-    this.#timer = setInterval(() => this.#again(), IMPATIENCE)
+    this.#timer = setInterval(() => this.#again(), RETRANSMISSION_INTERVAL)
   }
 
-  /** Takes a datagram that is no media; false if it is none of ICE or DTLS. */
+  /** Receives a datagram that is not media; returns false if it is neither STUN nor DTLS. */
   receive(bytes: Uint8Array): boolean {
     const isStun = bytes.length >= 20 && ((bytes[0]! << 8) | bytes[1]!) === STUN_RESPONSE
     const isDtls = bytes[0]! >= 20 && bytes[0]! <= 63
@@ -101,7 +103,7 @@ export class Browser {
   }
 
   #begin(): void {
-    const client = new DtlsClient(this.#clients, materialLength(BROWSER_PROFILE))
+    const client = new DtlsClient(this.#clients, materialLength(WEBRTC_PROFILE))
     this.#state = { kind: 'handshaking', client }
     this.#send(client.advance())
   }
@@ -112,7 +114,7 @@ export class Browser {
     this.#state = { kind: 'connected', client }
     clearInterval(this.#timer)
     this.#timer = setInterval(() => this.#again(), CONSENT_INTERVAL)
-    this.#done(new SrtpOpener(BROWSER_PROFILE, client.material))
+    this.#done(new SrtpOpener(WEBRTC_PROFILE, client.material))
   }
 
   #again(): void {
@@ -129,7 +131,7 @@ export class Browser {
   }
 }
 
-/** The value of an SDP attribute; throws if it is not there. */
+/** The value of an SDP attribute; throws if it is absent. */
 function lineOf(sdp: string, name: string): string {
   const line = sdp.split('\n').find(each => each.startsWith(`a=${name}:`))
   if (line === undefined) throw new Error(`expected a=${name} in the node's answer`)
