@@ -3,6 +3,7 @@ import {
   type GrantedVoiceState,
   type LvspClient,
   openPacket,
+  SessionLoop,
   VoiceClientSession,
   type VoiceDescription,
   type VoiceOutput,
@@ -66,11 +67,10 @@ export class Member {
   readonly #place: MemberPlace
   readonly #answered: (milliseconds: number) => void
   #session: VoiceClientSession | undefined
+  #loop: SessionLoop<VoiceOutput> | undefined
   #socket: WebSocket | undefined
   #browser: WebrtcClient | undefined
-  #timer: NodeJS.Timeout | undefined
   #settling: Settling | undefined
-  #isPumping = false
   #address = { address: '', port: 0 }
   #probe = { nonce: PROBES, sentAt: 0 }
 
@@ -126,7 +126,7 @@ export class Member {
 
   setSpeaking(): void {
     this.#session?.setSpeaking(1)
-    this.#pump()
+    this.#loop?.pump()
   }
 
   /** Sends a heartbeat in addition to those of the session, unless the previous one is unanswered. */
@@ -134,7 +134,7 @@ export class Member {
     if (this.#probe.sentAt !== 0 || !this.isJoined) return
     this.#probe = { nonce: this.#probe.nonce + 1, sentAt: performance.now() }
     this.#session?.command(VoiceOp.Heartbeat, { t: this.#probe.nonce, seq_ack: this.#session.seq })
-    this.#pump()
+    this.#loop?.pump()
   }
 
   /** Drops the connection without a close frame. */
@@ -143,11 +143,14 @@ export class Member {
   }
 
   #end(): WebSocket | undefined {
+    const session = this.#session
     const socket = this.#socket
     this.#forgetKeys()
     this.#session = undefined
     this.#socket = undefined
-    clearTimeout(this.#timer)
+    // The outputs of a closed session find neither session nor socket here; its timer ends.
+    session?.close()
+    this.#loop?.pump()
     return socket
   }
 
@@ -164,25 +167,9 @@ export class Member {
     const credentials = { serverId: channelId, channelId, userId, sessionId, token }
     this.#probe = { nonce: PROBES, sentAt: 0 }
     this.#session = new VoiceClientSession({ ...credentials, attempts: 0, ...(dave !== undefined && { dave }) })
+    this.#loop = new SessionLoop(this.#session, output => this.#apply(output))
     this.#session.start(performance.now())
-    this.#pump()
-  }
-
-  #pump(): void {
-    const session = this.#session
-    if (session === undefined || this.#isPumping) return
-    this.#isPumping = true
-    for (let outputs = session.takeOutputs(); outputs.length > 0; outputs = session.takeOutputs())
-      for (const output of outputs) this.#apply(output)
-    this.#isPumping = false
-    clearTimeout(this.#timer)
-    const wait = session.deadline - performance.now()
-    if (wait < Infinity) this.#timer = setTimeout(() => this.#feed(now => session.tick(now)), Math.max(0, wait) + 1)
-  }
-
-  #feed(input: (now: number) => void): void {
-    input(performance.now())
-    this.#pump()
+    this.#loop.pump()
   }
 
   #apply(output: VoiceOutput): void {
@@ -211,7 +198,7 @@ export class Member {
     const socket = new WebSocket(`ws://${endpoint}/?v=${version}`, { localAddress, perMessageDeflate: false })
     this.#socket = socket
     const feed = (input: (now: number) => void) => {
-      if (this.#session === session) this.#feed(input)
+      if (this.#session === session) this.#loop?.feed(input)
     }
     socket.on('open', () => feed(now => session?.connectionOpened(now)))
     socket.on('message', (data, isBinary) => feed(now => this.#receive(isBinary ? (data as Buffer) : `${data}`, now)))
@@ -265,7 +252,7 @@ export class Member {
     const { browser } = this.#place
     if (browser === undefined) this.#session?.select({ protocol: 'udp', ...this.#address, mode: this.mode })
     else this.#session?.select(WebrtcClient.selection(browser.clients, CLIENT_SSRCS + this.ssrc))
-    this.#pump()
+    this.#loop?.pump()
   }
 
   #sendCommit(commit: Uint8Array): void {

@@ -95,7 +95,7 @@ test('two thousand voice states are granted together', async context => {
 test('a client can be closed at any time, and its pending requests reject', async context => {
   const client = new LvspClient({ url: 'ws://127.0.0.1:9/lvsp', secret: SECRET })
   const connecting = assert.rejects(client.connect(), LvspClosedError)
-  const request = assert.rejects(client.requestChannel(channel), /the session is over/)
+  const request = assert.rejects(client.requestChannel(channel), /the session has ended/)
   await client.close()
   await Promise.all([connecting, request])
   context.diagnostic(client.state)
@@ -104,7 +104,7 @@ test('a client can be closed at any time, and its pending requests reject', asyn
 test('invalid options throw at once', () => {
   assert.throws(() => new LvspClient({ url: 'wss://voice.example/lvsp', secret: '' }), RangeError)
   assert.throws(() => new LvspClient({ url: 'https://voice.example/lvsp', secret: 'x' }), /ws: or wss:/)
-  assert.throws(() => new LvspClient({ url: 'ws://voice.example/lvsp', secret: 'x' }), /in the clear/)
+  assert.throws(() => new LvspClient({ url: 'ws://voice.example/lvsp', secret: 'x' }), /unencrypted/)
 })
 
 async function fleetOf(context: TestContext, nodes: Record<string, { server: Server; region: string }>) {
@@ -185,7 +185,7 @@ test('a node that restarts in time gets its channels again, and the fleet announ
   fleet.on('stranded', event => stranded.push(event))
   await server.close()
   await until('the channel to be stranded', () => stranded.length > 0)
-  await assert.rejects(fleet.channelFor({ channelId: '600' }), /no node takes the channel/)
+  await assert.rejects(fleet.channelFor({ channelId: '600' }), /no node accepts the channel/)
   const restarted = await node(context, port)
   await until('the move', () => moved.length > 0)
   assert.equal(moved[0]?.from, 'only')

@@ -1,34 +1,35 @@
-// One WebSocket to a node, from open to close: bytes and texts in and out, and an end that is told once.
+// One WebSocket to a node, from open to close.
 import { WebSocket } from 'ws'
+import { LIMITS } from './limits.ts'
 
-/** How to check the node's certificate; as the system does, without it. */
+/** Verification of the node's certificate. */
 export interface ConnectionTls {
+  /** Certificate authorities in PEM. Default: those of the system. */
   ca?: string | Buffer | undefined
+  /** Whether an invalid certificate fails the connection. Default: true. */
   rejectUnauthorized?: boolean | undefined
 }
 
 export interface ConnectionEvents {
   opened(): void
   received(data: string | Uint8Array): void
-  /** Closed, or never opened: 1006 and what the system said. */
+  /** Closed, or could not be opened: code 1006 and the system's error. Called once. */
   closed(code: number, reason: string): void
 }
 
-/** A DAVE commit of the largest groups, with room to spare. */
-const LONGEST_MESSAGE = 1024 * 1024
-/** How long the other side may take to answer our close before the connection is cut. */
-const CLOSE_TIMEOUT = 1_000
+/** Bytes of a close reason (RFC 6455 §5.5). */
+const REASON_LENGTH = 123
 
 export class Connection {
   readonly #socket: WebSocket
   #events: ConnectionEvents | undefined
   #failure = ''
-  /** Settles when nothing of the socket is left. */
+  /** Resolves when the socket is closed. */
   readonly done: Promise<void>
 
   constructor(url: URL, tls: ConnectionTls | false | undefined, events: ConnectionEvents) {
     this.#events = events
-    const socket = new WebSocket(url, { ...tls, maxPayload: LONGEST_MESSAGE, perMessageDeflate: false })
+    const socket = new WebSocket(url, { ...tls, maxPayload: LIMITS.message, perMessageDeflate: false })
     this.#socket = socket
     socket.binaryType = 'nodebuffer'
     socket.on('open', () => this.#events?.opened())
@@ -48,22 +49,21 @@ export class Connection {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(data)
   }
 
-  /** Closes in good order; nothing more is told. */
+  /** Closes with a close frame. No further event is emitted. */
   close(code: number, reason: string): void {
     this.#events = undefined
-    const timer = setTimeout(() => this.#socket.terminate(), CLOSE_TIMEOUT)
+    const timer = setTimeout(() => this.#socket.terminate(), LIMITS.closeTimeout)
     void this.done.then(() => clearTimeout(timer))
-    // The protocol has room for 123 bytes (RFC 6455 §5.5).
     this.#socket.close(
       code,
       Buffer.from(reason)
-        .subarray(0, 123)
+        .subarray(0, REASON_LENGTH)
         .toString('latin1')
         .replace(/[^ -~]/g, '?'),
     )
   }
 
-  /** Cuts the connection without a word, as a lost network does; the end is told. */
+  /** Destroys the TCP connection without a close frame, like a network failure. */
   cut(): void {
     this.#socket.terminate()
   }

@@ -1,4 +1,4 @@
-// A promise that is settled from elsewhere.
+// A promise that its creator settles.
 
 export interface Deferred {
   promise: Promise<void>

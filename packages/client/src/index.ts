@@ -1,4 +1,5 @@
-// The public names of the client, listed one by one: all of `sessions`, and what needs Node.js.
+// Public names of @parley/client: everything in `sessions`, and the clients that need Node.js.
+export type { ChannelProperties, VoiceStateRestrictions } from '@parley/protocol'
 export { LvspClient, type LvspClientEvents, type LvspClientOptions } from './lvsp/client.ts'
 export {
   Fleet,
@@ -8,12 +9,13 @@ export {
   type FleetOptions,
   type MovedChannel,
 } from './lvsp/fleet.ts'
-export type { ChannelProperties, NewVoiceState, VoiceStateRestrictions, VoiceStateSelector } from './lvsp/wire.ts'
+export type { NewVoiceState, VoiceStateSelector } from './lvsp/voice-state.ts'
 export * from './sessions.ts'
 export { VoiceClient, type VoiceClientEvents, type VoiceClientOptions } from './voice/client.ts'
 export { loadDavey } from './voice/dave/davey.ts'
 export { type VoiceTarget, type VoiceTls, voiceUrl } from './voice/endpoint.ts'
-export type { HeardFrame, MediaReport } from './voice/media/media.ts'
+export type { MediaReport, ReceivedFrame } from './voice/media/media.ts'
 export { openPacket, type PacketKind, PacketProtection, sealPacket } from './voice/media/packet.ts'
+export type { PlayOptions } from './voice/media/player.ts'
 export type { SourceReport } from './voice/media/receive-stats.ts'
 export { VoiceClosedError } from './voice/voice-closed-error.ts'

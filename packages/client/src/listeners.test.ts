@@ -1,4 +1,4 @@
-// Who hears an event, and what a listener that throws breaks: nothing.
+// Event listeners: order, removal, and errors that they throw.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Listeners } from './listeners.ts'
@@ -7,7 +7,7 @@ interface Events {
   said: string
 }
 
-test('listeners hear events in the order in which they came, until they leave', () => {
+test('listeners are called in the order in which they were added, until they are removed', () => {
   const events = new Listeners<Events>()
   const heard: string[] = []
   const first = (word: string) => heard.push(`first ${word}`)
@@ -20,7 +20,7 @@ test('listeners hear events in the order in which they came, until they leave', 
   assert.deepEqual(heard, ['first a', 'once a', 'first b'])
 })
 
-test('a listener that leaves or comes while an event is told changes the next one only', () => {
+test('a listener added or removed during an event takes effect at the next one', () => {
   const events = new Listeners<Events>()
   const heard: string[] = []
   const second = (word: string) => heard.push(`second ${word}`)
@@ -34,7 +34,7 @@ test('a listener that leaves or comes while an event is told changes the next on
   assert.deepEqual(heard, ['second a', 'third b'])
 })
 
-test('who listens once may leave before it happened', () => {
+test('a one-time listener can be removed before the event', () => {
   const events = new Listeners<Events>()
   const heard: string[] = []
   const listener = (word: string) => heard.push(word)
@@ -44,7 +44,7 @@ test('who listens once may leave before it happened', () => {
   assert.deepEqual(heard, [])
 })
 
-test('who listens always goes on after listening once as well', () => {
+test('a permanent listener stays after it was also added once', () => {
   const events = new Listeners<Events>()
   const heard: string[] = []
   const listener = (word: string) => heard.push(word)

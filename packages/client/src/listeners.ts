@@ -1,8 +1,8 @@
-// Typed events for the clients: who listens to what.
+// Typed event listeners of the clients.
 
-/** `Events` maps each event's name to the one argument of its listeners. */
+/** `Events` maps each event name to the argument of its listeners. */
 export class Listeners<Events extends object> {
-  /** Each listener, and what is called for it. */
+  /** By event: each listener and the function to call for it. */
   readonly #listeners = new Map<keyof Events, Map<(event: never) => void, (event: never) => void>>()
 
   on<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): void {
@@ -20,7 +20,7 @@ export class Listeners<Events extends object> {
     })
   }
 
-  /** What a listener throws is told as an uncaught error, but not amid the work of whoever emits. */
+  /** An error thrown by a listener becomes an uncaught exception, without interrupting the emitter. */
   emit<E extends keyof Events>(event: E, argument: Events[E]): void {
     for (const listener of [...(this.#listeners.get(event)?.values() ?? [])]) {
       try {
@@ -40,7 +40,7 @@ export class Listeners<Events extends object> {
   ): void {
     const listeners = this.#listeners.get(event) ?? new Map()
     this.#listeners.set(event, listeners)
-    // Who listens always need not listen once as well.
+    // A permanent listener is not replaced by a one-time registration.
     if (listeners.get(listener) !== listener) listeners.set(listener, called)
   }
 }

@@ -1,16 +1,19 @@
-// The loop around a session: feeds it, applies what comes out, and wakes it at its deadline.
+// The loop around a session: feeds inputs, applies outputs, and calls `tick` at the deadline.
 
-/** A protocol as a machine: inputs are its own methods, outputs are queued, time is an argument. */
+/** A protocol session as a state machine: inputs are methods of its own, outputs are queued, time is an argument. */
 export interface Looped<Output> {
+  /** Outputs since the last call. */
   takeOutputs(): readonly Output[]
-  /** When it wants `tick`; `Infinity` if never. */
+  /** When to call `tick`; `Infinity` if never. */
   readonly deadline: number
+  /** Handles whatever is due. `now` is milliseconds of a monotonic clock. */
   tick(now: number): void
 }
 
-/** The longest timeout that Node.js and browsers take. */
-const LONGEST_TIMER = 2 ** 31 - 1
+/** The longest timeout of setTimeout in Node.js and browsers. */
+const MAX_TIMEOUT = 2 ** 31 - 1
 
+/** Runs one session on the clock and timers of the host. */
 export class SessionLoop<Output> {
   readonly #session: Looped<Output>
   readonly #apply: (output: Output) => void
@@ -22,12 +25,13 @@ export class SessionLoop<Output> {
     this.#apply = apply
   }
 
+  /** Calls an input method of the session with the current time, then `pump`. */
   feed(input: (now: number) => void): void {
     input(performance.now())
     this.pump()
   }
 
-  /** Applies what came out of the session, then waits for its deadline. What listeners do meanwhile is queued behind. */
+  /** Applies the outputs of the session and sets the timer for its deadline. Calls from within `apply` are deferred. */
   pump(): void {
     if (this.#isPumping) return
     this.#isPumping = true
@@ -45,6 +49,6 @@ export class SessionLoop<Output> {
     const wait = this.#session.deadline - performance.now()
     if (wait === Infinity) return
     const wake = () => this.feed(now => this.#session.tick(now))
-    this.#timer = setTimeout(wake, Math.min(Math.max(wait, 0) + 1, LONGEST_TIMER))
+    this.#timer = setTimeout(wake, Math.min(Math.max(wait, 0) + 1, MAX_TIMEOUT))
   }
 }

@@ -1,22 +1,16 @@
-// What runs anywhere, a browser included: sessions without sockets, and codecs. Listed one by one.
+// Public names that run in any JavaScript environment, browsers included: sessions without sockets, and codecs.
+export type { AssignedChannel, ChannelEncryption, ChannelRef } from './lvsp/channel.ts'
 export { LvspClosedError, LvspRequestError } from './lvsp/lvsp-errors.ts'
+export type { LvspAnswer, LvspOutput, NodeReady, NodeStats, RequestFailure, RequestId } from './lvsp/lvsp-outputs.ts'
+export { LvspClientSession, type LvspCommandInput, type LvspSessionOptions } from './lvsp/session.ts'
+export { type SyncedChannel, type SyncPart, syncParts } from './lvsp/sync-parts.ts'
 export type {
-  AssignedChannel,
-  ChannelEncryption,
-  ChannelRef,
   GrantedVoiceState,
-  LvspOutput,
-  NodeReady,
-  NodeStats,
-  RequestFailure,
-  RequestId,
   UserRef,
   VoiceStateConnected,
   VoiceStateDisconnected,
   VoiceStateSpeaking,
-} from './lvsp/outputs.ts'
-export { LvspClientSession, type LvspCommandInput, type LvspSessionOptions } from './lvsp/session.ts'
-export { type SyncedChannel, type SyncPart, syncParts } from './lvsp/sync-parts.ts'
+} from './lvsp/voice-state.ts'
 export { type OggOpus, readOggOpus } from './ogg/ogg-opus.ts'
 export { type OggOpusOptions, OggOpusWriter, writeOggOpus } from './ogg/ogg-opus-writer.ts'
 export { OggError, type OggPage, PageFlag, readPage, writePage } from './ogg/ogg-page.ts'
@@ -24,8 +18,9 @@ export { OPUS_RATE, opusSamples } from './ogg/opus-packet.ts'
 export { type Looped, SessionLoop } from './session-loop.ts'
 export { ClientDave, type DaveKeys, type DaveLibrary, type DaveOutlet } from './voice/dave/dave.ts'
 export { type Clock, paced } from './voice/media/pacer.ts'
-export { type Reaction, reactionTo } from './voice/session/close-policy.ts'
+export type { VoiceCredentials, VoiceSessionOptions } from './voice/session/credentials.ts'
 export type { Member, MembersView } from './voice/session/members.ts'
+export { VoiceClientSession } from './voice/session/session.ts'
 export type {
   ProtocolSelection,
   VoiceDescription,
@@ -33,5 +28,4 @@ export type {
   VoiceReady,
   WebrtcDescription,
   WebrtcSelection,
-} from './voice/session/outputs.ts'
-export { VoiceClientSession, type VoiceCredentials, type VoiceSessionOptions } from './voice/session/session.ts'
+} from './voice/session/voice-outputs.ts'

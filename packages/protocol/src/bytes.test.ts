@@ -1,17 +1,17 @@
-// Binary messages off the packet path: every length is checked, and there is one way to write each.
+// Binary reader and writer: every length is checked, and every value has one encoding.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ByteReader, ByteWriter, DecodeError, isSameBytes, snowflakeBytes } from './bytes.ts'
 
 const reader = (...bytes: number[]) => new ByteReader(Uint8Array.from(bytes))
 
-test('a vector length reads as in the examples of RFC 9420 §2.1.2', () => {
+test('a vector length is decoded as in the examples of RFC 9420 §2.1.2', () => {
   assert.equal(reader(0x9d, 0x7f, 0x3e, 0x7d).varint(), 494_878_333)
   assert.equal(reader(0x7b, 0xbd).varint(), 15_293)
   assert.equal(reader(0x25).varint(), 37)
 })
 
-test('a vector length is written as short as it can be, and read back', () => {
+test('a vector length is encoded in its shortest form and read back', () => {
   for (const [value, length] of [
     [0, 1],
     [63, 1],
@@ -27,7 +27,7 @@ test('a vector length is written as short as it can be, and read back', () => {
   assert.throws(() => new ByteWriter().varint(2 ** 30), RangeError)
 })
 
-test('a vector length that is longer than needed is refused, and so is one that starts with 11', () => {
+test('a vector length in a longer form, or with prefix 11, is refused', () => {
   for (const bytes of [
     [0x40, 0x25],
     [0x40, 63],
@@ -38,7 +38,7 @@ test('a vector length that is longer than needed is refused, and so is one that 
     assert.throws(() => reader(...bytes).varint(), DecodeError)
 })
 
-test('no read goes past the end', () => {
+test('no read passes the end', () => {
   const reads: ((reader: ByteReader) => unknown)[] = [
     r => r.u8(),
     r => r.u16(),
@@ -68,7 +68,7 @@ test('an optional is 0, or 1 and its value', () => {
   assert.throws(() => reader(2, 7).optional(r => r.u8()), DecodeError)
 })
 
-test('what is written is read back, past every growth of the writer', () => {
+test('written values are read back across every growth of the writer', () => {
   const long = Uint8Array.from({ length: 20_000 }, (_, index) => index & 0xff)
   const bytes = new ByteWriter()
     .u8(1)
@@ -85,20 +85,20 @@ test('what is written is read back, past every growth of the writer', () => {
   back.end()
 })
 
-test('a reader over a part of a buffer stays within that part', () => {
+test('a reader of a part of a buffer stays within that part', () => {
   const whole = Uint8Array.of(1, 2, 3, 4)
   const part = new ByteReader(whole.subarray(1, 3))
   assert.equal(part.u16(), 0x0203)
   assert.equal(part.remaining, 0)
 })
 
-test('a snowflake is 8 big-endian bytes, if it fits', () => {
+test('a snowflake that fits is 8 big-endian bytes', () => {
   assert.deepEqual(snowflakeBytes('258'), Uint8Array.of(0, 0, 0, 0, 0, 0, 1, 2))
   assert.deepEqual(snowflakeBytes('18446744073709551615'), new Uint8Array(8).fill(255))
   for (const text of ['18446744073709551616', '', 'abc', '-1', '1e3']) assert.equal(snowflakeBytes(text), undefined)
 })
 
-test('bytes are the same if all of them are', () => {
+test('two byte strings are equal if all bytes are', () => {
   assert.ok(isSameBytes(Uint8Array.of(1, 2), Uint8Array.of(1, 2)))
   assert.ok(!isSameBytes(Uint8Array.of(1, 2), Uint8Array.of(1, 3)))
   assert.ok(!isSameBytes(Uint8Array.of(1, 2), Uint8Array.of(1, 2, 0)))

@@ -41,7 +41,6 @@ export {
   LVSP_FAILURE_MEANINGS,
   LVSP_SYNC_CHANNELS,
   LvspCapability,
-  LvspChannelProperties,
   LvspClose,
   type LvspCommand,
   type LvspCommandData,
@@ -60,6 +59,13 @@ export {
   LvspReady,
   LvspResume,
 } from './lvsp/lvsp.ts'
+export {
+  type ChannelProperties,
+  channelPropertiesOf,
+  LvspChannelProperties,
+  type VoiceStateRestrictions,
+  wireChannelProperties,
+} from './lvsp/properties.ts'
 export {
   DESCRIPTION_CHUNK_LENGTH,
   DESCRIPTION_HEADER,

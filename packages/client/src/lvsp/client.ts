@@ -1,69 +1,60 @@
-// An LVSP client for Node.js: one chat backend's line to one node. Comes back by itself when the connection is lost.
+// The LVSP client for Node.js: the connection of one chat backend to one node, with automatic reconnect and resume.
 import { createHmac } from 'node:crypto'
-import { LvspInfo } from '@parley/protocol'
+import { type ChannelProperties, LvspInfo, type VoiceStateRestrictions, wireChannelProperties } from '@parley/protocol'
 import { Connection, type ConnectionTls } from '../connection.ts'
 import { type Deferred, deferred } from '../deferred.ts'
 import { Listeners } from '../listeners.ts'
 import { SessionLoop } from '../session-loop.ts'
+import { type AssignedChannel, type ChannelEncryption, type ChannelRef, wireChannel } from './channel.ts'
 import { LvspClosedError, LvspRequestError } from './lvsp-errors.ts'
-import type {
-  AssignedChannel,
-  ChannelEncryption,
-  ChannelRef,
-  GrantedVoiceState,
-  LvspAnswer,
-  LvspOutput,
-  NodeReady,
-  NodeStats,
-  RequestFailure,
-  RequestId,
-  UserRef,
-  VoiceStateConnected,
-  VoiceStateDisconnected,
-  VoiceStateSpeaking,
-} from './outputs.ts'
+import type { LvspAnswer, LvspOutput, NodeReady, NodeStats, RequestFailure, RequestId } from './lvsp-outputs.ts'
 import { LvspClientSession, type LvspSessionOptions } from './session.ts'
 import { type SyncedChannel, syncParts } from './sync-parts.ts'
 import {
-  type ChannelProperties,
+  type GrantedVoiceState,
   type NewVoiceState,
-  type VoiceStateRestrictions,
+  type UserRef,
+  type VoiceStateConnected,
+  type VoiceStateDisconnected,
   type VoiceStateSelector,
-  wireChannel,
-  wireProperties,
+  type VoiceStateSpeaking,
   wireSelector,
   wireUser,
-} from './wire.ts'
+} from './voice-state.ts'
 
 export interface LvspClientOptions extends LvspSessionOptions {
-  /** Where the node serves LVSP, such as `wss://voice.example/lvsp`. */
+  /** URL at which the node serves LVSP, such as `wss://voice.example/lvsp`. */
   url: string | URL
-  /** Shared with the node. Never sent. */
+  /** Secret shared with the node. It is never sent. */
   secret: string
-  /** How to check the node's certificate. */
+  /** Verification of the node's certificate. Default: the system's certificate authorities. */
   tls?: ConnectionTls | undefined
-  /** Whether `ws:` may be dialled beyond this machine: tokens then travel in the clear. */
+  /** Allows `ws:` to other machines. Tokens then travel unencrypted. Default: false. */
   allowPlaintext?: boolean | undefined
 }
 
-/** Events and what their listeners are given. */
+/** The events of an LVSP client with their arguments. */
 export interface LvspClientEvents {
+  /** The node is ready, after each connect and reconnect. */
   connected: NodeReady
-  /** A connection is lost; the client comes back by itself after `wait` milliseconds. */
-  disconnected: { code: number; reason: string; wait: number }
-  /** The session is over for good. */
+  /** The connection is lost. The client reconnects after `wait` milliseconds, as attempt `attempt` of this outage. */
+  disconnected: { code: number; reason: string; wait: number; attempt: number }
+  /** The session has ended and does not reconnect. */
   closed: { code: number; reason: string }
-  /** 0 (worst) to 1 (best). */
+  /** Health of the node, 0 (worst) to 1 (best), with each heartbeat. */
   health: number
-  /** Told without having been asked for: state after a resume. */
+  /** Received without a request: state that the node sends again after a resume. */
   assigned: AssignedChannel
   granted: GrantedVoiceState
+  /** The media of a user is established. */
   voiceStateConnected: VoiceStateConnected
+  /** The voice connection of a user has ended; the voice state remains. */
   voiceStateDisconnected: VoiceStateDisconnected
+  /** Speaking flags or video of a user changed. */
   speaking: VoiceStateSpeaking
-  /** A channel's end-to-end encryption changed: version, epoch or members. */
+  /** The end-to-end encryption of a channel changed: version, epoch or number of members. */
   encryption: ChannelEncryption
-  /** The node refused a command that has no answer, or said what cannot be read. Not thrown if nobody listens. */
+  /** The node refused a command that has no answer, or sent an undecodable message. Not thrown without a listener. */
   error: Error
 }
 
@@ -72,6 +63,10 @@ interface Waiting {
   reject(error: Error): void
 }
 
+/**
+ * The connection of one chat backend to one node. Reconnects and resumes by itself; requests made while the connection is lost
+ * are sent after the reconnect.
+ */
 export class LvspClient {
   readonly #url: URL
   readonly #options: LvspClientOptions
@@ -83,7 +78,7 @@ export class LvspClient {
   #connection: Connection | undefined
   #health: number | undefined
 
-  /** Throws a RangeError for a URL that is none, an empty secret, and plain text to another machine. */
+  /** Throws a RangeError for an invalid URL, an empty secret, and `ws:` to another machine without `allowPlaintext`. */
   constructor(options: LvspClientOptions) {
     this.#url = nodeUrl(options)
     if (options.secret === '') throw new RangeError('expected a secret that is not empty')
@@ -92,31 +87,36 @@ export class LvspClient {
     this.#loop = new SessionLoop(this.#session, output => this.#apply(output))
   }
 
+  /** Adds a listener. */
   on<E extends keyof LvspClientEvents>(event: E, listener: (event: LvspClientEvents[E]) => void): this {
     this.#events.on(event, listener)
     return this
   }
+  /** Adds a listener for the next event only. */
   once<E extends keyof LvspClientEvents>(event: E, listener: (event: LvspClientEvents[E]) => void): this {
     this.#events.once(event, listener)
     return this
   }
+  /** Removes a listener. */
   off<E extends keyof LvspClientEvents>(event: E, listener: (event: LvspClientEvents[E]) => void): this {
     this.#events.off(event, listener)
     return this
   }
 
+  /** State of the session: `live` once the node is ready, `waiting` before a reconnect, `closed` at the end. */
   get state(): LvspClientSession['state'] {
     return this.#session.state
   }
-  /** As last heard: 0 (worst) to 1 (best); undefined before the node was first ready. */
+  /** Health in the node's latest message, 0 (worst) to 1 (best); undefined before the node was first ready. */
   get health(): number | undefined {
     return this.#health
   }
+  /** Capabilities agreed on with the node. */
   get capabilities(): LvspClientSession['capabilities'] {
     return this.#session.capabilities
   }
 
-  /** Resolves when the node is ready, however long that takes; rejects with LvspClosedError if it never will be. */
+  /** Connects. Resolves when the node is ready, after any number of attempts; rejects with LvspClosedError if the session ends. */
   connect(): Promise<void> {
     this.#connecting ??= deferred()
     this.#loop.feed(now => this.#session.start(now))
@@ -124,58 +124,64 @@ export class LvspClient {
   }
 
   /**
-   * Makes a channel on the node, or finds it. Like all requests it may be made before the node is ready, and is made again
-   * after a lost connection; it rejects with LvspRequestError if it is refused or not answered in time.
+   * Creates a channel on the node, or finds it (CHANNEL_REQ). Like every request it may be made before the node is ready, and
+   * it is sent again after a reconnect. Rejects with LvspRequestError if an id is invalid, the node refuses, or no answer
+   * arrives within `requestTimeout`.
    */
   requestChannel(channel: ChannelRef, properties?: ChannelProperties): Promise<AssignedChannel> {
-    const channel_properties = properties && wireProperties(properties)
-    return this.#ask(now =>
+    const channel_properties = properties && wireChannelProperties(properties)
+    return this.#request(now =>
       this.#session.request(LvspInfo.ChannelRequest, { ...wireChannel(channel), channel_properties }, now),
     ) as Promise<AssignedChannel>
   }
 
-  /** Lets a user into a channel; what resolves is what the user needs to connect. */
+  /** Creates a voice state (VOICE_STATE_CREATE). The result holds what the user needs to connect. Errors as in `requestChannel`. */
   createVoiceState(user: UserRef, { sessionId, ...restrictions }: NewVoiceState = {}): Promise<GrantedVoiceState> {
     const data = { ...wireUser(user), session_id: sessionId, ...restrictions }
-    return this.#ask(now => this.#session.request(LvspInfo.VoiceStateCreate, data, now)) as Promise<GrantedVoiceState>
+    return this.#request(now =>
+      this.#session.request(LvspInfo.VoiceStateCreate, data, now),
+    ) as Promise<GrantedVoiceState>
   }
 
-  /** Replaces the token of a voice state; the user stays connected. */
+  /** Replaces the token of a voice state; the user stays connected (TOKEN_REFRESH). Errors as in `requestChannel`. */
   refreshToken(user: UserRef): Promise<GrantedVoiceState> {
-    return this.#ask(now =>
+    return this.#request(now =>
       this.#session.request(LvspInfo.TokenRefresh, wireUser(user), now),
     ) as Promise<GrantedVoiceState>
   }
 
+  /** Requests the load of the node (STATS). Errors as in `requestChannel`. */
   stats(): Promise<NodeStats> {
-    return this.#ask(now => this.#session.request(LvspInfo.Stats, {}, now)) as Promise<NodeStats>
+    return this.#request(now => this.#session.request(LvspInfo.Stats, {}, now)) as Promise<NodeStats>
   }
 
-  /** Ends a voice state; its user is disconnected. Tell the user on the main gateway first. */
+  /** Ends a voice state; its user is disconnected. Send the user's voice state update on the main gateway first. */
   destroyVoiceState(which: VoiceStateSelector): void {
-    this.#tell(() => this.#session.command(LvspInfo.VoiceStateDestroy, wireSelector(which)))
+    this.#command(() => this.#session.command(LvspInfo.VoiceStateDestroy, wireSelector(which)))
   }
 
+  /** Changes the restrictions of a voice state. */
   updateVoiceState(which: VoiceStateSelector, restrictions: VoiceStateRestrictions): void {
-    this.#tell(() => this.#session.command(LvspInfo.VoiceStateUpdate, { ...wireSelector(which), ...restrictions }))
+    this.#command(() => this.#session.command(LvspInfo.VoiceStateUpdate, { ...wireSelector(which), ...restrictions }))
   }
 
   /** Ends a channel; its users are disconnected. */
   destroyChannel(channel: ChannelRef): void {
-    this.#tell(() => this.#session.command(LvspInfo.ChannelDestroy, wireChannel(channel)))
+    this.#command(() => this.#session.command(LvspInfo.ChannelDestroy, wireChannel(channel)))
   }
 
+  /** Changes properties of a channel. */
   updateChannel(channel: ChannelRef, properties: ChannelProperties): void {
-    const data = { ...wireChannel(channel), channel_properties: wireProperties(properties) }
-    this.#tell(() => this.#session.command(LvspInfo.ChannelUpdate, data))
+    const data = { ...wireChannel(channel), channel_properties: wireChannelProperties(properties) }
+    this.#command(() => this.#session.command(LvspInfo.ChannelUpdate, data))
   }
 
-  /** Ends everything of this backend on the node that is not listed. */
+  /** Ends all channels and voice states of this backend on the node that are not listed (SYNC). */
   sync(channels: readonly SyncedChannel[]): void {
-    this.#tell(() => this.#session.command(LvspInfo.Sync, ...syncParts(channels)))
+    this.#command(() => this.#session.command(LvspInfo.Sync, ...syncParts(channels)))
   }
 
-  /** Ends the session; what the backend has on the node stays there. Resolves when socket and timers are gone. */
+  /** Ends the session. Channels and voice states remain on the node. Resolves when the socket is closed. */
   async close(): Promise<void> {
     const connection = this.#connection
     this.#session.close()
@@ -183,19 +189,19 @@ export class LvspClient {
     await connection?.done
   }
 
-  /** For tests: cuts the TCP connection without a word, as a lost network does. */
+  /** For tests: destroys the TCP connection without a close frame, like a network failure. */
   dropConnection(): void {
     this.#connection?.cut()
   }
 
-  #ask(make: (now: number) => RequestId): Promise<LvspAnswer> {
+  #request(make: (now: number) => RequestId): Promise<LvspAnswer> {
     return new Promise((resolve, reject) => {
       this.#waiting.set(make(performance.now()), { resolve, reject })
       this.#loop.pump()
     })
   }
 
-  #tell(make: () => void): void {
+  #command(make: () => void): void {
     make()
     this.#loop.pump()
   }
@@ -217,16 +223,16 @@ export class LvspClient {
         this.#connecting?.resolve()
         return this.#events.emit('connected', output.ready)
       case 'disconnected':
-        return this.#events.emit('disconnected', { code: output.code, reason: output.reason, wait: output.wait })
+        return this.#disconnected(output)
       case 'closed':
         return this.#end(output.code, output.reason)
       case 'health':
         this.#health = output.health
         return this.#events.emit('health', output.health)
       case 'answered':
-        return this.#settled(output.request)?.resolve(output.answer)
+        return this.#takeWaiting(output.request)?.resolve(output.answer)
       case 'failed':
-        return this.#settled(output.request)?.reject(new LvspRequestError(output.failure))
+        return this.#takeWaiting(output.request)?.reject(new LvspRequestError(output.failure))
       case 'assigned':
         return this.#events.emit('assigned', output.channel)
       case 'granted':
@@ -254,7 +260,11 @@ export class LvspClient {
     })
   }
 
-  #settled(request: RequestId): Waiting | undefined {
+  #disconnected({ code, reason, wait, attempt }: LvspClientEvents['disconnected']): void {
+    this.#events.emit('disconnected', { code, reason, wait, attempt })
+  }
+
+  #takeWaiting(request: RequestId): Waiting | undefined {
     const waiting = this.#waiting.get(request)
     this.#waiting.delete(request)
     return waiting
@@ -277,6 +287,6 @@ function nodeUrl({ url: text, allowPlaintext = false }: LvspClientOptions): URL 
   if (url === undefined || (url.protocol !== 'ws:' && url.protocol !== 'wss:'))
     throw new RangeError('expected a ws: or wss: URL')
   if (url.protocol === 'ws:' && !allowPlaintext && !LOOPBACK.test(url.hostname))
-    throw new RangeError(`ws: would send tokens to ${url.hostname} in the clear; use wss:, or set allowPlaintext`)
+    throw new RangeError(`ws: would send tokens to ${url.hostname} unencrypted; use wss:, or set allowPlaintext`)
   return url
 }

@@ -1,60 +1,67 @@
-// Fleet: one chat backend's view of many nodes. Knows which node has which channel, and moves channels off lost nodes.
+// The nodes of one chat backend: places channels on nodes, and moves channels away from lost nodes.
+import type { ChannelProperties, VoiceStateRestrictions } from '@parley/protocol'
+import { LIMITS } from '../limits.ts'
 import { Listeners } from '../listeners.ts'
+import type { AssignedChannel, ChannelEncryption, ChannelRef } from './channel.ts'
 import { LvspClient, type LvspClientOptions } from './client.ts'
 import { LvspClosedError, LvspRequestError } from './lvsp-errors.ts'
+import { Placement } from './placement.ts'
 import type {
-  AssignedChannel,
-  ChannelEncryption,
-  ChannelRef,
   GrantedVoiceState,
+  NewVoiceState,
   UserRef,
   VoiceStateConnected,
   VoiceStateDisconnected,
   VoiceStateSpeaking,
-} from './outputs.ts'
-import { Placement } from './placement.ts'
-import type { ChannelProperties, NewVoiceState, VoiceStateRestrictions } from './wire.ts'
+} from './voice-state.ts'
 
+/** A node of a fleet. */
 export interface FleetNode extends LvspClientOptions {
   /** Unique in the fleet. */
   name: string
+  /** Label by which channels select nodes. */
   region: string
 }
 
 export interface FleetOptions {
   nodes: readonly FleetNode[]
-  /** Milliseconds for which a node may be away before its channels move; 15 000 without it. */
+  /** Milliseconds for which a node may be away before its channels move. Default: 15 000. */
   lossGrace?: number | undefined
 }
 
-/** A channel, and the node that has it. */
+/** A channel and the node that serves it. */
 export interface FleetChannel extends AssignedChannel {
+  /** Name of the node. */
   node: string
   region: string
 }
 
-/** A channel has another node, or other tokens: its users must be told of both anew. */
+/** A channel has another node, or new tokens: send its users a new voice server update. */
 export interface MovedChannel {
-  /** The node that had it; the same one if it was restarted. */
+  /** Name of the previous node; the same one if that node was restarted. */
   from: string
   channel: FleetChannel
+  /** The voice states created on the new node. Users whose creation failed are missing. */
   voiceStates: readonly GrantedVoiceState[]
 }
 
+/** The events of a fleet with their arguments. `node` is the name of a node. */
 export interface FleetEvents {
+  /** A channel was moved. */
   moved: MovedChannel
-  /** No node can take the channel now. It moves as soon as one can. */
+  /** No node accepts the channel. It moves as soon as one does. */
   stranded: ChannelRef & { from: string }
+  /** A node is ready. */
   nodeConnected: { node: string }
-  /** The node was away for too long; its channels move. */
+  /** The node was away for longer than `lossGrace`; its channels move. */
   nodeLost: { node: string; reason: string }
-  /** The node's session is over for good: it does not accept the secret. */
+  /** The session with the node has ended: the node does not accept the secret. */
   nodeClosed: { node: string; code: number; reason: string }
   voiceStateConnected: VoiceStateConnected & { node: string }
   voiceStateDisconnected: VoiceStateDisconnected & { node: string }
   speaking: VoiceStateSpeaking & { node: string }
   encryption: ChannelEncryption & { node: string }
-  /** Not thrown if nobody listens. */
+  /** An error of one node, with its name. Not thrown without a listener. */
   error: Error & { node?: string | undefined }
 }
 
@@ -71,12 +78,12 @@ interface ChannelEntry {
   readonly region: string | undefined
   properties: ChannelProperties
   readonly users: Map<string, UserEntry>
-  /** Who has it, or is asked for it. */
+  /** The node that serves the channel, or is being asked to. */
   node?: NodeEntry | undefined
-  /** Settles when a node has it; undefined where none can. */
+  /** Settles when a node serves the channel; undefined after all refused. */
   placed?: Promise<FleetChannel> | undefined
   isPlacing: boolean
-  /** As the backend was last told. */
+  /** The placement that the backend knows. */
   current?: FleetChannel | undefined
 }
 interface UserEntry {
@@ -84,8 +91,7 @@ interface UserEntry {
   granted?: GrantedVoiceState | undefined
 }
 
-const LOSS_GRACE = 15_000
-
+/** Serves the channels of one backend with several nodes. */
 export class Fleet {
   readonly #nodes: ReadonlyMap<string, NodeEntry>
   readonly #channels = new Map<string, ChannelEntry>()
@@ -94,8 +100,8 @@ export class Fleet {
   readonly #lossGrace: number
   #isClosed = false
 
-  /** Throws a RangeError for options that cannot work: see `LvspClient`, and names must differ. */
-  constructor({ nodes, lossGrace = LOSS_GRACE }: FleetOptions) {
+  /** Throws a RangeError for invalid node options (see `LvspClient`) and for two nodes with the same name. */
+  constructor({ nodes, lossGrace = LIMITS.lossGrace }: FleetOptions) {
     this.#lossGrace = lossGrace
     const entries = nodes.map((node): NodeEntry => {
       return { name: node.name, region: node.region, client: new LvspClient(node), state: 'away' }
@@ -105,21 +111,23 @@ export class Fleet {
     for (const node of entries) this.#watch(node)
   }
 
+  /** Adds a listener. */
   on<E extends keyof FleetEvents>(event: E, listener: (event: FleetEvents[E]) => void): this {
     this.#events.on(event, listener)
     return this
   }
+  /** Removes a listener. */
   off<E extends keyof FleetEvents>(event: E, listener: (event: FleetEvents[E]) => void): this {
     this.#events.off(event, listener)
     return this
   }
 
-  /** Starts to dial all nodes. Resolves when the first is ready; rejects if no node ever will be. */
+  /** Connects to all nodes. Resolves when the first is ready; rejects with an AggregateError if all sessions end. */
   async connect(): Promise<void> {
     await Promise.any([...this.#nodes.values()].map(({ client }) => client.connect()))
   }
 
-  /** What is known of each node. Health is 0 for those that take no channels. */
+  /** State of each node. Health is 0 for a node that is not ready. `channels` counts the channels placed on it. */
   get nodes(): { name: string; region: string; state: NodeEntry['state']; health: number; channels: number }[] {
     const count = (node: NodeEntry) => [...this.#channels.values()].filter(channel => channel.node === node).length
     return [...this.#nodes.values()].map(node => {
@@ -128,8 +136,8 @@ export class Fleet {
   }
 
   /**
-   * The node of a channel, which is chosen if it has none: the healthiest of the region, or of another region if there is
-   * none. Rejects with LvspRequestError if no node takes it.
+   * The placement of a channel. A new channel is placed on the healthiest node of the region, or of any region if that has
+   * none. Rejects with LvspRequestError if no node accepts it.
    */
   channelFor(
     ref: ChannelRef,
@@ -145,12 +153,15 @@ export class Fleet {
     return channel.placed
   }
 
-  /** Lets a user into a channel, on whichever node has it. Takes the user out of the guild's other channels. */
+  /**
+   * Creates a voice state on the node of the channel, which is placed if necessary. Ends the user's voice states in other
+   * channels of the guild. Rejects with LvspRequestError.
+   */
   async createVoiceState(user: UserRef, wish: NewVoiceState = {}): Promise<GrantedVoiceState> {
     await this.channelFor({ channelId: user.channelId, guildId: user.guildId })
     this.#leaveOthers(user)
     const channel = this.#channels.get(user.channelId)
-    if (channel?.node === undefined) throw new LvspRequestError({ message: 'the channel has ended meanwhile' })
+    if (channel?.node === undefined) throw new LvspRequestError({ message: 'the channel has ended' })
     const entry: UserEntry = { wish }
     channel.users.set(user.userId, entry)
     try {
@@ -161,12 +172,14 @@ export class Fleet {
     }
   }
 
+  /** Ends a voice state. */
   destroyVoiceState(user: UserRef): void {
     const channel = this.#channels.get(user.channelId)
     channel?.users.delete(user.userId)
     channel?.node?.client.destroyVoiceState(user)
   }
 
+  /** Changes the restrictions of a voice state. They are kept when its channel moves. */
   updateVoiceState(user: UserRef, restrictions: VoiceStateRestrictions): void {
     const channel = this.#channels.get(user.channelId)
     const entry = channel?.users.get(user.userId)
@@ -174,6 +187,7 @@ export class Fleet {
     channel?.node?.client.updateVoiceState(user, restrictions)
   }
 
+  /** Changes properties of a channel. They are kept when it moves. */
   updateChannel(ref: ChannelRef, properties: ChannelProperties): void {
     const channel = this.#channels.get(ref.channelId)
     if (channel === undefined) return
@@ -181,13 +195,14 @@ export class Fleet {
     channel.node?.client.updateChannel(ref, properties)
   }
 
+  /** Ends a channel; its users are disconnected. */
   destroyChannel(ref: ChannelRef): void {
     const channel = this.#channels.get(ref.channelId)
     this.#channels.delete(ref.channelId)
     channel?.node?.client.destroyChannel(ref)
   }
 
-  /** Leaves all nodes; channels and voice states stay there. Resolves when sockets and timers are gone. */
+  /** Ends the sessions with all nodes. Channels and voice states remain there. Resolves when the sockets are closed. */
   async close(): Promise<void> {
     this.#isClosed = true
     for (const node of this.#nodes.values()) clearTimeout(node.timer)
@@ -206,7 +221,7 @@ export class Fleet {
     client.on('error', error => this.#events.emit('error', Object.assign(error, { node: name })))
   }
 
-  /** A node that does not know us any more was restarted, or was away for long: it is told what it has. */
+  /** A node with another session was restarted, or was away for long: its channels are created again. */
   #connected(node: NodeEntry, isSameSession: boolean): void {
     clearTimeout(node.timer)
     node.state = 'ready'
@@ -237,7 +252,7 @@ export class Fleet {
     this.#events.emit('nodeLost', { node: node.name, reason })
     for (const channel of this.#channels.values())
       if (channel.node === node && !channel.isPlacing) {
-        // Should the node come back, it still has the channel: this waits for it.
+        // The node may still have the channel when it returns; the command waits until then.
         node.client.destroyChannel(channel.ref)
         void this.#move(channel, node.name)
       }
@@ -256,7 +271,7 @@ export class Fleet {
     return placed
   }
 
-  /** Grants every user of the channel anew, then tells. */
+  /** Creates the voice states of a moved channel, then emits `moved`. */
   async #announce(channel: ChannelEntry, from: string): Promise<void> {
     const grants = [...channel.users].map(([userId, entry]) => this.#grant(channel, userId, entry))
     const granted = await Promise.allSettled(grants)
@@ -275,14 +290,14 @@ export class Fleet {
     }
   }
 
-  /** Asks one node after another until one takes the channel. */
+  /** Requests the channel from one node after another until one accepts it. */
   async #place(channel: ChannelEntry): Promise<FleetChannel> {
     const refused = new Set<NodeEntry>()
     channel.isPlacing = true
     try {
       for (;;) {
         channel.node = this.#choose(channel.region, refused)
-        if (channel.node === undefined) throw new LvspRequestError({ message: 'no node takes the channel' })
+        if (channel.node === undefined) throw new LvspRequestError({ message: 'no node accepts the channel' })
         const placed = await this.#tryNode(channel, channel.node)
         if (placed !== undefined) return placed
         refused.add(channel.node)
@@ -295,7 +310,7 @@ export class Fleet {
     }
   }
 
-  /** Undefined if this node does not take the channel, but another one may. */
+  /** Undefined if this node refuses the channel for a reason of its own. */
   async #tryNode(channel: ChannelEntry, node: NodeEntry): Promise<FleetChannel | undefined> {
     try {
       return await this.#request(channel, node)
@@ -327,7 +342,7 @@ export class Fleet {
     return chosen === undefined ? undefined : this.#nodes.get(chosen)
   }
 
-  /** A node moves a user within a guild by itself; here the other channel may be on another node. */
+  /** A node moves a user between its own channels of a guild; the previous channel may be on another node. */
   #leaveOthers({ userId, channelId, guildId }: UserRef): void {
     if (guildId === undefined) return
     for (const { ref } of this.#channels.values())

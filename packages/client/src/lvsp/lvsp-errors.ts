@@ -1,9 +1,10 @@
-// Why a request to a node failed, and why a session with it is over.
+// The errors of the LVSP client: a failed request, an ended session.
 import { LVSP_FAILURE_MEANINGS, LvspFailure } from '@parley/protocol'
-import type { RequestFailure } from './outputs.ts'
+import type { RequestFailure } from './lvsp-outputs.ts'
 
-/** A request was refused by the node, or had no answer in time. `code` is absent where the node said nothing. */
+/** A request failed: refused by the node, invalid, or without an answer in time. */
 export class LvspRequestError extends Error {
+  /** Failure code (docs/lvsp.md); undefined where the node did not answer. */
   readonly code: LvspFailure | number | undefined
 
   constructor({ code, message }: RequestFailure) {
@@ -13,7 +14,7 @@ export class LvspRequestError extends Error {
     this.code = code
   }
 
-  /** Whether another node may well say yes. */
+  /** Whether the reason is one of this node, so that another node may accept the request. */
   get isOfThisNode(): boolean {
     return this.code === undefined || OF_THIS_NODE.has(this.code)
   }
@@ -25,8 +26,9 @@ const OF_THIS_NODE: ReadonlySet<number> = new Set([
   LvspFailure.Unavailable,
 ])
 
-/** The session is over, and will not come back: it was closed, or the node does not accept the secret. */
+/** The session has ended and does not reconnect: it was closed, or the node does not accept the secret. */
 export class LvspClosedError extends Error {
+  /** WebSocket close code; 4001 if the node does not accept the secret. */
   readonly code: number
   readonly reason: string
 

@@ -1,13 +1,14 @@
-// Commands that a node may not have carried out yet, in order: what is sent again after a connection was lost.
+// Commands that a node may not have executed yet, in order. They are sent again after a reconnect.
 import { type LvspCommand, type LvspEvent, LvspInfo } from '@parley/protocol'
-import type { Info } from './incoming.ts'
-import type { RequestId } from './outputs.ts'
+import { LIMITS } from '../limits.ts'
+import type { Info } from './lvsp-messages.ts'
+import type { RequestId } from './lvsp-outputs.ts'
 
 export interface Command {
   type: LvspCommand
-  /** Data of one message, or of several that act together. */
+  /** Data of one message, or of several that act together (SYNC). */
   parts: readonly object[]
-  /** Absent for commands that have no answer. */
+  /** Absent for commands without an answer. `by` is the time at which the request fails. */
   request?: { id: RequestId; by: number }
 }
 
@@ -25,27 +26,24 @@ const ANSWERS: Partial<Record<LvspCommand, LvspEvent>> = {
 
 const ANSWERING: ReadonlySet<LvspEvent> = new Set(Object.values(ANSWERS))
 
-/** Whether a command is answered at all. */
+/** Whether a command has an answer. */
 export const hasAnswer = (type: LvspCommand): boolean => ANSWERS[type] !== undefined
 
-/** What an INFO answers: the oldest command that it can answer is done. */
+/** Settles and returns the oldest command that an INFO answers. */
 export function settledBy(outbox: Outbox, info: Info): Command | undefined {
   if (info.type !== LvspInfo.Failure) return outbox.answered(info.type, info.data as Ids)
   const { type, data } = info.data.in_reply_to
   return outbox.refused(type, data)
 }
 
-/** More than a node lets a backend have; past it something is wrong with whoever fills it. */
-const LONGEST = 200_000
-
 /**
- * A node works in order. So whatever was sent before a command that it answered, or before a heartbeat that it
- * acknowledged, has been carried out, and need not be sent again.
+ * A node executes commands in order. Every command sent before one that it answered, or before a heartbeat that it
+ * acknowledged, has been executed and is not sent again.
  */
 export class Outbox {
   /** By serial number, oldest first. */
   readonly #commands = new Map<number, Command>()
-  /** Of those that are requests: until when each waits. All wait equally long, so the oldest is due first. */
+  /** Timeouts of requests by serial number. All wait equally long, so the oldest is due first. */
   readonly #waiting = new Map<number, number>()
   #serial = 0
   #barrier = 0
@@ -54,26 +52,26 @@ export class Outbox {
     return this.#commands.size
   }
 
-  /** False if it is full. */
+  /** Returns false if the outbox is full. */
   add(command: Command): boolean {
-    if (this.#commands.size >= LONGEST) return false
+    if (this.#commands.size >= LIMITS.outboxCommands) return false
     this.#commands.set(++this.#serial, command)
     if (command.request !== undefined) this.#waiting.set(this.#serial, command.request.by)
     return true
   }
 
-  /** Everything, oldest first. */
+  /** All commands, oldest first. */
   all(): IterableIterator<Command> {
     return this.#commands.values()
   }
 
-  /** The oldest request that this event answers; it is done. */
+  /** Settles and returns the oldest request that this event answers. */
   answered(type: LvspEvent, data: Ids): Command | undefined {
     if (!ANSWERING.has(type)) return undefined
     return this.#settle(command => ANSWERS[command.type] === type && namesSame(command, data))
   }
 
-  /** The oldest command of this type that names these ids; it is done. */
+  /** Settles and returns the oldest command of this type with these ids. */
   refused(type: number, data: Ids): Command | undefined {
     return this.#settle(command => command.type === type && namesSame(command, data))
   }
@@ -82,7 +80,7 @@ export class Outbox {
   markHeartbeat(): void {
     this.#barrier = this.#serial
   }
-  /** It was acknowledged. */
+  /** The latest heartbeat was acknowledged. */
   heartbeatAcknowledged(): void {
     this.#dropUnanswerable(this.#barrier)
   }
@@ -91,7 +89,7 @@ export class Outbox {
     for (const [serial, other] of this.#commands) if (other === command) this.#delete(serial)
   }
 
-  /** Removes the commands that fail a test. */
+  /** Removes and returns the commands that are not fit. */
   removeUnless(isFit: (command: Command) => boolean): Command[] {
     const removed: Command[] = []
     for (const [serial, command] of this.#commands)
@@ -102,7 +100,7 @@ export class Outbox {
     return removed
   }
 
-  /** When the first request has waited long enough. */
+  /** When the next request fails; `Infinity` without requests. */
   get deadline(): number {
     for (const by of this.#waiting.values()) return by
     return Infinity
@@ -131,7 +129,7 @@ export class Outbox {
   }
 }
 
-/** Ids that either side leaves out do not tell apart. */
+/** Ids that one side omits match any value. */
 function namesSame({ parts }: Command, { channel_id, user_id }: Ids): boolean {
   const own: Ids = parts[0] ?? {}
   const same = (a: unknown, b: unknown) => a === undefined || b === undefined || a === b

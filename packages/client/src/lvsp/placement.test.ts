@@ -1,4 +1,4 @@
-// Tests of which node takes a new channel.
+// Placement of new channels.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Placement } from './placement.ts'
@@ -12,13 +12,13 @@ test('the healthiest node of the region is chosen', () => {
   assert.equal(new Placement().choose(nodes, undefined), 'c')
 })
 
-test('another region is better than none, and a node at 0 is none', () => {
+test('without a node in the region another region is used, and a node with health 0 never', () => {
   assert.equal(new Placement().choose([node('a', 0), node('c', 0.1, 'us')], 'eu'), 'c')
   assert.equal(new Placement().choose([node('a', 0)], 'eu'), undefined)
   assert.equal(new Placement().choose([], 'eu'), undefined)
 })
 
-test('a little more health makes nobody change, much more does', () => {
+test('a slightly healthier node does not replace the current one, a clearly healthier one does', () => {
   const placement = new Placement()
   assert.equal(placement.choose([node('a', 0.8), node('b', 0.7)], 'eu'), 'a')
   assert.equal(placement.choose([node('a', 0.7), node('b', 0.79)], 'eu'), 'a')
@@ -26,7 +26,7 @@ test('a little more health makes nobody change, much more does', () => {
   assert.equal(placement.choose([node('a', 0.85), node('b', 0.79)], 'eu'), 'b')
 })
 
-test('a favourite that is gone is forgotten', () => {
+test('a node that is gone is no longer the current one', () => {
   const placement = new Placement()
   placement.choose([node('a', 0.8), node('b', 0.7)], 'eu')
   assert.equal(placement.choose([node('b', 0.7)], 'eu'), 'b')

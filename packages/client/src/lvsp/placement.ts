@@ -1,28 +1,27 @@
-// Which node takes a new channel: a healthy one of its region, and the same one for as long as none is clearly better.
+// Selects the node for a new channel: a healthy one of its region, and the same one until another is clearly healthier.
+
+import { LIMITS } from '../limits.ts'
 
 export interface Candidate {
   readonly name: string
   readonly region: string
-  /** 0 (takes nothing) to 1. */
+  /** 0 (accepts no channels) to 1. */
   readonly health: number
 }
 
-/** By how much another node must be healthier before new channels go there: less is noise. */
-const MARGIN = 0.1
-
 export class Placement {
-  /** By region; the key of channels without a region is undefined. */
-  readonly #favourites = new Map<string | undefined, string>()
+  /** The node selected last, by region; the key `undefined` is for channels without a region. */
+  readonly #current = new Map<string | undefined, string>()
 
-  /** Nodes of other regions are better than none. Undefined if nobody takes channels. */
+  /** Falls back to nodes of other regions. Undefined if no node accepts channels. */
   choose(candidates: readonly Candidate[], region: string | undefined): string | undefined {
     const serving = candidates.filter(node => node.health > 0)
     const near = serving.filter(node => region === undefined || node.region === region)
     const eligible = near.length > 0 ? near : serving
     const best = eligible.reduce<Candidate | undefined>(healthier, undefined)
-    const favourite = eligible.find(node => node.name === this.#favourites.get(region))
-    const chosen = favourite !== undefined && best!.health - favourite.health < MARGIN ? favourite : best
-    if (chosen !== undefined) this.#favourites.set(region, chosen.name)
+    const current = eligible.find(node => node.name === this.#current.get(region))
+    const chosen = current !== undefined && best!.health - current.health < LIMITS.placementMargin ? current : best
+    if (chosen !== undefined) this.#current.set(region, chosen.name)
     return chosen?.name
   }
 }

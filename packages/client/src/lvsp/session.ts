@@ -1,9 +1,10 @@
-// A backend's LVSP session without sockets, clocks or keys: messages in, messages and events out, time as an argument.
+// A backend's LVSP session without sockets, clock or secret: messages in, messages and events out, time as an argument.
 import {
   LvspCapability,
   LvspClose,
   type LvspCommand,
-  type LvspCommands,
+  LvspCommands,
+  LvspFailure,
   type LvspHello,
   type LvspIdentify,
   LvspInfo,
@@ -12,86 +13,88 @@ import {
   type LvspResume,
 } from '@parley/protocol'
 import type { z } from 'zod'
-import { backoff } from '../voice/session/close-policy.ts'
-import { answered, type Incoming, type Info, read, told } from './incoming.ts'
+import { Backoff } from '../backoff.ts'
+import { LIMITS } from '../limits.ts'
+import { answerOf, decodeNodeMessage, eventOf, type Info, type NodeMessage } from './lvsp-messages.ts'
+import type { LvspOutput, RequestFailure, RequestId } from './lvsp-outputs.ts'
 import { type Command, hasAnswer, Outbox, settledBy } from './outbox.ts'
-import type { LvspOutput, RequestFailure, RequestId } from './outputs.ts'
 
-/** Data of a command, as it is given to us: snowflakes may be numbers, `guild_id` may be null. */
+/** Data of a command. Snowflakes may be integers below 2^53, and `guild_id` may be null. */
 export type LvspCommandInput<T extends LvspCommand> = z.input<(typeof LvspCommands)[T]>
 
 export interface LvspSessionOptions {
-  /** What to ask of the node beyond the specification; everything it knows without it. */
+  /** Extensions of the specification to agree on with the node. Default: all that the node offers. */
   capabilities?: readonly LvspCapability[] | undefined
-  /** Milliseconds until a request without an answer has failed; 10 000 without it. */
+  /** Milliseconds until a request without an answer fails. Default: 10 000. */
   requestTimeout?: number | undefined
-  /** In [0, 1); spreads reconnects over time. `Math.random` without it. */
+  /** Random number in [0, 1) that spreads reconnects over time. Default: `Math.random`. */
   random?: (() => number) | undefined
 }
 
 type State =
   | { kind: 'idle' }
   | { kind: 'connecting'; by: number }
-  /** Open: waits for HELLO, then for the signature, then for READY. */
+  /** The WebSocket is open. Waits for HELLO, then for the signature, then for READY. */
   | { kind: 'entering'; by: number; hello?: LvspHello; isTokenSent: boolean }
-  | { kind: 'live'; since: number; interval: number; heartbeatAt: number; isAnswered: boolean }
+  | { kind: 'live'; interval: number; heartbeatAt: number; isAnswered: boolean }
   | { kind: 'waiting'; until: number }
   | { kind: 'closed'; reason: string }
 
-/** How long connecting and entering may take, each. A node may hold HELLO back for 5 s. */
-const STEP_TIMEOUT = 20_000
-const REQUEST_TIMEOUT = 10_000
-/** A connection that was live this long has recovered: the next loss starts counting attempts anew. */
-const RECOVERED = 30_000
+/** Close code for the end of a session: normal closure (RFC 6455 §7.4.1). */
 const DONE = 1000
 const WRONG_SECRET = 'the node does not accept the secret'
 
-/** What a command needs the node to have agreed to. */
+/** The capability that a command needs. */
 const NEEDED: Partial<Record<LvspCommand, LvspCapability>> = {
   [LvspInfo.Sync]: LvspCapability.Sync,
   [LvspInfo.TokenRefresh]: LvspCapability.UserToken,
   [LvspInfo.Stats]: LvspCapability.Stats,
 }
 
+/**
+ * The client side of LVSP as a state machine. Feed it the events of a WebSocket, apply `takeOutputs` after every input, and
+ * call `tick` at `deadline`. `now` is milliseconds of a monotonic clock. Reconnects and resumes without limit.
+ */
 export class LvspClientSession {
   readonly #wanted: readonly LvspCapability[]
   readonly #requestTimeout: number
-  readonly #random: () => number
+  readonly #backoff: Backoff
   readonly #outbox = new Outbox()
   #outputs: LvspOutput[] = []
   #state: State = { kind: 'idle' }
   #server: LvspHello['server']
   #capabilities: readonly LvspCapability[] = []
-  /** Whether the node has ever been ready: then resume. */
+  /** Whether the node has been ready before: then RESUME instead of IDENTIFY. */
   #wasReady = false
   #session: string | undefined
-  /** Number of the newest INFO that was read; undefined before the first, and on nodes that do not number. */
+  /** `s` of the newest INFO received; undefined before the first, and on nodes that do not number. */
   #seq: number | undefined
-  #attempt = 0
   #lastRequest: RequestId = 0
 
   constructor(options: LvspSessionOptions = {}) {
     this.#wanted = options.capabilities ?? Object.values(LvspCapability)
-    this.#requestTimeout = options.requestTimeout ?? REQUEST_TIMEOUT
-    this.#random = options.random ?? Math.random
+    this.#requestTimeout = options.requestTimeout ?? LIMITS.requestTimeout
+    this.#backoff = new Backoff(options.random ?? Math.random)
   }
 
+  /** `waiting`: for the next reconnect. `entering`: for READY. */
   get state(): State['kind'] {
     return this.#state.kind
   }
+  /** `s` of the newest INFO received; undefined before the first, and on nodes that do not number. */
   get seq(): number | undefined {
     return this.#seq
   }
-  /** What the node agreed to when it was last ready. */
+  /** Capabilities agreed on in the latest READY. */
   get capabilities(): readonly LvspCapability[] {
     return this.#capabilities
   }
-  /** Commands that are not known to be carried out. */
+  /** Number of commands that the node may not have executed yet. */
   get unsettled(): number {
     return this.#outbox.size
   }
 
-  /** When `tick` wants to be called; `Infinity` if never. */
+  /** When to call `tick`; `Infinity` if never. */
   get deadline(): number {
     return Math.min(stateDeadline(this.#state), this.#outbox.deadline)
   }
@@ -103,26 +106,32 @@ export class LvspClientSession {
     return taken
   }
 
+  /** Connects. No effect after the first call. */
   start(now: number): void {
     if (this.#state.kind === 'idle') this.#connect(now)
   }
 
+  /** The WebSocket opened. */
   connectionOpened(now: number): void {
     if (this.#state.kind === 'connecting')
-      this.#state = { kind: 'entering', by: now + STEP_TIMEOUT, isTokenSent: false }
+      this.#state = { kind: 'entering', by: now + LIMITS.stepTimeout, isTokenSent: false }
   }
 
+  /** A message arrived. Binary messages are undecodable: LVSP has none. */
   messageReceived(data: string | Uint8Array, now: number): void {
     if (!this.#isOpen) return
-    const message = typeof data === 'string' ? read(data) : undefined
+    const message = typeof data === 'string' ? decodeNodeMessage(data) : undefined
     if (message === undefined) {
-      this.#outputs.push({ kind: 'undecodable', reason: 'a message has not the shape of its opcode or info type' })
+      this.#outputs.push({
+        kind: 'undecodable',
+        reason: 'a message does not have the shape of its opcode or info type',
+      })
       return
     }
     this.#dispatch(message, now)
   }
 
-  /** Answers `sign` of this connection. */
+  /** Answers the output `sign` of the current connection. */
   signed(token: string): void {
     const state = this.#state
     if (state.kind !== 'entering' || state.hello === undefined || state.isTokenSent) return
@@ -137,18 +146,18 @@ export class LvspClientSession {
     else this.#send({ op: LvspOp.Identify, d: identify })
   }
 
-  /** The WebSocket closed, or could not be opened (1006 and why). */
+  /** The WebSocket closed, or could not be opened (code 1006 and the reason). */
   connectionClosed(code: number, reason: string, now: number): void {
     const state = this.#state
     if (state.kind === 'idle' || state.kind === 'waiting' || state.kind === 'closed') return
     const isRefused = code === LvspClose.AuthenticationFailed && state.kind === 'entering' && state.isTokenSent
     if (isRefused) return this.#end(code, `${WRONG_SECRET} (${reason})`)
-    if (state.kind === 'live' && now - state.since >= RECOVERED) this.#attempt = 0
-    const wait = backoff(this.#attempt++, this.#random())
+    const wait = this.#backoff.next(now)
     this.#state = { kind: 'waiting', until: now + wait }
-    this.#outputs.push({ kind: 'disconnected', code, reason, wait })
+    this.#outputs.push({ kind: 'disconnected', code, reason, wait, attempt: this.#backoff.attempts })
   }
 
+  /** Handles whatever is due. */
   tick(now: number): void {
     this.#expire(now)
     const state = this.#state
@@ -162,39 +171,47 @@ export class LvspClientSession {
       case 'connecting':
         return this.fail('the connection did not open in time', now)
       case 'entering':
-        return this.fail('the node did not let us in in time', now)
+        return this.fail('the node did not become ready in time', now)
       case 'live':
         return this.#beat(state, now)
     }
   }
 
   /**
-   * Asks for something that has an answer: `answered` or `failed` will tell. May be called at any time; without a
-   * connection it is sent once there is one. After a loss it is sent again: every request may be repeated.
+   * Sends a request; the output `answered` or `failed` follows, the latter at once if the data is invalid. Without a connection
+   * it is sent once there is one. It is sent again after a reconnect: every request is idempotent.
    */
   request<T extends LvspCommand>(type: T, data: LvspCommandInput<T>, now: number): RequestId {
     const id = ++this.#lastRequest
+    const invalid = invalidity(type, data)
     if (!hasAnswer(type)) this.#failed(id, { message: `info type ${type} has no answer` })
+    else if (invalid !== undefined) this.#failed(id, { code: LvspFailure.InvalidData, message: invalid })
     else this.#enqueue({ type, parts: [data], request: { id, by: now + this.#requestTimeout } })
     return id
   }
 
-  /** Sends a command that has no answer, likewise at any time and again after a loss; parts act together. */
+  /** Sends a command that has no answer, and again after a reconnect. The parts of a SYNC act together. */
   command<T extends LvspCommand>(type: T, ...parts: LvspCommandInput<T>[]): void {
+    for (const part of parts) {
+      const message = invalidity(type, part)
+      if (message === undefined) continue
+      this.#outputs.push({ kind: 'refused', type, failure: { code: LvspFailure.InvalidData, message } })
+      return
+    }
     this.#enqueue({ type, parts })
   }
 
-  /** Drops the connection because the host found it of no use; comes back as after any loss. */
+  /** Closes a connection that the host found unusable, and reconnects. */
   fail(reason: string, now: number): void {
     if (this.#isOpen || this.#state.kind === 'connecting')
       this.#outputs.push({ kind: 'close', code: LvspClose.GeneralError, reason })
     this.connectionClosed(LvspClose.GeneralError, reason, now)
   }
 
-  /** Ends the session for good; what the backend has on the node stays there. */
+  /** Ends the session. Channels and voice states remain on the node. */
   close(reason = 'closed'): void {
     if (this.#state.kind === 'closed') return
-    // What was sent is on its way: that it is not known to be carried out is no news.
+    // Sent commands are on their way: they do not fail because they are not settled yet.
     if (this.#state.kind === 'live') this.#outbox.removeUnless(({ request }) => request !== undefined)
     if (this.#isOpen || this.#state.kind === 'connecting') this.#outputs.push({ kind: 'close', code: DONE, reason })
     this.#end(DONE, reason)
@@ -205,11 +222,11 @@ export class LvspClientSession {
   }
 
   #connect(now: number): void {
-    this.#state = { kind: 'connecting', by: now + STEP_TIMEOUT }
+    this.#state = { kind: 'connecting', by: now + LIMITS.stepTimeout }
     this.#outputs.push({ kind: 'connect' })
   }
 
-  #dispatch(message: Incoming, now: number): void {
+  #dispatch(message: NodeMessage, now: number): void {
     switch (message.op) {
       case LvspOp.Hello:
         return this.#hello(message.hello)
@@ -235,7 +252,8 @@ export class LvspClientSession {
     if (this.#state.kind !== 'entering' || !this.#state.isTokenSent) return
     const interval = this.#state.hello!.heartbeat_interval
     const isSameSession = this.#session !== undefined && ready.session === this.#session
-    this.#state = { kind: 'live', since: now, interval, heartbeatAt: now + interval, isAnswered: true }
+    this.#backoff.established(now)
+    this.#state = { kind: 'live', interval, heartbeatAt: now + interval, isAnswered: true }
     this.#wasReady = true
     this.#session = ready.session
     this.#seq = ready.seq ?? (isSameSession ? this.#seq : undefined)
@@ -269,33 +287,32 @@ export class LvspClientSession {
   }
 
   /**
-   * Before READY an INFO tells what was missed, or state: it answers nothing, because which of the two it is, is not
-   * known yet; open requests are asked again. Its number counts only where it continues ours: those of another session
-   * do not.
+   * Before READY an INFO is either a replay or resent state. Which of the two is not known yet, so it answers no request;
+   * pending requests are sent again. Its number counts only if it continues the known ones: those of another session do not.
    */
   #info(info: Info | undefined, seq: number | undefined): void {
     const isLive = this.#state.kind === 'live'
     if (isLive && seq !== undefined && this.#seq !== undefined && seq <= this.#seq) return
     if (isLive || seq === (this.#seq ?? 0) + 1) this.#seq = seq ?? this.#seq
-    if (info !== undefined) this.#tell(info, isLive)
+    if (info !== undefined) this.#report(info, isLive)
   }
 
-  #tell(info: Info, mayAnswer: boolean): void {
+  #report(info: Info, mayAnswer: boolean): void {
     const request = mayAnswer ? settledBy(this.#outbox, info)?.request : undefined
-    const output = request === undefined ? told(info) : answered(request.id, info)
+    const output = request === undefined ? eventOf(info) : answerOf(request.id, info)
     if (output !== undefined) this.#outputs.push(output)
   }
 
   #enqueue(command: Command): void {
-    if (this.#state.kind === 'closed') return this.#drop(command, `the session is over: ${this.#state.reason}`)
-    if (!this.#outbox.add(command)) return this.#drop(command, 'too many commands wait for the node')
+    if (this.#state.kind === 'closed') return this.#drop(command, `the session has ended: ${this.#state.reason}`)
+    if (!this.#outbox.add(command)) return this.#drop(command, 'too many commands are waiting for the node')
     if (this.#state.kind !== 'live') return
     if (this.#isAgreed(command)) return this.#sendCommand(command)
     this.#outbox.remove(command)
     this.#dropUnagreed(command)
   }
 
-  /** Ready: everything that may not have been carried out, in order. */
+  /** After READY: sends every command that the node may not have executed, in order. */
   #sendAll(): void {
     for (const command of this.#outbox.removeUnless(command => this.#isAgreed(command))) this.#dropUnagreed(command)
     for (const command of this.#outbox.all()) this.#sendCommand(command)
@@ -335,9 +352,17 @@ export class LvspClientSession {
 
   #end(code: number, reason: string): void {
     this.#state = { kind: 'closed', reason }
-    for (const command of this.#outbox.removeUnless(() => false)) this.#drop(command, `the session is over: ${reason}`)
+    for (const command of this.#outbox.removeUnless(() => false))
+      this.#drop(command, `the session has ended: ${reason}`)
     this.#outputs.push({ kind: 'closed', code, reason })
   }
+}
+
+/** Why a node would refuse this data; undefined if it is valid. */
+function invalidity(type: LvspCommand, data: unknown): string | undefined {
+  const { error } = LvspCommands[type].safeParse(data)
+  const issue = error?.issues[0]
+  return issue && `${issue.path.join('.') || 'data'}: ${issue.message}`
 }
 
 function stateDeadline(state: State): number {

@@ -1,15 +1,15 @@
-// Tests of cutting a SYNC into messages.
+// Splitting a SYNC into messages.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LvspCommands, LvspInfo } from '@parley/protocol'
 import fc from 'fast-check'
 import { type SyncedChannel, syncParts } from './sync-parts.ts'
 
-test('a backend that has nothing says so in one part', () => {
+test('a backend without channels sends one empty part', () => {
   assert.deepEqual(syncParts([]), [{ channels: [] }])
 })
 
-test('however many channels and users there are, all are named, and every part fits into a message', () => {
+test('the parts name every channel and user, and each fits into a message', () => {
   const crowd = (size: number) => Array.from({ length: size }, (_, i) => String(2n ** 63n + BigInt(i)))
   const Channel = fc.record({ users: fc.nat(1_300), hasGuild: fc.boolean() })
   fc.assert(

@@ -1,9 +1,11 @@
-// Cuts a SYNC into messages that a node takes: one cannot name all users of a large backend.
+// Splits a SYNC into messages below the size limit: one message cannot hold all users of a large backend.
 import { LVSP_SYNC_CHANNELS } from '@parley/protocol'
-import type { ChannelRef } from './outputs.ts'
+import { LIMITS } from '../limits.ts'
+import type { ChannelRef } from './channel.ts'
 
-/** A channel the backend has, and who is in it. */
+/** A channel of the backend with its users. */
 export interface SyncedChannel extends ChannelRef {
+  /** Snowflakes of the users with a voice state in the channel. */
   userIds: readonly string[]
 }
 
@@ -12,25 +14,24 @@ interface WireChannel {
   guild_id?: string | undefined
   users: { user_id: string }[]
 }
+/** Data of one SYNC message. */
 export interface SyncPart {
   channels: WireChannel[]
+  /** True on all parts but the last: the node acts on the last one. */
   more?: boolean | undefined
 }
 
-/** An entry is a few dozen characters long; so many stay well below the 64 KiB of a message. */
-const ENTRIES_PER_PART = 500
-
-/** A channel with many users is named in several parts. There is at least one part, and all but the last say `more`. */
+/** The parts of a SYNC, at least one. A channel with many users occurs in several parts. */
 export function syncParts(channels: readonly SyncedChannel[]): SyncPart[] {
   const parts: SyncPart[] = [{ channels: [] }]
   let entries = 0
   for (const { channelId, guildId, userIds } of channels)
     for (let at = 0; at === 0 || at < userIds.length; ) {
-      if (entries >= ENTRIES_PER_PART || parts.at(-1)!.channels.length >= LVSP_SYNC_CHANNELS) {
+      if (entries >= LIMITS.syncEntries || parts.at(-1)!.channels.length >= LVSP_SYNC_CHANNELS) {
         parts.push({ channels: [] })
         entries = 0
       }
-      const users = userIds.slice(at, at + ENTRIES_PER_PART - entries).map(user_id => ({ user_id }))
+      const users = userIds.slice(at, at + LIMITS.syncEntries - entries).map(user_id => ({ user_id }))
       parts.at(-1)!.channels.push({ channel_id: channelId, guild_id: guildId, users })
       entries += 1 + users.length
       at += users.length || 1

@@ -1,38 +1,42 @@
-// Writes Opus in Ogg (RFC 7845) page by page: for recordings of what was heard. Packets in, bytes out.
-import { HEAD_LENGTH, HEAD_MAGIC, joined, LONGEST_PACKET, TAGS_MAGIC } from './ogg-opus.ts'
-import { lace, MOST_SEGMENTS, PageFlag, writePage } from './ogg-page.ts'
+// Writes Ogg Opus files (RFC 7845) page by page, for recordings.
+import { LIMITS } from '../limits.ts'
+import { HEAD_LENGTH, HEAD_MAGIC, joined, TAGS_MAGIC } from './ogg-opus.ts'
+import { lace, MAX_SEGMENTS, PageFlag, writePage } from './ogg-page.ts'
 import { OPUS_RATE, opusSamples } from './opus-packet.ts'
 
+/** Header fields of a new file. */
 export interface OggOpusOptions {
-  /** 1 or 2; 2 without it. */
+  /** 1 or 2. Default: 2. */
   channels?: number | undefined
-  /** Samples at 48 kHz that a player drops at the start; 0 without it. */
+  /** Samples at 48 kHz that a player discards at the start. Default: 0. */
   preSkip?: number | undefined
-  /** Of what was encoded, in Hz; 0, not known, without it. */
+  /** Sample rate of the original input in Hz. Default: 0, unknown. */
   inputRate?: number | undefined
+  /** Name of the encoder. Default: `parley`. */
   vendor?: string | undefined
-  /** `NAME=value` each. */
+  /** Tags, `NAME=value` each. Default: none. */
   comments?: readonly string[] | undefined
-  /** Tells streams in one file apart; 1 without it. */
+  /** Serial number of the logical stream. Default: 1. */
   serial?: number | undefined
 }
 
-/** A page ends after this much audio, so that a file that is cut loses no more. */
+/** Audio per page: a truncated file loses at most one second. */
 const PAGE_SAMPLES = OPUS_RATE
 
+/** Encodes packets one by one. Concatenate the bytes that the methods return. */
 export class OggOpusWriter {
   readonly #serial: number
   #sequence = 0
-  /** Samples up to the end of the page in the making. */
+  /** Samples up to the end of the current page. */
   #granule = 0n
   #pageSamples = 0
   #packets: Uint8Array[] = []
   #lacings: Uint8Array[] = []
   #segments = 0
-  /** The header pages, until they have been given out. */
+  /** Finished pages that were not returned yet. */
   #ready: Uint8Array[] = []
 
-  /** Throws a RangeError if the headers do not fit in a page each. */
+  /** Throws a RangeError if a header does not fit into one page, or `channels` is invalid. */
   constructor(options: OggOpusOptions = {}) {
     this.#serial = options.serial ?? 1
     for (const header of [headPacket(options), tagsPacket(options)]) {
@@ -41,11 +45,11 @@ export class OggOpusWriter {
     }
   }
 
-  /** The bytes that are ready, which may be none. Throws a RangeError for what is no Opus packet of at most 61,440 bytes. */
+  /** Adds a packet and returns the bytes that are ready, possibly none. Throws a RangeError for an invalid packet. */
   write(packet: Uint8Array): Uint8Array {
     const samples = opusSamples(packet)
     if (samples === undefined) throw new RangeError('expected an Opus packet')
-    const isFull = this.#segments + lace(packet.length).length > MOST_SEGMENTS
+    const isFull = this.#segments + lace(packet.length).length > MAX_SEGMENTS
     if (this.#packets.length > 0 && (isFull || this.#pageSamples >= PAGE_SAMPLES)) this.#endPage(0)
     this.#add(packet)
     this.#granule += BigInt(samples)
@@ -53,7 +57,7 @@ export class OggOpusWriter {
     return this.#take()
   }
 
-  /** The rest of the file. `cut` samples of the last packet are not to be played. */
+  /** Returns the remaining bytes. `cut` is the number of samples to trim at the end. */
   end(cut = 0): Uint8Array {
     this.#granule -= BigInt(cut)
     this.#endPage(PageFlag.Last)
@@ -61,8 +65,8 @@ export class OggOpusWriter {
   }
 
   #add(packet: Uint8Array): void {
-    if (packet.length > LONGEST_PACKET)
-      throw new RangeError(`expected at most ${LONGEST_PACKET} bytes, found ${packet.length}`)
+    if (packet.length > LIMITS.oggPacket)
+      throw new RangeError(`expected at most ${LIMITS.oggPacket} bytes, found ${packet.length}`)
     const lacing = lace(packet.length)
     this.#packets.push(packet)
     this.#lacings.push(lacing)
@@ -92,7 +96,7 @@ export class OggOpusWriter {
   }
 }
 
-/** A whole file of these packets. */
+/** A complete file with these packets. Throws as OggOpusWriter. */
 export function writeOggOpus(packets: Iterable<Uint8Array>, options?: OggOpusOptions): Uint8Array {
   const writer = new OggOpusWriter(options)
   const parts = Array.from(packets, packet => writer.write(packet))

@@ -1,4 +1,4 @@
-// Opus in Ogg: files of opusenc, round trips, and everything that may be wrong with a file.
+// Ogg Opus: files of opusenc, round trips, and malformed files.
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
@@ -23,7 +23,7 @@ const pagesOf = (bytes: Uint8Array) => {
   return pages
 }
 
-test('a file of opusenc is read as opusinfo describes it', () => {
+test('a file of opusenc is decoded as opusinfo describes it', () => {
   const file = readOggOpus(ANA)
   assert.equal(file.channels, 1)
   assert.equal(file.preSkip, 312)
@@ -36,7 +36,7 @@ test('a file of opusenc is read as opusinfo describes it', () => {
   assert.ok(played >= file.samples! && played - file.samples! < 960, 'the last packet is cut, and only that')
 })
 
-test('every line of the dialogue is there, in mono frames of 20 ms', () => {
+test('every line of the dialogue consists of mono frames of 20 ms', () => {
   const lines: { file: string; speaker: string; text: string }[] = JSON.parse(
     readFileSync(new URL('speech.json', SPEECH), 'utf8'),
   )
@@ -48,12 +48,12 @@ test('every line of the dialogue is there, in mono frames of 20 ms', () => {
   }
 })
 
-test('pages of opusenc are written again byte for byte', () => {
+test('pages of opusenc are re-encoded byte for byte', () => {
   const again = pagesOf(ANA).map(page => writePage(page))
   assert.deepEqual(Buffer.concat(again), ANA)
 })
 
-test('a checksum is that of RFC 3533: one wrong bit anywhere is found', () => {
+test('the RFC 3533 checksum detects any single wrong bit', () => {
   const page = pagesOf(ANA)[0]!
   const bytes = writePage(page)
   for (let bit = 0; bit < bytes.length * 8; bit++) {
@@ -63,7 +63,7 @@ test('a checksum is that of RFC 3533: one wrong bit anywhere is found', () => {
   }
 })
 
-test('lacing ends a packet with a value below 255, be it 0', () => {
+test('a lacing value below 255, 0 included, ends a packet', () => {
   assert.deepEqual(
     [0, 1, 254, 255, 256, 510].map(length => [...lace(length)]),
     [[0], [1], [254], [255, 0], [255, 1], [255, 255, 0]],
@@ -83,7 +83,7 @@ const options = fc.record({
   serial: fc.integer({ min: 0, max: 0xffff_ffff }),
 })
 
-test('what is written is read back', () => {
+test('a written file is read back', () => {
   fc.assert(
     fc.property(fc.array(packet, { maxLength: 200 }), options, (packets, chosen) => {
       const { serial: _, ...expected } = chosen
@@ -103,7 +103,7 @@ test('the longest packet is written and read, and a longer one is refused', () =
   assert.throws(() => writeOggOpus([new Uint8Array(61_441).fill(0xf8)]), RangeError)
 })
 
-test('pages are given out as they fill, hold at most a second, and only the last says so', () => {
+test('pages are returned as they fill, hold at most a second, and only the last has the end flag', () => {
   const writer = new OggOpusWriter()
   const parts = Array.from({ length: 120 }, () => writer.write(SILENCE))
   assert.equal(parts.filter(part => part.length > 0).length, 3, 'headers, and two full pages')
@@ -118,7 +118,7 @@ test('pages are given out as they fill, hold at most a second, and only the last
   )
 })
 
-test('a packet that goes on over pages is put together', () => {
+test('a packet that spans pages is assembled', () => {
   const [head, tags] = pagesOf(writeOggOpus([]))
   const long = new Uint8Array(600).map((_, index) => index)
   const parts = [
@@ -136,10 +136,10 @@ test('a packet that goes on over pages is put together', () => {
     Buffer.concat([head!, tags!, ...pages.map(page => ({ serial: 1, ...page }))].map(writePage))
   assert.deepEqual(readOggOpus(file(parts)).packets, [long])
   assert.throws(() => readOggOpus(file(parts.toSpliced(1, 1))), /page 3 of the stream is missing/)
-  assert.throws(() => readOggOpus(file([{ ...parts[0]!, flags: PageFlag.Continued }])), /does not go on/)
+  assert.throws(() => readOggOpus(file([{ ...parts[0]!, flags: PageFlag.Continued }])), /does not continue/)
 })
 
-test('other streams beside and after it are skipped', () => {
+test('multiplexed and chained streams are skipped', () => {
   const ours = pagesOf(writeOggOpus([SILENCE]))
   const other = {
     flags: PageFlag.First,
@@ -159,7 +159,7 @@ test('other streams beside and after it are skipped', () => {
   assert.deepEqual(readOggOpus(Buffer.concat(mixed.map(writePage))).packets, [SILENCE])
 })
 
-test('files that are none are refused with a reason', () => {
+test('invalid files are refused with a reason', () => {
   const [head, tags] = pagesOf(writeOggOpus([]))
   const withHead = (offset: number, value: number) => {
     const body = head!.body.slice()
@@ -168,8 +168,8 @@ test('files that are none are refused with a reason', () => {
   }
   const cases: [Uint8Array, RegExp][] = [
     [new Uint8Array(), /found none/],
-    [Buffer.from('RIFF, and more than a header of it'), /found something else/],
-    [ANA.subarray(0, 1_000), /is cut/],
+    [Buffer.from('RIFF, and more than a header of it'), /found other bytes/],
+    [ANA.subarray(0, 1_000), /is truncated/],
     [writePage(head!), /two header packets/],
     [withHead(8, 0x10), /version 0\.x/],
     [withHead(9, 3), /mono or stereo/],
@@ -179,7 +179,7 @@ test('files that are none are refused with a reason', () => {
         writePage(head!),
         writePage({ ...tags!, lacing: lace(12), body: Buffer.from('OpusTags\xff\xff\xff\x7f', 'latin1') }),
       ]),
-      /OpusTags packet is cut/,
+      /OpusTags packet is truncated/,
     ],
   ]
   for (const [bytes, reason] of cases)
@@ -189,7 +189,7 @@ test('files that are none are refused with a reason', () => {
     )
 })
 
-test('a packet of opus says how long it plays', () => {
+test('the duration of an Opus packet is computed from its first bytes', () => {
   const samples = (...bytes: number[]) => opusSamples(Uint8Array.from(bytes))
   assert.equal(samples(...SILENCE), 960)
   assert.deepEqual(

@@ -1,35 +1,32 @@
-// Reads Opus in Ogg (RFC 7845), as opusenc and browsers write it: a whole file in, its packets out.
-import { LONGEST_SEGMENT, OggError, type OggPage, PageFlag, readPage } from './ogg-page.ts'
+// Reads Ogg Opus files (RFC 7845).
+import { LIMITS } from '../limits.ts'
+import { MAX_LACING_VALUE, OggError, type OggPage, PageFlag, readPage } from './ogg-page.ts'
 
-/** What the two header packets say, and the packets after them. */
+/** The header fields and audio packets of an Ogg Opus file. */
 export interface OggOpus {
+  /** 1 or 2. */
   channels: number
-  /** Samples at 48 kHz that a player drops at the start. */
+  /** Samples at 48 kHz to discard at the start. */
   preSkip: number
-  /** Of what was encoded, in Hz; 0 if not known. Opus itself always plays at 48 kHz. */
+  /** Sample rate of the original input in Hz; 0 if unknown. Opus always decodes at 48 kHz. */
   inputRate: number
-  /** To be applied by a player, in 1/256 dB. */
+  /** Output gain to apply, in 1/256 dB. */
   gain: number
+  /** Name of the encoder. */
   vendor: string
-  /** `NAME=value` each. */
+  /** Tags, `NAME=value` each. */
   comments: readonly string[]
+  /** Opus packets in order. */
   packets: readonly Uint8Array[]
-  /** Samples at 48 kHz to play: without pre-skip, and without what the last page cuts off; undefined if it does not say. */
+  /** Samples at 48 kHz to play, without pre-skip and end trimming; undefined if the last page has no position. */
   samples: number | undefined
 }
 
-/** The longest audio packet that readers have to take (RFC 7845 §6), and here the longest header too. */
-export const LONGEST_PACKET = 61_440
-/** Album art makes headers long; past this they are not read (RFC 7845 §6 would allow 120 MB). */
-const LONGEST_HEADER = 4 * 1024 * 1024
 export const HEAD_MAGIC = 'OpusHead'
 export const TAGS_MAGIC = 'OpusTags'
 export const HEAD_LENGTH = 19
 
-/**
- * Reads a whole file of one mono or stereo stream; other streams beside it, and streams after it, are skipped.
- * Throws OggError if it is not that.
- */
+/** Reads a complete file with a mono or stereo stream; multiplexed and chained streams are skipped. Throws OggError. */
 export function readOggOpus(bytes: Uint8Array): OggOpus {
   const pages = opusPages(bytes)
   const [head, tags, ...packets] = assemble(pages)
@@ -56,7 +53,7 @@ function opusPages(bytes: Uint8Array): OggPage[] {
 
 const isOpusStart = (page: OggPage) => (page.flags & PageFlag.First) !== 0 && hasMagic(page.body, HEAD_MAGIC)
 
-/** Puts packets together from the segments of consecutive pages. */
+/** Assembles the packets from the segments of consecutive pages (RFC 3533 §6). */
 function assemble(pages: readonly OggPage[]): Uint8Array[] {
   const packets: Uint8Array[] = []
   let parts: Uint8Array[] = []
@@ -65,26 +62,26 @@ function assemble(pages: readonly OggPage[]): Uint8Array[] {
     if (page.sequence !== (pages[0]!.sequence + index) >>> 0)
       throw new OggError(`page ${index} of the stream is missing`)
     if (((page.flags & PageFlag.Continued) !== 0) !== parts.length > 0)
-      throw new OggError(`page ${index} does not go on where the one before ended`)
+      throw new OggError(`page ${index} does not continue the previous packet`)
     let start = 0
     let end = 0
     for (const value of page.lacing) {
       end += value
       size += value
-      if (size > (packets.length < 2 ? LONGEST_HEADER : LONGEST_PACKET)) throw new OggError(`a packet is too long`)
-      if (value === LONGEST_SEGMENT) continue
-      // An empty audio packet is malformed, and nothing is lost with it (RFC 7845 §3).
+      if (size > (packets.length < 2 ? LIMITS.oggHeader : LIMITS.oggPacket)) throw new OggError('a packet is too long')
+      if (value === MAX_LACING_VALUE) continue
+      // An empty audio packet is malformed and skipped (RFC 7845 §3).
       if (size > 0 || packets.length < 2) packets.push(joined([...parts, page.body.subarray(start, end)]))
       parts = []
       size = 0
       start = end
     }
-    if (page.lacing.at(-1) === LONGEST_SEGMENT) parts.push(page.body.subarray(start, end))
+    if (page.lacing.at(-1) === MAX_LACING_VALUE) parts.push(page.body.subarray(start, end))
   }
   return packets
 }
 
-/** One run of bytes out of several. */
+/** The concatenation of all parts. */
 export function joined(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((size, part) => size + part.length, 0))
   let offset = 0
@@ -120,19 +117,19 @@ function readTags(bytes: Uint8Array): Pick<OggOpus, 'vendor' | 'comments'> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let offset = TAGS_MAGIC.length
   const number = () => {
-    if (offset + 4 > bytes.length) throw new OggError('the OpusTags packet is cut')
+    if (offset + 4 > bytes.length) throw new OggError('the OpusTags packet is truncated')
     offset += 4
     return view.getUint32(offset - 4, true)
   }
   const text = () => {
     const end = number() + offset
-    if (end > bytes.length) throw new OggError('the OpusTags packet is cut')
+    if (end > bytes.length) throw new OggError('the OpusTags packet is truncated')
     const start = offset
     offset = end
     return new TextDecoder().decode(bytes.subarray(start, end))
   }
   const vendor = text()
   const count = number()
-  if (count > (bytes.length - offset) / 4) throw new OggError('the OpusTags packet is cut')
+  if (count > (bytes.length - offset) / 4) throw new OggError('the OpusTags packet is truncated')
   return { vendor, comments: Array.from({ length: count }, text) }
 }

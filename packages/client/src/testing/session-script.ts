@@ -1,7 +1,8 @@
 // A voice client session driven by a script in place of a node; its outputs are recorded.
 import { VoiceOp } from '@parley/protocol'
-import type { VoiceOutput } from '../voice/session/outputs.ts'
-import { VoiceClientSession, type VoiceSessionOptions } from '../voice/session/session.ts'
+import type { VoiceSessionOptions } from '../voice/session/credentials.ts'
+import { VoiceClientSession } from '../voice/session/session.ts'
+import type { VoiceOutput } from '../voice/session/voice-outputs.ts'
 
 export const CREDENTIALS = { serverId: '100', channelId: '500', userId: '7', sessionId: 'session', token: 'token' }
 export const INTERVAL = 13_750

@@ -30,7 +30,7 @@ interface Message {
   d: Record<string, unknown>
 }
 
-/** A node that does what a test tells it to: by default, to let everybody in. */
+/** A node that a test scripts; by default it accepts every client. */
 class ScriptedNode {
   readonly gateway: WebSocketServer
   readonly udp: Socket
@@ -41,9 +41,9 @@ class ScriptedNode {
   readonly messages: Message[] = []
   readonly packets: RtpPacket[] = []
   discoveries = 0
-  /** Requests to leave unanswered. */
-  deafTo = 0
-  /** What to do with a message instead of the usual. */
+  /** Number of discovery requests to ignore. */
+  ignoredDiscoveries = 0
+  /** Handles a message instead of the default answer; returns whether it did. */
   intercept: (message: Message, socket: WebSocket) => boolean = () => false
   #client: { port: number; address: string } | undefined
   readonly #waiting = new Set<() => void>()
@@ -86,7 +86,7 @@ class ScriptedNode {
   }
   readonly #protection = new PacketProtection(VoiceMode.AeadAes256GcmRtpsize, Uint8Array.from(KEY))
 
-  /** Resolves as soon as `condition` holds; every message and datagram is a moment to look. */
+  /** Resolves as soon as `condition` holds; it is checked after every message and datagram. */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) await new Promise<void>(resolve => this.#waiting.add(resolve))
   }
@@ -98,7 +98,7 @@ class ScriptedNode {
     await once(this.gateway, 'close')
   }
 
-  #look(): void {
+  #checkWaiting(): void {
     for (const resolve of this.#waiting) resolve()
     this.#waiting.clear()
   }
@@ -106,7 +106,7 @@ class ScriptedNode {
   #onMessage(message: Message, socket: WebSocket): void {
     this.messages.push(message)
     if (!this.intercept(message, socket)) this.#answer(message)
-    this.#look()
+    this.#checkWaiting()
   }
 
   #answer({ op }: Message): void {
@@ -127,12 +127,12 @@ class ScriptedNode {
       const packet = plain && decodeRtp(plain)
       if (packet) this.packets.push(packet)
     }
-    this.#look()
+    this.#checkWaiting()
   }
 
   #onDiscovery(from: { port: number; address: string }): void {
     this.#client = from
-    if (this.discoveries++ < this.deafTo) return
+    if (this.discoveries++ < this.ignoredDiscoveries) return
     const answer = new Uint8Array(74)
     writeDiscoveryResponse(answer, SSRC, from.address, from.port)
     this.udp.send(answer, from.port, from.address)
@@ -167,7 +167,7 @@ const next = <E extends 'frame' | 'resumed' | 'ready' | 'closed' | 'disconnected
   new Promise<unknown>(resolve => client.once(event, resolve))
 const opsOf = (node: ScriptedNode) => node.messages.map(message => message.op)
 
-test('joining tells the node our address and a mode that both know', async () => {
+test('joining selects the discovered address and a mode that both sides support', async () => {
   for (const host of ['127.0.0.1', '::1']) {
     const node = await startNode(host)
     const client = clientOf(node)
@@ -179,7 +179,7 @@ test('joining tells the node our address and a mode that both know', async () =>
   }
 })
 
-test('frames are numbered, sealed, and announced by speaking; silence ends them', async () => {
+test('frames are numbered and sealed, speaking is declared, and silence ends them', async () => {
   const node = await startNode()
   const client = clientOf(node)
   assert.equal(client.sendFrame(Uint8Array.of(1)), false, 'not before joining')
@@ -204,7 +204,7 @@ test('frames are numbered, sealed, and announced by speaking; silence ends them'
   assert.equal(client.report?.sent.packets, 8)
 })
 
-test('every mode seals what the node can open', async () => {
+test('frames sealed in every mode can be opened by the node', async () => {
   for (const mode of Object.values(VoiceMode)) {
     const node = await startNode(undefined, mode)
     const client = clientOf(node, { mode })
@@ -215,13 +215,13 @@ test('every mode seals what the node can open', async () => {
   }
 })
 
-test('a mode that the node does not offer is a reason to fail', async () => {
+test('a mode that the node does not offer fails the connection', async () => {
   const node = await startNode()
   const client = clientOf(node, { mode: VoiceMode.Xsalsa20Poly1305 })
   await assert.rejects(client.connect(), /expected mode xsalsa20_poly1305, found unheard_of, aead_aes256_gcm_rtpsize/)
 })
 
-test('frames are heard with their user, once each, and counted', async () => {
+test('frames are received with their user, once each, and counted', async () => {
   const node = await startNode()
   const client = clientOf(node)
   const frames: unknown[] = []
@@ -246,9 +246,9 @@ test('frames are heard with their user, once each, and counted', async () => {
   assert.equal(replayed, 1)
 })
 
-test('discovery is asked for again when an answer is lost', async () => {
+test('IP discovery is repeated when an answer is lost', async () => {
   const node = await startNode()
-  node.deafTo = 1
+  node.ignoredDiscoveries = 1
   await clientOf(node).connect()
   assert.equal(node.discoveries, 2)
 })
@@ -270,7 +270,7 @@ test('a refusal rejects with code and reason', async () => {
   assert.deepEqual(await closed, { code: 4004, reason: 'wrong token' })
 })
 
-test('a node that is not there rejects with what the system says', async () => {
+test('an unreachable node rejects with the error of the system', async () => {
   const node = await ScriptedNode.start()
   const { endpoint } = node
   await node.stop()
@@ -278,7 +278,7 @@ test('a node that is not there rejects with what the system says', async () => {
   await assert.rejects(client.connect(), /1006: connect ECONNREFUSED/)
 })
 
-test('a cut connection is resumed, with the same key and numbers that go on', async () => {
+test('a lost connection is resumed with the same key, and sequence numbers continue', async () => {
   const node = await startNode()
   const client = clientOf(node)
   await client.connect()
@@ -301,7 +301,7 @@ test('a cut connection is resumed, with the same key and numbers that go on', as
   })
 })
 
-test('a session that the node has forgotten is started anew', async () => {
+test('a session that the node no longer knows identifies again', async () => {
   const node = await startNode()
   const client = clientOf(node)
   await client.connect()
@@ -319,7 +319,7 @@ test('a session that the node has forgotten is started anew', async () => {
   assert.equal(client.sendFrame(Uint8Array.of(1)), true)
 })
 
-test('being removed ends it, without another attempt', async () => {
+test('close code 4014 ends the client without another attempt', async () => {
   const node = await startNode()
   const client = clientOf(node)
   await client.connect()
@@ -330,7 +330,7 @@ test('being removed ends it, without another attempt', async () => {
   assert.equal(node.urls.length, 1)
 })
 
-test('the round trip of the media port is measured', async () => {
+test('the round trip to the media port is measured', async () => {
   const node = await startNode()
   const client = clientOf(node)
   await client.connect()
@@ -350,7 +350,7 @@ test('a played file keeps its pace and ends with silence', async () => {
   await node.until(() => node.packets.length === 15)
 })
 
-test('leaving says 1000, and leaves nothing open', async () => {
+test('leaving closes with 1000 and leaves no socket open', async () => {
   const node = await startNode()
   const client = clientOf(node)
   await client.connect()

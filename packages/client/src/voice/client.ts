@@ -1,66 +1,70 @@
-// A voice client for Node.js: joins a channel, sends and receives Opus frames, and comes back when a connection is lost.
+// The voice client for Node.js: joins a channel, sends and receives Opus frames, reconnects after a lost connection.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { SpeakingFlag, VoiceMode, VoiceOp } from '@parley/protocol'
 import { Connection } from '../connection.ts'
 import { type Deferred, deferred } from '../deferred.ts'
+import { LIMITS } from '../limits.ts'
 import { Listeners } from '../listeners.ts'
-import { OPUS_RATE, opusSamples } from '../ogg/opus-packet.ts'
 import { SessionLoop } from '../session-loop.ts'
+import type { ClientDave } from './dave/dave.ts'
 import { type VoiceTarget, voiceUrl } from './endpoint.ts'
 import { FRAME_SAMPLES } from './media/audio-sender.ts'
 import { EarlyFrames } from './media/early-frames.ts'
-import { type HeardFrame, LONGEST_FRAME, type MediaReport, VoiceMedia } from './media/media.ts'
-import { type Clock, paced } from './media/pacer.ts'
+import { type MediaReport, type ReceivedFrame, VoiceMedia } from './media/media.ts'
+import type { Clock } from './media/pacer.ts'
+import { type CallReadiness, type PlayedCall, Player, type PlayOptions } from './media/player.ts'
+import type { VoiceSessionOptions } from './session/credentials.ts'
 import type { Member, MembersView } from './session/members.ts'
-import type { VoiceDescription, VoiceOutput, VoiceReady } from './session/outputs.ts'
-import { VoiceClientSession, type VoiceSessionOptions } from './session/session.ts'
+import { VoiceClientSession } from './session/session.ts'
+import type { VoiceDescription, VoiceOutput, VoiceReady } from './session/voice-outputs.ts'
 import { VoiceClosedError } from './voice-closed-error.ts'
 
 export interface VoiceClientOptions extends VoiceSessionOptions, VoiceTarget {
-  /** The encryption mode to insist on. Without it, the first of the node's that this client speaks. */
+  /** Transport encryption mode to require. Default: the first mode of the node that this client supports. */
   mode?: VoiceMode | undefined
 }
 
-/** Events and what their listeners are given. */
+/** The events of a voice client with their arguments. */
 export interface VoiceClientEvents {
-  /** Media flows: after joining, and again after a session that had to start anew. */
+  /** Media can be sent and received: after joining, and after each new Identify. */
   ready: { ssrc: number; mode: VoiceMode; mediaSessionId: string | undefined }
-  /** A lost connection is back; nothing was missed but media. */
+  /** The session was resumed after a lost connection. No event was missed, but media may have been. */
   resumed: undefined
-  /** A connection is lost; the client comes back by itself after `wait` milliseconds. */
-  disconnected: { code: number; reason: string; next: 'resume' | 'identify'; wait: number }
-  /** The session is over for good. */
+  /**
+   * The connection is lost. The client resumes or identifies after `wait` milliseconds, as attempt `attempt` of this outage.
+   */
+  disconnected: { code: number; reason: string; next: 'resume' | 'identify'; wait: number; attempt: number }
+  /** The session has ended and does not reconnect. */
   closed: { code: number; reason: string }
-  /** One Opus frame of one user, in the order of arrival. `userId` is absent until the node has said whose ssrc it is. */
-  frame: HeardFrame & { userId: string | undefined }
+  /** An Opus frame, in order of arrival. `userId` is undefined until the node has announced the user of the SSRC. */
+  frame: ReceivedFrame & { userId: string | undefined }
+  /** A user declared speaking flags (1 voice, 2 soundshare, 4 priority; 0 silent). */
   speaking: { userId: string; ssrc: number; speaking: number }
+  /** A user joined the channel. */
   userConnected: { userId: string }
+  /** A user left the channel. */
   userDisconnected: { userId: string }
-  /** Video, flags or platform of a user changed. */
+  /** Video, client flags or platform of a user changed. */
   memberChanged: Readonly<Member>
-  /** What the node wants of us (opcode 15). */
+  /** Requested quality of our sources (op 15): 0–100 by SSRC, `any` for all others; displayed pixels by SSRC. */
   wants: { any: number; wants: ReadonlyMap<number, number>; pixelCounts: ReadonlyMap<number, number> }
-  /** DAVE's version in force changed, or the group did. Without a code frames are not encrypted end to end. */
+  /** The DAVE version in force, or the group, changed. Without a privacy code, frames are not encrypted end to end. */
   encryption: { version: number; privacyCode: string | undefined }
+  /** The node changed the codecs to send with (op 14). */
   codecs: { audioCodec: string | undefined; videoCodec: string | undefined }
-  /** Something went wrong that the client goes on from. Not thrown if nobody listens. */
+  /** An error from which the client recovers. Not thrown without a listener. */
   error: Error
 }
 
-export interface PlayOptions {
-  /** Ends playing early, in good order. */
-  signal?: AbortSignal | undefined
+const CLOCK: Clock = {
+  now: () => performance.now(),
+  sleep: (time, signal) => sleep(time, undefined, { signal }).catch(() => {}),
 }
 
-/** How long `play` waits for an encrypted call to come about, and for word of anybody else. */
-const SETTLING = 5_000
-const ALONE = 200
-/** How long it waits in between while the keys of the call change. Below what a pacer takes for a pause. */
-const CHANGING = 150
-/** How often it looks. */
-const GLANCE = 5
-const CLOCK: Clock = { now: () => performance.now(), sleep: time => sleep(time) }
-
+/**
+ * Joins one channel as one user. Reconnects by itself as long as `close` is not called: it resumes the session, or identifies
+ * again with the same credentials. Close codes after which the credentials are useless end it with the event `closed`.
+ */
 export class VoiceClient {
   readonly #options: VoiceClientOptions
   readonly #session: VoiceClientSession
@@ -70,11 +74,10 @@ export class VoiceClient {
   #connection: Connection | undefined
   #media: VoiceMedia | undefined
   #isSpeaking = false
-  #isPlaying = false
-  #isPatient = true
+  readonly #player = new Player(this.#playedCall(), CLOCK)
   #joining: Deferred | undefined
 
-  /** Throws a RangeError for options that cannot work: see `voiceUrl` and `VoiceClientSession`. */
+  /** Throws a RangeError for invalid options: see `voiceUrl` and `VoiceClientSession`. */
   constructor(options: VoiceClientOptions) {
     this.#session = new VoiceClientSession(options)
     this.#loop = new SessionLoop(this.#session, output => this.#apply(output))
@@ -82,50 +85,56 @@ export class VoiceClient {
     this.#options = options
   }
 
+  /** Adds a listener. */
   on<E extends keyof VoiceClientEvents>(event: E, listener: (event: VoiceClientEvents[E]) => void): this {
     this.#events.on(event, listener)
     return this
   }
+  /** Adds a listener for the next event only. */
   once<E extends keyof VoiceClientEvents>(event: E, listener: (event: VoiceClientEvents[E]) => void): this {
     this.#events.once(event, listener)
     return this
   }
+  /** Removes a listener. */
   off<E extends keyof VoiceClientEvents>(event: E, listener: (event: VoiceClientEvents[E]) => void): this {
     this.#events.off(event, listener)
     return this
   }
 
-  /** The others in the channel. */
+  /** The other members of the channel. */
   get members(): MembersView {
     return this.#session.members
   }
+  /** State of the session: `live` while media can flow, `waiting` before a reconnect, `closed` at the end. */
   get state(): VoiceClientSession['state'] {
     return this.#session.state
   }
+  /** SSRC of our audio; undefined while not connected. */
   get ssrc(): number | undefined {
     return this.#media?.ssrc
   }
+  /** Transport encryption mode; undefined while not connected. */
   get mode(): VoiceMode | undefined {
     return this.#media?.mode
   }
-  /** What its users compare to know that nobody listens; undefined while the call is not encrypted end to end. */
+  /** Code that the users compare to verify the encryption; undefined while the call is not encrypted end to end. */
   get privacyCode(): string | undefined {
     return this.#session.dave?.privacyCode
   }
-  /** Milliseconds to the node's media port and back; undefined before the first answer. */
+  /** Round trip to the node's UDP port in milliseconds; undefined before the first answer. */
   get ping(): number | undefined {
     return this.#media?.roundTrip
   }
-  /** Milliseconds to the gateway and back; undefined before the first heartbeat was answered. */
+  /** Round trip to the gateway in milliseconds; undefined before the first heartbeat acknowledgement. */
   get gatewayPing(): number | undefined {
     return this.#session.roundTrip
   }
-  /** What was sent and received in this session; undefined outside one. */
+  /** Statistics of sent and received media; undefined while not connected. */
   get report(): MediaReport | undefined {
     return this.#media?.report
   }
 
-  /** Joins. Rejects with VoiceClosedError if that fails; a session that is lost later comes back by itself. */
+  /** Joins the channel. Rejects with VoiceClosedError if the first attempt fails; later losses are reconnected. */
   connect(): Promise<void> {
     if (this.#joining === undefined) {
       this.#joining = deferred()
@@ -135,13 +144,13 @@ export class VoiceClient {
   }
 
   /**
-   * Sends one Opus frame now; says whether it was sent. `samples` is what it plays for at 48 kHz: 960 (20 ms) without it.
-   * Where it has to be encrypted end to end and there is nobody to encrypt it for, it is not sent; that we speak is told all the
-   * same. Throws a RangeError for an empty frame or one of more than 1275 bytes.
+   * Sends one Opus frame now. `samples` is its duration at 48 kHz. Returns false if it was not sent: before joining, or in an
+   * encrypted call without a group to encrypt for; our speaking flag is declared in any case. Throws a RangeError for an empty
+   * frame or one of more than 1275 bytes.
    */
   sendFrame(opus: Uint8Array, samples = FRAME_SAMPLES): boolean {
-    if (opus.length === 0 || opus.length > LONGEST_FRAME)
-      throw new RangeError(`expected a frame of 1 to ${LONGEST_FRAME} bytes, found ${opus.length}`)
+    if (opus.length === 0 || opus.length > LIMITS.opusFrame)
+      throw new RangeError(`expected a frame of 1 to ${LIMITS.opusFrame} bytes, found ${opus.length}`)
     const { dave } = this.#session
     const frame = dave === undefined ? opus : dave.seal(opus)
     if (this.#media?.mode === undefined) return false
@@ -149,7 +158,7 @@ export class VoiceClient {
     return frame !== undefined && this.#media.send(frame, samples)
   }
 
-  /** Ends the utterance: five frames of silence, and the others are told. */
+  /** Ends a talkspurt: sends five frames of silence and declares speaking 0. */
   stopSpeaking(): void {
     if (!this.#isSpeaking) return
     this.#media?.sendSilence()
@@ -157,33 +166,22 @@ export class VoiceClient {
   }
 
   /**
-   * Plays Opus packets at their own pace, then stops speaking. Frames that come up while media cannot flow are dropped. Before the
-   * first one, an encrypted call that is just coming about is waited for, and in between, for a moment, a change of its keys.
+   * Plays Opus packets at their own pace, then stops speaking. Frames that are due while media cannot be sent are dropped.
+   * Before the first frame it waits up to 5 s for an encryption that is being set up; between frames, up to 150 ms for a change
+   * of keys. Rejects with an Error if it is playing already.
    */
-  async play(frames: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { signal }: PlayOptions = {}): Promise<void> {
-    if (this.#isPlaying) throw new Error('something is being played already')
-    this.#isPlaying = true
-    try {
-      await this.#settled(SETTLING, signal)
-      for await (const frame of paced(frames, frameTime, CLOCK)) {
-        await this.#changed(signal)
-        if (signal?.aborted || this.#session.state === 'closed') break
-        this.sendFrame(frame, opusSamples(frame))
-      }
-    } finally {
-      this.#isPlaying = false
-      this.stopSpeaking()
-    }
+  play(frames: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options?: PlayOptions): Promise<void> {
+    return this.#player.play(frames, options)
   }
 
-  /** Sends any other opcode, such as Media Sink Wants; says whether the node could take it now. */
+  /** Sends any other opcode, such as Media Sink Wants (op 15). Returns false while not connected. */
   command(op: number, data: unknown): boolean {
     const isSent = this.#session.command(op, data)
     this.#loop.pump()
     return isSent
   }
 
-  /** Leaves. Resolves when socket and timers are gone. */
+  /** Leaves the channel. Resolves when the WebSocket is closed. */
   async close(): Promise<void> {
     const connection = this.#connection
     this.stopSpeaking()
@@ -192,27 +190,26 @@ export class VoiceClient {
     await connection?.done
   }
 
-  /** For tests: cuts the TCP connection without a word, as a lost network does. Media goes on, and the session resumes. */
+  /** For tests: destroys the TCP connection without a close frame, like a network failure. Media continues; the session resumes. */
   dropConnection(): void {
     this.#connection?.cut()
   }
 
-  /** Whoever is alone has nobody to wait for; that takes a moment to tell. */
-  async #settled(patience: number, signal: AbortSignal | undefined): Promise<void> {
-    const start = performance.now()
-    for (let waited = 0; waited < patience && signal?.aborted !== true; waited = performance.now() - start) {
-      const { dave, members, state } = this.#session
-      if (dave === undefined || dave.isSettled || state === 'closed') return
-      if (members.size === 0 && waited > ALONE) return
-      await sleep(GLANCE)
+  #playedCall(): PlayedCall {
+    const session = () => this.#session
+    return {
+      get readiness() {
+        return readinessOf(session().dave)
+      },
+      get isAlone() {
+        return session().members.size === 0
+      },
+      get isClosed() {
+        return session().state === 'closed'
+      },
+      sendFrame: (frame, samples) => this.sendFrame(frame, samples),
+      stopSpeaking: () => this.stopSpeaking(),
     }
-  }
-
-  /** Somebody may take long to be ready: that is waited for once. */
-  async #changed(signal: AbortSignal | undefined): Promise<void> {
-    const isChanging = () => this.#session.dave?.isChanging === true
-    if (isChanging() && this.#isPatient) await this.#settled(CHANGING, signal)
-    this.#isPatient = !isChanging()
   }
 
   #speak(flags: number): void {
@@ -222,6 +219,7 @@ export class VoiceClient {
   }
 
   #apply(output: VoiceOutput): void {
+    this.#player.callChanged()
     switch (output.kind) {
       case 'connect':
         return this.#openConnection(output.version)
@@ -245,16 +243,16 @@ export class VoiceClient {
         return this.#events.emit('error', new Error(output.reason))
       case 'memberChanged':
         this.#events.emit('memberChanged', output.member)
-        return this.#hearEarly()
+        return this.#retryEarly()
       case 'userConnected':
         return this.#events.emit('userConnected', output)
       case 'userDisconnected':
         return this.#events.emit('userDisconnected', output)
       case 'speaking':
         this.#events.emit('speaking', output)
-        return this.#hearEarly()
+        return this.#retryEarly()
       case 'keys':
-        return this.#hearEarly()
+        return this.#retryEarly()
       case 'wants':
         return this.#events.emit('wants', output)
       case 'codecs':
@@ -272,10 +270,10 @@ export class VoiceClient {
     })
   }
 
-  /** Finds our address and answers with the mode. Media of a session that is gone meanwhile is left alone. */
+  /** Discovers our address, then selects the protocol. Does nothing if the session has ended by then. */
   async #openMedia(ready: VoiceReady): Promise<void> {
     this.#closeMedia()
-    const media = new VoiceMedia(ready, frame => this.#heard(frame))
+    const media = new VoiceMedia(ready, frame => this.#received(frame))
     this.#media = media
     try {
       const mode = this.#chooseMode(ready)
@@ -288,8 +286,8 @@ export class VoiceClient {
     this.#loop.pump()
   }
 
-  /** A frame that cannot be opened is kept: its key may be on its way, or word of whose it is. */
-  #heard(frame: HeardFrame): void {
+  /** A frame that cannot be opened waits: its key, or the user of its SSRC, may not have arrived yet. */
+  #received(frame: ReceivedFrame): void {
     const now = performance.now()
     const { dave, members } = this.#session
     const userId = members.bySsrc(frame.ssrc)?.userId
@@ -298,9 +296,9 @@ export class VoiceClient {
     else this.#events.emit('frame', { ...frame, payload, userId })
   }
 
-  #hearEarly(): void {
+  #retryEarly(): void {
     const { dave, members } = this.#session
-    const open = (frame: HeardFrame) => {
+    const open = (frame: ReceivedFrame) => {
       const userId = members.bySsrc(frame.ssrc)?.userId
       const payload = dave?.tryOpen(userId, frame.payload)
       if (payload !== undefined) this.#events.emit('frame', { ...frame, payload, userId })
@@ -317,15 +315,19 @@ export class VoiceClient {
   #chooseMode({ modes }: VoiceReady): VoiceMode {
     const wanted = this.#options.mode
     const mode = modes.find(offered => (wanted === undefined ? isMode(offered) : offered === wanted))
-    if (mode === undefined) throw new Error(`expected mode ${wanted ?? 'of any known name'}, found ${modes.join(', ')}`)
+    if (mode === undefined)
+      throw new Error(
+        `expected ${wanted === undefined ? 'a supported mode' : `mode ${wanted}`}, found ${modes.join(', ')}`,
+      )
     return mode as VoiceMode
   }
 
   #startMedia(description: VoiceDescription): void {
     if (this.#media === undefined) return
-    if (description.protocol !== 'udp') return this.#session.fail('the node answered with WebRTC', performance.now())
+    if (description.protocol !== 'udp')
+      return this.#session.fail('the node answered with a WebRTC description', performance.now())
     const { mode, key, mediaSessionId } = description
-    if (!isMode(mode)) return this.#session.fail(`the node chose the unknown mode ${mode}`, performance.now())
+    if (!isMode(mode)) return this.#session.fail(`the node selected the unknown mode ${mode}`, performance.now())
     this.#media.protect(mode, key)
     this.#joining?.resolve()
     this.#events.emit('ready', { ssrc: this.#media.ssrc, mode, mediaSessionId })
@@ -354,4 +356,7 @@ export class VoiceClient {
 const MODES: ReadonlySet<string> = new Set(Object.values(VoiceMode))
 const isMode = (name: string): name is VoiceMode => MODES.has(name)
 
-const frameTime = (frame: Uint8Array) => ((opusSamples(frame) ?? FRAME_SAMPLES) * 1_000) / OPUS_RATE
+function readinessOf(dave: ClientDave | undefined): CallReadiness {
+  if (dave === undefined || dave.isSettled) return 'settled'
+  return dave.isChanging ? 'changing' : 'setup'
+}

@@ -1,27 +1,27 @@
-// From endpoints to URLs.
+// The gateway URL of an endpoint.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { voiceUrl } from './endpoint.ts'
 
-test('an endpoint is dialled with TLS and the version', () => {
+test('the URL of an endpoint uses TLS and names the version', () => {
   assert.equal(voiceUrl({ endpoint: 'voice.example:8443' }, 9).href, 'wss://voice.example:8443/?v=9')
   assert.equal(voiceUrl({ endpoint: '[2001:db8::1]' }, 8).href, 'wss://[2001:db8::1]/?v=8')
 })
 
-test('without TLS only the loopback is reached', () => {
+test('without TLS only the loopback interface is allowed', () => {
   for (const endpoint of ['127.0.0.1:8080', '[::1]:8080', 'localhost:8080', '127.8.9.1'])
     assert.equal(voiceUrl({ endpoint, tls: false }, 9).href, `ws://${endpoint}/?v=9`)
   for (const endpoint of ['voice.example', '10.0.0.1:80', '127.0.0.1.example', '[::2]', 'localhost.example'])
-    assert.throws(() => voiceUrl({ endpoint, tls: false }, 9), /without TLS/)
-  assert.throws(() => voiceUrl({ endpoint: '', url: 'ws://voice.example/' }, 9), /without TLS/)
+    assert.throws(() => voiceUrl({ endpoint, tls: false }, 9), /expected TLS for/)
+  assert.throws(() => voiceUrl({ endpoint: '', url: 'ws://voice.example/' }, 9), /expected TLS for/)
 })
 
-test('a URL is taken as it is, but for the version', () => {
+test('a given URL is used unchanged, except for the version', () => {
   const target = { endpoint: 'ignored', url: 'wss://voice.example/voice?region=eu&v=1' }
   assert.equal(voiceUrl(target, 9).href, 'wss://voice.example/voice?region=eu&v=9')
 })
 
-test('what is no endpoint is refused', () => {
+test('an invalid endpoint is refused', () => {
   for (const endpoint of ['', 'a b', 'host:99999', '[::1'])
     assert.throws(() => voiceUrl({ endpoint }, 9), RangeError, endpoint)
   assert.throws(() => voiceUrl({ endpoint: 'x', url: 'https://voice.example/' }, 9), RangeError)

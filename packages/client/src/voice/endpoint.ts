@@ -1,26 +1,27 @@
-// From the endpoint that a backend hands out to the URL that is dialled.
-
+// The URL of a voice gateway from the endpoint in the voice server update.
 import type { ConnectionTls } from '../connection.ts'
 
-/** How to check the node's certificate; false for no TLS at all, which only the loopback may go without. */
+/** Verification of the node's certificate; false for no TLS, which is allowed on the loopback interface only. */
 export type VoiceTls = false | ConnectionTls
 
+/** Where the voice gateway is. */
 export interface VoiceTarget {
-  /** `host` or `host:port`, without scheme or path. */
+  /** `endpoint` of the voice server update: `host` or `host:port`, without scheme or path. */
   endpoint: string
-  /** Dialled instead of the endpoint: a `ws:` or `wss:` URL. */
+  /** `ws:` or `wss:` URL to use instead of the endpoint. */
   url?: string | undefined
+  /** Default: TLS with the system's certificate authorities. */
   tls?: VoiceTls | undefined
 }
 
-/** The URL for one gateway version. Throws a RangeError for what is no endpoint, and for plain text to another machine. */
+/** The URL for a gateway version. Throws a RangeError for an invalid endpoint, and for a connection without TLS to another machine. */
 export function voiceUrl(target: VoiceTarget, version: number): URL {
   const text = target.url ?? `${target.tls === false ? 'ws' : 'wss'}://${target.endpoint}/`
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || (url.protocol !== 'ws:' && url.protocol !== 'wss:'))
     throw new RangeError(`expected host or host:port, found ${JSON.stringify(target.url ?? target.endpoint)}`)
   if (url.protocol === 'ws:' && !isLoopback(url.hostname))
-    throw new RangeError(`without TLS only this machine can be reached, and ${url.hostname} is not it`)
+    throw new RangeError(`expected TLS for ${url.hostname}: without it only the loopback interface is allowed`)
   url.searchParams.set('v', String(version))
   return url
 }

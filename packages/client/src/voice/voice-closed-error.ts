@@ -1,11 +1,13 @@
-// Why a voice client is not, or no longer, in its channel.
+// The error of a voice session that has ended.
 import { VoiceClose } from '@parley/protocol'
 
 const NAMES = new Map<number, string>(Object.entries(VoiceClose).map(([name, code]) => [code, name]))
 
-/** The session ended, or never began. The message names close code and reason. */
+/** The session has ended, or could not be established. The message names close code and reason. */
 export class VoiceClosedError extends Error {
+  /** Close code: one of VoiceClose, a WebSocket code, or 1006 if the connection failed. */
   readonly code: number
+  /** Reason of the node, or of the system if the connection failed. */
   readonly reason: string
 
   constructor(code: number, reason: string) {

@@ -1,35 +1,8 @@
 // A voice state: the backend's permission for a user to be in a channel, with its restrictions.
+import type { ChannelProperties, VoiceStateRestrictions as VoiceStateUpdate } from '@parley/protocol'
 import type { Crypto } from '../crypto.ts'
 
-/** What a backend may say of a channel. All of it is optional, and kept until said anew. */
-export interface ChannelProperties {
-  /** Bits per second, as a hint; not enforced. */
-  bitrate?: number | undefined
-  userLimit?: number | undefined
-  /** Whether video may be sent at all. */
-  video?: boolean | undefined
-  kind?: 'voice' | 'stage' | 'stream' | undefined
-  /** Of a stream: whose media it carries. */
-  ownerId?: string | undefined
-  /** Whether calls are to be end-to-end encrypted; absent for what the node's configuration says. */
-  dave?: 'off' | 'allowed' | 'required' | undefined
-}
-
-/** What a backend may say of a user in a channel. */
-export interface VoiceStateUpdate {
-  /** Muted by a moderator: nothing of this user is forwarded. */
-  mute?: boolean | undefined
-  /** Deafened by a moderator: nothing is forwarded to this user. */
-  deaf?: boolean | undefined
-  /** In the audience of a stage: as `mute`. */
-  suppress?: boolean | undefined
-  /** May use the priority speaker flag. */
-  priority?: boolean | undefined
-  /** Op 18, shown to others. */
-  flags?: number | undefined
-  /** Op 20, shown to others. */
-  platform?: number | undefined
-}
+export type { ChannelProperties, VoiceStateUpdate }
 
 export class VoiceState {
   readonly userId: string

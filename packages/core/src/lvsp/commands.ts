@@ -1,6 +1,6 @@
 // Executes the INFO messages of a backend, one at a time and in order.
 import {
-  type LvspChannelProperties,
+  channelPropertiesOf,
   type LvspCommand,
   type LvspCommandData,
   LvspCommands,
@@ -10,7 +10,7 @@ import {
   type LvspInfoMessage,
 } from '@parley/protocol'
 import type { ChannelRef } from '../channel/channel-ref.ts'
-import type { ChannelProperties, VoiceStateUpdate } from '../channel/voice-state.ts'
+import type { VoiceStateUpdate } from '../channel/voice-state.ts'
 import { LIMITS } from '../limits.ts'
 import { ok, type Result, refused } from '../result.ts'
 import type { Agreement } from './dialect.ts'
@@ -67,7 +67,7 @@ export class Commands {
         )
       case LvspInfo.ChannelUpdate:
         return decoded(command, data, d =>
-          this.#node.updateChannel(this.#backend, refOf(d), propertiesOf(d.channel_properties), now),
+          this.#node.updateChannel(this.#backend, refOf(d), channelPropertiesOf(d.channel_properties), now),
         )
       case LvspInfo.Sync:
         return decoded(command, data, d => this.#sync(d, now))
@@ -83,7 +83,7 @@ export class Commands {
   }
 
   #requestChannel(data: LvspCommandData<typeof LvspInfo.ChannelRequest>, now: number): Result<void, Refusal> {
-    const properties = data.channel_properties && propertiesOf(data.channel_properties)
+    const properties = data.channel_properties && channelPropertiesOf(data.channel_properties)
     const updated = properties && this.#node.updateChannel(this.#backend, refOf(data), properties, now)
     if (updated?.ok === false) return updated
     const grant = this.#node.assignChannel(this.#backend, refOf(data), now)
@@ -174,15 +174,6 @@ function restrictionsOf(data: VoiceStateUpdate): VoiceStateUpdate {
   const { mute, deaf, suppress, priority, flags, platform } = data
   return { mute, deaf, suppress, priority, flags, platform }
 }
-
-const propertiesOf = (data: LvspChannelProperties): ChannelProperties => ({
-  bitrate: data.bitrate,
-  userLimit: data.user_limit,
-  video: data.video,
-  kind: data.kind,
-  ownerId: data.owner_id,
-  dave: data.dave,
-})
 
 /** Only the ids of the message are echoed: the rest may be deep, long and malformed. */
 function idsOf(data: unknown): { channel_id?: string; guild_id?: string; user_id?: string; session_id?: string } {

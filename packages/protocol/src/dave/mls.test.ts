@@ -1,4 +1,4 @@
-// The MLS that a DAVE delivery service reads and writes, held to messages of a real library.
+// The MLS messages of a DAVE delivery service against messages of a real library.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
@@ -19,7 +19,7 @@ const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash('sha256').update
 const referenceOf = (label: ReferenceLabel, bytes: Uint8Array) => sha256(referencedBytes(label, bytes))
 const proposalReference = (message: Uint8Array) => referenceOf(ReferenceLabel.Proposal, authenticatedContent(message))
 
-test('a key package reads as its library wrote it', () => {
+test('a key package of a real library is decoded', () => {
   const keyPackage = decodeKeyPackage(vectors.KEY_PACKAGE)
   assert.deepEqual([keyPackage.version, keyPackage.suite], [1, 2])
   assert.deepEqual(keyPackage.leaf.credential, { type: 1, identity: snowflakeBytes(vectors.USERS[1]) })
@@ -37,12 +37,12 @@ test('a key package reads as its library wrote it', () => {
   assert.deepEqual(keyPackage.bytes, vectors.KEY_PACKAGE)
 })
 
-test('a key package may come as an MLSMessage, and is the same inside', () => {
+test('a key package wrapped in an MLSMessage is decoded like a bare one', () => {
   const wrapped = Uint8Array.of(0, 1, 0, 5, ...vectors.KEY_PACKAGE)
   assert.deepEqual(decodeKeyPackage(wrapped), decodeKeyPackage(vectors.KEY_PACKAGE))
 })
 
-test('the reference of a key package is the one in the Welcome, that of a proposal the one in the commit', () => {
+test('references match those in the Welcome and the commit of a real library', () => {
   for (const [commitWelcome, keyPackage, add] of [
     [vectors.FIRST_COMMIT, vectors.KEY_PACKAGE, vectors.ADD],
     [vectors.SECOND_COMMIT, vectors.KEY_PACKAGE_2, vectors.ADD_2],
@@ -56,7 +56,7 @@ test('the reference of a key package is the one in the Welcome, that of a propos
   }
 })
 
-test('a commit reads as its library wrote it', () => {
+test('a commit of a real library is decoded', () => {
   const { commit, welcome } = decodeCommitWelcome(vectors.REMOVING_COMMIT)
   assert.deepEqual([commit.groupId, commit.epoch, commit.leafIndex], [vectors.GROUP_ID, 2n, 0])
   assert.deepEqual(commit.proposals, [{ kind: 'reference', reference: proposalReference(vectors.REMOVE) }])
@@ -69,31 +69,31 @@ test('a commit reads as its library wrote it', () => {
   assert.equal(decodeCommitWelcome(vectors.FIRST_COMMIT).commit.path, undefined)
 })
 
-test('a proposal has the bytes that clients took, its signature apart', () => {
+test('an encoded proposal equals one that clients accepted, except for its signature', () => {
   const place = { groupId: vectors.GROUP_ID, epoch: 2n }
   const unsigned = encodeProposal(place, { kind: 'remove', leafIndex: 1 }, () => new Uint8Array())
   assert.deepEqual(unsigned.subarray(0, -1), vectors.REMOVE.subarray(0, unsigned.length - 1))
 })
 
-test('a Welcome with its only secret is the Welcome again', () => {
+test('a Welcome reduced to its only secret is unchanged', () => {
   const { commit, welcome } = decodeCommitWelcome(vectors.SECOND_COMMIT)
   assert.deepEqual(encodeWelcome(welcome!, welcome!.secrets[0]!), vectors.SECOND_COMMIT.subarray(commit.bytes.length))
 })
 
-test('where a commit belongs is told by its first bytes', () => {
+test('group and epoch of a commit are read from its first bytes', () => {
   assert.deepEqual(peekPlace(vectors.SECOND_COMMIT), { groupId: vectors.GROUP_ID, epoch: 1n })
   assert.equal(peekPlace(vectors.KEY_PACKAGE), undefined)
   assert.equal(peekPlace(vectors.SECOND_COMMIT.subarray(0, 20)), undefined)
 })
 
-test('an external sender is read as it was written, in 71 bytes', () => {
+test('an external sender has 71 bytes and is read back', () => {
   const entry = { signatureKey: vectors.SENDER_KEY, identity: new Uint8Array(1) }
   const bytes = encodeExternalSender(entry)
   assert.equal(bytes.length, 71)
   assert.deepEqual(decodeExternalSender(bytes), entry)
 })
 
-test('a message cut anywhere, or with a byte too many, is an error and never a crash', () => {
+test('a truncated message, or one with an extra byte, throws a DecodeError', () => {
   const readers: [Uint8Array, (bytes: Uint8Array) => unknown][] = [
     [vectors.KEY_PACKAGE, decodeKeyPackage],
     [vectors.REMOVING_COMMIT, decodeCommitWelcome],
@@ -109,7 +109,7 @@ test('a message cut anywhere, or with a byte too many, is an error and never a c
   }
 })
 
-test('what is no commit of a member over MLS 1.0 in the open is refused', () => {
+test('anything but a PublicMessage commit of a member is refused', () => {
   const changed = (offset: number, value: number) => {
     const bytes = vectors.REMOVING_COMMIT.slice()
     bytes[offset] = value

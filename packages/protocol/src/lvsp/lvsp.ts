@@ -1,6 +1,7 @@
 // LVSP's opcodes, info types, close codes and messages: what a chat backend and the node say to each other.
 import { z } from 'zod'
 import { SessionId, Snowflake } from '../ids.ts'
+import { LvspChannelProperties, VOICE_STATE_RESTRICTIONS } from './properties.ts'
 
 /** Opcodes of LVSP. */
 export const LvspOp = {
@@ -157,35 +158,6 @@ export type LvspInfoMessage = z.infer<typeof LvspInfoMessage>
 const Channel = z.object({ channel_id: ChannelId, guild_id: GuildId })
 const UserInChannel = z.object({ user_id: UserId, channel_id: ChannelId, guild_id: GuildId })
 
-/** What a backend may say of a channel. All of it is optional, and kept until said anew. */
-export const LvspChannelProperties = z.object({
-  bitrate: z.int().min(0).max(10_000_000).optional().describe('bits per second, a hint'),
-  user_limit: z
-    .int()
-    .min(0)
-    .max(100_000)
-    .optional()
-    .describe('how many users there shall be, a hint: the backend decides who comes in'),
-  video: z.boolean().optional().describe('whether video may be sent'),
-  kind: z.enum(['voice', 'stage', 'stream']).optional().describe('what the channel is'),
-  owner_id: Snowflake.optional().describe('of a stream: whose media it carries'),
-  dave: z
-    .enum(['off', 'allowed', 'required'])
-    .optional()
-    .describe('end-to-end encryption: never, whenever every client can, or only with clients that can'),
-})
-export type LvspChannelProperties = z.infer<typeof LvspChannelProperties>
-
-/** What a backend may say of a user in a channel: fields of VOICE_STATE_CREATE and VOICE_STATE_UPDATE. */
-const Restrictions = {
-  mute: z.boolean().optional().describe('muted by a moderator: nothing of this user is forwarded'),
-  deaf: z.boolean().optional().describe('deafened by a moderator: nothing is forwarded to this user'),
-  suppress: z.boolean().optional().describe('in the audience of a stage: as `mute`'),
-  priority: z.boolean().optional().describe('may use the priority speaker flag'),
-  flags: z.int().min(0).max(0x7fff_ffff).optional().describe('client flags, shown to others'),
-  platform: z.int().min(0).max(0x7fff_ffff).optional().describe('platform, shown to others'),
-}
-
 const VoiceStateName = z.object({
   session_id: SessionId.nullish().describe('session id of the voice state'),
   user_id: UserId.nullish(),
@@ -214,12 +186,12 @@ export const LvspCommands = {
   [LvspInfo.ChannelDestroy]: Channel.describe('Ends a channel; its users are disconnected. No answer.'),
   [LvspInfo.VoiceStateCreate]: UserInChannel.extend({
     session_id: SessionId.nullish().describe('session id to use instead of one of ours; an addition of ours'),
-    ...Restrictions,
+    ...VOICE_STATE_RESTRICTIONS,
   }).describe('Lets a user into a channel, which is made if there is none. Answered by VOICE_STATE_DONE.'),
   [LvspInfo.VoiceStateDestroy]: VoiceStateName.refine(isNamed, NOT_NAMED).describe(
     'Ends a voice state, or all of a user in a guild; the user is disconnected. No answer.',
   ),
-  [LvspInfo.VoiceStateUpdate]: VoiceStateName.extend(Restrictions)
+  [LvspInfo.VoiceStateUpdate]: VoiceStateName.extend(VOICE_STATE_RESTRICTIONS)
     .refine(isNamed, NOT_NAMED)
     .describe('Changes what a user may do. No answer.'),
   [LvspInfo.ChannelUpdate]: Channel.extend({

@@ -19,7 +19,7 @@ const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex')
 const viewOf = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 const SSRCS = { sender: 1, media: 0x3039 }
 
-test('PLI, FIR and NACK are told apart, and whom they are about', () => {
+test('PLI, FIR and NACK are distinguished, with the SSRC that they concern', () => {
   const packets: [string, FeedbackKind, number][] = [
     ['81ce0002 00000001 00003039', FeedbackKind.Keyframe, 0x3039],
     ['84ce0004 00000001 00000000 00003039 07000000', FeedbackKind.Keyframe, 0x3039],
@@ -39,13 +39,13 @@ test('PLI, FIR and NACK are told apart, and whom they are about', () => {
     assert.equal(feedbackKind(viewOf(unhex(text)), 0, text.replace(/\s/g, '').length / 2), FeedbackKind.Other)
 })
 
-test('a keyframe request is written as RFC 4585 §6.3.1 draws it', () => {
+test('a PLI is encoded as in RFC 4585 §6.3.1', () => {
   const bytes = new Uint8Array(12)
   assert.equal(writePictureLoss(viewOf(bytes), 0, 1, 0x3039), 12)
   assert.equal(hex(bytes), '81ce00020000000100003039')
 })
 
-test('a NACK gathers sequences that are near, also around the wrap, and reads back as it was', () => {
+test('a NACK combines near sequence numbers, also across the wrap, and is read back', () => {
   const asked = Int32Array.of(100, 101, 116, 117, 300, 65_535, 0, 15, 16)
   const bytes = new Uint8Array(60)
   const length = writeNack(viewOf(bytes), 0, SSRCS, asked, asked.length)
@@ -86,7 +86,7 @@ function readTransport(bytes: Uint8Array) {
   return { base: view.getUint16(12), number: bytes[19], times }
 }
 
-test('transport feedback tells when each packet came, in quarters of a millisecond, and which did not', () => {
+test('transport feedback reports arrival times in 250 µs units, and missing packets', () => {
   const times = Float64Array.of(1_000, 1_000.5, Number.NaN, 1_090, 1_089.75, Number.NaN, Number.NaN, Number.NaN, 2_000)
   const bytes = new Uint8Array(LONGEST_TRANSPORT_FEEDBACK)
   const length = writeTransportFeedback(viewOf(bytes), SSRCS, { base: 65_534, times, count: 9 }, 260)
@@ -99,7 +99,7 @@ test('transport feedback tells when each packet came, in quarters of a milliseco
   )
 })
 
-test('the longest transport feedback has room', () => {
+test('the longest transport feedback fits its buffer', () => {
   const times = Float64Array.from({ length: TRANSPORT_FEEDBACK_PACKETS }, (_, index) => 1e6 + index * 100)
   const bytes = new Uint8Array(LONGEST_TRANSPORT_FEEDBACK)
   const arrivals = { base: 0, times, count: TRANSPORT_FEEDBACK_PACKETS }

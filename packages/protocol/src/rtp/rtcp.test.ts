@@ -1,4 +1,4 @@
-// RTCP reports: the published bytes, round trips, compounds, and lengths that lie.
+// RTCP reports: published bytes, round trips, compounds, and wrong lengths.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -28,11 +28,11 @@ const block = {
   delay: 0,
 }
 
-test('a receiver report is written as published', () => {
+test('a receiver report is encoded as published', () => {
   assert.equal(hex(encodeReceiverReport(1, [block])), RECEIVER_REPORT)
 })
 
-test('a sender report is read', () => {
+test('a sender report is decoded', () => {
   assert.deepEqual(decodeRtcp(unhex(SENDER_REPORT)), [
     {
       kind: 'senderReport',
@@ -48,7 +48,7 @@ test('a sender report is read', () => {
   assert.equal(senderReportMiddle(new DataView(unhex(SENDER_REPORT).buffer), 0), 0x0000_8000)
 })
 
-test('a compound is read packet by packet', () => {
+test('a compound is decoded packet by packet', () => {
   const kinds = decodeRtcp(unhex(`${SENDER_REPORT}${RECEIVER_REPORT}81ce000200000001 00003039`.replaceAll(' ', '')))
   assert.deepEqual(
     kinds?.map(packet => packet.kind),
@@ -56,7 +56,7 @@ test('a compound is read packet by packet', () => {
   )
 })
 
-test('the published sender report is written, and its time is read', () => {
+test('the published sender report is encoded, and its time is read', () => {
   const bytes = new Uint8Array(30)
   const view = new DataView(bytes.buffer)
   const time = 0xe5c0_0000 * 1_000 + 500
@@ -66,7 +66,7 @@ test('the published sender report is written, and its time is read', () => {
   assert.equal(senderReportTimestamp(view, 2), 0x0001_0203)
 })
 
-test('a source description names two sources of one owner, each in a chunk that ends in zeros', () => {
+test('a source description holds one zero-terminated chunk per source', () => {
   const bytes = new Uint8Array(36).fill(0xee)
   const view = new DataView(bytes.buffer)
   writeDescriptionChunk(view, 4, 0x3039, 0x89ab_cdef)
@@ -76,7 +76,7 @@ test('a source description names two sources of one owner, each in a chunk that 
   assert.equal(hex(bytes), `82ca0008000030390108${name}00000000303a0108${name}0000`)
 })
 
-test('receiver reports read back, negative loss included', () => {
+test('receiver reports are read back, negative loss included', () => {
   const u32 = fc.nat(0xffff_ffff)
   const blocks = fc.array(
     fc.record(
@@ -102,7 +102,7 @@ test('receiver reports read back, negative loss included', () => {
   )
 })
 
-test('a packet that reaches beyond its compound, or blocks beyond their packet, are malformed', () => {
+test('a packet longer than its compound, or blocks longer than their packet, are malformed', () => {
   assert.equal(decodeRtcp(unhex(SENDER_REPORT).subarray(0, 24)), undefined)
   assert.equal(decodeRtcp(unhex(SENDER_REPORT.replace('80c8', '81c8'))), undefined)
   assert.equal(decodeRtcp(unhex(RECEIVER_REPORT.replace('81c9', '82c9'))), undefined)

@@ -15,7 +15,7 @@ function find(profile: number, elements: number[], id: number): number[] | undef
     : [...bytes.subarray(extensionPlace(found), extensionPlace(found) + extensionLength(found))]
 }
 
-test('one-byte elements are found between padding', () => {
+test('one-byte extension elements are found between padding', () => {
   const elements = [0x10, 0xb2, 0, 0x32, 1, 2, 3, 0]
   assert.deepEqual(find(0xbede, elements, 1), [0xb2])
   assert.deepEqual(find(0xbede, elements, 3), [1, 2, 3])
@@ -23,14 +23,14 @@ test('one-byte elements are found between padding', () => {
   assert.equal(find(0xbede, elements, 0), undefined)
 })
 
-test('two-byte elements are found, empty ones too', () => {
+test('two-byte extension elements are found, empty ones included', () => {
   const elements = [1, 0, 0, 200, 2, 5, 6, 0]
   assert.deepEqual(find(0x1000, elements, 1), [])
   assert.deepEqual(find(0x1005, elements, 200), [5, 6])
   assert.equal(find(0x1000, elements, 5), undefined)
 })
 
-test('elements that reach beyond their block, id 15 and other profiles hide nothing', () => {
+test('elements beyond their block, id 15 and other profiles are not found', () => {
   assert.equal(find(0xbede, [0x13, 1, 2, 3], 1), undefined)
   assert.equal(find(0x1000, [1, 3, 1, 2], 1), undefined)
   assert.equal(find(0x1000, [0, 0, 0, 1], 1), undefined)
@@ -38,7 +38,7 @@ test('elements that reach beyond their block, id 15 and other profiles hide noth
   assert.equal(find(0x1234, [0x10, 1, 0, 0], 1), undefined)
 })
 
-test('a packet without extensions has none', () => {
+test('a packet without header extensions has no elements', () => {
   const plain = encodeRtp({ payloadType: 1, sequence: 1, timestamp: 1, ssrc: 1, payload: Uint8Array.of(0x10, 1) })
   assert.equal(findExtension(new DataView(plain.buffer), 0, 12, 1), -1)
 })

@@ -1,4 +1,4 @@
-// RTP headers, extensions and padding: the published bytes, and each way to reach beyond the packet.
+// RTP headers, extensions and padding: published bytes, and lengths beyond the packet.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -19,7 +19,7 @@ const silence: RtpPacket = {
 }
 const extension = { profile: 0xbede, elements: unhex('10b29004') }
 
-test('a packet is written as published', () => {
+test('a packet is encoded as published', () => {
   assert.equal(hex(encodeRtp(silence)), '807812340001020300003039f8fffe')
   assert.equal(hex(encodeRtp({ ...silence, extension })), '907812340001020300003039bede000110b29004f8fffe')
   assert.equal(
@@ -34,7 +34,7 @@ test('the header ends behind CSRCs and extension', () => {
   assert.equal(headerOf(encodeRtp({ ...silence, csrcs: [7, 8], extension })), 28)
 })
 
-test('a header that reaches beyond its packet is malformed', () => {
+test('a header longer than its packet is malformed', () => {
   assert.equal(headerOf(unhex('8078123400010203000030')), -1)
   assert.equal(headerOf(unhex('817812340001020300003039')), -1)
   assert.equal(headerOf(unhex('907812340001020300003039bede')), -1)
@@ -42,7 +42,7 @@ test('a header that reaches beyond its packet is malformed', () => {
   assert.equal(headerOf(unhex('907812340001020300003039bede000110b29004')), 20)
 })
 
-test('padding that is zero or longer than the payload is malformed', () => {
+test('padding of zero, or longer than the payload, is malformed', () => {
   assert.equal(paddingOf(encodeRtp(silence)), 0)
   assert.equal(paddingOf(encodeRtp({ ...silence, padding: 5 })), 5)
   assert.equal(paddingOf(unhex('a07812340001020300003039f8ff03')), 3)
@@ -51,7 +51,7 @@ test('padding that is zero or longer than the payload is malformed', () => {
   assert.equal(paddingOf(unhex('a07812340001020300003039')), -1)
 })
 
-test('what is written reads back, padding apart', () => {
+test('an encoded packet is read back without its padding', () => {
   const u32 = fc.nat(0xffff_ffff)
   const packets = fc.record(
     {

@@ -1,10 +1,10 @@
-// Sequence comparison and unwrapping around the circle.
+// Sequence number comparison and unwrapping.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { isSequenceNewer, sequenceDistance, unwrapSequence } from './seq.ts'
 
-test('a sequence after the wrap is newer than one before it', () => {
+test('a sequence number after the wrap is newer than one before it', () => {
   assert.equal(sequenceDistance(2, 0xffff), 3)
   assert.equal(sequenceDistance(0xffff, 2), -3)
   assert.ok(isSequenceNewer(0, 0xffff))
@@ -12,7 +12,7 @@ test('a sequence after the wrap is newer than one before it', () => {
   assert.ok(!isSequenceNewer(0x8000, 0))
 })
 
-test('unwrapping follows a stream over any number of wraps, reordering included', () => {
+test('unwrapping follows a reordered stream over any number of wraps', () => {
   fc.assert(
     fc.property(fc.nat(2 ** 40), fc.integer({ min: -32_767, max: 32_767 }), (last, step) => {
       const index = last + step

@@ -1,4 +1,4 @@
-// Every row of the demultiplexing table, and the datagrams that look like two of them.
+// Every row of the demultiplexing table, and ambiguous datagrams.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { classifyDatagram, DatagramKind } from './datagram.ts'
@@ -11,13 +11,13 @@ const datagram = (length: number, ...start: number[]) => {
 }
 
 const rows: [string, Uint8Array, DatagramKind][] = [
-  ['74 bytes that begin 00010046 are a discovery request', datagram(74, 0, 1, 0, 70), DatagramKind.Discovery],
-  ['the request of 70 bytes of long ago is not answered', datagram(70, 0, 0, 0x30, 0x39), DatagramKind.Unknown],
+  ['74 bytes that begin with 00010046 are a discovery request', datagram(74, 0, 1, 0, 70), DatagramKind.Discovery],
+  ['the legacy discovery request of 70 bytes is unknown', datagram(70, 0, 0, 0x30, 0x39), DatagramKind.Unknown],
   ['a discovery response is not a request', datagram(74, 0, 2, 0, 70), DatagramKind.Unknown],
   ['1337CAFE in 8 bytes is a ping', datagram(8, 0x13, 0x37, 0xca, 0xfe, 0, 0, 0, 9), DatagramKind.Ping],
-  ['1337CAFE in 9 bytes is no ping', datagram(9, 0x13, 0x37, 0xca, 0xfe), DatagramKind.Keepalive],
+  ['1337CAFE in 9 bytes is not a ping', datagram(9, 0x13, 0x37, 0xca, 0xfe), DatagramKind.Keepalive],
   ['a STUN binding request has the magic cookie', datagram(20, 0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42), DatagramKind.Stun],
-  ['without its cookie it is nothing', datagram(20, 0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x43), DatagramKind.Unknown],
+  ['STUN without its cookie is unknown', datagram(20, 0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x43), DatagramKind.Unknown],
   ['a DTLS handshake record', datagram(60, 22, 0xfe, 0xff), DatagramKind.Dtls],
   ['a counter of 22 in 8 bytes is a keepalive, not DTLS', datagram(8, 22), DatagramKind.Keepalive],
   ['a sender report', datagram(52, 0x80, 200), DatagramKind.Rtcp],
@@ -29,7 +29,7 @@ const rows: [string, Uint8Array, DatagramKind][] = [
   ['a keepalive whose counter begins like RTP', datagram(8, 0x80, 0x78), DatagramKind.Keepalive],
   ['an empty datagram', datagram(0), DatagramKind.Keepalive],
   ['one byte', datagram(1, 0x80), DatagramKind.Keepalive],
-  ['17 bytes of nothing', datagram(17, 0x70), DatagramKind.Unknown],
+  ['17 unknown bytes', datagram(17, 0x70), DatagramKind.Unknown],
 ]
 
 for (const [name, bytes, kind] of rows) test(`datagram: ${name}`, () => assert.equal(kindOf(bytes), kind))

@@ -13,11 +13,11 @@ const REQUEST = `0001004600003039${'00'.repeat(66)}`
 const RESPONSE = `00020046000030393230332e302e3131332e3737${'00'.repeat(52)}c3cb`
 const view = (bytes: Uint8Array) => new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
-test('a discovery request is written as published', () => {
+test('a discovery request is encoded as published', () => {
   assert.equal(hex(encodeDiscoveryRequest(12345)), REQUEST)
 })
 
-test('a discovery request is read for its ssrc, whatever its address field says', () => {
+test('a discovery request is decoded to its SSRC, whatever its address field holds', () => {
   const bytes = encodeDiscoveryRequest(12345).fill(0xff, 8)
   assert.equal(readDiscoveryRequest(view(bytes), 0, 74), 12345)
   assert.equal(readDiscoveryRequest(view(bytes), 0, 73), -1)
@@ -25,14 +25,14 @@ test('a discovery request is read for its ssrc, whatever its address field says'
   assert.equal(readDiscoveryRequest(view(bytes), 0, 74), -1)
 })
 
-test('a discovery response is written as published, and leaves nothing of what was there', () => {
+test('a discovery response is encoded as published and overwrites the buffer', () => {
   const bytes = new Uint8Array(80).fill(0xee)
   writeDiscoveryResponse(bytes, 12345, '203.0.113.77', 50123)
   assert.equal(hex(bytes), RESPONSE + 'ee'.repeat(6))
   assert.deepEqual(decodeDiscoveryResponse(bytes.subarray(0, 74)), { ssrc: 12345, ip: '203.0.113.77', port: 50123 })
 })
 
-test('an address longer than its field keeps a zero behind it', () => {
+test('an address longer than its field is truncated and terminated', () => {
   const bytes = new Uint8Array(74)
   writeDiscoveryResponse(bytes, 1, 'f'.repeat(90), 0xffff)
   assert.equal(decodeDiscoveryResponse(bytes)?.ip, 'f'.repeat(63))

@@ -1,4 +1,4 @@
-// The layouts against the lengths and nonces of the published packets.
+// The packet layouts against lengths and nonces of published packets.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceMode } from '../voice/voice.ts'
@@ -32,7 +32,7 @@ test('a sealed packet is longer by tag and trailer', () => {
   })
 })
 
-test('a nonce is the trailer or the header, then zeros, whatever was there before', () => {
+test('a nonce is the trailer or the header, then zeros, whatever the buffer held before', () => {
   const nonceOf = (mode: VoiceMode, headerLength: number) => {
     const layout = PROTECTION_LAYOUTS[mode]
     const nonce = new Uint8Array(layout.nonceLength)

@@ -1,4 +1,4 @@
-// The node's nonces stay clear of every counter a client may use.
+// The nonces of the node do not overlap with those of clients.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -20,7 +20,7 @@ test('a nonce read big-endian or little-endian is at least 2^31', () => {
   )
 })
 
-test('each counter has a nonce of its own, from which it can be read back', () => {
+test('each counter has a nonce of its own', () => {
   fc.assert(
     fc.property(counters, counter => {
       const view = nonce(counter)
@@ -30,7 +30,7 @@ test('each counter has a nonce of its own, from which it can be read back', () =
   )
 })
 
-test('a start leaves at least three quarters of the nonces', () => {
+test('a random start leaves at least three quarters of the nonces', () => {
   assert.equal(serverNonceStart(0xffff_ffff), SERVER_NONCES / 4 - 1)
   assert.equal(serverNonceStart(0), 0)
 })

@@ -1,4 +1,4 @@
-// What clients were seen to offer, and what they need to read in the answer.
+// SDP offers observed from clients, and the answer that they need.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ExtensionUri, formatSdpAnswer, parseSdpOffer, type SdpOffer } from './sdp.ts'
@@ -36,7 +36,7 @@ for (const [name, sdp] of [
     ),
   ],
 ] as const)
-  test(`${name} is read`, () => {
+  test(`${name} is parsed`, () => {
     const offer = offered(sdp)
     assert.equal(offer.ufrag, 'Xw3k')
     assert.equal(offer.password, '0123456789abcdefghijklmn')
@@ -52,7 +52,7 @@ for (const [name, sdp] of [
     assert.equal(offer.payloadTypes.get('vp8'), 96)
   })
 
-test('an extension with a direction is read, and of several the first counts', () => {
+test('an extension with a direction is parsed, and the first of several counts', () => {
   const more = [
     ...FRAGMENT,
     'a=extmap:2/recvonly http://www.webrtc.org/experiments/rtp-hdrext/playout-delay',
@@ -65,12 +65,12 @@ test('an extension with a direction is read, and of several the first counts', (
   assert.equal(offer.ufrag, 'Xw3k')
 })
 
-test('extensions with numbers that cannot be are left out', () => {
+test('extensions with invalid ids are skipped', () => {
   const offer = offered([...FRAGMENT, 'a=extmap:0 urn:a', 'a=extmap:15 urn:b', 'a=extmap:256 urn:c'].join('\n'))
   for (const uri of ['urn:a', 'urn:b', 'urn:c']) assert.ok(!offer.extensions.has(uri))
 })
 
-test('what is missing or malformed is named', () => {
+test('a missing or malformed line is named', () => {
   const without = (start: string) => parseSdpOffer(FRAGMENT.filter(line => !line.startsWith(start)).join('\n'))
   assert.equal(without('a=ice-ufrag'), 'a=ice-ufrag')
   assert.equal(without('a=ice-pwd'), 'a=ice-pwd')

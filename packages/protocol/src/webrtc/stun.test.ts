@@ -1,4 +1,4 @@
-// RFC 5769 §2 gives a request and two responses with their keys.
+// STUN against the test vectors of RFC 5769 §2.
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { test } from 'node:test'
@@ -20,14 +20,14 @@ const REQUEST = unhex(`
   00 08 00 14 9a ea a7 0c bf d8 cb 56 78 1e f2 b5 b2 d3 f2 49 c1 b5 71 a2
   80 28 00 04 e5 7a 3b cf`)
 
-test('the published request is read and is genuine', () => {
+test('the published request is decoded and authenticates', () => {
   const request = readStunRequest(REQUEST)
   assert.deepEqual(request, { username: 'evtj:h6vY', useCandidate: false, integrityAt: 76 })
   assert.ok(isStunGenuine(REQUEST, request!, KEY, mac))
   assert.ok(!isStunGenuine(REQUEST, request!, ascii('another'), mac))
 })
 
-test('the answer to it tells the published addresses, XORed as published, and is signed', () => {
+test('the response holds the published addresses, XORed as published, and authenticates', () => {
   const four = encodeStunResponse(REQUEST, Uint8Array.of(192, 0, 2, 1), 32853, KEY, mac)
   assert.equal(hex(four.subarray(0, 32)), '0101002c2112a442b7e7a701bc34d686fa87dfae002000080001a147e112a643')
   const six = encodeStunResponse(REQUEST, unhex('20010db8123456780011223344556677'), 32853, KEY, mac)
@@ -42,7 +42,7 @@ test('the answer to it tells the published addresses, XORed as published, and is
   }
 })
 
-test('a check that a client writes is read as it was written, with and without USE-CANDIDATE', () => {
+test('a connectivity check is read back, with and without USE-CANDIDATE', () => {
   for (const useCandidate of [true, false]) {
     const bytes = encodeStunRequest({ transaction: new Uint8Array(12), username: 'abc:defgh', useCandidate }, KEY, mac)
     const request = readStunRequest(bytes)
@@ -52,7 +52,7 @@ test('a check that a client writes is read as it was written, with and without U
   }
 })
 
-test('no truncation and no single changed bit of a request is taken for a genuine one', () => {
+test('no truncated request and no request with a changed bit authenticates', () => {
   for (let length = 0; length < REQUEST.length; length++)
     assert.equal(readStunRequest(REQUEST.slice(0, length)), undefined)
   for (let bit = 0; bit < REQUEST.length * 8; bit++) {
@@ -66,7 +66,7 @@ test('no truncation and no single changed bit of a request is taken for a genuin
   }
 })
 
-test('an attribute behind the integrity, which nothing protects, spoils the request', () => {
+test('a request with an attribute behind MESSAGE-INTEGRITY is refused', () => {
   const bytes = new Uint8Array(REQUEST.length + 4)
   bytes.set(REQUEST.subarray(0, 100))
   const view = new DataView(bytes.buffer)
@@ -77,6 +77,6 @@ test('an attribute behind the integrity, which nothing protects, spoils the requ
   assert.equal(readStunRequest(bytes), undefined)
 })
 
-test('the CRC of the nine digits is the one every table gives', () => {
+test('the CRC-32 of "123456789" is cbf43926', () => {
   assert.equal(crc32(ascii('x123456789'), 1, 9), 0xcbf43926)
 })

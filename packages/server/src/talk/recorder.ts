@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto'
 import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { type HeardFrame, OPUS_RATE } from '@parley/client'
+import { OPUS_RATE, type ReceivedFrame } from '@parley/client'
 import { SERVER_LIMITS } from '../limits.ts'
 import { VERSION } from '../version.ts'
 import { Recording } from './recording.ts'
@@ -16,7 +16,7 @@ export interface RecordedFile {
   skipped: number
 }
 
-type Frame = Pick<HeardFrame, 'ssrc' | 'timestamp' | 'payload'>
+type Frame = Pick<ReceivedFrame, 'ssrc' | 'timestamp' | 'payload'>
 
 interface OpenFile {
   path: string

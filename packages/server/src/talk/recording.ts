@@ -1,5 +1,5 @@
 // One speaker's frames as an Ogg Opus stream: in order, with silence in the gaps, so that the recording keeps real time.
-import { type HeardFrame, type OggOpusOptions, OggOpusWriter, OPUS_RATE, opusSamples } from '@parley/client'
+import { type OggOpusOptions, OggOpusWriter, OPUS_RATE, opusSamples, type ReceivedFrame } from '@parley/client'
 import { OPUS_SILENCE } from '@parley/protocol'
 import { SERVER_LIMITS } from '../limits.ts'
 
@@ -50,7 +50,7 @@ export class Recording {
   }
 
   /** `now` in milliseconds. */
-  add({ ssrc, timestamp, payload }: Pick<HeardFrame, 'ssrc' | 'timestamp' | 'payload'>, now: number): void {
+  add({ ssrc, timestamp, payload }: Pick<ReceivedFrame, 'ssrc' | 'timestamp' | 'payload'>, now: number): void {
     const samples = opusSamples(payload)
     const position = this.#place(ssrc, timestamp, now)
     if (samples === undefined || position + samples <= this.#samples || this.#has(position)) {

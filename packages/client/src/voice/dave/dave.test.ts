@@ -1,4 +1,4 @@
-// A client's half of DAVE against keys that a test plays: which frames are sealed and opened while a call changes.
+// The client side of DAVE against scripted keys: which frames are sealed and opened while a call changes.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeTransition, VoiceOp } from '@parley/protocol'
@@ -53,7 +53,7 @@ function scene(version: number) {
   return { dave, keys, said, welcome, execute, prepare }
 }
 
-test('between a Welcome and its execution there are new keys, and not yet everybody has them', () => {
+test('between a Welcome and the execution of its transition the keys are new, but not shared by all members', () => {
   const { dave, said, welcome, execute } = scene(1)
   assert.ok(!dave.isSettled)
   welcome(1)
@@ -63,7 +63,7 @@ test('between a Welcome and its execution there are new keys, and not yet everyb
   assert.deepEqual([dave.isChanging, dave.isSettled], [false, true])
 })
 
-test('what is sealed is not heard as it is while a call is about to be encrypted', () => {
+test('sealed frames are not passed on undecrypted while an upgrade is pending', () => {
   const { dave, welcome } = scene(0)
   assert.deepEqual(dave.open('2', SEALED), SEALED, 'in a call in the clear it is chance')
   dave.receive(VoiceOp.DavePrepareEpoch, { protocol_version: 1, epoch: 1 })
@@ -74,7 +74,7 @@ test('what is sealed is not heard as it is while a call is about to be encrypted
   assert.deepEqual(dave.open('2', CLEAR), CLEAR, 'until it is executed, both come')
 })
 
-test('after a call has gone to the clear, what was sealed before is still opened', () => {
+test('after a downgrade, frames that were sealed before it are still opened', () => {
   const { dave, welcome, execute, prepare } = scene(1)
   welcome(1)
   execute(1)
@@ -85,7 +85,7 @@ test('after a call has gone to the clear, what was sealed before is still opened
   assert.deepEqual(dave.seal(CLEAR), CLEAR)
 })
 
-test('37 frames in a row that do not open make it begin anew; trying kept ones again does not count', () => {
+test('37 consecutive frames that do not decrypt reset the group; retried frames do not count', () => {
   const { dave, keys, said, welcome, execute } = scene(1)
   welcome(1)
   execute(1)

@@ -1,47 +1,56 @@
-// A voice client's half of DAVE, without the library that holds the keys: what is said when, and which frames are sealed.
+// The client side of DAVE without the library that holds the keys: its messages, and which frames are sealed.
 import { DaveTransition, decodeTransition, encodeClientBinary, OPUS_SILENCE, VoiceOp } from '@parley/protocol'
 import { z } from 'zod'
-import type { VoiceOutput } from '../session/outputs.ts'
+import { LIMITS } from '../../limits.ts'
+import type { VoiceOutput } from '../session/voice-outputs.ts'
 
-/** One user's keys in one channel, as a library for DAVE has them. */
+/** The MLS state of one user in one channel, held by a DAVE library. */
 export interface DaveKeys {
-  /** Starts from nothing, with a group of its own. Returns the key package to send. */
+  /** Discards the group and creates a new one with the user as only member. Returns the key package to send (op 26). */
   reset(): Uint8Array
+  /** Payload of op 25. */
   setExternalSender(entry: Uint8Array): void
-  /** Op 27 in, op 28 out; undefined if there is nothing to commit to. `users` are those who may be in the group. */
+  /** Payload of op 27 in, payload of op 28 out; undefined if there is nothing to commit. `users` may be in the group. */
   answer(proposals: Uint8Array, users: readonly string[]): Uint8Array | undefined
-  /** Both throw if they cannot be used. */
+  /** A commit from op 29. Throws if it is invalid. */
   processCommit(commit: Uint8Array): void
+  /** A Welcome from op 30. Throws if it is invalid. */
   processWelcome(welcome: Uint8Array): void
-  /** Whether there is a group to seal for. */
+  /** Whether a group exists to seal frames for. */
   readonly isReady: boolean
-  /** Of the group, to be compared by its users; undefined without one. */
+  /** Code of the group for comparison by its users; undefined without a group. */
   readonly privacyCode: string | undefined
+  /** Encrypts an Opus frame. */
   seal(frame: Uint8Array): Uint8Array
-  /** Throws if the frame cannot be opened. */
+  /** Decrypts a frame of a user. Throws if that fails. */
   open(userId: string, frame: Uint8Array): Uint8Array
-  /** For so many seconds, frames that are not sealed are taken too. */
+  /** Accepts unencrypted frames too for this number of seconds. */
   allowClear(seconds: number): void
 }
 
+/** A DAVE library, such as `loadDavey` returns. */
 export interface DaveLibrary {
-  /** The highest protocol version spoken. */
+  /** The highest protocol version that it supports. */
   readonly version: number
+  /** Creates the state of one user in one channel. */
   keysFor(userId: string, channelId: string): DaveKeys
 }
 
-/** What it has to say to the node. */
+/** Receives the messages and events of a ClientDave. */
 export interface DaveOutlet {
+  /** Sends a JSON message. */
   sendText(op: number, data: unknown): void
+  /** Sends a binary message, opcode included. */
   sendBinary(bytes: Uint8Array): void
-  /** The version in force, or the group, is another. */
+  /** The version in force, or the group, changed. */
   changed(version: number, privacyCode: string | undefined): void
-  /** There are new keys to open frames with. */
+  /** New keys: frames that failed to decrypt may decrypt now. */
   renewed(): void
+  /** A message did not decode, or the library refused it. */
   failed(reason: string): void
 }
 
-/** As outputs of a session. */
+/** An outlet that pushes outputs of a session. */
 export const outletTo = (push: (output: VoiceOutput) => void): DaveOutlet => ({
   sendText: (op, d) => push({ kind: 'send', data: JSON.stringify({ op, d }) }),
   sendBinary: data => push({ kind: 'send', data }),
@@ -53,37 +62,35 @@ export const outletTo = (push: (output: VoiceOutput) => void): DaveOutlet => ({
 const PrepareTransition = z.object({ transition_id: z.int(), protocol_version: z.int() })
 const PrepareEpoch = z.object({ protocol_version: z.int(), epoch: z.int() })
 
-/** Frames on their way when a call changes between sealed and clear. */
-const OVERLAP = 10
-/** A downgrade may be prepared long before it is executed. */
-const DOWNGRADE_OVERLAP = 24
-/** Frames in a row that did not open before the client starts anew: what discord.js tolerates. */
-const TOLERANCE = 36
-
-/** The one frame that is never sealed. */
+/** Opus silence, the only frame that is never sealed. */
 export const isSilence = (frame: Uint8Array): boolean =>
   frame.length === OPUS_SILENCE.length && OPUS_SILENCE.every((byte, index) => frame[index] === byte)
 
-/** Tag, nonce of one byte, the count of all that is appended, and the marker that ends every sealed frame. */
-const LEAST_APPENDED = 12
+/** Length of the shortest trailer of a sealed frame: tag (8), nonce (1), trailer length (1), marker (2). */
+const MIN_TRAILER = 12
+/** Each of the two marker bytes that end a sealed frame. */
 const MARKER = 0xfa
 
-/** By its end; of frames that are not sealed, one in seventy thousand looks as if it were. */
+/** Detects a sealed frame by its trailer. One in seventy thousand unsealed frames is mistaken for one. */
 function isSealed(frame: Uint8Array): boolean {
   const [appended = 0, ...marker] = frame.subarray(-3)
-  return marker.every(byte => byte === MARKER) && appended >= LEAST_APPENDED && appended <= frame.length
+  return marker.every(byte => byte === MARKER) && appended >= MIN_TRAILER && appended <= frame.length
 }
 
+/** Answers the node's DAVE messages and decides which frames are sealed. */
 export class ClientDave {
   readonly #keys: DaveKeys
   readonly #outlet: DaveOutlet
-  /** In force for what we send. */
+  /** The version in force for sending. */
   #version = 0
-  /** In force once what is being prepared is executed. */
+  /** The version in force after the pending transition. */
   #prepared = 0
+  /** Prepared transitions: id to resulting version. */
   readonly #pending = new Map<number, number>()
   #lastTransition = 0
+  /** Whether op 31 was sent and no transition has been executed since. */
   #isRecovering = false
+  /** Consecutive frames that did not decrypt. */
   #failures = 0
 
   constructor(keys: DaveKeys, outlet: DaveOutlet) {
@@ -91,31 +98,33 @@ export class ClientDave {
     this.#outlet = outlet
   }
 
+  /** The protocol version in force; 0 while frames are not encrypted end to end. */
   get version(): number {
     return this.#version
   }
-  /** Whether what is sent now will be heard by all: not while a group is being made, and not while its keys change. */
+  /** Whether all members can open frames sent now: not while a group is being set up, and not while its keys change. */
   get isSettled(): boolean {
     return this.#version === 0 || (this.#keys.isReady && !this.isChanging)
   }
-  /** Whether a transition is prepared and not executed: others may not have the keys yet with which the library seals. */
+  /** Whether a transition is pending: the library seals with new keys already, and other members may not have them yet. */
   get isChanging(): boolean {
     return this.#pending.size > 0
   }
+  /** Code that the users compare to verify the encryption; undefined while frames are not encrypted end to end. */
   get privacyCode(): string | undefined {
     return this.#version > 0 && this.#keys.isReady ? this.#keys.privacyCode : undefined
   }
 
-  /** Session Description names the version of the call; a second one starts everything anew. */
+  /** Session Description names the version of the call. Each one resets the group. */
   described(version: number): void {
     this.#pending.clear()
     this.#version = version
     this.#prepared = version
     if (version > 0) this.#reset()
-    this.#tell()
+    this.#report()
   }
 
-  /** Opcodes 21, 22 and 24; whether it was one of them. */
+  /** Handles opcodes 21, 22 and 24. Returns false for others. */
   receive(op: number, data: unknown): boolean {
     if (op === VoiceOp.DavePrepareTransition) this.#read(PrepareTransition, data, message => this.#prepare(message))
     else if (op === VoiceOp.DavePrepareEpoch) this.#read(PrepareEpoch, data, message => this.#prepareEpoch(message))
@@ -125,7 +134,7 @@ export class ClientDave {
     return true
   }
 
-  /** Opcodes 25, 27, 29 and 30. What the library does not take is left alone: the node makes a new group in the end. */
+  /** Handles opcodes 25, 27, 29 and 30. A message that the library refuses is reported; the node recreates the group in the end. */
   receiveBinary(op: number, payload: Uint8Array, members: Iterable<{ userId: string }>): void {
     try {
       this.#take(op, payload, members)
@@ -145,13 +154,13 @@ export class ClientDave {
     else if (op === VoiceOp.DaveWelcome) this.#use(payload, body => this.#keys.processWelcome(body))
   }
 
-  /** The frame as it is to be sent; undefined if it would have to be sealed and there is no group yet. */
+  /** The frame to send; undefined if it must be sealed and no group exists yet. */
   seal(frame: Uint8Array): Uint8Array | undefined {
     if (this.#version === 0 || isSilence(frame)) return frame
     return this.#keys.isReady ? this.#keys.seal(frame) : undefined
   }
 
-  /** The frame as it was said; undefined if it cannot be opened, or not yet. Too many in a row, and the client starts anew. */
+  /** The decrypted frame; undefined if it cannot be decrypted, or not yet. Too many failures in a row reset the group. */
   open(userId: string | undefined, frame: Uint8Array): Uint8Array | undefined {
     const opened = this.tryOpen(userId, frame)
     if (opened === undefined && userId !== undefined && this.#keys.isReady) this.#failed()
@@ -159,7 +168,7 @@ export class ClientDave {
     return opened
   }
 
-  /** The same, and nothing follows from it. */
+  /** As `open`, without counting failures. */
   tryOpen(userId: string | undefined, frame: Uint8Array): Uint8Array | undefined {
     if (isSilence(frame) || (this.#version === 0 && !isSealed(frame))) return frame
     if (!this.#keys.isReady) return this.#version === 0 && this.#prepared === 0 ? frame : undefined
@@ -174,7 +183,7 @@ export class ClientDave {
   #prepare({ transition_id: id, protocol_version: version }: z.infer<typeof PrepareTransition>): void {
     this.#pending.set(id, version)
     if (id === 0) return this.#execute(0)
-    if (version === 0) this.#keys.allowClear(DOWNGRADE_OVERLAP)
+    if (version === 0) this.#keys.allowClear(LIMITS.downgradeOverlapSeconds)
     this.#outlet.sendText(VoiceOp.DaveTransitionReady, { transition_id: id })
   }
 
@@ -182,19 +191,19 @@ export class ClientDave {
     const version = this.#pending.get(id)
     if (version === undefined) return
     this.#pending.delete(id)
-    if (this.#version !== version) this.#keys.allowClear(OVERLAP)
+    if (this.#version !== version) this.#keys.allowClear(LIMITS.clearOverlapSeconds)
     this.#version = version
     this.#prepared = version
     this.#lastTransition = id
     this.#isRecovering = false
-    this.#tell()
+    this.#report()
   }
 
   #prepareEpoch({ protocol_version: version, epoch }: z.infer<typeof PrepareEpoch>): void {
     if (epoch !== 1) return
     this.#prepared = version
     this.#reset()
-    if (this.#version === 0) this.#keys.allowClear(OVERLAP)
+    if (this.#version === 0) this.#keys.allowClear(LIMITS.clearOverlapSeconds)
   }
 
   #answer(proposals: Uint8Array, users: readonly string[]): void {
@@ -217,7 +226,7 @@ export class ClientDave {
 
   #failed(): void {
     if (this.#isRecovering || this.#pending.size > 0 || this.#version === 0) return
-    if (++this.#failures > TOLERANCE) this.#recover(this.#lastTransition)
+    if (++this.#failures > LIMITS.decryptFailures) this.#recover(this.#lastTransition)
   }
 
   #recover(transitionId: number): void {
@@ -232,7 +241,7 @@ export class ClientDave {
     this.#outlet.sendBinary(encodeClientBinary(VoiceOp.DaveKeyPackage, this.#keys.reset()))
   }
 
-  #tell(): void {
+  #report(): void {
     this.#outlet.changed(this.#version, this.privacyCode)
   }
 

@@ -1,13 +1,14 @@
-// The library for DAVE that bots use, @snazzah/davey, if it is installed: it is native, and not everybody needs it.
+// The DAVE library of most bots, @snazzah/davey. It is native and optional.
 import { decodeProposals } from '@parley/protocol'
 import type { DaveKeys, DaveLibrary } from './dave.ts'
 
 type Davey = typeof import('@snazzah/davey')
 type Session = InstanceType<Davey['DAVESession']>
 
+/** Media type of the library's `decrypt`. */
 const AUDIO = 0
 
-/** Undefined if it is not installed, or does not run here. */
+/** Loads @snazzah/davey. Resolves with undefined if it is not installed, or does not run on this platform. */
 export async function loadDavey(): Promise<DaveLibrary | undefined> {
   let davey: Davey
   try {

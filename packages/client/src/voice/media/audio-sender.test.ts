@@ -7,7 +7,7 @@ import { AudioSender } from './audio-sender.ts'
 const FRAME = Uint8Array.of(1, 2, 3)
 const read = (bytes: Uint8Array) => decodeRtp(bytes)!
 
-test('sequence and timestamp go on, and wrap', () => {
+test('sequence and timestamp advance and wrap', () => {
   const sender = new AudioSender(4001, 0xffff_ffff)
   const packets = [960, 2_880, 960].map(samples => read(sender.packet(FRAME, samples, 0)))
   assert.deepEqual(
@@ -22,7 +22,7 @@ test('sequence and timestamp go on, and wrap', () => {
   assert.deepEqual(packets[0]?.payload, FRAME)
 })
 
-test('an utterance ends with five frames of silence', () => {
+test('a talkspurt ends with five frames of silence', () => {
   const sender = new AudioSender(4001, 0)
   const packets = sender.end(0).map(read)
   assert.deepEqual(
@@ -32,7 +32,7 @@ test('an utterance ends with five frames of silence', () => {
   for (const { payload } of packets) assert.deepEqual([...payload], [0xf8, 0xff, 0xfe])
 })
 
-test('media time goes on during a pause, sequence numbers do not', () => {
+test('the timestamp advances during a pause, the sequence does not', () => {
   const sender = new AudioSender(4001, 0)
   sender.end(1_000)
   const { sequence, timestamp } = read(sender.packet(FRAME, 960, 3_000))

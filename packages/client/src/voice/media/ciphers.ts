@@ -1,13 +1,13 @@
-// The three ciphers behind the encryption modes: AES-GCM of Node.js, XChaCha20 and XSalsa20 with Poly1305 of @noble/ciphers.
+// The ciphers of the transport encryption modes: AES-GCM from Node.js, XChaCha20 and XSalsa20 with Poly1305 from @noble/ciphers.
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import { xchacha20poly1305 } from '@noble/ciphers/chacha.js'
 import { xsalsa20poly1305 } from '@noble/ciphers/salsa.js'
 import { PROTECTION_TAG_LENGTH, type ProtectionCipher } from '@parley/protocol'
 
 export interface Cipher {
-  /** The ciphertext with its tag, which comes last; with XSalsa20 first. `clear` is authenticated, but not by XSalsa20. */
+  /** Ciphertext and tag: the tag is last, first for XSalsa20. `clear` is authenticated, except by XSalsa20. */
   seal(key: Uint8Array, nonce: Uint8Array, clear: Uint8Array, plaintext: Uint8Array): Uint8Array
-  /** The plaintext; undefined if the tag does not verify. */
+  /** The plaintext; undefined if authentication fails. */
   open(key: Uint8Array, nonce: Uint8Array, clear: Uint8Array, sealed: Uint8Array): Uint8Array | undefined
 }
 
@@ -37,7 +37,7 @@ const xsalsa20: Cipher = {
   open: (key, nonce, _clear, sealed) => verified(() => xsalsa20poly1305(key, nonce).decrypt(sealed)),
 }
 
-/** Both libraries throw where a tag does not verify, which is normal for a datagram. */
+/** Both libraries throw if authentication fails, which is normal for datagrams. */
 function verified(open: () => Uint8Array): Uint8Array | undefined {
   try {
     return open()

@@ -1,11 +1,11 @@
-// Frames that came too early are heard when they can be opened, in their order, or not at all.
+// Early frames: delivered in order once they can be opened, or dropped.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { OPUS_SILENCE } from '@parley/protocol'
 import { EarlyFrames } from './early-frames.ts'
-import type { HeardFrame } from './media.ts'
+import type { ReceivedFrame } from './media.ts'
 
-const frame = (ssrc: number, sequence: number, payload: Iterable<number> = [0xfc, sequence]): HeardFrame => ({
+const frame = (ssrc: number, sequence: number, payload: Iterable<number> = [0xfc, sequence]): ReceivedFrame => ({
   ssrc,
   sequence,
   timestamp: sequence * 960,
@@ -15,14 +15,14 @@ const frame = (ssrc: number, sequence: number, payload: Iterable<number> = [0xfc
 /** Opens frames of some ssrcs, and says which. */
 function opener(...ssrcs: number[]) {
   const heard: string[] = []
-  const open = ({ ssrc, sequence }: HeardFrame) => {
+  const open = ({ ssrc, sequence }: ReceivedFrame) => {
     if (ssrcs.includes(ssrc)) heard.push(`${ssrc}:${sequence}`)
     return ssrcs.includes(ssrc)
   }
   return { heard, open }
 }
 
-test('what can be opened is heard once, in the order in which it came', () => {
+test('frames that can be opened are delivered once, in order of arrival', () => {
   const early = new EarlyFrames()
   for (const [ssrc, sequence] of [
     [1, 7],
@@ -39,7 +39,7 @@ test('what can be opened is heard once, in the order in which it came', () => {
   assert.deepEqual(other.heard, ['2:4'])
 })
 
-test('after a second a frame is not heard any more', () => {
+test('a frame is dropped after one second', () => {
   const early = new EarlyFrames()
   early.keep(frame(1, 1), 0)
   early.keep(frame(1, 2), 500)
@@ -48,7 +48,7 @@ test('after a second a frame is not heard any more', () => {
   assert.deepEqual(heard, ['1:2'])
 })
 
-test('silence waits behind the frames that it ends, and for nobody else', () => {
+test('silence waits for the frames of its own talkspurt only', () => {
   const early = new EarlyFrames()
   const silence = frame(1, 2, OPUS_SILENCE)
   early.keep(frame(1, 1), 0)
@@ -59,7 +59,7 @@ test('silence waits behind the frames that it ends, and for nobody else', () => 
   early.keep(silence, 10)
   const heard: number[] = []
   let hasKey = false
-  const open = ({ sequence }: HeardFrame) => {
+  const open = ({ sequence }: ReceivedFrame) => {
     if (sequence === 1 && !hasKey) return false
     heard.push(sequence)
     return true
@@ -71,7 +71,7 @@ test('silence waits behind the frames that it ends, and for nobody else', () => 
   assert.deepEqual(heard, [1, 2])
 })
 
-test('a flood that never can be opened is bounded: the oldest go first', () => {
+test('a flood of frames that cannot be opened is bounded; the oldest are dropped first', () => {
   const early = new EarlyFrames()
   for (let sequence = 0; sequence < 1_000; sequence++) early.keep(frame(1, sequence), 0)
   const { heard, open } = opener(1)

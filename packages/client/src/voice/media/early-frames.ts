@@ -1,38 +1,34 @@
-// Frames that came before the keys to open them, or before the node said whose they are: kept for a moment, in their order.
+// Frames that arrived before their key, or before the user of their SSRC is known: they wait briefly, in order of arrival.
+import { LIMITS } from '../../limits.ts'
 import { isSilence } from '../dave/dave.ts'
-import type { HeardFrame } from './media.ts'
-
-/** Media and messages travel by different ways; further apart than this they are never. */
-const PATIENCE = 1_000
-/** Four speakers for a second. The oldest frame goes first. */
-const MOST = 200
+import type { ReceivedFrame } from './media.ts'
 
 interface Kept {
-  frame: HeardFrame
+  frame: ReceivedFrame
   until: number
 }
 
 export class EarlyFrames {
   #kept: Kept[] = []
 
-  /** Whether the frame has to queue: silence needs no key, and must not overtake what it ends. */
-  mustWait({ ssrc, payload }: HeardFrame, now: number): boolean {
+  /** Whether the frame has to wait although it needs no key: silence must not overtake the talkspurt that it ends. */
+  mustWait({ ssrc, payload }: ReceivedFrame, now: number): boolean {
     return isSilence(payload) && this.#kept.some(({ frame, until }) => frame.ssrc === ssrc && until > now)
   }
 
-  keep(frame: HeardFrame, now: number): void {
-    this.#kept.push({ frame, until: now + PATIENCE })
-    if (this.#kept.length > MOST) this.#kept.shift()
+  keep(frame: ReceivedFrame, now: number): void {
+    this.#kept.push({ frame, until: now + LIMITS.earlyFrameWait })
+    if (this.#kept.length > LIMITS.earlyFrames) this.#kept.shift()
   }
 
-  /** Tries them all again: `open` says whether it could. */
-  retry(open: (frame: HeardFrame) => boolean, now: number): void {
+  /** Tries all waiting frames again. `open` returns whether it could open the frame. */
+  retry(open: (frame: ReceivedFrame) => boolean, now: number): void {
     const kept = this.#kept.splice(0).filter(({ until }) => until > now)
-    const stuck = new Set<number>()
+    const blocked = new Set<number>()
     for (const each of kept) {
       const { ssrc, payload } = each.frame
-      if ((stuck.has(ssrc) && isSilence(payload)) || !open(each.frame)) {
-        stuck.add(ssrc)
+      if ((blocked.has(ssrc) && isSilence(payload)) || !open(each.frame)) {
+        blocked.add(ssrc)
         this.#kept.push(each)
       }
     }

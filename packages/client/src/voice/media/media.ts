@@ -1,4 +1,4 @@
-// The media half of a voice client: one UDP socket, one key, what is sent and what is heard.
+// The media of a voice client: one UDP socket, one key, sent and received packets.
 import { randomInt } from 'node:crypto'
 import {
   classifyDatagram,
@@ -10,39 +10,41 @@ import {
   type ReportBlock,
   type VoiceMode,
 } from '@parley/protocol'
-import type { VoiceReady } from '../session/outputs.ts'
+import { LIMITS } from '../../limits.ts'
+import type { VoiceReady } from '../session/voice-outputs.ts'
 import { AudioSender } from './audio-sender.ts'
 import { PacketProtection } from './packet.ts'
 import { ReceiveStats, type SourceReport } from './receive-stats.ts'
 import { VoiceUdp } from './udp.ts'
 
-/** One Opus frame as it was heard. */
-export interface HeardFrame {
+/** A received Opus frame. */
+export interface ReceivedFrame {
   ssrc: number
+  /** RTP sequence number, 16 bits. */
   sequence: number
+  /** RTP timestamp at 48 kHz, 32 bits. */
   timestamp: number
+  /** Opus packet; empty payloads do not occur. */
   payload: Uint8Array
 }
 
+/** Statistics of a session's media. */
 export interface MediaReport {
+  /** RTP packets sent, and their bytes after sealing. */
   sent: { packets: number; bytes: number }
+  /** By SSRC. */
   received: readonly SourceReport[]
-  /** Datagrams that did not verify, or were no packets. */
+  /** Datagrams that did not authenticate, or were malformed. */
   undecodable: number
-  /** Packets that came twice. */
+  /** Duplicate packets. */
   replayed: number
-  /** What the node last reported of our audio; absent before its first report. */
+  /** The node's latest receiver report about our audio; absent before the first. */
   reported?: ReportBlock | undefined
 }
 
-/** Sources whose numbers are kept; a channel hears fewer. The one heard first goes first. */
-const MOST_SOURCES = 1_024
-/** A datagram has to fit in what every receiver takes (one library's buffer has 1400 bytes). */
-export const LONGEST_FRAME = 1_275
-
 export class VoiceMedia {
   readonly #ready: VoiceReady
-  readonly #heard: (frame: HeardFrame) => void
+  readonly #received: (frame: ReceivedFrame) => void
   readonly #sender: AudioSender
   readonly #sources = new Map<number, ReceiveStats>()
   #udp: VoiceUdp | undefined
@@ -53,13 +55,13 @@ export class VoiceMedia {
   #reported: ReportBlock | undefined
   #isClosed = false
 
-  constructor(ready: VoiceReady, heard: (frame: HeardFrame) => void) {
+  constructor(ready: VoiceReady, received: (frame: ReceivedFrame) => void) {
     this.#ready = ready
-    this.#heard = heard
+    this.#received = received
     this.#sender = new AudioSender(ready.ssrc, randomInt(2 ** 32))
   }
 
-  /** Opens the socket and finds our address. Rejects if the node does not answer. */
+  /** Opens the socket and discovers our address. Rejects with an Error if the node does not answer. */
   async open(): Promise<Discovered> {
     const udp = await VoiceUdp.open(this.#ready.ip, this.#ready.port, datagram => this.#receive(datagram))
     if (this.#isClosed) {
@@ -72,7 +74,7 @@ export class VoiceMedia {
     return found
   }
 
-  /** Tells the node our address again: after an interruption the NAT may have given us another. */
+  /** Repeats IP discovery: after an interruption the NAT may have assigned another address. */
   rediscover(): void {
     this.#udp?.discover(this.#ready.ssrc).catch(() => {})
   }
@@ -100,13 +102,13 @@ export class VoiceMedia {
     }
   }
 
-  /** Says whether the frame was sent: not before there is a key, and not after its nonces are used up. */
+  /** Returns false if the frame was not sent: without a key, or after its nonces are exhausted. */
   send(frame: Uint8Array, samples: number): boolean {
     if (this.#protection === undefined) return false
     return this.#sendPacket(this.#sender.packet(frame, samples, performance.now()))
   }
 
-  /** Sends what ends an utterance. */
+  /** Sends the frames of silence that end a talkspurt. */
   sendSilence(): void {
     if (this.#protection === undefined) return
     for (const packet of this.#sender.end(performance.now())) this.#sendPacket(packet)
@@ -145,9 +147,9 @@ export class VoiceMedia {
     else if (packet.payloadType === OPUS_PAYLOAD_TYPE) this.#receiveFrame(packet)
   }
 
-  #receiveFrame({ ssrc, sequence, timestamp, payload }: HeardFrame): void {
+  #receiveFrame({ ssrc, sequence, timestamp, payload }: ReceivedFrame): void {
     if (this.#source(ssrc).receive(sequence, timestamp, performance.now()))
-      this.#heard({ ssrc, sequence, timestamp, payload })
+      this.#received({ ssrc, sequence, timestamp, payload })
     else this.#replayed++
   }
 
@@ -155,7 +157,7 @@ export class VoiceMedia {
     const known = this.#sources.get(ssrc)
     if (known !== undefined) return known
     const [oldest] = this.#sources.keys()
-    if (this.#sources.size >= MOST_SOURCES && oldest !== undefined) this.#sources.delete(oldest)
+    if (this.#sources.size >= LIMITS.sources && oldest !== undefined) this.#sources.delete(oldest)
     const source = new ReceiveStats(ssrc)
     this.#sources.set(ssrc, source)
     return source

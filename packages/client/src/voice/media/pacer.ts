@@ -1,17 +1,20 @@
-// Gives out one thing after the other at the moments they are due, without drift: each moment is counted from the start.
+// Yields items at the moments at which they are due, without drift: every moment is computed from the start.
+import { LIMITS } from '../../limits.ts'
 
-/** How far behind a source may fall before its time starts anew, rather than being caught up with in one burst. */
-const LATEST = 200
-
-/** What `paced` needs of the world; milliseconds. */
+/** Time source of `paced`, in milliseconds. */
 export interface Clock {
   now(): number
-  sleep(time: number): Promise<void>
+  /** Resolves after `time`, or as soon as `signal` aborts. */
+  sleep(time: number, signal?: AbortSignal): Promise<void>
 }
 
-/** Yields each item when the ones before it have lasted as long as `duration` says, in milliseconds. */
+/**
+ * Yields each item when the durations of all items before it have passed. A source that falls behind by more than 200 ms
+ * restarts the schedule instead of catching up in a burst.
+ */
 export async function* paced<T>(
   items: AsyncIterable<T> | Iterable<T>,
+  /** Milliseconds that an item lasts. */
   duration: (item: T) => number,
   clock: Clock,
 ): AsyncGenerator<T, void, undefined> {
@@ -19,7 +22,7 @@ export async function* paced<T>(
   for await (const item of items) {
     const early = due - clock.now()
     if (early > 0) await clock.sleep(early)
-    else if (-early > LATEST) due = clock.now()
+    else if (-early > LIMITS.paceLag) due = clock.now()
     yield item
     due += duration(item)
   }

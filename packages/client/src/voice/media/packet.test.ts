@@ -1,4 +1,4 @@
-// Every encryption mode against published packets, sealed and opened, and against packets that were tampered with.
+// Every encryption mode against published packets, and against tampered ones.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CLEAR_RTCP_LENGTH, clearRtpLength, decodeRtp, PROTECTION_LAYOUTS, VoiceMode } from '@parley/protocol'
@@ -146,17 +146,17 @@ const VECTORS: [VoiceMode, PacketKind, plain: string, trailer: string, sealed: s
   ],
 ]
 
-test('sealing gives the published bytes', () => {
+test('sealing returns the published bytes', () => {
   for (const [name, kind, plain, trailer, sealed] of VECTORS)
     assert.equal(hex(sealPacket(PROTECTION_LAYOUTS[name], kind, KEY, unhex(trailer), unhex(plain))), sealed, name)
 })
 
-test('opening gives the plain packet back', () => {
+test('opening returns the plain packet', () => {
   for (const [name, kind, plain, , sealed] of VECTORS)
     assert.equal(hex(openPacket(PROTECTION_LAYOUTS[name], kind, KEY, unhex(sealed)) ?? new Uint8Array()), plain, name)
 })
 
-test('no byte can be changed behind the clear part, and with AEAD none at all', () => {
+test('no changed byte authenticates behind the clear part, and with AEAD none anywhere', () => {
   for (const [name, kind, , , sealed] of VECTORS) {
     const layout = PROTECTION_LAYOUTS[name]
     const clear = kind === 'rtp' ? clearRtpLength(layout, unhex(sealed), 0) : CLEAR_RTCP_LENGTH
@@ -169,19 +169,19 @@ test('no byte can be changed behind the clear part, and with AEAD none at all', 
   }
 })
 
-test('a packet cut anywhere does not open, and does not throw', () => {
+test('a truncated packet does not open, and does not throw', () => {
   for (const [name, kind, , , sealed] of VECTORS)
     for (let length = 0; length < sealed.length / 2; length++)
       assert.equal(openPacket(PROTECTION_LAYOUTS[name], kind, KEY, unhex(sealed).subarray(0, length)), undefined)
 })
 
-test('another key opens nothing', () => {
+test('a packet does not open under another key', () => {
   const other = KEY.map(byte => byte ^ 0x80)
   for (const [name, kind, , , sealed] of VECTORS)
     assert.equal(openPacket(PROTECTION_LAYOUTS[name], kind, other, unhex(sealed)), undefined)
 })
 
-test('an extension or padding that reaches beyond the plaintext opens, but is no packet', () => {
+test('a packet whose extension or padding exceeds the plaintext opens, but is malformed', () => {
   for (const plain of [
     '907812340001020300003039bede0009f8fffe',
     'a07812340001020300003039f8ff09',
@@ -195,7 +195,7 @@ test('an extension or padding that reaches beyond the plaintext opens, but is no
     }
 })
 
-test('no two packets of one key are sealed under the same trailer', () => {
+test('no two packets of one key have the same trailer', () => {
   for (const name of Object.values(VoiceMode)) {
     const { trailerLength } = PROTECTION_LAYOUTS[name]
     if (trailerLength === 0) continue

@@ -1,4 +1,4 @@
-// Seals and opens a client's RTP and RTCP packets in every encryption mode.
+// Transport encryption of a client: seals and opens RTP and RTCP packets in every mode.
 import { randomBytes } from 'node:crypto'
 import {
   CLEAR_RTCP_LENGTH,
@@ -13,10 +13,13 @@ import {
 } from '@parley/protocol'
 import { CIPHERS } from './ciphers.ts'
 
-/** Which of the two kinds of packet; they differ in what stays clear. */
+/** Kind of packet; the kinds differ in the length of their clear part. */
 export type PacketKind = 'rtp' | 'rtcp'
 
-/** Seals a plain packet under `trailer`, which is `layout.trailerLength` bytes long and never used twice with one key. */
+/**
+ * Seals a plain packet. `trailer` has `layout.trailerLength` bytes and holds the nonce: it must never be used twice with one
+ * key.
+ */
 export function sealPacket(
   layout: ProtectionLayout,
   kind: PacketKind,
@@ -33,7 +36,7 @@ export function sealPacket(
   return sealed
 }
 
-/** Opens a sealed packet; undefined if it is too short or its tag does not verify. */
+/** Opens a sealed packet. Returns the plain packet; undefined if it is too short or does not authenticate. */
 export function openPacket(
   layout: ProtectionLayout,
   kind: PacketKind,
@@ -64,10 +67,10 @@ function nonceOf(layout: ProtectionLayout, kind: PacketKind, sealed: Uint8Array)
   return nonce
 }
 
-/** The node's own nonces start at 2^31, read in either byte order; a client stays below. */
+/** Nonces of the node are 2^31 or more in either byte order; a client stays below (docs/voice-gateway.md). */
 const CLIENT_NONCES = 2 ** 31
 
-/** One key and its nonces. */
+/** One transport key with the counter of its nonces. */
 export class PacketProtection {
   readonly mode: VoiceMode
   readonly #layout: ProtectionLayout
@@ -80,12 +83,13 @@ export class PacketProtection {
     this.#key = key
   }
 
-  /** Undefined once the key has no nonces left, after 2^31 packets. */
+  /** Seals a packet under the next nonce. Undefined once the nonces of the key are exhausted, after 2^31 packets. */
   seal(kind: PacketKind, plain: Uint8Array): Uint8Array | undefined {
     if (this.#counter >= CLIENT_NONCES) return undefined
     return sealPacket(this.#layout, kind, this.#key, this.#nextTrailer(), plain)
   }
 
+  /** As `openPacket`. */
   open(kind: PacketKind, sealed: Uint8Array): Uint8Array | undefined {
     return openPacket(this.#layout, kind, this.#key, sealed)
   }

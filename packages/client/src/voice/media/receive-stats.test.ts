@@ -1,4 +1,4 @@
-// Loss, jitter and replays of one source.
+// Loss, jitter and duplicates of one source.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ReceiveStats } from './receive-stats.ts'
@@ -10,13 +10,13 @@ const feed = (stats: ReceiveStats, sequences: number[], delay: (position: number
   )
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index)
 
-test('packets that all come in time have neither loss nor jitter, over the wrap too', () => {
+test('packets that arrive on time have neither loss nor jitter, also across the wrap', () => {
   const stats = new ReceiveStats(7)
   feed(stats, range(65_500, 65_700))
   assert.deepEqual(stats.report, { ssrc: 7, packets: 200, lost: 0, jitter: 0 })
 })
 
-test('what is missing between the first and the newest is lost, until it comes late', () => {
+test('packets missing between the first and the newest are lost until they arrive late', () => {
   const stats = new ReceiveStats(7)
   feed(stats, [10, 11, 14, 15])
   assert.equal(stats.report.lost, 2)
@@ -26,27 +26,27 @@ test('what is missing between the first and the newest is lost, until it comes l
   assert.equal(stats.report.lost, 1, 'one before the first was not expected, and came')
 })
 
-test('a packet that comes twice, or from before the window, is not taken', () => {
+test('a duplicate, or a packet older than the window, is refused', () => {
   const stats = new ReceiveStats(7)
   assert.deepEqual(feed(stats, [100, 102, 102, 101, 101, 100]), [true, true, false, true, false, false])
   assert.deepEqual(feed(stats, [165, 101, 102, 103]), [true, false, false, true])
   assert.deepEqual(feed(stats, [300, 236, 237]), [true, false, true])
 })
 
-test('a jump to another place starts again', () => {
+test('a large jump of the sequence restarts the statistics', () => {
   const stats = new ReceiveStats(7)
   feed(stats, [1, 2, 3])
   assert.deepEqual(feed(stats, [40_000, 40_001]), [true, true])
   assert.equal(stats.report.lost, 0)
 })
 
-test('jitter goes to the mean change of delay', () => {
+test('jitter converges to the mean change of delay', () => {
   const stats = new ReceiveStats(7)
   feed(stats, range(0, 500), position => (position % 2) * 8)
   assert.ok(Math.abs(stats.report.jitter - 8) < 0.01, `jitter ${stats.report.jitter}`)
 })
 
-test('a timestamp that goes around is not taken for a delay', () => {
+test('a wrapped timestamp does not count as delay', () => {
   const stats = new ReceiveStats(7)
   const around = Math.floor(2 ** 32 / 960)
   feed(stats, range(around - 20, around + 20))

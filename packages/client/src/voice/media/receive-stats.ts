@@ -1,21 +1,21 @@
-// What arrived of one source: loss and jitter as RFC 3550 counts them, and a window against replays.
+// Receive statistics of one source: loss and jitter (RFC 3550 appendix A), and a window that detects duplicates.
 import { unwrapSequence } from '@parley/protocol'
+import { LIMITS } from '../../limits.ts'
 import { OPUS_RATE } from '../../ogg/opus-packet.ts'
 
-/** Of one ssrc, since its first packet. */
+/** Statistics of one SSRC since its first packet. */
 export interface SourceReport {
   ssrc: number
+  /** Packets received, without duplicates. */
   packets: number
-  /** Of the packets between first and newest, those that have not come. */
+  /** Packets missing between the first and the newest. */
   lost: number
-  /** Variation of the time between packets, in milliseconds, smoothed (RFC 3550 §6.4.1). */
+  /** Interarrival jitter in milliseconds (RFC 3550 §6.4.1). */
   jitter: number
 }
 
-/** Packets behind the newest one whose number is remembered. */
-const WINDOW = 64
-/** A source that jumps this far has started again (RFC 3550 appendix A.1). */
-const RESTART = 3_000
+/** A transit difference beyond this is a wrapped timestamp, not a delay. */
+const WRAPPED = 60_000
 
 export class ReceiveStats {
   readonly #ssrc: number
@@ -32,14 +32,14 @@ export class ReceiveStats {
 
   get report(): SourceReport {
     const expected = this.#packets === 0 ? 0 : this.#newest - this.#first + 1
-    const { ssrc, packets } = { ssrc: this.#ssrc, packets: this.#packets }
-    return { ssrc, packets, lost: Math.max(0, expected - packets), jitter: this.#jitter }
+    const packets = this.#packets
+    return { ssrc: this.#ssrc, packets, lost: Math.max(0, expected - packets), jitter: this.#jitter }
   }
 
-  /** Counts a packet that has verified; false if it came before, or is older than can be told. */
+  /** Counts an authenticated packet. Returns false if it is a duplicate, or too old to tell. */
   receive(sequence: number, timestamp: number, now: number): boolean {
     const index = this.#packets === 0 ? sequence : unwrapSequence(sequence, this.#newest)
-    if (this.#packets === 0 || Math.abs(index - this.#newest) > RESTART) this.#restart(sequence)
+    if (this.#packets === 0 || Math.abs(index - this.#newest) > LIMITS.maxDropout) this.#restart(sequence)
     else if (!this.#mark(index)) return false
     this.#packets++
     this.#measure(timestamp, now)
@@ -54,16 +54,19 @@ export class ReceiveStats {
     this.#transit = undefined
   }
 
-  /** Bit n of `#seen` stands for the packet n before the newest. */
+  /** Bit n of `#seen` is the packet n before the newest. */
   #mark(index: number): boolean {
     const ahead = index - this.#newest
     if (ahead > 0) {
-      this.#seen = BigInt.asUintN(WINDOW, (this.#seen << BigInt(Math.min(ahead, WINDOW))) | 1n)
+      this.#seen = BigInt.asUintN(
+        LIMITS.replayWindow,
+        (this.#seen << BigInt(Math.min(ahead, LIMITS.replayWindow))) | 1n,
+      )
       this.#newest = index
       return true
     }
     const bit = 1n << BigInt(-ahead)
-    if (-ahead >= WINDOW || (this.#seen & bit) !== 0n) return false
+    if (-ahead >= LIMITS.replayWindow || (this.#seen & bit) !== 0n) return false
     this.#seen |= bit
     this.#first = Math.min(this.#first, index)
     return true
@@ -71,9 +74,8 @@ export class ReceiveStats {
 
   #measure(timestamp: number, now: number): void {
     const transit = now - (timestamp * 1_000) / OPUS_RATE
-    // A difference of hours is a timestamp that went around, not a delay.
     const change = this.#transit === undefined ? 0 : Math.abs(transit - this.#transit)
-    if (change < 60_000) this.#jitter += (change - this.#jitter) / 16
+    if (change < WRAPPED) this.#jitter += (change - this.#jitter) / 16
     this.#transit = transit
   }
 }

@@ -1,4 +1,4 @@
-// A client's UDP socket to one node: finds its own address, measures the round trip, sends and receives datagrams.
+// A client's UDP socket to one node: IP discovery, round trip measurement, datagrams.
 import { createSocket, type Socket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
 import {
@@ -9,12 +9,7 @@ import {
   PING_REQUEST,
   PING_RESPONSE,
 } from '@parley/protocol'
-
-/** How often the official client pings; that also keeps the NAT's binding. */
-const PING_INTERVAL = 5_000
-/** Requests may be lost; after five seconds without an answer there is no route. */
-const DISCOVERY_INTERVAL = 500
-const DISCOVERY_ATTEMPTS = 10
+import { LIMITS } from '../../limits.ts'
 
 interface Discovery {
   ssrc: number
@@ -33,7 +28,7 @@ export class VoiceUdp {
   #roundTrip: number | undefined
   #isClosed = false
 
-  /** A socket that exchanges datagrams with `host` (address or name) and nobody else. Rejects if the system refuses. */
+  /** Opens a socket connected to `host` (address or name): it receives from there only. Rejects with the system's error. */
   static async open(host: string, port: number, received: (datagram: Uint8Array) => void): Promise<VoiceUdp> {
     const { address, family } = await lookup(host)
     const socket = createSocket(family === 6 ? 'udp6' : 'udp4')
@@ -54,24 +49,24 @@ export class VoiceUdp {
     this.#socket = socket
     this.#received = received
     socket.on('message', datagram => this.#receive(datagram))
-    // A node that is being restarted answers with "port unreachable"; the gateway decides what becomes of the session.
+    // A node that restarts answers with "port unreachable"; the gateway decides about the session.
     socket.on('error', () => {})
-    this.#pings = setInterval(() => this.#sendPing(), PING_INTERVAL)
+    this.#pings = setInterval(() => this.#sendPing(), LIMITS.pingInterval)
   }
 
-  /** Milliseconds to the node and back; undefined before the first answer. */
+  /** Milliseconds of the latest ping's round trip; undefined before the first answer. */
   get roundTrip(): number | undefined {
     return this.#roundTrip
   }
 
-  /** Asks the node for our address as it sees it. Rejects after five seconds without an answer. */
+  /** IP discovery: requests our public address. Rejects with an Error after five seconds without an answer. */
   discover(ssrc: number): Promise<Discovered> {
-    this.#endDiscovery(new Error('IP discovery was started anew'))
+    this.#endDiscovery(new Error('IP discovery was restarted'))
     const promise = new Promise<Discovered>((resolve, reject) => {
-      const timer = setInterval(() => this.#askAgain(), DISCOVERY_INTERVAL)
-      this.#discovery = { ssrc, left: DISCOVERY_ATTEMPTS, timer, resolve, reject }
+      const timer = setInterval(() => this.#request(), LIMITS.discoveryInterval)
+      this.#discovery = { ssrc, left: LIMITS.discoveryAttempts, timer, resolve, reject }
     })
-    this.#askAgain()
+    this.#request()
     return promise
   }
 
@@ -92,7 +87,7 @@ export class VoiceUdp {
     this.#socket.close()
   }
 
-  #askAgain(): void {
+  #request(): void {
     const discovery = this.#discovery
     if (discovery === undefined) return
     if (discovery.left-- > 0) this.send(encodeDiscoveryRequest(discovery.ssrc))

@@ -1,18 +1,18 @@
-// What a voice client does when its connection closes: come back where it was, start anew, or give up.
+// How a voice client reacts to the close of its connection: resume the session, identify again, or stop.
 import { VoiceClose } from '@parley/protocol'
 
-/** `resume` goes on with the same session, `identify` starts a new one with the same credentials, `stop` ends. */
+/** `resume` continues the session, `identify` starts a new one with the same credentials, `stop` ends the client. */
 export type Reaction = 'resume' | 'identify' | 'stop'
 
-/** Close codes a client sends. Anything but `Done` leaves the session resumable on the node. */
+/** Close codes that a client sends. After any but `Done` the session can be resumed. */
 export const ClientClose = { Done: 1000, Resumable: 4000 } as const
 
-/** Close codes not listed are losses of the connection: resume. */
+/** Codes that are not listed are lost connections: resume. */
 const REACTIONS: ReadonlyMap<number, Reaction> = new Map<number, Reaction>([
   [VoiceClose.UnknownOpcode, 'identify'],
   [VoiceClose.DecodeError, 'identify'],
   [VoiceClose.NotAuthenticated, 'identify'],
-  // The credentials are no longer good; the backend has to give new ones.
+  // The credentials are no longer valid; the backend has to issue new ones.
   [VoiceClose.AuthenticationFailed, 'stop'],
   [VoiceClose.AlreadyAuthenticated, 'identify'],
   [VoiceClose.SessionInvalid, 'identify'],
@@ -29,12 +29,14 @@ const REACTIONS: ReadonlyMap<number, Reaction> = new Map<number, Reaction>([
   [VoiceClose.ChannelEnded, 'stop'],
 ])
 
-/** What follows a close with `code` once a session has been established. */
-export const reactionTo = (code: number): Reaction => REACTIONS.get(code) ?? 'resume'
+/** The lowest close code with a meaning of its own: lower ones are WebSocket's, of lost connections (RFC 6455 §7.4). */
+const APPLICATION_CODES = 4000
 
-/** Full jitter: many clients that lose one node do not all come back in the same instant. */
-const BACKOFF = { first: 500, longest: 30_000 } as const
-
-/** How long to wait before attempt `attempt` (from 0); `random` is in [0, 1). */
-export const backoff = (attempt: number, random: number): number =>
-  Math.min(BACKOFF.longest, BACKOFF.first * 2 ** Math.min(attempt, 16)) * random
+/**
+ * The reaction to a close with `code` of an established session. `isResuming`: the connection was refused after it had sent
+ * Resume. A node that refuses a resume with an application code would refuse it again, so the client identifies.
+ */
+export function reactionTo(code: number, isResuming = false): Reaction {
+  const reaction = REACTIONS.get(code) ?? 'resume'
+  return isResuming && reaction === 'resume' && code >= APPLICATION_CODES ? 'identify' : reaction
+}

@@ -1,4 +1,4 @@
-// The heartbeats of one connection: when the next is due, whether the last was answered, how long answers take.
+// The heartbeats of one connection: when the next is due, whether the last was acknowledged, the round trip.
 
 export class Heartbeat {
   readonly #interval: number
@@ -12,19 +12,20 @@ export class Heartbeat {
     this.#nextAt = now + interval
   }
 
+  /** When the next heartbeat is due. */
   get deadline(): number {
     return this.#nextAt
   }
-  /** Of the last heartbeat that was answered; undefined before the first. */
+  /** Milliseconds until the latest acknowledgement; undefined before the first. */
   get roundTrip(): number | undefined {
     return this.#roundTrip
   }
-  /** Whether a heartbeat still waits for its answer. At the deadline that means that the connection is dead. */
+  /** Whether a heartbeat is not acknowledged yet. At the deadline this means that the connection is dead. */
   get unanswered(): boolean {
     return this.#pending !== undefined
   }
 
-  /** The nonce of a heartbeat that is sent now. */
+  /** Starts a heartbeat and returns its nonce. */
   beat(now: number): number {
     this.#nonce++
     this.#nextAt = now + this.#interval
@@ -32,7 +33,7 @@ export class Heartbeat {
     return this.#nonce
   }
 
-  /** Answers to anything but the newest heartbeat are late and say nothing. */
+  /** Acknowledgements of earlier heartbeats are ignored. */
   acknowledge(nonce: unknown, now: number): void {
     if (this.#pending === undefined || nonce !== this.#pending.nonce) return
     this.#roundTrip = now - this.#pending.sentAt

@@ -1,25 +1,25 @@
-// Who else is in the channel, and which ssrc is whose: kept from opcodes 5, 11, 12, 13, 18 and 20.
+// The other members of the channel and their SSRCs, from opcodes 5, 11, 12, 13, 18 and 20.
 import type { Stream } from '@parley/protocol'
+import { LIMITS } from '../../limits.ts'
 
-/** What is known of one other user. Fields are absent until the node has told them. */
+/** Another member of the channel. Optional fields are absent until the node has sent them. */
 export interface Member {
+  /** Snowflake of the user. */
   readonly userId: string
-  /** Of the user's audio. */
+  /** SSRC of the user's audio. */
   ssrc?: number | undefined
-  /** The flags last declared; 0 until then. */
+  /** Speaking flags (op 5): 1 voice, 2 soundshare, 4 priority; 0 while silent or undeclared. */
   speaking: number
+  /** Video that the user sends (op 12); absent while there is none. */
   video?: { ssrc: number; rtxSsrc?: number | undefined; streams: readonly Stream[] } | undefined
-  /** Opcode 18. */
+  /** Client flags (op 18). */
   flags?: number | undefined
-  /** Opcode 20: 0 desktop, 1 mobile, 2 Xbox, 3 PlayStation. */
+  /** Platform (op 20): 0 desktop, 1 mobile, 2 Xbox, 3 PlayStation. */
   platform?: number | undefined
 }
 
-/** What others may see of it. */
+/** Read access to the members: lookup by user id and by SSRC, iteration. */
 export type MembersView = Pick<Members, 'size' | 'get' | 'bySsrc' | typeof Symbol.iterator>
-
-/** A channel holds far fewer; a node gone wild must not fill our memory. */
-const MOST_MEMBERS = 10_000
 
 export class Members {
   readonly #byUser = new Map<string, Member>()
@@ -28,10 +28,11 @@ export class Members {
   get size(): number {
     return this.#byUser.size
   }
+  /** The member with this user id. */
   get(userId: string): Readonly<Member> | undefined {
     return this.#byUser.get(userId)
   }
-  /** Whose audio or video `ssrc` is. */
+  /** The member that sends audio or video with this SSRC. */
   bySsrc(ssrc: number): Readonly<Member> | undefined {
     return this.#bySsrc.get(ssrc)
   }
@@ -39,13 +40,14 @@ export class Members {
     yield* this.#byUser.values()
   }
 
-  /** Adds the user if they are new; says whether they were. A user past the bound is not added. */
+  /** Adds a user. Returns false if the user is known, or the table is full. */
   add(userId: string): boolean {
-    if (this.#byUser.has(userId) || this.#byUser.size >= MOST_MEMBERS) return false
+    if (this.#byUser.has(userId) || this.#byUser.size >= LIMITS.members) return false
     this.#byUser.set(userId, { userId, speaking: 0 })
     return true
   }
 
+  /** Removes a user. Returns false if the user is unknown. */
   remove(userId: string): boolean {
     const member = this.#byUser.get(userId)
     if (member === undefined) return false
@@ -54,7 +56,7 @@ export class Members {
     return true
   }
 
-  /** Forgets everybody, and says who they were. */
+  /** Removes all members and returns their user ids. */
   clear(): string[] {
     const users = [...this.#byUser.keys()]
     this.#byUser.clear()
@@ -69,7 +71,7 @@ export class Members {
     })
   }
 
-  /** `audioSsrc` and `video` as opcode 12 says them; a video ssrc of 0 means that there is none. */
+  /** Op 12. An audio SSRC of 0 leaves the known one unchanged. */
   setVideo(userId: string, audioSsrc: number, video: Member['video']): void {
     this.#change(userId, member => {
       if (audioSsrc !== 0) member.ssrc = audioSsrc

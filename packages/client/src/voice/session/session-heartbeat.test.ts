@@ -1,10 +1,10 @@
-// Heartbeats of the voice client's session: what they say, what an answer tells, and what a missing one means.
+// Heartbeats of the voice client session.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceOp } from '@parley/protocol'
 import { INTERVAL, SessionScript } from '../../testing/session-script.ts'
 
-test('heartbeats carry seq_ack from version 8, and the bare nonce before', () => {
+test('heartbeats carry seq_ack from version 8, and a bare nonce before', () => {
   for (const [version, expected] of [
     [9, { t: 1, seq_ack: 3 }],
     [8, { t: 1, seq_ack: 3 }],
@@ -23,7 +23,7 @@ test('a Hello of a lower version decides the framing', () => {
   assert.deepEqual(script.advance(INTERVAL).sent(), [{ op: VoiceOp.Heartbeat, d: 1 }])
 })
 
-test('the answer to a heartbeat gives the round trip, in the shape of any version', () => {
+test('an acknowledgement in the form of any version gives the round trip', () => {
   for (const answer of [{ t: 1 }, 1]) {
     const script = new SessionScript().live().advance(INTERVAL)
     script.now += 42
@@ -32,22 +32,22 @@ test('the answer to a heartbeat gives the round trip, in the shape of any versio
   }
 })
 
-test('an unanswered heartbeat drops the connection at the next one, and resumes', () => {
+test('an unacknowledged heartbeat fails the connection when the next one is due, and the session resumes', () => {
   const script = new SessionScript().live().advance(INTERVAL)
   script.take()
   assert.deepEqual(script.advance(INTERVAL).take(), [
     { kind: 'close', code: 4000, reason: 'the node missed a heartbeat' },
-    { kind: 'disconnected', code: 4000, reason: 'the node missed a heartbeat', next: 'resume', wait: 250 },
+    { kind: 'disconnected', code: 4000, reason: 'the node missed a heartbeat', next: 'resume', wait: 250, attempt: 1 },
   ])
 })
 
-test('answered heartbeats go on for ever', () => {
+test('acknowledged heartbeats continue', () => {
   const script = new SessionScript().live()
   for (let beat = 1; beat <= 50; beat++) script.advance(INTERVAL).hear(VoiceOp.HeartbeatAck, { t: beat })
   assert.equal(script.session.state, 'live')
 })
 
-test('a heartbeat that the node asks for is sent at once', () => {
+test('a heartbeat that the node requests is sent at once', () => {
   const script = new SessionScript().live()
   script.take()
   assert.deepEqual(script.hear(VoiceOp.Heartbeat, null).sent(), [{ op: VoiceOp.Heartbeat, d: { t: 1, seq_ack: 1 } }])

@@ -1,14 +1,14 @@
-// The states of a voice client's session, each with what it alone owns.
+// The states of a voice client session with the data of each.
 import type { Heartbeat } from './heartbeat.ts'
-import type { VoiceDescription, VoiceReady } from './outputs.ts'
+import type { VoiceDescription, VoiceReady } from './voice-outputs.ts'
 
-/** What a resume restores. */
+/** The negotiated session, which a resume restores. */
 export interface Joined {
   readonly ready: VoiceReady
   readonly description: VoiceDescription
 }
 
-/** How a connection enters: the failure of the first is the caller's to know, later ones are retried. */
+/** How a connection authenticates. A failure of the first is reported to the caller; later ones are retried. */
 export type Entrance = { kind: 'first' } | { kind: 'identify' } | { kind: 'resume'; joined: Joined }
 
 export type State =
@@ -16,11 +16,11 @@ export type State =
   | { kind: 'connecting'; entrance: Entrance; by: number }
   | { kind: 'entering'; entrance: Entrance; by: number; heartbeat: Heartbeat | undefined }
   | { kind: 'selecting'; entrance: Entrance; by: number; heartbeat: Heartbeat | undefined; ready: VoiceReady }
-  | { kind: 'live'; joined: Joined; heartbeat: Heartbeat | undefined; since: number }
+  | { kind: 'live'; joined: Joined; heartbeat: Heartbeat | undefined }
   | { kind: 'waiting'; entrance: Entrance; until: number }
   | { kind: 'closed' }
 
-/** When a session in this state wants to be ticked. */
+/** When a session in this state is due for `tick`. */
 export function deadlineOf(state: State): number {
   switch (state.kind) {
     case 'idle':

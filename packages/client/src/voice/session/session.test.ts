@@ -1,10 +1,10 @@
-// The voice client's session against scripted nodes, on a virtual clock.
+// The voice client session against a scripted node, on a virtual clock.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceClose, VoiceOp } from '@parley/protocol'
 import { DESCRIPTION, INTERVAL, KEY, MODE, READY, SessionScript } from '../../testing/session-script.ts'
 
-test('a session identifies, selects udp and is told mode and key', () => {
+test('a session identifies, selects UDP and receives mode and key', () => {
   const script = new SessionScript()
   assert.deepEqual(script.take(), [{ kind: 'connect', version: 9 }])
   script.open()
@@ -39,7 +39,7 @@ test('a session identifies, selects udp and is told mode and key', () => {
 
 const SELECTION = { protocol: 'webrtc', sdp: 'a=ice-ufrag:abcd', codecs: [], audioSsrc: 77 } as const
 
-test('a session selects webrtc with an offer, is told the fragment that answers it, and speaks with an SSRC of its own', () => {
+test('a session selects WebRTC with an offer, receives the SDP answer, and declares the SSRC that it chose', () => {
   const script = new SessionScript()
     .open()
     .hear(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL })
@@ -68,7 +68,7 @@ test('a session selects webrtc with an offer, is told the fragment that answers 
   assert.deepEqual(JSON.parse(`${speaking.data}`), { op: VoiceOp.Speaking, d: { speaking: 1, delay: 0, ssrc: 77 } })
 })
 
-test('a Session Description with an SDP that is too long, or empty, ends the entrance', () => {
+test('a Session Description whose SDP is empty or too long fails the connection', () => {
   for (const sdp of ['', 'a'.repeat(4_097)]) {
     const script = new SessionScript()
       .open()
@@ -81,7 +81,7 @@ test('a Session Description with an SDP that is too long, or empty, ends the ent
   }
 })
 
-test('channel_id is told from version 9 only', () => {
+test('channel_id is sent from version 9 only', () => {
   const script = new SessionScript({ version: 8 })
   assert.deepEqual(script.take(), [{ kind: 'connect', version: 8 }])
   const identify = script.open().sent()[0]?.d as Record<string, unknown>
@@ -92,7 +92,7 @@ test('versions below 4 and above 9 are refused', () => {
   for (const version of [3, 10, 8.5]) assert.throws(() => new SessionScript({ version }), RangeError)
 })
 
-test('a lost connection is resumed after the newest number heard, JSON or binary', () => {
+test('a lost connection is resumed after the newest number received, in JSON or binary', () => {
   const script = new SessionScript().live().hear(VoiceOp.ClientsConnect, { user_ids: ['8'] }, 2)
   script.session.messageReceived(Uint8Array.of(0x01, 0x00, 25, 1, 2, 3), script.now)
   script.close(1006).take()
@@ -110,7 +110,7 @@ test('a lost connection is resumed after the newest number heard, JSON or binary
   assert.equal(script.session.state, 'live')
 })
 
-test('a refused resume starts a new session, which knows nobody of the old one', () => {
+test('a refused resume starts a new session without the members of the old one', () => {
   const script = new SessionScript()
     .live()
     .hear(VoiceOp.ClientsConnect, { user_ids: ['8'] }, 2)
@@ -120,7 +120,8 @@ test('a refused resume starts a new session, which knows nobody of the old one',
   script.take()
   script.close(VoiceClose.SessionInvalid, 'unknown session')
   const [lost] = script.take()
-  assert.deepEqual(lost, { kind: 'disconnected', code: 4006, reason: 'unknown session', next: 'identify', wait: 500 })
+  const reason = 'unknown session'
+  assert.deepEqual(lost, { kind: 'disconnected', code: 4006, reason, next: 'identify', wait: 500, attempt: 2 })
   assert.deepEqual(script.advance(500).take(), [
     { kind: 'userDisconnected', userId: '8' },
     { kind: 'connect', version: 9 },
@@ -139,7 +140,7 @@ test('before version 8 a resume clears the members, because a snapshot follows',
   )
 })
 
-test('each close code is answered by what it means', () => {
+test('each close code leads to its reaction', () => {
   const expected = {
     resume: [1000, 1001, 1006, 4000, 4015],
     identify: [4001, 4002, 4003, 4005, 4006, 4009],
@@ -154,7 +155,7 @@ test('each close code is answered by what it means', () => {
     }
 })
 
-test('a first entrance that fails is over, whatever the code', () => {
+test('a first connection that fails ends the session, whatever the code', () => {
   for (const code of [1006, VoiceClose.SessionInvalid, VoiceClose.ServerCrashed]) {
     const script = new SessionScript().open()
     script.take()
@@ -163,7 +164,7 @@ test('a first entrance that fails is over, whatever the code', () => {
   }
 })
 
-test('attempts that follow each other wait longer, and end', () => {
+test('consecutive attempts of an outage wait longer, up to their limit', () => {
   const script = new SessionScript({ attempts: 4 }).live()
   script.take()
   const waits: number[] = []
@@ -175,16 +176,72 @@ test('attempts that follow each other wait longer, and end', () => {
   assert.deepEqual(script.kinds(), ['connect', 'closed'])
 })
 
-test('a session that was live for a while has all its attempts again', () => {
+/** The outage ends: the session resumes. */
+const resume = (script: SessionScript) =>
+  script
+    .advance(script.session.deadline - script.now)
+    .open()
+    .hear(VoiceOp.Hello, { v: 9, heartbeat_interval: 600_000 })
+    .hear(VoiceOp.Resumed, null)
+
+test('attempts are counted per outage', () => {
   const script = new SessionScript({ attempts: 1 }).live()
   for (let loss = 0; loss < 5; loss++) {
-    script.close(1006).advance(250)
-    script.open().hear(VoiceOp.Hello, { v: 9, heartbeat_interval: 600_000 }).hear(VoiceOp.Resumed, null).advance(31_000)
+    resume(script.close(1006)).advance(1_000)
     assert.equal(script.session.state, 'live')
   }
 })
 
-test('a node that says nothing is given up after 20 seconds, at every step', () => {
+test('a client reconnects as long as it is not closed, every half minute at last', () => {
+  const script = new SessionScript({ random: () => 1 }).live()
+  let wait = 0
+  for (let attempt = 1; attempt <= 100; attempt++) {
+    script.take()
+    const [output] = script.close(1006).take()
+    assert.ok(output?.kind === 'disconnected')
+    assert.equal(output.attempt, attempt)
+    wait = output.wait
+    script.advance(wait)
+  }
+  assert.equal(wait, 30_000)
+  script.session.close()
+  assert.equal(script.session.deadline, Infinity)
+})
+
+test('delays continue to grow over outages that follow within half a minute, and restart after a stable session', () => {
+  const script = new SessionScript({ random: () => 1 }).live()
+  const waitAfter = (time: number) => {
+    script.advance(time).take()
+    const [output] = script.close(1006).take()
+    assert.ok(output?.kind === 'disconnected')
+    resume(script)
+    return output.wait
+  }
+  assert.deepEqual([0, 100, 29_000, 31_000, 0].map(waitAfter), [500, 1_000, 2_000, 500, 1_000])
+})
+
+test('after a 4015 the session resumes, and identifies if the node refuses the resume with it', () => {
+  const script = new SessionScript().live().close(VoiceClose.ServerCrashed, 'lane lost')
+  script.advance(script.session.deadline - script.now).open()
+  assert.equal(script.sent().at(-1)?.op, VoiceOp.Resume)
+  script.take()
+  const [output] = script.close(VoiceClose.ServerCrashed, 'draining').take()
+  assert.equal(output?.kind === 'disconnected' && output.next, 'identify')
+})
+
+test('a resume that is interrupted, or not answered, is tried again', () => {
+  const script = new SessionScript().live().close(1006)
+  for (const interrupt of [() => script.close(1006), () => script.advance(20_000)]) {
+    script.advance(script.session.deadline - script.now).open()
+    assert.equal(script.sent().at(-1)?.op, VoiceOp.Resume)
+    script.take()
+    interrupt()
+    const output = script.take().find(({ kind }) => kind === 'disconnected')
+    assert.equal(output?.kind === 'disconnected' && output.next, 'resume')
+  }
+})
+
+test('a silent node fails the connection after 20 seconds at every step', () => {
   const silent = [
     new SessionScript(),
     new SessionScript().open(),
@@ -200,7 +257,7 @@ test('a node that says nothing is given up after 20 seconds, at every step', () 
   }
 })
 
-test('members are known by user and by ssrc, with speaking, video, flags and platform', () => {
+test('members are found by user and by SSRC, with speaking, video, flags and platform', () => {
   const script = new SessionScript().live().hear(VoiceOp.ClientsConnect, { user_ids: ['8', '9'] })
   const video = { user_id: '9', audio_ssrc: 21, video_ssrc: 22, rtx_ssrc: 23, streams: [{ ssrc: 22, rtx_ssrc: 23 }] }
   script.hear(VoiceOp.Speaking, { user_id: '8', ssrc: 11, speaking: 1 }).hear(VoiceOp.Video, video)
@@ -224,7 +281,7 @@ test('members are known by user and by ssrc, with speaking, video, flags and pla
   assert.equal(members.size, 1)
 })
 
-test('a user first heard of by speaking has connected too; boolean speaking is a flag', () => {
+test('a user announced by op 5 only is connected too; boolean speaking is a flag', () => {
   const script = new SessionScript().live()
   script.take()
   assert.deepEqual(script.hear(VoiceOp.Speaking, { user_id: '8', ssrc: 11, speaking: true }).take(), [
@@ -233,7 +290,7 @@ test('a user first heard of by speaking has connected too; boolean speaking is a
   ])
 })
 
-test('codecs are listed to the node where there are some', () => {
+test('codecs are sent to the node if there are any', () => {
   const script = new SessionScript().live()
   script.take()
   const codecs = [{ name: 'VP8', type: 'video', payload_type: 101, rtx_payload_type: 102 }] as const
@@ -244,7 +301,7 @@ test('codecs are listed to the node where there are some', () => {
   ])
 })
 
-test('wants are numbers by ssrc, and one for the rest', () => {
+test('wants are numbers by SSRC, and one for all others', () => {
   const script = new SessionScript().live()
   script.take()
   const wants = new Map([[4002, 50]])
@@ -271,7 +328,7 @@ test('speaking is declared once, kept over a resume, and declared again after Id
   assert.deepEqual(script.sent().at(-1), speaking)
 })
 
-test('unknown opcodes, dead opcodes and unknown members are ignored', () => {
+test('unknown opcodes, unused opcodes and unknown members are ignored', () => {
   const script = new SessionScript().live()
   script.take()
   for (const op of [10, 16, 17, 19, 99, -1]) script.hear(op, { anything: [1] })
@@ -279,7 +336,7 @@ test('unknown opcodes, dead opcodes and unknown members are ignored', () => {
   assert.deepEqual(script.take(), [])
 })
 
-test('what does not decode is reported and ignored', () => {
+test('an undecodable message is reported and ignored', () => {
   const script = new SessionScript().live()
   script.take()
   const bad = ['{', '[]', '{"op":"8"}', '{"op":5,"d":{}}', '{"op":11,"d":{"user_ids":[true]}}', '{"op":15,"d":4}']
@@ -289,7 +346,7 @@ test('what does not decode is reported and ignored', () => {
   assert.equal(script.session.state, 'live')
 })
 
-test('a Session Description without a whole key ends the entrance', () => {
+test('a Session Description without a complete key fails the connection', () => {
   const script = new SessionScript()
     .open()
     .hear(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL })
@@ -299,7 +356,7 @@ test('a Session Description without a whole key ends the entrance', () => {
   assert.deepEqual(script.kinds(), ['undecodable', 'close', 'closed'])
 })
 
-test('a closed session sends 1000 once, and takes nothing more', () => {
+test('a closed session sends 1000 once and accepts no input', () => {
   const script = new SessionScript().live()
   script.take()
   script.session.close()

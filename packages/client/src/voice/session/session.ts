@@ -1,70 +1,47 @@
-// A voice client's session without sockets or clocks: messages in, messages and events out, time as an argument.
-import type { Identify, Stream } from '@parley/protocol'
-import { MediaSinkWants, VOICE_VERSION, VoiceOp } from '@parley/protocol'
+// A voice client session without sockets or clock: messages in, messages and events out, time as an argument.
+import { MediaSinkWants, VOICE_VERSION, VoiceClose, VoiceOp } from '@parley/protocol'
 import type { z } from 'zod'
-import { ClientDave, type DaveLibrary, outletTo } from '../dave/dave.ts'
-import { backoff, ClientClose, reactionTo } from './close-policy.ts'
+import { Backoff } from '../../backoff.ts'
+import { LIMITS } from '../../limits.ts'
+import { ClientDave, outletTo } from '../dave/dave.ts'
+import { ClientClose, type Reaction, reactionTo } from './close-policy.ts'
+import { identifyData, resumeData, SEQ_VERSION, seqAck, type VoiceSessionOptions } from './credentials.ts'
 import { Heartbeat } from './heartbeat.ts'
-import * as incoming from './incoming.ts'
 import type { MembersView } from './members.ts'
-import type { ProtocolSelection, VoiceOutput } from './outputs.ts'
 import { Roster } from './roster.ts'
 import { deadlineOf, type Entrance, type State } from './session-state.ts'
+import * as messages from './voice-messages.ts'
+import type { ProtocolSelection, VoiceOutput } from './voice-outputs.ts'
 
-/** Who the session is for, as the backend told it: voice state update and voice server update. */
-export interface VoiceCredentials {
-  /** The guild; for a DM or group call the channel. */
-  serverId: string
-  channelId?: string | undefined
-  userId: string
-  sessionId: string
-  token: string
-}
-
-export interface VoiceSessionOptions extends VoiceCredentials {
-  /** Gateway version, 4 to 9. Without it, 9. */
-  version?: number | undefined
-  /** What encrypts end to end; without it, calls with this client are in the clear. */
-  dave?: DaveLibrary | undefined
-  video?: boolean | undefined
-  /** Simulcast layers to offer. */
-  streams?: readonly Stream[] | undefined
-  /** How often in a row to try to come back before giving up; 10 without it. */
-  attempts?: number | undefined
-  /** In [0, 1); spreads reconnects over time. `Math.random` without it. */
-  random?: (() => number) | undefined
-}
-
-/** How long connecting, entering and selecting may take, each. The official client gives up after as long. */
-const STEP_TIMEOUT = 20_000
-/** A session that was live this long has recovered: the next loss starts counting attempts anew. */
-const RECOVERED = 30_000
-const LOWEST_VERSION = 4
-const SEQ_VERSION = 8
-const CHANNEL_VERSION = 9
-
+/** The lowest gateway version that this client supports. */
+const MIN_VERSION = 4
+/**
+ * The client side of the voice gateway as a state machine. Feed it the events of a WebSocket, apply `takeOutputs` after every
+ * input, and call `tick` at `deadline`. `now` is milliseconds of a monotonic clock. A lost connection is resumed, or the
+ * session identifies again, until `close`, a close code that forbids it, or `attempts`.
+ */
 export class VoiceClientSession {
-  /** Seals and opens frames; undefined without a library for it. */
+  /** Seals and opens frames; undefined without a DAVE library. */
   readonly dave: ClientDave | undefined
   readonly #options: VoiceSessionOptions
-  readonly #random: () => number
+  readonly #backoff: Backoff
   #outputs: VoiceOutput[] = []
   readonly #roster = new Roster(output => this.#outputs.push(output))
   #state: State = { kind: 'idle' }
   #version: number
-  /** Number of the newest numbered message; 0 before the first of a session. */
+  /** `seq` of the newest numbered message; 0 before the first of a session. */
   #seq = 0
-  #attempt = 0
   #speaking: { flags: number; announced: number | undefined } = { flags: 0, announced: undefined }
   #roundTrip: number | undefined
-  /** What we send with, where the node does not decide that. */
-  #ownSsrc: number | undefined
+  #replacements = 0
+  /** SSRC of our audio where the client chooses it (WebRTC). */
+  #webrtcSsrc: number | undefined
 
-  /** Throws a RangeError for a version that is not spoken. */
+  /** Throws a RangeError for an unsupported version. */
   constructor(options: VoiceSessionOptions) {
     const version = options.version ?? VOICE_VERSION.max
-    if (!Number.isInteger(version) || version < LOWEST_VERSION || version > VOICE_VERSION.max)
-      throw new RangeError(`expected a version from ${LOWEST_VERSION} to ${VOICE_VERSION.max}, found ${version}`)
+    if (!Number.isInteger(version) || version < MIN_VERSION || version > VOICE_VERSION.max)
+      throw new RangeError(`expected a version from ${MIN_VERSION} to ${VOICE_VERSION.max}, found ${version}`)
     const { dave, userId, channelId, serverId } = options
     const keys = dave?.keysFor(userId, channelId ?? serverId)
     this.dave =
@@ -75,29 +52,30 @@ export class VoiceClientSession {
       )
     this.#options = options
     this.#version = version
-    this.#random = options.random ?? Math.random
+    this.#backoff = new Backoff(options.random ?? Math.random)
   }
 
-  /** When `tick` wants to be called; `Infinity` if never. */
+  /** When to call `tick`; `Infinity` if never. */
   get deadline(): number {
     return deadlineOf(this.#state)
   }
-  /** As asked for, then as the node's Hello has decided. */
+  /** The gateway version: the requested one, or a lower one that Hello names. */
   get version(): number {
     return this.#version
   }
+  /** `entering`: Identify or Resume sent. `selecting`: waits for Session Description. `waiting`: before a reconnect. */
   get state(): State['kind'] {
     return this.#state.kind
   }
-  /** The others in the channel, as far as the node has told. */
+  /** The other members of the channel. */
   get members(): MembersView {
     return this.#roster.members
   }
-  /** Of the last answered heartbeat. */
+  /** Milliseconds of the latest heartbeat's round trip; undefined before the first acknowledgement. */
   get roundTrip(): number | undefined {
     return this.#roundTrip
   }
-  /** Number of the newest numbered message received. */
+  /** `seq` of the newest numbered message received; 0 before the first. */
   get seq(): number {
     return this.#seq
   }
@@ -109,40 +87,41 @@ export class VoiceClientSession {
     return taken
   }
 
+  /** Connects. No effect after the first call. */
   start(now: number): void {
     if (this.#state.kind === 'idle') this.#connect({ kind: 'first' }, now)
   }
 
+  /** The WebSocket opened. */
   connectionOpened(now: number): void {
     if (this.#state.kind !== 'connecting') return
     const { entrance } = this.#state
-    this.#state = { kind: 'entering', entrance, by: now + STEP_TIMEOUT, heartbeat: undefined }
-    if (entrance.kind === 'resume') this.#send(VoiceOp.Resume, this.#resume())
-    else this.#send(VoiceOp.Identify, this.#identify())
+    this.#state = { kind: 'entering', entrance, by: now + LIMITS.stepTimeout, heartbeat: undefined }
+    const version = this.#version
+    if (entrance.kind === 'resume') this.#send(VoiceOp.Resume, resumeData(this.#options, version, this.#seq))
+    else this.#send(VoiceOp.Identify, identifyData(this.#options, version))
   }
 
+  /** A text or binary message arrived. */
   messageReceived(data: string | Uint8Array, now: number): void {
     if (!this.#isOpen) return
-    const message = typeof data === 'string' ? incoming.readEnvelope(data) : incoming.readBinary(data)
+    const message = typeof data === 'string' ? messages.decodeEnvelope(data) : messages.decodeBinary(data)
     if (message === undefined) return this.#undecodable('A message')
     if (message.seq !== undefined && message.seq > 0 && message.seq <= 0xffff) this.#seq = message.seq
     if ('d' in message) this.#dispatch(message.op, message.d, now)
     else this.dave?.receiveBinary(message.op, message.payload, this.#roster.members)
   }
 
-  /** The WebSocket closed, or could not be opened (1006 and why). */
+  /** The WebSocket closed, or could not be opened (code 1006 and the reason). */
   connectionClosed(code: number, reason: string, now: number): void {
     const state = this.#state
-    if (state.kind === 'idle' || state.kind === 'waiting' || state.kind === 'closed') return
-    if (state.kind === 'live' && now - state.since >= RECOVERED) this.#attempt = 0
-    const entrance = this.#nextEntrance(code)
-    if (entrance === undefined) return this.#end(code, reason)
-    const wait = backoff(this.#attempt++, this.#random())
-    this.#state = { kind: 'waiting', entrance, until: now + wait }
-    const next = entrance.kind === 'resume' ? 'resume' : 'identify'
-    this.#outputs.push({ kind: 'disconnected', code, reason, next, wait })
+    const isResuming = state.kind === 'entering' && state.entrance.kind === 'resume'
+    if (state.kind === 'live' && code === VoiceClose.SessionInvalid && this.#isReplacedForGood(now))
+      return this.#end(code, reason)
+    this.#lose(code, reason, reactionTo(code, isResuming), now)
   }
 
+  /** Handles whatever is due. */
   tick(now: number): void {
     const state = this.#state
     if (now < this.deadline) return
@@ -163,35 +142,35 @@ export class VoiceClientSession {
     }
   }
 
-  /** Answers `ready`. May be repeated while live: the node then makes a new key. */
+  /** Answers the output `ready`. May be repeated later: the node then issues a new key. Returns false if not connected. */
   select(selection: ProtocolSelection): boolean {
     if (this.#state.kind !== 'selecting' && this.#state.kind !== 'live') return false
-    this.#ownSsrc = selection.protocol === 'webrtc' ? selection.audioSsrc : undefined
-    this.#send(VoiceOp.SelectProtocol, incoming.fromSelection(selection))
+    this.#webrtcSsrc = selection.protocol === 'webrtc' ? selection.audioSsrc : undefined
+    this.#send(VoiceOp.SelectProtocol, messages.wireSelection(selection))
     return true
   }
 
-  /** Declares our speaking flags; kept, and declared again where a new connection needs it. */
+  /** Declares our speaking flags (op 5). They are declared again after a reconnect where the node needs it. */
   setSpeaking(flags: number): void {
     this.#speaking.flags = flags
     this.#announceSpeaking()
   }
 
-  /** Sends any other opcode, if the node can take it now; says whether it could. */
+  /** Sends any other opcode. Returns false if not connected. */
   command(op: number, data: unknown): boolean {
     if (this.#state.kind !== 'selecting' && this.#state.kind !== 'live') return false
     this.#send(op, data)
     return true
   }
 
-  /** Drops the connection because the host found it of no use; comes back as after any loss. */
+  /** Closes a connection that the host found unusable, and reconnects. */
   fail(reason: string, now: number): void {
     if (this.#isOpen || this.#state.kind === 'connecting')
       this.#outputs.push({ kind: 'close', code: ClientClose.Resumable, reason })
-    this.connectionClosed(ClientClose.Resumable, reason, now)
+    this.#lose(ClientClose.Resumable, reason, 'resume', now)
   }
 
-  /** Leaves the channel for good. */
+  /** Leaves the channel and ends the session. */
   close(reason = 'left'): void {
     if (this.#state.kind === 'closed') return
     if (this.#isOpen || this.#state.kind === 'connecting')
@@ -203,8 +182,25 @@ export class VoiceClientSession {
     return this.#state.kind === 'entering' || this.#state.kind === 'selecting' || this.#state.kind === 'live'
   }
 
-  /** What to do after a close with `code`; undefined to give up. */
-  #nextEntrance(code: number): Entrance | undefined {
+  /** A node invalidates a live session only in favour of another client with the same credentials. */
+  #isReplacedForGood(now: number): boolean {
+    this.#replacements = this.#backoff.isStable(now) ? 1 : this.#replacements + 1
+    return this.#replacements > LIMITS.replacements
+  }
+
+  #lose(code: number, reason: string, reaction: Reaction, now: number): void {
+    const state = this.#state
+    if (state.kind === 'idle' || state.kind === 'waiting' || state.kind === 'closed') return
+    const entrance = this.#nextEntrance(reaction)
+    if (entrance === undefined) return this.#end(code, reason)
+    const wait = this.#backoff.next(now)
+    this.#state = { kind: 'waiting', entrance, until: now + wait }
+    const next = entrance.kind === 'resume' ? 'resume' : 'identify'
+    this.#outputs.push({ kind: 'disconnected', code, reason, next, wait, attempt: this.#backoff.attempts })
+  }
+
+  /** How the next connection authenticates; undefined to end the session. */
+  #nextEntrance(reaction: Reaction): Entrance | undefined {
     const state = this.#state
     const before: Entrance | undefined =
       state.kind === 'live'
@@ -212,19 +208,18 @@ export class VoiceClientSession {
         : 'entrance' in state
           ? state.entrance
           : undefined
-    const reaction = reactionTo(code)
     if (before === undefined || before.kind === 'first' || reaction === 'stop') return undefined
-    if (this.#attempt >= (this.#options.attempts ?? 10)) return undefined
+    if (this.#backoff.attempts >= (this.#options.attempts ?? Infinity)) return undefined
     return reaction === 'resume' ? before : { kind: 'identify' }
   }
 
   #connect(entrance: Entrance, now: number): void {
     if (entrance.kind !== 'resume') this.#forget()
-    this.#state = { kind: 'connecting', entrance, by: now + STEP_TIMEOUT }
+    this.#state = { kind: 'connecting', entrance, by: now + LIMITS.stepTimeout }
     this.#outputs.push({ kind: 'connect', version: this.#options.version ?? VOICE_VERSION.max })
   }
 
-  /** A session that starts anew knows nobody, and has received nothing. */
+  /** A new session has no members and no received messages. */
   #forget(): void {
     this.#version = this.#options.version ?? VOICE_VERSION.max
     this.#seq = 0
@@ -238,36 +233,7 @@ export class VoiceClientSession {
     this.#outputs.push({ kind: 'closed', code, reason })
   }
 
-  #identify(): Identify {
-    const { serverId, channelId, userId, sessionId, token, video, streams, dave } = this.#options
-    return {
-      server_id: serverId,
-      ...(this.#version >= CHANNEL_VERSION && channelId !== undefined && { channel_id: channelId }),
-      user_id: userId,
-      session_id: sessionId,
-      token,
-      ...(video !== undefined && { video }),
-      ...(streams !== undefined && { streams: [...streams] }),
-      max_dave_protocol_version: this.#version >= SEQ_VERSION ? (dave?.version ?? 0) : 0,
-    }
-  }
-
-  #resume(): Record<string, unknown> {
-    const { serverId, channelId, sessionId, token } = this.#options
-    return {
-      server_id: serverId,
-      ...(this.#version >= CHANNEL_VERSION && channelId !== undefined && { channel_id: channelId }),
-      session_id: sessionId,
-      token,
-      ...this.#seqAck(),
-    }
-  }
-
-  #seqAck(): { seq_ack?: number } {
-    return this.#version >= SEQ_VERSION && this.#seq > 0 ? { seq_ack: this.#seq } : {}
-  }
-
-  /** One line per opcode; unknown ones are ignored. */
+  /** Unknown opcodes are ignored. */
   #dispatch(op: number, data: unknown, now: number): void {
     switch (op) {
       case VoiceOp.Hello:
@@ -293,34 +259,35 @@ export class VoiceClientSession {
 
   #onHello(data: unknown, now: number): void {
     const state = this.#state
-    const hello = this.#readEssential('Hello', incoming.Hello, data, now)
+    const hello = this.#readEssential('Hello', messages.Hello, data, now)
     if (hello === undefined || !('heartbeat' in state) || state.heartbeat !== undefined) return
     this.#version = Math.min(this.#version, hello.v ?? this.#version)
-    if (this.#version < LOWEST_VERSION) return this.fail(`the node speaks version ${this.#version}`, now)
+    if (this.#version < MIN_VERSION) return this.fail(`the node offers only gateway version ${this.#version}`, now)
     state.heartbeat = new Heartbeat(hello.heartbeat_interval, now)
   }
 
   #onReady(data: unknown, now: number): void {
     const state = this.#state
     if (state.kind !== 'entering' || state.entrance.kind === 'resume') return
-    const message = this.#readEssential('Ready', incoming.Ready, data, now)
+    const message = this.#readEssential('Ready', messages.Ready, data, now)
     if (message === undefined) return
     const { ssrc, ip, port, modes, streams } = message
     const ready = { ssrc, ip, port, modes, streams: streams ?? [] }
     const { entrance, heartbeat } = state
-    this.#state = { kind: 'selecting', entrance, heartbeat, ready, by: now + STEP_TIMEOUT }
+    this.#state = { kind: 'selecting', entrance, heartbeat, ready, by: now + LIMITS.stepTimeout }
     this.#outputs.push({ kind: 'ready', ready })
   }
 
   #onDescription(data: unknown, now: number): void {
     const state = this.#state
     if (state.kind !== 'selecting' && state.kind !== 'live') return
-    const message = this.#readEssential('Session Description', incoming.SessionDescription, data, now)
+    const message = this.#readEssential('Session Description', messages.SessionDescription, data, now)
     if (message === undefined) return
-    const description = incoming.toDescription(message)
+    const description = messages.descriptionOf(message)
     const { heartbeat } = state
     if (state.kind === 'live') state.joined = { ...state.joined, description }
-    else this.#state = { kind: 'live', joined: { ready: state.ready, description }, heartbeat, since: now }
+    else this.#state = { kind: 'live', joined: { ready: state.ready, description }, heartbeat }
+    this.#backoff.established(now)
     this.#outputs.push({ kind: 'description', description })
     this.dave?.described(description.daveVersion)
     this.#announceSpeaking()
@@ -330,20 +297,21 @@ export class VoiceClientSession {
     const state = this.#state
     if (state.kind !== 'entering' || state.entrance.kind !== 'resume') return
     const { entrance, heartbeat } = state
-    this.#state = { kind: 'live', joined: entrance.joined, heartbeat, since: now }
-    // Without numbers nothing is replayed: everybody who is here comes again, and the rest have left.
+    this.#state = { kind: 'live', joined: entrance.joined, heartbeat }
+    this.#backoff.established(now)
+    // Without numbers there is no replay: the node announces all present members again.
     if (this.#version < SEQ_VERSION) this.#roster.clear()
     this.#outputs.push({ kind: 'resumed' })
     this.#announceSpeaking()
   }
 
   #onHeartbeatAck(data: unknown, now: number): void {
-    this.#heartbeat?.acknowledge(incoming.nonceOf(data), now)
+    this.#heartbeat?.acknowledge(messages.nonceOf(data), now)
     this.#roundTrip = this.#heartbeat?.roundTrip ?? this.#roundTrip
   }
 
   #onSessionUpdate(data: unknown): void {
-    const update = incoming.SessionUpdate.safeParse(data)
+    const update = messages.SessionUpdate.safeParse(data)
     if (!update.success) return this.#undecodable('Session Update')
     const { audio_codec, video_codec } = update.data
     this.#outputs.push({ kind: 'codecs', audioCodec: audio_codec ?? undefined, videoCodec: video_codec ?? undefined })
@@ -355,7 +323,7 @@ export class VoiceClientSession {
     else this.#undecodable('Media Sink Wants')
   }
 
-  /** A message without which the connection is of no use. */
+  /** Decodes a message without which the connection is unusable. */
   #readEssential<T>(name: string, schema: z.ZodType<T>, data: unknown, now: number): T | undefined {
     const read = schema.safeParse(data)
     if (read.success) return read.data
@@ -372,7 +340,7 @@ export class VoiceClientSession {
     return 'heartbeat' in this.#state ? this.#state.heartbeat : undefined
   }
 
-  /** The next heartbeat, if the one before was answered. */
+  /** Sends the next heartbeat, or fails the connection if the last one was not acknowledged. */
   #beat(now: number): void {
     if (this.#heartbeat?.unanswered === true) this.fail('the node missed a heartbeat', now)
     else this.#sendHeartbeat(now)
@@ -381,15 +349,18 @@ export class VoiceClientSession {
   #sendHeartbeat(now: number): void {
     const nonce = this.#heartbeat?.beat(now)
     if (nonce === undefined) return
-    this.#send(VoiceOp.Heartbeat, this.#version >= SEQ_VERSION ? { t: nonce, ...this.#seqAck() } : nonce)
+    this.#send(
+      VoiceOp.Heartbeat,
+      this.#version >= SEQ_VERSION ? { t: nonce, ...seqAck(this.#version, this.#seq) } : nonce,
+    )
   }
 
-  /** Kept by the node over resumes. After Identify even silence is told: who knows our SSRC in time loses no first frame. */
+  /** The node keeps the flags over a resume. After Identify even 0 is declared: listeners that know our SSRC lose no frame. */
   #announceSpeaking(): void {
     const { flags, announced } = this.#speaking
     if (this.#state.kind !== 'live' || flags === announced) return
     this.#speaking.announced = flags
-    this.#send(VoiceOp.Speaking, { speaking: flags, delay: 0, ssrc: this.#ownSsrc ?? this.#state.joined.ready.ssrc })
+    this.#send(VoiceOp.Speaking, { speaking: flags, delay: 0, ssrc: this.#webrtcSsrc ?? this.#state.joined.ready.ssrc })
   }
 
   #send(op: number, d: unknown): void {

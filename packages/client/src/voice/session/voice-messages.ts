@@ -1,18 +1,24 @@
-// How a client reads what a node sends: lenient in what it does not use, bounded in all it keeps.
-import { MAX_STREAMS, Snowflake, Ssrc, Stream } from '@parley/protocol'
+// Decodes the voice gateway messages that a node sends: lenient about unused fields, bounded in everything it keeps.
+import { MAX_STREAMS, PROTECTION_KEY_LENGTH, Snowflake, Ssrc, Stream } from '@parley/protocol'
 import { z } from 'zod'
-import type { ProtocolSelection, VoiceDescription } from './outputs.ts'
+import { LIMITS } from '../../limits.ts'
+import type { ProtocolSelection, VoiceDescription } from './voice-outputs.ts'
 
 const Port = z.int().min(1).max(65_535)
-const Names = z.array(z.string().max(64)).max(64)
+const Names = z.array(z.string().max(LIMITS.nameLength)).max(LIMITS.names)
+const CodecName = z.string().max(LIMITS.codecLength).nullish()
 const VideoStreams = z.array(Stream).max(MAX_STREAMS)
 
-/** A node that asks for a heartbeat every few milliseconds, or none for hours, is not a voice node. */
-export const Hello = z.object({ v: z.int().nullish(), heartbeat_interval: z.number().min(100).max(3_600_000) })
+/** Op 8. */
+export const Hello = z.object({
+  v: z.int().nullish(),
+  heartbeat_interval: z.number().min(LIMITS.heartbeatIntervalMin).max(LIMITS.heartbeatIntervalMax),
+})
 
+/** Op 2. */
 export const Ready = z.object({
   ssrc: Ssrc,
-  ip: z.string().min(1).max(255),
+  ip: z.string().min(1).max(LIMITS.hostLength),
   port: Port,
   modes: Names,
   experiments: Names.nullish(),
@@ -20,27 +26,31 @@ export const Ready = z.object({
 })
 
 const Agreed = z.object({
-  audio_codec: z.string().max(32).nullish(),
-  video_codec: z.string().max(32).nullish(),
-  media_session_id: z.string().max(128).nullish(),
+  audio_codec: CodecName,
+  video_codec: CodecName,
+  media_session_id: z.string().max(LIMITS.mediaSessionIdLength).nullish(),
   dave_protocol_version: z.int().min(0).nullish(),
 })
 const UdpAgreed = Agreed.extend({
-  mode: z.string().max(64),
-  secret_key: z.array(z.int().min(0).max(255)).length(32),
+  mode: z.string().max(LIMITS.nameLength),
+  secret_key: z.array(z.int().min(0).max(255)).length(PROTECTION_KEY_LENGTH),
 })
-const WebrtcAgreed = Agreed.extend({ sdp: z.string().min(1).max(4_096) })
+const WebrtcAgreed = Agreed.extend({ sdp: z.string().min(1).max(LIMITS.sdpLength) })
 
-/** With `sdp` it is about WebRTC, whatever else is there. */
+/** Op 4. A message with `sdp` is a WebRTC description, whatever else it holds. */
 export const SessionDescription = z.union([WebrtcAgreed, UdpAgreed])
 
+/** Op 5. */
 export const Speaking = z.object({
   user_id: Snowflake,
   ssrc: Ssrc,
   speaking: z.union([z.boolean().transform(Number), z.int().min(0).max(0xff)]),
 })
-export const ClientsConnect = z.object({ user_ids: z.array(Snowflake).max(10_000) })
+/** Op 11. */
+export const ClientsConnect = z.object({ user_ids: z.array(Snowflake).max(LIMITS.members) })
+/** Op 13. */
 export const ClientDisconnect = z.object({ user_id: Snowflake })
+/** Op 12. */
 export const Video = z.object({
   user_id: Snowflake,
   audio_ssrc: Ssrc.nullish(),
@@ -48,22 +58,25 @@ export const Video = z.object({
   rtx_ssrc: Ssrc.nullish(),
   streams: VideoStreams.nullish(),
 })
+/** Op 14. */
 export const SessionUpdate = z.object({
-  audio_codec: z.string().max(32).nullish(),
-  video_codec: z.string().max(32).nullish(),
-  media_session_id: z.string().max(128).nullish(),
+  audio_codec: CodecName,
+  video_codec: CodecName,
+  media_session_id: z.string().max(LIMITS.mediaSessionIdLength).nullish(),
 })
+/** Op 18. */
 export const ClientFlags = z.object({ user_id: Snowflake, flags: z.int().nonnegative().nullish() })
+/** Op 20. */
 export const ClientPlatform = z.object({ user_id: Snowflake, platform: z.int().nonnegative().nullish() })
 
-/** A heartbeat's answer: `{t}` from v8, the bare nonce before. Either is read at any version. */
+/** The nonce of a heartbeat acknowledgement: `{t}` from v8, bare before. Both forms are accepted at any version. */
 export const nonceOf = (data: unknown): unknown =>
   typeof data === 'object' && data !== null && 't' in data ? data.t : data
 
 const Envelope = z.object({ op: z.int(), d: z.unknown().optional(), seq: z.int().nullish() })
 
-/** One JSON message before its opcode is looked at; undefined if it is none. `seq` is absent on messages without number. */
-export const readEnvelope = (text: string): { op: number; d: unknown; seq: number | undefined } | undefined => {
+/** A JSON message with undecoded data; undefined if it is malformed. `seq` is undefined on unnumbered messages. */
+export const decodeEnvelope = (text: string): { op: number; d: unknown; seq: number | undefined } | undefined => {
   let json: unknown
   try {
     json = JSON.parse(text)
@@ -76,11 +89,12 @@ export const readEnvelope = (text: string): { op: number; d: unknown; seq: numbe
   return { op, d, seq: seq ?? undefined }
 }
 
-/** A binary message of the node: u16 seq, u8 opcode, payload (v ≥ 8); undefined if it is shorter. */
-export const readBinary = (bytes: Uint8Array): { op: number; seq: number; payload: Uint8Array } | undefined =>
+/** A binary message of the node (v ≥ 8): u16 seq, u8 opcode, payload; undefined if it is too short. */
+export const decodeBinary = (bytes: Uint8Array): { op: number; seq: number; payload: Uint8Array } | undefined =>
   bytes.length < 3 ? undefined : { seq: (bytes[0]! << 8) | bytes[1]!, op: bytes[2]!, payload: bytes.subarray(3) }
 
-export function toDescription(message: z.infer<typeof SessionDescription>): VoiceDescription {
+/** A decoded op 4 as output of the session. */
+export function descriptionOf(message: z.infer<typeof SessionDescription>): VoiceDescription {
   const common = {
     audioCodec: message.audio_codec ?? undefined,
     videoCodec: message.video_codec ?? undefined,
@@ -91,8 +105,8 @@ export function toDescription(message: z.infer<typeof SessionDescription>): Voic
   return { protocol: 'udp', mode: message.mode, key: Uint8Array.from(message.secret_key), ...common }
 }
 
-/** Select Protocol as it goes over the wire. Clients give the SDP in `data` or in `sdp`; in both it is always found. */
-export function fromSelection(selection: ProtocolSelection): Record<string, unknown> {
+/** Data of op 1. Some nodes read the SDP from `data`, others from `sdp`, so it is sent in both. */
+export function wireSelection(selection: ProtocolSelection): Record<string, unknown> {
   if (selection.protocol === 'udp') {
     const { address, port, mode, codecs } = selection
     return { protocol: 'udp', data: { address, port, mode }, ...(codecs !== undefined && { codecs }) }

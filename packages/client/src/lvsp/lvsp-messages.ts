@@ -1,4 +1,4 @@
-// Reads what a node sends: from text to messages of known shape.
+// Decodes the messages of a node and converts them to answers and events.
 import {
   type LvspEvent,
   type LvspEventData,
@@ -10,20 +10,16 @@ import {
   LvspMessage,
   LvspOp,
   LvspReady,
+  SessionId,
+  Snowflake,
 } from '@parley/protocol'
-import type {
-  AssignedChannel,
-  GrantedVoiceState,
-  LvspOutput,
-  NodeStats,
-  RequestFailure,
-  RequestId,
-  UserRef,
-  VoiceStateConnected,
-} from './outputs.ts'
+import { z } from 'zod'
+import type { AssignedChannel } from './channel.ts'
+import type { LvspOutput, NodeStats, RequestFailure, RequestId } from './lvsp-outputs.ts'
+import type { GrantedVoiceState, UserRef, VoiceStateConnected } from './voice-state.ts'
 
-/** `seq` is absent where a node does not number. An INFO of a type unknown to us has neither `type` nor `data`. */
-export type Incoming =
+/** `seq` is absent on nodes that do not number INFO messages; `info` is undefined for an unknown info type. */
+export type NodeMessage =
   | { op: typeof LvspOp.Hello; hello: LvspHello }
   | { op: typeof LvspOp.Ready; ready: LvspReady }
   | { op: typeof LvspOp.HeartbeatAck; health: number }
@@ -32,8 +28,8 @@ export type Incoming =
 
 export type Info = { [T in LvspEvent]: { type: T; data: LvspEventData<T> } }[LvspEvent]
 
-/** Undefined for what does not have the shape of its opcode or info type. */
-export function read(text: string): Incoming | undefined {
+/** Undefined for a message without the shape of its opcode or info type. */
+export function decodeNodeMessage(text: string): NodeMessage | undefined {
   const message = LvspMessage.safeParse(parse(text))
   if (!message.success) return undefined
   const { op, d, s } = message.data
@@ -45,24 +41,39 @@ export function read(text: string): Incoming | undefined {
     case LvspOp.HeartbeatAck:
       return decoded(LvspHeartbeatAck.safeParse(d), ({ health }) => ({ op, health }))
     case LvspOp.Info:
-      return readInfo(d, s ?? undefined)
+      return decodeInfo(d, s ?? undefined)
     default:
       return { op: 'unknown' }
   }
 }
 
-function readInfo(d: unknown, seq: number | undefined): Incoming | undefined {
+function decodeInfo(d: unknown, seq: number | undefined): NodeMessage | undefined {
   const message = LvspInfoMessage.safeParse(d)
   if (!message.success) return undefined
   const { type, data } = message.data
   if (!isEvent(type)) return { op: LvspOp.Info, seq, info: undefined }
-  const read = LvspEvents[type].safeParse(data)
+  const read = (type === LvspInfo.Failure ? Failure : LvspEvents[type]).safeParse(data)
   return read.success ? { op: LvspOp.Info, seq, info: { type, data: read.data } as Info } : undefined
 }
 
+/** A refusal must reach its request even if it repeats ids of ours that are invalid, or omits them. */
+const LenientIds = z
+  .object({
+    channel_id: Snowflake.optional().catch(undefined),
+    guild_id: Snowflake.optional().catch(undefined),
+    user_id: Snowflake.optional().catch(undefined),
+    session_id: SessionId.optional().catch(undefined),
+  })
+  .catch({})
+const Failure = z.object({
+  in_reply_to: z.object({ type: z.int(), data: LenientIds }),
+  code: z.int(),
+  message: z.string().catch(''),
+})
+
 const isEvent = (type: number): type is LvspEvent => Object.hasOwn(LvspEvents, type)
 
-const decoded = <T>(result: { success: boolean; data?: T }, make: (data: T) => Incoming): Incoming | undefined =>
+const decoded = <T>(result: { success: boolean; data?: T }, make: (data: T) => NodeMessage): NodeMessage | undefined =>
   result.success ? make(result.data as T) : undefined
 
 function parse(text: string): unknown {
@@ -73,8 +84,8 @@ function parse(text: string): unknown {
   }
 }
 
-/** What an INFO tells that answers request `request`. */
-export function answered(request: RequestId, info: Info): LvspOutput | undefined {
+/** The output for an INFO that answers `request`. */
+export function answerOf(request: RequestId, info: Info): LvspOutput | undefined {
   switch (info.type) {
     case LvspInfo.ChannelAssign:
       return { kind: 'answered', request, answer: channelOf(info.data) }
@@ -89,8 +100,8 @@ export function answered(request: RequestId, info: Info): LvspOutput | undefined
   }
 }
 
-/** What an INFO tells that nobody waits for. */
-export function told(info: Info): LvspOutput | undefined {
+/** The output for an INFO that answers no pending request. */
+export function eventOf(info: Info): LvspOutput | undefined {
   switch (info.type) {
     case LvspInfo.ChannelAssign:
       return { kind: 'assigned', channel: channelOf(info.data) }

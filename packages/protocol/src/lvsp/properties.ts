@@ -1,0 +1,95 @@
+// What a backend sets on its channels and voice states: the fields on the wire, and the properties that code uses.
+import { z } from 'zod'
+import { Snowflake } from '../ids.ts'
+
+/** Channel properties on the wire (CHANNEL_REQ, CHANNEL_UPDATE). An absent field keeps its value. */
+export const LvspChannelProperties = z.object({
+  bitrate: z.int().min(0).max(10_000_000).optional().describe('bits per second; a hint, not enforced'),
+  user_limit: z
+    .int()
+    .min(0)
+    .max(100_000)
+    .optional()
+    .describe('user limit shown by clients; a hint: the backend decides who may join'),
+  video: z.boolean().optional().describe('whether members may send video'),
+  kind: z.enum(['voice', 'stage', 'stream']).optional().describe('kind of channel'),
+  owner_id: Snowflake.optional().describe('for a stream: the user whose media it carries'),
+  dave: z
+    .enum(['off', 'allowed', 'required'])
+    .optional()
+    .describe('end-to-end encryption: never; whenever every client supports it; only clients that support it'),
+})
+export type LvspChannelProperties = z.infer<typeof LvspChannelProperties>
+
+/** Properties of a channel. An absent property keeps its value, or its default in a new channel. */
+export interface ChannelProperties {
+  /** Bits per second; a hint that the node does not enforce. */
+  bitrate?: number | undefined
+  /** User limit that clients show; a hint, because the backend decides who may join. */
+  userLimit?: number | undefined
+  /** Whether members may send video. Default: true. */
+  video?: boolean | undefined
+  /** `voice` is a guild channel or call, `stage` has speakers and an audience, `stream` is a Go Live stream. Default: `voice`. */
+  kind?: 'voice' | 'stage' | 'stream' | undefined
+  /** For a stream: the user whose media it carries. */
+  ownerId?: string | undefined
+  /**
+   * End-to-end encryption (DAVE): `off` never, `allowed` whenever every client supports it, `required` only clients that
+   * support it may join. Default: the node's `voice.dave`; `off` for a stage.
+   */
+  dave?: 'off' | 'allowed' | 'required' | undefined
+}
+
+/** Each wire field and the property that holds it. */
+const PROPERTIES = {
+  bitrate: 'bitrate',
+  user_limit: 'userLimit',
+  video: 'video',
+  kind: 'kind',
+  owner_id: 'ownerId',
+  dave: 'dave',
+} as const satisfies Record<keyof LvspChannelProperties, keyof ChannelProperties>
+
+export const channelPropertiesOf = (wire: LvspChannelProperties): ChannelProperties =>
+  Object.fromEntries(Object.entries(PROPERTIES).map(([field, name]) => [name, wire[field as keyof typeof PROPERTIES]]))
+
+export const wireChannelProperties = (properties: ChannelProperties): LvspChannelProperties =>
+  Object.fromEntries(
+    Object.entries(PROPERTIES).map(([field, name]) => [field, properties[name as keyof ChannelProperties]]),
+  )
+
+/** Restrictions of a voice state: fields of VOICE_STATE_CREATE and VOICE_STATE_UPDATE, with the same names in code. */
+export const VOICE_STATE_RESTRICTIONS = {
+  mute: z.boolean().optional().describe('muted by a moderator: media of this user is not forwarded'),
+  deaf: z.boolean().optional().describe('deafened by a moderator: media is not forwarded to this user'),
+  suppress: z.boolean().optional().describe('in the audience of a stage: like `mute`'),
+  priority: z.boolean().optional().describe('may set the priority speaker flag'),
+  flags: z
+    .int()
+    .min(0)
+    .max(0x7fff_ffff)
+    .optional()
+    .describe('client flags (voice gateway op 18), sent to the other members'),
+  platform: z
+    .int()
+    .min(0)
+    .max(0x7fff_ffff)
+    .optional()
+    .describe('platform (voice gateway op 20), sent to the other members'),
+}
+
+/** What a user may do in a channel. An absent field keeps its value; in a new voice state it is false or unset. */
+export interface VoiceStateRestrictions {
+  /** Muted by a moderator: media of this user is not forwarded. */
+  mute?: boolean | undefined
+  /** Deafened by a moderator: media is not forwarded to this user. */
+  deaf?: boolean | undefined
+  /** In the audience of a stage: like `mute`. */
+  suppress?: boolean | undefined
+  /** May set the priority speaker flag. */
+  priority?: boolean | undefined
+  /** Client flags (voice gateway op 18), sent to the other members. */
+  flags?: number | undefined
+  /** Platform (voice gateway op 20): 0 desktop, 1 mobile, 2 Xbox, 3 PlayStation. Sent to the other members. */
+  platform?: number | undefined
+}
