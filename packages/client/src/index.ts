@@ -1,11 +1,13 @@
 // Public names of @parley/client: everything in `sessions`, and the clients that need Node.js.
 export type { ChannelProperties, VoiceStateRestrictions } from '@parley/protocol'
+export type { ConnectionTls } from './connection.ts'
 export { LvspClient, type LvspClientEvents, type LvspClientOptions } from './lvsp/client.ts'
 export {
   Fleet,
   type FleetChannel,
   type FleetEvents,
   type FleetNode,
+  type FleetNodeState,
   type FleetOptions,
   type MovedChannel,
 } from './lvsp/fleet.ts'

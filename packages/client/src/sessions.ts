@@ -2,7 +2,12 @@
 export type { AssignedChannel, ChannelEncryption, ChannelRef } from './lvsp/channel.ts'
 export { LvspClosedError, LvspRequestError } from './lvsp/lvsp-errors.ts'
 export type { LvspAnswer, LvspOutput, NodeReady, NodeStats, RequestFailure, RequestId } from './lvsp/lvsp-outputs.ts'
-export { LvspClientSession, type LvspCommandInput, type LvspSessionOptions } from './lvsp/session.ts'
+export {
+  LvspClientSession,
+  type LvspCommandInput,
+  type LvspSessionOptions,
+  type LvspSessionState,
+} from './lvsp/session.ts'
 export { type SyncedChannel, type SyncPart, syncParts } from './lvsp/sync-parts.ts'
 export type {
   GrantedVoiceState,
@@ -21,8 +26,10 @@ export { type Clock, paced } from './voice/media/pacer.ts'
 export type { VoiceCredentials, VoiceSessionOptions } from './voice/session/credentials.ts'
 export type { Member, MembersView } from './voice/session/members.ts'
 export { VoiceClientSession } from './voice/session/session.ts'
+export type { VoiceSessionState } from './voice/session/session-state.ts'
 export type {
   ProtocolSelection,
+  UdpDescription,
   VoiceDescription,
   VoiceOutput,
   VoiceReady,

@@ -8,7 +8,7 @@ import { SessionLoop } from '../session-loop.ts'
 import { type AssignedChannel, type ChannelEncryption, type ChannelRef, wireChannel } from './channel.ts'
 import { LvspClosedError, LvspRequestError } from './lvsp-errors.ts'
 import type { LvspAnswer, LvspOutput, NodeReady, NodeStats, RequestFailure, RequestId } from './lvsp-outputs.ts'
-import { LvspClientSession, type LvspSessionOptions } from './session.ts'
+import { LvspClientSession, type LvspSessionOptions, type LvspSessionState } from './session.ts'
 import { type SyncedChannel, syncParts } from './sync-parts.ts'
 import {
   type GrantedVoiceState,
@@ -66,6 +66,21 @@ interface Waiting {
 /**
  * The connection of one chat backend to one node. Reconnects and resumes by itself; requests made while the connection is lost
  * are sent after the reconnect.
+ *
+ * @example
+ * ```ts
+ * import { LvspClient } from '@parley/client'
+ *
+ * const node = new LvspClient({ url: 'wss://voice.example.org:8443/lvsp', secret: process.env.LVSP_SECRET ?? '' })
+ * node.on('voiceStateDisconnected', ({ userId, code }) => console.log(`${userId} left (${code})`))
+ * await node.connect()
+ *
+ * const channel = { guildId: '100', channelId: '500' }
+ * const { endpoint } = await node.requestChannel(channel, { bitrate: 64_000 })
+ * const { sessionId, token } = await node.createVoiceState({ ...channel, userId: '7' })
+ * // Send these to user 7: sessionId in a voice state update, endpoint and token in a voice server update.
+ * console.log(endpoint, sessionId, token)
+ * ```
  */
 export class LvspClient {
   readonly #url: URL
@@ -104,7 +119,7 @@ export class LvspClient {
   }
 
   /** State of the session: `live` once the node is ready, `waiting` before a reconnect, `closed` at the end. */
-  get state(): LvspClientSession['state'] {
+  get state(): LvspSessionState {
     return this.#session.state
   }
   /** Health in the node's latest message, 0 (worst) to 1 (best); undefined before the node was first ready. */

@@ -65,11 +65,14 @@ export interface FleetEvents {
   error: Error & { node?: string | undefined }
 }
 
+/** `away`: not connected. `ready`: accepts channels. `lost`: away for longer than `lossGrace`, so that its channels move. */
+export type FleetNodeState = 'away' | 'ready' | 'lost'
+
 interface NodeEntry {
   readonly name: string
   readonly region: string
   readonly client: LvspClient
-  state: 'away' | 'ready' | 'lost'
+  state: FleetNodeState
   timer?: NodeJS.Timeout | undefined
 }
 
@@ -91,7 +94,29 @@ interface UserEntry {
   granted?: GrantedVoiceState | undefined
 }
 
-/** Serves the channels of one backend with several nodes. */
+/**
+ * Serves the channels of one backend with several nodes.
+ *
+ * @example
+ * ```ts
+ * import { Fleet } from '@parley/client'
+ *
+ * const secret = process.env.LVSP_SECRET ?? ''
+ * const fleet = new Fleet({
+ *   nodes: [
+ *     { name: 'fra-1', region: 'eu', url: 'wss://fra-1.example.org/lvsp', secret },
+ *     { name: 'nyc-1', region: 'us', url: 'wss://nyc-1.example.org/lvsp', secret },
+ *   ],
+ * })
+ * fleet.on('moved', ({ channel, voiceStates }) => {
+ *   // Send the users of these voice states the new endpoint and tokens.
+ *   console.log(channel.endpoint, voiceStates.length)
+ * })
+ * await fleet.connect()
+ * const { node, endpoint } = await fleet.channelFor({ guildId: '100', channelId: '500' }, { region: 'eu' })
+ * console.log(`channel 500 is on ${node} at ${endpoint}`)
+ * ```
+ */
 export class Fleet {
   readonly #nodes: ReadonlyMap<string, NodeEntry>
   readonly #channels = new Map<string, ChannelEntry>()
@@ -128,7 +153,7 @@ export class Fleet {
   }
 
   /** State of each node. Health is 0 for a node that is not ready. `channels` counts the channels placed on it. */
-  get nodes(): { name: string; region: string; state: NodeEntry['state']; health: number; channels: number }[] {
+  get nodes(): { name: string; region: string; state: FleetNodeState; health: number; channels: number }[] {
     const count = (node: NodeEntry) => [...this.#channels.values()].filter(channel => channel.node === node).length
     return [...this.#nodes.values()].map(node => {
       return { name: node.name, region: node.region, state: node.state, health: healthOf(node), channels: count(node) }

@@ -31,6 +31,9 @@ export interface LvspSessionOptions {
   random?: (() => number) | undefined
 }
 
+/** `connecting`: the WebSocket opens. `entering`: waits for READY. `live`: the node is ready. `waiting`: before a reconnect. */
+export type LvspSessionState = 'idle' | 'connecting' | 'entering' | 'live' | 'waiting' | 'closed'
+
 type State =
   | { kind: 'idle' }
   | { kind: 'connecting'; by: number }
@@ -77,8 +80,7 @@ export class LvspClientSession {
     this.#backoff = new Backoff(options.random ?? Math.random)
   }
 
-  /** `waiting`: for the next reconnect. `entering`: for READY. */
-  get state(): State['kind'] {
+  get state(): LvspSessionState {
     return this.#state.kind
   }
   /** `s` of the newest INFO received; undefined before the first, and on nodes that do not number. */

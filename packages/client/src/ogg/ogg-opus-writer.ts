@@ -23,7 +23,24 @@ export interface OggOpusOptions {
 /** Audio per page: a truncated file loses at most one second. */
 const PAGE_SAMPLES = OPUS_RATE
 
-/** Encodes packets one by one. Concatenate the bytes that the methods return. */
+/**
+ * Encodes packets one by one. Concatenate the bytes that the methods return.
+ *
+ * @example
+ * ```ts
+ * import { createWriteStream } from 'node:fs'
+ * import { OggOpusWriter, type VoiceClient } from '@parley/client'
+ *
+ * export function record(client: VoiceClient, userId: string): void {
+ *   const writer = new OggOpusWriter({ channels: 2 })
+ *   const file = createWriteStream(`${userId}.opus`)
+ *   client.on('frame', frame => {
+ *     if (frame.userId === userId) file.write(writer.write(frame.payload))
+ *   })
+ *   client.once('closed', () => file.end(writer.end()))
+ * }
+ * ```
+ */
 export class OggOpusWriter {
   readonly #serial: number
   #sequence = 0

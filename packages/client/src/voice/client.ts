@@ -16,6 +16,7 @@ import { type CallReadiness, type PlayedCall, Player, type PlayOptions } from '.
 import type { VoiceSessionOptions } from './session/credentials.ts'
 import type { Member, MembersView } from './session/members.ts'
 import { VoiceClientSession } from './session/session.ts'
+import type { VoiceSessionState } from './session/session-state.ts'
 import type { VoiceDescription, VoiceOutput, VoiceReady } from './session/voice-outputs.ts'
 import { VoiceClosedError } from './voice-closed-error.ts'
 
@@ -64,6 +65,31 @@ const CLOCK: Clock = {
 /**
  * Joins one channel as one user. Reconnects by itself as long as `close` is not called: it resumes the session, or identifies
  * again with the same credentials. Close codes after which the credentials are useless end it with the event `closed`.
+ *
+ * @example
+ * ```ts
+ * import { readFileSync } from 'node:fs'
+ * import { loadDavey, readOggOpus, VoiceClient } from '@parley/client'
+ *
+ * // What a chat backend gives its bots, here in the form that `parley demo --credentials` prints.
+ * const credentials = JSON.parse(readFileSync('bot.json', 'utf8'))
+ * const client = new VoiceClient({
+ *   endpoint: credentials.endpoint,
+ *   serverId: credentials.server_id,
+ *   channelId: credentials.channel_id,
+ *   userId: credentials.user_id,
+ *   sessionId: credentials.session_id,
+ *   token: credentials.token,
+ *   dave: await loadDavey(),
+ *   tls: { ca: readFileSync(credentials.ca) },
+ * })
+ * client.on('frame', ({ userId, payload }) => console.log(`${payload.length} bytes of Opus from ${userId}`))
+ * client.on('closed', ({ code, reason }) => console.log(code, reason))
+ *
+ * await client.connect()
+ * await client.play(readOggOpus(readFileSync('hello.opus')).packets)
+ * await client.close()
+ * ```
  */
 export class VoiceClient {
   readonly #options: VoiceClientOptions
@@ -106,7 +132,7 @@ export class VoiceClient {
     return this.#session.members
   }
   /** State of the session: `live` while media can flow, `waiting` before a reconnect, `closed` at the end. */
-  get state(): VoiceClientSession['state'] {
+  get state(): VoiceSessionState {
     return this.#session.state
   }
   /** SSRC of our audio; undefined while not connected. */

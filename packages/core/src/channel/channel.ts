@@ -21,7 +21,7 @@ export interface ChannelInspection {
   readonly lane: LaneId
   readonly properties: ChannelProperties
   readonly dave: DaveInspection
-  readonly voiceStates: readonly Pick<VoiceState, 'userId' | 'mute' | 'deaf' | 'suppress'>[]
+  readonly voiceStates: readonly { userId: string; mute: boolean; deaf: boolean; suppress: boolean }[]
   /** Users whose media may flow, in order of arrival. */
   readonly present: readonly string[]
 }

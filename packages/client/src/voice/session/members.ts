@@ -18,21 +18,25 @@ export interface Member {
   platform?: number | undefined
 }
 
-/** Read access to the members: lookup by user id and by SSRC, iteration. */
-export type MembersView = Pick<Members, 'size' | 'get' | 'bySsrc' | typeof Symbol.iterator>
+/** Read access to the members. */
+export interface MembersView extends Iterable<Readonly<Member>> {
+  readonly size: number
+  /** The member with this user id. */
+  get(userId: string): Readonly<Member> | undefined
+  /** The member that sends audio or video with this SSRC. */
+  bySsrc(ssrc: number): Readonly<Member> | undefined
+}
 
-export class Members {
+export class Members implements MembersView {
   readonly #byUser = new Map<string, Member>()
   readonly #bySsrc = new Map<number, Member>()
 
   get size(): number {
     return this.#byUser.size
   }
-  /** The member with this user id. */
   get(userId: string): Readonly<Member> | undefined {
     return this.#byUser.get(userId)
   }
-  /** The member that sends audio or video with this SSRC. */
   bySsrc(ssrc: number): Readonly<Member> | undefined {
     return this.#bySsrc.get(ssrc)
   }

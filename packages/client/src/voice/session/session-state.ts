@@ -11,6 +11,12 @@ export interface Joined {
 /** How a connection authenticates. A failure of the first is reported to the caller; later ones are retried. */
 export type Entrance = { kind: 'first' } | { kind: 'identify' } | { kind: 'resume'; joined: Joined }
 
+/**
+ * `connecting`: the WebSocket opens. `entering`: Identify or Resume is sent. `selecting`: waits for Session Description. `live`:
+ * media can flow. `waiting`: before a reconnect.
+ */
+export type VoiceSessionState = 'idle' | 'connecting' | 'entering' | 'selecting' | 'live' | 'waiting' | 'closed'
+
 export type State =
   | { kind: 'idle' }
   | { kind: 'connecting'; entrance: Entrance; by: number }

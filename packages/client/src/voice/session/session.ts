@@ -9,7 +9,7 @@ import { identifyData, resumeData, SEQ_VERSION, seqAck, type VoiceSessionOptions
 import { Heartbeat } from './heartbeat.ts'
 import type { MembersView } from './members.ts'
 import { Roster } from './roster.ts'
-import { deadlineOf, type Entrance, type State } from './session-state.ts'
+import { deadlineOf, type Entrance, type State, type VoiceSessionState } from './session-state.ts'
 import * as messages from './voice-messages.ts'
 import type { ProtocolSelection, VoiceOutput } from './voice-outputs.ts'
 
@@ -63,8 +63,7 @@ export class VoiceClientSession {
   get version(): number {
     return this.#version
   }
-  /** `entering`: Identify or Resume sent. `selecting`: waits for Session Description. `waiting`: before a reconnect. */
-  get state(): State['kind'] {
+  get state(): VoiceSessionState {
     return this.#state.kind
   }
   /** The other members of the channel. */
