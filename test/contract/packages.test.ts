@@ -105,6 +105,23 @@ packaged('the examples of the READMEs compile, run, and print what the README sa
   }
 })
 
+packaged('the examples of doc comments compile', async consumer => {
+  const declarations = [...consumer.files].flatMap(([name, files]) =>
+    files.filter(file => file.endsWith('.d.ts')).map(file => join(consumer.folder, 'node_modules', name, file)),
+  )
+  const comments = declarations.flatMap(
+    file => readFileSync(file, 'utf8').match(/\/\*\*(?:(?!\*\/)[\s\S])*@example[\s\S]*?\*\//g) ?? [],
+  )
+  const examples = comments.flatMap(comment => blocksOf(comment.replace(/^\s*\* ?/gm, '')))
+  assert.ok(examples.length > 0)
+  const files = examples.map(({ language, text }, index) => {
+    assert.equal(language, 'ts')
+    consumer.write(`comment-${index}.ts`, `${text}export {}\n`)
+    return `comment-${index}.ts`
+  })
+  assert.equal(await consumer.compile(files, { module: 'nodenext' }), '')
+})
+
 packaged('the installed command prints its version, and checks the configuration of its README', async consumer => {
   const parley = join(consumer.folder, 'node_modules/@parley/server', manifestOf('server').bin.parley)
   const version = await consumer.node(parley, '--version')
