@@ -211,7 +211,7 @@ test('4020: malformed requests', () => {
 test('4021: more commands than the rate limit allows', () => {
   const { bench, client, identify } = scene()
   client.send(0, identify)
-  for (let sent = 1; sent < LIMITS.commandsPerWindow; sent++) client.send(16, {})
+  for (let sent = 0; sent < LIMITS.commandsPerWindow; sent++) client.send(16, {})
   assert.equal(client.closeCode, undefined)
   closesWith(client.send(16, {}), VoiceClose.RateLimited)
 
@@ -219,6 +219,19 @@ test('4021: more commands than the rate limit allows', () => {
   for (let sent = 0; sent < LIMITS.chattyCommandsPerWindow; sent++) chatty.send(5, { speaking: sent & 1 })
   assert.equal(chatty.closeCode, undefined)
   closesWith(chatty.send(5, { speaking: 1 }), VoiceClose.RateLimited)
+})
+
+test('before Identify messages are few and short', () => {
+  const { bench, identify } = scene()
+  const beating = bench.client()
+  for (let sent = 0; sent < LIMITS.greetingMessages; sent++) beating.send(3, sent)
+  assert.equal(beating.closeCode, undefined)
+  closesWith(beating.send(3, 0), VoiceClose.RateLimited)
+  const long = { ...identify, padding: 'x'.repeat(LIMITS.greetingMessage) }
+  closesWith(bench.client().send(0, long), VoiceClose.DecodeError)
+  const client = bench.client().send(0, identify)
+  client.send(16, { padding: long.padding })
+  assert.equal(client.closeCode, undefined)
 })
 
 test('a client with a steady command rate is never limited', () => {

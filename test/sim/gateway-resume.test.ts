@@ -214,3 +214,70 @@ test('a user removed while disconnected cannot resume', () => {
   assert.equal(bench.client('8').send(7, resumeOf(credentials, 1)).closeCode, VoiceClose.SessionInvalid)
   assert.equal(connect(bench, credentials).closeCode, VoiceClose.AuthenticationFailed)
 })
+
+test('after TOKEN_REFRESH the old token does not resume, and the session of its user is not disturbed', () => {
+  const { bench, backend, credentials, client } = scene()
+  const user = { user_id: credentials.user_id, channel_id: credentials.channel_id, guild_id: '100' }
+  const { token } = backend.info(22, user).infos(4).at(-1)
+  const stale = bench.client('8').send(7, resumeOf(credentials, 0))
+  assert.equal(stale.closeCode, VoiceClose.AuthenticationFailed)
+  assert.equal(client.closeCode, undefined)
+  const resumed = bench.client('8').send(7, resumeOf({ ...credentials, token }, 0))
+  assert.equal(resumed.ops(9).length, 1)
+  assert.equal(client.closeCode, VoiceClose.SessionInvalid)
+})
+
+test('VOICE_STATE_DESTROY ends a session that waits for Resume, also if the voice state is created again', () => {
+  const { bench, backend, credentials, client } = scene()
+  client.drop()
+  backend.info(5, { session_id: credentials.session_id })
+  backend.join('1', '500', '100', { session_id: credentials.session_id })
+  const stale = bench.client('8').send(7, resumeOf(credentials, 0))
+  assert.equal(stale.closeCode, VoiceClose.SessionInvalid)
+})
+
+test('the channel token resumes only a session that identified with it', () => {
+  const { bench, backend, credentials, client } = scene()
+  const { token } = backend.info(0, { channel_id: '500', guild_id: '100' }).infos(1).at(-1)
+  const taken = bench.client('8').send(7, resumeOf({ ...credentials, token }, 0))
+  assert.equal(taken.closeCode, VoiceClose.AuthenticationFailed)
+  assert.equal(client.closeCode, undefined)
+  const shared = connect(bench, { ...credentials, token })
+  shared.drop()
+  assert.equal(
+    bench
+      .client('8')
+      .send(7, resumeOf({ ...credentials, token }, 0))
+      .ops(9).length,
+    1,
+  )
+})
+
+test('a client does not escape the message limits by resuming', () => {
+  const { bench, credentials, client } = scene()
+  let socket = client
+  let sent = 0
+  while (sent < 10 * LIMITS.chattyCommandsPerWindow) {
+    for (let i = 0; i < 500; i++, sent++) socket.send(5, { speaking: i % 2 })
+    if (socket.closeCode !== undefined) break
+    socket = bench.client('8').send(7, resumeOf(credentials, 0))
+  }
+  assert.equal(socket.closeCode, VoiceClose.RateLimited)
+  assert.ok(sent <= LIMITS.chattyCommandsPerWindow + 500, `${sent} messages`)
+  const again = connect(bench, credentials)
+  for (let i = 0; i < 5; i++) again.send(5, { speaking: i % 2 })
+  assert.equal(again.closeCode, VoiceClose.RateLimited)
+})
+
+test('Identify and Resume are limited per voice state, and attempts with a wrong token do not count', () => {
+  const { bench, backend, credentials } = scene()
+  for (let i = 0; i < 2 * LIMITS.attemptsPerWindow; i++)
+    bench.client('8').send(7, resumeOf({ ...credentials, token: 'wrong' }, 0))
+  const attempt = () => bench.client('8').send(7, resumeOf(credentials, 0))
+  for (let i = 1; i < LIMITS.attemptsPerWindow; i++) assert.equal(attempt().closeCode, undefined)
+  const last = bench.client('8').send(7, resumeOf(credentials, 0))
+  assert.equal(last.closeCode, VoiceClose.RateLimited)
+  assert.equal(connect(bench, backend.join('3')).ops(4).length, 1)
+  bench.advance(LIMITS.commandWindow / LIMITS.attemptsPerWindow)
+  assert.equal(attempt().closeCode, undefined)
+})

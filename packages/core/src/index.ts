@@ -3,7 +3,6 @@
 export type { ChannelInspection } from './channel/channel.ts'
 export type { BackendId, ChannelRef } from './channel/channel-ref.ts'
 export type { OpenLane } from './channel/lane-handle.ts'
-export type { ChannelProperties, VoiceStateUpdate } from './channel/voice-state.ts'
 export type { Crypto, GroupCrypto, Signer } from './crypto.ts'
 export type { DaveInspection } from './dave/group.ts'
 export type { MemberInspection } from './dave/member.ts'

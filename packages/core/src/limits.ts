@@ -20,6 +20,12 @@ export const LIMITS = {
   /** Frequent opcodes per window: web clients send Speaking per talkspurt, and wants while the user scrolls. */
   chattyCommandsPerWindow: 1_200,
   commandWindow: 60_000,
+  /** Identify and Resume of one voice state per window: clients on a bad network reconnect every few seconds. */
+  attemptsPerWindow: 30,
+  /** Characters of a message before Identify or Resume: Identify needs a few hundred. */
+  greetingMessage: 4 * 1024,
+  /** Messages of a voice connection before it has identified: Identify and a few heartbeats. */
+  greetingMessages: 10,
   /** Numbered voice messages kept for resume: a minute of a busy channel. */
   replayMessages: 1_024,
   replayBytes: 1024 * 1024,

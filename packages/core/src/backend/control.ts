@@ -1,10 +1,11 @@
 // What backends may do to channels and voice states: the rules behind the messages of LVSP. Synchronous and in order.
-import { LvspFailure, VoiceClose } from '@parley/protocol'
+
+import { type ChannelProperties, LvspFailure, VoiceClose, type VoiceStateRestrictions } from '@parley/protocol'
 import type { Channel } from '../channel/channel.ts'
 import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
 import type { Ending } from '../channel/channel-session.ts'
 import type { Channels } from '../channel/channels.ts'
-import { type ChannelProperties, VoiceState, type VoiceStateUpdate } from '../channel/voice-state.ts'
+import { VoiceState } from '../channel/voice-state.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
@@ -133,7 +134,7 @@ export class BackendControl implements NodeControl {
   updateVoiceStates(
     backend: BackendId,
     selector: VoiceStateSelector,
-    restrictions: VoiceStateUpdate,
+    restrictions: VoiceStateRestrictions,
   ): Result<void, Refusal> {
     const selected = this.#select(backend, selector)
     for (const { channel, state } of selected) channel.updateVoiceState(state.userId, restrictions)

@@ -1,4 +1,6 @@
 // A channel: the voice states that admit users, the sessions that are present, and what each member is sent about the others.
+
+import type { ChannelProperties, VoiceStateRestrictions } from '@parley/protocol'
 import type { DaveInspection } from '../dave/group.ts'
 import type { LaneId } from '../effect.ts'
 import { Announcements } from './announcements.ts'
@@ -11,7 +13,7 @@ import { mayReceive, maySend, maySendVideo } from './permissions.ts'
 import { SendRequests } from './video/send-requests.ts'
 import { VideoCodecs } from './video/video-codecs.ts'
 import type { VideoSource } from './video/video-source.ts'
-import type { ChannelProperties, VoiceState, VoiceStateUpdate } from './voice-state.ts'
+import type { VoiceState } from './voice-state.ts'
 
 /** A channel as `VoiceNode.inspect()` shows it. */
 export interface ChannelInspection {
@@ -143,7 +145,7 @@ export class Channel implements ChannelRef {
     if (this.#forwardedSources(session).length > 0) this.#sendRequests.declared(session)
   }
 
-  updateVoiceState(userId: string, update: VoiceStateUpdate): void {
+  updateVoiceState(userId: string, update: VoiceStateRestrictions): void {
     const state = this.voiceStates.get(userId)
     if (state === undefined) return
     const { flags, platform } = state

@@ -1,4 +1,6 @@
 // A channel's end-to-end encryption: its DAVE group, driven by the channel's sessions and the node's clock.
+
+import type { ChannelProperties } from '@parley/protocol'
 import { ByteWriter, snowflakeBytes, type VoiceOp } from '@parley/protocol'
 import type { Crypto } from '../crypto.ts'
 import type { ExternalSender } from '../dave/external-sender.ts'
@@ -9,7 +11,6 @@ import type { Deadlines, Timed } from '../deadlines.ts'
 import type { Effects } from '../effect.ts'
 import type { BackendId, ChannelRef } from './channel-ref.ts'
 import type { ChannelSession } from './channel-session.ts'
-import type { ChannelProperties } from './voice-state.ts'
 
 /** What the channels of a node share for encryption. */
 export interface EncryptionHost {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { VoiceStateRestrictions } from '@parley/protocol'
 import { mayReceive, maySend, maySendVideo } from './permissions.ts'
-import { VoiceState, type VoiceStateUpdate } from './voice-state.ts'
+import { VoiceState } from './voice-state.ts'
 
-function stateWith(update: VoiceStateUpdate): VoiceState {
+function stateWith(update: VoiceStateRestrictions): VoiceState {
   const state = new VoiceState('7', 'session', 'token')
   state.apply(update)
   return state

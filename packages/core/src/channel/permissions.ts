@@ -1,5 +1,6 @@
 // Who may send and receive in a channel: what voice states, stages and streams allow.
-import type { ChannelProperties, VoiceState } from './voice-state.ts'
+import type { ChannelProperties } from '@parley/protocol'
+import type { VoiceState } from './voice-state.ts'
 
 /** Whether any media of this user is forwarded: not muted, not in the audience of a stage. A stream carries only its owner's. */
 export const maySend = ({ kind, ownerId }: ChannelProperties, { userId, mute, suppress }: VoiceState): boolean =>

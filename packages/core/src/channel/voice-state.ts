@@ -1,8 +1,7 @@
 // A voice state: the backend's permission for a user to be in a channel, with its restrictions.
-import type { ChannelProperties, VoiceStateRestrictions as VoiceStateUpdate } from '@parley/protocol'
+import type { VoiceStateRestrictions } from '@parley/protocol'
 import type { Crypto } from '../crypto.ts'
-
-export type { ChannelProperties, VoiceStateUpdate }
+import { ClientRates } from './client-rates.ts'
 
 export class VoiceState {
   readonly userId: string
@@ -18,6 +17,8 @@ export class VoiceState {
   /** Undefined until the backend sets them. */
   flags: number | undefined
   platform: number | undefined
+  /** Created by the first Identify. */
+  #rates: ClientRates | undefined
 
   constructor(userId: string, sessionId: string, token: string) {
     this.userId = userId
@@ -29,12 +30,18 @@ export class VoiceState {
     return new VoiceState(userId, sessionId ?? crypto.randomHex(16), crypto.randomToken(32))
   }
 
-  apply(update: VoiceStateUpdate): void {
-    this.mute = update.mute ?? this.mute
-    this.deaf = update.deaf ?? this.deaf
-    this.suppress = update.suppress ?? this.suppress
-    this.priority = update.priority ?? this.priority
-    this.flags = update.flags ?? this.flags
-    this.platform = update.platform ?? this.platform
+  /** The limits of its client. They outlive connections and sessions. */
+  rates(now: number): ClientRates {
+    this.#rates ??= new ClientRates(now)
+    return this.#rates
+  }
+
+  apply(restrictions: VoiceStateRestrictions): void {
+    this.mute = restrictions.mute ?? this.mute
+    this.deaf = restrictions.deaf ?? this.deaf
+    this.suppress = restrictions.suppress ?? this.suppress
+    this.priority = restrictions.priority ?? this.priority
+    this.flags = restrictions.flags ?? this.flags
+    this.platform = restrictions.platform ?? this.platform
   }
 }

@@ -9,11 +9,11 @@ import {
   VoiceMessage,
   VoiceOp,
 } from '@parley/protocol'
+import type { ClientRates } from '../channel/client-rates.ts'
 import type { Timed } from '../deadlines.ts'
 import type { ConnectionId } from '../effect.ts'
 import { ProtocolError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
-import { MessageRate } from '../message-rate.ts'
 import { type CommandContext, dispatch, dispatchBinary } from './commands.ts'
 import { decode, parseJson } from './decode.ts'
 import type { Greetings } from './greetings.ts'
@@ -37,8 +37,8 @@ export interface Gateway extends CommandContext {
 }
 
 type State =
-  | { kind: 'greeting'; identifyBy: number }
-  | { kind: 'live'; session: VoiceSession; silentUntil: number }
+  | { kind: 'greeting'; identifyBy: number; messages: number }
+  | { kind: 'live'; session: VoiceSession; rates: ClientRates; silentUntil: number }
   | { kind: 'closed' }
 
 /** Frequent opcodes of little cost. Those of DAVE answer messages of the node; the group counts unsolicited ones itself. */
@@ -48,10 +48,6 @@ const CHATTY: ReadonlySet<number> = new Set([
   VoiceOp.MediaSinkWants,
   VoiceOp.DaveTransitionReady,
 ])
-
-/** `perWindow` messages at once, and as many per window on average. */
-const rateOf = (perWindow: number, now: number) =>
-  new MessageRate(perWindow / (LIMITS.commandWindow / 1_000), perWindow, now)
 
 /** An absent or malformed version is 1; one above the highest spoken is served as the highest. */
 function parseVersion(text: string | undefined): number {
@@ -65,8 +61,6 @@ export class GatewayConnection implements Attachment, Timed {
   readonly remoteAddress: string
   readonly localAddress: string
   readonly #gateway: Gateway
-  readonly #commands: MessageRate
-  readonly #chatter: MessageRate
   #state: State
 
   constructor(id: ConnectionId, options: GatewayOptions, gateway: Gateway, now: number) {
@@ -75,9 +69,7 @@ export class GatewayConnection implements Attachment, Timed {
     this.remoteAddress = options.remoteAddress
     this.localAddress = options.localAddress
     this.#gateway = gateway
-    this.#commands = rateOf(LIMITS.commandsPerWindow, now)
-    this.#chatter = rateOf(LIMITS.chattyCommandsPerWindow, now)
-    this.#state = { kind: 'greeting', identifyBy: now + LIMITS.identifyTimeout }
+    this.#state = { kind: 'greeting', identifyBy: now + LIMITS.identifyTimeout, messages: 0 }
   }
 
   /** Sends Hello, or closes the connection if its version is not served or too many are open. */
@@ -162,9 +154,10 @@ export class GatewayConnection implements Attachment, Timed {
   }
 
   #receiveText(text: string, now: number): void {
-    if (text.length > LIMITS.jsonMessage) throw new ProtocolError(VoiceClose.DecodeError, 'the message is too long')
+    const longest = this.#state.kind === 'live' ? LIMITS.jsonMessage : LIMITS.greetingMessage
+    if (text.length > longest) throw new ProtocolError(VoiceClose.DecodeError, 'the message is too long')
     const { op, d: data } = decode(VoiceMessage, parseJson(text), VoiceClose.DecodeError)
-    this.#count(CHATTY.has(op) ? this.#chatter : this.#commands, now)
+    this.#count(CHATTY.has(op) ? 'chatter' : 'commands', now)
     if (op === VoiceOp.Heartbeat) this.#heartbeat(text, data)
     else if (this.#state.kind === 'live') dispatch(this.#state.session, op, data, this.#gateway, now)
     else this.#authenticate(op, data, now)
@@ -173,18 +166,25 @@ export class GatewayConnection implements Attachment, Timed {
   #receiveBinary(data: Uint8Array, now: number): void {
     if (data.length > LIMITS.binaryMessage) throw new ProtocolError(VoiceClose.DecodeError, 'the message is too long')
     if (this.#state.kind !== 'live') throw new ProtocolError(VoiceClose.NotAuthenticated, 'expected Identify or Resume')
-    this.#count(this.#chatter, now)
+    this.#count('chatter', now)
     dispatchBinary(this.#state.session, data, this.#gateway, now)
   }
 
-  #count(rate: MessageRate, now: number): void {
-    if (!rate.take(now)) throw new ProtocolError(VoiceClose.RateLimited, 'too many messages')
+  /** The limits belong to the voice state: a client does not escape them with another connection. */
+  #count(rate: 'commands' | 'chatter', now: number): void {
+    const state = this.#state
+    const isAllowed =
+      state.kind === 'live'
+        ? state.rates[rate].take(now)
+        : state.kind === 'greeting' && ++state.messages <= LIMITS.greetingMessages
+    if (!isAllowed) throw new ProtocolError(VoiceClose.RateLimited, 'too many messages')
   }
 
   #authenticate(op: number, data: unknown, now: number): void {
     const session = this.#sessionFor(op, data, now)
     this.#gateway.greetings.remove(this)
-    this.#state = { kind: 'live', session, silentUntil: now + LIMITS.heartbeatGrace }
+    const rates = session.voiceState.rates(now)
+    this.#state = { kind: 'live', session, rates, silentUntil: now + LIMITS.heartbeatGrace }
   }
 
   #sessionFor(op: number, data: unknown, now: number): VoiceSession {

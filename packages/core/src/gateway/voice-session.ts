@@ -7,6 +7,7 @@ import type { VoiceState } from '../channel/voice-state.ts'
 import type { Timed } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
 import { ReplayBuffer } from '../replay-buffer.ts'
+import type { TokenOwner } from './authenticator.ts'
 import { type MediaOwner, SessionMedia } from './session-media.ts'
 
 /** What a session needs of the connection it is attached to. */
@@ -31,6 +32,7 @@ export interface VoiceSessionOptions {
   readonly identify: Identify
   readonly voiceState: VoiceState
   readonly channel: Channel
+  readonly tokenOwner: TokenOwner
   readonly connection: Attachment
   /** The address that Ready names. */
   readonly mediaIp: string
@@ -81,10 +83,9 @@ const envelope = ({ op, seq, body }: Numbered): string | Uint8Array =>
 
 export class VoiceSession implements MediaOwner, Timed {
   readonly sessionId: string
-  /** The token it identified with; Resume has to present the same. */
-  readonly token: string
   readonly voiceState: VoiceState
   readonly channel: Channel
+  readonly tokenOwner: TokenOwner
   readonly media: SessionMedia
   /** The highest DAVE version its client claims and its gateway version can carry. */
   readonly daveVersion: number
@@ -98,17 +99,17 @@ export class VoiceSession implements MediaOwner, Timed {
   })
   readonly #observer: SessionObserver
 
-  constructor({ identify, voiceState, channel, connection, mediaIp, numbers, observer }: VoiceSessionOptions) {
+  constructor({ identify, voiceState, channel, tokenOwner, connection, ...options }: VoiceSessionOptions) {
     this.sessionId = identify.session_id
-    this.token = identify.token
     this.voiceState = voiceState
     this.channel = channel
-    this.media = new SessionMedia(this, identify, numbers)
+    this.tokenOwner = tokenOwner
+    this.media = new SessionMedia(this, identify, options.numbers)
     this.daveVersion = daveVersionOf(identify, connection)
-    this.mediaIp = mediaIp
+    this.mediaIp = options.mediaIp
     this.#version = connection.version
     this.#state = { kind: 'connected', connection }
-    this.#observer = observer
+    this.#observer = options.observer
   }
 
   get userId(): string {

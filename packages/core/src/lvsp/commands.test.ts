@@ -1,7 +1,7 @@
 // Effects of a backend's INFO messages and their answers.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { LvspFailure } from '@parley/protocol'
+import { LvspEvents, LvspFailure, LvspInfo } from '@parley/protocol'
 import { ALL_CAPABILITIES, LvspBench, SECRET } from '../testing/lvsp-bench.ts'
 
 const CHANNEL = { channel_id: '500', guild_id: '100' }
@@ -191,6 +191,35 @@ for (const [what, type, data, code, ids] of failures) {
     assert.equal(backend.closeCode, undefined)
   })
 }
+
+test('FAILURE obeys its own schema, whatever it answers', () => {
+  const values = [
+    undefined,
+    null,
+    '',
+    '0',
+    'abc',
+    '-1',
+    '1'.repeat(21),
+    '1'.repeat(500),
+    7,
+    2 ** 60,
+    -1,
+    1.5,
+    NaN,
+    [],
+    {},
+    true,
+  ]
+  const { backend } = start(['failure', 'user_token'])
+  for (const type of [0, 2, 3, 5, 6, 9, 16, 18, 21, 22, 23])
+    for (const id of values)
+      for (const name of ['channel_id', 'guild_id', 'user_id', 'session_id'])
+        backend.info(type, { channel_id: '404', user_id: '7', [name]: id })
+  const failures = backend.infos(LvspInfo.Failure)
+  assert.ok(failures.length > 500)
+  for (const failure of failures) LvspEvents[LvspInfo.Failure].parse(failure)
+})
 
 test('an extension without its capability has no effect', () => {
   const { backend, bench } = start(['failure'])

@@ -1,4 +1,6 @@
 // Executes the INFO messages of a backend, one at a time and in order.
+
+import type { VoiceStateRestrictions } from '@parley/protocol'
 import {
   channelPropertiesOf,
   type LvspCommand,
@@ -8,9 +10,10 @@ import {
   LvspFailure,
   LvspInfo,
   type LvspInfoMessage,
+  SessionId,
+  Snowflake,
 } from '@parley/protocol'
 import type { ChannelRef } from '../channel/channel-ref.ts'
-import type { VoiceStateUpdate } from '../channel/voice-state.ts'
 import { LIMITS } from '../limits.ts'
 import { ok, type Result, refused } from '../result.ts'
 import type { Agreement } from './dialect.ts'
@@ -19,8 +22,7 @@ import type { NodeControl, Refusal, VoiceStateSelector } from './node-control.ts
 import type { LvspSession } from './session.ts'
 import { SyncList } from './sync-list.ts'
 
-const IDS = ['channel_id', 'guild_id', 'user_id', 'session_id'] as const
-const LONGEST_ID = 128
+const ECHOED_IDS = { channel_id: Snowflake, guild_id: Snowflake, user_id: Snowflake, session_id: SessionId }
 
 /** The commands of one live connection. Answers go to the session, whose receiving connection may be another. */
 export class Commands {
@@ -170,19 +172,17 @@ const selectorOf = (data: LvspCommandData<typeof LvspInfo.VoiceStateDestroy>): V
   guildId: data.guild_id,
 })
 
-function restrictionsOf(data: VoiceStateUpdate): VoiceStateUpdate {
+function restrictionsOf(data: VoiceStateRestrictions): VoiceStateRestrictions {
   const { mute, deaf, suppress, priority, flags, platform } = data
   return { mute, deaf, suppress, priority, flags, platform }
 }
 
-/** Only the ids of the message are echoed: the rest may be deep, long and malformed. */
+/** The valid ids of the message. The rest is not echoed: it may be deep, long and malformed. */
 function idsOf(data: unknown): { channel_id?: string; guild_id?: string; user_id?: string; session_id?: string } {
   if (typeof data !== 'object' || data === null) return {}
-  const entries = IDS.map(name => [name, idText((data as Record<string, unknown>)[name])] as const)
-  return Object.fromEntries(entries.filter(([, id]) => id !== undefined))
-}
-
-function idText(id: unknown): string | undefined {
-  if (typeof id === 'number' && Number.isSafeInteger(id)) return String(id)
-  return typeof id === 'string' && id.length > 0 && id.length <= LONGEST_ID ? id : undefined
+  const ids = Object.entries(ECHOED_IDS).flatMap(([name, schema]) => {
+    const id = schema.safeParse((data as Record<string, unknown>)[name])
+    return id.success ? [[name, id.data]] : []
+  })
+  return Object.fromEntries(ids)
 }

@@ -20,6 +20,8 @@ export interface LvspBackend {
   readonly dialect?: Dialect | undefined
   /** Send CHANNEL_ASSIGN in the litecord dialect: only patched versions of Litecord survive it. */
   readonly legacyAssign?: boolean | undefined
+  /** In the litecord dialect: accept RESUME with the token of the last IDENTIFY, as drafts of the specification have it. */
+  readonly draftResume?: boolean | undefined
   /** Close a connection that does not heartbeat. Litecord sends a heartbeat every few hours. */
   readonly requireHeartbeat?: boolean | undefined
 }
@@ -154,11 +156,22 @@ export class Lvsp implements Timed {
     return session
   }
 
+  /** A captured token of this kind is enough to act as the backend, so the operator has to permit it. */
   #sessionByDraftToken(token: string): LvspSession | undefined {
     let found: LvspSession | undefined
     for (const session of this.#sessions.values())
-      if (session.draftToken !== undefined && this.#options.crypto.equal(session.draftToken, token)) found = session
+      if (
+        this.#permitsDraftResume(session.backend) &&
+        session.draftToken !== undefined &&
+        this.#options.crypto.equal(session.draftToken, token)
+      )
+        found = session
     return found
+  }
+
+  #permitsDraftResume(id: BackendId): boolean {
+    const { dialect, draftResume = false } = this.#backends.get(id)!
+    return dialect === 'litecord' && draftResume
   }
 
   /** Closes the oldest connection that has not identified; false if there is none. */

@@ -1,7 +1,6 @@
 // What LVSP asks of a node: the interface behind its messages.
-import type { LvspFailure } from '@parley/protocol'
+import type { ChannelProperties, LvspFailure, VoiceStateRestrictions } from '@parley/protocol'
 import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
-import type { ChannelProperties, VoiceStateUpdate as VoiceStateRestrictions } from '../channel/voice-state.ts'
 import type { Result } from '../result.ts'
 
 export interface ChannelGrant extends ChannelRef {

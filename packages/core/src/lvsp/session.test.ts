@@ -88,8 +88,20 @@ test('only the newest connection of a backend receives messages; after its loss 
   assert.deepEqual(bench.control.detachedBackends, [])
 })
 
-test('a draft-style resume with the token of the last IDENTIFY is accepted until the session ends', () => {
-  const bench = new LvspBench()
+test('a replayed token of IDENTIFY does not resume the session', () => {
+  for (const backend of [{}, { dialect: 'litecord' as const }, { draftResume: true }]) {
+    const bench = new LvspBench([{ id: 'main', secrets: [SECRET], ...backend }])
+    const socket = bench.backend().info(0, CHANNEL)
+    const captured = tokenFor(SECRET, socket.nonce)
+    assert.equal(bench.open().send(2, { token: captured, seq: 0 }).closeCode, 4001)
+    assert.equal(socket.closeCode, undefined)
+  }
+})
+
+test('with draftResume a litecord backend resumes with the token of its last IDENTIFY until the session ends', () => {
+  const bench = new LvspBench([
+    { id: 'main', secrets: [SECRET], dialect: 'litecord', legacyAssign: true, draftResume: true },
+  ])
   const first = bench.backend().info(0, CHANNEL)
   const draftToken = tokenFor(SECRET, first.nonce)
   first.drop()

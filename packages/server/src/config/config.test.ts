@@ -63,7 +63,9 @@ test('the example of the documentation is accepted', t => {
   assert.deepEqual(config.http.listen, { host: '0.0.0.0', port: 8443 })
   assert.equal(config.http.tls_cert, join(folder, 'cert.pem'))
   assert.equal(config.voice.resume_window, 30_000)
-  assert.deepEqual(config.backend, [{ id: 'main', dialect: 'spec', legacy_assign: false, secrets: ['from-a-file'] }])
+  assert.deepEqual(config.backend, [
+    { id: 'main', dialect: 'spec', legacy_assign: false, draft_resume: false, secrets: ['from-a-file'] },
+  ])
 })
 
 test('only a secret is required', () => {

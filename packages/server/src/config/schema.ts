@@ -232,6 +232,11 @@ const Backend = z.object({
     trueOrFalse,
     'Whether a litecord backend receives CHANNEL_ASSIGN. Unpatched Litecord closes the connection on it.',
   ),
+  draft_resume: setting(
+    z.boolean().default(false),
+    trueOrFalse,
+    'Whether a litecord backend may resume with the token of its last IDENTIFY, as in drafts of LVSP. A captured token is then enough to act as the backend until its session ends.',
+  ),
 })
 
 /** The sections of the TOML file. Keys are the same in the file, the environment and flags. */
