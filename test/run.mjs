@@ -21,7 +21,8 @@ const testsUnder = folder =>
     .filter(path => path.endsWith('.test.ts') && !path.includes('node_modules') && !path.includes('/dist/'))
     .sort()
 
-const repository = () => ['architecture', 'docs-examples', 'language'].map(name => join(root, `test/${name}.test.ts`))
+const repository = () =>
+  ['architecture', 'docs-examples', 'docs-links', 'language'].map(name => join(root, `test/${name}.test.ts`))
 const fast = () => [...repository(), ...testsUnder('packages'), ...testsUnder('test/sim')]
 const slow = () => [...testsUnder('test/contract'), ...testsUnder('test/e2e')]
 
