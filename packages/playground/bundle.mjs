@@ -1,4 +1,4 @@
-// Makes the page: `node bundle.mjs FOLDER` writes its files there; `--json` prints them, base64 by path.
+// Builds the page: `node bundle.mjs FOLDER` writes its files to a folder; `--json` prints them as base64, by path.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,7 +12,7 @@ const { output } = await build({
   publicDir: false,
   logLevel: 'error',
   base: './',
-  // The source of the other workspaces, so that the page needs no build of them: entry point NAME is `src/NAME.ts`.
+  // Sources of the other workspaces, so that they need no build: the entry point NAME is `src/NAME.ts`.
   resolve: {
     alias: [
       { find: /^@parley\/([a-z]+)$/, replacement: `${workspaces}$1/src/index.ts` },
@@ -22,7 +22,7 @@ const { output } = await build({
   build: {
     write: false,
     target: 'es2022',
-    // Every byte comes from a file of ours: the page's policy allows no data: scripts or fonts.
+    // The page's Content-Security-Policy allows no `data:` URLs for scripts and fonts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },

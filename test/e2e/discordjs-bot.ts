@@ -15,7 +15,7 @@ import {
 } from '@discordjs/voice'
 import type { Scene } from './scene.ts'
 
-const PATIENCE = 10_000
+const PATIENCE = 60_000
 
 /** The codes of the library's networking states, by name. */
 const NETWORKING = ['openingWs', 'identifying', 'udpHandshaking', 'selectingProtocol', 'ready', 'resuming', 'closed']

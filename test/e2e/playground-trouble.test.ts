@@ -54,7 +54,7 @@ describe('an unavailable node', { concurrency: true }, () => {
       await robin.shows('Kim', 'speaking')
       const drained = stopping.server.drain(60_000)
       await robin.press('Move Kim to Side talk')
-      assert.match(await robin.problem(), /This node is draining[\s\S]*takes no new ones/)
+      assert.match(await robin.problem(), /This node is draining[\s\S]*accepts no new ones/)
       await robin.page.keyboard.press('Escape')
       await robin.page.getByTestId('problem').waitFor({ state: 'detached' })
       await kim.press('Leave')
@@ -70,7 +70,7 @@ describe('an unavailable node', { concurrency: true }, () => {
   )
 
   test(
-    'of a node that was killed the page says that it does not answer, also after its media has failed',
+    'after its node was killed the page says that the node does not respond, also after its media has failed',
     LONG,
     async context => {
       const folder = mkdtempSync(join(tmpdir(), 'parley-test-'))
@@ -81,12 +81,12 @@ describe('an unavailable node', { concurrency: true }, () => {
       context.after(() => robin.close())
       await robin.join()
       killed.kill()
-      await robin.says('the node does not answer')
+      await robin.says('the node does not respond')
       const states = `globalThis.connections.map(({ connectionState }) => connectionState)`
       const hasFailed = (found: string[]) => found.includes('failed')
       await untilFits('media to fail', () => robin.page.evaluate<string[]>(states), hasFailed, 60_000)
       await robin.says('Reconnecting')
-      assert.match(await robin.problem(), /The node does not answer[\s\S]*was stopped, or the network is gone/)
+      assert.match(await robin.problem(), /The node does not respond[\s\S]*stopped, or the network is down/)
       await robin.press('Leave')
       await robin.says('Not in a channel')
     },
@@ -138,7 +138,7 @@ test('the page says whether a call is encrypted end to end, and which clients pr
   await shows(robin.page.getByTestId('transport'), 'Not encrypted end to end: you and Kim do not support DAVE')
 })
 
-test('a tab that was suspended with reports on their way shows no spike afterwards', OPTIONS, async context => {
+test('a tab that was suspended with pending statistics shows no spike afterwards', OPTIONS, async context => {
   const script = `;{
     const read = RTCPeerConnection.prototype.getStats
     globalThis.resumed = Promise.resolve()

@@ -1,4 +1,4 @@
-// What there is to see of a call.
+// The state of a call that the page shows.
 import type { Overview } from './demo-api.ts'
 import type { Problem } from './problem.ts'
 import type { SoundKind } from './sound/sound-source.ts'
@@ -12,22 +12,22 @@ export interface MemberView {
   readonly isMe: boolean
   readonly isBot: boolean
   readonly isSpeaking: boolean
-  /** By a moderator. */
+  /** Whether a moderator muted the member. */
   readonly isMuted: boolean
-  /** 0 to 1. */
+  /** Playback volume, 0 to 1. */
   readonly volume: number
   /** Undefined if it is not known. */
   readonly supportsDave: boolean | undefined
 }
 
-/** Somebody in another channel. */
+/** A user in another channel. */
 export interface AbsentView {
   readonly userId: string
   readonly name: string
   readonly channelName: string
 }
 
-/** What somebody's camera sees. */
+/** A member's camera. */
 export interface PictureView {
   readonly userId: string
   readonly track: MediaStreamTrack
@@ -35,27 +35,27 @@ export interface PictureView {
 
 export interface CallView {
   readonly phase: Phase
-  /** Why it is not connected, while it may still come back. */
+  /** Reason of an interruption while the page reconnects. */
   readonly waitsFor: string | undefined
   readonly problem: Problem | undefined
   readonly userId: string | undefined
   readonly channelId: string | undefined
-  /** Of the demo, whether one is in a call or not; empty without a demo. */
+  /** Channels and users of the demo; empty without a demo. */
   readonly overview: Overview
   readonly members: readonly MemberView[]
   readonly elsewhere: readonly AbsentView[]
   readonly sound: SoundKind
-  /** By oneself. */
+  /** Whether the user is muted by choice. */
   readonly isMuted: boolean
   readonly hasCamera: boolean
-  /** One's own first. */
+  /** Pictures of cameras, the user's first. */
   readonly pictures: readonly PictureView[]
   /** Whether the call is encrypted end to end, and if not, why. */
   readonly encryption: string
   readonly measurements: readonly Measurement[]
   readonly transport: TransportReport | undefined
   readonly nodeAddress: string | undefined
-  /** Milliseconds to the gateway and back. */
+  /** Round trip to the gateway in milliseconds. */
   readonly gatewayPing: number | undefined
 }
 

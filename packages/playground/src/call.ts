@@ -1,4 +1,4 @@
-// One person's call: joins, listens, sends, and comes back when moved; everything that the page shows comes from here.
+// The user's call: joins, sends, plays, and joins again after a move. Its store holds everything that the page shows.
 
 import { VoiceClose } from '@parley/protocol'
 import { type AbsentView, type CallView, type MemberView, NO_CALL, type PictureView } from './call-view.ts'
@@ -41,7 +41,7 @@ export class Call {
   #studio: Studio | undefined
   #camera: MediaStreamTrack | undefined
   #credentials: Credentials | undefined
-  /** Cameras of others, by SSRC. */
+  /** Cameras of other members, by SSRC. */
   readonly #seen = new Map<number, PictureView>()
   #isSpeaking = false
   #name = ''
@@ -50,7 +50,7 @@ export class Call {
   #wasAway = false
   #timer: number | undefined
 
-  /** Without a demo, people join with credentials of their own backend. */
+  /** Without a demo, users join with credentials of their own backend. */
   constructor(demo: DemoApi | undefined) {
     this.#demo = demo
     if (demo === undefined) return
@@ -61,12 +61,12 @@ export class Call {
   get hasDemo(): boolean {
     return this.#demo !== undefined
   }
-  /** Of the newest session; undefined before the first. */
+  /** Trace of the latest session; undefined before the first. */
   get trace(): Trace | undefined {
     return this.#client?.trace
   }
 
-  /** Joins under a name, with what the demo gives; needs a click before it, as all sound of pages does. */
+  /** Joins under a name with credentials of the demo. Browsers play sound only after a click, so call it from a click handler. */
   async join(name: string): Promise<void> {
     if (this.#demo === undefined || this.store.value.phase !== 'idle') return
     this.#name = name
@@ -78,7 +78,7 @@ export class Call {
     }
   }
 
-  /** Joins with what a backend gave. */
+  /** Joins with credentials of a backend. */
   async joinWith(credentials: Credentials): Promise<void> {
     if (this.store.value.phase !== 'idle') return
     this.#name = credentials.user_id
@@ -101,7 +101,7 @@ export class Call {
     this.#client?.send(this.#tracks)
   }
 
-  /** Rejects never: what went wrong is said. */
+  /** Never rejects: a failure is shown as a problem. */
   async setCamera(isOn: boolean): Promise<void> {
     try {
       const track = isOn ? await openCamera() : undefined
@@ -115,7 +115,7 @@ export class Call {
     this.#showPictures()
   }
 
-  /** What cannot be used is said, and something else is sent. */
+  /** If the sound is unavailable, shows a problem and sends speech instead of the microphone. */
   async setSound(sound: SoundKind): Promise<void> {
     this.store.change({ sound, problem: undefined })
     try {
@@ -202,7 +202,7 @@ export class Call {
     this.store.change({
       phase: 'reconnecting',
       waitsFor: interruptionText(by),
-      // Why the node stops says more than that it has stopped.
+      // STOPPING explains more than the close code that follows it.
       problem: problem === STOPPING ? problem : (problemOfInterruption(by) ?? problem),
     })
   }
@@ -243,7 +243,7 @@ export class Call {
     void this.setSound(this.store.value.sound)
   }
 
-  /** Who was moved joins again where they are wanted now. */
+  /** Joins the new channel after a move; otherwise leaves. */
   async #ended(end: CallEnd): Promise<void> {
     const wasSentAway = end.kind === 'closed' && end.code === VoiceClose.Disconnected
     if (wasSentAway && this.#demo !== undefined && this.#credentials !== undefined) {
@@ -300,7 +300,7 @@ export class Call {
     })
   }
 
-  /** Names and mutes come from the backend. A request that fails changes nothing. */
+  /** Fetches names and mutes from the demo's backend. A failed request changes nothing. */
   async #look(): Promise<void> {
     const overview = await this.#demo?.overview().catch(() => undefined)
     if (overview === undefined) return
@@ -331,7 +331,7 @@ export class Call {
       const channelName = channels.find(({ id }) => id === user.channelId)?.name ?? user.channelId
       return user.channelId === channelId ? [] : [{ userId: user.id, name: user.name, channelName }]
     })
-    // This page has no group in which to compute a code.
+    // The page does not support DAVE, so it has no privacy code.
     this.store.change({ members, elsewhere, encryption: encryptionText(undefined, members) })
   }
 }

@@ -1,4 +1,4 @@
-// The camera, as one layer of video.
+// The camera, with one layer of video.
 
 /** Rejects with the DOMException of getUserMedia. */
 export async function openCamera(): Promise<MediaStreamTrack> {

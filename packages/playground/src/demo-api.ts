@@ -1,4 +1,4 @@
-// What the demo that serves this page does for it: credentials, names, and what a moderator may do.
+// The HTTP API of the demo that serves this page: credentials, names, moderation.
 import { z } from 'zod'
 
 const Credentials = z.object({
@@ -8,7 +8,7 @@ const Credentials = z.object({
   session_id: z.string(),
   token: z.string(),
 })
-/** What a backend gives a user to join with. */
+/** A user's credentials for one session. */
 export type Credentials = z.infer<typeof Credentials>
 
 const Overview = z.object({
@@ -24,10 +24,10 @@ const Overview = z.object({
     }),
   ),
 })
-/** Who is where, as the demo's backend has it. */
+/** Channels and users of the demo's backend. */
 export type Overview = z.infer<typeof Overview>
 
-/** The demo said no: `reason` is a word for programs. */
+/** The demo refused a request; `reason` is the code in its response. */
 export class DemoError extends Error {
   readonly reason: string
 
@@ -51,7 +51,7 @@ export class DemoApi {
   async join(name: string): Promise<Credentials> {
     return Credentials.parse(await this.#ask('join', { name }))
   }
-  /** After a close with 4014: credentials if one was moved; undefined if one was kicked. */
+  /** After a close with 4014: resolves with credentials if the user was moved, with undefined if the user was kicked. */
   async rejoin(userId: string): Promise<Credentials | undefined> {
     const answer = await this.#ask('rejoin', { userId })
     return answer === undefined ? undefined : Credentials.parse(answer)
@@ -69,7 +69,7 @@ export class DemoApi {
     await this.#ask('move', { userId, channelId })
   }
 
-  /** Rejects with a DemoError if the demo refuses, with a TypeError if there is none. */
+  /** Rejects with a DemoError if the demo refuses the request, with a TypeError if it does not respond. */
   async #ask(action: string, content?: unknown): Promise<unknown> {
     const authorization = `Bearer ${this.#secret}`
     const response = await fetch(
@@ -80,7 +80,7 @@ export class DemoApi {
             method: 'POST',
             headers: { authorization, 'content-type': 'application/json' },
             body: JSON.stringify(content),
-            // Leaving is said while the page goes.
+            // The request to leave is sent while the page unloads.
             keepalive: true,
           },
     )
@@ -91,7 +91,7 @@ export class DemoApi {
   }
 }
 
-/** What somebody pasted; undefined if it is not that. */
+/** Reads pasted credentials; returns undefined if they are invalid. */
 export function readCredentials(text: string): Credentials | undefined {
   try {
     return Credentials.safeParse(JSON.parse(text)).data

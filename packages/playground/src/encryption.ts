@@ -1,4 +1,4 @@
-// Whether a call is encrypted end to end, in a sentence; and if it is not, which clients prevent it.
+// Describes whether a call is encrypted end to end, and which clients prevent it.
 
 export interface Participant {
   readonly name: string
@@ -7,7 +7,7 @@ export interface Participant {
   readonly supportsDave: boolean | undefined
 }
 
-/** `privacyCode` is undefined while the call is in the clear, or while its users could not compare one. */
+/** `privacyCode` is undefined while the call is not encrypted or has no code to compare. */
 export function encryptionText(privacyCode: string | undefined, participants: readonly Participant[]): string {
   if (privacyCode !== undefined) return `Encrypted end to end, privacy code ${grouped(privacyCode)}`
   const without = participants.filter(({ supportsDave }) => supportsDave === false)
@@ -21,5 +21,5 @@ export function encryptionText(privacyCode: string | undefined, participants: re
 
 const LIST = new Intl.ListFormat('en')
 
-/** In groups of five, as clients show it. */
+/** The code in groups of five, as clients show it. */
 const grouped = (code: string): string => (code.match(/.{1,5}/g) ?? []).join(' ')

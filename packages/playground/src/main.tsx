@@ -1,4 +1,4 @@
-// Starts the page: finds out whether a demo stands behind it, and draws the call.
+// Starts the page, with the demo's API if a demo serves it.
 import { render } from 'preact'
 import { Call } from './call.ts'
 import { DemoApi } from './demo-api.ts'
@@ -9,6 +9,6 @@ import './ui/call.css'
 const secret = document.querySelector<HTMLMetaElement>('meta[name="parley-demo"]')?.content ?? ''
 const call = new Call(secret === '' ? undefined : new DemoApi(secret))
 
-// Whoever closes or reloads the page has left, and is not kept for a resume.
+// Closing or reloading the page leaves the call, so that the node does not wait for a resume.
 window.addEventListener('pagehide', () => call.leave())
 render(<App call={call} />, document.getElementById('page')!)

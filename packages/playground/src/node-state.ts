@@ -1,12 +1,12 @@
-// Asks the node that served this page how it is.
+// Queries the readiness of the node that served this page.
 
-/** How the node's HTTP port answers at the moment. */
+/** The current response of the node's readiness probe. */
 export type NodeState = 'ready' | 'draining' | 'gone'
 
-/** A node that takes longer is counted as gone. */
+/** Milliseconds after which a node counts as gone. */
 const TIMEOUT = 3_000
 
-/** Rejects never. */
+/** Never rejects. */
 export async function nodeState(): Promise<NodeState> {
   try {
     const { status } = await fetch('/readyz', { cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT) })

@@ -1,4 +1,4 @@
-// What went wrong, said so that one knows what to do.
+// Problems as the page shows them: what happened, and what the user can do.
 import { VoiceClose } from '@parley/protocol'
 import { DemoError } from './demo-api.ts'
 import type { NodeState } from './node-state.ts'
@@ -9,13 +9,13 @@ export interface Problem {
   readonly advice: string
 }
 
-/** `wasAway`: the node did not answer at some time since the call was last connected. */
+/** `wasAway`: the node did not respond at some time since the call was last connected. */
 export interface EndContext {
   readonly node: NodeState
   readonly wasAway: boolean
 }
 
-/** Undefined for an end that was asked for. */
+/** Undefined if the user ended the call. */
 export function problemOfEnd(end: CallEnd, { node, wasAway }: EndContext): Problem | undefined {
   const isRefused = end.kind === 'closed' && end.code === VoiceClose.AuthenticationFailed
   if (isRefused && wasAway) return RESTARTED
@@ -32,33 +32,34 @@ function problemOf(end: CallEnd): Problem | undefined {
       return problemOfClose(end.code, end.reason)
     case 'noRoute':
       return {
-        title: 'No sound gets through',
-        advice: `The node answers, but UDP to ${end.address ?? 'it'} does not get through. ${reasonFor(end.address)}`,
+        title: 'No media arrives',
+        advice: `The node is reachable, but UDP packets to ${end.address ?? 'it'} are lost. ${reasonFor(end.address)}`,
       }
     case 'failed':
-      return { title: 'The call could not be set up', advice: `The browser says: ${end.reason}` }
+      return { title: 'The call could not be established', advice: `Error of the browser: ${end.reason}` }
   }
 }
 
 const reasonFor = (address = ''): string =>
   /^(127\.|\[?::1\b)/.test(address)
-    ? 'Firefox takes no calls there: start the demo with “--media” and another address of this machine.'
+    ? 'Firefox does not send media to loopback: start the demo with “--media” and another address of this machine.'
     : 'A firewall or VPN may block it.'
 
-/** RFC 6455 §7.4.1: the connection was closed normally; it was lost without a close. */
+/** The connection was closed normally (RFC 6455 §7.4.1). */
 const NORMAL = 1000
+/** The connection was lost without a close frame (RFC 6455 §7.4.1). */
 const LOST = 1006
-/** The client itself dropped a connection that did not work, and resumes. */
+/** The client closed an unusable connection and will resume. */
 const CLIENT_CLOSE = 4000
 
-/** Why a call is interrupted, next to the status. */
+/** The reason of an interruption, shown beside the status. */
 export function interruptionText(by: Interruption): string {
   if (by.kind === 'silent') return 'no packets arrive'
-  if (by.code === LOST) return by.attempts === 0 ? 'the connection to the node was lost' : 'the node does not answer'
+  if (by.code === LOST) return by.attempts === 0 ? 'the connection to the node was lost' : 'the node does not respond'
   return by.code === CLIENT_CLOSE ? by.reason : `${by.code} ${by.reason}`.trim()
 }
 
-/** What else to show for it; undefined while the status says enough. */
+/** The problem to show for an interruption; undefined if the status explains it. */
 export function problemOfInterruption(by: Interruption): Problem | undefined {
   if (by.kind === 'silent') return undefined
   if (by.code === VoiceClose.ServerCrashed) return STOPPING
@@ -72,51 +73,54 @@ function problemOfClose(code: number, reason: string): Problem | undefined {
     case VoiceClose.Disconnected:
       return {
         title: 'You were removed from the channel',
-        advice: 'A moderator or the backend removed you. You may join again.',
+        advice: 'A moderator or the backend removed you. You can join again.',
       }
     case VoiceClose.ChannelEnded:
-      return { title: 'The channel has ended', advice: 'Join again to open it again.' }
+      return { title: 'The channel was deleted', advice: 'Joining again creates it again.' }
     case VoiceClose.AuthenticationFailed:
       return {
-        title: 'The node does not take these credentials',
-        advice: 'They are good for one session. Ask for new ones.',
+        title: 'The node rejected these credentials',
+        advice: 'They are valid for one session. Request new ones from your backend.',
       }
     case VoiceClose.RateLimited:
-      return { title: 'Too much at once', advice: 'The node asks for patience. Join again in a minute.' }
+      return { title: 'Too many requests', advice: 'The node limits the rate of messages. Join again in a minute.' }
     case VoiceClose.UnknownProtocol:
-      return { title: 'This node takes no browsers', advice: 'It serves calls over UDP alone.' }
+      return {
+        title: 'This node does not support browsers',
+        advice: 'It has no WebRTC. Voice clients can join over UDP.',
+      }
     case VoiceClose.EncryptionRequired:
       return {
         title: 'This channel is encrypted end to end',
-        advice: 'The playground does not speak DAVE, so that it cannot join.',
+        advice: 'The playground does not support DAVE, so it cannot join.',
       }
     case LOST:
       return GONE
     default:
-      return { title: 'The call has ended', advice: `The node closed it with ${code}${reason && `: ${reason}`}.` }
+      return { title: 'The call has ended', advice: `The node closed it with code ${code}${reason && `: ${reason}`}.` }
   }
 }
 
 export const DRAINING: Problem = {
   title: 'This node is draining',
-  advice: 'It finishes the calls it has and takes no new ones. Join again when it was restarted.',
+  advice: 'It finishes its calls and accepts no new ones. Join again after its restart.',
 }
 
 export const GONE: Problem = {
-  title: 'The node cannot be reached',
-  advice: 'It was stopped, or the network is gone. Join again when it is back.',
+  title: 'The node is unreachable',
+  advice: 'It has stopped, or the network is down. Join again when it is available.',
 }
 
-/** While the page tries to reconnect. */
+/** Shown while the page tries to reconnect. */
 export const AWAY: Problem = {
-  title: 'The node does not answer',
-  advice: 'It was stopped, or the network is gone. The page tries to reconnect until you leave.',
+  title: 'The node does not respond',
+  advice: 'It has stopped, or the network is down. The page tries to reconnect until you leave.',
 }
 
-/** A node stores nothing: after a restart it knows no earlier session. */
+/** A node stores nothing, so it loses its sessions when it restarts. */
 const RESTARTED: Problem = {
-  title: 'The node no longer knows this call',
-  advice: 'It was restarted while the page could not reach it. Reload the page and join again.',
+  title: 'The node has lost this call',
+  advice: 'It was restarted while the page was disconnected. Reload the page and join again.',
 }
 
 /** Close code 4015. */
@@ -126,33 +130,33 @@ export const STOPPING: Problem = {
 }
 
 export const DEMO_GONE: Problem = {
-  title: 'The demo does not answer',
-  advice: 'It was stopped. Start it again with “parley demo”, then reload this page.',
+  title: 'The demo does not respond',
+  advice: 'It has stopped. Start it again with “parley demo”, then reload this page.',
 }
 
-/** `name` is that of the DOMException of getUserMedia. */
+/** `name` is the name of the DOMException that getUserMedia threw. */
 export function problemOfCamera(name: string): Problem {
-  const title = name === 'NotAllowedError' ? 'The camera is not allowed' : 'There is no camera to use'
-  return { title, advice: 'Allow it in the address bar, or plug one in that no other program uses. The call goes on.' }
+  const title = name === 'NotAllowedError' ? 'Access to the camera is blocked' : 'No camera is available'
+  return { title, advice: 'Allow access in the address bar, or connect a camera that no other program uses.' }
 }
 
-/** The same. */
+/** `name` is the name of the DOMException that getUserMedia threw. */
 export function problemOfMicrophone(name: string): Problem {
-  const instead = 'You are sending the built-in speech instead.'
+  const instead = 'The page sends the built-in speech instead.'
   switch (name) {
     case 'NotAllowedError':
       return {
-        title: 'The microphone is not allowed',
-        advice: `Allow it in the address bar, then choose it again. ${instead}`,
+        title: 'Access to the microphone is blocked',
+        advice: `Allow access in the address bar, then choose Microphone again. ${instead}`,
       }
     case 'NotFoundError':
-      return { title: 'There is no microphone', advice: `Plug one in, then choose it again. ${instead}` }
+      return { title: 'There is no microphone', advice: `Connect one, then choose Microphone again. ${instead}` }
     case 'NotReadableError':
-      return { title: 'The microphone is taken', advice: `Another program may be using it. ${instead}` }
+      return { title: 'The microphone is in use', advice: `Another program may be using it. ${instead}` }
     default:
       return {
-        title: 'The microphone cannot be used',
-        advice: `Browsers give it to https pages and to this machine's own only. ${instead}`,
+        title: 'The microphone is unavailable',
+        advice: `Browsers allow it on https pages and on localhost only. ${instead}`,
       }
   }
 }
@@ -165,18 +169,18 @@ export function problemOfDemo(error: unknown): Problem {
     case 'full':
       return { title: 'The demo is full', advice: 'Close a tab that has joined, then try again.' }
     case 'malformed':
-      return { title: 'This name cannot be used', advice: 'Choose one of 1 to 32 letters.' }
+      return { title: 'This name is invalid', advice: 'Choose a name of 1 to 32 characters.' }
     case 'unknown-user':
-      return { title: 'They have left already', advice: 'The list is brought up to date in a moment.' }
+      return { title: 'This user has already left', advice: 'The list will be updated in a moment.' }
     default:
       return {
-        title: 'The demo refused',
-        advice: `It says: ${error.reason}. Reload the page; it may have been restarted.`,
+        title: 'The demo refused the request',
+        advice: `Reason: ${error.reason}. Reload the page, because the demo may have been restarted.`,
       }
   }
 }
 
 export const unplayable = (error: unknown): Problem => ({
   title: 'This sound cannot be played',
-  advice: `Choose another one. The browser says: ${error instanceof Error ? error.message : String(error)}`,
+  advice: `Choose another one. Error of the browser: ${error instanceof Error ? error.message : String(error)}`,
 })

@@ -1,4 +1,4 @@
-// A value that changes, and whoever draws it.
+// An observable value, and the hook that renders a component when it changes.
 import { useEffect, useState } from 'preact/hooks'
 
 export class Store<T extends object> {
@@ -18,14 +18,14 @@ export class Store<T extends object> {
     for (const listener of this.#listeners) listener()
   }
 
-  /** Returns what ends it. */
+  /** Returns a function that ends the subscription. */
   subscribe(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => void this.#listeners.delete(listener)
   }
 }
 
-/** Draws the component anew whenever the store changes. */
+/** Renders the component again when the store changes. */
 export function useStore<T extends object>(store: Store<T>): T {
   const [value, setValue] = useState(store.value)
   useEffect(() => {

@@ -86,7 +86,7 @@ class Bot:
         self.guild = discord.Guild(data=lines.guild(guild_id, channel_ids, user_id), state=self.state)
         self.state._add_guild(self.guild)
         channel = self.guild.get_channel(int(channel_id))
-        self.voice = await channel.connect(cls=VoiceClient, timeout=20, reconnect=True)
+        self.voice = await channel.connect(cls=VoiceClient, timeout=60, reconnect=True)
         self.voice.start_listening()
         lines.tell("joined", mode=self.voice.mode, ssrc=self.voice.ssrc)
 
@@ -103,7 +103,7 @@ class Bot:
         self.voice.stop_listening()
         self.voice._connection.send_packet(bytes.fromhex("1337cafe00000001"))
         self.is_moving = True
-        await self.voice.move_to(self.guild.get_channel(int(channel_id)), timeout=20)
+        await self.voice.move_to(self.guild.get_channel(int(channel_id)), timeout=60)
         self.is_moving = False
         self.voice.start_listening()
         lines.tell("moved", ssrc=self.voice.ssrc)

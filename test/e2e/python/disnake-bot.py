@@ -101,7 +101,7 @@ class Bot:
         self.guild = disnake.Guild(data=lines.guild(guild_id, channel_ids, user_id), state=self.state)
         self.state._add_guild(self.guild)
         channel = self.guild.get_channel(int(channel_id))
-        self.voice = await channel.connect(cls=VoiceClient, timeout=20, reconnect=True)
+        self.voice = await channel.connect(cls=VoiceClient, timeout=60, reconnect=True)
         self.voice.listen()
         lines.tell("joined", mode=self.voice.mode, ssrc=self.voice.ssrc)
 

@@ -71,7 +71,7 @@ class Bot:
         self.state._add_guild(self.guild)
         self.awake = asyncio.create_task(stay_awake())
         channel = self.guild.get_channel(int(channel_id))
-        self.voice = await channel.connect(cls=VoiceClient, timeout=20, reconnect=True)
+        self.voice = await channel.connect(cls=VoiceClient, timeout=60, reconnect=True)
         self.voice.listen()
         lines.tell("joined", mode=self.voice.mode, ssrc=self.voice.ssrc)
 

@@ -1,8 +1,8 @@
-// What one hears: one audio element per member, each with a volume of its own.
+// Plays the other members: one audio element per source, with a volume per user.
 
 export class Playback {
   readonly #elements = new Map<number, { userId: string; element: HTMLAudioElement }>()
-  /** By user, so that it stays when somebody leaves and comes back. 0 to 1. */
+  /** Volume by user, 0 to 1. It is kept when a user leaves and joins again. */
   readonly #volumes = new Map<string, number>()
 
   add(ssrc: number, userId: string, track: MediaStreamTrack): void {
@@ -10,7 +10,7 @@ export class Playback {
     element.srcObject = new MediaStream([track])
     element.volume = this.volumeOf(userId)
     this.#elements.set(ssrc, { userId, element })
-    // Whoever has clicked to join may hear; a page that was reloaded has not, and has to.
+    // Browsers refuse to play before the user has clicked on the page.
     element.play().catch(() => {})
   }
 

@@ -1,4 +1,4 @@
-// What one sends: the microphone, or what the page makes itself where there is none.
+// The sound to send: the microphone, or a sound that the page generates.
 
 export type SoundKind = 'microphone' | 'speech' | 'tone'
 
@@ -8,11 +8,12 @@ export interface SoundSource {
 }
 
 const TONE = { frequency: 330, gain: 0.12, on: 0.6, period: 1.4 } as const
-/** Of the bundled dialogue: the lines that are joined, and the silence after each, in seconds. */
+/** Lines of the bundled dialogue that are played in a loop. */
 const LINES = ['ana-1', 'ana-2', 'ana-3', 'ana-4'] as const
+/** Seconds of silence after each line. */
 const PAUSE = 0.8
 
-/** Rejects with the DOMException of getUserMedia, or with what fetching and decoding speech threw. */
+/** Rejects with the DOMException of getUserMedia, or with the error of fetching or decoding speech. */
 export function openSound(kind: SoundKind, context: AudioContext): Promise<SoundSource> {
   switch (kind) {
     case 'microphone':
@@ -35,14 +36,14 @@ async function openMicrophone(context: AudioContext): Promise<SoundSource> {
   return { node: context.createMediaStreamSource(stream), stop }
 }
 
-/** One buffer that is played in a loop. */
+/** Plays one buffer in a loop. */
 function looped(context: AudioContext, buffer: AudioBuffer): SoundSource {
   const node = new AudioBufferSourceNode(context, { buffer, loop: true })
   node.start()
   return { node, stop: () => node.stop() }
 }
 
-/** Beeps, so that what hears them shows who speaks and who does not. */
+/** Short tones with pauses, so that speaking indicators switch on and off. */
 function openTone(context: AudioContext): SoundSource {
   const { sampleRate } = context
   const buffer = context.createBuffer(1, TONE.period * sampleRate, sampleRate)

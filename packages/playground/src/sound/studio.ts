@@ -1,9 +1,9 @@
-// Where what one sends is mixed and watched: one track that stays, whatever sound it has.
+// Provides one track to send, whose sound can be replaced, and detects whether the user speaks.
 import { openSound, type SoundKind, type SoundSource } from './sound-source.ts'
 
-/** Root mean square of samples in −1 to 1, above which one speaks. */
+/** Root mean square of samples from −1 to 1 above which the user speaks. */
 const LOUD = 0.01
-/** Between two words one has not stopped. Milliseconds. */
+/** Milliseconds of silence before speaking ends, longer than pauses between words. */
 const HOLD = 400
 const WATCH_INTERVAL = 50
 
@@ -15,14 +15,14 @@ export class Studio {
   readonly #timer: number
   readonly #spoke: (isSpeaking: boolean) => void
   #source: SoundSource | undefined
-  /** Of the choice that counts: an earlier one may come later, as when somebody has to allow the microphone first. */
+  /** Number of the latest choice. An earlier one may complete later, after the user has allowed the microphone. */
   #choice = 0
   #isSpeaking = false
   #isMuted = false
   #quietSince = 0
   #isClosed = false
 
-  /** `spoke` hears when one begins to speak and when one stops. Needs a click before it, as all sound of pages does. */
+  /** `spoke` is called when speaking starts or ends. Browsers start audio only after a click, so call it from a click handler. */
   constructor(spoke: (isSpeaking: boolean) => void) {
     this.#spoke = spoke
     this.#timer = window.setInterval(() => this.#watch(performance.now()), WATCH_INTERVAL)
@@ -33,7 +33,7 @@ export class Studio {
     return this.#output.stream.getAudioTracks()[0]!
   }
 
-  /** Replaces what is sent; if that fails, what was sent before goes on. Rejects as `openSound` does. */
+  /** Replaces the sound; after a failure the previous sound continues. Rejects like `openSound`. */
   async play(kind: SoundKind): Promise<void> {
     const choice = ++this.#choice
     const source = await openSound(kind, this.#context)

@@ -1,4 +1,4 @@
-// The page: a door when one is outside, the call when one is in.
+// The page: the join form, or the call after joining.
 import { useEffect, useRef } from 'preact/hooks'
 import type { Call } from '../call.ts'
 import { useStore } from '../store.ts'
@@ -22,7 +22,7 @@ export function App({ call }: { call: Call }) {
   const { phase, problem, waitsFor, overview, channelId } = view
   const place = useRef<HTMLElement>(null)
   const isIn = phase !== 'idle'
-  // The button that was pressed is gone: the keyboard goes on from what came in its place.
+  // Joining and leaving remove the focused button, so the focus moves to the new content.
   useEffect(() => {
     if (document.activeElement === document.body) place.current?.focus({ preventScroll: true })
   }, [isIn])

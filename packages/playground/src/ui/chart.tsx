@@ -1,20 +1,21 @@
-// A line chart that grows to the right, as wide as its place.
+// A line chart over time that fills the width of its container.
 import { useEffect, useRef } from 'preact/hooks'
 import UPlot from 'uplot'
 import 'uplot/dist/uPlot.min.css'
 
 export interface Series {
   readonly name: string
-  /** A custom property of the style sheet. */
+  /** Name of a custom property of the style sheet. */
   readonly colour: string
 }
 
 const HEIGHT = 96
 const FONT = '11px system-ui, sans-serif'
-/** The top of the scale is at least this, so that silence is no drama. */
+/** Minimum top of the scale, so that noise around zero stays small. */
 const LEAST_TOP = 1
-/** Seconds: what is shown at least, and between two marks. */
+/** Minimum span of the chart in seconds. */
 const LEAST_SPAN = 10
+/** Possible distances between marks in seconds. */
 const MARKS = [5, 10, 30, 60]
 
 export interface ChartProps {
@@ -41,7 +42,7 @@ export function Chart({ times, series, values }: ChartProps) {
     }
   }, [series])
   useEffect(() => {
-    // A single one is no line, and would have an axis of years.
+    // A single point is not a line, and uPlot would show an axis of years.
     const from = times.length > 1 ? 0 : 1
     // uPlot draws a gap for null, and a line over undefined.
     plot.current?.setData([times.slice(from), ...values.map(of => of.slice(from).map(value => value ?? null))])

@@ -1,10 +1,10 @@
-// What one does oneself: mute, choose what to send, leave. M mutes from the keyboard.
+// The user's controls: mute, choice of sound, camera, leave. The key M mutes.
 import { useEffect } from 'preact/hooks'
 import type { Call } from '../call.ts'
 import type { CallView } from '../call-view.ts'
 import { SoundChoice } from './sound-choice.tsx'
 
-/** Where a letter is text. */
+/** Whether a key press enters text. */
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLTextAreaElement || (target instanceof HTMLInputElement && target.type === 'text')
 

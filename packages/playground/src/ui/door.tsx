@@ -1,4 +1,4 @@
-// Where one joins: with a name in a demo, with credentials elsewhere.
+// The join form: a name in a demo, credentials on other nodes.
 import type { RefObject } from 'preact'
 import { useState } from 'preact/hooks'
 import type { Call } from '../call.ts'
@@ -23,8 +23,8 @@ export function Door({ call, view, place }: DoorProps) {
         <h2>{call.hasDemo ? 'Join the call' : 'Join with credentials'}</h2>
         <p class="hint">
           {call.hasDemo
-            ? 'Two bots are talking on this node. Join them; open a second tab to be two.'
-            : 'Paste what your backend gives a user to join this node: the JSON that “parley talk” reads too.'}
+            ? 'Two bots are talking on this node. Join them; each tab is another member.'
+            : 'Paste the credentials that your backend gives to a user, as JSON in the format of “parley talk”.'}
         </p>
         <div class="field">
           <span aria-hidden="true">You send</span>
@@ -37,7 +37,7 @@ export function Door({ call, view, place }: DoorProps) {
   )
 }
 
-/** Calls that take place already. */
+/** Current calls of the demo. */
 function Channels({ view: { overview } }: { view: CallView }) {
   const calls = overview.channels.map(channel => ({
     ...channel,

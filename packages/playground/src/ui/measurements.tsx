@@ -1,4 +1,4 @@
-// What is measured: numbers of now, and charts of the last two minutes.
+// Measurements of the call: current values, and charts of the last two minutes.
 import type { CallView } from '../call-view.ts'
 import type { Measurement } from '../voice/measurements.ts'
 import { Chart, type Series } from './chart.tsx'

@@ -1,9 +1,9 @@
-// Who is here, who speaks, and what one may do about it.
+// The members of the channel, their state, volume and moderation.
 import type { Call } from '../call.ts'
 import type { CallView, MemberView } from '../call-view.ts'
 
 const HUES = 360
-/** The same person has the same colour in every tab. */
+/** A user has the same colour in every tab. */
 const hueOf = (userId: string): number => Number(BigInt.asUintN(32, BigInt(userId) * 2_654_435_761n) % BigInt(HUES))
 
 export function Members({ call, view }: { call: Call; view: CallView }) {
@@ -16,7 +16,7 @@ export function Members({ call, view }: { call: Call; view: CallView }) {
       </ul>
       {view.elsewhere.length > 0 && (
         <p class="hint elsewhere">
-          Elsewhere: {view.elsewhere.map(({ name, channelName }) => `${name} (${channelName})`).join(', ')}
+          In other channels: {view.elsewhere.map(({ name, channelName }) => `${name} (${channelName})`).join(', ')}
         </p>
       )}
     </>
@@ -63,7 +63,7 @@ function Volume({ call, member: { userId, name, volume } }: { call: Call; member
   )
 }
 
-/** Bots stay where they are. */
+/** Bots cannot be moved or kicked. */
 function Moderation({ call, view, member }: { call: Call; view: CallView; member: MemberView }) {
   const { userId, name, isMuted, isBot } = member
   const others = view.overview.channels.filter(({ id }) => id !== view.channelId)
@@ -73,7 +73,7 @@ function Moderation({ call, view, member }: { call: Call; view: CallView; member
         type="button"
         aria-pressed={isMuted}
         aria-label={`Server mute ${name}`}
-        title={`Nothing of ${name} is forwarded`}
+        title={`The node stops forwarding audio of ${name}`}
         onClick={() => call.serverMute(userId, !isMuted)}
       >
         Server mute

@@ -1,4 +1,4 @@
-// What went wrong, and what to do about it.
+// A problem and the advice for it.
 import { useEffect } from 'preact/hooks'
 import type { Problem } from '../problem.ts'
 

@@ -1,4 +1,4 @@
-// What cameras see, one's own among them.
+// The pictures of all cameras, including the user's.
 import { useEffect, useRef } from 'preact/hooks'
 import type { CallView, PictureView } from '../call-view.ts'
 

@@ -1,4 +1,4 @@
-// What to send: the microphone, or what the page brings along.
+// The choice of sound to send: the microphone, or a sound that the page includes.
 import type { SoundKind } from '../sound/sound-source.ts'
 
 const SOUNDS: readonly { kind: SoundKind; name: string }[] = [

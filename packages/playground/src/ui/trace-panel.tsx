@@ -1,4 +1,4 @@
-// The messages between page and node, to read and to copy. Drawn only while it is open.
+// The messages between page and node, to read and to copy. Rendered only while the panel is open.
 import { useEffect, useState } from 'preact/hooks'
 import type { Call } from '../call.ts'
 import type { TraceEntry } from '../voice/trace.ts'

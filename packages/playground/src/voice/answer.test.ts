@@ -24,7 +24,7 @@ const section = (mid: string): OfferSection => ({
   ssrcs: [],
 })
 
-test('the node’s end is read from its fragment, with either line end', () => {
+test('the node’s parameters are read from its fragment with either line ending', () => {
   const end = readNodeEnd(FRAGMENT)
   assert.deepEqual(end, {
     ip: '203.0.113.10',
@@ -37,13 +37,13 @@ test('the node’s end is read from its fragment, with either line end', () => {
   assert.deepEqual(readNodeEnd(FRAGMENT.replaceAll('\n', '\r\n')), end)
 })
 
-test('a fragment that lacks something is no end', () => {
+test('a fragment without a required line has no parameters', () => {
   for (const line of ['a=ice-ufrag', 'a=ice-pwd', 'a=fingerprint', 'a=candidate'])
     assert.equal(readNodeEnd(FRAGMENT.replaceAll(line, 'a=nothing')), undefined, line)
   assert.equal(readNodeEnd(''), undefined)
 })
 
-test('an answer has the sections of the offer in their order: the microphone’s, a member’s, and one that is free', () => {
+test('an answer has the sections of the offer in order: the microphone, a member’s, and an unused one', () => {
   const node = readNodeEnd(FRAGMENT)!
   const sections = ['0', '1', '2'].map(section)
   const answer = answerTo(sections, ['ours', { kind: 'audio', userId: '8', ssrc: 77 }, undefined], node)
@@ -63,7 +63,7 @@ test('an answer has the sections of the offer in their order: the microphone’s
   }
 })
 
-test('video is answered with every codec of the offer, the node’s first, and retransmissions at the next SSRC', () => {
+test('a video section has all codecs of the offer with the node’s choice first, and RTX at the next SSRC', () => {
   const video: OfferSection = {
     ...section('1'),
     kind: 'video',

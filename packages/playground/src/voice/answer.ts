@@ -1,8 +1,8 @@
-// The answer that the browser is given in the node's name: made from its own offer, the node's fragment, and who is there.
+// Builds the answer in the node's place, from the browser's offer, the node's fragment, and the members' sources.
 import { ExtensionUri } from '@parley/protocol'
 import type { OfferedCodec, OfferSection } from './offer.ts'
 
-/** The node's end, as the fragment of Session Description says it. */
+/** The node's transport parameters, from the fragment of Session Description. */
 export interface NodeEnd {
   readonly ip: string
   readonly port: number
@@ -12,14 +12,14 @@ export interface NodeEnd {
   readonly candidate: string
 }
 
-/** Whose audio or video comes in a section. */
+/** A member's audio or video in a section. */
 export interface RemoteSource {
   readonly kind: 'audio' | 'video'
   readonly userId: string
   readonly ssrc: number
 }
 
-/** Undefined if something is missing that media cannot flow without. */
+/** Returns undefined if a required line is missing. */
 export function readNodeEnd(fragment: string): NodeEnd | undefined {
   const value = (name: string) => new RegExp(`^${name}(.+?)\\r?$`, 'm').exec(fragment)?.[1]
   const ufrag = value('a=ice-ufrag:')
@@ -31,7 +31,7 @@ export function readNodeEnd(fragment: string): NodeEnd | undefined {
   return { ip, port: Number(port), ufrag, password, fingerprint, candidate }
 }
 
-/** What the node does in a section: takes our microphone or camera, sends what one member sends, or nothing. */
+/** Use of a section: the browser's microphone or camera, a member's source, or none. */
 export type SectionUse = 'ours' | RemoteSource | undefined
 
 const AUDIO_EXTENSIONS: readonly string[] = [ExtensionUri.AudioLevel, ExtensionUri.TransportSequence]
@@ -44,8 +44,8 @@ const VIDEO_EXTENSIONS: readonly string[] = [
 const VIDEO_FEEDBACK = ['ccm fir', 'nack', 'nack pli', 'goog-remb', 'transport-cc'] as const
 
 /**
- * A whole answer. `uses` has one entry per section of the offer, in its order; `videoCodec` is what the node wants to be sent.
- * The node is ICE-lite, the DTLS server, and tells sources apart by SSRC alone, so that `mid` is no header extension.
+ * A complete answer. `uses` has one entry per section of the offer, in order; `videoCodec` is the codec that the browser shall send.
+ * The node is ICE-lite and the DTLS server. It identifies sources by SSRC only, so the answer omits the header extension `mid`.
  */
 export function answerTo(
   sections: readonly OfferSection[],
@@ -68,7 +68,7 @@ export function answerTo(
 
 function sectionLines(section: OfferSection, use: SectionUse, node: NodeEnd, videoCodec: string | undefined): string[] {
   const { kind, mid, extensions } = section
-  // A browser sends the first, and takes all of them.
+  // A browser sends with the first codec and accepts all of them.
   const codecs = section.codecs.toSorted((a, b) => Number(b.name === videoCodec) - Number(a.name === videoCodec))
   const types = codecs.flatMap(({ type, rtx }) => (rtx === undefined ? [type] : [type, rtx]))
   const used = (kind === 'audio' ? AUDIO_EXTENSIONS : VIDEO_EXTENSIONS).flatMap(uri => {
@@ -105,7 +105,7 @@ const videoCodecLines = ({ name, type, rtx, format }: OfferedCodec): string[] =>
   ...(rtx === undefined ? [] : [`a=rtpmap:${rtx} rtx/90000`, `a=fmtp:${rtx} apt=${type}`]),
 ]
 
-/** Retransmissions of video have the SSRC after its own. */
+/** The SSRC of video retransmissions follows that of the video. */
 function useLines(use: SectionUse): string[] {
   if (use === undefined) return ['a=inactive']
   if (use === 'ours') return ['a=recvonly']

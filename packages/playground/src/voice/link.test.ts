@@ -1,4 +1,4 @@
-// What is reported of a call while the gateway, the media path, or both are lost.
+// The state of a call while the gateway connection, the media path, or both are lost.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Link } from './link.ts'

@@ -1,4 +1,4 @@
-// Whether a call works, from what its gateway connection and its media path report; pure, so that each combination can be tested.
+// The state of a call, derived from its gateway connection and its media path. Pure, so that each combination can be tested.
 
 /** How media travels: `silent` may recover by itself, `failed` does not. */
 export type MediaState = 'connecting' | 'connected' | 'silent' | 'failed'
@@ -6,9 +6,9 @@ export type MediaState = 'connecting' | 'connected' | 'silent' | 'failed'
 export type LinkState =
   | { kind: 'connecting' }
   | { kind: 'connected' }
-  /** The gateway connection is lost, so nothing can be said about the media path. `attempts` counts failed reconnects. */
+  /** The gateway connection is lost, so the state of the media path is unknown. `attempts` counts failed reconnects. */
   | { kind: 'away'; code: number; reason: string; attempts: number }
-  /** The gateway answers, but no packets arrive. */
+  /** The gateway responds, but no packets arrive. */
   | { kind: 'silent' }
   /** The media path failed while the gateway connection is open. Either UDP is blocked, or the node is gone. */
   | { kind: 'blocked' }
@@ -26,7 +26,7 @@ export class Link {
     this.#away = { code, reason, attempts: this.#away === undefined ? 0 : this.#away.attempts + 1 }
   }
 
-  /** Returns whether media has to be negotiated again: it failed while the gateway was away. */
+  /** Returns whether media has to be negotiated again because it failed during the outage. */
   gatewayResumed(): boolean {
     this.#away = undefined
     return this.#media === 'failed'

@@ -1,4 +1,4 @@
-// From the browser's reports to numbers and points of a chart.
+// Readings of the browser's statistics, and the points of the charts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { between, type Reading, readingOf, type Stat } from './measurements.ts'
@@ -21,13 +21,13 @@ const STATS: Stat[] = [
   },
 ]
 
-/** A stream of 50 packets per second, as it is read at `at` milliseconds. */
+/** A reading of a stream of 50 packets per second at `at` milliseconds. */
 const steadyAt = (at: number, id = 'in'): Reading =>
   readingOf([{ type: 'inbound-rtp', id, timestamp: at, packetsReceived: at / 20, packetsLost: 0 }], 0)
 
 const rates = (meter: Meter) => meter.measurements.map(({ received }) => received)
 
-test('a reading has the counters of each stream, and the worst jitter of the sources that are received', () => {
+test('a reading has the counters of each stream and the largest jitter of the received sources', () => {
   const reading = readingOf(STATS, 9_000)
   assert.equal(reading.at, 5_000)
   assert.deepEqual(reading.streams.get('o'), { sent: 500, received: 0, lost: 0 })
@@ -41,7 +41,7 @@ test('a reading has the counters of each stream, and the worst jitter of the sou
   })
 })
 
-test('before media flows a reading has no numbers', () => {
+test('a reading before the first packet has no values', () => {
   const reading = readingOf([], 9_000)
   assert.equal(reading.at, 9_000)
   assert.equal(reading.jitter, undefined)
@@ -49,7 +49,7 @@ test('before media flows a reading has no numbers', () => {
   assert.equal(reading.transport.srtpCipher, undefined)
 })
 
-test('rates are per second, loss is a share, and no rate is below zero', () => {
+test('rates are per second and at least zero, loss is a share', () => {
   const before = readingOf(
     [{ type: 'inbound-rtp', id: 'a', timestamp: 1_000, packetsReceived: 100, packetsLost: 4 }],
     0,
@@ -74,13 +74,13 @@ test('a stream that appears or disappears does not change the rates of the other
   assert.equal(between(two, steadyAt(102_000)).received, 50)
 })
 
-test('readings in quick succession after a slow timer add no spike', () => {
+test('readings in quick succession after a delayed timer cause no spike', () => {
   const meter = new Meter()
   for (const at of [1_000, 2_000, 4_980, 5_000, 5_020, 6_000]) meter.add(steadyAt(at))
   assert.deepEqual(rates(meter), [50, 50, 50])
 })
 
-test('a tab that was hidden for a minute leaves a gap, and no spike', () => {
+test('a tab that was hidden for a minute has a gap and no spike', () => {
   const meter = new Meter()
   for (const at of [1_000, 2_000, 62_000, 63_000]) meter.add(steadyAt(at))
   assert.deepEqual(rates(meter), [50, undefined, 50])
@@ -88,7 +88,7 @@ test('a tab that was hidden for a minute leaves a gap, and no spike', () => {
   assert.deepEqual(times, [2, 3, 63])
 })
 
-test('a meter keeps two minutes', () => {
+test('a meter keeps the measurements of two minutes', () => {
   const meter = new Meter()
   for (let at = 0; at <= 300_000; at += 1_000) meter.add(steadyAt(at))
   assert.equal(meter.measurements[0]?.at, 180)

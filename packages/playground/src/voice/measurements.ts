@@ -1,9 +1,9 @@
-// What the browser measures of a call, from the reports of RTCPeerConnection.getStats.
+// Measurements of a call from the statistics of RTCPeerConnection.getStats.
 
-/** One report: the fields differ by `type` (W3C webrtc-stats). */
+/** One entry of the statistics; its fields depend on `type` (W3C webrtc-stats). */
 export type Stat = Readonly<Record<string, unknown>> & { readonly type?: unknown; readonly id?: unknown }
 
-/** What is agreed between browser and node; fields are absent until they are. */
+/** Negotiated parameters of the transport; undefined before the negotiation. */
 export interface TransportReport {
   readonly srtpCipher: string | undefined
   readonly dtlsCipher: string | undefined
@@ -11,31 +11,31 @@ export interface TransportReport {
   readonly dtlsVersion: string | undefined
 }
 
-/** Packets of one RTP stream since it began. */
+/** Packets of one RTP stream since its start. */
 interface Counters {
   readonly sent: number
   readonly received: number
   readonly lost: number
 }
 
-/** One report of the browser. */
+/** One reading of the statistics. */
 export interface Reading {
-  /** When the browser took it, in milliseconds; not when the page received it. */
+  /** Time of the measurement in the browser, in milliseconds. */
   readonly at: number
-  /** By the id of the RTP stream's statistics. */
+  /** Counters by the id of the RTP stream's statistics. */
   readonly streams: ReadonlyMap<string, Counters>
-  /** The worst of all sources, in milliseconds. */
+  /** The largest jitter of all sources, in milliseconds. */
   readonly jitter: number | undefined
-  /** Browser to node and back, in milliseconds. */
+  /** Round trip between browser and node, in milliseconds. */
   readonly roundTrip: number | undefined
   readonly transport: TransportReport
 }
 
-/** One point of the charts. Rates are per second; lost is a share of 0 to 1. */
+/** One point of the charts. Rates are per second; `lost` is a share from 0 to 1. */
 export interface Measurement {
   /** Seconds. */
   readonly at: number
-  /** Undefined where the page was not running; so are the fields below. */
+  /** Like the fields below, undefined while the page was suspended. */
   readonly sent: number | undefined
   readonly received: number | undefined
   readonly lost: number | undefined
@@ -47,7 +47,7 @@ const numberOf = (value: unknown): number => (typeof value === 'number' && Numbe
 const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined)
 const DTLS_VERSIONS: Readonly<Record<string, string>> = { FEFD: 'DTLS 1.2', FEFC: 'DTLS 1.3', FEFF: 'DTLS 1.0' }
 
-/** `now` is in milliseconds of the same clock as the timestamps in `stats`, for reports without any. */
+/** `now`, in milliseconds of the clock of the timestamps in `stats`, is for statistics without a timestamp. */
 export function readingOf(stats: Iterable<Stat>, now: number): Reading {
   const all = [...stats]
   const inbound = all.filter(({ type }) => type === 'inbound-rtp')
@@ -80,8 +80,8 @@ const countersOf = ({ packetsSent, packetsReceived, packetsLost }: Stat): Counte
 })
 
 /**
- * What happened between two readings. A stream that is in one of them only counts nothing: its counters may have started
- * long before. No difference is below zero: a late packet that was counted as lost reduces `lost` (RFC 3550 §6.4.1).
+ * The changes between two readings. A stream that is in only one of them is ignored, because its counters may have started long
+ * before. Differences are at least zero: a late packet that was counted as lost reduces `lost` (RFC 3550 §6.4.1).
  */
 export function between(before: Reading, after: Reading): Measurement {
   const grown = (field: keyof Counters) => {

@@ -1,9 +1,9 @@
-// The points of the charts, from readings that may come late, early or after minutes: a browser slows the timers of a hidden tab.
+// The points of the charts. Readings may be late, early or minutes apart, because browsers throttle the timers of hidden tabs.
 import { between, type Measurement, type Reading } from './measurements.ts'
 
-/** Milliseconds. Over less, a single packet is a large rate: the reading is ignored, and the next one covers its time too. */
+/** Minimum milliseconds between readings. Over less time one packet is a large rate, so the next reading covers that time too. */
 const LEAST_INTERVAL = 500
-/** Milliseconds. Over more, the page was not running: the charts have a gap, not an average of a time that they do not show. */
+/** Maximum milliseconds between readings. Over more time the page was suspended, so the charts get a gap. */
 const LONGEST_INTERVAL = 5_000
 /** Seconds that the charts show. */
 const SPAN = 120
@@ -21,7 +21,7 @@ export class Meter {
     const interval = reading.at - (last?.at ?? -Infinity)
     if (interval >= 0 && interval < LEAST_INTERVAL) return
     this.#last = reading
-    // The browser's clock was set back: there is nothing to compare with.
+    // After the browser's clock was set back, the readings cannot be compared.
     if (last === undefined || interval < 0) return
     const added = interval > LONGEST_INTERVAL ? gapAt(last.at / 1_000 + 1) : between(last, reading)
     const oldest = reading.at / 1_000 - SPAN

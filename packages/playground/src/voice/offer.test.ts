@@ -1,10 +1,10 @@
-// What is read from a browser's offer.
+// Reading a browser's offer.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseSdpOffer } from '@parley/protocol'
 import { codecsOf, fragmentOf, sectionsOf } from './offer.ts'
 
-/** What Chromium 156 offers, shortened to the lines of one microphone and one receiving section. */
+/** An offer of Chromium 156, shortened to the lines of one microphone and one receiving section. */
 const OFFER = [
   'v=0',
   'o=- 4611731400430051336 2 IN IP4 127.0.0.1',
@@ -40,7 +40,7 @@ const OFFER = [
   '',
 ].join('\r\n')
 
-test('a fragment has each line that the node needs once, and nothing of sections', () => {
+test('a fragment has each line that the node needs once, without section lines', () => {
   const fragment = fragmentOf(OFFER)
   assert.doesNotMatch(fragment, /\r|^m=|a=mid:|a=setup|a=ssrc|red\//m)
   const lines = fragment.split('\n')
@@ -52,7 +52,7 @@ test('a fragment has each line that the node needs once, and nothing of sections
   assert.equal(read.extensions.get('urn:ietf:params:rtp-hdrext:ssrc-audio-level'), 1)
 })
 
-test('a section tells its mid, its own numbers, and the SSRCs if it sends', () => {
+test('a section has its mid, its payload types and, if it sends, its SSRCs', () => {
   const [microphone, receiver] = sectionsOf(OFFER)
   assert.equal(microphone?.mid, '0')
   assert.deepEqual(microphone?.ssrcs, [1_597_862_890])
@@ -61,7 +61,7 @@ test('a section tells its mid, its own numbers, and the SSRCs if it sends', () =
   assert.equal(receiver?.extensions.get('urn:ietf:params:rtp-hdrext:ssrc-audio-level'), 2)
 })
 
-test('the codecs of an offer without Opus are none', () => {
+test('an offer without Opus has no codecs', () => {
   assert.deepEqual(codecsOf(sectionsOf(OFFER)), [
     { name: 'opus', type: 'audio', priority: 1_000, payload_type: 111, rtx_payload_type: null },
   ])
@@ -69,7 +69,7 @@ test('the codecs of an offer without Opus are none', () => {
   assert.deepEqual(sectionsOf(''), [])
 })
 
-/** A camera of Chromium 156, shortened. */
+/** The camera section of Chromium 156, shortened. */
 const CAMERA = [
   'm=video 9 UDP/TLS/RTP/SAVPF 96 97 102 103 108 109',
   'a=mid:1',
@@ -86,7 +86,7 @@ const CAMERA = [
   '',
 ].join('\r\n')
 
-test('a camera has VP8 before H264, the first payload type of each with its retransmissions, and two SSRCs', () => {
+test('a camera section has VP8 before H264, the first payload type of each with its RTX, and two SSRCs', () => {
   const [camera] = sectionsOf(`v=0\r\n${CAMERA}`)
   assert.deepEqual(camera?.ssrcs, [3000, 3001])
   const format = 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f'

@@ -1,13 +1,13 @@
-// What of the browser's offer the node needs: a fragment, the codecs, and which SSRCs microphone and camera have.
+// Reads the parts of the browser's offer that the node needs: the SDP fragment, the codecs, and the SSRCs of microphone and camera.
 import type { Codec } from '@parley/protocol'
 
 export interface OfferedCodec {
-  /** As the node spells it: `opus`, `VP8`, `H264`, `VP9`. */
+  /** The node's spelling: `opus`, `VP8`, `H264`, `VP9`. */
   readonly name: string
   readonly type: number
-  /** Of its retransmissions; undefined for audio. */
+  /** Payload type of its retransmissions; undefined for audio. */
   readonly rtx: number | undefined
-  /** What `a=fmtp` says of it. */
+  /** Value of `a=fmtp`. */
   readonly format: string | undefined
 }
 
@@ -15,20 +15,20 @@ export interface OfferedCodec {
 export interface OfferSection {
   readonly kind: 'audio' | 'video'
   readonly mid: string
-  /** Those that nodes know, the first payload type of each. */
+  /** Codecs that nodes support, with the first payload type of each. */
   readonly codecs: readonly OfferedCodec[]
   /** Ids by URI. */
   readonly extensions: ReadonlyMap<string, number>
-  /** What it sends with; with video that of retransmissions too. Empty if it sends nothing. */
+  /** SSRC of what it sends, and for video that of the retransmissions. Empty if it sends nothing. */
   readonly ssrcs: readonly number[]
 }
 
-/** Lines that Discord's web client sends, by their beginning. */
+/** Beginnings of the lines that Discord's web client sends. */
 const IN_FRAGMENT = /^a=(extmap-allow-mixed$|ice-ufrag:|ice-pwd:|ice-options:|fingerprint:|extmap:|rtpmap:\d+ opus\/)/i
-/** Each codec's priority is its place here: every browser has VP8. */
+/** Codecs in order of priority. All browsers support VP8. */
 const KNOWN_CODECS = ['opus', 'VP8', 'H264', 'VP9'] as const
 
-/** Each line once, joined by `\n`. */
+/** The fragment for Select Protocol: each line once, joined by `\n`. */
 export function fragmentOf(sdp: string): string {
   return [...new Set(sdp.split(/\r?\n/).filter(line => IN_FRAGMENT.test(line)))].join('\n')
 }
@@ -56,7 +56,7 @@ function offered(name: string, section: string): OfferedCodec | undefined {
   return { name, type: Number(type), rtx: rtx === undefined ? undefined : Number(rtx), format }
 }
 
-/** The codecs for Select Protocol: what the first section of each kind offers. */
+/** The codecs for Select Protocol, from the first section of each kind. */
 export function codecsOf(sections: readonly OfferSection[]): Codec[] {
   return (['audio', 'video'] as const).flatMap(kind => {
     const { codecs = [] } = sections.find(section => section.kind === kind) ?? {}

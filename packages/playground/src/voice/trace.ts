@@ -1,4 +1,4 @@
-// The messages of a session as one may show and copy them: in order, bounded, without secrets.
+// The messages of a session for display and copying: in order, bounded, without secrets.
 
 export interface TraceEntry {
   /** Milliseconds since the first entry. */
@@ -9,7 +9,7 @@ export interface TraceEntry {
   readonly text: string
 }
 
-/** The newest are kept. */
+/** The newest entries are kept. */
 const MOST_ENTRIES = 500
 const LONGEST_TEXT = 8_192
 const SECRET_KEYS: ReadonlySet<string> = new Set(['token', 'session_id', 'secret_key'])
@@ -52,7 +52,7 @@ export class Trace {
 
 const ARROWS = { sent: '>', received: '<', note: '#' } as const
 
-/** A JSON message with its secrets hidden; what is no JSON is not shown, because nobody knows what it has. */
+/** A JSON message with masked secrets. Other text is not shown, because it may contain secrets. */
 function masked(json: string): { op: number | undefined; text: string } {
   try {
     const message: unknown = JSON.parse(json, maskedValue)
@@ -60,7 +60,7 @@ function masked(json: string): { op: number | undefined; text: string } {
     const text = JSON.stringify(message)
     return { op, text: text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT)}…` : text }
   } catch {
-    return { op: undefined, text: `${json.length} characters that are no JSON` }
+    return { op: undefined, text: `${json.length} characters that are not JSON` }
   }
 }
 

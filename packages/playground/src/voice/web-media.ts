@@ -1,30 +1,30 @@
-// The media of one session in a browser: one RTCPeerConnection that negotiates with itself, in the node's name.
+// The media of one session in a browser: one RTCPeerConnection, whose answers are built locally in the node's place.
 import type { WebrtcSelection } from '@parley/client/sessions'
 import { answerTo, type NodeEnd, type RemoteSource, readNodeEnd, type SectionUse } from './answer.ts'
 import { codecsOf, fragmentOf, sectionsOf } from './offer.ts'
 
 export interface WebMediaObserver {
   stateChanged(state: RTCPeerConnectionState): void
-  /** A member can be heard or seen on `track` from now on. */
+  /** `track` carries a member's audio or video from now on. */
   sourceAdded(source: RemoteSource, track: MediaStreamTrack): void
   sourceRemoved(source: RemoteSource): void
   failed(reason: string): void
 }
 
-/** A receiving section, and whose audio or video it has; those who have left leave it to the next. */
+/** A receiving section and its source. The section of a removed source is reused. */
 interface Slot {
   readonly kind: RemoteSource['kind']
   readonly transceiver: RTCRtpTransceiver
   source: RemoteSource | undefined
 }
 
-/** Null sends nothing at all. */
+/** Tracks to send; null sends nothing. */
 export interface SentTracks {
   microphone: MediaStreamTrack | null
   camera: MediaStreamTrack | null
 }
 
-/** What the browser sends with, whether it sends now or not. */
+/** The browser's SSRCs, whether it sends at the moment or not. */
 export interface MediaSsrcs {
   readonly audio: number
   readonly video: number
@@ -55,12 +55,12 @@ export class WebMedia {
     })
   }
 
-  /** Where the node is; undefined before it has answered. */
+  /** The node's address; undefined before its answer. */
   get nodeAddress(): string | undefined {
     return this.#node && `${this.#node.ip}:${this.#node.port}`
   }
 
-  /** What Select Protocol is to say. Throws if the browser offers no Opus. */
+  /** The content of Select Protocol. Throws if the browser offers no Opus. */
   async offer(): Promise<WebrtcSelection> {
     const { sdp = '' } = await this.#connection.createOffer()
     await this.#connection.setLocalDescription({ type: 'offer', sdp })
@@ -77,7 +77,7 @@ export class WebMedia {
     return this.#ssrcs
   }
 
-  /** The node's fragment, and the video codec that it wants. Members that were told before are added now. */
+  /** Applies the node's fragment and its choice of video codec, then adds the sources that are already known. */
   answered(fragment: string, videoCodec: string | undefined): void {
     this.#videoCodec = videoCodec
     this.#node = readNodeEnd(fragment)
@@ -86,7 +86,7 @@ export class WebMedia {
     void this.#negotiate()
   }
 
-  /** Who can be heard and seen, and with which SSRC. */
+  /** Sets the sources of the other members. */
   setSources(wanted: readonly RemoteSource[]): void {
     this.#wanted = wanted
     this.#isDirty = true
@@ -98,7 +98,7 @@ export class WebMedia {
     await this.#camera.sender.replaceTrack(camera)
   }
 
-  /** Whether anybody looks: else the camera is not encoded. While that cannot be changed, it is sent as before. */
+  /** Whether to encode the camera, which is unnecessary without viewers. If the browser refuses the change, it has no effect. */
   async encodeCamera(isWanted: boolean): Promise<void> {
     const { sender } = this.#camera
     const parameters = sender.getParameters()
@@ -106,7 +106,7 @@ export class WebMedia {
     await sender.setParameters(parameters).catch(() => {})
   }
 
-  /** The codec that everybody in the call can decode, by its name in SDP. */
+  /** Sets the video codec to send, which all members can decode, by its name in SDP. */
   preferVideo(codec: string): void {
     if (codec === this.#videoCodec) return
     this.#videoCodec = codec
@@ -124,7 +124,7 @@ export class WebMedia {
     this.#connection.close()
   }
 
-  /** One round at a time; what changes meanwhile is the next round's. */
+  /** Runs one round at a time. Changes during a round are applied in the next one. */
   async #negotiate(): Promise<void> {
     if (this.#isNegotiating || this.#node === undefined) return
     this.#isNegotiating = true
@@ -140,7 +140,7 @@ export class WebMedia {
     }
   }
 
-  /** The first round answers the offer that the node has been given; receiving sections come with the second. */
+  /** The first round answers the offer that was sent to the node; the second adds receiving sections. */
   async #round(node: NodeEnd): Promise<void> {
     const added = this.#connection.signalingState === 'stable' ? this.#assign() : []
     if (this.#connection.signalingState === 'stable') await this.#connection.setLocalDescription()
@@ -161,7 +161,7 @@ export class WebMedia {
     return this.#slots.find(({ transceiver }) => transceiver.mid === mid)?.source
   }
 
-  /** Frees the slots of who has left, and gives slots to who has come: those. */
+  /** Frees the slots of removed sources and assigns slots to new ones, which it returns. */
   #assign(): Slot[] {
     const wanted = new Map(this.#wanted.map(source => [source.ssrc, source]))
     for (const slot of this.#slots) {

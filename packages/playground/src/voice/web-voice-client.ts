@@ -1,4 +1,4 @@
-// A voice client for browsers: the pure session on a WebSocket, a timer and an RTCPeerConnection.
+// A voice client for browsers: the session of @parley/client on a WebSocket, a timer and an RTCPeerConnection.
 import {
   type Member,
   SessionLoop,
@@ -14,40 +14,40 @@ import { Trace } from './trace.ts'
 import { type SentTracks, WebMedia } from './web-media.ts'
 
 export interface WebVoiceOptions extends VoiceSessionOptions {
-  /** Of the voice gateway, such as `wss://voice.example.org/`. */
+  /** URL of the voice gateway, such as `wss://voice.example.org/`. */
   url: string
-  /** Whether the node answers at all; asked when media fails on a gateway connection that looks open. Rejects never. */
+  /** Whether the node responds over HTTP. Called when media fails while the gateway connection seems open. Never rejects. */
   isReachable: () => Promise<boolean>
 }
 
-/** Why a call cannot go on. */
+/** The reason why a call ended. */
 export type CallEnd =
   | { kind: 'closed'; code: number; reason: string }
-  /** The gateway answers, but no media arrives there, or none comes back. */
+  /** The gateway responds, but media does not arrive in one or both directions. */
   | { kind: 'noRoute'; address: string | undefined }
   | { kind: 'failed'; reason: string }
 
-/** What a call waits for: its gateway connection, or packets on a media path whose gateway answers. */
+/** An interruption: the gateway connection is lost, or no packets arrive although the gateway responds. */
 export type Interruption = Extract<LinkState, { kind: 'away' | 'silent' }>
 
 export interface WebVoiceObserver {
-  /** The gateway answers, and media flows. */
+  /** The gateway responds, and media is connected. */
   connected(): void
-  /** The call does not work at the moment; the client reconnects by itself. */
+  /** The call is interrupted; the client reconnects by itself. */
   interrupted(by: Interruption): void
-  /** Who is here, or who speaks, has changed. */
+  /** The members or their speaking flags have changed. */
   membersChanged(): void
   sourceAdded(source: RemoteSource, track: MediaStreamTrack): void
   sourceRemoved(source: RemoteSource): void
-  /** For good: no other method is called after it. */
+  /** The call has ended; no other method is called afterwards. */
   ended(end: CallEnd): void
 }
 
-/** One layer. */
+/** The single layer of the camera. */
 const CAMERA = { type: 'video', rid: '100', quality: 100 } as const
-/** How long checks and handshake may take. */
+/** Milliseconds for the ICE checks and the DTLS handshake. */
 const MEDIA_TIMEOUT = 12_000
-/** RFC 6455 §7.4.1: what `close` of a browser may say besides 3000 to 4999. */
+/** The only code besides 3000 to 4999 that WebSocket.close accepts in browsers (RFC 6455 §7.4.1). */
 const NORMAL = 1000
 
 export class WebVoiceClient {
@@ -63,10 +63,10 @@ export class WebVoiceClient {
   readonly #link = new Link()
   #isEnded = false
 
-  /** `tracks` are what is sent at first. */
+  /** `tracks` are sent first. */
   constructor(options: WebVoiceOptions, tracks: SentTracks, observer: WebVoiceObserver) {
     this.#options = options
-    // The user decides when to give up, by leaving.
+    // Reconnects until the user leaves.
     this.#session = new VoiceClientSession({ video: true, streams: [CAMERA], attempts: Infinity, ...options })
     this.#loop = new SessionLoop(this.#session, output => this.#apply(output))
     this.#tracks = tracks
@@ -76,11 +76,11 @@ export class WebVoiceClient {
   get members(): Iterable<Readonly<Member>> {
     return this.#session.members
   }
-  /** Milliseconds to the gateway and back; undefined before the first heartbeat was answered. */
+  /** Round trip to the gateway in milliseconds; undefined before the first acknowledged heartbeat. */
   get gatewayPing(): number | undefined {
     return this.#session.roundTrip
   }
-  /** Where media goes. */
+  /** The node's media address. */
   get nodeAddress(): string | undefined {
     return this.#media?.nodeAddress
   }
@@ -89,7 +89,7 @@ export class WebVoiceClient {
     this.#loop.feed(now => this.#session.start(now))
   }
 
-  /** What is sent from now on. */
+  /** Replaces the sent tracks. */
   send(tracks: SentTracks): void {
     const hadCamera = this.#tracks.camera !== null
     this.#tracks = tracks
@@ -158,7 +158,7 @@ export class WebVoiceClient {
     socket.binaryType = 'arraybuffer'
     this.#socket = socket
     this.trace.note(`connects to ${url}`, performance.now())
-    // What comes of a socket that was replaced is of an earlier connection.
+    // Events of a replaced socket belong to an earlier connection and are ignored.
     const feed = (input: (now: number) => void) => {
       if (this.#socket === socket) this.#loop.feed(input)
     }
@@ -190,7 +190,7 @@ export class WebVoiceClient {
     socket?.close(code >= 3_000 ? code : NORMAL, reason)
   }
 
-  /** A session that starts anew has new media. */
+  /** A new session needs a new peer connection. */
   #openMedia(): void {
     this.#closeMedia()
     const media = new WebMedia(this.#tracks, {
@@ -255,16 +255,16 @@ export class WebVoiceClient {
     }
   }
 
-  /** UDP is blamed only if the node answers. A connection on which it does not is dropped, and reconnects as after any loss. */
+  /** Reports a blocked media path only if the node responds. Otherwise drops the gateway connection, which then reconnects. */
   async #blocked(): Promise<void> {
     const media = this.#media
     const isReachable = await this.#options.isReachable()
     if (this.#isEnded || this.#media !== media || this.#link.state.kind !== 'blocked') return
     if (isReachable) return this.#noRoute()
-    this.#loop.feed(now => this.#session.fail('the node does not answer', now))
+    this.#loop.feed(now => this.#session.fail('the node does not respond', now))
   }
 
-  /** Opcode 15: from 0, nobody looks at the camera, to 100. */
+  /** Opcode 15: from 0, no viewer wants the camera, to 100. */
   #wanted(quality: number): void {
     void this.#media?.encodeCamera(quality > 0)
   }
@@ -284,7 +284,7 @@ export class WebVoiceClient {
     this.#observer.membersChanged()
   }
 
-  /** Opcode 12: others may see us from now on, or no longer. */
+  /** Opcode 12: announces the start or the end of the camera. */
   #announceVideo(): void {
     const { audio, video, rtx } = this.#media?.ssrcs ?? { audio: 0, video: 0, rtx: 0 }
     if (audio === 0) return
