@@ -28,15 +28,14 @@ function overview(packages: readonly ApiPackage[]): string {
 }
 
 function page({ name, folder, declarations, others }: ApiPackage): string {
-  // What only the package itself exports comes first: it builds on what another entry point exports too.
-  const ordered = declarations.toSorted((a, b) => a.entries.length - b.entries.length)
+  const ordered = declarations.toSorted((a, b) => rank(a) - rank(b))
   const modules = [...new Set(ordered.map(({ module }) => module))].map(module => ({
     module: `${module}.ts`,
     members: ordered.filter(declaration => declaration.module === module),
   }))
   const links = `[README](../../packages/${folder}/README.md) · [all packages](README.md)`
   const contents = modules.map(({ module, members }) => {
-    const names = folder === COMPACT ? [] : members.map(({ name }) => `[${name}](#${anchor(name)})`)
+    const names = folder === COMPACT ? [] : members.map(member => `[${member.name}](${link(member, folder)})`)
     return `- [${module}](#${anchor(module)})${names.length > 0 ? `: ${names.join(', ')}` : ''}`
   })
   const also = others.map(mention => `[${mention.name}](${link(mention, folder)})`)
@@ -51,6 +50,9 @@ function page({ name, folder, declarations, others }: ApiPackage): string {
   return `${[`# ${name}`, `${manifestOf(folder).description}.`, links, contents.join('\n'), ...sections].join('\n\n')}\n`
 }
 
+/** The entry point itself comes first, and what several entry points export last: the rest builds on it. */
+const rank = ({ module, entries }: Declaration) => (module === 'index' ? 0 : entries.length)
+
 function sectionOf({ name, folder, kind, entries, text, comment, mentions }: Declaration): string[] {
   const [prose = '', ...examples] = comment.split(/^@example\s*/m)
   const places = entries.map(entry => `\`${entry}\``).join(' and ')
@@ -58,8 +60,8 @@ function sectionOf({ name, folder, kind, entries, text, comment, mentions }: Dec
     mentions.filter(mention => mention.name !== name).map(mention => `[${mention.name}](${link(mention, folder)})`),
   )
   return [
-    `### ${name}`,
-    `*${kind}*${entries.length > 1 ? `, exported by ${places}` : ''}`,
+    `### ${kind} ${name}`,
+    entries.length > 1 ? `Exported by ${places}.` : '',
     prose.trim(),
     code(text),
     ...examples.map(example => example.trim()),
@@ -84,5 +86,5 @@ const anchor = (heading: string) =>
     .toLowerCase()
     .replace(/[^\w -]/g, '')
     .replaceAll(' ', '-')
-const link = ({ folder, module, name }: Mention, from: string) =>
-  `${folder === from ? '' : `${folder}.md`}#${anchor(folder === COMPACT ? `${module}.ts` : name)}`
+const link = ({ folder, module, kind, name }: Mention, from: string) =>
+  `${folder === from ? '' : `${folder}.md`}#${anchor(folder === COMPACT ? `${module}.ts` : `${kind} ${name}`)}`

@@ -10,7 +10,6 @@ import {
   isQualifiedName,
   isTypeReferenceNode,
   type Node,
-  SyntaxKind,
 } from 'typescript/unstable/ast'
 import { API, type Checker, type Symbol as CompilerSymbol, type Project, SymbolFlags } from 'typescript/unstable/sync'
 import { commentOf, flatText, type Inherited, statementOf, textOf } from './declaration-text.ts'
@@ -28,6 +27,8 @@ export interface ApiPackage {
 /** Where the reference documents a name. */
 export interface Mention {
   name: string
+  /** `class`, `interface`, `type`, `function` or `const`; a schema is a `const`. */
+  kind: string
   /** Of its package. */
   folder: string
   /** The source file below `src` of its package, without extension. */
@@ -36,8 +37,6 @@ export interface Mention {
 
 /** An exported name. A schema and the type inferred from it share one. */
 export interface Declaration extends Mention {
-  /** `class`, `interface`, `type`, `function` or `const`. */
-  kind: string
   /** What it can be imported from, such as `@parley/client/sessions`. */
   entries: readonly string[]
   /** As TypeScript, without `export`; comments of members are included. */
@@ -56,13 +55,13 @@ interface Entry {
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const FOLDERS = ['server', 'client', 'core', 'protocol']
-const KINDS: Partial<Record<SyntaxKind, string>> = {
-  [SyntaxKind.ClassDeclaration]: 'class',
-  [SyntaxKind.InterfaceDeclaration]: 'interface',
-  [SyntaxKind.TypeAliasDeclaration]: 'type',
-  [SyntaxKind.FunctionDeclaration]: 'function',
-  [SyntaxKind.VariableDeclaration]: 'const',
-}
+const KINDS: readonly (readonly [SymbolFlags, string])[] = [
+  [SymbolFlags.Class, 'class'],
+  [SymbolFlags.Interface, 'interface'],
+  [SymbolFlags.Function, 'function'],
+  [SymbolFlags.Variable, 'const'],
+  [SymbolFlags.TypeAlias, 'type'],
+]
 
 /** Throws where a public declaration mentions a type that its package does not export. */
 export function readPackages(): ApiPackage[] {
@@ -151,7 +150,6 @@ class Reader {
     const nodes = this.#nodesOf(symbol)
     return {
       ...mention,
-      kind: KINDS[nodes[0]!.kind] ?? '',
       entries: entries.map(({ specifier }) => specifier),
       text: this.#withPrivate(nodes)
         .map(node => this.#textOf(node, `${ROOT}packages/${folder}/src/${module}.ts`))
@@ -239,9 +237,10 @@ class Reader {
 }
 
 const placeOf = ({ name, declarations }: CompilerSymbol) => `${declarations[0]?.path} ${name}`
-function mentionOf({ name, declarations }: CompilerSymbol): Mention {
+function mentionOf({ name, flags, declarations }: CompilerSymbol): Mention {
   const [, folder = '', module = ''] = /\/packages\/(\w+)\/dist\/(.+)\.d\.ts$/.exec(declarations[0]!.path) ?? []
-  return { name, folder, module }
+  const [, kind = ''] = KINDS.find(([flag]) => (flags & flag) !== 0) ?? []
+  return { name, kind, folder, module }
 }
 const folderOf = (symbol: CompilerSymbol) => mentionOf(symbol).folder
 const isOurs = ({ flags, declarations }: CompilerSymbol) =>

@@ -90,6 +90,15 @@ packaged('the declarations compile in a strict consumer, however it resolves mod
     assert.equal(await consumer.compile(['consumer.ts'], options), '', JSON.stringify(options))
 })
 
+packaged('the sessions and the protocol compile in a browser project, without types of Node.js', async consumer => {
+  consumer.write(
+    'page.ts',
+    "export * as sessions from '@parley/client/sessions'\nexport * as protocol from '@parley/protocol'\n",
+  )
+  const options = { module: 'esnext', moduleResolution: 'bundler', types: [], lib: ['es2023', 'dom'] }
+  assert.equal(await consumer.compile(['page.ts'], options), '')
+})
+
 packaged('the examples of the READMEs compile, run, and print what the README says', async consumer => {
   const examples = PACKAGES.flatMap(name => examplesOf(consumer, name))
   assert.deepEqual([...new Set(examples.map(({ name }) => name.split('-')[0]))], [...PACKAGES])
