@@ -1,6 +1,6 @@
-// Reads and writes binary messages off the packet path: big-endian integers and the length-prefixed vectors of MLS.
+// Binary reader and writer for messages: big-endian integers and the length-prefixed vectors of MLS. Not for the packet path.
 
-/** Bytes that do not follow their layout. Whoever sent them is at fault. */
+/** Bytes that do not follow their layout: a fault of the sender. The message says what was expected and found. */
 export class DecodeError extends Error {
   constructor(message: string) {
     super(message)
@@ -8,10 +8,10 @@ export class DecodeError extends Error {
   }
 }
 
-/** The longest vector RFC 9420 §2.1.2 can express, in bytes. */
+/** The longest vector that RFC 9420 §2.1.2 can express, in bytes. */
 const MAX_VECTOR = 2 ** 30 - 1
 
-/** Reads forward through bytes. What it returns are views of them; every length is checked first. */
+/** Reads forward through bytes and returns views of them. Every method throws a DecodeError where bytes are missing. */
 export class ByteReader {
   readonly #bytes: Uint8Array
   readonly #view: DataView
@@ -22,9 +22,11 @@ export class ByteReader {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   }
 
+  /** Bytes read so far. */
   get offset(): number {
     return this.#offset
   }
+  /** Bytes left. */
   get remaining(): number {
     return this.#bytes.length - this.#offset
   }
@@ -41,12 +43,13 @@ export class ByteReader {
   u64(): bigint {
     return this.#view.getBigUint64(this.#advance(8))
   }
+  /** The next `length` bytes. */
   take(length: number): Uint8Array {
     const start = this.#advance(length)
     return this.#bytes.subarray(start, start + length)
   }
 
-  /** A length of RFC 9420 §2.1.2: 1, 2 or 4 bytes, and always as few as will do. */
+  /** A vector length (RFC 9420 §2.1.2): 1, 2 or 4 bytes. A longer form than necessary is refused. */
   varint(): number {
     const first = this.u8()
     const width = first >> 6
@@ -56,31 +59,31 @@ export class ByteReader {
     if (varintLength(value) !== 1 << width) throw new DecodeError('a vector length is longer than it needs to be')
     return value
   }
-  /** A vector of bytes. */
+  /** A length-prefixed vector of bytes. */
   vector(): Uint8Array {
     return this.take(this.varint())
   }
-  /** A vector of structures: `read` is called until its bytes are used up. */
+  /** A length-prefixed vector of structures: `read` is called until its bytes are consumed. */
   vectorOf<T>(read: (reader: ByteReader) => T): T[] {
     const inner = new ByteReader(this.vector())
     const items: T[] = []
     while (inner.remaining > 0) items.push(read(inner))
     return items
   }
-  /** One byte 0, or 1 and a structure. */
+  /** An optional: one byte 0, or 1 followed by a structure. */
   optional<T>(read: (reader: ByteReader) => T): T | undefined {
     const presence = this.u8()
     if (presence > 1) throw new DecodeError(`expected 0 or 1 before an optional, found ${presence}`)
     return presence === 1 ? read(this) : undefined
   }
 
-  /** What was read since `start`, an offset of before. */
+  /** The bytes read since `start`, an earlier `offset`. */
   since(start: number): Uint8Array {
     return this.#bytes.subarray(start, this.#offset)
   }
-  /** Throws if anything is left. */
+  /** Throws a DecodeError if bytes are left. */
   end(): void {
-    if (this.remaining > 0) throw new DecodeError(`${this.remaining} bytes too many`)
+    if (this.remaining > 0) throw new DecodeError(`${this.remaining} unexpected bytes at the end`)
   }
 
   #advance(length: number): number {
@@ -91,13 +94,13 @@ export class ByteReader {
   }
 }
 
-/** Bytes that a length of RFC 9420 §2.1.2 takes. */
+/** Size of an encoded vector length in bytes. */
 function varintLength(value: number): number {
   if (value < 64) return 1
   return value < 16_384 ? 2 : 4
 }
 
-/** Appends to a message that grows as needed. */
+/** Appends to a message. Integers are big-endian. */
 export class ByteWriter {
   #bytes = new Uint8Array(256)
   #view = new DataView(this.#bytes.buffer)
@@ -123,28 +126,30 @@ export class ByteWriter {
     this.#view.setBigUint64(start, value)
     return this
   }
+  /** Bytes without length prefix. */
   raw(bytes: Uint8Array): this {
     const start = this.#grow(bytes.length)
     this.#bytes.set(bytes, start)
     return this
   }
-  /** A length of RFC 9420 §2.1.2, in as few bytes as will do. */
+  /** A vector length (RFC 9420 §2.1.2) in its shortest form. Throws a RangeError from 2^30. */
   varint(value: number): this {
     if (value > MAX_VECTOR) throw new RangeError('a vector of 2^30 bytes or more')
     const length = varintLength(value)
     if (length === 1) return this.u8(value)
     return length === 2 ? this.u16(value | 0x4000) : this.u32((value | 0x8000_0000) >>> 0)
   }
+  /** A length-prefixed vector of bytes. */
   vector(bytes: Uint8Array): this {
     return this.varint(bytes.length).raw(bytes)
   }
-  /** A vector of structures that are encoded already. */
+  /** A length-prefixed vector of encoded structures. */
   vectorOf(items: readonly Uint8Array[]): this {
     this.varint(items.reduce((sum, item) => sum + item.length, 0))
     for (const item of items) this.raw(item)
     return this
   }
-  /** A copy of what was written. */
+  /** A copy of the bytes written. */
   bytes(): Uint8Array {
     return this.#bytes.slice(0, this.#length)
   }
@@ -163,14 +168,14 @@ export class ByteWriter {
   }
 }
 
-/** Whether two byte strings are the same. For public values only: the time it takes tells where they differ. */
+/** Whether two byte strings are equal. Not in constant time: for public values only. */
 export function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false
   for (let index = 0; index < a.length; index++) if (a[index] !== b[index]) return false
   return true
 }
 
-/** A snowflake as 8 big-endian bytes; undefined if it does not fit. */
+/** A snowflake as 8 big-endian bytes; undefined if it is not one. */
 export function snowflakeBytes(snowflake: string): Uint8Array | undefined {
   if (!/^[0-9]{1,20}$/.test(snowflake)) return undefined
   const value = BigInt(snowflake)

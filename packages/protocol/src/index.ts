@@ -1,4 +1,4 @@
-// The public names of the wire: numbers, messages and byte layouts, listed one by one.
+// Public names of @parley/protocol: opcodes and codes, messages, byte layouts.
 export { ByteReader, ByteWriter, DecodeError, isSameBytes, snowflakeBytes } from './bytes.ts'
 export {
   BASIC_CREDENTIAL,
@@ -37,9 +37,9 @@ export {
 } from './dave/mls-message.ts'
 export { SessionId, Snowflake, Ssrc } from './ids.ts'
 export { memberSource } from './json-source.ts'
+export { PROTOCOL_LIMITS } from './limits.ts'
 export {
   LVSP_FAILURE_MEANINGS,
-  LVSP_SYNC_CHANNELS,
   LvspCapability,
   LvspClose,
   type LvspCommand,
@@ -98,7 +98,7 @@ export {
   FeedbackKind,
   feedbackKind,
   feedbackSsrc,
-  LONGEST_TRANSPORT_FEEDBACK,
+  MAX_TRANSPORT_FEEDBACK_LENGTH,
   nackBits,
   nackEntries,
   nackSequence,
@@ -133,7 +133,7 @@ export {
   extensionLength,
   extensionPlace,
   findExtension,
-  HIGHEST_EXTENSION_ID,
+  MAX_ONE_BYTE_EXTENSION_ID,
   NATIVE_EXTENSIONS,
 } from './rtp/rtp-extension.ts'
 export { isSequenceNewer, sequenceDistance, unwrapSequence } from './rtp/seq.ts'
@@ -192,8 +192,6 @@ export {
   Heartbeat,
   Identify,
   LEGACY_MODES,
-  MAX_STREAMS,
-  MAX_WANTS,
   MediaSinkWants,
   MODERN_MODES,
   NUMBERED_OPS,

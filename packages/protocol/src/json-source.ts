@@ -1,4 +1,4 @@
-// Finds the source text of a member in JSON that is already known to be valid: numbers beyond 2^53 must be echoed as they came.
+// Finds the source text of a member in valid JSON: a heartbeat nonce beyond 2^53 must be echoed digit by digit.
 
 const isSpace = (code: number) => code === 32 || (code >= 9 && code <= 13)
 
@@ -8,7 +8,7 @@ function skipSpace(text: string, index: number): number {
   return index
 }
 
-/** Index after the string that starts at `index`. */
+/** Index behind the string that starts at `index`. */
 function skipString(text: string, index: number): number {
   for (index++; index < text.length; index++) {
     if (text[index] === '\\') index++
@@ -17,7 +17,7 @@ function skipString(text: string, index: number): number {
   return index
 }
 
-/** Index after the value that starts at `index`. Counts brackets instead of recursing: depth costs no stack. */
+/** Index behind the value that starts at `index`. Counts brackets instead of recursing, so that depth costs no stack. */
 function skipValue(text: string, index: number): number {
   let depth = 0
   while (index < text.length) {
@@ -38,8 +38,8 @@ function skipValue(text: string, index: number): number {
 }
 
 /**
- * The source text of member `key` of the object that `text` is, or undefined if it is no object or has no such member.
- * Of repeated members the last counts, as in JSON.parse. Only keys without escapes are found.
+ * The source text of member `key` of a JSON object; undefined if `text` is not an object or lacks the member. Of repeated members
+ * the last counts, as in JSON.parse. Keys with escape sequences are not found.
  */
 export function memberSource(text: string, key: string): string | undefined {
   let index = skipSpace(text, 0)

@@ -1,5 +1,5 @@
 // Splits a SYNC into messages below the size limit: one message cannot hold all users of a large backend.
-import { LVSP_SYNC_CHANNELS } from '@parley/protocol'
+import { PROTOCOL_LIMITS } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import type { ChannelRef } from './channel.ts'
 
@@ -27,7 +27,7 @@ export function syncParts(channels: readonly SyncedChannel[]): SyncPart[] {
   let entries = 0
   for (const { channelId, guildId, userIds } of channels)
     for (let at = 0; at === 0 || at < userIds.length; ) {
-      if (entries >= LIMITS.syncEntries || parts.at(-1)!.channels.length >= LVSP_SYNC_CHANNELS) {
+      if (entries >= LIMITS.syncEntries || parts.at(-1)!.channels.length >= PROTOCOL_LIMITS.syncChannels) {
         parts.push({ channels: [] })
         entries = 0
       }

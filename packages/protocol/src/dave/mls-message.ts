@@ -1,5 +1,4 @@
-// MLS messages as a DAVE delivery service handles them (RFC 9420 §6, §12): it writes proposals, reads commits, and
-// splits welcomes.
+// The MLS messages of a DAVE delivery service (RFC 9420 §6, §12): it encodes proposals, decodes commits, and splits Welcomes.
 import { ByteReader, ByteWriter, DecodeError } from '../bytes.ts'
 import { type LeafNode, MLS_SUITE, MLS_VERSION, readLeafNode, SignatureLabel, signedBytes, WireFormat } from './mls.ts'
 
@@ -7,12 +6,12 @@ const ContentType = { Proposal: 2, Commit: 3 } as const
 const SenderType = { Member: 1, External: 2 } as const
 const ProposalType = { Add: 1, Remove: 3 } as const
 
-/** What the external sender may propose. */
+/** A proposal of the external sender. `keyPackage` is bare. */
 export type Proposal = { kind: 'add'; keyPackage: Uint8Array } | { kind: 'remove'; leafIndex: number }
 
-/** Where a message belongs. */
+/** The group and epoch of a message. */
 export interface GroupPlace {
-  /** 8 bytes. */
+  /** 8 bytes in DAVE: the channel id, big-endian. */
   groupId: Uint8Array
   epoch: bigint
 }
@@ -22,7 +21,7 @@ function writeProposal(writer: ByteWriter, proposal: Proposal): void {
   else writer.u16(ProposalType.Remove).u32(proposal.leafIndex)
 }
 
-/** A proposal of external sender 0, up to its signature: version, wire format and FramedContent. */
+/** A proposal of external sender 0 without its signature: version, wire format and FramedContent. */
 function unsignedProposal({ groupId, epoch }: GroupPlace, proposal: Proposal): ByteWriter {
   const writer = new ByteWriter().u16(MLS_VERSION).u16(WireFormat.PublicMessage)
   writer.vector(groupId).u64(epoch).u8(SenderType.External).u32(0).vector(new Uint8Array())
@@ -31,7 +30,7 @@ function unsignedProposal({ groupId, epoch }: GroupPlace, proposal: Proposal): B
   return writer
 }
 
-/** A signed proposal as an MLSMessage. An external sender's signature does not cover the group context (§6.1). */
+/** A signed proposal as MLSMessage. The signature of an external sender does not cover the group context (RFC 9420 §6.1). */
 export function encodeProposal(
   place: GroupPlace,
   proposal: Proposal,
@@ -41,19 +40,22 @@ export function encodeProposal(
   return message.vector(sign(signedBytes(SignatureLabel.FramedContent, message.bytes()))).bytes()
 }
 
-/** What the reference of our own proposal is the hash of: its AuthenticatedContent, which lacks only the version. */
+/** The AuthenticatedContent of an encoded proposal, of which its reference is the hash: the MLSMessage without the version. */
 export const authenticatedContent = (message: Uint8Array): Uint8Array => message.subarray(2)
 
+/** The update path of a commit (RFC 9420 §7.6). */
 export interface UpdatePath {
   leaf: LeafNode
-  /** Per node: its public key, and how many ciphertexts go with it. */
+  /** By node: public key and number of ciphertexts. */
   nodes: { encryptionKey: Uint8Array; ciphertexts: number }[]
 }
 
+/** A proposal in a commit: by reference, or inline, whose content is not decoded. */
 export type ProposalOrRef = { kind: 'reference'; reference: Uint8Array } | { kind: 'inline' }
 
+/** A commit of a member in a PublicMessage (RFC 9420 §12.4). Fields are views of the decoded bytes. */
 export interface Commit extends GroupPlace {
-  /** Of its sender, as it says. */
+  /** Leaf index that the sender claims. */
   leafIndex: number
   authenticatedData: Uint8Array
   proposals: ProposalOrRef[]
@@ -61,7 +63,7 @@ export interface Commit extends GroupPlace {
   signature: Uint8Array
   confirmationTag: Uint8Array
   membershipTag: Uint8Array
-  /** The whole MLSMessage. */
+  /** The encoded MLSMessage. */
   bytes: Uint8Array
 }
 
@@ -69,7 +71,7 @@ const expect = (found: number, wanted: number, what: string) => {
   if (found !== wanted) throw new DecodeError(`expected ${what} ${wanted}, found ${found}`)
 }
 
-/** After an inline proposal the rest has no place to start from, so none is read. */
+/** Reading ends at an inline proposal, whose length is not known. */
 function readProposals(reader: ByteReader): ProposalOrRef[] {
   const inner = new ByteReader(reader.vector())
   const proposals: ProposalOrRef[] = []
@@ -77,7 +79,7 @@ function readProposals(reader: ByteReader): ProposalOrRef[] {
     const kind = inner.u8()
     if (kind === 2) proposals.push({ kind: 'reference', reference: inner.vector() })
     else if (kind === 1) return [...proposals, { kind: 'inline' }]
-    else throw new DecodeError(`unknown form of proposal ${kind}`)
+    else throw new DecodeError(`expected ProposalOrRef type 1 or 2, found ${kind}`)
   }
   return proposals
 }
@@ -95,7 +97,7 @@ const readPath = (reader: ByteReader): UpdatePath => ({
   })),
 })
 
-/** A commit that a member sends as an MLSMessage with a PublicMessage; what follows it is left to the caller. */
+/** Reads the commit of a member: MLSMessage with PublicMessage. Bytes behind it are left unread. Throws a DecodeError. */
 export function readCommit(reader: ByteReader): Commit {
   const start = reader.offset
   expect(reader.u16(), MLS_VERSION, 'MLS version')
@@ -110,7 +112,7 @@ export function readCommit(reader: ByteReader): Commit {
   return { ...place, leafIndex, authenticatedData, ...content, ...tags, bytes: reader.since(start) }
 }
 
-/** Where an MLSMessage with a PublicMessage belongs, without reading on; undefined if it does not look like one. */
+/** Group and epoch of an MLSMessage with PublicMessage from its first bytes; undefined if it does not start like one. */
 export function peekPlace(bytes: Uint8Array): GroupPlace | undefined {
   if (bytes.length < 21 || bytes[1] !== MLS_VERSION || bytes[3] !== WireFormat.PublicMessage || bytes[4] !== 8)
     return undefined
@@ -118,13 +120,15 @@ export function peekPlace(bytes: Uint8Array): GroupPlace | undefined {
   return { groupId: reader.vector(), epoch: reader.u64() }
 }
 
+/** The entry of one new member in a Welcome (EncryptedGroupSecrets, RFC 9420 §12.4.3.1). */
 export interface WelcomeSecret {
-  /** Reference of the key package it is for. */
+  /** Reference of the member's key package. */
   reference: Uint8Array
-  /** The whole entry. */
+  /** The encoded entry. */
   bytes: Uint8Array
 }
 
+/** A Welcome (RFC 9420 §12.4.3.1). */
 export interface Welcome {
   suite: number
   secrets: WelcomeSecret[]
@@ -138,11 +142,11 @@ function readSecret(reader: ByteReader): WelcomeSecret {
   return { reference, bytes: reader.since(start) }
 }
 
-/** A bare Welcome. */
+/** Reads a Welcome without MLSMessage wrapper. Throws a DecodeError. */
 export function readWelcome(reader: ByteReader): Welcome {
   return { suite: reader.u16(), secrets: reader.vectorOf(readSecret), encryptedGroupInfo: reader.vector() }
 }
 
-/** A bare Welcome with one secret: what a single new member needs of it. */
+/** A bare Welcome reduced to the secret of one new member. */
 export const encodeWelcome = (welcome: Welcome, secret: WelcomeSecret): Uint8Array =>
   new ByteWriter().u16(MLS_SUITE).vector(secret.bytes).vector(welcome.encryptedGroupInfo).bytes()

@@ -1,15 +1,16 @@
-// What a DAVE delivery service reads and writes of MLS (RFC 9420): credentials, leaves, key packages, and what is signed
-// and hashed of them. Cryptography itself is the host's.
+// The MLS structures of a DAVE delivery service (RFC 9420): credentials, leaf nodes, key packages, and the bytes that are signed
+// and hashed. The cryptography itself is the caller's.
 import { ByteReader, ByteWriter, DecodeError } from '../bytes.ts'
 
-/** The parameters of DAVE protocol version 1. */
+/** MLS 1.0 (RFC 9420 §6, `ProtocolVersion`). */
 export const MLS_VERSION = 1
-/** DHKEM(P-256, HKDF-SHA256), AES-128-GCM, SHA-256, ECDSA P-256. */
+/** Cipher suite of DAVE version 1: DHKEM(P-256, HKDF-SHA256), AES-128-GCM, SHA-256, ECDSA P-256 (RFC 9420 §17.1). */
 export const MLS_SUITE = 2
+/** Credential type of DAVE (RFC 9420 §5.3). */
 export const BASIC_CREDENTIAL = 1
-/** An uncompressed P-256 point: `04 ‖ X ‖ Y`. */
+/** Bytes of an uncompressed P-256 point: `04 ‖ X ‖ Y`. */
 export const P256_POINT_LENGTH = 65
-/** SHA-256, and the MACs built on it. */
+/** Bytes of a SHA-256 hash and of an HMAC-SHA256. */
 export const MLS_HASH_LENGTH = 32
 
 /** RFC 9420 §6, `WireFormat`. */
@@ -19,18 +20,21 @@ export type WireFormat = (typeof WireFormat)[keyof typeof WireFormat]
 /** RFC 9420 §7.2, `LeafNodeSource`. */
 export const LeafSource = { KeyPackage: 1, Update: 2, Commit: 3 } as const
 
+/** A credential (RFC 9420 §5.3). */
 export interface Credential {
   type: number
-  /** Of a basic credential; in DAVE the user id as 8 big-endian bytes. */
+  /** Identity of a basic credential; in DAVE the user id as 8 big-endian bytes. */
   identity: Uint8Array
 }
 
-/** Who may propose without being a member, as the `external_senders` extension holds it. */
+/** Entry of the `external_senders` extension (RFC 9420 §12.1.8.1): a party that may propose without being a member. */
 export interface ExternalSenderEntry {
+  /** Uncompressed P-256 point. */
   signatureKey: Uint8Array
   identity: Uint8Array
 }
 
+/** What a member supports (RFC 9420 §7.2), as lists of code points. */
 export interface Capabilities {
   versions: number[]
   suites: number[]
@@ -39,38 +43,44 @@ export interface Capabilities {
   credentials: number[]
 }
 
+/** `leaf_node_source` with its fields (RFC 9420 §7.2). Times are seconds since 1970. */
 export type LeafOrigin =
   | { source: typeof LeafSource.KeyPackage; notBefore: bigint; notAfter: bigint }
   | { source: typeof LeafSource.Update }
   | { source: typeof LeafSource.Commit; parentHash: Uint8Array }
 
+/** A leaf node (RFC 9420 §7.2). Keys are uncompressed P-256 points; fields are views of the decoded bytes. */
 export interface LeafNode {
   encryptionKey: Uint8Array
   signatureKey: Uint8Array
   credential: Credential
   capabilities: Capabilities
   origin: LeafOrigin
-  /** Types of its extensions. */
+  /** Extension types. */
   extensions: number[]
+  /** ECDSA, ASN.1 DER. */
   signature: Uint8Array
-  /** The node up to its signature. */
+  /** The encoded node without its signature. */
   unsigned: Uint8Array
 }
 
+/** A key package (RFC 9420 §10). Fields are views of the decoded bytes. */
 export interface KeyPackage {
   version: number
   suite: number
   initKey: Uint8Array
   leaf: LeafNode
+  /** Extension types. */
   extensions: number[]
+  /** ECDSA, ASN.1 DER. */
   signature: Uint8Array
-  /** The key package up to its signature. */
+  /** The encoded key package without its signature. */
   unsigned: Uint8Array
-  /** The bare key package. */
+  /** The encoded key package, without MLSMessage wrapper. */
   bytes: Uint8Array
 }
 
-/** Only basic credentials have a layout we know; another type is an error here. */
+/** Throws a DecodeError for another type than basic, whose layout is unknown. */
 export function readCredential(reader: ByteReader): Credential {
   const type = reader.u16()
   if (type !== BASIC_CREDENTIAL) throw new DecodeError(`expected a basic credential, found type ${type}`)
@@ -108,6 +118,7 @@ function readOrigin(reader: ByteReader): LeafOrigin {
   }
 }
 
+/** Reads a leaf node. Throws a DecodeError. */
 export function readLeafNode(reader: ByteReader): LeafNode {
   const start = reader.offset
   const leaf = {
@@ -122,7 +133,7 @@ export function readLeafNode(reader: ByteReader): LeafNode {
   return { ...leaf, unsigned, signature: reader.vector() }
 }
 
-/** A key package, bare or as an MLSMessage: clients send both. */
+/** Decodes a key package, bare or wrapped in an MLSMessage: clients send both. Throws a DecodeError. */
 export function decodeKeyPackage(bytes: Uint8Array): KeyPackage {
   const isWrapped = bytes[2] === 0 && bytes[3] === WireFormat.KeyPackage
   const reader = new ByteReader(bytes)
@@ -144,10 +155,12 @@ export function decodeKeyPackage(bytes: Uint8Array): KeyPackage {
 
 const writeBasicCredential = (writer: ByteWriter, identity: Uint8Array) => writer.u16(BASIC_CREDENTIAL).vector(identity)
 
+/** Encodes an `external_senders` entry. */
 export function encodeExternalSender({ signatureKey, identity }: ExternalSenderEntry): Uint8Array {
   return writeBasicCredential(new ByteWriter().vector(signatureKey), identity).bytes()
 }
 
+/** Decodes an `external_senders` entry. Throws a DecodeError. */
 export function decodeExternalSender(bytes: Uint8Array): ExternalSenderEntry {
   const reader = new ByteReader(bytes)
   const signatureKey = reader.vector()
@@ -156,7 +169,7 @@ export function decodeExternalSender(bytes: Uint8Array): ExternalSenderEntry {
   return { signatureKey, identity }
 }
 
-/** What a signature of MLS covers (RFC 9420 §5.1.2). */
+/** Labels of signed structures (RFC 9420 §5.1.2). */
 export const SignatureLabel = {
   LeafNode: 'LeafNodeTBS',
   KeyPackage: 'KeyPackageTBS',
@@ -164,24 +177,24 @@ export const SignatureLabel = {
 } as const
 export type SignatureLabel = (typeof SignatureLabel)[keyof typeof SignatureLabel]
 
-/** What a reference is the hash of (RFC 9420 §5.2). */
+/** Labels of hashed structures (RFC 9420 §5.2). */
 export const ReferenceLabel = { KeyPackage: 'KeyPackage Reference', Proposal: 'Proposal Reference' } as const
 export type ReferenceLabel = (typeof ReferenceLabel)[keyof typeof ReferenceLabel]
 
-/** Labels are ASCII. */
+/** `label<V> ‖ value<V>`; labels are ASCII. */
 const labelled = (label: string, value: Uint8Array) =>
   new ByteWriter()
     .vector(Uint8Array.from(`MLS 1.0 ${label}`, letter => letter.charCodeAt(0)))
     .vector(value)
     .bytes()
 
-/** The bytes that ECDSA signs. */
+/** The bytes that a signature covers (SignContent, RFC 9420 §5.1.2). */
 export const signedBytes = (label: SignatureLabel, content: Uint8Array): Uint8Array => labelled(label, content)
 
-/** The bytes whose SHA-256 is the reference. */
+/** The bytes whose SHA-256 is the reference (RefHashInput, RFC 9420 §5.2). */
 export const referencedBytes = (label: ReferenceLabel, value: Uint8Array): Uint8Array => labelled(label, value)
 
-/** What the signature of a leaf covers; `place` is where it stands, for a leaf that is in a group. */
+/** The bytes that the signature of a leaf node covers. `place` is required for a leaf of an update or commit. */
 export function signedLeafBytes(leaf: LeafNode, place?: { groupId: Uint8Array; leafIndex: number }): Uint8Array {
   const content = new ByteWriter().raw(leaf.unsigned)
   if (place !== undefined) content.vector(place.groupId).u32(place.leafIndex)

@@ -1,14 +1,15 @@
 // What a backend sets on its channels and voice states: the fields on the wire, and the properties that code uses.
 import { z } from 'zod'
 import { Snowflake } from '../ids.ts'
+import { PROTOCOL_LIMITS } from '../limits.ts'
 
 /** Channel properties on the wire (CHANNEL_REQ, CHANNEL_UPDATE). An absent field keeps its value. */
 export const LvspChannelProperties = z.object({
-  bitrate: z.int().min(0).max(10_000_000).optional().describe('bits per second; a hint, not enforced'),
+  bitrate: z.int().min(0).max(PROTOCOL_LIMITS.bitrate).optional().describe('bits per second; a hint, not enforced'),
   user_limit: z
     .int()
     .min(0)
-    .max(100_000)
+    .max(PROTOCOL_LIMITS.userLimit)
     .optional()
     .describe('user limit shown by clients; a hint: the backend decides who may join'),
   video: z.boolean().optional().describe('whether members may send video'),
@@ -67,13 +68,13 @@ export const VOICE_STATE_RESTRICTIONS = {
   flags: z
     .int()
     .min(0)
-    .max(0x7fff_ffff)
+    .max(PROTOCOL_LIMITS.memberFlags)
     .optional()
     .describe('client flags (voice gateway op 18), sent to the other members'),
   platform: z
     .int()
     .min(0)
-    .max(0x7fff_ffff)
+    .max(PROTOCOL_LIMITS.memberFlags)
     .optional()
     .describe('platform (voice gateway op 20), sent to the other members'),
 }

@@ -4,7 +4,7 @@ import {
   FeedbackKind,
   feedbackKind,
   feedbackSsrc,
-  LONGEST_TRANSPORT_FEEDBACK,
+  MAX_TRANSPORT_FEEDBACK_LENGTH,
   nackBits,
   nackEntries,
   nackSequence,
@@ -88,7 +88,7 @@ function readTransport(bytes: Uint8Array) {
 
 test('transport feedback reports arrival times in 250 µs units, and missing packets', () => {
   const times = Float64Array.of(1_000, 1_000.5, Number.NaN, 1_090, 1_089.75, Number.NaN, Number.NaN, Number.NaN, 2_000)
-  const bytes = new Uint8Array(LONGEST_TRANSPORT_FEEDBACK)
+  const bytes = new Uint8Array(MAX_TRANSPORT_FEEDBACK_LENGTH)
   const length = writeTransportFeedback(viewOf(bytes), SSRCS, { base: 65_534, times, count: 9 }, 260)
   const read = readTransport(bytes.subarray(0, length))
   assert.equal(read.base, 65_534)
@@ -101,7 +101,7 @@ test('transport feedback reports arrival times in 250 µs units, and missing pac
 
 test('the longest transport feedback fits its buffer', () => {
   const times = Float64Array.from({ length: TRANSPORT_FEEDBACK_PACKETS }, (_, index) => 1e6 + index * 100)
-  const bytes = new Uint8Array(LONGEST_TRANSPORT_FEEDBACK)
+  const bytes = new Uint8Array(MAX_TRANSPORT_FEEDBACK_LENGTH)
   const arrivals = { base: 0, times, count: TRANSPORT_FEEDBACK_PACKETS }
   const length = writeTransportFeedback(viewOf(bytes), SSRCS, arrivals, 0)
   assert.deepEqual(readTransport(bytes.subarray(0, length)).times, [...times])

@@ -1,7 +1,8 @@
-// RTCP feedback (RFC 4585, RFC 5104, and the transport-wide congestion control draft): what receivers ask of senders.
+// RTCP feedback: NACK and PLI (RFC 4585), FIR (RFC 5104), transport-wide feedback (draft-holmer-rmcat-transport-wide-cc).
 //
-//   0  V=2 P format     1  205 or 206     2  u16 words − 1     4  u32 sender ssrc     8  u32 media ssrc     12  what is asked
-//   NACK: u16 sequence, u16 bits of those that follow     FIR: u32 ssrc, u8 number, 0 0 0     PLI: nothing
+//   0  V=2 P format     1  205 or 206     2  u16 words − 1     4  u32 sender ssrc     8  u32 media ssrc     12  feedback control information
+//   NACK: u16 sequence, u16 bits of those that follow     FIR: u32 ssrc, u8 number, 0 0 0     PLI: empty
+import { PROTOCOL_LIMITS } from '../limits.ts'
 import { RTCP_SENDER_SSRC, RtcpType } from './rtcp.ts'
 
 const FORMAT = { Nack: 1, TransportSequences: 15 } as const
@@ -11,13 +12,14 @@ const FEEDBACK_HEADER = 12
 const NACK_ENTRY = 4
 const FIR_ENTRY = 8
 
+/** Bytes of a picture loss indication. */
 export const PICTURE_LOSS_LENGTH = FEEDBACK_HEADER
 
-/** What a feedback packet asks, as numbers because the packet path compares them. */
+/** Kinds of feedback; numbers, because the packet path compares them. */
 export const FeedbackKind = { Other: 0, Nack: 1, Keyframe: 2 } as const
 export type FeedbackKind = (typeof FeedbackKind)[keyof typeof FeedbackKind]
 
-/** What the whole packet of `length` bytes at `offset` asks. Per packet: no allocation, no throw. */
+/** The kind of the packet of `length` bytes at `offset`. Per packet: no allocation, no throw. */
 export function feedbackKind(view: DataView, offset: number, length: number): FeedbackKind {
   if (length < FEEDBACK_HEADER) return FeedbackKind.Other
   const type = view.getUint8(offset + 1)
@@ -31,7 +33,7 @@ export function feedbackKind(view: DataView, offset: number, length: number): Fe
 const isWholeFir = (format: number, length: number) =>
   format === PAYLOAD_FORMAT.FullIntra && length >= FEEDBACK_HEADER + FIR_ENTRY
 
-/** The SSRC that a NACK or a keyframe request is about. FIR has it in its first entry. */
+/** The media SSRC of a NACK or keyframe request; of a FIR that of its first entry. */
 export function feedbackSsrc(view: DataView, offset: number): number {
   const isFir =
     view.getUint8(offset + 1) === RtcpType.PayloadFeedback &&
@@ -39,16 +41,16 @@ export function feedbackSsrc(view: DataView, offset: number): number {
   return view.getUint32(offset + (isFir ? FEEDBACK_HEADER : MEDIA_SSRC))
 }
 
-/** How many entries a NACK of `length` bytes has, each of which asks for up to 17 packets. */
+/** Number of entries of a NACK of `length` bytes; each requests up to 17 packets. */
 export const nackEntries = (length: number): number => Math.floor((length - FEEDBACK_HEADER) / NACK_ENTRY)
 
-/** The first sequence of an entry, and in the bits of `nackBits` those up to 16 after it. */
+/** The first sequence number of an entry; `nackBits` flags the 16 after it. */
 export const nackSequence = (view: DataView, offset: number, entry: number): number =>
   view.getUint16(offset + FEEDBACK_HEADER + entry * NACK_ENTRY)
 export const nackBits = (view: DataView, offset: number, entry: number): number =>
   view.getUint16(offset + FEEDBACK_HEADER + entry * NACK_ENTRY + 2)
 
-/** Writes a picture loss indication of PICTURE_LOSS_LENGTH bytes: a request for a keyframe. */
+/** Writes a picture loss indication (PLI) of PICTURE_LOSS_LENGTH bytes, which requests a keyframe. */
 export function writePictureLoss(view: DataView, offset: number, senderSsrc: number, mediaSsrc: number): number {
   writeHeader(view, offset, PAYLOAD_FORMAT.PictureLoss, RtcpType.PayloadFeedback, PICTURE_LOSS_LENGTH)
   view.setUint32(offset + RTCP_SENDER_SSRC, senderSsrc)
@@ -56,7 +58,7 @@ export function writePictureLoss(view: DataView, offset: number, senderSsrc: num
   return PICTURE_LOSS_LENGTH
 }
 
-/** Writes a NACK for `count` of the sequences, which ascend. Returns its length, at most 12 + 4 × count. */
+/** Writes a NACK for the first `count` sequence numbers, in ascending order. Returns its length, at most 12 + 4 × count. */
 export function writeNack(
   view: DataView,
   offset: number,
@@ -82,30 +84,32 @@ export function writeNack(
   return at - offset
 }
 
-/** Packets that one transport feedback tells of at most here, and its longest bytes: status bits, deltas, padding. */
-export const TRANSPORT_FEEDBACK_PACKETS = 256
-export const LONGEST_TRANSPORT_FEEDBACK =
+/** Packets that one transport feedback covers at most. */
+export const TRANSPORT_FEEDBACK_PACKETS = PROTOCOL_LIMITS.feedbackPackets
+/** Bytes of the longest transport feedback: header, status chunks, deltas, padding. */
+export const MAX_TRANSPORT_FEEDBACK_LENGTH =
   20 + 2 * Math.ceil(TRANSPORT_FEEDBACK_PACKETS / 7) + 2 * TRANSPORT_FEEDBACK_PACKETS + 4
 
-/** Of the draft: the reference time counts 64 ms, a delta 250 µs. */
+/** Units of the draft: 64 ms for the reference time, 250 µs for a delta. */
 const REFERENCE = 64
 const TICKS_PER_MS = 4
 const STATUS = { Missing: 0, Small: 1, Large: 2 } as const
 const STATUS_PER_CHUNK = 7
 const VECTOR_OF_TWO_BITS = 0xc000
 
+/** Arrival times of consecutive packets. */
 export interface TransportArrivals {
-  /** The first transport-wide sequence that is told of. */
+  /** Transport-wide sequence number of the first packet. */
   base: number
-  /** By sequence from `base` on: milliseconds of arrival, NaN for what did not come. The first one came. */
+  /** Arrival times in milliseconds by sequence number from `base`, NaN for missing packets. The first is not missing. */
   times: Float64Array
-  /** How many of `times` count: 1 … TRANSPORT_FEEDBACK_PACKETS. */
+  /** Number of valid entries of `times`: 1 … TRANSPORT_FEEDBACK_PACKETS. */
   count: number
 }
 
 /**
- * Writes transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1). `number` counts the feedback
- * packets, in 8 bits. Returns its length, a multiple of four.
+ * Writes a transport-wide feedback packet (draft-holmer-rmcat-transport-wide-cc-extensions-01 §3.1). `number` counts the feedback
+ * packets modulo 256. Returns its length, a multiple of four.
  */
 export function writeTransportFeedback(
   view: DataView,
@@ -145,7 +149,7 @@ function setStatus(view: DataView, index: number, status: number): void {
   view.setUint16(at, view.getUint16(at) | (status << shift))
 }
 
-/** Fills up to a multiple of four, tells how much in the last byte, and writes the header. */
+/** Pads to a multiple of four, with the padding length in the last byte, and writes the header. */
 function pad(view: DataView, end: number): number {
   const padding = -end & 3
   for (let index = 0; index < padding; index++) view.setUint8(end + index, index === padding - 1 ? padding : 0)

@@ -1,4 +1,4 @@
-// RTCP packets (RFC 3550 §6.4, §6.5): walking a compound, reading and writing reports, writing who a source belongs to.
+// RTCP packets (RFC 3550 §6.4, §6.5): compounds, sender and receiver reports, source descriptions.
 //
 //   0  V=2 P count     1  packet type     2  u16 words − 1     4  u32 sender ssrc
 //   sender report:  8  u32 u32 NTP     16  u32 RTP timestamp     20  u32 packets     24  u32 octets     28  count × block
@@ -15,7 +15,7 @@ export const RtcpType = {
 } as const
 export type RtcpType = (typeof RtcpType)[keyof typeof RtcpType]
 
-/** Bytes of the common header with the sender's SSRC: the part of a compound that stays clear. */
+/** Bytes of the common header with the sender SSRC: the clear part of a sealed compound. */
 export const RTCP_HEADER = 8
 export const RTCP_SENDER_SSRC = 4
 /** Bytes of a sender report before its blocks, and of one block. */
@@ -26,12 +26,12 @@ const TIMESTAMP = 16
 const PACKETS = 20
 const OCTETS = 24
 const FRACTION = 2 ** 32
-/** The most blocks one report can carry, or chunks one source description. */
+/** Blocks of one report, or chunks of one source description, at most: the count has five bits. */
 export const MAX_REPORT_BLOCKS = 31
 
 /**
- * Length of the first packet of the compound that has `length` bytes at `offset`; −1 if it is not version 2, shorter than its
- * header or reaches beyond the compound.
+ * Length of the first packet of the compound of `length` bytes at `offset`; −1 if it is not version 2, shorter than its header
+ * or longer than the compound.
  */
 export function rtcpPacketLength(view: DataView, offset: number, length: number): number {
   if (length < 4 || view.getUint8(offset) >> 6 !== 2) return -1
@@ -39,30 +39,31 @@ export function rtcpPacketLength(view: DataView, offset: number, length: number)
   return size <= length ? size : -1
 }
 
+/** Packet type of the packet at `offset`. */
 export const rtcpPacketType = (view: DataView, offset: number): number => view.getUint8(offset + 1)
 
-/** How many report blocks the packet announces. */
+/** Number of report blocks that the packet announces. */
 export const rtcpCount = (view: DataView, offset: number): number => view.getUint8(offset) & 0x1f
 
-/** The middle 32 bits of a sender report's NTP time, as receiver reports repeat it (RFC 3550 §4). */
+/** The middle 32 bits of a sender report's NTP timestamp: LSR of receiver reports (RFC 3550 §6.4.1). */
 export const senderReportMiddle = (view: DataView, offset: number): number =>
   ((view.getUint16(offset + 10) << 16) | view.getUint16(offset + 12)) >>> 0
 
-/** A sender report's NTP time in milliseconds since 1900, by the sender's clock. */
+/** NTP timestamp of a sender report in milliseconds since 1900, by the sender's clock. */
 export const senderReportTime = (view: DataView, offset: number): number =>
   (view.getUint32(offset + NTP_TIME) + view.getUint32(offset + NTP_TIME + 4) / FRACTION) * 1_000
 
-/** The timestamp that the sender's media had at that time; signed. */
+/** RTP timestamp of a sender report; signed. */
 export const senderReportTimestamp = (view: DataView, offset: number): number => view.getInt32(offset + TIMESTAMP)
 
-/** What a sender says about one source of its own. */
+/** Sender information about one source (RFC 3550 §6.4.1). */
 export interface SenderInfo {
   ssrc: number
   /** Milliseconds since 1900. */
   time: number
-  /** What the source's timestamp is at that time. */
+  /** RTP timestamp of the source at that time. */
   timestamp: number
-  /** Sent so far; octets are those of payloads. Both wrap at 2^32. */
+  /** Packets and payload octets sent so far, modulo 2^32. */
   packets: number
   octets: number
 }
@@ -85,7 +86,7 @@ const CANONICAL_NAME = 1
 const NAME_LENGTH = 8
 const HEX = '0123456789abcdef'
 
-/** Writes the chunk that gives a source its canonical name: `owner` in eight hex digits, the same for all sources of one. */
+/** Writes a chunk with the canonical name (CNAME) of a source: `owner` in eight hex digits, shared by all its sources. */
 export function writeDescriptionChunk(view: DataView, offset: number, ssrc: number, owner: number): void {
   view.setUint32(offset, ssrc)
   view.setUint8(offset + 4, CANONICAL_NAME)
@@ -95,27 +96,27 @@ export function writeDescriptionChunk(view: DataView, offset: number, ssrc: numb
   view.setUint16(offset + 6 + NAME_LENGTH, 0)
 }
 
-/** Writes the header of a source description with `count` chunks behind it. Returns the length of the whole packet. */
+/** Writes the header of a source description with `count` chunks. Returns the length of the packet. */
 export function writeDescriptionHeader(view: DataView, offset: number, count: number): number {
   const length = DESCRIPTION_HEADER + count * DESCRIPTION_CHUNK_LENGTH
   writeHeader(view, offset, count, RtcpType.SourceDescription, length)
   return length
 }
 
-/** What a receiver says about one source. */
+/** A report block about one source (RFC 3550 §6.4.1). */
 export interface ReportBlock {
   ssrc: number
-  /** Of the packets expected since the last report, in 1/256. */
+  /** Fraction of the packets lost since the previous report, in 1/256. */
   fractionLost: number
-  /** In all, −2^23 … 2^23 − 1; duplicates make it negative. */
+  /** Cumulative number of packets lost, −2^23 … 2^23 − 1; negative with duplicates. */
   packetsLost: number
-  /** The highest sequence, with the count of its wraps above it. */
+  /** Extended highest sequence number received: cycles in the upper 16 bits. */
   highestSequence: number
-  /** In units of media time. */
+  /** Interarrival jitter in timestamp units. */
   jitter: number
-  /** The middle 32 bits of the last sender report's NTP time; 0 if there was none. */
+  /** LSR: the middle 32 bits of the last sender report's NTP timestamp; 0 without one. */
   lastSenderReport: number
-  /** Since it arrived, in 1/65536 s. */
+  /** DLSR: time since that sender report arrived, in 1/65536 s. */
   delay: number
 }
 
@@ -129,7 +130,7 @@ export function writeReportBlock(view: DataView, offset: number, block: ReportBl
   view.setUint32(offset + 20, block.delay)
 }
 
-/** Writes the header of a receiver report with `count` blocks behind it. Returns the length of the whole packet. */
+/** Writes the header of a receiver report with `count` blocks. Returns the length of the packet. */
 export function writeReceiverReportHeader(view: DataView, offset: number, senderSsrc: number, count: number): number {
   const length = RTCP_HEADER + count * REPORT_BLOCK_LENGTH
   writeHeader(view, offset, count, RtcpType.ReceiverReport, length)
@@ -143,7 +144,7 @@ function writeHeader(view: DataView, offset: number, count: number, type: RtcpTy
   view.setUint16(offset + 2, length / 4 - 1)
 }
 
-/** A receiver report as bytes; at most MAX_REPORT_BLOCKS blocks. */
+/** Encodes a receiver report; at most MAX_REPORT_BLOCKS blocks. */
 export function encodeReceiverReport(senderSsrc: number, blocks: readonly ReportBlock[]): Uint8Array {
   const bytes = new Uint8Array(RTCP_HEADER + blocks.length * REPORT_BLOCK_LENGTH)
   const view = new DataView(bytes.buffer)
@@ -153,10 +154,11 @@ export function encodeReceiverReport(senderSsrc: number, blocks: readonly Report
   return bytes
 }
 
+/** A decoded sender report. */
 export interface SenderReport {
   kind: 'senderReport'
   senderSsrc: number
-  /** Seconds since 1900 and their fraction in 1/2^32. */
+  /** NTP timestamp: seconds since 1900, and their fraction in 1/2^32. */
   ntpSeconds: number
   ntpFraction: number
   timestamp: number
@@ -164,14 +166,16 @@ export interface SenderReport {
   octets: number
   blocks: ReportBlock[]
 }
+/** A decoded receiver report. */
 export interface ReceiverReport {
   kind: 'receiverReport'
   senderSsrc: number
   blocks: ReportBlock[]
 }
+/** A decoded packet of a compound. */
 export type RtcpPacket = SenderReport | ReceiverReport | { kind: 'other'; type: number; body: Uint8Array }
 
-/** Reads a plain compound; undefined if one of its packets reaches beyond its end. */
+/** Decodes a plain compound; undefined if one of its packets is malformed or exceeds it. */
 export function decodeRtcp(bytes: Uint8Array): RtcpPacket[] | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const packets: RtcpPacket[] = []

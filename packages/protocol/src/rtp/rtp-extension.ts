@@ -1,4 +1,4 @@
-// RTP header extensions (RFC 8285): finds elements, in one-byte and in two-byte form, and writes a block in one-byte form.
+// RTP header extensions (RFC 8285): finds elements in one-byte and two-byte form.
 //
 //   one-byte form, profile BEDE:   u4 id, u4 length − 1, data     a byte 00 is padding, id 15 ends the block
 //   two-byte form, profile 100x:   u8 id, u8 length, data         a byte 00 is padding
@@ -6,14 +6,14 @@ import { ONE_BYTE_EXTENSIONS, RTP_CSRC_COUNT, RTP_EXTENSION_BIT, RTP_HEADER } fr
 
 const TWO_BYTE_MASK = 0xfff0
 const TWO_BYTE_EXTENSIONS = 0x1000
-/** What native clients' elements have for ids: they do not negotiate them. `speaker` is Discord's own. */
+/** Element ids of native clients, which do not negotiate them. `speaker` is Discord's own. */
 export const NATIVE_EXTENSIONS = { audioLevel: 1, videoOrientation: 4, playoutDelay: 6, speaker: 9 } as const
-/** The highest id of the one-byte form. */
-export const HIGHEST_EXTENSION_ID = 14
+/** The highest id in one-byte form. */
+export const MAX_ONE_BYTE_EXTENSION_ID = 14
 
 /**
- * Where the data of the element `id` is in the plain packet at `offset`, whose header takes `header` bytes; −1 if it is not
- * there. Its length is in the upper bits: `place * 256 + length`. Per packet: no allocation, no throw.
+ * Position and length of the data of element `id` in the plain packet at `offset` with a header of `header` bytes, as
+ * `position * 256 + length`; −1 if it is absent. Per packet: no allocation, no throw.
  */
 export function findExtension(view: DataView, offset: number, header: number, id: number): number {
   const first = view.getUint8(offset)
@@ -26,7 +26,7 @@ export function findExtension(view: DataView, offset: number, header: number, id
   return -1
 }
 
-/** The two halves of what `findExtension` returns. */
+/** Position and length in a result of `findExtension`. */
 export const extensionPlace = (found: number): number => Math.floor(found / 256)
 export const extensionLength = (found: number): number => found & 0xff
 

@@ -1,33 +1,34 @@
-// RTP packets (RFC 3550 §5.1): where the fields are, how long the header is, what is padding.
+// RTP packets (RFC 3550 §5.1): field offsets, header length, padding.
 //
 //   0  V=2 P X CC     1  M PT     2  u16 sequence     4  u32 timestamp     8  u32 ssrc
-//  12  CC × u32 csrc [X: u16 profile, u16 words, words × 4 bytes of elements] payload [P: padding, its last byte the count]
+//  12  CC × u32 csrc [X: u16 profile, u16 words, words × 4 bytes of elements] payload [P: padding, its last byte is its length]
 
+/** Byte offsets of fields. */
 export const RTP_SEQUENCE = 2
 export const RTP_TIMESTAMP = 4
 export const RTP_SSRC = 8
 /** Bytes of the fixed header. */
 export const RTP_HEADER = 12
-/** Of the first byte. */
+/** Bits of the first byte. */
 export const RTP_PADDING_BIT = 0x20
 export const RTP_EXTENSION_BIT = 0x10
 export const RTP_CSRC_COUNT = 0x0f
-/** Of the second byte. */
+/** Bits of the second byte. */
 export const RTP_MARKER_BIT = 0x80
 export const RTP_PAYLOAD_TYPE = 0x7f
 /** The profile of one-byte extension elements (RFC 8285 §4.2). */
 export const ONE_BYTE_EXTENSIONS = 0xbede
 
-/** The payload type of Opus in every Discord client. */
+/** Payload type of Opus in every Discord client. */
 export const OPUS_PAYLOAD_TYPE = 120
-/** An Opus packet of silence; five of them end an utterance. */
+/** An Opus packet of silence; five of them end a talkspurt. */
 export const OPUS_SILENCE: readonly number[] = [0xf8, 0xff, 0xfe]
-/** Opus media time per 20 ms frame. */
+/** Timestamp units of a 20 ms Opus frame at 48 kHz. */
 export const OPUS_FRAME_TIMESTAMPS = 960
 
 /**
- * Bytes before the payload of the plain packet of `length` bytes at `offset`: fixed header, CSRCs and extension. −1 if they
- * reach beyond the packet. Per packet: no allocation, no throw.
+ * Header length of the plain packet of `length` bytes at `offset`: fixed header, CSRCs and extension. −1 if it exceeds the packet.
+ * Per packet: no allocation, no throw.
  */
 export function rtpHeaderLength(view: DataView, offset: number, length: number): number {
   if (length < RTP_HEADER) return -1
@@ -41,8 +42,8 @@ export function rtpHeaderLength(view: DataView, offset: number, length: number):
 }
 
 /**
- * Bytes of padding at the end of the packet whose header takes `header` bytes: 0 without the P bit, −1 if the count is zero or
- * reaches into the header. Per packet: no allocation, no throw.
+ * Padding length of a packet with a header of `header` bytes: 0 without the P bit, −1 if it is zero or reaches into the header.
+ * Per packet: no allocation, no throw.
  */
 export function rtpPaddingLength(view: DataView, offset: number, length: number, header: number): number {
   if ((view.getUint8(offset) & RTP_PADDING_BIT) === 0) return 0
@@ -51,7 +52,7 @@ export function rtpPaddingLength(view: DataView, offset: number, length: number,
   return padding === 0 || header + padding > length ? -1 : padding
 }
 
-/** A packet for the cold path: clients, tests, tools. */
+/** A decoded packet, for clients, tests and tools; the packet path works on bytes. */
 export interface RtpPacket {
   payloadType: number
   sequence: number
@@ -60,13 +61,13 @@ export interface RtpPacket {
   payload: Uint8Array
   marker?: boolean | undefined
   csrcs?: readonly number[] | undefined
-  /** `elements` is a multiple of four bytes long. */
+  /** Header extension (RFC 3550 §5.3.1); the length of `elements` is a multiple of four. */
   extension?: { profile: number; elements: Uint8Array } | undefined
-  /** Bytes of padding to add, 0–255; absent after reading. */
+  /** Bytes of padding to add, 0–255; absent in a decoded packet. */
   padding?: number | undefined
 }
 
-/** Writes a plain packet. */
+/** Encodes a plain packet. */
 export function encodeRtp(packet: RtpPacket): Uint8Array {
   const { csrcs = [], extension, padding = 0, payload } = packet
   const header = RTP_HEADER + csrcs.length * 4 + (extension === undefined ? 0 : 4 + extension.elements.length)
@@ -90,7 +91,7 @@ function writeExtension(view: DataView, offset: number, extension: NonNullable<R
   for (const [index, byte] of extension.elements.entries()) view.setUint8(offset + 4 + index, byte)
 }
 
-/** Reads a plain packet without its padding; undefined if it is not version 2 or reaches beyond its end. */
+/** Decodes a plain packet without its padding; undefined if it is not version 2, or its header or padding exceeds it. */
 export function decodeRtp(bytes: Uint8Array): RtpPacket | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const header = rtpHeaderLength(view, 0, bytes.length)

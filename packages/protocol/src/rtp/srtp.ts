@@ -1,8 +1,8 @@
-// SRTP's protection profiles (RFC 3711, RFC 7714): sizes, how exported key material is cut, and the IVs of keys and packets.
+// SRTP protection profiles (RFC 3711, RFC 7714): sizes, keying material, and the IVs of key derivation and packets.
 import { RTCP_HEADER } from './rtcp.ts'
 import { RTP_SEQUENCE, RTP_SSRC } from './rtp.ts'
 
-/** Names as OpenSSL writes them, in the order in which a node prefers them. */
+/** Profile names of OpenSSL, in the node's order of preference. */
 export const SrtpProfile = {
   AeadAes128Gcm: 'SRTP_AEAD_AES_128_GCM',
   AeadAes256Gcm: 'SRTP_AEAD_AES_256_GCM',
@@ -10,40 +10,44 @@ export const SrtpProfile = {
 } as const
 export type SrtpProfile = (typeof SrtpProfile)[keyof typeof SrtpProfile]
 
+/** Sizes of a profile, in bytes. */
 export interface SrtpLayout {
-  /** In `use_srtp` (RFC 5764 §4.1.2, RFC 7714 §14.2). */
+  /** Number in `use_srtp` (RFC 5764 §4.1.2, RFC 7714 §14.2). */
   readonly id: number
   readonly isGcm: boolean
   readonly keyLength: 16 | 32
   readonly saltLength: 12 | 14
-  /** Of SRTP and SRTCP alike. */
+  /** Authentication tag of SRTP and SRTCP packets. */
   readonly tagLength: 10 | 16
 }
 
+/** The layouts by profile. */
 export const SRTP_LAYOUTS: Readonly<Record<SrtpProfile, SrtpLayout>> = {
   [SrtpProfile.AeadAes128Gcm]: { id: 7, isGcm: true, keyLength: 16, saltLength: 12, tagLength: 16 },
   [SrtpProfile.AeadAes256Gcm]: { id: 8, isGcm: true, keyLength: 32, saltLength: 12, tagLength: 16 },
   [SrtpProfile.Aes128CmSha1]: { id: 1, isGcm: false, keyLength: 16, saltLength: 14, tagLength: 10 },
 }
 
+/** Whether the node supports a profile of this name. */
 export const isSrtpProfile = (name: string): name is SrtpProfile => Object.hasOwn(SRTP_LAYOUTS, name)
 
-/** The profile with this number in `use_srtp`; undefined if it is none of ours. */
+/** The profile with this number in `use_srtp`; undefined if it is not supported. */
 export const srtpProfileOf = (id: number): SrtpProfile | undefined =>
   Object.values(SrtpProfile).find(profile => SRTP_LAYOUTS[profile].id === id)
 
-/** The label under which DTLS exports SRTP's keys (RFC 5764 §4.2). */
+/** DTLS exporter label of SRTP keying material (RFC 5764 §4.2). */
 export const SRTP_EXPORTER_LABEL = 'EXTRACTOR-dtls_srtp'
 
-/** Bytes to export: client key, server key, client salt, server salt. */
+/** Bytes of keying material to export: client key, server key, client salt, server salt. */
 export const srtpMaterialLength = ({ keyLength, saltLength }: SrtpLayout): number => 2 * (keyLength + saltLength)
 
+/** Master key and salt of one direction. */
 export interface SrtpMasterKey {
   readonly key: Uint8Array
   readonly salt: Uint8Array
 }
 
-/** Cuts exported material (RFC 5764 §4.2). A DTLS server opens with the client's half and seals with its own. */
+/** Splits exported keying material (RFC 5764 §4.2). A DTLS server opens with `client` and seals with `server`. */
 export function cutSrtpMaterial(
   { keyLength, saltLength }: SrtpLayout,
   material: Uint8Array,
@@ -55,7 +59,7 @@ export function cutSrtpMaterial(
   }
 }
 
-/** What is derived from a master key (RFC 3711 §4.3.1). */
+/** Labels of the session keys (RFC 3711 §4.3.1). */
 export const SrtpLabel = {
   RtpKey: 0,
   RtpAuthentication: 1,
@@ -66,7 +70,7 @@ export const SrtpLabel = {
 } as const
 export type SrtpLabel = (typeof SrtpLabel)[keyof typeof SrtpLabel]
 
-/** The first counter block of the AES-CTR key stream that is the derived key (RFC 3711 §4.3.3, rate 0). */
+/** First counter block of the AES-CTR keystream that is the derived key (RFC 3711 §4.3.3, key derivation rate 0). */
 export function srtpDerivationBlock(salt: Uint8Array, label: SrtpLabel): Uint8Array {
   const block = new Uint8Array(16)
   block.set(salt)
@@ -74,24 +78,24 @@ export function srtpDerivationBlock(salt: Uint8Array, label: SrtpLabel): Uint8Ar
   return block
 }
 
-/** Bytes of the word behind an SRTCP packet: E bit and index. */
+/** Bytes of the word that follows an SRTCP packet: E bit and index. */
 export const SRTCP_INDEX_LENGTH = 4
-/** The bit of that word that says the packet is encrypted. */
+/** E bit of that word: the packet is encrypted. */
 export const SRTCP_ENCRYPTED = 0x8000_0000
 
 /**
- * Fills the 12 bytes of a GCM packet's IV: `0000 ‖ ssrc ‖ roc ‖ sequence`, XOR the salt (RFC 7714 §8.1). The packet is at
- * `offset`; `roc` is its rollover counter.
+ * Fills the 12-byte IV of a GCM packet: `0000 ‖ ssrc ‖ roc ‖ sequence`, XOR the salt (RFC 7714 §8.1). The packet is at `offset`;
+ * `roc` is its rollover counter.
  */
 export function fillGcmRtpIv(iv: Uint8Array, salt: Uint8Array, bytes: Uint8Array, offset: number, roc: number): void {
-  // Byte by byte and not by `set`, which takes longer for so few.
+  // Byte by byte: `set` takes longer for so few bytes.
   for (let at = 0; at < 2; at++) iv[at] = salt[at]!
   for (let at = 2; at < 6; at++) iv[at] = salt[at]! ^ bytes[offset + RTP_SSRC + at - 2]!
   for (let at = 6; at < 10; at++) iv[at] = salt[at]! ^ (roc >>> (8 * (9 - at)))
   for (let at = 10; at < 12; at++) iv[at] = salt[at]! ^ bytes[offset + RTP_SEQUENCE + at - 10]!
 }
 
-/** The same for RTCP: `0000 ‖ ssrc ‖ 0000 ‖ index`, XOR the salt (RFC 7714 §9.1). */
+/** IV of a GCM SRTCP packet: `0000 ‖ ssrc ‖ 0000 ‖ index`, XOR the salt (RFC 7714 §9.1). */
 export function fillGcmRtcpIv(
   iv: Uint8Array,
   salt: Uint8Array,
@@ -104,7 +108,7 @@ export function fillGcmRtcpIv(
   xorWord(iv, 8, index)
 }
 
-/** The first counter block of an AES-CM packet: salt and two zeros, XOR `ssrc` at 4, index at 8 (RFC 3711 §4.1.1). */
+/** First counter block of an AES-CM packet: salt and two zeros, XOR SSRC at 4, index at 8 (RFC 3711 §4.1.1). */
 export function fillCmRtpBlock(
   block: Uint8Array,
   salt: Uint8Array,
@@ -118,6 +122,7 @@ export function fillCmRtpBlock(
   xorBytes(block, 12, bytes, offset + RTP_SEQUENCE, 2)
 }
 
+/** First counter block of an AES-CM SRTCP packet, with the 31-bit index at 10. */
 export function fillCmRtcpBlock(
   block: Uint8Array,
   salt: Uint8Array,

@@ -1,6 +1,6 @@
-// The node's own payload types for video: what clients number as they like is turned into these, and back.
+// The node's video payload types. Each client's own numbers are mapped to these and back.
 
-/** By codec name in lower case. The next number is that of its retransmissions. */
+/** By codec name in lower case. The payload type of its retransmissions (RFC 4588) is the next number. */
 export const VIDEO_PAYLOAD_TYPES: Readonly<Record<string, number>> = {
   h264: 101,
   h265: 103,
@@ -11,8 +11,8 @@ export const VIDEO_PAYLOAD_TYPES: Readonly<Record<string, number>> = {
 const FIRST = 101
 const LAST = 110
 
-/** Whether packets of this type are packets sent again (RFC 4588). */
+/** Whether packets of this type are retransmissions (RFC 4588). */
 export const isRtxType = (type: number): boolean => type >= FIRST && type <= LAST && (type & 1) === 0
-/** The type of retransmissions of a type, and the reverse. */
+/** The retransmission type of a type, and the reverse. */
 export const rtxTypeOf = (type: number): number => type + 1
 export const primaryTypeOf = (rtxType: number): number => rtxType - 1

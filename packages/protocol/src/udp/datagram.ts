@@ -1,6 +1,6 @@
-// What kind of datagram arrived on the media port, told from its length and first bytes alone.
+// The kind of a datagram on the media port, from its length and first bytes.
 
-/** Kinds of datagram, as numbers because the packet path compares them. */
+/** Kinds of datagrams; numbers, because the packet path compares them. */
 export const DatagramKind = {
   Unknown: 0,
   Discovery: 1,
@@ -13,30 +13,30 @@ export const DatagramKind = {
 } as const
 export type DatagramKind = (typeof DatagramKind)[keyof typeof DatagramKind]
 
-/** First word of the official client's ping, and of its answer; the second word is a sequence that is sent back. */
+/** First word of the official client's ping and of its answer. The second word is a sequence number, which is echoed. */
 export const PING_REQUEST = 0x1337cafe
 export const PING_RESPONSE = 0x1337f00d
 /** Bytes of a ping and of its answer. */
 export const PING_LENGTH = 8
-/** The longest thing that counts as a keepalive. */
+/** Bytes of the longest keepalive. */
 export const KEEPALIVE_LENGTH = 16
 /** Bytes of a discovery request and of its answer. */
 export const DISCOVERY_LENGTH = 74
 
 const STUN_COOKIE = 0x2112a442
 const STUN_HEADER = 20
-/** A DTLS record has 13 bytes of header. Shorter datagrams that start alike are counters of keepalives (RFC 6347 §4.1). */
-const SHORTEST_DTLS = 14
-const SHORTEST_RTCP = 12
-/** A bare header and an authentication tag. */
-const SHORTEST_RTP = 12 + 16
+/** Header of a DTLS record and one byte (RFC 6347 §4.1). Shorter datagrams that start alike are keepalive counters. */
+const MIN_DTLS = 14
+const MIN_RTCP = 12
+/** Fixed header and authentication tag. */
+const MIN_RTP = 12 + 16
 
-/** Whether the second byte of a packet says RTCP rather than RTP: types 192 to 223 (RFC 5761 §4). */
+/** Whether the second byte of a packet is an RTCP packet type: 192 to 223 (RFC 5761 §4). */
 export const isRtcpType = (second: number): boolean => second >= 192 && second <= 223
 
 /**
- * Classifies the `length` bytes at `offset`. Per packet: no allocation, no throw. The second byte tells RTCP (192–223) from
- * RTP (RFC 5761 §4); the first byte tells the rest apart (RFC 7983).
+ * Classifies the `length` bytes at `offset` by the first byte (RFC 7983), RTP and RTCP by the second (RFC 5761 §4). Per packet:
+ * no allocation, no throw.
  */
 export function classifyDatagram(view: DataView, offset: number, length: number): DatagramKind {
   if (length < 2) return DatagramKind.Keepalive
@@ -45,13 +45,13 @@ export function classifyDatagram(view: DataView, offset: number, length: number)
   if (length === DISCOVERY_LENGTH && view.getUint32(offset) === 0x0001_0046) return DatagramKind.Discovery
   if (length === PING_LENGTH && view.getUint32(offset) === PING_REQUEST) return DatagramKind.Ping
   if (first <= 3 && length >= STUN_HEADER && view.getUint32(offset + 4) === STUN_COOKIE) return DatagramKind.Stun
-  if (first >= 20 && first <= 63 && length >= SHORTEST_DTLS) return DatagramKind.Dtls
+  if (first >= 20 && first <= 63 && length >= MIN_DTLS) return DatagramKind.Dtls
   return classifyRest(length)
 }
 
 function classifyMedia(second: number, length: number): DatagramKind {
-  if (isRtcpType(second) && length >= SHORTEST_RTCP) return DatagramKind.Rtcp
-  if (length >= SHORTEST_RTP) return DatagramKind.Rtp
+  if (isRtcpType(second) && length >= MIN_RTCP) return DatagramKind.Rtcp
+  if (length >= MIN_RTP) return DatagramKind.Rtp
   return classifyRest(length)
 }
 

@@ -1,6 +1,6 @@
-// IP discovery: a client asks over UDP which address its datagrams come from.
+// IP discovery: a client requests the address from which its datagrams arrive (docs/voice-gateway.md).
 //
-//   0  u16 type: 1 request, 2 response      2  u16 70, the bytes that follow      4  u32 ssrc
+//   0  u16 type: 1 request, 2 response      2  u16 length of the rest, 70      4  u32 ssrc
 //   8  64 bytes of address text, zero padded, at least one zero                  72  u16 port
 import { DISCOVERY_LENGTH } from './datagram.ts'
 
@@ -12,26 +12,28 @@ const ADDRESS = 8
 const ADDRESS_SIZE = 64
 const PORT = 72
 
-/** What a discovery response says: the address that the request came from. */
+/** A discovery response: the source address of the request. */
 export interface Discovered {
+  /** SSRC of the request. */
   ssrc: number
+  /** IPv4 or IPv6 address as text. */
   ip: string
   port: number
 }
 
-/** A request for the session whose audio SSRC this is. */
+/** Encodes a request of the session with this audio SSRC. */
 export function encodeDiscoveryRequest(ssrc: number): Uint8Array {
   const bytes = new Uint8Array(DISCOVERY_LENGTH)
   writeHead(bytes, TYPE_REQUEST, ssrc)
   return bytes
 }
 
-/** The SSRC that the `length` bytes at `offset` ask about, or −1 if they are not a request. What the address says is ignored. */
+/** The SSRC of the request in the `length` bytes at `offset`; −1 if they are not one. The address field is ignored. */
 export function readDiscoveryRequest(view: DataView, offset: number, length: number): number {
   return isDiscovery(view, offset, length, TYPE_REQUEST) ? view.getUint32(offset + SSRC) : -1
 }
 
-/** Writes a response of DISCOVERY_LENGTH bytes to the start of `bytes`. `ip` is at most 63 ASCII characters. */
+/** Writes a response of DISCOVERY_LENGTH bytes to the start of `bytes`. `ip` is truncated to 63 ASCII characters. */
 export function writeDiscoveryResponse(bytes: Uint8Array, ssrc: number, ip: string, port: number): void {
   bytes.fill(0, 0, DISCOVERY_LENGTH)
   const view = writeHead(bytes, TYPE_RESPONSE, ssrc)
@@ -40,7 +42,7 @@ export function writeDiscoveryResponse(bytes: Uint8Array, ssrc: number, ip: stri
   view.setUint16(PORT, port)
 }
 
-/** Reads a response; undefined if the bytes are not one. */
+/** Decodes a response; undefined if the bytes are not one. */
 export function decodeDiscoveryResponse(bytes: Uint8Array): Discovered | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (!isDiscovery(view, 0, bytes.length, TYPE_RESPONSE)) return undefined

@@ -1,29 +1,32 @@
-// How each transport encryption mode lays out a packet: what stays clear, where nonce and tag are. Only the ciphers themselves
-// differ by runtime; everything else about a mode is this table.
+// The packet layout of each transport encryption mode: the clear part, the position of nonce and tag. Everything about a mode
+// but its cipher is in this table.
 //
 //   tag last:   clear ‖ ciphertext ‖ tag ‖ trailer          tag first:   clear ‖ tag ‖ ciphertext ‖ trailer
 import { RTCP_HEADER } from '../rtp/rtcp.ts'
 import { RTP_CSRC_COUNT, RTP_EXTENSION_BIT, RTP_HEADER } from '../rtp/rtp.ts'
 import { VoiceMode } from '../voice/voice.ts'
 
-/** `xsalsa20-poly1305` is libsodium's secretbox in its "easy" form: tag, then ciphertext, and nothing else authenticated. */
+/** `xsalsa20-poly1305` is libsodium's secretbox in its "easy" form: tag, then ciphertext; no other bytes are authenticated. */
 export type ProtectionCipher = 'aes-256-gcm' | 'xchacha20-poly1305' | 'xsalsa20-poly1305'
 
+/** The layout of one mode. */
 export interface ProtectionLayout {
   readonly cipher: ProtectionCipher
-  /** Whether CSRCs and the extension's first four bytes are clear too, besides the fixed RTP header. */
+  /** Whether CSRCs and the first four bytes of the extension are clear, besides the fixed RTP header. */
   readonly isRtpsize: boolean
   /** Whether the clear part is authenticated. */
   readonly isClearAuthenticated: boolean
+  /** Whether the tag precedes the ciphertext. */
   readonly isTagFirst: boolean
-  /** Bytes of the cipher's nonce. What the packet does not give of it is zero. */
+  /** Bytes of the cipher's nonce, zero-padded. */
   readonly nonceLength: 12 | 24
-  /** What the nonce starts with: the packet's trailer, or its first 12 (RTCP: 8) bytes. */
+  /** Start of the nonce: the trailer of the packet, or its first 12 (RTCP: 8) bytes. */
   readonly nonceSource: 'trailer' | 'header'
+  /** Bytes behind the ciphertext that hold the nonce. */
   readonly trailerLength: 0 | 4 | 24
 }
 
-/** Bytes of every mode's key, and of its tag. */
+/** Bytes of the key and of the tag, in every mode. */
 export const PROTECTION_KEY_LENGTH = 32
 export const PROTECTION_TAG_LENGTH = 16
 
@@ -37,6 +40,7 @@ const secretbox = {
 } as const
 const counted = { nonceSource: 'trailer', trailerLength: 4 } as const
 
+/** The layouts by mode. */
 export const PROTECTION_LAYOUTS: Readonly<Record<VoiceMode, ProtectionLayout>> = {
   [VoiceMode.AeadAes256GcmRtpsize]: { ...gcm, ...counted, isRtpsize: true },
   [VoiceMode.AeadXchacha20Poly1305Rtpsize]: { ...xchacha, ...counted, isRtpsize: true },
@@ -48,8 +52,8 @@ export const PROTECTION_LAYOUTS: Readonly<Record<VoiceMode, ProtectionLayout>> =
 }
 
 /**
- * Bytes of the RTP packet at `offset` that stay clear; they are the same in a sealed and in a plain packet. The caller checks
- * them against the packet's length, of which at least RTP_HEADER bytes must be there.
+ * Bytes of the clear part of the RTP packet at `offset`, which is the same in sealed and plain form. The caller ensures
+ * RTP_HEADER bytes and compares the result with the length of the packet.
  */
 export function clearRtpLength(layout: ProtectionLayout, bytes: Uint8Array, offset: number): number {
   if (!layout.isRtpsize) return RTP_HEADER
@@ -57,15 +61,15 @@ export function clearRtpLength(layout: ProtectionLayout, bytes: Uint8Array, offs
   return RTP_HEADER + (first & RTP_CSRC_COUNT) * 4 + ((first & RTP_EXTENSION_BIT) !== 0 ? 4 : 0)
 }
 
-/** Bytes of an RTCP compound that stay clear, in every mode. */
+/** Bytes of the clear part of an RTCP compound, in every mode. */
 export const CLEAR_RTCP_LENGTH = RTCP_HEADER
 
-/** How many bytes longer a sealed packet is than the plain one. */
+/** Bytes by which sealing lengthens a packet. */
 export const protectionOverhead = (layout: ProtectionLayout): number => PROTECTION_TAG_LENGTH + layout.trailerLength
 
 /**
- * Fills `nonce` (`layout.nonceLength` bytes, all zero or filled by this function before) from the sealed packet of `length`
- * bytes at `offset`. `headerLength` is what the header gives where it is the source: RTP_HEADER or RTCP_HEADER.
+ * Fills `nonce` (`layout.nonceLength` bytes, zero or filled by this function before) from the sealed packet of `length` bytes
+ * at `offset`. `headerLength` is the part of the header that may be the nonce: RTP_HEADER or RTCP_HEADER.
  */
 export function fillProtectionNonce(
   layout: ProtectionLayout,

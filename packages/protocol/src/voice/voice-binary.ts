@@ -1,39 +1,41 @@
-// The voice gateway's binary messages (opcodes 25–31): what frames the MLS of DAVE.
+// The binary messages of the voice gateway (opcodes 25–30), which carry the MLS messages of DAVE.
 import { ByteReader, ByteWriter, DecodeError } from '../bytes.ts'
 import { type Commit, readCommit, readWelcome, type Welcome } from '../dave/mls-message.ts'
 
-/** A binary message of a client: opcode and payload. */
+/** Decodes a binary message of a client: u8 opcode, payload. Throws a DecodeError if it is empty. */
 export function decodeClientBinary(bytes: Uint8Array): { op: number; payload: Uint8Array } {
   const reader = new ByteReader(bytes)
   return { op: reader.u8(), payload: reader.take(reader.remaining) }
 }
 
+/** Encodes a binary message of a client. */
 export const encodeClientBinary = (op: number, payload: Uint8Array): Uint8Array =>
   new ByteWriter().u8(op).raw(payload).bytes()
 
-/** A binary message of the node: the number it shares with JSON messages, opcode and payload. */
+/** Decodes a binary message of the node: u16 seq, shared with JSON messages, u8 opcode, payload. Throws a DecodeError. */
 export function decodeNodeBinary(bytes: Uint8Array): { seq: number; op: number; payload: Uint8Array } {
   const reader = new ByteReader(bytes)
   return { seq: reader.u16(), op: reader.u8(), payload: reader.take(reader.remaining) }
 }
 
+/** Encodes a binary message of the node. */
 export const encodeNodeBinary = (seq: number, op: number, payload: Uint8Array): Uint8Array =>
   new ByteWriter().u16(seq).u8(op).raw(payload).bytes()
 
-/** Op 27, node to client: MLSMessages to append. Revoking is never used: clients do not survive it alike. */
+/** Payload of op 27 from the node: MLSMessages to append. The node never revokes, because MLS libraries differ there. */
 export const encodeProposals = (messages: readonly Uint8Array[]): Uint8Array =>
   new ByteWriter().u8(0).vectorOf(messages).bytes()
 
-/** Op 27 as a client reads it: `operation` 0 appends, 1 revokes; `messages` as MLS libraries take them. */
+/** Decodes the payload of op 27: operation 0 appends, 1 revokes; `messages` is the vector. Throws a DecodeError. */
 export function decodeProposals(payload: Uint8Array): { operation: 0 | 1; messages: Uint8Array } {
   const reader = new ByteReader(payload)
   const operation = reader.u8()
-  if (operation !== 0 && operation !== 1) throw new DecodeError(`unknown operation ${operation}`)
+  if (operation !== 0 && operation !== 1) throw new DecodeError(`expected operation 0 or 1, found ${operation}`)
   const messages = reader.take(reader.remaining)
   return { operation, messages }
 }
 
-/** Op 28, client to node: a commit, and right behind it a bare Welcome if it adds anybody. */
+/** Decodes the payload of op 28: a commit, followed by a bare Welcome if it adds members. Throws a DecodeError. */
 export function decodeCommitWelcome(payload: Uint8Array): { commit: Commit; welcome: Welcome | undefined } {
   const reader = new ByteReader(payload)
   const commit = readCommit(reader)
@@ -42,10 +44,11 @@ export function decodeCommitWelcome(payload: Uint8Array): { commit: Commit; welc
   return { commit, welcome }
 }
 
-/** Op 29 and op 30, node to client: a transition id, and a commit or a bare Welcome. */
+/** Payload of op 29 or op 30: u16 transition id, then a commit or a bare Welcome. */
 export const encodeTransition = (transitionId: number, body: Uint8Array): Uint8Array =>
   new ByteWriter().u16(transitionId).raw(body).bytes()
 
+/** Decodes the payload of op 29 or op 30. Throws a DecodeError. */
 export function decodeTransition(payload: Uint8Array): { transitionId: number; body: Uint8Array } {
   const reader = new ByteReader(payload)
   return { transitionId: reader.u16(), body: reader.take(reader.remaining) }

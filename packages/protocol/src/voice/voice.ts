@@ -1,6 +1,7 @@
-// The voice gateway's opcodes, close codes, flags and messages: what a Discord voice client and the node say to each other.
+// The voice gateway: opcodes, close codes, flags and messages between a Discord voice client and the node.
 import { z } from 'zod'
 import { SessionId, Snowflake, Ssrc } from '../ids.ts'
+import { PROTOCOL_LIMITS } from '../limits.ts'
 
 /** Opcodes of the voice gateway, JSON and binary. */
 export const VoiceOp = {
@@ -40,7 +41,7 @@ export const VoiceOp = {
 } as const
 export type VoiceOp = (typeof VoiceOp)[keyof typeof VoiceOp]
 
-/** Close codes the node sends on the voice gateway. */
+/** Close codes that the node sends on the voice gateway (docs/voice-gateway.md). */
 export const VoiceClose = {
   UnknownOpcode: 4001,
   DecodeError: 4002,
@@ -61,13 +62,13 @@ export const VoiceClose = {
 } as const
 export type VoiceClose = (typeof VoiceClose)[keyof typeof VoiceClose]
 
-/** Bits of the speaking field (op 5, v ≥ 4). */
+/** Bits of `speaking` (op 5, v ≥ 4). */
 export const SpeakingFlag = { Voice: 1, Soundshare: 2, Priority: 4 } as const
 
-/** The lowest and highest gateway version spoken; higher requests are served as the highest. */
+/** The lowest and highest supported gateway version. A higher requested version is served as the highest. */
 export const VOICE_VERSION = { min: 1, max: 9 } as const
 
-/** Names of the transport encryption modes, in the order in which they are offered. */
+/** Names of the transport encryption modes, in the order of the offer. */
 export const VoiceMode = {
   AeadAes256GcmRtpsize: 'aead_aes256_gcm_rtpsize',
   AeadXchacha20Poly1305Rtpsize: 'aead_xchacha20_poly1305_rtpsize',
@@ -93,15 +94,16 @@ export const LEGACY_MODES: readonly VoiceMode[] = [
   VoiceMode.Xsalsa20Poly1305,
 ]
 
-/** The most simulcast layers a client may offer or declare. */
-export const MAX_STREAMS = 4
-
 const Quality = z.number().min(0).max(100)
+const Name = z.string().max(PROTOCOL_LIMITS.name)
+const ShortName = z.string().max(PROTOCOL_LIMITS.shortName)
+const TypeName = z.string().max(PROTOCOL_LIMITS.type)
+const Token = z.string().min(1).max(PROTOCOL_LIMITS.token)
 
-/** A stream object as clients offer it in op 0 and declare it in op 12; also one of ours in op 2 and op 12. */
+/** A video stream: offered in op 0, assigned SSRCs in op 2, declared in op 12. Units: bits and frames per second, pixels. */
 export const Stream = z.object({
-  type: z.string().max(16).optional(),
-  rid: z.string().max(32).optional(),
+  type: TypeName.optional(),
+  rid: ShortName.optional(),
   quality: Quality.optional(),
   ssrc: Ssrc.optional(),
   rtx_ssrc: Ssrc.optional(),
@@ -109,28 +111,28 @@ export const Stream = z.object({
   max_bitrate: z.number().nonnegative().optional(),
   max_framerate: z.number().nonnegative().optional(),
   max_resolution: z
-    .object({ type: z.string().max(16), width: z.number().nonnegative(), height: z.number().nonnegative() })
+    .object({ type: TypeName, width: z.number().nonnegative(), height: z.number().nonnegative() })
     .optional(),
 })
 export type Stream = z.infer<typeof Stream>
-const Streams = z.array(Stream).max(MAX_STREAMS)
+const Streams = z.array(Stream).max(PROTOCOL_LIMITS.streams)
 
-/** Op 0, client to node. Starts a session. */
+/** Op 0, from the client: starts a session. */
 export const Identify = z.object({
   server_id: Snowflake,
   channel_id: Snowflake.nullish(),
   user_id: Snowflake,
   session_id: SessionId,
-  token: z.string().min(1).max(512),
+  token: Token,
   video: z.boolean().nullish(),
   streams: Streams.nullish(),
   max_dave_protocol_version: z.int().min(0).max(0xffff).nullish(),
 })
 export type Identify = z.infer<typeof Identify>
 
-/** A codec as a client lists it in op 1 and op 14. */
+/** A codec with the client's payload types, in op 1 and op 14. */
 export const Codec = z.object({
-  name: z.string().max(32),
+  name: ShortName,
   type: z.enum(['audio', 'video']),
   priority: z.number().optional(),
   payload_type: z.int().min(0).max(127),
@@ -139,28 +141,28 @@ export const Codec = z.object({
   decode: z.boolean().optional(),
 })
 export type Codec = z.infer<typeof Codec>
-const Codecs = z.array(Codec).max(32)
+const Codecs = z.array(Codec).max(PROTOCOL_LIMITS.codecs)
 
-/** `data` of op 1 for the protocol `udp`. The address is what the client believes; it is never trusted by itself. */
+/** `data` of op 1 for protocol `udp`. The address is the client's claim and is not trusted. */
 export const UdpSelection = z.object({
-  address: z.string().max(64),
+  address: z.string().max(PROTOCOL_LIMITS.address),
   port: z.int().min(0).max(65535),
-  mode: z.string().max(64),
+  mode: Name,
 })
 export type UdpSelection = z.infer<typeof UdpSelection>
 
-/** Op 1, client to node. `data` is an object for `udp`, an SDP fragment for `webrtc`. */
+/** Op 1, from the client: selects the transport. `data` is a UdpSelection for `udp`, an SDP offer for `webrtc`. */
 export const SelectProtocol = z.object({
-  protocol: z.string().max(32),
+  protocol: ShortName,
   data: z.unknown().optional(),
-  sdp: z.string().max(20_480).nullish(),
+  sdp: z.string().max(PROTOCOL_LIMITS.sdp).nullish(),
   codecs: Codecs.nullish(),
-  rtc_connection_id: z.string().max(64).nullish(),
-  experiments: z.array(z.string().max(64)).max(32).nullish(),
+  rtc_connection_id: Name.nullish(),
+  experiments: z.array(Name).max(PROTOCOL_LIMITS.names).nullish(),
 })
 export type SelectProtocol = z.infer<typeof SelectProtocol>
 
-/** Op 5, client to node. `speaking` is a boolean up to v3 and a bit mask from v4; both are read at any version. */
+/** Op 5, from the client. `speaking` is a boolean up to v3 and SpeakingFlag bits from v4; both are accepted at any version. */
 export const Speaking = z.object({
   speaking: z.union([z.boolean(), z.int().min(0).max(0xff)]),
   delay: z.number().nullish(),
@@ -168,18 +170,18 @@ export const Speaking = z.object({
 })
 export type Speaking = z.infer<typeof Speaking>
 
-/** Op 7, client to node. `seq` is one library's name for `seq_ack`. */
+/** Op 7, from the client: resumes a session. `seq` is disgo's name for `seq_ack`. */
 export const Resume = z.object({
   server_id: Snowflake,
   channel_id: Snowflake.nullish(),
   session_id: SessionId,
-  token: z.string().min(1).max(512),
+  token: Token,
   seq_ack: z.int().nullish(),
   seq: z.int().nullish(),
 })
 export type Resume = z.infer<typeof Resume>
 
-/** Op 12, client to node. */
+/** Op 12, from the client: the SSRCs and streams of its video; `video_ssrc` 0 ends it. */
 export const Video = z.object({
   audio_ssrc: Ssrc.nullish(),
   video_ssrc: Ssrc.nullish(),
@@ -188,51 +190,49 @@ export const Video = z.object({
 })
 export type Video = z.infer<typeof Video>
 
-/** Op 14, client to node. Replaces the codecs of op 1. */
+/** Op 14, from the client: replaces the codecs of op 1. */
 export const SessionUpdate = z.object({ codecs: Codecs })
 export type SessionUpdate = z.infer<typeof SessionUpdate>
 
-/** The most SSRCs one media sink wants message may name. */
-export const MAX_WANTS = 1024
-
 /**
- * Op 15, client to node: SSRC (decimal) or `any` to a want of 0–100, and `pixelCounts`: SSRC to how many pixels of it are
- * shown. Members that are nothing of that are ignored. Each message replaces the one before.
+ * Op 15: requested quality of video, 0–100 by SSRC (decimal) or `any`, and `pixelCounts`, the displayed pixels by SSRC. Other
+ * members are ignored. Each message replaces the previous one.
  */
 export const MediaSinkWants = z
-  .record(z.string().max(16), z.unknown())
-  .refine(wants => Object.keys(wants).length <= MAX_WANTS, `expected at most ${MAX_WANTS} wants`)
+  .record(z.string().max(PROTOCOL_LIMITS.wantKey), z.unknown())
+  .refine(
+    wants => Object.keys(wants).length <= PROTOCOL_LIMITS.wants,
+    `expected at most ${PROTOCOL_LIMITS.wants} wants`,
+  )
   .transform(({ any, pixelCounts, ...wants }) => ({
     any: typeof any === 'number' ? clamp(any, 100) : 100,
     wants: bySsrc(wants, 100),
-    pixelCounts: bySsrc(pixelCounts, MAX_PIXELS),
+    pixelCounts: bySsrc(pixelCounts, PROTOCOL_LIMITS.pixels),
   }))
 export type MediaSinkWants = z.infer<typeof MediaSinkWants>
 
-/** No screen has more. */
-const MAX_PIXELS = 2 ** 31 - 1
-const clamp = (value: number, most: number) => Math.min(most, Math.max(0, Math.trunc(value) || 0))
+const clamp = (value: number, max: number) => Math.min(max, Math.max(0, Math.trunc(value) || 0))
 
-function bySsrc(raw: unknown, most: number): Map<number, number> {
+function bySsrc(raw: unknown, max: number): Map<number, number> {
   const numbers = new Map<number, number>()
   if (typeof raw !== 'object' || raw === null) return numbers
-  for (const [key, value] of Object.entries(raw).slice(0, MAX_WANTS))
-    if (/^[0-9]{1,10}$/.test(key) && typeof value === 'number') numbers.set(Number(key), clamp(value, most))
+  for (const [key, value] of Object.entries(raw).slice(0, PROTOCOL_LIMITS.wants))
+    if (/^[0-9]{1,10}$/.test(key) && typeof value === 'number') numbers.set(Number(key), clamp(value, max))
   return numbers
 }
 
-/** Op 23 and op 31, client to node: the transition it is ready for, or whose commit or welcome it could not use. */
+/** Op 23 and op 31, from the client: a transition that it is ready for, or whose commit or Welcome it could not process. */
 export const DaveTransition = z.object({ transition_id: z.int().min(0).max(0xffff) })
 export type DaveTransition = z.infer<typeof DaveTransition>
 
-/** Op 3, client to node, v ≥ 8. The nonce itself is echoed from the source text, so its type does not matter here. */
+/** Op 3, from the client, v ≥ 8. The nonce `t` is echoed from the source text and not decoded. */
 export const Heartbeat = z.object({ seq_ack: z.int().nullish() })
 
-/** What every JSON message looks like before its opcode is known. */
+/** Any JSON message before its opcode is known. */
 export const VoiceMessage = z.object({ op: z.int(), d: z.unknown().optional() })
 export type VoiceMessage = z.infer<typeof VoiceMessage>
 
-/** What the node sends, by opcode. Outgoing messages are built through this type. */
+/** Data of the node's messages by opcode. Outgoing messages are built through this type. */
 export interface VoiceEvents {
   [VoiceOp.Ready]: {
     ssrc: number

@@ -1,4 +1,4 @@
-// CRC-32 as STUN's FINGERPRINT uses it (RFC 8489 §14.7; the polynomial of ISO 3309).
+// CRC-32 for STUN FINGERPRINT (RFC 8489 §14.7; polynomial of ISO 3309).
 
 const TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
   let value = byte
@@ -6,7 +6,7 @@ const TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
   return value
 })
 
-/** Of `length` bytes at `offset`, unsigned. Per packet: no allocation. */
+/** CRC-32 of `length` bytes at `offset`, unsigned. Per packet: no allocation. */
 export function crc32(bytes: Uint8Array, offset: number, length: number): number {
   let value = -1
   for (let index = offset; index < offset + length; index++)

@@ -1,11 +1,12 @@
-// The SDP that crosses the voice gateway once: what a browser offers, as a fragment or whole, and the fragment it is answered.
+// The SDP of the voice gateway: the offer of a browser, complete or as a fragment, and the fragment that answers it.
+import { PROTOCOL_LIMITS } from '../limits.ts'
 
-/** Lines read at most; a browser's whole offer has some 300. */
-const MOST_LINES = 2_000
-/** Extension ids of the one-byte form, 1–14, and of the two-byte form up to 255 (RFC 8285). */
-const HIGHEST_EXTENSION = 255
+/** The highest extension id: two-byte form (RFC 8285 §4.3). */
+const MAX_EXTENSION_ID = 255
+/** Id 15 is reserved (RFC 8285 §4.2). */
+const RESERVED_EXTENSION_ID = 15
 
-/** Header extensions that the node knows, by URI. */
+/** URIs of the header extensions that the node supports. */
 export const ExtensionUri = {
   AudioLevel: 'urn:ietf:params:rtp-hdrext:ssrc-audio-level',
   VideoOrientation: 'urn:3gpp:video-orientation',
@@ -14,27 +15,30 @@ export const ExtensionUri = {
 } as const
 export type ExtensionUri = (typeof ExtensionUri)[keyof typeof ExtensionUri]
 
-/** A certificate's digest as `a=fingerprint` gives it (RFC 8122 §5). */
+/** A certificate fingerprint from `a=fingerprint` (RFC 8122 §5). */
 export interface SdpFingerprint {
-  /** Lower case: `sha-256`. */
+  /** Hash function in lower case, such as `sha-256`. */
   readonly algorithm: string
+  /** The digest. */
   readonly bytes: Uint8Array
 }
 
-/** What an offer says that matters here. */
+/** The parts of an offer that the node uses. */
 export interface SdpOffer {
+  /** `a=ice-ufrag`. */
   readonly ufrag: string
+  /** `a=ice-pwd`. */
   readonly password: string
   readonly fingerprint: SdpFingerprint
-  /** By URI; ids are the same in all m-lines under BUNDLE. */
+  /** Header extension ids by URI; they are the same in all m-lines under BUNDLE. */
   readonly extensions: ReadonlyMap<string, number>
-  /** By codec name in lower case, the first of each: a fragment names opus, VP8 and VP8's rtx only. */
+  /** Payload types by codec name in lower case, the first of each. A fragment names opus, VP8 and rtx only. */
   readonly payloadTypes: ReadonlyMap<string, number>
 }
 
 /**
- * Reads a fragment (lines in any order) or a whole description, with either line end. Of what is there more than once the
- * first counts. Returns what is missing, as text, if it cannot be answered.
+ * Parses a fragment (lines in any order) or a complete description, with either line ending. Of repeated lines the first counts.
+ * Returns the name of the first missing line as text if the offer cannot be answered.
  */
 export function parseSdpOffer(sdp: string): SdpOffer | string {
   let ufrag: string | undefined
@@ -42,7 +46,7 @@ export function parseSdpOffer(sdp: string): SdpOffer | string {
   let fingerprint: SdpFingerprint | undefined
   const extensions = new Map<string, number>()
   const payloadTypes = new Map<string, number>()
-  for (const line of sdp.split(/\r?\n/, MOST_LINES)) {
+  for (const line of sdp.split(/\r?\n/, PROTOCOL_LIMITS.sdpLines)) {
     const [, name, value] = /^a=([a-z-]+):(.*)$/.exec(line.trim()) ?? []
     if (value === undefined) continue
     if (name === 'ice-ufrag') ufrag ??= iceText(value, 4)
@@ -72,7 +76,7 @@ function parseFingerprint(value: string): SdpFingerprint | undefined {
 function addExtension(extensions: Map<string, number>, value: string): void {
   const [, id, uri] = /^([0-9]{1,3})(?:\/[a-z]+)? (\S{1,256})/.exec(value) ?? []
   const number = Number(id)
-  if (uri === undefined || number < 1 || number > HIGHEST_EXTENSION || number === 15) return
+  if (uri === undefined || number < 1 || number > MAX_EXTENSION_ID || number === RESERVED_EXTENSION_ID) return
   if (!extensions.has(uri)) extensions.set(uri, number)
 }
 
@@ -84,19 +88,20 @@ function addPayloadType(payloadTypes: Map<string, number>, value: string): void 
   if (!payloadTypes.has(key)) payloadTypes.set(key, Number(type))
 }
 
+/** The parameters of an answer. */
 export interface SdpAnswer {
-  /** An IP address that the client can reach. */
+  /** IP address at which the client reaches the node. */
   readonly ip: string
   readonly port: number
   readonly ufrag: string
   readonly password: string
-  /** As in SDP: `sha-256 AB:CD:…`. */
+  /** In SDP form: `sha-256 AB:CD:…`. */
   readonly fingerprint: string
 }
 
 /**
- * The fragment that satisfies Discord's web client (which looks at each kind of line) and those that scrape it line by line:
- * exactly one candidate, a `c=` line of three words, the fingerprint twice.
+ * Formats the fragment that Discord's web client expects, and clients that scan it line by line: exactly one candidate, a `c=`
+ * line of three words, the fingerprint twice.
  */
 export function formatSdpAnswer({ ip, port, ufrag, password, fingerprint }: SdpAnswer): string {
   return [

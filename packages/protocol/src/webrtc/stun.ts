@@ -1,7 +1,8 @@
-// STUN as an ICE-lite agent needs it (RFC 8489, RFC 8445): reads binding requests, writes their answers.
+// STUN for an ICE-lite agent (RFC 8489, RFC 8445): decodes binding requests, encodes responses.
 //
 //   0  u16 type     2  u16 length of the attributes     4  u32 cookie     8  12 bytes transaction id
 //  20  attributes: u16 type, u16 length, value, zeros up to a multiple of 4
+import { PROTOCOL_LIMITS } from '../limits.ts'
 import { crc32 } from './crc32.ts'
 
 const BINDING_REQUEST = 0x0001
@@ -23,22 +24,20 @@ const MAC_LENGTH = 20
 const MAC_ATTRIBUTE = 4 + MAC_LENGTH
 const FINGERPRINT_ATTRIBUTE = 8
 const FINGERPRINT_MASK = 0x5354_554e
-/** RFC 8489 §14.3 says below 509; ICE's are 256 and a colon and 256 at most. */
-const LONGEST_USERNAME = 513
-
-/** HMAC-SHA1 of the first `length` bytes, as 20 bytes. */
+/** HMAC-SHA1 of the first `length` bytes under `key`: 20 bytes. */
 export type StunMac = (key: Uint8Array, bytes: Uint8Array, length: number) => Uint8Array
 
-/** A well-formed binding request; whether it is genuine, `isStunGenuine` says. */
+/** A well-formed binding request. `isStunGenuine` authenticates it. */
 export interface StunRequest {
-  /** `<ours>:<theirs>`, the two ufrags. */
+  /** The two ICE ufrags: `<receiver>:<sender>`. */
   readonly username: string
+  /** Whether USE-CANDIDATE is present (RFC 8445 §7.1.2). */
   readonly useCandidate: boolean
-  /** Where MESSAGE-INTEGRITY begins, from the start of the message. */
+  /** Offset of MESSAGE-INTEGRITY from the start of the message. */
   readonly integrityAt: number
 }
 
-/** Reads a whole datagram; undefined if it is no binding request with user name, integrity and a right fingerprint. */
+/** Decodes a datagram; undefined if it is not a binding request with USERNAME, MESSAGE-INTEGRITY and a valid FINGERPRINT. */
 export function readStunRequest(bytes: Uint8Array): StunRequest | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (!isFramed(view, bytes)) return undefined
@@ -51,7 +50,7 @@ export function readStunRequest(bytes: Uint8Array): StunRequest | undefined {
     const length = view.getUint16(at + 2)
     const next = at + 4 + length + (-length & 3)
     if (next > end) return undefined
-    // What stands behind the integrity is not protected by it.
+    // An attribute behind MESSAGE-INTEGRITY is not authenticated.
     if (integrityAt >= 0) return undefined
     if (type === Attribute.Username) username = asciiOf(bytes, at + 4, length)
     else if (type === Attribute.UseCandidate) useCandidate = true
@@ -61,7 +60,7 @@ export function readStunRequest(bytes: Uint8Array): StunRequest | undefined {
   return username === undefined || integrityAt < 0 ? undefined : { username, useCandidate, integrityAt }
 }
 
-/** Length, type and cookie are right, and the fingerprint is last and fits. */
+/** Checks length, type and cookie, and that FINGERPRINT is last and valid. */
 function isFramed(view: DataView, bytes: Uint8Array): boolean {
   if (bytes.length < HEADER + FINGERPRINT_ATTRIBUTE || bytes.length !== HEADER + view.getUint16(LENGTH)) return false
   if (bytes.length % 4 !== 0 || view.getUint16(0) !== BINDING_REQUEST || view.getUint32(4) !== COOKIE) return false
@@ -70,11 +69,11 @@ function isFramed(view: DataView, bytes: Uint8Array): boolean {
   return view.getUint32(at + 4) === fingerprintOf(bytes, at)
 }
 
-/** Whether the message was made with `key`. Takes as long whichever byte differs. */
+/** Whether MESSAGE-INTEGRITY verifies under `key`. The comparison takes constant time. */
 export function isStunGenuine(bytes: Uint8Array, request: StunRequest, key: Uint8Array, mac: StunMac): boolean {
   const { integrityAt } = request
   const signed = bytes.slice(0, integrityAt)
-  // The length reads as if the message ended behind the integrity (RFC 8489 §14.5).
+  // The length field counts up to MESSAGE-INTEGRITY (RFC 8489 §14.5).
   new DataView(signed.buffer).setUint16(LENGTH, integrityAt + MAC_ATTRIBUTE - HEADER)
   const expected = mac(key, signed, integrityAt)
   let difference = 0
@@ -82,7 +81,7 @@ export function isStunGenuine(bytes: Uint8Array, request: StunRequest, key: Uint
   return difference === 0
 }
 
-/** The answer to a request: where it came from. `address` is 4 bytes of IPv4 or 16 of IPv6. */
+/** Encodes the response with the source address of the request: 4 bytes of IPv4 or 16 of IPv6. */
 export function encodeStunResponse(
   request: Uint8Array,
   address: Uint8Array,
@@ -111,7 +110,7 @@ function writeMapped(bytes: Uint8Array, view: DataView, address: Uint8Array, por
   for (const [index, byte] of address.entries()) bytes[HEADER + 8 + index] = byte ^ bytes[4 + index]!
 }
 
-/** Writes MESSAGE-INTEGRITY at `at` and FINGERPRINT behind it, each under the length that it is computed with. */
+/** Writes MESSAGE-INTEGRITY at `at` and FINGERPRINT behind it, each computed over its own message length. */
 function sign(bytes: Uint8Array, view: DataView, at: number, key: Uint8Array, mac: StunMac): void {
   view.setUint16(LENGTH, at + MAC_ATTRIBUTE - HEADER)
   view.setUint16(at, Attribute.MessageIntegrity)
@@ -124,7 +123,7 @@ function sign(bytes: Uint8Array, view: DataView, at: number, key: Uint8Array, ma
   view.setUint32(fingerprintAt + 4, fingerprintOf(bytes, fingerprintAt))
 }
 
-/** A check as a client sends it: for clients and tests. */
+/** Encodes a connectivity check, for clients and tests. */
 export function encodeStunRequest(
   check: { transaction: Uint8Array; username: string; useCandidate: boolean },
   key: Uint8Array,
@@ -149,5 +148,5 @@ export function encodeStunRequest(
 const fingerprintOf = (bytes: Uint8Array, length: number) => (crc32(bytes, 0, length) ^ FINGERPRINT_MASK) >>> 0
 
 function asciiOf(bytes: Uint8Array, at: number, length: number): string | undefined {
-  return length > LONGEST_USERNAME ? undefined : String.fromCharCode(...bytes.subarray(at, at + length))
+  return length > PROTOCOL_LIMITS.stunUsername ? undefined : String.fromCharCode(...bytes.subarray(at, at + length))
 }

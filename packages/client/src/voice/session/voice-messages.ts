@@ -1,5 +1,5 @@
 // Decodes the voice gateway messages that a node sends: lenient about unused fields, bounded in everything it keeps.
-import { MAX_STREAMS, PROTECTION_KEY_LENGTH, Snowflake, Ssrc, Stream } from '@parley/protocol'
+import { PROTECTION_KEY_LENGTH, PROTOCOL_LIMITS, Snowflake, Ssrc, Stream } from '@parley/protocol'
 import { z } from 'zod'
 import { LIMITS } from '../../limits.ts'
 import type { ProtocolSelection, VoiceDescription } from './voice-outputs.ts'
@@ -7,7 +7,7 @@ import type { ProtocolSelection, VoiceDescription } from './voice-outputs.ts'
 const Port = z.int().min(1).max(65_535)
 const Names = z.array(z.string().max(LIMITS.nameLength)).max(LIMITS.names)
 const CodecName = z.string().max(LIMITS.codecLength).nullish()
-const VideoStreams = z.array(Stream).max(MAX_STREAMS)
+const VideoStreams = z.array(Stream).max(PROTOCOL_LIMITS.streams)
 
 /** Op 8. */
 export const Hello = z.object({

@@ -1,7 +1,7 @@
 // When packets of one WebRTC client arrived, by their transport-wide sequence, until feedback is sent: its congestion control
 // depends on it (draft-holmer-rmcat-transport-wide-cc-extensions-01).
 import {
-  LONGEST_TRANSPORT_FEEDBACK,
+  MAX_TRANSPORT_FEEDBACK_LENGTH,
   sequenceDistance,
   TRANSPORT_FEEDBACK_PACKETS,
   writeTransportFeedback,
@@ -11,7 +11,7 @@ import { LIMITS } from '../../limits.ts'
 export class TransportFeedback {
   /** Arrivals from #base on; NaN for packets that did not arrive. */
   readonly #times = new Float64Array(TRANSPORT_FEEDBACK_PACKETS).fill(Number.NaN)
-  readonly #bytes = new Uint8Array(LONGEST_TRANSPORT_FEEDBACK)
+  readonly #bytes = new Uint8Array(MAX_TRANSPORT_FEEDBACK_LENGTH)
   readonly #view = new DataView(this.#bytes.buffer)
   /** The sequence that the next feedback begins with; −1 before the first packet. */
   #base = -1

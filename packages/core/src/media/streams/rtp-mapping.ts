@@ -1,6 +1,6 @@
 // How RTP looks to one peer: its payload types and its ids of header extensions. The node routes in the numbers of Discord's
 // native clients, which these send and expect for audio (node numbering).
-import { HIGHEST_EXTENSION_ID, NATIVE_EXTENSIONS, OPUS_PAYLOAD_TYPE } from '@parley/protocol'
+import { MAX_ONE_BYTE_EXTENSION_ID, NATIVE_EXTENSIONS, OPUS_PAYLOAD_TYPE } from '@parley/protocol'
 import type { RtpMappingDescription } from '../../lane/commands.ts'
 
 const PAYLOAD_TYPES = 128
@@ -30,7 +30,7 @@ export function createRtpMapping({ payloadTypes, extensions }: RtpMappingDescrip
     outgoing[node] = client
     incoming[client] = node
   }
-  const idOf = (id: number | undefined) => (id !== undefined && id <= HIGHEST_EXTENSION_ID ? id : 0)
+  const idOf = (id: number | undefined) => (id !== undefined && id <= MAX_ONE_BYTE_EXTENSION_ID ? id : 0)
   return {
     key: JSON.stringify([payloadTypes, extensions]),
     extensions: Uint8Array.from(FORWARDED_EXTENSIONS, name => idOf(extensions[name])),
