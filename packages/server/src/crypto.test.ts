@@ -106,7 +106,7 @@ test('isPoint agrees with OpenSSL', () => {
 })
 
 test('a coordinate must be below the prime', () => {
-  // x = 5 is on the curve; x + p names the same point, and is not how it is written.
+  // x = 5 is on the curve. x + p denotes the same point, but is not a valid encoding of it.
   const p = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn
   const y = 0x459243b9aa581806fe913bce99817ade11ca503c64d9a3c533415c083248fbccn
   const point = (x: bigint) => bytes(`04${x.toString(16).padStart(64, '0')}${y.toString(16).padStart(64, '0')}`)

@@ -35,7 +35,7 @@ class ScriptedNode {
   readonly gateway: WebSocketServer
   readonly udp: Socket
   readonly mode: VoiceMode
-  /** Of the newest connection. */
+  /** The latest connection. */
   socket: WebSocket | undefined
   readonly urls: string[] = []
   readonly messages: Message[] = []

@@ -58,7 +58,7 @@ test('no truncated request and no request with a changed bit authenticates', () 
   for (let bit = 0; bit < REQUEST.length * 8; bit++) {
     const changed = REQUEST.slice()
     changed[bit >> 3]! ^= 1 << (bit & 7)
-    // The fingerprint is no secret: whoever changes something can make a new one.
+    // The fingerprint is not keyed: an attacker that changes the message can compute a new one.
     assert.equal(readStunRequest(changed), undefined)
     new DataView(changed.buffer).setUint32(104, (crc32(changed, 0, 100) ^ 0x5354554e) >>> 0)
     const request = readStunRequest(changed)

@@ -1,4 +1,4 @@
-// The configuration: what is taken, which source wins, and the sentence for each mistake.
+// The configuration: accepted settings, precedence of sources, and the message for each error.
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,7 +21,7 @@ function load(t: TestContext, toml: string, sources: ConfigSources = {}) {
   return loadConfig({ file: join(folderWith(t, { 'parley.toml': toml }), 'parley.toml'), ...sources })
 }
 
-/** The sentence with which the sources are refused; the folder of the file is cut out. */
+/** The message with which the sources are refused, without the folder of the file. */
 function refusal(load: () => unknown): string {
   try {
     load()
@@ -191,12 +191,12 @@ const inFile: [string, string, string][] = [
     'voice.resume_window (in parley.toml): expected a duration of at most 24 days such as "250ms", "30s", "10m" or "1h", found 30',
   ],
   [
-    'a duration longer than a timer takes',
+    'a duration longer than a timer supports',
     `${BACKEND}[voice]\ndrain_timeout = "600h"`,
     'voice.drain_timeout (in parley.toml): expected a duration of at most 24 days such as "250ms", "30s", "10m" or "1h", found "600h"',
   ],
   [
-    'an endpoint with a port that is none',
+    'an endpoint with an invalid port',
     `${BACKEND}[http]\nendpoint = "voice.example.org:65536"`,
     'http.endpoint (in parley.toml): expected a host or host:port without scheme and path, such as "voice.example.org:8443", found "voice.example.org:65536"',
   ],

@@ -10,7 +10,7 @@ const SEALED = Uint8Array.of(...CLEAR, ...SEAL)
 
 class Keys implements DaveKeys {
   isReady = false
-  /** Whether it has the key of what others seal. */
+  /** Whether it has the keys of the other members. */
   opens = true
   readonly privacyCode = '1'
   reset(): Uint8Array {
@@ -65,13 +65,13 @@ test('between a Welcome and the execution of its transition the keys are new, bu
 
 test('sealed frames are not passed on undecrypted while an upgrade is pending', () => {
   const { dave, welcome } = scene(0)
-  assert.deepEqual(dave.open('2', SEALED), SEALED, 'in a call in the clear it is chance')
+  assert.deepEqual(dave.open('2', SEALED), SEALED, 'in an unencrypted call the bytes are not a sealed frame')
   dave.receive(VoiceOp.DavePrepareEpoch, { protocol_version: 1, epoch: 1 })
   assert.deepEqual(dave.open('2', CLEAR), CLEAR)
   assert.equal(dave.open('2', SEALED), undefined)
   welcome(1)
   assert.deepEqual(dave.open('2', SEALED), CLEAR)
-  assert.deepEqual(dave.open('2', CLEAR), CLEAR, 'until it is executed, both come')
+  assert.deepEqual(dave.open('2', CLEAR), CLEAR, 'until the transition is executed, both kinds arrive')
 })
 
 test('after a downgrade, frames that were sealed before it are still opened', () => {

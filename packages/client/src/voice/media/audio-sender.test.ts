@@ -37,5 +37,5 @@ test('the timestamp advances during a pause, the sequence does not', () => {
   sender.end(1_000)
   const { sequence, timestamp } = read(sender.packet(FRAME, 960, 3_000))
   assert.deepEqual([sequence, timestamp], [5, 2_000 * 48])
-  assert.equal(read(sender.packet(FRAME, 960, 9_000)).timestamp, 2_000 * 48 + 960, 'late frames are no pause')
+  assert.equal(read(sender.packet(FRAME, 960, 9_000)).timestamp, 2_000 * 48 + 960, 'late frames are not a pause')
 })

@@ -12,7 +12,7 @@ const frame = (ssrc: number, sequence: number, payload: Iterable<number> = [0xfc
   payload: Uint8Array.from(payload),
 })
 
-/** Opens frames of some ssrcs, and says which. */
+/** Opens frames of some SSRCs, and records which. */
 function opener(...ssrcs: number[]) {
   const heard: string[] = []
   const open = ({ ssrc, sequence }: ReceivedFrame) => {
@@ -54,8 +54,8 @@ test('silence waits for the frames of its own talkspurt only', () => {
   early.keep(frame(1, 1), 0)
   assert.ok(early.mustWait(silence, 10))
   assert.ok(!early.mustWait(frame(2, 2, OPUS_SILENCE), 10))
-  assert.ok(!early.mustWait(frame(1, 2), 10), 'what can be opened overtakes what cannot')
-  assert.ok(!early.mustWait(silence, 1_000), 'the frame before has been given up')
+  assert.ok(!early.mustWait(frame(1, 2), 10), 'a frame that can be opened does not wait for one that cannot')
+  assert.ok(!early.mustWait(silence, 1_000), 'the frame before it has expired')
   early.keep(silence, 10)
   const heard: number[] = []
   let hasKey = false

@@ -6,7 +6,7 @@ import { type CallReadiness, type PlayedCall, Player } from './player.ts'
 
 const FRAME = Uint8Array.of(0x78, 1)
 
-/** Time passes only in `sleep`; what is scheduled happens on the way. */
+/** Time advances in `sleep` only, which also runs scheduled actions. */
 class VirtualClock implements Clock {
   time = 0
   readonly #scheduled: { at: number; run: () => void }[] = []
@@ -68,7 +68,7 @@ test('frames are sent at their own pace, then speaking stops', async () => {
   assert.deepEqual([call.stopped, call.clock.time], [1, 80])
 })
 
-test('the first frame waits until the encryption is set up, and no longer', async () => {
+test('the first frame waits exactly until the encryption is set up', async () => {
   const call = new Call()
   call.readiness = 'setup'
   call.at(700, () => {})
@@ -79,14 +79,14 @@ test('the first frame waits until the encryption is set up, and no longer', asyn
   assert.deepEqual(call.sent, [1_234, 1_254])
 })
 
-test('an encryption that is not set up in five seconds delays playing no further', async () => {
+test('playing starts after five seconds even if the encryption is not set up', async () => {
   const call = new Call()
   call.readiness = 'setup'
   await call.play(1)
   assert.deepEqual(call.sent, [5_000])
 })
 
-test('a client that is alone waits 200 ms for others, and for their encryption if one is announced', async () => {
+test('a client that is alone waits 200 ms for other members, and longer while their encryption is being set up', async () => {
   const alone = new Call()
   alone.readiness = 'setup'
   alone.isAlone = true
@@ -106,7 +106,7 @@ test('a client that is alone waits 200 ms for others, and for their encryption i
   assert.deepEqual(joined.sent, [900])
 })
 
-test('a change of keys pauses playing until it is over, or once for 150 ms', async () => {
+test('a change of keys pauses playing until its end, at most once for 150 ms', async () => {
   const call = new Call()
   call.at(30, () => {
     call.readiness = 'changing'

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ReceiveStats } from './receive-stats.ts'
 
-/** Feeds packets of 20 ms that arrive on time, unless `delay` says otherwise. */
+/** Feeds packets of 20 ms that arrive on time or after `delay`. */
 const feed = (stats: ReceiveStats, sequences: number[], delay: (position: number) => number = () => 0) =>
   sequences.map((sequence, position) =>
     stats.receive(sequence & 0xffff, (sequence * 960) >>> 0, sequence * 20 + delay(position)),
@@ -23,7 +23,7 @@ test('packets missing between the first and the newest are lost until they arriv
   feed(stats, [12])
   assert.equal(stats.report.lost, 1)
   feed(stats, [9])
-  assert.equal(stats.report.lost, 1, 'one before the first was not expected, and came')
+  assert.equal(stats.report.lost, 1, 'a packet before the first was not expected')
 })
 
 test('a duplicate, or a packet older than the window, is refused', () => {

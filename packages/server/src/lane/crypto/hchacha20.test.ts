@@ -5,7 +5,7 @@ import { hchacha20 } from './hchacha20.ts'
 
 const rotate = (value: number, by: number) => (value << by) | (value >>> (32 - by))
 
-/** The same, as the draft writes it down. */
+/** The quarter rounds as the draft defines them. */
 function readable(key: Int32Array, nonce: readonly number[]): number[] {
   const state = [0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, ...key, ...nonce]
   const quarter = (a: number, b: number, c: number, d: number) => {
@@ -25,14 +25,14 @@ function readable(key: Int32Array, nonce: readonly number[]): number[] {
   return [...state.slice(0, 4), ...state.slice(12)]
 }
 
-test('the readable twin gives the published block', () => {
+test('the readable implementation returns the published block', () => {
   const key = new Int32Array(Uint8Array.from({ length: 32 }, (_, index) => index).buffer)
   const nonce = new Int32Array(Uint8Array.from(Buffer.from('000000090000004a0000000031415927', 'hex')).buffer)
   const block = Buffer.from(Int32Array.from(readable(key, [...nonce])).buffer).toString('hex')
   assert.equal(block, '82413b4227b27bfed30e42508a877d73a0f9e4d58a74a853c12ec41326d3ecdc')
 })
 
-test('the unrolled block is the readable one for any key and counter', () => {
+test('the unrolled implementation equals the readable one for any key and counter', () => {
   for (let count = 0; count < 200; count++) {
     const random = randomBytes(36)
     const key = Int32Array.from({ length: 8 }, (_, index) => random.readInt32LE(index * 4))

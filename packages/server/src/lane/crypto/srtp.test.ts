@@ -1,4 +1,4 @@
-// The published vectors of RFC 3711 (B.3), RFC 7714 (§16, §17) and of libsrtp's own test driver, and what goes around them.
+// SRTP against the published vectors of RFC 3711 (B.3), RFC 7714 (§16, §17) and of libsrtp's test driver; replay and rollover.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fillGcmRtcpIv, fillGcmRtpIv, SRTP_LAYOUTS, SrtpProfile, srtpMaterialLength } from '@parley/protocol'
@@ -60,7 +60,7 @@ for (const [name, { rtp, rtcp }] of Object.entries(published)) {
   })
 }
 
-/** Both halves are the same key, so that what is sealed can be opened by the same peer. */
+/** Client and server have the same key, so that one peer can open what it sealed. */
 function mirrored(profile: SrtpProfile, key: Uint8Array, salt: Uint8Array): Srtp {
   return new Srtp(profile, Uint8Array.from([...key, ...key, ...salt, ...salt]))
 }
@@ -106,7 +106,7 @@ const openRtcp = (srtp: Srtp, sealed: Uint8Array) => {
 }
 
 for (const { profile, key, salt, rtp, rtcpIndex1 } of libsrtp) {
-  test(`libsrtp's packets of ${profile} are sealed and opened as it does`, () => {
+  test(`libsrtp's packets of ${profile} are sealed and opened as in libsrtp`, () => {
     const srtp = mirrored(profile, key, salt)
     assert.equal(hex(sealRtp(srtp, PLAIN)!), rtp)
     assert.equal(openRtp(srtp, unhex(rtp)), hex(PLAIN))
@@ -128,7 +128,7 @@ const materialOf = (profile: SrtpProfile) => {
 }
 
 for (const profile of PROFILES) {
-  test(`${profile}: every changed bit and every truncation is refused, for RTP and RTCP`, () => {
+  test(`${profile}: packets with a changed bit or truncated are refused, for RTP and RTCP`, () => {
     const sealed = sealRtp(materialOf(profile), packet(5))!
     const report = sealRtcp(materialOf(profile), REPORT)
     for (const [bytes, open] of [
@@ -145,7 +145,7 @@ for (const profile of PROFILES) {
     }
   })
 
-  test(`${profile}: the rollover counter is followed on both sides over many circles, with loss`, () => {
+  test(`${profile}: both sides follow the rollover counter over many wraps, with loss`, () => {
     const sender = materialOf(profile)
     const receiver = materialOf(profile)
     for (let index = 100; index < 300_000; index += 9_999) {
@@ -155,7 +155,7 @@ for (const profile of PROFILES) {
   })
 }
 
-test('no index is sealed twice, whatever sequences the caller chooses', () => {
+test('no index is sealed twice, for any sequences of the caller', () => {
   const srtp = materialOf(SrtpProfile.AeadAes128Gcm)
   const isSealed = (sequence: number, fill = 7) => sealRtp(srtp, packet(sequence, fill)) !== undefined
   assert.deepEqual(
@@ -164,19 +164,19 @@ test('no index is sealed twice, whatever sequences the caller chooses', () => {
   )
   assert.ok(isSealed(1_003 - 63))
   assert.ok(!isSealed(1_003 - 64), 'older than the window')
-  assert.ok(!isSealed(3), 'a sender that starts over is the caller’s to renumber')
+  assert.ok(!isSealed(3), 'the caller has to renumber a sender that starts over')
   for (let index = 1_100; index < 200_000; index += 5_000)
     assert.deepEqual([isSealed(index & 0xffff), isSealed(index & 0xffff)], [true, false], `index ${index}`)
 })
 
-test('before the first wrap no sequence stands for an index below zero', () => {
+test('before the first wrap no sequence is unwrapped to an index below zero', () => {
   const srtp = materialOf(SrtpProfile.AeadAes128Gcm)
   assert.ok(sealRtp(srtp, packet(2)) !== undefined)
   assert.equal(sealRtp(srtp, packet(65_535)), undefined)
   assert.ok(sealRtp(srtp, packet(0)) !== undefined)
 })
 
-test('the header may be elsewhere than the payload', () => {
+test('the header and the payload may be at separate places', () => {
   const srtp = materialOf(SrtpProfile.AeadAes128Gcm)
   const plain = packet(7)
   const bytes = new Uint8Array(200)
@@ -186,7 +186,7 @@ test('the header may be elsewhere than the payload', () => {
   assert.equal(openRtp(materialOf(SrtpProfile.AeadAes128Gcm), bytes.slice(0, length)), hex(plain))
 })
 
-test('a report that was opened is not opened again, one that was late is', () => {
+test('an opened report is not opened again, a late one is opened', () => {
   const sender = materialOf(SrtpProfile.Aes128CmSha1)
   const receiver = materialOf(SrtpProfile.Aes128CmSha1)
   const sealed = Array.from({ length: 40 }, () => sealRtcp(sender, REPORT))
@@ -199,7 +199,7 @@ test('a report that was opened is not opened again, one that was late is', () =>
   assert.ok(openRtcp(receiver, sealed[30]!) !== undefined)
 })
 
-test('each SSRC of a client counts its reports for itself', () => {
+test('each SSRC of a client has its own report counter', () => {
   const profile = SrtpProfile.AeadAes128Gcm
   const other = REPORT.slice()
   other[7]! ^= 1
@@ -210,7 +210,7 @@ test('each SSRC of a client counts its reports for itself', () => {
   assert.equal(openRtcp(receiver, first), undefined)
 })
 
-test('material is cut as RFC 5764 says: the client half opens, the server half seals', () => {
+test('keying material is split as RFC 5764 §4.2 specifies: the client’s key opens, the server’s key seals', () => {
   for (const profile of PROFILES) {
     const material = counted(srtpMaterialLength(SRTP_LAYOUTS[profile]))
     const { keyLength: key, saltLength: salt } = SRTP_LAYOUTS[profile]

@@ -78,19 +78,19 @@ test('a refused destination affects its own datagram only', options, () => {
 })
 
 for (const code of ['EAGAIN', 'ENOBUFS'])
-  test(`a system that is full (${code}) loses the rest of the batch, and nothing waits`, options, () => {
+  test(`if the system has no room (${code}), the rest of the batch is dropped and nothing waits`, options, () => {
     assert.deepEqual(send(6, [2, code]), { arrived: [0, 1], failed: 4, given: [6, 4] })
   })
 
-test(`every ${SEND_BATCH} datagrams leave at once, without waiting for the end`, options, () => {
+test(`each ${SEND_BATCH} datagrams leave at once, without waiting for flush`, options, () => {
   const { arrived, given } = send(200, [])
   assert.deepEqual([arrived.length, given], [200, [SEND_BATCH, 200 - SEND_BATCH]])
 })
 
-/** The same with segments: equally long datagrams for one destination share a message. */
+/** The same with UDP_SEGMENT: equally long datagrams for one destination share a message. */
 const sendSegments = (lengths: number[], script: (number | string)[] = []) => send(lengths.length, script, lengths)
 const canSegment = native.ok && process.platform === 'linux'
-const segmentOptions = { skip: canSegment ? false : 'UDP_SEGMENT is of Linux' }
+const segmentOptions = { skip: canSegment ? false : 'UDP_SEGMENT exists on Linux only' }
 
 test(
   'equally long datagrams for one destination leave as one message and arrive apart, in order',
@@ -120,7 +120,7 @@ test('a refused message is sent datagram by datagram, and its destination gets n
   assert.equal(given.at(-1), 3)
 })
 
-test('an empty datagram is sent as it is', segmentOptions, () => {
+test('an empty datagram is sent in its own message', segmentOptions, () => {
   assert.deepEqual(sendSegments([0, 0, 5]).given, [3])
 })
 

@@ -1,4 +1,4 @@
-// The warm-up really opens, routes and seals: a change that breaks it would leave it running without an effect.
+// The warm-up opens, routes and seals packets. Without this test a change could make it run without an effect.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { Native } from '../engine/native-calls.ts'
