@@ -1,36 +1,38 @@
-// How often a source does something: a bounded table of counters per second, for answers and for packets that fail.
-
+// Rates per sender address: a bounded table of counters, for answers and for packets that fail to verify.
+import { IDENTITY_WORDS } from '../../lane/batch.ts'
 import { LIMITS } from '../../limits.ts'
 import { hashAddress } from './address-table.ts'
 
+/** Entries of a set. */
 const WAYS = 4
-const KEY_WORDS = 5
+/** Words of a key: the IP, and the port. */
+const KEY_WORDS = IDENTITY_WORDS
 
-export interface SourceRateRules {
-  /** How often a source may do it in a second. */
+export interface AddressRateRules {
+  /** Events per second that one address may cause. */
   perSecond: number
-  /** How long it is blocked once it did it more often; 0: only until the second is over. */
+  /** How long an address above that is blocked, in ms; 0: until its second is over. */
   blockFor: number
-  /** Whether all ports of an IP are one source. */
+  /** Whether all ports of an IP count as one address. */
   ignoresPort: boolean
 }
 
 /**
- * Memory is fixed: a source hashes to a set of four entries, and the one that was quiet longest gives way. Whoever floods from
- * very many sources can make the table forget, but not grow. Per packet: no allocation.
+ * Memory is fixed: an address hashes to a set of four entries, of which the least recently used is replaced. A flood from many
+ * addresses can evict entries, but not make the table grow. Per packet: no allocation.
  */
 export class AddressRates {
-  readonly #rules: SourceRateRules
+  readonly #rules: AddressRateRules
   readonly #keys = new Int32Array(LIMITS.watchedSources * KEY_WORDS)
   readonly #counts = new Int32Array(LIMITS.watchedSources)
   readonly #since = new Float64Array(LIMITS.watchedSources).fill(-Infinity)
   readonly #blockedUntil = new Float64Array(LIMITS.watchedSources).fill(-Infinity)
 
-  constructor(rules: SourceRateRules) {
+  constructor(rules: AddressRateRules) {
     this.#rules = rules
   }
 
-  /** Counts one more from the address at `offset` of `words`. Returns whether it is within the rate. */
+  /** Counts an event of the address at `offset` of `words`. Returns whether it is within the rate. */
   count(words: Int32Array, offset: number, now: number): boolean {
     let entry = this.#find(words, offset)
     if (entry < 0) entry = this.#claim(words, offset)
@@ -70,7 +72,7 @@ export class AddressRates {
     return true
   }
 
-  /** Takes the entry of the set whose block, or else whose second, began longest ago. */
+  /** Replaces the entry of the set whose block or second ended first. */
   #claim(words: Int32Array, offset: number): number {
     const first = this.#setOf(words, offset)
     let oldest = first

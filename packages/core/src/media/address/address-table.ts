@@ -1,4 +1,4 @@
-// Source address → peer: an open-addressing hash over words, so that a lookup makes no text and no garbage.
+// Sender address → peer: an open-addressing hash table over words, so that a look-up does not allocate.
 
 import { ADDRESS_WORDS, IDENTITY_WORDS } from '../../lane/batch.ts'
 import type { PeerId } from '../../lane/commands.ts'
@@ -6,7 +6,7 @@ import { copyAddress, isSameAddress } from './socket-address.ts'
 
 const SMALLEST = 16
 
-/** Only proved addresses are stored, one per peer, so nobody outside can fill or skew the table. */
+/** Holds only proved addresses, a few per peer, so that outsiders can neither fill nor skew it. */
 export class AddressTable {
   #keys = new Int32Array(SMALLEST * ADDRESS_WORDS)
   /** 0 marks a free slot. At most half of the slots are taken. */
@@ -22,7 +22,7 @@ export class AddressTable {
     return this.#peers[this.#find(words, offset)]!
   }
 
-  /** A peer that had the address before loses it. */
+  /** Replaces the peer that had the address before. */
   set(words: Int32Array, offset: number, peer: PeerId): void {
     const slot = this.#find(words, offset)
     const isNew = this.#peers[slot] === 0
@@ -31,7 +31,7 @@ export class AddressTable {
     if (isNew && ++this.#size * 2 > this.#peers.length) this.#grow()
   }
 
-  /** Forgets the address, if it is this peer's. */
+  /** Removes the address, if it is this peer's. */
   delete(words: Int32Array, offset: number, peer: PeerId): void {
     const slot = this.#find(words, offset)
     if (this.#peers[slot] !== peer) return

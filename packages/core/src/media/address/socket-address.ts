@@ -1,16 +1,16 @@
-// Socket addresses as words: what the packet path compares instead of text. IPv4 is held as ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
+// Socket addresses as words, which the packet path compares instead of text. IPv4 is ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
 
 import { ADDRESS_LOCAL, ADDRESS_WORDS, ADDRESS_PORT as PORT } from '../../lane/batch.ts'
 import type { SocketAddress } from '../../lane/commands.ts'
 
 const MAPPED = 0xffff
 
-/** Whether two addresses are the same, port included. */
+/** Whether two addresses have the same IP and port. */
 export function isSameAddress(a: Int32Array, aOffset: number, b: Int32Array, bOffset: number): boolean {
   return a[aOffset + PORT] === b[bOffset + PORT] && isSameIp(a, aOffset, b, bOffset)
 }
 
-/** Whether two addresses are the same, port apart. */
+/** Whether two addresses have the same IP. */
 export function isSameIp(a: Int32Array, aOffset: number, b: Int32Array, bOffset: number): boolean {
   return (
     a[aOffset + 3] === b[bOffset + 3] &&
@@ -20,7 +20,7 @@ export function isSameIp(a: Int32Array, aOffset: number, b: Int32Array, bOffset:
   )
 }
 
-/** Copies one address, with the local address it is reached from. */
+/** Copies an address, with the number of the local address. */
 export function copyAddress(from: Int32Array, fromOffset: number, to: Int32Array, toOffset: number): void {
   for (let word = 0; word < ADDRESS_WORDS; word++) to[toOffset + word] = from[fromOffset + word]!
 }
@@ -35,7 +35,7 @@ export function writeAddress(words: Int32Array, offset: number, ip: string, port
   return true
 }
 
-/** The address as text. IPv6 is written as RFC 5952 §4 asks. */
+/** The address as text; IPv6 in the form of RFC 5952 §4. */
 export function readAddress(words: Int32Array, offset: number): SocketAddress {
   const port = words[offset + PORT]!
   if (words[offset] === 0 && words[offset + 1] === 0 && words[offset + 2] === MAPPED)

@@ -1,15 +1,15 @@
-// Hot: tells from its end whether a packet carries a frame that DAVE has sealed, without a key and without reading it.
+// Hot: recognizes frames that DAVE has sealed by their last bytes, without a key.
 import { OPUS_PAYLOAD_TYPE, OPUS_SILENCE, RTP_MARKER_BIT, RTP_PAYLOAD_TYPE } from '@parley/protocol'
 import { type Batch, SLOT } from '../../lane/batch.ts'
 
-/** Every sealed frame ends in these two bytes; the one before counts what the sender has appended. */
+/** Every sealed frame ends in two of these bytes; the byte before is the length of what the sender appended. */
 const MARKER = 0xfa
-/** Tag, nonce of one byte, count and marker. */
+/** Truncated tag (8), nonce of one byte, length (1), marker (2). */
 const LEAST_APPENDED = 12
 
 /**
- * Of a frame in several packets only the last can be told, which is enough to make the frame useless. One in seventy thousand
- * frames that are not sealed looks as if it were. Per packet: no allocation.
+ * Whether the packet ends a sealed frame. Of a frame in several packets only the last is recognized; without it the frame cannot be
+ * decoded. One in 70,000 unsealed frames is mistaken for a sealed one. Per packet: no allocation.
  */
 export function looksSealed(batch: Batch, slot: number, header: number): boolean {
   const { bytes } = batch
@@ -23,7 +23,7 @@ export function looksSealed(batch: Batch, slot: number, header: number): boolean
   return (second & RTP_MARKER_BIT) !== 0
 }
 
-/** Whether a packet of Opus is the frame of silence, which is never sealed. Per packet: no allocation. */
+/** Whether an Opus packet is the silence frame, which is never sealed. Per packet: no allocation. */
 export function isSilence({ bytes, lengths }: Batch, slot: number, header: number): boolean {
   if (lengths[slot]! - header !== OPUS_SILENCE.length) return false
   const payload = slot * SLOT + header

@@ -1,4 +1,4 @@
-// Hot: what is cut off and cleared in a plain RTP packet before it goes to other peers.
+// Hot: removes from a plain RTP packet what receivers do not get: padding, CSRCs, the marker of audio.
 import {
   OPUS_PAYLOAD_TYPE,
   OPUS_SILENCE,
@@ -12,7 +12,7 @@ import {
 } from '@parley/protocol'
 import { type Batch, SLOT } from '../../lane/batch.ts'
 
-/** Cuts padding and CSRCs off the packet in `slot`. Returns the length of its header, −1 if it is malformed. */
+/** Removes padding and CSRCs of the packet in `slot`. Returns the length of its header; −1 if it is malformed. */
 export function trimPacket(batch: Batch, slot: number): number {
   const { bytes, view, lengths } = batch
   const offset = slot * SLOT
@@ -29,8 +29,8 @@ export function trimPacket(batch: Batch, slot: number): number {
 }
 
 /**
- * Clears the marker, for which some libraries drop the packet. On an audio SSRC only Opus travels, and never without a
- * payload, which others misread when there is an extension: returns false for anything else.
+ * Clears the marker, because JDA and disgo drop packets that have it. Returns false for packets that are not forwarded: payload
+ * types other than Opus, and packets without payload, which some libraries misread when there is an extension.
  */
 export function prepareAudio(batch: Batch, slot: number, header: number): boolean {
   const second = slot * SLOT + 1
@@ -39,7 +39,7 @@ export function prepareAudio(batch: Batch, slot: number, header: number): boolea
   return batch.lengths[slot]! > header
 }
 
-/** Replaces the payload behind `header` by Opus silence. */
+/** Replaces the payload behind the header by Opus silence. */
 export function silencePacket(batch: Batch, slot: number, header: number): void {
   const payload = slot * SLOT + header
   for (let index = 0; index < OPUS_SILENCE.length; index++) batch.bytes[payload + index] = OPUS_SILENCE[index]!
