@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { Router } from '@parley/core'
 import { encodeDiscoveryRequest, encodeReceiverReport, encodeRtp } from '@parley/protocol'
 import { addDatagram, makeBatch, PLAIN_TAG, PlainIo } from '../../packages/core/src/testing/plain-io.ts'
+import { sealedWith } from '../../packages/core/src/testing/plain-lane.ts'
 import { fuzz } from './harness.ts'
 
 const PEERS = [1, 2, 3]
@@ -32,6 +33,7 @@ const before = { in: 0, out: 0 }
 fuzz('a lane keeps its invariants on arbitrary datagrams', {
   corpus: [
     ...PEERS.flatMap(peer => [1, 2, 500, 40_000].map(sequence => sealed(peer, opus(peer, sequence)))),
+    ...PEERS.flatMap(peer => [1, 2, 3, 4, 5].map(nonce => sealedWith(nonce, peer, opus(peer, nonce % 3)))),
     ...PEERS.map(peer => sealed(peer, encodeReceiverReport(ssrcOf(peer), []))),
     ...PEERS.map(peer => encodeDiscoveryRequest(ssrcOf(peer))),
     Uint8Array.of(0x13, 0x37, 0xca, 0xfe, 0, 0, 0, 1),

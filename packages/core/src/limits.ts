@@ -106,6 +106,10 @@ export const LIMITS = {
   replayWindow: 64,
   /** Sequences ahead of the newest that need no newer timestamp: MAX_DROPOUT of RFC 3550 A.1, a minute of Opus. */
   sequenceStep: 3_000,
+  /** Nonces between two packets of one sender that count as a small step: the packets that one loss may take. */
+  nonceStep: 3_000,
+  /** A timestamp further ahead than the time since the last packet by more than this, in ms, starts a new media clock. */
+  timestampStep: 10_000,
   /** SRTCP indexes behind the newest that the replay window covers. Reports are few. */
   srtcpWindow: 32,
   /** SSRCs under one SRTP key and direction: a client sends a few, and receives those of every member it ever met. */

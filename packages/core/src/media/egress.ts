@@ -1,5 +1,5 @@
 // Hot: forwards opened packets along their routes. It looks routes up and decides nothing.
-import { isRtxType, RTP_PAYLOAD_TYPE, RTP_SEQUENCE, rtxTypeOf } from '@parley/protocol'
+import { isRtxType, RTP_PAYLOAD_TYPE, RTP_SEQUENCE, RTP_TIMESTAMP, rtxTypeOf } from '@parley/protocol'
 import { type Batch, SLOT } from '../lane/batch.ts'
 import type { LaneEvent } from '../lane/commands.ts'
 import type { Forwarder } from './forward/forwarder.ts'
@@ -58,9 +58,8 @@ export class Egress {
   /** A packet in node numbering. */
   deliver(batch: Batch, slot: number, stream: ReceiveStream, now: number): void {
     const header = this.#admit(batch, slot, stream, now)
-    if (header < 0) return
-    if (!stream.isAudio && !this.#keep(batch, slot, stream, header, false, now)) return
-    this.#forward(batch, slot, stream, header, now)
+    if (header < 0 || !this.#number(batch, slot, stream, now)) return
+    if (stream.isAudio || this.#keep(batch, slot, stream, header)) this.#forward(batch, slot, stream, header, now)
   }
 
   /** Video or RTX in client numbering, but for the SSRC. `retransmits`: the client answers NACKs whatever it announced. */
@@ -77,20 +76,23 @@ export class Egress {
     const type = batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE
     if (isRtxType(type)) return this.#repair(batch, slot, stream, mapped, now)
     const header = this.#admit(batch, slot, stream, now)
-    if (header < 0) return
-    const answersNacks = retransmits || isKnownType(mapping.outgoing[rtxTypeOf(type)]!)
-    if (this.#keep(batch, slot, stream, header, answersNacks, now)) this.#forward(batch, slot, stream, header, now)
+    const sequence = sequenceOf(batch, slot)
+    if (header < 0 || !this.#number(batch, slot, stream, now) || !this.#keep(batch, slot, stream, header)) return
+    if (retransmits || isKnownType(mapping.outgoing[rtxTypeOf(type)]!))
+      this.#nackGenerator.arrived(stream, sequence, now)
+    this.#forward(batch, slot, stream, header, now)
   }
 
   /** Audio of a WebRTC client, in client numbering but for the SSRC. */
   deliverWebrtcAudio(batch: Batch, slot: number, stream: ReceiveStream, mapping: RtpMapping, now: number): void {
     const mapped = this.#forwarder.toNodeMapping(batch, slot, mapping)
     if (mapped < 0) return this.#laneStats.drop(Drop.malformed)
-    if (batch.lengths[slot]! <= mapped) return this.#talkspurts.leaveOut(batch, slot, stream)
+    // WebRTC clients probe the bandwidth with padding.
+    if (batch.lengths[slot]! <= mapped) return stream.numbers.leaveOut(sequenceOf(batch, slot))
     const header = this.#admit(batch, slot, stream, now)
     if (header < 0) return
-    if (this.#talkspurts.continue(batch, slot, stream, now)) this.#forward(batch, slot, stream, header, now)
-    else this.#laneStats.drop(Drop.replayed)
+    this.#talkspurts.arrived(batch, slot, stream, now)
+    if (this.#number(batch, slot, stream, now)) this.#forward(batch, slot, stream, header, now)
   }
 
   /** Prepares the packet for its receivers, or drops it. Returns the length of its header; −1 if it was dropped. */
@@ -118,29 +120,34 @@ export class Egress {
     this.#senderReports.forwarded(list, now)
   }
 
-  /** Keeps a packet of video for retransmission, and notes which packets before it are missing. */
-  #keep(
-    batch: Batch,
-    slot: number,
-    stream: ReceiveStream,
-    header: number,
-    answersNacks: boolean,
-    now: number,
-  ): boolean {
-    if (!this.#nackResponder.keep(batch, slot, stream, header)) {
+  /** Writes the numbers that receivers get. Returns false if the packet was dropped: its number may be taken. */
+  #number(batch: Batch, slot: number, { numbers }: ReceiveStream, now: number): boolean {
+    const offset = slot * SLOT
+    const sequence = batch.view.getUint16(offset + RTP_SEQUENCE)
+    const timestamp = batch.view.getInt32(offset + RTP_TIMESTAMP)
+    if (!numbers.place(sequence, timestamp, now)) {
       this.#laneStats.drop(Drop.replayed)
       return false
     }
-    if (answersNacks) this.#nackGenerator.arrived(stream, sequenceOf(batch, slot), now)
+    batch.view.setUint16(offset + RTP_SEQUENCE, numbers.toOutgoing(sequence))
+    batch.view.setInt32(offset + RTP_TIMESTAMP, timestamp + numbers.timestampOffset)
     return true
+  }
+
+  /** Keeps a packet of video for retransmission. Returns false if it was dropped: it is kept already. */
+  #keep(batch: Batch, slot: number, stream: ReceiveStream, header: number): boolean {
+    if (this.#nackResponder.keep(batch, slot, stream, header)) return true
+    this.#laneStats.drop(Drop.replayed)
+    return false
   }
 
   /** A retransmission of the sender. If the lane missed the packet, so did every receiver. */
   #repair(batch: Batch, slot: number, rtx: ReceiveStream, header: number, now: number): void {
     const stream = this.#routes.stream(rtx.ssrc - 1)
     if (stream?.owner !== rtx.owner) return this.#laneStats.drop(Drop.foreignSsrc)
-    if (!this.#nackResponder.keepRepaired(batch, slot, stream, header)) return
-    if (stream.targets === undefined || !this.#nackGenerator.repaired(stream, sequenceOf(batch, slot), now)) return
+    const sequence = this.#nackResponder.restore(batch, slot, stream, header)
+    if (sequence < 0 || !this.#nackResponder.keepLate(batch, slot, stream, header)) return
+    if (stream.targets === undefined || !this.#nackGenerator.repaired(stream, sequence, now)) return
     if (this.#nackResponder.isLate(batch, slot, stream)) this.#nackResponder.sendLate(batch, slot, stream)
     else this.#forwarder.forward(batch, slot, stream, stream.owner.id, header)
   }

@@ -46,21 +46,43 @@ export class Ingress {
     const sequence = batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)
     const timestamp = batch.view.getInt32(slot * SLOT + RTP_TIMESTAMP)
     if (!this.#mayOpen(batch, slot, owner, now)) return false
-    if (stream.received?.replay.isFresh(sequence, timestamp) === false) {
+    const nonce = nonceOf(batch, slot)
+    const replay = stream.received?.replay
+    const isFresh = replay === undefined || replay.isFresh(sequence, timestamp)
+    // An older sequence under a newer nonce: a sender that started over. In video it may be a retransmission.
+    const isDoubtful = !isFresh || (stream.isAudio && replay?.isAhead(sequence) === false)
+    const isRestart = isDoubtful && this.#startsOver(batch, slot, owner, nonce)
+    if (!isFresh && !isRestart) {
       this.#laneStats.drop(Drop.replayed)
       return false
     }
     if (!this.#open(batch, slot, owner, now)) return false
-    const { replay, stats } = stream.reception
-    replay.mark(sequence, timestamp)
-    stats.received(sequence, timestamp, now, stream.clockRate)
+    owner.nonces?.verified(nonce, false)
+    stream.reception.received(sequence, timestamp, isRestart, now, stream.clockRate)
+    if (isRestart) stream.interrupt()
     this.#reports.received(owner, now)
     return true
   }
 
   /** Opens a compound of the peer. Returns false if it was dropped. */
   openRtcp(batch: Batch, slot: number, owner: Peer, now: number): boolean {
-    return this.#mayOpen(batch, slot, owner, now) && this.#open(batch, slot, owner, now)
+    if (!this.#mayOpen(batch, slot, owner, now)) return false
+    const nonce = nonceOf(batch, slot)
+    if (owner.nonces?.isReplayedRtcp(nonce) === true) {
+      this.#laneStats.drop(Drop.replayed)
+      return false
+    }
+    if (!this.#open(batch, slot, owner, now)) return false
+    owner.nonces?.verified(nonce, true)
+    return true
+  }
+
+  /**
+   * Whether a packet whose sequence is not ahead starts its stream over: libraries do so with every track, under the same key. Its
+   * nonce must be new, and it must come from the address that the peer is bound to.
+   */
+  #startsOver(batch: Batch, slot: number, owner: Peer, nonce: number): boolean {
+    return owner.nonces?.isNew(nonce) === true && isAt(owner, batch.addresses, slot * ADDRESS_WORDS)
   }
 
   /** Whether the datagram was sent from the address of a peer. */
@@ -90,3 +112,6 @@ export class Ingress {
     return false
   }
 }
+
+/** The last 4 bytes of a sealed packet, big-endian: in some modes the nonce. */
+const nonceOf = ({ view, lengths }: Batch, slot: number): number => view.getInt32(slot * SLOT + lengths[slot]! - 4)

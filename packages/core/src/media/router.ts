@@ -1,7 +1,7 @@
 // Hot: a batch of datagrams in, sealed copies out. The lane without its socket: it looks routes up and decides nothing.
-import { isSrtpProfile, type StunMac } from '@parley/protocol'
+import { isSrtpProfile, PROTECTION_LAYOUTS, type StunMac } from '@parley/protocol'
 import type { Batch } from '../lane/batch.ts'
-import type { LaneCommand, LaneEvent, PeerId, TargetsId } from '../lane/commands.ts'
+import type { LaneCommand, LaneEvent, PeerId, Protection, TargetsId } from '../lane/commands.ts'
 import type { PacketIo } from '../lane/packet-io.ts'
 import { LIMITS } from '../limits.ts'
 import { AddressResponder } from './address/discovery.ts'
@@ -16,6 +16,7 @@ import { Drop, LaneStats } from './lane-stats.ts'
 import { KeyframeRequests } from './loss/keyframe-requests.ts'
 import { NackGenerator } from './loss/nack-generator.ts'
 import { NackResponder } from './loss/nack-responder.ts'
+import { NonceWindow } from './receive/nonce-window.ts'
 import { ReceiverReports } from './rtcp/receiver-reports.ts'
 import { SenderReports } from './rtcp/sender-reports.ts'
 import { RtcpInput } from './rtcp-input.ts'
@@ -215,6 +216,7 @@ export class Router {
     if (peer === undefined || (isSrtp && !peer.isWebrtc)) return
     if (peer.isWebrtc && !isSrtp) this.#becomeDiscordClient(peer)
     this.#io.protectPeer(peer.id, command.protection, command.key, command.nonceStart)
+    peer.nonces = hasCountedNonces(command.protection) ? new NonceWindow() : undefined
     this.#sendStreams.receiverEnded(peer.id)
     for (const stream of this.#routes.streamsOf(peer)) this.#resetStream(stream)
     this.#peers.protect(peer, command.claimed)
@@ -323,3 +325,7 @@ export class Router {
 }
 
 const NO_EVENTS: readonly LaneEvent[] = []
+
+/** Whether packets end in a nonce of 4 bytes, which clients count up. */
+const hasCountedNonces = (protection: Protection): boolean =>
+  !isSrtpProfile(protection) && PROTECTION_LAYOUTS[protection].trailerLength === 4

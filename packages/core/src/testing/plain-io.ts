@@ -10,8 +10,9 @@ import {
   SLOT,
 } from '@parley/core'
 
-/** Bytes of the tag: the key's first byte, sixteen times. */
+/** Bytes of the tag: the key's first byte twelve times, then a nonce, which may be anything. */
 export const PLAIN_TAG = 16
+export const PLAIN_NONCE = 4
 
 export interface Sent {
   /** The peer it was sealed for; 0 for raw datagrams. */
@@ -68,7 +69,7 @@ export class PlainIo implements PacketIo {
     this.isFlushed = false
     const end = slot * SLOT + batch.lengths[slot]!
     const tag = this.#rows.get(peer)!.tag
-    for (let index = end - PLAIN_TAG; index < end; index++) if (batch.bytes[index] !== tag) return false
+    for (let index = end - PLAIN_TAG; index < end - PLAIN_NONCE; index++) if (batch.bytes[index] !== tag) return false
     batch.lengths[slot] = batch.lengths[slot]! - PLAIN_TAG
     return true
   }

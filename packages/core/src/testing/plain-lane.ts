@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import {
+  ADDRESS_WORDS,
   type LaneCommand,
   type LaneEvent,
   Router,
@@ -10,7 +11,7 @@ import {
   writeAddress,
 } from '@parley/core'
 import { encodeDiscoveryRequest, encodeStunRequest, SrtpProfile, type StunMac } from '@parley/protocol'
-import { addDatagram, makeBatch, PLAIN_TAG, PlainIo, type Sent } from './plain-io.ts'
+import { addDatagram, makeBatch, PLAIN_NONCE, PLAIN_TAG, PlainIo, type Sent } from './plain-io.ts'
 
 export const stunMac: StunMac = (key, bytes, length) =>
   createHmac('sha1', key).update(bytes.subarray(0, length)).digest()
@@ -23,6 +24,12 @@ export const ssrcOf = (peer: number): number => 1000 + peer * 8
 export const home = (peer: number): string => `10.0.0.${peer} 5000`
 export const sealed = (peer: number, plain: Uint8Array): Uint8Array =>
   Uint8Array.from([...plain, ...new Array(PLAIN_TAG).fill(peer)])
+/** The same with a nonce of its own, as clients send it: big-endian. */
+export function sealedWith(nonce: number, peer: number, plain: Uint8Array): Uint8Array {
+  const bytes = sealed(peer, plain)
+  new DataView(bytes.buffer).setUint32(bytes.length - PLAIN_NONCE, nonce)
+  return bytes
+}
 export const hex = (bytes: Uint8Array | undefined): string => Buffer.from(bytes ?? []).toString('hex')
 export const unhex = (text: string): Uint8Array => Uint8Array.from(Buffer.from(text.replace(/\s/g, ''), 'hex'))
 /** ICE credentials of `addWebrtcPeer`: the node's ufrag is `node<peer>`, the client's `cli<peer>`. */
@@ -61,7 +68,7 @@ export class PlainLane {
 
   /** Receives datagrams of one batch from `ip port`. Returns the packets sent in response. */
   receive(from: string, ...datagrams: Uint8Array[]): Sent[] {
-    const words = new Int32Array(5)
+    const words = new Int32Array(ADDRESS_WORDS)
     const { ip, port } = socketAddress(from)
     assert.ok(writeAddress(words, 0, ip, port))
     const batch = makeBatch()

@@ -2,6 +2,7 @@
 import { ADDRESS_LOCAL, ADDRESS_WORDS } from '../../lane/batch.ts'
 import type { PeerId, SocketAddress } from '../../lane/commands.ts'
 import { LIMITS } from '../../limits.ts'
+import type { NonceWindow } from '../receive/nonce-window.ts'
 import { AddressTable } from './address-table.ts'
 import { copyAddress, isSameAddress, isSameIp, writeAddress } from './socket-address.ts'
 
@@ -23,6 +24,8 @@ export interface Peer {
   candidateCount: number
   /** When a packet last verified. */
   provedAt: number
+  /** Of its present key; undefined under SRTP, and in modes without a nonce of 4 bytes. */
+  nonces: NonceWindow | undefined
   /** When its next receiver report is due; `Infinity` while it sends nothing. */
   reportAt: number
   /** What the lane's clock shows when the peer's shows 0; undefined before its first sender report. */
@@ -72,6 +75,7 @@ export class Peers {
       candidates: new Int32Array(LIMITS.addressCandidates * ADDRESS_WORDS),
       candidateCount: 0,
       provedAt: -Infinity,
+      nonces: undefined,
       reportAt: Infinity,
       clockOffset: undefined,
     }

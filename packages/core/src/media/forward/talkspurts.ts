@@ -10,7 +10,6 @@ import {
 } from '@parley/protocol'
 import { type Batch, createBatch, SLOT } from '../../lane/batch.ts'
 import { LIMITS } from '../../limits.ts'
-import { OutgoingNumbers } from '../streams/outgoing-numbers.ts'
 import type { ReceiveStream } from '../streams/receive-stream.ts'
 import type { Forwarder } from './forwarder.ts'
 import { silencePacket } from './trim-packet.ts'
@@ -25,7 +24,6 @@ interface Talkspurt {
   /** Silence was sent since the last frame. */
   isSilenced: boolean
   receivedAt: number
-  readonly numbers: OutgoingNumbers
 }
 
 /**
@@ -54,28 +52,15 @@ export class Talkspurts {
   }
 
   /**
-   * Numbers an audio packet of a WebRTC client, in node numbering, behind the frames that receivers got before it. Returns false if
-   * it arrives so late that its number is taken. Per packet: allocates only for the first of a stream.
+   * An audio packet of a WebRTC client, in node numbering, is about to be numbered. Per packet: allocates only for the first of a
+   * stream.
    */
-  continue(batch: Batch, slot: number, stream: ReceiveStream, now: number): boolean {
+  arrived(batch: Batch, slot: number, stream: ReceiveStream, now: number): void {
     const at = slot * SLOT
-    const talkspurt = this.#talkspurts.get(stream) ?? this.#open(stream, now)
-    const { numbers } = talkspurt
-    const sequence = batch.view.getUint16(at + RTP_SEQUENCE)
-    const timestamp = batch.view.getInt32(at + RTP_TIMESTAMP)
-    if (numbers.isNewer(sequence)) {
-      if (!talkspurt.isSpeaking) this.#begin(stream, talkspurt, timestamp, now)
-      numbers.advance(sequence, timestamp)
-      talkspurt.receivedAt = now
-    } else if (numbers.isBeforeChange(sequence)) return false
-    batch.view.setUint16(at + RTP_SEQUENCE, numbers.toOutgoing(sequence))
-    batch.view.setInt32(at + RTP_TIMESTAMP, timestamp + numbers.timestampOffset)
-    return true
-  }
-
-  /** A packet without payload: WebRTC clients probe the bandwidth with padding. Receivers do not get it. */
-  leaveOut(batch: Batch, slot: number, stream: ReceiveStream): void {
-    this.#talkspurts.get(stream)?.numbers.leaveOut(batch.view.getUint16(slot * SLOT + RTP_SEQUENCE))
+    if (!stream.numbers.isNewer(batch.view.getUint16(at + RTP_SEQUENCE))) return
+    const talkspurt = this.#talkspurts.get(stream) ?? this.#open(stream)
+    if (!talkspurt.isSpeaking) this.#begin(stream, talkspurt, batch.view.getInt32(at + RTP_TIMESTAMP), now)
+    talkspurt.receivedAt = now
   }
 
   /** Ends the talkspurts of streams that have been quiet for `LIMITS.talkspurtGap`. */
@@ -87,17 +72,15 @@ export class Talkspurts {
     this.#rearm()
   }
 
-  #open(stream: ReceiveStream, now: number): Talkspurt {
-    const numbers = new OutgoingNumbers()
-    const talkspurt = { isSpeaking: false, isSilenced: false, receivedAt: now, numbers }
-    stream.numbers = numbers
+  #open(stream: ReceiveStream): Talkspurt {
+    const talkspurt = { isSpeaking: false, isSilenced: false, receivedAt: 0 }
     this.#talkspurts.set(stream, talkspurt)
     return talkspurt
   }
 
   /** Timestamps of some clients stand still during a pause and would overlap the silence: those are moved behind it. */
   #begin(stream: ReceiveStream, talkspurt: Talkspurt, timestamp: number, now: number): void {
-    const { numbers } = talkspurt
+    const { numbers } = stream
     const since = (timestamp - numbers.timestamp) | 0
     if (talkspurt.isSilenced && since > 0 && since < SILENCE_TIMESTAMPS)
       numbers.delayTimestamps(SILENCE_TIMESTAMPS - since)
@@ -113,13 +96,13 @@ export class Talkspurts {
     if (stream.targets === undefined) return
     talkspurt.isSilenced = true
     for (let frame = 1; frame <= FRAMES; frame++) {
-      this.#writeSilence(stream, talkspurt.numbers, frame)
+      this.#writeSilence(stream, frame)
       this.#forwarder.forward(this.#batch, 0, stream, stream.owner.id, RTP_HEADER)
     }
-    talkspurt.numbers.insert(FRAMES)
+    stream.numbers.insert(FRAMES)
   }
 
-  #writeSilence({ ssrc }: ReceiveStream, numbers: OutgoingNumbers, frame: number): void {
+  #writeSilence({ ssrc, numbers }: ReceiveStream, frame: number): void {
     const { bytes, view } = this.#batch
     bytes[0] = VERSION_2
     bytes[1] = OPUS_PAYLOAD_TYPE

@@ -9,6 +9,7 @@ import {
   RTP_PAYLOAD_TYPE,
   RTP_SEQUENCE,
   RTP_SSRC,
+  RTP_TIMESTAMP,
   rtxTypeOf,
 } from '@parley/protocol'
 import { type Batch, createBatch, SLOT } from '../../lane/batch.ts'
@@ -42,7 +43,7 @@ export class NackResponder {
   /** The RTX packet. */
   readonly #batch = createBatch(1)
   readonly #target = new Int32Array(1)
-  /** Sequences that the last `answer` did not find. */
+  /** The sender's sequences of what the last `answer` did not find. */
   readonly missing = new Int32Array(LIMITS.nackedPackets)
 
   constructor({ peers, forwarder, sendStreams }: NackResponderParts) {
@@ -68,24 +69,31 @@ export class NackResponder {
   }
 
   /**
-   * Restores the packet that an RTX packet in `slot` carries, in node numbering, and keeps it. Returns false if it brings nothing
-   * new. Per packet: no allocation.
+   * Restores the packet that an RTX packet in `slot` carries, in node numbering. Returns the sender's sequence of it; −1 if there
+   * is no such packet, or its number may be taken by another one. Per packet: no allocation.
    */
-  keepRepaired(batch: Batch, slot: number, stream: ReceiveStream, header: number): boolean {
+  restore(batch: Batch, slot: number, { ssrc, numbers }: ReceiveStream, header: number): number {
     const { bytes, view, lengths } = batch
     const offset = slot * SLOT
-    const payload = lengths[slot]! - header
-    const cache = this.#caches.get(stream)
     // WebRTC clients probe the bandwidth with RTX packets that have no payload behind the sequence.
-    if (payload <= ORIGINAL_SEQUENCE || cache === undefined) return false
+    if (lengths[slot]! - header <= ORIGINAL_SEQUENCE) return -1
     const sequence = view.getUint16(offset + header)
-    view.setUint16(offset + RTP_SEQUENCE, sequence)
-    view.setUint32(offset + RTP_SSRC, stream.ssrc)
+    if (numbers.isAhead(sequence) || numbers.isBeforeChange(sequence)) return -1
+    view.setUint16(offset + RTP_SEQUENCE, numbers.toOutgoing(sequence))
+    view.setInt32(offset + RTP_TIMESTAMP, view.getInt32(offset + RTP_TIMESTAMP) + numbers.timestampOffset)
+    view.setUint32(offset + RTP_SSRC, ssrc)
     const type = bytes[offset + 1]! & RTP_PAYLOAD_TYPE
     bytes[offset + 1] = (bytes[offset + 1]! & ~RTP_PAYLOAD_TYPE) | primaryTypeOf(type)
     bytes.copyWithin(offset + header, offset + header + ORIGINAL_SEQUENCE, offset + lengths[slot]!)
     lengths[slot] = lengths[slot]! - ORIGINAL_SEQUENCE
-    return cache.storeLate(sequence, batch.words, slot, lengths[slot]!, header)
+    return sequence
+  }
+
+  /** Keeps a restored packet. Returns false if it is kept already, or too old. Per packet: no allocation. */
+  keepLate(batch: Batch, slot: number, stream: ReceiveStream, header: number): boolean {
+    const sequence = batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)
+    const cache = this.#caches.get(stream)
+    return cache?.storeLate(sequence, batch.words, slot, batch.lengths[slot]!, header) === true
   }
 
   /** Whether too many newer packets were forwarded for the one in `slot` to be forwarded on its own SSRC. */
@@ -110,7 +118,7 @@ export class NackResponder {
 
   /**
    * Answers the NACK of `length` bytes at `offset` of `view` from the cache. Returns the number of requested packets that are not
-   * there; their sequences are in `missing`.
+   * there; the sender's sequences of those are in `missing`.
    */
   answer(
     view: DataView,
@@ -133,7 +141,7 @@ export class NackResponder {
         const sequence = sendStream.toStream(start + bit)
         if (!this.#rates.count(to.address, 0, now)) continue
         if (!this.#retransmit(cache, stream, sequence, sendStream, mapping) && missing < this.missing.length)
-          this.missing[missing++] = sequence
+          this.missing[missing++] = stream.numbers.toSender(sequence)
       }
     }
     return missing

@@ -12,12 +12,16 @@ export class ReceiveStats {
   /** Highest sequence, extended by the number of cycles. */
   #highest = 0
   #received = 0
+  /** Packets expected before the sender last started its sequences over. */
+  #expectedEarlier = 0
   #expectedBefore = 0
   #receivedBefore = 0
   /** In timestamp units. */
   #jitter = 0
   /** Arrival minus timestamp of the last packet, in timestamp units. */
   #transit = 0
+  /** The next packet starts sequences and timestamps. */
+  #isStarting = true
   /** Middle 32 bits of the NTP time of the last sender report; 0 before the first. */
   #senderReport = 0
   #senderReportAt = 0
@@ -25,9 +29,10 @@ export class ReceiveStats {
   /** Counts a packet; `clockRate` is timestamps per millisecond. Per packet: no allocation. */
   received(sequence: number, timestamp: number, now: number, clockRate: number): void {
     const transit = ((now * clockRate) | 0) - timestamp
-    if (this.#received === 0) {
+    if (this.#isStarting) {
       this.#first = sequence
       this.#highest = sequence
+      this.#isStarting = false
     } else {
       this.#advance(sequence)
       const change = Math.abs((transit - this.#transit) | 0)
@@ -35,6 +40,13 @@ export class ReceiveStats {
     }
     this.#transit = transit | 0
     this.#received++
+  }
+
+  /** The sender starts its sequences over, with the next packet. */
+  restart(): void {
+    if (this.#isStarting) return
+    this.#expectedEarlier += this.#highest - this.#first + 1
+    this.#isStarting = true
   }
 
   /** A sender report arrived; `middle` is the middle 32 bits of its NTP time. */
@@ -60,7 +72,7 @@ export class ReceiveStats {
 
   /** Returns the block for a receiver report, and starts the next interval. */
   takeBlock(ssrc: number, now: number): ReportBlock {
-    const expected = this.#highest - this.#first + 1
+    const expected = this.#expectedEarlier + this.#highest - this.#first + 1
     const received = this.#received
     const expectedNow = expected - this.#expectedBefore
     const lostNow = expectedNow - (received - this.#receivedBefore)

@@ -10,4 +10,13 @@ export class Reception {
   readonly clock = new MediaClock(this.stats)
   /** Packets received when sender reports about the stream were last sent. */
   reportedCount = 0
+
+  /** A packet has verified. With `isRestart` the sender started over with it. Per packet: no allocation. */
+  received(sequence: number, timestamp: number, isRestart: boolean, now: number, clockRate: number): void {
+    if (isRestart) {
+      this.replay.restart(sequence, timestamp)
+      this.stats.restart()
+    } else this.replay.mark(sequence, timestamp)
+    this.stats.received(sequence, timestamp, now, clockRate)
+  }
 }

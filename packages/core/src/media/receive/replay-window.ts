@@ -28,17 +28,28 @@ export class ReplayWindow {
     return behind < HALF ? ((this.#low >>> behind) & 1) === 0 : ((this.#high >>> (behind - HALF)) & 1) === 0
   }
 
+  /** Whether the sequence is ahead of all that were received. Per packet: no allocation. */
+  isAhead(sequence: number): boolean {
+    return this.#low === 0 || sequenceDistance(sequence, this.#newest) > 0
+  }
+
   /** Marks the sequence of a packet that was fresh and has verified. Per packet: no allocation. */
   mark(sequence: number, timestamp: number): void {
     const behind = -sequenceDistance(sequence, this.#newest)
-    if (this.#low === 0 || behind >= LIMITS.replayWindow) this.#restart(sequence, timestamp)
+    if (this.#low === 0 || behind >= LIMITS.replayWindow) this.#moveTo(sequence, timestamp)
     else if (behind < 0) this.#advance(-behind, sequence, timestamp)
     else if (behind < HALF) this.#low |= 1 << behind
     else this.#high |= 1 << (behind - HALF)
   }
 
+  /** The sender started its sequences over, with this packet. */
+  restart(sequence: number, timestamp: number): void {
+    this.#low = 0
+    this.mark(sequence, timestamp)
+  }
+
   #advance(by: number, sequence: number, timestamp: number): void {
-    if (by >= LIMITS.replayWindow) return this.#restart(sequence, timestamp)
+    if (by >= LIMITS.replayWindow) return this.#moveTo(sequence, timestamp)
     const low = this.#low
     if (by >= HALF) this.#high = low << (by - HALF)
     else this.#high = (this.#high << by) | (low >>> (HALF - by))
@@ -47,7 +58,7 @@ export class ReplayWindow {
     this.#keepTimestamp(timestamp)
   }
 
-  #restart(sequence: number, timestamp: number): void {
+  #moveTo(sequence: number, timestamp: number): void {
     const isFirst = this.#low === 0
     this.#newest = sequence
     this.#low = 1

@@ -99,7 +99,7 @@ export class SenderReports {
     const { ssrc, owner, received, numbers } = stream
     const sent = stream.sendStreams?.get(receiver)
     if (received === undefined || sent === undefined || !sent.receiver.isBound) return false
-    const timestamp = received.clock.timestampAt(now, stream.clockRate) + (numbers?.timestampOffset ?? 0)
+    const timestamp = received.clock.timestampAt(now, stream.clockRate) + numbers.timestampOffset
     const { packets, octets } = sent
     const info = { ssrc, time: this.#epoch + now, timestamp, packets, octets }
     writeSenderReport(this.#view, place * SENDER_REPORT_LENGTH, info)

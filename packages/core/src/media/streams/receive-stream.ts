@@ -2,7 +2,7 @@
 import type { PeerId } from '../../lane/commands.ts'
 import type { Peer } from '../address/peers.ts'
 import { Reception } from '../receive/reception.ts'
-import type { OutgoingNumbers } from './outgoing-numbers.ts'
+import { OutgoingNumbers } from './outgoing-numbers.ts'
 import type { SendStream } from './send-stream.ts'
 import type { TargetList } from './target-list.ts'
 
@@ -28,11 +28,10 @@ export class ReceiveStream {
   silenceLeft = 0
   /** When that silence ends at the latest. */
   silenceUntil = 0
-  /** Undefined while the sender's numbers are forwarded as they are. */
-  numbers: OutgoingNumbers | undefined
   /** By receiver. Only `SendStreams` changes it. */
   sendStreams: Map<PeerId, SendStream> | undefined
   #reception: Reception | undefined
+  #numbers: OutgoingNumbers | undefined
 
   constructor(ssrc: number, owner: Peer, isAudio: boolean) {
     this.ssrc = ssrc
@@ -56,9 +55,20 @@ export class ReceiveStream {
     return this.#reception
   }
 
+  /** How receivers number the stream. Per packet: allocates only for the first. */
+  get numbers(): OutgoingNumbers {
+    this.#numbers ??= new OutgoingNumbers(this.clockRate, this.isAudio)
+    return this.#numbers
+  }
+
+  /** Sequences and timestamps start over with the next packet; receivers' continue. */
+  interrupt(): void {
+    this.#numbers?.interrupt()
+  }
+
   /** Another source or key feeds the stream from now on: sequences and timestamps received so far say nothing about it. */
   reset(): void {
     this.#reception = undefined
-    this.numbers = undefined
+    this.interrupt()
   }
 }
