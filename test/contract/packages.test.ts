@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Consumer, PACKAGES, ROOT } from './consumer.ts'
@@ -140,6 +140,15 @@ packaged('the installed command prints its version, and checks the configuration
   const checked = await consumer.node(parley, 'check-config', '--config', 'parley.toml')
   assert.equal(checked.code, 0, checked.stderr)
   assert.match(checked.stdout, /^listen = "127\.0\.0\.1:8443"$/m)
+})
+
+packaged('a checkout without development dependencies runs the build', async consumer => {
+  const server = 'node_modules/@parley/server'
+  mkdirSync(join(consumer.folder, server, 'src/cli'), { recursive: true })
+  consumer.write(`${server}/src/cli/main.ts`, "throw new Error('the source runs')\n")
+  const { code, stderr } = await consumer.node(`${server}/bin/parley.mjs`, '--version')
+  rmSync(join(consumer.folder, server, 'src'), { recursive: true })
+  assert.deepEqual({ code, stderr }, { code: 0, stderr: '' })
 })
 
 packaged('an installed server forwards a call on lane threads, and serves the playground', async consumer => {

@@ -1,11 +1,25 @@
 #!/usr/bin/env node
-// The `parley` command: the built files where they are all there is (an installed package), else the source (a checkout).
+// The `parley` command: runs the source in a checkout with development dependencies, the built files everywhere else.
 import { existsSync } from 'node:fs'
 
 const source = new URL('../src/cli/main.ts', import.meta.url)
-if (existsSync(source)) {
+const built = new URL('../dist/cli/main.js', import.meta.url)
+if (existsSync(source) && hasLoader()) {
   await import('./source.mjs')
   await import(source.href)
+} else if (existsSync(built)) {
+  await import(built.href)
 } else {
-  await import('../dist/cli/main.js')
+  console.error('parley: this checkout has no development dependencies and no build; run npm ci')
+  process.exitCode = 1
+}
+
+/** Whether the package that runs TypeScript is installed. */
+function hasLoader() {
+  try {
+    import.meta.resolve('tsx')
+    return true
+  } catch {
+    return false
+  }
 }
