@@ -1,7 +1,15 @@
 // Public names that run in any JavaScript environment, browsers included: sessions without sockets, and codecs.
 export type { AssignedChannel, ChannelEncryption, ChannelRef } from './lvsp/channel.ts'
 export { LvspClosedError, LvspRequestError } from './lvsp/lvsp-errors.ts'
-export type { LvspAnswer, LvspOutput, NodeReady, NodeStats, RequestFailure, RequestId } from './lvsp/lvsp-outputs.ts'
+export type {
+  LvspAnswer,
+  LvspOutput,
+  NodeReady,
+  NodeStats,
+  ReceiverChange,
+  RequestFailure,
+  RequestId,
+} from './lvsp/lvsp-outputs.ts'
 export {
   LvspClientSession,
   type LvspCommandInput,

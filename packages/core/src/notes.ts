@@ -129,6 +129,12 @@ export const NOTES = {
     fields: { code: 'number', reason: 'text' },
     meaning: 'The node closed an LVSP connection.',
   },
+  'lvsp.superseded': {
+    level: 'warn',
+    fields: { by: 'number' },
+    meaning:
+      'Another connection of the same backend receives the answers and events from now on. Two processes of a backend need two secrets.',
+  },
   'lvsp.authentication_failed': {
     level: 'warn',
     fields: { reason: 'text' },

@@ -7,7 +7,15 @@ import { Listeners } from '../listeners.ts'
 import { SessionLoop } from '../session-loop.ts'
 import { type AssignedChannel, type ChannelEncryption, type ChannelRef, wireChannel } from './channel.ts'
 import { LvspClosedError, LvspRequestError } from './lvsp-errors.ts'
-import type { LvspAnswer, LvspOutput, NodeReady, NodeStats, RequestFailure, RequestId } from './lvsp-outputs.ts'
+import type {
+  LvspAnswer,
+  LvspOutput,
+  NodeReady,
+  NodeStats,
+  ReceiverChange,
+  RequestFailure,
+  RequestId,
+} from './lvsp-outputs.ts'
 import { LvspClientSession, type LvspSessionOptions, type LvspSessionState } from './session.ts'
 import { type SyncedChannel, syncParts } from './sync-parts.ts'
 import {
@@ -54,6 +62,8 @@ export interface LvspClientEvents {
   speaking: VoiceStateSpeaking
   /** The end-to-end encryption of a channel changed: version, epoch or number of members. */
   encryption: ChannelEncryption
+  /** Another connection of this backend receives the answers and events of the node, or this one does again. */
+  receiver: ReceiverChange
   /** The node refused a command that has no answer, or sent an undecodable message. Not thrown without a listener. */
   error: Error
 }
@@ -260,6 +270,8 @@ export class LvspClient {
         return this.#events.emit('speaking', output.event)
       case 'encryption':
         return this.#events.emit('encryption', output.event)
+      case 'receiver':
+        return this.#events.emit('receiver', output.event)
       case 'refused':
         return this.#events.emit('error', refusedError(output.type, output.failure))
       case 'undecodable':

@@ -5,6 +5,7 @@ import { Listeners } from '../listeners.ts'
 import type { AssignedChannel, ChannelEncryption, ChannelRef } from './channel.ts'
 import { LvspClient, type LvspClientOptions } from './client.ts'
 import { LvspClosedError, LvspRequestError } from './lvsp-errors.ts'
+import type { ReceiverChange } from './lvsp-outputs.ts'
 import { Placement } from './placement.ts'
 import type {
   GrantedVoiceState,
@@ -61,6 +62,8 @@ export interface FleetEvents {
   voiceStateDisconnected: VoiceStateDisconnected & { node: string }
   speaking: VoiceStateSpeaking & { node: string }
   encryption: ChannelEncryption & { node: string }
+  /** Another connection of this backend receives the answers and events of the node, or this one does again. */
+  receiver: ReceiverChange & { node: string }
   /** An error of one node, with its name. Not thrown without a listener. */
   error: Error & { node?: string | undefined }
 }
@@ -243,6 +246,7 @@ export class Fleet {
     client.on('voiceStateDisconnected', event => this.#events.emit('voiceStateDisconnected', { ...event, node: name }))
     client.on('speaking', event => this.#events.emit('speaking', { ...event, node: name }))
     client.on('encryption', event => this.#events.emit('encryption', { ...event, node: name }))
+    client.on('receiver', event => this.#events.emit('receiver', { ...event, node: name }))
     client.on('error', error => this.#events.emit('error', Object.assign(error, { node: name })))
   }
 

@@ -124,6 +124,8 @@ export function eventOf(info: Info): LvspOutput | undefined {
       const channel = { channelId: channel_id, guildId: guild_id }
       return { kind: 'encryption', event: { ...channel, protocolVersion: protocol_version, epoch, members } }
     }
+    case LvspInfo.Receiver:
+      return { kind: 'receiver', event: { receives: info.data.receives } }
     case LvspInfo.Stats:
       return undefined
   }

@@ -37,6 +37,12 @@ export interface NodeReady {
   server?: { name: string; version: string } | undefined
 }
 
+/** Whether a connection receives the node's messages (RECEIVER). */
+export interface ReceiverChange {
+  /** False if another connection of the backend receives them instead. Two processes of a backend need two secrets. */
+  receives: boolean
+}
+
 /** Identifies a request until it is answered or has failed. */
 export type RequestId = number
 
@@ -77,5 +83,6 @@ export type LvspOutput =
   | { kind: 'voiceStateDisconnected'; event: VoiceStateDisconnected }
   | { kind: 'speaking'; event: VoiceStateSpeaking }
   | { kind: 'encryption'; event: ChannelEncryption }
+  | { kind: 'receiver'; event: ReceiverChange }
   /** A message of the node did not decode and was ignored. */
   | { kind: 'undecodable'; reason: string }

@@ -2,8 +2,10 @@
 import {
   LvspCapability,
   LvspClose,
+  type LvspEventData,
   type LvspHello,
   LvspIdentify,
+  LvspInfo,
   LvspInfoMessage,
   LvspMessage,
   LvspOp,
@@ -18,7 +20,7 @@ import { LIMITS } from '../limits.ts'
 import { MessageRate } from '../message-rate.ts'
 import type { NOTES, NoteFields, NoteName } from '../notes.ts'
 import { Commands, healthOf } from './commands.ts'
-import { type Agreement, type Dialect, isLitecordCreate } from './dialect.ts'
+import { type Agreement, type Dialect, isAgreed, isLitecordCreate } from './dialect.ts'
 import { canonicalToken, type KeyMatch } from './keyring.ts'
 import type { NodeControl } from './node-control.ts'
 import type { Attachment, LvspSession } from './session.ts'
@@ -143,7 +145,14 @@ export class LvspConnection implements Timed, Attachment {
     this.#end(now)
   }
 
-  /** Closes the connection with 4000. */
+  receiverChanged(receiver: Attachment): void {
+    const receives = receiver === this
+    if (!receives) this.#note('lvsp.superseded', { by: receiver.id })
+    if (!isAgreed(this.agreement, LvspInfo.Receiver)) return
+    const data: LvspEventData<typeof LvspInfo.Receiver> = { receives }
+    this.#send(LvspOp.Info, { type: LvspInfo.Receiver, data })
+  }
+
   /** Closes the connection with 4000. */
   dismiss(reason: string, now: number): void {
     this.#close(LvspClose.GeneralError, reason, now)
@@ -196,6 +205,7 @@ export class LvspConnection implements Timed, Attachment {
     const match = this.#owner.authenticate(this.#state.nonce, token)
     if (match === undefined) throw this.#rejected('wrong token', now)
     const live = this.#goLive(match.backend, token, capabilities ?? [], now)
+    live.session.attach(this, now)
     this.#note('lvsp.identified', { secret: match.secret, dialect: live.agreement.dialect })
     this.#hintAtLitecord(live)
     this.#ready(live, undefined, now)
@@ -211,7 +221,7 @@ export class LvspConnection implements Timed, Attachment {
     const backend = match?.backend ?? this.#owner.sessionByDraftToken(token)?.backend
     if (backend === undefined) throw this.#rejected('wrong token', now)
     const live = this.#goLive(backend, token, capabilities ?? [], now)
-    live.session.dismissOthers(this, now)
+    live.session.replaceWith(this, now)
     const resumed = live.session.catchUp(seq ?? undefined, session ?? undefined)
     this.#note('lvsp.resumed', { secret: match?.secret, dialect: live.agreement.dialect, resumed })
     this.#ready(live, resumed, now)
@@ -226,7 +236,6 @@ export class LvspConnection implements Timed, Attachment {
     const live: Live = { kind: 'live', session, commands, agreement, heartbeatBy: this.#nextHeartbeatBy(now) }
     this.#state = live
     session.draftToken = canonicalToken(token)
-    session.attach(this, now)
     return live
   }
 

@@ -88,6 +88,32 @@ test('only the newest connection of a backend receives messages; after its loss 
   assert.deepEqual(bench.control.detachedBackends, [])
 })
 
+test('a connection that another one supersedes is warned, and notified when it receives again', () => {
+  const bench = new LvspBench()
+  const superseded = () => bench.notes.filter(({ event }) => event === 'lvsp.superseded')
+  const older = bench.backend(SECRET, ['receiver'])
+  const newer = bench.backend(SECRET, ['receiver']).info(0, CHANNEL)
+  assert.deepEqual(older.received.at(-1), { op: 6, d: { type: 25, data: { receives: false } } })
+  assert.deepEqual(
+    superseded().map(({ fields }) => [fields?.connection, fields?.by, fields?.backend]),
+    [[older.id, newer.id, 'main']],
+  )
+  newer.drop()
+  assert.deepEqual(older.infos(25), [{ receives: false }, { receives: true }])
+  older.info(0, { channel_id: '9' })
+  assert.deepEqual(older.received.at(-1).s, 2)
+  const resumed = resume(bench, { seq: 0, capabilities: ['receiver'] })
+  assert.deepEqual(resumed.story(), ['0', '6/1', '6/1', '3'])
+  assert.equal(superseded().length, 1)
+})
+
+test('a superseded connection without the receiver capability is sent nothing', () => {
+  const bench = new LvspBench()
+  const older = bench.backend()
+  bench.backend()
+  assert.deepEqual(older.story(), ['0', '3'])
+})
+
 test('a replayed token of IDENTIFY does not resume the session', () => {
   for (const backend of [{}, { dialect: 'litecord' as const }, { draftResume: true }]) {
     const bench = new LvspBench([{ id: 'main', secrets: [SECRET], ...backend }])

@@ -11,6 +11,8 @@ import type { ChannelEncryption, NodeControl } from './node-control.ts'
 export interface Attachment {
   readonly id: ConnectionId
   readonly agreement: Agreement
+  /** `receiver` receives the INFO messages from now on: this connection or another of the same backend. */
+  receiverChanged(receiver: Attachment): void
   /** Closes the connection with 4000; the connection then detaches itself. */
   dismiss(reason: string, now: number): void
 }
@@ -65,8 +67,9 @@ export class LvspSession {
     return this.#replay.last
   }
 
-  /** A connection is live: from now on it receives. */
+  /** A connection is live: from now on it receives, and the one that received before is notified. */
   attach(connection: Attachment, now: number): void {
+    this.#attached.at(-1)?.receiverChanged(connection)
     this.#attached.push(connection)
     this.#agreement = connection.agreement
     this.#endsAt = Infinity
@@ -75,19 +78,24 @@ export class LvspSession {
 
   /** A connection ended. The previous one receives again; after the last one the session waits for RESUME. */
   detach(connection: Attachment, now: number): void {
+    const wasReceiver = this.#attached.at(-1) === connection
     const left = this.#attached.filter(other => other !== connection)
     if (left.length === this.#attached.length) return
     this.#attached = left
-    this.#agreement = left.at(-1)?.agreement ?? this.#agreement
-    if (left.length > 0) return
+    const receiver = left.at(-1)
+    this.#agreement = receiver?.agreement ?? this.#agreement
+    if (wasReceiver) receiver?.receiverChanged(receiver)
+    if (receiver !== undefined) return
     this.#endsAt = now + LIMITS.lvspResumeWindow
     this.#node.backendDetached(this.backend, now)
   }
 
-  /** Closes every other connection: this one has resumed the session. */
-  dismissOthers(connection: Attachment, now: number): void {
-    for (const other of [...this.#attached])
-      if (other !== connection) other.dismiss('resumed by another connection', now)
+  /** A connection resumes: it replaces all others. */
+  replaceWith(connection: Attachment, now: number): void {
+    const others = this.#attached
+    this.#attached = []
+    this.attach(connection, now)
+    for (const other of others) other.dismiss('resumed by another connection', now)
   }
 
   /** Numbers, keeps and sends an INFO. Types whose capability was not negotiated are dropped. */

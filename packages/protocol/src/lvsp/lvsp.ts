@@ -34,6 +34,7 @@ export const LvspInfo = {
   TokenRefresh: 22,
   Stats: 23,
   ChannelDave: 24,
+  Receiver: 25,
 } as const
 export type LvspInfo = (typeof LvspInfo)[keyof typeof LvspInfo]
 
@@ -55,6 +56,8 @@ export const LvspCapability = {
   Stats: 'stats',
   /** CHANNEL_DAVE. */
   Dave: 'dave',
+  /** RECEIVER. */
+  Receiver: 'receiver',
 } as const
 export type LvspCapability = (typeof LvspCapability)[keyof typeof LvspCapability]
 
@@ -263,6 +266,13 @@ export const LvspEvents = {
     epoch: z.int().min(0).describe('epoch of the MLS group; 0 while there is none'),
     members: z.int().min(0).describe('users in the MLS group'),
   }).describe('The end-to-end encryption of a channel changed. Needs `dave`.'),
+  [LvspInfo.Receiver]: z
+    .object({
+      receives: z.boolean().describe('whether this connection receives the other INFO messages from now on'),
+    })
+    .describe(
+      'Another connection of the backend receives the INFO messages instead of this one, or this one does again. Not numbered. Needs `receiver`.',
+    ),
   [LvspInfo.Stats]: z
     .object({
       channels: z.int().nonnegative().describe('channels of the backend'),
