@@ -7,7 +7,7 @@ import { table, type Whole } from './page.ts'
 
 const FOLDER = 'docs/api'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-/** Its names are many and small: a module has one block of code instead of a section per name. */
+/** The package whose pages have one code block per module instead of a section per name, because it has many small names. */
 const COMPACT = 'protocol'
 
 export function apiPages(): Whole[] {
@@ -50,7 +50,7 @@ function page({ name, folder, declarations, others }: ApiPackage): string {
   return `${[`# ${name}`, `${manifestOf(folder).description}.`, links, contents.join('\n'), ...sections].join('\n\n')}\n`
 }
 
-/** The entry point itself comes first, and what several entry points export last: the rest builds on it. */
+/** Order of modules: the entry point first, then by the number of entry points that export the declaration. */
 const rank = ({ module, entries }: Declaration) => (module === 'index' ? 0 : entries.length)
 
 function sectionOf({ name, folder, kind, entries, text, comment, mentions }: Declaration): string[] {
@@ -69,7 +69,7 @@ function sectionOf({ name, folder, kind, entries, text, comment, mentions }: Dec
   ].filter(part => part !== '')
 }
 
-/** The comment that a source file begins with. */
+/** The comment at the top of a source file. */
 function purposeOf(file: string): string {
   const lines = readFileSync(ROOT + file, 'utf8').split('\n')
   const end = lines.findIndex(line => !line.startsWith('// '))

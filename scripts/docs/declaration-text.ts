@@ -7,10 +7,10 @@ import {
   type Node,
 } from 'typescript/unstable/ast'
 
-/** A variable stands in a list of its statement. */
+/** The declaration of a variable is part of a statement. */
 export const statementOf = (node: Node): Node => (isVariableDeclaration(node) ? node.parent.parent : node)
 
-/** Without `export declare`. `source` is the file that the declaration was written from. */
+/** The text without `export declare`. `source` is the source file of the declaration. */
 export function textOf(node: Node, source: string): string {
   const text = statementOf(node)
     .getText()
@@ -21,7 +21,7 @@ export function textOf(node: Node, source: string): string {
   return value === undefined ? text : valueText(value, source)
 }
 
-/** A schema, table or list is easier to read as it is written than as the type of its value. Biome formats the sources. */
+/** Schemas, tables and lists are documented with their source text, which is easier to read than their type. */
 function valueText(name: string, source: string): string {
   const statement = new RegExp(`^export (const ${name} = .*\\n(?:\\n*[ })\\]].*\\n)*)`, 'm')
   const [, text] = statement.exec(readFileSync(source, 'utf8')) ?? []
@@ -29,14 +29,14 @@ function valueText(name: string, source: string): string {
   return text.trimEnd()
 }
 
-/** A property that an interface has from one of its bases. */
+/** A property that an interface inherits. */
 export interface Inherited {
   name: string
   node: Node
   isOptional: boolean
 }
 
-/** An interface that lists inherited properties like its own, instead of the bases that it has them from. */
+/** The text of an interface that lists inherited properties instead of the bases that it inherits them from. */
 export function flatText(node: InterfaceDeclaration, bases: readonly Node[], inherited: readonly Inherited[]): string {
   const own = node.members.map(member => `${withComment(member.getText(), commentOf(member))}`)
   const others = inherited.map(({ name, node, isOptional }) => {

@@ -15,12 +15,12 @@ import { API, type Checker, type Symbol as CompilerSymbol, type Project, SymbolF
 import { commentOf, flatText, type Inherited, statementOf, textOf } from './declaration-text.ts'
 
 export interface ApiPackage {
-  /** As it is imported: `@parley/client`. */
+  /** Import name, such as `@parley/client`. */
   name: string
-  /** Below `packages`. */
+  /** Folder below `packages`. */
   folder: string
   declarations: readonly Declaration[]
-  /** Names of other packages that this one exports too. */
+  /** Names of other packages that this package exports again. */
   others: readonly Mention[]
 }
 
@@ -29,7 +29,7 @@ export interface Mention {
   name: string
   /** `class`, `interface`, `type`, `function` or `const`; a schema is a `const`. */
   kind: string
-  /** Of its package. */
+  /** Folder of its package. */
   folder: string
   /** The source file below `src` of its package, without extension. */
   module: string
@@ -37,9 +37,9 @@ export interface Mention {
 
 /** An exported name. A schema and the type inferred from it share one. */
 export interface Declaration extends Mention {
-  /** What it can be imported from, such as `@parley/client/sessions`. */
+  /** Import names of its entry points, such as `@parley/client/sessions`. */
   entries: readonly string[]
-  /** As TypeScript, without `export`; comments of members are included. */
+  /** TypeScript text without `export`, with the comments of members. */
   text: string
   /** Its own comment, without the comment marks. */
   comment: string
@@ -63,7 +63,7 @@ const KINDS: readonly (readonly [SymbolFlags, string])[] = [
   [SymbolFlags.TypeAlias, 'type'],
 ]
 
-/** Throws where a public declaration mentions a type that its package does not export. */
+/** Throws if a public declaration mentions a type that its package does not export. */
 export function readPackages(): ApiPackage[] {
   const entries = FOLDERS.flatMap(entriesOf)
   const api = new API({ cwd: ROOT })
@@ -89,7 +89,7 @@ function entriesOf(folder: string): Entry[] {
   }))
 }
 
-/** An exported symbol on its way to a `Declaration`. */
+/** An exported symbol before its conversion to a `Declaration`. */
 interface Found {
   symbol: CompilerSymbol
   entries: Entry[]
@@ -104,7 +104,7 @@ interface Flattened {
 class Reader {
   readonly #project: Project
   readonly #checker: Checker
-  /** By the place of the declaration: aliases of one symbol lead to one place. */
+  /** Symbols by the place of their declaration, because aliases of one symbol have the same place. */
   readonly #found = new Map<string, Found>()
   readonly #unexported = new Set<string>()
 
@@ -167,7 +167,7 @@ class Reader {
     })
   }
 
-  /** Nodes, and after them the types of the same module that they mention and that even the module does not export. */
+  /** The nodes, followed by the types of the same module that they mention and that the module does not export. */
   #withPrivate(nodes: readonly Node[]): Node[] {
     const all = [...nodes]
     for (const node of all) {
@@ -186,7 +186,7 @@ class Reader {
     return flat === undefined ? textOf(node, source) : flatText(flat.node, flat.bases, flat.inherited)
   }
 
-  /** What an interface is without the bases that are not exported; undefined if all are. */
+  /** The interface without its unexported bases; undefined if all bases are exported. */
   #flattened(node: Node): Flattened | undefined {
     if (!isInterfaceDeclaration(node)) return undefined
     const all = node.heritageClauses?.flatMap(({ types }) => [...types]) ?? []
@@ -247,7 +247,7 @@ const isOurs = ({ flags, declarations }: CompilerSymbol) =>
   (flags & SymbolFlags.TypeParameter) === 0 && (declarations[0]?.path.includes('/packages/') ?? false)
 
 /**
- * What a node names as a type or as a base. `typeof schema` is left out: a schema is documented with the settings or messages.
+ * The type or base that a node names. `typeof schema` is omitted, because schemas are documented with the settings or messages.
  */
 function referredName(node: Node): Node | undefined {
   let name: Node | undefined

@@ -8,7 +8,7 @@ import { OggOpusWriter, writeOggOpus } from './ogg-opus-writer.ts'
 import { lace, OggError, PageFlag, readPage, writePage } from './ogg-page.ts'
 import { opusSamples } from './opus-packet.ts'
 
-/** Made by opusenc of opus-tools 0.2. */
+/** Encoded by opusenc of opus-tools 0.2. */
 const SPEECH = new URL('../../../server/assets/speech/', import.meta.url)
 const ANA = readFileSync(new URL('ana-2.opus', SPEECH))
 const SILENCE = Uint8Array.of(0xf8, 0xff, 0xfe)

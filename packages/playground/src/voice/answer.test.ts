@@ -1,4 +1,4 @@
-// The answers that are made in the node's name.
+// The SDP answers that the page builds in the node's place.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { formatSdpAnswer } from '@parley/protocol'

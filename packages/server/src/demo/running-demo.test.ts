@@ -8,7 +8,7 @@ import { askDemo, DemoControl } from './demo-control.ts'
 import { announceDemo, findRunningDemo } from './running-demo.ts'
 
 const DEMO = { pid: process.pid, url: 'http://127.0.0.1:40001/', secret: 'only-for-tests' }
-/** Above any process id that a system gives. */
+/** Above any process id that a system assigns. */
 const NO_PROCESS = 2 ** 31 - 2
 const isPosix = process.getuid !== undefined
 
