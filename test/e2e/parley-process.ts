@@ -7,6 +7,14 @@ import { until } from './until.ts'
 
 const PARLEY = fileURLToPath(new URL('../../packages/server/bin/parley.mjs', import.meta.url))
 
+interface Options {
+  folder: string
+  input?: string
+  t?: TestContext
+  /** Besides PATH and TMPDIR. */
+  environment?: Record<string, string>
+}
+
 export class ParleyProcess {
   readonly #child: ChildProcess
   readonly #name: string
@@ -16,9 +24,9 @@ export class ParleyProcess {
   readonly exit: Promise<number | string | null>
 
   /** `folder` is for its temporary files. The process ends with the test `t`; without one, call `kill`. */
-  constructor(args: readonly string[], { folder, input, t }: { folder: string; input?: string; t?: TestContext }) {
+  constructor(args: readonly string[], { folder, input, t, environment }: Options) {
     this.#name = args[0] ?? ''
-    const env = { PATH: process.env.PATH, TMPDIR: folder }
+    const env = { PATH: process.env.PATH, TMPDIR: folder, ...environment }
     this.#child = spawn(process.execPath, [PARLEY, ...args], { env, stdio: ['pipe', 'pipe', 'pipe'] })
     this.#child.stdout?.on('data', chunk => {
       this.stdout += chunk
@@ -40,7 +48,7 @@ export class ParleyProcess {
     return match
   }
 
-  signal(name: 'SIGINT' | 'SIGTERM'): void {
+  signal(name: 'SIGINT' | 'SIGTERM' | 'SIGSTOP' | 'SIGCONT'): void {
     this.#child.kill(name)
   }
   kill(): void {

@@ -16,6 +16,12 @@ export const LIMITS = {
   heartbeatIntervalMax: 3_600_000,
   /** How long the other side may take to answer a close frame before the TCP connection is destroyed. */
   closeTimeout: 1_000,
+  /** A timer that is late by this much shows that the process did not run: a paused VM, a suspended laptop, a hidden tab … */
+  stall: 1_000,
+  /** … so messages that arrived are read for this long before deadlines apply … */
+  stallPause: 250,
+  /** … and this often in a row while timers are still late. */
+  stallPauses: 10,
   /** A received WebSocket message: the DAVE commit of a group of a thousand has room. */
   message: 1024 * 1024,
 

@@ -1,5 +1,7 @@
 // The loop around a session: feeds inputs, applies outputs, and calls `tick` at the deadline.
 
+import { LIMITS } from './limits.ts'
+
 /** A protocol session as a state machine: inputs are methods of its own, outputs are queued, time is an argument. */
 export interface Looped<Output> {
   /** Outputs since the last call. */
@@ -19,6 +21,10 @@ export class SessionLoop<Output> {
   readonly #apply: (output: Output) => void
   #timer: ReturnType<typeof setTimeout> | undefined
   #isPumping = false
+  /** When the timer should fire. */
+  #due = Infinity
+  #notBefore = -Infinity
+  #pauses = 0
 
   constructor(session: Looped<Output>, apply: (output: Output) => void) {
     this.#session = session
@@ -46,9 +52,22 @@ export class SessionLoop<Output> {
 
   #armTimer(): void {
     clearTimeout(this.#timer)
-    const wait = this.#session.deadline - performance.now()
-    if (wait === Infinity) return
-    const wake = () => this.feed(now => this.#session.tick(now))
-    this.#timer = setTimeout(wake, Math.min(Math.max(wait, 0) + 1, MAX_TIMEOUT))
+    const { deadline } = this.#session
+    if (deadline === Infinity) return
+    const now = performance.now()
+    this.#due = Math.max(deadline, this.#notBefore, now)
+    this.#timer = setTimeout(() => this.#wake(), Math.min(this.#due - now + 1, MAX_TIMEOUT))
+  }
+
+  /** After a stall the timer fires before the answers that arrived are read; they must not count as missing. */
+  #wake(): void {
+    const now = performance.now()
+    if (now - this.#due >= LIMITS.stall && this.#pauses < LIMITS.stallPauses) {
+      this.#pauses++
+      this.#notBefore = now + LIMITS.stallPause
+      return this.#armTimer()
+    }
+    this.#pauses = 0
+    this.feed(at => this.#session.tick(at))
   }
 }

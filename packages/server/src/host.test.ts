@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { Effect } from '@parley/core'
 import { type Core, Host, type Outputs } from './host.ts'
+import { SERVER_LIMITS } from './limits.ts'
 import type { NodeNote } from './notes.ts'
 
 class ScriptedCore implements Core {
@@ -39,7 +40,7 @@ class ScriptedCore implements Core {
   }
 }
 
-function scene(t: TestContext, outputs: Partial<Outputs> = {}) {
+function scene(t: TestContext, outputs: Partial<Outputs> = {}, clock = () => performance.now()) {
   const core = new ScriptedCore()
   const applied: string[] = []
   const notes: NodeNote[] = []
@@ -54,7 +55,7 @@ function scene(t: TestContext, outputs: Partial<Outputs> = {}) {
       flush: () => void flushes.push(applied.length),
       ...outputs,
     },
-    () => performance.now(),
+    clock,
   )
   t.after(() => host.close())
   return { core, host, applied, notes, flushes }
@@ -174,4 +175,69 @@ test('a closed host ignores inputs', t => {
   host.close()
   host.connectionOpened(1, opening)
   assert.deepEqual(core.received, [])
+})
+
+/** A host on virtual time. `stop` lets the clock pass without the timers, as for a process that does not run. */
+function virtualScene(t: TestContext) {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
+  let now = 0
+  const { core, host } = scene(t, {}, () => now)
+  core.onTick = () => {
+    core.deadline = Infinity
+  }
+  const setDeadline = (deadline: number) => {
+    core.deadline = deadline
+    host.connectionClosed(1, 1000)
+    core.received.length = 0
+  }
+  const stop = (time: number) => {
+    now += time
+  }
+  const pass = (time: number) => {
+    now += time
+    t.mock.timers.tick(time)
+  }
+  return { core, host, setDeadline, stop, pass }
+}
+
+test('after a stall of the process, input that arrived is handled before deadlines are applied', t => {
+  const { core, host, setDeadline, stop, pass } = virtualScene(t)
+  setDeadline(20)
+  stop(60_000)
+  pass(20)
+  assert.deepEqual(core.received, [])
+  host.connectionOpened(2, opening)
+  pass(SERVER_LIMITS.stallPause - 1)
+  host.messageReceived(2, 'resume')
+  pass(1)
+  assert.deepEqual(core.received, ['opened 2', 'message resume', 'tick 62020'])
+})
+
+test('a deadline that is late by less than a stall is applied at once', t => {
+  const { core, setDeadline, stop, pass } = virtualScene(t)
+  setDeadline(20)
+  stop(SERVER_LIMITS.stall - 1)
+  pass(20)
+  assert.deepEqual(core.received, ['tick 1019'])
+})
+
+test('a deadline that was set in the past is no stall', t => {
+  const { core, setDeadline, stop, pass } = virtualScene(t)
+  stop(60_000)
+  setDeadline(20)
+  pass(0)
+  assert.deepEqual(core.received, ['tick 60000'])
+})
+
+test('input that keeps the process busy after a stall defers deadlines for a limited time', t => {
+  const { core, setDeadline, stop, pass } = virtualScene(t)
+  setDeadline(20)
+  stop(60_000)
+  pass(20)
+  let pauses = 0
+  for (; core.received.length === 0; pauses++) {
+    stop(SERVER_LIMITS.stall)
+    pass(SERVER_LIMITS.stallPause)
+  }
+  assert.equal(pauses, SERVER_LIMITS.maxStallPauses)
 })

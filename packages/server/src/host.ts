@@ -2,6 +2,7 @@
 import type { Effect, LaneCommand, LaneEvent, Opening, VoiceNode } from '@parley/core'
 import { SERVER_LIMITS } from './limits.ts'
 import { type NodeNote, serverNote } from './notes.ts'
+import { StallGuard } from './stall.ts'
 
 /** The part of a node that the host drives. */
 export type Core = Pick<
@@ -40,7 +41,10 @@ export class Host {
   #feeding = false
   #timer: NodeJS.Timeout | undefined
   #armedFor = Infinity
+  /** When the timer should fire: `armedFor`, or when it was armed if that had passed. */
+  #due = Infinity
   #notBefore = -Infinity
+  readonly #stallGuard = new StallGuard(SERVER_LIMITS.stallPause)
   #closed = false
   /** Inputs at which the core threw, and effects that could not be applied. */
   readonly failures = { inputs: 0, effects: 0 }
@@ -153,13 +157,17 @@ export class Host {
     if (this.#closed || deadline >= this.#armedFor) return
     clearTimeout(this.#timer)
     this.#armedFor = deadline
-    const timeout = Math.ceil(Math.max(0, deadline - this.#clock()))
-    this.#timer = setTimeout(() => this.#wake(), Math.min(timeout, SERVER_LIMITS.maxTimeout))
+    const now = this.#clock()
+    this.#due = Math.max(now, deadline)
+    this.#timer = setTimeout(() => this.#wake(), Math.min(Math.ceil(this.#due - now), SERVER_LIMITS.maxTimeout))
   }
 
   #wake(): void {
     this.#armedFor = Infinity
-    if (this.#core.deadline <= this.#clock()) this.#feed(now => this.#tick(now))
+    const now = this.#clock()
+    const pause = this.#stallGuard.pause(this.#due, now)
+    if (pause > 0) this.#notBefore = now + pause
+    if (Math.max(this.#core.deadline, this.#notBefore) <= now) this.#feed(at => this.#tick(at))
     else this.#arm()
   }
 

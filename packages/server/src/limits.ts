@@ -42,6 +42,14 @@ export const SERVER_LIMITS = {
   measureInterval: 1_000,
   /** How often the lateness of the event loop is sampled. Voice frames are 20 ms apart; a shorter stall may be missed. */
   loopLagInterval: 100,
+  /** A timer that is late by this much shows that the process did not run: input that arrived is read before deadlines. */
+  stall: 1_000,
+  /** How long it is read: enough for clients whose connections were waiting to complete TLS and HTTP, and to send Resume. */
+  stallPause: 2_000,
+  /** The same for a lane, whose datagrams are all in its socket already. */
+  laneStallPause: 100,
+  /** In a row, if the event loop is still late because of the input; then deadlines are applied. */
+  maxStallPauses: 5,
   /** Before the core is asked again after it failed at a tick, so that a lasting fault is no busy loop. */
   failedTickPause: 1_000,
   /** The longest timeout of Node.js; a longer one fires at once. */
@@ -51,6 +59,8 @@ export const SERVER_LIMITS = {
   maxLanes: 64,
   /** Copies that a lane sends before it takes commands again: 3 to 4 ms of work. */
   maxCopiesPerTurn: 1_000,
+  /** After a stall a lane reads what its socket holds before deadlines apply: the largest receive buffer takes about a second. */
+  maxLaneCatchUp: 2_000,
   /** The longest wait of a lane's thread, so that it can be stopped from outside. */
   maxLaneWait: 250,
   /** Between two attempts to replace a lost lane. */

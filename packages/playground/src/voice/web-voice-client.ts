@@ -67,7 +67,7 @@ export class WebVoiceClient {
   constructor(options: WebVoiceOptions, tracks: SentTracks, observer: WebVoiceObserver) {
     this.#options = options
     // Reconnects until the user leaves.
-    this.#session = new VoiceClientSession({ video: true, streams: [CAMERA], attempts: Infinity, ...options })
+    this.#session = new VoiceClientSession({ video: true, streams: [CAMERA], ...options })
     this.#loop = new SessionLoop(this.#session, output => this.#apply(output))
     this.#tracks = tracks
     this.#observer = observer

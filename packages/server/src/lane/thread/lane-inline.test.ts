@@ -138,6 +138,23 @@ test('a sender gets its receiver report at the lane’s own timeout, and not bef
   assert.equal(port.sent.length, 1)
 })
 
+test('after a stall a lane reads datagrams before its deadlines', context => {
+  context.mock.timers.enable({ apis: ['setTimeout'] })
+  let now = 0
+  const { port, lane } = memoryLane(() => now)
+  lane.receive(OPUS, '10.0.0.1', 5)
+  now += 60_000
+  context.mock.timers.tick(5_000)
+  assert.equal(port.sent.length, 0)
+  lane.receive(encodeDiscoveryRequest(SSRC), '10.0.0.1', 5)
+  now += 100
+  context.mock.timers.tick(100)
+  assert.deepEqual(
+    port.sent.map(bytes => bytes[1]),
+    [2, 201],
+  )
+})
+
 test('datagrams in progress are not overwritten, and above a limit datagrams are dropped', () => {
   const { port, lane } = memoryLane(() => 0)
   const ping = () => lane.receive(Uint8Array.of(0x13, 0x37, 0xca, 0xfe, 0, 0, 0, 9), '10.0.0.2', 5)

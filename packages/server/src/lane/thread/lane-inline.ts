@@ -1,5 +1,7 @@
 // A lane on the current thread, with the portable engine.
 import { type LaneCommand, type LaneEvent, type LaneId, Router } from '@parley/core'
+import { SERVER_LIMITS } from '../../limits.ts'
+import { StallGuard } from '../../stall.ts'
 import { protectionReady } from '../crypto/protection.ts'
 import { stunMac } from '../crypto/stun-mac.ts'
 import { openDgramPort } from '../engine/dgram-port.ts'
@@ -34,6 +36,7 @@ export class InlineLane implements Lane {
   readonly #takeCommands: InlineLaneOptions['takeCommands']
   #timeout: NodeJS.Timeout | undefined
   #armedFor = Infinity
+  readonly #stallGuard = new StallGuard(SERVER_LIMITS.laneStallPause)
   #isClosed = false
   #utilization = performance.eventLoopUtilization()
 
@@ -111,13 +114,20 @@ export class InlineLane implements Lane {
     clearTimeout(this.#timeout)
     this.#armedFor = this.#router.deadline
     if (this.#armedFor === Infinity) return
-    this.#timeout = setTimeout(() => this.#tick(), Math.max(0, Math.ceil(this.#armedFor - this.#clock())))
+    this.#tickAt(Math.max(this.#armedFor, this.#clock()))
+  }
+
+  #tickAt(due: number): void {
+    this.#timeout = setTimeout(() => this.#wake(due), Math.ceil(due - this.#clock()))
     this.#timeout.unref()
   }
 
-  #tick(): void {
+  #wake(due: number): void {
+    const now = this.#clock()
+    const pause = this.#stallGuard.pause(due, now)
+    if (pause > 0) return this.#tickAt(now + pause)
     this.#armedFor = Infinity
-    this.#router.tick(this.#clock())
+    this.#router.tick(now)
     this.#settle()
   }
 }

@@ -16,6 +16,8 @@ export interface LaneLoopOptions {
    * command must not overtake that command.
    */
   takeCommands?(): void
+  /** Monotonic milliseconds; `performance.now` if absent. */
+  clock?: (() => number) | undefined
 }
 
 export class LaneLoop {
@@ -23,23 +25,29 @@ export class LaneLoop {
   readonly #router: Router
   readonly #onEvents: LaneLoopOptions['onEvents']
   readonly #takeCommands: LaneLoopOptions['takeCommands']
+  readonly #clock: () => number
   #measuredAt: number
   /** Milliseconds since then spent waiting. */
   #waited = 0
+  #turnAt: number
+  /** After a stall: when deadlines apply at the latest, even if there are still datagrams to read. */
+  #catchUpUntil = -Infinity
   /** Copies per datagram: increases are immediate, decreases gradual. */
   #fanOut = FIRST_FAN_OUT
 
-  constructor(engine: FfiEngine, { onEvents, takeCommands }: LaneLoopOptions) {
+  constructor(engine: FfiEngine, { onEvents, takeCommands, clock = () => performance.now() }: LaneLoopOptions) {
     this.#engine = engine
     this.#onEvents = onEvents
     this.#takeCommands = takeCommands
-    this.#measuredAt = performance.now()
+    this.#clock = clock
+    this.#measuredAt = this.#clock()
+    this.#turnAt = this.#measuredAt
     this.#router = new Router(engine, { busy: () => this.busy(), stunMac, timeOrigin: performance.timeOrigin })
   }
 
   /** Busy share of the time since the last call. */
   busy(): number {
-    const now = performance.now()
+    const now = this.#clock()
     const total = now - this.#measuredAt
     const waited = this.#waited
     this.#measuredAt = now
@@ -48,7 +56,7 @@ export class LaneLoop {
   }
 
   command(command: LaneCommand): void {
-    this.#router.command(command, performance.now())
+    this.#router.command(command, this.#clock())
     this.#settle()
   }
 
@@ -60,7 +68,7 @@ export class LaneLoop {
     const engine = this.#engine
     const limit = Math.max(1, Math.min(BATCH, Math.trunc(SERVER_LIMITS.maxCopiesPerTurn / this.#fanOut)))
     const batch = engine.socket.receive(limit)
-    const now = performance.now()
+    const now = this.#clock()
     if (batch !== undefined) {
       this.#takeCommands?.()
       const before = engine.packets
@@ -69,24 +77,32 @@ export class LaneLoop {
       const isWhole = batch.count === limit && batch.waited[0]! <= LIMITS.videoWait
       this.#learn((engine.packets - before) / batch.count, isWhole)
     }
-    if (now >= this.#router.deadline) this.#router.tick(now)
+    if (this.#mayTick(batch === undefined, now)) this.#router.tick(now)
     this.#settle()
     return batch !== undefined
   }
 
+  /** A turn takes milliseconds, and a wait at most `maxLaneWait`: a longer gap is a stall of the process. */
+  #mayTick(isEmpty: boolean, now: number): boolean {
+    if (now - this.#turnAt >= SERVER_LIMITS.stall) this.#catchUpUntil = now + SERVER_LIMITS.maxLaneCatchUp
+    this.#turnAt = now
+    if (isEmpty) this.#catchUpUntil = -Infinity
+    return now >= this.#router.deadline && now >= this.#catchUpUntil
+  }
+
   /** Handles datagrams that did not come from the socket: synthetic ones. The batch's bytes are changed. */
   inject(batch: Batch): void {
-    this.#router.receive(batch, performance.now())
+    this.#router.receive(batch, this.#clock())
     this.#settle()
   }
 
   /** Blocks until there may be something to do: a datagram, a wake, or a report that is due; `longest` ms at most. */
   wait(longest: number): void {
-    const start = performance.now()
+    const start = this.#clock()
     const timeout = Math.min(longest, this.#router.deadline - start)
     if (timeout <= 0) return
     this.#engine.socket.wait(Math.ceil(timeout))
-    this.#waited += performance.now() - start
+    this.#waited += this.#clock() - start
   }
 
   /** Sizes of the lane's tables. */
