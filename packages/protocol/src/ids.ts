@@ -6,8 +6,8 @@ import { PROTOCOL_LIMITS } from './limits.ts'
 const MAX_SNOWFLAKE = '18446744073709551615'
 
 /**
- * A 64-bit id as a decimal string. Integers are accepted up to 2^53 − 1, because some clients and backends send them,
- * and turned into strings; output is always a string.
+ * A 64-bit id as a decimal string. Some clients and backends send integers: `decodeJson` has turned those beyond 2^53 into strings,
+ * smaller ones are converted here. Output is always a string.
  */
 export const Snowflake = z.union(
   [
@@ -20,7 +20,7 @@ export const Snowflake = z.union(
       ),
     z.int().nonnegative().transform(String),
   ],
-  'expected a snowflake: a decimal string, or an integer below 2^53',
+  'expected a snowflake: a decimal string or an integer',
 )
 export type Snowflake = z.infer<typeof Snowflake>
 

@@ -1,8 +1,41 @@
-// Source text of JSON members against JSON.parse.
+// Lossless JSON: large integers, and the source text of members, against JSON.parse.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { memberSource } from './json-source.ts'
+import { DecodeError } from './bytes.ts'
+import { decodeJson, memberSource } from './json-source.ts'
+
+test('an integer that a double cannot hold becomes a string with its digits', () => {
+  const text = '{"a":9223372036854775807,"b":[ 18446744073709551615,-9223372036854775808],"c":9007199254740993}'
+  const expected = {
+    a: '9223372036854775807',
+    b: ['18446744073709551615', '-9223372036854775808'],
+    c: '9007199254740993',
+  }
+  assert.deepEqual(decodeJson(text), expected)
+  assert.equal(decodeJson('9223372036854775807'), '9223372036854775807')
+})
+
+test('all other numbers, and digits in strings, are parsed as by JSON.parse', () => {
+  for (const text of [
+    '[9007199254740991,-9007199254740991,1234567890123456e3,0.12345678901234567890,1e30,12345678901234567890.5]',
+    '{"9223372036854775807":1,"a":":9223372036854775807","b":"\\"[9223372036854775807"}',
+    '[9223372036854775807e0]',
+  ])
+    assert.deepEqual(decodeJson(text), JSON.parse(text))
+})
+
+test('invalid JSON is refused, also where only a large integer makes it invalid', () => {
+  for (const text of ['', '{', '{9223372036854775807:1}', '[09223372036854775807]', '9223372036854775807 1', '[1,]'])
+    assert.throws(() => decodeJson(text), DecodeError, text)
+})
+
+test('deep nesting and long strings are parsed in linear time without recursion', () => {
+  const depth = 30_000
+  assert.ok(Array.isArray(decodeJson(`${'['.repeat(depth)}9223372036854775807${']'.repeat(depth)}`)))
+  const escaped = '\\"'.repeat(30_000)
+  assert.deepEqual(decodeJson(`["${escaped}",9223372036854775807]`), ['"'.repeat(30_000), '9223372036854775807'])
+})
 
 test('a number beyond 2^53 keeps every digit', () => {
   assert.equal(memberSource('{"op":3,"d":13437012347012347123}', 'd'), '13437012347012347123')

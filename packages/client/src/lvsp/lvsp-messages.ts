@@ -14,6 +14,7 @@ import {
   Snowflake,
 } from '@parley/protocol'
 import { z } from 'zod'
+import { parseJson } from '../parse-json.ts'
 import type { AssignedChannel } from './channel.ts'
 import type { LvspOutput, NodeStats, RequestFailure, RequestId } from './lvsp-outputs.ts'
 import type { GrantedVoiceState, UserRef, VoiceStateConnected } from './voice-state.ts'
@@ -30,7 +31,7 @@ export type Info = { [T in LvspEvent]: { type: T; data: LvspEventData<T> } }[Lvs
 
 /** Undefined for a message without the shape of its opcode or info type. */
 export function decodeNodeMessage(text: string): NodeMessage | undefined {
-  const message = LvspMessage.safeParse(parse(text))
+  const message = LvspMessage.safeParse(parseJson(text))
   if (!message.success) return undefined
   const { op, d, s } = message.data
   switch (op) {
@@ -75,14 +76,6 @@ const isEvent = (type: number): type is LvspEvent => Object.hasOwn(LvspEvents, t
 
 const decoded = <T>(result: { success: boolean; data?: T }, make: (data: T) => NodeMessage): NodeMessage | undefined =>
   result.success ? make(result.data as T) : undefined
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
-}
 
 /** The output for an INFO that answers `request`. */
 export function answerOf(request: RequestId, info: Info): LvspOutput | undefined {

@@ -19,7 +19,7 @@ import { answerOf, decodeNodeMessage, eventOf, type Info, type NodeMessage } fro
 import type { LvspOutput, RequestFailure, RequestId } from './lvsp-outputs.ts'
 import { type Command, hasAnswer, Outbox, settledBy } from './outbox.ts'
 
-/** Data of a command. Snowflakes may be integers below 2^53, and `guild_id` may be null. */
+/** Data of a command. Snowflakes may be safe integers, and `guild_id` may be null. */
 export type LvspCommandInput<T extends LvspCommand> = z.input<(typeof LvspCommands)[T]>
 
 export interface LvspSessionOptions {

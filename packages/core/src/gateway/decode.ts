@@ -1,5 +1,5 @@
 // Decodes the JSON and the data of messages; malformed ones close the connection.
-import { VoiceClose } from '@parley/protocol'
+import { DecodeError, decodeJson, VoiceClose } from '@parley/protocol'
 import type { z } from 'zod'
 import { ProtocolError } from '../errors.ts'
 
@@ -11,10 +11,11 @@ export function decode<Schema extends z.ZodType>(schema: Schema, data: unknown, 
   throw new ProtocolError(code, `${issue?.path.join('.') || 'data'}: ${issue?.message ?? 'malformed'}`)
 }
 
+/** Decodes a JSON message without loss of digits. Throws ProtocolError. */
 export function parseJson(text: string): unknown {
   try {
-    return JSON.parse(text)
-  } catch {
-    throw new ProtocolError(VoiceClose.DecodeError, 'expected JSON')
+    return decodeJson(text)
+  } catch (error) {
+    throw error instanceof DecodeError ? new ProtocolError(VoiceClose.DecodeError, error.message) : error
   }
 }

@@ -39,11 +39,15 @@ test('a DM is a channel whose guild id is null or absent', () => {
   assert.deepEqual(first, second)
 })
 
-test('safe integers are accepted as snowflakes, larger numbers are rejected instead of rounded', () => {
+test('integers of up to 64 bits are accepted as snowflakes without rounding, larger ones are rejected', () => {
   const { backend } = start()
   backend.sendText('{"op":6,"d":{"type":0,"data":{"channel_id":500}}}')
   backend.sendText('{"op":6,"d":{"type":0,"data":{"channel_id":1112223334445556667}}}')
-  assert.equal(backend.infos(1)[0].channel_id, '500')
+  backend.sendText('{"op":6,"d":{"type":0,"data":{"channel_id":18446744073709551616}}}')
+  assert.deepEqual(
+    backend.infos(1).map(({ channel_id }) => channel_id),
+    ['500', '1112223334445556667'],
+  )
   assert.equal(backend.infos(17)[0].code, LvspFailure.InvalidData)
 })
 

@@ -1,5 +1,7 @@
 // One WebSocket of a backend, from HELLO to close.
 import {
+  DecodeError,
+  decodeJson,
   LvspCapability,
   LvspClose,
   type LvspEventData,
@@ -355,8 +357,8 @@ function decode(data: string | Uint8Array): LvspMessage | undefined {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text)
-  } catch {
-    throw new ProtocolError(LvspClose.DecodeError, 'expected JSON')
+    return decodeJson(text)
+  } catch (error) {
+    throw error instanceof DecodeError ? new ProtocolError(LvspClose.DecodeError, error.message) : error
   }
 }

@@ -290,6 +290,12 @@ test('a user announced by op 5 only is connected too; boolean speaking is a flag
   ])
 })
 
+test('ids as 64-bit integers keep their digits', () => {
+  const script = new SessionScript().live()
+  script.session.messageReceived('{"op":11,"d":{"user_ids":[18446744073709551615]},"seq":2}', script.now)
+  assert.equal(script.session.members.get('18446744073709551615')?.userId, '18446744073709551615')
+})
+
 test('codecs are sent to the node if there are any', () => {
   const script = new SessionScript().live()
   script.take()

@@ -2,6 +2,7 @@
 import { PROTECTION_KEY_LENGTH, PROTOCOL_LIMITS, Snowflake, Ssrc, Stream } from '@parley/protocol'
 import { z } from 'zod'
 import { LIMITS } from '../../limits.ts'
+import { parseJson } from '../../parse-json.ts'
 import type { ProtocolSelection, VoiceDescription } from './voice-outputs.ts'
 
 const Port = z.int().min(1).max(65_535)
@@ -77,13 +78,7 @@ const Envelope = z.object({ op: z.int(), d: z.unknown().optional(), seq: z.int()
 
 /** A JSON message with undecoded data; undefined if it is malformed. `seq` is undefined on unnumbered messages. */
 export const decodeEnvelope = (text: string): { op: number; d: unknown; seq: number | undefined } | undefined => {
-  let json: unknown
-  try {
-    json = JSON.parse(text)
-  } catch {
-    return undefined
-  }
-  const envelope = Envelope.safeParse(json)
+  const envelope = Envelope.safeParse(parseJson(text))
   if (!envelope.success) return undefined
   const { op, d, seq } = envelope.data
   return { op, d, seq: seq ?? undefined }
