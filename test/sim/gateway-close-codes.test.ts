@@ -250,3 +250,31 @@ test('a close reason always fits into its close frame', () => {
   closesWith(client, VoiceClose.DecodeError)
   assert.match(client.closeReason, /^[ -~]{1,123}$/)
 })
+
+test('before Identify, a message that is long or deep closes with 4002, and one too many with 4021', () => {
+  closesWith(scene().client.sendText(`{"op":3,"d":1,"x":"${'x'.repeat(4_096)}"}`), VoiceClose.DecodeError)
+  closesWith(scene().client.sendText(`{"op":3,"d":1,"x":${'['.repeat(8)}${']'.repeat(8)}}`), VoiceClose.DecodeError)
+  const { client, identify } = scene()
+  for (let i = 0; i < LIMITS.greetingMessages - 1; i++) client.send(3, i)
+  closesWith(client.send(0, identify), undefined)
+  const long = 'x'.repeat(60_000)
+  closesWith(client.send(3, { t: 1, long, deep: JSON.parse(`${'['.repeat(50)}${']'.repeat(50)}`) }), undefined)
+  const chatty = scene().client
+  for (let i = 0; i < LIMITS.greetingMessages; i++) closesWith(chatty.send(3, i), undefined)
+  closesWith(chatty.send(3, 1), VoiceClose.RateLimited)
+})
+
+test('an Identify with every field stays below the limits', () => {
+  const { client, identify } = scene()
+  const streams = Array.from({ length: 3 }, () => ({
+    type: 'video',
+    rid: '100',
+    quality: 100,
+    max_resolution: { type: 'fixed', width: 1, height: 1 },
+  }))
+  const experiments = Array.from({ length: 60 }, (_, index) => `keyframe_on_join_experiment_${index}`)
+  closesWith(
+    client.send(0, { ...identify, video: true, streams, experiments, max_dave_protocol_version: 1 }),
+    undefined,
+  )
+})

@@ -10,6 +10,8 @@ export type LaneId = number
 export type Effect =
   | { kind: 'send'; connection: ConnectionId; data: string | Uint8Array }
   | { kind: 'close'; connection: ConnectionId; code: number; reason: string }
+  /** The connection has authenticated: bounds for unidentified connections no longer apply to it. */
+  | { kind: 'authenticated'; connection: ConnectionId }
   | { kind: 'lane'; lane: LaneId; command: LaneCommand }
   | { kind: 'note'; note: Note<NoteName> }
 
@@ -25,6 +27,9 @@ export class Effects {
   }
   close(connection: ConnectionId, code: number, reason: string): void {
     this.#queue.push({ kind: 'close', connection, code, reason: closeReason(reason) })
+  }
+  authenticated(connection: ConnectionId): void {
+    this.#queue.push({ kind: 'authenticated', connection })
   }
   lane(lane: LaneId, command: LaneCommand): void {
     this.#queue.push({ kind: 'lane', lane, command })

@@ -24,7 +24,9 @@ export const LIMITS = {
   attemptsPerWindow: 30,
   /** Characters of a message before Identify or Resume: Identify needs a few hundred. */
   greetingMessage: 4 * 1024,
-  /** Messages of a voice connection before it has identified: Identify and a few heartbeats. */
+  /** Its nesting: `streams` in Identify has 4 levels. */
+  greetingDepth: 8,
+  /** Messages of a connection before it has identified, on both protocols: Identify and a few heartbeats. */
   greetingMessages: 10,
   /** Numbered voice messages kept for resume: a minute of a busy channel. */
   replayMessages: 1_024,
@@ -67,8 +69,14 @@ export const LIMITS = {
   lvspHelloDelay: 5_000,
   /** Addresses whose wrong tokens are counted. */
   lvspFailingAddresses: 4_096,
-  /** LVSP connections of all addresses. */
-  lvspConnections: 256,
+  /** Connections of one backend: a cluster of gateways has a few. Above it the oldest closes, which may be a dead one. */
+  lvspConnectionsPerBackend: 16,
+  /** Connections that have not identified, of all addresses … */
+  lvspUnidentified: 1_024,
+  /** … and of one address: an attacker may share it with a backend, which needs some 100 ms to identify. */
+  lvspUnidentifiedPerAddress: 64,
+  /** Addresses of which a backend has identified: their connections never yield to others. */
+  lvspKnownNetworks: 64,
 
   /** Channels of one backend. */
   channelsPerBackend: 100_000,

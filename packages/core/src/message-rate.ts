@@ -1,5 +1,8 @@
-// A token bucket: an average rate of messages per second, and a burst.
+// Bounds on the messages of a connection: a rate, and before authentication a number, a length and a depth.
+import { jsonDepth } from '@parley/protocol'
+import { LIMITS } from './limits.ts'
 
+/** `perSecond` messages on average, `burst` at once. */
 export class MessageRate {
   readonly #perSecond: number
   readonly #burst: number
@@ -20,5 +23,18 @@ export class MessageRate {
     if (this.#left < 1) return false
     this.#left--
     return true
+  }
+}
+
+/** The messages of a connection that has not authenticated: few, short and flat, because any host can send them. */
+export class UnidentifiedMessages {
+  #left: number = LIMITS.greetingMessages
+
+  /** Counts one message; the reason if it must not be parsed. */
+  refusal(text: string): 'too many messages before Identify' | 'too large before Identify' | undefined {
+    if (--this.#left < 0) return 'too many messages before Identify'
+    if (text.length > LIMITS.greetingMessage || jsonDepth(text) > LIMITS.greetingDepth)
+      return 'too large before Identify'
+    return undefined
   }
 }

@@ -135,6 +135,11 @@ export const NOTES = {
     meaning:
       'Another connection of the same backend receives the answers and events from now on. Two processes of a backend need two secrets.',
   },
+  'lvsp.unidentified_closed': {
+    level: 'debug',
+    fields: { code: 'number', reason: 'text' },
+    meaning: 'The node closed an LVSP connection that had not identified.',
+  },
   'lvsp.authentication_failed': {
     level: 'warn',
     fields: { reason: 'text' },

@@ -36,7 +36,7 @@ export {
   type WelcomeSecret,
 } from './dave/mls-message.ts'
 export { SessionId, Snowflake, Ssrc } from './ids.ts'
-export { decodeJson, memberSource } from './json-source.ts'
+export { decodeJson, jsonDepth, memberSource } from './json-source.ts'
 export { PROTOCOL_LIMITS } from './limits.ts'
 export {
   LVSP_FAILURE_MEANINGS,

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { DecodeError } from './bytes.ts'
-import { decodeJson, memberSource } from './json-source.ts'
+import { decodeJson, jsonDepth, memberSource } from './json-source.ts'
 
 test('an integer that a double cannot hold becomes a string with its digits', () => {
   const text = '{"a":9223372036854775807,"b":[ 18446744073709551615,-9223372036854775808],"c":9007199254740993}'
@@ -63,4 +63,11 @@ test('the source of a member parses to the value that JSON.parse returns', () =>
         assert.deepEqual(JSON.parse(memberSource(text, key) ?? 'missing'), value)
     }),
   )
+})
+
+test('the depth of a text counts nested objects and arrays, and no brackets in strings', () => {
+  assert.equal(jsonDepth('3'), 0)
+  assert.equal(jsonDepth('{"op":0,"d":{"streams":[{"rid":"100"}],"x":[]}}'), 4)
+  assert.equal(jsonDepth('{"a":"[[[[","b":"\\"[["}'), 1)
+  assert.equal(jsonDepth('['.repeat(4_000)), 4_000)
 })

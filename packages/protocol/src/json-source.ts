@@ -81,3 +81,16 @@ export function memberSource(text: string, key: string): string | undefined {
   }
   return found
 }
+
+/** The deepest nesting of objects and arrays in a text, without parsing it: strings are skipped, brackets counted. */
+export function jsonDepth(text: string): number {
+  let depth = 0
+  let deepest = 0
+  for (let index = 0; index < text.length; index++) {
+    const char = text[index]
+    if (char === '"') index = skipString(text, index) - 1
+    else if (char === '{' || char === '[') deepest = Math.max(deepest, ++depth)
+    else if (char === '}' || char === ']') depth--
+  }
+  return deepest
+}

@@ -135,6 +135,7 @@ export class App {
       {
         send: (connection, data) => this.#connections.send(connection, data),
         close: (connection, code, reason) => this.#connections.close(connection, code, reason),
+        authenticated: connection => this.#connections.authenticated(connection),
         lane: (lane, command) => ports.lanes.command(lane, command),
         note,
         flush: () => {

@@ -50,6 +50,7 @@ function scene(t: TestContext, outputs: Partial<Outputs> = {}, clock = () => per
     {
       send: (connection, data) => void applied.push(`send ${connection} ${data}`),
       close: (connection, code) => void applied.push(`close ${connection} ${code}`),
+      authenticated: connection => void applied.push(`authenticated ${connection}`),
       lane: lane => void applied.push(`lane ${lane}`),
       note: note => void notes.push(note),
       flush: () => void flushes.push(applied.length),

@@ -24,6 +24,8 @@ export type Core = Pick<
 export interface Outputs {
   send(connection: number, data: string | Uint8Array): void
   close(connection: number, code: number, reason: string): void
+  /** Bounds for unidentified connections no longer apply. */
+  authenticated(connection: number): void
   lane(lane: number, command: LaneCommand): void
   note(note: NodeNote): void
   /** All effects of one input are applied; messages may be sent. */
@@ -128,6 +130,8 @@ export class Host {
           return this.#outputs.send(effect.connection, effect.data)
         case 'close':
           return this.#outputs.close(effect.connection, effect.code, effect.reason)
+        case 'authenticated':
+          return this.#outputs.authenticated(effect.connection)
         case 'lane':
           return this.#outputs.lane(effect.lane, effect.command)
         case 'note':

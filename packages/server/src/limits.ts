@@ -25,8 +25,16 @@ export const SERVER_LIMITS = {
   maxGatewayBuffered: LIMITS.replayBytes + 1024 * 1024,
   /** The same for a backend, whose whole state may have to be sent: 100,000 channels are about 25 MB. */
   maxLvspBuffered: 32 * 1024 * 1024,
+  /** Bytes of a WebSocket before it authenticates: a few messages of 4 KiB … */
+  maxUnidentifiedBytes: 32 * 1024,
+  /** … and the time for the messages before that limit to authenticate it. */
+  unidentifiedGrace: 1_000,
   /** From the node's close frame to the client's; then the connection is destroyed. */
   closeTimeout: 5_000,
+  /** The same for LVSP, whose backends are near: connections that strangers hold must not accumulate … */
+  lvspCloseTimeout: 1_000,
+  /** … and how many may wait for it at once; above it the oldest is destroyed. */
+  maxClosingLvsp: 256,
   /** How often a backend is pinged (its own heartbeats may be hours apart) … */
   lvspPingInterval: 15_000,
   /** … and how many pings may stay unanswered. */

@@ -14,6 +14,7 @@ import type { Timed } from '../deadlines.ts'
 import type { ConnectionId } from '../effect.ts'
 import { ProtocolError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
+import { UnidentifiedMessages } from '../message-rate.ts'
 import { type CommandContext, dispatch, dispatchBinary } from './commands.ts'
 import { decode, parseJson } from './decode.ts'
 import type { Greetings } from './greetings.ts'
@@ -37,7 +38,7 @@ export interface Gateway extends CommandContext {
 }
 
 type State =
-  | { kind: 'greeting'; identifyBy: number; messages: number }
+  | { kind: 'greeting'; identifyBy: number; messages: UnidentifiedMessages }
   | { kind: 'live'; session: VoiceSession; rates: ClientRates; silentUntil: number }
   | { kind: 'closed' }
 
@@ -69,7 +70,11 @@ export class GatewayConnection implements Attachment, Timed {
     this.remoteAddress = options.remoteAddress
     this.localAddress = options.localAddress
     this.#gateway = gateway
-    this.#state = { kind: 'greeting', identifyBy: now + LIMITS.identifyTimeout, messages: 0 }
+    this.#state = {
+      kind: 'greeting',
+      identifyBy: now + LIMITS.identifyTimeout,
+      messages: new UnidentifiedMessages(),
+    }
   }
 
   /** Sends Hello, or closes the connection if its version is not served or too many are open. */
@@ -154,8 +159,8 @@ export class GatewayConnection implements Attachment, Timed {
   }
 
   #receiveText(text: string, now: number): void {
-    const longest = this.#state.kind === 'live' ? LIMITS.jsonMessage : LIMITS.greetingMessage
-    if (text.length > longest) throw new ProtocolError(VoiceClose.DecodeError, 'the message is too long')
+    if (this.#state.kind === 'greeting') checkUnidentified(this.#state.messages.refusal(text))
+    if (text.length > LIMITS.jsonMessage) throw new ProtocolError(VoiceClose.DecodeError, 'the message is too long')
     const { op, d: data } = decode(VoiceMessage, parseJson(text), VoiceClose.DecodeError)
     this.#count(CHATTY.has(op) ? 'chatter' : 'commands', now)
     if (op === VoiceOp.Heartbeat) this.#heartbeat(text, data)
@@ -172,17 +177,14 @@ export class GatewayConnection implements Attachment, Timed {
 
   /** The limits belong to the voice state: a client does not escape them with another connection. */
   #count(rate: 'commands' | 'chatter', now: number): void {
-    const state = this.#state
-    const isAllowed =
-      state.kind === 'live'
-        ? state.rates[rate].take(now)
-        : state.kind === 'greeting' && ++state.messages <= LIMITS.greetingMessages
-    if (!isAllowed) throw new ProtocolError(VoiceClose.RateLimited, 'too many messages')
+    if (this.#state.kind === 'live' && !this.#state.rates[rate].take(now))
+      throw new ProtocolError(VoiceClose.RateLimited, 'too many messages')
   }
 
   #authenticate(op: number, data: unknown, now: number): void {
     const session = this.#sessionFor(op, data, now)
     this.#gateway.greetings.remove(this)
+    this.#gateway.effects.authenticated(this.id)
     const rates = session.voiceState.rates(now)
     this.#state = { kind: 'live', session, rates, silentUntil: now + LIMITS.heartbeatGrace }
   }
@@ -210,6 +212,11 @@ export class GatewayConnection implements Attachment, Timed {
     const heartbeat = Heartbeat.safeParse(data)
     if (this.#state.kind === 'live' && heartbeat.success) this.#state.session.acknowledge(heartbeat.data.seq_ack)
   }
+}
+
+function checkUnidentified(refusal: ReturnType<UnidentifiedMessages['refusal']>): void {
+  if (refusal === 'too many messages before Identify') throw new ProtocolError(VoiceClose.RateLimited, refusal)
+  if (refusal !== undefined) throw new ProtocolError(VoiceClose.DecodeError, refusal)
 }
 
 const stackOf = (error: unknown) => (error instanceof Error ? error.stack : undefined)

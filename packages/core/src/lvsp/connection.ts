@@ -19,7 +19,7 @@ import type { Timed } from '../deadlines.ts'
 import type { ConnectionId, Effects } from '../effect.ts'
 import { ProtocolError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
-import { MessageRate } from '../message-rate.ts'
+import { MessageRate, UnidentifiedMessages } from '../message-rate.ts'
 import type { NOTES, NoteFields, NoteName } from '../notes.ts'
 import { Commands, healthOf } from './commands.ts'
 import { type Agreement, type Dialect, isAgreed, isLitecordCreate } from './dialect.ts'
@@ -47,6 +47,8 @@ export interface LvspOwner {
   }
   /** The connection presented a wrong token. */
   failed(address: string, now: number): void
+  /** The connection authenticated as a backend. */
+  identified(connection: LvspConnection): void
   ended(connection: LvspConnection): void
 }
 
@@ -68,7 +70,7 @@ export interface LvspConnectionInspection {
 }
 
 type State =
-  | { kind: 'greeting'; nonce: string; helloAt: number; identifyBy: number }
+  | { kind: 'greeting'; nonce: string; helloAt: number; identifyBy: number; messages: UnidentifiedMessages }
   | { kind: 'live'; session: LvspSession; commands: Commands; agreement: Agreement; heartbeatBy: number }
   | { kind: 'closed' }
 type Live = Extract<State, { kind: 'live' }>
@@ -94,7 +96,8 @@ export class LvspConnection implements Timed, Attachment {
     this.#rate = new MessageRate(LIMITS.lvspInfosPerSecond, LIMITS.lvspInfoBurst, now)
     this.#noteRate = new MessageRate(LIMITS.lvspNotesPerSecond, LIMITS.lvspNoteBurst, now)
     const helloAt = now + helloDelay
-    this.#state = { kind: 'greeting', nonce, helloAt, identifyBy: helloAt + LIMITS.lvspIdentifyTimeout }
+    const identifyBy = helloAt + LIMITS.lvspIdentifyTimeout
+    this.#state = { kind: 'greeting', nonce, helloAt, identifyBy, messages: new UnidentifiedMessages() }
   }
 
   get kind(): State['kind'] {
@@ -133,6 +136,7 @@ export class LvspConnection implements Timed, Attachment {
     if (this.#state.kind === 'closed') return
     try {
       if (!this.#rate.take(now)) throw new ProtocolError(LvspClose.GeneralError, 'too many messages')
+      if (this.#state.kind === 'greeting') checkUnidentified(this.#state.messages, data)
       const message = decode(data)
       if (message === undefined) this.#ignore('a message without an opcode', now)
       else this.#dispatch(message, now)
@@ -237,6 +241,8 @@ export class LvspConnection implements Timed, Attachment {
     this.#requireHeartbeat = requireHeartbeat
     const live: Live = { kind: 'live', session, commands, agreement, heartbeatBy: this.#nextHeartbeatBy(now) }
     this.#state = live
+    this.#owner.identified(this)
+    this.#owner.effects.authenticated(this.id)
     session.draftToken = canonicalToken(token)
     return live
   }
@@ -301,7 +307,7 @@ export class LvspConnection implements Timed, Attachment {
 
   #close(code: number, reason: string, now: number): void {
     if (this.#state.kind === 'closed') return
-    this.#note('lvsp.closed', { code, reason })
+    this.#note(this.#state.kind === 'live' ? 'lvsp.closed' : 'lvsp.unidentified_closed', { code, reason })
     this.#owner.effects.close(this.id, code, reason)
     this.#end(now)
   }
@@ -341,6 +347,12 @@ export class LvspConnection implements Timed, Attachment {
     const { remoteAddress: address } = this.origin
     this.#owner.effects.note(event, fields, { connection: this.id, address, backend, unnoted })
   }
+}
+
+function checkUnidentified(messages: UnidentifiedMessages, data: string | Uint8Array): void {
+  const refusal = typeof data === 'string' ? messages.refusal(data) : undefined
+  if (refusal === 'too many messages before Identify') throw new ProtocolError(LvspClose.GeneralError, refusal)
+  if (refusal !== undefined) throw new ProtocolError(LvspClose.DecodeError, refusal)
 }
 
 /** Throws ProtocolError with 4002 for anything but a JSON object. Returns undefined if the object has no valid opcode. */

@@ -119,20 +119,73 @@ test('a type 4 from a backend switches its connection to the litecord dialect an
   assert.deepEqual(bench.backend().info(0, CHANNEL).story(), ['0', '3', '6/1'])
 })
 
-test('at the connection limit the oldest unidentified connection is closed for a new one', () => {
+const addressOf = (index: number) => `198.51.${index >> 8}.${index & 255}`
+
+test('unidentified connections of one address close each other, and no others', () => {
   const bench = new LvspBench()
   const backend = bench.backend()
-  const strangers = Array.from({ length: LIMITS.lvspConnections + 10 }, () => bench.open())
-  assert.equal(bench.lvsp.inspect().connections.length, LIMITS.lvspConnections)
-  assert.equal(backend.closeCode, undefined)
+  const other = bench.open(undefined, '192.0.2.9')
+  const strangers = Array.from({ length: 10 * LIMITS.lvspUnidentifiedPerAddress }, () =>
+    bench.open(undefined, '203.0.113.5'),
+  )
+  assert.equal(bench.lvsp.inspect().connections.length, 2 + LIMITS.lvspUnidentifiedPerAddress)
+  assert.deepEqual([backend.closeCode, other.closeCode], [undefined, undefined])
   assert.deepEqual([strangers[0]?.closeCode, strangers.at(-1)?.closeCode], [4000, undefined])
-  assert.deepEqual(bench.backend().story(), ['0', '3'])
 })
 
-test('at the connection limit a new connection is closed if all others are live', () => {
+test('a backend on the address of a flood connects', () => {
   const bench = new LvspBench()
-  for (let i = 0; i < LIMITS.lvspConnections; i++) bench.backend()
-  assert.equal(bench.open().closeCode, 4000)
+  for (let i = 0; i < 300; i++) bench.open()
+  const backend = bench.backend()
+  for (let i = 0; i < 300; i++) bench.open()
+  assert.deepEqual([backend.story(), backend.closeCode], [['0', '3'], undefined])
+})
+
+test('at the total limit a new connection closes one of the busiest address', () => {
+  const bench = new LvspBench()
+  const early = bench.open(undefined, '192.0.2.9')
+  for (let i = 0; i < 2 * LIMITS.lvspUnidentified; i++) bench.open(undefined, addressOf(i >> 3))
+  assert.equal(bench.lvsp.inspect().connections.length, LIMITS.lvspUnidentified)
+  assert.equal(early.closeCode, undefined)
+})
+
+test('at the total limit a flood from many addresses does not close a connection of a known address', () => {
+  const bench = new LvspBench()
+  bench.backend().drop()
+  const again = bench.open()
+  const stranger = bench.open(undefined, '192.0.2.9')
+  for (let i = 0; i < 3 * LIMITS.lvspUnidentified; i++) bench.open(undefined, addressOf(i))
+  assert.equal(stranger.closeCode, 4000)
+  again.send(1, { token: tokenFor(SECRET, again.nonce) })
+  assert.deepEqual(again.story(), ['0', '3'])
+})
+
+test('a backend above its number of connections loses its oldest, and other backends lose none', () => {
+  const bench = new LvspBench([
+    { id: 'main', secrets: [SECRET] },
+    { id: 'other', secrets: ['another secret'] },
+  ])
+  const other = bench.backend('another secret')
+  const own = Array.from({ length: LIMITS.lvspConnectionsPerBackend + 3 }, () => bench.backend())
+  assert.deepEqual(
+    own.slice(0, 5).map(({ closeCode }) => closeCode),
+    [4000, 4000, 4000, undefined, undefined],
+  )
+  assert.equal(other.closeCode, undefined)
+  assert.deepEqual(own.at(-1)?.info(0, CHANNEL).story(), ['0', '3', '6/1'])
+})
+
+test('before IDENTIFY a connection may send a few small messages only', () => {
+  const bench = new LvspBench()
+  const heartbeat = { op: 4, d: 1 }
+  assert.equal(bench.open().sendText(JSON.stringify({ ...heartbeat, x: 'x'.repeat(4_096) })).closeCode, 4002)
+  assert.equal(bench.open().sendText(`${'['.repeat(9)}${']'.repeat(9)}`).closeReason, 'too large before Identify')
+  const chatty = bench.open()
+  for (let i = 0; i < LIMITS.greetingMessages; i++) chatty.sendText(JSON.stringify(heartbeat))
+  assert.equal(chatty.closeCode, undefined)
+  assert.equal(chatty.sendText(JSON.stringify(heartbeat)).closeCode, 4000)
+  const backend = bench.backend().send(6, { type: 3, data: { user_id: '7', channel_id: '500', x: 'x'.repeat(5_000) } })
+  assert.deepEqual(backend.story(), ['0', '3', '6/4'])
 })
 
 test('inspect shows everything but secrets and tokens', () => {

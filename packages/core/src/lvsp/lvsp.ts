@@ -11,6 +11,7 @@ import { FailingAddresses } from './failing-addresses.ts'
 import { canonicalToken, Keyring } from './keyring.ts'
 import type { ChannelEncryption, NodeControl } from './node-control.ts'
 import { LvspSession, type LvspSessionInspection } from './session.ts'
+import { UnidentifiedConnections } from './unidentified.ts'
 
 /** A chat backend as configured by the operator. */
 export interface LvspBackend {
@@ -57,6 +58,7 @@ export class Lvsp implements Timed {
   readonly #failing = new FailingAddresses()
   /** Open connections, oldest first. */
   readonly #connections = new Map<ConnectionId, LvspConnection>()
+  readonly #unidentified = new UnidentifiedConnections()
   readonly #sessions = new Map<BackendId, LvspSession>()
   readonly #owner: LvspOwner
 
@@ -74,18 +76,18 @@ export class Lvsp implements Timed {
       sessionByDraftToken: token => this.#sessionByDraftToken(canonicalToken(token)),
       enter: backend => this.#enter(backend),
       failed: (address, now) => this.#failing.failed(address, now),
-      ended: connection => this.#connections.delete(connection.id),
+      identified: connection => this.#unidentified.identified(connection),
+      ended: connection => this.#ended(connection),
     }
   }
 
   /** A WebSocket opened. The caller forwards its messages, its close and its ticks to the returned connection. */
   opened(id: ConnectionId, origin: LvspOrigin, now: number): LvspConnection {
-    const isFull = this.#connections.size >= LIMITS.lvspConnections && !this.#dismissGreeting(now)
     const delay = this.#failing.isHeldBack(origin.remoteAddress, now) ? LIMITS.lvspHelloDelay : 0
     const connection = new LvspConnection(this.#owner, id, origin, this.#keyring.nonce(), delay, now)
+    this.#unidentified.add(connection, now)
     this.#connections.set(id, connection)
     connection.tick(now)
-    if (isFull) connection.dismiss('too many connections', now)
     return connection
   }
 
@@ -174,14 +176,9 @@ export class Lvsp implements Timed {
     return dialect === 'litecord' && draftResume
   }
 
-  /** Closes the oldest connection that has not identified; false if there is none. */
-  #dismissGreeting(now: number): boolean {
-    for (const connection of this.#connections.values())
-      if (connection.kind === 'greeting') {
-        connection.dismiss('too many connections', now)
-        return true
-      }
-    return false
+  #ended(connection: LvspConnection): void {
+    this.#connections.delete(connection.id)
+    this.#unidentified.remove(connection)
   }
 }
 

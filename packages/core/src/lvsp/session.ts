@@ -74,6 +74,8 @@ export class LvspSession {
     this.#agreement = connection.agreement
     this.#endsAt = Infinity
     if (this.#attached.length === 1) this.#node.backendAttached(this.backend, now)
+    if (this.#attached.length > LIMITS.lvspConnectionsPerBackend)
+      this.#attached[0]!.dismiss('too many connections of this backend', now)
   }
 
   /** A connection ended. The previous one receives again; after the last one the session waits for RESUME. */

@@ -164,7 +164,7 @@ export class NodeBench {
   #apply(effect: Effect): void {
     if (effect.kind === 'lane') this.laneCommands.push(effect)
     else if (effect.kind === 'note') this.notes.push(effect.note)
-    else {
+    else if (effect.kind === 'send' || effect.kind === 'close') {
       const socket = this.#sockets.get(effect.connection)
       if (socket === undefined || socket.closeCode !== undefined)
         throw new Error(`${effect.kind} on a closed connection`)

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse, S
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { BlockList, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { ok } from '@parley/core'
 import type { WebSocketServer } from 'ws'
 import { SERVER_LIMITS } from '../limits.ts'
 import { addressText, isListed, remoteAddress } from './address.ts'
@@ -111,9 +112,9 @@ export class Listener {
     const protocol = url === undefined ? undefined : this.#protocolAt(url.pathname)
     if (url === undefined || protocol === undefined) return refuse(socket, 404)
     const address = remoteAddress(request, this.#options.behindProxy)
-    const place = socketLimits.admit(protocol, address)
-    if ('status' in place) return refuse(socket, place.status)
-    socket.once('close', place.release)
+    const place = protocol === 'gateway' ? socketLimits.admitGateway(address) : ok(ignore)
+    if (!place.ok) return refuse(socket, 429)
+    socket.once('close', place.value)
     this.#upgrades.handleUpgrade(request, socket, head, webSocket => {
       socketLimits.upgraded(request.socket)
       const opening =

@@ -1,6 +1,6 @@
 // Limits on sockets, in all and per address: half-open ones before the upgrade, WebSockets after it.
 import type { Socket } from 'node:net'
-import { LIMITS, networkOf } from '@parley/core'
+import { LIMITS, networkOf, ok, type Result, refused } from '@parley/core'
 import { SERVER_LIMITS } from '../limits.ts'
 import { addressText } from './address.ts'
 
@@ -21,15 +21,12 @@ export interface SocketLimitOptions {
   halfOpen: number
   halfOpenPerAddress: number
   gatewayPerAddress: number
-  lvsp: number
 }
 
-/** LVSP has a margin above the core's limit, because the core selects which connection to close. */
 const DEFAULTS: SocketLimitOptions = {
   halfOpen: SERVER_LIMITS.maxHalfOpen,
   halfOpenPerAddress: SERVER_LIMITS.maxHalfOpenPerAddress,
   gatewayPerAddress: LIMITS.connectionsPerAddress,
-  lvsp: LIMITS.lvspConnections * 4,
 }
 
 export class SocketLimits {
@@ -39,9 +36,8 @@ export class SocketLimits {
   readonly #halfOpen = new Map<string, { socket: Socket; network: string }>()
   readonly #halfOpenOf = new Tally()
   readonly #gatewayOf = new Tally()
-  #lvsp = 0
   /** Refused sockets, by reason. */
-  readonly refused = { halfOpen: 0, halfOpenPerAddress: 0, gatewayPerAddress: 0, lvsp: 0 }
+  readonly refused = { halfOpen: 0, halfOpenPerAddress: 0, gatewayPerAddress: 0 }
 
   constructor(behindProxy: boolean, limits: SocketLimitOptions = DEFAULTS) {
     this.#behindProxy = behindProxy
@@ -73,27 +69,23 @@ export class SocketLimits {
     this.#settle(keyOf(socket))
   }
 
-  /** Reserves a place for a WebSocket until `release`, or returns the HTTP status to refuse it with. */
-  admit(protocol: 'gateway' | 'lvsp', address: string): { release(): void } | { status: 429 | 503 } {
-    if (protocol === 'lvsp') {
-      if (this.#lvsp >= this.#limits.lvsp) return this.#refuse('lvsp', 503)
-      this.#lvsp++
-      return { release: () => void this.#lvsp-- }
-    }
+  /**
+   * Reserves a place for a WebSocket of the voice gateway; the value releases it. LVSP needs none: the core closes unidentified
+   * connections above its limits, so that they cannot keep a backend out.
+   */
+  admitGateway(address: string): Result<() => void, 'gatewayPerAddress'> {
     const network = networkOf(address)
-    if (this.#gatewayOf.of(network) >= this.#limits.gatewayPerAddress) return this.#refuse('gatewayPerAddress', 429)
+    if (this.#gatewayOf.of(network) >= this.#limits.gatewayPerAddress) {
+      this.refused.gatewayPerAddress++
+      return refused('gatewayPerAddress')
+    }
     this.#gatewayOf.add(network, 1)
-    return { release: () => this.#gatewayOf.add(network, -1) }
+    return ok(() => this.#gatewayOf.add(network, -1))
   }
 
   /** Destroys half-open connections. */
   close(): void {
     for (const { socket } of this.#halfOpen.values()) socket.destroy()
-  }
-
-  #refuse<Status extends 429 | 503>(reason: keyof SocketLimitOptions, status: Status): { status: Status } {
-    this.refused[reason]++
-    return { status }
   }
 
   #dropOldest(): void {

@@ -6,6 +6,7 @@ import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import { SERVER_LIMITS } from '../limits.ts'
 import { type NodeNote, serverNote } from '../notes.ts'
 import { encodeFrames } from './frames.ts'
+import { UnidentifiedInput } from './unidentified-input.ts'
 
 /** Receives the events of connections; the host. Each connection is opened once and closed once. */
 export interface ConnectionInputs {
@@ -29,8 +30,11 @@ interface Connection {
   messages: number
   windowStart: number
   resume: NodeJS.Timeout | undefined
+  /** Undefined once it has authenticated. */
+  input: UnidentifiedInput | undefined
   /** The close frame is sent; messages that still arrive are dropped. */
   closing: boolean
+  closeTimer: NodeJS.Timeout | undefined
 }
 
 /** One message per connection is read per turn of the event loop, so that no connection starves the others. */
@@ -54,6 +58,8 @@ export class Connections {
   #last = 0
   /** Connections with messages since the last `flush`: the messages of one input leave as one write per connection. */
   readonly #unsent = new Set<Connection>()
+  /** LVSP connections that wait for the peer's close frame, oldest first. */
+  readonly #closingLvsp = new Set<Connection>()
   #idle: (() => void)[] = []
   /** Open connections by protocol. */
   readonly counts: Record<Opening['protocol'], number> = { gateway: 0, lvsp: 0 }
@@ -84,7 +90,9 @@ export class Connections {
       messages: 0,
       windowStart: 0,
       resume: undefined,
+      input: new UnidentifiedInput(socket, stream),
       closing: false,
+      closeTimer: undefined,
     }
     this.#open.set(connection.id, connection)
     this.counts[protocol]++
@@ -129,6 +137,14 @@ export class Connections {
     this.#write(connection)
     connection.closing = true
     connection.socket.close(code, shortened(reason))
+    if (connection.protocol === 'lvsp') this.#awaitClose(connection)
+  }
+
+  /** Lifts the bound on the input of an unidentified connection. */
+  authenticated(id: number): void {
+    const connection = this.#open.get(id)
+    connection?.input?.lift()
+    if (connection !== undefined) connection.input = undefined
   }
 
   /** Resolves as soon as no voice gateway connection is open. */
@@ -195,13 +211,24 @@ export class Connections {
     }
   }
 
+  #awaitClose(connection: Connection): void {
+    connection.closeTimer = setTimeout(() => this.#terminate(connection), SERVER_LIMITS.lvspCloseTimeout)
+    this.#closingLvsp.add(connection)
+    if (this.#closingLvsp.size <= SERVER_LIMITS.maxClosingLvsp) return
+    for (const oldest of this.#closingLvsp) return this.#terminate(oldest)
+  }
+
   #terminate(connection: Connection): void {
+    this.#closingLvsp.delete(connection)
     connection.closing = true
     connection.socket.terminate()
   }
 
   #closed(connection: Connection, code: number): void {
     clearTimeout(connection.resume)
+    clearTimeout(connection.closeTimer)
+    connection.input?.end()
+    this.#closingLvsp.delete(connection)
     this.#open.delete(connection.id)
     this.counts[connection.protocol]--
     this.#inputs.connectionClosed(connection.id, code)
