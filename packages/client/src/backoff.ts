@@ -2,8 +2,8 @@
 import { LIMITS } from './limits.ts'
 
 /** Delay before attempt `attempt` (from 0); `random` in [0, 1) spreads the clients that lost the same node. */
-export const reconnectDelay = (attempt: number, random: number): number =>
-  Math.min(LIMITS.reconnectDelayMax, LIMITS.reconnectDelay * 2 ** Math.min(attempt, 16)) * random
+export const reconnectDelay = (attempt: number, random: number, longest: number = LIMITS.reconnectDelayMax): number =>
+  Math.min(longest, LIMITS.reconnectDelay * 2 ** Math.min(attempt, 16)) * random
 
 /**
  * An outage lasts from the loss of a connection until the session is established again. Attempts are counted per outage. The
@@ -12,12 +12,16 @@ export const reconnectDelay = (attempt: number, random: number): number =>
  */
 export class Backoff {
   readonly #random: () => number
+  readonly #longest: number
   #attempt = 0
   #exponent = 0
   #establishedAt: number | undefined
 
-  constructor(random: () => number) {
+  /** `longest` caps the delay, in milliseconds. */
+  constructor(random: () => number, longest: number = LIMITS.reconnectDelayMax) {
+    if (!(longest > 0)) throw new RangeError(`expected a positive reconnect delay, found ${longest}`)
     this.#random = random
+    this.#longest = longest
   }
 
   /** Attempts of the current outage so far; 0 while the session is established. */
@@ -41,6 +45,6 @@ export class Backoff {
     if (this.isStable(now)) this.#exponent = 0
     this.#establishedAt = undefined
     this.#attempt++
-    return reconnectDelay(this.#exponent++, this.#random())
+    return reconnectDelay(this.#exponent++, this.#random(), this.#longest)
   }
 }

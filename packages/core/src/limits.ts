@@ -40,6 +40,9 @@ export const LIMITS = {
   greetingsPerAddress: 1_000,
   /** Voice connections that have not identified, of all addresses, at about 25 kB each. */
   greetings: 5_000,
+  /** Identify messages that wait for their voice state: in all, and of one address, behind which many users of one NAT may be. */
+  heldIdentifies: 2_000,
+  heldIdentifiesPerAddress: 200,
 
   /** Numbered INFO messages kept per backend for RESUME. */
   lvspReplayMessages: 4_096,

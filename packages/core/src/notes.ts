@@ -68,6 +68,12 @@ export const NOTES = {
     fields: { connection: 'number', code: 'number', reason: 'text' },
     meaning: 'The node closed a voice connection because of what its client did or failed to do.',
   },
+  'gateway.identify_refused': {
+    level: 'warn',
+    fields: { backend: 'text?', server: 'text', user: 'text', address: 'text', code: 'number' },
+    meaning:
+      'An Identify matched no voice state. Many of one backend mean that its voice states do not arrive, or not in time; many of one address that it guesses.',
+  },
   'gateway.no_route': {
     level: 'warn',
     fields: { user: 'text', lane: 'number' },

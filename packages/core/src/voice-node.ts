@@ -1,5 +1,5 @@
 // A voice node: messages, lane events and time in; effects and a deadline out. It owns every channel, session and connection.
-import { LEGACY_MODES, MODERN_MODES, VoiceClose } from '@parley/protocol'
+import { type Identify, LEGACY_MODES, MODERN_MODES, VoiceClose } from '@parley/protocol'
 import { BackendControl, type BackendControlOptions } from './backend/control.ts'
 import { Drain } from './backend/drain.ts'
 import { EgressMeter } from './backend/egress-meter.ts'
@@ -13,8 +13,10 @@ import { ExternalSender } from './dave/external-sender.ts'
 import type { DavePolicy } from './dave/version.ts'
 import { Deadlines, type Timed } from './deadlines.ts'
 import { type ConnectionId, type Effect, Effects, type LaneId } from './effect.ts'
+import type { IdentifyRefusal } from './gateway/authenticator.ts'
 import { type Gateway, GatewayConnection } from './gateway/connection.ts'
 import { Greetings } from './gateway/greetings.ts'
+import { HeldIdentifies } from './gateway/held-identifies.ts'
 import type { SessionObserver, VoiceSession, VoiceSessionInspection } from './gateway/voice-session.ts'
 import { type AuthenticationPolicy, VoiceSessions } from './gateway/voice-sessions.ts'
 import type { LaneCounters, LaneEvent } from './lane/commands.ts'
@@ -24,7 +26,7 @@ import type { Dtls } from './transport/webrtc/dtls.ts'
 
 /** Settings that a part of the node reads are described there. */
 export interface VoiceNodeOptions
-  extends Omit<AuthenticationPolicy, 'modes'>,
+  extends Omit<AuthenticationPolicy, 'modes' | 'adopting'>,
     Pick<BackendControlOptions, 'endpoint' | 'orphanGrace'>,
     Pick<Gateway, 'serverVersion' | 'minVersion'>,
     Partial<Pick<Gateway, 'strictOpcodes'>> {
@@ -39,8 +41,13 @@ export interface VoiceNodeOptions
   /** The policy of calls whose backend sets none; `allowed` by default. */
   dave?: DavePolicy | undefined
   capacity: Capacity
+  /**
+   * Milliseconds for which an Identify without a matching voice state waits for it, where a backend adopts tokens. Default: 3,000.
+   */
+  identifyGrace?: number | undefined
 }
 
+const IDENTIFY_GRACE = 3_000
 const LANE_LOST: Ending = { code: VoiceClose.ServerCrashed, reason: 'the media server of the channel crashed' }
 
 /** A WebSocket as it opens. */
@@ -109,6 +116,9 @@ export class VoiceNode {
   readonly #egress = new EgressMeter()
   readonly #gateway: Gateway
   readonly #drain: Drain
+  readonly #adopting: ReadonlySet<BackendId>
+  /** Identify messages that matched no voice state, by the backend of their server. */
+  readonly refusedIdentifies = new Map<BackendId, number>()
 
   constructor(options: VoiceNodeOptions) {
     const { crypto } = options
@@ -123,7 +133,10 @@ export class VoiceNode {
         this.#lvsp.channelDave(backend, { channelId, guildId, ...state }),
     })
     const modes = options.legacyModes ? [...MODERN_MODES, ...LEGACY_MODES] : MODERN_MODES
-    const policy: AuthenticationPolicy = { ...options, modes }
+    const adopting = new Set(options.backends.filter(({ adoptsTokens }) => adoptsTokens === true).map(({ id }) => id))
+    const policy: AuthenticationPolicy = { ...options, modes, adopting }
+    this.#adopting = adopting
+    const held = new HeldIdentifies(adopting.size > 0 ? (options.identifyGrace ?? IDENTIFY_GRACE) : 0)
     const observer = new SessionEvents(this.#effects, () => this.#lvsp)
     this.#sessions = new VoiceSessions(this.#channels, policy, crypto, this.#deadlines, observer)
     this.#health = new Health(options.capacity)
@@ -133,6 +146,7 @@ export class VoiceNode {
       deadlines: this.#deadlines,
       health: () => this.#health.value,
       egress: () => this.#egress.bitsPerSecond,
+      voiceStateCreated: ({ serverId }, userId, now) => held.voiceStateCreated(serverId, userId, now),
     })
     this.#lvsp = new Lvsp({ ...options, node: this.#backendControl, effects: this.#effects })
     this.#gateway = {
@@ -145,6 +159,8 @@ export class VoiceNode {
       webrtc: options.dtls && { dtls: options.dtls, deadlines: this.#deadlines, crypto },
       sessions: this.#sessions,
       greetings: new Greetings(),
+      held,
+      identifyRefused: (identify, refusal, address) => this.#identifyRefused(identify, refusal, address),
     }
     this.#drain = new Drain(this.#sessions)
   }
@@ -285,6 +301,14 @@ export class VoiceNode {
     const connection = new GatewayConnection(id, opening, this.#gateway, now)
     connection.open()
     return connection
+  }
+
+  /** Counted for the backends of the server; without one for those that adopt tokens, whose channels may not have arrived. */
+  #identifyRefused({ server_id: server, user_id: user }: Identify, refusal: IdentifyRefusal, address: string): void {
+    const concerned = refusal.backends.size > 0 ? refusal.backends : this.#adopting
+    for (const backend of concerned) this.refusedIdentifies.set(backend, (this.refusedIdentifies.get(backend) ?? 0) + 1)
+    const [backend] = concerned
+    this.#effects.note('gateway.identify_refused', { backend, server, user, address, code: refusal.code })
   }
 
   #endSessions(lane: LaneHandle, now: number): void {

@@ -42,6 +42,8 @@ export const PROTOCOL_LIMITS = {
   syncChannels: 1_000,
   /** Users of one channel in one SYNC message. */
   syncUsers: 5_000,
+  /** Grace period of a SYNC, in seconds: an hour. */
+  syncGrace: 3_600,
   /** LVSP heartbeat interval: a day. */
   lvspHeartbeatInterval: 86_400_000,
   /** Nonce in HELLO. Ours have 10. */

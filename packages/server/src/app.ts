@@ -254,6 +254,7 @@ export class App {
       messages: this.#connections.totals,
       halfOpen: () => this.#socketLimits.halfOpen,
       refused: this.#socketLimits.refused,
+      refusedIdentifies: this.#node.refusedIdentifies,
       failures: this.#host.failures,
       eventLoopLag: () => this.#eventLoopLag,
     })

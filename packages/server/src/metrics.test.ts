@@ -22,6 +22,7 @@ const counters = (): LaneCounters => ({
 })
 
 const measured = (lanes = new Map([[0, counters()]])): Measured => ({
+  refusedIdentifies: new Map([['main', 2]]),
   engine: { engine: 'ffi', aead: 'libsodium' },
   version: '1.2.3',
   sizes: () => ({ sessions: 3, channels: 2, health: 0.75 }),

@@ -22,6 +22,8 @@ export interface Measured {
   halfOpen(): number
   /** Refused sockets, by reason. */
   refused: Readonly<Record<string, number>>
+  /** Identify messages that matched no voice state, by backend. */
+  refusedIdentifies: ReadonlyMap<string, number>
   failures: { readonly inputs: number; readonly effects: number }
   /** The greatest lateness of the event loop within the last second, in milliseconds. */
   eventLoopLag(): number
@@ -102,6 +104,13 @@ export const METRICS: readonly Metric[] = [
     help: 'TCP connections that are not a WebSocket, or not yet.',
     labels: [],
     read: measured => [[{}, measured.halfOpen()]],
+  },
+  {
+    name: 'parley_refused_identifies_total',
+    kind: 'counter',
+    help: 'Identify messages that matched no voice state, by the backend of their server.',
+    labels: ['backend'],
+    read: ({ refusedIdentifies }) => [...refusedIdentifies].map(([backend, count]) => [{ backend }, count]),
   },
   {
     name: 'parley_refused_total',

@@ -161,8 +161,11 @@ export class LvspClient {
   }
 
   /** Creates a voice state (VOICE_STATE_CREATE). The result holds what the user needs to connect. Errors as in `requestChannel`. */
-  createVoiceState(user: UserRef, { sessionId, ...restrictions }: NewVoiceState = {}): Promise<GrantedVoiceState> {
-    const data = { ...wireUser(user), session_id: sessionId, ...restrictions }
+  createVoiceState(
+    user: UserRef,
+    { sessionId, token, ...restrictions }: NewVoiceState = {},
+  ): Promise<GrantedVoiceState> {
+    const data = { ...wireUser(user), session_id: sessionId, token, ...restrictions }
     return this.#request(now =>
       this.#session.request(LvspInfo.VoiceStateCreate, data, now),
     ) as Promise<GrantedVoiceState>
@@ -201,9 +204,12 @@ export class LvspClient {
     this.#command(() => this.#session.command(LvspInfo.ChannelUpdate, data))
   }
 
-  /** Ends all channels and voice states of this backend on the node that are not listed (SYNC). */
-  sync(channels: readonly SyncedChannel[]): void {
-    this.#command(() => this.#session.command(LvspInfo.Sync, ...syncParts(channels)))
+  /**
+   * Ends all channels and voice states of this backend on the node that are not listed (SYNC). With `grace` in seconds (0 to 3,600) it
+   * ends those that were neither listed nor created again by then: for a backend that has just restarted.
+   */
+  sync(channels: readonly SyncedChannel[], { grace }: { grace?: number | undefined } = {}): void {
+    this.#command(() => this.#session.command(LvspInfo.Sync, ...syncParts(channels, grace)))
   }
 
   /** Ends the session. Channels and voice states remain on the node. Resolves when the socket is closed. */

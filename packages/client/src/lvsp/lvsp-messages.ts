@@ -142,6 +142,7 @@ const voiceStateOf = (data: LvspEventData<typeof LvspInfo.VoiceStateDone>): Gran
   sessionId: data.session_id,
   token: data.token,
   endpoint: data.endpoint,
+  connected: data.connected,
 })
 
 const connectedOf = (data: LvspEventData<typeof LvspInfo.VoiceStateConnected>): VoiceStateConnected => ({

@@ -25,6 +25,8 @@ export type LvspCommandInput<T extends LvspCommand> = z.input<(typeof LvspComman
 export interface LvspSessionOptions {
   /** Extensions of the specification to agree on with the node. Default: all that the node offers. */
   capabilities?: readonly LvspCapability[] | undefined
+  /** The longest delay before a reconnect, in milliseconds. Default: 30,000; 2,000 suits nodes in the same network. */
+  maxReconnectDelay?: number | undefined
   /** Milliseconds until a request without an answer fails. Default: 10 000. */
   requestTimeout?: number | undefined
   /** Random number in [0, 1) that spreads reconnects over time. Default: `Math.random`. */
@@ -77,7 +79,7 @@ export class LvspClientSession {
   constructor(options: LvspSessionOptions = {}) {
     this.#wanted = options.capabilities ?? Object.values(LvspCapability)
     this.#requestTimeout = options.requestTimeout ?? LIMITS.requestTimeout
-    this.#backoff = new Backoff(options.random ?? Math.random)
+    this.#backoff = new Backoff(options.random ?? Math.random, options.maxReconnectDelay)
   }
 
   get state(): LvspSessionState {

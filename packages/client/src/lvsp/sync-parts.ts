@@ -19,10 +19,12 @@ export interface SyncPart {
   channels: WireChannel[]
   /** True on all parts but the last: the node acts on the last one. */
   more?: boolean | undefined
+  /** Seconds; on the last part. */
+  grace?: number | undefined
 }
 
 /** The parts of a SYNC, at least one. A channel with many users occurs in several parts. */
-export function syncParts(channels: readonly SyncedChannel[]): SyncPart[] {
+export function syncParts(channels: readonly SyncedChannel[], grace?: number): SyncPart[] {
   const parts: SyncPart[] = [{ channels: [] }]
   let entries = 0
   for (const { channelId, guildId, userIds } of channels)
@@ -36,5 +38,7 @@ export function syncParts(channels: readonly SyncedChannel[]): SyncPart[] {
       entries += 1 + users.length
       at += users.length || 1
     }
-  return parts.map((part, i) => (i < parts.length - 1 ? { ...part, more: true } : part))
+  return parts.map((part, i) =>
+    i < parts.length - 1 ? { ...part, more: true } : grace === undefined ? part : { ...part, grace },
+  )
 }

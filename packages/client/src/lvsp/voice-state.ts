@@ -15,6 +15,11 @@ export interface NewVoiceState extends VoiceStateRestrictions {
    * they expect their own.
    */
   sessionId?: string | undefined
+  /**
+   * The backend's own token for the user, 1 to 512 characters: for backends whose clients receive a token that the node did not create.
+   * The node accepts it only from a backend that is configured with `adopts_tokens`. Sent again, it replaces the last one.
+   */
+  token?: string | undefined
 }
 
 /** Selects one voice state by session id or by user and channel, or all voice states of a user in a guild. */
@@ -28,6 +33,8 @@ export interface GrantedVoiceState extends UserRef {
   token?: string | undefined
   /** `host[:port]` of the voice gateway; absent on nodes that do not announce it. */
   endpoint?: string | undefined
+  /** Whether the user has a voice session, connected or waiting for Resume; undefined on nodes that do not tell. */
+  connected?: boolean | undefined
 }
 
 /** The media of a user is established (VOICE_STATE_CONNECTED). */

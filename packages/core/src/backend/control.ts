@@ -22,6 +22,7 @@ import type {
 } from '../lvsp/node-control.ts'
 import { ok, type Result, refused } from '../result.ts'
 import { OrphanTimer } from './orphan-timer.ts'
+import { PendingSync } from './pending-sync.ts'
 import { type Place, VoiceStateIndex } from './voice-state-index.ts'
 
 const REMOVED: Ending = { code: VoiceClose.Disconnected, reason: 'disconnected by the backend' }
@@ -43,6 +44,8 @@ export interface BackendControlOptions {
   health: (now: number) => number
   /** Bits per second that the node sends. */
   egress: () => number
+  /** A voice state was created or renewed: a client that waits for it may identify. */
+  voiceStateCreated?: (channel: Channel, userId: string, now: number) => void
 }
 
 export class BackendControl implements NodeControl {
@@ -57,6 +60,8 @@ export class BackendControl implements NodeControl {
   readonly #egress: () => number
   readonly #orphans = new Map<BackendId, OrphanTimer>()
   readonly #index = new VoiceStateIndex()
+  readonly #pendingSyncs = new Map<BackendId, PendingSync>()
+  readonly #voiceStateCreated: NonNullable<BackendControlOptions['voiceStateCreated']>
 
   constructor(options: BackendControlOptions) {
     this.endpoint = options.endpoint
@@ -66,6 +71,7 @@ export class BackendControl implements NodeControl {
     this.#orphanGrace = options.orphanGrace
     this.#health = options.health
     this.#egress = options.egress
+    this.#voiceStateCreated = options.voiceStateCreated ?? (() => {})
   }
 
   /** The number of voice states of all backends. */
@@ -84,7 +90,9 @@ export class BackendControl implements NodeControl {
 
   assignChannel(backend: BackendId, ref: ChannelRef): Result<ChannelGrant, Refusal> {
     const opened = this.#open(backend, ref)
-    return opened.ok ? ok(channelGrant(opened.value)) : opened
+    if (!opened.ok) return opened
+    this.#pendingSyncs.get(backend)?.channels.delete(opened.value)
+    return ok(channelGrant(opened.value))
   }
 
   updateChannel(
@@ -117,11 +125,13 @@ export class BackendControl implements NodeControl {
         `the channel has the maximum of ${LIMITS.voiceStatesPerChannel} voice states`,
       )
     this.#leaveOthers(channel, request.userId, now)
-    const state = existing ?? VoiceState.create(this.#crypto, request.userId, request.sessionId)
-    if (existing !== undefined) this.#renew({ channel, state: existing }, request.sessionId)
+    const state = existing ?? VoiceState.create(this.#crypto, request.userId, request.sessionId, request.token)
+    if (existing !== undefined) this.#renew({ channel, state: existing }, request)
     channel.voiceStates.set(request.userId, state)
     this.#index.add({ channel, state })
     if (request.restrictions !== undefined) channel.updateVoiceState(request.userId, request.restrictions)
+    this.#pendingSyncs.get(backend)?.keep(channel, request.userId)
+    this.#voiceStateCreated(channel, request.userId, now)
     return ok(voiceStateGrant(channel, state))
   }
 
@@ -150,15 +160,21 @@ export class BackendControl implements NodeControl {
     return ok(voiceStateGrant(channel, state))
   }
 
-  sync(backend: BackendId, listed: readonly ListedChannel[], now: number): void {
+  sync(backend: BackendId, listed: readonly ListedChannel[], grace: number, now: number): void {
+    this.#endPendingSync(backend)
+    const pending = new PendingSync(now + grace, at => {
+      this.#pendingSyncs.delete(backend)
+      this.#removeUnlisted(pending, at)
+    })
     const keep = new Map(listed.map(channel => [channel.channelId, new Set(channel.userIds)]))
     for (const channel of this.#channels.ofBackend(backend)) {
       const users = keep.get(channel.channelId)
-      if (users === undefined) this.#close(channel, now)
-      else
-        for (const state of [...channel.voiceStates.values()])
-          if (!users.has(state.userId)) this.#remove({ channel, state }, now)
+      if (users === undefined) pending.channels.add(channel)
+      for (const userId of channel.voiceStates.keys()) if (users?.has(userId) !== true) pending.add(channel, userId)
     }
+    if (grace === 0) return this.#removeUnlisted(pending, now)
+    this.#pendingSyncs.set(backend, pending)
+    this.#deadlines.update(pending)
   }
 
   snapshot(backend: BackendId): BackendSnapshot {
@@ -203,6 +219,26 @@ export class BackendControl implements NodeControl {
     }
   }
 
+  #removeUnlisted({ channels, users }: PendingSync, now: number): void {
+    for (const channel of channels) if (this.#isOpen(channel)) this.#close(channel, now)
+    for (const [channel, userIds] of users)
+      for (const userId of userIds) {
+        const state = channel.voiceStates.get(userId)
+        if (state !== undefined && this.#isOpen(channel)) this.#remove({ channel, state }, now)
+      }
+  }
+
+  #isOpen(channel: Channel): boolean {
+    return this.#channels.find(channel.backend, channel.channelId) === channel
+  }
+
+  #endPendingSync(backend: BackendId): void {
+    const pending = this.#pendingSyncs.get(backend)
+    if (pending === undefined) return
+    this.#pendingSyncs.delete(backend)
+    this.#deadlines.remove(pending)
+  }
+
   #remove({ channel, state }: Place, now: number): void {
     this.#index.remove({ channel, state })
     channel.removeVoiceState(state.userId, REMOVED, now)
@@ -213,10 +249,11 @@ export class BackendControl implements NodeControl {
     this.#channels.close(channel, CHANNEL_ENDED, now)
   }
 
-  /** A repeated create leaves the connected session as it is, and adopts a changed session id. */
-  #renew({ channel, state }: Place, sessionId: string | undefined): void {
+  /** A repeated create leaves the connected session as it is, and adopts a changed session id or token. */
+  #renew({ channel, state }: Place, { sessionId, token }: VoiceStateRequest): void {
     this.#index.remove({ channel, state })
     state.sessionId = sessionId ?? state.sessionId
+    state.token = token ?? state.token
     if (!channel.sessions.has(state.userId)) state.presentedSessionId = undefined
   }
 
@@ -275,7 +312,7 @@ const sameGuild = (channel: Channel, ref: ChannelRef) => ref.guildId === undefin
 
 const channelGrant = ({ channelId, guildId, token }: Channel): ChannelGrant => ({ channelId, guildId, token })
 const voiceStateGrant = (
-  { channelId, guildId }: Channel,
+  { channelId, guildId, sessions }: Channel,
   { userId, sessionId, token }: VoiceState,
 ): VoiceStateGrant => ({
   channelId,
@@ -283,4 +320,5 @@ const voiceStateGrant = (
   userId,
   sessionId,
   token,
+  connected: sessions.has(userId),
 })

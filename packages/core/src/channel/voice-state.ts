@@ -26,8 +26,9 @@ export class VoiceState {
     this.token = token
   }
 
-  static create(crypto: Crypto, userId: string, sessionId?: string): VoiceState {
-    return new VoiceState(userId, sessionId ?? crypto.randomHex(16), crypto.randomToken(32))
+  /** Without a session id or token of the backend they are random. */
+  static create(crypto: Crypto, userId: string, sessionId?: string, token?: string): VoiceState {
+    return new VoiceState(userId, sessionId ?? crypto.randomHex(16), token ?? crypto.randomToken(32))
   }
 
   /** The limits of its client. They outlive connections and sessions. */

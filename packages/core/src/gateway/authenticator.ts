@@ -1,10 +1,12 @@
 // Authentication of voice clients: which tokens Identify and Resume may present.
 import { type Identify, type Resume, VoiceClose } from '@parley/protocol'
 import type { Channel } from '../channel/channel.ts'
+import type { BackendId } from '../channel/channel-ref.ts'
 import type { Channels } from '../channel/channels.ts'
 import type { VoiceState } from '../channel/voice-state.ts'
 import type { Crypto } from '../crypto.ts'
 import { ProtocolError } from '../errors.ts'
+import { ok, type Result, refused } from '../result.ts'
 
 /** Whose token authenticated a session: the user's own, or the channel's, which all members know. */
 export type TokenOwner = 'user' | 'channel'
@@ -17,6 +19,15 @@ export interface TokenPolicy {
    * with the channel's also the first other one that is presented.
    */
   readonly sessionCheck: 'relaxed' | 'strict'
+  /** Backends that create the tokens of their users: the token of a channel is not accepted. */
+  readonly adopting: ReadonlySet<BackendId>
+}
+
+/** Why an Identify was refused, and the backends concerned: those with a channel of that server, or none. */
+export interface IdentifyRefusal {
+  readonly code: typeof VoiceClose.ServerNotFound | typeof VoiceClose.AuthenticationFailed
+  readonly reason: string
+  readonly backends: ReadonlySet<BackendId>
 }
 
 export interface Authenticated {
@@ -44,19 +55,19 @@ export class Authenticator {
   }
 
   /** Several backends may have a channel with that `server_id`: the tokens of all of them are compared. */
-  identify(identify: Identify): Authenticated {
+  identify(identify: Identify): Result<Authenticated, IdentifyRefusal> {
     let found: Authenticated | undefined
-    let known = false
+    const backends = new Set<BackendId>()
     for (const channel of this.#channels.ofServer(identify.server_id)) {
-      known = true
+      backends.add(channel.backend)
       const voiceState = channel.voiceStates.get(identify.user_id)
       const tokenOwner = voiceState && this.#tokenOwner(identify, channel, voiceState)
       if (voiceState !== undefined && tokenOwner !== undefined) found = { channel, voiceState, tokenOwner }
     }
-    if (!known) throw new ProtocolError(VoiceClose.ServerNotFound, 'the server is not known here')
-    if (found === undefined)
-      throw new ProtocolError(VoiceClose.AuthenticationFailed, 'token, user and server do not match')
-    return found
+    if (found !== undefined) return ok(found)
+    return backends.size === 0
+      ? refused({ code: VoiceClose.ServerNotFound, reason: 'the server is not known here', backends })
+      : refused({ code: VoiceClose.AuthenticationFailed, reason: 'token, user and server do not match', backends })
   }
 
   /**
@@ -91,9 +102,10 @@ export class Authenticator {
    * the first other id that is presented while the voice state exists.
    */
   #tokenOwner(identify: Identify, channel: Channel, voiceState: VoiceState): TokenOwner | undefined {
-    const { sessionCheck, channelTokenAuth } = this.#policy
+    const { sessionCheck, channelTokenAuth, adopting } = this.#policy
     const isUser = this.#crypto.equal(voiceState.token, identify.token)
-    const isChannel = this.#crypto.equal(channel.token, identify.token) && channelTokenAuth
+    const isShared = channelTokenAuth && !adopting.has(channel.backend)
+    const isChannel = this.#crypto.equal(channel.token, identify.token) && isShared
     if (!isUser && !isChannel) return undefined
     const { channel_id: channelId, session_id: sessionId } = identify
     if (channelId !== undefined && channelId !== null && channelId !== channel.channelId) return undefined

@@ -15,9 +15,11 @@ import type { ConnectionId } from '../effect.ts'
 import { ProtocolError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import { UnidentifiedMessages } from '../message-rate.ts'
+import type { IdentifyRefusal } from './authenticator.ts'
 import { type CommandContext, dispatch, dispatchBinary } from './commands.ts'
 import { decode, parseJson } from './decode.ts'
 import type { Greetings } from './greetings.ts'
+import type { Held, HeldIdentifies } from './held-identifies.ts'
 import type { Attachment, VoiceSession } from './voice-session.ts'
 import type { VoiceSessions } from './voice-sessions.ts'
 
@@ -35,11 +37,16 @@ export interface Gateway extends CommandContext {
   readonly minVersion: number
   readonly sessions: VoiceSessions
   readonly greetings: Greetings
+  readonly held: HeldIdentifies
+  /** An Identify was refused because it does not match. */
+  identifyRefused(identify: Identify, refusal: IdentifyRefusal, remoteAddress: string): void
 }
 
 type State =
   | { kind: 'greeting'; identifyBy: number; messages: UnidentifiedMessages }
   | { kind: 'live'; session: VoiceSession; rates: ClientRates; silentUntil: number }
+  /** Identify did not match; the voice state may still arrive. */
+  | { kind: 'held'; identify: Identify; refusal: IdentifyRefusal; until: number; messages: UnidentifiedMessages }
   | { kind: 'closed' }
 
 /** Frequent opcodes of little cost. Those of DAVE answer messages of the node; the group counts unsolicited ones itself. */
@@ -56,7 +63,7 @@ function parseVersion(text: string | undefined): number {
   return Number.isNaN(version) ? VOICE_VERSION.min : Math.min(version, VOICE_VERSION.max)
 }
 
-export class GatewayConnection implements Attachment, Timed {
+export class GatewayConnection implements Attachment, Held, Timed {
   readonly id: ConnectionId
   readonly version: number
   readonly remoteAddress: string
@@ -88,6 +95,8 @@ export class GatewayConnection implements Attachment, Timed {
     switch (this.#state.kind) {
       case 'greeting':
         return this.#state.identifyBy
+      case 'held':
+        return this.#state.until
       case 'live':
         return this.#state.silentUntil
       case 'closed':
@@ -103,6 +112,7 @@ export class GatewayConnection implements Attachment, Timed {
     if (now < this.deadline) return
     if (this.#state.kind === 'greeting')
       this.close(VoiceClose.SessionTimeout, 'no Identify or Resume within the time limit')
+    else if (this.#state.kind === 'held') this.#refuse(this.#state.identify, this.#state.refusal, now)
     else this.#lose(VoiceClose.SessionTimeout, 'no heartbeat within the time limit', now)
   }
 
@@ -110,9 +120,18 @@ export class GatewayConnection implements Attachment, Timed {
   receive(data: string | Uint8Array, now: number): void {
     if (this.#state.kind === 'closed') return
     if (this.#state.kind === 'live') this.#state.silentUntil = now + LIMITS.heartbeatGrace
+    this.#guard(now, () => (typeof data === 'string' ? this.#receiveText(data, now) : this.#receiveBinary(data, now)))
+  }
+
+  /** The voice state that a held Identify waits for arrived, or its token. Never throws. */
+  retry(now: number): void {
+    const state = this.#state
+    if (state.kind === 'held') this.#guard(now, () => this.#identify(state.identify, now))
+  }
+
+  #guard(now: number, run: () => void): void {
     try {
-      if (typeof data === 'string') this.#receiveText(data, now)
-      else this.#receiveBinary(data, now)
+      run()
     } catch (error) {
       if (error instanceof ProtocolError) this.#lose(error.code, error.message, now)
       else {
@@ -125,7 +144,7 @@ export class GatewayConnection implements Attachment, Timed {
   /** The socket is closed. */
   closed(code: number, now: number): void {
     const state = this.#state
-    this.#gateway.greetings.remove(this)
+    this.#release()
     this.#state = { kind: 'closed' }
     if (state.kind === 'live') this.#gateway.sessions.connectionLost(state.session, this, code, now)
   }
@@ -137,7 +156,7 @@ export class GatewayConnection implements Attachment, Timed {
   /** Closes the socket; the caller takes care of the session. */
   close(code: number, reason: string): void {
     if (this.#state.kind === 'closed') return
-    this.#gateway.greetings.remove(this)
+    this.#release()
     this.#state = { kind: 'closed' }
     this.#gateway.effects.close(this.id, code, reason)
   }
@@ -159,7 +178,8 @@ export class GatewayConnection implements Attachment, Timed {
   }
 
   #receiveText(text: string, now: number): void {
-    if (this.#state.kind === 'greeting') checkUnidentified(this.#state.messages.refusal(text))
+    const { kind } = this.#state
+    if (kind === 'greeting' || kind === 'held') checkUnidentified(this.#state.messages.refusal(text))
     if (text.length > LIMITS.jsonMessage) throw new ProtocolError(VoiceClose.DecodeError, 'the message is too long')
     const { op, d: data } = decode(VoiceMessage, parseJson(text), VoiceClose.DecodeError)
     this.#count(CHATTY.has(op) ? 'chatter' : 'commands', now)
@@ -182,22 +202,45 @@ export class GatewayConnection implements Attachment, Timed {
   }
 
   #authenticate(op: number, data: unknown, now: number): void {
-    const session = this.#sessionFor(op, data, now)
-    this.#gateway.greetings.remove(this)
+    if (this.#state.kind === 'held') throw new ProtocolError(VoiceClose.AlreadyAuthenticated, 'Identify is in progress')
+    switch (op) {
+      case VoiceOp.Identify:
+        return this.#identify(decode(Identify, data, VoiceClose.DecodeError), now)
+      case VoiceOp.Resume:
+        return this.#enter(this.#gateway.sessions.resume(decode(Resume, data, VoiceClose.DecodeError), this, now), now)
+      default:
+        throw new ProtocolError(VoiceClose.NotAuthenticated, 'expected Identify or Resume')
+    }
+  }
+
+  /** Without a match it waits for the voice state, if it may; a held one goes on waiting. */
+  #identify(identify: Identify, now: number): void {
+    const result = this.#gateway.sessions.identify(identify, this, now)
+    if (result.ok) return this.#enter(result.value, now)
+    const state = this.#state
+    if (state.kind === 'held') state.refusal = result.reason
+    else if (state.kind === 'greeting' && this.#gateway.held.add(identify, this)) {
+      const until = now + this.#gateway.held.grace
+      this.#state = { kind: 'held', identify, refusal: result.reason, until, messages: state.messages }
+    } else this.#refuse(identify, result.reason, now)
+  }
+
+  #enter(session: VoiceSession, now: number): void {
+    this.#release()
     this.#gateway.effects.authenticated(this.id)
     const rates = session.voiceState.rates(now)
     this.#state = { kind: 'live', session, rates, silentUntil: now + LIMITS.heartbeatGrace }
   }
 
-  #sessionFor(op: number, data: unknown, now: number): VoiceSession {
-    switch (op) {
-      case VoiceOp.Identify:
-        return this.#gateway.sessions.identify(decode(Identify, data, VoiceClose.DecodeError), this, now)
-      case VoiceOp.Resume:
-        return this.#gateway.sessions.resume(decode(Resume, data, VoiceClose.DecodeError), this, now)
-      default:
-        throw new ProtocolError(VoiceClose.NotAuthenticated, 'expected Identify or Resume')
-    }
+  #refuse(identify: Identify, refusal: IdentifyRefusal, now: number): void {
+    this.#gateway.identifyRefused(identify, refusal, this.remoteAddress)
+    this.#lose(refusal.code, refusal.reason, now)
+  }
+
+  /** It counts no longer among those that have not identified. */
+  #release(): void {
+    this.#gateway.greetings.remove(this)
+    if (this.#state.kind === 'held') this.#gateway.held.remove(this.#state.identify, this)
   }
 
   /** Answers immediately, with the nonce as the client wrote it and in the same shape. Version 1 is answered with op 3. */

@@ -5,7 +5,8 @@ import type { VoiceState } from '../channel/voice-state.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { ProtocolError } from '../errors.ts'
-import { Authenticator, type TokenPolicy } from './authenticator.ts'
+import { ok, type Result } from '../result.ts'
+import { Authenticator, type IdentifyRefusal, type TokenPolicy } from './authenticator.ts'
 import { mediaAddress } from './media-address.ts'
 import { readyFor } from './ready.ts'
 import { type Attachment, daveVersionOf, type SessionObserver, VoiceSession } from './voice-session.ts'
@@ -59,8 +60,11 @@ export class VoiceSessions implements SessionObserver {
     for (const sessions of this.#bySessionId.values()) yield* sessions
   }
 
-  identify(identify: Identify, connection: Identifying, now: number): VoiceSession {
-    const authenticated = this.#authenticator.identify(identify)
+  /** Throws a ProtocolError for a client that authenticates but may not join. */
+  identify(identify: Identify, connection: Identifying, now: number): Result<VoiceSession, IdentifyRefusal> {
+    const result = this.#authenticator.identify(identify)
+    if (!result.ok) return result
+    const authenticated = result.value
     const { channel, voiceState, tokenOwner } = authenticated
     this.#countAttempt(authenticated, now)
     if (!channel.encryption.admits(daveVersionOf(identify, connection)))
@@ -79,7 +83,7 @@ export class VoiceSessions implements SessionObserver {
     this.#add(session)
     session.open()
     session.send(VoiceOp.Ready, readyFor(session, this.#policy.modes))
-    return session
+    return ok(session)
   }
 
   resume(resume: Resume, connection: Attachment, now: number): VoiceSession {

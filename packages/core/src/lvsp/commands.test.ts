@@ -58,7 +58,7 @@ test('VOICE_STATE_CREATE is answered with a session id and a user token', () => 
   assert.match(session_id, /^[0-9a-f]{32}$/)
   assert.match(token, TOKEN)
   assert.notEqual(token, backend.infos(1)[0].token)
-  assert.deepEqual(data, { ...USER, endpoint: ENDPOINT })
+  assert.deepEqual(data, { ...USER, endpoint: ENDPOINT, connected: false })
   assert.deepEqual(backend.seqs(), [1, 2])
 })
 

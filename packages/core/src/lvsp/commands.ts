@@ -3,6 +3,7 @@
 import type { VoiceStateRestrictions } from '@parley/protocol'
 import {
   channelPropertiesOf,
+  LvspCapability,
   type LvspCommand,
   type LvspCommandData,
   LvspCommands,
@@ -95,10 +96,13 @@ export class Commands {
   }
 
   #createVoiceState(data: LvspCommandData<typeof LvspInfo.VoiceStateCreate>, now: number): Result<void, Refusal> {
+    if (data.token != null && !this.#agreement.capabilities.has(LvspCapability.AdoptToken))
+      return refuse(LvspFailure.NotAgreed, 'token: the capability adopt_token was not negotiated')
     const request = {
       ...refOf(data),
       userId: data.user_id,
       sessionId: data.session_id ?? undefined,
+      token: data.token ?? undefined,
       restrictions: restrictionsOf(data),
     }
     const grant = this.#node.createVoiceState(this.#backend, request, now)
@@ -124,7 +128,7 @@ export class Commands {
         LvspFailure.TooManyChannels,
         `SYNC lists more than ${LIMITS.channelsPerBackend} channels or ${LIMITS.lvspSyncUsers} users`,
       )
-    this.#node.sync(this.#backend, list.channels(), now)
+    this.#node.sync(this.#backend, list.channels(), (data.grace ?? 0) * 1_000, now)
     return ok(undefined)
   }
 

@@ -27,14 +27,13 @@ import { canonicalToken, type KeyMatch } from './keyring.ts'
 import type { NodeControl } from './node-control.ts'
 import type { Attachment, LvspSession } from './session.ts'
 
-/** The extensions of the specification that a node offers. */
-const CAPABILITIES: readonly LvspCapability[] = Object.values(LvspCapability)
-
 /** What a connection needs of the `Lvsp` that owns it. */
 export interface LvspOwner {
   readonly node: NodeControl
   readonly effects: Effects
   readonly serverVersion: string
+  /** The extensions of the specification that the node offers. */
+  readonly capabilities: readonly LvspCapability[]
   /** The backend whose HMAC of the nonce the token is. */
   authenticate(nonce: string, token: string): KeyMatch | undefined
   /** The session whose last token this is: drafts of the specification resume with it. */
@@ -44,6 +43,7 @@ export interface LvspOwner {
     session: LvspSession
     agreement: Omit<Agreement, 'capabilities'>
     requireHeartbeat: boolean
+    adoptsTokens: boolean
   }
   /** The connection presented a wrong token. */
   failed(address: string, now: number): void
@@ -193,12 +193,12 @@ export class LvspConnection implements Timed, Attachment {
 
   #hello(state: Extract<State, { kind: 'greeting' }>): void {
     state.helloAt = Infinity
-    const { serverVersion } = this.#owner
+    const { serverVersion, capabilities } = this.#owner
     const d: LvspHello = {
       heartbeat_interval: LIMITS.lvspHeartbeatInterval,
       nonce: state.nonce,
       server: { name: 'parley', version: serverVersion },
-      capabilities: [...CAPABILITIES],
+      capabilities: [...capabilities],
     }
     this.#send(LvspOp.Hello, d)
   }
@@ -234,8 +234,9 @@ export class LvspConnection implements Timed, Attachment {
   }
 
   #goLive(backend: string, token: string, wanted: readonly string[], now: number): Live {
-    const { session, agreement: configured, requireHeartbeat } = this.#owner.enter(backend)
-    const capabilities = new Set(CAPABILITIES.filter(name => wanted.includes(name)))
+    const { session, agreement: configured, requireHeartbeat, adoptsTokens } = this.#owner.enter(backend)
+    const offered = this.#owner.capabilities.filter(name => adoptsTokens || name !== LvspCapability.AdoptToken)
+    const capabilities = new Set(offered.filter(name => wanted.includes(name)))
     const agreement: Agreement = { ...configured, capabilities }
     const commands = new Commands(this.#owner.node, session, agreement)
     this.#requireHeartbeat = requireHeartbeat

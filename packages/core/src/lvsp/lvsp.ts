@@ -1,5 +1,5 @@
 // LVSP on the node: the connections and sessions of chat backends.
-import { LvspInfo } from '@parley/protocol'
+import { LvspCapability, LvspInfo } from '@parley/protocol'
 import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Timed } from '../deadlines.ts'
@@ -25,6 +25,8 @@ export interface LvspBackend {
   readonly draftResume?: boolean | undefined
   /** Close a connection that does not heartbeat. Litecord sends a heartbeat every few hours. */
   readonly requireHeartbeat?: boolean | undefined
+  /** The backend creates the tokens of its users (`token` in VOICE_STATE_CREATE); the token of a channel is then not accepted. */
+  readonly adoptsTokens?: boolean | undefined
 }
 
 export interface LvspOptions {
@@ -34,6 +36,13 @@ export interface LvspOptions {
   effects: Effects
   /** Sent in HELLO. */
   serverVersion: string
+}
+
+/** A capability that no backend may use is not offered. */
+function capabilitiesFor(backends: readonly LvspBackend[]): readonly LvspCapability[] {
+  const all = Object.values(LvspCapability)
+  const mayAdopt = backends.some(({ adoptsTokens }) => adoptsTokens === true)
+  return mayAdopt ? all : all.filter(name => name !== LvspCapability.AdoptToken)
 }
 
 /** A user's voice connection in events. */
@@ -72,6 +81,7 @@ export class Lvsp implements Timed {
       node: options.node,
       effects: options.effects,
       serverVersion: options.serverVersion,
+      capabilities: capabilitiesFor(options.backends),
       authenticate: (nonce, token) => this.#keyring.find(nonce, token),
       sessionByDraftToken: token => this.#sessionByDraftToken(canonicalToken(token)),
       enter: backend => this.#enter(backend),
@@ -145,8 +155,9 @@ export class Lvsp implements Timed {
   }
 
   #enter(id: BackendId) {
-    const { dialect = 'spec', legacyAssign = false, requireHeartbeat = false } = this.#backends.get(id)!
-    return { session: this.#session(id), agreement: { dialect, legacyAssign }, requireHeartbeat }
+    const backend = this.#backends.get(id)!
+    const { dialect = 'spec', legacyAssign = false, requireHeartbeat = false, adoptsTokens = false } = backend
+    return { session: this.#session(id), agreement: { dialect, legacyAssign }, requireHeartbeat, adoptsTokens }
   }
 
   #session(backend: BackendId): LvspSession {

@@ -11,6 +11,8 @@ export interface ChannelGrant extends ChannelRef {
 export interface VoiceStateGrant extends ChannelRef {
   userId: string
   sessionId: string
+  /** Whether the user has a voice session, connected or waiting for Resume. */
+  connected: boolean
   /** Authenticates this user only; valid while the voice state exists. */
   token: string
 }
@@ -27,6 +29,8 @@ export interface VoiceStateRequest extends ChannelRef {
   userId: string
   /** The user's session id on the main gateway, if the backend wants it used. */
   sessionId?: string | undefined
+  /** The backend's own token for the user; one is generated without it. */
+  token?: string | undefined
   restrictions?: VoiceStateRestrictions | undefined
 }
 
@@ -88,8 +92,11 @@ export interface NodeControl {
   ): Result<void, Refusal>
   /** Replaces the token of a voice state. Connected sessions stay. */
   refreshToken(backend: BackendId, userId: string, channel: ChannelRef, now: number): Result<VoiceStateGrant, Refusal>
-  /** Destroys every channel and voice state that is not listed. */
-  sync(backend: BackendId, channels: readonly ListedChannel[], now: number): void
+  /**
+   * Destroys every channel and voice state that is not listed; with a grace period in milliseconds those that were neither listed nor
+   * created again by its end. A later SYNC replaces one whose grace period has not ended.
+   */
+  sync(backend: BackendId, channels: readonly ListedChannel[], grace: number, now: number): void
   snapshot(backend: BackendId): BackendSnapshot
   /** The first connection of a backend opened. */
   backendAttached(backend: BackendId, now: number): void

@@ -162,6 +162,7 @@ export class LvspSession {
     guildId?: string | undefined
     sessionId: string
     token: string
+    connected: boolean
   }): void {
     this.send(LvspInfo.VoiceStateDone, {
       user_id: state.userId,
@@ -170,6 +171,7 @@ export class LvspSession {
       session_id: state.sessionId,
       token: state.token,
       endpoint: this.#node.endpoint,
+      connected: state.connected,
     })
   }
 

@@ -58,6 +58,8 @@ export const LvspCapability = {
   Dave: 'dave',
   /** RECEIVER. */
   Receiver: 'receiver',
+  /** `token` in VOICE_STATE_CREATE. READY grants it only to a backend that is configured so. */
+  AdoptToken: 'adopt_token',
 } as const
 export type LvspCapability = (typeof LvspCapability)[keyof typeof LvspCapability]
 
@@ -192,6 +194,7 @@ export const LvspCommands = {
   [LvspInfo.ChannelDestroy]: Channel.describe('Ends a channel; its users are disconnected. No answer.'),
   [LvspInfo.VoiceStateCreate]: UserInChannel.extend({
     session_id: SessionId.nullish().describe('session id to use instead of a generated one; an extension'),
+    token: Token.min(1).nullish().describe('token to use instead of a generated one; needs `adopt_token`'),
     ...VOICE_STATE_RESTRICTIONS,
   }).describe('Creates a voice state, and its channel if necessary. Answered by VOICE_STATE_DONE.'),
   [LvspInfo.VoiceStateDestroy]: VoiceStateName.refine(isNamed, NOT_NAMED).describe(
@@ -207,6 +210,14 @@ export const LvspCommands = {
     .object({
       channels: z.array(SyncChannel).max(PROTOCOL_LIMITS.syncChannels).describe('channels of the backend'),
       more: z.boolean().optional().describe('the list continues in the next SYNC; the node acts on the last one'),
+      grace: z
+        .int()
+        .min(0)
+        .max(PROTOCOL_LIMITS.syncGrace)
+        .optional()
+        .describe(
+          'seconds until what is not listed is destroyed, unless it is created again; default 0; of the last part',
+        ),
     })
     .describe('Lists all channels and voice states of the backend; all others are destroyed. No answer. Needs `sync`.'),
   [LvspInfo.TokenRefresh]: UserInChannel.describe(
@@ -229,6 +240,7 @@ export const LvspEvents = {
     session_id: SessionId.describe('session id of the voice state'),
     token: Token.optional().describe('authentication token of this user; an extension'),
     endpoint: Endpoint,
+    connected: z.boolean().optional().describe('whether the user has a voice session; an extension'),
   }).describe('A voice state is ready: the user can connect.'),
   [LvspInfo.Failure]: z
     .object({

@@ -64,7 +64,14 @@ test('the example of the documentation is accepted', t => {
   assert.equal(config.http.tls_cert, join(folder, 'cert.pem'))
   assert.equal(config.voice.resume_window, 30_000)
   assert.deepEqual(config.backend, [
-    { id: 'main', dialect: 'spec', legacy_assign: false, draft_resume: false, secrets: ['from-a-file'] },
+    {
+      id: 'main',
+      dialect: 'spec',
+      legacy_assign: false,
+      adopts_tokens: false,
+      draft_resume: false,
+      secrets: ['from-a-file'],
+    },
   ])
 })
 

@@ -168,6 +168,11 @@ const Voice = z.object({
     '"off", "allowed" or "required"',
     'End-to-end encryption (DAVE) of calls whose backend sets no policy. `allowed`: while every client in the call supports it. `required`: clients without support are closed with 4017.',
   ),
+  identify_grace: setting(
+    Duration.prefault('3s'),
+    aDuration,
+    'How long an Identify without a matching voice state waits for it, where a backend has `adopts_tokens`: such a backend sends its tokens to its users and to the node at the same time. `0s`: not at all.',
+  ),
   drain_timeout: setting(
     Duration.prefault('20s'),
     aDuration,
@@ -231,6 +236,11 @@ const Backend = z.object({
     z.boolean().default(false),
     trueOrFalse,
     'Whether a litecord backend receives CHANNEL_ASSIGN. Unpatched Litecord closes the connection on it.',
+  ),
+  adopts_tokens: setting(
+    z.boolean().default(false),
+    trueOrFalse,
+    'Whether the backend creates the tokens of its users (`token` in VOICE_STATE_CREATE), as the bridges to other chat servers do. The channel token is then not accepted.',
   ),
   draft_resume: setting(
     z.boolean().default(false),
