@@ -137,10 +137,10 @@ test('a moved user is closed with 4014 and joins the other channel with the same
   assert.throws(() => backend.move('99', STAGE), RangeError)
 })
 
-test('the users of a destroyed channel are closed with 4022', { timeout: TIMEOUT }, async t => {
+test('the users of a destroyed channel are closed with 4014', { timeout: TIMEOUT }, async t => {
   const bot = await Bot.join(t, await backend.join('41', { channelId: STAGE }))
   backend.destroyChannel(STAGE)
-  await until('the close', () => bot.closeCode === 4022)
+  await until('the close', () => bot.closeCode === 4014)
   assert.ok(!backend.members.has('41'))
 })
 

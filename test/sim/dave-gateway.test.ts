@@ -290,7 +290,7 @@ test('a channel that ends with pending proposals releases its group', () => {
   run(bench, members, 60)
   backend.info(2, CHANNEL)
   bench.advance(60_000)
-  assert.ok(members.every(({ closeCode }) => closeCode === VoiceClose.ChannelEnded))
+  assert.ok(members.every(({ closeCode }) => closeCode === VoiceClose.Disconnected))
   assert.equal(bench.node.inspect().channels.length, 0)
   assert.equal(bench.node.inspect().deadlines, 0)
 })

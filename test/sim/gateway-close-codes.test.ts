@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '@parley/core'
 import { VoiceClose } from '@parley/protocol'
-import { type BenchSocket, connect, NodeBench, select } from '../../packages/core/src/testing/node-bench.ts'
+import { type BenchSocket, connect, NodeBench, SECRET, select } from '../../packages/core/src/testing/node-bench.ts'
 
 function scene(options: ConstructorParameters<typeof NodeBench>[0] = {}) {
   const bench = new NodeBench(options)
@@ -160,14 +160,22 @@ test('4012: an unsupported protocol', () => {
   }
 })
 
-test('4014 for a user who is removed, 4022 for every member of a channel that ends', () => {
+test('4014 for a user who is removed and for every member of a channel that ends', () => {
   const { bench, backend } = scene()
   const kicked = connect(bench, backend.join('2'))
   const stays = connect(bench, backend.join('3'))
   backend.info(5, { user_id: '2', channel_id: '500', guild_id: '100' })
   closesWith(kicked, VoiceClose.Disconnected)
   backend.info(2, { channel_id: '500', guild_id: '100' })
-  closesWith(stays, VoiceClose.ChannelEnded)
+  closesWith(stays, VoiceClose.Disconnected)
+})
+
+test('4022 for the members of a channel that ends, where the backend is configured so', () => {
+  const bench = new NodeBench({ backends: [{ id: 'main', secrets: [SECRET], channelEndCode: 4022 }] })
+  const backend = bench.backend()
+  const client = connect(bench, backend.join('3'))
+  backend.info(2, { channel_id: '500', guild_id: '100' })
+  closesWith(client, VoiceClose.ChannelEnded)
 })
 
 test('4015: sessions that remain at the drain deadline or have exhausted their nonces', () => {

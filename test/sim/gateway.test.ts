@@ -214,7 +214,7 @@ test('two backends may use the same ids, and their channels stay separate', () =
   assert.deepEqual(third.last(11), { user_ids: ['1'] })
   assert.deepEqual(first.ops(11), [])
   a.info(2, { channel_id: '500', guild_id: '100' })
-  assert.equal(first.closeCode, VoiceClose.ChannelEnded)
+  assert.equal(first.closeCode, VoiceClose.Disconnected)
   assert.equal(second.closeCode, undefined)
   assert.equal(connect(bench, { ...anaInB, token: anaInA.token }).closeCode, VoiceClose.AuthenticationFailed)
 })
@@ -232,13 +232,13 @@ test('moving within a guild closes the connection to the old channel with 4014',
   assert.deepEqual(moved.ops(11), [])
 })
 
-test('a destroyed channel closes all members with 4022 and announces no leaves', () => {
+test('a destroyed channel closes all members with 4014 and announces no leaves', () => {
   const bench = new NodeBench()
   const backend = bench.backend()
   const clients = ['1', '2', '3'].map(user => connect(bench, backend.join(user)))
   backend.info(2, { channel_id: '500', guild_id: '100' })
   for (const client of clients) {
-    assert.equal(client.closeCode, VoiceClose.ChannelEnded)
+    assert.equal(client.closeCode, VoiceClose.Disconnected)
     assert.deepEqual(client.ops(13), [])
   }
 })

@@ -118,7 +118,7 @@ test('a destroyed channel disconnects its users and invalidates their tokens', (
   backend.command(LvspInfo.ChannelDestroy, CHANNEL)
   assert.deepEqual(
     users.map(user => user.closeCode),
-    [VoiceClose.ChannelEnded, VoiceClose.ChannelEnded],
+    [VoiceClose.Disconnected, VoiceClose.Disconnected],
   )
   assert.equal(enter(bench, grant).closeCode, VoiceClose.ServerNotFound)
 })
@@ -196,7 +196,7 @@ test('two backends with the same ids on one node are isolated', () => {
     [],
   )
   two.command(LvspInfo.ChannelDestroy, CHANNEL)
-  assert.deepEqual([first.closeCode, second.closeCode], [undefined, VoiceClose.ChannelEnded])
+  assert.deepEqual([first.closeCode, second.closeCode], [undefined, VoiceClose.Disconnected])
   assert.equal(one.of('voiceStateDisconnected').length, 0)
 })
 

@@ -136,6 +136,7 @@ export class VoiceNode {
     const adopting = new Set(options.backends.filter(({ adoptsTokens }) => adoptsTokens === true).map(({ id }) => id))
     const policy: AuthenticationPolicy = { ...options, modes, adopting }
     this.#adopting = adopting
+    const endCodes = new Map(options.backends.map(({ id, channelEndCode }) => [id, channelEndCode]))
     const held = new HeldIdentifies(adopting.size > 0 ? (options.identifyGrace ?? IDENTIFY_GRACE) : 0)
     const observer = new SessionEvents(this.#effects, () => this.#lvsp)
     this.#sessions = new VoiceSessions(this.#channels, policy, crypto, this.#deadlines, observer)
@@ -146,6 +147,7 @@ export class VoiceNode {
       deadlines: this.#deadlines,
       health: () => this.#health.value,
       egress: () => this.#egress.bitsPerSecond,
+      channelEndCode: id => endCodes.get(id) ?? VoiceClose.Disconnected,
       voiceStateCreated: ({ serverId }, userId, now) => held.voiceStateCreated(serverId, userId, now),
     })
     this.#lvsp = new Lvsp({ ...options, node: this.#backendControl, effects: this.#effects })

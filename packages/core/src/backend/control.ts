@@ -26,7 +26,7 @@ import { PendingSync } from './pending-sync.ts'
 import { type Place, VoiceStateIndex } from './voice-state-index.ts'
 
 const REMOVED: Ending = { code: VoiceClose.Disconnected, reason: 'disconnected by the backend' }
-const CHANNEL_ENDED: Ending = { code: VoiceClose.ChannelEnded, reason: 'the channel has ended' }
+const CHANNEL_ENDED = 'the channel has ended'
 
 const refuse = (failure: LvspFailure, message: string): Result<never, Refusal> => refused({ failure, message })
 const UNKNOWN_CHANNEL = refuse(LvspFailure.UnknownChannel, 'the channel does not exist')
@@ -44,6 +44,8 @@ export interface BackendControlOptions {
   health: (now: number) => number
   /** Bits per second that the node sends. */
   egress: () => number
+  /** The close code for the members of a channel that ends. */
+  channelEndCode: (backend: BackendId) => number
   /** A voice state was created or renewed: a client that waits for it may identify. */
   voiceStateCreated?: (channel: Channel, userId: string, now: number) => void
 }
@@ -58,6 +60,7 @@ export class BackendControl implements NodeControl {
   readonly #orphanGrace: number
   readonly #health: (now: number) => number
   readonly #egress: () => number
+  readonly #channelEndCode: (backend: BackendId) => number
   readonly #orphans = new Map<BackendId, OrphanTimer>()
   readonly #index = new VoiceStateIndex()
   readonly #pendingSyncs = new Map<BackendId, PendingSync>()
@@ -71,6 +74,7 @@ export class BackendControl implements NodeControl {
     this.#orphanGrace = options.orphanGrace
     this.#health = options.health
     this.#egress = options.egress
+    this.#channelEndCode = options.channelEndCode
     this.#voiceStateCreated = options.voiceStateCreated ?? (() => {})
   }
 
@@ -246,7 +250,8 @@ export class BackendControl implements NodeControl {
 
   #close(channel: Channel, now: number): void {
     for (const state of channel.voiceStates.values()) this.#index.remove({ channel, state })
-    this.#channels.close(channel, CHANNEL_ENDED, now)
+    const ending: Ending = { code: this.#channelEndCode(channel.backend), reason: CHANNEL_ENDED }
+    this.#channels.close(channel, ending, now)
   }
 
   /** A repeated create leaves the connected session as it is, and adopts a changed session id or token. */

@@ -1,5 +1,5 @@
 // LVSP on the node: the connections and sessions of chat backends.
-import { LvspCapability, LvspInfo } from '@parley/protocol'
+import { LvspCapability, LvspInfo, type VoiceClose } from '@parley/protocol'
 import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Timed } from '../deadlines.ts'
@@ -25,6 +25,8 @@ export interface LvspBackend {
   readonly draftResume?: boolean | undefined
   /** Close a connection that does not heartbeat. Litecord sends a heartbeat every few hours. */
   readonly requireHeartbeat?: boolean | undefined
+  /** The close code for the members of a channel that ends; 4014 by default. */
+  readonly channelEndCode?: typeof VoiceClose.Disconnected | typeof VoiceClose.ChannelEnded | undefined
   /** The backend creates the tokens of its users (`token` in VOICE_STATE_CREATE); the token of a channel is then not accepted. */
   readonly adoptsTokens?: boolean | undefined
 }

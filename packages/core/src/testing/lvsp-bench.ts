@@ -56,6 +56,7 @@ export class LvspBench {
       orphanGrace: 0,
       health: () => this.health,
       egress: () => 1_500,
+      channelEndCode: () => 4014,
     })
     this.lvsp = new Lvsp({ backends, node: this.control, effects, crypto, serverVersion: '1.2.3' })
   }

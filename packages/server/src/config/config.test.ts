@@ -69,6 +69,7 @@ test('the example of the documentation is accepted', t => {
       dialect: 'spec',
       legacy_assign: false,
       adopts_tokens: false,
+      channel_end_code: 4014,
       draft_resume: false,
       secrets: ['from-a-file'],
     },

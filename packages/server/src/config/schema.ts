@@ -237,6 +237,11 @@ const Backend = z.object({
     trueOrFalse,
     'Whether a litecord backend receives CHANNEL_ASSIGN. Unpatched Litecord closes the connection on it.',
   ),
+  channel_end_code: setting(
+    z.union([z.literal(4014), z.literal(4022)]).default(4014),
+    '4014 or 4022',
+    'Close code for the members of a channel that the backend destroys. Discord sends 4022, but @discordjs/voice asks the backend to join again after it; after 4014 no library does. Select 4022 if the backend tells its users first, or to test bots.',
+  ),
   adopts_tokens: setting(
     z.boolean().default(false),
     trueOrFalse,

@@ -104,7 +104,7 @@ export class DemoBackend {
     this.#client.updateVoiceState(this.#require(userId), { deaf: isDeafened })
   }
 
-  /** Destroys a channel: its clients are closed with 4022. */
+  /** Destroys a channel: its clients are closed with 4014, or with 4022 on a node with `channel_end_code = 4022`. */
   destroyChannel(channelId: string): void {
     for (const [userId, joined] of this.#joined) if (joined.channelId === channelId) this.#joined.delete(userId)
     this.#client.destroyChannel({ channelId, guildId: this.guildId })
