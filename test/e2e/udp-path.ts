@@ -13,6 +13,14 @@ interface Direction {
   lost: number
 }
 
+interface PathOptions {
+  node: number
+  loss?: number
+  seed?: number
+  host?: string
+  port?: number
+}
+
 /** A NAT: the node receives each client's datagrams from a port of the proxy. */
 export class UdpPath {
   /** The port that clients send to. */
@@ -27,12 +35,12 @@ export class UdpPath {
   loss: number
   isBroken = false
 
-  /** `node` is the node's UDP port. In each direction, the same seed loses the same datagrams by number. */
-  static async open(
-    context: TestContext,
-    { node, loss = 0, seed = 1 }: { node: number; loss?: number; seed?: number },
-  ) {
-    const front = await openSocket()
+  /**
+   * `node` is the node's UDP port; clients reach the path at `host` and `port`. In each direction, the same seed loses the same
+   * datagrams by number.
+   */
+  static async open(context: TestContext, { node, loss = 0, seed = 1, host = HOST, port = 0 }: PathOptions) {
+    const front = await openSocket(host, port)
     const path = new UdpPath(front, { node, loss, seed })
     context.after(() => path.#close())
     return path
@@ -83,9 +91,9 @@ export class UdpPath {
   }
 }
 
-async function openSocket(): Promise<Socket> {
+async function openSocket(host: string, port: number): Promise<Socket> {
   const socket = createSocket('udp4')
-  socket.bind(0, HOST)
+  socket.bind(port, host)
   await once(socket, 'listening')
   return socket
 }

@@ -14,6 +14,7 @@ import { VoiceClose, VoiceMode, VoiceOp } from '@parley/protocol'
 import { createServer } from '@parley/server'
 import { numberedFrames } from './opus-frames.ts'
 import { CERTIFICATE, CERTIFICATE_FILE, KEY_FILE } from './trust.ts'
+import { UdpPath } from './udp-path.ts'
 import { until } from './until.ts'
 
 const GUILD = '41771983423143937'
@@ -31,14 +32,16 @@ interface Place {
   tls?: boolean
   host?: string
   media?: string
+  /** Addresses that Ready names. */
+  announce?: string[]
 }
 
 /** A node on free ports and a backend that controls it. */
-async function openNode({ tls = false, host = '127.0.0.1', media = '127.0.0.1' }: Place = {}) {
+async function openNode({ tls = false, host = '127.0.0.1', media = '127.0.0.1', announce = [] }: Place = {}) {
   const certificate = tls ? { tls_cert: CERTIFICATE_FILE, tls_key: KEY_FILE } : {}
   const server = await createServer({
     http: { listen: `${host}:0`, endpoint: tls ? 'localhost' : undefined, ...certificate },
-    media: { listen: media, port: 0 },
+    media: { listen: media, port: 0, announce },
     voice: { legacy_modes: true },
     log: { level: 'silent' },
   })
@@ -270,6 +273,22 @@ test('a played file arrives intact in real time and can be recorded', TIMEOUT, a
   assert.ok(took > duration - 25 && took < duration + 1_000, `${duration} ms took ${took} ms`)
   const [source] = ben.report?.received ?? []
   assert.deepEqual([source?.packets, source?.lost], [speech.packets.length + 5, 0])
+})
+
+test('a silent listener whose NAT assigns another port receives again with its next ping', TIMEOUT, async context => {
+  const nat = '127.0.0.77'
+  const { server, join } = await openNode({ announce: [nat] })
+  const path = await UdpPath.open(context, { node: server.mediaPort, host: nat, port: server.mediaPort })
+  const ana = await join('81384788765712384')
+  const ben = await join('81384788765712385')
+  let received = 0
+  ben.on('frame', () => received++)
+  const talk = setInterval(() => ana.sendFrame(Buffer.from('f801', 'hex')), 20)
+  context.after(() => clearInterval(talk))
+  await until('the first frames', () => received > 10)
+  path.changeAddresses()
+  received = 0
+  await until('frames at the new port', () => received > 10)
 })
 
 test('the media port answers pings', TIMEOUT, async () => {

@@ -171,7 +171,11 @@ export const LIMITS = {
   missingPackets: 256,
   /** Between two keyframe requests to one source: a keyframe is many times as large as other frames. */
   keyframeInterval: 500,
-  /** How long a bound address must be quiet before RTCP, which has no replay protection, may move it. */
+  /** A peer outside its WebSocket's network is sent nothing after this long without a datagram from its address. */
+  addressProof: 30_000,
+  /** How often such addresses are looked for. */
+  addressSweep: 1_000,
+  /** How long a bound address must be quiet before RTCP that may be a replay can move it. */
   rtcpRebindQuiet: 5_000,
   /** Datagrams of one lane that the system has not accepted yet. Beyond it they are dropped: voice must not queue. */
   unsentDatagrams: 1_024,

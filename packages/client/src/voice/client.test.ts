@@ -7,6 +7,7 @@ import { afterEach, test } from 'node:test'
 import {
   decodeRtp,
   encodeRtp,
+  isRtcpType,
   PING_REQUEST,
   PING_RESPONSE,
   PROTECTION_LAYOUTS,
@@ -40,6 +41,8 @@ class ScriptedNode {
   readonly urls: string[] = []
   readonly messages: Message[] = []
   readonly packets: RtpPacket[] = []
+  /** Datagrams that open as RTCP. */
+  reports = 0
   discoveries = 0
   /** Number of discovery requests to ignore. */
   ignoredDiscoveries = 0
@@ -122,7 +125,9 @@ class ScriptedNode {
     const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength)
     if (readDiscoveryRequest(view, 0, datagram.length) === SSRC) this.#onDiscovery(from)
     else if (datagram.length === 8 && view.getUint32(0) === PING_REQUEST) this.#onPing(view, from)
-    else {
+    else if (isRtcpType(datagram[1]!)) {
+      if (openPacket(PROTECTION_LAYOUTS[this.mode], 'rtcp', Uint8Array.from(KEY), datagram)) this.reports++
+    } else {
       const plain = openPacket(PROTECTION_LAYOUTS[this.mode], 'rtp', Uint8Array.from(KEY), datagram)
       const packet = plain && decodeRtp(plain)
       if (packet) this.packets.push(packet)
@@ -212,6 +217,7 @@ test('frames sealed in every mode can be opened by the node', async () => {
     client.sendFrame(Uint8Array.of(9, 8, 7))
     await node.until(() => node.packets.length > 0)
     assert.deepEqual([...(node.packets[0]?.payload ?? [])], [9, 8, 7], mode)
+    assert.equal(node.reports, mode === VoiceMode.Xsalsa20Poly1305 ? 0 : 1, mode)
   }
 })
 
@@ -290,7 +296,7 @@ test('a lost connection is resumed with the same key, and sequence numbers conti
   assert.equal(((await lost) as { next: string }).next, 'resume')
   await resumed
   client.sendFrame(Uint8Array.of(2))
-  await node.until(() => node.packets.length === 2 && node.discoveries === 2)
+  await node.until(() => node.packets.length === 2 && node.reports === 2)
   assert.equal(node.packets[1]?.sequence, ((node.packets[0]?.sequence ?? 0) + 1) & 0xffff)
   assert.deepEqual(node.messages.find(message => message.op === VoiceOp.Resume)?.d, {
     server_id: '100',

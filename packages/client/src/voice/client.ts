@@ -258,7 +258,8 @@ export class VoiceClient {
       case 'description':
         return this.#startMedia(output.description)
       case 'resumed':
-        this.#media?.rediscover()
+        // After an interruption the NAT may have assigned another address.
+        this.#media?.sendReport()
         return this.#events.emit('resumed', undefined)
       case 'disconnected':
         if (output.next === 'identify') this.#closeMedia()

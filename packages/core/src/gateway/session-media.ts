@@ -38,6 +38,7 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   transport: UdpTransport | WebrtcTransport | undefined
   readonly #owner: MediaOwner
   #hasMapping = false
+  #sessionIp: string | undefined
 
   constructor(owner: MediaOwner, { video, streams }: Identify, numbers: PeerNumbers) {
     const { peer, ssrcs } = numbers
@@ -63,6 +64,13 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   /** Opens the peer on the channel's lane. */
   open(): void {
     this.#owner.channel.lane.addPeer(this.numbers, this)
+  }
+
+  /** The IP of the session's WebSocket: the lane trusts UDP addresses in the same network more. */
+  connectedFrom(ip: string): void {
+    if (ip === this.#sessionIp) return
+    this.#sessionIp = ip
+    this.#owner.channel.lane.send({ kind: 'setSessionIp', peer: this.peer, ip })
   }
 
   /** Closes the transport and the peer. */

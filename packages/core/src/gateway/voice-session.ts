@@ -13,6 +13,7 @@ import { type MediaOwner, SessionMedia } from './session-media.ts'
 /** What a session needs of the connection it is attached to. */
 export interface Attachment {
   readonly version: number
+  readonly remoteAddress: string
   sendMessage(data: string | Uint8Array): void
   close(code: number, reason: string): void
 }
@@ -140,6 +141,7 @@ export class VoiceSession implements MediaOwner, Timed {
   /** Registers the session with its channel and opens its peer. */
   open(): void {
     this.media.open()
+    if (this.#state.kind === 'connected') this.media.connectedFrom(this.#state.connection.remoteAddress)
     this.channel.sessions.set(this.userId, this)
   }
 
@@ -200,6 +202,7 @@ export class VoiceSession implements MediaOwner, Timed {
     if (this.#state.kind === 'connected') this.#state.connection.close(replaced.code, replaced.reason)
     this.#state = { kind: 'connected', connection }
     this.#version = connection.version
+    this.media.connectedFrom(connection.remoteAddress)
     this.send(VoiceOp.Resumed, null)
     for (const message of missed ?? []) connection.sendMessage(envelope(message))
     if (missed === undefined && this.isPresent) this.channel.resumedWithoutReplay(this)

@@ -15,7 +15,6 @@ import { type Attachment, daveVersionOf, type SessionObserver, VoiceSession } fr
 interface Identifying extends Attachment {
   /** The address of the node that the client connected to. */
   readonly localAddress: string
-  readonly remoteAddress: string
 }
 
 export interface AuthenticationPolicy extends TokenPolicy {

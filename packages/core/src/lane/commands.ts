@@ -64,6 +64,8 @@ export type LaneCommand =
   /** Sends bytes as they are, if the peer has an address. */
   | { kind: 'sendDatagram'; peer: PeerId; bytes: Uint8Array }
   | { kind: 'removePeer'; peer: PeerId }
+  /** The session's WebSocket comes from this IP. A peer whose UDP address is elsewhere must keep proving that it receives there. */
+  | { kind: 'setSessionIp'; peer: PeerId; ip: string }
   /** From now on frames that DAVE has sealed are not forwarded to the peer: its client cannot open them. */
   | { kind: 'refuseSealed'; peer: PeerId }
   /** Creates an empty list of targets. A packet is never forwarded to its own sender, whether or not it is in the list. */
@@ -135,9 +137,10 @@ export const DROP_CAUSES = [
   'foreignSsrc', // an SSRC that does not belong to the sender
   'noRoute', // muted, suppressed, video not wanted, or no receiver
   'ignoredAddress', // from an IP with too many failures
+  'addressInUse', // an ICE check from the address of another peer
   'rateLimited', // discovery, ping, check or DTLS above its rate
   'sendFailed', // the socket refused
-  'noAddress', // the receiver has no proved address
+  'noAddress', // the receiver has no proved address, or its proof expired
   'overload', // faster than the lane could work: too old when it was read, or no room in the socket
   'sealed', // a frame that DAVE has sealed, for a client that cannot open it
   'unsealed', // audio that DAVE has not sealed, in a channel that requires it

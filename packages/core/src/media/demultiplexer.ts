@@ -5,7 +5,7 @@ import type { LaneEvent } from '../lane/commands.ts'
 import type { AddressResponder } from './address/discovery.ts'
 import type { Peer, Peers } from './address/peers.ts'
 import type { Egress } from './egress.ts'
-import type { Ingress } from './ingress.ts'
+import { type Ingress, nonceOf } from './ingress.ts'
 import { Drop, type LaneStats } from './lane-stats.ts'
 import type { RtcpInput } from './rtcp-input.ts'
 import type { ReceiveStream } from './streams/receive-stream.ts'
@@ -86,7 +86,7 @@ export class Demultiplexer {
       return this.#laneStats.drop(this.#ingress.isKnown(batch, slot) ? Drop.foreignSsrc : Drop.unknownSender)
     const { owner } = stream
     if (!this.#ingress.openRtp(batch, slot, stream, now)) return
-    this.#peers.verified(owner, batch.addresses, slot * ADDRESS_WORDS, false, now)
+    this.#peers.verified(owner, batch.addresses, slot * ADDRESS_WORDS, true, now)
     const mapping = stream.isAudio ? DISCORD_MAPPING : this.#routes.mappingOf(owner.id)
     if (mapping === DISCORD_MAPPING) this.#egress.deliver(batch, slot, stream, now)
     else this.#egress.deliverVideo(batch, slot, stream, mapping, false, now)
@@ -97,8 +97,9 @@ export class Demultiplexer {
     const stream = this.#routes.stream(batch.view.getInt32(slot * SLOT + RTCP_SENDER_SSRC))
     const owner = stream?.owner ?? this.#peers.at(batch.addresses, at)
     if (owner === undefined || owner.isWebrtc) return this.#laneStats.drop(Drop.unknownSender)
+    const isNew = owner.nonces?.isNew(nonceOf(batch, slot)) === true
     if (!this.#ingress.openRtcp(batch, slot, owner, now)) return
-    this.#peers.verified(owner, batch.addresses, at, true, now)
+    this.#peers.verified(owner, batch.addresses, at, isNew, now)
     this.#rtcpInput.read(batch, slot, owner, now)
   }
 

@@ -114,4 +114,5 @@ export class Ingress {
 }
 
 /** The last 4 bytes of a sealed packet, big-endian: in some modes the nonce. */
-const nonceOf = ({ view, lengths }: Batch, slot: number): number => view.getInt32(slot * SLOT + lengths[slot]! - 4)
+export const nonceOf = ({ view, lengths }: Batch, slot: number): number =>
+  view.getInt32(slot * SLOT + lengths[slot]! - 4)

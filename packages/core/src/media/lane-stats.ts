@@ -14,12 +14,13 @@ export const Drop = {
   foreignSsrc: 7,
   noRoute: 8,
   ignoredAddress: 9,
-  rateLimited: 10,
-  sendFailed: 11,
-  noAddress: 12,
-  overload: 13,
-  sealed: 14,
-  unsealed: 15,
+  addressInUse: 10,
+  rateLimited: 11,
+  sendFailed: 12,
+  noAddress: 13,
+  overload: 14,
+  sealed: 15,
+  unsealed: 16,
 } as const satisfies Record<DropCause, number>
 
 const Total = { datagramsIn: 0, bytesIn: 1, packetsIn: 2, discoveries: 3, pings: 4, keepalives: 5, checks: 6 } as const

@@ -216,19 +216,6 @@ const block = (ssrc: number) => ({
   delay: 0,
 })
 
-test('discovery by a bound peer changes the port at once, the IP address only with Select Protocol', () => {
-  const lane = makeLane(1)
-  const ask = (from: string) => {
-    lane.receive(from, encodeDiscoveryRequest(ssrcOf(1)))
-    return lane.router.takeEvents()
-  }
-  const bound = (ip: string, port: number) => [{ kind: 'addressBound', peer: 1, address: { ip, port } }]
-  assert.deepEqual(ask('10.0.0.1 6000'), bound('10.0.0.1', 6000))
-  assert.deepEqual(ask('192.0.2.9 7'), [])
-  lane.protectNative(1, '192.0.2.9 7')
-  assert.deepEqual(lane.router.takeEvents(), bound('192.0.2.9', 7))
-})
-
 test('an address with many authentication failures is ignored for a while, except the bound address of the peer', () => {
   const lane = makeLane(1, 2)
   for (let count = 0; count <= 100; count++) lane.receive('10.9.9.9 1', sealed(9, opus(1, 1)))

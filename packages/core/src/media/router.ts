@@ -74,6 +74,7 @@ export class Router {
   readonly #reports: ReceiverReports
   readonly #senderReports: SenderReports
   readonly #demultiplexer: Demultiplexer
+  readonly #suspend = (peer: Peer): void => this.#io.dropAddress(peer.id)
 
   constructor(io: PacketIo, { busy = () => 0, stunMac, timeOrigin = 0 }: RouterOptions = {}) {
     this.#io = io
@@ -112,7 +113,7 @@ export class Router {
 
   /** When `tick` has something to do; `Infinity` if never. */
   get deadline(): number {
-    const reports = Math.min(this.#reports.deadline, this.#senderReports.deadline)
+    const reports = Math.min(this.#reports.deadline, this.#senderReports.deadline, this.#peers.deadline)
     return Math.min(reports, this.#nackGenerator.deadline, this.#talkspurts.deadline, this.#webrtcPeers.deadline)
   }
 
@@ -127,7 +128,7 @@ export class Router {
       case 'addPeer':
         return this.#addPeer(command.peer, command.ssrcs)
       case 'protectPeer':
-        return this.#protectPeer(command)
+        return this.#protectPeer(command, now)
       case 'addWebrtcPeer':
         return this.#addWebrtcPeer(command, now)
       case 'setRtpMapping':
@@ -140,6 +141,8 @@ export class Router {
         return this.#webrtcPeers.sendDatagram(this.#peers.get(command.peer), command.bytes)
       case 'removePeer':
         return this.#removePeer(command.peer)
+      case 'setSessionIp':
+        return this.#setSessionIp(command.peer, command.ip, now)
       case 'openTargets':
         return this.#routes.openTargets(command.targets)
       case 'addTarget':
@@ -175,6 +178,8 @@ export class Router {
   tick(now: number): void {
     if (now < this.deadline) return
     for (const peer of this.#webrtcPeers.tick(now)) this.#events.push({ kind: 'consentLost', peer })
+    this.#applyBindings()
+    this.#peers.tick(now, this.#suspend)
     if (now >= this.#nackGenerator.deadline) this.#nackGenerator.tick(now)
     if (now >= this.#talkspurts.deadline) this.#talkspurts.tick(now)
     if (now >= this.#reports.deadline) this.#reports.tick(now)
@@ -210,7 +215,7 @@ export class Router {
     this.#io.addPeer(id)
   }
 
-  #protectPeer(command: LaneCommand & { kind: 'protectPeer' }): void {
+  #protectPeer(command: LaneCommand & { kind: 'protectPeer' }, now: number): void {
     const peer = this.#peers.get(command.peer)
     const isSrtp = isSrtpProfile(command.protection)
     if (peer === undefined || (isSrtp && !peer.isWebrtc)) return
@@ -219,7 +224,7 @@ export class Router {
     peer.nonces = hasCountedNonces(command.protection) ? new NonceWindow() : undefined
     this.#sendStreams.receiverEnded(peer.id)
     for (const stream of this.#routes.streamsOf(peer)) this.#resetStream(stream)
-    this.#peers.protect(peer, command.claimed)
+    this.#peers.protect(peer, command.claimed, now)
     this.#applyBindings()
   }
 
@@ -285,6 +290,13 @@ export class Router {
     this.#routes.removePeer(peer)
     this.#peers.remove(peer)
     this.#io.removePeer(id)
+  }
+
+  #setSessionIp(id: PeerId, ip: string, now: number): void {
+    const peer = this.#peers.get(id)
+    if (peer === undefined) return
+    this.#peers.setSessionIp(peer, ip, now)
+    this.#applyBindings()
   }
 
   #closeTargets(targets: TargetsId): void {

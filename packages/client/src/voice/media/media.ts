@@ -6,7 +6,10 @@ import {
   type Discovered,
   decodeRtcp,
   decodeRtp,
+  encodeReceiverReport,
+  MAX_REPORT_BLOCKS,
   OPUS_PAYLOAD_TYPE,
+  PROTECTION_LAYOUTS,
   type ReportBlock,
   type VoiceMode,
 } from '@parley/protocol'
@@ -63,7 +66,13 @@ export class VoiceMedia {
 
   /** Opens the socket and discovers our address. Rejects with an Error if the node does not answer. */
   async open(): Promise<Discovered> {
-    const udp = await VoiceUdp.open(this.#ready.ip, this.#ready.port, datagram => this.#receive(datagram))
+    const { ip, port } = this.#ready
+    const udp = await VoiceUdp.open(
+      ip,
+      port,
+      datagram => this.#receive(datagram),
+      () => this.sendReport(),
+    )
     if (this.#isClosed) {
       udp.close()
       throw new Error('the socket was closed')
@@ -74,13 +83,26 @@ export class VoiceMedia {
     return found
   }
 
-  /** Repeats IP discovery: after an interruption the NAT may have assigned another address. */
-  rediscover(): void {
-    this.#udp?.discover(this.#ready.ssrc).catch(() => {})
-  }
-
   protect(mode: VoiceMode, key: Uint8Array): void {
     this.#protection = new PacketProtection(mode, key)
+    this.sendReport()
+  }
+
+  /**
+   * Sends a receiver report, with every ping too. It authenticates our address: a client that only listens sends nothing else that
+   * proves to the node where it is, and its NAT may assign another port at any time. Where the header is the nonce, none is sent:
+   * all reports begin with the same bytes.
+   */
+  sendReport(): void {
+    const protection = this.#protection
+    if (protection === undefined || PROTECTION_LAYOUTS[protection.mode].nonceSource === 'header') return
+    const active = [...this.#sources.values()].filter(source => source.isActive).slice(0, MAX_REPORT_BLOCKS)
+    const report = encodeReceiverReport(
+      this.#ready.ssrc,
+      active.map(source => source.takeBlock()),
+    )
+    const sealed = protection.seal('rtcp', report)
+    if (sealed !== undefined) this.#udp?.send(sealed)
   }
 
   get ssrc(): number {

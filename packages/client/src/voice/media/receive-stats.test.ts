@@ -52,3 +52,16 @@ test('a wrapped timestamp does not count as delay', () => {
   feed(stats, range(around - 20, around + 20))
   assert.ok(stats.report.jitter < 0.1, `jitter ${stats.report.jitter}`)
 })
+
+test('a report block counts the loss of its interval, and there is one only after new packets', () => {
+  const stats = new ReceiveStats(7)
+  assert.ok(!stats.isActive)
+  feed(stats, [10, 11, 14, 15])
+  assert.ok(stats.isActive)
+  const { ssrc, fractionLost, packetsLost, highestSequence } = stats.takeBlock()
+  assert.deepEqual([ssrc, fractionLost, packetsLost, highestSequence], [7, Math.floor((2 * 256) / 6), 2, 15])
+  assert.ok(!stats.isActive)
+  feed(stats, [16, 17, 12])
+  const next = stats.takeBlock()
+  assert.deepEqual([next.fractionLost, next.packetsLost], [0, 1])
+})

@@ -1,5 +1,5 @@
 // Receive statistics of one source: loss and jitter (RFC 3550 appendix A), and a window that detects duplicates.
-import { unwrapSequence } from '@parley/protocol'
+import { type ReportBlock, unwrapSequence } from '@parley/protocol'
 import { LIMITS } from '../../limits.ts'
 import { OPUS_RATE } from '../../ogg/opus-packet.ts'
 
@@ -16,6 +16,8 @@ export interface SourceReport {
 
 /** A transit difference beyond this is a wrapped timestamp, not a delay. */
 const WRAPPED = 60_000
+/** Cumulative loss is a signed 24-bit field. */
+const MAX_LOST = 0x7f_ffff
 
 export class ReceiveStats {
   readonly #ssrc: number
@@ -25,15 +27,43 @@ export class ReceiveStats {
   #packets = 0
   #jitter = 0
   #transit: number | undefined
+  /** When the last report block was taken: packets expected and received so far. */
+  #reported = { expected: 0, packets: 0 }
 
   constructor(ssrc: number) {
     this.#ssrc = ssrc
   }
 
   get report(): SourceReport {
-    const expected = this.#packets === 0 ? 0 : this.#newest - this.#first + 1
     const packets = this.#packets
-    return { ssrc: this.#ssrc, packets, lost: Math.max(0, expected - packets), jitter: this.#jitter }
+    return { ssrc: this.#ssrc, packets, lost: Math.max(0, this.#expected - packets), jitter: this.#jitter }
+  }
+
+  /** Whether packets arrived since the last report block. */
+  get isActive(): boolean {
+    return this.#packets !== this.#reported.packets
+  }
+
+  /** The block for a receiver report, and the start of the next interval (RFC 3550 §6.4.1). */
+  takeBlock(): ReportBlock {
+    const expected = this.#expected
+    const packets = this.#packets
+    const expectedNow = expected - this.#reported.expected
+    const lostNow = expectedNow - (packets - this.#reported.packets)
+    this.#reported = { expected, packets }
+    return {
+      ssrc: this.#ssrc,
+      fractionLost: expectedNow <= 0 || lostNow <= 0 ? 0 : Math.min(255, Math.floor((lostNow * 256) / expectedNow)),
+      packetsLost: Math.max(-MAX_LOST - 1, Math.min(MAX_LOST, expected - packets)),
+      highestSequence: this.#newest >>> 0,
+      jitter: Math.floor((this.#jitter * OPUS_RATE) / 1_000),
+      lastSenderReport: 0,
+      delay: 0,
+    }
+  }
+
+  get #expected(): number {
+    return this.#packets === 0 ? 0 : this.#newest - this.#first + 1
   }
 
   /** Counts an authenticated packet. Returns false if it is a duplicate, or too old to tell. */
@@ -51,6 +81,7 @@ export class ReceiveStats {
     this.#newest = sequence
     this.#seen = 1n
     this.#packets = 0
+    this.#reported = { expected: 0, packets: 0 }
     this.#transit = undefined
   }
 

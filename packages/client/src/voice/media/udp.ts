@@ -22,14 +22,23 @@ interface Discovery {
 export class VoiceUdp {
   readonly #socket: Socket
   readonly #received: (datagram: Uint8Array) => void
+  readonly #pinged: () => void
   readonly #pings: NodeJS.Timeout
   #discovery: Discovery | undefined
   #ping = { sequence: 0, sentAt: 0, isAnswered: true }
   #roundTrip: number | undefined
   #isClosed = false
 
-  /** Opens a socket connected to `host` (address or name): it receives from there only. Rejects with the system's error. */
-  static async open(host: string, port: number, received: (datagram: Uint8Array) => void): Promise<VoiceUdp> {
+  /**
+   * Opens a socket connected to `host` (address or name): it receives from there only. `pinged` is called with every ping. Rejects
+   * with the system's error.
+   */
+  static async open(
+    host: string,
+    port: number,
+    received: (datagram: Uint8Array) => void,
+    pinged: () => void,
+  ): Promise<VoiceUdp> {
     const { address, family } = await lookup(host)
     const socket = createSocket(family === 6 ? 'udp6' : 'udp4')
     await new Promise<void>((resolve, reject) => {
@@ -42,12 +51,13 @@ export class VoiceUdp {
       socket.close()
       throw error
     })
-    return new VoiceUdp(socket, received)
+    return new VoiceUdp(socket, received, pinged)
   }
 
-  private constructor(socket: Socket, received: (datagram: Uint8Array) => void) {
+  private constructor(socket: Socket, received: (datagram: Uint8Array) => void, pinged: () => void) {
     this.#socket = socket
     this.#received = received
+    this.#pinged = pinged
     socket.on('message', datagram => this.#receive(datagram))
     // A node that restarts answers with "port unreachable"; the gateway decides about the session.
     socket.on('error', () => {})
@@ -111,6 +121,7 @@ export class VoiceUdp {
     view.setUint32(0, PING_REQUEST)
     view.setUint32(4, sequence)
     this.send(bytes)
+    this.#pinged()
   }
 
   #receive(datagram: Uint8Array): void {

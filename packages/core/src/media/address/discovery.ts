@@ -46,7 +46,7 @@ export class AddressResponder {
     if (peer?.ssrcs[0] !== ssrc) return this.#laneStats.drop(Drop.unknownSender)
     if (!this.#isWithinRate(batch, slot, now)) return
     this.#laneStats.discovery()
-    this.#peers.discovered(peer, batch.addresses, at)
+    this.#peers.discovered(peer, batch.addresses, at, now)
     const { ip, port } = readAddress(batch.addresses, at)
     writeDiscoveryResponse(this.#bytes, ssrc, ip, port)
     this.#io.sendRaw(batch.addresses, at, this.#bytes, DISCOVERY_LENGTH)
@@ -55,6 +55,7 @@ export class AddressResponder {
   ping(batch: Batch, slot: number, now: number): void {
     if (!this.#isWithinRate(batch, slot, now)) return
     this.#laneStats.ping()
+    this.#peerAt(batch, slot, now)
     this.#reply(batch, slot, PING_RESPONSE, batch.view.getInt32(slot * SLOT + 4))
   }
 
@@ -66,12 +67,19 @@ export class AddressResponder {
   keepalive(batch: Batch, slot: number, now: number): void {
     const offset = slot * SLOT
     this.#laneStats.keepalive()
+    const peer = this.#peerAt(batch, slot, now)
     if (batch.lengths[slot] !== PING_LENGTH || batch.view.getInt32(offset + 4) !== 0) return
     const counter = batch.view.getInt32(offset)
-    const peer = this.#peers.at(batch.addresses, slot * ADDRESS_WORDS)
     if (peer === undefined || counter === 0 || counter === peer.ssrcs[0] || !this.#isWithinRate(batch, slot, now))
       return
     this.#reply(batch, slot, counter, 0)
+  }
+
+  /** The peer that is bound to the datagram's address, which is thereby proved to be in use. */
+  #peerAt(batch: Batch, slot: number, now: number): Peer | undefined {
+    const peer = this.#peers.at(batch.addresses, slot * ADDRESS_WORDS)
+    if (peer !== undefined) this.#peers.seen(peer, now)
+    return peer
   }
 
   #isWithinRate(batch: Batch, slot: number, now: number): boolean {

@@ -1,10 +1,18 @@
 // The peers of a lane and their addresses: what binds a peer to an address, so that media is sent there.
+// The rules and their analysis are in docs/voice-gateway.md, "Addresses of clients".
 import { ADDRESS_LOCAL, ADDRESS_WORDS } from '../../lane/batch.ts'
 import type { PeerId, SocketAddress } from '../../lane/commands.ts'
 import { LIMITS } from '../../limits.ts'
 import type { NonceWindow } from '../receive/nonce-window.ts'
 import { AddressTable } from './address-table.ts'
-import { copyAddress, isSameAddress, isSameIp, writeAddress } from './socket-address.ts'
+import { copyAddress, isPublicIp, isSameAddress, isSameNetwork, writeAddress } from './socket-address.ts'
+
+/**
+ * What a bound address rests on, in ascending order: a discovery request, which anyone can forge; Select Protocol naming an address
+ * that asked for discovery; a packet (or an ICE check) that verified.
+ */
+export const Evidence = { None: 0, Discovery: 1, Claim: 2, Packet: 3 } as const
+export type Evidence = (typeof Evidence)[keyof typeof Evidence]
 
 export interface Peer {
   readonly id: PeerId
@@ -17,13 +25,22 @@ export interface Peer {
   /** `address` is valid. */
   isBound: boolean
   readonly address: Int32Array
+  evidence: Evidence
+  /** When a datagram last arrived from the bound address. */
+  seenAt: number
+  /** Nothing is sent to the bound address until a datagram arrives from there. */
+  isSuspended: boolean
+  /** Where the session's WebSocket comes from; zeros while unknown. */
+  readonly sessionAddress: Int32Array
+  /** What Select Protocol named; zeros before. */
+  readonly claimedAddress: Int32Array
   /** Where the last packet that verified was sent from; zeros before the first. */
   readonly provedAddress: Int32Array
+  /** When a packet last verified. */
+  provedAt: number
   /** Addresses that asked for discovery, the latest first. */
   readonly candidates: Int32Array
   candidateCount: number
-  /** When a packet last verified. */
-  provedAt: number
   /** Of its present key; undefined under SRTP, and in modes without a nonce of 4 bytes. */
   nonces: NonceWindow | undefined
   /** When its next receiver report is due; `Infinity` while it sends nothing. */
@@ -32,16 +49,16 @@ export interface Peer {
   clockOffset: number | undefined
 }
 
-/**
- * The rules of binding. Discovery makes an address a candidate; Select Protocol binds the candidate it names, or the latest; a
- * packet that verifies binds its source address. Pings and keepalives bind nothing, and an address that a client only claims is
- * never used.
- */
+/** Per packet none of the methods allocates, unless it binds. */
 export class Peers {
   readonly #peers = new Map<PeerId, Peer>()
   readonly #addresses = new AddressTable()
-  /** Peers with a new address; the owner empties it. */
+  /** Peers that have to prove from time to time that they receive at their address. */
+  readonly #foreign = new Set<Peer>()
+  /** Peers with a new address, or one to which media is sent again; the owner empties it. */
   readonly rebound: Peer[] = []
+  /** When `tick` has something to do. */
+  deadline = Infinity
 
   get size(): number {
     return this.#peers.size
@@ -55,7 +72,7 @@ export class Peers {
   get(id: PeerId): Peer | undefined {
     return this.#peers.get(id)
   }
-  /** The peer bound to the address at `offset` of `words`. Per packet: no allocation. */
+  /** The peer bound to the address at `offset` of `words`. */
   at(words: Int32Array, offset: number): Peer | undefined {
     const id = this.#addresses.get(words, offset)
     return id === 0 ? undefined : this.#peers.get(id)
@@ -71,10 +88,15 @@ export class Peers {
       isWebrtc: false,
       isBound: false,
       address: new Int32Array(ADDRESS_WORDS),
+      evidence: Evidence.None,
+      seenAt: -Infinity,
+      isSuspended: false,
+      sessionAddress: new Int32Array(ADDRESS_WORDS),
+      claimedAddress: new Int32Array(ADDRESS_WORDS),
       provedAddress: new Int32Array(ADDRESS_WORDS),
+      provedAt: -Infinity,
       candidates: new Int32Array(LIMITS.addressCandidates * ADDRESS_WORDS),
       candidateCount: 0,
-      provedAt: -Infinity,
       nonces: undefined,
       reportAt: Infinity,
       clockOffset: undefined,
@@ -88,12 +110,22 @@ export class Peers {
     this.#peers.delete(peer.id)
   }
 
+  /** The session's WebSocket comes from this IP, now. Text that is no public address says nothing about the client's address. */
+  setSessionIp(peer: Peer, ip: string, now: number): void {
+    const isKnown = writeAddress(peer.sessionAddress, 0, ip, 0) && isPublicIp(peer.sessionAddress, 0)
+    if (!isKnown) peer.sessionAddress.fill(0)
+    this.#watch(peer, now)
+  }
+
   /** A genuine ICE check nominated the address. */
-  nominate(peer: Peer, words: Int32Array, offset: number): void {
-    this.#bind(peer, words, offset)
+  nominate(peer: Peer, words: Int32Array, offset: number, now: number): void {
+    this.#bind(peer, words, offset, Evidence.Packet, now)
   }
 
   unbind(peer: Peer): void {
+    this.#foreign.delete(peer)
+    peer.isSuspended = false
+    peer.evidence = Evidence.None
     if (!peer.isBound) return
     this.#addresses.delete(peer.address, 0, peer.id)
     peer.isBound = false
@@ -101,49 +133,96 @@ export class Peers {
     if (index >= 0) this.rebound.splice(index, 1)
   }
 
-  /** Select Protocol: binds the claimed address if it is a candidate, else keeps the present one, else binds the latest candidate. */
-  protect(peer: Peer, claimed: SocketAddress | undefined): void {
+  /**
+   * Select Protocol: binds the claimed address if it asked for discovery. Otherwise a proved address stays, and a peer without one is
+   * bound to the latest candidate, of the network of its WebSocket if there is one.
+   */
+  protect(peer: Peer, claimed: SocketAddress | undefined, now: number): void {
     peer.isProtected = true
     if (peer.isWebrtc) return
-    const words = new Int32Array(ADDRESS_WORDS)
-    const isClaim = claimed !== undefined && writeAddress(words, 0, claimed.ip, claimed.port)
-    const index = isClaim ? candidateIndex(peer, words, 0) : -1
-    if (index >= 0) this.#bind(peer, peer.candidates, index * ADDRESS_WORDS)
-    else if (!peer.isBound && peer.candidateCount > 0) this.#bind(peer, peer.candidates, 0)
+    const isClaim = claimed !== undefined && writeAddress(peer.claimedAddress, 0, claimed.ip, claimed.port)
+    if (!isClaim) peer.claimedAddress.fill(0)
+    const index = isClaim ? candidateIndex(peer, peer.claimedAddress, 0) : -1
+    if (index >= 0) return this.#bind(peer, peer.candidates, index * ADDRESS_WORDS, Evidence.Claim, now)
+    if (peer.evidence > Evidence.Discovery || peer.candidateCount === 0) return
+    this.#bind(peer, peer.candidates, bestCandidate(peer) * ADDRESS_WORDS, Evidence.Discovery, now)
   }
 
   /**
-   * A discovery request for the peer arrived from the address. A bound peer follows a change of port (a new socket, or its NAT) at
-   * once; a change of IP needs proof.
+   * A discovery request for the peer arrived from the address. It never moves a peer from an address that rests on more. After Select
+   * Protocol it binds the claimed address, or, for a peer without a proved one, an address in the network of its WebSocket.
    */
-  discovered(peer: Peer, words: Int32Array, offset: number): void {
+  discovered(peer: Peer, words: Int32Array, offset: number, now: number): void {
     if (peer.isWebrtc) return
-    const known = candidateIndex(peer, words, offset)
-    const last = known >= 0 ? known : Math.min(peer.candidateCount, LIMITS.addressCandidates - 1)
-    peer.candidates.copyWithin(ADDRESS_WORDS, 0, last * ADDRESS_WORDS)
-    copyAddress(words, offset, peer.candidates, 0)
-    if (known < 0) peer.candidateCount = last + 1
-    if (peer.isBound && isSameIp(peer.address, 0, words, offset)) this.#bind(peer, words, offset)
+    noteCandidate(peer, words, offset)
+    if (isAt(peer, words, offset)) this.seen(peer, now)
+    if (!peer.isProtected || peer.evidence >= Evidence.Claim) return
+    if (isSameAddress(peer.claimedAddress, 0, words, offset)) this.#bind(peer, words, offset, Evidence.Claim, now)
+    else if (isFromSession(peer, words, offset)) this.#bind(peer, words, offset, Evidence.Discovery, now)
   }
 
   /**
-   * A packet of the peer, over Discord's UDP, verified from the address, and binds it. RTCP has no replay protection, so it moves
-   * only a peer whose bound address has been quiet for `LIMITS.rtcpRebindQuiet`. Per packet: no allocation.
+   * A packet of the peer, over Discord's UDP, verified from the address, and binds it. `isNew` says that it cannot be a replay. RTCP
+   * of which that is not known moves only a peer whose bound address has been quiet for `LIMITS.rtcpRebindQuiet`.
    */
-  verified(peer: Peer, words: Int32Array, offset: number, isRtcp: boolean, now: number): void {
+  verified(peer: Peer, words: Int32Array, offset: number, isNew: boolean, now: number): void {
     const isBoundHere = isAt(peer, words, offset)
-    if (!isBoundHere && isRtcp && now - peer.provedAt < LIMITS.rtcpRebindQuiet) return
-    if (!isBoundHere || !isSamePath(peer, words, offset)) this.#bind(peer, words, offset)
+    if (!isBoundHere && !isNew && now - peer.provedAt < LIMITS.rtcpRebindQuiet) return
+    if (!isBoundHere || peer.evidence < Evidence.Packet || !isSamePath(peer, words, offset))
+      this.#bind(peer, words, offset, Evidence.Packet, now)
     if (!isSameAddress(peer.provedAddress, 0, words, offset)) copyAddress(words, offset, peer.provedAddress, 0)
     peer.provedAt = now
+    this.seen(peer, now)
   }
 
-  #bind(peer: Peer, words: Int32Array, offset: number): void {
+  /** A datagram arrived from the bound address. */
+  seen(peer: Peer, now: number): void {
+    peer.seenAt = now
+    if (!peer.isSuspended) return
+    peer.isSuspended = false
+    this.#announce(peer)
+  }
+
+  /** Suspends peers that owe a datagram from their address, and passes them to `suspend`. */
+  tick(now: number, suspend: (peer: Peer) => void): void {
+    if (now < this.deadline) return
+    for (const peer of this.#foreign) {
+      if (peer.isSuspended || now - peer.seenAt < LIMITS.addressProof) continue
+      peer.isSuspended = true
+      suspend(peer)
+    }
+    this.deadline = this.#foreign.size === 0 ? Infinity : now + LIMITS.addressSweep
+  }
+
+  #bind(peer: Peer, words: Int32Array, offset: number, evidence: Evidence, now: number): void {
+    const holder = this.at(words, offset)
+    const isTaken = holder !== undefined && holder !== peer && now - holder.seenAt < LIMITS.addressProof
+    if (isTaken && evidence < Evidence.Packet) return
+    peer.evidence = evidence
+    peer.seenAt = now
     if (isAt(peer, words, offset) && isSamePath(peer, words, offset)) return
     if (peer.isBound) this.#addresses.delete(peer.address, 0, peer.id)
     copyAddress(words, offset, peer.address, 0)
     peer.isBound = true
-    this.#addresses.set(peer.address, 0, peer.id)
+    peer.isSuspended = false
+    // A peer that sends from there keeps its datagrams attributed to itself.
+    if (!isTaken) this.#addresses.set(peer.address, 0, peer.id)
+    this.#watch(peer, now)
+    this.#announce(peer)
+  }
+
+  /** An address outside the network of the session's WebSocket may be that of a third party. */
+  #watch(peer: Peer, now: number): void {
+    if (!peer.isBound || peer.isWebrtc || isFromSession(peer, peer.address, 0)) {
+      this.#foreign.delete(peer)
+      if (peer.isSuspended) this.seen(peer, peer.seenAt)
+      return
+    }
+    this.#foreign.add(peer)
+    if (this.deadline === Infinity) this.deadline = now + LIMITS.addressSweep
+  }
+
+  #announce(peer: Peer): void {
     if (!this.rebound.includes(peer)) this.rebound.push(peer)
   }
 }
@@ -157,14 +236,41 @@ const isSamePath = (peer: Peer, words: Int32Array, offset: number): boolean =>
   peer.address[ADDRESS_LOCAL] === words[offset + ADDRESS_LOCAL]
 
 /**
- * Whether the peer is likely to send from this address: it is bound there, or proved it last. Discovery by another host behind the
- * same IP may have moved the first, but not the second. Per packet: no allocation.
+ * Whether the peer is likely to send from this address: it is bound there, or proved it last. Select Protocol may have moved the first,
+ * but not the second. Per packet: no allocation.
  */
 export const isExpectedAt = (peer: Peer, words: Int32Array, offset: number): boolean =>
   isAt(peer, words, offset) || isSameAddress(peer.provedAddress, 0, words, offset)
+
+/** Whether the address is in the network of the session's WebSocket, or that is unknown. */
+const isFromSession = (peer: Peer, words: Int32Array, offset: number): boolean =>
+  peer.sessionAddress.every(word => word === 0) || isSameNetwork(peer.sessionAddress, 0, words, offset)
 
 function candidateIndex(peer: Peer, words: Int32Array, offset: number): number {
   for (let index = 0; index < peer.candidateCount; index++)
     if (isSameAddress(peer.candidates, index * ADDRESS_WORDS, words, offset)) return index
   return -1
+}
+
+/** The latest candidate in the network of the session's WebSocket; if there is none, the latest. */
+function bestCandidate(peer: Peer): number {
+  for (let index = 0; index < peer.candidateCount; index++)
+    if (isFromSession(peer, peer.candidates, index * ADDRESS_WORDS)) return index
+  return 0
+}
+
+/** Where there are too many, the oldest from another network than that of the session's WebSocket gives way. */
+function noteCandidate(peer: Peer, words: Int32Array, offset: number): void {
+  const known = candidateIndex(peer, words, offset)
+  const isFull = peer.candidateCount === LIMITS.addressCandidates
+  const place = known >= 0 ? known : isFull ? replaceableCandidate(peer) : peer.candidateCount
+  peer.candidates.copyWithin(ADDRESS_WORDS, 0, place * ADDRESS_WORDS)
+  copyAddress(words, offset, peer.candidates, 0)
+  if (known < 0 && !isFull) peer.candidateCount++
+}
+
+function replaceableCandidate(peer: Peer): number {
+  for (let index = peer.candidateCount - 1; index >= 0; index--)
+    if (!isFromSession(peer, peer.candidates, index * ADDRESS_WORDS)) return index
+  return peer.candidateCount - 1
 }

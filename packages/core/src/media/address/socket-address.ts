@@ -4,6 +4,24 @@ import { ADDRESS_LOCAL, ADDRESS_WORDS, ADDRESS_PORT as PORT } from '../../lane/b
 import type { SocketAddress } from '../../lane/commands.ts'
 
 const MAPPED = 0xffff
+/** Networks as their first 32 bits, and the length of the prefix. */
+const PRIVATE_IPV4 = [
+  [0x0a00_0000, 8],
+  [0x7f00_0000, 8],
+  [0xac10_0000, 12],
+  [0xc0a8_0000, 16],
+  [0xa9fe_0000, 16],
+  [0x6440_0000, 10],
+] as const
+const PRIVATE_IPV6 = [
+  [0xfc00_0000, 7],
+  [0xfe80_0000, 10],
+] as const
+
+const isWithin = (word: number, network: number, bits: number): boolean => (word ^ network) >>> (32 - bits) === 0
+
+const isMapped = (words: Int32Array, offset: number): boolean =>
+  words[offset] === 0 && words[offset + 1] === 0 && words[offset + 2] === MAPPED
 
 /** Whether two addresses have the same IP and port. */
 export function isSameAddress(a: Int32Array, aOffset: number, b: Int32Array, bOffset: number): boolean {
@@ -18,6 +36,21 @@ export function isSameIp(a: Int32Array, aOffset: number, b: Int32Array, bOffset:
     a[aOffset + 1] === b[bOffset + 1] &&
     a[aOffset] === b[bOffset]
   )
+}
+
+/** Whether two addresses are in one network: the same IPv4 address, or the same /64 of IPv6. */
+export function isSameNetwork(a: Int32Array, aOffset: number, b: Int32Array, bOffset: number): boolean {
+  const isSame = a[aOffset] === b[bOffset] && a[aOffset + 1] === b[bOffset + 1]
+  return isMapped(a, aOffset) || isMapped(b, bOffset) ? isSameIp(a, aOffset, b, bOffset) : isSame
+}
+
+/** Whether the address is none of loopback, link-local and private networks (RFC 1918, RFC 4193, RFC 6598). */
+export function isPublicIp(words: Int32Array, offset: number): boolean {
+  if (isMapped(words, offset))
+    return !PRIVATE_IPV4.some(([network, bits]) => isWithin(words[offset + 3]!, network, bits))
+  const first = words[offset]!
+  const isLoopback = first === 0 && words[offset + 1] === 0 && words[offset + 2] === 0
+  return !isLoopback && !PRIVATE_IPV6.some(([network, bits]) => isWithin(first, network, bits))
 }
 
 /** Copies an address, with the number of the local address. */
@@ -38,8 +71,7 @@ export function writeAddress(words: Int32Array, offset: number, ip: string, port
 /** The address as text; IPv6 in the form of RFC 5952 §4. */
 export function readAddress(words: Int32Array, offset: number): SocketAddress {
   const port = words[offset + PORT]!
-  if (words[offset] === 0 && words[offset + 1] === 0 && words[offset + 2] === MAPPED)
-    return { ip: formatIpv4(words[offset + 3]!), port }
+  if (isMapped(words, offset)) return { ip: formatIpv4(words[offset + 3]!), port }
   const groups = [0, 1, 2, 3].flatMap(word => [words[offset + word]! >>> 16, words[offset + word]! & 0xffff])
   return { ip: formatIpv6(groups), port }
 }

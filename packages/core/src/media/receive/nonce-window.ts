@@ -16,6 +16,12 @@ class Counter {
     return this.#steps >= EVIDENCE
   }
 
+  /** Whether the nonce is a little ahead, as the next one of a client that counts in this order. */
+  isNext(nonce: number): boolean {
+    const step = (nonce - this.#newest) | 0
+    return step > 0 && step <= LIMITS.nonceStep
+  }
+
   isAhead(nonce: number): boolean {
     return ((nonce - this.#newest) | 0) > 0
   }
@@ -38,8 +44,8 @@ class Counter {
 /**
  * A sender must not use a nonce twice under one key, and every known client counts: some big-endian, some little-endian, some from a
  * random start (docs/voice-gateway.md). The byte order is the one in which nonces increase in small steps; in the other one
- * they jump by millions. A nonce ahead of all before was never received, so that the packet is not a replay. Where no order can
- * be found, nothing is concluded.
+ * they jump by millions. A nonce ahead of all before was never received, so that the packet is not a replay. Until the order is
+ * trusted, only a small step in one of them counts; a nonce that was used before is a small step ahead in neither.
  */
 export class NonceWindow {
   readonly #big = new Counter()
@@ -49,7 +55,8 @@ export class NonceWindow {
   /** Whether no packet with this nonce can have been received before. `nonce` is read big-endian. Per packet: no allocation. */
   isNew(nonce: number): boolean {
     if (this.#big.isTrusted) return this.#big.isAhead(nonce)
-    return this.#little.isTrusted && this.#little.isAhead(reversed(nonce))
+    if (this.#little.isTrusted) return this.#little.isAhead(reversed(nonce))
+    return !this.#isEmpty && (this.#big.isNext(nonce) || this.#little.isNext(reversed(nonce)))
   }
 
   /** Whether an RTCP packet with this nonce was received before, or was overtaken by a later one. False while no order is known. */

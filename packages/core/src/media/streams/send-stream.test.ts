@@ -13,7 +13,7 @@ function makePeers() {
   receiver!.isWebrtc = true
   const makeReachable = () => {
     receiver!.isProtected = true
-    peers.nominate(receiver!, Int32Array.of(0, 0, 0xffff, 1, 1), 0)
+    peers.nominate(receiver!, Int32Array.of(0, 0, 0xffff, 1, 1, 0), 0, 0)
   }
   return { peers, sender: sender!, receiver: receiver!, makeReachable }
 }

@@ -1,24 +1,25 @@
-// ICE-lite on a lane (RFC 8445 §2.5): answers the checks of clients that control, and knows from where they were genuine.
+// ICE-lite (RFC 8445 §2.5): answers the checks of WebRTC clients, which are always controlling, and keeps the addresses that genuine
+// checks have proved.
 import { encodeStunResponse, isStunGenuine, readStunRequest, type StunMac } from '@parley/protocol'
-import { ADDRESS_WORDS, type Batch, SLOT } from '../../lane/batch.ts'
+import { ADDRESS_PORT, ADDRESS_WORDS, type Batch, SLOT } from '../../lane/batch.ts'
 import type { PeerId } from '../../lane/commands.ts'
 import type { PacketIo } from '../../lane/packet-io.ts'
 import { LIMITS } from '../../limits.ts'
 import { AddressRates } from '../address/address-rates.ts'
 import { AddressTable } from '../address/address-table.ts'
-import type { Peer, Peers } from '../address/peers.ts'
+import { isAt, type Peer, type Peers } from '../address/peers.ts'
 import { copyAddress, isSameAddress } from '../address/socket-address.ts'
 import { Drop, type LaneStats } from '../lane-stats.ts'
 
-/** What Select Protocol and its answer agreed on. */
+/** What Select Protocol and its answer negotiated. */
 export interface IceCredentials {
   localUfrag: string
   remoteUfrag: string
-  /** The node's, as ASCII: the key of both directions' integrity. */
+  /** The node's, in ASCII: the key of message integrity in both directions. */
   password: Uint8Array
 }
 
-/** An address that a genuine check came from. */
+/** An address that a genuine check was sent from. */
 interface Tuple {
   readonly address: Int32Array
   checkedAt: number
@@ -31,11 +32,11 @@ interface Agent {
   readonly password: Uint8Array
   /** The latest first. */
   tuples: Tuple[]
-  checkedAt: number
+  /** Media may be sent to the nominated address. */
   hasConsent: boolean
 }
 
-/** No answer is longer than the shortest check it answers by more than a few bytes, and none goes to a stranger. */
+/** No answer is more than a few bytes longer than its check, and checks that are not genuine get none. */
 export class Ice {
   readonly #io: PacketIo
   readonly #peers: Peers
@@ -45,7 +46,7 @@ export class Ice {
   readonly #byPeer = new Map<PeerId, Agent>()
   readonly #addresses = new AddressTable()
   readonly #rates = new AddressRates({ perSecond: LIMITS.checksPerSecond, blockFor: 0, ignoresPort: false })
-  /** Peers whose consent went since the owner last looked; the owner empties it. */
+  /** Peers whose consent expired; the owner empties it. */
   readonly lost: PeerId[] = []
   deadline = Infinity
 
@@ -63,12 +64,12 @@ export class Ice {
     return this.#addresses.size
   }
 
-  /** Expects checks of the peer. What it had before is forgotten; its address stays until a check moves it. */
+  /** Replaces the credentials of the peer; its address stays until a check moves it. */
   add(peer: Peer, credentials: IceCredentials, now: number): void {
     this.remove(peer.id)
     const { localUfrag, remoteUfrag, password } = credentials
     const username = `${localUfrag}:${remoteUfrag}`
-    const agent = { peer, localUfrag, username, password, tuples: [], checkedAt: now, hasConsent: false }
+    const agent = { peer, localUfrag, username, password, tuples: [], hasConsent: false }
     this.#byUfrag.set(localUfrag, agent)
     this.#byPeer.set(peer.id, agent)
     if (this.deadline === Infinity) this.deadline = now + LIMITS.consentSweep
@@ -89,7 +90,7 @@ export class Ice {
     return id === 0 ? undefined : this.#peers.get(id)
   }
 
-  /** A datagram that looks like STUN. What is not genuine gets no answer. */
+  /** A datagram that looks like STUN. */
   check(batch: Batch, slot: number, now: number): void {
     const at = slot * ADDRESS_WORDS
     if (!this.#rates.count(batch.addresses, at, now)) return this.#laneStats.drop(Drop.rateLimited)
@@ -99,34 +100,48 @@ export class Ice {
     const agent = this.#byUfrag.get(request.username.split(':', 1)[0]!)
     if (agent === undefined || agent.username !== request.username) return this.#laneStats.drop(Drop.unknownSender)
     if (!isStunGenuine(bytes, request, agent.password, this.#mac)) return this.#laneStats.drop(Drop.authentication)
+    if (this.#isTaken(agent, batch.addresses, at, now)) return this.#laneStats.drop(Drop.addressInUse)
     this.#laneStats.check()
     this.#prove(agent, batch.addresses, at, request.useCandidate, now)
     const address = addressBytes(batch.addresses, at)
-    const answer = encodeStunResponse(bytes, address, batch.addresses[at + 4]!, agent.password, this.#mac)
+    const port = batch.addresses[at + ADDRESS_PORT]!
+    const answer = encodeStunResponse(bytes, address, port, agent.password, this.#mac)
     this.#io.sendRaw(batch.addresses, at, answer, answer.length)
   }
 
-  /** Forgets addresses that were not checked for long, and stops sending to who gives no sign (RFC 7675 §5.1). */
+  /** Expires addresses that were not checked for long, and consent (RFC 7675 §5.1). */
   tick(now: number): void {
     if (now < this.deadline) return
     for (const agent of this.#byPeer.values()) this.#sweep(agent, now)
     this.deadline = this.#byPeer.size === 0 ? Infinity : now + LIMITS.consentSweep
   }
 
-  /** The address may be sent to; media goes to the latest that was nominated, or to the first. */
+  /**
+   * Whether another peer uses the address. The source of a check can be forged by a client that has credentials of its own, and
+   * datagrams from the address would then be attributed to it.
+   */
+  #isTaken(agent: Agent, words: Int32Array, offset: number, now: number): boolean {
+    const discordPeer = this.#peers.at(words, offset)
+    if (discordPeer !== undefined && discordPeer !== agent.peer && !discordPeer.isWebrtc) return true
+    const other = this.#byPeer.get(this.#addresses.get(words, offset))
+    if (other === undefined || other === agent) return false
+    const tuple = tupleAt(other, words, offset)
+    return tuple !== undefined && now - tuple.checkedAt <= LIMITS.consentTimeout
+  }
+
+  /** Media goes to the address that was nominated last; before, to the first one. */
   #prove(agent: Agent, words: Int32Array, offset: number, isNominated: boolean, now: number): void {
-    agent.checkedAt = now
-    let tuple = agent.tuples.find(({ address }) => isSameAddress(address, 0, words, offset))
+    let tuple = tupleAt(agent, words, offset)
     if (tuple === undefined) {
       tuple = { address: new Int32Array(ADDRESS_WORDS), checkedAt: now }
       copyAddress(words, offset, tuple.address, 0)
     }
     tuple.checkedAt = now
-    const last = tuple
-    agent.tuples = [last, ...agent.tuples.filter(other => other !== last)]
+    const latest = tuple
+    agent.tuples = [latest, ...agent.tuples.filter(other => other !== latest)]
     for (const old of agent.tuples.splice(LIMITS.iceAddresses)) this.#forget(agent, old)
     this.#addresses.set(words, offset, agent.peer.id)
-    if (isNominated || !agent.hasConsent) this.#peers.nominate(agent.peer, words, offset)
+    if (isNominated || !agent.hasConsent) this.#peers.nominate(agent.peer, words, offset, now)
     agent.hasConsent = true
   }
 
@@ -140,14 +155,30 @@ export class Ice {
       this.#forget(agent, last)
       tuples.pop()
     }
-    if (!agent.hasConsent || now - agent.checkedAt <= LIMITS.consentTimeout) return
+    if (agent.hasConsent) this.#checkConsent(agent, now)
+  }
+
+  /**
+   * Consent belongs to the nominated address: checks from another one do not keep media flowing there, where a third party may be.
+   * Without it media moves to the address that was checked last, if that was recently.
+   */
+  #checkConsent(agent: Agent, now: number): void {
+    const { peer, tuples } = agent
+    const hasConsent = (tuple: Tuple | undefined) =>
+      tuple !== undefined && now - tuple.checkedAt <= LIMITS.consentTimeout
+    if (hasConsent(tuples.find(({ address }) => isAt(peer, address, 0)))) return
+    const [latest] = tuples
+    if (latest !== undefined && hasConsent(latest)) return this.#peers.nominate(peer, latest.address, 0, now)
     agent.hasConsent = false
-    this.#peers.unbind(agent.peer)
-    this.lost.push(agent.peer.id)
+    this.#peers.unbind(peer)
+    this.lost.push(peer.id)
   }
 }
 
 const isOld = ({ checkedAt }: Tuple, now: number): boolean => now - checkedAt > LIMITS.iceAddressLife
+
+const tupleAt = ({ tuples }: Agent, words: Int32Array, offset: number): Tuple | undefined =>
+  tuples.find(({ address }) => isSameAddress(address, 0, words, offset))
 
 /** IPv4 as 4 bytes, IPv6 as 16. */
 function addressBytes(words: Int32Array, offset: number): Uint8Array {
