@@ -1,7 +1,7 @@
 // Seals and opens what a packet hides: the three ciphers of the seven modes, on node:crypto and libsodium.
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
 import { PROTECTION_TAG_LENGTH, type ProtectionCipher } from '@parley/protocol'
-import { CLEAR, LONGEST_CLEAR, LONGEST_MESSAGE, loadedSodium, loadSodium, NONCE, type Sodium } from './libsodium.ts'
+import { CLEAR, LONGEST_CLEAR, LONGEST_MESSAGE, loadedSodium, loadSodium, NONCE, type Sodium } from './wasm-sodium.ts'
 
 /** A cipher with its key. The body of a packet is ciphertext and tag in the order of its mode. */
 export interface PacketCipher {

@@ -1,4 +1,4 @@
-// libsodium's functions on its own memory: its wrappers allocate and copy more than the ciphers themselves take.
+// The libsodium of the package, compiled to WebAssembly, on its own memory: its wrappers allocate and copy more than the ciphers take.
 import sodium from 'libsodium-wrappers'
 
 /** Pointers and lengths are numbers; a 64-bit length is two of them, the low half first. Results are 0 if all is well. */
