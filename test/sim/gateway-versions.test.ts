@@ -6,10 +6,20 @@ import { connect, NodeBench, select } from '../../packages/core/src/testing/node
 
 test('Hello is flat up to version 2 and includes the version from 3 on', () => {
   const bench = new NodeBench()
-  for (const version of ['1', '2', null, 'abc'])
+  for (const version of ['1', '2'])
     assert.deepEqual(bench.client(version).received, [{ heartbeat_interval: 13_750 }], `v=${version}`)
   for (const version of [3, 4, 5, 6, 7, 8, 9])
     assert.deepEqual(bench.client(String(version)).received, [{ op: 8, d: { v: version, heartbeat_interval: 13_750 } }])
+})
+
+test('a client that names no version, or a malformed one, is served as version 3', () => {
+  const bench = new NodeBench()
+  for (const version of [null, 'abc', '']) {
+    const client = bench.client(version)
+    assert.deepEqual(client.received, [{ op: 8, d: { v: 3, heartbeat_interval: 13_750 } }])
+    client.sendText('{"op":3,"d":10}')
+    assert.equal(client.raw.at(-1), '{"op":6,"d":10}')
+  }
 })
 
 test('a version above the highest supported one is served as the highest supported one', () => {

@@ -1,83 +1,13 @@
-// Messages to video senders about wants (op 15) and the codec to use (op 14), and to viewers about senders (op 12).
+// Messages to video senders about wants (op 15), and to viewers about senders (op 12).
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type BenchBackend, type BenchSocket, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
+import { NodeBench } from '../../packages/core/src/testing/node-bench.ts'
+import { Caller, codecs, DATA, videoScene } from './video-caller.ts'
 
 const DELAY = { update: 250, less: 2_000, better: 10_000 }
 
-interface CodecFields {
-  encode?: boolean
-  decode?: boolean
-}
-/** A client's codecs in order of preference, with the payload types of Discord clients. */
-const codecs = (...names: (string | [string, CodecFields])[]) => [
-  { name: 'opus', type: 'audio', priority: 1000, payload_type: 120 },
-  ...names.map((name, index) => ({
-    ...{ name: typeof name === 'string' ? name : name[0], type: 'video', priority: (index + 1) * 1000 },
-    ...{ payload_type: 101 + 2 * index, rtx_payload_type: 102 + 2 * index },
-    ...(typeof name === 'string' ? {} : name[1]),
-  })),
-]
-
-const DATA = { address: '192.0.2.1', port: 40_000, mode: 'aead_aes256_gcm_rtpsize' }
-
-class Caller {
-  readonly socket: BenchSocket
-  readonly userId: string
-  readonly audio: number
-  readonly video: number
-
-  constructor(bench: NodeBench, backend: BenchBackend, userId: string, listed: unknown[], version = '9') {
-    const { channel_id: _, ...identify } = backend.join(userId)
-    this.userId = userId
-    this.socket = bench.client(version).send(0, { ...identify, video: true })
-    this.socket.send(1, { protocol: 'udp', data: DATA, codecs: listed })
-    this.audio = this.socket.last(2).ssrc
-    this.video = this.audio + 1
-  }
-
-  /** Declares one layer per quality; none turns the camera off. */
-  show(...qualities: number[]): void {
-    const streams = qualities.map((quality, index) => {
-      const ssrc = this.video + 2 * index
-      return { type: 'video', rid: String(quality), ssrc, rtx_ssrc: ssrc + 1, active: true, quality }
-    })
-    const isOn = qualities.length > 0
-    this.socket.send(12, {
-      audio_ssrc: this.audio,
-      video_ssrc: isOn ? this.video : 0,
-      rtx_ssrc: isOn ? this.video + 1 : 0,
-      streams,
-    })
-  }
-
-  /** Wants received since the last call. */
-  wants(): object[] {
-    return this.#take(15)
-  }
-  receivedCodecs(): string[] {
-    return this.#take(14).map(({ video_codec }: { video_codec: string }) => video_codec)
-  }
-
-  // biome-ignore lint/suspicious/noExplicitAny: what a test reads of a message is checked by its assertions
-  #take(op: number): any[] {
-    const taken = this.socket.ops(op).map(({ d }) => d)
-    const rest = this.socket.received.filter(message => message.op !== op)
-    this.socket.received.splice(0, Infinity, ...rest)
-    return taken
-  }
-}
-
-function scene() {
-  const bench = new NodeBench()
-  const backend = bench.backend()
-  const join = (userId: string, listed = codecs('H264', 'VP8'), version = '9') =>
-    new Caller(bench, backend, userId, listed, version)
-  return { bench, backend, join }
-}
-
 test('a new client may send video; a sender without viewers receives want 0, and want 100 at once when a viewer joins', () => {
-  const { bench, join } = scene()
+  const { bench, join } = videoScene()
   const ana = join('1')
   assert.deepEqual(ana.wants(), [{ any: 100 }])
   ana.show(100)
@@ -98,7 +28,7 @@ test('a new client may send video; a sender without viewers receives want 0, and
 })
 
 test('a sender receives the highest want of its viewers: increases at once, decreases after a delay', () => {
-  const { bench, join } = scene()
+  const { bench, join } = videoScene()
   const [ana, ben, cleo] = [join('1'), join('2'), join('3')]
   ana.show(100)
   bench.advance(0)
@@ -114,7 +44,7 @@ test('a sender receives the highest want of its viewers: increases at once, decr
 })
 
 test('a brief drop of a want is not sent to the sender', () => {
-  const { bench, join } = scene()
+  const { bench, join } = videoScene()
   const [ana, ben] = [join('1'), join('2')]
   ana.show(100)
   bench.advance(DELAY.update)
@@ -129,7 +59,7 @@ test('a brief drop of a want is not sent to the sender', () => {
 })
 
 test('increasing wants are sent at most four times a second', () => {
-  const { bench, join } = scene()
+  const { bench, join } = videoScene()
   const [ana, ben] = [join('1'), join('2')]
   ben.socket.send(15, { any: 1 })
   ana.show(100)
@@ -146,7 +76,7 @@ test('increasing wants are sent at most four times a second', () => {
 })
 
 test('a new viewer triggers a keyframe request', () => {
-  const { bench, join } = scene()
+  const { bench, join } = videoScene()
   const requested = () => bench.commands('askKeyframe').map(({ ssrc }) => ssrc)
   const [ana, ben] = [join('1'), join('2')]
   ana.show(100)
@@ -161,7 +91,7 @@ test('a new viewer triggers a keyframe request', () => {
 })
 
 test('layers that are not forwarded receive want 0, and pixel counts are sent to the sender', () => {
-  const { bench, join } = scene()
+  const { bench, join } = videoScene()
   const [ana, ben, cleo] = [join('1'), join('2'), join('3')]
   ben.socket.send(15, { any: 100, pixelCounts: { [ana.video]: 230_400.5, [ana.audio]: 7 } })
   cleo.socket.send(15, { any: 100, pixelCounts: { [ana.video]: 921_600 } })
@@ -172,7 +102,7 @@ test('layers that are not forwarded receive want 0, and pixel counts are sent to
 })
 
 test('every Video declaration is answered, including a repeated one', () => {
-  const { bench, join } = scene()
+  const { bench, join } = videoScene()
   const [ana, ben] = [join('1'), join('2')]
   ana.wants()
   ben.socket.clear()
@@ -187,7 +117,7 @@ test('every Video declaration is answered, including a repeated one', () => {
 })
 
 test('a camera is on with an active layer, or with an SSRC and no layers', () => {
-  const { join } = scene()
+  const { join } = videoScene()
   const [ana, ben] = [join('1'), join('2')]
   const { video } = ana
   const layer = { type: 'video', rid: '100', quality: 100, ssrc: video, rtx_ssrc: video + 1 }
@@ -212,7 +142,7 @@ test('a camera is on with an active layer, or with an SSRC and no layers', () =>
 })
 
 test('a client that is deafened, has no video codecs or wants none is not a viewer', () => {
-  const { bench, backend, join } = scene()
+  const { bench, backend, join } = videoScene()
   const ana = join('1')
   const ben = join('2')
   join('3', [])
@@ -228,90 +158,12 @@ test('a client that is deafened, has no video codecs or wants none is not a view
 })
 
 test('below version 5 no wants are sent', () => {
-  const { bench, join } = scene()
+  const { bench, join } = videoScene()
   const ana = join('1', codecs('VP8'), '4')
   join('2')
   ana.show(100)
   bench.advance(10_000)
   assert.deepEqual(ana.wants(), [])
-})
-
-test('the codec is the sender’s first that all others can decode', () => {
-  const { join } = scene()
-  const codecOf = (caller: Caller) => caller.socket.last(4).video_codec
-  assert.equal(codecOf(join('1', codecs('AV1', 'VP8'))), 'AV1')
-  assert.equal(codecOf(join('2', codecs('H264', 'VP8', 'AV1'))), 'VP8')
-  const cleo = join('3', codecs(['AV1', { encode: false }], 'H265', ['vp8', { encode: true }]))
-  assert.equal(codecOf(cleo), 'vp8')
-})
-
-test('a client that cannot decode the codec changes it at once, and its leaving changes it after a delay', () => {
-  const { bench, join } = scene()
-  const ana = join('1', codecs('AV1', 'VP8'))
-  const ben = join('2', codecs('AV1', 'H264', 'VP8'))
-  bench.advance(1_000)
-  assert.deepEqual([ana.receivedCodecs(), ben.receivedCodecs()], [[], []])
-  const cleo = join('3', codecs('VP8'))
-  bench.advance(0)
-  assert.deepEqual(ana.socket.last(14), { audio_codec: 'opus', video_codec: 'VP8' })
-  assert.deepEqual([ana.receivedCodecs(), ben.receivedCodecs(), cleo.receivedCodecs()], [['VP8'], ['VP8'], []])
-  cleo.socket.drop(1000)
-  bench.advance(DELAY.better - 1)
-  assert.deepEqual([ana.receivedCodecs(), ben.receivedCodecs()], [[], []])
-  const dan = join('4', codecs('AV1'))
-  bench.advance(DELAY.better - DELAY.update)
-  assert.deepEqual([ana.receivedCodecs(), ben.receivedCodecs()], [['AV1'], ['AV1']], 'Dan decodes only AV1')
-  dan.socket.drop(1000)
-  bench.advance(2 * DELAY.better)
-  assert.deepEqual([ana.receivedCodecs(), ben.receivedCodecs()], [[], []])
-})
-
-test('a better codec is announced after ten seconds without changes', () => {
-  const { bench, join } = scene()
-  const ana = join('1', codecs('AV1', 'VP8'))
-  const ben = join('2', codecs('VP8'))
-  bench.advance(DELAY.update)
-  assert.deepEqual(ana.receivedCodecs(), ['VP8'])
-  ben.socket.drop(1000)
-  bench.advance(DELAY.better / 2)
-  const cleo = join('3', codecs('AV1', 'VP8'))
-  bench.advance(DELAY.better - 1)
-  assert.deepEqual(ana.receivedCodecs(), [])
-  bench.advance(1)
-  assert.deepEqual([ana.receivedCodecs(), cleo.receivedCodecs()], [['AV1'], []])
-})
-
-test('without a common codec each client uses its first one, and is notified after a delay', () => {
-  const { bench, join } = scene()
-  const ana = join('1', codecs('H264', 'VP8'))
-  join('2', codecs('VP8'))
-  bench.advance(DELAY.update)
-  assert.deepEqual(ana.receivedCodecs(), ['VP8'])
-  const cleo = join('3', codecs('AV1'))
-  assert.equal(cleo.socket.last(4).video_codec, 'AV1')
-  bench.advance(DELAY.better)
-  assert.deepEqual(ana.receivedCodecs(), ['H264'])
-  assert.equal(join('4', []).socket.last(4).video_codec, 'H264')
-})
-
-test('a client that updates its codecs changes the codec of all members', () => {
-  const { bench, join } = scene()
-  const ana = join('1', codecs('AV1', 'VP8'))
-  const ben = join('2', codecs('AV1', 'VP8'))
-  bench.advance(DELAY.update)
-  ben.socket.send(14, { codecs: codecs('VP8') })
-  bench.advance(0)
-  assert.deepEqual([ana.receivedCodecs(), ben.receivedCodecs()], [['VP8'], ['VP8']])
-  const mapping = bench.commands('setRtpMapping').at(-1).mapping
-  assert.deepEqual(mapping.payloadTypes, [
-    [120, 120],
-    [105, 101],
-    [106, 102],
-  ])
-  ben.socket.send(14, { codecs: [] })
-  ana.show(100)
-  bench.advance(0)
-  assert.deepEqual(ana.wants().at(-1), { any: 0, [ana.video]: 0 }, 'a client without codecs is not a viewer')
 })
 
 test('a client below version 8 receives codec and wants again after a resume', () => {
@@ -335,14 +187,8 @@ test('a client below version 8 receives codec and wants again after a resume', (
   assert.deepEqual(resumed.last(15), { any: 40, [video]: 40 })
 })
 
-test('codecs named like properties of Object.prototype are ignored', () => {
-  const { bench, join } = scene()
-  join('1', codecs('constructor', '__proto__', 'toString'))
-  assert.deepEqual(bench.commands('setRtpMapping'), [])
-})
-
 test('no deadline remains after a call with video', () => {
-  const { bench, backend, join } = scene()
+  const { bench, backend, join } = videoScene()
   const before = bench.node.inspect().deadlines
   const [ana, ben] = [join('1'), join('2', codecs('VP8'))]
   ana.show(100)

@@ -101,6 +101,14 @@ export class Announcements implements Timed {
       if (other !== session && other.media.hasVideo) this.#sendVideo(other, session)
   }
 
+  /** It takes part in video from now on: the forwarded video of all others, which it was not sent before. */
+  sendVideosTo(session: ChannelSession): void {
+    this.#settle(session)
+    for (const other of this.#channel.present)
+      if (other !== session && other.media.sources.some(source => this.#channel.isForwarded(source)))
+        this.#sendVideo(session, other)
+  }
+
   /** Its client flags in the voice state changed. */
   sendFlagsOf(session: ChannelSession): void {
     this.#settle(session)

@@ -18,10 +18,10 @@ export interface ChannelMedia extends Listener {
   readonly speaking: number
   readonly lastSpeaking: number
   readonly hasDeclaredSpeaking: boolean
-  /** Whether Identify said `video: true`. */
+  /** Whether its client takes part in video: Identify said so, or it listed or declared video later. */
   readonly takesVideo: boolean
   readonly codecs: readonly Codec[]
-  /** Whether it can send and receive video: `takesVideo`, with payload types for a codec that the node knows. */
+  /** Whether it can send and receive video: it has payload types for a codec that the node knows. */
   readonly hasVideo: boolean
   readonly isWebrtc: boolean
 }

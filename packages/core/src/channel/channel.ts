@@ -126,10 +126,11 @@ export class Channel implements ChannelRef {
     this.#sendRequests.declared(session)
   }
 
-  /** The session's codecs changed (op 14). */
-  codecsChanged(session: ChannelSession): void {
+  /** The session's codecs changed (op 14 or op 12); `isNewViewer` if it had no video before. */
+  codecsChanged(session: ChannelSession, isNewViewer: boolean): void {
     if (!this.#present.has(session)) return
     this.videoCodecs.changed(session)
+    if (isNewViewer) this.#announcements.sendVideosTo(session)
     this.#openMedia(session)
   }
 

@@ -57,10 +57,16 @@ const CHATTY: ReadonlySet<number> = new Set([
   VoiceOp.DaveTransitionReady,
 ])
 
-/** An absent or malformed version is 1; one above the highest spoken is served as the highest. */
+/**
+ * The version of clients that name none: Spacebar's web client waits for op 8 and op 6, which version 1 does not have, and discordgo
+ * decodes `speaking` as a boolean.
+ */
+const UNVERSIONED = 3
+
+/** A version above the highest supported one is served as the highest. */
 function parseVersion(text: string | undefined): number {
   const version = Number.parseInt(text ?? '', 10)
-  return Number.isNaN(version) ? VOICE_VERSION.min : Math.min(version, VOICE_VERSION.max)
+  return Number.isNaN(version) ? UNVERSIONED : Math.min(version, VOICE_VERSION.max)
 }
 
 export class GatewayConnection implements Attachment, Held, Timed {

@@ -7,7 +7,7 @@ import type { RouteSource } from '../channel/media-routes.ts'
 import { declarationOf, type VideoSource, videoSources } from '../channel/video/video-source.ts'
 import type { PeerId } from '../lane/commands.ts'
 import type { UdpTransport } from '../transport/udp-transport.ts'
-import { discordMapping, videoTypes } from '../transport/video-mapping.ts'
+import { discordMapping, hasVideoCodec, UNLISTED_CODECS } from '../transport/video-mapping.ts'
 import type { WebrtcTransport } from '../transport/webrtc/webrtc-transport.ts'
 
 /** The session that media belongs to. */
@@ -25,7 +25,6 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   readonly audio: RouteSource
   /** The pairs of SSRCs after it. */
   readonly sources: readonly VideoSource[]
-  readonly takesVideo: boolean
   /** Whether Ready lists the sources. */
   readonly offersVideo: boolean
   speaking = 0
@@ -33,10 +32,11 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   hasDeclaredSpeaking = false
   wants: MediaSinkWants = ALL_WANTED
   codecs: readonly Codec[] = []
-  hasVideo = false
   /** Undefined before Select Protocol. */
   transport: UdpTransport | WebrtcTransport | undefined
   readonly #owner: MediaOwner
+  readonly #identifiedVideo: boolean
+  #hasDeclaredVideo = false
   #hasMapping = false
   #sessionIp: string | undefined
 
@@ -47,8 +47,8 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
     this.numbers = numbers
     this.audio = { peer, ssrc: audioSsrc }
     this.sources = videoSources(peer, videoSsrcs, streams ?? [])
-    this.takesVideo = video === true
-    this.offersVideo = this.takesVideo || (streams ?? []).length > 0
+    this.#identifiedVideo = video === true
+    this.offersVideo = video === true || (streams ?? []).length > 0
   }
 
   get peer(): PeerId {
@@ -56,6 +56,12 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   }
   get isWebrtc(): boolean {
     return this.transport?.kind === 'webrtc'
+  }
+  get takesVideo(): boolean {
+    return this.#identifiedVideo || this.hasVideo
+  }
+  get hasVideo(): boolean {
+    return hasVideoCodec(this.codecs)
   }
   get isSendingVideo(): boolean {
     return this.sources.some(source => source.isSending)
@@ -88,8 +94,8 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   }
 
   setCodecs(codecs: readonly Codec[]): void {
-    this.codecs = codecs
-    this.hasVideo = this.takesVideo && codecs.some(codec => videoTypes(codec).length > 0)
+    const isUnlisted = this.#hasDeclaredVideo && !hasVideoCodec(codecs)
+    this.codecs = isUnlisted ? [...codecs, ...UNLISTED_CODECS] : codecs
   }
 
   /** A Discord client without video uses the node's payload types, unless it has had a mapping before. */
@@ -101,9 +107,10 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
 
   /** Op 14. The payload types of a WebRTC client are those of its SDP. */
   updateCodecs(codecs: readonly Codec[]): void {
+    const hadVideo = this.hasVideo
     this.setCodecs(codecs)
     if (this.transport?.kind === 'udp') this.sendMapping()
-    this.#owner.channel.codecsChanged(this.#owner)
+    this.#owner.channel.codecsChanged(this.#owner, this.hasVideo && !hadVideo)
   }
 
   /** Op 15. */
@@ -127,8 +134,10 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
     if (isChanged) this.#owner.spoke()
   }
 
-  /** Op 12. */
+  /** Op 12. Declaring an SSRC is taking part in video, whatever Identify said. */
   declareVideo(video: Video): void {
+    if (video.video_ssrc) this.#hasDeclaredVideo = true
+    if (this.#hasDeclaredVideo && !this.hasVideo && this.transport !== undefined) this.updateCodecs(this.codecs)
     const wasSending = this.isSendingVideo
     const before = JSON.stringify(this.sources.map(({ declared }) => declared))
     for (const source of this.sources) source.declare(declarationOf(source, this.sources, video))

@@ -136,7 +136,13 @@ export const Codec = z.object({
   type: z.enum(['audio', 'video']),
   priority: z.number().optional(),
   payload_type: z.int().min(0).max(127),
-  rtx_payload_type: z.int().min(0).max(127).nullish(),
+  /** −1 and 0 mean that the client has none: 0 is PCMU, which is never a retransmission. */
+  rtx_payload_type: z
+    .int()
+    .min(-1)
+    .max(127)
+    .transform(type => (type > 0 ? type : null))
+    .nullish(),
   encode: z.boolean().optional(),
   decode: z.boolean().optional(),
 })

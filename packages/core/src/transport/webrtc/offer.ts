@@ -6,6 +6,7 @@ import {
   parseSdpOffer,
   type SdpOffer,
   type SelectProtocol,
+  VIDEO_PAYLOAD_TYPES,
   VoiceClose,
 } from '@parley/protocol'
 import { ProtocolError } from '../../errors.ts'
@@ -28,13 +29,14 @@ export function readOffer(select: SelectProtocol): WebrtcOffer {
   return { sdp, mapping: mappingOf(sdp, select.codecs ?? []) }
 }
 
-/** Payload types come from `codecs`; without them, from the SDP; bots that name none use the node's. */
+/** Payload types come from `codecs`; without them, from the SDP; bots that name none use the node's for Opus. */
 function mappingOf({ extensions, payloadTypes }: SdpOffer, codecs: readonly Codec[]): RtpMappingDescription {
   const opus = codecs.find(({ name }) => name.toLowerCase() === 'opus')?.payload_type
+  const listed = codecs.flatMap(videoTypes)
   return {
     payloadTypes: [
       [OPUS_PAYLOAD_TYPE, opus ?? payloadTypes.get('opus') ?? OPUS_PAYLOAD_TYPE],
-      ...codecs.flatMap(videoTypes),
+      ...(listed.length > 0 ? listed : offeredVideo(payloadTypes)),
     ],
     extensions: {
       audioLevel: extensions.get(ExtensionUri.AudioLevel),
@@ -44,3 +46,10 @@ function mappingOf({ extensions, payloadTypes }: SdpOffer, codecs: readonly Code
     },
   }
 }
+
+/** Retransmissions are left out: their payload types are bound to a codec by lines that a fragment does not have. */
+const offeredVideo = (payloadTypes: SdpOffer['payloadTypes']): [number, number][] =>
+  Object.entries(VIDEO_PAYLOAD_TYPES).flatMap(([name, nodeType]): [number, number][] => {
+    const type = payloadTypes.get(name)
+    return type === undefined ? [] : [[nodeType, type]]
+  })
