@@ -1,4 +1,4 @@
-// Runs the tests: `node test/run.mjs all | fast | fuzz | FILE…`. Fast files share one process; the others run in one each.
+// Runs the tests: `node test/run.mjs all | fast | FILE…`. Fast files share one process; the others run in one each.
 // Every process has a deadline, so that no run can hang; TEST_SECONDS sets another one.
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -12,8 +12,6 @@ const seconds = usual => Number(process.env.TEST_SECONDS ?? usual)
 const FAST_DEADLINE = seconds(900)
 /** The longest file takes 2 minutes on an idle machine; on the first run it also downloads foreign libraries. */
 const FILE_DEADLINE = seconds(900)
-/** A fuzz file runs at most five targets, each for FUZZ_SECONDS. */
-const FUZZ_DEADLINE = seconds(120 + 10 * Number(process.env.FUZZ_SECONDS ?? 2))
 
 const testsUnder = folder =>
   readdirSync(join(root, folder), { recursive: true })
@@ -22,7 +20,7 @@ const testsUnder = folder =>
     .sort()
 
 const repository = () =>
-  ['architecture', 'docs-examples', 'docs-links', 'language'].map(name => join(root, `test/${name}.test.ts`))
+  ['architecture', 'docs-examples', 'docs-links', 'language', 'parsers'].map(name => join(root, `test/${name}.test.ts`))
 const fast = () => [...repository(), ...testsUnder('packages'), ...testsUnder('test/sim')]
 const slow = () => [...testsUnder('test/contract'), ...testsUnder('test/e2e')]
 
@@ -30,14 +28,9 @@ const slow = () => [...testsUnder('test/contract'), ...testsUnder('test/e2e')]
 const together = (files, deadline) => runFiles(files, { deadline })
 
 /** One process per file. Prints which files failed; returns whether none did. */
-async function apart(files, deadline, concurrency = 1) {
-  const waiting = [...files]
+async function apart(files, deadline) {
   const failed = []
-  const runNext = async () => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift())
-      if (!(await runFiles([file], { deadline, isBuffered: concurrency > 1 }))) failed.push(file)
-  }
-  await Promise.all(Array.from({ length: concurrency }, runNext))
+  for (const file of files) if (!(await runFiles([file], { deadline }))) failed.push(file)
   console.log(`\n${files.length} files, ${failed.length} failed${failed.map(file => `\n✖ ${file}`).join('')}`)
   return failed.length === 0
 }
@@ -45,7 +38,6 @@ async function apart(files, deadline, concurrency = 1) {
 const RINGS = {
   all: async () => (await together(fast(), FAST_DEADLINE)) && apart(slow(), FILE_DEADLINE),
   fast: () => together(fast(), FAST_DEADLINE),
-  fuzz: () => apart(testsUnder('test/fuzz'), FUZZ_DEADLINE, 2),
 }
 
 const [what = 'all', ...rest] = process.argv.slice(2)

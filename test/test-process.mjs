@@ -27,8 +27,8 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
   })
 
 /** Runs the files; `deadline` is in seconds. Resolves with whether all tests passed and the process exited in time. */
-export function runFiles(files, { deadline, isBuffered = false }) {
-  const each = new TestProcess(files, isBuffered)
+export function runFiles(files, { deadline }) {
+  const each = new TestProcess(files)
   running.add(each)
   return each.exit(deadline * 1_000).finally(() => running.delete(each))
 }
@@ -36,22 +36,17 @@ export function runFiles(files, { deadline, isBuffered = false }) {
 class TestProcess {
   #child
   #name
-  /** Output that is printed at the end, so that it does not mix with that of another process. */
-  #output = []
   /** Name and file of each test of the top level. */
   #registered = []
   /** What runs now: a test, or the file that is being loaded. */
   #running = 'start-up'
   #overdue
 
-  constructor(files, isBuffered) {
+  constructor(files) {
     this.#name = files.length === 1 ? relative(ROOT, files[0]) : `${files.length} files`
-    const stdio = isBuffered ? 'pipe' : 'inherit'
-    const options = { cwd: ROOT, stdio: ['ignore', stdio, stdio, 'pipe'], detached: HAS_GROUPS }
-    if (!isBuffered) console.log(`\n== ${this.#name}`)
+    const options = { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit', 'pipe'], detached: HAS_GROUPS }
+    console.log(`\n== ${this.#name}`)
     this.#child = spawn(process.execPath, [...ARGUMENTS, ...files], options)
-    this.#child.stdout?.on('data', chunk => this.#output.push(chunk))
-    this.#child.stderr?.on('data', chunk => this.#output.push(chunk))
     createInterface({ input: this.#child.stdio[3] }).on('line', line => this.#take(JSON.parse(line)))
   }
 
@@ -62,7 +57,6 @@ class TestProcess {
     clearTimeout(timer)
     this.signal('SIGKILL')
     await closed
-    for (const chunk of this.#output) process.stdout.write(chunk)
     if (this.#overdue !== undefined) console.log(`✖ ${this.#name}: ${this.#overdue}`)
     return status === 0 && this.#overdue === undefined
   }

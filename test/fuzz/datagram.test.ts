@@ -28,6 +28,7 @@ const corpus = [
 const SHORTEST: Record<DatagramKind, number> = { 0: 17, 1: 74, 2: 8, 3: 20, 4: 14, 5: 12, 6: 28, 7: 0 }
 
 fuzz('every datagram has one kind and the minimum length of that kind', {
+  covers: ['protocol/udp/datagram.ts'],
   corpus,
   run(bytes) {
     const kind = classifyDatagram(viewOf(bytes), 0, bytes.length)
@@ -38,6 +39,7 @@ fuzz('every datagram has one kind and the minimum length of that kind', {
 })
 
 fuzz('a discovery response is rejected or survives a round trip', {
+  covers: ['protocol/udp/discovery.ts'],
   corpus,
   run(bytes) {
     const read = decodeDiscoveryResponse(bytes)

@@ -33,6 +33,7 @@ const adding = {
 }
 
 fuzz('a commit is rejected or covers exactly the proposals', {
+  covers: ['core/dave/commit-rules.ts'],
   corpus: [vectors.REMOVING_COMMIT, vectors.SECOND_COMMIT, vectors.FIRST_COMMIT],
   run(bytes) {
     for (const wanted of [removing, adding]) {
@@ -53,6 +54,7 @@ fuzz('a commit is rejected or covers exactly the proposals', {
 const identity = snowflakeBytes(vectors.USERS[1])!
 
 fuzz('a key package is rejected or has the content that its owner signed', {
+  covers: ['core/dave/key-package-rules.ts'],
   corpus: [vectors.KEY_PACKAGE, vectors.KEY_PACKAGE_2, Uint8Array.of(0, 1, 0, 5, ...vectors.KEY_PACKAGE)],
   run(bytes) {
     const judged = judgeKeyPackage(bytes, { identity, crypto: nodeCrypto })

@@ -31,6 +31,7 @@ function decoded<T>(decode: (bytes: Uint8Array) => T, bytes: Uint8Array): T | un
 }
 
 fuzz('a key package is rejected or consists of its signed part and a signature', {
+  covers: ['protocol/dave/mls.ts', 'protocol/bytes.ts'],
   corpus: [vectors.KEY_PACKAGE, Uint8Array.of(0, 1, 0, 5, ...vectors.KEY_PACKAGE_2)],
   run(bytes) {
     const keyPackage = decoded(decodeKeyPackage, bytes)
@@ -41,6 +42,7 @@ fuzz('a key package is rejected or consists of its signed part and a signature',
 })
 
 fuzz('a commit is rejected or matches its peeked group and epoch, and its Welcome can be split', {
+  covers: ['protocol/dave/mls-message.ts', 'protocol/bytes.ts'],
   corpus: [vectors.FIRST_COMMIT, vectors.SECOND_COMMIT, vectors.REMOVING_COMMIT],
   run(bytes) {
     const message = decoded(decodeCommitWelcome, bytes)
@@ -54,6 +56,7 @@ fuzz('a commit is rejected or matches its peeked group and epoch, and its Welcom
 })
 
 fuzz('binary messages of both directions are rejected or survive a round trip', {
+  covers: ['protocol/voice/voice-binary.ts'],
   corpus: [
     encodeClientBinary(26, vectors.KEY_PACKAGE),
     encodeNodeBinary(9, 27, encodeProposals([vectors.ADD])),

@@ -1,5 +1,6 @@
 // Fuzz: DTLS records to OpenSSL. Each association receives a few datagrams; none may throw, and every one must be freed.
 import assert from 'node:assert/strict'
+import { packRecords } from '../../packages/server/src/dtls/dtls-records.ts'
 import { OpensslDtls } from '../../packages/server/src/dtls/openssl-dtls.ts'
 import { selfSignedCertificate } from '../../packages/server/src/net/self-signed.ts'
 import { fuzz } from './harness.ts'
@@ -20,6 +21,7 @@ const FRAGMENT = unhex('16feff0000000000000003 0014 01 00007b 0000 000010 000008
 if (!dtls.ok) throw new Error(dtls.reason)
 const node = dtls.value
 fuzz('arbitrary datagrams never complete a handshake, and its association is freed', {
+  covers: ['server/dtls/openssl-association.ts'],
   corpus: [HELLO, TWO_RECORDS, ALERT, FINISHED, FRAGMENT],
   run(bytes) {
     const association = node.accept({ algorithm: 'sha-256', bytes: new Uint8Array(32) }, 0)
@@ -33,5 +35,23 @@ fuzz('arbitrary datagrams never complete a handshake, and its association is fre
     association.close()
     association.receive(bytes, 3)
     assert.equal(association.deadline, Infinity)
+  },
+})
+
+const MTU = 200
+
+fuzz('records are packed into datagrams in order and whole', {
+  covers: ['server/dtls/dtls-records.ts'],
+  corpus: [TWO_RECORDS, Uint8Array.from([...ALERT, ...FRAGMENT, ...ALERT, ...FINISHED, ...HELLO])],
+  run(bytes) {
+    const datagrams = packRecords(bytes, MTU)
+    const packed = Buffer.concat(datagrams)
+    assert.ok(packed.equals(bytes.subarray(0, packed.length)))
+    for (const datagram of datagrams) {
+      assert.ok(datagram.length > 0)
+      if (datagram.length <= MTU) continue
+      const [high = 0, low = 0] = datagram.subarray(11, 13)
+      assert.equal(datagram.length, 13 + high * 256 + low, 'only a single record may exceed the MTU')
+    }
   },
 })

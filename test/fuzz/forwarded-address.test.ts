@@ -17,6 +17,7 @@ const HEADERS = [
 ]
 
 fuzz('X-Forwarded-For', {
+  covers: ['server/net/address.ts', 'core/network-of.ts'],
   corpus: HEADERS.map(header => Buffer.from(header)),
   run: bytes => {
     const headers = { 'x-forwarded-for': Buffer.from(bytes).toString('latin1') }

@@ -26,6 +26,7 @@ const rounded = (value: unknown): unknown =>
   )
 
 fuzz('JSON is accepted exactly if JSON.parse accepts it, with the same value but for rounding', {
+  covers: ['protocol/json-source.ts'],
   corpus: texts.map(text => Uint8Array.from(Buffer.from(text, 'latin1'))),
   run(bytes) {
     const text = Buffer.from(bytes).toString('latin1')

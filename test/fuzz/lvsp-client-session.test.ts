@@ -57,4 +57,4 @@ function drain(session: LvspClientSession, open: Set<number>): void {
   }
 }
 
-fuzz('messages to a backend', { corpus, run })
+fuzz('messages to a backend', { covers: ['client/lvsp/session.ts', 'client/lvsp/lvsp-messages.ts'], corpus, run })

@@ -31,7 +31,11 @@ function rewrite(packets: readonly Uint8Array[]): void {
   assert.deepEqual(readOggOpus(Buffer.concat([...parts, writer.end()])).packets, valid)
 }
 
-fuzz('reading Ogg Opus', { corpus, run: read })
+fuzz('reading Ogg Opus', {
+  covers: ['client/ogg/ogg-opus.ts', 'client/ogg/ogg-page.ts', 'client/ogg/opus-packet.ts'],
+  corpus,
+  run: read,
+})
 
 /** Corrects the checksum of every page, so that inputs reach the code behind the check. */
 function mend(bytes: Uint8Array): Uint8Array {
@@ -56,4 +60,8 @@ function mend(bytes: Uint8Array): Uint8Array {
   return Buffer.concat(pages)
 }
 
-fuzz('reading Ogg Opus with corrected checksums', { corpus, run: bytes => read(mend(bytes)) })
+fuzz('reading Ogg Opus with corrected checksums', {
+  covers: ['client/ogg/ogg-opus.ts', 'client/ogg/ogg-page.ts', 'client/ogg/opus-packet.ts'],
+  corpus,
+  run: bytes => read(mend(bytes)),
+})

@@ -29,6 +29,7 @@ const GUARD = 0x5a
 const batch = makeBatch()
 
 fuzz('a packet that opens also opens with the reference cipher, to the same bytes', {
+  covers: ['server/lane/crypto/protection.ts', 'protocol/udp/protection-layout.ts'],
   corpus: VECTORS.map(vector => Uint8Array.from(Buffer.from(vector.sealed, 'hex'))),
   run(bytes) {
     for (const [index, mode] of Object.values(VoiceMode).entries()) {
@@ -46,6 +47,7 @@ fuzz('a packet that opens also opens with the reference cipher, to the same byte
 })
 
 fuzz('a source address is parsed, or the datagram is ignored', {
+  covers: ['server/lane/engine/portable-engine.ts'],
   corpus: ['127.0.0.1', '::ffff:10.0.0.1', '2001:db8::1', 'fe80::1%eth0', '1:2:3:4:5:6:7:8'].map(ip => Buffer.from(ip)),
   run(bytes) {
     const batch = engine.load(Uint8Array.of(1), Buffer.from(bytes).toString('latin1'), 7)

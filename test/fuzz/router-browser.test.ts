@@ -47,6 +47,12 @@ const rtp = (peer: number, offset: number, payloadType: number, sequence: number
   })
 
 fuzz('a lane with WebRTC clients keeps its invariants on arbitrary datagrams', {
+  covers: [
+    'core/media/ingress.ts',
+    'core/media/webrtc/ice.ts',
+    'core/media/rtcp-input.ts',
+    'core/media/webrtc/webrtc-peers.ts',
+  ],
   corpus: [
     ...PEERS.flatMap(peer => [
       checkOf(peer),

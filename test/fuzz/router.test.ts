@@ -31,6 +31,7 @@ const batch = makeBatch()
 const before = { in: 0, out: 0 }
 
 fuzz('a lane keeps its invariants on arbitrary datagrams', {
+  covers: ['core/media/ingress.ts', 'core/media/rtcp-input.ts', 'core/media/address/discovery.ts'],
   corpus: [
     ...PEERS.flatMap(peer => [1, 2, 500, 40_000].map(sequence => sealed(peer, opus(peer, sequence)))),
     ...PEERS.flatMap(peer => [1, 2, 3, 4, 5].map(nonce => sealedWith(nonce, peer, opus(peer, nonce % 3)))),

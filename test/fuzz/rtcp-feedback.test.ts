@@ -6,6 +6,7 @@ import { fuzz } from './harness.ts'
 const unhex = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'))
 
 fuzz('feedback is parsed within its packet or rejected', {
+  covers: ['protocol/rtp/rtcp-feedback.ts'],
   corpus: [
     unhex('81ce00020000000100003039'),
     unhex('84ce00040000000100000000000030390700000'.padEnd(40, '0')),

@@ -19,6 +19,7 @@ const plain = VECTORS.filter(vector => vector.name.startsWith('rtcp')).map(vecto
 )
 
 fuzz('a compound packet is rejected or parsed whole, and its reports survive a round trip', {
+  covers: ['protocol/rtp/rtcp.ts'],
   corpus: [...plain, Uint8Array.from(plain.flatMap(bytes => [...bytes])), Uint8Array.of(0x81, 206, 0, 2, ...Array(8))],
   run(bytes) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

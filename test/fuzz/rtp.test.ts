@@ -18,6 +18,7 @@ const padded = {
 const corpus = [...VECTORS.map(vector => Uint8Array.from(Buffer.from(vector.plain, 'hex'))), encodeRtp(padded)]
 
 fuzz('an RTP header and its padding lie within the packet, or the packet is rejected', {
+  covers: ['protocol/rtp/rtp.ts'],
   corpus,
   run(bytes) {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -32,6 +33,7 @@ fuzz('an RTP header and its padding lie within the packet, or the packet is reje
 const batch = makeBatch()
 
 fuzz('trimming changes nothing but CSRCs and padding', {
+  covers: ['core/media/forward/trim-packet.ts'],
   corpus,
   run(bytes) {
     const before = decodeRtp(bytes)

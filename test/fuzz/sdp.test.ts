@@ -15,6 +15,7 @@ const lines = [
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'latin1'))
 
 fuzz('an offer is parsed within its bounds, or the missing attribute is named', {
+  covers: ['protocol/webrtc/sdp.ts'],
   corpus: [
     bytes(lines.join('\n')),
     bytes(['v=0', 'm=audio 9 UDP/TLS/RTP/SAVPF 111', ...lines].join('\r\n')),

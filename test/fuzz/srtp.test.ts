@@ -45,6 +45,7 @@ for (const profile of Object.values(SrtpProfile)) {
   const rtp = open()
   const rtcp = open()
   fuzz(`${profile}: only sealed packets open`, {
+    covers: ['server/lane/crypto/srtp.ts', 'protocol/rtp/srtp.ts'],
     corpus,
     run(bytes) {
       const isKnown = known.has(Buffer.from(bytes).toString('hex'))
@@ -58,6 +59,7 @@ for (const profile of Object.values(SrtpProfile)) {
 }
 
 fuzz('an extension element lies within the header', {
+  covers: ['protocol/rtp/rtp-extension.ts'],
   corpus: PLAIN,
   run(bytes) {
     const view = viewOf(bytes)

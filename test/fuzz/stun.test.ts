@@ -10,6 +10,7 @@ const check = (username: string, useCandidate: boolean) =>
   encodeStunRequest({ transaction: new Uint8Array(12).fill(3), username, useCandidate }, KEY, mac)
 
 fuzz('a datagram is rejected or parsed as a check that ends where its attributes do', {
+  covers: ['protocol/webrtc/stun.ts'],
   corpus: [check('abcd:efgh', true), check('a:b', false), new Uint8Array(28)],
   run(bytes) {
     const request = readStunRequest(bytes)

@@ -21,6 +21,7 @@ for (const mode of Object.values(VoiceMode)) {
   const known = new Set(packets.map(({ plain }) => text(plain, layout.isClearAuthenticated)))
   const corpus = packets.map(({ kind, plain }) => sealPacket(layout, kind, KEY, trailer, plain))
   fuzz(`opening ${mode}`, {
+    covers: ['client/voice/media/packet.ts'],
     corpus,
     run(bytes) {
       for (const kind of ['rtp', 'rtcp'] as const) {

@@ -50,4 +50,8 @@ function check(session: VoiceClientSession): void {
     if (output.kind === 'send' && typeof output.data === 'string') JSON.parse(output.data)
 }
 
-fuzz('messages to a voice client', { corpus, run })
+fuzz('messages to a voice client', {
+  covers: ['client/parse-json.ts', 'client/voice/session/session.ts', 'client/voice/session/voice-messages.ts'],
+  corpus,
+  run,
+})

@@ -4,7 +4,8 @@ import { type BenchCredentials, connect, type Json } from '../../packages/core/s
 import { SimCall, type SimClient } from './sim-call.ts'
 
 const HOUR = 3_600_000
-const STEPS = 3_000
+/** Random commands of the hour. */
+export const STEPS = 3_000
 
 const USERS = ['1', '2', '3', '4', '5', '6', '7', '8']
 const CHANNELS = ['500', '501', '502', '900', '901']
