@@ -52,12 +52,12 @@ if (native.ok) {
 }
 
 /** A lane that runs only on `work()`, a speaker with audio and video, and listeners. */
-async function openLane(context: TestContext, listeners = 1) {
+async function openLane(context: TestContext, listeners = 1, clock = () => performance.now()) {
   const events: LaneEvent[] = []
   const onEvents = (taken: readonly LaneEvent[]) => void events.push(...taken)
   assert.ok(native.ok)
   const engine = new FfiEngine(native.value, { ip: '127.0.0.1', port: 0 })
-  const loop = new LaneLoop(engine, { onEvents })
+  const loop = new LaneLoop(engine, { onEvents, clock })
   context.after(() => {
     readAt = undefined
     loop.close()
@@ -114,12 +114,23 @@ test(
   'packets that waited too long are dropped, video sooner than audio, and new ones are forwarded',
   options,
   async context => {
-    const { work, say, report } = await openLane(context)
+    let now = 0
+    const { work, say, report } = await openLane(context, 1, () => now)
+    /** Reads old packets at every turn, as a lane that cannot keep up does. */
+    const fallBehind = async () => {
+      for (let worked = 0; worked <= LIMITS.backlogWork; worked += LIMITS.longestTurn) {
+        await say(AUDIO, 1)
+        readAt = Date.now() + 2 * LIMITS.caughtUp
+        now += LIMITS.longestTurn
+        work()
+      }
+    }
     /**
      * Sends packets, the same number again later, and reads them when the first have waited between `shortest` and `longest` ms.
      * Returns copies and drops; undefined if sending took so long that the first waited longer.
      */
     const attempt = async (shortest: number, longest: number) => {
+      await fallBehind()
       const before = report()
       const start = Date.now()
       await say(AUDIO, 20)
@@ -135,11 +146,29 @@ test(
       if (time - start > longest) return undefined
       return [packetsOut - before.packetsOut, drops.overload - before.drops.overload]
     }
-    const { videoWait, audioWait } = LIMITS
+    const { videoWait, audioWait, longestWait } = LIMITS
     assert.deepEqual(await measured(() => attempt(videoWait + 5, audioWait - 5)), [40, 20])
-    assert.deepEqual(await measured(() => attempt(audioWait + 5, Infinity)), [20, 40])
+    assert.deepEqual(await measured(() => attempt(audioWait + 5, longestWait)), [20, 40])
   },
 )
+
+test('a lane that did not run drops nothing that receivers can use', options, async context => {
+  let now = 0
+  const { work, say, report } = await openLane(context, 1, () => now)
+  for (const [waited, expected] of [
+    [LIMITS.longestWait - 50, [100, 0]],
+    [LIMITS.longestWait + 50, [0, 100]],
+  ] as const) {
+    const before = report()
+    await say(AUDIO, 50)
+    await say(VIDEO, 50)
+    readAt = Date.now() + waited
+    now += waited
+    work()
+    const { packetsOut, drops } = report()
+    assert.deepEqual([packetsOut - before.packetsOut, drops.overload - before.drops.overload], expected)
+  }
+})
 
 test('datagrams dropped by a full socket buffer are counted once the socket has room again', options, async context => {
   const { work, say, report } = await openLane(context)

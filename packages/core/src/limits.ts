@@ -179,10 +179,18 @@ export const LIMITS = {
   rtcpRebindQuiet: 5_000,
   /** Datagrams of one lane that the system has not accepted yet. Beyond it they are dropped: voice must not queue. */
   unsentDatagrams: 1_024,
-  /** Packets of audio that waited longer than this in a lane's socket are dropped: a client's jitter buffer holds about as much. */
+  /** An overloaded lane drops audio that waited longer than this in its socket: a client's jitter buffer holds about as much. */
   audioWait: 120,
   /** The same for video, which costs more and is missed less: it is dropped first. */
   videoWait: 60,
+  /** A lane is overloaded once it has worked for this long without catching up. It adds at most this much delay. */
+  backlogWork: 200,
+  /** A lane has caught up when no datagram waited longer than this. */
+  caughtUp: 10,
+  /** The most that counts as work between two batches; in a longer gap the lane did not run. */
+  longestTurn: 20,
+  /** Any packet that waited longer than this is dropped, after a stop of the process too: receivers would discard it. */
+  longestWait: 1_000,
   /** IP addresses in text form that a portable engine keeps parsed. */
   parsedAddresses: 4_096,
   /** Bytes requested of the system for a lane's socket, each way; it may grant less. About 20,000 packets of voice. */

@@ -6,6 +6,7 @@ import type { PacketIo } from '../lane/packet-io.ts'
 import { LIMITS } from '../limits.ts'
 import { AddressRates } from './address/address-rates.ts'
 import { isAt, isExpectedAt, type Peer, type Peers } from './address/peers.ts'
+import type { Backlog } from './backlog.ts'
 import { Drop, type LaneStats } from './lane-stats.ts'
 import type { ReceiverReports } from './rtcp/receiver-reports.ts'
 import type { ReceiveStream } from './streams/receive-stream.ts'
@@ -14,6 +15,7 @@ export interface IngressParts {
   readonly io: PacketIo
   readonly peers: Peers
   readonly reports: ReceiverReports
+  readonly backlog: Backlog
   readonly laneStats: LaneStats
 }
 
@@ -22,6 +24,7 @@ export class Ingress {
   readonly #io: PacketIo
   readonly #peers: Peers
   readonly #reports: ReceiverReports
+  readonly #backlog: Backlog
   readonly #laneStats: LaneStats
   readonly #failures = new AddressRates({
     perSecond: LIMITS.failuresPerSecond,
@@ -29,17 +32,18 @@ export class Ingress {
     ignoresPort: true,
   })
 
-  constructor({ io, peers, reports, laneStats }: IngressParts) {
+  constructor({ io, peers, reports, backlog, laneStats }: IngressParts) {
     this.#io = io
     this.#peers = peers
     this.#reports = reports
+    this.#backlog = backlog
     this.#laneStats = laneStats
   }
 
   /** Opens a packet of the stream and counts it. Returns false if it was dropped. */
   openRtp(batch: Batch, slot: number, stream: ReceiveStream, now: number): boolean {
     const { owner } = stream
-    if (batch.waited[slot]! > (stream.isAudio ? LIMITS.audioWait : LIMITS.videoWait)) {
+    if (this.#backlog.isTooOld(batch.waited[slot]!, stream.isAudio)) {
       this.#laneStats.drop(Drop.overload)
       return false
     }

@@ -7,6 +7,7 @@ import { LIMITS } from '../limits.ts'
 import { AddressResponder } from './address/discovery.ts'
 import { type Peer, Peers } from './address/peers.ts'
 import { readAddress } from './address/socket-address.ts'
+import { Backlog } from './backlog.ts'
 import { Demultiplexer } from './demultiplexer.ts'
 import { Egress } from './egress.ts'
 import { Forwarder } from './forward/forwarder.ts'
@@ -63,6 +64,7 @@ export class Router {
   readonly #busy: () => number
   readonly #events: LaneEvent[] = []
   readonly #laneStats = new LaneStats()
+  readonly #backlog = new Backlog()
   readonly #peers = new Peers()
   readonly #routes = new RouteTable()
   readonly #sendStreams = new SendStreams(this.#peers)
@@ -99,6 +101,7 @@ export class Router {
       nackGenerator: this.#nackGenerator,
       reports: this.#reports,
       senderReports: this.#senderReports,
+      backlog: this.#backlog,
       laneStats: this.#laneStats,
       events: this.#events,
     }
@@ -168,6 +171,7 @@ export class Router {
   /** Handles the datagrams of one wake-up and sends what they cause. The batch's bytes are changed. */
   receive(batch: Batch, now: number): void {
     if (batch.lost > 0) this.#laneStats.drop(Drop.overload, batch.lost)
+    this.#backlog.read(batch, now)
     for (let slot = 0; slot < batch.count; slot++) this.#demultiplexer.datagram(batch, slot, now)
     this.#io.flush()
     this.#applyBindings()

@@ -139,7 +139,7 @@ export class NackResponder {
       for (let bit = 0; bit <= 16; bit++) {
         if (((bits >> bit) & 1) === 0) continue
         const sequence = sendStream.toStream(start + bit)
-        if (!this.#rates.count(to.address, 0, now)) continue
+        if (!this.#rates.count(to.address, 0, now)) return missing
         if (!this.#retransmit(cache, stream, sequence, sendStream, mapping) && missing < this.missing.length)
           this.missing[missing++] = stream.numbers.toSender(sequence)
       }

@@ -73,7 +73,7 @@ export class LaneLoop {
       this.#takeCommands?.()
       const before = engine.packets
       this.#router.receive(batch, now)
-      // What waited may be dropped for it, and then tells nothing of its copies.
+      // Packets that waited may be dropped, and then show nothing of their copies.
       const isWhole = batch.count === limit && batch.waited[0]! <= LIMITS.videoWait
       this.#learn((engine.packets - before) / batch.count, isWhole)
     }
