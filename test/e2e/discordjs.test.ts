@@ -114,15 +114,26 @@ test('a kicked bot is closed with 4014 and does not reconnect', { timeout: TIMEO
   await until('the departure at the other bot', () => !ben.knows(ana.userId))
 })
 
-test('a bot whose channel is destroyed requests to join again, is refused and disconnects', {
+test('a bot whose channel is destroyed disconnects and does not request to join again', {
   timeout: TIMEOUT,
 }, async () => {
   const [ana] = await pair(STAGE, ['1051', '1052'])
-  scene.forbid(ana.userId)
   scene.destroyChannel(GUILD, STAGE)
   await ana.disconnected()
-  assert.equal(ana.requests, 2)
+  assert.equal(ana.requests, 1)
   assert.equal(ana.status, VoiceConnectionStatus.Disconnected)
+})
+
+test('after 4022 a bot whose channel is destroyed requests to join again', { timeout: TIMEOUT }, async t => {
+  const other = await Scene.open({ channelEndCode: 4022 })
+  t.after(() => other.close())
+  const bot = new DiscordjsBot(other, '1055')
+  t.after(() => bot.leave())
+  await bot.join(GUILD, STAGE)
+  other.forbid(bot.userId)
+  other.destroyChannel(GUILD, STAGE)
+  await bot.disconnected()
+  assert.equal(bot.requests, 2)
 })
 
 test('a bot with a wrong token requests to join again and gets no session', { timeout: TIMEOUT }, async () => {

@@ -19,6 +19,8 @@ export interface InspectedSession {
   state: string
 }
 
+const SECRET = 'the secret of the backend in these tests'
+
 type Server = Awaited<ReturnType<typeof createServer>>
 
 export class Scene {
@@ -36,15 +38,20 @@ export class Scene {
     backend.on('error', error => this.errors.push(error))
   }
 
-  static async open({ legacyModes = false, dave = 'allowed' as 'allowed' | 'required' } = {}): Promise<Scene> {
+  static async open({
+    legacyModes = false,
+    dave = 'allowed' as 'allowed' | 'required',
+    channelEndCode = 4014 as 4014 | 4022,
+  } = {}): Promise<Scene> {
     trustTestCertificate()
     const server = await createServer({
       http: { listen: '127.0.0.1:0', tls_cert: CERTIFICATE_FILE, tls_key: KEY_FILE },
       media: { listen: '127.0.0.1', port: 0 },
       voice: { legacy_modes: legacyModes, dave },
       log: { level: 'silent' },
+      backend: [{ secret: SECRET, channel_end_code: channelEndCode }],
     })
-    const backend = new LvspClient({ url: server.lvspUrl, secret: server.secret, tls: { ca: CERTIFICATE } })
+    const backend = new LvspClient({ url: server.lvspUrl, secret: SECRET, tls: { ca: CERTIFICATE } })
     await backend.connect()
     return new Scene(server, backend)
   }
