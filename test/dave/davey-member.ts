@@ -15,13 +15,15 @@ export class DaveyMember {
   readonly seqs: number[] = []
   closeCode: number | undefined
   socket: BenchSocket
+  version: string
   readonly #bench: NodeBench
 
   constructor(bench: NodeBench, credentials: BenchCredentials, { version = '8', daveVersion = 1 } = {}) {
     this.#bench = bench
+    this.version = version
     this.credentials = credentials
     this.client = new DaveyClient(credentials.user_id, credentials.channel_id, daveVersion)
-    this.socket = this.#open(version)
+    this.socket = this.#open()
     const { channel_id: _, ...identify } = credentials
     this.socket.send(0, { ...identify, max_dave_protocol_version: daveVersion })
     if (this.closeCode === undefined) select(this.socket)
@@ -41,15 +43,16 @@ export class DaveyMember {
   drop(): void {
     this.socket.drop()
   }
+  /** Resumes, at another gateway version if `version` was changed. What was sent to the old connection is lost. */
   resume(seqAck = this.seqs.at(-1)): void {
     this.closeCode = undefined
-    this.socket = this.#open('8')
+    this.socket = this.#open()
     const { server_id, session_id, token } = this.credentials
     this.socket.send(VoiceOp.Resume, { server_id, session_id, token, seq_ack: seqAck })
   }
 
-  #open(version: string): BenchSocket {
-    const socket = this.#bench.client(version)
+  #open(): BenchSocket {
+    const socket = this.#bench.client(this.version)
     socket.tap(
       data => this.#take(data),
       code => {
@@ -61,8 +64,8 @@ export class DaveyMember {
 
   #take(data: string | Uint8Array): void {
     if (typeof data !== 'string') {
-      const { seq, op, payload } = decodeNodeBinary(data)
-      this.seqs.push(seq)
+      const { seq, op, payload } = decodeNodeBinary(data, Number(this.version) >= 8)
+      if (seq !== undefined) this.seqs.push(seq)
       this.client.inbox.push({ op, payload })
       return
     }

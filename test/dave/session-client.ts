@@ -16,13 +16,21 @@ export class SessionClient {
   readonly #inbox: ((now: number) => void)[] = []
   readonly #bench: NodeBench
 
-  constructor(bench: NodeBench, credentials: BenchCredentials, dave: DaveLibrary | undefined) {
+  constructor(bench: NodeBench, credentials: BenchCredentials, dave: DaveLibrary | undefined, version?: number) {
     const { server_id: serverId, channel_id: channelId, user_id: userId, session_id: sessionId, token } = credentials
     this.#bench = bench
     this.userId = userId
-    this.session = new VoiceClientSession({ serverId, channelId, userId, sessionId, token, dave, random: () => 0 })
+    const options = { serverId, channelId, userId, sessionId, token, dave, version, random: () => 0 }
+    this.session = new VoiceClientSession(options)
     this.session.start(bench.now)
     this.step()
+  }
+
+  /** Loses the connection and everything that is on its way. */
+  cut(): void {
+    this.#inbox.length = 0
+    this.socket?.drop()
+    this.session.connectionClosed(1006, 'cut', this.#bench.now)
   }
 
   /** Processes pending inputs and outputs. Returns whether there were any. */

@@ -65,10 +65,40 @@ test('a client without DAVE downgrades the call, which is encrypted again when t
 
 test('a client that resumes catches up with its group', () => {
   const { bench, clients, join } = callOf(2)
-  clients[1]!.socket!.drop()
-  clients[1]!.session.connectionClosed(1006, 'cut', bench.now)
+  clients[1]!.cut()
   clients.push(join(3))
   run(bench, clients, 8_000)
+  assertHeard(clients)
+})
+
+test('clients of all gateway versions encrypt together, and resume without a replay below version 8', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  const join = (user: number, version: number) => new SessionClient(bench, backend.join(String(user)), library, version)
+  const clients = [4, 7, 8, 9].map((version, index) => join(index + 1, version))
+  run(bench, clients)
+  assertHeard(clients)
+  clients[0]!.cut()
+  clients.push(join(5, 4))
+  run(bench, clients, 8_000)
+  assertHeard(clients)
+})
+
+test('a client below version 8 that loses its connection during a change of keys is settled after its resume', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  const join = (user: number) => new SessionClient(bench, backend.join(String(user)), library, 4)
+  const clients = [join(1), join(2)]
+  run(bench, clients)
+  clients.push(join(3))
+  const isChanging = () => clients[1]!.session.dave!.isChanging
+  while (!isChanging()) {
+    for (const client of clients) if (!isChanging()) client.step()
+    bench.advance(1)
+  }
+  clients[1]!.cut()
+  run(bench, clients, 8_000)
+  assert.ok(clients[1]!.session.dave!.isSettled)
   assertHeard(clients)
 })
 

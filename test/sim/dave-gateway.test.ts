@@ -133,14 +133,93 @@ test('a client that resumes after the window is closed and joins as a new member
   assertHeard([ana!, ben!, again])
 })
 
-test('a member that resumes at a gateway version without binary messages must identify again', () => {
-  const { bench, members } = callOf(2)
-  const { server_id, session_id, token } = members[1]!.credentials
-  members[1]!.drop()
-  const socket = bench.client('7').send(7, { server_id, session_id, token })
-  assert.equal(socket.closeCode, VoiceClose.SessionInvalid)
-  run(bench, members.slice(0, 1))
-  assert.equal(members[0]!.client.version, 1)
+test('below version 8 DAVE messages are not numbered, and members of all versions share a group', () => {
+  const { bench, members, join } = callOf(1)
+  members.splice(1, 2, join(2, { version: '4' }), join(3, { version: '7' }))
+  run(bench, members)
+  assertHeard(members)
+  assert.deepEqual([members[1]!.seqs, members[2]!.seqs], [[], []])
+  const raw = bench.client('4')
+  const { channel_id: _, ...identify } = bench.backend().join('4')
+  raw.send(0, { ...identify, max_dave_protocol_version: 1 })
+  select(raw)
+  const binary = raw.raw.find(data => typeof data !== 'string')
+  assert.deepEqual(binary?.slice(0, 1), Uint8Array.of(25), 'the opcode comes first')
+  assert.ok(raw.received.every(({ seq }) => seq === undefined))
+})
+
+test('a member below version 8 that resumes is removed and added in one epoch, whatever it missed', () => {
+  for (const change of ['none', 'join', 'leave'] as const) {
+    const { bench, members, join } = callOf(3)
+    const old = join(4, { version: '4' })
+    run(bench, members)
+    assertHeard(members)
+    old.drop()
+    const others = members.filter(member => member !== old)
+    if (change === 'join') others.push(join(5))
+    if (change === 'leave') others.splice(2, 1)[0]!.socket.drop(1000)
+    run(bench, others)
+    assertHeard(others)
+    const before = old.client.seen.length
+    old.resume()
+    run(bench, [...others, old])
+    assert.deepEqual(
+      old.client.seen.slice(before).filter(op => ['9', '24', '25'].includes(op)),
+      ['9', '24', '25'],
+    )
+    assertHeard([...others, old])
+    assert.equal(old.client.invalids, 0)
+  }
+})
+
+test('a member below version 8 that missed the end of the encryption, or its start, follows after its resume', () => {
+  const { bench, backend, members, join } = callOf(2)
+  const old = join(4, { version: '4' })
+  run(bench, members)
+  const setDave = (dave: string) => backend.info(16, { ...CHANNEL, channel_properties: { dave } })
+  const missing = (change: () => void) => {
+    old.drop()
+    change()
+    run(bench, members.slice(0, 2), 6_000)
+    old.resume()
+    run(bench, members, 6_000)
+  }
+  missing(() => setDave('off'))
+  assert.equal(old.client.version, 0)
+  assertHeard(members, false)
+  missing(() => setDave('allowed'))
+  assertHeard(members)
+})
+
+test('the last member of a call that resumes below version 8 has a group of its own, which the next member joins', () => {
+  const { bench, members, join } = callOf(1)
+  const old = join(2, { version: '4' })
+  run(bench, members)
+  old.drop()
+  members[0]!.socket.drop(1000)
+  run(bench, [])
+  old.resume()
+  run(bench, [old])
+  const ben = join(3)
+  run(bench, [old, ben])
+  assertHeard([old, ben])
+})
+
+test('a member that resumes at another gateway version rejoins the group', () => {
+  for (const [first, second] of [
+    ['8', '7'],
+    ['4', '9'],
+  ] as const) {
+    const { bench, members, join } = callOf(2)
+    const mover = join(3, { version: first })
+    run(bench, members)
+    mover.drop()
+    mover.version = second
+    mover.resume()
+    run(bench, members)
+    assert.equal(mover.closeCode, undefined)
+    assertHeard(members)
+  }
 })
 
 test('a client that identifies again replaces its old leaf', () => {
@@ -151,9 +230,9 @@ test('a client that identifies again replaces its old leaf', () => {
   assertHeard([members[0]!, members[1]!, again])
 })
 
-test('a client of gateway version 7 downgrades the call until it leaves', () => {
+test('a client of gateway version 7 without DAVE downgrades the call until it leaves', () => {
   const { bench, backend, members, join } = callOf(2)
-  const old = connect(bench, backend.join('9'), '7', { max_dave_protocol_version: 1 })
+  const old = connect(bench, backend.join('9'), '7')
   assert.equal(old.last(4).dave_protocol_version, 0)
   run(bench, members)
   assertHeard(members, false)
@@ -168,9 +247,10 @@ test('a client of gateway version 7 downgrades the call until it leaves', () => 
 test('in a channel that requires DAVE, a client without DAVE is closed with 4017 on Identify', () => {
   const { bench, members, join } = callOf(2, 'required')
   assert.equal(join(9, { daveVersion: 0 }).closeCode, VoiceClose.EncryptionRequired)
-  assert.equal(join(10, { version: '7' }).closeCode, VoiceClose.EncryptionRequired)
+  assert.equal(join(10, { version: '7', daveVersion: 0 }).closeCode, VoiceClose.EncryptionRequired)
+  assert.equal(join(11, { version: '4' }).closeCode, undefined)
   run(bench, members)
-  assertHeard(members.slice(0, 2))
+  assertHeard([...members.slice(0, 2), members[4]!])
 })
 
 /** For each member in join order: whether the route drops unencrypted audio. */

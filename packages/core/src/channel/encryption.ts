@@ -80,7 +80,7 @@ export class Encryption implements Timed {
     this.#input(now, group => group.away(session, now))
   }
   /** It has resumed and was sent the messages it missed, which have these opcodes. */
-  back(session: DaveSession, missed: readonly VoiceOp[], now: number): void {
+  back(session: DaveSession, missed: readonly VoiceOp[] | undefined, now: number): void {
     this.#input(now, group => group.back(session, missed, now))
   }
 

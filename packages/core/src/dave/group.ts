@@ -131,18 +131,30 @@ export class DaveGroup {
     this.#settle(now)
   }
 
-  /** The session has resumed. `missed` are the opcodes of the messages replayed to it. */
-  back(session: DaveSession, missed: readonly VoiceOp[], now: number): void {
+  /** The session has resumed. `missed` are the opcodes of the messages replayed to it; undefined without a replay. */
+  back(session: DaveSession, missed: readonly VoiceOp[] | undefined, now: number): void {
     const member = this.#members.get(session)
     if (member === undefined) return
     if (member.isOnline) this.away(session, now)
-    member.resumed(missed, now)
+    member.resumed(missed ?? [], now)
+    if (missed === undefined) this.#resetResumed(member, now)
     const hasLeaf = this.#rounds.group.leafOf(member) !== undefined
     const isInProgress = member.isResetting || member.keyPackage !== undefined || hasLeaf
     // Its key package may be lost with the connection, and the client would not send it again without op 24.
     if (!isInProgress && this.#participant(session)) sendPrepareEpoch(member, this.#version.target, this.#sender, now)
     this.#rounds.propose(now)
     this.#settle(now)
+  }
+
+  /** Without a replay the client may have missed any message: it creates a new group, or learns that the call is not encrypted. */
+  #resetResumed(member: Member, now: number): void {
+    const { target } = this.#version
+    if (!member.hasDaveSession) return
+    if (target === 0) return sendPrepareTransition([member], 0, 0)
+    this.#rounds.group.invalidateLeaf(member)
+    member.hasExternalSender = false
+    sendPrepareEpoch(member, target, this.#sender, now)
+    if (this.#members.sole === member) sendPrepareTransition([member], target, 0)
   }
 
   /** Op 26. */

@@ -88,7 +88,7 @@ export class VoiceSession implements MediaOwner, Timed {
   readonly channel: Channel
   readonly tokenOwner: TokenOwner
   readonly media: SessionMedia
-  /** The highest DAVE version its client claims and its gateway version can carry. */
+  /** The highest DAVE version its client claims. */
   readonly daveVersion: number
   readonly mediaIp: string
   #state: State
@@ -106,7 +106,7 @@ export class VoiceSession implements MediaOwner, Timed {
     this.channel = channel
     this.tokenOwner = tokenOwner
     this.media = new SessionMedia(this, identify, options.numbers)
-    this.daveVersion = daveVersionOf(identify, connection)
+    this.daveVersion = daveVersionOf(identify)
     this.mediaIp = options.mediaIp
     this.#version = connection.version
     this.#state = { kind: 'connected', connection }
@@ -162,11 +162,13 @@ export class VoiceSession implements MediaOwner, Timed {
     else if (this.#state.kind === 'connected') this.#state.connection.sendMessage(`{"op":${op},"d":${text}}`)
   }
 
-  /** A DAVE message. All of them are numbered. */
+  /** A DAVE message. From version 8 on all of them are numbered, and kept while detached. */
   sendBinary(op: VoiceOp, payload: Uint8Array): void {
     // Clients refuse proposals about users that were not announced to them.
     if (op !== VoiceOp.DaveExternalSender) this.channel.announceArrivals()
-    this.#sendNumbered(op, payload)
+    if (this.#version >= 8) this.#sendNumbered(op, payload)
+    else if (this.#state.kind === 'connected')
+      this.#state.connection.sendMessage(encodeNodeBinary(undefined, op, payload))
   }
 
   refuseSealed(): void {
@@ -190,9 +192,8 @@ export class VoiceSession implements MediaOwner, Timed {
     this.#observer.sessionDetached(this, code, now)
   }
 
-  /** Whether every message after `seqAck` is kept, and a connection of this version can carry the session. */
+  /** Whether every message after `seqAck` is kept, where messages are numbered. */
   canResume(seqAck: number | null | undefined, version: number): boolean {
-    if (version < 8 && this.daveVersion > 0) return false
     return version < 8 || this.#version < 8 || this.#replay.after(seqOf(seqAck)) !== undefined
   }
 
@@ -206,7 +207,7 @@ export class VoiceSession implements MediaOwner, Timed {
     this.send(VoiceOp.Resumed, null)
     for (const message of missed ?? []) connection.sendMessage(envelope(message))
     if (missed === undefined && this.isPresent) this.channel.resumedWithoutReplay(this)
-    const opcodes = (missed ?? []).map(({ op }) => op)
+    const opcodes = missed?.map(({ op }) => op)
     this.channel.encryption.back(this, opcodes, now)
     this.#observer.sessionResumed(this, now)
   }
@@ -247,9 +248,8 @@ export class VoiceSession implements MediaOwner, Timed {
   }
 }
 
-/** The highest DAVE version a client claims. Below gateway version 8 messages are neither numbered nor binary. */
-export const daveVersionOf = (identify: Identify, connection: { version: number }): number =>
-  connection.version >= 8 ? (identify.max_dave_protocol_version ?? 0) : 0
+/** The highest DAVE version a client claims. */
+export const daveVersionOf = (identify: Identify): number => identify.max_dave_protocol_version ?? 0
 
 /** Absent, null, 0 and −1 mean "no message received"; one client holds the number in a signed 16-bit integer. */
 const seqOf = (seqAck: number | null | undefined): number =>

@@ -66,7 +66,7 @@ export class VoiceSessions implements SessionObserver {
     const authenticated = result.value
     const { channel, voiceState, tokenOwner } = authenticated
     this.#countAttempt(authenticated, now)
-    if (!channel.encryption.admits(daveVersionOf(identify, connection)))
+    if (!channel.encryption.admits(daveVersionOf(identify)))
       throw new ProtocolError(VoiceClose.EncryptionRequired, 'the channel requires end-to-end encryption')
     channel.sessions.get(voiceState.userId)?.end(REPLACED, now)
     const session = new VoiceSession({

@@ -21,6 +21,12 @@ test('a client message starts with the opcode, a node message with the number', 
   assert.deepEqual(encodeNodeBinary(0xfffe, VoiceOp.DaveWelcome, payload), Uint8Array.of(0xff, 0xfe, 30, 1, 2, 3))
 })
 
+test('below version 8 a node message starts with the opcode', () => {
+  const message = encodeNodeBinary(undefined, VoiceOp.DaveWelcome, payload)
+  assert.deepEqual(message, Uint8Array.of(30, 1, 2, 3))
+  assert.deepEqual(decodeNodeBinary(message, false), { seq: undefined, op: 30, payload })
+})
+
 test('both forms are read back', () => {
   assert.deepEqual(decodeClientBinary(encodeClientBinary(28, payload)), { op: 28, payload })
   assert.deepEqual(decodeNodeBinary(encodeNodeBinary(7, 29, payload)), { seq: 7, op: 29, payload })
@@ -39,6 +45,7 @@ test('a transition id precedes a commit or a Welcome', () => {
 })
 
 test('an empty message throws a DecodeError', () => {
+  assert.throws(() => decodeNodeBinary(new Uint8Array(), false), DecodeError)
   for (const decode of [decodeClientBinary, decodeNodeBinary, decodeProposals, decodeTransition])
     assert.throws(() => decode(new Uint8Array()), DecodeError)
 })

@@ -12,15 +12,24 @@ export function decodeClientBinary(bytes: Uint8Array): { op: number; payload: Ui
 export const encodeClientBinary = (op: number, payload: Uint8Array): Uint8Array =>
   new ByteWriter().u8(op).raw(payload).bytes()
 
-/** Decodes a binary message of the node: u16 seq, shared with JSON messages, u8 opcode, payload. Throws a DecodeError. */
-export function decodeNodeBinary(bytes: Uint8Array): { seq: number; op: number; payload: Uint8Array } {
+/**
+ * Decodes a binary message of the node: u16 seq, shared with JSON messages, u8 opcode, payload. Below gateway version 8 messages are
+ * not numbered (`isNumbered` false) and start with the opcode. Throws a DecodeError.
+ */
+export function decodeNodeBinary(
+  bytes: Uint8Array,
+  isNumbered = true,
+): { seq: number | undefined; op: number; payload: Uint8Array } {
   const reader = new ByteReader(bytes)
-  return { seq: reader.u16(), op: reader.u8(), payload: reader.take(reader.remaining) }
+  const seq = isNumbered ? reader.u16() : undefined
+  return { seq, op: reader.u8(), payload: reader.take(reader.remaining) }
 }
 
-/** Encodes a binary message of the node. */
-export const encodeNodeBinary = (seq: number, op: number, payload: Uint8Array): Uint8Array =>
-  new ByteWriter().u16(seq).u8(op).raw(payload).bytes()
+/** Encodes a binary message of the node; without `seq` for gateway versions below 8. */
+export const encodeNodeBinary = (seq: number | undefined, op: number, payload: Uint8Array): Uint8Array => {
+  const writer = seq === undefined ? new ByteWriter() : new ByteWriter().u16(seq)
+  return writer.u8(op).raw(payload).bytes()
+}
 
 /** Payload of op 27 from the node: MLSMessages to append. The node never revokes, because MLS libraries differ there. */
 export const encodeProposals = (messages: readonly Uint8Array[]): Uint8Array =>

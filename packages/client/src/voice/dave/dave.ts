@@ -201,6 +201,8 @@ export class ClientDave {
 
   #prepareEpoch({ protocol_version: version, epoch }: z.infer<typeof PrepareEpoch>): void {
     if (epoch !== 1) return
+    // The node has executed every transition of the old group, but op 22 may be lost with a connection.
+    this.#pending.clear()
     this.#prepared = version
     this.#reset()
     if (this.#version === 0) this.#keys.allowClear(LIMITS.clearOverlapSeconds)

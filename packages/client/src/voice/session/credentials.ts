@@ -47,7 +47,7 @@ export function identifyData(options: VoiceSessionOptions, version: number): Ide
     token,
     ...(video !== undefined && { video }),
     ...(streams !== undefined && { streams: [...streams] }),
-    max_dave_protocol_version: version >= SEQ_VERSION ? (dave?.version ?? 0) : 0,
+    max_dave_protocol_version: dave?.version ?? 0,
   }
 }
 

@@ -104,7 +104,8 @@ export class VoiceClientSession {
   /** A text or binary message arrived. */
   messageReceived(data: string | Uint8Array, now: number): void {
     if (!this.#isOpen) return
-    const message = typeof data === 'string' ? messages.decodeEnvelope(data) : messages.decodeBinary(data)
+    const isNumbered = this.#version >= SEQ_VERSION
+    const message = typeof data === 'string' ? messages.decodeEnvelope(data) : messages.decodeBinary(data, isNumbered)
     if (message === undefined) return this.#undecodable('A message')
     if (message.seq !== undefined && message.seq > 0 && message.seq <= 0xffff) this.#seq = message.seq
     if ('d' in message) this.#dispatch(message.op, message.d, now)

@@ -1,5 +1,5 @@
 // Decodes the voice gateway messages that a node sends: lenient about unused fields, bounded in everything it keeps.
-import { PROTECTION_KEY_LENGTH, PROTOCOL_LIMITS, Snowflake, Ssrc, Stream } from '@parley/protocol'
+import { decodeNodeBinary, PROTECTION_KEY_LENGTH, PROTOCOL_LIMITS, Snowflake, Ssrc, Stream } from '@parley/protocol'
 import { z } from 'zod'
 import { LIMITS } from '../../limits.ts'
 import { parseJson } from '../../parse-json.ts'
@@ -84,9 +84,13 @@ export const decodeEnvelope = (text: string): { op: number; d: unknown; seq: num
   return { op, d, seq: seq ?? undefined }
 }
 
-/** A binary message of the node (v ≥ 8): u16 seq, u8 opcode, payload; undefined if it is too short. */
-export const decodeBinary = (bytes: Uint8Array): { op: number; seq: number; payload: Uint8Array } | undefined =>
-  bytes.length < 3 ? undefined : { seq: (bytes[0]! << 8) | bytes[1]!, op: bytes[2]!, payload: bytes.subarray(3) }
+/** A binary message of the node, numbered from gateway version 8; undefined if it is too short. */
+export function decodeBinary(
+  bytes: Uint8Array,
+  isNumbered: boolean,
+): { op: number; seq: number | undefined; payload: Uint8Array } | undefined {
+  return bytes.length < (isNumbered ? 3 : 1) ? undefined : decodeNodeBinary(bytes, isNumbered)
+}
 
 /** A decoded op 4 as output of the session. */
 export function descriptionOf(message: z.infer<typeof SessionDescription>): VoiceDescription {
