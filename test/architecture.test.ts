@@ -15,7 +15,8 @@ const PACKAGES: Record<string, string[]> = {
   core: ['protocol'],
   client: ['protocol'],
   playground: ['protocol', 'client'],
-  server: ['protocol', 'core', 'client'],
+  spacebar: ['client'],
+  server: ['protocol', 'core', 'client', 'spacebar'],
 }
 
 /** Subfolders of these are parts; elsewhere a part is a folder of `src`. */
@@ -64,6 +65,9 @@ const PARTS: Record<string, string[]> = {
   'core/gateway': ['root', 'lane', 'transport', 'dave', 'channel-ref', 'channel'],
   'core/lvsp': ['root', 'channel-ref'],
   'core/backend': ['root', 'channel-ref', 'channel', 'lvsp'],
+  'spacebar/core': ['root'],
+  'spacebar/bus': ['root', 'core'],
+  'spacebar/database': ['root', 'core'],
   'server/limits': [],
   'server/stall': ['limits'],
   'server/lane': ['limits'],

@@ -31,7 +31,15 @@ import { z } from 'zod'
 import { type BenchSocket, connect, type Json, NodeBench, SECRET } from '../packages/core/src/testing/node-bench.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const FOLDERS = ['.', 'docs', 'packages/protocol', 'packages/core', 'packages/client', 'packages/server']
+const FOLDERS = [
+  '.',
+  'docs',
+  'packages/protocol',
+  'packages/core',
+  'packages/client',
+  'packages/spacebar',
+  'packages/server',
+]
 
 /** One message in a fenced block whose info string names protocol, sender and message: ```` ```json lvsp node HELLO ````. */
 interface Example {

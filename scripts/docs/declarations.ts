@@ -54,7 +54,7 @@ interface Entry {
 }
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const FOLDERS = ['server', 'client', 'core', 'protocol']
+const FOLDERS = ['server', 'client', 'spacebar', 'core', 'protocol']
 const KINDS: readonly (readonly [SymbolFlags, string])[] = [
   [SymbolFlags.Class, 'class'],
   [SymbolFlags.Interface, 'interface'],

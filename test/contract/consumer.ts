@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-export const PACKAGES = ['protocol', 'core', 'client', 'server'] as const
+export const PACKAGES = ['protocol', 'core', 'client', 'spacebar', 'server'] as const
 const TSC = join(ROOT, 'node_modules/typescript/bin/tsc')
 const NO_NETWORK = /\b(ENOTFOUND|EAI_AGAIN|ENETUNREACH|EHOSTUNREACH|ECONNREFUSED|ECONNRESET|ETIMEDOUT)\b/
 

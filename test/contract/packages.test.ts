@@ -4,7 +4,14 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Consumer, PACKAGES, ROOT } from './consumer.ts'
 
-const ENTRIES = ['@parley/protocol', '@parley/core', '@parley/client', '@parley/client/sessions', '@parley/server']
+const ENTRIES = [
+  '@parley/protocol',
+  '@parley/core',
+  '@parley/client',
+  '@parley/client/sessions',
+  '@parley/spacebar',
+  '@parley/server',
+]
 const OF_REPOSITORY = /https:\/\/github\.com\/parley-voice\/parley\/(?:blob|tree)\/main\/([^)#\s]+)/g
 const BLOCK = /^```(\w+)\n([\s\S]*?)^```$/gm
 

@@ -15,8 +15,15 @@ export interface LogOptions {
   colour?: boolean
 }
 
+/** A note of the node, or of another program that writes the same log. */
+interface LogLine {
+  level: NodeNote['level']
+  event: string
+  fields?: object | undefined
+}
+
 export interface Log {
-  note(note: NodeNote): void
+  note(note: LogLine): void
   /** Writes the buffered lines. */
   flush(): void
 }

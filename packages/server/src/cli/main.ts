@@ -1,6 +1,7 @@
 // The `parley` command: its subcommands, one module each.
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
+import * as bridge from './bridge.ts'
 import * as checkConfig from './check-config.ts'
 import * as demo from './demo.ts'
 import * as serve from './serve.ts'
@@ -11,7 +12,7 @@ interface CommandModule {
   register(program: Command): void
 }
 
-const COMMANDS: readonly CommandModule[] = [demo, serve, talk, checkConfig]
+const COMMANDS: readonly CommandModule[] = [demo, serve, talk, bridge, checkConfig]
 
 const program = new Command('parley')
   .description('A self-hosted, Discord-compatible voice server.')

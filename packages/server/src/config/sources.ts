@@ -21,6 +21,9 @@ const PREFIX = 'PARLEY_'
 /** Kubernetes and Docker links set these variables for a service named `parley` or `parley-…`. */
 const INJECTED = /^PARLEY_(.*_)?(SERVICE_(HOST|PORT)(_.*)?|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$/
 
+/** Settings of `parley bridge`, which may run beside a node. */
+const OF_BRIDGE = 'PARLEY_BRIDGE_'
+
 /** The settings of a TOML file. Throws a `ConfigError` if it cannot be read or is not valid TOML. */
 export function fromFile(path: string): Assignment[] {
   const folder = dirname(resolve(path))
@@ -45,7 +48,8 @@ export function fromEnvironment(
   ignored: readonly string[],
 ): Assignment[] {
   return Object.entries(environment).flatMap(([name, text]) => {
-    if (!name.startsWith(PREFIX) || ignored.includes(name) || text === undefined) return []
+    if (!name.startsWith(PREFIX) || name.startsWith(OF_BRIDGE) || ignored.includes(name) || text === undefined)
+      return []
     const path = pathOfVariable(name)
     if (path === undefined && INJECTED.test(name)) return []
     if (path === undefined) throw new ConfigError(`${name}: no such setting${suggestion(name, variables())}`)
@@ -77,7 +81,8 @@ const variables = () => [...SETTINGS.keys()].map(variableOf)
 export const keyOf = (path: readonly string[]): string =>
   path[0] === 'backend' ? `backend.${path[2]}` : path.join('.')
 
-function readToml(path: string): object {
+/** Throws a `ConfigError` if the file cannot be read or is not valid TOML. */
+export function readToml(path: string): object {
   let text: string
   try {
     text = readFileSync(path, 'utf8')

@@ -1,0 +1,253 @@
+// The bridge as a state machine: events of Spacebar's bus, its database and the nodes in, commands for the nodes out. Time is an
+// argument.
+import { LIMITS } from '../limits.ts'
+import { Calls } from './calls.ts'
+import type { BusEvent } from './events.ts'
+import { type BridgeNode, NodeTable } from './nodes.ts'
+import type { BridgeOutput } from './outputs.ts'
+import { isSamePlace, type Place } from './place.ts'
+import { Reconciliation } from './reconciliation.ts'
+import type { Snapshot, StoredVoiceState, Verdict } from './snapshot.ts'
+import { placeOf } from './users.ts'
+
+export interface BridgeOptions {
+  nodes: readonly BridgeNode[]
+  /** Whether there is a database to reconcile with. Without it the bridge never sends SYNC. */
+  hasDatabase: boolean
+  /** Whether the database has to allow each join. */
+  checksPermissions: boolean
+}
+
+type Event<K extends BusEvent['kind']> = Extract<BusEvent, { kind: K }>
+
+export class Bridge {
+  readonly #hasDatabase: boolean
+  readonly #nodes: NodeTable
+  readonly #outputs: BridgeOutput[] = []
+  readonly #calls: Calls
+  readonly #reconciliation: Reconciliation
+  #hasSnapshot = false
+  #reconcileAt: number
+
+  /** Throws a RangeError for nodes without a name or endpoint of their own. */
+  constructor({ nodes, hasDatabase, checksPermissions }: BridgeOptions, now: number) {
+    this.#hasDatabase = hasDatabase
+    this.#nodes = new NodeTable(nodes)
+    this.#calls = new Calls({ nodes: this.#nodes, outputs: this.#outputs, hasDatabase, checksPermissions })
+    this.#reconciliation = new Reconciliation(this.#calls, this.#nodes)
+    this.#reconcileAt = hasDatabase ? now : Infinity
+  }
+
+  takeOutputs(): readonly BridgeOutput[] {
+    return this.#outputs.splice(0)
+  }
+
+  /** Users with a voice state. */
+  get size(): number {
+    return this.#calls.users.size
+  }
+  /** Whether the database was read once, or there is none. */
+  get isReconciled(): boolean {
+    return this.#hasSnapshot || !this.#hasDatabase
+  }
+  get deadline(): number {
+    return Math.min(this.#calls.deadline, this.#reconcileAt)
+  }
+
+  tick(now: number): void {
+    this.#calls.tick(now)
+    if (now >= this.#reconcileAt) this.reconcile(now)
+  }
+
+  /** Compares everything with the database now: the bus was away. */
+  reconcile(now: number): void {
+    if (!this.#hasDatabase) return
+    this.#reconcileAt = now + LIMITS.reconcileInterval
+    this.#outputs.push({ kind: 'reconcile' })
+  }
+  /** The database could not be read. */
+  reconcileFailed(now: number): void {
+    this.#reconcileAt = now + LIMITS.retryDelay
+  }
+
+  event(event: BusEvent, now: number): void {
+    switch (event.kind) {
+      case 'voiceState':
+        return this.#voiceState(event, now)
+      case 'left':
+        return this.#left(event, now)
+      case 'voiceServer':
+        return this.#voiceServer(event, now)
+      case 'memberGone':
+        return this.#left({ ...event, channelId: undefined }, now)
+      case 'recipientGone':
+        return this.#recipientGone(event, now)
+      case 'channelGone':
+        return this.#channelGone(event.channelId, now)
+      case 'guildGone':
+        return this.#calls.guildGone(event.guildId, now)
+      case 'streamCreated':
+        if (!this.#calls.streams.created(event.stream, event.serverId))
+          this.#calls.note('bridge.full', { of: 'streams' })
+        return
+      case 'streamServer':
+        return this.#streamServer(event)
+      case 'streamEnded':
+        return this.#calls.streams.end(event.stream.key)
+      case 'viewerLeft':
+        return this.#calls.streams.viewerLeft(event.stream.key, event.userId)
+    }
+  }
+
+  /** A node is ready. One with another session was restarted: it has nothing of ours. */
+  nodeReady(node: string, { isSameSession }: { isSameSession: boolean }): void {
+    this.#nodes.setReady(node, true)
+    this.#calls.seats.resend(node, isSameSession)
+    if (this.#hasSnapshot && !isSameSession) this.#sync(node)
+  }
+  nodeLost(node: string): void {
+    this.#nodes.setReady(node, false)
+    for (const seat of this.#calls.seats.ofNode(node)) if (seat.state === 'asked') seat.state = 'waiting'
+  }
+
+  /** The node has the voice state; `isConnected` tells whether its user has a voice session. */
+  granted(node: string, channelId: string, userId: string, isConnected: boolean, now: number): void {
+    const seat = this.#calls.seats.find(node, channelId, userId)
+    if (seat === undefined || seat.state !== 'asked') return
+    seat.state = 'held'
+    seat.isConnected = isConnected
+    const delay = seat.isLost ? 0 : LIMITS.publishDelay
+    if (seat.isRestored && !isConnected) this.#calls.publisher.schedule(seat, now, delay)
+    seat.isRestored = false
+  }
+  /** The node refused, or did not answer: it is asked again when it is ready the next time. */
+  grantFailed(node: string, channelId: string, userId: string, reason: string): void {
+    const seat = this.#calls.seats.find(node, channelId, userId)
+    if (seat?.state !== 'asked') return
+    seat.state = 'waiting'
+    this.#calls.note('bridge.node_refused', { node, channel: channelId, user: userId, reason })
+  }
+  userConnected(node: string, channelId: string, userId: string): void {
+    const seat = this.#calls.seats.find(node, channelId, userId)
+    if (seat === undefined) return
+    seat.isConnected = true
+    seat.isLost = false
+    this.#calls.publisher.cancel(seat)
+  }
+  userDisconnected(node: string, channelId: string, userId: string, isResumable: boolean): void {
+    const seat = this.#calls.seats.find(node, channelId, userId)
+    if (seat === undefined || isResumable) return
+    seat.isConnected = false
+    seat.isLost = true
+  }
+
+  /** Everything in the database, read since `startedAt`. Spacebar may send an event shortly before it writes the row. */
+  snapshot(snapshot: Snapshot, startedAt: number, now: number): void {
+    this.#reconciliation.all(snapshot, startedAt - LIMITS.settleTime, now)
+    const isFirst = !this.#hasSnapshot
+    this.#hasSnapshot = true
+    if (isFirst) for (const node of this.#nodes.names) if (this.#nodes.isReady(node)) this.#sync(node)
+  }
+  /** The voice state of one user; undefined if the database has none. */
+  userRead(userId: string, row: StoredVoiceState | undefined, startedAt: number): void {
+    if (row !== undefined) return this.#reconciliation.voiceState(row, startedAt)
+    const user = this.#calls.users.get(userId)
+    if (user !== undefined && user.changedAt <= startedAt) this.#calls.drop(user)
+  }
+  /** The database decided whether a user may join. */
+  authorized(userId: string, place: Place, verdict: Verdict): void {
+    this.#calls.authorized(userId, place, verdict)
+  }
+
+  #voiceState(
+    { userId, place, sessionId, restrictions, isMember, isStreaming }: Event<'voiceState'>,
+    now: number,
+  ): void {
+    const user = this.#calls.changed(userId, now)
+    if (user === undefined) return
+    if (!isMember) {
+      this.#calls.drop(user)
+      return this.#calls.note('bridge.refused', { user: userId, channel: place.channelId, reason: 'not a member' })
+    }
+    if (!isSamePlace(placeOf(user), place)) return this.#calls.moved(user, { place, sessionId, restrictions }, now)
+    const isOtherLogin = user.voice !== undefined && user.voice.sessionId !== sessionId
+    user.voice = { place, sessionId, restrictions }
+    this.#calls.streams.ownerStreams(userId, isStreaming)
+    if (user.seat === undefined) return
+    this.#calls.seats.restrict(user.seat, restrictions)
+    // Spacebar gives the second login a token of its own, and sends no VOICE_SERVER_UPDATE.
+    if (isOtherLogin) this.#calls.findToken(user)
+    // A library that lost its voice server asks again, and Spacebar does not answer.
+    else if (user.seat.isLost) this.#calls.publisher.schedule(user.seat, now, 0)
+  }
+
+  /** In the last events of a leave the guild is absent: the known place of the user counts. */
+  #left({ userId, guildId, channelId }: Omit<Event<'left'>, 'kind'>, now: number): void {
+    const user = this.#calls.users.get(userId)
+    const place = user && placeOf(user)
+    if (user === undefined || place === undefined) return this.#unknownLeft(userId, guildId, channelId)
+    if (guildId !== undefined && place.guildId !== guildId) return
+    user.changedAt = now
+    this.#calls.drop(user)
+  }
+
+  /** A bridge without a database knows nothing of the users who were there before its start. */
+  #unknownLeft(userId: string, guildId: string | undefined, channelId: string | undefined): void {
+    if (this.#hasDatabase) return
+    for (const node of this.#nodes.names) {
+      if (guildId !== undefined) this.#outputs.push({ kind: 'removeFromGuild', node, userId, guildId })
+      else if (channelId !== undefined) this.#outputs.push({ kind: 'remove', node, seat: { userId, channelId } })
+    }
+  }
+
+  #recipientGone({ userId, channelId }: Event<'recipientGone'>, now: number): void {
+    const user = this.#calls.users.get(userId)
+    const place = user && placeOf(user)
+    if (place === undefined || place.channelId === channelId) this.#left({ userId, guildId: undefined, channelId }, now)
+  }
+
+  #voiceServer({ userId, guildId, channelId, token, endpoint }: Event<'voiceServer'>, now: number): void {
+    const user = this.#calls.users.get(userId)
+    const place = user?.voice?.place
+    const isMatch = guildId !== undefined || channelId === undefined || channelId === place?.channelId
+    if (user === undefined || place === undefined || place.guildId !== guildId || !isMatch)
+      return this.#tokenWithoutState(userId)
+    const node = this.#nodes.byEndpoint(endpoint)?.name
+    this.#calls.tokenArrived(user)
+    user.changedAt = now
+    if (node !== undefined) return this.#calls.admit(user, { place, token, node, endpoint, isRestored: user.hasMoved })
+    this.#calls.unseat(user)
+    this.#unknownEndpoint(endpoint)
+  }
+
+  #tokenWithoutState(userId: string): void {
+    if (this.#hasDatabase) this.#outputs.push({ kind: 'readUser', userId })
+    else this.#calls.note('bridge.token_without_state', { user: userId })
+  }
+
+  #channelGone(channelId: string, now: number): void {
+    this.#calls.channelGone(channelId, now)
+    if (this.#hasDatabase) return
+    for (const node of this.#nodes.names) this.#outputs.push({ kind: 'close', node, channel: { channelId } })
+  }
+
+  /** Only users in the call of the stream may watch it: Spacebar does not check that either. */
+  #streamServer({ stream, userId, token, endpoint }: Event<'streamServer'>): void {
+    const seat = this.#calls.users.get(userId)?.seat
+    if (seat === undefined || !isSamePlace(seat.channel, stream.place))
+      return this.#calls.note('bridge.refused', { user: userId, stream: stream.key, reason: 'not in the call' })
+    const node = this.#nodes.byEndpoint(endpoint)?.name
+    if (node === undefined) return this.#unknownEndpoint(endpoint)
+    if (!this.#calls.streams.admit(stream.key, seat, { node, endpoint, token }))
+      this.#calls.note('bridge.token_without_state', { user: userId, stream: stream.key })
+  }
+
+  #unknownEndpoint(endpoint: string): void {
+    if (this.#nodes.isNews(endpoint)) this.#calls.note('bridge.unknown_endpoint', { endpoint })
+  }
+
+  #sync(node: string): void {
+    const grace = LIMITS.absenceGrace / 1_000
+    this.#outputs.push({ kind: 'sync', node, channels: this.#calls.seats.listOf(node), grace })
+  }
+}

@@ -1,0 +1,173 @@
+// Restarts of nodes, of the bridge and of Spacebar, and what the database decides.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LIMITS } from '../limits.ts'
+import { BridgeScene, row, streaming } from '../testing/bridge-scene.ts'
+import type { Verdict } from './snapshot.ts'
+
+test('a restarted node gets everything again, and users without a session are sent a voice server update at once', () => {
+  const scene = new BridgeScene()
+  streaming(scene)
+  scene.grantAll(true)
+  scene.feed(() => scene.bridge.nodeLost('eu'))
+  scene.story()
+  scene.feed(() => scene.bridge.nodeReady('eu', { isSameSession: false }))
+  assert.deepEqual(scene.story(), ['grant eu 7@500', 'grant eu 8@500', 'open eu', 'grant eu 7@777', 'grant eu 8@777'])
+  for (const [channelId, userId] of [
+    ['500', '7'],
+    ['500', '8'],
+    ['777', '7'],
+  ] as const)
+    scene.feed(now => scene.bridge.granted('eu', channelId, userId, false, now))
+  scene.advance(LIMITS.publishStep)
+  assert.deepEqual(scene.story(), ['publish 7', 'publish 8', 'publish 7'])
+})
+
+test('a reconnect within the session repeats only what was not answered', () => {
+  const scene = new BridgeScene()
+  scene.join('7', '500')
+  scene.grantAll(true)
+  scene.feed(() => scene.bridge.nodeLost('eu'))
+  scene.join('8', '500')
+  scene.story()
+  scene.feed(() => scene.bridge.nodeReady('eu', { isSameSession: true }))
+  assert.deepEqual(scene.story(), ['grant eu 8@500'])
+})
+
+test('publishing after a restart is spread over time', () => {
+  const scene = new BridgeScene()
+  for (let id = 1; id <= 100; id++) scene.join(String(id), '500')
+  scene.grantAll(true)
+  scene.feed(() => scene.bridge.nodeReady('eu', { isSameSession: false }))
+  for (let id = 1; id <= 100; id++) scene.feed(now => scene.bridge.granted('eu', '500', String(id), false, now))
+  scene.feed(now => scene.bridge.tick(now))
+  assert.equal(scene.of('publish').length, LIMITS.publishBatch)
+  scene.advance(LIMITS.publishStep * 3)
+  assert.equal(scene.of('publish').length, 100)
+})
+
+test('a library that lost its voice server and asks again is answered', () => {
+  const scene = new BridgeScene()
+  scene.join('7', '500')
+  scene.grantAll(true)
+  scene.feed(() => scene.bridge.userDisconnected('eu', '500', '7', false))
+  scene.story()
+  scene.state('7', '500')
+  scene.advance(0)
+  assert.deepEqual(scene.story(), ['publish 7'])
+})
+
+test('a second login is looked up in the database, and its new token granted', () => {
+  const scene = new BridgeScene({ hasDatabase: true })
+  scene.join('7', '500')
+  scene.grantAll(true)
+  scene.story()
+  scene.state('7', '500', { session_id: 'OTHER' })
+  assert.deepEqual(scene.story(), ['readUser 7'])
+  const other = row('7', { sessionId: 'OTHER', token: 'new' })
+  scene.now += 1
+  scene.feed(now => scene.bridge.userRead('7', other, now))
+  assert.deepEqual(
+    scene.of('grant').map(({ token, sessionId }) => [token, sessionId]),
+    [['new', 'OTHER']],
+  )
+})
+
+test('the first snapshot restores calls, then SYNCs with a grace; users in a session are not disturbed', () => {
+  const scene = new BridgeScene({ hasDatabase: true })
+  scene.story()
+  scene.now += 1_000
+  scene.feed(now => scene.bridge.snapshot({ voiceStates: [row('7'), row('8')], streamSessions: [] }, now, now))
+  assert.deepEqual(scene.of('sync')[0], {
+    kind: 'sync',
+    node: 'eu',
+    channels: [{ guildId: '100', channelId: '500', userIds: ['7', '8'] }],
+    grace: LIMITS.absenceGrace / 1_000,
+  })
+  scene.feed(now => scene.bridge.granted('eu', '500', '7', true, now))
+  scene.feed(now => scene.bridge.granted('eu', '500', '8', false, now))
+  scene.advance(LIMITS.publishDelay)
+  assert.deepEqual(
+    scene.of('publish').map(({ userId }) => userId),
+    ['8'],
+  )
+})
+
+test('a truncated table ends calls only after the grace, and users who come back stay', () => {
+  const scene = new BridgeScene({ hasDatabase: true })
+  const empty = { voiceStates: [], streamSessions: [] }
+  scene.join('7', '500')
+  scene.join('8', '500')
+  scene.now += 5_000
+  scene.feed(now => scene.bridge.snapshot(empty, now, now))
+  scene.join('7', '500', { token: 'new' })
+  scene.story()
+  scene.now += LIMITS.absenceGrace - 1
+  scene.feed(now => scene.bridge.snapshot(empty, now - 10_000, now))
+  assert.deepEqual(scene.story(), [])
+  scene.now += 1
+  scene.feed(now => scene.bridge.snapshot({ ...empty, voiceStates: [row('7', { token: 'new' })] }, now, now))
+  assert.deepEqual(scene.story(), ['remove eu 8@500'])
+})
+
+test('a snapshot that is older than an event about a user does not change that user', () => {
+  const scene = new BridgeScene({ hasDatabase: true })
+  scene.join('7', '500')
+  scene.state('7', null)
+  scene.story()
+  scene.feed(now => scene.bridge.snapshot({ voiceStates: [row('7')], streamSessions: [] }, now - 1, now))
+  assert.equal(scene.bridge.size, 1)
+  assert.deepEqual(
+    scene.story().filter(line => line.startsWith('grant')),
+    [],
+  )
+})
+
+test('the row of a user who was kicked is not restored', () => {
+  const scene = new BridgeScene({ hasDatabase: true })
+  scene.now += 5_000
+  const voiceStates = [row('7', { isMember: false })]
+  scene.feed(now => scene.bridge.snapshot({ voiceStates, streamSessions: [] }, now, now))
+  assert.deepEqual(scene.of('grant'), [])
+})
+
+const decide = (verdict: Verdict) => {
+  const scene = new BridgeScene({ hasDatabase: true, checksPermissions: true })
+  scene.join('7', '500')
+  assert.deepEqual(
+    scene.story().filter(line => !line.startsWith('reconcile')),
+    ['authorize 7'],
+  )
+  scene.feed(() => scene.bridge.authorized('7', { guildId: '100', channelId: '500' }, verdict))
+  return scene
+}
+
+test('with permission checks, a user is admitted only after the database has allowed it', () => {
+  assert.deepEqual(decide({ kind: 'allowed' }).story(), ['grant eu 7@500'])
+  assert.deepEqual(decide({ kind: 'denied', reason: 'may not connect' }).story(), [])
+  assert.deepEqual(decide({ kind: 'unknown' }).reasons(), ['the database is away'])
+})
+
+test('a full channel refuses the next user, who leaves and may try again', () => {
+  const scene = decide({ kind: 'allowed', userLimit: 1 })
+  scene.join('8', '500')
+  scene.feed(() =>
+    scene.bridge.authorized('8', { guildId: '100', channelId: '500' }, { kind: 'allowed', userLimit: 1 }),
+  )
+  assert.deepEqual(scene.reasons(), ['the channel is full'])
+  scene.state('7', null)
+  scene.join('8', '500')
+  scene.story()
+  scene.feed(() =>
+    scene.bridge.authorized('8', { guildId: '100', channelId: '500' }, { kind: 'allowed', userLimit: 1 }),
+  )
+  assert.deepEqual(scene.story(), ['grant eu 8@500'])
+})
+
+test('a decision about the place before a move admits no user', () => {
+  const scene = new BridgeScene({ hasDatabase: true, checksPermissions: true })
+  scene.join('7', '500')
+  scene.state('7', '501')
+  scene.feed(() => scene.bridge.authorized('7', { guildId: '100', channelId: '500' }, { kind: 'allowed' }))
+  assert.deepEqual(scene.of('grant'), [])
+})

@@ -1,0 +1,189 @@
+// Spacebar's PostgreSQL database: read-only queries, and a lock so that one bridge runs at a time.
+import type { Place } from '../core/place.ts'
+import type { Snapshot, StoredVoiceState, Verdict } from '../core/snapshot.ts'
+import { LIMITS } from '../limits.ts'
+import { verdictOn } from './permissions.ts'
+import {
+  IS_RECIPIENT,
+  LOCK,
+  PERMISSIONS,
+  READABLE_TABLES,
+  STREAM_SESSIONS,
+  TABLES,
+  type Table,
+  voiceStatesQuery,
+} from './queries.ts'
+import { streamSessionOf, voiceStateOf } from './rows.ts'
+
+interface QueryResult {
+  rows: unknown[]
+}
+interface Client {
+  connect(): Promise<unknown>
+  query(text: string, values?: unknown[]): Promise<QueryResult>
+  end(): Promise<void>
+  on(event: 'error' | 'end', listener: (error?: Error) => void): unknown
+}
+interface Pool {
+  query(text: string, values?: unknown[]): Promise<QueryResult>
+  end(): Promise<void>
+  on(event: 'error', listener: (error: Error) => void): unknown
+}
+/** What is used of pg, which is installed only where a database is configured. */
+interface Pg {
+  Pool: new (options: object) => Pool
+  Client: new (options: object) => Client
+}
+
+async function loadPg(): Promise<Pg> {
+  const name = 'pg'
+  try {
+    const loaded = (await import(name)) as { default?: Pg } & Pg
+    return loaded.default ?? loaded
+  } catch {
+    throw new Error('PostgreSQL needs the package pg: npm install pg')
+  }
+}
+
+/** Another bridge holds the lock of this database. */
+export class OtherBridgeError extends Error {
+  constructor() {
+    super('another bridge uses this database')
+    this.name = 'OtherBridgeError'
+  }
+}
+
+/** The bridge needs a table that it cannot read. */
+export class DatabaseRightsError extends Error {
+  constructor(table: string) {
+    super(`expected a table ${table} that the bridge may read`)
+    this.name = 'DatabaseRightsError'
+  }
+}
+
+export class Database {
+  readonly #pg: Pg
+  readonly #url: string
+  readonly #pool: Pool
+  readonly #tables = new Set<Table>()
+  #lock: Client | undefined
+  #running = 0
+  #isClosed = false
+  /** Called when the connection that holds the lock is lost. */
+  onLost: (reason: string) => void = () => {}
+
+  private constructor(pg: Pg, url: string) {
+    this.#pg = pg
+    this.#url = url
+    this.#pool = new pg.Pool({ ...settings(url), max: LIMITS.queries })
+    // A connection that waits in the pool was lost: the next query opens another one.
+    this.#pool.on('error', () => {})
+  }
+
+  /** Throws an OtherBridgeError, a DatabaseRightsError, or an error of the database. */
+  static async open(url: string): Promise<Database> {
+    const database = new Database(await loadPg(), url)
+    try {
+      await database.lock()
+      await database.#findTables()
+    } catch (error) {
+      await database.close()
+      throw error
+    }
+    return database
+  }
+
+  has(table: Table): boolean {
+    return this.#tables.has(table)
+  }
+  /** Whether all tables exist that decide who may join. */
+  get canCheckPermissions(): boolean {
+    return (['guilds', 'channels', 'roles', 'member_roles'] as const).every(table => this.#tables.has(table))
+  }
+
+  /** Takes the lock, again if its connection was lost. Throws an OtherBridgeError if another bridge has it. */
+  async lock(): Promise<void> {
+    if (this.#lock !== undefined || this.#isClosed) return
+    const client = new this.#pg.Client(settings(this.#url))
+    client.on('error', () => {})
+    client.on('end', () => {
+      if (this.#lock !== client) return
+      this.#lock = undefined
+      if (!this.#isClosed) this.onLost('the connection was lost')
+    })
+    await client.connect()
+    const [row] = (await client.query(LOCK)).rows as { locked?: unknown }[]
+    if (row?.locked !== true) {
+      await client.end()
+      throw new OtherBridgeError()
+    }
+    this.#lock = client
+  }
+
+  async snapshot(): Promise<Snapshot> {
+    const hasStreams = this.has('streams') && this.has('stream_sessions')
+    const [voiceStates, streams] = await Promise.all([
+      this.#query(voiceStatesQuery(this.#tables, false)),
+      hasStreams ? this.#query(STREAM_SESSIONS) : [],
+    ])
+    return {
+      voiceStates: voiceStates.flatMap(row => voiceStateOf(row) ?? []),
+      streamSessions: streams.flatMap(row => streamSessionOf(row) ?? []),
+    }
+  }
+
+  async voiceState(userId: string): Promise<StoredVoiceState | undefined> {
+    const [row] = await this.#query(voiceStatesQuery(this.#tables, true), [userId])
+    return voiceStateOf(row)
+  }
+
+  async mayJoin(userId: string, { guildId, channelId }: Place): Promise<Verdict> {
+    try {
+      if (guildId !== undefined) {
+        const [row] = await this.#query(PERMISSIONS, [userId, channelId, guildId])
+        return verdictOn(row, userId, guildId)
+      }
+      if (!this.has('recipients')) return { kind: 'allowed' }
+      const rows = await this.#query(IS_RECIPIENT, [userId, channelId])
+      return rows.length > 0 ? { kind: 'allowed' } : { kind: 'denied', reason: 'not a recipient of the call' }
+    } catch {
+      return { kind: 'unknown' }
+    }
+  }
+
+  /** A query of the operator's checks. */
+  read(text: string): Promise<unknown[]> {
+    return this.#query(text)
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await Promise.allSettled([this.#lock?.end(), this.#pool.end()])
+  }
+
+  async #findTables(): Promise<void> {
+    const names = [...TABLES.needed, ...TABLES.optional]
+    for (const row of await this.#query(READABLE_TABLES, [names])) this.#tables.add((row as { name: Table }).name)
+    for (const name of TABLES.needed) if (!this.#tables.has(name)) throw new DatabaseRightsError(name)
+  }
+
+  async #query(text: string, values: unknown[] = []): Promise<unknown[]> {
+    if (this.#running >= LIMITS.queryBacklog) throw new Error('too many queries wait for the database')
+    this.#running++
+    try {
+      return (await this.#pool.query(text, values)).rows
+    } finally {
+      this.#running--
+    }
+  }
+}
+
+/** Every transaction is read-only, whatever rights the user of the URL has. */
+const settings = (url: string) => ({
+  connectionString: url,
+  application_name: 'parley-bridge',
+  options: '-c default_transaction_read_only=on',
+  connectionTimeoutMillis: LIMITS.connectTimeout,
+  query_timeout: LIMITS.queryTimeout,
+  keepAlive: true,
+})

@@ -1,0 +1,72 @@
+// The settings of a bridge, as flags, environment and TOML file give them.
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { LIMITS } from '../limits.ts'
+
+const Text = z.string().min(1)
+
+const NodeSettings = z.strictObject({
+  name: Text.optional().describe('name of the node in the log; default: its endpoint'),
+  lvsp: Text.describe('URL of LVSP, such as wss://voice.example:8443/lvsp'),
+  endpoint: Text.max(LIMITS.endpoint).describe("host:port, as the region in Spacebar's configuration has it"),
+  secret: Text.optional().describe('secret that the node shares with this backend'),
+  secret_file: Text.optional().describe('file whose first line is the secret'),
+  ca: Text.optional().describe('PEM file with the certificate authority of the node'),
+  regions: z.array(Text).optional().describe("ids of Spacebar's regions that this node serves"),
+})
+
+export const BridgeSettings = z.strictObject({
+  bus: Text.describe('unix:/folder or amqp://host'),
+  database: Text.optional().describe('postgres://…'),
+  check_permissions: z.boolean().default(true).describe('whether the database decides who may join'),
+  log_level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  node: z.array(NodeSettings).min(1).max(64),
+})
+export type BridgeSettings = z.infer<typeof BridgeSettings>
+
+export interface NodeTarget {
+  name: string
+  lvsp: string
+  endpoint: string
+  secret: string
+  /** PEM text. */
+  ca: string | undefined
+  regions: readonly string[]
+}
+
+/** A setting is missing or wrong; the message is one sentence. */
+export class BridgeSettingsError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'BridgeSettingsError'
+  }
+}
+
+/** Checks the settings. Throws a BridgeSettingsError. */
+export function checkSettings(input: unknown): BridgeSettings {
+  const parsed = BridgeSettings.safeParse(input)
+  if (parsed.success) return parsed.data
+  const [issue] = parsed.error.issues
+  throw new BridgeSettingsError(`${issue?.path.join('.') || 'settings'}: ${issue?.message ?? 'invalid'}`)
+}
+
+/** The nodes with their secrets and certificates read. Throws a BridgeSettingsError. */
+export function targetsOf({ node }: BridgeSettings, readText: (path: string) => string = readFile): NodeTarget[] {
+  return node.map((settings, index) => {
+    const { name, lvsp, endpoint, secret, secret_file, ca, regions = [] } = settings
+    const at = `node.${index}`
+    if ((secret === undefined) === (secret_file === undefined))
+      throw new BridgeSettingsError(`${at}: expected either secret or secret_file`)
+    const found = secret ?? readText(secret_file!).split(/\r?\n/)[0]!.trim()
+    if (found === '') throw new BridgeSettingsError(`${at}.secret_file: expected a secret in its first line`)
+    return { name: name ?? endpoint, lvsp, endpoint, secret: found, ca: ca && readText(ca), regions }
+  })
+}
+
+function readFile(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    throw new BridgeSettingsError(`${path} cannot be read (${(error as NodeJS.ErrnoException).code ?? error})`)
+  }
+}
