@@ -6,10 +6,10 @@ import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
-const PACKAGES = ['protocol', 'core', 'client', 'server']
+const PACKAGES = ['protocol', 'core', 'client', 'spacebar', 'server']
 /** What a parser is called. */
 const PARSER = /export (?:async )?(?:function|const) ((?:parse|read|decode|peek|judge|classify|looks)[A-Z]\w*)/g
-const COVERS = /covers: \[([^\]]*)\]/g
+const COVERS = /covers(?::| =) \[([^\]]*)\]/g
 
 /** Parsers of input that comes from this machine, and why that input is trusted. */
 const TRUSTED: Record<string, string> = {
