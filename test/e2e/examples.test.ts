@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { VoiceClient } from '@parley/client'
 import { createServer } from '@parley/server'
 import { until } from './until.ts'
 
@@ -55,4 +56,33 @@ test('the example backend admits the example bot and notices that it speaks', { 
   backend.child.kill('SIGINT')
   assert.deepEqual(await ended, [0, null])
   assert.deepEqual(server.inspect().channels, [])
+})
+
+test('the example backend with tokens of its own sends them again after a restart of the node', {
+  timeout: 120_000,
+}, async t => {
+  const backend = { id: 'main', secret: 'shared secret', adopts_tokens: true }
+  const first = await createServer({ backend: [backend] })
+  const example = new Example(t, 'adopting-backend.ts', [first.lvspUrl, first.secret, first.endpoint, '7'])
+  const token = await example.says(/voice server update 7 \{[^}]*token: '([^']+)'/)
+  const connect = () =>
+    new VoiceClient({
+      endpoint: first.endpoint,
+      url: first.url,
+      serverId: '100',
+      channelId: '500',
+      userId: '7',
+      sessionId: 'session-of-7',
+      token,
+    })
+  const before = connect()
+  await before.connect()
+  await before.close()
+  await first.close()
+  const second = await createServer({ http: { listen: first.endpoint }, backend: [backend] })
+  t.after(() => second.close())
+  await example.says(/(voice server update 7[\s\S]*){2}/)
+  const after = connect()
+  await after.connect()
+  await after.close()
 })
