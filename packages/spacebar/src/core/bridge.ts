@@ -188,6 +188,8 @@ export class Bridge {
     if (user === undefined || place === undefined) return this.#unknownLeft(userId, guildId, channelId)
     if (guildId !== undefined && place.guildId !== guildId) return
     user.changedAt = now
+    // Without a seat the node may have one of before the bridge's start.
+    if (user.seat === undefined) this.#unknownLeft(userId, place.guildId, place.channelId)
     this.#calls.drop(user)
   }
 

@@ -23,6 +23,16 @@ test('a restarted node gets everything again, and users without a session are se
   assert.deepEqual(scene.story(), ['publish 7', 'publish 8', 'publish 7'])
 })
 
+test('without a database, users of before the start of the bridge are removed when they leave, also after a mute', () => {
+  const scene = new BridgeScene({ nodes: [{ name: 'eu', endpoint: 'eu.example:443' }] })
+  scene.story()
+  scene.state('7', null)
+  assert.deepEqual(scene.story(), ['removeFromGuild 7'])
+  scene.state('8', '500', { self_mute: true })
+  scene.state('8', null)
+  assert.deepEqual(scene.story(), ['removeFromGuild 8'])
+})
+
 test('a reconnect within the session repeats only what was not answered', () => {
   const scene = new BridgeScene()
   scene.join('7', '500')
