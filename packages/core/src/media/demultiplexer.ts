@@ -1,4 +1,7 @@
 // Hot: decides which path a datagram takes, by its first bytes (RFC 7983) and by whether its source address is a WebRTC client's.
+//
+//   from an address that ICE has proved:   STUN → check     DTLS → control     RTP, RTCP → SRTP of that client
+//   from any other:                        STUN → check     discovery, ping, keepalive → answer     RTP, RTCP → key by SSRC
 import { classifyDatagram, DatagramKind, RTCP_SENDER_SSRC, RTP_SSRC } from '@parley/protocol'
 import { ADDRESS_WORDS, type Batch, SLOT } from '../lane/batch.ts'
 import type { LaneEvent } from '../lane/commands.ts'
@@ -51,6 +54,7 @@ export class Demultiplexer {
     this.#events = parts.events
   }
 
+  /** Handles the datagram in `slot`. */
   datagram(batch: Batch, slot: number, now: number): void {
     const length = batch.lengths[slot]!
     this.#laneStats.datagram(length)
@@ -92,6 +96,7 @@ export class Demultiplexer {
     else this.#egress.deliverVideo(batch, slot, stream, mapping, false, now)
   }
 
+  /** As for RTP. A compound whose SSRC is unknown belongs to the peer that is bound to its source address. */
   #discordRtcp(batch: Batch, slot: number, now: number): void {
     const at = slot * ADDRESS_WORDS
     const stream = this.#routes.stream(batch.view.getInt32(slot * SLOT + RTCP_SENDER_SSRC))
@@ -103,6 +108,7 @@ export class Demultiplexer {
     this.#rtcpInput.read(batch, slot, owner, now)
   }
 
+  /** ICE proved the address, so that the datagram is attributed to its peer before anything is opened. */
   #fromWebrtcPeer(batch: Batch, slot: number, kind: DatagramKind, owner: Peer, now: number): void {
     const webrtcPeer = this.#webrtcPeers.get(owner.id)!
     if (kind === DatagramKind.Rtp) return this.webrtcRtp(batch, slot, owner, webrtcPeer, now)

@@ -1,4 +1,7 @@
 // Hot: forwards opened packets along their routes. It looks routes up and decides nothing.
+//
+//   client numbering → node numbering → checks (route, codec, seal) → receivers' numbers → copies
+//                       └ RTX: restored, forwarded if the lane missed the packet
 import { isRtxType, RTP_PAYLOAD_TYPE, RTP_SEQUENCE, RTP_TIMESTAMP, rtxTypeOf } from '@parley/protocol'
 import { type Batch, SLOT } from '../lane/batch.ts'
 import type { LaneEvent } from '../lane/commands.ts'
@@ -16,6 +19,7 @@ import { isKnownType, type RtpMapping } from './streams/rtp-mapping.ts'
 
 const sequenceOf = ({ view }: Batch, slot: number): number => view.getUint16(slot * SLOT + RTP_SEQUENCE)
 
+/** DAVE seals every frame but silence. */
 const mayBeSealed = (batch: Batch, slot: number, header: number): boolean =>
   looksSealed(batch, slot, header) || isSilence(batch, slot, header)
 
@@ -31,7 +35,7 @@ export interface EgressParts {
   readonly events: LaneEvent[]
 }
 
-/** Per packet: no allocation, no throw. */
+/** One method per kind of sender; each does for a packet all that follows its decryption. Per packet: no allocation, no throw. */
 export class Egress {
   readonly #routes: RouteTable
   readonly #forwarder: Forwarder
@@ -55,7 +59,7 @@ export class Egress {
     this.#events = parts.events
   }
 
-  /** A packet in node numbering. */
+  /** A packet of a client over UDP: audio, or video of a client that has no RTP mapping. */
   deliver(batch: Batch, slot: number, stream: ReceiveStream, now: number): void {
     const header = this.#admit(batch, slot, stream, now)
     if (header < 0 || !this.#number(batch, slot, stream, now)) return
@@ -112,6 +116,7 @@ export class Egress {
     return this.#receivers === 0 ? this.#drop(Drop.noRoute) : header
   }
 
+  /** Sends the copies, and counts receivers that have no address. */
   #forward(batch: Batch, slot: number, stream: ReceiveStream, header: number, now: number): void {
     const list = stream.targets!
     const queued = this.#forwarder.forward(batch, slot, stream, stream.owner.id, header)
@@ -162,11 +167,13 @@ export class Egress {
     return true
   }
 
+  /** Notifies control of the first packet: the other members must know the SSRC, whether or not op 5 was sent. */
   #announce(stream: ReceiveStream): void {
     stream.isAnnounced = true
     this.#events.push({ kind: 'firstPacket', peer: stream.owner.id, ssrc: stream.ssrc })
   }
 
+  /** For methods that return a length, or −1 for a dropped packet. */
   #drop(cause: number): -1 {
     this.#laneStats.drop(cause)
     return -1

@@ -19,13 +19,17 @@ export interface IngressParts {
   readonly laneStats: LaneStats
 }
 
-/** Per packet: no allocation, no throw. */
+/**
+ * The order of the checks, from the cheapest: age, key present, address not ignored, not a replay; then the tag. Only after that is
+ * anything noted. Per packet: no allocation, no throw.
+ */
 export class Ingress {
   readonly #io: PacketIo
   readonly #peers: Peers
   readonly #reports: ReceiverReports
   readonly #backlog: Backlog
   readonly #laneStats: LaneStats
+  /** Packets that did not verify, by IP: forging one costs its sender less than checking it costs the lane. */
   readonly #failures = new AddressRates({
     perSecond: LIMITS.failuresPerSecond,
     blockFor: LIMITS.ignoreSource,
@@ -104,6 +108,7 @@ export class Ingress {
     return false
   }
 
+  /** Opens the packet in place. A failure is attributed to the sender's address, never to the peer that it claims to be. */
   #open(batch: Batch, slot: number, owner: Peer, now: number): boolean {
     const at = slot * ADDRESS_WORDS
     if (this.#io.open(batch, slot, owner.id)) {

@@ -23,32 +23,41 @@ export const Drop = {
   unsealed: 16,
 } as const satisfies Record<DropCause, number>
 
+/** Index of each total in `LaneStats.#totals`. */
 const Total = { datagramsIn: 0, bytesIn: 1, packetsIn: 2, discoveries: 3, pings: 4, keepalives: 5, checks: 6 } as const
 type Total = (typeof Total)[keyof typeof Total]
 
+/** Every datagram is counted once in `datagramsIn` and, if it goes no further, once in a drop cause. */
 export class LaneStats {
   readonly #totals = new Float64Array(Object.keys(Total).length)
   readonly #drops = new Float64Array(DROP_CAUSES.length)
 
+  /** A datagram arrived, whatever it is. */
   datagram(bytes: number): void {
     this.#add(Total.datagramsIn, 1)
     this.#add(Total.bytesIn, bytes)
   }
+  /** An RTP or RTCP packet verified. */
   packet(): void {
     this.#add(Total.packetsIn, 1)
   }
+  /** An IP discovery request was answered. */
   discovery(): void {
     this.#add(Total.discoveries, 1)
   }
+  /** A ping of the official client was answered. */
   ping(): void {
     this.#add(Total.pings, 1)
   }
+  /** A genuine ICE check was answered. */
   check(): void {
     this.#add(Total.checks, 1)
   }
+  /** A keepalive arrived, answered or not. */
   keepalive(): void {
     this.#add(Total.keepalives, 1)
   }
+  /** `cause` is one of `Drop`. A packet for several receivers counts once per receiver that does not get it. */
   drop(cause: number, count = 1): void {
     this.#drops[cause]! += count
   }

@@ -212,6 +212,7 @@ export class Router {
     }
   }
 
+  /** A session was opened. Its streams exist from now on, without a route. */
   #addPeer(id: PeerId, ssrcs: Int32Array): void {
     const peer = this.#peers.add(id, ssrcs)
     if (peer === undefined) return
@@ -219,6 +220,7 @@ export class Router {
     this.#io.addPeer(id)
   }
 
+  /** The peer has a key: indexes, nonces and sequences of an earlier one mean nothing under it. */
   #protectPeer(command: LaneCommand & { kind: 'protectPeer' }, now: number): void {
     const peer = this.#peers.get(command.peer)
     const isSrtp = isSrtpProfile(command.protection)
@@ -232,6 +234,7 @@ export class Router {
     this.#applyBindings()
   }
 
+  /** A session selected WebRTC, or offered again. */
   #addWebrtcPeer(command: LaneCommand & { kind: 'addWebrtcPeer' }, now: number): void {
     const peer = this.#peers.get(command.peer)
     if (peer === undefined || !this.#webrtcPeers.areServed) return
@@ -246,6 +249,7 @@ export class Router {
     this.#routes.setRtpMapping(peer.id, DISCORD_MAPPING, false)
   }
 
+  /** A WebRTC client declared the SSRC of one of its streams. */
   #mapSsrc({ peer: id, clientSsrc, ssrc }: LaneCommand & { kind: 'mapSsrc' }, now: number): void {
     const webrtcPeer = this.#webrtcPeers.get(id)
     const stream = this.#routes.stream(ssrc)
@@ -275,12 +279,14 @@ export class Router {
     stream.reset()
   }
 
+  /** Nothing of the video is requested or sent again. */
   #forgetVideo(stream: ReceiveStream): void {
     this.#keyframes.forget(stream)
     this.#nackGenerator.forget(stream)
     this.#nackResponder.forget(stream)
   }
 
+  /** Removes everything that refers to the peer, as sender and as receiver. */
   #removePeer(id: PeerId): void {
     const peer = this.#peers.get(id)
     if (peer === undefined) return
@@ -296,6 +302,7 @@ export class Router {
     this.#io.removePeer(id)
   }
 
+  /** May suspend the peer's address, or resume it. */
   #setSessionIp(id: PeerId, ip: string, now: number): void {
     const peer = this.#peers.get(id)
     if (peer === undefined) return
@@ -333,6 +340,7 @@ export class Router {
     rebound.length = 0
   }
 
+  /** Such peers need a new key, which only control can give them. */
   #noteExhausted(): void {
     const exhausted = this.#io.takeExhausted()
     if (exhausted.length === 0) return

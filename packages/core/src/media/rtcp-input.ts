@@ -31,6 +31,7 @@ export interface RtcpInputParts {
   readonly laneStats: LaneStats
 }
 
+/** Everything in a compound is a request or a statement of its sender about itself; it is never taken to speak for others. */
 export class RtcpInput {
   readonly #routes: RouteTable
   readonly #webrtcPeers: WebrtcPeers

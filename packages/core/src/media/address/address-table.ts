@@ -4,10 +4,12 @@ import { ADDRESS_WORDS, IDENTITY_WORDS } from '../../lane/batch.ts'
 import type { PeerId } from '../../lane/commands.ts'
 import { copyAddress, isSameAddress } from './socket-address.ts'
 
+/** Slots of an empty table; a power of two, as every later size. */
 const SMALLEST = 16
 
 /** Holds only proved addresses, a few per peer, so that outsiders can neither fill nor skew it. */
 export class AddressTable {
+  /** ADDRESS_WORDS per slot. */
   #keys = new Int32Array(SMALLEST * ADDRESS_WORDS)
   /** 0 marks a free slot. At most half of the slots are taken. */
   #peers = new Int32Array(SMALLEST)
@@ -39,6 +41,7 @@ export class AddressTable {
     this.#close(slot)
   }
 
+  /** The slot of the address, or the free one where it belongs: linear probing. */
   #find(words: Int32Array, offset: number): number {
     const mask = this.#peers.length - 1
     let slot = hash(words, offset) & mask
@@ -60,6 +63,7 @@ export class AddressTable {
     this.#peers[hole] = 0
   }
 
+  /** Doubles the slots and inserts every entry again. */
   #grow(): void {
     const keys = this.#keys
     const peers = this.#peers

@@ -76,6 +76,7 @@ export function readAddress(words: Int32Array, offset: number): SocketAddress {
   return { ip: formatIpv6(groups), port }
 }
 
+/** The two 16-bit groups of a dotted address; undefined if the text is none. */
 function parseIpv4(text: string): [number, number] | undefined {
   const parts = text.split('.')
   if (parts.length !== 4 || !parts.every(part => /^[0-9]{1,3}$/.test(part) && Number(part) < 256)) return undefined
@@ -83,11 +84,13 @@ function parseIpv4(text: string): [number, number] | undefined {
   return [(a << 8) | b, (c << 8) | d]
 }
 
+/** The eight groups of an IPv4 address in its mapped form. */
 function parseMapped(text: string): number[] | undefined {
   const last = parseIpv4(text)
   return last === undefined ? undefined : [0, 0, 0, 0, 0, MAPPED, ...last]
 }
 
+/** The eight groups of RFC 4291 §2.2, with `::` for the longest run of zeros and a dotted address as the last two. */
 function parseIpv6(text: string): number[] | undefined {
   const zone = text.indexOf('%')
   const halves = (zone < 0 ? text : text.slice(0, zone)).split('::')
@@ -100,6 +103,7 @@ function parseIpv6(text: string): number[] | undefined {
   return [...head, ...Array<number>(missing).fill(0), ...tail]
 }
 
+/** The groups on one side of `::`. */
 function parseGroups(text: string): number[] | undefined {
   if (text === '') return []
   const groups: number[] = []

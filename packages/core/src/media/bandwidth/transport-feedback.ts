@@ -8,6 +8,7 @@ import {
 } from '@parley/protocol'
 import { LIMITS } from '../../limits.ts'
 
+/** One per client. Storage is fixed; a gap longer than one feedback can span makes it start over. */
 export class TransportFeedback {
   /** Arrivals from #base on; NaN for packets that did not arrive. */
   readonly #times = new Float64Array(TRANSPORT_FEEDBACK_PACKETS).fill(Number.NaN)

@@ -14,6 +14,7 @@ import { trimPacket } from './trim-packet.ts'
 
 const HEADER_BYTES = 4 * HEADER_WORDS
 
+/** Rewrites a packet once per RTP mapping, and leaves its payload as it is: what leaves is byte for byte what arrived. */
 export class Forwarder {
   readonly #io: PacketIo
   readonly #sendStreams: SendStreams
@@ -21,6 +22,7 @@ export class Forwarder {
   readonly #rewriter = new Rewriter()
   /** The first words of each target's copy. */
   #headers = new Int32Array(0)
+  /** Over the same words: headers are big-endian. */
   #headersView = new DataView(this.#headers.buffer)
 
   constructor(io: PacketIo, sendStreams: SendStreams, laneStats: LaneStats) {
@@ -85,6 +87,7 @@ export class Forwarder {
     return queued
   }
 
+  /** Sends a packet in the numbering of the group to it. */
   #forwardGroup(
     batch: Batch,
     slot: number,
@@ -123,6 +126,7 @@ export class Forwarder {
     this.#headersView.setUint16(at + RTP_SEQUENCE, sendStream.next(sequence))
   }
 
+  /** Room for the headers of a group: grows with the largest group, and never shrinks. */
   #resizeHeaders(targets: number): void {
     this.#headers = new Int32Array(targets * HEADER_WORDS)
     this.#headersView = new DataView(this.#headers.buffer)

@@ -49,6 +49,7 @@ export class Rewriter {
     return header
   }
 
+  /** Remembers one extension. One of an unexpected length is treated as absent. */
   #read(batch: Batch, slot: number, which: number, id: number): void {
     const found = findExtension(batch.view, slot * SLOT, this.#header, id)
     const isWhole = found >= 0 && extensionLength(found) === LENGTHS[which]
@@ -66,6 +67,7 @@ export class Rewriter {
     return (length + 3) & ~3
   }
 
+  /** Writes the extension block in the one-byte form (RFC 8285 §4.2), padded with zeros. */
   #writeElements({ bytes, view }: Batch, at: number, length: number, to: RtpMapping): void {
     view.setUint16(at, ONE_BYTE_EXTENSIONS)
     view.setUint16(at + 2, length / 4)

@@ -19,6 +19,7 @@ const FRAMES = LIMITS.silenceFrames
 /** Timestamps from the last frame before the silence to the first one behind it. */
 const SILENCE_TIMESTAMPS = (FRAMES + 1) * OPUS_FRAME_TIMESTAMPS
 
+/** The state of one stream. A stream that never sent audio has none. */
 interface Talkspurt {
   isSpeaking: boolean
   /** Silence was sent since the last frame. */
@@ -90,6 +91,7 @@ export class Talkspurts {
     this.deadline = Math.min(this.deadline, now + LIMITS.talkspurtGap)
   }
 
+  /** Sends the silence, unless the route ended before. */
   #end(stream: ReceiveStream, talkspurt: Talkspurt): void {
     this.#speaking.delete(stream)
     talkspurt.isSpeaking = false
@@ -112,6 +114,7 @@ export class Talkspurts {
     silencePacket(this.#batch, 0, RTP_HEADER)
   }
 
+  /** The deadline is that of the stream that has been quiet longest. */
   #rearm(): void {
     this.deadline = Infinity
     for (const stream of this.#speaking)

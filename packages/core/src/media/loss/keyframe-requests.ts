@@ -5,6 +5,7 @@ import { LIMITS } from '../../limits.ts'
 import { LANE_SSRC } from '../rtcp/receiver-reports.ts'
 import type { ReceiveStream } from '../streams/receive-stream.ts'
 
+/** Requests come from receivers, from control (a new viewer), and from the lane itself when it gives packets up. */
 export class KeyframeRequests {
   readonly #io: PacketIo
   /** When a keyframe of each stream was last requested. */

@@ -14,14 +14,17 @@ const PATIENCE = 1.25
 /** Sequences of missing packets, the oldest first. All storage is fixed. */
 export class MissingPackets {
   readonly #sequences = new Int32Array(LIMITS.missingPackets)
+  /** When the gap was noticed. */
   readonly #notedAt = new Float64Array(LIMITS.missingPackets)
   /** When it was first requested; NaN before. */
   readonly #requestedAt = new Float64Array(LIMITS.missingPackets)
   /** When to request it next. */
   readonly #requestAt = new Float64Array(LIMITS.missingPackets)
+  /** How often it was requested. */
   readonly #tries = new Uint8Array(LIMITS.missingPackets)
   #count = 0
   #newest = NONE
+  /** Milliseconds from a request to its retransmission, smoothed. */
   #turnaround = INITIAL_TURNAROUND
   /** Packets were given up, so that only a keyframe helps. The owner clears it. */
   isBroken = false
@@ -94,6 +97,7 @@ export class MissingPackets {
     this.#turnaround += (turnaround - this.#turnaround) * (tries === 1 ? WEIGHT : AMBIGUOUS_WEIGHT)
   }
 
+  /** Notes the `size` sequences before `sequence`. Returns true: something is missing. */
   #noteGap(size: number, sequence: number, now: number): boolean {
     if (size > LIMITS.missingPackets - this.#count) {
       this.#startOver(sequence)
@@ -118,6 +122,7 @@ export class MissingPackets {
     this.#newest = sequence
   }
 
+  /** Requested often enough, for long enough, or no longer in the cache of any sender. */
   #isHopeless(index: number, isDue: boolean, now: number): boolean {
     if (isDue && this.#tries[index]! >= LIMITS.nackTries) return true
     if (now - this.#notedAt[index]! >= LIMITS.missingLife) return true

@@ -10,6 +10,7 @@ import { MissingPackets } from './missing-packets.ts'
 const NACK_HEADER = 12
 const NACK_ENTRY = 4
 
+/** A retransmission that arrives is forwarded to every receiver, since none of them can have got the packet. */
 export class NackGenerator {
   readonly #io: PacketIo
   readonly #keyframes: KeyframeRequests
@@ -69,6 +70,7 @@ export class NackGenerator {
     return missing
   }
 
+  /** Sends the NACK that is due, and a keyframe request once packets were given up. */
   #request(stream: ReceiveStream, missing: MissingPackets, now: number): void {
     const count = missing.take(this.#requested, now)
     if (count > 0) {

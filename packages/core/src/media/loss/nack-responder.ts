@@ -34,6 +34,10 @@ export interface NackResponderParts {
   readonly sendStreams: SendStreams
 }
 
+/**
+ * Every receiver is served from one cache per stream. A sender is asked only for what the lane itself misses: WebRTC clients drop
+ * acknowledged packets from their history, and would not answer a forwarded NACK.
+ */
 export class NackResponder {
   readonly #peers: Peers
   readonly #forwarder: Forwarder

@@ -7,10 +7,14 @@ import { LIMITS } from '../../limits.ts'
 const PACKETS = LIMITS.cachedPackets
 const NONE = -1
 
+/** A ring by sequence, 1 MiB per stream. All receivers share it: their numbers are added when a packet is sent again. */
 export class PacketCache {
+  /** The packets, SLOT_WORDS each. */
   readonly #words = new Int32Array(PACKETS * SLOT_WORDS)
   readonly #lengths = new Int32Array(PACKETS)
+  /** Bytes of each packet's header. */
   readonly #headers = new Int32Array(PACKETS)
+  /** The sequence at each place; NONE if it is empty. */
   readonly #sequences = new Int32Array(PACKETS).fill(NONE)
   #newest = NONE
 
@@ -47,6 +51,7 @@ export class PacketCache {
     return this.#headers[sequence & (PACKETS - 1)]!
   }
 
+  /** Sequences of before would be found under numbers of now. */
   #clear(): void {
     this.#sequences.fill(NONE)
     this.#newest = NONE

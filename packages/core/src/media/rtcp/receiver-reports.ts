@@ -14,6 +14,7 @@ import type { RouteTable } from '../streams/route-table.ts'
 /** The SSRC of the lane in its own RTCP. */
 export const LANE_SSRC = 1
 
+/** One compound per peer and interval, with a block for each of its streams that sent something. */
 export class ReceiverReports {
   readonly #io: PacketIo
   readonly #routes: RouteTable
@@ -54,6 +55,7 @@ export class ReceiverReports {
     this.#rearm()
   }
 
+  /** The deadline is that of the first peer that waits. */
   #rearm(): void {
     const [first] = this.#waiting
     this.deadline = first?.reportAt ?? Infinity

@@ -21,9 +21,14 @@ const LENGTH = DESCRIPTIONS + DESCRIPTION_HEADER + LIMITS.senderReportsPerCompou
 /** Milliseconds from 1900, the epoch of NTP, to 1970. */
 const NTP_EPOCH = 2_208_988_800_000
 
+/**
+ * A compound holds the reports of up to `LIMITS.senderReportsPerCompound` streams, and one source description with their CNAMEs.
+ * Packets are only noted per list; who gets which reports is found out once per interval.
+ */
 export class SenderReports {
   readonly #io: PacketIo
   readonly #routes: RouteTable
+  /** NTP time in ms when `now` was 0. */
   readonly #epoch: number
   /** Lists to which packets were forwarded since their last reports. All wait equally long, so the first is due first. */
   readonly #waiting = new Set<TargetList>()
@@ -84,6 +89,7 @@ export class SenderReports {
     return true
   }
 
+  /** Sends one receiver the reports about all streams of the list. */
   #report(receiver: PeerId, now: number): void {
     let count = 0
     for (const stream of this.#streams) {

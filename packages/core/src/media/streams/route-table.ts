@@ -6,8 +6,10 @@ import { ReceiveStream } from './receive-stream.ts'
 import type { RtpMapping } from './rtp-mapping.ts'
 import { DISCORD_TRAITS, type ReceiverTraits, TargetList } from './target-list.ts'
 
+/** A peer as a receiver. */
 interface Receiver {
   traits: ReceiverTraits
+  /** The lists that it is in. */
   readonly lists: Set<TargetList>
 }
 
@@ -69,6 +71,7 @@ export class RouteTable {
     return this.#routed.get(list) ?? new Set()
   }
 
+  /** Ignored for a list that is open. */
   openTargets(targets: TargetsId): void {
     if (this.#lists.has(targets)) return
     const list = new TargetList()
@@ -141,6 +144,7 @@ export class RouteTable {
     this.#routes--
   }
 
+  /** Packets of the stream go nowhere from now on. */
   endRoute(stream: ReceiveStream): void {
     const list = stream.targets
     if (list === undefined) return
@@ -173,6 +177,7 @@ export class RouteTable {
     }
   }
 
+  /** Moves the peer to the group of its new traits, in every list. */
   #changeTraits(peer: PeerId, change: (traits: ReceiverTraits) => ReceiverTraits): void {
     const receiver = this.#receivers.get(peer)
     if (receiver === undefined) return

@@ -11,6 +11,7 @@ const HALF_CYCLE = 0x8000
  * packets themselves; they get one when they ask for a retransmission.
  */
 export class SendStream {
+  /** To whom the stream is sent. */
   readonly receiver: Peer
   /** The receiver's sequence minus the stream's, modulo 2^16. */
   #offset: number

@@ -50,6 +50,7 @@ export class SendStreams {
     stream.sendStreams = undefined
   }
 
+  /** The first packet decides the offset. Nothing is opened before the receiver can be reached: SRTP starts with it. */
   #open(stream: ReceiveStream, receiver: PeerId, sequence: number): SendStream | undefined {
     const peer = this.#peers.get(receiver)
     if (peer === undefined || !peer.isBound || !peer.isProtected) return undefined

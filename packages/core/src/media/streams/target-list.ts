@@ -53,12 +53,14 @@ export class TargetGroup {
     return traits.mapping.key === mapping.key && traits.refusesSealed === refusesSealed && traits.isWebrtc === isWebrtc
   }
 
+  /** −1 if the peer is not in the group. Entries behind `count` are stale. */
   #indexOf(peer: PeerId): number {
     const index = this.peers.indexOf(peer)
     return index < this.count ? index : -1
   }
 }
 
+/** Packets look it up by group, so that a packet is rewritten once per group and sealed once per receiver. */
 export class TargetList {
   /** The group of DISCORD_TRAITS comes first and always exists; then others with the same mapping, then the rest. */
   readonly groups: TargetGroup[] = [new TargetGroup(DISCORD_TRAITS)]

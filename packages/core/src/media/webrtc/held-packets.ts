@@ -52,6 +52,7 @@ export class HeldPackets {
     if (kept === 0) this.#held.delete(peer)
   }
 
+  /** Drops the packets of a client. */
   forget(peer: PeerId): void {
     const held = this.#held.get(peer)
     if (held === undefined) return
@@ -59,6 +60,7 @@ export class HeldPackets {
     this.#held.delete(peer)
   }
 
+  /** Drops packets that were held for `LIMITS.holdTimeout`. */
   tick(now: number): void {
     for (const [peer, { until }] of this.#held) {
       if (until > now) break

@@ -42,8 +42,10 @@ export class Ice {
   readonly #peers: Peers
   readonly #laneStats: LaneStats
   readonly #mac: StunMac
+  /** By the node's ufrag, the first half of a check's username (RFC 8445 §7.2.2). */
   readonly #byUfrag = new Map<string, Agent>()
   readonly #byPeer = new Map<PeerId, Agent>()
+  /** Every address that a check has proved and that has not expired. */
   readonly #addresses = new AddressTable()
   readonly #rates = new AddressRates({ perSecond: LIMITS.checksPerSecond, blockFor: 0, ignoresPort: false })
   /** Peers whose consent expired; the owner empties it. */
@@ -145,10 +147,12 @@ export class Ice {
     agent.hasConsent = true
   }
 
+  /** The address is no longer attributed to the agent's peer. */
   #forget(agent: Agent, { address }: Tuple): void {
     this.#addresses.delete(address, 0, agent.peer.id)
   }
 
+  /** Expires the agent's addresses, then its consent. */
   #sweep(agent: Agent, now: number): void {
     const { tuples } = agent
     for (let last = tuples.at(-1); last !== undefined && isOld(last, now); last = tuples.at(-1)) {

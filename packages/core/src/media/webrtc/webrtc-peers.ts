@@ -45,6 +45,7 @@ export class WebrtcPeers {
   readonly held: HeldPackets
   /** Peers for which transport feedback is due. All wait equally long, so the first is due first. */
   readonly #waiting = new Set<PeerId>()
+  /** DTLS datagrams, which go to control: each costs a message between threads. */
   readonly #rates = new AddressRates({ perSecond: LIMITS.dtlsPerSecond, blockFor: 0, ignoresPort: false })
 
   constructor(io: PacketIo, peers: Peers, laneStats: LaneStats, mac: StunMac | undefined) {
@@ -99,6 +100,7 @@ export class WebrtcPeers {
     this.remove(peer)
   }
 
+  /** The peer is removed, or no longer a WebRTC client. */
   remove(peer: Peer): void {
     this.#ice.remove(peer.id)
     for (const stream of this.#webrtcPeers.get(peer.id)?.streams.values() ?? []) stream.clientSsrc = undefined
@@ -131,6 +133,7 @@ export class WebrtcPeers {
     if (feedback.deadline !== Infinity) this.#waiting.add(peer.id)
   }
 
+  /** A datagram that looks like STUN. */
   check(batch: Batch, slot: number, now: number): void {
     this.#ice.check(batch, slot, now)
   }
@@ -166,6 +169,7 @@ export class WebrtcPeers {
     return lost
   }
 
+  /** Sends what arrived since the last feedback, if anything did. */
   #sendFeedback(peer: PeerId, { feedback }: WebrtcPeer): void {
     this.#waiting.delete(peer)
     const length = feedback.take(LANE_SSRC)

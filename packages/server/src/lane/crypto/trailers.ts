@@ -11,7 +11,7 @@ export interface Counted {
   counter: number
 }
 
-/** Where the trailer is a counter, it must not come round: then nothing may be sealed with this key any more. */
+/** A counter must not wrap: once it is used up, nothing may be sealed with this key. */
 export const hasNonce = ({ layout, counter }: Counted): boolean =>
   layout.trailerLength !== SERVER_NONCE_LENGTH || counter < SERVER_NONCES
 
