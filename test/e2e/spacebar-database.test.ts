@@ -3,7 +3,14 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { VoiceClient } from '@parley/client'
 import { createServer } from '@parley/server'
-import { type BridgeNote, checkBridge, checkSettings, SpacebarBridge } from '@parley/spacebar'
+import {
+  type BridgeNote,
+  checkBridge,
+  checkSettings,
+  INSTALL_TRIGGERS,
+  REMOVE_TRIGGERS,
+  SpacebarBridge,
+} from '@parley/spacebar'
 import { Database, OtherBridgeError } from '../../packages/spacebar/src/database/database.ts'
 import { hasPostgres, Postgres } from './postgres.ts'
 import { SpacebarStandIn } from './spacebar-stand-in.ts'
@@ -148,4 +155,29 @@ test('--check reads the rights, the column default and the endpoints of the regi
   const after = await texts()
   assert.ok(after.includes('ok database: bots can join'))
   assert.ok(after.includes(`ok regions: ${server.endpoint} is a node`))
+})
+
+test('with triggers, a kick, a second login and a cascade without events reach the node', OPTIONS, async t => {
+  const { postgres, server, spacebar, startBridge, connect } = await scene(t)
+  await postgres.run(INSTALL_TRIGGERS)
+  await startBridge()
+  await postgres.voiceState('7', '100', '500')
+  await postgres.voiceState('8', '100', '500')
+  const [kicked, deleted] = [await connect('7'), await connect('8')]
+  await postgres.run("DELETE FROM members WHERE id = '7'")
+  await until('the kicked user to lose the call', () => kicked.state === 'closed')
+  assert.equal(deleted.state, 'live')
+  await postgres.run("UPDATE voice_states SET session_id = 'OTHER', token = 'second' WHERE user_id = '8'")
+  await until('the second login to be notified', () => spacebar.published.includes('VOICE_SERVER_UPDATE 8'))
+  await postgres.run("DELETE FROM voice_states WHERE user_id = '8'")
+  await until('the channel to end', () => server.inspect().channels.length === 0)
+  await postgres.run(REMOVE_TRIGGERS)
+})
+
+test('a failing notification does not fail the write of Spacebar', OPTIONS, async t => {
+  const postgres = await Postgres.open(t)
+  await postgres.run(INSTALL_TRIGGERS)
+  await postgres.run('ALTER TABLE voice_states RENAME user_id TO renamed')
+  await postgres.run("INSERT INTO voice_states (renamed, session_id, self_video) VALUES ('7', 'S', false)")
+  await postgres.run('DELETE FROM voice_states')
 })

@@ -5,6 +5,9 @@ import {
   type CheckResult,
   checkBridge,
   checkSettings,
+  INSTALL_TRIGGERS,
+  REMOVE_TRIGGERS,
+  runSql,
   SpacebarBridge,
 } from '@parley/spacebar'
 import type { Command } from 'commander'
@@ -28,9 +31,14 @@ adopts_tokens = true for this backend. The line bridge.ready says that the bus, 
 Exit codes: 0 stopped, or all checks passed; 1 a check failed, or another bridge is running; 2 a setting is missing or invalid.`
 
 export function register(program: Command): void {
-  program
-    .command('bridge')
-    .description('connect a chat server that does not speak LVSP')
+  const bridge = program.command('bridge').description('connect a chat server that does not speak LVSP')
+  bridge
+    .command('spacebar-triggers <install|remove>')
+    .description("print the SQL of optional triggers in Spacebar's database; with --apply, run it")
+    .option('--database <url>', 'postgres:// URL of the owner of the tables')
+    .option('--apply', 'run the SQL', false)
+    .action((what: string, flags: TriggerFlags) => runCommand(() => triggers(what, flags)))
+  bridge
     .command('spacebar')
     .description('connect a Spacebar server')
     .option('-c, --config <file>', 'TOML file')
@@ -54,6 +62,25 @@ async function withSettings({ check, ...flags }: BridgeFlags & { check: boolean 
     await (check ? runChecks(settings) : run(settings))
   } catch (error) {
     throw error instanceof BridgeSettingsError ? new ConfigError(error.message) : error
+  }
+}
+
+interface TriggerFlags {
+  database?: string
+  apply: boolean
+}
+
+async function triggers(what: string, { database, apply }: TriggerFlags): Promise<void> {
+  if (what !== 'install' && what !== 'remove') throw new ConfigError(`expected install or remove, found ${what}`)
+  const sql = what === 'install' ? INSTALL_TRIGGERS : REMOVE_TRIGGERS
+  process.stdout.write(sql)
+  if (!apply) return
+  const url = database ?? processEnvironment().PARLEY_BRIDGE_DATABASE
+  if (url === undefined) throw new ConfigError('--database: expected a postgres:// URL, found nothing')
+  try {
+    await runSql(url, sql)
+  } catch (error) {
+    throw new ConfigError(`--database: ${(error as Error).message}`)
   }
 }
 

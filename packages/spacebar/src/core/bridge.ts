@@ -132,7 +132,7 @@ export class Bridge {
     if (seat === undefined) return
     seat.isConnected = true
     seat.isLost = false
-    this.#calls.publisher.cancel(seat)
+    this.#calls.publisher.connected(seat)
   }
   userDisconnected(node: string, channelId: string, userId: string, isResumable: boolean): void {
     const seat = this.#calls.seats.find(node, channelId, userId)
@@ -141,6 +141,10 @@ export class Bridge {
     seat.isLost = true
   }
 
+  /** A trigger in the database says that the row of a user changed. */
+  rowChanged(userId: string): void {
+    this.#outputs.push({ kind: 'readUser', userId })
+  }
   /** Everything in the database, read since `startedAt`. Spacebar may send an event shortly before it writes the row. */
   snapshot(snapshot: Snapshot, startedAt: number, now: number): void {
     this.#reconciliation.all(snapshot, startedAt - LIMITS.settleTime, now)

@@ -147,11 +147,14 @@ export class Calls {
   #seat(user: User, { place, token, node, endpoint, isRestored }: Admission): void {
     if (user.voice === undefined || !isSamePlace(user.voice.place, place)) return
     if (user.seat !== undefined && user.seat.node !== node) this.unseat(user)
-    if (user.seat !== undefined) this.publisher.cancel(user.seat)
+    const before = user.seat
+    if (before !== undefined) this.publisher.cancel(before)
     const { sessionId, restrictions } = user.voice
     user.hasMoved = false
     const wish = { userId: user.id, channel: place, node, endpoint, sessionId, token, restrictions }
     user.seat = this.seats.grant(wish, isRestored)
+    // Spacebar sends no VOICE_SERVER_UPDATE to the second login, while the first one is still connected.
+    if (before !== undefined && before.sessionId !== sessionId) this.publisher.force(user.seat)
   }
 
   #refusalOf({ channelId }: Place, verdict: Verdict): string | undefined {

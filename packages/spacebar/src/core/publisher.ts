@@ -7,6 +7,8 @@ import type { Seat } from './seats.ts'
 export class Publisher {
   readonly #outputs: BridgeOutput[]
   readonly #due = new Map<Seat, number>()
+  /** Due whether the user is connected or not: another login of the user has to connect. */
+  readonly #forced = new Set<Seat>()
   /** No seat is due before. */
   #earliest = Infinity
   #nextStep = 0
@@ -26,8 +28,19 @@ export class Publisher {
     this.#earliest = Math.min(this.#earliest, at)
   }
 
+  /** Publishes with the next step. */
+  force(seat: Seat): void {
+    this.#forced.add(seat)
+    this.schedule(seat, 0, 0)
+  }
+
   cancel(seat: Seat): void {
     this.#due.delete(seat)
+    this.#forced.delete(seat)
+  }
+  /** The user is connected: nothing has to be published, unless it is for another login. */
+  connected(seat: Seat): void {
+    if (!this.#forced.has(seat)) this.#due.delete(seat)
   }
 
   tick(now: number): void {
@@ -35,7 +48,8 @@ export class Publisher {
     const due = [...this.#due].filter(([, at]) => at <= now).slice(0, LIMITS.publishBatch)
     for (const [seat] of due) {
       this.#due.delete(seat)
-      if (!seat.isConnected) this.#outputs.push({ kind: 'publish', userId: seat.userId, ...publishedFor(seat) })
+      if (this.#forced.delete(seat) || !seat.isConnected)
+        this.#outputs.push({ kind: 'publish', userId: seat.userId, ...publishedFor(seat) })
     }
     this.#nextStep = now + LIMITS.publishStep
     this.#earliest = Infinity

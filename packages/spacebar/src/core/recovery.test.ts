@@ -81,6 +81,12 @@ test('a second login is looked up in the database, and its new token granted', (
     scene.of('grant').map(({ token, sessionId }) => [token, sessionId]),
     [['new', 'OTHER']],
   )
+  scene.grantAll(true)
+  scene.advance(0)
+  assert.deepEqual(
+    scene.of('publish').map(({ data }) => data.token),
+    ['new'],
+  )
 })
 
 test('the first snapshot restores calls, then SYNCs with a grace; users in a session are not disturbed', () => {

@@ -14,6 +14,7 @@ import {
   voiceStatesQuery,
 } from './queries.ts'
 import { streamSessionOf, voiceStateOf } from './rows.ts'
+import { LISTEN } from './triggers.ts'
 
 interface QueryResult {
   rows: unknown[]
@@ -23,6 +24,7 @@ interface Client {
   query(text: string, values?: unknown[]): Promise<QueryResult>
   end(): Promise<void>
   on(event: 'error' | 'end', listener: (error?: Error) => void): unknown
+  on(event: 'notification', listener: (message: { payload?: string | undefined }) => void): unknown
 }
 interface Pool {
   query(text: string, values?: unknown[]): Promise<QueryResult>
@@ -71,6 +73,8 @@ export class Database {
   #isClosed = false
   /** Called when the connection that holds the lock is lost. */
   onLost: (reason: string) => void = () => {}
+  /** Called where the triggers are installed and the row of a user changed. */
+  onRowChanged: (userId: string) => void = () => {}
 
   private constructor(pg: Pg, url: string) {
     this.#pg = pg
@@ -117,6 +121,8 @@ export class Database {
       await client.end()
       throw new OtherBridgeError()
     }
+    client.on('notification', ({ payload = '' }) => USER_ID.test(payload) && this.onRowChanged(payload))
+    await client.query(LISTEN)
     this.#lock = client
   }
 
@@ -175,6 +181,21 @@ export class Database {
     } finally {
       this.#running--
     }
+  }
+}
+
+const USER_ID = /^\d{1,20}$/
+
+/** Runs the SQL of the operator, with the rights that the URL has. */
+export async function runSql(url: string, text: string): Promise<void> {
+  const { Client } = await loadPg()
+  const client = new Client({ connectionString: url })
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    await client.query(text)
+  } finally {
+    await client.end()
   }
 }
 

@@ -90,7 +90,10 @@ export class SpacebarBridge {
   }
 
   async #start(): Promise<void> {
-    if (this.#database !== undefined) this.#database.onLost = reason => this.#databaseLost(reason)
+    if (this.#database !== undefined) {
+      this.#database.onLost = reason => this.#databaseLost(reason)
+      this.#database.onRowChanged = userId => this.#feed(() => this.#bridge.rowChanged(userId))
+    }
     const lost = (reason: string) => this.#busLost(reason)
     const event = (received: BusEvent) => this.#feed(now => this.#bridge.event(received, now))
     try {
