@@ -20,7 +20,9 @@ const testsUnder = folder =>
     .sort()
 
 const repository = () =>
-  ['architecture', 'docs-examples', 'docs-links', 'language', 'parsers'].map(name => join(root, `test/${name}.test.ts`))
+  ['architecture', 'docs-examples', 'docs-links', 'language', 'parsers', 'security'].map(name =>
+    join(root, `test/${name}.test.ts`),
+  )
 const fast = () => [...repository(), ...testsUnder('packages'), ...testsUnder('test/sim')]
 const slow = () => [...testsUnder('test/contract'), ...testsUnder('test/e2e')]
 

@@ -112,6 +112,15 @@ test('4004: a wrong token, another user’s token, a user without a voice state'
   closesWith(bench.client().send(0, { ...identify, user_id: '9' }), VoiceClose.AuthenticationFailed)
 })
 
+test('4004: the channel token, where clients must use the token of their user', () => {
+  for (const channelTokenAuth of [true, false]) {
+    const { bench, backend, identify } = scene({ channelTokenAuth })
+    const { token } = backend.info(0, { channel_id: '500', guild_id: '100' }).infos(1).at(-1)
+    const client = bench.client().send(0, { ...identify, token })
+    assert.equal(client.closeCode, channelTokenAuth ? undefined : VoiceClose.AuthenticationFailed)
+  }
+})
+
 test('4004: the token of a voice state that was destroyed', () => {
   const { bench, backend, identify } = scene()
   backend.info(5, { user_id: '1', channel_id: '500', guild_id: '100' })
