@@ -2,7 +2,7 @@
 // target and, with --coverage, the share of lines that ran in each file that a target covers.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { type Lines, linesIn } from './fuzz/line-coverage.ts'
@@ -36,10 +36,8 @@ const environment = {
 
 try {
   const outcomes = await runAll(files, Number(values.jobs))
-  for (const outcome of outcomes) printInputs(outcome)
   if (folder !== undefined) printCoverage(outcomes, folder)
   const failed = outcomes.filter(({ hasPassed }) => !hasPassed)
-  for (const { file, output } of failed) console.log(`\n✖ ${file}\n${output}`)
   console.log(`\n${outcomes.length} files, ${failed.length} failed`)
   process.exitCode = failed.length === 0 && outcomes.length > 0 ? 0 : 1
 } finally {
@@ -53,20 +51,21 @@ async function runAll(waiting: readonly string[], jobs: number): Promise<Outcome
     for (let file = rest.shift(); file !== undefined; file = rest.shift()) {
       const outcome = await runTargets(file, environment)
       outcomes.push(outcome)
-      console.error(`${outcome.hasPassed ? '✔' : '✖'} ${file}`)
+      printOutcome(outcome)
     }
   }
   await Promise.all(Array.from({ length: jobs }, runNext))
   return outcomes
 }
 
-function printInputs({ reports }: Outcome): void {
-  for (const { fuzz, inputs, seconds, seed } of reports)
-    console.log(
-      `${inputs.toString().padStart(10)}  ${Math.round(inputs / seconds)
-        .toString()
-        .padStart(8)}/s  ${fuzz}, seed ${seed}`,
-    )
+/** As soon as a file has finished: a run takes hours. */
+function printOutcome({ file, hasPassed, reports, output }: Outcome): void {
+  console.log(`${hasPassed ? '✔' : '✖'} ${basename(file)}`)
+  for (const { fuzz, inputs, seconds, seed } of reports) {
+    const rate = Math.round(inputs / seconds).toString()
+    console.log(`  ${inputs.toString().padStart(9)} inputs  ${rate.padStart(7)}/s  ${fuzz}, seed ${seed}`)
+  }
+  if (!hasPassed) console.log(output)
 }
 
 function printCoverage(outcomes: readonly Outcome[], from: string): void {
