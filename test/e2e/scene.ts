@@ -1,7 +1,14 @@
 // A node with TLS on free ports and the chat service that controls it: admits users and returns their clients' credentials.
 import { type ChannelProperties, type GrantedVoiceState, LvspClient } from '@parley/client'
 import { createServer } from '@parley/server'
-import { CERTIFICATE, CERTIFICATE_FILE, KEY_FILE, trustTestCertificate } from './trust.ts'
+import {
+  CERTIFICATE,
+  CERTIFICATE_FILE,
+  ISSUED_CERTIFICATE_FILE,
+  ISSUED_KEY_FILE,
+  KEY_FILE,
+  trustTestCertificate,
+} from './trust.ts'
 
 export interface VoiceStateRef {
   guildId: string
@@ -25,6 +32,8 @@ type Server = Awaited<ReturnType<typeof createServer>>
 
 export class Scene {
   readonly server: Server
+  /** The endpoint that users get. */
+  endpoint: string
   readonly #backend: LvspClient
   /** Voice states, by guild and user. */
   readonly #admitted = new Map<string, VoiceStateRef>()
@@ -34,18 +43,22 @@ export class Scene {
 
   private constructor(server: Server, backend: LvspClient) {
     this.server = server
+    this.endpoint = server.endpoint
     this.#backend = backend
     backend.on('error', error => this.errors.push(error))
   }
 
+  /** With `issued` the node's certificate is not the authority's own. */
   static async open({
     legacyModes = false,
     dave = 'allowed' as 'allowed' | 'required',
     channelEndCode = 4014 as 4014 | 4022,
+    issued = false,
   } = {}): Promise<Scene> {
     trustTestCertificate()
+    const [tls_cert, tls_key] = issued ? [ISSUED_CERTIFICATE_FILE, ISSUED_KEY_FILE] : [CERTIFICATE_FILE, KEY_FILE]
     const server = await createServer({
-      http: { listen: '127.0.0.1:0', tls_cert: CERTIFICATE_FILE, tls_key: KEY_FILE },
+      http: { listen: '127.0.0.1:0', tls_cert, tls_key },
       media: { listen: '127.0.0.1', port: 0 },
       voice: { legacy_modes: legacyModes, dave },
       log: { level: 'silent' },
@@ -63,7 +76,7 @@ export class Scene {
     const granted = await this.#backend.createVoiceState({ guildId, channelId, userId }, { sessionId })
     this.#admitted.set(`${guildId} ${userId}`, who)
     const token = this.#forged.has(userId) ? 'not-the-token' : tokenOf(granted)
-    return { token, endpoint: this.server.endpoint }
+    return { token, endpoint: this.endpoint }
   }
 
   /** Sets the properties of a channel before its first user joins. */
@@ -95,6 +108,11 @@ export class Scene {
   session(userId: string): InspectedSession | undefined {
     const { sessions } = this.server.inspect()
     return sessions.find(session => session.userId === userId)
+  }
+
+  /** The state of the encryption of a channel. */
+  dave(channelId: string) {
+    return this.server.inspect().channels.find(channel => channel.channelId === channelId)?.dave
   }
 
   async close(): Promise<void> {

@@ -1,10 +1,13 @@
-// A TCP proxy that delays all bytes, in order. Media does not pass through it.
+// A TCP proxy that delays all bytes, in order, and can be cut. Media does not pass through it.
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
 export interface SlowLine {
   /** `host:port` of the proxy. */
   readonly endpoint: string
+  /** Ends all connections, as a network failure does; new ones get no answer before `repair`. */
+  cut(): void
+  repair(): void
   close(): Promise<void>
 }
 
@@ -18,16 +21,30 @@ export async function openSlowLine(endpoint: string, delay: number): Promise<Slo
     from.on('error', () => to.destroy())
     from.on('close', () => setTimeout(() => to.destroy(), delay))
   }
-  const server = createServer(near => {
+  const forward = (near: Socket) => {
     const far = connect(Number(port), hostname)
     lead(near, far)
     lead(far, near)
-  })
+  }
+  let waiting: Socket[] | undefined
+  const server = createServer(near => (waiting === undefined ? forward(near) : waiting.push(near)))
   await once(server.listen(0, '127.0.0.1'), 'listening')
+  const cut = () => {
+    waiting ??= []
+    for (const socket of sockets) socket.destroy()
+    sockets.clear()
+  }
+  const repair = () => {
+    for (const near of waiting ?? []) forward(near)
+    waiting = undefined
+  }
   return {
     endpoint: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    cut,
+    repair,
     close: async () => {
-      for (const socket of sockets) socket.destroy()
+      cut()
+      for (const socket of waiting ?? []) socket.destroy()
       server.close()
       await once(server, 'close')
     },

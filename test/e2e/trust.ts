@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url'
 const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
 export const CERTIFICATE_FILE = fixture('localhost-1-cert.pem')
 export const KEY_FILE = fixture('localhost-1-key.pem')
+/** Issued by the test certificate, for libraries that do not accept a certificate authority's own certificate from a server. */
+export const ISSUED_CERTIFICATE_FILE = fixture('localhost-issued-cert.pem')
+export const ISSUED_KEY_FILE = fixture('localhost-issued-key.pem')
 export const CERTIFICATE = readFileSync(CERTIFICATE_FILE)
 
 let isTrusted = false
