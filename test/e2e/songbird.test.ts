@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { ForeignBot } from './foreign-bot.ts'
-import { reasonToSkip, songbird } from './foreign-tools.ts'
+import { disnake, reasonToSkip, songbird } from './foreign-tools.ts'
 import { SILENCE } from './opus-frames.ts'
 import { Scene } from './scene.ts'
 import { openSlowLine, type SlowLine } from './slow-line.ts'
-import { type discordjs, foreign, oldDiscordjs, parley, type Talker, talks } from './talker.ts'
-import { until } from './until.ts'
+import { discordjs, encrypted, foreign, inTheClear, oldDiscordjs, parley, type Talker, talks } from './talker.ts'
+import { until, untilFits } from './until.ts'
 
 const GUILD = '41771983423143941'
 const TIMEOUT = 120_000
@@ -32,8 +32,9 @@ after(async () => {
 })
 
 /** Returns functions that join one new channel; songbird connects through `line`. */
-async function room() {
+async function room(dave: 'allowed' | 'required' = 'allowed') {
   const channelId = String(++lastChannel)
+  await scene.describe({ guildId: GUILD, channelId }, { dave })
   const enter = async (join: typeof discordjs, endpoint = scene.server.endpoint): Promise<Talker> => {
     scene.endpoint = endpoint
     const talker = await join({ scene, guildId: GUILD, channelId, userId: String(++lastUser) })
@@ -48,8 +49,21 @@ async function room() {
     await bot.play([SILENCE])
     return bot
   }
-  return { channelId, enter, enterSongbird }
+  /** songbird and the others are in one MLS group. songbird reports no voice privacy code; the others have to agree on theirs. */
+  const grouped = async (others: readonly Talker[]) => {
+    const size = others.length + 1
+    await untilFits(
+      `a group of ${size}`,
+      () => scene.dave(channelId),
+      dave =>
+        dave?.version === 1 && !dave.proposed && !dave.preparing && dave.members === size && dave.users.every(isIn),
+    )
+    await encrypted(others)
+  }
+  return { enter, enterSongbird, grouped }
 }
+
+const isIn = ({ online, leaf }: { online: boolean; leaf: number | undefined }) => online && leaf !== undefined
 
 /** All members talk in turn, and each other member receives all frames. */
 async function allTalk(members: readonly Talker[]): Promise<void> {
@@ -86,4 +100,68 @@ test('songbird leaves without a close frame, and its session ends with its voice
   await talks(js, [bird])
   await bird.leave()
   await until('the end of its session', () => scene.session(bird.userId) === undefined)
+})
+
+test('songbird joins an encrypted call, where no unencrypted frame is forwarded', options, async () => {
+  const { enter, enterSongbird, grouped } = await room('required')
+  const others = [await enter(discordjs), await enter(parley)]
+  await encrypted(others)
+  const bird = await enterSongbird()
+  await grouped(others)
+  await allTalk([bird, ...others])
+})
+
+test('songbird starts the encrypted group that others join, and stays when one leaves', options, async () => {
+  const { enter, enterSongbird, grouped } = await room('required')
+  const [bird, js] = [await enterSongbird(), await enter(discordjs)]
+  await grouped([js])
+  await allTalk([bird, js])
+  const own = await enter(parley)
+  await grouped([js, own])
+  js.end()
+  await grouped([own])
+  await allTalk([bird, own])
+})
+
+test('songbird resumes as a member of a group that has changed since', options, async () => {
+  const { enter, enterSongbird, grouped } = await room('required')
+  const [bird, own] = [await enterSongbird(), await enter(parley)]
+  await grouped([own])
+  const { audioSsrc } = scene.session(bird.userId)!
+  const resumed = bird.next('resumed')
+  line.cut()
+  await until('the loss of its connection', () => scene.session(bird.userId)?.state === 'detached')
+  const js = await enter(discordjs)
+  await encrypted([own, js])
+  line.repair()
+  assert.equal((await resumed).ssrc, audioSsrc)
+  await grouped([own, js])
+  await allTalk([bird, own, js])
+  assert.equal(scene.session(bird.userId)?.audioSsrc, audioSsrc)
+})
+
+test('songbird follows the downgrade for a client without DAVE, and the upgrade after it', options, async () => {
+  const { enter, enterSongbird, grouped } = await room()
+  const [bird, own] = [await enterSongbird(), await enter(parley)]
+  await grouped([own])
+  const old = await enter(oldDiscordjs)
+  await inTheClear([own])
+  await allTalk([bird, own, old])
+  old.end()
+  await grouped([own])
+  await allTalk([bird, own])
+})
+
+const withLibdave = disnake()
+test('songbird, disnake with libdave, discord.js and the Parley client receive each other in one encrypted call', {
+  ...options,
+  skip: options.skip || reasonToSkip(withLibdave),
+}, async () => {
+  assert.ok('command' in withLibdave)
+  const { enter, enterSongbird, grouped } = await room('required')
+  const snake = await enter(foreign(withLibdave.command))
+  const bird = await enterSongbird()
+  const others = [snake, await enter(discordjs), await enter(parley)]
+  await grouped(others)
+  await allTalk([bird, ...others])
 })
