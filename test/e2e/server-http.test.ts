@@ -16,6 +16,7 @@ import {
   createServer,
   ListenError,
   type ServerOptions,
+  selfSignedCertificate,
 } from '@parley/server'
 import { WebSocket } from 'ws'
 
@@ -73,7 +74,7 @@ test('/ speaks the voice gateway with any query, /lvsp speaks LVSP, other paths 
   const { url, lvspUrl } = await serverOf(t)
   assert.equal(((await greeting(`${url}?v=8&encoding=json`, t)) as { op: number }).op, 8)
   assert.equal(((await greeting(url.replace(/\/$/, '?v=8'), t)) as { op: number }).op, 8)
-  assert.deepEqual(Object.keys((await greeting(url, t)) as object), ['heartbeat_interval'])
+  assert.equal(((await greeting(url, t)) as { op: number }).op, 8)
   const hello = (await greeting(lvspUrl, t)) as { op: number; d: { nonce: string } }
   assert.equal(hello.op, 0)
   assert.equal(hello.d.nonce.length, 10)
@@ -178,4 +179,23 @@ test('the error for a port in use names the port, and sockets that were opened b
     createServer({ media: { port: mediaPort } }),
     new RegExp(`media\\.port: UDP port ${mediaPort} of 127\\.0\\.0\\.1 is already in use`),
   )
+})
+
+test('a server of this process listens on all addresses with a certificate given as PEM', async t => {
+  const server = await createServer({
+    tls: selfSignedCertificate(),
+    http: { listen: '0.0.0.0:0', endpoint: 'localhost' },
+    media: { listen: '127.0.0.1', port: 0, lanes: 0 },
+    log: { level: 'silent' },
+  })
+  t.after(() => server.close())
+  assert.match(server.url, /^wss:/)
+})
+
+test('media ports past the last one are refused with the highest that fits', async () => {
+  const media = { listen: '127.0.0.1', port: 65_534, lanes: 3 }
+  await assert.rejects(createServer({ media, log: { level: 'silent' } }), {
+    name: 'ConfigError',
+    message: 'media.port: expected at most 65533, because each of 3 lanes takes a port, found 65534',
+  })
 })

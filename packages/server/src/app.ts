@@ -1,8 +1,9 @@
 // Composition: configuration → lanes → listeners → node → host; start, reload, drain, stop.
-import { availableParallelism } from 'node:os'
+import { availableParallelism, networkInterfaces } from 'node:os'
 import type { LaneCounters, LaneEvent, NoteFields, Result } from '@parley/core'
 import { type NodeInspection, VoiceNode, type VoiceNodeOptions } from '@parley/core'
 import type { Config } from './config/config.ts'
+import { ConfigError } from './config/config-error.ts'
 import { camelCased } from './config/node-settings.ts'
 import { nodeCrypto } from './crypto.ts'
 import { OpensslDtls } from './dtls/openssl-dtls.ts'
@@ -26,6 +27,8 @@ import { VERSION } from './version.ts'
 
 /** RFC 6455 §7.4.1: an endpoint is going away. */
 const GOING_AWAY = 1001
+/** The last UDP port. */
+const HIGHEST_PORT = 65_535
 const ALL_ADDRESSES: readonly string[] = ['::', '0.0.0.0']
 
 interface Ports {
@@ -153,6 +156,7 @@ export class App {
     this.#measuring = setInterval(() => this.#measure(), SERVER_LIMITS.measureInterval)
     const { engine, aead, reason } = ports.engine
     this.#note('lanes.started', { engine, aead, reason, lanes: ports.lanes.all.length })
+    for (const warning of config.warnings) this.#note('config.warning', { warning })
     if (!ports.dtls.ok) this.#note('webrtc.unavailable', { reason: ports.dtls.reason })
     this.#note('node.started', { version: VERSION, endpoint: this.endpoint, mediaPort: this.mediaPort })
   }
@@ -291,6 +295,12 @@ export class App {
   }
 }
 
+/** An IPv4 address of the machine that is not loopback. Most bot libraries have IPv4 sockets only, however they reached the gateway. */
+const machineIpv4 = (): string | undefined =>
+  Object.values(networkInterfaces())
+    .flatMap(addresses => addresses ?? [])
+    .find(({ family, internal }) => family === 'IPv4' && !internal)?.address
+
 /** A socket bound to one address receives packets for that address only. */
 const announcedBy = ({ announce, listen }: Config['media']): readonly string[] =>
   announce.length > 0 || ALL_ADDRESSES.includes(listen) ? announce : [listen]
@@ -308,6 +318,7 @@ function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: Ports): 
     backends: backend.map(each => ({ ...camelCased(each), requireHeartbeat: lvsp.require_heartbeat })),
     lanes: lanes.all,
     announce: announcedBy(media),
+    ipv4: media.listen === '::' ? machineIpv4() : undefined,
     capacity: { ...camelCased(capacity), egressBitsPerSecond: capacity.egress_mbit * 1e6 },
   }
 }
@@ -338,6 +349,10 @@ async function openLanes(
   observer: LanesObserver,
 ): Promise<{ lanes: Lanes; engine: EngineChoice }> {
   const count = lanes ?? Math.max(1, availableParallelism() - 1)
+  if (port !== 0 && port + count - 1 > HIGHEST_PORT)
+    throw new ConfigError(
+      `media.port: expected at most ${HIGHEST_PORT - count + 1}, because each of ${count} lanes takes a port, found ${port}`,
+    )
   const choice = await chooseEngine(engine, count)
   if (!choice.ok) throw new ListenError(`media.engine: the ffi engine cannot run here: ${choice.reason}`)
   const chosen = choice.value

@@ -1,7 +1,7 @@
 // The server as a library: a complete node inside another program or a test.
 import type { NodeInspection } from '@parley/core'
 import { App, type PlaygroundOptions } from './app.ts'
-import { configOf } from './config/config.ts'
+import { libraryConfig } from './config/config.ts'
 import type { ConfigInput } from './config/schema.ts'
 import { nodeCrypto } from './crypto.ts'
 import type { LogSink } from './log.ts'
@@ -97,7 +97,7 @@ const defaults = (): ConfigInput => ({
  */
 export async function createServer({ logSink, tls, playground, ...options }: ServerOptions = {}): Promise<Server> {
   const backend = options.backend ?? [{ id: 'main', secret: nodeCrypto.randomToken(24) }]
-  const config = configOf(defaults(), { ...options, backend })
+  const config = libraryConfig([defaults(), { ...options, backend }], tls !== undefined)
   const app = await App.start(config, { logSink, tls, playground })
   return {
     url: app.url,

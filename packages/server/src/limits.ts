@@ -3,6 +3,8 @@
 import { LIMITS } from '@parley/core'
 
 export const SERVER_LIMITS = {
+  /** Bytes of a secret below which the operator is warned: the length of an HMAC-SHA256. */
+  strongSecret: 32,
   /** TCP connections of one listener, upgraded or not; bounds file descriptors. */
   maxConnections: 50_000,
   /** TCP connections that are not a WebSocket yet: above it the oldest is closed, so that a flood locks no client out. */

@@ -8,6 +8,12 @@ export const SERVER_NOTES = {
     meaning: 'All ports are open.',
   },
   'node.stopped': { level: 'info', fields: {}, meaning: 'All ports are closed; the process exits.' },
+  'config.warning': {
+    level: 'warn',
+    fields: { warning: 'text' },
+    meaning:
+      'A setting works but is weak or unknown: a short or readable secret, a `PARLEY_` variable without a setting.',
+  },
   'lanes.started': {
     level: 'info',
     fields: { engine: 'text', aead: 'text', reason: 'text', lanes: 'number' },

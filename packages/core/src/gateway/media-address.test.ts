@@ -1,7 +1,10 @@
 // Which address Ready names for a client, by what is announced and where the client comes from.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { mediaAddress } from './media-address.ts'
+import { mediaAddress as chooseAddress } from './media-address.ts'
+
+const mediaAddress = (announce: readonly string[], local: string, remote: string, ipv4?: string) =>
+  chooseAddress({ announce, ipv4 }, local, remote)
 
 const LAN = '192.168.1.5'
 const OTHER_LAN = '10.88.0.1'
@@ -10,6 +13,14 @@ const WAN = '203.0.113.5'
 test('without announced addresses a client receives the one its WebSocket came to', () => {
   assert.equal(mediaAddress([], '198.51.100.1', '203.0.113.9'), '198.51.100.1')
   assert.equal(mediaAddress([], '::1', '::1'), '127.0.0.1')
+})
+
+test('a client that came by IPv6 receives the IPv4 address of the machine, if there is one', () => {
+  assert.equal(mediaAddress([], '2001:db8::1', '2001:db8::99', '198.51.100.1'), '198.51.100.1')
+  assert.equal(mediaAddress([], '2001:db8::1', '2001:db8::99'), '2001:db8::1')
+  assert.equal(mediaAddress([], '203.0.113.1', '203.0.113.9', '198.51.100.1'), '203.0.113.1')
+  assert.equal(mediaAddress([], 'fd77::1', 'fd77::2', '10.88.0.1'), '10.88.0.1')
+  assert.equal(mediaAddress([], '2001:db8::1', '2001:db8::99', '10.88.0.1'), '2001:db8::1')
 })
 
 test('the only announced address is given to every client', () => {

@@ -8,17 +8,29 @@ const PRIVATE_IPV6 = /^(::1$|f[cd]|fe[89ab])/i
 const isIpv4 = (ip: string): boolean => IPV4.test(ip)
 const isPrivate = (ip: string): boolean => PRIVATE_IPV4.test(ip) || PRIVATE_IPV6.test(ip)
 
+/** The addresses of a node for media. */
+export interface MediaAddresses {
+  /** Addresses that clients receive; if empty, the one that they reached. */
+  readonly announce: readonly string[]
+  /** An IPv4 address of the machine by which clients that came by IPv6 may reach it. */
+  readonly ipv4?: string | undefined
+}
+
 /**
- * The address that Ready names. Without announced ones it is the address that the client's WebSocket came to; a client that came by
- * IPv6 loopback can reach 127.0.0.1 too. Of several announced addresses:
+ * The address that Ready names. Without announced ones it is the address that the client's WebSocket came to; for a client that came by
+ * IPv6 it is the machine's IPv4 address, if there is one, and not a private one for a client from outside. Of several announced addresses:
  *
  * 1. IPv4 addresses go before IPv6: most bot libraries open IPv4 sockets only.
  * 2. the address that the WebSocket came to, if it is announced;
  * 3. for a client in a private network, the announced private address that shares the longest prefix with the client's;
  * 4. otherwise the first that is not private, or else the first.
  */
-export function mediaAddress(announce: readonly string[], localAddress: string, remoteAddress: string): string {
-  if (announce.length === 0) return localAddress === '::1' ? '127.0.0.1' : localAddress
+export function mediaAddress({ announce, ipv4 }: MediaAddresses, localAddress: string, remoteAddress: string): string {
+  if (announce.length === 0) {
+    if (localAddress === '::1') return '127.0.0.1'
+    const isReachable = ipv4 !== undefined && (!isPrivate(ipv4) || isPrivate(remoteAddress))
+    return isIpv4(localAddress) || !isReachable ? localAddress : ipv4
+  }
   const four = announce.filter(isIpv4)
   const candidates = four.length > 0 ? four : announce
   if (candidates.includes(localAddress)) return localAddress

@@ -7,7 +7,7 @@ import type { Deadlines } from '../deadlines.ts'
 import { ProtocolError } from '../errors.ts'
 import { ok, type Result } from '../result.ts'
 import { Authenticator, type IdentifyRefusal, type TokenPolicy } from './authenticator.ts'
-import { mediaAddress } from './media-address.ts'
+import { type MediaAddresses, mediaAddress } from './media-address.ts'
 import { readyFor } from './ready.ts'
 import { type Attachment, daveVersionOf, type SessionObserver, VoiceSession } from './voice-session.ts'
 
@@ -17,9 +17,7 @@ interface Identifying extends Attachment {
   readonly localAddress: string
 }
 
-export interface AuthenticationPolicy extends TokenPolicy {
-  /** Addresses that Ready names; if empty, the one that the client reached. */
-  readonly announce: readonly string[]
+export interface AuthenticationPolicy extends TokenPolicy, MediaAddresses {
   readonly modes: readonly VoiceMode[]
   /** Milliseconds for which a session without a connection may be resumed. */
   readonly resumeWindow: number
@@ -75,7 +73,7 @@ export class VoiceSessions implements SessionObserver {
       channel,
       tokenOwner,
       connection,
-      mediaIp: mediaAddress(this.#policy.announce, connection.localAddress, connection.remoteAddress),
+      mediaIp: mediaAddress(this.#policy, connection.localAddress, connection.remoteAddress),
       numbers: channel.lane.reservePeer(),
       observer: this,
     })

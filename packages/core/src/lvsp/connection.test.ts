@@ -270,3 +270,10 @@ test('a backend that connects like Litecord is noted with the setting to configu
   const note = bench.notes.find(({ event }) => event === 'lvsp.looks_like_litecord')
   assert.match(String(note?.fields?.hint), /dialect = "litecord"/)
 })
+
+test('a Python backend that negotiates capabilities is not taken for Litecord', () => {
+  const bench = new LvspBench()
+  const socket = bench.open('Python/3.12 websockets/13.1')
+  socket.send(1, { token: tokenFor(SECRET, socket.nonce), capabilities: ['failure'] })
+  assert.ok(!bench.notes.some(({ event }) => event === 'lvsp.looks_like_litecord'))
+})

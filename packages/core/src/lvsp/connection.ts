@@ -76,7 +76,7 @@ type State =
 type Live = Extract<State, { kind: 'live' }>
 type LvspNote = Extract<NoteName, `lvsp.${string}`>
 
-/** The library that Litecord dials with. */
+/** The library that Litecord uses. It negotiates no capabilities, unlike most other backends in Python. */
 const LITECORD_USER_AGENT = /python.*websockets/i
 
 export class LvspConnection implements Timed, Attachment {
@@ -213,7 +213,7 @@ export class LvspConnection implements Timed, Attachment {
     const live = this.#goLive(match.backend, token, capabilities ?? [], now)
     live.session.attach(this, now)
     this.#note('lvsp.identified', { secret: match.secret, dialect: live.agreement.dialect })
-    this.#hintAtLitecord(live)
+    if (capabilities == null) this.#hintAtLitecord(live)
     this.#ready(live, undefined, now)
   }
 

@@ -20,5 +20,6 @@ export function register(program: Command): void {
 function check(options: ConfigOptions): void {
   const config = configFrom(options)
   readTls(config)
+  for (const warning of config.warnings) process.stderr.write(`warning: ${warning}\n`)
   process.stdout.write(describeConfig(config))
 }

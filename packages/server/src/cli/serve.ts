@@ -24,18 +24,21 @@ export function register(program: Command): void {
 }
 
 async function serve(options: ConfigOptions): Promise<void> {
-  const app = await App.start(configFrom(options))
+  let app: App | undefined
+  // Before the start: without a listener SIGHUP ends the process.
+  const reload = () => app?.reload()
+  process.on('SIGHUP', reload)
+  const started = await App.start(configFrom(options))
+  app = started
   let stopping = false
   const stop = async () => {
     const isSecond = stopping
     stopping = true
-    if (!isSecond) await app.drain()
-    await app.close()
+    if (!isSecond) await started.drain()
+    await started.close()
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, stop)
     process.off('SIGHUP', reload)
   }
-  const reload = () => app.reload()
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
-  process.on('SIGHUP', reload)
 }

@@ -1,6 +1,6 @@
 // The configuration: accepted settings, precedence of sources, and the message for each error.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -323,13 +323,6 @@ test('refused: a file that does not exist', () => {
   )
 })
 
-test('refused: a misspelt variable, by its name', () => {
-  assert.equal(
-    refusal(() => loadConfig({ environment: { PARLEY_HTTP_LISTNE: 'x' } })),
-    'PARLEY_HTTP_LISTNE: no such setting (did you mean PARLEY_HTTP_LISTEN?)',
-  )
-})
-
 test('refused: a value of a variable, under the name of the variable', () => {
   const environment = { PARLEY_BACKEND_0_SECRET: 'x', PARLEY_MEDIA_PORT: 'high' }
   assert.equal(
@@ -353,4 +346,22 @@ test('refused: flags with an unknown setting, a wrong backend number, or without
     '--set backend.main.secret: expected the number of a backend such as backend.0.id, found "main"',
   )
   assert.equal(flag('s3cret'), '--set: expected key=value such as http.listen=0.0.0.0:8443, found no "="')
+})
+
+test('a variable without a setting, a short secret and a readable file are warnings and no errors', t => {
+  const folder = folderWith(t, { 'lvsp.secret': 'short\n', 'parley.toml': '[[backend]]\nsecret_file = "lvsp.secret"' })
+  chmodSync(join(folder, 'lvsp.secret'), 0o644)
+  const file = join(folder, 'parley.toml')
+  const { warnings } = loadConfig({ file, environment: { PARLEY_HTPP_LISTEN: 'x' } })
+  assert.equal(warnings.length, 3)
+  assert.match(
+    warnings[0]!,
+    /^PARLEY_HTPP_LISTEN: no such setting \(did you mean PARLEY_HTTP_LISTEN\?\); the variable is ignored$/,
+  )
+  assert.match(warnings[1]!, /^backend main: a secret of less than 32 bytes/)
+  assert.match(warnings[2]!, /lvsp\.secret can be read by every user of this machine: chmod 600$/)
+  assert.ok(!warnings.join().includes('short'))
+  chmodSync(join(folder, 'lvsp.secret'), 0o600)
+  writeFileSync(join(folder, 'lvsp.secret'), 'x'.repeat(32))
+  assert.deepEqual(loadConfig({ file }).warnings, [])
 })

@@ -1,5 +1,5 @@
 // The configuration: file < environment < flags, validated, as one frozen object. The only reader of the environment.
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { stringify } from 'smol-toml'
 import { z } from 'zod'
@@ -15,7 +15,13 @@ export interface BackendConfig extends Omit<ParsedBackend, 'secret' | 'secret_fi
   secrets: readonly string[]
 }
 /** Paths are absolute; durations are milliseconds. Frozen. */
-export type Config = Readonly<Omit<ParsedConfig, 'backend'> & { backend: readonly BackendConfig[] }>
+export type Config = Readonly<
+  Omit<ParsedConfig, 'backend'> & {
+    backend: readonly BackendConfig[]
+    /** What the operator should know, a sentence each. */
+    warnings: readonly string[]
+  }
+>
 
 export interface ConfigSources {
   /** Path of a TOML file. */
@@ -31,32 +37,31 @@ export const FILE_VARIABLE = 'PARLEY_CONFIG'
 /** Throws a `ConfigError` whose message is one sentence. */
 export function loadConfig({ file, environment = {}, flags = [] }: ConfigSources): Config {
   const path = file ?? environment[FILE_VARIABLE]
-  return checked([
-    ...(path === undefined ? [] : fromFile(path)),
-    ...fromEnvironment(environment, [FILE_VARIABLE]),
-    ...fromFlags(flags),
-  ])
+  const { assignments, warnings } = fromEnvironment(environment, [FILE_VARIABLE])
+  return checked([...(path === undefined ? [] : fromFile(path)), ...assignments, ...fromFlags(flags)], false, warnings)
 }
 
 /** The configuration of objects in the shape of the file; later ones override earlier ones. Throws a `ConfigError`. */
-export function configOf(...inputs: readonly ConfigInput[]): Config {
-  return checked(
-    inputs.flatMap((input, index) =>
-      fromObject(input, { nameOf: key => key, folder: process.cwd(), source: `options ${index}` }),
-    ),
+export const configOf = (...inputs: readonly ConfigInput[]): Config => libraryConfig(inputs, false)
+
+/** The same for a server of this process; `hasTls`: a certificate is given besides the settings. */
+export function libraryConfig(inputs: readonly ConfigInput[], hasTls: boolean): Config {
+  const assignments = inputs.flatMap((input, index) =>
+    fromObject(input, { nameOf: key => key, folder: process.cwd(), source: `options ${index}` }),
   )
+  return checked(assignments, hasTls)
 }
 
 /** The environment of this process. */
 export const processEnvironment = (): Record<string, string | undefined> => process.env
 
 /** The configuration as TOML, with secrets masked. */
-export function describeConfig(config: Config): string {
+export function describeConfig({ warnings: _, ...config }: Config): string {
   const backend = config.backend.map(({ secrets, ...rest }) => ({ ...rest, secret: secrets.map(() => '(hidden)') }))
   return stringify(z.encode(ConfigSchema, { ...config, backend } as ParsedConfig))
 }
 
-function checked(assignments: readonly Assignment[]): Config {
+function checked(assignments: readonly Assignment[], hasTls = false, warnings: string[] = []): Config {
   const settings = new Settings(assignments)
   const parsed = ConfigSchema.safeParse(settings.tree())
   if (!parsed.success) throw settings.refusal(parsed.error.issues[0]!.path.map(String))
@@ -64,8 +69,9 @@ function checked(assignments: readonly Assignment[]): Config {
   if (config.http.tls_cert !== undefined)
     config.http.tls_cert = settings.path(['http', 'tls_cert'], config.http.tls_cert)
   if (config.http.tls_key !== undefined) config.http.tls_key = settings.path(['http', 'tls_key'], config.http.tls_key)
-  checkHttp(config, settings)
-  return frozen(config)
+  checkHttp(config, settings, hasTls)
+  for (const warn of [weakSecrets(config.backend), readableFiles(config, settings)]) warnings.push(...warn)
+  return frozen({ ...config, warnings })
 }
 
 /** The last assignment of each setting, by path. */
@@ -91,6 +97,12 @@ class Settings {
   /** The name of the setting in an error message. */
   name(path: readonly string[]): string {
     return this.#last.get(path.join('.'))?.name ?? path.join('.')
+  }
+
+  /** The absolute path of a setting that is a file; undefined if it is not set. */
+  file(path: readonly string[]): string | undefined {
+    const assignment = this.#last.get(path.join('.'))
+    return typeof assignment?.value === 'string' ? this.path(path, assignment.value) : undefined
   }
 
   /** A path value, resolved against the folder of its source. */
@@ -179,7 +191,36 @@ function secretsOf(
   return lines
 }
 
-function checkHttp({ http, lvsp, media }: Omit<Config, 'backend'>, settings: Settings): void {
+/** A secret authenticates a backend alone: HMAC-SHA256 has the strength of its key (RFC 2104 §3). */
+const weakSecrets = (backends: readonly BackendConfig[]): string[] =>
+  backends
+    .filter(({ secrets }) => secrets.some(secret => Buffer.byteLength(secret) < SERVER_LIMITS.strongSecret))
+    .map(({ id }) => `backend ${id}: a secret of less than ${SERVER_LIMITS.strongSecret} bytes can be guessed`)
+
+/** Files of secrets that other users of the machine can read. */
+function readableFiles(
+  { http, backend }: Pick<ParsedConfig, 'http'> & { backend: readonly unknown[] },
+  settings: Settings,
+): string[] {
+  const secretFiles = backend.map((_, index) => settings.file(['backend', String(index), 'secret_file']))
+  return [...secretFiles, http.tls_key].flatMap(path =>
+    path !== undefined && isReadableByAll(path) ? [`${path} can be read by every user of this machine: chmod 600`] : [],
+  )
+}
+
+function isReadableByAll(path: string): boolean {
+  try {
+    return process.platform !== 'win32' && (statSync(path).mode & 0o004) !== 0
+  } catch {
+    return false
+  }
+}
+
+function checkHttp(
+  { http, lvsp, media }: Pick<ParsedConfig, 'http' | 'lvsp' | 'media'>,
+  settings: Settings,
+  hasTls: boolean,
+): void {
   const { tls_cert: cert, tls_key: key } = http
   if (cert !== undefined && key === undefined) throw settings.refuse(['http', 'tls_cert'], 'requires http.tls_key')
   if (key !== undefined && cert === undefined) throw settings.refuse(['http', 'tls_key'], 'requires http.tls_cert')
@@ -188,7 +229,7 @@ function checkHttp({ http, lvsp, media }: Omit<Config, 'backend'>, settings: Set
     ['lvsp', lvsp.listen],
   ]
   for (const [section, listen] of listeners) {
-    if (listen === undefined || isLoopback(listen.host) || cert !== undefined || http.behind_proxy) continue
+    if (listen === undefined || isLoopback(listen.host) || cert !== undefined || hasTls || http.behind_proxy) continue
     throw settings.refuse(
       [section, 'listen'],
       `${listen.host} is reachable from other machines, which requires TLS: set http.tls_cert and http.tls_key, or http.behind_proxy = true if a proxy terminates TLS`,

@@ -42,19 +42,27 @@ export function fromObject(
   })
 }
 
-/** The settings among environment variables: `PARLEY_HTTP_LISTEN`, `PARLEY_BACKEND_0_SECRET`. */
+/**
+ * The settings among environment variables: `PARLEY_HTTP_LISTEN`, `PARLEY_BACKEND_0_SECRET`. A variable that names none is a warning
+ * and no error: orchestrators set variables of their own for a service named `parley`.
+ */
 export function fromEnvironment(
   environment: Record<string, string | undefined>,
   ignored: readonly string[],
-): Assignment[] {
-  return Object.entries(environment).flatMap(([name, text]) => {
+): { assignments: Assignment[]; warnings: string[] } {
+  const warnings: string[] = []
+  const assignments = Object.entries(environment).flatMap(([name, text]) => {
     if (!name.startsWith(PREFIX) || name.startsWith(OF_BRIDGE) || ignored.includes(name) || text === undefined)
       return []
     const path = pathOfVariable(name)
     if (path === undefined && INJECTED.test(name)) return []
-    if (path === undefined) throw new ConfigError(`${name}: no such setting${suggestion(name, variables())}`)
+    if (path === undefined) {
+      warnings.push(`${name}: no such setting${suggestion(name, variables())}; the variable is ignored`)
+      return []
+    }
     return [fromText(path, text, name, 'environment')]
   })
+  return { assignments, warnings }
 }
 
 /** The settings of `--set key=value` flags. */

@@ -32,9 +32,16 @@ test('behind a proxy the last hop of X-Forwarded-For counts', () => {
   assert.equal(remoteAddress(request('127.0.0.1', '2001:db8::5'), true), '2001:db8::5')
 })
 
-test('behind a proxy a header that holds no address falls back to the proxy', () => {
-  for (const header of [undefined, '', 'unknown', '203.0.113.9, ', '999.1.1.1'])
-    assert.equal(remoteAddress(request('127.0.0.1', header), true), '127.0.0.1')
+test('behind a proxy a request without the header comes from the proxy itself', () => {
+  assert.equal(remoteAddress(request('127.0.0.1'), true), '127.0.0.1')
+})
+
+test('a header that holds no address never counts as loopback', () => {
+  for (const header of ['', 'unknown', '_hidden', '203.0.113.9, ', '999.1.1.1']) {
+    const address = remoteAddress(request('127.0.0.1', header), true)
+    assert.equal(address, 'unreadable')
+    assert.ok(!isLoopback(address) && !isListed(blockListOf(['0.0.0.0/0', '::/0']), address))
+  }
 })
 
 test('subnets are addresses with or without a prefix length', () => {

@@ -6,6 +6,9 @@ const LOOPBACK = new BlockList()
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4')
 LOOPBACK.addAddress('::1', 'ipv6')
 
+/** The source of requests whose X-Forwarded-For names no address: one for all of them, and never loopback. */
+const UNREADABLE = 'unreadable'
+
 /** Text of an address: IPv4-mapped IPv6 becomes IPv4, a zone id is removed. Empty if there is none. */
 export function addressText(address: string | undefined): string {
   const plain = (address ?? '').replace(/%.*$/, '')
@@ -25,15 +28,16 @@ export function isListed(list: BlockList, address: string): boolean {
 
 /**
  * Address of the client. Behind a proxy it is the last hop of X-Forwarded-For, which the proxy itself wrote; the hops before
- * it are claims of the client.
+ * it are claims of the client. A hop that is no address (RFC 7239 §6 has `unknown` and obfuscated names) is not the proxy's own.
  */
 export function remoteAddress(request: IncomingMessage, behindProxy: boolean): string {
   const direct = addressText(request.socket.remoteAddress)
   if (!behindProxy) return direct
   const forwarded = [request.headers['x-forwarded-for'] ?? []].flat().join(',')
   const hop = forwarded.slice(forwarded.lastIndexOf(',') + 1).trim()
+  if (request.headers['x-forwarded-for'] === undefined) return direct
   const address = addressText(/^\[(.+)\](?::\d+)?$/.exec(hop)?.[1] ?? /^([\d.]+):\d+$/.exec(hop)?.[1] ?? hop)
-  return isIP(address) === 0 ? direct : address
+  return isIP(address) === 0 ? UNREADABLE : address
 }
 
 /** Whether the text is an address, or an address with a prefix length such as `10.0.0.0/8`. */
