@@ -132,7 +132,10 @@ test('0 and −1 as rtx_payload_type mean that the client has none', () => {
   const { bench, backend } = videoScene()
   const { channel_id: _, ...identify } = backend.join('1')
   const listed = [-1, 0, null, undefined].map((rtx_payload_type, index) => ({
-    ...{ name: ['H264', 'VP8', 'VP9', 'AV1'][index], type: 'video', payload_type: 96 + index, rtx_payload_type },
+    name: ['H264', 'VP8', 'VP9', 'AV1'][index],
+    type: 'video',
+    payload_type: 96 + index,
+    rtx_payload_type,
   }))
   const client = bench.client('9').send(0, identify).send(1, { protocol: 'udp', data: DATA, codecs: listed })
   assert.equal(client.closeCode, undefined)

@@ -9,8 +9,11 @@ interface CodecFields {
 export const codecs = (...names: (string | [string, CodecFields])[]) => [
   { name: 'opus', type: 'audio', priority: 1000, payload_type: 120 },
   ...names.map((name, index) => ({
-    ...{ name: typeof name === 'string' ? name : name[0], type: 'video', priority: (index + 1) * 1000 },
-    ...{ payload_type: 101 + 2 * index, rtx_payload_type: 102 + 2 * index },
+    name: typeof name === 'string' ? name : name[0],
+    type: 'video',
+    priority: (index + 1) * 1000,
+    payload_type: 101 + 2 * index,
+    rtx_payload_type: 102 + 2 * index,
     ...(typeof name === 'string' ? {} : name[1]),
   })),
 ]

@@ -16,12 +16,12 @@ test('answers settle the oldest request with the same ids', () => {
     .info(2, 1, { ...CHANNEL, token: 'c' })
     .info(3, 4, done('7', 'y'))
   script.info(4, 4, done('7', 'z')).info(5, 4, done('7', 'late'))
-  const told = script.take()
+  const outputs = script.take()
   assert.deepEqual(
-    told.map(output => (output.kind === 'answered' ? output.request : output.kind)),
+    outputs.map(output => (output.kind === 'answered' ? output.request : output.kind)),
     [b, channel, a, again, 'granted'],
   )
-  assert.deepEqual(told[1], {
+  assert.deepEqual(outputs[1], {
     kind: 'answered',
     request: channel,
     answer: { channelId: '500', guildId: '100', token: 'c', endpoint: undefined },
@@ -112,7 +112,7 @@ test('an acknowledged heartbeat settles the commands sent before it', () => {
   script.session.command(LvspInfo.ChannelDestroy, { channel_id: '1' })
   script.advance(INTERVAL)
   script.session.command(LvspInfo.ChannelDestroy, { channel_id: '2' })
-  script.hear({ op: 5, d: { health: 1 } })
+  script.receive({ op: 5, d: { health: 1 } })
   assert.equal(script.session.unsettled, 1)
   script.take()
   script.lose().again().ready()

@@ -8,19 +8,19 @@ test('changes of a channel’s encryption are reported', () => {
   const script = new LvspScript().enter().ready()
   script.take()
   script.info(1, 24, { channel_id: '500', guild_id: '100', protocol_version: 1, epoch: 3, members: 2 })
-  const told = { channelId: '500', guildId: '100', protocolVersion: 1, epoch: 3, members: 2 }
-  assert.deepEqual(script.take(), [{ kind: 'encryption', event: told }])
+  const event = { channelId: '500', guildId: '100', protocolVersion: 1, epoch: 3, members: 2 }
+  assert.deepEqual(script.take(), [{ kind: 'encryption', event: event }])
 })
 
 test('a session connects, has the nonce signed, and identifies with the token', () => {
   const script = new LvspScript()
   assert.deepEqual(script.take(), [{ kind: 'connect' }])
   script.session.connectionOpened(script.now)
-  script.hear({ op: 0, d: { heartbeat_interval: INTERVAL, nonce: 'q7Zp2LmX0a', capabilities: ['events', 'x'] } })
+  script.receive({ op: 0, d: { heartbeat_interval: INTERVAL, nonce: 'q7Zp2LmX0a', capabilities: ['events', 'x'] } })
   assert.deepEqual(script.take(), [{ kind: 'sign', nonce: 'q7Zp2LmX0a' }])
   script.session.signed('the token')
   assert.deepEqual(script.sent(), [{ op: 1, d: { token: 'the token', capabilities: ['events'] } }])
-  script.hear({ op: 3, d: { health: 0.25, session: 'a', seq: 0, capabilities: ['events'] } })
+  script.receive({ op: 3, d: { health: 0.25, session: 'a', seq: 0, capabilities: ['events'] } })
   assert.deepEqual(script.take(), [
     {
       kind: 'connected',
@@ -107,7 +107,7 @@ test('a heartbeat is sent at each interval; an unacknowledged one fails the conn
   const script = new LvspScript().live()
   script.advance(INTERVAL)
   assert.deepEqual(script.sent(), [{ op: 4, d: {} }])
-  script.hear({ op: 5, d: { health: 0.125 } })
+  script.receive({ op: 5, d: { health: 0.125 } })
   assert.deepEqual(script.take(), [{ kind: 'health', health: 0.125 }])
   script.advance(INTERVAL)
   script.take()
@@ -136,7 +136,7 @@ test('delays between attempts grow to half a minute and restart after a stable c
   }
   assert.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000])
   script.live()
-  for (let i = 0; i < 7; i++) script.advance(INTERVAL).hear({ op: 5, d: { health: 1 } })
+  for (let i = 0; i < 7; i++) script.advance(INTERVAL).receive({ op: 5, d: { health: 1 } })
   script.lose()
   assert.equal(script.session.deadline - script.now, 500)
 })
@@ -177,16 +177,16 @@ test('undecodable messages of a node are reported and ignored', () => {
     '{"op":5,"d":{"health":"good"}}',
     '{"op":6,"d":{"type":1,"data":{}}}',
   ]
-  for (const text of unreadable) script.hear(text)
+  for (const text of unreadable) script.receive(text)
   script.session.messageReceived(new Uint8Array(4), script.now)
   assert.deepEqual(script.kinds(), Array(unreadable.length + 1).fill('undecodable'))
-  script.hear('{"op":99}').hear('{"op":6,"d":{"type":99,"data":{}},"s":1}')
+  script.receive('{"op":99}').receive('{"op":6,"d":{"type":99,"data":{}},"s":1}')
   assert.deepEqual(script.kinds(), [])
   assert.equal(script.session.seq, 1)
 })
 
 test('an unexpected HELLO or READY changes nothing', () => {
   const script = new LvspScript().live()
-  script.hear({ op: 0, d: { heartbeat_interval: 1, nonce: 'again' } }).ready({ session: 'other' })
+  script.receive({ op: 0, d: { heartbeat_interval: 1, nonce: 'again' } }).ready({ session: 'other' })
   assert.deepEqual(script.kinds(), [])
 })

@@ -33,7 +33,7 @@ export interface GrantedVoiceState extends UserRef {
   token?: string | undefined
   /** `host[:port]` of the voice gateway; absent on nodes that do not announce it. */
   endpoint?: string | undefined
-  /** Whether the user has a voice session, connected or waiting for Resume; undefined on nodes that do not tell. */
+  /** Whether the user has a voice session, connected or waiting for Resume; undefined on nodes that do not report it. */
   connected?: boolean | undefined
 }
 

@@ -35,22 +35,22 @@ export class LvspScript {
   kinds(): string[] {
     return this.take().map(({ kind }) => kind)
   }
-  hear(message: unknown): this {
+  receive(message: unknown): this {
     this.session.messageReceived(typeof message === 'string' ? message : JSON.stringify(message), this.now)
     return this
   }
   info(s: number | undefined, type: number, data: unknown): this {
-    return this.hear({ op: 6, s, d: { type, data } })
+    return this.receive({ op: 6, s, d: { type, data } })
   }
   /** Up to the token. */
   enter(hello: object = { capabilities: ALL }): this {
     this.session.connectionOpened(this.now)
-    this.hear({ op: 0, d: { heartbeat_interval: INTERVAL, nonce: 'q7Zp2LmX0a', ...hello } })
+    this.receive({ op: 0, d: { heartbeat_interval: INTERVAL, nonce: 'q7Zp2LmX0a', ...hello } })
     this.session.signed('token')
     return this
   }
   ready(ready: object = { session: 'a', seq: 0, capabilities: ALL }): this {
-    return this.hear({ op: 3, d: { health: 0.5, ...ready } })
+    return this.receive({ op: 3, d: { health: 0.5, ...ready } })
   }
   live(): this {
     this.enter().ready().take()

@@ -40,7 +40,7 @@ export class SessionScript {
     this.session.connectionOpened(this.now)
     return this
   }
-  hear(op: number, d: unknown, seq?: number): this {
+  receive(op: number, d: unknown, seq?: number): this {
     this.session.messageReceived(JSON.stringify({ op, d, seq }), this.now)
     return this
   }
@@ -57,10 +57,10 @@ export class SessionScript {
   /** Completes the handshake up to Session Description. */
   live(): this {
     this.open()
-      .hear(VoiceOp.Hello, { v: this.session.version, heartbeat_interval: INTERVAL })
-      .hear(VoiceOp.Ready, READY)
+      .receive(VoiceOp.Hello, { v: this.session.version, heartbeat_interval: INTERVAL })
+      .receive(VoiceOp.Ready, READY)
     this.session.select({ protocol: 'udp', address: '198.51.100.7', port: 40112, mode: MODE })
-    return this.hear(VoiceOp.SessionDescription, DESCRIPTION, 1)
+    return this.receive(VoiceOp.SessionDescription, DESCRIPTION, 1)
   }
   close(code: number, reason = ''): this {
     this.session.connectionClosed(code, reason, this.now)

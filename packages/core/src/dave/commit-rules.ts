@@ -38,7 +38,7 @@ export interface CommitWelcome {
 }
 
 /** Returns the reason for a refusal; undefined if the rule holds. */
-export type CommitRule = (message: CommitWelcome, context: CommitContext) => string | undefined
+export type CommitRule = (commit: CommitWelcome, context: CommitContext) => string | undefined
 
 export const isInPlace: CommitRule = ({ commit }, { groupId, epoch }) =>
   isSameBytes(commit.groupId, groupId) && commit.epoch === epoch ? undefined : 'wrong group or epoch'
@@ -147,16 +147,16 @@ const RULES: readonly CommitRule[] = [
 ]
 
 export function judgeCommit(payload: Uint8Array, context: CommitContext): Result<CommitWelcome> {
-  let message: CommitWelcome
+  let decoded: CommitWelcome
   try {
-    message = decodeCommitWelcome(payload)
+    decoded = decodeCommitWelcome(payload)
   } catch (error) {
     if (error instanceof DecodeError) return refused(error.message)
     throw error
   }
   for (const rule of RULES) {
-    const refusal = rule(message, context)
+    const refusal = rule(decoded, context)
     if (refusal !== undefined) return refused(refusal)
   }
-  return ok(message)
+  return ok(decoded)
 }

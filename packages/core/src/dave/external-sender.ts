@@ -14,8 +14,8 @@ import type { GroupCrypto, Signer } from '../crypto.ts'
 const IDENTITY = new Uint8Array(1)
 
 export interface SignedProposal {
-  /** An MLSMessage. */
-  message: Uint8Array
+  /** The proposal as MLSMessage. */
+  bytes: Uint8Array
   /** ProposalRef, by which a commit names the proposal (RFC 9420 §5.2). */
   reference: Uint8Array
 }
@@ -33,8 +33,8 @@ export class ExternalSender {
   }
 
   propose(place: GroupPlace, proposal: Proposal): SignedProposal {
-    const message = encodeProposal(place, proposal, bytes => this.#signer.sign(bytes))
-    const content = referencedBytes(ReferenceLabel.Proposal, authenticatedContent(message))
-    return { message, reference: this.#crypto.sha256(content) }
+    const bytes = encodeProposal(place, proposal, content => this.#signer.sign(content))
+    const content = referencedBytes(ReferenceLabel.Proposal, authenticatedContent(bytes))
+    return { bytes, reference: this.#crypto.sha256(content) }
   }
 }

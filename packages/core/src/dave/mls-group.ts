@@ -181,21 +181,21 @@ export class MlsGroup {
     return judged.ok ? ok(this.#apply(judged.value, before, batch, now)) : judged
   }
 
-  #apply(message: CommitWelcome, before: Leaves<Leaf>, batch: Batch, now: number): AcceptedCommit {
+  #apply(accepted: CommitWelcome, before: Leaves<Leaf>, batch: Batch, now: number): AcceptedCommit {
     const committed = [...before.entries()].filter(([, leaf]) => leaf.isUsable).map(([, leaf]) => leaf.member)
-    const added = inOrder(message, batch.adds)
+    const added = inOrder(accepted, batch.adds)
     this.#leaves = before.after(
-      inOrder(message, batch.removes).map(remove => remove.leafIndex),
+      inOrder(accepted, batch.removes).map(remove => remove.leafIndex),
       added.map(leafFor),
     )
-    const welcomed = added.filter(add => add.member.keyPackage === add.keyPackage).map(add => welcomeOf(message, add))
+    const welcomed = added.filter(add => add.member.keyPackage === add.keyPackage).map(add => welcomeOf(accepted, add))
     // A key package is used once: by the members that join, and by the committer that creates the group with it.
     for (const member of recipientsOf({ committed, welcomed })) member.keyPackage = undefined
     this.#isEstablished = true
     this.#epoch += 1n
     this.#batch = undefined
     const users = [...this.#leaves.entries()].map(([, { member }]) => member.session.userId)
-    return { ...message, committed, welcomed, users, duration: now - batch.sentAt }
+    return { ...accepted, committed, welcomed, users, duration: now - batch.sentAt }
   }
 
   /** The creator of a group is its leaf 0, with the signature key of the key package that it has sent. */
@@ -222,7 +222,7 @@ const batchOf = (adds: Add[], removes: Remove[], recipients: Member[], now: numb
   deadline: now + LIMITS.daveCommitTimeout,
 })
 
-const payloadOf = (proposals: readonly SignedProposal[]) => encodeProposals(proposals.map(({ message }) => message))
+const payloadOf = (proposals: readonly SignedProposal[]) => encodeProposals(proposals.map(({ bytes }) => bytes))
 
 function send(member: Member, payload: Uint8Array): void {
   member.openProposals++

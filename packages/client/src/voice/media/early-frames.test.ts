@@ -14,12 +14,12 @@ const frame = (ssrc: number, sequence: number, payload: Iterable<number> = [0xfc
 
 /** Opens frames of some SSRCs, and records which. */
 function opener(...ssrcs: number[]) {
-  const heard: string[] = []
+  const received: string[] = []
   const open = ({ ssrc, sequence }: ReceivedFrame) => {
-    if (ssrcs.includes(ssrc)) heard.push(`${ssrc}:${sequence}`)
+    if (ssrcs.includes(ssrc)) received.push(`${ssrc}:${sequence}`)
     return ssrcs.includes(ssrc)
   }
-  return { heard, open }
+  return { received, open }
 }
 
 test('frames that can be opened are delivered once, in order of arrival', () => {
@@ -30,22 +30,22 @@ test('frames that can be opened are delivered once, in order of arrival', () => 
     [1, 8],
   ] as const)
     early.keep(frame(ssrc, sequence), 0)
-  const { heard, open } = opener(1)
+  const { received, open } = opener(1)
   early.retry(open, 10)
   early.retry(open, 20)
-  assert.deepEqual(heard, ['1:7', '1:8'])
+  assert.deepEqual(received, ['1:7', '1:8'])
   const other = opener(2)
   early.retry(other.open, 30)
-  assert.deepEqual(other.heard, ['2:4'])
+  assert.deepEqual(other.received, ['2:4'])
 })
 
 test('a frame is dropped after one second', () => {
   const early = new EarlyFrames()
   early.keep(frame(1, 1), 0)
   early.keep(frame(1, 2), 500)
-  const { heard, open } = opener(1)
+  const { received, open } = opener(1)
   early.retry(open, 1_000)
-  assert.deepEqual(heard, ['1:2'])
+  assert.deepEqual(received, ['1:2'])
 })
 
 test('silence waits for the frames of its own talkspurt only', () => {
@@ -57,24 +57,24 @@ test('silence waits for the frames of its own talkspurt only', () => {
   assert.ok(!early.mustWait(frame(1, 2), 10), 'a frame that can be opened does not wait for one that cannot')
   assert.ok(!early.mustWait(silence, 1_000), 'the frame before it has expired')
   early.keep(silence, 10)
-  const heard: number[] = []
+  const received: number[] = []
   let hasKey = false
   const open = ({ sequence }: ReceivedFrame) => {
     if (sequence === 1 && !hasKey) return false
-    heard.push(sequence)
+    received.push(sequence)
     return true
   }
   early.retry(open, 20)
-  assert.deepEqual(heard, [])
+  assert.deepEqual(received, [])
   hasKey = true
   early.retry(open, 30)
-  assert.deepEqual(heard, [1, 2])
+  assert.deepEqual(received, [1, 2])
 })
 
 test('a flood of frames that cannot be opened is bounded; the oldest are dropped first', () => {
   const early = new EarlyFrames()
   for (let sequence = 0; sequence < 1_000; sequence++) early.keep(frame(1, sequence), 0)
-  const { heard, open } = opener(1)
+  const { received, open } = opener(1)
   early.retry(open, 1)
-  assert.deepEqual([heard.length, heard[0], heard.at(-1)], [200, '1:800', '1:999'])
+  assert.deepEqual([received.length, received[0], received.at(-1)], [200, '1:800', '1:999'])
 })

@@ -12,14 +12,14 @@ test('heartbeats carry seq_ack from version 8, and a bare nonce before', () => {
     [4, 1],
   ] as const) {
     const script = new SessionScript({ version }).live()
-    script.hear(VoiceOp.ClientsConnect, { user_ids: ['8'] }, 3).take()
+    script.receive(VoiceOp.ClientsConnect, { user_ids: ['8'] }, 3).take()
     assert.deepEqual(script.advance(INTERVAL).sent(), [{ op: VoiceOp.Heartbeat, d: expected }], `v${version}`)
   }
 })
 
 test('a Hello of a lower version decides the framing', () => {
   const script = new SessionScript({ version: 9 })
-  script.open().hear(VoiceOp.Hello, { v: 4, heartbeat_interval: INTERVAL }).take()
+  script.open().receive(VoiceOp.Hello, { v: 4, heartbeat_interval: INTERVAL }).take()
   assert.deepEqual(script.advance(INTERVAL).sent(), [{ op: VoiceOp.Heartbeat, d: 1 }])
 })
 
@@ -27,7 +27,7 @@ test('an acknowledgement in the form of any version gives the round trip', () =>
   for (const answer of [{ t: 1 }, 1]) {
     const script = new SessionScript().live().advance(INTERVAL)
     script.now += 42
-    script.hear(VoiceOp.HeartbeatAck, answer)
+    script.receive(VoiceOp.HeartbeatAck, answer)
     assert.equal(script.session.roundTrip, 42)
   }
 })
@@ -43,12 +43,12 @@ test('an unacknowledged heartbeat fails the connection when the next one is due,
 
 test('acknowledged heartbeats continue', () => {
   const script = new SessionScript().live()
-  for (let beat = 1; beat <= 50; beat++) script.advance(INTERVAL).hear(VoiceOp.HeartbeatAck, { t: beat })
+  for (let beat = 1; beat <= 50; beat++) script.advance(INTERVAL).receive(VoiceOp.HeartbeatAck, { t: beat })
   assert.equal(script.session.state, 'live')
 })
 
 test('a heartbeat that the node requests is sent at once', () => {
   const script = new SessionScript().live()
   script.take()
-  assert.deepEqual(script.hear(VoiceOp.Heartbeat, null).sent(), [{ op: VoiceOp.Heartbeat, d: { t: 1, seq_ack: 1 } }])
+  assert.deepEqual(script.receive(VoiceOp.Heartbeat, null).sent(), [{ op: VoiceOp.Heartbeat, d: { t: 1, seq_ack: 1 } }])
 })

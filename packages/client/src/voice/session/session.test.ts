@@ -21,7 +21,7 @@ test('a session identifies, selects UDP and receives mode and key', () => {
       },
     },
   ])
-  script.hear(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL }).hear(VoiceOp.Ready, READY)
+  script.receive(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL }).receive(VoiceOp.Ready, READY)
   assert.deepEqual(script.take(), [
     { kind: 'ready', ready: { ssrc: 4001, ip: '203.0.113.10', port: 50004, modes: [MODE], streams: [] } },
   ])
@@ -29,7 +29,7 @@ test('a session identifies, selects UDP and receives mode and key', () => {
   assert.deepEqual(script.sent(), [
     { op: VoiceOp.SelectProtocol, d: { protocol: 'udp', data: { address: '198.51.100.7', port: 40112, mode: MODE } } },
   ])
-  script.hear(VoiceOp.SessionDescription, DESCRIPTION, 1)
+  script.receive(VoiceOp.SessionDescription, DESCRIPTION, 1)
   const [output] = script.take()
   assert.equal(output?.kind, 'description')
   assert.equal(output.description.protocol, 'udp')
@@ -42,8 +42,8 @@ const SELECTION = { protocol: 'webrtc', sdp: 'a=ice-ufrag:abcd', codecs: [], aud
 test('a session selects WebRTC with an offer, receives the SDP answer, and declares the SSRC that it chose', () => {
   const script = new SessionScript()
     .open()
-    .hear(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL })
-    .hear(VoiceOp.Ready, READY)
+    .receive(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL })
+    .receive(VoiceOp.Ready, READY)
   script.take()
   script.session.setSpeaking(1)
   assert.equal(script.session.select(SELECTION), true)
@@ -51,7 +51,7 @@ test('a session selects WebRTC with an offer, receives the SDP answer, and decla
   assert.deepEqual(script.sent(), [
     { op: VoiceOp.SelectProtocol, d: { protocol: 'webrtc', data: sdp, sdp, codecs: [...codecs] } },
   ])
-  script.hear(VoiceOp.SessionDescription, { sdp: 'm=audio 50004 ICE/SDP\n', audio_codec: 'opus' }, 1)
+  script.receive(VoiceOp.SessionDescription, { sdp: 'm=audio 50004 ICE/SDP\n', audio_codec: 'opus' }, 1)
   const [output, speaking] = script.take()
   assert.deepEqual(output, {
     kind: 'description',
@@ -72,11 +72,11 @@ test('a Session Description whose SDP is empty or too long fails the connection'
   for (const sdp of ['', 'a'.repeat(4_097)]) {
     const script = new SessionScript()
       .open()
-      .hear(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL })
-      .hear(VoiceOp.Ready, READY)
+      .receive(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL })
+      .receive(VoiceOp.Ready, READY)
     script.session.select(SELECTION)
     script.take()
-    script.hear(VoiceOp.SessionDescription, { sdp })
+    script.receive(VoiceOp.SessionDescription, { sdp })
     assert.deepEqual(script.kinds(), ['undecodable', 'close', 'closed'])
   }
 })
@@ -93,7 +93,7 @@ test('versions below 4 and above 9 are refused', () => {
 })
 
 test('a lost connection is resumed after the newest number received, in JSON or binary', () => {
-  const script = new SessionScript().live().hear(VoiceOp.ClientsConnect, { user_ids: ['8'] }, 2)
+  const script = new SessionScript().live().receive(VoiceOp.ClientsConnect, { user_ids: ['8'] }, 2)
   script.session.messageReceived(Uint8Array.of(0x01, 0x00, 25, 1, 2, 3), script.now)
   script.close(1006).take()
   assert.deepEqual(script.advance(250).take(), [{ kind: 'connect', version: 9 }])
@@ -103,8 +103,8 @@ test('a lost connection is resumed after the newest number received, in JSON or 
       d: { server_id: '100', channel_id: '500', session_id: 'session', token: 'token', seq_ack: 256 },
     },
   ])
-  script.hear(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL }).hear(VoiceOp.Resumed, null)
-  script.hear(VoiceOp.ClientDisconnect, { user_id: '8' }, 257)
+  script.receive(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL }).receive(VoiceOp.Resumed, null)
+  script.receive(VoiceOp.ClientDisconnect, { user_id: '8' }, 257)
   assert.deepEqual(script.take(), [{ kind: 'resumed' }, { kind: 'userDisconnected', userId: '8' }])
   assert.equal(script.session.seq, 257)
   assert.equal(script.session.state, 'live')
@@ -113,7 +113,7 @@ test('a lost connection is resumed after the newest number received, in JSON or 
 test('a refused resume starts a new session without the members of the old one', () => {
   const script = new SessionScript()
     .live()
-    .hear(VoiceOp.ClientsConnect, { user_ids: ['8'] }, 2)
+    .receive(VoiceOp.ClientsConnect, { user_ids: ['8'] }, 2)
     .close(1006)
     .advance(250)
     .open()
@@ -131,9 +131,9 @@ test('a refused resume starts a new session without the members of the old one',
 })
 
 test('before version 8 a resume clears the members, because a snapshot follows', () => {
-  const script = new SessionScript({ version: 7 }).live().hear(VoiceOp.ClientsConnect, { user_ids: ['8', '9'] })
-  script.close(1006).advance(250).open().hear(VoiceOp.Hello, { v: 7, heartbeat_interval: INTERVAL }).take()
-  script.hear(VoiceOp.Resumed, null).hear(VoiceOp.ClientsConnect, { user_ids: ['9'] })
+  const script = new SessionScript({ version: 7 }).live().receive(VoiceOp.ClientsConnect, { user_ids: ['8', '9'] })
+  script.close(1006).advance(250).open().receive(VoiceOp.Hello, { v: 7, heartbeat_interval: INTERVAL }).take()
+  script.receive(VoiceOp.Resumed, null).receive(VoiceOp.ClientsConnect, { user_ids: ['9'] })
   assert.deepEqual(
     Array.from(script.session.members, member => member.userId),
     ['9'],
@@ -181,8 +181,8 @@ const resume = (script: SessionScript) =>
   script
     .advance(script.session.deadline - script.now)
     .open()
-    .hear(VoiceOp.Hello, { v: 9, heartbeat_interval: 600_000 })
-    .hear(VoiceOp.Resumed, null)
+    .receive(VoiceOp.Hello, { v: 9, heartbeat_interval: 600_000 })
+    .receive(VoiceOp.Resumed, null)
 
 test('attempts are counted per outage', () => {
   const script = new SessionScript({ attempts: 1 }).live()
@@ -247,8 +247,8 @@ test('a silent node fails the connection after 20 seconds at every step', () => 
     new SessionScript().open(),
     new SessionScript()
       .open()
-      .hear(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL * 9 })
-      .hear(VoiceOp.Ready, READY),
+      .receive(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL * 9 })
+      .receive(VoiceOp.Ready, READY),
   ]
   for (const script of silent) {
     script.take()
@@ -258,12 +258,12 @@ test('a silent node fails the connection after 20 seconds at every step', () => 
 })
 
 test('members are found by user and by SSRC, with speaking, video, flags and platform', () => {
-  const script = new SessionScript().live().hear(VoiceOp.ClientsConnect, { user_ids: ['8', '9'] })
+  const script = new SessionScript().live().receive(VoiceOp.ClientsConnect, { user_ids: ['8', '9'] })
   const video = { user_id: '9', audio_ssrc: 21, video_ssrc: 22, rtx_ssrc: 23, streams: [{ ssrc: 22, rtx_ssrc: 23 }] }
-  script.hear(VoiceOp.Speaking, { user_id: '8', ssrc: 11, speaking: 1 }).hear(VoiceOp.Video, video)
+  script.receive(VoiceOp.Speaking, { user_id: '8', ssrc: 11, speaking: 1 }).receive(VoiceOp.Video, video)
   script
-    .hear(VoiceOp.ClientFlags, { user_id: '8', flags: 2 })
-    .hear(VoiceOp.ClientPlatform, { user_id: '8', platform: 1 })
+    .receive(VoiceOp.ClientFlags, { user_id: '8', flags: 2 })
+    .receive(VoiceOp.ClientPlatform, { user_id: '8', platform: 1 })
   const { members } = script.session
   assert.deepEqual(members.get('8'), { userId: '8', ssrc: 11, speaking: 1, flags: 2, platform: 1 })
   assert.equal(members.bySsrc(11)?.userId, '8')
@@ -271,12 +271,12 @@ test('members are found by user and by SSRC, with speaking, video, flags and pla
     [21, 22, 23].map(ssrc => members.bySsrc(ssrc)?.userId),
     ['9', '9', '9'],
   )
-  script.hear(VoiceOp.Video, { user_id: '9', audio_ssrc: 21, video_ssrc: 0 })
+  script.receive(VoiceOp.Video, { user_id: '9', audio_ssrc: 21, video_ssrc: 0 })
   assert.deepEqual(
     [21, 22].map(ssrc => members.bySsrc(ssrc)?.userId),
     ['9', undefined],
   )
-  script.hear(VoiceOp.ClientDisconnect, { user_id: '9' })
+  script.receive(VoiceOp.ClientDisconnect, { user_id: '9' })
   assert.equal(members.bySsrc(21), undefined)
   assert.equal(members.size, 1)
 })
@@ -284,7 +284,7 @@ test('members are found by user and by SSRC, with speaking, video, flags and pla
 test('a user announced by op 5 only is connected too; boolean speaking is a flag', () => {
   const script = new SessionScript().live()
   script.take()
-  assert.deepEqual(script.hear(VoiceOp.Speaking, { user_id: '8', ssrc: 11, speaking: true }).take(), [
+  assert.deepEqual(script.receive(VoiceOp.Speaking, { user_id: '8', ssrc: 11, speaking: true }).take(), [
     { kind: 'userConnected', userId: '8' },
     { kind: 'speaking', userId: '8', ssrc: 11, speaking: 1 },
   ])
@@ -312,7 +312,7 @@ test('wants are numbers by SSRC, and one for all others', () => {
   script.take()
   const wants = new Map([[4002, 50]])
   const data = { any: 100, 4002: 50, pixelCounts: { 4002: 921_600.5 } }
-  assert.deepEqual(script.hear(VoiceOp.MediaSinkWants, data).take(), [
+  assert.deepEqual(script.receive(VoiceOp.MediaSinkWants, data).take(), [
     { kind: 'wants', any: 100, wants, pixelCounts: new Map([[4002, 921_600]]) },
   ])
 })
@@ -325,7 +325,7 @@ test('speaking is declared once, kept over a resume, and declared again after Id
   assert.deepEqual(script.sent().at(-1), speaking)
   script.session.setSpeaking(1)
   assert.deepEqual(script.sent(), [])
-  script.close(1006).advance(250).open().hear(VoiceOp.Resumed, null)
+  script.close(1006).advance(250).open().receive(VoiceOp.Resumed, null)
   assert.deepEqual(
     script.sent().map(message => message.op),
     [VoiceOp.Resume],
@@ -337,8 +337,8 @@ test('speaking is declared once, kept over a resume, and declared again after Id
 test('unknown opcodes, unused opcodes and unknown members are ignored', () => {
   const script = new SessionScript().live()
   script.take()
-  for (const op of [10, 16, 17, 19, 99, -1]) script.hear(op, { anything: [1] })
-  script.hear(VoiceOp.ClientsConnect, { user_ids: [], more: true })
+  for (const op of [10, 16, 17, 19, 99, -1]) script.receive(op, { anything: [1] })
+  script.receive(VoiceOp.ClientsConnect, { user_ids: [], more: true })
   assert.deepEqual(script.take(), [])
 })
 
@@ -355,10 +355,10 @@ test('an undecodable message is reported and ignored', () => {
 test('a Session Description without a complete key fails the connection', () => {
   const script = new SessionScript()
     .open()
-    .hear(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL })
-    .hear(VoiceOp.Ready, READY)
+    .receive(VoiceOp.Hello, { v: 9, heartbeat_interval: INTERVAL })
+    .receive(VoiceOp.Ready, READY)
   script.take()
-  script.hear(VoiceOp.SessionDescription, { ...DESCRIPTION, secret_key: KEY.slice(1) })
+  script.receive(VoiceOp.SessionDescription, { ...DESCRIPTION, secret_key: KEY.slice(1) })
   assert.deepEqual(script.kinds(), ['undecodable', 'close', 'closed'])
 })
 
@@ -371,7 +371,7 @@ test('a closed session sends 1000 once and accepts no input', () => {
     { kind: 'close', code: 1000, reason: 'left' },
     { kind: 'closed', code: 1000, reason: 'left' },
   ])
-  script.hear(VoiceOp.ClientsConnect, { user_ids: ['8'] }).close(1006)
+  script.receive(VoiceOp.ClientsConnect, { user_ids: ['8'] }).close(1006)
   assert.equal(script.session.command(VoiceOp.MediaSinkWants, { any: 0 }), false)
   assert.deepEqual(script.take(), [])
 })
