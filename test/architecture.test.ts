@@ -20,7 +20,7 @@ const PACKAGES: Record<string, string[]> = {
 }
 
 /** Subfolders of these are parts; elsewhere a part is a folder of `src`. */
-const DIVIDED = new Set(['core/media', 'server/lane'])
+const DIVIDED = new Set(['core/media', 'server/lane', 'server/dev'])
 
 /** Files that belong to another part than that of their folder. */
 const APART: Record<string, string> = {
@@ -79,6 +79,11 @@ const PARTS: Record<string, string[]> = {
   'server/config': ['limits', 'net'],
   'server/playground': ['limits', 'net'],
   'server/demo': ['limits', 'root', 'app', 'net', 'config', 'playground'],
+  'server/dev': ['limits', 'root', 'app', 'net', 'config', 'dev/faults', 'dev/front', 'dev/gateway', 'dev/http'],
+  'server/dev/faults': ['limits', 'config'],
+  'server/dev/front': ['limits', 'net', 'dev/faults'],
+  'server/dev/gateway': ['limits', 'dev', 'dev/faults'],
+  'server/dev/http': ['limits', 'root', 'net', 'dev', 'dev/faults', 'dev/gateway'],
   'server/talk': ['limits', 'root', 'config'],
 }
 

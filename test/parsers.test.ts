@@ -15,6 +15,7 @@ const COVERS = /covers(?::| =) \[([^\]]*)\]/g
 const TRUSTED: Record<string, string> = {
   'core/media/address/socket-address.ts': 'the words that a packet engine wrote',
   'server/net/tls.ts': 'files of the operator, which OpenSSL parses',
+  'server/dev/world.ts': 'a file that the user names; a wrong one is refused with a sentence',
   'server/demo/speech.ts': 'a file of the package',
   'server/talk/input.ts': 'files that the user names; their Ogg pages are fuzzed in client/ogg',
 }

@@ -27,6 +27,14 @@ export {
   type DemoBackendOptions,
   type DemoCredentials,
 } from './demo/demo-backend.ts'
+export {
+  createTestServer,
+  type TestMember,
+  type TestServer,
+  type TestServerAddresses,
+  type TestServerOptions,
+} from './dev/test-server.ts'
+export type { WorldInput } from './dev/world.ts'
 export type { LogSink } from './log.ts'
 export { ListenError } from './net/listen-error.ts'
 export { selfSignedCertificate } from './net/self-signed.ts'

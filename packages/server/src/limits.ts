@@ -129,4 +129,39 @@ export const SERVER_LIMITS = {
   maxTakes: 1_000,
   /** Packets that a recording holds back, to put those that overtook each other in order. */
   maxHeldPackets: 5,
+
+  /** The test server: TCP connections of each of its two ports. Hundreds of tests may share one server. */
+  maxTestConnections: 2_048,
+  /** A request to its REST and control APIs. */
+  maxTestBody: 64 * 1024,
+  /** A message to its main gateway; Discord's bound. */
+  maxTestMessage: 4_096,
+  /** Messages of one client to its main gateway in a minute; Discord's bound. */
+  maxTestMessagesPerMinute: 120,
+  testHeartbeatInterval: 41_250,
+  /** From one message of a main gateway client to the next: a heartbeat interval and a half. */
+  testSilence: 61_875,
+  /** How long a session of the main gateway waits for Resume; then its user leaves the channel. */
+  testResumeWindow: 30_000,
+  /** Dispatches kept for Resume; a client that missed more receives Invalid Session. */
+  maxTestReplay: 1_000,
+  /** Sessions of the main gateway, connected or waiting for Resume … */
+  maxTestSessions: 1_000,
+  /** … and those of one user: shards, and reconnects without Resume. */
+  maxTestSessionsPerUser: 16,
+  /** Users of a test world, declared or created from tokens. */
+  maxTestUsers: 1_000,
+  maxTestGuilds: 100,
+  maxTestChannels: 200,
+  maxTestName: 100,
+  /** A bot token. */
+  maxTestToken: 512,
+  maxWorldFile: 1024 * 1024,
+  /** After a voice connection ended without Resume; then its user leaves the channel, unless the client joins again first. */
+  testAbsence: 5_000,
+  /** Unsent bytes of one relayed voice connection, in each direction; above it the connection is destroyed. */
+  maxRelayBuffered: 2 * 1024 * 1024,
+  /** Faults of one user that are waiting or in effect, and those of one text. */
+  maxFaults: 32,
+  maxFaultText: 512,
 } as const

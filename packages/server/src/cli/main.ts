@@ -4,6 +4,7 @@ import { VERSION } from '../version.ts'
 import * as bridge from './bridge.ts'
 import * as checkConfig from './check-config.ts'
 import * as demo from './demo.ts'
+import * as dev from './dev.ts'
 import * as serve from './serve.ts'
 import * as talk from './talk.ts'
 
@@ -12,7 +13,7 @@ interface CommandModule {
   register(program: Command): void
 }
 
-const COMMANDS: readonly CommandModule[] = [demo, serve, talk, bridge, checkConfig]
+const COMMANDS: readonly CommandModule[] = [demo, dev, serve, talk, bridge, checkConfig]
 
 const program = new Command('parley')
   .description('A self-hosted, Discord-compatible voice server.')

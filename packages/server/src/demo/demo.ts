@@ -1,10 +1,10 @@
 // The demo in one process: a node with TLS, a backend, a call, and a control port that issues credentials.
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Credentials } from '../credentials.ts'
 import { createServer, type Server, type ServerOptions } from '../index.ts'
 import type { LogSink } from '../log.ts'
+import { writeCertificate } from '../net/certificate-file.ts'
 import { ListenError } from '../net/listen-error.ts'
 import { selfSignedCertificate } from '../net/self-signed.ts'
 import { createDemoBackend, type DemoBackend } from './demo-backend.ts'
@@ -92,16 +92,6 @@ export class Demo {
 /** Last opened, first closed. */
 async function closeAll(closers: readonly (() => unknown)[]): Promise<void> {
   for (const close of closers) await close()
-}
-
-/** The file is readable by all users; the key stays in memory. */
-function writeCertificate(cert: string): string {
-  const folder = mkdtempSync(join(tmpdir(), 'parley-'))
-  chmodSync(folder, 0o755)
-  const path = join(folder, 'certificate.pem')
-  writeFileSync(path, cert, { mode: 0o644, flag: 'wx' })
-  chmodSync(path, 0o644)
-  return path
 }
 
 /** A server on the first attempt whose ports are free. */

@@ -38,12 +38,12 @@ interface Connection {
 }
 
 /** One message per connection is read per turn of the event loop, so that no connection starves the others. */
-export function webSocketServer(): WebSocketServer {
+export function webSocketServer(maxPayload: number = LIMITS.binaryMessage): WebSocketServer {
   const options = {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    maxPayload: LIMITS.binaryMessage,
+    maxPayload,
     allowSynchronousEvents: false,
     closeTimeout: SERVER_LIMITS.closeTimeout,
   }

@@ -1,0 +1,123 @@
+// A WebSocket of the main gateway: JSON in, JSON or a zlib stream out, with Discord's limits.
+import { constants, createDeflate, type Deflate } from 'node:zlib'
+import { type RawData, WebSocket } from 'ws'
+import { SERVER_LIMITS } from '../../limits.ts'
+import { decodeGatewayMessage, GatewayClose, GatewayError, type GatewayMessage, GatewayOp } from './gateway-messages.ts'
+
+export interface ConnectionListener {
+  /** Throws a `GatewayError` to close the connection. */
+  received(connection: GatewayConnection, message: GatewayMessage): void
+  closed(connection: GatewayConnection, code: number): void
+}
+
+const MINUTE = 60_000
+const VERSIONS: readonly string[] = ['9', '10']
+
+export class GatewayConnection {
+  /** The version that the client asked for, 9 or 10. */
+  readonly version: number
+  readonly #socket: WebSocket
+  readonly #listener: ConnectionListener
+  readonly #deflate: Deflate | undefined
+  #silence: NodeJS.Timeout
+  #count = 0
+  #countedFrom = performance.now()
+
+  constructor(socket: WebSocket, query: URLSearchParams, listener: ConnectionListener) {
+    this.#socket = socket
+    this.#listener = listener
+    const { version, compress } = terms(query)
+    this.version = Number(version)
+    this.#deflate = compress ? this.#deflated() : undefined
+    this.#silence = this.#awaitMessage()
+    socket.on('message', (data, isBinary) => this.#received(data, isBinary))
+    socket.on('close', code => this.#closed(code))
+    socket.on('error', () => {})
+    const refusal = refusalOf(query)
+    if (refusal !== undefined) this.close(refusal.code, refusal.message)
+    else this.send({ op: GatewayOp.Hello, d: { heartbeat_interval: SERVER_LIMITS.testHeartbeatInterval } })
+  }
+
+  send = (message: object): void => {
+    if (this.#socket.readyState !== WebSocket.OPEN) return
+    if (this.#socket.bufferedAmount > SERVER_LIMITS.maxRelayBuffered) return this.#socket.terminate()
+    const text = JSON.stringify({ t: null, s: null, ...message })
+    if (this.#deflate === undefined) this.#socket.send(text)
+    else this.#deflate.write(text)
+  }
+
+  close(code: number, reason: string): void {
+    this.#socket.close(code, reason.slice(0, SERVER_LIMITS.maxCloseReason))
+  }
+
+  /** Without a close frame. */
+  drop(): void {
+    this.#socket.terminate()
+  }
+
+  /** One deflate stream for the connection; each message ends with a flush (00 00 FF FF). */
+  #deflated(): Deflate {
+    const deflate = createDeflate({ flush: constants.Z_SYNC_FLUSH })
+    let parts: Buffer[] = []
+    deflate.on('data', (part: Buffer) => {
+      parts.push(part)
+      if (!endsFlushed(part)) return
+      this.#socket.send(Buffer.concat(parts))
+      parts = []
+    })
+    return deflate
+  }
+
+  #received(data: RawData, isBinary: boolean): void {
+    clearTimeout(this.#silence)
+    this.#silence = this.#awaitMessage()
+    try {
+      this.#admit()
+      if (isBinary) throw new GatewayError(GatewayClose.Decode, 'expected JSON text')
+      const message = decodeGatewayMessage(String(data))
+      if (message.kind === 'heartbeat') this.send({ op: GatewayOp.HeartbeatAck })
+      else this.#listener.received(this, message)
+    } catch (error) {
+      if (!(error instanceof GatewayError)) throw error
+      this.close(error.code, error.message)
+    }
+  }
+
+  #admit(): void {
+    const now = performance.now()
+    if (now - this.#countedFrom > MINUTE) {
+      this.#countedFrom = now
+      this.#count = 0
+    }
+    if (++this.#count > SERVER_LIMITS.maxTestMessagesPerMinute)
+      throw new GatewayError(GatewayClose.RateLimited, 'too many messages in a minute')
+  }
+
+  #awaitMessage(): NodeJS.Timeout {
+    return setTimeout(() => this.close(GatewayClose.TimedOut, 'no heartbeat'), SERVER_LIMITS.testSilence)
+  }
+
+  #closed(code: number): void {
+    clearTimeout(this.#silence)
+    this.#deflate?.destroy()
+    this.#listener.closed(this, code)
+  }
+}
+
+const FLUSH = Buffer.from([0, 0, 0xff, 0xff])
+const endsFlushed = (part: Buffer) => part.length >= FLUSH.length && part.subarray(-FLUSH.length).equals(FLUSH)
+
+const terms = (query: URLSearchParams) => ({
+  version: query.get('v') ?? '10',
+  compress: query.get('compress') === 'zlib-stream',
+})
+
+function refusalOf(query: URLSearchParams): GatewayError | undefined {
+  if (!VERSIONS.includes(query.get('v') ?? '10'))
+    return new GatewayError(GatewayClose.InvalidVersion, 'expected version 9 or 10')
+  if ((query.get('encoding') ?? 'json') !== 'json')
+    return new GatewayError(GatewayClose.Decode, 'only JSON is supported')
+  if (!['zlib-stream', null].includes(query.get('compress')))
+    return new GatewayError(GatewayClose.Decode, 'only zlib-stream compression is supported')
+  return undefined
+}

@@ -1,0 +1,179 @@
+// What a test server consists of: a world, the main gateway, HTTP, nodes and faults.
+import { rmSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
+import type { ConfigInput } from '../config/schema.ts'
+import { nodeCrypto } from '../crypto.ts'
+import type { LogSink } from '../log.ts'
+import { writeCertificate } from '../net/certificate-file.ts'
+import { selfSignedCertificate } from '../net/self-signed.ts'
+import type { TlsFiles } from '../net/tls.ts'
+import { Calls } from './calls.ts'
+import { Directory } from './directory.ts'
+import { UserFaults } from './faults/user-faults.ts'
+import { MainGateway } from './gateway/main-gateway.ts'
+import { type Answer, RequestError } from './http/answer.ts'
+import { answerControl } from './http/control.ts'
+import { answerRest } from './http/rest.ts'
+import { TestListener } from './http/test-listener.ts'
+import { TestNode } from './test-node.ts'
+import { type WorldInput, worldOf } from './world.ts'
+
+export interface TestServerOptions {
+  /** Guilds, channels and users. Default: one guild with two voice channels and a stage. */
+  world?: WorldInput | undefined
+  /** TCP port of REST and the main gateway. Default: a free one. */
+  port?: number | undefined
+  /** Of random faults. The same seed loses the same datagrams. Default: 1. */
+  seed?: number | undefined
+  /** Certificate and key of the voice endpoint. Default: a new self-signed certificate. */
+  tls?: TlsFiles | undefined
+  /** Settings of the node, as in the TOML file of `parley serve`. */
+  voice?: ConfigInput['voice']
+  /** Log of the node; silent by default. */
+  log?: ConfigInput['log']
+  logSink?: LogSink | undefined
+}
+
+/** Opens and closes everything; composes it. */
+export class TestServerParts {
+  readonly directory: Directory
+  readonly gateway: MainGateway
+  readonly calls: Calls
+  readonly seed: number
+  readonly token = nodeCrypto.randomToken(24)
+  readonly #tls: TlsFiles
+  readonly #options: TestServerOptions
+  readonly #faults = new Map<string, UserFaults>()
+  readonly #nodes: TestNode[] = []
+  #second: Promise<TestNode> | undefined
+  #listener: TestListener | undefined
+  #ca: string | undefined
+  #closing: Promise<void> | undefined
+
+  constructor(options: TestServerOptions) {
+    const { guilds, users } = worldOf(options.world ?? {})
+    this.#options = options
+    this.#tls = options.tls ?? selfSignedCertificate()
+    this.seed = options.seed ?? 1
+    this.directory = new Directory(guilds, users)
+    this.gateway = new MainGateway({
+      directory: this.directory,
+      faultsOf: this.faultsOf,
+      url: () => `ws://${this.listener.address}/`,
+    })
+    this.calls = new Calls(this.directory, this.gateway, {
+      first: () => this.first,
+      other: than => this.#otherNode(than),
+    })
+    this.gateway.serve(this.calls)
+  }
+
+  async open(): Promise<void> {
+    this.#nodes.push(await this.#openNode())
+    this.#ca = writeCertificate(this.#tls.cert)
+    this.#listener = await TestListener.open(this.#options.port ?? 0, {
+      answer: (path, request) => this.#answer(path, request),
+      connected: (socket, query) => this.gateway.accept(socket, query),
+    })
+  }
+
+  get listener(): TestListener {
+    return this.#listener!
+  }
+  get first(): TestNode {
+    return this.#nodes[0]!
+  }
+  get ca(): string {
+    return this.#ca!
+  }
+
+  faultsOf = (userId: string): UserFaults => {
+    const known = this.#faults.get(userId)
+    // A voice client may name any user: only those of the world keep faults.
+    const faults = known ?? new UserFaults(this.#target(userId))
+    if (known === undefined && this.directory.users.has(userId)) this.#faults.set(userId, faults)
+    return faults
+  }
+
+  dropVoice = (userId: string): number => {
+    const links = this.#linksOf(userId)
+    for (const link of links) link.drop()
+    return links.length
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    for (const faults of this.#faults.values()) faults.clear()
+    this.gateway.close()
+    this.calls.close()
+    await this.#listener?.close()
+    await this.#second
+    await Promise.all(this.#nodes.map(node => node.close()))
+    if (this.#ca !== undefined) rmSync(join(this.#ca, '..'), { recursive: true, force: true })
+  }
+
+  #linksOf = (userId: string) => this.#nodes.flatMap(node => node.front.links(userId))
+
+  #target = (userId: string) => ({
+    closeVoice: (code: number) => {
+      for (const link of this.#linksOf(userId)) link.close(code)
+    },
+    dropVoice: () => void this.dropVoice(userId),
+    sendUnknownOpcode: () => {
+      for (const link of this.#linksOf(userId)) link.sendUnknownOpcode()
+    },
+    moveEndpoint: () => void this.calls.moveEndpoint(userId),
+  })
+
+  #openNode(): Promise<TestNode> {
+    const { voice, log, logSink } = this.#options
+    return TestNode.open({
+      tls: this.#tls,
+      seed: this.seed,
+      settings: { ...(voice && { voice }), ...(log && { log }) },
+      logSink,
+      faultsOf: this.faultsOf,
+      restarted: node => this.calls.nodeRestarted(node),
+      voiceEnded: event => this.calls.voiceEnded(event),
+      voiceStarted: (userId, node) => {
+        const others = this.#nodes.filter(other => other !== node)
+        this.calls.voiceStarted(userId, node, others)
+      },
+    })
+  }
+
+  /** The second node starts when a fault first needs it. */
+  async #otherNode(than: TestNode): Promise<TestNode> {
+    this.#second ??= this.#openNode().then(node => {
+      this.#nodes.push(node)
+      return node
+    })
+    const second = await this.#second
+    return than === second ? this.first : second
+  }
+
+  #answer(path: string, request: IncomingMessage): Promise<Answer> {
+    const { directory, calls, token, faultsOf, dropVoice } = this
+    if (/^\/control(?=\/|$)/.test(path)) {
+      const control = {
+        directory,
+        calls,
+        token,
+        faultsOf,
+        dropVoice,
+        dropGateway: (userId: string) => this.gateway.drop(userId),
+        stopNode: () => this.first.stop(),
+        startNode: () => this.first.start(),
+      }
+      return answerControl(control, path.slice('/control'.length), request)
+    }
+    if (path.startsWith('/api/'))
+      return answerRest({ directory, calls, gatewayUrl: () => `ws://${this.listener.address}/` }, path, request)
+    throw new RequestError(404, '404: Not Found')
+  }
+}

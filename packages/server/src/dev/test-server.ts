@@ -1,0 +1,164 @@
+// A small Discord for voice, on loopback: main gateway, REST, control API, and a real node.
+import type { NodeInspection } from '@parley/core'
+import { memberView, type TestMember } from './http/control.ts'
+import { type TestServerOptions, TestServerParts } from './test-server-parts.ts'
+
+export type { TestMember } from './http/control.ts'
+export type { TestServerOptions } from './test-server-parts.ts'
+
+/** Addresses, as `parley dev --json` prints them. */
+export interface TestServerAddresses {
+  /** Base URL of REST, without version: `http://127.0.0.1:40001/api`. */
+  rest: string
+  /** URL of the main gateway. */
+  gateway: string
+  /** `host:port` of the voice endpoint, as in VOICE_SERVER_UPDATE. */
+  voice: string
+  /** Base URL of the control API. */
+  control: string
+  /** Token of the control API. */
+  token: string
+  /** Path of the certificate to trust. */
+  ca: string
+}
+
+/** A running test server. Its methods throw a `RangeError` of one sentence for an unknown user or channel. `user` is an id or a name. */
+export interface TestServer {
+  readonly addresses: TestServerAddresses
+  /** The seed of its faults. */
+  readonly seed: number
+  /** Who is in which voice channel. */
+  readonly members: readonly TestMember[]
+  /** The node's state, without secrets; undefined while it is stopped. */
+  inspect(): NodeInspection | undefined
+  /** Moves a user, as a moderator does. */
+  move(user: string, channelId: string): void
+  /** Disconnects a user from voice: close code 4014. */
+  kick(user: string): void
+  mute(user: string, isMuted?: boolean): void
+  deafen(user: string, isDeafened?: boolean): void
+  destroyChannel(channelId: string): void
+  /** Destroys the user's voice WebSockets without a close frame. Returns how many. */
+  dropVoice(user: string): number
+  /** The same for connections to the main gateway. */
+  dropGateway(user: string): void
+  /** Adds faults such as `drop-ws@3s,udp-loss:10%`. Throws an error of one sentence if the text is not valid. */
+  fault(user: string, faults: string): void
+  clearFaults(user: string): void
+  /** Ends the node as a crash does. */
+  stopNode(): Promise<void>
+  /** Starts a stopped node again. Its members receive a VOICE_SERVER_UPDATE. */
+  startNode(): Promise<void>
+  /** Closes every socket and timer, and removes the certificate's file. */
+  close(): Promise<void>
+}
+
+class RunningTestServer implements TestServer {
+  readonly addresses: TestServerAddresses
+  readonly seed: number
+  readonly #parts: TestServerParts
+
+  constructor(parts: TestServerParts) {
+    this.#parts = parts
+    this.seed = parts.seed
+    const { address } = parts.listener
+    this.addresses = {
+      rest: `http://${address}/api`,
+      gateway: `ws://${address}/`,
+      voice: parts.first.front.endpoint,
+      control: `http://${address}/control`,
+      token: parts.token,
+      ca: parts.ca,
+    }
+  }
+
+  get members(): TestMember[] {
+    return this.#parts.calls.members.map(memberView)
+  }
+
+  inspect(): NodeInspection | undefined {
+    return this.#parts.first.inspect()
+  }
+
+  move(user: string, channelId: string): void {
+    const { calls, directory } = this.#parts
+    const member = this.#member(user)
+    if (directory.channel(channelId)?.guild.id !== member.guildId)
+      throw new RangeError(`channel ${channelId} is not in the member’s guild`)
+    calls.move(member, channelId)
+  }
+  kick(user: string): void {
+    this.#parts.calls.kick(this.#member(user))
+  }
+  mute(user: string, isMuted = true): void {
+    this.#parts.calls.restrict(this.#member(user), { mute: isMuted })
+  }
+  deafen(user: string, isDeafened = true): void {
+    this.#parts.calls.restrict(this.#member(user), { deaf: isDeafened })
+  }
+  destroyChannel(channelId: string): void {
+    this.#parts.calls.destroyChannel(channelId)
+  }
+  dropVoice(user: string): number {
+    return this.#parts.dropVoice(this.#user(user))
+  }
+  dropGateway(user: string): void {
+    this.#parts.gateway.drop(this.#user(user))
+  }
+  fault(user: string, faults: string): void {
+    this.#parts.faultsOf(this.#user(user)).add(faults)
+  }
+  clearFaults(user: string): void {
+    this.#parts.faultsOf(this.#user(user)).clear()
+  }
+  stopNode(): Promise<void> {
+    return this.#parts.first.stop()
+  }
+  startNode(): Promise<void> {
+    return this.#parts.first.start()
+  }
+
+  close(): Promise<void> {
+    return this.#parts.close()
+  }
+
+  #user(text: string): string {
+    const user = this.#parts.directory.find(text)
+    if (user === undefined) throw new RangeError(`no user, or more than one, is named "${text}"`)
+    return user.id
+  }
+
+  #member(text: string) {
+    const userId = this.#user(text)
+    const member = this.#parts.calls.members.find(({ user }) => user.id === userId)
+    if (member === undefined) throw new RangeError(`${text} is in no voice channel`)
+    return member
+  }
+}
+
+/**
+ * Starts a small Discord for voice on free ports of loopback: unchanged bots log in with any token, join and talk. Throws a
+ * `ConfigError` for a wrong world and a `ListenError` for a port that is not free.
+ *
+ * @example
+ * ```ts
+ * import { createTestServer } from '@parley/server'
+ *
+ * const server = await createTestServer()
+ * const { rest, gateway, ca } = server.addresses
+ * // … point a client there, log in with the token 'ana', join a channel, then:
+ * server.fault('ana', 'close-ws:4006@1s')
+ * server.kick('ana')
+ * await server.close()
+ * ```
+ */
+export async function createTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const parts = new TestServerParts(options)
+  try {
+    await parts.open()
+    return new RunningTestServer(parts)
+  } catch (error) {
+    await parts.close()
+    throw error
+  }
+}
