@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { SrtpProfile, VoiceMode } from '@parley/protocol'
 import { benchDave, printDave } from './dave/group.ts'
 import { benchRekey, checkRekey, printRekey } from './dave/rekey.ts'
+import { benchMessageCost, printMessageCost } from './node/message-cost.ts'
 import { measureNode, type NodeExtent, printNode } from './node/node-figures.ts'
 import { aimsOf } from './report/aims.ts'
 import { checkRows, printRows, type Row, readRows, round } from './report/rows.ts'
@@ -12,7 +13,7 @@ import { alone, browsers, byChannels, byLanes, byMembers, type Extent, paced } f
 
 const SCENARIOS = { alone, members: byMembers, lanes: byLanes, paced, channels: byChannels, browsers }
 /** Parts that are not in the forwarding table. */
-const OTHERS = ['node', 'dave']
+const OTHERS = ['node', 'messages', 'dave']
 const PARTS = [...Object.keys(SCENARIOS), ...OTHERS]
 
 const HELP = `npm run bench -- [--short] [--only PARTS] [--json FILE] [--compare FILE]
@@ -86,14 +87,17 @@ async function collect(scenarios: readonly AsyncGenerator<Row>[]): Promise<Row[]
 /** Sizes of the measurements of a node process, of DAVE groups, and of the call whose keys change. */
 interface OtherExtent {
   node: NodeExtent
+  messages: { channels: number[]; rounds: number }
   dave: { sizes: number[]; rounds: number; members: number; changes: number }
 }
 const FULL_OTHERS: OtherExtent = {
   node: { joins: 200, requests: 20_000, members: 5_000, settle: 3_000, costs: 400, warmUp: 500 },
+  messages: { channels: [1_000, 10_000, 100_000], rounds: 500 },
   dave: { sizes: [10, 50, 100, 250], rounds: 12, members: 100, changes: 24 },
 }
 const SHORT_OTHERS: OtherExtent = {
   node: { joins: 20, requests: 2_000, members: 250, settle: 1_000, costs: 40, warmUp: 15 },
+  messages: { channels: [100, 1_000], rounds: 50 },
   dave: { sizes: [10, 100], rounds: 4, members: 20, changes: 4 },
 }
 
@@ -112,8 +116,10 @@ const rows = await collect(
   Object.entries(SCENARIOS).flatMap(([name, scenario]) => (chosen.includes(name) ? [scenario(extent)] : [])),
 )
 const node = chosen.includes('node') ? await measureNode(others.node) : undefined
+const { channels, rounds } = others.messages
+const messages = chosen.includes('messages') ? benchMessageCost(channels, rounds) : undefined
 const dave = chosen.includes('dave') ? await measureDave(others.dave) : undefined
-const aims = aimsOf({ rows, node, dave })
+const aims = aimsOf({ rows, node, messages, dave })
 
 if (rows.length > 0) {
   console.log('Forwarding: 120-byte frames over loopback, one speaker per channel; CPU is that of the node’s process\n')
@@ -122,6 +128,10 @@ if (rows.length > 0) {
 if (node !== undefined) {
   console.log('\nNode process\n')
   printNode(node)
+}
+if (messages !== undefined) {
+  console.log('\nMessages, by the channels of one guild\n')
+  printMessageCost(messages)
 }
 if (dave !== undefined) {
   console.log('\nEncrypted calls: one member joins or leaves\n')
@@ -145,6 +155,6 @@ console.log(
     .join(' · '),
 )
 if (values.json !== undefined)
-  writeFileSync(values.json, `${JSON.stringify({ machine, rows, ...node, dave, aims }, undefined, 2)}\n`)
+  writeFileSync(values.json, `${JSON.stringify({ machine, rows, ...node, messages, dave, aims }, undefined, 2)}\n`)
 checkRows(rows)
 if (dave !== undefined) checkRekey(dave.rekey)

@@ -1,6 +1,7 @@
 // Performance aims and the measured values.
 import type { DaveRow } from '../dave/group.ts'
 import { addedByRekey, type RekeyFigures } from '../dave/rekey.ts'
+import type { MessageCost } from '../node/message-cost.ts'
 import type { NodeFigures } from '../node/node-figures.ts'
 import type { Row } from './rows.ts'
 
@@ -16,6 +17,7 @@ export interface Aim {
 export interface Found {
   rows: readonly Row[]
   node: NodeFigures | undefined
+  messages: readonly MessageCost[] | undefined
   dave: { groups: readonly DaveRow[]; rekey: RekeyFigures } | undefined
 }
 
@@ -23,10 +25,11 @@ const KILOBYTE = 1_000
 /** Call size of the aims for encryption. */
 const CALL = 100
 
-export const aimsOf = ({ rows, node, dave }: Found): Aim[] => [
+export const aimsOf = ({ rows, node, messages, dave }: Found): Aim[] => [
   ...forwardingAims(rows),
   aim(`memory per member, ${node?.memory.members ?? 'many'} members, kB`, 40, kilobytes(node?.memory.bytesPerMember)),
   aim('CPU of a WebRTC client’s join, ms', 3, node?.cost.browser.together),
+  aim(`LVSP or gateway message, ${most(sizes(messages)) ?? 'many'} channels, median, ms`, 0.1, slowest(messages)),
   aim(`CPU to accept a commit, ${CALL} members, ms`, 2, longestCommit(dave?.groups ?? [])),
   aim(`added delay while ${dave?.rekey.members ?? CALL} members change keys, ms`, 5, dave && addedByRekey(dave.rekey)),
 ]
@@ -55,6 +58,10 @@ const isSrtpGcm = (mode: string) => mode.startsWith('SRTP_AEAD')
 const most = (values: readonly number[]) => (values.length > 0 ? Math.max(...values) : undefined)
 const longestCommit = (groups: readonly DaveRow[]) =>
   most(groups.filter(({ members }) => members === CALL).map(({ accept }) => accept))
+const sizes = (messages: readonly MessageCost[] = []) => messages.map(({ channels }) => channels)
+/** The median of the most expensive message. A turn of a sliced operation is not a message. */
+const slowest = (messages: readonly MessageCost[] = []) =>
+  milliseconds(most(messages.filter(({ message }) => !message.endsWith('turn')).map(each => each.median)))
 const milliseconds = (microseconds: number | undefined) => microseconds && microseconds / 1_000
 const kilobytes = (bytes: number | undefined) => bytes && bytes / KILOBYTE
 

@@ -88,7 +88,9 @@ const limits = () =>
         `${SERVER_LIMITS.maxMissedPings} pings, ${seconds(SERVER_LIMITS.lvspPingInterval)} apart`,
         'disconnected',
       ],
-      ['channels of one backend', String(LIMITS.channelsPerBackend), 'refused'],
+      ['channels of one backend', '`max_channels`', 'refused'],
+      ['voice states of one backend', '`max_voice_states`', 'refused'],
+      ['memory of one backend', '`max_memory_mb`', 'refused; sessions keep fewer messages for Resume'],
       ['voice states in one channel', String(LIMITS.voiceStatesPerChannel), 'refused'],
     ],
   )

@@ -202,6 +202,10 @@ export async function surviveChaos(seed: number): Promise<void> {
     lanes.map(lane => [lane.peers, lane.channels]),
     [[0, 0]],
   )
+  assert.deepEqual(
+    rest.backends.map(({ channels, voiceStates, sessions, memory }) => [channels, voiceStates, sessions, memory]),
+    [[0, 0, 0, 0]],
+  )
   assert.ok(rest.deadlines <= 1, 'only the backend connection may hold a deadline')
   assert.deepEqual(call.router.inspect(), empty)
 }

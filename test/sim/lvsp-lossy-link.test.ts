@@ -75,7 +75,7 @@ test('the node reaches the requested state and answers every request, whenever t
       }
       backend.cut()
       backend.advance(9_000)
-      const { channels, voiceStates } = bench.control.snapshot('main')
+      const { channels, voiceStates } = bench.snapshot('main')
       const found = new Belief()
       for (const { channelId } of channels) found.join(channelId)
       for (const { channelId, userId } of voiceStates) found.join(channelId, userId)

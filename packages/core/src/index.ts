@@ -1,5 +1,6 @@
 // The public names of the core: the voice node, the router of a lane, and what both need of their host.
 
+export type { BackendInspection } from './backend/control.ts'
 export type { ChannelInspection } from './channel/channel.ts'
 export type { BackendId, ChannelRef } from './channel/channel-ref.ts'
 export type { OpenLane } from './channel/lane-handle.ts'
@@ -54,6 +55,7 @@ export {
 export { ok, type Result, refused } from './result.ts'
 export type { Dtls, DtlsAssociation, DtlsState, Fingerprint } from './transport/webrtc/dtls.ts'
 export {
+  type BackendOptions,
   type LaneInspection,
   type NodeInspection,
   type NodeSizes,

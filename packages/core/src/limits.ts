@@ -58,8 +58,10 @@ export const LIMITS = {
   lvspInfosPerSecond: 5_000,
   /** … and beyond this burst the connection closes. A backend that starts requests everything it has at once. */
   lvspInfoBurst: 50_000,
-  /** Users in all parts of one SYNC. */
-  lvspSyncUsers: 1_000_000,
+  /** Steps that a long operation (RESUME by state, SYNC, removal of a lost backend) does before other inputs are processed … */
+  workSlice: 100,
+  /** … and bytes of messages that wait until the operation of their connection is done. */
+  lvspWaitingBytes: 4 * 1024 * 1024,
   /** Characters of the message in FAILURE, as its schema says. */
   lvspFailureMessage: 512,
   /** Notes about invalid messages of one connection, per second on average … */
@@ -81,10 +83,19 @@ export const LIMITS = {
   /** Addresses of which a backend has identified: their connections never yield to others. */
   lvspKnownNetworks: 64,
 
-  /** Channels of one backend. */
+  /** Channels of one backend, where its configuration does not say. */
   channelsPerBackend: 100_000,
   /** Voice states in one channel. */
   voiceStatesPerChannel: 5_000,
+  /** Voice states of one backend, where its configuration does not say. */
+  voiceStatesPerBackend: 500_000,
+  /** Memory of one backend, where the host does not say. Its use is estimated by the next three and the replay buffers. */
+  memoryPerBackend: 1024 * 1024 * 1024,
+  /** An empty channel. */
+  channelMemory: 6 * 1024,
+  voiceStateMemory: 1024,
+  /** A voice session with its WebSocket, besides what its replay buffer holds. */
+  sessionMemory: 32 * 1024,
   /** While a backend has no connection, unused voice states and empty channels are removed at this interval. */
   orphanTimeout: 10 * 60_000,
 

@@ -7,6 +7,13 @@ export interface ReplayLimits {
   bytes: number
 }
 
+/** Memory that several buffers share. */
+export interface MemoryBudget {
+  /** Bytes. */
+  used: number
+  readonly max: number
+}
+
 interface Kept<T> {
   seq: number
   size: number
@@ -16,14 +23,17 @@ interface Kept<T> {
 /** Numbers messages from 1 and keeps the newest. `size` is the length of a message in bytes or characters, for the bound. */
 export class ReplayBuffer<T> {
   readonly #limits: ReplayLimits
+  readonly #budget: MemoryBudget | undefined
   #kept: Kept<T>[] = []
   #bytes = 0
   #last = 0
   /** Whether every message since number 1 is kept. */
   #whole = true
 
-  constructor(limits: ReplayLimits) {
+  /** While the budget is exceeded, the buffer removes its own messages. */
+  constructor(limits: ReplayLimits, budget?: MemoryBudget) {
     this.#limits = limits
+    this.#budget = budget
   }
 
   /** The number of the newest message; 0 before the first. */
@@ -43,11 +53,13 @@ export class ReplayBuffer<T> {
     this.#last = this.next
     this.#kept.push({ seq: this.#last, size, message })
     this.#bytes += size
-    let surplus = 0
-    let bytes = this.#bytes
-    while (this.#kept.length - surplus > this.#limits.messages || bytes > this.#limits.bytes)
-      bytes -= this.#kept[surplus++]!.size
-    if (surplus > 0) this.#forget(surplus)
+    if (this.#budget !== undefined) this.#budget.used += size
+    this.#trim()
+  }
+
+  /** Removes everything; nothing can be replayed from now on. */
+  clear(): void {
+    this.#forget(this.#kept.length)
   }
 
   /** Removes the messages that the peer acknowledges. Numbers that were never sent or are not kept are ignored. */
@@ -63,8 +75,21 @@ export class ReplayBuffer<T> {
     return missing === undefined ? undefined : this.#kept.slice(this.#kept.length - missing).map(kept => kept.message)
   }
 
+  #trim(): void {
+    const overBudget = this.#budget === undefined ? 0 : this.#budget.used - this.#budget.max
+    const most = Math.min(this.#limits.bytes, this.#bytes - Math.max(0, overBudget))
+    let surplus = 0
+    let bytes = this.#bytes
+    while (surplus < this.#kept.length && (this.#kept.length - surplus > this.#limits.messages || bytes > most))
+      bytes -= this.#kept[surplus++]!.size
+    if (surplus > 0) this.#forget(surplus)
+  }
+
   #forget(count: number): void {
-    for (const kept of this.#kept.splice(0, count)) this.#bytes -= kept.size
+    for (const { size } of this.#kept.splice(0, count)) {
+      this.#bytes -= size
+      if (this.#budget !== undefined) this.#budget.used -= size
+    }
     this.#whole = false
   }
 

@@ -1,8 +1,9 @@
 // A voice node: messages, lane events and time in; effects and a deadline out. It owns every channel, session and connection.
 import { type Identify, LEGACY_MODES, MODERN_MODES, VoiceClose } from '@parley/protocol'
-import { BackendControl, type BackendControlOptions } from './backend/control.ts'
+import { BackendControl, type BackendControlOptions, type BackendInspection } from './backend/control.ts'
 import { Drain } from './backend/drain.ts'
 import { EgressMeter } from './backend/egress-meter.ts'
+import type { PartialBackendLimits } from './channel/backend-usage.ts'
 import type { ChannelInspection } from './channel/channel.ts'
 import type { BackendId } from './channel/channel-ref.ts'
 import type { Ending } from './channel/channel-session.ts'
@@ -24,6 +25,9 @@ import { type Capacity, Health } from './lvsp/health.ts'
 import { Lvsp, type LvspBackend, type LvspInspection } from './lvsp/lvsp.ts'
 import type { Dtls } from './transport/webrtc/dtls.ts'
 
+/** A chat backend as configured: how it speaks LVSP, and bounds on what it may have on the node. */
+export interface BackendOptions extends LvspBackend, PartialBackendLimits {}
+
 /** Settings that a part of the node reads are described there. */
 export interface VoiceNodeOptions
   extends Omit<AuthenticationPolicy, 'modes' | 'adopting'>,
@@ -31,7 +35,7 @@ export interface VoiceNodeOptions
     Pick<Gateway, 'serverVersion' | 'minVersion'>,
     Partial<Pick<Gateway, 'strictOpcodes'>> {
   crypto: Crypto
-  backends: readonly LvspBackend[]
+  backends: readonly BackendOptions[]
   /** Lanes that are open already; at least one. */
   lanes: readonly OpenLane[]
   /** Without it no WebRTC clients are served. */
@@ -85,8 +89,7 @@ export interface NodeInspection {
   readonly deadlines: number
   /** Voice states of all backends. */
   readonly voiceStates: number
-  /** Backends without an LVSP connection whose channels may still exist. */
-  readonly detachedBackends: readonly BackendId[]
+  readonly backends: readonly BackendInspection[]
   readonly sessions: readonly VoiceSessionInspection[]
   readonly channels: readonly ChannelInspection[]
   readonly lanes: readonly LaneInspection[]
@@ -123,15 +126,19 @@ export class VoiceNode {
   constructor(options: VoiceNodeOptions) {
     const { crypto } = options
     this.#lanes = new Lanes(options.lanes, crypto, this.#effects)
-    this.#channels = new Channels(this.#lanes, {
-      crypto,
-      effects: this.#effects,
-      deadlines: this.#deadlines,
-      sender: new ExternalSender(crypto),
-      policy: options.dave ?? 'allowed',
-      changed: (backend, { channelId, guildId }, state) =>
-        this.#lvsp.channelDave(backend, { channelId, guildId, ...state }),
-    })
+    this.#channels = new Channels(
+      this.#lanes,
+      {
+        crypto,
+        effects: this.#effects,
+        deadlines: this.#deadlines,
+        sender: new ExternalSender(crypto),
+        policy: options.dave ?? 'allowed',
+        changed: (backend, { channelId, guildId }, state) =>
+          this.#lvsp.channelDave(backend, { channelId, guildId, ...state }),
+      },
+      new Map(options.backends.map(backend => [backend.id, backend])),
+    )
     const modes = options.legacyModes ? [...MODERN_MODES, ...LEGACY_MODES] : MODERN_MODES
     const adopting = new Set(options.backends.filter(({ adoptsTokens }) => adoptsTokens === true).map(({ id }) => id))
     const policy: AuthenticationPolicy = { ...options, modes, adopting }
@@ -150,7 +157,12 @@ export class VoiceNode {
       channelEndCode: id => endCodes.get(id) ?? VoiceClose.Disconnected,
       voiceStateCreated: ({ serverId }, userId, now) => held.voiceStateCreated(serverId, userId, now),
     })
-    this.#lvsp = new Lvsp({ ...options, node: this.#backendControl, effects: this.#effects })
+    this.#lvsp = new Lvsp({
+      ...options,
+      node: this.#backendControl,
+      effects: this.#effects,
+      deadlines: this.#deadlines,
+    })
     this.#gateway = {
       crypto,
       effects: this.#effects,
@@ -187,7 +199,6 @@ export class VoiceNode {
     this.#connections.delete(id)
     this.#deadlines.remove(connection)
     connection.closed(code, now)
-    this.#deadlines.update(this.#lvsp)
   }
 
   laneEvent(lane: LaneId, event: LaneEvent, now: number): void {
@@ -274,7 +285,7 @@ export class VoiceNode {
       greetings: this.#gateway.greetings.size,
       deadlines: this.#deadlines.size,
       voiceStates: this.#backendControl.voiceStates,
-      detachedBackends: this.#backendControl.detachedBackends,
+      backends: this.#backendControl.inspect(),
       sessions: [...this.#sessions.all()].map(session => session.inspect()),
       channels: [...this.#channels.all()].map(channel => channel.inspect()),
       lanes: this.#lanes.all.map(({ id, port, channels, owners, counters }) => ({
@@ -314,13 +325,13 @@ export class VoiceNode {
   }
 
   #endSessions(lane: LaneHandle, now: number): void {
-    for (const channel of this.#channels.all()) if (channel.lane === lane) channel.endSessions(LANE_LOST, now)
+    const channels = new Set(Array.from(this.#sessions.all(), session => session.channel))
+    for (const channel of channels) if (channel.lane === lane) channel.endSessions(LANE_LOST, now)
   }
 
   /** Called after every input: the deadline of the connection may have changed. */
   #settle(connection: Connection): void {
     this.#deadlines.update(connection)
-    this.#deadlines.update(this.#lvsp)
   }
 }
 

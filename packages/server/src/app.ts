@@ -2,6 +2,7 @@
 import { availableParallelism, networkInterfaces } from 'node:os'
 import type { LaneCounters, LaneEvent, NoteFields, Result } from '@parley/core'
 import { type NodeInspection, VoiceNode, type VoiceNodeOptions } from '@parley/core'
+import { defaultBackendMemory } from './config/backend-memory.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import { camelCased } from './config/node-settings.ts'
@@ -315,7 +316,12 @@ function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: Ports): 
     dtls: dtls.ok ? dtls.value : undefined,
     serverVersion: VERSION,
     endpoint,
-    backends: backend.map(each => ({ ...camelCased(each), requireHeartbeat: lvsp.require_heartbeat })),
+    backends: backend.map(each => ({
+      ...camelCased(each),
+      requireHeartbeat: lvsp.require_heartbeat,
+      maxMemory:
+        each.max_memory_mb === undefined ? defaultBackendMemory(backend.length) : each.max_memory_mb * 1024 * 1024,
+    })),
     lanes: lanes.all,
     announce: announcedBy(media),
     ipv4: media.listen === '::' ? machineIpv4() : undefined,

@@ -1,40 +1,25 @@
-// A SYNC with a grace period: what it did not list, until that is created again or the period ends.
-import type { Channel } from '../channel/channel.ts'
+// A SYNC with a grace period: at its end everything is destroyed that was neither listed nor created again.
 import type { Timed } from '../deadlines.ts'
+import { runSlice, type Work } from '../lvsp/work.ts'
 
 export class PendingSync implements Timed {
+  readonly #work: Work
+  readonly #done: () => void
   #deadline: number
-  /** Channels to destroy. */
-  readonly channels = new Set<Channel>()
-  /** Voice states to remove, by user id. */
-  readonly users = new Map<Channel, Set<string>>()
-  readonly #end: (now: number) => void
 
-  /** `end` destroys what is left. */
-  constructor(deadline: number, end: (now: number) => void) {
+  constructor(work: Work, deadline: number, done: () => void) {
+    this.#work = work
     this.#deadline = deadline
-    this.#end = end
+    this.#done = done
   }
 
   get deadline(): number {
     return this.#deadline
   }
 
-  add(channel: Channel, userId: string): void {
-    const users = this.users.get(channel)
-    if (users === undefined) this.users.set(channel, new Set([userId]))
-    else users.add(userId)
-  }
-
-  /** The voice state was created again, and with it its channel. */
-  keep(channel: Channel, userId: string): void {
-    this.channels.delete(channel)
-    this.users.get(channel)?.delete(userId)
-  }
-
   tick(now: number): void {
-    if (now < this.#deadline) return
+    if (now < this.#deadline || runSlice(this.#work, now)) return
     this.#deadline = Infinity
-    this.#end(now)
+    this.#done()
   }
 }

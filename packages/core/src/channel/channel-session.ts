@@ -3,7 +3,7 @@ import type { Codec } from '@parley/protocol'
 import type { DaveSession } from '../dave/member.ts'
 import type { Listener, RouteSource } from './media-routes.ts'
 import type { VideoSource } from './video/video-source.ts'
-import type { VoiceState } from './voice-state.ts'
+import type { VoiceState } from './voice-states/voice-state.ts'
 
 /** Why a session ends: the close code and reason that its client receives. */
 export interface Ending {

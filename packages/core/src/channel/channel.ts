@@ -3,17 +3,19 @@
 import type { ChannelProperties, VoiceStateRestrictions } from '@parley/protocol'
 import type { DaveInspection } from '../dave/group.ts'
 import type { LaneId } from '../effect.ts'
+import { LIMITS } from '../limits.ts'
 import { Announcements } from './announcements.ts'
+import type { BackendUsage } from './backend-usage.ts'
 import type { BackendId, ChannelRef } from './channel-ref.ts'
 import type { ChannelSession, Ending } from './channel-session.ts'
 import { Encryption, type EncryptionHost } from './encryption.ts'
 import type { LaneHandle } from './lane-handle.ts'
 import { MediaRoutes } from './media-routes.ts'
-import { mayReceive, maySend, maySendVideo } from './permissions.ts'
 import { SendRequests } from './video/send-requests.ts'
 import { VideoCodecs } from './video/video-codecs.ts'
 import type { VideoSource } from './video/video-source.ts'
-import type { VoiceState } from './voice-state.ts'
+import { mayReceive, maySend, maySendVideo } from './voice-states/permissions.ts'
+import type { VoiceState } from './voice-states/voice-state.ts'
 
 /** A channel as `VoiceNode.inspect()` shows it. */
 export interface ChannelInspection {
@@ -28,18 +30,30 @@ export interface ChannelInspection {
   readonly present: readonly string[]
 }
 
+export interface ChannelOptions {
+  readonly backend: BackendId
+  readonly ref: ChannelRef
+  readonly token: string
+  readonly lane: LaneHandle
+  readonly usage: BackendUsage
+}
+
 export class Channel implements ChannelRef {
   readonly backend: BackendId
   readonly channelId: string
   readonly guildId: string | undefined
   readonly token: string
   readonly lane: LaneHandle
+  /** What its backend has on the node. */
+  readonly usage: BackendUsage
   readonly encryption: Encryption
   readonly videoCodecs: VideoCodecs
   readonly voiceStates = new Map<string, VoiceState>()
   /** Sessions by user, from Identify on. */
-  readonly sessions = new Map<string, ChannelSession>()
+  readonly #sessions = new Map<string, ChannelSession>()
   properties: ChannelProperties = {}
+  /** See `Channels.touch`. */
+  mark = 0
   /** Sessions whose media may flow, in order of arrival: the other members know of them. */
   readonly #present = new Set<ChannelSession>()
   readonly #announcements: Announcements
@@ -47,12 +61,13 @@ export class Channel implements ChannelRef {
   readonly #audio: MediaRoutes
   readonly #video: MediaRoutes
 
-  constructor(backend: BackendId, ref: ChannelRef, token: string, lane: LaneHandle, host: EncryptionHost) {
+  constructor({ backend, ref, token, lane, usage }: ChannelOptions, host: EncryptionHost) {
     this.backend = backend
     this.channelId = ref.channelId
     this.guildId = ref.guildId
     this.token = token
     this.lane = lane
+    this.usage = usage
     this.#audio = new MediaRoutes(lane, 'audio')
     this.#video = new MediaRoutes(lane, 'video')
     this.encryption = new Encryption(this, host)
@@ -73,6 +88,21 @@ export class Channel implements ChannelRef {
     return this.guildId ?? this.channelId
   }
 
+  get sessionCount(): number {
+    return this.#sessions.size
+  }
+
+  sessionOf(userId: string): ChannelSession | undefined {
+    return this.#sessions.get(userId)
+  }
+
+  /** The session identified. The user's previous session has ended. */
+  addSession(session: ChannelSession): void {
+    this.#sessions.set(session.userId, session)
+    this.usage.sessions++
+    this.usage.used += LIMITS.sessionMemory
+  }
+
   /** The session's media may flow: it is sent the other members, and they are sent it. Called after Session Description. */
   enter(session: ChannelSession, now: number): void {
     // Clients without a DAVE session ignore the external sender; Session Description creates one.
@@ -91,8 +121,11 @@ export class Channel implements ChannelRef {
 
   /** Called once, by a session that ends. */
   leave(session: ChannelSession, now: number): void {
-    const { userId } = session
-    if (this.sessions.get(userId) === session) this.sessions.delete(userId)
+    if (this.#sessions.get(session.userId) === session) {
+      this.#sessions.delete(session.userId)
+      this.usage.sessions--
+      this.usage.used -= LIMITS.sessionMemory
+    }
     this.videoCodecs.leave(session)
     if (this.#present.has(session)) this.#announcements.left(session)
     if (this.#present.delete(session)) this.#closeMedia(session)
@@ -151,7 +184,7 @@ export class Channel implements ChannelRef {
     if (state === undefined) return
     const { flags, platform } = state
     state.apply(update)
-    const session = this.sessions.get(userId)
+    const session = this.#sessions.get(userId)
     if (session === undefined || !this.#present.has(session)) return
     this.#openMedia(session)
     if (flags !== state.flags) this.#announcements.sendFlagsOf(session)
@@ -168,7 +201,7 @@ export class Channel implements ChannelRef {
 
   removeVoiceState(userId: string, ending: Ending, now: number): boolean {
     if (!this.voiceStates.delete(userId)) return false
-    this.sessions.get(userId)?.end(ending, now)
+    this.#sessions.get(userId)?.end(ending, now)
     return true
   }
 
@@ -180,7 +213,7 @@ export class Channel implements ChannelRef {
 
   /** Ends every session; the voice states remain, so that the users can identify again. The members are not sent departures. */
   endSessions(ending: Ending, now: number): void {
-    const sessions = [...this.sessions.values()]
+    const sessions = [...this.#sessions.values()]
     for (const session of sessions) this.#closeMedia(session)
     this.#present.clear()
     this.encryption.abandon(now)

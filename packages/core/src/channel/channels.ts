@@ -1,64 +1,168 @@
 // All channels of all backends: found by backend and channel id, or by the `server_id` that clients send.
+import { LIMITS } from '../limits.ts'
+import { BackendUsage, backendLimits, type PartialBackendLimits } from './backend-usage.ts'
 import { Channel } from './channel.ts'
 import type { BackendId, ChannelRef } from './channel-ref.ts'
 import type { Ending } from './channel-session.ts'
 import type { EncryptionHost } from './encryption.ts'
 import type { Lanes } from './lane-handle.ts'
+import type { VoiceState } from './voice-states/voice-state.ts'
+import { type Place, VoiceStateIndex } from './voice-states/voice-state-index.ts'
+
+interface BackendChannels {
+  readonly byId: Map<string, Channel>
+  readonly usage: BackendUsage
+  /** The mark of new and touched channels and voice states. */
+  mark: number
+  /** Channels that may have voice states with a lower mark than their own. */
+  readonly mixed: Set<Channel>
+}
 
 export class Channels {
   readonly #lanes: Lanes
   readonly #host: EncryptionHost
-  readonly #byBackend = new Map<BackendId, Map<string, Channel>>()
-  readonly #byServer = new Map<string, Set<Channel>>()
+  readonly #limits: ReadonlyMap<BackendId, PartialBackendLimits>
+  readonly #backends = new Map<BackendId, BackendChannels>()
+  /** By `server_id` and backend, the number of channels. */
+  readonly #servers = new Map<string, Map<BackendId, number>>()
+  readonly #voiceStates = new VoiceStateIndex()
 
-  constructor(lanes: Lanes, host: EncryptionHost) {
+  constructor(lanes: Lanes, host: EncryptionHost, limits: ReadonlyMap<BackendId, PartialBackendLimits>) {
     this.#lanes = lanes
     this.#host = host
+    this.#limits = limits
   }
 
   find(backend: BackendId, channelId: string): Channel | undefined {
-    return this.#byBackend.get(backend)?.get(channelId)
+    return this.#backends.get(backend)?.byId.get(channelId)
   }
 
-  /** In order of creation. */
-  ofBackend(backend: BackendId): readonly Channel[] {
-    return [...(this.#byBackend.get(backend)?.values() ?? [])]
+  /** In order of creation and touch. Channels may be opened and closed while the caller iterates. */
+  ofBackend(backend: BackendId): Iterable<Channel> {
+    return this.#of(backend).byId.values()
   }
 
-  countOfBackend(backend: BackendId): number {
-    return this.#byBackend.get(backend)?.size ?? 0
+  /** The channel that was created or touched least recently. */
+  firstOf(backend: BackendId): Channel | undefined {
+    const [first] = this.ofBackend(backend)
+    return first
   }
 
-  /** The channels of one `server_id`, possibly of several backends. */
-  ofServer(serverId: string): Iterable<Channel> {
-    return this.#byServer.get(serverId) ?? []
+  /** Raises the mark of a backend: what is created or touched from now on has a mark of at least this. */
+  newMark(backend: BackendId): number {
+    return ++this.#of(backend).mark
+  }
+
+  /** Channels that may have voice states with a lower mark than their own. The caller removes those that have none. */
+  mixedOf(backend: BackendId): Set<Channel> {
+    return this.#of(backend).mixed
+  }
+
+  /** Gives the channel the current mark and moves it to the end of the order. */
+  touch(channel: Channel): void {
+    const { byId, mark, mixed } = this.#of(channel.backend)
+    if (channel.mark === mark) return
+    channel.mark = mark
+    mixed.add(channel)
+    byId.delete(channel.channelId)
+    byId.set(channel.channelId, channel)
+  }
+
+  /** The same for a voice state in the order of its channel. */
+  touchVoiceState({ backend, voiceStates }: Channel, state: VoiceState): void {
+    const { mark } = this.#of(backend)
+    if (state.mark === mark) return
+    state.mark = mark
+    voiceStates.delete(state.userId)
+    voiceStates.set(state.userId, state)
+  }
+
+  *usages(): Iterable<[BackendId, BackendUsage]> {
+    for (const [backend, { usage }] of this.#backends) yield [backend, usage]
+  }
+
+  usageOf(backend: BackendId): BackendUsage {
+    return this.#of(backend).usage
+  }
+
+  /** The backends that have a channel with this `server_id`. */
+  backendsOf(serverId: string): ReadonlySet<BackendId> {
+    return new Set(this.#servers.get(serverId)?.keys())
+  }
+
+  get voiceStates(): Pick<VoiceStateIndex, 'size' | 'ofUser' | 'ofSession'> {
+    return this.#voiceStates
   }
 
   open(backend: BackendId, ref: ChannelRef): Channel {
-    const channel = new Channel(backend, ref, this.#host.crypto.randomToken(32), this.#lanes.place(), this.#host)
-    entry(this.#byBackend, backend, () => new Map<string, Channel>()).set(channel.channelId, channel)
-    entry(this.#byServer, channel.serverId, () => new Set<Channel>()).add(channel)
+    const { byId, usage, mark } = this.#of(backend)
+    const token = this.#host.crypto.randomToken(32)
+    const channel = new Channel({ backend, ref, token, lane: this.#lanes.place(), usage }, this.#host)
+    channel.mark = mark
+    byId.set(channel.channelId, channel)
+    usage.channels++
+    usage.used += LIMITS.channelMemory
+    this.#countServer(channel, 1)
     return channel
   }
 
   close(channel: Channel, ending: Ending, now: number): void {
-    this.#byBackend.get(channel.backend)?.delete(channel.channelId)
-    const sameServer = this.#byServer.get(channel.serverId)
-    sameServer?.delete(channel)
-    if (sameServer?.size === 0) this.#byServer.delete(channel.serverId)
+    const { byId, usage, mixed } = this.#of(channel.backend)
+    if (!byId.delete(channel.channelId)) return
+    mixed.delete(channel)
+    for (const state of channel.voiceStates.values()) this.#forget({ channel, state })
     channel.close(ending, now)
+    usage.channels--
+    usage.used -= LIMITS.channelMemory
+    this.#countServer(channel, -1)
     this.#lanes.release(channel.lane)
   }
 
-  *all(): Iterable<Channel> {
-    for (const channels of this.#byBackend.values()) yield* channels.values()
+  addVoiceState(channel: Channel, state: VoiceState): void {
+    state.mark = this.#of(channel.backend).mark
+    channel.voiceStates.set(state.userId, state)
+    channel.usage.voiceStates++
+    channel.usage.used += LIMITS.voiceStateMemory
+    this.#voiceStates.add({ channel, state })
   }
-}
 
-function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const found = map.get(key)
-  if (found !== undefined) return found
-  const made = make()
-  map.set(key, made)
-  return made
+  removeVoiceState({ channel, state }: Place, ending: Ending, now: number): void {
+    if (channel.voiceStates.get(state.userId) !== state) return
+    this.#forget({ channel, state })
+    channel.removeVoiceState(state.userId, ending, now)
+  }
+
+  changeSessionId({ channel, state }: Place, sessionId: string): void {
+    this.#voiceStates.remove({ channel, state })
+    state.sessionId = sessionId
+    this.#voiceStates.add({ channel, state })
+  }
+
+  *all(): Iterable<Channel> {
+    for (const { byId } of this.#backends.values()) yield* byId.values()
+  }
+
+  #of(backend: BackendId): BackendChannels {
+    const found = this.#backends.get(backend)
+    if (found !== undefined) return found
+    const usage = new BackendUsage(backendLimits(this.#limits.get(backend) ?? {}))
+    const created = { byId: new Map<string, Channel>(), usage, mark: 0, mixed: new Set<Channel>() }
+    this.#backends.set(backend, created)
+    return created
+  }
+
+  #countServer({ serverId, backend }: Channel, change: 1 | -1): void {
+    const backends = this.#servers.get(serverId) ?? new Map<BackendId, number>()
+    const count = (backends.get(backend) ?? 0) + change
+    if (count > 0) backends.set(backend, count)
+    else backends.delete(backend)
+    if (backends.size > 0) this.#servers.set(serverId, backends)
+    else this.#servers.delete(serverId)
+  }
+
+  #forget({ channel, state }: Place): void {
+    this.#voiceStates.remove({ channel, state })
+    channel.usage.voiceStates--
+    channel.usage.used -= LIMITS.voiceStateMemory
+  }
 }

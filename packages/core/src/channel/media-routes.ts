@@ -46,7 +46,7 @@ export const wantOf = ({ any, wants }: Wants, ssrc: number): number => wants.get
 export class MediaRoutes {
   readonly #lane: LaneHandle
   readonly #media: 'audio' | 'video'
-  /** Opened with the first listener or source. */
+  /** Open while there are listeners or sources. */
   #shared: TargetsId | undefined
   readonly #routes = new Map<number, Route>()
   readonly #listeners = new Map<Listener, Listening>()
@@ -81,6 +81,7 @@ export class MediaRoutes {
       if (wantsRoute(route, listener, listening)) this.#setTarget(route.privateTargets, listener, false)
       this.#removeException(route, listener)
     }
+    this.#releaseUnused()
   }
 
   /** The listener's wants changed. The lane is sent only the differences. */
@@ -135,6 +136,7 @@ export class MediaRoutes {
     // Silence frames still need targets, so the route returns to the shared list first.
     this.#shareTargets(route)
     this.#lane.send({ kind: 'removeRoute', ssrc: source.ssrc, silence })
+    this.#releaseUnused()
     return true
   }
 
@@ -142,7 +144,13 @@ export class MediaRoutes {
   close(): void {
     for (const route of [...this.#routes.values()]) this.closeSource(route.source, false)
     this.#listeners.clear()
-    if (this.#shared !== undefined) this.#lane.send({ kind: 'closeTargets', targets: this.#shared })
+    this.#releaseUnused()
+  }
+
+  /** Without listeners and sources the lane keeps nothing of the channel. */
+  #releaseUnused(): void {
+    if (this.#shared === undefined || this.#routes.size > 0 || this.#listeners.size > 0) return
+    this.#lane.send({ kind: 'closeTargets', targets: this.#shared })
     this.#shared = undefined
   }
 

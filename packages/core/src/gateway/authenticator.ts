@@ -3,7 +3,7 @@ import { type Identify, type Resume, VoiceClose } from '@parley/protocol'
 import type { Channel } from '../channel/channel.ts'
 import type { BackendId } from '../channel/channel-ref.ts'
 import type { Channels } from '../channel/channels.ts'
-import type { VoiceState } from '../channel/voice-state.ts'
+import type { VoiceState } from '../channel/voice-states/voice-state.ts'
 import type { Crypto } from '../crypto.ts'
 import { ProtocolError } from '../errors.ts'
 import { ok, type Result, refused } from '../result.ts'
@@ -56,29 +56,27 @@ export class Authenticator {
 
   /** Several backends may have a channel with that `server_id`: the tokens of all of them are compared. */
   identify(identify: Identify): Result<Authenticated, IdentifyRefusal> {
+    const { server_id: serverId, user_id: userId } = identify
     let found: Authenticated | undefined
-    const backends = new Set<BackendId>()
-    for (const channel of this.#channels.ofServer(identify.server_id)) {
-      backends.add(channel.backend)
-      const voiceState = channel.voiceStates.get(identify.user_id)
-      const tokenOwner = voiceState && this.#tokenOwner(identify, channel, voiceState)
-      if (voiceState !== undefined && tokenOwner !== undefined) found = { channel, voiceState, tokenOwner }
+    for (const { channel, state: voiceState } of this.#channels.voiceStates.ofUser(serverId, userId)) {
+      const tokenOwner = this.#tokenOwner(identify, channel, voiceState)
+      if (tokenOwner !== undefined) found = { channel, voiceState, tokenOwner }
     }
     if (found !== undefined) return ok(found)
+    const backends = this.#channels.backendsOf(serverId)
     return backends.size === 0
       ? refused({ code: VoiceClose.ServerNotFound, reason: 'the server is not known here', backends })
       : refused({ code: VoiceClose.AuthenticationFailed, reason: 'token, user and server do not match', backends })
   }
 
   /**
-   * The token has to be valid at the time of Resume: after a TOKEN_REFRESH the old one is refused. The channel's token resumes
+   * `sessions` are those with the `server_id` and `session_id`. The token has to be valid at the time of Resume: after a TOKEN_REFRESH the old one is refused. The channel's token resumes
    * only a session that identified with it: otherwise any member could take over the session of another.
    */
   resume<Session extends Resumable>(resume: Resume, sessions: Iterable<Session>): Session {
     let known = false
     let found: Session | undefined
     for (const session of sessions) {
-      if (session.channel.serverId !== resume.server_id) continue
       known = true
       if (this.#mayResume(session, resume.token)) found = session
     }

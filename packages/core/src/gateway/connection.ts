@@ -9,7 +9,7 @@ import {
   VoiceMessage,
   VoiceOp,
 } from '@parley/protocol'
-import type { ClientRates } from '../channel/client-rates.ts'
+import type { ClientRates } from '../channel/voice-states/client-rates.ts'
 import type { Timed } from '../deadlines.ts'
 import type { ConnectionId } from '../effect.ts'
 import { ProtocolError } from '../errors.ts'

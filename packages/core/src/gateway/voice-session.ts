@@ -3,10 +3,10 @@ import { encodeNodeBinary, type Identify, NUMBERED_OPS, type VoiceEvents, VoiceO
 import type { Channel } from '../channel/channel.ts'
 import type { Ending } from '../channel/channel-session.ts'
 import type { PeerNumbers } from '../channel/lane-handle.ts'
-import type { VoiceState } from '../channel/voice-state.ts'
+import type { VoiceState } from '../channel/voice-states/voice-state.ts'
 import type { Timed } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
-import { ReplayBuffer } from '../replay-buffer.ts'
+import { ReplayBuffer, type ReplayLimits } from '../replay-buffer.ts'
 import type { TokenOwner } from './authenticator.ts'
 import { type MediaOwner, SessionMedia } from './session-media.ts'
 
@@ -79,6 +79,12 @@ interface Numbered {
   body: string | Uint8Array
 }
 
+const REPLAY_LIMITS: ReplayLimits = {
+  highest: LIMITS.replayHighest,
+  messages: LIMITS.replayMessages,
+  bytes: LIMITS.replayBytes,
+}
+
 const envelope = ({ op, seq, body }: Numbered): string | Uint8Array =>
   typeof body === 'string' ? `{"op":${op},"seq":${seq},"d":${body}}` : encodeNodeBinary(seq, op, body)
 
@@ -93,11 +99,7 @@ export class VoiceSession implements MediaOwner, Timed {
   readonly mediaIp: string
   #state: State
   #version: number
-  readonly #replay = new ReplayBuffer<Numbered>({
-    highest: LIMITS.replayHighest,
-    messages: LIMITS.replayMessages,
-    bytes: LIMITS.replayBytes,
-  })
+  readonly #replay: ReplayBuffer<Numbered>
   readonly #observer: SessionObserver
 
   constructor({ identify, voiceState, channel, tokenOwner, connection, ...options }: VoiceSessionOptions) {
@@ -111,6 +113,7 @@ export class VoiceSession implements MediaOwner, Timed {
     this.#version = connection.version
     this.#state = { kind: 'connected', connection }
     this.#observer = options.observer
+    this.#replay = new ReplayBuffer(REPLAY_LIMITS, channel.usage)
   }
 
   get userId(): string {
@@ -142,7 +145,7 @@ export class VoiceSession implements MediaOwner, Timed {
   open(): void {
     this.media.open()
     if (this.#state.kind === 'connected') this.media.connectedFrom(this.#state.connection.remoteAddress)
-    this.channel.sessions.set(this.userId, this)
+    this.channel.addSession(this)
   }
 
   /** Session Description was sent: the session becomes present. */
@@ -218,6 +221,7 @@ export class VoiceSession implements MediaOwner, Timed {
     this.#state = { kind: 'ended' }
     this.channel.leave(this, now)
     this.media.close()
+    this.#replay.clear()
     if (state.kind === 'connected') state.connection.close(ending.code, ending.reason)
     this.#observer.sessionEnded(this, ending.code, now)
   }

@@ -1,7 +1,7 @@
 // All voice sessions: opens them for Identify, and keeps detached ones until Resume or until they expire.
 import { type Identify, type Resume, VoiceClose, type VoiceMode, VoiceOp } from '@parley/protocol'
 import type { Channels } from '../channel/channels.ts'
-import type { VoiceState } from '../channel/voice-state.ts'
+import type { VoiceState } from '../channel/voice-states/voice-state.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { ProtocolError } from '../errors.ts'
@@ -27,13 +27,15 @@ export interface AuthenticationPolicy extends TokenPolicy, MediaAddresses {
 const ENDING_CODES: ReadonlySet<number> = new Set([1000, 1001, VoiceClose.Disconnected])
 const REPLACED = { code: VoiceClose.SessionInvalid, reason: 'replaced by a newer connection' }
 
+const keyOf = (serverId: string, sessionId: string): string => `${serverId} ${sessionId}`
+
 export class VoiceSessions implements SessionObserver {
   readonly #authenticator: Authenticator
   readonly #policy: AuthenticationPolicy
   readonly #deadlines: Deadlines
   readonly #observer: SessionObserver
-  /** By session id: a bot uses one id in many guilds. */
-  readonly #bySessionId = new Map<string, Set<VoiceSession>>()
+  /** By `server_id` and session id: a bot uses one session id in many guilds. */
+  readonly #byId = new Map<string, Set<VoiceSession>>()
   #size = 0
 
   constructor(
@@ -54,7 +56,7 @@ export class VoiceSessions implements SessionObserver {
   }
 
   *all(): Iterable<VoiceSession> {
-    for (const sessions of this.#bySessionId.values()) yield* sessions
+    for (const sessions of this.#byId.values()) yield* sessions
   }
 
   /** Throws a ProtocolError for a client that authenticates but may not join. */
@@ -66,7 +68,7 @@ export class VoiceSessions implements SessionObserver {
     this.#countAttempt(authenticated, now)
     if (!channel.encryption.admits(daveVersionOf(identify)))
       throw new ProtocolError(VoiceClose.EncryptionRequired, 'the channel requires end-to-end encryption')
-    channel.sessions.get(voiceState.userId)?.end(REPLACED, now)
+    channel.sessionOf(voiceState.userId)?.end(REPLACED, now)
     const session = new VoiceSession({
       identify,
       voiceState,
@@ -84,7 +86,7 @@ export class VoiceSessions implements SessionObserver {
   }
 
   resume(resume: Resume, connection: Attachment, now: number): VoiceSession {
-    const session = this.#authenticator.resume(resume, this.#bySessionId.get(resume.session_id) ?? [])
+    const session = this.#authenticator.resume(resume, this.#byId.get(keyOf(resume.server_id, resume.session_id)) ?? [])
     this.#countAttempt(session, now)
     const seqAck = resume.seq_ack ?? resume.seq
     if (!session.canResume(seqAck, connection.version)) {
@@ -121,15 +123,17 @@ export class VoiceSessions implements SessionObserver {
   }
   sessionEnded(session: VoiceSession, code: number, now: number): void {
     this.#deadlines.remove(session)
-    const sameId = this.#bySessionId.get(session.sessionId)
+    const key = keyOf(session.channel.serverId, session.sessionId)
+    const sameId = this.#byId.get(key)
     if (sameId?.delete(session)) this.#size--
-    if (sameId?.size === 0) this.#bySessionId.delete(session.sessionId)
+    if (sameId?.size === 0) this.#byId.delete(key)
     this.#observer.sessionEnded(session, code, now)
   }
 
   #add(session: VoiceSession): void {
-    const sameId = this.#bySessionId.get(session.sessionId)
-    if (sameId === undefined) this.#bySessionId.set(session.sessionId, new Set([session]))
+    const key = keyOf(session.channel.serverId, session.sessionId)
+    const sameId = this.#byId.get(key)
+    if (sameId === undefined) this.#byId.set(key, new Set([session]))
     else sameId.add(session)
     this.#size++
   }

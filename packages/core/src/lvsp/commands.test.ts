@@ -138,7 +138,7 @@ test('SYNC removes channels and voice states that it does not list, also when sp
   backend.info(21, { channels: [{ ...CHANNEL, users: [{ user_id: '7', session_id: 'x' }] }], more: true })
   assert.ok(bench.state('main', '500', '8') !== undefined)
   backend.info(21, { channels: [{ channel_id: '700', users: [] }] })
-  const { channels, voiceStates } = bench.control.snapshot('main')
+  const { channels, voiceStates } = bench.snapshot('main')
   assert.deepEqual(
     channels.map(({ channelId }) => channelId),
     ['500', '700'],
@@ -148,7 +148,7 @@ test('SYNC removes channels and voice states that it does not list, also when sp
     ['7'],
   )
   backend.info(21, { channels: [] })
-  assert.deepEqual(bench.control.snapshot('main').channels, [])
+  assert.deepEqual(bench.snapshot('main').channels, [])
 })
 
 test('TOKEN_REFRESH replaces the token', () => {
@@ -228,7 +228,7 @@ test('FAILURE obeys its own schema, whatever it answers', () => {
 test('an extension without its capability has no effect', () => {
   const { backend, bench } = start(['failure'])
   backend.info(3, USER).info(21, { channels: [] }).info(22, USER).info(23, {})
-  assert.equal(bench.control.snapshot('main').channels.length, 1)
+  assert.equal(bench.snapshot('main').channels.length, 1)
   assert.deepEqual(
     backend.infos(17).map(({ code }) => code),
     [LvspFailure.NotAgreed, LvspFailure.NotAgreed, LvspFailure.NotAgreed],

@@ -19,18 +19,21 @@ import { LIMITS } from '../limits.ts'
 import { ok, type Result, refused } from '../result.ts'
 import type { Agreement } from './dialect.ts'
 import { commandOf, isAgreed } from './dialect.ts'
-import type { NodeControl, Refusal, VoiceStateSelector } from './node-control.ts'
+import type { ListedChannel, NodeControl, Refusal, Sync, VoiceStateSelector } from './node-control.ts'
 import type { LvspSession } from './session.ts'
-import { SyncList } from './sync-list.ts'
+import type { Work } from './work.ts'
 
 const ECHOED_IDS = { channel_id: Snowflake, guild_id: Snowflake, user_id: Snowflake, session_id: SessionId }
+
+/** Nothing, or work that is not done yet. */
+type Outcome = Result<Work | undefined, Refusal>
 
 /** The commands of one live connection. Answers go to the session, whose receiving connection may be another. */
 export class Commands {
   readonly #node: NodeControl
   readonly #session: LvspSession
   readonly #agreement: Agreement
-  #syncList = new SyncList()
+  #sync: Sync | undefined
 
   constructor(node: NodeControl, session: LvspSession, agreement: Agreement) {
     this.#node = node
@@ -38,8 +41,8 @@ export class Commands {
     this.#agreement = agreement
   }
 
-  /** If the command is refused, a backend with the `failure` capability is sent FAILURE. */
-  run(message: LvspInfoMessage, now: number): Result<void, Refusal> {
+  /** Returns work that the next command has to wait for. If the command is refused, FAILURE is sent. */
+  run(message: LvspInfoMessage, now: number): Result<Work | undefined, Refusal> {
     const result = this.#dispatch(message, now)
     if (!result.ok)
       this.#session.send(LvspInfo.Failure, {
@@ -50,7 +53,7 @@ export class Commands {
     return result
   }
 
-  #dispatch({ type, data }: LvspInfoMessage, now: number): Result<void, Refusal> {
+  #dispatch({ type, data }: LvspInfoMessage, now: number): Outcome {
     const command = commandOf(this.#agreement.dialect, type, data)
     if (command === undefined) return refuse(LvspFailure.UnknownType, `info type ${type} is not one that backends send`)
     if (!isAgreed(this.#agreement, command))
@@ -73,7 +76,7 @@ export class Commands {
           this.#node.updateChannel(this.#backend, refOf(d), channelPropertiesOf(d.channel_properties), now),
         )
       case LvspInfo.Sync:
-        return decoded(command, data, d => this.#sync(d, now))
+        return decoded(command, data, d => this.#listed(d, now))
       case LvspInfo.TokenRefresh:
         return decoded(command, data, d => this.#refreshToken(d, now))
       case LvspInfo.Stats:
@@ -85,7 +88,7 @@ export class Commands {
     return this.#session.backend
   }
 
-  #requestChannel(data: LvspCommandData<typeof LvspInfo.ChannelRequest>, now: number): Result<void, Refusal> {
+  #requestChannel(data: LvspCommandData<typeof LvspInfo.ChannelRequest>, now: number): Outcome {
     const properties = data.channel_properties && channelPropertiesOf(data.channel_properties)
     const updated = properties && this.#node.updateChannel(this.#backend, refOf(data), properties, now)
     if (updated?.ok === false) return updated
@@ -95,7 +98,7 @@ export class Commands {
     return ok(undefined)
   }
 
-  #createVoiceState(data: LvspCommandData<typeof LvspInfo.VoiceStateCreate>, now: number): Result<void, Refusal> {
+  #createVoiceState(data: LvspCommandData<typeof LvspInfo.VoiceStateCreate>, now: number): Outcome {
     if (data.token != null && !this.#agreement.capabilities.has(LvspCapability.AdoptToken))
       return refuse(LvspFailure.NotAgreed, 'token: the capability adopt_token was not negotiated')
     const request = {
@@ -111,28 +114,23 @@ export class Commands {
     return ok(undefined)
   }
 
-  #refreshToken(data: LvspCommandData<typeof LvspInfo.TokenRefresh>, now: number): Result<void, Refusal> {
+  #refreshToken(data: LvspCommandData<typeof LvspInfo.TokenRefresh>, now: number): Outcome {
     const grant = this.#node.refreshToken(this.#backend, data.user_id, refOf(data), now)
     if (!grant.ok) return grant
     this.#session.sendDone(grant.value)
     return ok(undefined)
   }
 
-  #sync(data: LvspCommandData<typeof LvspInfo.Sync>, now: number): Result<void, Refusal> {
-    const fits = this.#syncList.add(data.channels)
-    if (fits && data.more === true) return ok(undefined)
-    const list = this.#syncList
-    this.#syncList = new SyncList()
-    if (!fits)
-      return refuse(
-        LvspFailure.TooManyChannels,
-        `SYNC lists more than ${LIMITS.channelsPerBackend} channels or ${LIMITS.lvspSyncUsers} users`,
-      )
-    this.#node.sync(this.#backend, list.channels(), (data.grace ?? 0) * 1_000, now)
-    return ok(undefined)
+  #listed({ channels, more, grace }: LvspCommandData<typeof LvspInfo.Sync>, now: number): Outcome {
+    this.#sync ??= this.#node.startSync(this.#backend)
+    this.#sync.list(channels.map(listedOf))
+    if (more === true) return ok(undefined)
+    const work = this.#sync.finish((grace ?? 0) * 1_000, now)
+    this.#sync = undefined
+    return ok(work)
   }
 
-  #sendStats(now: number): Result<void, Refusal> {
+  #sendStats(now: number): Outcome {
     const stats = this.#node.stats(this.#backend, now)
     const event: LvspEventData<typeof LvspInfo.Stats> = {
       channels: stats.channels,
@@ -154,8 +152,8 @@ export function healthOf(node: NodeControl, now: number): number {
 function decoded<T extends LvspCommand>(
   command: T,
   data: unknown,
-  run: (data: LvspCommandData<T>) => Result<void, Refusal>,
-): Result<void, Refusal> {
+  run: (data: LvspCommandData<T>) => Outcome,
+): Outcome {
   const result = LvspCommands[command].safeParse(data)
   if (result.success) return run(result.data as LvspCommandData<T>)
   const issue = result.error.issues[0]
@@ -163,6 +161,11 @@ function decoded<T extends LvspCommand>(
 }
 
 const refuse = (failure: LvspFailure, message: string): Result<never, Refusal> => refused({ failure, message })
+
+const listedOf = ({ users, ...channel }: LvspCommandData<typeof LvspInfo.Sync>['channels'][number]): ListedChannel => ({
+  ...refOf(channel),
+  userIds: users.map(({ user_id }) => user_id),
+})
 
 const refOf = (data: { channel_id: string; guild_id?: string | undefined }): ChannelRef => ({
   channelId: data.channel_id,

@@ -1,7 +1,5 @@
 // One WebSocket of a backend, from HELLO to close.
 import {
-  DecodeError,
-  decodeJson,
   LvspCapability,
   LvspClose,
   type LvspEventData,
@@ -9,7 +7,7 @@ import {
   LvspIdentify,
   LvspInfo,
   LvspInfoMessage,
-  LvspMessage,
+  type LvspMessage,
   LvspOp,
   type LvspReady,
   LvspResume,
@@ -22,10 +20,12 @@ import { LIMITS } from '../limits.ts'
 import { MessageRate, UnidentifiedMessages } from '../message-rate.ts'
 import type { NOTES, NoteFields, NoteName } from '../notes.ts'
 import { Commands, healthOf } from './commands.ts'
+import { decode } from './decode.ts'
 import { type Agreement, type Dialect, isAgreed, isLitecordCreate } from './dialect.ts'
 import { canonicalToken, type KeyMatch } from './keyring.ts'
 import type { NodeControl } from './node-control.ts'
 import type { Attachment, LvspSession } from './session.ts'
+import { type Work, WorkQueue } from './work.ts'
 
 /** What a connection needs of the `Lvsp` that owns it. */
 export interface LvspOwner {
@@ -71,7 +71,14 @@ export interface LvspConnectionInspection {
 
 type State =
   | { kind: 'greeting'; nonce: string; helloAt: number; identifyBy: number; messages: UnidentifiedMessages }
-  | { kind: 'live'; session: LvspSession; commands: Commands; agreement: Agreement; heartbeatBy: number }
+  | {
+      kind: 'live'
+      session: LvspSession
+      commands: Commands
+      agreement: Agreement
+      queue: WorkQueue<LvspInfoMessage>
+      heartbeatBy: number
+    }
   | { kind: 'closed' }
 type Live = Extract<State, { kind: 'live' }>
 type LvspNote = Extract<NoteName, `lvsp.${string}`>
@@ -115,7 +122,7 @@ export class LvspConnection implements Timed, Attachment {
       case 'greeting':
         return Math.min(this.#state.helloAt, this.#state.identifyBy)
       case 'live':
-        return this.#state.heartbeatBy
+        return this.#state.queue.isBusy ? 0 : this.#state.heartbeatBy
       case 'closed':
         return Infinity
     }
@@ -124,6 +131,7 @@ export class LvspConnection implements Timed, Attachment {
   /** Sends HELLO, immediately or once `helloDelay` has passed. */
   tick(now: number): void {
     const state = this.#state
+    if (state.kind === 'live' && state.queue.isBusy) this.#guarded(() => state.queue.run(now), now)
     if (state.kind === 'greeting' && state.helloAt <= now) this.#hello(state)
     if (state.kind === 'greeting' && state.identifyBy <= now)
       this.#close(LvspClose.AuthenticationFailed, 'no IDENTIFY or RESUME within the time limit', now)
@@ -133,16 +141,13 @@ export class LvspConnection implements Timed, Attachment {
 
   /** Processes one message. Never throws. */
   receive(data: string | Uint8Array, now: number): void {
-    if (this.#state.kind === 'closed') return
-    try {
+    this.#guarded(() => {
       if (!this.#rate.take(now)) throw new ProtocolError(LvspClose.GeneralError, 'too many messages')
       if (this.#state.kind === 'greeting') checkUnidentified(this.#state.messages, data)
       const message = decode(data)
       if (message === undefined) this.#ignore('a message without an opcode', now)
-      else this.#dispatch(message, now)
-    } catch (error) {
-      this.#fail(error, now)
-    }
+      else this.#dispatch(message, data.length, now)
+    }, now)
   }
 
   /** The WebSocket closed with this code. */
@@ -176,7 +181,17 @@ export class LvspConnection implements Timed, Attachment {
     }
   }
 
-  #dispatch({ op, d }: LvspMessage, now: number): void {
+  /** Closes the connection if the input fails. */
+  #guarded(input: () => void, now: number): void {
+    if (this.#state.kind === 'closed') return
+    try {
+      input()
+    } catch (error) {
+      this.#fail(error, now)
+    }
+  }
+
+  #dispatch({ op, d }: LvspMessage, size: number, now: number): void {
     switch (op) {
       case LvspOp.Identify:
         return this.#identify(d, now)
@@ -185,7 +200,7 @@ export class LvspConnection implements Timed, Attachment {
       case LvspOp.Heartbeat:
         return this.#heartbeat(now)
       case LvspOp.Info:
-        return this.#info(d, now)
+        return this.#info(d, size, now)
       default:
         this.#ignore(`opcode ${op} is not one that backends send`, now)
     }
@@ -228,8 +243,15 @@ export class LvspConnection implements Timed, Attachment {
     if (backend === undefined) throw this.#rejected('wrong token', now)
     const live = this.#goLive(backend, token, capabilities ?? [], now)
     live.session.replaceWith(this, now)
-    const resumed = live.session.catchUp(seq ?? undefined, session ?? undefined)
+    const { resumed, work } = live.session.catchUp(seq ?? undefined, session ?? undefined)
     this.#note('lvsp.resumed', { secret: match?.secret, dialect: live.agreement.dialect, resumed })
+    live.queue.begin(this.#caughtUp(work, live, resumed), now)
+  }
+
+  /** READY follows the messages that were missed. */
+  *#caughtUp(work: Work | undefined, live: Live, resumed: LvspReady['resumed']): Work {
+    let now = yield
+    while (work?.next(now).done === false) now = yield
     this.#ready(live, resumed, now)
   }
 
@@ -240,7 +262,9 @@ export class LvspConnection implements Timed, Attachment {
     const agreement: Agreement = { ...configured, capabilities }
     const commands = new Commands(this.#owner.node, session, agreement)
     this.#requireHeartbeat = requireHeartbeat
-    const live: Live = { kind: 'live', session, commands, agreement, heartbeatBy: this.#nextHeartbeatBy(now) }
+    const queue = new WorkQueue<LvspInfoMessage>((message, at) => this.#run(live, message, at))
+    const heartbeatBy = this.#nextHeartbeatBy(now)
+    const live: Live = { kind: 'live', session, commands, agreement, queue, heartbeatBy }
     this.#state = live
     this.#owner.identified(this)
     this.#owner.effects.authenticated(this.id)
@@ -268,15 +292,21 @@ export class LvspConnection implements Timed, Attachment {
     return this.#requireHeartbeat ? now + LIMITS.lvspHeartbeatGrace : Infinity
   }
 
-  #info(data: unknown, now: number): void {
+  #info(data: unknown, size: number, now: number): void {
     if (this.#state.kind !== 'live') return this.#ignore('INFO before READY', now)
     const message = LvspInfoMessage.safeParse(data)
     if (!message.success) return this.#ignore('INFO without an info type', now)
-    this.#noticeLitecord(message.data, this.#state.agreement)
-    const result = this.#state.commands.run(message.data, now)
-    if (result.ok) return
+    if (!this.#state.queue.push(message.data, size, now))
+      throw new ProtocolError(LvspClose.GeneralError, 'too many messages before READY or during SYNC')
+  }
+
+  #run({ commands, agreement }: Live, message: LvspInfoMessage, now: number): Work | undefined {
+    this.#noticeLitecord(message, agreement)
+    const result = commands.run(message, now)
+    if (result.ok) return result.value
     const { failure, message: why } = result.reason
-    this.#noteRarely('lvsp.refused', { type: message.data.type, failure, why }, now)
+    this.#noteRarely('lvsp.refused', { type: message.type, failure, why }, now)
+    return undefined
   }
 
   /** A type 4 from a backend identifies the numbering of Litecord. */
@@ -354,24 +384,4 @@ function checkUnidentified(messages: UnidentifiedMessages, data: string | Uint8A
   const refusal = typeof data === 'string' ? messages.refusal(data) : undefined
   if (refusal === 'too many messages before Identify') throw new ProtocolError(LvspClose.GeneralError, refusal)
   if (refusal !== undefined) throw new ProtocolError(LvspClose.DecodeError, refusal)
-}
-
-/** Throws ProtocolError with 4002 for anything but a JSON object. Returns undefined if the object has no valid opcode. */
-function decode(data: string | Uint8Array): LvspMessage | undefined {
-  if (typeof data !== 'string')
-    throw new ProtocolError(LvspClose.DecodeError, 'expected a text message, found a binary one')
-  if (data.length > LIMITS.jsonMessage)
-    throw new ProtocolError(LvspClose.DecodeError, `expected at most ${LIMITS.jsonMessage} characters`)
-  const value = parse(data)
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw new ProtocolError(LvspClose.DecodeError, 'expected a JSON object')
-  return LvspMessage.safeParse(value).data
-}
-
-function parse(text: string): unknown {
-  try {
-    return decodeJson(text)
-  } catch (error) {
-    throw error instanceof DecodeError ? new ProtocolError(LvspClose.DecodeError, error.message) : error
-  }
 }

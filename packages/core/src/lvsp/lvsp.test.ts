@@ -87,10 +87,10 @@ test('a backend with the litecord dialect receives no CHANNEL_ASSIGN, extensions
   bench.settle()
   litecord.send(4, { s: 0 })
   assert.deepEqual(litecord.story(), ['0', '3', '6/4', '6/4', '5'])
-  assert.equal(bench.control.snapshot('main').voiceStates.length, 1)
+  assert.equal(bench.snapshot('main').voiceStates.length, 1)
   assert.equal(bench.state('main', '500', '7')?.mute, true)
   litecord.info(6, USER)
-  assert.equal(bench.control.snapshot('main').voiceStates.length, 0)
+  assert.equal(bench.snapshot('main').voiceStates.length, 0)
 })
 
 test('a patched Litecord receives CHANNEL_ASSIGN, with guild_id null for a DM', () => {

@@ -2,7 +2,7 @@
 import { LvspCapability, LvspInfo, type VoiceClose } from '@parley/protocol'
 import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
 import type { Crypto } from '../crypto.ts'
-import type { Timed } from '../deadlines.ts'
+import type { Deadlines } from '../deadlines.ts'
 import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
 import { LvspConnection, type LvspConnectionInspection, type LvspOrigin, type LvspOwner } from './connection.ts'
@@ -36,6 +36,7 @@ export interface LvspOptions {
   node: NodeControl
   crypto: Crypto
   effects: Effects
+  deadlines: Deadlines
   /** Sent in HELLO. */
   serverVersion: string
 }
@@ -62,7 +63,7 @@ export interface LvspInspection {
   readonly failingAddresses: number
 }
 
-export class Lvsp implements Timed {
+export class Lvsp {
   readonly #options: LvspOptions
   readonly #backends: ReadonlyMap<BackendId, LvspBackend>
   readonly #keyring: Keyring
@@ -101,17 +102,6 @@ export class Lvsp implements Timed {
     this.#connections.set(id, connection)
     connection.tick(now)
     return connection
-  }
-
-  /** When the first detached session expires. */
-  get deadline(): number {
-    let first = Infinity
-    for (const session of this.#sessions.values()) first = Math.min(first, session.endsAt)
-    return first
-  }
-
-  tick(now: number): void {
-    for (const [backend, session] of this.#sessions) if (session.endsAt <= now) this.#sessions.delete(backend)
   }
 
   /** A user's media is connected. */
@@ -165,8 +155,9 @@ export class Lvsp implements Timed {
   #session(backend: BackendId): LvspSession {
     const known = this.#sessions.get(backend)
     if (known !== undefined) return known
-    const { crypto, node, effects } = this.#options
-    const session = new LvspSession(backend, crypto.randomHex(16), node, effects)
+    const { crypto, node, effects, deadlines } = this.#options
+    const expired = () => this.#sessions.delete(backend)
+    const session = new LvspSession(backend, crypto.randomHex(16), { node, effects, deadlines, expired })
     this.#sessions.set(backend, session)
     return session
   }

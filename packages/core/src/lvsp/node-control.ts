@@ -2,6 +2,7 @@
 import type { ChannelProperties, LvspFailure, VoiceStateRestrictions } from '@parley/protocol'
 import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
 import type { Result } from '../result.ts'
+import type { Work } from './work.ts'
 
 export interface ChannelGrant extends ChannelRef {
   /** Shared by all members of the channel; valid until the channel is destroyed. */
@@ -53,12 +54,23 @@ export interface ChannelEncryption extends ChannelRef {
   members: number
 }
 
-/** The state of one backend, in order of creation. */
-export interface BackendSnapshot {
-  channels: ChannelGrant[]
-  voiceStates: VoiceStateGrant[]
-  /** Channels whose call is encrypted end to end. */
-  encrypted: ChannelEncryption[]
+/** One part of the state of a backend. */
+export type StateItem =
+  | { kind: 'channel'; grant: ChannelGrant }
+  | { kind: 'voiceState'; grant: VoiceStateGrant }
+  /** Of a channel whose call is encrypted end to end. */
+  | { kind: 'encryption'; state: ChannelEncryption }
+
+/** A SYNC in progress. */
+export interface Sync {
+  /** A part of the list. A channel may occur in several. */
+  list(channels: readonly ListedChannel[]): void
+  /**
+   * The list is complete: destroys the channels and voice states that are not listed; with a grace period in milliseconds those that
+   * were neither listed nor created again by its end. What was created since the SYNC began is kept. A later SYNC replaces one whose
+   * grace period has not ended. Returns work that is to be done now.
+   */
+  finish(grace: number, now: number): Work | undefined
 }
 
 /** The numbers of STATS. */
@@ -79,25 +91,22 @@ export interface NodeControl {
     channel: ChannelRef,
     properties: ChannelProperties,
     now: number,
-  ): Result<void, Refusal>
-  destroyChannel(backend: BackendId, channel: ChannelRef, now: number): Result<void, Refusal>
+  ): Result<undefined, Refusal>
+  destroyChannel(backend: BackendId, channel: ChannelRef, now: number): Result<undefined, Refusal>
   /** Idempotent per user and channel. Creates the channel if there is none; moves a user within a guild. */
   createVoiceState(backend: BackendId, request: VoiceStateRequest, now: number): Result<VoiceStateGrant, Refusal>
-  destroyVoiceStates(backend: BackendId, selector: VoiceStateSelector, now: number): Result<void, Refusal>
+  destroyVoiceStates(backend: BackendId, selector: VoiceStateSelector, now: number): Result<undefined, Refusal>
   updateVoiceStates(
     backend: BackendId,
     selector: VoiceStateSelector,
     restrictions: VoiceStateRestrictions,
     now: number,
-  ): Result<void, Refusal>
+  ): Result<undefined, Refusal>
   /** Replaces the token of a voice state. Connected sessions stay. */
   refreshToken(backend: BackendId, userId: string, channel: ChannelRef, now: number): Result<VoiceStateGrant, Refusal>
-  /**
-   * Destroys every channel and voice state that is not listed; with a grace period in milliseconds those that were neither listed nor
-   * created again by its end. A later SYNC replaces one whose grace period has not ended.
-   */
-  sync(backend: BackendId, channels: readonly ListedChannel[], grace: number, now: number): void
-  snapshot(backend: BackendId): BackendSnapshot
+  startSync(backend: BackendId): Sync
+  /** Everything that the backend has, in order of creation, for as long as the caller iterates. Undefined is a step without an item. */
+  state(backend: BackendId): Iterable<StateItem | undefined>
   /** The first connection of a backend opened. */
   backendAttached(backend: BackendId, now: number): void
   /** The last connection of a backend closed: until it attaches again, no command can destroy its channels. */

@@ -64,7 +64,7 @@ test('a resume of a backend without state receives an empty state', () => {
   const socket = resume(bench, { seq: 17, session: 'from before a restart' })
   assert.deepEqual(socket.story(), ['0', '3'])
   assert.equal(socket.ops(3)[0].resumed, 'state')
-  assert.deepEqual(bench.control.detachedBackends, [])
+  assert.equal(bench.isDetached('main'), false)
 })
 
 test('a resume while the old connection is open closes the old one', () => {
@@ -72,7 +72,7 @@ test('a resume while the old connection is open closes the old one', () => {
   const old = bench.backend()
   const fresh = resume(bench, { seq: 0 })
   assert.equal(old.closeCode, 4000)
-  assert.deepEqual(bench.control.detachedBackends, [])
+  assert.equal(bench.isDetached('main'), false)
   fresh.info(0, CHANNEL)
   assert.equal(fresh.infos(1).length, 1)
 })
@@ -85,7 +85,7 @@ test('only the newest connection of a backend receives messages; after its loss 
   newer.drop()
   older.info(3, USER)
   assert.deepEqual(older.seqs(), [2])
-  assert.deepEqual(bench.control.detachedBackends, [])
+  assert.equal(bench.isDetached('main'), false)
 })
 
 test('a connection that another one supersedes is warned, and notified when it receives again', () => {
@@ -172,6 +172,52 @@ test('a replay omits messages of capabilities that the new connection did not ne
   const second = resume(bench, { seq: 0 })
   assert.deepEqual(second.story(), ['0', '6/1', '3'])
   assert.deepEqual(second.seqs(), [2])
+})
+
+test('a large state is sent in slices: other backends are served in between, READY follows, then INFO that waited', () => {
+  const bench = new LvspBench([
+    { id: 'main', secrets: [SECRET] },
+    { id: 'other', secrets: ['another'] },
+  ])
+  const first = bench.backend()
+  const count = 4 * LIMITS.workSlice
+  for (let i = 0; i < count; i++) first.info(3, { ...USER, user_id: String(i), channel_id: String(i) })
+  const granted = first.infos(4)
+  first.drop()
+  const second = resume(bench, { session: first.ops(3)[0].session })
+  second.info(0, CHANNEL)
+  assert.ok(second.received.length <= LIMITS.workSlice + 1, `${second.received.length} messages in the first slice`)
+  assert.equal(bench.backend('another').info(0, CHANNEL).infos(1).length, 1)
+  bench.advance(0)
+  assert.deepEqual(second.infos(4), granted)
+  assert.equal(second.infos(1).length, count + 1)
+  assert.deepEqual(second.story().slice(-2), ['3', '6/1'])
+  assert.equal(second.ops(3)[0].resumed, 'state')
+})
+
+test('a connection that closes while its state is sent leaves no work behind', () => {
+  const bench = new LvspBench()
+  const first = bench.backend()
+  for (let i = 0; i < 4 * LIMITS.workSlice; i++) first.info(0, { channel_id: String(i) })
+  first.drop()
+  const second = resume(bench)
+  second.drop()
+  assert.equal(second.connection.deadline, Infinity)
+  const third = resume(bench)
+  bench.advance(0)
+  assert.equal(third.infos(1).length, 4 * LIMITS.workSlice)
+})
+
+test('a backend that sends too much before READY is closed', () => {
+  const bench = new LvspBench()
+  const first = bench.backend()
+  for (let i = 0; i < 4 * LIMITS.workSlice; i++) first.info(0, { channel_id: String(i) })
+  first.drop()
+  const second = resume(bench)
+  const padding = 'x'.repeat(60_000)
+  for (let i = 0; i * padding.length < LIMITS.lvspWaitingBytes; i++) second.info(0, { ...CHANNEL, padding })
+  assert.equal(second.closeCode, 4000)
+  assert.match(second.closeReason, /before READY/)
 })
 
 test('a resume from before the replay buffer receives the whole state', () => {

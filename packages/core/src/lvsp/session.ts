@@ -1,11 +1,13 @@
 // The LVSP session of one backend: what RESUME restores. It numbers INFO messages and keeps them for replay.
 import { type LvspEvent, type LvspEventData, LvspInfo, LvspOp } from '@parley/protocol'
 import type { BackendId } from '../channel/channel-ref.ts'
+import type { Deadlines, Timed } from '../deadlines.ts'
 import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
 import { ReplayBuffer } from '../replay-buffer.ts'
 import { type Agreement, eventData, isAgreed } from './dialect.ts'
-import type { ChannelEncryption, NodeControl } from './node-control.ts'
+import type { ChannelEncryption, NodeControl, StateItem } from './node-control.ts'
+import type { Work } from './work.ts'
 
 /** What a session needs of a live connection. */
 export interface Attachment {
@@ -15,6 +17,14 @@ export interface Attachment {
   receiverChanged(receiver: Attachment): void
   /** Closes the connection with 4000; the connection then detaches itself. */
   dismiss(reason: string, now: number): void
+}
+
+/** What a session needs of its surroundings. */
+export interface LvspSessionHost {
+  readonly node: NodeControl
+  readonly effects: Effects
+  readonly deadlines: Deadlines
+  expired(session: LvspSession): void
 }
 
 /** A session as `VoiceNode.inspect()` shows it. */
@@ -36,14 +46,13 @@ interface Kept {
   text: string
 }
 
-export class LvspSession {
+export class LvspSession implements Timed {
   readonly backend: BackendId
   /** `session` of READY. */
   readonly id: string
   /** The token of the last IDENTIFY or RESUME, in canonical form: drafts of the specification resume with it. */
   draftToken: string | undefined
-  readonly #node: NodeControl
-  readonly #effects: Effects
+  readonly #host: LvspSessionHost
   readonly #replay = new ReplayBuffer<Kept>({
     highest: Number.MAX_SAFE_INTEGER,
     messages: LIMITS.lvspReplayMessages,
@@ -55,11 +64,10 @@ export class LvspSession {
   #agreement: Agreement | undefined
   #endsAt = Infinity
 
-  constructor(backend: BackendId, id: string, node: NodeControl, effects: Effects) {
+  constructor(backend: BackendId, id: string, host: LvspSessionHost) {
     this.backend = backend
     this.id = id
-    this.#node = node
-    this.#effects = effects
+    this.#host = host
   }
 
   /** The number of the newest INFO; 0 before the first. */
@@ -73,7 +81,7 @@ export class LvspSession {
     this.#attached.push(connection)
     this.#agreement = connection.agreement
     this.#endsAt = Infinity
-    if (this.#attached.length === 1) this.#node.backendAttached(this.backend, now)
+    if (this.#attached.length === 1) this.#host.node.backendAttached(this.backend, now)
     if (this.#attached.length > LIMITS.lvspConnectionsPerBackend)
       this.#attached[0]!.dismiss('too many connections of this backend', now)
   }
@@ -89,7 +97,8 @@ export class LvspSession {
     if (wasReceiver) receiver?.receiverChanged(receiver)
     if (receiver !== undefined) return
     this.#endsAt = now + LIMITS.lvspResumeWindow
-    this.#node.backendDetached(this.backend, now)
+    this.#host.deadlines.update(this)
+    this.#host.node.backendDetached(this.backend, now)
   }
 
   /** A connection resumes: it replaces all others. */
@@ -107,34 +116,46 @@ export class LvspSession {
     const text = JSON.stringify({ op: LvspOp.Info, s: this.#replay.next, d })
     this.#replay.push({ type, text }, text.length)
     const receiver = this.#attached.at(-1)
-    if (receiver !== undefined) this.#effects.send(receiver.id, text)
+    if (receiver !== undefined) this.#host.effects.send(receiver.id, text)
   }
 
   /**
    * Sends the newest connection the messages after number `seq` of `session`. If they are not kept, or the session is another,
    * sends the whole state instead: every channel and voice state, in order of creation.
    */
-  catchUp(seq: number | undefined, session: string | undefined): 'replay' | 'state' {
+  catchUp(
+    seq: number | undefined,
+    session: string | undefined,
+  ): { resumed: 'replay' | 'state'; work: Work | undefined } {
     const isThis = session === undefined || session === this.id
     const missed = isThis && seq !== undefined && seq <= this.seq ? this.#replay.after(seq) : undefined
-    if (missed === undefined) {
-      this.#sendState()
-      return 'state'
-    }
+    if (missed === undefined) return { resumed: 'state', work: this.#sendState() }
+    // Not in slices: messages that are numbered between two of them would overtake the rest.
     for (const { type, text } of missed) this.#resend(type, text)
-    return 'replay'
+    return { resumed: 'replay', work: undefined }
   }
 
   #resend(type: LvspEvent, text: string): void {
     const receiver = this.#attached.at(-1)
-    if (receiver !== undefined && isAgreed(receiver.agreement, type)) this.#effects.send(receiver.id, text)
+    if (receiver !== undefined && isAgreed(receiver.agreement, type)) this.#host.effects.send(receiver.id, text)
   }
 
-  #sendState(): void {
-    const { channels, voiceStates, encrypted } = this.#node.snapshot(this.backend)
-    for (const channel of channels) this.sendAssign(channel)
-    for (const voiceState of voiceStates) this.sendDone(voiceState)
-    for (const channel of encrypted) this.sendDave(channel)
+  *#sendState(): Work {
+    for (const item of this.#host.node.state(this.backend)) {
+      if (item !== undefined) this.#sendItem(item)
+      yield
+    }
+  }
+
+  #sendItem(item: StateItem): void {
+    switch (item.kind) {
+      case 'channel':
+        return this.sendAssign(item.grant)
+      case 'voiceState':
+        return this.sendDone(item.grant)
+      case 'encryption':
+        return this.sendDave(item.state)
+    }
   }
 
   sendDave(channel: ChannelEncryption): void {
@@ -152,7 +173,7 @@ export class LvspSession {
       channel_id: channel.channelId,
       guild_id: channel.guildId,
       token: channel.token,
-      endpoint: this.#node.endpoint,
+      endpoint: this.#host.node.endpoint,
     })
   }
 
@@ -170,14 +191,20 @@ export class LvspSession {
       guild_id: state.guildId,
       session_id: state.sessionId,
       token: state.token,
-      endpoint: this.#node.endpoint,
+      endpoint: this.#host.node.endpoint,
       connected: state.connected,
     })
   }
 
   /** When the session expires; `Infinity` while a connection is live. */
-  get endsAt(): number {
+  get deadline(): number {
     return this.#endsAt
+  }
+
+  tick(now: number): void {
+    if (now < this.#endsAt) return
+    this.#endsAt = Infinity
+    this.#host.expired(this)
   }
 
   inspect(): LvspSessionInspection {

@@ -1,15 +1,17 @@
 // LVSP with the real channels and voice states, on a virtual clock, with raw sockets that record what they receive.
 import { createHmac } from 'node:crypto'
 import { BackendControl } from '../backend/control.ts'
+import type { PartialBackendLimits } from '../channel/backend-usage.ts'
 import type { Channel } from '../channel/channel.ts'
 import { Channels } from '../channel/channels.ts'
 import { Lanes } from '../channel/lane-handle.ts'
-import type { VoiceState } from '../channel/voice-state.ts'
+import type { VoiceState } from '../channel/voice-states/voice-state.ts'
 import { ExternalSender } from '../dave/external-sender.ts'
 import { Deadlines } from '../deadlines.ts'
 import { Effects } from '../effect.ts'
 import type { LvspConnection } from '../lvsp/connection.ts'
 import { Lvsp, type LvspBackend } from '../lvsp/lvsp.ts'
+import type { ChannelGrant, VoiceStateGrant } from '../lvsp/node-control.ts'
 import type { Note } from '../notes.ts'
 import { seededCrypto } from './seeded-crypto.ts'
 
@@ -36,18 +38,25 @@ export class LvspBench {
   readonly #sockets = new Map<number, LvspSocket>()
   #lastSocket = 0
 
-  constructor(backends: readonly LvspBackend[] = [{ id: 'main', secrets: [SECRET] }], seed = 'lvsp') {
+  constructor(
+    backends: readonly (LvspBackend & PartialBackendLimits)[] = [{ id: 'main', secrets: [SECRET] }],
+    seed = 'lvsp',
+  ) {
     const { effects } = this
     const crypto = seededCrypto(seed)
     const deadlines = this.#deadlines
-    this.#channels = new Channels(new Lanes([{ id: 0, port: 50_000 }], crypto, effects), {
-      crypto,
-      effects,
-      deadlines,
-      sender: new ExternalSender(crypto),
-      policy: 'allowed',
-      changed: () => {},
-    })
+    this.#channels = new Channels(
+      new Lanes([{ id: 0, port: 50_000 }], crypto, effects),
+      {
+        crypto,
+        effects,
+        deadlines,
+        sender: new ExternalSender(crypto),
+        policy: 'allowed',
+        changed: () => {},
+      },
+      new Map(backends.map(backend => [backend.id, backend])),
+    )
     this.control = new BackendControl({
       channels: this.#channels,
       crypto,
@@ -58,7 +67,21 @@ export class LvspBench {
       egress: () => 1_500,
       channelEndCode: () => 4014,
     })
-    this.lvsp = new Lvsp({ backends, node: this.control, effects, crypto, serverVersion: '1.2.3' })
+    this.lvsp = new Lvsp({ backends, node: this.control, effects, deadlines, crypto, serverVersion: '1.2.3' })
+  }
+
+  /** The state that a RESUME without a sequence number is sent. */
+  snapshot(backend: string): { channels: ChannelGrant[]; voiceStates: VoiceStateGrant[] } {
+    const items = [...this.control.state(backend)]
+    return {
+      channels: items.flatMap(item => (item?.kind === 'channel' ? [item.grant] : [])),
+      voiceStates: items.flatMap(item => (item?.kind === 'voiceState' ? [item.grant] : [])),
+    }
+  }
+
+  /** Whether the backend has channels but no connection. */
+  isDetached(backend: string): boolean | undefined {
+    return this.control.inspect().find(each => each.backend === backend)?.isDetached
   }
 
   channel(backend: string, channelId: string): Channel | undefined {
@@ -97,7 +120,6 @@ export class LvspBench {
   settle(connection?: LvspConnection): void {
     this.#apply()
     if (connection !== undefined) this.#deadlines.update(connection)
-    this.#deadlines.update(this.lvsp)
   }
 
   #apply(): void {

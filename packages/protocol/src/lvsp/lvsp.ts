@@ -75,6 +75,7 @@ export const LvspFailure = {
   TooManyVoiceStates: 8,
   Draining: 9,
   Unavailable: 10,
+  TooMuchMemory: 11,
 } as const
 export type LvspFailure = (typeof LvspFailure)[keyof typeof LvspFailure]
 
@@ -87,9 +88,10 @@ export const LVSP_FAILURE_MEANINGS: Readonly<Record<LvspFailure, string>> = {
   [LvspFailure.UnknownVoiceState]: 'unknown voice state',
   [LvspFailure.ChannelConflict]: 'the channel exists in another guild',
   [LvspFailure.TooManyChannels]: 'the backend has as many channels as the node allows',
-  [LvspFailure.TooManyVoiceStates]: 'the channel has as many voice states as the node allows',
+  [LvspFailure.TooManyVoiceStates]: 'the channel or the backend has as many voice states as the node allows',
   [LvspFailure.Draining]: 'the node is draining and accepts no new channels',
   [LvspFailure.Unavailable]: 'the node cannot serve the request now',
+  [LvspFailure.TooMuchMemory]: 'the backend occupies as much memory as the node allows',
 }
 
 const Health = z.number().min(0).max(1).describe('health of the node, 0 (worst) to 1 (best)')

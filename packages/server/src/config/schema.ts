@@ -1,5 +1,6 @@
 // Every setting: schema, default, expected form and effect. docs/operating.md is generated from it.
 import { isIP } from 'node:net'
+import { LIMITS } from '@parley/core'
 import { VOICE_VERSION } from '@parley/protocol'
 import { z } from 'zod'
 import { SERVER_LIMITS } from '../limits.ts'
@@ -251,6 +252,21 @@ const Backend = z.object({
     z.boolean().default(false),
     trueOrFalse,
     'Whether a litecord backend may resume with the token of its last IDENTIFY, as in drafts of LVSP. A captured token is then enough to act as the backend until its session ends.',
+  ),
+  max_channels: setting(
+    z.int().min(1).default(LIMITS.channelsPerBackend),
+    'a whole number above 0',
+    'Channels that the backend may have on this node. Above it, requests are answered with FAILURE.',
+  ),
+  max_voice_states: setting(
+    z.int().min(1).default(LIMITS.voiceStatesPerBackend),
+    'a whole number above 0',
+    'Voice states that the backend may have on this node, over all its channels. Above it, requests are answered with FAILURE.',
+  ),
+  max_memory_mb: setting(
+    z.int().min(1).optional(),
+    'a whole number above 0',
+    'MiB that the backend may occupy, by estimate: 6 KiB per channel, 1 KiB per voice state, 32 KiB per voice session, and the messages kept for Resume. Default: half of the memory that the process can have, divided by the number of backends.',
   ),
 })
 

@@ -1,6 +1,6 @@
 // Limits on what the client of one voice state may send, over all its connections and sessions.
-import { LIMITS } from '../limits.ts'
-import { MessageRate } from '../message-rate.ts'
+import { LIMITS } from '../../limits.ts'
+import { MessageRate } from '../../message-rate.ts'
 
 /** A window's worth at once, and as much per window on average. */
 const rateOf = (perWindow: number, now: number) =>

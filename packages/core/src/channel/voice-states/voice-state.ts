@@ -1,6 +1,6 @@
 // A voice state: the backend's permission for a user to be in a channel, with its restrictions.
 import type { VoiceStateRestrictions } from '@parley/protocol'
-import type { Crypto } from '../crypto.ts'
+import type { Crypto } from '../../crypto.ts'
 import { ClientRates } from './client-rates.ts'
 
 export class VoiceState {
@@ -17,6 +17,8 @@ export class VoiceState {
   /** Undefined until the backend sets them. */
   flags: number | undefined
   platform: number | undefined
+  /** See `Channels.touch`. */
+  mark = 0
   /** Created by the first Identify. */
   #rates: ClientRates | undefined
 

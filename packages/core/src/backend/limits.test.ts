@@ -1,0 +1,88 @@
+// Bounds on what one backend may have on the node, and the FAILURE that names the bound.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { LvspFailure } from '@parley/protocol'
+import { LIMITS } from '../limits.ts'
+import { LvspBench, type LvspSocket, SECRET } from '../testing/lvsp-bench.ts'
+import { connect, NodeBench } from '../testing/node-bench.ts'
+
+function start(limits: { maxChannels?: number; maxVoiceStates?: number; maxMemory?: number }) {
+  const bench = new LvspBench([
+    { id: 'main', secrets: [SECRET], ...limits },
+    { id: 'other', secrets: ['another'] },
+  ])
+  const backend = bench.backend(SECRET, ['failure'])
+  return { bench, backend, other: bench.backend('another', ['failure']) }
+}
+
+const create = (backend: LvspSocket, user_id: number, channel_id: number) =>
+  backend.info(3, { user_id: String(user_id), channel_id: String(channel_id) })
+
+const failures = (backend: LvspSocket) => backend.infos(17).map(({ code, message }) => [code, message])
+
+test('the channels of a backend are bounded', () => {
+  const { bench, backend, other } = start({ maxChannels: 2 })
+  for (let i = 0; i < 3; i++) backend.info(0, { channel_id: String(i) })
+  create(backend, 7, 3)
+  assert.deepEqual(
+    failures(backend),
+    [1, 2].map(() => [LvspFailure.TooManyChannels, 'the backend has the maximum of 2 channels']),
+  )
+  backend.info(2, { channel_id: '0' }).info(0, { channel_id: '2' })
+  assert.equal(bench.snapshot('main').channels.length, 2)
+  for (let i = 0; i < 3; i++) other.info(0, { channel_id: String(i) })
+  assert.equal(bench.snapshot('other').channels.length, 3)
+})
+
+test('the voice states of a backend are bounded over all its channels', () => {
+  const { bench, backend } = start({ maxVoiceStates: 3 })
+  for (let i = 0; i < 4; i++) create(backend, i, i % 2)
+  assert.deepEqual(failures(backend), [
+    [LvspFailure.TooManyVoiceStates, 'the backend has the maximum of 3 voice states'],
+  ])
+  create(backend, 0, 0)
+  backend.info(5, { user_id: '0', channel_id: '0' })
+  create(backend, 3, 1)
+  backend.info(2, { channel_id: '1' })
+  create(backend, 4, 0)
+  assert.equal(failures(backend).length, 1)
+  assert.equal(bench.snapshot('main').voiceStates.length, 2)
+})
+
+test('the memory of a backend is bounded, and released with what occupied it', () => {
+  const maxMemory = 2 * LIMITS.channelMemory + LIMITS.voiceStateMemory
+  const { bench, backend } = start({ maxMemory })
+  create(backend, 1, 1)
+  for (const channel_id of ['2', '3']) backend.info(0, { channel_id })
+  create(backend, 2, 1)
+  assert.deepEqual(
+    failures(backend).map(([code]) => code),
+    [LvspFailure.TooMuchMemory, LvspFailure.TooMuchMemory],
+  )
+  assert.match(String(failures(backend)[0]?.[1]), /maximum of 0 MiB of memory/)
+  backend.info(2, { channel_id: '2' })
+  create(backend, 2, 1)
+  assert.equal(bench.snapshot('main').voiceStates.length, 2)
+})
+
+test('a channel holds a bounded number of voice states', () => {
+  const { backend } = start({})
+  for (let i = 0; i <= LIMITS.voiceStatesPerChannel; i++) create(backend, i, 1)
+  assert.deepEqual(failures(backend), [
+    [LvspFailure.TooManyVoiceStates, `the channel has the maximum of ${LIMITS.voiceStatesPerChannel} voice states`],
+  ])
+})
+
+test('at the memory limit of their backend sessions keep fewer messages for resume, and release them when they end', () => {
+  const room = 20 * 1024
+  const maxMemory = LIMITS.channelMemory + 2 * (LIMITS.voiceStateMemory + LIMITS.sessionMemory) + room
+  const bench = new NodeBench({ backends: [{ id: 'main', secrets: [SECRET], maxMemory }] })
+  const backend = bench.backend()
+  const [ana, ben] = [connect(bench, backend.join('1')), connect(bench, backend.join('2'))]
+  const kept = () => bench.node.inspect().sessions.map(session => session.kept)
+  for (let i = 0; i < 600; i++) ana.send(5, { speaking: i % 2 })
+  assert.ok(kept()[1]! > 100 && kept()[1]! < 500, `${kept()} messages`)
+  ben.drop(1000)
+  ana.drop(1000)
+  assert.equal(connect(bench, backend.join('3')).closeCode, undefined)
+})

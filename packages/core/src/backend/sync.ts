@@ -1,0 +1,72 @@
+// SYNC: removes the channels and voice states of a backend that it does not list.
+import type { Channel } from '../channel/channel.ts'
+import type { BackendId } from '../channel/channel-ref.ts'
+import type { Channels } from '../channel/channels.ts'
+import type { VoiceState } from '../channel/voice-states/voice-state.ts'
+import type { ListedChannel, Sync } from '../lvsp/node-control.ts'
+import type { Work } from '../lvsp/work.ts'
+
+export interface SyncActions {
+  close(channel: Channel, now: number): void
+  remove(channel: Channel, state: VoiceState, now: number): void
+  /** The list is complete. Returns `work` if it is due; otherwise it is done at `at`. */
+  finish(work: Work, at: number, now: number): Work | undefined
+}
+
+/**
+ * Listing a channel or voice state marks it and moves it to the end of its order, as creating it does. So what is not listed is
+ * at the front, and a SYNC costs what it lists and what it removes, not what the backend has.
+ */
+export class SyncRun implements Sync {
+  readonly #backend: BackendId
+  readonly #channels: Channels
+  readonly #actions: SyncActions
+  /** Channels and voice states with a lower mark are not listed. */
+  readonly #mark: number
+
+  constructor(backend: BackendId, channels: Channels, actions: SyncActions) {
+    this.#backend = backend
+    this.#channels = channels
+    this.#actions = actions
+    this.#mark = channels.newMark(backend)
+  }
+
+  list(channels: readonly ListedChannel[]): void {
+    for (const { channelId, userIds } of channels) {
+      const channel = this.#channels.find(this.#backend, channelId)
+      if (channel === undefined) continue
+      this.#channels.touch(channel)
+      for (const userId of userIds) {
+        const state = channel.voiceStates.get(userId)
+        if (state !== undefined) this.#channels.touchVoiceState(channel, state)
+      }
+      const mixed = this.#channels.mixedOf(this.#backend)
+      if (this.#unlisted(channel) === undefined) mixed.delete(channel)
+      else mixed.add(channel)
+    }
+  }
+
+  finish(grace: number, now: number): Work | undefined {
+    return this.#actions.finish(this.#removeUnlisted(), now + grace, now)
+  }
+
+  *#removeUnlisted(): Work {
+    for (;;) {
+      const now = yield
+      const channel = this.#channels.firstOf(this.#backend)
+      if (channel === undefined || channel.mark >= this.#mark) break
+      this.#actions.close(channel, now)
+    }
+    const mixed = this.#channels.mixedOf(this.#backend)
+    for (const channel of mixed) {
+      for (let state = this.#unlisted(channel); state !== undefined; state = this.#unlisted(channel))
+        this.#actions.remove(channel, state, yield)
+      mixed.delete(channel)
+    }
+  }
+
+  #unlisted({ voiceStates }: Channel): VoiceState | undefined {
+    const [first] = voiceStates.values()
+    return first !== undefined && first.mark < this.#mark ? first : undefined
+  }
+}

@@ -1,0 +1,42 @@
+// What one backend occupies on the node, and the bounds on it. A bound per channel and one on channels do not bound their product.
+import { LIMITS } from '../limits.ts'
+import type { MemoryBudget } from '../replay-buffer.ts'
+
+/** Bounds on everything that one backend has on the node. */
+export interface BackendLimits {
+  readonly maxChannels: number
+  readonly maxVoiceStates: number
+  /** Bytes, by the estimates in LIMITS. */
+  readonly maxMemory: number
+}
+
+/** Limits as configured; absent ones have their defaults. */
+export type PartialBackendLimits = { readonly [Name in keyof BackendLimits]?: BackendLimits[Name] | undefined }
+
+export const backendLimits = ({ maxChannels, maxVoiceStates, maxMemory }: PartialBackendLimits): BackendLimits => ({
+  maxChannels: maxChannels ?? LIMITS.channelsPerBackend,
+  maxVoiceStates: maxVoiceStates ?? LIMITS.voiceStatesPerBackend,
+  maxMemory: maxMemory ?? LIMITS.memoryPerBackend,
+})
+
+export class BackendUsage implements MemoryBudget {
+  readonly limits: BackendLimits
+  channels = 0
+  voiceStates = 0
+  sessions = 0
+  /** Bytes. */
+  used = 0
+
+  constructor(limits: BackendLimits) {
+    this.limits = limits
+  }
+
+  get max(): number {
+    return this.limits.maxMemory
+  }
+
+  /** Whether so many bytes are left. */
+  hasRoom(bytes: number): boolean {
+    return this.used + bytes <= this.limits.maxMemory
+  }
+}
