@@ -62,8 +62,10 @@ test('two clients log in with any token, talk, are moved and kicked over REST, a
   await until('the move at the other client', () => ana.channelOf(GUILD, ben.userId) === MUSIC)
   ana.client.guilds.cache.get(GUILD)?.members.me?.voice.setChannel(MUSIC)
   await until('the move of the other', () => ben.channelOf(GUILD, ana.userId) === MUSIC)
+  const moved = () =>
+    server.inspect()!.sessions.filter(({ channelId, state }) => channelId === MUSIC && state === 'connected')
+  await until('both sessions in the other channel', () => moved().length === 2)
   await Promise.all([ana.ready(), ben.ready()])
-  await until('both members', () => server.members.every(({ channel }) => channel === MUSIC))
 
   await member.voice.disconnect()
   await ben.disconnected()

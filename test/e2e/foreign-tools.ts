@@ -27,6 +27,8 @@ export function reasonToSkip(tool: Tool): string | false {
 
 /** discord.py, which uses davey. */
 export const discordPy = (...options: string[]) => python('discord-py', 'python/discord-py-bot.py', options)
+/** An ordinary discord.py client, which logs in to a test server. */
+export const discordPyClient = () => python('discord-py', 'python/discord-py-client.py', ['--dave'])
 /** disnake, which uses libdave. */
 export const disnake = () => python('disnake', 'python/disnake-bot.py')
 /** Pycord, which uses davey. */
