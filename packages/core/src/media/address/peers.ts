@@ -123,7 +123,7 @@ export class Peers {
   }
 
   unbind(peer: Peer): void {
-    this.#foreign.delete(peer)
+    this.#trust(peer)
     peer.isSuspended = false
     peer.evidence = Evidence.None
     if (!peer.isBound) return
@@ -191,7 +191,7 @@ export class Peers {
       peer.isSuspended = true
       suspend(peer)
     }
-    this.deadline = this.#foreign.size === 0 ? Infinity : now + LIMITS.addressSweep
+    this.deadline = now + LIMITS.addressSweep
   }
 
   #bind(peer: Peer, words: Int32Array, offset: number, evidence: Evidence, now: number): void {
@@ -214,12 +214,18 @@ export class Peers {
   /** An address outside the network of the session's WebSocket may be that of a third party. */
   #watch(peer: Peer, now: number): void {
     if (!peer.isBound || peer.isWebrtc || isFromSession(peer, peer.address, 0)) {
-      this.#foreign.delete(peer)
+      this.#trust(peer)
       if (peer.isSuspended) this.seen(peer, peer.seenAt)
       return
     }
     this.#foreign.add(peer)
     if (this.deadline === Infinity) this.deadline = now + LIMITS.addressSweep
+  }
+
+  /** The peer owes no proof. */
+  #trust(peer: Peer): void {
+    this.#foreign.delete(peer)
+    if (this.#foreign.size === 0) this.deadline = Infinity
   }
 
   #announce(peer: Peer): void {

@@ -40,7 +40,7 @@ test('a stream that starts over continues behind the newest packet, and reorderi
 
 test('what a receiver calls a packet leads back to it, whatever the sender does with its sequences', () => {
   fc.assert(
-    fc.property(fc.nat(0xffff), fc.array(fc.nat(0xffff), { maxLength: 100 }), (first, jumps) => {
+    fc.property(fc.nat(0xffff), fc.array(fc.nat(0xffff), { maxLength: 100, size: 'max' }), (first, jumps) => {
       const stream = webrtcStream(first)
       for (const sequence of [first, ...jumps]) {
         const number = stream.next(sequence)
