@@ -217,35 +217,35 @@ export const LIMITS = {
   /** How long a source's sender report is used: three usual intervals. */
   senderReportLife: 15_000,
 
-  /** How long members may take to commit to what was proposed. A slow phone in a large group takes a second or two. */
+  /** How long members may take to commit a batch of proposals. A slow phone in a large group takes a second or two. */
   daveCommitTimeout: 5_000,
   /** How long a transition waits for members to be ready (the whitepaper's). */
   daveTransitionTimeout: 2_000,
-  /** How long a client may take to send a key package it owes, before it counts as one that cannot take part. */
+  /** How long a client may take to send a requested key package before it counts as unable to use DAVE. */
   daveKeyPackageTimeout: 5_000,
-  /** Changes of membership are gathered for a moment: each batch makes every member send a commit. */
+  /** Delay before changes of membership are proposed in one batch: each batch makes every member send a commit. */
   daveBatchDelay: 50,
   daveBatchDelayPerMember: 5,
   daveBatchDelayHighest: 1_000,
-  /** Members added at once: what is proposed goes to everyone, at half a kilobyte each. */
+  /** Members added in one batch: the proposals go to all members, at half a kilobyte each. */
   daveBatchAdds: 100,
-  /** After a client has reset itself: its key package is on its way, and then one commit removes and adds it. */
+  /** Wait for the key package of a client that has reset itself, so that one commit removes and adds it. */
   daveResetDelay: 250,
-  /** Encryption comes back this long after the last member that cannot do it has left, lest the call flap. */
+  /** Encryption returns this long after the last member without DAVE has left, so that the call does not flap. */
   daveUpgradeDelay: 2_000,
-  /** A group is made anew at most this often … */
+  /** Shortest interval between two recreations of a group … */
   daveRecreateInterval: 10_000,
-  /** … and this many times in the window; then the call goes on without, or ends where encryption is required. */
+  /** … and their number per window. Above it the call continues unencrypted, or ends where encryption is required. */
   daveRecreates: 2,
   daveRecreateWindow: 60_000,
-  /** How long a call whose groups failed goes on without before it tries again. */
+  /** How long a call whose groups failed continues unencrypted before it tries again. */
   daveRetryDelay: 60_000,
-  /** Key packages and commits nobody asked for, per minute. */
+  /** Unsolicited key packages and commits per minute and member. */
   daveUnaskedPerMinute: 10,
-  /** Reports of commits or welcomes that a client could not use, per minute. */
+  /** Reports of invalid commits or Welcomes per minute and member. */
   daveInvalidsPerMinute: 5,
-  /** Refused or blamed commits before others are waited for instead. */
+  /** Refused or reported commits of a member after which the group waits for the commits of others. */
   daveStrikes: 2,
-  /** Commits whose recipients may still blame their committer. */
+  /** Commits whose recipients may still report them as invalid. */
   daveBlamableCommits: 4,
 } as const

@@ -1,4 +1,4 @@
-// SYNC against a model: what is not listed is destroyed, what is created meanwhile is kept.
+// SYNC against a model: what is not listed is destroyed, what is created during it is kept.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'

@@ -1,7 +1,8 @@
 // SDP offers observed from clients, and the answer that they need.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ExtensionUri, formatSdpAnswer, parseSdpOffer, type SdpOffer } from './sdp.ts'
+import { DecodeError } from '../bytes.ts'
+import { ExtensionUri, formatSdpAnswer, parseSdpOffer } from './sdp.ts'
 
 const PRINT = Array.from({ length: 32 }, (_, index) => index.toString(16).padStart(2, '0').toUpperCase()).join(':')
 const FRAGMENT = [
@@ -19,12 +20,6 @@ const FRAGMENT = [
   'a=rtpmap:97 rtx/90000',
 ]
 
-function offered(sdp: string): SdpOffer {
-  const offer = parseSdpOffer(sdp)
-  assert.ok(typeof offer !== 'string', `missing ${offer}`)
-  return offer
-}
-
 for (const [name, sdp] of [
   ['a fragment', FRAGMENT.join('\n')],
   ['a fragment with CRLF', FRAGMENT.join('\r\n')],
@@ -37,7 +32,7 @@ for (const [name, sdp] of [
   ],
 ] as const)
   test(`${name} is parsed`, () => {
-    const offer = offered(sdp)
+    const offer = parseSdpOffer(sdp)
     assert.equal(offer.ufrag, 'Xw3k')
     assert.equal(offer.password, '0123456789abcdefghijklmn')
     assert.equal(offer.fingerprint.algorithm, 'sha-256')
@@ -59,25 +54,29 @@ test('an extension with a direction is parsed, and the first of several counts',
     'a=extmap:9 urn:3gpp:video-orientation',
     'a=ice-ufrag:other',
   ]
-  const offer = offered(more.join('\n'))
+  const offer = parseSdpOffer(more.join('\n'))
   assert.equal(offer.extensions.get(ExtensionUri.PlayoutDelay), 2)
   assert.equal(offer.extensions.get(ExtensionUri.VideoOrientation), 13)
   assert.equal(offer.ufrag, 'Xw3k')
 })
 
 test('extensions with invalid ids are skipped', () => {
-  const offer = offered([...FRAGMENT, 'a=extmap:0 urn:a', 'a=extmap:15 urn:b', 'a=extmap:256 urn:c'].join('\n'))
+  const offer = parseSdpOffer([...FRAGMENT, 'a=extmap:0 urn:a', 'a=extmap:15 urn:b', 'a=extmap:256 urn:c'].join('\n'))
   for (const uri of ['urn:a', 'urn:b', 'urn:c']) assert.ok(!offer.extensions.has(uri))
 })
 
 test('a missing or malformed line is named', () => {
-  const without = (start: string) => parseSdpOffer(FRAGMENT.filter(line => !line.startsWith(start)).join('\n'))
-  assert.equal(without('a=ice-ufrag'), 'a=ice-ufrag')
-  assert.equal(without('a=ice-pwd'), 'a=ice-pwd')
-  assert.equal(without('a=fingerprint'), 'a=fingerprint')
-  assert.equal(parseSdpOffer(''), 'a=ice-ufrag')
-  assert.equal(parseSdpOffer(FRAGMENT.join('\n').replace(PRINT, `${PRINT}:0`)), 'a=fingerprint')
-  assert.equal(parseSdpOffer(FRAGMENT.join('\n').replace('Xw3k', 'a b')), 'a=ice-ufrag')
+  const text = FRAGMENT.join('\n')
+  const without = (start: string) => FRAGMENT.filter(line => !line.startsWith(start)).join('\n')
+  for (const [sdp, line] of [
+    [without('a=ice-ufrag'), 'a=ice-ufrag'],
+    [without('a=ice-pwd'), 'a=ice-pwd'],
+    [without('a=fingerprint'), 'a=fingerprint'],
+    ['', 'a=ice-ufrag'],
+    [text.replace(PRINT, `${PRINT}:0`), 'a=fingerprint'],
+    [text.replace('Xw3k', 'a b'), 'a=ice-ufrag'],
+  ] as const)
+    assert.throws(() => parseSdpOffer(sdp), new DecodeError(`expected ${line} in the SDP`))
 })
 
 test('the answer has the lines that every known client reads', () => {

@@ -1,4 +1,5 @@
 // The SDP of the voice gateway: the offer of a browser, complete or as a fragment, and the fragment that answers it.
+import { DecodeError } from '../bytes.ts'
 import { PROTOCOL_LIMITS } from '../limits.ts'
 
 /** The highest extension id: two-byte form (RFC 8285 §4.3). */
@@ -38,9 +39,9 @@ export interface SdpOffer {
 
 /**
  * Parses a fragment (lines in any order) or a complete description, with either line ending. Of repeated lines the first counts.
- * Returns the name of the first missing line as text if the offer cannot be answered.
+ * Throws DecodeError with the name of the first missing line if the offer cannot be answered.
  */
-export function parseSdpOffer(sdp: string): SdpOffer | string {
+export function parseSdpOffer(sdp: string): SdpOffer {
   let ufrag: string | undefined
   let password: string | undefined
   let fingerprint: SdpFingerprint | undefined
@@ -55,9 +56,9 @@ export function parseSdpOffer(sdp: string): SdpOffer | string {
     else if (name === 'extmap') addExtension(extensions, value)
     else if (name === 'rtpmap') addPayloadType(payloadTypes, value)
   }
-  if (ufrag === undefined) return 'a=ice-ufrag'
-  if (password === undefined) return 'a=ice-pwd'
-  if (fingerprint === undefined) return 'a=fingerprint'
+  if (ufrag === undefined) throw new DecodeError('expected a=ice-ufrag in the SDP')
+  if (password === undefined) throw new DecodeError('expected a=ice-pwd in the SDP')
+  if (fingerprint === undefined) throw new DecodeError('expected a=fingerprint in the SDP')
   return { ufrag, password, fingerprint, extensions, payloadTypes }
 }
 

@@ -1,6 +1,7 @@
 // Select Protocol of a WebRTC client: its ICE credentials and fingerprint, and its RTP mapping.
 import {
   type Codec,
+  DecodeError,
   ExtensionUri,
   OPUS_PAYLOAD_TYPE,
   parseSdpOffer,
@@ -24,9 +25,16 @@ export function readOffer(select: SelectProtocol): WebrtcOffer {
   const text = typeof select.data === 'string' ? select.data : select.sdp
   if (text === undefined || text === null) throw new ProtocolError(VoiceClose.BadRequest, 'expected SDP in data or sdp')
   if (text.length > LIMITS.sdp) throw new ProtocolError(VoiceClose.BadRequest, 'the SDP is too long')
-  const sdp = parseSdpOffer(text)
-  if (typeof sdp === 'string') throw new ProtocolError(VoiceClose.BadRequest, `expected ${sdp} in the SDP`)
+  const sdp = decodeSdp(text)
   return { sdp, mapping: mappingOf(sdp, select.codecs ?? []) }
+}
+
+function decodeSdp(text: string): SdpOffer {
+  try {
+    return parseSdpOffer(text)
+  } catch (error) {
+    throw error instanceof DecodeError ? new ProtocolError(VoiceClose.BadRequest, error.message) : error
+  }
 }
 
 /** Payload types come from `codecs`; without them, from the SDP; bots that name none use the node's for Opus. */
