@@ -1,7 +1,15 @@
 // The LVSP client and the fleet against nodes over loopback: requests, lost connections, restarts, drains.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { Fleet, LvspClient, LvspClosedError, LvspRequestError, type MovedChannel } from '@parley/client'
+import {
+  Fleet,
+  type GrantedVoiceState,
+  LvspClient,
+  LvspClosedError,
+  LvspRequestError,
+  type MovedChannel,
+  VoiceClient,
+} from '@parley/client'
 import { LvspFailure } from '@parley/protocol'
 import { createServer, type Server } from '@parley/server'
 import { until } from './until.ts'
@@ -137,6 +145,32 @@ test('a fleet places channels by region, each on one node', async context => {
   assert.equal(eu.inspect().channels.length, 1)
   fleet.destroyChannel(channel)
   await until('the removal of the channel', () => eu.inspect().channels.length === 0)
+})
+
+test('a fleet moves the calls of a node that drains, and its client talks on the other node', async context => {
+  const [old, next] = [await node(context), await node(context)]
+  const { fleet, moved } = await fleetOf(context, {
+    old: { server: old, region: 'eu' },
+    next: { server: next, region: 'us' },
+  })
+  await fleet.channelFor(channel, { region: 'eu' })
+  const join = async ({ sessionId, token, endpoint }: GrantedVoiceState) => {
+    const { guildId: serverId, userId } = user
+    const client = new VoiceClient({ endpoint: endpoint!, serverId, userId, sessionId, token: token!, tls: false })
+    context.after(() => client.close())
+    await client.connect()
+    return client
+  }
+  const first = await join(await fleet.createVoiceState(user))
+  const drained = old.drain(60_000)
+  await until('the move', () => moved.length === 1)
+  assert.deepEqual([moved[0]!.from, moved[0]!.channel.node], ['old', 'next'])
+  const [granted] = moved[0]!.voiceStates
+  assert.equal(granted!.endpoint, next.endpoint)
+  await join(granted!)
+  first.close()
+  await drained
+  assert.equal(next.inspect().sessions.length, 1)
 })
 
 test('a user that joins a channel of the guild on another node leaves the first node', async context => {

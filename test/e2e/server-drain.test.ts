@@ -26,14 +26,14 @@ async function call(t: TestContext) {
   return { server, backend, client }
 }
 
-test('a call that is still open at the drain timeout is closed with 4015, which ends the drain', async t => {
+test('a call that is still open at the drain timeout is closed with 4014, which ends the drain', async t => {
   const { server, client } = await call(t)
   const closed = once(client, 'close')
   const start = performance.now()
   await server.drain(150)
   assert.ok(performance.now() - start >= 150)
   const [code] = await closed
-  assert.equal(code, 4015)
+  assert.equal(code, 4014)
   assert.equal(server.inspect().sessions.length, 0)
 })
 
@@ -47,12 +47,12 @@ test('a drain ends when the last client leaves, and accepts no new channel', asy
   await drained
 })
 
-test('a closed server closes open calls with 4015 and backends with 1001', async t => {
+test('a closed server closes open calls with 4014 and backends with 1001', async t => {
   const { server, client } = await call(t)
   const lvsp = new WebSocket(server.lvspUrl)
   await once(lvsp, 'message')
   const closed = Promise.all([once(client, 'close'), once(lvsp, 'close')])
   await server.close()
   const [[voiceCode], [lvspCode]] = await closed
-  assert.deepEqual([voiceCode, lvspCode], [4015, 1001])
+  assert.deepEqual([voiceCode, lvspCode], [4014, 1001])
 })

@@ -187,7 +187,7 @@ test('4022 for the members of a channel that ends, where the backend is configur
   closesWith(client, VoiceClose.ChannelEnded)
 })
 
-test('4015: sessions that remain at the drain deadline or have exhausted their nonces', () => {
+test('4015 for sessions that have exhausted their nonces, 4014 for those that remain at the drain deadline', () => {
   const { bench, backend } = scene()
   const first = connect(bench, backend.join('2'))
   bench.laneEvent({ kind: 'nonceExhausted', peer: bench.commands('addPeer')[0].peer })
@@ -198,7 +198,7 @@ test('4015: sessions that remain at the drain deadline or have exhausted their n
   second.send(3, 1)
   assert.equal(second.closeCode, undefined)
   bench.advance(1_000)
-  closesWith(second, VoiceClose.ServerCrashed)
+  closesWith(second, VoiceClose.Disconnected)
 })
 
 test('4016: an encryption mode that was not offered', () => {

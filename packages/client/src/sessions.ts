@@ -2,6 +2,7 @@
 export type { AssignedChannel, ChannelEncryption, ChannelRef } from './lvsp/channel.ts'
 export { LvspClosedError, LvspRequestError } from './lvsp/lvsp-errors.ts'
 export type {
+  DrainingChannel,
   LvspAnswer,
   LvspOutput,
   NodeReady,

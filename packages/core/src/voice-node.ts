@@ -119,6 +119,9 @@ export class VoiceNode {
   readonly #egress = new EgressMeter()
   readonly #gateway: Gateway
   readonly #drain: Drain
+  readonly #backends: readonly BackendId[]
+  /** When the remaining sessions close; undefined while the node does not drain. */
+  #drainUntil: number | undefined
   readonly #adopting: ReadonlySet<BackendId>
   /** Identify messages that matched no voice state, by the backend of their server. */
   readonly refusedIdentifies = new Map<BackendId, number>()
@@ -157,11 +160,13 @@ export class VoiceNode {
       channelEndCode: id => endCodes.get(id) ?? VoiceClose.Disconnected,
       voiceStateCreated: ({ serverId }, userId, now) => held.voiceStateCreated(serverId, userId, now),
     })
+    this.#backends = options.backends.map(({ id }) => id)
     this.#lvsp = new Lvsp({
       ...options,
       node: this.#backendControl,
       effects: this.#effects,
       deadlines: this.#deadlines,
+      ready: (backend, now) => this.#requestMoves(backend, now),
     })
     this.#gateway = {
       crypto,
@@ -264,6 +269,8 @@ export class VoiceNode {
     this.#backendControl.isDraining = true
     this.#health.draining = true
     this.#drain.begin(until)
+    this.#drainUntil = until
+    for (const backend of this.#backends) this.#requestMoves(backend, now)
     this.#deadlines.update(this.#drain)
     this.#effects.note('node.draining', { sessions: this.#sessions.size, timeout: Math.round(until - now) })
   }
@@ -322,6 +329,14 @@ export class VoiceNode {
     for (const backend of concerned) this.refusedIdentifies.set(backend, (this.refusedIdentifies.get(backend) ?? 0) + 1)
     const [backend] = concerned
     this.#effects.note('gateway.identify_refused', { backend, server, user, address, code: refusal.code })
+  }
+
+  /** While draining: asks the backend to move the users of its channels. Nothing is sent for channels without sessions. */
+  #requestMoves(backend: BackendId, now: number): void {
+    if (this.#drainUntil === undefined) return
+    const timeout = this.#drainUntil - now
+    for (const { channelId, guildId, sessionCount } of this.#channels.ofBackend(backend))
+      if (sessionCount > 0) this.#lvsp.channelDraining(backend, { channelId, guildId, timeout })
   }
 
   #endSessions(lane: LaneHandle, now: number): void {

@@ -8,6 +8,7 @@ import { encryptionText } from './encryption.ts'
 import { nodeState } from './node-state.ts'
 import {
   AWAY,
+  CRASHED,
   interruptionText,
   type Problem,
   problemOfCamera,
@@ -15,7 +16,6 @@ import {
   problemOfEnd,
   problemOfInterruption,
   problemOfMicrophone,
-  STOPPING,
   unplayable,
 } from './problem.ts'
 import { Playback } from './sound/playback.ts'
@@ -191,7 +191,7 @@ export class Call {
 
   #connected(): void {
     const { problem } = this.store.value
-    const isOver = problem === STOPPING || problem === AWAY
+    const isOver = problem === CRASHED || problem === AWAY
     this.#wasAway = false
     this.store.change({ phase: 'connected', waitsFor: undefined, problem: isOver ? undefined : problem })
   }
@@ -202,8 +202,8 @@ export class Call {
     this.store.change({
       phase: 'reconnecting',
       waitsFor: interruptionText(by),
-      // STOPPING explains more than the close code that follows it.
-      problem: problem === STOPPING ? problem : (problemOfInterruption(by) ?? problem),
+      // CRASHED explains more than the close code that follows it.
+      problem: problem === CRASHED ? problem : (problemOfInterruption(by) ?? problem),
     })
   }
 

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import {
   AWAY,
+  CRASHED,
   type EndContext,
   interruptionText,
   problemOfEnd,
   problemOfInterruption,
   problemOfMicrophone,
-  STOPPING,
 } from './problem.ts'
 import type { CallEnd } from './voice/web-voice-client.ts'
 
@@ -43,6 +43,11 @@ test('an end names the state of the node if that is the reason', () => {
     problemOfEnd(closed(code), { ...WELL, ...context })?.title
   assert.equal(title(4014, {}), 'You were removed from the channel')
   assert.equal(title(4014, { node: 'draining' }), 'This node is draining')
+  const stopped = problemOfEnd(
+    { kind: 'closed', code: 4014, reason: 'the server is shutting down' },
+    { ...WELL, node: 'gone' },
+  )
+  assert.equal(stopped?.title, 'This node is stopping')
   assert.equal(title(4014, { node: 'gone' }), 'The node is unreachable')
   assert.equal(title(1000, { node: 'gone' }), undefined)
   assert.equal(title(4004, {}), 'The node rejected these credentials')
@@ -57,7 +62,7 @@ test('while the page reconnects, it shows the reason, which is neither UDP nor t
   assert.equal(problemOfInterruption(lost(1)), AWAY)
   assert.equal(interruptionText(lost(0, 4000, 'the node does not respond')), 'the node does not respond')
   assert.equal(interruptionText(lost(0, 4015, 'server stopping')), '4015 server stopping')
-  assert.equal(problemOfInterruption(lost(0, 4015)), STOPPING)
+  assert.equal(problemOfInterruption(lost(0, 4015)), CRASHED)
   assert.equal(interruptionText({ kind: 'silent' }), 'no packets arrive')
   assert.equal(problemOfInterruption({ kind: 'silent' }), undefined)
   assert.doesNotMatch(AWAY.advice, /UDP|Firefox|firewall/)

@@ -19,6 +19,7 @@ export interface EndContext {
 export function problemOfEnd(end: CallEnd, { node, wasAway }: EndContext): Problem | undefined {
   const isRefused = end.kind === 'closed' && end.code === VoiceClose.AuthenticationFailed
   if (isRefused && wasAway) return RESTARTED
+  if (end.kind === 'closed' && end.code === VoiceClose.Disconnected && SHUTDOWN.test(end.reason)) return STOPPED
   if (end.kind === 'closed' && end.code !== NORMAL) {
     if (node === 'draining') return DRAINING
     if (node === 'gone') return GONE
@@ -62,7 +63,7 @@ export function interruptionText(by: Interruption): string {
 /** The problem to show for an interruption; undefined if the status explains it. */
 export function problemOfInterruption(by: Interruption): Problem | undefined {
   if (by.kind === 'silent') return undefined
-  if (by.code === VoiceClose.ServerCrashed) return STOPPING
+  if (by.code === VoiceClose.ServerCrashed) return CRASHED
   return by.attempts > 0 ? AWAY : undefined
 }
 
@@ -124,9 +125,17 @@ const RESTARTED: Problem = {
 }
 
 /** Close code 4015. */
-export const STOPPING: Problem = {
+export const CRASHED: Problem = {
+  title: 'The node had a fault',
+  advice: 'It ended this call. The page tries to reconnect until you leave.',
+}
+
+/** The reason of close code 4014 from a node that stops. */
+const SHUTDOWN = /shutting down/
+
+export const STOPPED: Problem = {
   title: 'This node is stopping',
-  advice: 'It has ended its calls. The page tries to reconnect until you leave.',
+  advice: 'It has ended its calls. Join again after its restart.',
 }
 
 export const DEMO_GONE: Problem = {

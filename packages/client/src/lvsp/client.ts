@@ -8,6 +8,7 @@ import { SessionLoop } from '../session-loop.ts'
 import { type AssignedChannel, type ChannelEncryption, type ChannelRef, wireChannel } from './channel.ts'
 import { LvspClosedError, LvspRequestError } from './lvsp-errors.ts'
 import type {
+  DrainingChannel,
   LvspAnswer,
   LvspOutput,
   NodeReady,
@@ -64,6 +65,8 @@ export interface LvspClientEvents {
   encryption: ChannelEncryption
   /** Another connection of this backend receives the answers and events of the node, or this one does again. */
   receiver: ReceiverChange
+  /** The node is about to stop: move the users of the channel to another node. */
+  draining: DrainingChannel
   /** The node refused a command that has no answer, or sent an undecodable message. Not thrown without a listener. */
   error: Error
 }
@@ -276,6 +279,8 @@ export class LvspClient {
         return this.#events.emit('speaking', output.event)
       case 'encryption':
         return this.#events.emit('encryption', output.event)
+      case 'draining':
+        return this.#events.emit('draining', output.event)
       case 'receiver':
         return this.#events.emit('receiver', output.event)
       case 'refused':

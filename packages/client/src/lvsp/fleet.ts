@@ -246,6 +246,7 @@ export class Fleet {
     client.on('voiceStateDisconnected', event => this.#events.emit('voiceStateDisconnected', { ...event, node: name }))
     client.on('speaking', event => this.#events.emit('speaking', { ...event, node: name }))
     client.on('encryption', event => this.#events.emit('encryption', { ...event, node: name }))
+    client.on('draining', ({ channelId }) => this.#draining(node, channelId))
     client.on('receiver', event => this.#events.emit('receiver', { ...event, node: name }))
     client.on('error', error => this.#events.emit('error', Object.assign(error, { node: name })))
   }
@@ -287,8 +288,14 @@ export class Fleet {
       }
   }
 
-  #move(channel: ChannelEntry, from: string): Promise<FleetChannel> {
-    const placed = this.#place(channel)
+  /** The node is about to stop. It closes what is left of the channel itself, after its users have moved. */
+  #draining(node: NodeEntry, channelId: string): void {
+    const channel = this.#channels.get(channelId)
+    if (channel?.node === node && !channel.isPlacing) void this.#move(channel, node.name, node)
+  }
+
+  #move(channel: ChannelEntry, from: string, without?: NodeEntry): Promise<FleetChannel> {
+    const placed = this.#place(channel, without)
     channel.placed = placed
     placed.then(
       () => this.#announce(channel, from),
@@ -320,8 +327,8 @@ export class Fleet {
   }
 
   /** Requests the channel from one node after another until one accepts it. */
-  async #place(channel: ChannelEntry): Promise<FleetChannel> {
-    const refused = new Set<NodeEntry>()
+  async #place(channel: ChannelEntry, without?: NodeEntry): Promise<FleetChannel> {
+    const refused = new Set<NodeEntry>(without && [without])
     channel.isPlacing = true
     try {
       for (;;) {

@@ -117,6 +117,10 @@ export function eventOf(info: Info): LvspOutput | undefined {
       const channel = { channelId: channel_id, guildId: guild_id }
       return { kind: 'encryption', event: { ...channel, protocolVersion: protocol_version, epoch, members } }
     }
+    case LvspInfo.ChannelDraining: {
+      const { channel_id, guild_id, timeout } = info.data
+      return { kind: 'draining', event: { channelId: channel_id, guildId: guild_id, timeout } }
+    }
     case LvspInfo.Receiver:
       return { kind: 'receiver', event: { receives: info.data.receives } }
     case LvspInfo.Stats:

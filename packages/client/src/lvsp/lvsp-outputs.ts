@@ -1,6 +1,6 @@
 // The outputs of an LVSP session: requests to its host, answers and events.
 import type { LvspCapability, LvspFailure } from '@parley/protocol'
-import type { AssignedChannel, ChannelEncryption } from './channel.ts'
+import type { AssignedChannel, ChannelEncryption, ChannelRef } from './channel.ts'
 import type {
   GrantedVoiceState,
   VoiceStateConnected,
@@ -35,6 +35,12 @@ export interface NodeReady {
   capabilities: readonly LvspCapability[]
   /** Name and version of the node; absent on nodes that do not announce them. */
   server?: { name: string; version: string } | undefined
+}
+
+/** A channel of a node that is about to stop (CHANNEL_DRAINING): its users have to move. */
+export interface DrainingChannel extends ChannelRef {
+  /** Milliseconds until the node closes the voice connections that are left. */
+  timeout: number
 }
 
 /** Whether a connection receives the node's messages (RECEIVER). */
@@ -83,6 +89,7 @@ export type LvspOutput =
   | { kind: 'voiceStateDisconnected'; event: VoiceStateDisconnected }
   | { kind: 'speaking'; event: VoiceStateSpeaking }
   | { kind: 'encryption'; event: ChannelEncryption }
+  | { kind: 'draining'; event: DrainingChannel }
   | { kind: 'receiver'; event: ReceiverChange }
   /** A message of the node did not decode and was ignored. */
   | { kind: 'undecodable'; reason: string }

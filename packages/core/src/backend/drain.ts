@@ -3,7 +3,11 @@ import { VoiceClose } from '@parley/protocol'
 import type { Ending } from '../channel/channel-session.ts'
 import type { Timed } from '../deadlines.ts'
 
-const STOPPING: Ending = { code: VoiceClose.ServerCrashed, reason: 'the server is shutting down' }
+/**
+ * After 4015 clients resume here, where no node is any more; after 4014 they wait for the backend to name another node. discord.py,
+ * Pycord, disnake and Dysnomia never come back after 4015.
+ */
+const STOPPING: Ending = { code: VoiceClose.Disconnected, reason: 'the server is shutting down' }
 
 interface Drainable {
   end(ending: Ending, now: number): void

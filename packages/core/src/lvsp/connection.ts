@@ -49,6 +49,8 @@ export interface LvspOwner {
   failed(address: string, now: number): void
   /** The connection authenticated as a backend. */
   identified(connection: LvspConnection): void
+  /** READY was sent, without a replay before it. */
+  ready(backend: string, now: number): void
   ended(connection: LvspConnection): void
 }
 
@@ -281,6 +283,7 @@ export class LvspConnection implements Timed, Attachment {
       capabilities: [...agreement.capabilities],
     }
     this.#send(LvspOp.Ready, d)
+    if (resumed !== 'replay') this.#owner.ready(session.backend, now)
   }
 
   #heartbeat(now: number): void {

@@ -56,6 +56,8 @@ export function capabilityOf(type: LvspCommand | LvspEvent): LvspCapability | un
       return LvspCapability.Events
     case LvspInfo.ChannelDave:
       return LvspCapability.Dave
+    case LvspInfo.ChannelDraining:
+      return LvspCapability.Draining
     case LvspInfo.Receiver:
       return LvspCapability.Receiver
     case LvspInfo.Sync:

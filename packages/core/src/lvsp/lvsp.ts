@@ -9,7 +9,7 @@ import { LvspConnection, type LvspConnectionInspection, type LvspOrigin, type Lv
 import type { Dialect } from './dialect.ts'
 import { FailingAddresses } from './failing-addresses.ts'
 import { canonicalToken, Keyring } from './keyring.ts'
-import type { ChannelEncryption, NodeControl } from './node-control.ts'
+import type { ChannelEncryption, DrainingChannel, NodeControl } from './node-control.ts'
 import { LvspSession, type LvspSessionInspection } from './session.ts'
 import { UnidentifiedConnections } from './unidentified.ts'
 
@@ -39,6 +39,8 @@ export interface LvspOptions {
   deadlines: Deadlines
   /** Sent in HELLO. */
   serverVersion: string
+  /** A connection of the backend is ready, and has not received replayed messages. */
+  ready?: (backend: BackendId, now: number) => void
 }
 
 /** A capability that no backend may use is not offered. */
@@ -90,6 +92,7 @@ export class Lvsp {
       enter: backend => this.#enter(backend),
       failed: (address, now) => this.#failing.failed(address, now),
       identified: connection => this.#unidentified.identified(connection),
+      ready: (backend, now) => options.ready?.(backend, now),
       ended: connection => this.#ended(connection),
     }
   }
@@ -134,6 +137,10 @@ export class Lvsp {
   }
 
   /** The state of a channel's end-to-end encryption changed. */
+  channelDraining(backend: BackendId, channel: DrainingChannel): void {
+    this.#sessions.get(backend)?.sendDraining(channel)
+  }
+
   channelDave(backend: BackendId, channel: ChannelEncryption): void {
     this.#sessions.get(backend)?.sendDave(channel)
   }

@@ -54,6 +54,12 @@ export interface ChannelEncryption extends ChannelRef {
   members: number
 }
 
+/** A channel of a node that is about to stop. */
+export interface DrainingChannel extends ChannelRef {
+  /** Milliseconds until the voice connections that are left close. */
+  timeout: number
+}
+
 /** One part of the state of a backend. */
 export type StateItem =
   | { kind: 'channel'; grant: ChannelGrant }

@@ -6,7 +6,7 @@ import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
 import { ReplayBuffer } from '../replay-buffer.ts'
 import { type Agreement, eventData, isAgreed } from './dialect.ts'
-import type { ChannelEncryption, NodeControl, StateItem } from './node-control.ts'
+import type { ChannelEncryption, DrainingChannel, NodeControl, StateItem } from './node-control.ts'
 import type { Work } from './work.ts'
 
 /** What a session needs of a live connection. */
@@ -156,6 +156,14 @@ export class LvspSession implements Timed {
       case 'encryption':
         return this.sendDave(item.state)
     }
+  }
+
+  sendDraining(channel: DrainingChannel): void {
+    this.send(LvspInfo.ChannelDraining, {
+      channel_id: channel.channelId,
+      guild_id: channel.guildId,
+      timeout: Math.max(0, Math.round(channel.timeout)),
+    })
   }
 
   sendDave(channel: ChannelEncryption): void {

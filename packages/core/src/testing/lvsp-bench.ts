@@ -20,7 +20,7 @@ type Json = any
 
 export const SECRET = 'lvsp-shared-secret'
 
-export const ALL_CAPABILITIES = ['user_token', 'failure', 'events', 'sync', 'stats', 'dave', 'receiver']
+export const ALL_CAPABILITIES = ['user_token', 'failure', 'events', 'sync', 'stats', 'dave', 'receiver', 'draining']
 
 export const tokenFor = (secret: string, nonce: string, encoding: 'hex' | 'base64' | 'base64url' = 'hex') =>
   createHmac('sha256', secret).update(nonce).digest(encoding)

@@ -35,6 +35,7 @@ export const LvspInfo = {
   Stats: 23,
   ChannelDave: 24,
   Receiver: 25,
+  ChannelDraining: 26,
 } as const
 export type LvspInfo = (typeof LvspInfo)[keyof typeof LvspInfo]
 
@@ -58,6 +59,8 @@ export const LvspCapability = {
   Dave: 'dave',
   /** RECEIVER. */
   Receiver: 'receiver',
+  /** CHANNEL_DRAINING. */
+  Draining: 'draining',
   /** `token` in VOICE_STATE_CREATE. READY grants it only to a backend that is configured so. */
   AdoptToken: 'adopt_token',
 } as const
@@ -287,6 +290,9 @@ export const LvspEvents = {
     .describe(
       'Another connection of the backend receives the INFO messages instead of this one, or this one does again. Not numbered. Needs `receiver`.',
     ),
+  [LvspInfo.ChannelDraining]: Channel.extend({
+    timeout: z.int().nonnegative().describe('milliseconds until the node closes the voice connections that are left'),
+  }).describe('The node is about to stop: move the users of the channel to another one. Needs `draining`.'),
   [LvspInfo.Stats]: z
     .object({
       channels: z.int().nonnegative().describe('channels of the backend'),

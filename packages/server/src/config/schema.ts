@@ -177,7 +177,7 @@ const Voice = z.object({
   drain_timeout: setting(
     Duration.prefault('20s'),
     aDuration,
-    'How long a stopping node lets calls end by themselves before it closes them (4015).',
+    'How long a stopping node lets calls end by themselves before it closes them (4014). Backends are asked to move them at once.',
   ),
 })
 
