@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -110,6 +110,41 @@ test('a second signal stops at once', async t => {
   child.process.kill('SIGTERM')
   const [code] = await closed
   assert.equal(code, 1001)
+  assert.equal(await child.exit, 0)
+})
+
+test('SIGTERM ends a node whose log is not read', { timeout: 60_000 }, async t => {
+  const { child, endpoint } = await serving(t, { PARLEY_LOG_LEVEL: 'debug' })
+  child.process.stdout!.pause()
+  for (let round = 0; round < 40; round++) {
+    const clients = Array.from({ length: 20 }, () => new WebSocket(`ws://${endpoint}/?v=8`))
+    await Promise.all(
+      clients.map(async client => {
+        await once(client, 'message')
+        client.send('not JSON')
+        await once(client, 'close')
+      }),
+    )
+  }
+  child.process.kill('SIGTERM')
+  const [code] = await once(child.process, 'exit')
+  assert.equal(code, 0)
+  child.process.stdout!.resume()
+})
+
+/** Whether the process has a handler for SIGHUP, which is signal 1 (Linux only). */
+function catchesSighup({ process: { pid } }: Child): boolean {
+  const [, mask = '0'] = /^SigCgt:\s*([0-9a-f]+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? []
+  return (Number.parseInt(mask.slice(-1), 16) & 1) !== 0
+}
+
+test('SIGHUP before the start does not end the node', { skip: process.platform !== 'linux' }, async t => {
+  const child = run(t, [PARLEY, 'serve'], LOOPBACK)
+  await until('the handler', () => catchesSighup(child))
+  assert.equal(child.stdout, '')
+  child.process.kill('SIGHUP')
+  await entry(child, 'node.started')
+  child.process.kill('SIGTERM')
   assert.equal(await child.exit, 0)
 })
 

@@ -2,6 +2,9 @@
 // The `parley` command: runs the source in a checkout with development dependencies, the built files everywhere else.
 import { existsSync } from 'node:fs'
 
+// By default SIGHUP ends a process, and loading takes a while: `serve` reads its certificate later anyway.
+if (process.argv[2] === 'serve') process.on('SIGHUP', () => {})
+
 const source = new URL('../src/cli/main.ts', import.meta.url)
 const built = new URL('../dist/cli/main.js', import.meta.url)
 if (existsSync(source) && hasLoader()) {

@@ -233,6 +233,13 @@ export class App {
   }
 
   async #close(): Promise<void> {
+    const timeout = SERVER_LIMITS.stopTimeout
+    if (!(await isSettledWithin(this.#closePorts(), timeout))) this.#note('node.close_incomplete', { timeout })
+    this.#note('node.stopped', {})
+    await this.#log.end()
+  }
+
+  async #closePorts(): Promise<void> {
     this.#isDraining = true
     const listening = this.#listeners.map(listener => listener.close())
     this.#socketLimits.close()
@@ -244,8 +251,6 @@ export class App {
     this.#host.close()
     await this.#ports.lanes.close()
     if (this.#ports.dtls.ok) this.#ports.dtls.value.close()
-    this.#note('node.stopped', {})
-    this.#log.flush()
   }
 
   #serve(playground: Playground | undefined): void {
@@ -261,6 +266,7 @@ export class App {
       refused: this.#socketLimits.refused,
       refusedIdentifies: this.#node.refusedIdentifies,
       failures: this.#host.failures,
+      logLinesLost: () => this.#log.lost,
       eventLoopLag: () => this.#eventLoopLag,
     })
     const unready = () => (this.#isDraining ? 'draining' : undefined)
@@ -301,6 +307,16 @@ const machineIpv4 = (): string | undefined =>
   Object.values(networkInterfaces())
     .flatMap(addresses => addresses ?? [])
     .find(({ family, internal }) => family === 'IPv4' && !internal)?.address
+
+async function isSettledWithin(work: Promise<void>, timeout: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>(resolve => {
+    timer = setTimeout(() => resolve(false), timeout)
+  })
+  const isSettled = await Promise.race([work.then(() => true), late])
+  clearTimeout(timer)
+  return isSettled
+}
 
 /** A socket bound to one address receives packets for that address only. */
 const announcedBy = ({ announce, listen }: Config['media']): readonly string[] =>

@@ -43,11 +43,19 @@ export const SERVER_LIMITS = {
   maxMissedPings: 2,
   /** RFC 6455 §5.5: a control frame carries at most 125 bytes, two of them the close code. */
   maxCloseReason: 123,
-  /** How long a stopping node waits for the answers to its close frames. */
+  /** How long a stopping node waits for the answers to its close frames … */
   closeGrace: 1_000,
+  /** … for a lane, before it ends the lane's thread … */
+  laneCloseTimeout: 2_000,
+  /** … and for everything, before the process exits without it. */
+  stopTimeout: 5_000,
 
   /** Log lines waiting for standard output; above it lines are lost, so that calls never wait for the log. */
   maxLogBuffered: 4 * 1024 * 1024,
+  /** Between two attempts to write to a standard output that is full. */
+  logRetryInterval: 10,
+  /** How long a stopping node waits for the reader of its log. */
+  logEndTimeout: 500,
   /** How often load is measured and lanes report. */
   measureInterval: 1_000,
   /** How often the lateness of the event loop is sampled. Voice frames are 20 ms apart; a shorter stall may be missed. */

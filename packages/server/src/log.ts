@@ -1,7 +1,8 @@
 // Notes as log lines: JSON, or text for terminals.
 import pino from 'pino'
 import { SERVER_LIMITS } from './limits.ts'
-import type { NodeNote } from './notes.ts'
+import { LogOutput } from './log-output.ts'
+import { type NodeNote, serverNote } from './notes.ts'
 
 /** Receives complete lines. */
 export interface LogSink {
@@ -24,8 +25,10 @@ interface LogLine {
 
 export interface Log {
   note(note: LogLine): void
-  /** Writes the buffered lines. */
-  flush(): void
+  /** Lines that were lost because standard output was not read. */
+  readonly lost: number
+  /** Writes the buffered lines, as far as their reader accepts them in time. */
+  end(): Promise<void>
 }
 
 const LEVELS: Record<string, [name: string, colour: number]> = {
@@ -38,7 +41,7 @@ const LEVELS: Record<string, [name: string, colour: number]> = {
 /** Without a sink, lines go to standard output; the caller never waits for them. */
 export function openLog({ level, format, colour = false }: LogOptions, sink?: LogSink): Log {
   const standardOutput =
-    sink === undefined ? pino.destination({ dest: 1, sync: false, maxLength: SERVER_LIMITS.maxLogBuffered }) : undefined
+    sink === undefined ? new LogOutput(lines => note(serverNote('log.lines_lost', { lines }))) : undefined
   const output: LogSink = sink ?? standardOutput!
   const lines = format === 'json' ? output : { write: (line: string) => output.write(pretty(line, colour)) }
   const logger = pino(
@@ -51,9 +54,13 @@ export function openLog({ level, format, colour = false }: LogOptions, sink?: Lo
     },
     lines,
   )
+  const note = ({ level, event, fields }: NodeNote) => logger[level](fields ?? {}, event)
   return {
-    note: ({ level, event, fields }) => logger[level](fields ?? {}, event),
-    flush: () => standardOutput?.flushSync(),
+    note,
+    get lost() {
+      return standardOutput?.lost ?? 0
+    },
+    end: async () => standardOutput?.end(SERVER_LIMITS.logEndTimeout),
   }
 }
 

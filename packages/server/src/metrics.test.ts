@@ -32,6 +32,7 @@ const measured = (lanes = new Map([[0, counters()]])): Measured => ({
   messages: { messagesIn: 5, messagesOut: 6, slow: 1, unresponsive: 0 },
   halfOpen: () => 4,
   refused: { halfOpen: 0, lvsp: 2 },
+  logLinesLost: () => 3,
   failures: { inputs: 0, effects: 0 },
   eventLoopLag: () => 12,
 })

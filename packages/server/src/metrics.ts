@@ -24,6 +24,8 @@ export interface Measured {
   refused: Readonly<Record<string, number>>
   /** Identify messages that matched no voice state, by backend. */
   refusedIdentifies: ReadonlyMap<string, number>
+  /** Log lines that were lost because standard output was not read. */
+  logLinesLost(): number
   failures: { readonly inputs: number; readonly effects: number }
   /** The greatest lateness of the event loop within the last second, in milliseconds. */
   eventLoopLag(): number
@@ -184,6 +186,13 @@ export const METRICS: readonly Metric[] = [
     help: 'The greatest lateness of the event loop within the last second.',
     labels: [],
     read: measured => [[{}, measured.eventLoopLag() / 1_000]],
+  },
+  {
+    name: 'parley_log_lines_lost_total',
+    kind: 'counter',
+    help: 'Log lines lost because standard output was not read.',
+    labels: [],
+    read: measured => [[{}, measured.logLinesLost()]],
   },
   {
     name: 'parley_internal_errors_total',

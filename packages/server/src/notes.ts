@@ -14,6 +14,16 @@ export const SERVER_NOTES = {
     meaning:
       'A setting works but is weak or unknown: a short or readable secret, a `PARLEY_` variable without a setting.',
   },
+  'node.close_incomplete': {
+    level: 'error',
+    fields: { timeout: 'number' },
+    meaning: 'Some ports or threads did not close within `timeout` milliseconds; the process exits without them.',
+  },
+  'log.lines_lost': {
+    level: 'warn',
+    fields: { lines: 'number' },
+    meaning: 'Standard output was not read, and `lines` lines before this one are lost.',
+  },
   'lanes.started': {
     level: 'info',
     fields: { engine: 'text', aead: 'text', reason: 'text', lanes: 'number' },

@@ -107,12 +107,12 @@ async function run(settings: BridgeSettings): Promise<void> {
     await stop.asked
     // Stopped while it waited for the database: there is nothing to close.
     if (typeof started === 'string') {
-      log.flush()
+      await log.end()
       process.exit()
     }
     await started.close()
   } finally {
     stop.now()
-    log.flush()
+    await log.end()
   }
 }

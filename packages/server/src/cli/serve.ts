@@ -11,7 +11,7 @@ Examples:
 
 Signals:
   SIGTERM, SIGINT  refuse new calls, wait for the others to end (voice.drain_timeout), exit with 0;
-                   a second signal stops at once
+                   a second signal stops at once, a third without closing anything
   SIGHUP           read the TLS certificate again; open connections stay
 
 Exit codes: 0 stopped, 1 a port could not be opened, 2 the configuration is invalid.`
@@ -24,20 +24,18 @@ export function register(program: Command): void {
 }
 
 async function serve(options: ConfigOptions): Promise<void> {
+  // Before anything else: by default SIGHUP ends a process. Until the start the certificate is not read yet.
   let app: App | undefined
-  // Before the start: without a listener SIGHUP ends the process.
-  const reload = () => app?.reload()
-  process.on('SIGHUP', reload)
+  process.on('SIGHUP', () => app?.reload())
   const started = await App.start(configFrom(options))
   app = started
-  let stopping = false
+  let signals = 0
   const stop = async () => {
-    const isSecond = stopping
-    stopping = true
-    if (!isSecond) await started.drain()
+    signals++
+    if (signals === 1) await started.drain()
+    if (signals > 2) process.exit(1)
     await started.close()
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.off(signal, stop)
-    process.off('SIGHUP', reload)
+    process.exit()
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)

@@ -1,6 +1,7 @@
 // A lane on a separate thread: commands in batches, events back, and detection of a crash.
 import { Worker } from 'node:worker_threads'
 import { type LaneCommand, type LaneEvent, type LaneId, ok } from '@parley/core'
+import { SERVER_LIMITS } from '../../limits.ts'
 import { Native } from '../engine/native-calls.ts'
 import type { Lane } from './lane.ts'
 import type { Engine, FromLane, LaneStart, ToLane } from './thread-messages.ts'
@@ -106,6 +107,8 @@ export class ThreadLane implements Lane {
       this.flush()
       this.#isOpen = false
       this.#send({ kind: 'close' })
+      const timer = setTimeout(() => void this.#worker.terminate(), SERVER_LIMITS.laneCloseTimeout)
+      void this.#ended.then(() => clearTimeout(timer))
     }
     return this.#ended
   }
