@@ -10,11 +10,11 @@ import { runInNewContext } from 'node:vm'
 import type { Opening } from '@parley/core'
 import { createServer } from '@parley/server'
 import { WebSocket } from 'ws'
+import type { NodeNote } from '../../packages/server/src/monitoring/notes.ts'
 import { blockListOf } from '../../packages/server/src/net/address.ts'
 import { Listener } from '../../packages/server/src/net/http.ts'
 import { SocketLimits } from '../../packages/server/src/net/socket-limits.ts'
 import { Connections, webSocketServer } from '../../packages/server/src/net/websocket.ts'
-import type { NodeNote } from '../../packages/server/src/notes.ts'
 import { until } from './until.ts'
 
 /** A listener that records the inputs it would pass to the core. */

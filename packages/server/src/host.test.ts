@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test'
 import type { Effect } from '@parley/core'
 import { type Core, Host, type Outputs } from './host.ts'
 import { SERVER_LIMITS } from './limits.ts'
-import type { NodeNote } from './notes.ts'
+import type { NodeNote } from './monitoring/notes.ts'
 
 class ScriptedCore implements Core {
   deadline = Infinity

@@ -1,7 +1,7 @@
 // The loop around a core: feed one input, apply its effects, arm the only timer. The only place that reads the clock.
 import type { Effect, LaneCommand, LaneEvent, Opening, VoiceNode } from '@parley/core'
 import { SERVER_LIMITS } from './limits.ts'
-import { type NodeNote, serverNote } from './notes.ts'
+import { type NodeNote, serverNote } from './monitoring/notes.ts'
 import { StallGuard } from './stall.ts'
 
 /** The part of a node that the host drives. */

@@ -4,7 +4,7 @@ import { App, type PlaygroundOptions } from './app.ts'
 import { libraryConfig } from './config/config.ts'
 import type { ConfigInput } from './config/schema.ts'
 import { nodeCrypto } from './crypto.ts'
-import type { LogSink } from './log.ts'
+import type { LogSink } from './monitoring/log.ts'
 import type { TlsFiles } from './net/tls.ts'
 
 export { App, type AppOptions, type PlaygroundOptions } from './app.ts'
@@ -35,7 +35,7 @@ export {
   type TestServerOptions,
 } from './dev/test-server.ts'
 export type { WorldInput } from './dev/world.ts'
-export type { LogSink } from './log.ts'
+export type { LogSink } from './monitoring/log.ts'
 export { ListenError } from './net/listen-error.ts'
 export { selfSignedCertificate } from './net/self-signed.ts'
 export type { TlsFiles } from './net/tls.ts'

@@ -13,7 +13,7 @@ import {
 import type { Command } from 'commander'
 import { processEnvironment } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
-import { openLog } from '../log.ts'
+import { openLog } from '../monitoring/log.ts'
 import { type BridgeFlags, bridgeInput } from './bridge-input.ts'
 import { runCommand } from './config-options.ts'
 import { untilStopped } from './until-stopped.ts'

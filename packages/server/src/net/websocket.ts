@@ -4,7 +4,7 @@ import type { Opening } from '@parley/core'
 import { LIMITS } from '@parley/core'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import { SERVER_LIMITS } from '../limits.ts'
-import { type NodeNote, serverNote } from '../notes.ts'
+import { type NodeNote, serverNote } from '../monitoring/notes.ts'
 import { encodeFrames } from './frames.ts'
 import { UnidentifiedInput } from './unidentified-input.ts'
 

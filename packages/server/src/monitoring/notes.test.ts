@@ -7,12 +7,14 @@ import { fileURLToPath } from 'node:url'
 import { NOTES, noteOf } from '@parley/core'
 import { SERVER_NOTES, serverNote } from './notes.ts'
 
-const PACKAGES = fileURLToPath(new URL('../..', import.meta.url))
+const PACKAGES = fileURLToPath(new URL('../../..', import.meta.url))
 
 function sourcesOf(pack: string): string {
   const root = join(PACKAGES, pack, 'src')
   const files = readdirSync(root, { recursive: true, encoding: 'utf8' })
-  const product = files.filter(name => name.endsWith('.ts') && !name.endsWith('.test.ts') && name !== 'notes.ts')
+  const product = files.filter(
+    name => name.endsWith('.ts') && !name.endsWith('.test.ts') && !/(^|\/)notes\.ts$/.test(name),
+  )
   return product.map(name => readFileSync(join(root, name), 'utf8')).join('\n')
 }
 

@@ -1,6 +1,6 @@
 // Notes as log lines: JSON, or text for terminals.
 import pino from 'pino'
-import { SERVER_LIMITS } from './limits.ts'
+import { SERVER_LIMITS } from '../limits.ts'
 import { LogOutput } from './log-output.ts'
 import { type NodeNote, serverNote } from './notes.ts'
 

@@ -1,7 +1,7 @@
 // Log lines to standard output. The node never waits for their reader: lines above a bound are lost and counted.
 import { constants, openSync, writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SERVER_LIMITS } from './limits.ts'
+import { SERVER_LIMITS } from '../limits.ts'
 
 const STANDARD_OUTPUT = 1
 const LINE_FEED = 10

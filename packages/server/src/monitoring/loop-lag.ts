@@ -1,5 +1,5 @@
 // Lateness of the event loop, measured by a periodic timer.
-import { SERVER_LIMITS } from './limits.ts'
+import { SERVER_LIMITS } from '../limits.ts'
 
 const INTERVAL = SERVER_LIMITS.loopLagInterval
 

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
-import { SERVER_LIMITS } from './limits.ts'
+import { SERVER_LIMITS } from '../limits.ts'
 import { LogOutput } from './log-output.ts'
 
 const skip = process.platform === 'win32' && 'there are no named pipes'
