@@ -1,6 +1,7 @@
 // A bot on @discordjs/voice. The scene acts as its main gateway: it admits the bot through the backend, as a chat service does.
 import { Readable } from 'node:stream'
 import {
+  type AudioPlayer,
   AudioPlayerStatus,
   createAudioPlayer,
   createAudioResource,
@@ -13,7 +14,7 @@ import {
   type VoiceConnection,
   VoiceConnectionStatus,
 } from '@discordjs/voice'
-import type { Scene } from './scene.ts'
+import type { ChatService } from './scene.ts'
 
 const PATIENCE = 60_000
 
@@ -23,10 +24,11 @@ const NETWORKING = ['openingWs', 'identifying', 'udpHandshaking', 'selectingProt
 export class DiscordjsBot {
   readonly userId: string
   readonly sessionId: string
-  readonly #scene: Scene
+  readonly #scene: ChatService
   readonly #dave: boolean
   #gateway: DiscordGatewayAdapterLibraryMethods | undefined
   #connection: VoiceConnection | undefined
+  #talking: AudioPlayer | undefined
   /** Voice state updates (opcode 4) that the library has sent to its main gateway, without the first. */
   requests = 0
   /** All networking states of the library, in order. */
@@ -36,7 +38,7 @@ export class DiscordjsBot {
   readonly startedSpeaking: string[] = []
 
   /** With `dave` the bot supports end-to-end encryption. */
-  constructor(scene: Scene, userId: string, { dave = false } = {}) {
+  constructor(scene: ChatService, userId: string, { dave = false } = {}) {
     this.#scene = scene
     this.userId = userId
     this.#dave = dave
@@ -94,6 +96,11 @@ export class DiscordjsBot {
     await this.ready()
   }
 
+  /** Sends it a voice server update, as a main gateway does when the channel has another node. */
+  updateServer(guild_id: string, token: string, endpoint: string): void {
+    this.#gateway?.onVoiceServerUpdate({ guild_id, token, endpoint })
+  }
+
   ready = () => entersState(this.connection, VoiceConnectionStatus.Ready, PATIENCE)
   disconnected = () => entersState(this.connection, VoiceConnectionStatus.Disconnected, PATIENCE)
 
@@ -106,6 +113,16 @@ export class DiscordjsBot {
 
   knows(userId: string): boolean {
     return this.connection.receiver.ssrcMap.get(userId) !== undefined
+  }
+
+  /** Starts to play Opus frames of 20 ms each, with pauses while it is not connected. Ends with `leave`. */
+  talk(frames: readonly Buffer[]): void {
+    const player = createAudioPlayer({ behaviors: { noSubscriber: NoSubscriberBehavior.Pause } })
+    this.#talking = player
+    this.connection.subscribe(player)
+    player.play(
+      createAudioResource(Readable.from(frames, { highWaterMark: frames.length }), { inputType: StreamType.Opus }),
+    )
   }
 
   /** Plays Opus frames of 20 ms each; resolves when the last has been sent. */
@@ -127,6 +144,7 @@ export class DiscordjsBot {
   }
 
   leave(): void {
+    this.#talking?.stop(true)
     if (this.#connection !== undefined && this.status !== VoiceConnectionStatus.Destroyed)
       this.#connection.destroy(false)
   }
@@ -144,7 +162,7 @@ export class DiscordjsBot {
     const { token, endpoint } = await this.#scene.admit({ guildId, channelId, userId, sessionId })
     const state = { guild_id: guildId, channel_id: channelId, user_id: userId, session_id: sessionId }
     this.#gateway?.onVoiceStateUpdate(state as Parameters<DiscordGatewayAdapterLibraryMethods['onVoiceStateUpdate']>[0])
-    this.#gateway?.onVoiceServerUpdate({ guild_id: guildId, token, endpoint })
+    this.updateServer(guildId, token, endpoint)
   }
 
   #watch(before: object, after: object): void {

@@ -1,7 +1,7 @@
 // A bot on a library of another language, in a process of its own. This class acts as its main gateway, over lines of JSON.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import type { Scene } from './scene.ts'
+import type { ChatService } from './scene.ts'
 import { CERTIFICATE_FILE } from './trust.ts'
 import { until } from './until.ts'
 
@@ -10,7 +10,7 @@ type Message = { event: string } & Record<string, unknown>
 export class ForeignBot {
   readonly userId: string
   readonly sessionId: string
-  readonly #scene: Scene
+  readonly #scene: ChatService
   readonly #process: ChildProcess
   /** All messages of the process, in order. */
   readonly messages: Message[] = []
@@ -18,7 +18,7 @@ export class ForeignBot {
   requests = 0
 
   /** `command` starts the bot: a program and its arguments. */
-  constructor(scene: Scene, userId: string, command: readonly [string, ...string[]]) {
+  constructor(scene: ChatService, userId: string, command: readonly [string, ...string[]]) {
     this.#scene = scene
     this.userId = userId
     this.sessionId = `session-of-${userId}`
@@ -36,8 +36,13 @@ export class ForeignBot {
     return this.next('joined')
   }
 
-  async play(frames: readonly Buffer[]): Promise<void> {
+  /** Starts to play. */
+  talk(frames: readonly Buffer[]): void {
     this.#do('play', { frames: frames.map(frame => frame.toString('base64')) })
+  }
+  /** Resolves when the last frame has been sent. */
+  async play(frames: readonly Buffer[]): Promise<void> {
+    this.talk(frames)
     await this.next('played')
   }
 
@@ -62,6 +67,11 @@ export class ForeignBot {
   async resume(): Promise<void> {
     this.#do('resume', {})
     await this.next('resumed')
+  }
+
+  /** Sends it a voice server update, as a main gateway does when the channel has another node. */
+  updateServer(guild_id: string, token: string, endpoint: string): void {
+    this.#do('dispatch', { t: 'VOICE_SERVER_UPDATE', d: { guild_id, token, endpoint } })
   }
 
   async leave(): Promise<void> {
@@ -109,7 +119,7 @@ export class ForeignBot {
     this.#tellState(guild_id, channel_id)
     if (channel_id === null) return
     const { token, endpoint } = await this.#scene.admit({ guildId: guild_id, channelId: channel_id, userId, sessionId })
-    this.#do('dispatch', { t: 'VOICE_SERVER_UPDATE', d: { guild_id, token, endpoint } })
+    this.updateServer(guild_id, token, endpoint)
   }
 
   #tellState(guild_id: string, channel_id: string | null): void {

@@ -17,6 +17,15 @@ export interface VoiceStateRef {
   sessionId: string
 }
 
+/** The chat service of a bot, as its main gateway uses it. */
+export interface ChatService {
+  /** Admits a user to a channel; resolves with the fields of VOICE_SERVER_UPDATE. */
+  admit(who: VoiceStateRef): Promise<{ token: string; endpoint: string }>
+  remove(guildId: string, userId: string): void
+  mayJoin(userId: string): boolean
+  session(userId: string): InspectedSession | undefined
+}
+
 /** Fields of a session in `inspect()` that tests use. */
 export interface InspectedSession {
   userId: string
@@ -30,7 +39,7 @@ const SECRET = 'the secret of the backend in these tests'
 
 type Server = Awaited<ReturnType<typeof createServer>>
 
-export class Scene {
+export class Scene implements ChatService {
   readonly server: Server
   /** The endpoint that users get. */
   endpoint: string
@@ -69,7 +78,6 @@ export class Scene {
     return new Scene(server, backend)
   }
 
-  /** Admits a user to a channel; resolves with the fields of VOICE_SERVER_UPDATE. */
   async admit(who: VoiceStateRef): Promise<{ token: string; endpoint: string }> {
     const { guildId, channelId, userId, sessionId } = who
     await this.#backend.requestChannel({ guildId, channelId })

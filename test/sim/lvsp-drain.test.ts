@@ -37,3 +37,12 @@ test('a backend without the capability receives nothing of it', () => {
   bench.input(now => bench.node.drain(now + 20_000, now))
   assert.deepEqual(backend.infos(CHANNEL_DRAINING), [])
 })
+
+test('a channel that a draining node loses closes with 4014, whatever the backend has configured', () => {
+  const bench = new NodeBench({ backends: [{ id: 'main', secrets: [SECRET], channelEndCode: 4022 }] })
+  const backend = bench.backend(SECRET, WITH)
+  const ana = connect(bench, backend.join('1', '500'))
+  bench.input(now => bench.node.drain(now + 20_000, now))
+  backend.info(2, { channel_id: '500', guild_id: '100' })
+  assert.equal(ana.closeCode, VoiceClose.Disconnected)
+})

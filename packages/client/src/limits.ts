@@ -84,6 +84,8 @@ export const LIMITS = {
   placementMargin: 0.1,
   /** How long a node of a fleet may be away before its channels move. */
   lossGrace: 15_000,
+  /** How long a fleet waits until a node has closed the clients of a channel that leaves it. */
+  leaveTimeout: 1_000,
 
   /** Header packet of an Ogg Opus file: album art makes it long (RFC 7845 §6 allows 120 MB). */
   oggHeader: 4 * 1024 * 1024,

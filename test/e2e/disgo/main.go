@@ -77,9 +77,23 @@ func (ear) ReceiveOpusFrame(userID snowflake.ID, packet *voice.Packet) error {
 func (ear) CleanupUser(snowflake.ID) {}
 func (ear) Close()                   {}
 
+// A connection that the library has closed gets no further events, as from its voice manager.
 type bot struct {
-	conn voice.Conn
-	said frames
+	mutex sync.Mutex
+	conn  voice.Conn
+	said  frames
+}
+
+func (b *bot) current() voice.Conn {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	return b.conn
+}
+
+func (b *bot) replace(conn voice.Conn) {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
+	b.conn = conn
 }
 
 func hear(data voice.GatewayMessageData) {
@@ -89,29 +103,37 @@ func hear(data voice.GatewayMessageData) {
 }
 
 func (b *bot) join(c command) {
-	b.conn = newConn(c.GuildID, c.UserID, func() { tell("left", fields{}) })
+	conn := newConn(c.GuildID, c.UserID, func() {
+		b.replace(nil)
+		tell("left", fields{})
+	})
+	b.replace(conn)
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	if err := b.conn.Open(ctx, c.ChannelID, false, false); err != nil {
+	if err := conn.Open(ctx, c.ChannelID, false, false); err != nil {
 		tell("failed", fields{"do": "join", "error": err.Error()})
 		return
 	}
-	b.conn.SetOpusFrameReceiver(ear{})
-	_ = b.conn.SetSpeaking(ctx, voice.SpeakingFlagMicrophone)
-	tell("joined", fields{"ssrc": b.conn.Gateway().SSRC()})
+	conn.SetOpusFrameReceiver(ear{})
+	_ = conn.SetSpeaking(ctx, voice.SpeakingFlagMicrophone)
+	tell("joined", fields{"ssrc": conn.Gateway().SSRC()})
 }
 
 func (b *bot) dispatch(c command) {
+	conn := b.current()
+	if conn == nil {
+		return
+	}
 	switch c.T {
 	case "VOICE_STATE_UPDATE":
 		var update gateway.EventVoiceStateUpdate
 		if err := json.Unmarshal(c.D, &update.VoiceState); err == nil {
-			b.conn.HandleVoiceStateUpdate(update)
+			conn.HandleVoiceStateUpdate(update)
 		}
 	case "VOICE_SERVER_UPDATE":
 		var update gateway.EventVoiceServerUpdate
 		if err := json.Unmarshal(c.D, &update); err == nil {
-			b.conn.HandleVoiceServerUpdate(update)
+			conn.HandleVoiceServerUpdate(update)
 		}
 	}
 }
@@ -119,7 +141,9 @@ func (b *bot) dispatch(c command) {
 func (b *bot) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	b.conn.Close(ctx)
+	if conn := b.current(); conn != nil {
+		conn.Close(ctx)
+	}
 }
 
 func main() {
@@ -140,7 +164,9 @@ func main() {
 			b.dispatch(c)
 		case "play":
 			b.said.say(c.Frames, func() { tell("played", fields{}) })
-			b.conn.SetOpusFrameProvider(&b.said)
+			if conn := b.current(); conn != nil {
+				conn.SetOpusFrameProvider(&b.said)
+			}
 		case "leave":
 			go b.leave()
 		}

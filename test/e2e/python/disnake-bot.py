@@ -53,6 +53,7 @@ class VoiceClient(disnake.VoiceClient):
         super().__init__(client, channel)
         self.dave = Keys(self)
         self.users = {}
+        self.listens = False
         self.may_resume = asyncio.Event()
 
     def cut(self):
@@ -65,10 +66,19 @@ class VoiceClient(disnake.VoiceClient):
         if resume:
             await self.may_resume.wait()
         await super().connect_websocket(resume=resume)
+        if self.listens:
+            self.listen()
         if resume:
             lines.tell("resumed")
 
+    async def on_voice_server_update(self, data):
+        """The library opens another socket, whose first datagram it reads itself."""
+        if self.listens:
+            self.loop.remove_reader(self.socket.fileno())
+        await super().on_voice_server_update(data)
+
     def listen(self):
+        self.listens = True
         self.loop.add_reader(self.socket.fileno(), self.receive)
 
     def receive(self):

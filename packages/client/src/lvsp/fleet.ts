@@ -2,19 +2,12 @@
 import type { ChannelProperties, VoiceStateRestrictions } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import { Listeners } from '../listeners.ts'
-import type { AssignedChannel, ChannelEncryption, ChannelRef } from './channel.ts'
+import type { ChannelRef } from './channel.ts'
 import { LvspClient, type LvspClientOptions } from './client.ts'
+import type { FleetChannel, FleetEvents } from './fleet-events.ts'
 import { LvspClosedError, LvspRequestError } from './lvsp-errors.ts'
-import type { ReceiverChange } from './lvsp-outputs.ts'
 import { Placement } from './placement.ts'
-import type {
-  GrantedVoiceState,
-  NewVoiceState,
-  UserRef,
-  VoiceStateConnected,
-  VoiceStateDisconnected,
-  VoiceStateSpeaking,
-} from './voice-state.ts'
+import type { GrantedVoiceState, NewVoiceState, UserRef } from './voice-state.ts'
 
 /** A node of a fleet. */
 export interface FleetNode extends LvspClientOptions {
@@ -28,44 +21,6 @@ export interface FleetOptions {
   nodes: readonly FleetNode[]
   /** Milliseconds for which a node may be away before its channels move. Default: 15 000. */
   lossGrace?: number | undefined
-}
-
-/** A channel and the node that serves it. */
-export interface FleetChannel extends AssignedChannel {
-  /** Name of the node. */
-  node: string
-  region: string
-}
-
-/** A channel has another node, or new tokens: send its users a new voice server update. */
-export interface MovedChannel {
-  /** Name of the previous node; the same one if that node was restarted. */
-  from: string
-  channel: FleetChannel
-  /** The voice states created on the new node. Users whose creation failed are missing. */
-  voiceStates: readonly GrantedVoiceState[]
-}
-
-/** The events of a fleet with their arguments. `node` is the name of a node. */
-export interface FleetEvents {
-  /** A channel was moved. */
-  moved: MovedChannel
-  /** No node accepts the channel. It moves as soon as one does. */
-  stranded: ChannelRef & { from: string }
-  /** A node is ready. */
-  nodeConnected: { node: string }
-  /** The node was away for longer than `lossGrace`; its channels move. */
-  nodeLost: { node: string; reason: string }
-  /** The session with the node has ended: the node does not accept the secret. */
-  nodeClosed: { node: string; code: number; reason: string }
-  voiceStateConnected: VoiceStateConnected & { node: string }
-  voiceStateDisconnected: VoiceStateDisconnected & { node: string }
-  speaking: VoiceStateSpeaking & { node: string }
-  encryption: ChannelEncryption & { node: string }
-  /** Another connection of this backend receives the answers and events of the node, or this one does again. */
-  receiver: ReceiverChange & { node: string }
-  /** An error of one node, with its name. Not thrown without a listener. */
-  error: Error & { node?: string | undefined }
 }
 
 /** `away`: not connected. `ready`: accepts channels. `lost`: away for longer than `lossGrace`, so that its channels move. */
@@ -288,7 +243,11 @@ export class Fleet {
       }
   }
 
-  /** The node is about to stop. It closes what is left of the channel itself, after its users have moved. */
+  /**
+   * The node is about to stop. The channel is destroyed there when it has another node: that closes its clients with 4014, after which
+   * all libraries wait for a voice server update, while some ignore one that arrives during a call. Where no other node accepts the
+   * channel, it is `stranded`, and its calls continue until the node closes them.
+   */
   #draining(node: NodeEntry, channelId: string): void {
     const channel = this.#channels.get(channelId)
     if (channel?.node === node && !channel.isPlacing) void this.#move(channel, node.name, node)
@@ -298,7 +257,7 @@ export class Fleet {
     const placed = this.#place(channel, without)
     channel.placed = placed
     placed.then(
-      () => this.#announce(channel, from),
+      () => this.#announce(channel, from, without),
       () => {
         if (channel.placed === placed) channel.placed = undefined
         this.#events.emit('stranded', { ...channel.ref, from })
@@ -307,13 +266,25 @@ export class Fleet {
     return placed
   }
 
-  /** Creates the voice states of a moved channel, then emits `moved`. */
-  async #announce(channel: ChannelEntry, from: string): Promise<void> {
+  /** Creates the voice states of a moved channel, ends it on the node that it leaves, then emits `moved`. */
+  async #announce(channel: ChannelEntry, from: string, leaving?: NodeEntry): Promise<void> {
     const grants = [...channel.users].map(([userId, entry]) => this.#grant(channel, userId, entry))
     const granted = await Promise.allSettled(grants)
+    if (leaving !== undefined) await this.#leave(leaving, channel.ref)
     if (this.#channels.get(channel.ref.channelId) !== channel || channel.current === undefined) return
     const voiceStates = granted.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
     this.#events.emit('moved', { from, channel: channel.current, voiceStates })
+  }
+
+  /** Clients must receive their close code before the voice server update: a node that answers a later request has sent it. */
+  async #leave({ client }: NodeEntry, ref: ChannelRef): Promise<void> {
+    client.destroyChannel(ref)
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise(resolve => {
+      timer = setTimeout(resolve, LIMITS.leaveTimeout)
+    })
+    await Promise.race([client.stats(), late]).catch(() => {})
+    clearTimeout(timer)
   }
 
   async #restore(channel: ChannelEntry, node: NodeEntry): Promise<void> {

@@ -219,7 +219,9 @@ export class BackendControl implements NodeControl {
   }
 
   #close(channel: Channel, now: number): void {
-    const ending: Ending = { code: this.#options.channelEndCode(channel.backend), reason: CHANNEL_ENDED }
+    // A channel that leaves a draining node continues on another one.
+    const code = this.isDraining ? VoiceClose.Disconnected : this.#options.channelEndCode(channel.backend)
+    const ending: Ending = { code, reason: CHANNEL_ENDED }
     this.#channels.close(channel, ending, now)
   }
 
