@@ -101,7 +101,8 @@ for (const video of ['VP8', 'H264', 'VP9'] as const)
         'a width of 640 pixels',
         ({ inbound }) => (inbound.find(({ kind }) => kind === 'video')?.frameWidth ?? 0) >= 640,
       )
-      assert.ok(wide.inbound.every(({ freezeCount = 0 }) => freezeCount <= 2))
+      // Freezes would measure how busy this machine is; lost packets measure the node.
+      assert.ok(wide.inbound.every(({ packetsLost }) => packetsLost <= FEW))
       assert.deepEqual(scene.drops, {})
     },
   )

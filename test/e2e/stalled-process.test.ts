@@ -12,8 +12,8 @@ import { until } from './until.ts'
 const OPTIONS = { timeout: 60_000, skip: process.platform === 'win32' && 'no SIGSTOP' }
 const SECRET = 'a secret of more than thirty-two bytes'
 /** Both deadlines pass while the process stands still. */
-const DEADLINE = '1s'
-const STALL = 4_000
+const DEADLINE = '3s'
+const STALL = 6_000
 /** The clients' first reconnect attempt: 0.5 s after the loss, while the process stands still. */
 const random = () => 0.999
 

@@ -352,7 +352,7 @@ export class WebClient {
 /** Fields of the statistics that tests use. */
 const REPORTED = [
   ...['kind', 'ssrc', 'mid', 'trackIdentifier', 'packetsReceived', 'packetsSent', 'packetsLost', 'roundTripTime'],
-  ...['totalAudioEnergy', 'framesDecoded', 'frameWidth', 'freezeCount', 'totalFreezesDuration'],
+  ...['totalAudioEnergy', 'framesDecoded', 'frameWidth'],
   ...['nackCount', 'pliCount', 'retransmittedPacketsReceived', 'retransmittedPacketsSent'],
   ...['srtpCipher', 'dtlsState', 'dtlsRole', 'tlsVersion'],
 ]

@@ -24,8 +24,6 @@ export interface Rtp {
   pliCount: number
   packetsSent: number
   roundTripTime?: number
-  freezeCount?: number
-  totalFreezesDuration?: number
   retransmittedPacketsReceived?: number
   retransmittedPacketsSent?: number
 }

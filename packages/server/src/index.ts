@@ -27,13 +27,8 @@ export {
   type DemoBackendOptions,
   type DemoCredentials,
 } from './demo/demo-backend.ts'
-export {
-  createTestServer,
-  type TestMember,
-  type TestServer,
-  type TestServerAddresses,
-  type TestServerOptions,
-} from './dev/test-server.ts'
+export { createTestServer } from './dev/test-server.ts'
+export type { TestMember, TestServer, TestServerAddresses, TestServerOptions } from './dev/test-server-types.ts'
 export type { WorldInput } from './dev/world.ts'
 export type { LogSink } from './monitoring/log.ts'
 export { ListenError } from './net/listen-error.ts'

@@ -1,6 +1,7 @@
 // `parley dev`: a small Discord for voice on this machine, for tests of bots and libraries.
 import { type Command, InvalidArgumentError } from 'commander'
-import { createTestServer, type TestServer } from '../dev/test-server.ts'
+import { createTestServer } from '../dev/test-server.ts'
+import type { TestServer } from '../dev/test-server-types.ts'
 import { readWorld } from '../dev/world.ts'
 import { runCommand } from './config-options.ts'
 import { duration } from './duration.ts'

@@ -2,9 +2,7 @@
 import { rmSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
-import type { ConfigInput } from '../config/schema.ts'
 import { nodeCrypto } from '../crypto.ts'
-import type { LogSink } from '../monitoring/log.ts'
 import { writeCertificate } from '../net/certificate-file.ts'
 import { selfSignedCertificate } from '../net/self-signed.ts'
 import type { TlsFiles } from '../net/tls.ts'
@@ -17,23 +15,8 @@ import { answerControl } from './http/control.ts'
 import { answerRest } from './http/rest.ts'
 import { TestListener } from './http/test-listener.ts'
 import { TestNode } from './test-node.ts'
-import { type WorldInput, worldOf } from './world.ts'
-
-export interface TestServerOptions {
-  /** Guilds, channels and users. Default: one guild with two voice channels and a stage. */
-  world?: WorldInput | undefined
-  /** TCP port of REST and the main gateway. Default: a free one. */
-  port?: number | undefined
-  /** Of random faults. The same seed loses the same datagrams. Default: 1. */
-  seed?: number | undefined
-  /** Certificate and key of the voice endpoint. Default: a new self-signed certificate. */
-  tls?: TlsFiles | undefined
-  /** Settings of the node, as in the TOML file of `parley serve`. */
-  voice?: ConfigInput['voice']
-  /** Log of the node; silent by default. */
-  log?: ConfigInput['log']
-  logSink?: LogSink | undefined
-}
+import type { TestServerOptions } from './test-server-types.ts'
+import { worldOf } from './world.ts'
 
 /** Opens and closes everything; composes it. */
 export class TestServerParts {

@@ -1,57 +1,8 @@
 // A small Discord for voice, on loopback: main gateway, REST, control API, and a real node.
 import type { NodeInspection } from '@parley/core'
-import { memberView, type TestMember } from './http/control.ts'
-import { type TestServerOptions, TestServerParts } from './test-server-parts.ts'
-
-export type { TestMember } from './http/control.ts'
-export type { TestServerOptions } from './test-server-parts.ts'
-
-/** Addresses, as `parley dev --json` prints them. */
-export interface TestServerAddresses {
-  /** Base URL of REST, without version: `http://127.0.0.1:40001/api`. */
-  rest: string
-  /** URL of the main gateway. */
-  gateway: string
-  /** `host:port` of the voice endpoint, as in VOICE_SERVER_UPDATE. */
-  voice: string
-  /** Base URL of the control API. */
-  control: string
-  /** Token of the control API. */
-  token: string
-  /** Path of the certificate to trust. */
-  ca: string
-}
-
-/** A running test server. Its methods throw a `RangeError` of one sentence for an unknown user or channel. `user` is an id or a name. */
-export interface TestServer {
-  readonly addresses: TestServerAddresses
-  /** The seed of its faults. */
-  readonly seed: number
-  /** Who is in which voice channel. */
-  readonly members: readonly TestMember[]
-  /** The node's state, without secrets; undefined while it is stopped. */
-  inspect(): NodeInspection | undefined
-  /** Moves a user, as a moderator does. */
-  move(user: string, channelId: string): void
-  /** Disconnects a user from voice: close code 4014. */
-  kick(user: string): void
-  mute(user: string, isMuted?: boolean): void
-  deafen(user: string, isDeafened?: boolean): void
-  destroyChannel(channelId: string): void
-  /** Destroys the user's voice WebSockets without a close frame. Returns how many. */
-  dropVoice(user: string): number
-  /** The same for connections to the main gateway. */
-  dropGateway(user: string): void
-  /** Adds faults such as `drop-ws@3s,udp-loss:10%`. Throws an error of one sentence if the text is not valid. */
-  fault(user: string, faults: string): void
-  clearFaults(user: string): void
-  /** Ends the node as a crash does. */
-  stopNode(): Promise<void>
-  /** Starts a stopped node again. Its members receive a VOICE_SERVER_UPDATE. */
-  startNode(): Promise<void>
-  /** Closes every socket and timer, and removes the certificate's file. */
-  close(): Promise<void>
-}
+import { memberView } from './http/control.ts'
+import { TestServerParts } from './test-server-parts.ts'
+import type { TestMember, TestServer, TestServerAddresses, TestServerOptions } from './test-server-types.ts'
 
 class RunningTestServer implements TestServer {
   readonly addresses: TestServerAddresses

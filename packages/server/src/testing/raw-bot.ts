@@ -4,7 +4,7 @@ import type { TestContext } from 'node:test'
 import { inflateSync } from 'node:zlib'
 import { VoiceClient } from '@parley/client'
 import { WebSocket } from 'ws'
-import type { TestServer } from '../dev/test-server.ts'
+import type { TestServer } from '../dev/test-server-types.ts'
 
 export interface GatewayPayload {
   op: number

@@ -9,6 +9,7 @@ import type { Directory } from '../directory.ts'
 import { FAULTS } from '../faults/fault-table.ts'
 import { FaultError } from '../faults/fault-words.ts'
 import type { UserFaults } from '../faults/user-faults.ts'
+import type { TestMember } from '../test-server-types.ts'
 import type { TestUser } from '../world.ts'
 import { type Answer, bodyOf, RequestError } from './answer.ts'
 
@@ -106,24 +107,6 @@ function memberOf(context: ControlContext, body: unknown): Member {
   )
   if (member === undefined) throw new RequestError(409, `${user.name} is in no voice channel`)
   return member
-}
-
-/** A member of a call. */
-export interface TestMember {
-  /** Ids. */
-  user: string
-  guild: string
-  channel: string
-  /** Name of the user. */
-  name: string
-  /** By a moderator. */
-  mute: boolean
-  deaf: boolean
-  /** By the user. */
-  self_mute: boolean
-  self_deaf: boolean
-  /** In the audience of a stage. */
-  suppress: boolean
 }
 
 export const memberView = ({

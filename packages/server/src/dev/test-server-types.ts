@@ -1,0 +1,87 @@
+// What a program that starts a test server gives and receives. Free of types of the WebSocket library, which consumers lack.
+import type { NodeInspection } from '@parley/core'
+import type { ConfigInput } from '../config/schema.ts'
+import type { LogSink } from '../monitoring/log.ts'
+import type { TlsFiles } from '../net/tls.ts'
+import type { WorldInput } from './world.ts'
+
+export interface TestServerOptions {
+  /** Guilds, channels and users. Default: one guild with two voice channels and a stage. */
+  world?: WorldInput | undefined
+  /** TCP port of REST and the main gateway. Default: a free one. */
+  port?: number | undefined
+  /** Of random faults. The same seed loses the same datagrams. Default: 1. */
+  seed?: number | undefined
+  /** Certificate and key of the voice endpoint. Default: a new self-signed certificate. */
+  tls?: TlsFiles | undefined
+  /** Settings of the node, as in the TOML file of `parley serve`. */
+  voice?: ConfigInput['voice']
+  /** Log of the node; silent by default. */
+  log?: ConfigInput['log']
+  logSink?: LogSink | undefined
+}
+
+/** A member of a call. */
+export interface TestMember {
+  /** Ids. */
+  user: string
+  guild: string
+  channel: string
+  /** Name of the user. */
+  name: string
+  /** By a moderator. */
+  mute: boolean
+  deaf: boolean
+  /** By the user. */
+  self_mute: boolean
+  self_deaf: boolean
+  /** In the audience of a stage. */
+  suppress: boolean
+}
+
+/** Addresses, as `parley dev --json` prints them. */
+export interface TestServerAddresses {
+  /** Base URL of REST, without version: `http://127.0.0.1:40001/api`. */
+  rest: string
+  /** URL of the main gateway. */
+  gateway: string
+  /** `host:port` of the voice endpoint, as in VOICE_SERVER_UPDATE. */
+  voice: string
+  /** Base URL of the control API. */
+  control: string
+  /** Token of the control API. */
+  token: string
+  /** Path of the certificate to trust. */
+  ca: string
+}
+
+/** A running test server. Its methods throw a `RangeError` of one sentence for an unknown user or channel. `user` is an id or a name. */
+export interface TestServer {
+  readonly addresses: TestServerAddresses
+  /** The seed of its faults. */
+  readonly seed: number
+  /** Who is in which voice channel. */
+  readonly members: readonly TestMember[]
+  /** The node's state, without secrets; undefined while it is stopped. */
+  inspect(): NodeInspection | undefined
+  /** Moves a user, as a moderator does. */
+  move(user: string, channelId: string): void
+  /** Disconnects a user from voice: close code 4014. */
+  kick(user: string): void
+  mute(user: string, isMuted?: boolean): void
+  deafen(user: string, isDeafened?: boolean): void
+  destroyChannel(channelId: string): void
+  /** Destroys the user's voice WebSockets without a close frame. Returns how many. */
+  dropVoice(user: string): number
+  /** The same for connections to the main gateway. */
+  dropGateway(user: string): void
+  /** Adds faults such as `drop-ws@3s,udp-loss:10%`. Throws an error of one sentence if the text is not valid. */
+  fault(user: string, faults: string): void
+  clearFaults(user: string): void
+  /** Ends the node as a crash does. */
+  stopNode(): Promise<void>
+  /** Starts a stopped node again. Its members receive a VOICE_SERVER_UPDATE. */
+  startNode(): Promise<void>
+  /** Closes every socket and timer, and removes the certificate's file. */
+  close(): Promise<void>
+}
