@@ -3,13 +3,13 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer as createTcpServer } from 'node:net'
+import { connect, createServer as createTcpServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { WebSocket } from 'ws'
-import { until } from './until.ts'
+import { until, untilFits } from './until.ts'
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const PARLEY = path('../../packages/server/bin/parley.mjs')
@@ -23,8 +23,13 @@ interface Child {
   exit: Promise<number | string | null>
 }
 
-function run(t: TestContext, args: string[], environment: Record<string, string> = {}): Child {
-  const child = spawn(process.execPath, args, { env: { PATH: process.env.PATH, ...environment } })
+function run(
+  t: TestContext,
+  args: string[],
+  environment: Record<string, string> = {},
+  program = process.execPath,
+): Child {
+  const child = spawn(program, args, { env: { PATH: process.env.PATH, ...environment } })
   t.after(() => void child.kill('SIGKILL'))
   const found: Child = {
     process: child,
@@ -146,6 +151,30 @@ test('SIGHUP before the start does not end the node', { skip: process.platform !
   await entry(child, 'node.started')
   child.process.kill('SIGTERM')
   assert.equal(await child.exit, 0)
+})
+
+test('a node without free file descriptors says so and goes on', {
+  skip: process.platform !== 'linux',
+  timeout: 60_000,
+}, async t => {
+  const limited = ['-c', 'ulimit -n 256; exec "$0" "$@"', process.execPath, PARLEY, 'serve']
+  const child = run(t, limited, { ...LOOPBACK, PARLEY_MEDIA_LANES: '1' }, 'bash')
+  const { endpoint } = await entry(child, 'node.started')
+  const [host = '', port = ''] = String(endpoint).split(':')
+  const sockets = Array.from({ length: 300 }, () => connect(Number(port), host))
+  for (const socket of sockets) {
+    socket.on('error', () => {})
+    t.after(() => socket.destroy())
+  }
+  await entry(child, 'descriptors.exhausted')
+  for (const socket of sockets) socket.destroy()
+  const metrics = () =>
+    fetch(`http://${endpoint}/metrics`, { signal: AbortSignal.timeout(1_000) })
+      .then(response => response.text())
+      .catch(() => '')
+  await untilFits('the metrics of the node', metrics, text =>
+    /^parley_descriptors_exhausted_seconds_total [1-9]/m.test(text),
+  )
 })
 
 test('SIGHUP reloads the certificate', async t => {

@@ -12,6 +12,7 @@ import { Host } from './host.ts'
 import { chooseEngine, type EngineChoice } from './lane/engine/engine.ts'
 import { LanePortError, Lanes, type LanesObserver } from './lane/thread/lanes.ts'
 import { SERVER_LIMITS } from './limits.ts'
+import { Descriptors } from './monitoring/descriptors.ts'
 import { type Log, type LogSink, openLog } from './monitoring/log.ts'
 import { LoopLag } from './monitoring/loop-lag.ts'
 import { openMetrics } from './monitoring/metrics.ts'
@@ -84,6 +85,7 @@ export class App {
   readonly #connections: Connections
   readonly #socketLimits: SocketLimits
   readonly #lag = new LoopLag()
+  readonly #descriptors = new Descriptors(() => this.#note('descriptors.exhausted', {}))
   readonly #measuring: NodeJS.Timeout
   readonly #counters = new Map<number, LaneCounters>()
   #eventLoopLag = 0
@@ -267,6 +269,7 @@ export class App {
       refusedIdentifies: this.#node.refusedIdentifies,
       failures: this.#host.failures,
       logLinesLost: () => this.#log.lost,
+      descriptorsExhausted: () => this.#descriptors.exhausted,
       eventLoopLag: () => this.#eventLoopLag,
     })
     const unready = () => (this.#isDraining ? 'draining' : undefined)
@@ -281,6 +284,7 @@ export class App {
   }
 
   #measure(): void {
+    this.#descriptors.check()
     this.#eventLoopLag = this.#lag.take()
     this.#host.measured({ eventLoopLag: this.#eventLoopLag })
   }

@@ -33,6 +33,7 @@ const measured = (lanes = new Map([[0, counters()]])): Measured => ({
   halfOpen: () => 4,
   refused: { halfOpen: 0, lvsp: 2 },
   logLinesLost: () => 3,
+  descriptorsExhausted: () => 2,
   failures: { inputs: 0, effects: 0 },
   eventLoopLag: () => 12,
 })

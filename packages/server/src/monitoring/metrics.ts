@@ -24,6 +24,8 @@ export interface Measured {
   refused: Readonly<Record<string, number>>
   /** Identify messages that matched no voice state, by backend. */
   refusedIdentifies: ReadonlyMap<string, number>
+  /** Seconds in which no file descriptor was free. */
+  descriptorsExhausted(): number
   /** Log lines that were lost because standard output was not read. */
   logLinesLost(): number
   failures: { readonly inputs: number; readonly effects: number }
@@ -186,6 +188,13 @@ export const METRICS: readonly Metric[] = [
     help: 'The greatest lateness of the event loop within the last second.',
     labels: [],
     read: measured => [[{}, measured.eventLoopLag() / 1_000]],
+  },
+  {
+    name: 'parley_descriptors_exhausted_seconds_total',
+    kind: 'counter',
+    help: 'Seconds in which no file descriptor was free, so that the system closed new connections.',
+    labels: [],
+    read: measured => [[{}, measured.descriptorsExhausted()]],
   },
   {
     name: 'parley_log_lines_lost_total',

@@ -19,6 +19,12 @@ export const SERVER_NOTES = {
     fields: { timeout: 'number' },
     meaning: 'Some ports or threads did not close within `timeout` milliseconds; the process exits without them.',
   },
+  'descriptors.exhausted': {
+    level: 'error',
+    fields: {},
+    meaning:
+      'No file descriptor is free, and the system closes new connections: raise the limit (`LimitNOFILE`, `ulimit -n`).',
+  },
   'log.lines_lost': {
     level: 'warn',
     fields: { lines: 'number' },
