@@ -10,6 +10,7 @@ import {
   AWAY,
   CRASHED,
   interruptionText,
+  isShutdown,
   type Problem,
   problemOfCamera,
   problemOfDemo,
@@ -243,9 +244,9 @@ export class Call {
     void this.setSound(this.store.value.sound)
   }
 
-  /** Joins the new channel after a move; otherwise leaves. */
+  /** Joins the new channel after a move; otherwise leaves. A demo that stops with its node has no other channel. */
   async #ended(end: CallEnd): Promise<void> {
-    const wasSentAway = end.kind === 'closed' && end.code === VoiceClose.Disconnected
+    const wasSentAway = end.kind === 'closed' && end.code === VoiceClose.Disconnected && !isShutdown(end)
     if (wasSentAway && this.#demo !== undefined && this.#credentials !== undefined) {
       try {
         const moved = await this.#demo.rejoin(this.#credentials.user_id)

@@ -15,11 +15,18 @@ export interface EndContext {
   readonly wasAway: boolean
 }
 
+/** The reason of close code 4014 from a node that stops. */
+const SHUTDOWN = /shutting down/
+
+/** Whether the node ended the call because it stops. */
+export const isShutdown = (end: CallEnd): boolean =>
+  end.kind === 'closed' && end.code === VoiceClose.Disconnected && SHUTDOWN.test(end.reason)
+
 /** Undefined if the user ended the call. */
 export function problemOfEnd(end: CallEnd, { node, wasAway }: EndContext): Problem | undefined {
   const isRefused = end.kind === 'closed' && end.code === VoiceClose.AuthenticationFailed
   if (isRefused && wasAway) return RESTARTED
-  if (end.kind === 'closed' && end.code === VoiceClose.Disconnected && SHUTDOWN.test(end.reason)) return STOPPED
+  if (isShutdown(end)) return STOPPED
   if (end.kind === 'closed' && end.code !== NORMAL) {
     if (node === 'draining') return DRAINING
     if (node === 'gone') return GONE
@@ -129,9 +136,6 @@ export const CRASHED: Problem = {
   title: 'The node had a fault',
   advice: 'It ended this call. The page tries to reconnect until you leave.',
 }
-
-/** The reason of close code 4014 from a node that stops. */
-const SHUTDOWN = /shutting down/
 
 export const STOPPED: Problem = {
   title: 'This node is stopping',
