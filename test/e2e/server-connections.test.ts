@@ -133,6 +133,22 @@ test('a connection closed by the node receives code and reason, and its later me
   assert.deepEqual(messages, [])
 })
 
+test('a client that goes on sending after the node closed it is disconnected', async t => {
+  const { url, connections, messages, closed } = await adapter(t)
+  const socket = await dial(t, url)
+  const ended = once(socket, 'close')
+  // Not the answer of ws, which would end the connection.
+  socket.pause()
+  connections.close(1, 4021, 'too many messages')
+  const start = performance.now()
+  for (let sent = 0; sent < 100; sent++) socket.send('x'.repeat(60_000))
+  await until('the close', () => closed.length > 0)
+  assert.ok(performance.now() - start < 2_000, 'long before the close timeout')
+  assert.deepEqual(messages, [])
+  socket.resume()
+  await ended
+})
+
 test('messages caused by one input leave in one write per connection', async t => {
   const { connections } = await adapter(t)
   const writes: string[] = []
@@ -259,6 +275,15 @@ test('a backend beyond its rate is read at that rate and loses no message', asyn
   for (let i = 0; i < 6_000; i++) backend.send('x'.repeat(1_000))
   await until('all messages', () => messages.length === 6_000)
   assert.ok(performance.now() - start >= 900)
+})
+
+test('a backend that sends long messages is read as if it had sent more of them', async t => {
+  const { url, messages } = await adapter(t)
+  const backend = await dial(t, `${url}lvsp`)
+  const start = performance.now()
+  for (let i = 0; i < 200; i++) backend.send('x'.repeat(60_000))
+  await until('all messages', () => messages.length === 200)
+  assert.ok(performance.now() - start >= 1_900)
 })
 
 test('the number of WebSockets per address is limited until one closes', async t => {

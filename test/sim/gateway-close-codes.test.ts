@@ -238,6 +238,19 @@ test('4021: more commands than the rate limit allows', () => {
   closesWith(chatty.send(5, { speaking: 1 }), VoiceClose.RateLimited)
 })
 
+test('4021: more text than the limit allows, over all connections of a voice state', () => {
+  const { bench, client, identify } = scene()
+  const beat = { t: 1, padding: 'x'.repeat(60_000) }
+  client.send(0, identify)
+  let sent = 0
+  for (; client.closeCode === undefined; sent++) client.send(3, beat)
+  closesWith(client, VoiceClose.RateLimited)
+  assert.ok(sent * 60_000 <= LIMITS.textPerWindow + 120_000, `${sent} messages of 60 kB`)
+  closesWith(bench.client().send(0, identify).send(3, beat), VoiceClose.RateLimited)
+  bench.advance(LIMITS.commandWindow / 10)
+  assert.equal(bench.client().send(0, identify).send(3, beat).closeCode, undefined)
+})
+
 test('before Identify messages are few and short', () => {
   const { bench, identify } = scene()
   const beating = bench.client()

@@ -30,11 +30,14 @@ export async function floodJson({ extent, endpoint, members }: FloodStart): Prom
   }
   for (let index = 0; index < extent.jsonSockets; index++) open(index)
   const timer = setInterval(() => {
-    for (const socket of sockets)
-      while (socket.readyState === WebSocket.OPEN && socket.bufferedAmount < WAITING * LENGTH) {
+    for (const socket of sockets) {
+      // Of a socket that the node has destroyed nothing is buffered.
+      for (let sent = 0; sent < WAITING && socket.bufferedAmount < WAITING * LENGTH; sent++) {
+        if (socket.readyState !== WebSocket.OPEN) break
         socket.send(MESSAGE)
         count++
       }
+    }
   }, POLL)
   return {
     count: () => count,

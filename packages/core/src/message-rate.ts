@@ -16,12 +16,12 @@ export class MessageRate {
     this.#since = now
   }
 
-  /** Counts one message; false if it exceeds the rate. */
-  take(now: number): boolean {
+  /** Counts one message, or `amount` of what is limited; false if it exceeds the rate. */
+  take(now: number, amount = 1): boolean {
     this.#left = Math.min(this.#burst, this.#left + ((now - this.#since) * this.#perSecond) / 1_000)
     this.#since = now
-    if (this.#left < 1) return false
-    this.#left--
+    if (this.#left < amount) return false
+    this.#left -= amount
     return true
   }
 }

@@ -33,10 +33,14 @@ export const SERVER_LIMITS = {
   unidentifiedGrace: 1_000,
   /** From the node's close frame to the client's; then the connection is destroyed. */
   closeTimeout: 5_000,
+  /** Bytes that arrive in that time: what was on its way, and a message that had begun. */
+  maxBytesAfterClose: 512 * 1024,
   /** The same for LVSP, whose backends are near: connections that strangers hold must not accumulate … */
   lvspCloseTimeout: 1_000,
   /** … and how many may wait for it at once; above it the oldest is destroyed. */
   maxClosingLvsp: 256,
+  /** Bytes of a backend's message that count as one message of its rate: few messages are longer. */
+  lvspMessageUnit: 1_024,
   /** How often a backend is pinged (its own heartbeats may be hours apart) … */
   lvspPingInterval: 15_000,
   /** … and how many pings may stay unanswered. */

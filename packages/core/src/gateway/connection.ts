@@ -187,6 +187,8 @@ export class GatewayConnection implements Attachment, Held, Timed {
     const { kind } = this.#state
     if (kind === 'greeting' || kind === 'held') checkUnidentified(this.#state.messages.refusal(text))
     if (text.length > LIMITS.jsonMessage) throw new ProtocolError(VoiceClose.DecodeError, 'the message is too long')
+    // Before parsing, which is what a long message costs.
+    this.#count('text', now, text.length)
     const { op, d: data } = decode(VoiceMessage, parseJson(text), VoiceClose.DecodeError)
     this.#count(CHATTY.has(op) ? 'chatter' : 'commands', now)
     if (op === VoiceOp.Heartbeat) this.#heartbeat(text, data)
@@ -202,9 +204,9 @@ export class GatewayConnection implements Attachment, Held, Timed {
   }
 
   /** The limits belong to the voice state: a client does not escape them with another connection. */
-  #count(rate: 'commands' | 'chatter', now: number): void {
-    if (this.#state.kind === 'live' && !this.#state.rates[rate].take(now))
-      throw new ProtocolError(VoiceClose.RateLimited, 'too many messages')
+  #count(rate: 'commands' | 'chatter' | 'text', now: number, amount = 1): void {
+    if (this.#state.kind === 'live' && !this.#state.rates[rate].take(now, amount))
+      throw new ProtocolError(VoiceClose.RateLimited, rate === 'text' ? 'too much text' : 'too many messages')
   }
 
   #authenticate(op: number, data: unknown, now: number): void {

@@ -137,7 +137,17 @@ export class Connections {
     this.#write(connection)
     connection.closing = true
     connection.socket.close(code, shortened(reason))
+    this.#limitRest(connection)
     if (connection.protocol === 'lvsp') this.#awaitClose(connection)
+  }
+
+  /** A peer that goes on sending after the close frame would be read and unmasked for nothing. */
+  #limitRest(connection: Connection): void {
+    let left: number = SERVER_LIMITS.maxBytesAfterClose
+    connection.stream.on('data', (chunk: Uint8Array) => {
+      left -= chunk.length
+      if (left < 0) this.#terminate(connection)
+    })
   }
 
   /** Lifts the bound on the input of an unidentified connection. */
@@ -180,20 +190,25 @@ export class Connections {
     if (connection.closing) return
     connection.unanswered = 0
     this.totals.messagesIn++
-    if (connection.protocol === 'lvsp') this.#pace(connection)
     const bytes = data as Buffer // The default binary type of ws is `nodebuffer`.
+    if (connection.protocol === 'lvsp') this.#pace(connection, bytes.length)
     // A copy: small messages share storage, and Buffer's `slice` differs from Uint8Array's.
     this.#inputs.messageReceived(connection.id, isBinary ? new Uint8Array(bytes) : bytes.toString('utf8'))
   }
 
-  /** Above its rate a backend is not read until the second has passed, so that TCP slows it down. */
-  #pace(connection: Connection): void {
+  /**
+   * Above its rate a backend is not read until the second has passed, so that TCP slows it down. A long message counts for several:
+   * its cost is that of parsing it.
+   */
+  #pace(connection: Connection, length: number): void {
     const now = performance.now()
     if (now - connection.windowStart >= 1000) {
       connection.windowStart = now
       connection.messages = 0
     }
-    if (++connection.messages !== LIMITS.lvspInfosPerSecond) return
+    const wasAbove = connection.messages >= LIMITS.lvspInfosPerSecond
+    connection.messages += Math.ceil(length / SERVER_LIMITS.lvspMessageUnit)
+    if (wasAbove || connection.messages < LIMITS.lvspInfosPerSecond) return
     connection.socket.pause()
     connection.resume = setTimeout(() => connection.socket.resume(), connection.windowStart + 1000 - now)
   }

@@ -10,12 +10,15 @@ export class ClientRates {
   readonly commands: MessageRate
   /** Frequent opcodes. */
   readonly chatter: MessageRate
+  /** Characters of text messages. */
+  readonly text: MessageRate
   /** Identify and Resume with a valid token. */
   readonly attempts: MessageRate
 
   constructor(now: number) {
     this.commands = rateOf(LIMITS.commandsPerWindow, now)
     this.chatter = rateOf(LIMITS.chattyCommandsPerWindow, now)
+    this.text = rateOf(LIMITS.textPerWindow, now)
     this.attempts = rateOf(LIMITS.attemptsPerWindow, now)
   }
 }
