@@ -199,3 +199,19 @@ test('media ports past the last one are refused with the highest that fits', asy
     message: 'media.port: expected at most 65533, because each of 3 lanes takes a port, found 65534',
   })
 })
+
+test('a node that has no IPv4 address for media warns at its start, another one does not', async t => {
+  const eventsOf = async (announce: string[]) => {
+    const lines: string[] = []
+    const logSink = { write: (text: string) => void lines.push(text) }
+    await serverOf(t, {
+      media: { listen: '127.0.0.1', lanes: 0, port: 0, announce },
+      log: { level: 'warn', format: 'json' },
+      logSink,
+    })
+    return lines.map(line => JSON.parse(line).event)
+  }
+  assert.ok((await eventsOf(['2001:db8::1'])).includes('media.no_ipv4'))
+  assert.ok(!(await eventsOf(['2001:db8::1', '203.0.113.1'])).includes('media.no_ipv4'))
+  assert.ok(!(await eventsOf([])).includes('media.no_ipv4'))
+})

@@ -1,5 +1,5 @@
 // Composition: configuration → lanes → listeners → node → host; start, reload, drain, stop.
-import { availableParallelism, networkInterfaces } from 'node:os'
+import { availableParallelism } from 'node:os'
 import type { LaneCounters, LaneEvent, NoteFields, Result } from '@parley/core'
 import { type NodeInspection, VoiceNode, type VoiceNodeOptions } from '@parley/core'
 import { defaultBackendMemory } from './config/backend-memory.ts'
@@ -20,6 +20,7 @@ import { type SERVER_NOTES, type ServerNoteName, serverNote } from './monitoring
 import { blockListOf, dialableHost, hostAndPort } from './net/address.ts'
 import { Listener } from './net/http.ts'
 import { ListenError } from './net/listen-error.ts'
+import { announcedBy, hasIpv4, machineIpv4 } from './net/media-addresses.ts'
 import { selfSignedCertificate } from './net/self-signed.ts'
 import { SocketLimits } from './net/socket-limits.ts'
 import { readTls, type TlsFiles } from './net/tls.ts'
@@ -31,7 +32,6 @@ import { VERSION } from './version.ts'
 const GOING_AWAY = 1001
 /** The last UDP port. */
 const HIGHEST_PORT = 65_535
-const ALL_ADDRESSES: readonly string[] = ['::', '0.0.0.0']
 
 interface Ports {
   /** For WebRTC clients, or the reason why there is none. */
@@ -161,6 +161,7 @@ export class App {
     this.#note('lanes.started', { engine, aead, reason, lanes: ports.lanes.all.length })
     for (const warning of config.warnings) this.#note('config.warning', { warning })
     if (!ports.dtls.ok) this.#note('webrtc.unavailable', { reason: ports.dtls.reason })
+    if (!hasIpv4(config.media)) this.#note('media.no_ipv4', {})
     this.#note('node.started', { version: VERSION, endpoint: this.endpoint, mediaPort: this.mediaPort })
   }
 
@@ -306,12 +307,6 @@ export class App {
   }
 }
 
-/** An IPv4 address of the machine that is not loopback. Most bot libraries have IPv4 sockets only, however they reached the gateway. */
-const machineIpv4 = (): string | undefined =>
-  Object.values(networkInterfaces())
-    .flatMap(addresses => addresses ?? [])
-    .find(({ family, internal }) => family === 'IPv4' && !internal)?.address
-
 async function isSettledWithin(work: Promise<void>, timeout: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<boolean>(resolve => {
@@ -321,10 +316,6 @@ async function isSettledWithin(work: Promise<void>, timeout: number): Promise<bo
   clearTimeout(timer)
   return isSettled
 }
-
-/** A socket bound to one address receives packets for that address only. */
-const announcedBy = ({ announce, listen }: Config['media']): readonly string[] =>
-  announce.length > 0 || ALL_ADDRESSES.includes(listen) ? announce : [listen]
 
 /** Sections pass as a whole, under the core's names; the options below them are not settings, or differ in form. */
 function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: Ports): VoiceNodeOptions {

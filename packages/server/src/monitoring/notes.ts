@@ -40,6 +40,12 @@ export const SERVER_NOTES = {
     fields: { lane: 'number', reason: 'text' },
     meaning: 'A crashed lane cannot be replaced yet; the node keeps trying.',
   },
+  'media.no_ipv4': {
+    level: 'warn',
+    fields: {},
+    meaning:
+      'Clients receive no IPv4 address for their media, and most bot libraries have IPv4 sockets only: set `media.announce`.',
+  },
   'webrtc.unavailable': {
     level: 'info',
     fields: { reason: 'text' },
