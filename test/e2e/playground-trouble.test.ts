@@ -55,8 +55,12 @@ describe('an unavailable node', { concurrency: true }, () => {
       const drained = stopping.server.drain(60_000)
       await robin.press('Move Kim to Side talk')
       assert.match(await robin.problem(), /This node is draining[\s\S]*accepts no new ones/)
-      await robin.page.keyboard.press('Escape')
-      await robin.page.getByTestId('problem').waitFor({ state: 'detached' })
+      // The page listens for the key only after it has painted the notice.
+      const hasClosed = async () => {
+        await robin.page.keyboard.press('Escape')
+        return (await robin.page.getByTestId('problem').count()) === 0
+      }
+      await untilFits('the notice to close', hasClosed, isClosed => isClosed)
       await kim.press('Leave')
       await robin.misses('Kim')
       await robin.says('Connected')

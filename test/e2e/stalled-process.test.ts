@@ -9,7 +9,7 @@ import { LvspClient, VoiceClient } from '@parley/client'
 import { ParleyProcess } from './parley-process.ts'
 import { until } from './until.ts'
 
-const OPTIONS = { timeout: 60_000, skip: process.platform === 'win32' && 'no SIGSTOP' }
+const OPTIONS = { timeout: 120_000, skip: process.platform === 'win32' && 'no SIGSTOP' }
 const SECRET = 'a secret of more than thirty-two bytes'
 /** Both deadlines pass while the process stands still. */
 const DEADLINE = '3s'
@@ -46,39 +46,54 @@ async function scene(t: TestContext) {
   return { node, backend, client }
 }
 
+/**
+ * On a busy machine a client may reconnect before the process stands still, so the process is stalled up to three times. A node
+ * that applies deadlines before it reads never resumes.
+ */
+async function resumesOnce(attempt: () => Promise<string>): Promise<void> {
+  const outcomes: string[] = []
+  while (outcomes.length < 3 && !outcomes.includes('resumed')) outcomes.push(await attempt())
+  assert.ok(outcomes.includes('resumed'), outcomes.join(', '))
+}
+
 async function stall(node: ParleyProcess): Promise<void> {
   node.signal('SIGSTOP')
   await pause(STALL)
   node.signal('SIGCONT')
 }
 
-test('a Resume that arrived during a stall is accepted, although its window has passed', OPTIONS, async t => {
-  const { node, backend, client } = await scene(t)
-  const outcome = new Promise<string>(resolve => {
-    client.on('resumed', () => resolve('resumed'))
-    client.on('ready', () => resolve('a new session'))
-    client.on('closed', ({ code }) => resolve(`closed with ${code}`))
-  })
-  const lost = new Promise(resolve => backend.once('voiceStateDisconnected', resolve))
-  client.dropConnection()
-  await lost
-  await stall(node)
-  assert.equal(await outcome, 'resumed')
-})
+test('a Resume that arrived during a stall is accepted, although its window has passed', OPTIONS, t =>
+  resumesOnce(async () => {
+    const { node, backend, client } = await scene(t)
+    const outcome = new Promise<string>(resolve => {
+      client.on('resumed', () => resolve('resumed'))
+      client.on('ready', () => resolve('a new session'))
+      client.on('closed', ({ code }) => resolve(`closed with ${code}`))
+    })
+    const lost = new Promise(resolve => backend.once('voiceStateDisconnected', resolve))
+    client.dropConnection()
+    await lost
+    await stall(node)
+    return outcome
+  }),
+)
 
-test('a backend that returned during a stall keeps its calls, although their grace has passed', OPTIONS, async t => {
-  const { node, backend, client } = await scene(t)
-  const outcome = new Promise<string>(resolve => {
-    backend.on('connected', ({ resumed }) => resolve(resumed ? 'resumed' : 'a new session'))
-    backend.on('closed', ({ code }) => resolve(`closed with ${code}`))
-  })
-  const closed: number[] = []
-  client.on('closed', ({ code }) => closed.push(code))
-  backend.dropConnection()
-  await until('the node to notice the loss', () => node.stdout.includes('"lvsp.disconnected"'))
-  await stall(node)
-  assert.equal(await outcome, 'resumed')
-  // The node answers it after every deadline that had passed.
-  await backend.createVoiceState({ guildId: '100', channelId: '500', userId: '8' })
-  assert.deepEqual(closed, [])
-})
+test('a backend that returned during a stall keeps its calls, although their grace has passed', OPTIONS, t =>
+  resumesOnce(async () => {
+    const { node, backend, client } = await scene(t)
+    const outcome = new Promise<string>(resolve => {
+      backend.on('connected', ({ resumed }) => resolve(resumed ? 'resumed' : 'a new session'))
+      backend.on('closed', ({ code }) => resolve(`closed with ${code}`))
+    })
+    const closed: number[] = []
+    client.on('closed', ({ code }) => closed.push(code))
+    backend.dropConnection()
+    await until('the node to notice the loss', () => node.stdout.includes('"lvsp.disconnected"'))
+    await stall(node)
+    const how = await outcome
+    if (how !== 'resumed') return how
+    // The node answers it after every deadline that had passed.
+    await backend.createVoiceState({ guildId: '100', channelId: '500', userId: '8' })
+    return closed.length === 0 ? how : `the client was closed with ${closed}`
+  }),
+)
