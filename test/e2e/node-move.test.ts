@@ -189,11 +189,14 @@ async function silenceOf(t: TestContext, name: string, open: Library['open']): P
   t.after(() => rmSync(folder, { recursive: true, force: true }))
   const nodes = await Promise.all([serve(t, folder), serve(t, folder)])
   const service = await TwoNodes.open(nodes.map(({ endpoint }) => endpoint))
-  t.after(() => service.fleet.close())
   const listener = new Listener(service)
-  t.after(() => listener.close())
   const speaker = open(service)
-  t.after(() => speaker.end())
+  // The clients end first: a client that loses its node asks the fleet for another one.
+  t.after(async () => {
+    speaker.end()
+    await listener.close()
+    await service.fleet.close()
+  })
   const first = await listener.join()
   await speaker.join()
   service.clients.set(SPEAKER, ({ token = '' }, endpoint) => speaker.updateServer(GUILD, token, endpoint))
