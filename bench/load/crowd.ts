@@ -167,13 +167,17 @@ export class Crowd {
     return this.#discoveries.receive(bytes) || (this.#browsers[socket]?.receive(bytes) ?? false)
   }
 
+  /** A speaker continues its sequences after a change of mode, as clients do. */
   #openStreams(): void {
+    const counters = new Map(this.#streams.map(({ ssrc, counter }) => [ssrc, counter]))
     this.#closeStreams()
     const { speakers, payload } = this.plan
     for (const channel of this.#channels)
       for (let index = 0; index < speakers; index++) {
+        const stream = new Stream(channel, index, this.sockets, this.#ciphers, payload)
+        stream.counter = counters.get(stream.ssrc) ?? 0
         channel.members[index]?.setSpeaking()
-        this.#streams.push(new Stream(channel, index, this.sockets, this.#ciphers, payload))
+        this.#streams.push(stream)
       }
     for (const stream of this.#streams) this.receiver.add(stream)
   }

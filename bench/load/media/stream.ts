@@ -34,6 +34,8 @@ export class Stream {
   readonly last: Int32Array
   /** Packets sent since `reset`. */
   sent = 0
+  /** Number of the latest packet, of which its sequence holds the lower 16 bits. */
+  counter = 0
   readonly #sentAt = new Float64Array(REMEMBERED)
   /** Time of the next packet of a paced stream. */
   nextAt = 0
@@ -42,7 +44,6 @@ export class Stream {
   readonly #layout: ProtectionLayout
   readonly #cipher: SlotCipher
   readonly #node: Int32Array
-  #counter = 0
   /** Counter of the latest packet at the last listener. */
   #arrived = 0
   /** Time of its arrival. */
@@ -67,7 +68,7 @@ export class Stream {
   reset(now: number): void {
     this.received.fill(0)
     this.sent = 0
-    this.#arrived = this.#counter
+    this.#arrived = this.counter
     this.#arrivedAt = now
   }
 
@@ -78,26 +79,26 @@ export class Stream {
 
   /** Packets that the last listener has not received yet. */
   get inFlight(): number {
-    return this.#counter - this.#arrived
+    return this.counter - this.#arrived
   }
 
   /** The last listener has received the packet with this sequence. */
   arrived(sequence: number, now: number): void {
-    this.#arrived = this.#counter - ((this.#counter - sequence) & 0xffff)
+    this.#arrived = this.counter - ((this.counter - sequence) & 0xffff)
     this.#arrivedAt = now
   }
 
   /** Counts the packets in flight as lost if none has arrived for `patience` milliseconds. */
   recover(patience: number, now: number): void {
     if (now - this.#arrivedAt < patience) return
-    this.#arrived = this.#counter
+    this.#arrived = this.counter
     this.#arrivedAt = now
   }
 
   /** Seals the next packet and queues it. Per packet: no allocation. */
   send(): void {
     const { view, bytes } = this.#sockets
-    const counter = ++this.#counter
+    const counter = ++this.counter
     this.sent++
     const place = this.#sockets.claim(this.channel.firstSocket + this.index)
     view.setUint16(place, FIRST_WORD)
