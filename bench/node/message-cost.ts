@@ -1,6 +1,7 @@
 // Cost of one LVSP or voice gateway message in a node without sockets, by the number of channels of one guild.
 import { createHmac } from 'node:crypto'
-import { DEFAULT_CAPACITY, VoiceNode } from '@parley/core'
+import { VoiceNode } from '@parley/core'
+import { PLAIN_NODE } from '../../packages/core/src/testing/node-bench.ts'
 import { nodeCrypto } from '../../packages/server/src/crypto.ts'
 import { round } from '../report/rows.ts'
 import { median, percentile } from '../statistics.ts'
@@ -22,19 +23,11 @@ export interface MessageCost {
 
 class Node {
   readonly node = new VoiceNode({
+    ...PLAIN_NODE,
     crypto: nodeCrypto,
     serverVersion: 'bench',
-    endpoint: 'voice.test:8443',
     backends: [{ id: 'main', secrets: [SECRET], maxChannels: 1_000_000, maxMemory: 2 ** 40 }],
-    lanes: [{ id: 0, port: 50_000 }],
     announce: ['127.0.0.1'],
-    legacyModes: false,
-    resumeWindow: 30_000,
-    minVersion: 1,
-    channelTokenAuth: true,
-    sessionCheck: 'relaxed',
-    orphanGrace: 0,
-    capacity: DEFAULT_CAPACITY,
   })
   now = 0
   #connections = 0

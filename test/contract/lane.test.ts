@@ -1,6 +1,5 @@
 // The contract of every lane, for each thread and engine, over real loopback sockets.
 import assert from 'node:assert/strict'
-import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import type { LaneCommand, LaneEvent, PeerId } from '@parley/core'
@@ -9,6 +8,7 @@ import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
 import type { Lane } from '../../packages/server/src/lane/thread/lane.ts'
 import { InlineLane } from '../../packages/server/src/lane/thread/lane-inline.ts'
 import { ThreadLane } from '../../packages/server/src/lane/thread/lane-thread.ts'
+import { ask, openSocket } from '../../packages/server/src/testing/udp-socket.ts'
 
 /** The published GCM packet of SSRC 12345 under KEY; its trailer is 1. */
 const KEY = Uint8Array.from({ length: 32 }, (_, index) => index)
@@ -50,20 +50,6 @@ class Watcher {
     for (const resolve of this.#waiting) resolve()
     this.#waiting.clear()
   }
-}
-
-async function openSocket(context: TestContext): Promise<Socket> {
-  const socket = createSocket('udp4')
-  context.after(() => void socket.close())
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  return socket
-}
-
-async function ask(socket: Socket, port: number, bytes: Uint8Array): Promise<Buffer> {
-  const reply = once(socket, 'message') as Promise<[Buffer]>
-  socket.send(bytes, port, '127.0.0.1')
-  return (await reply)[0]
 }
 
 function order(lane: Lane, command: LaneCommand): void {

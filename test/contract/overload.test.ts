@@ -1,7 +1,5 @@
 // A lane on the ffi engine under overload: it drops the oldest packets first, video before audio, and queues nothing.
 import assert from 'node:assert/strict'
-import { createSocket, type Socket } from 'node:dgram'
-import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { PacketProtection } from '@parley/client'
 import { type LaneCounters, type LaneEvent, LIMITS } from '@parley/core'
@@ -9,6 +7,7 @@ import { encodeDiscoveryRequest, encodeRtp, VoiceMode } from '@parley/protocol'
 import { FfiEngine } from '../../packages/server/src/lane/engine/ffi-engine.ts'
 import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
 import { LaneLoop } from '../../packages/server/src/lane/thread/lane-loop.ts'
+import { openSocket } from '../../packages/server/src/testing/udp-socket.ts'
 
 const native = await Native.load()
 const options = native.ok ? { timeout: 120_000 } : { skip: native.reason }
@@ -16,14 +15,6 @@ const AUDIO = 1000
 const VIDEO = AUDIO + 1
 const KEY = new Uint8Array(32).fill(7)
 const mode = VoiceMode.AeadAes256GcmRtpsize
-
-async function openSocket(context: TestContext): Promise<Socket> {
-  const socket = createSocket('udp4')
-  context.after(() => void socket.close())
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  return socket
-}
 
 /** Yields to the event loop until the condition holds. */
 async function until(holds: () => boolean): Promise<void> {

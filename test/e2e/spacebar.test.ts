@@ -89,7 +89,7 @@ class Scene {
 
   bot(userId: string, options: { isStranger?: boolean } = {}): SpacebarBot {
     const bot = new SpacebarBot(this.spacebar, userId, options)
-    this.#t.after(() => bot.destroy())
+    this.#t.after(() => bot.leave())
     return bot
   }
   async bots(channelId: string): Promise<[SpacebarBot, SpacebarBot]> {
@@ -100,11 +100,11 @@ class Scene {
 }
 
 async function hear(speaker: SpacebarBot, listener: SpacebarBot): Promise<void> {
-  const before = listener.heard.get(speaker.userId) ?? 0
+  const before = listener.heard.get(speaker.userId)?.length ?? 0
   await speaker.play(FRAMES)
   await until(
     `${listener.userId} to hear ${speaker.userId}`,
-    () => (listener.heard.get(speaker.userId) ?? 0) > before + 10,
+    () => (listener.heard.get(speaker.userId)?.length ?? 0) > before + 10,
   )
 }
 

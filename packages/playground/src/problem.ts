@@ -1,5 +1,5 @@
 // Problems as the page shows them: what happened, and what the user can do.
-import { VoiceClose } from '@parley/protocol'
+import { SHUTDOWN_REASON, VoiceClose } from '@parley/protocol'
 import { DemoError } from './demo-api.ts'
 import type { NodeState } from './node-state.ts'
 import type { CallEnd, Interruption } from './voice/web-voice-client.ts'
@@ -15,12 +15,9 @@ export interface EndContext {
   readonly wasAway: boolean
 }
 
-/** The reason of close code 4014 from a node that stops. */
-const SHUTDOWN = /shutting down/
-
 /** Whether the node ended the call because it stops. */
 export const isShutdown = (end: CallEnd): boolean =>
-  end.kind === 'closed' && end.code === VoiceClose.Disconnected && SHUTDOWN.test(end.reason)
+  end.kind === 'closed' && end.code === VoiceClose.Disconnected && end.reason === SHUTDOWN_REASON
 
 /** Undefined if the user ended the call. */
 export function problemOfEnd(end: CallEnd, { node, wasAway }: EndContext): Problem | undefined {

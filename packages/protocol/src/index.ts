@@ -198,6 +198,7 @@ export {
   Resume,
   SelectProtocol,
   SessionUpdate,
+  SHUTDOWN_REASON,
   Speaking,
   SpeakingFlag,
   Stream,

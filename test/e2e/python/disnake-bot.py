@@ -89,15 +89,8 @@ class VoiceClient(disnake.VoiceClient):
             lines.tell_heard(user_id, ssrc, self.dave.open(user_id, lines.unprotected(packet, self.secret_key)))
 
 
-class Frames(disnake.AudioSource):
-    def __init__(self, frames):
-        self.frames = iter(frames)
-
-    def is_opus(self):
-        return True
-
-    def read(self):
-        return next(self.frames, b"")
+class Frames(lines.Frames, disnake.AudioSource):
+    pass
 
 
 class Bot:

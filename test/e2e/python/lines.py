@@ -56,6 +56,19 @@ def guild(guild_id, channel_ids, user_id):
     return {"id": guild_id, "name": "guild", "channels": channels, "members": [me]}
 
 
+class Frames:
+    """Opus frames for a library's AudioSource."""
+
+    def __init__(self, frames):
+        self.frames = iter(frames)
+
+    def is_opus(self):
+        return True
+
+    def read(self):
+        return next(self.frames, b"")
+
+
 async def play(voice, source):
     """Returns when the library has played the source."""
     loop = asyncio.get_running_loop()

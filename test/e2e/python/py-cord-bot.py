@@ -43,15 +43,8 @@ class VoiceClient(voice.VoiceClient):
         return self.is_dave_connection() and self._connection.dave_session.ready
 
 
-class Frames(discord.AudioSource):
-    def __init__(self, frames):
-        self.frames = iter(frames)
-
-    def is_opus(self):
-        return True
-
-    def read(self):
-        return next(self.frames, b"")
+class Frames(lines.Frames, discord.AudioSource):
+    pass
 
 
 async def stay_awake():

@@ -46,15 +46,8 @@ class VoiceClient(voice_recv.VoiceRecvClient):
             return None
 
 
-class Frames(discord.AudioSource):
-    def __init__(self, frames):
-        self.frames = iter(frames)
-
-    def is_opus(self):
-        return True
-
-    def read(self):
-        return next(self.frames, b"")
+class Frames(lines.Frames, discord.AudioSource):
+    pass
 
 
 class NullSink(voice_recv.AudioSink):

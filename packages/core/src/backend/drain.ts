@@ -1,5 +1,5 @@
 // Draining: calls may continue until a deadline; then the remaining sessions are closed.
-import { VoiceClose } from '@parley/protocol'
+import { SHUTDOWN_REASON, VoiceClose } from '@parley/protocol'
 import type { Ending } from '../channel/channel-session.ts'
 import type { Timed } from '../deadlines.ts'
 
@@ -7,7 +7,7 @@ import type { Timed } from '../deadlines.ts'
  * After 4015 clients resume here, where no node is any more; after 4014 they wait for the backend to name another node. discord.py,
  * Pycord, disnake and Dysnomia never come back after 4015.
  */
-const STOPPING: Ending = { code: VoiceClose.Disconnected, reason: 'the server is shutting down' }
+const STOPPING: Ending = { code: VoiceClose.Disconnected, reason: SHUTDOWN_REASON }
 
 interface Drainable {
   end(ending: Ending, now: number): void

@@ -83,6 +83,20 @@ export class BenchSocket {
 
 export const SECRET = 'lvsp-shared-secret'
 
+/** A node with one lane and without grace for backends. */
+export const PLAIN_NODE = {
+  endpoint: 'voice.test:8443',
+  lanes: [{ id: 0, port: 50_000 }],
+  announce: [],
+  legacyModes: false,
+  resumeWindow: 30_000,
+  minVersion: 1,
+  channelTokenAuth: true,
+  sessionCheck: 'relaxed',
+  orphanGrace: 0,
+  capacity: DEFAULT_CAPACITY,
+} satisfies Partial<VoiceNodeOptions>
+
 export class NodeBench {
   readonly node: VoiceNode
   readonly laneCommands: { lane: number; command: LaneCommand }[] = []
@@ -95,19 +109,10 @@ export class NodeBench {
 
   constructor(options: Partial<VoiceNodeOptions> = {}, seed = 'bench') {
     this.node = new VoiceNode({
+      ...PLAIN_NODE,
       crypto: seededCrypto(seed),
       serverVersion: '1.2.3',
-      endpoint: 'voice.test:8443',
       backends: [{ id: 'main', secrets: [SECRET] }],
-      lanes: [{ id: 0, port: 50_000 }],
-      announce: [],
-      legacyModes: false,
-      resumeWindow: 30_000,
-      minVersion: 1,
-      channelTokenAuth: true,
-      sessionCheck: 'relaxed',
-      orphanGrace: 0,
-      capacity: DEFAULT_CAPACITY,
       ...options,
     })
   }

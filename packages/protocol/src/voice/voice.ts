@@ -62,6 +62,9 @@ export const VoiceClose = {
 } as const
 export type VoiceClose = (typeof VoiceClose)[keyof typeof VoiceClose]
 
+/** Reason of close code 4014 from a node that stops, which tells it from a removal. */
+export const SHUTDOWN_REASON = 'the server is shutting down'
+
 /** Bits of `speaking` (op 5, v ≥ 4). */
 export const SpeakingFlag = { Voice: 1, Soundshare: 2, Priority: 4 } as const
 

@@ -2,23 +2,12 @@
 import type { VoiceStateDisconnected } from '@parley/client'
 import { SERVER_LIMITS } from '../limits.ts'
 import type { Directory } from './directory.ts'
-import { voiceStateObject } from './gateway/objects.ts'
+import { type VoiceStateFields, voiceStateObject } from './gateway/objects.ts'
 import type { TestNode } from './test-node.ts'
 import type { TestUser } from './world.ts'
 
 /** A user in a voice channel. */
-export interface Member {
-  readonly user: TestUser
-  readonly guildId: string
-  channelId: string
-  /** Of the user's session on the main gateway. */
-  sessionId: string
-  selfMute: boolean
-  selfDeaf: boolean
-  mute: boolean
-  deaf: boolean
-  /** In the audience of a stage. */
-  suppress: boolean
+export interface Member extends VoiceStateFields {
   node: TestNode
   absence: NodeJS.Timeout | undefined
 }

@@ -1,15 +1,9 @@
 // The events of Spacebar's bus that concern voice: their shapes, and the decoder that drops all others.
 import { z } from 'zod'
 import { LIMITS } from '../limits.ts'
+import { Flag, optional, Snowflake } from '../shapes.ts'
 import type { Place, Restrictions } from './place.ts'
 
-const Snowflake = z.string().regex(/^\d{1,20}$/)
-/** Spacebar writes null where a value is absent. */
-const optional = <T extends z.ZodType>(type: T) => type.nullish().transform(value => value ?? undefined)
-const Flag = z
-  .boolean()
-  .nullish()
-  .transform(value => value ?? false)
 const Token = z.string().min(1).max(LIMITS.token)
 const Endpoint = z.string().min(1).max(LIMITS.endpoint)
 const StreamKey = z.string().max(LIMITS.streamKey)

@@ -3,13 +3,7 @@ import { z } from 'zod'
 import { streamName } from '../core/events.ts'
 import type { StoredStreamSession, StoredVoiceState } from '../core/snapshot.ts'
 import { LIMITS } from '../limits.ts'
-
-const Snowflake = z.string().regex(/^\d{1,20}$/)
-const optional = <T extends z.ZodType>(type: T) => type.nullish().transform(value => value ?? undefined)
-const Flag = z
-  .boolean()
-  .nullish()
-  .transform(value => value ?? false)
+import { Flag, optional, Snowflake } from '../shapes.ts'
 
 const VoiceStateRow = z.object({
   user_id: Snowflake,

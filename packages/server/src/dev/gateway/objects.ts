@@ -4,14 +4,16 @@ import type { TestChannel, TestGuild, TestUser } from '../world.ts'
 
 /** The part of a member of a call that a voice state shows. */
 export interface VoiceStateFields {
-  user: TestUser
-  guildId: string
+  readonly user: TestUser
+  readonly guildId: string
   channelId: string
+  /** Of the user's session on the main gateway. */
   sessionId: string
   selfMute: boolean
   selfDeaf: boolean
   mute: boolean
   deaf: boolean
+  /** In the audience of a stage. */
   suppress: boolean
 }
 

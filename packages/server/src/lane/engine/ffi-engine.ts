@@ -14,6 +14,7 @@ import {
   rtpHeaderLength,
   type VoiceMode,
 } from '@parley/protocol'
+import { ExhaustedPeers, type Exhaustible } from '../crypto/exhausted-peers.ts'
 import { type Aead, chooseAead, type SlotCipher, SlotCiphers } from '../crypto/slot-ciphers.ts'
 import { SRTP_OVERHEAD, Srtp } from '../crypto/srtp.ts'
 import { SrtpSlots } from '../crypto/srtp-slots.ts'
@@ -27,18 +28,15 @@ interface Protected extends Counted {
   readonly cipher: SlotCipher
 }
 
-interface Row {
-  readonly peer: PeerId
+interface Row extends Exhaustible {
   /** Of a client with one of Discord's modes. */
   protection: Protected | undefined
   /** Of a WebRTC client. */
   srtp: Srtp | undefined
   /** The peer's address in the socket's form, once it is bound. */
   destination: Int32Array | undefined
-  isExhausted: boolean
 }
 
-const NO_PEERS: readonly PeerId[] = []
 /** For ciphers, and for packets outside the socket's slots. */
 const OWN_SIZE = 2 * SLOT + 1024
 
@@ -58,7 +56,7 @@ export class FfiEngine implements PacketIo {
   packets = 0
   #sentBytes = 0
   #failed = 0
-  #exhausted: PeerId[] = []
+  readonly #exhausted = new ExhaustedPeers()
 
   /** Throws a `NativeError` with the system's code if the address is not available. `aead` is for tests and benchmarks. */
   constructor(native: Native, options: MessageSocketOptions, aead: Aead = chooseAead(native)) {
@@ -169,10 +167,7 @@ export class FfiEngine implements PacketIo {
   }
 
   takeExhausted(): readonly PeerId[] {
-    if (this.#exhausted.length === 0) return NO_PEERS
-    const taken = this.#exhausted
-    this.#exhausted = []
-    return taken
+    return this.#exhausted.take()
   }
 
   /** Closes the socket and erases the keys. */
@@ -227,7 +222,7 @@ export class FfiEngine implements PacketIo {
     const { destination } = row
     const sealed = length + protectionOverhead(layout)
     if (destination === undefined || row.isExhausted || clear > length || sealed > SLOT) return false
-    if (!hasNonce(protection)) return this.#noteExhausted(row)
+    if (!hasNonce(protection)) return this.#exhausted.note(row)
     const out = this.socket.claim()
     this.#copyClear(start, out, clear, headers, index)
     this.#trailers.write(protection, this.#bytes, out + sealed - layout.trailerLength)
@@ -265,7 +260,7 @@ export class FfiEngine implements PacketIo {
 
   /** Queues the claimed slot, unless sealing failed with a negative length. */
   #queueSrtp(row: Row, srtp: Srtp, sealed: number): boolean {
-    if (sealed < 0) return srtp.isExhausted && this.#noteExhausted(row)
+    if (sealed < 0) return srtp.isExhausted && this.#exhausted.note(row)
     this.socket.queue(sealed, row.destination!)
     this.packets++
     this.#sentBytes += sealed
@@ -279,12 +274,6 @@ export class FfiEngine implements PacketIo {
     for (let word = 0; word < clear >> 2; word++) words[target + word] = words[(start >> 2) + word]!
     if (headers === undefined) return
     for (let word = 0; word < HEADER_WORDS; word++) words[target + word] = headers[index * HEADER_WORDS + word]!
-  }
-
-  #noteExhausted(row: Row): false {
-    row.isExhausted = true
-    this.#exhausted.push(row.peer)
-    return false
   }
 
   #refuse(): boolean {

@@ -28,6 +28,7 @@ import {
   RTCP_HEADER,
   RTP_HEADER,
 } from '@parley/protocol'
+import { ExhaustedPeers, type Exhaustible } from '../crypto/exhausted-peers.ts'
 import { makePacketCipher, type PacketCipher } from '../crypto/protection.ts'
 import { SRTP_OVERHEAD, Srtp } from '../crypto/srtp.ts'
 import { type Counted, hasNonce, Trailers } from '../crypto/trailers.ts'
@@ -64,17 +65,14 @@ interface Protected extends Counted {
   readonly nonce: Uint8Array
 }
 
-interface Row {
-  readonly peer: PeerId
+interface Row extends Exhaustible {
   /** Of a client with one of Discord's modes. */
   protection: Protected | undefined
   /** Of a WebRTC client. */
   srtp: Srtp | undefined
   destination: Destination | undefined
-  isExhausted: boolean
 }
 
-const NO_PEERS: readonly PeerId[] = []
 const NO_BYTES = new Uint8Array(0)
 
 /** Requires `protectionReady()` before the first peer is protected. */
@@ -92,7 +90,7 @@ export class PortableEngine implements PacketIo {
   #packets = 0
   #bytes = 0
   #dropped = 0
-  #exhausted: PeerId[] = []
+  readonly #exhausted = new ExhaustedPeers()
 
   constructor(port: DatagramPort) {
     this.#port = port
@@ -219,10 +217,7 @@ export class PortableEngine implements PacketIo {
   flush(): void {}
 
   takeExhausted(): readonly PeerId[] {
-    if (this.#exhausted.length === 0) return NO_PEERS
-    const taken = this.#exhausted
-    this.#exhausted = []
-    return taken
+    return this.#exhausted.take()
   }
 
   /** Seals one packet for one peer and sends it. Returns false if the peer has no address or no nonces left. */
@@ -239,7 +234,7 @@ export class PortableEngine implements PacketIo {
     const { layout, nonce } = protection
     const length = clear.length + plain.length + protectionOverhead(layout)
     if (length > SLOT) return false
-    if (!hasNonce(protection)) return this.#noteExhausted(row)
+    if (!hasNonce(protection)) return this.#exhausted.note(row)
     const start = this.#claimSlot()
     if (start < 0) return true
     const slots = this.#slots
@@ -288,7 +283,7 @@ export class PortableEngine implements PacketIo {
 
   /** Sends the slot at `start`, unless sealing failed with a negative length. */
   #sendSrtp(row: Row, srtp: Srtp, start: number, sealed: number): boolean {
-    if (sealed < 0) return srtp.isExhausted && this.#noteExhausted(row)
+    if (sealed < 0) return srtp.isExhausted && this.#exhausted.note(row)
     this.#port.send(this.#slots, start, sealed, row.destination!)
     this.#packets++
     this.#bytes += sealed
@@ -300,12 +295,6 @@ export class PortableEngine implements PacketIo {
     if (headers === undefined) return
     for (let word = 0; word < HEADER_WORDS; word++)
       this.#slotWords[(start >> 2) + word] = headers[index * HEADER_WORDS + word]!
-  }
-
-  #noteExhausted(row: Row): false {
-    row.isExhausted = true
-    this.#exhausted.push(row.peer)
-    return false
   }
 
   /** Place of the next datagram; −1, counted as a drop, while too many sends are in progress. */

@@ -1,10 +1,10 @@
 // A lane on the current thread: over real sockets, and over a port in memory for tests that depend on time.
 import assert from 'node:assert/strict'
-import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import type { LaneEvent, PeerId, SocketAddress } from '@parley/core'
 import { decodeDiscoveryResponse, encodeDiscoveryRequest, VoiceMode } from '@parley/protocol'
+import { ask, openSocket } from '../../testing/udp-socket.ts'
 import { protectionReady } from '../crypto/protection.ts'
 import type { DatagramPort, Destination } from '../engine/portable-engine.ts'
 import { InlineLane } from './lane-inline.ts'
@@ -19,20 +19,6 @@ async function openLane(context: TestContext) {
   const lane = await InlineLane.open({ id: 3, port: 0, onEvents: taken => events.push(...taken) })
   context.after(() => lane.close())
   return { lane, events }
-}
-
-async function openSocket(context: TestContext): Promise<Socket> {
-  const socket = createSocket('udp4')
-  context.after(() => void socket.close())
-  socket.bind(0, '127.0.0.1')
-  await once(socket, 'listening')
-  return socket
-}
-
-async function ask(socket: Socket, port: number, bytes: Uint8Array): Promise<Buffer> {
-  socket.send(bytes, port, '127.0.0.1')
-  const [reply] = (await once(socket, 'message')) as [Buffer]
-  return reply
 }
 
 function join(lane: InlineLane, peer: PeerId, ssrc: number): void {
