@@ -120,8 +120,6 @@ export class VoiceNode {
   readonly #gateway: Gateway
   readonly #drain: Drain
   readonly #backends: readonly BackendId[]
-  /** When the remaining sessions close; undefined while the node does not drain. */
-  #drainUntil: number | undefined
   readonly #adopting: ReadonlySet<BackendId>
   /** Identify messages that matched no voice state, by the backend of their server. */
   readonly refusedIdentifies = new Map<BackendId, number>()
@@ -269,7 +267,6 @@ export class VoiceNode {
     this.#backendControl.isDraining = true
     this.#health.draining = true
     this.#drain.begin(until)
-    this.#drainUntil = until
     for (const backend of this.#backends) this.#requestMoves(backend, now)
     this.#deadlines.update(this.#drain)
     this.#effects.note('node.draining', { sessions: this.#sessions.size, timeout: Math.round(until - now) })
@@ -333,8 +330,9 @@ export class VoiceNode {
 
   /** While draining: asks the backend to move the users of its channels. Nothing is sent for channels without sessions. */
   #requestMoves(backend: BackendId, now: number): void {
-    if (this.#drainUntil === undefined) return
-    const timeout = this.#drainUntil - now
+    const { until } = this.#drain
+    if (until === undefined) return
+    const timeout = until - now
     for (const { channelId, guildId, sessionCount } of this.#channels.ofBackend(backend))
       if (sessionCount > 0) this.#lvsp.channelDraining(backend, { channelId, guildId, timeout })
   }

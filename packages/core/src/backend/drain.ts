@@ -15,23 +15,30 @@ interface Drainable {
 
 export class Drain implements Timed {
   readonly #sessions: { all(): Iterable<Drainable> }
-  #until = Infinity
+  #until: number | undefined
+  #hasEnded = false
 
   constructor(sessions: { all(): Iterable<Drainable> }) {
     this.#sessions = sessions
   }
 
-  begin(until: number): void {
-    this.#until = until
-  }
-
-  get deadline(): number {
+  /** When the remaining sessions close, or closed; undefined while the node does not drain. */
+  get until(): number | undefined {
     return this.#until
   }
 
+  begin(until: number): void {
+    this.#until = until
+    this.#hasEnded = false
+  }
+
+  get deadline(): number {
+    return this.#hasEnded ? Infinity : (this.#until ?? Infinity)
+  }
+
   tick(now: number): void {
-    if (now < this.#until) return
-    this.#until = Infinity
+    if (now < this.deadline) return
+    this.#hasEnded = true
     for (const session of [...this.#sessions.all()]) session.end(STOPPING, now)
   }
 }
