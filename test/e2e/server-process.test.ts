@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer as createTcpServer } from 'node:net'
+import { connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -153,21 +153,42 @@ test('SIGHUP before the start does not end the node', { skip: process.platform !
   assert.equal(await child.exit, 0)
 })
 
+/**
+ * Holds more connections than the process has descriptors for. A connection that the system closes is opened again, so that
+ * a descriptor that was in use for a moment when connections arrived does not stay free.
+ */
+function occupyDescriptors(t: TestContext, port: number, host: string) {
+  const sockets = new Set<Socket>()
+  let ended = false
+  const open = () => {
+    const socket = connect(port, host)
+    sockets.add(socket)
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      sockets.delete(socket)
+      if (!ended) setTimeout(open, 20)
+    })
+  }
+  const end = () => {
+    ended = true
+    for (const socket of sockets) socket.destroy()
+  }
+  t.after(end)
+  for (let i = 0; i < 300; i++) open()
+  return { end }
+}
+
 test('a node without free file descriptors says so and goes on', {
   skip: process.platform !== 'linux',
-  timeout: 60_000,
+  timeout: 180_000,
 }, async t => {
   const limited = ['-c', 'ulimit -n 256; exec "$0" "$@"', process.execPath, PARLEY, 'serve']
   const child = run(t, limited, { ...LOOPBACK, PARLEY_MEDIA_LANES: '1' }, 'bash')
   const { endpoint } = await entry(child, 'node.started')
   const [host = '', port = ''] = String(endpoint).split(':')
-  const sockets = Array.from({ length: 300 }, () => connect(Number(port), host))
-  for (const socket of sockets) {
-    socket.on('error', () => {})
-    t.after(() => socket.destroy())
-  }
+  const flood = occupyDescriptors(t, Number(port), host)
   await entry(child, 'descriptors.exhausted')
-  for (const socket of sockets) socket.destroy()
+  flood.end()
   const metrics = () =>
     fetch(`http://${endpoint}/metrics`, { signal: AbortSignal.timeout(1_000) })
       .then(response => response.text())
