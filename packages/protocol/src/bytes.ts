@@ -17,6 +17,7 @@ export class ByteReader {
   readonly #view: DataView
   #offset = 0
 
+  /** `bytes` is not copied: what the reader returns are views of it. */
   constructor(bytes: Uint8Array) {
     this.#bytes = bytes
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -31,6 +32,7 @@ export class ByteReader {
     return this.#bytes.length - this.#offset
   }
 
+  /** Unsigned integers, big-endian, of 1, 2, 4 and 8 bytes. */
   u8(): number {
     return this.#view.getUint8(this.#advance(1))
   }
@@ -86,6 +88,7 @@ export class ByteReader {
     if (this.remaining > 0) throw new DecodeError(`${this.remaining} unexpected bytes at the end`)
   }
 
+  /** Every read passes here: checks that `length` bytes are left, moves past them, and returns where they start. */
   #advance(length: number): number {
     if (length > this.remaining) throw new DecodeError(`expected ${length} bytes, found ${this.remaining}`)
     const start = this.#offset
@@ -100,7 +103,15 @@ function varintLength(value: number): number {
   return value < 16_384 ? 2 : 4
 }
 
-/** Appends to a message. Integers are big-endian. */
+/**
+ * Appends to a message; the methods return the writer, so that calls can be chained. Integers are big-endian. The
+ * buffer grows by doubling, from 256 bytes.
+ *
+ * @example
+ * ```ts
+ * const bytes = new ByteWriter().u16(1).vector(Uint8Array.of(7, 8)).bytes() // 00 01 02 07 08
+ * ```
+ */
 export class ByteWriter {
   #bytes = new Uint8Array(256)
   #view = new DataView(this.#bytes.buffer)
@@ -154,6 +165,10 @@ export class ByteWriter {
     return this.#bytes.slice(0, this.#length)
   }
 
+  /**
+   * Makes room for `length` more bytes and returns the offset of the first. Replaces `#bytes` and `#view` if they are
+   * too short.
+   */
   #grow(length: number): number {
     const start = this.#length
     const needed = start + length

@@ -2,6 +2,7 @@
 import { ByteReader, ByteWriter, DecodeError } from '../bytes.ts'
 import { type LeafNode, MLS_SUITE, MLS_VERSION, readLeafNode, SignatureLabel, signedBytes, WireFormat } from './mls.ts'
 
+/** Values of RFC 9420 §6 (ContentType, SenderType) and §17.4 (ProposalType) that occur in DAVE. */
 const ContentType = { Proposal: 2, Commit: 3 } as const
 const SenderType = { Member: 1, External: 2 } as const
 const ProposalType = { Add: 1, Remove: 3 } as const
@@ -60,7 +61,9 @@ export interface Commit extends GroupPlace {
   authenticatedData: Uint8Array
   proposals: ProposalOrRef[]
   path: UpdatePath | undefined
+  /** ECDSA of the sender's leaf over the FramedContent, ASN.1 DER. */
   signature: Uint8Array
+  /** MACs under group secrets, which a delivery service does not have and cannot check. */
   confirmationTag: Uint8Array
   membershipTag: Uint8Array
   /** The encoded MLSMessage. */
@@ -84,6 +87,7 @@ function readProposals(reader: ByteReader): ProposalOrRef[] {
   return proposals
 }
 
+/** HPKECiphertext (RFC 9420 §7.6): encapsulated key and ciphertext, both skipped. */
 const readCiphertext = (reader: ByteReader) => {
   reader.vector()
   reader.vector()
@@ -130,6 +134,7 @@ export interface WelcomeSecret {
 
 /** A Welcome (RFC 9420 §12.4.3.1). */
 export interface Welcome {
+  /** Cipher suite of the group: 2 in DAVE. */
   suite: number
   secrets: WelcomeSecret[]
   encryptedGroupInfo: Uint8Array

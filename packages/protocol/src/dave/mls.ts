@@ -66,8 +66,11 @@ export interface LeafNode {
 
 /** A key package (RFC 9420 §10). Fields are views of the decoded bytes. */
 export interface KeyPackage {
+  /** MLS protocol version; 1 is expected (`MLS_VERSION`). */
   version: number
+  /** Cipher suite; 2 is expected (`MLS_SUITE`). Decoding accepts any: the rules are the caller's. */
   suite: number
+  /** HPKE public key for the Welcome: an uncompressed P-256 point. */
   initKey: Uint8Array
   leaf: LeafNode
   /** Extension types. */

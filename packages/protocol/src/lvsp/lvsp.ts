@@ -1,4 +1,7 @@
 // LVSP: opcodes, info types, close codes and messages between a chat backend and a node.
+// Each message is JSON: `{ op, d }`, and `s` in a numbered INFO of the node. INFO (op 6) carries an info type and its
+// data. The texts of `describe` are published: `npm run docs` writes the tables of docs/lvsp.md and the JSON Schema
+// files from these values.
 import { z } from 'zod'
 import { SessionId, Snowflake } from '../ids.ts'
 import { PROTOCOL_LIMITS } from '../limits.ts'
@@ -6,40 +9,68 @@ import { LvspChannelProperties, VOICE_STATE_RESTRICTIONS } from './properties.ts
 
 /** Opcodes of LVSP. */
 export const LvspOp = {
+  /** Node: the first message of a connection, with the nonce to authenticate over. */
   Hello: 0,
+  /** Backend: authenticates. */
   Identify: 1,
+  /** Backend: authenticates and asks for what it missed. */
   Resume: 2,
+  /** Node: the backend is authenticated; INFO is read from now on. */
   Ready: 3,
+  /** Backend: keeps the connection alive; no data. */
   Heartbeat: 4,
+  /** Node: reply to op 4, with the node's health. */
   HeartbeatAck: 5,
+  /** Both: everything about channels and voice states. */
   Info: 6,
 } as const
 export type LvspOp = (typeof LvspOp)[keyof typeof LvspOp]
 
 /** Info types. 0–6 are those of the specification; extensions start at 16 and need an agreed capability (16 does not). */
 export const LvspInfo = {
+  /** Backend: create or find a channel. */
   ChannelRequest: 0,
+  /** Node: the channel is ready. */
   ChannelAssign: 1,
+  /** Backend: end a channel. */
   ChannelDestroy: 2,
+  /** Backend: let a user into a channel. */
   VoiceStateCreate: 3,
+  /** Node: the user can connect; session id, token and endpoint. */
   VoiceStateDone: 4,
+  /** Backend: remove a user. */
   VoiceStateDestroy: 5,
+  /** Backend: change the restrictions of a user. */
   VoiceStateUpdate: 6,
+  /** Backend: change properties of a channel. */
   ChannelUpdate: 16,
+  /** Node: a command was refused. */
   Failure: 17,
+  /** Node: a user's media is established. */
   VoiceStateConnected: 18,
+  /** Node: a user's voice connection ended. */
   VoiceStateDisconnected: 19,
+  /** Node: a user's speaking flags or video changed. */
   VoiceStateSpeaking: 20,
+  /** Backend: the complete list of its channels and users. */
   Sync: 21,
+  /** Backend: replace a user's token. */
   TokenRefresh: 22,
+  /** Both: request and reply, the load of the node. */
   Stats: 23,
+  /** Node: the end-to-end encryption of a channel changed. */
   ChannelDave: 24,
+  /** Node: whether this connection or another one of the backend receives INFO. */
   Receiver: 25,
+  /** Node: move the users of a channel elsewhere, the node is about to stop. */
   ChannelDraining: 26,
 } as const
 export type LvspInfo = (typeof LvspInfo)[keyof typeof LvspInfo]
 
-/** Close codes of LVSP. */
+/**
+ * Close codes of LVSP. After GeneralError (4000) the backend reconnects and resumes; AuthenticationFailed (4001) means
+ * a wrong token or none in time; DecodeError (4002) means a message that is not a JSON object or is too long.
+ */
 export const LvspClose = { GeneralError: 4000, AuthenticationFailed: 4001, DecodeError: 4002 } as const
 export type LvspClose = (typeof LvspClose)[keyof typeof LvspClose]
 
@@ -180,6 +211,7 @@ const VoiceStateName = z.object({
   channel_id: ChannelId.nullish(),
   guild_id: GuildId,
 })
+/** Whether a message names its voice states: by session id, or by user id together with a channel or a guild. */
 const isNamed = (d: { session_id?: unknown; user_id?: unknown; channel_id?: unknown; guild_id?: unknown }) =>
   typeof d.session_id === 'string' || (d.user_id != null && (d.channel_id != null || d.guild_id != null))
 const NOT_NAMED = 'expected session_id, or user_id with channel_id or guild_id'
@@ -191,7 +223,7 @@ const SyncChannel = Channel.extend({
     .describe('users with a voice state in the channel'),
 })
 
-/** Data of the INFO messages of a backend by info type. */
+/** Data of the INFO messages of a backend by info type: `LvspCommands[type].safeParse(data)` decodes one. */
 export const LvspCommands = {
   [LvspInfo.ChannelRequest]: Channel.extend({
     channel_properties: LvspChannelProperties.optional().describe('as in CHANNEL_UPDATE; an extension'),

@@ -51,9 +51,11 @@ const PROPERTIES = {
   dave: 'dave',
 } as const satisfies Record<keyof LvspChannelProperties, keyof ChannelProperties>
 
+/** Renames wire fields to properties. Absent fields become undefined, which means "keep the value". */
 export const channelPropertiesOf = (wire: LvspChannelProperties): ChannelProperties =>
   Object.fromEntries(Object.entries(PROPERTIES).map(([field, name]) => [name, wire[field as keyof typeof PROPERTIES]]))
 
+/** The reverse of `channelPropertiesOf`. JSON omits properties that are undefined. */
 export const wireChannelProperties = (properties: ChannelProperties): LvspChannelProperties =>
   Object.fromEntries(
     Object.entries(PROPERTIES).map(([field, name]) => [field, properties[name as keyof ChannelProperties]]),

@@ -5,7 +5,9 @@
 import { PROTOCOL_LIMITS } from '../limits.ts'
 import { RTCP_SENDER_SSRC, RtcpType } from './rtcp.ts'
 
+/** Feedback message types of packet type 205 (RFC 4585 §6.2) … */
 const FORMAT = { Nack: 1, TransportSequences: 15 } as const
+/** … and of 206 (RFC 4585 §6.3, RFC 5104 §4.3). */
 const PAYLOAD_FORMAT = { PictureLoss: 1, FullIntra: 4 } as const
 const MEDIA_SSRC = 8
 const FEEDBACK_HEADER = 12
@@ -93,6 +95,10 @@ export const MAX_TRANSPORT_FEEDBACK_LENGTH =
 /** Units of the draft: 64 ms for the reference time, 250 µs for a delta. */
 const REFERENCE = 64
 const TICKS_PER_MS = 4
+/**
+ * Packet status symbols, two bits each, seven to a chunk (§3.1.1 and §3.1.4 of the draft). Small deltas take a byte,
+ * large ones two.
+ */
 const STATUS = { Missing: 0, Small: 1, Large: 2 } as const
 const STATUS_PER_CHUNK = 7
 const VECTOR_OF_TWO_BITS = 0xc000
@@ -143,6 +149,7 @@ export function writeTransportFeedback(
   return pad(view, at)
 }
 
+/** Sets the symbol of packet `index`. The chunks were written as "missing" before. */
 function setStatus(view: DataView, index: number, status: number): void {
   const at = 20 + 2 * Math.floor(index / STATUS_PER_CHUNK)
   const shift = 2 * (STATUS_PER_CHUNK - 1 - (index % STATUS_PER_CHUNK))

@@ -6,6 +6,9 @@
 //   block:  0  u32 ssrc  4  u8 fraction lost, i24 lost  8  u32 highest  12  u32 jitter  16  u32 last SR  20  u32 delay
 //   source description:  4  count × (u32 ssrc, u8 item, u8 length, text, zeros up to a multiple of four, at least one)
 
+/**
+ * Packet types (RFC 3550 §12.1; 205 and 206: RFC 4585 §6.1). Their range, 192 to 223, tells RTCP from RTP on one port.
+ */
 export const RtcpType = {
   SenderReport: 200,
   ReceiverReport: 201,
@@ -17,6 +20,7 @@ export type RtcpType = (typeof RtcpType)[keyof typeof RtcpType]
 
 /** Bytes of the common header with the sender SSRC: the clear part of a sealed compound. */
 export const RTCP_HEADER = 8
+/** Offset of the sender's SSRC. */
 export const RTCP_SENDER_SSRC = 4
 /** Bytes of a sender report before its blocks, and of one block. */
 export const SENDER_REPORT_LENGTH = 28
@@ -25,6 +29,7 @@ const NTP_TIME = 8
 const TIMESTAMP = 16
 const PACKETS = 20
 const OCTETS = 24
+/** Units of an NTP fraction in a second. */
 const FRACTION = 2 ** 32
 /** Blocks of one report, or chunks of one source description, at most: the count has five bits. */
 export const MAX_REPORT_BLOCKS = 31
@@ -82,6 +87,7 @@ export function writeSenderReport(view: DataView, offset: number, info: SenderIn
 /** Bytes of a source description before its chunks, and of one chunk. */
 export const DESCRIPTION_HEADER = 4
 export const DESCRIPTION_CHUNK_LENGTH = 16
+/** SDES item type CNAME (RFC 3550 §6.5.1). Its text always has eight digits, so that chunks have a fixed length. */
 const CANONICAL_NAME = 1
 const NAME_LENGTH = 8
 const HEX = '0123456789abcdef'
@@ -157,6 +163,7 @@ export function encodeReceiverReport(senderSsrc: number, blocks: readonly Report
 /** A decoded sender report. */
 export interface SenderReport {
   kind: 'senderReport'
+  /** SSRC of the participant that sent the report. */
   senderSsrc: number
   /** NTP timestamp: seconds since 1900, and their fraction in 1/2^32. */
   ntpSeconds: number

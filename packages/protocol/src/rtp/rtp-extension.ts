@@ -30,6 +30,7 @@ export function findExtension(view: DataView, offset: number, header: number, id
 export const extensionPlace = (found: number): number => Math.floor(found / 256)
 export const extensionLength = (found: number): number => found & 0xff
 
+/** RFC 8285 §4.2. Ends at id 15, and at an element that exceeds the block. */
 function findOneByte(view: DataView, start: number, end: number, id: number): number {
   for (let at = start; at < end; ) {
     const head = view.getUint8(at)
@@ -45,6 +46,7 @@ function findOneByte(view: DataView, start: number, end: number, id: number): nu
   return -1
 }
 
+/** RFC 8285 §4.3. The length counts the data only, and may be 0. */
 function findTwoByte(view: DataView, start: number, end: number, id: number): number {
   for (let at = start; at < end; ) {
     if (view.getUint8(at) === 0) {

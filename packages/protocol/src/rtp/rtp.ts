@@ -3,7 +3,7 @@
 //   0  V=2 P X CC     1  M PT     2  u16 sequence     4  u32 timestamp     8  u32 ssrc
 //  12  CC × u32 csrc [X: u16 profile, u16 words, words × 4 bytes of elements] payload [P: padding, its last byte is its length]
 
-/** Byte offsets of fields. */
+/** Byte offsets of fields in the fixed header. */
 export const RTP_SEQUENCE = 2
 export const RTP_TIMESTAMP = 4
 export const RTP_SSRC = 8
@@ -54,10 +54,14 @@ export function rtpPaddingLength(view: DataView, offset: number, length: number,
 
 /** A decoded packet, for clients, tests and tools; the packet path works on bytes. */
 export interface RtpPacket {
+  /** 0–127. */
   payloadType: number
+  /** 0–65535. */
   sequence: number
+  /** Media time in units of the codec's clock: 48 kHz for Opus, 90 kHz for video. */
   timestamp: number
   ssrc: number
+  /** Without header extension and padding. */
   payload: Uint8Array
   marker?: boolean | undefined
   csrcs?: readonly number[] | undefined
@@ -67,7 +71,14 @@ export interface RtpPacket {
   padding?: number | undefined
 }
 
-/** Encodes a plain packet. */
+/**
+ * Encodes a plain packet. The values are not checked: at most 15 CSRCs, and `elements` in whole words.
+ *
+ * @example
+ * ```ts
+ * const packet = encodeRtp({ payloadType: OPUS_PAYLOAD_TYPE, sequence: 1, timestamp: 960, ssrc: 7, payload: frame })
+ * ```
+ */
 export function encodeRtp(packet: RtpPacket): Uint8Array {
   const { csrcs = [], extension, padding = 0, payload } = packet
   const header = RTP_HEADER + csrcs.length * 4 + (extension === undefined ? 0 : 4 + extension.elements.length)

@@ -44,6 +44,7 @@ export const srtpMaterialLength = ({ keyLength, saltLength }: SrtpLayout): numbe
 /** Master key and salt of one direction. */
 export interface SrtpMasterKey {
   readonly key: Uint8Array
+  /** 12 bytes (GCM) or 14 (AES-CM), see `SrtpLayout`. */
   readonly salt: Uint8Array
 }
 
@@ -135,6 +136,7 @@ export function fillCmRtcpBlock(
   xorWord(block, 10, index)
 }
 
+/** Salt in the first 14 bytes; the last two are the block counter, which starts at 0. */
 function startCmBlock(block: Uint8Array, salt: Uint8Array): void {
   block.set(salt)
   block[14] = 0
@@ -145,6 +147,7 @@ function xorBytes(target: Uint8Array, at: number, bytes: Uint8Array, from: numbe
   for (let index = 0; index < length; index++) target[at + index]! ^= bytes[from + index]!
 }
 
+/** XORs a 32-bit number, big-endian. */
 function xorWord(target: Uint8Array, at: number, word: number): void {
   target[at]! ^= word >>> 24
   target[at + 1]! ^= (word >>> 16) & 0xff

@@ -1,14 +1,24 @@
 // The kind of a datagram on the media port, from its length and first bytes.
+// One port carries everything: RTP, RTCP, STUN and DTLS by their first byte (RFC 7983), and Discord's discovery, ping
+// and keepalive, which are recognised by length and first word.
 
 /** Kinds of datagrams; numbers, because the packet path compares them. */
 export const DatagramKind = {
+  /** Matches nothing below; dropped and counted. */
   Unknown: 0,
+  /** IP discovery, 74 bytes (discovery.ts). */
   Discovery: 1,
+  /** The official client's ping, 8 bytes. */
   Ping: 2,
+  /** First byte 0–3 and the magic cookie (RFC 8489 §5). */
   Stun: 3,
+  /** First byte 20–63: a DTLS record. */
   Dtls: 4,
+  /** First byte 128–191 and packet type 192–223. */
   Rtcp: 5,
+  /** First byte 128–191, any other second byte. */
   Rtp: 6,
+  /** At most 16 bytes that are none of the others: counters of old discord.js and others. */
   Keepalive: 7,
 } as const
 export type DatagramKind = (typeof DatagramKind)[keyof typeof DatagramKind]

@@ -52,6 +52,7 @@ export function decodeDiscoveryResponse(bytes: Uint8Array): Discovered | undefin
   return { ssrc: view.getUint32(SSRC), ip, port: view.getUint16(PORT) }
 }
 
+/** Whether length, type and length field are those of a request or a response. */
 function isDiscovery(view: DataView, offset: number, length: number, type: number): boolean {
   return length === DISCOVERY_LENGTH && view.getUint16(offset) === type && view.getUint16(offset + 2) === REST
 }

@@ -30,6 +30,10 @@ export interface ProtectionLayout {
 export const PROTECTION_KEY_LENGTH = 32
 export const PROTECTION_TAG_LENGTH = 16
 
+/**
+ * Parts that modes share: AEADs authenticate the clear part and put the tag last, secretbox does neither; `counted` is
+ * a 4-byte nonce behind the ciphertext.
+ */
 const gcm = { cipher: 'aes-256-gcm', isClearAuthenticated: true, isTagFirst: false, nonceLength: 12 } as const
 const xchacha = { ...gcm, cipher: 'xchacha20-poly1305', nonceLength: 24 } as const
 const secretbox = {

@@ -1,4 +1,6 @@
 // The binary messages of the voice gateway (opcodes 25–30), which carry the MLS messages of DAVE.
+// A message of the node is `u16 seq, u8 opcode, payload`; one of a client has no number. Vectors are those of MLS (RFC
+// 9420 §2.1.2).
 import { ByteReader, ByteWriter, DecodeError } from '../bytes.ts'
 import { type Commit, readCommit, readWelcome, type Welcome } from '../dave/mls-message.ts'
 

@@ -1,63 +1,119 @@
 // The voice gateway: opcodes, close codes, flags and messages between a Discord voice client and the node.
+// The messages are JSON with the envelope `{ op, d }`, plus `seq` in numbered messages of the node; opcodes 25–30 are
+// binary (voice-binary.ts). Schemas of client messages bound every text and list, and ignore fields that they do not
+// name.
 import { z } from 'zod'
 import { SessionId, Snowflake, Ssrc } from '../ids.ts'
 import { PROTOCOL_LIMITS } from '../limits.ts'
 
 /** Opcodes of the voice gateway, JSON and binary. */
 export const VoiceOp = {
+  /** Client: authenticates a new session. */
   Identify: 0,
+  /** Client: selects UDP or WebRTC, and the encryption mode. */
   SelectProtocol: 1,
+  /** Node: SSRCs, media address and offered modes, in reply to Identify. */
   Ready: 2,
+  /** Client: keeps the connection alive; the node echoes the nonce in op 6. */
   Heartbeat: 3,
+  /** Node: key or SDP answer, in reply to op 1. Messages about other members follow it. */
   SessionDescription: 4,
+  /** Both: speaking flags, and which SSRC belongs to which user. */
   Speaking: 5,
   HeartbeatAck: 6,
+  /** Client: continues a session on a new connection. */
   Resume: 7,
+  /** Node: the first message of a connection, with the heartbeat interval. */
   Hello: 8,
+  /** Node: accepts op 7; the missed messages follow. */
   Resumed: 9,
+  /** Obsolete. */
   Signal: 10,
+  /** Node: user ids of members that joined. */
   ClientsConnect: 11,
+  /** Both: SSRCs and layers of a member's video. */
   Video: 12,
+  /** Node: a session ended. Not sent while it can still be resumed. */
   ClientDisconnect: 13,
+  /** Both: the client's changed codecs; the codec that a sender must use from now on. */
   SessionUpdate: 14,
+  /**
+   * Both: how much of each video source a viewer wants; from the node, what the viewers together want of the receiver's
+   * video.
+   */
   MediaSinkWants: 15,
+  /** Client asks, node answers: version texts. */
   VoiceBackendVersion: 16,
+  /** Obsolete. */
   ChannelOptionsUpdate: 17,
+  /** Node: client flags of a member, as the backend set them. */
   ClientFlags: 18,
+  /** Obsolete. */
   SpeedTest: 19,
+  /** Node: platform of a member, as the backend set it. */
   ClientPlatform: 20,
+  /** Node: announces a change of the DAVE version. 21–31 are described in docs/dave.md. */
   DavePrepareTransition: 21,
+  /** Node: every member is ready, or the time for it is over: use the new keys. */
   DaveExecuteTransition: 22,
+  /** Client: has the keys of the announced transition. */
   DaveTransitionReady: 23,
+  /** Node: a new MLS group starts; the client must send a new key package. */
   DavePrepareEpoch: 24,
+  /** Node, binary: public key of the party that proposes. */
   DaveExternalSender: 25,
+  /** Client, binary: the key package with which it can be added. */
   DaveKeyPackage: 26,
+  /** Node, binary: proposals to commit. */
   DaveProposals: 27,
+  /** Client, binary: a commit, and the Welcome of the members that it adds. */
   DaveCommitWelcome: 28,
+  /** Node, binary: the accepted commit, to the existing members. */
   DaveAnnounceCommit: 29,
+  /** Node, binary: the Welcome, to each added member. */
   DaveWelcome: 30,
+  /** Client: could not process the commit or Welcome of a transition. */
   DaveInvalidCommitWelcome: 31,
+  /** Client: cannot reach the media port. Logged only. */
   NoRoute: 32,
 } as const
 export type VoiceOp = (typeof VoiceOp)[keyof typeof VoiceOp]
 
 /** Close codes that the node sends on the voice gateway (docs/voice-gateway.md). */
 export const VoiceClose = {
+  /**
+   * With `voice.strict_opcodes`: an unknown, obsolete or premature opcode. Always: a binary message that is not DAVE's.
+   */
   UnknownOpcode: 4001,
+  /** Not JSON, no `op`, too long, or Identify without a required field. */
   DecodeError: 4002,
+  /** The first message was not Identify, Resume or a heartbeat. */
   NotAuthenticated: 4003,
+  /** Token, user, session and server do not match. The client needs a new token from the backend. */
   AuthenticationFailed: 4004,
+  /** Identify or Resume on an authenticated connection. */
   AlreadyAuthenticated: 4005,
+  /** The session does not exist, ended, was replaced, or a missed message is no longer stored: identify again. */
   SessionInvalid: 4006,
+  /** No Identify in time, or no message for three heartbeat intervals: resume. */
   SessionTimeout: 4009,
+  /** The node has no channel of this server. */
   ServerNotFound: 4011,
+  /** A protocol other than `udp` and `webrtc`, or `webrtc` where WebRTC is not available. */
   UnknownProtocol: 4012,
+  /** The backend removed the user or the channel, or the node stops: wait for the backend. */
   Disconnected: 4014,
+  /** A lane failed, or the media key is used up: resume, otherwise identify. */
   ServerCrashed: 4015,
+  /** An encryption mode that Ready did not offer. */
   UnknownMode: 4016,
+  /** The channel requires DAVE and the client does not support it. */
   EncryptionRequired: 4017,
+  /** A gateway version that is not served, or data that does not fit its opcode. */
   BadRequest: 4020,
+  /** Too many messages, or too many Identify and Resume. */
   RateLimited: 4021,
+  /** The channel was destroyed, for a backend with `channel_end_code = 4022`. */
   ChannelEnded: 4022,
 } as const
 export type VoiceClose = (typeof VoiceClose)[keyof typeof VoiceClose]
@@ -65,7 +121,10 @@ export type VoiceClose = (typeof VoiceClose)[keyof typeof VoiceClose]
 /** Reason of close code 4014 from a node that stops, which tells it from a removal. */
 export const SHUTDOWN_REASON = 'the server is shutting down'
 
-/** Bits of `speaking` (op 5, v ≥ 4). */
+/**
+ * Bits of `speaking` (op 5, v ≥ 4): microphone, audio of a shared screen, priority speaker. The node removes Priority
+ * unless the backend granted it.
+ */
 export const SpeakingFlag = { Voice: 1, Soundshare: 2, Priority: 4 } as const
 
 /** The lowest and highest supported gateway version. A higher requested version is served as the highest. */
@@ -105,14 +164,20 @@ const Token = z.string().min(1).max(PROTOCOL_LIMITS.token)
 
 /** A video stream: offered in op 0, assigned SSRCs in op 2, declared in op 12. Units: bits and frames per second, pixels. */
 export const Stream = z.object({
+  /** `video` or `screen`. */
   type: TypeName.optional(),
+  /** Name of the layer, unique among the streams of a client: `100` for full quality, `50` for half. */
   rid: ShortName.optional(),
+  /** 0–100, relative to the best layer. */
   quality: Quality.optional(),
+  /** 0 means that the layer is off. */
   ssrc: Ssrc.optional(),
   rtx_ssrc: Ssrc.optional(),
+  /** False means that the layer is off, whatever its SSRC. */
   active: z.boolean().optional(),
   max_bitrate: z.number().nonnegative().optional(),
   max_framerate: z.number().nonnegative().optional(),
+  /** `type` is `fixed` or `source`; with `source`, width and height may be 0. */
   max_resolution: z
     .object({ type: TypeName, width: z.number().nonnegative(), height: z.number().nonnegative() })
     .optional(),
@@ -122,21 +187,29 @@ const Streams = z.array(Stream).max(PROTOCOL_LIMITS.streams)
 
 /** Op 0, from the client: starts a session. */
 export const Identify = z.object({
+  /** Guild id, or the channel id where there is no guild (DM and group calls). */
   server_id: Snowflake,
+  /** Sent from v 9. If present, it must match the voice state. */
   channel_id: Snowflake.nullish(),
+  /** Together with `server_id` it selects the voice state, whose token or whose channel's token `token` must be. */
   user_id: Snowflake,
   session_id: SessionId,
   token: Token,
+  /** Whether the client offers video. The node does not require it: codecs or op 12 count as well. */
   video: z.boolean().nullish(),
+  /** Video streams that the client can send; Ready assigns a pair of SSRCs to each. */
   streams: Streams.nullish(),
+  /** Highest DAVE version; 0 or absent without end-to-end encryption. */
   max_dave_protocol_version: z.int().min(0).max(0xffff).nullish(),
 })
 export type Identify = z.infer<typeof Identify>
 
 /** A codec with the client's payload types, in op 1 and op 14. */
 export const Codec = z.object({
+  /** `opus`, `H264`, `H265`, `VP8`, `VP9` or `AV1`; other names are kept but never chosen. */
   name: ShortName,
   type: z.enum(['audio', 'video']),
+  /** Preference of the sender: the lowest number is preferred. */
   priority: z.number().optional(),
   payload_type: z.int().min(0).max(127),
   /** −1 and 0 mean that the client has none: 0 is PCMU, which is never a retransmission. */
@@ -146,7 +219,9 @@ export const Codec = z.object({
     .max(127)
     .transform(type => (type > 0 ? type : null))
     .nullish(),
+  /** Whether the client can send this codec. */
   encode: z.boolean().optional(),
+  /** Whether the client can receive this codec. */
   decode: z.boolean().optional(),
 })
 export type Codec = z.infer<typeof Codec>
@@ -164,8 +239,10 @@ export type UdpSelection = z.infer<typeof UdpSelection>
 export const SelectProtocol = z.object({
   protocol: ShortName,
   data: z.unknown().optional(),
+  /** The offer, for clients that send it here and not in `data`. */
   sdp: z.string().max(PROTOCOL_LIMITS.sdp).nullish(),
   codecs: Codecs.nullish(),
+  /** Diagnostic id of the official client; the node does not use it. */
   rtc_connection_id: Name.nullish(),
   experiments: z.array(Name).max(PROTOCOL_LIMITS.names).nullish(),
 })
@@ -174,7 +251,9 @@ export type SelectProtocol = z.infer<typeof SelectProtocol>
 /** Op 5, from the client. `speaking` is a boolean up to v3 and SpeakingFlag bits from v4; both are accepted at any version. */
 export const Speaking = z.object({
   speaking: z.union([z.boolean(), z.int().min(0).max(0xff)]),
+  /** Milliseconds, always 0 in practice; the node does not use it. */
   delay: z.number().nullish(),
+  /** SSRC that a WebRTC client chose for its audio. Over UDP the node assigned it, and the field is ignored. */
   ssrc: Ssrc.nullish(),
 })
 export type Speaking = z.infer<typeof Speaking>
@@ -185,6 +264,7 @@ export const Resume = z.object({
   channel_id: Snowflake.nullish(),
   session_id: SessionId,
   token: Token,
+  /** Number of the last message received; absent, 0 or −1 means none. */
   seq_ack: z.int().nullish(),
   seq: z.int().nullish(),
 })
@@ -220,8 +300,10 @@ export const MediaSinkWants = z
   }))
 export type MediaSinkWants = z.infer<typeof MediaSinkWants>
 
+/** An integer from 0 to `max`; NaN becomes 0. */
 const clamp = (value: number, max: number) => Math.min(max, Math.max(0, Math.trunc(value) || 0))
 
+/** Members of `raw` whose key is a decimal SSRC and whose value is a number. Anything else is skipped, not refused. */
 function bySsrc(raw: unknown, max: number): Map<number, number> {
   const numbers = new Map<number, number>()
   if (typeof raw !== 'object' || raw === null) return numbers

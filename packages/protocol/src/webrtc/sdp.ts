@@ -30,6 +30,7 @@ export interface SdpOffer {
   readonly ufrag: string
   /** `a=ice-pwd`. */
   readonly password: string
+  /** `a=fingerprint`: the DTLS certificate that the client will present. */
   readonly fingerprint: SdpFingerprint
   /** Header extension ids by URI; they are the same in all m-lines under BUNDLE. */
   readonly extensions: ReadonlyMap<string, number>

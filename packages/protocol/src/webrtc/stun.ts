@@ -2,6 +2,9 @@
 //
 //   0  u16 type     2  u16 length of the attributes     4  u32 cookie     8  12 bytes transaction id
 //  20  attributes: u16 type, u16 length, value, zeros up to a multiple of 4
+// The node is ICE-lite: it answers checks and sends none. `isStunGenuine` is separate from decoding because the key
+// follows from the username: the receiver's part names the peer, whose password is the key (short-term credentials, RFC
+// 8489 §9.1).
 import { PROTOCOL_LIMITS } from '../limits.ts'
 import { crc32 } from './crc32.ts'
 
@@ -20,9 +23,11 @@ const Attribute = {
   Fingerprint: 0x8028,
 } as const
 
+/** HMAC-SHA1 (RFC 8489 §14.5), and its attribute with type and length. */
 const MAC_LENGTH = 20
 const MAC_ATTRIBUTE = 4 + MAC_LENGTH
 const FINGERPRINT_ATTRIBUTE = 8
+/** The CRC is XORed with ASCII "STUN", so that it differs from a CRC of the application (RFC 8489 §14.7). */
 const FINGERPRINT_MASK = 0x5354_554e
 /** HMAC-SHA1 of the first `length` bytes under `key`: 20 bytes. */
 export type StunMac = (key: Uint8Array, bytes: Uint8Array, length: number) => Uint8Array
