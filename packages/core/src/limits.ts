@@ -162,6 +162,10 @@ export const LIMITS = {
   holdTimeout: 1_000,
   /** WebRTC clients with such packets at once, at 100 kB each. */
   holdingWebrtcPeers: 64,
+  /** DTLS handshakes in progress, at about 50 kB each. At this number a backend with fewer than another displaces one of that … */
+  handshakes: 1_000,
+  /** … and those of one address: a company behind one NAT may reconnect at once. Further ones wait for the client's retransmission. */
+  handshakesPerAddress: 200,
   /** DTLS datagrams per second and source address: a handshake takes about ten. */
   dtlsPerSecond: 100,
   /** Transport feedback to WebRTC clients: their congestion control reached its maximum with 50 ms. */

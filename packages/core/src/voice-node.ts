@@ -24,6 +24,7 @@ import type { LaneCounters, LaneEvent } from './lane/commands.ts'
 import { type Capacity, Health } from './lvsp/health.ts'
 import { Lvsp, type LvspBackend, type LvspInspection } from './lvsp/lvsp.ts'
 import type { Dtls } from './transport/webrtc/dtls.ts'
+import { Handshakes } from './transport/webrtc/handshakes.ts'
 
 /** A chat backend as configured: how it speaks LVSP, and bounds on what it may have on the node. */
 export interface BackendOptions extends LvspBackend, PartialBackendLimits {}
@@ -173,7 +174,7 @@ export class VoiceNode {
       serverVersion: options.serverVersion,
       minVersion: options.minVersion,
       strictOpcodes: options.strictOpcodes ?? false,
-      webrtc: options.dtls && { dtls: options.dtls, deadlines: this.#deadlines, crypto },
+      webrtc: options.dtls && { dtls: options.dtls, handshakes: new Handshakes(), deadlines: this.#deadlines, crypto },
       sessions: this.#sessions,
       greetings: new Greetings(),
       held,

@@ -92,8 +92,6 @@ export const SERVER_LIMITS = {
   /** Seconds that a datagram may have waited in the socket. A longer wait is a step of the system's clock. */
   maxDatagramWaitSeconds: 10,
 
-  /** DTLS handshakes in progress: each holds some 50 kB. */
-  maxHandshakes: 1_000,
   /** From the first datagram to the end of a handshake; browsers give up earlier. */
   handshakeTimeout: 20_000,
   /** A DTLS datagram that is sent: below the MTU of every path that carries IPv6. */

@@ -62,6 +62,7 @@ function openWebrtc(session: VoiceSession, select: SelectProtocol, context: Tran
   const { lane } = channel
   media.closeTransport()
   const transport = new WebrtcTransport(offer, host, {
+    origin: { backend: channel.backend, remoteAddress: media.sessionIp },
     peer: media.peer,
     ip,
     port: lane.port,

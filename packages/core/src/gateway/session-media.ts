@@ -38,7 +38,7 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   readonly #identifiedVideo: boolean
   #hasDeclaredVideo = false
   #hasMapping = false
-  #sessionIp: string | undefined
+  #sessionIp = ''
 
   constructor(owner: MediaOwner, { video, streams }: Identify, numbers: PeerNumbers) {
     const { peer, ssrcs } = numbers
@@ -57,6 +57,10 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   get isWebrtc(): boolean {
     return this.transport?.kind === 'webrtc'
   }
+  /** The IP of the session's WebSocket. */
+  get sessionIp(): string {
+    return this.#sessionIp
+  }
   get takesVideo(): boolean {
     return this.#identifiedVideo || this.hasVideo
   }
@@ -72,7 +76,7 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
     this.#owner.channel.lane.addPeer(this.numbers, this)
   }
 
-  /** The IP of the session's WebSocket: the lane trusts UDP addresses in the same network more. */
+  /** The session's WebSocket comes from `ip`: the lane trusts UDP addresses in the same network more. */
   connectedFrom(ip: string): void {
     if (ip === this.#sessionIp) return
     this.#sessionIp = ip

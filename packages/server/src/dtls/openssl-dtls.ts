@@ -2,7 +2,6 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { type Dtls, type DtlsAssociation, type Fingerprint, ok, type Result } from '@parley/core'
 import { SrtpProfile } from '@parley/protocol'
-import { SERVER_LIMITS } from '../limits.ts'
 import { OpensslAssociation } from './openssl-association.ts'
 import { type Handle, loadOpenssl, type Openssl, type OpensslCalls } from './openssl-calls.ts'
 
@@ -29,15 +28,13 @@ export interface OpensslDtlsOptions {
   /** PEM. Browsers verify its fingerprint only. */
   cert: string
   key: string
-  maxHandshakes?: number | undefined
 }
 
 export class OpensslDtls implements Dtls {
   readonly fingerprint: string
   readonly #openssl: Openssl
   readonly #context: Handle
-  readonly #maxHandshakes: number
-  readonly #handshakes = new Set<OpensslAssociation>()
+  #handshakes = 0
 
   /** Refused with the reason if this system has no usable OpenSSL. */
   static async open(options: OpensslDtlsOptions): Promise<Result<OpensslDtls>> {
@@ -45,28 +42,21 @@ export class OpensslDtls implements Dtls {
     return openssl.ok ? ok(new OpensslDtls(openssl.value, options)) : openssl
   }
 
-  private constructor(
-    openssl: Openssl,
-    { cert, key, maxHandshakes = SERVER_LIMITS.maxHandshakes }: OpensslDtlsOptions,
-  ) {
+  private constructor(openssl: Openssl, { cert, key }: OpensslDtlsOptions) {
     const certificate = new X509Certificate(cert).raw
     this.fingerprint = `sha-256 ${colonHex(createHash('sha256').update(certificate).digest())}`
     this.#openssl = openssl
-    this.#maxHandshakes = maxHandshakes
     this.#context = openContext(openssl, certificate, key)
   }
 
   /** Handshakes in progress. */
   get handshakes(): number {
-    return this.#handshakes.size
+    return this.#handshakes
   }
 
-  accept(expected: Fingerprint, now: number): DtlsAssociation | undefined {
-    if (this.#handshakes.size >= this.#maxHandshakes) return undefined
-    const association = new OpensslAssociation(this.#openssl, this.#context, expected, now, () =>
-      this.#handshakes.delete(association),
-    )
-    this.#handshakes.add(association)
+  accept(expected: Fingerprint, now: number): DtlsAssociation {
+    const association = new OpensslAssociation(this.#openssl, this.#context, expected, now, () => this.#handshakes--)
+    this.#handshakes++
     return association
   }
 

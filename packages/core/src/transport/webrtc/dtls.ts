@@ -34,8 +34,8 @@ export interface Dtls {
   /** Fingerprint of the node's certificate, as in SDP: `sha-256 AB:CD:…`. */
   readonly fingerprint: string
   /**
-   * Waits for a client whose certificate has the fingerprint. Undefined while too many handshakes are in progress. The caller
-   * has verified the client's address: there is no cookie exchange.
+   * Waits for a client whose certificate has the fingerprint. The caller has verified the client's address, because there is no
+   * cookie exchange, and bounds the handshakes in progress.
    */
-  accept(expected: Fingerprint, now: number): DtlsAssociation | undefined
+  accept(expected: Fingerprint, now: number): DtlsAssociation
 }

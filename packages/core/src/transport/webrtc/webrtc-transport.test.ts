@@ -5,7 +5,9 @@ import { SrtpProfile } from '@parley/protocol'
 import type { Crypto } from '../../crypto.ts'
 import { Deadlines } from '../../deadlines.ts'
 import type { LaneCommand } from '../../lane/commands.ts'
+import { LIMITS } from '../../limits.ts'
 import type { DtlsAssociation, DtlsState } from './dtls.ts'
+import { Handshakes } from './handshakes.ts'
 import { readOffer } from './offer.ts'
 import { WebrtcTransport } from './webrtc-transport.ts'
 
@@ -14,6 +16,8 @@ const SDP = [
   'a=ice-pwd:0123456789abcdefghijklmn',
   `a=fingerprint:sha-256 ${Array.from({ length: 32 }, () => 'AB').join(':')}`,
 ].join('\n')
+
+const ORIGIN = { backend: 'chat', remoteAddress: '192.0.2.1' }
 
 class Scripted implements DtlsAssociation {
   state: DtlsState = { kind: 'handshaking' }
@@ -38,7 +42,7 @@ class Scripted implements DtlsAssociation {
   }
 }
 
-function scene({ accepts = true } = {}) {
+function scene() {
   const association = new Scripted()
   const commands: LaneCommand[] = []
   const reasons: string[] = []
@@ -46,17 +50,19 @@ function scene({ accepts = true } = {}) {
   const deadlines = new Deadlines()
   let byte = 0
   const crypto = { randomBytes: (size: number) => Uint8Array.from({ length: size }, () => byte++) } as Crypto
+  const handshakes = new Handshakes()
   const dtls = {
     fingerprint: 'sha-256 01:02',
     accept: ({ algorithm, bytes }: { algorithm: string; bytes: Uint8Array }) => {
       accepted.push(`${algorithm} ${bytes.length}`)
-      return accepts ? association : undefined
+      return association
     },
   }
   const transport = new WebrtcTransport(
     readOffer({ protocol: 'webrtc', data: SDP }),
-    { dtls, deadlines, crypto },
+    { dtls, handshakes, deadlines, crypto },
     {
+      origin: ORIGIN,
       peer: 7,
       ip: '203.0.113.10',
       port: 50_004,
@@ -66,7 +72,7 @@ function scene({ accepts = true } = {}) {
   )
   transport.open()
   const take = () => commands.splice(0)
-  return { association, accepted, deadlines, reasons, transport, take }
+  return { association, accepted, deadlines, handshakes, reasons, transport, take }
 }
 
 test('answer and lane receive the same new ICE credentials', () => {
@@ -142,11 +148,48 @@ test('an association that ends removes the WebRTC peer from the lane once, after
 })
 
 test('a datagram above the handshake limit is dropped, and a retransmission is tried again', () => {
-  const { transport, accepted, deadlines } = scene({ accepts: false })
+  const { transport, accepted, deadlines, handshakes } = scene()
+  const others = Array.from({ length: LIMITS.handshakesPerAddress }, () => ({
+    origin: ORIGIN,
+    giveUp: () => undefined,
+  }))
+  for (const other of others) handshakes.add(other)
   transport.datagramArrived(Uint8Array.of(22), 1_000)
+  assert.deepEqual([accepted.length, deadlines.size], [0, 0])
+  handshakes.remove(others[0]!)
   transport.datagramArrived(Uint8Array.of(22), 1_400)
-  assert.equal(accepted.length, 2)
-  assert.equal(deadlines.size, 0)
+  assert.equal(accepted.length, 1)
+})
+
+test('a handshake counts until it completes, fails, is closed or makes room for another', () => {
+  const material = new Uint8Array(56)
+  const endings: ((running: ReturnType<typeof scene>) => void)[] = [
+    ({ association }) => (association.state = { kind: 'connected', profile: SrtpProfile.AeadAes128Gcm, material }),
+    ({ association }) => (association.state = { kind: 'closed', reason: 'another certificate' }),
+    ({ transport }) => transport.close(),
+    ({ transport }) => transport.giveUp('too many'),
+  ]
+  for (const end of endings) {
+    const running = scene()
+    running.transport.datagramArrived(Uint8Array.of(22), 1_000)
+    assert.equal(running.handshakes.size, 1)
+    end(running)
+    running.transport.datagramArrived(Uint8Array.of(22), 1_010)
+    assert.equal(running.handshakes.size, 0)
+  }
+})
+
+test('a handshake that makes room for another ends as a failed one does', () => {
+  const { transport, association, reasons, deadlines, take } = scene()
+  transport.datagramArrived(Uint8Array.of(22), 1_000)
+  take()
+  transport.giveUp('too many handshakes in progress')
+  assert.ok(association.isClosed)
+  assert.deepEqual(
+    take().map(({ kind }) => kind),
+    ['sendDatagram', 'removeWebrtcPeer'],
+  )
+  assert.deepEqual([reasons, deadlines.size], [['too many handshakes in progress'], 0])
 })
 
 test('a closed transport sends a close alert and leaves no deadline', () => {

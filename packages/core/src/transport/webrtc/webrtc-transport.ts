@@ -4,6 +4,7 @@ import type { Crypto } from '../../crypto.ts'
 import type { Deadlines, Timed } from '../../deadlines.ts'
 import type { LaneCommand, PeerId } from '../../lane/commands.ts'
 import type { Dtls, DtlsAssociation } from './dtls.ts'
+import type { HandshakeOrigin, Handshakes } from './handshakes.ts'
 import type { WebrtcOffer } from './offer.ts'
 
 /** Letters, digits, `+` and `/`: 6 bits of randomness each (RFC 8839 §5.4 asks for 24 and 128 bits at least). */
@@ -14,11 +15,13 @@ const PASSWORD_LENGTH = 24
 /** What WebRTC transports need of the node. */
 export interface WebrtcHost {
   readonly dtls: Dtls
+  readonly handshakes: Handshakes
   readonly deadlines: Deadlines
   readonly crypto: Crypto
 }
 
 export interface WebrtcPath {
+  readonly origin: HandshakeOrigin
   readonly peer: PeerId
   /** The address of the lane, for the client. */
   readonly ip: string
@@ -58,6 +61,10 @@ export class WebrtcTransport implements Timed {
     this.answer = formatSdpAnswer({ ip: path.ip, port: path.port, ufrag, password, fingerprint: host.dtls.fingerprint })
   }
 
+  get origin(): HandshakeOrigin {
+    return this.#path.origin
+  }
+
   /** From now on the lane answers the client's ICE checks. */
   open(): void {
     const { sdp, mapping } = this.#offer
@@ -90,8 +97,14 @@ export class WebrtcTransport implements Timed {
   close(): void {
     this.#association?.close()
     this.#flush()
-    this.#state = { kind: 'closed' }
-    this.#host.deadlines.remove(this)
+    this.#end()
+  }
+
+  /** Ends a handshake that others need the place of. */
+  giveUp(reason: string): void {
+    this.#association?.close()
+    this.#flush()
+    this.#lose(reason)
   }
 
   /** Without secrets. */
@@ -104,10 +117,10 @@ export class WebrtcTransport implements Timed {
     return 'association' in this.#state ? this.#state.association : undefined
   }
 
-  /** If the limit of concurrent handshakes is reached, the client's retransmission tries again. */
+  /** If too many handshakes are in progress, the client's retransmission tries again. */
   #accept(now: number): void {
-    const association = this.#host.dtls.accept(this.#offer.sdp.fingerprint, now)
-    if (association !== undefined) this.#state = { kind: 'handshaking', association }
+    if (!this.#host.handshakes.add(this)) return
+    this.#state = { kind: 'handshaking', association: this.#host.dtls.accept(this.#offer.sdp.fingerprint, now) }
   }
 
   /** Called after every input. The key is sent before the last flight, because the client's first packets follow that immediately. */
@@ -118,6 +131,7 @@ export class WebrtcTransport implements Timed {
     if (state.kind === 'connected' && this.#state.kind === 'handshaking') {
       const { profile, material } = state
       this.#state = { kind: 'connected', association, profile }
+      this.#host.handshakes.remove(this)
       this.#path.send({ kind: 'protectPeer', peer: this.#path.peer, protection: profile, key: material, nonceStart: 0 })
     }
     this.#flush()
@@ -125,9 +139,14 @@ export class WebrtcTransport implements Timed {
     this.#host.deadlines.update(this)
   }
 
-  #lose(reason: string): void {
+  #end(): void {
     this.#state = { kind: 'closed' }
+    this.#host.handshakes.remove(this)
     this.#host.deadlines.remove(this)
+  }
+
+  #lose(reason: string): void {
+    this.#end()
     this.#path.send({ kind: 'removeWebrtcPeer', peer: this.#path.peer })
     this.#path.closed(reason)
   }
