@@ -10,6 +10,7 @@ export interface ConnectionTls {
   rejectUnauthorized?: boolean | undefined
 }
 
+/** Events of the socket, in order: `opened` at most once, then messages, then `closed` once. */
 export interface ConnectionEvents {
   opened(): void
   received(data: string | Uint8Array): void
@@ -27,6 +28,10 @@ export class Connection {
   /** Resolves when the socket is closed. */
   readonly done: Promise<void>
 
+  /**
+   * Opens at once. Whether TLS is used follows from the scheme of `url`; `false` and undefined mean the defaults of
+   * Node.js.
+   */
   constructor(url: URL, tls: ConnectionTls | false | undefined, events: ConnectionEvents) {
     this.#events = events
     const socket = new WebSocket(url, { ...tls, maxPayload: LIMITS.message, perMessageDeflate: false })
@@ -45,6 +50,7 @@ export class Connection {
     })
   }
 
+  /** Strings are text messages, bytes are binary ones. Dropped unless the socket is open. */
   send(data: string | Uint8Array): void {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(data)
   }

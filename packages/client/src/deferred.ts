@@ -1,5 +1,6 @@
 // A promise that its creator settles.
 
+/** A promise with the functions that settle it. The first call counts; later ones have no effect. */
 export interface Deferred {
   promise: Promise<void>
   resolve(): void

@@ -1,4 +1,6 @@
 // Public names of @parley/client: everything in `sessions`, and the clients that need Node.js.
+// Bots use `VoiceClient`, backends `LvspClient` for one node or `Fleet` for several. `./sessions` is the part that
+// browsers can load.
 export type { ChannelProperties, VoiceStateRestrictions } from '@parley/protocol'
 export type { ConnectionTls } from './connection.ts'
 export { LvspClient, type LvspClientEvents, type LvspClientOptions } from './lvsp/client.ts'

@@ -5,14 +5,17 @@ export class Listeners<Events extends object> {
   /** By event: each listener and the function to call for it. */
   readonly #listeners = new Map<keyof Events, Map<(event: never) => void, (event: never) => void>>()
 
+  /** Calls `listener` at every event. Adding it twice has no further effect. */
   on<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): void {
     this.#add(event, listener, listener)
   }
 
+  /** Removes a listener, however it was added. */
   off<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): void {
     this.#listeners.get(event)?.delete(listener)
   }
 
+  /** Calls `listener` at the next event only. */
   once<E extends keyof Events>(event: E, listener: (event: Events[E]) => void): void {
     this.#add(event, listener, argument => {
       this.off(event, listener)

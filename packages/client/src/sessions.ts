@@ -1,4 +1,6 @@
 // Public names that run in any JavaScript environment, browsers included: sessions without sockets, and codecs.
+// A session is a state machine: its host feeds it WebSocket events with the time, drains `takeOutputs` after each call,
+// and calls `tick` at `deadline`. `SessionLoop` is such a host for code that has timers.
 export type { AssignedChannel, ChannelEncryption, ChannelRef } from './lvsp/channel.ts'
 export { LvspClosedError, LvspRequestError } from './lvsp/lvsp-errors.ts'
 export type {

@@ -1,7 +1,14 @@
 // Note events: everything that the core reports to the log, with level, fields and meaning. docs/operating.md lists this table.
+// The level belongs to the event, not to the caller, so that the table is complete. The server's own events are in its
+// monitoring/notes.ts, as a second table of the same kind.
 
+/**
+ * `error`: a fault of Parley. `warn`: the operator should look. `info`: the life of sessions and backends. `debug`:
+ * details of a call.
+ */
 export type NoteLevel = 'debug' | 'info' | 'warn' | 'error'
 
+/** The types of fields, by their name in the table. */
 interface FieldTypes {
   text: string
   number: number
@@ -11,6 +18,7 @@ interface FieldTypes {
 }
 type FieldKind = keyof FieldTypes
 
+/** One row: its level, its fields by name, and one sentence for the operator. */
 export interface NoteDescription {
   readonly level: NoteLevel
   readonly fields: Readonly<Record<string, FieldKind>>
@@ -18,6 +26,7 @@ export interface NoteDescription {
 }
 export type NoteTable = Readonly<Record<string, NoteDescription>>
 
+/** Names of the fields whose kind ends in `?`. */
 type OptionalOf<Fields> = { [Name in keyof Fields]: Fields[Name] extends `${string}?` ? Name : never }[keyof Fields]
 type TypeOf<Kind> = Kind extends FieldKind ? FieldTypes[Kind] : never
 /** The values that a note of this event carries. */
@@ -48,8 +57,10 @@ export const NOTE_CONTEXT = {
   dave: { backend: 'text', channel: 'text', guild: 'text?' },
 } as const satisfies Record<string, Readonly<Record<string, FieldKind>>>
 
+/** Fields of every note about a voice session. `version` is its gateway version. */
 const SESSION = { backend: 'text', channel: 'text', user: 'text', version: 'number' } as const
 
+/** The events by name, `area.event`. docs/operating.md is generated from this table: a new row needs `npm run docs`. */
 export const NOTES = {
   'voice.connected': { level: 'info', fields: SESSION, meaning: 'The media of a client is established.' },
   'voice.detached': {
@@ -218,6 +229,7 @@ export const NOTES = {
   },
 } as const satisfies NoteTable
 
+/** The name of an event of the core. */
 export type NoteName = keyof typeof NOTES
 /** Reports events of `NOTES` whose context is known to the callee. */
 export type WriteNote = <Event extends NoteName>(event: Event, fields: NoteFields<typeof NOTES, Event>) => void

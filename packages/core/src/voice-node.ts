@@ -29,13 +29,18 @@ import { Handshakes } from './transport/webrtc/handshakes.ts'
 /** A chat backend as configured: how it speaks LVSP, and bounds on what it may have on the node. */
 export interface BackendOptions extends LvspBackend, PartialBackendLimits {}
 
-/** Settings that a part of the node reads are described there. */
+/**
+ * What a node is built from. Settings that a part of the node reads are described there; the configuration of the
+ * server has the same names in `[voice]` and `[lvsp]`.
+ */
 export interface VoiceNodeOptions
   extends Omit<AuthenticationPolicy, 'modes' | 'adopting'>,
     Pick<BackendControlOptions, 'endpoint' | 'orphanGrace'>,
     Pick<Gateway, 'serverVersion' | 'minVersion'>,
     Partial<Pick<Gateway, 'strictOpcodes'>> {
+  /** Randomness and cryptography of the host. */
   crypto: Crypto
+  /** The backends that may authenticate. A node without any accepts no LVSP connection. */
   backends: readonly BackendOptions[]
   /** Lanes that are open already; at least one. */
   lanes: readonly OpenLane[]
@@ -45,6 +50,7 @@ export interface VoiceNodeOptions
   legacyModes: boolean
   /** The policy of calls whose backend sets none; `allowed` by default. */
   dave?: DavePolicy | undefined
+  /** What the node counts as full load, for its health. */
   capacity: Capacity
   /**
    * Milliseconds for which an Identify without a matching voice state waits for it, where a backend adopts tokens. Default: 3,000.
@@ -55,7 +61,10 @@ export interface VoiceNodeOptions
 const IDENTIFY_GRACE = 3_000
 const LANE_LOST: Ending = { code: VoiceClose.ServerCrashed, reason: 'the media server of the channel crashed' }
 
-/** A WebSocket as it opens. */
+/**
+ * A WebSocket as it opens. `version` is `v` of the URL as the client wrote it; `localAddress` is the address of the
+ * node that the client connected to; `userAgent` is used for a hint in the log only.
+ */
 export type Opening =
   | { protocol: 'gateway'; version: string | undefined; remoteAddress: string; localAddress: string }
   | { protocol: 'lvsp'; remoteAddress: string; userAgent?: string | undefined }
@@ -107,6 +116,11 @@ export interface NodeSizes {
   readonly health: number
 }
 
+/**
+ * The node as a sans-IO machine. Its host feeds WebSocket events and lane events with the time, applies `takeEffects`
+ * after each input, and calls `tick` at `deadline`. `now` is milliseconds of a monotonic clock and never decreases.
+ * Methods never throw because of what a client or backend sent: such a fault closes that connection only.
+ */
 export class VoiceNode {
   readonly #effects = new Effects()
   readonly #deadlines = new Deadlines()
@@ -125,6 +139,10 @@ export class VoiceNode {
   /** Identify messages that matched no voice state, by the backend of their server. */
   readonly refusedIdentifies = new Map<BackendId, number>()
 
+  /**
+   * Parts refer to each other through functions (`() => this.#lvsp`), because LVSP reports what happens in channels and
+   * channels obey LVSP.
+   */
   constructor(options: VoiceNodeOptions) {
     const { crypto } = options
     this.#lanes = new Lanes(options.lanes, crypto, this.#effects)
@@ -183,12 +201,14 @@ export class VoiceNode {
     this.#drain = new Drain(this.#sessions)
   }
 
+  /** A WebSocket opened. Its first message (Hello, HELLO) is among the effects. `id` must be new. */
   connectionOpened(id: ConnectionId, opening: Opening, now: number): void {
     const connection = this.#open(id, opening, now)
     this.#connections.set(id, connection)
     this.#settle(connection)
   }
 
+  /** A text (string) or binary message arrived. Ignored for connections that are closed already. */
   messageReceived(id: ConnectionId, data: string | Uint8Array, now: number): void {
     const connection = this.#connections.get(id)
     if (connection === undefined) return
@@ -205,6 +225,7 @@ export class VoiceNode {
     connection.closed(code, now)
   }
 
+  /** An event of a lane. Events about a peer that no longer exists do nothing. */
   laneEvent(lane: LaneId, event: LaneEvent, now: number): void {
     const handle = this.#lanes.get(lane)
     if (handle === undefined) return
@@ -249,6 +270,7 @@ export class VoiceNode {
     if (isMoved) this.#endSessions(lane, now)
   }
 
+  /** Handles everything that is due. Calls before `deadline` have no effect. */
   tick(now: number): void {
     this.#deadlines.tick(now)
   }
@@ -273,10 +295,12 @@ export class VoiceNode {
     this.#effects.note('node.draining', { sessions: this.#sessions.size, timeout: Math.round(until - now) })
   }
 
+  /** All effects since the last call, in the order in which they must be applied. */
   takeEffects(): Effect[] {
     return this.#effects.take()
   }
 
+  /** When `tick` is needed next; `Infinity` if never. It may move with every input. */
   get deadline(): number {
     return this.#deadlines.next
   }
@@ -314,6 +338,7 @@ export class VoiceNode {
     }
   }
 
+  /** A voice connection may close itself at once, for its version or because too many are open. */
   #open(id: ConnectionId, opening: Opening, now: number): Connection {
     if (opening.protocol === 'lvsp') return this.#lvsp.opened(id, opening, now)
     const connection = new GatewayConnection(id, opening, this.#gateway, now)
@@ -383,6 +408,7 @@ class SessionEvents implements SessionObserver {
   }
 }
 
+/** A session as LVSP events name it. Events that carry `protocol` are sent only where there is a transport. */
 const eventOf = ({ channel, userId, sessionId, media }: VoiceSession) => ({
   protocol: media.transport?.kind ?? ('udp' as const),
   userId,

@@ -109,6 +109,8 @@ function varintLength(value: number): number {
  *
  * @example
  * ```ts
+ * import { ByteWriter } from '@parley/protocol'
+ *
  * const bytes = new ByteWriter().u16(1).vector(Uint8Array.of(7, 8)).bytes() // 00 01 02 07 08
  * ```
  */

@@ -1,4 +1,6 @@
 // Decodes the messages of a node and converts them to answers and events.
+// Fields are renamed from snake_case to camelCase here and nowhere else. `LvspClientSession` decides whether an INFO
+// answers a request (`answerOf`) or is an event (`eventOf`).
 import {
   type LvspEvent,
   type LvspEventData,
@@ -19,7 +21,10 @@ import type { AssignedChannel } from './channel.ts'
 import type { LvspOutput, NodeStats, RequestFailure, RequestId } from './lvsp-outputs.ts'
 import type { GrantedVoiceState, UserRef, VoiceStateConnected } from './voice-state.ts'
 
-/** `seq` is absent on nodes that do not number INFO messages; `info` is undefined for an unknown info type. */
+/**
+ * A message of a node. `seq` is absent on nodes that do not number INFO messages; `info` is undefined for an unknown
+ * info type, whose number counts all the same. `unknown` is an opcode that this client does not know.
+ */
 export type NodeMessage =
   | { op: typeof LvspOp.Hello; hello: LvspHello }
   | { op: typeof LvspOp.Ready; ready: LvspReady }
@@ -27,9 +32,10 @@ export type NodeMessage =
   | { op: typeof LvspOp.Info; seq: number | undefined; info: Info | undefined }
   | { op: 'unknown' }
 
+/** A decoded INFO of a node: its info type, and data of that type. */
 export type Info = { [T in LvspEvent]: { type: T; data: LvspEventData<T> } }[LvspEvent]
 
-/** Undefined for a message without the shape of its opcode or info type. */
+/** Decodes a text message. Undefined for one that is not JSON, or without the shape of its opcode or info type. */
 export function decodeNodeMessage(text: string): NodeMessage | undefined {
   const message = LvspMessage.safeParse(parseJson(text))
   if (!message.success) return undefined
@@ -74,10 +80,11 @@ const Failure = z.object({
 
 const isEvent = (type: number): type is LvspEvent => Object.hasOwn(LvspEvents, type)
 
+/** Applies `make` to the data of a successful parse; undefined for a failed one. */
 const decoded = <T>(result: { success: boolean; data?: T }, make: (data: T) => NodeMessage): NodeMessage | undefined =>
   result.success ? make(result.data as T) : undefined
 
-/** The output for an INFO that answers `request`. */
+/** The output for an INFO that answers `request`; undefined for info types that answer nothing. */
 export function answerOf(request: RequestId, info: Info): LvspOutput | undefined {
   switch (info.type) {
     case LvspInfo.ChannelAssign:
@@ -93,7 +100,10 @@ export function answerOf(request: RequestId, info: Info): LvspOutput | undefined
   }
 }
 
-/** The output for an INFO that answers no pending request. */
+/**
+ * The output for an INFO that answers no pending request: sent by the node itself, replayed, or an answer that arrived
+ * after its request had failed. STATS has no meaning without a request.
+ */
 export function eventOf(info: Info): LvspOutput | undefined {
   switch (info.type) {
     case LvspInfo.ChannelAssign:

@@ -61,16 +61,20 @@ const NEEDED: Partial<Record<LvspCommand, LvspCapability>> = {
  * call `tick` at `deadline`. `now` is milliseconds of a monotonic clock. Reconnects and resumes without limit.
  */
 export class LvspClientSession {
+  /** Capabilities to request, as far as the node offers them. */
   readonly #wanted: readonly LvspCapability[]
   readonly #requestTimeout: number
   readonly #backoff: Backoff
+  /** Commands that the node may not have executed yet, in order. */
   readonly #outbox = new Outbox()
   #outputs: LvspOutput[] = []
   #state: State = { kind: 'idle' }
+  /** Name and version from HELLO; undefined if the node sent none. */
   #server: LvspHello['server']
   #capabilities: readonly LvspCapability[] = []
   /** Whether the node has been ready before: then RESUME instead of IDENTIFY. */
   #wasReady = false
+  /** `session` of the latest READY: sent in RESUME, and compared to tell a continued session from a new one. */
   #session: string | undefined
   /** `s` of the newest INFO received; undefined before the first, and on nodes that do not number. */
   #seq: number | undefined
@@ -82,6 +86,7 @@ export class LvspClientSession {
     this.#backoff = new Backoff(options.random ?? Math.random, options.maxReconnectDelay)
   }
 
+  /** Where the session is; see `LvspSessionState`. */
   get state(): LvspSessionState {
     return this.#state.kind
   }
@@ -135,7 +140,10 @@ export class LvspClientSession {
     this.#dispatch(message, now)
   }
 
-  /** Answers the output `sign` of the current connection. */
+  /**
+   * Answers the output `sign` of the current connection with the HMAC of the nonce, and sends IDENTIFY, or RESUME if
+   * the node has been ready before. Ignored if the connection has changed since.
+   */
   signed(token: string): void {
     const state = this.#state
     if (state.kind !== 'entering' || state.hello === undefined || state.isTokenSent) return
@@ -150,7 +158,10 @@ export class LvspClientSession {
     else this.#send({ op: LvspOp.Identify, d: identify })
   }
 
-  /** The WebSocket closed, or could not be opened (code 1006 and the reason). */
+  /**
+   * The WebSocket closed, or could not be opened (code 1006 and the reason). Reconnects, except where the node refused
+   * the token: another attempt with the same secret cannot succeed.
+   */
   connectionClosed(code: number, reason: string, now: number): void {
     const state = this.#state
     if (state.kind === 'idle' || state.kind === 'waiting' || state.kind === 'closed') return
@@ -161,7 +172,10 @@ export class LvspClientSession {
     this.#outputs.push({ kind: 'disconnected', code, reason, wait, attempt: this.#backoff.attempts })
   }
 
-  /** Handles whatever is due. */
+  /**
+   * Handles whatever is due: a reconnect, a step that took too long, a heartbeat, expired requests. Calls before
+   * `deadline` have no effect.
+   */
   tick(now: number): void {
     this.#expire(now)
     const state = this.#state
@@ -275,6 +289,7 @@ export class LvspClientSession {
     this.#sendAll()
   }
 
+  /** Sends a heartbeat. The previous one must have been answered, otherwise the connection is dead. */
   #beat(state: Extract<State, { kind: 'live' }>, now: number): void {
     if (!state.isAnswered) return this.fail('the node did not answer a heartbeat', now)
     state.heartbeatAt = now + state.interval
@@ -283,6 +298,7 @@ export class LvspClientSession {
     this.#send({ op: LvspOp.Heartbeat, d: {} })
   }
 
+  /** HEARTBEAT_ACK. The node executes in order, so that commands sent before the heartbeat count as executed. */
   #acknowledged(health: number): void {
     if (this.#state.kind !== 'live') return
     this.#state.isAnswered = true
@@ -301,12 +317,17 @@ export class LvspClientSession {
     if (info !== undefined) this.#report(info, isLive)
   }
 
+  /** Pushes an INFO as the answer to the request that it settles, otherwise as an event. */
   #report(info: Info, mayAnswer: boolean): void {
     const request = mayAnswer ? settledBy(this.#outbox, info)?.request : undefined
     const output = request === undefined ? eventOf(info) : answerOf(request.id, info)
     if (output !== undefined) this.#outputs.push(output)
   }
 
+  /**
+   * Adds a command to the outbox and sends it if the session is live. It is refused if the session ended, the outbox is
+   * full, or its capability was not agreed on.
+   */
   #enqueue(command: Command): void {
     if (this.#state.kind === 'closed') return this.#drop(command, `the session has ended: ${this.#state.reason}`)
     if (!this.#outbox.add(command)) return this.#drop(command, 'too many commands are waiting for the node')
@@ -331,11 +352,13 @@ export class LvspClientSession {
     this.#drop(command, `the node did not agree to ${NEEDED[command.type]}`)
   }
 
+  /** Reports a command that will not be executed: as `failed` if it is a request, otherwise as `refused`. */
   #drop({ type, request }: Command, message: string): void {
     if (request !== undefined) this.#failed(request.id, { message })
     else this.#outputs.push({ kind: 'refused', type, failure: { message } })
   }
 
+  /** Fails the requests whose time is over. */
   #expire(now: number): void {
     if (this.#outbox.deadline > now) return
     for (const command of this.#outbox.removeUnless(({ request }) => request === undefined || request.by > now))
@@ -354,6 +377,7 @@ export class LvspClientSession {
     this.#outputs.push({ kind: 'failed', request, failure })
   }
 
+  /** The session is over: everything in the outbox is refused, and `closed` is the last output. */
   #end(code: number, reason: string): void {
     this.#state = { kind: 'closed', reason }
     for (const command of this.#outbox.removeUnless(() => false))

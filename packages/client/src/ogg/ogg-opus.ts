@@ -22,6 +22,7 @@ export interface OggOpus {
   samples: number | undefined
 }
 
+/** Magic signatures of the two header packets, and the length of the first (RFC 7845 §5). */
 export const HEAD_MAGIC = 'OpusHead'
 export const TAGS_MAGIC = 'OpusTags'
 export const HEAD_LENGTH = 19

@@ -1,4 +1,6 @@
 // What backends may do to channels and voice states: the rules behind the messages of LVSP. Synchronous and in order.
+// `lvsp/commands.ts` decodes and replies, this file decides. A refusal changes nothing. One instance serves all
+// backends; every method names the backend, and ids of different backends never meet.
 import { type ChannelProperties, LvspFailure, VoiceClose, type VoiceStateRestrictions } from '@parley/protocol'
 import type { Channel } from '../channel/channel.ts'
 import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
@@ -28,6 +30,7 @@ import { selectPlaces } from './select-places.ts'
 import { channelGrant, stateOf, voiceStateGrant } from './state-items.ts'
 import { SyncRun } from './sync.ts'
 
+/** What the client of a removed or moved user receives. */
 const REMOVED: Ending = { code: VoiceClose.Disconnected, reason: 'disconnected by the backend' }
 const CHANNEL_ENDED = 'the channel has ended'
 
@@ -36,6 +39,7 @@ const UNKNOWN_CHANNEL = refuse(LvspFailure.UnknownChannel, 'the channel does not
 const UNKNOWN_VOICE_STATE = refuse(LvspFailure.UnknownVoiceState, 'the voice state does not exist')
 const DRAINING = refuse(LvspFailure.Draining, 'the node is draining and accepts no new channels')
 
+/** What the control needs of its node. Functions are read at each use: their values change. */
 export interface BackendControlOptions {
   channels: Channels
   crypto: Crypto
@@ -66,13 +70,19 @@ export interface BackendInspection {
   readonly memory: number
 }
 
+/**
+ * Operations are idempotent where LVSP says so: repeated requests return the same token and session id, and connected
+ * users stay connected.
+ */
 export class BackendControl implements NodeControl {
   readonly endpoint: string
   /** While draining, new channels are refused. */
   isDraining = false
   readonly #options: BackendControlOptions
   readonly #channels: Channels
+  /** Backends without a connection: the timers that end what they left behind. */
   readonly #orphans = new Map<BackendId, OrphanTimer>()
+  /** SYNCs whose grace period runs, at most one per backend. */
   readonly #pendingSyncs = new Map<BackendId, PendingSync>()
 
   constructor(options: BackendControlOptions) {
@@ -128,6 +138,10 @@ export class BackendControl implements NodeControl {
     return ok(undefined)
   }
 
+  /**
+   * Order: the channel (created if necessary), bounds, then the user's places in other channels of the guild, so that a
+   * refused request moves no user.
+   */
   createVoiceState(backend: BackendId, request: VoiceStateRequest, now: number): Result<VoiceStateGrant, Refusal> {
     const opened = this.#open(backend, request)
     if (!opened.ok) return opened
@@ -145,6 +159,7 @@ export class BackendControl implements NodeControl {
     return ok(voiceStateGrant(channel, state))
   }
 
+  /** Sessions of the selected voice states close with 4014. */
   destroyVoiceStates(backend: BackendId, selector: VoiceStateSelector, now: number): Result<undefined, Refusal> {
     const selected = selectPlaces(this.#channels, backend, selector)
     for (const place of selected) this.#channels.removeVoiceState(place, REMOVED, now)
@@ -161,6 +176,7 @@ export class BackendControl implements NodeControl {
     return selected.length === 0 ? UNKNOWN_VOICE_STATE : ok(undefined)
   }
 
+  /** Only later Identify and Resume need the new token. */
   refreshToken(backend: BackendId, userId: string, ref: ChannelRef): Result<VoiceStateGrant, Refusal> {
     const channel = this.#channels.find(backend, ref.channelId)
     if (channel === undefined) return UNKNOWN_CHANNEL
@@ -182,11 +198,13 @@ export class BackendControl implements NodeControl {
     return stateOf(this.#channels, backend)
   }
 
+  /** Channels and sessions of the backend, bit rate of the whole node. */
   stats(backend: BackendId): BackendStats {
     const { channels, sessions } = this.#channels.usageOf(backend)
     return { channels, sessions, egressBitsPerSecond: this.#options.egress() }
   }
 
+  /** The orphan timer stops: what is left of channels and calls stays. */
   backendAttached(backend: BackendId): void {
     // From now on `inspect` shows it.
     this.#channels.usageOf(backend)
@@ -196,6 +214,7 @@ export class BackendControl implements NodeControl {
     this.#options.deadlines.remove(timer)
   }
 
+  /** Calls continue. `OrphanTimer` decides what is removed when. */
   backendDetached(backend: BackendId, now: number): void {
     const timer = new OrphanTimer(now, this.#options.orphanGrace, {
       channels: () => this.#channels.ofBackend(backend),
@@ -225,6 +244,10 @@ export class BackendControl implements NodeControl {
     this.#channels.close(channel, ending, now)
   }
 
+  /**
+   * A voice state for a user that has none in this channel. Its session id and token are generated unless the request
+   * has them.
+   */
   #newVoiceState(channel: Channel, { userId, sessionId, token }: VoiceStateRequest): VoiceState {
     const state = VoiceState.create(this.#options.crypto, userId, sessionId, token)
     this.#channels.addVoiceState(channel, state)
@@ -248,6 +271,7 @@ export class BackendControl implements NodeControl {
     return ok(channel)
   }
 
+  /** A new channel, if the node takes any and the backend has room for it. */
   #create(backend: BackendId, ref: ChannelRef): Result<Channel, Refusal> {
     if (this.isDraining) return DRAINING
     const usage = this.#channels.usageOf(backend)

@@ -3,7 +3,9 @@ import type { Timed } from '../deadlines.ts'
 import { runSlice, type Work } from '../lvsp/work.ts'
 
 export class PendingSync implements Timed {
+  /** What removes the rest, a slice per tick. */
   readonly #work: Work
+  /** Called once, when nothing is left to remove. */
   readonly #done: () => void
   #deadline: number
 

@@ -5,8 +5,10 @@ import type { Channels } from '../channel/channels.ts'
 import type { VoiceState } from '../channel/voice-states/voice-state.ts'
 import type { ChannelGrant, StateItem, VoiceStateGrant } from '../lvsp/node-control.ts'
 
+/** What CHANNEL_ASSIGN carries. */
 export const channelGrant = ({ channelId, guildId, token }: Channel): ChannelGrant => ({ channelId, guildId, token })
 
+/** What VOICE_STATE_DONE carries. `connected` is true also for a session that waits for Resume. */
 export function voiceStateGrant(channel: Channel, { userId, sessionId, token }: VoiceState): VoiceStateGrant {
   const { channelId, guildId } = channel
   return { channelId, guildId, userId, sessionId, token, connected: channel.sessionOf(userId) !== undefined }

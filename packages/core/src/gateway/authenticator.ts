@@ -30,6 +30,7 @@ export interface IdentifyRefusal {
   readonly backends: ReadonlySet<BackendId>
 }
 
+/** What an Identify proved: the voice state, and which token did. */
 export interface Authenticated {
   readonly channel: Channel
   readonly voiceState: VoiceState
@@ -43,6 +44,7 @@ interface Resumable {
   readonly tokenOwner: TokenOwner
 }
 
+/** Tokens are compared in constant time, and all candidates are compared whatever the first result is. */
 export class Authenticator {
   readonly #channels: Channels
   readonly #policy: TokenPolicy
@@ -70,8 +72,10 @@ export class Authenticator {
   }
 
   /**
-   * `sessions` are those with the `server_id` and `session_id`. The token has to be valid at the time of Resume: after a TOKEN_REFRESH the old one is refused. The channel's token resumes
-   * only a session that identified with it: otherwise any member could take over the session of another.
+   * Which of `sessions`, those with the `server_id` and `session_id` of the message, is resumed. The token has to be
+   * valid at the time of Resume: after a TOKEN_REFRESH the old one is refused. The channel's token resumes only a
+   * session that identified with it: otherwise any member could take over the session of another. Throws a
+   * ProtocolError: 4006 without sessions, 4004 if no token matches.
    */
   resume<Session extends Resumable>(resume: Resume, sessions: Iterable<Session>): Session {
     let known = false

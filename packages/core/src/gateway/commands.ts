@@ -1,4 +1,6 @@
 // The messages of an identified client: one opcode, one function.
+// Each decodes its data and calls one method of the session, of its media, or of the channel's encryption. A malformed
+// message throws a ProtocolError with 4020, which closes the connection.
 import {
   DaveTransition,
   decodeClientBinary,
@@ -73,6 +75,7 @@ const DAVE_OPS: ReadonlySet<number> = new Set([
   VoiceOp.DaveInvalidCommitWelcome,
 ])
 
+/** With `voice.strict_opcodes`: refuses an opcode that cannot have a meaning in the present state of the session. */
 function refuseMisplaced(session: VoiceSession, op: number): void {
   const isDave = DAVE_OPS.has(op)
   if (isDave && session.daveVersion === 0)
@@ -112,6 +115,7 @@ function speaking(media: SessionMedia, data: unknown): void {
   media.declareSpeaking(typeof flags === 'number' ? flags & 7 : Number(flags))
 }
 
+/** Op 12. The SSRC mapping comes first: the declaration may open the route that its packets take. */
 function video(media: SessionMedia, data: unknown): void {
   const message = decode(Video, data, VoiceClose.BadRequest)
   mapVideo(media, message)

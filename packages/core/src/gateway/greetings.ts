@@ -3,11 +3,13 @@ import { VoiceClose } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import { networkOf } from '../network-of.ts'
 
+/** A connection that has not identified, as far as this table needs it. */
 interface Greeting {
   readonly remoteAddress: string
   close(code: number, reason: string): void
 }
 
+/** `GatewayConnection` adds itself when it opens and removes itself when it identifies or closes. */
 export class Greetings {
   /** Oldest first. */
   readonly #greetings = new Set<Greeting>()

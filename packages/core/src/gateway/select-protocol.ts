@@ -28,6 +28,10 @@ export interface TransportContext {
   readonly webrtc: WebrtcHost | undefined
 }
 
+/**
+ * Op 1. Throws a ProtocolError: 4012 for another protocol, 4016 for a mode that was not offered, 4020 for malformed
+ * data.
+ */
 export function selectProtocol(session: VoiceSession, data: unknown, context: TransportContext, now: number): void {
   const select = decode(SelectProtocol, data, VoiceClose.BadRequest)
   if (select.protocol === 'webrtc') return openWebrtc(session, select, context, now)
@@ -35,7 +39,10 @@ export function selectProtocol(session: VoiceSession, data: unknown, context: Tr
   throw new ProtocolError(VoiceClose.UnknownProtocol, 'expected protocol udp or webrtc')
 }
 
-/** A repeated Select Protocol gives the peer another key. */
+/**
+ * Selects UDP. A repeated Select Protocol gives the peer another key. Order: Session Description, then the command that
+ * gives the lane the key, then presence, because other members' packets may arrive as soon as the session is present.
+ */
 function openUdp(
   session: VoiceSession,
   select: SelectProtocol,
@@ -53,7 +60,10 @@ function openUdp(
   session.enter(now)
 }
 
-/** The transport obtains its key later, from the DTLS handshake. */
+/**
+ * Selects WebRTC. The transport obtains its key later, from the DTLS handshake; Session Description already carries the
+ * answer.
+ */
 function openWebrtc(session: VoiceSession, select: SelectProtocol, context: TransportContext, now: number): void {
   const { webrtc: host, effects } = context
   if (host === undefined) throw new ProtocolError(VoiceClose.UnknownProtocol, 'WebRTC is not offered by this server')

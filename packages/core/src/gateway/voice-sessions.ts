@@ -17,6 +17,7 @@ interface Identifying extends Attachment {
   readonly localAddress: string
 }
 
+/** How clients authenticate, what they are offered, and how long they may resume. */
 export interface AuthenticationPolicy extends TokenPolicy, MediaAddresses {
   readonly modes: readonly VoiceMode[]
   /** Milliseconds for which a session without a connection may be resumed. */
@@ -27,8 +28,13 @@ export interface AuthenticationPolicy extends TokenPolicy, MediaAddresses {
 const ENDING_CODES: ReadonlySet<number> = new Set([1000, 1001, VoiceClose.Disconnected])
 const REPLACED = { code: VoiceClose.SessionInvalid, reason: 'replaced by a newer connection' }
 
+/** A session id alone is not unique: a bot has the same one in each guild. */
 const keyOf = (serverId: string, sessionId: string): string => `${serverId} ${sessionId}`
 
+/**
+ * Sits between the connections, which come and go, and the sessions. It observes every session, to keep its tables and
+ * deadlines, and passes each event on.
+ */
 export class VoiceSessions implements SessionObserver {
   readonly #authenticator: Authenticator
   readonly #policy: AuthenticationPolicy
@@ -51,6 +57,7 @@ export class VoiceSessions implements SessionObserver {
     this.#observer = observer
   }
 
+  /** Sessions that have not ended, connected or detached. */
   get size(): number {
     return this.#size
   }
@@ -59,7 +66,10 @@ export class VoiceSessions implements SessionObserver {
     for (const sessions of this.#byId.values()) yield* sessions
   }
 
-  /** Throws a ProtocolError for a client that authenticates but may not join. */
+  /**
+   * Opens a session and sends Ready. The user's previous session ends with 4006. Refused if no voice state matches,
+   * which the caller may wait for; throws a ProtocolError for a client that authenticates but may not join.
+   */
   identify(identify: Identify, connection: Identifying, now: number): Result<VoiceSession, IdentifyRefusal> {
     const result = this.#authenticator.identify(identify)
     if (!result.ok) return result
@@ -85,6 +95,10 @@ export class VoiceSessions implements SessionObserver {
     return ok(session)
   }
 
+  /**
+   * Attaches the connection to its session and sends what it missed. Throws a ProtocolError: 4006 without such a
+   * session or if a missed message is no longer stored (the session ends then), 4004 for a wrong token.
+   */
   resume(resume: Resume, connection: Attachment, now: number): VoiceSession {
     const session = this.#authenticator.resume(resume, this.#byId.get(keyOf(resume.server_id, resume.session_id)) ?? [])
     this.#countAttempt(session, now)
@@ -114,6 +128,7 @@ export class VoiceSessions implements SessionObserver {
   sessionDetached(session: VoiceSession, code: number, now: number): void {
     this.#observer.sessionDetached(session, code, now)
   }
+  /** It no longer expires. */
   sessionResumed(session: VoiceSession, now: number): void {
     this.#deadlines.remove(session)
     this.#observer.sessionResumed(session, now)
@@ -121,6 +136,7 @@ export class VoiceSessions implements SessionObserver {
   sessionSpoke(session: VoiceSession): void {
     this.#observer.sessionSpoke(session)
   }
+  /** The last event of a session: it leaves the tables. */
   sessionEnded(session: VoiceSession, code: number, now: number): void {
     this.#deadlines.remove(session)
     const key = keyOf(session.channel.serverId, session.sessionId)

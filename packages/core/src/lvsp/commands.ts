@@ -1,4 +1,6 @@
 // Executes the INFO messages of a backend, one at a time and in order.
+// Decoding, agreement and replies are decided here; what a command does to channels and voice states is
+// `NodeControl`'s.
 
 import type { VoiceStateRestrictions } from '@parley/protocol'
 import {
@@ -23,16 +25,24 @@ import type { ListedChannel, NodeControl, Refusal, Sync, VoiceStateSelector } fr
 import type { LvspSession } from './session.ts'
 import type { Work } from './work.ts'
 
+/** The ids that FAILURE repeats, and their schemas. */
 const ECHOED_IDS = { channel_id: Snowflake, guild_id: Snowflake, user_id: Snowflake, session_id: SessionId }
 
 /** Nothing, or work that is not done yet. */
 type Outcome = Result<Work | undefined, Refusal>
 
-/** The commands of one live connection. Answers go to the session, whose receiving connection may be another. */
+/**
+ * The commands of one live connection, from READY to its end. Answers go to the session, whose receiving connection may
+ * be another. Never throws for what a backend sent: a command that is malformed, not agreed on or impossible is refused
+ * and changes nothing.
+ */
 export class Commands {
   readonly #node: NodeControl
   readonly #session: LvspSession
   readonly #agreement: Agreement
+  /**
+   * The SYNC whose parts are being received; undefined between two lists. It ends with the connection, without effect.
+   */
   #sync: Sync | undefined
 
   constructor(node: NodeControl, session: LvspSession, agreement: Agreement) {
@@ -53,6 +63,10 @@ export class Commands {
     return result
   }
 
+  /**
+   * Order of the checks: known type (in the connection's dialect), agreed capability, shape of the data, then the
+   * command itself.
+   */
   #dispatch({ type, data }: LvspInfoMessage, now: number): Outcome {
     const command = commandOf(this.#agreement.dialect, type, data)
     if (command === undefined) return refuse(LvspFailure.UnknownType, `info type ${type} is not one that backends send`)
@@ -88,6 +102,7 @@ export class Commands {
     return this.#session.backend
   }
 
+  /** CHANNEL_REQ. Its properties take effect before the answer. */
   #requestChannel(data: LvspCommandData<typeof LvspInfo.ChannelRequest>, now: number): Outcome {
     const properties = data.channel_properties && channelPropertiesOf(data.channel_properties)
     const updated = properties && this.#node.updateChannel(this.#backend, refOf(data), properties, now)
@@ -98,6 +113,7 @@ export class Commands {
     return ok(undefined)
   }
 
+  /** VOICE_STATE_CREATE. A token is accepted from backends that agreed on `adopt_token` only. */
   #createVoiceState(data: LvspCommandData<typeof LvspInfo.VoiceStateCreate>, now: number): Outcome {
     if (data.token != null && !this.#agreement.capabilities.has(LvspCapability.AdoptToken))
       return refuse(LvspFailure.NotAgreed, 'token: the capability adopt_token was not negotiated')
@@ -121,6 +137,9 @@ export class Commands {
     return ok(undefined)
   }
 
+  /**
+   * One part of SYNC. Only the last part acts, and may take longer than one slice; `grace` is in seconds on the wire.
+   */
   #listed({ channels, more, grace }: LvspCommandData<typeof LvspInfo.Sync>, now: number): Outcome {
     this.#sync ??= this.#node.startSync(this.#backend)
     this.#sync.list(channels.map(listedOf))
@@ -149,6 +168,7 @@ export function healthOf(node: NodeControl, now: number): number {
   return Number.isFinite(health) ? Math.round(Math.min(1, Math.max(0, health)) * 1_000) / 1_000 : 0
 }
 
+/** Decodes the data and runs the command; refuses it with the place and kind of the first fault. */
 function decoded<T extends LvspCommand>(
   command: T,
   data: unknown,
@@ -172,6 +192,7 @@ const refOf = (data: { channel_id: string; guild_id?: string | undefined }): Cha
   guildId: data.guild_id,
 })
 
+/** For VOICE_STATE_DESTROY and VOICE_STATE_UPDATE. The schema has checked that it names something. */
 const selectorOf = (data: LvspCommandData<typeof LvspInfo.VoiceStateDestroy>): VoiceStateSelector => ({
   sessionId: data.session_id ?? undefined,
   userId: data.user_id ?? undefined,
@@ -179,6 +200,7 @@ const selectorOf = (data: LvspCommandData<typeof LvspInfo.VoiceStateDestroy>): V
   guildId: data.guild_id,
 })
 
+/** Picks the restrictions out of a message; absent ones stay undefined, which keeps their value. */
 function restrictionsOf(data: VoiceStateRestrictions): VoiceStateRestrictions {
   const { mute, deaf, suppress, priority, flags, platform } = data
   return { mute, deaf, suppress, priority, flags, platform }

@@ -1,4 +1,6 @@
 // One WebSocket of a backend, from HELLO to close.
+// Order: HELLO (at once, or delayed after wrong tokens from its address), IDENTIFY or RESUME, READY, then INFO.
+// Heartbeats are answered in any state.
 import {
   LvspCapability,
   LvspClose,
@@ -27,8 +29,9 @@ import type { NodeControl } from './node-control.ts'
 import type { Attachment, LvspSession } from './session.ts'
 import { type Work, WorkQueue } from './work.ts'
 
-/** What a connection needs of the `Lvsp` that owns it. */
+/** What a connection needs of the `Lvsp` that owns it: who authenticates as what, and to whom its life is reported. */
 export interface LvspOwner {
+  /** Where commands act, and whose health READY and HEARTBEAT_ACK carry. */
   readonly node: NodeControl
   readonly effects: Effects
   readonly serverVersion: string
@@ -51,6 +54,7 @@ export interface LvspOwner {
   identified(connection: LvspConnection): void
   /** READY was sent, without a replay before it. */
   ready(backend: string, now: number): void
+  /** The connection closed, by either side. Called once. */
   ended(connection: LvspConnection): void
 }
 
@@ -71,6 +75,10 @@ export interface LvspConnectionInspection {
   readonly capabilities: readonly LvspCapability[] | undefined
 }
 
+/**
+ * `greeting`: until IDENTIFY or RESUME succeeds. `live`: authenticated; commands wait in `queue` until READY was sent,
+ * and during long ones.
+ */
 type State =
   | { kind: 'greeting'; nonce: string; helloAt: number; identifyBy: number; messages: UnidentifiedMessages }
   | {
@@ -88,11 +96,17 @@ type LvspNote = Extract<NoteName, `lvsp.${string}`>
 /** The library that Litecord uses. It negotiates no capabilities, unlike most other backends in Python. */
 const LITECORD_USER_AGENT = /python.*websockets/i
 
+/**
+ * Owned by `Lvsp`, attached to the `LvspSession` of its backend while live. An older connection of the same backend
+ * stays live and is still read; only the newest one receives INFO.
+ */
 export class LvspConnection implements Timed, Attachment {
   readonly id: ConnectionId
   readonly origin: LvspOrigin
   readonly #owner: LvspOwner
+  /** Bound on messages per second: beyond it the connection is closed. */
   readonly #rate: MessageRate
+  /** Bound on log lines that its messages may cause. */
   readonly #noteRate: MessageRate
   #unnoted = 0
   #state: State
@@ -119,6 +133,7 @@ export class LvspConnection implements Timed, Attachment {
     return this.#state.agreement
   }
 
+  /** 0 means "at once": slices of a long command are done between the inputs of other connections. */
   get deadline(): number {
     switch (this.#state.kind) {
       case 'greeting':
@@ -130,7 +145,10 @@ export class LvspConnection implements Timed, Attachment {
     }
   }
 
-  /** Sends HELLO, immediately or once `helloDelay` has passed. */
+  /**
+   * Sends HELLO once `helloDelay` has passed, closes a connection that does not identify or send heartbeats, and does a
+   * slice of a long command.
+   */
   tick(now: number): void {
     const state = this.#state
     if (state.kind === 'live' && state.queue.isBusy) this.#guarded(() => state.queue.run(now), now)
@@ -158,6 +176,10 @@ export class LvspConnection implements Timed, Attachment {
     this.#end(now)
   }
 
+  /**
+   * Called by the session when another connection of the backend takes over, or this one receives again. RECEIVER says
+   * so, if agreed on.
+   */
   receiverChanged(receiver: Attachment): void {
     const receives = receiver === this
     if (!receives) this.#note('lvsp.superseded', { by: receiver.id })
@@ -220,6 +242,7 @@ export class LvspConnection implements Timed, Attachment {
     this.#send(LvspOp.Hello, d)
   }
 
+  /** IDENTIFY. Older connections of the backend stay. */
   #identify(data: unknown, now: number): void {
     if (this.#state.kind !== 'greeting') return this.#ignore('IDENTIFY on a connection that is live', now)
     const identify = LvspIdentify.safeParse(data)
@@ -234,7 +257,10 @@ export class LvspConnection implements Timed, Attachment {
     this.#ready(live, undefined, now)
   }
 
-  /** A resume that cannot be replayed is sent the whole state. */
+  /**
+   * RESUME. Older connections of the backend are closed. A resume that cannot be replayed is sent the whole state;
+   * READY follows either.
+   */
   #resume(data: unknown, now: number): void {
     if (this.#state.kind !== 'greeting') return this.#ignore('RESUME on a connection that is live', now)
     const resume = LvspResume.safeParse(data)
@@ -257,6 +283,10 @@ export class LvspConnection implements Timed, Attachment {
     this.#ready(live, resumed, now)
   }
 
+  /**
+   * The connection is authenticated: agrees on capabilities, and attaches nothing yet. `adopt_token` is for backends
+   * configured so.
+   */
   #goLive(backend: string, token: string, wanted: readonly string[], now: number): Live {
     const { session, agreement: configured, requireHeartbeat, adoptsTokens } = this.#owner.enter(backend)
     const offered = this.#owner.capabilities.filter(name => adoptsTokens || name !== LvspCapability.AdoptToken)
@@ -286,6 +316,7 @@ export class LvspConnection implements Timed, Attachment {
     if (resumed !== 'replay') this.#owner.ready(session.backend, now)
   }
 
+  /** Answered at once, also before READY and while commands wait. */
   #heartbeat(now: number): void {
     if (this.#state.kind === 'live') this.#state.heartbeatBy = this.#nextHeartbeatBy(now)
     this.#send(LvspOp.HeartbeatAck, { health: healthOf(this.#owner.node, now) })
@@ -295,6 +326,7 @@ export class LvspConnection implements Timed, Attachment {
     return this.#requireHeartbeat ? now + LIMITS.lvspHeartbeatGrace : Infinity
   }
 
+  /** Commands are executed in order: one that arrives during a long one waits, within a bound on bytes. */
   #info(data: unknown, size: number, now: number): void {
     if (this.#state.kind !== 'live') return this.#ignore('INFO before READY', now)
     const message = LvspInfoMessage.safeParse(data)
@@ -303,6 +335,7 @@ export class LvspConnection implements Timed, Attachment {
       throw new ProtocolError(LvspClose.GeneralError, 'too many messages before READY or during SYNC')
   }
 
+  /** Executes one command. Returns work that the next one has to wait for. */
   #run({ commands, agreement }: Live, message: LvspInfoMessage, now: number): Work | undefined {
     this.#noticeLitecord(message, agreement)
     const result = commands.run(message, now)
@@ -326,12 +359,17 @@ export class LvspConnection implements Timed, Attachment {
       })
   }
 
+  /** Counts a wrong or malformed token for the address, and returns the error to throw. */
   #rejected(reason: string, now: number): ProtocolError {
     this.#owner.failed(this.origin.remoteAddress, now)
     this.#note('lvsp.authentication_failed', { reason })
     return new ProtocolError(LvspClose.AuthenticationFailed, reason)
   }
 
+  /**
+   * A ProtocolError is the backend's fault and carries its close code. Anything else is a fault of the node: 4000, and
+   * a note with the stack.
+   */
   #fail(error: unknown, now: number): void {
     if (error instanceof ProtocolError) return this.#close(error.code, error.message, now)
     const { message, stack } = error instanceof Error ? error : new Error(String(error))
@@ -346,6 +384,7 @@ export class LvspConnection implements Timed, Attachment {
     this.#end(now)
   }
 
+  /** The only place that leaves `live`: detaches from the session, which then waits for RESUME. */
   #end(now: number): void {
     const state = this.#state
     if (state.kind === 'closed') return
@@ -354,6 +393,7 @@ export class LvspConnection implements Timed, Attachment {
     this.#owner.ended(this)
   }
 
+  /** Sends a message that is not numbered. Numbered INFO goes through the session. */
   #send(op: LvspOp, d: object): void {
     this.#owner.effects.send(this.id, JSON.stringify({ op, d }))
   }
@@ -383,6 +423,7 @@ export class LvspConnection implements Timed, Attachment {
   }
 }
 
+/** Before authentication, messages are few and short. Throws a ProtocolError for one that is not. */
 function checkUnidentified(messages: UnidentifiedMessages, data: string | Uint8Array): void {
   const refusal = typeof data === 'string' ? messages.refusal(data) : undefined
   if (refusal === 'too many messages before Identify') throw new ProtocolError(LvspClose.GeneralError, refusal)

@@ -15,6 +15,7 @@ export function decode(data: string | Uint8Array): LvspMessage | undefined {
   return LvspMessage.safeParse(value).data
 }
 
+/** JSON without loss of digits: snowflakes may be integers beyond 2^53. */
 function parse(text: string): unknown {
   try {
     return decodeJson(text)

@@ -2,6 +2,7 @@
 import { LIMITS } from '../limits.ts'
 import { networkOf } from '../network-of.ts'
 
+/** Wrong tokens of one network, and when the first of its window arrived. */
 interface Failures {
   since: number
   count: number
@@ -11,6 +12,7 @@ interface Failures {
 export class FailingAddresses {
   readonly #failures = new Map<string, Failures>()
 
+  /** A wrong token arrived from this address. */
   failed(address: string, now: number): void {
     const network = networkOf(address)
     const known = this.#recent(network, now) ?? { since: now, count: 0 }
@@ -32,6 +34,7 @@ export class FailingAddresses {
     return this.#failures.size
   }
 
+  /** The failures of the current window; an entry whose window is over is removed. */
   #recent(network: string, now: number): Failures | undefined {
     const known = this.#failures.get(network)
     if (known === undefined || now - known.since < LIMITS.lvspFailureWindow) return known

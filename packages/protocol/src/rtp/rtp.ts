@@ -76,7 +76,10 @@ export interface RtpPacket {
  *
  * @example
  * ```ts
- * const packet = encodeRtp({ payloadType: OPUS_PAYLOAD_TYPE, sequence: 1, timestamp: 960, ssrc: 7, payload: frame })
+ * import { encodeRtp, OPUS_PAYLOAD_TYPE, OPUS_SILENCE } from '@parley/protocol'
+ *
+ * const payload = Uint8Array.from(OPUS_SILENCE)
+ * const packet = encodeRtp({ payloadType: OPUS_PAYLOAD_TYPE, sequence: 1, timestamp: 960, ssrc: 7, payload })
  * ```
  */
 export function encodeRtp(packet: RtpPacket): Uint8Array {

@@ -77,7 +77,11 @@ function isSealed(frame: Uint8Array): boolean {
   return marker.every(byte => byte === MARKER) && appended >= MIN_TRAILER && appended <= frame.length
 }
 
-/** Answers the node's DAVE messages and decides which frames are sealed. */
+/**
+ * Answers the node's DAVE messages and decides which frames are sealed. `VoiceClientSession` feeds it opcodes 21, 22,
+ * 24 (JSON) and 25, 27, 29, 30 (binary); `VoiceClient` passes each frame through `seal` or `open`. States, messages and
+ * their order: docs/dave.md.
+ */
 export class ClientDave {
   readonly #keys: DaveKeys
   readonly #outlet: DaveOutlet
@@ -143,6 +147,7 @@ export class ClientDave {
     }
   }
 
+  /** Dispatches a binary message. Errors of the library are the caller's to catch. */
   #take(op: number, payload: Uint8Array, members: Iterable<{ userId: string }>): void {
     if (op === VoiceOp.DaveExternalSender) this.#keys.setExternalSender(payload)
     else if (op === VoiceOp.DaveProposals)
@@ -180,6 +185,7 @@ export class ClientDave {
     }
   }
 
+  /** Op 21: a transition was announced. Id 0 takes effect at once, any other with op 22. */
   #prepare({ transition_id: id, protocol_version: version }: z.infer<typeof PrepareTransition>): void {
     this.#pending.set(id, version)
     if (id === 0) return this.#execute(0)
@@ -187,6 +193,10 @@ export class ClientDave {
     this.#outlet.sendText(VoiceOp.DaveTransitionReady, { transition_id: id })
   }
 
+  /**
+   * Op 22, or transition 0: the version of the transition is in force. Frames that are on their way were sent under the
+   * previous one, so that unencrypted frames stay acceptable for a moment.
+   */
   #execute(id: number): void {
     const version = this.#pending.get(id)
     if (version === undefined) return
@@ -199,6 +209,7 @@ export class ClientDave {
     this.#report()
   }
 
+  /** Op 24. Epoch 1 means a new group, for which the client sends a new key package; other epochs need no reaction. */
   #prepareEpoch({ protocol_version: version, epoch }: z.infer<typeof PrepareEpoch>): void {
     if (epoch !== 1) return
     // The node has executed every transition of the old group, but op 22 may be lost with a connection.
@@ -213,6 +224,10 @@ export class ClientDave {
     if (commit !== undefined) this.#outlet.sendBinary(encodeClientBinary(VoiceOp.DaveCommitWelcome, commit))
   }
 
+  /**
+   * Op 29 and op 30: the library processes the commit or Welcome, then the client reports that it is ready (op 23), or
+   * recovers.
+   */
   #use(payload: Uint8Array, process: (body: Uint8Array) => void): void {
     const { transitionId, body } = decodeTransition(payload)
     try {
@@ -226,11 +241,19 @@ export class ClientDave {
     else this.#outlet.sendText(VoiceOp.DaveTransitionReady, { transition_id: transitionId })
   }
 
+  /**
+   * A frame did not decrypt. During a transition that is normal; otherwise too many in a row mean that the group is
+   * broken.
+   */
   #failed(): void {
     if (this.#isRecovering || this.#pending.size > 0 || this.#version === 0) return
     if (++this.#failures > LIMITS.decryptFailures) this.#recover(this.#lastTransition)
   }
 
+  /**
+   * Op 31, then a new key package: the node removes and adds this client in its next batch. Once until a transition is
+   * executed.
+   */
   #recover(transitionId: number): void {
     if (this.#isRecovering) return
     this.#isRecovering = true

@@ -1,4 +1,5 @@
 // The DAVE library of most bots, @snazzah/davey. It is native and optional.
+// Each platform has a binary in a package of its own, so that loading may fail where the library is installed.
 import { decodeProposals } from '@parley/protocol'
 import type { DaveKeys, DaveLibrary } from './dave.ts'
 
@@ -22,8 +23,13 @@ export async function loadDavey(): Promise<DaveLibrary | undefined> {
   }
 }
 
+/** A Buffer over the same memory. */
 const bufferOf = (bytes: Uint8Array) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 
+/**
+ * One DAVESession of the library. Before `reset` there is none: sealing and opening then return the frame unchanged,
+ * and `isReady` is false.
+ */
 class DaveyKeys implements DaveKeys {
   readonly #davey: Davey
   readonly #userId: string
@@ -43,6 +49,7 @@ class DaveyKeys implements DaveKeys {
     return this.#session?.voicePrivacyCode || undefined
   }
 
+  /** The first call creates the library's session; later ones start another group in the same session. */
   reset(): Uint8Array {
     const version = this.#davey.DAVE_PROTOCOL_VERSION
     if (this.#session === undefined) this.#session = new this.#davey.DAVESession(version, this.#userId, this.#channelId)

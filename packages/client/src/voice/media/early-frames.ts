@@ -3,11 +3,16 @@ import { LIMITS } from '../../limits.ts'
 import { isSilence } from '../dave/dave.ts'
 import type { ReceivedFrame } from './media.ts'
 
+/** A waiting frame, and when it is dropped. */
 interface Kept {
   frame: ReceivedFrame
   until: number
 }
 
+/**
+ * At most `LIMITS.earlyFrames` frames of all sources, each for `LIMITS.earlyFrameWait` milliseconds. The oldest is
+ * dropped first.
+ */
 export class EarlyFrames {
   #kept: Kept[] = []
 
@@ -16,6 +21,7 @@ export class EarlyFrames {
     return isSilence(payload) && this.#kept.some(({ frame, until }) => frame.ssrc === ssrc && until > now)
   }
 
+  /** Adds a frame that could not be opened. */
   keep(frame: ReceivedFrame, now: number): void {
     this.#kept.push({ frame, until: now + LIMITS.earlyFrameWait })
     if (this.#kept.length > LIMITS.earlyFrames) this.#kept.shift()
@@ -34,6 +40,7 @@ export class EarlyFrames {
     }
   }
 
+  /** Drops all frames: the call or its media ended. */
   clear(): void {
     this.#kept = []
   }

@@ -45,10 +45,15 @@ export interface MediaReport {
   reported?: ReportBlock | undefined
 }
 
+/**
+ * From Ready to the end of the connection: `open`, then `protect` with mode and key of Session Description, then frames
+ * both ways. A new Ready means a new `VoiceMedia`; another key for the same SSRC only another `protect`.
+ */
 export class VoiceMedia {
   readonly #ready: VoiceReady
   readonly #received: (frame: ReceivedFrame) => void
   readonly #sender: AudioSender
+  /** By SSRC of the sender. Bounded, because the node decides which SSRCs arrive. */
   readonly #sources = new Map<number, ReceiveStats>()
   #udp: VoiceUdp | undefined
   #protection: PacketProtection | undefined
@@ -83,6 +88,10 @@ export class VoiceMedia {
     return found
   }
 
+  /**
+   * Mode and key of Session Description: packets can be sent and opened from now on. The report tells the node our
+   * address.
+   */
   protect(mode: VoiceMode, key: Uint8Array): void {
     this.#protection = new PacketProtection(mode, key)
     this.sendReport()
@@ -105,12 +114,15 @@ export class VoiceMedia {
     if (sealed !== undefined) this.#udp?.send(sealed)
   }
 
+  /** SSRC of our audio, from Ready. */
   get ssrc(): number {
     return this.#ready.ssrc
   }
+  /** Undefined before `protect`, and after `close`. */
   get mode(): VoiceMode | undefined {
     return this.#protection?.mode
   }
+  /** Milliseconds of the latest UDP ping; undefined before the first answer. */
   get roundTrip(): number | undefined {
     return this.#udp?.roundTrip
   }
@@ -136,6 +148,7 @@ export class VoiceMedia {
     for (const packet of this.#sender.end(performance.now())) this.#sendPacket(packet)
   }
 
+  /** Drops the statistics of a source whose user left. */
   forget(ssrc: number): void {
     this.#sources.delete(ssrc)
   }
@@ -175,6 +188,7 @@ export class VoiceMedia {
     else this.#replayed++
   }
 
+  /** The statistics of an SSRC, created at its first packet. At the bound the oldest source is dropped. */
   #source(ssrc: number): ReceiveStats {
     const known = this.#sources.get(ssrc)
     if (known !== undefined) return known
@@ -185,6 +199,7 @@ export class VoiceMedia {
     return source
   }
 
+  /** Only receiver report blocks about our audio are used. */
   #receiveRtcp(datagram: Uint8Array): void {
     const plain = this.#protection?.open('rtcp', datagram)
     const packets = plain === undefined ? undefined : decodeRtcp(plain)

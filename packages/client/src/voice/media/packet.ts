@@ -56,8 +56,10 @@ export function openPacket(
   return plain
 }
 
+/** Bytes that must be present before the clear part can be computed. */
 const headerLength = (kind: PacketKind) => (kind === 'rtp' ? RTP_HEADER : RTCP_HEADER)
 
+/** Bytes that travel in clear: for RTP they depend on mode and header, for RTCP they are always the same. */
 const clearLength = (layout: ProtectionLayout, kind: PacketKind, bytes: Uint8Array) =>
   kind === 'rtp' ? clearRtpLength(layout, bytes, 0) : CLEAR_RTCP_LENGTH
 

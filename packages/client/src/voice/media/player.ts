@@ -14,7 +14,9 @@ export interface PlayedCall {
   /** Whether no other member is known. */
   readonly isAlone: boolean
   readonly isClosed: boolean
+  /** Sends one Opus frame now. `samples` is its duration at 48 kHz; undefined if the packet is not valid Opus. */
   sendFrame(frame: Uint8Array, samples: number | undefined): void
+  /** Ends the talkspurt: silence frames, and speaking flags 0. */
   stopSpeaking(): void
 }
 
@@ -23,6 +25,10 @@ export interface PlayOptions {
   signal?: AbortSignal | undefined
 }
 
+/**
+ * One at a time per call: it owns the RTP timestamps while it plays. It never decodes or encodes: frames are Opus
+ * packets.
+ */
 export class Player {
   readonly #call: PlayedCall
   readonly #clock: Clock
@@ -73,6 +79,7 @@ export class Player {
     }
   }
 
+  /** Waits for a change of keys before a frame, unless an earlier wait for the same change timed out. */
   async #keysChanged(signal: AbortSignal | undefined): Promise<void> {
     if (this.#call.readiness === 'changing' && this.#isPatient) await this.#settled(LIMITS.keyChangeTimeout, signal)
     this.#isPatient = this.#call.readiness !== 'changing'

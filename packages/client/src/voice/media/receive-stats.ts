@@ -21,11 +21,15 @@ const MAX_LOST = 0x7f_ffff
 
 export class ReceiveStats {
   readonly #ssrc: number
+  /** Extended sequence numbers of the first and the newest packet: unwrapped, so that they do not jump at 65,536. */
   #first = 0
   #newest = -1
+  /** The last `LIMITS.replayWindow` packets as bits, see `#mark`. */
   #seen = 0n
   #packets = 0
+  /** Milliseconds. */
   #jitter = 0
+  /** Arrival time minus media time of the last packet, in milliseconds; only differences of it have a meaning. */
   #transit: number | undefined
   /** When the last report block was taken: packets expected and received so far. */
   #reported = { expected: 0, packets: 0 }
@@ -62,6 +66,7 @@ export class ReceiveStats {
     }
   }
 
+  /** Packets from the first to the newest, received or not. */
   get #expected(): number {
     return this.#packets === 0 ? 0 : this.#newest - this.#first + 1
   }
@@ -76,6 +81,7 @@ export class ReceiveStats {
     return true
   }
 
+  /** First packet, or a sender that started its numbers over: everything before counts no longer. */
   #restart(sequence: number): void {
     this.#first = sequence
     this.#newest = sequence
@@ -103,6 +109,7 @@ export class ReceiveStats {
     return true
   }
 
+  /** Jitter as a moving average with gain 1/16 (RFC 3550 §6.4.1). */
   #measure(timestamp: number, now: number): void {
     const transit = now - (timestamp * 1_000) / OPUS_RATE
     const change = this.#transit === undefined ? 0 : Math.abs(transit - this.#transit)

@@ -11,6 +11,7 @@ import {
 } from '@parley/protocol'
 import { LIMITS } from '../../limits.ts'
 
+/** A running discovery: requests left, and the timer that sends them. */
 interface Discovery {
   ssrc: number
   left: number
@@ -19,12 +20,14 @@ interface Discovery {
   reject(error: Error): void
 }
 
+/** Opens with `VoiceUdp.open`. Answers of pings and discovery are consumed here, everything else goes to `received`. */
 export class VoiceUdp {
   readonly #socket: Socket
   readonly #received: (datagram: Uint8Array) => void
   readonly #pinged: () => void
   readonly #pings: NodeJS.Timeout
   #discovery: Discovery | undefined
+  /** The latest ping. An answer counts if it repeats this sequence, and once. */
   #ping = { sequence: 0, sentAt: 0, isAnswered: true }
   #roundTrip: number | undefined
   #isClosed = false
@@ -80,6 +83,7 @@ export class VoiceUdp {
     return promise
   }
 
+  /** Sends without waiting. Errors are ignored, as losses are; after `close` nothing is sent. */
   send(datagram: Uint8Array): void {
     if (!this.#isClosed) this.#socket.send(datagram, () => {})
   }
@@ -89,6 +93,7 @@ export class VoiceUdp {
     this.#sendPing()
   }
 
+  /** Stops pings and a running discovery, which rejects, and closes the socket. May be repeated. */
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
@@ -97,6 +102,7 @@ export class VoiceUdp {
     this.#socket.close()
   }
 
+  /** Sends a discovery request, or gives up after the last one went unanswered. */
   #request(): void {
     const discovery = this.#discovery
     if (discovery === undefined) return

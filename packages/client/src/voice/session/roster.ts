@@ -5,8 +5,14 @@ import { Members } from './members.ts'
 import * as messages from './voice-messages.ts'
 import type { VoiceOutput } from './voice-outputs.ts'
 
+/**
+ * Feeds `members` and pushes an output for each change. `VoiceClientSession` passes it every opcode that it does not
+ * handle itself.
+ */
 export class Roster {
+  /** The table that `VoiceClientSession.members` shows. */
   readonly members = new Members()
+  /** Appends to the outputs of the session. */
   readonly #push: (output: VoiceOutput) => void
 
   constructor(push: (output: VoiceOutput) => void) {
@@ -45,6 +51,7 @@ export class Roster {
     if (this.members.add(userId)) this.#push({ kind: 'userConnected', userId })
   }
 
+  /** Op 11. Members that are known already are skipped. */
   #onConnect(userIds: readonly string[]): void {
     for (const userId of userIds) this.#add(userId)
   }
@@ -59,6 +66,10 @@ export class Roster {
     this.#push({ kind: 'speaking', userId: user_id, ssrc, speaking })
   }
 
+  /**
+   * Op 12. `video_ssrc` 0 means that the member's video ended. Up to version 7 it also announces a member and its audio
+   * SSRC.
+   */
   #onVideo(message: z.infer<typeof messages.Video>): void {
     const ssrc = message.video_ssrc ?? 0
     const video = { ssrc, rtxSsrc: message.rtx_ssrc ?? undefined, streams: message.streams ?? [] }

@@ -31,8 +31,10 @@ export class VoiceClientSession {
   #version: number
   /** `seq` of the newest numbered message; 0 before the first of a session. */
   #seq = 0
+  /** Flags that the caller set, and those that the node was last sent in this session. */
   #speaking: { flags: number; announced: number | undefined } = { flags: 0, announced: undefined }
   #roundTrip: number | undefined
+  /** Times in a row that a live connection was closed as replaced, without a stable period between them. */
   #replacements = 0
   /** SSRC of our audio where the client chooses it (WebRTC). */
   #webrtcSsrc: number | undefined
@@ -63,6 +65,7 @@ export class VoiceClientSession {
   get version(): number {
     return this.#version
   }
+  /** Where the session is; see `VoiceSessionState`. */
   get state(): VoiceSessionState {
     return this.#state.kind
   }
@@ -112,7 +115,10 @@ export class VoiceClientSession {
     else this.dave?.receiveBinary(message.op, message.payload, this.#roster.members)
   }
 
-  /** The WebSocket closed, or could not be opened (code 1006 and the reason). */
+  /**
+   * The WebSocket closed, or could not be opened (code 1006 and the reason). The close code decides whether the session
+   * resumes, identifies again or ends: see close-policy.ts.
+   */
   connectionClosed(code: number, reason: string, now: number): void {
     const state = this.#state
     const isResuming = state.kind === 'entering' && state.entrance.kind === 'resume'
@@ -121,7 +127,10 @@ export class VoiceClientSession {
     this.#lose(code, reason, reactionTo(code, isResuming), now)
   }
 
-  /** Handles whatever is due. */
+  /**
+   * Handles whatever is due: a reconnect, a step that took too long, a heartbeat. Calls before `deadline` have no
+   * effect.
+   */
   tick(now: number): void {
     const state = this.#state
     if (now < this.deadline) return
@@ -170,7 +179,7 @@ export class VoiceClientSession {
     this.#lose(ClientClose.Resumable, reason, 'resume', now)
   }
 
-  /** Leaves the channel and ends the session. */
+  /** Leaves the channel and ends the session. The node removes it at once, because the close code is 1000. */
   close(reason = 'left'): void {
     if (this.#state.kind === 'closed') return
     if (this.#isOpen || this.#state.kind === 'connecting')
@@ -188,6 +197,10 @@ export class VoiceClientSession {
     return this.#replacements > LIMITS.replacements
   }
 
+  /**
+   * The connection is gone: waits for the next attempt, or ends the session if `reaction` or the number of attempts
+   * says so.
+   */
   #lose(code: number, reason: string, reaction: Reaction, now: number): void {
     const state = this.#state
     if (state.kind === 'idle' || state.kind === 'waiting' || state.kind === 'closed') return
@@ -213,6 +226,7 @@ export class VoiceClientSession {
     return reaction === 'resume' ? before : { kind: 'identify' }
   }
 
+  /** Starts a connection. Only a resume keeps members and `seq`. */
   #connect(entrance: Entrance, now: number): void {
     if (entrance.kind !== 'resume') this.#forget()
     this.#state = { kind: 'connecting', entrance, by: now + LIMITS.stepTimeout }
@@ -257,6 +271,7 @@ export class VoiceClientSession {
     }
   }
 
+  /** Op 8. A lower version in Hello is the node's offer; heartbeats start here. */
   #onHello(data: unknown, now: number): void {
     const state = this.#state
     const hello = this.#readEssential('Hello', messages.Hello, data, now)
@@ -266,6 +281,7 @@ export class VoiceClientSession {
     state.heartbeat = new Heartbeat(hello.heartbeat_interval, now)
   }
 
+  /** Op 2. `select` and the node's Session Description have to follow within `LIMITS.stepTimeout`. */
   #onReady(data: unknown, now: number): void {
     const state = this.#state
     if (state.kind !== 'entering' || state.entrance.kind === 'resume') return
@@ -278,6 +294,7 @@ export class VoiceClientSession {
     this.#outputs.push({ kind: 'ready', ready })
   }
 
+  /** Op 4. The session is live: media may be sent. After a repeated `select` it replaces the key. */
   #onDescription(data: unknown, now: number): void {
     const state = this.#state
     if (state.kind !== 'selecting' && state.kind !== 'live') return
@@ -293,6 +310,7 @@ export class VoiceClientSession {
     this.#announceSpeaking()
   }
 
+  /** Op 9. The missed messages follow as ordinary ones. */
   #onResumed(now: number): void {
     const state = this.#state
     if (state.kind !== 'entering' || state.entrance.kind !== 'resume') return
