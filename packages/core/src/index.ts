@@ -3,7 +3,7 @@
 export type { BackendInspection } from './backend/control.ts'
 export type { ChannelInspection } from './channel/channel.ts'
 export type { BackendId, ChannelRef } from './channel/channel-ref.ts'
-export type { OpenLane } from './channel/lane-handle.ts'
+export type { LaneInspection, OpenLane } from './channel/lane-handle.ts'
 export type { Crypto, GroupCrypto, Signer } from './crypto.ts'
 export type { DaveInspection } from './dave/group.ts'
 export type { MemberInspection } from './dave/member.ts'
@@ -56,7 +56,6 @@ export { ok, type Result, refused } from './result.ts'
 export type { Dtls, DtlsAssociation, DtlsState, Fingerprint } from './transport/webrtc/dtls.ts'
 export {
   type BackendOptions,
-  type LaneInspection,
   type NodeInspection,
   type NodeSizes,
   type Opening,

@@ -8,7 +8,7 @@ import type { ChannelInspection } from './channel/channel.ts'
 import type { BackendId } from './channel/channel-ref.ts'
 import type { Ending } from './channel/channel-session.ts'
 import { Channels } from './channel/channels.ts'
-import { type LaneHandle, Lanes, type OpenLane } from './channel/lane-handle.ts'
+import { type LaneHandle, type LaneInspection, Lanes, type OpenLane } from './channel/lane-handle.ts'
 import type { Crypto } from './crypto.ts'
 import { ExternalSender } from './dave/external-sender.ts'
 import type { DavePolicy } from './dave/version.ts'
@@ -20,7 +20,7 @@ import { Greetings } from './gateway/greetings.ts'
 import { HeldIdentifies } from './gateway/held-identifies.ts'
 import type { SessionObserver, VoiceSession, VoiceSessionInspection } from './gateway/voice-session.ts'
 import { type AuthenticationPolicy, VoiceSessions } from './gateway/voice-sessions.ts'
-import type { LaneCounters, LaneEvent } from './lane/commands.ts'
+import type { LaneEvent } from './lane/commands.ts'
 import { type Capacity, Health } from './lvsp/health.ts'
 import { Lvsp, type LvspBackend, type LvspInspection } from './lvsp/lvsp.ts'
 import type { Dtls } from './transport/webrtc/dtls.ts'
@@ -73,17 +73,6 @@ export type Opening =
 interface Connection extends Timed {
   receive(data: string | Uint8Array, now: number): void
   closed(code: number, now: number): void
-}
-
-/** A lane as `VoiceNode.inspect()` shows it. */
-export interface LaneInspection {
-  readonly id: LaneId
-  readonly port: number
-  /** Channels assigned to it. */
-  readonly channels: number
-  readonly peers: number
-  /** Its last report; undefined before the first. */
-  readonly counters: LaneCounters | undefined
 }
 
 /** The state of a node, without secrets. */
@@ -227,23 +216,7 @@ export class VoiceNode {
 
   /** An event of a lane. Events about a peer that no longer exists do nothing. */
   laneEvent(lane: LaneId, event: LaneEvent, now: number): void {
-    const handle = this.#lanes.get(lane)
-    if (handle === undefined) return
-    switch (event.kind) {
-      case 'counters':
-        handle.counters = event.counters
-        return
-      case 'firstPacket':
-        return handle.owners.get(event.peer)?.packetsArrived(event.ssrc)
-      case 'nonceExhausted':
-        return handle.owners.get(event.peer)?.keyExhausted(now)
-      case 'datagram':
-        return handle.owners.get(event.peer)?.datagramArrived(event.bytes, now)
-      case 'consentLost':
-        return this.#effects.note('lane.consent_lost', { lane, peer: event.peer })
-      case 'addressBound':
-        return this.#effects.note('lane.address_bound', { lane, peer: event.peer })
-    }
+    this.#lanes.event(lane, event, now)
   }
 
   /**
@@ -251,23 +224,14 @@ export class VoiceNode {
    * are for its replacement.
    */
   laneLost(id: LaneId, reason: string, now: number): void {
-    const lane = this.#lanes.get(id)
-    if (lane === undefined) return
-    lane.isLost = true
-    lane.counters = undefined
-    this.#effects.note('lane.lost', { lane: id, reason })
-    this.#endSessions(lane, now)
+    const lane = this.#lanes.lost(id, reason)
+    if (lane !== undefined) this.#endSessions(lane, now)
   }
 
   /** Another lane replaces a lost one. If its port differs, sessions that were sent the old port close and identify again. */
   laneReplaced(id: LaneId, port: number, now: number): void {
-    const lane = this.#lanes.get(id)
-    if (lane === undefined) return
-    const isMoved = lane.port !== port
-    lane.isLost = false
-    lane.port = port
-    this.#effects.note('lane.replaced', { lane: id, port })
-    if (isMoved) this.#endSessions(lane, now)
+    const lane = this.#lanes.replaced(id, port)
+    if (lane !== undefined) this.#endSessions(lane, now)
   }
 
   /** Handles everything that is due. Calls before `deadline` have no effect. */
@@ -317,13 +281,7 @@ export class VoiceNode {
       backends: this.#backendControl.inspect(),
       sessions: [...this.#sessions.all()].map(session => session.inspect()),
       channels: [...this.#channels.all()].map(channel => channel.inspect()),
-      lanes: this.#lanes.all.map(({ id, port, channels, owners, counters }) => ({
-        id,
-        port,
-        channels,
-        peers: owners.size,
-        counters,
-      })),
+      lanes: this.#lanes.inspect(),
       lvsp: this.#lvsp.inspect(),
     }
   }

@@ -1,5 +1,5 @@
 // Commands that a node may not have executed yet, in order. They are sent again after a reconnect.
-import { type LvspCommand, type LvspEvent, LvspInfo } from '@parley/protocol'
+import { LvspCapability, type LvspCommand, type LvspEvent, LvspInfo } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import type { Info } from './lvsp-messages.ts'
 import type { RequestId } from './lvsp-outputs.ts'
@@ -17,6 +17,7 @@ interface Ids {
   user_id?: unknown
 }
 
+/** The INFO that answers a command. Commands that are not listed have no answer, and are settled by a later heartbeat. */
 const ANSWERS: Partial<Record<LvspCommand, LvspEvent>> = {
   [LvspInfo.ChannelRequest]: LvspInfo.ChannelAssign,
   [LvspInfo.VoiceStateCreate]: LvspInfo.VoiceStateDone,
@@ -25,6 +26,15 @@ const ANSWERS: Partial<Record<LvspCommand, LvspEvent>> = {
 }
 
 const ANSWERING: ReadonlySet<LvspEvent> = new Set(Object.values(ANSWERS))
+
+const NEEDED: Partial<Record<LvspCommand, LvspCapability>> = {
+  [LvspInfo.Sync]: LvspCapability.Sync,
+  [LvspInfo.TokenRefresh]: LvspCapability.UserToken,
+  [LvspInfo.Stats]: LvspCapability.Stats,
+}
+
+/** The capability without which a node refuses a command; undefined if it needs none. */
+export const capabilityFor = (type: LvspCommand): LvspCapability | undefined => NEEDED[type]
 
 /** Whether a command has an answer. */
 export const hasAnswer = (type: LvspCommand): boolean => ANSWERS[type] !== undefined

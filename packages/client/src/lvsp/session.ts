@@ -7,7 +7,6 @@ import {
   LvspFailure,
   type LvspHello,
   type LvspIdentify,
-  LvspInfo,
   LvspOp,
   type LvspReady,
   type LvspResume,
@@ -17,7 +16,7 @@ import { Backoff } from '../backoff.ts'
 import { LIMITS } from '../limits.ts'
 import { answerOf, decodeNodeMessage, eventOf, type Info, type NodeMessage } from './lvsp-messages.ts'
 import type { LvspOutput, RequestFailure, RequestId } from './lvsp-outputs.ts'
-import { type Command, hasAnswer, Outbox, settledBy } from './outbox.ts'
+import { type Command, capabilityFor, hasAnswer, Outbox, settledBy } from './outbox.ts'
 
 /** Data of a command. Snowflakes may be safe integers, and `guild_id` may be null. */
 export type LvspCommandInput<T extends LvspCommand> = z.input<(typeof LvspCommands)[T]>
@@ -49,19 +48,11 @@ type State =
 const DONE = 1000
 const WRONG_SECRET = 'the node does not accept the secret'
 
-/** The capability that a command needs. */
-const NEEDED: Partial<Record<LvspCommand, LvspCapability>> = {
-  [LvspInfo.Sync]: LvspCapability.Sync,
-  [LvspInfo.TokenRefresh]: LvspCapability.UserToken,
-  [LvspInfo.Stats]: LvspCapability.Stats,
-}
-
 /**
  * The client side of LVSP as a state machine. Feed it the events of a WebSocket, apply `takeOutputs` after every input, and
  * call `tick` at `deadline`. `now` is milliseconds of a monotonic clock. Reconnects and resumes without limit.
  */
 export class LvspClientSession {
-  /** Capabilities to request, as far as the node offers them. */
   readonly #wanted: readonly LvspCapability[]
   readonly #requestTimeout: number
   readonly #backoff: Backoff
@@ -69,7 +60,6 @@ export class LvspClientSession {
   readonly #outbox = new Outbox()
   #outputs: LvspOutput[] = []
   #state: State = { kind: 'idle' }
-  /** Name and version from HELLO; undefined if the node sent none. */
   #server: LvspHello['server']
   #capabilities: readonly LvspCapability[] = []
   /** Whether the node has been ready before: then RESUME instead of IDENTIFY. */
@@ -86,7 +76,6 @@ export class LvspClientSession {
     this.#backoff = new Backoff(options.random ?? Math.random, options.maxReconnectDelay)
   }
 
-  /** Where the session is; see `LvspSessionState`. */
   get state(): LvspSessionState {
     return this.#state.kind
   }
@@ -317,7 +306,6 @@ export class LvspClientSession {
     if (info !== undefined) this.#report(info, isLive)
   }
 
-  /** Pushes an INFO as the answer to the request that it settles, otherwise as an event. */
   #report(info: Info, mayAnswer: boolean): void {
     const request = mayAnswer ? settledBy(this.#outbox, info)?.request : undefined
     const output = request === undefined ? eventOf(info) : answerOf(request.id, info)
@@ -344,12 +332,12 @@ export class LvspClientSession {
   }
 
   #isAgreed({ type }: Command): boolean {
-    const needed = NEEDED[type]
+    const needed = capabilityFor(type)
     return needed === undefined || this.#capabilities.includes(needed)
   }
 
   #dropUnagreed(command: Command): void {
-    this.#drop(command, `the node did not agree to ${NEEDED[command.type]}`)
+    this.#drop(command, `the node did not agree to ${capabilityFor(command.type)}`)
   }
 
   /** Reports a command that will not be executed: as `failed` if it is a request, otherwise as `refused`. */
@@ -358,7 +346,6 @@ export class LvspClientSession {
     else this.#outputs.push({ kind: 'refused', type, failure: { message } })
   }
 
-  /** Fails the requests whose time is over. */
   #expire(now: number): void {
     if (this.#outbox.deadline > now) return
     for (const command of this.#outbox.removeUnless(({ request }) => request === undefined || request.by > now))

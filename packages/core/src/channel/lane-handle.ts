@@ -1,7 +1,7 @@
 // Control's end of the lanes: numbers peers and target lists, allocates SSRCs, and places channels on the least loaded lane.
 import type { Crypto } from '../crypto.ts'
 import type { Effects, LaneId } from '../effect.ts'
-import type { LaneCommand, LaneCounters, PeerId, TargetsId } from '../lane/commands.ts'
+import type { LaneCommand, LaneCounters, LaneEvent, PeerId, TargetsId } from '../lane/commands.ts'
 import { LIMITS } from '../limits.ts'
 import { SsrcAllocator } from './ssrc-allocator.ts'
 
@@ -79,11 +79,25 @@ export class LaneHandle {
   }
 }
 
+/** A lane as `VoiceNode.inspect()` shows it. */
+export interface LaneInspection {
+  readonly id: LaneId
+  readonly port: number
+  /** Channels assigned to it. */
+  readonly channels: number
+  readonly peers: number
+  /** Its last report; undefined before the first. */
+  readonly counters: LaneCounters | undefined
+}
+
+/** The lanes of a node. Their number never changes: a lane that crashes is replaced under the same id. */
 export class Lanes {
   readonly all: readonly LaneHandle[]
+  readonly #effects: Effects
 
   constructor(lanes: readonly OpenLane[], crypto: Crypto, effects: Effects) {
     this.all = lanes.map(lane => new LaneHandle(lane, crypto, effects))
+    this.#effects = effects
   }
 
   /** The lane for a new channel: the one with the fewest channels, if possible not a lost one. `release` undoes it. */
@@ -99,7 +113,59 @@ export class Lanes {
     lane.channels--
   }
 
-  get(id: LaneId): LaneHandle | undefined {
+  /** An event of a lane: notes the report, or passes the event to the owner of its peer. Without that it does nothing. */
+  event(lane: LaneId, event: LaneEvent, now: number): void {
+    const handle = this.#get(lane)
+    if (handle === undefined) return
+    switch (event.kind) {
+      case 'counters':
+        handle.counters = event.counters
+        return
+      case 'firstPacket':
+        return handle.owners.get(event.peer)?.packetsArrived(event.ssrc)
+      case 'nonceExhausted':
+        return handle.owners.get(event.peer)?.keyExhausted(now)
+      case 'datagram':
+        return handle.owners.get(event.peer)?.datagramArrived(event.bytes, now)
+      case 'consentLost':
+        return this.#effects.note('lane.consent_lost', { lane, peer: event.peer })
+      case 'addressBound':
+        return this.#effects.note('lane.address_bound', { lane, peer: event.peer })
+    }
+  }
+
+  /** A lane crashed. Returns it, because the sessions on it have to end. */
+  lost(id: LaneId, reason: string): LaneHandle | undefined {
+    const lane = this.#get(id)
+    if (lane === undefined) return undefined
+    lane.isLost = true
+    lane.counters = undefined
+    this.#effects.note('lane.lost', { lane: id, reason })
+    return lane
+  }
+
+  /** Another lane runs in place of a lost one. Returns it if its port differs, which sessions that were sent the old one do not know. */
+  replaced(id: LaneId, port: number): LaneHandle | undefined {
+    const lane = this.#get(id)
+    if (lane === undefined) return undefined
+    const isMoved = lane.port !== port
+    lane.isLost = false
+    lane.port = port
+    this.#effects.note('lane.replaced', { lane: id, port })
+    return isMoved ? lane : undefined
+  }
+
+  inspect(): LaneInspection[] {
+    return this.all.map(({ id, port, channels, owners: { size: peers }, counters }) => ({
+      id,
+      port,
+      channels,
+      peers,
+      counters,
+    }))
+  }
+
+  #get(id: LaneId): LaneHandle | undefined {
     return this.all.find(lane => lane.id === id)
   }
 }

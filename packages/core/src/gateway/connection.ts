@@ -49,6 +49,8 @@ type State =
   | { kind: 'held'; identify: Identify; refusal: IdentifyRefusal; until: number; messages: UnidentifiedMessages }
   | { kind: 'closed' }
 
+const UNIDENTIFIED = { tooMany: VoiceClose.RateLimited, tooLarge: VoiceClose.DecodeError }
+
 /** Frequent opcodes of little cost. Those of DAVE answer messages of the node; the group counts unsolicited ones itself. */
 const CHATTY: ReadonlySet<number> = new Set([
   VoiceOp.Heartbeat,
@@ -86,7 +88,7 @@ export class GatewayConnection implements Attachment, Held, Timed {
     this.#state = {
       kind: 'greeting',
       identifyBy: now + LIMITS.identifyTimeout,
-      messages: new UnidentifiedMessages(),
+      messages: new UnidentifiedMessages(UNIDENTIFIED),
     }
   }
 
@@ -185,7 +187,7 @@ export class GatewayConnection implements Attachment, Held, Timed {
 
   #receiveText(text: string, now: number): void {
     const { kind } = this.#state
-    if (kind === 'greeting' || kind === 'held') checkUnidentified(this.#state.messages.refusal(text))
+    if (kind === 'greeting' || kind === 'held') this.#state.messages.check(text)
     if (text.length > LIMITS.jsonMessage) throw new ProtocolError(VoiceClose.DecodeError, 'the message is too long')
     // Before parsing, which is what a long message costs.
     this.#count('text', now, text.length)
@@ -263,11 +265,6 @@ export class GatewayConnection implements Attachment, Held, Timed {
     const heartbeat = Heartbeat.safeParse(data)
     if (this.#state.kind === 'live' && heartbeat.success) this.#state.session.acknowledge(heartbeat.data.seq_ack)
   }
-}
-
-function checkUnidentified(refusal: ReturnType<UnidentifiedMessages['refusal']>): void {
-  if (refusal === 'too many messages before Identify') throw new ProtocolError(VoiceClose.RateLimited, refusal)
-  if (refusal !== undefined) throw new ProtocolError(VoiceClose.DecodeError, refusal)
 }
 
 const stackOf = (error: unknown) => (error instanceof Error ? error.stack : undefined)

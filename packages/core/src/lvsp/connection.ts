@@ -19,11 +19,11 @@ import type { Timed } from '../deadlines.ts'
 import type { ConnectionId, Effects } from '../effect.ts'
 import { ProtocolError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
-import { MessageRate, UnidentifiedMessages } from '../message-rate.ts'
+import { CountedRate, MessageRate, UnidentifiedMessages } from '../message-rate.ts'
 import type { NOTES, NoteFields, NoteName } from '../notes.ts'
 import { Commands, healthOf } from './commands.ts'
 import { decode } from './decode.ts'
-import { type Agreement, type Dialect, isAgreed, isLitecordCreate } from './dialect.ts'
+import { type Agreement, type Dialect, isAgreed, isLitecordCreate, looksLikeLitecord } from './dialect.ts'
 import { canonicalToken, type KeyMatch } from './keyring.ts'
 import type { NodeControl } from './node-control.ts'
 import type { Attachment, LvspSession } from './session.ts'
@@ -75,10 +75,7 @@ export interface LvspConnectionInspection {
   readonly capabilities: readonly LvspCapability[] | undefined
 }
 
-/**
- * `greeting`: until IDENTIFY or RESUME succeeds. `live`: authenticated; commands wait in `queue` until READY was sent,
- * and during long ones.
- */
+/** `live`: authenticated. Its commands wait in `queue` until READY was sent, and during long commands. */
 type State =
   | { kind: 'greeting'; nonce: string; helloAt: number; identifyBy: number; messages: UnidentifiedMessages }
   | {
@@ -93,8 +90,7 @@ type State =
 type Live = Extract<State, { kind: 'live' }>
 type LvspNote = Extract<NoteName, `lvsp.${string}`>
 
-/** The library that Litecord uses. It negotiates no capabilities, unlike most other backends in Python. */
-const LITECORD_USER_AGENT = /python.*websockets/i
+const UNIDENTIFIED = { tooMany: LvspClose.GeneralError, tooLarge: LvspClose.DecodeError }
 
 /**
  * Owned by `Lvsp`, attached to the `LvspSession` of its backend while live. An older connection of the same backend
@@ -104,11 +100,9 @@ export class LvspConnection implements Timed, Attachment {
   readonly id: ConnectionId
   readonly origin: LvspOrigin
   readonly #owner: LvspOwner
-  /** Bound on messages per second: beyond it the connection is closed. */
   readonly #rate: MessageRate
   /** Bound on log lines that its messages may cause. */
-  readonly #noteRate: MessageRate
-  #unnoted = 0
+  readonly #noteRate: CountedRate
   #state: State
   #requireHeartbeat = false
 
@@ -117,10 +111,10 @@ export class LvspConnection implements Timed, Attachment {
     this.id = id
     this.origin = origin
     this.#rate = new MessageRate(LIMITS.lvspInfosPerSecond, LIMITS.lvspInfoBurst, now)
-    this.#noteRate = new MessageRate(LIMITS.lvspNotesPerSecond, LIMITS.lvspNoteBurst, now)
+    this.#noteRate = new CountedRate(LIMITS.lvspNotesPerSecond, LIMITS.lvspNoteBurst, now)
     const helloAt = now + helloDelay
     const identifyBy = helloAt + LIMITS.lvspIdentifyTimeout
-    this.#state = { kind: 'greeting', nonce, helloAt, identifyBy, messages: new UnidentifiedMessages() }
+    this.#state = { kind: 'greeting', nonce, helloAt, identifyBy, messages: new UnidentifiedMessages(UNIDENTIFIED) }
   }
 
   get kind(): State['kind'] {
@@ -145,10 +139,7 @@ export class LvspConnection implements Timed, Attachment {
     }
   }
 
-  /**
-   * Sends HELLO once `helloDelay` has passed, closes a connection that does not identify or send heartbeats, and does a
-   * slice of a long command.
-   */
+  /** Sends HELLO once its delay has passed, closes for missed deadlines, and does a slice of a long command. */
   tick(now: number): void {
     const state = this.#state
     if (state.kind === 'live' && state.queue.isBusy) this.#guarded(() => state.queue.run(now), now)
@@ -163,7 +154,7 @@ export class LvspConnection implements Timed, Attachment {
   receive(data: string | Uint8Array, now: number): void {
     this.#guarded(() => {
       if (!this.#rate.take(now)) throw new ProtocolError(LvspClose.GeneralError, 'too many messages')
-      if (this.#state.kind === 'greeting') checkUnidentified(this.#state.messages, data)
+      if (this.#state.kind === 'greeting' && typeof data === 'string') this.#state.messages.check(data)
       const message = decode(data)
       if (message === undefined) this.#ignore('a message without an opcode', now)
       else this.#dispatch(message, data.length, now)
@@ -176,10 +167,7 @@ export class LvspConnection implements Timed, Attachment {
     this.#end(now)
   }
 
-  /**
-   * Called by the session when another connection of the backend takes over, or this one receives again. RECEIVER says
-   * so, if agreed on.
-   */
+  /** Another connection of the backend receives from now on, or this one again. RECEIVER says so, if agreed on. */
   receiverChanged(receiver: Attachment): void {
     const receives = receiver === this
     if (!receives) this.#note('lvsp.superseded', { by: receiver.id })
@@ -257,10 +245,7 @@ export class LvspConnection implements Timed, Attachment {
     this.#ready(live, undefined, now)
   }
 
-  /**
-   * RESUME. Older connections of the backend are closed. A resume that cannot be replayed is sent the whole state;
-   * READY follows either.
-   */
+  /** RESUME. Closes the backend's older connections. What cannot be replayed is sent as state; READY follows. */
   #resume(data: unknown, now: number): void {
     if (this.#state.kind !== 'greeting') return this.#ignore('RESUME on a connection that is live', now)
     const resume = LvspResume.safeParse(data)
@@ -283,10 +268,7 @@ export class LvspConnection implements Timed, Attachment {
     this.#ready(live, resumed, now)
   }
 
-  /**
-   * The connection is authenticated: agrees on capabilities, and attaches nothing yet. `adopt_token` is for backends
-   * configured so.
-   */
+  /** The connection is authenticated: agrees on capabilities. `adopt_token` is for backends configured so. */
   #goLive(backend: string, token: string, wanted: readonly string[], now: number): Live {
     const { session, agreement: configured, requireHeartbeat, adoptsTokens } = this.#owner.enter(backend)
     const offered = this.#owner.capabilities.filter(name => adoptsTokens || name !== LvspCapability.AdoptToken)
@@ -335,7 +317,6 @@ export class LvspConnection implements Timed, Attachment {
       throw new ProtocolError(LvspClose.GeneralError, 'too many messages before READY or during SYNC')
   }
 
-  /** Executes one command. Returns work that the next one has to wait for. */
   #run({ commands, agreement }: Live, message: LvspInfoMessage, now: number): Work | undefined {
     this.#noticeLitecord(message, agreement)
     const result = commands.run(message, now)
@@ -353,23 +334,17 @@ export class LvspConnection implements Timed, Attachment {
   }
 
   #hintAtLitecord({ agreement }: Live): void {
-    if (agreement.dialect === 'spec' && LITECORD_USER_AGENT.test(this.origin.userAgent ?? ''))
-      this.#note('lvsp.looks_like_litecord', {
-        hint: 'if it is Litecord, set dialect = "litecord" for this backend',
-      })
+    if (agreement.dialect !== 'spec' || !looksLikeLitecord(this.origin.userAgent)) return
+    this.#note('lvsp.looks_like_litecord', { hint: 'if it is Litecord, set dialect = "litecord" for this backend' })
   }
 
-  /** Counts a wrong or malformed token for the address, and returns the error to throw. */
   #rejected(reason: string, now: number): ProtocolError {
     this.#owner.failed(this.origin.remoteAddress, now)
     this.#note('lvsp.authentication_failed', { reason })
     return new ProtocolError(LvspClose.AuthenticationFailed, reason)
   }
 
-  /**
-   * A ProtocolError is the backend's fault and carries its close code. Anything else is a fault of the node: 4000, and
-   * a note with the stack.
-   */
+  /** A ProtocolError is the backend's fault. Anything else is a fault of the node: 4000, and a note with the stack. */
   #fail(error: unknown, now: number): void {
     if (error instanceof ProtocolError) return this.#close(error.code, error.message, now)
     const { message, stack } = error instanceof Error ? error : new Error(String(error))
@@ -393,7 +368,6 @@ export class LvspConnection implements Timed, Attachment {
     this.#owner.ended(this)
   }
 
-  /** Sends a message that is not numbered. Numbered INFO goes through the session. */
   #send(op: LvspOp, d: object): void {
     this.#owner.effects.send(this.id, JSON.stringify({ op, d }))
   }
@@ -408,12 +382,8 @@ export class LvspConnection implements Timed, Attachment {
     fields: NoteFields<typeof NOTES, Event>,
     now: number,
   ): void {
-    if (!this.#noteRate.take(now)) {
-      this.#unnoted++
-      return
-    }
-    this.#note(event, fields, this.#unnoted === 0 ? undefined : this.#unnoted)
-    this.#unnoted = 0
+    const unnoted = this.#noteRate.take(now)
+    if (unnoted !== undefined) this.#note(event, fields, unnoted === 0 ? undefined : unnoted)
   }
 
   #note<Event extends LvspNote>(event: Event, fields: NoteFields<typeof NOTES, Event>, unnoted?: number): void {
@@ -421,11 +391,4 @@ export class LvspConnection implements Timed, Attachment {
     const { remoteAddress: address } = this.origin
     this.#owner.effects.note(event, fields, { connection: this.id, address, backend, unnoted })
   }
-}
-
-/** Before authentication, messages are few and short. Throws a ProtocolError for one that is not. */
-function checkUnidentified(messages: UnidentifiedMessages, data: string | Uint8Array): void {
-  const refusal = typeof data === 'string' ? messages.refusal(data) : undefined
-  if (refusal === 'too many messages before Identify') throw new ProtocolError(LvspClose.GeneralError, refusal)
-  if (refusal !== undefined) throw new ProtocolError(LvspClose.DecodeError, refusal)
 }
