@@ -73,6 +73,7 @@ test('flags and platform are sent to the other members when the backend sets the
 test('an SSRC with want 0 has its own target list without that listener until the listener wants it again', () => {
   const { bench, ana, benPeer } = scene()
   ana.send(15, { any: 100, [benPeer.ssrcs[0]]: 0, pixelCounts: { 5: 1.5 } })
+  bench.advance(0)
   const individual = bench.commands('openTargets')[0].targets
   assert.deepEqual(bench.commands('setRoute').at(-1).targets, individual)
   const added = bench.commands('addTarget').filter(({ targets }) => targets === individual)

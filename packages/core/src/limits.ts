@@ -114,6 +114,15 @@ export const LIMITS = {
   /** A sender changes to a preferred codec once members and codecs have stayed the same for this long. */
   videoBetterDelay: 10_000,
 
+  /** Commands to a lane in one slice of the private target lists that one op 15 may ask for by the hundred … */
+  targetsPerSlice: 5_000,
+  /** … and the time between two slices: one user's wants take a twentieth of a lane at most. */
+  targetsInterval: 50,
+  /** Wants looked up in one slice of the op 15 that senders are sent: members times sources are no bound … */
+  wantsPerSlice: 10_000,
+  /** … and the time between two slices. */
+  wantsInterval: 20,
+
   /** SSRCs of one session: audio, then up to three pairs of video and RTX. */
   ssrcsPerSession: 8,
   /** SSRCs that a WebRTC client may declare: those of a session, before and after it replaced them. */

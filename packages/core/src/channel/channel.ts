@@ -68,8 +68,8 @@ export class Channel implements ChannelRef {
     this.token = token
     this.lane = lane
     this.usage = usage
-    this.#audio = new MediaRoutes(lane, 'audio')
-    this.#video = new MediaRoutes(lane, 'video')
+    this.#audio = new MediaRoutes(lane, 'audio', host.deadlines)
+    this.#video = new MediaRoutes(lane, 'video', host.deadlines)
     this.encryption = new Encryption(this, host)
     this.videoCodecs = new VideoCodecs(host.deadlines)
     this.#sendRequests = new SendRequests(() => this.#video.listeners, host.deadlines)

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { Deadlines } from '../deadlines.ts'
 import { Effects } from '../effect.ts'
 import type { LaneCommand, PeerId, TargetsId } from '../lane/commands.ts'
+import { LIMITS } from '../limits.ts'
 import { LaneHandle } from './lane-handle.ts'
 import { MediaRoutes, type RouteSource, type Wants } from './media-routes.ts'
 
@@ -79,14 +81,28 @@ const wanting = (any: number, wants: readonly (readonly [of: RouteSource, want: 
 function scene(count: number) {
   const effects = new Effects()
   const routes = new Routes()
-  const audio = new MediaRoutes(new LaneHandle({ id: 0, port: 1 }, crypto, effects), 'audio')
+  const deadlines = new Deadlines()
+  const audio = new MediaRoutes(new LaneHandle({ id: 0, port: 1 }, crypto, effects), 'audio', deadlines)
+  let now = 0
   const people = Array.from({ length: count }, (_, index) => new Person(index + 1))
-  const drain = () => {
+  const take = () => {
     const commands = effects.take().map(effect => (effect as { command: LaneCommand }).command)
     for (const command of commands) routes.apply(command)
     return commands
   }
-  return { audio, routes, people, drain }
+  /** The commands of one slice. */
+  const slice = () => {
+    now += LIMITS.targetsInterval
+    deadlines.tick(now)
+    return take()
+  }
+  /** All commands that the changes so far result in. */
+  const drain = () => {
+    const commands = take()
+    while (audio.deadline < Infinity) commands.push(...slice())
+    return commands
+  }
+  return { audio, routes, people, take, slice, drain }
 }
 
 test('a change of sealedOnly is sent once for every existing route and applies to later ones', () => {
@@ -133,7 +149,7 @@ test('a join to a channel without individual wants takes one route and one targe
 
 /** A channel whose members all receive each other; `want` returns the number of commands that a change of wants takes. */
 function crowd(count: number) {
-  const { audio, routes, people, drain } = scene(count)
+  const { audio, routes, people, take, slice, drain } = scene(count)
   for (const person of people) {
     audio.openSource(person)
     audio.addListener(person)
@@ -145,7 +161,7 @@ function crowd(count: number) {
     return drain().length
   }
   const othersOf = (person: Person) => people.filter(other => other !== person)
-  return { audio, routes, people, want, othersOf, drain }
+  return { audio, routes, people, want, othersOf, take, slice, drain }
 }
 
 test('a listener that wants every source by SSRC needs no individual lists, whatever its default want', () => {
@@ -209,15 +225,76 @@ test('a second wants message takes commands only for its differences from the fi
   )
 })
 
+test('one op 15 that asks for hundreds of lists is applied in slices', () => {
+  const COUNT = 500
+  const { audio, routes, people, take, slice } = crowd(COUNT)
+  const [hostile, ...others] = people as [Person, ...Person[]]
+  const muted = others.slice(0, 240)
+  hostile.wants = wanting(
+    100,
+    muted.map(other => [other, 0] as const),
+  )
+  audio.wantsChanged(hostile)
+  assert.deepEqual(take(), [])
+  let commands = 0
+  while (audio.deadline < Infinity) {
+    const { length } = slice()
+    assert.ok(length <= LIMITS.targetsPerSlice + 2 * COUNT, `${length} commands in one slice`)
+    commands += length
+  }
+  assert.ok(commands > muted.length * (COUNT - 2))
+  for (const { ssrc } of muted) assert.equal(routes.receivers(ssrc).length, COUNT - 2)
+})
+
+test('the list that one listener needs does not wait for the hundreds of another', () => {
+  const COUNT = 500
+  const { audio, routes, people, slice } = crowd(COUNT)
+  const [hostile, member, ...others] = people as [Person, Person, ...Person[]]
+  hostile.wants = wanting(
+    100,
+    others.slice(0, 240).map(other => [other, 0] as const),
+  )
+  audio.wantsChanged(hostile)
+  const loud = others.at(-1)!
+  member.wants = wanting(100, [[loud, 0]])
+  audio.wantsChanged(member)
+  slice()
+  assert.equal(routes.receivers(loud.ssrc).length, COUNT - 2)
+})
+
+test('lists that are not needed any longer when their turn comes are not opened', () => {
+  const { audio, people, want, drain } = crowd(50)
+  const [fickle, speaker, leaving, ended] = people as [Person, Person, Person, Person]
+  fickle.wants = wanting(100, [[speaker, 0]])
+  audio.wantsChanged(fickle)
+  assert.equal(want(fickle, wanting(100)), 0)
+  leaving.wants = wanting(100, [[speaker, 0]])
+  audio.wantsChanged(leaving)
+  audio.removeListener(leaving)
+  fickle.wants = wanting(100, [[ended, 0]])
+  audio.wantsChanged(fickle)
+  audio.closeSource(ended, false)
+  assert.deepEqual(
+    drain().map(({ kind }) => kind),
+    ['removeTarget', 'removeRoute'],
+  )
+})
+
 test('after any sequence of changes exactly the expected listeners are targets, and close releases everything', () => {
   const COUNT = 5
   const person = fc.nat(COUNT - 1)
   const want = fc.constantFrom(0, 0, 50, 100)
   const action = fc.oneof(
-    fc.record({ kind: fc.constantFrom('open' as const, 'close' as const, 'add' as const, 'remove' as const), person }),
+    fc.record({
+      kind: fc.constantFrom('open' as const, 'close' as const, 'add' as const, 'remove' as const),
+      person,
+      /** Followed by the next before any slice. */
+      isHurried: fc.boolean(),
+    }),
     fc.record({
       kind: fc.constant('want' as const),
       person,
+      isHurried: fc.boolean(),
       any: want,
       wants: fc.array(fc.tuple(person, want), { maxLength: 3 }),
     }),
@@ -239,6 +316,7 @@ test('after any sequence of changes exactly the expected listeners are targets, 
         else if (action.kind === 'close') sources.delete(member) && audio.closeSource(member, true)
         else if (action.kind === 'add') listeners.add(member) && audio.addListener(member)
         else listeners.delete(member) && audio.removeListener(member)
+        if (action.isHurried) continue
         drain()
         for (const source of people) {
           const expected = [...listeners].filter(

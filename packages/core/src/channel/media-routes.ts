@@ -1,5 +1,7 @@
 // Who receives audio or video from which source in one channel: keeps the lane's routes and target lists in step with it.
+import type { Deadlines, Timed } from '../deadlines.ts'
 import type { PeerId, TargetsId } from '../lane/commands.ts'
+import { LIMITS } from '../limits.ts'
 import type { LaneHandle } from './lane-handle.ts'
 
 /** One SSRC of a peer whose packets may be forwarded. */
@@ -24,7 +26,7 @@ export interface Listener {
 
 interface Route {
   source: RouteSource
-  /** Listeners whose want of this source differs from their place in the shared list. With one, the route has a list of its own. */
+  /** Listeners whose want of this source differs from their place in the shared list. With one, the route gets a list of its own. */
   exceptions: Set<Listener>
   privateTargets: TargetsId | undefined
 }
@@ -42,19 +44,49 @@ export const wantOf = ({ any, wants }: Wants, ssrc: number): number => wants.get
  * All sources share one list of targets, so that a join costs one command and not one per source; only a source that some
  * listener has muted for itself gets a list of its own. The shared list holds the listeners that want most of the sources,
  * however they express it: a listener with `any: 0` that names every source is an exception nowhere.
+ *
+ * A list of its own costs a command per listener. Such lists are filled in slices, in turn for each listener that asked for some:
+ * one op 15 may ask for a thousand. Until then the route uses the shared list.
  */
-export class MediaRoutes {
+export class MediaRoutes implements Timed {
   readonly #lane: LaneHandle
   readonly #media: 'audio' | 'video'
   /** Open while there are listeners or sources. */
   #shared: TargetsId | undefined
   readonly #routes = new Map<number, Route>()
   readonly #listeners = new Map<Listener, Listening>()
+  readonly #deadlines: Deadlines
+  /** Routes that need a list of their own, by the listener that asked for it. */
+  readonly #requests = new Map<Listener, Set<Route>>()
+  #nextSlice = -Infinity
   #sealedOnly = false
 
-  constructor(lane: LaneHandle, media: 'audio' | 'video') {
+  constructor(lane: LaneHandle, media: 'audio' | 'video', deadlines: Deadlines) {
     this.#lane = lane
     this.#media = media
+    this.#deadlines = deadlines
+  }
+
+  get deadline(): number {
+    return this.#requests.size > 0 ? this.#nextSlice : Infinity
+  }
+
+  tick(now: number): void {
+    if (now < this.deadline) return
+    this.#nextSlice = now + LIMITS.targetsInterval
+    let commands = 0
+    for (const [listener, routes] of this.#requests) {
+      if (commands >= LIMITS.targetsPerSlice) return
+      this.#requests.delete(listener)
+      for (const route of routes) {
+        routes.delete(route)
+        if (!this.#fillPrivateList(route)) continue
+        commands += this.#listeners.size
+        break
+      }
+      // At the end of the map: this loop meets it again after the others.
+      if (routes.size > 0) this.#requests.set(listener, routes)
+    }
   }
 
   addListener(listener: Listener): void {
@@ -67,7 +99,7 @@ export class MediaRoutes {
       const isWanted = wantsRoute(route, listener, listening)
       if (isWanted && route.privateTargets !== undefined) this.#setTarget(route.privateTargets, listener, true)
       if (isWanted !== listening.isShared) this.#addException(route, listener)
-      if (isWanted) this.#askKeyframe(route, listener)
+      if (isWanted && isTarget(route, listening)) this.#askKeyframe(route, listener)
     }
   }
 
@@ -75,10 +107,12 @@ export class MediaRoutes {
     const listening = this.#listeners.get(listener)
     if (listening === undefined) return
     this.#listeners.delete(listener)
+    this.#requests.delete(listener)
     if (listening.isShared) this.#setTarget(this.#sharedTargets, listener, false)
     for (const route of this.#routes.values()) {
-      if (route.privateTargets === undefined) continue
-      if (wantsRoute(route, listener, listening)) this.#setTarget(route.privateTargets, listener, false)
+      const { privateTargets } = route
+      if (privateTargets !== undefined && wantsRoute(route, listener, listening))
+        this.#setTarget(privateTargets, listener, false)
       this.#removeException(route, listener)
     }
     this.#releaseUnused()
@@ -97,7 +131,7 @@ export class MediaRoutes {
       if (isChanged && route.privateTargets !== undefined) this.#setTarget(route.privateTargets, listener, isWanted)
       if (isWanted === after.isShared) this.#removeException(route, listener)
       else this.#addException(route, listener)
-      if (isChanged && isWanted) this.#askKeyframe(route, listener)
+      if (isChanged && isWanted && isTarget(route, after)) this.#askKeyframe(route, listener)
     }
   }
 
@@ -144,6 +178,8 @@ export class MediaRoutes {
   close(): void {
     for (const route of [...this.#routes.values()]) this.closeSource(route.source, false)
     this.#listeners.clear()
+    this.#requests.clear()
+    this.#deadlines.remove(this)
     this.#releaseUnused()
   }
 
@@ -170,10 +206,22 @@ export class MediaRoutes {
   #addException(route: Route, listener: Listener): void {
     route.exceptions.add(listener)
     if (route.privateTargets !== undefined) return
+    const requested = this.#requests.get(listener) ?? new Set()
+    this.#requests.set(listener, requested.add(route))
+    this.#deadlines.update(this)
+  }
+
+  /** Returns false if the route needs no list of its own, or has one. */
+  #fillPrivateList(route: Route): boolean {
+    const isOpen = this.#routes.get(route.source.ssrc) === route
+    if (!isOpen || route.exceptions.size === 0 || route.privateTargets !== undefined) return false
     route.privateTargets = this.#lane.openTargets()
     for (const [other, listening] of this.#listeners)
       if (wantsRoute(route, other, listening)) this.#setTarget(route.privateTargets, other, true)
     this.#setRoute(route)
+    for (const listener of route.exceptions)
+      if (this.#listeners.get(listener)?.isShared === false) this.#askKeyframe(route, listener)
+    return true
   }
 
   #removeException(route: Route, listener: Listener): void {
@@ -203,6 +251,10 @@ export class MediaRoutes {
     this.#lane.send(this.#sealedOnly ? { ...route, sealedOnly: true } : route)
   }
 }
+
+/** Whether packets of the route go to a listener that wants it: not before it has a list of its own, if the listener is an exception. */
+const isTarget = ({ privateTargets }: Route, { isShared }: Listening): boolean =>
+  isShared || privateTargets !== undefined
 
 /** A peer never receives its own packets, so it is no exception for its own source. */
 const wantsRoute = ({ source }: Route, { peer }: Listener, { wants, isShared }: Listening): boolean =>

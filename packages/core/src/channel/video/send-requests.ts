@@ -27,12 +27,15 @@ interface Sender {
 
 /**
  * Increases are sent immediately, decreases after `videoLessDelay`, and at most one message per `videoUpdateInterval`: viewers
- * scroll. Only sessions whose video is forwarded are senders; the others were sent `any: 100` when they arrived.
+ * scroll. An update of many senders with many viewers runs in slices. Only sessions whose video is forwarded are senders; the others were sent `any: 100` when they arrived.
  */
 export class SendRequests implements Timed {
   readonly #viewers: () => Iterable<Listener>
   readonly #deadlines: Deadlines
   readonly #senders = new Map<ChannelSession, Sender>()
+  /** Senders that the current update has still to look at. */
+  #waiting: ChannelSession[] = []
+  #nextSlice = -Infinity
   #isStale = false
   #updatedAt = -Infinity
   #lowerAt = Infinity
@@ -43,16 +46,29 @@ export class SendRequests implements Timed {
   }
 
   get deadline(): number {
+    if (this.#waiting.length > 0) return this.#nextSlice
     const updateAt = this.#isStale ? this.#updatedAt + LIMITS.videoUpdateInterval : Infinity
     return Math.min(updateAt, this.#lowerAt)
   }
 
   tick(now: number): void {
     if (now < this.deadline) return
+    if (this.#waiting.length === 0) this.#begin(now)
+    this.#nextSlice = now + LIMITS.wantsInterval
+    let lookups = 0
+    while (lookups < LIMITS.wantsPerSlice) {
+      const session = this.#waiting.pop()
+      if (session === undefined) return
+      const sender = this.#senders.get(session)
+      if (sender !== undefined) lookups += this.#update(session, sender, now)
+    }
+  }
+
+  #begin(now: number): void {
     this.#isStale = false
     this.#updatedAt = now
     this.#lowerAt = Infinity
-    for (const [session, sender] of this.#senders) this.#update(session, sender, now)
+    this.#waiting = [...this.#senders.keys()].reverse()
   }
 
   /** The session's video is forwarded from now on, or was declared again: its wants are sent even if unchanged. */
@@ -74,41 +90,48 @@ export class SendRequests implements Timed {
 
   close(): void {
     this.#senders.clear()
+    this.#waiting = []
     this.#isStale = false
     this.#lowerAt = Infinity
     this.#deadlines.remove(this)
   }
 
-  #update(session: ChannelSession, sender: Sender, now: number): void {
-    for (const source of session.media.sources) if (source.isSending) this.#updateSource(source, sender, now)
+  /** Returns how many wants it looked up. */
+  #update(session: ChannelSession, sender: Sender, now: number): number {
+    let lookups = 0
+    for (const source of session.media.sources) if (source.isSending) lookups += this.#updateSource(source, sender, now)
     const text = JSON.stringify(wantsEvent(sender.requested))
     if (text !== sender.text && session.version >= 5) session.sendText(VoiceOp.MediaSinkWants, text)
     sender.text = text
+    return lookups
   }
 
-  #updateSource(source: VideoSource, { requested }: Sender, now: number): void {
-    const wanted = this.#wantedOf(source)
+  #updateSource(source: VideoSource, { requested }: Sender, now: number): number {
+    const { lookups, ...wanted } = this.#wantedOf(source)
     const last = requested.get(source)
     if (last !== undefined && isLess(wanted, last)) {
       last.lowerAt = Math.min(last.lowerAt, now + LIMITS.videoLessDelay)
       if (now < last.lowerAt) {
         this.#lowerAt = Math.min(this.#lowerAt, last.lowerAt)
-        return
+        return lookups
       }
     }
     requested.set(source, { ...wanted, lowerAt: Infinity })
+    return lookups
   }
 
-  #wantedOf({ route: { peer, ssrc } }: VideoSource): Wanted {
+  #wantedOf({ route: { peer, ssrc } }: VideoSource): Wanted & { readonly lookups: number } {
+    let lookups = 0
     let want = 0
     let pixels = 0
     for (const viewer of this.#viewers()) {
+      lookups++
       const viewerWant = viewer.peer === peer ? 0 : wantOf(viewer.wants, ssrc)
       if (viewerWant === 0) continue
       want = Math.max(want, viewerWant)
       pixels = Math.max(pixels, viewer.wants.pixelCounts.get(ssrc) ?? 0)
     }
-    return { want, pixels }
+    return { want, pixels, lookups }
   }
 }
 
