@@ -5,6 +5,7 @@ import type { Timed } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
 import { runSlice, type Work } from '../lvsp/work.ts'
 
+/** What the timer needs of `BackendControl`. */
 export interface OrphanActions {
   /** The channels of the backend. */
   channels(): Iterable<Channel>
@@ -55,6 +56,7 @@ export class OrphanTimer implements Timed {
     }
   }
 
+  /** Closes every channel, calls included. */
   *#endAll(): Work {
     for (const channel of this.#actions.channels()) this.#actions.close(channel, yield)
   }

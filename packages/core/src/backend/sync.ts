@@ -6,6 +6,7 @@ import type { VoiceState } from '../channel/voice-states/voice-state.ts'
 import type { ListedChannel, Sync } from '../lvsp/node-control.ts'
 import type { Work } from '../lvsp/work.ts'
 
+/** What a SYNC needs of `BackendControl`. */
 export interface SyncActions {
   close(channel: Channel, now: number): void
   remove(channel: Channel, state: VoiceState, now: number): void
@@ -31,6 +32,7 @@ export class SyncRun implements Sync {
     this.#mark = channels.newMark(backend)
   }
 
+  /** Unknown channels and users are ignored: SYNC removes, it does not create. */
   list(channels: readonly ListedChannel[]): void {
     for (const { channelId, userIds } of channels) {
       const channel = this.#channels.find(this.#backend, channelId)
@@ -50,6 +52,10 @@ export class SyncRun implements Sync {
     return this.#actions.finish(this.#removeUnlisted(), now + grace, now)
   }
 
+  /**
+   * First whole channels, from the front of the order, then single voice states of listed channels. One removal per
+   * step.
+   */
   *#removeUnlisted(): Work {
     for (;;) {
       const now = yield
@@ -65,6 +71,7 @@ export class SyncRun implements Sync {
     }
   }
 
+  /** The first voice state of the channel if it is not listed; undefined if all are. */
   #unlisted({ voiceStates }: Channel): VoiceState | undefined {
     const [first] = voiceStates.values()
     return first !== undefined && first.mark < this.#mark ? first : undefined

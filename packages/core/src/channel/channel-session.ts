@@ -11,6 +11,7 @@ export interface Ending {
   reason: string
 }
 
+/** What a session sends and can receive, as the channel reads it. The gateway changes it and then calls the channel. */
 export interface ChannelMedia extends Listener {
   readonly audio: RouteSource
   readonly sources: readonly VideoSource[]
@@ -26,6 +27,7 @@ export interface ChannelMedia extends Listener {
   readonly isWebrtc: boolean
 }
 
+/** A voice session as its channel sees it. Implemented by `VoiceSession`. */
 export interface ChannelSession extends DaveSession {
   readonly voiceState: VoiceState
   /** Gateway version; it decides the shape of messages. */

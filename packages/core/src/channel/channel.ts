@@ -1,4 +1,7 @@
 // A channel: the voice states that admit users, the sessions that are present, and what each member is sent about the others.
+// A session passes through it in this order: `addSession` (Identify), `enter` (Session Description was sent), changes,
+// `leave` (it ended). Media is open as far as the voice state, the channel's properties and the session's own
+// declarations allow; every change re-evaluates that.
 
 import type { ChannelProperties, VoiceStateRestrictions } from '@parley/protocol'
 import type { DaveInspection } from '../dave/group.ts'
@@ -30,6 +33,7 @@ export interface ChannelInspection {
   readonly present: readonly string[]
 }
 
+/** What a channel is created with. It never changes its lane. */
 export interface ChannelOptions {
   readonly backend: BackendId
   readonly ref: ChannelRef
@@ -46,8 +50,10 @@ export class Channel implements ChannelRef {
   readonly lane: LaneHandle
   /** What its backend has on the node. */
   readonly usage: BackendUsage
+  /** The DAVE group. */
   readonly encryption: Encryption
   readonly videoCodecs: VideoCodecs
+  /** By user, in order of creation and touch. A voice state without a session is a user that may join. */
   readonly voiceStates = new Map<string, VoiceState>()
   /** Sessions by user, from Identify on. */
   readonly #sessions = new Map<string, ChannelSession>()
@@ -92,6 +98,7 @@ export class Channel implements ChannelRef {
     return this.#sessions.size
   }
 
+  /** The user's session, connected or detached; undefined if it has none. */
   sessionOf(userId: string): ChannelSession | undefined {
     return this.#sessions.get(userId)
   }
@@ -132,6 +139,7 @@ export class Channel implements ChannelRef {
     this.encryption.leave(session, now)
   }
 
+  /** Whether the lane drops audio that is not encrypted end to end. */
   requireSealed(isRequired: boolean): void {
     this.#audio.requireSealed(isRequired)
   }
@@ -179,6 +187,7 @@ export class Channel implements ChannelRef {
     if (this.#forwardedSources(session).length > 0) this.#sendRequests.declared(session)
   }
 
+  /** The backend changed restrictions: media is opened or closed at once, and badges (ops 18, 20) are announced. */
   updateVoiceState(userId: string, update: VoiceStateRestrictions): void {
     const state = this.voiceStates.get(userId)
     if (state === undefined) return
@@ -199,6 +208,7 @@ export class Channel implements ChannelRef {
     this.encryption.propertiesChanged(now)
   }
 
+  /** Ends the user's session. Returns false if there was no voice state. */
   removeVoiceState(userId: string, ending: Ending, now: number): boolean {
     if (!this.voiceStates.delete(userId)) return false
     this.#sessions.get(userId)?.end(ending, now)
@@ -275,6 +285,7 @@ export class Channel implements ChannelRef {
     this.#sendRequests.changed()
   }
 
+  /** No packets from or to the session from now on. */
   #closeMedia(session: ChannelSession): void {
     const { media } = session
     this.#audio.removeListener(media)

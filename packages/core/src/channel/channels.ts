@@ -9,6 +9,10 @@ import type { Lanes } from './lane-handle.ts'
 import type { VoiceState } from './voice-states/voice-state.ts'
 import { type Place, VoiceStateIndex } from './voice-states/voice-state-index.ts'
 
+/**
+ * The channels of one backend, by id in order of creation and touch: SYNC finds those that were not listed at the
+ * front.
+ */
 interface BackendChannels {
   readonly byId: Map<string, Channel>
   readonly usage: BackendUsage
@@ -18,6 +22,10 @@ interface BackendChannels {
   readonly mixed: Set<Channel>
 }
 
+/**
+ * Also counts what each backend occupies (`usageOf`), and keeps the index of voice states in step. Bounds are checked
+ * by the caller.
+ */
 export class Channels {
   readonly #lanes: Lanes
   readonly #host: EncryptionHost
@@ -33,6 +41,7 @@ export class Channels {
     this.#limits = limits
   }
 
+  /** Undefined for a channel of another backend with the same id. */
   find(backend: BackendId, channelId: string): Channel | undefined {
     return this.#backends.get(backend)?.byId.get(channelId)
   }
@@ -94,6 +103,7 @@ export class Channels {
     return this.#voiceStates
   }
 
+  /** Creates a channel, places it on a lane and generates its token. The id must be free. */
   open(backend: BackendId, ref: ChannelRef): Channel {
     const { byId, usage, mark } = this.#of(backend)
     const token = this.#host.crypto.randomToken(32)
@@ -106,6 +116,7 @@ export class Channels {
     return channel
   }
 
+  /** Ends the channel and its sessions, and releases its place on the lane. May be repeated. */
   close(channel: Channel, ending: Ending, now: number): void {
     const { byId, usage, mixed } = this.#of(channel.backend)
     if (!byId.delete(channel.channelId)) return
@@ -118,6 +129,7 @@ export class Channels {
     this.#lanes.release(channel.lane)
   }
 
+  /** The user must not have a voice state in the channel. */
   addVoiceState(channel: Channel, state: VoiceState): void {
     state.mark = this.#of(channel.backend).mark
     channel.voiceStates.set(state.userId, state)
@@ -126,6 +138,7 @@ export class Channels {
     this.#voiceStates.add({ channel, state })
   }
 
+  /** Ends the user's session too. Ignored for a voice state that was replaced. */
   removeVoiceState({ channel, state }: Place, ending: Ending, now: number): void {
     if (channel.voiceStates.get(state.userId) !== state) return
     this.#forget({ channel, state })

@@ -32,6 +32,10 @@ interface Encrypted extends ChannelRef {
   requireSealed(isRequired: boolean): void
 }
 
+/**
+ * Feeds the group and applies what follows from each input: sessions that it closes, its deadline, whether unencrypted
+ * audio is dropped, and the report to the backend. Without a DAVE client in the call it costs nothing.
+ */
 export class Encryption implements Timed {
   readonly #channel: Encrypted
   readonly #host: EncryptionHost
@@ -58,6 +62,7 @@ export class Encryption implements Timed {
     this.#after(now)
   }
 
+  /** Whether a client that claims this DAVE version may join, under the channel's policy. */
   admits(daveVersion: number): boolean {
     return this.#group.admits(daveVersion)
   }
@@ -73,9 +78,11 @@ export class Encryption implements Timed {
   joined(session: DaveSession): void {
     this.#group.joined(session)
   }
+  /** The session ended. */
   leave(session: DaveSession, now: number): void {
     if (this.#sessions.delete(session)) this.#input(now, group => group.leave(session, now))
   }
+  /** Its connection was lost; it may resume. */
   away(session: DaveSession, now: number): void {
     this.#input(now, group => group.away(session, now))
   }

@@ -21,18 +21,21 @@ export interface PeerNumbers {
   readonly ssrcs: readonly number[]
 }
 
+/** A lane of the host, as the node is given it. */
 export interface OpenLane {
   id: LaneId
   /** The UDP port that Ready names. */
   port: number
 }
 
+/** One lane as control sees it. Numbers that it hands out are unique on the lane while they are in use. */
 export class LaneHandle {
   readonly id: LaneId
   /** Changes where a replaced lane has another port. */
   port: number
   /** Lost and not replaced yet: the host keeps what is sent for the replacement. */
   isLost = false
+  /** Who receives events about a peer. */
   readonly owners = new Map<PeerId, PeerOwner>()
   /** Channels placed here; the measure of load. */
   channels = 0
@@ -50,6 +53,7 @@ export class LaneHandle {
     this.#effects = effects
   }
 
+  /** Queues a command. Commands of one lane are executed in order. */
   send(command: LaneCommand): void {
     this.#effects.lane(this.id, command)
   }
@@ -72,6 +76,7 @@ export class LaneHandle {
     this.#ssrcs.release(ssrcs[0]!)
   }
 
+  /** Opens an empty target list; the caller closes it with `closeTargets`. */
   openTargets(): TargetsId {
     const targets = ++this.#lastTargets
     this.send({ kind: 'openTargets', targets })
@@ -109,6 +114,7 @@ export class Lanes {
     return least
   }
 
+  /** A channel that was placed there has ended. */
   release(lane: LaneHandle): void {
     lane.channels--
   }

@@ -89,6 +89,7 @@ export class MediaRoutes implements Timed {
     }
   }
 
+  /** The listener may receive: it is added to the shared list, or to the sources' own lists, as its wants say. */
   addListener(listener: Listener): void {
     if (this.#listeners.has(listener)) return
     const { wants } = listener
@@ -203,6 +204,10 @@ export class MediaRoutes implements Timed {
     return surplus > 1 ? !before : before
   }
 
+  /**
+   * The listener is not in the shared list for this source, or only there: the source gets a list of its own if it has
+   * none.
+   */
   #addException(route: Route, listener: Listener): void {
     route.exceptions.add(listener)
     if (route.privateTargets !== undefined) return
@@ -224,10 +229,12 @@ export class MediaRoutes implements Timed {
     return true
   }
 
+  /** The last exception of a route returns it to the shared list. */
   #removeException(route: Route, listener: Listener): void {
     if (route.exceptions.delete(listener) && route.exceptions.size === 0) this.#shareTargets(route)
   }
 
+  /** Moves a route back to the shared list and closes its own one. */
   #shareTargets(route: Route): void {
     const targets = route.privateTargets
     if (targets === undefined) return

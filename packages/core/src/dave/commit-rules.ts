@@ -18,6 +18,10 @@ import type { GroupCrypto } from '../crypto.ts'
 import { ok, type Result, refused } from '../result.ts'
 import { isCapable } from './key-package-rules.ts'
 
+/**
+ * What the delivery service knows when a commit arrives: it proposed the changes, so that it can predict the tree after
+ * them.
+ */
 export interface CommitContext extends GroupPlace {
   /** The session that sent the commit. */
   committer: { leafIndex: number; identity: Uint8Array; signatureKey: Uint8Array }
@@ -32,6 +36,7 @@ export interface CommitContext extends GroupPlace {
   crypto: GroupCrypto
 }
 
+/** Payload of op 28. The Welcome is absent if the commit adds no members. */
 export interface CommitWelcome {
   commit: Commit
   welcome: Welcome | undefined
@@ -40,15 +45,19 @@ export interface CommitWelcome {
 /** Returns the reason for a refusal; undefined if the rule holds. */
 export type CommitRule = (commit: CommitWelcome, context: CommitContext) => string | undefined
 
+/** The commit is for this group in its present epoch. */
 export const isInPlace: CommitRule = ({ commit }, { groupId, epoch }) =>
   isSameBytes(commit.groupId, groupId) && commit.epoch === epoch ? undefined : 'wrong group or epoch'
 
+/** A member commits as itself (RFC 9420 §6.1, sender). */
 export const isByItsLeaf: CommitRule = ({ commit }, { committer }) =>
   commit.leafIndex === committer.leafIndex ? undefined : 'the leaf index of another member'
 
+/** DAVE uses none. */
 export const hasNoAuthenticatedData: CommitRule = ({ commit }) =>
   commit.authenticatedData.length === 0 ? undefined : 'it carries authenticated data'
 
+/** The tags cannot be verified here, but their length can (HMAC-SHA256). */
 export const hasWholeTags: CommitRule = ({ commit }) =>
   commit.confirmationTag.length === MLS_HASH_LENGTH && commit.membershipTag.length === MLS_HASH_LENGTH
     ? undefined
@@ -56,6 +65,10 @@ export const hasWholeTags: CommitRule = ({ commit }) =>
 
 const key = (bytes: Uint8Array) => bytes.join()
 
+/**
+ * Exactly the proposals that were sent, by reference: an inline one could add or remove members that the node did not
+ * propose.
+ */
 export const holdsTheProposals: CommitRule = ({ commit }, { proposals }) => {
   const wanted = new Set(proposals.map(key))
   for (const proposal of commit.proposals) {
@@ -66,6 +79,7 @@ export const holdsTheProposals: CommitRule = ({ commit }, { proposals }) => {
   return wanted.size === 0 ? undefined : 'a proposal is missing'
 }
 
+/** A Remove needs an update path (RFC 9420 §12.4), otherwise the removed member could compute the next keys. */
 export const hasPathIfNeeded: CommitRule = ({ commit }, { removes }) =>
   removes && commit.path === undefined ? 'a Remove without a path' : undefined
 
@@ -83,6 +97,7 @@ export const pathKeepsIdentity: CommitRule = ofPath(({ leaf }, { committer }) =>
   isSameBytes(leaf.credential.identity, committer.identity) ? undefined : 'the path changes the identity',
 )
 
+/** The signature key is the one of the key package that the node has judged. */
 export const pathKeepsKey: CommitRule = ofPath(({ leaf }, { committer }) =>
   isSameBytes(leaf.signatureKey, committer.signatureKey) ? undefined : 'the path changes the signature key',
 )
@@ -104,12 +119,14 @@ export const pathFitsTree: CommitRule = ofPath(({ nodes }, { leaves }) => {
 
 const isPointShaped = (bytes: Uint8Array) => bytes.length === P256_POINT_LENGTH && bytes[0] === 4
 
+/** Shape only: a check for points on the curve would be expensive for a large tree. */
 export const pathHoldsKeys: CommitRule = ofPath(({ leaf, nodes }) =>
   isPointShaped(leaf.encryptionKey) && nodes.every(node => isPointShaped(node.encryptionKey))
     ? undefined
     : 'the path has keys that are not on P-256',
 )
 
+/** The one rule that costs cryptography, and so the last (RFC 9420 §7.2). */
 export const pathIsSigned: CommitRule = ofPath(({ leaf }, { groupId, committer, crypto }) =>
   crypto.verify(
     committer.signatureKey,
@@ -120,6 +137,7 @@ export const pathIsSigned: CommitRule = ofPath(({ leaf }, { groupId, committer, 
     : 'the signature of the path leaf does not verify',
 )
 
+/** Every added member gets a secret, and no other. */
 export const welcomesTheAdded: CommitRule = ({ welcome }, { added }) => {
   if (welcome === undefined) return added.length === 0 ? undefined : 'an Add without a Welcome'
   if (welcome.suite !== MLS_SUITE) return `a Welcome of cipher suite ${welcome.suite}`
@@ -146,6 +164,7 @@ const RULES: readonly CommitRule[] = [
   pathIsSigned,
 ]
 
+/** Decodes the payload of op 28 and applies all rules. The first rule that it breaks is the reason. */
 export function judgeCommit(payload: Uint8Array, context: CommitContext): Result<CommitWelcome> {
   let decoded: CommitWelcome
   try {

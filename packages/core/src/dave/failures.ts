@@ -2,6 +2,7 @@
 import { LIMITS } from '../limits.ts'
 import type { Member } from './member.ts'
 
+/** A commit that was sent on, and the recipients that could not use it. */
 interface AnnouncedCommit {
   transitionId: number
   committer: Member
@@ -17,6 +18,7 @@ export type Verdict = 'noted' | 'blamed' | 'useless'
 export class CommitReports {
   #commits: AnnouncedCommit[] = []
 
+  /** The commit was sent to its recipients. Only the latest `LIMITS.daveBlamableCommits` are remembered. */
   announced(transitionId: number, committer: Member, recipients: readonly Member[]): void {
     const reporters = new Set<Member>()
     this.#commits.push({ transitionId, committer, recipients: new Set(recipients), reporters, isBlamed: false })
@@ -57,6 +59,10 @@ export class Recreations {
     return this.#dueAt !== Infinity
   }
 
+  /**
+   * The group has to be recreated. `now` is counted; within the interval the answer is `later`, beyond the count `give
+   * up`.
+   */
   request(now: number): RecreateDecision {
     this.#times = this.#times.filter(time => now - time < LIMITS.daveRecreateWindow)
     const allowedAt = (this.#times.at(-1) ?? -Infinity) + LIMITS.daveRecreateInterval

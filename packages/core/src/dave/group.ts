@@ -1,4 +1,6 @@
 // The DAVE group of one channel: its members, the version of its call, and the rounds that change its MLS group.
+// Three parts do the work: `CallVersion` decides between version 0 and 1, `Rounds` changes the MLS group in batches,
+// `Member` holds what one client was sent and has sent. docs/dave.md has the states, messages and times.
 import { VoiceClose, type VoiceOp } from '@parley/protocol'
 import type { GroupCrypto } from '../crypto.ts'
 import { LIMITS } from '../limits.ts'
@@ -31,7 +33,11 @@ export interface DaveInspection extends DaveState {
   readonly users: readonly MemberInspection[]
 }
 
-/** Inputs are methods with `now`; outputs go to the sessions; sessions to close are returned by `takeEndings`. */
+/**
+ * Inputs are methods with `now`; outputs go to the sessions; sessions to close are returned by `takeEndings`. Every
+ * input ends with `#settle`. Messages of clients without a DAVE session are ignored; a client that breaks a rule is
+ * closed, and the call continues.
+ */
 export class DaveGroup {
   readonly #sender: ExternalSender
   readonly #crypto: GroupCrypto
@@ -57,12 +63,14 @@ export class DaveGroup {
     })
   }
 
+  /** What backends are sent as CHANNEL_DAVE. */
   get state(): DaveState {
     const { group } = this.#rounds
     const members = group.isEstablished ? group.members.length : 0
     return { version: this.#version.active, epoch: Number(group.epoch), members }
   }
 
+  /** When `tick` has something to do. An upgrade waits while a transition is pending. */
   get deadline(): number {
     const upgradeAt = this.#rounds.isTransitionPending ? Infinity : this.#version.upgradeAt
     return Math.min(this.#rounds.deadline, upgradeAt, this.#members.deadline)
@@ -105,6 +113,7 @@ export class DaveGroup {
     if (member?.hasDaveSession) sendExternalSender(member, this.#sender)
   }
 
+  /** The session ended. Its leaf is removed in the next batch; the last member left starts a group of its own. */
   leave(session: DaveSession, now: number): void {
     const member = this.#members.get(session)
     if (member === undefined) return
@@ -212,6 +221,7 @@ export class DaveGroup {
     this.#settle(now)
   }
 
+  /** The backend changed the channel's policy. `required` closes members without DAVE, `off` downgrades the call. */
   setPolicy(policy: DavePolicy, now: number): void {
     if (policy === this.#version.policy) return
     this.#version.policy = policy
@@ -221,6 +231,7 @@ export class DaveGroup {
     this.#settle(now)
   }
 
+  /** Handles missed key packages, commits and transitions. */
   tick(now: number): void {
     for (const member of this.#members.all) if (member.keyPackageDeadline <= now) this.#keyPackageOverdue(member, now)
     this.#rounds.tick(now)
@@ -247,6 +258,7 @@ export class DaveGroup {
     this.#rounds.pump(now)
   }
 
+  /** A valid key package, of the latest reset: the member can be proposed. */
   #takeKeyPackage(member: Member, keyPackage: AcceptedKeyPackage, now: number): void {
     member.discardKeyPackages()
     member.keyPackage = keyPackage
@@ -256,11 +268,13 @@ export class DaveGroup {
     this.#rounds.propose(now)
   }
 
+  /** The first member joined: the call has its version and an empty group. */
   #begin(member: Member): void {
     this.#version.begin(member)
     this.#rounds.begin()
   }
 
+  /** The last member left: nothing of the group remains. */
   #end(): void {
     this.#rounds.end()
     this.#version.end()
@@ -284,6 +298,7 @@ export class DaveGroup {
     this.#rounds.abandon()
   }
 
+  /** The call changes to version 0: its members are sent op 21, and op 22 once they are ready. */
   #downgrade(now: number): void {
     this.#rounds.end()
     this.#version.target = 0
@@ -293,6 +308,7 @@ export class DaveGroup {
     this.#note('dave.downgraded', { users: described.length })
   }
 
+  /** Every member supports DAVE again: all start a new group. */
   #upgrade(now: number): void {
     this.#version.upgrade()
     this.#note('dave.upgraded', { users: this.#members.size })
@@ -318,6 +334,7 @@ export class DaveGroup {
     if (this.#version.target > 0) this.#downgrade(now)
   }
 
+  /** The session is closed after the input, by the owner of the group. The first reason counts. */
   #refuse(member: Member, code: number, reason: string): void {
     member.discardKeyPackages()
     if (this.#endings.some(({ session }) => session === member.session)) return

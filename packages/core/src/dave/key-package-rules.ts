@@ -30,15 +30,18 @@ export type KeyPackageRule = (keyPackage: KeyPackage, context: KeyPackageContext
 /** `not_after` of a key package that does not expire. */
 const NEVER = 2n ** 64n - 1n
 
+/** MLS 1.0 with DAVE's cipher suite. */
 export const supportsSuite: KeyPackageRule = ({ version, suite }) =>
   version === MLS_VERSION && suite === MLS_SUITE ? undefined : `version ${version} with suite ${suite}`
 
 export const isForKeyPackage: KeyPackageRule = ({ leaf }) =>
   leaf.origin.source === LeafSource.KeyPackage ? undefined : 'the leaf is not from a key package'
 
+/** A member may publish a key package for itself only. */
 export const isOwn: KeyPackageRule = ({ leaf }, { identity }) =>
   isSameBytes(leaf.credential.identity, identity) ? undefined : 'the identity is of another user'
 
+/** DAVE's clients set no lifetime. A limited one could expire during the call. */
 export const livesForever: KeyPackageRule = ({ leaf: { origin } }) =>
   origin.source !== LeafSource.KeyPackage || (origin.notBefore === 0n && origin.notAfter === NEVER)
     ? undefined
@@ -58,6 +61,7 @@ export const supportsGroup: KeyPackageRule = ({ leaf }) =>
 export const hasTwoKeys: KeyPackageRule = ({ initKey, leaf }) =>
   isSameBytes(initKey, leaf.encryptionKey) ? 'init key and encryption key are the same' : undefined
 
+/** A key that is not on the curve would make the other members fail. */
 export const hasValidKeys: KeyPackageRule = ({ initKey, leaf }, { crypto }) =>
   [initKey, leaf.encryptionKey, leaf.signatureKey].every(key => crypto.isPoint(key))
     ? undefined
@@ -97,6 +101,7 @@ export interface AcceptedKeyPackage {
   signatureKey: Uint8Array
 }
 
+/** Decodes the payload of op 26 and applies all rules. The first rule that it breaks is the reason. */
 export function judgeKeyPackage(payload: Uint8Array, context: KeyPackageContext): Result<AcceptedKeyPackage> {
   let keyPackage: KeyPackage
   try {

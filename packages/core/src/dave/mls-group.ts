@@ -1,4 +1,6 @@
 // One MLS group as its delivery service sees it: epoch, leaves, and the batch of proposals to be committed.
+// It holds no secrets: leaves are derived from the commits that it accepts, whose contents only the members can
+// decrypt.
 import { encodeProposals, encodeWelcome, type Proposal, peekPlace, VoiceOp } from '@parley/protocol'
 import type { GroupCrypto } from '../crypto.ts'
 import { LIMITS } from '../limits.ts'
@@ -9,6 +11,7 @@ import type { AcceptedKeyPackage } from './key-package-rules.ts'
 import { Leaves } from './leaves.ts'
 import type { Member } from './member.ts'
 
+/** A leaf of the ratchet tree: the member that it belongs to, and the key that verifies its commits. */
 export interface Leaf {
   readonly member: Member
   readonly signatureKey: Uint8Array
@@ -24,6 +27,7 @@ interface Remove extends SignedProposal {
   leafIndex: number
 }
 
+/** The proposals of one epoch, and who was sent them. */
 interface Batch {
   adds: Add[]
   removes: Remove[]
@@ -45,6 +49,7 @@ export interface AcceptedCommit extends CommitWelcome {
   duration: number
 }
 
+/** The members that were sent a commit or Welcome, and have to become ready. */
 export const recipientsOf = ({ committed, welcomed }: Pick<AcceptedCommit, 'committed' | 'welcomed'>): Member[] => [
   ...committed,
   ...welcomed.map(({ member }) => member),
@@ -56,6 +61,10 @@ interface Candidate extends Member {
 }
 export const isCandidate = (member: Member): member is Candidate => member.isOnline && member.keyPackage !== undefined
 
+/**
+ * `form` creates the group, `change` proposes to an existing one, `commit` moves it to the next epoch. One batch at a
+ * time.
+ */
 export class MlsGroup {
   readonly id: Uint8Array
   readonly #sender: ExternalSender
@@ -95,6 +104,7 @@ export class MlsGroup {
   get members(): Member[] {
     return [...this.#leaves.entries()].filter(([, leaf]) => leaf.isUsable).map(([, leaf]) => leaf.member)
   }
+  /** The usable leaf of a member; undefined if it has none. */
   leafOf(member: Member): [index: number, leaf: Leaf] | undefined {
     for (const entry of this.#leaves.entries()) if (entry[1].member === member && entry[1].isUsable) return entry
     return undefined
@@ -181,6 +191,7 @@ export class MlsGroup {
     return judged.ok ? ok(this.#apply(judged.value, before, batch, now)) : judged
   }
 
+  /** Applies a commit that kept all rules: tree, epoch, and which members process it or join with it. */
   #apply(accepted: CommitWelcome, before: Leaves<Leaf>, batch: Batch, now: number): AcceptedCommit {
     const committed = [...before.entries()].filter(([, leaf]) => leaf.isUsable).map(([, leaf]) => leaf.member)
     const added = inOrder(accepted, batch.adds)
@@ -224,6 +235,7 @@ const batchOf = (adds: Add[], removes: Remove[], recipients: Member[], now: numb
 
 const payloadOf = (proposals: readonly SignedProposal[]) => encodeProposals(proposals.map(({ bytes }) => bytes))
 
+/** Op 27. Each one may be answered with a commit, see `openProposals`. */
 function send(member: Member, payload: Uint8Array): void {
   member.openProposals++
   member.session.sendBinary(VoiceOp.DaveProposals, payload)

@@ -40,6 +40,7 @@ export class Rounds {
     this.#group = this.#newGroup()
   }
 
+  /** The present group; replaced when it is recreated. */
   get group(): MlsGroup {
     return this.#group
   }
@@ -75,6 +76,7 @@ export class Rounds {
     this.#recreations.clear()
   }
 
+  /** The member left: whether the group changes by it, and whether members were about to be added. */
   leave(member: Member): { isGroupChanged: boolean; wasBatchOpen: boolean } {
     this.#transitions.remove(member)
     const wasBatchOpen = this.#group.hasProposedMembers
@@ -165,11 +167,13 @@ export class Rounds {
     }
   }
 
+  /** Whether a batch may be sent: version above 0, no batch, transition or postponed recreation in progress. */
   #canPropose(): boolean {
     if (this.#options.version.target === 0 || this.#group.hasBatch) return false
     return !this.#transitions.isPending && !this.#recreations.isPostponed
   }
 
+  /** Sends an accepted commit on as op 29 and op 30, and starts its transition. */
   #announce(committer: Member, commit: AcceptedCommit, now: number): void {
     const { members, version, note } = this.#options
     const recipients = recipientsOf(commit)

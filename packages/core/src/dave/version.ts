@@ -84,6 +84,7 @@ export class CallVersion {
       this.#upgradeAt = Math.max(now + LIMITS.daveUpgradeDelay, this.#noUpgradeBefore)
   }
 
+  /** The call moves to the newest version. It is in force once a transition has been executed. */
   upgrade(): void {
     this.target = DAVE_VERSION
     this.#upgradeAt = Infinity

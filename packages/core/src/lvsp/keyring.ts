@@ -1,4 +1,5 @@
 // Authentication of backends: the HMACs of IDENTIFY and RESUME, compared with those of every secret.
+// The token is HMAC-SHA256 of HELLO's nonce under the secret, in hex (64 digits) or base64.
 import type { BackendId } from '../channel/channel-ref.ts'
 import type { Crypto } from '../crypto.ts'
 
@@ -14,6 +15,7 @@ export interface BackendSecrets {
   readonly secrets: readonly string[]
 }
 
+/** One secret of one backend, as it was configured. */
 interface Key extends KeyMatch {
   text: string
 }
@@ -24,6 +26,7 @@ const NONCE = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 const NONCE_LENGTH = 10
 const HEX_DIGITS = 64
 
+/** All secrets of all backends. Comparison takes the same time whichever key matches, and whether one does. */
 export class Keyring {
   readonly #crypto: Crypto
   readonly #keys: readonly Key[]

@@ -1,4 +1,6 @@
 // LVSP on the node: the connections and sessions of chat backends.
+// One `LvspConnection` per WebSocket, one `LvspSession` per backend, which outlives its connections. `VoiceNode`
+// forwards messages and time to the connections; events about calls enter here and leave through the backend's session.
 import { LvspCapability, LvspInfo, type VoiceClose } from '@parley/protocol'
 import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
 import type { Crypto } from '../crypto.ts'
@@ -31,6 +33,7 @@ export interface LvspBackend {
   readonly adoptsTokens?: boolean | undefined
 }
 
+/** What LVSP needs of its node. */
 export interface LvspOptions {
   backends: readonly LvspBackend[]
   node: NodeControl
@@ -73,6 +76,7 @@ export class Lvsp {
   /** Open connections, oldest first. */
   readonly #connections = new Map<ConnectionId, LvspConnection>()
   readonly #unidentified = new UnidentifiedConnections()
+  /** Sessions with a connection, or within their resume window. At most one per backend. */
   readonly #sessions = new Map<BackendId, LvspSession>()
   readonly #owner: LvspOwner
 
@@ -136,11 +140,12 @@ export class Lvsp {
     })
   }
 
-  /** The state of a channel's end-to-end encryption changed. */
+  /** The node is about to stop, and the channel has users. */
   channelDraining(backend: BackendId, channel: DrainingChannel): void {
     this.#sessions.get(backend)?.sendDraining(channel)
   }
 
+  /** The state of a channel's end-to-end encryption changed. */
   channelDave(backend: BackendId, channel: ChannelEncryption): void {
     this.#sessions.get(backend)?.sendDave(channel)
   }
@@ -153,6 +158,7 @@ export class Lvsp {
     }
   }
 
+  /** The session and configuration of a backend that has authenticated. */
   #enter(id: BackendId) {
     const backend = this.#backends.get(id)!
     const { dialect = 'spec', legacyAssign = false, requireHeartbeat = false, adoptsTokens = false } = backend

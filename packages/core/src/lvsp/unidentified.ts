@@ -9,6 +9,10 @@ interface Unidentified {
   dismiss(reason: string, now: number): void
 }
 
+/**
+ * Networks from which a backend authenticated before are never the busiest: a flood from elsewhere does not close their
+ * connections.
+ */
 export class UnidentifiedConnections {
   /** Of each network oldest first. */
   readonly #networks = new Map<string, Set<Unidentified>>()

@@ -40,6 +40,7 @@ export class Demultiplexer {
   readonly #rtcpInput: RtcpInput
   readonly #laneStats: LaneStats
   readonly #events: LaneEvent[]
+  /** Bound once: a closure per packet would allocate. */
   readonly #ownerOf = (ssrc: number): Peer | undefined => this.#routes.stream(ssrc)?.owner
 
   constructor(parts: DemultiplexerParts) {
@@ -139,6 +140,7 @@ export class Demultiplexer {
     return audio?.owner === owner && audio.clientSsrc === undefined ? audio : undefined
   }
 
+  /** A compound of a WebRTC client. Replays are the engine's to refuse: SRTCP has an index of its own. */
   #webrtcRtcp(batch: Batch, slot: number, owner: Peer, now: number): void {
     if (this.#ingress.openRtcp(batch, slot, owner, now)) this.#rtcpInput.read(batch, slot, owner, now)
   }

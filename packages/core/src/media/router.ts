@@ -1,4 +1,6 @@
 // Hot: a batch of datagrams in, sealed copies out. The lane without its socket: it looks routes up and decides nothing.
+// Control's commands change the tables; the parts below look them up. Per datagram: `Demultiplexer` chooses the path,
+// `Ingress` opens and checks, `Egress` forwards, `RtcpInput` reads RTCP.
 import { isSrtpProfile, PROTECTION_LAYOUTS, type StunMac } from '@parley/protocol'
 import type { Batch } from '../lane/batch.ts'
 import type { LaneCommand, LaneEvent, PeerId, Protection, TargetsId } from '../lane/commands.ts'

@@ -63,6 +63,7 @@ export class RtcpInput {
     }
   }
 
+  /** A report about another peer's stream is ignored. Its times feed LSR of receiver reports, and the media clock. */
   #senderReport(view: DataView, offset: number, owner: Peer, now: number): void {
     const stream = this.#streamOf(owner, view.getInt32(offset + RTCP_SENDER_SSRC))
     if (stream?.owner !== owner) return

@@ -19,6 +19,7 @@ interface Requested extends Wanted {
   lowerAt: number
 }
 
+/** A session whose video is forwarded. */
 interface Sender {
   readonly requested: Map<VideoSource, Requested>
   /** The last message; undefined if it is to be sent even if unchanged. */
@@ -77,6 +78,7 @@ export class SendRequests implements Timed {
     this.changed()
   }
 
+  /** Its video is no longer forwarded. */
   ended(session: ChannelSession): void {
     this.#senders.delete(session)
   }
@@ -120,6 +122,7 @@ export class SendRequests implements Timed {
     return lookups
   }
 
+  /** What the viewers together want of a source; its own session is no viewer. */
   #wantedOf({ route: { peer, ssrc } }: VideoSource): Wanted & { readonly lookups: number } {
     let lookups = 0
     let want = 0
@@ -135,6 +138,7 @@ export class SendRequests implements Timed {
   }
 }
 
+/** Whether a request is lower than the last: it waits, so that a viewer that scrolls by does not stop the encoder. */
 const isLess = (wanted: Wanted, last: Wanted) =>
   wanted.want < last.want || (wanted.want === last.want && wanted.pixels < last.pixels)
 

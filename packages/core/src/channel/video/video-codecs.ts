@@ -66,6 +66,7 @@ export class VideoCodecs implements Timed {
     if (member !== undefined) sendCodec(session, member.assigned)
   }
 
+  /** The session leaves the video, or is about to be counted again. */
   leave(session: ChannelSession): void {
     const member = this.#members.get(session)
     if (member === undefined) return
@@ -81,6 +82,7 @@ export class VideoCodecs implements Timed {
     this.#deadlines.remove(this)
   }
 
+  /** Counts the session among those that have to decode what others send. */
   #join(session: ChannelSession, assigned: string): void {
     const decodes = decodable(session.media.codecs)
     this.#members.set(session, { decodes, assigned })

@@ -14,7 +14,10 @@ type SessionPlaces = Place | Map<string, readonly Place[]>
 
 const NO_PLACES: readonly Place[] = []
 
-/** To change a session id, remove the voice state before and add it after. */
+/**
+ * `Channels` keeps it in step with the voice states of its channels. To change a session id, remove the voice state
+ * before and add it after.
+ */
 export class VoiceStateIndex {
   /** By `server_id` and user. */
   readonly #byUser = new Map<string, Map<string, readonly Place[]>>()
@@ -50,6 +53,7 @@ export class VoiceStateIndex {
     else sessions.set(state.sessionId, withPlace(byServer(known), place))
   }
 
+  /** Does nothing for a voice state that is not in the index. */
   remove({ channel, state }: Place): void {
     const users = this.#byUser.get(channel.serverId)
     const places = users?.get(state.userId)
@@ -72,6 +76,7 @@ export class VoiceStateIndex {
 
 const without = (places: readonly Place[], state: VoiceState) => places.filter(place => place.state !== state)
 
+/** The places of one session id in the form for several servers. */
 const byServer = (places: SessionPlaces): Map<string, readonly Place[]> =>
   places instanceof Map ? places : new Map([[places.channel.serverId, [places]]])
 
@@ -80,6 +85,7 @@ function withPlace(places: Map<string, readonly Place[]>, place: Place): Map<str
   return places.set(serverId, [...(places.get(serverId) ?? NO_PLACES), place])
 }
 
+/** Empty lists are removed, so that the maps do not grow with users that left. */
 function setOrDelete(map: Map<string, readonly Place[]>, key: string, places: readonly Place[]): void {
   if (places.length > 0) map.set(key, places)
   else map.delete(key)

@@ -1,4 +1,6 @@
 // Socket addresses as words, which the packet path compares instead of text. IPv4 is ::ffff:a.b.c.d (RFC 4291 §2.5.5.2).
+// An address has ADDRESS_WORDS words: four of IPv6 address, the port, and the number of the local address that it was
+// received at (batch.ts).
 
 import { ADDRESS_LOCAL, ADDRESS_WORDS, ADDRESS_PORT as PORT } from '../../lane/batch.ts'
 import type { SocketAddress } from '../../lane/commands.ts'
@@ -18,8 +20,10 @@ const PRIVATE_IPV6 = [
   [0xfe80_0000, 10],
 ] as const
 
+/** Whether the first `bits` bits of `word` are those of the network. */
 const isWithin = (word: number, network: number, bits: number): boolean => (word ^ network) >>> (32 - bits) === 0
 
+/** Whether the address is IPv4 in mapped form. */
 const isMapped = (words: Int32Array, offset: number): boolean =>
   words[offset] === 0 && words[offset + 1] === 0 && words[offset + 2] === MAPPED
 

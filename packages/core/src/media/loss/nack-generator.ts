@@ -27,6 +27,7 @@ export class NackGenerator {
     this.#keyframes = keyframes
   }
 
+  /** Video streams whose packets are followed. */
   get size(): number {
     return this.#streams.size
   }
@@ -59,6 +60,7 @@ export class NackGenerator {
     if (isUrgent) this.#request(stream, missing, now)
   }
 
+  /** Requests what is due, for all streams with missing packets. */
   tick(now: number): void {
     for (const stream of this.#waiting) this.#request(stream, this.#streams.get(stream)!, now)
     this.#rearm()
@@ -81,6 +83,7 @@ export class NackGenerator {
     if (missing.count === 0 && !missing.isBroken) this.#waiting.delete(stream)
   }
 
+  /** A stream that gave packets up also waits for its keyframe request to be allowed. */
   #deadlineOf(stream: ReceiveStream, missing: MissingPackets): number {
     return missing.isBroken ? Math.min(missing.deadline, this.#keyframes.nextAt(stream)) : missing.deadline
   }

@@ -29,6 +29,7 @@ export class ReceiverReports {
     this.#routes = routes
   }
 
+  /** Peers that wait for a report. */
   get size(): number {
     return this.#waiting.size
   }
@@ -41,10 +42,12 @@ export class ReceiverReports {
     if (this.deadline === Infinity) this.deadline = peer.reportAt
   }
 
+  /** The peer is removed from the lane. */
   remove(peer: Peer): void {
     if (this.#waiting.delete(peer)) this.#rearm()
   }
 
+  /** Sends the reports that are due. */
   tick(now: number): void {
     for (const peer of this.#waiting) {
       if (peer.reportAt > now) break
@@ -61,6 +64,7 @@ export class ReceiverReports {
     this.deadline = first?.reportAt ?? Infinity
   }
 
+  /** To a WebRTC client the blocks name the SSRCs that it chose. Nothing is sent to a peer without an address. */
   #send(peer: Peer, now: number): void {
     let blocks = 0
     for (const ssrc of peer.ssrcs) {

@@ -40,6 +40,7 @@ export class RouteTable {
       if (!this.#streams.has(ssrc)) this.#streams.set(ssrc, new ReceiveStream(ssrc, peer, index === 0))
   }
 
+  /** Removes the peer from every list, and its streams with their routes. */
   removePeer(peer: Peer): void {
     for (const list of this.#receivers.get(peer.id)?.lists ?? []) list.remove(peer.id)
     this.#receivers.delete(peer.id)
@@ -54,6 +55,7 @@ export class RouteTable {
     return this.#streams.get(ssrc)
   }
 
+  /** The streams of a peer's SSRCs, as far as they are its own. */
   streamsOf(peer: Peer): ReceiveStream[] {
     return Array.from(peer.ssrcs, ssrc => this.#streams.get(ssrc)).filter(
       stream => stream !== undefined && stream.owner === peer,
@@ -91,6 +93,7 @@ export class RouteTable {
     return list
   }
 
+  /** Packets of all streams of the list go to the peer too. Ignored for a list or peer that does not exist. */
   addTarget(targets: TargetsId, peer: PeerId): void {
     const list = this.#lists.get(targets)
     const receiver = this.#receivers.get(peer)
@@ -106,6 +109,7 @@ export class RouteTable {
     this.#receivers.get(peer)?.lists.delete(list)
   }
 
+  /** How packets look to the peer; `DISCORD_MAPPING` unless it was set. */
   mappingOf(peer: PeerId): RtpMapping {
     return (this.#receivers.get(peer)?.traits ?? DISCORD_TRAITS).mapping
   }

@@ -68,6 +68,7 @@ export class HeldPackets {
     }
   }
 
+  /** A batch for the first packet of a client; undefined at the bound on clients. */
   #open(peer: PeerId, now: number): Held | undefined {
     if (this.#held.size === LIMITS.holdingWebrtcPeers) return undefined
     const held = { batch: createBatch(LIMITS.heldPackets), until: now + LIMITS.holdTimeout }
@@ -76,6 +77,7 @@ export class HeldPackets {
   }
 }
 
+/** Moves a packet to an earlier slot, over one that was released. */
 function move({ bytes, lengths, addresses }: Batch, from: number, to: number): void {
   if (from === to) return
   bytes.copyWithin(to * SLOT, from * SLOT, from * SLOT + lengths[from]!)

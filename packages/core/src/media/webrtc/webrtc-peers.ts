@@ -24,15 +24,21 @@ import { createRtpMapping, isKnownType, type RtpMapping } from '../streams/rtp-m
 import { HeldPackets } from './held-packets.ts'
 import { Ice } from './ice.ts'
 
+/** For a lane without WebRTC: no check can verify. */
 const NO_MAC: StunMac = () => new Uint8Array(0)
 
+/** What the lane holds about a WebRTC client besides its row in `Peers`. */
 export interface WebrtcPeer {
   readonly mapping: RtpMapping
   /** By the SSRC that the client uses, signed. */
   readonly streams: Map<number, ReceiveStream>
+  /** Arrivals of its packets by transport-wide sequence number. */
   readonly feedback: TransportFeedback
 }
 
+/**
+ * A peer becomes a WebRTC peer by `add` and ends as one by `end` (another transport) or `remove` (the session ended).
+ */
 export class WebrtcPeers {
   readonly #io: PacketIo
   readonly #peers: Peers

@@ -15,6 +15,7 @@ import type { RtpMappingDescription } from '../../lane/commands.ts'
 import { LIMITS } from '../../limits.ts'
 import { videoTypes } from '../video-mapping.ts'
 
+/** A Select Protocol that can be answered. */
 export interface WebrtcOffer {
   readonly sdp: SdpOffer
   readonly mapping: RtpMappingDescription
@@ -29,6 +30,7 @@ export function readOffer(select: SelectProtocol): WebrtcOffer {
   return { sdp, mapping: mappingOf(sdp, select.codecs ?? []) }
 }
 
+/** A DecodeError of the SDP becomes close code 4020. */
 function decodeSdp(text: string): SdpOffer {
   try {
     return parseSdpOffer(text)

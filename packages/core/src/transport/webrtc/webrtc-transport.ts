@@ -32,6 +32,10 @@ export interface WebrtcPath {
   closed(reason: string): void
 }
 
+/**
+ * The DTLS association exists from the client's first datagram on, not from Select Protocol: an offer alone costs the
+ * node little.
+ */
 type State =
   /** No datagram yet. */
   | { kind: 'waiting' }
@@ -83,6 +87,7 @@ export class WebrtcTransport implements Timed {
     this.#settle()
   }
 
+  /** Lets the association retransmit or give up. */
   tick(now: number): void {
     this.#association?.tick(now)
     this.#settle()
@@ -145,12 +150,14 @@ export class WebrtcTransport implements Timed {
     this.#host.deadlines.remove(this)
   }
 
+  /** The association ended without `close`: the lane forgets the peer's address and key. */
   #lose(reason: string): void {
     this.#end()
     this.#path.send({ kind: 'removeWebrtcPeer', peer: this.#path.peer })
     this.#path.closed(reason)
   }
 
+  /** Sends what the association produced, through the lane, because only its socket reaches the client. */
   #flush(): void {
     const { peer } = this.#path
     for (const bytes of this.#association?.takeDatagrams() ?? []) this.#path.send({ kind: 'sendDatagram', peer, bytes })
