@@ -31,6 +31,7 @@ const APART: Record<string, string> = {
   'server/limits.ts': 'server/limits',
   'server/stall.ts': 'server/stall',
   'server/app.ts': 'server/app',
+  'server/ports.ts': 'server/app',
   'server/index.ts': 'server/app',
 }
 
@@ -76,6 +77,7 @@ const PARTS: Record<string, string[]> = {
   'server/lane/thread': ['limits', 'stall', 'lane/crypto', 'lane/engine'],
   'server/dtls': ['limits'],
   'server/monitoring': ['limits'],
+  'server/admin': ['limits', 'root', 'net', 'config', 'monitoring'],
   'server/net': ['limits', 'root', 'config', 'monitoring'],
   'server/config': ['limits', 'net'],
   'server/playground': ['limits', 'net'],

@@ -1,5 +1,8 @@
 // docs/operating.md: its tables of settings, metrics, note events and limits, from the code that holds them.
 import { LIMITS, NOTE_CONTEXT, NOTES, type NoteTable } from '@parley/core'
+import { z } from 'zod'
+import { ADMIN_ROUTES, LOG_ROUTE } from '../../packages/server/src/admin/routes.ts'
+import { ADMIN_COMMANDS } from '../../packages/server/src/cli/admin/commands.ts'
 import { SECTIONS, SETTINGS, type Setting } from '../../packages/server/src/config/schema.ts'
 import { variableOf } from '../../packages/server/src/config/sources.ts'
 import { SERVER_LIMITS } from '../../packages/server/src/limits.ts'
@@ -47,6 +50,50 @@ function notes(): string {
     .map(([event, { level, fields, meaning }]) => [`\`${event}\``, level, fieldsOf(event, fields), meaning])
   return table(['Event', 'Level', 'Fields', 'Meaning'], rows)
 }
+
+const code = (text: string) => `\`${text}\``
+
+const commands = () =>
+  table(
+    ['Command', 'Options', 'What it does', 'Example'],
+    ADMIN_COMMANDS.map(({ usage, options, summary, example }) => [
+      code(usage),
+      options.map(([flags, meaning]) => `${code(flags)} ${meaning}`).join('; '),
+      summary,
+      code(example),
+    ]),
+  )
+
+interface RequestSchema {
+  properties?: Record<string, { description?: string; enum?: string[]; type?: string }>
+  required?: string[]
+}
+
+function requestOf(schema: z.ZodType): string {
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' }) as RequestSchema
+  return Object.entries(properties)
+    .map(([name, { description, enum: values, type }]) => {
+      const meaning = description ?? values?.join(', ') ?? type ?? ''
+      return `${code(name)}${required.includes(name) ? '' : ' (optional)'}: ${meaning}`
+    })
+    .join('; ')
+}
+
+const answerFields = (schema: z.ZodType) => {
+  const { properties = {} } = z.toJSONSchema(schema, { io: 'input' }) as RequestSchema
+  return Object.keys(properties).map(code).join(', ')
+}
+
+const routes = () =>
+  table(
+    ['Route', 'Request', 'Answer', 'What it does'],
+    [...ADMIN_ROUTES, { ...LOG_ROUTE, answer: z.object({}) }].map(({ method, path, request, answer, summary }) => [
+      code(`${method} ${path}`),
+      requestOf(request),
+      answerFields(answer),
+      summary,
+    ]),
+  )
 
 const seconds = (ms: number) => `${ms / 1_000} s`
 const kibibytes = (bytes: number) => `${bytes / 1024} KiB`
@@ -97,6 +144,8 @@ const limits = () =>
 
 export const operatingSections: readonly Section[] = [
   { file: PAGE, marker: 'settings', render: () => SECTIONS.map(settingsOf).join('\n\n') },
+  { file: PAGE, marker: 'admin commands', render: commands },
+  { file: PAGE, marker: 'admin routes', render: routes },
   { file: PAGE, marker: 'metrics', render: metrics },
   { file: PAGE, marker: 'notes', render: notes },
   { file: PAGE, marker: 'limits', render: limits },

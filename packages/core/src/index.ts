@@ -41,6 +41,7 @@ export type { LvspSessionInspection } from './lvsp/session.ts'
 export { isSameAddress, readAddress, writeAddress } from './media/address/socket-address.ts'
 export { Router, type RouterCounts, type RouterOptions } from './media/router.ts'
 export { networkOf } from './network-of.ts'
+export type { Operator, UserSelector } from './node/operator.ts'
 export {
   NOTE_CONTEXT,
   NOTES,

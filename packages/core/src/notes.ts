@@ -130,6 +130,11 @@ export const NOTES = {
     fields: { sessions: 'number', timeout: 'number' },
     meaning: 'The node takes no new calls; after `timeout` milliseconds it closes the sessions that remain.',
   },
+  'node.undrained': {
+    level: 'info',
+    fields: {},
+    meaning: 'The operator ended the draining; the node takes calls again.',
+  },
   'lvsp.identified': {
     level: 'info',
     fields: { secret: 'number', dialect: 'text' },

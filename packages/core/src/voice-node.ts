@@ -18,11 +18,13 @@ import type { IdentifyRefusal } from './gateway/authenticator.ts'
 import { type Gateway, GatewayConnection } from './gateway/connection.ts'
 import { Greetings } from './gateway/greetings.ts'
 import { HeldIdentifies } from './gateway/held-identifies.ts'
-import type { SessionObserver, VoiceSession, VoiceSessionInspection } from './gateway/voice-session.ts'
+import type { VoiceSessionInspection } from './gateway/voice-session.ts'
 import { type AuthenticationPolicy, VoiceSessions } from './gateway/voice-sessions.ts'
 import type { LaneEvent } from './lane/commands.ts'
 import { type Capacity, Health } from './lvsp/health.ts'
 import { Lvsp, type LvspBackend, type LvspInspection } from './lvsp/lvsp.ts'
+import { NodeOperator, type Operator } from './node/operator.ts'
+import { SessionEvents } from './node/session-events.ts'
 import type { Dtls } from './transport/webrtc/dtls.ts'
 import { Handshakes } from './transport/webrtc/handshakes.ts'
 
@@ -125,6 +127,8 @@ export class VoiceNode {
   readonly #drain: Drain
   readonly #backends: readonly BackendId[]
   readonly #adopting: ReadonlySet<BackendId>
+  /** What the operator does to users and to the node. */
+  readonly operator: Operator
   /** Identify messages that matched no voice state, by the backend of their server. */
   readonly refusedIdentifies = new Map<BackendId, number>()
 
@@ -188,6 +192,14 @@ export class VoiceNode {
       identifyRefused: (identify, refusal, address) => this.#identifyRefused(identify, refusal, address),
     }
     this.#drain = new Drain(this.#sessions)
+    this.operator = new NodeOperator({
+      channels: this.#channels,
+      backendControl: this.#backendControl,
+      health: this.#health,
+      drain: this.#drain,
+      deadlines: this.#deadlines,
+      effects: this.#effects,
+    })
   }
 
   /** A WebSocket opened. Its first message (Hello, HELLO) is among the effects. `id` must be new. */
@@ -331,53 +343,3 @@ export class VoiceNode {
     this.#deadlines.update(connection)
   }
 }
-
-/** Reports the life of sessions: as notes to the host, as events to their backends. */
-class SessionEvents implements SessionObserver {
-  readonly #effects: Effects
-  readonly #lvsp: () => Lvsp
-
-  constructor(effects: Effects, lvsp: () => Lvsp) {
-    this.#effects = effects
-    this.#lvsp = lvsp
-  }
-
-  sessionEntered(session: VoiceSession): void {
-    this.#effects.note('voice.connected', noteOf(session))
-    this.#lvsp().voiceStateConnected(session.channel.backend, eventOf(session))
-  }
-  sessionDetached(session: VoiceSession, code: number): void {
-    this.#effects.note('voice.detached', { ...noteOf(session), code })
-    if (session.media.transport === undefined) return
-    this.#lvsp().voiceStateDisconnected(session.channel.backend, { ...eventOf(session), code, resumable: true })
-  }
-  sessionResumed(session: VoiceSession): void {
-    this.#effects.note('voice.resumed', noteOf(session))
-    if (session.isPresent) this.sessionEntered(session)
-  }
-  sessionEnded(session: VoiceSession, code: number): void {
-    this.#effects.note('voice.disconnected', { ...noteOf(session), code })
-    if (session.media.transport === undefined) return
-    this.#lvsp().voiceStateDisconnected(session.channel.backend, { ...eventOf(session), code, resumable: false })
-  }
-  sessionSpoke(session: VoiceSession): void {
-    const { speaking, isSendingVideo: video } = session.media
-    this.#lvsp().speaking(session.channel.backend, { ...eventOf(session), speaking, video })
-  }
-}
-
-/** A session as LVSP events name it. Events that carry `protocol` are sent only where there is a transport. */
-const eventOf = ({ channel, userId, sessionId, media }: VoiceSession) => ({
-  protocol: media.transport?.kind ?? ('udp' as const),
-  userId,
-  channelId: channel.channelId,
-  guildId: channel.guildId,
-  sessionId,
-})
-
-const noteOf = ({ channel, userId, version }: VoiceSession) => ({
-  backend: channel.backend,
-  channel: channel.channelId,
-  user: userId,
-  version,
-})

@@ -1,62 +1,37 @@
 // Composition: configuration → lanes → listeners → node → host; start, reload, drain, stop.
-import { availableParallelism } from 'node:os'
-import type { LaneCounters, LaneEvent, NoteFields, Result } from '@parley/core'
+import type { LaneCounters, LaneEvent, NoteFields } from '@parley/core'
 import { type NodeInspection, VoiceNode, type VoiceNodeOptions } from '@parley/core'
+import { Administration } from './admin/administration.ts'
 import { defaultBackendMemory } from './config/backend-memory.ts'
 import type { Config } from './config/config.ts'
-import { ConfigError } from './config/config-error.ts'
 import { camelCased } from './config/node-settings.ts'
 import { nodeCrypto } from './crypto.ts'
-import { OpensslDtls } from './dtls/openssl-dtls.ts'
 import { Host } from './host.ts'
-import { chooseEngine, type EngineChoice } from './lane/engine/engine.ts'
-import { LanePortError, Lanes, type LanesObserver } from './lane/thread/lanes.ts'
+import type { LanesObserver } from './lane/thread/lanes.ts'
 import { SERVER_LIMITS } from './limits.ts'
 import { Descriptors } from './monitoring/descriptors.ts'
 import { type Log, type LogSink, openLog } from './monitoring/log.ts'
 import { LoopLag } from './monitoring/loop-lag.ts'
 import { openMetrics } from './monitoring/metrics.ts'
 import { type SERVER_NOTES, type ServerNoteName, serverNote } from './monitoring/notes.ts'
-import { blockListOf, dialableHost, hostAndPort } from './net/address.ts'
-import { Listener } from './net/http.ts'
-import { ListenError } from './net/listen-error.ts'
+import { dialableHost, hostAndPort } from './net/address.ts'
+import type { Listener } from './net/http.ts'
 import { announcedBy, hasIpv4, machineIpv4 } from './net/media-addresses.ts'
-import { selfSignedCertificate } from './net/self-signed.ts'
 import { SocketLimits } from './net/socket-limits.ts'
 import { readTls, type TlsFiles } from './net/tls.ts'
 import { Connections } from './net/websocket.ts'
-import { Playground, type PlaygroundApi } from './playground/page.ts'
+import { Playground } from './playground/page.ts'
+import { openPorts, type PlaygroundOptions, type Ports } from './ports.ts'
 import { VERSION } from './version.ts'
 
 /** RFC 6455 §7.4.1: an endpoint is going away. */
 const GOING_AWAY = 1001
-/** The last UDP port. */
-const HIGHEST_PORT = 65_535
-
-interface Ports {
-  /** For WebRTC clients, or the reason why there is none. */
-  dtls: Result<OpensslDtls>
-  http: Listener
-  lvsp: Listener | undefined
-  /** The playground's own listener. */
-  page: Listener | undefined
-  lanes: Lanes
-  engine: EngineChoice
-}
-
 /** What an embedding program passes besides settings. */
 export interface AppOptions {
   logSink?: LogSink | undefined
   /** Used instead of the files that the configuration names. */
   tls?: TlsFiles | undefined
   playground?: PlaygroundOptions | undefined
-}
-
-/** Serves the playground on a separate port, without TLS and on loopback only, with a backend for its page. */
-export interface PlaygroundOptions {
-  /** 0 selects a free port. */
-  port: number
-  api: PlaygroundApi
 }
 
 /**
@@ -89,17 +64,15 @@ export class App {
   readonly #measuring: NodeJS.Timeout
   readonly #counters = new Map<number, LaneCounters>()
   #eventLoopLag = 0
+  readonly #startedAt = performance.now()
   #isDraining = false
+  /** The process drains in order to end. */
+  #isStopping = false
   #closed: Promise<void> | undefined
 
   /** Opens every port, or none: throws a `ListenError` or `ConfigError` whose message is one sentence. */
   static async start(config: Config, options: AppOptions = {}): Promise<App> {
     const tls = options.tls ?? readTls(config)
-    const opened: { close(): Promise<void> }[] = []
-    const keep = <Port extends { close(): Promise<void> }>(port: Port): Port => {
-      opened.push(port)
-      return port
-    }
     let app: App | undefined
     const notify = (what: (app: App) => void) => void (app !== undefined && what(app))
     const observer: LanesObserver = {
@@ -108,24 +81,9 @@ export class App {
       laneReplaced: (lane, port) => notify(app => app.#host.laneReplaced(lane, port)),
       laneMissing: (lane, reason) => notify(app => app.#note('lane.missing', { lane, reason })),
     }
-    const listener = { tls, behindProxy: config.http.behind_proxy, metricsFrom: blockListOf(config.http.metrics_from) }
-    try {
-      const { http, lvsp, media } = config
-      const { engine, lanes } = await openLanes(media, observer)
-      keep(lanes)
-      const main = keep(await openListener('http.listen', { ...listener, ...http.listen, root: 'gateway' }))
-      const second = lvsp.listen && { ...listener, ...lvsp.listen, root: 'lvsp' as const }
-      const dtls = await OpensslDtls.open(selfSignedCertificate())
-      const extra = second && keep(await openListener('lvsp.listen', second))
-      const own = options.playground && { ...listener, ...ownPage(options.playground) }
-      const page = own && keep(await openListener('playground', own))
-      const ports = { lanes, engine, dtls, http: main, lvsp: extra, page }
-      app = new App(config, ports, options)
-      return app
-    } catch (error) {
-      await Promise.all(opened.map(port => port.close()))
-      throw error
-    }
+    const ports = await openPorts(config, tls, options.playground, observer)
+    app = new App(config, ports, options)
+    return app
   }
 
   private constructor(config: Config, ports: Ports, { logSink, tls, playground }: AppOptions) {
@@ -155,7 +113,9 @@ export class App {
     this.#host = host
     this.#connections = new Connections(host, note)
     const hasPage = config.http.playground || playground !== undefined
-    this.#serve(hasPage ? new Playground(playground?.api) : undefined)
+    const metrics = this.#openMetrics()
+    this.#serve(hasPage ? new Playground(playground?.api) : undefined, metrics)
+    this.#administer(metrics)
     this.#measuring = setInterval(() => this.#measure(), SERVER_LIMITS.measureInterval)
     const { engine, aead, reason } = ports.engine
     this.#note('lanes.started', { engine, aead, reason, lanes: ports.lanes.all.length })
@@ -185,6 +145,10 @@ export class App {
     if (page !== undefined) return `http://127.0.0.1:${page.port}/playground/`
     return this.#config.http.playground ? `${this.url.replace(/^ws/, 'http')}playground/` : undefined
   }
+  /** Port of `admin.listen`; undefined without it. */
+  get adminPort(): number | undefined {
+    return this.#ports.admin.map(({ port }) => port).find(port => port !== undefined)
+  }
   get mediaPort(): number {
     return this.#ports.lanes.all[0]!.port
   }
@@ -198,7 +162,7 @@ export class App {
     try {
       const tls = readTls(this.#config)
       if (tls === undefined) return this.#note('tls.none', {})
-      for (const listener of this.#listeners) listener.reloadTls(tls)
+      for (const listener of [...this.#listeners, ...this.#ports.admin]) listener.reloadTls(tls)
       this.#note('tls.reloaded', {})
     } catch (error) {
       this.#note('tls.reload_failed', { reason: String(error) })
@@ -210,8 +174,8 @@ export class App {
    * remain are closed. Backends stay connected and receive a health of 0.
    */
   async drain(timeout: number = this.#config.voice.drain_timeout): Promise<void> {
-    this.#isDraining = true
-    this.#host.drain(timeout)
+    this.#isStopping = true
+    this.#beginDrain(timeout)
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>(resolve => {
       timer = setTimeout(resolve, timeout + SERVER_LIMITS.closeGrace)
@@ -244,7 +208,8 @@ export class App {
 
   async #closePorts(): Promise<void> {
     this.#isDraining = true
-    const listening = this.#listeners.map(listener => listener.close())
+    this.#isStopping = true
+    const listening = [...this.#listeners, ...this.#ports.admin].map(listener => listener.close())
     this.#socketLimits.close()
     this.#host.drain(0)
     await this.#connections.shutdown(GOING_AWAY, 'the node is stopping', SERVER_LIMITS.closeGrace)
@@ -256,8 +221,8 @@ export class App {
     if (this.#ports.dtls.ok) this.#ports.dtls.value.close()
   }
 
-  #serve(playground: Playground | undefined): void {
-    const metrics = openMetrics({
+  #openMetrics(): () => Promise<string> {
+    return openMetrics({
       version: VERSION,
       engine: this.#ports.engine,
       sizes: () => this.#node.sizes,
@@ -273,6 +238,41 @@ export class App {
       descriptorsExhausted: () => this.#descriptors.exhausted,
       eventLoopLag: () => this.#eventLoopLag,
     })
+  }
+
+  #administer(metrics: () => Promise<string>): void {
+    const { engine, aead } = this.#ports.engine
+    const administration = new Administration({
+      node: this.#node,
+      host: this.#host,
+      log: this.#log,
+      metrics,
+      server: () => ({
+        version: VERSION,
+        pid: process.pid,
+        uptime: Math.round((performance.now() - this.#startedAt) / 1_000),
+        endpoint: this.endpoint,
+        engine: `${engine} (${aead})`,
+      }),
+      drain: timeout => this.#beginDrain(timeout ?? this.#config.voice.drain_timeout),
+      undrain: () => this.#undrain(),
+    })
+    for (const listener of this.#ports.admin) listener.serve(administration)
+  }
+
+  #beginDrain(timeout: number): void {
+    this.#isDraining = true
+    this.#host.drain(timeout)
+  }
+
+  /** Not while the process stops, which drains too. */
+  #undrain(): boolean {
+    if (this.#isStopping || !this.#host.operate(() => this.#node.operator.undrain())) return false
+    this.#isDraining = false
+    return true
+  }
+
+  #serve(playground: Playground | undefined, metrics: () => Promise<string>): void {
     const unready = () => (this.#isDraining ? 'draining' : undefined)
     const service = {
       connections: this.#connections,
@@ -346,39 +346,5 @@ function logOptions({ log }: Config) {
     level: log.level,
     format: log.format ?? (isTerminal ? ('pretty' as const) : ('json' as const)),
     colour: isTerminal && process.stdout.hasColors(),
-  }
-}
-
-/** Without TLS: browsers grant the microphone to pages of the same machine, and no certificate has to be trusted. */
-const ownPage = ({ port }: PlaygroundOptions) =>
-  ({ host: '127.0.0.1', port, tls: undefined, behindProxy: false, root: 'gateway' }) as const
-
-async function openListener(key: string, options: Parameters<typeof Listener.open>[0]): Promise<Listener> {
-  try {
-    return await Listener.open(options)
-  } catch (error) {
-    throw ListenError.ofPort(key, `TCP port ${options.port} of ${options.host}`, error)
-  }
-}
-
-async function openLanes(
-  { listen, port, lanes, engine, announce }: Config['media'],
-  observer: LanesObserver,
-): Promise<{ lanes: Lanes; engine: EngineChoice }> {
-  const count = lanes ?? Math.max(1, availableParallelism() - 1)
-  if (port !== 0 && port + count - 1 > HIGHEST_PORT)
-    throw new ConfigError(
-      `media.port: expected at most ${HIGHEST_PORT - count + 1}, because each of ${count} lanes takes a port, found ${port}`,
-    )
-  const choice = await chooseEngine(engine, count)
-  if (!choice.ok) throw new ListenError(`media.engine: the ffi engine cannot run here: ${choice.reason}`)
-  const chosen = choice.value
-  // Without an address a lane listens on IPv6 and IPv4, or on IPv4 only where the system has no IPv6.
-  const options = { engine: chosen.engine, count, ip: listen === '::' ? undefined : listen, port, addresses: announce }
-  try {
-    return { lanes: await Lanes.open(options, observer), engine: chosen }
-  } catch (error) {
-    if (!(error instanceof LanePortError)) throw error
-    throw ListenError.ofPort('media.port', `UDP port ${error.port} of ${listen}`, error.cause)
   }
 }

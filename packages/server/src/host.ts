@@ -85,6 +85,14 @@ export class Host {
     this.#feed(now => this.#core.drain(now + duration, now))
     if (duration === 0) this.#feed(now => this.#tick(now))
   }
+  /** Runs an action of the operator on the core, as an input. Undefined if the node is closed, or failed at it. */
+  operate<Result>(action: (now: number) => Result): Result | undefined {
+    let result: Result | undefined
+    this.#feed(now => {
+      result = action(now)
+    })
+    return result
+  }
   /** Stops the timer and ignores further inputs. */
   close(): void {
     this.#closed = true

@@ -1,13 +1,14 @@
 // The server as a library: a complete node inside another program or a test.
 import type { NodeInspection } from '@parley/core'
-import { App, type PlaygroundOptions } from './app.ts'
+import { App } from './app.ts'
 import { libraryConfig } from './config/config.ts'
 import type { ConfigInput } from './config/schema.ts'
 import { nodeCrypto } from './crypto.ts'
 import type { LogSink } from './monitoring/log.ts'
 import type { TlsFiles } from './net/tls.ts'
+import type { PlaygroundOptions } from './ports.ts'
 
-export { App, type AppOptions, type PlaygroundOptions } from './app.ts'
+export { App, type AppOptions } from './app.ts'
 export {
   type BackendConfig,
   type Config,
@@ -35,6 +36,7 @@ export { ListenError } from './net/listen-error.ts'
 export { selfSignedCertificate } from './net/self-signed.ts'
 export type { TlsFiles } from './net/tls.ts'
 export type { PlaygroundApi } from './playground/page.ts'
+export type { PlaygroundOptions } from './ports.ts'
 
 /** Settings in the shape of the TOML file, and what an embedding program passes besides. */
 export interface ServerOptions extends ConfigInput {

@@ -107,6 +107,31 @@ export const SERVER_LIMITS = {
   maxAnnounced: 8,
   maxMetricsSubnets: 64,
 
+  /** Connections to each admin listener: tools of a few operators … */
+  maxAdminConnections: 64,
+  /** … of which so many read the log. */
+  maxLogReaders: 8,
+  /** The body of a request to the admin API. */
+  maxAdminBody: 16 * 1024,
+  adminTimeout: 10_000,
+  /** Unsent bytes for a reader of the log; above it lines are left out. */
+  maxLogReaderBuffered: 1024 * 1024,
+  /** Items of a list in one answer. */
+  maxAdminItems: 10_000,
+  /** Characters of a request in the audit log. */
+  maxAuditText: 500,
+  /** Bytes of the admin token: guesses are bounded by `maxWrongTokens`, but a file of a few characters is a mistake. */
+  minAdminToken: 32,
+  /** Wrong admin tokens of one address in a window; then its requests are refused unread until the window ends … */
+  maxWrongTokens: 10,
+  wrongTokenWindow: 60_000,
+  /** … and addresses that are counted. */
+  maxWrongTokenAddresses: 1_024,
+  /** Characters of an answer that a command of the operator reads. */
+  maxAdminAnswer: 64 * 1024 * 1024,
+  /** How often `parley top` draws. */
+  topInterval: 1_000,
+
   /** Connections to a demo's control, of programs of the same user. */
   maxControlConnections: 16,
   controlTimeout: 5_000,

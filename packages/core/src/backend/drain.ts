@@ -32,6 +32,11 @@ export class Drain implements Timed {
     this.#hasEnded = false
   }
 
+  /** The node accepts calls again. */
+  cancel(): void {
+    this.#until = undefined
+  }
+
   get deadline(): number {
     return this.#hasEnded ? Infinity : (this.#until ?? Infinity)
   }

@@ -28,7 +28,13 @@ export interface ChannelInspection {
   readonly lane: LaneId
   readonly properties: ChannelProperties
   readonly dave: DaveInspection
-  readonly voiceStates: readonly { userId: string; mute: boolean; deaf: boolean; suppress: boolean }[]
+  readonly voiceStates: readonly {
+    userId: string
+    mute: boolean
+    deaf: boolean
+    suppress: boolean
+    mutedByOperator: boolean
+  }[]
   /** Users whose media may flow, in order of arrival. */
   readonly present: readonly string[]
 }
@@ -200,6 +206,13 @@ export class Channel implements ChannelRef {
     if (platform !== state.platform) this.#announcements.sendPlatformOf(session)
   }
 
+  /** The operator of the node mutes the user, or lifts that. */
+  muteByOperator(state: VoiceState, isMuted: boolean): void {
+    state.mutedByOperator = isMuted
+    const session = this.#sessions.get(state.userId)
+    if (session !== undefined && this.#present.has(session)) this.#openMedia(session)
+  }
+
   /** Absent properties keep their value. */
   setProperties(properties: ChannelProperties, now: number): void {
     const given = Object.entries(properties).filter(([, value]) => value !== undefined)
@@ -241,11 +254,12 @@ export class Channel implements ChannelRef {
       lane: lane.id,
       properties,
       dave: this.encryption.inspect(),
-      voiceStates: [...this.voiceStates.values()].map(({ userId, mute, deaf, suppress }) => ({
+      voiceStates: [...this.voiceStates.values()].map(({ userId, mute, deaf, suppress, mutedByOperator }) => ({
         userId,
         mute,
         deaf,
         suppress,
+        mutedByOperator,
       })),
       present: [...this.#present].map(session => session.userId),
     }

@@ -39,14 +39,21 @@ export interface VoiceSessionOptions {
   readonly mediaIp: string
   readonly numbers: PeerNumbers
   readonly observer: SessionObserver
+  /** When the client identified. */
+  readonly now: number
 }
 
 /** A session as `VoiceNode.inspect()` shows it. */
 export interface VoiceSessionInspection {
+  readonly backend: string
   readonly userId: string
   readonly sessionId: string
   readonly channelId: string
   readonly state: 'connected' | 'detached' | 'ended'
+  /** The address of its latest connection. */
+  readonly address: string
+  /** When the client identified, on the clock of the node's inputs. */
+  readonly openedAt: number
   /** Gateway version. */
   readonly version: number
   readonly audioSsrc: number
@@ -97,6 +104,9 @@ export class VoiceSession implements MediaOwner, Timed {
   /** The highest DAVE version its client claims. */
   readonly daveVersion: number
   readonly mediaIp: string
+  /** When the client identified. */
+  readonly openedAt: number
+  #remoteAddress: string
   #state: State
   #version: number
   readonly #replay: ReplayBuffer<Numbered>
@@ -110,6 +120,8 @@ export class VoiceSession implements MediaOwner, Timed {
     this.media = new SessionMedia(this, identify, options.numbers)
     this.daveVersion = daveVersionOf(identify)
     this.mediaIp = options.mediaIp
+    this.openedAt = options.now
+    this.#remoteAddress = connection.remoteAddress
     this.#version = connection.version
     this.#state = { kind: 'connected', connection }
     this.#observer = options.observer
@@ -121,6 +133,10 @@ export class VoiceSession implements MediaOwner, Timed {
   }
   get version(): number {
     return this.#version
+  }
+  /** The address of its latest connection. */
+  get remoteAddress(): string {
+    return this.#remoteAddress
   }
   get ended(): boolean {
     return this.#state.kind === 'ended'
@@ -206,6 +222,7 @@ export class VoiceSession implements MediaOwner, Timed {
     if (this.#state.kind === 'connected') this.#state.connection.close(replaced.code, replaced.reason)
     this.#state = { kind: 'connected', connection }
     this.#version = connection.version
+    this.#remoteAddress = connection.remoteAddress
     this.media.connectedFrom(connection.remoteAddress)
     this.send(VoiceOp.Resumed, null)
     for (const message of missed ?? []) connection.sendMessage(envelope(message))
@@ -229,10 +246,13 @@ export class VoiceSession implements MediaOwner, Timed {
   inspect(): VoiceSessionInspection {
     const { transport, audio, speaking, isSendingVideo } = this.media
     return {
+      backend: this.channel.backend,
       userId: this.userId,
       sessionId: this.sessionId,
       channelId: this.channel.channelId,
       state: this.#state.kind,
+      address: this.#remoteAddress,
+      openedAt: this.openedAt,
       version: this.#version,
       audioSsrc: audio.ssrc,
       transport: transport?.kind === 'webrtc' ? transport.inspect() : transport,

@@ -88,6 +88,7 @@ export class VoiceSessions implements SessionObserver {
       mediaIp: mediaAddress(this.#policy, connection.localAddress, connection.remoteAddress),
       numbers: channel.lane.reservePeer(),
       observer: this,
+      now,
     })
     this.#add(session)
     session.open()

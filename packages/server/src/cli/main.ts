@@ -1,6 +1,7 @@
 // The `parley` command: its subcommands, one module each.
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
+import * as admin from './admin/register.ts'
 import * as bridge from './bridge.ts'
 import * as checkConfig from './check-config.ts'
 import * as demo from './demo.ts'
@@ -13,7 +14,7 @@ interface CommandModule {
   register(program: Command): void
 }
 
-const COMMANDS: readonly CommandModule[] = [demo, dev, serve, talk, bridge, checkConfig]
+const COMMANDS: readonly CommandModule[] = [demo, dev, serve, talk, bridge, checkConfig, admin]
 
 const program = new Command('parley')
   .description('A self-hosted, Discord-compatible voice server.')

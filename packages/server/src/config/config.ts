@@ -16,8 +16,12 @@ export interface BackendConfig extends Omit<ParsedBackend, 'secret' | 'secret_fi
 }
 /** Paths are absolute; durations are milliseconds. Frozen. */
 export type Config = Readonly<
-  Omit<ParsedConfig, 'backend'> & {
+  Omit<ParsedConfig, 'backend' | 'admin'> & {
     backend: readonly BackendConfig[]
+    admin: Omit<ParsedConfig['admin'], 'token_file'> & {
+      /** Undefined without `listen`. */
+      token: string | undefined
+    }
     /** What the operator should know, a sentence each. */
     warnings: readonly string[]
   }
@@ -56,16 +60,18 @@ export function libraryConfig(inputs: readonly ConfigInput[], hasTls: boolean): 
 export const processEnvironment = (): Record<string, string | undefined> => process.env
 
 /** The configuration as TOML, with secrets masked. */
-export function describeConfig({ warnings: _, ...config }: Config): string {
+export function describeConfig({ warnings: _, admin: { token, ...admin }, ...config }: Config): string {
   const backend = config.backend.map(({ secrets, ...rest }) => ({ ...rest, secret: secrets.map(() => '(hidden)') }))
-  return stringify(z.encode(ConfigSchema, { ...config, backend } as ParsedConfig))
+  const token_file = token === undefined ? undefined : '(hidden)'
+  return stringify(z.encode(ConfigSchema, { ...config, backend, admin: { ...admin, token_file } } as ParsedConfig))
 }
 
 function checked(assignments: readonly Assignment[], hasTls = false, warnings: string[] = []): Config {
   const settings = new Settings(assignments)
   const parsed = ConfigSchema.safeParse(settings.tree())
   if (!parsed.success) throw settings.refusal(parsed.error.issues[0]!.path.map(String))
-  const config = { ...parsed.data, backend: backendsOf(parsed.data.backend, settings) }
+  const backend = backendsOf(parsed.data.backend, settings)
+  const config = { ...parsed.data, backend, admin: adminOf(parsed.data, settings, hasTls) }
   if (config.http.tls_cert !== undefined)
     config.http.tls_cert = settings.path(['http', 'tls_cert'], config.http.tls_cert)
   if (config.http.tls_key !== undefined) config.http.tls_key = settings.path(['http', 'tls_key'], config.http.tls_key)
@@ -175,13 +181,9 @@ function secretsOf(
   if (secret !== undefined) return [secret].flat()
   if (file === undefined) throw new ConfigError(`backend.${index}: expected secret or secret_file, found neither`)
   const absolute = settings.path(path, file)
-  let text: string
-  try {
-    text = readFileSync(absolute, 'utf8')
-  } catch (error) {
-    throw settings.refuse(path, `${absolute} cannot be read (${(error as NodeJS.ErrnoException).code ?? error})`)
-  }
-  const lines = text.split(/\r?\n/).filter(line => line.trim() !== '')
+  const lines = textOf(absolute, path, settings)
+    .split(/\r?\n/)
+    .filter(line => line.trim() !== '')
   if (lines.length === 0) throw settings.refuse(path, `expected a secret in ${absolute}, found an empty file`)
   if (lines.length > SERVER_LIMITS.maxSecretsPerBackend)
     throw settings.refuse(
@@ -245,6 +247,42 @@ function checkHttp(
       ['media', 'announce'],
       'expected the address that clients send packets to, because behind a proxy it cannot be detected',
     )
+}
+
+function adminOf({ admin, http }: ParsedConfig, settings: Settings, hasTls: boolean): Config['admin'] {
+  const { socket, listen, token_file: file } = admin
+  const path = ['admin', 'token_file']
+  if ((listen === undefined) !== (file === undefined))
+    throw new ConfigError('admin: expected both listen and token_file, or neither')
+  const isSafe = listen === undefined || isLoopback(listen.host) || http.tls_cert !== undefined || hasTls
+  if (!isSafe)
+    throw settings.refuse(
+      ['admin', 'listen'],
+      `${listen.host} is reachable from other machines, which requires TLS: set http.tls_cert and http.tls_key`,
+    )
+  return {
+    socket: socket === undefined ? undefined : settings.path(['admin', 'socket'], socket),
+    listen,
+    token: file === undefined ? undefined : tokenOf(settings.path(path, file), path, settings),
+  }
+}
+
+function tokenOf(file: string, path: readonly string[], settings: Settings): string {
+  const [token = ''] = textOf(file, path, settings).split(/\r?\n/)
+  if (token.length < SERVER_LIMITS.minAdminToken || token.length > SERVER_LIMITS.maxSecret)
+    throw settings.refuse(
+      path,
+      `expected ${SERVER_LIMITS.minAdminToken} to ${SERVER_LIMITS.maxSecret} characters on the first line of ${file}, found ${token.length}`,
+    )
+  return token
+}
+
+function textOf(file: string, path: readonly string[], settings: Settings): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (error) {
+    throw settings.refuse(path, `${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? error})`)
+  }
 }
 
 function frozen<T extends object>(value: T): Readonly<T> {

@@ -209,6 +209,24 @@ const Log = z.object({
   ),
 })
 
+const Admin = z.object({
+  socket: setting(
+    Path.optional(),
+    'the path of a Unix socket',
+    'The admin API for commands such as `parley ps`, on a Unix socket that only the user of the node may open.',
+  ),
+  listen: setting(
+    Listen.optional(),
+    'an address and a port such as "127.0.0.1:9443"',
+    'The admin API over HTTP, for requests with the token of `token_file`. It uses the certificate of `[http]`, without which only loopback is accepted.',
+  ),
+  token_file: setting(
+    Path.optional(),
+    'the path of a file',
+    `A file with the token of \`listen\` on its first line: at least ${SERVER_LIMITS.minAdminToken} characters.`,
+  ),
+})
+
 const Backend = z.object({
   id: setting(
     z
@@ -278,6 +296,7 @@ export const ConfigSchema = z.object({
   voice: Voice.prefault({}),
   capacity: Capacity.prefault({}),
   log: Log.prefault({}),
+  admin: Admin.prefault({}),
   backend: z.array(Backend).max(SERVER_LIMITS.maxBackends).prefault([]),
 })
 /** A configuration as written: every setting is optional. */
@@ -303,6 +322,7 @@ const sections: Record<string, z.ZodObject> = {
   voice: Voice,
   capacity: Capacity,
   log: Log,
+  admin: Admin,
   backend: Backend,
 }
 

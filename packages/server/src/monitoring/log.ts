@@ -9,22 +9,31 @@ export interface LogSink {
   write(text: string): void
 }
 
+export type LogLevel = NodeNote['level'] | 'silent'
+
 export interface LogOptions {
-  level: NodeNote['level'] | 'silent'
+  level: LogLevel
   format: 'json' | 'pretty'
   /** Whether to write colours. */
   colour?: boolean
 }
 
 /** A note of the node, or of another program that writes the same log. */
-interface LogLine {
+export interface LogLine {
   level: NodeNote['level']
   event: string
   fields?: object | undefined
 }
 
+/** Receives every note, whatever the level of the log. */
+export type LogReader = (note: LogLine) => void
+
 export interface Log {
   note(note: LogLine): void
+  /** The lowest level that is written; may be changed at any time. */
+  level: LogLevel
+  /** Adds a reader; the value removes it. */
+  read(reader: LogReader): () => void
   /** Lines that were lost because standard output was not read. */
   readonly lost: number
   /** Writes the buffered lines, as far as their reader accepts them in time. */
@@ -43,7 +52,7 @@ export function openLog({ level, format, colour = false }: LogOptions, sink?: Lo
   const standardOutput =
     sink === undefined ? new LogOutput(lines => note(serverNote('log.lines_lost', { lines }))) : undefined
   const output: LogSink = sink ?? standardOutput!
-  const lines = format === 'json' ? output : { write: (line: string) => output.write(pretty(line, colour)) }
+  const lines = format === 'json' ? output : { write: (line: string) => output.write(prettyLine(line, colour)) }
   const logger = pino(
     {
       level,
@@ -54,9 +63,23 @@ export function openLog({ level, format, colour = false }: LogOptions, sink?: Lo
     },
     lines,
   )
-  const note = ({ level, event, fields }: NodeNote) => logger[level](fields ?? {}, event)
+  const readers = new Set<LogReader>()
+  const note = (line: LogLine) => {
+    logger[line.level](line.fields ?? {}, line.event)
+    for (const reader of readers) reader(line)
+  }
   return {
     note,
+    get level() {
+      return logger.level as LogLevel
+    },
+    set level(level) {
+      logger.level = level
+    },
+    read: reader => {
+      readers.add(reader)
+      return () => readers.delete(reader)
+    },
     get lost() {
       return standardOutput?.lost ?? 0
     },
@@ -64,8 +87,8 @@ export function openLog({ level, format, colour = false }: LogOptions, sink?: Lo
   }
 }
 
-/** `12:34:56.789 info  voice.connected user=7 channel=500`. Text is quoted unless it is plain, so that it cannot imitate fields. */
-function pretty(line: string, colour: boolean): string {
+/** A JSON line as `12:34:56.789 info  voice.connected user=7 channel=500`. Text is quoted unless it is plain, so that it cannot imitate fields. */
+export function prettyLine(line: string, colour = false): string {
   const { level, time, event, stack, ...fields } = JSON.parse(line) as Record<string, unknown>
   const [name, code] = LEVELS[String(level)] ?? [String(level), 0]
   const painted = colour ? `\x1b[${code}m${name}\x1b[0m` : name

@@ -51,6 +51,17 @@ export const SERVER_NOTES = {
     fields: { reason: 'text' },
     meaning: 'Browsers cannot join, because this machine has no DTLS library that the node can use.',
   },
+  'admin.action': {
+    level: 'info',
+    fields: { action: 'text', from: 'text', request: 'text', status: 'number', result: 'text' },
+    meaning:
+      'Audit: an operator used a control action of the admin API. `from` is `socket` or an address, `request` the body, `status` that of the answer.',
+  },
+  'admin.refused': {
+    level: 'warn',
+    fields: { from: 'text', reason: 'text' },
+    meaning: 'A request to the admin listener carried no token or a wrong one, or its address sent too many of them.',
+  },
   'tls.none': { level: 'info', fields: {}, meaning: 'SIGHUP was received, but no certificate is configured.' },
   'tls.reloaded': { level: 'info', fields: {}, meaning: 'New connections use the new certificate.' },
   'tls.reload_failed': {

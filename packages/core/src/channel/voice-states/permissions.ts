@@ -3,8 +3,11 @@ import type { ChannelProperties } from '@parley/protocol'
 import type { VoiceState } from './voice-state.ts'
 
 /** Whether any media of this user is forwarded: not muted, not in the audience of a stage. A stream carries only its owner's. */
-export const maySend = ({ kind, ownerId }: ChannelProperties, { userId, mute, suppress }: VoiceState): boolean =>
-  !mute && !suppress && (kind !== 'stream' || ownerId === undefined || ownerId === userId)
+export const maySend = ({ kind, ownerId }: ChannelProperties, state: VoiceState): boolean =>
+  !state.mute &&
+  !state.mutedByOperator &&
+  !state.suppress &&
+  (kind !== 'stream' || ownerId === undefined || ownerId === state.userId)
 
 /** Whether video of this user is forwarded, if it sends any. */
 export const maySendVideo = (properties: ChannelProperties, state: VoiceState): boolean =>

@@ -14,6 +14,8 @@ export class VoiceState {
   deaf = false
   suppress = false
   priority = false
+  /** Muted by the operator of the node, whatever the backend sets. */
+  mutedByOperator = false
   /** Undefined until the backend sets them. */
   flags: number | undefined
   platform: number | undefined

@@ -1,0 +1,86 @@
+// What the operator of the node does, besides its backends: ends and mutes sessions, ends a draining.
+import { VoiceClose } from '@parley/protocol'
+import type { BackendControl } from '../backend/control.ts'
+import type { Drain } from '../backend/drain.ts'
+import type { BackendId } from '../channel/channel-ref.ts'
+import type { Ending } from '../channel/channel-session.ts'
+import type { Channels } from '../channel/channels.ts'
+import type { Place } from '../channel/voice-states/voice-state-index.ts'
+import type { Deadlines } from '../deadlines.ts'
+import type { Effects } from '../effect.ts'
+import type { Health } from '../lvsp/health.ts'
+
+interface OperatorParts {
+  readonly channels: Channels
+  readonly backendControl: BackendControl
+  readonly health: Health
+  readonly drain: Drain
+  readonly deadlines: Deadlines
+  readonly effects: Effects
+}
+
+/** A user, in each of its channels unless one is named. */
+export interface UserSelector {
+  readonly userId: string
+  readonly channelId?: string | undefined
+  readonly backend?: BackendId | undefined
+}
+
+const KICKED: Ending = { code: VoiceClose.Disconnected, reason: 'disconnected by the operator' }
+
+/** What the operator does to users and to the node. Each method is an input: its effects are taken with `takeEffects`. */
+export interface Operator {
+  /**
+   * Ends the sessions of a user (4014) and removes its voice states, so that its tokens are no longer accepted until the backend
+   * creates another one. The backend is notified of the end. Returns the number of voice states.
+   */
+  kick(selector: UserSelector, now: number): number
+  /** Mutes a user while its voice state exists, or lifts that; the backend's own mute stays. Returns the number of voice states. */
+  mute(selector: UserSelector, isMuted: boolean): number
+  /** Ends a draining: the node takes channels again. Returns false if it does not drain. */
+  undrain(): boolean
+}
+
+export class NodeOperator implements Operator {
+  readonly #parts: OperatorParts
+
+  constructor(parts: OperatorParts) {
+    this.#parts = parts
+  }
+
+  kick(selector: UserSelector, now: number): number {
+    const places = this.#placesOf(selector)
+    for (const place of places) this.#parts.channels.removeVoiceState(place, KICKED, now)
+    return places.length
+  }
+
+  mute(selector: UserSelector, isMuted: boolean): number {
+    const places = this.#placesOf(selector)
+    for (const { channel, state } of places) channel.muteByOperator(state, isMuted)
+    return places.length
+  }
+
+  undrain(): boolean {
+    const { backendControl, health, drain, deadlines, effects } = this.#parts
+    if (!backendControl.isDraining) return false
+    backendControl.isDraining = false
+    health.draining = false
+    drain.cancel()
+    deadlines.update(drain)
+    effects.note('node.undrained', {})
+    return true
+  }
+
+  /** Searches all channels: there is no index by user alone, and an operator asks rarely. */
+  #placesOf({ userId, channelId, backend }: UserSelector): Place[] {
+    const places: Place[] = []
+    for (const channel of this.#parts.channels.all()) {
+      const state = channel.voiceStates.get(userId)
+      const isSelected =
+        (channelId === undefined || channel.channelId === channelId) &&
+        (backend === undefined || channel.backend === backend)
+      if (state !== undefined && isSelected) places.push({ channel, state })
+    }
+    return places
+  }
+}

@@ -1,0 +1,233 @@
+// A listener of the admin API: a Unix socket of the node's user, or HTTP with a token. It bounds, authenticates and audits.
+import { chmodSync, lstatSync, rmSync } from 'node:fs'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import { connect } from 'node:net'
+import type { z } from 'zod'
+import { nodeCrypto } from '../crypto.ts'
+import { SERVER_LIMITS } from '../limits.ts'
+import { serverNote } from '../monitoring/notes.ts'
+import { addressText } from '../net/address.ts'
+import type { TlsFiles } from '../net/tls.ts'
+import type { Administration } from './administration.ts'
+import { streamLog } from './log-stream.ts'
+import { ADMIN_ROUTES, AdminRefusal, type AdminRoute, LOG_ROUTE } from './routes.ts'
+import { WrongTokens } from './wrong-tokens.ts'
+
+/** Who may use the listener: the user of the node, by the mode of the socket; or the holder of the token. */
+export type AdminListenerOptions =
+  | { readonly kind: 'socket'; readonly path: string }
+  | {
+      readonly kind: 'http'
+      readonly host: string
+      readonly port: number
+      readonly token: string
+      readonly tls: TlsFiles | undefined
+    }
+
+const BOUNDS = {
+  headersTimeout: SERVER_LIMITS.adminTimeout,
+  requestTimeout: SERVER_LIMITS.adminTimeout,
+  keepAliveTimeout: SERVER_LIMITS.keepAliveTimeout,
+  maxHeaderSize: SERVER_LIMITS.maxHeaderBytes,
+}
+
+export class AdminListener {
+  readonly #options: AdminListenerOptions
+  readonly #server: Server | TlsServer
+  readonly #wrongTokens = new WrongTokens()
+  #node: Administration | undefined
+  #logReaders = 0
+
+  private constructor(options: AdminListenerOptions) {
+    this.#options = options
+    const tls = options.kind === 'http' ? options.tls : undefined
+    this.#server =
+      tls === undefined
+        ? createServer(BOUNDS)
+        : createTlsServer({ ...BOUNDS, ...tls, handshakeTimeout: SERVER_LIMITS.tlsHandshakeTimeout })
+    this.#server.maxConnections = SERVER_LIMITS.maxAdminConnections
+    this.#server.on('request', (request, response) => {
+      this.#answer(request, response).catch(() => response.destroy())
+    })
+  }
+
+  /** Rejects with the system's error. A socket that no process serves is replaced. */
+  static async open(options: AdminListenerOptions): Promise<AdminListener> {
+    const listener = new AdminListener(options)
+    if (options.kind === 'http') await listener.#listen(() => listener.#server.listen(options.port, options.host))
+    else await listener.#listenOnSocket(options.path)
+    return listener
+  }
+
+  /** Until then each request is answered with 503. */
+  serve(node: Administration): void {
+    this.#node = node
+  }
+
+  /** Undefined for a socket. */
+  get port(): number | undefined {
+    const address = this.#server.address()
+    return address === null || typeof address === 'string' ? undefined : address.port
+  }
+
+  reloadTls(tls: TlsFiles): void {
+    if (this.#options.kind === 'http' && this.#options.tls !== undefined)
+      (this.#server as TlsServer).setSecureContext(tls)
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
+    this.#server.closeAllConnections()
+    await closed
+  }
+
+  async #listenOnSocket(path: string): Promise<void> {
+    await removeStale(path)
+    await this.#listen(() => {
+      // The mode from the first moment on: between bind and chmod other users could connect. `listen` binds at once.
+      const before = process.umask(0o177)
+      try {
+        this.#server.listen(path)
+      } finally {
+        process.umask(before)
+      }
+    })
+    chmodSync(path, 0o600)
+  }
+
+  async #listen(start: () => void): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.once('listening', () => {
+        this.#server.off('error', reject)
+        resolve()
+      })
+      start()
+    })
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const node = this.#node
+    if (node === undefined) return refuse(response, 503, 'starting')
+    const refusal = this.#refusal(request, node)
+    if (refusal !== undefined) return refuse(response, ...refusal)
+    const url = new URL(request.url ?? '/', 'http://node')
+    if (url.pathname === LOG_ROUTE.path) return this.#log(node, url, response)
+    const routes = ADMIN_ROUTES.filter(({ path }) => path === url.pathname)
+    const route = routes.find(({ method }) => method === request.method)
+    if (routes.length === 0) return refuse(response, 404, 'no such path')
+    if (route === undefined) return refuse(response, 405, `expected ${routes[0]!.method}`)
+    const text = route.method === 'POST' ? await body(request) : undefined
+    if (text === TOO_LONG) return refuse(response, 413, `expected at most ${SERVER_LIMITS.maxAdminBody} bytes`)
+    const [status, content] = await answerOf(route, node, text ?? Object.fromEntries(url.searchParams))
+    if (route.method === 'POST') this.#audit(node, route, request, [String(text), status, content])
+    say(response, status, content)
+  }
+
+  /** Undefined if the request may proceed. A socket needs no token: only the node's user can open it. */
+  #refusal(request: IncomingMessage, node: Administration): [status: 401 | 429, sentence: string] | undefined {
+    if (this.#options.kind === 'socket') return undefined
+    const from = addressText(request.socket.remoteAddress)
+    const now = performance.now()
+    if (this.#wrongTokens.isRefused(from, now)) return [429, 'too many wrong tokens']
+    if (nodeCrypto.equal(`Bearer ${this.#options.token}`, request.headers.authorization ?? '')) return undefined
+    this.#wrongTokens.count(from, now)
+    const reason = request.headers.authorization === undefined ? 'no token' : 'a wrong token'
+    node.log.note(serverNote('admin.refused', { from, reason }))
+    return [401, 'expected Authorization: Bearer with the token of admin.token_file']
+  }
+
+  #log(node: Administration, url: URL, response: ServerResponse): void {
+    const options = LOG_ROUTE.request.safeParse(Object.fromEntries(url.searchParams))
+    if (!options.success) return refuse(response, 400, sentenceOf(options.error))
+    if (this.#logReaders >= SERVER_LIMITS.maxLogReaders) return refuse(response, 429, 'too many readers of the log')
+    this.#logReaders++
+    response.once('close', () => {
+      this.#logReaders--
+    })
+    streamLog(node.log, response, options.data)
+  }
+
+  #audit(
+    { log }: Administration,
+    { path }: AdminRoute,
+    request: IncomingMessage,
+    [text, status, content]: [text: string, status: number, content: unknown],
+  ): void {
+    const action = path.slice(path.lastIndexOf('/') + 1)
+    const from = this.#options.kind === 'socket' ? 'socket' : addressText(request.socket.remoteAddress)
+    const cut = (value: string) => value.slice(0, SERVER_LIMITS.maxAuditText)
+    const result = cut(JSON.stringify(content) ?? '')
+    log.note(serverNote('admin.action', { action, from, request: cut(text), status, result }))
+  }
+}
+
+/** Parses the request by the route's schema, and runs the route. */
+async function answerOf(
+  { request, run }: AdminRoute,
+  node: Administration,
+  input: string | object,
+): Promise<[status: number, content: unknown]> {
+  const json = typeof input === 'string' ? parsed(input) : input
+  const checked = request.safeParse(json)
+  if (!checked.success) return [400, { error: sentenceOf(checked.error) }]
+  try {
+    return [200, await run(node, checked.data)]
+  } catch (error) {
+    if (error instanceof AdminRefusal) return [error.status, { error: error.message }]
+    return [500, { error: 'internal error' }]
+  }
+}
+
+/** An empty body is an empty object. */
+function parsed(text: string): unknown {
+  try {
+    return text === '' ? {} : JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function sentenceOf({ issues }: z.ZodError): string {
+  const [issue] = issues
+  const place = issue?.path.join('.') ?? ''
+  return `${place === '' ? 'the request' : place}: ${issue?.message ?? 'invalid'}`
+}
+
+const TOO_LONG = Symbol('too long')
+
+async function body(request: IncomingMessage): Promise<string | typeof TOO_LONG> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length > SERVER_LIMITS.maxAdminBody) return TOO_LONG
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function say(response: ServerResponse, status: number, content: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
+  response.end(`${JSON.stringify(content)}\n`)
+}
+
+/** The rest of the request is not read. */
+function refuse(response: ServerResponse, status: number, sentence: string): void {
+  response.setHeader('connection', 'close')
+  say(response, status, { error: sentence })
+}
+
+/** Removes a socket that a process left behind; one that a process serves stays, and the bind fails. */
+async function removeStale(path: string): Promise<void> {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return
+  const isServed = await new Promise<boolean>(resolve => {
+    const probe = connect(path, () => {
+      probe.destroy()
+      resolve(true)
+    })
+    probe.once('error', ({ code }: NodeJS.ErrnoException) => resolve(code !== 'ECONNREFUSED'))
+  })
+  if (!isServed) rmSync(path, { force: true })
+}

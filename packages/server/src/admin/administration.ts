@@ -1,0 +1,70 @@
+// What the admin API does to a node: reads its state, applies control actions.
+import type { NodeInspection, UserSelector, VoiceNode } from '@parley/core'
+import type { Host } from '../host.ts'
+import type { Log, LogLevel } from '../monitoring/log.ts'
+import { type ServerStatus, type Status, statusOf, type UserView, usersOf } from './views.ts'
+
+export interface AdministrationParts {
+  readonly node: VoiceNode
+  readonly host: Host
+  readonly log: Log
+  server(): Omit<ServerStatus, 'log_level'>
+  /** Metrics in Prometheus text format. */
+  metrics(): Promise<string>
+  /** Refuses new calls; the remaining ones end after `timeout` milliseconds. */
+  drain(timeout: number | undefined): void
+  undrain(): boolean
+}
+
+export class Administration {
+  readonly #parts: AdministrationParts
+
+  constructor(parts: AdministrationParts) {
+    this.#parts = parts
+  }
+
+  get log(): Log {
+    return this.#parts.log
+  }
+
+  status(): Status {
+    return statusOf(this.inspect(), { ...this.#parts.server(), log_level: this.#parts.log.level })
+  }
+
+  inspect(): NodeInspection {
+    return this.#parts.node.inspect()
+  }
+
+  users(): UserView[] {
+    return this.#parts.host.operate(now => usersOf(this.inspect(), now)) ?? []
+  }
+
+  metrics(): Promise<string> {
+    return this.#parts.metrics()
+  }
+
+  /** The number of voice states that were removed. */
+  kick(selector: UserSelector): number {
+    return this.#parts.host.operate(now => this.#parts.node.operator.kick(selector, now)) ?? 0
+  }
+
+  /** The number of voice states that were changed. */
+  mute(selector: UserSelector, isMuted: boolean): number {
+    return this.#parts.host.operate(() => this.#parts.node.operator.mute(selector, isMuted)) ?? 0
+  }
+
+  drain(timeout: number | undefined): void {
+    this.#parts.drain(timeout)
+  }
+
+  undrain(): boolean {
+    return this.#parts.undrain()
+  }
+
+  /** Returns the level before. */
+  setLogLevel(level: LogLevel): LogLevel {
+    const before = this.#parts.log.level
+    this.#parts.log.level = level
+    return before
+  }
+}

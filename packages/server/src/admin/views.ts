@@ -1,0 +1,152 @@
+// What the admin API shows of a node: its state, channels, users and lanes, as schemas.
+import type { LaneInspection, NodeInspection, VoiceSessionInspection } from '@parley/core'
+import { z } from 'zod'
+
+export const Status = z.object({
+  version: z.string(),
+  pid: z.int(),
+  uptime: z.number().meta({ description: 'Seconds since the start.' }),
+  endpoint: z.string(),
+  engine: z.string().meta({ description: 'Packet engine, and the library of its AEADs, such as `ffi (libsodium)`.' }),
+  health: z.number().meta({ description: '1 is idle, 0.01 is full, 0 is draining.' }),
+  draining: z.boolean(),
+  log_level: z.string(),
+  connections: z.int().meta({ description: 'WebSockets of both protocols.' }),
+  channels: z.int(),
+  voice_states: z.int(),
+  sessions: z.int(),
+  backends: z.array(
+    z.object({
+      backend: z.string(),
+      connected: z.boolean(),
+      channels: z.int(),
+      voice_states: z.int(),
+      sessions: z.int(),
+      memory: z.int().meta({ description: 'Bytes, by estimate.' }),
+    }),
+  ),
+  lanes: z.array(
+    z.object({
+      lane: z.int(),
+      port: z.int(),
+      channels: z.int(),
+      peers: z.int(),
+      busy: z.number().meta({ description: 'Share of the last second in which the lane worked.' }),
+      packets_in: z.number(),
+      packets_out: z.number(),
+      bytes_out: z.number(),
+      drops: z
+        .record(z.string(), z.number())
+        .meta({ description: 'Drops by cause, without causes that did not occur.' }),
+    }),
+  ),
+})
+export type Status = z.infer<typeof Status>
+
+export const ChannelView = z.object({
+  backend: z.string(),
+  channel: z.string(),
+  guild: z.string().optional(),
+  kind: z.string(),
+  lane: z.int(),
+  voice_states: z.int(),
+  present: z.array(z.string()).meta({ description: 'Users whose media may flow.' }),
+  dave: z.int().meta({ description: 'Version of the end-to-end encryption; 0: none.' }),
+})
+export type ChannelView = z.infer<typeof ChannelView>
+
+export const UserView = z.object({
+  backend: z.string(),
+  user: z.string(),
+  channel: z.string(),
+  session: z.string(),
+  state: z.string().meta({ description: '`connected`, or `detached` while the session waits for Resume.' }),
+  address: z.string().meta({ description: 'Of the WebSocket.' }),
+  age: z.number().meta({ description: 'Seconds since Identify.' }),
+  version: z.int().meta({ description: 'Of the voice gateway.' }),
+  transport: z.string().meta({ description: '`udp` or `webrtc`, with the encryption; empty before Select Protocol.' }),
+  present: z.boolean(),
+  speaking: z.boolean(),
+  video: z.boolean(),
+  muted: z.boolean().meta({ description: 'By the operator.' }),
+})
+export type UserView = z.infer<typeof UserView>
+
+/** What the status takes from the server, beside the core's inspection. */
+export type ServerStatus = Pick<Status, 'version' | 'pid' | 'uptime' | 'endpoint' | 'engine' | 'log_level'>
+
+export function statusOf(node: NodeInspection, server: ServerStatus): Status {
+  return {
+    ...server,
+    health: node.health,
+    draining: node.draining,
+    connections: node.connections,
+    channels: node.channels.length,
+    voice_states: node.voiceStates,
+    sessions: node.sessions.length,
+    backends: node.backends.map(each => ({
+      backend: each.backend,
+      connected: !each.isDetached,
+      channels: each.channels,
+      voice_states: each.voiceStates,
+      sessions: each.sessions,
+      memory: Math.round(each.memory),
+    })),
+    lanes: node.lanes.map(laneView),
+  }
+}
+
+function laneView({ id, port, channels, peers, counters }: LaneInspection): Status['lanes'][number] {
+  const drops = Object.entries(counters?.drops ?? {}).filter(([, count]) => count > 0)
+  return {
+    lane: id,
+    port,
+    channels,
+    peers,
+    busy: counters?.busy ?? 0,
+    packets_in: counters?.packetsIn ?? 0,
+    packets_out: counters?.packetsOut ?? 0,
+    bytes_out: counters?.bytesOut ?? 0,
+    drops: Object.fromEntries(drops),
+  }
+}
+
+export const channelsOf = ({ channels }: NodeInspection): ChannelView[] =>
+  channels.map(channel => ({
+    backend: channel.backend,
+    channel: channel.channelId,
+    guild: channel.guildId,
+    kind: channel.properties.kind ?? 'voice',
+    lane: channel.lane,
+    voice_states: channel.voiceStates.length,
+    present: [...channel.present],
+    dave: channel.dave.version,
+  }))
+
+/** `now` is on the clock of the node's inputs. */
+export function usersOf({ sessions, channels }: NodeInspection, now: number): UserView[] {
+  const muted = new Set<string>()
+  for (const { backend, channelId, voiceStates } of channels)
+    for (const { userId, mutedByOperator } of voiceStates)
+      if (mutedByOperator) muted.add(`${backend} ${channelId} ${userId}`)
+  return sessions.map(session => ({
+    backend: session.backend,
+    user: session.userId,
+    channel: session.channelId,
+    session: session.sessionId,
+    state: session.state,
+    address: session.address,
+    age: Math.round((now - session.openedAt) / 1_000),
+    version: session.version,
+    transport: transportOf(session),
+    present: session.present,
+    speaking: session.speaking !== 0,
+    video: session.video,
+    muted: muted.has(`${session.backend} ${session.channelId} ${session.userId}`),
+  }))
+}
+
+function transportOf({ transport }: VoiceSessionInspection): string {
+  if (transport === undefined) return ''
+  return transport.kind === 'udp' ? `udp ${transport.mode}` : `webrtc ${transport.profile ?? transport.state}`
+}

@@ -1,0 +1,36 @@
+// Wrong admin tokens by address: after a few, an address is refused for the rest of a window.
+import { networkOf } from '@parley/core'
+import { SERVER_LIMITS } from '../limits.ts'
+
+interface Window {
+  count: number
+  /** When the count starts over. */
+  until: number
+}
+
+export class WrongTokens {
+  /** By network, oldest first. */
+  readonly #windows = new Map<string, Window>()
+
+  isRefused(address: string, now: number): boolean {
+    const window = this.#windows.get(networkOf(address))
+    return window !== undefined && now < window.until && window.count >= SERVER_LIMITS.maxWrongTokens
+  }
+
+  count(address: string, now: number): void {
+    const network = networkOf(address)
+    const window = this.#windows.get(network)
+    if (window !== undefined && now < window.until) {
+      window.count++
+      return
+    }
+    this.#windows.delete(network)
+    if (this.#windows.size >= SERVER_LIMITS.maxWrongTokenAddresses) this.#forgetOldest()
+    this.#windows.set(network, { count: 1, until: now + SERVER_LIMITS.wrongTokenWindow })
+  }
+
+  #forgetOldest(): void {
+    const [oldest] = this.#windows.keys()
+    if (oldest !== undefined) this.#windows.delete(oldest)
+  }
+}

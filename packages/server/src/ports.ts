@@ -1,0 +1,120 @@
+// Opens what a node listens on: lanes, listeners, the DTLS of WebRTC clients. All of it, or none.
+import { availableParallelism } from 'node:os'
+import type { Result } from '@parley/core'
+import { AdminListener, type AdminListenerOptions } from './admin/admin-listener.ts'
+import type { Config } from './config/config.ts'
+import { ConfigError } from './config/config-error.ts'
+import { OpensslDtls } from './dtls/openssl-dtls.ts'
+import { chooseEngine, type EngineChoice } from './lane/engine/engine.ts'
+import { LanePortError, Lanes, type LanesObserver } from './lane/thread/lanes.ts'
+import { blockListOf } from './net/address.ts'
+import { Listener } from './net/http.ts'
+import { ListenError } from './net/listen-error.ts'
+import { selfSignedCertificate } from './net/self-signed.ts'
+import type { TlsFiles } from './net/tls.ts'
+import type { PlaygroundApi } from './playground/page.ts'
+
+/** The last UDP port. */
+const HIGHEST_PORT = 65_535
+
+export interface Ports {
+  /** For WebRTC clients, or the reason why there is none. */
+  dtls: Result<OpensslDtls>
+  http: Listener
+  lvsp: Listener | undefined
+  /** The playground's own listener. */
+  page: Listener | undefined
+  admin: readonly AdminListener[]
+  lanes: Lanes
+  engine: EngineChoice
+}
+
+/** Serves the playground on a separate port, without TLS and on loopback only, with a backend for its page. */
+export interface PlaygroundOptions {
+  /** 0 selects a free port. */
+  port: number
+  api: PlaygroundApi
+}
+
+/** Throws a `ListenError` or `ConfigError` whose message is one sentence; then nothing is open. */
+export async function openPorts(
+  config: Config,
+  tls: TlsFiles | undefined,
+  playground: PlaygroundOptions | undefined,
+  observer: LanesObserver,
+): Promise<Ports> {
+  const opened: { close(): Promise<void> }[] = []
+  const keep = <Port extends { close(): Promise<void> }>(port: Port): Port => {
+    opened.push(port)
+    return port
+  }
+  const listener = { tls, behindProxy: config.http.behind_proxy, metricsFrom: blockListOf(config.http.metrics_from) }
+  try {
+    const { http, lvsp, media } = config
+    const { engine, lanes } = await openLanes(media, observer)
+    keep(lanes)
+    const main = keep(await openListener('http.listen', { ...listener, ...http.listen, root: 'gateway' }))
+    const second = lvsp.listen && { ...listener, ...lvsp.listen, root: 'lvsp' as const }
+    const dtls = await OpensslDtls.open(selfSignedCertificate())
+    const extra = second && keep(await openListener('lvsp.listen', second))
+    const own = playground && { ...listener, ...ownPage(playground) }
+    const page = own && keep(await openListener('playground', own))
+    const admin: AdminListener[] = []
+    for (const options of adminListeners(config, tls)) admin.push(keep(await openAdmin(options)))
+    return { lanes, engine, dtls, http: main, lvsp: extra, page, admin }
+  } catch (error) {
+    await Promise.all(opened.map(port => port.close()))
+    throw error
+  }
+}
+
+function adminListeners({ admin }: Config, tls: TlsFiles | undefined): AdminListenerOptions[] {
+  const { socket, listen, token } = admin
+  return [
+    ...(socket === undefined ? [] : [{ kind: 'socket' as const, path: socket }]),
+    ...(listen === undefined || token === undefined ? [] : [{ kind: 'http' as const, ...listen, token, tls }]),
+  ]
+}
+
+async function openAdmin(options: AdminListenerOptions): Promise<AdminListener> {
+  try {
+    return await AdminListener.open(options)
+  } catch (error) {
+    if (options.kind === 'socket') throw ListenError.ofPort('admin.socket', `the socket ${options.path}`, error)
+    throw ListenError.ofPort('admin.listen', `TCP port ${options.port} of ${options.host}`, error)
+  }
+}
+
+/** Without TLS: browsers grant the microphone to pages of the same machine, and no certificate has to be trusted. */
+const ownPage = ({ port }: PlaygroundOptions) =>
+  ({ host: '127.0.0.1', port, tls: undefined, behindProxy: false, root: 'gateway' }) as const
+
+async function openListener(key: string, options: Parameters<typeof Listener.open>[0]): Promise<Listener> {
+  try {
+    return await Listener.open(options)
+  } catch (error) {
+    throw ListenError.ofPort(key, `TCP port ${options.port} of ${options.host}`, error)
+  }
+}
+
+async function openLanes(
+  { listen, port, lanes, engine, announce }: Config['media'],
+  observer: LanesObserver,
+): Promise<{ lanes: Lanes; engine: EngineChoice }> {
+  const count = lanes ?? Math.max(1, availableParallelism() - 1)
+  if (port !== 0 && port + count - 1 > HIGHEST_PORT)
+    throw new ConfigError(
+      `media.port: expected at most ${HIGHEST_PORT - count + 1}, because each of ${count} lanes takes a port, found ${port}`,
+    )
+  const choice = await chooseEngine(engine, count)
+  if (!choice.ok) throw new ListenError(`media.engine: the ffi engine cannot run here: ${choice.reason}`)
+  const chosen = choice.value
+  // Without an address a lane listens on IPv6 and IPv4, or on IPv4 only where the system has no IPv6.
+  const options = { engine: chosen.engine, count, ip: listen === '::' ? undefined : listen, port, addresses: announce }
+  try {
+    return { lanes: await Lanes.open(options, observer), engine: chosen }
+  } catch (error) {
+    if (!(error instanceof LanePortError)) throw error
+    throw ListenError.ofPort('media.port', `UDP port ${error.port} of ${listen}`, error.cause)
+  }
+}

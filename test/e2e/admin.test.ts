@@ -1,0 +1,230 @@
+// The admin API: every route and every command that docs/operating.md lists, on a real node with a bot in a call.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { request as httpRequest } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { LvspClient, VoiceClient } from '@parley/client'
+import { App, configOf } from '@parley/server'
+import { ADMIN_ROUTES } from '../../packages/server/src/admin/routes.ts'
+import { adminProgram } from '../../packages/server/src/cli/admin/register.ts'
+import { SERVER_LIMITS } from '../../packages/server/src/limits.ts'
+import { until, untilFits } from './until.ts'
+
+const SECRET = 'the secret of the backend of the admin tests'
+const TOKEN = 'a token of the admin API with enough characters'
+const PAGE = readFileSync(fileURLToPath(new URL('../../docs/operating.md', import.meta.url)), 'utf8')
+
+/** The cells of a generated table of the page that are code, in one column. */
+function documented(marker: string, column: number): string[] {
+  const [, section = ''] = new RegExp(`<!-- begin ${marker} -->([\\s\\S]*?)<!-- end ${marker} -->`).exec(PAGE) ?? []
+  const rows = section.trim().split('\n').slice(2)
+  return rows.map(
+    row =>
+      /^`(.*)`$/.exec(
+        row
+          .split(' | ')
+          .at(column)!
+          .replace(/^\| | \|$/g, ''),
+      )?.[1] ?? '',
+  )
+}
+
+async function scene(t: TestContext) {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-admin-'))
+  const socket = join(folder, 'admin.sock')
+  const log: Record<string, unknown>[] = []
+  writeFileSync(join(folder, 'token'), `${TOKEN}\n`)
+  const config = configOf({
+    http: { listen: '127.0.0.1:0' },
+    media: { listen: '127.0.0.1', port: 0, lanes: 0 },
+    admin: { socket, listen: '127.0.0.1:0', token_file: join(folder, 'token') },
+    log: { level: 'info', format: 'json' },
+    backend: [{ secret: SECRET }],
+  })
+  const app = await App.start(config, { logSink: { write: line => void log.push(JSON.parse(line)) } })
+  const backend = new LvspClient({ url: app.lvspUrl, secret: SECRET })
+  await backend.connect()
+  t.after(async () => {
+    backend.close()
+    await app.close()
+    rmSync(folder, { recursive: true })
+  })
+  const join_ = async (userId: string) => {
+    const ref = { guildId: '100', channelId: '500', userId }
+    await backend.requestChannel(ref)
+    const granted = await backend.createVoiceState(ref, { sessionId: `session-${userId}` })
+    const client = new VoiceClient({
+      endpoint: app.endpoint,
+      serverId: '100',
+      channelId: '500',
+      userId,
+      sessionId: `session-${userId}`,
+      token: granted.token!,
+      tls: false,
+    })
+    t.after(() => client.close())
+    await client.connect()
+    return client
+  }
+  return { app, folder, socket, log, join: join_, url: `http://127.0.0.1:${app.adminPort}` }
+}
+
+interface Answer {
+  status: number
+  body: Record<string, unknown>
+}
+
+/** A request over the Unix socket. */
+function ask(socketPath: string, method: string, path: string, text?: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest({ socketPath, method, path, agent: false }, async response => {
+      let body = ''
+      for await (const chunk of response) body += chunk
+      resolve({ status: response.statusCode!, body: JSON.parse(body) })
+    })
+    request.once('error', reject)
+    request.end(text)
+  })
+}
+
+/** Runs a command line of `parley` in this process. Returns what it printed. */
+async function parley(socket: string, line: string): Promise<string> {
+  const printed: string[] = []
+  const errors: string[] = []
+  const program = adminProgram({ write: text => printed.push(text) }, { write: text => errors.push(text) })
+  await program.parseAsync([...line.split(' '), '--socket', socket].slice(1), { from: 'user' })
+  assert.deepEqual(errors, [], line)
+  return printed.join('')
+}
+
+test('each documented command does what its row says', { timeout: 120_000 }, async t => {
+  const { socket, log, join } = await scene(t)
+  const ana = await join('7')
+  await join('8')
+  let closed = 0
+  ana.on('closed', ({ code }) => {
+    closed = code
+  })
+  const expected: Record<string, RegExp> = {
+    ps: /health 1\.00 {3}2 sessions {3}1 channels[\s\S]*\nmain +yes/,
+    channels: /\nmain +100 +500 +voice +0 +2 +2 +/,
+    users: /\nmain +500 +8 +connected.* +udp aead_aes256_gcm_rtpsize +9 +/,
+    inspect: /"sessionId": "session-7"/,
+    stats: /\nparley_sessions 2\n/,
+    top: /LANE[\s\S]*500 +7 +connected/,
+    tail: /info {2}admin\.action action=log-level from=socket/,
+    'mute <user>': /^muted user 7 in 1 channel\n$/,
+    'kick <user>': /^disconnected user 7 in 1 channel\n$/,
+    drain: /^draining; 1 sessions have not ended yet\n$/,
+    undrain: /^the node takes calls again\n$/,
+    'log-level <level>': /^the log level is debug; it was info\n$/,
+  }
+  const examples = documented('admin commands', 3)
+  const usages = documented('admin commands', 0)
+  assert.deepEqual([...usages].sort(), Object.keys(expected).sort())
+  const run = (usage: string) => parley(socket, examples[usages.indexOf(usage)]!)
+  for (const usage of usages.filter(usage => usage !== 'tail')) assert.match(await run(usage), expected[usage]!, usage)
+  await until('the end of the kicked session', () => closed === 4014)
+  const tail = run('tail')
+  await untilFits(
+    'the line of tail',
+    () => Promise.race([tail, parley(socket, 'parley log-level info').then(() => '')]),
+    text => expected.tail!.test(text),
+  )
+  const audited = log.filter(({ event }) => event === 'admin.action').map(({ action }) => action)
+  assert.deepEqual([...new Set(audited)].sort(), ['drain', 'kick', 'log-level', 'mute', 'undrain'])
+})
+
+test('each documented route answers with its schema, and refuses a malformed request with a sentence', async t => {
+  const { socket, join } = await scene(t)
+  await join('7')
+  const requests: Record<string, string | undefined> = {
+    'GET /v1/status': undefined,
+    'GET /v1/channels': undefined,
+    'GET /v1/users': undefined,
+    'GET /v1/inspect': undefined,
+    'GET /v1/stats': undefined,
+    'POST /v1/mute': '{"user":"7","muted":true}',
+    'POST /v1/kick': '{"user":"7","channel":"500"}',
+    'POST /v1/drain': '{"timeout":"1h"}',
+    'POST /v1/undrain': '',
+    'POST /v1/log-level': '{"level":"warn"}',
+  }
+  const routes = documented('admin routes', 0).filter(name => name !== 'GET /v1/log')
+  assert.deepEqual([...routes].sort(), Object.keys(requests).sort())
+  for (const name of routes) {
+    const [method = '', path = ''] = name.split(' ')
+    const { status, body } = await ask(socket, method, path, requests[name])
+    assert.equal(status, 200, `${name}: ${JSON.stringify(body)}`)
+    ADMIN_ROUTES.find(route => `${route.method} ${route.path}` === name)!.answer.parse(body)
+    const wrong =
+      method === 'GET' ? await ask(socket, method, `${path}?x=1`) : await ask(socket, method, path, '{"x":1}')
+    assert.equal(wrong.status, 400, name)
+    assert.match(String(wrong.body.error), /^\S.*: /)
+  }
+  const refusals: [method: string, path: string, text: string | undefined, status: number][] = [
+    ['GET', '/v1/nothing', undefined, 404],
+    ['GET', '/v1/kick', undefined, 405],
+    ['POST', '/v1/kick', '{"user":"9"}', 404],
+    ['POST', '/v1/undrain', '{}', 409],
+    ['POST', '/v1/kick', 'not JSON', 400],
+    ['POST', '/v1/kick', ' '.repeat(SERVER_LIMITS.maxAdminBody + 1), 413],
+    ['GET', '/v1/log?level=loud', undefined, 400],
+  ]
+  for (const [method, path, text, status] of refusals)
+    assert.equal((await ask(socket, method, path, text)).status, status, `${method} ${path}`)
+})
+
+test('the socket belongs to the user of the node, and a stale one is replaced', async t => {
+  const { app, socket, folder } = await scene(t)
+  assert.equal(statSync(socket).mode & 0o777, 0o600)
+  const config = configOf({
+    http: { listen: '127.0.0.1:0' },
+    media: { listen: '127.0.0.1', port: 0, lanes: 0 },
+    admin: { socket },
+    log: { level: 'silent' },
+    backend: [{ secret: SECRET }],
+  })
+  await assert.rejects(App.start(config), /^ListenError: admin\.socket: the socket .* is already in use$/)
+  assert.ok(app.inspect().health > 0)
+  const stale = join(folder, 'stale.sock')
+  const leave = `require('net').createServer().listen(${JSON.stringify(stale)}, () => process.kill(process.pid, 'SIGKILL'))`
+  spawnSync(process.execPath, ['-e', leave])
+  assert.ok(statSync(stale).isSocket())
+  const second = await App.start({ ...config, admin: { ...config.admin, socket: stale } })
+  t.after(() => second.close())
+  assert.equal((await ask(stale, 'GET', '/v1/status')).status, 200)
+  writeFileSync(join(folder, 'a file'), '')
+  await assert.rejects(
+    App.start({ ...config, admin: { ...config.admin, socket: join(folder, 'a file') } }),
+    /admin\.socket/,
+  )
+})
+
+test('over HTTP the token is required, and wrong ones are counted', async t => {
+  const { url, log, folder } = await scene(t)
+  const get = (headers: Record<string, string>) => fetch(`${url}/v1/status`, { headers }).then(({ status }) => status)
+  assert.equal(await get({ authorization: `Bearer ${TOKEN}` }), 200)
+  assert.equal(await get({}), 401)
+  for (let i = 1; i < SERVER_LIMITS.maxWrongTokens; i++) assert.equal(await get({ authorization: `Bearer ${i}` }), 401)
+  assert.equal(await get({ authorization: `Bearer ${TOKEN}` }), 429)
+  assert.equal(log.filter(({ event }) => event === 'admin.refused').length, SERVER_LIMITS.maxWrongTokens)
+  assert.doesNotMatch(JSON.stringify(log), new RegExp(TOKEN))
+  writeFileSync(join(folder, 'short'), 'short\n')
+  const admin = { listen: '127.0.0.1:0', token_file: join(folder, 'short') }
+  assert.throws(() => configOf({ admin, backend: [{ secret: SECRET }] }), /expected 32 to 1024 characters/)
+  assert.throws(
+    () => configOf({ admin: { listen: '127.0.0.1:0' }, backend: [{ secret: SECRET }] }),
+    /expected both listen and token_file, or neither/,
+  )
+})
+
+test('the command line reaches a node by URL and token', async t => {
+  const { url, folder, socket } = await scene(t)
+  const printed = await parley(socket, `parley ps --url ${url} --token-file ${join(folder, 'token')} --json`)
+  assert.equal(JSON.parse(printed).sessions, 0)
+})
