@@ -1,4 +1,5 @@
 // The core's interface to cryptography and randomness, on node:crypto. ECDSA on P-256 serves DAVE's external sender and members.
+// `nodeCrypto` is given to `VoiceNode`; tests give it a seeded one. P-256 is used for DAVE's signatures only.
 import {
   createHash,
   createHmac,
@@ -21,6 +22,7 @@ const POINT_LENGTH = 65
 const P = 0xffffffff00000001000000000000000000000000ffffffffffffffffffffffffn
 const B = 0x5ac635d8aa3a93e7b3ebbd55769886bc651d06b0cc53b0f63bce3c3e27d2604bn
 
+/** Tokens are base64url without padding, ids hexadecimal; sizes are bytes of randomness. */
 export const nodeCrypto: Crypto = {
   ...createP256(),
   randomBytes: size => new Uint8Array(randomBytes(size)),
@@ -63,6 +65,7 @@ function equal(a: string | Uint8Array, b: string | Uint8Array): boolean {
 const bytesOf = (value: string | Uint8Array): Uint8Array =>
   typeof value === 'string' ? Buffer.from(value, 'utf8') : value
 
+/** A key pair that exists in this process only. Signatures are ASN.1 DER. */
 function newSigner(): Signer {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const spki = publicKey.export({ format: 'der', type: 'spki' })
@@ -72,6 +75,7 @@ function newSigner(): Signer {
   }
 }
 
+/** The key of an uncompressed point; undefined if it is not on the curve. */
 function importPoint(point: Uint8Array): KeyObject | undefined {
   if (!isPoint(point)) return undefined
   return createPublicKey({ key: Buffer.concat([SPKI_PREFIX, point]), format: 'der', type: 'spki' })

@@ -1,4 +1,6 @@
 // The loop around a core: feed one input, apply its effects, arm the only timer. The only place that reads the clock.
+// WebSockets, lanes and the process feed it; it decides nothing. Inputs never overlap: one that arrives during another
+// waits for it.
 import type { Effect, LaneCommand, LaneEvent, Opening, VoiceNode } from '@parley/core'
 import { SERVER_LIMITS } from './limits.ts'
 import { type NodeNote, serverNote } from './monitoring/notes.ts'
@@ -35,6 +37,7 @@ export interface Outputs {
 /** RFC 6455 §7.4.1: an unexpected condition prevented the server from fulfilling the request. */
 const INTERNAL_ERROR = 1011
 
+/** One per node. An exception of the core closes the connection whose input caused it, never the node. */
 export class Host {
   readonly #core: Core
   readonly #outputs: Outputs
@@ -68,6 +71,7 @@ export class Host {
   connectionClosed(connection: number, code: number): void {
     this.#feed(now => this.#core.connectionClosed(connection, code, now))
   }
+  /** See the methods of the same names of `VoiceNode`. */
   laneEvent(lane: number, event: LaneEvent): void {
     this.#feed(now => this.#core.laneEvent(lane, event, now))
   }
@@ -111,6 +115,7 @@ export class Host {
     this.#arm()
   }
 
+  /** One input, its effects in order, then one write per connection. */
   #run(input: (now: number) => void): void {
     try {
       input(this.#clock())
@@ -151,6 +156,7 @@ export class Host {
     }
   }
 
+  /** Counts and logs a fault of the core. */
   #inputFailed(error: unknown, connection?: number): void {
     this.failures.inputs++
     this.#report(serverNote('host.input_failed', { connection, stack: stackOf(error) }))
@@ -174,6 +180,10 @@ export class Host {
     this.#timer = setTimeout(() => this.#wake(), Math.min(Math.ceil(this.#due - now), SERVER_LIMITS.maxTimeout))
   }
 
+  /**
+   * The timer fired. After a stall of the process it waits a moment longer, so that input that had arrived is read
+   * before deadlines apply.
+   */
   #wake(): void {
     this.#armedFor = Infinity
     const now = this.#clock()
@@ -183,6 +193,7 @@ export class Host {
     else this.#arm()
   }
 
+  /** A tick that fails is not repeated at once: its deadline may still be due, and would fail again without end. */
   #tick(now: number): void {
     try {
       this.#core.tick(now)

@@ -1,4 +1,6 @@
 // The configuration: file < environment < flags, validated, as one frozen object. The only reader of the environment.
+// `loadConfig` is for the command, `configOf` and `libraryConfig` for `createServer`. sources.ts reads, schema.ts says
+// what is valid, this file checks what involves several settings.
 import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { stringify } from 'smol-toml'
@@ -10,6 +12,7 @@ import { type ConfigInput, ConfigSchema, type ParsedConfig, SETTINGS } from './s
 import { type Assignment, fromEnvironment, fromFile, fromFlags, fromObject, keyOf } from './sources.ts'
 
 type ParsedBackend = ParsedConfig['backend'][number]
+/** A backend with its secrets read from their file. */
 export interface BackendConfig extends Omit<ParsedBackend, 'secret' | 'secret_file'> {
   /** One or two; both are accepted. */
   secrets: readonly string[]
@@ -27,6 +30,7 @@ export type Config = Readonly<
   }
 >
 
+/** Where settings come from; later ones override earlier ones, in the order file, environment, flags. */
 export interface ConfigSources {
   /** Path of a TOML file. */
   file?: string | undefined
@@ -66,6 +70,7 @@ export function describeConfig({ warnings: _, admin: { token, ...admin }, ...con
   return stringify(z.encode(ConfigSchema, { ...config, backend, admin: { ...admin, token_file } } as ParsedConfig))
 }
 
+/** From assignments to the finished configuration. The first fault ends it, because later ones often follow from it. */
 function checked(assignments: readonly Assignment[], hasTls = false, warnings: string[] = []): Config {
   const settings = new Settings(assignments)
   const parsed = ConfigSchema.safeParse(settings.tree())
@@ -116,6 +121,7 @@ class Settings {
     return resolve(this.#last.get(path.join('.'))?.folder ?? '.', value)
   }
 
+  /** The error about a setting, by the name that the operator wrote: a key, a variable or a flag. */
   refuse(path: readonly string[], sentence: string): ConfigError {
     return new ConfigError(`${this.name(path)}: ${sentence}`)
   }
@@ -130,6 +136,7 @@ class Settings {
     return this.refuse(path, `expected ${setting.expected}, found ${found}`)
   }
 
+  /** The assignments in the shape of the file, for the schema. */
   tree(): Record<string, unknown> {
     const tree: Record<string, Record<string, unknown>> = {}
     const backends: Record<string, unknown>[] = []
@@ -144,6 +151,7 @@ class Settings {
   }
 }
 
+/** What a rejected secret is, without its text. */
 function describeSecret(value: unknown): string {
   if (value === '') return 'an empty string'
   if (Array.isArray(value)) return value.includes('') ? 'a list with an empty string' : `a list of ${value.length}`
@@ -152,6 +160,7 @@ function describeSecret(value: unknown): string {
     : 'neither text nor a list'
 }
 
+/** Secrets and ids must differ between backends: a shared secret would merge their name spaces. */
 function backendsOf(parsed: readonly ParsedBackend[], settings: Settings): BackendConfig[] {
   if (parsed.length === 0)
     throw new ConfigError('backend: expected at least one, with secret or secret_file, found none')
@@ -169,6 +178,7 @@ function backendsOf(parsed: readonly ParsedBackend[], settings: Settings): Backe
   return backends
 }
 
+/** From the setting or from the lines of its file; exactly one of the two must be set. */
 function secretsOf(
   index: number,
   secret: ParsedBackend['secret'],
@@ -210,6 +220,7 @@ function readableFiles(
   )
 }
 
+/** A file that cannot be examined is not reported here: reading it fails anyway. */
 function isReadableByAll(path: string): boolean {
   try {
     return process.platform !== 'win32' && (statSync(path).mode & 0o004) !== 0
@@ -218,6 +229,10 @@ function isReadableByAll(path: string): boolean {
   }
 }
 
+/**
+ * Rules about several settings: certificate with key, TLS where other machines can connect, an endpoint and announced
+ * addresses where they cannot be detected.
+ */
 function checkHttp(
   { http, lvsp, media }: Pick<ParsedConfig, 'http' | 'lvsp' | 'media'>,
   settings: Settings,
@@ -249,6 +264,7 @@ function checkHttp(
     )
 }
 
+/** The admin API: a socket, a listener with a token, both or none. The token is read here, as secrets are. */
 function adminOf({ admin, http }: ParsedConfig, settings: Settings, hasTls: boolean): Config['admin'] {
   const { socket, listen, token_file: file } = admin
   const path = ['admin', 'token_file']
@@ -267,6 +283,7 @@ function adminOf({ admin, http }: ParsedConfig, settings: Settings, hasTls: bool
   }
 }
 
+/** The first line of the file. It may be long, but not short: it alone authenticates. */
 function tokenOf(file: string, path: readonly string[], settings: Settings): string {
   const [token = ''] = textOf(file, path, settings).split(/\r?\n/)
   if (token.length < SERVER_LIMITS.minAdminToken || token.length > SERVER_LIMITS.maxSecret)
@@ -285,6 +302,7 @@ function textOf(file: string, path: readonly string[], settings: Settings): stri
   }
 }
 
+/** Freezes the object and everything in it. */
 function frozen<T extends object>(value: T): Readonly<T> {
   for (const inner of Object.values(value)) if (typeof inner === 'object' && inner !== null) frozen(inner)
   return Object.freeze(value)

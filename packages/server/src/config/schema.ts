@@ -1,4 +1,7 @@
 // Every setting: schema, default, expected form and effect. docs/operating.md is generated from it.
+// Each setting is one call of `setting`: its zod schema with the default, the form that an error message names, and the
+// sentence of the documentation. A new setting needs nothing else here; `npm run docs` writes the table. Durations are
+// milliseconds after parsing.
 import { isIP } from 'node:net'
 import { LIMITS } from '@parley/core'
 import { VOICE_VERSION } from '@parley/protocol'
@@ -23,8 +26,10 @@ export const Duration = z.codec(z.string().regex(DURATION), z.number().max(MAX_D
   },
 })
 
+/** `host:port`, with an IPv6 address in brackets. */
 const LISTEN = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:[\]]+)):(\d{1,5})$/
 
+/** Text in the file, host and port in the code. */
 const Listen = z.codec(
   z.string().refine(text => Number(LISTEN.exec(text)?.[3] ?? 65_536) <= 65_535),
   z.object({ host: z.string(), port: z.number() }),
@@ -39,15 +44,18 @@ const Listen = z.codec(
 /** Address of a listener. */
 export type Listen = z.output<typeof Listen>
 
+/** `host` or `host:port` as backends hand it to clients: a DNS name or an IP address, without scheme and path. */
 const ENDPOINT = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]{1,253})(?::(\d{1,5}))?$/
 const Endpoint = z
   .string()
   .regex(ENDPOINT)
   .refine(text => Number(ENDPOINT.exec(text)?.[1] ?? 0) <= 65_535)
 const Ip = z.string().refine(text => isIP(text) !== 0)
+/** Relative to the folder of the file that names it; `Settings.path` resolves it. */
 const Path = z.string().min(1)
 const Secret = z.string().min(1).max(SERVER_LIMITS.maxSecret)
 
+/** Expected forms that several settings share. */
 const aDuration = 'a duration of at most 24 days such as "250ms", "30s", "10m" or "1h"'
 const port = z.int().min(0).max(65_535)
 const trueOrFalse = 'true or false'
@@ -57,6 +65,7 @@ function setting<Schema extends z.ZodType>(schema: Schema, expected: string, des
   return schema.meta({ description, expected })
 }
 
+/** The TCP listener: voice gateway, LVSP, probes, metrics, playground. */
 const Http = z.object({
   listen: setting(
     Listen.prefault('127.0.0.1:8443'),
@@ -91,6 +100,7 @@ const Http = z.object({
   ),
 })
 
+/** What applies to all backends. */
 const Lvsp = z.object({
   listen: setting(
     Listen.optional(),
@@ -114,6 +124,7 @@ const Lvsp = z.object({
   ),
 })
 
+/** Lanes: UDP addresses and ports, threads, packet engine. */
 const Media = z.object({
   listen: setting(
     Ip.default('::'),
@@ -138,6 +149,7 @@ const Media = z.object({
   ),
 })
 
+/** What voice clients may do. Every setting but `drain_timeout` is an option of `VoiceNode`. */
 const Voice = z.object({
   legacy_modes: setting(
     z.boolean().default(false),
@@ -181,6 +193,7 @@ const Voice = z.object({
   ),
 })
 
+/** What counts as full load. The highest ratio decides health (core/lvsp/health.ts). */
 const Capacity = z.object({
   sessions: setting(z.int().min(1).default(2_000), 'a whole number above 0', 'Voice sessions at which health is 0.01.'),
   egress_mbit: setting(
@@ -196,6 +209,7 @@ const Capacity = z.object({
   ),
 })
 
+/** The log on standard output. */
 const Log = z.object({
   level: setting(
     z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
@@ -227,6 +241,7 @@ const Admin = z.object({
   ),
 })
 
+/** One `[[backend]]`: who it is, and what it may do and occupy. */
 const Backend = z.object({
   id: setting(
     z
@@ -301,10 +316,13 @@ export const ConfigSchema = z.object({
 })
 /** A configuration as written: every setting is optional. */
 export type ConfigInput = z.input<typeof ConfigSchema>
+/** After validation: defaults filled in, durations in milliseconds, listeners as host and port. */
 export type ParsedConfig = z.output<typeof ConfigSchema>
 
+/** How a value is written in the environment and on the command line. */
 export type SettingKind = 'text' | 'boolean' | 'number' | 'list'
 
+/** A setting as the documentation and the error messages describe it. */
 export interface Setting {
   /** Such as `http.listen`; `backend.id` for every backend. */
   key: string
@@ -315,6 +333,7 @@ export interface Setting {
   fallback: unknown
 }
 
+/** In the order of the documentation. */
 const sections: Record<string, z.ZodObject> = {
   http: Http,
   lvsp: Lvsp,
@@ -336,8 +355,10 @@ export const SETTINGS: ReadonlyMap<string, Setting> = new Map(
     }),
   ),
 )
+/** Names of the sections of the file. */
 export const SECTIONS: readonly string[] = Object.keys(sections)
 
+/** Kind and default of a setting, from the layers that zod puts around its schema. */
 function unwrapped(schema: z.ZodType): { kind: SettingKind; fallback: unknown } {
   if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault)
     return { kind: unwrapped(schema.unwrap() as z.ZodType).kind, fallback: schema.def.defaultValue }

@@ -1,4 +1,6 @@
 // One client's DTLS association: datagrams in, datagrams out, and SRTP keys once the certificate matches the fingerprint.
+// OpenSSL reads from and writes to memory BIOs; the lane's socket carries the datagrams. The state leaves `handshaking`
+// once, and a closed association ignores every input.
 import type { DtlsAssociation, DtlsState, Fingerprint } from '@parley/core'
 import { isSameBytes, SRTP_EXPORTER_LABEL, SRTP_LAYOUTS, srtpMaterialLength, srtpProfileOf } from '@parley/protocol'
 import { SERVER_LIMITS } from '../limits.ts'
@@ -25,12 +27,17 @@ const PROFILE = 16
 /** OpenSSL's names of the digests accepted in SDP; weaker ones are rejected. */
 const DIGESTS: Readonly<Record<string, string>> = { 'sha-256': 'SHA256', 'sha-384': 'SHA384', 'sha-512': 'SHA512' }
 
+/**
+ * Created by `OpensslDtls.accept`, owned by a `WebrtcTransport`. `close` or a failure frees OpenSSL's memory; after
+ * that nothing is called.
+ */
 export class OpensslAssociation implements DtlsAssociation {
   readonly #openssl: Openssl
   readonly #calls: OpensslCalls
   readonly #expected: Fingerprint
   readonly #handshakeUntil: number
   readonly #settled: () => void
+  /** Memory BIOs: what arrived, and what is to be sent. `SSL_free` frees both. */
   readonly #input: Handle
   readonly #output: Handle
   /** Undefined after it is freed. */
@@ -66,6 +73,7 @@ export class OpensslAssociation implements DtlsAssociation {
     return this.#deadline
   }
 
+  /** Feeds one datagram. An empty one, and one that is too long for DTLS, is ignored. */
   receive(datagram: Uint8Array, now: number): void {
     const ssl = this.#ssl
     if (ssl === undefined || datagram.length === 0 || datagram.length > SERVER_LIMITS.maxDtlsDatagram) return
@@ -76,6 +84,7 @@ export class OpensslAssociation implements DtlsAssociation {
     this.#arm(now)
   }
 
+  /** Retransmits the last flight, or gives up after `SERVER_LIMITS.handshakeTimeout`. */
   tick(now: number): void {
     const ssl = this.#ssl
     if (ssl === undefined || now < this.#deadline) return
@@ -86,12 +95,14 @@ export class OpensslAssociation implements DtlsAssociation {
     this.#arm(now)
   }
 
+  /** Datagrams to send, in order, since the last call. */
   takeDatagrams(): readonly Uint8Array[] {
     const taken = this.#datagrams
     this.#datagrams = []
     return taken
   }
 
+  /** Sends close_notify if the handshake was complete. */
   close(): void {
     const ssl = this.#ssl
     if (ssl === undefined) return
@@ -100,6 +111,7 @@ export class OpensslAssociation implements DtlsAssociation {
     this.#end('closed by the node')
   }
 
+  /** Advances the handshake. The queue of errors is cleared first: SSL_get_error reads what others left there. */
   #handshake(ssl: Handle): void {
     this.#calls.ERR_clear_error()
     const result = this.#calls.SSL_do_handshake(ssl)
@@ -123,6 +135,7 @@ export class OpensslAssociation implements DtlsAssociation {
     this.#settled()
   }
 
+  /** The SRTP profile that both sides offer; undefined if there is none. */
   #profile(ssl: Handle) {
     const profile = this.#calls.SSL_get_selected_srtp_profile(ssl)
     if (profile === 0) return undefined
@@ -130,6 +143,10 @@ export class OpensslAssociation implements DtlsAssociation {
     return srtpProfileOf(Number(new DataView(bytes.buffer).getBigUint64(8, true)))
   }
 
+  /**
+   * Whether the client's certificate has the fingerprint of its SDP (RFC 8122 §5). That binds the association to the
+   * signalling.
+   */
   #isExpected(ssl: Handle): boolean {
     const name = DIGESTS[this.#expected.algorithm]
     const certificate = this.#calls.SSL_get1_peer_certificate(ssl)
@@ -165,6 +182,7 @@ export class OpensslAssociation implements DtlsAssociation {
     if (length > 0) this.#datagrams.push(...packRecords(bytes.subarray(0, length), SERVER_LIMITS.dtlsMtu))
   }
 
+  /** Asks OpenSSL for its retransmission timer, which stops at the end of the handshake. */
   #arm(now: number): void {
     if (this.#ssl === undefined || this.#state.kind !== 'handshaking') {
       this.#deadline = Infinity
@@ -182,6 +200,7 @@ export class OpensslAssociation implements DtlsAssociation {
     this.#end(reason)
   }
 
+  /** Frees the association. What it still had to say (an alert, close_notify) stays available to `takeDatagrams`. */
   #end(reason: string): void {
     if (this.#ssl === undefined) return
     this.#collect()
@@ -194,6 +213,7 @@ export class OpensslAssociation implements DtlsAssociation {
   }
 }
 
+/** A BIO that reports an empty buffer as "retry", as a socket does. */
 function openMemory(calls: OpensslCalls): Handle {
   const bio = calls.BIO_new(calls.BIO_s_mem())
   if (bio === 0) throw new Error('OpenSSL cannot create a memory BIO')

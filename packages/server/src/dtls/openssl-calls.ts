@@ -6,6 +6,10 @@ import { ok, type Result, refused } from '@parley/core'
 export type Handle = number
 type Bytes = Uint8Array | null
 
+/**
+ * The functions of OpenSSL that DTLS needs, with their names. Handles are pointers; results are OpenSSL's, mostly 1 for
+ * success.
+ */
 export interface OpensslCalls {
   DTLS_server_method(): Handle
   /** The client's role, for the load generator and tests. */
@@ -58,6 +62,10 @@ export interface OpensslCalls {
 }
 
 const BYTES = 'uint8_t *'
+/**
+ * The C types of the same functions, result first, as koffi reads them. Pointers are `size_t`, except where bytes are
+ * passed.
+ */
 const SIGNATURES: Record<keyof OpensslCalls, readonly [result: string, ...parameters: string[]]> = {
   DTLS_server_method: ['size_t'],
   DTLS_client_method: ['size_t'],

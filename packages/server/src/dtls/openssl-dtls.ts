@@ -30,6 +30,10 @@ export interface OpensslDtlsOptions {
   key: string
 }
 
+/**
+ * One context for all clients of a node: certificate, suite, SRTP profiles. `createServer` opens it; without it there
+ * is no WebRTC.
+ */
 export class OpensslDtls implements Dtls {
   readonly fingerprint: string
   readonly #openssl: Openssl
@@ -54,6 +58,7 @@ export class OpensslDtls implements Dtls {
     return this.#handshakes
   }
 
+  /** A new association in the server role. `expected` is the fingerprint of the client's SDP. */
   accept(expected: Fingerprint, now: number): DtlsAssociation {
     const association = new OpensslAssociation(this.#openssl, this.#context, expected, now, () => this.#handshakes--)
     this.#handshakes++
@@ -66,6 +71,7 @@ export class OpensslDtls implements Dtls {
   }
 }
 
+/** Throws if OpenSSL rejects a part of the configuration, which a different version of OpenSSL could do. */
 function openContext({ calls, acceptAnyChain }: Openssl, certificate: Uint8Array, key: string): Handle {
   const context = calls.SSL_CTX_new(calls.DTLS_server_method())
   if (context === 0) throw new Error('OpenSSL cannot create a DTLS context')
@@ -83,6 +89,7 @@ function openContext({ calls, acceptAnyChain }: Openssl, certificate: Uint8Array
   return context
 }
 
+/** DTLS 1.2 only, with the groups and options above, and without sessions to resume. */
 function restrict(calls: OpensslCalls, context: Handle): void {
   const groups = Buffer.from(`${GROUPS}\0`)
   assertAccepted('groups', calls.SSL_CTX_ctrl(context, SET_GROUPS, 0, groups) === 1)

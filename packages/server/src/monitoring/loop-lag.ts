@@ -3,6 +3,10 @@ import { SERVER_LIMITS } from '../limits.ts'
 
 const INTERVAL = SERVER_LIMITS.loopLagInterval
 
+/**
+ * How long the main thread is blocked at worst: a voice gateway message waits as long. Part of health and of the
+ * metrics.
+ */
 export class LoopLag {
   readonly #timer: NodeJS.Timeout
   #expected = performance.now() + INTERVAL
@@ -20,6 +24,7 @@ export class LoopLag {
     return worst
   }
 
+  /** Stops measuring. */
   close(): void {
     clearInterval(this.#timer)
   }

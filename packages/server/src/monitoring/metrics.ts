@@ -1,4 +1,6 @@
 // Metrics in Prometheus text format. One registry per server, so that two in one process do not mix.
+// A row of `METRICS` is a metric, its documentation and how it is read. Nothing is counted for metrics on the packet
+// path: lanes report their totals once a second.
 import { DROP_CAUSES, type LaneCounters } from '@parley/core'
 import { Counter, Gauge, Registry } from 'prom-client'
 
@@ -7,6 +9,7 @@ export interface Measured {
   version: string
   /** Packet engine, and the library of its AEADs. */
   engine: { engine: string; aead: string }
+  /** Sessions, channels and health of the node, at constant cost. */
   sizes(): { sessions: number; channels: number; health: number }
   isDraining(): boolean
   /** The latest report of each lane. */
@@ -19,6 +22,7 @@ export interface Measured {
     readonly slow: number
     readonly unresponsive: number
   }
+  /** TCP connections that have not become a WebSocket. */
   halfOpen(): number
   /** Refused sockets, by reason. */
   refused: Readonly<Record<string, number>>
@@ -28,6 +32,7 @@ export interface Measured {
   descriptorsExhausted(): number
   /** Log lines that were lost because standard output was not read. */
   logLinesLost(): number
+  /** Inputs that the core failed at, effects that could not be applied; see `Host`. */
   failures: { readonly inputs: number; readonly effects: number }
   /** The greatest lateness of the event loop within the last second, in milliseconds. */
   eventLoopLag(): number
@@ -37,6 +42,7 @@ type Labels = Record<string, string>
 /** One sample: its labels and its value. */
 type Sample = [labels: Labels, value: number]
 
+/** One row. `read` is called at each scrape; totals may only grow. */
 export interface Metric {
   name: string
   kind: 'gauge' | 'counter'
@@ -45,9 +51,11 @@ export interface Metric {
   read(measured: Measured): Sample[]
 }
 
+/** One sample per entry of a record, labelled with its key. */
 const each = (record: Readonly<Record<string, number>>, label: string): Sample[] =>
   Object.entries(record).map(([key, value]) => [{ [label]: key }, value])
 
+/** Samples of every lane that has reported, labelled with its number. */
 const perLane = (measured: Measured, samples: (counters: LaneCounters) => Sample[]): Sample[] =>
   [...measured.lanes()].flatMap(([lane, counters]) =>
     samples(counters).map(([labels, value]): Sample => [{ lane: String(lane), ...labels }, value]),

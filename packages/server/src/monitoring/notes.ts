@@ -1,6 +1,7 @@
 // Note events of the server, beside those of the core: level, fields, meaning. docs/operating.md lists both tables.
 import { type Note, type NoteFields, type NoteName, type NoteTable, noteOf } from '@parley/core'
 
+/** The events by name. Same form as `NOTES` of the core; a new row needs `npm run docs`. */
 export const SERVER_NOTES = {
   'node.started': {
     level: 'info',
@@ -96,10 +97,12 @@ export const SERVER_NOTES = {
   },
 } as const satisfies NoteTable
 
+/** The name of an event of the server. */
 export type ServerNoteName = keyof typeof SERVER_NOTES
 /** What a log takes: notes of both tables. */
 export type NodeNote = Note<NoteName | ServerNoteName>
 
+/** A note of this table, for `Outputs.note`. */
 export const serverNote = <Event extends ServerNoteName>(
   event: Event,
   fields: NoteFields<typeof SERVER_NOTES, Event>,

@@ -7,6 +7,7 @@ const FINAL_BINARY = 0x82
 const SHORT = 125
 const MEDIUM = 0xffff
 
+/** Bytes of a frame's header, by the length of its payload. */
 const headerLength = (length: number) => (length <= SHORT ? 2 : length <= MEDIUM ? 4 : 10)
 
 /** One frame per message, in order: text for strings, binary for bytes. */
@@ -27,6 +28,7 @@ export function encodeFrames(messages: readonly (string | Uint8Array)[]): Buffer
   return frames
 }
 
+/** The length field: 1, 3 or 9 bytes. */
 function writeLength(frames: Buffer, offset: number, length: number): void {
   if (length <= SHORT) frames[offset] = length
   else if (length <= MEDIUM) {

@@ -1,4 +1,6 @@
 // A listener: one TCP port for WebSocket upgrades, probes and metrics, with or without TLS.
+// `/` and `/lvsp` are WebSockets; `/livez`, `/readyz`, `/metrics` and `/playground` are plain requests. The port opens
+// before the node runs, so that a port in use is reported first; until `serve` everything is answered with 503.
 import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { BlockList, Socket } from 'node:net'
@@ -40,6 +42,7 @@ export interface Service {
   playground?: PageService | undefined
 }
 
+/** One or two per node: `http.listen`, and `lvsp.listen` with LVSP at `/`. */
 export class Listener {
   readonly #server: Server | TlsServer
   readonly #upgrades: WebSocketServer
@@ -87,6 +90,7 @@ export class Listener {
     this.#service = service
   }
 
+  /** The open port, also where 0 was configured. */
   get port(): number {
     const address = this.#server.address()
     return address === null || typeof address === 'string' ? this.#options.port : address.port
@@ -104,6 +108,10 @@ export class Listener {
     await closed
   }
 
+  /**
+   * Order: is the node running, is there a protocol at the path, may this address open another connection; then the
+   * WebSocket handshake.
+   */
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', ignore)
     if (this.#service === undefined) return refuse(socket, 503)
@@ -134,6 +142,7 @@ export class Listener {
     })
   }
 
+  /** The protocol at a path; undefined if there is none. */
   #protocolAt(path: string): 'gateway' | 'lvsp' | undefined {
     if (path === '/lvsp') return 'lvsp'
     return path === '/' ? this.#options.root : undefined
@@ -169,6 +178,7 @@ export class Listener {
     return `This is Parley ${version}, a voice server. ${users} here over WebSocket.`
   }
 
+  /** Only for addresses of `http.metrics_from`; behind a proxy the forwarded one counts. */
   async #metrics(service: Service, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const address = remoteAddress(request, this.#options.behindProxy)
     if (!isListed(this.#options.metricsFrom, address))
@@ -185,6 +195,7 @@ function urlOf(request: IncomingMessage): URL | undefined {
   return URL.canParse(request.url ?? '', 'http://node') ? new URL(request.url ?? '', 'http://node') : undefined
 }
 
+/** A plain answer that no cache stores. */
 function say(response: ServerResponse, status: number, text: string): void {
   response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' })
   response.end(`${text}\n`)

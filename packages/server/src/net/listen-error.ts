@@ -1,5 +1,6 @@
 // A port that cannot be opened, explained in one sentence.
 
+/** The system's codes as the end of a sentence that begins with the address. */
 const REASONS: Record<string, string> = {
   EADDRINUSE: 'is already in use',
   EACCES: 'may not be opened by this user',
@@ -8,6 +9,7 @@ const REASONS: Record<string, string> = {
   ENOTFOUND: 'is not a known host',
 }
 
+/** The operator's to fix: the command prints the message without a stack, and exits. */
 export class ListenError extends Error {
   constructor(sentence: string, cause?: unknown) {
     super(sentence, { cause })

@@ -25,6 +25,7 @@ export function readTls({ http }: Pick<Config, 'http'>): TlsFiles | undefined {
   return files
 }
 
+/** Throws a `ConfigError` that names the setting and the system's reason. */
 function readPem(key: string, path: string): string {
   try {
     return readFileSync(path, 'utf8')

@@ -50,6 +50,10 @@ export function webSocketServer(maxPayload: number = LIMITS.binaryMessage): WebS
   return new WebSocketServer(options)
 }
 
+/**
+ * The WebSockets of both protocols. It numbers them, feeds the host, and applies `send` and `close`. A connection that
+ * reads too slowly, or does not answer pings, is destroyed and counted.
+ */
 export class Connections {
   readonly #inputs: ConnectionInputs
   readonly #note: (note: NodeNote) => void
@@ -131,6 +135,7 @@ export class Connections {
     this.#unsent.clear()
   }
 
+  /** Sends what was queued, then a close frame. A peer that does not answer it is destroyed after a while. */
   close(id: number, code: number, reason: string): void {
     const connection = this.#open.get(id)
     if (connection === undefined || connection.closing) return
@@ -186,6 +191,7 @@ export class Connections {
     if (socket.readyState === WebSocket.OPEN && !closing) stream.write(encodeFrames(unsent))
   }
 
+  /** A message of ws: text or binary. LVSP is slowed down above its rate. */
   #received(connection: Connection, data: RawData, isBinary: boolean): void {
     if (connection.closing) return
     connection.unanswered = 0
@@ -213,6 +219,7 @@ export class Connections {
     connection.resume = setTimeout(() => connection.socket.resume(), connection.windowStart + 1000 - now)
   }
 
+  /** LVSP only: backends may send nothing for hours, and voice clients send heartbeats. */
   #ping(): void {
     for (const connection of [...this.#open.values()]) {
       if (connection.protocol !== 'lvsp' || connection.closing) continue
@@ -226,6 +233,7 @@ export class Connections {
     }
   }
 
+  /** LVSP only: bounds the connections that wait for the peer's close frame, in number and time. */
   #awaitClose(connection: Connection): void {
     connection.closeTimer = setTimeout(() => this.#terminate(connection), SERVER_LIMITS.lvspCloseTimeout)
     this.#closingLvsp.add(connection)
@@ -239,6 +247,7 @@ export class Connections {
     connection.socket.terminate()
   }
 
+  /** The last event of a connection, closed by either side. */
   #closed(connection: Connection, code: number): void {
     clearTimeout(connection.resume)
     clearTimeout(connection.closeTimer)
@@ -252,6 +261,7 @@ export class Connections {
   }
 }
 
+/** A close reason that fits into a close frame, cut between characters. */
 function shortened(reason: string): string {
   let short = reason.slice(0, SERVER_LIMITS.maxCloseReason)
   while (Buffer.byteLength(short) > SERVER_LIMITS.maxCloseReason) short = short.slice(0, -1)

@@ -1,4 +1,14 @@
 // HChaCha20 (draft-irtf-cfrg-xchacha §2.2): the subkey that XChaCha20 takes from its key and the first 16 bytes of its nonce.
+// A node sends every packet under another nonce, and so under another subkey: this is the part of XChaCha20-Poly1305
+// that OpenSSL lacks. Used by the ffi engine only, where the system has no libsodium.
+//
+// The state is a 4 × 4 matrix of words:
+//   a0 a1 a2 a3   constants "expand 32-byte k"
+//   b0 b1 b2 b3   key, first half
+//   c0 c1 c2 c3   key, second half
+//   d0 d1 d2 d3   first 16 bytes of the nonce
+// A double round applies the quarter round (RFC 8439 §2.1) to the four columns, then to the four diagonals. Ten double rounds; unlike
+// ChaCha20, the input is not added at the end, and the subkey is the first and the last row.
 
 /**
  * Writes the subkey's eight words at `target` of `words`, for a nonce whose first word is `first` and whose next three are zero.
@@ -22,6 +32,7 @@ export function hchacha20(key: Int32Array, first: number, words: Int32Array, tar
   let d2 = 0
   let d3 = 0
   for (let round = 0; round < 10; round++) {
+    // Columns: a0 b0 c0 d0
     a0 = (a0 + b0) | 0
     d0 ^= a0
     d0 = (d0 << 16) | (d0 >>> 16)
@@ -34,6 +45,7 @@ export function hchacha20(key: Int32Array, first: number, words: Int32Array, tar
     c0 = (c0 + d0) | 0
     b0 ^= c0
     b0 = (b0 << 7) | (b0 >>> 25)
+    // a1 b1 c1 d1
     a1 = (a1 + b1) | 0
     d1 ^= a1
     d1 = (d1 << 16) | (d1 >>> 16)
@@ -46,6 +58,7 @@ export function hchacha20(key: Int32Array, first: number, words: Int32Array, tar
     c1 = (c1 + d1) | 0
     b1 ^= c1
     b1 = (b1 << 7) | (b1 >>> 25)
+    // a2 b2 c2 d2
     a2 = (a2 + b2) | 0
     d2 ^= a2
     d2 = (d2 << 16) | (d2 >>> 16)
@@ -58,6 +71,7 @@ export function hchacha20(key: Int32Array, first: number, words: Int32Array, tar
     c2 = (c2 + d2) | 0
     b2 ^= c2
     b2 = (b2 << 7) | (b2 >>> 25)
+    // a3 b3 c3 d3
     a3 = (a3 + b3) | 0
     d3 ^= a3
     d3 = (d3 << 16) | (d3 >>> 16)
@@ -70,6 +84,7 @@ export function hchacha20(key: Int32Array, first: number, words: Int32Array, tar
     c3 = (c3 + d3) | 0
     b3 ^= c3
     b3 = (b3 << 7) | (b3 >>> 25)
+    // Diagonals: a0 b1 c2 d3
     a0 = (a0 + b1) | 0
     d3 ^= a0
     d3 = (d3 << 16) | (d3 >>> 16)
@@ -82,6 +97,7 @@ export function hchacha20(key: Int32Array, first: number, words: Int32Array, tar
     c2 = (c2 + d3) | 0
     b1 ^= c2
     b1 = (b1 << 7) | (b1 >>> 25)
+    // a1 b2 c3 d0
     a1 = (a1 + b2) | 0
     d0 ^= a1
     d0 = (d0 << 16) | (d0 >>> 16)
@@ -94,6 +110,7 @@ export function hchacha20(key: Int32Array, first: number, words: Int32Array, tar
     c3 = (c3 + d0) | 0
     b2 ^= c3
     b2 = (b2 << 7) | (b2 >>> 25)
+    // a2 b3 c0 d1
     a2 = (a2 + b3) | 0
     d1 ^= a2
     d1 = (d1 << 16) | (d1 >>> 16)
@@ -106,6 +123,7 @@ export function hchacha20(key: Int32Array, first: number, words: Int32Array, tar
     c0 = (c0 + d1) | 0
     b3 ^= c0
     b3 = (b3 << 7) | (b3 >>> 25)
+    // a3 b0 c1 d2
     a3 = (a3 + b0) | 0
     d2 ^= a3
     d2 = (d2 << 16) | (d2 >>> 16)

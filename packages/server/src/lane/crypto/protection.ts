@@ -17,6 +17,10 @@ export interface PacketCipher {
 /** To be awaited before the first cipher is made. */
 export const protectionReady = (): Promise<void> => loadSodium()
 
+/**
+ * The cipher of one peer, from a key of 32 bytes. Used by the portable engine, and by the ffi engine for the legacy
+ * modes.
+ */
 export function makePacketCipher(cipher: ProtectionCipher, key: Uint8Array): PacketCipher {
   switch (cipher) {
     case 'aes-256-gcm':
@@ -70,6 +74,7 @@ interface Primitive {
   decrypt(sodium: Sodium, length: number, clearLength: number): boolean
 }
 
+/** XChaCha20-Poly1305: the clear part is additional data, the tag last. */
 const xchacha: Primitive = {
   encrypt({ functions, parameters: key, input, output }, length, clearLength) {
     const encrypt = functions._crypto_aead_xchacha20poly1305_ietf_encrypt
@@ -81,6 +86,7 @@ const xchacha: Primitive = {
   },
 }
 
+/** XSalsa20-Poly1305: no additional data, the tag first. */
 const secretbox: Primitive = {
   encrypt({ functions, parameters: key, input, output }, length) {
     functions._crypto_secretbox_easy(output, input, length, 0, key + NONCE, key)
@@ -125,6 +131,7 @@ class SodiumCipher implements PacketCipher {
     memory.set(message, input)
   }
 
+  /** Copies the result out of libsodium's memory. */
   #unload(length: number, target: Uint8Array, offset: number): void {
     const { functions, output } = this.#sodium
     target.set(functions.HEAPU8.subarray(output, output + length), offset)

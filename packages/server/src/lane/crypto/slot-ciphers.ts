@@ -1,5 +1,6 @@
 // The three ciphers of the seven modes on native memory: for two of them the system's libsodium or OpenSSL's contexts, for the
 // legacy one the libsodium of the package.
+// A place is an offset in `NativeMemory`: no pointer and no view is created per packet.
 import { PROTECTION_TAG_LENGTH, type ProtectionCipher } from '@parley/protocol'
 import type { Native, NativeCipher } from '../engine/native-calls.ts'
 import type { NativeMemory } from '../engine/native-memory.ts'
@@ -30,7 +31,9 @@ export interface SlotCipher {
 interface Places {
   /** SODIUM_NONCE bytes, of which GCM reads the first NONCE. Only the first four are ever set, by every mode. */
   readonly nonce: number
+  /** KEY bytes: a key while a cipher is created, and XChaCha20's subkey of the packet in progress. */
   readonly key: number
+  /** NONCE zero bytes: the nonce of the ChaCha20-Poly1305 inside XChaCha20. */
   readonly zeros: number
 }
 
@@ -77,6 +80,7 @@ export class SlotCiphers {
     }
   }
 
+  /** The cipher of one peer. `close` must be called, because native memory is not garbage-collected. */
   make(cipher: ProtectionCipher, key: Uint8Array): SlotCipher {
     if (key.length !== KEY) throw new RangeError(`expected a key of ${KEY} bytes, found ${key.length}`)
     switch (cipher) {
@@ -94,6 +98,7 @@ export class SlotCiphers {
     this.#chacha.open.close()
   }
 
+  /** The key passes through a shared place, which is erased whether or not creation succeeds. */
   #makeGcm(key: Uint8Array): SlotCipher {
     const place = this.#places.key
     const memory = this.#memory
@@ -112,6 +117,7 @@ export class SlotCiphers {
     }
   }
 
+  /** With libsodium the key itself is the state; with OpenSSL a subkey is derived per packet. */
   #makeXchacha(key: Uint8Array): SlotCipher {
     const sodium = this.#sodium
     if (sodium === undefined) return new XchachaSlots(this.#memory, this.#chacha, key, this.#places)
@@ -220,12 +226,14 @@ class XchachaSlots implements SlotCipher {
     this.#key.fill(0)
   }
 
+  /** Writes the subkey for the present nonce into the shared place. */
   #deriveKey(): void {
     const { nonce, key } = this.#places
     hchacha20(this.#key, this.#words[nonce >> 2]!, this.#words, key >> 2)
   }
 }
 
+/** The legacy cipher, over the WebAssembly libsodium: slower, and for old bots only. */
 class SodiumSlots implements SlotCipher {
   readonly nonce = new Uint8Array(SODIUM_NONCE)
   readonly #bytes: Uint8Array

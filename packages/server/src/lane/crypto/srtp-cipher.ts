@@ -35,6 +35,7 @@ export interface SrtpCipher {
   close?(): void
 }
 
+/** Keys derived from the master key of one direction, for RTP or for RTCP. */
 export interface SrtpSessionKey {
   readonly key: Uint8Array
   readonly salt: Uint8Array
@@ -58,11 +59,13 @@ export function deriveSrtpKeys(layout: SrtpLayout, master: SrtpMasterKey, first:
   }
 }
 
+/** The portable cipher of a profile; the ffi engine uses `SrtpSlots` for GCM. */
 export const makeSrtpCipher = (layout: SrtpLayout, session: SrtpSessionKey): SrtpCipher =>
   layout.isGcm ? new GcmSrtp(layout, session) : new CmSrtp(layout, session)
 
 const ctrName = ({ keyLength }: SrtpLayout) => (keyLength === 32 ? 'aes-256-ctr' : 'aes-128-ctr')
 
+/** Clear part and `extra` are additional data; the tag follows the ciphertext (RFC 7714 §8.2, §9.2). */
 class GcmSrtp implements SrtpCipher {
   readonly salt: Uint8Array
   readonly iv = new Uint8Array(12)
@@ -147,6 +150,7 @@ class CmSrtp implements SrtpCipher {
     return true
   }
 
+  /** AES in counter mode is its own inverse (RFC 3711 §4.1.1). */
   #cipher(bytes: Uint8Array, from: number, length: number, to: number): void {
     bytes.set(createCipheriv('aes-128-ctr', this.#key, this.iv).update(bytes.subarray(from, from + length)), to)
   }

@@ -5,6 +5,7 @@ import type { NativeMemory } from '../engine/native-memory.ts'
 import type { MakeSrtpCipher } from './srtp.ts'
 import { makeSrtpCipher, type SrtpCipher, type SrtpSessionKey } from './srtp-cipher.ts'
 
+/** Lengths of GCM's IV and of the longest key. KEPT_KEY stands for the key that a cipher was opened with. */
 const IV = 12
 const KEY = 32
 const KEPT_KEY = -1
@@ -15,6 +16,10 @@ const JOINED = CLEAR_RTCP_LENGTH + SRTCP_INDEX_LENGTH
 export class SrtpSlots {
   readonly #native: Native
   readonly #memory: NativeMemory
+  /**
+   * Places in the memory: the IV of the packet in progress, a key while a cipher is created, and joined additional
+   * data.
+   */
   readonly #iv: number
   readonly #key: number
   readonly #joined: number
@@ -30,6 +35,7 @@ export class SrtpSlots {
   readonly make: MakeSrtpCipher = (layout, session, direction) =>
     layout.isGcm ? this.#makeGcm(layout, session, direction) : makeSrtpCipher(layout, session)
 
+  /** The key is copied into OpenSSL's context and erased here. */
   #makeGcm({ keyLength }: SrtpLayout, { key, salt }: SrtpSessionKey, direction: 'open' | 'seal'): SrtpCipher {
     const { bytes } = this.#memory
     bytes.set(key, this.#key)

@@ -3,6 +3,7 @@ import sodium from 'libsodium-wrappers'
 
 /** Pointers and lengths are numbers; a 64-bit length is two of them, the low half first. Results are 0 if all is well. */
 interface Functions {
+  /** Its memory. Replaced when it grows, so that it must not be kept. */
   readonly HEAPU8: Uint8Array
   _malloc(size: number): number
   _crypto_aead_xchacha20poly1305_ietf_encrypt(
@@ -60,6 +61,7 @@ export interface Sodium {
   readonly input: number
   readonly output: number
 }
+/** Offsets within `parameters`. */
 export const NONCE = 64
 export const CLEAR = 128
 /** The longest message, and the longest clear part, that fits. */

@@ -1,4 +1,6 @@
 // The packet engine over FFI: many datagrams per system call, sealed directly into the slots they are sent from.
+// Received packets lie in native memory, are opened in place, and are sealed for each target into the slot that
+// `sendmmsg` reads. Packets from elsewhere (held ones, those of the cache) are copied in first.
 import { type Batch, HEADER_WORDS, type PacketIo, type PeerId, type Protection, SLOT } from '@parley/core'
 import {
   CLEAR_RTCP_LENGTH,
@@ -24,10 +26,12 @@ import type { Native } from './native-calls.ts'
 import { NativeMemory } from './native-memory.ts'
 import { DESTINATION_WORDS } from './outgoing-datagrams.ts'
 
+/** A key in one of Discord's modes. */
 interface Protected extends Counted {
   readonly cipher: SlotCipher
 }
 
+/** What the engine holds about a peer. At most one of `protection` and `srtp` is set. */
 interface Row extends Exhaustible {
   /** Of a client with one of Discord's modes. */
   protection: Protected | undefined
@@ -87,6 +91,7 @@ export class FfiEngine implements PacketIo {
     row.srtp = isSrtpProfile(protection) ? new Srtp(protection, key, this.#srtpCiphers.make) : undefined
   }
 
+  /** The address in the form of the socket is computed here once, not per packet. */
   setAddress(peer: PeerId, words: Int32Array, offset: number): void {
     const row = this.#rows.get(peer)
     if (row === undefined) return
@@ -104,6 +109,7 @@ export class FfiEngine implements PacketIo {
     this.#rows.delete(peer)
   }
 
+  /** See `PacketIo`. A packet of the socket's own slots is not copied. */
   open(batch: Batch, slot: number, peer: PeerId): boolean {
     const row = this.#rows.get(peer)
     const length = batch.lengths[slot]!
@@ -185,6 +191,7 @@ export class FfiEngine implements PacketIo {
     return this.#guest
   }
 
+  /** The cipher of a mode; `counter` is the first nonce. */
   #protect(mode: VoiceMode, key: Uint8Array, counter: number): Protected {
     const layout = PROTECTION_LAYOUTS[mode]
     return { layout, cipher: this.#ciphers.make(layout.cipher, key), counter }
@@ -198,6 +205,7 @@ export class FfiEngine implements PacketIo {
     return srtp.openRtp(this.#bytes, view, start, length)
   }
 
+  /** A packet in one of Discord's modes. Returns the length of the plain packet, −1 if it does not authenticate. */
   #open({ layout, cipher }: Protected, start: number, length: number): number {
     const isRtcp = isRtcpType(this.#bytes[start + 1]!)
     const clear = isRtcp ? CLEAR_RTCP_LENGTH : clearRtpLength(layout, this.#bytes, start)
@@ -251,6 +259,7 @@ export class FfiEngine implements PacketIo {
     return this.#queueSrtp(row, srtp, srtp.sealRtp(this.#bytes, view, out, length, clear, start))
   }
 
+  /** SRTCP numbers the packet itself, and appends index and tag. */
   #sealSrtcp(row: Row, srtp: Srtp, start: number, length: number): boolean {
     if (row.destination === undefined || row.isExhausted || length + SRTP_OVERHEAD > SLOT) return false
     const out = this.socket.claim()
@@ -276,12 +285,17 @@ export class FfiEngine implements PacketIo {
     for (let word = 0; word < HEADER_WORDS; word++) words[target + word] = headers[index * HEADER_WORDS + word]!
   }
 
+  /**
+   * The cipher failed, which it should not: counted. The copy counts as handled, so that the sender is not reported as
+   * without address.
+   */
   #refuse(): boolean {
     this.#failed++
     return true
   }
 }
 
+/** Erases the keys of a row. */
 function forgetKeys(row: Row | undefined): void {
   row?.protection?.cipher.close()
   row?.srtp?.close()

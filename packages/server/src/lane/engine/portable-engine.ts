@@ -1,4 +1,6 @@
 // The packet engine for every system: node:crypto and libsodium for the ciphers, a datagram port for the network.
+// It has no batches: a datagram is routed and its copies are sent when it arrives. `ffi-engine.ts` is its twin, under
+// one contract suite.
 import {
   ADDRESS_LOCAL,
   ADDRESS_PORT,
@@ -45,6 +47,7 @@ export interface Destination extends SocketAddress {
   readonly local: number
 }
 
+/** The network below the engine: `openDgramPort` in operation, a port without a socket in tests. */
 export interface DatagramPort {
   /** The UDP port number, the same on every local address. */
   readonly port: number
@@ -59,12 +62,14 @@ export interface DatagramPort {
   close(): Promise<void>
 }
 
+/** A key in one of Discord's modes. */
 interface Protected extends Counted {
   readonly cipher: PacketCipher
   /** Bytes that the layout does not fill stay zero. */
   readonly nonce: Uint8Array
 }
 
+/** What the engine holds about a peer. At most one of `protection` and `srtp` is set. */
 interface Row extends Exhaustible {
   /** Of a client with one of Discord's modes. */
   protection: Protected | undefined
@@ -80,6 +85,7 @@ export class PortableEngine implements PacketIo {
   readonly #port: DatagramPort
   readonly #rows = new Map<PeerId, Row>()
   readonly #batch = createBatch(1)
+  /** Parsed addresses by text: dgram names the source of each datagram as text. */
   readonly #words = new Map<string, Int32Array>()
   /** Datagrams in progress. While the system accepts each one at once, only the first slot is used. */
   readonly #slots = new Uint8Array(LIMITS.unsentDatagrams * SLOT)
@@ -163,6 +169,7 @@ export class PortableEngine implements PacketIo {
     return true
   }
 
+  /** See `PacketIo`. The views of clear part and payload are created once for all targets whose modes agree on them. */
   forward(
     batch: Batch,
     slot: number,
@@ -209,6 +216,7 @@ export class PortableEngine implements PacketIo {
     this.#port.send(this.#slots, start, length, this.#destination(words, offset))
   }
 
+  /** The port's form of an address. */
   #destination(words: Int32Array, offset: number): Destination {
     return this.#port.destination(readAddress(words, offset), words[offset + ADDRESS_LOCAL]!)
   }
@@ -273,6 +281,7 @@ export class PortableEngine implements PacketIo {
     return this.#sendSrtp(row, srtp, start, srtp.sealRtp(this.#slots, this.#slotView, start, length))
   }
 
+  /** SRTCP numbers the packet itself, and appends index and tag. */
   #sealSrtcp(row: Row, srtp: Srtp, bytes: Uint8Array, length: number): boolean {
     if (row.destination === undefined || row.isExhausted || length + SRTP_OVERHEAD > SLOT) return false
     const start = this.#claimSlot()
@@ -310,6 +319,7 @@ export class PortableEngine implements PacketIo {
     return start
   }
 
+  /** At the bound all are forgotten: parsing again costs less than a bookkeeping of use. */
   #parse(ip: string): Int32Array | undefined {
     const words = new Int32Array(ADDRESS_WORDS)
     if (!writeAddress(words, 0, ip, 0)) return undefined
@@ -319,10 +329,12 @@ export class PortableEngine implements PacketIo {
   }
 }
 
+/** `counter` is the first nonce. */
 function makeProtected(layout: ProtectionLayout, key: Uint8Array, counter: number): Protected {
   return { layout, cipher: makePacketCipher(layout.cipher, key), nonce: new Uint8Array(layout.nonceLength), counter }
 }
 
+/** Opens in place, and shortens the slot. Returns false if the packet does not authenticate or is a replay. */
 function openSrtp(srtp: Srtp, { bytes, view, lengths }: Batch, slot: number): boolean {
   const offset = slot * SLOT
   const length = lengths[slot]!

@@ -6,6 +6,7 @@ import { Native } from '../engine/native-calls.ts'
 import type { Lane } from './lane.ts'
 import type { Engine, FromLane, LaneStart, ToLane } from './thread-messages.ts'
 
+/** How to start the thread, and where its events go. */
 export interface ThreadLaneOptions {
   id: LaneId
   engine: Engine
@@ -27,10 +28,12 @@ const ENTRY = IS_SOURCE ? new URL('../../../bin/source-worker.mjs', import.meta.
 
 type Opened = Extract<FromLane, { kind: 'opened' }>
 
+/** The main thread's end of one lane. Created by `Lanes`, which replaces it after `onLost`. */
 export class ThreadLane implements Lane {
   readonly id: LaneId
   readonly #options: ThreadLaneOptions
   readonly #worker: Worker
+  /** One shared word: 1 while messages wait, so that the lane reads a word and not a port per turn. */
   readonly #posted: Int32Array
   readonly #native: Native | undefined
   readonly #ended: Promise<void>
@@ -86,6 +89,7 @@ export class ThreadLane implements Lane {
     })
   }
 
+  /** The open UDP port; 0 before it is open. */
   get port(): number {
     return this.#opened?.port ?? 0
   }
@@ -95,6 +99,7 @@ export class ThreadLane implements Lane {
     if (this.#isOpen) this.#pending.push(command)
   }
 
+  /** Sends the commands of one input as one message. */
   flush(): void {
     if (!this.#isOpen || this.#pending.length === 0) return
     const commands = this.#pending
@@ -102,6 +107,7 @@ export class ThreadLane implements Lane {
     this.#send({ kind: 'commands', commands })
   }
 
+  /** Lets the lane execute what was sent, then ends it; a thread that does not end in time is terminated. */
   close(): Promise<void> {
     if (this.#isOpen) {
       this.flush()

@@ -1,4 +1,7 @@
 // Entry point of a lane's thread: with the ffi engine a loop that blocks in poll, with the portable one Node.js's event loop.
+// `ThreadLane` starts it with `LaneStart` as worker data. It posts `opened` or `refused` once, then events. Commands
+// arrive as messages: the main thread posts them, sets the shared word and wakes the poll, so that a lane between
+// packets need not ask for messages.
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import type { LaneEvent } from '@parley/core'
 import { SERVER_LIMITS } from '../../limits.ts'
@@ -16,7 +19,10 @@ const port = parentPort!
 const post = (message: FromLane) => port.postMessage(message)
 const onEvents = (events: readonly LaneEvent[]) => post({ kind: 'events', events })
 
-/** Sends a refusal if the address is not available. */
+/**
+ * The result of `make`; undefined if it failed, in which case the refusal was posted. An address that is in use is the
+ * usual reason.
+ */
 async function open<Opened>(make: () => Opened | Promise<Opened>): Promise<Opened | undefined> {
   try {
     return await make()
@@ -27,6 +33,10 @@ async function open<Opened>(make: () => Opened | Promise<Opened>): Promise<Opene
   }
 }
 
+/**
+ * Runs until `close` is received. This thread never returns to the event loop: it turns, and waits in poll while there
+ * is nothing to do. Until the packet path is compiled it warms up instead of waiting.
+ */
 async function runFfi(): Promise<void> {
   const loaded = await Native.load()
   if (!loaded.ok) return post({ kind: 'refused', code: 'ENOSYS', message: loaded.reason })
@@ -70,6 +80,10 @@ function takeMessages(lane: Pick<Lane, 'command'>): boolean {
   return true
 }
 
+/**
+ * Runs on the event loop, because dgram sockets need it. Commands are taken before each batch as well, so that they do
+ * not wait for a turn.
+ */
 async function runPortable(): Promise<void> {
   const posted = new Int32Array(start.posted)
   let lane: InlineLane | undefined

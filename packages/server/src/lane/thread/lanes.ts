@@ -38,6 +38,7 @@ export class LanePortError extends Error {
   }
 }
 
+/** A lane's number and port, which its replacements keep if they can. */
 interface Place {
   readonly id: LaneId
   port: number
@@ -47,6 +48,10 @@ interface Place {
   isOverfull: boolean
 }
 
+/**
+ * Opens all lanes or none. A crash costs the sessions of that lane only; its commands wait, bounded, until it is
+ * replaced.
+ */
 export class Lanes {
   readonly #options: LanesOptions
   readonly #observer: LanesObserver
@@ -75,6 +80,7 @@ export class Lanes {
     return this.#places.map(({ id, port }) => ({ id, port }))
   }
 
+  /** Queues a command; it is sent with `flush`. */
   command(id: LaneId, command: LaneCommand): void {
     const place = this.#places[id]
     if (place === undefined) return
@@ -88,6 +94,7 @@ export class Lanes {
     for (const { lane } of this.#places) lane?.flush()
   }
 
+  /** Ends all lanes and attempts to replace one. */
   async close(): Promise<void> {
     this.#isClosed = true
     for (const timer of this.#timers) clearTimeout(timer)
@@ -106,6 +113,7 @@ export class Lanes {
     place.port = place.lane.port
   }
 
+  /** Rejects if the address is not available. */
   #open(place: Place, port: number): Promise<Lane> {
     const { id } = place
     const { engine, count, ip, addresses } = this.#options
@@ -120,6 +128,7 @@ export class Lanes {
     void this.#replace(place)
   }
 
+  /** Opens another lane on the same port, on a free one if that fails, and tries again later if both do. */
   async #replace(place: Place): Promise<void> {
     try {
       // Another program may have opened the port.
@@ -137,6 +146,7 @@ export class Lanes {
     }
   }
 
+  /** The replacement executes the commands that waited for it. */
   #fill(place: Place, lane: Lane): void {
     const { waiting, isOverfull } = place
     place.waiting = []

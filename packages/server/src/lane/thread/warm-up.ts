@@ -21,6 +21,7 @@ const COPIES = 10_000
 /** Packets of one step, each to LISTENERS peers: 1 to 2 ms, so that real packets never wait longer. */
 const PACKETS = 4
 const LISTENERS = 24
+/** Bytes of an Opus frame at 48 kbit/s, and the numbers of the synthetic call. */
 const PAYLOAD = 120
 const SPEAKER = 1
 const TARGETS = 1
@@ -72,12 +73,14 @@ export class WarmUp {
     return false
   }
 
+  /** Ends it before it is done, or after. */
   close(): void {
     this.#cipher.close()
     this.#ciphers.close()
     this.#loop.close()
   }
 
+  /** Sets up the call: every peer sends a discovery request, obtains the key and is added to the list of targets. */
   #join(): void {
     const loop = this.#loop
     const { port } = this.#engine.socket
