@@ -223,6 +223,7 @@ const Log = z.object({
   ),
 })
 
+/** The HTTP API for operators: on a Unix socket, on a port with a token, or both. */
 const Admin = z.object({
   socket: setting(
     Path.optional(),
