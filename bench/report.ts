@@ -1,19 +1,29 @@
 // `npm run bench`: measures everything in one run and prints tables. Fails on wrong packets, never because of a duration.
 import { writeFileSync } from 'node:fs'
-import { cpus, platform, release } from 'node:os'
+import { cpus, loadavg, platform, release } from 'node:os'
 import { parseArgs } from 'node:util'
 import { SrtpProfile, VoiceMode } from '@parley/protocol'
 import { benchDave, printDave } from './dave/group.ts'
 import { benchRekey, checkRekey, printRekey } from './dave/rekey.ts'
 import { benchMessageCost, printMessageCost } from './node/message-cost.ts'
 import { measureNode, type NodeExtent, printNode } from './node/node-figures.ts'
+import { benchPeers, checkPeers, type PeerExtent, printPeers } from './peers/peers.ts'
 import { aimsOf } from './report/aims.ts'
+import { byNativeFloor } from './report/native-floors.ts'
 import { checkRows, printRows, type Row, readRows, round } from './report/rows.ts'
-import { alone, browsers, byChannels, byLanes, byMembers, type Extent, paced } from './report/scenarios.ts'
+import { alone, BASE, browsers, byChannels, byLanes, byMembers, type Extent, paced } from './report/scenarios.ts'
 
-const SCENARIOS = { alone, members: byMembers, lanes: byLanes, paced, channels: byChannels, browsers }
+const SCENARIOS = {
+  alone,
+  members: byMembers,
+  native: byNativeFloor,
+  lanes: byLanes,
+  paced,
+  channels: byChannels,
+  browsers,
+}
 /** Parts that are not in the forwarding table. */
-const OTHERS = ['node', 'messages', 'dave']
+const OTHERS = ['peers', 'node', 'messages', 'dave']
 const PARTS = [...Object.keys(SCENARIOS), ...OTHERS]
 
 const HELP = `npm run bench -- [--short] [--only PARTS] [--json FILE] [--compare FILE]
@@ -43,6 +53,7 @@ const FULL: Extent = {
   seconds: 1.5,
   allMembers: 1_000,
   members: [10, 25, 100, 1_000],
+  native: [25, 500, 1_000],
   alone: [10, 100],
   engines: ['ffi', 'portable'],
   modes: Object.values(VoiceMode),
@@ -57,6 +68,7 @@ const SHORT: Extent = {
   seconds: 0.5,
   allMembers: 200,
   members: [25, 100],
+  native: [25],
   alone: [100],
   engines: ['ffi'],
   modes: [VoiceMode.AeadXchacha20Poly1305Rtpsize],
@@ -86,16 +98,19 @@ async function collect(scenarios: readonly AsyncGenerator<Row>[]): Promise<Row[]
 
 /** Sizes of the measurements of a node process, of DAVE groups, and of the call whose keys change. */
 interface OtherExtent {
+  peers: PeerExtent
   node: NodeExtent
   messages: { channels: number[]; rounds: number }
   dave: { sizes: number[]; rounds: number; members: number; changes: number }
 }
 const FULL_OTHERS: OtherExtent = {
+  peers: { rounds: 3, seconds: 6, warmUp: 6, rooms: [4, 10, 20] },
   node: { joins: 200, requests: 20_000, members: 5_000, settle: 3_000, costs: 400, warmUp: 500 },
   messages: { channels: [1_000, 10_000, 100_000], rounds: 500 },
   dave: { sizes: [10, 50, 100, 250], rounds: 12, members: 100, changes: 24 },
 }
 const SHORT_OTHERS: OtherExtent = {
+  peers: { rounds: 1, seconds: 1, warmUp: 1, rooms: [4] },
   node: { joins: 20, requests: 2_000, members: 250, settle: 1_000, costs: 40, warmUp: 15 },
   messages: { channels: [100, 1_000], rounds: 50 },
   dave: { sizes: [10, 100], rounds: 4, members: 20, changes: 4 },
@@ -109,18 +124,24 @@ async function measureDave({ sizes, rounds, members, changes }: OtherExtent['dav
 const before = values.compare === undefined ? new Map<string, Row>() : readRows(values.compare)
 const extent = short ? SHORT : FULL
 const others = short ? SHORT_OTHERS : FULL_OTHERS
-const chosen = values.only?.split(',') ?? PARTS
+// Other servers may be installed on a machine that runs this in CI: their faults are not ours.
+const chosen = values.only?.split(',') ?? PARTS.filter(name => !short || name !== 'peers')
 const unknown = chosen.find(name => !PARTS.includes(name))
 if (unknown !== undefined) throw new Error(`expected parts of ${PARTS.join(', ')}, found ${unknown}`)
 const rows = await collect(
   Object.entries(SCENARIOS).flatMap(([name, scenario]) => (chosen.includes(name) ? [scenario(extent)] : [])),
 )
+const peers = chosen.includes('peers') ? await benchPeers(BASE, others.peers) : undefined
 const node = chosen.includes('node') ? await measureNode(others.node) : undefined
 const { channels, rounds } = others.messages
 const messages = chosen.includes('messages') ? benchMessageCost(channels, rounds) : undefined
 const dave = chosen.includes('dave') ? await measureDave(others.dave) : undefined
-const aims = aimsOf({ rows, node, messages, dave })
+const aims = aimsOf({ peers, rows, node, messages, dave })
 
+if (peers !== undefined) {
+  console.log('Servers under the same load: rooms of 25, one speaker each, 50 packets of 120 bytes a second\n')
+  printPeers(peers)
+}
 if (rows.length > 0) {
   console.log('Forwarding: 120-byte frames over loopback, one speaker per channel; CPU is that of the node’s process\n')
   printRows(rows, before)
@@ -147,6 +168,7 @@ const machine = {
   system: `${platform()} ${release()}`,
   cpu: cpus()[0]?.model ?? 'unknown',
   cores: cpus().length,
+  load: loadavg()[0]?.toFixed(1),
   date: new Date().toISOString().slice(0, 10),
 }
 console.log(
@@ -155,6 +177,10 @@ console.log(
     .join(' · '),
 )
 if (values.json !== undefined)
-  writeFileSync(values.json, `${JSON.stringify({ machine, rows, ...node, messages, dave, aims }, undefined, 2)}\n`)
+  writeFileSync(
+    values.json,
+    `${JSON.stringify({ machine, peers, rows, ...node, messages, dave, aims }, undefined, 2)}\n`,
+  )
 checkRows(rows)
+if (peers !== undefined) checkPeers(peers)
 if (dave !== undefined) checkRekey(dave.rekey)

@@ -107,6 +107,17 @@ export class Crowd {
     return times
   }
 
+  /** The keys of each channel's speakers and listeners, and the ports of the latter, for a program that forwards like the node. */
+  get routes(): { ssrc: number; key: Uint8Array; listeners: { port: number; key: Uint8Array }[] }[] {
+    return this.#streams.map(({ channel, index, ssrc }) => ({
+      ssrc,
+      key: keyOf(channel.members[index]),
+      listeners: channel.members.flatMap((member, other) =>
+        other === index ? [] : [{ port: this.sockets.ports[channel.firstSocket + other]!, key: keyOf(member) }],
+      ),
+    }))
+  }
+
   async changeMode(mode: VoiceMode): Promise<void> {
     await inParallel(this.members, IN_FLIGHT, member => member.changeMode(mode))
     this.#openStreams()
@@ -142,6 +153,7 @@ export class Crowd {
       channelId: String(1_000_000 + channel),
       localAddress: `127.0.0.${1 + Math.floor(number / PER_ADDRESS)}`,
       find: (ssrc, node) => this.#discoveries.find(socket, ssrc, node),
+      send: (bytes, node) => this.#send(socket, bytes, node),
     }
     const { speakers, encrypted = 0 } = this.plan
     const clients = this.#clients
@@ -161,6 +173,12 @@ export class Crowd {
       library: send => mls.library(kind, userId, channelId, send),
       ...(isCommitter && { encryptionChanged: () => this.encryptionChanged() }),
     }
+  }
+
+  #send(socket: number, bytes: Uint8Array, node: Int32Array): void {
+    this.sockets.bytes.set(bytes, this.sockets.claim(socket))
+    this.sockets.queue(bytes.length, node)
+    this.sockets.flush()
   }
 
   #takeOther(socket: number, bytes: Uint8Array): boolean {
@@ -187,6 +205,11 @@ export class Crowd {
     for (const stream of this.#streams) stream.close()
     this.#streams = []
   }
+}
+
+function keyOf(member: Member | undefined): Uint8Array {
+  if (member?.key === undefined) throw new Error('expected a member with a key')
+  return member.key
 }
 
 /** Runs `run` for all items, at most `width` at a time. */

@@ -1,8 +1,38 @@
 // One measurement of a load: the node's CPU, received, lost and late packets, and heartbeat latency.
 import { percentile } from '../statistics.ts'
 import { Churn } from './churn.ts'
-import type { Crowd } from './crowd.ts'
-import { type Pace, windowOf } from './plan.ts'
+import type { Counts } from './media/receiver.ts'
+import type { Traffic, TrafficSource } from './media/traffic.ts'
+import type { Member } from './member.ts'
+import { type Pace, type Plan, windowOf } from './plan.ts'
+
+/** The process whose CPU is measured. */
+export interface MeasuredProcess {
+  /** CPU time of all its threads in seconds. */
+  threadSeconds(): number
+}
+
+/** A stream as far as it is counted. */
+interface CountedStream extends TrafficSource {
+  readonly channel: { readonly residents: number }
+  readonly index: number
+  readonly sent: number
+  readonly received: Int32Array
+  reset(now: number): void
+}
+
+/** The members of a server, of whichever kind, and what they send and receive. */
+export interface Load {
+  readonly plan: Plan
+  readonly node: MeasuredProcess
+  readonly receiver: { readonly counts: Counts; latencies: number[] }
+  readonly traffic: Pick<Traffic, 'start' | 'stop' | 'receivedAt'>
+  readonly streams: readonly CountedStream[]
+  readonly members: readonly { readonly lost: number; beat(): void }[]
+  readonly visitors: readonly Member[]
+  /** Milliseconds until heartbeats were acknowledged. */
+  heartbeats: number[]
+}
 
 export interface Measurement {
   pace: Pace
@@ -11,6 +41,10 @@ export interface Measurement {
   seconds: number
   /** Joins per second, with as many leaves; default 0. */
   churn?: number
+  /** Whether the latency of heartbeats is measured, with heartbeats of its own; default true. */
+  isProbing?: boolean
+  /** The process that receives the streams, if it is not the node; default the node. */
+  process?: MeasuredProcess
 }
 
 export interface LoadFigures {
@@ -24,7 +58,7 @@ export interface LoadFigures {
   loss: number
   /** Copies that were opened and had the right content. */
   checked: number
-  /** Copies with wrong content or at the wrong socket, and sessions that ended. */
+  /** Copies with wrong content or at the wrong socket, listeners that received nothing, and sessions that ended. */
   wrong: number
   /** Copies for members that had just left. */
   late: number
@@ -47,20 +81,20 @@ const RAMP = 50
 const QUIET = 100
 const LONGEST_DRAIN = 3_000
 
-export async function measureLoad(crowd: Crowd, measurement: Measurement): Promise<LoadFigures> {
-  const { pace, warmUp, seconds, churn = 0 } = measurement
+export async function measureLoad(crowd: Load, measurement: Measurement): Promise<LoadFigures> {
+  const { pace, warmUp, seconds, churn = 0, isProbing = true, process = crowd.node } = measurement
   const { receiver, traffic, streams } = crowd
   await warmedUp(crowd, pace, warmUp)
   reset(crowd)
-  const heartbeats = beat(crowd)
+  const heartbeats = isProbing ? beat(crowd) : undefined
   const coming = churn > 0 ? new Churn(crowd.visitors, churn) : undefined
   traffic.start(streams, pace, windowOf(crowd.plan))
   await pause(RAMP)
   crowd.heartbeats = []
   receiver.latencies = []
-  const before = await mark(crowd)
+  const before = mark(crowd, process)
   await pause(seconds * 1_000)
-  const after = await mark(crowd)
+  const after = mark(crowd, process)
   const { latencies } = receiver
   const answers = crowd.heartbeats
   traffic.stop()
@@ -77,7 +111,7 @@ export async function measureLoad(crowd: Crowd, measurement: Measurement): Promi
     cores: cpu / elapsed,
     loss: lossOf(crowd),
     checked,
-    wrong: wrong + crowd.members.reduce((lost, member) => lost + member.lost, 0),
+    wrong: wrong + unheard(crowd) + crowd.members.reduce((lost, member) => lost + member.lost, 0),
     late,
     latency: pace.kind === 'paced' ? spread(latencies) : undefined,
     heartbeat: { ...spread(answers), answers: answers.length },
@@ -88,26 +122,25 @@ export async function measureLoad(crowd: Crowd, measurement: Measurement): Promi
 const pause = (milliseconds: number) => new Promise(resolve => setTimeout(resolve, milliseconds))
 const spread = (values: readonly number[]) => ({ p50: percentile(values, 0.5), p99: percentile(values, 0.99) })
 
-function reset({ receiver, streams }: Crowd): void {
+function reset({ receiver, streams }: Load): void {
   const now = performance.now()
   for (const stream of streams) stream.reset(now)
   Object.assign(receiver.counts, { packets: 0, checked: 0, wrong: 0, late: 0 })
 }
 
 /** Reads the CPU time and the packet count as close together as possible. */
-async function mark({ node, receiver }: Crowd): Promise<{ cpu: number; packets: number; at: number }> {
-  const cpu = await node.cpuSeconds()
-  return { cpu, packets: receiver.counts.packets, at: performance.now() }
+function mark({ receiver }: Load, process: MeasuredProcess): { cpu: number; packets: number; at: number } {
+  return { cpu: process.threadSeconds(), packets: receiver.counts.packets, at: performance.now() }
 }
 
-function beat({ members }: Crowd): NodeJS.Timeout {
+function beat({ members }: Load): NodeJS.Timeout {
   let next = 0
   const interval = Math.max(HEARTBEAT_INTERVAL, 1_000 / (MEMBER_HEARTBEATS * members.length))
   return setInterval(() => members[next++ % members.length]?.beat(), interval)
 }
 
 /** Runs the load without measuring. */
-async function warmedUp(crowd: Crowd, pace: Pace, seconds: number): Promise<void> {
+async function warmedUp(crowd: Load, pace: Pace, seconds: number): Promise<void> {
   reset(crowd)
   crowd.traffic.start(crowd.streams, pace, windowOf(crowd.plan))
   await pause(seconds * 1_000)
@@ -115,14 +148,26 @@ async function warmedUp(crowd: Crowd, pace: Pace, seconds: number): Promise<void
   await drained(crowd)
 }
 
-export async function drained({ traffic }: Crowd): Promise<void> {
+export async function drained({ traffic }: Load): Promise<void> {
   const end = performance.now() + LONGEST_DRAIN
   do await pause(QUIET)
   while (performance.now() - traffic.receivedAt < QUIET && performance.now() < end)
 }
 
+/** Packets of a speaker of which each listener must receive at least one. */
+const HEARD = 10
+
+/** Listeners that received nothing of a speaker, which no loss on a busy machine explains. */
+function unheard({ streams }: Load): number {
+  let count = 0
+  for (const { sent, received, index, channel } of streams)
+    for (let listener = 0; listener < channel.residents && sent >= HEARD; listener++)
+      if (listener !== index && received[listener] === 0) count++
+  return count
+}
+
 /** Share of the copies for members that stay that were lost, 0 to 1. */
-export function lossOf({ streams }: Crowd): number {
+export function lossOf({ streams }: Load): number {
   let expected = 0
   let received = 0
   for (const stream of streams) {

@@ -3,6 +3,7 @@ import {
   type GrantedVoiceState,
   type LvspClient,
   openPacket,
+  PacketProtection,
   SessionLoop,
   VoiceClientSession,
   type VoiceDescription,
@@ -11,6 +12,7 @@ import {
 import {
   type Discovered,
   encodeClientBinary,
+  encodeReceiverReport,
   OPUS_PAYLOAD_TYPE,
   PROTECTION_LAYOUTS,
   type VoiceMode,
@@ -35,6 +37,8 @@ export interface MemberPlace {
   /** The loopback address that it connects from. */
   readonly localAddress: string
   find(ssrc: number, node: Int32Array): Promise<Discovered>
+  /** Sends a datagram from its socket. */
+  send(bytes: Uint8Array, node: Int32Array): void
   /** Present if the member uses WebRTC. */
   readonly browser?: { clients: DtlsClients; sockets: LoadSockets; socket: number }
   /** Present if its calls are encrypted end to end. Called for each join. */
@@ -232,12 +236,20 @@ export class Member {
 
   async #describe(description: VoiceDescription): Promise<void> {
     try {
-      if (description.protocol === 'udp') this.key = description.key
+      if (description.protocol === 'udp') this.#authenticate(description.key)
       else await this.#connect(description.sdp)
       this.#settling?.resolve()
     } catch (error) {
       this.#settling?.reject(error as Error)
     }
+  }
+
+  /** Sends a receiver report, which binds the member to its address even where another member uses the same socket. */
+  #authenticate(key: Uint8Array): void {
+    this.key = key
+    if (this.node === undefined || PROTECTION_LAYOUTS[this.mode].nonceSource === 'header') return
+    const report = new PacketProtection(this.mode, key).seal('rtcp', encodeReceiverReport(this.ssrc, []))
+    if (report !== undefined) this.#place.send(report, this.node)
   }
 
   async #connect(answer: string): Promise<void> {

@@ -1,8 +1,9 @@
 // A node in a separate process, started as an operator starts it, and readings of its metrics.
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { endWithUs } from './child.ts'
+import { threadSeconds } from './thread-seconds.ts'
 
 const PARLEY = fileURLToPath(new URL('../../packages/server/bin/parley.mjs', import.meta.url))
 export const SECRET = 'bench secret'
@@ -54,13 +55,9 @@ export class NodeProcess {
     return (await this.metrics()).get('process_cpu_seconds_total') ?? Number.NaN
   }
 
-  /** CPU time of all running threads in seconds, read from /proc without involving the node. Linux only. */
+  /** CPU time of all running threads in seconds, read without involving the node. */
   threadSeconds(): number {
-    const tasks = `/proc/${this.#child.pid}/task`
-    const spent = readdirSync(tasks).map(task =>
-      Number(readFileSync(`${tasks}/${task}/schedstat`, 'utf8').split(' ')[0]),
-    )
-    return spent.reduce((sum, each) => sum + each, 0) / 1e9
+    return threadSeconds(this.#child.pid!)
   }
 
   async stop(): Promise<void> {
@@ -68,14 +65,6 @@ export class NodeProcess {
     this.#child.kill('SIGTERM')
     await exited
   }
-}
-
-/** Ends the node when this process ends. */
-function endWithUs(child: ChildProcess): void {
-  const end = () => void child.kill('SIGKILL')
-  const endAll = () => process.exit(1)
-  process.once('exit', end).on('SIGINT', endAll).on('SIGTERM', endAll)
-  child.once('exit', () => process.off('exit', end).off('SIGINT', endAll).off('SIGTERM', endAll))
 }
 
 /** Resolves when the node logs its endpoint. Prints errors that the node logs. */

@@ -3,6 +3,7 @@ import type { DaveRow } from '../dave/group.ts'
 import { addedByRekey, type RekeyFigures } from '../dave/rekey.ts'
 import type { MessageCost } from '../node/message-cost.ts'
 import type { NodeFigures } from '../node/node-figures.ts'
+import { MUMBLE, nameOfFloor, type Peers } from '../peers/peers.ts'
 import type { Row } from './rows.ts'
 
 export interface Aim {
@@ -15,6 +16,7 @@ export interface Aim {
 
 /** Results of a run; parts that it did not measure are absent. */
 export interface Found {
+  peers: Peers | undefined
   rows: readonly Row[]
   node: NodeFigures | undefined
   messages: readonly MessageCost[] | undefined
@@ -25,7 +27,8 @@ const KILOBYTE = 1_000
 /** Call size of the aims for encryption. */
 const CALL = 100
 
-export const aimsOf = ({ rows, node, messages, dave }: Found): Aim[] => [
+export const aimsOf = ({ peers, rows, node, messages, dave }: Found): Aim[] => [
+  ...(peers === undefined ? [] : peerAims(peers)),
   ...forwardingAims(rows),
   aim(`memory per member, ${node?.memory.members ?? 'many'} members, kB`, 40, kilobytes(node?.memory.bytesPerMember)),
   aim('CPU of a WebRTC client’s join, ms', 3, node?.cost.browser.together),
@@ -33,6 +36,24 @@ export const aimsOf = ({ rows, node, messages, dave }: Found): Aim[] => [
   aim(`CPU to accept a commit, ${CALL} members, ms`, 2, longestCommit(dave?.groups ?? [])),
   aim(`added delay while ${dave?.rekey.members ?? CALL} members change keys, ms`, 5, dave && addedByRekey(dave.rekey)),
 ]
+
+/** Rooms of the aim for the median latency. */
+const ROOMS = 20
+
+function peerAims({ rows }: Peers): Aim[] {
+  const of = (server: string, rooms: number) => rows.find(row => row.server === server && row.rooms === rooms)
+  const [parley, mumble] = [rows.find(({ rooms }) => rooms === ROOMS), of(MUMBLE, ROOMS)]
+  const share = (which: 'p50' | 'p99') =>
+    parley?.latency && mumble?.latency && parley.latency[which] / mumble.latency[which]
+  return [
+    aim('paced, 4 rooms of 25, relative to Mumble', 1, of(MUMBLE, 4)?.ratio),
+    aim('paced, 10 rooms of 25, relative to Mumble', 1, of(MUMBLE, 10)?.ratio),
+    aim('paced, 20 rooms of 25, relative to Mumble', 0.87, of(MUMBLE, ROOMS)?.ratio),
+    aim('paced, 20 rooms of 25, relative to the C++ floor with sendto', 1.15, of(nameOfFloor('sendto'), ROOMS)?.ratio),
+    aim('median latency, 20 rooms, relative to Mumble', 1, share('p50')),
+    aim('latency, p99, 20 rooms, relative to Mumble', 2, share('p99')),
+  ]
+}
 
 function forwardingAims(rows: readonly Row[]): Aim[] {
   const of = (id: string) => rows.find(row => row.id === id)
@@ -44,6 +65,9 @@ function forwardingAims(rows: readonly Row[]): Aim[] {
   return [
     aim('saturated, 100 members, relative to the floor', 1.2, of('members/100/ffi')?.ratio),
     aim('saturated, 10 members, relative to the floor', 1.35, of('members/10/ffi')?.ratio),
+    aim('saturated, 25 members, relative to the C++ floor', 1.2, of('native/25/ffi')?.ratio),
+    aim('saturated, one channel of 500, relative to the C++ floor', 1.2, of('native/500/ffi')?.ratio),
+    aim('saturated, one channel of 1,000, relative to the C++ floor', 1.2, of('native/1000/ffi')?.ratio),
     aim('paced, relative to the portable engine', 0.45, of('paced/ffi')?.ratio),
     aim('XChaCha20, relative to AES-GCM', 1.35, of('mode/aead_xchacha20_poly1305_rtpsize/ffi')?.ratio),
     aim('SRTP with AES-GCM, relative to Discord’s AES-GCM', 1.1, most(srtp.map(({ ratio }) => ratio))),

@@ -6,7 +6,7 @@ export interface Row extends Partial<Outcome> {
   /** Identifies the row across runs. */
   id: string
   load: string
-  engine: 'floor' | 'ffi' | 'openssl' | 'portable'
+  engine: 'floor' | 'sendto' | 'sendmmsg' | 'ffi' | 'openssl' | 'portable'
   mode: string
   lanes: number
   /** CPU per packet relative to the base. */

@@ -19,6 +19,8 @@ export interface Extent {
   /** Members of all channels together, in scenarios that vary the channel size. */
   allMembers: number
   members: readonly number[]
+  /** Channel sizes for the comparison with the C++ floor. */
+  native: readonly number[]
   /** Channel sizes for a lane without a node. */
   alone: readonly number[]
   /** Engines for a lane without a node. */
@@ -34,8 +36,9 @@ export interface Extent {
 }
 
 const ENGINES: readonly Engine[] = ['ffi', 'portable']
-const GCM = VoiceMode.AeadAes256GcmRtpsize
-const BASE: Plan = { channels: 1, members: 25, speakers: 1, visitors: 0, payload: 120, mode: GCM }
+export const GCM = VoiceMode.AeadAes256GcmRtpsize
+/** One speaker per channel. */
+export const BASE: Plan = { channels: 1, members: 25, speakers: 1, visitors: 0, payload: 120, mode: GCM }
 /** Channel size for the comparison of modes and lanes. */
 const MEMBERS = 25
 const GROWTH_MEMBERS = 5
@@ -43,7 +46,7 @@ const GROWTH_MEMBERS = 5
 const GROWTH_RATE = 5_000
 
 /** Starts a node and joins all members of a plan. Several nodes may be filled concurrently, before anything is measured. */
-async function fill(engine: Engine, plan: Plan, lanes = 1): Promise<Crowd> {
+export async function fill(engine: Engine, plan: Plan, lanes = 1): Promise<Crowd> {
   const settings = ['voice.legacy_modes=true', `media.engine=${engine}`, `media.lanes=${lanes}`]
   const capacity = `capacity.sessions=${plan.channels * plan.members * 2}`
   const node = await NodeProcess.start(capacity, ...settings)
@@ -52,7 +55,7 @@ async function fill(engine: Engine, plan: Plan, lanes = 1): Promise<Crowd> {
   return crowd
 }
 
-async function empty(crowds: readonly Crowd[]): Promise<void> {
+export async function empty(crowds: readonly Crowd[]): Promise<void> {
   for (const crowd of crowds) {
     await crowd.close()
     await crowd.node.stop()
@@ -70,7 +73,7 @@ const row = (id: string, load: string, engine: Engine, outcome: Outcome, rest: P
   ...rest,
 })
 
-const saturated = ({ seconds }: Extent): Measurement => ({
+export const saturated = ({ seconds }: Extent): Measurement => ({
   pace: { kind: 'saturated' },
   warmUp: seconds / 3,
   seconds,

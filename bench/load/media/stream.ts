@@ -43,6 +43,8 @@ export class Stream {
   readonly #payload: number
   readonly #layout: ProtectionLayout
   readonly #cipher: SlotCipher
+  /** Socket name that packets are sent to. */
+  #target: Int32Array
   readonly #node: Int32Array
   /** Counter of the latest packet at the last listener. */
   #arrived = 0
@@ -62,6 +64,12 @@ export class Stream {
     this.#layout = PROTECTION_LAYOUTS[mode]
     this.#cipher = ciphers.make(this.#layout.cipher, key)
     this.#node = node
+    this.#target = node
+  }
+
+  /** Sends to another socket instead of the node; undefined for the node. */
+  sendTo(target: Int32Array | undefined): void {
+    this.#target = target ?? this.#node
   }
 
   /** Resets the counters. */
@@ -116,7 +124,7 @@ export class Stream {
     fillProtectionNonce(this.#layout, this.#cipher.nonce, bytes, place, sealed, RTP_HEADER)
     const clear = clearRtpLength(this.#layout, bytes, place)
     if (!this.#cipher.seal(place, clear, place + clear, plain - clear, place + clear)) throw new Error('sealing failed')
-    this.#sockets.queue(sealed, this.#node)
+    this.#sockets.queue(sealed, this.#target)
   }
 
   close(): void {

@@ -2,8 +2,23 @@
 
 import type { Pace } from '../plan.ts'
 import type { LoadSockets } from './load-sockets.ts'
-import type { Receiver } from './receiver.ts'
-import type { Stream } from './stream.ts'
+
+/** What sends packets. */
+export interface TrafficSource {
+  /** Time of the next packet of a paced source. */
+  nextAt: number
+  /** Packets that the last listener has not received yet. */
+  readonly inFlight: number
+  /** Sends the next packet. */
+  send(): void
+  /** Counts the packets in flight as lost if none has arrived for `patience` milliseconds. */
+  recover(patience: number, now: number): void
+}
+
+/** What reads sockets: at most one batch per call, of which it returns the number of datagrams. */
+interface TrafficReceiver {
+  receive(socket: number, now: number): number
+}
 
 /** Datagrams per turn, at about a microsecond each. */
 const TURN = 2_000
@@ -14,8 +29,8 @@ const LATEST = 200
 
 export class Traffic {
   readonly #sockets: LoadSockets
-  readonly #receiver: Receiver
-  #streams: readonly Stream[] = []
+  readonly #receiver: TrafficReceiver
+  #streams: readonly TrafficSource[] = []
   #pace: Pace = { kind: 'silent' }
   #window = 0
   #socket = 0
@@ -23,7 +38,7 @@ export class Traffic {
   #isBusy = false
   #isClosed = false
 
-  constructor(sockets: LoadSockets, receiver: Receiver) {
+  constructor(sockets: LoadSockets, receiver: TrafficReceiver) {
     this.#sockets = sockets
     this.#receiver = receiver
     this.#turn()
@@ -35,7 +50,7 @@ export class Traffic {
   }
 
   /** Streams send at this pace from now on; `window` is for saturation. */
-  start(streams: readonly Stream[], pace: Pace, window: number): void {
+  start(streams: readonly TrafficSource[], pace: Pace, window: number): void {
     const now = performance.now()
     const interval = pace.kind === 'paced' ? 1_000 / pace.perSecond : 0
     for (const [index, stream] of streams.entries()) stream.nextAt = now + (interval * index) / streams.length
