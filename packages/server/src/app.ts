@@ -62,6 +62,7 @@ export class App {
   readonly #lag = new LoopLag()
   readonly #descriptors = new Descriptors(() => this.#note('descriptors.exhausted', {}))
   readonly #measuring: NodeJS.Timeout
+  /** The last report of each lane, for metrics; absent while the lane is lost. */
   readonly #counters = new Map<number, LaneCounters>()
   #eventLoopLag = 0
   readonly #startedAt = performance.now()
@@ -149,10 +150,12 @@ export class App {
   get adminPort(): number | undefined {
     return this.#ports.admin.map(({ port }) => port).find(port => port !== undefined)
   }
+  /** UDP port of the first lane. */
   get mediaPort(): number {
     return this.#ports.lanes.all[0]!.port
   }
 
+  /** The state of the node without secrets. Its cost grows with the node's contents. */
   inspect(): NodeInspection {
     return this.#node.inspect()
   }
@@ -206,6 +209,7 @@ export class App {
     await this.#log.end()
   }
 
+  /** Order: no new connections, then the sessions and WebSockets, then what they used. */
   async #closePorts(): Promise<void> {
     this.#isDraining = true
     this.#isStopping = true
@@ -221,6 +225,7 @@ export class App {
     if (this.#ports.dtls.ok) this.#ports.dtls.value.close()
   }
 
+  /** Metrics read the node at each scrape; nothing is counted for them. */
   #openMetrics(): () => Promise<string> {
     return openMetrics({
       version: VERSION,
@@ -272,6 +277,7 @@ export class App {
     return true
   }
 
+  /** From now on the listeners answer; before, they reply with 503. */
   #serve(playground: Playground | undefined, metrics: () => Promise<string>): void {
     const unready = () => (this.#isDraining ? 'draining' : undefined)
     const service = {
@@ -284,12 +290,14 @@ export class App {
     for (const listener of this.#listeners) listener.serve({ ...service, playground })
   }
 
+  /** Once a second: what health and metrics need of the process. */
   #measure(): void {
     this.#descriptors.check()
     this.#eventLoopLag = this.#lag.take()
     this.#host.measured({ eventLoopLag: this.#eventLoopLag })
   }
 
+  /** Reports are kept here as well: metrics read them without an inspection of the node. */
   #laneEvents(lane: number, events: readonly LaneEvent[]): void {
     for (const event of events) {
       if (event.kind === 'counters') this.#counters.set(lane, event.counters)
@@ -307,6 +315,7 @@ export class App {
   }
 }
 
+/** Whether the work ends within `timeout` milliseconds. It continues if it does not. */
 async function isSettledWithin(work: Promise<void>, timeout: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<boolean>(resolve => {
@@ -340,6 +349,7 @@ function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: Ports): 
   }
 }
 
+/** Colours and readable text on a terminal, JSON elsewhere. */
 function logOptions({ log }: Config) {
   const isTerminal = process.stdout.isTTY === true
   return {

@@ -25,6 +25,7 @@ export const ALL_CAPABILITIES = ['user_token', 'failure', 'events', 'sync', 'sta
 export const tokenFor = (secret: string, nonce: string, encoding: 'hex' | 'base64' | 'base64url' = 'hex') =>
   createHmac('sha256', secret).update(nonce).digest(encoding)
 
+/** Without voice clients and lanes: what backends do to channels, and what they are sent. */
 export class LvspBench {
   readonly control: BackendControl
   readonly effects = new Effects()
@@ -84,6 +85,7 @@ export class LvspBench {
     return this.control.inspect().find(each => each.backend === backend)?.isDetached
   }
 
+  /** A channel of the node; undefined if there is none. */
   channel(backend: string, channelId: string): Channel | undefined {
     return this.#channels.find(backend, channelId)
   }
@@ -91,6 +93,7 @@ export class LvspBench {
     return this.channel(backend, channelId)?.voiceStates.get(userId)
   }
 
+  /** Opens a connection; HELLO was received when it returns. */
   open(userAgent?: string, remoteAddress = '192.0.2.1'): LvspSocket {
     const id = ++this.#lastSocket
     const connection = this.lvsp.opened(id, { remoteAddress, userAgent }, this.now)
@@ -106,6 +109,7 @@ export class LvspBench {
     return socket.send(1, { token: tokenFor(secret, socket.nonce), capabilities })
   }
 
+  /** Advances the clock and ticks at every deadline on the way. */
   advance(duration: number): void {
     const until = this.now + duration
     while (this.#deadlines.next <= until) {
@@ -138,6 +142,7 @@ export class LvspBench {
   }
 }
 
+/** One connection of a backend. It records every message as text and as JSON. */
 export class LvspSocket {
   readonly id: number
   readonly connection: LvspConnection
@@ -155,6 +160,7 @@ export class LvspSocket {
     this.connection = connection
   }
 
+  /** The nonce of HELLO. */
   get nonce(): string {
     return this.ops(0)[0].nonce
   }

@@ -31,10 +31,12 @@ export class BenchSocket {
     this.id = id
   }
 
+  /** Sends a message as it is. Ignored after the close. */
   sendText(text: string | Uint8Array): this {
     if (this.closeCode === undefined) this.#bench.input(now => this.#bench.node.messageReceived(this.id, text, now))
     return this
   }
+  /** Sends `{ op, d }`. */
   send(op: number, d: unknown): this {
     return this.sendText(JSON.stringify({ op, d }))
   }
@@ -68,9 +70,11 @@ export class BenchSocket {
   ops(op: number): Json[] {
     return this.received.filter(message => message.op === op)
   }
+  /** Opcodes of everything received, in order. */
   opcodes(): number[] {
     return this.received.map(message => message.op)
   }
+  /** The data of the last message with this opcode; undefined if there is none. */
   last(op: number): Json {
     return this.ops(op).at(-1)?.d
   }
@@ -97,6 +101,7 @@ export const PLAIN_NODE = {
   capacity: DEFAULT_CAPACITY,
 } satisfies Partial<VoiceNodeOptions>
 
+/** Connections are numbered from 1. Effects are applied at once, and a close by the node is reported back to it. */
 export class NodeBench {
   readonly node: VoiceNode
   readonly laneCommands: { lane: number; command: LaneCommand }[] = []
@@ -117,6 +122,7 @@ export class NodeBench {
     })
   }
 
+  /** Feeds one input at the present time and applies its effects. */
   input(feed: (now: number) => void): void {
     feed(this.now)
     for (const effect of this.node.takeEffects()) this.#apply(effect)
@@ -132,6 +138,7 @@ export class NodeBench {
     this.now = until
   }
 
+  /** Reports an event of a lane to the node. */
   laneEvent(event: LaneEvent, lane = 0): void {
     this.input(now => this.node.laneEvent(lane, event, now))
   }
@@ -140,6 +147,7 @@ export class NodeBench {
     this.#sockets.delete(socket.id)
   }
 
+  /** Opens a connection of either protocol. */
   open(opening: Opening): BenchSocket {
     const socket = new BenchSocket(this, ++this.#lastSocket)
     this.#sockets.set(socket.id, socket)
@@ -162,6 +170,7 @@ export class NodeBench {
     return new BenchBackend(this, secret, capabilities)
   }
 
+  /** Lane commands of a kind so far, in order. */
   commands(kind: LaneCommand['kind']): Json[] {
     return this.laneCommands.filter(({ command }) => command.kind === kind).map(({ command }) => command)
   }
@@ -193,6 +202,7 @@ export interface BenchCredentials {
   token: string
 }
 
+/** A backend that has identified; its requests are sent as raw INFO. */
 export class BenchBackend {
   readonly socket: BenchSocket
 
@@ -203,10 +213,12 @@ export class BenchBackend {
     this.socket.send(1, { token, capabilities })
   }
 
+  /** Sends an INFO. */
   info(type: number, data: object): this {
     this.socket.send(6, { type, data })
     return this
   }
+  /** Data of the received INFO of this type. */
   infos(type: number): Json[] {
     return this.socket
       .ops(6)
@@ -249,6 +261,7 @@ export function connect(
   return select(socket)
 }
 
+/** Sends Select Protocol for UDP. */
 export function select(socket: BenchSocket, mode = 'aead_aes256_gcm_rtpsize'): BenchSocket {
   return socket.send(1, { protocol: 'udp', data: { address: '192.0.2.1', port: 40_000, mode } })
 }

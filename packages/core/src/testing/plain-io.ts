@@ -21,6 +21,7 @@ export interface Sent {
   bytes: Uint8Array
 }
 
+/** What the engine holds about a peer: the byte that its key begins with, −1 before it has one. */
 interface Row {
   tag: number
   isAddressed: boolean
@@ -52,6 +53,7 @@ export class PlainIo implements PacketIo {
   addPeer(peer: PeerId): void {
     this.#rows.set(peer, { tag: -1, isAddressed: false })
   }
+  /** The first byte of the key is the tag of every packet of the peer. */
   protectPeer(peer: PeerId, _protection: Protection, key: Uint8Array): void {
     this.#rows.get(peer)!.tag = key[0]!
   }
@@ -65,6 +67,7 @@ export class PlainIo implements PacketIo {
   removePeer(peer: PeerId): void {
     this.#rows.delete(peer)
   }
+  /** Checks the tag, and cuts it off. Sequences and replays are not checked. */
   open(batch: Batch, slot: number, peer: PeerId): boolean {
     this.isFlushed = false
     const end = slot * SLOT + batch.lengths[slot]!
@@ -73,6 +76,7 @@ export class PlainIo implements PacketIo {
     batch.lengths[slot] = batch.lengths[slot]! - PLAIN_TAG
     return true
   }
+  /** Copies to every target with an address, without sealing. */
   forward(
     batch: Batch,
     slot: number,

@@ -22,6 +22,7 @@ export const TARGETS = 1
 /** The first SSRC of a peer; the next two are its video and the RTX of that. */
 export const ssrcOf = (peer: number): number => 1000 + peer * 8
 export const home = (peer: number): string => `10.0.0.${peer} 5000`
+/** A packet as a client with this number seals it. */
 export const sealed = (peer: number, plain: Uint8Array): Uint8Array =>
   Uint8Array.from([...plain, ...new Array(PLAIN_TAG).fill(peer)])
 /** The same with a nonce of its own, as clients send it: big-endian. */
@@ -62,6 +63,7 @@ export class PlainLane {
     this.command({ kind: 'openTargets', targets: TARGETS })
   }
 
+  /** Applies commands at the present time. */
   command(...commands: LaneCommand[]): void {
     for (const each of commands) this.router.command(each, this.now)
   }
@@ -82,6 +84,7 @@ export class PlainLane {
     return this.receive(home(peer), ...plain.map(bytes => sealed(peer, bytes)))
   }
 
+  /** Advances the clock, ticks, and returns the packets sent. */
   wait(by: number): Sent[] {
     this.now += by
     this.router.tick(this.now)
@@ -102,6 +105,7 @@ export class PlainLane {
     return Object.fromEntries(counted.filter(([, count]) => count > 0))
   }
 
+  /** Adds a peer with eight SSRCs, without key and address. */
   addPeer(peer: number): void {
     const ssrcs = Int32Array.from({ length: 8 }, (_, index) => ssrcOf(peer) + index)
     this.command({ kind: 'addPeer', peer, ssrcs })
@@ -113,6 +117,7 @@ export class PlainLane {
     this.command({ kind: 'addWebrtcPeer', peer, ice: iceOf(peer), mapping })
   }
 
+  /** An ICE check of a WebRTC client, nominating by default. */
   check(peer: number, from = home(peer), useCandidate = true): Sent[] {
     return this.receive(from, checkOf(peer, useCandidate))
   }
@@ -148,10 +153,12 @@ export class PlainLane {
     if (mapping !== undefined) this.command({ kind: 'setRtpMapping', peer, mapping })
   }
 
+  /** Adds peers to the list TARGETS. */
   listen(...peers: number[]): void {
     for (const peer of peers) this.command({ kind: 'addTarget', targets: TARGETS, peer })
   }
 
+  /** Routes the audio of peers to the list TARGETS. */
   routeAudio(...peers: number[]): void {
     for (const peer of peers)
       this.command({ kind: 'setRoute', ssrc: ssrcOf(peer), owner: peer, media: 'audio', targets: TARGETS })

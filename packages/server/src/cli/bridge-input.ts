@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { ConfigError } from '../config/config-error.ts'
 import { readToml } from '../config/sources.ts'
 
+/** Options of the command. Each is also a variable, see `bridgeInput`. */
 export interface BridgeFlags {
   config?: string
   bus?: string
@@ -43,6 +44,7 @@ function defined(keys: readonly string[], settingOf: (key: string) => unknown): 
   return Object.fromEntries(keys.map(key => [key, settingOf(key)]).filter(([, value]) => value !== undefined))
 }
 
+/** The nodes of the file, or the only one with the named settings over it. */
 function nodesOf(inFile: unknown, named: Table): unknown {
   const nodes = Array.isArray(inFile) ? (inFile as Table[]) : []
   if (Object.keys(named).length === 0) return nodes

@@ -56,6 +56,7 @@ export function register(program: Command): void {
     .action((flags: BridgeFlags & { check: boolean }) => runCommand(() => withSettings(flags)))
 }
 
+/** A mistake in the settings is reported like one in a configuration: one sentence, exit code 2. */
 async function withSettings({ check, ...flags }: BridgeFlags & { check: boolean }): Promise<void> {
   try {
     const settings = checkSettings(bridgeInput(flags, processEnvironment()))
@@ -65,11 +66,13 @@ async function withSettings({ check, ...flags }: BridgeFlags & { check: boolean 
   }
 }
 
+/** Flags of `spacebar-triggers`. */
 interface TriggerFlags {
   database?: string
   apply: boolean
 }
 
+/** Prints the SQL, so that the operator can read it, and runs it only with `--apply`. */
 async function triggers(what: string, { database, apply }: TriggerFlags): Promise<void> {
   if (what !== 'install' && what !== 'remove') throw new ConfigError(`expected install or remove, found ${what}`)
   const sql = what === 'install' ? INSTALL_TRIGGERS : REMOVE_TRIGGERS
@@ -84,6 +87,7 @@ async function triggers(what: string, { database, apply }: TriggerFlags): Promis
   }
 }
 
+/** How a finding begins; all have the same width. */
 const SIGNS: Record<CheckResult['kind'], string> = { ok: 'ok      ', warning: 'warning ', failed: 'FAILED  ' }
 
 async function runChecks(settings: BridgeSettings): Promise<void> {
@@ -92,6 +96,7 @@ async function runChecks(settings: BridgeSettings): Promise<void> {
   process.exitCode = results.some(({ kind }) => kind === 'failed') ? 1 : 0
 }
 
+/** Runs until a signal, or until another bridge is found. A standard output that is closed stops it too. */
 async function run(settings: BridgeSettings): Promise<void> {
   const isTerminal = process.stdout.isTTY === true
   const log = openLog({ level: settings.log_level, format: isTerminal ? 'pretty' : 'json', colour: isTerminal })

@@ -17,6 +17,7 @@ export function register(program: Command): void {
     .action((options: ConfigOptions) => runCommand(() => check(options)))
 }
 
+/** Reads the certificate too, because `serve` would fail at it. */
 function check(options: ConfigOptions): void {
   const config = configFrom(options)
   readTls(config)

@@ -4,6 +4,7 @@ import { type Config, loadConfig, processEnvironment } from '../config/config.ts
 import { ConfigError } from '../config/config-error.ts'
 import { ListenError } from '../net/listen-error.ts'
 
+/** The file, and `key=value` assignments over it. */
 export interface ConfigOptions {
   config?: string
   set: string[]
@@ -23,6 +24,7 @@ export function withConfigOptions(command: Command): Command {
     )
 }
 
+/** Throws a `ConfigError`. */
 export const configFrom = ({ config, set }: ConfigOptions): Config =>
   loadConfig({ file: config, flags: set, environment: processEnvironment() })
 

@@ -27,6 +27,7 @@ SSL_CERT_FILE (others).
 
 Exit codes: 0 stopped; with --duration 0 if each bot received the other, else 1; 1 a port could not be opened.`
 
+/** Options of the command; `duration` is in milliseconds. */
 interface DemoFlags {
   credentials: boolean
   port?: number
@@ -61,6 +62,7 @@ function address(text: string): string {
   return text
 }
 
+/** With `--credentials` a demo that is running answers; without one, or without an answer, a new demo starts. */
 async function demo(flags: DemoFlags): Promise<void> {
   const running = flags.credentials ? findRunningDemo() : undefined
   const credentials = running && (await askDemo(running))
@@ -68,6 +70,10 @@ async function demo(flags: DemoFlags): Promise<void> {
   else print(credentials)
 }
 
+/**
+ * Shows the call until a signal, the end of the time, or a bot that cannot continue. With credentials, standard output
+ * holds them alone.
+ */
 async function run({ credentials, port, media, view, quiet, duration: time }: DemoFlags): Promise<void> {
   const stop = untilStopped(time)
   const output = credentials ? process.stderr : process.stdout
@@ -103,6 +109,7 @@ function print(credentials: Credentials): void {
   process.stdout.write(`${JSON.stringify(credentials, undefined, process.stdout.isTTY === true ? 2 : undefined)}\n`)
 }
 
+/** What is printed before the view: where everything listens, and how to join. */
 const introduction = (
   { server, ca }: Demo,
   media = '127.0.0.1',

@@ -17,6 +17,7 @@ Everything listens on loopback. docs/testing-your-bot.md says how each library i
 
 Exit codes: 0 stopped, 1 a port could not be opened, 2 an option or the world is invalid.`
 
+/** Options of the command; `duration` is in milliseconds. */
 interface DevFlags {
   world?: string
   port?: number
@@ -49,6 +50,7 @@ function seed(text: string): number {
   return Number(text)
 }
 
+/** Runs the test server until a signal, the end of the time, or when its output is closed. */
 async function dev({ world: file, port, seed, json, duration: time }: DevFlags): Promise<void> {
   const world = file === undefined ? undefined : readWorld(file)
   const stop = untilStopped(time)
@@ -64,6 +66,7 @@ async function dev({ world: file, port, seed, json, duration: time }: DevFlags):
   }
 }
 
+/** What a developer needs to point a library here. */
 const introduction = ({
   addresses: { rest, gateway, voice, control, token, ca },
   seed,

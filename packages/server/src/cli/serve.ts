@@ -16,6 +16,7 @@ Signals:
 
 Exit codes: 0 stopped, 1 a port could not be opened, 2 the configuration is invalid.`
 
+/** Adds the subcommand to the program. */
 export function register(program: Command): void {
   withConfigOptions(program.command('serve'))
     .description('run a voice node')
@@ -23,6 +24,7 @@ export function register(program: Command): void {
     .action((options: ConfigOptions) => runCommand(() => serve(options)))
 }
 
+/** Signals are counted: the first drains, the second stops, the third exits at once. */
 async function serve(options: ConfigOptions): Promise<void> {
   // Before anything else: by default SIGHUP ends a process. Until the start the certificate is not read yet.
   let app: App | undefined

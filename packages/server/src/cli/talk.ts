@@ -23,6 +23,7 @@ Each speaker is recorded to <user id>.opus; the files are complete when the comm
 
 Exit codes: 0 left, 1 rejected or permanently disconnected, 2 an option or file is missing or invalid.`
 
+/** Options of the command; `duration` is in milliseconds. */
 interface TalkFlags {
   credentials: string
   play?: string
@@ -48,6 +49,7 @@ export function register(program: Command): void {
     .action((flags: TalkFlags) => runCommand(() => talk(flags)))
 }
 
+/** Joins, plays and records, and leaves. A session that ends permanently ends the command with exit code 1. */
 async function talk(flags: TalkFlags): Promise<void> {
   const credentials = await readCredentials(flags.credentials)
   const frames = flags.play === undefined ? undefined : readFrames(flags.play)
@@ -72,6 +74,7 @@ async function talk(flags: TalkFlags): Promise<void> {
   if (recorder !== undefined) finish(recorder, fail)
 }
 
+/** A client from the credentials. What it rejects (an endpoint, a missing TLS) is a mistake in them. */
 function clientOf(credentials: Credentials, { mode, tls }: TalkFlags, dave: DaveLibrary | undefined): VoiceClient {
   const { endpoint, server_id, channel_id, user_id, session_id, token, ca } = credentials
   try {
@@ -92,6 +95,7 @@ function clientOf(credentials: Credentials, { mode, tls }: TalkFlags, dave: Dave
   }
 }
 
+/** A folder that cannot be created is a mistake in the options. */
 function openRecorder(folder: string): Recorder {
   try {
     return new Recorder(folder)
@@ -100,6 +104,7 @@ function openRecorder(folder: string): Recorder {
   }
 }
 
+/** Plays the frames once, or until the command stops. */
 async function play(client: VoiceClient, frames: readonly Uint8Array[], loops: boolean, stop: Stop): Promise<void> {
   const ending = new AbortController()
   void stop.asked.then(() => ending.abort())
@@ -146,6 +151,7 @@ const LEFT = 1000
 /** RFC 6455 §7.4.1: no close frame, or no connection. */
 const NO_CONNECTION = 1006
 
+/** Why the session ended, for a user who does not know close codes. */
 function closedSentence(endpoint: string, code: number, reason: string): string {
   if (code === NO_CONNECTION) {
     const hint = /certificate/.test(reason) ? ' ("ca" of the credentials names the certificate to trust)' : ''
@@ -156,6 +162,7 @@ function closedSentence(endpoint: string, code: number, reason: string): string 
   return `${endpoint} closed with ${code}: ${meaning}${reason === '' ? '' : ` (${reason})`}`
 }
 
+/** Writes what is received. A recording that cannot be written stops the command. */
 function record(client: VoiceClient, recorder: Recorder, fail: (why: string) => void): void {
   const guarded = (write: () => void) => {
     try {
@@ -168,6 +175,7 @@ function record(client: VoiceClient, recorder: Recorder, fail: (why: string) => 
   client.on('speaking', ({ ssrc, userId }) => guarded(() => recorder.named(ssrc, userId)))
 }
 
+/** Completes the files and prints them. Packets without a known speaker are counted. */
 function finish(recorder: Recorder, fail: (why: string) => void): void {
   try {
     for (const { path, seconds, skipped } of recorder.end())

@@ -3,6 +3,7 @@
 import { SERVER_LIMITS } from '../limits.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+/** How a command is stopped, and how it stops itself. */
 export interface Stop {
   /** Resolves with the first of a signal, the end of the time, and a call of `now`. */
   readonly asked: Promise<'signal' | 'time' | 'now'>

@@ -42,6 +42,7 @@ export function summary(call: CallSnapshot, elapsed: number): string {
   ].join('  ')
 }
 
+/** An event in words, for outputs that are read line by line. */
 export function sentence(event: CallEvent): string {
   switch (event.kind) {
     case 'entered':
@@ -59,6 +60,7 @@ export function sentence(event: CallEvent): string {
   }
 }
 
+/** A filled circle speaks. */
 function memberLine({ name, isSpeaking, text }: CallMember): string {
   const said = text === undefined ? '' : `  "${text}"`
   return `  ${isSpeaking ? '●' : '○'} ${name}${said}`
@@ -90,6 +92,7 @@ const latencyText = ({ median, worst }: LatencyReport) =>
 
 const milliseconds = (time: number) => `${time < 10 ? time.toFixed(1) : Math.round(time)} ms`
 
+/** As `m:ss`, or `h:mm:ss` from an hour on. */
 function clock(elapsed: number): string {
   const seconds = Math.floor(elapsed / 1_000)
   const [h, m, s] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60]

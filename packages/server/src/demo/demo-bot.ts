@@ -5,6 +5,7 @@ import type { DemoCredentials } from './demo-backend.ts'
 import { PacketLatency } from './packet-latency.ts'
 import type { Line } from './speech.ts'
 
+/** Who the bot is, and how it trusts the node. */
 export interface DemoBotOptions {
   name: string
   credentials: DemoCredentials
@@ -17,6 +18,7 @@ export interface DemoBotOptions {
 const CLOCK = { now: () => performance.now(), sleep: (time: number) => sleep(time) }
 const frameTime = (frame: Uint8Array) => ((opusSamples(frame) ?? 0) * 1_000) / OPUS_RATE
 
+/** A `VoiceClient` with the lines of one speaker. */
 export class DemoBot {
   readonly name: string
   readonly userId: string

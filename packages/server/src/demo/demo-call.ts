@@ -17,6 +17,7 @@ export type CallEvent =
   /** A bot's session has ended permanently, and with it the dialogue. */
   | { kind: 'failed'; name: string; reason: string }
 
+/** A member whose media is established. */
 export interface CallMember {
   name: string
   isSpeaking: boolean
@@ -40,6 +41,7 @@ export interface CallSnapshot {
 /** Between two lines. */
 const PAUSE = 500
 
+/** Owns the bots. What it shows of other members it knows from LVSP events, as a backend does. */
 export class DemoCall {
   readonly #backend: DemoBackend
   readonly #ca: string
@@ -129,6 +131,7 @@ export class DemoCall {
     return bot?.receivedAt === undefined || askedAt === undefined ? undefined : bot.receivedAt - askedAt
   }
 
+  /** Lets a bot join. Each bot measures the packets of every other one. */
   async #enter(name: string): Promise<void> {
     const askedAt = performance.now()
     const credentials = await this.#backend.join()
@@ -159,22 +162,26 @@ export class DemoCall {
     }
   }
 
+  /** A bot's session ended without `close`. */
   #closed(name: string, reason: string): void {
     if (!this.#stop.signal.aborted) this.#onEvent({ kind: 'failed', name, reason })
   }
 
+  /** VOICE_STATE_CONNECTED: the member appears. */
   #connected(userId: string): void {
     const name = this.#nameOf(userId)
     this.#members.set(userId, { name, isSpeaking: false })
     this.#onEvent({ kind: 'entered', name })
   }
 
+  /** VOICE_STATE_DISCONNECTED: the member is removed, for good or until it resumes. */
   #disconnected(userId: string, code: number, isResumable: boolean): void {
     const name = this.#nameOf(userId)
     this.#members.delete(userId)
     this.#onEvent({ kind: isResumable ? 'interrupted' : 'left', name, code })
   }
 
+  /** VOICE_STATE_SPEAKING. Bots are shown by their lines instead. */
   #spoke(userId: string, isSpeaking: boolean): void {
     const member = this.#members.get(userId)
     if (member === undefined || member.isSpeaking === isSpeaking) return

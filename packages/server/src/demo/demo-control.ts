@@ -1,4 +1,6 @@
 // The demo's control port: programs of the same user request credentials, on loopback and with a secret.
+// Its address and secret are in a file that only the user can read (running-demo.ts); `parley demo --credentials` finds
+// them there.
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
@@ -10,6 +12,7 @@ import type { RunningDemo } from './running-demo.ts'
 
 const PATH = '/users'
 
+/** One request: `POST /users` with the secret, answered with credentials. */
 export class DemoControl {
   readonly #server: Server
   readonly #secret = randomBytes(32).toString('base64url')
@@ -55,11 +58,13 @@ export class DemoControl {
     }
   }
 
+  /** Compared in constant time. */
   #isAllowed(authorization = ''): boolean {
     return nodeCrypto.equal(`Bearer ${this.#secret}`, authorization)
   }
 }
 
+/** The connection closes after each answer. */
 function say(response: ServerResponse, status: number, content?: Credentials): void {
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', connection: 'close' })
   response.end(content === undefined ? undefined : JSON.stringify(content))

@@ -29,12 +29,14 @@ const HOST = '127.0.0.1'
 /** The ports that the documentation uses, tried first. */
 const PREFERRED = { gateway: 8443, media: 50_000, page: 8442 } as const
 
+/** Ports of one attempt; 0 selects a free one. */
 interface Ports {
   gateway: number
   media: number
   page: number
 }
 
+/** Everything that it opened is closed in the reverse order, also if opening fails midway. */
 export class Demo {
   readonly server: Server
   readonly call: DemoCall
@@ -114,6 +116,7 @@ async function openServer(
   }
 }
 
+/** Combinations to try, the documented ports first. */
 function attempts(port: number | undefined): Ports[] {
   const gateways = port === undefined ? [PREFERRED.gateway, 0] : [port]
   const medias = port === 0 ? [0] : [PREFERRED.media, 0]

@@ -51,6 +51,7 @@ export class GuestError extends Error {
   }
 }
 
+/** Users of the playground from join to leave. The backend knows them as voice states; their names exist here only. */
 export class Guests {
   readonly #backend: DemoBackend
   readonly #bots: DemoBots
@@ -70,6 +71,7 @@ export class Guests {
     backend.on('voiceStateDisconnected', ({ userId, resumable }) => this.#disconnected(userId, resumable))
   }
 
+  /** Undefined for bots, and for guests who left. */
   nameOf(userId: string): string | undefined {
     return this.#guests.get(userId)?.name
   }
@@ -107,6 +109,7 @@ export class Guests {
     return moved
   }
 
+  /** Ends the voice state. May be repeated. */
   leave(userId: string): void {
     if (this.#guests.delete(userId)) this.#backend.leave(userId)
     this.#muted.delete(userId)
@@ -120,6 +123,7 @@ export class Guests {
     else this.#muted.delete(userId)
   }
 
+  /** As by a moderator: the client is closed with 4014. Throws a GuestError for a bot. */
   kick(userId: string): void {
     this.#require(userId)
     this.leave(userId)
@@ -140,6 +144,7 @@ export class Guests {
     return credentials
   }
 
+  /** Throws a GuestError for a user who is not a guest. */
   #require(userId: string): Guest {
     const guest = this.#guests.get(userId)
     if (guest === undefined) throw new GuestError('unknown-user')
@@ -157,6 +162,7 @@ export class Guests {
     if (guest !== undefined) guest.isConnected = true
   }
 
+  /** A guest who cannot resume and was not moved has left. */
   #disconnected(userId: string, isResumable: boolean): void {
     const guest = this.#guests.get(userId)
     if (guest === undefined) return

@@ -18,8 +18,10 @@ const Name = z
   .max(SERVER_LIMITS.maxGuestName)
   .regex(/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u)
 
+/** What a request of the page does. A Zod error is answered with 400, a `GuestError` with its reason. */
 type Action = (guests: Guests, content: unknown) => unknown
 
+/** By the last part of the path. */
 const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['join', (guests, content) => guests.join(z.object({ name: Name }).parse(content).name)],
   ['rejoin', (guests, content) => guests.rejoin(User.parse(content).userId)],
@@ -41,6 +43,7 @@ const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
   ],
 ])
 
+/** Serves the page that the demo itself opened: on loopback, with a secret that is part of the page. */
 export class DemoPlaygroundApi implements PlaygroundApi {
   /** Part of the page, where pages of other origins cannot read it. */
   readonly secret = randomBytes(32).toString('base64url')

@@ -11,6 +11,7 @@ export interface Output {
   hasColors?(): boolean
 }
 
+/** Shows the call until it is closed. */
 export interface Screen {
   event(event: CallEvent): void
   close(): void
@@ -25,6 +26,7 @@ export function openScreen(output: Output, call: () => CallSnapshot, mayRedraw: 
   return output.isTTY === true && mayRedraw ? new LiveScreen(output, call) : new LineScreen(output, call)
 }
 
+/** Draws over its previous lines with escape sequences (ECMA-48). */
 class LiveScreen implements Screen {
   readonly #output: Output
   readonly #call: () => CallSnapshot
@@ -63,6 +65,7 @@ class LiveScreen implements Screen {
   }
 }
 
+/** Events as they happen, and a summary every few seconds. */
 class LineScreen implements Screen {
   readonly #output: Output
   readonly #call: () => CallSnapshot

@@ -14,6 +14,7 @@ export function pageFiles(): Promise<ReadonlyMap<string, Buffer>> {
   return import.meta.url.endsWith('.ts') ? buildFiles() : packagedFiles()
 }
 
+/** All files of the folder, read at once: there are few, and they are small. */
 async function packagedFiles(): Promise<ReadonlyMap<string, Buffer>> {
   const entries = await readdir(PACKAGED, { recursive: true, withFileTypes: true })
   const root = fileURLToPath(PACKAGED)

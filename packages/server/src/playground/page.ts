@@ -12,6 +12,7 @@ export interface PlaygroundApi {
 
 const FOLDER = '/playground/'
 const SPEECH = new URL('../../assets/speech/', import.meta.url)
+/** Content types by extension. */
 const TYPES: Readonly<Record<string, string>> = {
   html: 'text/html; charset=utf-8',
   js: 'text/javascript; charset=utf-8',
@@ -64,11 +65,13 @@ export class Playground {
   }
 }
 
+/** A file of the bundled dialogue; undefined if there is none of that name. */
 async function speech(name: string): Promise<Buffer | undefined> {
   const [, file] = /^speech\/([a-z0-9-]{1,32}\.opus)$/.exec(name) ?? []
   return file === undefined ? undefined : readFile(new URL(file, SPEECH)).catch(() => undefined)
 }
 
+/** A strict policy: the page loads nothing from elsewhere, and no page may embed it. */
 function headersFor(name: string, host: string): Record<string, string> {
   const extension = name.slice(name.lastIndexOf('.') + 1)
   const policy = [

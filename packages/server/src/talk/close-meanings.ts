@@ -1,6 +1,7 @@
 // Meanings of the voice gateway's close codes, for users of `parley talk`.
 import { VoiceClose } from '@parley/protocol'
 
+/** For a user: what happened, and what to do about it if anything. */
 const MEANINGS: Readonly<Record<VoiceClose, string>> = {
   [VoiceClose.UnknownOpcode]: 'the client sent an unknown opcode',
   [VoiceClose.DecodeError]: 'the client sent a malformed message',

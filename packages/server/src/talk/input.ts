@@ -27,6 +27,7 @@ async function readObject(input: AsyncIterable<Buffer | string>): Promise<string
   return text
 }
 
+/** Undefined for text that is not JSON, or not complete yet. */
 function json(text: string): unknown {
   try {
     return JSON.parse(text)

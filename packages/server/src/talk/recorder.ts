@@ -16,6 +16,7 @@ export interface RecordedFile {
   skipped: number
 }
 
+/** What a recording needs of a frame. */
 type Frame = Pick<ReceivedFrame, 'ssrc' | 'timestamp' | 'payload'>
 
 interface OpenFile {
@@ -24,6 +25,10 @@ interface OpenFile {
   recording: Recording
 }
 
+/**
+ * Files appear when their speaker is first received. Bounded in files, and in frames that wait for the name of their
+ * speaker.
+ */
 export class Recorder {
   readonly #folder: string
   readonly #files = new Map<string, OpenFile>()
@@ -66,6 +71,7 @@ export class Recorder {
     })
   }
 
+  /** Holds a frame until its user is known, within the bounds. */
   #keep(frame: Frame, now: number): void {
     const frames = this.#unnamed.get(frame.ssrc) ?? []
     const isNew = frames.length === 0
@@ -83,6 +89,7 @@ export class Recorder {
     else open.recording.add(frame, now)
   }
 
+  /** Undefined at the bound on files. */
   #open(userId: string): OpenFile | undefined {
     if (this.#files.size >= SERVER_LIMITS.maxRecordings) return undefined
     const { path, file } = newFile(this.#folder, userId)

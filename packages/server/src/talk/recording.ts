@@ -3,6 +3,7 @@ import { type OggOpusOptions, OggOpusWriter, OPUS_RATE, opusSamples, type Receiv
 import { OPUS_SILENCE } from '@parley/protocol'
 import { SERVER_LIMITS } from '../limits.ts'
 
+/** A packet that waits for earlier ones. Positions are samples from the start. */
 interface Held {
   position: number
   samples: number
@@ -27,6 +28,7 @@ const SILENCES: readonly [samples: number, frame: Uint8Array][] = [
 
 const samplesOf = (time: number) => Math.round((time * OPUS_RATE) / 1_000)
 
+/** Reorders a few packets, fills gaps with silence, drops what arrives later. Opus is copied, never decoded. */
 export class Recording {
   readonly #write: (bytes: Uint8Array) => void
   readonly #ogg: OggOpusWriter
@@ -92,11 +94,13 @@ export class Recording {
     return last === undefined ? this.#samples : last.position + last.samples
   }
 
+  /** Writes silence up to the packet, then the packet. */
   #put({ position, samples, payload }: Held): void {
     for (const [length, silence] of SILENCES) while (position - this.#samples >= length) this.#append(silence, length)
     this.#append(payload, samples)
   }
 
+  /** Writes one packet and advances by its duration. */
   #append(packet: Uint8Array, samples: number): void {
     this.#write(this.#ogg.write(packet))
     this.#samples += samples

@@ -26,6 +26,7 @@ export class Speakers {
     for (const [userId, at] of this.#receivedAt) if (now - at >= PAUSE) this.#end(userId)
   }
 
+  /** The user left the call. */
   left(userId: string): void {
     this.#end(userId)
   }
