@@ -93,11 +93,15 @@ const PARTS: Record<string, string[]> = {
     'dev/front',
     'dev/gateway',
     'dev/http',
+    'dev/trace',
   ],
   'server/dev/faults': ['limits', 'config'],
-  'server/dev/front': ['limits', 'net', 'dev/faults'],
-  'server/dev/gateway': ['limits', 'dev', 'dev/faults'],
-  'server/dev/http': ['limits', 'root', 'monitoring', 'net', 'dev', 'dev/faults', 'dev/gateway'],
+  'server/dev/trace': ['limits', 'dev/faults'],
+  'server/dev/messages': ['limits', 'dev/faults'],
+  'server/dev/media': ['limits', 'dev/faults', 'dev/messages', 'dev/trace'],
+  'server/dev/front': ['limits', 'net', 'dev/faults', 'dev/media', 'dev/messages', 'dev/trace'],
+  'server/dev/gateway': ['limits', 'dev', 'dev/faults', 'dev/trace'],
+  'server/dev/http': ['limits', 'root', 'monitoring', 'net', 'dev', 'dev/faults', 'dev/gateway', 'dev/trace'],
   'server/talk': ['limits', 'root', 'config'],
 }
 

@@ -1,8 +1,14 @@
 // Fuzz: messages of clients to the test server's main gateway, and fault words.
 import assert from 'node:assert/strict'
+import { MESSAGE_RULES } from '../../packages/server/src/dev/faults/fault-table.ts'
 import { FaultError, parseFaults } from '../../packages/server/src/dev/faults/fault-words.ts'
-import { readServed } from '../../packages/server/src/dev/front/voice-messages.ts'
+import { UserFaults } from '../../packages/server/src/dev/faults/user-faults.ts'
 import { decodeGatewayMessage, GatewayError } from '../../packages/server/src/dev/gateway/gateway-messages.ts'
+import { datagramRecord } from '../../packages/server/src/dev/media/datagram-record.ts'
+import { MediaFaults } from '../../packages/server/src/dev/media/media-faults.ts'
+import { readLinkMessage, writeLinkMessage } from '../../packages/server/src/dev/messages/link-message.ts'
+import { acknowledged, changed } from '../../packages/server/src/dev/messages/message-changes.ts'
+import { portOfReady, sessionOf } from '../../packages/server/src/dev/messages/voice-messages.ts'
 import { fuzz } from './harness.ts'
 
 const bytes = (texts: readonly string[]) => texts.map(text => Uint8Array.from(Buffer.from(text, 'latin1')))
@@ -32,22 +38,84 @@ fuzz('fault words are parsed or refused', {
   corpus: bytes(['drop-ws@3s,udp-loss:12.5%@500ms', 'close-ws:4006,endpoint-move@2m', 'discovery-lost:3']),
   run(bytes) {
     try {
-      for (const { delay } of parseFaults(Buffer.from(bytes).toString('latin1'))) assert.ok(delay >= 0)
+      for (const { trigger } of parseFaults(Buffer.from(bytes).toString('latin1'))) assert.ok(trigger.delay >= 0)
     } catch (error) {
       assert.ok(error instanceof FaultError)
     }
   },
 })
 
-fuzz('the relay reads every voice message without a failure', {
-  covers: ['server/dev/front/voice-messages.ts'],
+fuzz('the relay reads and changes every voice message without a failure', {
+  covers: [
+    'server/dev/messages/voice-messages.ts',
+    'server/dev/messages/link-message.ts',
+    'server/dev/messages/message-changes.ts',
+  ],
   corpus: bytes([
     '{"op":0,"d":{"server_id":"1","user_id":"2","session_id":"s","token":"t"}}',
     '{"op":2,"d":{"ssrc":1,"ip":"127.0.0.1","port":50000,"modes":[]}}',
-    '{"op":6,"d":{"t":1}}',
+    '{"op":7,"d":{"server_id":1300000000000000001,"seq_ack":3}}',
+    '{"op":6,"d":{"t":1},"seq":7}',
+    '\0\x05\x1d\0\x01commit',
   ]),
   run(bytes) {
-    const { ready } = readServed(Buffer.from(bytes).toString('latin1'))
-    if (ready !== undefined) assert.equal(JSON.parse(ready.withPort(1)).d.port, 1)
+    for (const isBinary of [false, true]) {
+      for (const from of ['client', 'node'] as const) {
+        const message = readLinkMessage(Buffer.from(bytes), isBinary, from)
+        sessionOf(message, '3')
+        portOfReady(message)
+        for (const { name } of MESSAGE_RULES) writeLinkMessage(acknowledged(changed(message, name, 5)), 'client')
+      }
+    }
+  },
+})
+
+fuzz('the relay reads and changes every datagram without a failure', {
+  covers: ['server/dev/media/datagram-record.ts', 'server/dev/media/media-faults.ts'],
+  corpus: [
+    Uint8Array.of(0x80, 120, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0xf8, 0xff, 0xfe),
+    Uint8Array.of(
+      0xb0,
+      120,
+      0,
+      1,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      0,
+      9,
+      0xbe,
+      0xde,
+      0,
+      1,
+      0x10,
+      0xff,
+      0,
+      0,
+      1,
+      2,
+      3,
+      0xfa,
+      0xfa,
+      2,
+      2,
+    ),
+    new Uint8Array(74).fill(0, 0, 2),
+  ],
+  run(bytes) {
+    const faults = new UserFaults({ act() {}, began() {} })
+    faults.add('rtp-padding,rtp-extension,rtp-csrc,ssrc-change,frame-corrupt:50%')
+    const media = new MediaFaults(
+      faults,
+      () => 0.2,
+      () => {},
+    )
+    media.begin('empty-frame', 1)
+    media.changed(bytes, [])
+    media.changed(bytes, [])
+    datagramRecord('node', bytes, bytes, undefined, { fate: 'sent', by: [] })
   },
 })

@@ -28,8 +28,29 @@ export {
   type DemoBackendOptions,
   type DemoCredentials,
 } from './demo/demo-backend.ts'
+export type { FaultName } from './dev/faults/fault-table.ts'
 export { createTestServer } from './dev/test-server.ts'
-export type { TestMember, TestServer, TestServerAddresses, TestServerOptions } from './dev/test-server-types.ts'
+export type {
+  TestMember,
+  TestServer,
+  TestServerAddresses,
+  TestServerOptions,
+  TestTrace,
+} from './dev/test-server-types.ts'
+export type {
+  ConnectionRecord,
+  DatagramRecord,
+  DatagramType,
+  Fate,
+  FaultRecord,
+  GatewayRecord,
+  KeyRecord,
+  MessageRecord,
+  RtpFields,
+  Side,
+  TraceEvent,
+  TraceRecord,
+} from './dev/trace/trace-record.ts'
 export type { WorldInput } from './dev/world.ts'
 export type { LogSink } from './monitoring/log.ts'
 export { ListenError } from './net/listen-error.ts'

@@ -167,6 +167,8 @@ export const SERVER_LIMITS = {
 
   /** The test server: TCP connections of each of its two ports. Hundreds of tests may share one server. */
   maxTestConnections: 2_048,
+  /** Connections to the voice port of one user. */
+  maxTestConnectionsPerUser: 64,
   /** A request to its REST and control APIs. */
   maxTestBody: 64 * 1024,
   /** A message to its main gateway; Discord's bound. */
@@ -199,4 +201,9 @@ export const SERVER_LIMITS = {
   /** Faults of one user that are waiting or in effect, and those of one text. */
   maxFaults: 32,
   maxFaultText: 512,
+  /** Datagrams, and messages, of one session that are delayed by a fault; later ones are lost. */
+  maxDelayedDatagrams: 10_000,
+  /** Events in the trace: of one user (an hour of messages, or minutes of audio), and of all. Older ones are dropped. */
+  maxTraceEventsPerUser: 20_000,
+  maxTraceEvents: 200_000,
 } as const

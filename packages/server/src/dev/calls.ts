@@ -2,6 +2,8 @@
 import type { VoiceStateDisconnected } from '@parley/client'
 import { SERVER_LIMITS } from '../limits.ts'
 import type { Directory } from './directory.ts'
+import { splitToken } from './faults/fault-words.ts'
+import type { UserFaults } from './faults/user-faults.ts'
 import { type VoiceStateFields, voiceStateObject } from './gateway/objects.ts'
 import type { TestNode } from './test-node.ts'
 import type { TestUser } from './world.ts'
@@ -32,21 +34,32 @@ export interface Dispatcher {
   toSession(sessionId: string, event: string, data: object): void
 }
 
+export interface CallNodes {
+  first(): TestNode
+  other(than: TestNode): Promise<TestNode>
+}
+
+/** Source of the faults that a channel's name holds: they end when the user leaves the channel. */
+const CHANNEL_FAULTS = 'channel'
+
 export class Calls {
   readonly #directory: Directory
   readonly #dispatcher: Dispatcher
-  readonly #nodes: { first(): TestNode; other(than: TestNode): Promise<TestNode> }
+  readonly #nodes: CallNodes
+  readonly #faultsOf: (userId: string) => UserFaults
   /** By guild and user. */
   readonly #members = new Map<string, Member>()
 
   constructor(
     directory: Directory,
     dispatcher: Dispatcher,
-    nodes: { first(): TestNode; other(than: TestNode): Promise<TestNode> },
+    nodes: CallNodes,
+    faultsOf: (userId: string) => UserFaults,
   ) {
     this.#directory = directory
     this.#dispatcher = dispatcher
     this.#nodes = nodes
+    this.#faultsOf = faultsOf
   }
 
   get members(): readonly Member[] {
@@ -126,6 +139,18 @@ export class Calls {
     }
   }
 
+  /** Endpoint null, without a new one: the voice connection continues. */
+  withdrawEndpoint(userId: string): void {
+    for (const { user, guildId, sessionId } of this.members)
+      if (user.id === userId)
+        this.#dispatcher.toSession(sessionId, 'VOICE_SERVER_UPDATE', { guild_id: guildId, token: '', endpoint: null })
+  }
+
+  /** A new token for the same endpoint. */
+  repeatEndpoint(userId: string): void {
+    for (const member of this.members) if (member.user.id === userId) void this.#grant(member)
+  }
+
   /** A node lost its state: each of its members receives new credentials. */
   nodeRestarted(node: TestNode): void {
     for (const member of this.members) if (member.node === node) void this.#grant(member)
@@ -159,10 +184,14 @@ export class Calls {
     this.members.find(member => member.channelId === channelId)?.node ?? this.#nodes.first()
 
   #enter(member: Member, channelId: string): void {
-    const isStage = this.#directory.channel(channelId)?.channel.kind === 'stage'
+    const channel = this.#directory.channel(channelId)?.channel
+    const isStage = channel?.kind === 'stage'
     const isSame = member.channelId === channelId
     const before = member.node
     clearTimeout(member.absence)
+    const faults = this.#faultsOf(member.user.id)
+    faults.clear(CHANNEL_FAULTS)
+    faults.add(splitToken(channel?.name ?? '').words, CHANNEL_FAULTS)
     member.node = this.#nodeOf(channelId)
     if (!isSame || isStage) member.suppress = isStage
     member.channelId = channelId
@@ -182,7 +211,7 @@ export class Calls {
       .catch(() => undefined)
     const isCurrent = this.member(guildId, user.id) === member && member.channelId === channelId && member.node === node
     if (granted?.token === undefined || !isCurrent) return
-    const { endpoint } = node.front
+    const endpoint = await node.front.endpointOf(user.id)
     this.#dispatcher.toSession(sessionId, 'VOICE_SERVER_UPDATE', { guild_id: guildId, token: granted.token, endpoint })
   }
 
@@ -196,6 +225,7 @@ export class Calls {
     const { user, guildId, node } = member
     clearTimeout(member.absence)
     this.#members.delete(`${guildId} ${user.id}`)
+    this.#faultsOf(user.id).clear(CHANNEL_FAULTS)
     node.front.release({ userId: user.id, serverId: guildId })
     this.#announce(member, true)
   }

@@ -8,6 +8,7 @@ import type { LogSink } from '../monitoring/log.ts'
 import type { TlsFiles } from '../net/tls.ts'
 import type { UserFaults } from './faults/user-faults.ts'
 import { VoiceFront } from './front/voice-front.ts'
+import type { Recorder } from './trace/trace-record.ts'
 
 export interface TestNodeOptions {
   tls: TlsFiles
@@ -16,6 +17,7 @@ export interface TestNodeOptions {
   settings: ConfigInput
   logSink: LogSink | undefined
   faultsOf(userId: string): UserFaults
+  recorderOf(userId: string): Recorder
   /** The node was started again and is empty. */
   restarted(node: TestNode): void
   voiceEnded(event: VoiceStateDisconnected): void
@@ -38,9 +40,9 @@ export class TestNode {
     const app = await start(options, secret, { http: 0, media: 0 })
     let front: VoiceFront | undefined
     try {
-      const { tls, seed, faultsOf } = options
+      const { tls, seed, faultsOf, recorderOf } = options
       let node: TestNode | undefined
-      front = await VoiceFront.open({ tls, seed, faultsOf, node: () => node?.url })
+      front = await VoiceFront.open({ tls, seed, faultsOf, recorderOf, node: () => node?.url })
       node = new TestNode(options, secret, app, front)
       await node.backend.connect()
       node.#listen()

@@ -8,7 +8,8 @@ import { selfSignedCertificate } from '../net/self-signed.ts'
 import type { TlsFiles } from '../net/tls.ts'
 import { Calls } from './calls.ts'
 import { Directory } from './directory.ts'
-import { UserFaults } from './faults/user-faults.ts'
+import type { FaultName } from './faults/fault-table.ts'
+import { type FaultTarget, UserFaults } from './faults/user-faults.ts'
 import { MainGateway } from './gateway/main-gateway.ts'
 import { type Answer, RequestError } from './http/answer.ts'
 import { answerControl } from './http/control.ts'
@@ -16,7 +17,11 @@ import { answerRest } from './http/rest.ts'
 import { TestListener } from './http/test-listener.ts'
 import { TestNode } from './test-node.ts'
 import type { TestServerOptions } from './test-server-types.ts'
+import { Trace } from './trace/trace.ts'
+import type { Recorder } from './trace/trace-record.ts'
 import { worldOf } from './world.ts'
+
+const GATEWAY_ACTIONS: readonly FaultName[] = ['close-gateway', 'gateway-reconnect', 'invalid-session']
 
 /** Opens and closes everything; composes it. */
 export class TestServerParts {
@@ -24,6 +29,7 @@ export class TestServerParts {
   readonly gateway: MainGateway
   readonly calls: Calls
   readonly seed: number
+  readonly trace: Trace
   readonly token = nodeCrypto.randomToken(24)
   readonly #tls: TlsFiles
   readonly #options: TestServerOptions
@@ -39,16 +45,17 @@ export class TestServerParts {
     this.#options = options
     this.#tls = options.tls ?? selfSignedCertificate()
     this.seed = options.seed ?? 1
+    const startedAt = performance.now()
+    this.trace = new Trace(() => performance.now() - startedAt)
     this.directory = new Directory(guilds, users)
     this.gateway = new MainGateway({
       directory: this.directory,
       faultsOf: this.faultsOf,
+      recorderOf: this.recorderOf,
       url: () => `ws://${this.listener.address}/`,
     })
-    this.calls = new Calls(this.directory, this.gateway, {
-      first: () => this.first,
-      other: than => this.#otherNode(than),
-    })
+    const nodes = { first: () => this.first, other: (than: TestNode) => this.#otherNode(than) }
+    this.calls = new Calls(this.directory, this.gateway, nodes, this.faultsOf)
     this.gateway.serve(this.calls)
   }
 
@@ -79,6 +86,10 @@ export class TestServerParts {
     return faults
   }
 
+  /** Users that the world does not know are not recorded. */
+  recorderOf = (userId: string): Recorder =>
+    this.directory.users.has(userId) ? record => this.trace.add(userId, record) : () => {}
+
   dropVoice = (userId: string): number => {
     const links = this.#linksOf(userId)
     for (const link of links) link.drop()
@@ -102,16 +113,20 @@ export class TestServerParts {
 
   #linksOf = (userId: string) => this.#nodes.flatMap(node => node.front.links(userId))
 
-  #target = (userId: string) => ({
-    closeVoice: (code: number) => {
-      for (const link of this.#linksOf(userId)) link.close(code)
-    },
-    dropVoice: () => void this.dropVoice(userId),
-    sendUnknownOpcode: () => {
-      for (const link of this.#linksOf(userId)) link.sendUnknownOpcode()
-    },
-    moveEndpoint: () => void this.calls.moveEndpoint(userId),
+  #target = (userId: string): FaultTarget => ({
+    began: (name, value) => this.trace.add(userId, { kind: 'fault', name, ...(value !== undefined && { value }) }),
+    act: (name, value) => this.#act(userId, name, value),
   })
+
+  /** A fault that happens once. */
+  #act(userId: string, name: FaultName, value: number): void {
+    if (name === 'endpoint-move') return void this.calls.moveEndpoint(userId)
+    if (name === 'endpoint-null') return this.calls.withdrawEndpoint(userId)
+    if (name === 'endpoint-again') return this.calls.repeatEndpoint(userId)
+    if (name === 'drop-gateway') return this.gateway.drop(userId)
+    if (GATEWAY_ACTIONS.includes(name)) return this.gateway.act(userId, name, value)
+    for (const link of this.#linksOf(userId)) link.act(name, value)
+  }
 
   #openNode(): Promise<TestNode> {
     const { voice, log, logSink } = this.#options
@@ -121,6 +136,7 @@ export class TestServerParts {
       settings: { ...(voice && { voice }), ...(log && { log }) },
       logSink,
       faultsOf: this.faultsOf,
+      recorderOf: this.recorderOf,
       restarted: node => this.calls.nodeRestarted(node),
       voiceEnded: event => this.calls.voiceEnded(event),
       voiceStarted: (userId, node) => {

@@ -3,6 +3,7 @@ import type { NodeInspection } from '@parley/core'
 import type { ConfigInput } from '../config/schema.ts'
 import type { LogSink } from '../monitoring/log.ts'
 import type { TlsFiles } from '../net/tls.ts'
+import type { TraceEvent } from './trace/trace-record.ts'
 import type { WorldInput } from './world.ts'
 
 export interface TestServerOptions {
@@ -55,6 +56,15 @@ export interface TestServerAddresses {
   ca: string
 }
 
+/** What clients and server said to each other. */
+export interface TestTrace {
+  /** In order of time; of one user (id or name), or of all. The newest 20,000 of each user are kept. */
+  events(user?: string): TraceEvent[]
+  /** Returns a function that removes the listener. */
+  listen(listener: (event: TraceEvent) => void): () => void
+  clear(user?: string): void
+}
+
 /** A running test server. Its methods throw a `RangeError` of one sentence for an unknown user or channel. `user` is an id or a name. */
 export interface TestServer {
   readonly addresses: TestServerAddresses
@@ -62,6 +72,7 @@ export interface TestServer {
   readonly seed: number
   /** Who is in which voice channel. */
   readonly members: readonly TestMember[]
+  readonly trace: TestTrace
   /** The node's state, without secrets; undefined while it is stopped. */
   inspect(): NodeInspection | undefined
   /** Moves a user, as a moderator does. */

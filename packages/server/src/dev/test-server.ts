@@ -2,7 +2,7 @@
 import type { NodeInspection } from '@parley/core'
 import { memberView } from './http/control.ts'
 import { TestServerParts } from './test-server-parts.ts'
-import type { TestMember, TestServer, TestServerAddresses, TestServerOptions } from './test-server-types.ts'
+import type { TestMember, TestServer, TestServerAddresses, TestServerOptions, TestTrace } from './test-server-types.ts'
 
 class RunningTestServer implements TestServer {
   readonly addresses: TestServerAddresses
@@ -25,6 +25,16 @@ class RunningTestServer implements TestServer {
 
   get members(): TestMember[] {
     return this.#parts.calls.members.map(memberView)
+  }
+
+  get trace(): TestTrace {
+    const { trace } = this.#parts
+    const id = (user: string | undefined) => (user === undefined ? undefined : this.#user(user))
+    return {
+      events: user => trace.events(id(user)),
+      listen: listener => trace.listen(listener),
+      clear: user => trace.clear(id(user)),
+    }
   }
 
   inspect(): NodeInspection | undefined {

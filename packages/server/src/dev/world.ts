@@ -5,12 +5,17 @@ import { parse } from 'smol-toml'
 import { z } from 'zod'
 import { ConfigError } from '../config/config-error.ts'
 import { SERVER_LIMITS } from '../limits.ts'
+import { faultErrorIn, splitToken } from './faults/fault-words.ts'
 
 const Name = z.string().min(1).max(SERVER_LIMITS.maxTestName)
 
 const Channel = z.strictObject({
   id: Snowflake,
-  name: Name,
+  /** May end with fault words, for each user who is in the channel: `music fault:udp-loss:5%`. */
+  name: Name.superRefine((name, context) => {
+    const message = faultErrorIn(splitToken(name).words)
+    if (message !== undefined) context.addIssue({ code: 'custom', message })
+  }),
   kind: z.enum(['voice', 'stage']).default('voice'),
   /** Bits per second. */
   bitrate: z.int().min(8_000).max(384_000).default(64_000),

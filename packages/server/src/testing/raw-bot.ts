@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import type { TestContext } from 'node:test'
 import { inflateSync } from 'node:zlib'
-import { VoiceClient } from '@parley/client'
+import { VoiceClient, type VoiceClientOptions } from '@parley/client'
 import { WebSocket } from 'ws'
 import type { TestServer } from '../dev/test-server-types.ts'
 
@@ -67,27 +67,56 @@ export class RawBot {
     return this.received[index]!
   }
 
+  /** A heartbeat and its answer: what the server sent before it has arrived. */
+  async roundTrip(): Promise<void> {
+    this.send(1, null)
+    await this.next(({ op }) => op === 11)
+  }
+
+  /** Resolves when the trace has an event of this user with these fields. */
+  traced(server: TestServer, fields: object): Promise<void> {
+    const fits = (event: object) =>
+      Object.entries(fields).every(([name, value]) => (event as Record<string, unknown>)[name] === value)
+    const userId: string = this.ready.user.id
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`no ${JSON.stringify(fields)} in the trace`)), PATIENCE)
+      const done = () => {
+        clearTimeout(timer)
+        stop()
+        resolve()
+      }
+      const stop = server.trace.listen(event => {
+        if (event.user === userId && fits(event)) done()
+      })
+      if (server.trace.events(userId).some(fits)) done()
+    })
+  }
+
   async closed(): Promise<number> {
     await this.#until('the close', () => this.closeCode !== undefined)
     return this.closeCode!
   }
 
-  /** Requests a channel; returns a voice client with the credentials of the answers. */
-  async voice(t: TestContext, server: TestServer, channelId: string): Promise<VoiceClient> {
+  /** Requests a channel; returns what a voice client needs. */
+  async credentials(channelId: string) {
     const guildId: string = this.received.find(({ t }) => t === 'GUILD_CREATE')!.d.id
-    this.send(4, { guild_id: guildId, channel_id: channelId, self_mute: false, self_deaf: false })
     const userId: string = this.ready.user.id
+    this.send(4, { guild_id: guildId, channel_id: channelId, self_mute: false, self_deaf: false })
     const state = await this.next(({ t, d }) => t === 'VOICE_STATE_UPDATE' && d.user_id === userId)
     const { d } = await this.event('VOICE_SERVER_UPDATE')
-    const client = new VoiceClient({
-      endpoint: d.endpoint,
-      serverId: guildId,
-      channelId,
-      userId,
-      sessionId: state.d.session_id,
-      token: d.token,
-      tls: { ca: readFileSync(server.addresses.ca) },
-    })
+    const { session_id: sessionId } = state.d
+    return { endpoint: d.endpoint as string, serverId: guildId, channelId, userId, sessionId, token: d.token as string }
+  }
+
+  /** Requests a channel; returns a voice client with the credentials of the answers. */
+  async voice(
+    t: TestContext,
+    server: TestServer,
+    channelId: string,
+    options: Partial<VoiceClientOptions> = {},
+  ): Promise<VoiceClient> {
+    const credentials = await this.credentials(channelId)
+    const client = new VoiceClient({ ...credentials, tls: { ca: readFileSync(server.addresses.ca) }, ...options })
     t.after(() => client.close())
     return client
   }

@@ -1,119 +1,129 @@
-// The faults of one user: those that wait for their time, and the conditions that are in effect.
+// The faults of one user: those that wait for their trigger, and those that are in effect.
 import { SERVER_LIMITS } from '../../limits.ts'
 import type { FaultName } from './fault-table.ts'
+import { FAULTS } from './fault-table.ts'
 import { type Fault, FaultError, parseFaults } from './fault-words.ts'
+import type { FaultEvent } from './triggers.ts'
 
-/** What a fault acts on. */
+/** Acts for faults that happen once; is notified of those that begin. */
 export interface FaultTarget {
-  closeVoice(code: number): void
-  dropVoice(): void
-  sendUnknownOpcode(): void
-  moveEndpoint(): void
+  act(name: FaultName, value: number): void
+  began(name: FaultName, value: number | undefined): void
 }
 
-/** Read by the user's voice connections and relays. */
-export interface Conditions {
-  isAcknowledging: boolean
-  isSilent: boolean
-  /** Requests of IP discovery that will be lost. */
-  discoveryLosses: number
-  /** Share of datagrams lost, 0 to 1. */
-  loss: number
+interface Waiting {
+  fault: Fault
+  source: string
+  event: FaultEvent
+  /** Occurrences of the event that are missing. */
+  left: number
+}
+
+interface Active {
+  value: number
+  source: string
 }
 
 export class UserFaults {
-  readonly conditions: Conditions = { isAcknowledging: true, isSilent: false, discoveryLosses: 0, loss: 0 }
   readonly #target: FaultTarget
-  /** Faults for the next voice session. */
-  #waiting: Fault[] = []
-  readonly #timers = new Set<NodeJS.Timeout>()
+  #waiting: Waiting[] = []
+  /** Faults that last, by name. */
+  readonly #active = new Map<FaultName, Active>()
+  readonly #timers = new Map<NodeJS.Timeout, string>()
   /** Texts of tokens that were added: a client that logs in again does not repeat its faults. */
   readonly #texts = new Set<string>()
-  #count = 0
   #isLive = false
 
   constructor(target: FaultTarget) {
     this.#target = target
   }
 
-  /** Adds faults. Throws a `FaultError`, and then adds none. */
-  add(text: string): void {
+  /** The number of a fault that is in effect, 0 if it has none; undefined if it is not in effect. */
+  value(name: FaultName): number | undefined {
+    return this.#active.get(name)?.value
+  }
+
+  /** Whether a fault with a number of occurrences has one left; uses it up. */
+  take(name: FaultName): boolean {
+    const active = this.#active.get(name)
+    if (active === undefined) return false
+    if (--active.value <= 0) this.#active.delete(name)
+    return true
+  }
+
+  get isEmpty(): boolean {
+    return this.#active.size === 0 && this.#waiting.length === 0 && this.#timers.size === 0
+  }
+
+  /** Adds faults. Throws a `FaultError`, and then adds none. `source` names what can be removed together. */
+  add(text: string, source = 'api'): void {
     const faults = parseFaults(text)
-    this.#count += faults.length
-    if (this.#count > SERVER_LIMITS.maxFaults) {
-      this.#count -= faults.length
+    if (this.#active.size + this.#waiting.length + this.#timers.size + faults.length > SERVER_LIMITS.maxFaults)
       throw new FaultError(`faults: a user has at most ${SERVER_LIMITS.maxFaults}; clear them first`)
-    }
-    for (const fault of faults) this.#admit(fault)
+    for (const fault of faults) this.#admit(fault, source)
   }
 
   /** The same, once for each text. */
   addOnce(text: string): void {
     if (this.#texts.has(text)) return
-    this.add(text)
+    this.add(text, 'token')
     this.#texts.add(text)
   }
 
-  /** Ends every fault. */
-  clear(): void {
-    for (const timer of this.#timers) clearTimeout(timer)
-    this.#timers.clear()
-    this.#waiting = []
-    this.#count = 0
-    Object.assign(this.conditions, { isAcknowledging: true, isSilent: false, discoveryLosses: 0, loss: 0 })
+  /** Ends every fault, or those of one source. */
+  clear(source?: string): void {
+    const isMeant = (other: string) => source === undefined || other === source
+    for (const [timer, other] of this.#timers) if (isMeant(other)) this.#stop(timer)
+    for (const [name, active] of this.#active) if (isMeant(active.source)) this.#active.delete(name)
+    this.#waiting = this.#waiting.filter(waiting => !isMeant(waiting.source))
+  }
+
+  /** A message or packet of the user's voice connection. */
+  happened(event: FaultEvent): void {
+    if (this.#waiting.length === 0) return
+    for (const waiting of this.#waiting) if (waiting.event === event) waiting.left--
+    const due = this.#waiting.filter(({ left }) => left <= 0)
+    this.#waiting = this.#waiting.filter(({ left }) => left > 0)
+    for (const { fault, source } of due) this.#schedule(fault, source)
   }
 
   /** A voice session of the user is established or resumed. */
   sessionStarted(): void {
     this.#isLive = true
-    for (const fault of this.#waiting.splice(0)) this.#schedule(fault)
+    this.happened('start')
   }
 
   sessionEnded(): void {
     this.#isLive = false
   }
 
-  /** A lasting fault without a time is in effect before the session, for discovery is part of its start. */
-  #admit(fault: Fault): void {
-    if (fault.delay === 0 && LASTING[fault.name] !== undefined) return this.#apply(fault)
-    if (this.#isLive) this.#schedule(fault)
-    else this.#waiting.push(fault)
+  /** A lasting fault without a trigger is in effect before the session, for discovery is part of its start. */
+  #admit(fault: Fault, source: string): void {
+    const { event, occurrence, delay } = fault.trigger
+    if (event !== undefined) this.#waiting.push({ fault, source, event, left: occurrence })
+    else if (delay === 0 && FAULTS[fault.name].kind === 'lasting') this.#apply(fault, source)
+    else if (this.#isLive) this.#schedule(fault, source)
+    else this.#waiting.push({ fault, source, event: 'start', left: 1 })
   }
 
-  #schedule(fault: Fault): void {
+  #schedule(fault: Fault, source: string): void {
+    // Without a delay it acts before the next message: `@after:resume` precedes the answer to Resume.
+    if (fault.trigger.delay === 0 && fault.trigger.event !== undefined) return this.#apply(fault, source)
     const timer = setTimeout(() => {
       this.#timers.delete(timer)
-      this.#apply(fault)
-    }, fault.delay)
-    this.#timers.add(timer)
+      this.#apply(fault, source)
+    }, fault.trigger.delay)
+    this.#timers.set(timer, source)
   }
 
-  #apply({ name, value = 0 }: Fault): void {
-    const begin = LASTING[name]
-    if (begin !== undefined) return begin(this.conditions, value)
-    this.#count--
-    ONCE[name]?.(this.#target, value)
+  #stop(timer: NodeJS.Timeout): void {
+    clearTimeout(timer)
+    this.#timers.delete(timer)
   }
-}
 
-const LASTING: Partial<Record<FaultName, (conditions: Conditions, value: number) => void>> = {
-  'no-heartbeat-ack': conditions => {
-    conditions.isAcknowledging = false
-  },
-  'silent-ws': conditions => {
-    conditions.isSilent = true
-  },
-  'discovery-lost': (conditions, count) => {
-    conditions.discoveryLosses = count
-  },
-  'udp-loss': (conditions, percent) => {
-    conditions.loss = percent / 100
-  },
-}
-
-const ONCE: Partial<Record<FaultName, (target: FaultTarget, value: number) => void>> = {
-  'close-ws': (target, code) => target.closeVoice(code),
-  'drop-ws': target => target.dropVoice(),
-  'unknown-opcode': target => target.sendUnknownOpcode(),
-  'endpoint-move': target => target.moveEndpoint(),
+  #apply({ name, value }: Fault, source: string): void {
+    this.#target.began(name, value)
+    if (FAULTS[name].kind === 'lasting') this.#active.set(name, { value: value ?? 0, source })
+    else this.#target.act(name, value ?? 0)
+  }
 }

@@ -10,6 +10,7 @@ export const GatewayOp = {
   PresenceUpdate: 3,
   VoiceStateUpdate: 4,
   Resume: 6,
+  Reconnect: 7,
   RequestMembers: 8,
   InvalidSession: 9,
   Hello: 10,

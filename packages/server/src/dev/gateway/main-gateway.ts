@@ -4,9 +4,13 @@ import type { WebSocket } from 'ws'
 import { SERVER_LIMITS } from '../../limits.ts'
 import type { Calls, Dispatcher } from '../calls.ts'
 import type { Directory } from '../directory.ts'
+import type { FaultName } from '../faults/fault-table.ts'
 import { FaultError, splitToken } from '../faults/fault-words.ts'
 import type { UserFaults } from '../faults/user-faults.ts'
+import { redacted } from '../trace/redacted.ts'
+import type { Recorder, Side } from '../trace/trace-record.ts'
 import type { TestUser } from '../world.ts'
+import { deliverFaulty } from './dispatch-faults.ts'
 import { GatewayConnection } from './gateway-connection.ts'
 import { GatewayClose, GatewayError, type GatewayMessage, GatewayOp } from './gateway-messages.ts'
 import { GatewaySession, Intent } from './gateway-session.ts'
@@ -15,6 +19,7 @@ import { applicationObject, guildCreate, memberObject, ownUserObject } from './o
 export interface GatewayContext {
   directory: Directory
   faultsOf(userId: string): UserFaults
+  recorderOf(userId: string): Recorder
   /** `ws:` URL of this gateway. */
   url(): string
 }
@@ -50,17 +55,49 @@ export class MainGateway implements Dispatcher {
     const needed = event === 'VOICE_STATE_UPDATE' ? Intent.GuildVoiceStates : Intent.Guilds
     for (const session of this.#sessions.values()) {
       // A user's own voice state needs no intent.
-      if (session.covers(guildId) && (session.has(needed) || session.user.id === userId)) session.dispatch(event, data)
+      if (session.covers(guildId) && (session.has(needed) || session.user.id === userId))
+        this.#dispatch(session, event, data, session.user.id === userId)
     }
   }
 
   toSession(sessionId: string, event: string, data: object): void {
-    this.#sessions.get(sessionId)?.dispatch(event, data)
+    const session = this.#sessions.get(sessionId)
+    if (session !== undefined) this.#dispatch(session, event, data, true)
   }
 
   /** Destroys the main gateway connections of a user. Their sessions may resume. */
   drop(userId: string): void {
-    for (const [connection, session] of this.#connections) if (session?.user.id === userId) connection.drop()
+    for (const [connection] of this.#connectionsOf(userId)) connection.drop()
+  }
+
+  /** A fault that happens once. */
+  act(userId: string, name: FaultName, value: number): void {
+    for (const [connection, session] of this.#connectionsOf(userId)) {
+      if (name === 'close-gateway') connection.close(value, 'fault of the test server')
+      else if (name === 'gateway-reconnect') connection.send({ op: GatewayOp.Reconnect, d: null })
+      else if (name === 'invalid-session') {
+        connection.send({ op: GatewayOp.InvalidSession, d: false })
+        session.detach(connection.send)
+        this.#connections.set(connection, undefined)
+        this.#end(session)
+      }
+    }
+  }
+
+  #connectionsOf = (userId: string): [GatewayConnection, GatewaySession][] =>
+    [...this.#connections].filter((entry): entry is [GatewayConnection, GatewaySession] => entry[1]?.user.id === userId)
+
+  #dispatch(session: GatewaySession, event: string, data: object, isOwn: boolean): void {
+    const { user } = session
+    deliverFaulty(this.#context.faultsOf(user.id), event, data, isOwn, (name, d) => {
+      this.#record(user, 'node', { op: GatewayOp.Dispatch, event: name, data: d })
+      session.dispatch(name, d)
+    })
+  }
+
+  #record(user: TestUser, from: Side, { op, event, data }: { op: number; event?: string; data?: unknown }): void {
+    const fields = { ...(event !== undefined && { event }), ...(data !== undefined && { data: redacted(data) }) }
+    this.#context.recorderOf(user.id)({ kind: 'gateway', from, op, ...fields })
   }
 
   close(): void {
@@ -98,6 +135,7 @@ export class MainGateway implements Dispatcher {
     this.#sessions.set(session.id, session)
     this.#connections.set(connection, session)
     session.attach(connection.send)
+    this.#record(user, 'client', { op: GatewayOp.Identify })
     const guilds = [...this.#context.directory.guilds.values()].filter(({ id }) => session.covers(id))
     session.dispatch('READY', {
       v: connection.version,
@@ -150,11 +188,13 @@ export class MainGateway implements Dispatcher {
       return connection.send({ op: GatewayOp.InvalidSession, d: false })
     this.#connections.set(connection, session)
     session.attach(connection.send)
+    this.#record(session.user, 'client', { op: GatewayOp.Resume })
     session.dispatch('RESUMED', {})
   }
 
   #voice(session: GatewaySession, voice: Of<'voice'>['voice']): void {
     const { guild_id: guildId, channel_id, self_mute: selfMute, self_deaf: selfDeaf } = voice
+    this.#record(session.user, 'client', { op: GatewayOp.VoiceStateUpdate, data: voice })
     this.#calls?.request(session.user, session.id, { guildId, channelId: channel_id ?? undefined, selfMute, selfDeaf })
   }
 
