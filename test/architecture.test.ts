@@ -35,7 +35,7 @@ const APART: Record<string, string> = {
   'server/index.ts': 'server/app',
 }
 
-const MEDIA_LEAVES = ['address', 'receive', 'streams', 'forward', 'loss', 'bandwidth', 'rtcp', 'webrtc']
+const MEDIA_LEAVES = ['address', 'receive', 'layers', 'streams', 'forward', 'loss', 'bandwidth', 'rtcp', 'webrtc']
 
 /** The parts of the same package that each part may import, besides itself. An unlisted part may import all. */
 const PARTS: Record<string, string[]> = {
@@ -45,7 +45,8 @@ const PARTS: Record<string, string[]> = {
   'core/media-base': ['lane'],
   'core/media/receive': ['root'],
   'core/media/address': ['root', 'lane', 'media-base', 'media/receive'],
-  'core/media/streams': ['root', 'lane', 'media/address', 'media/receive'],
+  'core/media/layers': ['root', 'lane'],
+  'core/media/streams': ['root', 'lane', 'media/address', 'media/receive', 'media/layers'],
   'core/media/forward': ['root', 'lane', 'media-base', 'media/streams'],
   'core/media/bandwidth': ['root'],
   'core/media/rtcp': ['root', 'lane', 'media/address', 'media/streams'],

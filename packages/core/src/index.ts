@@ -25,6 +25,7 @@ export {
   type LaneCommand,
   type LaneCounters,
   type LaneEvent,
+  type LayerDescription,
   type PeerId,
   type Protection,
   type RtpMappingDescription,

@@ -123,8 +123,16 @@ export const LIMITS = {
   /** … and the time between two slices. */
   wantsInterval: 20,
 
-  /** SSRCs of one session: audio, then up to three pairs of video and RTX. */
-  ssrcsPerSession: 8,
+  /** SSRCs of one session: audio, four layers of a camera and one of a screen with their RTX, and one to spare. */
+  ssrcsPerSession: 12,
+  /** Layers of one source: Discord clients offer up to two, browsers up to three. */
+  layersPerSource: 4,
+  /** A layer without a packet for so long has stopped, if a viewer gets it: five frames of a slow camera. */
+  layerSilence: 400,
+  /** A layer that no viewer had may take so long to start: a message to its sender, its encoder, a keyframe. */
+  layerStart: 2_000,
+  /** How often layers are checked for silence, and changes are reported. */
+  layerCheckInterval: 100,
   /** SSRCs that a WebRTC client may declare: those of a session, before and after it replaced them. */
   clientSsrcs: 16,
   /** Discovery and ping answers per second and source address. */

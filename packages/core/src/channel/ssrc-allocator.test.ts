@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { Crypto } from '../crypto.ts'
+import { LIMITS } from '../limits.ts'
 import { SsrcAllocator } from './ssrc-allocator.ts'
 
 const allocatorOf = (bytes: (size: number) => Uint8Array) =>
@@ -14,8 +15,8 @@ test('a hundred thousand blocks are distinct, aligned and within bounds', () => 
   const bases = new Set<number>()
   for (let count = 0; count < 100_000; count++) {
     const base = allocator.allocate()
-    assert.equal((base - 1000) % 8, 0)
-    assert.ok(base >= 1000 && base <= 2 ** 31 - 9, String(base))
+    assert.equal((base - 1000) % LIMITS.ssrcsPerSession, 0)
+    assert.ok(base >= 1000 && base < 2 ** 31 - LIMITS.ssrcsPerSession, String(base))
     bases.add(base)
   }
   assert.equal(bases.size, 100_000)

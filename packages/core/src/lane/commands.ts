@@ -30,6 +30,15 @@ export interface RtpMappingDescription {
   }
 }
 
+/** One simulcast layer of a source of video. */
+export interface LayerDescription {
+  ssrc: number
+  /** 0 to 100. */
+  quality: number
+  /** The sender declared that it sends it. */
+  isActive: boolean
+}
+
 export type LaneCommand =
   /** A session has SSRCs. From now on discovery requests for `ssrcs[0]` are answered; nothing else is sent to the peer. */
   | { kind: 'addPeer'; peer: PeerId; ssrcs: Int32Array }
@@ -84,12 +93,24 @@ export type LaneCommand =
       media: 'audio' | 'video'
       targets: TargetsId
       sealedOnly?: boolean | undefined
+      /** Of video; absent for a camera. */
+      source?: 'camera' | 'screen' | undefined
+      /** Of video with several layers: all of them, that of `ssrc` included. Each viewer is sent one. */
+      layers?: readonly LayerDescription[] | undefined
     }
   /**
    * Drops packets of `ssrc` from now on. With `silence`, the next five packets of a sender that continues are forwarded with the
    * Opus silence frame as payload, so that listeners detect the end of speech instead of loss.
    */
   | { kind: 'removeRoute'; ssrc: number; silence: boolean }
+  /** What a viewer wants of the video of others (op 15): by SSRC, and for all others. */
+  | {
+      kind: 'setWants'
+      peer: PeerId
+      any: number
+      wants: readonly (readonly [ssrc: number, want: number])[]
+      pixelCounts: readonly (readonly [ssrc: number, pixels: number])[]
+    }
   /** A viewer was added to the video with this SSRC: requests a keyframe, unless one was requested a moment ago. */
   | { kind: 'askKeyframe'; ssrc: number }
   /** Requests a `counters` event. */

@@ -2,7 +2,7 @@
 //
 //   client numbering → node numbering → checks (route, codec, seal) → receivers' numbers → copies
 //                       └ RTX: restored, forwarded if the lane missed the packet
-import { isRtxType, RTP_PAYLOAD_TYPE, RTP_SEQUENCE, RTP_TIMESTAMP, rtxTypeOf } from '@parley/protocol'
+import { isRtxType, RTP_PAYLOAD_TYPE, RTP_SEQUENCE, RTP_TIMESTAMP, rtxTypeOf, VideoPayload } from '@parley/protocol'
 import { type Batch, SLOT } from '../lane/batch.ts'
 import type { LaneEvent } from '../lane/commands.ts'
 import type { Forwarder } from './forward/forwarder.ts'
@@ -13,6 +13,7 @@ import { Drop, type LaneStats } from './lane-stats.ts'
 import type { NackGenerator } from './loss/nack-generator.ts'
 import type { NackResponder } from './loss/nack-responder.ts'
 import type { SenderReports } from './rtcp/sender-reports.ts'
+import type { LayeredSources } from './streams/layered-sources.ts'
 import type { ReceiveStream } from './streams/receive-stream.ts'
 import type { RouteTable } from './streams/route-table.ts'
 import { isKnownType, type RtpMapping } from './streams/rtp-mapping.ts'
@@ -30,6 +31,7 @@ export interface EgressParts {
   readonly nackGenerator: NackGenerator
   readonly senderReports: SenderReports
   readonly talkspurts: Talkspurts
+  readonly sources: LayeredSources
   readonly laneStats: LaneStats
   /** Where events are pushed. */
   readonly events: LaneEvent[]
@@ -43,6 +45,9 @@ export class Egress {
   readonly #nackGenerator: NackGenerator
   readonly #senderReports: SenderReports
   readonly #talkspurts: Talkspurts
+  readonly #sources: LayeredSources
+  /** What was read of the last packet of video. */
+  readonly #payload = new VideoPayload()
   readonly #laneStats: LaneStats
   readonly #events: LaneEvent[]
   /** How many peers the packet goes to, its sender not counted. */
@@ -55,6 +60,7 @@ export class Egress {
     this.#nackGenerator = parts.nackGenerator
     this.#senderReports = parts.senderReports
     this.#talkspurts = parts.talkspurts
+    this.#sources = parts.sources
     this.#laneStats = parts.laneStats
     this.#events = parts.events
   }
@@ -105,7 +111,8 @@ export class Egress {
     const list = stream.targets
     if (header < 0) return this.#drop(Drop.malformed)
     if (list === undefined) return this.#drop(Drop.noRoute)
-    if (stream.isAudio && !prepareAudio(batch, slot, header)) return this.#drop(Drop.malformed)
+    if (!stream.isAudio) this.#watch(batch, slot, stream, header, now)
+    else if (!prepareAudio(batch, slot, header)) return this.#drop(Drop.malformed)
     if (stream.silenceLeft !== 0) {
       if (!this.#silence(batch, slot, stream, header, now)) return this.#drop(Drop.noRoute)
     } else {
@@ -114,6 +121,18 @@ export class Egress {
     }
     this.#receivers = list.has(stream.owner.id) ? list.count - 1 : list.count
     return this.#receivers === 0 ? this.#drop(Drop.noRoute) : header
+  }
+
+  /** Measures a packet of video. If it begins a keyframe, viewers that wait for one of its layer are sent the layer from now on. */
+  #watch({ bytes, view, lengths }: Batch, slot: number, stream: ReceiveStream, header: number, now: number): void {
+    const { layer } = stream
+    if (layer === undefined) return
+    const offset = slot * SLOT
+    const type = bytes[offset + 1]! & RTP_PAYLOAD_TYPE
+    if (layer.arrived(type, lengths[slot]!, now)) this.#sources.layerChanged(stream, now)
+    if (layer.waiting === 0) return
+    this.#payload.parse(view, offset + header, lengths[slot]! - header, type)
+    if (this.#payload.isKeyframe) this.#sources.keyframe(stream, now)
   }
 
   /** Sends the copies, and counts receivers that have no address. */

@@ -23,6 +23,7 @@ import { NonceWindow } from './receive/nonce-window.ts'
 import { ReceiverReports } from './rtcp/receiver-reports.ts'
 import { SenderReports } from './rtcp/sender-reports.ts'
 import { RtcpInput } from './rtcp-input.ts'
+import { LayeredSources } from './streams/layered-sources.ts'
 import type { ReceiveStream } from './streams/receive-stream.ts'
 import { type RouteCounts, RouteTable } from './streams/route-table.ts'
 import { createRtpMapping, DISCORD_MAPPING } from './streams/rtp-mapping.ts'
@@ -68,12 +69,13 @@ export class Router {
   readonly #laneStats = new LaneStats()
   readonly #backlog = new Backlog()
   readonly #peers = new Peers()
-  readonly #routes = new RouteTable()
+  readonly #keyframes: KeyframeRequests
+  readonly #sources: LayeredSources
+  readonly #routes: RouteTable
   readonly #sendStreams = new SendStreams(this.#peers)
   readonly #webrtcPeers: WebrtcPeers
   readonly #talkspurts: Talkspurts
   readonly #nackResponder: NackResponder
-  readonly #keyframes: KeyframeRequests
   readonly #nackGenerator: NackGenerator
   readonly #reports: ReceiverReports
   readonly #senderReports: SenderReports
@@ -83,11 +85,13 @@ export class Router {
   constructor(io: PacketIo, { busy = () => 0, stunMac, timeOrigin = 0 }: RouterOptions = {}) {
     this.#io = io
     this.#busy = busy
+    this.#keyframes = new KeyframeRequests(io)
+    this.#sources = new LayeredSources((stream, now) => void this.#keyframes.request(stream, now))
+    this.#routes = new RouteTable(this.#sources)
     const forwarder = new Forwarder(io, this.#sendStreams, this.#laneStats)
     this.#webrtcPeers = new WebrtcPeers(io, this.#peers, this.#laneStats, stunMac)
     this.#talkspurts = new Talkspurts(forwarder)
     this.#nackResponder = new NackResponder({ peers: this.#peers, forwarder, sendStreams: this.#sendStreams })
-    this.#keyframes = new KeyframeRequests(io)
     this.#nackGenerator = new NackGenerator(io, this.#keyframes)
     this.#reports = new ReceiverReports(io, this.#routes)
     this.#senderReports = new SenderReports(io, this.#routes, timeOrigin)
@@ -104,6 +108,7 @@ export class Router {
       reports: this.#reports,
       senderReports: this.#senderReports,
       backlog: this.#backlog,
+      sources: this.#sources,
       laneStats: this.#laneStats,
       events: this.#events,
     }
@@ -119,7 +124,8 @@ export class Router {
   /** When `tick` has something to do; `Infinity` if never. */
   get deadline(): number {
     const reports = Math.min(this.#reports.deadline, this.#senderReports.deadline, this.#peers.deadline)
-    return Math.min(reports, this.#nackGenerator.deadline, this.#talkspurts.deadline, this.#webrtcPeers.deadline)
+    const media = Math.min(this.#nackGenerator.deadline, this.#talkspurts.deadline, this.#sources.deadline)
+    return Math.min(reports, media, this.#webrtcPeers.deadline)
   }
 
   /** All events since the last call. */
@@ -137,7 +143,7 @@ export class Router {
       case 'addWebrtcPeer':
         return this.#addWebrtcPeer(command, now)
       case 'setRtpMapping':
-        return this.#routes.setRtpMapping(command.peer, createRtpMapping(command.mapping), false)
+        return this.#routes.setRtpMapping(command.peer, createRtpMapping(command.mapping), false, now)
       case 'removeWebrtcPeer':
         return this.#webrtcPeers.end(this.#peers.get(command.peer))
       case 'mapSsrc':
@@ -151,20 +157,22 @@ export class Router {
       case 'openTargets':
         return this.#routes.openTargets(command.targets)
       case 'addTarget':
-        return this.#routes.addTarget(command.targets, command.peer)
+        return this.#routes.addTarget(command.targets, command.peer, now)
       case 'removeTarget':
         return this.#routes.removeTarget(command.targets, command.peer)
       case 'closeTargets':
         return this.#closeTargets(command.targets)
       case 'refuseSealed':
-        return this.#routes.refuseSealed(command.peer)
+        return this.#routes.refuseSealed(command.peer, now)
       case 'setRoute':
-        this.#routes.setRoute(command)
+        this.#routes.setRoute(command, now)
         return this.#releaseHeld(command.owner, now)
       case 'removeRoute':
         return this.#removeRoute(command, now)
       case 'askKeyframe':
         return this.#requestKeyframe(command.ssrc, now)
+      case 'setWants':
+        return this.#setWants(command, now)
       case 'report':
         this.#events.push({ kind: 'counters', counters: this.#laneStats.counters(this.#io.sent, this.#busy()) })
     }
@@ -190,6 +198,7 @@ export class Router {
     if (now >= this.#talkspurts.deadline) this.#talkspurts.tick(now)
     if (now >= this.#reports.deadline) this.#reports.tick(now)
     if (now >= this.#senderReports.deadline) this.#senderReports.tick(now)
+    if (now >= this.#sources.deadline) this.#sources.tick(now)
     this.#io.flush()
     this.#noteExhausted()
   }
@@ -227,7 +236,7 @@ export class Router {
     const peer = this.#peers.get(command.peer)
     const isSrtp = isSrtpProfile(command.protection)
     if (peer === undefined || (isSrtp && !peer.isWebrtc)) return
-    if (peer.isWebrtc && !isSrtp) this.#becomeDiscordClient(peer)
+    if (peer.isWebrtc && !isSrtp) this.#becomeDiscordClient(peer, now)
     this.#io.protectPeer(peer.id, command.protection, command.key, command.nonceStart)
     peer.nonces = hasCountedNonces(command.protection) ? new NonceWindow() : undefined
     this.#sendStreams.receiverEnded(peer.id)
@@ -241,14 +250,14 @@ export class Router {
     const peer = this.#peers.get(command.peer)
     if (peer === undefined || !this.#webrtcPeers.areServed) return
     const webrtcPeer = this.#webrtcPeers.add(peer, command, now)
-    this.#routes.setRtpMapping(peer.id, webrtcPeer.mapping, true)
+    this.#routes.setRtpMapping(peer.id, webrtcPeer.mapping, true, now)
   }
 
   /** A session changed its transport from WebRTC to UDP. */
-  #becomeDiscordClient(peer: Peer): void {
+  #becomeDiscordClient(peer: Peer, now: number): void {
     this.#webrtcPeers.end(peer)
     peer.isWebrtc = false
-    this.#routes.setRtpMapping(peer.id, DISCORD_MAPPING, false)
+    this.#routes.setRtpMapping(peer.id, DISCORD_MAPPING, false, now)
   }
 
   /** A WebRTC client declared the SSRC of one of its streams. */
@@ -320,8 +329,13 @@ export class Router {
   #removeRoute({ ssrc, silence }: LaneCommand & { kind: 'removeRoute' }, now: number): void {
     const stream = this.#routes.stream(ssrc)
     if (stream === undefined) return
-    this.#forgetVideo(stream)
+    for (const layer of this.#sources.of(stream)?.layers ?? []) this.#forgetVideo(layer.stream)
     this.#routes.removeRoute(stream, silence ? now + LIMITS.silenceWindow : undefined)
+  }
+
+  #setWants({ peer, any, wants, pixelCounts }: LaneCommand & { kind: 'setWants' }, now: number): void {
+    this.#sources.setWants(peer, { any, wants: new Map(wants), pixelCounts: new Map(pixelCounts) }, now)
+    this.#io.flush()
   }
 
   #requestKeyframe(ssrc: number, now: number): void {

@@ -77,12 +77,13 @@ test('audio and video of one member share a CNAME, other members have other CNAM
   const lane = makeLane()
   lane.packets(1, audio(1, 0), video(1, 0))
   lane.packets(3, audio(1, 0, ssrcOf(3), 120))
-  const [report, ...rest] = compounds(lane.wait(senderReportInterval)).filter(({ peer }) => peer === 2)
-  assert.equal(rest.length, 0)
+  const reports = compounds(lane.wait(senderReportInterval)).filter(({ peer }) => peer === 2)
   const name = (peer: number) => hex(Buffer.from(ssrcOf(peer).toString(16).padStart(8, '0')))
   const chunk = (ssrc: number, peer: number) => `${ssrc.toString(16).padStart(8, '0')}0108${name(peer)}0000`
-  const chunks = [chunk(ssrcOf(1), 1), chunk(ssrcOf(3), 3), chunk(ssrcOf(1) + 1, 1)].join('')
-  assert.equal(hex(report!.bytes.subarray(3 * 28)), `83ca000c${chunks}`)
+  assert.deepEqual(
+    reports.map(({ bytes }) => hex(bytes).replace(/^.*ca00../, '')),
+    [chunk(ssrcOf(1), 1) + chunk(ssrcOf(3), 3), chunk(ssrcOf(1) + 1, 1)],
+  )
 })
 
 test('a source without sender reports is timed by the arrival of its packets', () => {

@@ -10,6 +10,14 @@ import type { TargetList } from './target-list.ts'
 const AUDIO_CLOCK_RATE = 48
 const VIDEO_CLOCK_RATE = 90
 
+/** A layer of a source of video, as far as its packets need it. */
+export interface StreamLayer {
+  /** Viewers that are sent the layer from its next keyframe on. */
+  readonly waiting: number
+  /** A packet arrived, with this payload type. Returns whether the source has to choose layers again. */
+  arrived(type: number, bytes: number, now: number): boolean
+}
+
 /** Every SSRC of every peer has one. Most are never used, so that what packets need is created by the first. */
 export class ReceiveStream {
   /** The node's number for the stream, in Ready and towards every receiver. */
@@ -20,6 +28,10 @@ export class ReceiveStream {
   isAudio: boolean
   /** Where packets go; undefined if nowhere. */
   targets: TargetList | undefined
+  /** The layer of a source of video that it is; undefined for audio, RTX and without a route. */
+  layer: StreamLayer | undefined
+  /** The stream whose SSRC WebRTC receivers get: another one for layers of a source that has several. */
+  sendAs: ReceiveStream = this
   /** Audio that DAVE has not sealed is dropped. */
   isSealedOnly = false
   /** Control was notified of the first packet. */

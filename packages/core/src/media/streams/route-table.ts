@@ -2,9 +2,13 @@
 import type { LaneCommand, PeerId, TargetsId } from '../../lane/commands.ts'
 import { LIMITS } from '../../limits.ts'
 import type { Peer } from '../address/peers.ts'
+import type { LayeredSource } from './layered-source.ts'
+import type { LayeredSources, RoutedLayer } from './layered-sources.ts'
 import { ReceiveStream } from './receive-stream.ts'
 import type { RtpMapping } from './rtp-mapping.ts'
 import { DISCORD_TRAITS, type ReceiverTraits, TargetList } from './target-list.ts'
+
+type Route = Extract<LaneCommand, { kind: 'setRoute' }>
 
 /** A peer as a receiver. */
 interface Receiver {
@@ -30,20 +34,29 @@ export class RouteTable {
   readonly #lists = new Map<TargetsId, TargetList>()
   /** The streams whose packets go to a list. */
   readonly #routed = new Map<TargetList, Set<ReceiveStream>>()
+  /** The sources of video whose viewers a list has. */
+  readonly #watched = new Map<TargetList, Set<LayeredSource>>()
   readonly #receivers = new Map<PeerId, Receiver>()
+  readonly #sources: LayeredSources
   #routes = 0
+
+  constructor(sources: LayeredSources) {
+    this.#sources = sources
+  }
 
   /** An SSRC that belongs to another peer stays with it. */
   addPeer(peer: Peer): void {
     this.#receivers.set(peer.id, { traits: DISCORD_TRAITS, lists: new Set() })
+    this.#sources.addPeer(peer.id)
     for (const [index, ssrc] of peer.ssrcs.entries())
       if (!this.#streams.has(ssrc)) this.#streams.set(ssrc, new ReceiveStream(ssrc, peer, index === 0))
   }
 
   /** Removes the peer from every list, and its streams with their routes. */
   removePeer(peer: Peer): void {
-    for (const list of this.#receivers.get(peer.id)?.lists ?? []) list.remove(peer.id)
+    for (const list of this.#receivers.get(peer.id)?.lists ?? []) this.#leave(list, peer.id)
     this.#receivers.delete(peer.id)
+    this.#sources.removePeer(peer.id)
     for (const stream of this.streamsOf(peer)) {
       this.endRoute(stream)
       this.#streams.delete(stream.ssrc)
@@ -79,6 +92,7 @@ export class RouteTable {
     const list = new TargetList()
     this.#lists.set(targets, list)
     this.#routed.set(list, new Set())
+    this.#watched.set(list, new Set())
   }
 
   /** Ends the routes that lead to the list. Returns the list if it was open. */
@@ -86,26 +100,29 @@ export class RouteTable {
     const list = this.#lists.get(targets)
     if (list === undefined) return undefined
     for (const stream of [...this.routedTo(list)]) this.endRoute(stream)
+    for (const { primary } of [...this.#watched.get(list)!]) this.endRoute(primary)
     for (const { peers, count } of list.groups)
       for (let index = 0; index < count; index++) this.#receivers.get(peers[index]!)?.lists.delete(list)
     this.#lists.delete(targets)
     this.#routed.delete(list)
+    this.#watched.delete(list)
     return list
   }
 
   /** Packets of all streams of the list go to the peer too. Ignored for a list or peer that does not exist. */
-  addTarget(targets: TargetsId, peer: PeerId): void {
+  addTarget(targets: TargetsId, peer: PeerId, now: number): void {
     const list = this.#lists.get(targets)
     const receiver = this.#receivers.get(peer)
     if (list === undefined || receiver === undefined) return
     list.add(peer, receiver.traits)
     receiver.lists.add(list)
+    for (const source of this.#watched.get(list)!) this.#sources.addViewer(source, peer, now)
   }
 
   removeTarget(targets: TargetsId, peer: PeerId): void {
     const list = this.#lists.get(targets)
     if (list === undefined) return
-    list.remove(peer)
+    this.#leave(list, peer)
     this.#receivers.get(peer)?.lists.delete(list)
   }
 
@@ -115,25 +132,26 @@ export class RouteTable {
   }
 
   /** How packets look to the peer from now on. */
-  setRtpMapping(peer: PeerId, mapping: RtpMapping, isWebrtc: boolean): void {
-    this.#changeTraits(peer, traits => ({ ...traits, mapping, isWebrtc }))
+  setRtpMapping(peer: PeerId, mapping: RtpMapping, isWebrtc: boolean, now: number): void {
+    this.#changeTraits(peer, traits => ({ ...traits, mapping, isWebrtc }), now)
   }
 
   /** From now on frames that DAVE has sealed are not forwarded to the peer. */
-  refuseSealed(peer: PeerId): void {
-    this.#changeTraits(peer, traits => ({ ...traits, refusesSealed: true }))
+  refuseSealed(peer: PeerId, now: number): void {
+    this.#changeTraits(peer, traits => ({ ...traits, refusesSealed: true }), now)
   }
 
   /** Ignored for an SSRC that is not the owner's, and for a list that is not open. */
-  setRoute({ ssrc, owner, media, targets, sealedOnly }: Extract<LaneCommand, { kind: 'setRoute' }>): void {
-    const stream = this.#streams.get(ssrc)
-    const list = this.#lists.get(targets)
-    if (stream?.owner.id !== owner || list === undefined) return
+  setRoute(route: Route, now: number): void {
+    const stream = this.#streams.get(route.ssrc)
+    const list = this.#lists.get(route.targets)
+    if (stream?.owner.id !== route.owner || list === undefined) return
+    if (route.media === 'video') return this.#openSource(route, stream, list, now)
     if (stream.targets === undefined || stream.silenceLeft !== 0) stream.isAnnounced = false
     this.endRoute(stream)
     stream.targets = list
-    stream.isAudio = media === 'audio'
-    stream.isSealedOnly = stream.isAudio && sealedOnly === true
+    stream.isAudio = true
+    stream.isSealedOnly = route.sealedOnly === true
     this.#routed.get(list)!.add(stream)
     this.#routes++
   }
@@ -148,8 +166,10 @@ export class RouteTable {
     this.#routes--
   }
 
-  /** Packets of the stream go nowhere from now on. */
+  /** Packets of the stream go nowhere from now on; for a layer of video, those of its whole source. */
   endRoute(stream: ReceiveStream): void {
+    const source = this.#sources.of(stream)
+    if (source !== undefined) return this.#closeSource(source)
     const list = stream.targets
     if (list === undefined) return
     if (stream.silenceLeft === 0) this.#routes--
@@ -171,7 +191,7 @@ export class RouteTable {
 
   inspect(): RouteCounts {
     const lists = [...this.#lists.values()]
-    const routed = lists.reduce((sum, list) => sum + this.routedTo(list).size, 0)
+    const routed = lists.reduce((sum, list) => sum + this.routedTo(list).size + this.#watched.get(list)!.size, 0)
     return {
       ssrcs: this.#streams.size,
       routes: this.#routes,
@@ -181,8 +201,65 @@ export class RouteTable {
     }
   }
 
+  /**
+   * Routes a source of video to the viewers of the list. A source that changes its list or its layers keeps what its viewers get
+   * of the layers that stay.
+   */
+  #openSource(route: Route, stream: ReceiveStream, list: TargetList, now: number): void {
+    const layers = this.#layersOf(route, stream)
+    const before = this.#sources.of(stream)
+    const isSame = before !== undefined && this.#sources.changeLayers(before, layers, now)
+    if (!isSame) this.endRoute(stream)
+    const source = isSame ? before : this.#beginSource(route, stream, layers)
+    for (const watched of this.#watched.values()) watched.delete(source)
+    this.#watched.get(list)!.add(source)
+    for (const viewer of [...source.sinks.keys()]) if (!list.has(viewer)) this.#sources.removeViewer(source, viewer)
+    for (const { peers, count } of list.groups)
+      for (let index = 0; index < count; index++) this.#sources.addViewer(source, peers[index]!, now)
+  }
+
+  #beginSource(
+    { source: kind = 'camera' }: Route,
+    primary: ReceiveStream,
+    layers: readonly RoutedLayer[],
+  ): LayeredSource {
+    for (const { stream } of layers) {
+      stream.isAnnounced = false
+      stream.isAudio = false
+      this.endRoute(stream)
+    }
+    const source = this.#sources.open(kind, primary, layers)
+    for (const { stream, targets } of source.layers) this.#routed.set(targets, new Set([stream]))
+    this.#routes++
+    return source
+  }
+
+  #closeSource(source: LayeredSource): void {
+    for (const { targets } of source.layers) this.#routed.delete(targets)
+    for (const watched of this.#watched.values()) watched.delete(source)
+    this.#sources.close(source)
+    this.#routes--
+  }
+
+  /** The layers that the route names and its owner has; without any the stream of the route is the only layer. */
+  #layersOf({ layers, owner }: Route, primary: ReceiveStream): readonly RoutedLayer[] {
+    const known = (layers ?? [])
+      .slice(0, LIMITS.layersPerSource)
+      .flatMap(({ ssrc, quality, isActive }): RoutedLayer[] => {
+        const stream = this.#streams.get(ssrc)
+        return stream?.owner.id === owner ? [{ stream, quality, isActive }] : []
+      })
+    const hasPrimary = known.some(({ stream }) => stream === primary)
+    return hasPrimary ? known : [{ stream: primary, quality: 100, isActive: true }]
+  }
+
+  #leave(list: TargetList, peer: PeerId): void {
+    list.remove(peer)
+    for (const source of this.#watched.get(list) ?? []) this.#sources.removeViewer(source, peer)
+  }
+
   /** Moves the peer to the group of its new traits, in every list. */
-  #changeTraits(peer: PeerId, change: (traits: ReceiverTraits) => ReceiverTraits): void {
+  #changeTraits(peer: PeerId, change: (traits: ReceiverTraits) => ReceiverTraits, now: number): void {
     const receiver = this.#receivers.get(peer)
     if (receiver === undefined) return
     receiver.traits = change(receiver.traits)
@@ -190,5 +267,6 @@ export class RouteTable {
       list.remove(peer)
       list.add(peer, receiver.traits)
     }
+    this.#sources.setTraits(peer, receiver.traits, now)
   }
 }

@@ -1,0 +1,63 @@
+// Which layer of a source a viewer gets: what an allocator of bandwidth reads, and the one thing that it sets.
+import type { PeerId } from '../../lane/commands.ts'
+
+/** Why a viewer is sent less than the best layer of a source. */
+export const LAYER_REASONS = [
+  'want', // the viewer wants less (op 15)
+  'bandwidth', // the allocation does not permit more
+  'codec', // the client has no payload type for the codec
+  'paused-by-sender', // the sender does not send the layer
+  'waiting-for-keyframe', // the switch happens at the next keyframe of the layer
+] as const
+export type LayerReason = (typeof LAYER_REASONS)[number]
+
+/** No layer, where a layer is named by its index. */
+export const NO_LAYER = -1
+
+/** One layer as an allocator sees it. */
+export interface LayerView {
+  /** 0 to 100, as the sender declared it. */
+  readonly quality: number
+  /** Bits per second as received over the last second, headers included, retransmissions not; 0 while nothing arrives. */
+  bitrate(now: number): number
+  /** The sender declared that it sends the layer, and it has not fallen silent. */
+  readonly isAvailable: boolean
+}
+
+/** A source as an allocator sees it. */
+export interface SourceView {
+  readonly kind: 'camera' | 'screen'
+  /** The peer that sends it. */
+  readonly sender: PeerId
+  /** In ascending order of quality; layers are named by their index. */
+  readonly layers: readonly LayerView[]
+}
+
+/**
+ * One viewer and one source. `wanted` is what op 15 asks for, `limit` what the allocation permits, `target` the best available layer
+ * within both, `current` the one that is being sent. A switch to a better layer happens at a keyframe; until then the old
+ * one continues. A layer above `limit` is no longer sent at once.
+ */
+export interface LayerChoice {
+  readonly viewer: PeerId
+  readonly source: SourceView
+  /** NO_LAYER if the viewer wants nothing of the source. */
+  readonly wanted: number
+  /** Pixels that the viewer shows of it (op 15); 0 if it does not say. */
+  readonly pixels: number
+  readonly limit: number
+  readonly target: number
+  readonly current: number
+  /** Undefined while the viewer is sent the best layer. */
+  readonly reason: LayerReason | undefined
+  /** Bits per second of what is sent to the viewer: those of its current layer. */
+  sentBitrate(now: number): number
+  /** Sets the highest layer that the bandwidth permits; NO_LAYER pauses the source. Without a call nothing is limited. */
+  setLimit(limit: number, now: number): void
+}
+
+/** All choices of a lane. */
+export interface LayerChoices {
+  /** Those of one viewer, in the order in which the sources were opened. */
+  choicesOf(viewer: PeerId): Iterable<LayerChoice>
+}

@@ -1,0 +1,172 @@
+// All sources of video on a lane, by stream and by viewer.
+import type { PeerId } from '../../lane/commands.ts'
+import { ALL_WANTED, type Wants } from '../../lane/wants.ts'
+import { LIMITS } from '../../limits.ts'
+import type { LayerChoice, LayerChoices, SourceView } from '../layers/layer-choice.ts'
+import { Layer } from './layer.ts'
+import { LayeredSource, type SourceHost } from './layered-source.ts'
+import type { ReceiveStream } from './receive-stream.ts'
+import type { Sink } from './sink.ts'
+import { DISCORD_TRAITS, type ReceiverTraits } from './target-list.ts'
+
+/** The layer of a source that a stream is, in a route. */
+export interface RoutedLayer {
+  readonly stream: ReceiveStream
+  readonly quality: number
+  readonly isActive: boolean
+}
+
+interface Viewer {
+  wants: Wants
+  traits: ReceiverTraits
+  readonly sinks: Set<Sink>
+}
+
+export class LayeredSources implements SourceHost, LayerChoices {
+  readonly requestKeyframe: SourceHost['requestKeyframe']
+  readonly #sources = new Set<LayeredSource>()
+  /** By the stream of each layer. */
+  readonly #byStream = new Map<ReceiveStream, LayeredSource>()
+  readonly #viewers = new Map<PeerId, Viewer>()
+  /** Viewers whose layer, or the reason for it, may have changed since the last call of `takeChanged`. */
+  #changed = new Set<Sink>()
+  /** When the sources are looked at next. */
+  deadline = Infinity
+
+  constructor(requestKeyframe: SourceHost['requestKeyframe']) {
+    this.requestKeyframe = requestKeyframe
+  }
+
+  get size(): number {
+    return this.#sources.size
+  }
+
+  *choicesOf(viewer: PeerId): Iterable<LayerChoice> {
+    yield* this.#viewers.get(viewer)?.sinks ?? []
+  }
+
+  traitsOf(viewer: PeerId): ReceiverTraits {
+    return this.#viewers.get(viewer)?.traits ?? DISCORD_TRAITS
+  }
+
+  wantsOf(viewer: PeerId): Wants {
+    return this.#viewers.get(viewer)?.wants ?? ALL_WANTED
+  }
+
+  changed(sink: Sink, now: number): void {
+    this.#changed.add(sink)
+    this.deadline = Math.min(this.deadline, now + LIMITS.layerCheckInterval)
+  }
+
+  /** Opens a source. Its layers are ordered by quality, whatever their order in the route. */
+  open(kind: SourceView['kind'], primary: ReceiveStream, routed: readonly RoutedLayer[]): LayeredSource {
+    const layers = [...routed]
+      .sort((a, b) => a.quality - b.quality)
+      .map(({ stream, quality, isActive }) => {
+        const layer = new Layer(stream, quality)
+        layer.isDeclared = isActive
+        stream.layer = layer
+        stream.targets = layer.targets
+        return layer
+      })
+    const source = new LayeredSource(kind, primary, layers, this)
+    for (const { stream } of layers) {
+      this.#byStream.set(stream, source)
+      stream.sendAs = primary
+    }
+    this.#sources.add(source)
+    return source
+  }
+
+  /** The same layers with other declarations. Returns false if the source has other layers. */
+  changeLayers(source: LayeredSource, routed: readonly RoutedLayer[], now: number): boolean {
+    const layerOf = (routed: RoutedLayer) =>
+      source.layers.find(({ stream, quality }) => stream === routed.stream && quality === routed.quality)
+    if (routed.length !== source.layers.length || !routed.every(layerOf)) return false
+    for (const each of routed) layerOf(each)!.isDeclared = each.isActive
+    source.chooseAll(now)
+    return true
+  }
+
+  close(source: LayeredSource): void {
+    for (const viewer of [...source.sinks.keys()]) this.removeViewer(source, viewer)
+    for (const { stream } of source.layers) {
+      this.#byStream.delete(stream)
+      stream.layer = undefined
+      stream.targets = undefined
+      stream.sendAs = stream
+    }
+    this.#sources.delete(source)
+    if (this.#sources.size === 0) this.deadline = Infinity
+  }
+
+  addPeer(peer: PeerId): void {
+    this.#viewers.set(peer, { wants: ALL_WANTED, traits: DISCORD_TRAITS, sinks: new Set() })
+  }
+
+  /** Called after the peer was removed from every list. */
+  removePeer(peer: PeerId): void {
+    this.#viewers.delete(peer)
+  }
+
+  addViewer(source: LayeredSource, viewer: PeerId, now: number): void {
+    const sink = source.addViewer(viewer, now)
+    if (sink !== undefined) this.#viewers.get(viewer)?.sinks.add(sink)
+  }
+
+  removeViewer(source: LayeredSource, viewer: PeerId): void {
+    const sink = source.removeViewer(viewer)
+    if (sink === undefined) return
+    this.#viewers.get(viewer)?.sinks.delete(sink)
+    this.#changed.delete(sink)
+  }
+
+  setTraits(peer: PeerId, traits: ReceiverTraits, now: number): void {
+    const viewer = this.#viewers.get(peer)
+    if (viewer === undefined) return
+    viewer.traits = traits
+    for (const sink of viewer.sinks) sink.source.traitsChanged(sink, now)
+  }
+
+  setWants(peer: PeerId, wants: Wants, now: number): void {
+    const viewer = this.#viewers.get(peer)
+    if (viewer === undefined) return
+    viewer.wants = wants
+    for (const sink of viewer.sinks) sink.source.wantsChanged(sink, now)
+  }
+
+  /** The source that the stream is a layer of. */
+  of(stream: ReceiveStream): LayeredSource | undefined {
+    return this.#byStream.get(stream)
+  }
+
+  /** A packet of a layer arrived that was silent, or had another codec. */
+  layerChanged(stream: ReceiveStream, now: number): void {
+    const source = this.#byStream.get(stream)
+    const layer = source?.layers.find(each => each.stream === stream)
+    if (layer !== undefined) source!.layerChanged(layer, now)
+  }
+
+  /** A keyframe of the layer begins: viewers that wait for it are sent the layer from now on. */
+  keyframe(stream: ReceiveStream, now: number): void {
+    const source = this.#byStream.get(stream)
+    const layer = source?.layers.find(each => each.stream === stream)
+    if (layer !== undefined) source!.keyframe(layer, now)
+  }
+
+  /** Returns the viewers whose state may have changed. */
+  takeChanged(): ReadonlySet<Sink> {
+    const changed = this.#changed
+    this.#changed = new Set()
+    return changed
+  }
+
+  /** Repeats keyframe requests, and looks for layers that fell silent. */
+  tick(now: number): void {
+    this.deadline = Infinity
+    for (const source of this.#sources) {
+      source.tick(now)
+      if (source.isToBeChecked) this.deadline = now + LIMITS.layerCheckInterval
+    }
+  }
+}

@@ -1,0 +1,60 @@
+// What one viewer is sent of one source: the layer it wants, the one it may have, and the one it gets.
+import type { PeerId } from '../../lane/commands.ts'
+import { type LayerChoice, type LayerReason, NO_LAYER, type SourceView } from '../layers/layer-choice.ts'
+
+/** What a sink needs of its source. */
+export interface SinkSource extends SourceView {
+  /** Whether the viewer's client has a payload type for the codec that the sender uses. */
+  isDecodedBy(viewer: PeerId): boolean
+  /** Chooses the layer of the sink again. */
+  choose(sink: Sink, now: number): void
+  /** How packets look to the viewer changed. */
+  traitsChanged(sink: Sink, now: number): void
+  /** The viewer sent other wants. */
+  wantsChanged(sink: Sink, now: number): void
+}
+
+export class Sink implements LayerChoice {
+  readonly viewer: PeerId
+  readonly source: SinkSource
+  /** Of each layer, 0 to 100. */
+  wants: readonly number[] = []
+  wanted = NO_LAYER
+  pixels = 0
+  limit = Infinity
+  /** Only the source changes these two. */
+  target = NO_LAYER
+  current = NO_LAYER
+  /** Something was sent before: a decoder that has started continues with a keyframe only. */
+  hasStarted = false
+
+  constructor(viewer: PeerId, source: SinkSource) {
+    this.viewer = viewer
+    this.source = source
+  }
+
+  /** It is sent another layer from the next keyframe of that on. */
+  get isWaiting(): boolean {
+    return this.target !== NO_LAYER && this.target !== this.current
+  }
+
+  get reason(): LayerReason | undefined {
+    const { source, viewer, wanted, limit, target, current } = this
+    if (wanted === NO_LAYER) return 'want'
+    if (!source.isDecodedBy(viewer)) return 'codec'
+    if (limit < wanted && target <= limit) return 'bandwidth'
+    if (target !== wanted) return 'paused-by-sender'
+    if (current !== target) return 'waiting-for-keyframe'
+    return wanted < source.layers.length - 1 ? 'want' : undefined
+  }
+
+  sentBitrate(now: number): number {
+    return this.source.layers[this.current]?.bitrate(now) ?? 0
+  }
+
+  setLimit(limit: number, now: number): void {
+    if (limit === this.limit) return
+    this.limit = limit
+    this.source.choose(this, now)
+  }
+}
