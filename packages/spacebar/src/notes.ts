@@ -1,5 +1,6 @@
 // What the bridge logs: events with level and fields. docs/spacebar.md lists them. No note holds a token or a message of a user.
 
+/** Events and their levels. `error` needs the operator, `warn` may pass by itself. */
 export const BRIDGE_NOTES = {
   'bridge.ready': 'info',
   'bridge.stopped': 'info',
@@ -21,14 +22,17 @@ export const BRIDGE_NOTES = {
   'bridge.published': 'debug',
 } as const
 
+/** The name of an event of the bridge. */
 export type BridgeNoteName = keyof typeof BRIDGE_NOTES
 
+/** One occurrence. Fields are ids, numbers and reasons. */
 export interface BridgeNote {
   level: 'debug' | 'info' | 'warn' | 'error'
   event: BridgeNoteName
   fields: Readonly<Record<string, string | number>>
 }
 
+/** A note with the level of its event. */
 export const bridgeNote = (event: BridgeNoteName, fields: BridgeNote['fields'] = {}): BridgeNote => ({
   level: BRIDGE_NOTES[event],
   event,

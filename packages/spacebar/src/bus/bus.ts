@@ -2,11 +2,13 @@
 import { type BusEvent, decodeEvent, mayConcernVoice } from '../core/events.ts'
 import type { Published } from '../core/outputs.ts'
 
+/** Called by a bus; must not throw. */
 export interface BusListener {
   /** An event that concerns voice. */
   event(event: BusEvent): void
   /** Events may have been missed until now. */
   opened(): void
+  /** The connection was lost, or an input was not understood. The bus tries again by itself. */
   lost(reason: string): void
 }
 

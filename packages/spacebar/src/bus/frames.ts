@@ -46,6 +46,7 @@ export class FrameReader {
     return length > LIMITS.frame ? HEADER : HEADER + length
   }
 
+  /** Takes complete frames out of the buffer. What is left begins with the next header. */
   #cut(): void {
     let bytes = this.#buffered.length === 1 ? this.#buffered[0]! : Buffer.concat(this.#buffered)
     while (bytes.length >= HEADER) {
@@ -64,6 +65,7 @@ export class FrameReader {
   }
 }
 
+/** A message as one frame. */
 export function frameOf(message: unknown): Buffer {
   const body = Buffer.from(JSON.stringify(message))
   const header = Buffer.alloc(HEADER)

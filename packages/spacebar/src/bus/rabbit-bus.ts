@@ -3,6 +3,7 @@ import type { Published } from '../core/outputs.ts'
 import { LIMITS } from '../limits.ts'
 import { type Bus, type BusListener, envelopeOf, readMessage } from './bus.ts'
 
+/** Spacebar's name of the exchange. */
 const EXCHANGE = '-'
 
 /** What is used of amqplib, which is installed only where RabbitMQ is. */
@@ -33,6 +34,7 @@ async function loadAmqp(): Promise<Amqp> {
   }
 }
 
+/** Every process of Spacebar publishes to the exchange; the bridge's queue receives a copy of everything. */
 export class RabbitBus implements Bus {
   readonly #amqp: Amqp
   readonly #url: string
@@ -66,6 +68,10 @@ export class RabbitBus implements Bus {
     await this.#connection?.close().catch(() => {})
   }
 
+  /**
+   * The queue is exclusive and disappears with the connection: what was published until the next one is missed, hence
+   * `opened`.
+   */
   async #connect(): Promise<void> {
     const connection = await this.#amqp.connect(this.#url)
     let reason = 'closed by RabbitMQ'
@@ -83,6 +89,7 @@ export class RabbitBus implements Bus {
     this.#listener.opened()
   }
 
+  /** A message above `LIMITS.frame` is not parsed: none about voice is that long. */
   #take(content: Buffer): void {
     this.received++
     if (content.length > LIMITS.frame) return
@@ -97,6 +104,7 @@ export class RabbitBus implements Bus {
     this.#tryLater()
   }
 
+  /** Tries until it is connected or closed. */
   #tryLater(): void {
     this.#retry = setTimeout(() => {
       this.#connect().catch(() => !this.#isClosed && this.#tryLater())

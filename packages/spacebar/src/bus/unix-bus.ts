@@ -23,6 +23,10 @@ export interface UnixBusOptions {
   name?: string | undefined
 }
 
+/**
+ * The bridge is one more process of Spacebar: it has a socket in the folder that the others write to, and writes to
+ * theirs.
+ */
 export class UnixBus implements Bus {
   readonly #path: string
   readonly #listener: BusListener
@@ -111,6 +115,7 @@ export class UnixBus implements Bus {
     socket.on('close', () => this.#connections.delete(socket))
   }
 
+  /** On this bus the envelope is inside a message, under `event`. */
   #take(frame: Buffer): void {
     this.received++
     const event = readMessage(frame.toString('utf8'), message => (message as { event?: unknown } | null)?.event)

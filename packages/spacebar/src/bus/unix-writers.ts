@@ -13,6 +13,7 @@ export async function spacebarSockets(folder: string): Promise<string[]> {
   return (await readdir(folder)).filter(name => OF_SPACEBAR.test(name))
 }
 
+/** Connections are opened when they are needed and closed by their process. */
 export class UnixWriters {
   readonly #folder: string
   readonly #sockets = new Map<string, Socket>()
@@ -38,6 +39,7 @@ export class UnixWriters {
     for (const socket of this.#sockets.values()) socket.destroy()
   }
 
+  /** The sockets in the folder, listed at most every `LIMITS.socketList` milliseconds. */
   #list(): Promise<string[]> {
     const now = performance.now()
     if (this.#names === undefined || now - this.#listedAt > LIMITS.socketList) {
@@ -47,6 +49,7 @@ export class UnixWriters {
     return this.#names
   }
 
+  /** The connection to a process; undefined at the bound. */
   #open(name: string): Socket | undefined {
     const known = this.#sockets.get(name)
     if (known !== undefined || this.#isClosed) return known

@@ -1,5 +1,8 @@
 // The bridge as a state machine: events of Spacebar's bus, its database and the nodes in, commands for the nodes out. Time is an
 // argument.
+// `SpacebarBridge` feeds it and applies `takeOutputs` after each input. Three sources may disagree about a user: an
+// event of the bus is newer than a row read before it, and `changedAt` of the user decides. Without a database only the
+// bus counts.
 import { LIMITS } from '../limits.ts'
 import { Calls } from './calls.ts'
 import type { BusEvent } from './events.ts'
@@ -10,6 +13,7 @@ import { Reconciliation } from './reconciliation.ts'
 import type { Snapshot, StoredVoiceState, Verdict } from './snapshot.ts'
 import { placeOf } from './users.ts'
 
+/** The nodes that the bridge drives, and what the database is used for. */
 export interface BridgeOptions {
   nodes: readonly BridgeNode[]
   /** Whether there is a database to reconcile with. Without it the bridge never sends SYNC. */
@@ -20,6 +24,7 @@ export interface BridgeOptions {
 
 type Event<K extends BusEvent['kind']> = Extract<BusEvent, { kind: K }>
 
+/** Dispatches: users and admission are in `Calls`, voice states on nodes in `Seats`, Go Live in `Streams`. */
 export class Bridge {
   readonly #hasDatabase: boolean
   readonly #nodes: NodeTable
@@ -38,6 +43,7 @@ export class Bridge {
     this.#reconcileAt = hasDatabase ? now : Infinity
   }
 
+  /** All outputs since the last call, in the order in which they must be applied. */
   takeOutputs(): readonly BridgeOutput[] {
     return this.#outputs.splice(0)
   }
@@ -50,10 +56,12 @@ export class Bridge {
   get isReconciled(): boolean {
     return this.#hasSnapshot || !this.#hasDatabase
   }
+  /** When to call `tick`; `Infinity` if never. */
   get deadline(): number {
     return Math.min(this.#calls.deadline, this.#reconcileAt)
   }
 
+  /** Handles tokens that did not arrive, updates to publish, and the periodic reconciliation. */
   tick(now: number): void {
     this.#calls.tick(now)
     if (now >= this.#reconcileAt) this.reconcile(now)
@@ -70,6 +78,7 @@ export class Bridge {
     this.#reconcileAt = now + LIMITS.retryDelay
   }
 
+  /** An event of the bus. */
   event(event: BusEvent, now: number): void {
     switch (event.kind) {
       case 'voiceState':
@@ -105,6 +114,7 @@ export class Bridge {
     this.#calls.seats.resend(node, isSameSession)
     if (this.#hasSnapshot && !isSameSession) this.#sync(node)
   }
+  /** The connection to a node was lost. Requests without an answer are sent again when it is ready. */
   nodeLost(node: string): void {
     this.#nodes.setReady(node, false)
     for (const seat of this.#calls.seats.ofNode(node)) if (seat.state === 'asked') seat.state = 'waiting'
@@ -127,6 +137,7 @@ export class Bridge {
     seat.state = 'waiting'
     this.#calls.note('bridge.node_refused', { node, channel: channelId, user: userId, reason })
   }
+  /** The user's media is established on the node. */
   userConnected(node: string, channelId: string, userId: string): void {
     const seat = this.#calls.seats.find(node, channelId, userId)
     if (seat === undefined) return
@@ -134,6 +145,7 @@ export class Bridge {
     seat.isLost = false
     this.#calls.publisher.connected(seat)
   }
+  /** The user's voice connection ended. One that may be resumed changes nothing. */
   userDisconnected(node: string, channelId: string, userId: string, isResumable: boolean): void {
     const seat = this.#calls.seats.find(node, channelId, userId)
     if (seat === undefined || isResumable) return
@@ -163,6 +175,7 @@ export class Bridge {
     this.#calls.authorized(userId, place, verdict)
   }
 
+  /** A voice state with a channel. It admits no user: the token follows, or the database has it. */
   #voiceState(
     { userId, place, sessionId, restrictions, isMember, isStreaming }: Event<'voiceState'>,
     now: number,
@@ -206,12 +219,14 @@ export class Bridge {
     }
   }
 
+  /** The user was removed from a group call. */
   #recipientGone({ userId, channelId }: Event<'recipientGone'>, now: number): void {
     const user = this.#calls.users.get(userId)
     const place = user && placeOf(user)
     if (place === undefined || place.channelId === channelId) this.#left({ userId, guildId: undefined, channelId }, now)
   }
 
+  /** The token of a user, and with the endpoint the node. Both must fit the voice state that precedes them. */
   #voiceServer({ userId, guildId, channelId, token, endpoint }: Event<'voiceServer'>, now: number): void {
     const user = this.#calls.users.get(userId)
     const place = user?.voice?.place
@@ -226,11 +241,13 @@ export class Bridge {
     this.#unknownEndpoint(endpoint)
   }
 
+  /** A token without a fitting voice state: the database may know the user's place. */
   #tokenWithoutState(userId: string): void {
     if (this.#hasDatabase) this.#outputs.push({ kind: 'readUser', userId })
     else this.#calls.note('bridge.token_without_state', { user: userId })
   }
 
+  /** Without a database the nodes may have users that the bridge does not know. */
   #channelGone(channelId: string, now: number): void {
     this.#calls.channelGone(channelId, now)
     if (this.#hasDatabase) return
@@ -248,10 +265,12 @@ export class Bridge {
       this.#calls.note('bridge.token_without_state', { user: userId, stream: stream.key })
   }
 
+  /** Noted once per endpoint: the region's endpoint must equal the endpoint of a node. */
   #unknownEndpoint(endpoint: string): void {
     if (this.#nodes.isNews(endpoint)) this.#calls.note('bridge.unknown_endpoint', { endpoint })
   }
 
+  /** Lists what the bridge wants on the node; the rest is removed after the grace period. */
   #sync(node: string): void {
     const grace = LIMITS.absenceGrace / 1_000
     this.#outputs.push({ kind: 'sync', node, channels: this.#calls.seats.listOf(node), grace })

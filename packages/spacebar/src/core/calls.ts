@@ -11,6 +11,7 @@ import type { Verdict } from './snapshot.ts'
 import { Streams } from './streams.ts'
 import { type Admission, placeOf, type User, Users } from './users.ts'
 
+/** What `Calls` needs of the bridge. */
 export interface CallsOptions {
   nodes: NodeTable
   outputs: BridgeOutput[]
@@ -20,6 +21,10 @@ export interface CallsOptions {
   checksPermissions: boolean
 }
 
+/**
+ * A user goes through: voice state (`moved`), token (`admit`), permission (`authorized`), seat. Each step may arrive
+ * late or never.
+ */
 export class Calls {
   readonly users = new Users()
   readonly seats: Seats
@@ -36,6 +41,7 @@ export class Calls {
     this.streams = new Streams(this.seats, this.publisher)
   }
 
+  /** When an update is to be published, or a token has not arrived in time. */
   get deadline(): number {
     const [oldest] = this.#tokenAwaited
     return Math.min(this.publisher.deadline, oldest?.tokenBy ?? Infinity)
@@ -70,6 +76,7 @@ export class Calls {
     user.tokenBy = now + LIMITS.tokenWait
     this.#tokenAwaited.add(user)
   }
+  /** The user's token is here, or is no longer expected. */
   tokenArrived(user: User): void {
     this.#tokenAwaited.delete(user)
     user.tokenBy = undefined
@@ -92,6 +99,7 @@ export class Calls {
     if (!isAsked) this.#options.outputs.push({ kind: 'authorize', userId: user.id, place })
   }
 
+  /** The database's answer to `authorize`. Ignored if the user has moved or left since. */
   authorized(userId: string, place: Place, verdict: Verdict): void {
     const user = this.users.get(userId)
     const admission = user?.admission
@@ -103,6 +111,7 @@ export class Calls {
     // A database that is away refuses for the moment only.
     if (verdict.kind !== 'unknown') user.refused = refusalKey(place, admission.token)
   }
+  /** Whether the database refused the user with this token in this place before. */
   wasRefused({ refused }: User, place: Place, token: string): boolean {
     return refused === refusalKey(place, token)
   }
@@ -112,6 +121,7 @@ export class Calls {
     this.unseat(user)
     this.#forget(user)
   }
+  /** Ends the user's seat and streams. The user stays known. */
   unseat(user: User): void {
     this.streams.userLeft(user.id)
     if (user.seat === undefined) return
@@ -120,6 +130,7 @@ export class Calls {
     user.seat = undefined
   }
 
+  /** The channel was deleted: its users and streams end. */
   channelGone(channelId: string, now: number): void {
     this.streams.endIn(channelId)
     for (const user of this.users.all()) {
@@ -129,6 +140,7 @@ export class Calls {
     }
     this.seats.close(channelId)
   }
+  /** The guild was deleted: all its calls end. */
   guildGone(guildId: string, now: number): void {
     this.streams.endOfGuild(guildId)
     for (const user of this.users.all()) {
@@ -144,6 +156,7 @@ export class Calls {
     this.#options.outputs.push({ kind: 'note', note: bridgeNote(event, fields) })
   }
 
+  /** Grants the seat, if the user is still in that place. A change of node or login replaces the old seat. */
   #seat(user: User, { place, token, node, endpoint, isRestored }: Admission): void {
     if (user.voice === undefined || !isSamePlace(user.voice.place, place)) return
     if (user.seat !== undefined && user.seat.node !== node) this.unseat(user)
@@ -157,6 +170,7 @@ export class Calls {
     if (before !== undefined && before.sessionId !== sessionId) this.publisher.force(user.seat)
   }
 
+  /** Why the user may not join; undefined if the user may. */
   #refusalOf({ channelId }: Place, verdict: Verdict): string | undefined {
     if (verdict.kind === 'denied') return verdict.reason
     if (verdict.kind === 'unknown') return 'the database is away'
@@ -164,6 +178,7 @@ export class Calls {
     return userLimit !== undefined && this.seats.count(channelId) >= userLimit ? 'the channel is full' : undefined
   }
 
+  /** The user is in no call. When its last event arrived is kept. */
   #forget(user: User): void {
     if (user.seat !== undefined) this.publisher.cancel(user.seat)
     this.streams.userLeft(user.id)

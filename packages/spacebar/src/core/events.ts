@@ -1,4 +1,6 @@
 // The events of Spacebar's bus that concern voice: their shapes, and the decoder that drops all others.
+// Spacebar's events have more fields than are read here. An event that does not decode is ignored: the next
+// reconciliation repairs what it would have said.
 import { z } from 'zod'
 import { LIMITS } from '../limits.ts'
 import { Flag, optional, Snowflake } from '../shapes.ts'
@@ -8,6 +10,7 @@ const Token = z.string().min(1).max(LIMITS.token)
 const Endpoint = z.string().min(1).max(LIMITS.endpoint)
 const StreamKey = z.string().max(LIMITS.streamKey)
 
+/** How Spacebar wraps each event: its name, its data, and to whom it is sent. */
 const Envelope = z.object({
   event: z.string(),
   data: z.unknown(),
@@ -48,6 +51,7 @@ export interface StreamName {
   ownerId: string
 }
 
+/** An event that concerns voice, in the bridge's words. Absent guilds mean a DM or group call. */
 export type BusEvent =
   | {
       kind: 'voiceState'
@@ -86,6 +90,7 @@ export function decodeEvent(value: unknown): BusEvent | undefined {
   return decode?.(envelope.data)
 }
 
+/** By the name of the event. */
 const DECODERS = new Map<string, (envelope: Envelope) => BusEvent | undefined>([
   ['VOICE_STATE_UPDATE', voiceState],
   ['VOICE_SERVER_UPDATE', voiceServer],
@@ -105,6 +110,7 @@ const DECODERS = new Map<string, (envelope: Envelope) => BusEvent | undefined>([
 export const mayConcernVoice = (json: string): boolean =>
   /"event"\s*:\s*"(?:VOICE_S|STREAM_|CHANNEL_DELETE|GUILD_(?:MEMBER_REMOVE|BAN_ADD|DELETE))/.test(json)
 
+/** VOICE_STATE_UPDATE: with a channel a join, move or change; without one a leave. */
 function voiceState({ data, channel_id: before }: Envelope): BusEvent | undefined {
   const parsed = VoiceStateUpdate.safeParse(data)
   if (!parsed.success) return undefined
@@ -123,6 +129,7 @@ function voiceState({ data, channel_id: before }: Envelope): BusEvent | undefine
   }
 }
 
+/** VOICE_SERVER_UPDATE. Without an endpoint the voice server is away, and another update follows. */
 function voiceServer({ data, user_id: userId }: Envelope): BusEvent | undefined {
   const parsed = VoiceServerUpdate.safeParse(data)
   if (!parsed.success || userId === undefined || parsed.data.endpoint === undefined) return undefined
@@ -130,6 +137,7 @@ function voiceServer({ data, user_id: userId }: Envelope): BusEvent | undefined 
   return { kind: 'voiceServer', userId, guildId, channelId, token, endpoint }
 }
 
+/** GUILD_MEMBER_REMOVE and GUILD_BAN_ADD. */
 function memberGone({ data }: Envelope): BusEvent | undefined {
   const parsed = MemberGone.safeParse(data)
   return parsed.success ? { kind: 'memberGone', userId: parsed.data.user.id, guildId: parsed.data.guild_id } : undefined
@@ -154,12 +162,14 @@ function guildGone({ data, guild_id, user_id }: Envelope): BusEvent | undefined 
   return { kind: 'memberGone', guildId, userId: user_id }
 }
 
+/** STREAM_CREATE: the stream's channel id on the node is `rtc_server_id`. */
 function streamCreated({ data }: Envelope): BusEvent | undefined {
   const parsed = StreamCreate.safeParse(data)
   const stream = parsed.success ? streamName(parsed.data.stream_key) : undefined
   return stream && { kind: 'streamCreated', stream, serverId: parsed.data!.rtc_server_id }
 }
 
+/** STREAM_SERVER_UPDATE: the token of the owner or of one viewer. */
 function streamServer({ data, user_id: userId }: Envelope): BusEvent | undefined {
   const parsed = StreamServerUpdate.safeParse(data)
   const stream = parsed.success ? streamName(parsed.data.stream_key) : undefined
@@ -178,6 +188,7 @@ function streamGone({ data, guild_id, channel_id, user_id }: Envelope): BusEvent
   return { kind: 'viewerLeft', stream, userId: user_id }
 }
 
+/** See `StreamName`. */
 const STREAM_KEY = /^(?:guild:(\d{1,20})|call):(\d{1,20}):(\d{1,20})$/
 
 /** Undefined for a key that is not one of Spacebar. */

@@ -1,6 +1,7 @@
 // The nodes of the bridge: which one an endpoint or a region of Spacebar names, and which are ready.
 import { LIMITS } from '../limits.ts'
 
+/** A node as configured. */
 export interface BridgeNode {
   /** Unique. */
   name: string
@@ -10,6 +11,7 @@ export interface BridgeNode {
   regions?: readonly string[] | undefined
 }
 
+/** The table of nodes is fixed; only their readiness changes. */
 export class NodeTable {
   readonly #nodes: readonly BridgeNode[]
   readonly #byEndpoint: ReadonlyMap<string, BridgeNode>
@@ -25,10 +27,12 @@ export class NodeTable {
     if (new Set(nodes.map(({ name }) => name)).size < nodes.length) throw new RangeError('two nodes have the same name')
   }
 
+  /** In the order of the configuration; the first is the default. */
   get names(): readonly string[] {
     return this.#nodes.map(({ name }) => name)
   }
 
+  /** The node of an endpoint as Spacebar writes it; undefined if it is not one of ours. */
   byEndpoint(endpoint: string): BridgeNode | undefined {
     return this.#byEndpoint.get(normalEndpoint(endpoint))
   }

@@ -4,6 +4,7 @@ import { LIMITS } from '../limits.ts'
 import type { BridgeOutput, Published } from './outputs.ts'
 import type { Seat } from './seats.ts'
 
+/** Steps of at most `LIMITS.publishBatch` users, so that a restarted node is not flooded by all its users at once. */
 export class Publisher {
   readonly #outputs: BridgeOutput[]
   readonly #due = new Map<Seat, number>()
@@ -17,6 +18,7 @@ export class Publisher {
     this.#outputs = outputs
   }
 
+  /** When the next step is due; `Infinity` if nothing is scheduled. */
   get deadline(): number {
     return Math.max(this.#earliest, this.#nextStep)
   }
@@ -34,6 +36,7 @@ export class Publisher {
     this.schedule(seat, 0, 0)
   }
 
+  /** The seat has ended or was replaced. */
   cancel(seat: Seat): void {
     this.#due.delete(seat)
     this.#forced.delete(seat)
@@ -43,6 +46,7 @@ export class Publisher {
     if (!this.#forced.has(seat)) this.#due.delete(seat)
   }
 
+  /** Publishes what is due, one step at most. */
   tick(now: number): void {
     if (now < this.deadline) return
     const due = [...this.#due].filter(([, at]) => at <= now).slice(0, LIMITS.publishBatch)
@@ -57,6 +61,7 @@ export class Publisher {
   }
 }
 
+/** The update that makes Discord's clients connect to this seat. */
 function publishedFor({ token, endpoint, channel, stream }: Seat): Published {
   if (stream !== undefined)
     return { event: 'STREAM_SERVER_UPDATE', data: { token, endpoint, guild_id: null, stream_key: stream.key } }

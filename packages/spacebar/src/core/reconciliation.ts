@@ -6,6 +6,10 @@ import { isSamePlace } from './place.ts'
 import type { Snapshot, StoredStreamSession, StoredVoiceState } from './snapshot.ts'
 import { placeOf } from './users.ts'
 
+/**
+ * The database may lag behind the bus, and its rows may be left over: neither adds nor removes a user against a newer
+ * event.
+ */
 export class Reconciliation {
   readonly #calls: Calls
   readonly #nodes: NodeTable
@@ -23,6 +27,7 @@ export class Reconciliation {
     this.#calls.note('bridge.reconciled', { voice_states: voiceStates.length, users: this.#calls.users.size })
   }
 
+  /** One row. A user who is no longer a member is dropped; a user in another place is moved. */
   voiceState(row: StoredVoiceState, readAt: number): void {
     const { place, sessionId, restrictions, token } = row
     const user = this.#calls.users.of(row.userId)
@@ -38,6 +43,7 @@ export class Reconciliation {
     this.#calls.admit(user, { place, token, node, endpoint, isRestored: true })
   }
 
+  /** Rows do not name a node: the guild's region does. */
   #byRegion(region: string | undefined): { node: string; endpoint: string } {
     const { name, endpoint } = this.#nodes.byRegion(region)
     return { node: name, endpoint }

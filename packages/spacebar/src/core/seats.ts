@@ -3,6 +3,7 @@ import type { NodeTable } from './nodes.ts'
 import type { BridgeOutput, ListedChannel, SeatRef } from './outputs.ts'
 import { areSameRestrictions, type Place, type Restrictions } from './place.ts'
 
+/** What is wanted for a user. */
 export interface SeatWish {
   userId: string
   /** The voice channel with its guild, or the stream's server id. */
@@ -20,6 +21,7 @@ export interface SeatWish {
 /** `waiting`: not sent, or without an answer. `asked`: sent. `held`: the node has it. */
 type SeatState = 'waiting' | 'asked' | 'held'
 
+/** A wish with its progress on the node. */
 export interface Seat extends SeatWish {
   state: SeatState
   /** Whether the user's media is established. */
@@ -30,12 +32,14 @@ export interface Seat extends SeatWish {
   isRestored: boolean
 }
 
+/** An LVSP channel on one node, from its first seat to its last. */
 interface Channel {
   readonly place: Place
   readonly node: string
   readonly seats: Map<string, Seat>
 }
 
+/** Commands are issued for ready nodes only; `resend` repeats what a node missed. LVSP repeats are idempotent. */
 export class Seats {
   readonly #nodes: NodeTable
   readonly #outputs: BridgeOutput[]
@@ -52,6 +56,7 @@ export class Seats {
     return this.#onNodes(channelId).reduce((total, { seats }) => total + seats.size, 0)
   }
 
+  /** The seat of a user; undefined if it has none there. */
   find(node: string, channelId: string, userId: string): Seat | undefined {
     return this.#channels.get(keyOf(node, channelId))?.seats.get(userId)
   }
@@ -70,6 +75,7 @@ export class Seats {
     return seat
   }
 
+  /** A moderator's change. Nothing is sent if it is none. */
   restrict(seat: Seat, restrictions: Restrictions): void {
     if (areSameRestrictions(seat.restrictions, restrictions)) return
     seat.restrictions = restrictions
@@ -107,10 +113,12 @@ export class Seats {
     }
   }
 
+  /** What the bridge wants on a node, as SYNC lists it. */
   listOf(node: string): ListedChannel[] {
     return this.#ofNode(node).map(({ place, seats }) => ({ ...place, userIds: [...seats.keys()] }))
   }
 
+  /** All seats on a node. */
   *ofNode(node: string): Iterable<Seat> {
     for (const { seats } of this.#ofNode(node)) yield* seats.values()
   }
@@ -123,11 +131,16 @@ export class Seats {
     return this.#nodes.names.flatMap(node => this.#channels.get(keyOf(node, channelId)) ?? [])
   }
 
+  /**
+   * The channel of a stream is created with its properties before its first seat; other channels with their first voice
+   * state.
+   */
   #open({ node, channel, stream }: Seat): void {
     if (stream === undefined) return
     this.#outputs.push({ kind: 'open', node, channelId: channel.channelId, ownerId: stream.ownerId })
   }
 
+  /** Requests the voice state; the answer changes its state. */
   #ask(seat: Seat): void {
     const { node, sessionId, token, restrictions } = seat
     seat.state = 'asked'
@@ -135,6 +148,7 @@ export class Seats {
   }
 }
 
+/** A seat on a node that lost everything. */
 const RESTARTED: Partial<Seat> = { state: 'waiting', isConnected: false, isLost: true, isRestored: true }
 
 /** Names of nodes may contain spaces; snowflakes do not. */

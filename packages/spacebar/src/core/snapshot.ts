@@ -21,6 +21,7 @@ export interface StoredStreamSession {
   token: string
 }
 
+/** All voice states and stream parts, read together. */
 export interface Snapshot {
   voiceStates: readonly StoredVoiceState[]
   streamSessions: readonly StoredStreamSession[]

@@ -12,6 +12,7 @@ interface Stream extends StreamName {
   readonly seats: Map<string, Seat>
 }
 
+/** Members of a stream's channel are users of the call; `Calls` ends their part when they leave it. */
 export class Streams {
   readonly #seats: Seats
   readonly #publisher: Publisher
@@ -82,6 +83,7 @@ export class Streams {
     for (const key of [...(this.#ofUser.get(userId) ?? [])]) this.viewerLeft(key, userId)
   }
 
+  /** Ends one user's part; the stream itself if the user owns it. */
   viewerLeft(key: string, userId: string): void {
     const stream = this.#byKey.get(key)
     if (stream?.ownerId === userId) return this.end(key)
@@ -89,6 +91,7 @@ export class Streams {
     if (stream !== undefined && seat !== undefined) this.#removeSeat(stream, seat)
   }
 
+  /** Ends a stream: its seats, and its channel on the nodes. */
   end(key: string): void {
     const stream = this.#byKey.get(key)
     if (stream === undefined) return
@@ -97,6 +100,7 @@ export class Streams {
     if (stream.seats.size > 0) this.#seats.close(stream.serverId)
   }
 
+  /** The call of these streams has ended. */
   endIn(channelId: string): void {
     for (const { key, place } of [...this.#byKey.values()]) if (place.channelId === channelId) this.end(key)
   }
@@ -110,6 +114,7 @@ export class Streams {
     this.#seats.remove(seat)
   }
 
+  /** The user no longer has a part in the stream. */
   #forget(key: string, seat: Seat): void {
     this.#publisher.cancel(seat)
     const keys = this.#ofUser.get(seat.userId)

@@ -30,6 +30,7 @@ export interface User {
   refused?: string | undefined
 }
 
+/** Bounded: an event of one user more than `LIMITS.users` is noted and dropped. */
 export class Users {
   readonly #byId = new Map<string, User>()
   /** When the last event arrived about users who have left, so that an older snapshot does not bring them back. */
@@ -53,6 +54,7 @@ export class Users {
     this.#byId.set(id, user)
     return user
   }
+  /** Removes the user, and keeps when its last event arrived. */
   forget(user: User): void {
     this.#byId.delete(user.id)
     this.#left.delete(user.id)
@@ -63,4 +65,5 @@ export class Users {
   }
 }
 
+/** Where the user is: where it is seated, otherwise where its voice state says. */
 export const placeOf = ({ seat, voice }: User): Place | undefined => seat?.channel ?? voice?.place

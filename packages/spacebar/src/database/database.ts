@@ -1,4 +1,5 @@
 // Spacebar's PostgreSQL database: read-only queries, and a lock so that one bridge runs at a time.
+// A connection of its own holds the advisory lock and listens to the triggers; queries use a pool.
 import type { Place } from '../core/place.ts'
 import type { Snapshot, StoredVoiceState, Verdict } from '../core/snapshot.ts'
 import { LIMITS } from '../limits.ts'
@@ -37,6 +38,7 @@ interface Pg {
   Client: new (options: object) => Client
 }
 
+/** Throws an error that names the package, if it is not installed. */
 async function loadPg(): Promise<Pg> {
   const name = 'pg'
   try {
@@ -63,6 +65,9 @@ export class DatabaseRightsError extends Error {
   }
 }
 
+/**
+ * Every query has a timeout, and their number is bounded: a slow database delays joins, it does not fill the memory.
+ */
 export class Database {
   readonly #pg: Pg
   readonly #url: string
@@ -97,6 +102,7 @@ export class Database {
     return database
   }
 
+  /** Whether the table exists and may be read. */
   has(table: Table): boolean {
     return this.#tables.has(table)
   }
@@ -126,6 +132,7 @@ export class Database {
     this.#lock = client
   }
 
+  /** All voice states and stream parts. Rows of another shape are left out. */
   async snapshot(): Promise<Snapshot> {
     const hasStreams = this.has('streams') && this.has('stream_sessions')
     const [voiceStates, streams] = await Promise.all([
@@ -138,11 +145,13 @@ export class Database {
     }
   }
 
+  /** The voice state of one user; undefined without a channel. */
   async voiceState(userId: string): Promise<StoredVoiceState | undefined> {
     const [row] = await this.#query(voiceStatesQuery(this.#tables, true), [userId])
     return voiceStateOf(row)
   }
 
+  /** Whether the user may join, by Discord's rules. An error is the verdict `unknown`. */
   async mayJoin(userId: string, { guildId, channelId }: Place): Promise<Verdict> {
     try {
       if (guildId !== undefined) {
@@ -167,12 +176,14 @@ export class Database {
     await Promise.allSettled([this.#lock?.end(), this.#pool.end()])
   }
 
+  /** Which tables can be used: asked once, when the bridge starts. */
   async #findTables(): Promise<void> {
     const names = [...TABLES.needed, ...TABLES.optional]
     for (const row of await this.#query(READABLE_TABLES, [names])) this.#tables.add((row as { name: Table }).name)
     for (const name of TABLES.needed) if (!this.#tables.has(name)) throw new DatabaseRightsError(name)
   }
 
+  /** Throws if too many queries wait, and the error of the database. */
   async #query(text: string, values: unknown[] = []): Promise<unknown[]> {
     if (this.#running >= LIMITS.queryBacklog) throw new Error('too many queries wait for the database')
     this.#running++
@@ -184,6 +195,7 @@ export class Database {
   }
 }
 
+/** The payload of a notification: a user id, and nothing else. */
 const USER_ID = /^\d{1,20}$/
 
 /** Runs the SQL of the operator, with the rights that the URL has. */

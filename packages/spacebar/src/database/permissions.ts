@@ -2,15 +2,18 @@
 import { z } from 'zod'
 import type { Verdict } from '../core/snapshot.ts'
 
+/** Permission bits (Discord's documentation, "Permissions"). They exceed 32 bits, hence bigint. */
 const ADMINISTRATOR = 1n << 3n
 const VIEW_CHANNEL = 1n << 10n
 const CONNECT = 1n << 20n
 const MOVE_MEMBERS = 1n << 24n
 const ALL = ~0n
 
+/** Channel types. */
 const GUILD_VOICE = 2
 const GUILD_STAGE_VOICE = 13
 
+/** The row of `PERMISSIONS` in queries.ts. */
 const PermissionsRow = z.object({
   type: z.int(),
   user_limit: z.int().nullish(),
@@ -20,6 +23,7 @@ const PermissionsRow = z.object({
   /** Each is an id and its permissions, with a space between them. */
   roles: z.array(z.string()),
 })
+/** Permission bits as text or number; anything else grants nothing. */
 const Bits = z.union([z.string(), z.number()]).transform(value => bits(value))
 const Overwrite = z.object({ id: z.string(), allow: Bits, deny: Bits })
 type Overwrite = z.infer<typeof Overwrite>
@@ -63,6 +67,7 @@ function withOverwrites(
   }, base)
 }
 
+/** The channel's overwrites. Those of another shape are left out, so that they grant nothing. */
 function overwritesOf(text: string | null | undefined): Overwrite[] {
   let value: unknown
   try {

@@ -18,6 +18,7 @@ const VoiceStateRow = z.object({
   is_member: z.boolean(),
 })
 
+/** Undefined for a row of another shape. */
 export function voiceStateOf(row: unknown): StoredVoiceState | undefined {
   const parsed = VoiceStateRow.safeParse(row)
   if (!parsed.success) return undefined
@@ -43,6 +44,7 @@ const StreamSessionRow = z.object({
   token: z.string().min(1).max(LIMITS.token),
 })
 
+/** Undefined for a row of another shape. The key is the one that Spacebar's events have. */
 export function streamSessionOf(row: unknown): StoredStreamSession | undefined {
   const parsed = StreamSessionRow.safeParse(row)
   if (!parsed.success) return undefined

@@ -28,6 +28,7 @@ export async function checkBridge(settings: BridgeSettings): Promise<CheckResult
   return [...(await checkBus(settings.bus)), ...nodes, ...(await checkDatabase(settings.database, targets))]
 }
 
+/** The folder must be usable, and have sockets of Spacebar in it. */
 async function checkBus(url: string): Promise<CheckResult[]> {
   const folder = folderOf(url)
   if (folder === undefined)
@@ -48,6 +49,7 @@ async function checkBus(url: string): Promise<CheckResult[]> {
   }
 }
 
+/** Connects and identifies, then leaves: the node must accept the secret and the capability `adopt_token`. */
 async function checkLvsp({ name, lvsp, secret, ca }: NodeTarget): Promise<CheckResult> {
   const client = new LvspClient({ url: lvsp, secret, tls: ca === undefined ? undefined : { ca } })
   let reason = 'no answer'
@@ -80,6 +82,7 @@ async function checkCertificate({ name, endpoint, ca }: NodeTarget): Promise<Che
   }
 }
 
+/** The certificate that the endpoint presents, verified except for its name, which the caller checks. */
 function peerCertificate(host: string, port: number, ca: string | undefined): Promise<X509Certificate> {
   return new Promise((resolve, reject) => {
     const servername = /^[\d.]+$|:/.test(host) ? {} : { servername: host }
@@ -94,6 +97,7 @@ function peerCertificate(host: string, port: number, ca: string | undefined): Pr
   })
 }
 
+/** Opens it as the bridge would, read-only and with the lock. */
 async function checkDatabase(url: string | undefined, targets: readonly NodeTarget[]): Promise<CheckResult[]> {
   if (url === undefined)
     return [
@@ -120,6 +124,7 @@ async function checkDatabase(url: string | undefined, targets: readonly NodeTarg
   }
 }
 
+/** See `SELF_VIDEO_DEFAULT`. */
 async function checkSelfVideo(database: Database): Promise<CheckResult> {
   const [row] = (await database.read(SELF_VIDEO_DEFAULT)) as { column_default?: unknown }[]
   if (row === undefined || typeof row.column_default === 'string') return ok('database: bots can join')
@@ -140,6 +145,7 @@ async function checkRegions(database: Database, targets: readonly NodeTarget[]):
   })
 }
 
+/** Rejects with "no answer" after `LIMITS.connectTimeout`. */
 async function withTimeout<T>(promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {

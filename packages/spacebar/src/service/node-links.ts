@@ -4,6 +4,7 @@ import type { NodeOutput } from '../core/outputs.ts'
 import { LIMITS } from '../limits.ts'
 import type { NodeTarget } from './options.ts'
 
+/** What nodes report; the bridge's inputs of the same names. */
 export interface NodeListener {
   ready(node: string, ready: { isSameSession: boolean; adoptsTokens: boolean }): void
   lost(node: string, reason: string): void
@@ -19,6 +20,7 @@ export interface NodeListener {
 /** Unknown channel, unknown voice state: the command wanted it gone. */
 const ALREADY_GONE: ReadonlySet<unknown> = new Set([4, 5])
 
+/** One `LvspClient` per node. It reconnects and repeats commands by itself. */
 export class NodeLinks {
   readonly #clients: ReadonlyMap<string, LvspClient>
   readonly #listener: NodeListener
@@ -29,10 +31,12 @@ export class NodeLinks {
     this.#clients = new Map(targets.map(target => [target.name, this.#clientOf(target)]))
   }
 
+  /** Dials every node. Failures are reported through the listener, not here. */
   connect(): void {
     for (const client of this.#clients.values()) client.connect().catch(() => {})
   }
 
+  /** Sends one command. Answers return through the listener. */
   apply(output: NodeOutput): void {
     const client = this.#clients.get(output.node)
     if (client === undefined) return
@@ -54,10 +58,12 @@ export class NodeLinks {
     }
   }
 
+  /** Closes the connections. Voice states stay on the nodes. */
   async close(): Promise<void> {
     await Promise.all([...this.#clients.values()].map(client => client.close()))
   }
 
+  /** A client whose events are passed to the listener under the node's name. */
   #clientOf({ name, lvsp, secret, ca }: NodeTarget): LvspClient {
     const tls = ca === undefined ? undefined : { ca }
     const client = new LvspClient({ url: lvsp, secret, tls, maxReconnectDelay: LIMITS.reconnectDelay })
@@ -79,12 +85,14 @@ export class NodeLinks {
     return client
   }
 
+  /** Creates the channel of a stream, in which only the owner's media is forwarded. */
   #open(client: LvspClient, { node, channelId, ownerId }: Extract<NodeOutput, { kind: 'open' }>): void {
     client
       .requestChannel({ channelId }, { kind: 'stream', ownerId })
       .catch((error: Error) => this.#listener.refused(node, error.message))
   }
 
+  /** `granted` or `grantFailed` follows exactly once. */
   #grant(
     client: LvspClient,
     { node, seat, sessionId, token, restrictions }: Extract<NodeOutput, { kind: 'grant' }>,

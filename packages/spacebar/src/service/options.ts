@@ -5,6 +5,7 @@ import { LIMITS } from '../limits.ts'
 
 const Text = z.string().min(1)
 
+/** One `[[node]]`. Unknown settings are refused, because they are mostly misspelt. */
 const NodeSettings = z.strictObject({
   name: Text.optional().describe('name of the node in the log; default: its endpoint'),
   lvsp: Text.describe('URL of LVSP, such as wss://voice.example:8443/lvsp'),
@@ -15,6 +16,7 @@ const NodeSettings = z.strictObject({
   regions: z.array(Text).optional().describe("ids of Spacebar's regions that this node serves"),
 })
 
+/** The whole file. docs/spacebar.md describes it. */
 export const BridgeSettings = z.strictObject({
   bus: Text.describe('unix:/folder or amqp://host'),
   database: Text.optional().describe('postgres://…'),
@@ -24,6 +26,7 @@ export const BridgeSettings = z.strictObject({
 })
 export type BridgeSettings = z.infer<typeof BridgeSettings>
 
+/** A node with its secret and certificate authority read. */
 export interface NodeTarget {
   name: string
   lvsp: string
@@ -63,6 +66,7 @@ export function targetsOf({ node }: BridgeSettings, readText: (path: string) => 
   })
 }
 
+/** Throws a BridgeSettingsError with the system's reason. */
 function readFile(path: string): string {
   try {
     return readFileSync(path, 'utf8')

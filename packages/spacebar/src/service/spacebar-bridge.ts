@@ -11,6 +11,7 @@ import { type BridgeNote, type BridgeNoteName, bridgeNote } from '../notes.ts'
 import { NodeLinks } from './node-links.ts'
 import { type BridgeSettings, BridgeSettingsError, targetsOf } from './options.ts'
 
+/** Where the bridge reports to. */
 export interface SpacebarBridgeOptions {
   /** Receives what the bridge has to report. */
   log: (note: BridgeNote) => void
@@ -18,6 +19,10 @@ export interface SpacebarBridgeOptions {
   onFatal?: ((reason: string) => void) | undefined
 }
 
+/**
+ * One per Spacebar: the bus name and the database lock refuse a second one. Calls continue on the nodes while no bridge
+ * runs.
+ */
 export class SpacebarBridge {
   readonly #settings: BridgeSettings
   readonly #options: SpacebarBridgeOptions
@@ -89,6 +94,7 @@ export class SpacebarBridge {
     this.#note('bridge.stopped')
   }
 
+  /** Opens the bus first: events are queued in the state machine before the nodes are ready. */
   async #start(): Promise<void> {
     if (this.#database !== undefined) {
       this.#database.onLost = reason => this.#databaseLost(reason)
@@ -106,6 +112,7 @@ export class SpacebarBridge {
     this.#feed(now => this.#bridge.tick(now))
   }
 
+  /** Reports nodes to the log and to the state machine. */
   #nodeListener() {
     return {
       ready: (node: string, { isSameSession, adoptsTokens }: { isSameSession: boolean; adoptsTokens: boolean }) => {
@@ -135,6 +142,7 @@ export class SpacebarBridge {
     }
   }
 
+  /** Events may have been missed: everything is compared with the database. */
   #busOpened(): void {
     this.#isBusOpen = true
     this.#note('bridge.bus_opened', { bus: this.#settings.bus.replace(/\/\/.*@/, '//') })
@@ -161,6 +169,7 @@ export class SpacebarBridge {
     )
   }
 
+  /** Retries an action; nothing happens after `close`. */
   #later(action: () => void): void {
     if (this.#isClosed) return
     const timer = setTimeout(() => {
@@ -170,12 +179,17 @@ export class SpacebarBridge {
     this.#retries.add(timer)
   }
 
+  /** An input of the state machine at the present time, and its outputs. */
   #feed(input: (now: number) => void): void {
     if (this.#isClosed) return
     input(performance.now())
     this.#pump()
   }
 
+  /**
+   * Applies outputs until there are none, then sets the timer for the deadline. Inputs from within are applied by the
+   * same loop.
+   */
   #pump(): void {
     if (this.#isPumping) return
     this.#isPumping = true
@@ -210,6 +224,7 @@ export class SpacebarBridge {
     }
   }
 
+  /** Reads everything, one read at a time. */
   async #reconcile(): Promise<void> {
     if (this.#database === undefined || this.#isReading) return
     this.#isReading = true
@@ -225,6 +240,7 @@ export class SpacebarBridge {
     }
   }
 
+  /** Reads one user. A failure is repaired by the next reconciliation. */
   async #readUser(userId: string): Promise<void> {
     const startedAt = performance.now()
     try {
@@ -240,6 +256,7 @@ export class SpacebarBridge {
     this.#feed(() => this.#bridge.authorized(userId, place, verdict))
   }
 
+  /** Once, when bus, a node and the database have been in use. */
   #reportReady(): void {
     const isReady = this.#isBusOpen && this.#readyNodes.size > 0 && this.#bridge.isReconciled
     if (this.#hasReportedReady || !isReady) return
