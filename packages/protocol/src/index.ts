@@ -66,7 +66,11 @@ export {
   type VoiceStateRestrictions,
   wireChannelProperties,
 } from './lvsp/properties.ts'
+export { readRemb } from './rtp/remb.ts'
 export {
+  blockFractionLost,
+  blockHighestSequence,
+  blockSsrc,
   DESCRIPTION_CHUNK_LENGTH,
   DESCRIPTION_HEADER,
   decodeRtcp,
@@ -79,6 +83,7 @@ export {
   RTCP_SENDER_SSRC,
   type RtcpPacket,
   RtcpType,
+  reportBlocksOffset,
   rtcpCount,
   rtcpPacketLength,
   rtcpPacketType,
@@ -156,6 +161,12 @@ export {
   srtpMaterialLength,
   srtpProfileOf,
 } from './rtp/srtp.ts'
+export {
+  isTransportFeedback,
+  readTransportFeedback,
+  referenceDistance,
+  TransportReport,
+} from './rtp/transport-feedback.ts'
 export { isRtxType, primaryTypeOf, rtxTypeOf, VIDEO_PAYLOAD_TYPES } from './rtp/video-types.ts'
 export {
   classifyDatagram,

@@ -57,4 +57,6 @@ export const PROTOCOL_LIMITS = {
 
   /** Packets that one transport-wide feedback covers: 50 ms of 40 Mbit/s. */
   feedbackPackets: 256,
+  /** Packets that are read of one transport-wide feedback: receivers send one per 250 ms at the latest, 1,024 are 45 Mbit/s of that. */
+  reportedPackets: 1_024,
 } as const

@@ -31,6 +31,8 @@ const PACKETS = 20
 const OCTETS = 24
 /** Units of an NTP fraction in a second. */
 const FRACTION = 2 ** 32
+/** Bits of the first byte: the number of blocks or chunks, the format of feedback. */
+export const RTCP_COUNT = 0x1f
 /** Blocks of one report, or chunks of one source description, at most: the count has five bits. */
 export const MAX_REPORT_BLOCKS = 31
 
@@ -48,7 +50,23 @@ export function rtcpPacketLength(view: DataView, offset: number, length: number)
 export const rtcpPacketType = (view: DataView, offset: number): number => view.getUint8(offset + 1)
 
 /** Number of report blocks that the packet announces. */
-export const rtcpCount = (view: DataView, offset: number): number => view.getUint8(offset) & 0x1f
+export const rtcpCount = (view: DataView, offset: number): number => view.getUint8(offset) & RTCP_COUNT
+
+/**
+ * Where the report blocks of the packet of `length` bytes at `offset` start; −1 if it is not a report, or has less room than it
+ * announces. Per packet: no allocation.
+ */
+export function reportBlocksOffset(view: DataView, offset: number, length: number): number {
+  const type = rtcpPacketType(view, offset)
+  if (type !== RtcpType.SenderReport && type !== RtcpType.ReceiverReport) return -1
+  const head = type === RtcpType.SenderReport ? SENDER_REPORT_LENGTH : RTCP_HEADER
+  return head + rtcpCount(view, offset) * REPORT_BLOCK_LENGTH <= length ? offset + head : -1
+}
+
+/** Fields of the report block at `offset`: its source, the fraction lost in 1/256, the extended highest sequence. */
+export const blockSsrc = (view: DataView, offset: number): number => view.getUint32(offset)
+export const blockFractionLost = (view: DataView, offset: number): number => view.getUint8(offset + 4)
+export const blockHighestSequence = (view: DataView, offset: number): number => view.getUint32(offset + 8)
 
 /** The middle 32 bits of a sender report's NTP timestamp: LSR of receiver reports (RFC 3550 §6.4.1). */
 export const senderReportMiddle = (view: DataView, offset: number): number =>
