@@ -187,6 +187,46 @@ export const LIMITS = {
   dtlsPerSecond: 100,
   /** Transport feedback to WebRTC clients: their congestion control reached its maximum with 50 ms. */
   transportFeedbackInterval: 50,
+  /** Packets to one viewer of which feedback may still come: a second at 20 Mbit/s, 32 kB. A power of two. */
+  unreportedPackets: 2_048,
+  /** Estimates of a viewer's bandwidth, in bits per second: the first, which probes replace at once … */
+  startBitrate: 1_000_000,
+  /** … the lowest, below which no video fits, and the highest: four screens at 1080p60 … */
+  lowestBitrate: 30_000,
+  highestBitrate: 50_000_000,
+  /** … and what is sent before anything is measured: one camera at 720p. */
+  startAllowance: 2_500_000,
+  /** How long that lasts after the first feedback, if no probe ends it before. */
+  startTime: 1_000,
+  /** A probe lasts this long, with so many packets of this size at least: shorter ones measure timers, longer ones fill queues. */
+  probeTime: 25,
+  probePackets: 8,
+  probePacket: 240,
+  /** Between two probes while the viewer could use more: first, after probes that found no more, while media fills the link, and after a full queue. */
+  probeInterval: 250,
+  probeIntervalHighest: 2_000,
+  probeIntervalFull: 5_000,
+  probePause: 1_000,
+  /** A probe's rate by the estimate: once it is measured, and before. */
+  probeFactor: 2,
+  startProbeFactor: 3,
+  /** Receivers send feedback at least every 250 ms. Without any for this long the estimate is halved. */
+  feedbackTimeout: 1_500,
+  /** How long a client's own estimate (REMB) is used: clients send one per second. */
+  rembLife: 10_000,
+  /** Between two allocations of a viewer's bandwidth, and the change of the estimate that causes one … */
+  allocationInterval: 100,
+  allocationStep: 0.1,
+  /** … or this time: bitrates of layers change too. */
+  allocationRefresh: 1_000,
+  /** How long a better layer must be possible before it is sent. Less takes effect at once. */
+  raiseDelay: 1_000,
+  /** Video leaves at this multiple of the estimate at most: a keyframe is through in a few frame times. */
+  pacingFactor: 2.5,
+  /** Video that would wait longer than this to leave is dropped: the viewer's decoder would discard it … */
+  pacedWait: 250,
+  /** … and packets that wait at once: they are found again among `cachedPackets`. A power of two. */
+  pacedPackets: 256,
   /** Packets kept per video stream for retransmission: two seconds of a busy camera, 1 MiB. A power of two. */
   cachedPackets: 512,
   /** Retransmissions to one peer per second. */

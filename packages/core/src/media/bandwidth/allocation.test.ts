@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { seededRandom } from '../../testing/seeded-random.ts'
+import { allocate, type Demand } from './allocation.ts'
+
+const LAYERS = [100, 300, 1_000]
+let spokeAt = 0
+
+function demand(more: Partial<Demand> = {}): Demand {
+  const bitrates = more.bitrates ?? LAYERS
+  return {
+    isScreen: false,
+    isSelected: false,
+    spokeAt: --spokeAt,
+    wanted: bitrates.length - 1,
+    current: bitrates.length - 1,
+    bitrates,
+    permitted: -1,
+    ...more,
+  }
+}
+const sent = ({ permitted, wanted }: Demand) => Math.min(permitted, wanted)
+function layersOf(demands: Demand[], bandwidth: number): number[] {
+  allocate([...demands], bandwidth)
+  return demands.map(sent)
+}
+
+test('a screen comes before every camera', () => {
+  const demands = [demand({ isSelected: true }), demand({ isScreen: true }), demand()]
+  assert.deepEqual(layersOf(demands, 1_000), [-1, 2, -1])
+  assert.deepEqual(layersOf(demands, 1_250), [0, 2, 0])
+  assert.deepEqual(layersOf(demands, 999), [1, 1, 1])
+})
+
+test('every camera gets its lowest layer before the selected one is raised', () => {
+  const demands = [demand(), demand({ isSelected: true }), demand()]
+  assert.deepEqual(layersOf(demands, 300), [0, 0, 0])
+  assert.deepEqual(layersOf(demands, 500), [0, 1, 0])
+  assert.deepEqual(layersOf(demands, 1_200), [0, 2, 0])
+})
+
+test('the others rise one step at a time, the last speaker first', () => {
+  const demands = [demand({ spokeAt: 1 }), demand({ spokeAt: 3 }), demand({ spokeAt: 2 })]
+  assert.deepEqual(layersOf(demands, 500), [0, 1, 0])
+  assert.deepEqual(layersOf(demands, 700), [0, 1, 1])
+  assert.deepEqual(layersOf(demands, 900), [1, 1, 1])
+  assert.deepEqual(layersOf(demands, 1_600), [1, 2, 1])
+})
+
+test('a source is paused only if its lowest layer does not fit, and the last speaker is paused last', () => {
+  const demands = [demand({ spokeAt: 1 }), demand({ spokeAt: 3 }), demand({ spokeAt: 2 })]
+  assert.deepEqual(layersOf(demands, 99), [-1, -1, -1])
+  assert.deepEqual(layersOf(demands, 100), [-1, 0, -1])
+  assert.deepEqual(layersOf(demands, 250), [-1, 0, 0])
+})
+
+test('a layer that is not sent yet needs a reserve, one that is sent does not', () => {
+  assert.deepEqual(layersOf([demand({ current: 2 })], 1_000), [2])
+  assert.deepEqual(layersOf([demand({ current: 1 })], 1_000), [1])
+  assert.deepEqual(layersOf([demand({ current: 1 })], 1_050), [2])
+})
+
+test('a layer above the wanted one is permitted if it would fit', () => {
+  const one = demand({ wanted: 0 })
+  allocate([one], 2_000)
+  assert.equal(one.permitted, 2)
+  allocate([one], 500)
+  assert.equal(one.permitted, 1)
+})
+
+test('nothing is spent on a source that the viewer does not want', () => {
+  assert.deepEqual(layersOf([demand({ isSelected: true, wanted: -1 }), demand()], 1_000), [-1, 2])
+})
+
+test('an allocation never exceeds the bandwidth, and pauses no camera while the lowest layers of all fit', () => {
+  const random = seededRandom(2)
+  for (let round = 0; round < 500; round++) {
+    const demands = Array.from({ length: 1 + Math.floor(random() * 8) }, (_, index) =>
+      demand({
+        isScreen: random() < 0.2,
+        isSelected: index === 0,
+        bitrates: LAYERS.slice(0, 1 + Math.floor(random() * 3)).map(rate => rate * (0.5 + random())),
+      }),
+    )
+    const costOf = () => demands.reduce((sum, each) => sum + (each.bitrates[sent(each)] ?? 0), 0)
+    const bandwidth = random() * 4_000
+    const before = layersOf(demands, bandwidth)
+    assert.ok(costOf() <= bandwidth + 1e-6)
+    const least = demands.reduce((sum, { bitrates }) => sum + bitrates[0]!, 0)
+    const isScreenless = !demands.some(({ isScreen }) => isScreen)
+    if (isScreenless && bandwidth >= 1.05 * least) assert.ok(before.every(layer => layer >= 0))
+  }
+})

@@ -1,0 +1,87 @@
+// Divides a viewer's bandwidth among the sources that it watches.
+//
+//   1. screens, each as good as fits: text must be readable
+//   2. every other source at its lowest layer, in order: the selected or largest first, then by who spoke last
+//   3. the selected or largest, as good as fits
+//   4. the others one step at a time, in the same order, until no step fits
+//
+// A source is paused only if its lowest layer does not fit in what those before it leave.
+
+/** No layer, where a layer is named by its index. */
+const NONE = -1
+
+/** A source as one viewer watches it. */
+export interface Demand {
+  isScreen: boolean
+  /** The viewer shows it larger than the others, or selected it. */
+  isSelected: boolean
+  /** When its sender was last heard: later comes first. */
+  spokeAt: number
+  /** The best layer that the viewer wants and the sender has; −1 for none. */
+  wanted: number
+  /** The layer that the viewer is sent already; −1 for none. */
+  current: number
+  /** Bits per second of each layer, by index. */
+  readonly bitrates: number[]
+  /** The result: the best layer that the bandwidth permits, wanted or not; −1 pauses the source. */
+  permitted: number
+}
+
+/** Writes `permitted` of each demand, and puts the demands into the order of their importance. */
+export function allocate(demands: Demand[], bandwidth: number): void {
+  demands.sort(byImportance)
+  let left = bandwidth
+  for (const demand of demands) demand.permitted = NONE
+  for (const demand of demands) left -= demand.isScreen ? raise(demand, left) : step(demand, left)
+  for (const demand of demands) if (demand.isSelected) left -= raise(demand, left)
+  for (let before = Infinity; left < before; ) {
+    before = left
+    for (const demand of demands) left -= step(demand, left)
+  }
+  for (const demand of demands) allowMore(demand, left)
+}
+
+/** What a better layer must leave unused, so that the bitrate of the layer may vary. A layer that is being sent needs none. */
+const RESERVE = 1.05
+
+function byImportance(one: Demand, other: Demand): number {
+  if (one.isScreen !== other.isScreen) return one.isScreen ? -1 : 1
+  if (one.isSelected !== other.isSelected) return one.isSelected ? -1 : 1
+  return other.spokeAt - one.spokeAt
+}
+
+/** Raises the demand by one layer, if that fits and is wanted. Returns the bits per second that it takes. */
+function step(demand: Demand, left: number): number {
+  const next = demand.permitted + 1
+  if (next > demand.wanted) return 0
+  const more = costOf(demand, next) - costOf(demand, demand.permitted)
+  const needed = next > demand.current ? more * RESERVE : more
+  if (needed > left) return 0
+  demand.permitted = next
+  return more
+}
+
+/** Raises the demand to the best layer that fits. A layer that is sent cheaper than a lower one does not hide it. */
+function raise(demand: Demand, left: number): number {
+  const start = costOf(demand, demand.permitted)
+  for (let layer = demand.wanted; layer > demand.permitted; layer--) {
+    const more = costOf(demand, layer) - start
+    if ((layer > demand.current ? more * RESERVE : more) > left) continue
+    demand.permitted = layer
+    return more
+  }
+  return 0
+}
+
+/** A layer above the wanted one is permitted if it would fit, so that a viewer who wants more gets it at once. */
+function allowMore(demand: Demand, left: number): void {
+  if (demand.permitted < demand.wanted) return
+  const start = costOf(demand, demand.permitted)
+  for (let layer = demand.bitrates.length - 1; layer > demand.permitted; layer--)
+    if ((costOf(demand, layer) - start) * RESERVE <= left) {
+      demand.permitted = layer
+      return
+    }
+}
+
+const costOf = ({ bitrates }: Demand, layer: number): number => (layer === NONE ? 0 : bitrates[layer]!)
