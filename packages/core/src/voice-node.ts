@@ -3,6 +3,7 @@ import { type Identify, LEGACY_MODES, MODERN_MODES, VoiceClose } from '@parley/p
 import { BackendControl, type BackendControlOptions, type BackendInspection } from './backend/control.ts'
 import { Drain } from './backend/drain.ts'
 import { EgressMeter } from './backend/egress-meter.ts'
+import { MoveRequests } from './backend/move-requests.ts'
 import type { PartialBackendLimits } from './channel/backend-usage.ts'
 import type { ChannelInspection } from './channel/channel.ts'
 import type { BackendId } from './channel/channel-ref.ts'
@@ -125,6 +126,7 @@ export class VoiceNode {
   readonly #egress = new EgressMeter()
   readonly #gateway: Gateway
   readonly #drain: Drain
+  readonly #moveRequests: MoveRequests
   readonly #backends: readonly BackendId[]
   readonly #adopting: ReadonlySet<BackendId>
   /** What the operator does to users and to the node. */
@@ -176,7 +178,7 @@ export class VoiceNode {
       node: this.#backendControl,
       effects: this.#effects,
       deadlines: this.#deadlines,
-      ready: (backend, now) => this.#requestMoves(backend, now),
+      ready: (backend, now) => this.#moveRequests.begin(backend, now),
     })
     this.#gateway = {
       crypto,
@@ -191,7 +193,15 @@ export class VoiceNode {
       held,
       identifyRefused: (identify, refusal, address) => this.#identifyRefused(identify, refusal, address),
     }
-    this.#drain = new Drain(this.#sessions)
+    this.#drain = new Drain(this.#channels)
+    this.#moveRequests = new MoveRequests(
+      {
+        channels: backend => this.#channels.ofBackend(backend),
+        until: () => this.#drain.until,
+        request: (backend, channel) => this.#lvsp.channelDraining(backend, channel),
+      },
+      this.#deadlines,
+    )
     this.operator = new NodeOperator({
       channels: this.#channels,
       backendControl: this.#backendControl,
@@ -266,7 +276,7 @@ export class VoiceNode {
     this.#backendControl.isDraining = true
     this.#health.draining = true
     this.#drain.begin(until)
-    for (const backend of this.#backends) this.#requestMoves(backend, now)
+    for (const backend of this.#backends) this.#moveRequests.begin(backend, now)
     this.#deadlines.update(this.#drain)
     this.#effects.note('node.draining', { sessions: this.#sessions.size, timeout: Math.round(until - now) })
   }
@@ -322,15 +332,6 @@ export class VoiceNode {
     for (const backend of concerned) this.refusedIdentifies.set(backend, (this.refusedIdentifies.get(backend) ?? 0) + 1)
     const [backend] = concerned
     this.#effects.note('gateway.identify_refused', { backend, server, user, address, code: refusal.code })
-  }
-
-  /** While draining: asks the backend to move the users of its channels. Nothing is sent for channels without sessions. */
-  #requestMoves(backend: BackendId, now: number): void {
-    const { until } = this.#drain
-    if (until === undefined) return
-    const timeout = until - now
-    for (const { channelId, guildId, sessionCount } of this.#channels.ofBackend(backend))
-      if (sessionCount > 0) this.#lvsp.channelDraining(backend, { channelId, guildId, timeout })
   }
 
   #endSessions(lane: LaneHandle, now: number): void {

@@ -10,16 +10,18 @@ import type { Timed } from '../deadlines.ts'
 const STOPPING: Ending = { code: VoiceClose.Disconnected, reason: SHUTDOWN_REASON }
 
 interface Drainable {
-  end(ending: Ending, now: number): void
+  /** Ends its sessions, without a message to the others for each that leaves. */
+  endSessions(ending: Ending, now: number): void
+  readonly sessionCount: number
 }
 
 export class Drain implements Timed {
-  readonly #sessions: { all(): Iterable<Drainable> }
+  readonly #channels: { all(): Iterable<Drainable> }
   #until: number | undefined
   #hasEnded = false
 
-  constructor(sessions: { all(): Iterable<Drainable> }) {
-    this.#sessions = sessions
+  constructor(channels: { all(): Iterable<Drainable> }) {
+    this.#channels = channels
   }
 
   /** When the remaining sessions close, or closed; undefined while the node does not drain. */
@@ -44,6 +46,6 @@ export class Drain implements Timed {
   tick(now: number): void {
     if (now < this.deadline) return
     this.#hasEnded = true
-    for (const session of [...this.#sessions.all()]) session.end(STOPPING, now)
+    for (const channel of this.#channels.all()) if (channel.sessionCount > 0) channel.endSessions(STOPPING, now)
   }
 }

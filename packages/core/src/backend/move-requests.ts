@@ -1,0 +1,50 @@
+// While the node drains: asks backends to move the users of its channels, in slices, because a backend may have 100,000 channels.
+import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
+import type { Deadlines, Timed } from '../deadlines.ts'
+import type { DrainingChannel } from '../lvsp/node-control.ts'
+import { runSlice, type Work } from '../lvsp/work.ts'
+
+export interface MoveRequestActions {
+  channels(backend: BackendId): Iterable<ChannelRef & { readonly sessionCount: number }>
+  /** When the remaining sessions close; undefined while the node does not drain. */
+  until(): number | undefined
+  request(backend: BackendId, channel: DrainingChannel): void
+}
+
+export class MoveRequests implements Timed {
+  readonly #actions: MoveRequestActions
+  readonly #deadlines: Deadlines
+  readonly #works = new Map<BackendId, Work>()
+
+  constructor(actions: MoveRequestActions, deadlines: Deadlines) {
+    this.#actions = actions
+    this.#deadlines = deadlines
+  }
+
+  get deadline(): number {
+    return this.#works.size > 0 ? 0 : Infinity
+  }
+
+  /** Asks for every channel with sessions, from the first again if requests are in progress. Sends the first slice. */
+  begin(backend: BackendId, now: number): void {
+    const work = this.#requestAll(backend)
+    this.#works.delete(backend)
+    if (!runSlice(work, now)) return
+    this.#works.set(backend, work)
+    this.#deadlines.update(this)
+  }
+
+  tick(now: number): void {
+    for (const [backend, work] of this.#works) if (!runSlice(work, now)) this.#works.delete(backend)
+  }
+
+  *#requestAll(backend: BackendId): Work {
+    for (const { channelId, guildId, sessionCount } of this.#actions.channels(backend)) {
+      if (sessionCount === 0) continue
+      const now = yield
+      const until = this.#actions.until()
+      if (until === undefined) return
+      this.#actions.request(backend, { channelId, guildId, timeout: until - now })
+    }
+  }
+}
