@@ -4,8 +4,10 @@ import type { Problem } from './problem.ts'
 import type { SoundKind } from './sound/sound-source.ts'
 import type { Measurement, TransportReport } from './voice/measurements.ts'
 
+/** `idle`: the join form is shown. `reconnecting`: the call goes on, its connection or media is interrupted. */
 export type Phase = 'idle' | 'joining' | 'connected' | 'reconnecting'
 
+/** One row of the list of members. */
 export interface MemberView {
   readonly userId: string
   readonly name: string
@@ -33,6 +35,7 @@ export interface PictureView {
   readonly track: MediaStreamTrack
 }
 
+/** Everything that the page renders. It is replaced as a whole at each change, see `Store`. */
 export interface CallView {
   readonly phase: Phase
   /** Reason of an interruption while the page reconnects. */
@@ -59,6 +62,7 @@ export interface CallView {
   readonly gatewayPing: number | undefined
 }
 
+/** Before joining and after leaving. */
 export const NO_CALL: CallView = {
   phase: 'idle',
   waitsFor: undefined,

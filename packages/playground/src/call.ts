@@ -1,4 +1,6 @@
 // The user's call: joins, sends, plays, and joins again after a move. Its store holds everything that the page shows.
+// It joins the client (`WebVoiceClient`), what is sent (`Studio`, camera), what is played (`Playback`) and the demo's
+// API to one `CallView`.
 
 import { VoiceClose } from '@parley/protocol'
 import { type AbsentView, type CallView, type MemberView, NO_CALL, type PictureView } from './call-view.ts'
@@ -34,6 +36,7 @@ const MEASURE_INTERVAL = 1_000
 const OVERVIEW_INTERVAL = 1_500
 const SPEAKING = 1
 
+/** One per page. Components call its methods and render `store.value`; they hold no state of the call themselves. */
 export class Call {
   readonly store = new Store<CallView>(NO_CALL)
   readonly #demo: DemoApi | undefined
@@ -87,6 +90,7 @@ export class Call {
     await this.#enter(credentials)
   }
 
+  /** Leaves the channel, and returns to the join form. */
   leave(): void {
     const { userId } = this.store.value
     const client = this.#client
@@ -95,6 +99,7 @@ export class Call {
     client?.close()
   }
 
+  /** Stops sending the microphone. The node is not notified: it receives no packets. */
   setMuted(isMuted: boolean): void {
     this.store.change({ isMuted })
     if (this.#studio === undefined) return
@@ -129,11 +134,13 @@ export class Call {
     }
   }
 
+  /** Changes how loud the member is played in this tab. */
   setVolume(userId: string, volume: number): void {
     this.#playback.setVolume(userId, volume)
     this.#showMembers()
   }
 
+  /** As a moderator, through the demo's backend. Failures are shown as problems. */
   serverMute(userId: string, isMuted: boolean): void {
     this.#moderate(demo => demo.mute(userId, isMuted))
   }
@@ -144,10 +151,12 @@ export class Call {
     this.#moderate(demo => demo.move(userId, channelId))
   }
 
+  /** The user has read the problem. */
   dismiss(): void {
     this.store.change({ problem: undefined })
   }
 
+  /** Runs a request of the demo's API, then updates the overview. */
   #moderate(act: (demo: DemoApi) => Promise<void>): void {
     if (this.#demo === undefined) return
     act(this.#demo)
@@ -155,6 +164,7 @@ export class Call {
       .finally(() => void this.#look())
   }
 
+  /** Opens a session with these credentials; after a move with those of the new channel. */
   async #enter(credentials: Credentials): Promise<void> {
     this.#credentials = credentials
     this.#openStudio()
@@ -190,6 +200,7 @@ export class Call {
     await this.#look()
   }
 
+  /** The call runs: a problem that it has recovered from is no longer shown. */
   #connected(): void {
     const { problem } = this.store.value
     const isOver = problem === CRASHED || problem === AWAY
@@ -197,6 +208,7 @@ export class Call {
     this.store.change({ phase: 'connected', waitsFor: undefined, problem: isOver ? undefined : problem })
   }
 
+  /** The client reconnects by itself. The page says why. */
   #interrupted(by: Interruption): void {
     const { problem } = this.store.value
     this.#wasAway ||= by.kind === 'away'
@@ -208,11 +220,13 @@ export class Call {
     })
   }
 
+  /** What is sent now; null where the user is muted or has no camera. */
   get #tracks(): SentTracks {
     const isMuted = this.store.value.isMuted
     return { microphone: isMuted ? null : (this.#studio?.track ?? null), camera: this.#camera ?? null }
   }
 
+  /** Audio is played at once, video is shown. */
   #sourceAdded({ kind, ssrc, userId }: RemoteSource, track: MediaStreamTrack): void {
     if (kind === 'audio') return this.#playback.add(ssrc, userId, track)
     this.#seen.set(ssrc, { userId, track })
@@ -225,6 +239,7 @@ export class Call {
     this.#showPictures()
   }
 
+  /** The user's own camera comes first. */
   #showPictures(): void {
     const mine = this.#camera && { userId: this.store.value.userId ?? '', track: this.#camera }
     this.store.change({
@@ -233,6 +248,7 @@ export class Call {
     })
   }
 
+  /** Once per call: a move keeps the sound. */
   #openStudio(): void {
     if (this.#studio !== undefined) return
     this.#studio = new Studio(isSpeaking => {
@@ -258,12 +274,14 @@ export class Call {
     this.#leaveWith(problemOfEnd(end, { node: await nodeState(), wasAway: this.#wasAway }))
   }
 
+  /** The call ended, and the user did not leave it. */
   #leaveWith(problem: Problem | undefined): void {
     const userId = this.#credentials?.user_id
     if (userId !== undefined) void this.#demo?.leave(userId).catch(() => {})
     this.#end(problem)
   }
 
+  /** Frees everything of the call. Sound, mute and measurements stay visible. */
   #end(problem: Problem | undefined): void {
     window.clearInterval(this.#timer)
     this.#timer = undefined
@@ -280,12 +298,14 @@ export class Call {
     this.store.change({ ...NO_CALL, sound, isMuted, measurements, overview, problem })
   }
 
+  /** Measures once a second, until the call ends. */
   #watch(): void {
     if (this.#timer !== undefined) return
     this.store.change({ measurements: [] })
     this.#timer = window.setInterval(() => void this.#measure(), MEASURE_INTERVAL)
   }
 
+  /** One reading. A client that was replaced while it was read is ignored. */
   async #measure(): Promise<void> {
     const client = this.#client
     if (client === undefined) return
@@ -309,6 +329,7 @@ export class Call {
     this.#showMembers()
   }
 
+  /** Combines the session's members with the demo's names and mutes. */
   #showMembers(): void {
     const { phase, userId, channelId, overview } = this.store.value
     if (phase === 'idle') return

@@ -38,6 +38,7 @@ export class DemoError extends Error {
   }
 }
 
+/** Requests of the page to `DemoPlaygroundApi` of the server. `secret` was part of the page. */
 export class DemoApi {
   readonly #secret: string
 
@@ -45,6 +46,7 @@ export class DemoApi {
     this.#secret = secret
   }
 
+  /** Channels and users, with those of other tabs. */
   async overview(): Promise<Overview> {
     return Overview.parse(await this.#ask('call'))
   }

@@ -1,5 +1,6 @@
 // Describes whether a call is encrypted end to end, and which clients prevent it.
 
+/** A member as far as its client's support of DAVE matters. */
 export interface Participant {
   readonly name: string
   readonly isMe: boolean

@@ -4,6 +4,7 @@ import { DemoError } from './demo-api.ts'
 import type { NodeState } from './node-state.ts'
 import type { CallEnd, Interruption } from './voice/web-voice-client.ts'
 
+/** Two sentences: what happened, what to do. `CRASHED` and `AWAY` are compared by identity. */
 export interface Problem {
   readonly title: string
   readonly advice: string
@@ -31,6 +32,7 @@ export function problemOfEnd(end: CallEnd, { node, wasAway }: EndContext): Probl
   return problemOf(end)
 }
 
+/** Without what is known about the node's state. */
 function problemOf(end: CallEnd): Problem | undefined {
   switch (end.kind) {
     case 'closed':
@@ -45,6 +47,7 @@ function problemOf(end: CallEnd): Problem | undefined {
   }
 }
 
+/** The likely reason why packets to this address are lost. */
 const reasonFor = (address = ''): string =>
   /^(127\.|\[?::1\b)/.test(address)
     ? 'Firefox does not send media to loopback: start the demo with “--media” and another address of this machine.'
@@ -71,6 +74,7 @@ export function problemOfInterruption(by: Interruption): Problem | undefined {
   return by.attempts > 0 ? AWAY : undefined
 }
 
+/** A close code of the voice gateway, for a user. */
 function problemOfClose(code: number, reason: string): Problem | undefined {
   switch (code) {
     case NORMAL:
@@ -171,6 +175,7 @@ export function problemOfMicrophone(name: string): Problem {
   }
 }
 
+/** A DemoError by its reason; any other error means that the demo did not respond. */
 export function problemOfDemo(error: unknown): Problem {
   if (!(error instanceof DemoError)) return DEMO_GONE
   switch (error.reason) {

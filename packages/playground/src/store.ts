@@ -1,6 +1,7 @@
 // An observable value, and the hook that renders a component when it changes.
 import { useEffect, useState } from 'preact/hooks'
 
+/** The value is never changed in place, so that a component can compare it by identity. */
 export class Store<T extends object> {
   #value: T
   readonly #listeners = new Set<() => void>()
@@ -13,6 +14,7 @@ export class Store<T extends object> {
     return this.#value
   }
 
+  /** Replaces some fields and notifies every listener. */
   change(part: Partial<T>): void {
     this.#value = { ...this.#value, ...part }
     for (const listener of this.#listeners) listener()

@@ -17,6 +17,7 @@ import type { PlaygroundApi } from './playground/page.ts'
 /** The last UDP port. */
 const HIGHEST_PORT = 65_535
 
+/** Everything that is open. Listeners answer with 503 until `serve` is called. */
 export interface Ports {
   /** For WebRTC clients, or the reason why there is none. */
   dtls: Result<OpensslDtls>
@@ -68,6 +69,7 @@ export async function openPorts(
   }
 }
 
+/** None unless the configuration names an address. */
 function adminListeners({ admin }: Config, tls: TlsFiles | undefined): AdminListenerOptions[] {
   const { socket, listen, token } = admin
   return [
@@ -89,6 +91,7 @@ async function openAdmin(options: AdminListenerOptions): Promise<AdminListener> 
 const ownPage = ({ port }: PlaygroundOptions) =>
   ({ host: '127.0.0.1', port, tls: undefined, behindProxy: false, root: 'gateway' }) as const
 
+/** `key` is the setting that names the address, for the error message. */
 async function openListener(key: string, options: Parameters<typeof Listener.open>[0]): Promise<Listener> {
   try {
     return await Listener.open(options)
@@ -97,6 +100,7 @@ async function openListener(key: string, options: Parameters<typeof Listener.ope
   }
 }
 
+/** One lane per core but one, unless the configuration says otherwise. */
 async function openLanes(
   { listen, port, lanes, engine, announce }: Config['media'],
   observer: LanesObserver,

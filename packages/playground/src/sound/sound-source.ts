@@ -2,11 +2,13 @@
 
 export type SoundKind = 'microphone' | 'speech' | 'tone'
 
+/** A running sound. `stop` frees the microphone. */
 export interface SoundSource {
   readonly node: AudioNode
   stop(): void
 }
 
+/** Hertz, amplitude, and seconds on and in total. */
 const TONE = { frequency: 330, gain: 0.12, on: 0.6, period: 1.4 } as const
 /** Lines of the bundled dialogue that are played in a loop. */
 const LINES = ['ana-1', 'ana-2', 'ana-3', 'ana-4'] as const
@@ -25,6 +27,7 @@ export function openSound(kind: SoundKind, context: AudioContext): Promise<Sound
   }
 }
 
+/** With the browser's processing for speech. */
 async function openMicrophone(context: AudioContext): Promise<SoundSource> {
   if (navigator.mediaDevices === undefined) throw new DOMException('no secure context', 'SecurityError')
   const stream = await navigator.mediaDevices.getUserMedia({
@@ -56,6 +59,7 @@ function openTone(context: AudioContext): SoundSource {
   return looped(context, buffer)
 }
 
+/** The lines of one speaker in a row, with pauses. */
 async function openSpeech(context: AudioContext): Promise<SoundSource> {
   const lines = await Promise.all(LINES.map(name => readLine(context, name)))
   const { sampleRate } = context

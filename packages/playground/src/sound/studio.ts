@@ -7,6 +7,7 @@ const LOUD = 0.01
 const HOLD = 400
 const WATCH_INTERVAL = 50
 
+/** The track stays the same while its sound changes, so that nothing has to be negotiated again. */
 export class Studio {
   readonly #context = new AudioContext({ sampleRate: 48_000 })
   readonly #output = this.#context.createMediaStreamDestination()
@@ -29,6 +30,7 @@ export class Studio {
     void this.#context.resume()
   }
 
+  /** The track to send. It is silent without a sound. */
   get track(): MediaStreamTrack {
     return this.#output.stream.getAudioTracks()[0]!
   }
@@ -62,6 +64,7 @@ export class Studio {
     this.#source = undefined
   }
 
+  /** Speaking starts at once and ends after HOLD. */
   #watch(now: number): void {
     const isLoud = !this.#isMuted && this.#level() > LOUD
     if (isLoud) this.#quietSince = now
@@ -71,6 +74,7 @@ export class Studio {
     this.#spoke(isSpeaking)
   }
 
+  /** Root mean square of the latest samples. */
   #level(): number {
     this.#analyser.getFloatTimeDomainData(this.#samples)
     return Math.sqrt(this.#samples.reduce((sum, sample) => sum + sample * sample, 0) / this.#samples.length)

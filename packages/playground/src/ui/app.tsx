@@ -10,6 +10,7 @@ import { Notice } from './notice.tsx'
 import { Pictures } from './pictures.tsx'
 import { TracePanel } from './trace-panel.tsx'
 
+/** The status of the call in words. */
 const PHASES = {
   idle: 'Not in a channel',
   joining: 'Joining …',

@@ -8,6 +8,7 @@ import { encryptionText } from '../encryption.ts'
 import { SoundChoice } from './sound-choice.tsx'
 
 const NAMES = ['Robin', 'Kim', 'Sasha', 'Noor', 'Jo', 'Mika', 'Lou', 'Ari'] as const
+/** A suggestion, so that a click is enough to join. */
 const someName = (): string => NAMES[Math.floor(Math.random() * NAMES.length)] ?? NAMES[0]
 
 interface DoorProps {
@@ -61,6 +62,7 @@ function Channels({ view: { overview } }: { view: CallView }) {
   )
 }
 
+/** For a demo, which issues credentials under any name. */
 function NameForm({ call }: { call: Call }) {
   const [name, setName] = useState(someName)
   const submit = (event: Event) => {
@@ -87,6 +89,7 @@ function NameForm({ call }: { call: Call }) {
   )
 }
 
+/** For other nodes: their backend issues credentials. */
 function CredentialsForm({ call }: { call: Call }) {
   const [text, setText] = useState('')
   const [isWrong, setWrong] = useState(false)

@@ -3,17 +3,20 @@ import type { CallView } from '../call-view.ts'
 import type { Measurement } from '../voice/measurements.ts'
 import { Chart, type Series } from './chart.tsx'
 
+/** A number with its unit; a dash if it is not known. */
 const text = (value: number | undefined, unit: string, digits = 0): string =>
   value === undefined ? '–' : `${value.toFixed(digits)} ${unit}`
 
 const percent = (share: number | undefined): number | undefined => (share === undefined ? undefined : share * 100)
 
+/** A chart: its title, its present value in words, and its series. */
 interface ChartOf {
   title: string
   now: (measurement: Measurement | undefined) => string
   series: readonly (Series & { of: (measurement: Measurement) => number | undefined })[]
 }
 
+/** In the order of the page. */
 const CHARTS: readonly ChartOf[] = [
   {
     title: 'Packets per second',
@@ -62,6 +65,7 @@ export function Measurements({ view }: { view: CallView }) {
   )
 }
 
+/** What the browser and the node have agreed on. */
 function Transport({ view: { transport, nodeAddress, gatewayPing, encryption } }: { view: CallView }) {
   const rows: [name: string, value: string][] = [
     ['Encryption', encryption || '–'],

@@ -23,6 +23,7 @@ export function Members({ call, view }: { call: Call; view: CallView }) {
   )
 }
 
+/** A mute by a moderator is shown before the user's own. */
 function MemberRow({ call, view, member }: { call: Call; view: CallView; member: MemberView }) {
   const { userId, name, isMe, isBot, isSpeaking, isMuted } = member
   const silence = isMuted ? 'muted by a moderator' : isMe && view.isMuted ? 'muted' : undefined
@@ -47,6 +48,7 @@ function MemberRow({ call, view, member }: { call: Call; view: CallView; member:
   )
 }
 
+/** For this tab only. */
 function Volume({ call, member: { userId, name, volume } }: { call: Call; member: MemberView }) {
   return (
     <label class="volume">

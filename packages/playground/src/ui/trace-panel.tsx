@@ -16,6 +16,7 @@ export function TracePanel({ call }: { call: Call }) {
   )
 }
 
+/** Refreshed by a timer: messages may arrive faster than the page should render. */
 function Entries({ call }: { call: Call }) {
   const [entries, setEntries] = useState<readonly TraceEntry[]>(call.trace?.entries ?? [])
   const [copied, setCopied] = useState<string>()

@@ -13,6 +13,7 @@ export type LinkState =
   /** The media path failed while the gateway connection is open. Either UDP is blocked, or the node is gone. */
   | { kind: 'blocked' }
 
+/** Two inputs that may contradict each other: the gateway connection wins, because it is known without a timeout. */
 export class Link {
   #away: { code: number; reason: string; attempts: number } | undefined
   #media: MediaState = 'connecting'
@@ -38,6 +39,7 @@ export class Link {
     this.#media = 'connecting'
   }
 
+  /** The media path changed by itself. */
   mediaChanged(state: MediaState): void {
     this.#media = state
   }

@@ -8,6 +8,7 @@ const LONGEST_INTERVAL = 5_000
 /** Seconds that the charts show. */
 const SPAN = 120
 
+/** One per session: counters of another session cannot be compared. */
 export class Meter {
   #last: Reading | undefined
   #measurements: readonly Measurement[] = []
@@ -29,6 +30,7 @@ export class Meter {
   }
 }
 
+/** A point without values: the chart shows a gap. */
 const gapAt = (at: number): Measurement => ({
   at,
   sent: undefined,

@@ -33,6 +33,7 @@ export function fragmentOf(sdp: string): string {
   return [...new Set(sdp.split(/\r?\n/).filter(line => IN_FRAGMENT.test(line)))].join('\n')
 }
 
+/** The m-lines of a browser's SDP, in order. */
 export function sectionsOf(sdp: string): OfferSection[] {
   const [, ...sections] = sdp.split(/^(?=m=)/m)
   return sections.map(section => ({
@@ -48,6 +49,7 @@ export function sectionsOf(sdp: string): OfferSection[] {
   }))
 }
 
+/** One codec of a section; undefined if the browser does not offer it. */
 function offered(name: string, section: string): OfferedCodec | undefined {
   const type = new RegExp(`^a=rtpmap:(\\d+) ${name}/`, 'im').exec(section)?.[1]
   if (type === undefined) return undefined

@@ -15,6 +15,7 @@ const LONGEST_TEXT = 8_192
 const SECRET_KEYS: ReadonlySet<string> = new Set(['token', 'session_id', 'secret_key'])
 const MASK = '(hidden)'
 
+/** Bounded in entries and in the length of each. It never holds a token, password or key. */
 export class Trace {
   #entries: TraceEntry[] = []
   #start: number | undefined
@@ -23,11 +24,13 @@ export class Trace {
     return this.#entries
   }
 
+  /** Records a message with its secrets masked. */
   message(direction: 'sent' | 'received', data: string | Uint8Array, now: number): void {
     const { op, text } = typeof data === 'string' ? masked(data) : binary(data)
     this.#add({ at: this.#since(now), direction, op, text })
   }
 
+  /** Records what is not a message, such as a change of the connection. */
   note(text: string, now: number): void {
     this.#add({ at: this.#since(now), direction: 'note', text })
   }

@@ -31,6 +31,10 @@ export interface MediaSsrcs {
   readonly rtx: number
 }
 
+/**
+ * Microphone and camera have the first two sections; each source of a member has one more, which is reused when it is
+ * gone.
+ */
 export class WebMedia {
   readonly #connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
   readonly #microphone: RTCRtpTransceiver
@@ -156,6 +160,7 @@ export class WebMedia {
     }
   }
 
+  /** What a section of the local description is for. */
   #useOf(mid: string): SectionUse {
     if (this.#microphone.mid === mid || this.#camera.mid === mid) return 'ours'
     return this.#slots.find(({ transceiver }) => transceiver.mid === mid)?.source

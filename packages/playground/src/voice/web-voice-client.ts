@@ -85,6 +85,7 @@ export class WebVoiceClient {
     return this.#media?.nodeAddress
   }
 
+  /** Opens the session. Outcomes are reported to the observer. */
   connect(): void {
     this.#loop.feed(now => this.#session.start(now))
   }
@@ -105,6 +106,7 @@ export class WebVoiceClient {
     this.#loop.pump()
   }
 
+  /** Statistics of the media connection; none before it exists. */
   async stats(): Promise<Iterable<Record<string, unknown>>> {
     const report = await this.#media?.stats()
     return report === undefined ? [] : (report.values() as Iterable<Record<string, unknown>>)

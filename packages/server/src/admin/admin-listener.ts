@@ -1,4 +1,6 @@
 // A listener of the admin API: a Unix socket of the node's user, or HTTP with a token. It bounds, authenticates and audits.
+// Order of the checks: is the node running, wrong tokens of the address, the token, the path, the method, the length,
+// the shape. A POST that reaches its route is logged as `admin.action`, whatever its result.
 import { chmodSync, lstatSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
@@ -25,6 +27,7 @@ export type AdminListenerOptions =
       readonly tls: TlsFiles | undefined
     }
 
+/** Requests of the API are short; streamed answers have no deadline. */
 const BOUNDS = {
   headersTimeout: SERVER_LIMITS.adminTimeout,
   requestTimeout: SERVER_LIMITS.adminTimeout,
@@ -32,6 +35,7 @@ const BOUNDS = {
   maxHeaderSize: SERVER_LIMITS.maxHeaderBytes,
 }
 
+/** One per address of the configuration. The port opens before the node runs, as those of `Listener` do. */
 export class AdminListener {
   readonly #options: AdminListenerOptions
   readonly #server: Server | TlsServer
@@ -71,11 +75,13 @@ export class AdminListener {
     return address === null || typeof address === 'string' ? undefined : address.port
   }
 
+  /** As `Listener.reloadTls`. */
   reloadTls(tls: TlsFiles): void {
     if (this.#options.kind === 'http' && this.#options.tls !== undefined)
       (this.#server as TlsServer).setSecureContext(tls)
   }
 
+  /** Ends streamed answers too. */
   async close(): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
     this.#server.closeAllConnections()
@@ -96,6 +102,7 @@ export class AdminListener {
     chmodSync(path, 0o600)
   }
 
+  /** Resolves when `start` has bound the address, rejects with the system's error. */
   async #listen(start: () => void): Promise<void> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject)
@@ -107,6 +114,7 @@ export class AdminListener {
     })
   }
 
+  /** One request. An exception destroys its response, see the constructor. */
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const node = this.#node
     if (node === undefined) return refuse(response, 503, 'starting')
@@ -138,6 +146,7 @@ export class AdminListener {
     return [401, 'expected Authorization: Bearer with the token of admin.token_file']
   }
 
+  /** Streams the log to a bounded number of readers. */
   #log(node: Administration, url: URL, response: ServerResponse): void {
     const options = LOG_ROUTE.request.safeParse(Object.fromEntries(url.searchParams))
     if (!options.success) return refuse(response, 400, sentenceOf(options.error))
@@ -149,6 +158,7 @@ export class AdminListener {
     streamLog(node.log, response, options.data)
   }
 
+  /** Who did what with which result. Text is cut, because it comes from the request. */
   #audit(
     { log }: Administration,
     { path }: AdminRoute,
@@ -189,6 +199,7 @@ function parsed(text: string): unknown {
   }
 }
 
+/** The first fault of a request, with its place. */
 function sentenceOf({ issues }: z.ZodError): string {
   const [issue] = issues
   const place = issue?.path.join('.') ?? ''
@@ -197,6 +208,7 @@ function sentenceOf({ issues }: z.ZodError): string {
 
 const TOO_LONG = Symbol('too long')
 
+/** The text of a POST, as far as it is allowed to be long. */
 async function body(request: IncomingMessage): Promise<string | typeof TOO_LONG> {
   const chunks: Buffer[] = []
   let length = 0

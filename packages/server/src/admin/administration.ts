@@ -1,9 +1,11 @@
 // What the admin API does to a node: reads its state, applies control actions.
+// The listener decides who may, the node decides what happens: this is the only place that connects the two.
 import type { NodeInspection, UserSelector, VoiceNode } from '@parley/core'
 import type { Host } from '../host.ts'
 import type { Log, LogLevel } from '../monitoring/log.ts'
 import { type ServerStatus, type Status, statusOf, type UserView, usersOf } from './views.ts'
 
+/** What the API may use of the server. */
 export interface AdministrationParts {
   readonly node: VoiceNode
   readonly host: Host
@@ -16,6 +18,7 @@ export interface AdministrationParts {
   undrain(): boolean
 }
 
+/** Actions are inputs of the host, so that they never run within another input of the node. */
 export class Administration {
   readonly #parts: AdministrationParts
 
@@ -35,6 +38,7 @@ export class Administration {
     return this.#parts.node.inspect()
   }
 
+  /** Every session of the node; the caller selects a page. */
   users(): UserView[] {
     return this.#parts.host.operate(now => usersOf(this.inspect(), now)) ?? []
   }
@@ -57,6 +61,7 @@ export class Administration {
     this.#parts.drain(timeout)
   }
 
+  /** Returns false if the node does not drain, or stops. */
   undrain(): boolean {
     return this.#parts.undrain()
   }

@@ -5,6 +5,7 @@ import { SERVER_LIMITS } from '../limits.ts'
 import type { Log, LogLine } from '../monitoring/log.ts'
 import type { LOG_ROUTE } from './routes.ts'
 
+/** Levels from the lowest. */
 const ORDER = ['debug', 'info', 'warn', 'error']
 
 /** Writes lines until the reader closes the response. A reader that is slow misses lines, and receives their number. */

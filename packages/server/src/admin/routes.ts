@@ -6,6 +6,7 @@ import { SERVER_LIMITS } from '../limits.ts'
 import type { Administration } from './administration.ts'
 import { ChannelView, channelsOf, Status, UserView } from './views.ts'
 
+/** One row: what a request looks like, what answers it, and what it does. The schemas are the documentation too. */
 export interface AdminRoute {
   readonly method: 'GET' | 'POST'
   readonly path: string
@@ -28,6 +29,7 @@ export class AdminRefusal extends Error {
   }
 }
 
+/** A route with the types of its schemas, from which `AdminRoute` erases them. */
 interface TypedRoute<Request extends z.ZodObject, Answer extends z.ZodType> {
   readonly method: 'GET' | 'POST'
   readonly path: string
@@ -37,6 +39,7 @@ interface TypedRoute<Request extends z.ZodObject, Answer extends z.ZodType> {
   run(node: Administration, request: z.output<Request>): z.input<Answer> | Promise<z.input<Answer>>
 }
 
+/** Checks the types of a row. */
 const route = <Request extends z.ZodObject, Answer extends z.ZodType>(typed: TypedRoute<Request, Answer>): AdminRoute =>
   typed as AdminRoute
 
@@ -44,11 +47,13 @@ const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 const Nothing = z.strictObject({})
 const Backend = z.string().max(32).optional().meta({ description: 'Only of this backend.' })
 const Channel = Snowflake.optional().meta({ description: 'Only in this channel.' })
+/** A number in a query, which is text. */
 const Count = z
   .string()
   .regex(/^\d{1,9}$/)
   .transform(Number)
 
+/** Selects voice states: those of the user, or only the one in a channel or of a backend. */
 const User = z.strictObject({
   user: Snowflake.meta({ description: 'The id of the user.' }),
   channel: Channel,
@@ -56,6 +61,7 @@ const User = z.strictObject({
 })
 const Selected = z.object({ voice_states: z.int().meta({ description: 'Voice states that were changed.' }) })
 
+/** Which items of a list, and which page of them. */
 const Filter = z.strictObject({
   backend: Backend,
   channel: Channel,
@@ -67,6 +73,7 @@ const Filter = z.strictObject({
 })
 type Filter = z.output<typeof Filter>
 
+/** An answer with one page of items. */
 const listOf = <Item extends z.ZodType>(item: Item) =>
   z.object({ total: z.int().meta({ description: 'Items that match.' }), items: z.array(item) })
 
@@ -84,6 +91,7 @@ function matches(item: object, key: string, value: unknown): boolean {
   return key === 'user' && Array.isArray(fields.present) ? fields.present.includes(value) : fields[key] === value
 }
 
+/** A request that selected nothing is refused, because it was probably a mistake. */
 function selected(voiceStates: number, user: string): { voice_states: number } {
   if (voiceStates === 0) throw new AdminRefusal(404, `user ${user} has no voice state there`)
   return { voice_states: voiceStates }
@@ -95,6 +103,7 @@ const selectorOf = ({ user, channel, backend }: z.output<typeof User>) => ({
   backend,
 })
 
+/** The rows in the order of the documentation. */
 export const ADMIN_ROUTES: readonly AdminRoute[] = [
   route({
     method: 'GET',

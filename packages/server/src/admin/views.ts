@@ -1,7 +1,9 @@
 // What the admin API shows of a node: its state, channels, users and lanes, as schemas.
+// Names are snake_case, as in the configuration. They are kept between versions, unlike those of `inspect`.
 import type { LaneInspection, NodeInspection, VoiceSessionInspection } from '@parley/core'
 import { z } from 'zod'
 
+/** The whole node in one answer, without its channels and users. */
 export const Status = z.object({
   version: z.string(),
   pid: z.int(),
@@ -43,6 +45,7 @@ export const Status = z.object({
 })
 export type Status = z.infer<typeof Status>
 
+/** One channel. */
 export const ChannelView = z.object({
   backend: z.string(),
   channel: z.string(),
@@ -55,6 +58,7 @@ export const ChannelView = z.object({
 })
 export type ChannelView = z.infer<typeof ChannelView>
 
+/** One voice session: a user appears once per channel. */
 export const UserView = z.object({
   backend: z.string(),
   user: z.string(),
@@ -75,6 +79,7 @@ export type UserView = z.infer<typeof UserView>
 /** What the status takes from the server, beside the core's inspection. */
 export type ServerStatus = Pick<Status, 'version' | 'pid' | 'uptime' | 'endpoint' | 'engine' | 'log_level'>
 
+/** From the core's inspection and what the server knows besides. */
 export function statusOf(node: NodeInspection, server: ServerStatus): Status {
   return {
     ...server,
@@ -96,6 +101,7 @@ export function statusOf(node: NodeInspection, server: ServerStatus): Status {
   }
 }
 
+/** A lane without a report counts as idle. */
 function laneView({ id, port, channels, peers, counters }: LaneInspection): Status['lanes'][number] {
   const drops = Object.entries(counters?.drops ?? {}).filter(([, count]) => count > 0)
   return {

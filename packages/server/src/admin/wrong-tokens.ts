@@ -2,21 +2,25 @@
 import { networkOf } from '@parley/core'
 import { SERVER_LIMITS } from '../limits.ts'
 
+/** Wrong tokens of one network. */
 interface Window {
   count: number
   /** When the count starts over. */
   until: number
 }
 
+/** Bounded in addresses: the oldest is forgotten. */
 export class WrongTokens {
   /** By network, oldest first. */
   readonly #windows = new Map<string, Window>()
 
+  /** Whether the address has had too many in this window. */
   isRefused(address: string, now: number): boolean {
     const window = this.#windows.get(networkOf(address))
     return window !== undefined && now < window.until && window.count >= SERVER_LIMITS.maxWrongTokens
   }
 
+  /** A request of the address had no token, or a wrong one. */
   count(address: string, now: number): void {
     const network = networkOf(address)
     const window = this.#windows.get(network)

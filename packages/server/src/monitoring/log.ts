@@ -9,8 +9,10 @@ export interface LogSink {
   write(text: string): void
 }
 
+/** `silent` writes nothing; readers receive everything all the same. */
 export type LogLevel = NodeNote['level'] | 'silent'
 
+/** How lines are written. */
 export interface LogOptions {
   level: LogLevel
   format: 'json' | 'pretty'
@@ -28,6 +30,7 @@ export interface LogLine {
 /** Receives every note, whatever the level of the log. */
 export type LogReader = (note: LogLine) => void
 
+/** One per server. Writing never waits for the reader of standard output. */
 export interface Log {
   note(note: LogLine): void
   /** The lowest level that is written; may be changed at any time. */
@@ -40,6 +43,7 @@ export interface Log {
   end(): Promise<void>
 }
 
+/** Names of equal width, and their SGR colours. */
 const LEVELS: Record<string, [name: string, colour: number]> = {
   debug: ['debug', 90],
   info: ['info ', 32],
@@ -97,6 +101,7 @@ export function prettyLine(line: string, colour = false): string {
   return `${String(time).slice(11, 23)} ${painted} ${event}${pairs.join('')}${trace}\n`
 }
 
+/** A value as text without spaces and control characters. */
 function plain(value: unknown): string {
   if (typeof value !== 'string') return JSON.stringify(value)
   return /^[\w.:/@+-]+$/.test(value) ? value : JSON.stringify(value).replace(/[\x7f-\x9f]/g, '?')

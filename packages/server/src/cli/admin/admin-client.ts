@@ -23,6 +23,7 @@ export interface AdminAddress {
   tokenFile?: string | undefined
 }
 
+/** One request per connection. Methods reject with an `AdminError` whose message is one sentence for the operator. */
 export class AdminClient {
   readonly #socket: string
   readonly #url: URL | undefined
@@ -37,10 +38,12 @@ export class AdminClient {
     this.#socket = socketOf(address)
   }
 
+  /** The answer's JSON. */
   get(path: string, query: object = {}): Promise<unknown> {
     return this.#ask('GET', withQuery(path, query), undefined)
   }
 
+  /** As `get`, for requests that change something. */
   post(path: string, body: object): Promise<unknown> {
     return this.#ask('POST', path, JSON.stringify(body))
   }
@@ -74,6 +77,7 @@ export class AdminClient {
     })
   }
 
+  /** Over the socket no token is needed: its mode decides who may. */
   #open(method: string, path: string): ClientRequest {
     if (this.#url === undefined) return httpRequest({ socketPath: this.#socket, method, path, agent: false })
     const send = this.#url.protocol === 'http:' ? httpRequest : httpsRequest
@@ -84,6 +88,7 @@ export class AdminClient {
     })
   }
 
+  /** What the operator can do about a connection that failed. */
   #unreachable({ code, message }: NodeJS.ErrnoException): AdminError {
     const where = this.#url?.href ?? this.#socket
     if (code === 'ENOENT' || code === 'ECONNREFUSED')
@@ -127,6 +132,7 @@ async function textOf(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).toString('utf8')
 }
 
+/** The sentence of the node's answer. */
 function refusalOf(text: string, { statusCode }: IncomingMessage): AdminError {
   try {
     const { error } = JSON.parse(text) as { error?: unknown }

@@ -6,12 +6,14 @@ import type { AdminClient } from './admin-client.ts'
 import { age, textTable } from './text-table.ts'
 import { stateOf, type TopSample, topLines } from './top.ts'
 
+/** Where a command writes; on a terminal `top` draws in place. */
 export interface CommandOutput {
   write(text: string): unknown
   isTTY?: boolean
   rows?: number
 }
 
+/** One call of a command: its argument, its options by their long names, and its surroundings. */
 export interface CommandCall {
   /** Of the arguments in `usage`. */
   readonly argument: string | undefined
@@ -38,6 +40,7 @@ const ONLY_BACKEND = ['--backend <id>', 'only of this backend'] as const
 const print = (output: CommandOutput, lines: readonly string[]) => output.write(`${lines.join('\n')}\n`)
 const asJson = (answer: unknown) => [JSON.stringify(answer, undefined, 2)]
 
+/** An answer of `listOf` in routes.ts. */
 interface List<Item> {
   total: number
   items: Item[]
@@ -75,6 +78,7 @@ function control(
   }
 }
 
+/** The selector of the user commands. */
 const selection = ({ argument, options }: CommandCall) => ({
   user: argument,
   channel: options.channel,
@@ -137,6 +141,7 @@ const userLines = ({ items }: List<UserView>) =>
     ]),
   )
 
+/** Prints lines until it is stopped, or `--count` were printed. */
 async function tail(client: AdminClient, { options, output, stopped }: CommandCall): Promise<void> {
   let left = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count)
   const lines = client.lines('/v1/log', { level: options.level, event: options.event })[Symbol.asyncIterator]()
@@ -149,6 +154,7 @@ async function tail(client: AdminClient, { options, output, stopped }: CommandCa
   await lines.return?.(undefined)
 }
 
+/** Draws a view per interval. Rates need two samples, so that the first view has none. */
 async function top(client: AdminClient, { options, output, stopped }: CommandCall): Promise<void> {
   let left = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count)
   let before: TopSample | undefined
@@ -175,6 +181,7 @@ function draw(output: CommandOutput, lines: readonly string[]): void {
   output.write(`\x1b[H${rows.map(line => `${line}\x1b[K\n`).join('')}\x1b[J`)
 }
 
+/** The rows in the order of the documentation. */
 export const ADMIN_COMMANDS: readonly AdminCommand[] = [
   show(
     { usage: 'ps', summary: 'Version, load and backends of the node.', options: [], example: 'parley ps' },

@@ -2,6 +2,7 @@
 import type { Status, UserView } from '../../admin/views.ts'
 import { age, bitRate, textTable } from './text-table.ts'
 
+/** What one view is made of. */
 export interface TopSample {
   readonly status: Status
   readonly users: readonly UserView[]
@@ -27,6 +28,7 @@ export function topLines(now: TopSample, before: TopSample | undefined): string[
   ]
 }
 
+/** Rates since the sample before; 0 without one, or after a lane was replaced. */
 function lanesOf({ status, at }: TopSample, before: TopSample | undefined): (string | number)[][] {
   return status.lanes.map(lane => {
     const earlier = before?.status.lanes.find(each => each.lane === lane.lane)
@@ -50,8 +52,10 @@ function lanesOf({ status, at }: TopSample, before: TopSample | undefined): (str
 const sum = ({ noRoute: _, ...drops }: Record<string, number>) =>
   Object.values(drops).reduce((total, count) => total + count, 0)
 
+/** Speakers first, then the longest sessions. */
 const byActivity = (a: UserView, b: UserView) => Number(b.speaking) - Number(a.speaking) || b.age - a.age
 
+/** The state of a session with its marks. */
 export function stateOf({ state, speaking, video, muted }: UserView): string {
   const marks = [speaking ? 'speaking' : '', video ? 'video' : '', muted ? 'muted' : ''].filter(mark => mark !== '')
   return [state, ...marks].join(' ')
