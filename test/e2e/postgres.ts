@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { Client } from 'pg'
+import type { Tool } from './foreign-tools.ts'
 import { until } from './until.ts'
 
 /** PostgreSQL refuses to run as root. */
@@ -38,7 +39,10 @@ function programs(): string | undefined {
   return versions.map(version => join(root, version, 'bin')).find(folder => existsSync(join(folder, 'initdb')))
 }
 
-export const hasPostgres = programs() !== undefined
+export function postgres(): Tool {
+  const folder = programs()
+  return folder === undefined ? { missing: 'PostgreSQL is not installed' } : { command: [join(folder, 'postgres')] }
+}
 
 export class Postgres {
   readonly url: string
@@ -49,8 +53,15 @@ export class Postgres {
     this.#client = client
   }
 
-  /** Ends with the test. */
+  /** With Spacebar's tables. Ends with the test. */
   static async open(t: TestContext, ids: 'varchar' | 'bigint' = 'varchar'): Promise<Postgres> {
+    const postgres = await Postgres.empty(t)
+    await postgres.run(SCHEMA.replaceAll(' ID', ` ${ids}`))
+    return postgres
+  }
+
+  /** Without tables. Ends with the test. */
+  static async empty(t: TestContext): Promise<Postgres> {
     const folder = mkdtempSync(join(tmpdir(), 'parley-postgres-'))
     t.after(() => rmSync(folder, { recursive: true, force: true }))
     if (NOBODY.uid !== undefined) chownSync(folder, NOBODY.uid, NOBODY.gid)
@@ -74,7 +85,6 @@ export class Postgres {
     const client = await connected(url)
     // It is ended by the server's end, which is no failure.
     client.on('error', () => {})
-    await client.query(SCHEMA.replaceAll(' ID', ` ${ids}`))
     t.after(() => client.end())
     return new Postgres(url, client)
   }

@@ -1,26 +1,36 @@
-// A bot on @discordjs/voice whose main gateway is the stand-in of Spacebar.
+// A bot on @discordjs/voice whose main gateway is Spacebar, or the stand-in of it.
 import { type DiscordGatewayAdapterLibraryMethods, joinVoiceChannel } from '@discordjs/voice'
 import { DiscordjsVoice } from './discordjs-voice.ts'
-import type { Member, SpacebarStandIn } from './spacebar-stand-in.ts'
 
-export class SpacebarBot extends DiscordjsVoice implements Member {
+export interface BotOptions {
+  userId: string
+  sessionId: string
+  isStranger?: boolean
+  /** Sends opcode 4 of the main gateway. */
+  sendVoiceState(guildId: string, channelId: string | null): void
+}
+
+export class SpacebarBot extends DiscordjsVoice {
   readonly userId: string
   readonly sessionId: string
+  /** Whether it is no member of the guilds that it joins. */
   readonly isStranger: boolean
-  readonly #spacebar: SpacebarStandIn
+  readonly #options: BotOptions
   #gateway: DiscordGatewayAdapterLibraryMethods | undefined
 
-  constructor(spacebar: SpacebarStandIn, userId: string, { isStranger = false } = {}) {
+  constructor(options: BotOptions) {
     super()
-    this.#spacebar = spacebar
-    this.userId = userId
-    this.sessionId = `SESSION${userId}`
-    this.isStranger = isStranger
+    this.#options = options
+    this.userId = options.userId
+    this.sessionId = options.sessionId
+    this.isStranger = options.isStranger ?? false
   }
 
+  /** An event of the main gateway. */
   deliver(event: string, data: Record<string, unknown>): void {
-    if (event === 'VOICE_STATE_UPDATE') this.#gateway?.onVoiceStateUpdate(data as never)
-    else this.#gateway?.onVoiceServerUpdate(data as never)
+    if (event === 'VOICE_SERVER_UPDATE') this.#gateway?.onVoiceServerUpdate(data as never)
+    else if (event === 'VOICE_STATE_UPDATE' && data.user_id === this.userId)
+      this.#gateway?.onVoiceStateUpdate(data as never)
   }
 
   /** Starts to join. */
@@ -32,7 +42,13 @@ export class SpacebarBot extends DiscordjsVoice implements Member {
       selfDeaf: false,
       adapterCreator: gateway => {
         this.#gateway = gateway
-        return { sendPayload: ({ d }) => this.#send(d), destroy: () => {} }
+        return {
+          sendPayload: ({ d }) => {
+            this.#options.sendVoiceState(d.guild_id, d.channel_id)
+            return true
+          },
+          destroy: () => {},
+        }
       },
     })
     this.watch(connection)
@@ -41,9 +57,8 @@ export class SpacebarBot extends DiscordjsVoice implements Member {
   leave(): void {
     this.destroy(false)
   }
-
-  #send({ guild_id, channel_id }: { guild_id: string; channel_id: string | null }): boolean {
-    void (channel_id === null ? this.#spacebar.leave(this.userId) : this.#spacebar.join(this, guild_id, channel_id))
-    return true
+  /** Tells the main gateway. */
+  leaveChannel(): void {
+    this.destroy(true)
   }
 }

@@ -12,21 +12,22 @@ import {
   SpacebarBridge,
 } from '@parley/spacebar'
 import { Database, OtherBridgeError } from '../../packages/spacebar/src/database/database.ts'
-import { hasPostgres, Postgres } from './postgres.ts'
+import { reasonToSkip } from './foreign-tools.ts'
+import { Postgres, postgres } from './postgres.ts'
 import { SpacebarStandIn } from './spacebar-stand-in.ts'
 import { until } from './until.ts'
 
-const OPTIONS = { timeout: 120_000, skip: hasPostgres ? false : 'PostgreSQL is not installed' }
+const OPTIONS = { timeout: 120_000, skip: reasonToSkip(postgres()) }
 const SECRET = 'shared secret'
 
 async function scene(t: TestContext) {
   const postgres = await Postgres.open(t)
   const server = await createServer({ backend: [{ id: 'spacebar', secret: SECRET, adopts_tokens: true }] })
   t.after(() => server.close())
-  const spacebar = await SpacebarStandIn.open(server.endpoint)
+  const spacebar = await SpacebarStandIn.overUnixSockets(server.endpoint)
   t.after(() => spacebar.close())
   const settings = checkSettings({
-    bus: `unix:${spacebar.folder}`,
+    bus: spacebar.bus.url,
     database: postgres.url,
     node: [{ lvsp: server.lvspUrl, endpoint: server.endpoint, secret: SECRET }],
   })

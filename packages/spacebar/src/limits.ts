@@ -9,6 +9,8 @@ export const LIMITS = {
   busConnections: 256,
   /** Bytes that wait for one Spacebar process that does not read. Above this its events are dropped. */
   busBacklog: 4 * 1024 * 1024,
+  /** Bytes that wait in the bridge's queue of RabbitMQ: some seconds of a busy Spacebar. */
+  brokerQueue: 64 * 1024 * 1024,
   /** How often the bridge looks whether its socket file still exists: Spacebar removes sockets that refuse connections. */
   socketCheck: 5_000,
   /** How long the list of Spacebar's sockets is used before the folder is read again. */

@@ -5,6 +5,13 @@ import { type Bus, type BusListener, envelopeOf, readMessage } from './bus.ts'
 
 /** Spacebar's name of the exchange. */
 const EXCHANGE = '-'
+/** A bridge that stands still loses the oldest events, which the database replaces, instead of filling the broker's memory. */
+const QUEUE = {
+  exclusive: true,
+  autoDelete: true,
+  durable: false,
+  arguments: { 'x-max-length-bytes': LIMITS.brokerQueue, 'x-overflow': 'drop-head' },
+}
 
 /** What is used of amqplib, which is installed only where RabbitMQ is. */
 interface AmqpChannel {
@@ -82,7 +89,7 @@ export class RabbitBus implements Bus {
     this.#connection = connection
     const channel = await connection.createChannel()
     await channel.assertExchange(EXCHANGE, 'fanout', { durable: false })
-    const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true, durable: false })
+    const { queue } = await channel.assertQueue('', QUEUE)
     await channel.bindQueue(queue, EXCHANGE, '')
     await channel.consume(queue, message => message !== null && this.#take(message.content), { noAck: true })
     this.#channel = channel
