@@ -311,4 +311,13 @@ export const LIMITS = {
   daveStrikes: 2,
   /** Commits whose recipients may still report them as invalid. */
   daveBlamableCommits: 4,
+
+  /** Between two heartbeats of a node in a cluster. */
+  clusterHeartbeat: 1_000,
+  /** Without a heartbeat for this long, three missed ones, a node is probed directly. */
+  clusterSuspicion: 3_000,
+  /** Nodes of a cluster that one process keeps track of. */
+  clusterNodes: 1_024,
+  /** A node with at least this load receives no new channels while another one has less. */
+  clusterFullLoad: 0.8,
 } as const

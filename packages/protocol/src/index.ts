@@ -1,6 +1,18 @@
 // Public names of @parley/protocol: opcodes and codes, messages, byte layouts.
 export { ByteReader, ByteWriter, DecodeError, isSameBytes, snowflakeBytes } from './bytes.ts'
 export {
+  CLUSTER_SCHEMA,
+  decodePlacementKey,
+  decodeRecord,
+  encodePlacementKey,
+  encodeRecord,
+  FrontRecord,
+  LoadReport,
+  NodeRecord,
+  type PlacementKey,
+  PlacementRecord,
+} from './cluster/records.ts'
+export {
   BASIC_CREDENTIAL,
   type Capabilities,
   type Credential,

@@ -54,6 +54,17 @@ export const SERVER_LIMITS = {
   /** … and for everything, before the process exits without it. */
   stopTimeout: 5_000,
 
+  /** The longest wait for an answer of the cluster's coordinator. No call waits for it; a backend may wait for a placement. */
+  coordinatorTimeout: 500,
+  /** Between two attempts to reach the coordinator. */
+  coordinatorReconnectDelay: 250,
+  /** Between pings to the coordinator. Two unanswered ones end the connection, and another server is tried. */
+  coordinatorPingInterval: 5_000,
+  /** How often a node's record is written again: a coordinator that was rolled back, or that lost a write, has it soon. */
+  coordinatorAnnounceInterval: 10_000,
+  /** Bytes of a record that the coordinator accepts. */
+  maxCoordinatorValue: 4_096,
+
   /** Log lines waiting for standard output; above it lines are lost, so that calls never wait for the log. */
   maxLogBuffered: 4 * 1024 * 1024,
   /** Between two attempts to write to a standard output that is full. */

@@ -1,0 +1,100 @@
+// The membership of a cluster on a virtual clock.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { NodeRecord } from '@parley/protocol'
+import { Membership } from './membership.ts'
+
+const BOOT = 'a'.repeat(16)
+const record = (id: string, changes: Partial<NodeRecord> = {}): NodeRecord => ({
+  schema: 1,
+  id,
+  boot: BOOT,
+  state: 'serving',
+  region: 'eu',
+  version: '0.1.0',
+  lvsp: `ws://127.0.0.1:1/${id}`,
+  endpoint: `${id}.example.org`,
+  sessions: 100,
+  ...changes,
+})
+const report = (id: string, load = 0.5, boot = BOOT) => ({ schema: 1, id, boot, load, sessions: 1, channels: 1 })
+
+function observed() {
+  const events: string[] = []
+  const membership = new Membership({
+    probe: ({ id }) => events.push(`probe ${id}`),
+    changed: ({ id, state }, isRestarted) => events.push(`${isRestarted ? 'restarted' : 'changed'} ${id} ${state}`),
+    died: ({ id }) => events.push(`died ${id}`),
+    returned: ({ id }) => events.push(`returned ${id}`),
+    left: ({ id }) => events.push(`left ${id}`),
+  })
+  const take = () => events.splice(0)
+  return { membership, take }
+}
+
+test('a node that misses three heartbeats is probed, and dies only if the probe fails', () => {
+  const { membership, take } = observed()
+  membership.announced(record('a'), 0)
+  membership.announced(record('b'), 0)
+  assert.deepEqual(take(), ['changed a serving', 'changed b serving'])
+  for (let now = 1_000; now <= 10_000; now += 1_000) {
+    membership.reported(report('b'), now)
+    membership.tick(now)
+    if (now === 3_000) assert.deepEqual(take(), ['probe a'])
+    if (now === 4_000) membership.probed(record('a'), true, now)
+    if (now === 7_000) assert.deepEqual(take(), ['probe a'], 'probed again while no heartbeat arrives')
+    if (now === 7_000) assert.equal(membership.get('a')?.state, 'suspect')
+  }
+  membership.probed(record('a'), false, 10_000)
+  assert.deepEqual(take(), ['probe a', 'died a'])
+  membership.tick(60_000)
+  membership.probed(record('b'), true, 60_000)
+  assert.deepEqual(take(), ['probe b'], 'a dead node is not probed again')
+  membership.reported(report('a'), 61_000)
+  assert.deepEqual(take(), ['returned a'])
+})
+
+test('a restarted node is another process: reports and probes of the earlier one are ignored', () => {
+  const { membership, take } = observed()
+  membership.announced(record('a'), 0)
+  membership.reported(report('a', 0.9), 100)
+  membership.tick(3_100)
+  take()
+  const restarted = record('a', { boot: 'b'.repeat(16) })
+  membership.announced(restarted, 3_200)
+  assert.deepEqual(take(), ['restarted a serving'])
+  assert.equal(membership.get('a')?.report, undefined)
+  membership.probed(record('a'), false, 3_300)
+  membership.reported(report('a', 0.9), 3_300)
+  assert.deepEqual(take(), [])
+  assert.equal(membership.get('a')?.state, 'alive')
+  membership.reported(report('a', 0.1, restarted.boot), 3_400)
+  assert.equal(membership.get('a')?.report?.load, 0.1)
+})
+
+test('a probe that ends after a heartbeat changes nothing', () => {
+  const { membership, take } = observed()
+  membership.announced(record('a'), 0)
+  membership.tick(3_000)
+  membership.reported(report('a'), 3_100)
+  membership.probed(record('a'), false, 3_200)
+  assert.deepEqual(take(), ['changed a serving', 'probe a'])
+  assert.equal(membership.get('a')?.state, 'alive')
+})
+
+test('repeated announcements are silent, a drain and a withdrawal are reported', () => {
+  const { membership, take } = observed()
+  membership.announced(record('a'), 0)
+  membership.announced(record('a'), 10_000)
+  membership.announced(record('a', { state: 'draining' }), 11_000)
+  membership.withdrawn('a')
+  membership.withdrawn('a')
+  assert.deepEqual(take(), ['changed a serving', 'changed a draining', 'left a'])
+  assert.equal(membership.deadline, Infinity)
+})
+
+test('at most 1,024 nodes are kept', () => {
+  const { membership } = observed()
+  for (let i = 0; i < 2_000; i++) membership.announced(record(`n${i}`), 0)
+  assert.equal(membership.members.length, 1_024)
+})

@@ -1,0 +1,138 @@
+// Which nodes of a cluster are alive. The coordinator's records say who exists; heartbeats on the own clock say who lives. A node
+// that misses three heartbeats is probed directly before it counts as dead, because the coordinator may be what failed.
+import type { LoadReport, NodeRecord } from '@parley/protocol'
+import type { Timed } from '../deadlines.ts'
+import { LIMITS } from '../limits.ts'
+
+/** `suspect`: no heartbeat for a while, and a probe is under way or found the node alive. */
+export type MemberState = 'alive' | 'suspect' | 'dead'
+
+/** A node as the membership knows it. */
+export interface Member {
+  readonly record: NodeRecord
+  readonly state: MemberState
+  /** Its last report; undefined before the first. */
+  readonly report: LoadReport | undefined
+  /** The share of the node that channels placed since its last report will add: reports are a second old. */
+  readonly placed: number
+}
+
+export interface MembershipObserver {
+  /** Connect to the node and answer with `probed`. */
+  probe(record: NodeRecord): void
+  /** A node joined, or its record changed: state, addresses or process. `isRestarted`: another process has taken its id. */
+  changed(record: NodeRecord, isRestarted: boolean): void
+  /** No heartbeat arrives and the probe failed. What was placed there must move. */
+  died(record: NodeRecord): void
+  /** A dead node sends heartbeats again. */
+  returned(record: NodeRecord): void
+  /** A node stopped and withdrew its record. */
+  left(record: NodeRecord): void
+}
+
+class Entry implements Member {
+  record: NodeRecord
+  state: MemberState = 'alive'
+  report: LoadReport | undefined
+  placed = 0
+  /** When it becomes suspect, or is probed again. */
+  due: number
+
+  constructor(record: NodeRecord, due: number) {
+    this.record = record
+    this.due = due
+  }
+}
+
+export class Membership implements Timed {
+  readonly #observer: MembershipObserver
+  readonly #entries = new Map<string, Entry>()
+
+  constructor(observer: MembershipObserver) {
+    this.#observer = observer
+  }
+
+  /** All nodes, the dead ones included. */
+  get members(): readonly Member[] {
+    return [...this.#entries.values()]
+  }
+
+  get(id: string): Member | undefined {
+    return this.#entries.get(id)
+  }
+
+  /** A record arrived. A new node is alive until it misses heartbeats. */
+  announced(record: NodeRecord, now: number): void {
+    const entry = this.#entries.get(record.id)
+    if (entry === undefined) {
+      if (this.#entries.size >= LIMITS.clusterNodes) return
+      this.#entries.set(record.id, new Entry(record, now + LIMITS.clusterSuspicion))
+      return this.#observer.changed(record, false)
+    }
+    if (JSON.stringify(entry.record) === JSON.stringify(record)) return
+    const isRestarted = entry.record.boot !== record.boot
+    entry.record = record
+    if (isRestarted) {
+      entry.report = undefined
+      entry.placed = 0
+      this.#heard(entry, now)
+    }
+    this.#observer.changed(record, isRestarted)
+  }
+
+  /** The node withdrew its record. */
+  withdrawn(id: string): void {
+    const entry = this.#entries.get(id)
+    if (entry === undefined) return
+    this.#entries.delete(id)
+    this.#observer.left(entry.record)
+  }
+
+  /** A heartbeat. One of an unknown node, or of an earlier process, is ignored. */
+  reported(report: LoadReport, now: number): void {
+    const entry = this.#entries.get(report.id)
+    if (entry === undefined || entry.record.boot !== report.boot) return
+    entry.report = report
+    entry.placed = 0
+    this.#heard(entry, now)
+  }
+
+  /** The outcome of a probe. An outcome for an earlier process of the node, or for one that was heard since, is ignored. */
+  probed({ id, boot }: NodeRecord, isAlive: boolean, now: number): void {
+    const entry = this.#entries.get(id)
+    if (entry?.state !== 'suspect' || entry.record.boot !== boot) return
+    entry.due = now + LIMITS.clusterSuspicion
+    if (isAlive) return
+    entry.state = 'dead'
+    entry.due = Infinity
+    this.#observer.died(entry.record)
+  }
+
+  /** A channel for `sessions` users was placed on the node since its last report. */
+  placed(id: string, sessions: number): void {
+    const entry = this.#entries.get(id)
+    if (entry !== undefined) entry.placed += sessions / entry.record.sessions
+  }
+
+  get deadline(): number {
+    let next = Infinity
+    for (const { due } of this.#entries.values()) if (due < next) next = due
+    return next
+  }
+
+  tick(now: number): void {
+    for (const entry of this.#entries.values()) {
+      if (entry.due > now) continue
+      entry.state = 'suspect'
+      entry.due = now + LIMITS.clusterSuspicion
+      this.#observer.probe(entry.record)
+    }
+  }
+
+  #heard(entry: Entry, now: number): void {
+    const wasDead = entry.state === 'dead'
+    entry.state = 'alive'
+    entry.due = now + LIMITS.clusterSuspicion
+    if (wasDead) this.#observer.returned(entry.record)
+  }
+}

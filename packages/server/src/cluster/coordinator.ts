@@ -1,0 +1,50 @@
+// What the processes of a cluster share: who exists, how loaded each node is, and where each channel is. It is a hint with
+// compare-and-set and may lose acknowledged writes: backends and nodes hold the truth, and no call waits for it.
+import type { LoadReport, NodeRecord, PlacementKey, PlacementRecord } from '@parley/protocol'
+
+/** A placement and the revision that a change has to name. */
+export interface Placed {
+  readonly record: PlacementRecord
+  readonly revision: number
+}
+
+/**
+ * The outcome of a change. `taken`: another process was first, `placed` is what it wrote; undefined if it removed the record.
+ * `unavailable`: no answer within `SERVER_LIMITS.coordinatorTimeout`; the change may or may not have been made.
+ */
+export type PlacementOutcome =
+  | { readonly kind: 'placed'; readonly placed: Placed }
+  | { readonly kind: 'taken'; readonly placed: Placed | undefined }
+  | { readonly kind: 'unavailable' }
+
+/** Calls arrive in the order of the coordinator, and again after it was away: all current records, then changes. */
+export interface ClusterListener {
+  nodeAnnounced(record: NodeRecord): void
+  nodeWithdrawn(id: string): void
+  loadReported(report: LoadReport): void
+  /** The connection to the coordinator was established or lost. */
+  availabilityChanged(isAvailable: boolean): void
+  /** A record or message that cannot be decoded; it was ignored. */
+  malformed(reason: string): void
+}
+
+export interface Coordinator {
+  readonly isAvailable: boolean
+  /** Publishes the record of this process's node now, after each reconnect, and when it is called again. Never fails. */
+  announce(record: NodeRecord): void
+  /** Publishes a heartbeat. Lost while the coordinator is away. */
+  report(report: LoadReport): void
+  /** Removes the record of the node. Resolves after at most `SERVER_LIMITS.coordinatorTimeout`, also if that failed. */
+  withdraw(id: string): Promise<void>
+  /** Watches nodes and heartbeats until the coordinator is closed. One listener per coordinator. */
+  watch(listener: ClusterListener): void
+  /** Creates the placement of a channel that has none. */
+  place(key: PlacementKey, record: PlacementRecord): Promise<PlacementOutcome>
+  /** Replaces a placement if it still has the revision. */
+  replace(key: PlacementKey, record: PlacementRecord, revision: number): Promise<PlacementOutcome>
+  /** Removes a placement if it still has the revision. Resolves also if it has not, or if the coordinator is away. */
+  release(key: PlacementKey, revision: number): Promise<void>
+  /** The current placement; `taken` with it, or with undefined if there is none. */
+  find(key: PlacementKey): Promise<Exclude<PlacementOutcome, { kind: 'placed' }>>
+  close(): Promise<void>
+}

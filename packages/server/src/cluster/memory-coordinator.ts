@@ -1,0 +1,79 @@
+// A coordinator inside one process: for a node without a cluster, and for tests with many nodes in one process.
+import {
+  encodePlacementKey,
+  type LoadReport,
+  type NodeRecord,
+  type PlacementKey,
+  type PlacementRecord,
+} from '@parley/protocol'
+import type { ClusterListener, Coordinator, Placed, PlacementOutcome } from './coordinator.ts'
+
+/** The state that several coordinators share, as processes share a NATS server. */
+export class SharedMemory {
+  readonly nodes = new Map<string, NodeRecord>()
+  readonly placements = new Map<string, Placed>()
+  readonly listeners = new Set<ClusterListener>()
+  /** Revision of the newest placement. */
+  revision = 0
+}
+
+export class MemoryCoordinator implements Coordinator {
+  readonly isAvailable = true
+  readonly #shared: SharedMemory
+  #listener: ClusterListener | undefined
+
+  constructor(shared: SharedMemory = new SharedMemory()) {
+    this.#shared = shared
+  }
+
+  announce(record: NodeRecord): void {
+    this.#shared.nodes.set(record.id, record)
+    for (const listener of this.#shared.listeners) listener.nodeAnnounced(record)
+  }
+
+  report(report: LoadReport): void {
+    for (const listener of this.#shared.listeners) listener.loadReported(report)
+  }
+
+  async withdraw(id: string): Promise<void> {
+    if (!this.#shared.nodes.delete(id)) return
+    for (const listener of this.#shared.listeners) listener.nodeWithdrawn(id)
+  }
+
+  watch(listener: ClusterListener): void {
+    if (this.#listener !== undefined) throw new Error('the coordinator has a listener already')
+    this.#listener = listener
+    this.#shared.listeners.add(listener)
+    listener.availabilityChanged(true)
+    for (const record of this.#shared.nodes.values()) listener.nodeAnnounced(record)
+  }
+
+  async place(key: PlacementKey, record: PlacementRecord): Promise<PlacementOutcome> {
+    const existing = this.#shared.placements.get(encodePlacementKey(key))
+    return existing === undefined ? this.#write(key, record) : { kind: 'taken', placed: existing }
+  }
+
+  async replace(key: PlacementKey, record: PlacementRecord, revision: number): Promise<PlacementOutcome> {
+    const existing = this.#shared.placements.get(encodePlacementKey(key))
+    return existing?.revision === revision ? this.#write(key, record) : { kind: 'taken', placed: existing }
+  }
+
+  async release(key: PlacementKey, revision: number): Promise<void> {
+    const name = encodePlacementKey(key)
+    if (this.#shared.placements.get(name)?.revision === revision) this.#shared.placements.delete(name)
+  }
+
+  async find(key: PlacementKey) {
+    return { kind: 'taken', placed: this.#shared.placements.get(encodePlacementKey(key)) } as const
+  }
+
+  async close(): Promise<void> {
+    if (this.#listener !== undefined) this.#shared.listeners.delete(this.#listener)
+  }
+
+  #write(key: PlacementKey, record: PlacementRecord): PlacementOutcome {
+    const placed = { record, revision: ++this.#shared.revision }
+    this.#shared.placements.set(encodePlacementKey(key), placed)
+    return { kind: 'placed', placed }
+  }
+}

@@ -1,0 +1,256 @@
+// A coordinator on NATS JetStream (2.9 or newer): key-value buckets for nodes and placements, a subject for heartbeats.
+// Subjects, for the permissions of a node: `$KV.PREFIX_nodes.ID`, `$KV.PREFIX_place.>`, `PREFIX.load.ID`, and `$JS.API.>`.
+// docs.nats.io/nats-concepts/jetstream/key-value-store
+import { JetStreamApiCodes, JetStreamApiError, jetstream } from '@nats-io/jetstream'
+import { type KV, Kvm, type KvWatchEntry } from '@nats-io/kv'
+import { connect, type Msg, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node'
+import {
+  decodeRecord,
+  encodePlacementKey,
+  encodeRecord,
+  LoadReport,
+  NodeRecord,
+  type PlacementKey,
+  PlacementRecord,
+} from '@parley/protocol'
+import { SERVER_LIMITS } from '../limits.ts'
+import type { ClusterListener, Coordinator, Placed, PlacementOutcome } from './coordinator.ts'
+
+export interface NatsOptions {
+  /** Servers, authentication and TLS, as of `@nats-io/transport-node`. */
+  readonly connection: Pick<NodeConnectionOptions, 'servers' | 'authenticator' | 'tls' | 'user' | 'pass' | 'token'>
+  /** Begins the names of buckets and subjects: several clusters can share one NATS. Letters, digits, `-` and `_`. */
+  readonly prefix: string
+  /** Copies of each bucket on a NATS cluster: 1, 3 or 5. */
+  readonly replicas: number
+}
+
+interface Buckets {
+  readonly nodes: KV
+  readonly placements: KV
+}
+
+const UNAVAILABLE = { kind: 'unavailable' } as const
+const WRONG_REVISION: ReadonlySet<number> = new Set([
+  JetStreamApiCodes.StreamWrongLastSequence,
+  JetStreamApiCodes.StreamWrongLastSequenceUnknown,
+])
+
+export class NatsCoordinator implements Coordinator {
+  readonly #options: NatsOptions
+  readonly #records = new Map<string, NodeRecord>()
+  #connection: NatsConnection | undefined
+  /** Present while the coordinator is available. */
+  #buckets: Buckets | undefined
+  #listener: ClusterListener | undefined
+  #timer: NodeJS.Timeout | undefined
+  #isClosed = false
+
+  /** Returns at once and connects in the background, for as long as it takes: a node starts and serves without NATS. */
+  constructor(options: NatsOptions) {
+    this.#options = options
+    void this.#connect()
+    this.#timer = setInterval(() => this.#announceAll(), SERVER_LIMITS.coordinatorAnnounceInterval).unref()
+  }
+
+  get isAvailable(): boolean {
+    return this.#buckets !== undefined
+  }
+
+  announce(record: NodeRecord): void {
+    this.#records.set(record.id, record)
+    this.#publish(record)
+  }
+
+  report(report: LoadReport): void {
+    // The client would keep reports in its buffer during an outage and send all of them afterwards.
+    if (this.isAvailable) this.#connection?.publish(this.#loadSubject(report.id), encodeRecord(report))
+  }
+
+  async withdraw(id: string): Promise<void> {
+    this.#records.delete(id)
+    await this.#attempt(({ nodes }) => nodes.delete(id))
+  }
+
+  watch(listener: ClusterListener): void {
+    if (this.#listener !== undefined) throw new Error('the coordinator has a listener already')
+    this.#listener = listener
+    if (this.#buckets === undefined) return
+    listener.availabilityChanged(true)
+    this.#watchAll(this.#buckets)
+  }
+
+  place(key: PlacementKey, record: PlacementRecord): Promise<PlacementOutcome> {
+    return this.#write(key, record, undefined)
+  }
+
+  replace(key: PlacementKey, record: PlacementRecord, revision: number): Promise<PlacementOutcome> {
+    return this.#write(key, record, revision)
+  }
+
+  async release(key: PlacementKey, revision: number): Promise<void> {
+    const options = { previousSeq: revision }
+    await this.#attempt(({ placements }) => placements.delete(encodePlacementKey(key), options))
+  }
+
+  async find(key: PlacementKey): Promise<Exclude<PlacementOutcome, { kind: 'placed' }>> {
+    const found = await this.#attempt(async ({ placements }) => {
+      const entry = await placements.get(encodePlacementKey(key))
+      const placed = entry?.operation === 'PUT' ? this.#decodePlaced(entry.string(), entry.revision) : undefined
+      return { kind: 'taken' as const, placed }
+    })
+    return found ?? UNAVAILABLE
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearInterval(this.#timer)
+    this.#buckets = undefined
+    await this.#connection?.close()
+  }
+
+  async #connect(): Promise<void> {
+    const connection = await connect({
+      ...this.#options.connection,
+      name: 'parley',
+      waitOnFirstConnect: true,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: SERVER_LIMITS.coordinatorReconnectDelay,
+      // Two unanswered pings end a connection whose server is stalled or unreachable.
+      pingInterval: SERVER_LIMITS.coordinatorPingInterval,
+      maxPingOut: 2,
+    }).catch((error: Error) => this.#listener?.malformed(`NATS: ${error.message}`))
+    if (connection === undefined) return
+    this.#connection = connection
+    if (this.#isClosed) return void connection.close()
+    connection.subscribe(this.#loadSubject('*'), { callback: (_error, message) => this.#loadReceived(message) })
+    void this.#open(connection)
+    for await (const { type } of connection.status()) {
+      if (type === 'disconnect') this.#lost()
+      if (type === 'reconnect') void this.#open(connection)
+    }
+  }
+
+  /** Creates buckets that do not exist: a server that was restarted without its store has none. Repeats until it succeeds. */
+  async #open(connection: NatsConnection): Promise<void> {
+    const { prefix, replicas } = this.#options
+    const manager = new Kvm(jetstream(connection, { timeout: SERVER_LIMITS.coordinatorTimeout }))
+    const options = { history: 1, replicas, maxValueSize: SERVER_LIMITS.maxCoordinatorValue }
+    while (!this.#isClosed && !connection.isClosed()) {
+      try {
+        const nodes = await manager.create(`${prefix}_nodes`, options)
+        const placements = await manager.create(`${prefix}_place`, options)
+        return this.#opened({ nodes, placements })
+      } catch {
+        // A lost connection opens the buckets again when it returns.
+        if (!(await connected(connection))) return
+      }
+    }
+  }
+
+  #opened(buckets: Buckets): void {
+    if (this.#isClosed) return
+    this.#buckets = buckets
+    this.#announceAll()
+    this.#listener?.availabilityChanged(true)
+    if (this.#listener !== undefined) this.#watchAll(buckets)
+  }
+
+  #lost(): void {
+    if (this.#buckets === undefined) return
+    this.#buckets = undefined
+    this.#listener?.availabilityChanged(false)
+  }
+
+  #watchAll(buckets: Buckets): void {
+    this.#watchNodes(buckets).catch(() => {})
+  }
+
+  /** Until the buckets are opened again. */
+  async #watchNodes(buckets: Buckets): Promise<void> {
+    const watched = await buckets.nodes.watch()
+    for await (const entry of watched) {
+      if (this.#buckets !== buckets) return watched.stop()
+      this.#nodeChanged(entry)
+    }
+  }
+
+  #nodeChanged(entry: KvWatchEntry): void {
+    if (entry.operation !== 'PUT') return this.#listener?.nodeWithdrawn(entry.key)
+    const record = this.#decoded(NodeRecord, entry.string())
+    if (record?.id === entry.key) this.#listener?.nodeAnnounced(record)
+  }
+
+  #loadReceived(message: Msg): void {
+    const report = this.#decoded(LoadReport, message.string())
+    if (report !== undefined && this.#loadSubject(report.id) === message.subject) this.#listener?.loadReported(report)
+  }
+
+  #announceAll(): void {
+    for (const record of this.#records.values()) this.#publish(record)
+  }
+
+  #publish(record: NodeRecord): void {
+    void this.#attempt(({ nodes }) => nodes.put(record.id, encodeRecord(record)))
+  }
+
+  async #write(key: PlacementKey, record: PlacementRecord, revision: number | undefined): Promise<PlacementOutcome> {
+    const name = encodePlacementKey(key)
+    const text = encodeRecord(record)
+    const written = await this.#attempt(async ({ placements }) => {
+      try {
+        const next = revision === undefined ? placements.create(name, text) : placements.update(name, text, revision)
+        return { kind: 'placed' as const, placed: { record, revision: await next } }
+      } catch (error) {
+        if (isConflict(error)) return 'conflict' as const
+        throw error
+      }
+    })
+    return written === 'conflict' ? this.find(key) : (written ?? UNAVAILABLE)
+  }
+
+  /** Undefined if the coordinator is away, or does not answer in time. */
+  async #attempt<T>(run: (buckets: Buckets) => Promise<T>): Promise<T | undefined> {
+    if (this.#buckets === undefined) return undefined
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<undefined>(resolve => {
+      timer = setTimeout(() => resolve(undefined), SERVER_LIMITS.coordinatorTimeout)
+    })
+    try {
+      return await Promise.race([run(this.#buckets), late])
+    } catch {
+      return undefined
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  #decodePlaced(text: string, revision: number): Placed | undefined {
+    const record = this.#decoded(PlacementRecord, text)
+    return record && { record, revision }
+  }
+
+  #decoded<Record>(schema: Parameters<typeof decodeRecord<Record>>[0], text: string): Record | undefined {
+    try {
+      return decodeRecord(schema, text)
+    } catch (error) {
+      this.#listener?.malformed(error instanceof Error ? error.message : String(error))
+      return undefined
+    }
+  }
+
+  #loadSubject(id: string): string {
+    return `${this.#options.prefix}.load.${id}`
+  }
+}
+
+const isConflict = (error: unknown) => error instanceof JetStreamApiError && WRONG_REVISION.has(error.code)
+
+/** Whether the connection is established after a short wait. */
+async function connected(connection: NatsConnection): Promise<boolean> {
+  await new Promise(resolve => setTimeout(resolve, SERVER_LIMITS.coordinatorReconnectDelay))
+  return connection
+    .flush()
+    .then(() => true)
+    .catch(() => false)
+}

@@ -1,0 +1,222 @@
+// The contract of a coordinator, on memory and on a real NATS server; then what only NATS can do: be away, and be empty.
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { LoadReport, NodeRecord } from '@parley/protocol'
+import type { ClusterListener, Coordinator } from '../../packages/server/src/cluster/coordinator.ts'
+import { MemoryCoordinator, SharedMemory } from '../../packages/server/src/cluster/memory-coordinator.ts'
+import { NatsCoordinator } from '../../packages/server/src/cluster/nats-coordinator.ts'
+import { until, untilFits } from '../e2e/until.ts'
+import { missingNats, NatsServer } from './nats-server.ts'
+
+const BOOT = '0123456789abcdef'
+const KEY = { tenant: 'main', channelId: '500' }
+const OTHER_TENANT = { tenant: 'other', channelId: '500' }
+const at = (node: string, epoch = 1) => ({ schema: 1, node, epoch })
+
+const nodeRecord = (id: string, changes: Partial<NodeRecord> = {}): NodeRecord => ({
+  schema: 1,
+  id,
+  boot: BOOT,
+  state: 'serving',
+  region: 'eu',
+  version: '0.1.0',
+  lvsp: 'ws://127.0.0.1:9000/lvsp',
+  endpoint: '127.0.0.1:9000',
+  sessions: 2_000,
+  ...changes,
+})
+const loadReport = (id: string, load: number): LoadReport => ({
+  schema: 1,
+  id,
+  boot: BOOT,
+  load,
+  sessions: 3,
+  channels: 1,
+})
+
+class Recorder implements ClusterListener {
+  readonly nodes = new Map<string, NodeRecord>()
+  readonly loads = new Map<string, number>()
+  readonly malformedReasons: string[] = []
+  /** Every change of availability, oldest first. */
+  readonly availability: boolean[] = []
+
+  nodeAnnounced(record: NodeRecord) {
+    this.nodes.set(record.id, record)
+  }
+  nodeWithdrawn(id: string) {
+    this.nodes.delete(id)
+  }
+  loadReported(report: LoadReport) {
+    this.loads.set(report.id, report.load)
+  }
+  availabilityChanged(isAvailable: boolean) {
+    this.availability.push(isAvailable)
+  }
+  malformed(reason: string) {
+    this.malformedReasons.push(reason)
+  }
+}
+
+type Join = (t: TestContext) => Promise<{ coordinator: Coordinator; recorder: Recorder }>
+
+async function joined(t: TestContext, coordinator: Coordinator) {
+  t.after(() => coordinator.close())
+  const recorder = new Recorder()
+  coordinator.watch(recorder)
+  await until('the coordinator', () => coordinator.isAvailable)
+  return { coordinator, recorder }
+}
+
+const natsFor = (server: NatsServer, prefix = 'parley') =>
+  new NatsCoordinator({ connection: { servers: server.url }, prefix, replicas: 1 })
+
+const KINDS: Record<string, { skip: string | false; start(t: TestContext): Promise<Join> }> = {
+  memory: {
+    skip: false,
+    async start() {
+      const shared = new SharedMemory()
+      return t => joined(t, new MemoryCoordinator(shared))
+    },
+  },
+  NATS: {
+    skip: missingNats,
+    async start(t) {
+      const server = await NatsServer.start(t)
+      return each => joined(each, natsFor(server))
+    },
+  },
+}
+
+for (const [kind, { skip, start }] of Object.entries(KINDS)) {
+  test(`${kind}: records and reports reach every process, those that join later included`, { skip }, async t => {
+    const join = await start(t)
+    const [a, b] = [await join(t), await join(t)]
+    a.coordinator.announce(nodeRecord('n1'))
+    await until('the record', () => b.recorder.nodes.has('n1') && a.recorder.nodes.has('n1'))
+    const late = await join(t)
+    await until('the record', () => late.recorder.nodes.has('n1'))
+    a.coordinator.announce(nodeRecord('n1', { state: 'draining' }))
+    await until('the change', () => late.recorder.nodes.get('n1')?.state === 'draining')
+    a.coordinator.report(loadReport('n1', 0.25))
+    await until('the report', () => b.recorder.loads.get('n1') === 0.25)
+    await a.coordinator.withdraw('n1')
+    await until('the withdrawal', () => !b.recorder.nodes.has('n1') && !late.recorder.nodes.has('n1'))
+  })
+
+  test(`${kind}: of a hundred that place one channel at once, one succeeds and all learn where it is`, {
+    skip,
+  }, async t => {
+    const join = await start(t)
+    const processes = await Promise.all(Array.from({ length: 4 }, () => join(t)))
+    const outcomes = await Promise.all(
+      Array.from({ length: 100 }, (_, i) => processes[i % 4]!.coordinator.place(KEY, at(`n${i}`))),
+    )
+    assert.equal(outcomes.filter(({ kind }) => kind === 'placed').length, 1)
+    const names = new Set(outcomes.map(outcome => (outcome.kind === 'unavailable' ? '' : outcome.placed?.record.node)))
+    assert.equal(names.size, 1)
+    const other = await processes[0]!.coordinator.place(OTHER_TENANT, at('n7'))
+    assert.equal(other.kind, 'placed', 'the same channel of another tenant is another one')
+  })
+
+  test(`${kind}: a placement changes only with its current revision`, { skip }, async t => {
+    const { coordinator } = await (await start(t))(t)
+    assert.deepEqual(await coordinator.find(KEY), { kind: 'taken', placed: undefined })
+    const first = await coordinator.place(KEY, at('n1'))
+    assert.ok(first.kind === 'placed')
+    const { revision } = first.placed
+    const second = await coordinator.replace(KEY, at('n2', 2), revision)
+    assert.ok(second.kind === 'placed')
+    const stale = await coordinator.replace(KEY, at('n3', 2), revision)
+    assert.deepEqual(stale, { kind: 'taken', placed: second.placed })
+    await coordinator.release(KEY, revision)
+    assert.deepEqual(await coordinator.find(KEY), { kind: 'taken', placed: second.placed })
+    await coordinator.release(KEY, second.placed.revision)
+    assert.deepEqual(await coordinator.find(KEY), { kind: 'taken', placed: undefined })
+    const again = await coordinator.place(KEY, at('n4', 3))
+    assert.ok(again.kind === 'placed', 'a released channel can be placed again')
+    const gone = await coordinator.replace(OTHER_TENANT, at('n1'), 1)
+    assert.deepEqual(gone, { kind: 'taken', placed: undefined })
+  })
+}
+
+test('a process starts without NATS, and joins when it is there', { skip: missingNats }, async t => {
+  const server = await NatsServer.start(t)
+  await server.stop()
+  const coordinator = natsFor(server)
+  t.after(() => coordinator.close())
+  const recorder = new Recorder()
+  coordinator.watch(recorder)
+  coordinator.announce(nodeRecord('n1'))
+  assert.deepEqual(await coordinator.place(KEY, at('n1')), { kind: 'unavailable' })
+  await server.start()
+  await until('the own record', () => recorder.nodes.has('n1'))
+  assert.equal((await coordinator.place(KEY, at('n1'))).kind, 'placed')
+})
+
+test('after NATS returns without its store, nodes are announced again and placements are possible', {
+  skip: missingNats,
+}, async t => {
+  const server = await NatsServer.start(t)
+  const { coordinator, recorder } = await joined(t, natsFor(server))
+  const other = await joined(t, natsFor(server))
+  coordinator.announce(nodeRecord('n1'))
+  assert.equal((await coordinator.place(KEY, at('n1'))).kind, 'placed')
+  await server.stop()
+  await until('the loss', () => recorder.availability.at(-1) === false)
+  assert.equal((await coordinator.replace(KEY, at('n2', 2), 1)).kind, 'unavailable')
+  server.forget()
+  await server.start()
+  other.recorder.nodes.clear()
+  await until('the announcement', () => other.recorder.nodes.has('n1'))
+  await until('both processes', () => coordinator.isAvailable && other.coordinator.isAvailable)
+  assert.deepEqual(await other.coordinator.find(KEY), { kind: 'taken', placed: undefined })
+  assert.equal((await other.coordinator.place(KEY, at('n1'))).kind, 'placed')
+  coordinator.report(loadReport('n1', 0.5))
+  await untilFits(
+    'a report',
+    () => {
+      coordinator.report(loadReport('n1', 0.5))
+      return other.recorder.loads.get('n1')
+    },
+    load => load === 0.5,
+  )
+})
+
+test('while NATS is stalled every call returns within its timeout, and afterwards succeeds', {
+  skip: missingNats,
+}, async t => {
+  const server = await NatsServer.start(t)
+  const { coordinator } = await joined(t, natsFor(server))
+  server.signal('SIGSTOP')
+  t.after(() => server.signal('SIGCONT'))
+  assert.deepEqual(await coordinator.place(KEY, at('n1')), { kind: 'unavailable' })
+  assert.deepEqual(await coordinator.find(KEY), { kind: 'unavailable' })
+  server.signal('SIGCONT')
+  // The timed-out create may have been made: that is what `unavailable` says.
+  const outcome = await untilFits(
+    'NATS',
+    () => coordinator.place(KEY, at('n1')),
+    ({ kind }) => kind !== 'unavailable',
+  )
+  assert.equal(outcome.kind === 'unavailable' ? '' : outcome.placed?.record.node, 'n1')
+})
+
+test('records that another program wrote are reported and ignored', { skip: missingNats }, async t => {
+  const server = await NatsServer.start(t)
+  const { recorder } = await joined(t, natsFor(server))
+  const { connect } = await import('@nats-io/transport-node')
+  const intruder = await connect({ servers: server.url })
+  t.after(() => intruder.close())
+  const { Kvm } = await import('@nats-io/kv')
+  const bucket = await new Kvm(intruder).open('parley_nodes')
+  await bucket.put('n1', '{"schema":1}')
+  await bucket.put('n2', 'not JSON')
+  await bucket.put('n3', JSON.stringify(nodeRecord('n4')))
+  await bucket.put('n5', JSON.stringify({ ...nodeRecord('n5'), added: 'by a later version' }))
+  intruder.publish('parley.load.n1', JSON.stringify(loadReport('n2', 0.1)))
+  intruder.publish('parley.load.n5', JSON.stringify(loadReport('n5', 0.2)))
+  await until('the valid record and report', () => recorder.nodes.has('n5') && recorder.loads.has('n5'))
+  assert.deepEqual([[...recorder.nodes.keys()], [...recorder.loads.keys()]], [['n5'], ['n5']])
+  assert.equal(recorder.malformedReasons.length, 2)
+})

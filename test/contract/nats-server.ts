@@ -1,0 +1,93 @@
+// A real nats-server on loopback, in a folder of its own; it can be stopped, started again, and started empty.
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { untilFits } from '../e2e/until.ts'
+
+/** Why the test cannot run; false if it can. In CI a missing nats-server is a failure. */
+export const missingNats =
+  spawnSync('nats-server', ['--version']).error === undefined || process.env.CI === 'true'
+    ? false
+    : 'nats-server is not installed (Debian: apt-get install nats-server)'
+
+export class NatsServer {
+  readonly port: number
+  readonly #folder = mkdtempSync(join(tmpdir(), 'parley-nats-'))
+  #process: ChildProcess | undefined
+
+  private constructor(port: number) {
+    this.port = port
+  }
+
+  static async start(t: TestContext): Promise<NatsServer> {
+    const server = new NatsServer(await freePort())
+    t.after(async () => {
+      await server.stop()
+      server.remove()
+    })
+    await server.start()
+    return server
+  }
+
+  get url(): string {
+    return `127.0.0.1:${this.port}`
+  }
+
+  async start(): Promise<void> {
+    const log = join(this.#folder, 'log')
+    rmSync(log, { force: true })
+    const args = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', this.#folder, '-l', log]
+    this.#process = spawn('nats-server', args, { stdio: 'ignore' })
+    await untilFits(
+      'nats-server',
+      () => logOf(log),
+      text => text.includes('Server is ready'),
+    )
+  }
+
+  /** SIGKILL, as a crash. The store stays. */
+  async stop(): Promise<void> {
+    const child = this.#process
+    this.#process = undefined
+    if (child === undefined || child.exitCode !== null) return
+    const exit = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exit
+  }
+
+  /** SIGSTOP or SIGCONT: a server that is stalled. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
+    this.#process?.kill(name)
+  }
+
+  /** Removes the store of a stopped server: the next start has no bucket. */
+  forget(): void {
+    this.remove()
+    mkdirSync(this.#folder)
+  }
+
+  remove(): void {
+    rmSync(this.#folder, { recursive: true, force: true })
+  }
+}
+
+function logOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
+/** A port that the system has just chosen: clients have to find the server again under the same one. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  return port
+}
