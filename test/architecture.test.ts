@@ -32,6 +32,7 @@ const APART: Record<string, string> = {
   'server/stall.ts': 'server/stall',
   'server/app.ts': 'server/app',
   'server/ports.ts': 'server/app',
+  'server/node-options.ts': 'server/app',
   'server/index.ts': 'server/app',
 }
 

@@ -19,7 +19,7 @@ function settingsOf(section: string): string {
   const rows = settings.map(setting => [
     `\`${setting.key.slice(section.length + 1)}\``,
     written(setting),
-    `${setting.description} Expected: ${setting.expected}.`,
+    `${setting.description} Expected: ${setting.expected}.${setting.isReloaded ? '' : ' †'}`,
   ])
   const header = section === 'backend' ? '[[backend]]' : `[${section}]`
   const variable = variableOf(settings[0]!.key)

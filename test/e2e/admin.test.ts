@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { LvspClient, VoiceClient } from '@parley/client'
-import { App, configOf } from '@parley/server'
+import { App, type ConfigInput, configOf } from '@parley/server'
 import { ADMIN_ROUTES } from '../../packages/server/src/admin/routes.ts'
 import { adminProgram } from '../../packages/server/src/cli/admin/register.ts'
 import { SERVER_LIMITS } from '../../packages/server/src/limits.ts'
@@ -38,14 +38,16 @@ async function scene(t: TestContext) {
   const socket = join(folder, 'admin.sock')
   const log: Record<string, unknown>[] = []
   writeFileSync(join(folder, 'token'), `${TOKEN}\n`)
-  const config = configOf({
+  const settings: ConfigInput = {
     http: { listen: '127.0.0.1:0' },
     media: { listen: '127.0.0.1', port: 0, lanes: 0 },
     admin: { socket, listen: '127.0.0.1:0', token_file: join(folder, 'token') },
     log: { level: 'info', format: 'json' },
     backend: [{ secret: SECRET }],
-  })
-  const app = await App.start(config, { logSink: { write: line => void log.push(JSON.parse(line)) } })
+  }
+  let changed: ConfigInput = {}
+  const load = () => configOf(settings, changed)
+  const app = await App.start(load(), { reload: load, logSink: { write: line => void log.push(JSON.parse(line)) } })
   const backend = new LvspClient({ url: app.lvspUrl, secret: SECRET })
   await backend.connect()
   t.after(async () => {
@@ -70,7 +72,11 @@ async function scene(t: TestContext) {
     await client.connect()
     return client
   }
-  return { app, folder, socket, log, join: join_, url: `http://127.0.0.1:${app.adminPort}` }
+  /** What the next reload reads, besides the settings above. */
+  const change = (input: ConfigInput) => {
+    changed = input
+  }
+  return { app, folder, socket, log, change, join: join_, url: `http://127.0.0.1:${app.adminPort}` }
 }
 
 interface Answer {
@@ -120,6 +126,7 @@ test('each documented command does what its row says', { timeout: 120_000 }, asy
     'mute <user>': /^muted user 7 in 1 channel\n$/,
     'kick <user>': /^disconnected user 7 in 1 channel\n$/,
     drain: /^draining; 1 sessions have not ended yet\n$/,
+    reload: /^applied: nothing changed\n$/,
     undrain: /^the node takes calls again\n$/,
     'log-level <level>': /^the log level is debug; it was info\n$/,
   }
@@ -136,7 +143,7 @@ test('each documented command does what its row says', { timeout: 120_000 }, asy
     text => expected.tail!.test(text),
   )
   const audited = log.filter(({ event }) => event === 'admin.action').map(({ action }) => action)
-  assert.deepEqual([...new Set(audited)].sort(), ['drain', 'kick', 'log-level', 'mute', 'undrain'])
+  assert.deepEqual([...new Set(audited)].sort(), ['drain', 'kick', 'log-level', 'mute', 'reload', 'undrain'])
 })
 
 test('each documented route answers with its schema, and refuses a malformed request with a sentence', async t => {
@@ -152,6 +159,7 @@ test('each documented route answers with its schema, and refuses a malformed req
     'POST /v1/kick': '{"user":"7","channel":"500"}',
     'POST /v1/drain': '{"timeout":"1h"}',
     'POST /v1/undrain': '',
+    'POST /v1/reload': '{}',
     'POST /v1/log-level': '{"level":"warn"}',
   }
   const routes = documented('admin routes', 0).filter(name => name !== 'GET /v1/log')
@@ -203,6 +211,41 @@ test('the socket belongs to the user of the node, and a stale one is replaced', 
     App.start({ ...config, admin: { ...config.admin, socket: join(folder, 'a file') } }),
     /admin\.socket/,
   )
+})
+
+test('a reload applies a new secret, policy and log level without cutting calls, and says what needs a restart', async t => {
+  const { app, socket, join, change } = await scene(t)
+  const ana = await join('7')
+  let lost = 0
+  ana.on('disconnected', () => {
+    lost++
+  })
+  const other = 'another secret of the backend of the admin tests'
+  change({
+    backend: [{ secret: [other, SECRET] }],
+    voice: { dave: 'off' },
+    log: { level: 'warn' },
+    media: { lanes: 1 },
+  })
+  assert.match(
+    await parley(socket, 'parley reload'),
+    /^applied: voice\.dave, log\.level, backend\.main\.secret\nneeds a restart: media\.lanes\n$/,
+  )
+  assert.equal(app.inspect().channels[0]!.dave.policy, 'off')
+  const second = new LvspClient({ url: app.lvspUrl, secret: other })
+  t.after(() => second.close())
+  await join('8')
+  await second.connect()
+  assert.equal(app.inspect().sessions.length, 2)
+  change({ backend: [{ secret: other }] })
+  await parley(socket, 'parley reload')
+  const third = new LvspClient({ url: app.lvspUrl, secret: SECRET })
+  t.after(() => third.close())
+  await assert.rejects(third.connect())
+  change({ voice: { dave: 'broken' as 'off' } })
+  const { status, body } = await ask(socket, 'POST', '/v1/reload')
+  assert.deepEqual([status, body.error], [409, 'voice.dave: expected "off", "allowed" or "required", found "broken"'])
+  assert.equal(lost, 0)
 })
 
 test('over HTTP the token is required, and wrong ones are counted', async t => {

@@ -134,7 +134,7 @@ test('reloading the certificate keeps connections; an invalid one changes nothin
   app.reload()
   assert.equal(await subject(app.url), 'localhost 2')
   assert.match(lines.join(''), /"event":"tls\.reloaded"/)
-  assert.match(lines.join(''), /"event":"tls\.reload_failed"/)
+  assert.match(lines.join(''), /"event":"config\.reload_failed"/)
 
   before.send('{"op":3,"d":5}')
   const [ack] = (await once(before, 'message')) as [Buffer]

@@ -43,6 +43,7 @@ export { isSameAddress, readAddress, writeAddress } from './media/address/socket
 export { Router, type RouterCounts, type RouterOptions } from './media/router.ts'
 export { networkOf } from './network-of.ts'
 export type { Operator, UserSelector } from './node/operator.ts'
+export type { BackendSettings, NodeSettings } from './node/settings.ts'
 export {
   NOTE_CONTEXT,
   NOTES,

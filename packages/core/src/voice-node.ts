@@ -5,14 +5,14 @@ import { Drain } from './backend/drain.ts'
 import { EgressMeter } from './backend/egress-meter.ts'
 import { MoveRequests } from './backend/move-requests.ts'
 import type { PartialBackendLimits } from './channel/backend-usage.ts'
-import type { ChannelInspection } from './channel/channel.ts'
-import type { BackendId } from './channel/channel-ref.ts'
+import type { Channel, ChannelInspection } from './channel/channel.ts'
+import type { BackendId, ChannelRef } from './channel/channel-ref.ts'
 import type { Ending } from './channel/channel-session.ts'
 import { Channels } from './channel/channels.ts'
 import { type LaneHandle, type LaneInspection, Lanes, type OpenLane } from './channel/lane-handle.ts'
 import type { Crypto } from './crypto.ts'
 import { ExternalSender } from './dave/external-sender.ts'
-import type { DavePolicy } from './dave/version.ts'
+import type { DavePolicy, DaveState } from './dave/version.ts'
 import { Deadlines, type Timed } from './deadlines.ts'
 import { type ConnectionId, type Effect, Effects, type LaneId } from './effect.ts'
 import type { IdentifyRefusal } from './gateway/authenticator.ts'
@@ -141,19 +141,17 @@ export class VoiceNode {
   constructor(options: VoiceNodeOptions) {
     const { crypto } = options
     this.#lanes = new Lanes(options.lanes, crypto, this.#effects)
-    this.#channels = new Channels(
-      this.#lanes,
-      {
-        crypto,
-        effects: this.#effects,
-        deadlines: this.#deadlines,
-        sender: new ExternalSender(crypto),
-        policy: options.dave ?? 'allowed',
-        changed: (backend, { channelId, guildId }, state) =>
-          this.#lvsp.channelDave(backend, { channelId, guildId, ...state }),
-      },
-      new Map(options.backends.map(backend => [backend.id, backend])),
-    )
+    const encryption = {
+      crypto,
+      effects: this.#effects,
+      deadlines: this.#deadlines,
+      sender: new ExternalSender(crypto),
+      policy: options.dave ?? ('allowed' as const),
+      changed: (backend: BackendId, { channelId, guildId }: ChannelRef, state: DaveState) =>
+        this.#lvsp.channelDave(backend, { channelId, guildId, ...state }),
+    }
+    const limits = new Map(options.backends.map(backend => [backend.id, backend]))
+    this.#channels = new Channels(this.#lanes, encryption, limits)
     const modes = options.legacyModes ? [...MODERN_MODES, ...LEGACY_MODES] : MODERN_MODES
     const adopting = new Set(options.backends.filter(({ adoptsTokens }) => adoptsTokens === true).map(({ id }) => id))
     const policy: AuthenticationPolicy = { ...options, modes, adopting }
@@ -163,15 +161,17 @@ export class VoiceNode {
     const observer = new SessionEvents(this.#effects, () => this.#lvsp)
     this.#sessions = new VoiceSessions(this.#channels, policy, crypto, this.#deadlines, observer)
     this.#health = new Health(options.capacity)
-    this.#backendControl = new BackendControl({
+    const backendOptions = {
       ...options,
       channels: this.#channels,
       deadlines: this.#deadlines,
       health: () => this.#health.value,
       egress: () => this.#egress.bitsPerSecond,
-      channelEndCode: id => endCodes.get(id) ?? VoiceClose.Disconnected,
-      voiceStateCreated: ({ serverId }, userId, now) => held.voiceStateCreated(serverId, userId, now),
-    })
+      channelEndCode: (id: BackendId) => endCodes.get(id) ?? VoiceClose.Disconnected,
+      voiceStateCreated: ({ serverId }: Channel, userId: string, now: number) =>
+        held.voiceStateCreated(serverId, userId, now),
+    }
+    this.#backendControl = new BackendControl(backendOptions)
     this.#backends = options.backends.map(({ id }) => id)
     this.#lvsp = new Lvsp({
       ...options,
@@ -180,7 +180,7 @@ export class VoiceNode {
       deadlines: this.#deadlines,
       ready: (backend, now) => this.#moveRequests.begin(backend, now),
     })
-    this.#gateway = {
+    const gateway = {
       crypto,
       effects: this.#effects,
       modes,
@@ -191,8 +191,10 @@ export class VoiceNode {
       sessions: this.#sessions,
       greetings: new Greetings(),
       held,
-      identifyRefused: (identify, refusal, address) => this.#identifyRefused(identify, refusal, address),
+      identifyRefused: (identify: Identify, refusal: IdentifyRefusal, address: string) =>
+        this.#identifyRefused(identify, refusal, address),
     }
+    this.#gateway = gateway
     this.#drain = new Drain(this.#channels)
     this.#moveRequests = new MoveRequests(
       {
@@ -209,6 +211,11 @@ export class VoiceNode {
       drain: this.#drain,
       deadlines: this.#deadlines,
       effects: this.#effects,
+      lvsp: this.#lvsp,
+      policy,
+      encryption,
+      gateway,
+      backendOptions,
     })
   }
 

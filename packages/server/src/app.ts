@@ -1,11 +1,10 @@
 // Composition: configuration → lanes → listeners → node → host; start, reload, drain, stop.
 import type { LaneCounters, LaneEvent, NoteFields } from '@parley/core'
-import { type NodeInspection, VoiceNode, type VoiceNodeOptions } from '@parley/core'
+import { type NodeInspection, VoiceNode } from '@parley/core'
 import { Administration } from './admin/administration.ts'
-import { defaultBackendMemory } from './config/backend-memory.ts'
+import type { ReloadReport } from './admin/reload-report.ts'
+import { changesBetween } from './config/changes.ts'
 import type { Config } from './config/config.ts'
-import { camelCased } from './config/node-settings.ts'
-import { nodeCrypto } from './crypto.ts'
 import { Host } from './host.ts'
 import type { LanesObserver } from './lane/thread/lanes.ts'
 import { SERVER_LIMITS } from './limits.ts'
@@ -14,12 +13,14 @@ import { type Log, type LogSink, openLog } from './monitoring/log.ts'
 import { LoopLag } from './monitoring/loop-lag.ts'
 import { openMetrics } from './monitoring/metrics.ts'
 import { type SERVER_NOTES, type ServerNoteName, serverNote } from './monitoring/notes.ts'
-import { dialableHost, hostAndPort } from './net/address.ts'
+import { blockListOf, dialableHost, hostAndPort } from './net/address.ts'
+import { type CertificateFacts, certificateFacts, dayOf } from './net/certificate.ts'
 import type { Listener } from './net/http.ts'
-import { announcedBy, hasIpv4, machineIpv4 } from './net/media-addresses.ts'
+import { hasIpv4 } from './net/media-addresses.ts'
 import { SocketLimits } from './net/socket-limits.ts'
 import { readTls, type TlsFiles } from './net/tls.ts'
 import { Connections } from './net/websocket.ts'
+import { nodeOptions, nodeSettings } from './node-options.ts'
 import { Playground } from './playground/page.ts'
 import { openPorts, type PlaygroundOptions, type Ports } from './ports.ts'
 import { VERSION } from './version.ts'
@@ -32,6 +33,8 @@ export interface AppOptions {
   /** Used instead of the files that the configuration names. */
   tls?: TlsFiles | undefined
   playground?: PlaygroundOptions | undefined
+  /** Returns the configuration as it is now, for `App.reload`. May throw a `ConfigError`. Without it only the certificate is read again. */
+  reload?: (() => Config) | undefined
 }
 
 /**
@@ -51,7 +54,10 @@ export interface AppOptions {
  * ```
  */
 export class App {
-  readonly #config: Config
+  #config: Config
+  /** Reads the configuration again. */
+  readonly #load: () => Config
+  readonly #files: TlsFiles | undefined
   readonly #ports: Ports
   readonly #hasTls: boolean
   readonly #log: Log
@@ -87,8 +93,10 @@ export class App {
     return app
   }
 
-  private constructor(config: Config, ports: Ports, { logSink, tls, playground }: AppOptions) {
+  private constructor(config: Config, ports: Ports, { logSink, tls, playground, reload }: AppOptions) {
     this.#config = config
+    this.#load = reload ?? (() => this.#config)
+    this.#files = tls
     this.#ports = ports
     this.#hasTls = tls !== undefined || config.http.tls_cert !== undefined
     this.#log = openLog(logOptions(config), logSink)
@@ -160,15 +168,28 @@ export class App {
     return this.#node.inspect()
   }
 
-  /** Reads the certificate again. If it is not usable, that is logged and the old one stays. */
-  reload(): void {
+  /**
+   * Reads the configuration (`AppOptions.reload`) and the certificate again and applies what changed: everything, or nothing if
+   * something is wrong, which is logged. Settings that need a restart keep their value.
+   */
+  reload(): ReloadReport {
     try {
-      const tls = readTls(this.#config)
-      if (tls === undefined) return this.#note('tls.none', {})
-      for (const listener of [...this.#listeners, ...this.#ports.admin]) listener.reloadTls(tls)
-      this.#note('tls.reloaded', {})
+      const { applied, restart, config } = changesBetween(this.#config, this.#load())
+      const tls = this.#files ?? readTls(config)
+      const certificate = tls && certificateFacts(tls.cert)
+      this.#apply(config, tls)
+      this.#note('config.reloaded', { applied: applied.join(' '), restart: restart.join(' ') })
+      for (const warning of config.warnings) this.#note('config.warning', { warning })
+      return {
+        applied: [...applied],
+        restart: [...restart],
+        warnings: [...config.warnings],
+        ...this.#noted(certificate),
+      }
     } catch (error) {
-      this.#note('tls.reload_failed', { reason: String(error) })
+      const reason = error instanceof Error ? error.message : String(error)
+      this.#note('config.reload_failed', { reason })
+      return { applied: [], restart: [], warnings: [], error: reason }
     }
   }
 
@@ -191,6 +212,25 @@ export class App {
   close(): Promise<void> {
     this.#closed ??= this.#close()
     return this.#closed
+  }
+
+  /** The certificate may have been added or removed: that needs a restart, as its listeners are open. */
+  #apply(config: Config, tls: TlsFiles | undefined): void {
+    const settings = nodeSettings(config)
+    this.#host.operate(now => this.#node.operator.configure(settings, now))
+    const metricsFrom = blockListOf(config.http.metrics_from)
+    for (const listener of this.#listeners) listener.reload(tls, metricsFrom)
+    for (const listener of this.#ports.admin) listener.reload(tls, config.admin.token)
+    this.#log.level = config.log.level
+    this.#config = config
+  }
+
+  #noted(certificate: CertificateFacts | undefined): Pick<ReloadReport, 'certificate'> {
+    if (certificate === undefined) return {}
+    const { names, issuer } = certificate
+    const [from, until] = [dayOf(certificate.validFrom), dayOf(certificate.validTo)]
+    this.#note('tls.reloaded', { names: names.join(' '), issuer, from, until })
+    return { certificate: { names: [...names], issuer, from, until } }
   }
 
   get #scheme(): 'ws' | 'wss' {
@@ -261,6 +301,7 @@ export class App {
       }),
       drain: timeout => this.#beginDrain(timeout ?? this.#config.voice.drain_timeout),
       undrain: () => this.#undrain(),
+      reload: () => this.reload(),
     })
     for (const listener of this.#ports.admin) listener.serve(administration)
   }
@@ -324,29 +365,6 @@ async function isSettledWithin(work: Promise<void>, timeout: number): Promise<bo
   const isSettled = await Promise.race([work.then(() => true), late])
   clearTimeout(timer)
   return isSettled
-}
-
-/** Sections pass as a whole, under the core's names; the options below them are not settings, or differ in form. */
-function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: Ports): VoiceNodeOptions {
-  const { backend, lvsp, media, voice, capacity } = config
-  return {
-    ...camelCased(lvsp),
-    ...camelCased(voice),
-    crypto: nodeCrypto,
-    dtls: dtls.ok ? dtls.value : undefined,
-    serverVersion: VERSION,
-    endpoint,
-    backends: backend.map(each => ({
-      ...camelCased(each),
-      requireHeartbeat: lvsp.require_heartbeat,
-      maxMemory:
-        each.max_memory_mb === undefined ? defaultBackendMemory(backend.length) : each.max_memory_mb * 1024 * 1024,
-    })),
-    lanes: lanes.all,
-    announce: announcedBy(media),
-    ipv4: media.listen === '::' ? machineIpv4() : undefined,
-    capacity: { ...camelCased(capacity), egressBitsPerSecond: capacity.egress_mbit * 1e6 },
-  }
 }
 
 /** Colours and readable text on a terminal, JSON elsewhere. */

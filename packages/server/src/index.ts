@@ -8,6 +8,7 @@ import type { LogSink } from './monitoring/log.ts'
 import type { TlsFiles } from './net/tls.ts'
 import type { PlaygroundOptions } from './ports.ts'
 
+export type { ReloadReport } from './admin/reload-report.ts'
 export { App, type AppOptions } from './app.ts'
 export {
   type BackendConfig,

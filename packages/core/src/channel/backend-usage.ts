@@ -20,7 +20,8 @@ export const backendLimits = ({ maxChannels, maxVoiceStates, maxMemory }: Partia
 })
 
 export class BackendUsage implements MemoryBudget {
-  readonly limits: BackendLimits
+  /** May be changed at any time; what is above a lower limit stays. */
+  limits: BackendLimits
   channels = 0
   voiceStates = 0
   sessions = 0

@@ -29,7 +29,7 @@ interface BackendChannels {
 export class Channels {
   readonly #lanes: Lanes
   readonly #host: EncryptionHost
-  readonly #limits: ReadonlyMap<BackendId, PartialBackendLimits>
+  readonly #limits: Map<BackendId, PartialBackendLimits>
   readonly #backends = new Map<BackendId, BackendChannels>()
   /** By `server_id` and backend, the number of channels. */
   readonly #servers = new Map<string, Map<BackendId, number>>()
@@ -38,7 +38,7 @@ export class Channels {
   constructor(lanes: Lanes, host: EncryptionHost, limits: ReadonlyMap<BackendId, PartialBackendLimits>) {
     this.#lanes = lanes
     this.#host = host
-    this.#limits = limits
+    this.#limits = new Map(limits)
   }
 
   /** Undefined for a channel of another backend with the same id. */
@@ -88,6 +88,13 @@ export class Channels {
 
   *usages(): Iterable<[BackendId, BackendUsage]> {
     for (const [backend, { usage }] of this.#backends) yield [backend, usage]
+  }
+
+  /** Changes the limits of a backend; absent ones have their defaults. */
+  setLimits(backend: BackendId, limits: PartialBackendLimits): void {
+    this.#limits.set(backend, limits)
+    const known = this.#backends.get(backend)
+    if (known !== undefined) known.usage.limits = backendLimits(limits)
   }
 
   usageOf(backend: BackendId): BackendUsage {

@@ -29,13 +29,14 @@ const LOWEST_SERVING = 0.01
  * because 0 means "not usable", and 0 while draining. A load that is not a number is ignored.
  */
 export class Health {
-  readonly #capacity: Capacity
+  /** May be changed at any time. */
+  capacity: Capacity
   #load: number | undefined
   #measuredAt = 0
   draining = false
 
   constructor(capacity: Partial<Capacity> = {}) {
-    this.#capacity = { ...DEFAULT_CAPACITY, ...capacity }
+    this.capacity = { ...DEFAULT_CAPACITY, ...capacity }
   }
 
   /** Called about once a second. */
@@ -53,10 +54,10 @@ export class Health {
   /** 0 to 1. */
   #highest(load: Load): number {
     const shares = [
-      share(load.sessions, this.#capacity.sessions),
-      share(load.egressBitsPerSecond, this.#capacity.egressBitsPerSecond),
-      share(load.eventLoopLag, this.#capacity.eventLoopLag),
-      share(load.laneBusy, this.#capacity.laneBusy),
+      share(load.sessions, this.capacity.sessions),
+      share(load.egressBitsPerSecond, this.capacity.egressBitsPerSecond),
+      share(load.eventLoopLag, this.capacity.eventLoopLag),
+      share(load.laneBusy, this.capacity.laneBusy),
     ]
     return Math.max(...shares)
   }

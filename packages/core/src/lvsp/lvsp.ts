@@ -10,7 +10,7 @@ import { LIMITS } from '../limits.ts'
 import { LvspConnection, type LvspConnectionInspection, type LvspOrigin, type LvspOwner } from './connection.ts'
 import type { Dialect } from './dialect.ts'
 import { FailingAddresses } from './failing-addresses.ts'
-import { canonicalToken, Keyring } from './keyring.ts'
+import { type BackendSecrets, canonicalToken, Keyring } from './keyring.ts'
 import type { ChannelEncryption, DrainingChannel, NodeControl } from './node-control.ts'
 import { LvspSession, type LvspSessionInspection } from './session.ts'
 import { UnidentifiedConnections } from './unidentified.ts'
@@ -71,7 +71,7 @@ export interface LvspInspection {
 export class Lvsp {
   readonly #options: LvspOptions
   readonly #backends: ReadonlyMap<BackendId, LvspBackend>
-  readonly #keyring: Keyring
+  #keyring: Keyring
   readonly #failing = new FailingAddresses()
   /** Open connections, oldest first. */
   readonly #connections = new Map<ConnectionId, LvspConnection>()
@@ -99,6 +99,11 @@ export class Lvsp {
       ready: (backend, now) => options.ready?.(backend, now),
       ended: connection => this.#ended(connection),
     }
+  }
+
+  /** From now on these secrets authenticate; connections that are open stay. Throws an error, and changes nothing, as the constructor does. */
+  replaceSecrets(backends: readonly BackendSecrets[]): void {
+    this.#keyring = new Keyring(this.#options.crypto, backends)
   }
 
   /** A WebSocket opened. The caller forwards its messages, its close and its ticks to the returned connection. */

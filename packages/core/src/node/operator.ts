@@ -1,14 +1,19 @@
 // What the operator of the node does, besides its backends: ends and mutes sessions, ends a draining.
 import { VoiceClose } from '@parley/protocol'
-import type { BackendControl } from '../backend/control.ts'
+import type { BackendControl, BackendControlOptions } from '../backend/control.ts'
 import type { Drain } from '../backend/drain.ts'
 import type { BackendId } from '../channel/channel-ref.ts'
 import type { Ending } from '../channel/channel-session.ts'
 import type { Channels } from '../channel/channels.ts'
+import type { EncryptionHost } from '../channel/encryption.ts'
 import type { Place } from '../channel/voice-states/voice-state-index.ts'
 import type { Deadlines } from '../deadlines.ts'
 import type { Effects } from '../effect.ts'
+import type { Gateway } from '../gateway/connection.ts'
+import type { AuthenticationPolicy } from '../gateway/voice-sessions.ts'
 import type { Health } from '../lvsp/health.ts'
+import type { Lvsp } from '../lvsp/lvsp.ts'
+import type { NodeSettings, Writable } from './settings.ts'
 
 interface OperatorParts {
   readonly channels: Channels
@@ -17,6 +22,12 @@ interface OperatorParts {
   readonly drain: Drain
   readonly deadlines: Deadlines
   readonly effects: Effects
+  readonly lvsp: Lvsp
+  /** Objects that the parts of the node read at each use. */
+  readonly policy: Writable<AuthenticationPolicy>
+  readonly encryption: Writable<Pick<EncryptionHost, 'policy'>>
+  readonly gateway: Writable<Pick<Gateway, 'minVersion' | 'strictOpcodes'>>
+  readonly backendOptions: Writable<Pick<BackendControlOptions, 'orphanGrace'>>
 }
 
 /** A user, in each of its channels unless one is named. */
@@ -39,6 +50,8 @@ export interface Operator {
   mute(selector: UserSelector, isMuted: boolean): number
   /** Ends a draining: the node takes channels again. Returns false if it does not drain. */
   undrain(): boolean
+  /** Applies settings, all or none: throws an error about invalid secrets before it changes anything. */
+  configure(settings: NodeSettings, now: number): void
 }
 
 export class NodeOperator implements Operator {
@@ -69,6 +82,19 @@ export class NodeOperator implements Operator {
     deadlines.update(drain)
     effects.note('node.undrained', {})
     return true
+  }
+
+  configure(settings: NodeSettings, now: number): void {
+    const { channels, lvsp, policy, encryption, gateway, health, backendOptions } = this.#parts
+    const { announce, channelTokenAuth, sessionCheck, resumeWindow, minVersion, strictOpcodes } = settings
+    lvsp.replaceSecrets(settings.backends)
+    Object.assign(policy, { announce, channelTokenAuth, sessionCheck, resumeWindow })
+    Object.assign(gateway, { minVersion, strictOpcodes })
+    backendOptions.orphanGrace = settings.orphanGrace
+    health.capacity = settings.capacity
+    for (const { id, ...limits } of settings.backends) channels.setLimits(id, limits)
+    encryption.policy = settings.dave
+    for (const channel of channels.all()) channel.encryption.propertiesChanged(now)
   }
 
   /** Searches all channels: there is no index by user alone, and an operator asks rarely. */

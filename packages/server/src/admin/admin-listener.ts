@@ -42,9 +42,11 @@ export class AdminListener {
   readonly #wrongTokens = new WrongTokens()
   #node: Administration | undefined
   #logReaders = 0
+  #token: string
 
   private constructor(options: AdminListenerOptions) {
     this.#options = options
+    this.#token = options.kind === 'http' ? options.token : ''
     const tls = options.kind === 'http' ? options.tls : undefined
     this.#server =
       tls === undefined
@@ -75,10 +77,11 @@ export class AdminListener {
     return address === null || typeof address === 'string' ? undefined : address.port
   }
 
-  /** As `Listener.reloadTls`. */
-  reloadTls(tls: TlsFiles): void {
-    if (this.#options.kind === 'http' && this.#options.tls !== undefined)
-      (this.#server as TlsServer).setSecureContext(tls)
+  /** New connections use the new certificate, new requests the new token. */
+  reload(tls: TlsFiles | undefined, token: string | undefined): void {
+    if (this.#options.kind !== 'http') return
+    if (this.#options.tls !== undefined && tls !== undefined) (this.#server as TlsServer).setSecureContext(tls)
+    this.#token = token ?? this.#token
   }
 
   /** Ends streamed answers too. */
@@ -139,7 +142,7 @@ export class AdminListener {
     const from = addressText(request.socket.remoteAddress)
     const now = performance.now()
     if (this.#wrongTokens.isRefused(from, now)) return [429, 'too many wrong tokens']
-    if (nodeCrypto.equal(`Bearer ${this.#options.token}`, request.headers.authorization ?? '')) return undefined
+    if (nodeCrypto.equal(`Bearer ${this.#token}`, request.headers.authorization ?? '')) return undefined
     this.#wrongTokens.count(from, now)
     const reason = request.headers.authorization === undefined ? 'no token' : 'a wrong token'
     node.log.note(serverNote('admin.refused', { from, reason }))

@@ -3,6 +3,7 @@
 import type { NodeInspection, UserSelector, VoiceNode } from '@parley/core'
 import type { Host } from '../host.ts'
 import type { Log, LogLevel } from '../monitoring/log.ts'
+import type { ReloadReport } from './reload-report.ts'
 import { type ServerStatus, type Status, statusOf, type UserView, usersOf } from './views.ts'
 
 /** What the API may use of the server. */
@@ -16,6 +17,7 @@ export interface AdministrationParts {
   /** Refuses new calls; the remaining ones end after `timeout` milliseconds. */
   drain(timeout: number | undefined): void
   undrain(): boolean
+  reload(): ReloadReport
 }
 
 /** Actions are inputs of the host, so that they never run within another input of the node. */
@@ -64,6 +66,10 @@ export class Administration {
   /** Returns false if the node does not drain, or stops. */
   undrain(): boolean {
     return this.#parts.undrain()
+  }
+
+  reload(): ReloadReport {
+    return this.#parts.reload()
   }
 
   /** Returns the level before. */

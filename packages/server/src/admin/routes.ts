@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { Duration } from '../config/schema.ts'
 import { SERVER_LIMITS } from '../limits.ts'
 import type { Administration } from './administration.ts'
+import { ReloadReport } from './reload-report.ts'
 import { ChannelView, channelsOf, Status, UserView } from './views.ts'
 
 /** One row: what a request looks like, what answers it, and what it does. The schemas are the documentation too. */
@@ -186,6 +187,18 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     run: node => {
       if (!node.undrain()) throw new AdminRefusal(409, 'the node does not drain, or stops')
       return {}
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/reload',
+    summary: 'Reads the configuration and the certificate again, as SIGHUP does. All changes apply, or none.',
+    request: Nothing,
+    answer: ReloadReport,
+    run: node => {
+      const report = node.reload()
+      if (report.error !== undefined) throw new AdminRefusal(409, report.error)
+      return report
     },
   }),
   route({

@@ -12,7 +12,7 @@ Examples:
 Signals:
   SIGTERM, SIGINT  refuse new calls, wait for the others to end (voice.drain_timeout), exit with 0;
                    a second signal stops at once, a third without closing anything
-  SIGHUP           read the TLS certificate again; open connections stay
+  SIGHUP           read configuration and certificate again; what needs a restart is logged, and open connections stay
 
 Exit codes: 0 stopped, 1 a port could not be opened, 2 the configuration is invalid.`
 
@@ -29,7 +29,8 @@ async function serve(options: ConfigOptions): Promise<void> {
   // Before anything else: by default SIGHUP ends a process. Until the start the certificate is not read yet.
   let app: App | undefined
   process.on('SIGHUP', () => app?.reload())
-  const started = await App.start(configFrom(options))
+  const load = () => configFrom(options)
+  const started = await App.start(load(), { reload: load })
   app = started
   let signals = 0
   const stop = async () => {

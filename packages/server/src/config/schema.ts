@@ -65,6 +65,11 @@ function setting<Schema extends z.ZodType>(schema: Schema, expected: string, des
   return schema.meta({ description, expected })
 }
 
+/** The same for a setting that a reload applies; a change of the others needs a restart. */
+function reloaded<Schema extends z.ZodType>(schema: Schema, expected: string, description: string): Schema {
+  return schema.meta({ description, expected, isReloaded: true })
+}
+
 /** The TCP listener: voice gateway, LVSP, probes, metrics, playground. */
 const Http = z.object({
   listen: setting(
@@ -77,18 +82,18 @@ const Http = z.object({
     'a host or host:port without scheme and path, such as "voice.example.org:8443"',
     'Endpoint that backends hand to voice clients. Required unless `listen` is loopback; then the default is the address of `listen`.',
   ),
-  tls_cert: setting(
+  tls_cert: reloaded(
     Path.optional(),
     'the path of a PEM file',
-    'Certificate chain. Read again on SIGHUP; open connections stay.',
+    'Certificate chain. A reload reads it again; open connections stay.',
   ),
-  tls_key: setting(Path.optional(), 'the path of a PEM file', 'Private key of the certificate.'),
+  tls_key: reloaded(Path.optional(), 'the path of a PEM file', 'Private key of the certificate.'),
   behind_proxy: setting(
     z.boolean().default(false),
     trueOrFalse,
     'A reverse proxy terminates TLS: plain connections are accepted on any address, and the last hop of `X-Forwarded-For` is the client’s address. Only the proxy may be able to reach the listener.',
   ),
-  metrics_from: setting(
+  metrics_from: reloaded(
     z.array(z.string().refine(isSubnet)).max(SERVER_LIMITS.maxMetricsSubnets).default(['127.0.0.0/8', '::1/128']),
     'a list of addresses or subnets such as ["10.0.0.0/8", "::1"]',
     'Addresses that may read `/metrics`. An empty list disables it.',
@@ -107,12 +112,12 @@ const Lvsp = z.object({
     'an address and a port such as "0.0.0.0:8444"',
     'A second listener with LVSP at `/`, for backends that connect to a host without a path. It uses the same certificate.',
   ),
-  channel_token_auth: setting(
+  channel_token_auth: reloaded(
     z.boolean().default(true),
     trueOrFalse,
     'Whether voice clients may authenticate with the channel token of CHANNEL_ASSIGN. All members share it, so one can impersonate another; disable it when the backend hands out the token of VOICE_STATE_DONE.',
   ),
-  orphan_grace: setting(
+  orphan_grace: reloaded(
     Duration.prefault('0s'),
     aDuration,
     'How long calls continue after the connection to their backend was lost. `0s`: without limit.',
@@ -142,7 +147,7 @@ const Media = z.object({
     '"auto", "ffi" or "portable"',
     'Packet engine. `ffi` calls the system and OpenSSL directly, with many packets per call: Linux on x64, arm64, riscv64 and loong64. `portable` runs on every system that Node.js supports, at two to three times the CPU time. `auto` selects `ffi` where it is available; the log names the engine and the reason.',
   ),
-  announce: setting(
+  announce: reloaded(
     z.array(Ip).max(SERVER_LIMITS.maxAnnounced).default([]),
     'a list of IP addresses such as ["203.0.113.10"]',
     'Addresses that clients receive for their media. Of several, each client receives one: an IPv4 address before IPv6; the address its WebSocket came to; in a private network the nearest private address; otherwise the first public one. Empty: the address of `listen` or, if that is all addresses, the address the WebSocket came to. Needed behind NAT, a proxy or in a container.',
@@ -156,27 +161,27 @@ const Voice = z.object({
     trueOrFalse,
     'Whether the encryption modes of old bots (`xsalsa20_poly1305…`) are also offered.',
   ),
-  resume_window: setting(
+  resume_window: reloaded(
     Duration.prefault('30s'),
     aDuration,
     'How long a session waits for Resume after its connection was lost.',
   ),
-  min_version: setting(
+  min_version: reloaded(
     z.int().min(VOICE_VERSION.min).max(VOICE_VERSION.max).default(VOICE_VERSION.min),
     `a version from ${VOICE_VERSION.min} to ${VOICE_VERSION.max}`,
     'The lowest accepted voice gateway version; clients with a lower one are closed with 4020.',
   ),
-  session_check: setting(
+  session_check: reloaded(
     z.enum(['relaxed', 'strict']).default('relaxed'),
     '"relaxed" or "strict"',
     '`strict`: Identify must carry the session id that the backend sent. `relaxed`: with a user’s token any session id is accepted; with the channel token also the first other one that is presented.',
   ),
-  strict_opcodes: setting(
+  strict_opcodes: reloaded(
     z.boolean().default(false),
     trueOrFalse,
     'Whether a client that sends an opcode without meaning, or too early, is closed with 4001, as by Discord. Otherwise the opcode is ignored. For tests of bots; old clients may fail.',
   ),
-  dave: setting(
+  dave: reloaded(
     z.enum(['off', 'allowed', 'required']).default('allowed'),
     '"off", "allowed" or "required"',
     'End-to-end encryption (DAVE) of calls whose backend sets no policy. `allowed`: while every client in the call supports it. `required`: clients without support are closed with 4017.',
@@ -186,7 +191,7 @@ const Voice = z.object({
     aDuration,
     'How long an Identify without a matching voice state waits for it, where a backend has `adopts_tokens`: such a backend sends its tokens to its users and to the node at the same time. `0s`: not at all.',
   ),
-  drain_timeout: setting(
+  drain_timeout: reloaded(
     Duration.prefault('20s'),
     aDuration,
     'How long a stopping node lets calls end by themselves before it closes them (4014). Backends are asked to move them at once.',
@@ -195,14 +200,22 @@ const Voice = z.object({
 
 /** What counts as full load. The highest ratio decides health (core/lvsp/health.ts). */
 const Capacity = z.object({
-  sessions: setting(z.int().min(1).default(2_000), 'a whole number above 0', 'Voice sessions at which health is 0.01.'),
-  egress_mbit: setting(
+  sessions: reloaded(
+    z.int().min(1).default(2_000),
+    'a whole number above 0',
+    'Voice sessions at which health is 0.01.',
+  ),
+  egress_mbit: reloaded(
     z.number().positive().default(1_000),
     'a number above 0',
     'Outgoing megabits per second at which health is 0.01.',
   ),
-  event_loop_lag: setting(Duration.prefault('200ms'), aDuration, 'Lateness of the event loop at which health is 0.01.'),
-  lane_busy: setting(
+  event_loop_lag: reloaded(
+    Duration.prefault('200ms'),
+    aDuration,
+    'Lateness of the event loop at which health is 0.01.',
+  ),
+  lane_busy: reloaded(
     z.number().positive().max(1).default(0.9),
     'a number above 0, at most 1',
     'Busy share of the busiest lane at which health is 0.01. A lane drops packets only at 1.',
@@ -211,7 +224,7 @@ const Capacity = z.object({
 
 /** The log on standard output. */
 const Log = z.object({
-  level: setting(
+  level: reloaded(
     z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
     '"debug", "info", "warn", "error" or "silent"',
     'The lowest level that is logged.',
@@ -235,7 +248,7 @@ const Admin = z.object({
     'an address and a port such as "127.0.0.1:9443"',
     'The admin API over HTTP, for requests with the token of `token_file`. It uses the certificate of `[http]`, without which only loopback is accepted.',
   ),
-  token_file: setting(
+  token_file: reloaded(
     Path.optional(),
     'the path of a file',
     `A file with the token of \`listen\` on its first line: at least ${SERVER_LIMITS.minAdminToken} characters.`,
@@ -252,12 +265,12 @@ const Backend = z.object({
     'a name of letters, digits, - and _, at most 32 long',
     'Name of the backend, in logs and metrics. Channels of different backends never meet.',
   ),
-  secret: setting(
+  secret: reloaded(
     z.union([Secret, z.array(Secret).min(1).max(SERVER_LIMITS.maxSecretsPerBackend)]).optional(),
     'a non-empty secret, or a list of the new and the old one',
     'Secret shared with the backend (`LVSP_SECRET`). Of a list of two, both are accepted.',
   ),
-  secret_file: setting(
+  secret_file: reloaded(
     Path.optional(),
     'the path of a file',
     'A file with the secret on its first line, and during a rotation the old one on its second.',
@@ -287,17 +300,17 @@ const Backend = z.object({
     trueOrFalse,
     'Whether a litecord backend may resume with the token of its last IDENTIFY, as in drafts of LVSP. A captured token is then enough to act as the backend until its session ends.',
   ),
-  max_channels: setting(
+  max_channels: reloaded(
     z.int().min(1).default(LIMITS.channelsPerBackend),
     'a whole number above 0',
     'Channels that the backend may have on this node. Above it, requests are answered with FAILURE.',
   ),
-  max_voice_states: setting(
+  max_voice_states: reloaded(
     z.int().min(1).default(LIMITS.voiceStatesPerBackend),
     'a whole number above 0',
     'Voice states that the backend may have on this node, over all its channels. Above it, requests are answered with FAILURE.',
   ),
-  max_memory_mb: setting(
+  max_memory_mb: reloaded(
     z.int().min(1).optional(),
     'a whole number above 0',
     'MiB that the backend may occupy, by estimate: 6 KiB per channel, 1 KiB per voice state, 32 KiB per voice session, and the messages kept for Resume. Default: half of the memory that the process can have, divided by the number of backends.',
@@ -330,6 +343,8 @@ export interface Setting {
   kind: SettingKind
   expected: string
   description: string
+  /** Whether a reload applies it; a change of the others needs a restart. */
+  isReloaded: boolean
   /** The default, as written in the file; undefined if there is none. */
   fallback: unknown
 }
@@ -351,8 +366,9 @@ export const SETTINGS: ReadonlyMap<string, Setting> = new Map(
   Object.entries(sections).flatMap(([section, { shape }]) =>
     Object.entries(shape).map(([name, schema]) => {
       const key = `${section}.${name}`
-      const { description = '', expected } = (schema as z.ZodType).meta() ?? {}
-      return [key, { key, description, expected: String(expected), ...unwrapped(schema as z.ZodType) }] as const
+      const { description = '', expected, isReloaded } = (schema as z.ZodType).meta() ?? {}
+      const documentation = { description, expected: String(expected), isReloaded: isReloaded === true }
+      return [key, { key, ...documentation, ...unwrapped(schema as z.ZodType) }] as const
     }),
   ),
 )

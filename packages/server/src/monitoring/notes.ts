@@ -63,12 +63,21 @@ export const SERVER_NOTES = {
     fields: { from: 'text', reason: 'text' },
     meaning: 'A request to the admin listener carried no token or a wrong one, or its address sent too many of them.',
   },
-  'tls.none': { level: 'info', fields: {}, meaning: 'SIGHUP was received, but no certificate is configured.' },
-  'tls.reloaded': { level: 'info', fields: {}, meaning: 'New connections use the new certificate.' },
-  'tls.reload_failed': {
+  'config.reloaded': {
+    level: 'info',
+    fields: { applied: 'text', restart: 'text' },
+    meaning:
+      'The configuration was read again: `applied` lists the changed settings that are in effect now, `restart` those that need a restart.',
+  },
+  'config.reload_failed': {
     level: 'error',
     fields: { reason: 'text' },
-    meaning: 'The new certificate cannot be used; the old one stays in use.',
+    meaning: 'The configuration cannot be used; nothing was changed.',
+  },
+  'tls.reloaded': {
+    level: 'info',
+    fields: { names: 'text', issuer: 'text', from: 'text', until: 'text' },
+    meaning: 'New connections use the certificate with these names and dates.',
   },
   'connection.error': {
     level: 'debug',

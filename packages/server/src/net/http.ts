@@ -48,9 +48,11 @@ export class Listener {
   readonly #upgrades: WebSocketServer
   readonly #options: ListenerOptions
   #service: Service | undefined
+  #metricsFrom: BlockList
 
   private constructor(options: ListenerOptions) {
     this.#options = options
+    this.#metricsFrom = options.metricsFrom
     this.#upgrades = webSocketServer()
     const bounds = {
       headersTimeout: SERVER_LIMITS.headersTimeout,
@@ -97,8 +99,9 @@ export class Listener {
   }
 
   /** New connections use the new certificate; open ones stay. Throws, and keeps the old one, if certificate and key do not match. */
-  reloadTls(tls: TlsFiles): void {
-    if (this.#options.tls !== undefined) (this.#server as TlsServer).setSecureContext(tls)
+  reload(tls: TlsFiles | undefined, metricsFrom: BlockList): void {
+    if (this.#options.tls !== undefined && tls !== undefined) (this.#server as TlsServer).setSecureContext(tls)
+    this.#metricsFrom = metricsFrom
   }
 
   /** Refuses new connections and closes those that are not a WebSocket. */
@@ -181,8 +184,7 @@ export class Listener {
   /** Only for addresses of `http.metrics_from`; behind a proxy the forwarded one counts. */
   async #metrics(service: Service, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const address = remoteAddress(request, this.#options.behindProxy)
-    if (!isListed(this.#options.metricsFrom, address))
-      return say(response, 403, `${address} is not in http.metrics_from`)
+    if (!isListed(this.#metricsFrom, address)) return say(response, 403, `${address} is not in http.metrics_from`)
     response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8')
     response.end(await service.metrics())
   }

@@ -1,4 +1,5 @@
 // The commands that talk to a running node: one table that the program registers and docs/operating.md lists.
+import type { ReloadReport } from '../../admin/reload-report.ts'
 import type { ChannelView, Status, UserView } from '../../admin/views.ts'
 import { SERVER_LIMITS } from '../../limits.ts'
 import { prettyLine } from '../../monitoring/log.ts'
@@ -140,6 +141,17 @@ const userLines = ({ items }: List<UserView>) =>
       each.address,
     ]),
   )
+
+function reportLines({ applied, restart, warnings, certificate }: ReloadReport): string[] {
+  return [
+    `applied: ${applied.join(', ') || 'nothing changed'}`,
+    ...(restart.length === 0 ? [] : [`needs a restart: ${restart.join(', ')}`]),
+    ...warnings.map(warning => `warning: ${warning}`),
+    ...(certificate === undefined
+      ? []
+      : [`certificate: ${certificate.names.join(', ')}, by ${certificate.issuer}, until ${certificate.until}`]),
+  ]
+}
 
 /** Prints lines until it is stopped, or `--count` were printed. */
 async function tail(client: AdminClient, { options, output, stopped }: CommandCall): Promise<void> {
@@ -284,6 +296,17 @@ export const ADMIN_COMMANDS: readonly AdminCommand[] = [
     '/v1/undrain',
     () => ({}),
     () => ['the node takes calls again'],
+  ),
+  control(
+    {
+      usage: 'reload',
+      summary: 'Reads the configuration and the certificate again.',
+      options: [],
+      example: 'parley reload',
+    },
+    '/v1/reload',
+    () => ({}),
+    reportLines,
   ),
   control(
     {

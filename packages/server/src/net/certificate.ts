@@ -1,0 +1,28 @@
+// What a certificate says: its names, its issuer, its dates.
+import { X509Certificate } from 'node:crypto'
+
+export interface CertificateFacts {
+  /** DNS names and IP addresses, as `dns:` or `ip:` is removed. */
+  readonly names: readonly string[]
+  readonly issuer: string
+  /** Milliseconds since 1970. */
+  readonly validFrom: number
+  readonly validTo: number
+}
+
+/** Facts of the first certificate of the PEM text. Throws the error of OpenSSL if it is none. */
+export function certificateFacts(pem: string): CertificateFacts {
+  const { subjectAltName = '', issuer, validFrom, validTo } = new X509Certificate(pem)
+  return {
+    names: subjectAltName
+      .split(', ')
+      .map(name => name.replace(/^(DNS|IP Address):/, ''))
+      .filter(name => name !== ''),
+    issuer: /^CN=(.+)$/m.exec(issuer)?.[1] ?? issuer.split('\n')[0] ?? '',
+    validFrom: Date.parse(validFrom),
+    validTo: Date.parse(validTo),
+  }
+}
+
+/** The day of a date, in UTC. */
+export const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10)
