@@ -131,6 +131,8 @@ export const LIMITS = {
   layerSilence: 400,
   /** A layer that no viewer had may take so long to start: a message to its sender, its encoder, a keyframe. */
   layerStart: 2_000,
+  /** Changes of layer of one WebRTC viewer whose packets can still be requested again. */
+  layerSegments: 16,
   /** How often layers are checked for silence, and changes are reported. */
   layerCheckInterval: 100,
   /** SSRCs that a WebRTC client may declare: those of a session, before and after it replaced them. */

@@ -138,7 +138,7 @@ export class Egress {
   /** Sends the copies, and counts receivers that have no address. */
   #forward(batch: Batch, slot: number, stream: ReceiveStream, header: number, now: number): void {
     const list = stream.targets!
-    const queued = this.#forwarder.forward(batch, slot, stream, stream.owner.id, header)
+    const queued = this.#forwarder.forward(batch, slot, stream, stream.owner.id, header, now)
     if (queued < this.#receivers) this.#laneStats.drop(Drop.noAddress, this.#receivers - queued)
     if (stream.silenceLeft !== 0) this.#routes.spendSilence(stream)
     this.#senderReports.forwarded(list, now)
@@ -173,7 +173,7 @@ export class Egress {
     if (sequence < 0 || !this.#nackResponder.keepLate(batch, slot, stream, header)) return
     if (stream.targets === undefined || !this.#nackGenerator.repaired(stream, sequence, now)) return
     if (this.#nackResponder.isLate(batch, slot, stream)) this.#nackResponder.sendLate(batch, slot, stream)
-    else this.#forwarder.forward(batch, slot, stream, stream.owner.id, header)
+    else this.#forwarder.forward(batch, slot, stream, stream.owner.id, header, now)
   }
 
   /** Replaces the payload by silence. Returns false, and ends the route, once the time for that is over. */

@@ -32,3 +32,9 @@ test(`routing ${PACKETS} audio and video packets of WebRTC peers, with reports a
   assert.equal(forwarded, PACKETS * 9)
   assert.ok(grown < ALLOWED_WITH_REPORTS, `the heap grew by ${grown} bytes, ${grown / PACKETS} per packet`)
 })
+
+test(`rewriting ${PACKETS} packets of two layers for nine WebRTC viewers that switch between them does not grow the heap`, () => {
+  const { forwarded, grown } = measure('layers-heap.ts')
+  assert.ok(forwarded >= (PACKETS / 2) * 9, String(forwarded))
+  assert.ok(grown < ALLOWED_WITH_REPORTS, `the heap grew by ${grown} bytes, ${grown / PACKETS} per packet`)
+})

@@ -91,7 +91,12 @@ export class Router {
     const forwarder = new Forwarder(io, this.#sendStreams, this.#laneStats)
     this.#webrtcPeers = new WebrtcPeers(io, this.#peers, this.#laneStats, stunMac)
     this.#talkspurts = new Talkspurts(forwarder)
-    this.#nackResponder = new NackResponder({ peers: this.#peers, forwarder, sendStreams: this.#sendStreams })
+    this.#nackResponder = new NackResponder({
+      peers: this.#peers,
+      forwarder,
+      sendStreams: this.#sendStreams,
+      routes: this.#routes,
+    })
     this.#nackGenerator = new NackGenerator(io, this.#keyframes)
     this.#reports = new ReceiverReports(io, this.#routes)
     this.#senderReports = new SenderReports(io, this.#routes, timeOrigin)

@@ -76,8 +76,8 @@ export class RtcpInput {
   #feedback(view: DataView, offset: number, length: number, owner: Peer, now: number): void {
     const kind = feedbackKind(view, offset, length)
     if (kind === FeedbackKind.Other) return
-    const stream = this.#routes.stream(feedbackSsrc(view, offset))
-    if (stream?.targets === undefined || stream.isAudio || !stream.targets.has(owner.id)) return
+    const stream = this.#routes.videoTo(owner, feedbackSsrc(view, offset))
+    if (stream === undefined) return
     if (kind === FeedbackKind.Keyframe) return void this.#keyframes.request(stream, now)
     const mapping = this.#routes.mappingOf(owner.id)
     const missing = this.#nackResponder.answer(view, offset, length, owner, stream, mapping, now)

@@ -99,3 +99,9 @@ export class Vp8Descriptor {
     this.isSwitchPoint = false
   }
 }
+
+/** Writes a picture id of 7 or 15 bits; higher bits are cut. VP9 has the same field. */
+export function writePictureId(view: DataView, place: number, bits: number, id: number): void {
+  if (bits === 15) view.setUint16(place, 0x8000 | (id & 0x7fff))
+  else view.setUint8(place, id & 0x7f)
+}

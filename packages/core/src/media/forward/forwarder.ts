@@ -8,6 +8,7 @@ import type { ReceiveStream } from '../streams/receive-stream.ts'
 import { DISCORD_MAPPING, isKnownType, type RtpMapping } from '../streams/rtp-mapping.ts'
 import type { SendStreams } from '../streams/send-streams.ts'
 import type { TargetGroup } from '../streams/target-list.ts'
+import { LayerForwarder } from './layer-forwarder.ts'
 import { Rewriter } from './rewriter.ts'
 import { looksSealed } from './sealed-frame.ts'
 import { trimPacket } from './trim-packet.ts'
@@ -20,6 +21,7 @@ export class Forwarder {
   readonly #sendStreams: SendStreams
   readonly #laneStats: LaneStats
   readonly #rewriter = new Rewriter()
+  readonly #layers: LayerForwarder
   /** The first words of each target's copy. */
   #headers = new Int32Array(0)
   /** Over the same words: headers are big-endian. */
@@ -29,6 +31,7 @@ export class Forwarder {
     this.#io = io
     this.#sendStreams = sendStreams
     this.#laneStats = laneStats
+    this.#layers = new LayerForwarder(io, sendStreams)
   }
 
   /**
@@ -56,7 +59,7 @@ export class Forwarder {
    * is; for the others it is rewritten once per mapping. Returns how many copies were queued, or withheld because their
    * receivers cannot open them. Per packet: no allocation.
    */
-  forward(batch: Batch, slot: number, stream: ReceiveStream, except: PeerId, header: number): number {
+  forward(batch: Batch, slot: number, stream: ReceiveStream, except: PeerId, header: number, now: number): number {
     const list = stream.targets
     if (list === undefined) return 0
     const { groups } = list
@@ -82,12 +85,15 @@ export class Forwarder {
         length = isKnownType(outgoing) ? this.#rewriter.write(batch, slot, mapping, outgoing) : -1
         if (length < 0) continue
       }
-      queued += this.#forwardGroup(batch, slot, stream, group, except, length)
+      queued +=
+        group.traits.isWebrtc && !stream.isAudio
+          ? this.#layers.forward(batch, slot, stream, group, length, type, now)
+          : this.#forwardGroup(batch, slot, stream, group, except, length)
     }
     return queued
   }
 
-  /** Sends a packet in the numbering of the group to it. */
+  /** Sends a packet in the numbering of the group to it: audio to WebRTC clients, all to others. */
   #forwardGroup(
     batch: Batch,
     slot: number,

@@ -68,7 +68,7 @@ export class Talkspurts {
   tick(now: number): void {
     for (const stream of this.#speaking) {
       const talkspurt = this.#talkspurts.get(stream)!
-      if (now - talkspurt.receivedAt >= LIMITS.talkspurtGap) this.#end(stream, talkspurt)
+      if (now - talkspurt.receivedAt >= LIMITS.talkspurtGap) this.#end(stream, talkspurt, now)
     }
     this.#rearm()
   }
@@ -92,14 +92,14 @@ export class Talkspurts {
   }
 
   /** Sends the silence, unless the route ended before. */
-  #end(stream: ReceiveStream, talkspurt: Talkspurt): void {
+  #end(stream: ReceiveStream, talkspurt: Talkspurt, now: number): void {
     this.#speaking.delete(stream)
     talkspurt.isSpeaking = false
     if (stream.targets === undefined) return
     talkspurt.isSilenced = true
     for (let frame = 1; frame <= FRAMES; frame++) {
       this.#writeSilence(stream, frame)
-      this.#forwarder.forward(this.#batch, 0, stream, stream.owner.id, RTP_HEADER)
+      this.#forwarder.forward(this.#batch, 0, stream, stream.owner.id, RTP_HEADER, now)
     }
     stream.numbers.insert(FRAMES)
   }

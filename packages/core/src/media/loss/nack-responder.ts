@@ -11,6 +11,7 @@ import {
   RTP_SSRC,
   RTP_TIMESTAMP,
   rtxTypeOf,
+  VideoPayload,
 } from '@parley/protocol'
 import { type Batch, createBatch, SLOT } from '../../lane/batch.ts'
 import { LIMITS } from '../../limits.ts'
@@ -18,6 +19,7 @@ import { AddressRates } from '../address/address-rates.ts'
 import type { Peer, Peers } from '../address/peers.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import type { ReceiveStream } from '../streams/receive-stream.ts'
+import type { RouteTable } from '../streams/route-table.ts'
 import type { RtpMapping } from '../streams/rtp-mapping.ts'
 import type { SendStream } from '../streams/send-stream.ts'
 import type { SendStreams } from '../streams/send-streams.ts'
@@ -32,6 +34,7 @@ export interface NackResponderParts {
   readonly peers: Peers
   readonly forwarder: Forwarder
   readonly sendStreams: SendStreams
+  readonly routes: RouteTable
 }
 
 /**
@@ -42,15 +45,18 @@ export class NackResponder {
   readonly #peers: Peers
   readonly #forwarder: Forwarder
   readonly #sendStreams: SendStreams
+  readonly #routes: RouteTable
   readonly #caches = new Map<ReceiveStream, PacketCache>()
   readonly #rates = new AddressRates({ perSecond: LIMITS.retransmissionsPerSecond, blockFor: 0, ignoresPort: false })
   /** The RTX packet. */
   readonly #batch = createBatch(1)
   readonly #target = new Int32Array(1)
+  readonly #payload = new VideoPayload()
   /** The sender's sequences of what the last `answer` did not find. */
   readonly missing = new Int32Array(LIMITS.nackedPackets)
 
-  constructor({ peers, forwarder, sendStreams }: NackResponderParts) {
+  constructor({ peers, forwarder, sendStreams, routes }: NackResponderParts) {
+    this.#routes = routes
     this.#peers = peers
     this.#forwarder = forwarder
     this.#sendStreams = sendStreams
@@ -142,10 +148,9 @@ export class NackResponder {
       const bits = (nackBits(view, offset, entry) << 1) | 1
       for (let bit = 0; bit <= 16; bit++) {
         if (((bits >> bit) & 1) === 0) continue
-        const sequence = sendStream.toStream(start + bit)
         if (!this.#rates.count(to.address, 0, now)) return missing
-        if (!this.#retransmit(cache, stream, sequence, sendStream, mapping) && missing < this.missing.length)
-          this.missing[missing++] = stream.numbers.toSender(sequence)
+        const sequence = this.#answerOne(stream, (start + bit) & 0xffff, sendStream, mapping)
+        if (sequence >= 0 && missing < this.missing.length) this.missing[missing++] = sequence
       }
     }
     return missing
@@ -155,6 +160,19 @@ export class NackResponder {
     const cache = new PacketCache()
     this.#caches.set(stream, cache)
     return cache
+  }
+
+  /** Returns the sender's sequence of the packet if it is a packet of `stream`, and not kept; otherwise −1. */
+  #answerOne(stream: ReceiveStream, number: number, sendStream: SendStream, mapping: RtpMapping): number {
+    const { layers } = sendStream
+    const age = layers === undefined ? 0 : layers.find(number)
+    if (age < 0) return -1
+    const source = layers === undefined ? stream : this.#routes.stream(layers.ssrcOf(age))
+    const cache = source === undefined ? undefined : this.#caches.get(source)
+    if (source === undefined || cache === undefined) return -1
+    const sequence = layers === undefined ? sendStream.toStream(number) : layers.toStream(age, number)
+    const isKept = this.#retransmit(cache, source, sequence, sendStream, mapping)
+    return isKept || source !== stream ? -1 : source.numbers.toSender(sequence)
   }
 
   /** Returns false if the packet is not in the cache. */
@@ -170,15 +188,35 @@ export class NackResponder {
     if (length === 0) return false
     const header = cache.headerOf(sequence)
     if (length + ORIGINAL_SEQUENCE > SLOT) return true
+    const number = this.#renumber(stream, sequence, sendStream, header, length)
+    if (number < 0) return true
     bytes.copyWithin(header + ORIGINAL_SEQUENCE, header, length)
-    view.setUint16(header, sendStream.toReceiver(sequence))
+    view.setUint16(header, number)
     view.setUint16(RTP_SEQUENCE, sendStream.rtxSequence)
-    view.setUint32(RTP_SSRC, stream.ssrc + 1)
+    view.setUint32(RTP_SSRC, (sendStream.layers === undefined ? stream : stream.sendAs).ssrc + 1)
     bytes[1] = (bytes[1]! & ~RTP_PAYLOAD_TYPE) | rtxTypeOf(bytes[1]! & RTP_PAYLOAD_TYPE)
     lengths[0] = length + ORIGINAL_SEQUENCE
     sendStream.rtxSequence = (sendStream.rtxSequence + 1) & 0xffff
     this.#target[0] = sendStream.receiver.id
     this.#forwarder.forwardTo(this.#batch, 0, this.#target, mapping, header)
     return true
+  }
+
+  /**
+   * Gives the loaded packet the timestamp and picture ids that the receiver was sent. Returns the receiver's sequence of it; −1 if
+   * the receiver was not sent the layer then.
+   */
+  #renumber(stream: ReceiveStream, sequence: number, sendStream: SendStream, header: number, length: number): number {
+    const { layers } = sendStream
+    if (layers === undefined) return sendStream.toReceiver(sequence)
+    const age = layers.ageOf(stream, sequence)
+    if (age < 0) return -1
+    const { bytes, view } = this.#batch
+    view.setInt32(RTP_TIMESTAMP, view.getInt32(RTP_TIMESTAMP) + layers.timestampOffset(age))
+    if (layers.isRewritten(age)) {
+      this.#payload.parse(view, header, length - header, bytes[1]! & RTP_PAYLOAD_TYPE)
+      layers.rewrite(age, view, this.#payload, 1)
+    }
+    return layers.toReceiver(stream, sequence)
   }
 }

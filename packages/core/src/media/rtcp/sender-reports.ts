@@ -102,10 +102,12 @@ export class SenderReports {
 
   /** Returns false if the receiver was sent nothing of the stream, or cannot be reached. */
   #write(place: number, stream: ReceiveStream, receiver: PeerId, now: number): boolean {
-    const { ssrc, owner, received, numbers } = stream
-    const sent = stream.sendStreams?.get(receiver)
+    const { owner, received, numbers } = stream
+    const { ssrc, sendStreams } = stream.sendAs
+    const sent = sendStreams?.get(receiver)
     if (received === undefined || sent === undefined || !sent.receiver.isBound) return false
-    const timestamp = received.clock.timestampAt(now, stream.clockRate) + numbers.timestampOffset
+    const offset = numbers.timestampOffset + (sent.layers?.timestampOffset(0) ?? 0)
+    const timestamp = received.clock.timestampAt(now, stream.clockRate) + offset
     const { packets, octets } = sent
     const info = { ssrc, time: this.#epoch + now, timestamp, packets, octets }
     writeSenderReport(this.#view, place * SENDER_REPORT_LENGTH, info)

@@ -160,6 +160,7 @@ export class LayeredSource implements SinkSource {
     if (sink.current !== current) {
       this.layers[sink.current]?.targets.remove(viewer)
       this.layers[current]?.targets.add(viewer, this.#host.traitsOf(viewer))
+      this.primary.sendStreams?.get(viewer)?.layers?.interrupt()
       if (current !== NO_LAYER) sink.hasStarted = true
     }
     sink.target = target

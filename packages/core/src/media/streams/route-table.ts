@@ -95,6 +95,15 @@ export class RouteTable {
     this.#watched.set(list, new Set())
   }
 
+  /** The stream of video that a viewer knows by the SSRC: for a WebRTC client, the layer that it is sent under it. */
+  videoTo(viewer: Peer, ssrc: number): ReceiveStream | undefined {
+    const named = this.#streams.get(ssrc)
+    const source = named === undefined ? undefined : this.#sources.of(named)
+    const sink = source?.sinks.get(viewer.id)
+    if (sink === undefined || !viewer.isWebrtc) return sink === undefined ? undefined : named
+    return (source!.layers[sink.current] ?? source!.layers[sink.target])?.stream
+  }
+
   /** Ends the routes that lead to the list. Returns the list if it was open. */
   closeTargets(targets: TargetsId): TargetList | undefined {
     const list = this.#lists.get(targets)

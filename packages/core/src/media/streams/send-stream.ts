@@ -2,6 +2,7 @@
 import { sequenceDistance } from '@parley/protocol'
 import { LIMITS } from '../../limits.ts'
 import type { Peer } from '../address/peers.ts'
+import type { LayerNumbers } from './layer-numbers.ts'
 
 /** Sequences start below this, so that loss around the first wrap cannot put the SRTP rollover counters a cycle apart. */
 const HALF_CYCLE = 0x8000
@@ -13,6 +14,8 @@ const HALF_CYCLE = 0x8000
 export class SendStream {
   /** To whom the stream is sent. */
   readonly receiver: Peer
+  /** Of video towards a WebRTC client: it numbers the packets instead. */
+  readonly layers: LayerNumbers | undefined
   /** The receiver's sequence minus the stream's, modulo 2^16. */
   #offset: number
   /** The newest sequence of the stream that was sent. */
@@ -24,8 +27,9 @@ export class SendStream {
   octets = 0
 
   /** `sequence` is the first to be sent. */
-  constructor(receiver: Peer, sequence: number) {
+  constructor(receiver: Peer, sequence: number, layers?: LayerNumbers) {
     this.receiver = receiver
+    this.layers = layers
     this.#newest = sequence
     this.#offset = receiver.isWebrtc ? (sequence % HALF_CYCLE) - sequence : 0
   }

@@ -1,6 +1,7 @@
 // All send streams of a lane: opens them with the first packet, and closes them with their stream or receiver.
 import type { PeerId } from '../../lane/commands.ts'
 import type { Peer, Peers } from '../address/peers.ts'
+import { LayerNumbers } from './layer-numbers.ts'
 import type { ReceiveStream } from './receive-stream.ts'
 import { SendStream } from './send-stream.ts'
 
@@ -31,7 +32,7 @@ export class SendStreams {
 
   /** The receiver's send stream for a retransmission; undefined for a WebRTC client that was sent nothing of the stream. */
   forRetransmission(stream: ReceiveStream, receiver: Peer): SendStream | undefined {
-    return receiver.isWebrtc ? stream.sendStreams?.get(receiver.id) : this.forPacket(stream, receiver.id, 0)
+    return receiver.isWebrtc ? stream.sendAs.sendStreams?.get(receiver.id) : this.forPacket(stream, receiver.id, 0)
   }
 
   /** The receiver was removed or has another key, under which SRTP indexes start over (RFC 3711 §3.2.1). */
@@ -54,7 +55,8 @@ export class SendStreams {
   #open(stream: ReceiveStream, receiver: PeerId, sequence: number): SendStream | undefined {
     const peer = this.#peers.get(receiver)
     if (peer === undefined || !peer.isBound || !peer.isProtected) return undefined
-    const sendStream = new SendStream(peer, sequence)
+    const isLayered = peer.isWebrtc && !stream.isAudio
+    const sendStream = new SendStream(peer, sequence, isLayered ? new LayerNumbers() : undefined)
     stream.sendStreams ??= new Map()
     stream.sendStreams.set(receiver, sendStream)
     const streams = this.#byReceiver.get(receiver)

@@ -1,0 +1,92 @@
+// Heap growth of the router with two layers of a camera, between which WebRTC viewers switch: `node --expose-gc … layers-heap.ts
+// PACKETS` prints JSON.
+import { type RtpMappingDescription, SLOT } from '@parley/core'
+import { encodeRtp } from '@parley/protocol'
+import { addDatagram, makeBatch, PlainIo } from '../../packages/core/src/testing/plain-io.ts'
+import { checkOf, PlainLane, sealed, ssrcOf, TARGETS } from '../../packages/core/src/testing/plain-lane.ts'
+
+const VIEWERS = [2, 3, 4, 5, 6, 7, 8, 9, 10]
+const MAPPING: RtpMappingDescription = {
+  payloadTypes: [
+    [120, 111],
+    [105, 96],
+    [106, 97],
+  ],
+  extensions: {},
+}
+const LAYERS = [ssrcOf(1) + 1, ssrcOf(1) + 3]
+const PER_BATCH = 50
+/** Packets between two changes of every viewer's layer. */
+const PER_SWITCH = 10_000
+const wordsOf = (peer: number) => [0, 0, 0xffff, 0x0a00_0000 + peer, 5_000]
+
+const io = new PlainIo(false)
+const lane = new PlainLane(undefined, io)
+lane.connectNative(1, MAPPING)
+for (const peer of VIEWERS) lane.connectWebrtcPeer(peer, MAPPING)
+lane.listen(...VIEWERS)
+lane.command({
+  kind: 'setRoute',
+  ssrc: LAYERS[0]!,
+  owner: 1,
+  media: 'video',
+  targets: TARGETS,
+  layers: LAYERS.map((ssrc, index) => ({ ssrc, quality: index === 0 ? 100 : 50, isActive: true })),
+})
+
+/** Packets of both layers in turn: an extended VP8 descriptor, then the frame. */
+const batch = makeBatch()
+for (let slot = 0; slot < PER_BATCH; slot++) {
+  const payload = new Uint8Array(1_000)
+  payload.set([0x90, 0xe0, 0x80, 0, 0, 0, 1])
+  const packet = encodeRtp({ payloadType: 96, ssrc: LAYERS[slot % 2]!, sequence: 0, timestamp: 0, payload })
+  addDatagram(batch, sealed(1, packet), wordsOf(1))
+}
+const plain = batch.bytes.slice()
+const lengths = batch.lengths.slice()
+let sequence = 0
+let quality = 100
+
+function run(packets: number): void {
+  for (let sent = 0; sent < packets; sent += PER_BATCH) {
+    if (sent % PER_SWITCH === 0) switchLayers()
+    batch.bytes.set(plain)
+    batch.count = PER_BATCH
+    for (let slot = 0; slot < PER_BATCH; slot++) {
+      if (slot % 2 === 0) sequence++
+      batch.view.setUint16(slot * SLOT + 2, sequence & 0xffff)
+      batch.view.setUint32(slot * SLOT + 4, sequence * 3_000)
+      batch.view.setUint16(slot * SLOT + 14, 0x8000 | (sequence & 0x7fff))
+      // Each batch begins with a keyframe of both layers.
+      batch.bytes[slot * SLOT + 18] = slot < 2 ? 0 : 1
+      batch.lengths[slot] = lengths[slot]!
+    }
+    lane.router.receive(batch, lane.now)
+    lane.now += 2
+    if (lane.now >= lane.router.deadline) lane.router.tick(lane.now)
+    if (lane.now % 5_000 === 0) check()
+  }
+}
+
+function switchLayers(): void {
+  quality = quality === 100 ? 50 : 100
+  for (const peer of VIEWERS) lane.command({ kind: 'setWants', peer, any: quality, wants: [], pixelCounts: [] })
+}
+
+function check(): void {
+  for (const peer of VIEWERS) {
+    const asked = makeBatch()
+    addDatagram(asked, checkOf(peer), wordsOf(peer))
+    lane.router.receive(asked, lane.now)
+  }
+}
+
+const packets = Number(process.argv[2] ?? 300_000)
+run(100_000)
+lane.router.takeEvents()
+;(globalThis as { gc?: () => void }).gc?.()
+const before = { heap: process.memoryUsage().heapUsed, packets: io.sent.packets, reports: io.reports }
+run(packets)
+const grown = process.memoryUsage().heapUsed - before.heap
+const reports = io.reports - before.reports
+console.log(JSON.stringify({ forwarded: io.sent.packets - before.packets - reports, reports, grown }))
