@@ -8,6 +8,8 @@ import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
 import type { Lane } from '../../packages/server/src/lane/thread/lane.ts'
 import { InlineLane } from '../../packages/server/src/lane/thread/lane-inline.ts'
 import { ThreadLane } from '../../packages/server/src/lane/thread/lane-thread.ts'
+import { Lanes } from '../../packages/server/src/lane/thread/lanes.ts'
+import { SERVER_LIMITS } from '../../packages/server/src/limits.ts'
 import { ask, openSocket } from '../../packages/server/src/testing/udp-socket.ts'
 
 /** The published GCM packet of SSRC 12345 under KEY; its trailer is 1. */
@@ -58,6 +60,11 @@ function order(lane: Lane, command: LaneCommand): void {
 }
 function join(lane: Lane, peer: PeerId, ssrc: number): void {
   order(lane, { kind: 'addPeer', peer, ssrcs: Int32Array.from({ length: 8 }, (_, index) => ssrc + index) })
+}
+/** A command that a thread takes minutes to execute, as a loop that does not end would: an array of 2^32 holes. */
+function hang(lane: Pick<Lane, 'command' | 'flush'>): void {
+  const ssrcs = new Array<number>(2 ** 32 - 1) as unknown as Int32Array
+  order(lane as Lane, { kind: 'addPeer', peer: 1, ssrcs })
 }
 function protect(lane: Lane, peer: PeerId): void {
   order(lane, { kind: 'protectPeer', peer, protection: VoiceMode.AeadAes256GcmRtpsize, key: KEY, nonceStart: 0 })
@@ -141,4 +148,67 @@ for (const [name, open] of Object.entries(LANES)) {
       await again.close()
       await lane.close()
     })
+
+  if (name.endsWith('thread')) {
+    laneTest('a thread that hangs is ended when reports are missing, and frees the port', async (lane, watcher) => {
+      hang(lane)
+      for (let missing = 0; missing < SERVER_LIMITS.maxMissedReports; missing++) order(lane, { kind: 'report' })
+      await watcher.until(() => watcher.lost.length > 0)
+      assert.match(watcher.lost[0]!, /does not respond/)
+      const again = await open({ ...watcher, ip: '127.0.0.1', port: lane.port })
+      await again.close()
+    })
+
+    laneTest('a thread that answers late is not ended', async (lane, watcher) => {
+      for (let round = 0; round < 3; round++) {
+        const before = watcher.events.length
+        for (let asked = 1; asked < SERVER_LIMITS.maxMissedReports; asked++) order(lane, { kind: 'report' })
+        await watcher.until(() => watcher.events.length === before + SERVER_LIMITS.maxMissedReports - 1)
+      }
+      assert.deepEqual(watcher.lost, [])
+    })
+
+    laneTest(
+      'a thread that hangs does not keep a stopping node: it is ended, and frees the port',
+      async (lane, watcher) => {
+        hang(lane)
+        await lane.close()
+        const again = await open({ ...watcher, ip: '127.0.0.1', port: lane.port })
+        await again.close()
+        assert.deepEqual(watcher.lost, [])
+      },
+    )
+  }
 }
+
+for (const engine of native.ok ? (['portable', 'ffi'] as const) : (['portable'] as const))
+  test(`${engine}: a lane that hangs is replaced on the same port, and the replacement works`, {
+    timeout: 120_000,
+  }, async context => {
+    const watcher = new Watcher()
+    let replaced: number | undefined
+    const lanes = await Lanes.open(
+      { engine, count: 1, ip: '127.0.0.1', port: 0 },
+      {
+        laneEvents: (_, events) => watcher.onEvents(events),
+        laneLost: (_, reason) => watcher.onLost(reason),
+        laneMissing: (_, reason) => assert.fail(reason),
+        laneReplaced: (_, port) => {
+          replaced = port
+          watcher.onEvents([])
+        },
+      },
+    )
+    context.after(() => lanes.close())
+    const { port } = lanes.all[0]!
+    const lane = { command: (command: LaneCommand) => lanes.command(0, command), flush: () => lanes.flush() }
+    hang(lane)
+    for (let missing = 0; missing < SERVER_LIMITS.maxMissedReports; missing++) order(lane as Lane, { kind: 'report' })
+    await watcher.until(() => replaced !== undefined)
+    assert.equal(replaced, port)
+    assert.equal(watcher.lost.length, 1)
+    join(lane as Lane, 2, SSRC)
+    const socket = await openSocket(context)
+    const reply = await ask(socket, port, encodeDiscoveryRequest(SSRC))
+    assert.equal(decodeDiscoveryResponse(reply)?.ssrc, SSRC)
+  })

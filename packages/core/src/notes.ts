@@ -118,7 +118,8 @@ export const NOTES = {
   'lane.lost': {
     level: 'error',
     fields: { lane: 'number', reason: 'text' },
-    meaning: 'A lane crashed; the sessions of its channels are closed with 4015. Please report the reason.',
+    meaning:
+      'A lane crashed or did not respond; the sessions of its channels are closed with 4015. Please report the reason.',
   },
   'lane.replaced': {
     level: 'warn',

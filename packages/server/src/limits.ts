@@ -96,6 +96,8 @@ export const SERVER_LIMITS = {
   maxLaneCatchUp: 2_000,
   /** The longest wait of a lane's thread, so that it can be stopped from outside. */
   maxLaneWait: 250,
+  /** Reports of a lane that may be missing in a row, at `measureInterval`; then its thread hangs, and is ended and replaced. */
+  maxMissedReports: 10,
   /** Between two attempts to replace a lost lane. */
   laneRetryInterval: 1_000,
   /** Commands kept for a lost lane. Above it the sessions of its channels end once more when it is replaced. */

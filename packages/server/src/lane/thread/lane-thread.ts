@@ -1,4 +1,4 @@
-// A lane on a separate thread: commands in batches, events back, and detection of a crash.
+// A lane on a separate thread: commands in batches, events back, and detection of a crash or of a thread that hangs.
 import { Worker } from 'node:worker_threads'
 import { type LaneCommand, type LaneEvent, type LaneId, ok } from '@parley/core'
 import { SERVER_LIMITS } from '../../limits.ts'
@@ -39,6 +39,9 @@ export class ThreadLane implements Lane {
   readonly #ended: Promise<void>
   #opened: Opened | undefined
   #pending: LaneCommand[] = []
+  /** Reports that were asked for since the last event. */
+  #missedReports = 0
+  #failure: unknown = new Error("the lane's thread ended")
   /** From the opened port until `close` or a crash. */
   #isOpen = false
 
@@ -66,13 +69,13 @@ export class ThreadLane implements Lane {
     this.#posted = new Int32Array(workerData.posted)
     const worker = new Worker(ENTRY, { workerData, execArgv: [], name: `lane ${id}` })
     this.#worker = worker
-    let failure: unknown = new Error("the lane's thread ended")
     worker.on('error', error => {
-      failure = error
+      this.#failure = error
     })
     worker.on('message', (message: FromLane) => {
       if (message.kind === 'events') this.#events(message.events)
-      else if (message.kind === 'refused') failure = Object.assign(new Error(message.message), { code: message.code })
+      else if (message.kind === 'refused')
+        this.#failure = Object.assign(new Error(message.message), { code: message.code })
       else {
         this.#opened = message
         this.#isOpen = true
@@ -83,8 +86,8 @@ export class ThreadLane implements Lane {
       worker.once('exit', code => {
         if (code !== 0) this.#freeDescriptors()
         resolve()
-        if (this.#opened === undefined) callbacks.failed(failure)
-        else if (this.#isOpen) this.#lost(failure)
+        if (this.#opened === undefined) callbacks.failed(this.#failure)
+        else if (this.#isOpen) this.#lost(this.#failure)
       })
     })
   }
@@ -96,7 +99,9 @@ export class ThreadLane implements Lane {
 
   /** Sent with the next `flush`. */
   command(command: LaneCommand): void {
-    if (this.#isOpen) this.#pending.push(command)
+    if (!this.#isOpen) return
+    this.#pending.push(command)
+    if (command.kind === 'report') this.#watch()
   }
 
   /** Sends the commands of one input as one message. */
@@ -119,7 +124,15 @@ export class ThreadLane implements Lane {
     return this.#ended
   }
 
+  /** Called once per report, about once a second: after a stall of the process only one more is missing. */
+  #watch(): void {
+    if (++this.#missedReports !== SERVER_LIMITS.maxMissedReports) return
+    this.#failure = new Error("the lane's thread does not respond")
+    void this.#worker.terminate()
+  }
+
   #events(events: readonly LaneEvent[]): void {
+    this.#missedReports = 0
     if (this.#isOpen) this.#options.onEvents(events)
   }
 
