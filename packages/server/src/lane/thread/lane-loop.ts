@@ -74,7 +74,8 @@ export class LaneLoop {
       const before = engine.packets
       this.#router.receive(batch, now)
       // Packets that waited may be dropped, and then show nothing of their copies.
-      const isWhole = batch.count === limit && batch.waited[0]! <= LIMITS.videoWait
+      const oldest = batch.waited[0]!
+      const isWhole = batch.count === limit && oldest <= LIMITS.videoWait
       this.#learn((engine.packets - before) / batch.count, isWhole)
     }
     if (this.#mayTick(batch === undefined, now)) this.#router.tick(now)

@@ -16,15 +16,28 @@ import type { Native } from '../engine/native-calls.ts'
 import { NativeMemory } from '../engine/native-memory.ts'
 import { LaneLoop } from './lane-loop.ts'
 
-/** Copies after which the packet path is compiled: some 100 ms of CPU in all. */
-const COPIES = 10_000
-/** Packets of one step, each to LISTENERS peers: 1 to 2 ms, so that real packets never wait longer. */
-const PACKETS = 4
+/** Steps after which the packet path is compiled: some 200 ms of CPU in all. */
+const STEPS = 100
+/**
+ * Packets of one step to LISTENERS peers, more copies than one system call takes, so that both ways to send are compiled; and packets to
+ * a single one, since what runs once per packet is compiled later than what runs once per copy. A step takes about a millisecond, so
+ * that real packets never wait longer.
+ */
+const WIDE = 6
+const NARROW = 42
 const LISTENERS = 24
-/** Bytes of an Opus frame at 48 kbit/s, and the numbers of the synthetic call. */
+/** Every so many steps the time advances by these milliseconds, so that reports become due. */
+const STEPS_PER_LEAP = 5
+const LEAP = 6_000
+/** Bytes of an Opus frame at 48 kbit/s, and the numbers of the synthetic calls. */
 const PAYLOAD = 120
-const SPEAKER = 1
-const TARGETS = 1
+/**
+ * Speakers of both kinds, of which each pair has its share of the steps: what a lane does for the first packet of a stream must happen
+ * after V8 has begun to record types, or compiled code is discarded with the first real packet.
+ */
+const PAIRS = 4
+const SPEAKERS = 2 * PAIRS
+const FIRST_LISTENER = SPEAKERS + 1
 const SSRCS = 8
 const MODE = VoiceMode.AeadAes256GcmRtpsize
 const LAYOUT = PROTECTION_LAYOUTS[MODE]
@@ -32,7 +45,7 @@ const KEY = new Uint8Array(32).fill(1)
 
 const ssrcOf = (peer: number): number => peer * SSRCS
 
-/** A loop of its own on loopback, with one speaker and its listeners, whose key and addresses exist in this object only. */
+/** A loop of its own on loopback, with speakers and listeners whose key and addresses exist in this object only. */
 export class WarmUp {
   readonly #engine: FfiEngine
   readonly #loop: LaneLoop
@@ -41,8 +54,12 @@ export class WarmUp {
   readonly #ciphers: SlotCiphers
   readonly #plain: number
   readonly #sealed: number
-  readonly #batch: Batch = createBatch(PACKETS)
+  readonly #batch: Batch = createBatch(1)
+  /** The lane's own address, which the speakers share. */
+  readonly #own = new Int32Array(ADDRESS_WORDS)
   #sequence = 0
+  #steps = 0
+  #ahead = 0
 
   /** Throws a `NativeError` if the system has no port or memory left. */
   constructor(native: Native) {
@@ -52,7 +69,7 @@ export class WarmUp {
     this.#sealed = this.#memory.take(SLOT)
     this.#cipher = this.#ciphers.make(LAYOUT.cipher, KEY)
     this.#engine = new FfiEngine(native, { ip: '127.0.0.1', port: 0 })
-    this.#loop = new LaneLoop(this.#engine, { onEvents() {} })
+    this.#loop = new LaneLoop(this.#engine, { onEvents() {}, clock: () => performance.now() + this.#ahead })
     this.#join()
   }
 
@@ -63,17 +80,17 @@ export class WarmUp {
 
   /** Does a small part of the work. Returns whether more is left; after the last part everything is closed. */
   step(): boolean {
-    for (let slot = 0; slot < PACKETS; slot++) this.#seal(slot)
-    this.#batch.count = PACKETS
-    this.#loop.inject(this.#batch)
-    // One listener has the lane's own address, so that reading is warmed up too.
-    this.#loop.turn()
-    if (this.#engine.packets < COPIES && this.#sequence < COPIES) return true
+    const pair = Math.floor((this.#steps * PAIRS) / STEPS)
+    for (let packet = 0; packet < WIDE + NARROW; packet++) this.#send(2 * pair + (packet < WIDE ? 1 : 2))
+    this.#engine.flush()
+    this.#loop.wait(1)
+    while (this.#loop.turn());
+    if (++this.#steps % STEPS_PER_LEAP === 0) this.#ahead += LEAP
+    if (this.#steps < STEPS) return true
     this.close()
     return false
   }
 
-  /** Ends it before it is done, or after. */
   close(): void {
     this.#cipher.close()
     this.#ciphers.close()
@@ -81,34 +98,38 @@ export class WarmUp {
   }
 
   /** Sets up the call: every peer sends a discovery request, obtains the key and is added to the list of targets. */
+  /** Each speaker has a route of its own, to itself and to all listeners or to one. */
   #join(): void {
     const loop = this.#loop
-    const { port } = this.#engine.socket
-    loop.command({ kind: 'openTargets', targets: TARGETS })
-    for (let peer = SPEAKER; peer <= SPEAKER + LISTENERS; peer++) {
-      const ssrcs = Int32Array.from({ length: SSRCS }, (_, index) => ssrcOf(peer) + index)
-      loop.command({ kind: 'addPeer', peer, ssrcs })
-      this.#place(0, encodeDiscoveryRequest(ssrcOf(peer)), peer, port)
-      this.#batch.count = 1
-      loop.inject(this.#batch)
-      loop.command({ kind: 'protectPeer', peer, protection: MODE, key: KEY.slice(), nonceStart: 0 })
-      loop.command({ kind: 'addTarget', targets: TARGETS, peer })
+    writeAddress(this.#own, 0, '127.0.0.1', this.#engine.socket.port)
+    for (let peer = 1; peer < FIRST_LISTENER + LISTENERS; peer++) this.#add(peer)
+    for (let speaker = 1; speaker <= SPEAKERS; speaker++) {
+      loop.command({ kind: 'openTargets', targets: speaker })
+      loop.command({ kind: 'addTarget', targets: speaker, peer: speaker })
+      for (let listener = 0; listener < (speaker % 2 === 1 ? LISTENERS : 1); listener++)
+        loop.command({ kind: 'addTarget', targets: speaker, peer: FIRST_LISTENER + listener })
+      loop.command({ kind: 'setRoute', ssrc: ssrcOf(speaker), owner: speaker, media: 'audio', targets: speaker })
     }
-    loop.command({ kind: 'setRoute', ssrc: ssrcOf(SPEAKER), owner: SPEAKER, media: 'audio', targets: TARGETS })
   }
 
-  /** Puts a datagram into the batch, from the loopback address of a peer; the first listener's is the lane's own. */
-  #place(slot: number, bytes: Uint8Array, peer: number, port: number): void {
-    const last = peer === SPEAKER + 1 ? 1 : peer + 1
-    this.#batch.bytes.set(bytes, slot * SLOT)
-    this.#batch.lengths[slot] = bytes.length
-    writeAddress(this.#batch.addresses, slot * ADDRESS_WORDS, `127.0.0.${last}`, port)
+  /** The address of a peer is one that is not in use; a speaker's first packet moves it to the lane's own. */
+  #add(peer: number): void {
+    const loop = this.#loop
+    const ssrcs = Int32Array.from({ length: SSRCS }, (_, index) => ssrcOf(peer) + index)
+    loop.command({ kind: 'addPeer', peer, ssrcs })
+    const request = encodeDiscoveryRequest(ssrcOf(peer))
+    this.#batch.bytes.set(request)
+    this.#batch.lengths[0] = request.length
+    this.#batch.count = 1
+    writeAddress(this.#batch.addresses, 0, `127.0.0.${peer + 1}`, this.#engine.socket.port)
+    loop.inject(this.#batch)
+    loop.command({ kind: 'protectPeer', peer, protection: MODE, key: KEY.slice(), nonceStart: 0 })
   }
 
-  /** The speaker's next packet, sealed as a client seals it: header, ciphertext, tag, counter. */
-  #seal(slot: number): void {
+  /** Sends a speaker's next packet to the lane, sealed as a client seals it: header, ciphertext, tag, counter. */
+  #send(speaker: number): void {
     const sequence = ++this.#sequence & 0xffff
-    const ssrc = ssrcOf(SPEAKER)
+    const ssrc = ssrcOf(speaker)
     const payload = new Uint8Array(PAYLOAD)
     const plain = encodeRtp({ payloadType: OPUS_PAYLOAD_TYPE, sequence, timestamp: sequence * 960, ssrc, payload })
     const { bytes, view } = this.#memory
@@ -119,6 +140,6 @@ export class WarmUp {
     view.setUint32(sealed + length - LAYOUT.trailerLength, this.#sequence)
     this.#cipher.nonce.set(bytes.subarray(sealed + length - LAYOUT.trailerLength, sealed + length))
     this.#cipher.seal(sealed, RTP_HEADER, this.#plain + RTP_HEADER, plain.length - RTP_HEADER, sealed + RTP_HEADER)
-    this.#place(slot, bytes.subarray(sealed, sealed + length), SPEAKER, this.#engine.socket.port)
+    this.#engine.sendRaw(this.#own, 0, bytes.subarray(sealed, sealed + length), length)
   }
 }
