@@ -3,13 +3,13 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { apiPages } from './docs/api.ts'
-import { faultSections } from './docs/faults.ts'
+import { faultSections, openApi } from './docs/faults.ts'
 import { lvspSchemas, lvspSections } from './docs/lvsp.ts'
 import { operatingSections } from './docs/operating.ts'
 import { type Section, type Whole, withSection } from './docs/page.ts'
 
 const sections: Section[] = [...lvspSections, ...operatingSections, ...faultSections]
-const wholes: Whole[] = [...lvspSchemas, ...apiPages()]
+const wholes: Whole[] = [...lvspSchemas, ...openApi, ...apiPages()]
 
 const root = new URL('..', import.meta.url)
 const pathOf = (file: string) => fileURLToPath(new URL(file, root))

@@ -98,6 +98,7 @@ const PARTS: Record<string, string[]> = {
     'dev/gateway',
     'dev/http',
     'dev/trace',
+    'dev/expect',
   ],
   'server/dev/faults': ['limits', 'config'],
   'server/dev/trace': ['limits', 'dev/faults'],
@@ -105,7 +106,18 @@ const PARTS: Record<string, string[]> = {
   'server/dev/media': ['limits', 'dev/faults', 'dev/messages', 'dev/trace'],
   'server/dev/front': ['limits', 'net', 'dev/faults', 'dev/media', 'dev/messages', 'dev/trace'],
   'server/dev/gateway': ['limits', 'dev', 'dev/faults', 'dev/trace'],
-  'server/dev/http': ['limits', 'root', 'monitoring', 'net', 'dev', 'dev/faults', 'dev/gateway', 'dev/trace'],
+  'server/dev/expect': ['limits', 'dev/trace'],
+  'server/dev/http': [
+    'limits',
+    'root',
+    'monitoring',
+    'net',
+    'dev',
+    'dev/expect',
+    'dev/faults',
+    'dev/gateway',
+    'dev/trace',
+  ],
   'server/talk': ['limits', 'root', 'config'],
 }
 

@@ -1,9 +1,10 @@
 // `parley dev` as a process: its line of JSON, the control API, and its end.
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { WebSocket } from 'ws'
 import { ParleyProcess } from './parley-process.ts'
 
 function folderOf(t: TestContext): string {
@@ -48,4 +49,31 @@ test('parley dev serves the world of a file, and refuses a wrong one with exit c
   const wrong = new ParleyProcess(['dev', '--world', file], { folder, t })
   assert.equal(await wrong.exit, 2)
   assert.match(wrong.stderr, /^parley: .*world\.toml\.guilds\.0\.id: .*\n$/)
+})
+
+test('parley dev --trace writes what clients say, and parley trace shows it', { timeout: 60_000 }, async t => {
+  const folder = folderOf(t)
+  const [file, page, capture] = ['trace.jsonl', 'trace.html', 'trace.pcapng'].map(name => join(folder, name))
+  const parley = new ParleyProcess(['dev', '--json', '--trace', file!], { folder, t })
+  const [line] = await parley.says(/^\{.*\}\n/)
+  const socket = new WebSocket(JSON.parse(line).gateway)
+  await new Promise<void>(resolve => socket.once('message', () => resolve()))
+  socket.send(JSON.stringify({ op: 2, d: { token: 'ana', intents: 129 } }))
+  await new Promise<void>(resolve => socket.once('message', () => resolve()))
+  socket.send(JSON.stringify({ op: 4, d: { guild_id: '1300000000000000001', channel_id: '1300000000000000002' } }))
+  await new Promise<void>(resolve => socket.on('message', data => /VOICE_SERVER/.test(String(data)) && resolve()))
+  socket.close()
+  parley.signal('SIGTERM')
+  assert.equal(await parley.exit, 0)
+  const shown = new ParleyProcess(['trace', file!], { folder, t })
+  await shown.says(/main gateway: Voice State Update.*main gateway: VOICE_SERVER_UPDATE/s)
+  assert.equal(await shown.exit, 0)
+  const written = new ParleyProcess(['trace', file!, '--html', page!, '--pcapng', capture!], { folder, t })
+  assert.equal(await written.exit, 0)
+  assert.match(readFileSync(page!, 'utf8'), /VOICE_SERVER_UPDATE/)
+  assert.equal(readFileSync(capture!).readUInt32BE(0), 0x0a0d0d0a)
+  writeFileSync(file!, '{}\n')
+  const wrong = new ParleyProcess(['trace', file!], { folder, t })
+  assert.equal(await wrong.exit, 2)
+  assert.match(wrong.stderr, /line 1 is not an event of a trace/)
 })

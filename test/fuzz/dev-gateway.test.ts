@@ -9,6 +9,12 @@ import { MediaFaults } from '../../packages/server/src/dev/media/media-faults.ts
 import { readLinkMessage, writeLinkMessage } from '../../packages/server/src/dev/messages/link-message.ts'
 import { acknowledged, changed } from '../../packages/server/src/dev/messages/message-changes.ts'
 import { portOfReady, sessionOf } from '../../packages/server/src/dev/messages/voice-messages.ts'
+import { tracePcapng } from '../../packages/server/src/dev/trace/pcapng.ts'
+import { stableLines } from '../../packages/server/src/dev/trace/stable-lines.ts'
+import { traceHtml } from '../../packages/server/src/dev/trace/trace-html.ts'
+import { readTraceLine } from '../../packages/server/src/dev/trace/trace-lines.ts'
+import { traceText } from '../../packages/server/src/dev/trace/trace-text.ts'
+import { TranscriptBuilder } from '../../packages/server/src/dev/trace/transcript.ts'
 import { fuzz } from './harness.ts'
 
 const bytes = (texts: readonly string[]) => texts.map(text => Uint8Array.from(Buffer.from(text, 'latin1')))
@@ -117,5 +123,24 @@ fuzz('the relay reads and changes every datagram without a failure', {
     media.changed(bytes, [])
     media.changed(bytes, [])
     datagramRecord('node', bytes, bytes, undefined, { fate: 'sent', by: [] })
+  },
+})
+
+fuzz('a line of a trace is read or refused, and what is read can be shown', {
+  covers: ['server/dev/trace/trace-lines.ts', 'server/dev/trace/pcapng.ts', 'server/dev/trace/transcript.ts'],
+  corpus: bytes([
+    '{"at":1.5,"user":"1","kind":"message","from":"client","op":0,"name":"Identify","data":{},"fate":"sent","by":[]}',
+    '{"at":2,"user":"1","kind":"datagram","from":"client","type":"rtp","length":40,"fate":"lost","by":["udp-loss"],"nonce":"00","rtp":{"ssrc":1,"sequence":2,"timestamp":3,"payloadType":120,"payload":4},"raw":"gHg=","plain":"gHg="}',
+    '{"at":3,"user":"1","kind":"connection","what":"voice close","from":"node","code":4006}',
+    '{"at":4,"user":"1","kind":"key","mode":"aead_aes256_gcm_rtpsize","key":"00"}',
+  ]),
+  run(bytes) {
+    const event = readTraceLine(Buffer.from(bytes).toString('latin1'))
+    if (event === undefined) return
+    traceText([event], id => id)
+    traceHtml([event], id => id)
+    tracePcapng([event])
+    stableLines([event])
+    new TranscriptBuilder().add(event)
   },
 })

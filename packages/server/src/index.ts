@@ -29,15 +29,20 @@ export {
   type DemoBackendOptions,
   type DemoCredentials,
 } from './demo/demo-backend.ts'
+export { ExpectationError } from './dev/expect/expect-client.ts'
+export type { Expectation } from './dev/expect/expectations.ts'
 export type { FaultName } from './dev/faults/fault-table.ts'
 export { createTestServer } from './dev/test-server.ts'
 export type {
+  ExpectOptions,
+  TestClient,
   TestMember,
   TestServer,
   TestServerAddresses,
   TestServerOptions,
   TestTrace,
 } from './dev/test-server-types.ts'
+export type { StreamView } from './dev/trace/stream-transcript.ts'
 export type {
   ConnectionRecord,
   DatagramRecord,
@@ -52,6 +57,7 @@ export type {
   TraceEvent,
   TraceRecord,
 } from './dev/trace/trace-record.ts'
+export type { Rule, Transcript, Violation } from './dev/trace/transcript.ts'
 export type { WorldInput } from './dev/world.ts'
 export type { LogSink } from './monitoring/log.ts'
 export { ListenError } from './net/listen-error.ts'

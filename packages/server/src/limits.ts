@@ -219,4 +219,10 @@ export const SERVER_LIMITS = {
   /** Events in the trace: of one user (an hour of messages, or minutes of audio), and of all. Older ones are dropped. */
   maxTraceEventsPerUser: 20_000,
   maxTraceEvents: 200_000,
+  /** A file that `parley trace` reads: hours of audio. It is held in memory. */
+  maxTraceFile: 256 * 1024 * 1024,
+  /** Broken rules in the transcript of one user. */
+  maxViolations: 200,
+  /** How long an expectation of the test server may wait. */
+  maxExpectation: 600_000,
 } as const

@@ -1,7 +1,9 @@
 // `parley dev`: a small Discord for voice on this machine, for tests of bots and libraries.
+import { createWriteStream } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import { createTestServer } from '../dev/test-server.ts'
 import type { TestServer } from '../dev/test-server-types.ts'
+import { traceLine } from '../dev/trace/trace-lines.ts'
 import { readWorld } from '../dev/world.ts'
 import { runCommand } from './config-options.ts'
 import { duration } from './duration.ts'
@@ -23,6 +25,7 @@ interface DevFlags {
   port?: number
   seed: number
   json: boolean
+  trace?: string
   duration?: number
 }
 
@@ -34,6 +37,7 @@ export function register(program: Command): void {
     .option('-p, --port <port>', 'TCP port of REST and the main gateway (default: a free one)', port)
     .option('--seed <number>', 'seed of random faults', seed, 1)
     .option('--json', 'print the addresses as one line of JSON', false)
+    .option('--trace <file>', 'append what clients and server say to each other, as JSON lines')
     .option('-d, --duration <time>', 'stop after this long, such as 10m', duration)
     .addHelpText('after', HELP)
     .action((flags: DevFlags) => runCommand(() => dev(flags)))
@@ -51,13 +55,14 @@ function seed(text: string): number {
 }
 
 /** Runs the test server until a signal, the end of the time, or when its output is closed. */
-async function dev({ world: file, port, seed, json, duration: time }: DevFlags): Promise<void> {
+async function dev({ world: file, port, seed, json, trace, duration: time }: DevFlags): Promise<void> {
   const world = file === undefined ? undefined : readWorld(file)
   const stop = untilStopped(time)
   // The reader of the output has closed it.
   process.stdout.on('error', stop.now)
   try {
     const server = await createTestServer({ world, port, seed })
+    if (trace !== undefined) writeTrace(server, trace)
     process.stdout.write(json ? `${JSON.stringify(server.addresses)}\n` : introduction(server))
     await stop.asked
     await server.close()
@@ -67,6 +72,13 @@ async function dev({ world: file, port, seed, json, duration: time }: DevFlags):
 }
 
 /** What a developer needs to point a library here. */
+/** Written in order, each event when it happens. */
+function writeTrace({ trace }: TestServer, file: string): void {
+  const stream = createWriteStream(file, { flags: 'a' })
+  stream.on('error', ({ message }) => process.stderr.write(`parley: ${file}: ${message}\n`))
+  trace.listen(event => void stream.write(`${traceLine(event)}\n`))
+}
+
 const introduction = ({
   addresses: { rest, gateway, voice, control, token, ca },
   seed,

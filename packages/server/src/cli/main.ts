@@ -8,13 +8,14 @@ import * as demo from './demo.ts'
 import * as dev from './dev.ts'
 import * as serve from './serve.ts'
 import * as talk from './talk.ts'
+import * as trace from './trace.ts'
 
 /** A subcommand adds itself to the program. */
 interface CommandModule {
   register(program: Command): void
 }
 
-const COMMANDS: readonly CommandModule[] = [demo, dev, serve, talk, bridge, checkConfig, admin]
+const COMMANDS: readonly CommandModule[] = [demo, dev, trace, serve, talk, bridge, checkConfig, admin]
 
 const program = new Command('parley')
   .description('A self-hosted, Discord-compatible voice server.')

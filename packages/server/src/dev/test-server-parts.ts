@@ -2,11 +2,14 @@
 import { rmSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
+import { VoiceClose } from '@parley/protocol'
 import { nodeCrypto } from '../crypto.ts'
+import { SERVER_LIMITS } from '../limits.ts'
 import { writeCertificate } from '../net/certificate-file.ts'
 import { selfSignedCertificate } from '../net/self-signed.ts'
 import type { TlsFiles } from '../net/tls.ts'
 import { Calls } from './calls.ts'
+import type { ControlContext } from './control-context.ts'
 import { Directory } from './directory.ts'
 import type { FaultName } from './faults/fault-table.ts'
 import { type FaultTarget, UserFaults } from './faults/user-faults.ts'
@@ -19,12 +22,13 @@ import { TestNode } from './test-node.ts'
 import type { TestServerOptions } from './test-server-types.ts'
 import { Trace } from './trace/trace.ts'
 import type { Recorder } from './trace/trace-record.ts'
+import type { Violation } from './trace/transcript.ts'
 import { worldOf } from './world.ts'
 
 const GATEWAY_ACTIONS: readonly FaultName[] = ['close-gateway', 'gateway-reconnect', 'invalid-session']
 
 /** Opens and closes everything; composes it. */
-export class TestServerParts {
+export class TestServerParts implements ControlContext {
   readonly directory: Directory
   readonly gateway: MainGateway
   readonly calls: Calls
@@ -46,7 +50,10 @@ export class TestServerParts {
     this.#tls = options.tls ?? selfSignedCertificate()
     this.seed = options.seed ?? 1
     const startedAt = performance.now()
-    this.trace = new Trace(() => performance.now() - startedAt)
+    this.trace = new Trace(
+      () => performance.now() - startedAt,
+      (userId, violation) => this.#violated(userId, violation),
+    )
     this.directory = new Directory(guilds, users)
     this.gateway = new MainGateway({
       directory: this.directory,
@@ -118,6 +125,12 @@ export class TestServerParts {
     act: (name, value) => this.#act(userId, name, value),
   })
 
+  #violated(userId: string, { sentence }: Violation): void {
+    if (this.faultsOf(userId).value('strict') === undefined) return
+    const reason = sentence.replace(/[^ -~]/g, '').slice(0, SERVER_LIMITS.maxCloseReason)
+    for (const link of this.#linksOf(userId)) link.close(VoiceClose.BadRequest, reason)
+  }
+
   /** A fault that happens once. */
   #act(userId: string, name: FaultName, value: number): void {
     if (name === 'endpoint-move') return void this.calls.moveEndpoint(userId)
@@ -157,22 +170,16 @@ export class TestServerParts {
   }
 
   #answer(path: string, request: IncomingMessage): Promise<Answer> {
-    const { directory, calls, token, faultsOf, dropVoice } = this
-    if (/^\/control(?=\/|$)/.test(path)) {
-      const control = {
-        directory,
-        calls,
-        token,
-        faultsOf,
-        dropVoice,
-        dropGateway: (userId: string) => this.gateway.drop(userId),
-        stopNode: () => this.first.stop(),
-        startNode: () => this.first.start(),
-      }
-      return answerControl(control, path.slice('/control'.length), request)
-    }
+    if (/^\/control(?=\/|$)/.test(path)) return answerControl(this, path.slice('/control'.length), request)
+    const { directory, calls } = this
     if (path.startsWith('/api/'))
       return answerRest({ directory, calls, gatewayUrl: () => `ws://${this.listener.address}/` }, path, request)
     throw new RequestError(404, '404: Not Found')
   }
+
+  /** Voice connections that are open. */
+  connectionsOf = (userId: string): number => this.#linksOf(userId).length
+  dropGateway = (userId: string): void => this.gateway.drop(userId)
+  stopNode = (): Promise<void> => this.first.stop()
+  startNode = (): Promise<void> => this.first.start()
 }

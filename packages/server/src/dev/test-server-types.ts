@@ -3,7 +3,9 @@ import type { NodeInspection } from '@parley/core'
 import type { ConfigInput } from '../config/schema.ts'
 import type { LogSink } from '../monitoring/log.ts'
 import type { TlsFiles } from '../net/tls.ts'
+import type { Expectation } from './expect/expectations.ts'
 import type { TraceEvent } from './trace/trace-record.ts'
+import type { Transcript } from './trace/transcript.ts'
 import type { WorldInput } from './world.ts'
 
 export interface TestServerOptions {
@@ -56,13 +58,44 @@ export interface TestServerAddresses {
   ca: string
 }
 
-/** What clients and server said to each other. */
+/** What clients and server said to each other. `user` is an id or a name; without it the trace is that of all users. */
 export interface TestTrace {
-  /** In order of time; of one user (id or name), or of all. The newest 20,000 of each user are kept. */
+  /** In order of time. The newest 20,000 of each user are kept. */
   events(user?: string): TraceEvent[]
+  /** One line of text per event; runs of audio packets are one line. */
+  text(user?: string): string
+  /** A page without scripts. */
+  html(user?: string): string
+  /** JSON, one event per line, with the bytes of datagrams: the input of `parley trace`. */
+  lines(user?: string): string
+  /** JSON lines without times and random values: the same seed and the same client yield the same bytes. */
+  stableLines(user?: string): string
+  /** For Wireshark, with transport encryption removed; `isSealed`: as on the wire. */
+  pcapng(user?: string, isSealed?: boolean): Uint8Array
   /** Returns a function that removes the listener. */
   listen(listener: (event: TraceEvent) => void): () => void
+  /** Forgets events, and starts transcripts again. */
   clear(user?: string): void
+}
+
+export interface ExpectOptions {
+  /** How long to wait: milliseconds, or a time such as `2s`. Default: 5 seconds. */
+  within?: number | string | undefined
+  /** How many packets, messages or sessions are expected. */
+  count?: number | undefined
+}
+
+/** A user's client. */
+export interface TestClient {
+  readonly id: string
+  readonly name: string
+  /** What the client sent, and the rules that it broke. */
+  readonly transcript: Transcript
+  /**
+   * Resolves when the client does it. Rejects with an `ExpectationError`, whose message says in one sentence what the client did,
+   * what it should have done, and where that is documented.
+   */
+  expect(what: Expectation, options?: ExpectOptions): Promise<void>
 }
 
 /** A running test server. Its methods throw a `RangeError` of one sentence for an unknown user or channel. `user` is an id or a name. */
@@ -75,6 +108,8 @@ export interface TestServer {
   readonly trace: TestTrace
   /** The node's state, without secrets; undefined while it is stopped. */
   inspect(): NodeInspection | undefined
+  /** A user by id or name. A user exists from its first login on, or from the world's file. */
+  user(user: string): TestClient
   /** Moves a user, as a moderator does. */
   move(user: string, channelId: string): void
   /** Disconnects a user from voice: close code 4014. */

@@ -218,3 +218,63 @@ test('the control API moves, mutes, kicks and destroys', async t => {
   assert.deepEqual((await control(server, '/members')).body, [])
   await ana.event('CHANNEL_DELETE')
 })
+
+test('the control API waits for expectations, and has transcripts and traces', async t => {
+  const server = await open(t)
+  const ana = await RawBot.login(t, server, 'ana')
+  const voice = await ana.voice(t, server, LOUNGE)
+  await voice.connect()
+  assert.deepEqual((await control(server, '/expect', { user: 'ana', what: 'joined', within: '5s' })).body, {
+    met: true,
+  })
+  const { body } = await control(server, '/expect', { user: 'ana', what: 'audio', within: '20ms', count: 3 })
+  assert.equal(body.met, false)
+  assert.match(body.sentence, /^ana: expected audio \(at least 3 packets\) within 0.02 s; it sent 0 RTP packets/)
+  assert.equal((await control(server, '/expect', { user: 'ana', what: 'nothing' })).status, 400)
+  assert.equal((await control(server, '/expect', { user: 'ana', what: 'audio', within: '1h' })).status, 400)
+  assert.equal((await control(server, '/transcript?user=ana')).body.sessions, 1)
+  const trace = async (query: string) => {
+    const response = await fetch(`${server.addresses.control}/trace?${query}`, {
+      headers: { authorization: `Bearer ${server.addresses.token}` },
+    })
+    return { status: response.status, text: await response.text() }
+  }
+  assert.match((await trace('user=ana&format=text')).text, /op 0 Identify/)
+  assert.match((await trace('format=html')).text, /^<!doctype html>/)
+  assert.match((await trace('')).text, /^\{"at":/)
+  assert.equal((await trace('format=pdf')).status, 400)
+  assert.equal((await trace('user=eve')).status, 404)
+  assert.equal((await control(server, '/clear-trace', {})).status, 204)
+  assert.deepEqual(server.trace.events(), [])
+})
+
+test('the OpenAPI document describes each route, and needs no token', async t => {
+  const server = await open(t)
+  const response = await fetch(`${server.addresses.control}/openapi.json`)
+  const document = (await response.json()) as { openapi: string; paths: Record<string, Record<string, object>> }
+  assert.equal(document.openapi, '3.1.0')
+  const routes = (await control(server, '/')).body as { method: string; path: string }[]
+  assert.ok(routes.length >= 19)
+  for (const { method, path } of routes) assert.ok(document.paths[path]?.[method.toLowerCase()], `${method} ${path}`)
+})
+
+test('a hundred clients share one server, and a server starts in milliseconds', async t => {
+  const started = performance.now()
+  const server = await open(t)
+  const start = performance.now() - started
+  t.diagnostic(`start ${start.toFixed(0)} ms`)
+  const clients = await Promise.all(
+    Array.from({ length: 100 }, async (_, number) => {
+      const faults = number % 2 === 0 ? '.fault:drop-ws@10ms' : ''
+      const bot = await RawBot.login(t, server, `user${number}${faults}`)
+      const voice = await bot.voice(t, server, number % 3 === 0 ? LOUNGE : MUSIC)
+      const resumed = new Promise<void>(resolve => voice.once('resumed', () => resolve()))
+      await voice.connect()
+      if (faults !== '') await resumed
+      return server.user(`user${number}`)
+    }),
+  )
+  assert.equal(server.members.length, 100)
+  for (const [number, client] of clients.entries())
+    assert.equal(client.transcript.resumed, number % 2 === 0 ? 1 : 0, client.name)
+})

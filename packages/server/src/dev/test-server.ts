@@ -1,8 +1,17 @@
 // A small Discord for voice, on loopback: main gateway, REST, control API, and a real node.
 import type { NodeInspection } from '@parley/core'
-import { memberView } from './http/control.ts'
+import { memberView } from './http/control-views.ts'
 import { TestServerParts } from './test-server-parts.ts'
-import type { TestMember, TestServer, TestServerAddresses, TestServerOptions, TestTrace } from './test-server-types.ts'
+import type {
+  TestClient,
+  TestMember,
+  TestServer,
+  TestServerAddresses,
+  TestServerOptions,
+  TestTrace,
+} from './test-server-types.ts'
+import { testTrace } from './test-trace.ts'
+import { testClient } from './test-user.ts'
 
 class RunningTestServer implements TestServer {
   readonly addresses: TestServerAddresses
@@ -28,13 +37,11 @@ class RunningTestServer implements TestServer {
   }
 
   get trace(): TestTrace {
-    const { trace } = this.#parts
-    const id = (user: string | undefined) => (user === undefined ? undefined : this.#user(user))
-    return {
-      events: user => trace.events(id(user)),
-      listen: listener => trace.listen(listener),
-      clear: user => trace.clear(id(user)),
-    }
+    return testTrace(this.#parts, text => this.#user(text))
+  }
+
+  user(text: string): TestClient {
+    return testClient(this.#parts, this.#parts.directory.users.get(this.#user(text))!)
   }
 
   inspect(): NodeInspection | undefined {

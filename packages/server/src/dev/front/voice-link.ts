@@ -64,9 +64,9 @@ export class VoiceLink {
     return this.#userId
   }
 
-  close(code: number): void {
+  close(code: number, reason = 'fault of the test server'): void {
     if (!isSendable(code)) return this.drop()
-    this.#client.close(code, 'fault of the test server')
+    this.#client.close(code, reason)
     // The node sees a connection that was lost, so that the session can resume.
     this.#node.terminate()
   }

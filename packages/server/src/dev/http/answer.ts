@@ -5,9 +5,16 @@ import { SERVER_LIMITS } from '../../limits.ts'
 
 export interface Answer {
   status: number
-  /** Undefined: no content. */
+  /** Sent as JSON. Undefined: no content. */
   body?: unknown
+  /** Instead of a body: other content, with its type. */
+  text?: string | Uint8Array
+  type?: string
 }
+
+/** Whether a result of the control API is an answer with content of its own. */
+export const isAnswer = (result: unknown): result is Answer =>
+  typeof result === 'object' && result !== null && 'status' in result && 'text' in result
 
 /** The request cannot be served. `code` is one of Discord's JSON error codes, or 0. */
 export class RequestError extends Error {
@@ -51,7 +58,11 @@ export async function bodyOf(request: IncomingMessage): Promise<unknown> {
   }
 }
 
-function write(response: ServerResponse, { status, body }: Answer): void {
+function write(response: ServerResponse, { status, body, text, type }: Answer): void {
+  if (text !== undefined) {
+    response.writeHead(status, { 'content-type': type ?? 'text/plain', 'cache-control': 'no-store' })
+    return void response.end(text)
+  }
   if (body === undefined) return void response.writeHead(status).end()
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store' })
   response.end(JSON.stringify(body))

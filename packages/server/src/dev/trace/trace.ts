@@ -1,15 +1,19 @@
 // The trace of a test server: the newest events of each user, with their listeners.
 import { SERVER_LIMITS } from '../../limits.ts'
 import type { TraceEvent, TraceRecord } from './trace-record.ts'
+import { type Transcript, TranscriptBuilder, type Violation } from './transcript.ts'
 
 export class Trace {
   readonly #byUser = new Map<string, TraceEvent[]>()
   readonly #listeners = new Set<(event: TraceEvent) => void>()
+  readonly #transcripts = new Map<string, TranscriptBuilder>()
   readonly #now: () => number
+  readonly #violated: (user: string, violation: Violation) => void
   #count = 0
 
-  constructor(now: () => number) {
+  constructor(now: () => number, violated: (user: string, violation: Violation) => void) {
     this.#now = now
+    this.#violated = violated
   }
 
   add(user: string, record: TraceRecord): void {
@@ -19,7 +23,13 @@ export class Trace {
     own.push(event)
     if (own.length > SERVER_LIMITS.maxTraceEventsPerUser) own.shift()
     else if (++this.#count > SERVER_LIMITS.maxTraceEvents) this.#dropOldest()
+    this.#builder(user).add(event)
     for (const listener of this.#listeners) listener(event)
+  }
+
+  /** What a user's client sent since the start, or since `clear`. */
+  transcript(user: string): Transcript {
+    return this.#builder(user).view(this.#now())
   }
 
   /** In order of time; of one user, or of all. */
@@ -35,9 +45,19 @@ export class Trace {
   }
 
   clear(user?: string): void {
-    if (user === undefined) this.#byUser.clear()
-    else this.#byUser.delete(user)
+    for (const map of [this.#byUser, this.#transcripts]) {
+      if (user === undefined) map.clear()
+      else map.delete(user)
+    }
     this.#count = [...this.#byUser.values()].reduce((sum, own) => sum + own.length, 0)
+  }
+
+  #builder(user: string): TranscriptBuilder {
+    const known = this.#transcripts.get(user)
+    if (known !== undefined) return known
+    const builder = new TranscriptBuilder(violation => this.#violated(user, violation))
+    this.#transcripts.set(user, builder)
+    return builder
   }
 
   /** Of the user with the most events, so that one client cannot displace the others. */

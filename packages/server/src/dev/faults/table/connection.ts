@@ -52,6 +52,12 @@ export const CONNECTION_FAULTS = {
       'presents a certificate that the client does not trust; a client that connects does not verify certificates',
     expected: 'any',
   },
+  strict: {
+    kind: 'lasting',
+    meaning:
+      'closes the voice WebSocket with 4020 when the client breaks a rule of its transcript; the reason says which',
+    expected: 'stays',
+  },
   'slow-ws': {
     kind: 'lasting',
     parameter: delay(500),

@@ -1,0 +1,71 @@
+// Who and what a request of the control API is about. Unknown users and channels are a `RequestError` of one sentence.
+import type { Member } from '../calls.ts'
+import type { ControlContext } from '../control-context.ts'
+import { expectClient } from '../expect/expect-client.ts'
+import type { Expectation } from '../expect/expectations.ts'
+import { testTrace } from '../test-trace.ts'
+import { expectedClient, termsOf } from '../test-user.ts'
+import type { TestUser } from '../world.ts'
+import { type Answer, RequestError } from './answer.ts'
+
+export interface Who {
+  user: string
+  guild?: string | undefined
+}
+
+export function userOf({ directory }: ControlContext, { user }: Who): TestUser {
+  const found = directory.find(user)
+  if (found === undefined) throw new RequestError(404, `no user, or more than one, is named "${user}"`)
+  return found
+}
+
+export function memberOf(context: ControlContext, who: Who): Member {
+  const user = userOf(context, who)
+  const { guild } = who
+  const member = context.calls.members.find(
+    each => each.user === user && (guild === undefined || each.guildId === guild),
+  )
+  if (member === undefined) throw new RequestError(409, `${user.name} is in no voice channel`)
+  return member
+}
+
+/** The id of a channel that exists and, if the request is about a member, is in its guild. */
+export function expectedChannel(context: ControlContext, input: { channel: string; user?: string }): string {
+  const { channel, user } = input
+  const place = context.directory.channel(channel)
+  if (place === undefined && user === undefined) throw new RequestError(404, `channel ${channel} does not exist`)
+  if (user !== undefined && place?.guild.id !== memberOf(context, { ...input, user }).guildId)
+    throw new RequestError(404, `channel ${channel} is not in the member’s guild`)
+  return channel
+}
+
+export async function expectation(
+  context: ControlContext,
+  input: Who & { what: Expectation; within?: string | number | undefined; count?: number | undefined },
+): Promise<{ met: boolean; sentence?: string }> {
+  const client = expectedClient(context, userOf(context, input))
+  const sentence = await expectClient(client, input.what, termsOf(input))
+  return sentence === undefined ? { met: true } : { met: false, sentence }
+}
+
+type Format = 'jsonl' | 'text' | 'html' | 'pcapng' | 'pcapng-sealed' | 'stable'
+
+export function traceIn(
+  context: ControlContext,
+  { user, format }: { user?: string | undefined; format: Format },
+): Answer {
+  const trace = testTrace(context, name => userOf(context, { user: name }).id)
+  switch (format) {
+    case 'jsonl':
+      return { status: 200, text: trace.lines(user), type: 'application/jsonl' }
+    case 'stable':
+      return { status: 200, text: trace.stableLines(user), type: 'application/jsonl' }
+    case 'text':
+      return { status: 200, text: trace.text(user), type: 'text/plain; charset=utf-8' }
+    case 'html':
+      return { status: 200, text: trace.html(user), type: 'text/html; charset=utf-8' }
+    case 'pcapng':
+    case 'pcapng-sealed':
+      return { status: 200, text: trace.pcapng(user, format === 'pcapng-sealed'), type: 'application/octet-stream' }
+  }
+}
