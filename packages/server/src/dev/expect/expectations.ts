@@ -168,4 +168,3 @@ export const EXPECTATIONS = {
 } as const satisfies Record<string, ExpectationRow>
 
 export type Expectation = keyof typeof EXPECTATIONS
-export const isExpectation = (name: string): name is Expectation => Object.hasOwn(EXPECTATIONS, name)

@@ -30,7 +30,8 @@ ${rows}
 }
 
 function row(event: TraceEvent, names: Names): string {
-  const isAltered = 'fate' in event && (event.fate !== 'sent' || event.by.length > 0)
+  const isSent = event.kind === 'message' || event.kind === 'datagram'
+  const isAltered = isSent && (event.fate !== 'sent' || event.by.length > 0)
   const classes = [
     'from' in event ? (event.from ?? '') : '',
     isAltered ? 'altered' : '',
