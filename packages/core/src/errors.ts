@@ -1,4 +1,6 @@
 // Errors by their origin. Each connection has one `catch`, which turns them into a close code.
+import { DecodeError } from '@parley/protocol'
+import type { z } from 'zod'
 
 /** The peer violated the protocol; its connection closes with this code and reason. */
 export class ProtocolError extends Error {
@@ -8,4 +10,18 @@ export class ProtocolError extends Error {
     this.name = 'ProtocolError'
     this.code = code
   }
+}
+
+/** The result of a decoder. Its DecodeError is the peer's fault and becomes a ProtocolError with this close code. */
+export function decodedOr<T>(code: number, decode: () => T): T {
+  try {
+    return decode()
+  } catch (error) {
+    throw error instanceof DecodeError ? new ProtocolError(code, error.message) : error
+  }
+}
+
+/** The first fault that a schema found, with its place: `data` for the message as a whole. */
+export function faultOf({ issues: [issue] }: z.ZodError): string {
+  return `${issue?.path.join('.') || 'data'}: ${issue?.message ?? 'malformed'}`
 }

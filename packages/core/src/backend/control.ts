@@ -25,10 +25,9 @@ import type {
 import type { Work } from '../lvsp/work.ts'
 import { ok, type Result, refused } from '../result.ts'
 import { OrphanTimer } from './orphan-timer.ts'
-import { PendingSync } from './pending-sync.ts'
 import { selectPlaces } from './select-places.ts'
 import { channelGrant, stateOf, voiceStateGrant } from './state-items.ts'
-import { SyncRun } from './sync.ts'
+import { PendingSync, SyncRun } from './sync.ts'
 
 /** What the client of a removed or moved user receives. */
 const REMOVED: Ending = { code: VoiceClose.Disconnected, reason: 'disconnected by the backend' }

@@ -3,8 +3,9 @@ import type { Channel } from '../channel/channel.ts'
 import type { BackendId } from '../channel/channel-ref.ts'
 import type { Channels } from '../channel/channels.ts'
 import type { VoiceState } from '../channel/voice-states/voice-state.ts'
+import type { Timed } from '../deadlines.ts'
 import type { ListedChannel, Sync } from '../lvsp/node-control.ts'
-import type { Work } from '../lvsp/work.ts'
+import { runSlice, type Work } from '../lvsp/work.ts'
 
 /** What a SYNC needs of `BackendControl`. */
 export interface SyncActions {
@@ -75,5 +76,30 @@ export class SyncRun implements Sync {
   #unlisted({ voiceStates }: Channel): VoiceState | undefined {
     const [first] = voiceStates.values()
     return first !== undefined && first.mark < this.#mark ? first : undefined
+  }
+}
+
+/** A SYNC in its grace period: at its end everything is destroyed that was neither listed nor created again. */
+export class PendingSync implements Timed {
+  /** What removes the rest, a slice per tick. */
+  readonly #work: Work
+  /** Called once, when nothing is left to remove. */
+  readonly #done: () => void
+  #deadline: number
+
+  constructor(work: Work, deadline: number, done: () => void) {
+    this.#work = work
+    this.#deadline = deadline
+    this.#done = done
+  }
+
+  get deadline(): number {
+    return this.#deadline
+  }
+
+  tick(now: number): void {
+    if (now < this.#deadline || runSlice(this.#work, now)) return
+    this.#deadline = Infinity
+    this.#done()
   }
 }

@@ -17,6 +17,7 @@ import {
   Snowflake,
 } from '@parley/protocol'
 import type { ChannelRef } from '../channel/channel-ref.ts'
+import { faultOf } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import { ok, type Result, refused } from '../result.ts'
 import type { Agreement } from './dialect.ts'
@@ -176,8 +177,7 @@ function decoded<T extends LvspCommand>(
 ): Outcome {
   const result = LvspCommands[command].safeParse(data)
   if (result.success) return run(result.data as LvspCommandData<T>)
-  const issue = result.error.issues[0]
-  return refuse(LvspFailure.InvalidData, `${issue?.path.join('.') || 'data'}: ${issue?.message ?? 'malformed'}`)
+  return refuse(LvspFailure.InvalidData, faultOf(result.error))
 }
 
 const refuse = (failure: LvspFailure, message: string): Result<never, Refusal> => refused({ failure, message })

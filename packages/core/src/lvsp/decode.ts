@@ -1,6 +1,6 @@
 // Decodes the messages of backends.
-import { DecodeError, decodeJson, LvspClose, LvspMessage } from '@parley/protocol'
-import { ProtocolError } from '../errors.ts'
+import { decodeJson, LvspClose, LvspMessage } from '@parley/protocol'
+import { decodedOr, ProtocolError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 
 /** Throws ProtocolError with 4002 for anything but a JSON object. Returns undefined if the object has no valid opcode. */
@@ -9,17 +9,9 @@ export function decode(data: string | Uint8Array): LvspMessage | undefined {
     throw new ProtocolError(LvspClose.DecodeError, 'expected a text message, found a binary one')
   if (data.length > LIMITS.jsonMessage)
     throw new ProtocolError(LvspClose.DecodeError, `expected at most ${LIMITS.jsonMessage} characters`)
-  const value = parse(data)
+  // Without loss of digits: snowflakes may be integers beyond 2^53.
+  const value = decodedOr(LvspClose.DecodeError, () => decodeJson(data))
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new ProtocolError(LvspClose.DecodeError, 'expected a JSON object')
   return LvspMessage.safeParse(value).data
-}
-
-/** JSON without loss of digits: snowflakes may be integers beyond 2^53. */
-function parse(text: string): unknown {
-  try {
-    return decodeJson(text)
-  } catch (error) {
-    throw error instanceof DecodeError ? new ProtocolError(LvspClose.DecodeError, error.message) : error
-  }
 }

@@ -1,7 +1,6 @@
 // Select Protocol of a WebRTC client: its ICE credentials and fingerprint, and its RTP mapping.
 import {
   type Codec,
-  DecodeError,
   ExtensionUri,
   OPUS_PAYLOAD_TYPE,
   parseSdpOffer,
@@ -10,7 +9,7 @@ import {
   VIDEO_PAYLOAD_TYPES,
   VoiceClose,
 } from '@parley/protocol'
-import { ProtocolError } from '../../errors.ts'
+import { decodedOr, ProtocolError } from '../../errors.ts'
 import type { RtpMappingDescription } from '../../lane/commands.ts'
 import { LIMITS } from '../../limits.ts'
 import { videoTypes } from '../video-mapping.ts'
@@ -26,17 +25,8 @@ export function readOffer(select: SelectProtocol): WebrtcOffer {
   const text = typeof select.data === 'string' ? select.data : select.sdp
   if (text === undefined || text === null) throw new ProtocolError(VoiceClose.BadRequest, 'expected SDP in data or sdp')
   if (text.length > LIMITS.sdp) throw new ProtocolError(VoiceClose.BadRequest, 'the SDP is too long')
-  const sdp = decodeSdp(text)
+  const sdp = decodedOr(VoiceClose.BadRequest, () => parseSdpOffer(text))
   return { sdp, mapping: mappingOf(sdp, select.codecs ?? []) }
-}
-
-/** A DecodeError of the SDP becomes close code 4020. */
-function decodeSdp(text: string): SdpOffer {
-  try {
-    return parseSdpOffer(text)
-  } catch (error) {
-    throw error instanceof DecodeError ? new ProtocolError(VoiceClose.BadRequest, error.message) : error
-  }
 }
 
 /** Payload types come from `codecs`; without them, from the SDP; bots that name none use the node's for Opus. */
