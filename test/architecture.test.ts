@@ -82,6 +82,7 @@ const PARTS: Record<string, string[]> = {
   'server/cluster': ['limits'],
   'server/monitoring': ['limits'],
   'server/admin': ['limits', 'root', 'net', 'config', 'monitoring'],
+  'server/doctor': ['limits', 'root', 'admin', 'config', 'net', 'lane/engine'],
   'server/net': ['limits', 'root', 'config', 'monitoring'],
   'server/config': ['limits', 'net'],
   'server/playground': ['limits', 'net'],

@@ -5,6 +5,7 @@ import { ADMIN_ROUTES, LOG_ROUTE } from '../../packages/server/src/admin/routes.
 import { ADMIN_COMMANDS } from '../../packages/server/src/cli/admin/commands.ts'
 import { SECTIONS, SETTINGS, type Setting } from '../../packages/server/src/config/schema.ts'
 import { variableOf } from '../../packages/server/src/config/sources.ts'
+import { CHECKS } from '../../packages/server/src/doctor/doctor.ts'
 import { SERVER_LIMITS } from '../../packages/server/src/limits.ts'
 import { METRICS } from '../../packages/server/src/monitoring/metrics.ts'
 import { SERVER_NOTES } from '../../packages/server/src/monitoring/notes.ts'
@@ -95,6 +96,12 @@ const routes = () =>
     ]),
   )
 
+const checks = () =>
+  table(
+    ['Check', 'All is well if'],
+    CHECKS.map(({ name, summary }) => [code(name), summary]),
+  )
+
 const seconds = (ms: number) => `${ms / 1_000} s`
 const kibibytes = (bytes: number) => `${bytes / 1024} KiB`
 const mebibytes = (bytes: number) => `${bytes / 1024 / 1024} MiB`
@@ -144,6 +151,7 @@ const limits = () =>
 
 export const operatingSections: readonly Section[] = [
   { file: PAGE, marker: 'settings', render: () => SECTIONS.map(settingsOf).join('\n\n') },
+  { file: PAGE, marker: 'checks', render: checks },
   { file: PAGE, marker: 'admin commands', render: commands },
   { file: PAGE, marker: 'admin routes', render: routes },
   { file: PAGE, marker: 'metrics', render: metrics },

@@ -120,6 +120,9 @@ export const SERVER_LIMITS = {
   maxAnnounced: 8,
   maxMetricsSubnets: 64,
 
+  /** How long `parley doctor` waits for an answer of a node. */
+  probeTimeout: 5_000,
+
   /** Connections to each admin listener: tools of a few operators … */
   maxAdminConnections: 64,
   /** … of which so many read the log. */

@@ -1,7 +1,9 @@
 // `parley check-config`: prints the effective configuration, or what is wrong with it.
 import type { Command } from 'commander'
 import { describeConfig } from '../config/config.ts'
+import { diagnose } from '../doctor/doctor.ts'
 import { readTls } from '../net/tls.ts'
+import { machineOf } from './admin/doctor.ts'
 import { type ConfigOptions, configFrom, runCommand, withConfigOptions } from './config-options.ts'
 
 const HELP = `
@@ -18,9 +20,11 @@ export function register(program: Command): void {
 }
 
 /** Reads the certificate too, because `serve` would fail at it. */
-function check(options: ConfigOptions): void {
+/** Prints the problems that `parley doctor --offline` finds, as warnings. */
+async function check(options: ConfigOptions): Promise<void> {
   const config = configFrom(options)
   readTls(config)
-  for (const warning of config.warnings) process.stderr.write(`warning: ${warning}\n`)
+  const { findings } = await diagnose(() => config, machineOf, false)
+  for (const { ok, problem, fix } of findings) if (!ok) process.stderr.write(`warning: ${problem} (${fix})\n`)
   process.stdout.write(describeConfig(config))
 }

@@ -1,6 +1,7 @@
 // The `parley` command: its subcommands, one module each.
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
+import * as doctor from './admin/doctor.ts'
 import * as admin from './admin/register.ts'
 import * as bridge from './bridge.ts'
 import * as checkConfig from './check-config.ts'
@@ -15,7 +16,7 @@ interface CommandModule {
   register(program: Command): void
 }
 
-const COMMANDS: readonly CommandModule[] = [demo, dev, trace, serve, talk, bridge, checkConfig, admin]
+const COMMANDS: readonly CommandModule[] = [demo, dev, trace, serve, talk, bridge, checkConfig, doctor, admin]
 
 const program = new Command('parley')
   .description('A self-hosted, Discord-compatible voice server.')

@@ -1,0 +1,119 @@
+// Checks of the certificate: what clients verify when they connect to the endpoint.
+import { X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
+import { rootCertificates } from 'node:tls'
+import { dayOf } from '../net/certificate.ts'
+import type { Check, Problem, Subject } from './check.ts'
+import { endpointOf } from './endpoint.ts'
+
+const DAY = 24 * 60 * 60 * 1_000
+/** Certificates of 90 days are renewed 30 days before their end; a week later something is wrong. */
+const SOON = 21 * DAY
+/** Those of a few days (RFC 9773 suggests two thirds of the lifetime) have a shorter margin. */
+const SOON_OF_SHORT = 2 * DAY
+const SHORT_LIFE = 14 * DAY
+const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
+const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
+
+const NONE: readonly Problem[] = []
+
+const chainOf = ({ tls }: Subject): X509Certificate[] =>
+  (tls?.cert.match(PEM) ?? []).map(text => new X509Certificate(text))
+
+/** With the leaf of the chain; without a certificate there is nothing to check. */
+const ofLeaf = (check: (leaf: X509Certificate, subject: Subject) => readonly Problem[]) => (subject: Subject) => {
+  const [leaf] = chainOf(subject)
+  return leaf === undefined ? NONE : check(leaf, subject)
+}
+
+function names(leaf: X509Certificate, { config }: Subject): readonly Problem[] {
+  const { host } = endpointOf(config)
+  const isNamed = isIP(host) === 0 ? leaf.checkHost(host) !== undefined : leaf.checkIP(host) !== undefined
+  if (isNamed || host === '') return NONE
+  return [
+    {
+      problem: `the certificate does not name ${host}, which clients are sent to, but ${leaf.subjectAltName ?? 'nothing'}`,
+      fix: `obtain a certificate for ${host}, or set http.endpoint to a name in the certificate`,
+    },
+  ]
+}
+
+function dates(leaf: X509Certificate, { machine: { now } }: Subject): readonly Problem[] {
+  const [from, until] = [Date.parse(leaf.validFrom), Date.parse(leaf.validTo)]
+  if (now < from)
+    return [
+      {
+        problem: `the certificate is valid from ${dayOf(from)} on, and the clock of this machine says ${dayOf(now)}`,
+        fix: 'correct the clock of this machine (timedatectl), or use a certificate that is valid today',
+      },
+    ]
+  if (now > until)
+    return [
+      { problem: `the certificate expired on ${dayOf(until)}`, fix: 'renew the certificate, then: parley reload' },
+    ]
+  const margin = until - from < SHORT_LIFE ? SOON_OF_SHORT : SOON
+  if (until - now > margin) return NONE
+  return [
+    {
+      problem: `the certificate expires on ${dayOf(until)} and was not renewed`,
+      fix: 'check the timer that renews it (systemctl list-timers), then: parley reload',
+    },
+  ]
+}
+
+function usage(leaf: X509Certificate): readonly Problem[] {
+  // Extended key usage; absent means any.
+  const usages = leaf.keyUsage as readonly string[] | undefined
+  if (usages === undefined || usages.includes(SERVER_AUTH)) return NONE
+  return [
+    {
+      problem: 'the extended key usage of the certificate does not include server authentication',
+      fix: 'obtain a certificate for TLS servers',
+    },
+  ]
+}
+
+/** Whether each certificate is issued by the next, up to one that the usual clients know. */
+function chain(subject: Subject): readonly Problem[] {
+  const certificates = chainOf(subject)
+  const [leaf] = certificates
+  if (leaf === undefined) return NONE
+  if (leaf.issuer === leaf.subject)
+    return [
+      {
+        problem: 'the certificate is self-signed: clients refuse it unless each of them is configured to trust it',
+        fix: 'obtain a certificate from a public authority, such as Let’s Encrypt',
+      },
+    ]
+  const broken = certificates.findIndex((each, index) => index > 0 && !certificates[index - 1]!.checkIssued(each))
+  if (broken > 0)
+    return [
+      {
+        problem: `certificate ${broken + 1} of http.tls_cert did not issue the one before it`,
+        fix: 'put the certificate of the server first and each issuer after it (fullchain.pem of certbot)',
+      },
+    ]
+  const last = certificates.at(-1)!
+  const isKnown =
+    last.issuer === last.subject || rootCertificates.some(root => last.checkIssued(new X509Certificate(root)))
+  if (isKnown) return NONE
+  return [
+    {
+      problem: `http.tls_cert ends with a certificate issued by “${commonName(last.issuer)}”, which clients do not know`,
+      fix: 'append the certificates of the issuers (use fullchain.pem, not cert.pem)',
+    },
+  ]
+}
+
+const commonName = (name: string) => /^CN=(.+)$/m.exec(name)?.[1] ?? name
+
+export const CERTIFICATE_CHECKS: readonly Check[] = [
+  { name: 'certificate-names', summary: 'The certificate names the host of `http.endpoint`.', run: ofLeaf(names) },
+  { name: 'certificate-dates', summary: 'The certificate is valid and is not about to expire.', run: ofLeaf(dates) },
+  { name: 'certificate-usage', summary: 'The certificate is one for servers.', run: ofLeaf(usage) },
+  {
+    name: 'certificate-chain',
+    summary: 'The chain is complete, in order, and of an authority that clients know.',
+    run: chain,
+  },
+]
