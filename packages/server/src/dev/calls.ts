@@ -1,4 +1,6 @@
 // Who is in which voice channel of a test world: requests of the main gateway, REST and the control API, applied to the node.
+// It is the backend of the test server: it owns the voice states and sets them on the node over LVSP, as a chat server
+// does.
 import type { VoiceStateDisconnected } from '@parley/client'
 import { SERVER_LIMITS } from '../limits.ts'
 import type { Directory } from './directory.ts'
@@ -14,6 +16,7 @@ export interface Member extends VoiceStateFields {
   absence: NodeJS.Timeout | undefined
 }
 
+/** What a moderator sets; absent fields keep their value. */
 export interface Restrictions {
   mute?: boolean | undefined
   deaf?: boolean | undefined
@@ -34,6 +37,7 @@ export interface Dispatcher {
   toSession(sessionId: string, event: string, data: object): void
 }
 
+/** The node that serves new channels, and another one for faults that move a call. */
 export interface CallNodes {
   first(): TestNode
   other(than: TestNode): Promise<TestNode>
@@ -42,6 +46,7 @@ export interface CallNodes {
 /** Source of the faults that a channel's name holds: they end when the user leaves the channel. */
 const CHANNEL_FAULTS = 'channel'
 
+/** At most one member per guild and user. Each change is dispatched to the guild, then the node follows. */
 export class Calls {
   readonly #directory: Directory
   readonly #dispatcher: Dispatcher
@@ -97,6 +102,7 @@ export class Calls {
     this.#enter(joining, channelId)
   }
 
+  /** Moves a member, as a moderator does: the client receives another VOICE_SERVER_UPDATE. */
   move(member: Member, channelId: string): void {
     if (member.channelId !== channelId) this.#enter(member, channelId)
   }
@@ -104,6 +110,7 @@ export class Calls {
   /** Disconnects a user, as a moderator does. The voice connection is closed with 4014. */
   kick = (member: Member): void => this.#remove(member)
 
+  /** Sets restrictions on the node, and dispatches them. */
   restrict(member: Member, { mute = member.mute, deaf = member.deaf, suppress = member.suppress }: Restrictions): void {
     Object.assign(member, { mute, deaf, suppress })
     const { guildId, channelId } = member
@@ -111,6 +118,7 @@ export class Calls {
     this.#announce(member)
   }
 
+  /** The channel is deleted: its members leave, on every node that has it. */
   destroyChannel(channelId: string): void {
     const place = this.#directory.channel(channelId)
     if (place === undefined) return
@@ -183,6 +191,7 @@ export class Calls {
   #nodeOf = (channelId: string): TestNode =>
     this.members.find(member => member.channelId === channelId)?.node ?? this.#nodes.first()
 
+  /** Puts the member into the channel: faults of the channel's name, audience of a stage, node, dispatches. */
   #enter(member: Member, channelId: string): void {
     const channel = this.#directory.channel(channelId)?.channel
     const isStage = channel?.kind === 'stage'
@@ -215,12 +224,14 @@ export class Calls {
     this.#dispatcher.toSession(sessionId, 'VOICE_SERVER_UPDATE', { guild_id: guildId, token: granted.token, endpoint })
   }
 
+  /** The member leaves: its voice state on the node ends, which closes its voice connection. */
   #remove(member: Member): void {
     const { user, guildId } = member
     this.#forget(member)
     member.node.backend.destroyVoiceState({ userId: user.id, guildId })
   }
 
+  /** Everything but the voice state on the node. */
   #forget(member: Member): void {
     const { user, guildId, node } = member
     clearTimeout(member.absence)
@@ -230,6 +241,7 @@ export class Calls {
     this.#announce(member, true)
   }
 
+  /** VOICE_STATE_UPDATE to the guild. */
   #announce(member: Member, hasLeft = false): void {
     const { guildId, user } = member
     this.#dispatcher.toGuild(guildId, 'VOICE_STATE_UPDATE', voiceStateObject(member, hasLeft), user.id)

@@ -9,6 +9,7 @@ const FIRST_ID = 1_400_000_000_000_000_000n
 /** Characters of a token that may appear in a name. */
 const NAME = /^[A-Za-z0-9_-]{1,32}/
 
+/** Users are never removed: a token is the same user for as long as the server runs. */
 export class Directory {
   readonly guilds = new Map<string, TestGuild>()
   readonly users = new Map<string, TestUser>()
@@ -35,6 +36,7 @@ export class Directory {
     return this.users.get(text) ?? (named.length === 1 ? named[0] : undefined)
   }
 
+  /** A channel with its guild; undefined if there is none. */
   channel(channelId: string): { guild: TestGuild; channel: TestChannel } | undefined {
     for (const guild of this.guilds.values()) {
       const channel = guild.channels.find(({ id }) => id === channelId)

@@ -10,6 +10,7 @@ import type { UserFaults } from './faults/user-faults.ts'
 import { VoiceFront } from './front/voice-front.ts'
 import type { Recorder } from './trace/trace-record.ts'
 
+/** Settings of the node, and what it reports to the test server. */
 export interface TestNodeOptions {
   tls: TlsFiles
   seed: number
@@ -26,6 +27,7 @@ export interface TestNodeOptions {
 
 const HOST = '127.0.0.1'
 
+/** Clients reach the node through `VoiceFront`, where faults act; nothing in the node itself is changed for tests. */
 export class TestNode {
   readonly backend: LvspClient
   readonly front: VoiceFront
@@ -68,6 +70,7 @@ export class TestNode {
     return this.#app?.url
   }
 
+  /** Undefined while the node is stopped. */
   inspect() {
     return this.#app?.inspect()
   }
@@ -100,6 +103,7 @@ export class TestNode {
   }
 }
 
+/** The node on its ports of loopback, with one lane on this thread: many test servers may run at once. */
 function start(
   { settings, logSink }: TestNodeOptions,
   secret: string,

@@ -25,6 +25,7 @@ import type { Recorder } from './trace/trace-record.ts'
 import type { Violation } from './trace/transcript.ts'
 import { worldOf } from './world.ts'
 
+/** Faults that happen once, on the main gateway. */
 const GATEWAY_ACTIONS: readonly FaultName[] = ['close-gateway', 'gateway-reconnect', 'invalid-session']
 
 /** Opens and closes everything; composes it. */
@@ -66,6 +67,7 @@ export class TestServerParts implements ControlContext {
     this.gateway.serve(this.calls)
   }
 
+  /** The node first, so that no client meets a server without one. */
   async open(): Promise<void> {
     this.#nodes.push(await this.#openNode())
     this.#ca = writeCertificate(this.#tls.cert)
@@ -85,6 +87,7 @@ export class TestServerParts implements ControlContext {
     return this.#ca!
   }
 
+  /** The faults of a user, created with the first request. */
   faultsOf = (userId: string): UserFaults => {
     const known = this.#faults.get(userId)
     // A voice client may name any user: only those of the world keep faults.
@@ -97,6 +100,7 @@ export class TestServerParts implements ControlContext {
   recorderOf = (userId: string): Recorder =>
     this.directory.users.has(userId) ? record => this.trace.add(userId, record) : () => {}
 
+  /** Destroys the user's voice WebSockets. Returns how many. */
   dropVoice = (userId: string): number => {
     const links = this.#linksOf(userId)
     for (const link of links) link.drop()
@@ -108,6 +112,7 @@ export class TestServerParts implements ControlContext {
     return this.#closing
   }
 
+  /** Faults first, so that none acts on what is being closed. */
   async #close(): Promise<void> {
     for (const faults of this.#faults.values()) faults.clear()
     this.gateway.close()
@@ -118,13 +123,16 @@ export class TestServerParts implements ControlContext {
     if (this.#ca !== undefined) rmSync(join(this.#ca, '..'), { recursive: true, force: true })
   }
 
+  /** Open voice connections of a user, on all nodes. */
   #linksOf = (userId: string) => this.#nodes.flatMap(node => node.front.links(userId))
 
+  /** Where the faults of a user act, and where they are recorded. */
   #target = (userId: string): FaultTarget => ({
     began: (name, value) => this.trace.add(userId, { kind: 'fault', name, ...(value !== undefined && { value }) }),
     act: (name, value) => this.#act(userId, name, value),
   })
 
+  /** With the fault `strict` a client that breaks a rule is disconnected, with the rule as the reason. */
   #violated(userId: string, { sentence }: Violation): void {
     if (this.faultsOf(userId).value('strict') === undefined) return
     const reason = sentence.replace(/[^ -~]/g, '').slice(0, SERVER_LIMITS.maxCloseReason)

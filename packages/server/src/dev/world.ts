@@ -9,6 +9,7 @@ import { faultErrorIn, splitToken } from './faults/fault-words.ts'
 
 const Name = z.string().min(1).max(SERVER_LIMITS.maxTestName)
 
+/** Unknown fields are refused: they are mostly misspelt. */
 const Channel = z.strictObject({
   id: Snowflake,
   /** May end with fault words, for each user who is in the channel: `music fault:udp-loss:5%`. */
@@ -35,6 +36,7 @@ const User = z.strictObject({
   bot: z.boolean().default(true),
 })
 
+/** Ids and tokens must differ within a world. */
 export const World = z
   .strictObject({
     guilds: z.array(Guild).min(1).max(SERVER_LIMITS.maxTestGuilds).optional(),
@@ -53,6 +55,7 @@ export type TestGuild = z.infer<typeof Guild>
 export type TestChannel = z.infer<typeof Channel>
 export type TestUser = z.infer<typeof User>
 
+/** The token that logs the user in. */
 export const tokenOf = ({ token, name }: TestUser): string => token ?? name
 
 /** The world without a file: one guild with two voice channels and a stage. */

@@ -54,6 +54,7 @@ export const late = (ops: readonly number[], what: string, usual: number): Fault
   expected: 'stays',
 })
 
+/** A time in milliseconds, up to ten minutes. */
 export const delay = (usual: number): FaultParameter => ({
   meaning: 'time',
   least: 0,
@@ -62,6 +63,7 @@ export const delay = (usual: number): FaultParameter => ({
   unit: 'ms',
 })
 
+/** A percentage. */
 export const share = (usual: number): FaultParameter => ({
   meaning: 'share of datagrams',
   least: 0,
@@ -70,6 +72,7 @@ export const share = (usual: number): FaultParameter => ({
   unit: '%',
 })
 
+/** A number of messages, packets or sessions. */
 export const count = (meaning: string, most: number, usual: number): FaultParameter => ({
   meaning,
   least: 1,
@@ -77,4 +80,5 @@ export const count = (meaning: string, most: number, usual: number): FaultParame
   usual,
 })
 
+/** A count that stands for "all" without a number. */
 export const countOrAll = (meaning: string): FaultParameter => count(meaning, ALL, ALL)

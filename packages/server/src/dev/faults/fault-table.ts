@@ -26,6 +26,7 @@ const ALL = {
   ...GATEWAY_FAULTS,
 }
 
+/** The name of a fault, as it is written. */
 export type FaultName = keyof typeof ALL
 export const FAULTS: Readonly<Record<FaultName, FaultRow>> = ALL
 export const isFaultName = (name: string): name is FaultName => Object.hasOwn(FAULTS, name)

@@ -4,6 +4,7 @@ import type { FaultParameter } from './fault-row.ts'
 import { FAULTS, type FaultName, isFaultName } from './fault-table.ts'
 import { AT_ONCE, FAULT_EVENTS, type Trigger, triggerOf } from './triggers.ts'
 
+/** One word, parsed: `drop-ws@3s`. */
 export interface Fault {
   readonly name: FaultName
   /** The number after the colon, or the table's default; undefined for faults without a parameter. Times in milliseconds. */
@@ -19,6 +20,7 @@ export class FaultError extends Error {
   }
 }
 
+/** `fault:` separates the name from the words; a point or space before it belongs to neither. */
 const WITH_WORDS = /^(?<identity>.*?)[. ]?fault:(?<words>.*)$/s
 const WORD = /^(?<name>[a-z-]+)(?::(?<value>\d{1,9}(?:\.\d{1,3})?)(?<unit>%|ms|s)?)?(?:@(?<trigger>[\w:+-]+))?$/
 
@@ -48,6 +50,7 @@ export function faultErrorIn(text: string): string | undefined {
   }
 }
 
+/** One word: name, parameter, trigger. */
 function parseFault(text: string): Fault {
   const { name = '', value, unit, trigger } = WORD.exec(text.trim())?.groups ?? {}
   if (!isFaultName(name))
@@ -55,6 +58,7 @@ function parseFault(text: string): Fault {
   return { name, value: parameterOf(name, value, unit), trigger: trigger === undefined ? AT_ONCE : startOf(trigger) }
 }
 
+/** The number of a fault in its own unit. Throws a FaultError outside its bounds. */
 function parameterOf(name: FaultName, text: string | undefined, unit = ''): number | undefined {
   const { parameter } = FAULTS[name]
   if (parameter === undefined && text !== undefined) throw new FaultError(`faults: ${name} has no parameter`)

@@ -11,6 +11,7 @@ export interface FaultTarget {
   began(name: FaultName, value: number | undefined): void
 }
 
+/** A fault whose trigger has not occurred. */
 interface Waiting {
   fault: Fault
   source: string
@@ -19,11 +20,16 @@ interface Waiting {
   left: number
 }
 
+/** A lasting fault in effect. */
 interface Active {
   value: number
   source: string
 }
 
+/**
+ * Faults are added by the control API, a token or a channel's name; the places where they act ask for them by `value`
+ * and `take`.
+ */
 export class UserFaults {
   readonly #target: FaultTarget
   #waiting: Waiting[] = []
@@ -93,6 +99,7 @@ export class UserFaults {
     this.happened('start')
   }
 
+  /** Faults that happen once wait for the next session again. */
   sessionEnded(): void {
     this.#isLive = false
   }
@@ -106,6 +113,7 @@ export class UserFaults {
     else this.#waiting.push({ fault, source, event: 'start', left: 1 })
   }
 
+  /** Applies a fault after the delay of its trigger. */
   #schedule(fault: Fault, source: string): void {
     // Without a delay it acts before the next message: `@after:resume` precedes the answer to Resume.
     if (fault.trigger.delay === 0 && fault.trigger.event !== undefined) return this.#apply(fault, source)
@@ -121,6 +129,7 @@ export class UserFaults {
     this.#timers.delete(timer)
   }
 
+  /** The fault begins: a lasting one is in effect, the other acts. */
   #apply({ name, value }: Fault, source: string): void {
     this.#target.began(name, value)
     if (FAULTS[name].kind === 'lasting') this.#active.set(name, { value: value ?? 0, source })

@@ -13,6 +13,7 @@ export interface UserPortOptions {
   serve(socket: Socket, isTrusted: boolean): void
 }
 
+/** Where a fault can act before TLS: a connection that is refused, or accepted and never served. */
 export class UserPort {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()

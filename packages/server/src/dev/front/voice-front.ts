@@ -15,6 +15,7 @@ import type { Recorder } from '../trace/trace-record.ts'
 import { UserPort } from './user-port.ts'
 import { type LinkOwner, VoiceLink } from './voice-link.ts'
 
+/** Certificate, seed, and what is known of users and the node. */
 export interface FrontOptions {
   tls: TlsFiles
   seed: number

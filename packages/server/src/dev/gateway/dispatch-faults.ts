@@ -2,6 +2,7 @@
 import type { FaultName } from '../faults/fault-table.ts'
 import type { UserFaults } from '../faults/user-faults.ts'
 
+/** Sends a dispatch on, possibly later or twice. */
 export type Deliver = (event: string, data: object) => void
 type Fields = Record<string, unknown>
 
@@ -16,11 +17,13 @@ export function deliverFaulty(faults: UserFaults, event: string, data: object, i
   deliver(event, data)
 }
 
+/** The user's own VOICE_STATE_UPDATE: lost or late. */
 function voiceState(faults: UserFaults, event: string, data: object, deliver: Deliver): void {
   if (faults.value('voice-state-lost') !== undefined) return
   after(faults.value('late-voice-state'), () => deliver(event, data))
 }
 
+/** VOICE_SERVER_UPDATE: lost, late, twice, or with a wrong endpoint or token. */
 function voiceServer(faults: UserFaults, event: string, data: Fields, deliver: Deliver): void {
   if (faults.value('server-update-lost') !== undefined) return
   const has = (name: FaultName) => faults.value(name) !== undefined

@@ -4,6 +4,7 @@ import { type RawData, WebSocket } from 'ws'
 import { SERVER_LIMITS } from '../../limits.ts'
 import { decodeGatewayMessage, GatewayClose, GatewayError, type GatewayMessage, GatewayOp } from './gateway-messages.ts'
 
+/** The main gateway, as a connection uses it. */
 export interface ConnectionListener {
   /** Throws a `GatewayError` to close the connection. */
   received(connection: GatewayConnection, message: GatewayMessage): void
@@ -13,6 +14,7 @@ export interface ConnectionListener {
 const MINUTE = 60_000
 const VERSIONS: readonly string[] = ['9', '10']
 
+/** From Hello to close. It answers heartbeats itself and closes with Discord's codes; sessions are the listener's. */
 export class GatewayConnection {
   /** The version that the client asked for, 9 or 10. */
   readonly version: number
@@ -38,6 +40,7 @@ export class GatewayConnection {
     else this.send({ op: GatewayOp.Hello, d: { heartbeat_interval: SERVER_LIMITS.testHeartbeatInterval } })
   }
 
+  /** A message of the server. A client that does not read is disconnected. */
   send = (message: object): void => {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     if (this.#socket.bufferedAmount > SERVER_LIMITS.maxRelayBuffered) return this.#socket.terminate()
@@ -46,6 +49,7 @@ export class GatewayConnection {
     else this.#deflate.write(text)
   }
 
+  /** With a close frame, whose reason is cut. */
   close(code: number, reason: string): void {
     this.#socket.close(code, reason.slice(0, SERVER_LIMITS.maxCloseReason))
   }
@@ -83,6 +87,7 @@ export class GatewayConnection {
     }
   }
 
+  /** Counts the message; too many in a minute close the connection (4008). */
   #admit(): void {
     const now = performance.now()
     if (now - this.#countedFrom > MINUTE) {
@@ -93,6 +98,7 @@ export class GatewayConnection {
       throw new GatewayError(GatewayClose.RateLimited, 'too many messages in a minute')
   }
 
+  /** Closes a connection that sends nothing (4009). */
   #awaitMessage(): NodeJS.Timeout {
     return setTimeout(() => this.close(GatewayClose.TimedOut, 'no heartbeat'), SERVER_LIMITS.testSilence)
   }
@@ -104,6 +110,7 @@ export class GatewayConnection {
   }
 }
 
+/** The end of each message in a zlib stream. */
 const FLUSH = Buffer.from([0, 0, 0xff, 0xff])
 const endsFlushed = (part: Buffer) => part.length >= FLUSH.length && part.subarray(-FLUSH.length).equals(FLUSH)
 
@@ -112,6 +119,7 @@ const terms = (query: URLSearchParams) => ({
   compress: query.get('compress') === 'zlib-stream',
 })
 
+/** Why this query cannot be served; undefined if it can. */
 function refusalOf(query: URLSearchParams): GatewayError | undefined {
   if (!VERSIONS.includes(query.get('v') ?? '10'))
     return new GatewayError(GatewayClose.InvalidVersion, 'expected version 9 or 10')

@@ -3,6 +3,7 @@ import { DecodeError, decodeJson, Snowflake } from '@parley/protocol'
 import { z } from 'zod'
 import { SERVER_LIMITS } from '../../limits.ts'
 
+/** Opcodes of the main gateway. */
 export const GatewayOp = {
   Dispatch: 0,
   Heartbeat: 1,
@@ -17,6 +18,7 @@ export const GatewayOp = {
   HeartbeatAck: 11,
 } as const
 
+/** Its close codes. */
 export const GatewayClose = {
   UnknownOpcode: 4001,
   Decode: 4002,
@@ -53,6 +55,7 @@ const VoiceStateUpdate = z.object({
 const RequestMembers = z.object({ guild_id: Snowflake, nonce: z.string().max(32).optional() })
 const Heartbeat = z.int().min(0).nullish()
 
+/** A client's message, decoded. */
 export type GatewayMessage =
   | { kind: 'heartbeat' }
   | { kind: 'identify'; identify: z.infer<typeof Identify> }
@@ -97,6 +100,7 @@ function json(text: string): unknown {
   }
 }
 
+/** Throws a GatewayError with 4002 and the place of the first fault. */
 function read<Schema extends z.ZodType>(schema: Schema, value: unknown): z.infer<Schema> {
   const parsed = schema.safeParse(value)
   if (parsed.success) return parsed.data

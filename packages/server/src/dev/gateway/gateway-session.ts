@@ -9,6 +9,7 @@ export type Send = (message: object) => void
 /** Intents: https://discord.com/developers/docs/events/gateway#list-of-intents */
 export const Intent = { Guilds: 1 << 0, GuildVoiceStates: 1 << 7 } as const
 
+/** A numbered message, as it is kept for Resume. */
 interface Dispatch {
   op: typeof GatewayOp.Dispatch
   t: string
@@ -16,6 +17,7 @@ interface Dispatch {
   d: object
 }
 
+/** What Resume restores: intents, shard, the newest dispatches. Owned by `MainGateway`. */
 export class GatewaySession {
   readonly id: string
   readonly user: TestUser
@@ -46,6 +48,7 @@ export class GatewaySession {
     return Number((BigInt(guildId) >> 22n) % BigInt(count)) === number
   }
 
+  /** A connection has the session: dispatches are sent there. */
   attach(send: Send): void {
     clearTimeout(this.expiry)
     this.expiry = undefined
@@ -59,6 +62,7 @@ export class GatewaySession {
     return true
   }
 
+  /** Numbers, keeps and sends a dispatch. Without a connection it is only kept. */
   dispatch(t: string, d: object): void {
     const message: Dispatch = { op: GatewayOp.Dispatch, t, s: ++this.#sequence, d }
     this.#kept.push(message)

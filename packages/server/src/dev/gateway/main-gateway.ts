@@ -16,6 +16,7 @@ import { GatewayClose, GatewayError, type GatewayMessage, GatewayOp } from './ga
 import { GatewaySession, Intent } from './gateway-session.ts'
 import { applicationObject, guildCreate, memberObject, ownUserObject } from './objects.ts'
 
+/** What the main gateway needs of its test server. */
 export interface GatewayContext {
   directory: Directory
   faultsOf(userId: string): UserFaults
@@ -28,6 +29,7 @@ type Of<Kind extends GatewayMessage['kind']> = Extract<GatewayMessage, { kind: K
 /** RFC 6455 §7.4.1: after these the client does not resume. */
 const FINAL_CODES: readonly number[] = [1000, 1001]
 
+/** Sessions by id, and for each connection the session that it has. `Calls` decides what a voice state does. */
 export class MainGateway implements Dispatcher {
   readonly #context: GatewayContext
   readonly #sessions = new Map<string, GatewaySession>()
@@ -43,6 +45,7 @@ export class MainGateway implements Dispatcher {
     this.#calls = calls
   }
 
+  /** A client connected, with the query of its URL. */
   accept(socket: WebSocket, query: URLSearchParams): void {
     const connection = new GatewayConnection(socket, query, {
       received: (connection, message) => this.#received(connection, message),
@@ -51,6 +54,7 @@ export class MainGateway implements Dispatcher {
     this.#connections.set(connection, undefined)
   }
 
+  /** Sends a dispatch to every session that has the guild and the intent. `userId` is the user that it is about. */
   toGuild(guildId: string, event: string, data: object, userId?: string): void {
     const needed = event === 'VOICE_STATE_UPDATE' ? Intent.GuildVoiceStates : Intent.Guilds
     for (const session of this.#sessions.values()) {
@@ -87,6 +91,7 @@ export class MainGateway implements Dispatcher {
   #connectionsOf = (userId: string): [GatewayConnection, GatewaySession][] =>
     [...this.#connections].filter((entry): entry is [GatewayConnection, GatewaySession] => entry[1]?.user.id === userId)
 
+  /** Every dispatch passes the faults of the session's user, and is recorded as it was sent. */
   #dispatch(session: GatewaySession, event: string, data: object, isOwn: boolean): void {
     const { user } = session
     deliverFaulty(this.#context.faultsOf(user.id), event, data, isOwn, (name, d) => {
@@ -95,6 +100,7 @@ export class MainGateway implements Dispatcher {
     })
   }
 
+  /** Tokens are removed before recording. */
   #record(user: TestUser, from: Side, { op, event, data }: { op: number; event?: string; data?: unknown }): void {
     const fields = { ...(event !== undefined && { event }), ...(data !== undefined && { data: redacted(data) }) }
     this.#context.recorderOf(user.id)({ kind: 'gateway', from, op, ...fields })
@@ -109,6 +115,7 @@ export class MainGateway implements Dispatcher {
     this.#sessions.clear()
   }
 
+  /** Opcodes that need a session are refused before Identify (4003). */
   #received(connection: GatewayConnection, message: GatewayMessage): void {
     const session = this.#connections.get(connection)
     switch (message.kind) {
@@ -126,6 +133,7 @@ export class MainGateway implements Dispatcher {
     }
   }
 
+  /** Logs a user in: READY, then a GUILD_CREATE per guild of the shard. */
   #identify(connection: GatewayConnection, { token, intents, shard }: Of<'identify'>['identify']): void {
     if (this.#connections.get(connection) !== undefined)
       throw new GatewayError(GatewayClose.AlreadyAuthenticated, 'already identified')
@@ -157,6 +165,7 @@ export class MainGateway implements Dispatcher {
       session.dispatch('GUILD_CREATE', guildCreate(guild, directory, this.#calls?.membersOf(guild.id) ?? []))
   }
 
+  /** The user of a token. Its fault words are added once, however often the client logs in. */
   #userOf(token: string): TestUser {
     const user = this.#context.directory.userOf(token)
     if (user === undefined)
@@ -179,6 +188,7 @@ export class MainGateway implements Dispatcher {
       throw new GatewayError(GatewayClose.RateLimited, 'too many sessions')
   }
 
+  /** Op 9 if the session is unknown, of another user, or too old. */
   #resume(connection: GatewayConnection, { token, session_id, seq }: Of<'resume'>['resume']): void {
     if (this.#connections.get(connection) !== undefined)
       throw new GatewayError(GatewayClose.AlreadyAuthenticated, 'already identified')
@@ -192,6 +202,7 @@ export class MainGateway implements Dispatcher {
     session.dispatch('RESUMED', {})
   }
 
+  /** Op 4: join, move, leave or self-mute. */
   #voice(session: GatewaySession, voice: Of<'voice'>['voice']): void {
     const { guild_id: guildId, channel_id, self_mute: selfMute, self_deaf: selfDeaf } = voice
     this.#record(session.user, 'client', { op: GatewayOp.VoiceStateUpdate, data: voice })
@@ -206,6 +217,7 @@ export class MainGateway implements Dispatcher {
     session.dispatch('GUILD_MEMBERS_CHUNK', { guild_id, members, chunk_index: 0, chunk_count: 1, not_found: [], nonce })
   }
 
+  /** The session waits for Resume, unless the client has ended it. */
   #closed(connection: GatewayConnection, code: number): void {
     const session = this.#connections.get(connection)
     this.#connections.delete(connection)
@@ -214,12 +226,14 @@ export class MainGateway implements Dispatcher {
     session.expiry = setTimeout(() => this.#end(session), SERVER_LIMITS.testResumeWindow)
   }
 
+  /** The session's user leaves its voice channels. */
   #end(session: GatewaySession): void {
     clearTimeout(session.expiry)
     if (this.#sessions.delete(session.id)) this.#calls?.sessionEnded(session.id)
   }
 }
 
+/** Throws a GatewayError before Identify. */
 function required(session: GatewaySession | undefined): GatewaySession {
   if (session === undefined) throw new GatewayError(GatewayClose.NotAuthenticated, 'expected Identify first')
   return session

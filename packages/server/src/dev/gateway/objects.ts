@@ -1,4 +1,5 @@
 // Discord's objects, as the main gateway and REST send them.
+// Fields that do not concern voice are present with neutral values, because typed libraries require them.
 import type { Directory } from '../directory.ts'
 import type { TestChannel, TestGuild, TestUser } from '../world.ts'
 
@@ -23,6 +24,7 @@ const CHANNEL_TYPE = { voice: 2, stage: 13 } as const
 const PERMISSIONS = String((1n << 53n) - 1n)
 const JOINED_AT = '2026-01-01T00:00:00.000000+00:00'
 
+/** https://discord.com/developers/docs/resources/user */
 export const userObject = ({ id, name, bot }: TestUser) => ({
   id,
   username: name,
@@ -43,6 +45,7 @@ export const ownUserObject = (user: TestUser) => ({
   locale: 'en-US',
 })
 
+/** A bot's application has the id of its user. */
 export const applicationObject = (user: TestUser) => ({
   id: user.id,
   name: user.name,
@@ -57,6 +60,7 @@ export const applicationObject = (user: TestUser) => ({
   bot: userObject(user),
 })
 
+/** https://discord.com/developers/docs/resources/guild#guild-member-object */
 export const memberObject = (user: TestUser, voice?: VoiceStateFields) => ({
   user: userObject(user),
   nick: null,
@@ -71,6 +75,7 @@ export const memberObject = (user: TestUser, voice?: VoiceStateFields) => ({
   deaf: voice?.deaf ?? false,
 })
 
+/** https://discord.com/developers/docs/resources/channel */
 export const channelObject = (guildId: string, { id, name, kind, bitrate }: TestChannel, position = 0) => ({
   id,
   guild_id: guildId,
@@ -87,6 +92,7 @@ export const channelObject = (guildId: string, { id, name, kind, bitrate }: Test
   flags: 0,
 })
 
+/** The role that every member has; its id is that of the guild. */
 export const roleObject = (guildId: string) => ({
   id: guildId,
   name: '@everyone',
@@ -100,6 +106,7 @@ export const roleObject = (guildId: string) => ({
   flags: 0,
 })
 
+/** A guild without its channels and members, as REST sends it. */
 export const guildObject = ({ id, name }: TestGuild) => ({
   id,
   name,

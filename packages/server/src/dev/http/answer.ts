@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { DecodeError, decodeJson } from '@parley/protocol'
 import { SERVER_LIMITS } from '../../limits.ts'
 
+/** What a route returns. At most one of `body` and `text` is set. */
 export interface Answer {
   status: number
   /** Sent as JSON. Undefined: no content. */
@@ -58,6 +59,7 @@ export async function bodyOf(request: IncomingMessage): Promise<unknown> {
   }
 }
 
+/** Nothing is cached: a test reads the present state. */
 function write(response: ServerResponse, { status, body, text, type }: Answer): void {
   if (text !== undefined) {
     response.writeHead(status, { 'content-type': type ?? 'text/plain', 'cache-control': 'no-store' })

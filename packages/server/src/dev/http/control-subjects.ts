@@ -8,17 +8,20 @@ import { expectedClient, termsOf } from '../test-user.ts'
 import type { TestUser } from '../world.ts'
 import { type Answer, RequestError } from './answer.ts'
 
+/** A user by id or name, and the guild where the user may be in several calls. */
 export interface Who {
   user: string
   guild?: string | undefined
 }
 
+/** Throws a `RequestError` with 404 for an unknown or ambiguous name. */
 export function userOf({ directory }: ControlContext, { user }: Who): TestUser {
   const found = directory.find(user)
   if (found === undefined) throw new RequestError(404, `no user, or more than one, is named "${user}"`)
   return found
 }
 
+/** The user in a voice channel. Throws a `RequestError` with 409 if the user is in none. */
 export function memberOf(context: ControlContext, who: Who): Member {
   const user = userOf(context, who)
   const { guild } = who
@@ -39,6 +42,10 @@ export function expectedChannel(context: ControlContext, input: { channel: strin
   return channel
 }
 
+/**
+ * Waits for the client. The answer is given with status 200 in both cases: a client that fails a test is no error of
+ * the request.
+ */
 export async function expectation(
   context: ControlContext,
   input: Who & { what: Expectation; within?: string | number | undefined; count?: number | undefined },
@@ -48,8 +55,10 @@ export async function expectation(
   return sentence === undefined ? { met: true } : { met: false, sentence }
 }
 
+/** `stable` leaves out times and random values; `pcapng-sealed` keeps the transport encryption. */
 type Format = 'jsonl' | 'text' | 'html' | 'pcapng' | 'pcapng-sealed' | 'stable'
 
+/** The trace of one user, or of all, as a file of this format. */
 export function traceIn(
   context: ControlContext,
   { user, format }: { user?: string | undefined; format: Format },

@@ -8,6 +8,7 @@ import { FAULTS } from '../faults/fault-table.ts'
 import { expectation, expectedChannel, memberOf, traceIn, userOf } from './control-subjects.ts'
 import { directoryView, memberView } from './control-views.ts'
 
+/** A route of the control API. Its texts are published in the OpenAPI document. */
 export interface ControlRow {
   method: 'GET' | 'POST'
   path: string
@@ -23,12 +24,14 @@ export interface ControlRow {
 
 const User = z.string().min(1).max(SERVER_LIMITS.maxTestName).describe('id or name of a user')
 const Who = z.object({ user: User, guild: Snowflake.optional().describe('if the user is in several calls') })
+/** For a moderator's switches. */
 const On = Who.extend({ on: z.boolean().default(true).describe('false reverts it') })
 const Channel = z.object({ channel: Snowflake.describe('id of a channel') })
 const Faults = Who.extend({
   faults: z.string().max(SERVER_LIMITS.maxFaultText).describe('words such as `drop-ws@3s,udp-loss:10%`'),
 })
 const expectationNames = Object.keys(EXPECTATIONS) as [Expectation, ...Expectation[]]
+/** See `ExpectOptions`. */
 const Expect = Who.extend({
   what: z.enum(expectationNames),
   within: z
@@ -43,6 +46,7 @@ const Trace = z.object({
 })
 type Input<Schema extends z.ZodType> = z.infer<Schema>
 
+/** Every route, in the order of the documentation. */
 export const CONTROL: readonly ControlRow[] = [
   {
     method: 'GET',

@@ -3,6 +3,7 @@ import type { Member } from '../calls.ts'
 import type { Directory } from '../directory.ts'
 import type { TestMember } from '../test-server-types.ts'
 
+/** A member under the names of the API. */
 export const memberView = ({
   user,
   guildId,

@@ -8,6 +8,7 @@ import { type Answer, bodyOf, isAnswer, RequestError } from './answer.ts'
 import { CONTROL, type ControlRow } from './control-table.ts'
 import { openApiDocument } from './openapi.ts'
 
+/** Served without the token, so that a generator can read it. */
 const DOCUMENT = '/openapi.json'
 const NOTHING = z.object({})
 
@@ -25,8 +26,10 @@ export async function answerControl(context: ControlContext, path: string, reque
   return result === undefined ? { status: 204 } : { status: 200, body: result }
 }
 
+/** What `GET /control` answers. */
 const overview = () => CONTROL.map(({ method, path, summary }) => ({ method, path, summary }))
 
+/** The query or body, checked by the row's schema. */
 async function inputOf({ method, input }: ControlRow, request: IncomingMessage): Promise<unknown> {
   const raw = method === 'GET' ? queryOf(request) : await bodyOf(request)
   return read(input ?? NOTHING, raw)
@@ -34,6 +37,7 @@ async function inputOf({ method, input }: ControlRow, request: IncomingMessage):
 
 const queryOf = ({ url = '/' }: IncomingMessage) => Object.fromEntries(new URL(url, 'http://test').searchParams)
 
+/** Errors of one sentence become status 400. */
 async function attempt(act: () => Promise<unknown>): Promise<unknown> {
   try {
     return await act()

@@ -4,6 +4,7 @@ import { FAULTS } from '../faults/fault-table.ts'
 import { CONTROL, type ControlRow } from './control-table.ts'
 
 const ERROR = { $ref: '#/components/schemas/Error' }
+/** Content of a request or response. */
 const json = (schema: object) => ({ 'application/json': { schema } })
 
 export function openApiDocument(): object {
@@ -32,6 +33,7 @@ export function openApiDocument(): object {
   }
 }
 
+/** One row as an operation. Its id is made of method and path: `postNodeRestart`. */
 function operation(row: ControlRow): object {
   const { method, path, summary, input, answer } = row
   const success = answer === undefined ? { 204: { description: 'done' } } : { 200: { description: answer } }
@@ -54,6 +56,7 @@ const schemaOf = (input: z.ZodType) => {
 
 const bodyOf = (input: z.ZodType) => ({ required: true, content: json(schemaOf(input)) })
 
+/** The fields of a GET's schema as parameters of the query. */
 function parametersOf(input: z.ZodType): object[] {
   const { properties = {}, required = [] } = schemaOf(input)
   return Object.entries(properties).map(([name, { description, ...schema }]) => ({

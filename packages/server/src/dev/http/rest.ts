@@ -1,4 +1,6 @@
 // REST of a test server: what libraries read when they log in, and what changes voice states.
+// It covers what discord.js, discord.py and others read when they log in, and voice states. Other routes are answered
+// with 501 and a sentence, so that a test fails with its reason.
 import type { IncomingMessage } from 'node:http'
 import { Snowflake } from '@parley/protocol'
 import { z } from 'zod'
@@ -18,12 +20,14 @@ import {
 import type { TestChannel, TestGuild, TestUser } from '../world.ts'
 import { type Answer, bodyOf, RequestError } from './answer.ts'
 
+/** What REST reads and changes. */
 export interface RestContext {
   directory: Directory
   calls: Calls
   gatewayUrl(): string
 }
 
+/** A request on its way to its route. */
 interface Call extends RestContext {
   user: TestUser
   /** Ids in the path, in order. */
@@ -33,6 +37,7 @@ interface Call extends RestContext {
 
 type Route = readonly [method: string, path: string, serve: (call: Call) => Answer]
 
+/** Discord's JSON error codes for missing things, and for a user who is not in voice. */
 const Unknown = { user: 10_013, guild: 10_004, channel: 10_003, member: 10_007, voiceState: 10_065 } as const
 const NOT_CONNECTED = 40_032
 
@@ -67,8 +72,10 @@ const ROUTES: readonly Route[] = [
   ['GET', '/channels/:', call => ok(channelAt(call, call.ids[0]).object)],
 ]
 
+/** Generous, so that a test may start many shards. */
 const START_LIMIT = { total: 1_000, remaining: 1_000, reset_after: 0, max_concurrency: 16 }
 const REGION = { id: 'parley', name: 'Parley', optimal: true, deprecated: false, custom: false }
+/** Libraries ask for versions 9 and 10, some for none. */
 const PREFIX = /^\/api(?:\/v(?:9|10))?(?=\/)/
 const ID = /^(?:\d{1,20}|@me)$/
 
@@ -89,6 +96,7 @@ export async function answerRest(context: RestContext, path: string, request: In
 
 const NO_USER: TestUser = { id: '0', name: 'none', bot: true }
 
+/** The first route that fits, with the ids of the path. */
 function routeOf(method: string, path: string): { serve: Route[2]; ids: string[] } | undefined {
   const parts = path.split('/')
   for (const [wanted, pattern, serve] of ROUTES) {
@@ -98,17 +106,20 @@ function routeOf(method: string, path: string): { serve: Route[2]; ids: string[]
   return undefined
 }
 
+/** The ids of a path; undefined if it does not fit the pattern. */
 function match(pattern: readonly string[], parts: readonly string[]): string[] | undefined {
   if (pattern.length !== parts.length) return undefined
   const fits = pattern.every((word, index) => (word === ':' ? ID.test(parts[index]!) : word === parts[index]))
   return fits ? parts.filter((_, index) => pattern[index] === ':') : undefined
 }
 
+/** Any token logs in: an unknown one creates a user. */
 function userFrom(directory: Directory, header = ''): TestUser | undefined {
   const token = header.replace(/^(?:Bot|Bearer) /, '')
   return token.length > SERVER_LIMITS.maxTestToken ? undefined : directory.userOf(token)
 }
 
+/** The user that an id of the path names; `@me` is the user of the token. */
 function userAt({ directory, user, ids }: Call, index: number): TestUser {
   const id = ids[index] ?? ''
   const found = id === '@me' ? user : directory.users.get(id)
@@ -144,6 +155,7 @@ function memberOf(call: Call, code: number = NOT_CONNECTED): Member {
   throw new RequestError(400, 'Target user is not connected to voice.', code)
 }
 
+/** Modify Guild Member: a moderator's mute, deafen, move and disconnect. */
 function changeMember(call: Call): Answer {
   const { channel_id: channelId, mute, deaf } = parsed(MemberChange, call.body)
   const user = userAt(call, 1)
@@ -152,6 +164,7 @@ function changeMember(call: Call): Answer {
   return ok(memberIn(call, user))
 }
 
+/** Restrictions first, then the place: `channel_id: null` disconnects. */
 function changeVoice(
   call: Call,
   member: Member,
@@ -169,6 +182,7 @@ function changeVoice(
   call.calls.move(member, channelId)
 }
 
+/** Modify User Voice State: speaker or audience of a stage. */
 function changeVoiceState(call: Call): Answer {
   const { suppress } = parsed(VoiceStateChange, call.body)
   const member = memberOf(call, Unknown.voiceState)

@@ -6,6 +6,7 @@ import { ListenError } from '../../net/listen-error.ts'
 import { webSocketServer } from '../../net/websocket.ts'
 import { type Answer, RequestError, respond } from './answer.ts'
 
+/** What is behind the port. */
 export interface TestService {
   /** Answers a path without its query. Throws a `RequestError`. */
   answer(path: string, request: IncomingMessage): Promise<Answer>
@@ -15,6 +16,10 @@ export interface TestService {
 
 const HOST = '127.0.0.1'
 
+/**
+ * Plain HTTP on loopback: REST clients and main gateways of all libraries can be pointed there. Only the voice endpoint
+ * needs TLS.
+ */
 export class TestListener {
   readonly #server: Server
   readonly #upgrades = webSocketServer(SERVER_LIMITS.maxTestMessage)
@@ -61,6 +66,7 @@ export class TestListener {
   }
 }
 
+/** A `RequestError` is answered; any other error destroys the response. */
 function answer(service: TestService, request: IncomingMessage, response: ServerResponse): void {
   const answered = respond(response, () => {
     const path = urlOf(request)?.pathname
