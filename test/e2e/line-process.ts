@@ -9,6 +9,8 @@ export class LineProcess {
   readonly #process: ChildProcess
   /** All messages of the process, in order. */
   readonly messages: Message[] = []
+  /** Called with each message. */
+  onMessage: (message: Message) => void = () => {}
 
   /** `certificate` is the path of the certificate to trust. */
   constructor([program, ...args]: readonly [string, ...string[]], certificate: string) {
@@ -16,15 +18,22 @@ export class LineProcess {
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, SSL_CERT_FILE: certificate },
     })
-    createInterface({ input: this.#process.stdout! }).on('line', line =>
-      this.messages.push(JSON.parse(line) as Message),
-    )
+    createInterface({ input: this.#process.stdout! }).on('line', line => {
+      const message = JSON.parse(line) as Message
+      this.messages.push(message)
+      this.onMessage(message)
+    })
+  }
+
+  /** Sends a command. */
+  send(command: string, fields: object): void {
+    this.#process.stdin!.write(`${JSON.stringify({ do: command, ...fields })}\n`)
   }
 
   /** Sends a command; resolves with the event that answers it. */
   async call(command: string, fields: object, event: string): Promise<Message> {
     const from = this.messages.length
-    this.#process.stdin!.write(`${JSON.stringify({ do: command, ...fields })}\n`)
+    this.send(command, fields)
     const found = () => this.messages.slice(from).find(message => message.event === event || message.event === 'failed')
     await until(`"${event}" of ${this.#process.spawnfile}`, () => found() !== undefined)
     const message = found()!
