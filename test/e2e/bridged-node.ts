@@ -47,6 +47,7 @@ export class BridgedNode {
       'media.listen': '127.0.0.1',
       'media.port': '0',
       'media.lanes': '0',
+      'voice.drain_timeout': '4s',
       'backend.0.id': 'spacebar',
       'backend.0.secret_file': join(this.#folder, 'secret'),
       'backend.0.adopts_tokens': 'true',

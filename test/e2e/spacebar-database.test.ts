@@ -40,7 +40,7 @@ async function scene(t: TestContext) {
     return bridge
   }
   const member = (userId: string) => ({ userId, sessionId: `SESSION${userId}`, deliver: () => {} })
-  const connect = async (userId: string) => {
+  const connect = async (userId: string, { sessionId = `SESSION${userId}`, token = `token${userId}` } = {}) => {
     const { endpoint, url } = server
     const client = new VoiceClient({
       endpoint,
@@ -48,8 +48,8 @@ async function scene(t: TestContext) {
       serverId: '100',
       userId,
       channelId: '500',
-      sessionId: `SESSION${userId}`,
-      token: `token${userId}`,
+      sessionId,
+      token,
     })
     t.after(() => client.close())
     await client.connect()
@@ -122,12 +122,36 @@ test(
     const client = await connect('7')
     await bridge.close()
     await postgres.voiceState('8', '100', '500')
+    // The first bridge notifies a client that is slow to connect.
+    spacebar.published.length = 0
     await startBridge()
     await until('the user without a session to be notified', () => spacebar.published.length > 0)
     assert.deepEqual(spacebar.published, ['VOICE_SERVER_UPDATE 8'])
     assert.equal(client.state, 'live')
     assert.equal(server.inspect().sessions.length, 1)
     await connect('8')
+  },
+)
+
+test(
+  'a restart of the main gateway, which truncates its table, ends no call of a user who joins again',
+  OPTIONS,
+  async t => {
+    const { postgres, spacebar, startBridge, connect, notes } = await scene(t)
+    await postgres.voiceState('7', '100', '500')
+    await startBridge()
+    const before = await connect('7')
+    await postgres.run('TRUNCATE voice_states')
+    spacebar.restartGateway()
+    let token = ''
+    const deliver = (_: string, data: Record<string, unknown>) => {
+      token = String(data.token ?? token)
+    }
+    await spacebar.join({ userId: '7', sessionId: 'OTHER7', deliver }, '100', '500')
+    const after = await connect('7', { sessionId: 'OTHER7', token })
+    assert.equal(after.state, 'live')
+    assert.notEqual(before.state, 'live', 'the second session of the user replaced the first')
+    assert.ok(!notes.some(({ event }) => event === 'bridge.refused'))
   },
 )
 

@@ -54,6 +54,19 @@ test('after a restart of the node its users come back by themselves', TIMEOUT, a
   assert.deepEqual([...new Set(scene.spacebar.published)].sort(), ['VOICE_SERVER_UPDATE 1', 'VOICE_SERVER_UPDATE 2'])
 })
 
+test('a draining node refuses a new user, who is admitted with the others when the node is back', TIMEOUT, async t => {
+  const scene = await SpacebarScene.open(t)
+  const bots = await scene.bots('500')
+  const late = scene.bot('3')
+  scene.node.node.signal('SIGTERM')
+  await scene.node.node.says(/node\.draining/)
+  late.knock(GUILD, '501')
+  await scene.node.bridge.says(/"user":"3".*bridge\.node_refused/)
+  await scene.node.node.exit
+  await scene.node.startNode()
+  await Promise.all([...bots, late].map(bot => bot.ready()))
+})
+
 test('a killed bridge is not noticed in the call, and its successor ends what ends', TIMEOUT, async t => {
   const scene = await SpacebarScene.open(t)
   const [ana, ben] = await scene.bots('500')

@@ -166,9 +166,12 @@ export class Bridge {
   }
   /** The voice state of one user; undefined if the database has none. */
   userRead(userId: string, row: StoredVoiceState | undefined, startedAt: number): void {
-    if (row !== undefined) return this.#reconciliation.voiceState(row, startedAt)
     const user = this.#calls.users.get(userId)
-    if (user !== undefined && user.changedAt <= startedAt) this.#calls.drop(user)
+    // Spacebar may send an event shortly before it writes the row.
+    const isSettled = user === undefined || user.changedAt <= startedAt - LIMITS.settleTime
+    if (!isSettled && row?.sessionId !== user.voice?.sessionId) return this.#calls.awaitToken(user, startedAt)
+    if (row !== undefined) return this.#reconciliation.voiceState(row, startedAt)
+    if (user !== undefined) this.#calls.drop(user)
   }
   /** The database decided whether a user may join. */
   authorized(userId: string, place: Place, verdict: Verdict): void {

@@ -72,6 +72,10 @@ export class Calls {
     user.hasMoved = user.seat !== undefined
     this.unseat(user)
     user.voice = voice
+    this.awaitToken(user, now)
+  }
+  /** If no token follows, it is looked up. */
+  awaitToken(user: User, now: number): void {
     this.tokenArrived(user)
     user.tokenBy = now + LIMITS.tokenWait
     this.#tokenAwaited.add(user)

@@ -89,6 +89,35 @@ test('a second login is looked up in the database, and its new token granted', (
   )
 })
 
+test('a row that is not written yet, or that of the login before, ends no call: it is read again', () => {
+  for (const early of [undefined, row('7')]) {
+    const scene = new BridgeScene({ hasDatabase: true })
+    scene.join('7', '500')
+    scene.grantAll(true)
+    scene.now += 10_000
+    scene.state('7', '500', { session_id: 'OTHER' })
+    scene.story()
+    scene.feed(now => scene.bridge.userRead('7', early, now))
+    assert.deepEqual(scene.story(), [])
+    scene.advance(LIMITS.tokenWait)
+    assert.ok(scene.story().includes('readUser 7'))
+    scene.feed(now => scene.bridge.userRead('7', row('7', { sessionId: 'OTHER', token: 'new' }), now))
+    assert.deepEqual(
+      scene.of('grant').map(({ token }) => token),
+      ['new'],
+    )
+  }
+})
+
+test('a user whose row is gone, long after the last event, leaves at once', () => {
+  const scene = new BridgeScene({ hasDatabase: true })
+  scene.join('7', '500')
+  scene.story()
+  scene.now += LIMITS.settleTime
+  scene.feed(now => scene.bridge.userRead('7', undefined, now))
+  assert.deepEqual(scene.story(), ['remove eu 7@500', 'close eu 500'])
+})
+
 test('the first snapshot restores calls, then SYNCs with a grace; users in a session are not disturbed', () => {
   const scene = new BridgeScene({ hasDatabase: true })
   scene.story()

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { connect, createServer, type Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import type { Published } from '../core/outputs.ts'
+import { LIMITS } from '../limits.ts'
+import type { BusListener } from './bus.ts'
+import { FrameReader, frameOf } from './frames.ts'
+import { BusInUseError, UnixBus } from './unix-bus.ts'
+
+const SILENT: BusListener = { event: () => {}, opened: () => {}, lost: () => {} }
+
+function folderOf(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-unix-bus-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** A process of Spacebar. Its connections are paused until `read` is called. */
+async function spacebar(t: TestContext, path: string) {
+  const sockets: Socket[] = []
+  const users: string[] = []
+  const server = createServer({ pauseOnConnect: true }, socket => {
+    const frames = new FrameReader(frame => users.push(JSON.parse(frame.toString()).id as string))
+    socket.on('data', chunk => frames.push(chunk))
+    socket.on('error', () => {})
+    sockets.push(socket)
+    if (isReading) socket.resume()
+  })
+  let isReading = false
+  await once(server.listen(path), 'listening')
+  t.after(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const read = () => {
+    isReading = true
+    for (const socket of sockets) socket.resume()
+  }
+  return { users, read }
+}
+
+const until = async (holds: () => boolean) => {
+  while (!holds()) await new Promise(resolve => setTimeout(resolve, 5))
+}
+
+test('a process of Spacebar that does not read loses events, and another one receives all', {
+  timeout: 60_000,
+}, async t => {
+  const folder = folderOf(t)
+  const reading = await spacebar(t, join(folder, '1.sock'))
+  const stopped = await spacebar(t, join(folder, '2.sock'))
+  await spacebar(t, join(folder, 'not-spacebar.sock'))
+  reading.read()
+  const bus = await UnixBus.open({ folder }, SILENT)
+  t.after(() => bus.close())
+  const data = { token: 't'.repeat(60_000), endpoint: 'e', guild_id: '1' }
+  const published: Published = { event: 'VOICE_SERVER_UPDATE', data }
+  const total = Math.ceil((LIMITS.busBacklog * 3) / 60_000)
+  for (let user = 0; user < total; user++) {
+    bus.publish(String(user), published)
+    await until(() => reading.users.length === user + 1)
+  }
+  stopped.read()
+  // Dropped as long as the backlog is full.
+  await until(() => {
+    bus.publish('last', published)
+    return stopped.users.includes('last')
+  })
+  const received = stopped.users.filter(user => user !== 'last').length
+  assert.ok(received < total, `${received} of ${total} events`)
+})
+
+test('the socket of a bridge that was killed is replaced, that of a running one is not', async t => {
+  const folder = folderOf(t)
+  const first = await UnixBus.open({ folder }, SILENT)
+  t.after(() => first.close())
+  await assert.rejects(UnixBus.open({ folder }, SILENT), BusInUseError)
+  await first.close()
+  const second = await UnixBus.open({ folder }, SILENT)
+  t.after(() => second.close())
+  const socket = connect(join(folder, 'parley-bridge.sock'))
+  t.after(() => socket.destroy())
+  socket.write(frameOf({ id: '1', event: { event: 'MESSAGE_CREATE', data: {} } }))
+  await until(() => second.received === 1)
+})
