@@ -15,6 +15,7 @@ import type { Health } from '../lvsp/health.ts'
 import type { Lvsp } from '../lvsp/lvsp.ts'
 import type { NodeSettings, Writable } from './settings.ts'
 
+/** What the node is made of, as far as an operator changes it. */
 interface OperatorParts {
   readonly channels: Channels
   readonly backendControl: BackendControl
@@ -54,6 +55,9 @@ export interface Operator {
   configure(settings: NodeSettings, now: number): void
 }
 
+/**
+ * The server's admin API calls it through `VoiceNode`; the sessions that it ends learn of it as if their backend had.
+ */
 export class NodeOperator implements Operator {
   readonly #parts: OperatorParts
 
@@ -73,6 +77,7 @@ export class NodeOperator implements Operator {
     return places.length
   }
 
+  /** Sessions that the backend already moved do not return by themselves. */
   undrain(): boolean {
     const { backendControl, health, drain, deadlines, effects } = this.#parts
     if (!backendControl.isDraining) return false
@@ -84,6 +89,10 @@ export class NodeOperator implements Operator {
     return true
   }
 
+  /**
+   * Secrets are replaced first, as only they can be refused. Each object is changed in place, so that its readers need
+   * no notice.
+   */
   configure(settings: NodeSettings, now: number): void {
     const { channels, lvsp, policy, encryption, gateway, health, backendOptions } = this.#parts
     const { announce, channelTokenAuth, sessionCheck, resumeWindow, minVersion, strictOpcodes } = settings

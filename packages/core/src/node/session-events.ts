@@ -3,39 +3,50 @@ import type { Effects } from '../effect.ts'
 import type { SessionObserver, VoiceSession } from '../gateway/voice-session.ts'
 import type { Lvsp } from '../lvsp/lvsp.ts'
 
+/**
+ * Notes are for the log and the metrics of this node; events go to the backend that owns the channel, over LVSP. A
+ * session that never chose a transport was not announced as connected, so that its end is not announced either.
+ */
 export class SessionEvents implements SessionObserver {
   readonly #effects: Effects
   readonly #lvsp: () => Lvsp
 
+  /** `lvsp` is a function because the node creates its sessions before LVSP. */
   constructor(effects: Effects, lvsp: () => Lvsp) {
     this.#effects = effects
     this.#lvsp = lvsp
   }
 
+  /** The session has a transport and can be heard: after Select Protocol, and after a resumption. */
   sessionEntered(session: VoiceSession): void {
     this.#effects.note('voice.connected', noteOf(session))
     this.#lvsp().voiceStateConnected(session.channel.backend, eventOf(session))
   }
+  /** The connection was lost and may be resumed within `resumeWindow`. `code` is that of the WebSocket. */
   sessionDetached(session: VoiceSession, code: number): void {
     this.#effects.note('voice.detached', { ...noteOf(session), code })
     if (session.media.transport === undefined) return
     this.#lvsp().voiceStateDisconnected(session.channel.backend, { ...eventOf(session), code, resumable: true })
   }
+  /** A session that is not yet present enters later, by itself. */
   sessionResumed(session: VoiceSession): void {
     this.#effects.note('voice.resumed', noteOf(session))
     if (session.isPresent) this.sessionEntered(session)
   }
+  /** The end cannot be taken back: the backend removes the user from the channel. */
   sessionEnded(session: VoiceSession, code: number): void {
     this.#effects.note('voice.disconnected', { ...noteOf(session), code })
     if (session.media.transport === undefined) return
     this.#lvsp().voiceStateDisconnected(session.channel.backend, { ...eventOf(session), code, resumable: false })
   }
+  /** On each change of the flags of Speaking (op 5) or of a video that begins or ends; not for each packet. */
   sessionSpoke(session: VoiceSession): void {
     const { speaking, isSendingVideo: video } = session.media
     this.#lvsp().speaking(session.channel.backend, { ...eventOf(session), speaking, video })
   }
 }
 
+/** What every event of LVSP about a session names. A session that ends before it chose a transport counts as `udp`. */
 const eventOf = ({ channel, userId, sessionId, media }: VoiceSession) => ({
   protocol: media.transport?.kind ?? ('udp' as const),
   userId,
@@ -44,6 +55,7 @@ const eventOf = ({ channel, userId, sessionId, media }: VoiceSession) => ({
   sessionId,
 })
 
+/** Ids only: notes are logged, and must not contain names, tokens or addresses. */
 const noteOf = ({ channel, userId, version }: VoiceSession) => ({
   backend: channel.backend,
   channel: channel.channelId,

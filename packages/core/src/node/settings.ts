@@ -25,4 +25,7 @@ export interface NodeSettings extends Omit<TokenPolicy, 'adopting'> {
   readonly backends: readonly BackendSettings[]
 }
 
+/**
+ * The same object seen by its owner: the parts of the node receive it read-only, `NodeOperator.configure` writes to it.
+ */
 export type Writable<Settings> = { -readonly [Name in keyof Settings]: Settings[Name] }

@@ -17,6 +17,10 @@ export class SharedMemory {
   revision = 0
 }
 
+/**
+ * Never unavailable, and as strict as the NATS coordinator: a change with an old revision is refused, and revisions
+ * only grow. Listeners are called synchronously, during the call that changed something.
+ */
 export class MemoryCoordinator implements Coordinator {
   readonly isAvailable = true
   readonly #shared: SharedMemory
@@ -40,6 +44,7 @@ export class MemoryCoordinator implements Coordinator {
     for (const listener of this.#shared.listeners) listener.nodeWithdrawn(id)
   }
 
+  /** Calls the listener at once with every node that is known: a late listener learns what earlier ones did. */
   watch(listener: ClusterListener): void {
     if (this.#listener !== undefined) throw new Error('the coordinator has a listener already')
     this.#listener = listener
@@ -53,6 +58,7 @@ export class MemoryCoordinator implements Coordinator {
     return existing === undefined ? this.#write(key, record) : { kind: 'taken', placed: existing }
   }
 
+  /** A removed placement is refused too: `placed` is then undefined, and the caller has to place the channel anew. */
   async replace(key: PlacementKey, record: PlacementRecord, revision: number): Promise<PlacementOutcome> {
     const existing = this.#shared.placements.get(encodePlacementKey(key))
     return existing?.revision === revision ? this.#write(key, record) : { kind: 'taken', placed: existing }
@@ -71,6 +77,7 @@ export class MemoryCoordinator implements Coordinator {
     if (this.#listener !== undefined) this.#shared.listeners.delete(this.#listener)
   }
 
+  /** Callers have compared the revision. There is no await between the two, so that no other change comes between. */
   #write(key: PlacementKey, record: PlacementRecord): PlacementOutcome {
     const placed = { record, revision: ++this.#shared.revision }
     this.#shared.placements.set(encodePlacementKey(key), placed)

@@ -25,17 +25,24 @@ export interface NatsOptions {
   readonly replicas: number
 }
 
+/** Key-value buckets. Nodes by id; placements by `encodePlacementKey`. Both keep the newest value only. */
 interface Buckets {
   readonly nodes: KV
   readonly placements: KV
 }
 
 const UNAVAILABLE = { kind: 'unavailable' } as const
+/** What JetStream answers when a key has another revision than the one that was named: another process was first. */
 const WRONG_REVISION: ReadonlySet<number> = new Set([
   JetStreamApiCodes.StreamWrongLastSequence,
   JetStreamApiCodes.StreamWrongLastSequenceUnknown,
 ])
 
+/**
+ * Available between `#opened` and `#lost`. Every request is tried once and given up after
+ * `SERVER_LIMITS.coordinatorTimeout`; a caller that needs the change decides itself whether to ask again. Records that
+ * are announced are kept, and written again at each reconnect and in an interval.
+ */
 export class NatsCoordinator implements Coordinator {
   readonly #options: NatsOptions
   readonly #records = new Map<string, NodeRecord>()
@@ -57,6 +64,7 @@ export class NatsCoordinator implements Coordinator {
     return this.#buckets !== undefined
   }
 
+  /** The record stays announced until `withdraw`. An unreachable coordinator receives it when it is back. */
   announce(record: NodeRecord): void {
     this.#records.set(record.id, record)
     this.#publish(record)
@@ -80,6 +88,7 @@ export class NatsCoordinator implements Coordinator {
     this.#watchAll(this.#buckets)
   }
 
+  /** `create` succeeds for a key that is absent or was deleted. */
   place(key: PlacementKey, record: PlacementRecord): Promise<PlacementOutcome> {
     return this.#write(key, record, undefined)
   }
@@ -109,6 +118,10 @@ export class NatsCoordinator implements Coordinator {
     await this.#connection?.close()
   }
 
+  /**
+   * Runs for the life of the connection: it returns when `status()` ends, which is after `close`. An error that ends
+   * the attempts to connect is reported once, and is final.
+   */
   async #connect(): Promise<void> {
     const connection = await connect({
       ...this.#options.connection,
@@ -148,6 +161,9 @@ export class NatsCoordinator implements Coordinator {
     }
   }
 
+  /**
+   * Records first, then the listener: when it hears that the coordinator is available, this node is being announced.
+   */
   #opened(buckets: Buckets): void {
     if (this.#isClosed) return
     this.#buckets = buckets
@@ -156,12 +172,14 @@ export class NatsCoordinator implements Coordinator {
     if (this.#listener !== undefined) this.#watchAll(buckets)
   }
 
+  /** At a disconnection. Placements stay as they were last known; the listener decides what it still trusts. */
   #lost(): void {
     if (this.#buckets === undefined) return
     this.#buckets = undefined
     this.#listener?.availabilityChanged(false)
   }
 
+  /** An error ends the watch; the next reconnect begins another. */
   #watchAll(buckets: Buckets): void {
     this.#watchNodes(buckets).catch(() => {})
   }
@@ -175,12 +193,17 @@ export class NatsCoordinator implements Coordinator {
     }
   }
 
+  /** A record under another node's key is ignored: permissions on subjects then hold for contents. */
   #nodeChanged(entry: KvWatchEntry): void {
     if (entry.operation !== 'PUT') return this.#listener?.nodeWithdrawn(entry.key)
     const record = this.#decoded(NodeRecord, entry.string())
     if (record?.id === entry.key) this.#listener?.nodeAnnounced(record)
   }
 
+  /**
+   * The subject names the sender, and NATS permissions restrict who publishes on it: a report with another id is
+   * ignored.
+   */
   #loadReceived(message: Msg): void {
     const report = this.#decoded(LoadReport, message.string())
     if (report !== undefined && this.#loadSubject(report.id) === message.subject) this.#listener?.loadReported(report)
@@ -190,10 +213,12 @@ export class NatsCoordinator implements Coordinator {
     for (const record of this.#records.values()) this.#publish(record)
   }
 
+  /** A failure needs no answer: the interval publishes the record again. */
   #publish(record: NodeRecord): void {
     void this.#attempt(({ nodes }) => nodes.put(record.id, encodeRecord(record)))
   }
 
+  /** `create` without a revision, else `update`. A conflict is answered with the value that won. */
   async #write(key: PlacementKey, record: PlacementRecord, revision: number | undefined): Promise<PlacementOutcome> {
     const name = encodePlacementKey(key)
     const text = encodeRecord(record)
@@ -230,6 +255,7 @@ export class NatsCoordinator implements Coordinator {
     return record && { record, revision }
   }
 
+  /** Undefined for a record that another version or program wrote; the listener hears of it. */
   #decoded<Record>(schema: Parameters<typeof decodeRecord<Record>>[0], text: string): Record | undefined {
     try {
       return decodeRecord(schema, text)

@@ -16,12 +16,17 @@ export interface RoutedLayer {
   readonly isActive: boolean
 }
 
+/** What is known of a peer as a viewer, whether or not it views anything yet. */
 interface Viewer {
   wants: Wants
   traits: ReceiverTraits
   readonly sinks: Set<Sink>
 }
 
+/**
+ * Its owner is the router of a lane, which opens and closes sources as routes change, and calls `tick` at `deadline`.
+ * It is the host of each source: what a source needs to know of viewers is kept here.
+ */
 export class LayeredSources implements SourceHost, LayerChoices {
   readonly requestKeyframe: SourceHost['requestKeyframe']
   readonly #sources = new Set<LayeredSource>()
@@ -37,22 +42,27 @@ export class LayeredSources implements SourceHost, LayerChoices {
     this.requestKeyframe = requestKeyframe
   }
 
+  /** Open sources. */
   get size(): number {
     return this.#sources.size
   }
 
+  /** For the allocation of bandwidth: one choice for each source that the peer views. */
   *choicesOf(viewer: PeerId): Iterable<LayerChoice> {
     yield* this.#viewers.get(viewer)?.sinks ?? []
   }
 
+  /** What the viewer's client can receive. Discord's clients are assumed until `setTraits`. */
   traitsOf(viewer: PeerId): ReceiverTraits {
     return this.#viewers.get(viewer)?.traits ?? DISCORD_TRAITS
   }
 
+  /** Which qualities the viewer asked for (Media Sink Wants, op 15). Everything until `setWants`. */
   wantsOf(viewer: PeerId): Wants {
     return this.#viewers.get(viewer)?.wants ?? ALL_WANTED
   }
 
+  /** Called by sources. Asks for a check soon, as a keyframe request may have to be repeated. */
   changed(sink: Sink, now: number): void {
     this.#changed.add(sink)
     this.deadline = Math.min(this.deadline, now + LIMITS.layerCheckInterval)
@@ -88,6 +98,7 @@ export class LayeredSources implements SourceHost, LayerChoices {
     return true
   }
 
+  /** Its streams belong to no source any longer, and send as themselves. */
   close(source: LayeredSource): void {
     for (const viewer of [...source.sinks.keys()]) this.removeViewer(source, viewer)
     for (const { stream } of source.layers) {
@@ -100,6 +111,7 @@ export class LayeredSources implements SourceHost, LayerChoices {
     if (this.#sources.size === 0) this.deadline = Infinity
   }
 
+  /** Before any other call about the peer as a viewer. */
   addPeer(peer: PeerId): void {
     this.#viewers.set(peer, { wants: ALL_WANTED, traits: DISCORD_TRAITS, sinks: new Set() })
   }
@@ -109,6 +121,7 @@ export class LayeredSources implements SourceHost, LayerChoices {
     this.#viewers.delete(peer)
   }
 
+  /** Without effect if the peer views the source already. */
   addViewer(source: LayeredSource, viewer: PeerId, now: number): void {
     const sink = source.addViewer(viewer, now)
     if (sink !== undefined) this.#viewers.get(viewer)?.sinks.add(sink)
@@ -121,6 +134,7 @@ export class LayeredSources implements SourceHost, LayerChoices {
     this.#changed.delete(sink)
   }
 
+  /** May change the layer of each source that the peer views, as may `setWants`. */
   setTraits(peer: PeerId, traits: ReceiverTraits, now: number): void {
     const viewer = this.#viewers.get(peer)
     if (viewer === undefined) return

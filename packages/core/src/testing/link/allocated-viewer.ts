@@ -14,6 +14,10 @@ export interface AllocatedViewerOptions {
   sources: readonly (readonly number[])[]
 }
 
+/**
+ * Without a lane, streams or packets of a codec: what is left is how a limit of the network becomes a choice of layers.
+ * The viewer is sent the sum of the chosen layers. Run it with `time.run(end)`.
+ */
 export class AllocatedViewer {
   readonly viewer: ViewerLink
   readonly time: VirtualTime
@@ -47,11 +51,15 @@ export class AllocatedViewer {
     return this.#demands.map(({ current }) => current)
   }
 
+  /** Called for each frame. Allocates when the estimate changed enough or a raise is due, as a lane does. */
   #bitrate(estimate: number, now: number): number {
     if (now >= this.#clock.dueAt(estimate)) this.#allocate(estimate, now)
     return this.bitrate
   }
 
+  /**
+   * The allocation permits, the hysteresis delays: a layer that would fit now is sent once it has fitted for a while.
+   */
   #allocate(estimate: number, now: number): void {
     allocate(this.#demands, estimate)
     this.#clock.allocated(estimate, now)

@@ -9,9 +9,11 @@ const TIMEOUT = 1_000
 /** Sends `rate` bits per second whatever is lost. */
 export class ConstantFlow implements Timed {
   readonly #link: LinkEmulator<Packet>
+  /** Milliseconds between two packets. */
   readonly #interval: number
   deadline: number
 
+  /** `rate` in bits per second; `start` in milliseconds of the virtual clock. */
   constructor(link: LinkEmulator<Packet>, rate: number, start: number) {
     this.#link = link
     this.#interval = (PACKET * 8_000) / rate
@@ -27,9 +29,15 @@ export class ConstantFlow implements Timed {
 /** Reno: the window grows by a packet per turnaround, and halves when a packet is lost. */
 export class TcpFlow implements Timed {
   readonly #link: LinkEmulator<Packet>
+  /** Milliseconds that an acknowledgement takes. The way back has no queue and no loss. */
   readonly #delayBack: number
+  /**
+   * Packets that may be unacknowledged. It grows without slow start: only the steady state matters to a competing
+   * video.
+   */
   #window = 4
   #inFlight = 0
+  /** The window halves at most once per two ways back, as a burst of losses is one congestion. */
   #halvedAt = -Infinity
   #lastAcknowledgement: number
   readonly #acknowledgements: { at: number; number: number }[] = []
@@ -43,6 +51,7 @@ export class TcpFlow implements Timed {
     this.#lastAcknowledgement = start
   }
 
+  /** Now while the window has room, else at the next acknowledgement, at the latest after `TIMEOUT`. */
   get deadline(): number {
     if (this.#inFlight < Math.floor(this.#window)) return -Infinity
     return Math.min(this.#acknowledgements[0]?.at ?? Infinity, this.#lastAcknowledgement + TIMEOUT)
@@ -77,6 +86,7 @@ export class TcpFlow implements Timed {
     this.#window = Math.max(2, this.#window / 2)
   }
 
+  /** Everything in flight was lost: begin with two packets, and expect the next number. */
   #startOver(now: number): void {
     this.#lastAcknowledgement = now
     this.#window = 2

@@ -57,6 +57,7 @@ export class LinkEmulator<T> {
     this.#deliver = deliver
   }
 
+  /** When `tick` is due; `Infinity` for an empty link. */
   get deadline(): number {
     return Math.min(this.#throughAt, this.#arriving[0]?.at ?? Infinity)
   }
@@ -72,6 +73,7 @@ export class LinkEmulator<T> {
     this.#options.rate = rate
   }
 
+  /** Queues the packet, or drops it at a full queue (drop-tail), which `overflowed` counts. */
   send(packet: T, bytes: number, now: number): void {
     if (this.#queuedBytes + bytes > this.#options.queue) {
       this.overflowed++
@@ -82,11 +84,13 @@ export class LinkEmulator<T> {
     if (this.#queue.length === 1) this.#throughAt = now + this.#timeOf(bytes)
   }
 
+  /** What left the queue before `now` is delivered in the order of arrival, at its own time and not at `now`. */
   tick(now: number): void {
     while (this.#throughAt <= now) this.#through(this.#throughAt)
     while (this.#arriving.length > 0 && this.#arriving[0]!.at <= now) this.#deliver(this.#arriving.shift()!.packet, now)
   }
 
+  /** The first packet has left the queue. Losses happen behind it: a lost packet has taken its time on the link. */
   #through(at: number): void {
     const { packet, bytes } = this.#queue.shift()!
     this.#queuedBytes -= bytes
@@ -100,12 +104,14 @@ export class LinkEmulator<T> {
     return (bytes * 8_000) / this.#options.rate
   }
 
+  /** Bursts are a chain of two states (Gilbert): the chance to be in a burst depends on the previous packet. */
   #isLost(): boolean {
     const { loss, burst } = this.#options
     if (burst !== undefined) this.#isInBurst = this.#random() < (this.#isInBurst ? 1 - burst.ends : burst.begins)
     return this.#isInBurst || this.#random() < loss
   }
 
+  /** Jitter never changes the order, reordering does: a late packet arrives `by` later, and others overtake it. */
   #arrive(packet: T, at: number): void {
     const { reordering, jitter = 0 } = this.#options
     const isLate = reordering !== undefined && this.#random() < reordering.chance

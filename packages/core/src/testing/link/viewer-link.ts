@@ -64,6 +64,7 @@ export class ViewerLink implements Timed {
     this.#back = new LinkEmulator(back, this.#random, (bytes, now) => this.#feedbackArrived(bytes, now))
   }
 
+  /** The earliest of its parts. A shared link is driven by its owner, else it would be served twice. */
   get deadline(): number {
     const link = this.#isShared ? Infinity : this.link.deadline
     const own = Math.min(
@@ -76,6 +77,7 @@ export class ViewerLink implements Timed {
     return Math.min(link, this.#back.deadline, own)
   }
 
+  /** In the order of a lane: arrivals and feedback before the estimate, the estimate before what is sent. */
   tick(now: number): void {
     if (!this.#isShared) this.link.tick(now)
     this.#back.tick(now)
@@ -92,6 +94,7 @@ export class ViewerLink implements Timed {
     }
   }
 
+  /** Not paced and not estimated: audio measures what the video's queue costs it. */
   #audio(now: number): void {
     this.#audioAt = now + AUDIO_INTERVAL
     this.audioSent++
@@ -126,6 +129,7 @@ export class ViewerLink implements Timed {
     this.#feedback.arrived(sequence, 1, now)
   }
 
+  /** Feedback of the browser (draft-holmer-rmcat-transport-wide-cc-extensions-01). The fields are those of the wire. */
   #sendFeedback(now: number): void {
     const length = this.#feedback.take(1)
     if (length > 0 && !this.feedbackEnds) this.#back.send(this.#feedback.bytes.slice(0, length), length, now)

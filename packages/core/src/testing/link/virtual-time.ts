@@ -1,5 +1,6 @@
 // Runs parts of a simulation on one virtual clock, each at its deadline.
 
+/** A part of a simulation. `deadline` is read before each step and may change in any tick; `Infinity` rests. */
 export interface Timed {
   readonly deadline: number
   tick(now: number): void
@@ -15,6 +16,7 @@ export class VirtualTime {
     this.#parts = parts
   }
 
+  /** A flow that joins later. Its deadline may be in the past: it is served in the next step. */
   add(part: Timed): void {
     this.#parts.push(part)
   }

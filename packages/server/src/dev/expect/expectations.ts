@@ -10,11 +10,16 @@ export interface ClientView {
   connections: number
 }
 
+/**
+ * A row is complete when its sentence helps: “NAME: expected EXPECTED within 5 s; it DID. Expected behaviour: ADVICE
+ * (PAGE)”.
+ */
 export interface ExpectationRow {
   /** `soon`: before the time is over. `now`: at once. `throughout`: until the time is over. */
   when: 'soon' | 'now' | 'throughout'
   /** What `count` counts, and its default; undefined if it has none. */
   count?: { of: string; usual: number }
+  /** Pure: it is called after each event of the trace, and every 20 ms. */
   holds(view: ClientView, count: number): boolean
   /** Completes "expected …". */
   expected: string
@@ -22,10 +27,12 @@ export interface ExpectationRow {
   did(view: ClientView): string
   /** What a correct client does. */
   advice: string
+  /** The page and section that describe the behaviour. */
   page: string
 }
 
 const GATEWAY = 'docs/voice-gateway.md'
+/** Speaking messages that the client sent, in its first 1,000 messages. */
 const speaking = ({ transcript }: ClientView) => transcript.opcodes.filter(({ op }) => op === 5).length
 const sum = ({ transcript }: ClientView, of: 'packets' | 'silenceFrames' | 'dave' | 'plain') =>
   transcript.streams.reduce((total, stream) => total + stream[of], 0)
@@ -45,6 +52,7 @@ function sent({ transcript }: ClientView): string {
 const audio = (view: ClientView) =>
   `sent ${sum(view, 'packets')} RTP packets, ${sum(view, 'silenceFrames')} of them silence, ${sum(view, 'dave')} encrypted end to end`
 
+/** By the name that tests, the command line and the control API use. */
 export const EXPECTATIONS = {
   joined: {
     when: 'soon',

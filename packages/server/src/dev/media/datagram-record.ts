@@ -26,6 +26,10 @@ export function typeOf(bytes: Uint8Array): DatagramType {
   return TYPES[classifyDatagram(new DataView(bytes.buffer, bytes.byteOffset), 0, bytes.length)] ?? 'unknown'
 }
 
+/**
+ * `plain` is what the datagram is without transport encryption; undefined for one that has none or did not open. `key`
+ * is undefined before Session Description.
+ */
 export function datagramRecord(
   from: Side,
   raw: Uint8Array,

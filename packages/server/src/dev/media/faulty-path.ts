@@ -13,6 +13,10 @@ export interface Carriage {
 /** How long a datagram waits for its successor with `udp-reorder`. */
 const LONGEST_HOLD = 100
 
+/**
+ * The choice for a datagram depends on the seed and on its number in this direction, so that a run can be repeated.
+ * Timing (`udp-rate`, delays) is real.
+ */
 export class FaultyPath {
   readonly #faults: UserFaults
   readonly #loss: FaultName
@@ -33,10 +37,12 @@ export class FaultyPath {
     this.#send = send
   }
 
+  /** The next `count` datagrams are lost. */
   beginBurst(count: number): void {
     this.#burst += count
   }
 
+  /** Delayed datagrams are dropped. */
   close(): void {
     for (const timer of this.#timers) clearTimeout(timer)
     this.#timers.clear()
@@ -74,6 +80,7 @@ export class FaultyPath {
     return this.#is('udp-loss', chance, by) || this.#is(this.#loss, chance, by) || this.#isAboveRate(length, by)
   }
 
+  /** A token bucket of bits; `rate` is in kbit/s, which is bits per millisecond. */
   #isAboveRate(length: number, by: FaultName[]): boolean {
     const rate = this.#faults.value('udp-rate')
     if (rate === undefined) return false
@@ -108,6 +115,7 @@ export class FaultyPath {
     this.#send(bytes)
   }
 
+  /** A datagram that was held for `udp-reorder` leaves after its successor. */
   #pass(bytes: Uint8Array, delay: number, copies: number): void {
     const send = () => {
       for (let copy = 0; copy < copies; copy++) this.#send(bytes)
@@ -117,6 +125,7 @@ export class FaultyPath {
     else send()
   }
 
+  /** Above the maximum of delayed datagrams, further ones are lost. */
   #later(delay: number, act: () => void): void {
     if (this.#timers.size >= SERVER_LIMITS.maxDelayedDatagrams) return
     const timer = setTimeout(() => {

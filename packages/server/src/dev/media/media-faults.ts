@@ -33,9 +33,11 @@ export class MediaFaults {
   readonly #replacements: { frame: Uint8Array; left: number }[] = []
   readonly #announced = new Set<number>()
   #users = new Map<number, string>()
+  /** What is added to every sequence and timestamp: the sum of the jumps so far. */
   #sequence = 0
   #timestamp = 0
 
+  /** `random` yields numbers from 0 to 1, by the seed of the test server; `announce` sends a message to the client. */
   constructor(faults: UserFaults, random: () => number, announce: (message: LinkMessage) => void) {
     this.#faults = faults
     this.#random = random
@@ -116,6 +118,9 @@ export class MediaFaults {
     return payload.map((byte, index) => (index === 1 ? byte ^ 0xff : byte))
   }
 
+  /**
+   * The first packet of an SSRC announces the other one with Speaking, if its user is known: a client may then follow.
+   */
   #anotherSsrc(ssrc: number): number {
     const other = (ssrc ^ SSRC_CHANGE) >>> 0
     const user_id = this.#users.get(ssrc)
@@ -126,6 +131,7 @@ export class MediaFaults {
     return other
   }
 
+  /** Adds the fault to `by` if it is active. */
   #has(name: FaultName, by: FaultName[]): boolean {
     const has = this.#faults.value(name) !== undefined
     if (has) by.push(name)

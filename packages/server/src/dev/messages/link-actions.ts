@@ -9,7 +9,9 @@ const LARGEST_SSRC = 4_294_967_295
 const FIRST_ID = 1_500_000_000_000_000_000n
 const UNKNOWN_OPCODE = 250
 
-/** The messages that a fault adds; undefined if it adds none. */
+/**
+ * The messages that a fault adds; undefined if it adds none. `value` is that of the fault: for `many-members` how many.
+ */
 export function addedMessages(name: FaultName, value: number): readonly LinkMessage[] | undefined {
   switch (name) {
     case 'unknown-opcode':

@@ -34,6 +34,7 @@ export function readLinkMessage(data: RawData, isBinary: boolean, from: 'client'
   return (isBinary ? binary(bytes, from) : json(String(data))) ?? { format: 'unknown', op: -1, bytes, isBinary }
 }
 
+/** An unchanged message is written as it was received, byte for byte. */
 export function writeLinkMessage(message: LinkMessage, to: 'client' | 'node'): string | Uint8Array {
   switch (message.format) {
     case 'json':
@@ -47,6 +48,7 @@ export function writeLinkMessage(message: LinkMessage, to: 'client' | 'node'): s
   }
 }
 
+/** A message of the test server's own, without a number. */
 export const jsonMessage = (op: number, d: unknown): JsonMessage => ({
   format: 'json',
   op,

@@ -49,6 +49,7 @@ export function changed(message: LinkMessage, name: FaultName, value: number): L
   return { ...message, body, text: undefined }
 }
 
+/** Faults of DAVE: a flipped byte in the middle of an MLS message, or transition id 0 in place of the announced one. */
 function changedBinary(message: Extract<LinkMessage, { format: 'binary' }>, name: FaultName): LinkMessage {
   const payload = Uint8Array.from(message.payload)
   const middle = payload.length >> 1
@@ -57,6 +58,7 @@ function changedBinary(message: Extract<LinkMessage, { format: 'binary' }>, name
   return { ...message, payload }
 }
 
+/** As if the session had run for long: its first message has number 65,530, and numbers wrap at 65,536. */
 function renumbered(message: LinkMessage): LinkMessage {
   if (message.format === 'binary')
     return message.seq === undefined ? message : { ...message, seq: wrapped(message.seq + FIRST_SEQ - 1) }

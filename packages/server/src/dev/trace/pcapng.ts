@@ -81,6 +81,7 @@ function ipPacket(payload: Uint8Array, from: number, to: number): Uint8Array {
   return new ByteWriter().raw(bytes).u16(from).u16(to).u16(udp).u16(0).raw(payload).bytes()
 }
 
+/** The ones' complement sum of 16-bit words (RFC 1071). Expects zero in the checksum field. */
 function checksum(header: Uint8Array): number {
   const view = new DataView(header.buffer)
   let sum = 0
@@ -89,6 +90,10 @@ function checksum(header: Uint8Array): number {
   return ~sum & 0xffff
 }
 
+/**
+ * Options of a block, and the end-of-options mark. An empty text is no option; a long one is cut to what its length
+ * field holds.
+ */
 function options(list: readonly [code: number, text: string][]): Uint8Array {
   const writer = new ByteWriter()
   for (const [code, text] of list) {
@@ -98,11 +103,13 @@ function options(list: readonly [code: number, text: string][]): Uint8Array {
   return writer.u32(0).bytes()
 }
 
+/** The length is repeated at the end, so that readers can go backwards. */
 function block(type: number, body: Uint8Array): Uint8Array {
   const length = 12 + body.length
   return new ByteWriter().u32(type).u32(length).raw(body).u32(length).bytes()
 }
 
+/** To a multiple of four bytes, which all blocks and options require. */
 const padded = (bytes: Uint8Array) =>
   new ByteWriter()
     .raw(bytes)

@@ -25,6 +25,7 @@ export interface StreamView {
 const PAUSE = 400
 const SILENCE_FRAMES = 5
 
+/** Judges one SSRC; `TranscriptBuilder` turns its findings into violations. Only Opus packets count for talkspurts. */
 export class StreamTranscript {
   readonly #view: StreamView
   readonly #payloadTypes = new Set<number>()
@@ -32,6 +33,7 @@ export class StreamTranscript {
   #lastAt = 0
   /** Silence frames at the end of the talkspurt; undefined outside one. */
   #trailing: number | undefined
+  /** Before the first encrypted frame of a key or transition. */
   #mayBePlain = true
 
   constructor(ssrc: number) {
@@ -61,6 +63,7 @@ export class StreamTranscript {
     this.#mayBePlain = true
   }
 
+  /** `at` in milliseconds. Returns the rule that the packet broke, if any. */
   add(at: number, rtp: RtpFields): 'plain after encrypted' | undefined {
     const view = this.#view
     view.packets++
@@ -90,6 +93,7 @@ export class StreamTranscript {
     this.#trailing = 0
   }
 
+  /** The first packet sets sequence and timestamp; one behind a newer packet changes neither. */
   #order({ sequence, timestamp }: RtpFields): void {
     const view = this.#view
     if (view.firstSequence < 0) view.firstSequence = sequence

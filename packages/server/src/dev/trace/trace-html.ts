@@ -12,6 +12,7 @@ code{font:12px ui-monospace,monospace;word-break:break-all}
 @media(prefers-color-scheme:dark){body{background:#161616;color:#e8e8e8}tr:nth-child(even){background:#1f1f1f}
 .altered{background:#3a2d12!important}.client td:nth-child(3){color:#7cc0f5}.node td:nth-child(3){color:#c6a5ee}}`
 
+/** `names` maps user ids to what the page shows. All texts of events are escaped: clients choose them. */
 export function traceHtml(
   events: readonly TraceEvent[],
   names: Names,
@@ -29,6 +30,7 @@ ${rows}
 `
 }
 
+/** Classes of a row: who sent it, `altered` by a fault, a `fault` itself, or the `close` of a connection. */
 function row(event: TraceEvent, names: Names): string {
   const isSent = event.kind === 'message' || event.kind === 'datagram'
   const isAltered = isSent && (event.fate !== 'sent' || event.by.length > 0)

@@ -10,6 +10,7 @@ const Numbers = z.object({
   payload: z.number(),
 })
 const Base = z.looseObject({ at: z.number(), user: z.string(), by: z.array(z.string()).optional() })
+/** What readers of events rely on, and no more: a trace of a later version, with further fields, is still read. */
 const Event = z.discriminatedUnion('kind', [
   Base.extend({ kind: z.literal('gateway'), op: z.number() }),
   Base.extend({
@@ -56,6 +57,7 @@ export function readTraceLine(line: string): TraceEvent | undefined {
 
 const isEvent = (value: unknown): value is TraceEvent => Event.safeParse(value).success
 
+/** A trace without bytes has empty datagrams. */
 function withBytes(event: DatagramRecord & { at: number; user: string; plain?: unknown }): TraceEvent {
   const { raw, plain, ...fields } = event as typeof event & { raw: unknown; plain?: unknown }
   const bytes = { raw: bytesOf(raw), ...(plain !== undefined && { plain: bytesOf(plain) }) }

@@ -83,6 +83,7 @@ function runs(events: readonly TraceEvent[]): Run[] {
   return all
 }
 
+/** RTP of one SSRC and direction, with one fate, silence or not. Packets that differ in `by` alone stay in one run. */
 function isAlike(a: TraceEvent, b: TraceEvent): boolean {
   if (a.kind !== 'datagram' || b.kind !== 'datagram' || a.user !== b.user || a.from !== b.from || a.fate !== b.fate)
     return false

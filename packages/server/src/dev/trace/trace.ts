@@ -3,6 +3,10 @@ import { SERVER_LIMITS } from '../../limits.ts'
 import type { TraceEvent, TraceRecord } from './trace-record.ts'
 import { type Transcript, TranscriptBuilder, type Violation } from './transcript.ts'
 
+/**
+ * Bounded by `SERVER_LIMITS.maxTraceEventsPerUser` and `maxTraceEvents`. Transcripts outlive the events that they were
+ * made of.
+ */
 export class Trace {
   readonly #byUser = new Map<string, TraceEvent[]>()
   readonly #listeners = new Set<(event: TraceEvent) => void>()
@@ -11,11 +15,16 @@ export class Trace {
   readonly #violated: (user: string, violation: Violation) => void
   #count = 0
 
+  /**
+   * `now` is in milliseconds since the start of the test server. `violated` is called as soon as a client breaks a
+   * rule.
+   */
   constructor(now: () => number, violated: (user: string, violation: Violation) => void) {
     this.#now = now
     this.#violated = violated
   }
 
+  /** Listeners are called synchronously, after the event is part of the transcript. */
   add(user: string, record: TraceRecord): void {
     const event = { at: Math.round(this.#now() * 1_000) / 1_000, user, ...record }
     const own = this.#byUser.get(user) ?? []
@@ -44,6 +53,7 @@ export class Trace {
     return () => void this.#listeners.delete(listener)
   }
 
+  /** Forgets events and transcripts, of one user or of all: a test begins. Listeners stay. */
   clear(user?: string): void {
     for (const map of [this.#byUser, this.#transcripts]) {
       if (user === undefined) map.clear()

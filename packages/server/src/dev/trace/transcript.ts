@@ -4,6 +4,7 @@ import { SERVER_LIMITS } from '../../limits.ts'
 import { StreamTranscript, type StreamView } from './stream-transcript.ts'
 import type { ConnectionRecord, DatagramRecord, MessageRecord, TraceEvent } from './trace-record.ts'
 
+/** Names of rules, as tests and the control API show them. docs/testing-your-bot.md explains each. */
 export type Rule =
   | 'speaking-first'
   | 'silence-frames'
@@ -49,6 +50,7 @@ const CLIENT_OPS: ReadonlySet<number> = new Set([0, 1, 3, 5, 7, 10, 12, 14, 15, 
 const HEARTBEAT_GRACE = 1.5
 const MOST_OPCODES = 1_000
 
+/** Receives the events of one user in order. Lists of opcodes, closes, nonces and violations have a maximum each. */
 export class TranscriptBuilder {
   readonly #opcodes: Transcript['opcodes'] = []
   readonly #closes: Transcript['closes'] = []
@@ -66,17 +68,24 @@ export class TranscriptBuilder {
     unopened: 0,
     reused: 0,
   }
+  /** SSRCs that Ready (op 2) gave the client, of all its sessions. */
   readonly #ownSsrcs = new Set<number>()
   readonly #onViolation: (violation: Violation) => void
+  /** On the current connection. */
   #hasIdentified = false
+  /** Since the current key. */
   #hasSpoken = false
+  /** Milliseconds, of Hello (op 8). */
   #interval: number | undefined
+  /** The last heartbeat, or the moment the session was established; undefined on a connection without either. */
   #beatAt: number | undefined
 
+  /** `onViolation` is called once for each violation, as it is found. */
   constructor(onViolation: (violation: Violation) => void = () => {}) {
     this.#onViolation = onViolation
   }
 
+  /** Events of the node count as the client received them: lost ones do not. */
   add(event: TraceEvent): void {
     if (event.kind === 'connection') this.#connection(event)
     else if (event.kind === 'message' && event.from === 'client') this.#fromClient(event)
@@ -155,6 +164,9 @@ export class TranscriptBuilder {
       for (const stream of this.#streams.values()) stream.allowPlain()
   }
 
+  /**
+   * A new session: nonces begin again, Speaking has to be repeated, and frames are plain until DAVE's first transition.
+   */
   #newKey(): void {
     this.#nonces.clear()
     this.#hasSpoken = false
@@ -190,6 +202,10 @@ export class TranscriptBuilder {
       )
   }
 
+  /**
+   * A nonce that is used twice with one key weakens the encryption of both packets, with AES-GCM also the
+   * authentication of all.
+   */
   #nonce(at: number, nonce: string | undefined): void {
     if (nonce === undefined) return
     if (this.#nonces.has(nonce)) {
@@ -223,7 +239,7 @@ export class TranscriptBuilder {
       )
   }
 
-  /** Once for each rule and connection is enough to read; the bound is for clients that never stop. */
+  /** Violations after `SERVER_LIMITS.maxViolations` are dropped: the bound is for clients that never stop. */
   #violate(at: number, rule: Rule, sentence: string): void {
     if (this.#violations.length >= SERVER_LIMITS.maxViolations) return
     const violation = { at, rule, sentence }
