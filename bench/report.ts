@@ -12,6 +12,7 @@ import { aimsOf } from './report/aims.ts'
 import { byNativeFloor } from './report/native-floors.ts'
 import { checkRows, printRows, type Row, readRows, round } from './report/rows.ts'
 import { alone, BASE, browsers, byChannels, byLanes, byMembers, type Extent, paced } from './report/scenarios.ts'
+import { type BridgeExtent, measureBridge, printBridge } from './spacebar/bridge-figures.ts'
 
 const SCENARIOS = {
   alone,
@@ -23,7 +24,7 @@ const SCENARIOS = {
   browsers,
 }
 /** Parts that are not in the forwarding table. */
-const OTHERS = ['peers', 'node', 'messages', 'dave']
+const OTHERS = ['peers', 'node', 'messages', 'dave', 'spacebar']
 const PARTS = [...Object.keys(SCENARIOS), ...OTHERS]
 
 const HELP = `npm run bench -- [--short] [--only PARTS] [--json FILE] [--compare FILE]
@@ -102,18 +103,21 @@ interface OtherExtent {
   node: NodeExtent
   messages: { channels: number[]; rounds: number }
   dave: { sizes: number[]; rounds: number; members: number; changes: number }
+  spacebar: BridgeExtent
 }
 const FULL_OTHERS: OtherExtent = {
   peers: { rounds: 3, seconds: 6, warmUp: 6, rooms: [4, 10, 20] },
   node: { joins: 200, requests: 20_000, members: 5_000, settle: 3_000, costs: 400, warmUp: 500 },
   messages: { channels: [1_000, 10_000, 100_000], rounds: 500 },
   dave: { sizes: [10, 50, 100, 250], rounds: 12, members: 100, changes: 24 },
+  spacebar: { messages: 500_000, joins: 4_000, delays: 200, users: 10_000 },
 }
 const SHORT_OTHERS: OtherExtent = {
   peers: { rounds: 1, seconds: 1, warmUp: 1, rooms: [4] },
   node: { joins: 20, requests: 2_000, members: 250, settle: 1_000, costs: 40, warmUp: 15 },
   messages: { channels: [100, 1_000], rounds: 50 },
   dave: { sizes: [10, 100], rounds: 4, members: 20, changes: 4 },
+  spacebar: { messages: 50_000, joins: 300, delays: 20, users: 1_000 },
 }
 
 async function measureDave({ sizes, rounds, members, changes }: OtherExtent['dave']) {
@@ -136,7 +140,8 @@ const node = chosen.includes('node') ? await measureNode(others.node) : undefine
 const { channels, rounds } = others.messages
 const messages = chosen.includes('messages') ? benchMessageCost(channels, rounds) : undefined
 const dave = chosen.includes('dave') ? await measureDave(others.dave) : undefined
-const aims = aimsOf({ peers, rows, node, messages, dave })
+const bridge = chosen.includes('spacebar') ? await measureBridge(others.spacebar) : undefined
+const aims = aimsOf({ peers, rows, node, messages, dave, bridge })
 
 if (peers !== undefined) {
   console.log('Servers under the same load: rooms of 25, one speaker each, 50 packets of 120 bytes a second\n')
@@ -159,6 +164,10 @@ if (dave !== undefined) {
   printDave(dave.groups)
   printRekey(dave.rekey)
 }
+if (bridge !== undefined) {
+  console.log('\nBridge to Spacebar\n')
+  printBridge(bridge)
+}
 console.log('\nAims\n')
 console.table(aims.map(({ aim, wanted, found, isReached }) => ({ aim, wanted, found: round(found, 2), isReached })))
 
@@ -179,7 +188,7 @@ console.log(
 if (values.json !== undefined)
   writeFileSync(
     values.json,
-    `${JSON.stringify({ machine, peers, rows, ...node, messages, dave, aims }, undefined, 2)}\n`,
+    `${JSON.stringify({ machine, peers, rows, ...node, messages, dave, bridge, aims }, undefined, 2)}\n`,
   )
 checkRows(rows)
 if (peers !== undefined) checkPeers(peers)

@@ -4,6 +4,7 @@ import { addedByRekey, type RekeyFigures } from '../dave/rekey.ts'
 import type { MessageCost } from '../node/message-cost.ts'
 import type { NodeFigures } from '../node/node-figures.ts'
 import { MUMBLE, nameOfFloor, type Peers } from '../peers/peers.ts'
+import type { BridgeReport } from '../spacebar/bridge-figures.ts'
 import type { Row } from './rows.ts'
 
 export interface Aim {
@@ -21,13 +22,14 @@ export interface Found {
   node: NodeFigures | undefined
   messages: readonly MessageCost[] | undefined
   dave: { groups: readonly DaveRow[]; rekey: RekeyFigures } | undefined
+  bridge: BridgeReport | undefined
 }
 
 const KILOBYTE = 1_000
 /** Call size of the aims for encryption. */
 const CALL = 100
 
-export const aimsOf = ({ peers, rows, node, messages, dave }: Found): Aim[] => [
+export const aimsOf = ({ peers, rows, node, messages, dave, bridge }: Found): Aim[] => [
   ...(peers === undefined ? [] : peerAims(peers)),
   ...forwardingAims(rows),
   aim(`memory per member, ${node?.memory.members ?? 'many'} members, kB`, 40, kilobytes(node?.memory.bytesPerMember)),
@@ -35,6 +37,14 @@ export const aimsOf = ({ peers, rows, node, messages, dave }: Found): Aim[] => [
   aim(`LVSP or gateway message, ${most(sizes(messages)) ?? 'many'} channels, median, ms`, 0.1, slowest(messages)),
   aim(`CPU to accept a commit, ${CALL} members, ms`, 2, longestCommit(dave?.groups ?? [])),
   aim(`added delay while ${dave?.rekey.members ?? CALL} members change keys, ms`, 5, dave && addedByRekey(dave.rekey)),
+  ...(bridge === undefined ? [] : bridgeAims(bridge)),
+]
+
+/** Rates as times: a second of 200 joins, and of 50,000 messages. */
+const bridgeAims = ({ discard, joins, checkedJoins, delay }: BridgeReport): Aim[] => [
+  aim('a join through the bridge to Spacebar, many at once, ms', 5, 1_000 / (checkedJoins ?? joins).perSecond),
+  aim('delay that the bridge to Spacebar adds to a join, median, ms', 20, delay.added),
+  aim('a foreign message on the bus of Spacebar, µs', 20, 1e6 / discard.perSecond),
 ]
 
 /** Rooms of the aim for the median latency. */

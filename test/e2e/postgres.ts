@@ -4,7 +4,6 @@ import { once } from 'node:events'
 import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { TestContext } from 'node:test'
 import { Client } from 'pg'
 import type { Tool } from './foreign-tools.ts'
 import { until } from './until.ts'
@@ -44,6 +43,11 @@ export function postgres(): Tool {
   return folder === undefined ? { missing: 'PostgreSQL is not installed' } : { command: [join(folder, 'postgres')] }
 }
 
+/** A test, or what else ends. */
+interface Scope {
+  after(end: () => unknown): void
+}
+
 export class Postgres {
   readonly url: string
   readonly #client: Client
@@ -54,14 +58,14 @@ export class Postgres {
   }
 
   /** With Spacebar's tables. Ends with the test. */
-  static async open(t: TestContext, ids: 'varchar' | 'bigint' = 'varchar'): Promise<Postgres> {
+  static async open(t: Scope, ids: 'varchar' | 'bigint' = 'varchar'): Promise<Postgres> {
     const postgres = await Postgres.empty(t)
     await postgres.run(SCHEMA.replaceAll(' ID', ` ${ids}`))
     return postgres
   }
 
   /** Without tables. Ends with the test. */
-  static async empty(t: TestContext): Promise<Postgres> {
+  static async empty(t: Scope): Promise<Postgres> {
     const folder = mkdtempSync(join(tmpdir(), 'parley-postgres-'))
     t.after(() => rmSync(folder, { recursive: true, force: true }))
     if (NOBODY.uid !== undefined) chownSync(folder, NOBODY.uid, NOBODY.gid)
