@@ -162,9 +162,13 @@ test('a fleet moves the calls of a node that drains, and its client talks on the
     return client
   }
   const first = await join(await fleet.createVoiceState(user))
+  const order: unknown[] = []
+  first.on('closed', ({ code }) => order.push(code))
+  fleet.on('moved', () => order.push('moved'))
   const drained = old.drain(60_000)
   await until('the move', () => moved.length === 1)
   assert.deepEqual([moved[0]!.from, moved[0]!.channel.node], ['old', 'next'])
+  assert.deepEqual(order, [4014, 'moved'], 'the client is closed before its user is sent the other node')
   const [granted] = moved[0]!.voiceStates
   assert.equal(granted!.endpoint, next.endpoint)
   await join(granted!)

@@ -227,7 +227,7 @@ for (const { name, open, skip } of LIBRARIES)
     timeout: 180_000,
   }, async t => {
     trustTestCertificate()
-    // discord.py was silent in one of about ten moves on a busy machine, so a move has a second chance.
+    // A second chance for a machine so busy that discord.py reads the close and the update together: see docs/lvsp.md, Draining.
     const silence = (await silenceOf(t, name, open)) ?? (await silenceOf(t, name, open)) ?? Infinity
     t.diagnostic(`${name}: ${Math.round(silence)} ms from SIGTERM to the first frame on the other node`)
     assert.ok(silence < LONGEST_SILENCE, `${silence} ms`)

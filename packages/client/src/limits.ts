@@ -86,6 +86,8 @@ export const LIMITS = {
   lossGrace: 15_000,
   /** How long a fleet waits until a node has closed the clients of a channel that leaves it. */
   leaveTimeout: 1_000,
+  /** From then to the voice server update: what a busy client takes to read the close, and its path may be longer. */
+  leavePause: 300,
 
   /** Header packet of an Ogg Opus file: album art makes it long (RFC 7845 §6 allows 120 MB). */
   oggHeader: 4 * 1024 * 1024,

@@ -276,7 +276,10 @@ export class Fleet {
     this.#events.emit('moved', { from, channel: channel.current, voiceStates })
   }
 
-  /** Clients must receive their close code before the voice server update: a node that answers a later request has sent it. */
+  /**
+   * Clients must receive their close code before the voice server update: a node that answers a later request has sent it. The pause
+   * keeps them apart on the way, because discord.py misses an update that it reads together with the close, and leaves the call.
+   */
   async #leave({ client }: NodeEntry, ref: ChannelRef): Promise<void> {
     client.destroyChannel(ref)
     let timer: NodeJS.Timeout | undefined
@@ -285,6 +288,7 @@ export class Fleet {
     })
     await Promise.race([client.stats(), late]).catch(() => {})
     clearTimeout(timer)
+    await new Promise(resolve => setTimeout(resolve, LIMITS.leavePause))
   }
 
   async #restore(channel: ChannelEntry, node: NodeEntry): Promise<void> {
