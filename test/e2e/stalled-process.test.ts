@@ -47,12 +47,11 @@ async function scene(t: TestContext) {
 }
 
 /**
- * On a busy machine a client may reconnect before the process stands still, or answer too late after it, so the process is stalled up
- * to eight times. A node that applies deadlines before it reads never resumes.
+ * On a busy machine a client may reconnect before the process stands still, so the process is stalled up to three times. A node that applies deadlines before it reads never resumes.
  */
 async function resumesOnce(attempt: () => Promise<string>): Promise<void> {
   const outcomes: string[] = []
-  while (outcomes.length < 8 && !outcomes.includes('resumed')) outcomes.push(await attempt())
+  while (outcomes.length < 3 && !outcomes.includes('resumed')) outcomes.push(await attempt())
   assert.ok(outcomes.includes('resumed'), outcomes.join(', '))
 }
 

@@ -180,7 +180,7 @@ test('a closed host ignores inputs', t => {
 
 /** A host on virtual time. `stop` lets the clock pass without the timers, as for a process that does not run. */
 function virtualScene(t: TestContext) {
-  t.mock.timers.enable({ apis: ['setTimeout'] })
+  t.mock.timers.enable({ apis: ['setTimeout', 'setInterval'] })
   let now = 0
   const { core, host } = scene(t, {}, () => now)
   core.onTick = () => {
@@ -195,8 +195,10 @@ function virtualScene(t: TestContext) {
     now += time
   }
   const pass = (time: number) => {
-    now += time
-    t.mock.timers.tick(time)
+    for (let left = time; left > 0; left--) {
+      now++
+      t.mock.timers.tick(1)
+    }
   }
   return { core, host, setDeadline, stop, pass }
 }
@@ -211,23 +213,41 @@ test('after a stall of the process, input that arrived is handled before deadlin
   pass(SERVER_LIMITS.stallPause - 1)
   host.messageReceived(2, 'resume')
   pass(1)
-  assert.deepEqual(core.received, ['opened 2', 'message resume', 'tick 62020'])
+  assert.deepEqual(core.received, ['opened 2', 'message resume', 'tick 2000'])
 })
 
 test('a deadline that is late by less than a stall is applied at once', t => {
   const { core, setDeadline, stop, pass } = virtualScene(t)
   setDeadline(20)
-  stop(SERVER_LIMITS.stall - 1)
+  stop(SERVER_LIMITS.stall - 21)
   pass(20)
-  assert.deepEqual(core.received, ['tick 1019'])
+  assert.deepEqual(core.received, ['tick 999'])
 })
 
 test('a deadline that was set in the past is no stall', t => {
-  const { core, setDeadline, stop, pass } = virtualScene(t)
-  stop(60_000)
+  const { core, setDeadline, pass } = virtualScene(t)
+  pass(60_000)
   setDeadline(20)
-  pass(0)
-  assert.deepEqual(core.received, ['tick 60000'])
+  pass(1)
+  assert.deepEqual(core.received, ['tick 60001'])
+})
+
+test('time in which the process does not run does not count for deadlines', t => {
+  const { core, setDeadline, stop, pass } = virtualScene(t)
+  setDeadline(30_000)
+  pass(10_000)
+  stop(60_000)
+  pass(20_000)
+  assert.deepEqual(core.received, [])
+  pass(SERVER_LIMITS.pulse)
+  assert.equal(core.received.length, 1)
+})
+
+test('an idle host that runs does not stop the clock', t => {
+  const { core, setDeadline, pass } = virtualScene(t)
+  setDeadline(30_000)
+  pass(30_000)
+  assert.deepEqual(core.received, ['tick 30000'])
 })
 
 test('input that keeps the process busy after a stall defers deadlines for a limited time', t => {

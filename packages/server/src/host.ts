@@ -1,10 +1,11 @@
-// The loop around a core: feed one input, apply its effects, arm the only timer. The only place that reads the clock.
+// The loop around a core: feed one input, apply its effects, arm the only timer. The only place that reads the clock, which stands
+// still while the process does not run.
 // WebSockets, lanes and the process feed it; it decides nothing. Inputs never overlap: one that arrives during another
 // waits for it.
 import type { Effect, LaneCommand, LaneEvent, Opening, VoiceNode } from '@parley/core'
 import { SERVER_LIMITS } from './limits.ts'
 import { type NodeNote, serverNote } from './monitoring/notes.ts'
-import { StallGuard } from './stall.ts'
+import { RunningClock } from './stall.ts'
 
 /** The part of a node that the host drives. */
 export type Core = Pick<
@@ -41,24 +42,25 @@ const INTERNAL_ERROR = 1011
 export class Host {
   readonly #core: Core
   readonly #outputs: Outputs
-  readonly #clock: () => number
+  readonly #clock: RunningClock
+  /** Reads the clock. */
+  readonly #pulse: NodeJS.Timeout
   readonly #waiting: ((now: number) => void)[] = []
   #feeding = false
   #timer: NodeJS.Timeout | undefined
   #armedFor = Infinity
-  /** When the timer should fire: `armedFor`, or when it was armed if that had passed. */
-  #due = Infinity
   #notBefore = -Infinity
-  readonly #stallGuard = new StallGuard(SERVER_LIMITS.stallPause)
   #closed = false
   /** Inputs at which the core threw, and effects that could not be applied. */
   readonly failures = { inputs: 0, effects: 0 }
 
-  /** `clock` returns monotonic milliseconds; `core` must have been created with the same clock. */
+  /** `clock` returns monotonic milliseconds. */
   constructor(core: Core, outputs: Outputs, clock: () => number) {
     this.#core = core
     this.#outputs = outputs
-    this.#clock = clock
+    this.#clock = new RunningClock(clock)
+    this.#pulse = setInterval(() => this.#clock.now(), SERVER_LIMITS.pulse)
+    this.#pulse.unref()
     this.#arm()
   }
 
@@ -101,6 +103,7 @@ export class Host {
   close(): void {
     this.#closed = true
     clearTimeout(this.#timer)
+    clearInterval(this.#pulse)
     this.#armedFor = Infinity
   }
 
@@ -118,7 +121,7 @@ export class Host {
   /** One input, its effects in order, then one write per connection. */
   #run(input: (now: number) => void): void {
     try {
-      input(this.#clock())
+      input(this.#clock.now())
     } catch (error) {
       this.#inputFailed(error)
     }
@@ -171,30 +174,30 @@ export class Host {
 
   /** A timer that fires too early finds nothing due and is armed again. */
   #arm(): void {
-    const deadline = Math.max(this.#core.deadline, this.#notBefore)
+    const deadline = this.#deadline
     if (this.#closed || deadline >= this.#armedFor) return
     clearTimeout(this.#timer)
     this.#armedFor = deadline
-    const now = this.#clock()
-    this.#due = Math.max(now, deadline)
-    this.#timer = setTimeout(() => this.#wake(), Math.min(Math.ceil(this.#due - now), SERVER_LIMITS.maxTimeout))
+    const wait = Math.max(0, Math.ceil(deadline - this.#clock.now()))
+    this.#timer = setTimeout(() => this.#wake(), Math.min(wait, SERVER_LIMITS.maxTimeout))
   }
 
-  /**
-   * The timer fired. After a stall of the process it waits a moment longer, so that input that had arrived is read
-   * before deadlines apply.
-   */
+  /** When the core is to be ticked. After a stall of the process it is a moment later: input that had arrived is read first. */
+  get #deadline(): number {
+    return Math.max(this.#core.deadline, this.#notBefore, this.#clock.readUntil)
+  }
+
+  /** The timer fired. */
   #wake(): void {
     this.#armedFor = Infinity
-    const now = this.#clock()
-    const pause = this.#stallGuard.pause(this.#due, now)
-    if (pause > 0) this.#notBefore = now + pause
-    if (Math.max(this.#core.deadline, this.#notBefore) <= now) this.#feed(at => this.#tick(at))
+    const now = this.#clock.now()
+    if (this.#deadline <= now) this.#feed(at => this.#tick(at))
     else this.#arm()
   }
 
   /** A tick that fails is not repeated at once: its deadline may still be due, and would fail again without end. */
   #tick(now: number): void {
+    this.#clock.applied()
     try {
       this.#core.tick(now)
     } catch (error) {

@@ -77,6 +77,8 @@ export const SERVER_LIMITS = {
   loopLagInterval: 100,
   /** A timer that is late by this much shows that the process did not run: input that arrived is read before deadlines. */
   stall: 1_000,
+  /** How often the node's clock is read, so that a longer gap shows a stall. */
+  pulse: 250,
   /** How long it is read: enough for clients whose connections were waiting to complete TLS and HTTP, and to send Resume. */
   stallPause: 2_000,
   /** The same for a lane, whose datagrams are all in its socket already. */
