@@ -32,6 +32,7 @@ export {
   type SocketAddress,
   type TargetsId,
 } from './lane/commands.ts'
+export { LAYER_REASONS, type LayerReason, type LayerReport } from './lane/layer-report.ts'
 export { HEADER_WORDS, type PacketIo } from './lane/packet-io.ts'
 export { LIMITS } from './limits.ts'
 export type { LvspConnectionInspection } from './lvsp/connection.ts'

@@ -1,9 +1,9 @@
 // What members of a channel are sent about each other: arrivals and departures, speaking flags and SSRCs, video.
-import { SpeakingFlag, type VoiceEvents, VoiceOp } from '@parley/protocol'
+import { SpeakingFlag, type Stream, type VoiceEvents, VoiceOp } from '@parley/protocol'
 import type { Deadlines, Timed } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
 import type { ChannelSession } from './channel-session.ts'
-import type { VideoSource } from './video/video-source.ts'
+import type { Layer, VideoSource } from './video/video-source.ts'
 
 /** The part of a channel that announcements depend on. */
 export interface AnnouncedChannel {
@@ -164,7 +164,7 @@ export class Announcements implements Timed {
 
   #sendVideo(to: ChannelSession, about: ChannelSession): void {
     const forwarded = about.media.sources.filter(source => this.#channel.isForwarded(source))
-    to.sendText(VoiceOp.Video, JSON.stringify(videoEvent(about, forwarded)))
+    to.sendText(VoiceOp.Video, JSON.stringify(videoEvent(about, forwarded, to.media.isWebrtc)))
   }
 
   /** To every member present except `except`. The data is serialized once per shape. */
@@ -206,16 +206,40 @@ function sendBadges(to: ChannelSession, { userId, voiceState: { flags, platform 
   if (platform !== undefined) to.sendText(VoiceOp.ClientPlatform, JSON.stringify({ user_id: userId, platform }))
 }
 
-/** Op 12. The SSRCs are the node's, not those that the client itself uses. `video_ssrc` is that of the first source. */
-function videoEvent({ userId, media }: ChannelSession, forwarded: readonly VideoSource[]): VoiceEvents[12] {
+/**
+ * Op 12. The SSRCs are the node's, not those that the client itself uses. A Discord client is sent the SSRC of each layer, and
+ * `video_ssrc` is that of the best one; a WebRTC client is sent one SSRC per source, into which the layers are rewritten.
+ */
+function videoEvent(
+  { userId, media }: ChannelSession,
+  forwarded: readonly VideoSource[],
+  isWebrtc: boolean,
+): VoiceEvents[12] {
   const [first] = forwarded
-  const video_ssrc = first?.route.ssrc ?? 0
-  const rtx_ssrc = first?.layers[0]?.rtxSsrc ?? 0
-  return { user_id: userId, audio_ssrc: media.audio.ssrc, video_ssrc, rtx_ssrc, streams: forwarded.map(streamOf) }
+  const [best] = first === undefined ? [] : isWebrtc ? first.layers : sentLayers(first)
+  const streams = forwarded.flatMap(source => (isWebrtc ? [wholeStream(source)] : layerStreams(source)))
+  return {
+    user_id: userId,
+    audio_ssrc: media.audio.ssrc,
+    video_ssrc: best?.ssrc ?? 0,
+    rtx_ssrc: best?.rtxSsrc ?? 0,
+    streams,
+  }
 }
 
-function streamOf({ sent, route, layers }: VideoSource) {
-  const { max_framerate, max_resolution, rid = '100', quality = 100 } = sent ?? {}
-  const ssrcs = { ssrc: route.ssrc, rtx_ssrc: layers[0]?.rtxSsrc }
-  return { type: 'video', rid, quality, active: true, ...ssrcs, max_framerate, max_resolution }
+/** The layers that the client sends, the best first. */
+const sentLayers = ({ ascending, active }: VideoSource): Layer[] =>
+  ascending.filter(layer => active.has(layer)).reverse()
+
+const layerStreams = (source: VideoSource) => sentLayers(source).map(layer => streamOf(layer, source.active.get(layer)))
+
+/** The whole source under the SSRC of its first layer. */
+function wholeStream({ layers, sent }: VideoSource) {
+  return streamOf(layers[0]!, sent)
+}
+
+function streamOf({ rid, quality, ssrc, rtxSsrc }: Layer, sent: Stream = {}) {
+  const { max_framerate, max_resolution } = sent
+  const named = { rid: sent.rid ?? rid, quality: sent.quality ?? quality }
+  return { type: 'video', ...named, active: true, ssrc, rtx_ssrc: rtxSsrc, max_framerate, max_resolution }
 }

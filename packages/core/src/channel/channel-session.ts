@@ -2,6 +2,7 @@
 import type { Codec } from '@parley/protocol'
 import type { DaveSession } from '../dave/member.ts'
 import type { Listener, RouteSource } from './media-routes.ts'
+import type { Viewer } from './video/video-routes.ts'
 import type { VideoSource } from './video/video-source.ts'
 import type { VoiceState } from './voice-states/voice-state.ts'
 
@@ -12,7 +13,7 @@ export interface Ending {
 }
 
 /** What a session sends and can receive, as the channel reads it. The gateway changes it and then calls the channel. */
-export interface ChannelMedia extends Listener {
+export interface ChannelMedia extends Listener, Viewer {
   readonly audio: RouteSource
   readonly sources: readonly VideoSource[]
   /** The speaking flags last declared (op 5), and the last that were not 0: other members need those to learn its SSRC. */

@@ -16,6 +16,7 @@ import type { LaneHandle } from './lane-handle.ts'
 import { MediaRoutes } from './media-routes.ts'
 import { SendRequests } from './video/send-requests.ts'
 import { VideoCodecs } from './video/video-codecs.ts'
+import { VideoRoutes } from './video/video-routes.ts'
 import type { VideoSource } from './video/video-source.ts'
 import { mayReceive, maySend, maySendVideo } from './voice-states/permissions.ts'
 import type { VoiceState } from './voice-states/voice-state.ts'
@@ -71,7 +72,7 @@ export class Channel implements ChannelRef {
   readonly #announcements: Announcements
   readonly #sendRequests: SendRequests
   readonly #audio: MediaRoutes
-  readonly #video: MediaRoutes
+  readonly #video: VideoRoutes
 
   constructor({ backend, ref, token, lane, usage }: ChannelOptions, host: EncryptionHost) {
     this.backend = backend
@@ -80,15 +81,15 @@ export class Channel implements ChannelRef {
     this.token = token
     this.lane = lane
     this.usage = usage
-    this.#audio = new MediaRoutes(lane, 'audio', host.deadlines)
-    this.#video = new MediaRoutes(lane, 'video', host.deadlines)
+    this.#audio = new MediaRoutes(lane, host.deadlines)
+    this.#video = new VideoRoutes(lane)
     this.encryption = new Encryption(this, host)
     this.videoCodecs = new VideoCodecs(host.deadlines)
-    this.#sendRequests = new SendRequests(() => this.#video.listeners, host.deadlines)
+    this.#sendRequests = new SendRequests(() => this.#video.viewers, host.deadlines)
     this.#announcements = new Announcements(
       {
         present: this.#present,
-        isForwarded: source => this.#video.has(source.route),
+        isForwarded: source => this.#video.has(source),
         isAudible: session => maySend(this.properties, session.voiceState),
       },
       host.deadlines,
@@ -159,6 +160,11 @@ export class Channel implements ChannelRef {
   wantsChanged(session: ChannelSession): void {
     this.#audio.wantsChanged(session.media)
     this.#video.wantsChanged(session.media)
+    this.#sendRequests.changed()
+  }
+
+  /** The lane reported other layers of what the session views. */
+  layersChanged(): void {
     this.#sendRequests.changed()
   }
 
@@ -266,7 +272,7 @@ export class Channel implements ChannelRef {
   }
 
   #forwardedSources(session: ChannelSession): VideoSource[] {
-    return session.media.sources.filter(source => this.#video.has(source.route))
+    return session.media.sources.filter(source => this.#video.has(source))
   }
 
   /** Opens or closes the session's sources and its listening, as its voice state and the channel allow. */
@@ -285,17 +291,15 @@ export class Channel implements ChannelRef {
     const { media, voiceState } = session
     const isAllowed = media.hasVideo && maySendVideo(this.properties, voiceState)
     const changed = media.sources.filter(source =>
-      isAllowed && source.isSending
-        ? this.#video.openSource(source.route)
-        : this.#video.closeSource(source.route, false),
+      isAllowed && source.isSending ? this.#video.openSource(source) : this.#video.closeSource(source),
     )
     if (changed.length > 0) {
       this.#announcements.sendVideoOf(session)
       if (this.#forwardedSources(session).length > 0) this.#sendRequests.declared(session)
       else this.#sendRequests.ended(session)
     }
-    if (media.hasVideo && mayReceive(voiceState)) this.#video.addListener(media)
-    else this.#video.removeListener(media)
+    if (media.hasVideo && mayReceive(voiceState)) this.#video.addViewer(media)
+    else this.#video.removeViewer(media)
     this.#sendRequests.changed()
   }
 
@@ -304,8 +308,8 @@ export class Channel implements ChannelRef {
     const { media } = session
     this.#audio.removeListener(media)
     this.#audio.closeSource(media.audio, false)
-    this.#video.removeListener(media)
-    for (const source of media.sources) this.#video.closeSource(source.route, false)
+    this.#video.removeViewer(media)
+    for (const source of media.sources) this.#video.closeSource(source)
     this.#sendRequests.ended(session)
     this.#sendRequests.changed()
   }

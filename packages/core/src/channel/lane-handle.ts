@@ -2,6 +2,7 @@
 import type { Crypto } from '../crypto.ts'
 import type { Effects, LaneId } from '../effect.ts'
 import type { LaneCommand, LaneCounters, LaneEvent, PeerId, TargetsId } from '../lane/commands.ts'
+import type { LayerReport } from '../lane/layer-report.ts'
 import { LIMITS } from '../limits.ts'
 import { SsrcAllocator } from './ssrc-allocator.ts'
 
@@ -11,6 +12,8 @@ export interface PeerOwner {
   packetsArrived(ssrc: number): void
   /** A DTLS datagram arrived from an address that the peer has proved. */
   datagramArrived(bytes: Uint8Array, now: number): void
+  /** Layers of what the peer views changed. */
+  layersChanged(layers: readonly LayerReport[]): void
   /** Every nonce of its key is used. */
   keyExhausted(now: number): void
 }
@@ -129,6 +132,8 @@ export class Lanes {
         return
       case 'firstPacket':
         return handle.owners.get(event.peer)?.packetsArrived(event.ssrc)
+      case 'layers':
+        return handle.owners.get(event.peer)?.layersChanged(event.layers)
       case 'nonceExhausted':
         return handle.owners.get(event.peer)?.keyExhausted(now)
       case 'datagram':

@@ -5,9 +5,10 @@ import fc from 'fast-check'
 import { Deadlines } from '../deadlines.ts'
 import { Effects } from '../effect.ts'
 import type { LaneCommand, PeerId, TargetsId } from '../lane/commands.ts'
+import type { Wants } from '../lane/wants.ts'
 import { LIMITS } from '../limits.ts'
 import { LaneHandle } from './lane-handle.ts'
-import { MediaRoutes, type RouteSource, type Wants } from './media-routes.ts'
+import { MediaRoutes, type RouteSource } from './media-routes.ts'
 
 const crypto = {
   randomBytes: (size: number) => new Uint8Array(size),
@@ -82,7 +83,7 @@ function scene(count: number) {
   const effects = new Effects()
   const routes = new Routes()
   const deadlines = new Deadlines()
-  const audio = new MediaRoutes(new LaneHandle({ id: 0, port: 1 }, crypto, effects), 'audio', deadlines)
+  const audio = new MediaRoutes(new LaneHandle({ id: 0, port: 1 }, crypto, effects), deadlines)
   let now = 0
   const people = Array.from({ length: count }, (_, index) => new Person(index + 1))
   const take = () => {

@@ -1,6 +1,7 @@
-// Who receives audio or video from which source in one channel: keeps the lane's routes and target lists in step with it.
+// Who receives audio from which source in one channel: keeps the lane's routes and target lists in step with it.
 import type { Deadlines, Timed } from '../deadlines.ts'
 import type { PeerId, TargetsId } from '../lane/commands.ts'
+import { type Wants, wantOf } from '../lane/wants.ts'
 import { LIMITS } from '../limits.ts'
 import type { LaneHandle } from './lane-handle.ts'
 
@@ -8,14 +9,6 @@ import type { LaneHandle } from './lane-handle.ts'
 export interface RouteSource {
   readonly peer: PeerId
   readonly ssrc: number
-}
-
-/** The wants of the last media sink wants message (op 15). */
-export interface Wants {
-  readonly any: number
-  readonly wants: ReadonlyMap<number, number>
-  /** How many pixels of a source are shown, where the client says so. */
-  readonly pixelCounts: ReadonlyMap<number, number>
 }
 
 /** A peer that packets may be forwarded to. Its wants are replaced by others, never changed. */
@@ -37,9 +30,6 @@ interface Listening {
   readonly isShared: boolean
 }
 
-/** 0 to 100. */
-export const wantOf = ({ any, wants }: Wants, ssrc: number): number => wants.get(ssrc) ?? any
-
 /**
  * All sources share one list of targets, so that a join costs one command and not one per source; only a source that some
  * listener has muted for itself gets a list of its own. The shared list holds the listeners that want most of the sources,
@@ -50,7 +40,6 @@ export const wantOf = ({ any, wants }: Wants, ssrc: number): number => wants.get
  */
 export class MediaRoutes implements Timed {
   readonly #lane: LaneHandle
-  readonly #media: 'audio' | 'video'
   /** Open while there are listeners or sources. */
   #shared: TargetsId | undefined
   readonly #routes = new Map<number, Route>()
@@ -61,9 +50,8 @@ export class MediaRoutes implements Timed {
   #nextSlice = -Infinity
   #sealedOnly = false
 
-  constructor(lane: LaneHandle, media: 'audio' | 'video', deadlines: Deadlines) {
+  constructor(lane: LaneHandle, deadlines: Deadlines) {
     this.#lane = lane
-    this.#media = media
     this.#deadlines = deadlines
   }
 
@@ -100,7 +88,6 @@ export class MediaRoutes implements Timed {
       const isWanted = wantsRoute(route, listener, listening)
       if (isWanted && route.privateTargets !== undefined) this.#setTarget(route.privateTargets, listener, true)
       if (isWanted !== listening.isShared) this.#addException(route, listener)
-      if (isWanted && isTarget(route, listening)) this.#askKeyframe(route, listener)
     }
   }
 
@@ -132,7 +119,6 @@ export class MediaRoutes implements Timed {
       if (isChanged && route.privateTargets !== undefined) this.#setTarget(route.privateTargets, listener, isWanted)
       if (isWanted === after.isShared) this.#removeException(route, listener)
       else this.#addException(route, listener)
-      if (isChanged && isWanted && isTarget(route, after)) this.#askKeyframe(route, listener)
     }
   }
 
@@ -224,8 +210,6 @@ export class MediaRoutes implements Timed {
     for (const [other, listening] of this.#listeners)
       if (wantsRoute(route, other, listening)) this.#setTarget(route.privateTargets, other, true)
     this.#setRoute(route)
-    for (const listener of route.exceptions)
-      if (this.#listeners.get(listener)?.isShared === false) this.#askKeyframe(route, listener)
     return true
   }
 
@@ -247,21 +231,12 @@ export class MediaRoutes implements Timed {
     this.#lane.send({ kind: isTarget ? 'addTarget' : 'removeTarget', targets, peer })
   }
 
-  /** Decoding of video starts at a keyframe. */
-  #askKeyframe({ source }: Route, { peer }: Listener): void {
-    if (this.#media === 'video' && source.peer !== peer) this.#lane.send({ kind: 'askKeyframe', ssrc: source.ssrc })
-  }
-
   #setRoute({ source: { peer, ssrc }, privateTargets }: Route): void {
     const targets = privateTargets ?? this.#sharedTargets
-    const route = { kind: 'setRoute', ssrc, owner: peer, media: this.#media, targets } as const
+    const route = { kind: 'setRoute', ssrc, owner: peer, media: 'audio', targets } as const
     this.#lane.send(this.#sealedOnly ? { ...route, sealedOnly: true } : route)
   }
 }
-
-/** Whether packets of the route go to a listener that wants it: not before it has a list of its own, if the listener is an exception. */
-const isTarget = ({ privateTargets }: Route, { isShared }: Listening): boolean =>
-  isShared || privateTargets !== undefined
 
 /** A peer never receives its own packets, so it is no exception for its own source. */
 const wantsRoute = ({ source }: Route, { peer }: Listener, { wants, isShared }: Listening): boolean =>

@@ -115,9 +115,9 @@ function speaking(media: SessionMedia, data: unknown): void {
   media.declareSpeaking(typeof flags === 'number' ? flags & 7 : Number(flags))
 }
 
-/** Op 12. The SSRC mapping comes first: the declaration may open the route that its packets take. */
+/** Op 12. The declaration says which SSRC is which layer; packets wait on the lane until both their route and their SSRC are known. */
 function video(media: SessionMedia, data: unknown): void {
   const message = decode(Video, data, VoiceClose.BadRequest)
-  mapVideo(media, message)
   media.declareVideo(message)
+  mapVideo(media, message)
 }

@@ -113,15 +113,13 @@ export function mapSpeaking({ transport, audio }: SessionMedia, { ssrc }: Speaki
   if (transport?.kind === 'webrtc' && ssrc) transport.mapSsrc(ssrc, audio.ssrc)
 }
 
-/** … and in op 12. */
+/** … and in op 12. Called once the sources have the declaration: layers are told apart by their rids. */
 export function mapVideo({ transport, audio, sources }: SessionMedia, video: Video): void {
-  const [source] = sources
-  if (transport?.kind !== 'webrtc' || source === undefined) return
+  if (transport?.kind !== 'webrtc') return
   if (video.audio_ssrc) transport.mapSsrc(video.audio_ssrc, audio.ssrc)
-  if (!video.video_ssrc) return
-  const { ssrc } = source.route
-  const layer = video.streams?.find(stream => stream.ssrc && stream.active !== false)
-  const rtx = layer?.rtx_ssrc ?? video.rtx_ssrc
-  transport.mapSsrc(layer?.ssrc ?? video.video_ssrc, ssrc)
-  if (rtx) transport.mapSsrc(rtx, ssrc + 1)
+  for (const { active } of sources)
+    for (const [layer, { ssrc, rtx_ssrc }] of active) {
+      if (ssrc) transport.mapSsrc(ssrc, layer.ssrc)
+      if (rtx_ssrc) transport.mapSsrc(rtx_ssrc, layer.rtxSsrc)
+    }
 }

@@ -1,11 +1,13 @@
 // The media of a voice session: its transport, what it sends (audio, camera, screen), what it wants and which codecs it knows.
-import { type Codec, type Identify, type MediaSinkWants, SpeakingFlag, type Video, VoiceClose } from '@parley/protocol'
+import { type Codec, type Identify, SpeakingFlag, type Video, VoiceClose } from '@parley/protocol'
 import type { Channel } from '../channel/channel.ts'
 import type { ChannelMedia, ChannelSession } from '../channel/channel-session.ts'
 import type { PeerNumbers, PeerOwner } from '../channel/lane-handle.ts'
 import type { RouteSource } from '../channel/media-routes.ts'
 import { declarationOf, type VideoSource, videoSources } from '../channel/video/video-source.ts'
 import type { PeerId } from '../lane/commands.ts'
+import type { LayerReport } from '../lane/layer-report.ts'
+import { ALL_WANTED, type Wants } from '../lane/wants.ts'
 import type { UdpTransport } from '../transport/udp-transport.ts'
 import { discordMapping, hasVideoCodec, UNLISTED_CODECS } from '../transport/video-mapping.ts'
 import type { WebrtcTransport } from '../transport/webrtc/webrtc-transport.ts'
@@ -16,8 +18,6 @@ export interface MediaOwner extends ChannelSession {
   /** Its speaking flags, or whether it sends video, changed. */
   spoke(): void
 }
-
-const ALL_WANTED: MediaSinkWants = { any: 100, wants: new Map(), pixelCounts: new Map() }
 
 export class SessionMedia implements ChannelMedia, PeerOwner {
   readonly numbers: PeerNumbers
@@ -30,7 +30,8 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   speaking = 0
   lastSpeaking = 0
   hasDeclaredSpeaking = false
-  wants: MediaSinkWants = ALL_WANTED
+  wants: Wants = ALL_WANTED
+  readonly layers = new Map<number, LayerReport>()
   codecs: readonly Codec[] = []
   /** Undefined before Select Protocol. */
   transport: UdpTransport | WebrtcTransport | undefined
@@ -118,7 +119,7 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   }
 
   /** Op 15. */
-  setWants(wants: MediaSinkWants): void {
+  setWants(wants: Wants): void {
     this.wants = wants
     this.#owner.channel.wantsChanged(this.#owner)
   }
@@ -153,6 +154,12 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   /** Listeners need the SSRC, whether or not the client declared that it speaks. */
   packetsArrived(ssrc: number): void {
     if (ssrc === this.audio.ssrc && this.lastSpeaking === 0) this.declareSpeaking(SpeakingFlag.Voice)
+  }
+
+  /** Sources that ended are forgotten with the next report of all. */
+  layersChanged(layers: readonly LayerReport[]): void {
+    for (const report of layers) this.layers.set(report.ssrc, report)
+    this.#owner.channel.layersChanged()
   }
 
   datagramArrived(bytes: Uint8Array, now: number): void {

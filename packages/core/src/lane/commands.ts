@@ -1,5 +1,6 @@
 // Messages between control and a lane: commands to the lane, events from it. Both are plain data that survives structured clone.
 import type { SrtpProfile, VoiceMode } from '@parley/protocol'
+import type { LayerReport } from './layer-report.ts'
 
 /** 1, 2, 3 … per lane, chosen by control, never reused while the lane runs. */
 export type PeerId = number
@@ -121,6 +122,8 @@ export type LaneEvent =
   | { kind: 'addressBound'; peer: PeerId; address: SocketAddress }
   /** The first packet of a routed SSRC arrived. */
   | { kind: 'firstPacket'; peer: PeerId; ssrc: number }
+  /** Of what the peer views: sources whose layers, or the reasons for them, changed, or all of them after `report`. */
+  | { kind: 'layers'; peer: PeerId; layers: readonly LayerReport[] }
   /** The peer's nonces are used up; nothing is sent to it until it has a new key. */
   | { kind: 'nonceExhausted'; peer: PeerId }
   /** A DTLS datagram from an address that a WebRTC client has proved. */

@@ -113,12 +113,12 @@ test('a layer without packets is replaced by one that flows, and returns with it
   assert.deepEqual([lane.send(HIGH), lane.send(HIGH, true), lane.send(LOW)], [[], [2, 3], []])
 })
 
-test('a viewer that joins is sent the layer that flows, until a better one has a keyframe', () => {
+test('viewers that have received nothing are sent the layer that flows, until a better one has a keyframe', () => {
   const lane = new LayersLane()
   lane.connectNative(4, MAPPING)
   lane.send(LOW)
   lane.listen(4)
-  assert.deepEqual([lane.send(LOW), lane.send(HIGH, true)], [[4], [2, 3, 4]])
+  assert.deepEqual([lane.send(LOW), lane.send(HIGH, true), lane.send(LOW)], [[2, 3, 4], [2, 3, 4], []])
 })
 
 test('a source that ends leaves nothing behind, and can begin again', () => {

@@ -179,6 +179,8 @@ export class Router {
       case 'setWants':
         return this.#setWants(command, now)
       case 'report':
+        this.#sources.reportAll()
+        this.#events.push(...this.#sources.takeReports(now))
         this.#events.push({ kind: 'counters', counters: this.#laneStats.counters(this.#io.sent, this.#busy()) })
     }
   }
@@ -203,7 +205,10 @@ export class Router {
     if (now >= this.#talkspurts.deadline) this.#talkspurts.tick(now)
     if (now >= this.#reports.deadline) this.#reports.tick(now)
     if (now >= this.#senderReports.deadline) this.#senderReports.tick(now)
-    if (now >= this.#sources.deadline) this.#sources.tick(now)
+    if (now >= this.#sources.deadline) {
+      this.#sources.tick(now)
+      this.#events.push(...this.#sources.takeReports(now))
+    }
     this.#io.flush()
     this.#noteExhausted()
   }
@@ -346,7 +351,9 @@ export class Router {
   #requestKeyframe(ssrc: number, now: number): void {
     const stream = this.#routes.stream(ssrc)
     if (stream === undefined) return
-    this.#keyframes.request(stream, now)
+    const layers = this.#sources.of(stream)?.layers ?? []
+    if (layers.length <= 1) this.#keyframes.request(stream, now)
+    else for (const layer of layers) if (layer.targets.count > 0) this.#keyframes.request(layer.stream, now)
     this.#io.flush()
   }
 

@@ -4,17 +4,19 @@ import { test } from 'node:test'
 import { Deadlines } from '../../deadlines.ts'
 import { LIMITS } from '../../limits.ts'
 import type { ChannelSession } from '../channel-session.ts'
-import type { Listener } from '../media-routes.ts'
 import { SendRequests } from './send-requests.ts'
+import type { Viewer } from './video-routes.ts'
 import { VideoSource } from './video-source.ts'
 
 const NO_WANTS = { any: 0, wants: new Map(), pixelCounts: new Map() }
 
-class Member implements Listener {
+class Member implements Viewer {
   readonly peer: number
   readonly source: VideoSource
   readonly texts: string[] = []
-  wants: Listener['wants'] = NO_WANTS
+  readonly isWebrtc = false
+  readonly layers = new Map()
+  wants: Viewer['wants'] = NO_WANTS
 
   constructor(peer: number) {
     this.peer = peer

@@ -1,19 +1,20 @@
 // Tells senders of video the highest want of their viewers (op 15), so that clients do not encode video without viewers.
 import { type VoiceEvents, VoiceOp } from '@parley/protocol'
 import type { Deadlines, Timed } from '../../deadlines.ts'
+import { type Wants, wantedLayer, wantOf } from '../../lane/wants.ts'
 import { LIMITS } from '../../limits.ts'
 import type { ChannelSession } from '../channel-session.ts'
-import { type Listener, wantOf } from '../media-routes.ts'
-import type { VideoSource } from './video-source.ts'
+import type { Viewer } from './video-routes.ts'
+import type { Layer, VideoSource } from './video-source.ts'
 
-/** The highest want and pixel count over all viewers of one source. */
+/** The highest want and pixel count over all viewers of one layer. */
 interface Wanted {
   readonly want: number
   /** 0 if no viewer says. */
   readonly pixels: number
 }
 
-/** What a sender was last sent about one of its sources. */
+/** What a sender was last sent about one of its layers. */
 interface Requested extends Wanted {
   /** When the sender is sent a lower want; `Infinity` while the want is not lower. */
   lowerAt: number
@@ -21,7 +22,7 @@ interface Requested extends Wanted {
 
 /** A session whose video is forwarded. */
 interface Sender {
-  readonly requested: Map<VideoSource, Requested>
+  readonly requested: Map<Layer, Requested>
   /** The last message; undefined if it is to be sent even if unchanged. */
   text: string | undefined
 }
@@ -31,7 +32,7 @@ interface Sender {
  * scroll. An update of many senders with many viewers runs in slices. Only sessions whose video is forwarded are senders; the others were sent `any: 100` when they arrived.
  */
 export class SendRequests implements Timed {
-  readonly #viewers: () => Iterable<Listener>
+  readonly #viewers: () => Iterable<Viewer>
   readonly #deadlines: Deadlines
   readonly #senders = new Map<ChannelSession, Sender>()
   /** Senders that the current update has still to look at. */
@@ -41,7 +42,7 @@ export class SendRequests implements Timed {
   #updatedAt = -Infinity
   #lowerAt = Infinity
 
-  constructor(viewers: () => Iterable<Listener>, deadlines: Deadlines) {
+  constructor(viewers: () => Iterable<Viewer>, deadlines: Deadlines) {
     this.#viewers = viewers
     this.#deadlines = deadlines
   }
@@ -102,55 +103,89 @@ export class SendRequests implements Timed {
   #update(session: ChannelSession, sender: Sender, now: number): number {
     let lookups = 0
     for (const source of session.media.sources) if (source.isSending) lookups += this.#updateSource(source, sender, now)
-    const text = JSON.stringify(wantsEvent(sender.requested))
+    const text = JSON.stringify(wantsEvent(session.media.sources, sender.requested))
     if (text !== sender.text && session.version >= 5) session.sendText(VoiceOp.MediaSinkWants, text)
     sender.text = text
     return lookups
   }
 
   #updateSource(source: VideoSource, { requested }: Sender, now: number): number {
-    const { lookups, ...wanted } = this.#wantedOf(source)
-    const last = requested.get(source)
+    const wanted = new Map<Layer, Wanted>()
+    let lookups = 0
+    for (const viewer of this.#viewers()) {
+      lookups++
+      if (viewer.peer !== source.route.peer) addWants(wanted, source, viewer)
+    }
+    for (const layer of source.layers)
+      if (source.active.has(layer)) this.#updateLayer(requested, layer, wanted.get(layer) ?? UNWANTED, now)
+      else requested.delete(layer)
+    return lookups
+  }
+
+  #updateLayer(requested: Map<Layer, Requested>, layer: Layer, wanted: Wanted, now: number): void {
+    const last = requested.get(layer)
     if (last !== undefined && isLess(wanted, last)) {
       last.lowerAt = Math.min(last.lowerAt, now + LIMITS.videoLessDelay)
       if (now < last.lowerAt) {
         this.#lowerAt = Math.min(this.#lowerAt, last.lowerAt)
-        return lookups
+        return
       }
     }
-    requested.set(source, { ...wanted, lowerAt: Infinity })
-    return lookups
-  }
-
-  /** What the viewers together want of a source; its own session is no viewer. */
-  #wantedOf({ route: { peer, ssrc } }: VideoSource): Wanted & { readonly lookups: number } {
-    let lookups = 0
-    let want = 0
-    let pixels = 0
-    for (const viewer of this.#viewers()) {
-      lookups++
-      const viewerWant = viewer.peer === peer ? 0 : wantOf(viewer.wants, ssrc)
-      if (viewerWant === 0) continue
-      want = Math.max(want, viewerWant)
-      pixels = Math.max(pixels, viewer.wants.pixelCounts.get(ssrc) ?? 0)
-    }
-    return { want, pixels, lookups }
+    requested.set(layer, { ...wanted, lowerAt: Infinity })
   }
 }
 
-/** Whether a request is lower than the last: it waits, so that a viewer that scrolls by does not stop the encoder. */
+const UNWANTED: Wanted = { want: 0, pixels: 0 }
+
+/** The layer that the viewer wants, and those that the lane sends or is about to send it instead. */
+function addWants(wanted: Map<Layer, Wanted>, source: VideoSource, viewer: Viewer): void {
+  const [only] = source.layers
+  if (source.layers.length === 1) return addWant(wanted, only!, only!.ssrc, viewer.wants)
+  const layers = source.ascending.filter(layer => source.active.has(layer))
+  const ssrcOf = (layer: Layer) => (viewer.isWebrtc ? source.route.ssrc : layer.ssrc)
+  const wants = layers.map(layer => wantOf(viewer.wants, ssrcOf(layer)))
+  const best =
+    layers[
+      wantedLayer(
+        layers.map(({ quality }) => quality),
+        wants,
+      )
+    ]
+  if (best === undefined) return
+  for (const layer of new Set([best, ...sentLayers(source, viewer)]))
+    addWant(wanted, layer, ssrcOf(layer), viewer.wants)
+}
+
+/** One viewer's want of a layer, which it knows by this SSRC. */
+function addWant(wanted: Map<Layer, Wanted>, layer: Layer, ssrc: number, wants: Wants): void {
+  const want = wantOf(wants, ssrc)
+  if (want === 0) return
+  const before = wanted.get(layer) ?? UNWANTED
+  const pixels = wants.pixelCounts.get(ssrc) ?? 0
+  if (want > before.want || pixels > before.pixels)
+    wanted.set(layer, { want: Math.max(want, before.want), pixels: Math.max(pixels, before.pixels) })
+}
+
+/** What the lane reported. */
+function sentLayers({ ascending, active, route }: VideoSource, { layers }: Viewer): Layer[] {
+  const { target = -1, current = -1 } = layers.get(route.ssrc) ?? {}
+  return [ascending[target], ascending[current]].filter(layer => layer !== undefined && active.has(layer)) as Layer[]
+}
+
 const isLess = (wanted: Wanted, last: Wanted) =>
   wanted.want < last.want || (wanted.want === last.want && wanted.pixels < last.pixels)
 
-/** By the SSRCs that the sender declared. Layers that are not forwarded have want 0. */
-function wantsEvent(requested: ReadonlyMap<VideoSource, Wanted>): VoiceEvents[15] {
+/** By the SSRCs that the sender declared. Layers that no viewer gets have want 0. */
+function wantsEvent(sources: readonly VideoSource[], requested: ReadonlyMap<Layer, Wanted>): VoiceEvents[15] {
   const bySsrc: Record<string, number> = {}
   const pixelCounts: Record<string, number> = {}
-  for (const [{ declared, sent }, { want, pixels }] of requested) {
-    const forwarded = sent?.ssrc ?? declared?.video_ssrc ?? 0
+  for (const { declared, active } of sources) {
     for (const { ssrc = 0 } of declared?.streams ?? []) if (ssrc > 0) bySsrc[ssrc] = 0
-    bySsrc[forwarded] = want
-    if (pixels > 0) pixelCounts[forwarded] = pixels
+    for (const [layer, { ssrc = layer.ssrc }] of active) {
+      const { want, pixels } = requested.get(layer) ?? UNWANTED
+      bySsrc[ssrc] = want
+      if (pixels > 0) pixelCounts[ssrc] = pixels
+    }
   }
   const any = Math.max(0, ...[...requested.values()].map(({ want }) => want))
   return Object.keys(pixelCounts).length > 0 ? { any, ...bySsrc, pixelCounts } : { any, ...bySsrc }

@@ -13,17 +13,24 @@ export interface Layer {
   readonly rtxSsrc: number
 }
 
+/** Layers in ascending order of quality, as the lane numbers them. */
+const ascending = (layers: readonly Layer[]): Layer[] => [...layers].sort((a, b) => a.quality - b.quality)
+
 export class VideoSource {
   readonly kind: 'camera' | 'screen'
   /** In the order in which the client offered them. */
   readonly layers: readonly Layer[]
-  /** The layer that viewers receive: the first. */
+  /** In ascending order of quality, as the lane numbers them. */
+  readonly ascending: readonly Layer[]
+  /** The SSRC of the first layer, which names the source on the lane and is the only one that WebRTC viewers know. */
   readonly route: RouteSource
   #declared: Video | undefined
+  #active: ReadonlyMap<Layer, Stream> = new Map()
 
   constructor(kind: 'camera' | 'screen', peer: PeerId, layers: readonly [Layer, ...Layer[]]) {
     this.kind = kind
     this.layers = layers
+    this.ascending = ascending(layers)
     this.route = { peer, ssrc: layers[0].ssrc }
   }
 
@@ -33,19 +40,50 @@ export class VideoSource {
   }
   declare(video: Video): void {
     this.#declared = video
+    this.#active = activeLayers(this.layers, video)
   }
 
-  /** Whether the client declared that it sends. Without streams `video_ssrc` alone decides; with some, one has to be active. */
+  /** The layers that the client declares to send, each with its declaration. */
+  get active(): ReadonlyMap<Layer, Stream> {
+    return this.#active
+  }
+
+  /** Whether the client declares that it sends. */
   get isSending(): boolean {
-    const { video_ssrc, streams } = this.#declared ?? {}
-    return (video_ssrc ?? 0) > 0 && (!streams?.length || this.sent !== undefined)
+    return this.#active.size > 0
   }
 
-  /** The declared stream that is forwarded: the one with the first layer's SSRC, or the first active one of a WebRTC client. */
+  /** The declaration of the best layer that the client sends. */
   get sent(): Stream | undefined {
-    const active = this.#declared?.streams?.filter(stream => (stream.ssrc ?? 0) > 0 && stream.active !== false)
-    return active?.find(({ ssrc }) => ssrc === this.route.ssrc) ?? active?.[0]
+    const best = this.ascending.findLast(layer => this.#active.has(layer))
+    return best === undefined ? undefined : this.#active.get(best)
   }
+}
+
+/**
+ * Without streams `video_ssrc` alone decides; with some, those that are active. A Discord client declares the SSRCs that Ready
+ * assigned; a WebRTC client its own, which belong to the layers of their rids, or to the layers in order.
+ */
+function activeLayers(layers: readonly Layer[], { video_ssrc, rtx_ssrc, streams }: Video): Map<Layer, Stream> {
+  const active = new Map<Layer, Stream>()
+  if (!video_ssrc) return active
+  if (!streams?.length) return active.set(layers[0]!, { ssrc: video_ssrc, rtx_ssrc: rtx_ssrc ?? undefined })
+  const left = new Set(streams.filter(stream => (stream.ssrc ?? 0) > 0 && stream.active !== false))
+  const assign = (isOf: (stream: Stream, layer: Layer) => boolean) => {
+    for (const layer of layers) {
+      const stream = active.has(layer) ? undefined : [...left].find(each => isOf(each, layer))
+      if (stream === undefined) continue
+      active.set(layer, stream)
+      left.delete(stream)
+    }
+  }
+  assign((stream, { ssrc }) => stream.ssrc === ssrc)
+  assign((stream, { rid }) => stream.rid === rid)
+  assign(() => true)
+  const [first] = active
+  if (active.size === 1 && first?.[1].rtx_ssrc === undefined && rtx_ssrc)
+    active.set(first![0], { ...first![1], rtx_ssrc })
+  return active
 }
 
 /** What Discord clients assume where Identify offers no stream: one layer of full quality. */

@@ -1,15 +1,6 @@
 // Which layer of a source a viewer gets: what an allocator of bandwidth reads, and the one thing that it sets.
 import type { PeerId } from '../../lane/commands.ts'
-
-/** Why a viewer is sent less than the best layer of a source. */
-export const LAYER_REASONS = [
-  'want', // the viewer wants less (op 15)
-  'bandwidth', // the allocation does not permit more
-  'codec', // the client has no payload type for the codec
-  'paused-by-sender', // the sender does not send the layer
-  'waiting-for-keyframe', // the switch happens at the next keyframe of the layer
-] as const
-export type LayerReason = (typeof LAYER_REASONS)[number]
+import type { LayerReason } from '../../lane/layer-report.ts'
 
 /** No layer, where a layer is named by its index. */
 export const NO_LAYER = -1

@@ -37,6 +37,10 @@ export class Layer implements LayerView, StreamLayer {
     return this.#bitRate.at(now)
   }
 
+  hasArrivedSince(time: number): boolean {
+    return this.#arrivedAt >= time
+  }
+
   /** Whether packets arrive. */
   isFlowing(now: number): boolean {
     return now - this.#arrivedAt < LIMITS.layerSilence

@@ -66,7 +66,7 @@ export class LayeredSource implements SinkSource {
   removeViewer(viewer: PeerId): Sink | undefined {
     const sink = this.sinks.get(viewer)
     if (sink === undefined) return undefined
-    this.#set(sink, NO_LAYER, NO_LAYER)
+    this.#set(sink, NO_LAYER, NO_LAYER, 0)
     this.sinks.delete(viewer)
     return sink
   }
@@ -93,8 +93,8 @@ export class LayeredSource implements SinkSource {
   /** Aims at the best available layer that the viewer wants and may have, and switches as far as that needs no keyframe. */
   choose(sink: Sink, now: number): void {
     const target = this.#targetOf(sink)
-    const isFirst = !sink.hasStarted && target !== NO_LAYER
-    this.#set(sink, target, isFirst ? this.#first(sink, target, now) : this.#continued(sink, target))
+    const isFirst = !this.#hasStarted(sink) && target !== NO_LAYER
+    this.#set(sink, target, isFirst ? this.#first(sink, target, now) : this.#continued(sink, target), now)
     const isStart = isFirst && this.layers.length > 1
     if (isStart || sink.isWaiting) this.#host.requestKeyframe(this.layers[target]!.stream, now)
     this.#host.changed(sink, now)
@@ -104,7 +104,7 @@ export class LayeredSource implements SinkSource {
   keyframe(layer: Layer, now: number): void {
     for (const sink of this.sinks.values()) {
       if (!sink.isWaiting || this.layers[sink.target] !== layer) continue
-      this.#set(sink, sink.target, sink.target)
+      this.#set(sink, sink.target, sink.target, now)
       this.#host.changed(sink, now)
     }
   }
@@ -153,15 +153,21 @@ export class LayeredSource implements SinkSource {
     return this.layers[current]!.isAvailable ? current : NO_LAYER
   }
 
+  /** Whether the viewer's decoder has started, so that it continues at a keyframe only. */
+  #hasStarted({ hasStarted, current, since }: Sink): boolean {
+    return hasStarted || this.layers[current]?.hasArrivedSince(since) === true
+  }
+
   /** The only place where a viewer moves between layers. */
-  #set(sink: Sink, target: number, current: number): void {
+  #set(sink: Sink, target: number, current: number, now: number): void {
     const { viewer } = sink
     if (sink.isWaiting) this.layers[sink.target]!.waiting--
     if (sink.current !== current) {
+      sink.hasStarted = this.#hasStarted(sink)
+      sink.since = now
       this.layers[sink.current]?.targets.remove(viewer)
       this.layers[current]?.targets.add(viewer, this.#host.traitsOf(viewer))
       this.primary.sendStreams?.get(viewer)?.layers?.interrupt()
-      if (current !== NO_LAYER) sink.hasStarted = true
     }
     sink.target = target
     sink.current = current

@@ -1,5 +1,6 @@
 // All sources of video on a lane, by stream and by viewer.
-import type { PeerId } from '../../lane/commands.ts'
+import type { LaneEvent, PeerId } from '../../lane/commands.ts'
+import type { LayerReport } from '../../lane/layer-report.ts'
 import { ALL_WANTED, type Wants } from '../../lane/wants.ts'
 import { LIMITS } from '../../limits.ts'
 import type { LayerChoice, LayerChoices, SourceView } from '../layers/layer-choice.ts'
@@ -33,8 +34,8 @@ export class LayeredSources implements SourceHost, LayerChoices {
   /** By the stream of each layer. */
   readonly #byStream = new Map<ReceiveStream, LayeredSource>()
   readonly #viewers = new Map<PeerId, Viewer>()
-  /** Viewers whose layer, or the reason for it, may have changed since the last call of `takeChanged`. */
-  #changed = new Set<Sink>()
+  /** Viewers whose layer, or the reason for it, may have changed since the last reports. */
+  readonly #changed = new Set<Sink>()
   /** When the sources are looked at next. */
   deadline = Infinity
 
@@ -168,11 +169,22 @@ export class LayeredSources implements SourceHost, LayerChoices {
     if (layer !== undefined) source!.keyframe(layer, now)
   }
 
-  /** Returns the viewers whose state may have changed. */
-  takeChanged(): ReadonlySet<Sink> {
-    const changed = this.#changed
-    this.#changed = new Set()
-    return changed
+  /** Notes every viewer as changed. */
+  reportAll(): void {
+    for (const { sinks } of this.#viewers.values()) for (const sink of sinks) this.#changed.add(sink)
+  }
+
+  /** What changed since the last call, one event per viewer. */
+  takeReports(now: number): LaneEvent[] {
+    if (this.#changed.size === 0) return []
+    const byViewer = new Map<PeerId, LayerReport[]>()
+    for (const sink of this.#changed) {
+      const reports = byViewer.get(sink.viewer)
+      if (reports === undefined) byViewer.set(sink.viewer, [sink.report(now)])
+      else reports.push(sink.report(now))
+    }
+    this.#changed.clear()
+    return [...byViewer].map(([peer, layers]) => ({ kind: 'layers', peer, layers }))
   }
 
   /** Repeats keyframe requests, and looks for layers that fell silent. */

@@ -1,9 +1,12 @@
 // What one viewer is sent of one source: the layer it wants, the one it may have, and the one it gets.
 import type { PeerId } from '../../lane/commands.ts'
-import { type LayerChoice, type LayerReason, NO_LAYER, type SourceView } from '../layers/layer-choice.ts'
+import type { LayerReason, LayerReport } from '../../lane/layer-report.ts'
+import { type LayerChoice, NO_LAYER, type SourceView } from '../layers/layer-choice.ts'
 
 /** What a sink needs of its source. */
 export interface SinkSource extends SourceView {
+  /** The stream whose SSRC names the source. */
+  readonly primary: { readonly ssrc: number }
   /** Whether the viewer's client has a payload type for the codec that the sender uses. */
   isDecodedBy(viewer: PeerId): boolean
   /** Chooses the layer of the sink again. */
@@ -25,7 +28,9 @@ export class Sink implements LayerChoice {
   /** Only the source changes these two. */
   target = NO_LAYER
   current = NO_LAYER
-  /** Something was sent before: a decoder that has started continues with a keyframe only. */
+  /** When the viewer got its current layer, or lost it. */
+  since = 0
+  /** Something was sent before that. */
   hasStarted = false
 
   constructor(viewer: PeerId, source: SinkSource) {
@@ -50,6 +55,11 @@ export class Sink implements LayerChoice {
 
   sentBitrate(now: number): number {
     return this.source.layers[this.current]?.bitrate(now) ?? 0
+  }
+
+  report(now: number): LayerReport {
+    const { source, wanted, target, current, reason } = this
+    return { ssrc: source.primary.ssrc, wanted, target, current, reason, bitrate: Math.round(this.sentBitrate(now)) }
   }
 
   setLimit(limit: number, now: number): void {

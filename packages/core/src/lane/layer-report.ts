@@ -1,0 +1,25 @@
+// What a lane reports of one viewer and source: which layer the viewer gets, and why not a better one.
+
+/** Why a viewer is sent less than the best layer of a source. */
+export const LAYER_REASONS = [
+  'want', // the viewer wants less (op 15)
+  'bandwidth', // the allocation does not permit more
+  'codec', // the client has no payload type for the codec
+  'paused-by-sender', // the sender does not send the layer
+  'waiting-for-keyframe', // the switch happens at the next keyframe of the layer
+] as const
+export type LayerReason = (typeof LAYER_REASONS)[number]
+
+/** Layers are named by their index in ascending order of quality; −1 is none. */
+export interface LayerReport {
+  /** The SSRC of the source's first layer. */
+  readonly ssrc: number
+  /** What the client wants, what the lane aims at, and what it sends. */
+  readonly wanted: number
+  readonly target: number
+  readonly current: number
+  /** Undefined while the viewer is sent the best layer. */
+  readonly reason: LayerReason | undefined
+  /** Bits per second that the viewer is sent. */
+  readonly bitrate: number
+}
