@@ -4,13 +4,16 @@ import type { Deadlines, Timed } from '../deadlines.ts'
 import type { DrainingChannel } from '../lvsp/node-control.ts'
 import { runSlice, type Work } from '../lvsp/work.ts'
 
+/** What it needs of the node. */
 export interface MoveRequestActions {
   channels(backend: BackendId): Iterable<ChannelRef & { readonly sessionCount: number }>
   /** When the remaining sessions close; undefined while the node does not drain. */
   until(): number | undefined
+  /** Sends the request to the backend; its `timeout` is in milliseconds. */
   request(backend: BackendId, channel: DrainingChannel): void
 }
 
+/** At most one pass per backend is in progress. A pass ends early when the node no longer drains. */
 export class MoveRequests implements Timed {
   readonly #actions: MoveRequestActions
   readonly #deadlines: Deadlines

@@ -22,6 +22,7 @@ import type { ReceiveStream } from './streams/receive-stream.ts'
 import type { RouteTable } from './streams/route-table.ts'
 import type { WebrtcPeers } from './webrtc/webrtc-peers.ts'
 
+/** Whatever a request or a report of a client can reach on its lane. */
 export interface RtcpInputParts {
   readonly routes: RouteTable
   readonly webrtcPeers: WebrtcPeers

@@ -18,6 +18,10 @@ const PHASES = {
   reconnecting: 'Reconnecting …',
 } as const
 
+/**
+ * Rendered anew whenever the call's store changes. Everything that it shows is in `view`; everything that it does is a
+ * method of `call`.
+ */
 export function App({ call }: { call: Call }) {
   const view = useStore(call.store)
   const { phase, problem, waitsFor, overview, channelId } = view

@@ -8,6 +8,7 @@ import { SoundChoice } from './sound-choice.tsx'
 const isTyping = (target: EventTarget | null): boolean =>
   target instanceof HTMLTextAreaElement || (target instanceof HTMLInputElement && target.type === 'text')
 
+/** The key listener is of the whole window, so that M works wherever the focus is, except in text. */
 export function Controls({ call, view }: { call: Call; view: CallView }) {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {

@@ -17,6 +17,7 @@ interface DoorProps {
   place: RefObject<HTMLElement>
 }
 
+/** `place` receives the focus when the form replaces a call that was left. */
 export function Door({ call, view, place }: DoorProps) {
   return (
     <main class="door" ref={place} tabIndex={-1}>

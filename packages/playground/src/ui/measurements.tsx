@@ -43,6 +43,7 @@ const CHARTS: readonly ChartOf[] = [
   },
 ]
 
+/** The figures are numbers of this browser (`RTCPeerConnection.getStats`), not of the node. */
 export function Measurements({ view }: { view: CallView }) {
   const { measurements } = view
   const now = measurements.at(-1)

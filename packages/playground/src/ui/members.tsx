@@ -6,6 +6,7 @@ const HUES = 360
 /** A user has the same colour in every tab. */
 const hueOf = (userId: string): number => Number(BigInt.asUintN(32, BigInt(userId) * 2_654_435_761n) % BigInt(HUES))
 
+/** `view.elsewhere` are members of other channels of the demo, by name only. */
 export function Members({ call, view }: { call: Call; view: CallView }) {
   return (
     <>

@@ -6,6 +6,7 @@ import type { TraceEntry } from '../voice/trace.ts'
 const REFRESH_INTERVAL = 500
 const SIGNS = { sent: '→', received: '←', note: '·' } as const
 
+/** Closed at first: most visitors do not need it, and a closed panel costs nothing. */
 export function TracePanel({ call }: { call: Call }) {
   const [isOpen, setOpen] = useState(false)
   return (

@@ -72,13 +72,14 @@ async function dev({ world: file, port, seed, json, trace, duration: time }: Dev
 }
 
 /** What a developer needs to point a library here. */
-/** Written in order, each event when it happens. */
+/** Appends each event when it happens. An error of the file is reported, and the server runs on. */
 function writeTrace({ trace }: TestServer, file: string): void {
   const stream = createWriteStream(file, { flags: 'a' })
   stream.on('error', ({ message }) => process.stderr.write(`parley: ${file}: ${message}\n`))
   trace.listen(event => void stream.write(`${traceLine(event)}\n`))
 }
 
+/** What a developer needs to point a library here. */
 const introduction = ({
   addresses: { rest, gateway, voice, control, token, ca },
   seed,

@@ -42,6 +42,7 @@ export function register(program: Command): void {
     .action((file: string, flags: TraceFlags) => runCommand(async () => trace(file, flags)))
 }
 
+/** All requested outputs; the readable text only if none is requested. */
 function trace(file: string, { user, html, pcapng, sealed, transcript }: TraceFlags): void {
   const events = eventsOf(file).filter(event => user === undefined || event.user === user)
   const names = (id: string) => id
@@ -51,6 +52,7 @@ function trace(file: string, { user, html, pcapng, sealed, transcript }: TraceFl
   else if (html === undefined && pcapng === undefined) process.stdout.write(traceText(events, names))
 }
 
+/** Transcripts by user id, judged as if the trace ended at its last event. */
 function transcriptsOf(events: readonly TraceEvent[]): object {
   const builders = new Map<string, TranscriptBuilder>()
   for (const event of events) {
@@ -62,6 +64,7 @@ function transcriptsOf(events: readonly TraceEvent[]): object {
   return Object.fromEntries([...builders].map(([user, builder]) => [user, builder.view(end)]))
 }
 
+/** Reads the whole file: a trace is bounded by `SERVER_LIMITS.maxTraceFile`. */
 function eventsOf(file: string): TraceEvent[] {
   const lines = textOf(file)
     .split('\n')

@@ -9,6 +9,7 @@ import type { TestUser } from './world.ts'
 
 const USUAL_TIME = 5_000
 
+/** `view` reads the present state at each call. The listener hears only of this user's events. */
 export function expectedClient(parts: ControlContext, { id, name }: TestUser): ExpectedClient {
   return {
     name,
@@ -32,6 +33,7 @@ export function termsOf({ within, count }: ExpectOptions): Terms {
   return { within: time.data, count }
 }
 
+/** A handle of a user for tests. It stays valid while the user is in no channel. */
 export function testClient(parts: ControlContext, user: TestUser): TestClient {
   return {
     id: user.id,

@@ -8,6 +8,7 @@ import { endpointOf, isPrivate, isPublic } from './endpoint.ts'
 const NONE: readonly Problem[] = []
 const one = (problem: string, fix: string): readonly Problem[] => [{ problem, fix }]
 
+/** A proxy in front has addresses of its own, so that only the existence of an address is checked there. */
 async function resolves({ config, machine }: Subject): Promise<readonly Problem[]> {
   const { host } = endpointOf(config)
   if (!isPublic(host)) return NONE
@@ -23,6 +24,7 @@ async function resolves({ config, machine }: Subject): Promise<readonly Problem[
   )
 }
 
+/** Not behind a proxy, which translates ports, nor with port 0, which the system chooses. */
 function endpointPort({ config }: Subject): readonly Problem[] {
   const { http } = config
   const { host, port } = endpointOf(config)
@@ -33,6 +35,7 @@ function endpointPort({ config }: Subject): readonly Problem[] {
   )
 }
 
+/** Loopback is right for a node that only this machine uses; its endpoint is then local too. */
 function listens({ config }: Subject): readonly Problem[] {
   const { http, media } = config
   if (!isPublic(endpointOf(config).host)) return NONE
@@ -50,6 +53,10 @@ function listens({ config }: Subject): readonly Problem[] {
   return problems
 }
 
+/**
+ * Judges the addresses only where the endpoint is for other machines; a node in a private network may announce private
+ * ones.
+ */
 function announced({ config, machine }: Subject): readonly Problem[] {
   const { announce } = config.media
   const isForInternet = isPublic(endpointOf(config).host)
@@ -68,6 +75,7 @@ function announced({ config, machine }: Subject): readonly Problem[] {
   return NONE
 }
 
+/** What the node would announce by itself: the addresses of this machine. */
 function unannounced(addresses: readonly string[]): readonly Problem[] {
   const four = addresses.filter(isIPv4)
   if (four.length > 0 && four.every(isPrivate))
@@ -82,6 +90,7 @@ function unannounced(addresses: readonly string[]): readonly Problem[] {
   )
 }
 
+/** Discord's voice servers have IPv4 addresses, and libraries create their UDP sockets accordingly. */
 function ipv4({ config }: Subject): readonly Problem[] {
   if (hasIpv4(config.media)) return NONE
   return one(
@@ -90,6 +99,7 @@ function ipv4({ config }: Subject): readonly Problem[] {
   )
 }
 
+/** `behind_proxy` trusts headers that anyone can write who reaches the listener. */
 function proxy({ config }: Subject): readonly Problem[] {
   const { http } = config
   const problems: Problem[] = []
@@ -113,6 +123,7 @@ function proxy({ config }: Subject): readonly Problem[] {
 
 const isPublicBind = (host: string) => host === '0.0.0.0' || host === '::' || !isPrivate(host)
 
+/** In the order of docs/operating.md. */
 export const ADDRESS_CHECKS: readonly Check[] = [
   {
     name: 'endpoint-resolves',

@@ -12,11 +12,13 @@ const SOON = 21 * DAY
 /** Those of a few days (RFC 9773 suggests two thirds of the lifetime) have a shorter margin. */
 const SOON_OF_SHORT = 2 * DAY
 const SHORT_LIFE = 14 * DAY
+/** Object identifier id-kp-serverAuth (RFC 5280, 4.2.1.12). */
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1'
 const PEM = /-----BEGIN CERTIFICATE-----[\s\S]+?-----END CERTIFICATE-----/g
 
 const NONE: readonly Problem[] = []
 
+/** The certificates of `http.tls_cert`, the server's own first; empty without TLS. */
 const chainOf = ({ tls }: Subject): X509Certificate[] =>
   (tls?.cert.match(PEM) ?? []).map(text => new X509Certificate(text))
 
@@ -26,6 +28,7 @@ const ofLeaf = (check: (leaf: X509Certificate, subject: Subject) => readonly Pro
   return leaf === undefined ? NONE : check(leaf, subject)
 }
 
+/** As clients compare: subject alternative names, with wildcards; addresses only as such. */
 function names(leaf: X509Certificate, { config }: Subject): readonly Problem[] {
   const { host } = endpointOf(config)
   const isNamed = isIP(host) === 0 ? leaf.checkHost(host) !== undefined : leaf.checkIP(host) !== undefined
@@ -38,6 +41,7 @@ function names(leaf: X509Certificate, { config }: Subject): readonly Problem[] {
   ]
 }
 
+/** A certificate that should have been renewed is a problem before it expires, while there is time. */
 function dates(leaf: X509Certificate, { machine: { now } }: Subject): readonly Problem[] {
   const [from, until] = [Date.parse(leaf.validFrom), Date.parse(leaf.validTo)]
   if (now < from)
@@ -105,6 +109,7 @@ function chain(subject: Subject): readonly Problem[] {
   ]
 }
 
+/** For the sentence; a name without one is shown as a whole. */
 const commonName = (name: string) => /^CN=(.+)$/m.exec(name)?.[1] ?? name
 
 export const CERTIFICATE_CHECKS: readonly Check[] = [

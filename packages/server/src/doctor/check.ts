@@ -23,13 +23,23 @@ export interface Subject {
   readonly machine: Machine
 }
 
+/**
+ * A check only reads: it must not change the machine, and with the parts of `Machine` replaced it runs in a test. Add a
+ * row to one of the tables (`CERTIFICATE_CHECKS`, `ADDRESS_CHECKS`, `MACHINE_CHECKS`); `npm run docs` writes it into
+ * docs/operating.md.
+ */
 export interface Check {
   readonly name: string
   /** What it looks at, for the documentation. */
   readonly summary: string
+  /**
+   * Returns every problem that it finds; an empty list if all is well, or if the check does not apply to this
+   * configuration.
+   */
   run(subject: Subject): readonly Problem[] | Promise<readonly Problem[]>
 }
 
+/** A check without problems is one finding that is `ok`. */
 export const findingsOf = (check: string, problems: readonly Problem[]): Finding[] =>
   problems.length === 0 ? [{ check, ok: true }] : problems.map(problem => ({ check, ok: false, ...problem }))
 

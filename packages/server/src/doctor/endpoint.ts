@@ -22,6 +22,7 @@ PRIVATE.addSubnet('fe80::', 10, 'ipv6')
 PRIVATE.addAddress('::1', 'ipv6')
 PRIVATE.addAddress('::', 'ipv6')
 
+/** Also true of loopback, of link-local addresses, and of the unspecified address. */
 export const isPrivate = (address: string): boolean => isListed(PRIVATE, address)
 
 /** Host and port that backends hand to clients. */

@@ -12,6 +12,7 @@ const OLDEST_CLOCK = Date.UTC(2026, 0, 1)
 
 const NONE: readonly Problem[] = []
 
+/** Length is what can be judged without knowing how the secret was made. */
 function secrets({ config }: Subject): readonly Problem[] {
   return config.backend
     .filter(({ secrets }) => secrets.some(secret => Buffer.byteLength(secret) < SERVER_LIMITS.strongSecret))
@@ -30,12 +31,14 @@ function fileModes({ config }: Subject): readonly Problem[] {
   })
 }
 
+/** The loader of the configuration has found them: a mistyped variable would be ignored silently. */
 function unknownVariables({ config }: Subject): readonly Problem[] {
   return config.warnings
     .filter(warning => warning.startsWith('PARLEY_'))
     .map(problem => ({ problem, fix: 'correct the name of the variable, or remove it' }))
 }
 
+/** Only on Linux, where /proc has the limits. The kernel grants less than requested without an error. */
 function udpBuffers({ machine }: Subject): readonly Problem[] {
   return ['rmem_max', 'wmem_max'].flatMap(name => {
     const size = Number(machine.read(`/proc/sys/net/core/${name}`) ?? Number.NaN)
@@ -61,6 +64,7 @@ function descriptors({ machine }: Subject): readonly Problem[] {
   ]
 }
 
+/** No problem where the portable engine was chosen, or is the only one. */
 async function engine({ machine, config }: Subject): Promise<readonly Problem[]> {
   const choice = await machine.engine()
   if (typeof choice === 'string')
@@ -80,6 +84,7 @@ async function engine({ machine, config }: Subject): Promise<readonly Problem[]>
   ]
 }
 
+/** The ffi engine runs without it, with the AEADs of OpenSSL. */
 async function sodium({ machine }: Subject): Promise<readonly Problem[]> {
   const choice = await machine.engine()
   if (typeof choice === 'string' || choice.engine !== 'ffi' || choice.aead === 'libsodium') return NONE
@@ -101,6 +106,7 @@ function clock({ machine: { now } }: Subject): readonly Problem[] {
   ]
 }
 
+/** The lowest version of `engines` in package.json. */
 function nodeVersion({ machine }: Subject): readonly Problem[] {
   const [major = 0, minor = 0] = machine.nodeVersion.split('.').map(Number)
   if (major > LOWEST_NODE[0] || (major === LOWEST_NODE[0] && minor >= LOWEST_NODE[1])) return NONE
@@ -119,6 +125,7 @@ function drainTime({ config }: Subject): readonly Problem[] {
   ]
 }
 
+/** In the order of docs/operating.md. */
 export const MACHINE_CHECKS: readonly Check[] = [
   { name: 'secret-strength', summary: 'Secrets of backends cannot be guessed.', run: secrets },
   { name: 'file-modes', summary: 'Only the user of the node can read secrets and keys.', run: fileModes },

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { chooseEngine, type EngineChoice } from '../lane/engine/engine.ts'
 
+/** Everything that a check reads besides the configuration, so that tests describe a machine instead of having one. */
 export interface Machine {
   /** Milliseconds since 1970. */
   readonly now: number
@@ -22,6 +23,7 @@ export interface Machine {
 
 const LINK_LOCAL = /^(fe[89ab]|169\.254\.)/i
 
+/** `engine` and `lanes` as in the configuration: the choice of the engine depends on both. */
 export const thisMachine = (engine: 'auto' | 'ffi' | 'portable', lanes: number): Machine => ({
   now: Date.now(),
   platform: process.platform,

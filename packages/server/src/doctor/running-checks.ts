@@ -30,6 +30,7 @@ export async function runningFindings(
 
 const mediaHost = (announce: readonly string[], own: string) => announce[0] ?? own
 
+/** Undefined is a problem too: without the admin socket nothing about the running node can be checked. */
 function runningProblems(status: Status | string | undefined): readonly Problem[] {
   if (status === undefined)
     return one('the node cannot be asked, as admin.socket is not set', 'set admin.socket = "/run/parley/admin.sock"')
@@ -38,6 +39,7 @@ function runningProblems(status: Status | string | undefined): readonly Problem[
   return []
 }
 
+/** Backends connect to the node, so that the reason of a failure is on their side or in the log. */
 function backendProblems(backends: Subject['config']['backend'], status: Status): readonly Problem[] {
   return backends
     .filter(({ id }) => !status.backends.some(({ backend, connected }) => backend === id && connected))

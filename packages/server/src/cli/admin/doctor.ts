@@ -42,6 +42,7 @@ async function run(options: DoctorOptions): Promise<void> {
   if (findings.some(({ ok }) => !ok)) process.exitCode = 1
 }
 
+/** The configuration and this machine first; the running node only if the configuration can be read. */
 async function fromHere(options: DoctorOptions): Promise<readonly Finding[]> {
   const isOnline = options.offline !== true
   const { findings, config } = await diagnose(() => configFrom(options), machineOf, isOnline)
@@ -53,6 +54,7 @@ async function fromHere(options: DoctorOptions): Promise<readonly Finding[]> {
 export const machineOf = ({ media: { engine, lanes } }: Config) =>
   thisMachine(engine, lanes ?? Math.max(1, availableParallelism() - 1))
 
+/** Of the running node; the sentence of the error if it does not answer. */
 async function statusOf({ admin: { socket } }: Config): Promise<Status | string | undefined> {
   if (socket === undefined) return undefined
   try {
@@ -65,6 +67,7 @@ async function statusOf({ admin: { socket } }: Config): Promise<Status | string 
 
 const MEDIA_PORT = 50_000
 
+/** `from` is `host:port` or a URL; `ws://` is for nodes without TLS. Needs no configuration. */
 function fromOutside(from: string, media: string | undefined): Promise<readonly Finding[]> {
   const isTls = !from.startsWith('ws://')
   const url = new URL(from.includes('://') ? from : `wss://${from}`)
