@@ -107,14 +107,14 @@ interface OtherExtent {
 }
 const FULL_OTHERS: OtherExtent = {
   peers: { rounds: 3, seconds: 6, warmUp: 6, rooms: [4, 10, 20] },
-  node: { joins: 200, requests: 20_000, members: 5_000, settle: 3_000, costs: 400, warmUp: 500 },
+  node: { joins: 200, requests: 20_000, members: 5_000, browsers: 1_000, settle: 3_000, costs: 400, warmUp: 500 },
   messages: { channels: [1_000, 10_000, 100_000], rounds: 500 },
   dave: { sizes: [10, 50, 100, 250], rounds: 12, members: 100, changes: 24 },
   spacebar: { messages: 500_000, joins: 4_000, delays: 200, users: 10_000 },
 }
 const SHORT_OTHERS: OtherExtent = {
   peers: { rounds: 1, seconds: 1, warmUp: 1, rooms: [4] },
-  node: { joins: 20, requests: 2_000, members: 250, settle: 1_000, costs: 40, warmUp: 15 },
+  node: { joins: 20, requests: 2_000, members: 250, browsers: 50, settle: 1_000, costs: 40, warmUp: 15 },
   messages: { channels: [100, 1_000], rounds: 50 },
   dave: { sizes: [10, 100], rounds: 4, members: 20, changes: 4 },
   spacebar: { messages: 50_000, joins: 300, delays: 20, users: 1_000 },
@@ -141,7 +141,7 @@ const { channels, rounds } = others.messages
 const messages = chosen.includes('messages') ? benchMessageCost(channels, rounds) : undefined
 const dave = chosen.includes('dave') ? await measureDave(others.dave) : undefined
 const bridge = chosen.includes('spacebar') ? await measureBridge(others.spacebar) : undefined
-const aims = aimsOf({ peers, rows, node, messages, dave, bridge })
+const aims = aimsOf({ isReduced: short, peers, rows, node, messages, dave, bridge })
 
 if (peers !== undefined) {
   console.log('Servers under the same load: rooms of 25, one speaker each, 50 packets of 120 bytes a second\n')

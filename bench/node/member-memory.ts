@@ -15,12 +15,16 @@ export interface MemberMemory {
   repeatedDiscoveries: number
 }
 
-/** Members are silent, in channels of 25, with proved addresses and keys. The node gets `settle` milliseconds to collect garbage. */
-export async function benchMemberMemory(members: number, settle: number): Promise<MemberMemory> {
+/**
+ * Members are silent, in channels of 25, with proved addresses and keys; with `browsers` they use WebRTC. The node gets `settle`
+ * milliseconds to collect garbage.
+ */
+export async function benchMemberMemory(members: number, settle: number, browsers = false): Promise<MemberMemory> {
   const node = await NodeProcess.start(`capacity.sessions=${members * 2}`)
   const channels = Math.floor(members / CHANNEL) + 1
   const mode = VoiceMode.AeadAes256GcmRtpsize
-  const crowd = await Crowd.open(node, { channels, members: CHANNEL, speakers: 0, visitors: 0, payload: 120, mode })
+  const plan = { channels, members: CHANNEL, speakers: 0, visitors: 0, payload: 120, mode, browsers }
+  const crowd = await Crowd.open(node, plan)
   // The first channel warms up the node, so that compilation does not count.
   await crowd.join(0, CHANNEL)
   await settled(crowd, settle)

@@ -13,6 +13,8 @@ export interface NodeExtent {
   requests: number
   /** Members whose memory is measured. */
   members: number
+  /** Members over WebRTC whose memory is measured. */
+  browsers: number
   /** Milliseconds before each measurement of memory. */
   settle: number
   /** Joins whose CPU is measured. */
@@ -21,15 +23,16 @@ export interface NodeExtent {
   warmUp: number
 }
 
-export async function measureNode({ joins, requests, members, settle, costs, warmUp }: NodeExtent) {
+export async function measureNode({ joins, requests, members, browsers, settle, costs, warmUp }: NodeExtent) {
   const join = await benchJoinLatency(joins)
   const lvsp = await benchLvspRequests(requests)
   const memory = await benchMemberMemory(members, settle)
+  const browserMemory = await benchMemberMemory(browsers, settle, true)
   const cost = await benchJoinCost(costs, warmUp)
-  return { join, lvsp, memory, cost }
+  return { join, lvsp, memory, browserMemory, cost }
 }
 
-export function printNode({ join, lvsp, memory, cost }: NodeFigures): void {
+export function printNode({ join, lvsp, memory, browserMemory, cost }: NodeFigures): void {
   const { members } = memory
   const lines: [what: string, figure: string, of: string][] = [
     ['from voice state to first audio, median', `${round(join.median, 1)} ms`, `${join.joins} joins`],
@@ -43,6 +46,7 @@ export function printNode({ join, lvsp, memory, cost }: NodeFigures): void {
     ['joins per second', round(memory.joinsPerSecond), `${members} members`],
     ['repeated IP discovery requests', round(memory.repeatedDiscoveries), `${members} members`],
     ['memory per connected member', `${round(memory.bytesPerMember / 1_000)} kB`, `${members} members`],
+    ['the same over WebRTC', `${round(browserMemory.bytesPerMember / 1_000)} kB`, `${browserMemory.members} members`],
   ]
   console.table(lines.map(([what, figure, of]) => ({ what, figure, of })))
 }

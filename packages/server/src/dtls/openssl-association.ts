@@ -81,6 +81,7 @@ export class OpensslAssociation implements DtlsAssociation {
     if (this.#state.kind === 'handshaking') this.#handshake(ssl)
     if (this.#ssl !== undefined && this.#state.kind === 'connected') this.#read(ssl)
     this.#collect()
+    this.#releaseBuffers()
     this.#arm(now)
   }
 
@@ -107,7 +108,8 @@ export class OpensslAssociation implements DtlsAssociation {
     const ssl = this.#ssl
     if (ssl === undefined) return
     this.#calls.ERR_clear_error()
-    if (this.#state.kind === 'connected') this.#calls.SSL_shutdown(ssl)
+    // OpenSSL writes an alert without looking whether its buffers exist.
+    if (this.#state.kind === 'connected' && this.#calls.SSL_alloc_buffers(ssl) === 1) this.#calls.SSL_shutdown(ssl)
     this.#end('closed by the node')
   }
 
@@ -163,6 +165,7 @@ export class OpensslAssociation implements DtlsAssociation {
   #read(ssl: Handle): void {
     const bytes = new Uint8Array(SERVER_LIMITS.maxDtlsDatagram)
     this.#calls.ERR_clear_error()
+    if (this.#calls.SSL_alloc_buffers(ssl) !== 1) return this.#fail('OpenSSL has no memory for its buffers')
     for (;;) {
       const result = this.#calls.SSL_read(ssl, bytes, bytes.length)
       if (result > 0) continue
@@ -170,6 +173,11 @@ export class OpensslAssociation implements DtlsAssociation {
       if (error === SSL_ERROR_WANT_READ) return
       return this.#fail(error === SSL_ERROR_ZERO_RETURN ? 'closed by the client' : lastError(this.#calls))
     }
+  }
+
+  /** After the handshake few datagrams arrive; the buffers for one take 34 kB. OpenSSL keeps them while they hold something. */
+  #releaseBuffers(): void {
+    if (this.#ssl !== undefined && this.#state.kind === 'connected') this.#calls.SSL_free_buffers(this.#ssl)
   }
 
   /** A memory BIO does not preserve datagrams: its output is split into records and packed into datagrams again. */

@@ -34,6 +34,8 @@ export interface OpensslCalls {
   SSL_do_handshake(ssl: Handle): number
   SSL_read(ssl: Handle, bytes: Uint8Array, length: number): number
   SSL_shutdown(ssl: Handle): number
+  SSL_alloc_buffers(ssl: Handle): number
+  SSL_free_buffers(ssl: Handle): number
   SSL_get_error(ssl: Handle, result: number): number
   SSL_get_selected_srtp_profile(ssl: Handle): Handle
   SSL_export_keying_material(
@@ -89,6 +91,8 @@ const SIGNATURES: Record<keyof OpensslCalls, readonly [result: string, ...parame
   SSL_do_handshake: ['int', 'size_t'],
   SSL_read: ['int', 'size_t', BYTES, 'int'],
   SSL_shutdown: ['int', 'size_t'],
+  SSL_alloc_buffers: ['int', 'size_t'],
+  SSL_free_buffers: ['int', 'size_t'],
   SSL_get_error: ['int', 'size_t', 'int'],
   SSL_get_selected_srtp_profile: ['size_t', 'size_t'],
   SSL_export_keying_material: ['int', 'size_t', BYTES, 'size_t', 'str', 'size_t', BYTES, 'size_t', 'int'],
