@@ -1,14 +1,5 @@
 // One WebSocket of a voice client, from Hello to close: versions, order of authentication, heartbeats, limits.
-import {
-  Heartbeat,
-  Identify,
-  memberSource,
-  Resume,
-  VOICE_VERSION,
-  VoiceClose,
-  VoiceMessage,
-  VoiceOp,
-} from '@parley/protocol'
+import { Identify, memberSource, Resume, VOICE_VERSION, VoiceClose, VoiceMessage, VoiceOp } from '@parley/protocol'
 import type { ClientRates } from '../channel/voice-states/client-rates.ts'
 import type { Timed } from '../deadlines.ts'
 import type { ConnectionId } from '../effect.ts'
@@ -17,7 +8,7 @@ import { LIMITS } from '../limits.ts'
 import { UnidentifiedMessages } from '../message-rate.ts'
 import type { IdentifyRefusal } from './authenticator.ts'
 import { type CommandContext, dispatch, dispatchBinary } from './commands.ts'
-import { decode, parseJson } from './decode.ts'
+import { decode, isHeartbeat, isRecord, parseJson, readSeqAck } from './decode.ts'
 import type { Greetings } from './greetings.ts'
 import type { Held, HeldIdentifies } from './held-identifies.ts'
 import type { Attachment, VoiceSession } from './voice-session.ts'
@@ -51,13 +42,8 @@ type State =
 
 const UNIDENTIFIED = { tooMany: VoiceClose.RateLimited, tooLarge: VoiceClose.DecodeError }
 
-/** Frequent opcodes of little cost. Those of DAVE answer messages of the node; the group counts unsolicited ones itself. */
-const CHATTY: ReadonlySet<number> = new Set([
-  VoiceOp.Heartbeat,
-  VoiceOp.Speaking,
-  VoiceOp.MediaSinkWants,
-  VoiceOp.DaveTransitionReady,
-])
+/** Frequent opcodes of little cost, besides heartbeats. Those of DAVE answer messages of the node; the group counts unsolicited ones itself. */
+const CHATTY: ReadonlySet<number> = new Set([VoiceOp.Speaking, VoiceOp.MediaSinkWants, VoiceOp.DaveTransitionReady])
 
 /**
  * The version of clients that name none: Spacebar's web client waits for op 8 and op 6, which version 1 does not have, and discordgo
@@ -191,10 +177,14 @@ export class GatewayConnection implements Attachment, Held, Timed {
     if (text.length > LIMITS.jsonMessage) throw new ProtocolError(VoiceClose.DecodeError, 'the message is too long')
     // Before parsing, which is what a long message costs.
     this.#count('text', now, text.length)
-    const { op, d: data } = decode(VoiceMessage, parseJson(text), VoiceClose.DecodeError)
+    const message = parseJson(text)
+    if (isHeartbeat(message)) {
+      this.#count('chatter', now)
+      return this.#heartbeat(text, message.d)
+    }
+    const { op, d: data } = decode(VoiceMessage, message, VoiceClose.DecodeError)
     this.#count(CHATTY.has(op) ? 'chatter' : 'commands', now)
-    if (op === VoiceOp.Heartbeat) this.#heartbeat(text, data)
-    else if (this.#state.kind === 'live') dispatch(this.#state.session, op, data, this.#gateway, now)
+    if (this.#state.kind === 'live') dispatch(this.#state.session, op, data, this.#gateway, now)
     else this.#authenticate(op, data, now)
   }
 
@@ -256,14 +246,14 @@ export class GatewayConnection implements Attachment, Held, Timed {
   /** Answers immediately, with the nonce as the client wrote it and in the same shape. Version 1 is answered with op 3. */
   #heartbeat(text: string, data: unknown): void {
     const source = memberSource(text, 'd') ?? 'null'
-    const isObject = typeof data === 'object' && data !== null && !Array.isArray(data)
+    const isObject = isRecord(data)
     const nonce = isObject ? (memberSource(source, 't') ?? 'null') : source
     if (nonce.length > LIMITS.heartbeatNonce)
       throw new ProtocolError(VoiceClose.DecodeError, 'the heartbeat nonce is too long')
     const op = this.version === 1 ? VoiceOp.Heartbeat : VoiceOp.HeartbeatAck
     this.sendMessage(isObject ? `{"op":${op},"d":{"t":${nonce}}}` : `{"op":${op},"d":${nonce}}`)
-    const heartbeat = Heartbeat.safeParse(data)
-    if (this.#state.kind === 'live' && heartbeat.success) this.#state.session.acknowledge(heartbeat.data.seq_ack)
+    const seqAck = readSeqAck(data)
+    if (this.#state.kind === 'live' && seqAck !== false) this.#state.session.acknowledge(seqAck)
   }
 }
 

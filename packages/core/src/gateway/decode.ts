@@ -1,5 +1,5 @@
 // Decodes the JSON and the data of messages; malformed ones close the connection.
-import { decodeJson, VoiceClose } from '@parley/protocol'
+import { decodeJson, VoiceClose, VoiceOp } from '@parley/protocol'
 import type { z } from 'zod'
 import { decodedOr, faultOf, ProtocolError } from '../errors.ts'
 
@@ -12,3 +12,26 @@ export function decode<Schema extends z.ZodType>(schema: Schema, data: unknown, 
 
 /** Decodes a JSON message without loss of digits. Throws ProtocolError. */
 export const parseJson = (text: string): unknown => decodedOr(VoiceClose.DecodeError, () => decodeJson(text))
+
+interface HeartbeatMessage {
+  readonly op: typeof VoiceOp.Heartbeat
+  readonly d?: unknown
+}
+
+/**
+ * Whether a parsed message is a heartbeat. These two do without zod: 5,000 idle members send 364 heartbeats a second, and nothing else.
+ * The schemas `VoiceMessage` and `Heartbeat` define what is accepted; the test compares.
+ */
+export const isHeartbeat = (message: unknown): message is HeartbeatMessage =>
+  isRecord(message) && message.op === VoiceOp.Heartbeat
+
+/** `seq_ack` of a heartbeat's data; `false` if it has another type, or the data is no object. */
+export function readSeqAck(data: unknown): number | null | undefined | false {
+  if (!isRecord(data)) return false
+  const ack = data.seq_ack
+  return ack === undefined || ack === null || (typeof ack === 'number' && Number.isSafeInteger(ack)) ? ack : false
+}
+
+/** A JSON object. */
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -6,12 +6,17 @@ const FINAL_TEXT = 0x81
 const FINAL_BINARY = 0x82
 const SHORT = 125
 const MEDIUM = 0xffff
+/** UTF-8 takes at most three bytes for a code unit of UTF-16. */
+const BYTES_PER_UNIT = 3
+const SHORT_TEXT = Math.floor(SHORT / BYTES_PER_UNIT)
 
 /** Bytes of a frame's header, by the length of its payload. */
 const headerLength = (length: number) => (length <= SHORT ? 2 : length <= MEDIUM ? 4 : 10)
 
 /** One frame per message, in order: text for strings, binary for bytes. */
 export function encodeFrames(messages: readonly (string | Uint8Array)[]): Buffer {
+  const [first] = messages
+  if (messages.length === 1 && typeof first === 'string' && first.length <= SHORT_TEXT) return encodeShort(first)
   const lengths = messages.map(message => (typeof message === 'string' ? Buffer.byteLength(message) : message.length))
   const total = lengths.reduce((sum, length) => sum + headerLength(length) + length, 0)
   const frames = Buffer.allocUnsafe(total)
@@ -26,6 +31,15 @@ export function encodeFrames(messages: readonly (string | Uint8Array)[]): Buffer
     offset += length
   }
   return frames
+}
+
+/** One text message that is short in any encoding, as the answer to a heartbeat is. */
+function encodeShort(message: string): Buffer {
+  const frame = Buffer.allocUnsafe(2 + message.length * BYTES_PER_UNIT)
+  const length = frame.write(message, 2)
+  frame[0] = FINAL_TEXT
+  frame[1] = length
+  return frame.subarray(0, 2 + length)
 }
 
 /** The length field: 1, 3 or 9 bytes. */
