@@ -19,8 +19,10 @@ export function register(program: Command): void {
     .action((options: ConfigOptions) => runCommand(() => check(options)))
 }
 
-/** Reads the certificate too, because `serve` would fail at it. */
-/** Prints the problems that `parley doctor --offline` finds, as warnings. */
+/**
+ * Reads the certificate too, because `serve` would fail at it. Prints the problems that `parley doctor --offline` finds, as
+ * warnings: they change no exit code.
+ */
 async function check(options: ConfigOptions): Promise<void> {
   const config = configFrom(options)
   readTls(config)

@@ -71,7 +71,6 @@ async function dev({ world: file, port, seed, json, trace, duration: time }: Dev
   }
 }
 
-/** What a developer needs to point a library here. */
 /** Appends each event when it happens. An error of the file is reported, and the server runs on. */
 function writeTrace({ trace }: TestServer, file: string): void {
   const stream = createWriteStream(file, { flags: 'a' })

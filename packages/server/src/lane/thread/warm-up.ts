@@ -97,8 +97,10 @@ export class WarmUp {
     this.#loop.close()
   }
 
-  /** Sets up the call: every peer sends a discovery request, obtains the key and is added to the list of targets. */
-  /** Each speaker has a route of its own, to itself and to all listeners or to one. */
+  /**
+   * Sets up the call: every peer sends a discovery request and obtains the key. Each speaker has a route of its own, to itself
+   * and to all listeners or to one.
+   */
   #join(): void {
     const loop = this.#loop
     writeAddress(this.#own, 0, '127.0.0.1', this.#engine.socket.port)
