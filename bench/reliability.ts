@@ -7,6 +7,7 @@ import { type Extent, type Figure, isMissed, printFigures } from './reliability/
 import { measureFlood } from './reliability/flood.ts'
 import type { FloodKind } from './reliability/flood-process.ts'
 import { measureLaneCrashes } from './reliability/lane-crashes.ts'
+import { measureLongOperations } from './reliability/long-operations.ts'
 import { measureLvspDrops } from './reliability/lvsp-drops.ts'
 
 const FLOODS: readonly FloodKind[] = ['half-open', 'handshakes', 'json', 'garbage']
@@ -14,6 +15,7 @@ const PROGRAMS: Record<string, (extent: Extent) => Promise<Figure[]>> = {
   'lvsp-drops': measureLvspDrops,
   'backend-restarts': measureBackendRestarts,
   'lane-crashes': measureLaneCrashes,
+  'long-operations': measureLongOperations,
   ...Object.fromEntries(FLOODS.map(kind => [kind, (extent: Extent) => measureFlood(kind, extent)])),
 }
 
@@ -32,7 +34,8 @@ const FULL: Extent = {
   handshakesPerSecond: 5_000,
   jsonSockets: 60,
   garbagePerSecond: 200_000,
-  aims: { heartbeatP99: 100, loss: 0.001, interruption: 5_000 },
+  channels: 100_000,
+  aims: { heartbeatP99: 100, loss: 0.001, interruption: 5_000, turn: 50 },
 }
 const SHORT: Extent = {
   lvspDrops: 50,
@@ -44,7 +47,8 @@ const SHORT: Extent = {
   handshakesPerSecond: 1_000,
   jsonSockets: 20,
   garbagePerSecond: 20_000,
-  aims: { heartbeatP99: 2_000, loss: 0.2, interruption: 20_000 },
+  channels: 2_000,
+  aims: { heartbeatP99: 2_000, loss: 0.2, interruption: 20_000, turn: 500 },
 }
 
 const { values } = parseArgs({

@@ -16,6 +16,8 @@ export interface Extent {
   readonly jsonSockets: number
   /** UDP datagrams. */
   readonly garbagePerSecond: number
+  /** Channels of one backend. */
+  readonly channels: number
   readonly aims: {
     /** Milliseconds. */
     readonly heartbeatP99: number
@@ -23,6 +25,8 @@ export interface Extent {
     readonly loss: number
     /** Milliseconds without media after a lane has crashed. */
     readonly interruption: number
+    /** Milliseconds of one turn of a node that works on all its channels. */
+    readonly turn: number
   }
 }
 
