@@ -36,7 +36,18 @@ const APART: Record<string, string> = {
   'server/index.ts': 'server/app',
 }
 
-const MEDIA_LEAVES = ['address', 'receive', 'layers', 'streams', 'forward', 'loss', 'bandwidth', 'rtcp', 'webrtc']
+const MEDIA_LEAVES = [
+  'address',
+  'receive',
+  'layers',
+  'streams',
+  'forward',
+  'loss',
+  'bandwidth',
+  'rtcp',
+  'webrtc',
+  'viewers',
+]
 
 /** The parts of the same package that each part may import, besides itself. An unlisted part may import all. */
 const PARTS: Record<string, string[]> = {
@@ -50,6 +61,7 @@ const PARTS: Record<string, string[]> = {
   'core/media/streams': ['root', 'lane', 'media/address', 'media/receive', 'media/layers'],
   'core/media/forward': ['root', 'lane', 'media-base', 'media/streams'],
   'core/media/bandwidth': ['root'],
+  'core/media/viewers': ['root', 'lane', 'media/address', 'media/layers', 'media/streams', 'media/bandwidth'],
   'core/media/rtcp': ['root', 'lane', 'media/address', 'media/streams'],
   'core/media/loss': ['root', 'lane', 'media/address', 'media/streams', 'media/forward', 'media/rtcp'],
   'core/media/webrtc': [

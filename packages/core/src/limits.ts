@@ -223,6 +223,16 @@ export const LIMITS = {
   allocationRefresh: 1_000,
   /** How long a better layer must be possible before it is sent. Less takes effect at once. */
   raiseDelay: 1_000,
+  /** Milliseconds between two looks at each viewer: the precision of probes' starts and of allocations. */
+  viewerInterval: 50,
+  /** How long a client may take until its first transport-wide feedback. After that it is taken to send none. */
+  feedbackWait: 3_000,
+  /** Streams of one viewer whose last report is kept. */
+  reportedStreams: 256,
+  /** Packets between two reports on a stream; more means that its sequences started over. */
+  reportedPackets: 10_000,
+  /** Bitrate of a layer that was never seen, by that of the layer below it. */
+  layerStep: 2.5,
   /** Video leaves at this multiple of the estimate at most: a keyframe is through in a few frame times. */
   pacingFactor: 2.5,
   /** Video that would wait longer than this to leave is dropped: the viewer's decoder would discard it … */

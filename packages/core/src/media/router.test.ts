@@ -315,6 +315,7 @@ test('closing a target list ends its routes, and a removed peer leaves no state 
     webrtcAddresses: 0,
     reports: 0,
     videos: 0,
+    viewers: 0,
     sendStreams: 0,
     talkspurts: 0,
     ssrcs: 16,

@@ -28,6 +28,7 @@ import type { ReceiveStream } from './streams/receive-stream.ts'
 import { type RouteCounts, RouteTable } from './streams/route-table.ts'
 import { createRtpMapping, DISCORD_MAPPING } from './streams/rtp-mapping.ts'
 import { SendStreams } from './streams/send-streams.ts'
+import { Viewers } from './viewers/viewers.ts'
 import { mapSsrc, WebrtcPeers } from './webrtc/webrtc-peers.ts'
 
 /** What a lane asks of its host besides the packet engine. */
@@ -56,6 +57,8 @@ export interface RouterCounts extends RouteCounts {
   sendStreams: number
   /** Streams whose pauses the node fills with silence. */
   talkspurts: number
+  /** Peers whose bandwidth for video is estimated. */
+  viewers: number
 }
 
 /**
@@ -79,6 +82,7 @@ export class Router {
   readonly #nackGenerator: NackGenerator
   readonly #reports: ReceiverReports
   readonly #senderReports: SenderReports
+  readonly #viewers: Viewers
   readonly #demultiplexer: Demultiplexer
   readonly #suspend = (peer: Peer): void => this.#io.dropAddress(peer.id)
 
@@ -100,6 +104,14 @@ export class Router {
     this.#nackGenerator = new NackGenerator(io, this.#keyframes)
     this.#reports = new ReceiverReports(io, this.#routes)
     this.#senderReports = new SenderReports(io, this.#routes, timeOrigin)
+    this.#viewers = new Viewers({
+      io,
+      peers: this.#peers,
+      routes: this.#routes,
+      sources: this.#sources,
+      sendStreams: this.#sendStreams,
+    })
+    this.#sources.onChange = (viewer, now) => this.#viewers.changed(viewer, now)
     const parts = {
       io,
       forwarder,
@@ -114,6 +126,7 @@ export class Router {
       senderReports: this.#senderReports,
       backlog: this.#backlog,
       sources: this.#sources,
+      viewers: this.#viewers,
       laneStats: this.#laneStats,
       events: this.#events,
     }
@@ -130,7 +143,7 @@ export class Router {
   get deadline(): number {
     const reports = Math.min(this.#reports.deadline, this.#senderReports.deadline, this.#peers.deadline)
     const media = Math.min(this.#nackGenerator.deadline, this.#talkspurts.deadline, this.#sources.deadline)
-    return Math.min(reports, media, this.#webrtcPeers.deadline)
+    return Math.min(reports, media, this.#webrtcPeers.deadline, this.#viewers.deadline)
   }
 
   /** All events since the last call. */
@@ -187,6 +200,7 @@ export class Router {
 
   /** Handles the datagrams of one wake-up and sends what they cause. The batch's bytes are changed. */
   receive(batch: Batch, now: number): void {
+    this.#viewers.now = now
     if (batch.lost > 0) this.#laneStats.drop(Drop.overload, batch.lost)
     this.#backlog.read(batch, now)
     for (let slot = 0; slot < batch.count; slot++) this.#demultiplexer.datagram(batch, slot, now)
@@ -209,6 +223,7 @@ export class Router {
       this.#sources.tick(now)
       this.#events.push(...this.#sources.takeReports(now))
     }
+    if (now >= this.#viewers.deadline) this.#viewers.tick(now)
     this.#io.flush()
     this.#noteExhausted()
   }
@@ -229,6 +244,7 @@ export class Router {
       videos: this.#nackResponder.size,
       sendStreams: this.#sendStreams.size,
       talkspurts: this.#talkspurts.size,
+      viewers: this.#viewers.size,
       ...this.#routes.inspect(),
     }
   }
@@ -261,12 +277,15 @@ export class Router {
     if (peer === undefined || !this.#webrtcPeers.areServed) return
     const webrtcPeer = this.#webrtcPeers.add(peer, command, now)
     this.#routes.setRtpMapping(peer.id, webrtcPeer.mapping, true, now)
+    this.#viewers.remove(peer)
+    if (webrtcPeer.mapping.stamp !== 0) this.#viewers.add(peer)
   }
 
   /** A session changed its transport from WebRTC to UDP. */
   #becomeDiscordClient(peer: Peer, now: number): void {
     this.#webrtcPeers.end(peer)
     peer.isWebrtc = false
+    this.#viewers.remove(peer)
     this.#routes.setRtpMapping(peer.id, DISCORD_MAPPING, false, now)
   }
 
@@ -313,6 +332,7 @@ export class Router {
     if (peer === undefined) return
     this.#reports.remove(peer)
     this.#webrtcPeers.remove(peer)
+    this.#viewers.remove(peer)
     this.#sendStreams.receiverEnded(id)
     for (const stream of this.#routes.streamsOf(peer)) {
       this.#resetStream(stream)

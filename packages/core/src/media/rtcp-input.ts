@@ -20,6 +20,7 @@ import type { NackGenerator } from './loss/nack-generator.ts'
 import type { NackResponder } from './loss/nack-responder.ts'
 import type { ReceiveStream } from './streams/receive-stream.ts'
 import type { RouteTable } from './streams/route-table.ts'
+import type { Viewers } from './viewers/viewers.ts'
 import type { WebrtcPeers } from './webrtc/webrtc-peers.ts'
 
 /** Whatever a request or a report of a client can reach on its lane. */
@@ -29,6 +30,7 @@ export interface RtcpInputParts {
   readonly nackResponder: NackResponder
   readonly keyframes: KeyframeRequests
   readonly nackGenerator: NackGenerator
+  readonly viewers: Viewers
   readonly laneStats: LaneStats
 }
 
@@ -39,6 +41,7 @@ export class RtcpInput {
   readonly #nackResponder: NackResponder
   readonly #keyframes: KeyframeRequests
   readonly #nackGenerator: NackGenerator
+  readonly #viewers: Viewers
   readonly #laneStats: LaneStats
 
   constructor(parts: RtcpInputParts) {
@@ -47,6 +50,7 @@ export class RtcpInput {
     this.#nackResponder = parts.nackResponder
     this.#keyframes = parts.keyframes
     this.#nackGenerator = parts.nackGenerator
+    this.#viewers = parts.viewers
     this.#laneStats = parts.laneStats
   }
 
@@ -60,6 +64,7 @@ export class RtcpInput {
       if (rtcpPacketType(view, offset) === RtcpType.SenderReport && length >= SENDER_REPORT_LENGTH)
         this.#senderReport(view, offset, owner, now)
       else this.#feedback(view, offset, length, owner, now)
+      this.#viewers.rtcp(view, offset, length, owner, now)
       offset += length
     }
   }

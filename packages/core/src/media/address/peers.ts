@@ -14,6 +14,12 @@ import { copyAddress, isPublicIp, isSameAddress, isSameNetwork, writeAddress } f
 export const Evidence = { None: 0, Discovery: 1, Claim: 2, Packet: 3 } as const
 export type Evidence = (typeof Evidence)[keyof typeof Evidence]
 
+/** Counts what a viewer is sent of video, for the estimate of its bandwidth. */
+export interface SendMeter {
+  /** A packet of `bytes` leaves. Returns its transport-wide sequence. Per packet: no allocation. */
+  sent(bytes: number, isPadding: boolean): number
+}
+
 export interface Peer {
   readonly id: PeerId
   /** Audio, then pairs of video and RTX. */
@@ -43,6 +49,8 @@ export interface Peer {
   candidateCount: number
   /** Of its present key; undefined under SRTP, and in modes without a nonce of 4 bytes. */
   nonces: NonceWindow | undefined
+  /** Of a WebRTC client that sends transport-wide feedback. */
+  meter: SendMeter | undefined
   /** When its next receiver report is due; `Infinity` while it sends nothing. */
   reportAt: number
   /** What the lane's clock shows when the peer's shows 0; undefined before its first sender report. */
@@ -100,6 +108,7 @@ export class Peers {
       nonces: undefined,
       reportAt: Infinity,
       clockOffset: undefined,
+      meter: undefined,
     }
     this.#peers.set(id, peer)
     return peer

@@ -15,17 +15,14 @@ export class Hysteresis {
 
   /** Applies an allocation. Returns whether the limit changed. */
   allow(permitted: number, now: number): boolean {
-    if (permitted <= this.limit) {
-      this.#since = Infinity
-      return this.#set(permitted)
-    }
+    if (permitted <= this.limit) return this.set(permitted)
     this.#since = Math.min(this.#since, now)
-    if (now < this.deadline) return false
-    this.#since = Infinity
-    return this.#set(permitted)
+    return now < this.deadline ? false : this.set(permitted)
   }
 
-  #set(limit: number): boolean {
+  /** Applies an allocation at once, also one that permits more. */
+  set(limit: number): boolean {
+    this.#since = Infinity
     const isChanged = limit !== this.limit
     this.limit = limit
     return isChanged

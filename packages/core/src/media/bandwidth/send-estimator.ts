@@ -58,6 +58,21 @@ export class SendEstimator {
     return this.#startedAt < Infinity
   }
 
+  /** Something was measured, by a probe or by a queue that grew. */
+  get isMeasured(): boolean {
+    return this.#isMeasured
+  }
+
+  /** A probe is being sent. */
+  get isProbing(): boolean {
+    return this.#probe.isSending
+  }
+
+  /** When `paddingDue` has bytes; Infinity if no probe is being sent. */
+  get paddingAt(): number {
+    return this.#probe.isSending ? this.#probe.dueAt : Infinity
+  }
+
   /** Media uses less than 65 % of the estimate. */
   get isLimitedBySource(): boolean {
     return this.#load.isLimited
@@ -76,7 +91,7 @@ export class SendEstimator {
   /** When `tick` has something to do. */
   get deadline(): number {
     if (!this.isActive) return Infinity
-    if (this.#probe.isSending) return -Infinity
+    if (this.#probe.isSending) return this.paddingAt
     if (this.#probe.isPending || !this.#wantsProbe()) return this.#feedbackAt + LIMITS.feedbackTimeout
     return this.#probeAt
   }

@@ -43,7 +43,7 @@ export class Forwarder {
     const header = isKnownType(type) ? trimPacket(batch, slot) : -1
     if (header < 0) return -1
     this.#rewriter.load(batch, slot, header, from)
-    return this.#rewriter.write(batch, slot, DISCORD_MAPPING, type)
+    return this.#rewriter.write(batch, slot, DISCORD_MAPPING, type, 0)
   }
 
   /** Sends a packet in node numbering to one target, if that knows the payload type. Its sequence stays as it is. */
@@ -51,7 +51,7 @@ export class Forwarder {
     const type = mapping.outgoing[batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE]!
     if (!isKnownType(type)) return
     this.#rewriter.load(batch, slot, header, DISCORD_MAPPING)
-    if (this.#rewriter.write(batch, slot, mapping, type) >= 0) this.#io.forward(batch, slot, target, 1, 0)
+    if (this.#rewriter.write(batch, slot, mapping, type, 0) >= 0) this.#io.forward(batch, slot, target, 1, 0)
   }
 
   /**
@@ -82,7 +82,7 @@ export class Forwarder {
       if (mapping !== DISCORD_MAPPING || isRewritten) {
         const outgoing = mapping === DISCORD_MAPPING ? type : mapping.outgoing[type]!
         isRewritten = true
-        length = isKnownType(outgoing) ? this.#rewriter.write(batch, slot, mapping, outgoing) : -1
+        length = isKnownType(outgoing) ? this.#rewriter.write(batch, slot, mapping, outgoing, 0) : -1
         if (length < 0) continue
       }
       queued +=

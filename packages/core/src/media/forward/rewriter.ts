@@ -15,6 +15,10 @@ const COUNT = FORWARDED_EXTENSIONS.length
 /** Bytes of data of each forwarded extension. */
 const LENGTHS = FORWARDED_EXTENSIONS.map(name => (name === 'playoutDelay' ? 3 : 1))
 
+/** Bytes of the element of a stamp, and where its data is in the packet. */
+const STAMP_LENGTH = 3
+export const STAMP = RTP_HEADER + 5
+
 /** `load` once, then `write` for each mapping. Per packet: no allocation. */
 export class Rewriter {
   /** Data of each forwarded extension, at four bytes each; and whether the packet has it. */
@@ -29,13 +33,14 @@ export class Rewriter {
   }
 
   /**
-   * Writes the packet in the numbering of `to`, with payload type `type`. Returns the new length of the header; −1, and leaves
-   * the packet as it was, if it does not fit its slot.
+   * Writes the packet in the numbering of `to`, with payload type `type`. With a `stamp`, the first element has that id and two
+   * bytes, at STAMP, for the transport-wide sequence. Returns the new length of the header; −1, and leaves the packet as it was,
+   * if it does not fit its slot.
    */
-  write(batch: Batch, slot: number, to: RtpMapping, type: number): number {
+  write(batch: Batch, slot: number, to: RtpMapping, type: number, stamp: number): number {
     const offset = slot * SLOT
     const { bytes, lengths } = batch
-    const elements = this.#elementsLength(to)
+    const elements = this.#elementsLength(to, stamp)
     const header = RTP_HEADER + (elements > 0 ? 4 + elements : 0)
     const payload = lengths[slot]! - this.#header
     if (header + payload > SLOT) return -1
@@ -43,7 +48,7 @@ export class Rewriter {
       bytes.copyWithin(offset + header, offset + this.#header, offset + this.#header + payload)
     bytes[offset] = (bytes[offset]! & ~RTP_EXTENSION_BIT) | (elements > 0 ? RTP_EXTENSION_BIT : 0)
     bytes[offset + 1] = (bytes[offset + 1]! & ~RTP_PAYLOAD_TYPE) | type
-    if (elements > 0) this.#writeElements(batch, offset + RTP_HEADER, elements, to)
+    if (elements > 0) this.#writeElements(batch, offset + RTP_HEADER, elements, to, stamp)
     this.#header = header
     lengths[slot] = header + payload
     return header
@@ -60,18 +65,23 @@ export class Rewriter {
   }
 
   /** Bytes that the elements take in `to`: a multiple of four. */
-  #elementsLength(to: RtpMapping): number {
-    let length = 0
+  #elementsLength(to: RtpMapping, stamp: number): number {
+    let length = stamp === 0 ? 0 : STAMP_LENGTH
     for (let which = 0; which < COUNT; which++)
       if (this.#present[which] === 1 && to.extensions[which] !== 0) length += 1 + LENGTHS[which]!
     return (length + 3) & ~3
   }
 
   /** Writes the extension block in the one-byte form (RFC 8285 §4.2), padded with zeros. */
-  #writeElements({ bytes, view }: Batch, at: number, length: number, to: RtpMapping): void {
+  #writeElements({ bytes, view }: Batch, at: number, length: number, to: RtpMapping, stamp: number): void {
     view.setUint16(at, ONE_BYTE_EXTENSIONS)
     view.setUint16(at + 2, length / 4)
     let place = at + 4
+    if (stamp !== 0) {
+      bytes[place] = (stamp << 4) | 1
+      view.setUint16(place + 1, 0)
+      place += STAMP_LENGTH
+    }
     for (let which = 0; which < COUNT; which++) {
       const id = to.extensions[which]!
       if (this.#present[which] === 0 || id === 0) continue

@@ -10,6 +10,8 @@ export class Reception {
   readonly clock = new MediaClock(this.stats)
   /** Packets received when sender reports about the stream were last sent. */
   reportedCount = 0
+  /** When the last packet arrived. */
+  arrivedAt = -Infinity
 
   /** A packet has verified. With `isRestart` the sender started over with it. Per packet: no allocation. */
   received(sequence: number, timestamp: number, isRestart: boolean, now: number, clockRate: number): void {
@@ -17,6 +19,7 @@ export class Reception {
       this.replay.restart(sequence, timestamp)
       this.stats.restart()
     } else this.replay.mark(sequence, timestamp)
+    this.arrivedAt = now
     this.stats.received(sequence, timestamp, now, clockRate)
   }
 }

@@ -63,9 +63,13 @@ export class LayeredSources implements SourceHost, LayerChoices {
     return this.#viewers.get(viewer)?.wants ?? ALL_WANTED
   }
 
+  /** Called when what a viewer wants, may have or gets changed. */
+  onChange: (viewer: PeerId, now: number) => void = () => {}
+
   /** Called by sources. Asks for a check soon, as a keyframe request may have to be repeated. */
   changed(sink: Sink, now: number): void {
     this.#changed.add(sink)
+    this.onChange(sink.viewer, now)
     this.deadline = Math.min(this.deadline, now + LIMITS.layerCheckInterval)
   }
 

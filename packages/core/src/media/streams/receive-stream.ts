@@ -14,6 +14,8 @@ const VIDEO_CLOCK_RATE = 90
 export interface StreamLayer {
   /** Viewers that are sent the layer from its next keyframe on. */
   readonly waiting: number
+  /** That of the last packet, in node numbering; 0 before the first. */
+  readonly payloadType: number
   /** A packet arrived, with this payload type. Returns whether the source has to choose layers again. */
   arrived(type: number, bytes: number, now: number): boolean
 }

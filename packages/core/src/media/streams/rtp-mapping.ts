@@ -16,6 +16,8 @@ export interface RtpMapping {
   readonly extensions: Uint8Array
   /** Id of the transport-wide sequence, 0 for none. */
   readonly transportSequence: number
+  /** The same where it fits packets to the peer, 0 otherwise. */
+  readonly stamp: number
   /** The peer's payload type, by the node's. */
   readonly outgoing: Uint8Array
   /** The node's payload type, by the peer's. */
@@ -35,6 +37,7 @@ export function createRtpMapping({ payloadTypes, extensions }: RtpMappingDescrip
     key: JSON.stringify([payloadTypes, extensions]),
     extensions: Uint8Array.from(FORWARDED_EXTENSIONS, name => idOf(extensions[name])),
     transportSequence: extensions.transportSequence ?? 0,
+    stamp: idOf(extensions.transportSequence),
     outgoing,
     incoming,
   }

@@ -35,6 +35,16 @@ export class SendStreams {
     return receiver.isWebrtc ? stream.sendAs.sendStreams?.get(receiver.id) : this.forPacket(stream, receiver.id, 0)
   }
 
+  /** A stream of video that the receiver is sent; padding can follow it. Undefined if there is none. */
+  paddedOf(receiver: PeerId): { ssrc: number; sendStream: SendStream; payloadType: number } | undefined {
+    for (const stream of this.#byReceiver.get(receiver) ?? []) {
+      const sendStream = stream.sendStreams?.get(receiver)
+      if (stream.isAudio || sendStream === undefined) continue
+      return { ssrc: stream.ssrc, sendStream, payloadType: stream.layer?.payloadType ?? 0 }
+    }
+    return undefined
+  }
+
   /** The receiver was removed or has another key, under which SRTP indexes start over (RFC 3711 §3.2.1). */
   receiverEnded(receiver: PeerId): void {
     for (const stream of this.#byReceiver.get(receiver) ?? []) stream.sendStreams?.delete(receiver)

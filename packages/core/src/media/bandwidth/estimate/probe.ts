@@ -57,6 +57,11 @@ export class Probe {
     return Math.max(0, target - this.#padding)
   }
 
+  /** When the next packet is due. */
+  get dueAt(): number {
+    return this.#startedAt + ((this.#padding + 1 - LIMITS.probePacket) * 8_000) / this.rate
+  }
+
   /** A packet left while the probe was sending. Media counts for the rate that is measured, not as padding. */
   sent(packet: number, bytes: number, isPadding: boolean, now: number): void {
     this.#lastPacket = packet

@@ -1,0 +1,63 @@
+// Padding for probes: RTX packets without a payload, which receivers drop behind their congestion control (RFC 4588 §4).
+//
+//   12 header: P X, RTX payload type, RTX sequence, 0, RTX SSRC     4 BEDE, 1 word     id 1, u16 transport sequence, 0     padding
+import {
+  ONE_BYTE_EXTENSIONS,
+  RTP_EXTENSION_BIT,
+  RTP_HEADER,
+  RTP_PADDING_BIT,
+  RTP_SEQUENCE,
+  RTP_SSRC,
+  rtxTypeOf,
+} from '@parley/protocol'
+import { createBatch } from '../../lane/batch.ts'
+import type { PacketIo } from '../../lane/packet-io.ts'
+import { isKnownType, type RtpMapping } from '../streams/rtp-mapping.ts'
+import type { SendStream } from '../streams/send-stream.ts'
+
+const EXTENSION = RTP_HEADER + 4
+const HEADER = EXTENSION + 4
+/** The most that the last byte can count. */
+const PADDING = 255
+/** Bytes of a packet of padding, without the tag of its encryption. */
+export const PADDING_PACKET = HEADER + PADDING
+
+/** A stream of video that a viewer is sent, by the SSRC that the viewer knows it by. */
+export interface PaddedStream {
+  readonly ssrc: number
+  readonly sendStream: SendStream
+  /** The node's payload type of the video. */
+  readonly payloadType: number
+}
+
+/** Per packet: no allocation. */
+export class Padding {
+  readonly #io: PacketIo
+  readonly #batch = createBatch(1)
+  readonly #target = new Int32Array(1)
+
+  constructor(io: PacketIo) {
+    this.#io = io
+  }
+
+  /** Sends one packet of padding. Returns false if the viewer has no RTX for the stream. */
+  send({ ssrc, sendStream, payloadType }: PaddedStream, mapping: RtpMapping, transportSequence: number): boolean {
+    const type = mapping.outgoing[rtxTypeOf(payloadType)]!
+    if (!isKnownType(type)) return false
+    const { bytes, view, lengths } = this.#batch
+    bytes.fill(0, 0, PADDING_PACKET)
+    bytes[0] = 0x80 | RTP_PADDING_BIT | RTP_EXTENSION_BIT
+    bytes[1] = type
+    view.setUint16(RTP_SEQUENCE, sendStream.rtxSequence)
+    view.setUint32(RTP_SSRC, ssrc + 1)
+    view.setUint16(RTP_HEADER, ONE_BYTE_EXTENSIONS)
+    view.setUint16(RTP_HEADER + 2, 1)
+    bytes[EXTENSION] = (mapping.stamp << 4) | 1
+    view.setUint16(EXTENSION + 1, transportSequence)
+    bytes[PADDING_PACKET - 1] = PADDING
+    lengths[0] = PADDING_PACKET
+    sendStream.rtxSequence = (sendStream.rtxSequence + 1) & 0xffff
+    this.#target[0] = sendStream.receiver.id
+    return this.#io.forward(this.#batch, 0, this.#target, 1, 0) > 0
+  }
+}
