@@ -38,6 +38,8 @@ for (let slot = 0; slot < PER_BATCH; slot++) {
   const isVideo = slot % 2
   const extension = { profile: 0xbede, elements: Uint8Array.of(0x10, 0xb2, 0x31, 0, 0, 0, 0, 0) }
   const payload = new Uint8Array(isVideo ? 1_000 : 120)
+  // A keyframe of VP8, because viewers whose bandwidth permits a source again start with one.
+  payload[0] = 0x10
   const own = { payloadType: isVideo ? 96 : 111, ssrc: ownOf(peer) + isVideo }
   addDatagram(batch, sealed(peer, encodeRtp({ ...own, sequence: 0, timestamp: 0, payload, extension })), wordsOf(peer))
 }

@@ -231,6 +231,8 @@ export const LIMITS = {
   reportedStreams: 256,
   /** Packets between two reports on a stream; more means that its sequences started over. */
   reportedPackets: 10_000,
+  /** Probes look for this multiple of what a viewer wants: the reserve of an allocation, and frames that vary. */
+  desiredReserve: 1.15,
   /** Bitrate of a layer that was never seen, by that of the layer below it. */
   layerStep: 2.5,
   /** Video leaves at this multiple of the estimate at most: a keyframe is through in a few frame times. */

@@ -168,5 +168,6 @@ export const DROP_CAUSES = [
   'overload', // faster than the lane could work: too old when it was read, or no room in the socket
   'sealed', // a frame that DAVE has sealed, for a client that cannot open it
   'unsealed', // audio that DAVE has not sealed, in a channel that requires it
+  'paced', // video that would have waited too long to leave to a viewer with little bandwidth
 ] as const
 export type DropCause = (typeof DROP_CAUSES)[number]

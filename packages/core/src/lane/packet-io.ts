@@ -3,8 +3,11 @@
 import type { Batch } from './batch.ts'
 import type { PeerId, Protection } from './commands.ts'
 
-/** 32-bit words that begin every RTP header: flags, payload type and sequence; timestamp; SSRC (RFC 3550 §5.1). */
-export const HEADER_WORDS = 3
+/**
+ * 32-bit words of a packet that may differ per target: flags, payload type and sequence; timestamp; SSRC (RFC 3550 §5.1); the start
+ * of the header extension and its first element.
+ */
+export const HEADER_WORDS = 5
 
 /**
  * What a packet engine does for a lane. Per packet nothing here allocates (as far as the engine can) and nothing throws.
@@ -32,9 +35,9 @@ export interface PacketIo {
   /**
    * Seals the plain RTP packet in `slot` once per target and queues the copies. `targets` is read up to `count`; `except` is
    * skipped. With `headers`, the copy for target i begins with the HEADER_WORDS words at i × HEADER_WORDS, in the byte order of
-   * the wire, instead of the packet's own; they must have its X bit and its number of CSRCs. Returns how many copies were
-   * queued. A target without address, key or nonces is skipped, as is, under SRTP, one for which this sequence number was used
-   * before or is older than its window: an SRTP index is used once per key and SSRC (RFC 3711 §9.1).
+   * the wire, instead of the packet's own; they must have its X bit and its number of CSRCs, and be its own behind its header.
+   * Returns how many copies were queued. A target without address, key or nonces is skipped, as is, under SRTP, one for which this
+   * sequence number was used before or is older than its window: an SRTP index is used once per key and SSRC (RFC 3711 §9.1).
    */
   forward(batch: Batch, slot: number, targets: Int32Array, count: number, except: PeerId, headers?: Int32Array): number
   /** Seals one RTCP packet (plain, `length` bytes of `bytes`) for a peer and queues it. */

@@ -21,6 +21,7 @@ export const Drop = {
   overload: 14,
   sealed: 15,
   unsealed: 16,
+  paced: 17,
 } as const satisfies Record<DropCause, number>
 
 /** Index of each total in `LaneStats.#totals`. */

@@ -110,6 +110,8 @@ export class Router {
       routes: this.#routes,
       sources: this.#sources,
       sendStreams: this.#sendStreams,
+      nackResponder: this.#nackResponder,
+      laneStats: this.#laneStats,
     })
     this.#sources.onChange = (viewer, now) => this.#viewers.changed(viewer, now)
     const parts = {

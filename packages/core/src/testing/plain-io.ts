@@ -123,7 +123,7 @@ export class PlainIo implements PacketIo {
 /** Replaces the first words of a packet by those of target `index`. */
 function writeHeader(bytes: Uint8Array, headers: Int32Array, index: number): void {
   const start = headers.byteOffset + index * HEADER_WORDS * 4
-  bytes.set(new Uint8Array(headers.buffer, start, HEADER_WORDS * 4))
+  bytes.set(new Uint8Array(headers.buffer, start, Math.min(bytes.length, HEADER_WORDS * 4)))
 }
 
 /** An empty batch of the size that engines use. */

@@ -18,6 +18,8 @@ export type Evidence = (typeof Evidence)[keyof typeof Evidence]
 export interface SendMeter {
   /** A packet of `bytes` leaves. Returns its transport-wide sequence. Per packet: no allocation. */
   sent(bytes: number, isPadding: boolean): number
+  /** Whether a packet of the stream leaves now; otherwise it leaves later, or never. Per packet: no allocation. */
+  leavesNow(ssrc: number, sequence: number, bytes: number): boolean
 }
 
 export interface Peer {

@@ -34,7 +34,7 @@ export class SendEstimator {
   readonly #loss = new LossModel()
   readonly #control = new RateControl()
   readonly #probe = new Probe()
-  /** Bits per second that the viewer could use; probes look for no more. */
+  /** Bits per second that the viewer could use, with a reserve; below it probes look for more. */
   desired = 0
   #turnaround = 200
   #clock = CLOCK_START
@@ -224,8 +224,7 @@ export class SendEstimator {
   #wantsProbe(): boolean {
     const { estimate } = this.#control
     if (!this.#hasProbed) return true
-    if (this.desired < estimate * WORTHWHILE || this.#trend.usage === Usage.Over || this.#loss.limit < Infinity)
-      return false
+    if (this.desired <= estimate || this.#trend.usage === Usage.Over || this.#loss.limit < Infinity) return false
     return true
   }
 

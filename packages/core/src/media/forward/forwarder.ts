@@ -3,13 +3,14 @@ import { RTP_PAYLOAD_TYPE, RTP_SEQUENCE } from '@parley/protocol'
 import { type Batch, SLOT } from '../../lane/batch.ts'
 import type { PeerId } from '../../lane/commands.ts'
 import { HEADER_WORDS, type PacketIo } from '../../lane/packet-io.ts'
+import type { Peer } from '../address/peers.ts'
 import { Drop, type LaneStats } from '../lane-stats.ts'
 import type { ReceiveStream } from '../streams/receive-stream.ts'
 import { DISCORD_MAPPING, isKnownType, type RtpMapping } from '../streams/rtp-mapping.ts'
 import type { SendStreams } from '../streams/send-streams.ts'
 import type { TargetGroup } from '../streams/target-list.ts'
 import { LayerForwarder } from './layer-forwarder.ts'
-import { Rewriter } from './rewriter.ts'
+import { Rewriter, STAMP } from './rewriter.ts'
 import { looksSealed } from './sealed-frame.ts'
 import { trimPacket } from './trim-packet.ts'
 
@@ -22,6 +23,7 @@ export class Forwarder {
   readonly #laneStats: LaneStats
   readonly #rewriter = new Rewriter()
   readonly #layers: LayerForwarder
+  readonly #target = new Int32Array(1)
   /** The first words of each target's copy. */
   #headers = new Int32Array(0)
   /** Over the same words: headers are big-endian. */
@@ -46,12 +48,16 @@ export class Forwarder {
     return this.#rewriter.write(batch, slot, DISCORD_MAPPING, type, 0)
   }
 
-  /** Sends a packet in node numbering to one target, if that knows the payload type. Its sequence stays as it is. */
-  forwardTo(batch: Batch, slot: number, target: Int32Array, mapping: RtpMapping, header: number): void {
+  /** Sends a packet of video in node numbering to one peer, if that knows the payload type. Its sequence stays as it is. */
+  forwardTo(batch: Batch, slot: number, { id, meter }: Peer, mapping: RtpMapping, header: number): void {
     const type = mapping.outgoing[batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE]!
     if (!isKnownType(type)) return
     this.#rewriter.load(batch, slot, header, DISCORD_MAPPING)
-    if (this.#rewriter.write(batch, slot, mapping, type, 0) >= 0) this.#io.forward(batch, slot, target, 1, 0)
+    const stamp = meter === undefined ? 0 : mapping.stamp
+    if (this.#rewriter.write(batch, slot, mapping, type, stamp) < 0) return
+    if (meter !== undefined) batch.view.setUint16(slot * SLOT + STAMP, meter.sent(batch.lengths[slot]!, false))
+    this.#target[0] = id
+    this.#io.forward(batch, slot, this.#target, 1, 0)
   }
 
   /**
@@ -73,7 +79,8 @@ export class Forwarder {
     this.#rewriter.load(batch, slot, header, DISCORD_MAPPING)
     for (let index = 1; index < groups.length; index++) {
       const group = groups[index]!
-      const { mapping, refusesSealed } = group.traits
+      const { mapping, refusesSealed, isWebrtc } = group.traits
+      const isLayered = isWebrtc && !stream.isAudio
       if (isSealed && refusesSealed) {
         this.#laneStats.drop(Drop.sealed, group.count)
         queued += group.count
@@ -81,14 +88,14 @@ export class Forwarder {
       }
       if (mapping !== DISCORD_MAPPING || isRewritten) {
         const outgoing = mapping === DISCORD_MAPPING ? type : mapping.outgoing[type]!
+        const stamp = isLayered ? mapping.stamp : 0
         isRewritten = true
-        length = isKnownType(outgoing) ? this.#rewriter.write(batch, slot, mapping, outgoing, 0) : -1
+        length = isKnownType(outgoing) ? this.#rewriter.write(batch, slot, mapping, outgoing, stamp) : -1
         if (length < 0) continue
       }
-      queued +=
-        group.traits.isWebrtc && !stream.isAudio
-          ? this.#layers.forward(batch, slot, stream, group, length, type, now)
-          : this.#forwardGroup(batch, slot, stream, group, except, length)
+      queued += isLayered
+        ? this.#layers.forward(batch, slot, stream, group, length, type, now)
+        : this.#forwardGroup(batch, slot, stream, group, except, length)
     }
     return queued
   }

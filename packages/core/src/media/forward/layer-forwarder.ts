@@ -1,11 +1,12 @@
 // Hot: hands a packet of video to the engine for WebRTC viewers. Each is sent one SSRC per source, whatever its layer.
-import { RTP_SEQUENCE, RTP_SSRC, RTP_TIMESTAMP, VideoPayload } from '@parley/protocol'
-import { type Batch, SLOT } from '../../lane/batch.ts'
+import { RTP_HEADER, RTP_SEQUENCE, RTP_SSRC, RTP_TIMESTAMP, VideoPayload } from '@parley/protocol'
+import { type Batch, SLOT, SLOT_WORDS } from '../../lane/batch.ts'
 import { HEADER_WORDS, type PacketIo } from '../../lane/packet-io.ts'
 import type { LayerNumbers } from '../streams/layer-numbers.ts'
 import type { ReceiveStream } from '../streams/receive-stream.ts'
 import type { SendStreams } from '../streams/send-streams.ts'
 import type { TargetGroup } from '../streams/target-list.ts'
+import { STAMP } from './rewriter.ts'
 
 const HEADER_BYTES = 4 * HEADER_WORDS
 /** No peer has this id. */
@@ -56,7 +57,7 @@ export class LayerForwarder {
     return queued + this.#io.forward(batch, slot, this.#shared, this.#count, NONE, this.#headers)
   }
 
-  /** Returns 1 if the copy is queued or left out; 0 if it is still to be queued, or cannot reach the viewer. */
+  /** Returns 1 if the copy is queued, leaves later or is left out; 0 if it is still to be queued, or cannot reach the viewer. */
   #forwardTo(batch: Batch, slot: number, stream: ReceiveStream, peer: number, octets: number, now: number): number {
     const { view } = batch
     const offset = slot * SLOT
@@ -67,6 +68,8 @@ export class LayerForwarder {
     if (sendStream === undefined || layers === undefined) return 0
     const out = layers.place(stream, sequence, timestamp, this.#payload, now)
     if (out < 0) return 1
+    const { meter } = sendStream.receiver
+    if (meter?.leavesNow(stream.ssrc, sequence, octets) === false) return 1
     sendStream.packets++
     sendStream.octets += octets
     const index = this.#count
@@ -76,19 +79,32 @@ export class LayerForwarder {
     const age = layers.ageOf(stream, sequence)
     this.#headersView.setInt32(at + RTP_TIMESTAMP, timestamp + layers.timestampOffset(age))
     this.#headersView.setUint32(at + RTP_SSRC, stream.sendAs.ssrc)
+    for (let byte = RTP_HEADER; byte < HEADER_BYTES; byte += 4)
+      this.#headersView.setInt32(at + byte, view.getInt32(offset + byte))
+    if (meter !== undefined) this.#headersView.setUint16(at + STAMP, meter.sent(batch.lengths[slot]!, false))
     this.#shared[index] = peer
     if (this.#payload.descriptor === undefined || !layers.isRewritten(age)) {
       this.#count++
       return 0
     }
-    return this.#forwardRewritten(batch, slot, layers, age, index)
+    return this.#forwardRewritten(batch, slot, layers, age, batch.lengths[slot]! - octets, index)
   }
 
-  /** Sends the copy at `index` with other picture ids, and restores those of the packet. */
-  #forwardRewritten(batch: Batch, slot: number, layers: LayerNumbers, age: number, index: number): number {
+  /** Sends the copy at `index` with other picture ids, and restores those of the packet. A short header leaves words to the payload. */
+  #forwardRewritten(
+    batch: Batch,
+    slot: number,
+    layers: LayerNumbers,
+    age: number,
+    header: number,
+    index: number,
+  ): number {
     this.#one[0] = this.#shared[index]!
     for (let word = 0; word < HEADER_WORDS; word++) this.#oneHeader[word] = this.#headers[index * HEADER_WORDS + word]!
     layers.rewrite(age, batch.view, this.#payload, 1)
+    if (header < HEADER_BYTES)
+      for (let word = header >> 2; word < HEADER_WORDS; word++)
+        this.#oneHeader[word] = batch.words[slot * SLOT_WORDS + word]!
     const queued = this.#io.forward(batch, slot, this.#one, 1, NONE, this.#oneHeader)
     layers.rewrite(age, batch.view, this.#payload, -1)
     return queued

@@ -50,7 +50,6 @@ export class NackResponder {
   readonly #rates = new AddressRates({ perSecond: LIMITS.retransmissionsPerSecond, blockFor: 0, ignoresPort: false })
   /** The RTX packet. */
   readonly #batch = createBatch(1)
-  readonly #target = new Int32Array(1)
   readonly #payload = new VideoPayload()
   /** The sender's sequences of what the last `answer` did not find. */
   readonly missing = new Int32Array(LIMITS.nackedPackets)
@@ -197,9 +196,26 @@ export class NackResponder {
     bytes[1] = (bytes[1]! & ~RTP_PAYLOAD_TYPE) | rtxTypeOf(bytes[1]! & RTP_PAYLOAD_TYPE)
     lengths[0] = length + ORIGINAL_SEQUENCE
     sendStream.rtxSequence = (sendStream.rtxSequence + 1) & 0xffff
-    this.#target[0] = sendStream.receiver.id
-    this.#forwarder.forwardTo(this.#batch, 0, this.#target, mapping, header)
+    this.#forwarder.forwardTo(this.#batch, 0, sendStream.receiver, mapping, header)
     return true
+  }
+
+  /** Sends a kept packet to a WebRTC receiver on the stream's own SSRC: its time to leave has come. Per packet: no allocation. */
+  sendPaced(stream: ReceiveStream, sequence: number, receiver: Peer, mapping: RtpMapping): void {
+    const sendStream = this.#sendStreams.forRetransmission(stream, receiver)
+    const cache = this.#caches.get(stream)
+    const { view, words, lengths } = this.#batch
+    const length = cache?.load(sequence, words) ?? 0
+    if (cache === undefined || sendStream === undefined || length === 0) return
+    const header = cache.headerOf(sequence)
+    const number = this.#renumber(stream, sequence, sendStream, header, length)
+    if (number < 0) return
+    sendStream.packets++
+    sendStream.octets += length - header
+    view.setUint16(RTP_SEQUENCE, number)
+    view.setUint32(RTP_SSRC, stream.sendAs.ssrc)
+    lengths[0] = length
+    this.#forwarder.forwardTo(this.#batch, 0, receiver, mapping, header)
   }
 
   /**

@@ -5,6 +5,7 @@ import { LIMITS } from '../../limits.ts'
 import type { Peer, SendMeter } from '../address/peers.ts'
 import { allocate, type Demand } from '../bandwidth/allocation.ts'
 import { AllocationClock } from '../bandwidth/allocation-clock.ts'
+import { Paced, Pacer } from '../bandwidth/pacer.ts'
 import { ReportedEstimator } from '../bandwidth/reported-estimator.ts'
 import { SendEstimator } from '../bandwidth/send-estimator.ts'
 import type { LayerChoice, LayerChoices } from '../layers/layer-choice.ts'
@@ -14,11 +15,20 @@ import { Share } from './share.ts'
 export interface ViewerHost extends LayerChoices {
   /** The time of the current input. */
   readonly now: number
+  /** A packet to the viewer waits for its time to leave. */
+  waits(viewer: Viewer): void
+  /** A packet would have waited too long. */
+  dropped(): void
   /** Video is sent to the viewer, or it reports about it. */
   begin(viewer: Viewer): void
   /** When audio of the peer last arrived. */
   spokeAt(peer: PeerId): number
 }
+
+/** Packets that wait are named by SSRC and sequence in one number. */
+const SEQUENCES = 0x1_0000
+export const ssrcOf = (packet: number): number => Math.floor(packet / SEQUENCES)
+export const sequenceOf = (packet: number): number => packet % SEQUENCES
 
 export class Viewer implements SendMeter {
   readonly peer: Peer
@@ -31,6 +41,7 @@ export class Viewer implements SendMeter {
   readonly #highest = new Map<number, number>()
   #reportedAt = -Infinity
   readonly #clock = new AllocationClock()
+  readonly #pacer = new Pacer()
   readonly #shares = new Map<LayerChoice, Share>()
   #round = 0
   #hasAllocated = false
@@ -61,6 +72,23 @@ export class Viewer implements SendMeter {
   /** Bytes of padding that are due. */
   get paddingDue(): number {
     return this.#send?.paddingDue(this.#host.now) ?? 0
+  }
+
+  leavesNow(ssrc: number, sequence: number, bytes: number): boolean {
+    const paced = this.#pacer.offer(ssrc * SEQUENCES + sequence, bytes, this.#host.now)
+    if (paced === Paced.Queued) this.#host.waits(this)
+    else if (paced === Paced.Dropped) this.#host.dropped()
+    return paced === Paced.Now
+  }
+
+  /** When a packet that waits may leave; Infinity if none waits. */
+  get packetAt(): number {
+    return this.#pacer.deadline
+  }
+
+  /** The next packet that leaves now, by `ssrcOf` and `sequenceOf`; −1 if none does. */
+  nextPacket(now: number): number {
+    return this.#pacer.next(now)
   }
 
   /** A packet of video, its retransmission or padding leaves. Returns its transport-wide sequence. Per packet: no allocation. */
@@ -105,6 +133,7 @@ export class Viewer implements SendMeter {
   tick(now: number): void {
     this.#send?.tick(now)
     const { estimate } = this
+    this.#pacer.setEstimate(estimate)
     if (now >= this.#clock.dueAt(estimate)) this.#allocate(estimate, now)
   }
 
@@ -118,7 +147,7 @@ export class Viewer implements SendMeter {
     const demands = this.#refresh(now)
     const isStarting = this.#send?.isMeasured === false
     const desired = this.#desired()
-    if (this.#send !== undefined) this.#send.desired = desired
+    if (this.#send !== undefined) this.#send.desired = desired * LIMITS.desiredReserve
     allocate(demands, isStarting ? Math.max(estimate, startOf(demands)) : estimate)
     this.#clock.allocated(estimate, now)
     for (const share of this.#shares.values()) {

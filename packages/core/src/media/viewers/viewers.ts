@@ -16,13 +16,15 @@ import type { PeerId } from '../../lane/commands.ts'
 import type { PacketIo } from '../../lane/packet-io.ts'
 import { LIMITS } from '../../limits.ts'
 import type { Peer, Peers } from '../address/peers.ts'
+import { Drop, type LaneStats } from '../lane-stats.ts'
 import type { LayerChoice } from '../layers/layer-choice.ts'
+import type { NackResponder } from '../loss/nack-responder.ts'
 import type { LayeredSources } from '../streams/layered-sources.ts'
 import type { ReceiveStream } from '../streams/receive-stream.ts'
 import type { RouteTable } from '../streams/route-table.ts'
 import type { SendStreams } from '../streams/send-streams.ts'
 import { PADDING_PACKET, Padding } from './padding.ts'
-import { Viewer, type ViewerHost } from './viewer.ts'
+import { sequenceOf, ssrcOf, Viewer, type ViewerHost } from './viewer.ts'
 
 export interface ViewersParts {
   readonly io: PacketIo
@@ -30,6 +32,8 @@ export interface ViewersParts {
   readonly routes: RouteTable
   readonly sources: LayeredSources
   readonly sendStreams: SendStreams
+  readonly nackResponder: NackResponder
+  readonly laneStats: LaneStats
 }
 
 export class Viewers implements ViewerHost {
@@ -39,8 +43,9 @@ export class Viewers implements ViewerHost {
   readonly #viewers = new Map<PeerId, Viewer>()
   /** Viewers that are sent video. */
   readonly #active = new Set<Viewer>()
-  /** Viewers to which a probe is being sent. */
+  /** Viewers to which a probe is being sent, and those for which packets wait. */
   readonly #probing = new Set<Viewer>()
+  readonly #waiting = new Set<Viewer>()
   readonly #report = new TransportReport()
   /** When all viewers are looked at next. */
   #sweepAt = Infinity
@@ -58,8 +63,8 @@ export class Viewers implements ViewerHost {
   /** When `tick` has something to do. */
   get deadline(): number {
     let deadline = this.#sweepAt
-    if (this.#probing.size === 0) return deadline
-    for (const viewer of this.#probing) deadline = Math.min(deadline, viewer.paddingAt)
+    if (this.#probing.size > 0) for (const viewer of this.#probing) deadline = Math.min(deadline, viewer.paddingAt)
+    if (this.#waiting.size > 0) for (const viewer of this.#waiting) deadline = Math.min(deadline, viewer.packetAt)
     return deadline
   }
 
@@ -85,6 +90,14 @@ export class Viewers implements ViewerHost {
     peer.meter = viewer
   }
 
+  waits(viewer: Viewer): void {
+    this.#waiting.add(viewer)
+  }
+
+  dropped(): void {
+    this.#parts.laneStats.drop(Drop.paced)
+  }
+
   begin(viewer: Viewer): void {
     this.#active.add(viewer)
     this.#sweepAt = Math.min(this.#sweepAt, this.now)
@@ -98,6 +111,7 @@ export class Viewers implements ViewerHost {
     this.#viewers.delete(peer.id)
     this.#active.delete(viewer)
     this.#probing.delete(viewer)
+    this.#waiting.delete(viewer)
     if (this.#active.size === 0) this.#sweepAt = Infinity
   }
 
@@ -121,6 +135,7 @@ export class Viewers implements ViewerHost {
   /** Sends padding of probes, and looks at every viewer `LIMITS.viewerInterval` after the last time. */
   tick(now: number): void {
     this.now = now
+    if (this.#waiting.size > 0) for (const viewer of this.#waiting) this.#sendWaiting(viewer, now)
     if (this.#probing.size > 0) for (const viewer of this.#probing) this.#pad(viewer)
     if (now < this.#sweepAt) return
     this.#sweepAt = now + LIMITS.viewerInterval
@@ -162,6 +177,17 @@ export class Viewers implements ViewerHost {
 
   #streamOf(ssrc: number): ReceiveStream | undefined {
     return this.#parts.routes.stream(ssrc)
+  }
+
+  /** Sends the packets whose time to leave has come. */
+  #sendWaiting(viewer: Viewer, now: number): void {
+    const { nackResponder, routes } = this.#parts
+    const mapping = routes.mappingOf(viewer.peer.id)
+    for (let packet = viewer.nextPacket(now); packet >= 0; packet = viewer.nextPacket(now)) {
+      const stream = this.#streamOf(ssrcOf(packet))
+      if (stream !== undefined) nackResponder.sendPaced(stream, sequenceOf(packet), viewer.peer, mapping)
+    }
+    if (viewer.packetAt === Infinity) this.#waiting.delete(viewer)
   }
 
   /** Sends the padding that is due. A viewer without a stream that can carry it cannot be probed. */

@@ -1,4 +1,5 @@
 // A viewer behind an emulated link whose sources have layers: estimator, allocation and hysteresis together, as a lane runs them.
+import { LIMITS } from '../../limits.ts'
 import { allocate, type Demand } from '../../media/bandwidth/allocation.ts'
 import { AllocationClock } from '../../media/bandwidth/allocation-clock.ts'
 import { Hysteresis } from '../../media/bandwidth/hysteresis.ts'
@@ -37,7 +38,7 @@ export class AllocatedViewer {
     }))
     for (const demand of this.#demands) this.#limits.set(demand, new Hysteresis())
     this.viewer = new ViewerLink({ seed, link, feedbackLoss, bitrate: (estimate, now) => this.#bitrate(estimate, now) })
-    this.viewer.estimator.desired = sources.reduce((sum, bitrates) => sum + bitrates.at(-1)!, 0)
+    this.viewer.estimator.desired = LIMITS.desiredReserve * sources.reduce((sum, bitrates) => sum + bitrates.at(-1)!, 0)
     this.time = new VirtualTime(1_000, [this.viewer])
   }
 
