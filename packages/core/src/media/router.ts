@@ -104,16 +104,6 @@ export class Router {
     this.#nackGenerator = new NackGenerator(io, this.#keyframes)
     this.#reports = new ReceiverReports(io, this.#routes)
     this.#senderReports = new SenderReports(io, this.#routes, timeOrigin)
-    this.#viewers = new Viewers({
-      io,
-      peers: this.#peers,
-      routes: this.#routes,
-      sources: this.#sources,
-      sendStreams: this.#sendStreams,
-      nackResponder: this.#nackResponder,
-      laneStats: this.#laneStats,
-    })
-    this.#sources.onChange = (viewer, now) => this.#viewers.changed(viewer, now)
     const parts = {
       io,
       forwarder,
@@ -128,16 +118,18 @@ export class Router {
       senderReports: this.#senderReports,
       backlog: this.#backlog,
       sources: this.#sources,
-      viewers: this.#viewers,
+      sendStreams: this.#sendStreams,
       laneStats: this.#laneStats,
       events: this.#events,
     }
+    this.#viewers = new Viewers(parts)
+    this.#sources.onChange = (viewer, now) => this.#viewers.changed(viewer, now)
     this.#demultiplexer = new Demultiplexer({
       ...parts,
       responder: new AddressResponder(parts),
       ingress: new Ingress(parts),
       egress: new Egress(parts),
-      rtcpInput: new RtcpInput(parts),
+      rtcpInput: new RtcpInput({ ...parts, viewers: this.#viewers }),
     })
   }
 
