@@ -36,7 +36,7 @@ function scene() {
 /** What the lane reports of the viewer, for the only source. */
 function report(bench: NodeBench, ssrc: number, peer: number, more: Partial<LayerReport>): void {
   const layers = [{ ssrc, wanted: 1, target: 1, current: 1, reason: undefined, bitrate: 0, ...more }]
-  bench.laneEvent({ kind: 'layers', peer, layers })
+  bench.laneEvent({ kind: 'layers', peer, layers, ended: [] })
 }
 const wantsOf = ({ received }: BenchSocket) => received.filter(({ op }) => op === 15).map(({ d }) => d)
 
@@ -131,4 +131,37 @@ test('a client that offers no layers has one', () => {
   ana.show(100, 50)
   const [route] = bench.commands('setRoute').filter(({ media }) => media === 'video')
   assert.deepEqual([route!.ssrc, route!.layers], [ana.video, undefined])
+})
+
+test('the layer of each viewer is in the inspection of its session, in STATS of its backend, and noted when it changes', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend(undefined, ['user_token', 'failure', 'stats'])
+  const ana = join(bench, backend, '1')
+  join(bench, backend, '2')
+  const { ssrc } = ana.last(2).streams[0]
+  const [, viewer] = bench.commands('addPeer').map(({ peer }) => peer)
+  const views = () => bench.node.inspect().sessions.find(({ userId }) => userId === '2')!.views
+  const stats = () => {
+    backend.socket.clear()
+    backend.info(23, {})
+    return Object.entries(backend.infos(23)[0]!.views).filter(([, count]) => count !== 0)
+  }
+  report(bench, ssrc, viewer, { current: 0, reason: 'waiting-for-keyframe', bitrate: 9_000 })
+  assert.deepEqual(views(), [
+    { ssrc, wanted: 1, target: 1, current: 0, reason: 'waiting-for-keyframe', bitrate: 9_000 },
+  ])
+  assert.deepEqual(stats(), [['waiting-for-keyframe', 1]])
+  report(bench, ssrc, viewer, { bitrate: 9_000 })
+  report(bench, ssrc, viewer, { bitrate: 10_000 })
+  assert.deepEqual(stats(), [['best', 1]])
+  const notes = bench.notes.filter(({ event }) => event === 'video.layer')
+  assert.deepEqual(
+    notes.map(({ fields = {} }) => [fields.user, fields.current, fields.reason]),
+    [
+      ['2', 0, 'waiting-for-keyframe'],
+      ['2', 1, undefined],
+    ],
+  )
+  bench.laneEvent({ kind: 'layers', peer: viewer, layers: [], ended: [ssrc] })
+  assert.deepEqual([views(), stats()], [[], []])
 })

@@ -1,7 +1,7 @@
 // Lane crashes: calls on the lane end and can be rejoined; other lanes are unaffected.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { DROP_CAUSES, type DropCause } from '@parley/core'
+import { DROP_CAUSES, type DropCause, VIEW_STATES, type ViewCounts } from '@parley/core'
 import { connect, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
 import { SimCall } from './sim-call.ts'
 
@@ -108,7 +108,8 @@ test('health decreases with the load of the busiest lane before that lane drops 
   const { bench } = twoLanes()
   const drops = Object.fromEntries(DROP_CAUSES.map(cause => [cause, 0])) as Record<DropCause, number>
   const totals = { datagramsIn: 0, bytesIn: 0, packetsIn: 0, packetsOut: 0, bytesOut: 0 }
-  const counters = { ...totals, discoveries: 0, pings: 0, checks: 0, keepalives: 0, drops }
+  const views = Object.fromEntries(VIEW_STATES.map(state => [state, 0])) as ViewCounts
+  const counters = { ...totals, views, discoveries: 0, pings: 0, checks: 0, keepalives: 0, drops }
   const measure = (busy: number) => {
     bench.laneEvent({ kind: 'counters', counters: { ...counters, busy: 0.1 } }, 0)
     bench.laneEvent({ kind: 'counters', counters: { ...counters, busy } }, 1)

@@ -32,7 +32,14 @@ export {
   type SocketAddress,
   type TargetsId,
 } from './lane/commands.ts'
-export { LAYER_REASONS, type LayerReason, type LayerReport } from './lane/layer-report.ts'
+export {
+  LAYER_REASONS,
+  type LayerReason,
+  type LayerReport,
+  VIEW_STATES,
+  type ViewCounts,
+  type ViewState,
+} from './lane/layer-report.ts'
 export { HEADER_WORDS, type PacketIo } from './lane/packet-io.ts'
 export { LIMITS } from './limits.ts'
 export type { LvspConnectionInspection } from './lvsp/connection.ts'

@@ -133,6 +133,8 @@ export const LIMITS = {
   layerStart: 2_000,
   /** Changes of layer of one WebRTC viewer whose packets can still be requested again. */
   layerSegments: 16,
+  /** Views whose bit rates a lane reports per second: all of a node with a few calls, in turn in a large one. */
+  viewReports: 500,
   /** How often layers are checked for silence, and changes are reported. */
   layerCheckInterval: 100,
   /** SSRCs that a WebRTC client may declare: those of a session, before and after it replaced them. */

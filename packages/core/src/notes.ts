@@ -110,6 +110,21 @@ export const NOTES = {
     fields: { lane: 'number', peer: 'number' },
     meaning: 'A client’s UDP address was bound, or has changed.',
   },
+  'video.layer': {
+    level: 'debug',
+    fields: {
+      backend: 'text',
+      channel: 'text',
+      user: 'text',
+      source: 'number',
+      wanted: 'number',
+      target: 'number',
+      current: 'number',
+      reason: 'text?',
+    },
+    meaning:
+      'A viewer is sent another layer of a source, or for another reason. Layers are numbered from the lowest, −1 is none; `source` is an SSRC.',
+  },
   'lane.consent_lost': {
     level: 'info',
     fields: { lane: 'number', peer: 'number' },

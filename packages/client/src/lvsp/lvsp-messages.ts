@@ -168,6 +168,7 @@ const connectedOf = (data: LvspEventData<typeof LvspInfo.VoiceStateConnected>): 
 const statsOf = (data: LvspEventData<typeof LvspInfo.Stats>): NodeStats => ({
   channels: data.channels,
   sessions: data.sessions,
+  views: data.views ?? {},
   egressBitsPerSecond: data.egress_bps,
   health: data.health,
 })

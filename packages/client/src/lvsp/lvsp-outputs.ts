@@ -14,6 +14,8 @@ export interface NodeStats {
   channels: number
   /** Voice sessions of this backend. */
   sessions: number
+  /** Viewers of video of this backend, each counted per source, by what limits their layer; `best`: nothing. */
+  views: Readonly<Record<string, number>>
   /** Bits per second that the whole node sends. */
   egressBitsPerSecond: number
   /** 0 (worst) to 1 (best). */

@@ -199,8 +199,8 @@ export class BackendControl implements NodeControl {
 
   /** Channels and sessions of the backend, bit rate of the whole node. */
   stats(backend: BackendId): BackendStats {
-    const { channels, sessions } = this.#channels.usageOf(backend)
-    return { channels, sessions, egressBitsPerSecond: this.#options.egress() }
+    const { channels, sessions, views } = this.#channels.usageOf(backend)
+    return { channels, sessions, views, egressBitsPerSecond: this.#options.egress() }
   }
 
   /** The orphan timer stops: what is left of channels and calls stays. */

@@ -1,4 +1,6 @@
 // What one backend occupies on the node, and the bounds on it. A bound per channel and one on channels do not bound their product.
+
+import { noViews } from '../lane/layer-report.ts'
 import { LIMITS } from '../limits.ts'
 import type { MemoryBudget } from '../replay-buffer.ts'
 
@@ -25,6 +27,8 @@ export class BackendUsage implements MemoryBudget {
   channels = 0
   voiceStates = 0
   sessions = 0
+  /** Viewers of video at present, each counted per source, by what limits them. */
+  readonly views = noViews()
   /** Bytes. */
   used = 0
 

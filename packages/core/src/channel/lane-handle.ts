@@ -13,7 +13,7 @@ export interface PeerOwner {
   /** A DTLS datagram arrived from an address that the peer has proved. */
   datagramArrived(bytes: Uint8Array, now: number): void
   /** Layers of what the peer views changed. */
-  layersChanged(layers: readonly LayerReport[]): void
+  layersChanged(layers: readonly LayerReport[], ended: readonly number[]): void
   /** Every nonce of its key is used. */
   keyExhausted(now: number): void
 }
@@ -133,7 +133,7 @@ export class Lanes {
       case 'firstPacket':
         return handle.owners.get(event.peer)?.packetsArrived(event.ssrc)
       case 'layers':
-        return handle.owners.get(event.peer)?.layersChanged(event.layers)
+        return handle.owners.get(event.peer)?.layersChanged(event.layers, event.ended)
       case 'nonceExhausted':
         return handle.owners.get(event.peer)?.keyExhausted(now)
       case 'datagram':

@@ -17,6 +17,8 @@ export interface MediaOwner extends ChannelSession {
   readonly channel: Channel
   /** Its speaking flags, or whether it sends video, changed. */
   spoke(): void
+  /** The layer that it is sent of a source, or the reason for it, changed. */
+  viewed(report: LayerReport): void
 }
 
 export class SessionMedia implements ChannelMedia, PeerOwner {
@@ -86,8 +88,28 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
 
   /** Closes the transport and the peer. */
   close(): void {
+    for (const ssrc of [...this.layers.keys()]) this.#forgetView(ssrc)
     this.closeTransport()
     this.#owner.channel.lane.removePeer(this.numbers)
+  }
+
+  /** Returns whether anything but the bit rate differs from the last report. */
+  #noteView(report: LayerReport): boolean {
+    const before = this.layers.get(report.ssrc)
+    const { views } = this.#owner.channel.usage
+    if (before !== undefined) views[before.reason ?? 'best']--
+    views[report.reason ?? 'best']++
+    this.layers.set(report.ssrc, report)
+    const isSame =
+      before?.target === report.target && before.current === report.current && before.reason === report.reason
+    if (!isSame) this.#owner.viewed(report)
+    return !isSame
+  }
+
+  #forgetView(ssrc: number): void {
+    const before = this.layers.get(ssrc)
+    if (before !== undefined) this.#owner.channel.usage.views[before.reason ?? 'best']--
+    this.layers.delete(ssrc)
   }
 
   closeTransport(): void {
@@ -156,10 +178,11 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
     if (ssrc === this.audio.ssrc && this.lastSpeaking === 0) this.declareSpeaking(SpeakingFlag.Voice)
   }
 
-  /** Sources that ended are forgotten with the next report of all. */
-  layersChanged(layers: readonly LayerReport[]): void {
-    for (const report of layers) this.layers.set(report.ssrc, report)
-    this.#owner.channel.layersChanged()
+  layersChanged(layers: readonly LayerReport[], ended: readonly number[]): void {
+    for (const ssrc of ended) this.#forgetView(ssrc)
+    let isChanged = false
+    for (const report of layers) if (this.#noteView(report)) isChanged = true
+    if (isChanged || ended.length > 0) this.#owner.channel.layersChanged()
   }
 
   datagramArrived(bytes: Uint8Array, now: number): void {

@@ -5,6 +5,7 @@ import type { Ending } from '../channel/channel-session.ts'
 import type { PeerNumbers } from '../channel/lane-handle.ts'
 import type { VoiceState } from '../channel/voice-states/voice-state.ts'
 import type { Timed } from '../deadlines.ts'
+import type { LayerReport } from '../lane/layer-report.ts'
 import { LIMITS } from '../limits.ts'
 import { ReplayBuffer, type ReplayLimits } from '../replay-buffer.ts'
 import type { TokenOwner } from './authenticator.ts'
@@ -27,6 +28,8 @@ export interface SessionObserver {
   sessionEnded(session: VoiceSession, code: number, now: number): void
   /** Its speaking flags, or whether it sends video, changed. */
   sessionSpoke(session: VoiceSession): void
+  /** The layer that it is sent of a source, or the reason for it, changed. */
+  sessionViewed(session: VoiceSession, report: LayerReport): void
 }
 
 export interface VoiceSessionOptions {
@@ -68,6 +71,8 @@ export interface VoiceSessionInspection {
   readonly speaking: number
   /** Whether it sends video. */
   readonly video: boolean
+  /** What it is sent of the video of others. */
+  readonly views: readonly LayerReport[]
   /** Number of the newest numbered message. */
   readonly lastSeq: number
   /** Numbered messages kept for resume. */
@@ -197,6 +202,9 @@ export class VoiceSession implements MediaOwner, Timed {
   spoke(): void {
     this.#observer.sessionSpoke(this)
   }
+  viewed(report: LayerReport): void {
+    this.#observer.sessionViewed(this, report)
+  }
 
   /** The client has every numbered message up to `seqAck`. */
   acknowledge(seqAck: number | null | undefined): void {
@@ -259,6 +267,7 @@ export class VoiceSession implements MediaOwner, Timed {
       present: this.isPresent,
       speaking,
       video: isSendingVideo,
+      views: [...this.media.layers.values()],
       lastSeq: this.#replay.last,
       kept: this.#replay.size,
     }

@@ -1,10 +1,12 @@
 // All voice sessions: opens them for Identify, and keeps detached ones until Resume or until they expire.
+
 import { type Identify, type Resume, VoiceClose, type VoiceMode, VoiceOp } from '@parley/protocol'
 import type { Channels } from '../channel/channels.ts'
 import type { VoiceState } from '../channel/voice-states/voice-state.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { ProtocolError } from '../errors.ts'
+import type { LayerReport } from '../lane/layer-report.ts'
 import { ok, type Result } from '../result.ts'
 import { Authenticator, type IdentifyRefusal, type TokenPolicy } from './authenticator.ts'
 import { type MediaAddresses, mediaAddress } from './media-address.ts'
@@ -136,6 +138,9 @@ export class VoiceSessions implements SessionObserver {
   }
   sessionSpoke(session: VoiceSession): void {
     this.#observer.sessionSpoke(session)
+  }
+  sessionViewed(session: VoiceSession, report: LayerReport): void {
+    this.#observer.sessionViewed(session, report)
   }
   /** The last event of a session: it leaves the tables. */
   sessionEnded(session: VoiceSession, code: number, now: number): void {

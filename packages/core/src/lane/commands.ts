@@ -1,6 +1,6 @@
 // Messages between control and a lane: commands to the lane, events from it. Both are plain data that survives structured clone.
 import type { SrtpProfile, VoiceMode } from '@parley/protocol'
-import type { LayerReport } from './layer-report.ts'
+import type { LayerReport, ViewCounts } from './layer-report.ts'
 
 /** 1, 2, 3 … per lane, chosen by control, never reused while the lane runs. */
 export type PeerId = number
@@ -122,8 +122,11 @@ export type LaneEvent =
   | { kind: 'addressBound'; peer: PeerId; address: SocketAddress }
   /** The first packet of a routed SSRC arrived. */
   | { kind: 'firstPacket'; peer: PeerId; ssrc: number }
-  /** Of what the peer views: sources whose layers, or the reasons for them, changed, or all of them after `report`. */
-  | { kind: 'layers'; peer: PeerId; layers: readonly LayerReport[] }
+  /**
+   * Of what the peer views: sources whose layers, or the reasons for them, changed, and after `report` some that did not. `ended`
+   * are sources that it no longer views, by the SSRC of their first layer.
+   */
+  | { kind: 'layers'; peer: PeerId; layers: readonly LayerReport[]; ended: readonly number[] }
   /** The peer's nonces are used up; nothing is sent to it until it has a new key. */
   | { kind: 'nonceExhausted'; peer: PeerId }
   /** A DTLS datagram from an address that a WebRTC client has proved. */
@@ -148,6 +151,8 @@ export interface LaneCounters {
   busy: number
   /** Drops by cause; a datagram is counted once. */
   drops: Record<DropCause, number>
+  /** Viewers of video at present, each counted per source. */
+  views: ViewCounts
 }
 
 export const DROP_CAUSES = [

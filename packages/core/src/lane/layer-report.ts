@@ -10,6 +10,14 @@ export const LAYER_REASONS = [
 ] as const
 export type LayerReason = (typeof LAYER_REASONS)[number]
 
+/** How a view, one viewer's of one source, is sent: the best layer, or why not. */
+export const VIEW_STATES = ['best', ...LAYER_REASONS] as const
+export type ViewState = (typeof VIEW_STATES)[number]
+/** Views by state. */
+export type ViewCounts = Record<ViewState, number>
+
+export const noViews = (): ViewCounts => Object.fromEntries(VIEW_STATES.map(state => [state, 0])) as ViewCounts
+
 /** Layers are named by their index in ascending order of quality; −1 is none. */
 export interface LayerReport {
   /** The SSRC of the source's first layer. */

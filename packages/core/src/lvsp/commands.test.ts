@@ -162,7 +162,9 @@ test('TOKEN_REFRESH replaces the token', () => {
 test('STATS is answered with the numbers of the backend', () => {
   const { backend } = start()
   backend.info(3, USER).info(23, {})
-  assert.deepEqual(backend.infos(23), [{ channels: 1, sessions: 0, egress_bps: 1_500, health: 0.75 }])
+  const [{ views, ...stats }] = backend.infos(23) as [{ views: object }]
+  assert.deepEqual(stats, { channels: 1, sessions: 0, egress_bps: 1_500, health: 0.75 })
+  assert.ok(Object.values(views).every(count => count === 0))
 })
 
 const failures: [string, number, unknown, LvspFailure, object][] = [

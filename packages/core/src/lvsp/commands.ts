@@ -155,6 +155,7 @@ export class Commands {
     const event: LvspEventData<typeof LvspInfo.Stats> = {
       channels: stats.channels,
       sessions: stats.sessions,
+      views: { ...stats.views },
       egress_bps: stats.egressBitsPerSecond,
       health: healthOf(this.#node, now),
     }

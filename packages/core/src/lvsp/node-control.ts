@@ -1,4 +1,5 @@
 // What LVSP asks of a node: the interface behind its messages.
+
 import type { ChannelProperties, LvspFailure, VoiceStateRestrictions } from '@parley/protocol'
 import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
 import type { Result } from '../result.ts'
@@ -84,6 +85,8 @@ export interface BackendStats {
   /** Of the backend. */
   channels: number
   sessions: number
+  /** Viewers of video, each counted per source, by what limits them. */
+  views: Readonly<Record<string, number>>
   /** Of the whole node. */
   egressBitsPerSecond: number
 }

@@ -1,5 +1,6 @@
 // A lane's totals, as numbers that the packet path can add to.
 import { DROP_CAUSES, type DropCause, type LaneCounters } from '../lane/commands.ts'
+import type { ViewCounts } from '../lane/layer-report.ts'
 import type { PacketIo } from '../lane/packet-io.ts'
 
 /** Index of each cause in `LaneStats.drops`: its place in DROP_CAUSES. */
@@ -64,7 +65,7 @@ export class LaneStats {
   }
 
   /** `busy` is the share of time since the last call that the lane worked. */
-  counters(sent: PacketIo['sent'], busy: number): LaneCounters {
+  counters(sent: PacketIo['sent'], busy: number, views: ViewCounts): LaneCounters {
     const drops = Object.fromEntries(DROP_CAUSES.map(cause => [cause, this.#drops[Drop[cause]]!]))
     const totals = Object.fromEntries(Object.entries(Total).map(([name, index]) => [name, this.#totals[index]!]))
     return {
@@ -72,6 +73,7 @@ export class LaneStats {
       packetsOut: sent.packets,
       bytesOut: sent.bytes,
       busy,
+      views,
       drops: { ...(drops as Record<DropCause, number>), sendFailed: sent.failed },
     }
   }

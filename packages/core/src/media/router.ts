@@ -186,9 +186,12 @@ export class Router {
       case 'setWants':
         return this.#setWants(command, now)
       case 'report':
-        this.#sources.reportAll()
+        this.#sources.reportSome()
         this.#events.push(...this.#sources.takeReports(now))
-        this.#events.push({ kind: 'counters', counters: this.#laneStats.counters(this.#io.sent, this.#busy()) })
+        this.#events.push({
+          kind: 'counters',
+          counters: this.#laneStats.counters(this.#io.sent, this.#busy(), this.#sources.counts()),
+        })
     }
   }
 

@@ -1,6 +1,7 @@
 // Reports the life of sessions: as notes to the host, as events to their backends.
 import type { Effects } from '../effect.ts'
 import type { SessionObserver, VoiceSession } from '../gateway/voice-session.ts'
+import type { LayerReport } from '../lane/layer-report.ts'
 import type { Lvsp } from '../lvsp/lvsp.ts'
 
 /**
@@ -43,6 +44,11 @@ export class SessionEvents implements SessionObserver {
   sessionSpoke(session: VoiceSession): void {
     const { speaking, isSendingVideo: video } = session.media
     this.#lvsp().speaking(session.channel.backend, { ...eventOf(session), speaking, video })
+  }
+  /** On each change of the layer that the session is sent of a source. */
+  sessionViewed({ channel, userId }: VoiceSession, { ssrc, wanted, target, current, reason }: LayerReport): void {
+    const ids = { backend: channel.backend, channel: channel.channelId, user: userId }
+    this.#effects.note('video.layer', { ...ids, source: ssrc, wanted, target, current, reason })
   }
 }
 

@@ -329,6 +329,12 @@ export const LvspEvents = {
     .object({
       channels: z.int().nonnegative().describe('channels of the backend'),
       sessions: z.int().nonnegative().describe('voice sessions of the backend'),
+      views: z
+        .record(z.string(), z.int().nonnegative())
+        .optional()
+        .describe(
+          'viewers of video of the backend, each counted per source, by what limits their layer; `best`: nothing',
+        ),
       egress_bps: z.number().nonnegative().describe('bits per second that the node sends in total'),
       health: Health,
     })

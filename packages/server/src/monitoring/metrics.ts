@@ -1,7 +1,7 @@
 // Metrics in Prometheus text format. One registry per server, so that two in one process do not mix.
 // A row of `METRICS` is a metric, its documentation and how it is read. Nothing is counted for metrics on the packet
 // path: lanes report their totals once a second.
-import { DROP_CAUSES, type LaneCounters } from '@parley/core'
+import { DROP_CAUSES, type LaneCounters, VIEW_STATES } from '@parley/core'
 import { Counter, Gauge, Registry } from 'prom-client'
 
 /** Where the values are read from at each scrape. */
@@ -182,6 +182,13 @@ export const METRICS: readonly Metric[] = [
     help: `Datagrams dropped, by cause: ${DROP_CAUSES.join(', ')}.`,
     labels: ['lane', 'cause'],
     read: measured => perLane(measured, ({ drops }) => each(drops, 'cause')),
+  },
+  {
+    name: 'parley_video_views',
+    kind: 'gauge',
+    help: `Viewers of video, each counted per source, by what limits their layer: ${VIEW_STATES.join(', ')}.`,
+    labels: ['lane', 'state'],
+    read: measured => perLane(measured, ({ views }) => each(views, 'state')),
   },
   {
     name: 'parley_lane_busy_ratio',

@@ -1,6 +1,6 @@
 // All sources of video on a lane, by stream and by viewer.
 import type { LaneEvent, PeerId } from '../../lane/commands.ts'
-import type { LayerReport } from '../../lane/layer-report.ts'
+import { type LayerReport, noViews, type ViewCounts } from '../../lane/layer-report.ts'
 import { ALL_WANTED, type Wants } from '../../lane/wants.ts'
 import { LIMITS } from '../../limits.ts'
 import type { LayerChoice, LayerChoices, SourceView } from '../layers/layer-choice.ts'
@@ -36,6 +36,10 @@ export class LayeredSources implements SourceHost, LayerChoices {
   readonly #viewers = new Map<PeerId, Viewer>()
   /** Viewers whose layer, or the reason for it, may have changed since the last reports. */
   readonly #changed = new Set<Sink>()
+  /** Sources that viewers view no longer, by their first SSRC. */
+  readonly #ended = new Map<PeerId, number[]>()
+  /** Whose bit rates are reported next. */
+  #turn: IterableIterator<Viewer> | undefined
   /** When the sources are looked at next. */
   deadline = Infinity
 
@@ -124,6 +128,7 @@ export class LayeredSources implements SourceHost, LayerChoices {
   /** Called after the peer was removed from every list. */
   removePeer(peer: PeerId): void {
     this.#viewers.delete(peer)
+    this.#ended.delete(peer)
   }
 
   /** Without effect if the peer views the source already. */
@@ -137,6 +142,7 @@ export class LayeredSources implements SourceHost, LayerChoices {
     if (sink === undefined) return
     this.#viewers.get(viewer)?.sinks.delete(sink)
     this.#changed.delete(sink)
+    this.#ended.set(viewer, [...(this.#ended.get(viewer) ?? []), source.primary.ssrc])
   }
 
   /** May change the layer of each source that the peer views, as may `setWants`. */
@@ -173,22 +179,41 @@ export class LayeredSources implements SourceHost, LayerChoices {
     if (layer !== undefined) source!.keyframe(layer, now)
   }
 
-  /** Notes every viewer as changed. */
-  reportAll(): void {
-    for (const { sinks } of this.#viewers.values()) for (const sink of sinks) this.#changed.add(sink)
+  /** Notes the next `LIMITS.viewReports` views as changed, in turn, so that control has the bit rates of all of them some time. */
+  reportSome(): void {
+    this.#turn ??= this.#viewers.values()
+    for (let left = LIMITS.viewReports; left > 0; ) {
+      const { value, done } = this.#turn.next()
+      if (done === true) {
+        this.#turn = undefined
+        return
+      }
+      for (const sink of value.sinks) this.#changed.add(sink)
+      left -= 1 + value.sinks.size
+    }
+  }
+
+  /** Views by what limits them. */
+  counts(): ViewCounts {
+    const counts = noViews()
+    for (const { sinks } of this.#sources) for (const sink of sinks.values()) counts[sink.reason ?? 'best']++
+    return counts
   }
 
   /** What changed since the last call, one event per viewer. */
   takeReports(now: number): LaneEvent[] {
-    if (this.#changed.size === 0) return []
-    const byViewer = new Map<PeerId, LayerReport[]>()
-    for (const sink of this.#changed) {
-      const reports = byViewer.get(sink.viewer)
-      if (reports === undefined) byViewer.set(sink.viewer, [sink.report(now)])
-      else reports.push(sink.report(now))
+    if (this.#changed.size === 0 && this.#ended.size === 0) return []
+    const events = new Map<PeerId, { layers: LayerReport[]; ended: number[] }>()
+    const eventOf = (peer: PeerId) => {
+      const event = events.get(peer) ?? { layers: [], ended: [] }
+      events.set(peer, event)
+      return event
     }
+    for (const [peer, ended] of this.#ended) if (this.#viewers.has(peer)) eventOf(peer).ended.push(...ended)
+    for (const sink of this.#changed) eventOf(sink.viewer).layers.push(sink.report(now))
     this.#changed.clear()
-    return [...byViewer].map(([peer, layers]) => ({ kind: 'layers', peer, layers }))
+    this.#ended.clear()
+    return [...events].map(([peer, { layers, ended }]) => ({ kind: 'layers', peer, layers, ended }))
   }
 
   /** Repeats keyframe requests, and looks for layers that fell silent. */
