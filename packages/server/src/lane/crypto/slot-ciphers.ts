@@ -3,7 +3,7 @@
 // A place is an offset in `NativeMemory`: no pointer and no view is created per packet.
 import { PROTECTION_TAG_LENGTH, type ProtectionCipher } from '@parley/protocol'
 import type { Native, NativeCipher } from '../engine/native-calls.ts'
-import type { NativeMemory } from '../engine/native-memory.ts'
+import type { NativeMemory, Pointer } from '../engine/native-memory.ts'
 import { GCM_STATE, type NativeSodium, type SodiumAead } from '../engine/native-sodium.ts'
 import { hchacha20 } from './hchacha20.ts'
 import { type KeyState, KeyStates } from './key-states.ts'
@@ -19,6 +19,8 @@ const KEPT_KEY = -1
 export interface SlotCipher {
   /** To be filled before each packet; what its mode does not fill stays zero. */
   readonly nonce: Uint8Array
+  /** Of a cipher that is one call: the key, for `SlotCiphers.oneCall`. */
+  readonly oneCall?: { readonly pointer: Pointer; readonly isXchacha: boolean } | undefined
   /** Writes the body of `length` bytes of plaintext to `out`. Returns false if the cipher failed, which it should not. */
   seal(clear: number, clearLength: number, plain: number, length: number, out: number): boolean
   /** Opens the body of `length` bytes at `body` in place. Returns false, and leaves anything there, if it does not verify. */
@@ -93,6 +95,12 @@ export class SlotCiphers {
     }
   }
 
+  /** libsodium's AEADs, and the place of their nonce; undefined with OpenSSL. */
+  get oneCall(): { gcm: SodiumAead; xchacha: SodiumAead; nonce: number } | undefined {
+    const sodium = this.#sodium
+    return sodium && { gcm: sodium.gcm, xchacha: sodium.calls.xchacha, nonce: this.#places.nonce }
+  }
+
   close(): void {
     this.#chacha.seal.close()
     this.#chacha.open.close()
@@ -108,7 +116,7 @@ export class SlotCiphers {
         const { calls, gcm, gcmStates } = this.#sodium
         const state = gcmStates.take()
         calls.expandGcmKey(state.memory, state.place, memory, place)
-        return new SodiumAeadSlots(memory, gcm, gcmStates, state, this.#places.nonce)
+        return new SodiumAeadSlots(memory, gcm, gcmStates, state, this.#places.nonce, false)
       }
       const open = (isSeal: boolean) => this.#native.openCipher(memory, 'aes-256-gcm', isSeal, place)
       return new GcmSlots(memory, open(true), open(false), this.#places.nonce)
@@ -123,7 +131,8 @@ export class SlotCiphers {
     if (sodium === undefined) return new XchachaSlots(this.#memory, this.#chacha, key, this.#places)
     const state = sodium.xchachaKeys.take()
     state.memory.bytes.set(key, state.place)
-    return new SodiumAeadSlots(this.#memory, sodium.calls.xchacha, sodium.xchachaKeys, state, this.#places.nonce)
+    const { xchacha } = sodium.calls
+    return new SodiumAeadSlots(this.#memory, xchacha, sodium.xchachaKeys, state, this.#places.nonce, true)
   }
 }
 
@@ -134,16 +143,30 @@ class SodiumAeadSlots implements SlotCipher {
   readonly #aead: SodiumAead
   readonly #states: KeyStates
   readonly #nonce: number
+  readonly #isXchacha: boolean
   /** Undefined once it is closed: its place may hold another peer's key then. */
   #state: KeyState | undefined
 
-  constructor(memory: NativeMemory, aead: SodiumAead, states: KeyStates, state: KeyState, nonce: number) {
+  constructor(
+    memory: NativeMemory,
+    aead: SodiumAead,
+    states: KeyStates,
+    state: KeyState,
+    nonce: number,
+    isXchacha: boolean,
+  ) {
+    this.#isXchacha = isXchacha
     this.nonce = memory.bytes.subarray(nonce, nonce + NONCE)
     this.#memory = memory
     this.#aead = aead
     this.#states = states
     this.#state = state
     this.#nonce = nonce
+  }
+
+  get oneCall() {
+    const { pointer } = opened(this.#state)
+    return { pointer, isXchacha: this.#isXchacha }
   }
 
   seal(clear: number, clearLength: number, plain: number, length: number, out: number): boolean {

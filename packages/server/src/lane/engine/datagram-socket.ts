@@ -4,7 +4,7 @@ import { ADDRESS_LOCAL, ADDRESS_WORDS, BATCH, type Batch, createBatch, LIMITS, S
 import { LocalAddresses } from './local-addresses.ts'
 import { MESSAGE_HEADER, type Native, NativeError, SOCKET_NAME } from './native-calls.ts'
 import type { NativeMemory } from './native-memory.ts'
-import { OutgoingDatagrams, outgoingSize } from './outgoing-datagrams.ts'
+import { DESTINATION_WORDS, OutgoingDatagrams, outgoingSize } from './outgoing-datagrams.ts'
 import { ReceivedDatagrams, receivedSize } from './received-datagrams.ts'
 import { NAME_WORDS, writeSocketName } from './socket-name.ts'
 
@@ -121,17 +121,17 @@ export class DatagramSocket {
   }
 
   /**
-   * The destination of a remote address of ADDRESS_WORDS words, in DESTINATION_WORDS words. It names no local address if the system
+   * The destination of a remote address of ADDRESS_WORDS words, in DESTINATION_WORDS words from `at` on. It names no local address if the system
    * selects the right one by itself, which is cheaper per datagram.
    */
-  writeDestination(destination: Int32Array, words: Int32Array, offset: number): void {
+  writeDestination(destination: Int32Array, words: Int32Array, offset: number, at = 0): void {
     const { view } = this.#memory
     const name = this.#name
     writeSocketName(view, name, this.isIpv6, words, offset)
-    destination.fill(0)
-    for (let word = 0; word < NAME_WORDS; word++) destination[word] = view.getInt32(name + word * 4, true)
+    destination.fill(0, at, at + DESTINATION_WORDS)
+    for (let word = 0; word < NAME_WORDS; word++) destination[at + word] = view.getInt32(name + word * 4, true)
     const local = words[offset + ADDRESS_LOCAL]!
-    destination[NAME_WORDS] = local !== 0 && this.#isDefault(local) ? 0 : local
+    destination[at + NAME_WORDS] = local !== 0 && this.#isDefault(local) ? 0 : local
   }
 
   /** Place of the next datagram: SLOT bytes, to be queued with `queue`. */
@@ -140,9 +140,9 @@ export class DatagramSocket {
     return this.#unsent.slot
   }
 
-  /** Queues the datagram in the slot of `claim`. */
-  queue(length: number, destination: Int32Array): void {
-    this.#unsent.queue(length, destination)
+  /** Queues the datagram in the slot of `claim`, to the destination at `at`. */
+  queue(length: number, destination: Int32Array, at = 0): void {
+    this.#unsent.queue(length, destination, at)
   }
 
   /** Sends the queue. A refused destination affects that datagram only; when the system is full, the rest is dropped. */

@@ -14,13 +14,17 @@ import {
   RTCP_HEADER,
   RTP_HEADER,
   rtpHeaderLength,
+  SERVER_NONCE_LENGTH,
+  SERVER_NONCES,
   type VoiceMode,
+  writeServerNonce,
 } from '@parley/protocol'
 import { ExhaustedPeers, type Exhaustible } from '../crypto/exhausted-peers.ts'
 import { type Aead, chooseAead, type SlotCipher, SlotCiphers } from '../crypto/slot-ciphers.ts'
 import { SRTP_OVERHEAD, Srtp } from '../crypto/srtp.ts'
 import { SrtpSlots } from '../crypto/srtp-slots.ts'
 import { type Counted, hasNonce, Trailers } from '../crypto/trailers.ts'
+import { IN_USE, IS_RTPSIZE, IS_XCHACHA, PeerTable } from '../table/peer-table.ts'
 import { DatagramSocket, type MessageSocketOptions, SOCKET_SIZE } from './datagram-socket.ts'
 import type { Native } from './native-calls.ts'
 import { NativeMemory } from './native-memory.ts'
@@ -41,6 +45,11 @@ interface Row extends Exhaustible {
   destination: Int32Array | undefined
 }
 
+/** Bytes that the AEADs of the peer table add to a packet. */
+const TABLE_OVERHEAD = PROTECTION_TAG_LENGTH + SERVER_NONCE_LENGTH
+/** The clear part's length of all modes is that of one of these two. */
+const RTPSIZE = PROTECTION_LAYOUTS.aead_aes256_gcm_rtpsize
+
 /** For ciphers, and for packets outside the socket's slots. */
 const OWN_SIZE = 2 * SLOT + 1024
 
@@ -52,6 +61,9 @@ export class FfiEngine implements PacketIo {
   readonly #ciphers: SlotCiphers
   readonly #srtpCiphers: SrtpSlots
   readonly #rows = new Map<PeerId, Row>()
+  readonly #table = new PeerTable()
+  /** What seals for the peers of the table; undefined if there are none. */
+  readonly #oneCall: SlotCiphers['oneCall']
   /** Place of packets from outside the socket. */
   readonly #guest: number
   readonly #destination = new Int32Array(DESTINATION_WORDS)
@@ -69,6 +81,7 @@ export class FfiEngine implements PacketIo {
     this.#bytes = memory.bytes
     this.socket = new DatagramSocket(native, memory, options)
     this.#ciphers = new SlotCiphers(native, memory, aead)
+    this.#oneCall = this.#ciphers.oneCall
     this.#srtpCiphers = new SrtpSlots(native, memory)
     this.#guest = memory.take(SLOT)
   }
@@ -85,10 +98,11 @@ export class FfiEngine implements PacketIo {
   protectPeer(peer: PeerId, protection: Protection, key: Uint8Array, nonceStart: number): void {
     const row = this.#rows.get(peer)
     if (row === undefined) return
-    forgetKeys(row)
+    this.#forgetKeys(row)
     row.isExhausted = false
-    row.protection = isSrtpProfile(protection) ? undefined : this.#protect(protection, key, nonceStart)
+    row.protection = isSrtpProfile(protection) ? undefined : this.#protect(peer, protection, key, nonceStart)
     row.srtp = isSrtpProfile(protection) ? new Srtp(protection, key, this.#srtpCiphers.make) : undefined
+    this.#setTraits(row)
   }
 
   /** The address in the form of the socket is computed here once, not per packet. */
@@ -97,15 +111,18 @@ export class FfiEngine implements PacketIo {
     if (row === undefined) return
     row.destination = new Int32Array(DESTINATION_WORDS)
     this.socket.writeDestination(row.destination, words, offset)
+    this.#setTraits(row)
   }
 
   dropAddress(peer: PeerId): void {
     const row = this.#rows.get(peer)
-    if (row !== undefined) row.destination = undefined
+    if (row === undefined) return
+    row.destination = undefined
+    this.#setTraits(row)
   }
 
   removePeer(peer: PeerId): void {
-    forgetKeys(this.#rows.get(peer))
+    this.#forgetKeys(this.#rows.get(peer))
     this.#rows.delete(peer)
   }
 
@@ -133,10 +150,17 @@ export class FfiEngine implements PacketIo {
     const length = batch.lengths[slot]!
     if (length < RTP_HEADER || length > SLOT) return 0
     const start = this.#enter(batch.bytes, slot * SLOT, length)
+    const isTable = headers === undefined && this.#oneCall !== undefined
+    const rtpsize = clearRtpLength(RTPSIZE, this.#bytes, start)
     let queued = 0
     for (let index = 0; index < count; index++) {
       const peer = targets[index]!
       if (peer === except) continue
+      const place = isTable ? this.#table.find(peer) : -1
+      if (place >= 0 && this.#sealFromTable(place, start, rtpsize, length)) {
+        queued++
+        continue
+      }
       const row = this.#rows.get(peer)
       if (row?.srtp !== undefined && this.#sealSrtp(row, row.srtp, start, length, headers, index)) queued++
       if (row === undefined || row.protection === undefined) continue
@@ -178,7 +202,7 @@ export class FfiEngine implements PacketIo {
 
   /** Closes the socket and erases the keys. */
   close(): void {
-    for (const row of this.#rows.values()) forgetKeys(row)
+    for (const row of this.#rows.values()) this.#forgetKeys(row)
     this.#rows.clear()
     this.#ciphers.close()
     this.socket.close()
@@ -192,9 +216,66 @@ export class FfiEngine implements PacketIo {
   }
 
   /** The cipher of a mode; `counter` is the first nonce. */
-  #protect(mode: VoiceMode, key: Uint8Array, counter: number): Protected {
+  #protect(peer: PeerId, mode: VoiceMode, key: Uint8Array, counter: number): Protected {
     const layout = PROTECTION_LAYOUTS[mode]
-    return { layout, cipher: this.#ciphers.make(layout.cipher, key), counter }
+    const cipher = this.#ciphers.make(layout.cipher, key)
+    if (cipher.oneCall === undefined) return { layout, cipher, counter }
+    const table = this.#table
+    const place = table.add(peer)
+    table.setKey(place, cipher.oneCall.pointer)
+    table.setCounter(place, counter)
+    // One counter per key, wherever its nonces are used. A row stays where it is.
+    return {
+      layout,
+      cipher,
+      get counter() {
+        return table.counter(place)
+      },
+      set counter(next) {
+        table.setCounter(place, next)
+      },
+    }
+  }
+
+  /** Brings the table up to date after a change of the peer's key or address. */
+  #setTraits({ peer, protection, destination }: Row): void {
+    const place = this.#table.find(peer)
+    if (place < 0) return
+    const isXchacha = protection?.cipher.oneCall?.isXchacha === true
+    const modes = (isXchacha ? IS_XCHACHA : 0) | (protection?.layout.isRtpsize === true ? IS_RTPSIZE : 0)
+    if (destination !== undefined) this.#table.words.set(destination, this.#table.destination(place))
+    this.#table.setTraits(place, destination === undefined ? modes : modes | IN_USE)
+  }
+
+  #forgetKeys(row: Row | undefined): void {
+    if (row === undefined) return
+    this.#table.remove(row.peer)
+    row.protection?.cipher.close()
+    row.srtp?.close()
+  }
+
+  /** Seals one packet for the peer of a row and queues it. Returns false if that needs more than the row. */
+  #sealFromTable(place: number, start: number, rtpsize: number, length: number): boolean {
+    const table = this.#table
+    const oneCall = this.#oneCall!
+    const traits = table.traits(place)
+    const counter = table.counter(place)
+    const clear = (traits & IS_RTPSIZE) === 0 ? RTP_HEADER : rtpsize
+    const sealed = length + TABLE_OVERHEAD
+    if ((traits & IN_USE) === 0 || counter >= SERVER_NONCES || clear > length || sealed > SLOT) return false
+    const out = this.socket.claim()
+    this.#copyClear(start, out, clear, undefined, 0)
+    table.setCounter(place, counter + 1)
+    writeServerNonce(this.#bytes, out + sealed - SERVER_NONCE_LENGTH, counter)
+    writeServerNonce(this.#bytes, oneCall.nonce, counter)
+    const aead = (traits & IS_XCHACHA) === 0 ? oneCall.gcm : oneCall.xchacha
+    const key = table.key(place)
+    if (!aead.seal(this.#memory, key, oneCall.nonce, out, clear, start + clear, length - clear, out + clear))
+      return this.#refuse()
+    this.socket.queue(sealed, table.words, table.destination(place))
+    this.packets++
+    this.#sentBytes += sealed
+    return true
   }
 
   /** Returns the length of the plain packet, −1 if authentication fails or the peer has no key. */
@@ -236,7 +317,10 @@ export class FfiEngine implements PacketIo {
     this.#trailers.write(protection, this.#bytes, out + sealed - layout.trailerLength)
     fillProtectionNonce(layout, cipher.nonce, this.#bytes, out, sealed, headerLength)
     if (!cipher.seal(out, clear, start + clear, length - clear, out + clear)) return this.#refuse()
-    this.socket.queue(sealed, destination)
+    // All datagrams of a peer go to one copy of its destination, which orders them.
+    const place = this.#table.find(row.peer)
+    if (place < 0) this.socket.queue(sealed, destination)
+    else this.socket.queue(sealed, this.#table.words, this.#table.destination(place))
     this.packets++
     this.#sentBytes += sealed
     return true
@@ -296,7 +380,3 @@ export class FfiEngine implements PacketIo {
 }
 
 /** Erases the keys of a row. */
-function forgetKeys(row: Row | undefined): void {
-  row?.protection?.cipher.close()
-  row?.srtp?.close()
-}

@@ -64,6 +64,8 @@ export class OutgoingDatagrams {
   readonly #last: Int32Array
   readonly #bytes: Int32Array
   readonly #destinations: Int32Array[]
+  /** Where each begins in its array. */
+  readonly #places: Int32Array
   #epoch = 1
 
   /** `isSegmenting`: the system knows UDP_SEGMENT. */
@@ -84,6 +86,7 @@ export class OutgoingDatagrams {
     this.#first = new Int32Array(count)
     this.#last = new Int32Array(count)
     this.#bytes = new Int32Array(count)
+    this.#places = new Int32Array(count)
     this.#destinations = Array.from({ length: count }, () => new Int32Array(DESTINATION_WORDS))
     for (let index = 0; index < count; index++) this.#fill(memory, index)
   }
@@ -97,13 +100,13 @@ export class OutgoingDatagrams {
     return this.#slots + this.datagrams * SLOT
   }
 
-  /** Queues `length` bytes of `slot` to a destination. */
-  queue(length: number, destination: Int32Array): void {
+  /** Queues `length` bytes of `slot` to the destination at `at`. */
+  queue(length: number, destination: Int32Array, at = 0): void {
     if (!(this.datagrams < this.#count && length >= 0 && length <= SLOT))
       throw new RangeError(`expected a datagram of at most ${SLOT} bytes, found ${length}`)
-    const message = destination[EPOCH] === this.#epoch ? destination[MESSAGE]! : -1
-    if (message >= 0 && this.#mayAppend(message, length, destination)) this.#append(message, length)
-    else this.#start(length, destination)
+    const message = destination[at + EPOCH] === this.#epoch ? destination[at + MESSAGE]! : -1
+    if (message >= 0 && this.#mayAppend(message, length, destination[at + IS_SINGLE]!)) this.#append(message, length)
+    else this.#start(length, destination, at)
     this.datagrams++
   }
 
@@ -131,9 +134,10 @@ export class OutgoingDatagrams {
     words[to + 1] = words[from + 1]!
     words[to + 2] = words[from + 2]!
     const destination = this.#destinations[message]!
-    destination[IS_SINGLE] = 1
+    const at = this.#places[message]!
+    destination[at + IS_SINGLE] = 1
     this.#setCount(message, 1)
-    this.#setControl(message, destination[LOCAL]!, 0)
+    this.#setControl(message, destination[at + LOCAL]!, 0)
   }
 
   /** Empties the queue after a flush. */
@@ -144,11 +148,11 @@ export class OutgoingDatagrams {
   }
 
   /** All datagrams of a message are as long as the first; only the last may be shorter. */
-  #mayAppend(message: number, length: number, destination: Int32Array): boolean {
+  #mayAppend(message: number, length: number, isSingle: number): boolean {
     const first = this.#first[message]!
     return (
       this.#isSegmenting &&
-      destination[IS_SINGLE] === 0 &&
+      isSingle === 0 &&
       length > 0 &&
       length <= first &&
       this.#last[message] === first &&
@@ -163,23 +167,26 @@ export class OutgoingDatagrams {
     this.#last[message] = length
     this.#bytes[message]! += length
     this.#setCount(message, segment + 1)
-    if (segment === 1) this.#setControl(message, this.#destinations[message]![LOCAL]!, this.#first[message]!)
+    if (segment === 1)
+      this.#setControl(message, this.#destinations[message]![this.#places[message]! + LOCAL]!, this.#first[message]!)
   }
 
-  #start(length: number, destination: Int32Array): void {
+  #start(length: number, destination: Int32Array, at: number): void {
     const message = this.messages++
     const words = this.#words
     this.#setIov(message, 0, length)
     const target = (this.#names + message * NAME) >> 2
-    for (let word = 0; word < NAME_WORDS; word++) words[target + word] = destination[word]!
+    for (let word = 0; word < NAME_WORDS; word++) words[target + word] = destination[at + word]!
     if (this.#segments[message] !== 1) this.#setCount(message, 1)
-    if (destination[LOCAL] !== this.#sendFrom[message]) this.#setControl(message, destination[LOCAL]!, 0)
+    const local = destination[at + LOCAL]!
+    if (local !== this.#sendFrom[message]) this.#setControl(message, local, 0)
     this.#first[message] = length
     this.#last[message] = length
     this.#bytes[message] = length
     this.#destinations[message] = destination
-    destination[EPOCH] = this.#epoch
-    destination[MESSAGE] = message
+    this.#places[message] = at
+    destination[at + EPOCH] = this.#epoch
+    destination[at + MESSAGE] = message
   }
 
   /** The slot is that of the datagram which is being queued. */
