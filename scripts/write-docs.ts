@@ -4,12 +4,13 @@ import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { apiPages } from './docs/api.ts'
 import { faultSections, openApi } from './docs/faults.ts'
+import { grafanaDashboard } from './docs/grafana.ts'
 import { lvspSchemas, lvspSections } from './docs/lvsp.ts'
 import { operatingSections } from './docs/operating.ts'
 import { type Section, type Whole, withSection } from './docs/page.ts'
 
 const sections: Section[] = [...lvspSections, ...operatingSections, ...faultSections]
-const wholes: Whole[] = [...lvspSchemas, ...openApi, ...apiPages()]
+const wholes: Whole[] = [...lvspSchemas, ...openApi, ...apiPages(), grafanaDashboard]
 
 const root = new URL('..', import.meta.url)
 const pathOf = (file: string) => fileURLToPath(new URL(file, root))

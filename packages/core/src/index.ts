@@ -27,6 +27,7 @@ export {
   type LaneEvent,
   type LayerDescription,
   type PeerId,
+  type PeerQuality,
   type Protection,
   type RtpMappingDescription,
   type SocketAddress,
@@ -52,6 +53,7 @@ export { Router, type RouterCounts, type RouterOptions } from './media/router.ts
 export { networkOf } from './network-of.ts'
 export type { Operator, UserSelector } from './node/operator.ts'
 export type { BackendSettings, NodeSettings } from './node/settings.ts'
+export type { NodeTally } from './node/tally.ts'
 export {
   NOTE_CONTEXT,
   NOTES,

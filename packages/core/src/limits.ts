@@ -38,6 +38,11 @@ export const LIMITS = {
   /** Sequence numbers have 16 bits; 0 is not used because clients test the number for truth. */
   replayHighest: 65_535,
 
+  /** Sessions that ended and wait for the lane's last report about them, per lane; above it their log line has none. */
+  endingPeers: 10_000,
+  /** How often lanes report how packets of each peer arrive; the log and the operator's views use it. */
+  qualityInterval: 5_000,
+
   /** Voice connections of one address (one /64 in IPv6): a household, a bot host, a carrier's NAT. */
   connectionsPerAddress: 2_000,
   /** Those that have not identified yet. After a restart all bots of a host connect at once, and some stop for good at 4021. */

@@ -62,7 +62,11 @@ const SESSION = { backend: 'text', channel: 'text', user: 'text', version: 'numb
 
 /** The events by name, `area.event`. docs/operating.md is generated from this table: a new row needs `npm run docs`. */
 export const NOTES = {
-  'voice.connected': { level: 'info', fields: SESSION, meaning: 'The media of a client is established.' },
+  'voice.connected': {
+    level: 'info',
+    fields: { ...SESSION, address: 'text', transport: 'text', took: 'number' },
+    meaning: 'The media of a client is established, `took` milliseconds after Identify.',
+  },
   'voice.detached': {
     level: 'info',
     fields: { ...SESSION, code: 'number' },
@@ -71,8 +75,20 @@ export const NOTES = {
   'voice.resumed': { level: 'info', fields: SESSION, meaning: 'A client resumed its session.' },
   'voice.disconnected': {
     level: 'info',
-    fields: { ...SESSION, code: 'number' },
-    meaning: 'A voice session ended.',
+    fields: {
+      ...SESSION,
+      address: 'text',
+      transport: 'text',
+      code: 'number',
+      reason: 'text',
+      duration: 'number',
+      packets: 'number',
+      lost: 'number',
+      loss: 'number',
+      jitter: 'number',
+    },
+    meaning:
+      'A voice session ended after `duration` seconds. `packets` arrived from its client and `lost` did not, a share of `loss`; `jitter` is in milliseconds.',
   },
   'gateway.closed': {
     level: 'info',

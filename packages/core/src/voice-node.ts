@@ -22,10 +22,12 @@ import { HeldIdentifies } from './gateway/held-identifies.ts'
 import type { VoiceSessionInspection } from './gateway/voice-session.ts'
 import { type AuthenticationPolicy, VoiceSessions } from './gateway/voice-sessions.ts'
 import type { LaneEvent } from './lane/commands.ts'
+import { LIMITS } from './limits.ts'
 import { type Capacity, Health } from './lvsp/health.ts'
 import { Lvsp, type LvspBackend, type LvspInspection } from './lvsp/lvsp.ts'
 import { NodeOperator, type Operator } from './node/operator.ts'
 import { SessionEvents } from './node/session-events.ts'
+import { type NodeTally, tallyOf } from './node/tally.ts'
 import type { Dtls } from './transport/webrtc/dtls.ts'
 import { Handshakes } from './transport/webrtc/handshakes.ts'
 
@@ -129,6 +131,8 @@ export class VoiceNode {
   readonly #moveRequests: MoveRequests
   readonly #backends: readonly BackendId[]
   readonly #adopting: ReadonlySet<BackendId>
+  /** When lanes are next asked how the packets of each peer arrive. */
+  #qualityAt = 0
   /** What the operator does to users and to the node. */
   readonly operator: Operator
   /** Identify messages that matched no voice state, by the backend of their server. */
@@ -271,6 +275,10 @@ export class VoiceNode {
   /** Called about once a second with what the host measures. */
   measured(load: { eventLoopLag: number }, now: number): void {
     for (const lane of this.#lanes.all) lane.send({ kind: 'report' })
+    if (now >= this.#qualityAt) {
+      this.#qualityAt = now + LIMITS.qualityInterval
+      for (const lane of this.#lanes.all) lane.send({ kind: 'reportPeers' })
+    }
     const bytes = this.#lanes.all.reduce((sum, lane) => sum + (lane.counters?.bytesOut ?? 0), 0)
     this.#egress.measure(bytes, now)
     const egressBitsPerSecond = this.#egress.bitsPerSecond
@@ -313,6 +321,16 @@ export class VoiceNode {
       lanes: this.#lanes.inspect(),
       lvsp: this.#lvsp.inspect(),
     }
+  }
+
+  /** Counts by property, for metrics; their cost grows with the sessions and channels. */
+  tally(): NodeTally {
+    return tallyOf(this.#sessions.all(), this.#channels.all())
+  }
+
+  /** What each backend has on the node. */
+  backendUsage(): readonly BackendInspection[] {
+    return this.#backendControl.inspect()
   }
 
   /** The sizes of the tables, at constant cost: for metrics. */

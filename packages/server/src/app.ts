@@ -8,6 +8,7 @@ import type { Config } from './config/config.ts'
 import { Host } from './host.ts'
 import type { LanesObserver } from './lane/thread/lanes.ts'
 import { SERVER_LIMITS } from './limits.ts'
+import { CallEvents } from './monitoring/call-events.ts'
 import { Descriptors } from './monitoring/descriptors.ts'
 import { type Log, type LogSink, openLog } from './monitoring/log.ts'
 import { LoopLag } from './monitoring/loop-lag.ts'
@@ -71,6 +72,9 @@ export class App {
   /** The last report of each lane, for metrics; absent while the lane is lost. */
   readonly #counters = new Map<number, LaneCounters>()
   #eventLoopLag = 0
+  readonly #calls = new CallEvents()
+  /** Milliseconds since 1970; undefined without a certificate. */
+  #certificateExpiry: number | undefined
   readonly #startedAt = performance.now()
   #isDraining = false
   /** The process drains in order to end. */
@@ -98,9 +102,11 @@ export class App {
     this.#load = reload ?? (() => this.#config)
     this.#files = tls
     this.#ports = ports
+    this.#certificateExpiry = ports.certificate === undefined ? undefined : certificateFacts(ports.certificate).validTo
     this.#hasTls = tls !== undefined || config.http.tls_cert !== undefined
     this.#log = openLog(logOptions(config), logSink)
     const note = this.#log.note
+    this.#log.read(this.#calls.note)
     this.#node = new VoiceNode(nodeOptions(config, this.endpoint, ports))
     this.#socketLimits = new SocketLimits(config.http.behind_proxy)
     const host = new Host(
@@ -177,6 +183,7 @@ export class App {
       const { applied, restart, config } = changesBetween(this.#config, this.#load())
       const tls = this.#files ?? readTls(config)
       const certificate = tls && certificateFacts(tls.cert)
+      this.#certificateExpiry = certificate?.validTo
       this.#apply(config, tls)
       this.#note('config.reloaded', { applied: applied.join(' '), restart: restart.join(' ') })
       for (const warning of config.warnings) this.#note('config.warning', { warning })
@@ -282,6 +289,10 @@ export class App {
       logLinesLost: () => this.#log.lost,
       descriptorsExhausted: () => this.#descriptors.exhausted,
       eventLoopLag: () => this.#eventLoopLag,
+      calls: this.#calls,
+      tally: () => this.#node.tally(),
+      backends: () => this.#node.backendUsage(),
+      certificateExpiry: () => this.#certificateExpiry,
     })
   }
 
@@ -372,6 +383,7 @@ function logOptions({ log }: Config) {
   const isTerminal = process.stdout.isTTY === true
   return {
     level: log.level,
+    addresses: log.addresses,
     format: log.format ?? (isTerminal ? ('pretty' as const) : ('json' as const)),
     colour: isTerminal && process.stdout.hasColors(),
   }

@@ -28,6 +28,8 @@ export interface Ports {
   admin: readonly AdminListener[]
   lanes: Lanes
   engine: EngineChoice
+  /** PEM; undefined without TLS. */
+  certificate: string | undefined
 }
 
 /** Serves the playground on a separate port, without TLS and on loopback only, with a backend for its page. */
@@ -62,7 +64,7 @@ export async function openPorts(
     const page = own && keep(await openListener('playground', own))
     const admin: AdminListener[] = []
     for (const options of adminListeners(config, tls)) admin.push(keep(await openAdmin(options)))
-    return { lanes, engine, dtls, http: main, lvsp: extra, page, admin }
+    return { lanes, engine, dtls, http: main, lvsp: extra, page, admin, certificate: tls?.cert }
   } catch (error) {
     await Promise.all(opened.map(port => port.close()))
     throw error

@@ -1,7 +1,7 @@
 // Control's end of the lanes: numbers peers and target lists, allocates SSRCs, and places channels on the least loaded lane.
 import type { Crypto } from '../crypto.ts'
 import type { Effects, LaneId } from '../effect.ts'
-import type { LaneCommand, LaneCounters, LaneEvent, PeerId, TargetsId } from '../lane/commands.ts'
+import type { LaneCommand, LaneCounters, LaneEvent, PeerId, PeerQuality, TargetsId } from '../lane/commands.ts'
 import type { LayerReport } from '../lane/layer-report.ts'
 import { LIMITS } from '../limits.ts'
 import { SsrcAllocator } from './ssrc-allocator.ts'
@@ -16,6 +16,8 @@ export interface PeerOwner {
   layersChanged(layers: readonly LayerReport[], ended: readonly number[]): void
   /** Every nonce of its key is used. */
   keyExhausted(now: number): void
+  /** How its packets arrive. */
+  measured(quality: PeerQuality): void
 }
 
 /** The numbers of one peer on its lane: its row, and its block of LIMITS.ssrcsPerSession SSRCs. */
@@ -45,6 +47,8 @@ export class LaneHandle {
   /** The last report of the lane. */
   counters: LaneCounters | undefined
   readonly #ssrcs: SsrcAllocator
+  /** Peers that were removed, until the lane reports their last quality. */
+  readonly #ending = new Map<PeerId, (quality: PeerQuality | undefined) => void>()
   readonly #effects: Effects
   #lastPeer = 0
   #lastTargets = 0
@@ -77,6 +81,27 @@ export class LaneHandle {
     this.owners.delete(peer)
     this.send({ kind: 'removePeer', peer })
     this.#ssrcs.release(ssrcs[0]!)
+  }
+
+  /**
+   * Calls back with the last quality of a peer that was removed, once the lane reports it; with undefined if the lane is lost, or
+   * too many wait.
+   */
+  whenEnded({ peer }: PeerNumbers, report: (quality: PeerQuality | undefined) => void): void {
+    if (this.isLost || this.#ending.size >= LIMITS.endingPeers) return report(undefined)
+    this.#ending.set(peer, report)
+  }
+
+  peerEnded(quality: PeerQuality): void {
+    const report = this.#ending.get(quality.peer)
+    this.#ending.delete(quality.peer)
+    report?.(quality)
+  }
+
+  /** The lane is lost, and reports nothing any longer. */
+  forgetEnding(): void {
+    for (const report of this.#ending.values()) report(undefined)
+    this.#ending.clear()
   }
 
   /** Opens an empty target list; the caller closes it with `closeTargets`. */
@@ -130,6 +155,11 @@ export class Lanes {
       case 'counters':
         handle.counters = event.counters
         return
+      case 'qualities':
+        for (const quality of event.qualities) handle.owners.get(quality.peer)?.measured(quality)
+        return
+      case 'peerEnded':
+        return handle.peerEnded(event.quality)
       case 'firstPacket':
         return handle.owners.get(event.peer)?.packetsArrived(event.ssrc)
       case 'layers':
@@ -151,6 +181,7 @@ export class Lanes {
     if (lane === undefined) return undefined
     lane.isLost = true
     lane.counters = undefined
+    lane.forgetEnding()
     this.#effects.note('lane.lost', { lane: id, reason })
     return lane
   }

@@ -5,7 +5,7 @@ import type { ChannelMedia, ChannelSession } from '../channel/channel-session.ts
 import type { PeerNumbers, PeerOwner } from '../channel/lane-handle.ts'
 import type { RouteSource } from '../channel/media-routes.ts'
 import { declarationOf, type VideoSource, videoSources } from '../channel/video/video-source.ts'
-import type { PeerId } from '../lane/commands.ts'
+import type { PeerId, PeerQuality } from '../lane/commands.ts'
 import type { LayerReport } from '../lane/layer-report.ts'
 import { ALL_WANTED, type Wants } from '../lane/wants.ts'
 import type { UdpTransport } from '../transport/udp-transport.ts'
@@ -37,6 +37,8 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   codecs: readonly Codec[] = []
   /** Undefined before Select Protocol. */
   transport: UdpTransport | WebrtcTransport | undefined
+  /** How its packets arrived at the last report of the lane. */
+  quality: PeerQuality | undefined
   readonly #owner: MediaOwner
   readonly #identifiedVideo: boolean
   #hasDeclaredVideo = false
@@ -187,6 +189,10 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
 
   datagramArrived(bytes: Uint8Array, now: number): void {
     if (this.transport?.kind === 'webrtc') this.transport.datagramArrived(bytes, now)
+  }
+
+  measured(quality: PeerQuality): void {
+    this.quality = quality
   }
 
   /** Ends the session instead of detaching it: a resume would bring the same key back. */

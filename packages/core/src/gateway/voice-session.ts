@@ -5,6 +5,7 @@ import type { Ending } from '../channel/channel-session.ts'
 import type { PeerNumbers } from '../channel/lane-handle.ts'
 import type { VoiceState } from '../channel/voice-states/voice-state.ts'
 import type { Timed } from '../deadlines.ts'
+import type { PeerQuality } from '../lane/commands.ts'
 import type { LayerReport } from '../lane/layer-report.ts'
 import { LIMITS } from '../limits.ts'
 import { ReplayBuffer, type ReplayLimits } from '../replay-buffer.ts'
@@ -25,7 +26,7 @@ export interface SessionObserver {
   sessionEntered(session: VoiceSession, now: number): void
   sessionDetached(session: VoiceSession, code: number, now: number): void
   sessionResumed(session: VoiceSession, now: number): void
-  sessionEnded(session: VoiceSession, code: number, now: number): void
+  sessionEnded(session: VoiceSession, ending: Ending, now: number): void
   /** Its speaking flags, or whether it sends video, changed. */
   sessionSpoke(session: VoiceSession): void
   /** The layer that it is sent of a source, or the reason for it, changed. */
@@ -67,6 +68,8 @@ export interface VoiceSessionInspection {
     | undefined
   /** Whether the other members know of it. */
   readonly present: boolean
+  /** How its packets arrived at the last report of the lane; undefined before. */
+  readonly quality: PeerQuality | undefined
   /** Speaking flags. */
   readonly speaking: number
   /** Whether it sends video. */
@@ -248,11 +251,11 @@ export class VoiceSession implements MediaOwner, Timed {
     this.media.close()
     this.#replay.clear()
     if (state.kind === 'connected') state.connection.close(ending.code, ending.reason)
-    this.#observer.sessionEnded(this, ending.code, now)
+    this.#observer.sessionEnded(this, ending, now)
   }
 
   inspect(): VoiceSessionInspection {
-    const { transport, audio, speaking, isSendingVideo } = this.media
+    const { transport, audio, speaking, isSendingVideo, quality } = this.media
     return {
       backend: this.channel.backend,
       userId: this.userId,
@@ -265,6 +268,7 @@ export class VoiceSession implements MediaOwner, Timed {
       audioSsrc: audio.ssrc,
       transport: transport?.kind === 'webrtc' ? transport.inspect() : transport,
       present: this.isPresent,
+      quality,
       speaking,
       video: isSendingVideo,
       views: [...this.media.layers.values()],

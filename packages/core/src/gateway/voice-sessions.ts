@@ -1,6 +1,7 @@
 // All voice sessions: opens them for Identify, and keeps detached ones until Resume or until they expire.
 
 import { type Identify, type Resume, VoiceClose, type VoiceMode, VoiceOp } from '@parley/protocol'
+import type { Ending } from '../channel/channel-session.ts'
 import type { Channels } from '../channel/channels.ts'
 import type { VoiceState } from '../channel/voice-states/voice-state.ts'
 import type { Crypto } from '../crypto.ts'
@@ -143,13 +144,13 @@ export class VoiceSessions implements SessionObserver {
     this.#observer.sessionViewed(session, report)
   }
   /** The last event of a session: it leaves the tables. */
-  sessionEnded(session: VoiceSession, code: number, now: number): void {
+  sessionEnded(session: VoiceSession, ending: Ending, now: number): void {
     this.#deadlines.remove(session)
     const key = keyOf(session.channel.serverId, session.sessionId)
     const sameId = this.#byId.get(key)
     if (sameId?.delete(session)) this.#size--
     if (sameId?.size === 0) this.#byId.delete(key)
-    this.#observer.sessionEnded(session, code, now)
+    this.#observer.sessionEnded(session, ending, now)
   }
 
   #add(session: VoiceSession): void {

@@ -114,6 +114,8 @@ export type LaneCommand =
     }
   /** A viewer was added to the video with this SSRC: requests a keyframe, unless one was requested a moment ago. */
   | { kind: 'askKeyframe'; ssrc: number }
+  /** Requests a `qualities` event. */
+  | { kind: 'reportPeers' }
   /** Requests a `counters` event. */
   | { kind: 'report' }
 
@@ -134,6 +136,20 @@ export type LaneEvent =
   /** The consent of a WebRTC client expired: nothing is sent to it until the next ICE check. */
   | { kind: 'consentLost'; peer: PeerId }
   | { kind: 'counters'; counters: LaneCounters }
+  /** How packets of each peer arrive; peers that sent none are left out. */
+  | { kind: 'qualities'; qualities: readonly PeerQuality[] }
+  /** The last quality of a peer that is removed. */
+  | { kind: 'peerEnded'; quality: PeerQuality }
+
+/** How the packets of a peer arrived, since its present key. */
+export interface PeerQuality {
+  peer: PeerId
+  /** Of all of its streams, without duplicates. */
+  packets: number
+  lost: number
+  /** Milliseconds, of its audio (RFC 3550 §6.4.1). */
+  jitter: number
+}
 
 /** Totals since the lane started, except `busy`. */
 export interface LaneCounters {

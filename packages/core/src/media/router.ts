@@ -3,7 +3,7 @@
 // `Ingress` opens and checks, `Egress` forwards, `RtcpInput` reads RTCP.
 import { isSrtpProfile, PROTECTION_LAYOUTS, type StunMac } from '@parley/protocol'
 import type { Batch } from '../lane/batch.ts'
-import type { LaneCommand, LaneEvent, PeerId, Protection, TargetsId } from '../lane/commands.ts'
+import type { LaneCommand, LaneEvent, PeerId, PeerQuality, Protection, TargetsId } from '../lane/commands.ts'
 import type { PacketIo } from '../lane/packet-io.ts'
 import { LIMITS } from '../limits.ts'
 import { AddressResponder } from './address/discovery.ts'
@@ -19,6 +19,7 @@ import { Drop, LaneStats } from './lane-stats.ts'
 import { KeyframeRequests } from './loss/keyframe-requests.ts'
 import { NackGenerator } from './loss/nack-generator.ts'
 import { NackResponder } from './loss/nack-responder.ts'
+import { peerQuality } from './peer-quality.ts'
 import { NonceWindow } from './receive/nonce-window.ts'
 import { ReceiverReports } from './rtcp/receiver-reports.ts'
 import { SenderReports } from './rtcp/sender-reports.ts'
@@ -185,6 +186,8 @@ export class Router {
         return this.#requestKeyframe(command.ssrc, now)
       case 'setWants':
         return this.#setWants(command, now)
+      case 'reportPeers':
+        return void this.#events.push({ kind: 'qualities', qualities: this.#qualities() })
       case 'report':
         this.#sources.reportSome()
         this.#events.push(...this.#sources.takeReports(now))
@@ -244,6 +247,11 @@ export class Router {
       viewers: this.#viewers.size,
       ...this.#routes.inspect(),
     }
+  }
+
+  #qualities(): PeerQuality[] {
+    const peers = this.#peers.ids().map(id => this.#peers.get(id)!)
+    return peers.map(peer => peerQuality(peer, this.#routes)).filter(({ packets }) => packets > 0)
   }
 
   /** A session was opened. Its streams exist from now on, without a route. */
@@ -327,6 +335,7 @@ export class Router {
   #removePeer(id: PeerId): void {
     const peer = this.#peers.get(id)
     if (peer === undefined) return
+    this.#events.push({ kind: 'peerEnded', quality: peerQuality(peer, this.#routes) })
     this.#reports.remove(peer)
     this.#webrtcPeers.remove(peer)
     this.#viewers.remove(peer)

@@ -1,6 +1,8 @@
 // Reports the life of sessions: as notes to the host, as events to their backends.
+import type { Ending } from '../channel/channel-session.ts'
 import type { Effects } from '../effect.ts'
 import type { SessionObserver, VoiceSession } from '../gateway/voice-session.ts'
+import type { PeerQuality } from '../lane/commands.ts'
 import type { LayerReport } from '../lane/layer-report.ts'
 import type { Lvsp } from '../lvsp/lvsp.ts'
 
@@ -18,9 +20,17 @@ export class SessionEvents implements SessionObserver {
     this.#lvsp = lvsp
   }
 
-  /** The session has a transport and can be heard: after Select Protocol, and after a resumption. */
-  sessionEntered(session: VoiceSession): void {
-    this.#effects.note('voice.connected', noteOf(session))
+  /** The session has a transport and can be heard: after Select Protocol. */
+  sessionEntered(session: VoiceSession, now: number): void {
+    this.#effects.note('voice.connected', {
+      ...noteOf(session),
+      address: session.remoteAddress,
+      transport: transportOf(session),
+      took: Math.round(now - session.openedAt),
+    })
+    this.#connected(session)
+  }
+  #connected(session: VoiceSession): void {
     this.#lvsp().voiceStateConnected(session.channel.backend, eventOf(session))
   }
   /** The connection was lost and may be resumed within `resumeWindow`. `code` is that of the WebSocket. */
@@ -32,11 +42,16 @@ export class SessionEvents implements SessionObserver {
   /** A session that is not yet present enters later, by itself. */
   sessionResumed(session: VoiceSession): void {
     this.#effects.note('voice.resumed', noteOf(session))
-    if (session.isPresent) this.sessionEntered(session)
+    if (session.isPresent) this.#connected(session)
   }
   /** The end cannot be taken back: the backend removes the user from the channel. */
-  sessionEnded(session: VoiceSession, code: number): void {
-    this.#effects.note('voice.disconnected', { ...noteOf(session), code })
+  sessionEnded(session: VoiceSession, { code, reason }: Ending, now: number): void {
+    const { remoteAddress: address, openedAt, media } = session
+    const line = { ...noteOf(session), address, code, reason, transport: transportOf(session) }
+    const duration = Math.round((now - openedAt) / 1_000)
+    session.channel.lane.whenEnded(media.numbers, (quality = media.quality) =>
+      this.#effects.note('voice.disconnected', { ...line, duration, ...qualityOf(quality) }),
+    )
     if (session.media.transport === undefined) return
     this.#lvsp().voiceStateDisconnected(session.channel.backend, { ...eventOf(session), code, resumable: false })
   }
@@ -49,6 +64,20 @@ export class SessionEvents implements SessionObserver {
   sessionViewed({ channel, userId }: VoiceSession, { ssrc, wanted, target, current, reason }: LayerReport): void {
     const ids = { backend: channel.backend, channel: channel.channelId, user: userId }
     this.#effects.note('video.layer', { ...ids, source: ssrc, wanted, target, current, reason })
+  }
+}
+
+const transportOf = ({ media: { transport } }: VoiceSession): string => transport?.kind ?? 'none'
+
+/** Loss as a share of the packets that were expected, and jitter in milliseconds, rounded for readers of the log. */
+function qualityOf(quality: PeerQuality | undefined) {
+  const { packets = 0, lost = 0, jitter = 0 } = quality ?? {}
+  const expected = packets + lost
+  return {
+    packets,
+    lost,
+    loss: expected === 0 ? 0 : Math.round((lost / expected) * 1_000) / 1_000,
+    jitter: Math.round(jitter * 10) / 10,
   }
 }
 

@@ -73,6 +73,9 @@ export const UserView = z.object({
   speaking: z.boolean(),
   video: z.boolean(),
   muted: z.boolean().meta({ description: 'By the operator.' }),
+  packets: z.int().meta({ description: 'Received from the client, at the last report of its lane.' }),
+  lost: z.int().meta({ description: 'Of the client, that did not arrive.' }),
+  jitter: z.number().meta({ description: 'Of its audio, in milliseconds.' }),
 })
 export type UserView = z.infer<typeof UserView>
 
@@ -149,6 +152,9 @@ export function usersOf({ sessions, channels }: NodeInspection, now: number): Us
     speaking: session.speaking !== 0,
     video: session.video,
     muted: muted.has(`${session.backend} ${session.channelId} ${session.userId}`),
+    packets: session.quality?.packets ?? 0,
+    lost: session.quality?.lost ?? 0,
+    jitter: Math.round((session.quality?.jitter ?? 0) * 10) / 10,
   }))
 }
 

@@ -234,6 +234,11 @@ const Log = z.object({
     '"json" or "pretty"',
     'One JSON object per line, or readable text. Default: pretty on a terminal, JSON elsewhere.',
   ),
+  addresses: setting(
+    z.enum(['full', 'network', 'hidden']).default('full'),
+    '"full", "network" or "hidden"',
+    'How the log writes addresses of clients and backends: as they are, their network only (/24, in IPv6 /48), or not at all.',
+  ),
 })
 
 /** The HTTP API for operators: on a Unix socket, on a port with a token, or both. */

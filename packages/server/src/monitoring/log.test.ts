@@ -48,3 +48,18 @@ test('a note below the level is not logged', () => {
   assert.deepEqual(logged({ level: 'warn', format: 'json' }, { level: 'info', event: 'node.started' }), [])
   assert.deepEqual(logged({ level: 'silent', format: 'json' }, { level: 'error', event: 'node.started' }), [])
 })
+
+test('addresses are written as they are, as networks, or not at all', () => {
+  const written = (addresses: 'full' | 'network' | 'hidden', address: string) => {
+    const lines: string[] = []
+    const log = openLog({ level: 'info', format: 'json', addresses }, { write: line => void lines.push(line) })
+    log.note({ level: 'info', event: 'x', fields: { address } })
+    return JSON.parse(lines[0]!).address
+  }
+  assert.equal(written('full', '192.0.2.77'), '192.0.2.77')
+  assert.equal(written('network', '192.0.2.77'), '192.0.2.0/24')
+  assert.equal(written('network', '2001:db8:1:2:3:4:5:6'), '2001:db8:1::/48')
+  assert.equal(written('network', '2001:db8::6'), '2001:db8:0::/48')
+  assert.equal(written('network', 'socket'), 'socket')
+  assert.equal(written('hidden', '192.0.2.77'), 'hidden')
+})

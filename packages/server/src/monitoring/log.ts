@@ -1,4 +1,5 @@
 // Notes as log lines: JSON, or text for terminals.
+import { isIP } from 'node:net'
 import pino from 'pino'
 import { SERVER_LIMITS } from '../limits.ts'
 import { LogOutput } from './log-output.ts'
@@ -14,6 +15,8 @@ export type LogLevel = NodeNote['level'] | 'silent'
 
 /** How lines are written. */
 export interface LogOptions {
+  /** How addresses are written; `full` by default. */
+  addresses?: 'full' | 'network' | 'hidden'
   level: LogLevel
   format: 'json' | 'pretty'
   /** Whether to write colours. */
@@ -52,7 +55,7 @@ const LEVELS: Record<string, [name: string, colour: number]> = {
 }
 
 /** Without a sink, lines go to standard output; the caller never waits for them. */
-export function openLog({ level, format, colour = false }: LogOptions, sink?: LogSink): Log {
+export function openLog({ level, format, addresses = 'full', colour = false }: LogOptions, sink?: LogSink): Log {
   const standardOutput =
     sink === undefined ? new LogOutput(lines => note(serverNote('log.lines_lost', { lines }))) : undefined
   const output: LogSink = sink ?? standardOutput!
@@ -68,7 +71,8 @@ export function openLog({ level, format, colour = false }: LogOptions, sink?: Lo
     lines,
   )
   const readers = new Set<LogReader>()
-  const note = (line: LogLine) => {
+  const note = (given: LogLine) => {
+    const line = addresses === 'full' ? given : { ...given, fields: masked(given.fields ?? {}, addresses) }
     logger[line.level](line.fields ?? {}, line.event)
     for (const reader of readers) reader(line)
   }
@@ -89,6 +93,25 @@ export function openLog({ level, format, colour = false }: LogOptions, sink?: Lo
     },
     end: async () => standardOutput?.end(SERVER_LIMITS.logEndTimeout),
   }
+}
+
+const ADDRESS_FIELDS: ReadonlySet<string> = new Set(['address', 'from'])
+
+/** The fields of a line with its addresses masked. */
+function masked(fields: object, addresses: 'network' | 'hidden'): object {
+  const hidden = Object.entries(fields).filter(([name]) => ADDRESS_FIELDS.has(name))
+  const written = hidden.map(([name, value]) => [name, addresses === 'hidden' ? 'hidden' : networkText(String(value))])
+  return { ...fields, ...Object.fromEntries(written) }
+}
+
+/** The /24 of an IPv4 address or the /48 of an IPv6 address; other text stays, such as `socket`. */
+function networkText(address: string): string {
+  const family = isIP(address)
+  if (family === 4) return `${address.slice(0, address.lastIndexOf('.'))}.0/24`
+  if (family === 0) return address
+  const [head = ''] = address.split('::')
+  const groups = [...head.split(':').filter(group => group !== ''), '0', '0', '0'].slice(0, 3)
+  return `${groups.join(':')}::/48`
 }
 
 /** A JSON line as `12:34:56.789 info  voice.connected user=7 channel=500`. Text is quoted unless it is plain, so that it cannot imitate fields. */

@@ -2,7 +2,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DROP_CAUSES, type DropCause, type LaneCounters } from '@parley/core'
-import { METRICS, type Measured, openMetrics } from './metrics.ts'
+import { CallEvents } from './call-events.ts'
+import type { Measured } from './metric.ts'
+import { METRICS, openMetrics } from './metrics.ts'
 
 const counters = (): LaneCounters => ({
   datagramsIn: 10,
@@ -22,7 +24,41 @@ const counters = (): LaneCounters => ({
   >,
 })
 
+/** One client joined, was lost, resumed and left; another was refused. */
+function calls(): CallEvents {
+  const events = new CallEvents()
+  const note = (event: string, fields: object) => events.note({ level: 'info', event, fields })
+  // Metrics observe what happens after they are opened.
+  queueMicrotask(() => {
+    note('voice.connected', { backend: 'main', transport: 'udp', took: 120 })
+    note('voice.detached', { backend: 'main', code: 1006 })
+    note('voice.resumed', { backend: 'main' })
+    note('voice.disconnected', {
+      backend: 'main',
+      code: 4014,
+      duration: 90,
+      packets: 99,
+      lost: 1,
+      loss: 0.01,
+      jitter: 4,
+    })
+    note('voice.disconnected', { backend: 'main', code: 3999, duration: 1, packets: 0, lost: 0, loss: 0, jitter: 0 })
+    note('gateway.closed', { code: 4006 })
+    note('lvsp.authentication_failed', {})
+  })
+  return events
+}
+
 const measured = (lanes = new Map([[0, counters()]])): Measured => ({
+  calls: calls(),
+  tally: () => ({
+    transports: { udp: 2, webrtc: 1, none: 0 },
+    states: { connected: 2, detached: 1 },
+    media: { video: 1 },
+    dave: { 0: 1, 1: 1 },
+  }),
+  backends: () => [{ backend: 'main', isDetached: false, channels: 2, voiceStates: 4, sessions: 3, memory: 9_000 }],
+  certificateExpiry: () => Date.UTC(2027, 0, 1),
   refusedIdentifies: new Map([['main', 2]]),
   engine: { engine: 'ffi', aead: 'libsodium' },
   version: '1.2.3',
@@ -39,12 +75,48 @@ const measured = (lanes = new Map([[0, counters()]])): Measured => ({
   eventLoopLag: () => 12,
 })
 
+async function scraped(source = measured()): Promise<string> {
+  const scrape = openMetrics(source)
+  await Promise.resolve()
+  return scrape()
+}
+
 test('every metric has its help, its type and at least one sample', async () => {
-  const text = await openMetrics(measured())()
+  const text = await scraped()
   for (const { name, kind } of METRICS) {
     assert.match(text, new RegExp(`^# TYPE ${name} ${kind}$`, 'm'))
-    assert.match(text, new RegExp(`^${name}(\\{.*\\})? `, 'm'))
+    assert.match(text, new RegExp(`^${name}${kind === 'histogram' ? '_count' : ''}(\\{.*\\})? `, 'm'))
   }
+})
+
+test('what happens to calls is counted, and codes that clients invent share a series', async () => {
+  const text = await scraped()
+  for (const line of [
+    'parley_joins_total{backend="main",transport="udp"} 1',
+    'parley_join_seconds_bucket{le="0.25",backend="main"} 1',
+    'parley_join_seconds_bucket{le="0.1",backend="main"} 0',
+    'parley_leaves_total{backend="main",code="4014"} 1',
+    'parley_leaves_total{backend="main",code="other"} 1',
+    'parley_detached_total{backend="main",code="1006"} 1',
+    'parley_resumes_total{backend="main"} 1',
+    'parley_session_loss_ratio_count{backend="main"} 1',
+    'parley_session_seconds_count{backend="main"} 2',
+    'parley_gateway_closes_total{code="4006"} 1',
+    'parley_lvsp_authentication_failures_total 1',
+    'parley_sessions_by_transport{transport="webrtc"} 1',
+    'parley_channels_by_dave{version="1"} 1',
+    'parley_backend_connected{backend="main"} 1',
+    `parley_certificate_expiry_timestamp_seconds ${Date.UTC(2027, 0, 1) / 1_000}`,
+  ])
+    assert.ok(text.split('\n').includes(line), `${line} is missing in\n${text}`)
+})
+
+test('the packets of a lone speaker are no drops', async () => {
+  const lone = counters()
+  lone.drops.noRoute = 50
+  const text = await scraped(measured(new Map([[0, lone]])))
+  assert.match(text, /^parley_unforwarded_packets_total\{lane="0"\} 50$/m)
+  assert.doesNotMatch(text, /cause="noRoute"/)
 })
 
 test('values and labels are those of the source, in seconds and bytes', async () => {

@@ -2,56 +2,11 @@
 // A row of `METRICS` is a metric, its documentation and how it is read. Nothing is counted for metrics on the packet
 // path: lanes report their totals once a second.
 import { DROP_CAUSES, type LaneCounters, VIEW_STATES } from '@parley/core'
-import { Counter, Gauge, Registry } from 'prom-client'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { CALL_METRICS } from './call-metrics.ts'
+import type { Measured, Metric, Sample } from './metric.ts'
+import { PROCESS_METRICS } from './process-metrics.ts'
 
-/** Where the values are read from at each scrape. */
-export interface Measured {
-  version: string
-  /** Packet engine, and the library of its AEADs. */
-  engine: { engine: string; aead: string }
-  /** Sessions, channels and health of the node, at constant cost. */
-  sizes(): { sessions: number; channels: number; health: number }
-  isDraining(): boolean
-  /** The latest report of each lane. */
-  lanes(): ReadonlyMap<number, LaneCounters>
-  /** Open WebSockets by protocol. */
-  connections: Readonly<Record<string, number>>
-  messages: {
-    readonly messagesIn: number
-    readonly messagesOut: number
-    readonly slow: number
-    readonly unresponsive: number
-  }
-  /** TCP connections that have not become a WebSocket. */
-  halfOpen(): number
-  /** Refused sockets, by reason. */
-  refused: Readonly<Record<string, number>>
-  /** Identify messages that matched no voice state, by backend. */
-  refusedIdentifies: ReadonlyMap<string, number>
-  /** Seconds in which no file descriptor was free. */
-  descriptorsExhausted(): number
-  /** Log lines that were lost because standard output was not read. */
-  logLinesLost(): number
-  /** Inputs that the core failed at, effects that could not be applied; see `Host`. */
-  failures: { readonly inputs: number; readonly effects: number }
-  /** The greatest lateness of the event loop within the last second, in milliseconds. */
-  eventLoopLag(): number
-}
-
-type Labels = Record<string, string>
-/** One sample: its labels and its value. */
-type Sample = [labels: Labels, value: number]
-
-/** One row. `read` is called at each scrape; totals may only grow. */
-export interface Metric {
-  name: string
-  kind: 'gauge' | 'counter'
-  help: string
-  labels: readonly string[]
-  read(measured: Measured): Sample[]
-}
-
-/** One sample per entry of a record, labelled with its key. */
 const each = (record: Readonly<Record<string, number>>, label: string): Sample[] =>
   Object.entries(record).map(([key, value]) => [{ [label]: key }, value])
 
@@ -179,9 +134,16 @@ export const METRICS: readonly Metric[] = [
   {
     name: 'parley_drops_total',
     kind: 'counter',
-    help: `Datagrams dropped, by cause: ${DROP_CAUSES.join(', ')}.`,
+    help: `Datagrams dropped, by cause: ${DROP_CAUSES.filter(cause => cause !== 'noRoute').join(', ')}.`,
     labels: ['lane', 'cause'],
-    read: measured => perLane(measured, ({ drops }) => each(drops, 'cause')),
+    read: measured => perLane(measured, ({ drops: { noRoute: _, ...drops } }) => each(drops, 'cause')),
+  },
+  {
+    name: 'parley_unforwarded_packets_total',
+    kind: 'counter',
+    help: 'Packets without a receiver: of a member that is alone, muted or suppressed, or video that no member wants. Not a fault.',
+    labels: ['lane'],
+    read: measured => perLane(measured, ({ drops }) => [[{}, drops.noRoute]]),
   },
   {
     name: 'parley_video_views',
@@ -226,52 +188,47 @@ export const METRICS: readonly Metric[] = [
     read: ({ failures }) => each({ ...failures }, 'where'),
   },
   {
-    name: 'process_cpu_seconds_total',
-    kind: 'counter',
-    help: 'CPU time of the process.',
+    name: 'parley_certificate_expiry_timestamp_seconds',
+    kind: 'gauge',
+    help: 'When the certificate in use expires, in seconds since 1970; absent without one.',
     labels: [],
-    read: () => {
-      const { user, system } = process.cpuUsage()
-      return [[{}, (user + system) / 1e6]]
+    read: ({ certificateExpiry }) => {
+      const expiry = certificateExpiry()
+      return expiry === undefined ? [] : [[{}, expiry / 1_000]]
     },
   },
-  {
-    name: 'process_resident_memory_bytes',
-    kind: 'gauge',
-    help: 'Memory of the process.',
-    labels: [],
-    read: () => [[{}, process.memoryUsage.rss()]],
-  },
-  {
-    name: 'nodejs_heap_used_bytes',
-    kind: 'gauge',
-    help: 'JavaScript heap in use.',
-    labels: [],
-    read: () => [[{}, process.memoryUsage().heapUsed]],
-  },
+  ...CALL_METRICS,
+  ...PROCESS_METRICS,
 ]
 
 /** Prometheus text of all `METRICS`, with current values at each call. */
 export function openMetrics(measured: Measured): () => Promise<string> {
   const registry = new Registry()
-  for (const { name, kind, help, labels, read } of METRICS) {
-    const options = { name, help, labelNames: [...labels], registers: [registry] }
-    if (kind === 'gauge') {
-      const gauge = new Gauge({
-        ...options,
-        collect: () => {
-          for (const [labels, value] of read(measured)) gauge.set(labels, value)
-        },
-      })
-    } else {
-      const counter = new Counter({
-        ...options,
-        collect: () => {
-          counter.reset()
-          for (const [labels, value] of read(measured)) counter.inc(labels, value)
-        },
-      })
-    }
-  }
+  for (const metric of METRICS) register(metric, measured, registry)
   return () => registry.metrics()
+}
+
+function register({ name, kind, help, labels, ...metric }: Metric, measured: Measured, registry: Registry): void {
+  const options = { name, help, labelNames: [...labels], registers: [registry] }
+  const samples = () => metric.read?.(measured) ?? []
+  if (kind === 'gauge') {
+    const gauge = new Gauge({
+      ...options,
+      collect: () => {
+        gauge.reset()
+        for (const [labels, value] of samples()) gauge.set(labels, value)
+      },
+    })
+  } else if (kind === 'counter') {
+    const counter = new Counter({
+      ...options,
+      collect: () => {
+        counter.reset()
+        for (const [labels, value] of samples()) counter.inc(labels, value)
+      },
+    })
+  } else {
+    const histogram = new Histogram({ ...options, buckets: [...(metric.buckets ?? [])] })
+    metric.observe?.(measured, (labels, value) => histogram.observe(labels, value))
+  }
 }

@@ -60,6 +60,18 @@ export class ReceiveStats {
     return this.#received
   }
 
+  /** Packets expected and not received; 0 if duplicates outnumber them. */
+  get lost(): number {
+    const expected =
+      this.#received === 0 ? 0 : this.#expectedEarlier + (this.#isStarting ? 0 : this.#highest - this.#first + 1)
+    return Math.max(0, expected - this.#received)
+  }
+
+  /** In timestamp units. */
+  get jitter(): number {
+    return this.#jitter
+  }
+
   /** The timestamp that would arrive now, if packets take as long as the last one did; signed. */
   timestampAt(now: number, clockRate: number): number {
     return (((now * clockRate) | 0) - this.#transit) | 0

@@ -20,10 +20,19 @@ export function topLines(now: TopSample, before: TopSample | undefined): string[
     ...textTable(['LANE', 'PORT', 'CHANNELS', 'PEERS', 'BUSY', 'PACKETS/S', 'OUT', 'DROPS/S'], lanesOf(now, before)),
     '',
     ...textTable(
-      ['CHANNEL', 'USER', 'STATE', 'TRANSPORT', 'AGE', 'ADDRESS'],
+      ['CHANNEL', 'USER', 'STATE', 'LOSS', 'JITTER', 'TRANSPORT', 'AGE', 'ADDRESS'],
       [...users]
         .sort(byActivity)
-        .map(user => [user.channel, user.user, stateOf(user), user.transport, age(user.age), user.address]),
+        .map(user => [
+          user.channel,
+          user.user,
+          stateOf(user),
+          lossOf(user),
+          `${user.jitter.toFixed(1)} ms`,
+          user.transport,
+          age(user.age),
+          user.address,
+        ]),
     ),
   ]
 }
@@ -59,4 +68,9 @@ const byActivity = (a: UserView, b: UserView) => Number(b.speaking) - Number(a.s
 export function stateOf({ state, speaking, video, muted }: UserView): string {
   const marks = [speaking ? 'speaking' : '', video ? 'video' : '', muted ? 'muted' : ''].filter(mark => mark !== '')
   return [state, ...marks].join(' ')
+}
+
+/** Share of the packets of a client that did not arrive; `-` before its first. */
+function lossOf({ packets, lost }: UserView): string {
+  return packets === 0 ? '-' : `${((100 * lost) / (packets + lost)).toFixed(1)} %`
 }

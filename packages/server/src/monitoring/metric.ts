@@ -1,0 +1,65 @@
+// A metric: its documentation, and where its values come from.
+import type { BackendInspection, LaneCounters, NodeTally } from '@parley/core'
+import type { CallEvents, Observer } from './call-events.ts'
+
+/** Where the values are read from at each scrape. */
+export interface Measured {
+  version: string
+  /** Packet engine, and the library of its AEADs. */
+  engine: { engine: string; aead: string }
+  /** Sessions, channels and health of the node, at constant cost. */
+  sizes(): { sessions: number; channels: number; health: number }
+  isDraining(): boolean
+  /** The latest report of each lane. */
+  lanes(): ReadonlyMap<number, LaneCounters>
+  /** Open WebSockets by protocol. */
+  connections: Readonly<Record<string, number>>
+  messages: {
+    readonly messagesIn: number
+    readonly messagesOut: number
+    readonly slow: number
+    readonly unresponsive: number
+  }
+  /** TCP connections that have not become a WebSocket. */
+  halfOpen(): number
+  /** Refused sockets, by reason. */
+  refused: Readonly<Record<string, number>>
+  /** Identify messages that matched no voice state, by backend. */
+  refusedIdentifies: ReadonlyMap<string, number>
+  /** Seconds in which no file descriptor was free. */
+  descriptorsExhausted(): number
+  /** Log lines that were lost because standard output was not read. */
+  logLinesLost(): number
+  /** Inputs that the core failed at, effects that could not be applied; see `Host`. */
+  failures: { readonly inputs: number; readonly effects: number }
+  /** What happens to calls. */
+  calls: CallEvents
+  /** Counts over sessions and channels; their cost grows with those. */
+  tally(): NodeTally
+  /** Usage by backend. */
+  backends(): readonly BackendInspection[]
+  /** When the certificate in use expires, in milliseconds since 1970; undefined without one. */
+  certificateExpiry(): number | undefined
+  /** The greatest lateness of the event loop within the last second, in milliseconds. */
+  eventLoopLag(): number
+}
+
+type Labels = Record<string, string>
+/** One sample: its labels and its value. */
+export type Sample = [labels: Labels, value: number]
+
+/** One row. `read` is called at each scrape; totals may only grow. */
+export interface Metric {
+  name: string
+  kind: 'gauge' | 'counter' | 'histogram'
+  help: string
+  labels: readonly string[]
+  /** The samples at a scrape, of gauges and counters. */
+  read?(measured: Measured): Sample[]
+  /** Upper bounds, of a histogram … */
+  buckets?: readonly number[]
+  /** … whose values the observer receives as they occur. */
+  observe?(measured: Measured, observer: Observer): void
+}
+
+/** One sample per entry of a record, labelled with its key. */
