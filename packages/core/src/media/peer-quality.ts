@@ -1,6 +1,6 @@
 // How the packets of a peer arrive, over its streams.
 import type { PeerQuality } from '../lane/commands.ts'
-import type { Peer } from './address/peers.ts'
+import type { Peer, Peers } from './address/peers.ts'
 import type { RouteTable } from './streams/route-table.ts'
 
 export function peerQuality(peer: Peer, routes: RouteTable): PeerQuality {
@@ -12,4 +12,10 @@ export function peerQuality(peer: Peer, routes: RouteTable): PeerQuality {
     if (isAudio) quality.jitter = received.stats.jitter / clockRate
   }
   return quality
+}
+
+/** Of all peers that sent something. */
+export function qualitiesOf(peers: Peers, routes: RouteTable): PeerQuality[] {
+  const all = peers.ids().map(id => peers.get(id)!)
+  return all.map(peer => peerQuality(peer, routes)).filter(({ packets }) => packets > 0)
 }

@@ -1,15 +1,16 @@
 // Hot: a batch of datagrams in, sealed copies out. The lane without its socket: it looks routes up and decides nothing.
 // Control's commands change the tables; the parts below look them up. Per datagram: `Demultiplexer` chooses the path,
 // `Ingress` opens and checks, `Egress` forwards, `RtcpInput` reads RTCP.
-import { isSrtpProfile, PROTECTION_LAYOUTS, type StunMac } from '@parley/protocol'
+import { isSrtpProfile, type StunMac } from '@parley/protocol'
 import type { Batch } from '../lane/batch.ts'
-import type { LaneCommand, LaneEvent, PeerId, PeerQuality, Protection, TargetsId } from '../lane/commands.ts'
+import type { LaneCommand, LaneEvent, PeerId, TargetsId } from '../lane/commands.ts'
 import type { PacketIo } from '../lane/packet-io.ts'
 import { LIMITS } from '../limits.ts'
 import { AddressResponder } from './address/discovery.ts'
 import { type Peer, Peers } from './address/peers.ts'
 import { readAddress } from './address/socket-address.ts'
 import { Backlog } from './backlog.ts'
+import { hasCountedNonces } from './counted-nonces.ts'
 import { Demultiplexer } from './demultiplexer.ts'
 import { Egress } from './egress.ts'
 import { Forwarder } from './forward/forwarder.ts'
@@ -19,7 +20,7 @@ import { Drop, LaneStats } from './lane-stats.ts'
 import { KeyframeRequests } from './loss/keyframe-requests.ts'
 import { NackGenerator } from './loss/nack-generator.ts'
 import { NackResponder } from './loss/nack-responder.ts'
-import { peerQuality } from './peer-quality.ts'
+import { peerQuality, qualitiesOf } from './peer-quality.ts'
 import { NonceWindow } from './receive/nonce-window.ts'
 import { ReceiverReports } from './rtcp/receiver-reports.ts'
 import { SenderReports } from './rtcp/sender-reports.ts'
@@ -187,7 +188,7 @@ export class Router {
       case 'setWants':
         return this.#setWants(command, now)
       case 'reportPeers':
-        return void this.#events.push({ kind: 'qualities', qualities: this.#qualities() })
+        return void this.#events.push({ kind: 'qualities', qualities: qualitiesOf(this.#peers, this.#routes) })
       case 'report':
         this.#sources.reportSome()
         this.#events.push(...this.#sources.takeReports(now))
@@ -247,11 +248,6 @@ export class Router {
       viewers: this.#viewers.size,
       ...this.#routes.inspect(),
     }
-  }
-
-  #qualities(): PeerQuality[] {
-    const peers = this.#peers.ids().map(id => this.#peers.get(id)!)
-    return peers.map(peer => peerQuality(peer, this.#routes)).filter(({ packets }) => packets > 0)
   }
 
   /** A session was opened. Its streams exist from now on, without a route. */
@@ -396,14 +392,8 @@ export class Router {
 
   /** Such peers need a new key, which only control can give them. */
   #noteExhausted(): void {
-    const exhausted = this.#io.takeExhausted()
-    if (exhausted.length === 0) return
-    for (const peer of exhausted) this.#events.push({ kind: 'nonceExhausted', peer })
+    for (const peer of this.#io.takeExhausted()) this.#events.push({ kind: 'nonceExhausted', peer })
   }
 }
 
 const NO_EVENTS: readonly LaneEvent[] = []
-
-/** Whether packets end in a nonce of 4 bytes, which clients count up. */
-const hasCountedNonces = (protection: Protection): boolean =>
-  !isSrtpProfile(protection) && PROTECTION_LAYOUTS[protection].trailerLength === 4
