@@ -13,6 +13,7 @@ import { byNativeFloor } from './report/native-floors.ts'
 import { checkRows, printRows, type Row, readRows, round } from './report/rows.ts'
 import { alone, BASE, browsers, byChannels, byLanes, byMembers, type Extent, paced } from './report/scenarios.ts'
 import { type BridgeExtent, measureBridge, printBridge } from './spacebar/bridge-figures.ts'
+import { type BandwidthExtent, benchBandwidth, printBandwidth } from './video/bandwidth.ts'
 
 const SCENARIOS = {
   alone,
@@ -24,7 +25,7 @@ const SCENARIOS = {
   browsers,
 }
 /** Parts that are not in the forwarding table. */
-const OTHERS = ['peers', 'node', 'messages', 'dave', 'spacebar']
+const OTHERS = ['peers', 'node', 'messages', 'dave', 'video', 'spacebar']
 const PARTS = [...Object.keys(SCENARIOS), ...OTHERS]
 
 const HELP = `npm run bench -- [--short] [--only PARTS] [--json FILE] [--compare FILE]
@@ -103,6 +104,7 @@ interface OtherExtent {
   node: NodeExtent
   messages: { channels: number[]; rounds: number }
   dave: { sizes: number[]; rounds: number; members: number; changes: number }
+  video: BandwidthExtent
   spacebar: BridgeExtent
 }
 const FULL_OTHERS: OtherExtent = {
@@ -110,6 +112,7 @@ const FULL_OTHERS: OtherExtent = {
   node: { joins: 200, requests: 20_000, members: 5_000, browsers: 1_000, settle: 3_000, costs: 400, warmUp: 500 },
   messages: { channels: [1_000, 10_000, 100_000], rounds: 500 },
   dave: { sizes: [10, 50, 100, 250], rounds: 12, members: 100, changes: 24 },
+  video: { estimates: 10, seconds: 600, steps: 100 },
   spacebar: { messages: 500_000, joins: 4_000, delays: 200, users: 10_000 },
 }
 const SHORT_OTHERS: OtherExtent = {
@@ -117,6 +120,7 @@ const SHORT_OTHERS: OtherExtent = {
   node: { joins: 20, requests: 2_000, members: 250, browsers: 50, settle: 1_000, costs: 40, warmUp: 15 },
   messages: { channels: [100, 1_000], rounds: 50 },
   dave: { sizes: [10, 100], rounds: 4, members: 20, changes: 4 },
+  video: { estimates: 2, seconds: 30, steps: 5 },
   spacebar: { messages: 50_000, joins: 300, delays: 20, users: 1_000 },
 }
 
@@ -140,8 +144,9 @@ const node = chosen.includes('node') ? await measureNode(others.node) : undefine
 const { channels, rounds } = others.messages
 const messages = chosen.includes('messages') ? benchMessageCost(channels, rounds) : undefined
 const dave = chosen.includes('dave') ? await measureDave(others.dave) : undefined
+const video = chosen.includes('video') ? benchBandwidth(others.video) : undefined
 const bridge = chosen.includes('spacebar') ? await measureBridge(others.spacebar) : undefined
-const aims = aimsOf({ isReduced: short, peers, rows, node, messages, dave, bridge })
+const aims = aimsOf({ isReduced: short, peers, rows, node, messages, dave, video, bridge })
 
 if (peers !== undefined) {
   console.log('Servers under the same load: rooms of 25, one speaker each, 50 packets of 120 bytes a second\n')
@@ -163,6 +168,10 @@ if (dave !== undefined) {
   console.log('\nEncrypted calls: one member joins or leaves\n')
   printDave(dave.groups)
   printRekey(dave.rekey)
+}
+if (video !== undefined) {
+  console.log('\nBandwidth of viewers, on emulated links of 100 ms each way\n')
+  printBandwidth(video)
 }
 if (bridge !== undefined) {
   console.log('\nBridge to Spacebar\n')

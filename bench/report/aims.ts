@@ -5,6 +5,7 @@ import type { MessageCost } from '../node/message-cost.ts'
 import type { NodeFigures } from '../node/node-figures.ts'
 import { MUMBLE, nameOfFloor, type Peers } from '../peers/peers.ts'
 import type { BridgeReport } from '../spacebar/bridge-figures.ts'
+import type { BandwidthFigures } from '../video/bandwidth.ts'
 import type { Row } from './rows.ts'
 
 export interface Aim {
@@ -24,6 +25,7 @@ export interface Found {
   node: NodeFigures | undefined
   messages: readonly MessageCost[] | undefined
   dave: { groups: readonly DaveRow[]; rekey: RekeyFigures } | undefined
+  video: BandwidthFigures | undefined
   bridge: BridgeReport | undefined
 }
 
@@ -31,13 +33,14 @@ const KILOBYTE = 1_000
 /** Call size of the aims for encryption. */
 const CALL = 100
 
-export const aimsOf = ({ isReduced, peers, rows, node, messages, dave, bridge }: Found): Aim[] => [
+export const aimsOf = ({ isReduced, peers, rows, node, messages, dave, video, bridge }: Found): Aim[] => [
   ...(peers === undefined ? [] : peerAims(peers)),
   ...forwardingAims(rows),
   ...(isReduced ? [] : nodeAims(node)),
   aim(`LVSP or gateway message, ${most(sizes(messages)) ?? 'many'} channels, median, ms`, 0.1, slowest(messages)),
   aim(`CPU to accept a commit, ${CALL} members, ms`, 2, longestCommit(dave?.groups ?? [])),
   ...(isReduced ? [] : [aim(`added delay while ${CALL} members change keys, ms`, 5, dave && addedByRekey(dave.rekey))]),
+  ...(video === undefined ? [] : videoAims(video)),
   ...(bridge === undefined ? [] : bridgeAims(bridge)),
 ]
 
@@ -46,6 +49,17 @@ const nodeAims = (node: NodeFigures | undefined): Aim[] => [
   aim('memory per WebRTC member, kB', 45, kilobytes(node?.browserMemory.bytesPerMember)),
   aim('CPU of a WebRTC client’s join, ms', 3, node?.cost.browser.together),
 ]
+
+/** Parts of 1 are printed as what is missing, so that every aim is an upper bound. */
+const videoAims = ({ estimates, steps, independence }: BandwidthFigures): Aim[] => [
+  aim('time outside 0.7–1.05 of the link, worst link, %', 5, most(estimates.map(({ inside }) => 100 * (1 - inside)))),
+  aim('audio packets lost to video, worst link, %', 0, most(estimates.map(({ audioLost }) => 100 * audioLost))),
+  aim('lower layer after the link fell, worst median, ms', 500, most(medians(steps, (from, to) => to < from))),
+  aim('better layer after the link rose, worst median, ms', 1_000, most(medians(steps, (from, to) => to > from))),
+  aim('change for a viewer beside a weak one, %', 0, 100 * Math.abs(1 - independence)),
+]
+const medians = (steps: BandwidthFigures['steps'], isChosen: (from: number, to: number) => boolean) =>
+  steps.filter(({ from, to }) => isChosen(from, to)).map(({ p50 }) => p50)
 
 /** Rates as times: a second of 200 joins, and of 50,000 messages. */
 const bridgeAims = ({ discard, joins, checkedJoins, delay }: BridgeReport): Aim[] => [

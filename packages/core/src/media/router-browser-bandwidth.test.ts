@@ -1,116 +1,18 @@
 // Browsers on links of their own: packets are stamped, feedback limits the layers, probes find more, and others notice nothing.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { RtpMappingDescription } from '@parley/core'
 import { encodeRtp } from '@parley/protocol'
-import { BrowserViewer } from '../testing/link/browser-viewer.ts'
-import { PlainIo, type Sent } from '../testing/plain-io.ts'
-import { PlainLane, ssrcOf, TARGETS } from '../testing/plain-lane.ts'
+import type { BrowserViewer } from '../testing/link/browser-viewer.ts'
+import { BROWSER_MAPPING, HIGH, LOW, PACKET, STEP, VideoCall } from '../testing/link/video-call.ts'
+import { ssrcOf } from '../testing/plain-lane.ts'
 
-const STAMP = 3
-const MAPPING = {
-  payloadTypes: [
-    [120, 111],
-    [105, 96],
-    [106, 97],
-  ],
-  extensions: { transportSequence: STAMP, videoOrientation: 13 },
-} as const
-const SENDER = {
-  payloadTypes: [
-    [120, 120],
-    [105, 103],
-    [106, 104],
-  ],
-  extensions: {},
-} as const
-const HIGH = ssrcOf(1) + 1
-const LOW = ssrcOf(1) + 3
-const RATES = new Map([
-  [HIGH, 1_600_000],
-  [LOW, 200_000],
-])
-const STEP = 5
-const PACKET = 1_000
 const KILOBIT = 1_000
-
-/** Discord client 1 sends two layers; browsers watch, each behind its link. */
-class Call {
-  readonly lane = new PlainLane(undefined, new PlainIo())
-  readonly #browsers = new Map<number, BrowserViewer>()
-  readonly #sequences = new Map([...RATES.keys()].map(ssrc => [ssrc, 0]))
-  #isKeyframe = new Map<number, boolean>()
-
-  constructor() {
-    this.lane.connectNative(1, SENDER)
-    const layers = [
-      { ssrc: HIGH, quality: 100, isActive: true },
-      { ssrc: LOW, quality: 50, isActive: true },
-    ]
-    this.lane.command({ kind: 'setRoute', ssrc: HIGH, owner: 1, media: 'video', targets: TARGETS, layers })
-  }
-
-  join(peer: number, rate: number, mapping: RtpMappingDescription = MAPPING): BrowserViewer {
-    this.lane.connectWebrtcPeer(peer, mapping)
-    this.lane.listen(peer)
-    const link = { rate, delay: 30, queue: (rate * 0.3) / 8, loss: 0 }
-    const browser = new BrowserViewer(this.lane, peer, STAMP, link)
-    this.#browsers.set(peer, browser)
-    return browser
-  }
-
-  run(time: number): void {
-    for (const end = this.lane.now + time; this.lane.now < end; ) {
-      const sent = [...this.#media(), ...this.lane.wait(STEP)]
-      if (this.lane.now % 2_000 < STEP) for (const peer of this.#browsers.keys()) this.lane.check(peer)
-      this.#answerKeyframes(sent)
-      for (const browser of this.#browsers.values()) browser.step(sent, this.lane.now)
-    }
-  }
-
-  /** Sends a frame of each layer 25 times a second. */
-  #media(): Sent[] {
-    if (this.lane.now % 40 >= STEP) return []
-    return [...RATES].flatMap(([ssrc, rate]) => {
-      const isKeyframe = this.#isKeyframe.get(ssrc) ?? true
-      this.#isKeyframe.set(ssrc, false)
-      const packets = Math.round(rate / 25 / 8 / PACKET)
-      return isKeyframe ? this.#keyframe(ssrc, packets) : this.frame(ssrc, packets)
-    })
-  }
-
-  #keyframe(ssrc: number, packets: number): Sent[] {
-    return Array.from({ length: packets }, (_, index) => this.#packet(ssrc, true, index)).flat()
-  }
-
-  /** Sends a frame of so many packets. */
-  frame(ssrc: number, packets: number): Sent[] {
-    return Array.from({ length: packets }, (_, index) => this.#packet(ssrc, false, index)).flat()
-  }
-
-  #packet(ssrc: number, isKeyframe: boolean, index: number): Sent[] {
-    const sequence = this.#sequences.get(ssrc)!
-    this.#sequences.set(ssrc, sequence + 1)
-    const payload = new Uint8Array(PACKET)
-    payload[0] = index === 0 ? 0x10 : 0
-    payload[1] = isKeyframe ? 0 : 1
-    const timestamp = this.lane.now * 90
-    return this.lane.packets(1, encodeRtp({ payloadType: 103, sequence: sequence & 0xffff, timestamp, ssrc, payload }))
-  }
-
-  /** The sender answers a PLI with a keyframe. */
-  #answerKeyframes(sent: readonly Sent[]): void {
-    for (const { peer, bytes } of sent)
-      if (peer === 1 && bytes[1] === 206)
-        this.#isKeyframe.set(new DataView(bytes.buffer, bytes.byteOffset).getUint32(8), true)
-  }
-}
 
 /** Kilobits per second of video, without padding. */
 const rateOf = (browser: BrowserViewer, time: number) => (browser.take(HIGH) * 8) / time
 
 test('a browser is sent the layer that its link carries', () => {
-  const call = new Call()
+  const call = new VideoCall()
   const weak = call.join(2, 500 * KILOBIT)
   const strong = call.join(3, 5_000 * KILOBIT)
   call.run(6_000)
@@ -123,7 +25,7 @@ test('a browser is sent the layer that its link carries', () => {
 
 test('a browser on a weak link changes nothing for the others', () => {
   const received = [false, true].map(isJoined => {
-    const call = new Call()
+    const call = new VideoCall()
     const strong = call.join(3, 5_000 * KILOBIT)
     if (isJoined) call.join(2, 300 * KILOBIT)
     call.run(8_000)
@@ -133,7 +35,7 @@ test('a browser on a weak link changes nothing for the others', () => {
 })
 
 test('probes raise the layer after the link has recovered', () => {
-  const call = new Call()
+  const call = new VideoCall()
   const browser = call.join(2, 500 * KILOBIT)
   call.run(6_000)
   browser.link.setRate(5_000 * KILOBIT, call.lane.now)
@@ -146,7 +48,7 @@ test('probes raise the layer after the link has recovered', () => {
 })
 
 test('every packet of video to a browser with the extension is stamped, with consecutive numbers', () => {
-  const call = new Call()
+  const call = new VideoCall()
   const browser = call.join(2, 50_000 * KILOBIT)
   call.run(1_000)
   assert.ok(browser.stamps.length > 150, String(browser.stamps.length))
@@ -158,8 +60,8 @@ test('every packet of video to a browser with the extension is stamped, with con
 })
 
 test('a browser without the extension is sent packets without it, and its bandwidth is not estimated', () => {
-  const call = new Call()
-  const browser = call.join(2, 50_000 * KILOBIT, { ...MAPPING, extensions: {} })
+  const call = new VideoCall()
+  const browser = call.join(2, 50_000 * KILOBIT, { ...BROWSER_MAPPING, extensions: {} })
   call.run(1_000)
   assert.ok(browser.unstamped > 150, String(browser.unstamped))
   assert.equal(browser.stamps.length, 0)
@@ -167,7 +69,7 @@ test('a browser without the extension is sent packets without it, and its bandwi
 })
 
 test('a large frame leaves to a browser on a weak link over a while, in order, and audio does not wait', () => {
-  const call = new Call()
+  const call = new VideoCall()
   const browser = call.join(2, 600 * KILOBIT)
   call.lane.routeAudio(1)
   call.run(6_000)

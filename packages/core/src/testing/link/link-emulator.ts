@@ -74,14 +74,16 @@ export class LinkEmulator<T> {
   }
 
   /** Queues the packet, or drops it at a full queue (drop-tail), which `overflowed` counts. */
-  send(packet: T, bytes: number, now: number): void {
+  /** Returns false if the packet does not fit the queue. */
+  send(packet: T, bytes: number, now: number): boolean {
     if (this.#queuedBytes + bytes > this.#options.queue) {
       this.overflowed++
-      return
+      return false
     }
     this.#queue.push({ packet, bytes })
     this.#queuedBytes += bytes
     if (this.#queue.length === 1) this.#throughAt = now + this.#timeOf(bytes)
+    return true
   }
 
   /** What left the queue before `now` is delivered in the order of arrival, at its own time and not at `now`. */

@@ -41,9 +41,9 @@ export class ViewerLink implements Timed {
   #frameAt = -Infinity
   /** Bytes of frames that did not fill a packet. */
   #rest = 0
-  /** Audio packets that were sent beside the video, and that arrived; when the last packet of video arrived, and the longest gap. */
+  /** Audio packets that were sent beside the video, and that found the queue full of video; when the last packet of video arrived, and the longest gap. */
   audioSent = 0
-  audioArrived = 0
+  audioDropped = 0
   #audioAt = -Infinity
   #arrivedAt = -Infinity
   longestGap = 0
@@ -98,7 +98,7 @@ export class ViewerLink implements Timed {
   #audio(now: number): void {
     this.#audioAt = now + AUDIO_INTERVAL
     this.audioSent++
-    this.link.send({ arrived: () => this.audioArrived++ }, AUDIO_PACKET, now)
+    if (!this.link.send({}, AUDIO_PACKET, now)) this.audioDropped++
   }
 
   #frame(now: number): void {
