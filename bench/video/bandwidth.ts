@@ -235,7 +235,8 @@ export function printBandwidth({ estimates, steps, fairness, independence }: Ban
       'least–most': `${round(least, 2)}–${round(most, 2)}`,
       padding: percent(padding),
       'audio lost to video': percent(audioLost),
-      'runs with a gap > 200 ms': percent(frozen),
+      // Lost packets are not sent again here.
+      'runs with a gap > 200 ms': loss > 0 ? '' : percent(frozen),
     })),
   )
   console.table(

@@ -17,8 +17,12 @@ const WORTHWHILE = 1.1
 const DOUBTED = 0.85
 /** Weight of a new turnaround. */
 const TURNAROUND_WEIGHT = 0.1
+/** The least turnaround grows by this factor per packet, so that it follows a path that changes. */
+const LEAST_GROWTH = 1.001
 /** The receiver's clock starts here, so that it stays positive when its reference time steps back. */
 const CLOCK_START = 2 ** 31
+/** Media that brings more than this part of the estimate to the viewer fills the link. */
+const FULL = 0.8
 /** Bits of a large packet, times a thousand. */
 const PACKET = 9_600_000
 /** Delay that grows faster than this shows a link that carries less than what is sent, even if that is less than the estimate. */
@@ -37,6 +41,8 @@ export class SendEstimator {
   /** Bits per second that the viewer could use, with a reserve; below it probes look for more. */
   desired = 0
   #turnaround = 200
+  /** Without the wait in the queue of the link. */
+  #leastTurnaround = Infinity
   #clock = CLOCK_START
   #reference = -1
   #probeAt = -Infinity
@@ -47,6 +53,8 @@ export class SendEstimator {
   #sentAt = -Infinity
   #isMeasured = false
   #hasProbed = false
+  /** The last probe measured nothing: packets of it, or the feedback, were lost. */
+  #hasFailed = false
 
   /** Bits per second. While nothing is measured, what a viewer may be sent to begin with. */
   get estimate(): number {
@@ -99,7 +107,7 @@ export class SendEstimator {
   /** A packet of `bytes` with its headers leaves. Returns its transport-wide sequence. Per packet: no allocation. */
   sent(bytes: number, isPadding: boolean, now: number): number {
     this.#sentAt = now
-    this.#load.sent(bytes, this.#control.estimate, now)
+    if (!isPadding) this.#load.sent(bytes, this.#control.estimate, now)
     const probe = this.#probe.isSending ? this.#probe.id : 0
     if (probe > 0) this.#probe.sent(this.#sent.next, bytes, isPadding, now)
     return this.#sent.add(bytes, probe, now)
@@ -171,6 +179,7 @@ export class SendEstimator {
   }
 
   #measureTurnaround(turnaround: number): void {
+    this.#leastTurnaround = Math.min(this.#leastTurnaround * LEAST_GROWTH, turnaround)
     this.#turnaround += TURNAROUND_WEIGHT * (turnaround - this.#turnaround)
   }
 
@@ -179,7 +188,7 @@ export class SendEstimator {
     this.#takeProbe(now)
     const isSteep = this.#trend.isSevere || this.#trend.slope > STEEP
     const isConfirming = !this.#load.isLimited || (usage === Usage.Over && isSteep)
-    this.#control.update(usage, this.#carried(), this.#turnaround, isConfirming, now)
+    this.#control.update(usage, this.#carried(), this.#leastTurnaround, isConfirming, now)
     this.#control.limit(this.#loss.limit)
     if (usage === Usage.Over || now - this.#startedAt >= LIMITS.startTime) this.#isMeasured = true
     if (usage === Usage.Over) this.#delayProbe(now)
@@ -198,20 +207,28 @@ export class SendEstimator {
     const before = this.#control.estimate
     if (result !== 0) this.#probed(result, before)
     const isHigher = result > before * WORTHWHILE
-    this.#probeAt = isHigher ? now : now + this.#probeInterval
-    this.#probeInterval = isHigher ? LIMITS.probeInterval : Math.min(this.#longestInterval, 2 * this.#probeInterval)
+    const isRetried = result === 0 && !this.#hasFailed
+    this.#hasFailed = result === 0
+    if (isHigher) this.#probeInterval = 0
+    else if (isRetried) this.#probeInterval = LIMITS.probeInterval
+    this.#probeAt = now + Math.min(this.#longestInterval, this.#probeInterval)
+    this.#probeInterval = Math.max(LIMITS.probeInterval, 2 * this.#probeInterval)
   }
 
   /** Media that fills the link leaves less room for probes. */
   get #longestInterval(): number {
-    return this.#load.isLimited ? LIMITS.probeIntervalHighest : LIMITS.probeIntervalFull
+    const isFull = (this.#carried() ?? 0) > FULL * this.#control.estimate
+    return isFull ? LIMITS.probeIntervalFull : LIMITS.probeIntervalHighest
   }
 
   /** Negative results are those of a full link. */
   #probed(result: number, before: number): void {
     const isFull = result < 0
     const least = isFull ? (this.#hasProbed ? DOUBTED * before : 0) : before
-    this.#control.probed(Math.max(least, Math.abs(result)), isFull)
+    const measured = Math.max(least, Math.abs(result))
+    if (result > this.#loss.limit) this.#loss.forget()
+    else if (isFull) this.#loss.raise(-result)
+    this.#control.probed(measured, isFull)
     this.#isMeasured = this.#hasProbed = true
   }
 
@@ -224,7 +241,7 @@ export class SendEstimator {
   #wantsProbe(): boolean {
     const { estimate } = this.#control
     if (!this.#hasProbed) return true
-    if (this.desired <= estimate || this.#trend.usage === Usage.Over || this.#loss.limit < Infinity) return false
+    if (this.desired <= estimate || this.#trend.usage === Usage.Over || this.#loss.isCongested) return false
     return true
   }
 

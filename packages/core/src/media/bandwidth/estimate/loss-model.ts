@@ -30,7 +30,7 @@ const INHERENT_WEIGHT = 0.2
 const EVIDENCE = 8
 const BURST = 3
 /** Growth of the limit per second once loss no longer shows it. */
-const GROWTH = 0.08
+const GROWTH = 0.2
 /** Above this multiple of what is sent the limit no longer limits. */
 const UNLIMITED = 2
 
@@ -49,6 +49,8 @@ export class LossModel {
   #bitsNow = 0
   /** Bits per second at which loss by congestion begins; Infinity if there is none. */
   limit = Infinity
+  /** The last observations show loss by congestion. */
+  isCongested = false
   /** Part of the packets that is lost whatever is sent. */
   inherent = 0
 
@@ -64,6 +66,18 @@ export class LossModel {
     this.#startedAt = now
     this.#packetsNow = this.#lostNow = this.#bitsNow = 0
     return true
+  }
+
+  /** The link carries more than the limit, as a probe has measured: the observations no longer tell its bandwidth. */
+  forget(): void {
+    this.limit = Infinity
+    this.isCongested = false
+    this.#valid = 0
+  }
+
+  /** The link carries this, if not more. */
+  raise(limit: number): void {
+    this.limit = Math.max(this.limit, limit)
   }
 
   #observe(elapsed: number, now: number): void {
@@ -82,7 +96,8 @@ export class LossModel {
     const found = loss < HARMLESS ? Infinity : Math.min(this.#congestedAt(), this.#excessAt())
     if (loss < HARMLESS) this.#bestInherent = loss
     this.inherent += INHERENT_WEIGHT * (this.#bestInherent - this.inherent)
-    if (found < Infinity) this.limit = found
+    this.isCongested = found < Infinity
+    if (this.isCongested) this.limit = found
     else if (this.limit < Infinity) this.#relax(rate, elapsed)
   }
 

@@ -9,6 +9,8 @@ const USABLE = 0.95
 const ARRIVED = 0.8
 /** Packets that arrive faster than they were sent by more than this factor were held back on the way, and measure nothing. */
 const RELEASED = 2
+/** Loss in a probe of a few packets may exceed the mean by this factor. */
+const LOSS_SPREAD = 1.5
 /** Milliseconds after the last packet until a probe without feedback ends. */
 const TIMEOUT = 1_000
 
@@ -34,6 +36,7 @@ export class Probe {
   #lastBytes = 0
   #arrived = 0
   #arrivedBytes = 0
+  #lostBytes = 0
   #firstArrival = 0
   #lastArrival = 0
   #firstBytes = 0
@@ -45,7 +48,7 @@ export class Probe {
     this.#startedAt = this.#lastSent = now
     this.#length = Math.max((rate * LIMITS.probeTime) / 8_000, LIMITS.probePackets * LIMITS.probePacket)
     this.#bytes = this.#padding = this.#packets = this.#lastBytes = 0
-    this.#arrived = this.#arrivedBytes = 0
+    this.#arrived = this.#arrivedBytes = this.#lostBytes = 0
     this.#firstArrival = Infinity
     this.#lastArrival = -Infinity
   }
@@ -80,7 +83,10 @@ export class Probe {
 
   /** Feedback covers one of the packets. `arrival` is NaN for a lost one. */
   reported(bytes: number, arrival: number): void {
-    if (Number.isNaN(arrival)) return
+    if (Number.isNaN(arrival)) {
+      this.#lostBytes += bytes
+      return
+    }
     this.#arrived++
     this.#arrivedBytes += bytes
     if (arrival < this.#firstArrival) {
@@ -99,7 +105,9 @@ export class Probe {
     if (this.#covered <= this.#lastPacket && now - this.#lastSent < TIMEOUT) return Number.NaN
     this.isPending = false
     const sent = ((this.#bytes - this.#lastBytes) * 8_000) / (this.#lastSent - this.#startedAt)
-    const bytes = (this.#arrivedBytes - this.#firstBytes) / (1 - inherent)
+    // Packets that were lost behind the queue took their time too, but no more than the link loses at any rate.
+    const most = (this.#arrivedBytes * LOSS_SPREAD * inherent) / (1 - inherent)
+    const bytes = this.#arrivedBytes - this.#firstBytes + Math.min(this.#lostBytes, most)
     const arrived = (bytes * 8_000) / (this.#lastArrival - this.#firstArrival)
     const isWhole = this.#arrived >= ARRIVED * (1 - inherent) * this.#packets
     if (!isWhole || !(arrived > 0 && arrived < RELEASED * sent)) return 0

@@ -7,6 +7,8 @@ const DECREASE = 0.85
 /** Growth per second far from the capacity that was seen last, and near it, at most. */
 const INCREASE = 0.08
 const NEAR_INCREASE = 0.04
+/** Near the capacity the estimate grows to this multiple of it; only packets that arrive faster, or a probe, show more. */
+const BEYOND = 1.08
 /** The estimate does not grow beyond what arrives by more than this factor and addend: more is not confirmed. */
 const UNCONFIRMED = 1.5
 const UNCONFIRMED_BITS = 10_000
@@ -54,7 +56,7 @@ export class RateControl {
   /** A probe has measured that the link carries this, or that it carries no more. */
   probed(estimate: number, isFull: boolean): void {
     if (estimate > this.#capacity * (1 + NEAR * this.#deviation)) this.#capacity = 0
-    if (isFull) this.#measure(estimate)
+    if (isFull) this.#capacity = estimate
     this.estimate = clamp(estimate)
   }
 
@@ -75,7 +77,8 @@ export class RateControl {
 
   #increase(received: number | undefined, turnaround: number, elapsed: number): void {
     if (received !== undefined && received > this.#capacity * (1 + NEAR * this.#deviation)) this.#capacity = 0
-    const most = received === undefined ? Infinity : UNCONFIRMED * received + UNCONFIRMED_BITS
+    const confirmed = received === undefined ? Infinity : UNCONFIRMED * received + UNCONFIRMED_BITS
+    const most = this.#capacity === 0 ? confirmed : Math.min(confirmed, this.#capacity * BEYOND)
     const perSecond = this.#capacity === 0 ? this.estimate * INCREASE : this.#nearIncrease(turnaround)
     const grown = this.estimate + (perSecond * elapsed) / 1_000
     this.estimate = clamp(Math.max(this.estimate, Math.min(grown, most)))
