@@ -123,6 +123,7 @@ const PARTS: Record<string, string[]> = {
     'dev/trace',
     'dev/expect',
   ],
+  'server/conformance': ['limits', 'dev', 'dev/faults', 'dev/trace'],
   'server/dev/faults': ['limits', 'config'],
   'server/dev/trace': ['limits', 'dev/faults'],
   'server/dev/messages': ['limits', 'dev/faults'],

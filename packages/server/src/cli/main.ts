@@ -6,17 +6,29 @@ import * as admin from './admin/register.ts'
 import * as bridge from './bridge.ts'
 import * as checkConfig from './check-config.ts'
 import * as demo from './demo.ts'
-import * as dev from './dev.ts'
+import * as conformance from './dev/conformance.ts'
+import * as dev from './dev/dev.ts'
+import * as trace from './dev/trace.ts'
 import * as serve from './serve.ts'
 import * as talk from './talk.ts'
-import * as trace from './trace.ts'
 
 /** A subcommand adds itself to the program. */
 interface CommandModule {
   register(program: Command): void
 }
 
-const COMMANDS: readonly CommandModule[] = [demo, dev, trace, serve, talk, bridge, checkConfig, doctor, admin]
+const COMMANDS: readonly CommandModule[] = [
+  demo,
+  dev,
+  trace,
+  conformance,
+  serve,
+  talk,
+  bridge,
+  checkConfig,
+  doctor,
+  admin,
+]
 
 const program = new Command('parley')
   .description('A self-hosted, Discord-compatible voice server.')

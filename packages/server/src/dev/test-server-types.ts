@@ -89,6 +89,8 @@ export interface ExpectOptions {
 export interface TestClient {
   readonly id: string
   readonly name: string
+  /** Whether it has an open voice connection. */
+  readonly isConnected: boolean
   /** What the client sent, and the rules that it broke. */
   readonly transcript: Transcript
   /**

@@ -56,6 +56,12 @@ test('a bot with any token receives Ready and its guild', async t => {
   assert.equal((await bot.next(({ op }) => op === 11)).op, 11)
 })
 
+test('a token with the prefix of REST names the same user', async t => {
+  const server = await open(t)
+  const bot = await RawBot.login(t, server, 'Bot ana')
+  assert.equal(bot.ready.user.username, 'ana')
+})
+
 test('a bot joins, is moved, and leaves', async t => {
   const server = await open(t)
   const ana = await RawBot.login(t, server, 'ana')
@@ -150,10 +156,18 @@ test('REST answers what libraries read, and errors in the shape of Discord', asy
   const server = await open(t)
   const me = await rest(server, 'GET', '/v10/users/@me')
   assert.equal(me.body.username, 'ana')
-  for (const path of ['/v10/gateway', '/v10/gateway/bot', '/v9/applications/@me', '/oauth2/applications/@me'])
+  for (const path of [
+    '/v10/gateway',
+    '/v10/gateway/bot',
+    '/v9/applications/@me',
+    '/oauth2/applications/@me',
+    '/soundboard-default-sounds',
+  ])
     assert.equal((await rest(server, 'GET', path)).status, 200, path)
   for (const path of ['', '/channels', '/members', '/roles', `/members/${me.body.id}`])
     assert.equal((await rest(server, 'GET', `/v10/guilds/${GUILD}${path}`)).status, 200, path)
+  const commands = await rest(server, 'PUT', `/v10/applications/${me.body.id}/commands`, [{ name: 'play' }])
+  assert.deepEqual(commands, { status: 200, body: [] })
   assert.deepEqual(await rest(server, 'GET', '/v10/channels/1'), {
     status: 404,
     body: { message: 'Unknown Channel', code: 10_003 },

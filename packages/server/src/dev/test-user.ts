@@ -38,6 +38,9 @@ export function testClient(parts: ControlContext, user: TestUser): TestClient {
   return {
     id: user.id,
     name: user.name,
+    get isConnected() {
+      return parts.connectionsOf(user.id) > 0
+    },
     get transcript() {
       return parts.trace.transcript(user.id)
     },

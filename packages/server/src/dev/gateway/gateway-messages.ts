@@ -41,7 +41,12 @@ export class GatewayError extends Error {
   }
 }
 
-const Token = z.string().min(1).max(SERVER_LIMITS.maxTestToken)
+/** Some libraries send the prefix of REST here too, which Discord accepts. */
+const Token = z
+  .string()
+  .min(1)
+  .max(SERVER_LIMITS.maxTestToken)
+  .transform(token => token.replace(/^Bot /, ''))
 const Shard = z.tuple([z.int().min(0), z.int().min(1).max(1_000)])
 
 const Identify = z.object({ token: Token, intents: z.int().min(0).default(0), shard: Shard.optional() })

@@ -60,6 +60,13 @@ const ROUTES: readonly Route[] = [
   ['GET', '/users/:', call => ok(userObject(userAt(call, 0)))],
   ['GET', '/applications/@me', ({ user }) => ok(applicationObject(user))],
   ['GET', '/oauth2/applications/@me', ({ user }) => ok(applicationObject(user))],
+  // Bots read or write these when they log in, and do not start without an answer. They are accepted and forgotten.
+  ['GET', '/soundboard-default-sounds', () => ok([])],
+  ['GET', '/sticker-packs', () => ok({ sticker_packs: [] })],
+  ['GET', '/applications/:/commands', () => ok([])],
+  ['PUT', '/applications/:/commands', () => ok([])],
+  ['GET', '/applications/:/guilds/:/commands', () => ok([])],
+  ['PUT', '/applications/:/guilds/:/commands', () => ok([])],
   ['GET', '/voice/regions', () => ok([REGION])],
   ['GET', '/guilds/:', call => ok(guildObject(guildOf(call)))],
   ['GET', '/guilds/:/channels', call => ok(channelsOf(guildOf(call)))],

@@ -22,7 +22,7 @@ export interface StreamView {
 }
 
 /** A pause in milliseconds that ends a talkspurt. */
-const PAUSE = 400
+const PAUSE = 1_000
 const SILENCE_FRAMES = 5
 
 /** Judges one SSRC; `TranscriptBuilder` turns its findings into violations. Only Opus packets count for talkspurts. */

@@ -46,6 +46,9 @@ export interface Transcript {
 
 /** Opcodes that a client sends. */
 const CLIENT_OPS: ReadonlySet<number> = new Set([0, 1, 3, 5, 7, 10, 12, 14, 15, 16, 18, 20, 23, 26, 28, 31, 32])
+/** Speaking may arrive this long after the first audio, for the two take different paths: milliseconds, and packets. */
+const SPEAKING_GRACE = 500
+const SPEAKING_GRACE_PACKETS = 25
 /** A client that is later than this many intervals has missed a heartbeat. */
 const HEARTBEAT_GRACE = 1.5
 const MOST_OPCODES = 1_000
@@ -75,6 +78,8 @@ export class TranscriptBuilder {
   #hasIdentified = false
   /** Since the current key. */
   #hasSpoken = false
+  /** When audio of the session began, and with which SSRC, while Speaking is missing. */
+  #early: { at: number; ssrc: number; packets: number } | undefined
   /** Milliseconds, of Hello (op 8). */
   #interval: number | undefined
   /** The last heartbeat, or the moment the session was established; undefined on a connection without either. */
@@ -87,6 +92,7 @@ export class TranscriptBuilder {
 
   /** Events of the node count as the client received them: lost ones do not. */
   add(event: TraceEvent): void {
+    this.#judgeSpeaking(event.at)
     if (event.kind === 'connection') this.#connection(event)
     else if (event.kind === 'message' && event.from === 'client') this.#fromClient(event)
     else if (event.kind === 'message') this.#fromNode(event)
@@ -97,6 +103,7 @@ export class TranscriptBuilder {
 
   /** At time `now`: a talkspurt that has ended is judged. */
   view(now: number): Transcript {
+    this.#judgeSpeaking(now)
     for (const stream of this.#streams.values()) this.#judgeEnd(stream, now)
     const { reused, ...counts } = this.#counts
     return {
@@ -128,7 +135,11 @@ export class TranscriptBuilder {
         `sent opcode ${op}, which no client sends; see the opcodes of the voice gateway`,
       )
     if (op === VoiceOp.Heartbeat) this.#heartbeat(at)
-    if (op === VoiceOp.Speaking) this.#hasSpoken = true
+    if (op === VoiceOp.Speaking) {
+      this.#judgeSpeaking(at)
+      this.#hasSpoken = true
+      this.#early = undefined
+    }
     if (op === VoiceOp.Resume) this.#counts.resumes++
     if (op === VoiceOp.Identify || op === VoiceOp.Resume) this.#identified(at, op)
   }
@@ -170,6 +181,7 @@ export class TranscriptBuilder {
   #newKey(): void {
     this.#nonces.clear()
     this.#hasSpoken = false
+    this.#early = undefined
     for (const stream of this.#streams.values()) stream.allowPlain()
   }
 
@@ -188,12 +200,10 @@ export class TranscriptBuilder {
     if (rtp === undefined) return
     const stream = this.#stream(rtp.ssrc, at)
     this.#judgeEnd(stream, at)
-    if (!this.#hasSpoken && !rtp.isSilence)
-      this.#violate(
-        at,
-        'speaking-first',
-        `sent audio before Speaking (op 5); other clients do not know its SSRC ${rtp.ssrc}`,
-      )
+    if (!this.#hasSpoken && !rtp.isSilence) {
+      this.#early ??= { at, ssrc: rtp.ssrc, packets: 0 }
+      this.#early.packets++
+    }
     if (stream.add(at, rtp) === 'plain after encrypted')
       this.#violate(
         at,
@@ -227,6 +237,19 @@ export class TranscriptBuilder {
     const stream = new StreamTranscript(ssrc)
     this.#streams.set(ssrc, stream)
     return stream
+  }
+
+  #judgeSpeaking(now: number): void {
+    const early = this.#early
+    if (early === undefined || this.#hasSpoken) return
+    if (now - early.at < SPEAKING_GRACE || early.packets < SPEAKING_GRACE_PACKETS) return
+    this.#early = undefined
+    this.#hasSpoken = true
+    this.#violate(
+      early.at,
+      'speaking-first',
+      `sent audio before Speaking (op 5); other clients do not know its SSRC ${early.ssrc}`,
+    )
   }
 
   #judgeEnd(stream: StreamTranscript, now: number): void {

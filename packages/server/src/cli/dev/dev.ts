@@ -1,13 +1,13 @@
 // `parley dev`: a small Discord for voice on this machine, for tests of bots and libraries.
 import { createWriteStream } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
-import { createTestServer } from '../dev/test-server.ts'
-import type { TestServer } from '../dev/test-server-types.ts'
-import { traceLine } from '../dev/trace/trace-lines.ts'
-import { readWorld } from '../dev/world.ts'
-import { runCommand } from './config-options.ts'
-import { duration } from './duration.ts'
-import { untilStopped } from './until-stopped.ts'
+import { createTestServer } from '../../dev/test-server.ts'
+import type { TestServer } from '../../dev/test-server-types.ts'
+import { traceLine } from '../../dev/trace/trace-lines.ts'
+import { readWorld } from '../../dev/world.ts'
+import { runCommand } from '../config-options.ts'
+import { duration } from '../duration.ts'
+import { untilStopped } from '../until-stopped.ts'
 
 const HELP = `
 Examples:

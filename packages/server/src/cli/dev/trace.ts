@@ -1,15 +1,15 @@
 // `parley trace`: reads the trace of a test server; prints it, or writes a page or a capture.
 import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { ConfigError } from '../config/config-error.ts'
-import { tracePcapng } from '../dev/trace/pcapng.ts'
-import { traceHtml } from '../dev/trace/trace-html.ts'
-import { readTraceLine } from '../dev/trace/trace-lines.ts'
-import type { TraceEvent } from '../dev/trace/trace-record.ts'
-import { traceText } from '../dev/trace/trace-text.ts'
-import { TranscriptBuilder } from '../dev/trace/transcript.ts'
-import { SERVER_LIMITS } from '../limits.ts'
-import { runCommand } from './config-options.ts'
+import { ConfigError } from '../../config/config-error.ts'
+import { tracePcapng } from '../../dev/trace/pcapng.ts'
+import { traceHtml } from '../../dev/trace/trace-html.ts'
+import { readTraceLine } from '../../dev/trace/trace-lines.ts'
+import type { TraceEvent } from '../../dev/trace/trace-record.ts'
+import { traceText } from '../../dev/trace/trace-text.ts'
+import { TranscriptBuilder } from '../../dev/trace/transcript.ts'
+import { SERVER_LIMITS } from '../../limits.ts'
+import { runCommand } from '../config-options.ts'
 
 const HELP = `
 Examples:

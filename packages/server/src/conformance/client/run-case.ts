@@ -1,0 +1,117 @@
+// Runs one case: the client joins with a fault, and plays; what happened is read from the server and from another member.
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TestServer } from '../../dev/test-server-types.ts'
+import type { CaseResult, Outcome } from '../result.ts'
+import type { ClientCase } from './cases.ts'
+import { Counterpart, numberedFrame } from './counterpart.ts'
+import { Driver, DriverError } from './driver.ts'
+
+export interface CasePlace {
+  server: TestServer
+  guildId: string
+  channelId: string
+  command: readonly string[]
+}
+
+const LOGIN = 30_000
+const JOIN = 20_000
+const PLAY = 20_000
+const ATTEMPTS = 3
+const FRAMES = 50
+/** Frames of 50 that have to arrive; some faults lose every fifth. */
+const ENOUGH = 25
+
+export async function runCase(test: ClientCase, place: CasePlace): Promise<CaseResult> {
+  const { server, guildId, channelId, command } = place
+  const { rest, gateway, ca } = server.addresses
+  const started = performance.now()
+  const counterpart = await Counterpart.join(server.addresses, `counterpart-${test.number}`, guildId, channelId)
+  const driver = new Driver(command, {
+    PARLEY_REST: rest,
+    PARLEY_GATEWAY: gateway,
+    PARLEY_CA: ca,
+    SSL_CERT_FILE: ca,
+    NODE_EXTRA_CA_CERTS: ca,
+  })
+  const name = `client-${test.number}`
+  let outcome: Outcome
+  let detail = ''
+  try {
+    outcome = await outcomeOf(test, name, driver, counterpart, place)
+  } catch (error) {
+    if (!(error instanceof DriverError)) throw error
+    outcome = driver.exit === undefined ? failureOf(server, name) : 'crashes'
+    detail = outcome === 'crashes' ? `${error.message} ${driver.stderr.split('\n').at(-1) ?? ''}` : error.message
+  } finally {
+    await driver.end()
+    await counterpart.close()
+  }
+  const broken = rulesOf(server, name)
+  const time = Math.round(performance.now() - started)
+  return {
+    number: test.number,
+    name: test.name,
+    meaning: test.meaning,
+    expected: test.expected,
+    outcome,
+    detail,
+    broken,
+    time,
+  }
+}
+
+async function outcomeOf(
+  test: ClientCase,
+  name: string,
+  driver: Driver,
+  counterpart: Counterpart,
+  { server, guildId, channelId }: CasePlace,
+): Promise<Outcome> {
+  const token = test.words === '' ? name : `${name}.fault:${test.words}`
+  await driver.call('login', { token }, LOGIN)
+  await driver.call('join', { guild_id: guildId, channel_id: channelId }, JOIN)
+  await sleep(test.settle + (test.words.includes('+300ms') ? 300 : 0))
+  if (!server.members.some(member => member.name === name)) return 'stops'
+  const { id } = server.user(name)
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const before = counterpart.heardOf(id)
+    await play(driver)
+    if (counterpart.heardOf(id) - before >= ENOUGH)
+      return server.user(name).transcript.sessions > 1 ? 'recovers' : 'stays'
+    if (test.expected === 'stops' && !isConnected(server, name)) return 'stops'
+    await sleep(500)
+  }
+  return failureOf(server, name)
+}
+
+/** A library that is not connected may refuse to play, or play to nothing. */
+async function play(driver: Driver): Promise<void> {
+  const frames = Array.from({ length: FRAMES }, (_, number) => Buffer.from(numberedFrame(number)).toString('base64'))
+  await driver.call('play', { frames }, PLAY).catch((error: unknown) => {
+    if (!(error instanceof DriverError) || driver.exit !== undefined) throw error
+  })
+  await sleep(300)
+}
+
+const isConnected = (server: TestServer, name: string) => {
+  const member = server.members.find(each => each.name === name)
+  return member !== undefined && server.user(name).isConnected
+}
+
+function failureOf(server: TestServer, name: string): Outcome {
+  try {
+    if (server.user(name).transcript.sessions === 0) return 'does not join'
+    return isConnected(server, name) ? 'is silent' : 'stops'
+  } catch {
+    // It has not logged in.
+    return 'does not join'
+  }
+}
+
+function rulesOf(server: TestServer, name: string): string[] {
+  try {
+    return [...new Set(server.user(name).transcript.violations.map(({ rule }) => rule))]
+  } catch {
+    return []
+  }
+}
