@@ -16,12 +16,12 @@ const OLDEST_GO = [1, 24] as const
 /** Milliseconds that a Rust program may take to compile, on a machine with other work. */
 const COMPILATION = 800_000
 
-export type Tool = { command: readonly [string, ...string[]] } | { missing: string }
+export type Tool = { command: readonly [string, ...string[]] } | { missing: string; isOptional?: boolean }
 
 /** Why tests with a tool are skipped. CI must have it, so this throws there if it is missing. */
 export function reasonToSkip(tool: Tool): string | false {
   if ('command' in tool) return false
-  if (process.env.CI === 'true') throw new Error(`must be tested in CI: ${tool.missing}`)
+  if (process.env.CI === 'true' && tool.isOptional !== true) throw new Error(`must be tested in CI: ${tool.missing}`)
   return tool.missing
 }
 
@@ -43,6 +43,49 @@ export const disgoModern = () => compiled('disgo-v8', 'disgo', ['-modfile=v8.mod
 
 /** songbird, which uses davey. It needs a C compiler, and libopus with pkg-config, or cmake. */
 export const songbird = () => crate('songbird')
+
+/** An ordinary client of a Python library, as a conformance driver. `name` is that of its list of packages. */
+export function pythonClient(name: string, library: string): Tool {
+  const environment = environmentOf(name, readFileSync(here(`python/${name}.txt`), 'utf8'))
+  if ('missing' in environment) return environment
+  return { command: [environment.python, here('drivers/python-client.py'), library] }
+}
+
+/** A folder in the cache with npm packages, installed again when their list has changed. */
+export function nodeLibrary(name: string, packages: readonly string[]): { folder: string } | { missing: string } {
+  const folder = cache(name)
+  const stamp = join(folder, 'installed.txt')
+  const wanted = packages.join('\n')
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return { folder }
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  writeFileSync(join(folder, 'package.json'), '{"private":true}')
+  const options = ['install', '--silent', '--no-audit', '--no-fund', '--ignore-scripts']
+  const missing = run(isWindows ? 'npm.cmd' : 'npm', [...options, ...packages], folder)
+  if (missing !== undefined) return { missing }
+  writeFileSync(stamp, wanted)
+  return { folder }
+}
+
+/** pytest, for the fixture. */
+export function pytest(): Tool {
+  const environment = environmentOf('pytest', 'pytest==8.4.2')
+  return 'missing' in environment ? environment : { command: [environment.python, '-m', 'pytest'] }
+}
+/** The machine's Go, or one from PyPI. */
+export const goTests = (): Tool => goCompiler()
+/** The machine's cargo. */
+export const cargo = (): Tool => onPath('cargo', ['--version'])
+/** The machine's Maven and JDK; not required in CI, which has no Java on a bare machine. */
+export function maven(): Tool {
+  const tool = onPath('mvn', ['--version'])
+  return 'missing' in tool ? { ...tool, isOptional: true } : tool
+}
+
+const onPath = (program: string, args: string[]): Tool => {
+  const missing = run(program, args)
+  return missing === undefined ? { command: [program] } : { missing }
+}
 
 /** A script in an environment of its own, with the packages that `<name>.txt` beside it lists. */
 function python(name: string, script: string, options: string[] = []): Tool {

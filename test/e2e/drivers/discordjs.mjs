@@ -18,6 +18,8 @@ const client = new Client({
   rest: { api: rest },
 })
 const player = createAudioPlayer({ behaviors: { noSubscriber: NoSubscriberBehavior.Play } })
+// An error of one resource; the next one plays.
+player.on('error', () => {})
 let connection
 
 serve({

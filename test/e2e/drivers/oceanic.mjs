@@ -12,6 +12,7 @@ const { AudioPlayerStatus, createAudioPlayer, createAudioResource, entersState, 
 let client
 let connection
 const player = createAudioPlayer({ behaviors: { noSubscriber: 'play' } })
+player.on('error', () => {})
 
 serve({
   async login({ token }) {

@@ -6,6 +6,8 @@ import { type TestChannel, type TestGuild, type TestUser, tokenOf } from './worl
 
 /** Ids of created users begin here. */
 const FIRST_ID = 1_400_000_000_000_000_000n
+/** An id in a token. */
+const DECLARED_ID = /^[1-9]\d{15,18}$/
 /** Characters of a token that may appear in a name. */
 const NAME = /^[A-Za-z0-9_-]{1,32}/
 
@@ -26,8 +28,8 @@ export class Directory {
     const known = this.#byToken.get(identity)
     if (known !== undefined || token.length > SERVER_LIMITS.maxTestToken || identity === '') return known
     if (this.users.size >= SERVER_LIMITS.maxTestUsers) return undefined
-    const id = String(FIRST_ID + (createHash('sha256').update(identity).digest().readBigUInt64BE() >> 16n))
-    return this.#add({ id, name: NAME.exec(identity)?.[0] ?? 'bot', token: identity, bot: true })
+    const { id, name } = namedBy(identity)
+    return this.users.has(id) ? undefined : this.#add({ id, name, token: identity, bot: true })
   }
 
   /** A user by id or, if only one has it, by name. */
@@ -50,4 +52,14 @@ export class Directory {
     this.#byToken.set(tokenOf(user), user)
     return user
   }
+}
+
+/** Some libraries read the id from the token: `BASE64(id).name.anything`. Other tokens begin with a name, and have an id of their own. */
+function namedBy(identity: string): { id: string; name: string } {
+  const [first = '', second = ''] = identity.split('.')
+  const declared = Buffer.from(first, 'base64').toString('latin1')
+  const name = NAME.exec(DECLARED_ID.test(declared) ? second : identity)?.[0] ?? 'bot'
+  if (DECLARED_ID.test(declared)) return { id: declared, name }
+  const hash = createHash('sha256').update(identity).digest().readBigUInt64BE() >> 16n
+  return { id: String(FIRST_ID + hash), name }
 }

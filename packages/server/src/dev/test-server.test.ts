@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { connect } from 'node:net'
 import { test } from 'node:test'
 import { inflateSync } from 'node:zlib'
 import { WebSocket } from 'ws'
@@ -60,6 +61,13 @@ test('a token with the prefix of REST names the same user', async t => {
   const server = await open(t)
   const bot = await RawBot.login(t, server, 'Bot ana')
   assert.equal(bot.ready.user.username, 'ana')
+})
+
+test('a token that begins with an id, as Discord’s do, names it and the user', async t => {
+  const server = await open(t)
+  const token = `${Buffer.from('123456789012345678').toString('base64')}.eve.x`
+  const bot = await RawBot.login(t, server, token)
+  assert.deepEqual([bot.ready.user.id, bot.ready.user.username], ['123456789012345678', 'eve'])
 })
 
 test('a bot joins, is moved, and leaves', async t => {
@@ -183,6 +191,24 @@ test('REST answers what libraries read, and errors in the shape of Discord', asy
   assert.deepEqual(await response.json(), { message: '401: Unauthorized', code: 0 })
   const long = await rest(server, 'PATCH', `/v10/guilds/${GUILD}/members/@me`, { nick: 'x'.repeat(70_000) })
   assert.equal(long.status, 413)
+})
+
+test('a request that offers HTTP/2 is answered with HTTP/1.1, body included', async t => {
+  const server = await open(t)
+  await RawBot.login(t, server, 'ana')
+  const { hostname, port } = new URL(server.addresses.control)
+  const socket = connect(Number(port), hostname)
+  t.after(() => socket.destroy())
+  const body = '{"user":"ana","what":"rules"}'
+  const head = `POST /control/expect HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${server.addresses.token}\r\nContent-Length: ${body.length}`
+  const offer = 'Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA'
+  socket.write(`${head}\r\n${offer}\r\n\r\n${body}`)
+  let answer = ''
+  for await (const part of socket) {
+    answer += part
+    if (answer.includes('}')) break
+  }
+  assert.match(answer, /^HTTP\/1.1 200 OK.*\{"met":true\}/s)
 })
 
 test('an id that is sent as a number keeps its digits', async t => {

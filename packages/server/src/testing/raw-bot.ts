@@ -14,7 +14,7 @@ export interface GatewayPayload {
   d: any
 }
 
-const PATIENCE = 10_000
+const PATIENCE = 45_000
 const GUILDS_AND_VOICE = (1 << 0) | (1 << 7)
 
 export class RawBot {

@@ -16,7 +16,7 @@ export interface VoicePayload {
   d: any
 }
 
-const PATIENCE = 10_000
+const PATIENCE = 45_000
 type Credentials = Awaited<ReturnType<RawBot['credentials']>>
 
 export class RawVoice {

@@ -22,8 +22,10 @@ export const numberedFrame = (number: number): Uint8Array =>
 
 export class Counterpart {
   readonly #socket: WebSocket
-  readonly #voice: VoiceClient
+  readonly #place: { guildId: string; channelId: string; ca: Buffer }
   readonly #heard = new Map<string, number>()
+  #voice: VoiceClient | undefined
+  #isClosed = false
 
   static async join(
     addresses: TestServerAddresses,
@@ -32,23 +34,20 @@ export class Counterpart {
     channelId: string,
   ): Promise<Counterpart> {
     const socket = new WebSocket(`${addresses.gateway}?v=10&encoding=json`)
-    const credentials = await credentialsOf(socket, name, guildId, channelId)
-    const tls = { ca: readFileSync(addresses.ca) }
-    const voice = new VoiceClient({ ...credentials, channelId, serverId: guildId, tls, dave: await optionalDave() })
-    const counterpart = new Counterpart(socket, voice)
-    await voice.connect()
-    void counterpart.#talk()
+    const counterpart = new Counterpart(socket, { guildId, channelId, ca: readFileSync(addresses.ca) })
+    await new Promise<void>((resolve, reject) => {
+      socket.once('close', code => reject(new Error(`the main gateway closed with ${code}`)))
+      socket.on('error', reject)
+      followVoice(socket, name, guildId, channelId, credentials => {
+        counterpart.#connect(credentials).then(resolve, reject)
+      })
+    })
     return counterpart
   }
 
-  private constructor(socket: WebSocket, voice: VoiceClient) {
+  private constructor(socket: WebSocket, place: { guildId: string; channelId: string; ca: Buffer }) {
     this.#socket = socket
-    this.#voice = voice
-    voice.on('frame', ({ userId, payload }) => {
-      if (userId === undefined || isSilence(payload)) return
-      this.#heard.set(userId, (this.#heard.get(userId) ?? 0) + 1)
-    })
-    voice.on('error', () => {})
+    this.#place = place
   }
 
   /** Frames of a user so far. */
@@ -57,13 +56,39 @@ export class Counterpart {
   }
 
   async close(): Promise<void> {
-    await this.#voice.close()
+    this.#isClosed = true
+    await this.#voice?.close()
     this.#socket.terminate()
   }
 
-  async #talk(): Promise<void> {
-    await this.#voice.play(Array.from({ length: FRAMES }, (_, number) => numberedFrame(number))).catch(() => {})
+  /** At the join, and when its channel has moved to another endpoint. */
+  async #connect(credentials: VoiceCredentials): Promise<void> {
+    const { guildId, channelId, ca } = this.#place
+    await this.#voice?.close()
+    const voice = new VoiceClient({
+      ...credentials,
+      channelId,
+      serverId: guildId,
+      tls: { ca },
+      dave: await optionalDave(),
+    })
+    this.#voice = voice
+    voice.on('frame', ({ userId, payload }) => {
+      if (userId === undefined || isSilence(payload)) return
+      this.#heard.set(userId, (this.#heard.get(userId) ?? 0) + 1)
+    })
+    voice.on('error', () => {})
+    await voice.connect()
+    if (this.#isClosed) return voice.close()
+    void voice.play(Array.from({ length: FRAMES }, (_, number) => numberedFrame(number))).catch(() => {})
   }
+}
+
+interface VoiceCredentials {
+  endpoint: string
+  token: string
+  userId: string
+  sessionId: string
 }
 
 const isSilence = (payload: Uint8Array) =>
@@ -75,24 +100,26 @@ interface Dispatch {
   d: Record<string, unknown> & { user?: { id: string } }
 }
 
-/** Logs in and requests the channel. */
-function credentialsOf(socket: WebSocket, name: string, guildId: string, channelId: string) {
-  return new Promise<{ endpoint: string; token: string; userId: string; sessionId: string }>((resolve, reject) => {
-    let userId = ''
-    let sessionId = ''
-    const send = (op: number, d: object) => socket.send(JSON.stringify({ op, d }))
-    socket.once('close', code => reject(new Error(`the main gateway closed with ${code}`)))
-    socket.on('error', reject)
-    socket.on('message', data => {
-      const { op, t, d } = JSON.parse(String(data)) as Dispatch
-      if (op === 10) send(2, { token: name, intents: INTENTS })
-      if (t === 'READY') {
-        userId = d.user!.id
-        sessionId = String(d.session_id)
-        send(4, { guild_id: guildId, channel_id: channelId })
-      }
-      if (t === 'VOICE_SERVER_UPDATE')
-        resolve({ endpoint: String(d.endpoint), token: String(d.token), userId, sessionId })
-    })
+/** Logs in and requests the channel; `granted` is called for each VOICE_SERVER_UPDATE with an endpoint. */
+function followVoice(
+  socket: WebSocket,
+  name: string,
+  guildId: string,
+  channelId: string,
+  granted: (credentials: VoiceCredentials) => void,
+): void {
+  let userId = ''
+  let sessionId = ''
+  const send = (op: number, d: object) => socket.send(JSON.stringify({ op, d }))
+  socket.on('message', data => {
+    const { op, t, d } = JSON.parse(String(data)) as Dispatch
+    if (op === 10) send(2, { token: name, intents: INTENTS })
+    if (t === 'READY') {
+      userId = d.user!.id
+      sessionId = String(d.session_id)
+      send(4, { guild_id: guildId, channel_id: channelId })
+    }
+    if (t === 'VOICE_SERVER_UPDATE' && typeof d.endpoint === 'string')
+      granted({ endpoint: d.endpoint, token: String(d.token), userId, sessionId })
   })
 }

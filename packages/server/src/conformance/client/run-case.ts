@@ -33,7 +33,8 @@ export async function runCase(test: ClientCase, place: CasePlace): Promise<CaseR
     SSL_CERT_FILE: ca,
     NODE_EXTRA_CA_CERTS: ca,
   })
-  const name = `client-${test.number}`
+  // Names of users have at most 32 characters.
+  const name = `c-${test.number.replace('fault-', '')}`
   let outcome: Outcome
   let detail = ''
   try {
@@ -41,7 +42,7 @@ export async function runCase(test: ClientCase, place: CasePlace): Promise<CaseR
   } catch (error) {
     if (!(error instanceof DriverError)) throw error
     outcome = driver.exit === undefined ? failureOf(server, name) : 'crashes'
-    detail = outcome === 'crashes' ? `${error.message} ${driver.stderr.split('\n').at(-1) ?? ''}` : error.message
+    detail = outcome === 'crashes' ? `${error.message}; ${lastError(driver.stderr)}` : error.message
   } finally {
     await driver.end()
     await counterpart.close()
@@ -82,6 +83,12 @@ async function outcomeOf(
     await sleep(500)
   }
   return failureOf(server, name)
+}
+
+/** The last line that names an error, else the last line. */
+function lastError(text: string): string {
+  const lines = text.split('\n').filter(line => line.trim() !== '')
+  return (lines.findLast(line => /error|exception|panic/i.test(line)) ?? lines.at(-1) ?? '').trim()
 }
 
 /** A library that is not connected may refuse to play, or play to nothing. */

@@ -1,5 +1,6 @@
 // The HTTP port of a test server: REST, the control API, and the main gateway's WebSockets.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
 import { SERVER_LIMITS } from '../../limits.ts'
 import { ListenError } from '../../net/listen-error.ts'
@@ -47,6 +48,8 @@ export class TestListener {
     this.#server.on('request', (request, response) => answer(service, request, response))
     this.#server.on('upgrade', (request, socket, head) => {
       socket.on('error', () => {})
+      if (request.headers.upgrade?.toLowerCase() !== 'websocket')
+        return serveUnupgraded(this.#server, request, socket, head)
       const url = urlOf(request)
       if (url?.pathname !== '/' && url?.pathname !== '/gateway') return socket.destroy()
       this.#upgrades.handleUpgrade(request, socket, head, client => service.connected(client, url.searchParams))
@@ -64,6 +67,20 @@ export class TestListener {
     this.#server.closeAllConnections()
     await closed
   }
+}
+
+/** Belong to the upgrade that is not served. */
+const UPGRADE_HEADERS: ReadonlySet<string> = new Set(['upgrade', 'connection', 'http2-settings'])
+
+/** Java's HTTP client offers HTTP/2 with its first request (RFC 7540 §3.2); the server reads the request again, without the offer. */
+function serveUnupgraded(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const lines = [`${request.method} ${request.url} HTTP/1.1`]
+  for (let index = 0; index < request.rawHeaders.length; index += 2) {
+    const name = request.rawHeaders[index]!
+    if (!UPGRADE_HEADERS.has(name.toLowerCase())) lines.push(`${name}: ${request.rawHeaders[index + 1]}`)
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
+  server.emit('connection', socket)
 }
 
 /** A `RequestError` is answered; any other error destroys the response. */
