@@ -106,6 +106,37 @@ test('a user who speaks before the pending announcement is announced with an SSR
   assert.deepEqual(resident.opcodes(), [11, 5])
 })
 
+test('a member that changes its speaking as fast as it may costs a bounded number of messages, and others wait for one of its turns', () => {
+  const { bench, residents } = scene()
+  const [hostile, member, listener] = residents as [BenchSocket, BenchSocket, BenchSocket]
+  const CHANGES = 500
+  for (let count = 1; count <= CHANGES; count++) hostile.send(5, { speaking: count % 2 })
+  const inSlice = Math.ceil(LIMITS.speakingPerSlice / RESIDENTS)
+  assert.ok(listener.ops(5).length <= inSlice, `${listener.ops(5).length} messages at once`)
+  member.send(5, { speaking: 1 })
+  bench.advance(LIMITS.speakingInterval)
+  const speakers = () => listener.ops(5).map(({ d }) => d.user_id)
+  assert.ok(speakers().includes('2'), 'the other member is announced in the next slice')
+  hostile.send(5, { speaking: 1 })
+  bench.advance(2 * LIMITS.speakingInterval)
+  const last = listener.ops(5).findLast(({ d }) => d.user_id === '1')
+  assert.equal(last.d.speaking, 1, 'the last state is announced')
+  assert.ok(speakers().length <= inSlice + 10, `${speakers().length} messages`)
+})
+
+test('a member that leaves while its change waits is not announced after its departure', () => {
+  const { bench, backend, residents } = scene()
+  const [hostile, member, listener] = residents as [BenchSocket, BenchSocket, BenchSocket]
+  for (let count = 1; count <= 500; count++) hostile.send(5, { speaking: count % 2 })
+  member.send(5, { speaking: 1 })
+  backend.info(5, { user_id: '2', guild_id: '100' })
+  bench.advance(2 * LIMITS.speakingInterval)
+  assert.deepEqual(
+    listener.received.filter(({ d }) => d.user_id === '2').map(({ op }) => op),
+    [13],
+  )
+})
+
 test('clients below version 8 also receive op 12 for each batched join', () => {
   const { bench, residents, join } = scene('7')
   const [resident] = residents as [BenchSocket]

@@ -114,6 +114,11 @@ export const LIMITS = {
   arrivalDelayPerMember: 0.5,
   arrivalDelayHighest: 500,
 
+  /** Messages about speaking in one slice of a large channel: a change in a channel of 5,000 is 5,000 of them, 20 ms with the writes … */
+  speakingPerSlice: 5_000,
+  /** … and the time between two slices. */
+  speakingInterval: 100,
+
   /** Between two op 15 to a sender of video: at most four per second, as Discord's servers send. */
   videoUpdateInterval: 250,
   /** A lower want is sent to the sender after this: viewers scroll. */

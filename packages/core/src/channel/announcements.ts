@@ -3,6 +3,7 @@ import { SpeakingFlag, type Stream, type VoiceEvents, VoiceOp } from '@parley/pr
 import type { Deadlines, Timed } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
 import type { ChannelSession } from './channel-session.ts'
+import { SpeakingQueue } from './speaking-queue.ts'
 import type { Layer, VideoSource } from './video/video-source.ts'
 
 /** The part of a channel that announcements depend on. */
@@ -25,10 +26,12 @@ export class Announcements implements Timed {
   /** Sessions that have arrived and are not announced yet. */
   #arrivals: Set<ChannelSession> = new Set()
   #announcedAt = -Infinity
+  readonly #speaking: SpeakingQueue
 
   constructor(channel: AnnouncedChannel, deadlines: Deadlines) {
     this.#channel = channel
     this.#deadlines = deadlines
+    this.#speaking = new SpeakingQueue(session => this.#broadcastSpeaking(session), deadlines)
   }
 
   get deadline(): number {
@@ -51,12 +54,14 @@ export class Announcements implements Timed {
   /** Called while the session is still present. */
   left(session: ChannelSession): void {
     this.#settle(session)
+    this.#speaking.remove(session)
     this.#broadcast(VoiceOp.ClientDisconnect, { user_id: session.userId }, session)
   }
 
   /** Discards arrivals that are not announced. */
   close(): void {
     this.#arrivals.clear()
+    this.#speaking.close()
     this.#deadlines.remove(this)
   }
 
@@ -91,7 +96,8 @@ export class Announcements implements Timed {
     if (!this.#isAnnounced(session)) return
     // A new client declares 0 at once to announce its SSRC; that can wait for the batch.
     if (this.#arrivals.has(session)) return flags === 0 ? undefined : this.announceArrivals()
-    this.#broadcast(VoiceOp.Speaking, speaking(session, flags), session)
+    if (this.#isLarge) this.#speaking.push(session)
+    else this.#broadcastSpeaking(session)
   }
 
   /** Its forwarded video changed. */
@@ -165,6 +171,13 @@ export class Announcements implements Timed {
   #sendVideo(to: ChannelSession, about: ChannelSession): void {
     const forwarded = about.media.sources.filter(source => this.#channel.isForwarded(source))
     to.sendText(VoiceOp.Video, JSON.stringify(videoEvent(about, forwarded, to.media.isWebrtc)))
+  }
+
+  /** Returns the number of messages. */
+  #broadcastSpeaking(session: ChannelSession): number {
+    const flags = this.#channel.isAudible(session) ? session.media.speaking : 0
+    this.#broadcast(VoiceOp.Speaking, speaking(session, flags), session)
+    return this.#channel.present.size
   }
 
   /** To every member present except `except`. The data is serialized once per shape. */
