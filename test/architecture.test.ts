@@ -107,6 +107,7 @@ const PARTS: Record<string, string[]> = {
   'server/doctor': ['limits', 'root', 'admin', 'config', 'net', 'lane/engine'],
   'server/net': ['limits', 'root', 'config', 'monitoring'],
   'server/config': ['limits', 'net'],
+  'server/systemd': ['limits'],
   'server/playground': ['limits', 'net'],
   'server/demo': ['limits', 'root', 'app', 'net', 'config', 'monitoring', 'playground'],
   'server/dev': [

@@ -165,6 +165,10 @@ export class App {
     return this.#ports.admin.map(({ port }) => port).find(port => port !== undefined)
   }
   /** UDP port of the first lane. */
+  /** How long `drain` waits by default, in milliseconds. */
+  get drainTimeout(): number {
+    return this.#config.voice.drain_timeout
+  }
   get mediaPort(): number {
     return this.#ports.lanes.all[0]!.port
   }

@@ -1,6 +1,8 @@
 // `parley serve`: runs a node in the foreground until a signal.
 import type { Command } from 'commander'
 import { App } from '../app.ts'
+import { processEnvironment } from '../config/config.ts'
+import { Service } from '../systemd/service.ts'
 import { type ConfigOptions, configFrom, runCommand, withConfigOptions } from './config-options.ts'
 
 const HELP = `
@@ -28,16 +30,27 @@ export function register(program: Command): void {
 async function serve(options: ConfigOptions): Promise<void> {
   // Before anything else: by default SIGHUP ends a process. Until the start the certificate is not read yet.
   let app: App | undefined
-  process.on('SIGHUP', () => app?.reload())
+  const { service, warning } = await Service.open(processEnvironment())
+  const reload = () => {
+    if (app === undefined) return
+    service.reloading()
+    app.reload()
+    service.ready(app.endpoint)
+  }
+  process.on('SIGHUP', reload)
+  if (warning !== undefined) process.stderr.write(`parley: ${warning}\n`)
   const load = () => configFrom(options)
   const started = await App.start(load(), { reload: load })
   app = started
+  service.ready(started.endpoint)
   let signals = 0
   const stop = async () => {
     signals++
+    if (signals === 1) service.stopping(started.drainTimeout)
     if (signals === 1) await started.drain()
     if (signals > 2) process.exit(1)
     await started.close()
+    service.close()
     process.exit()
   }
   process.on('SIGTERM', stop)
