@@ -22,8 +22,9 @@ import { SocketLimits } from './net/socket-limits.ts'
 import { readTls, type TlsFiles } from './net/tls.ts'
 import { Connections } from './net/websocket.ts'
 import { nodeOptions, nodeSettings } from './node-options.ts'
+import type { PlaygroundOptions } from './playground/page.ts'
 import { Playground } from './playground/page.ts'
-import { openPorts, type PlaygroundOptions, type Ports } from './ports.ts'
+import { openPorts, type Ports } from './ports.ts'
 import { VERSION } from './version.ts'
 
 /** RFC 6455 §7.4.1: an endpoint is going away. */

@@ -6,7 +6,7 @@ import type { ConfigInput } from './config/schema.ts'
 import { nodeCrypto } from './crypto.ts'
 import type { LogSink } from './monitoring/log.ts'
 import type { TlsFiles } from './net/tls.ts'
-import type { PlaygroundOptions } from './ports.ts'
+import type { PlaygroundOptions } from './playground/page.ts'
 
 export type { ReloadReport } from './admin/reload-report.ts'
 export { App, type AppOptions } from './app.ts'
@@ -63,8 +63,7 @@ export type { LogSink } from './monitoring/log.ts'
 export { ListenError } from './net/listen-error.ts'
 export { selfSignedCertificate } from './net/self-signed.ts'
 export type { TlsFiles } from './net/tls.ts'
-export type { PlaygroundApi } from './playground/page.ts'
-export type { PlaygroundOptions } from './ports.ts'
+export type { PlaygroundApi, PlaygroundOptions } from './playground/page.ts'
 
 /** Settings in the shape of the TOML file, and what an embedding program passes besides. */
 export interface ServerOptions extends ConfigInput {

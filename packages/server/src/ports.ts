@@ -12,7 +12,7 @@ import { Listener } from './net/http.ts'
 import { ListenError } from './net/listen-error.ts'
 import { selfSignedCertificate } from './net/self-signed.ts'
 import type { TlsFiles } from './net/tls.ts'
-import type { PlaygroundApi } from './playground/page.ts'
+import type { PlaygroundOptions } from './playground/page.ts'
 
 /** The last UDP port. */
 const HIGHEST_PORT = 65_535
@@ -30,13 +30,6 @@ export interface Ports {
   engine: EngineChoice
   /** PEM; undefined without TLS. */
   certificate: string | undefined
-}
-
-/** Serves the playground on a separate port, without TLS and on loopback only, with a backend for its page. */
-export interface PlaygroundOptions {
-  /** 0 selects a free port. */
-  port: number
-  api: PlaygroundApi
 }
 
 /** Throws a `ListenError` or `ConfigError` whose message is one sentence; then nothing is open. */

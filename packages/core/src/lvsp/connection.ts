@@ -23,7 +23,7 @@ import { CountedRate, MessageRate, UnidentifiedMessages } from '../message-rate.
 import type { NOTES, NoteFields, NoteName } from '../notes.ts'
 import { Commands, healthOf } from './commands.ts'
 import { decode } from './decode.ts'
-import { type Agreement, type Dialect, isAgreed, isLitecordCreate, looksLikeLitecord } from './dialect.ts'
+import { type Agreement, type Dialect, isAgreed, isLitecordAgent, isLitecordCreate } from './dialect.ts'
 import { canonicalToken, type KeyMatch } from './keyring.ts'
 import type { NodeControl } from './node-control.ts'
 import type { Attachment, LvspSession } from './session.ts'
@@ -334,7 +334,7 @@ export class LvspConnection implements Timed, Attachment {
   }
 
   #hintAtLitecord({ agreement }: Live): void {
-    if (agreement.dialect !== 'spec' || !looksLikeLitecord(this.origin.userAgent)) return
+    if (agreement.dialect !== 'spec' || !isLitecordAgent(this.origin.userAgent)) return
     this.#note('lvsp.looks_like_litecord', { hint: 'if it is Litecord, set dialect = "litecord" for this backend' })
   }
 

@@ -46,7 +46,7 @@ export const isLitecordCreate = (type: number, data: unknown): boolean =>
   type === LITECORD_CREATE && has(data, 'user_id') && has(data, 'channel_id')
 
 /** Whether a connection without capabilities is by the library that Litecord uses. Most other Python backends negotiate some. */
-export const looksLikeLitecord = (userAgent = ''): boolean => /python.*websockets/i.test(userAgent)
+export const isLitecordAgent = (userAgent = ''): boolean => /python.*websockets/i.test(userAgent)
 
 /** The capability that an info type needs, in either direction. */
 export function capabilityOf(type: LvspCommand | LvspEvent): LvspCapability | undefined {

@@ -10,6 +10,13 @@ export interface PlaygroundApi {
   answer(action: string, request: IncomingMessage, response: ServerResponse): Promise<void>
 }
 
+/** Serves the playground on a separate port, without TLS and on loopback only, with a backend for its page. */
+export interface PlaygroundOptions {
+  /** 0 selects a free port. */
+  port: number
+  api: PlaygroundApi
+}
+
 const FOLDER = '/playground/'
 const SPEECH = new URL('../../assets/speech/', import.meta.url)
 /** Content types by extension. */
