@@ -3,9 +3,9 @@
 // browsers can load.
 export type { ChannelProperties, VoiceStateRestrictions } from '@parley/protocol'
 export type { ConnectionTls } from './connection.ts'
+export { Fleet, type FleetNode, type FleetNodeState, type FleetOptions } from './fleet/fleet.ts'
+export type { FleetChannel, FleetEvents, MovedChannel } from './fleet/fleet-events.ts'
 export { LvspClient, type LvspClientEvents, type LvspClientOptions } from './lvsp/client.ts'
-export { Fleet, type FleetNode, type FleetNodeState, type FleetOptions } from './lvsp/fleet.ts'
-export type { FleetChannel, FleetEvents, MovedChannel } from './lvsp/fleet-events.ts'
 export type { NewVoiceState, VoiceStateSelector } from './lvsp/voice-state.ts'
 export * from './sessions.ts'
 export { VoiceClient, type VoiceClientEvents, type VoiceClientOptions } from './voice/client.ts'

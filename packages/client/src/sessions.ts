@@ -2,6 +2,7 @@
 // A session is a state machine: its host feeds it WebSocket events with the time, drains `takeOutputs` after each call,
 // and calls `tick` at `deadline`. `SessionLoop` is such a host for code that has timers.
 export type { AssignedChannel, ChannelEncryption, ChannelRef } from './lvsp/channel.ts'
+export type { LvspCommandInput } from './lvsp/commands.ts'
 export { LvspClosedError, LvspRequestError } from './lvsp/lvsp-errors.ts'
 export type {
   DrainingChannel,
@@ -15,7 +16,6 @@ export type {
 } from './lvsp/lvsp-outputs.ts'
 export {
   LvspClientSession,
-  type LvspCommandInput,
   type LvspSessionOptions,
   type LvspSessionState,
 } from './lvsp/session.ts'

@@ -1,12 +1,12 @@
 // What a fleet of nodes reports to its backend.
-import type { AssignedChannel, ChannelEncryption, ChannelRef } from './channel.ts'
-import type { ReceiverChange } from './lvsp-outputs.ts'
+import type { AssignedChannel, ChannelEncryption, ChannelRef } from '../lvsp/channel.ts'
+import type { ReceiverChange } from '../lvsp/lvsp-outputs.ts'
 import type {
   GrantedVoiceState,
   VoiceStateConnected,
   VoiceStateDisconnected,
   VoiceStateSpeaking,
-} from './voice-state.ts'
+} from '../lvsp/voice-state.ts'
 
 /** A channel and the node that serves it. */
 export interface FleetChannel extends AssignedChannel {

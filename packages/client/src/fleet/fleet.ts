@@ -2,12 +2,12 @@
 import type { ChannelProperties, VoiceStateRestrictions } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import { Listeners } from '../listeners.ts'
-import type { ChannelRef } from './channel.ts'
-import { LvspClient, type LvspClientOptions } from './client.ts'
+import type { ChannelRef } from '../lvsp/channel.ts'
+import { LvspClient, type LvspClientOptions } from '../lvsp/client.ts'
+import { LvspClosedError, LvspRequestError } from '../lvsp/lvsp-errors.ts'
+import type { GrantedVoiceState, NewVoiceState, UserRef } from '../lvsp/voice-state.ts'
 import type { FleetChannel, FleetEvents } from './fleet-events.ts'
-import { LvspClosedError, LvspRequestError } from './lvsp-errors.ts'
 import { Placement } from './placement.ts'
-import type { GrantedVoiceState, NewVoiceState, UserRef } from './voice-state.ts'
 
 /** A node of a fleet. */
 export interface FleetNode extends LvspClientOptions {

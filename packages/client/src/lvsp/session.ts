@@ -3,23 +3,17 @@ import {
   LvspCapability,
   LvspClose,
   type LvspCommand,
-  LvspCommands,
-  LvspFailure,
   type LvspHello,
   type LvspIdentify,
   LvspOp,
   type LvspReady,
   type LvspResume,
 } from '@parley/protocol'
-import type { z } from 'zod'
 import { Backoff } from '../backoff.ts'
 import { LIMITS } from '../limits.ts'
-import { answerOf, decodeNodeMessage, eventOf, type Info, type NodeMessage } from './lvsp-messages.ts'
-import type { LvspOutput, RequestFailure, RequestId } from './lvsp-outputs.ts'
-import { type Command, capabilityFor, hasAnswer, Outbox, settledBy } from './outbox.ts'
-
-/** Data of a command. Snowflakes may be safe integers, and `guild_id` may be null. */
-export type LvspCommandInput<T extends LvspCommand> = z.input<(typeof LvspCommands)[T]>
+import { Commands, type LvspCommandInput } from './commands.ts'
+import { decodeNodeMessage, type Info, type NodeMessage } from './lvsp-messages.ts'
+import type { LvspOutput, RequestId } from './lvsp-outputs.ts'
 
 export interface LvspSessionOptions {
   /** Extensions of the specification to agree on with the node. Default: all that the node offers. */
@@ -42,7 +36,7 @@ type State =
   | { kind: 'entering'; by: number; hello?: LvspHello; isTokenSent: boolean }
   | { kind: 'live'; interval: number; heartbeatAt: number; isAnswered: boolean }
   | { kind: 'waiting'; until: number }
-  | { kind: 'closed'; reason: string }
+  | { kind: 'closed' }
 
 /** Close code for the end of a session: normal closure (RFC 6455 §7.4.1). */
 const DONE = 1000
@@ -54,10 +48,8 @@ const WRONG_SECRET = 'the node does not accept the secret'
  */
 export class LvspClientSession {
   readonly #wanted: readonly LvspCapability[]
-  readonly #requestTimeout: number
   readonly #backoff: Backoff
-  /** Commands that the node may not have executed yet, in order. */
-  readonly #outbox = new Outbox()
+  readonly #commands: Commands
   #outputs: LvspOutput[] = []
   #state: State = { kind: 'idle' }
   #server: LvspHello['server']
@@ -68,11 +60,10 @@ export class LvspClientSession {
   #session: string | undefined
   /** `s` of the newest INFO received; undefined before the first, and on nodes that do not number. */
   #seq: number | undefined
-  #lastRequest: RequestId = 0
 
   constructor(options: LvspSessionOptions = {}) {
     this.#wanted = options.capabilities ?? Object.values(LvspCapability)
-    this.#requestTimeout = options.requestTimeout ?? LIMITS.requestTimeout
+    this.#commands = new Commands(options.requestTimeout ?? LIMITS.requestTimeout, output => this.#outputs.push(output))
     this.#backoff = new Backoff(options.random ?? Math.random, options.maxReconnectDelay)
   }
 
@@ -89,12 +80,12 @@ export class LvspClientSession {
   }
   /** Number of commands that the node may not have executed yet. */
   get unsettled(): number {
-    return this.#outbox.size
+    return this.#commands.size
   }
 
   /** When to call `tick`; `Infinity` if never. */
   get deadline(): number {
-    return Math.min(stateDeadline(this.#state), this.#outbox.deadline)
+    return Math.min(stateDeadline(this.#state), this.#commands.deadline)
   }
 
   /** All outputs since the last call. */
@@ -156,6 +147,7 @@ export class LvspClientSession {
     if (state.kind === 'idle' || state.kind === 'waiting' || state.kind === 'closed') return
     const isRefused = code === LvspClose.AuthenticationFailed && state.kind === 'entering' && state.isTokenSent
     if (isRefused) return this.#end(code, `${WRONG_SECRET} (${reason})`)
+    this.#commands.disconnected()
     const wait = this.#backoff.next(now)
     this.#state = { kind: 'waiting', until: now + wait }
     this.#outputs.push({ kind: 'disconnected', code, reason, wait, attempt: this.#backoff.attempts })
@@ -166,7 +158,7 @@ export class LvspClientSession {
    * `deadline` have no effect.
    */
   tick(now: number): void {
-    this.#expire(now)
+    this.#commands.expire(now)
     const state = this.#state
     if (now < stateDeadline(state)) return
     switch (state.kind) {
@@ -189,23 +181,12 @@ export class LvspClientSession {
    * it is sent once there is one. It is sent again after a reconnect: every request is idempotent.
    */
   request<T extends LvspCommand>(type: T, data: LvspCommandInput<T>, now: number): RequestId {
-    const id = ++this.#lastRequest
-    const invalid = invalidity(type, data)
-    if (!hasAnswer(type)) this.#failed(id, { message: `info type ${type} has no answer` })
-    else if (invalid !== undefined) this.#failed(id, { code: LvspFailure.InvalidData, message: invalid })
-    else this.#enqueue({ type, parts: [data], request: { id, by: now + this.#requestTimeout } })
-    return id
+    return this.#commands.request(type, data, now)
   }
 
   /** Sends a command that has no answer, and again after a reconnect. The parts of a SYNC act together. */
   command<T extends LvspCommand>(type: T, ...parts: LvspCommandInput<T>[]): void {
-    for (const part of parts) {
-      const message = invalidity(type, part)
-      if (message === undefined) continue
-      this.#outputs.push({ kind: 'refused', type, failure: { code: LvspFailure.InvalidData, message } })
-      return
-    }
-    this.#enqueue({ type, parts })
+    this.#commands.command(type, parts)
   }
 
   /** Closes a connection that the host found unusable, and reconnects. */
@@ -218,8 +199,6 @@ export class LvspClientSession {
   /** Ends the session. Channels and voice states remain on the node. */
   close(reason = 'closed'): void {
     if (this.#state.kind === 'closed') return
-    // Sent commands are on their way: they do not fail because they are not settled yet.
-    if (this.#state.kind === 'live') this.#outbox.removeUnless(({ request }) => request !== undefined)
     if (this.#isOpen || this.#state.kind === 'connecting') this.#outputs.push({ kind: 'close', code: DONE, reason })
     this.#end(DONE, reason)
   }
@@ -275,7 +254,7 @@ export class LvspClientSession {
         server: this.#server,
       },
     })
-    this.#sendAll()
+    this.#commands.connected(this.#capabilities)
   }
 
   /** Sends a heartbeat. The previous one must have been answered, otherwise the connection is dead. */
@@ -283,15 +262,14 @@ export class LvspClientSession {
     if (!state.isAnswered) return this.fail('the node did not answer a heartbeat', now)
     state.heartbeatAt = now + state.interval
     state.isAnswered = false
-    this.#outbox.markHeartbeat()
+    this.#commands.heartbeatSent()
     this.#send({ op: LvspOp.Heartbeat, d: {} })
   }
 
-  /** HEARTBEAT_ACK. The node executes in order, so that commands sent before the heartbeat count as executed. */
   #acknowledged(health: number): void {
     if (this.#state.kind !== 'live') return
     this.#state.isAnswered = true
-    this.#outbox.heartbeatAcknowledged()
+    this.#commands.heartbeatAcknowledged()
     this.#outputs.push({ kind: 'health', health })
   }
 
@@ -303,81 +281,19 @@ export class LvspClientSession {
     const isLive = this.#state.kind === 'live'
     if (isLive && seq !== undefined && this.#seq !== undefined && seq <= this.#seq) return
     if (isLive || seq === (this.#seq ?? 0) + 1) this.#seq = seq ?? this.#seq
-    if (info !== undefined) this.#report(info, isLive)
-  }
-
-  #report(info: Info, mayAnswer: boolean): void {
-    const request = mayAnswer ? settledBy(this.#outbox, info)?.request : undefined
-    const output = request === undefined ? eventOf(info) : answerOf(request.id, info)
-    if (output !== undefined) this.#outputs.push(output)
-  }
-
-  /**
-   * Adds a command to the outbox and sends it if the session is live. It is refused if the session ended, the outbox is
-   * full, or its capability was not agreed on.
-   */
-  #enqueue(command: Command): void {
-    if (this.#state.kind === 'closed') return this.#drop(command, `the session has ended: ${this.#state.reason}`)
-    if (!this.#outbox.add(command)) return this.#drop(command, 'too many commands are waiting for the node')
-    if (this.#state.kind !== 'live') return
-    if (this.#isAgreed(command)) return this.#sendCommand(command)
-    this.#outbox.remove(command)
-    this.#dropUnagreed(command)
-  }
-
-  /** After READY: sends every command that the node may not have executed, in order. */
-  #sendAll(): void {
-    for (const command of this.#outbox.removeUnless(command => this.#isAgreed(command))) this.#dropUnagreed(command)
-    for (const command of this.#outbox.all()) this.#sendCommand(command)
-  }
-
-  #isAgreed({ type }: Command): boolean {
-    const needed = capabilityFor(type)
-    return needed === undefined || this.#capabilities.includes(needed)
-  }
-
-  #dropUnagreed(command: Command): void {
-    this.#drop(command, `the node did not agree to ${capabilityFor(command.type)}`)
-  }
-
-  /** Reports a command that will not be executed: as `failed` if it is a request, otherwise as `refused`. */
-  #drop({ type, request }: Command, message: string): void {
-    if (request !== undefined) this.#failed(request.id, { message })
-    else this.#outputs.push({ kind: 'refused', type, failure: { message } })
-  }
-
-  #expire(now: number): void {
-    if (this.#outbox.deadline > now) return
-    for (const command of this.#outbox.removeUnless(({ request }) => request === undefined || request.by > now))
-      this.#drop(command, `the node did not answer in ${this.#requestTimeout} ms`)
-  }
-
-  #sendCommand({ type, parts }: Command): void {
-    for (const data of parts) this.#send({ op: LvspOp.Info, d: { type, data } })
+    if (info !== undefined) this.#commands.received(info)
   }
 
   #send(message: { op: LvspOp; d: object }): void {
     this.#outputs.push({ kind: 'send', data: JSON.stringify(message) })
   }
 
-  #failed(request: RequestId, failure: RequestFailure): void {
-    this.#outputs.push({ kind: 'failed', request, failure })
-  }
-
-  /** The session is over: everything in the outbox is refused, and `closed` is the last output. */
+  /** The session is over: commands that wait are refused, and `closed` is the last output. */
   #end(code: number, reason: string): void {
-    this.#state = { kind: 'closed', reason }
-    for (const command of this.#outbox.removeUnless(() => false))
-      this.#drop(command, `the session has ended: ${reason}`)
+    this.#state = { kind: 'closed' }
+    this.#commands.end(reason)
     this.#outputs.push({ kind: 'closed', code, reason })
   }
-}
-
-/** Why a node would refuse this data; undefined if it is valid. */
-function invalidity(type: LvspCommand, data: unknown): string | undefined {
-  const { error } = LvspCommands[type].safeParse(data)
-  const issue = error?.issues[0]
-  return issue && `${issue.path.join('.') || 'data'}: ${issue.message}`
 }
 
 function stateDeadline(state: State): number {
