@@ -26,6 +26,8 @@ export interface WebOptions {
   flow?: 'discord' | 'spacebar' | undefined
   /** Preferred video codec. Without it the client sends no video. */
   video?: 'VP8' | 'VP9' | 'H264' | undefined
+  /** Simulcast layers of the camera, named in its packets. */
+  layers?: { rid: string; quality: number; scale: number; maxBitrate: number }[] | undefined
   /** UDP port to send to instead of the node's. */
   through?: number | undefined
   /** Milliseconds of audio per packet. */

@@ -102,8 +102,9 @@ export class WebClient {
   }
 
   identification() {
-    const { server_id, channel_id, user_id, session_id, token, video } = this.options
-    const streams = video ? [{ type: 'video', rid: '100', quality: 100 }] : []
+    const { server_id, channel_id, user_id, session_id, token, video, layers } = this.options
+    const whole = layers ?? [{ rid: '100', quality: 100 }]
+    const streams = video ? whole.map(({ rid, quality }) => ({ type: 'video', rid, quality })) : []
     return { server_id, channel_id, user_id, session_id, token, video: true, streams }
   }
 
@@ -134,7 +135,9 @@ export class WebClient {
     for (const track of media.getAudioTracks()) track.enabled = this.options.speaks
     this.microphone = pc.addTransceiver(media.getAudioTracks()[0], { direction: 'sendrecv' }).sender
     const [camera] = media.getVideoTracks()
-    if (camera !== undefined) pc.addTransceiver(camera, { direction: 'sendrecv' })
+    const { layers } = this.options
+    const encodings = layers?.map(({ rid, scale, maxBitrate }) => ({ rid, scaleResolutionDownBy: scale, maxBitrate }))
+    if (camera !== undefined) pc.addTransceiver(camera, { direction: 'sendrecv', sendEncodings: encodings })
     const { sdp } = await pc.createOffer()
     await pc.setLocalDescription({ type: 'offer', sdp })
     const lines = sdp.split('\r\n').filter(line => FRAGMENT_LINES.test(line))
@@ -157,26 +160,20 @@ export class WebClient {
     return { audio: of('audio')[0], video: of('video')[0] ?? 0, rtx: of('video')[1] ?? 0 }
   }
 
+  /** Layers are declared under the SSRCs of Ready: their packets name them by rid. */
+  announceLayers() {
+    const { streams, ssrc } = this.ready
+    const declared = streams.map(stream => ({ ...stream, active: true }))
+    this.send(12, { audio_ssrc: ssrc, video_ssrc: streams[0].ssrc, rtx_ssrc: streams[0].rtx_ssrc, streams: declared })
+    this.speak(true)
+  }
+
   announce() {
+    if (this.options.layers !== undefined) return this.announceLayers()
     const { audio, video, rtx } = this.ownSsrcs()
-    this.send(12, {
-      audio_ssrc: audio,
-      video_ssrc: video,
-      rtx_ssrc: rtx,
-      streams: video
-        ? [
-            {
-              type: 'video',
-              rid: '100',
-              ssrc: video,
-              rtx_ssrc: rtx,
-              active: true,
-              quality: 100,
-              max_bitrate: 2_500_000,
-            },
-          ]
-        : [],
-    })
+    const stream = { type: 'video', rid: '100', ssrc: video, rtx_ssrc: rtx, active: true, quality: 100 }
+    const streams = video ? [{ ...stream, max_bitrate: 2_500_000 }] : []
+    this.send(12, { audio_ssrc: audio, video_ssrc: video, rtx_ssrc: rtx, streams })
     this.speak(true)
   }
 
@@ -257,6 +254,8 @@ export class WebClient {
       .split('\n')
       .filter(line => /^(c=|a=(rtcp|ice-|fingerprint|candidate))/.test(line))
     const codec = kind === 'audio' ? this.audioLines(section) : this.videoLines(section)
+    const layers = section.filter(line => /^a=rid:/.test(line)).map(line => /^a=rid:(\S+)/.exec(line)[1])
+    const simulcast = [...layers.map(rid => `a=rid:${rid} recv`), `a=simulcast:recv ${layers.join(';')}`]
     return [
       `m=${kind} ${this.ready.port} UDP/TLS/RTP/SAVPF ${codec.types.join(' ')}`,
       ...new Set(transport),
@@ -265,6 +264,7 @@ export class WebClient {
       'a=rtcp-mux',
       `a=${direction}`,
       ...codec.lines,
+      ...(layers.length > 0 ? simulcast : []),
       ...(remote === undefined ? [] : remoteLines(remote)),
     ]
   }
@@ -293,7 +293,7 @@ export class WebClient {
       `a=rtpmap:${rtx} rtx/90000`,
       `a=fmtp:${rtx} apt=${type}`,
     ]
-    const known = /abs-send-time|toffset|video-orientation|transport-wide-cc|playout-delay/
+    const known = /abs-send-time|toffset|video-orientation|transport-wide-cc|playout-delay|sdes:/
     return { types: [type, rtx], lines: [...lines, ...extensions(section, known)] }
   }
 

@@ -11,7 +11,7 @@ const MAPPING: RtpMappingDescription = {
     [105, 96],
     [106, 97],
   ],
-  extensions: { audioLevel: 1, videoOrientation: 13, playoutDelay: 5, transportSequence: 3 },
+  extensions: { audioLevel: 1, videoOrientation: 13, playoutDelay: 5, transportSequence: 3, rid: 10, repairedRid: 11 },
 }
 const PEERS = [1, 2]
 const ownOf = (peer: number) => 0xaa00_0000 + peer * 4

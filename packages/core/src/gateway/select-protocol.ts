@@ -76,6 +76,7 @@ function openWebrtc(session: VoiceSession, select: SelectProtocol, context: Tran
     peer: media.peer,
     ip,
     port: lane.port,
+    rids: media.sources.flatMap(({ layers }) => layers),
     send: lane.send.bind(lane),
     closed: reason => effects.note('webrtc.closed', { user, channel: channel.channelId, reason }),
   })
@@ -119,6 +120,8 @@ export function mapVideo({ transport, audio, sources }: SessionMedia, video: Vid
   if (video.audio_ssrc) transport.mapSsrc(video.audio_ssrc, audio.ssrc)
   for (const { active } of sources)
     for (const [layer, { ssrc, rtx_ssrc }] of active) {
+      // The client does not know its SSRC yet, and declares that of Ready.
+      if (transport.namesLayers && ssrc === layer.ssrc) continue
       if (ssrc) transport.mapSsrc(ssrc, layer.ssrc)
       if (rtx_ssrc) transport.mapSsrc(rtx_ssrc, layer.rtxSsrc)
     }

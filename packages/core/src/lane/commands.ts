@@ -28,6 +28,9 @@ export interface RtpMappingDescription {
     /** Discord's extension for the kind of speech (microphone, screen audio, priority). */
     speaker?: number | undefined
     transportSequence?: number | undefined
+    /** The rid of a simulcast layer, and in its retransmissions (RFC 8852 §3). */
+    rid?: number | undefined
+    repairedRid?: number | undefined
   }
 }
 
@@ -64,6 +67,8 @@ export type LaneCommand =
       peer: PeerId
       ice: { localUfrag: string; remoteUfrag: string; password: Uint8Array }
       mapping: RtpMappingDescription
+      /** Layers that the client may send without having declared their SSRCs: its packets name their rids. */
+      rids?: readonly { rid: string; ssrc: number; rtxSsrc: number }[] | undefined
     }
   /** The numbers of a client over UDP that takes part in video. */
   | { kind: 'setRtpMapping'; peer: PeerId; mapping: RtpMappingDescription }

@@ -14,7 +14,7 @@ import type { RtcpInput } from './rtcp-input.ts'
 import type { ReceiveStream } from './streams/receive-stream.ts'
 import type { RouteTable } from './streams/route-table.ts'
 import { DISCORD_MAPPING } from './streams/rtp-mapping.ts'
-import { isOpus, mapSsrc, type WebrtcPeer, type WebrtcPeers } from './webrtc/webrtc-peers.ts'
+import { isOpus, mapSsrc, namedSsrc, type WebrtcPeer, type WebrtcPeers } from './webrtc/webrtc-peers.ts'
 
 export interface DemultiplexerParts {
   readonly peers: Peers
@@ -123,7 +123,7 @@ export class Demultiplexer {
   webrtcRtp(batch: Batch, slot: number, owner: Peer, webrtcPeer: WebrtcPeer, now: number): void {
     const clientSsrc = batch.view.getInt32(slot * SLOT + RTP_SSRC)
     const declared = webrtcPeer.streams.get(clientSsrc)
-    const stream = declared ?? this.#undeclaredAudio(batch, slot, owner, webrtcPeer)
+    const stream = declared ?? this.#undeclared(batch, slot, owner, webrtcPeer)
     if (stream === undefined) return this.#webrtcPeers.undeclared(owner, webrtcPeer, batch, slot, now)
     if (!this.#ingress.openRtp(batch, slot, stream, now)) return
     if (declared === undefined) mapSsrc(webrtcPeer, clientSsrc, stream)
@@ -133,11 +133,14 @@ export class Demultiplexer {
     else this.#egress.deliverVideo(batch, slot, stream, webrtcPeer.mapping, true, now)
   }
 
-  /** While a client has declared no SSRC for its audio, its Opus is that. */
-  #undeclaredAudio(batch: Batch, slot: number, owner: Peer, webrtcPeer: WebrtcPeer): ReceiveStream | undefined {
-    if (!isOpus(webrtcPeer, batch, slot)) return undefined
-    const audio = this.#routes.stream(owner.ssrcs[0]!)
-    return audio?.owner === owner && audio.clientSsrc === undefined ? audio : undefined
+  /**
+   * While a client has declared no SSRC for its audio, its Opus is that; and while it has declared none for a layer, so are packets
+   * that name the layer.
+   */
+  #undeclared(batch: Batch, slot: number, owner: Peer, webrtcPeer: WebrtcPeer): ReceiveStream | undefined {
+    const ssrc = isOpus(webrtcPeer, batch, slot) ? owner.ssrcs[0]! : namedSsrc(webrtcPeer, batch, slot)
+    const stream = ssrc < 0 ? undefined : this.#routes.stream(ssrc)
+    return stream?.owner === owner && stream.clientSsrc === undefined ? stream : undefined
   }
 
   /** A compound of a WebRTC client. Replays are the engine's to refuse: SRTCP has an index of its own. */

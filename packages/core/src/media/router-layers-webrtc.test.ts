@@ -146,3 +146,37 @@ test('a late packet of the layer keeps its place, and one of before the switch i
   assert.equal(first!.sequence, next!.sequence + 1)
   assert.deepEqual(lane.toViewer(early), [])
 })
+
+test('layers of a browser are known by the rids in their packets, and their retransmissions by the repaired rid', () => {
+  const lane = new PlainLane()
+  lane.connectWebrtcPeer(1, { ...MAPPING, extensions: { rid: 10, repairedRid: 11 } })
+  lane.connectNative(3, MAPPING)
+  lane.listen(3)
+  const layers = [
+    { ssrc: HIGH, quality: 100, isActive: true },
+    { ssrc: LOW, quality: 50, isActive: true },
+  ]
+  lane.command({ kind: 'setRoute', ssrc: HIGH, owner: 1, media: 'video', targets: TARGETS, layers })
+  const send = (
+    ssrc: number,
+    sequence: number,
+    id: number,
+    rid: string,
+    payloadType = 96,
+    data = [0x10, 0, sequence],
+  ) => {
+    const elements = Uint8Array.of(id << 4, rid.charCodeAt(0), 0, 0)
+    const more = id === 0 ? {} : { extension: { profile: 0xbede, elements } }
+    const packet = { payloadType, sequence, timestamp: sequence * 3_000, ssrc, marker: true, ...more }
+    const sent = lane.packets(1, encodeRtp({ ...packet, payload: Uint8Array.from(data) }))
+    return sent
+      .filter(({ peer }) => peer === 3)
+      .map(({ bytes }) => [decodeRtp(bytes)!.ssrc, decodeRtp(bytes)!.sequence])
+  }
+  assert.deepEqual(send(0xaaaa, 1, 10, 'h'), [[HIGH, 1]])
+  assert.deepEqual(send(0xaaaa, 4, 0, ''), [[HIGH, 4]], 'later packets need not name it')
+  assert.deepEqual(send(0xbbbb, 1, 10, 'l'), [], 'the other layer')
+  assert.deepEqual(send(0xcccc, 1, 10, 'x'), [], 'an unknown rid')
+  assert.deepEqual(send(0xdddd, 9, 11, 'h', 97, [0, 2, 0x10, 0, 2]), [[HIGH, 2]], 'a retransmission')
+  assert.deepEqual(send(0xeeee, 5, 10, 'h'), [], 'another stream with a rid in use')
+})

@@ -114,7 +114,12 @@ export class PlainLane {
   /** Adds a WebRTC peer without a verified address and key. */
   addWebrtcPeer(peer: number, mapping: RtpMappingDescription): void {
     this.addPeer(peer)
-    this.command({ kind: 'addWebrtcPeer', peer, ice: iceOf(peer), mapping })
+    const ssrc = ssrcOf(peer) + 1
+    const rids = [
+      { rid: 'h', ssrc, rtxSsrc: ssrc + 1 },
+      { rid: 'l', ssrc: ssrc + 2, rtxSsrc: ssrc + 3 },
+    ]
+    this.command({ kind: 'addWebrtcPeer', peer, ice: iceOf(peer), mapping, rids })
   }
 
   /** An ICE check of a WebRTC client, nominating by default. */

@@ -13,6 +13,8 @@ export const ExtensionUri = {
   VideoOrientation: 'urn:3gpp:video-orientation',
   TransportSequence: 'http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01',
   PlayoutDelay: 'http://www.webrtc.org/experiments/rtp-hdrext/playout-delay',
+  Rid: 'urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id',
+  RepairedRid: 'urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id',
 } as const
 export type ExtensionUri = (typeof ExtensionUri)[keyof typeof ExtensionUri]
 

@@ -16,6 +16,9 @@ export interface RtpMapping {
   readonly extensions: Uint8Array
   /** Id of the transport-wide sequence, 0 for none. */
   readonly transportSequence: number
+  /** Ids of the rid of a layer, and of that in retransmissions; 0 for none. */
+  readonly rid: number
+  readonly repairedRid: number
   /** The same where it fits packets to the peer, 0 otherwise. */
   readonly stamp: number
   /** The peer's payload type, by the node's. */
@@ -37,6 +40,8 @@ export function createRtpMapping({ payloadTypes, extensions }: RtpMappingDescrip
     key: JSON.stringify([payloadTypes, extensions]),
     extensions: Uint8Array.from(FORWARDED_EXTENSIONS, name => idOf(extensions[name])),
     transportSequence: extensions.transportSequence ?? 0,
+    rid: extensions.rid ?? 0,
+    repairedRid: extensions.repairedRid ?? 0,
     stamp: idOf(extensions.transportSequence),
     outgoing,
     incoming,

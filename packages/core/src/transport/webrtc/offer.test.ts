@@ -52,6 +52,8 @@ test('extensions have the ids of the offer; others are absent', () => {
     videoOrientation: undefined,
     playoutDelay: undefined,
     transportSequence: 3,
+    rid: undefined,
+    repairedRid: undefined,
   })
 })
 

@@ -43,6 +43,8 @@ function mappingOf({ extensions, payloadTypes }: SdpOffer, codecs: readonly Code
       videoOrientation: extensions.get(ExtensionUri.VideoOrientation),
       playoutDelay: extensions.get(ExtensionUri.PlayoutDelay),
       transportSequence: extensions.get(ExtensionUri.TransportSequence),
+      rid: extensions.get(ExtensionUri.Rid),
+      repairedRid: extensions.get(ExtensionUri.RepairedRid),
     },
   }
 }

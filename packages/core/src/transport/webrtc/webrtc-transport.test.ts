@@ -66,6 +66,7 @@ function scene() {
       peer: 7,
       ip: '203.0.113.10',
       port: 50_004,
+      rids: [],
       send: command => commands.push(command),
       closed: reason => reasons.push(reason),
     },

@@ -26,6 +26,8 @@ export interface WebrtcPath {
   /** The address of the lane, for the client. */
   readonly ip: string
   readonly port: number
+  /** The layers that Ready assigned. */
+  readonly rids: readonly { rid: string; ssrc: number; rtxSsrc: number }[]
   /** To the peer's lane. */
   send(command: LaneCommand): void
   /** The client closed its end or failed the handshake; no media is sent from now on. */
@@ -73,7 +75,13 @@ export class WebrtcTransport implements Timed {
   open(): void {
     const { sdp, mapping } = this.#offer
     const ice = { localUfrag: this.#ufrag, remoteUfrag: sdp.ufrag, password: asciiBytes(this.#password) }
-    this.#path.send({ kind: 'addWebrtcPeer', peer: this.#path.peer, ice, mapping })
+    const rids = this.namesLayers ? this.#path.rids : undefined
+    this.#path.send({ kind: 'addWebrtcPeer', peer: this.#path.peer, ice, mapping, rids })
+  }
+
+  /** Its packets name their layers, so that their SSRCs need no declaration. */
+  get namesLayers(): boolean {
+    return this.#offer.mapping.extensions.rid !== undefined
   }
 
   get deadline(): number {
