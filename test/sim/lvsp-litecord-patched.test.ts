@@ -68,6 +68,36 @@ test('a lost connection is established again, without a gap in the calls', () =>
   assert.equal(bench.node.inspect().sessions.length, 2)
 })
 
+test('a restarted node, which has nothing, gets every voice state again, and users are sent a new token', () => {
+  const options = { backends: [{ id: 'main', secrets: [SECRET], dialect: 'litecord' as const, legacyAssign: true }] }
+  let bench = new NodeBench(options)
+  const litecord = new PatchedLitecord(() => bench.open({ protocol: 'lvsp', remoteAddress: '192.0.2.9' }), SECRET)
+  litecord.look(bench.now)
+  litecord.userChanged('7', '100', '500')
+  litecord.userChanged('8', '100', '501')
+  litecord.look(bench.now)
+  const before = litecord.updates.get('7')?.token
+  const { now } = bench
+  bench = new NodeBench(options, 'second')
+  bench.now = now
+  litecord.socket.drop()
+  for (let elapsed = 0; elapsed < 2_000; elapsed += 500) {
+    bench.advance(500)
+    litecord.look(bench.now)
+  }
+  const { token } = litecord.updates.get('7')!
+  assert.notEqual(token, before)
+  const client = connect(bench, { server_id: '100', channel_id: '500', user_id: '7', session_id: 'main-7', token })
+  assert.equal(client.closeCode, undefined)
+  assert.deepEqual(
+    bench.node
+      .inspect()
+      .channels.map(({ channelId }) => channelId)
+      .sort(),
+    ['500', '501'],
+  )
+})
+
 test('without the patch the node has the voice states, and no user of Litecord receives an endpoint', () => {
   const bench = new NodeBench({ backends: [{ id: 'main', secrets: [SECRET], dialect: 'litecord' }] })
   const litecord = new StrictLitecord(bench.open({ protocol: 'lvsp', remoteAddress: '192.0.2.9' }), SECRET)
