@@ -54,6 +54,8 @@ export const LIMITS = {
   /** How long a connection to the database may take, and a query: the largest one reads every voice state. */
   connectTimeout: 5_000,
   queryTimeout: 15_000,
+  /** A join that waited longer than this for the database is sent a VOICE_SERVER_UPDATE: the node may have refused its Identify. */
+  slowAdmission: 2_000,
   /** Queries that run at once. */
   queries: 8,
   /** Queries that wait. Above this, users are refused as if the database were away. */

@@ -174,8 +174,8 @@ export class Bridge {
     if (user !== undefined) this.#calls.drop(user)
   }
   /** The database decided whether a user may join. */
-  authorized(userId: string, place: Place, verdict: Verdict): void {
-    this.#calls.authorized(userId, place, verdict)
+  authorized(userId: string, place: Place, verdict: Verdict, now: number): void {
+    this.#calls.authorized(userId, place, verdict, now)
   }
 
   /** A voice state with a channel. It admits no user: the token follows, or the database has it. */

@@ -104,13 +104,15 @@ export class Calls {
   }
 
   /** The database's answer to `authorize`. Ignored if the user has moved or left since. */
-  authorized(userId: string, place: Place, verdict: Verdict): void {
+  authorized(userId: string, place: Place, verdict: Verdict, now: number): void {
     const user = this.users.get(userId)
     const admission = user?.admission
     if (user === undefined || admission === undefined || !isSamePlace(admission.place, place)) return
     user.admission = undefined
     const reason = this.#refusalOf(place, verdict)
-    if (reason === undefined) return this.#seat(user, admission)
+    // The node may have refused the user's Identify by now.
+    const isSlow = now - user.changedAt > LIMITS.slowAdmission
+    if (reason === undefined) return this.#seat(user, { ...admission, isRestored: admission.isRestored || isSlow })
     this.note('bridge.refused', { user: user.id, channel: place.channelId, reason })
     // A database that is away refuses for the moment only.
     if (verdict.kind !== 'unknown') user.refused = refusalKey(place, admission.token)

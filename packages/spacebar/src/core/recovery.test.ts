@@ -183,7 +183,7 @@ const decide = (verdict: Verdict) => {
     scene.story().filter(line => !line.startsWith('reconcile')),
     ['authorize 7'],
   )
-  scene.feed(() => scene.bridge.authorized('7', { guildId: '100', channelId: '500' }, verdict))
+  scene.feed(now => scene.bridge.authorized('7', { guildId: '100', channelId: '500' }, verdict, now))
   return scene
 }
 
@@ -193,18 +193,37 @@ test('with permission checks, a user is admitted only after the database has all
   assert.deepEqual(decide({ kind: 'unknown' }).reasons(), ['the database is away'])
 })
 
+test('a user for whom the database took long, so that the node refused its Identify, is sent a voice server update', () => {
+  for (const [wait, published] of [
+    [LIMITS.slowAdmission, []],
+    [LIMITS.slowAdmission + 1, ['7']],
+  ] as const) {
+    const scene = new BridgeScene({ hasDatabase: true, checksPermissions: true })
+    scene.join('7', '500')
+    scene.now += wait
+    const place = { guildId: '100', channelId: '500' }
+    scene.feed(now => scene.bridge.authorized('7', place, { kind: 'allowed' }, now))
+    scene.grantAll(false)
+    scene.advance(LIMITS.publishDelay)
+    assert.deepEqual(
+      scene.of('publish').map(({ userId }) => userId),
+      published,
+    )
+  }
+})
+
 test('a full channel refuses the next user, who leaves and may try again', () => {
   const scene = decide({ kind: 'allowed', userLimit: 1 })
   scene.join('8', '500')
-  scene.feed(() =>
-    scene.bridge.authorized('8', { guildId: '100', channelId: '500' }, { kind: 'allowed', userLimit: 1 }),
+  scene.feed(now =>
+    scene.bridge.authorized('8', { guildId: '100', channelId: '500' }, { kind: 'allowed', userLimit: 1 }, now),
   )
   assert.deepEqual(scene.reasons(), ['the channel is full'])
   scene.state('7', null)
   scene.join('8', '500')
   scene.story()
-  scene.feed(() =>
-    scene.bridge.authorized('8', { guildId: '100', channelId: '500' }, { kind: 'allowed', userLimit: 1 }),
+  scene.feed(now =>
+    scene.bridge.authorized('8', { guildId: '100', channelId: '500' }, { kind: 'allowed', userLimit: 1 }, now),
   )
   assert.deepEqual(scene.story(), ['grant eu 8@500'])
 })
@@ -213,6 +232,6 @@ test('a decision about the place before a move admits no user', () => {
   const scene = new BridgeScene({ hasDatabase: true, checksPermissions: true })
   scene.join('7', '500')
   scene.state('7', '501')
-  scene.feed(() => scene.bridge.authorized('7', { guildId: '100', channelId: '500' }, { kind: 'allowed' }))
+  scene.feed(now => scene.bridge.authorized('7', { guildId: '100', channelId: '500' }, { kind: 'allowed' }, now))
   assert.deepEqual(scene.of('grant'), [])
 })

@@ -16,6 +16,7 @@ import {
 } from './queries.ts'
 import { streamSessionOf, voiceStateOf } from './rows.ts'
 import { LISTEN } from './triggers.ts'
+import { Turns } from './turns.ts'
 
 interface QueryResult {
   rows: unknown[]
@@ -73,8 +74,8 @@ export class Database {
   readonly #url: string
   readonly #pool: Pool
   readonly #tables = new Set<Table>()
+  readonly #turns = new Turns(TURNS, () => performance.now())
   #lock: Client | undefined
-  #running = 0
   #isClosed = false
   /** Called when the connection that holds the lock is lost. */
   onLost: (reason: string) => void = () => {}
@@ -184,18 +185,13 @@ export class Database {
   }
 
   /** Throws if too many queries wait, and the error of the database. */
-  async #query(text: string, values: unknown[] = []): Promise<unknown[]> {
-    if (this.#running >= LIMITS.queryBacklog) throw new Error('too many queries wait for the database')
-    this.#running++
-    try {
-      return (await this.#pool.query(text, values)).rows
-    } finally {
-      this.#running--
-    }
+  #query(text: string, values: unknown[] = []): Promise<unknown[]> {
+    return this.#turns.run(async () => (await this.#pool.query(text, values)).rows)
   }
 }
 
-/** The payload of a notification: a user id, and nothing else. */
+const TURNS = { concurrent: LIMITS.queries, backlog: LIMITS.queryBacklog, wait: LIMITS.queryTimeout }
+
 const USER_ID = /^\d{1,20}$/
 
 /** Runs the SQL of the operator, with the rights that the URL has. */

@@ -253,7 +253,7 @@ export class SpacebarBridge {
 
   async #authorize({ userId, place }: Extract<BridgeOutput, { kind: 'authorize' }>): Promise<void> {
     const verdict = (await this.#database?.mayJoin(userId, place)) ?? { kind: 'unknown' }
-    this.#feed(() => this.#bridge.authorized(userId, place, verdict))
+    this.#feed(now => this.#bridge.authorized(userId, place, verdict, now))
   }
 
   /** Once, when bus, a node and the database have been in use. */
