@@ -113,7 +113,7 @@ const FULL_OTHERS: OtherExtent = {
   messages: { channels: [1_000, 10_000, 100_000], rounds: 500 },
   dave: { sizes: [10, 50, 100, 250], rounds: 12, members: 100, changes: 24 },
   video: { estimates: 10, seconds: 600, steps: 100 },
-  spacebar: { messages: 500_000, joins: 4_000, delays: 200, users: 10_000 },
+  spacebar: { messages: 500_000, joins: 1_000, delays: 100, users: 10_000 },
 }
 const SHORT_OTHERS: OtherExtent = {
   peers: { rounds: 1, seconds: 1, warmUp: 1, rooms: [4] },

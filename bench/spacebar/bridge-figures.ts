@@ -13,6 +13,8 @@ const TOKEN_DELAY = 7
 /** After this time the node has the voice state of a join. */
 const SETTLED = 100
 const POLL = 5
+/** The rows of these users are not in the database: the bridge would remove them soon after. */
+const PATIENCE = 40_000
 
 export interface BridgeExtent {
   /** Foreign messages. */
@@ -70,17 +72,30 @@ async function benchDiscard(messages: number) {
 /** Each user joins a channel of its own, which is the most work: until the node has them all. */
 async function benchJoins(joins: number, database?: string) {
   const bridged = await Bridged.open(database)
+  const before = await bridged.figures()
   const started = performance.now()
-  for (let index = 0; index < joins; index++) {
-    const member = memberOf(index, 1)
-    await bridged.voiceState(member)
-    await bridged.voiceServer(member)
-  }
-  while (((await bridged.node.metrics()).get('parley_channels') ?? 0) < joins) await sleep(POLL)
+  await joinAll(bridged, joins, 1)
   const seconds = (performance.now() - started) / 1_000
   const { cpuSeconds } = await bridged.figures()
   await bridged.close()
-  return { joins, perSecond: joins / seconds, cpuMilliseconds: (cpuSeconds / joins) * 1_000 }
+  return { joins, perSecond: joins / seconds, cpuMilliseconds: ((cpuSeconds - before.cpuSeconds) / joins) * 1_000 }
+}
+
+/** Resolves when the node has the channels of all. */
+async function joinAll(bridged: Bridged, users: number, perChannel: number): Promise<void> {
+  for (let index = 0; index < users; index++) {
+    const member = memberOf(index, perChannel)
+    await bridged.voiceState(member)
+    await bridged.voiceServer(member)
+  }
+  const channels = Math.ceil(users / perChannel)
+  const end = performance.now() + PATIENCE
+  for (;;) {
+    const found = (await bridged.node.metrics()).get('parley_channels') ?? 0
+    if (found >= channels) return
+    if (performance.now() > end) throw new Error(`expected ${channels} channels, the node has ${found}`)
+    await sleep(POLL)
+  }
 }
 
 /**
@@ -120,13 +135,7 @@ async function connectTime(bridged: Bridged, { userId, guildId, channelId }: Bus
 async function benchMemory(users: number) {
   const bridged = await Bridged.open()
   const before = await bridged.figures()
-  for (let index = 0; index < users; index++) {
-    const member = memberOf(index, PER_CHANNEL)
-    await bridged.voiceState(member)
-    await bridged.voiceServer(member)
-  }
-  const channels = Math.ceil(users / PER_CHANNEL)
-  while (((await bridged.node.metrics()).get('parley_channels') ?? 0) < channels) await sleep(POLL)
+  await joinAll(bridged, users, PER_CHANNEL)
   await sleep(SETTLED)
   const after = await bridged.figures()
   await bridged.close()
@@ -152,13 +161,13 @@ export function printBridge({ discard, joins, checkedJoins, delay, memory }: Bri
             round(checkedJoins.perSecond),
             `${checkedJoins.joins} joins`,
           ],
-          ['CPU of the bridge per such join', `${round(checkedJoins.cpuMilliseconds, 2)} ms`, 'its start included'],
+          ['CPU of the bridge per such join', `${round(checkedJoins.cpuMilliseconds, 2)} ms`, `${joins.joins} joins`],
         ]
   const lines: [what: string, figure: string, of: string][] = [
     ['foreign messages per second', round(discard.perSecond), `${messages} of ${bytes} bytes`],
     ['CPU per foreign message', `${round(discard.cpuMicroseconds, 1)} µs`, `${messages} messages`],
     ['joins per second', round(joins.perSecond), `${joins.joins} joins, a channel each`],
-    ['CPU of the bridge per join', `${round(joins.cpuMilliseconds, 2)} ms`, 'its start included'],
+    ['CPU of the bridge per join', `${round(joins.cpuMilliseconds, 2)} ms`, `${joins.joins} joins`],
     ...checked,
     ['delay added to a join, median', `${round(delay.added, 1)} ms`, `to ${round(delay.withoutBridge, 1)} ms`],
     ['the same, 99th percentile', `${round(delay.addedP99, 1)} ms`, `${delay.joins} joins`],

@@ -7,8 +7,11 @@ import { VoiceConnectionStatus } from '@discordjs/voice'
 import { VoiceClient } from '@parley/client'
 import { INSTALL_TRIGGERS, REMOVE_TRIGGERS } from '@parley/spacebar'
 import { BridgedNode } from './bridged-node.ts'
+import { discordPy } from './foreign-tools.ts'
+import { numberedFrames, withoutSilence } from './opus-frames.ts'
 import { SpacebarBot } from './spacebar-bot.ts'
 import { SpacebarGateway } from './spacebar-gateway.ts'
+import { SpacebarPythonBot } from './spacebar-python-bot.ts'
 import { haveEqualCodes, hear } from './spacebar-scene.ts'
 import { type Account, hasSpacebar, SpacebarServer } from './spacebar-server.ts'
 import { CERTIFICATE_FILE } from './trust.ts'
@@ -143,6 +146,34 @@ test('an unmodified Spacebar', OPTIONS, async t => {
     const again = scene.bot(group.users[1]!)
     await again.join(group.guildId, group.otherId)
     await haveEqualCodes([ana, again])
+  })
+
+  const python = discordPy('--dave')
+  const withPython = { skip: 'missing' in python ? python.missing : false }
+  await t.test('discord.py and discord.js hear each other with equal privacy codes', withPython, async () => {
+    assert.ok('command' in python)
+    const { users, guildId, channelId } = await scene.group(2)
+    const [forPy, forJs] = users as [SpacebarGateway, SpacebarGateway]
+    const sendVoiceState = (guild: string, channel: string | null) => forPy.sendVoiceState(guild, channel)
+    const py = new SpacebarPythonBot(python.command, { ...forPy, sendVoiceState })
+    t.after(() => py.end())
+    forPy.deliver = (event, data) => py.deliver(event, data)
+    await py.join(guildId, channelId, [channelId])
+    const js = scene.bot(forJs)
+    await js.join(guildId, channelId)
+    js.listenTo(py.userId)
+    await until('the privacy code of discord.js', () => js.privacyCode !== undefined)
+    await untilFits(
+      'the privacy code of discord.py',
+      () => py.privacyCode(),
+      code => code === js.privacyCode,
+    )
+    await py.play(numberedFrames(20, 1))
+    const heard = () => withoutSilence(js.heard.get(py.userId) ?? [])
+    await until('the last frame of discord.py', () => heard().length >= 20)
+    assert.deepEqual(heard(), withoutSilence(numberedFrames(20, 1)))
+    await py.leave()
+    await forJs.next('VOICE_STATE_UPDATE', 0, data => data.user_id === py.userId && data.channel_id === null)
   })
 
   await t.test('a kick, a ban, a deleted channel and a deleted guild end calls', async () => {
@@ -280,18 +311,30 @@ test('an unmodified Spacebar', OPTIONS, async t => {
     },
   )
 
-  await t.test('with triggers, a second login takes the call over', async () => {
-    await spacebar.postgres.run(INSTALL_TRIGGERS)
-    const { accounts, users, guildId, channelId } = await scene.group(1)
-    await scene.enter(users[0]!, guildId, channelId)
-    const other = await scene.connect(await spacebar.login(accounts[0]!))
-    assert.notEqual(other.sessionId, users[0]!.sessionId)
-    const from = other.events.length
-    other.sendVoiceState(guildId, channelId)
-    // Spacebar sends none: this is the bridge's.
-    const { token } = await other.next('VOICE_SERVER_UPDATE', from)
-    const client = await scene.identify(other, guildId, channelId, String(token))
-    assert.equal(client.state, 'live')
-    await spacebar.postgres.run(REMOVE_TRIGGERS)
-  })
+  await t.test(
+    'with triggers, a second login takes the call over, and a lost connection ends a call without a guild',
+    async () => {
+      await spacebar.postgres.run(INSTALL_TRIGGERS)
+      const { accounts, users, guildId, channelId } = await scene.group(1)
+      const second = await spacebar.register()
+      await scene.enter(users[0]!, guildId, channelId)
+      const other = await scene.connect(await spacebar.login(accounts[0]!))
+      assert.notEqual(other.sessionId, users[0]!.sessionId)
+      const from = other.events.length
+      other.sendVoiceState(guildId, channelId)
+      // Spacebar sends none: this is the bridge's.
+      const { token } = await other.next('VOICE_SERVER_UPDATE', from)
+      const client = await scene.identify(other, guildId, channelId, String(token))
+      assert.equal(client.state, 'live')
+      const { id } = await spacebar.request('POST', 'users/@me/channels', accounts[0]!.token, {
+        recipients: [second.userId],
+      })
+      const caller = await scene.connect(second)
+      const call = await scene.enter(caller, null, String(id))
+      // Spacebar sends no event for this.
+      await caller.close()
+      await until('the call without a guild to end', () => call.state === 'closed')
+      await spacebar.postgres.run(REMOVE_TRIGGERS)
+    },
+  )
 })
