@@ -30,4 +30,6 @@ export interface LayerReport {
   readonly reason: LayerReason | undefined
   /** Bits per second that the viewer is sent. */
   readonly bitrate: number
+  /** Bits per second of video that the viewer's link is estimated to carry. Absent while nothing limits it. */
+  readonly estimate?: number
 }

@@ -130,6 +130,21 @@ test('a viewer whose receiver reports show heavy loss is sent less', () => {
   assert.ok(high === 0 && low > 0, `${high} ${low}`)
 })
 
+test('the estimate of a viewer is reported with its layers', () => {
+  const lane = new BandwidthLane()
+  lane.stream(1_000)
+  lane.packets(2, remb(400_000))
+  lane.events()
+  lane.stream(1_000)
+  const reports = lane.events().flatMap(event => (event.kind === 'layers' ? [event] : []))
+  const weak = reports.filter(({ peer }) => peer === 2).at(-1)?.layers[0]
+  assert.deepEqual([weak?.estimate, weak?.current, weak?.reason], [400_000, 0, 'bandwidth'])
+  lane.command({ kind: 'report' })
+  const strong = lane.events().find(event => event.kind === 'layers' && event.peer === 3)
+  assert.ok(strong?.kind === 'layers')
+  assert.equal('estimate' in strong.layers[0]!, false)
+})
+
 test('reports about streams that a peer is not sent change nothing', () => {
   const lane = new BandwidthLane()
   const block = { packetsLost: 0, jitter: 0, lastSenderReport: 0, delay: 0, highestSequence: 100 }

@@ -125,6 +125,7 @@ export class Router {
       events: this.#events,
     }
     this.#viewers = new Viewers(parts)
+    this.#sources.estimateOf = viewer => this.#viewers.estimateOf(viewer)
     this.#sources.onChange = (viewer, now) => this.#viewers.changed(viewer, now)
     this.#demultiplexer = new Demultiplexer({
       ...parts,

@@ -67,6 +67,8 @@ export class LayeredSources implements SourceHost, LayerChoices {
     return this.#viewers.get(viewer)?.wants ?? ALL_WANTED
   }
 
+  /** The bandwidth of a viewer in bits per second; Infinity while nothing limits it. */
+  estimateOf: (viewer: PeerId) => number = () => Infinity
   /** Called when what a viewer wants, may have or gets changed. */
   onChange: (viewer: PeerId, now: number) => void = () => {}
 
@@ -210,7 +212,10 @@ export class LayeredSources implements SourceHost, LayerChoices {
       return event
     }
     for (const [peer, ended] of this.#ended) if (this.#viewers.has(peer)) eventOf(peer).ended.push(...ended)
-    for (const sink of this.#changed) eventOf(sink.viewer).layers.push(sink.report(now))
+    for (const sink of this.#changed) {
+      const estimate = this.estimateOf(sink.viewer)
+      eventOf(sink.viewer).layers.push(sink.report(estimate, now))
+    }
     this.#changed.clear()
     this.#ended.clear()
     return [...events].map(([peer, { layers, ended }]) => ({ kind: 'layers', peer, layers, ended }))

@@ -57,9 +57,12 @@ export class Sink implements LayerChoice {
     return this.source.layers[this.current]?.bitrate(now) ?? 0
   }
 
-  report(now: number): LayerReport {
+  /** `estimate` is the viewer's bandwidth; Infinity while nothing limits it. */
+  report(estimate: number, now: number): LayerReport {
     const { source, wanted, target, current, reason } = this
-    return { ssrc: source.primary.ssrc, wanted, target, current, reason, bitrate: Math.round(this.sentBitrate(now)) }
+    const bitrate = Math.round(this.sentBitrate(now))
+    const report = { ssrc: source.primary.ssrc, wanted, target, current, reason, bitrate }
+    return Number.isFinite(estimate) ? { ...report, estimate: Math.round(estimate) } : report
   }
 
   setLimit(limit: number, now: number): void {
