@@ -43,6 +43,11 @@ export const LIMITS = {
   /** How often lanes report how packets of each peer arrive; the log and the operator's views use it. */
   qualityInterval: 5_000,
 
+  /** Refused Identify messages of one address are counted in windows of this length … */
+  refusedIdentifyWindow: 60_000,
+  /** … for so many addresses. */
+  refusedAddresses: 4_096,
+
   /** Voice connections of one address (one /64 in IPv6): a household, a bot host, a carrier's NAT. */
   connectionsPerAddress: 2_000,
   /** Those that have not identified yet. After a restart all bots of a host connect at once, and some stop for good at 4021. */

@@ -101,6 +101,12 @@ export const NOTES = {
     meaning:
       'An Identify matched no voice state. Many of one backend mean that its voice states do not arrive, or not in time; many of one address that it guesses.',
   },
+  'gateway.banned': {
+    level: 'warn',
+    fields: { address: 'text', refused: 'number', duration: 'number' },
+    meaning:
+      'So many Identify messages of an address were refused within a minute that its connections are closed with 4021 for `duration` milliseconds (`voice.ban_after`).',
+  },
   'gateway.no_route': {
     level: 'warn',
     fields: { user: 'text', lane: 'number' },

@@ -25,6 +25,7 @@ import type { LaneEvent } from './lane/commands.ts'
 import { LIMITS } from './limits.ts'
 import { type Capacity, Health } from './lvsp/health.ts'
 import { Lvsp, type LvspBackend, type LvspInspection } from './lvsp/lvsp.ts'
+import { AddressBans, type BanPolicy } from './node/address-bans.ts'
 import { NodeOperator, type Operator } from './node/operator.ts'
 import { SessionEvents } from './node/session-events.ts'
 import { type NodeTally, tallyOf } from './node/tally.ts'
@@ -42,7 +43,8 @@ export interface VoiceNodeOptions
   extends Omit<AuthenticationPolicy, 'modes' | 'adopting'>,
     Pick<BackendControlOptions, 'endpoint' | 'orphanGrace'>,
     Pick<Gateway, 'serverVersion' | 'minVersion'>,
-    Partial<Pick<Gateway, 'strictOpcodes'>> {
+    Partial<Pick<Gateway, 'strictOpcodes'>>,
+    Partial<BanPolicy> {
   /** Randomness and cryptography of the host. */
   crypto: Crypto
   /** The backends that may authenticate. A node without any accepts no LVSP connection. */
@@ -64,6 +66,7 @@ export interface VoiceNodeOptions
 }
 
 const IDENTIFY_GRACE = 3_000
+const BANNED = [VoiceClose.RateLimited, 'too many refused Identify messages of this address'] as const
 const LANE_LOST: Ending = { code: VoiceClose.ServerCrashed, reason: 'the media server of the channel crashed' }
 
 /**
@@ -128,6 +131,7 @@ export class VoiceNode {
   readonly #egress = new EgressMeter()
   readonly #gateway: Gateway
   readonly #drain: Drain
+  readonly #bans: AddressBans
   readonly #moveRequests: MoveRequests
   readonly #backends: readonly BackendId[]
   readonly #adopting: ReadonlySet<BackendId>
@@ -195,10 +199,11 @@ export class VoiceNode {
       sessions: this.#sessions,
       greetings: new Greetings(),
       held,
-      identifyRefused: (identify: Identify, refusal: IdentifyRefusal, address: string) =>
-        this.#identifyRefused(identify, refusal, address),
+      identifyRefused: (identify: Identify, refusal: IdentifyRefusal, address: string, now: number) =>
+        this.#identifyRefused(identify, refusal, address, now),
     }
     this.#gateway = gateway
+    this.#bans = new AddressBans({ banAfter: options.banAfter ?? 0, banTime: options.banTime ?? 0 })
     this.#drain = new Drain(this.#channels)
     this.#moveRequests = new MoveRequests(
       {
@@ -347,16 +352,25 @@ export class VoiceNode {
   #open(id: ConnectionId, opening: Opening, now: number): Connection {
     if (opening.protocol === 'lvsp') return this.#lvsp.opened(id, opening, now)
     const connection = new GatewayConnection(id, opening, this.#gateway, now)
-    connection.open()
+    if (this.#bans.isBanned(opening.remoteAddress, now)) connection.close(...BANNED)
+    else connection.open()
     return connection
   }
 
   /** Counted for the backends of the server; without one for those that adopt tokens, whose channels may not have arrived. */
-  #identifyRefused({ server_id: server, user_id: user }: Identify, refusal: IdentifyRefusal, address: string): void {
+  #identifyRefused(
+    { server_id: server, user_id: user }: Identify,
+    refusal: IdentifyRefusal,
+    address: string,
+    now: number,
+  ): void {
     const concerned = refusal.backends.size > 0 ? refusal.backends : this.#adopting
     for (const backend of concerned) this.refusedIdentifies.set(backend, (this.refusedIdentifies.get(backend) ?? 0) + 1)
     const [backend] = concerned
     this.#effects.note('gateway.identify_refused', { backend, server, user, address, code: refusal.code })
+    if (!this.#bans.refused(address, now)) return
+    const { banAfter: refused, banTime: duration } = this.#bans.policy
+    this.#effects.note('gateway.banned', { address, refused, duration })
   }
 
   #endSessions(lane: LaneHandle, now: number): void {

@@ -30,7 +30,7 @@ export interface Gateway extends CommandContext {
   readonly greetings: Greetings
   readonly held: HeldIdentifies
   /** An Identify was refused because it does not match. */
-  identifyRefused(identify: Identify, refusal: IdentifyRefusal, remoteAddress: string): void
+  identifyRefused(identify: Identify, refusal: IdentifyRefusal, remoteAddress: string, now: number): void
 }
 
 type State =
@@ -233,7 +233,7 @@ export class GatewayConnection implements Attachment, Held, Timed {
   }
 
   #refuse(identify: Identify, refusal: IdentifyRefusal, now: number): void {
-    this.#gateway.identifyRefused(identify, refusal, this.remoteAddress)
+    this.#gateway.identifyRefused(identify, refusal, this.remoteAddress, now)
     this.#lose(refusal.code, refusal.reason, now)
   }
 

@@ -191,6 +191,12 @@ const Voice = z.object({
     aDuration,
     'How long an Identify without a matching voice state waits for it, where a backend has `adopts_tokens`: such a backend sends its tokens to its users and to the node at the same time. `0s`: not at all.',
   ),
+  ban_after: setting(
+    z.int().min(0).max(1_000).default(0),
+    'a whole number from 0 to 1000',
+    'Refused Identify messages of one address (in IPv6: /64) within a minute, after which its connections are closed with 4021 for `ban_time`. 0: never. Many users of one carrier may share an address, and clients of a proxy that sends no `X-Forwarded-For` do: 20 or more are sensible.',
+  ),
+  ban_time: setting(Duration.prefault('10m'), aDuration, 'How long an address is banned.'),
   drain_timeout: reloaded(
     Duration.prefault('20s'),
     aDuration,

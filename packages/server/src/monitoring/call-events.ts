@@ -19,6 +19,7 @@ export class CallEvents {
     leaves: new Map<string, { labels: Labels; count: number }>(),
     detached: new Map<string, { labels: Labels; count: number }>(),
     resumes: new Map<string, { labels: Labels; count: number }>(),
+    bans: new Map<string, { labels: Labels; count: number }>(),
     lvspFailures: new Map<string, { labels: Labels; count: number }>(),
     gatewayCloses: new Map<string, { labels: Labels; count: number }>(),
   }
@@ -43,6 +44,8 @@ export class CallEvents {
       case 'voice.disconnected':
         count(this.totals.leaves, { backend, code: codeOf(values.code) })
         return this.#ended(backend, values)
+      case 'gateway.banned':
+        return count(this.totals.bans, {})
       case 'lvsp.authentication_failed':
         return count(this.totals.lvspFailures, {})
       case 'gateway.closed':

@@ -91,6 +91,13 @@ export const CALL_METRICS: readonly Metric[] = [
     read: totals('gatewayCloses'),
   },
   {
+    name: 'parley_bans_total',
+    kind: 'counter',
+    help: 'Addresses that were banned after refused Identify messages (`voice.ban_after`).',
+    labels: [],
+    read: measured => (measured.calls.totals.bans.size === 0 ? [[{}, 0]] : totals('bans')(measured)),
+  },
+  {
     name: 'parley_lvsp_authentication_failures_total',
     kind: 'counter',
     help: 'Malformed or wrong IDENTIFY and RESUME of backends.',

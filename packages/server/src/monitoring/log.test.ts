@@ -1,5 +1,6 @@
 // Log lines, as machines and people read them.
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { type LogOptions, openLog } from './log.ts'
 
@@ -62,4 +63,17 @@ test('addresses are written as they are, as networks, or not at all', () => {
   assert.equal(written('network', '2001:db8::6'), '2001:db8:0::/48')
   assert.equal(written('network', 'socket'), 'socket')
   assert.equal(written('hidden', '192.0.2.77'), 'hidden')
+})
+
+test('the fail2ban filter of the documentation matches the line of a refused Identify, and finds its address', () => {
+  const page = readFileSync(new URL('../../../../docs/operating.md', import.meta.url), 'utf8')
+  const [, pattern = ''] = /^failregex = (.+)$/m.exec(page) ?? []
+  const filter = new RegExp(pattern.replace('<HOST>', '(?<host>[0-9a-fA-F.:]+)'))
+  const lines: string[] = []
+  const log = openLog({ level: 'info', format: 'json' }, { write: line => void lines.push(line) })
+  const fields = { backend: 'main', server: '100', user: '7', address: '192.0.2.9', code: 4004 }
+  log.note({ level: 'warn', event: 'gateway.identify_refused', fields })
+  log.note({ level: 'info', event: 'voice.connected', fields })
+  assert.equal(filter.exec(lines[0]!.trim())?.groups?.host, '192.0.2.9')
+  assert.equal(filter.exec(lines[1]!.trim()), null)
 })
