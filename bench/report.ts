@@ -74,7 +74,7 @@ const SHORT: Extent = {
   alone: [100],
   engines: ['ffi'],
   modes: [VoiceMode.AeadXchacha20Poly1305Rtpsize],
-  profiles: [SrtpProfile.AeadAes128Gcm],
+  profiles: [SrtpProfile.AeadAes256Gcm],
   listeners: 50,
   lanes: [1, 2],
   channels: [10, 50],

@@ -20,7 +20,7 @@ async function assertConnected(member: WebMember): Promise<void> {
   assert.equal(transport?.dtlsState, 'connected')
   assert.equal(transport.dtlsRole, 'client')
   assert.equal(transport.tlsVersion, 'FEFD')
-  assert.equal(transport.srtpCipher, 'SRTP_AEAD_AES_128_GCM')
+  assert.equal(transport.srtpCipher, 'SRTP_AEAD_AES_256_GCM')
 }
 
 for (const engine of ['ffi', 'portable'] as const)

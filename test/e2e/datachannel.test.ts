@@ -110,7 +110,7 @@ test('libdatachannel and a Discord client receive each other’s frames intact',
     if (packet?.payloadType === TYPE) heardByAna.push(Buffer.from(packet.payload).toString('hex'))
   })
   await until('the connection', () => connection.state() === 'connected')
-  await until('the node’s SRTP key', () => JSON.stringify(server.inspect()).includes('SRTP_AEAD_AES_128_GCM'))
+  await until('the node’s SRTP key', () => JSON.stringify(server.inspect()).includes('SRTP_AEAD_AES_256_GCM'))
   const frames = numberedFrames(30, 1)
   for (const [sequence, frame] of frames.entries()) {
     const packet = {

@@ -50,7 +50,7 @@ test('the node chooses the profile by its own preference, and accepts an RSA cer
   const offered = ['-use_srtp', 'SRTP_AES128_CM_SHA1_80:SRTP_AEAD_AES_256_GCM:SRTP_AEAD_AES_128_GCM']
   const all = { dtls, certificate, expected: certificate.fingerprint, arguments: offered }
   const state = await (await DtlsRun.start(context, all)).settled()
-  assert.ok(state.kind === 'connected' && state.profile === SrtpProfile.AeadAes128Gcm)
+  assert.ok(state.kind === 'connected' && state.profile === SrtpProfile.AeadAes256Gcm)
 })
 
 const refused: [string, string, Partial<DtlsScene>][] = [

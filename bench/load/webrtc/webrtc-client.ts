@@ -8,7 +8,7 @@ import { DtlsClient, type DtlsClients } from './dtls-client.ts'
 import { materialLength, SrtpOpener } from './srtp-opener.ts'
 
 /** Chromium's preferred profile. */
-export const WEBRTC_PROFILE = SrtpProfile.AeadAes128Gcm
+export const WEBRTC_PROFILE = SrtpProfile.AeadAes256Gcm
 /** Chromium's payload type for Opus. */
 export const WEBRTC_OPUS = 111
 /** Chromium's numbers for the header extensions that the node supports. */

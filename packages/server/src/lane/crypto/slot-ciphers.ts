@@ -106,18 +106,30 @@ export class SlotCiphers {
     this.#chacha.open.close()
   }
 
+  /** AES-256-GCM of libsodium with 12 bytes of nonce at `nonce`; undefined with OpenSSL. The key passes through a shared place. */
+  makeOneCallGcm(key: Uint8Array, nonce: number): SlotCipher | undefined {
+    if (this.#sodium === undefined) return undefined
+    const memory = this.#memory
+    const place = this.#places.key
+    const { calls, gcm, gcmStates } = this.#sodium
+    memory.bytes.set(key, place)
+    try {
+      const state = gcmStates.take()
+      calls.expandGcmKey(state.memory, state.place, memory, place)
+      return new SodiumAeadSlots(memory, gcm, gcmStates, state, nonce, false)
+    } finally {
+      memory.bytes.fill(0, place, place + KEY)
+    }
+  }
+
   /** The key passes through a shared place, which is erased whether or not creation succeeds. */
   #makeGcm(key: Uint8Array): SlotCipher {
+    const oneCall = this.makeOneCallGcm(key, this.#places.nonce)
+    if (oneCall !== undefined) return oneCall
     const place = this.#places.key
     const memory = this.#memory
     memory.bytes.set(key, place)
     try {
-      if (this.#sodium !== undefined) {
-        const { calls, gcm, gcmStates } = this.#sodium
-        const state = gcmStates.take()
-        calls.expandGcmKey(state.memory, state.place, memory, place)
-        return new SodiumAeadSlots(memory, gcm, gcmStates, state, this.#places.nonce, false)
-      }
       const open = (isSeal: boolean) => this.#native.openCipher(memory, 'aes-256-gcm', isSeal, place)
       return new GcmSlots(memory, open(true), open(false), this.#places.nonce)
     } finally {

@@ -1,7 +1,9 @@
-// SRTP's AES-GCM on native memory: OpenSSL's contexts. The other profile goes by node:crypto.
-import { CLEAR_RTCP_LENGTH, SRTCP_INDEX_LENGTH, type SrtpLayout } from '@parley/protocol'
+// SRTP's AES-GCM on native memory: with 256-bit keys libsodium, where the system has it, otherwise OpenSSL's contexts. The profile
+// without GCM goes by node:crypto.
+import { CLEAR_RTCP_LENGTH, PROTECTION_TAG_LENGTH, SRTCP_INDEX_LENGTH, type SrtpLayout } from '@parley/protocol'
 import type { Native, NativeCipher } from '../engine/native-calls.ts'
 import type { NativeMemory } from '../engine/native-memory.ts'
+import type { SlotCipher, SlotCiphers } from './slot-ciphers.ts'
 import type { MakeSrtpCipher } from './srtp.ts'
 import { makeSrtpCipher, type SrtpCipher, type SrtpSessionKey } from './srtp-cipher.ts'
 
@@ -16,6 +18,7 @@ const JOINED = CLEAR_RTCP_LENGTH + SRTCP_INDEX_LENGTH
 export class SrtpSlots {
   readonly #native: Native
   readonly #memory: NativeMemory
+  readonly #ciphers: SlotCiphers
   /**
    * Places in the memory: the IV of the packet in progress, a key while a cipher is created, and joined additional
    * data.
@@ -24,8 +27,9 @@ export class SrtpSlots {
   readonly #key: number
   readonly #joined: number
 
-  constructor(native: Native, memory: NativeMemory) {
+  constructor(native: Native, memory: NativeMemory, ciphers: SlotCiphers) {
     this.#native = native
+    this.#ciphers = ciphers
     this.#memory = memory
     this.#iv = memory.take(IV)
     this.#key = memory.take(KEY)
@@ -35,41 +39,62 @@ export class SrtpSlots {
   readonly make: MakeSrtpCipher = (layout, session, direction) =>
     layout.isGcm ? this.#makeGcm(layout, session, direction) : makeSrtpCipher(layout, session)
 
-  /** The key is copied into OpenSSL's context and erased here. */
+  /** The key is copied into the library's state and erased here. */
   #makeGcm({ keyLength }: SrtpLayout, { key, salt }: SrtpSessionKey, direction: 'open' | 'seal'): SrtpCipher {
     const { bytes } = this.#memory
+    const places = { iv: this.#iv, joined: this.#joined }
+    const oneCall = keyLength === KEY ? this.#ciphers.makeOneCallGcm(key, this.#iv) : undefined
+    if (oneCall !== undefined) return new GcmSlotSrtp(ofOneCall(oneCall), salt, bytes, places)
     bytes.set(key, this.#key)
     const name = keyLength === 16 ? 'aes-128-gcm' : 'aes-256-gcm'
     const cipher = this.#native.openCipher(this.#memory, name, direction === 'seal', this.#key)
     bytes.fill(0, this.#key, this.#key + KEY)
-    return new GcmSlotSrtp(cipher, salt, bytes, { iv: this.#iv, joined: this.#joined })
+    return new GcmSlotSrtp(ofOpenssl(cipher, this.#iv), salt, bytes, places)
   }
 }
+
+/** AES-GCM with the IV at its place. `length` is that of the plain body. */
+interface Gcm {
+  seal(header: number, headerLength: number, plain: number, length: number, out: number): boolean
+  open(header: number, headerLength: number, body: number, length: number): boolean
+  close(): void
+}
+
+const ofOpenssl = (cipher: NativeCipher, iv: number): Gcm => ({
+  seal: (header, headerLength, plain, length, out) =>
+    cipher.seal(KEPT_KEY, iv, header, headerLength, plain, length, out),
+  open: (header, headerLength, body, length) => cipher.open(KEPT_KEY, iv, header, headerLength, body, length),
+  close: () => cipher.close(),
+})
+
+const ofOneCall = (cipher: SlotCipher): Gcm => ({
+  seal: (header, headerLength, plain, length, out) => cipher.seal(header, headerLength, plain, length, out),
+  open: (header, headerLength, body, length) => cipher.open(header, headerLength, body, length + PROTECTION_TAG_LENGTH),
+  close: () => cipher.close(),
+})
 
 /** The tag is right behind the ciphertext (RFC 7714 §8, §9). */
 class GcmSlotSrtp implements SrtpCipher {
   readonly salt: Uint8Array
   readonly iv: Uint8Array
-  readonly #cipher: NativeCipher
-  readonly #iv: number
+  readonly #cipher: Gcm
   readonly #joined: number
 
-  constructor(cipher: NativeCipher, salt: Uint8Array, bytes: Uint8Array, places: { iv: number; joined: number }) {
+  constructor(cipher: Gcm, salt: Uint8Array, bytes: Uint8Array, places: { iv: number; joined: number }) {
     this.#cipher = cipher
     this.salt = salt
     this.iv = bytes.subarray(places.iv, places.iv + IV)
-    this.#iv = places.iv
     this.#joined = places.joined
   }
 
   seal(bytes: Uint8Array, start: number, clear: number, plain: number, length: number, extra: Uint8Array): void {
     const header = this.#join(bytes, start, clear, extra)
-    if (!this.#cipher.seal(KEPT_KEY, this.#iv, header, clear + extra.length, plain, length, start + clear))
-      throw new Error('OpenSSL sealed nothing')
+    if (!this.#cipher.seal(header, clear + extra.length, plain, length, start + clear))
+      throw new Error('the cipher sealed nothing')
   }
   open(bytes: Uint8Array, start: number, clear: number, length: number, extra: Uint8Array): boolean {
     const header = this.#join(bytes, start, clear, extra)
-    return this.#cipher.open(KEPT_KEY, this.#iv, header, clear + extra.length, start + clear, length)
+    return this.#cipher.open(header, clear + extra.length, start + clear, length)
   }
   close(): void {
     this.#cipher.close()

@@ -82,7 +82,7 @@ export class FfiEngine implements PacketIo {
     this.socket = new DatagramSocket(native, memory, options)
     this.#ciphers = new SlotCiphers(native, memory, aead)
     this.#oneCall = this.#ciphers.oneCall
-    this.#srtpCiphers = new SrtpSlots(native, memory)
+    this.#srtpCiphers = new SrtpSlots(native, memory, this.#ciphers)
     this.#guest = memory.take(SLOT)
   }
 
