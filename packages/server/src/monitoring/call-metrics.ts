@@ -2,26 +2,31 @@
 import type { CallEvents, Observation } from './call-events.ts'
 import type { Measured, Metric, Sample } from './metric.ts'
 
+/** Reads a total of `CallEvents`, with its labels. */
 const totals =
   (name: keyof CallEvents['totals']) =>
   ({ calls }: Measured): Sample[] =>
     [...calls.totals[name].values()].map(({ labels, count }) => [labels, count])
 
+/** A histogram is told of each observation as it happens; the other kinds are read at a request. */
 const observed =
   (what: Observation): NonNullable<Metric['observe']> =>
   ({ calls }, observer) =>
     calls.observe(what, observer)
 
+/** Reads counts over the present sessions and channels, by one label. The tally is taken at each read. */
 const ofTally =
   (name: keyof ReturnType<Measured['tally']>, label: string) =>
   (measured: Measured): Sample[] =>
     Object.entries(measured.tally()[name]).map(([value, count]) => [{ [label]: value }, count])
 
+/** One sample for each backend of the configuration, connected or not. */
 const perBackend =
   (field: 'channels' | 'sessions' | 'voiceStates' | 'memory') =>
   ({ backends }: Measured): Sample[] =>
     backends().map(backend => [{ backend: backend.backend }, backend[field]])
 
+/** Part of `METRICS`; the dashboard and the alert rules of `deploy/` use these names. */
 export const CALL_METRICS: readonly Metric[] = [
   {
     name: 'parley_joins_total',

@@ -16,6 +16,7 @@ const perLane = (measured: Measured, samples: (counters: LaneCounters) => Sample
     samples(counters).map(([labels, value]): Sample => [{ lane: String(lane), ...labels }, value]),
   )
 
+/** Two samples, in the view of the node. */
 const inAndOut = (received: number, sent: number): Sample[] => [
   [{ direction: 'in' }, received],
   [{ direction: 'out' }, sent],
@@ -208,6 +209,7 @@ export function openMetrics(measured: Measured): () => Promise<string> {
   return () => registry.metrics()
 }
 
+/** Counters are set to the totals that the node keeps, not incremented: `collect` runs at each request. */
 function register({ name, kind, help, labels, ...metric }: Metric, measured: Measured, registry: Registry): void {
   const options = { name, help, labelNames: [...labels], registers: [registry] }
   const samples = () => metric.read?.(measured) ?? []

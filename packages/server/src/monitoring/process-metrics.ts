@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import type { Metric } from './metric.ts'
 
+/** Seconds since 1970. */
 const STARTED = Date.now() / 1_000 - process.uptime()
 
 /** NaN on systems without /proc. */
@@ -13,6 +14,7 @@ function openDescriptors(): number {
   }
 }
 
+/** The soft limit, which is the one that the system enforces. NaN on systems without /proc. */
 function maxDescriptors(): number {
   try {
     const [, soft = ''] = /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
@@ -22,6 +24,7 @@ function maxDescriptors(): number {
   }
 }
 
+/** Names as in the client libraries of Prometheus, so that common dashboards show them. */
 export const PROCESS_METRICS: readonly Metric[] = [
   {
     name: 'process_cpu_seconds_total',

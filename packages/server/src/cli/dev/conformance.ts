@@ -20,6 +20,7 @@ docs/conformance.md says what a driver is: a program that is controlled by four 
 
 Exit codes: 0 no case failed, 1 a case failed, 2 an option is invalid.`
 
+/** Options of `parley conformance client`. */
 interface ClientFlags {
   only: string[]
   parallel: number
@@ -55,6 +56,7 @@ function count(text: string): number {
   return number
 }
 
+/** Runs the cases and writes one report. The trace contains all cases, in the order of time. */
 async function client(
   command: string[],
   { only, parallel, seed, format, output, trace, list }: ClientFlags,
@@ -74,6 +76,7 @@ async function client(
   if (results.some(result => verdictOf(result) === 'fail')) process.exitCode = 1
 }
 
+/** Number, fault words, expected behaviour and meaning of each case, without running one. */
 function listCases(): void {
   for (const { number, words, expected, meaning } of CLIENT_CASES)
     process.stdout.write(`${number.padEnd(32)} ${expected.padEnd(9)} ${words.padEnd(48)} ${meaning}\n`)

@@ -10,7 +10,7 @@ export interface FaultParameter {
   unit?: '%' | 'ms'
 }
 
-/** What a fault does with messages of the voice WebSocket. `change` is implemented in `front/message-changes.ts`. */
+/** What a fault does with messages of the voice WebSocket. `change` is implemented in `messages/message-changes.ts`. */
 export interface MessageRule {
   from: 'node' | 'client'
   /** Opcodes; undefined stands for every message. */

@@ -1,6 +1,10 @@
 // Faults of the connection to the voice endpoint: TCP, TLS, WebSocket, close codes.
 import { count, delay, type FaultRow } from '../fault-row.ts'
 
+/**
+ * Those of an open connection are implemented by `front/voice-link.ts`, those before it by `front/user-port.ts` and
+ * `voice-front.ts`.
+ */
 export const CONNECTION_FAULTS = {
   'close-ws': {
     kind: 'once',

@@ -1,6 +1,7 @@
 // Faults of the path of datagrams. Shares are chosen by the seed.
 import { count, countOrAll, delay, type FaultRow, share } from '../fault-row.ts'
 
+/** Implemented by `media/faulty-path.ts` and `media/udp-relay.ts`. */
 export const DATAGRAM_FAULTS = {
   'discovery-lost': {
     kind: 'lasting',

@@ -1,6 +1,7 @@
 // Faults of the main gateway: the messages that lead a client to its voice endpoint, and the connection itself.
 import { delay, type FaultRow } from '../fault-row.ts'
 
+/** Faults of dispatches are implemented by `gateway/dispatch-faults.ts`, the others start in `test-server-parts.ts`. */
 export const GATEWAY_FAULTS = {
   'endpoint-move': {
     kind: 'once',

@@ -1,6 +1,7 @@
 // Faults of the packets that the client receives. They are opened and sealed again with the session's key.
 import { count, type FaultRow, share } from '../fault-row.ts'
 
+/** Implemented by `media/media-faults.ts`, on packets that `media/udp-relay.ts` has opened. */
 export const MEDIA_FAULTS = {
   'rtp-padding': {
     kind: 'lasting',

@@ -4,6 +4,10 @@ import { count, delay, type FaultRow, late, lose } from '../fault-row.ts'
 
 const change = (...ops: number[]) => ({ from: 'node', ops, effect: 'change' }) as const
 
+/**
+ * Rows with `message` are applied by `messages/message-faults.ts`, and `change` by `messages/message-changes.ts`; rows
+ * without it add messages (`messages/link-actions.ts`).
+ */
 export const MESSAGE_FAULTS = {
   'no-hello': lose('node', VoiceOp.Hello, 'Hello (op 8)'),
   'late-hello': late([VoiceOp.Hello], 'Hello (op 8)', 1_000),
