@@ -1,0 +1,101 @@
+// Screens: as a second source of a member, and as a stream channel with viewers; and stages with many listeners.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { type BenchBackend, connect, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
+import { codecs, DATA } from './video-caller.ts'
+
+const STREAM = { channel_id: '900', channel_properties: { kind: 'stream', owner_id: '1' } }
+
+function watch(bench: NodeBench, backend: BenchBackend, userId: string, channel = '900', streams: object[] = []) {
+  const { channel_id: _, ...identify } = backend.join(userId, channel, channel === '900' ? null : '100')
+  const socket = bench.client('9').send(0, { ...identify, video: true, streams })
+  return socket.send(1, { protocol: 'udp', data: DATA, codecs: codecs('H264') })
+}
+
+test('a camera and a screen of one member are two sources, which begin and end on their own', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  const offered = [
+    { type: 'video', rid: '100', quality: 100 },
+    { type: 'video', rid: '50', quality: 50 },
+    { type: 'screen', rid: 's', quality: 100 },
+  ]
+  const ana = watch(bench, backend, '1', '500', offered)
+  const ben = watch(bench, backend, '2', '500')
+  const { ssrc, streams } = ana.last(2)
+  const show = (...types: string[]) => {
+    const declared = streams.map((stream: object, index: number) => ({ ...stream, ...offered[index], active: true }))
+    const active = declared.filter(({ type }: { type: string }) => types.includes(type))
+    ana.send(12, { audio_ssrc: ssrc, video_ssrc: active[0]?.ssrc ?? 0, rtx_ssrc: 0, streams: active })
+  }
+  show('video', 'screen')
+  const routes = bench.commands('setRoute').filter(({ media }) => media === 'video')
+  assert.deepEqual(
+    routes.map(each => [each.ssrc, each.source, each.layers?.length]),
+    [
+      [streams[0].ssrc, 'camera', 2],
+      [streams[2].ssrc, 'screen', undefined],
+    ],
+  )
+  assert.equal(ben.last(12).streams.length, 3)
+  show('screen')
+  assert.deepEqual(
+    bench.commands('removeRoute').map(each => each.ssrc),
+    [streams[0].ssrc],
+  )
+  assert.deepEqual(
+    ben.last(12).streams.map((stream: { ssrc: number }) => stream.ssrc),
+    [streams[2].ssrc],
+  )
+})
+
+test('a viewer that joins a stream late is sent the picture and triggers a keyframe; the owner’s pause is the end of the video only', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  backend.info(16, STREAM)
+  const owner = watch(bench, backend, '1')
+  const { ssrc, streams } = owner.last(2)
+  const show = (active: boolean) =>
+    owner.send(12, { audio_ssrc: ssrc, video_ssrc: streams[0].ssrc, streams: [{ ...streams[0], active }] })
+  show(true)
+  const viewer = watch(bench, backend, '2')
+  assert.equal(viewer.last(12).video_ssrc, streams[0].ssrc)
+  assert.deepEqual(
+    bench.commands('askKeyframe').map(each => each.ssrc),
+    [streams[0].ssrc],
+  )
+  viewer.send(12, { audio_ssrc: 1, video_ssrc: viewer.last(2).streams[0].ssrc, streams: [] })
+  const routed = bench.commands('setRoute').filter(({ media }) => media === 'video')
+  assert.deepEqual(
+    routed.map(each => each.ssrc),
+    [streams[0].ssrc],
+    'only the owner sends',
+  )
+  show(false)
+  assert.equal(viewer.last(12).video_ssrc, 0)
+  show(true)
+  assert.equal(viewer.last(12).video_ssrc, streams[0].ssrc)
+  backend.info(2, { channel_id: '900', guild_id: null })
+  assert.deepEqual([owner.closeCode, viewer.closeCode], [4014, 4014])
+})
+
+test('a listener of a stage costs the lane the same number of commands, however many there are, and the speaker no message', () => {
+  const LISTENERS = 1_000
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  backend.info(16, { channel_id: '500', guild_id: '100', channel_properties: { kind: 'stage' } })
+  const speaker = connect(bench, backend.join('1'))
+  const costs = new Set<number>()
+  for (let listener = 2; listener <= LISTENERS; listener++) {
+    const before = bench.laneCommands.length
+    const credentials = backend.join(String(listener), '500', '100', { suppress: true })
+    connect(bench, credentials)
+    costs.add(bench.laneCommands.length - before)
+  }
+  bench.advance(10_000)
+  assert.equal(costs.size, 1, [...costs].join())
+  speaker.clear().send(5, { speaking: 1, ssrc: speaker.last(2)?.ssrc })
+  assert.deepEqual(speaker.opcodes(), [])
+  const routes = bench.commands('setRoute').map(({ owner }) => owner)
+  assert.equal(new Set(routes).size, 1, 'only the speaker is routed')
+})
