@@ -1,8 +1,9 @@
-// A UDP proxy between clients and a node that can lose datagrams, change the clients' addresses and break, as a bad network does.
+// A UDP proxy between clients and a node that can lose datagrams, limit their rate, change the clients' addresses and break, as a bad network does.
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import type { TestContext } from 'node:test'
+import { LinkEmulator } from '../../packages/core/src/testing/link/link-emulator.ts'
 import { seededRandom } from '../../packages/core/src/testing/seeded-random.ts'
 
 const HOST = '127.0.0.1'
@@ -34,6 +35,9 @@ export class UdpPath {
   /** Share of datagrams lost in each direction. */
   loss: number
   isBroken = false
+  /** What limits the rate towards clients; undefined without a limit. */
+  #link: LinkEmulator<() => void> | undefined
+  #wake: NodeJS.Timeout | undefined
 
   /**
    * `node` is the node's UDP port; clients reach the path at `host` and `port`. In each direction, the same seed loses the same
@@ -62,6 +66,28 @@ export class UdpPath {
     this.#backs.clear()
   }
 
+  /** From now on clients receive this many bits per second together, behind a queue of 300 ms. */
+  limit(rate: number): void {
+    const link = { rate, delay: 0, queue: Math.max(rate * 0.3, 600_000) / 8, loss: 0 }
+    if (this.#link === undefined) this.#link = new LinkEmulator(link, this.down.random, send => send())
+    else this.#link.setRate(rate, performance.now())
+    this.#deliver()
+  }
+
+  #toClient(send: () => void, bytes: number): void {
+    if (this.#link === undefined) return send()
+    this.#link.send(send, bytes, performance.now())
+    this.#deliver()
+  }
+
+  /** Delivers what is through the link, and waits for the next datagram. */
+  #deliver(): void {
+    clearTimeout(this.#wake)
+    this.#link!.tick(performance.now())
+    const { deadline } = this.#link!
+    if (deadline < Infinity) this.#wake = setTimeout(() => this.#deliver(), Math.max(1, deadline - performance.now()))
+  }
+
   #toNode(bytes: Buffer, client: RemoteInfo): void {
     if (!this.#passes(this.up)) return
     const back = this.#backs.get(`${client.address} ${client.port}`) ?? this.#openBack(client)
@@ -72,7 +98,7 @@ export class UdpPath {
     const back = createSocket('udp4')
     back.bind(0, HOST)
     back.on('message', bytes => {
-      if (this.#passes(this.down)) this.#front.send(bytes, port, address)
+      if (this.#passes(this.down)) this.#toClient(() => this.#front.send(bytes, port, address), bytes.length)
     })
     this.#backs.set(`${address} ${port}`, back)
     return back
@@ -86,6 +112,8 @@ export class UdpPath {
   }
 
   #close(): void {
+    clearTimeout(this.#wake)
+    this.#link = undefined
     this.changeAddresses()
     this.#front.close()
   }

@@ -1,0 +1,49 @@
+// A real Chromium behind a slow link: it is sent the layer that the link carries, and a viewer on a fast link notices nothing.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { BrowserScene } from './browser-scene.ts'
+import { withoutChromium } from './chromium.ts'
+import { UdpPath } from './udp-path.ts'
+import type { WebStats } from './web-member.ts'
+
+const BROWSER = { timeout: 120_000, skip: withoutChromium() }
+const ANA = '80351110224678912'
+const BEN = '80351110224678913'
+const CYD = '80351110224678914'
+const LAYERS = [
+  { rid: 'h', quality: 100, scale: 1, maxBitrate: 900_000 },
+  { rid: 'l', quality: 50, scale: 2, maxBitrate: 150_000 },
+]
+interface View {
+  reason: string | undefined
+  estimate?: number
+}
+
+const video = ({ inbound }: WebStats) => inbound.find(({ kind }) => kind === 'video')
+const widthOf = (stats: WebStats) => video(stats)?.frameWidth
+const decoded = (stats: WebStats) => video(stats)?.framesDecoded ?? 0
+
+test(
+  'a browser on a slow link is sent the lower layer, and the better one once the link is fast',
+  BROWSER,
+  async context => {
+    const scene = await BrowserScene.open(context)
+    const path = await UdpPath.open(context, { node: scene.server.mediaPort })
+    await scene.joinWeb(ANA, { video: 'VP8', layers: LAYERS })
+    const ben = await scene.joinWeb(BEN, { video: 'VP8' })
+    const cyd = await scene.joinWeb(CYD, { video: 'VP8', through: path.port })
+    await cyd.until('the full picture', stats => widthOf(stats) === 640 && decoded(stats) > 30)
+    await ben.until('the full picture', stats => widthOf(stats) === 640)
+    const viewOf = () => (scene.session(CYD) as { views: View[] }).views[0]
+    path.limit(400_000)
+    const half = await cyd.until('the smaller picture', stats => widthOf(stats) === 320)
+    assert.equal(viewOf()?.reason, 'bandwidth')
+    const more = await cyd.until('more frames of it', stats => decoded(stats) > decoded(half) + 40)
+    context.diagnostic(`slow link: ${JSON.stringify(viewOf())}, ${JSON.stringify(video(more))}`)
+    assert.equal(widthOf(await ben.stats()), 640)
+    path.limit(20_000_000)
+    const again = await cyd.until('the full picture again', stats => widthOf(stats) === 640)
+    await cyd.until('more frames of it', stats => decoded(stats) > decoded(again) + 20)
+    context.diagnostic(`fast link: ${JSON.stringify(viewOf())}`)
+  },
+)
