@@ -15,7 +15,7 @@ import type { Health } from '../lvsp/health.ts'
 import type { Lvsp } from '../lvsp/lvsp.ts'
 import type { NodeSettings, Writable } from './settings.ts'
 
-/** What the node is made of, as far as an operator changes it. */
+/** The parts of the node that an operator changes. */
 interface OperatorParts {
   readonly channels: Channels
   readonly backendControl: BackendControl
@@ -56,7 +56,7 @@ export interface Operator {
 }
 
 /**
- * The server's admin API calls it through `VoiceNode`; the sessions that it ends learn of it as if their backend had.
+ * The server's admin API calls it through `VoiceNode`; it closes sessions with the same code as a backend that disconnects them.
  */
 export class NodeOperator implements Operator {
   readonly #parts: OperatorParts

@@ -44,7 +44,7 @@ export class MemoryCoordinator implements Coordinator {
     for (const listener of this.#shared.listeners) listener.nodeWithdrawn(id)
   }
 
-  /** Calls the listener at once with every node that is known: a late listener learns what earlier ones did. */
+  /** Calls the listener at once with every node that is known: a late listener receives what earlier ones did. */
   watch(listener: ClusterListener): void {
     if (this.#listener !== undefined) throw new Error('the coordinator has a listener already')
     this.#listener = listener

@@ -161,9 +161,7 @@ export class NatsCoordinator implements Coordinator {
     }
   }
 
-  /**
-   * Records first, then the listener: when it hears that the coordinator is available, this node is being announced.
-   */
+  /** Publishes this node's records before it notifies the listener. */
   #opened(buckets: Buckets): void {
     if (this.#isClosed) return
     this.#buckets = buckets
@@ -255,7 +253,7 @@ export class NatsCoordinator implements Coordinator {
     return record && { record, revision }
   }
 
-  /** Undefined for a record that another version or program wrote; the listener hears of it. */
+  /** Undefined for a record that another version or program wrote; the listener is notified. */
   #decoded<Record>(schema: Parameters<typeof decodeRecord<Record>>[0], text: string): Record | undefined {
     try {
       return decodeRecord(schema, text)

@@ -9,7 +9,7 @@ import type { TestUser } from './world.ts'
 
 const USUAL_TIME = 5_000
 
-/** `view` reads the present state at each call. The listener hears only of this user's events. */
+/** `view` reads the present state at each call. The listener receives the events of this user only. */
 export function expectedClient(parts: ControlContext, { id, name }: TestUser): ExpectedClient {
   return {
     name,

@@ -12,7 +12,7 @@ const OLDEST_CLOCK = Date.UTC(2026, 0, 1)
 
 const NONE: readonly Problem[] = []
 
-/** Length is what can be judged without knowing how the secret was made. */
+/** Length is what can be judged without knowing how the secret was created. */
 function secrets({ config }: Subject): readonly Problem[] {
   return config.backend
     .filter(({ secrets }) => secrets.some(secret => Buffer.byteLength(secret) < SERVER_LIMITS.strongSecret))

@@ -8,7 +8,7 @@ const totals =
   ({ calls }: Measured): Sample[] =>
     [...calls.totals[name].values()].map(({ labels, count }) => [labels, count])
 
-/** A histogram is told of each observation as it happens; the other kinds are read at a request. */
+/** A histogram records each observation as it happens; the other kinds are read at a request. */
 const observed =
   (what: Observation): NonNullable<Metric['observe']> =>
   ({ calls }, observer) =>

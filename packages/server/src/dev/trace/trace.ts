@@ -5,7 +5,7 @@ import { type Transcript, TranscriptBuilder, type Violation } from './transcript
 
 /**
  * Bounded by `SERVER_LIMITS.maxTraceEventsPerUser` and `maxTraceEvents`. Transcripts outlive the events that they were
- * made of.
+ * created from.
  */
 export class Trace {
   readonly #byUser = new Map<string, TraceEvent[]>()
