@@ -1,11 +1,12 @@
 // A conformance driver: Dysnomia or Eris. `dysnomia.mjs FOLDER PACKAGE`: where the library is installed, and its name.
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { bytes, rest, serve } from './lines.mjs'
 
 const [, , folder, name] = process.argv
-const { Client } = createRequire(`${folder}/package.json`)(name)
+const { Client } = createRequire(resolve(folder, 'package.json'))(name)
 const { hostname, port } = new URL(rest)
 
 let client

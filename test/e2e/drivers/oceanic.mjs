@@ -1,9 +1,10 @@
 // A conformance driver: oceanic.js, whose voice is @discordjs/voice. `oceanic.mjs FOLDER`: where the library is installed.
 import { createRequire } from 'node:module'
+import { resolve } from 'node:path'
 import { Readable } from 'node:stream'
 import { bytes, gateway, rest, serve } from './lines.mjs'
 
-const require = createRequire(`${process.argv[2]}/package.json`)
+const require = createRequire(resolve(process.argv[2], 'package.json'))
 const [, , , name = 'oceanic.js'] = process.argv
 const { Client } = require(name)
 const { AudioPlayerStatus, createAudioPlayer, createAudioResource, entersState, StreamType, VoiceConnectionStatus } =

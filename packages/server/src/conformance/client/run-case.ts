@@ -16,7 +16,10 @@ export interface CasePlace {
 const LOGIN = 30_000
 const JOIN = 20_000
 const PLAY = 20_000
-const ATTEMPTS = 3
+/** Libraries wait longer after each failed reconnect: about 20 seconds in all. */
+const ATTEMPTS = 8
+/** Between attempts. */
+const PAUSE = 1_000
 const FRAMES = 50
 /** Frames of 50 that have to arrive; some faults lose every fifth. */
 const ENOUGH = 25
@@ -80,7 +83,7 @@ async function outcomeOf(
     if (counterpart.heardOf(id) - before >= ENOUGH)
       return server.user(name).transcript.sessions > 1 ? 'recovers' : 'stays'
     if (test.expected === 'stops' && !isConnected(server, name)) return 'stops'
-    await sleep(500)
+    await sleep(PAUSE)
   }
   return failureOf(server, name)
 }
