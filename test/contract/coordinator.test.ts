@@ -5,8 +5,8 @@ import type { LoadReport, NodeRecord } from '@parley/protocol'
 import type { ClusterListener, Coordinator } from '../../packages/server/src/cluster/coordinator.ts'
 import { MemoryCoordinator, SharedMemory } from '../../packages/server/src/cluster/memory-coordinator.ts'
 import { NatsCoordinator } from '../../packages/server/src/cluster/nats-coordinator.ts'
+import { missingNats, NatsServer } from '../e2e/nats-server.ts'
 import { until, untilFits } from '../e2e/until.ts'
-import { missingNats, NatsServer } from './nats-server.ts'
 
 const BOOT = '0123456789abcdef'
 const KEY = { tenant: 'main', channelId: '500' }

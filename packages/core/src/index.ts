@@ -4,6 +4,27 @@ export type { BackendInspection } from './backend/control.ts'
 export type { ChannelInspection } from './channel/channel.ts'
 export type { BackendId, ChannelRef } from './channel/channel-ref.ts'
 export type { LaneInspection, OpenLane } from './channel/lane-handle.ts'
+export {
+  Front,
+  type FrontChannelInspection,
+  type FrontInspection,
+  type FrontOptions,
+  type NodeEvent,
+} from './cluster/front.ts'
+export type { ChannelStage } from './cluster/front-channel.ts'
+export type {
+  FrontPorts,
+  FrontRequestId,
+  NodeAnswer,
+  NodeCommand,
+  NodeGrant,
+  NodeRefusal,
+  NodeRequest,
+  Placed,
+  PlacementChange,
+  PlacementOutcome,
+} from './cluster/front-ports.ts'
+export type { Member, MemberState, ProbeOutcome } from './cluster/membership.ts'
 export type { Crypto, GroupCrypto, Signer } from './crypto.ts'
 export type { DaveInspection } from './dave/group.ts'
 export type { MemberInspection } from './dave/member.ts'
@@ -43,10 +64,11 @@ export {
 } from './lane/layer-report.ts'
 export { HEADER_WORDS, type PacketIo } from './lane/packet-io.ts'
 export { LIMITS } from './limits.ts'
-export type { LvspConnectionInspection } from './lvsp/connection.ts'
+export type { LvspConnectionInspection, LvspOrigin } from './lvsp/connection.ts'
 export type { Dialect } from './lvsp/dialect.ts'
 export { type Capacity, DEFAULT_CAPACITY } from './lvsp/health.ts'
-export type { LvspBackend, LvspInspection } from './lvsp/lvsp.ts'
+export type { LvspBackend, LvspInspection, SpeakingEvent, VoiceStateEvent } from './lvsp/lvsp.ts'
+export type { ChannelEncryption, ListedChannel, VoiceStateRequest, VoiceStateSelector } from './lvsp/node-control.ts'
 export type { LvspSessionInspection } from './lvsp/session.ts'
 export { isSameAddress, readAddress, writeAddress } from './media/address/socket-address.ts'
 export { Router, type RouterCounts, type RouterOptions } from './media/router.ts'

@@ -20,10 +20,8 @@ export const LIMITS = {
   /** Frequent opcodes per window: web clients send Speaking per talkspurt, and wants while the user scrolls. */
   chattyCommandsPerWindow: 1_200,
   commandWindow: 60_000,
-  /** Characters of JSON per window: 64 KiB take 1.4 ms. A busy web client sends some 400 KiB … */
+  /** Characters of JSON per window, also as a burst: parsing 64 KiB takes 2 ms. A busy web client sends some 400 KiB. */
   textPerWindow: 2 * 1024 * 1024,
-  /** … and at once, so that members of a backend that start together hold up no others. */
-  textBurst: 512 * 1024,
   /** Identify and Resume of one voice state per window: clients on a bad network reconnect every few seconds. */
   attemptsPerWindow: 30,
   /** Characters of a message before Identify or Resume: Identify needs a few hundred. */
@@ -353,4 +351,10 @@ export const LIMITS = {
   clusterNodes: 1_024,
   /** A node with at least this load receives no new channels while another one has less. */
   clusterFullLoad: 0.8,
+  /** Channels of one tenant on a front, over all nodes. */
+  clusterChannels: 400_000,
+  /** Voice states of one tenant on a front. */
+  clusterVoiceStates: 2_000_000,
+  /** Between two channels that leave a draining node: each move interrupts its users for a moment. */
+  clusterMoveInterval: 100,
 } as const

@@ -62,6 +62,16 @@ const SESSION = { backend: 'text', channel: 'text', user: 'text', version: 'numb
 
 /** The events by name, `area.event`. docs/operating.md is generated from this table: a new row needs `npm run docs`. */
 export const NOTES = {
+  'cluster.node_changed': {
+    level: 'info',
+    fields: { node: 'text', state: 'text', region: 'text' },
+    meaning: 'A node of the cluster joined, was restarted, returned, or changed its state.',
+  },
+  'cluster.node_lost': {
+    level: 'warn',
+    fields: { node: 'text', how: 'text' },
+    meaning: 'A node of the cluster `died`, or `left` in order; its channels move to others.',
+  },
   'voice.connected': {
     level: 'info',
     fields: { ...SESSION, address: 'text', transport: 'text', took: 'number' },

@@ -10,7 +10,7 @@ import type { LanesObserver } from './lane/thread/lanes.ts'
 import { SERVER_LIMITS } from './limits.ts'
 import { CallEvents } from './monitoring/call-events.ts'
 import { Descriptors } from './monitoring/descriptors.ts'
-import { type Log, type LogSink, openLog } from './monitoring/log.ts'
+import { type Log, type LogSink, logOptions, openLog } from './monitoring/log.ts'
 import { LoopLag } from './monitoring/loop-lag.ts'
 import { openMetrics } from './monitoring/metrics.ts'
 import { type SERVER_NOTES, type ServerNoteName, serverNote } from './monitoring/notes.ts'
@@ -22,8 +22,7 @@ import { SocketLimits } from './net/socket-limits.ts'
 import { readTls, type TlsFiles } from './net/tls.ts'
 import { Connections } from './net/websocket.ts'
 import { nodeOptions, nodeSettings } from './node-options.ts'
-import type { PlaygroundOptions } from './playground/page.ts'
-import { Playground } from './playground/page.ts'
+import { Playground, type PlaygroundOptions } from './playground/page.ts'
 import { openPorts, type Ports } from './ports.ts'
 import { VERSION } from './version.ts'
 
@@ -37,6 +36,16 @@ export interface AppOptions {
   playground?: PlaygroundOptions | undefined
   /** Returns the configuration as it is now, for `App.reload`. May throw a `ConfigError`. Without it only the certificate is read again. */
   reload?: (() => Config) | undefined
+}
+
+/** How loaded a node is. */
+export interface NodeStatus {
+  /** Voice sessions. */
+  readonly sessions: number
+  readonly channels: number
+  /** 0 (worst) to 1 (best). */
+  readonly health: number
+  readonly isDraining: boolean
 }
 
 /**
@@ -172,6 +181,12 @@ export class App {
   }
   get mediaPort(): number {
     return this.#ports.lanes.all[0]!.port
+  }
+
+  /** The load of the node, at constant cost. */
+  get status(): NodeStatus {
+    const { sessions, channels, health } = this.#node.sizes
+    return { sessions, channels, health, isDraining: this.#isDraining }
   }
 
   /** The state of the node without secrets. Its cost grows with the node's contents. */
@@ -381,15 +396,4 @@ async function isSettledWithin(work: Promise<void>, timeout: number): Promise<bo
   const isSettled = await Promise.race([work.then(() => true), late])
   clearTimeout(timer)
   return isSettled
-}
-
-/** Colours and readable text on a terminal, JSON elsewhere. */
-function logOptions({ log }: Config) {
-  const isTerminal = process.stdout.isTTY === true
-  return {
-    level: log.level,
-    addresses: log.addresses,
-    format: log.format ?? (isTerminal ? ('pretty' as const) : ('json' as const)),
-    colour: isTerminal && process.stdout.hasColors(),
-  }
 }

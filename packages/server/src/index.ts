@@ -9,7 +9,7 @@ import type { TlsFiles } from './net/tls.ts'
 import type { PlaygroundOptions } from './playground/page.ts'
 
 export type { ReloadReport } from './admin/reload-report.ts'
-export { App, type AppOptions } from './app.ts'
+export { App, type AppOptions, type NodeStatus } from './app.ts'
 export {
   type BackendConfig,
   type Config,

@@ -54,6 +54,8 @@ export const SERVER_LIMITS = {
   /** … and for everything, before the process exits without it. */
   stopTimeout: 5_000,
 
+  /** Between two heartbeats of a node to its cluster. */
+  clusterReportInterval: LIMITS.clusterHeartbeat,
   /** The longest wait for an answer of the cluster's coordinator. No call waits for it; a backend may wait for a placement. */
   coordinatorTimeout: 500,
   /** Between two attempts to reach the coordinator. */
@@ -62,6 +64,14 @@ export const SERVER_LIMITS = {
   coordinatorPingInterval: 5_000,
   /** How often a node's record is written again: a coordinator that was rolled back, or that lost a write, has it soon. */
   coordinatorAnnounceInterval: 10_000,
+  /** NATS servers in the configuration. */
+  maxNatsServers: 16,
+  /** How long a front waits for the answer of a node; then it asks another one. */
+  nodeAnswerTimeout: 2_000,
+  /** The longest delay of a front before it connects to a node again: nodes are near. */
+  nodeReconnectDelay: 2_000,
+  /** A node that does not answer a front's probe within this time is silent. */
+  nodeProbeTimeout: 1_000,
   /** Bytes of a record that the coordinator accepts. */
   maxCoordinatorValue: 4_096,
 

@@ -7,6 +7,9 @@ import { LIMITS } from '../limits.ts'
 /** `suspect`: no heartbeat for a while, and a probe is under way or found the node alive. */
 export type MemberState = 'alive' | 'suspect' | 'dead'
 
+/** `refused`: the address answers that no process listens there. `silent`: nothing answers in time. */
+export type ProbeOutcome = 'alive' | 'refused' | 'silent'
+
 /** A node as the membership knows it. */
 export interface Member {
   readonly record: NodeRecord
@@ -35,12 +38,14 @@ class Entry implements Member {
   state: MemberState = 'alive'
   report: LoadReport | undefined
   placed = 0
+  heardAt: number
   /** When it becomes suspect, or is probed again. */
   due: number
 
-  constructor(record: NodeRecord, due: number) {
+  constructor(record: NodeRecord, now: number) {
     this.record = record
-    this.due = due
+    this.heardAt = now
+    this.due = now + LIMITS.clusterSuspicion
   }
 }
 
@@ -66,7 +71,7 @@ export class Membership implements Timed {
     const entry = this.#entries.get(record.id)
     if (entry === undefined) {
       if (this.#entries.size >= LIMITS.clusterNodes) return
-      this.#entries.set(record.id, new Entry(record, now + LIMITS.clusterSuspicion))
+      this.#entries.set(record.id, new Entry(record, now))
       return this.#observer.changed(record, false)
     }
     if (JSON.stringify(entry.record) === JSON.stringify(record)) return
@@ -97,12 +102,23 @@ export class Membership implements Timed {
     this.#heard(entry, now)
   }
 
-  /** The outcome of a probe. An outcome for an earlier process of the node, or for one that was heard since, is ignored. */
-  probed({ id, boot }: NodeRecord, isAlive: boolean, now: number): void {
+  /** The connection to the node was lost: it is probed now instead of after missed heartbeats. */
+  linkLost(id: string, now: number): void {
+    const entry = this.#entries.get(id)
+    if (entry?.state === 'alive') this.#suspect(entry, now)
+  }
+
+  /**
+   * The outcome of a probe. An outcome for an earlier process of the node, or for one that was heard since, is ignored. A silent node
+   * is dead only without heartbeats: what cannot be reached from here may serve its clients.
+   */
+  probed({ id, boot }: NodeRecord, outcome: ProbeOutcome, now: number): void {
     const entry = this.#entries.get(id)
     if (entry?.state !== 'suspect' || entry.record.boot !== boot) return
-    entry.due = now + LIMITS.clusterSuspicion
-    if (isAlive) return
+    const isHeard = now - entry.heardAt < LIMITS.clusterSuspicion
+    entry.due =
+      outcome === 'silent' && isHeard ? entry.heardAt + LIMITS.clusterSuspicion : now + LIMITS.clusterSuspicion
+    if (outcome === 'alive' || (outcome === 'silent' && isHeard)) return
     entry.state = 'dead'
     entry.due = Infinity
     this.#observer.died(entry.record)
@@ -122,16 +138,20 @@ export class Membership implements Timed {
 
   tick(now: number): void {
     for (const entry of this.#entries.values()) {
-      if (entry.due > now) continue
-      entry.state = 'suspect'
-      entry.due = now + LIMITS.clusterSuspicion
-      this.#observer.probe(entry.record)
+      if (entry.due <= now) this.#suspect(entry, now)
     }
+  }
+
+  #suspect(entry: Entry, now: number): void {
+    entry.state = 'suspect'
+    entry.due = now + LIMITS.clusterSuspicion
+    this.#observer.probe(entry.record)
   }
 
   #heard(entry: Entry, now: number): void {
     const wasDead = entry.state === 'dead'
     entry.state = 'alive'
+    entry.heardAt = now
     entry.due = now + LIMITS.clusterSuspicion
     if (wasDead) this.#observer.returned(entry.record)
   }

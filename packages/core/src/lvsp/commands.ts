@@ -18,7 +18,6 @@ import {
 } from '@parley/protocol'
 import type { ChannelRef } from '../channel/channel-ref.ts'
 import { faultOf } from '../errors.ts'
-import { LIMITS } from '../limits.ts'
 import { ok, type Result, refused } from '../result.ts'
 import type { Agreement } from './dialect.ts'
 import { commandOf, isAgreed } from './dialect.ts'
@@ -55,12 +54,7 @@ export class Commands {
   /** Returns work that the next command has to wait for. If the command is refused, FAILURE is sent. */
   run(message: LvspInfoMessage, now: number): Result<Work | undefined, Refusal> {
     const result = this.#dispatch(message, now)
-    if (!result.ok)
-      this.#session.send(LvspInfo.Failure, {
-        in_reply_to: { type: message.type, data: idsOf(message.data) },
-        code: result.reason.failure,
-        message: result.reason.message.slice(0, LIMITS.lvspFailureMessage),
-      })
+    if (!result.ok) this.#session.sendFailure(message.type, idsOf(message.data), result.reason)
     return result
   }
 
@@ -110,7 +104,7 @@ export class Commands {
     if (updated?.ok === false) return updated
     const grant = this.#node.assignChannel(this.#backend, refOf(data), now)
     if (!grant.ok) return grant
-    this.#session.sendAssign(grant.value)
+    if (grant.value !== undefined) this.#session.sendAssign(grant.value)
     return ok(undefined)
   }
 
@@ -127,14 +121,14 @@ export class Commands {
     }
     const grant = this.#node.createVoiceState(this.#backend, request, now)
     if (!grant.ok) return grant
-    this.#session.sendDone(grant.value)
+    if (grant.value !== undefined) this.#session.sendDone(grant.value)
     return ok(undefined)
   }
 
   #refreshToken(data: LvspCommandData<typeof LvspInfo.TokenRefresh>, now: number): Outcome {
     const grant = this.#node.refreshToken(this.#backend, data.user_id, refOf(data), now)
     if (!grant.ok) return grant
-    this.#session.sendDone(grant.value)
+    if (grant.value !== undefined) this.#session.sendDone(grant.value)
     return ok(undefined)
   }
 

@@ -1,7 +1,7 @@
 // LVSP on the node: the connections and sessions of chat backends.
 // One `LvspConnection` per WebSocket, one `LvspSession` per backend, which outlives its connections. `VoiceNode`
 // forwards messages and time to the connections; events about calls enter here and leave through the backend's session.
-import { LvspCapability, LvspInfo, type VoiceClose } from '@parley/protocol'
+import { LvspCapability, type LvspCommand, LvspInfo, type VoiceClose } from '@parley/protocol'
 import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
@@ -11,8 +11,15 @@ import { LvspConnection, type LvspConnectionInspection, type LvspOrigin, type Lv
 import type { Dialect } from './dialect.ts'
 import { FailingAddresses } from './failing-addresses.ts'
 import { type BackendSecrets, canonicalToken, Keyring } from './keyring.ts'
-import type { ChannelEncryption, DrainingChannel, NodeControl } from './node-control.ts'
-import { LvspSession, type LvspSessionInspection } from './session.ts'
+import type {
+  ChannelEncryption,
+  ChannelGrant,
+  DrainingChannel,
+  NodeControl,
+  Refusal,
+  VoiceStateGrant,
+} from './node-control.ts'
+import { type CommandIds, LvspSession, type LvspSessionInspection } from './session.ts'
 import { UnidentifiedConnections } from './unidentified.ts'
 
 /** A chat backend as configured by the operator. */
@@ -58,6 +65,13 @@ export interface VoiceStateEvent extends ChannelRef {
   userId: string
   sessionId: string
   protocol: 'udp' | 'webrtc'
+}
+
+/** What a user sends, in events. `speaking` holds the speaking flags. */
+export interface SpeakingEvent extends ChannelRef {
+  userId: string
+  speaking: number
+  video: boolean
 }
 
 /** LVSP as `VoiceNode.inspect()` shows it. */
@@ -137,7 +151,7 @@ export class Lvsp {
   }
 
   /** `speaking` holds the speaking flags. */
-  speaking(backend: BackendId, event: ChannelRef & { userId: string; speaking: number; video: boolean }): void {
+  speaking(backend: BackendId, event: SpeakingEvent): void {
     this.#sessions.get(backend)?.send(LvspInfo.VoiceStateSpeaking, {
       ...userInChannel(event),
       speaking: event.speaking,
@@ -153,6 +167,21 @@ export class Lvsp {
   /** The state of a channel's end-to-end encryption changed. */
   channelDave(backend: BackendId, channel: ChannelEncryption): void {
     this.#sessions.get(backend)?.sendDave(channel)
+  }
+
+  /** Sends a grant that a command did not return at once, or that was not asked for: the channel or user has moved. */
+  channelAssigned(backend: BackendId, grant: ChannelGrant): void {
+    this.#sessions.get(backend)?.sendAssign(grant)
+  }
+
+  /** The same for a voice state. */
+  voiceStateGranted(backend: BackendId, grant: VoiceStateGrant): void {
+    this.#sessions.get(backend)?.sendDone(grant)
+  }
+
+  /** Refuses a command that was answered with a grant without a value. `type` is its info type. */
+  commandRefused(backend: BackendId, type: LvspCommand, ids: CommandIds, refusal: Refusal): void {
+    this.#sessions.get(backend)?.sendFailure(type, ids, refusal)
   }
 
   inspect(): LvspInspection {

@@ -8,6 +8,8 @@ import type { Work } from './work.ts'
 export interface ChannelGrant extends ChannelRef {
   /** Shared by all members of the channel; valid until the channel is destroyed. */
   token: string
+  /** Where clients connect, if that differs from `NodeControl.endpoint`. */
+  endpoint?: string | undefined
 }
 
 export interface VoiceStateGrant extends ChannelRef {
@@ -17,6 +19,8 @@ export interface VoiceStateGrant extends ChannelRef {
   connected: boolean
   /** Authenticates this user only; valid while the voice state exists. */
   token: string
+  /** Where the client connects, if that differs from `NodeControl.endpoint`. */
+  endpoint?: string | undefined
 }
 
 /** Selects voice states: those that match every field given. It names a session id, or a user and a channel or guild. */
@@ -91,9 +95,10 @@ export interface BackendStats {
   egressBitsPerSecond: number
 }
 
+/** A grant without a value is sent later, by the methods of `Lvsp` for that: a front has to ask another process. */
 export interface NodeControl {
   /** Idempotent. */
-  assignChannel(backend: BackendId, channel: ChannelRef, now: number): Result<ChannelGrant, Refusal>
+  assignChannel(backend: BackendId, channel: ChannelRef, now: number): Result<ChannelGrant | undefined, Refusal>
   /** Creates the channel if there is none: an update may come first. */
   updateChannel(
     backend: BackendId,
@@ -103,7 +108,11 @@ export interface NodeControl {
   ): Result<undefined, Refusal>
   destroyChannel(backend: BackendId, channel: ChannelRef, now: number): Result<undefined, Refusal>
   /** Idempotent per user and channel. Creates the channel if there is none; moves a user within a guild. */
-  createVoiceState(backend: BackendId, request: VoiceStateRequest, now: number): Result<VoiceStateGrant, Refusal>
+  createVoiceState(
+    backend: BackendId,
+    request: VoiceStateRequest,
+    now: number,
+  ): Result<VoiceStateGrant | undefined, Refusal>
   destroyVoiceStates(backend: BackendId, selector: VoiceStateSelector, now: number): Result<undefined, Refusal>
   updateVoiceStates(
     backend: BackendId,
@@ -112,7 +121,12 @@ export interface NodeControl {
     now: number,
   ): Result<undefined, Refusal>
   /** Replaces the token of a voice state. Connected sessions stay. */
-  refreshToken(backend: BackendId, userId: string, channel: ChannelRef, now: number): Result<VoiceStateGrant, Refusal>
+  refreshToken(
+    backend: BackendId,
+    userId: string,
+    channel: ChannelRef,
+    now: number,
+  ): Result<VoiceStateGrant | undefined, Refusal>
   startSync(backend: BackendId): Sync
   /** Everything that the backend has, in order of creation, for as long as the caller iterates. Undefined is a step without an item. */
   state(backend: BackendId): Iterable<StateItem | undefined>

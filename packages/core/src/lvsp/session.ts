@@ -6,7 +6,15 @@ import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
 import { ReplayBuffer } from '../replay-buffer.ts'
 import { type Agreement, eventData, isAgreed } from './dialect.ts'
-import type { ChannelEncryption, DrainingChannel, NodeControl, StateItem } from './node-control.ts'
+import type {
+  ChannelEncryption,
+  ChannelGrant,
+  DrainingChannel,
+  NodeControl,
+  Refusal,
+  StateItem,
+  VoiceStateGrant,
+} from './node-control.ts'
 import type { Work } from './work.ts'
 
 /** What a session needs of a live connection. */
@@ -39,6 +47,14 @@ export interface LvspSessionInspection {
   readonly connections: readonly ConnectionId[]
   /** When it expires, on the node's clock; `Infinity` while a connection is live. */
   readonly endsAt: number
+}
+
+/** The ids by which a backend recognizes the command that a FAILURE answers. */
+export interface CommandIds {
+  channel_id?: string | undefined
+  guild_id?: string | undefined
+  user_id?: string | undefined
+  session_id?: string | undefined
 }
 
 interface Kept {
@@ -176,31 +192,28 @@ export class LvspSession implements Timed {
     })
   }
 
-  sendAssign(channel: { channelId: string; guildId?: string | undefined; token: string }): void {
-    this.send(LvspInfo.ChannelAssign, {
-      channel_id: channel.channelId,
-      guild_id: channel.guildId,
-      token: channel.token,
-      endpoint: this.#host.node.endpoint,
-    })
+  sendAssign({ channelId, guildId, token, endpoint = this.#host.node.endpoint }: ChannelGrant): void {
+    this.send(LvspInfo.ChannelAssign, { channel_id: channelId, guild_id: guildId, token, endpoint })
   }
 
-  sendDone(state: {
-    userId: string
-    channelId: string
-    guildId?: string | undefined
-    sessionId: string
-    token: string
-    connected: boolean
-  }): void {
+  sendDone({ endpoint = this.#host.node.endpoint, ...state }: VoiceStateGrant): void {
     this.send(LvspInfo.VoiceStateDone, {
       user_id: state.userId,
       channel_id: state.channelId,
       guild_id: state.guildId,
       session_id: state.sessionId,
       token: state.token,
-      endpoint: this.#host.node.endpoint,
+      endpoint,
       connected: state.connected,
+    })
+  }
+
+  /** FAILURE, in reply to a command of this info type with these ids. */
+  sendFailure(type: number, ids: CommandIds, { failure, message }: Refusal): void {
+    this.send(LvspInfo.Failure, {
+      in_reply_to: { type, data: ids },
+      code: failure,
+      message: message.slice(0, LIMITS.lvspFailureMessage),
     })
   }
 

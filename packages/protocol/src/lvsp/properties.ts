@@ -15,6 +15,11 @@ export const LvspChannelProperties = z.object({
   video: z.boolean().optional().describe('whether members may send video'),
   kind: z.enum(['voice', 'stage', 'stream']).optional().describe('kind of channel'),
   owner_id: Snowflake.optional().describe('for a stream: the user whose media it carries'),
+  region: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/)
+    .optional()
+    .describe('region of the nodes to prefer, where a front serves several; a single node ignores it'),
   dave: z
     .enum(['off', 'allowed', 'required'])
     .optional()
@@ -34,6 +39,8 @@ export interface ChannelProperties {
   kind?: 'voice' | 'stage' | 'stream' | undefined
   /** For a stream: the user whose media it carries. */
   ownerId?: string | undefined
+  /** Region of the nodes to prefer: letters, digits, `-` and `_`, at most 32. For fronts; a single node ignores it. */
+  region?: string | undefined
   /**
    * End-to-end encryption (DAVE): `off` never, `allowed` whenever every client supports it, `required` only clients that
    * support it may join. Default: the node's `voice.dave`; `off` for a stage.
@@ -48,6 +55,7 @@ const PROPERTIES = {
   video: 'video',
   kind: 'kind',
   owner_id: 'ownerId',
+  region: 'region',
   dave: 'dave',
 } as const satisfies Record<keyof LvspChannelProperties, keyof ChannelProperties>
 

@@ -1,7 +1,7 @@
 // The routes of the admin API: one table that the listener serves and docs/operating.md lists.
 import { Snowflake } from '@parley/protocol'
 import { z } from 'zod'
-import { Duration } from '../config/schema.ts'
+import { Duration } from '../config/values.ts'
 import { SERVER_LIMITS } from '../limits.ts'
 import type { Administration } from './administration.ts'
 import { ReloadReport } from './reload-report.ts'

@@ -1,6 +1,6 @@
 // Command-line options that are durations.
 import { InvalidArgumentError } from 'commander'
-import { Duration } from '../config/schema.ts'
+import { Duration } from '../config/values.ts'
 
 /** Milliseconds of a text such as `10s`. Throws an error that commander prints. */
 export function duration(text: string): number {

@@ -3,12 +3,13 @@ import { Command } from 'commander'
 import { VERSION } from '../version.ts'
 import * as doctor from './admin/doctor.ts'
 import * as admin from './admin/register.ts'
-import * as bridge from './bridge.ts'
+import * as bridge from './bridge/bridge.ts'
 import * as checkConfig from './check-config.ts'
 import * as demo from './demo.ts'
 import * as conformance from './dev/conformance.ts'
 import * as dev from './dev/dev.ts'
 import * as trace from './dev/trace.ts'
+import * as front from './front.ts'
 import * as serve from './serve.ts'
 import * as talk from './talk.ts'
 
@@ -23,6 +24,7 @@ const COMMANDS: readonly CommandModule[] = [
   trace,
   conformance,
   serve,
+  front,
   talk,
   bridge,
   checkConfig,

@@ -1,7 +1,8 @@
 // `parley serve`: runs a node in the foreground until a signal.
 import type { Command } from 'commander'
 import { App } from '../app.ts'
-import { processEnvironment } from '../config/config.ts'
+import type { NodeMember } from '../cluster/node-member.ts'
+import { type Config, processEnvironment } from '../config/config.ts'
 import { Service } from '../systemd/service.ts'
 import { type ConfigOptions, configFrom, runCommand, withConfigOptions } from './config-options.ts'
 
@@ -40,19 +41,33 @@ async function serve(options: ConfigOptions): Promise<void> {
   process.on('SIGHUP', reload)
   if (warning !== undefined) process.stderr.write(`parley: ${warning}\n`)
   const load = () => configFrom(options)
-  const started = await App.start(load(), { reload: load })
+  const config = load()
+  const started = await App.start(config, { reload: load })
   app = started
   service.ready(started.endpoint)
+  const member = await joinCluster(config, started)
   let signals = 0
   const stop = async () => {
     signals++
-    if (signals === 1) service.stopping(started.drainTimeout)
-    if (signals === 1) await started.drain()
+    if (signals === 1) {
+      service.stopping(started.drainTimeout)
+      const drained = started.drain()
+      member?.update()
+      await drained
+    }
     if (signals > 2) process.exit(1)
-    await started.close()
+    await Promise.all([started.close(), member?.leave()])
     service.close()
     process.exit()
   }
   process.on('SIGTERM', stop)
   process.on('SIGINT', stop)
+}
+
+/** Undefined without `cluster.nats`. */
+async function joinCluster(config: Config, app: App): Promise<NodeMember | undefined> {
+  if (config.cluster.nats.length === 0) return undefined
+  const { openCoordinator } = await import('../cluster/open-coordinator.ts')
+  const { NodeMember } = await import('../cluster/node-member.ts')
+  return new NodeMember(app, config, openCoordinator(config.cluster))
 }

@@ -1,21 +1,7 @@
 // What the processes of a cluster share: who exists, how loaded each node is, and where each channel is. It is a hint with
 // compare-and-set and may lose acknowledged writes: backends and nodes hold the truth, and no call waits for it.
+import type { PlacementOutcome } from '@parley/core'
 import type { LoadReport, NodeRecord, PlacementKey, PlacementRecord } from '@parley/protocol'
-
-/** A placement and the revision that a change has to name. */
-export interface Placed {
-  readonly record: PlacementRecord
-  readonly revision: number
-}
-
-/**
- * The outcome of a change. `taken`: another process was first, `placed` is what it wrote; undefined if it removed the record.
- * `unavailable`: no answer within `SERVER_LIMITS.coordinatorTimeout`; the change may or may not have been made.
- */
-export type PlacementOutcome =
-  | { readonly kind: 'placed'; readonly placed: Placed }
-  | { readonly kind: 'taken'; readonly placed: Placed | undefined }
-  | { readonly kind: 'unavailable' }
 
 /** Calls arrive in the order of the coordinator, and again after it was away: all current records, then changes. */
 export interface ClusterListener {

@@ -1,4 +1,5 @@
 // A coordinator inside one process: for a node without a cluster, and for tests with many nodes in one process.
+import type { Placed, PlacementOutcome } from '@parley/core'
 import {
   encodePlacementKey,
   type LoadReport,
@@ -6,7 +7,7 @@ import {
   type PlacementKey,
   type PlacementRecord,
 } from '@parley/protocol'
-import type { ClusterListener, Coordinator, Placed, PlacementOutcome } from './coordinator.ts'
+import type { ClusterListener, Coordinator } from './coordinator.ts'
 
 /** The state that several coordinators share, as processes share a NATS server. */
 export class SharedMemory {

@@ -4,6 +4,7 @@
 import { JetStreamApiCodes, JetStreamApiError, jetstream } from '@nats-io/jetstream'
 import { type KV, Kvm, type KvWatchEntry } from '@nats-io/kv'
 import { connect, type Msg, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node'
+import type { Placed, PlacementOutcome } from '@parley/core'
 import {
   decodeRecord,
   encodePlacementKey,
@@ -14,7 +15,7 @@ import {
   PlacementRecord,
 } from '@parley/protocol'
 import { SERVER_LIMITS } from '../limits.ts'
-import type { ClusterListener, Coordinator, Placed, PlacementOutcome } from './coordinator.ts'
+import type { ClusterListener, Coordinator } from './coordinator.ts'
 
 export interface NatsOptions {
   /** Servers, authentication and TLS, as of `@nats-io/transport-node`. */

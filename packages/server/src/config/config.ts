@@ -80,7 +80,13 @@ function checked(assignments: readonly Assignment[], hasTls = false, warnings: s
   if (config.http.tls_cert !== undefined)
     config.http.tls_cert = settings.path(['http', 'tls_cert'], config.http.tls_cert)
   if (config.http.tls_key !== undefined) config.http.tls_key = settings.path(['http', 'tls_key'], config.http.tls_key)
+  for (const name of ['nats_credentials', 'nats_ca', 'ca'] as const) {
+    const file = config.cluster[name]
+    if (file !== undefined) config.cluster[name] = settings.path(['cluster', name], file)
+  }
   checkHttp(config, settings, hasTls)
+  if (config.cluster.nats.length > 0 && config.cluster.id === undefined)
+    throw settings.refuse(['cluster', 'id'], 'expected the name of this process in the cluster, found nothing')
   for (const warn of [weakSecrets(config.backend), readableFiles(config, settings)]) warnings.push(...warn)
   return frozen({ ...config, warnings })
 }

@@ -1,5 +1,5 @@
 // One user of a test server, as expectations and transcripts see it.
-import { Duration } from '../config/schema.ts'
+import { Duration } from '../config/values.ts'
 import { SERVER_LIMITS } from '../limits.ts'
 import type { ControlContext } from './control-context.ts'
 import { ExpectationError, type ExpectedClient, expectClient, type Terms } from './expect/expect-client.ts'

@@ -23,6 +23,13 @@ export interface LogOptions {
   colour?: boolean
 }
 
+/** The settings of `[log]`. */
+interface LogSettings {
+  readonly level: LogLevel
+  readonly addresses: 'full' | 'network' | 'hidden'
+  readonly format?: LogOptions['format'] | undefined
+}
+
 /** A note of the node, or of another program that writes the same log. */
 export interface LogLine {
   level: NodeNote['level']
@@ -52,6 +59,14 @@ const LEVELS: Record<string, [name: string, colour: number]> = {
   info: ['info ', 32],
   warn: ['warn ', 33],
   error: ['ERROR', 31],
+}
+
+/** Colours and readable text on a terminal, JSON elsewhere. */
+export function logOptions({ log }: { log: LogSettings }): LogOptions {
+  const { level, addresses } = log
+  const isTerminal = process.stdout.isTTY === true
+  const format = log.format ?? (isTerminal ? 'pretty' : 'json')
+  return { level, addresses, format, colour: isTerminal && process.stdout.hasColors() }
 }
 
 /** Without a sink, lines go to standard output; the caller never waits for them. */

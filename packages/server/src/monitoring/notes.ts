@@ -20,6 +20,29 @@ export const SERVER_NOTES = {
     fields: { timeout: 'number' },
     meaning: 'Some ports or threads did not close within `timeout` milliseconds; the process exits without them.',
   },
+  'front.started': {
+    level: 'info',
+    fields: { version: 'text', lvsp: 'text' },
+    meaning: 'A front of a cluster accepts backends.',
+  },
+  'cluster.connected': { level: 'info', fields: {}, meaning: 'NATS is there.' },
+  'cluster.disconnected': {
+    level: 'warn',
+    fields: {},
+    meaning:
+      'The connection to NATS is lost. Calls and new channels are not affected; channels are registered when it returns.',
+  },
+  'cluster.malformed': {
+    level: 'warn',
+    fields: { reason: 'text' },
+    meaning: 'A record in NATS is not one of this version of Parley; it was ignored.',
+  },
+  'cluster.link_failed': {
+    level: 'warn',
+    fields: { node: 'text', backend: 'text', reason: 'text' },
+    meaning:
+      'A node refused a command of the front, or its secret: front and nodes need the same `[[backend]]` sections.',
+  },
   'descriptors.exhausted': {
     level: 'error',
     fields: {},

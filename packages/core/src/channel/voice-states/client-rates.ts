@@ -2,9 +2,9 @@
 import { LIMITS } from '../../limits.ts'
 import { MessageRate } from '../../message-rate.ts'
 
-/** Per window on average, and as much at once unless `burst` says less. */
-const rateOf = (perWindow: number, now: number, burst = perWindow) =>
-  new MessageRate(perWindow / (LIMITS.commandWindow / 1_000), burst, now)
+/** A window's worth at once, and as much per window on average. */
+const rateOf = (perWindow: number, now: number) =>
+  new MessageRate(perWindow / (LIMITS.commandWindow / 1_000), perWindow, now)
 
 export class ClientRates {
   readonly commands: MessageRate
@@ -18,7 +18,7 @@ export class ClientRates {
   constructor(now: number) {
     this.commands = rateOf(LIMITS.commandsPerWindow, now)
     this.chatter = rateOf(LIMITS.chattyCommandsPerWindow, now)
-    this.text = rateOf(LIMITS.textPerWindow, now, LIMITS.textBurst)
+    this.text = rateOf(LIMITS.textPerWindow, now)
     this.attempts = rateOf(LIMITS.attemptsPerWindow, now)
   }
 }

@@ -1,6 +1,6 @@
 // What starts a fault: a time, an event of the session, or the number of a packet.
 import { VoiceOp } from '@parley/protocol'
-import { Duration } from '../../config/schema.ts'
+import { Duration } from '../../config/values.ts'
 
 /** An event of a user's voice connection, as links and relays report it. */
 export type FaultEvent = 'start' | 'packet' | `${'client' | 'node'} ${number}`

@@ -1,7 +1,7 @@
 // The settings of a bridge from its file, environment and flags; later ones replace earlier ones.
 import { dirname, resolve } from 'node:path'
-import { ConfigError } from '../config/config-error.ts'
-import { readToml } from '../config/sources.ts'
+import { ConfigError } from '../../config/config-error.ts'
+import { readToml } from '../../config/sources.ts'
 
 /** Options of the command. Each is also a variable, see `bridgeInput`. */
 export interface BridgeFlags {

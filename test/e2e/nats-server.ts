@@ -2,11 +2,11 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
-import { untilFits } from '../e2e/until.ts'
+import { freePort } from './free-port.ts'
+import { untilFits } from './until.ts'
 
 /** Why the test cannot run; false if it can. In CI a missing nats-server is a failure. */
 export const missingNats =
@@ -81,13 +81,4 @@ function logOf(file: string): string {
   } catch {
     return ''
   }
-}
-
-/** A port that the system has just chosen: clients have to find the server again under the same one. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  return port
 }

@@ -11,12 +11,12 @@ import {
   SpacebarBridge,
 } from '@parley/spacebar'
 import type { Command } from 'commander'
-import { processEnvironment } from '../config/config.ts'
-import { ConfigError } from '../config/config-error.ts'
-import { openLog } from '../monitoring/log.ts'
+import { processEnvironment } from '../../config/config.ts'
+import { ConfigError } from '../../config/config-error.ts'
+import { openLog } from '../../monitoring/log.ts'
+import { runCommand } from '../config-options.ts'
+import { untilStopped } from '../until-stopped.ts'
 import { type BridgeFlags, bridgeInput } from './bridge-input.ts'
-import { runCommand } from './config-options.ts'
-import { untilStopped } from './until-stopped.ts'
 
 const HELP = `
 Examples:

@@ -1,0 +1,111 @@
+// The channels of a front: where each is, and who may be in it. A front holds what it needs to open a channel again elsewhere.
+import type { ChannelProperties } from '@parley/protocol'
+import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
+import type { ChannelGrant, VoiceStateGrant, VoiceStateRequest } from '../lvsp/node-control.ts'
+import type { Placed } from './front-ports.ts'
+
+/** A voice state that the backend wants. */
+export interface Seat {
+  request: VoiceStateRequest
+  /** The last grant; undefined before the first. */
+  grant: VoiceStateGrant | undefined
+}
+
+/** `stranded`: no node accepts it. It is placed again when a node joins or returns. */
+export type ChannelStage = 'placing' | 'opening' | 'open' | 'stranded' | 'ended'
+
+export class FrontChannel {
+  readonly tenant: BackendId
+  readonly ref: ChannelRef
+  properties: ChannelProperties = {}
+  stage: ChannelStage = 'placing'
+  /** The node that serves the channel, or is asked to. */
+  node: string | undefined
+  /** The last grant of a node. */
+  grant: ChannelGrant | undefined
+  /** As the coordinator has it; undefined while it does not. */
+  placed: Placed | undefined
+  /** The node to leave once another one has the channel. */
+  leaving: string | undefined
+  /** Nodes that died with the channel: should one return, the channel ends there. */
+  readonly left = new Set<string>()
+  /** Nodes that refused the channel since it was open last. */
+  readonly refused = new Set<string>()
+  /** Whether a node has served it: the backend learns from another CHANNEL_ASSIGN that it has moved. */
+  wasOpen = false
+  /** The backend waits for CHANNEL_ASSIGN. */
+  isAssignWanted = false
+  /** Grows with each attempt to place it: answers to an earlier attempt are ignored. */
+  attempt = 0
+  readonly seats = new Map<string, Seat>()
+
+  constructor(tenant: BackendId, ref: ChannelRef) {
+    this.tenant = tenant
+    this.ref = ref
+  }
+
+  get key() {
+    return { tenant: this.tenant, channelId: this.ref.channelId }
+  }
+}
+
+/** The channels of one tenant, by id and by who is in them. */
+export class TenantChannels {
+  readonly #byId = new Map<string, FrontChannel>()
+  readonly #byUser = new Map<string, Set<FrontChannel>>()
+  readonly #bySession = new Map<string, { channel: FrontChannel; userId: string }>()
+  #seats = 0
+
+  get size(): number {
+    return this.#byId.size
+  }
+  /** Voice states of all channels. */
+  get seats(): number {
+    return this.#seats
+  }
+  get all(): Iterable<FrontChannel> {
+    return this.#byId.values()
+  }
+
+  get(channelId: string): FrontChannel | undefined {
+    return this.#byId.get(channelId)
+  }
+  add(channel: FrontChannel): void {
+    this.#byId.set(channel.ref.channelId, channel)
+  }
+  remove(channel: FrontChannel): void {
+    for (const userId of channel.seats.keys()) this.removeSeat(channel, userId)
+    this.#byId.delete(channel.ref.channelId)
+  }
+
+  ofUser(userId: string): readonly FrontChannel[] {
+    return [...(this.#byUser.get(userId) ?? [])]
+  }
+  ofSession(sessionId: string): { channel: FrontChannel; userId: string } | undefined {
+    return this.#bySession.get(sessionId)
+  }
+
+  addSeat(channel: FrontChannel, userId: string, seat: Seat): void {
+    if (!channel.seats.has(userId)) this.#seats++
+    channel.seats.set(userId, seat)
+    const channels = this.#byUser.get(userId) ?? new Set()
+    this.#byUser.set(userId, channels.add(channel))
+  }
+
+  removeSeat(channel: FrontChannel, userId: string): void {
+    const seat = channel.seats.get(userId)
+    if (seat === undefined) return
+    channel.seats.delete(userId)
+    this.#seats--
+    if (seat.grant !== undefined) this.#bySession.delete(seat.grant.sessionId)
+    const channels = this.#byUser.get(userId)
+    channels?.delete(channel)
+    if (channels?.size === 0) this.#byUser.delete(userId)
+  }
+
+  granted(channel: FrontChannel, seat: Seat, grant: VoiceStateGrant): void {
+    if (seat.grant !== undefined) this.#bySession.delete(seat.grant.sessionId)
+    seat.grant = grant
+    this.#bySession.set(grant.sessionId, { channel, userId: grant.userId })
+  }
+}

@@ -1,0 +1,346 @@
+// What LVSP asks of a front: the rules of channels and voice states, answered by the nodes that serve them.
+import { type ChannelProperties, LvspFailure, LvspInfo, type VoiceStateRestrictions } from '@parley/protocol'
+import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
+import { LIMITS } from '../limits.ts'
+import type { Lvsp } from '../lvsp/lvsp.ts'
+import type {
+  BackendStats,
+  ChannelGrant,
+  ListedChannel,
+  NodeControl,
+  Refusal,
+  StateItem,
+  Sync,
+  VoiceStateGrant,
+  VoiceStateRequest,
+  VoiceStateSelector,
+} from '../lvsp/node-control.ts'
+import { ok, type Result, refused } from '../result.ts'
+import { FrontChannel, type Seat, TenantChannels } from './front-channel.ts'
+import type { FrontPorts, FrontRequestId, NodeAnswer, NodeCommand } from './front-ports.ts'
+import type { Placer } from './placer.ts'
+
+/** Answers to backends. */
+export type Backends = Pick<Lvsp, 'channelAssigned' | 'voiceStateGranted' | 'commandRefused'>
+
+export interface FrontControlOptions {
+  readonly ports: FrontPorts
+  readonly backends: () => Backends
+  readonly placer: () => Placer
+  readonly nextId: () => FrontRequestId
+  /** 0 (worst) to 1 (best), over all nodes. */
+  readonly health: () => number
+  /** Nodes that the tenant's commands for all nodes go to. */
+  readonly nodes: () => Iterable<string>
+}
+
+const refuse = (failure: LvspFailure, message: string): Result<never, Refusal> => refused({ failure, message })
+const UNKNOWN_CHANNEL = refuse(LvspFailure.UnknownChannel, 'the channel does not exist')
+const UNKNOWN_VOICE_STATE = refuse(LvspFailure.UnknownVoiceState, 'the voice state does not exist')
+
+export class FrontControl implements NodeControl {
+  /** Grants carry the endpoint of their node. */
+  readonly endpoint = ''
+  readonly #options: FrontControlOptions
+  readonly #tenants = new Map<BackendId, TenantChannels>()
+  readonly #waiting = new Map<FrontRequestId, (answer: NodeAnswer) => void>()
+
+  constructor(options: FrontControlOptions) {
+    this.#options = options
+  }
+
+  tenant(id: BackendId): TenantChannels {
+    const known = this.#tenants.get(id)
+    if (known !== undefined) return known
+    const tenant = new TenantChannels()
+    this.#tenants.set(id, tenant)
+    return tenant
+  }
+
+  /** The channels of all tenants. */
+  *channels(): Iterable<FrontChannel> {
+    for (const tenant of this.#tenants.values()) yield* tenant.all
+  }
+
+  assignChannel(backend: BackendId, ref: ChannelRef, now: number): Result<ChannelGrant | undefined, Refusal> {
+    const found = this.#channel(backend, ref, now)
+    if (!found.ok) return found
+    const channel = found.value
+    if (channel.stage === 'open') return ok(channel.grant)
+    channel.isAssignWanted = true
+    return ok(undefined)
+  }
+
+  updateChannel(
+    backend: BackendId,
+    ref: ChannelRef,
+    properties: ChannelProperties,
+    now: number,
+  ): Result<undefined, Refusal> {
+    const found = this.#channel(backend, ref, now, properties)
+    if (!found.ok) return found
+    const channel = found.value
+    channel.properties = { ...channel.properties, ...defined(properties) }
+    if (channel.stage === 'open') this.#command(channel, { kind: 'updateChannel', channel: channel.ref, properties })
+    return ok(undefined)
+  }
+
+  destroyChannel(backend: BackendId, ref: ChannelRef): Result<undefined, Refusal> {
+    const channel = this.tenant(backend).get(ref.channelId)
+    if (channel === undefined || !isSameGuild(channel, ref)) return UNKNOWN_CHANNEL
+    this.#end(channel)
+    return ok(undefined)
+  }
+
+  createVoiceState(
+    backend: BackendId,
+    request: VoiceStateRequest,
+    now: number,
+  ): Result<VoiceStateGrant | undefined, Refusal> {
+    const tenant = this.tenant(backend)
+    const found = this.#channel(backend, request, now)
+    if (!found.ok) return found
+    const channel = found.value
+    const known = channel.seats.get(request.userId)
+    if (known === undefined && tenant.seats >= LIMITS.clusterVoiceStates)
+      return refuse(LvspFailure.TooManyVoiceStates, 'the backend has the maximum of voice states')
+    this.#leaveOthers(tenant, channel, request.userId)
+    const seat: Seat = known ?? { request, grant: undefined }
+    seat.request = { ...known?.request, ...defined(request), ...channel.ref, userId: request.userId }
+    tenant.addSeat(channel, request.userId, seat)
+    if (channel.stage === 'open') this.#requestSeat(channel, seat)
+    return ok(undefined)
+  }
+
+  destroyVoiceStates(backend: BackendId, selector: VoiceStateSelector): Result<undefined, Refusal> {
+    const selected = this.#select(backend, selector)
+    for (const { channel, userId } of selected) this.#removeSeat(channel, userId)
+    return selected.length === 0 ? UNKNOWN_VOICE_STATE : ok(undefined)
+  }
+
+  updateVoiceStates(
+    backend: BackendId,
+    selector: VoiceStateSelector,
+    restrictions: VoiceStateRestrictions,
+  ): Result<undefined, Refusal> {
+    const selected = this.#select(backend, selector)
+    for (const { channel, userId } of selected) {
+      const seat = channel.seats.get(userId)!
+      seat.request = { ...seat.request, restrictions: { ...seat.request.restrictions, ...defined(restrictions) } }
+      const one = { userId, ...channel.ref }
+      this.#command(channel, { kind: 'updateVoiceStates', selector: one, restrictions })
+    }
+    return selected.length === 0 ? UNKNOWN_VOICE_STATE : ok(undefined)
+  }
+
+  refreshToken(backend: BackendId, userId: string, ref: ChannelRef): Result<VoiceStateGrant | undefined, Refusal> {
+    const channel = this.tenant(backend).get(ref.channelId)
+    if (channel === undefined) return UNKNOWN_CHANNEL
+    const seat = channel.seats.get(userId)
+    if (seat === undefined) return UNKNOWN_VOICE_STATE
+    if (channel.stage !== 'open' || channel.node === undefined)
+      return refuse(LvspFailure.Unavailable, 'the channel is being moved')
+    const id = this.#options.nextId()
+    this.#waiting.set(id, answer => this.#seatAnswered(channel, seat, answer, LvspInfo.TokenRefresh))
+    this.#options.ports.request(id, channel.node, backend, { kind: 'token', channel: channel.ref, userId })
+    return ok(undefined)
+  }
+
+  startSync(backend: BackendId): Sync {
+    const listed = new Map<string, ListedChannel>()
+    return {
+      list: channels => {
+        for (const channel of channels) {
+          const userIds = [...(listed.get(channel.channelId)?.userIds ?? []), ...channel.userIds]
+          listed.set(channel.channelId, { ...channel, userIds })
+        }
+      },
+      finish: grace => {
+        this.#synchronize(backend, listed, grace)
+        return undefined
+      },
+    }
+  }
+
+  *state(backend: BackendId): Iterable<StateItem | undefined> {
+    for (const { grant, seats } of this.tenant(backend).all) {
+      if (grant !== undefined) yield { kind: 'channel', grant }
+      for (const seat of seats.values()) yield seat.grant && { kind: 'voiceState', grant: seat.grant }
+    }
+  }
+
+  backendAttached(backend: BackendId): void {
+    this.#options.ports.attach(backend)
+  }
+
+  /** The links stay: events of the nodes wait for RESUME. */
+  backendDetached(): void {}
+
+  health(): number {
+    return this.#options.health()
+  }
+
+  stats(backend: BackendId): BackendStats {
+    const { size: channels } = this.tenant(backend)
+    let sessions = 0
+    for (const { seats } of this.tenant(backend).all)
+      for (const { grant } of seats.values()) if (grant?.connected === true) sessions++
+    return { channels, sessions, egressBitsPerSecond: 0, views: {} }
+  }
+
+  /** Ends, on this node, the channels that other nodes serve. */
+  endElsewhere(node: string): void {
+    for (const { tenant, ref, node: owner, left } of this.channels())
+      if (owner !== node && left.delete(node))
+        this.#options.ports.command(node, tenant, { kind: 'destroyChannel', channel: ref })
+  }
+
+  answered(id: FrontRequestId, answer: NodeAnswer): boolean {
+    const then = this.#waiting.get(id)
+    this.#waiting.delete(id)
+    then?.(answer)
+    return then !== undefined
+  }
+
+  /** A node serves the channel: the first one, or another one after a move. The backend receives grants in both cases. */
+  opened(channel: FrontChannel): void {
+    const { tenant, grant, isAssignWanted, wasOpen } = channel
+    if (grant !== undefined && (isAssignWanted || wasOpen)) this.#options.backends().channelAssigned(tenant, grant)
+    channel.isAssignWanted = false
+    channel.wasOpen = true
+    for (const seat of channel.seats.values()) this.#requestSeat(channel, seat)
+  }
+
+  /** No node accepts the channel. One that was open stays, and is placed again when a node can be had. */
+  failed(channel: FrontChannel, refusal: Refusal): void {
+    if (channel.grant !== undefined && refusal.failure === LvspFailure.Unavailable) return
+    const { tenant, ref, seats, isAssignWanted } = channel
+    const backends = this.#options.backends()
+    const ids = { channel_id: ref.channelId, guild_id: ref.guildId }
+    if (isAssignWanted) backends.commandRefused(tenant, LvspInfo.ChannelRequest, ids, refusal)
+    for (const userId of seats.keys())
+      backends.commandRefused(tenant, LvspInfo.VoiceStateCreate, { ...ids, user_id: userId }, refusal)
+    this.#end(channel)
+  }
+
+  /** The channel, created and about to be placed if there is none. */
+  #channel(
+    backend: BackendId,
+    { channelId, guildId }: ChannelRef,
+    now: number,
+    properties: ChannelProperties = {},
+  ): Result<FrontChannel, Refusal> {
+    const tenant = this.tenant(backend)
+    const known = tenant.get(channelId)
+    if (known !== undefined) {
+      if (isSameGuild(known, { channelId, guildId })) return ok(known)
+      return refuse(LvspFailure.ChannelConflict, `the channel belongs to ${known.ref.guildId ?? 'no guild'}`)
+    }
+    if (tenant.size >= LIMITS.clusterChannels)
+      return refuse(LvspFailure.TooManyChannels, `the backend has the maximum of ${LIMITS.clusterChannels} channels`)
+    const channel = new FrontChannel(backend, { channelId, guildId })
+    channel.properties = defined(properties)
+    tenant.add(channel)
+    this.#options.placer().place(channel, now)
+    return ok(channel)
+  }
+
+  #requestSeat(channel: FrontChannel, seat: Seat): void {
+    if (channel.node === undefined) return
+    const id = this.#options.nextId()
+    // Users keep their session id when the channel moves: their clients hold it.
+    const sessionId = seat.request.sessionId ?? seat.grant?.sessionId
+    this.#waiting.set(id, answer => this.#seatAnswered(channel, seat, answer, LvspInfo.VoiceStateCreate))
+    const request = { ...seat.request, sessionId }
+    this.#options.ports.request(id, channel.node, channel.tenant, { kind: 'voiceState', request })
+  }
+
+  #seatAnswered(
+    channel: FrontChannel,
+    seat: Seat,
+    answer: NodeAnswer,
+    type: typeof LvspInfo.VoiceStateCreate | typeof LvspInfo.TokenRefresh,
+  ): void {
+    const { userId } = seat.request
+    const { tenant, ref } = channel
+    // The seat was removed, or belongs to another channel of that id by now.
+    if (channel.seats.get(userId) !== seat || channel.stage === 'ended') return
+    if (answer.ok) {
+      const { token, endpoint, sessionId = '', connected = false } = answer.value
+      const grant = { ...ref, userId, token, endpoint, sessionId, connected }
+      this.tenant(tenant).granted(channel, seat, grant)
+      return this.#options.backends().voiceStateGranted(tenant, grant)
+    }
+    const ids = { channel_id: ref.channelId, guild_id: ref.guildId, user_id: userId }
+    // While the channel moves, the next node answers.
+    if (channel.stage !== 'open') return
+    this.#options.backends().commandRefused(tenant, type, ids, answer.reason)
+    if (type === LvspInfo.VoiceStateCreate) this.#removeSeat(channel, userId)
+  }
+
+  /** A user is in one channel of a guild at a time: joining another is a move. */
+  #leaveOthers(tenant: TenantChannels, { ref }: FrontChannel, userId: string): void {
+    if (ref.guildId === undefined) return
+    for (const other of tenant.ofUser(userId))
+      if (other.ref.guildId === ref.guildId && other.ref.channelId !== ref.channelId) this.#removeSeat(other, userId)
+  }
+
+  #removeSeat(channel: FrontChannel, userId: string): void {
+    this.tenant(channel.tenant).removeSeat(channel, userId)
+    this.#command(channel, { kind: 'destroyVoiceStates', selector: { userId, ...channel.ref } })
+  }
+
+  #end(channel: FrontChannel): void {
+    const { tenant, ref, placed, leaving, node } = channel
+    this.tenant(tenant).remove(channel)
+    channel.stage = 'ended'
+    for (const each of new Set([node, leaving]))
+      if (each !== undefined) this.#options.ports.command(each, tenant, { kind: 'destroyChannel', channel: ref })
+    if (placed !== undefined) this.#options.ports.release(channel.key, placed.revision)
+  }
+
+  /** To the node of the channel, and while it moves to the one that it leaves. */
+  #command({ tenant, node, leaving }: FrontChannel, command: NodeCommand): void {
+    for (const each of new Set([node, leaving]))
+      if (each !== undefined) this.#options.ports.command(each, tenant, command)
+  }
+
+  #select(backend: BackendId, selector: VoiceStateSelector): { channel: FrontChannel; userId: string }[] {
+    const tenant = this.tenant(backend)
+    const { sessionId, userId } = selector
+    const ofSession = sessionId === undefined ? undefined : tenant.ofSession(sessionId)
+    if (sessionId !== undefined) return ofSession !== undefined && fits(ofSession, selector) ? [ofSession] : []
+    if (userId === undefined) return []
+    return tenant
+      .ofUser(userId)
+      .map(channel => ({ channel, userId }))
+      .filter(place => fits(place, selector))
+  }
+
+  /** Nodes receive the whole list: they may have channels that this front does not know, and remove what is not listed. */
+  #synchronize(backend: BackendId, listed: ReadonlyMap<string, ListedChannel>, grace: number): void {
+    for (const channel of [...this.tenant(backend).all]) {
+      const users = new Set(listed.get(channel.ref.channelId)?.userIds)
+      if (!listed.has(channel.ref.channelId)) this.#end(channel)
+      else for (const userId of [...channel.seats.keys()]) if (!users.has(userId)) this.#removeSeat(channel, userId)
+    }
+    const channels = [...listed.values()]
+    for (const node of this.#options.nodes())
+      this.#options.ports.command(node, backend, { kind: 'sync', channels, grace })
+  }
+}
+
+/** A message without a guild id matches a channel of any guild. */
+const isSameGuild = ({ ref }: FrontChannel, { guildId }: ChannelRef) => guildId === undefined || guildId === ref.guildId
+
+const fits = (
+  { channel, userId }: { channel: FrontChannel; userId: string },
+  { userId: wanted, channelId, guildId }: VoiceStateSelector,
+) =>
+  (wanted === undefined || wanted === userId) &&
+  (channelId === undefined || channelId === channel.ref.channelId) &&
+  (guildId === undefined || guildId === channel.ref.guildId)
+
+/** Without the properties that are undefined: they mean "keep the value". */
+const defined = <T extends object>(values: T): T =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T

@@ -1,0 +1,296 @@
+// A front of a cluster: backends speak LVSP to it as to a node; nodes serve their channels. Messages, answers and time in; effects, calls
+// of `FrontPorts` and a deadline out. It forwards no media and holds no call: when it stops, calls continue.
+import type { LoadReport, NodeRecord } from '@parley/protocol'
+import type { BackendId } from '../channel/channel-ref.ts'
+import type { Crypto } from '../crypto.ts'
+import { Deadlines, type Timed } from '../deadlines.ts'
+import { type ConnectionId, type Effect, Effects } from '../effect.ts'
+import { LIMITS } from '../limits.ts'
+import type { LvspConnection, LvspOrigin } from '../lvsp/connection.ts'
+import { Lvsp, type LvspBackend, type LvspInspection, type SpeakingEvent, type VoiceStateEvent } from '../lvsp/lvsp.ts'
+import type { ChannelEncryption } from '../lvsp/node-control.ts'
+import type { ChannelStage, FrontChannel } from './front-channel.ts'
+import { FrontControl } from './front-control.ts'
+import type { FrontPorts, FrontRequestId, NodeAnswer, PlacementOutcome } from './front-ports.ts'
+import { type Member, Membership, type ProbeOutcome } from './membership.ts'
+import { Placer } from './placer.ts'
+import { expectedLoad } from './select-node.ts'
+
+export interface FrontOptions {
+  readonly crypto: Crypto
+  readonly backends: readonly LvspBackend[]
+  readonly ports: FrontPorts
+  readonly serverVersion: string
+  /** A number from 0 up to, not including, 1. */
+  readonly random: () => number
+}
+
+/** What a node reports about a channel of a tenant. */
+export type NodeEvent =
+  | { readonly kind: 'connected'; readonly event: VoiceStateEvent }
+  | { readonly kind: 'disconnected'; readonly event: VoiceStateEvent & { code: number; resumable: boolean } }
+  | { readonly kind: 'speaking'; readonly event: SpeakingEvent }
+  | { readonly kind: 'encryption'; readonly event: ChannelEncryption }
+
+/** A channel as `Front.inspect()` shows it. */
+export interface FrontChannelInspection {
+  readonly tenant: BackendId
+  readonly channelId: string
+  readonly stage: ChannelStage
+  readonly node: string | undefined
+  /** Fencing number; 0 while it is not registered. */
+  readonly epoch: number
+  readonly users: number
+}
+
+/** The state of a front, without secrets. */
+export interface FrontInspection {
+  readonly nodes: readonly Member[]
+  readonly channels: readonly FrontChannelInspection[]
+  readonly lvsp: LvspInspection
+}
+
+export class Front {
+  readonly #effects = new Effects()
+  readonly #deadlines = new Deadlines()
+  readonly #connections = new Map<ConnectionId, LvspConnection>()
+  readonly #membership: Membership
+  readonly #control: FrontControl
+  readonly #placer: Placer
+  readonly #lvsp: Lvsp
+  readonly #moves: Moves
+  #lastId: FrontRequestId = 0
+  #now = 0
+
+  constructor(options: FrontOptions) {
+    const { ports, crypto } = options
+    const nextId = () => ++this.#lastId
+    this.#membership = new Membership({
+      probe: record => ports.probe(record),
+      changed: (record, isRestarted) => this.#nodeChanged(record, isRestarted),
+      died: record => this.#nodeLost(record, 'died'),
+      returned: record => this.#nodeReturned(record),
+      left: record => this.#nodeLost(record, 'left'),
+    })
+    this.#control = new FrontControl({
+      ports,
+      backends: () => this.#lvsp,
+      placer: () => this.#placer,
+      nextId,
+      health: () => this.health,
+      nodes: () => this.#membership.members.map(({ record }) => record.id),
+    })
+    this.#placer = new Placer({
+      ports,
+      membership: this.#membership,
+      observer: this.#control,
+      random: options.random,
+      nextId,
+      version: options.serverVersion,
+    })
+    this.#moves = new Moves((channel, now) => this.#moveAway(channel, now))
+    this.#lvsp = new Lvsp({
+      backends: options.backends,
+      node: this.#control,
+      crypto,
+      effects: this.#effects,
+      deadlines: this.#deadlines,
+      serverVersion: options.serverVersion,
+    })
+  }
+
+  /** The remaining capacity of the nodes that accept channels: 0 (none) to 1. */
+  get health(): number {
+    const serving = this.#membership.members.filter(
+      ({ state, record }) => state === 'alive' && record.state === 'serving',
+    )
+    if (serving.length === 0) return 0
+    const load = serving.reduce((sum, member) => sum + Math.min(1, expectedLoad(member)), 0) / serving.length
+    return Math.max(0.01, 1 - load)
+  }
+
+  connectionOpened(id: ConnectionId, origin: LvspOrigin, now: number): void {
+    this.#now = now
+    const connection = this.#lvsp.opened(id, origin, now)
+    this.#connections.set(id, connection)
+    this.#deadlines.update(connection)
+  }
+
+  messageReceived(id: ConnectionId, data: string | Uint8Array, now: number): void {
+    this.#now = now
+    const connection = this.#connections.get(id)
+    if (connection === undefined) return
+    connection.receive(data, now)
+    this.#deadlines.update(connection)
+  }
+
+  connectionClosed(id: ConnectionId, code: number, now: number): void {
+    this.#now = now
+    const connection = this.#connections.get(id)
+    if (connection === undefined) return
+    this.#connections.delete(id)
+    this.#deadlines.remove(connection)
+    connection.closed(code, now)
+  }
+
+  /** From the coordinator. */
+  nodeAnnounced(record: NodeRecord, now: number): void {
+    this.#now = now
+    this.#membership.announced(record, now)
+  }
+  nodeWithdrawn(id: string, now: number): void {
+    this.#now = now
+    this.#membership.withdrawn(id)
+  }
+  loadReported(report: LoadReport, now: number): void {
+    this.#now = now
+    this.#membership.reported(report, now)
+  }
+  availabilityChanged(isAvailable: boolean, now: number): void {
+    this.#now = now
+    if (isAvailable)
+      for (const channel of this.#control.channels()) if (channel.stage === 'open') this.#placer.register(channel)
+  }
+  coordinated(id: FrontRequestId, outcome: PlacementOutcome, now: number): void {
+    this.#now = now
+    this.#placer.coordinated(id, outcome, now)
+  }
+  probed(record: NodeRecord, outcome: ProbeOutcome, now: number): void {
+    this.#now = now
+    this.#membership.probed(record, outcome, now)
+  }
+  /** A connection to the node was lost. */
+  linkLost(node: string, now: number): void {
+    this.#now = now
+    this.#membership.linkLost(node, now)
+  }
+
+  /** The answer of a node to a request. */
+  answered(id: FrontRequestId, answer: NodeAnswer, now: number): void {
+    this.#now = now
+    if (!this.#placer.answered(id, answer, now)) this.#control.answered(id, answer)
+  }
+
+  /** An event of a node. One of a node that does not serve the channel (any more) is dropped. */
+  nodeEvent(node: string, tenant: BackendId, { kind, event }: NodeEvent, now: number): void {
+    this.#now = now
+    const channel = this.#control.tenant(tenant).get(event.channelId)
+    if (channel?.node !== node) return
+    switch (kind) {
+      case 'connected':
+        setConnected(channel, event.userId, true)
+        return this.#lvsp.voiceStateConnected(tenant, event)
+      case 'disconnected':
+        setConnected(channel, event.userId, event.resumable)
+        return this.#lvsp.voiceStateDisconnected(tenant, event)
+      case 'speaking':
+        return this.#lvsp.speaking(tenant, event)
+      case 'encryption':
+        return this.#lvsp.channelDave(tenant, event)
+    }
+  }
+
+  tick(now: number): void {
+    this.#now = now
+    this.#deadlines.tick(now)
+    this.#membership.tick(now)
+    this.#moves.tick(now)
+  }
+
+  get deadline(): number {
+    return Math.min(this.#deadlines.next, this.#membership.deadline, this.#moves.deadline)
+  }
+
+  takeEffects(): Effect[] {
+    return this.#effects.take()
+  }
+
+  /** Its cost grows with the contents of the front. */
+  inspect(): FrontInspection {
+    return {
+      nodes: this.#membership.members.map(({ record, state, report, placed }) => ({ record, state, report, placed })),
+      channels: Array.from(this.#control.channels(), channel => ({
+        tenant: channel.tenant,
+        channelId: channel.ref.channelId,
+        stage: channel.stage,
+        node: channel.node,
+        epoch: channel.placed?.record.epoch ?? 0,
+        users: channel.seats.size,
+      })),
+      lvsp: this.#lvsp.inspect(),
+    }
+  }
+
+  /** A draining node is left one channel at a time; what no node accepted before is placed on a serving one. */
+  #nodeChanged(record: NodeRecord, isRestarted: boolean): void {
+    this.#effects.note('cluster.node_changed', { node: record.id, state: record.state, region: record.region })
+    for (const channel of this.#control.channels()) {
+      if (channel.node === record.id && isRestarted) this.#placer.reopen(channel)
+      if (channel.node === record.id && record.state === 'draining') this.#moves.add(channel, this.#now)
+    }
+    if (record.state === 'serving') this.#placeStranded()
+  }
+
+  #nodeLost(record: NodeRecord, how: 'died' | 'left'): void {
+    this.#effects.note('cluster.node_lost', { node: record.id, how })
+    for (const channel of this.#control.channels()) {
+      if (channel.node !== record.id || channel.stage === 'ended') continue
+      channel.leaving = undefined
+      if (how === 'died') channel.left.add(record.id)
+      this.#placer.place(channel, this.#now)
+    }
+  }
+
+  /** It may still have channels that were placed elsewhere since: they end there. */
+  #nodeReturned(record: NodeRecord): void {
+    this.#effects.note('cluster.node_changed', { node: record.id, state: record.state, region: record.region })
+    this.#control.endElsewhere(record.id)
+    this.#placeStranded()
+  }
+
+  #placeStranded(): void {
+    for (const channel of this.#control.channels())
+      if (channel.stage === 'stranded') this.#placer.place(channel, this.#now)
+  }
+
+  /** Called at the channel's turn: it may have ended, or its node serves again. */
+  #moveAway(channel: FrontChannel, now: number): void {
+    const node = channel.node === undefined ? undefined : this.#membership.get(channel.node)
+    if (channel.stage === 'open' && node?.record.state === 'draining') this.#placer.move(channel, now)
+  }
+}
+
+/** Channels that leave a draining node, in order. */
+class Moves implements Timed {
+  readonly #move: (channel: FrontChannel, now: number) => void
+  readonly #waiting = new Set<FrontChannel>()
+  #next = Infinity
+
+  constructor(move: (channel: FrontChannel, now: number) => void) {
+    this.#move = move
+  }
+
+  get deadline(): number {
+    return this.#next
+  }
+
+  add(channel: FrontChannel, now: number): void {
+    this.#waiting.add(channel)
+    this.#next = Math.min(this.#next, now)
+  }
+
+  tick(now: number): void {
+    if (now < this.#next) return
+    const [channel] = this.#waiting
+    if (channel !== undefined) {
+      this.#waiting.delete(channel)
+      this.#move(channel, now)
+    }
+    this.#next = this.#waiting.size === 0 ? Infinity : now + LIMITS.clusterMoveInterval
+  }
+}
+
+function setConnected({ seats }: FrontChannel, userId: string, connected: boolean): void {
+  const grant = seats.get(userId)?.grant
+  if (grant !== undefined) grant.connected = connected
+}

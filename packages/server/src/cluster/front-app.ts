@@ -1,0 +1,183 @@
+// `parley front` as an object: listeners for backends, the front, its links to the nodes and to the coordinator.
+import { readFileSync } from 'node:fs'
+import { Front, type FrontInspection, type FrontPorts } from '@parley/core'
+import type { Config } from '../config/config.ts'
+import { nodeCrypto } from '../crypto.ts'
+import { type Core, Host } from '../host.ts'
+import { SERVER_LIMITS } from '../limits.ts'
+import { type Log, type LogSink, logOptions, openLog } from '../monitoring/log.ts'
+import { serverNote } from '../monitoring/notes.ts'
+import { blockListOf, dialableHost, hostAndPort } from '../net/address.ts'
+import { Listener } from '../net/http.ts'
+import { ListenError } from '../net/listen-error.ts'
+import { SocketLimits } from '../net/socket-limits.ts'
+import { readTls } from '../net/tls.ts'
+import { Connections } from '../net/websocket.ts'
+import { VERSION } from '../version.ts'
+import type { Coordinator } from './coordinator.ts'
+import { NodeLinks } from './node-links.ts'
+
+/** RFC 6455 §7.4.1: an endpoint is going away. */
+const GOING_AWAY = 1001
+
+/** A front of a cluster with its listener. Nodes and calls do not depend on it. */
+export class FrontApp {
+  readonly #config: Config
+  readonly #listener: Listener
+  readonly #coordinator: Coordinator
+  readonly #log: Log
+  readonly #front: Front
+  readonly #host: Host
+  readonly #links: NodeLinks
+  readonly #connections: Connections
+  readonly #socketLimits: SocketLimits
+
+  /** Throws a `ListenError` or `ConfigError` whose message is one sentence. Closes the coordinator when it closes. */
+  static async start(config: Config, coordinator: Coordinator, logSink?: LogSink): Promise<FrontApp> {
+    const { host, port } = config.http.listen
+    const options = {
+      host,
+      port,
+      root: 'lvsp' as const,
+      tls: readTls(config),
+      behindProxy: config.http.behind_proxy,
+      metricsFrom: blockListOf(config.http.metrics_from),
+    }
+    try {
+      return new FrontApp(config, await Listener.open(options), coordinator, logSink)
+    } catch (error) {
+      throw ListenError.ofPort('http.listen', `TCP port ${port} of ${host}`, error)
+    }
+  }
+
+  private constructor(config: Config, listener: Listener, coordinator: Coordinator, logSink: LogSink | undefined) {
+    this.#config = config
+    this.#listener = listener
+    this.#coordinator = coordinator
+    this.#log = openLog(logOptions(config), logSink)
+    this.#links = new NodeLinks({
+      secrets: new Map(config.backend.map(({ id, secrets }) => [id, secrets[0] ?? ''])),
+      ca: config.cluster.ca === undefined ? undefined : readFileSync(config.cluster.ca, 'utf8'),
+      event: (node, tenant, event) => this.#input(now => this.#front.nodeEvent(node, tenant, event, now)),
+      lost: node => this.#input(now => this.#front.linkLost(node, now)),
+      failed: (node, backend, reason) => this.#log.note(serverNote('cluster.link_failed', { node, backend, reason })),
+    })
+    this.#front = new Front({
+      crypto: nodeCrypto,
+      backends: config.backend.map(({ id, secrets, dialect, legacy_assign: legacyAssign, adopts_tokens }) => {
+        return { id, secrets, dialect, legacyAssign, adoptsTokens: adopts_tokens }
+      }),
+      ports: this.#ports(),
+      serverVersion: VERSION,
+      random: Math.random,
+    })
+    this.#host = this.#openHost()
+    this.#connections = new Connections(this.#host, this.#log.note)
+    this.#socketLimits = new SocketLimits(config.http.behind_proxy)
+    coordinator.watch({
+      nodeAnnounced: record => {
+        this.#links.announced(record)
+        this.#input(now => this.#front.nodeAnnounced(record, now))
+      },
+      nodeWithdrawn: id => {
+        this.#input(now => this.#front.nodeWithdrawn(id, now))
+        this.#links.withdrawn(id)
+      },
+      loadReported: report => this.#input(now => this.#front.loadReported(report, now)),
+      availabilityChanged: isAvailable => {
+        this.#log.note(serverNote(isAvailable ? 'cluster.connected' : 'cluster.disconnected', {}))
+        this.#input(now => this.#front.availabilityChanged(isAvailable, now))
+      },
+      malformed: reason => this.#log.note(serverNote('cluster.malformed', { reason })),
+    })
+    listener.serve({
+      connections: this.#connections,
+      socketLimits: this.#socketLimits,
+      version: VERSION,
+      unready: () => (this.#front.health > 0 ? undefined : 'no node accepts channels'),
+      metrics: async () => '',
+    })
+    this.#log.note(serverNote('front.started', { version: VERSION, lvsp: this.lvspUrl }))
+  }
+
+  /** URL of LVSP on this machine, for backends. */
+  get lvspUrl(): string {
+    const scheme = this.#config.http.tls_cert === undefined ? 'ws' : 'wss'
+    return `${scheme}://${hostAndPort(dialableHost(this.#config.http.listen.host), this.#listener.port)}/lvsp`
+  }
+
+  /** Its cost grows with the contents of the front. */
+  inspect(): FrontInspection {
+    return this.#front.inspect()
+  }
+
+  async close(): Promise<void> {
+    const listening = this.#listener.close()
+    this.#socketLimits.close()
+    await this.#connections.shutdown(GOING_AWAY, 'the front is stopping', SERVER_LIMITS.closeGrace)
+    await listening
+    this.#host.close()
+    await this.#links.close()
+    await this.#coordinator.close()
+    await this.#log.end()
+  }
+
+  #openHost(): Host {
+    return new Host(
+      coreOf(this.#front),
+      {
+        send: (connection, data) => this.#connections.send(connection, data),
+        close: (connection, code, reason) => this.#connections.close(connection, code, reason),
+        authenticated: connection => this.#connections.authenticated(connection),
+        lane: () => {},
+        note: this.#log.note,
+        flush: () => this.#connections.flush(),
+      },
+      () => performance.now(),
+    )
+  }
+
+  #ports(): FrontPorts {
+    const links = this.#links
+    const coordinator = this.#coordinator
+    return {
+      attach: tenant => links.attach(tenant),
+      detach: tenant => links.detach(tenant),
+      request: (id, node, tenant, request) =>
+        void links
+          .request(node, tenant, request)
+          .then(answer => this.#input(now => this.#front.answered(id, answer, now))),
+      command: (node, tenant, command) => links.command(node, tenant, command),
+      change: (id, { key, record, revision }) =>
+        void (
+          revision === undefined ? coordinator.place(key, record) : coordinator.replace(key, record, revision)
+        ).then(outcome => this.#input(now => this.#front.coordinated(id, outcome, now))),
+      release: (key, revision) => void coordinator.release(key, revision),
+      probe: record =>
+        void links.probe(record).then(outcome => this.#input(now => this.#front.probed(record, outcome, now))),
+    }
+  }
+
+  #input(input: (now: number) => void): void {
+    this.#host.operate(input)
+  }
+}
+
+/** A front has no lanes and no voice clients. */
+function coreOf(front: Front): Core {
+  return {
+    connectionOpened: (id, opening, now) => front.connectionOpened(id, opening, now),
+    messageReceived: (id, data, now) => front.messageReceived(id, data, now),
+    connectionClosed: (id, code, now) => front.connectionClosed(id, code, now),
+    laneEvent: () => {},
+    laneLost: () => {},
+    laneReplaced: () => {},
+    tick: now => front.tick(now),
+    measured: () => {},
+    drain: () => {},
+    takeEffects: () => front.takeEffects(),
+    get deadline() {
+      return front.deadline
+    },
+  }
+}

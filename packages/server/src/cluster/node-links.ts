@@ -1,0 +1,189 @@
+// The connections of a front to the nodes: one LVSP client per tenant and node, as if the front were that backend.
+import { request as httpRequest } from 'node:http'
+import { request as httpsRequest } from 'node:https'
+import { LvspClient, LvspRequestError } from '@parley/client'
+import type { BackendId, NodeAnswer, NodeCommand, NodeEvent, NodeGrant, NodeRequest, ProbeOutcome } from '@parley/core'
+import { ok, refused } from '@parley/core'
+import { LvspFailure, type NodeRecord } from '@parley/protocol'
+import { SERVER_LIMITS } from '../limits.ts'
+
+export interface NodeLinksOptions {
+  /** The secret of each tenant, which nodes and fronts share. */
+  readonly secrets: ReadonlyMap<BackendId, string>
+  /** Certificate authorities in PEM; those of the system without it. */
+  readonly ca: string | undefined
+  readonly event: (node: string, tenant: BackendId, event: NodeEvent) => void
+  /** The connection to the node was lost; it reconnects by itself. */
+  readonly lost: (node: string) => void
+  readonly failed: (node: string, tenant: BackendId, reason: string) => void
+}
+
+interface Target {
+  readonly record: NodeRecord
+  readonly links: Map<BackendId, LvspClient>
+}
+
+export class NodeLinks {
+  readonly #options: NodeLinksOptions
+  readonly #targets = new Map<string, Target>()
+  readonly #tenants = new Set<BackendId>()
+
+  constructor(options: NodeLinksOptions) {
+    this.#options = options
+  }
+
+  /** Connects to a node, or to its new address. */
+  announced(record: NodeRecord): void {
+    const known = this.#targets.get(record.id)
+    if (known?.record.lvsp === record.lvsp) return
+    if (known !== undefined) void closeAll(known)
+    const target = { record, links: new Map<BackendId, LvspClient>() }
+    this.#targets.set(record.id, target)
+    for (const tenant of this.#tenants) this.#link(target, tenant)
+  }
+
+  withdrawn(id: string): void {
+    const target = this.#targets.get(id)
+    this.#targets.delete(id)
+    if (target !== undefined) void closeAll(target)
+  }
+
+  attach(tenant: BackendId): void {
+    this.#tenants.add(tenant)
+    for (const target of this.#targets.values()) this.#link(target, tenant)
+  }
+
+  detach(tenant: BackendId): void {
+    this.#tenants.delete(tenant)
+    for (const { links } of this.#targets.values()) {
+      void links.get(tenant)?.close()
+      links.delete(tenant)
+    }
+  }
+
+  async request(node: string, tenant: BackendId, request: NodeRequest): Promise<NodeAnswer> {
+    const link = this.#targets.get(node)?.links.get(tenant)
+    if (link === undefined)
+      return refused({ failure: LvspFailure.Unavailable, message: 'the node has left', isOfNode: true })
+    try {
+      return ok(await grantOf(link, request))
+    } catch (error) {
+      return refused(refusalOf(error))
+    }
+  }
+
+  command(node: string, tenant: BackendId, command: NodeCommand): void {
+    const link = this.#targets.get(node)?.links.get(tenant)
+    if (link !== undefined) execute(link, command)
+  }
+
+  /** Requests `/livez`: a stalled process accepts connections, and does not answer. */
+  probe({ lvsp }: NodeRecord): Promise<ProbeOutcome> {
+    const url = new URL('/livez', lvsp.replace(/^ws/, 'http'))
+    const send = url.protocol === 'https:' ? httpsRequest : httpRequest
+    const options = { agent: false, ca: this.#options.ca, timeout: SERVER_LIMITS.nodeProbeTimeout }
+    return new Promise(resolve => {
+      const attempt = send(url, options, response => {
+        response.resume()
+        resolve(response.statusCode === 200 ? 'alive' : 'silent')
+      })
+      attempt.on('timeout', () => attempt.destroy(new Error('no answer')))
+      attempt.on('error', (error: NodeJS.ErrnoException) =>
+        resolve(error.code === 'ECONNREFUSED' ? 'refused' : 'silent'),
+      )
+      attempt.end()
+    })
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#targets.values()].map(closeAll))
+    this.#targets.clear()
+  }
+
+  #link({ record, links }: Target, tenant: BackendId): void {
+    const secret = this.#options.secrets.get(tenant)
+    if (secret === undefined || links.has(tenant)) return
+    const { ca, event, lost, failed } = this.#options
+    const link = new LvspClient({
+      url: record.lvsp,
+      secret,
+      tls: ca === undefined ? undefined : { ca },
+      requestTimeout: SERVER_LIMITS.nodeAnswerTimeout,
+      maxReconnectDelay: SERVER_LIMITS.nodeReconnectDelay,
+      // The operator chose `ws:` in the node's configuration, for a network that is private.
+      allowPlaintext: true,
+    })
+    const { id } = record
+    links.set(tenant, link)
+    link.on('voiceStateConnected', each => event(id, tenant, { kind: 'connected', event: each }))
+    link.on('voiceStateDisconnected', each => event(id, tenant, { kind: 'disconnected', event: each }))
+    link.on('speaking', each => event(id, tenant, { kind: 'speaking', event: each }))
+    link.on('encryption', ({ protocolVersion: version, ...each }) =>
+      event(id, tenant, { kind: 'encryption', event: { ...each, version } }),
+    )
+    link.on('disconnected', () => lost(id))
+    link.on('closed', ({ reason }) => failed(id, tenant, reason))
+    link.on('error', error => failed(id, tenant, error.message))
+    link.connect().catch(() => {})
+  }
+}
+
+async function closeAll({ links }: Target): Promise<void> {
+  const closing = [...links.values()].map(link => link.close())
+  links.clear()
+  await Promise.all(closing)
+}
+
+async function grantOf(link: LvspClient, request: NodeRequest): Promise<NodeGrant> {
+  switch (request.kind) {
+    case 'channel':
+      return link.requestChannel(request.channel, request.properties)
+    case 'voiceState': {
+      const { channelId, guildId, userId, sessionId, token, restrictions } = request.request
+      return withToken(
+        await link.createVoiceState({ channelId, guildId, userId }, { sessionId, token, ...restrictions }),
+      )
+    }
+    case 'token':
+      return withToken(await link.refreshToken({ ...request.channel, userId: request.userId }))
+  }
+}
+
+const withToken = <Grant extends { token?: string | undefined }>(grant: Grant) => ({
+  ...grant,
+  token: grant.token ?? '',
+})
+
+function execute(link: LvspClient, command: NodeCommand): void {
+  switch (command.kind) {
+    case 'updateChannel':
+      return link.updateChannel(command.channel, command.properties)
+    case 'destroyChannel':
+      return link.destroyChannel(command.channel)
+    case 'updateVoiceStates':
+      return link.updateVoiceState(selectorOf(command.selector), command.restrictions)
+    case 'destroyVoiceStates':
+      return link.destroyVoiceState(selectorOf(command.selector))
+    case 'sync':
+      return link.sync(command.channels, { grace: Math.round(command.grace / 1_000) })
+  }
+}
+
+/** A front names a user and a channel in every selector. */
+const selectorOf = ({
+  userId = '',
+  channelId = '',
+  guildId,
+}: Extract<NodeCommand, { selector: unknown }>['selector']) => ({
+  userId,
+  channelId,
+  guildId,
+})
+
+/** Without a code the node did not answer in time, or its link was closed. */
+function refusalOf(error: unknown) {
+  const message = error instanceof Error ? error.message : String(error)
+  if (!(error instanceof LvspRequestError)) return { failure: LvspFailure.Unavailable, message, isOfNode: true }
+  const failure = (error.code ?? LvspFailure.Unavailable) as LvspFailure
+  return { failure, message, isOfNode: error.isOfThisNode }
+}

@@ -1,0 +1,79 @@
+// A node as a member of a cluster: announces itself and reports its load. The node does not depend on it: without a coordinator it
+// serves as before.
+import { randomBytes } from 'node:crypto'
+import { CLUSTER_SCHEMA, type LoadReport, type NodeRecord } from '@parley/protocol'
+import type { App } from '../app.ts'
+import type { Config } from '../config/config.ts'
+import { SERVER_LIMITS } from '../limits.ts'
+import { VERSION } from '../version.ts'
+import type { Coordinator } from './coordinator.ts'
+
+export class NodeMember {
+  readonly #app: Pick<App, 'status' | 'endpoint' | 'lvspUrl'>
+  readonly #config: Pick<Config, 'cluster' | 'capacity'>
+  readonly #coordinator: Coordinator
+  readonly #boot = randomBytes(16).toString('hex')
+  readonly #timer: NodeJS.Timeout
+  #isDraining: boolean
+
+  constructor(
+    app: Pick<App, 'status' | 'endpoint' | 'lvspUrl'>,
+    config: Pick<Config, 'cluster' | 'capacity'>,
+    coordinator: Coordinator,
+  ) {
+    this.#app = app
+    this.#config = config
+    this.#coordinator = coordinator
+    this.#isDraining = app.status.isDraining
+    coordinator.announce(this.#record)
+    this.#timer = setInterval(() => this.#report(), SERVER_LIMITS.clusterReportInterval)
+  }
+
+  /** Withdraws the record: fronts do not wait for missed heartbeats. */
+  async leave(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#coordinator.withdraw(this.#id)
+    await this.#coordinator.close()
+  }
+
+  /** Announces a change of the node's state at once, instead of with the next report. */
+  update(): void {
+    const { isDraining } = this.#app.status
+    if (isDraining === this.#isDraining) return
+    this.#isDraining = isDraining
+    this.#coordinator.announce(this.#record)
+  }
+
+  #report(): void {
+    this.update()
+    const { sessions, channels, health } = this.#app.status
+    const report: LoadReport = {
+      schema: CLUSTER_SCHEMA,
+      id: this.#id,
+      boot: this.#boot,
+      load: Math.max(0, 1 - health),
+      sessions,
+      channels,
+    }
+    this.#coordinator.report(report)
+  }
+
+  get #id(): string {
+    return this.#config.cluster.id ?? ''
+  }
+
+  get #record(): NodeRecord {
+    const { cluster, capacity } = this.#config
+    return {
+      schema: CLUSTER_SCHEMA,
+      id: this.#id,
+      boot: this.#boot,
+      state: this.#isDraining ? 'draining' : 'serving',
+      region: cluster.region,
+      version: VERSION,
+      lvsp: cluster.lvsp ?? this.#app.lvspUrl,
+      endpoint: this.#app.endpoint,
+      sessions: capacity.sessions,
+    }
+  }
+}

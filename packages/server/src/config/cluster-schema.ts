@@ -1,0 +1,56 @@
+// The settings of `[cluster]`.
+import { PROTOCOL_LIMITS } from '@parley/protocol'
+import { z } from 'zod'
+import { SERVER_LIMITS } from '../limits.ts'
+import { Path, setting } from './values.ts'
+
+const CLUSTER_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/
+const clusterName = 'a name of letters, digits, - and _, at most 32 long'
+
+export const Cluster = z.object({
+  nats: setting(
+    z.array(z.string().min(1).max(PROTOCOL_LIMITS.endpoint)).max(SERVER_LIMITS.maxNatsServers).default([]),
+    'a list of NATS servers such as ["nats://10.0.0.1:4222"]',
+    'NATS servers with JetStream. With them the node is part of a cluster: it announces itself there, and `parley front` places channels on it. Empty: no cluster, nothing of it is loaded.',
+  ),
+  id: setting(
+    z.string().regex(CLUSTER_NAME).optional(),
+    clusterName,
+    'Name of the node in the cluster, unique and the same after a restart. Required with `nats`.',
+  ),
+  region: setting(
+    z.string().regex(CLUSTER_NAME).default('default'),
+    clusterName,
+    'Label of the node: channels with the property `region` are placed on a node of that region if there is one.',
+  ),
+  lvsp: setting(
+    z
+      .string()
+      .regex(/^wss?:\/\//)
+      .max(PROTOCOL_LIMITS.endpoint)
+      .optional(),
+    'a URL such as "wss://node1.internal:8443/lvsp"',
+    'URL at which fronts reach the LVSP of this node. Default: its address on this machine.',
+  ),
+  prefix: setting(
+    z.string().regex(CLUSTER_NAME).default('parley'),
+    clusterName,
+    'Begins the names of buckets and subjects in NATS: clusters with different prefixes share one NATS.',
+  ),
+  replicas: setting(
+    z.union([z.literal(1), z.literal(3), z.literal(5)]).default(1),
+    '1, 3 or 5',
+    'Copies of each bucket. 3 with three or more NATS servers.',
+  ),
+  nats_credentials: setting(Path.optional(), 'the path of a file', 'NATS credentials file (`.creds`) of this process.'),
+  nats_ca: setting(
+    Path.optional(),
+    'the path of a PEM file',
+    'Certificate authorities of the NATS servers; TLS is then required. Without it the servers decide, and those of the system are used.',
+  ),
+  ca: setting(
+    Path.optional(),
+    'the path of a PEM file',
+    'Certificate authorities by which a front verifies the nodes. Default: those of the system.',
+  ),
+})

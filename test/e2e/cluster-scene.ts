@@ -1,0 +1,137 @@
+// A cluster of processes on loopback: nats-server, nodes and fronts, a backend that obeys, and users on `@parley/client`.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestContext } from 'node:test'
+import { type GrantedVoiceState, LvspClient, VoiceClient } from '@parley/client'
+import { NatsServer } from './nats-server.ts'
+import { isSilence, numberedFrames } from './opus-frames.ts'
+import { ParleyProcess } from './parley-process.ts'
+import { CERTIFICATE, CERTIFICATE_FILE, KEY_FILE } from './trust.ts'
+
+const SECRET = 'the secret of the backend in these tests'
+export const GUILD = '41771983423143941'
+
+export interface Served {
+  readonly process: ParleyProcess
+  readonly id: string
+  /** `host:port` of a node's voice gateway; the LVSP URL of a front. */
+  readonly address: string
+}
+
+export class ClusterScene {
+  readonly nats: NatsServer
+  readonly #folder: string
+  readonly #t: TestContext
+
+  private constructor(t: TestContext, nats: NatsServer) {
+    this.#t = t
+    this.nats = nats
+    this.#folder = mkdtempSync(join(tmpdir(), 'parley-cluster-'))
+    t.after(() => rmSync(this.#folder, { recursive: true, force: true }))
+  }
+
+  static async open(t: TestContext): Promise<ClusterScene> {
+    return new ClusterScene(t, await NatsServer.start(t))
+  }
+
+  async node(id: string): Promise<Served> {
+    const process = this.#start('serve', id, {
+      PARLEY_MEDIA_LISTEN: '127.0.0.1',
+      PARLEY_MEDIA_PORT: '0',
+      PARLEY_MEDIA_LANES: '1',
+    })
+    const [, address = ''] = await process.says(/"endpoint":"([^"]+)".*"event":"node\.started"/)
+    return { process, id, address }
+  }
+
+  async front(id: string): Promise<Served> {
+    const process = this.#start('front', id, {})
+    const [, address = ''] = await process.says(/"lvsp":"([^"]+)".*"event":"front\.started"/)
+    await process.says(/"event":"cluster\.connected"/)
+    return { process, id, address }
+  }
+
+  #start(command: string, id: string, environment: Record<string, string>): ParleyProcess {
+    return new ParleyProcess([command], {
+      folder: this.#folder,
+      t: this.#t,
+      environment: {
+        PARLEY_HTTP_LISTEN: '127.0.0.1:0',
+        PARLEY_HTTP_TLS_CERT: CERTIFICATE_FILE,
+        PARLEY_HTTP_TLS_KEY: KEY_FILE,
+        PARLEY_BACKEND_0_SECRET: SECRET,
+        PARLEY_CLUSTER_NATS: this.nats.url,
+        PARLEY_CLUSTER_ID: id,
+        PARLEY_CLUSTER_CA: CERTIFICATE_FILE,
+        ...environment,
+      },
+    })
+  }
+}
+
+/** A chat service with one connection to a front. It hands every grant to the user, as a voice server update would. */
+export class ClusterBackend {
+  readonly client: LvspClient
+  readonly users = new Map<string, ClusterUser>()
+
+  private constructor(url: string) {
+    this.client = new LvspClient({ url, secret: SECRET, tls: { ca: CERTIFICATE }, requestTimeout: 20_000 })
+    this.client.on('granted', grant => void this.users.get(grant.userId)?.connect(grant))
+  }
+
+  static async connect(t: TestContext, url: string): Promise<ClusterBackend> {
+    const backend = new ClusterBackend(url)
+    t.after(() => backend.client.close())
+    await backend.client.connect()
+    return backend
+  }
+
+  async join(t: TestContext, channelId: string, userId: string): Promise<ClusterUser> {
+    const user = new ClusterUser(userId)
+    t.after(() => user.close())
+    this.users.set(userId, user)
+    const sessionId = `session-of-${userId}`
+    await user.connect(await this.client.createVoiceState({ guildId: GUILD, channelId, userId }, { sessionId }))
+    return user
+  }
+}
+
+/** A user that connects wherever its latest grant says, and talks there. */
+export class ClusterUser {
+  readonly userId: string
+  /** Frames received, with the endpoint they came from. */
+  readonly frames: { endpoint: string; at: number }[] = []
+  endpoint = ''
+  #client: VoiceClient | undefined
+  #isTalking = false
+
+  constructor(userId: string) {
+    this.userId = userId
+  }
+
+  async connect({ endpoint = '', token = '', sessionId, channelId }: GrantedVoiceState): Promise<void> {
+    const before = this.#client
+    const ids = { serverId: GUILD, channelId, userId: this.userId, sessionId }
+    const client = new VoiceClient({ endpoint, token, ...ids, tls: { ca: CERTIFICATE } })
+    this.#client = client
+    this.endpoint = endpoint
+    client.on('frame', ({ payload }) => {
+      if (!isSilence(Buffer.from(payload))) this.frames.push({ endpoint, at: performance.now() })
+    })
+    void before?.close()
+    await client.connect()
+    if (this.#isTalking) this.talk()
+  }
+
+  /** For a minute, also after a move. */
+  talk(): void {
+    this.#isTalking = true
+    this.#client?.play(numberedFrames(3_000, Number(this.userId))).catch(() => {})
+  }
+
+  async close(): Promise<void> {
+    this.#isTalking = false
+    await this.#client?.close()
+  }
+}

@@ -1,0 +1,94 @@
+// A cluster with a real NATS server: nodes that die, drain and return, NATS that is away, fronts that are replaced.
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import { ClusterBackend, ClusterScene, type ClusterUser } from './cluster-scene.ts'
+import { missingNats } from './nats-server.ts'
+import { until } from './until.ts'
+
+const options = { skip: missingNats, timeout: 180_000 }
+
+async function talking(t: TestContext, backend: ClusterBackend, channelId: string, firstUser: number) {
+  const speaker = await backend.join(t, channelId, String(firstUser))
+  const listener = await backend.join(t, channelId, String(firstUser + 1))
+  speaker.talk()
+  await until('sound', () => listener.frames.length > 10)
+  return { speaker, listener }
+}
+
+const heardElsewhere = ({ frames }: ClusterUser, than: string, since: number) =>
+  frames.find(({ endpoint, at }) => endpoint !== than && at > since)
+
+test('kill −9 of a node: its calls continue on the other node', options, async t => {
+  const scene = await ClusterScene.open(t)
+  const nodes = [await scene.node('n1'), await scene.node('n2')]
+  const front = await scene.front('f1')
+  const backend = await ClusterBackend.connect(t, front.address)
+  const { speaker, listener } = await talking(t, backend, '500', 6001)
+  assert.equal(listener.endpoint, speaker.endpoint)
+  const owner = nodes.find(({ address }) => address === listener.endpoint)!
+  const killed = performance.now()
+  owner.process.kill()
+  await until('sound on the other node', () => heardElsewhere(listener, owner.address, killed) !== undefined)
+  const silence = heardElsewhere(listener, owner.address, killed)!.at - killed
+  t.diagnostic(`${Math.round(silence)} ms from kill −9 to sound on the other node`)
+  const count = listener.frames.length
+  await until('more frames', () => listener.frames.length > count + 50)
+})
+
+test('SIGTERM of a node moves its calls one by one, and the process ends', options, async t => {
+  const scene = await ClusterScene.open(t)
+  const nodes = [await scene.node('n1'), await scene.node('n2')]
+  const front = await scene.front('f1')
+  const backend = await ClusterBackend.connect(t, front.address)
+  const calls = [await talking(t, backend, '500', 6001), await talking(t, backend, '501', 6003)]
+  const owner = nodes.find(({ address }) => address === calls[0]!.listener.endpoint)!
+  const onOwner = calls.filter(({ listener }) => listener.endpoint === owner.address)
+  const stopped = performance.now()
+  owner.process.signal('SIGTERM')
+  for (const { listener } of onOwner) {
+    await until('sound elsewhere', () => heardElsewhere(listener, owner.address, stopped) !== undefined)
+    const last = listener.frames.filter(({ endpoint }) => endpoint === owner.address).at(-1)!.at
+    t.diagnostic(`${Math.round(heardElsewhere(listener, owner.address, stopped)!.at - last)} ms of silence`)
+  }
+  assert.equal(await owner.process.exit, 0)
+})
+
+test('without NATS calls continue and new channels open; afterwards they are registered', options, async t => {
+  const scene = await ClusterScene.open(t)
+  await scene.node('n1')
+  const front = await scene.front('f1')
+  const backend = await ClusterBackend.connect(t, front.address)
+  const { listener } = await talking(t, backend, '500', 6001)
+  await scene.nats.stop()
+  scene.nats.forget()
+  await front.process.says(/"event":"cluster\.disconnected"/)
+  const before = listener.frames.length
+  const other = await talking(t, backend, '501', 6003)
+  await until('frames without NATS', () => listener.frames.length > before + 50)
+  await scene.nats.start()
+  await until('NATS', () => front.process.stdout.split('"cluster.connected"').length > 2)
+  // The node did not restart, and its channels stay where they are.
+  const late = await backend.join(t, '501', '6005')
+  assert.equal(late.endpoint, other.listener.endpoint)
+  const count = listener.frames.length
+  await until('frames after NATS returned', () => listener.frames.length > count + 20)
+})
+
+test('a backend continues on another front, which finds its channels where they are', options, async t => {
+  const scene = await ClusterScene.open(t)
+  await scene.node('n1')
+  await scene.node('n2')
+  const first = await scene.front('f1')
+  const backend = await ClusterBackend.connect(t, first.address)
+  const { listener, speaker } = await talking(t, backend, '500', 6001)
+  first.process.kill()
+  const second = await scene.front('f2')
+  const again = await ClusterBackend.connect(t, second.address)
+  const channel = await again.client.requestChannel({ guildId: '41771983423143941', channelId: '500' })
+  assert.equal(channel.endpoint, speaker.endpoint)
+  const third = await again.join(t, '500', '6003')
+  assert.equal(third.endpoint, speaker.endpoint)
+  await until('sound for the third user', () => third.frames.length > 10)
+  const count = listener.frames.length
+  await until('sound as before', () => listener.frames.length > count + 20)
+})
