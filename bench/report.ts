@@ -30,7 +30,7 @@ const PARTS = [...Object.keys(SCENARIOS), ...OTHERS]
 
 const HELP = `npm run bench -- [--short] [--only PARTS] [--json FILE] [--compare FILE]
 
-  --short         a reduced run of about a minute, for CI
+  --short         a reduced run of two to four minutes without other servers, for CI
   --only PARTS    comma-separated parts of ${PARTS.join(', ')}
   --json FILE     also writes the figures to a file
   --compare FILE  prints the figures of an earlier run beside those of this one`
