@@ -104,6 +104,16 @@ test('a large SYNC runs in slices, and later messages of its backend wait for it
   assert.equal(backend.infos(23)[0].channels, 1)
 })
 
+test('a heartbeat during a SYNC is acknowledged after the commands before it', () => {
+  const bench = new LvspBench([{ id: 'main', secrets: [SECRET] }])
+  const backend = bench.backend(SECRET, ALL_CAPABILITIES)
+  for (let i = 0; i < 5 * LIMITS.workSlice; i++) backend.info(0, { channel_id: String(i) })
+  backend.info(21, { channels: [] }).info(0, { channel_id: '1' }).send(4)
+  assert.equal(backend.ops(5).length, 0)
+  bench.advance(0)
+  assert.equal(backend.ops(5).length, 1)
+})
+
 test('a SYNC whose connection closes before its last part destroys nothing', () => {
   const bench = new LvspBench()
   const backend = bench.backend(SECRET, ALL_CAPABILITIES).info(0, { channel_id: '1' })

@@ -83,7 +83,7 @@ type State =
       session: LvspSession
       commands: Commands
       agreement: Agreement
-      queue: WorkQueue<LvspInfoMessage>
+      queue: WorkQueue<LvspInfoMessage | 'heartbeat'>
       heartbeatBy: number
     }
   | { kind: 'closed' }
@@ -276,7 +276,7 @@ export class LvspConnection implements Timed, Attachment {
     const agreement: Agreement = { ...configured, capabilities }
     const commands = new Commands(this.#owner.node, session, agreement)
     this.#requireHeartbeat = requireHeartbeat
-    const queue = new WorkQueue<LvspInfoMessage>((message, at) => this.#run(live, message, at))
+    const queue = new WorkQueue<LvspInfoMessage | 'heartbeat'>((message, at) => this.#run(live, message, at))
     const heartbeatBy = this.#nextHeartbeatBy(now)
     const live: Live = { kind: 'live', session, commands, agreement, queue, heartbeatBy }
     this.#state = live
@@ -298,9 +298,14 @@ export class LvspConnection implements Timed, Attachment {
     if (resumed !== 'replay') this.#owner.ready(session.backend, now)
   }
 
-  /** Answered at once, also before READY and while commands wait. */
+  /** Answered in the order of the commands: the backend does not repeat those before an acknowledged heartbeat. */
   #heartbeat(now: number): void {
-    if (this.#state.kind === 'live') this.#state.heartbeatBy = this.#nextHeartbeatBy(now)
+    if (this.#state.kind !== 'live') return this.#acknowledge(now)
+    this.#state.heartbeatBy = this.#nextHeartbeatBy(now)
+    this.#state.queue.push('heartbeat', 0, now)
+  }
+
+  #acknowledge(now: number): undefined {
     this.#send(LvspOp.HeartbeatAck, { health: healthOf(this.#owner.node, now) })
   }
 
@@ -317,7 +322,8 @@ export class LvspConnection implements Timed, Attachment {
       throw new ProtocolError(LvspClose.GeneralError, 'too many messages before READY or during SYNC')
   }
 
-  #run({ commands, agreement }: Live, message: LvspInfoMessage, now: number): Work | undefined {
+  #run({ commands, agreement }: Live, message: LvspInfoMessage | 'heartbeat', now: number): Work | undefined {
+    if (message === 'heartbeat') return this.#acknowledge(now)
     this.#noticeLitecord(message, agreement)
     const result = commands.run(message, now)
     if (result.ok) return result.value
