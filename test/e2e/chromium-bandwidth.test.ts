@@ -19,7 +19,11 @@ interface View {
   estimate?: number
 }
 
-const video = ({ inbound }: WebStats) => inbound.find(({ kind }) => kind === 'video')
+/** What arrives of Ana's camera; Ben has one, too. */
+const video = ({ inbound, remotes }: WebStats) => {
+  const camera = remotes.find(({ kind, user }) => kind === 'video' && user === ANA)
+  return inbound.find(({ ssrc }) => ssrc === camera?.ssrc)
+}
 const widthOf = (stats: WebStats) => video(stats)?.frameWidth
 const decoded = (stats: WebStats) => video(stats)?.framesDecoded ?? 0
 
@@ -34,16 +38,19 @@ test(
     const cyd = await scene.joinWeb(CYD, { video: 'VP8', through: path.port })
     await cyd.until('the full picture', stats => widthOf(stats) === 640 && decoded(stats) > 30)
     await ben.until('the full picture', stats => widthOf(stats) === 640)
-    const viewOf = () => (scene.session(CYD) as { views: View[] }).views[0]
+    const viewsOf = () => (scene.session(CYD) as { views: View[] }).views
     path.limit(400_000)
     const half = await cyd.until('the smaller picture', stats => widthOf(stats) === 320)
-    assert.equal(viewOf()?.reason, 'bandwidth')
+    assert.ok(
+      viewsOf().some(({ reason }) => reason === 'bandwidth'),
+      JSON.stringify(viewsOf()),
+    )
     const more = await cyd.until('more frames of it', stats => decoded(stats) > decoded(half) + 40)
-    context.diagnostic(`slow link: ${JSON.stringify(viewOf())}, ${JSON.stringify(video(more))}`)
+    context.diagnostic(`slow link: ${JSON.stringify(viewsOf())}, ${JSON.stringify(video(more))}`)
     assert.equal(widthOf(await ben.stats()), 640)
     path.limit(20_000_000)
     const again = await cyd.until('the full picture again', stats => widthOf(stats) === 640)
     await cyd.until('more frames of it', stats => decoded(stats) > decoded(again) + 20)
-    context.diagnostic(`fast link: ${JSON.stringify(viewOf())}`)
+    context.diagnostic(`fast link: ${JSON.stringify(viewsOf())}`)
   },
 )

@@ -41,6 +41,8 @@ export interface WebStats {
     dtlsRole: string
     selectedCandidatePairId?: string
   }
+  /** The tracks of the other members. */
+  remotes: { kind: string; user: string; ssrc: number }[]
   state: string
   ice: string
 }

@@ -11,14 +11,14 @@ export interface Seat {
   grant: VoiceStateGrant | undefined
 }
 
-/** `stranded`: no node accepts it. It is placed again when a node joins or returns. */
-export type ChannelStage = 'placing' | 'opening' | 'open' | 'stranded' | 'ended'
+/** `new`: not placed yet. `stranded`: no node accepts it; it is placed again when a node joins or returns. */
+export type ChannelStage = 'new' | 'placing' | 'opening' | 'open' | 'stranded' | 'ended'
 
 export class FrontChannel {
   readonly tenant: BackendId
   readonly ref: ChannelRef
   properties: ChannelProperties = {}
-  stage: ChannelStage = 'placing'
+  stage: ChannelStage = 'new'
   /** The node that serves the channel, or is asked to. */
   node: string | undefined
   /** The last grant of a node. */
@@ -27,8 +27,8 @@ export class FrontChannel {
   placed: Placed | undefined
   /** The node to leave once another one has the channel. */
   leaving: string | undefined
-  /** Nodes that died with the channel: should one return, the channel ends there. */
-  readonly left = new Set<string>()
+  /** Nodes that may have the channel: those that were asked to open it, in time or late, and have not received the command to end it. */
+  readonly holders = new Set<string>()
   /** Nodes that refused the channel since it was open last. */
   readonly refused = new Set<string>()
   /** Whether a node has served it: the backend learns from another CHANNEL_ASSIGN that it has moved. */
@@ -37,6 +37,8 @@ export class FrontChannel {
   isAssignWanted = false
   /** Grows with each attempt to place it: answers to an earlier attempt are ignored. */
   attempt = 0
+  /** Requests to open it: answers about users to an earlier one are ignored. */
+  openings = 0
   readonly seats = new Map<string, Seat>()
 
   constructor(tenant: BackendId, ref: ChannelRef) {

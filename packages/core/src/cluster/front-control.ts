@@ -34,6 +34,8 @@ export interface FrontControlOptions {
   readonly nodes: () => Iterable<string>
 }
 
+type SeatCommand = typeof LvspInfo.VoiceStateCreate | typeof LvspInfo.TokenRefresh
+
 const refuse = (failure: LvspFailure, message: string): Result<never, Refusal> => refused({ failure, message })
 const UNKNOWN_CHANNEL = refuse(LvspFailure.UnknownChannel, 'the channel does not exist')
 const UNKNOWN_VOICE_STATE = refuse(LvspFailure.UnknownVoiceState, 'the voice state does not exist')
@@ -63,11 +65,12 @@ export class FrontControl implements NodeControl {
   }
 
   assignChannel(backend: BackendId, ref: ChannelRef, now: number): Result<ChannelGrant | undefined, Refusal> {
-    const found = this.#channel(backend, ref, now)
+    const found = this.#channel(backend, ref)
     if (!found.ok) return found
     const channel = found.value
     if (channel.stage === 'open') return ok(channel.grant)
     channel.isAssignWanted = true
+    this.#begin(channel, now)
     return ok(undefined)
   }
 
@@ -77,10 +80,11 @@ export class FrontControl implements NodeControl {
     properties: ChannelProperties,
     now: number,
   ): Result<undefined, Refusal> {
-    const found = this.#channel(backend, ref, now, properties)
+    const found = this.#channel(backend, ref)
     if (!found.ok) return found
     const channel = found.value
     channel.properties = { ...channel.properties, ...defined(properties) }
+    this.#begin(channel, now)
     if (channel.stage === 'open') this.#command(channel, { kind: 'updateChannel', channel: channel.ref, properties })
     return ok(undefined)
   }
@@ -98,7 +102,7 @@ export class FrontControl implements NodeControl {
     now: number,
   ): Result<VoiceStateGrant | undefined, Refusal> {
     const tenant = this.tenant(backend)
-    const found = this.#channel(backend, request, now)
+    const found = this.#channel(backend, request)
     if (!found.ok) return found
     const channel = found.value
     const known = channel.seats.get(request.userId)
@@ -109,6 +113,7 @@ export class FrontControl implements NodeControl {
     seat.request = { ...known?.request, ...defined(request), ...channel.ref, userId: request.userId }
     tenant.addSeat(channel, request.userId, seat)
     if (channel.stage === 'open') this.#requestSeat(channel, seat)
+    else this.#begin(channel, now)
     return ok(undefined)
   }
 
@@ -141,7 +146,7 @@ export class FrontControl implements NodeControl {
     if (channel.stage !== 'open' || channel.node === undefined)
       return refuse(LvspFailure.Unavailable, 'the channel is being moved')
     const id = this.#options.nextId()
-    this.#waiting.set(id, answer => this.#seatAnswered(channel, seat, answer, LvspInfo.TokenRefresh))
+    this.#waitForSeat(id, channel, seat, LvspInfo.TokenRefresh)
     this.#options.ports.request(id, channel.node, backend, { kind: 'token', channel: channel.ref, userId })
     return ok(undefined)
   }
@@ -188,13 +193,6 @@ export class FrontControl implements NodeControl {
     return { channels, sessions, egressBitsPerSecond: 0, views: {} }
   }
 
-  /** Ends, on this node, the channels that other nodes serve. */
-  endElsewhere(node: string): void {
-    for (const { tenant, ref, node: owner, left } of this.channels())
-      if (owner !== node && left.delete(node))
-        this.#options.ports.command(node, tenant, { kind: 'destroyChannel', channel: ref })
-  }
-
   answered(id: FrontRequestId, answer: NodeAnswer): boolean {
     const then = this.#waiting.get(id)
     this.#waiting.delete(id)
@@ -223,13 +221,8 @@ export class FrontControl implements NodeControl {
     this.#end(channel)
   }
 
-  /** The channel, created and about to be placed if there is none. */
-  #channel(
-    backend: BackendId,
-    { channelId, guildId }: ChannelRef,
-    now: number,
-    properties: ChannelProperties = {},
-  ): Result<FrontChannel, Refusal> {
+  /** The channel, created if there is none. The caller adds what the backend waits for, and then calls `#begin`. */
+  #channel(backend: BackendId, { channelId, guildId }: ChannelRef): Result<FrontChannel, Refusal> {
     const tenant = this.tenant(backend)
     const known = tenant.get(channelId)
     if (known !== undefined) {
@@ -239,10 +232,12 @@ export class FrontControl implements NodeControl {
     if (tenant.size >= LIMITS.clusterChannels)
       return refuse(LvspFailure.TooManyChannels, `the backend has the maximum of ${LIMITS.clusterChannels} channels`)
     const channel = new FrontChannel(backend, { channelId, guildId })
-    channel.properties = defined(properties)
     tenant.add(channel)
-    this.#options.placer().place(channel, now)
     return ok(channel)
+  }
+
+  #begin(channel: FrontChannel, now: number): void {
+    if (channel.stage === 'new') this.#options.placer().place(channel, now)
   }
 
   #requestSeat(channel: FrontChannel, seat: Seat): void {
@@ -250,17 +245,20 @@ export class FrontControl implements NodeControl {
     const id = this.#options.nextId()
     // Users keep their session id when the channel moves: their clients hold it.
     const sessionId = seat.request.sessionId ?? seat.grant?.sessionId
-    this.#waiting.set(id, answer => this.#seatAnswered(channel, seat, answer, LvspInfo.VoiceStateCreate))
+    this.#waitForSeat(id, channel, seat, LvspInfo.VoiceStateCreate)
     const request = { ...seat.request, sessionId }
     this.#options.ports.request(id, channel.node, channel.tenant, { kind: 'voiceState', request })
   }
 
-  #seatAnswered(
-    channel: FrontChannel,
-    seat: Seat,
-    answer: NodeAnswer,
-    type: typeof LvspInfo.VoiceStateCreate | typeof LvspInfo.TokenRefresh,
-  ): void {
+  /** An answer that arrives after the channel has moved is dropped: it is of a node that the channel has left. */
+  #waitForSeat(id: FrontRequestId, channel: FrontChannel, seat: Seat, type: SeatCommand): void {
+    const { openings } = channel
+    this.#waiting.set(id, answer => {
+      if (channel.openings === openings) this.#seatAnswered(channel, seat, answer, type)
+    })
+  }
+
+  #seatAnswered(channel: FrontChannel, seat: Seat, answer: NodeAnswer, type: SeatCommand): void {
     const { userId } = seat.request
     const { tenant, ref } = channel
     // The seat was removed, or belongs to another channel of that id by now.
@@ -272,8 +270,6 @@ export class FrontControl implements NodeControl {
       return this.#options.backends().voiceStateGranted(tenant, grant)
     }
     const ids = { channel_id: ref.channelId, guild_id: ref.guildId, user_id: userId }
-    // While the channel moves, the next node answers.
-    if (channel.stage !== 'open') return
     this.#options.backends().commandRefused(tenant, type, ids, answer.reason)
     if (type === LvspInfo.VoiceStateCreate) this.#removeSeat(channel, userId)
   }
@@ -291,18 +287,16 @@ export class FrontControl implements NodeControl {
   }
 
   #end(channel: FrontChannel): void {
-    const { tenant, ref, placed, leaving, node } = channel
+    const { tenant, ref, placed, holders } = channel
     this.tenant(tenant).remove(channel)
     channel.stage = 'ended'
-    for (const each of new Set([node, leaving]))
-      if (each !== undefined) this.#options.ports.command(each, tenant, { kind: 'destroyChannel', channel: ref })
+    for (const holder of holders) this.#options.ports.command(holder, tenant, { kind: 'destroyChannel', channel: ref })
     if (placed !== undefined) this.#options.ports.release(channel.key, placed.revision)
   }
 
-  /** To the node of the channel, and while it moves to the one that it leaves. */
-  #command({ tenant, node, leaving }: FrontChannel, command: NodeCommand): void {
-    for (const each of new Set([node, leaving]))
-      if (each !== undefined) this.#options.ports.command(each, tenant, command)
+  /** To every node that may have the channel: it can return to one that was away. */
+  #command({ tenant, holders }: FrontChannel, command: NodeCommand): void {
+    for (const holder of holders) this.#options.ports.command(holder, tenant, command)
   }
 
   #select(backend: BackendId, selector: VoiceStateSelector): { channel: FrontChannel; userId: string }[] {

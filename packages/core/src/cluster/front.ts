@@ -236,15 +236,14 @@ export class Front {
     for (const channel of this.#control.channels()) {
       if (channel.node !== record.id || channel.stage === 'ended') continue
       channel.leaving = undefined
-      if (how === 'died') channel.left.add(record.id)
+      if (how === 'left') channel.holders.delete(record.id)
       this.#placer.place(channel, this.#now)
     }
   }
 
-  /** It may still have channels that were placed elsewhere since: they end there. */
+  /** Channels that were placed elsewhere since have ended there: the commands waited for the connection. */
   #nodeReturned(record: NodeRecord): void {
     this.#effects.note('cluster.node_changed', { node: record.id, state: record.state, region: record.region })
-    this.#control.endElsewhere(record.id)
     this.#placeStranded()
   }
 

@@ -4,7 +4,7 @@ import type { LoadReport, NodeRecord } from '@parley/protocol'
 import type { Timed } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
 
-/** `suspect`: no heartbeat for a while, and a probe is under way or found the node alive. */
+/** `suspect`: no heartbeat for a while, or the connection was lost, and a probe is under way. */
 export type MemberState = 'alive' | 'suspect' | 'dead'
 
 /** `refused`: the address answers that no process listens there. `silent`: nothing answers in time. */
@@ -118,6 +118,8 @@ export class Membership implements Timed {
     const isHeard = now - entry.heardAt < LIMITS.clusterSuspicion
     entry.due =
       outcome === 'silent' && isHeard ? entry.heardAt + LIMITS.clusterSuspicion : now + LIMITS.clusterSuspicion
+    // Without heartbeats it is probed again and again: the coordinator may be away.
+    if (outcome === 'alive') entry.state = 'alive'
     if (outcome === 'alive' || (outcome === 'silent' && isHeard)) return
     entry.state = 'dead'
     entry.due = Infinity

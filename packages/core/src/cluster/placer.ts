@@ -122,6 +122,8 @@ export class Placer {
   #open(channel: FrontChannel, node: string): void {
     channel.stage = 'opening'
     channel.node = node
+    channel.holders.add(node)
+    channel.openings++
     const attempt = ++channel.attempt
     const id = this.#options.nextId()
     this.#openings.set(id, (answer, at) => {
@@ -133,17 +135,25 @@ export class Placer {
 
   #opened(channel: FrontChannel, node: string, answer: NodeAnswer, now: number): void {
     if (answer.ok) {
-      const { leaving, tenant, ref } = channel
+      const { ref } = channel
       channel.leaving = undefined
       channel.stage = 'open'
       channel.grant = { ...ref, token: answer.value.token, endpoint: answer.value.endpoint }
-      if (leaving !== undefined && leaving !== node)
-        this.#options.ports.command(leaving, tenant, { kind: 'destroyChannel', channel: ref })
+      this.#endElsewhere(channel, node)
       return this.#options.observer.opened(channel, now)
     }
     if (!answer.reason.isOfNode) return this.#options.observer.failed(channel, answer.reason, now)
     channel.refused.add(node)
     this.#choose(channel, now)
+  }
+
+  /** The command waits for nodes that are away. */
+  #endElsewhere({ holders, tenant, ref }: FrontChannel, node: string): void {
+    for (const holder of holders) {
+      if (holder === node) continue
+      holders.delete(holder)
+      this.#options.ports.command(holder, tenant, { kind: 'destroyChannel', channel: ref })
+    }
   }
 
   /** A moving channel stays on its node if no other accepts it. */

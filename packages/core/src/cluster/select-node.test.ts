@@ -44,7 +44,7 @@ const selected = (members: Member[], options = {}, rounds = 200) => {
   return new Set(Array.from({ length: rounds }, () => selectNode(members, options, random)?.record.id))
 }
 
-test('dead, suspect, draining, excluded and incompatible nodes receive no channel', () => {
+test('dead, draining, excluded and incompatible nodes receive no channel, suspect ones only without another', () => {
   const members = [
     member('dead', { state: 'dead' }),
     member('suspect', { state: 'suspect' }),
@@ -55,7 +55,8 @@ test('dead, suspect, draining, excluded and incompatible nodes receive no channe
   ]
   const options = { version: '1.4.0', without: new Set(['refused']) }
   assert.deepEqual(selected(members, options), new Set(['good']))
-  assert.deepEqual(selected(members.slice(0, 5), options), new Set([undefined]))
+  assert.deepEqual(selected(members.slice(0, 5), options), new Set(['suspect']), 'a suspect one is better than none')
+  assert.deepEqual(selected([members[0]!, ...members.slice(2, 5)], options), new Set([undefined]))
   assert.deepEqual(selected([]), new Set([undefined]))
 })
 

@@ -20,7 +20,10 @@ export function selectNode(
   options: SelectionOptions,
   random: () => number,
 ): Member | undefined {
-  const eligible = members.filter(member => isEligible(member, options))
+  const serving = members.filter(member => isEligible(member, options))
+  const alive = serving.filter(({ state }) => state === 'alive')
+  // All are suspect for a moment when the coordinator is lost.
+  const eligible = alive.length > 0 ? alive : serving
   const near = eligible.filter(({ record }) => options.region === undefined || record.region === options.region)
   const candidates = notFull(near.length > 0 ? near : eligible)
   if (options.isLarge === true) return candidates.reduce(lowerLoad, candidates[0])
@@ -34,7 +37,7 @@ export function selectNode(
 export const expectedLoad = ({ report, placed }: Member): number => (report?.load ?? 0) + placed
 
 function isEligible({ record, state }: Member, { version, without }: SelectionOptions): boolean {
-  if (state !== 'alive' || record.state !== 'serving' || without?.has(record.id) === true) return false
+  if (state === 'dead' || record.state !== 'serving' || without?.has(record.id) === true) return false
   return version === undefined || majorOf(version) === majorOf(record.version)
 }
 

@@ -123,10 +123,17 @@ export class NodeLinks {
     )
     link.on('disconnected', () => lost(id))
     link.on('closed', ({ reason }) => failed(id, tenant, reason))
-    link.on('error', error => failed(id, tenant, error.message))
+    link.on('error', error => {
+      if (!isAlreadyGone(error)) failed(id, tenant, error.message)
+    })
     link.connect().catch(() => {})
   }
 }
+
+/** A node that was restarted does not have what it is to end. */
+const isAlreadyGone = (error: Error) =>
+  error instanceof LvspRequestError &&
+  (error.code === LvspFailure.UnknownChannel || error.code === LvspFailure.UnknownVoiceState)
 
 async function closeAll({ links }: Target): Promise<void> {
   const closing = [...links.values()].map(link => link.close())
