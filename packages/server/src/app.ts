@@ -174,11 +174,11 @@ export class App {
   get adminPort(): number | undefined {
     return this.#ports.admin.map(({ port }) => port).find(port => port !== undefined)
   }
-  /** UDP port of the first lane. */
   /** How long `drain` waits by default, in milliseconds. */
   get drainTimeout(): number {
     return this.#config.voice.drain_timeout
   }
+  /** UDP port of the first lane. */
   get mediaPort(): number {
     return this.#ports.lanes.all[0]!.port
   }

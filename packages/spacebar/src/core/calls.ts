@@ -96,7 +96,8 @@ export class Calls {
   admit(user: User, admission: Admission): void {
     const { place, token, node } = admission
     const { seat, voice } = user
-    if (seat !== undefined && seat.token === token && seat.node === node && seat.sessionId === voice?.sessionId) return
+    if (seat !== undefined && seat.token === token && seat.node === node && seat.sessionId === voice?.sessionId)
+      return this.seats.restrict(seat, voice.restrictions)
     if (!this.#options.checksPermissions || seat !== undefined) return this.#seat(user, admission)
     const isAsked = user.admission !== undefined && isSamePlace(user.admission.place, place)
     user.admission = admission

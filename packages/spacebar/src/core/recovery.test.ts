@@ -138,6 +138,25 @@ test('the first snapshot restores calls, then SYNCs with a grace; users in a ses
   )
 })
 
+test('a moderator’s mute that the bus did not deliver reaches the node with the next snapshot', () => {
+  const scene = new BridgeScene({ hasDatabase: true })
+  scene.join('7', '500')
+  scene.grantAll(true)
+  scene.story()
+  scene.now += LIMITS.settleTime + 1
+  const muted = row('7', { restrictions: { mute: true, deaf: false, suppress: false } })
+  for (let round = 0; round < 2; round++)
+    scene.feed(now => scene.bridge.snapshot({ voiceStates: [muted], streamSessions: [] }, now, now))
+  assert.deepEqual(scene.of('restrict'), [
+    {
+      kind: 'restrict',
+      node: 'eu',
+      seat: { guildId: '100', channelId: '500', userId: '7' },
+      restrictions: muted.restrictions,
+    },
+  ])
+})
+
 test('a truncated table ends calls only after the grace, and users who come back stay', () => {
   const scene = new BridgeScene({ hasDatabase: true })
   const empty = { voiceStates: [], streamSessions: [] }
