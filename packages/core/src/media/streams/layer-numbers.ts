@@ -61,6 +61,7 @@ export class LayerNumbers {
     if (isNew) this.#begin(stream, sequence, timestamp, payload, now)
     else if (distance <= 0) return this.toReceiver(stream, sequence)
     const current = this.#segment(0)!
+    keepNear(current, sequence)
     this.#newest = sequence
     this.#sequence = toOut(current, sequence)
     this.#timestamp = (timestamp + current.timestampOffset) | 0
@@ -151,6 +152,16 @@ export class LayerNumbers {
     const step = (timestamp + offset - this.#timestamp) | 0
     return step >= FRAME ? offset : (this.#timestamp + FRAME - timestamp) | 0
   }
+}
+
+/**
+ * Moves the beginning of a long segment forward: 16-bit numbers more than half a cycle behind it would count as ahead. What is older
+ * is no longer kept.
+ */
+function keepNear(segment: Segment, newest: number): void {
+  if (sequenceDistance(newest, segment.first) < HALF_CYCLE / 2) return
+  segment.first = (segment.first + HALF_CYCLE / 4) & 0xffff
+  segment.firstOut = (segment.firstOut + HALF_CYCLE / 4) & 0xffff
 }
 
 const toOut = ({ first, firstOut }: Segment, sequence: number): number => (sequence - first + firstOut) & 0xffff

@@ -4,6 +4,8 @@ import { LIMITS } from '../../limits.ts'
 
 /** Timestamps step by at least this when a sender starts over, in ms: one Opus frame, about a video frame. */
 const FRAME = 20
+/** Of 16-bit sequences. */
+const QUARTER_CYCLE = 0x4000
 
 /**
  * Numbers that all receivers of a stream share: the sender's, plus offsets. They change where the node inserts packets or leaves some
@@ -67,6 +69,9 @@ export class OutgoingNumbers {
   place(sequence: number, timestamp: number, now: number): boolean {
     if (!this.isNewer(sequence)) return !this.isBeforeChange(sequence)
     if (!this.#isEmpty) this.#continue(sequence, timestamp, now)
+    // A change more than half a cycle ago would count as ahead.
+    if (sequenceDistance(sequence, this.#changedAt) > QUARTER_CYCLE)
+      this.#changedAt = (sequence - QUARTER_CYCLE / 2) & 0xffff
     this.#sequence = sequence
     this.#timestamp = timestamp
     this.#at = now
