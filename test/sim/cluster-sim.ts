@@ -153,7 +153,7 @@ export class ClusterSim {
       serverVersion: '1.2.3',
       random: this.random,
     })
-    this.front.availabilityChanged(true, 0)
+    this.front.availabilityChanged(true)
     for (const node of this.nodes) this.front.nodeAnnounced(node.record, 0)
     this.#connect()
     this.#beat()
@@ -208,11 +208,11 @@ export class ClusterSim {
           name,
           node => {
             const answer = node.answer(request, this.now)
-            this.after(this.#delay(), () => this.front.answered(id, answer, this.now))
+            this.after(this.#delay(), () => this.front.answered(id, answer))
           },
           () => {
             const late = { failure: LvspFailure.Unavailable, message: 'no answer', isOfNode: true }
-            this.after(Math.max(0, asked + TIMEOUT - this.now), () => this.front.answered(id, refused(late), this.now))
+            this.after(Math.max(0, asked + TIMEOUT - this.now), () => this.front.answered(id, refused(late)))
           },
         )
       },
@@ -220,7 +220,7 @@ export class ClusterSim {
       change: (id, change) =>
         this.#coordinate(
           () => this.coordinator.change(change),
-          outcome => this.front.coordinated(id, outcome, this.now),
+          outcome => this.front.coordinated(id, outcome),
         ),
       release: (key, revision) => this.after(this.#delay(), () => this.coordinator.release(key, revision)),
       probe: record =>

@@ -116,14 +116,14 @@ class Chaos {
       () => coordinator.clear(),
       () => {
         coordinator.isAvailable = false
-        this.sim.front.availabilityChanged(false, this.sim.now)
+        this.sim.front.availabilityChanged(false)
       },
     ])()
   }
 
   #restoreCoordinator(): void {
     this.sim.coordinator.isAvailable = true
-    this.sim.front.availabilityChanged(true, this.sim.now)
+    this.sim.front.availabilityChanged(true)
   }
 
   #pick<T>(of: readonly T[]): T {

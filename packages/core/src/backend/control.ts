@@ -3,7 +3,7 @@
 // backends; every method names the backend, and ids of different backends never meet.
 import { type ChannelProperties, LvspFailure, VoiceClose, type VoiceStateRestrictions } from '@parley/protocol'
 import type { Channel } from '../channel/channel.ts'
-import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
+import { type BackendId, type ChannelRef, isSameGuild } from '../channel/channel-ref.ts'
 import type { Ending } from '../channel/channel-session.ts'
 import type { Channels } from '../channel/channels.ts'
 import { VoiceState } from '../channel/voice-states/voice-state.ts'
@@ -11,19 +11,22 @@ import type { Place } from '../channel/voice-states/voice-state-index.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
-import type {
-  BackendStats,
-  ChannelGrant,
-  NodeControl,
-  Refusal,
-  StateItem,
-  Sync,
-  VoiceStateGrant,
-  VoiceStateRequest,
-  VoiceStateSelector,
+import {
+  type BackendStats,
+  type ChannelGrant,
+  type NodeControl,
+  type Refusal,
+  refuse,
+  type StateItem,
+  type Sync,
+  UNKNOWN_CHANNEL,
+  UNKNOWN_VOICE_STATE,
+  type VoiceStateGrant,
+  type VoiceStateRequest,
+  type VoiceStateSelector,
 } from '../lvsp/node-control.ts'
 import type { Work } from '../lvsp/work.ts'
-import { ok, type Result, refused } from '../result.ts'
+import { ok, type Result } from '../result.ts'
 import { OrphanTimer } from './orphan-timer.ts'
 import { selectPlaces } from './select-places.ts'
 import { channelGrant, stateOf, voiceStateGrant } from './state-items.ts'
@@ -33,9 +36,6 @@ import { PendingSync, SyncRun } from './sync.ts'
 const REMOVED: Ending = { code: VoiceClose.Disconnected, reason: 'disconnected by the backend' }
 const CHANNEL_ENDED = 'the channel has ended'
 
-const refuse = (failure: LvspFailure, message: string): Result<never, Refusal> => refused({ failure, message })
-const UNKNOWN_CHANNEL = refuse(LvspFailure.UnknownChannel, 'the channel does not exist')
-const UNKNOWN_VOICE_STATE = refuse(LvspFailure.UnknownVoiceState, 'the voice state does not exist')
 const DRAINING = refuse(LvspFailure.Draining, 'the node is draining and accepts no new channels')
 
 /** What the control needs of its node. Functions are read at each use: their values change. */
@@ -307,6 +307,3 @@ const tooMuchMemory = (max: number) =>
     LvspFailure.TooMuchMemory,
     `the backend occupies its maximum of ${Math.floor(max / 1024 / 1024)} MiB of memory`,
   )
-
-/** A message without a guild id matches a channel of any guild. */
-const isSameGuild = (channel: Channel, ref: ChannelRef) => ref.guildId === undefined || ref.guildId === channel.guildId

@@ -8,3 +8,7 @@ export interface ChannelRef {
   channelId: string
   guildId?: string | undefined
 }
+
+/** Whether a message about `asked` means the channel: one without a guild id matches a channel of any guild. */
+export const isSameGuild = (channel: ChannelRef, asked: ChannelRef): boolean =>
+  asked.guildId === undefined || asked.guildId === channel.guildId

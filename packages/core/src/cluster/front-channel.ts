@@ -31,8 +31,6 @@ export class FrontChannel {
   readonly holders = new Set<string>()
   /** Nodes that refused the channel since it was open last. */
   readonly refused = new Set<string>()
-  /** Whether a node has served it: the backend learns from another CHANNEL_ASSIGN that it has moved. */
-  wasOpen = false
   /** The backend waits for CHANNEL_ASSIGN. */
   isAssignWanted = false
   /** Grows with each attempt to place it: answers to an earlier attempt are ignored. */

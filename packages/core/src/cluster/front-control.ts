@@ -1,21 +1,24 @@
 // What LVSP asks of a front: the rules of channels and voice states, answered by the nodes that serve them.
 import { type ChannelProperties, LvspFailure, LvspInfo, type VoiceStateRestrictions } from '@parley/protocol'
-import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
+import { type BackendId, type ChannelRef, isSameGuild } from '../channel/channel-ref.ts'
 import { LIMITS } from '../limits.ts'
 import type { Lvsp } from '../lvsp/lvsp.ts'
-import type {
-  BackendStats,
-  ChannelGrant,
-  ListedChannel,
-  NodeControl,
-  Refusal,
-  StateItem,
-  Sync,
-  VoiceStateGrant,
-  VoiceStateRequest,
-  VoiceStateSelector,
+import {
+  type BackendStats,
+  type ChannelGrant,
+  type ListedChannel,
+  type NodeControl,
+  type Refusal,
+  refuse,
+  type StateItem,
+  type Sync,
+  UNKNOWN_CHANNEL,
+  UNKNOWN_VOICE_STATE,
+  type VoiceStateGrant,
+  type VoiceStateRequest,
+  type VoiceStateSelector,
 } from '../lvsp/node-control.ts'
-import { ok, type Result, refused } from '../result.ts'
+import { ok, type Result } from '../result.ts'
 import { FrontChannel, type Seat, TenantChannels } from './front-channel.ts'
 import type { FrontPorts, FrontRequestId, NodeAnswer, NodeCommand } from './front-ports.ts'
 import type { Placer } from './placer.ts'
@@ -35,10 +38,6 @@ export interface FrontControlOptions {
 }
 
 type SeatCommand = typeof LvspInfo.VoiceStateCreate | typeof LvspInfo.TokenRefresh
-
-const refuse = (failure: LvspFailure, message: string): Result<never, Refusal> => refused({ failure, message })
-const UNKNOWN_CHANNEL = refuse(LvspFailure.UnknownChannel, 'the channel does not exist')
-const UNKNOWN_VOICE_STATE = refuse(LvspFailure.UnknownVoiceState, 'the voice state does not exist')
 
 export class FrontControl implements NodeControl {
   /** Grants carry the endpoint of their node. */
@@ -64,43 +63,34 @@ export class FrontControl implements NodeControl {
     for (const tenant of this.#tenants.values()) yield* tenant.all
   }
 
-  assignChannel(backend: BackendId, ref: ChannelRef, now: number): Result<ChannelGrant | undefined, Refusal> {
+  assignChannel(backend: BackendId, ref: ChannelRef): Result<ChannelGrant | undefined, Refusal> {
     const found = this.#channel(backend, ref)
     if (!found.ok) return found
     const channel = found.value
     if (channel.stage === 'open') return ok(channel.grant)
     channel.isAssignWanted = true
-    this.#begin(channel, now)
+    this.#begin(channel)
     return ok(undefined)
   }
 
-  updateChannel(
-    backend: BackendId,
-    ref: ChannelRef,
-    properties: ChannelProperties,
-    now: number,
-  ): Result<undefined, Refusal> {
+  updateChannel(backend: BackendId, ref: ChannelRef, properties: ChannelProperties): Result<undefined, Refusal> {
     const found = this.#channel(backend, ref)
     if (!found.ok) return found
     const channel = found.value
     channel.properties = { ...channel.properties, ...defined(properties) }
-    this.#begin(channel, now)
+    this.#begin(channel)
     if (channel.stage === 'open') this.#command(channel, { kind: 'updateChannel', channel: channel.ref, properties })
     return ok(undefined)
   }
 
   destroyChannel(backend: BackendId, ref: ChannelRef): Result<undefined, Refusal> {
     const channel = this.tenant(backend).get(ref.channelId)
-    if (channel === undefined || !isSameGuild(channel, ref)) return UNKNOWN_CHANNEL
+    if (channel === undefined || !isSameGuild(channel.ref, ref)) return UNKNOWN_CHANNEL
     this.#end(channel)
     return ok(undefined)
   }
 
-  createVoiceState(
-    backend: BackendId,
-    request: VoiceStateRequest,
-    now: number,
-  ): Result<VoiceStateGrant | undefined, Refusal> {
+  createVoiceState(backend: BackendId, request: VoiceStateRequest): Result<VoiceStateGrant | undefined, Refusal> {
     const tenant = this.tenant(backend)
     const found = this.#channel(backend, request)
     if (!found.ok) return found
@@ -113,7 +103,7 @@ export class FrontControl implements NodeControl {
     seat.request = { ...known?.request, ...defined(request), ...channel.ref, userId: request.userId }
     tenant.addSeat(channel, request.userId, seat)
     if (channel.stage === 'open') this.#requestSeat(channel, seat)
-    else this.#begin(channel, now)
+    else this.#begin(channel)
     return ok(undefined)
   }
 
@@ -201,11 +191,10 @@ export class FrontControl implements NodeControl {
   }
 
   /** A node serves the channel: the first one, or another one after a move. The backend receives grants in both cases. */
-  opened(channel: FrontChannel): void {
-    const { tenant, grant, isAssignWanted, wasOpen } = channel
-    if (grant !== undefined && (isAssignWanted || wasOpen)) this.#options.backends().channelAssigned(tenant, grant)
+  opened(channel: FrontChannel, isMoved: boolean): void {
+    const { tenant, grant, isAssignWanted } = channel
+    if (grant !== undefined && (isAssignWanted || isMoved)) this.#options.backends().channelAssigned(tenant, grant)
     channel.isAssignWanted = false
-    channel.wasOpen = true
     for (const seat of channel.seats.values()) this.#requestSeat(channel, seat)
   }
 
@@ -226,7 +215,7 @@ export class FrontControl implements NodeControl {
     const tenant = this.tenant(backend)
     const known = tenant.get(channelId)
     if (known !== undefined) {
-      if (isSameGuild(known, { channelId, guildId })) return ok(known)
+      if (isSameGuild(known.ref, { channelId, guildId })) return ok(known)
       return refuse(LvspFailure.ChannelConflict, `the channel belongs to ${known.ref.guildId ?? 'no guild'}`)
     }
     if (tenant.size >= LIMITS.clusterChannels)
@@ -236,8 +225,8 @@ export class FrontControl implements NodeControl {
     return ok(channel)
   }
 
-  #begin(channel: FrontChannel, now: number): void {
-    if (channel.stage === 'new') this.#options.placer().place(channel, now)
+  #begin(channel: FrontChannel): void {
+    if (channel.stage === 'new') this.#options.placer().place(channel)
   }
 
   #requestSeat(channel: FrontChannel, seat: Seat): void {
@@ -323,9 +312,6 @@ export class FrontControl implements NodeControl {
       this.#options.ports.command(node, backend, { kind: 'sync', channels, grace })
   }
 }
-
-/** A message without a guild id matches a channel of any guild. */
-const isSameGuild = ({ ref }: FrontChannel, { guildId }: ChannelRef) => guildId === undefined || guildId === ref.guildId
 
 const fits = (
   { channel, userId }: { channel: FrontChannel; userId: string },

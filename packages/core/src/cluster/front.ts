@@ -7,6 +7,7 @@ import { Deadlines, type Timed } from '../deadlines.ts'
 import { type ConnectionId, type Effect, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
 import type { LvspConnection, LvspOrigin } from '../lvsp/connection.ts'
+import { LOWEST_SERVING } from '../lvsp/health.ts'
 import { Lvsp, type LvspBackend, type LvspInspection, type SpeakingEvent, type VoiceStateEvent } from '../lvsp/lvsp.ts'
 import type { ChannelEncryption } from '../lvsp/node-control.ts'
 import type { ChannelStage, FrontChannel } from './front-channel.ts'
@@ -60,7 +61,6 @@ export class Front {
   readonly #lvsp: Lvsp
   readonly #moves: Moves
   #lastId: FrontRequestId = 0
-  #now = 0
 
   constructor(options: FrontOptions) {
     const { ports, crypto } = options
@@ -88,7 +88,7 @@ export class Front {
       nextId,
       version: options.serverVersion,
     })
-    this.#moves = new Moves((channel, now) => this.#moveAway(channel, now))
+    this.#moves = new Moves(channel => this.#moveAway(channel))
     this.#lvsp = new Lvsp({
       backends: options.backends,
       node: this.#control,
@@ -106,18 +106,16 @@ export class Front {
     )
     if (serving.length === 0) return 0
     const load = serving.reduce((sum, member) => sum + Math.min(1, expectedLoad(member)), 0) / serving.length
-    return Math.max(0.01, 1 - load)
+    return Math.max(LOWEST_SERVING, 1 - load)
   }
 
   connectionOpened(id: ConnectionId, origin: LvspOrigin, now: number): void {
-    this.#now = now
     const connection = this.#lvsp.opened(id, origin, now)
     this.#connections.set(id, connection)
     this.#deadlines.update(connection)
   }
 
   messageReceived(id: ConnectionId, data: string | Uint8Array, now: number): void {
-    this.#now = now
     const connection = this.#connections.get(id)
     if (connection === undefined) return
     connection.receive(data, now)
@@ -125,7 +123,6 @@ export class Front {
   }
 
   connectionClosed(id: ConnectionId, code: number, now: number): void {
-    this.#now = now
     const connection = this.#connections.get(id)
     if (connection === undefined) return
     this.#connections.delete(id)
@@ -135,45 +132,36 @@ export class Front {
 
   /** From the coordinator. */
   nodeAnnounced(record: NodeRecord, now: number): void {
-    this.#now = now
     this.#membership.announced(record, now)
   }
-  nodeWithdrawn(id: string, now: number): void {
-    this.#now = now
+  nodeWithdrawn(id: string): void {
     this.#membership.withdrawn(id)
   }
   loadReported(report: LoadReport, now: number): void {
-    this.#now = now
     this.#membership.reported(report, now)
   }
-  availabilityChanged(isAvailable: boolean, now: number): void {
-    this.#now = now
+  availabilityChanged(isAvailable: boolean): void {
     if (isAvailable)
       for (const channel of this.#control.channels()) if (channel.stage === 'open') this.#placer.register(channel)
   }
-  coordinated(id: FrontRequestId, outcome: PlacementOutcome, now: number): void {
-    this.#now = now
-    this.#placer.coordinated(id, outcome, now)
+  coordinated(id: FrontRequestId, outcome: PlacementOutcome): void {
+    this.#placer.coordinated(id, outcome)
   }
   probed(record: NodeRecord, outcome: ProbeOutcome, now: number): void {
-    this.#now = now
     this.#membership.probed(record, outcome, now)
   }
   /** A connection to the node was lost. */
   linkLost(node: string, now: number): void {
-    this.#now = now
     this.#membership.linkLost(node, now)
   }
 
   /** The answer of a node to a request. */
-  answered(id: FrontRequestId, answer: NodeAnswer, now: number): void {
-    this.#now = now
-    if (!this.#placer.answered(id, answer, now)) this.#control.answered(id, answer)
+  answered(id: FrontRequestId, answer: NodeAnswer): void {
+    if (!this.#placer.answered(id, answer)) this.#control.answered(id, answer)
   }
 
-  /** An event of a node. One of a node that does not serve the channel (any more) is dropped. */
-  nodeEvent(node: string, tenant: BackendId, { kind, event }: NodeEvent, now: number): void {
-    this.#now = now
+  /** An event of a node. It is dropped unless the node serves the channel now. */
+  nodeEvent(node: string, tenant: BackendId, { kind, event }: NodeEvent): void {
     const channel = this.#control.tenant(tenant).get(event.channelId)
     if (channel?.node !== node) return
     switch (kind) {
@@ -191,7 +179,6 @@ export class Front {
   }
 
   tick(now: number): void {
-    this.#now = now
     this.#deadlines.tick(now)
     this.#membership.tick(now)
     this.#moves.tick(now)
@@ -226,7 +213,7 @@ export class Front {
     this.#effects.note('cluster.node_changed', { node: record.id, state: record.state, region: record.region })
     for (const channel of this.#control.channels()) {
       if (channel.node === record.id && isRestarted) this.#placer.reopen(channel)
-      if (channel.node === record.id && record.state === 'draining') this.#moves.add(channel, this.#now)
+      if (channel.node === record.id && record.state === 'draining') this.#moves.add(channel)
     }
     if (record.state === 'serving') this.#placeStranded()
   }
@@ -234,10 +221,10 @@ export class Front {
   #nodeLost(record: NodeRecord, how: 'died' | 'left'): void {
     this.#effects.note('cluster.node_lost', { node: record.id, how })
     for (const channel of this.#control.channels()) {
-      if (channel.node !== record.id || channel.stage === 'ended') continue
+      if (channel.node !== record.id) continue
       channel.leaving = undefined
       if (how === 'left') channel.holders.delete(record.id)
-      this.#placer.place(channel, this.#now)
+      this.#placer.place(channel)
     }
   }
 
@@ -248,34 +235,34 @@ export class Front {
   }
 
   #placeStranded(): void {
-    for (const channel of this.#control.channels())
-      if (channel.stage === 'stranded') this.#placer.place(channel, this.#now)
+    for (const channel of this.#control.channels()) if (channel.stage === 'stranded') this.#placer.place(channel)
   }
 
   /** Called at the channel's turn: it may have ended, or its node serves again. */
-  #moveAway(channel: FrontChannel, now: number): void {
+  #moveAway(channel: FrontChannel): void {
     const node = channel.node === undefined ? undefined : this.#membership.get(channel.node)
-    if (channel.stage === 'open' && node?.record.state === 'draining') this.#placer.move(channel, now)
+    if (channel.stage === 'open' && node?.record.state === 'draining') this.#placer.move(channel)
   }
 }
 
 /** Channels that leave a draining node, in order. */
 class Moves implements Timed {
-  readonly #move: (channel: FrontChannel, now: number) => void
+  readonly #move: (channel: FrontChannel) => void
   readonly #waiting = new Set<FrontChannel>()
   #next = Infinity
 
-  constructor(move: (channel: FrontChannel, now: number) => void) {
+  constructor(move: (channel: FrontChannel) => void) {
     this.#move = move
   }
 
+  /** 0 is at once. */
   get deadline(): number {
     return this.#next
   }
 
-  add(channel: FrontChannel, now: number): void {
+  add(channel: FrontChannel): void {
     this.#waiting.add(channel)
-    this.#next = Math.min(this.#next, now)
+    if (this.#next === Infinity) this.#next = 0
   }
 
   tick(now: number): void {
@@ -283,7 +270,7 @@ class Moves implements Timed {
     const [channel] = this.#waiting
     if (channel !== undefined) {
       this.#waiting.delete(channel)
-      this.#move(channel, now)
+      this.#move(channel)
     }
     this.#next = this.#waiting.size === 0 ? Infinity : now + LIMITS.clusterMoveInterval
   }

@@ -8,10 +8,10 @@ import type { Membership } from './membership.ts'
 import { selectNode } from './select-node.ts'
 
 export interface PlacerObserver {
-  /** A node serves the channel. */
-  opened(channel: FrontChannel, now: number): void
-  /** The backend's request is wrong: no node would accept the channel. */
-  failed(channel: FrontChannel, refusal: Refusal, now: number): void
+  /** A node serves the channel; `isMoved`: another one, or an earlier process of it, did before. */
+  opened(channel: FrontChannel, isMoved: boolean): void
+  /** Every node refused the channel, or there is none. */
+  failed(channel: FrontChannel, refusal: Refusal): void
 }
 
 export interface PlacerOptions {
@@ -33,25 +33,25 @@ const NO_NODE: Refusal = { failure: LvspFailure.Unavailable, message: 'no node a
 
 export class Placer {
   readonly #options: PlacerOptions
-  readonly #changes = new Map<FrontRequestId, (outcome: PlacementOutcome, now: number) => void>()
-  readonly #openings = new Map<FrontRequestId, (answer: NodeAnswer, now: number) => void>()
+  readonly #changes = new Map<FrontRequestId, (outcome: PlacementOutcome) => void>()
+  readonly #openings = new Map<FrontRequestId, (answer: NodeAnswer) => void>()
 
   constructor(options: PlacerOptions) {
     this.#options = options
   }
 
   /** Finds a node for a new channel, or one for a channel that lost its node. */
-  place(channel: FrontChannel, now: number): void {
+  place(channel: FrontChannel): void {
     channel.refused.clear()
-    this.#choose(channel, now)
+    this.#choose(channel)
   }
 
   /** Moves an open channel to another node. It stays where it is until that node has it. */
-  move(channel: FrontChannel, now: number): void {
+  move(channel: FrontChannel): void {
     channel.leaving = channel.node
     channel.refused.clear()
     if (channel.leaving !== undefined) channel.refused.add(channel.leaving)
-    this.#choose(channel, now)
+    this.#choose(channel)
   }
 
   /** Opens the channel on its own node again: the node was restarted. */
@@ -73,28 +73,28 @@ export class Placer {
     })
   }
 
-  coordinated(id: FrontRequestId, outcome: PlacementOutcome, now: number): boolean {
-    return settle(this.#changes, id, outcome, now)
+  coordinated(id: FrontRequestId, outcome: PlacementOutcome): boolean {
+    return settle(this.#changes, id, outcome)
   }
 
-  answered(id: FrontRequestId, answer: NodeAnswer, now: number): boolean {
-    return settle(this.#openings, id, answer, now)
+  answered(id: FrontRequestId, answer: NodeAnswer): boolean {
+    return settle(this.#openings, id, answer)
   }
 
-  #choose(channel: FrontChannel, now: number): void {
+  #choose(channel: FrontChannel): void {
     const { membership, version, random } = this.#options
     const region = channel.properties.region
     const isLarge = channel.properties.kind === 'stage'
     const options = { region, version, isLarge, without: channel.refused }
     const member = selectNode(membership.members, options, random)
-    if (member === undefined) return this.#strand(channel, now)
+    if (member === undefined) return this.#strand(channel)
     const { id } = member.record
     channel.stage = 'placing'
     membership.placed(id, EXPECTED_SESSIONS)
-    this.#change(channel, id, (outcome, at) => this.#chosen(channel, id, outcome, at))
+    this.#change(channel, id, outcome => this.#chosen(channel, id, outcome))
   }
 
-  #chosen(channel: FrontChannel, node: string, outcome: PlacementOutcome, now: number): void {
+  #chosen(channel: FrontChannel, node: string, outcome: PlacementOutcome): void {
     switch (outcome.kind) {
       case 'placed':
         channel.placed = outcome.placed
@@ -105,7 +105,7 @@ export class Placer {
       case 'taken':
         channel.placed = outcome.placed
         // Another front removed the record in between: create it.
-        if (outcome.placed === undefined) return this.#choose(channel, now)
+        if (outcome.placed === undefined) return this.#choose(channel)
         return this.#follow(channel, outcome.placed, node)
     }
   }
@@ -116,7 +116,7 @@ export class Placer {
     const member = this.#options.membership.get(owner)
     const isUsable = member !== undefined && member.state !== 'dead' && !channel.refused.has(owner)
     if (isUsable) return this.#open(channel, owner)
-    this.#change(channel, chosen, (outcome, at) => this.#chosen(channel, chosen, outcome, at))
+    this.#change(channel, chosen, outcome => this.#chosen(channel, chosen, outcome))
   }
 
   #open(channel: FrontChannel, node: string): void {
@@ -126,25 +126,26 @@ export class Placer {
     channel.openings++
     const attempt = ++channel.attempt
     const id = this.#options.nextId()
-    this.#openings.set(id, (answer, at) => {
-      if (channel.attempt === attempt && channel.stage === 'opening') this.#opened(channel, node, answer, at)
+    this.#openings.set(id, answer => {
+      if (channel.attempt === attempt && channel.stage === 'opening') this.#opened(channel, node, answer)
     })
     const { tenant, ref, properties } = channel
     this.#options.ports.request(id, node, tenant, { kind: 'channel', channel: ref, properties })
   }
 
-  #opened(channel: FrontChannel, node: string, answer: NodeAnswer, now: number): void {
+  #opened(channel: FrontChannel, node: string, answer: NodeAnswer): void {
     if (answer.ok) {
       const { ref } = channel
+      const isMoved = channel.grant !== undefined
       channel.leaving = undefined
       channel.stage = 'open'
       channel.grant = { ...ref, token: answer.value.token, endpoint: answer.value.endpoint }
       this.#endElsewhere(channel, node)
-      return this.#options.observer.opened(channel, now)
+      return this.#options.observer.opened(channel, isMoved)
     }
-    if (!answer.reason.isOfNode) return this.#options.observer.failed(channel, answer.reason, now)
+    if (!answer.reason.isOfNode) return this.#options.observer.failed(channel, answer.reason)
     channel.refused.add(node)
-    this.#choose(channel, now)
+    this.#choose(channel)
   }
 
   /** The command waits for nodes that are away. */
@@ -157,7 +158,7 @@ export class Placer {
   }
 
   /** A moving channel stays on its node if no other accepts it. */
-  #strand(channel: FrontChannel, now: number): void {
+  #strand(channel: FrontChannel): void {
     const { leaving } = channel
     channel.leaving = undefined
     if (leaving !== undefined && channel.grant !== undefined) {
@@ -171,16 +172,16 @@ export class Placer {
     }
     channel.stage = 'stranded'
     channel.node = undefined
-    this.#options.observer.failed(channel, NO_NODE, now)
+    this.#options.observer.failed(channel, NO_NODE)
   }
 
-  #change(channel: FrontChannel, node: string, then: (outcome: PlacementOutcome, now: number) => void): void {
+  #change(channel: FrontChannel, node: string, then: (outcome: PlacementOutcome) => void): void {
     const attempt = ++channel.attempt
     const id = this.#options.nextId()
     const { placed, key } = channel
     const epoch = placed === undefined ? 1 : placed.record.epoch + 1
-    this.#changes.set(id, (outcome, now) => {
-      if (channel.attempt === attempt && channel.stage !== 'ended') then(outcome, now)
+    this.#changes.set(id, outcome => {
+      if (channel.attempt === attempt && channel.stage !== 'ended') then(outcome)
     })
     this.#options.ports.change(id, {
       key,
@@ -191,13 +192,12 @@ export class Placer {
 }
 
 function settle<Answer>(
-  waiting: Map<FrontRequestId, (answer: Answer, now: number) => void>,
+  waiting: Map<FrontRequestId, (answer: Answer) => void>,
   id: FrontRequestId,
   answer: Answer,
-  now: number,
 ): boolean {
   const then = waiting.get(id)
   waiting.delete(id)
-  then?.(answer, now)
+  then?.(answer)
   return then !== undefined
 }

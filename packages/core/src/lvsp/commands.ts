@@ -18,10 +18,17 @@ import {
 } from '@parley/protocol'
 import type { ChannelRef } from '../channel/channel-ref.ts'
 import { faultOf } from '../errors.ts'
-import { ok, type Result, refused } from '../result.ts'
+import { ok, type Result } from '../result.ts'
 import type { Agreement } from './dialect.ts'
 import { commandOf, isAgreed } from './dialect.ts'
-import type { ListedChannel, NodeControl, Refusal, Sync, VoiceStateSelector } from './node-control.ts'
+import {
+  type ListedChannel,
+  type NodeControl,
+  type Refusal,
+  refuse,
+  type Sync,
+  type VoiceStateSelector,
+} from './node-control.ts'
 import type { LvspSession } from './session.ts'
 import type { Work } from './work.ts'
 
@@ -174,8 +181,6 @@ function decoded<T extends LvspCommand>(
   if (result.success) return run(result.data as LvspCommandData<T>)
   return refuse(LvspFailure.InvalidData, faultOf(result.error))
 }
-
-const refuse = (failure: LvspFailure, message: string): Result<never, Refusal> => refused({ failure, message })
 
 const listedOf = ({ users, ...channel }: LvspCommandData<typeof LvspInfo.Sync>['channels'][number]): ListedChannel => ({
   ...refOf(channel),

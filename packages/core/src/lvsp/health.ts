@@ -21,7 +21,8 @@ export const DEFAULT_CAPACITY: Capacity = {
 }
 
 const SMOOTHING = 10_000
-const LOWEST_SERVING = 0.01
+/** 0 means that no channel is accepted. */
+export const LOWEST_SERVING = 0.01
 
 /**
  * `health = 1 − max(load / capacity)` over sessions, egress bit rate, event loop lag and the busiest lane. The load is an

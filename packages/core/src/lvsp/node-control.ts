@@ -1,8 +1,8 @@
 // What LVSP asks of a node: the interface behind its messages.
 
-import type { ChannelProperties, LvspFailure, VoiceStateRestrictions } from '@parley/protocol'
+import { type ChannelProperties, LvspFailure, type VoiceStateRestrictions } from '@parley/protocol'
 import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
-import type { Result } from '../result.ts'
+import { type Result, refused } from '../result.ts'
 import type { Work } from './work.ts'
 
 export interface ChannelGrant extends ChannelRef {
@@ -50,6 +50,10 @@ export interface Refusal {
   failure: LvspFailure
   message: string
 }
+
+export const refuse = (failure: LvspFailure, message: string): Result<never, Refusal> => refused({ failure, message })
+export const UNKNOWN_CHANNEL = refuse(LvspFailure.UnknownChannel, 'the channel does not exist')
+export const UNKNOWN_VOICE_STATE = refuse(LvspFailure.UnknownVoiceState, 'the voice state does not exist')
 
 /** The state of a channel's end-to-end encryption. */
 export interface ChannelEncryption extends ChannelRef {

@@ -58,7 +58,7 @@ export class FrontApp {
     this.#links = new NodeLinks({
       secrets: new Map(config.backend.map(({ id, secrets }) => [id, secrets[0] ?? ''])),
       ca: config.cluster.ca === undefined ? undefined : readFileSync(config.cluster.ca, 'utf8'),
-      event: (node, tenant, event) => this.#input(now => this.#front.nodeEvent(node, tenant, event, now)),
+      event: (node, tenant, event) => this.#input(() => this.#front.nodeEvent(node, tenant, event)),
       lost: node => this.#input(now => this.#front.linkLost(node, now)),
       failed: (node, backend, reason) => this.#log.note(serverNote('cluster.link_failed', { node, backend, reason })),
     })
@@ -80,13 +80,13 @@ export class FrontApp {
         this.#input(now => this.#front.nodeAnnounced(record, now))
       },
       nodeWithdrawn: id => {
-        this.#input(now => this.#front.nodeWithdrawn(id, now))
+        this.#input(() => this.#front.nodeWithdrawn(id))
         this.#links.withdrawn(id)
       },
       loadReported: report => this.#input(now => this.#front.loadReported(report, now)),
       availabilityChanged: isAvailable => {
         this.#log.note(serverNote(isAvailable ? 'cluster.connected' : 'cluster.disconnected', {}))
-        this.#input(now => this.#front.availabilityChanged(isAvailable, now))
+        this.#input(() => this.#front.availabilityChanged(isAvailable))
       },
       malformed: reason => this.#log.note(serverNote('cluster.malformed', { reason })),
     })
@@ -144,14 +144,12 @@ export class FrontApp {
       attach: tenant => links.attach(tenant),
       detach: tenant => links.detach(tenant),
       request: (id, node, tenant, request) =>
-        void links
-          .request(node, tenant, request)
-          .then(answer => this.#input(now => this.#front.answered(id, answer, now))),
+        void links.request(node, tenant, request).then(answer => this.#input(() => this.#front.answered(id, answer))),
       command: (node, tenant, command) => links.command(node, tenant, command),
       change: (id, { key, record, revision }) =>
         void (
           revision === undefined ? coordinator.place(key, record) : coordinator.replace(key, record, revision)
-        ).then(outcome => this.#input(now => this.#front.coordinated(id, outcome, now))),
+        ).then(outcome => this.#input(() => this.#front.coordinated(id, outcome))),
       release: (key, revision) => void coordinator.release(key, revision),
       probe: record =>
         void links.probe(record).then(outcome => this.#input(now => this.#front.probed(record, outcome, now))),
