@@ -95,6 +95,7 @@ export class FrontApp {
       socketLimits: this.#socketLimits,
       version: VERSION,
       unready: () => (this.#front.health > 0 ? undefined : 'no node accepts channels'),
+      // The metrics are those of a node; what a front has is in its log.
       metrics: async () => '',
     })
     this.#log.note(serverNote('front.started', { version: VERSION, lvsp: this.lvspUrl }))

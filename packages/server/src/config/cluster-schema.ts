@@ -11,7 +11,7 @@ export const Cluster = z.object({
   nats: setting(
     z.array(z.string().min(1).max(PROTOCOL_LIMITS.endpoint)).max(SERVER_LIMITS.maxNatsServers).default([]),
     'a list of NATS servers such as ["nats://10.0.0.1:4222"]',
-    'NATS servers with JetStream. With them the node is part of a cluster: it announces itself there, and `parley front` places channels on it. Empty: no cluster, nothing of it is loaded.',
+    'NATS servers with JetStream. With them the node is part of a cluster: it announces itself there, and `parley front` places channels on it. Empty: no cluster, and the NATS client is not loaded.',
   ),
   id: setting(
     z.string().regex(CLUSTER_NAME).optional(),
