@@ -4,6 +4,7 @@ import { type RtpMappingDescription, SLOT } from '@parley/core'
 import { encodeRtp } from '@parley/protocol'
 import { addDatagram, makeBatch, PlainIo } from '../../packages/core/src/testing/plain-io.ts'
 import { checkOf, PlainLane, sealed, ssrcOf, TARGETS } from '../../packages/core/src/testing/plain-lane.ts'
+import { printHeapGrowth } from './heap-growth.ts'
 
 const VIEWERS = [2, 3, 4, 5, 6, 7, 8, 9, 10]
 const MAPPING: RtpMappingDescription = {
@@ -81,13 +82,6 @@ function check(): void {
   }
 }
 
-const packets = Number(process.argv[2] ?? 300_000)
 // V8 allocates while it still optimizes: Node.js 24 takes three times as many packets for that as Node.js 20.
-run(400_000)
-lane.router.takeEvents()
-;(globalThis as { gc?: () => void }).gc?.()
-const before = { heap: process.memoryUsage().heapUsed, packets: io.sent.packets, reports: io.reports }
-run(packets)
-const grown = process.memoryUsage().heapUsed - before.heap
-const reports = io.reports - before.reports
-console.log(JSON.stringify({ forwarded: io.sent.packets - before.packets - reports, reports, grown }))
+const WARM_UP = 400_000
+printHeapGrowth(io, run, WARM_UP, () => lane.router.takeEvents())

@@ -2,6 +2,7 @@
 import { Router, SLOT } from '@parley/core'
 import { encodeDiscoveryRequest, encodeRtp } from '@parley/protocol'
 import { addDatagram, makeBatch, PLAIN_TAG, PlainIo } from '../../packages/core/src/testing/plain-io.ts'
+import { printHeapGrowth } from './heap-growth.ts'
 
 const PEERS = 10
 const BATCH = 50
@@ -66,13 +67,8 @@ addDatagram(batch, Uint8Array.of(0x13, 0x37, 0xca, 0xfe, 0, 0, 0, 1), addressOf(
 addDatagram(batch, new Uint8Array(9), addressOf(1))
 const lengths = batch.lengths.slice()
 
-const packets = Number(process.argv[2] ?? 300_000)
-const collect = (globalThis as { gc?: () => void }).gc
-const now = run(router, WARM_UP, 0)
-router.takeEvents()
-collect?.()
-const before = { heap: process.memoryUsage().heapUsed, packets: io.sent.packets, reports: io.reports }
-run(router, packets, now)
-const grown = process.memoryUsage().heapUsed - before.heap
-const reports = io.reports - before.reports
-console.log(JSON.stringify({ forwarded: io.sent.packets - before.packets - reports, reports, grown }))
+let now = 0
+const route = (packets: number) => {
+  now = run(router, packets, now)
+}
+printHeapGrowth(io, route, WARM_UP, () => router.takeEvents())

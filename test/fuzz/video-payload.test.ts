@@ -10,6 +10,7 @@ const CODECS = Object.values(VIDEO_PAYLOAD_TYPES)
 fuzz('a video payload is parsed within its bytes, and names only places in them', {
   covers: [
     'protocol/video/video-payload.ts',
+    'protocol/video/picture-descriptor.ts',
     'protocol/video/vp8.ts',
     'protocol/video/vp9.ts',
     'protocol/video/nal-units.ts',

@@ -208,8 +208,9 @@ export {
   type ProtectionLayout,
   protectionOverhead,
 } from './udp/protection-layout.ts'
+export { PictureDescriptor, writePictureId } from './video/picture-descriptor.ts'
 export { VideoPayload } from './video/video-payload.ts'
-export { Vp8Descriptor, writePictureId } from './video/vp8.ts'
+export { Vp8Descriptor } from './video/vp8.ts'
 export { Vp9Descriptor } from './video/vp9.ts'
 export { SERVER_NONCE_LENGTH, SERVER_NONCES, serverNonceStart, writeServerNonce } from './voice/nonce.ts'
 export {

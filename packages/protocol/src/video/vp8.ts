@@ -6,6 +6,8 @@
 //   |M| PictureID   |   if I; 15 bits if M
 //   |   TL0PICIDX   |   if L
 //   |TID|Y| KEYIDX  |   if T or K
+import { PictureDescriptor } from './picture-descriptor.ts'
+
 const EXTENDED = 0x80
 const START = 0x10
 const PARTITION = 0x07
@@ -13,32 +15,18 @@ const HAS_PICTURE_ID = 0x80
 const HAS_TL0 = 0x40
 const HAS_TID = 0x20
 const HAS_KEY_INDEX = 0x10
-const LONG_PICTURE_ID = 0x80
 /** The first byte of a frame: 0 for a keyframe (RFC 7741 §4.3). */
 const INTER_FRAME = 0x01
 
-/** A parsed descriptor, reused for each packet. Places are offsets in the view; −1 for an absent field. */
-export class Vp8Descriptor {
+/** A parsed descriptor, reused for each packet. */
+export class Vp8Descriptor extends PictureDescriptor {
   /** Bytes of the descriptor. */
   length = 0
-  /** The packet begins a frame. */
-  isStart = false
-  /** The packet begins a keyframe. */
-  isKeyframe = false
-  pictureIdPlace = -1
-  /** 7 or 15. */
-  pictureIdBits = 0
-  pictureId = 0
-  tl0Place = -1
-  tl0 = 0
-  /** Temporal layer; 0 if there is none. */
-  temporal = 0
-  /** The layer may be added with this frame. */
-  isSwitchPoint = false
 
   /** Parses the payload of `length` bytes at `offset`. Returns false if it is malformed. Per packet: no allocation, no throw. */
   parse(view: DataView, offset: number, length: number): boolean {
-    this.#clear()
+    this.clear()
+    this.length = 0
     if (length < 2) return false
     const end = offset + length
     const first = view.getUint8(offset)
@@ -57,7 +45,7 @@ export class Vp8Descriptor {
     const fields = view.getUint8(start)
     let at = start + 1
     if ((fields & HAS_PICTURE_ID) !== 0) {
-      at = this.#pictureId(view, at, end)
+      at = this.readPictureId(view, at, end)
       if (at < 0) return -1
     }
     if ((fields & HAS_TL0) !== 0) {
@@ -74,34 +62,4 @@ export class Vp8Descriptor {
     }
     return at
   }
-
-  #pictureId(view: DataView, at: number, end: number): number {
-    if (at >= end) return -1
-    const first = view.getUint8(at)
-    const isLong = (first & LONG_PICTURE_ID) !== 0
-    if (isLong && at + 2 > end) return -1
-    this.pictureIdPlace = at
-    this.pictureIdBits = isLong ? 15 : 7
-    this.pictureId = isLong ? view.getUint16(at) & 0x7fff : first
-    return at + (isLong ? 2 : 1)
-  }
-
-  #clear(): void {
-    this.length = 0
-    this.isStart = false
-    this.isKeyframe = false
-    this.pictureIdPlace = -1
-    this.pictureIdBits = 0
-    this.pictureId = 0
-    this.tl0Place = -1
-    this.tl0 = 0
-    this.temporal = 0
-    this.isSwitchPoint = false
-  }
-}
-
-/** Writes a picture id of 7 or 15 bits; higher bits are cut. VP9 has the same field. */
-export function writePictureId(view: DataView, place: number, bits: number, id: number): void {
-  if (bits === 15) view.setUint16(place, 0x8000 | (id & 0x7fff))
-  else view.setUint8(place, id & 0x7f)
 }
