@@ -29,7 +29,7 @@ import type { NodeControl } from './node-control.ts'
 import type { Attachment, LvspSession } from './session.ts'
 import { type Work, WorkQueue } from './work.ts'
 
-/** What a connection needs of the `Lvsp` that owns it: who authenticates as what, and to whom its life is reported. */
+/** What a connection needs of the `Lvsp` that owns it: authentication, and the observer of its life. */
 export interface LvspOwner {
   /** Where commands act, and whose health READY and HEARTBEAT_ACK carry. */
   readonly node: NodeControl

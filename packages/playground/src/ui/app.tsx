@@ -19,7 +19,7 @@ const PHASES = {
 } as const
 
 /**
- * Rendered anew whenever the call's store changes. Everything that it shows is in `view`; everything that it does is a
+ * Rendered again whenever the call's store changes. Everything that it shows is in `view`; everything that it does is a
  * method of `call`.
  */
 export function App({ call }: { call: Call }) {

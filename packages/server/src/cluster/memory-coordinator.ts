@@ -59,7 +59,7 @@ export class MemoryCoordinator implements Coordinator {
     return existing === undefined ? this.#write(key, record) : { kind: 'taken', placed: existing }
   }
 
-  /** A removed placement is refused too: `placed` is then undefined, and the caller has to place the channel anew. */
+  /** A removed placement is refused too: `placed` is then undefined, and the caller has to place the channel again. */
   async replace(key: PlacementKey, record: PlacementRecord, revision: number): Promise<PlacementOutcome> {
     const existing = this.#shared.placements.get(encodePlacementKey(key))
     return existing?.revision === revision ? this.#write(key, record) : { kind: 'taken', placed: existing }

@@ -10,7 +10,7 @@ const Token = z.string().min(1).max(LIMITS.token)
 const Endpoint = z.string().min(1).max(LIMITS.endpoint)
 const StreamKey = z.string().max(LIMITS.streamKey)
 
-/** How Spacebar wraps each event: its name, its data, and to whom it is sent. */
+/** How Spacebar wraps each event: its name, its data and its recipient. */
 const Envelope = z.object({
   event: z.string(),
   data: z.unknown(),
