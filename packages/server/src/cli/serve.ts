@@ -1,7 +1,8 @@
 // `parley serve`: runs a node in the foreground until a signal.
 import type { Command } from 'commander'
 import { App } from '../app.ts'
-import type { NodeMember } from '../cluster/node-member.ts'
+import type { Coordinator } from '../cluster/coordinator.ts'
+import { NodeMember } from '../cluster/node-member.ts'
 import { type Config, processEnvironment } from '../config/config.ts'
 import { Service } from '../systemd/service.ts'
 import { type ConfigOptions, configFrom, runCommand, withConfigOptions } from './config-options.ts'
@@ -42,10 +43,11 @@ async function serve(options: ConfigOptions): Promise<void> {
   if (warning !== undefined) process.stderr.write(`parley: ${warning}\n`)
   const load = () => configFrom(options)
   const config = load()
+  const coordinator = await coordinatorOf(config)
   const started = await App.start(config, { reload: load })
   app = started
   service.ready(started.endpoint)
-  const member = await joinCluster(config, started)
+  const member = coordinator && new NodeMember(started, config, coordinator)
   let signals = 0
   const stop = async () => {
     signals++
@@ -64,10 +66,9 @@ async function serve(options: ConfigOptions): Promise<void> {
   process.on('SIGINT', stop)
 }
 
-/** Undefined without `cluster.nats`. */
-async function joinCluster(config: Config, app: App): Promise<NodeMember | undefined> {
-  if (config.cluster.nats.length === 0) return undefined
+/** Undefined without `cluster.nats`: the client of NATS is then not loaded. Throws a `ConfigError`. */
+async function coordinatorOf({ cluster }: Config): Promise<Coordinator | undefined> {
+  if (cluster.nats.length === 0) return undefined
   const { openCoordinator } = await import('../cluster/open-coordinator.ts')
-  const { NodeMember } = await import('../cluster/node-member.ts')
-  return new NodeMember(app, config, openCoordinator(config.cluster))
+  return openCoordinator(cluster)
 }

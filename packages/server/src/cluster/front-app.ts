@@ -1,5 +1,4 @@
 // `parley front` as an object: listeners for backends, the front, its links to the nodes and to the coordinator.
-import { readFileSync } from 'node:fs'
 import { Front, type FrontInspection, type FrontPorts } from '@parley/core'
 import type { Config } from '../config/config.ts'
 import { nodeCrypto } from '../crypto.ts'
@@ -11,7 +10,7 @@ import { blockListOf, dialableHost, hostAndPort } from '../net/address.ts'
 import { Listener } from '../net/http.ts'
 import { ListenError } from '../net/listen-error.ts'
 import { SocketLimits } from '../net/socket-limits.ts'
-import { readTls } from '../net/tls.ts'
+import { readPem, readTls } from '../net/tls.ts'
 import { Connections } from '../net/websocket.ts'
 import { VERSION } from '../version.ts'
 import type { Coordinator } from './coordinator.ts'
@@ -19,6 +18,14 @@ import { NodeLinks } from './node-links.ts'
 
 /** RFC 6455 §7.4.1: an endpoint is going away. */
 const GOING_AWAY = 1001
+
+/** What is open before the front runs. */
+interface Parts {
+  readonly listener: Listener
+  readonly coordinator: Coordinator
+  /** Certificate authorities of the nodes, in PEM. */
+  readonly authorities: string | undefined
+}
 
 /** A front of a cluster with its listener. Nodes and calls do not depend on it. */
 export class FrontApp {
@@ -35,6 +42,8 @@ export class FrontApp {
   /** Throws a `ListenError` or `ConfigError` whose message is one sentence. Closes the coordinator when it closes. */
   static async start(config: Config, coordinator: Coordinator, logSink?: LogSink): Promise<FrontApp> {
     const { host, port } = config.http.listen
+    const { ca } = config.cluster
+    const authorities = ca === undefined ? undefined : readPem('cluster.ca', ca)
     const options = {
       host,
       port,
@@ -43,21 +52,20 @@ export class FrontApp {
       behindProxy: config.http.behind_proxy,
       metricsFrom: blockListOf(config.http.metrics_from),
     }
-    try {
-      return new FrontApp(config, await Listener.open(options), coordinator, logSink)
-    } catch (error) {
+    const listener = await Listener.open(options).catch(error => {
       throw ListenError.ofPort('http.listen', `TCP port ${port} of ${host}`, error)
-    }
+    })
+    return new FrontApp(config, { listener, coordinator, authorities }, logSink)
   }
 
-  private constructor(config: Config, listener: Listener, coordinator: Coordinator, logSink: LogSink | undefined) {
+  private constructor(config: Config, { listener, coordinator, authorities }: Parts, logSink: LogSink | undefined) {
     this.#config = config
     this.#listener = listener
     this.#coordinator = coordinator
     this.#log = openLog(logOptions(config), logSink)
     this.#links = new NodeLinks({
       secrets: new Map(config.backend.map(({ id, secrets }) => [id, secrets[0] ?? ''])),
-      ca: config.cluster.ca === undefined ? undefined : readFileSync(config.cluster.ca, 'utf8'),
+      ca: authorities,
       event: (node, tenant, event) => this.#input(() => this.#front.nodeEvent(node, tenant, event)),
       lost: node => this.#input(now => this.#front.linkLost(node, now)),
       failed: (node, backend, reason) => this.#log.note(serverNote('cluster.link_failed', { node, backend, reason })),

@@ -26,7 +26,7 @@ export function readTls({ http }: Pick<Config, 'http'>): TlsFiles | undefined {
 }
 
 /** Throws a `ConfigError` that names the setting and the system's reason. */
-function readPem(key: string, path: string): string {
+export function readPem(key: string, path: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
