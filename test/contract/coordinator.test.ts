@@ -69,7 +69,7 @@ async function joined(t: TestContext, coordinator: Coordinator) {
 }
 
 const natsFor = (server: NatsServer, prefix = 'parley') =>
-  new NatsCoordinator({ connection: { servers: server.url }, prefix, replicas: 1 })
+  new NatsCoordinator({ connection: { servers: server.url }, prefix, replicas: 1, refused: assert.fail })
 
 const KINDS: Record<string, { skip: string | false; start(t: TestContext): Promise<Join> }> = {
   memory: {
@@ -219,4 +219,20 @@ test('records that another program wrote are reported and ignored', { skip: miss
   await until('the valid record and report', () => recorder.nodes.has('n5') && recorder.loads.has('n5'))
   assert.deepEqual([[...recorder.nodes.keys()], [...recorder.loads.keys()]], [['n5'], ['n5']])
   assert.equal(recorder.malformedReasons.length, 2)
+})
+
+test('wrong credentials are reported once, and the process goes on without a coordinator', {
+  skip: missingNats,
+}, async t => {
+  const server = await NatsServer.start(t, ['--user', 'parley', '--pass', 'right'])
+  const reasons: string[] = []
+  const connection = { servers: server.url, user: 'parley', pass: 'wrong' }
+  const refused = (reason: string) => void reasons.push(reason)
+  const coordinator = new NatsCoordinator({ connection, prefix: 'parley', replicas: 1, refused })
+  t.after(() => coordinator.close())
+  coordinator.announce(nodeRecord('n1'))
+  await until('the refusal', () => reasons.length > 0)
+  assert.match(reasons.join(), /^Authorization Violation/i)
+  assert.deepEqual(await coordinator.place(KEY, at('n1')), { kind: 'unavailable' })
+  await coordinator.withdraw('n1')
 })

@@ -17,14 +17,17 @@ export const missingNats =
 export class NatsServer {
   readonly port: number
   readonly #folder = mkdtempSync(join(tmpdir(), 'parley-nats-'))
+  readonly #args: readonly string[]
   #process: ChildProcess | undefined
 
-  private constructor(port: number) {
+  private constructor(port: number, args: readonly string[]) {
     this.port = port
+    this.#args = args
   }
 
-  static async start(t: TestContext): Promise<NatsServer> {
-    const server = new NatsServer(await freePort())
+  /** `args`: further ones of the command. */
+  static async start(t: TestContext, args: readonly string[] = []): Promise<NatsServer> {
+    const server = new NatsServer(await freePort(), args)
     t.after(async () => {
       await server.stop()
       server.remove()
@@ -40,7 +43,7 @@ export class NatsServer {
   async start(): Promise<void> {
     const log = join(this.#folder, 'log')
     rmSync(log, { force: true })
-    const args = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', this.#folder, '-l', log]
+    const args = ['-a', '127.0.0.1', '-p', String(this.port), '-js', '-sd', this.#folder, '-l', log, ...this.#args]
     this.#process = spawn('nats-server', args, { stdio: 'ignore' })
     await untilFits(
       'nats-server',

@@ -201,7 +201,6 @@ export class ClusterSim {
   #ports(): FrontPorts {
     return {
       attach: () => {},
-      detach: () => {},
       request: (id, name, _tenant, request) => {
         const asked = this.now
         this.#deliver(

@@ -2,11 +2,9 @@
 export { ByteReader, ByteWriter, DecodeError, isSameBytes, snowflakeBytes } from './bytes.ts'
 export {
   CLUSTER_SCHEMA,
-  decodePlacementKey,
   decodeRecord,
   encodePlacementKey,
   encodeRecord,
-  FrontRecord,
   LoadReport,
   NodeRecord,
   type PlacementKey,

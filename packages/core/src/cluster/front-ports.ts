@@ -70,9 +70,8 @@ export type PlacementOutcome =
 
 /** The host of a front. Every request is answered once, by the method of `Front` that is named; nothing here throws. */
 export interface FrontPorts {
-  /** Connect to all nodes as this tenant, those that join later included, until `detach`. */
+  /** Connect to all nodes as this tenant, those that join later included. */
   attach(tenant: BackendId): void
-  detach(tenant: BackendId): void
   /** Answered by `answered`, within a second or two. */
   request(id: FrontRequestId, node: string, tenant: BackendId, request: NodeRequest): void
   command(node: string, tenant: BackendId, command: NodeCommand): void

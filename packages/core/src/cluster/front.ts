@@ -65,13 +65,16 @@ export class Front {
   constructor(options: FrontOptions) {
     const { ports, crypto } = options
     const nextId = () => ++this.#lastId
-    this.#membership = new Membership({
-      probe: record => ports.probe(record),
-      changed: (record, isRestarted) => this.#nodeChanged(record, isRestarted),
-      died: record => this.#nodeLost(record, 'died'),
-      returned: record => this.#nodeReturned(record),
-      left: record => this.#nodeLost(record, 'left'),
-    })
+    this.#membership = new Membership(
+      {
+        probe: record => ports.probe(record),
+        changed: (record, isRestarted) => this.#nodeChanged(record, isRestarted),
+        died: record => this.#nodeLost(record, 'died'),
+        returned: record => this.#nodeReturned(record),
+        left: record => this.#nodeLost(record, 'left'),
+      },
+      this.#deadlines,
+    )
     this.#control = new FrontControl({
       ports,
       backends: () => this.#lvsp,
@@ -180,12 +183,10 @@ export class Front {
 
   tick(now: number): void {
     this.#deadlines.tick(now)
-    this.#membership.tick(now)
-    this.#moves.tick(now)
   }
 
   get deadline(): number {
-    return Math.min(this.#deadlines.next, this.#membership.deadline, this.#moves.deadline)
+    return this.#deadlines.next
   }
 
   takeEffects(): Effect[] {
@@ -215,6 +216,7 @@ export class Front {
       if (channel.node === record.id && isRestarted) this.#placer.reopen(channel)
       if (channel.node === record.id && record.state === 'draining') this.#moves.add(channel)
     }
+    this.#deadlines.update(this.#moves)
     if (record.state === 'serving') this.#placeStranded()
   }
 

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { NodeRecord } from '@parley/protocol'
-import { Membership } from './membership.ts'
+import { Deadlines } from '../deadlines.ts'
+import { Membership, type MembershipObserver } from './membership.ts'
 
 const BOOT = 'a'.repeat(16)
 const record = (id: string, changes: Partial<NodeRecord> = {}): NodeRecord => ({
@@ -21,25 +22,27 @@ const report = (id: string, load = 0.5, boot = BOOT) => ({ schema: 1, id, boot, 
 
 function observed() {
   const events: string[] = []
-  const membership = new Membership({
+  const deadlines = new Deadlines()
+  const observer: MembershipObserver = {
     probe: ({ id }) => events.push(`probe ${id}`),
     changed: ({ id, state }, isRestarted) => events.push(`${isRestarted ? 'restarted' : 'changed'} ${id} ${state}`),
     died: ({ id }) => events.push(`died ${id}`),
     returned: ({ id }) => events.push(`returned ${id}`),
     left: ({ id }) => events.push(`left ${id}`),
-  })
+  }
+  const membership = new Membership(observer, deadlines)
   const take = () => events.splice(0)
-  return { membership, take }
+  return { membership, deadlines, take }
 }
 
 test('a node that misses three heartbeats is probed, and dies only if the probe fails', () => {
-  const { membership, take } = observed()
+  const { membership, deadlines, take } = observed()
   membership.announced(record('a'), 0)
   membership.announced(record('b'), 0)
   assert.deepEqual(take(), ['changed a serving', 'changed b serving'])
   for (let now = 1_000; now <= 10_000; now += 1_000) {
     membership.reported(report('b'), now)
-    membership.tick(now)
+    deadlines.tick(now)
     if (now === 3_000) assert.deepEqual(take(), ['probe a'])
     if (now === 4_000) membership.probed(record('a'), 'alive', now)
     if (now === 7_000) assert.deepEqual(take(), ['probe a'], 'probed again while no heartbeat arrives')
@@ -47,7 +50,7 @@ test('a node that misses three heartbeats is probed, and dies only if the probe 
   }
   membership.probed(record('a'), 'silent', 10_000)
   assert.deepEqual(take(), ['probe a', 'died a'])
-  membership.tick(60_000)
+  deadlines.tick(60_000)
   membership.probed(record('b'), 'alive', 60_000)
   assert.deepEqual(take(), ['probe b'], 'a dead node is not probed again')
   membership.reported(report('a'), 61_000)
@@ -55,10 +58,10 @@ test('a node that misses three heartbeats is probed, and dies only if the probe 
 })
 
 test('a restarted node is another process: reports and probes of the earlier one are ignored', () => {
-  const { membership, take } = observed()
+  const { membership, deadlines, take } = observed()
   membership.announced(record('a'), 0)
   membership.reported(report('a', 0.9), 100)
-  membership.tick(3_100)
+  deadlines.tick(3_100)
   take()
   const restarted = record('a', { boot: 'b'.repeat(16) })
   membership.announced(restarted, 3_200)
@@ -73,16 +76,16 @@ test('a restarted node is another process: reports and probes of the earlier one
 })
 
 test('a node whose connection is lost is probed at once, and dead at once only if its port is closed', () => {
-  const { membership, take } = observed()
+  const { membership, deadlines, take } = observed()
   membership.announced(record('a'), 0)
   membership.reported(report('a'), 1_000)
   membership.linkLost('a', 1_100)
   membership.linkLost('a', 1_101)
   assert.deepEqual(take(), ['changed a serving', 'probe a'])
   membership.probed(record('a'), 'silent', 2_000)
-  membership.tick(3_999)
+  deadlines.tick(3_999)
   assert.deepEqual(take(), [], 'it was heard a second ago: only the path to it may be down')
-  membership.tick(4_000)
+  deadlines.tick(4_000)
   membership.probed(record('a'), 'silent', 5_000)
   assert.deepEqual(take(), ['probe a', 'died a'])
   membership.reported(report('a'), 6_000)
@@ -92,9 +95,9 @@ test('a node whose connection is lost is probed at once, and dead at once only i
 })
 
 test('a probe that ends after a heartbeat changes nothing', () => {
-  const { membership, take } = observed()
+  const { membership, deadlines, take } = observed()
   membership.announced(record('a'), 0)
-  membership.tick(3_000)
+  deadlines.tick(3_000)
   membership.reported(report('a'), 3_100)
   membership.probed(record('a'), 'silent', 3_200)
   assert.deepEqual(take(), ['changed a serving', 'probe a'])
@@ -102,14 +105,14 @@ test('a probe that ends after a heartbeat changes nothing', () => {
 })
 
 test('repeated announcements are silent, a drain and a withdrawal are reported', () => {
-  const { membership, take } = observed()
+  const { membership, deadlines, take } = observed()
   membership.announced(record('a'), 0)
   membership.announced(record('a'), 10_000)
   membership.announced(record('a', { state: 'draining' }), 11_000)
   membership.withdrawn('a')
   membership.withdrawn('a')
   assert.deepEqual(take(), ['changed a serving', 'changed a draining', 'left a'])
-  assert.equal(membership.deadline, Infinity)
+  assert.equal(deadlines.next, Infinity)
 })
 
 test('at most 1,024 nodes are kept', () => {

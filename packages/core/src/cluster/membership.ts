@@ -1,7 +1,7 @@
 // Which nodes of a cluster are alive. The coordinator's records say who exists; heartbeats on the own clock say who lives. A node
 // that misses three heartbeats is probed directly before it counts as dead, because the coordinator may be what failed.
 import type { LoadReport, NodeRecord } from '@parley/protocol'
-import type { Timed } from '../deadlines.ts'
+import type { Deadlines, Timed } from '../deadlines.ts'
 import { LIMITS } from '../limits.ts'
 
 /** `suspect`: no heartbeat for a while, or the connection was lost, and a probe is under way. */
@@ -33,28 +33,36 @@ export interface MembershipObserver {
   left(record: NodeRecord): void
 }
 
-class Entry implements Member {
+class Entry implements Member, Timed {
   record: NodeRecord
   state: MemberState = 'alive'
   report: LoadReport | undefined
   placed = 0
   heardAt: number
   /** When it becomes suspect, or is probed again. */
-  due: number
+  deadline: number
+  readonly #suspect: (entry: Entry, now: number) => void
 
-  constructor(record: NodeRecord, now: number) {
+  constructor(record: NodeRecord, now: number, suspect: (entry: Entry, now: number) => void) {
     this.record = record
     this.heardAt = now
-    this.due = now + LIMITS.clusterSuspicion
+    this.deadline = now + LIMITS.clusterSuspicion
+    this.#suspect = suspect
+  }
+
+  tick(now: number): void {
+    this.#suspect(this, now)
   }
 }
 
-export class Membership implements Timed {
+export class Membership {
   readonly #observer: MembershipObserver
+  readonly #deadlines: Deadlines
   readonly #entries = new Map<string, Entry>()
 
-  constructor(observer: MembershipObserver) {
+  constructor(observer: MembershipObserver, deadlines: Deadlines) {
     this.#observer = observer
+    this.#deadlines = deadlines
   }
 
   /** All nodes, the dead ones included. */
@@ -71,7 +79,9 @@ export class Membership implements Timed {
     const entry = this.#entries.get(record.id)
     if (entry === undefined) {
       if (this.#entries.size >= LIMITS.clusterNodes) return
-      this.#entries.set(record.id, new Entry(record, now))
+      const added = new Entry(record, now, (each, at) => this.#suspect(each, at))
+      this.#entries.set(record.id, added)
+      this.#deadlines.update(added)
       return this.#observer.changed(record, false)
     }
     if (JSON.stringify(entry.record) === JSON.stringify(record)) return
@@ -90,6 +100,7 @@ export class Membership implements Timed {
     const entry = this.#entries.get(id)
     if (entry === undefined) return
     this.#entries.delete(id)
+    this.#deadlines.remove(entry)
     this.#observer.left(entry.record)
   }
 
@@ -116,13 +127,12 @@ export class Membership implements Timed {
     const entry = this.#entries.get(id)
     if (entry?.state !== 'suspect' || entry.record.boot !== boot) return
     const isHeard = now - entry.heardAt < LIMITS.clusterSuspicion
-    entry.due =
-      outcome === 'silent' && isHeard ? entry.heardAt + LIMITS.clusterSuspicion : now + LIMITS.clusterSuspicion
+    this.#dueAt(entry, (outcome === 'silent' && isHeard ? entry.heardAt : now) + LIMITS.clusterSuspicion)
     // Without heartbeats it is probed again and again: the coordinator may be away.
     if (outcome === 'alive') entry.state = 'alive'
     if (outcome === 'alive' || (outcome === 'silent' && isHeard)) return
     entry.state = 'dead'
-    entry.due = Infinity
+    this.#dueAt(entry, Infinity)
     this.#observer.died(entry.record)
   }
 
@@ -132,21 +142,9 @@ export class Membership implements Timed {
     if (entry !== undefined) entry.placed += sessions / entry.record.sessions
   }
 
-  get deadline(): number {
-    let next = Infinity
-    for (const { due } of this.#entries.values()) if (due < next) next = due
-    return next
-  }
-
-  tick(now: number): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.due <= now) this.#suspect(entry, now)
-    }
-  }
-
   #suspect(entry: Entry, now: number): void {
     entry.state = 'suspect'
-    entry.due = now + LIMITS.clusterSuspicion
+    this.#dueAt(entry, now + LIMITS.clusterSuspicion)
     this.#observer.probe(entry.record)
   }
 
@@ -154,7 +152,12 @@ export class Membership implements Timed {
     const wasDead = entry.state === 'dead'
     entry.state = 'alive'
     entry.heardAt = now
-    entry.due = now + LIMITS.clusterSuspicion
+    this.#dueAt(entry, now + LIMITS.clusterSuspicion)
     if (wasDead) this.#observer.returned(entry.record)
+  }
+
+  #dueAt(entry: Entry, deadline: number): void {
+    entry.deadline = deadline
+    this.#deadlines.update(entry)
   }
 }

@@ -1,9 +1,9 @@
-// What nodes and fronts of a cluster publish about themselves: JSON records in the coordinator's buckets, and load reports.
+// What nodes of a cluster publish about themselves, and where fronts place channels: JSON records in the coordinator's buckets, and load
+// reports.
 // Readers ignore fields that they do not know, so that adjacent versions can run in one cluster; a record with a higher `schema`
 // than the reader's is not decoded.
 import { z } from 'zod'
 import { DecodeError } from '../bytes.ts'
-import { Snowflake } from '../ids.ts'
 import { PROTOCOL_LIMITS } from '../limits.ts'
 
 /** The version of the records that this code writes. */
@@ -64,20 +64,6 @@ export const PlacementRecord = z.object({
 })
 export type PlacementRecord = z.infer<typeof PlacementRecord>
 
-/** A front of the cluster. */
-export const FrontRecord = z.object({
-  schema: Schema,
-  id: Name,
-  boot: Boot,
-  version: z.string().min(1).max(PROTOCOL_LIMITS.name),
-  /** URL of LVSP, for backends. */
-  lvsp: z
-    .string()
-    .max(PROTOCOL_LIMITS.endpoint)
-    .regex(/^wss?:\/\//),
-})
-export type FrontRecord = z.infer<typeof FrontRecord>
-
 /** A channel of a tenant: a backend by its configured id. */
 export interface PlacementKey {
   readonly tenant: string
@@ -87,17 +73,8 @@ export interface PlacementKey {
 /** `TENANT.CHANNEL`: the key of a placement in its bucket. */
 export const encodePlacementKey = ({ tenant, channelId }: PlacementKey): string => `${tenant}.${channelId}`
 
-/** The reverse of `encodePlacementKey`; undefined for a key that it cannot have written. */
-export function decodePlacementKey(text: string): PlacementKey | undefined {
-  const dot = text.indexOf('.')
-  const tenant = Name.safeParse(text.slice(0, Math.max(0, dot)))
-  const channelId = Snowflake.safeParse(text.slice(dot + 1))
-  return tenant.success && channelId.success ? { tenant: tenant.data, channelId: channelId.data } : undefined
-}
-
 /** JSON of a record. */
-export const encodeRecord = (record: NodeRecord | LoadReport | PlacementRecord | FrontRecord): string =>
-  JSON.stringify(record)
+export const encodeRecord = (record: NodeRecord | LoadReport | PlacementRecord): string => JSON.stringify(record)
 
 /** Throws DecodeError unless the text is a record of the schema, at most `PROTOCOL_LIMITS.clusterRecord` characters long. */
 export function decodeRecord<Record>(schema: z.ZodType<Record>, text: string): Record {

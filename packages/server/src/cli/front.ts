@@ -6,7 +6,7 @@ import { type ConfigOptions, configFrom, runCommand, withConfigOptions } from '.
 const HELP = `
 Examples:
   $ parley front --config /etc/parley/front.toml
-  $ parley front --set 'cluster.nats=["nats://10.0.0.1:4222"]' --set cluster.id=front-1
+  $ parley front --set cluster.nats=nats://10.0.0.1:4222,nats://10.0.0.2:4222 --set cluster.id=front-1
 
 Backends connect to it as to a node, at http.listen. It has the same [[backend]] sections as the nodes.
 Calls continue when it stops; backends connect to another front.

@@ -151,7 +151,6 @@ export class FrontApp {
     const coordinator = this.#coordinator
     return {
       attach: tenant => links.attach(tenant),
-      detach: tenant => links.detach(tenant),
       request: (id, node, tenant, request) =>
         void links.request(node, tenant, request).then(answer => this.#input(() => this.#front.answered(id, answer))),
       command: (node, tenant, command) => links.command(node, tenant, command),

@@ -1,9 +1,17 @@
 // A coordinator on NATS JetStream (2.9 or newer): key-value buckets for nodes and placements, a subject for heartbeats.
 // Subjects, for the permissions of a node: `$KV.PREFIX_nodes.ID`, `$KV.PREFIX_place.>`, `PREFIX.load.ID`, and `$JS.API.>`.
 // docs.nats.io/nats-concepts/jetstream/key-value-store
+
+import { setTimeout as pause } from 'node:timers/promises'
 import { JetStreamApiCodes, JetStreamApiError, jetstream } from '@nats-io/jetstream'
 import { type KV, Kvm, type KvWatchEntry } from '@nats-io/kv'
-import { connect, type Msg, type NatsConnection, type NodeConnectionOptions } from '@nats-io/transport-node'
+import {
+  connect,
+  type Msg,
+  type NatsConnection,
+  type NodeConnectionOptions,
+  type Subscription,
+} from '@nats-io/transport-node'
 import type { Placed, PlacementOutcome } from '@parley/core'
 import {
   decodeRecord,
@@ -24,6 +32,8 @@ export interface NatsOptions {
   readonly prefix: string
   /** Copies of each bucket on a NATS cluster: 1, 3 or 5. */
   readonly replicas: number
+  /** NATS refuses the process, as with wrong credentials: there is no further attempt. */
+  readonly refused: (reason: string) => void
 }
 
 /** Key-value buckets. Nodes by id; placements by `encodePlacementKey`. Both keep the newest value only. */
@@ -51,6 +61,7 @@ export class NatsCoordinator implements Coordinator {
   /** Present while the coordinator is available. */
   #buckets: Buckets | undefined
   #listener: ClusterListener | undefined
+  #loads: Subscription | undefined
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
@@ -133,11 +144,13 @@ export class NatsCoordinator implements Coordinator {
       // Two unanswered pings end a connection whose server is stalled or unreachable.
       pingInterval: SERVER_LIMITS.coordinatorPingInterval,
       maxPingOut: 2,
-    }).catch((error: Error) => this.#listener?.malformed(`NATS: ${error.message}`))
+    }).catch((error: Error) => {
+      this.#options.refused(error.message)
+      return undefined
+    })
     if (connection === undefined) return
     this.#connection = connection
     if (this.#isClosed) return void connection.close()
-    connection.subscribe(this.#loadSubject('*'), { callback: (_error, message) => this.#loadReceived(message) })
     void this.#open(connection)
     for await (const { type } of connection.status()) {
       if (type === 'disconnect') this.#lost()
@@ -178,17 +191,27 @@ export class NatsCoordinator implements Coordinator {
     this.#listener?.availabilityChanged(false)
   }
 
-  /** An error ends the watch; the next reconnect begins another. */
+  /** Nodes report to those that watch only. NATS keeps the subscription over reconnects. */
   #watchAll(buckets: Buckets): void {
-    this.#watchNodes(buckets).catch(() => {})
+    this.#loads ??= this.#connection?.subscribe(this.#loadSubject('*'), {
+      callback: (_error, message) => this.#loadReceived(message),
+    })
+    void this.#watchNodes(buckets)
   }
 
-  /** Until the buckets are opened again. */
+  /** Until the buckets are opened again. A watch that fails is begun again, with all current records. */
   async #watchNodes(buckets: Buckets): Promise<void> {
-    const watched = await buckets.nodes.watch()
-    for await (const entry of watched) {
-      if (this.#buckets !== buckets) return watched.stop()
-      this.#nodeChanged(entry)
+    while (this.#buckets === buckets) {
+      try {
+        const watched = await buckets.nodes.watch()
+        for await (const entry of watched) {
+          if (this.#buckets !== buckets) return watched.stop()
+          this.#nodeChanged(entry)
+        }
+      } catch {
+        // The next attempt follows.
+      }
+      await pause(SERVER_LIMITS.coordinatorReconnectDelay)
     }
   }
 
@@ -273,7 +296,7 @@ const isConflict = (error: unknown) => error instanceof JetStreamApiError && WRO
 
 /** Whether the connection is established after a short wait. */
 async function connected(connection: NatsConnection): Promise<boolean> {
-  await new Promise(resolve => setTimeout(resolve, SERVER_LIMITS.coordinatorReconnectDelay))
+  await pause(SERVER_LIMITS.coordinatorReconnectDelay)
   return connection
     .flush()
     .then(() => true)

@@ -53,14 +53,6 @@ export class NodeLinks {
     for (const target of this.#targets.values()) this.#link(target, tenant)
   }
 
-  detach(tenant: BackendId): void {
-    this.#tenants.delete(tenant)
-    for (const { links } of this.#targets.values()) {
-      void links.get(tenant)?.close()
-      links.delete(tenant)
-    }
-  }
-
   async request(node: string, tenant: BackendId, request: NodeRequest): Promise<NodeAnswer> {
     const link = this.#targets.get(node)?.links.get(tenant)
     if (link === undefined)

@@ -4,12 +4,14 @@ import { z } from 'zod'
 import { SERVER_LIMITS } from '../limits.ts'
 import { Path, setting } from './values.ts'
 
+/** `host`, `host:port`, with `nats://` or `tls://` before it or not. */
+const NATS_SERVER = /^(?:(?:nats|tls):\/\/)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?$/
 const CLUSTER_NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/
 const clusterName = 'a name of letters, digits, - and _, at most 32 long'
 
 export const Cluster = z.object({
   nats: setting(
-    z.array(z.string().min(1).max(PROTOCOL_LIMITS.endpoint)).max(SERVER_LIMITS.maxNatsServers).default([]),
+    z.array(z.string().max(PROTOCOL_LIMITS.endpoint).regex(NATS_SERVER)).max(SERVER_LIMITS.maxNatsServers).default([]),
     'a list of NATS servers such as ["nats://10.0.0.1:4222"]',
     'NATS servers with JetStream. With them the node is part of a cluster: it announces itself there, and `parley front` places channels on it. Empty: no cluster, and the NATS client is not loaded.',
   ),
