@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { IncomingMessage } from 'node:http'
 import { connect, Socket } from 'node:net'
 import { Duplex } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { queryObjects, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -315,6 +316,23 @@ test('a refused upgrade leaves no socket, even if the peer keeps its side open',
   const [answer] = await once(socket, 'data')
   assert.match(String(answer), /^HTTP\/1.1 404 /)
   await until('the end of the socket', () => socketLimits.halfOpen === 0)
+})
+
+test('a request that offers another protocol than WebSocket is answered as if it did not', async t => {
+  const server = await createServer()
+  t.after(() => server.close())
+  const ask = async (requestLine: string, upgrade: string) => {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1')
+    t.after(() => socket.destroy())
+    socket.write(`${requestLine} HTTP/1.1\r\nHost: node\r\nConnection: Upgrade, HTTP2-Settings\r\n`)
+    socket.write(`Upgrade: ${upgrade}\r\nHTTP2-Settings: AAEAAEAA\r\n\r\n`)
+    return text(socket)
+  }
+  assert.match(await ask('GET /livez', 'h2c'), /^HTTP\/1\.1 200 OK\r\n.*connection: close\r\n.*alive\n/is)
+  assert.match(await ask('GET /metrics', 'h2c'), /^HTTP\/1\.1 200 OK\r\n.*\nparley_health 1\n/s)
+  assert.match(await ask('GET /', 'TLS/1.0'), /^HTTP\/1\.1 200 OK\r\n.*This is Parley/s)
+  assert.match(await ask('POST /livez', 'h2c'), /^HTTP\/1\.1 405 /)
+  assert.match(await ask('GET /livez', 'websocket'), /^HTTP\/1\.1 404 /)
 })
 
 test('ten thousand half-open sockets stay within their limits, do not block a client and time out', async t => {

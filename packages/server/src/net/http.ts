@@ -1,7 +1,7 @@
 // A listener: one TCP port for WebSocket upgrades, probes and metrics, with or without TLS.
 // `/` and `/lvsp` are WebSockets; `/livez`, `/readyz`, `/metrics` and `/playground` are plain requests. The port opens
 // before the node runs, so that a port in use is reported first; until `serve` everything is answered with 503.
-import { createServer, type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from 'node:http'
+import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { BlockList, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
@@ -71,7 +71,7 @@ export class Listener {
       // A fault of the node ends this request only.
       this.#answer(request, response).catch(() => response.destroy())
     })
-    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
+    this.#server.on('upgrade', (request, socket: Socket, head) => this.#upgrade(request, socket, head))
   }
 
   /** Resolves when the port is open; rejects with the system's error (`EADDRINUSE`, `EACCES` …). */
@@ -112,11 +112,12 @@ export class Listener {
   }
 
   /**
-   * Order: is the node running, is there a protocol at the path, may this address open another connection; then the
-   * WebSocket handshake.
+   * Order: is a WebSocket offered, is the node running, is there a protocol at the path, may this address open another
+   * connection; then the WebSocket handshake.
    */
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
     socket.on('error', ignore)
+    if (request.headers.upgrade?.toLowerCase() !== 'websocket') return this.#answerUnupgraded(request, socket)
     if (this.#service === undefined) return refuse(socket, 503)
     const { socketLimits, connections } = this.#service
     const url = urlOf(request)
@@ -143,6 +144,21 @@ export class Listener {
             }
       connections.accept(webSocket, socket, opening)
     })
+  }
+
+  /**
+   * A server may ignore an offer of another protocol (RFC 9110 §7.8): Java's HTTP client offers HTTP/2 with its first
+   * request. One answer per connection: the server has stopped parsing this one.
+   */
+  #answerUnupgraded(request: IncomingMessage, socket: Socket): void {
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket)
+    response.once('finish', () => {
+      response.detachSocket(socket)
+      socket.destroySoon()
+    })
+    this.#server.emit('request', request, response)
   }
 
   /** The protocol at a path; undefined if there is none. */
