@@ -53,6 +53,14 @@ test('a limit that was set and is removed has its default again', () => {
   assert.equal(config.backend[0]!.max_memory_mb, undefined)
 })
 
+test('a changed setting of each section is reported', () => {
+  const before = of({ cluster: { id: 'one', nats: ['nats://10.0.0.1:4222'] } })
+  const after = of({ cluster: { id: 'two', nats: ['nats://10.0.0.2:4222'] } })
+  const { restart, config } = changesBetween(before, after)
+  assert.deepEqual(restart, ['cluster.nats', 'cluster.id'])
+  assert.equal(config.cluster.id, 'one')
+})
+
 test('every setting of the table is documented as reloaded or not', () => {
   const reloaded = [...SETTINGS.values()].filter(({ isReloaded }) => isReloaded)
   assert.ok(reloaded.length > 15 && reloaded.length < SETTINGS.size)

@@ -1,6 +1,6 @@
 // Two configurations compared: which settings a reload applies, and which need a restart.
 import type { BackendConfig, Config } from './config.ts'
-import { SETTINGS } from './schema.ts'
+import { SECTIONS, SETTINGS } from './schema.ts'
 
 export interface ConfigChanges {
   /** Keys of changed settings that the reload applies, such as `voice.dave` or `backend.main.secret`. */
@@ -12,7 +12,7 @@ export interface ConfigChanges {
 }
 
 type Section = Exclude<keyof Config, 'backend' | 'warnings'>
-const SECTION_NAMES: readonly Section[] = ['http', 'lvsp', 'media', 'voice', 'capacity', 'log', 'admin']
+const SECTION_NAMES = SECTIONS.filter((name): name is Section => name !== 'backend')
 
 /** Fields of a configuration that hold the contents of a file, by the setting that names it. */
 const FILES: Readonly<Record<string, string>> = {
