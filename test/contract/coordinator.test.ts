@@ -188,11 +188,11 @@ test('while NATS is stalled every call returns within its timeout, and afterward
 }, async t => {
   const server = await NatsServer.start(t)
   const { coordinator } = await joined(t, natsFor(server))
-  server.signal('SIGSTOP')
-  t.after(() => server.signal('SIGCONT'))
+  t.after(() => server.continue())
+  await server.stall()
   assert.deepEqual(await coordinator.place(KEY, at('n1')), { kind: 'unavailable' })
   assert.deepEqual(await coordinator.find(KEY), { kind: 'unavailable' })
-  server.signal('SIGCONT')
+  server.continue()
   // The timed-out create may have been made: that is what `unavailable` says.
   const outcome = await untilFits(
     'NATS',

@@ -1,7 +1,7 @@
 // A real nats-server on loopback, in a folder of its own; it can be stopped, started again, and started empty.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -62,9 +62,18 @@ export class NatsServer {
     await exit
   }
 
-  /** SIGSTOP or SIGCONT: a server that is stalled. */
-  signal(name: 'SIGSTOP' | 'SIGCONT'): void {
-    this.#process?.kill(name)
+  /** Stalls the server; resolves when all of its threads have stopped (Linux only). */
+  async stall(): Promise<void> {
+    const pid = this.#process?.pid
+    this.#process?.kill('SIGSTOP')
+    const tasks = `/proc/${pid}/task`
+    const states = () =>
+      readdirSync(tasks).map(task => readFileSync(`${tasks}/${task}/stat`, 'utf8').split(') ')[1]?.[0])
+    await untilFits('nats-server to stop', states, each => each.every(state => state === 'T'))
+  }
+
+  continue(): void {
+    this.#process?.kill('SIGCONT')
   }
 
   /** Removes the store of a stopped server: the next start has no bucket. */
