@@ -72,7 +72,7 @@ const PARTS: Record<string, string[]> = {
     'media/loss',
   ],
   'core/media/rtcp': ['root', 'lane', 'media/address', 'media/streams'],
-  'core/media/loss': ['root', 'lane', 'media/address', 'media/streams', 'media/forward', 'media/rtcp'],
+  'core/media/loss': ['root', 'lane', 'media/address', 'media/receive', 'media/streams', 'media/forward', 'media/rtcp'],
   'core/media/webrtc': [
     'root',
     'lane',

@@ -164,6 +164,8 @@ export const LIMITS = {
   watchedSources: 4_096,
   /** Packets behind the newest that an SSRC's replay window and SRTP index window cover: reordering on real paths is far less. */
   replayWindow: 64,
+  /** A packet so long after the newest was not overtaken by it. Video of 2,000 packets a second goes through a cycle in 32 s. */
+  longestOvertaking: 10_000,
   /** Sequences ahead of the newest that need no newer timestamp: MAX_DROPOUT of RFC 3550 A.1, a minute of Opus. */
   sequenceStep: 3_000,
   /** Nonces between two packets of one sender that count as a small step: the packets that one loss may take. */

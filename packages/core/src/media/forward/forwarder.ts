@@ -95,7 +95,7 @@ export class Forwarder {
       }
       queued += isLayered
         ? this.#layers.forward(batch, slot, stream, group, length, type, now)
-        : this.#forwardGroup(batch, slot, stream, group, except, length)
+        : this.#forwardGroup(batch, slot, stream, group, except, length, now)
     }
     return queued
   }
@@ -108,13 +108,14 @@ export class Forwarder {
     group: TargetGroup,
     except: PeerId,
     header: number,
+    now: number,
   ): number {
     const { peers, count, traits } = group
     if (!traits.isWebrtc) return this.#io.forward(batch, slot, peers, count, except)
     if (this.#headers.length < count * HEADER_WORDS) this.#resizeHeaders(peers.length)
     const octets = batch.lengths[slot]! - header
     for (let index = 0; index < count; index++)
-      if (peers[index] !== except) this.#writeHeader(batch, slot, stream, peers[index]!, index, octets)
+      if (peers[index] !== except) this.#writeHeader(batch, slot, stream, peers[index]!, index, octets, now)
     return this.#io.forward(batch, slot, peers, count, except, this.#headers)
   }
 
@@ -126,6 +127,7 @@ export class Forwarder {
     peer: PeerId,
     index: number,
     octets: number,
+    now: number,
   ): void {
     const offset = slot * SLOT
     const sequence = view.getUint16(offset + RTP_SEQUENCE)
@@ -136,7 +138,7 @@ export class Forwarder {
     if (sendStream === undefined) return
     sendStream.packets++
     sendStream.octets += octets
-    this.#headersView.setUint16(at + RTP_SEQUENCE, sendStream.next(sequence))
+    this.#headersView.setUint16(at + RTP_SEQUENCE, sendStream.next(sequence, now))
   }
 
   /** Room for the headers of a group: grows with the largest group, and never shrinks. */

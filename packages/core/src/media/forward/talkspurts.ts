@@ -58,7 +58,7 @@ export class Talkspurts {
    */
   arrived(batch: Batch, slot: number, stream: ReceiveStream, now: number): void {
     const at = slot * SLOT
-    if (!stream.numbers.isNewer(batch.view.getUint16(at + RTP_SEQUENCE))) return
+    if (!stream.numbers.isNewer(batch.view.getUint16(at + RTP_SEQUENCE), now)) return
     const talkspurt = this.#talkspurts.get(stream) ?? this.#open(stream)
     if (!talkspurt.isSpeaking) this.#begin(stream, talkspurt, batch.view.getInt32(at + RTP_TIMESTAMP), now)
     talkspurt.receivedAt = now

@@ -33,6 +33,14 @@ test('a packet older than the packet cache is given up', () => {
   assert.ok(missing.isBroken)
 })
 
+test('packets are requested again as soon as a stream continues that was not followed for a cycle', () => {
+  const missing = new MissingPackets()
+  missing.arrived(100, 0)
+  missing.arrived(90, 60_000)
+  assert.ok(missing.arrived(92, 60_000))
+  assert.deepEqual(take(missing, 60_000 + LIMITS.nackDelay), [91])
+})
+
 /** Delay of one packet in milliseconds; undefined if it is lost. */
 const fate = fc.oneof(
   { weight: 8, arbitrary: fc.nat(3) },

@@ -1,6 +1,7 @@
 // Which packets of one video stream are missing, and when to request each of them.
 import { sequenceDistance } from '@parley/protocol'
 import { LIMITS } from '../../limits.ts'
+import { isOvertaken } from '../receive/overtaken.ts'
 
 const NONE = -1
 /** Milliseconds from request to retransmission, before one was measured. */
@@ -23,7 +24,9 @@ export class MissingPackets {
   /** How often it was requested. */
   readonly #tries = new Uint8Array(LIMITS.missingPackets)
   #count = 0
+  /** The newest packet, and when it arrived. */
   #newest = NONE
+  #arrivedAt = -Infinity
   /** Milliseconds from a request to its retransmission, smoothed. */
   #turnaround = INITIAL_TURNAROUND
   /** Packets were given up, so that only a keyframe helps. The owner clears it. */
@@ -44,10 +47,14 @@ export class MissingPackets {
   /** A packet arrived, in any order. Returns whether it leaves others missing. Per packet: no allocation. */
   arrived(sequence: number, now: number): boolean {
     const distance = this.#newest === NONE ? 1 : sequenceDistance(sequence, this.#newest)
-    if (distance === 1) this.#newest = sequence
-    else if (distance > 1) return this.#noteGap(distance - 1, sequence, now)
-    else if (distance <= -LIMITS.replayWindow) this.#startOver(sequence)
-    else this.found(sequence, now)
+    if (isOvertaken(distance, now - this.#arrivedAt)) {
+      this.found(sequence, now)
+      return false
+    }
+    this.#newest = sequence
+    this.#arrivedAt = now
+    if (distance > 1) return this.#noteGap(distance - 1, sequence, now)
+    if (distance <= 0) this.#count = 0
     return false
   }
 
@@ -100,7 +107,7 @@ export class MissingPackets {
   /** Notes the `size` sequences before `sequence`. Returns true: something is missing. */
   #noteGap(size: number, sequence: number, now: number): boolean {
     if (size > LIMITS.missingPackets - this.#count) {
-      this.#startOver(sequence)
+      this.#count = 0
       this.isBroken = true
       return true
     }
@@ -112,14 +119,7 @@ export class MissingPackets {
       this.#requestAt[index] = now + LIMITS.nackDelay
       this.#tries[index] = 0
     }
-    this.#newest = sequence
     return true
-  }
-
-  /** The sender started its sequences over, or too much was lost. */
-  #startOver(sequence: number): void {
-    this.#count = 0
-    this.#newest = sequence
   }
 
   /** Requested often enough, for long enough, or no longer in the cache of any sender. */

@@ -1,6 +1,7 @@
 // How one WebRTC receiver numbers the video of a source: layers in turn, rewritten into one stream without gaps.
 import { sequenceDistance, type VideoPayload, writePictureId } from '@parley/protocol'
 import { LIMITS } from '../../limits.ts'
+import { isOvertaken } from '../receive/overtaken.ts'
 
 /** Sequences start below this, so that loss around the first wrap cannot put the SRTP rollover counters a cycle apart. */
 const HALF_CYCLE = 0x8000
@@ -26,6 +27,8 @@ interface Segment {
   /** Modulo 2^15, and modulo 256. */
   pictureOffset: number
   tl0Offset: number
+  /** When its newest packet was placed. */
+  placedAt: number
 }
 
 /**
@@ -35,7 +38,9 @@ interface Segment {
 export class LayerNumbers {
   /** A ring; allocated as segments begin. */
   readonly #segments: Segment[] = []
+  /** Segments so far, and the last of them that are kept. */
   #count = 0
+  #kept = 0
   #isInterrupted = false
   /** What the receiver was sent last. */
   #sequence = 0
@@ -56,12 +61,13 @@ export class LayerNumbers {
    */
   place(stream: NumberedStream, sequence: number, timestamp: number, payload: VideoPayload, now: number): number {
     const segment = this.#segment(0)
-    const distance = segment?.stream === stream ? sequenceDistance(sequence, this.#newest) : 0
-    const isNew = segment?.stream !== stream || this.#isInterrupted || distance <= -LIMITS.replayWindow
-    if (isNew) this.#begin(stream, sequence, timestamp, payload, now)
-    else if (distance <= 0) return this.toReceiver(stream, sequence)
+    const isSame = segment?.stream === stream && !this.#isInterrupted
+    const distance = sequenceDistance(sequence, this.#newest)
+    if (isSame && isOvertaken(distance, now - segment.placedAt)) return this.toReceiver(stream, sequence)
+    if (!isSame || distance <= 0) this.#begin(stream, sequence, timestamp, payload, now)
     const current = this.#segment(0)!
     keepNear(current, sequence)
+    current.placedAt = now
     this.#newest = sequence
     this.#sequence = toOut(current, sequence)
     this.#timestamp = (timestamp + current.timestampOffset) | 0
@@ -83,7 +89,7 @@ export class LayerNumbers {
 
   /** The segment of a packet of the stream: 0 for the present one, 1 for the one before …; −1 if there is none. */
   ageOf(stream: NumberedStream, sequence: number): number {
-    for (let age = 0; age < this.#segments.length; age++) {
+    for (let age = 0; age < this.#kept; age++) {
       const segment = this.#segment(age)!
       if (segment.stream !== stream) continue
       if (sequenceDistance(sequence, segment.first) >= 0 || age === this.#count - 1) return age
@@ -93,7 +99,7 @@ export class LayerNumbers {
 
   /** The segment of the packet that the receiver knows as `number`; −1 if it is forgotten. */
   find(number: number): number {
-    for (let age = 0; age < this.#segments.length; age++)
+    for (let age = 0; age < this.#kept; age++)
       if (sequenceDistance(number, this.#segment(age)!.firstOut) >= 0) return age
     return -1
   }
@@ -141,9 +147,17 @@ export class LayerNumbers {
       timestampOffset: isFirst ? 0 : this.#timestampOffset(before, stream, timestamp, now),
       pictureOffset: isFirst ? 0 : (this.#picture + 1 - (descriptor?.pictureId ?? 0)) & 0x7fff,
       tl0Offset: isFirst ? 0 : (this.#tl0 + 1 - (descriptor?.tl0 ?? 0)) & 0xff,
+      placedAt: now,
     }
+    this.#forget(now)
     this.#segments[this.#count++ % LIMITS.layerSegments] = segment
+    this.#kept = Math.min(this.#kept + 1, LIMITS.layerSegments)
     this.#isInterrupted = false
+  }
+
+  /** Forgets segments that ended long ago: their streams may have gone through a cycle since, which would be taken for them. */
+  #forget(now: number): void {
+    while (this.#kept > 0 && now - this.#segment(this.#kept - 1)!.placedAt >= LIMITS.longestOvertaking) this.#kept--
   }
 
   /** Both layers were captured by one clock: the new one continues where the old one would be now, but never goes back. */
@@ -159,9 +173,11 @@ export class LayerNumbers {
  * is no longer kept.
  */
 function keepNear(segment: Segment, newest: number): void {
-  if (sequenceDistance(newest, segment.first) < HALF_CYCLE / 2) return
-  segment.first = (segment.first + HALF_CYCLE / 4) & 0xffff
-  segment.firstOut = (segment.firstOut + HALF_CYCLE / 4) & 0xffff
+  const length = (newest - segment.first) & 0xffff
+  if (length < HALF_CYCLE / 2) return
+  const passed = length - HALF_CYCLE / 4
+  segment.first = (segment.first + passed) & 0xffff
+  segment.firstOut = (segment.firstOut + passed) & 0xffff
 }
 
 const toOut = ({ first, firstOut }: Segment, sequence: number): number => (sequence - first + firstOut) & 0xffff

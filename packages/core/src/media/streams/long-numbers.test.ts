@@ -41,3 +41,53 @@ test('late packets are numbered in every part of two cycles after a packet was l
     assert.equal(numbers.toOutgoing(late), (late - 1) & 0xffff)
   }
 })
+
+test('a layer whose sequences jump by less than half a cycle keeps its numbers, however long it was sent before', () => {
+  const numbers = new LayerNumbers()
+  const [low, high] = [stream(1), stream(2)]
+  numbers.place(low, 0, 0, PLAIN, 0)
+  const first = numbers.place(high, 0, 0, PLAIN, 33)
+  for (let sequence = 1; sequence < 16_000; sequence++) numbers.place(high, sequence, sequence * 90, PLAIN, 33)
+  assert.equal(numbers.place(high, 46_000, 46_000 * 90, PLAIN, 66), first + 46_000)
+  assert.equal(numbers.ageOf(high, 46_000), 0)
+  assert.equal(numbers.place(high, 45_999, 46_000 * 90, PLAIN, 66), first + 45_999)
+})
+
+test('a packet from before a switch is not numbered by an earlier turn of the layer, a cycle ago', () => {
+  const numbers = new LayerNumbers()
+  const [low, high] = [stream(1), stream(2)]
+  for (let sequence = 0; sequence < 1_000; sequence++) numbers.place(high, sequence, 0, PLAIN, sequence)
+  for (let sequence = 0; sequence < 1_000; sequence++) numbers.place(low, sequence, 0, PLAIN, 1_000 + sequence * 100)
+  numbers.place(high, 501, 0, PLAIN, 101_000)
+  assert.equal(numbers.place(high, 500, 0, PLAIN, 101_000), -1)
+})
+
+test('a layer that a viewer missed for a cycle continues behind what it was sent', () => {
+  const numbers = new LayerNumbers()
+  const high = stream(2)
+  const sent = [100, 101].map(sequence => numbers.place(high, sequence, 0, PLAIN, 0))
+  assert.deepEqual(
+    [90, 91].map(sequence => numbers.place(high, sequence, 0, PLAIN, 60_000)),
+    sent.map(number => number + 2),
+  )
+})
+
+test('a stream that reached no receiver for a cycle continues behind what was sent', () => {
+  const numbers = new OutgoingNumbers(48, true)
+  numbers.place(100, 0, 0)
+  numbers.leaveOut(101)
+  const placed = [90, 91].map(sequence => [numbers.place(sequence, 960, 1_400_000), numbers.toOutgoing(sequence)])
+  assert.deepEqual(placed, [
+    [true, 101],
+    [true, 102],
+  ])
+})
+
+test('late packets are numbered after a stream reached no receiver for up to half a cycle', () => {
+  const numbers = new OutgoingNumbers(48, true)
+  numbers.place(100, 0, 0)
+  numbers.leaveOut(101)
+  for (let sequence = 102; sequence < 15_000; sequence++) numbers.place(sequence, sequence * 960, sequence * 20)
+  assert.equal(numbers.place(40_000, 40_000 * 960, 800_000), true)
+  assert.equal(numbers.place(39_999, 39_999 * 960, 800_000), true)
+})

@@ -1,6 +1,7 @@
 // Sequence and timestamp of a stream as all its receivers get them.
 import { sequenceDistance } from '@parley/protocol'
 import { LIMITS } from '../../limits.ts'
+import { isOvertaken } from '../receive/overtaken.ts'
 
 /** Timestamps step by at least this when a sender starts over, in ms: one Opus frame, about a video frame. */
 const FRAME = 20
@@ -57,9 +58,9 @@ export class OutgoingNumbers {
   }
 
   /** Whether a packet with this sequence is newer than all before it: the first, one ahead, or one of a sender that starts over. */
-  isNewer(sequence: number): boolean {
-    if (this.#isInterrupted) return true
-    return this.isAhead(sequence) || sequenceDistance(sequence, this.#sequence) <= -LIMITS.replayWindow
+  isNewer(sequence: number, now: number): boolean {
+    if (this.#isEmpty || this.#isInterrupted) return true
+    return !isOvertaken(sequenceDistance(sequence, this.#sequence), now - this.#at)
   }
 
   /**
@@ -67,10 +68,10 @@ export class OutgoingNumbers {
    * its number may be taken by another packet. Per packet: no allocation.
    */
   place(sequence: number, timestamp: number, now: number): boolean {
-    if (!this.isNewer(sequence)) return !this.isBeforeChange(sequence)
+    if (!this.isNewer(sequence, now)) return !this.isBeforeChange(sequence)
     if (!this.#isEmpty) this.#continue(sequence, timestamp, now)
     // A change more than half a cycle ago would count as ahead.
-    if (sequenceDistance(sequence, this.#changedAt) > QUARTER_CYCLE)
+    if (((sequence - this.#changedAt) & 0xffff) > QUARTER_CYCLE)
       this.#changedAt = (sequence - QUARTER_CYCLE / 2) & 0xffff
     this.#sequence = sequence
     this.#timestamp = timestamp

@@ -23,16 +23,16 @@ const webrtcStream = (first: number) => new SendStream(makePeers().receiver, fir
 test('sequences start in the lower half, so that both ends agree on the rollover counter when the first packets are lost', () => {
   const upper = webrtcStream(65_530)
   assert.deepEqual(
-    [65_530, 65_535, 0, 3].map(sequence => upper.next(sequence)),
+    [65_530, 65_535, 0, 3].map(sequence => upper.next(sequence, 0)),
     [32_762, 32_767, 32_768, 32_771],
   )
   const lower = webrtcStream(30_000)
-  assert.equal(lower.next(30_000), 30_000)
+  assert.equal(lower.next(30_000, 0), 30_000)
 })
 
 test('a stream that starts over continues behind the newest packet, and reordering keeps its place', () => {
   const stream = webrtcStream(1_000)
-  const numbers = [1_000, 1_003, 1_001, 3, 4, 2].map(sequence => stream.next(sequence))
+  const numbers = [1_000, 1_003, 1_001, 3, 4, 2].map(sequence => stream.next(sequence, 0))
   assert.deepEqual(numbers, [1_000, 1_003, 1_001, 1_004, 1_005, 1_003])
   assert.equal(stream.toStream(1_005), 4)
   assert.equal(stream.toReceiver(4), 1_005)
@@ -43,7 +43,7 @@ test('what a receiver calls a packet leads back to it, whatever the sender does 
     fc.property(fc.nat(0xffff), fc.array(fc.nat(0xffff), { maxLength: 100, size: 'max' }), (first, jumps) => {
       const stream = webrtcStream(first)
       for (const sequence of [first, ...jumps]) {
-        const number = stream.next(sequence)
+        const number = stream.next(sequence, 0)
         assert.ok(number >= 0 && number <= 0xffff)
         assert.equal(stream.toStream(number), sequence)
       }
@@ -80,4 +80,10 @@ test('a client over UDP gets a send stream for retransmissions only, in which no
   assert.equal(streams.forRetransmission(stream, receiver)!.toStream(65_000), 65_000)
   receiver.isWebrtc = true
   assert.equal(streams.forRetransmission(new ReceiveStream(1010, sender, false), receiver), undefined)
+})
+
+test('a stream that a receiver missed for a cycle continues behind what it was sent', () => {
+  const stream = webrtcStream(1_000)
+  assert.deepEqual([stream.next(1_000, 0), stream.next(1_001, 20)], [1_000, 1_001])
+  assert.deepEqual([stream.next(990, 1_400_000), stream.next(991, 1_400_020)], [1_002, 1_003])
 })

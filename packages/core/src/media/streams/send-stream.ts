@@ -1,7 +1,7 @@
 // What one receiver is sent of one stream, where its numbers differ from those that all receivers share.
 import { sequenceDistance } from '@parley/protocol'
-import { LIMITS } from '../../limits.ts'
 import type { Peer } from '../address/peers.ts'
+import { isOvertaken } from '../receive/overtaken.ts'
 import type { LayerNumbers } from './layer-numbers.ts'
 
 /** Sequences start below this, so that loss around the first wrap cannot put the SRTP rollover counters a cycle apart. */
@@ -18,8 +18,9 @@ export class SendStream {
   readonly layers: LayerNumbers | undefined
   /** The receiver's sequence minus the stream's, modulo 2^16. */
   #offset: number
-  /** The newest sequence of the stream that was sent. */
+  /** The newest sequence of the stream that was sent, and when. */
   #newest: number
+  #sentAt = -Infinity
   /** The sequence of the next RTX packet (RFC 4588 §4: a stream of its own). */
   rtxSequence = 0
   /** Of the sender reports: packets sent, and bytes of their payloads. */
@@ -30,7 +31,7 @@ export class SendStream {
   constructor(receiver: Peer, sequence: number, layers?: LayerNumbers) {
     this.receiver = receiver
     this.layers = layers
-    this.#newest = sequence
+    this.#newest = sequence - 1
     this.#offset = receiver.isWebrtc ? (sequence % HALF_CYCLE) - sequence : 0
   }
 
@@ -38,10 +39,12 @@ export class SendStream {
    * The receiver's sequence for the next packet to send. A stream that steps back beyond reordering is continued behind the newest
    * packet, because SRTP cannot go back. Per packet: no allocation.
    */
-  next(sequence: number): number {
+  next(sequence: number, now: number): number {
     const distance = sequenceDistance(sequence, this.#newest)
-    if (distance <= -LIMITS.replayWindow) this.#offset += this.#newest + 1 - sequence
-    if (distance > 0 || distance <= -LIMITS.replayWindow) this.#newest = sequence
+    if (isOvertaken(distance, now - this.#sentAt)) return this.toReceiver(sequence)
+    if (distance <= 0) this.#offset += this.#newest + 1 - sequence
+    this.#newest = sequence
+    this.#sentAt = now
     return this.toReceiver(sequence)
   }
 
