@@ -27,9 +27,10 @@ export class TransportFeedback {
   arrived(sequence: number, ssrc: number, now: number): boolean {
     if (this.#base < 0) this.#base = sequence
     const index = sequenceDistance(sequence, this.#base)
+    // Further away, also behind: packets of more than half a cycle may be missing.
+    if (Math.abs(index) >= TRANSPORT_FEEDBACK_PACKETS) return false
     // Repeated, or reported as missing already.
     if (index < 0) return true
-    if (index >= TRANSPORT_FEEDBACK_PACKETS) return false
     if (this.#count === 0) this.deadline = now + LIMITS.transportFeedbackInterval
     this.#ssrc = ssrc
     this.#times[index] = now

@@ -1,0 +1,23 @@
+// Transport-wide feedback about what one WebRTC client sends.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { TransportFeedback } from './transport-feedback.ts'
+
+test('a repeated packet, and one that was reported as missing, needs no other feedback', () => {
+  const feedback = new TransportFeedback()
+  for (const sequence of [100, 102]) assert.ok(feedback.arrived(sequence, 1, 0))
+  assert.ok(feedback.take(1) > 0)
+  for (const sequence of [101, 102]) assert.ok(feedback.arrived(sequence, 1, 50))
+  assert.equal(feedback.take(1), 0)
+})
+
+test('feedback continues after an outage of more than half a cycle', () => {
+  const feedback = new TransportFeedback()
+  feedback.arrived(100, 1, 0)
+  feedback.take(1)
+  const after = (101 + 40_000) & 0xffff
+  assert.equal(feedback.arrived(after, 1, 20_000), false)
+  feedback.restart(after)
+  assert.ok(feedback.arrived(after, 1, 20_000))
+  assert.ok(feedback.take(1) > 0)
+})
