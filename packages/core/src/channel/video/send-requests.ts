@@ -29,7 +29,8 @@ interface Sender {
 
 /**
  * Increases are sent immediately, decreases after `videoLessDelay`, and at most one message per `videoUpdateInterval`: viewers
- * scroll. An update of many senders with many viewers runs in slices. Only sessions whose video is forwarded are senders; the others were sent `any: 100` when they arrived.
+ * scroll. An update of many senders with many viewers runs in slices. Only sessions whose video is forwarded are senders; the
+ * others were sent `any: 100` when they arrived.
  */
 export class SendRequests implements Timed {
   readonly #viewers: () => Iterable<Viewer>
@@ -144,13 +145,8 @@ function addWants(wanted: Map<Layer, Wanted>, source: VideoSource, viewer: Viewe
   const layers = source.ascending.filter(layer => source.active.has(layer))
   const ssrcOf = (layer: Layer) => (viewer.isWebrtc ? source.route.ssrc : layer.ssrc)
   const wants = layers.map(layer => wantOf(viewer.wants, ssrcOf(layer)))
-  const best =
-    layers[
-      wantedLayer(
-        layers.map(({ quality }) => quality),
-        wants,
-      )
-    ]
+  const qualities = layers.map(({ quality }) => quality)
+  const best = layers[wantedLayer(qualities, wants)]
   if (best === undefined) return
   for (const layer of new Set([best, ...sentLayers(source, viewer)]))
     addWant(wanted, layer, ssrcOf(layer), viewer.wants)

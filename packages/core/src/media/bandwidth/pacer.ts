@@ -40,7 +40,7 @@ export class Pacer {
   /** Whether a packet of `bytes` leaves now, after others, or never. */
   offer(packet: number, bytes: number, now: number): Paced {
     if (this.#count === 0 && this.#freeAt <= now + BURST) {
-      this.sent(bytes, now)
+      this.#sent(bytes, now)
       return Paced.Now
     }
     const wait = Math.max(0, this.#freeAt - now) + (this.#queuedBytes * 8) / this.#bitsPerMs
@@ -60,18 +60,11 @@ export class Pacer {
     this.#first = (this.#first + 1) & (PACKETS - 1)
     this.#count--
     this.#queuedBytes -= bytes
-    this.sent(bytes, now)
+    this.#sent(bytes, now)
     return packet
   }
 
-  /** A packet left without being asked for: a retransmission, or padding of a probe. */
-  sent(bytes: number, now: number): void {
+  #sent(bytes: number, now: number): void {
     this.#freeAt = Math.max(this.#freeAt, now) + (bytes * 8) / this.#bitsPerMs
-  }
-
-  /** Drops what waits. */
-  clear(): void {
-    this.#count = 0
-    this.#queuedBytes = 0
   }
 }

@@ -12,7 +12,7 @@ export class ReportedEstimator {
   #remb = Infinity
   #rembUntil = -Infinity
 
-  /** A packet of `bytes` with its headers leaves. */
+  /** `bytes` of video, with its headers, were sent. */
   sent(bytes: number): void {
     this.#bits += bytes * 8
   }

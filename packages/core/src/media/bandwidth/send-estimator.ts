@@ -15,8 +15,6 @@ import { SentPackets } from './estimate/sent-packets.ts'
 const WORTHWHILE = 1.1
 /** A link that carried less than the estimate in a probe lowers it by at most this factor: one probe may meet other traffic. */
 const DOUBTED = 0.85
-/** Weight of a new turnaround. */
-const TURNAROUND_WEIGHT = 0.1
 /** The least turnaround grows by this factor per packet, so that it follows a path that changes. */
 const LEAST_GROWTH = 1.001
 /** The receiver's clock starts here, so that it stays positive when its reference time steps back. */
@@ -40,8 +38,7 @@ export class SendEstimator {
   readonly #probe = new Probe()
   /** Bits per second that the viewer could use, with a reserve; below it probes look for more. */
   desired = 0
-  #turnaround = 200
-  /** Without the wait in the queue of the link. */
+  /** Milliseconds from a packet to the feedback about it, without the wait in the queue of the link. */
   #leastTurnaround = Infinity
   #clock = CLOCK_START
   #reference = -1
@@ -84,16 +81,6 @@ export class SendEstimator {
   /** Media uses less than 65 % of the estimate. */
   get isLimitedBySource(): boolean {
     return this.#load.isLimited
-  }
-
-  /** Part of the packets that is lost at any rate. */
-  get inherentLoss(): number {
-    return this.#loss.inherent
-  }
-
-  /** Milliseconds from a packet to the feedback about it. */
-  get turnaround(): number {
-    return this.#turnaround
   }
 
   /** When `tick` has something to do. */
@@ -180,7 +167,6 @@ export class SendEstimator {
 
   #measureTurnaround(turnaround: number): void {
     this.#leastTurnaround = Math.min(this.#leastTurnaround * LEAST_GROWTH, turnaround)
-    this.#turnaround += TURNAROUND_WEIGHT * (turnaround - this.#turnaround)
   }
 
   #update(now: number): void {
@@ -241,8 +227,7 @@ export class SendEstimator {
   #wantsProbe(): boolean {
     const { estimate } = this.#control
     if (!this.#hasProbed) return true
-    if (this.desired <= estimate || this.#trend.usage === Usage.Over || this.#loss.isCongested) return false
-    return true
+    return this.desired > estimate && this.#trend.usage !== Usage.Over && !this.#loss.isCongested
   }
 
   #beginProbe(now: number): void {

@@ -9,12 +9,10 @@ import type { ReceiveStream } from '../streams/receive-stream.ts'
 import { DISCORD_MAPPING, isKnownType, type RtpMapping } from '../streams/rtp-mapping.ts'
 import type { SendStreams } from '../streams/send-streams.ts'
 import type { TargetGroup } from '../streams/target-list.ts'
-import { LayerForwarder } from './layer-forwarder.ts'
+import { HEADER_BYTES, LayerForwarder } from './layer-forwarder.ts'
 import { Rewriter, STAMP } from './rewriter.ts'
 import { looksSealed } from './sealed-frame.ts'
 import { trimPacket } from './trim-packet.ts'
-
-const HEADER_BYTES = 4 * HEADER_WORDS
 
 /** Rewrites a packet once per RTP mapping, and leaves its payload as it is: what leaves is byte for byte what arrived. */
 export class Forwarder {

@@ -1,6 +1,7 @@
 // Hot: hands a packet of video to the engine for WebRTC viewers. Each is sent one SSRC per source, whatever its layer.
 import { RTP_HEADER, RTP_SEQUENCE, RTP_SSRC, RTP_TIMESTAMP, VideoPayload } from '@parley/protocol'
 import { type Batch, SLOT, SLOT_WORDS } from '../../lane/batch.ts'
+import type { PeerId } from '../../lane/commands.ts'
 import { HEADER_WORDS, type PacketIo } from '../../lane/packet-io.ts'
 import type { LayerNumbers } from '../streams/layer-numbers.ts'
 import type { ReceiveStream } from '../streams/receive-stream.ts'
@@ -8,9 +9,9 @@ import type { SendStreams } from '../streams/send-streams.ts'
 import type { TargetGroup } from '../streams/target-list.ts'
 import { STAMP } from './rewriter.ts'
 
-const HEADER_BYTES = 4 * HEADER_WORDS
+export const HEADER_BYTES = 4 * HEADER_WORDS
 /** No peer has this id. */
-const NONE = 0
+const NONE: PeerId = 0
 
 /**
  * Viewers whose picture ids are the stream's share one call of the engine; for the others the payload descriptor is changed in

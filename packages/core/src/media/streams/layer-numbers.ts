@@ -4,7 +4,7 @@ import { LIMITS } from '../../limits.ts'
 import { isOvertaken } from '../receive/overtaken.ts'
 
 /** Sequences start below this, so that loss around the first wrap cannot put the SRTP rollover counters a cycle apart. */
-const HALF_CYCLE = 0x8000
+export const HALF_CYCLE = 0x8000
 /** Timestamps step by at least this at a switch: a frame at 30 per second. */
 const FRAME = 3_000
 

@@ -49,8 +49,8 @@ export class LayeredSource implements SinkSource {
   }
 
   /** A packet of another codec arrived, or of a layer that was silent. */
-  layerChanged(layer: Layer, now: number): void {
-    this.#codec = layer.payloadType
+  layerChanged({ layer }: ReceiveStream, now: number): void {
+    this.#codec = layer?.payloadType ?? 0
     this.chooseAll(now)
   }
 
@@ -101,9 +101,9 @@ export class LayeredSource implements SinkSource {
   }
 
   /** A keyframe of a layer begins: viewers that wait for it are sent this layer from now on. */
-  keyframe(layer: Layer, now: number): void {
+  keyframe(stream: ReceiveStream, now: number): void {
     for (const sink of this.sinks.values()) {
-      if (!sink.isWaiting || this.layers[sink.target] !== layer) continue
+      if (!sink.isWaiting || this.layers[sink.target]!.stream !== stream) continue
       this.#set(sink, sink.target, sink.target, now)
       this.#host.changed(sink, now)
     }
@@ -124,11 +124,6 @@ export class LayeredSource implements SinkSource {
     const silenced = this.layers.length === 1 ? [] : this.layers.filter(layer => layer.fallsSilent(now))
     if (silenced.length > 0) this.chooseAll(now)
     for (const layer of this.layers) if (layer.waiting > 0) this.#host.requestKeyframe(layer.stream, now)
-  }
-
-  /** Ends the source: no viewer is sent anything of it. */
-  close(): void {
-    for (const viewer of [...this.sinks.keys()]) this.removeViewer(viewer)
   }
 
   /** The best available layer within want and limit. If none is, the lowest that is available and within the limit. */

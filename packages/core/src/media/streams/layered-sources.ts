@@ -169,16 +169,12 @@ export class LayeredSources implements SourceHost, LayerChoices {
 
   /** A packet of a layer arrived that was silent, or had another codec. */
   layerChanged(stream: ReceiveStream, now: number): void {
-    const source = this.#byStream.get(stream)
-    const layer = source?.layers.find(each => each.stream === stream)
-    if (layer !== undefined) source!.layerChanged(layer, now)
+    this.#byStream.get(stream)?.layerChanged(stream, now)
   }
 
   /** A keyframe of the layer begins: viewers that wait for it are sent the layer from now on. */
   keyframe(stream: ReceiveStream, now: number): void {
-    const source = this.#byStream.get(stream)
-    const layer = source?.layers.find(each => each.stream === stream)
-    if (layer !== undefined) source!.keyframe(layer, now)
+    this.#byStream.get(stream)?.keyframe(stream, now)
   }
 
   /** Notes the next `LIMITS.viewReports` views as changed, in turn, so that control has the bit rates of all of them some time. */

@@ -2,10 +2,7 @@
 import { sequenceDistance } from '@parley/protocol'
 import type { Peer } from '../address/peers.ts'
 import { isOvertaken } from '../receive/overtaken.ts'
-import type { LayerNumbers } from './layer-numbers.ts'
-
-/** Sequences start below this, so that loss around the first wrap cannot put the SRTP rollover counters a cycle apart. */
-const HALF_CYCLE = 0x8000
+import { HALF_CYCLE, type LayerNumbers } from './layer-numbers.ts'
 
 /**
  * WebRTC receivers have one per stream, because SRTP ties its index to the sequence. Receivers over Discord's UDP need none for the

@@ -5,6 +5,14 @@ import { LayerNumbers } from './layer-numbers.ts'
 import type { ReceiveStream } from './receive-stream.ts'
 import { SendStream } from './send-stream.ts'
 
+/** A stream of video that a viewer is sent, by the SSRC that the viewer knows it by. */
+export interface PaddedStream {
+  readonly ssrc: number
+  readonly sendStream: SendStream
+  /** The node's payload type of the video. */
+  readonly payloadType: number
+}
+
 /** By stream and receiver. */
 export class SendStreams {
   readonly #peers: Peers
@@ -36,7 +44,7 @@ export class SendStreams {
   }
 
   /** A stream of video that the receiver is sent; padding can follow it. Undefined if there is none. */
-  paddedOf(receiver: PeerId): { ssrc: number; sendStream: SendStream; payloadType: number } | undefined {
+  paddedOf(receiver: PeerId): PaddedStream | undefined {
     for (const stream of this.#byReceiver.get(receiver) ?? []) {
       const sendStream = stream.sendStreams?.get(receiver)
       if (stream.isAudio || sendStream === undefined) continue

@@ -13,7 +13,7 @@ import {
 import { createBatch } from '../../lane/batch.ts'
 import type { PacketIo } from '../../lane/packet-io.ts'
 import { isKnownType, type RtpMapping } from '../streams/rtp-mapping.ts'
-import type { SendStream } from '../streams/send-stream.ts'
+import type { PaddedStream } from '../streams/send-streams.ts'
 
 const EXTENSION = RTP_HEADER + 4
 const HEADER = EXTENSION + 4
@@ -21,14 +21,6 @@ const HEADER = EXTENSION + 4
 const PADDING = 255
 /** Bytes of a packet of padding, without the tag of its encryption. */
 export const PADDING_PACKET = HEADER + PADDING
-
-/** A stream of video that a viewer is sent, by the SSRC that the viewer knows it by. */
-export interface PaddedStream {
-  readonly ssrc: number
-  readonly sendStream: SendStream
-  /** The node's payload type of the video. */
-  readonly payloadType: number
-}
 
 /** Per packet: no allocation. */
 export class Padding {
@@ -40,10 +32,10 @@ export class Padding {
     this.#io = io
   }
 
-  /** Sends one packet of padding. Returns false if the viewer has no RTX for the stream. */
-  send({ ssrc, sendStream, payloadType }: PaddedStream, mapping: RtpMapping, transportSequence: number): boolean {
+  /** Sends one packet of padding, if the viewer has RTX for the stream. */
+  send({ ssrc, sendStream, payloadType }: PaddedStream, mapping: RtpMapping, transportSequence: number): void {
     const type = mapping.outgoing[rtxTypeOf(payloadType)]!
-    if (!isKnownType(type)) return false
+    if (!isKnownType(type)) return
     const { bytes, view, lengths } = this.#batch
     bytes.fill(0, 0, PADDING_PACKET)
     bytes[0] = 0x80 | RTP_PADDING_BIT | RTP_EXTENSION_BIT
@@ -58,6 +50,6 @@ export class Padding {
     lengths[0] = PADDING_PACKET
     sendStream.rtxSequence = (sendStream.rtxSequence + 1) & 0xffff
     this.#target[0] = sendStream.receiver.id
-    return this.#io.forward(this.#batch, 0, this.#target, 1, 0) > 0
+    this.#io.forward(this.#batch, 0, this.#target, 1, 0)
   }
 }

@@ -2,7 +2,7 @@
 import { LIMITS } from '../../limits.ts'
 import type { Demand } from '../bandwidth/allocation.ts'
 import { Hysteresis } from '../bandwidth/hysteresis.ts'
-import type { LayerChoice } from '../layers/layer-choice.ts'
+import { type LayerChoice, NO_LAYER } from '../layers/layer-choice.ts'
 
 export class Share {
   readonly choice: LayerChoice
@@ -17,10 +17,10 @@ export class Share {
       isScreen: choice.source.kind === 'screen',
       isSelected: false,
       spokeAt: -Infinity,
-      wanted: -1,
-      current: -1,
+      wanted: NO_LAYER,
+      current: NO_LAYER,
       bitrates: choice.source.layers.map(() => 0),
-      permitted: -1,
+      permitted: NO_LAYER,
     }
   }
 
@@ -49,6 +49,6 @@ export class Share {
     const { choice, demand, hysteresis } = this
     if (isAtOnce) hysteresis.set(demand.permitted)
     else hysteresis.allow(demand.permitted, now)
-    if (choice.limit !== hysteresis.limit) choice.setLimit(hysteresis.limit, now)
+    choice.setLimit(hysteresis.limit, now)
   }
 }

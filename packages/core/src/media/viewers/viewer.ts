@@ -8,7 +8,7 @@ import { AllocationClock } from '../bandwidth/allocation-clock.ts'
 import { Paced, Pacer } from '../bandwidth/pacer.ts'
 import { ReportedEstimator } from '../bandwidth/reported-estimator.ts'
 import { SendEstimator } from '../bandwidth/send-estimator.ts'
-import type { LayerChoice, LayerChoices } from '../layers/layer-choice.ts'
+import { type LayerChoice, type LayerChoices, NO_LAYER } from '../layers/layer-choice.ts'
 import { Share } from './share.ts'
 
 /** What a viewer needs of the lane. */
@@ -193,7 +193,7 @@ export class Viewer implements SendMeter {
 
 /** Whether the viewer shows the choice larger than the other; of choices without pixels, whether it alone wants a better layer. */
 function isLarger(choice: LayerChoice, other: LayerChoice | undefined): boolean {
-  if (choice.wanted < 0 || choice.source.kind === 'screen') return false
+  if (choice.wanted === NO_LAYER || choice.source.kind === 'screen') return false
   if (other === undefined) return choice.pixels > 0 || choice.wanted > 0
   return choice.pixels === other.pixels ? choice.wanted > other.wanted : choice.pixels > other.pixels
 }
@@ -201,6 +201,6 @@ function isLarger(choice: LayerChoice, other: LayerChoice | undefined): boolean 
 /** Before anything is measured, one source is sent whatever it takes: only packets can measure the link. */
 function startOf(demands: readonly Demand[]): number {
   let least = 0
-  for (const { wanted, bitrates } of demands) if (wanted >= 0) least = Math.max(least, bitrates[0]!)
+  for (const { wanted, bitrates } of demands) if (wanted !== NO_LAYER) least = Math.max(least, bitrates[0]!)
   return least
 }

@@ -247,6 +247,7 @@ export class FfiEngine implements PacketIo {
     this.#table.setTraits(place, destination === undefined ? modes : modes | IN_USE)
   }
 
+  /** Erases the keys of a row. */
   #forgetKeys(row: Row | undefined): void {
     if (row === undefined) return
     this.#table.remove(row.peer)
@@ -378,5 +379,3 @@ export class FfiEngine implements PacketIo {
     return true
   }
 }
-
-/** Erases the keys of a row. */

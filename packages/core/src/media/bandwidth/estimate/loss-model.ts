@@ -53,6 +53,8 @@ export class LossModel {
   isCongested = false
   /** Part of the packets that is lost whatever is sent. */
   inherent = 0
+  /** That of the last fit. */
+  #bestInherent = 0
 
   /** Feedback covers these packets, of which `lost` did not arrive, and `bits` in all. Returns whether an observation is complete. */
   add(packets: number, lost: number, bits: number, now: number): boolean {
@@ -146,8 +148,6 @@ export class LossModel {
   #placeOf(back: number): number {
     return (this.#count - back) % OBSERVATIONS
   }
-
-  #bestInherent = 0
 
   /** Log likelihood of the observations for this bandwidth with the inherent loss that fits best. */
   #best(bandwidth: number): number {

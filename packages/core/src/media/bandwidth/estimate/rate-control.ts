@@ -48,11 +48,6 @@ export class RateControl {
     else if (isConfirming && elapsed > 0) this.#increase(received, turnaround, elapsed)
   }
 
-  /** The link was full, and the estimate is near what it carried then. */
-  get isNearCapacity(): boolean {
-    return this.#capacity > 0
-  }
-
   /** A probe has measured that the link carries this, or that it carries no more. */
   probed(estimate: number, isFull: boolean): void {
     if (estimate > this.#capacity * (1 + NEAR * this.#deviation)) this.#capacity = 0
