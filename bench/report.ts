@@ -109,7 +109,16 @@ interface OtherExtent {
 }
 const FULL_OTHERS: OtherExtent = {
   peers: { rounds: 3, seconds: 6, warmUp: 6, rooms: [4, 10, 20] },
-  node: { joins: 200, requests: 20_000, members: 5_000, browsers: 1_000, settle: 3_000, costs: 400, warmUp: 500 },
+  node: {
+    joins: 200,
+    requests: 20_000,
+    members: 5_000,
+    browsers: 5_000,
+    settle: 3_000,
+    browserSettle: 18_000,
+    costs: 400,
+    warmUp: 500,
+  },
   messages: { channels: [1_000, 10_000, 100_000], rounds: 500 },
   dave: { sizes: [10, 50, 100, 250], rounds: 12, members: 100, changes: 24 },
   video: { estimates: 10, seconds: 600, steps: 100 },
@@ -117,7 +126,16 @@ const FULL_OTHERS: OtherExtent = {
 }
 const SHORT_OTHERS: OtherExtent = {
   peers: { rounds: 1, seconds: 1, warmUp: 1, rooms: [4] },
-  node: { joins: 20, requests: 2_000, members: 250, browsers: 50, settle: 1_000, costs: 40, warmUp: 15 },
+  node: {
+    joins: 20,
+    requests: 2_000,
+    members: 250,
+    browsers: 50,
+    settle: 1_000,
+    browserSettle: 1_000,
+    costs: 40,
+    warmUp: 15,
+  },
   messages: { channels: [100, 1_000], rounds: 50 },
   dave: { sizes: [10, 100], rounds: 4, members: 20, changes: 4 },
   video: { estimates: 2, seconds: 30, steps: 5 },

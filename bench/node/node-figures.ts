@@ -17,17 +17,28 @@ export interface NodeExtent {
   browsers: number
   /** Milliseconds before each measurement of memory. */
   settle: number
+  /** The same for members over WebRTC: until the node has freed the memory of their handshakes. */
+  browserSettle: number
   /** Joins whose CPU is measured. */
   costs: number
   /** Joins before them. */
   warmUp: number
 }
 
-export async function measureNode({ joins, requests, members, browsers, settle, costs, warmUp }: NodeExtent) {
+export async function measureNode({
+  joins,
+  requests,
+  members,
+  browsers,
+  settle,
+  browserSettle,
+  costs,
+  warmUp,
+}: NodeExtent) {
   const join = await benchJoinLatency(joins)
   const lvsp = await benchLvspRequests(requests)
   const memory = await benchMemberMemory(members, settle)
-  const browserMemory = await benchMemberMemory(browsers, settle, true)
+  const browserMemory = await benchMemberMemory(browsers, browserSettle, true)
   const cost = await benchJoinCost(costs, warmUp)
   return { join, lvsp, memory, browserMemory, cost }
 }

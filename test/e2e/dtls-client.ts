@@ -100,6 +100,17 @@ export class DtlsRun {
     this.#client.stdin!.end('Q\n')
   }
 
+  /** Ends the association, as the node does when the client's session ends. */
+  close(): void {
+    this.association.close()
+    this.#flush()
+  }
+
+  /** The client's process has ended, which a close_notify causes. */
+  get hasClientEnded(): boolean {
+    return this.#client.exitCode !== null
+  }
+
   async settled(): Promise<DtlsAssociation['state']> {
     await this.until(() => this.association.state.kind !== 'handshaking', 'the end of the handshake')
     return this.association.state

@@ -37,6 +37,47 @@ test('a client with the expected certificate obtains the same keys as the node, 
   assert.deepEqual(run.association.state, { kind: 'closed', reason: 'closed by the client' })
 })
 
+/** Connected, and OpenSSL's part of the association is freed, as after a while. */
+async function longConnected(context: TestContext) {
+  const { run } = await scene(context)
+  assert.equal((await run.settled()).kind, 'connected')
+  await run.clientKeys()
+  run.association.tick(run.association.deadline)
+  assert.equal(run.association.deadline, Infinity)
+  assert.equal(run.association.state.kind, 'connected')
+  return run
+}
+
+test('the node notices the close_notify of a client that has been connected for long', async context => {
+  const run = await longConnected(context)
+  for (const datagram of [...run.fromClient]) run.feed(datagram)
+  assert.equal(run.association.state.kind, 'connected', 'flights of the handshake mean nothing now')
+  const before = run.fromClient.length
+  run.hangUp()
+  await run.until(() => run.association.state.kind === 'closed', 'the close_notify')
+  assert.deepEqual(run.association.state, { kind: 'closed', reason: 'closed by the client' })
+  assert.equal(run.fromClient.length, before + 1)
+})
+
+test('an alert that was changed on its way closes nothing', async context => {
+  const run = await longConnected(context)
+  const { association } = run
+  // Records of the client's epoch and length that are not its own: all tags are wrong.
+  const forged = new Uint8Array(39)
+  forged.set([21, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 9, 0, 26])
+  for (let length = 0; length <= forged.length; length++) run.feed(forged.slice(0, length))
+  assert.equal(association.state.kind, 'connected')
+  association.close()
+  assert.deepEqual(association.state, { kind: 'closed', reason: 'closed by the node' })
+})
+
+test('a client that has been connected for long receives the close_notify of the node', async context => {
+  const run = await longConnected(context)
+  run.close()
+  await run.until(() => run.hasClientEnded, 'the end of the client')
+  assert.equal(run.fromNode.at(-1)?.length, 39)
+})
+
 for (const profile of [SrtpProfile.AeadAes256Gcm, SrtpProfile.Aes128CmSha1])
   test(`a client that offers only ${profile} gets it`, async context => {
     const { run } = await scene(context, { arguments: ['-use_srtp', profile] })

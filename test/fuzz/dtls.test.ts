@@ -1,5 +1,6 @@
 // Fuzz: DTLS records to OpenSSL. Each association receives a few datagrams; none may throw, and every one must be freed.
 import assert from 'node:assert/strict'
+import { AlertRecords } from '../../packages/server/src/dtls/alert-records.ts'
 import { packRecords } from '../../packages/server/src/dtls/dtls-records.ts'
 import { OpensslDtls } from '../../packages/server/src/dtls/openssl-dtls.ts'
 import { selfSignedCertificate } from '../../packages/server/src/net/self-signed.ts'
@@ -53,5 +54,20 @@ fuzz('records are packed into datagrams in order and whole', {
       const [high = 0, low = 0] = datagram.subarray(11, 13)
       assert.equal(datagram.length, 13 + high * 256 + low, 'only a single record may exceed the MTU')
     }
+  },
+})
+
+const alerts = new AlertRecords({
+  master: new Uint8Array(48),
+  clientRandom: new Uint8Array(32),
+  serverRandom: new Uint8Array(32),
+})
+const own = alerts.closeNotify()
+
+fuzz('no datagram without the client’s key ends an association', {
+  covers: ['server/dtls/alert-records.ts'],
+  corpus: [own, Uint8Array.from([...ALERT, ...own, ...HELLO]), FINISHED],
+  run(bytes) {
+    assert.equal(alerts.read(bytes), undefined)
   },
 })

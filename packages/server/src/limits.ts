@@ -121,6 +121,8 @@ export const SERVER_LIMITS = {
   handshakeTimeout: 20_000,
   /** A DTLS datagram that is sent: below the MTU of every path that carries IPv6. */
   dtlsMtu: 1_200,
+  /** How long the node keeps the last flight of a handshake for a client that did not receive it. */
+  dtlsFlightKept: 15_000,
   /** A DTLS datagram that is received; clients send no longer ones. */
   maxDtlsDatagram: 2_048,
 

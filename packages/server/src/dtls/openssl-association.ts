@@ -1,9 +1,11 @@
 // One client's DTLS association: datagrams in, datagrams out, and SRTP keys once the certificate matches the fingerprint.
 // OpenSSL reads from and writes to memory BIOs; the lane's socket carries the datagrams. The state leaves `handshaking`
-// once, and a closed association ignores every input.
+// once, and a closed association ignores every input. OpenSSL's part takes 50 to 100 kB: it is freed when the client must have
+// received the last flight, and from then on `AlertRecords` reads and writes the alerts.
 import type { DtlsAssociation, DtlsState, Fingerprint } from '@parley/core'
 import { isSameBytes, SRTP_EXPORTER_LABEL, SRTP_LAYOUTS, srtpMaterialLength, srtpProfileOf } from '@parley/protocol'
 import { SERVER_LIMITS } from '../limits.ts'
+import { AlertRecords } from './alert-records.ts'
 import { packRecords } from './dtls-records.ts'
 import type { Handle, Openssl, OpensslCalls } from './openssl-calls.ts'
 
@@ -21,11 +23,21 @@ const SSL_ERROR_ZERO_RETURN = 6
 
 /** `struct timeval` on 64 bits. */
 const TIMEVAL = 16
+const MASTER_SECRET = 48
+const RANDOM = 32
 /** `srtp_protection_profile_st`: a name, and the profile's number at offset 8. */
 const PROFILE = 16
 
 /** OpenSSL's names of the digests accepted in SDP; weaker ones are rejected. */
 const DIGESTS: Readonly<Record<string, string>> = { 'sha-256': 'SHA256', 'sha-384': 'SHA384', 'sha-512': 'SHA512' }
+
+/** Called by an association, each once at most. */
+export interface AssociationObserver {
+  /** The handshake has ended, successful or not. */
+  settled(): void
+  /** OpenSSL's memory is free while the association goes on. */
+  released(now: number): void
+}
 
 /**
  * Created by `OpensslDtls.accept`, owned by a `WebrtcTransport`. `close` or a failure frees OpenSSL's memory; after
@@ -36,23 +48,24 @@ export class OpensslAssociation implements DtlsAssociation {
   readonly #calls: OpensslCalls
   readonly #expected: Fingerprint
   readonly #handshakeUntil: number
-  readonly #settled: () => void
+  readonly #observer: AssociationObserver
   /** Memory BIOs: what arrived, and what is to be sent. `SSL_free` frees both. */
   readonly #input: Handle
   readonly #output: Handle
   /** Undefined after it is freed. */
   #ssl: Handle | undefined
+  /** From the time at which OpenSSL's part is freed until the end. */
+  #alerts: AlertRecords | undefined
   #state: DtlsState = { kind: 'handshaking' }
   #deadline: number
   #datagrams: Uint8Array[] = []
 
-  /** `settled` is called at the end of the handshake, successful or not. */
-  constructor(openssl: Openssl, context: Handle, expected: Fingerprint, now: number, settled: () => void) {
+  constructor(openssl: Openssl, context: Handle, expected: Fingerprint, now: number, observer: AssociationObserver) {
     const { calls } = openssl
     this.#openssl = openssl
     this.#calls = calls
     this.#expected = expected
-    this.#settled = settled
+    this.#observer = observer
     this.#handshakeUntil = now + SERVER_LIMITS.handshakeTimeout
     this.#deadline = this.#handshakeUntil
     const ssl = calls.SSL_new(context)
@@ -75,20 +88,22 @@ export class OpensslAssociation implements DtlsAssociation {
 
   /** Feeds one datagram. An empty one, and one that is too long for DTLS, is ignored. */
   receive(datagram: Uint8Array, now: number): void {
+    if (this.#alerts !== undefined) return this.#receiveAlert(this.#alerts, datagram)
     const ssl = this.#ssl
     if (ssl === undefined || datagram.length === 0 || datagram.length > SERVER_LIMITS.maxDtlsDatagram) return
     this.#calls.BIO_write(this.#input, datagram, datagram.length)
-    if (this.#state.kind === 'handshaking') this.#handshake(ssl)
+    if (this.#state.kind === 'handshaking') this.#handshake(ssl, now)
     if (this.#ssl !== undefined && this.#state.kind === 'connected') this.#read(ssl)
     this.#collect()
     this.#releaseBuffers()
     this.#arm(now)
   }
 
-  /** Retransmits the last flight, or gives up after `SERVER_LIMITS.handshakeTimeout`. */
+  /** Retransmits the last flight, or gives up after `SERVER_LIMITS.handshakeTimeout`; later frees OpenSSL's part. */
   tick(now: number): void {
     const ssl = this.#ssl
     if (ssl === undefined || now < this.#deadline) return
+    if (this.#state.kind === 'connected') return this.#release(ssl, now)
     if (now >= this.#handshakeUntil) return this.#fail('handshake timeout')
     this.#calls.ERR_clear_error()
     if (this.#calls.SSL_ctrl(ssl, HANDLE_TIMEOUT, 0, null) < 0) this.#fail('no answer to retransmissions')
@@ -105,8 +120,9 @@ export class OpensslAssociation implements DtlsAssociation {
 
   /** Sends close_notify if the handshake was complete. */
   close(): void {
+    if (this.#alerts !== undefined) this.#datagrams.push(this.#alerts.closeNotify())
     const ssl = this.#ssl
-    if (ssl === undefined) return
+    if (ssl === undefined) return this.#end('closed by the node')
     this.#calls.ERR_clear_error()
     // OpenSSL writes an alert without looking whether its buffers exist.
     if (this.#state.kind === 'connected' && this.#calls.SSL_alloc_buffers(ssl) === 1) this.#calls.SSL_shutdown(ssl)
@@ -114,15 +130,15 @@ export class OpensslAssociation implements DtlsAssociation {
   }
 
   /** Advances the handshake. The queue of errors is cleared first: SSL_get_error reads what others left there. */
-  #handshake(ssl: Handle): void {
+  #handshake(ssl: Handle, now: number): void {
     this.#calls.ERR_clear_error()
     const result = this.#calls.SSL_do_handshake(ssl)
-    if (result === 1) this.#connected(ssl)
+    if (result === 1) this.#connected(ssl, now)
     else if (this.#calls.SSL_get_error(ssl, result) !== SSL_ERROR_WANT_READ) this.#fail(lastError(this.#calls))
   }
 
   /** OpenSSL has verified that the client holds its certificate's key; here the certificate is compared with the fingerprint in SDP. */
-  #connected(ssl: Handle): void {
+  #connected(ssl: Handle, now: number): void {
     const profile = this.#profile(ssl)
     if (!this.#isExpected(ssl)) return this.#fail('the certificate does not match the fingerprint')
     if (profile === undefined) return this.#fail('no common SRTP profile')
@@ -134,7 +150,8 @@ export class OpensslAssociation implements DtlsAssociation {
     if (exportMaterial(ssl, material, material.length, label, label.length, null, 0, 0) !== 1)
       return this.#fail('OpenSSL cannot export keys')
     this.#state = { kind: 'connected', profile, material }
-    this.#settled()
+    this.#deadline = now + SERVER_LIMITS.dtlsFlightKept
+    this.#observer.settled()
   }
 
   /** The SRTP profile that both sides offer; undefined if there is none. */
@@ -175,6 +192,32 @@ export class OpensslAssociation implements DtlsAssociation {
     }
   }
 
+  /** What OpenSSL still would do is to answer retransmissions of the client's last flight. No client waits that long. */
+  #release(ssl: Handle, now: number): void {
+    const calls = this.#calls
+    const secrets = {
+      master: new Uint8Array(MASTER_SECRET),
+      clientRandom: new Uint8Array(RANDOM),
+      serverRandom: new Uint8Array(RANDOM),
+    }
+    const lengths = [
+      calls.SSL_SESSION_get_master_key(calls.SSL_get_session(ssl), secrets.master, MASTER_SECRET),
+      calls.SSL_get_client_random(ssl, secrets.clientRandom, RANDOM),
+      calls.SSL_get_server_random(ssl, secrets.serverRandom, RANDOM),
+    ]
+    if (lengths.join() !== [MASTER_SECRET, RANDOM, RANDOM].join())
+      return this.#fail('OpenSSL cannot export its secrets')
+    this.#alerts = new AlertRecords(secrets)
+    secrets.master.fill(0)
+    this.#free(ssl)
+    this.#observer.released(now)
+  }
+
+  #receiveAlert(alerts: AlertRecords, datagram: Uint8Array): void {
+    const reason = alerts.read(datagram)
+    if (reason !== undefined) this.#end(reason)
+  }
+
   /** After the handshake few datagrams arrive; the buffers for one take 34 kB. OpenSSL keeps them while they hold something. */
   #releaseBuffers(): void {
     if (this.#ssl !== undefined && this.#state.kind === 'connected') this.#calls.SSL_free_buffers(this.#ssl)
@@ -192,10 +235,7 @@ export class OpensslAssociation implements DtlsAssociation {
 
   /** Asks OpenSSL for its retransmission timer, which stops at the end of the handshake. */
   #arm(now: number): void {
-    if (this.#ssl === undefined || this.#state.kind !== 'handshaking') {
-      this.#deadline = Infinity
-      return
-    }
+    if (this.#ssl === undefined || this.#state.kind !== 'handshaking') return
     const left = new Uint8Array(TIMEVAL)
     const isSet = this.#calls.SSL_ctrl(this.#ssl, GET_TIMEOUT, 0, left) === 1
     const view = new DataView(left.buffer)
@@ -210,14 +250,19 @@ export class OpensslAssociation implements DtlsAssociation {
 
   /** Frees the association. What it still had to say (an alert, close_notify) stays available to `takeDatagrams`. */
   #end(reason: string): void {
-    if (this.#ssl === undefined) return
+    if (this.#state.kind === 'closed') return
+    if (this.#ssl !== undefined) this.#free(this.#ssl)
+    this.#alerts = undefined
+    if (this.#state.kind === 'handshaking') this.#observer.settled()
+    this.#state = { kind: 'closed', reason }
+  }
+
+  #free(ssl: Handle): void {
     this.#collect()
-    this.#calls.SSL_free(this.#ssl)
+    this.#calls.SSL_free(ssl)
     this.#calls.ERR_clear_error()
     this.#ssl = undefined
     this.#deadline = Infinity
-    if (this.#state.kind === 'handshaking') this.#settled()
-    this.#state = { kind: 'closed', reason }
   }
 }
 

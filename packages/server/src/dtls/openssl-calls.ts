@@ -48,6 +48,10 @@ export interface OpensslCalls {
     contextLength: number,
     useContext: number,
   ): number
+  SSL_get_session(ssl: Handle): Handle
+  SSL_SESSION_get_master_key(session: Handle, out: Uint8Array, length: number): number
+  SSL_get_client_random(ssl: Handle, out: Uint8Array, length: number): number
+  SSL_get_server_random(ssl: Handle, out: Uint8Array, length: number): number
   SSL_get1_peer_certificate(ssl: Handle): Handle
   X509_digest(certificate: Handle, digest: Handle, out: Uint8Array, length: Uint32Array): number
   X509_free(certificate: Handle): void
@@ -96,6 +100,10 @@ const SIGNATURES: Record<keyof OpensslCalls, readonly [result: string, ...parame
   SSL_get_error: ['int', 'size_t', 'int'],
   SSL_get_selected_srtp_profile: ['size_t', 'size_t'],
   SSL_export_keying_material: ['int', 'size_t', BYTES, 'size_t', 'str', 'size_t', BYTES, 'size_t', 'int'],
+  SSL_get_session: ['size_t', 'size_t'],
+  SSL_SESSION_get_master_key: ['size_t', 'size_t', BYTES, 'size_t'],
+  SSL_get_client_random: ['size_t', 'size_t', BYTES, 'size_t'],
+  SSL_get_server_random: ['size_t', 'size_t', BYTES, 'size_t'],
   SSL_get1_peer_certificate: ['size_t', 'size_t'],
   X509_digest: ['int', 'size_t', 'size_t', BYTES, 'uint32_t *'],
   X509_free: ['void', 'size_t'],
@@ -120,6 +128,8 @@ export interface Openssl {
   readonly timer: bigint
   /** Copies `length` bytes at a pointer that OpenSSL returned. */
   read(handle: Handle, length: number): Uint8Array
+  /** Returns freed memory of the process to the system: `malloc_trim` of glibc. Other C libraries do it by themselves or never. */
+  trim(): void
 }
 
 /** Loads the calls; refused with the reason if they are unavailable. `timer` is in microseconds. */
@@ -141,8 +151,18 @@ export async function loadOpenssl(timer: { first: number; max: number }): Promis
         next,
       ),
       read: (handle, length) => new Uint8Array(koffi.view(handle, length)).slice(),
+      trim: trimOf(library),
     })
   } catch (error) {
     return refused(error instanceof Error ? error.message.split('\n')[0]! : String(error))
+  }
+}
+
+function trimOf(library: { func(name: string, result: string, parameters: string[]): (keep: number) => unknown }) {
+  try {
+    const trim = library.func('malloc_trim', 'int', ['size_t'])
+    return () => void trim(0)
+  } catch {
+    return () => {}
   }
 }
