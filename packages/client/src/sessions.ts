@@ -20,6 +20,7 @@ export {
   type LvspSessionState,
 } from './lvsp/session.ts'
 export { type SyncedChannel, type SyncPart, syncParts } from './lvsp/sync-parts.ts'
+export type { VideoSource, VideoView } from './lvsp/video.ts'
 export type {
   GrantedVoiceState,
   UserRef,

@@ -55,8 +55,6 @@ export {
   type TargetsId,
 } from './lane/commands.ts'
 export {
-  LAYER_REASONS,
-  type LayerReason,
   type LayerReport,
   VIEW_STATES,
   type ViewCounts,

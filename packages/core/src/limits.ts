@@ -129,6 +129,11 @@ export const LIMITS = {
   /** A sender changes to a preferred codec once members and codecs have stayed the same for this long. */
   videoBetterDelay: 10_000,
 
+  /** VIDEO_VIEW and VIDEO_SOURCE to one backend per interval: 25 kB a second, and 40 s of what RESUME can replay … */
+  videoEvents: 100,
+  /** … and the interval: layers change faster than a backend can use. */
+  videoEventInterval: 1_000,
+
   /** Commands to a lane in one slice of the private target lists that one op 15 may ask for by the hundred … */
   targetsPerSlice: 5_000,
   /** … and the time between two slices: one user's wants take a twentieth of a lane at most. */

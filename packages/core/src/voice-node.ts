@@ -166,7 +166,7 @@ export class VoiceNode {
     this.#adopting = adopting
     const endCodes = new Map(options.backends.map(({ id, channelEndCode }) => [id, channelEndCode]))
     const held = new HeldIdentifies(adopting.size > 0 ? (options.identifyGrace ?? IDENTIFY_GRACE) : 0)
-    const observer = new SessionEvents(this.#effects, () => this.#lvsp)
+    const observer = new SessionEvents(this.#effects, () => this.#lvsp, this.#deadlines)
     this.#sessions = new VoiceSessions(this.#channels, policy, crypto, this.#deadlines, observer)
     this.#health = new Health(options.capacity)
     const backendOptions = {
@@ -186,7 +186,11 @@ export class VoiceNode {
       node: this.#backendControl,
       effects: this.#effects,
       deadlines: this.#deadlines,
-      ready: (backend, now) => this.#moveRequests.begin(backend, now),
+      reportsVideo: true,
+      ready: (backend, now) => {
+        this.#moveRequests.begin(backend, now)
+        observer.backendReady(backend, this.#sessions.all())
+      },
     })
     const gateway = {
       crypto,

@@ -76,6 +76,14 @@ export {
   type VoiceStateRestrictions,
   wireChannelProperties,
 } from './lvsp/properties.ts'
+export {
+  LAYER_REASONS,
+  type LayerReason,
+  VIDEO_KINDS,
+  VIDEO_STATES,
+  type VideoKind,
+  type VideoState,
+} from './lvsp/video.ts'
 export { readRemb } from './rtp/remb.ts'
 export {
   blockFractionLost,

@@ -1,6 +1,7 @@
 // What a fleet of nodes reports to its backend.
 import type { AssignedChannel, ChannelEncryption, ChannelRef } from '../lvsp/channel.ts'
 import type { ReceiverChange } from '../lvsp/lvsp-outputs.ts'
+import type { VideoSource, VideoView } from '../lvsp/video.ts'
 import type {
   GrantedVoiceState,
   VoiceStateConnected,
@@ -40,6 +41,8 @@ export interface FleetEvents {
   voiceStateDisconnected: VoiceStateDisconnected & { node: string }
   speaking: VoiceStateSpeaking & { node: string }
   encryption: ChannelEncryption & { node: string }
+  videoView: VideoView & { node: string }
+  videoSource: VideoSource & { node: string }
   /** Another connection of this backend receives the answers and events of the node, or this one does again. */
   receiver: ReceiverChange & { node: string }
   /** An error of one node, with its name. Not thrown without a listener. */

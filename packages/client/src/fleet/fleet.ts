@@ -201,6 +201,8 @@ export class Fleet {
     client.on('voiceStateDisconnected', event => this.#events.emit('voiceStateDisconnected', { ...event, node: name }))
     client.on('speaking', event => this.#events.emit('speaking', { ...event, node: name }))
     client.on('encryption', event => this.#events.emit('encryption', { ...event, node: name }))
+    client.on('videoView', event => this.#events.emit('videoView', { ...event, node: name }))
+    client.on('videoSource', event => this.#events.emit('videoSource', { ...event, node: name }))
     client.on('draining', ({ channelId }) => this.#draining(node, channelId))
     client.on('receiver', event => this.#events.emit('receiver', { ...event, node: name }))
     client.on('error', error => this.#events.emit('error', Object.assign(error, { node: name })))

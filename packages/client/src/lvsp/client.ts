@@ -19,6 +19,7 @@ import type {
 } from './lvsp-outputs.ts'
 import { LvspClientSession, type LvspSessionOptions, type LvspSessionState } from './session.ts'
 import { type SyncedChannel, syncParts } from './sync-parts.ts'
+import type { VideoSource, VideoView } from './video.ts'
 import {
   type GrantedVoiceState,
   type NewVoiceState,
@@ -63,6 +64,10 @@ export interface LvspClientEvents {
   speaking: VoiceStateSpeaking
   /** The end-to-end encryption of a channel changed: version, epoch or number of members. */
   encryption: ChannelEncryption
+  /** What a viewer is sent of a source of video changed: its layer, or the reason for it. At most once a second for each. */
+  videoView: VideoView
+  /** A camera or screen of a user began, paused or ended, or has another number of viewers. */
+  videoSource: VideoSource
   /** Another connection of this backend receives the answers and events of the node, or this one does again. */
   receiver: ReceiverChange
   /** The node is about to stop: move the users of the channel to another node. */
@@ -279,6 +284,10 @@ export class LvspClient {
         return this.#events.emit('speaking', output.event)
       case 'encryption':
         return this.#events.emit('encryption', output.event)
+      case 'videoView':
+        return this.#events.emit('videoView', output.event)
+      case 'videoSource':
+        return this.#events.emit('videoSource', output.event)
       case 'draining':
         return this.#events.emit('draining', output.event)
       case 'receiver':

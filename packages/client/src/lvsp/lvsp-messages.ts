@@ -19,7 +19,8 @@ import { z } from 'zod'
 import { parseJson } from '../parse-json.ts'
 import type { AssignedChannel } from './channel.ts'
 import type { LvspOutput, NodeStats, RequestFailure, RequestId } from './lvsp-outputs.ts'
-import type { GrantedVoiceState, UserRef, VoiceStateConnected } from './voice-state.ts'
+import { videoSourceOf, videoViewOf } from './video.ts'
+import { type GrantedVoiceState, userOf, type VoiceStateConnected } from './voice-state.ts'
 
 /**
  * A message of a node. `seq` is absent on nodes that do not number INFO messages; `info` is undefined for an unknown
@@ -131,6 +132,10 @@ export function eventOf(info: Info): LvspOutput | undefined {
       const { channel_id, guild_id, timeout } = info.data
       return { kind: 'draining', event: { channelId: channel_id, guildId: guild_id, timeout } }
     }
+    case LvspInfo.VideoView:
+      return { kind: 'videoView', event: videoViewOf(info.data) }
+    case LvspInfo.VideoSource:
+      return { kind: 'videoSource', event: videoSourceOf(info.data) }
     case LvspInfo.Receiver:
       return { kind: 'receiver', event: { receives: info.data.receives } }
     case LvspInfo.Stats:
@@ -143,12 +148,6 @@ const channelOf = (data: LvspEventData<typeof LvspInfo.ChannelAssign>): Assigned
   guildId: data.guild_id,
   token: data.token,
   endpoint: data.endpoint,
-})
-
-const userOf = (data: { user_id: string; channel_id: string; guild_id?: string | undefined }): UserRef => ({
-  userId: data.user_id,
-  channelId: data.channel_id,
-  guildId: data.guild_id,
 })
 
 const voiceStateOf = (data: LvspEventData<typeof LvspInfo.VoiceStateDone>): GrantedVoiceState => ({

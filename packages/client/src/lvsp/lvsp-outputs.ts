@@ -1,6 +1,7 @@
 // The outputs of an LVSP session: requests to its host, answers and events.
 import type { LvspCapability, LvspFailure } from '@parley/protocol'
 import type { AssignedChannel, ChannelEncryption, ChannelRef } from './channel.ts'
+import type { VideoSource, VideoView } from './video.ts'
 import type {
   GrantedVoiceState,
   VoiceStateConnected,
@@ -91,6 +92,8 @@ export type LvspOutput =
   | { kind: 'voiceStateDisconnected'; event: VoiceStateDisconnected }
   | { kind: 'speaking'; event: VoiceStateSpeaking }
   | { kind: 'encryption'; event: ChannelEncryption }
+  | { kind: 'videoView'; event: VideoView }
+  | { kind: 'videoSource'; event: VideoSource }
   | { kind: 'draining'; event: DrainingChannel }
   | { kind: 'receiver'; event: ReceiverChange }
   /** A message of the node did not decode and was ignored. */

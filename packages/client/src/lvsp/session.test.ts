@@ -12,6 +12,22 @@ test('changes of a channel’s encryption are reported', () => {
   assert.deepEqual(script.take(), [{ kind: 'encryption', event: event }])
 })
 
+test('views and sources of video are reported, and values that are not of this version are not', () => {
+  const script = new LvspScript().enter().ready()
+  script.take()
+  const user = { user_id: '8', channel_id: '500', guild_id: '100' }
+  const view = { ...user, sender_id: '7', kind: 'screen', layers: 2, wanted: 1, target: 0, current: 0, bitrate: 9 }
+  script.info(1, 27, { ...view, reason: 'bandwidth', estimate: 300_000 }).info(2, 27, { ...view, reason: 'weather' })
+  script.info(3, 28, { ...user, kind: 'camera', state: 'paused', viewers: 3 })
+  const ids = { userId: '8', channelId: '500', guildId: '100' }
+  const { sender_id: senderId, user_id: _, channel_id: _c, guild_id: _g, ...fields } = view
+  assert.deepEqual(script.take(), [
+    { kind: 'videoView', event: { ...ids, senderId, ...fields, reason: 'bandwidth', estimate: 300_000 } },
+    { kind: 'undecodable', reason: 'a message does not have the shape of its opcode or info type' },
+    { kind: 'videoSource', event: { ...ids, kind: 'camera', state: 'paused', viewers: 3 } },
+  ])
+})
+
 test('a session connects, has the nonce signed, and identifies with the token', () => {
   const script = new LvspScript()
   assert.deepEqual(script.take(), [{ kind: 'connect' }])

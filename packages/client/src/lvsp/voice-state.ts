@@ -60,6 +60,12 @@ export interface VoiceStateSpeaking extends UserRef {
   video: boolean
 }
 
+export const userOf = (data: { user_id: string; channel_id: string; guild_id?: string | undefined }): UserRef => ({
+  userId: data.user_id,
+  channelId: data.channel_id,
+  guildId: data.guild_id,
+})
+
 export const wireUser = (user: UserRef) => ({ user_id: user.userId, ...wireChannel(user) })
 
 export function wireSelector(which: VoiceStateSelector) {

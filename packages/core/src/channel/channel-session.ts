@@ -36,6 +36,8 @@ export interface ChannelSession extends DaveSession {
   readonly media: ChannelMedia
   /** The highest DAVE version its client claims. */
   readonly daveVersion: number
+  /** A source of its video began, paused or ended, or has another number of viewers. */
+  sourceChanged(source: VideoSource): void
   /** Ends for good: closes its connection, and releases its peer and SSRCs. */
   end(ending: Ending, now: number): void
 }

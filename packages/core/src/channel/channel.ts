@@ -40,6 +40,12 @@ export interface ChannelInspection {
   readonly present: readonly string[]
 }
 
+/** A source of video, and the session that may send it. */
+export interface SessionSource {
+  readonly session: ChannelSession
+  readonly source: VideoSource
+}
+
 /** What a channel is created with. It never changes its lane. */
 export interface ChannelOptions {
   readonly backend: BackendId
@@ -64,6 +70,8 @@ export class Channel implements ChannelRef {
   readonly voiceStates = new Map<string, VoiceState>()
   /** Sessions by user, from Identify on. */
   readonly #sessions = new Map<string, ChannelSession>()
+  /** The sources of video of its sessions, by the SSRC that names them on the lane. */
+  readonly #sources = new Map<number, SessionSource>()
   properties: ChannelProperties = {}
   /** See `Channels.touch`. */
   mark = 0
@@ -110,9 +118,20 @@ export class Channel implements ChannelRef {
     return this.#sessions.get(userId)
   }
 
+  /** A source of video by the SSRC of its first layer, whether or not it is forwarded. */
+  sourceOf(ssrc: number): SessionSource | undefined {
+    return this.#sources.get(ssrc)
+  }
+
+  /** Whether video of the source is forwarded. */
+  isForwarded(source: VideoSource): boolean {
+    return this.#video.has(source)
+  }
+
   /** The session identified. The user's previous session has ended. */
   addSession(session: ChannelSession): void {
     this.#sessions.set(session.userId, session)
+    for (const source of session.media.sources) this.#sources.set(source.route.ssrc, { session, source })
     this.usage.sessions++
     this.usage.used += LIMITS.sessionMemory
   }
@@ -140,6 +159,8 @@ export class Channel implements ChannelRef {
       this.usage.sessions--
       this.usage.used -= LIMITS.sessionMemory
     }
+    for (const { route } of session.media.sources)
+      if (this.#sources.get(route.ssrc)?.session === session) this.#sources.delete(route.ssrc)
     this.videoCodecs.leave(session)
     if (this.#present.has(session)) this.#announcements.left(session)
     if (this.#present.delete(session)) this.#closeMedia(session)
@@ -174,6 +195,7 @@ export class Channel implements ChannelRef {
     const before = this.#forwardedSources(session)
     this.#openMedia(session)
     const after = this.#forwardedSources(session)
+    if (isChanged) for (const source of session.media.sources) session.sourceChanged(source)
     if (!before.some(source => after.includes(source))) return
     if (isChanged) this.#announcements.sendVideoOf(session)
     this.#sendRequests.declared(session)
@@ -290,9 +312,11 @@ export class Channel implements ChannelRef {
   #openVideo(session: ChannelSession): void {
     const { media, voiceState } = session
     const isAllowed = media.hasVideo && maySendVideo(this.properties, voiceState)
+    for (const source of media.sources) source.highest = this.properties.videoQuality ?? 100
     const changed = media.sources.filter(source =>
       isAllowed && source.isSending ? this.#video.openSource(source) : this.#video.closeSource(source),
     )
+    for (const source of changed) session.sourceChanged(source)
     if (changed.length > 0) {
       this.#announcements.sendVideoOf(session)
       if (this.#forwardedSources(session).length > 0) this.#sendRequests.declared(session)

@@ -19,6 +19,8 @@ export interface MediaOwner extends ChannelSession {
   spoke(): void
   /** The layer that it is sent of a source, or the reason for it, changed. */
   viewed(report: LayerReport): void
+  /** It no longer views the source with this SSRC. */
+  viewEnded(ssrc: number): void
 }
 
 export class SessionMedia implements ChannelMedia, PeerOwner {
@@ -181,7 +183,10 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   }
 
   layersChanged(layers: readonly LayerReport[], ended: readonly number[]): void {
-    for (const ssrc of ended) this.#forgetView(ssrc)
+    for (const ssrc of ended) {
+      this.#forgetView(ssrc)
+      this.#owner.viewEnded(ssrc)
+    }
     let isChanged = false
     for (const report of layers) if (this.#noteView(report)) isChanged = true
     if (isChanged || ended.length > 0) this.#owner.channel.layersChanged()

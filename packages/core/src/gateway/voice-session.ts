@@ -3,6 +3,7 @@ import { encodeNodeBinary, type Identify, NUMBERED_OPS, type VoiceEvents, VoiceO
 import type { Channel } from '../channel/channel.ts'
 import type { Ending } from '../channel/channel-session.ts'
 import type { PeerNumbers } from '../channel/lane-handle.ts'
+import type { VideoSource } from '../channel/video/video-source.ts'
 import type { VoiceState } from '../channel/voice-states/voice-state.ts'
 import type { Timed } from '../deadlines.ts'
 import type { PeerQuality } from '../lane/commands.ts'
@@ -31,6 +32,10 @@ export interface SessionObserver {
   sessionSpoke(session: VoiceSession): void
   /** The layer that it is sent of a source, or the reason for it, changed. */
   sessionViewed(session: VoiceSession, report: LayerReport): void
+  /** It no longer views the source with this SSRC. */
+  sessionViewEnded(session: VoiceSession, ssrc: number): void
+  /** A source of its video began, paused or ended, or has another number of viewers. */
+  sessionSourceChanged(session: VoiceSession, source: VideoSource): void
 }
 
 export interface VoiceSessionOptions {
@@ -207,6 +212,12 @@ export class VoiceSession implements MediaOwner, Timed {
   }
   viewed(report: LayerReport): void {
     this.#observer.sessionViewed(this, report)
+  }
+  viewEnded(ssrc: number): void {
+    this.#observer.sessionViewEnded(this, ssrc)
+  }
+  sourceChanged(source: VideoSource): void {
+    this.#observer.sessionSourceChanged(this, source)
   }
 
   /** The client has every numbered message up to `seqAck`. */

@@ -3,6 +3,7 @@
 import { type Identify, type Resume, VoiceClose, type VoiceMode, VoiceOp } from '@parley/protocol'
 import type { Ending } from '../channel/channel-session.ts'
 import type { Channels } from '../channel/channels.ts'
+import type { VideoSource } from '../channel/video/video-source.ts'
 import type { VoiceState } from '../channel/voice-states/voice-state.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
@@ -142,6 +143,12 @@ export class VoiceSessions implements SessionObserver {
   }
   sessionViewed(session: VoiceSession, report: LayerReport): void {
     this.#observer.sessionViewed(session, report)
+  }
+  sessionViewEnded(session: VoiceSession, ssrc: number): void {
+    this.#observer.sessionViewEnded(session, ssrc)
+  }
+  sessionSourceChanged(session: VoiceSession, source: VideoSource): void {
+    this.#observer.sessionSourceChanged(session, source)
   }
   /** The last event of a session: it leaves the tables. */
   sessionEnded(session: VoiceSession, ending: Ending, now: number): void {

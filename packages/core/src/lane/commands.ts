@@ -103,6 +103,8 @@ export type LaneCommand =
       source?: 'camera' | 'screen' | undefined
       /** Of video with several layers: all of them, that of `ssrc` included. Each viewer is sent one. */
       layers?: readonly LayerDescription[] | undefined
+      /** The best quality of a layer that viewers are sent; 100 if absent. */
+      highest?: number | undefined
     }
   /**
    * Drops packets of `ssrc` from now on. With `silence`, the next five packets of a sender that continues are forwarded with the

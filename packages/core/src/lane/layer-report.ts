@@ -1,14 +1,5 @@
 // What a lane reports of one viewer and source: which layer the viewer gets, and why not a better one.
-
-/** Why a viewer is sent less than the best layer of a source. */
-export const LAYER_REASONS = [
-  'want', // the viewer wants less (op 15)
-  'bandwidth', // the allocation does not permit more
-  'codec', // the client has no payload type for the codec
-  'paused-by-sender', // the sender does not send the layer
-  'waiting-for-keyframe', // the switch happens at the next keyframe of the layer
-] as const
-export type LayerReason = (typeof LAYER_REASONS)[number]
+import { LAYER_REASONS, type LayerReason } from '@parley/protocol'
 
 /** How a view, one viewer's of one source, is sent: the best layer, or why not. */
 export const VIEW_STATES = ['best', ...LAYER_REASONS] as const

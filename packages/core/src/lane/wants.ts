@@ -24,3 +24,10 @@ export function wantedLayer(qualities: readonly number[], wants: readonly number
   const best = qualities.findLastIndex((quality, index) => wants[index]! > 0 && quality <= wants[index]!)
   return Math.max(lowest, best)
 }
+
+/** The index of the best layer up to a quality; the lowest if all exceed it. */
+export const layerUpTo = (qualities: readonly number[], quality: number): number =>
+  Math.max(
+    0,
+    qualities.findLastIndex(each => each <= quality),
+  )

@@ -69,6 +69,9 @@ export function capabilityOf(type: LvspCommand | LvspEvent): LvspCapability | un
       return LvspCapability.UserToken
     case LvspInfo.Stats:
       return LvspCapability.Stats
+    case LvspInfo.VideoView:
+    case LvspInfo.VideoSource:
+      return LvspCapability.Video
     default:
       return undefined
   }

@@ -1,7 +1,15 @@
 // LVSP on the node: the connections and sessions of chat backends.
 // One `LvspConnection` per WebSocket, one `LvspSession` per backend, which outlives its connections. `VoiceNode`
 // forwards messages and time to the connections; events about calls enter here and leave through the backend's session.
-import { LvspCapability, type LvspCommand, LvspInfo, type VoiceClose } from '@parley/protocol'
+import {
+  LvspCapability,
+  type LvspCommand,
+  type LvspEventData,
+  LvspInfo,
+  type VideoKind,
+  type VideoState,
+  type VoiceClose,
+} from '@parley/protocol'
 import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
 import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
@@ -49,15 +57,18 @@ export interface LvspOptions {
   deadlines: Deadlines
   /** Sent in HELLO. */
   serverVersion: string
+  /** The node reports video (VIDEO_VIEW, VIDEO_SOURCE). */
+  reportsVideo?: boolean | undefined
   /** A connection of the backend is ready, and has not received replayed messages. */
   ready?: (backend: BackendId, now: number) => void
 }
 
-/** A capability that no backend may use is not offered. */
-function capabilitiesFor(backends: readonly LvspBackend[]): readonly LvspCapability[] {
-  const all = Object.values(LvspCapability)
-  const mayAdopt = backends.some(({ adoptsTokens }) => adoptsTokens === true)
-  return mayAdopt ? all : all.filter(name => name !== LvspCapability.AdoptToken)
+/** A capability that no backend may use, or that the node does not have, is not offered. */
+function capabilitiesFor({ backends, reportsVideo = false }: LvspOptions): readonly LvspCapability[] {
+  const absent = new Set<LvspCapability>()
+  if (!backends.some(({ adoptsTokens }) => adoptsTokens === true)) absent.add(LvspCapability.AdoptToken)
+  if (!reportsVideo) absent.add(LvspCapability.Video)
+  return Object.values(LvspCapability).filter(name => !absent.has(name))
 }
 
 /** A user's voice connection in events. */
@@ -72,6 +83,28 @@ export interface SpeakingEvent extends ChannelRef {
   userId: string
   speaking: number
   video: boolean
+}
+
+/** What a viewer is sent of a source of video. Layers are named by their index; −1 is none. */
+export interface VideoViewEvent extends ChannelRef {
+  userId: string
+  senderId: string
+  kind: VideoKind
+  layers: number
+  wanted: number
+  target: number
+  current: number
+  reason: LvspEventData<typeof LvspInfo.VideoView>['reason']
+  bitrate: number
+  estimate?: number | undefined
+}
+
+/** The state of a source of video. */
+export interface VideoSourceEvent extends ChannelRef {
+  userId: string
+  kind: VideoKind
+  state: VideoState
+  viewers: number
 }
 
 /** LVSP as `VoiceNode.inspect()` shows it. */
@@ -104,7 +137,7 @@ export class Lvsp {
       node: options.node,
       effects: options.effects,
       serverVersion: options.serverVersion,
-      capabilities: capabilitiesFor(options.backends),
+      capabilities: capabilitiesFor(options),
       authenticate: (nonce, token) => this.#keyring.find(nonce, token),
       sessionByDraftToken: token => this.#sessionByDraftToken(canonicalToken(token)),
       enter: backend => this.#enter(backend),
@@ -157,6 +190,29 @@ export class Lvsp {
       speaking: event.speaking,
       video: event.video,
     })
+  }
+
+  isConnected(backend: BackendId): boolean {
+    return this.#sessions.get(backend)?.isConnected === true
+  }
+
+  /** Whether the backend has agreed to receive the next two. */
+  receivesVideo(backend: BackendId): boolean {
+    return this.#sessions.get(backend)?.hasAgreed(LvspInfo.VideoView) === true
+  }
+
+  /** What a viewer is sent of a source changed. */
+  videoView(backend: BackendId, { senderId, kind, ...event }: VideoViewEvent): void {
+    const { layers, wanted, target, current, reason, bitrate, estimate } = event
+    const view = { layers, wanted, target, current, reason, bitrate, estimate }
+    this.#sessions
+      .get(backend)
+      ?.send(LvspInfo.VideoView, { ...userInChannel(event), sender_id: senderId, kind, ...view })
+  }
+
+  /** A source of video began, paused or ended, or has another number of viewers. */
+  videoSource(backend: BackendId, { kind, state, viewers, ...event }: VideoSourceEvent): void {
+    this.#sessions.get(backend)?.send(LvspInfo.VideoSource, { ...userInChannel(event), kind, state, viewers })
   }
 
   /** The node is about to stop, and the channel has users. */

@@ -125,9 +125,19 @@ export class LvspSession implements Timed {
     for (const other of others) other.dismiss('resumed by another connection', now)
   }
 
+  /** Whether a connection is live. */
+  get isConnected(): boolean {
+    return this.#attached.length > 0
+  }
+
+  /** Whether the newest connection agreed to this event. */
+  hasAgreed(type: LvspEvent): boolean {
+    return this.#agreement !== undefined && isAgreed(this.#agreement, type)
+  }
+
   /** Numbers, keeps and sends an INFO. Types whose capability was not negotiated are dropped. */
   send<T extends LvspEvent>(type: T, data: LvspEventData<T>): void {
-    if (this.#agreement === undefined || !isAgreed(this.#agreement, type)) return
+    if (this.#agreement === undefined || !this.hasAgreed(type)) return
     const d = { type, data: eventData(this.#agreement.dialect, data) }
     const text = JSON.stringify({ op: LvspOp.Info, s: this.#replay.next, d })
     this.#replay.push({ type, text }, text.length)

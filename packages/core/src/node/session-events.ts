@@ -1,10 +1,14 @@
 // Reports the life of sessions: as notes to the host, as events to their backends.
+import type { BackendId } from '../channel/channel-ref.ts'
 import type { Ending } from '../channel/channel-session.ts'
+import type { VideoSource } from '../channel/video/video-source.ts'
+import type { Deadlines } from '../deadlines.ts'
 import type { Effects } from '../effect.ts'
 import type { SessionObserver, VoiceSession } from '../gateway/voice-session.ts'
 import type { PeerQuality } from '../lane/commands.ts'
 import type { LayerReport } from '../lane/layer-report.ts'
 import type { Lvsp } from '../lvsp/lvsp.ts'
+import { VideoEvents } from './video-events.ts'
 
 /**
  * Notes are for the log and the metrics of this node; events go to the backend that owns the channel, over LVSP. A
@@ -13,11 +17,18 @@ import type { Lvsp } from '../lvsp/lvsp.ts'
 export class SessionEvents implements SessionObserver {
   readonly #effects: Effects
   readonly #lvsp: () => Lvsp
+  readonly #video: VideoEvents
 
   /** `lvsp` is a function because the node creates its sessions before LVSP. */
-  constructor(effects: Effects, lvsp: () => Lvsp) {
+  constructor(effects: Effects, lvsp: () => Lvsp, deadlines: Deadlines) {
     this.#effects = effects
     this.#lvsp = lvsp
+    this.#video = new VideoEvents(lvsp, deadlines)
+  }
+
+  /** The backend is connected, and has no state of the video of its sessions. */
+  backendReady(backend: BackendId, sessions: Iterable<VoiceSession>): void {
+    this.#video.begin(backend, sessions)
   }
 
   /** The session has a transport and can be heard: after Select Protocol. */
@@ -48,6 +59,7 @@ export class SessionEvents implements SessionObserver {
   sessionEnded(session: VoiceSession, { code, reason }: Ending, now: number): void {
     const { remoteAddress: address, openedAt, media } = session
     const line = { ...noteOf(session), address, code, reason, transport: transportOf(session) }
+    this.#video.sessionEnded(session)
     const duration = Math.round((now - openedAt) / 1_000)
     session.channel.lane.whenEnded(media.numbers, (quality = media.quality) =>
       this.#effects.note('voice.disconnected', { ...line, duration, ...qualityOf(quality) }),
@@ -61,9 +73,17 @@ export class SessionEvents implements SessionObserver {
     this.#lvsp().speaking(session.channel.backend, { ...eventOf(session), speaking, video })
   }
   /** On each change of the layer that the session is sent of a source. */
-  sessionViewed({ channel, userId }: VoiceSession, { ssrc, wanted, target, current, reason }: LayerReport): void {
+  sessionViewed(session: VoiceSession, { ssrc, wanted, target, current, reason }: LayerReport): void {
+    const { channel, userId } = session
     const ids = { backend: channel.backend, channel: channel.channelId, user: userId }
     this.#effects.note('video.layer', { ...ids, source: ssrc, wanted, target, current, reason })
+    this.#video.viewChanged(session, ssrc)
+  }
+  sessionViewEnded(session: VoiceSession, ssrc: number): void {
+    this.#video.viewChanged(session, ssrc)
+  }
+  sessionSourceChanged(session: VoiceSession, source: VideoSource): void {
+    this.#video.sourceChanged(session, source)
   }
 }
 

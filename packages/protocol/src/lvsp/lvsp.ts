@@ -6,6 +6,7 @@ import { z } from 'zod'
 import { SessionId, Snowflake } from '../ids.ts'
 import { PROTOCOL_LIMITS } from '../limits.ts'
 import { LvspChannelProperties, VOICE_STATE_RESTRICTIONS } from './properties.ts'
+import { VIDEO_SOURCE_FIELDS, VIDEO_VIEW_FIELDS } from './video.ts'
 
 /** Opcodes of LVSP. */
 export const LvspOp = {
@@ -64,6 +65,10 @@ export const LvspInfo = {
   Receiver: 25,
   /** Node: move the users of a channel elsewhere, the node is about to stop. */
   ChannelDraining: 26,
+  /** Node: what a viewer is sent of a source of video changed. */
+  VideoView: 27,
+  /** Node: a source of video began, paused or ended, or its number of viewers changed. */
+  VideoSource: 28,
 } as const
 export type LvspInfo = (typeof LvspInfo)[keyof typeof LvspInfo]
 
@@ -92,6 +97,8 @@ export const LvspCapability = {
   Receiver: 'receiver',
   /** CHANNEL_DRAINING. */
   Draining: 'draining',
+  /** VIDEO_VIEW, VIDEO_SOURCE. */
+  Video: 'video',
   /** `token` in VOICE_STATE_CREATE. READY grants it only to a backend that is configured so. */
   AdoptToken: 'adopt_token',
 } as const
@@ -325,6 +332,12 @@ export const LvspEvents = {
   [LvspInfo.ChannelDraining]: Channel.extend({
     timeout: z.int().nonnegative().describe('milliseconds until the node closes the voice connections that are left'),
   }).describe('The node is about to stop: move the users of the channel to another one. Needs `draining`.'),
+  [LvspInfo.VideoView]: UserInChannel.extend(VIDEO_VIEW_FIELDS).describe(
+    'The layer that a viewer is sent of a source of video changed, or the reason for it. Needs `video`.',
+  ),
+  [LvspInfo.VideoSource]: UserInChannel.extend(VIDEO_SOURCE_FIELDS).describe(
+    'A source of video began, paused or ended, or its number of viewers changed. Needs `video`.',
+  ),
   [LvspInfo.Stats]: z
     .object({
       channels: z.int().nonnegative().describe('channels of the backend'),

@@ -13,6 +13,12 @@ export const LvspChannelProperties = z.object({
     .optional()
     .describe('user limit shown by clients; a hint: the backend decides who may join'),
   video: z.boolean().optional().describe('whether members may send video'),
+  video_quality: z
+    .int()
+    .min(0)
+    .max(100)
+    .optional()
+    .describe('best quality of the layers of video that viewers are sent; the lowest layer always is'),
   kind: z.enum(['voice', 'stage', 'stream']).optional().describe('kind of channel'),
   owner_id: Snowflake.optional().describe('for a stream: the user whose media it carries'),
   region: z
@@ -35,6 +41,11 @@ export interface ChannelProperties {
   userLimit?: number | undefined
   /** Whether members may send video. Default: true. */
   video?: boolean | undefined
+  /**
+   * Best quality of the layers of video that viewers are sent, 0 to 100, where senders offer several; the lowest layer always is.
+   * Default: 100.
+   */
+  videoQuality?: number | undefined
   /** `voice` is a guild channel or call, `stage` has speakers and an audience, `stream` is a Go Live stream. Default: `voice`. */
   kind?: 'voice' | 'stage' | 'stream' | undefined
   /** For a stream: the user whose media it carries. */
@@ -53,6 +64,7 @@ const PROPERTIES = {
   bitrate: 'bitrate',
   user_limit: 'userLimit',
   video: 'video',
+  video_quality: 'videoQuality',
   kind: 'kind',
   owner_id: 'ownerId',
   region: 'region',

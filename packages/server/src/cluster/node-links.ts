@@ -4,7 +4,7 @@ import { request as httpsRequest } from 'node:https'
 import { LvspClient, LvspRequestError } from '@parley/client'
 import type { BackendId, NodeAnswer, NodeCommand, NodeEvent, NodeGrant, NodeRequest, ProbeOutcome } from '@parley/core'
 import { ok, refused } from '@parley/core'
-import { LvspFailure, type NodeRecord } from '@parley/protocol'
+import { LvspCapability, LvspFailure, type NodeRecord } from '@parley/protocol'
 import { SERVER_LIMITS } from '../limits.ts'
 
 export interface NodeLinksOptions {
@@ -100,6 +100,8 @@ export class NodeLinks {
       url: record.lvsp,
       secret,
       tls: ca === undefined ? undefined : { ca },
+      // Events about video are not for backends of a front yet.
+      capabilities: Object.values(LvspCapability).filter(name => name !== LvspCapability.Video),
       requestTimeout: SERVER_LIMITS.nodeAnswerTimeout,
       maxReconnectDelay: SERVER_LIMITS.nodeReconnectDelay,
       // The operator chose `ws:` in the node's configuration, for a network that is private.

@@ -17,7 +17,7 @@ const counters = (): LaneCounters => ({
   checks: 0,
   keepalives: 0,
   busy: 0.25,
-  views: { best: 2, want: 0, bandwidth: 0, codec: 0, 'paused-by-sender': 0, 'waiting-for-keyframe': 1 },
+  views: { best: 2, want: 0, bandwidth: 0, codec: 0, limit: 0, 'paused-by-sender': 0, 'waiting-for-keyframe': 1 },
   drops: Object.fromEntries(DROP_CAUSES.map(cause => [cause, cause === 'replayed' ? 1 : 0])) as Record<
     DropCause,
     number

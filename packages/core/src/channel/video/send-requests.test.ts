@@ -27,7 +27,8 @@ class Member implements Viewer {
 
   get session(): ChannelSession {
     const media = { sources: [this.source] }
-    return { version: 8, media, sendText: (_op: number, text: string) => this.texts.push(text) } as never
+    const sendText = (_op: number, text: string) => this.texts.push(text)
+    return { version: 8, media, sendText, sourceChanged: () => {} } as never
   }
 }
 

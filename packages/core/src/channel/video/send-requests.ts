@@ -1,7 +1,7 @@
 // Tells senders of video the highest want of their viewers (op 15), so that clients do not encode video without viewers.
 import { type VoiceEvents, VoiceOp } from '@parley/protocol'
 import type { Deadlines, Timed } from '../../deadlines.ts'
-import { type Wants, wantedLayer, wantOf } from '../../lane/wants.ts'
+import { layerUpTo, type Wants, wantedLayer, wantOf } from '../../lane/wants.ts'
 import { LIMITS } from '../../limits.ts'
 import type { ChannelSession } from '../channel-session.ts'
 import type { Viewer } from './video-routes.ts'
@@ -103,19 +103,25 @@ export class SendRequests implements Timed {
   /** Returns how many wants it looked up. */
   #update(session: ChannelSession, sender: Sender, now: number): number {
     let lookups = 0
-    for (const source of session.media.sources) if (source.isSending) lookups += this.#updateSource(source, sender, now)
+    for (const source of session.media.sources)
+      if (source.isSending) lookups += this.#updateSource(session, source, sender, now)
     const text = JSON.stringify(wantsEvent(session.media.sources, sender.requested))
     if (text !== sender.text && session.version >= 5) session.sendText(VoiceOp.MediaSinkWants, text)
     sender.text = text
     return lookups
   }
 
-  #updateSource(source: VideoSource, { requested }: Sender, now: number): number {
+  #updateSource(session: ChannelSession, source: VideoSource, { requested }: Sender, now: number): number {
     const wanted = new Map<Layer, Wanted>()
     let lookups = 0
+    let viewers = 0
     for (const viewer of this.#viewers()) {
       lookups++
-      if (viewer.peer !== source.route.peer) addWants(wanted, source, viewer)
+      if (viewer.peer !== source.route.peer && addWants(wanted, source, viewer)) viewers++
+    }
+    if (viewers !== source.viewers) {
+      source.viewers = viewers
+      session.sourceChanged(source)
     }
     for (const layer of source.layers)
       if (source.active.has(layer)) this.#updateLayer(requested, layer, wanted.get(layer) ?? UNWANTED, now)
@@ -138,28 +144,32 @@ export class SendRequests implements Timed {
 
 const UNWANTED: Wanted = { want: 0, pixels: 0 }
 
-/** The layer that the viewer wants, and those that the lane sends or is about to send it instead. */
-function addWants(wanted: Map<Layer, Wanted>, source: VideoSource, viewer: Viewer): void {
+/**
+ * The layer that the viewer wants, and those that the lane sends or is about to send it instead. Returns whether it wants any layer.
+ */
+function addWants(wanted: Map<Layer, Wanted>, source: VideoSource, viewer: Viewer): boolean {
   const [only] = source.layers
   if (source.layers.length === 1) return addWant(wanted, only!, only!.ssrc, viewer.wants)
   const layers = source.ascending.filter(layer => source.active.has(layer))
   const ssrcOf = (layer: Layer) => (viewer.isWebrtc ? source.route.ssrc : layer.ssrc)
   const wants = layers.map(layer => wantOf(viewer.wants, ssrcOf(layer)))
   const qualities = layers.map(({ quality }) => quality)
-  const best = layers[wantedLayer(qualities, wants)]
-  if (best === undefined) return
+  const best = layers[Math.min(wantedLayer(qualities, wants), layerUpTo(qualities, source.highest))]
+  if (best === undefined) return false
   for (const layer of new Set([best, ...sentLayers(source, viewer)]))
     addWant(wanted, layer, ssrcOf(layer), viewer.wants)
+  return true
 }
 
-/** One viewer's want of a layer, which it knows by this SSRC. */
-function addWant(wanted: Map<Layer, Wanted>, layer: Layer, ssrc: number, wants: Wants): void {
+/** One viewer's want of a layer, which it knows by this SSRC. Returns whether it wants the layer. */
+function addWant(wanted: Map<Layer, Wanted>, layer: Layer, ssrc: number, wants: Wants): boolean {
   const want = wantOf(wants, ssrc)
-  if (want === 0) return
+  if (want === 0) return false
   const before = wanted.get(layer) ?? UNWANTED
   const pixels = wants.pixelCounts.get(ssrc) ?? 0
   if (want > before.want || pixels > before.pixels)
     wanted.set(layer, { want: Math.max(want, before.want), pixels: Math.max(pixels, before.pixels) })
+  return true
 }
 
 /** What the lane reported. */

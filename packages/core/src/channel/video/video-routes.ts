@@ -28,7 +28,7 @@ export class VideoRoutes {
   #targets: TargetsId | undefined
   /** With the wants that the lane was sent. */
   readonly #viewers = new Map<Viewer, Wants>()
-  /** With the layers that the lane was sent, as JSON. */
+  /** With the routes that the lane was sent, as JSON. */
   readonly #sources = new Map<VideoSource, string>()
 
   constructor(lane: LaneHandle) {
@@ -70,10 +70,11 @@ export class VideoRoutes {
 
   /** Opens the source, or changes its layers. Returns whether it was closed before. */
   openSource(source: VideoSource): boolean {
-    const layers = JSON.stringify(layersOf(source))
+    const route = setRoute(source, this.#openTargets)
+    const text = JSON.stringify([layersOf(source), source.highest])
     const before = this.#sources.get(source)
-    if (before !== layers) this.#lane.send(setRoute(source, this.#openTargets))
-    this.#sources.set(source, layers)
+    if (before !== text) this.#lane.send(route)
+    this.#sources.set(source, text)
     return before === undefined
   }
 
@@ -127,5 +128,5 @@ function setRoute(source: VideoSource, targets: TargetsId): LaneCommand {
   const { ssrc, peer: owner } = source.route
   const route = { kind: 'setRoute', ssrc, owner, media: 'video', targets } as const
   const layers = source.layers.length > 1 ? layersOf(source) : undefined
-  return { ...route, source: source.kind, layers }
+  return { ...route, source: source.kind, layers, ...(source.highest < 100 ? { highest: source.highest } : {}) }
 }

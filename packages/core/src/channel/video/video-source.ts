@@ -24,6 +24,10 @@ export class VideoSource {
   readonly ascending: readonly Layer[]
   /** The SSRC of the first layer, which names the source on the lane and is the only one that WebRTC viewers know. */
   readonly route: RouteSource
+  /** The best quality of a layer that viewers are sent. */
+  highest = 100
+  /** Members that are to be sent the source, at the last count. */
+  viewers = 0
   #declared: Video | undefined
   #active: ReadonlyMap<Layer, Stream> = new Map()
 
@@ -51,6 +55,12 @@ export class VideoSource {
   /** Whether the client declares that it sends. */
   get isSending(): boolean {
     return this.#active.size > 0
+  }
+
+  /** Whether the client declares the source with an SSRC, but sends no layer of it. */
+  get isPaused(): boolean {
+    const { video_ssrc, streams } = this.#declared ?? {}
+    return !this.isSending && Boolean(video_ssrc) && streams?.some(({ ssrc = 0 }) => ssrc > 0) === true
   }
 
   /** The declaration of the best layer that the client sends. */

@@ -1,6 +1,6 @@
 // Which layer of a source a viewer gets: what an allocator of bandwidth reads, and the one thing that it sets.
+import type { LayerReason } from '@parley/protocol'
 import type { PeerId } from '../../lane/commands.ts'
-import type { LayerReason } from '../../lane/layer-report.ts'
 
 /** No layer, where a layer is named by its index. */
 export const NO_LAYER = -1
@@ -25,7 +25,7 @@ export interface SourceView {
 }
 
 /**
- * One viewer and one source. `wanted` is what op 15 asks for, `limit` what the allocation permits, `target` the best available layer
+ * One viewer and one source. `wanted` is what op 15 asks for within what the backend permits, `limit` what the allocation permits, `target` the best available layer
  * within both, `current` the one that is being sent. A switch to a better layer happens at a keyframe; until then the old
  * one continues. A layer above `limit` is no longer sent at once.
  */

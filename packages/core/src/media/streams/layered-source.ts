@@ -1,6 +1,6 @@
 // A source on the lane: its layers, and for each viewer which of them it is sent.
 import type { PeerId } from '../../lane/commands.ts'
-import { type Wants, wantedLayer, wantOf } from '../../lane/wants.ts'
+import { layerUpTo, type Wants, wantedLayer, wantOf } from '../../lane/wants.ts'
 import { NO_LAYER } from '../layers/layer-choice.ts'
 import type { Layer } from './layer.ts'
 import type { ReceiveStream } from './receive-stream.ts'
@@ -28,6 +28,8 @@ export class LayeredSource implements SinkSource {
   readonly sinks = new Map<PeerId, Sink>()
   readonly #host: SourceHost
   readonly #qualities: readonly number[]
+  /** The best quality that the backend permits. */
+  #highest = 100
   /** The payload type that arrived last, in node numbering; 0 before the first packet. */
   #codec = 0
 
@@ -71,6 +73,13 @@ export class LayeredSource implements SinkSource {
     return sink
   }
 
+  /** No viewer is sent a better layer than the best up to this quality. */
+  setHighest(quality: number, now: number): void {
+    if (quality === this.#highest) return
+    this.#highest = quality
+    for (const sink of this.sinks.values()) this.wantsChanged(sink, now)
+  }
+
   /** How packets look to the viewer changed. */
   traitsChanged(sink: Sink, now: number): void {
     const list = this.layers[sink.current]?.targets
@@ -85,7 +94,8 @@ export class LayeredSource implements SinkSource {
     const { isWebrtc } = this.#host.traitsOf(sink.viewer)
     const ssrcs = this.layers.map(({ stream }) => (isWebrtc ? this.primary : stream).ssrc)
     sink.wants = ssrcs.map(ssrc => wantOf(wants, ssrc))
-    sink.wanted = wantedLayer(this.#qualities, sink.wants)
+    sink.asked = wantedLayer(this.#qualities, sink.wants)
+    sink.wanted = Math.min(sink.asked, layerUpTo(this.#qualities, this.#highest))
     sink.pixels = Math.max(0, ...ssrcs.map(ssrc => wants.pixelCounts.get(ssrc) ?? 0))
     this.choose(sink, now)
   }

@@ -220,6 +220,7 @@ export class RouteTable {
     const isSame = before !== undefined && this.#sources.changeLayers(before, layers, now)
     if (!isSame) this.endRoute(stream)
     const source = isSame ? before : this.#beginSource(route, stream, layers)
+    source.setHighest(route.highest ?? 100, now)
     for (const watched of this.#watched.values()) watched.delete(source)
     this.#watched.get(list)!.add(source)
     for (const viewer of [...source.sinks.keys()]) if (!list.has(viewer)) this.#sources.removeViewer(source, viewer)

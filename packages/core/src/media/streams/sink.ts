@@ -1,6 +1,7 @@
 // What one viewer is sent of one source: the layer it wants, the one it may have, and the one it gets.
+import type { LayerReason } from '@parley/protocol'
 import type { PeerId } from '../../lane/commands.ts'
-import type { LayerReason, LayerReport } from '../../lane/layer-report.ts'
+import type { LayerReport } from '../../lane/layer-report.ts'
 import { type LayerChoice, NO_LAYER, type SourceView } from '../layers/layer-choice.ts'
 
 /** What a sink needs of its source. */
@@ -22,6 +23,8 @@ export class Sink implements LayerChoice {
   readonly source: SinkSource
   /** Of each layer, 0 to 100. */
   wants: readonly number[] = []
+  /** What op 15 asks for, and that within what the backend permits. */
+  asked = NO_LAYER
   wanted = NO_LAYER
   pixels = 0
   limit = Infinity
@@ -50,6 +53,7 @@ export class Sink implements LayerChoice {
     if (limit < wanted && target <= limit) return 'bandwidth'
     if (target !== wanted) return 'paused-by-sender'
     if (current !== target) return 'waiting-for-keyframe'
+    if (wanted < this.asked) return 'limit'
     return wanted < source.layers.length - 1 ? 'want' : undefined
   }
 
@@ -59,7 +63,7 @@ export class Sink implements LayerChoice {
 
   /** `estimate` is the viewer's bandwidth; Infinity while nothing limits it. */
   report(estimate: number, now: number): LayerReport {
-    const { source, wanted, target, current, reason } = this
+    const { source, asked: wanted, target, current, reason } = this
     const bitrate = Math.round(this.sentBitrate(now))
     const report = { ssrc: source.primary.ssrc, wanted, target, current, reason, bitrate }
     return Number.isFinite(estimate) ? { ...report, estimate: Math.round(estimate) } : report
