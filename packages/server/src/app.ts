@@ -1,6 +1,7 @@
 // Composition: configuration → lanes → listeners → node → host; start, reload, drain, stop.
 import type { LaneCounters, LaneEvent, NoteFields } from '@parley/core'
 import { type NodeInspection, VoiceNode } from '@parley/core'
+import { type CertificateState, describeCertificate, NodeCertificate } from './acme/node-certificate.ts'
 import { Administration } from './admin/administration.ts'
 import type { ReloadReport } from './admin/reload-report.ts'
 import { changesBetween } from './config/changes.ts'
@@ -9,21 +10,21 @@ import { Host } from './host.ts'
 import type { LanesObserver } from './lane/thread/lanes.ts'
 import { SERVER_LIMITS } from './limits.ts'
 import { CallEvents } from './monitoring/call-events.ts'
-import { Descriptors } from './monitoring/descriptors.ts'
 import { type Log, type LogSink, logOptions, openLog } from './monitoring/log.ts'
-import { LoopLag } from './monitoring/loop-lag.ts'
 import { openMetrics } from './monitoring/metrics.ts'
 import { type SERVER_NOTES, type ServerNoteName, serverNote } from './monitoring/notes.ts'
+import { ProcessLoad } from './monitoring/process-load.ts'
 import { blockListOf, dialableHost, hostAndPort } from './net/address.ts'
-import { type CertificateFacts, certificateFacts, dayOf } from './net/certificate.ts'
+import type { CertificateFacts } from './net/certificate.ts'
 import type { Listener } from './net/http.ts'
 import { hasIpv4 } from './net/media-addresses.ts'
 import { SocketLimits } from './net/socket-limits.ts'
-import { readTls, type TlsFiles } from './net/tls.ts'
+import type { TlsFiles } from './net/tls.ts'
 import { Connections } from './net/websocket.ts'
 import { nodeOptions, nodeSettings } from './node-options.ts'
 import { Playground, type PlaygroundOptions } from './playground/page.ts'
 import { openPorts, type Ports } from './ports.ts'
+import { isSettledWithin } from './settled.ts'
 import { VERSION } from './version.ts'
 
 /** RFC 6455 §7.4.1: an endpoint is going away. */
@@ -67,24 +68,18 @@ export interface NodeStatus {
 export class App {
   #config: Config
   /** Reads the configuration again. */
-  readonly #load: () => Config
-  readonly #files: TlsFiles | undefined
+  readonly #read: () => Config
+  readonly #certificate: NodeCertificate
   readonly #ports: Ports
-  readonly #hasTls: boolean
   readonly #log: Log
   readonly #node: VoiceNode
   readonly #host: Host
   readonly #connections: Connections
   readonly #socketLimits: SocketLimits
-  readonly #lag = new LoopLag()
-  readonly #descriptors = new Descriptors(() => this.#note('descriptors.exhausted', {}))
-  readonly #measuring: NodeJS.Timeout
+  readonly #load: ProcessLoad
   /** The last report of each lane, for metrics; absent while the lane is lost. */
   readonly #counters = new Map<number, LaneCounters>()
-  #eventLoopLag = 0
   readonly #calls = new CallEvents()
-  /** Milliseconds since 1970; undefined without a certificate. */
-  #certificateExpiry: number | undefined
   readonly #startedAt = performance.now()
   #isDraining = false
   /** The process drains in order to end. */
@@ -93,7 +88,7 @@ export class App {
 
   /** Opens every port, or none: throws a `ListenError` or `ConfigError` whose message is one sentence. */
   static async start(config: Config, options: AppOptions = {}): Promise<App> {
-    const tls = options.tls ?? readTls(config)
+    const certificate = NodeCertificate.open(config, options.tls)
     let app: App | undefined
     const notify = (what: (app: App) => void) => void (app !== undefined && what(app))
     const observer: LanesObserver = {
@@ -102,18 +97,21 @@ export class App {
       laneReplaced: (lane, port) => notify(app => app.#host.laneReplaced(lane, port)),
       laneMissing: (lane, reason) => notify(app => app.#note('lane.missing', { lane, reason })),
     }
-    const ports = await openPorts(config, tls, options.playground, observer)
-    app = new App(config, ports, options)
+    const ports = await openPorts(config, certificate, options.playground, observer)
+    app = new App(config, ports, certificate, options)
     return app
   }
 
-  private constructor(config: Config, ports: Ports, { logSink, tls, playground, reload }: AppOptions) {
+  private constructor(
+    config: Config,
+    ports: Ports,
+    certificate: NodeCertificate,
+    { logSink, playground, reload }: AppOptions,
+  ) {
     this.#config = config
-    this.#load = reload ?? (() => this.#config)
-    this.#files = tls
+    this.#read = reload ?? (() => this.#config)
+    this.#certificate = certificate
     this.#ports = ports
-    this.#certificateExpiry = ports.certificate === undefined ? undefined : certificateFacts(ports.certificate).validTo
-    this.#hasTls = tls !== undefined || config.http.tls_cert !== undefined
     this.#log = openLog(logOptions(config), logSink)
     const note = this.#log.note
     this.#log.read(this.#calls.note)
@@ -141,13 +139,24 @@ export class App {
     const metrics = this.#openMetrics()
     this.#serve(hasPage ? new Playground(playground?.api) : undefined, metrics)
     this.#administer(metrics)
-    this.#measuring = setInterval(() => this.#measure(), SERVER_LIMITS.measureInterval)
+    this.#load = new ProcessLoad({
+      measured: eventLoopLag => host.measured({ eventLoopLag }),
+      descriptorsExhausted: () => this.#note('descriptors.exhausted', {}),
+    })
     const { engine, aead, reason } = ports.engine
     this.#note('lanes.started', { engine, aead, reason, lanes: ports.lanes.all.length })
     for (const warning of config.warnings) this.#note('config.warning', { warning })
     if (!ports.dtls.ok) this.#note('webrtc.unavailable', { reason: ports.dtls.reason })
     if (!hasIpv4(config.media)) this.#note('media.no_ipv4', {})
     this.#note('node.started', { version: VERSION, endpoint: this.endpoint, mediaPort: this.mediaPort })
+    certificate.keep({
+      obtained: (files, facts) => {
+        this.#present(files)
+        this.#noted(facts)
+      },
+      failed: (reason, failures, delay) =>
+        this.#note('acme.failed', { reason, failures, retry: Math.round(delay / 1_000) }),
+    })
   }
 
   /** `host:port` that backends hand to clients. */
@@ -173,6 +182,10 @@ export class App {
   /** Port of `admin.listen`; undefined without it. */
   get adminPort(): number | undefined {
     return this.#ports.admin.map(({ port }) => port).find(port => port !== undefined)
+  }
+  /** The certificate that the node obtains itself; undefined without `acme.names`. */
+  get certificate(): CertificateState | undefined {
+    return this.#certificate.state
   }
   /** How long `drain` waits by default, in milliseconds. */
   get drainTimeout(): number {
@@ -200,11 +213,9 @@ export class App {
    */
   reload(): ReloadReport {
     try {
-      const { applied, restart, config } = changesBetween(this.#config, this.#load())
-      const tls = this.#files ?? readTls(config)
-      const certificate = tls && certificateFacts(tls.cert)
-      this.#certificateExpiry = certificate?.validTo
-      this.#apply(config, tls)
+      const { applied, restart, config } = changesBetween(this.#config, this.#read())
+      const certificate = this.#certificate.reload(config)
+      this.#apply(config)
       this.#note('config.reloaded', { applied: applied.join(' '), restart: restart.join(' ') })
       for (const warning of config.warnings) this.#note('config.warning', { warning })
       return {
@@ -242,26 +253,31 @@ export class App {
   }
 
   /** The certificate may have been added or removed: that needs a restart, as its listeners are open. */
-  #apply(config: Config, tls: TlsFiles | undefined): void {
+  #apply(config: Config): void {
     const settings = nodeSettings(config)
     this.#host.operate(now => this.#node.operator.configure(settings, now))
-    const metricsFrom = blockListOf(config.http.metrics_from)
-    for (const listener of this.#listeners) listener.reload(tls, metricsFrom)
-    for (const listener of this.#ports.admin) listener.reload(tls, config.admin.token)
     this.#log.level = config.log.level
     this.#config = config
+    this.#present(this.#certificate.files)
+  }
+
+  /** New connections get this certificate, and what else of the configuration belongs to listeners. */
+  #present(tls: TlsFiles | undefined): void {
+    const { http, admin } = this.#config
+    const metricsFrom = blockListOf(http.metrics_from)
+    for (const listener of this.#listeners) listener.reload(tls, metricsFrom)
+    for (const listener of this.#ports.admin) listener.reload(tls, admin.token)
   }
 
   #noted(certificate: CertificateFacts | undefined): Pick<ReloadReport, 'certificate'> {
     if (certificate === undefined) return {}
-    const { names, issuer } = certificate
-    const [from, until] = [dayOf(certificate.validFrom), dayOf(certificate.validTo)]
-    this.#note('tls.reloaded', { names: names.join(' '), issuer, from, until })
-    return { certificate: { names: [...names], issuer, from, until } }
+    const described = describeCertificate(certificate)
+    this.#note('tls.reloaded', { ...described, names: described.names.join(' ') })
+    return { certificate: described }
   }
 
   get #scheme(): 'ws' | 'wss' {
-    return this.#hasTls ? 'wss' : 'ws'
+    return this.#certificate.files === undefined ? 'ws' : 'wss'
   }
 
   get #listeners(): Listener[] {
@@ -284,9 +300,8 @@ export class App {
     this.#socketLimits.close()
     this.#host.drain(0)
     await this.#connections.shutdown(GOING_AWAY, 'the node is stopping', SERVER_LIMITS.closeGrace)
-    await Promise.all(listening)
-    clearInterval(this.#measuring)
-    this.#lag.close()
+    await Promise.all([...listening, this.#certificate.close()])
+    this.#load.close()
     this.#host.close()
     await this.#ports.lanes.close()
     if (this.#ports.dtls.ok) this.#ports.dtls.value.close()
@@ -307,12 +322,13 @@ export class App {
       refusedIdentifies: this.#node.refusedIdentifies,
       failures: this.#host.failures,
       logLinesLost: () => this.#log.lost,
-      descriptorsExhausted: () => this.#descriptors.exhausted,
-      eventLoopLag: () => this.#eventLoopLag,
+      descriptorsExhausted: () => this.#load.descriptorsExhausted,
+      eventLoopLag: () => this.#load.eventLoopLag,
       calls: this.#calls,
       tally: () => this.#node.tally(),
       backends: () => this.#node.backendUsage(),
-      certificateExpiry: () => this.#certificateExpiry,
+      certificateExpiry: () => this.#certificate.expiry,
+      certificateRenewals: () => this.#certificate.renewals,
     })
   }
 
@@ -329,6 +345,7 @@ export class App {
         uptime: Math.round((performance.now() - this.#startedAt) / 1_000),
         endpoint: this.endpoint,
         engine: `${engine} (${aead})`,
+        certificate: this.#certificate.state,
       }),
       drain: timeout => this.#beginDrain(timeout ?? this.#config.voice.drain_timeout),
       undrain: () => this.#undrain(),
@@ -351,7 +368,7 @@ export class App {
 
   /** From now on the listeners answer; before, they reply with 503. */
   #serve(playground: Playground | undefined, metrics: () => Promise<string>): void {
-    const unready = () => (this.#isDraining ? 'draining' : undefined)
+    const unready = () => (this.#isDraining ? 'draining' : this.#certificate.unready)
     const service = {
       connections: this.#connections,
       socketLimits: this.#socketLimits,
@@ -360,13 +377,6 @@ export class App {
       metrics,
     }
     for (const listener of this.#listeners) listener.serve({ ...service, playground })
-  }
-
-  /** Once a second: what health and metrics need of the process. */
-  #measure(): void {
-    this.#descriptors.check()
-    this.#eventLoopLag = this.#lag.take()
-    this.#host.measured({ eventLoopLag: this.#eventLoopLag })
   }
 
   /** Reports are kept here as well: metrics read them without an inspection of the node. */
@@ -385,15 +395,4 @@ export class App {
   #note<Event extends ServerNoteName>(event: Event, fields: NoteFields<typeof SERVER_NOTES, Event>): void {
     this.#log.note(serverNote(event, fields))
   }
-}
-
-/** Whether the work ends within `timeout` milliseconds. It continues if it does not. */
-async function isSettledWithin(work: Promise<void>, timeout: number): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<boolean>(resolve => {
-    timer = setTimeout(() => resolve(false), timeout)
-  })
-  const isSettled = await Promise.race([work.then(() => true), late])
-  clearTimeout(timer)
-  return isSettled
 }

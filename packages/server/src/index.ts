@@ -8,6 +8,7 @@ import type { LogSink } from './monitoring/log.ts'
 import type { TlsFiles } from './net/tls.ts'
 import type { PlaygroundOptions } from './playground/page.ts'
 
+export type { CertificateState } from './acme/node-certificate.ts'
 export type { ReloadReport } from './admin/reload-report.ts'
 export { App, type AppOptions, type NodeStatus } from './app.ts'
 export {

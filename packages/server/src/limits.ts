@@ -134,6 +134,30 @@ export const SERVER_LIMITS = {
   maxAnnounced: 8,
   maxMetricsSubnets: 64,
 
+  /** Names of a certificate; Let's Encrypt allows 25 in its short-lived profile. */
+  maxAcmeNames: 25,
+  /** Characters of a text, such as a URL, of a certificate authority. */
+  maxAcmeText: 2_048,
+  /** An answer of it: certificate chains are the longest, with about 10 kB. */
+  maxAcmeAnswer: 256 * 1024,
+  acmeRequestTimeout: 30_000,
+  /** Tries with another nonce of a request whose nonce was refused. */
+  acmeNonceTries: 10,
+  /** How often the state of an order is asked for: bounds on what the authority says … */
+  acmePollInterval: 1_000,
+  acmePollIntervalMax: 30_000,
+  /** … and how long. */
+  acmePollTimeout: 300_000,
+  /** After a failed attempt, doubled with each further one. Let's Encrypt accepts five failures of a name in an hour. */
+  acmeRetryDelay: 120_000,
+  acmeRetryDelayMax: 6 * 3_600_000,
+  /** The longest delay that an authority can ask for. */
+  acmeRetryAfterMax: 24 * 3_600_000,
+  /** How often the time of the renewal is examined again: a suspended machine is late by this much. */
+  acmeCheckInterval: 6 * 3_600_000,
+  /** TCP connections to the listener of HTTP-01. */
+  maxChallengeConnections: 64,
+
   /** How long `parley doctor` waits for an answer of a node. */
   probeTimeout: 5_000,
 

@@ -1,6 +1,7 @@
 // Opens what a node listens on: lanes, listeners, the DTLS of WebRTC clients. All of it, or none.
 import { availableParallelism } from 'node:os'
 import type { Result } from '@parley/core'
+import type { NodeCertificate } from './acme/node-certificate.ts'
 import { AdminListener, type AdminListenerOptions } from './admin/admin-listener.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
@@ -28,14 +29,12 @@ export interface Ports {
   admin: readonly AdminListener[]
   lanes: Lanes
   engine: EngineChoice
-  /** PEM; undefined without TLS. */
-  certificate: string | undefined
 }
 
 /** Throws a `ListenError` or `ConfigError` whose message is one sentence; then nothing is open. */
 export async function openPorts(
   config: Config,
-  tls: TlsFiles | undefined,
+  certificate: NodeCertificate,
   playground: PlaygroundOptions | undefined,
   observer: LanesObserver,
 ): Promise<Ports> {
@@ -44,7 +43,14 @@ export async function openPorts(
     opened.push(port)
     return port
   }
-  const listener = { tls, behindProxy: config.http.behind_proxy, metricsFrom: blockListOf(config.http.metrics_from) }
+  const tls = certificate.files
+  const { challengeFor } = certificate
+  const listener = {
+    tls,
+    challengeFor,
+    behindProxy: config.http.behind_proxy,
+    metricsFrom: blockListOf(config.http.metrics_from),
+  }
   try {
     const { http, lvsp, media } = config
     const { engine, lanes } = await openLanes(media, observer)
@@ -57,7 +63,7 @@ export async function openPorts(
     const page = own && keep(await openListener('playground', own))
     const admin: AdminListener[] = []
     for (const options of adminListeners(config, tls)) admin.push(keep(await openAdmin(options)))
-    return { lanes, engine, dtls, http: main, lvsp: extra, page, admin, certificate: tls?.cert }
+    return { lanes, engine, dtls, http: main, lvsp: extra, page, admin }
   } catch (error) {
     await Promise.all(opened.map(port => port.close()))
     throw error

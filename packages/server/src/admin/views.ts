@@ -10,6 +10,15 @@ export const Status = z.object({
   uptime: z.number().meta({ description: 'Seconds since the start.' }),
   endpoint: z.string(),
   engine: z.string().meta({ description: 'Packet engine, and the library of its AEADs, such as `ffi (libsodium)`.' }),
+  certificate: z
+    .object({
+      until: z.string().optional().meta({ description: 'End of its validity; absent before the first one.' }),
+      next_attempt: z.string().optional().meta({ description: 'Absent during an attempt.' }),
+      failures: z.int().meta({ description: 'Attempts that failed since the last success.' }),
+      error: z.string().optional().meta({ description: 'Why the last attempt failed.' }),
+    })
+    .optional()
+    .meta({ description: 'The certificate that the node obtains itself; absent without `acme.names`.' }),
   health: z.number().meta({ description: '1 is idle, 0.01 is full, 0 is draining.' }),
   draining: z.boolean(),
   log_level: z.string(),
@@ -80,7 +89,10 @@ export const UserView = z.object({
 export type UserView = z.infer<typeof UserView>
 
 /** What the status takes from the server, beside the core's inspection. */
-export type ServerStatus = Pick<Status, 'version' | 'pid' | 'uptime' | 'endpoint' | 'engine' | 'log_level'>
+export type ServerStatus = Pick<
+  Status,
+  'version' | 'pid' | 'uptime' | 'endpoint' | 'engine' | 'certificate' | 'log_level'
+>
 
 /** From the core's inspection and what the server knows besides. */
 export function statusOf(node: NodeInspection, server: ServerStatus): Status {

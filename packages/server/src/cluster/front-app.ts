@@ -1,6 +1,7 @@
 // `parley front` as an object: listeners for backends, the front, its links to the nodes and to the coordinator.
 import { Front, type FrontInspection, type FrontPorts } from '@parley/core'
-import type { Config } from '../config/config.ts'
+import { type Config, usesAcme } from '../config/config.ts'
+import { ConfigError } from '../config/config-error.ts'
 import { nodeCrypto } from '../crypto.ts'
 import { type Core, Host } from '../host.ts'
 import { SERVER_LIMITS } from '../limits.ts'
@@ -41,6 +42,7 @@ export class FrontApp {
 
   /** Throws a `ListenError` or `ConfigError` whose message is one sentence. Closes the coordinator when it closes. */
   static async start(config: Config, coordinator: Coordinator, logSink?: LogSink): Promise<FrontApp> {
+    if (usesAcme(config)) throw new ConfigError('acme.names: expected none, because a front uses http.tls_cert')
     const { host, port } = config.http.listen
     const { ca } = config.cluster
     const authorities = ca === undefined ? undefined : readPem('cluster.ca', ca)

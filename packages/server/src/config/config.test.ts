@@ -270,12 +270,12 @@ const inFile: [string, string, string][] = [
   [
     'a public listener without TLS',
     `${BACKEND}[http]\nlisten = "0.0.0.0:80"\nendpoint = "a"`,
-    'http.listen (in parley.toml): 0.0.0.0 is reachable from other machines, which requires TLS: set http.tls_cert and http.tls_key, or http.behind_proxy = true if a proxy terminates TLS',
+    'http.listen (in parley.toml): 0.0.0.0 is reachable from other machines, which requires TLS: set http.tls_cert and http.tls_key, acme.names, or http.behind_proxy = true if a proxy terminates TLS',
   ],
   [
     'a public LVSP listener without TLS',
     `${BACKEND}[lvsp]\nlisten = "[::]:80"`,
-    'lvsp.listen (in parley.toml): :: is reachable from other machines, which requires TLS: set http.tls_cert and http.tls_key, or http.behind_proxy = true if a proxy terminates TLS',
+    'lvsp.listen (in parley.toml): :: is reachable from other machines, which requires TLS: set http.tls_cert and http.tls_key, acme.names, or http.behind_proxy = true if a proxy terminates TLS',
   ],
   [
     'a certificate without key',

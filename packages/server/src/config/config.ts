@@ -76,7 +76,7 @@ function checked(assignments: readonly Assignment[], hasTls = false, warnings: s
   const parsed = ConfigSchema.safeParse(settings.tree())
   if (!parsed.success) throw settings.refusal(parsed.error.issues[0]!.path.map(String))
   const backend = backendsOf(parsed.data.backend, settings)
-  const config = { ...parsed.data, backend, admin: adminOf(parsed.data, settings, hasTls) }
+  const config = { ...parsed.data, backend, admin: adminOf(parsed.data, settings, hasTls || usesAcme(parsed.data)) }
   if (config.http.tls_cert !== undefined)
     config.http.tls_cert = settings.path(['http', 'tls_cert'], config.http.tls_cert)
   if (config.http.tls_key !== undefined) config.http.tls_key = settings.path(['http', 'tls_key'], config.http.tls_key)
@@ -84,7 +84,12 @@ function checked(assignments: readonly Assignment[], hasTls = false, warnings: s
     const file = config.cluster[name]
     if (file !== undefined) config.cluster[name] = settings.path(['cluster', name], file)
   }
-  checkHttp(config, settings, hasTls)
+  for (const name of ['storage', 'ca', 'eab_hmac_file'] as const) {
+    const file = config.acme[name]
+    if (file !== undefined) config.acme[name] = settings.path(['acme', name], file)
+  }
+  checkAcme(config, settings)
+  checkHttp(config, settings, hasTls || usesAcme(config))
   if (config.cluster.nats.length > 0 && config.cluster.id === undefined)
     throw settings.refuse(['cluster', 'id'], 'expected the name of this process in the cluster, found nothing')
   for (const warn of [weakSecrets(config.backend), readableFiles(config, settings)]) warnings.push(...warn)
@@ -255,7 +260,7 @@ function checkHttp(
     if (listen === undefined || isLoopback(listen.host) || cert !== undefined || hasTls || http.behind_proxy) continue
     throw settings.refuse(
       [section, 'listen'],
-      `${listen.host} is reachable from other machines, which requires TLS: set http.tls_cert and http.tls_key, or http.behind_proxy = true if a proxy terminates TLS`,
+      `${listen.host} is reachable from other machines, which requires TLS: set http.tls_cert and http.tls_key, acme.names, or http.behind_proxy = true if a proxy terminates TLS`,
     )
   }
   if (http.endpoint === undefined && !isLoopback(http.listen.host))
@@ -270,6 +275,25 @@ function checkHttp(
     )
 }
 
+/** Whether the node obtains its certificate by itself. */
+export const usesAcme = ({ acme }: Pick<ParsedConfig, 'acme'>): boolean => acme.names.length > 0
+
+/** A certificate has one source, and an authority is asked only by an operator who agreed to its terms. */
+function checkAcme({ acme, http }: Pick<ParsedConfig, 'acme' | 'http'>, settings: Settings): void {
+  if (acme.names.length === 0) return
+  if (!acme.agree_to_terms)
+    throw settings.refuse(
+      ['acme', 'names'],
+      'requires acme.agree_to_terms = true: you agree to the terms of service of the certificate authority',
+    )
+  if (http.tls_cert !== undefined || http.tls_key !== undefined)
+    throw settings.refuse(['acme', 'names'], 'expected either acme.names or http.tls_cert, found both')
+  if (http.behind_proxy)
+    throw settings.refuse(['acme', 'names'], 'expected no names with http.behind_proxy: the proxy terminates TLS')
+  if ((acme.eab_key_id === undefined) !== (acme.eab_hmac_file === undefined))
+    throw new ConfigError('acme: expected both eab_key_id and eab_hmac_file, or neither')
+}
+
 /** The admin API: a socket, a listener with a token, both or none. The token is read here, as secrets are. */
 function adminOf({ admin, http }: ParsedConfig, settings: Settings, hasTls: boolean): Config['admin'] {
   const { socket, listen, token_file: file } = admin
@@ -280,7 +304,7 @@ function adminOf({ admin, http }: ParsedConfig, settings: Settings, hasTls: bool
   if (!isSafe)
     throw settings.refuse(
       ['admin', 'listen'],
-      `${listen.host} is reachable from other machines, which requires TLS: set http.tls_cert and http.tls_key`,
+      `${listen.host} is reachable from other machines, which requires TLS: set http.tls_cert and http.tls_key, or acme.names`,
     )
   return {
     socket: socket === undefined ? undefined : settings.path(['admin', 'socket'], socket),

@@ -7,6 +7,7 @@ import { VOICE_VERSION } from '@parley/protocol'
 import { z } from 'zod'
 import { SERVER_LIMITS } from '../limits.ts'
 import { isSubnet } from '../net/address.ts'
+import { Acme } from './acme-schema.ts'
 import { Cluster } from './cluster-schema.ts'
 import {
   aDuration,
@@ -283,6 +284,7 @@ const Backend = z.object({
 /** The sections of the TOML file. Keys are the same in the file, the environment and flags. */
 export const ConfigSchema = z.object({
   http: Http.prefault({}),
+  acme: Acme.prefault({}),
   lvsp: Lvsp.prefault({}),
   media: Media.prefault({}),
   voice: Voice.prefault({}),
@@ -316,6 +318,7 @@ export interface Setting {
 /** In the order of the documentation. */
 const sections: Record<string, z.ZodObject> = {
   http: Http,
+  acme: Acme,
   lvsp: Lvsp,
   media: Media,
   voice: Voice,

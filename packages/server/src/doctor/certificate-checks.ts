@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { rootCertificates } from 'node:tls'
+import { usesAcme } from '../config/config.ts'
 import { dayOf } from '../net/certificate.ts'
 import type { Check, Problem, Subject } from './check.ts'
 import { endpointOf } from './endpoint.ts'
@@ -42,7 +43,7 @@ function names(leaf: X509Certificate, { config }: Subject): readonly Problem[] {
 }
 
 /** A certificate that should have been renewed is a problem before it expires, while there is time. */
-function dates(leaf: X509Certificate, { machine: { now } }: Subject): readonly Problem[] {
+function dates(leaf: X509Certificate, { config, machine: { now } }: Subject): readonly Problem[] {
   const [from, until] = [Date.parse(leaf.validFrom), Date.parse(leaf.validTo)]
   if (now < from)
     return [
@@ -60,7 +61,9 @@ function dates(leaf: X509Certificate, { machine: { now } }: Subject): readonly P
   return [
     {
       problem: `the certificate expires on ${dayOf(until)} and was not renewed`,
-      fix: 'check the timer that renews it (systemctl list-timers), then: parley reload',
+      fix: usesAcme(config)
+        ? 'see why the node did not renew it: parley doctor while it runs, and its log (acme.failed)'
+        : 'check the timer that renews it (systemctl list-timers), then: parley reload',
     },
   ]
 }

@@ -2,6 +2,7 @@
 import type { Config } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { readTls } from '../net/tls.ts'
+import { ACME_CHECKS } from './acme-checks.ts'
 import { ADDRESS_CHECKS } from './address-checks.ts'
 import { CERTIFICATE_CHECKS } from './certificate-checks.ts'
 import { type Check, type Finding, findingsOf, runChecks } from './check.ts'
@@ -11,6 +12,7 @@ import { MACHINE_CHECKS } from './machine-checks.ts'
 /** Checks that need neither the network nor a running node. `parley check-config` runs them too. */
 const OFFLINE_CHECKS: readonly Check[] = [
   ...CERTIFICATE_CHECKS,
+  ...ACME_CHECKS,
   ...ADDRESS_CHECKS.filter(({ name }) => name !== 'endpoint-resolves'),
   ...MACHINE_CHECKS,
 ]
@@ -20,9 +22,11 @@ export const CHECKS: readonly Pick<Check, 'name' | 'summary'>[] = [
   { name: 'configuration', summary: 'The configuration is valid.' },
   { name: 'certificate-files', summary: 'Certificate and key can be read and belong together.' },
   ...CERTIFICATE_CHECKS,
+  ...ACME_CHECKS,
   ...ADDRESS_CHECKS,
   ...MACHINE_CHECKS,
   { name: 'running', summary: 'The node runs, answers at `admin.socket`, and does not drain.' },
+  { name: 'certificate-renewal', summary: 'The last attempt of the node to obtain its certificate succeeded.' },
   { name: 'backends', summary: 'Each backend is connected.' },
   {
     name: '…-from-here',

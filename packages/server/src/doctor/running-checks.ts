@@ -1,6 +1,8 @@
 // Checks of the running node: whether it answers, and whether its backends are connected.
 import type { Status } from '../admin/views.ts'
+import { usesAcme } from '../config/config.ts'
 import { dialableHost, hostAndPort } from '../net/address.ts'
+import { certificateProblems } from './acme-checks.ts'
 import type { Finding, Problem, Subject } from './check.ts'
 import { findingsOf } from './check.ts'
 import { endpointOf } from './endpoint.ts'
@@ -13,11 +15,14 @@ export async function runningFindings(
   { config, machine }: Subject,
   status: Status | string | undefined,
 ): Promise<Finding[]> {
-  const running = findingsOf('running', runningProblems(status))
+  const running = [
+    ...findingsOf('running', runningProblems(status)),
+    ...(typeof status === 'object' ? findingsOf('certificate-renewal', certificateProblems(status)) : []),
+  ]
   const backends = typeof status === 'object' ? findingsOf('backends', backendProblems(config.backend, status)) : []
   if (typeof status !== 'object' || config.http.listen.port === 0) return [...running, ...backends]
   const { host, port } = endpointOf(config)
-  const isTls = config.http.tls_cert !== undefined || config.http.behind_proxy
+  const isTls = config.http.tls_cert !== undefined || usesAcme(config) || config.http.behind_proxy
   const media = {
     host: mediaHost(config.media.announce, dialableHost(config.media.listen)),
     port: status.lanes[0]!.port,

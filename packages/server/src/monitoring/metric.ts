@@ -40,6 +40,8 @@ export interface Measured {
   backends(): readonly BackendInspection[]
   /** When the certificate in use expires, in milliseconds since 1970; undefined without one. */
   certificateExpiry(): number | undefined
+  /** Finished attempts of ACME by result; undefined without ACME. */
+  certificateRenewals(): { readonly ok: number; readonly failed: number } | undefined
   /** The greatest lateness of the event loop within the last second, in milliseconds. */
   eventLoopLag(): number
 }

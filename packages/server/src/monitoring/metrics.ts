@@ -198,6 +198,13 @@ export const METRICS: readonly Metric[] = [
       return expiry === undefined ? [] : [[{}, expiry / 1_000]]
     },
   },
+  {
+    name: 'parley_certificate_renewals_total',
+    kind: 'counter',
+    help: 'Attempts to obtain a certificate by ACME, by result; absent without ACME.',
+    labels: ['result'],
+    read: ({ certificateRenewals }) => each({ ...certificateRenewals() }, 'result'),
+  },
   ...CALL_METRICS,
   ...PROCESS_METRICS,
 ]

@@ -102,6 +102,12 @@ export const SERVER_NOTES = {
     fields: { names: 'text', issuer: 'text', from: 'text', until: 'text' },
     meaning: 'New connections use the certificate with these names and dates.',
   },
+  'acme.failed': {
+    level: 'error',
+    fields: { reason: 'text', failures: 'number', retry: 'number' },
+    meaning:
+      'The certificate could not be obtained; the next attempt is in `retry` seconds. A certificate that is still valid stays in use.',
+  },
   'connection.error': {
     level: 'debug',
     fields: { connection: 'number', protocol: 'text', reason: 'text' },

@@ -10,7 +10,7 @@ import type { WebSocketServer } from 'ws'
 import { SERVER_LIMITS } from '../limits.ts'
 import { addressText, isListed, remoteAddress } from './address.ts'
 import type { SocketLimits } from './socket-limits.ts'
-import type { TlsFiles } from './tls.ts'
+import { alpnSelection, type TlsFiles } from './tls.ts'
 import { type Connections, webSocketServer } from './websocket.ts'
 
 export interface ListenerOptions {
@@ -20,6 +20,8 @@ export interface ListenerOptions {
   /** The protocol at `/`. LVSP is at `/lvsp` in both cases. */
   root: 'gateway' | 'lvsp'
   tls: TlsFiles | undefined
+  /** The certificate for a challenge of ACME, by server name (RFC 8737); undefined if none is pending. */
+  challengeFor?: (serverName: string) => TlsFiles | undefined
   behindProxy: boolean
   /** Addresses that may request /metrics. */
   metricsFrom: BlockList
@@ -64,7 +66,12 @@ export class Listener {
     this.#server =
       options.tls === undefined
         ? createServer(bounds)
-        : createTlsServer({ ...bounds, ...options.tls, handshakeTimeout: SERVER_LIMITS.tlsHandshakeTimeout })
+        : createTlsServer({
+            ...bounds,
+            ...options.tls,
+            handshakeTimeout: SERVER_LIMITS.tlsHandshakeTimeout,
+            ALPNCallback: alpnSelection(options.challengeFor),
+          })
     this.#server.maxConnections = SERVER_LIMITS.maxConnections
     this.#server.on('connection', (socket: Socket) => this.#service?.socketLimits.accepted(socket))
     this.#server.on('request', (request, response) => {

@@ -1,0 +1,142 @@
+// The times of renewals and retries, on a virtual clock, with certificates of a made-up authority.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { selfSigned, subjectAltNames } from '../x509/certificates.ts'
+import { type Authority, CertificateKeeper } from './certificate-keeper.ts'
+import { AcmeError } from './protocol/acme-error.ts'
+import type { Period } from './renewal-time.ts'
+
+const HOUR = 3_600_000
+const DAY = 24 * HOUR
+const START = Date.UTC(2030, 0, 1)
+
+/** Each sleep advances the clock by its duration; the run ends after `end`. */
+class VirtualTime {
+  time = START
+  readonly #end: number
+  readonly ended: Promise<void>
+  #finish: () => void = () => {}
+
+  constructor(duration: number) {
+    this.#end = START + duration
+    this.ended = new Promise(resolve => {
+      this.#finish = resolve
+    })
+  }
+
+  readonly clock = {
+    now: () => this.time,
+    random: () => 0.5,
+    sleep: async (time: number, signal: AbortSignal) => {
+      if (this.time + time <= this.#end) {
+        this.time += time
+        return
+      }
+      this.#finish()
+      await new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    },
+  }
+}
+
+const certificate = (name: string, from: number, lifetime: number) =>
+  selfSigned({
+    commonName: 'test',
+    validFrom: from,
+    validTo: from + lifetime,
+    extensions: [subjectAltNames([name])],
+  })
+
+interface Scene {
+  duration: number
+  lifetime?: number
+  stored?: string
+  /** Attempts by number, from 0, that fail. */
+  failing?: (attempt: number) => AcmeError | undefined
+  suggestion?: () => Promise<Period | undefined>
+}
+
+/** Returns the hours after which attempts were made, and the delays after failures in minutes. */
+async function run({ duration, lifetime = 90 * DAY, stored, failing, suggestion }: Scene) {
+  const virtual = new VirtualTime(duration)
+  const attempts: number[] = []
+  const delays: number[] = []
+  const authority: Authority = {
+    obtain: async () => {
+      const attempt = attempts.push((virtual.time - START) / HOUR) - 1
+      const error = failing?.(attempt)
+      if (error !== undefined) throw error
+      return certificate('voice.example.org', virtual.time, lifetime)
+    },
+    suggestion: suggestion ?? (async () => undefined),
+  }
+  const keeper = new CertificateKeeper({
+    names: ['voice.example.org'],
+    authority,
+    clock: virtual.clock,
+    stored,
+    events: { obtained: () => {}, failed: (_, __, delay) => delays.push(delay / 60_000) },
+  })
+  await virtual.ended
+  const { status } = keeper
+  await keeper.close()
+  return { attempts, delays, status }
+}
+
+test('a certificate is renewed after two thirds of its lifetime', async () => {
+  const { attempts, status } = await run({ duration: 130 * DAY })
+  assert.deepEqual(attempts, [0, 60 * 24, 120 * 24])
+  assert.equal(status.failures, 0)
+  assert.equal((await run({ duration: 6 * DAY, lifetime: 6 * DAY })).attempts[1], 96)
+})
+
+test('a stored certificate is kept until it is due, unless it lacks a name', async () => {
+  const stored = certificate('voice.example.org', START - 50 * DAY, 90 * DAY).cert
+  assert.deepEqual((await run({ duration: 11 * DAY, stored })).attempts, [10 * 24])
+  const other = certificate('old.example.org', START - DAY, 90 * DAY).cert
+  assert.deepEqual((await run({ duration: DAY, stored: other })).attempts, [0])
+})
+
+test('failures are repeated with growing delays, at least as late as the authority says', async () => {
+  const { delays, status, attempts } = await run({
+    duration: 48 * HOUR,
+    failing: attempt => (attempt < 10 ? new AcmeError('no', attempt === 1 ? { retryAfter: 3 * HOUR } : {}) : undefined),
+  })
+  const jitter = 1.125
+  assert.deepEqual(
+    delays,
+    [2, 180 / jitter, 8, 16, 32, 64, 128, 256, 360, 360].map(minutes => minutes * jitter),
+  )
+  assert.deepEqual([attempts.length, status.failures, status.error], [11, 0, undefined])
+})
+
+test('within an hour a name fails at most five times', async () => {
+  const { attempts } = await run({ duration: HOUR, failing: () => new AcmeError('no') })
+  assert.ok(attempts.length <= 5, attempts.join())
+})
+
+test('the authority moves the renewal forward, as after a mistake of its own', async () => {
+  const stored = certificateWithIssuer()
+  const window = { start: START + 5 * DAY, end: START + 6 * DAY }
+  let asked = 0
+  const { attempts } = await run({
+    duration: 8 * DAY,
+    stored,
+    suggestion: async () => (asked++ < 4 ? undefined : window),
+  })
+  assert.equal(attempts[0], 5.5 * 24)
+  const unreachable = await run({ duration: 8 * DAY, stored, suggestion: () => Promise.reject(new AcmeError('down')) })
+  assert.deepEqual(unreachable.attempts, [])
+})
+
+/** RFC 5280 §4.2.1.1, with the key identifier 1, 2, 3. */
+const authorityKeyId = () => Buffer.from('300e0603551d23040730058003010203', 'hex')
+
+/** Valid for 90 days from the start, with an authority key identifier, which renewal information needs. */
+function certificateWithIssuer(): string {
+  return selfSigned({
+    commonName: 'test',
+    validFrom: START,
+    validTo: START + 90 * DAY,
+    extensions: [subjectAltNames(['voice.example.org']), authorityKeyId()],
+  }).cert
+}
