@@ -119,6 +119,19 @@ for (const [kind, { skip, start }] of Object.entries(KINDS)) {
     assert.equal(other.kind, 'placed', 'the same channel of another tenant is another one')
   })
 
+  test(`${kind}: the node that has a client answers, and no other`, { skip }, async t => {
+    const join = await start(t)
+    const [a, b, c] = [await join(t), await join(t), await join(t)]
+    a.coordinator.answer('n1', ({ server, user }) => server === '7' && user === '1001')
+    b.coordinator.answer('n2', ({ server, session }) => server === '7' && session === 's1')
+    const ask = (question: object) => c.coordinator.ask({ schema: 1, server: '7', ...question })
+    assert.equal(await ask({ user: '1001' }), 'n1')
+    assert.equal(await ask({ session: 's1' }), 'n2')
+    assert.equal(await ask({ user: '1002' }), undefined)
+    await a.coordinator.close()
+    assert.equal(await ask({ user: '1001' }), undefined)
+  })
+
   test(`${kind}: a placement changes only with its current revision`, { skip }, async t => {
     const { coordinator } = await (await start(t))(t)
     assert.deepEqual(await coordinator.find(KEY), { kind: 'taken', placed: undefined })

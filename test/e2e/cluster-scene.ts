@@ -1,5 +1,5 @@
 // A cluster of processes on loopback: nats-server, nodes and fronts, a backend that obeys, and users on `@parley/client`.
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -23,30 +23,41 @@ export class ClusterScene {
   readonly nats: NatsServer
   readonly #folder: string
   readonly #t: TestContext
+  readonly #environment: Record<string, string>
 
-  private constructor(t: TestContext, nats: NatsServer) {
+  private constructor(t: TestContext, nats: NatsServer, environment: Record<string, string>) {
     this.#t = t
     this.nats = nats
+    this.#environment = environment
     this.#folder = mkdtempSync(join(tmpdir(), 'parley-cluster-'))
     t.after(() => rmSync(this.#folder, { recursive: true, force: true }))
   }
 
-  static async open(t: TestContext): Promise<ClusterScene> {
-    return new ClusterScene(t, await NatsServer.start(t))
+  /** `environment`: further settings of all processes. */
+  static async open(t: TestContext, environment: Record<string, string> = {}): Promise<ClusterScene> {
+    return new ClusterScene(t, await NatsServer.start(t), environment)
   }
 
-  async node(id: string): Promise<Served> {
+  /** A file that the processes can read. */
+  file(name: string, text: string): string {
+    const path = join(this.#folder, name)
+    writeFileSync(path, text, { mode: 0o600 })
+    return path
+  }
+
+  async node(id: string, environment: Record<string, string> = {}): Promise<Served> {
     const process = this.#start('serve', id, {
       PARLEY_MEDIA_LISTEN: '127.0.0.1',
       PARLEY_MEDIA_PORT: '0',
       PARLEY_MEDIA_LANES: '1',
+      ...environment,
     })
     const [, address = ''] = await process.says(/"endpoint":"([^"]+)".*"event":"node\.started"/)
     return { process, id, address }
   }
 
-  async front(id: string): Promise<Served> {
-    const process = this.#start('front', id, {})
+  async front(id: string, environment: Record<string, string> = {}): Promise<Served> {
+    const process = this.#start('front', id, environment)
     const [, address = ''] = await process.says(/"lvsp":"([^"]+)".*"event":"front\.started"/)
     await process.says(/"event":"cluster\.connected"/)
     return { process, id, address }
@@ -64,6 +75,7 @@ export class ClusterScene {
         PARLEY_CLUSTER_NATS: this.nats.url,
         PARLEY_CLUSTER_ID: id,
         PARLEY_CLUSTER_CA: CERTIFICATE_FILE,
+        ...this.#environment,
         ...environment,
       },
     })
@@ -87,8 +99,9 @@ export class ClusterBackend {
     return backend
   }
 
-  async join(t: TestContext, channelId: string, userId: string): Promise<ClusterUser> {
-    const user = new ClusterUser(userId)
+  /** `via`: where the user connects, whatever its grants say. */
+  async join(t: TestContext, channelId: string, userId: string, via?: string): Promise<ClusterUser> {
+    const user = new ClusterUser(userId, via)
     t.after(() => user.close())
     this.users.set(userId, user)
     const sessionId = `session-of-${userId}`
@@ -103,17 +116,21 @@ export class ClusterUser {
   /** Frames received, with the endpoint they came from. */
   readonly frames: { endpoint: string; at: number }[] = []
   endpoint = ''
+  readonly #via: string | undefined
   #client: VoiceClient | undefined
   #isTalking = false
+  #isClosed = false
 
-  constructor(userId: string) {
+  constructor(userId: string, via?: string) {
     this.userId = userId
+    this.#via = via
   }
 
   async connect({ endpoint = '', token = '', sessionId, channelId }: GrantedVoiceState): Promise<void> {
+    if (this.#isClosed) return
     const before = this.#client
     const ids = { serverId: GUILD, channelId, userId: this.userId, sessionId }
-    const client = new VoiceClient({ endpoint, token, ...ids, tls: { ca: CERTIFICATE } })
+    const client = new VoiceClient({ endpoint: this.#via ?? endpoint, token, ...ids, tls: { ca: CERTIFICATE } })
     this.#client = client
     this.endpoint = endpoint
     client.on('frame', ({ payload }) => {
@@ -132,6 +149,7 @@ export class ClusterUser {
 
   async close(): Promise<void> {
     this.#isTalking = false
+    this.#isClosed = true
     await this.#client?.close()
   }
 }

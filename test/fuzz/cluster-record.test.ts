@@ -1,16 +1,25 @@
 // Fuzz: records of a cluster, which any process with access to the coordinator can write.
 import assert from 'node:assert/strict'
-import { DecodeError, decodeRecord, encodeRecord, LoadReport, NodeRecord, PlacementRecord } from '@parley/protocol'
+import {
+  DecodeError,
+  decodeRecord,
+  encodeRecord,
+  LoadReport,
+  NodeRecord,
+  OwnerQuestion,
+  PlacementRecord,
+} from '@parley/protocol'
 import type { ZodType } from 'zod'
 import { fuzz } from './harness.ts'
 
-type AnyRecord = NodeRecord | LoadReport | PlacementRecord
-const SCHEMAS: ZodType<AnyRecord>[] = [NodeRecord, LoadReport, PlacementRecord]
+type AnyRecord = NodeRecord | LoadReport | PlacementRecord | OwnerQuestion
+const SCHEMAS: ZodType<AnyRecord>[] = [NodeRecord, LoadReport, PlacementRecord, OwnerQuestion]
 const boot = '0123456789abcdef'
 const records = [
   { schema: 1, id: 'n1', boot, state: 'serving', region: 'eu', version: '0.1.0', sessions: 9 },
   { schema: 1, id: 'n1', boot, load: 0.5, sessions: 3, channels: 1 },
   { schema: 1, node: 'n1', epoch: 4 },
+  { schema: 1, server: '41771983423143937', user: '1001', session: 's1' },
 ]
 
 fuzz('a decoded cluster record encodes to one that decodes to the same', {

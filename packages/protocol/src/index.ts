@@ -7,6 +7,7 @@ export {
   encodeRecord,
   LoadReport,
   NodeRecord,
+  OwnerQuestion,
   type PlacementKey,
   PlacementRecord,
 } from './cluster/records.ts'

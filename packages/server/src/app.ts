@@ -1,16 +1,18 @@
 // Composition: configuration → lanes → listeners → node → host; start, reload, drain, stop.
 import type { LaneCounters, LaneEvent, NoteFields } from '@parley/core'
 import { type NodeInspection, VoiceNode } from '@parley/core'
+import type { OwnerQuestion } from '@parley/protocol'
 import { type CertificateState, describeCertificate, NodeCertificate } from './acme/node-certificate.ts'
 import { Administration } from './admin/administration.ts'
 import type { ReloadReport } from './admin/reload-report.ts'
+import type { AppOptions, NodeStatus } from './app-options.ts'
 import { changesBetween } from './config/changes.ts'
 import type { Config } from './config/config.ts'
 import { Host } from './host.ts'
 import type { LanesObserver } from './lane/thread/lanes.ts'
 import { SERVER_LIMITS } from './limits.ts'
 import { CallEvents } from './monitoring/call-events.ts'
-import { type Log, type LogSink, logOptions, openLog } from './monitoring/log.ts'
+import { type Log, logOptions, openLog } from './monitoring/log.ts'
 import { openMetrics } from './monitoring/metrics.ts'
 import { type SERVER_NOTES, type ServerNoteName, serverNote } from './monitoring/notes.ts'
 import { ProcessLoad } from './monitoring/process-load.ts'
@@ -22,32 +24,14 @@ import { SocketLimits } from './net/socket-limits.ts'
 import type { TlsFiles } from './net/tls.ts'
 import { Connections } from './net/websocket.ts'
 import { nodeOptions, nodeSettings } from './node-options.ts'
-import { Playground, type PlaygroundOptions } from './playground/page.ts'
+import { Playground } from './playground/page.ts'
 import { openPorts, type Ports } from './ports.ts'
+import type { Relay } from './relay/relay.ts'
 import { isSettledWithin } from './settled.ts'
 import { VERSION } from './version.ts'
 
 /** RFC 6455 §7.4.1: an endpoint is going away. */
 const GOING_AWAY = 1001
-/** What an embedding program passes besides settings. */
-export interface AppOptions {
-  logSink?: LogSink | undefined
-  /** Used instead of the files that the configuration names. */
-  tls?: TlsFiles | undefined
-  playground?: PlaygroundOptions | undefined
-  /** Returns the configuration as it is now, for `App.reload`. May throw a `ConfigError`. Without it only the certificate is read again. */
-  reload?: (() => Config) | undefined
-}
-
-/** How loaded a node is. */
-export interface NodeStatus {
-  /** Voice sessions. */
-  readonly sessions: number
-  readonly channels: number
-  /** 0 (worst) to 1 (best). */
-  readonly health: number
-  readonly isDraining: boolean
-}
 
 /**
  * A node with all of its listeners, as `parley serve` runs it: configuration from a file, reloads, draining. `createServer` is
@@ -75,6 +59,7 @@ export class App {
   readonly #node: VoiceNode
   readonly #host: Host
   readonly #connections: Connections
+  readonly #relay: Relay | undefined
   readonly #socketLimits: SocketLimits
   readonly #load: ProcessLoad
   /** The last report of each lane, for metrics; absent while the lane is lost. */
@@ -106,7 +91,7 @@ export class App {
     config: Config,
     ports: Ports,
     certificate: NodeCertificate,
-    { logSink, playground, reload }: AppOptions,
+    { logSink, playground, reload, relay }: AppOptions,
   ) {
     this.#config = config
     this.#read = reload ?? (() => this.#config)
@@ -115,14 +100,17 @@ export class App {
     this.#log = openLog(logOptions(config), logSink)
     const note = this.#log.note
     this.#log.read(this.#calls.note)
-    this.#node = new VoiceNode(nodeOptions(config, this.endpoint, ports))
+    this.#node = new VoiceNode({ ...nodeOptions(config, this.endpoint, ports), ...(relay && { crypto: relay.crypto }) })
     this.#socketLimits = new SocketLimits(config.http.behind_proxy)
     const host = new Host(
       this.#node,
       {
         send: (connection, data) => this.#connections.send(connection, data),
         close: (connection, code, reason) => this.#connections.close(connection, code, reason),
-        authenticated: connection => this.#connections.authenticated(connection),
+        authenticated: connection => {
+          this.#relay?.authenticated(connection)
+          this.#connections.authenticated(connection)
+        },
         lane: (lane, command) => ports.lanes.command(lane, command),
         note,
         flush: () => {
@@ -134,7 +122,14 @@ export class App {
       () => performance.now(),
     )
     this.#host = host
-    this.#connections = new Connections(host, note)
+    this.#relay = relay?.open({
+      inputs: host,
+      note,
+      holds: question => this.holds(question),
+      announces: () => this.#config.media.announce.length > 0,
+    })
+    this.#connections = new Connections(this.#relay ?? host, note)
+    this.#relay?.attach(this.#connections)
     const hasPage = config.http.playground || playground !== undefined
     const metrics = this.#openMetrics()
     this.#serve(hasPage ? new Playground(playground?.api) : undefined, metrics)
@@ -202,6 +197,11 @@ export class App {
     return { sessions, channels, health, isDraining: this.#isDraining }
   }
 
+  /** @internal Whether this node has what a client of another process of the cluster names. */
+  holds(question: OwnerQuestion): boolean {
+    return this.#node.holds(question)
+  }
+
   /** The state of the node without secrets. Its cost grows with the node's contents. */
   inspect(): NodeInspection {
     return this.#node.inspect()
@@ -238,12 +238,7 @@ export class App {
   async drain(timeout: number = this.#config.voice.drain_timeout): Promise<void> {
     this.#isStopping = true
     this.#beginDrain(timeout)
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise<void>(resolve => {
-      timer = setTimeout(resolve, timeout + SERVER_LIMITS.closeGrace)
-    })
-    await Promise.race([this.#connections.gatewayEmpty(), late])
-    clearTimeout(timer)
+    await isSettledWithin(this.#connections.gatewayEmpty(), timeout + SERVER_LIMITS.closeGrace)
   }
 
   /** Frees everything; calls in progress are closed. */
@@ -299,6 +294,7 @@ export class App {
     const listening = [...this.#listeners, ...this.#ports.admin].map(listener => listener.close())
     this.#socketLimits.close()
     this.#host.drain(0)
+    this.#relay?.close()
     await this.#connections.shutdown(GOING_AWAY, 'the node is stopping', SERVER_LIMITS.closeGrace)
     await Promise.all([...listening, this.#certificate.close()])
     this.#load.close()
@@ -318,6 +314,7 @@ export class App {
       connections: this.#connections.counts,
       messages: this.#connections.totals,
       halfOpen: () => this.#socketLimits.halfOpen,
+      relay: () => this.#relay,
       refused: this.#socketLimits.refused,
       refusedIdentifies: this.#node.refusedIdentifies,
       failures: this.#host.failures,
@@ -375,6 +372,7 @@ export class App {
       version: VERSION,
       unready,
       metrics,
+      relay: this.#relay,
     }
     for (const listener of this.#listeners) listener.serve({ ...service, playground })
   }

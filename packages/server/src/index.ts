@@ -10,7 +10,8 @@ import type { PlaygroundOptions } from './playground/page.ts'
 
 export type { CertificateState } from './acme/node-certificate.ts'
 export type { ReloadReport } from './admin/reload-report.ts'
-export { App, type AppOptions, type NodeStatus } from './app.ts'
+export { App } from './app.ts'
+export type { AppOptions, NodeStatus } from './app-options.ts'
 export {
   type BackendConfig,
   type Config,

@@ -72,6 +72,28 @@ export const SERVER_LIMITS = {
   nodeReconnectDelay: 2_000,
   /** A node that does not answer a front's probe within this time is silent. */
   nodeProbeTimeout: 1_000,
+  /** Unread bytes of one side of a relayed voice connection, above which the other side is not read. */
+  maxRelayHeld: 64 * 1024,
+  /** How long a side may leave that much unread: less than the silence after which a node ends a session. */
+  relayStall: 20_000,
+  /** Voice connections that one process relays to their nodes: each holds two sockets. */
+  maxRelayed: 20_000,
+  /** Connections to one node that are being opened: fewer than a node accepts of one address before it knows what they are. */
+  maxRelayDials: 256,
+  /** From the first packet to the owner's Hello. */
+  relayDialTimeout: 5_000,
+  /** Seconds for which a relay's header is valid, before and after: what the clocks of two machines may differ. */
+  relayHopLife: 60,
+  /** Headers that are remembered so that none is used twice: as many as relayed clients can arrive in that time. */
+  maxRelayNonces: 100_000,
+  /** How often nodes are asked for a client that may have arrived before its voice state … */
+  relayQuestionInterval: 400,
+  /** … and how many times: for as long as a node keeps such an Identify. */
+  maxRelayQuestions: 7,
+  /** Questions of one address at once: an answer takes a millisecond or two, and none takes half a second. */
+  maxRelayQuestionsAtOnce: 32,
+  /** Between two log lines about a node to which clients cannot be relayed. */
+  relayNoteInterval: 10_000,
   /** Bytes of a record that the coordinator accepts. */
   maxCoordinatorValue: 4_096,
 

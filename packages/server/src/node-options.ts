@@ -8,8 +8,13 @@ import { announcedBy, machineIpv4 } from './net/media-addresses.ts'
 import type { Ports } from './ports.ts'
 import { VERSION } from './version.ts'
 
+/** What a node has open for its media. */
+interface OpenMedia extends Pick<Ports, 'dtls'> {
+  readonly lanes: Pick<Ports['lanes'], 'all'>
+}
+
 /** Sections pass as a whole, under the core's names; the options below them are not settings, or differ in form. */
-export function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: Ports): VoiceNodeOptions {
+export function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: OpenMedia): VoiceNodeOptions {
   const { backend, lvsp, media, voice } = config
   const settings = nodeSettings(config)
   return {

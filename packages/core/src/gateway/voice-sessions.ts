@@ -66,6 +66,10 @@ export class VoiceSessions implements SessionObserver {
     return this.#size
   }
 
+  has(serverId: string, sessionId: string): boolean {
+    return this.#byId.has(keyOf(serverId, sessionId))
+  }
+
   *all(): Iterable<VoiceSession> {
     for (const sessions of this.#byId.values()) yield* sessions
   }

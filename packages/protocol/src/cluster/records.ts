@@ -4,6 +4,7 @@
 // than the reader's is not decoded.
 import { z } from 'zod'
 import { DecodeError } from '../bytes.ts'
+import { SessionId, Snowflake } from '../ids.ts'
 import { PROTOCOL_LIMITS } from '../limits.ts'
 
 /** The version of the records that this code writes. */
@@ -13,6 +14,10 @@ export const CLUSTER_SCHEMA = 1
 const Name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/)
 /** `host[:port]`, as clients receive it. */
 const Endpoint = z.string().min(1).max(PROTOCOL_LIMITS.endpoint)
+const Url = z
+  .string()
+  .max(PROTOCOL_LIMITS.endpoint)
+  .regex(/^wss?:\/\//)
 const Schema = z.int().min(1).max(CLUSTER_SCHEMA)
 const Count = z.int().min(0)
 /** Random at each start of a process: another value under the same id is another process. */
@@ -31,12 +36,11 @@ export const NodeRecord = z.object({
   /** Version of Parley. */
   version: z.string().min(1).max(PROTOCOL_LIMITS.name),
   /** URL of LVSP, for fronts. */
-  lvsp: z
-    .string()
-    .max(PROTOCOL_LIMITS.endpoint)
-    .regex(/^wss?:\/\//),
+  lvsp: Url,
   /** Voice gateway, for clients. */
   endpoint: Endpoint,
+  /** URL of the voice gateway for other processes of the cluster, if it differs from `endpoint`. */
+  gateway: Url.optional(),
   /** Voice sessions at which the node is full. */
   sessions: z.int().min(1),
 })
@@ -64,6 +68,21 @@ export const PlacementRecord = z.object({
 })
 export type PlacementRecord = z.infer<typeof PlacementRecord>
 
+/**
+ * Which node has a user's voice state, or the session that a client resumes? The node answers with its id. A session id
+ * authenticates nothing without its token, which is not part of the question.
+ */
+export const OwnerQuestion = z.object({
+  schema: Schema,
+  /** `server_id` of Identify or Resume. */
+  server: Snowflake,
+  /** For Identify. */
+  user: Snowflake.optional(),
+  /** For Resume. */
+  session: SessionId.optional(),
+})
+export type OwnerQuestion = z.infer<typeof OwnerQuestion>
+
 /** A channel of a tenant: a backend by its configured id. */
 export interface PlacementKey {
   readonly tenant: string
@@ -74,7 +93,8 @@ export interface PlacementKey {
 export const encodePlacementKey = ({ tenant, channelId }: PlacementKey): string => `${tenant}.${channelId}`
 
 /** JSON of a record. */
-export const encodeRecord = (record: NodeRecord | LoadReport | PlacementRecord): string => JSON.stringify(record)
+export const encodeRecord = (record: NodeRecord | LoadReport | PlacementRecord | OwnerQuestion): string =>
+  JSON.stringify(record)
 
 /** Throws DecodeError unless the text is a record of the schema, at most `PROTOCOL_LIMITS.clusterRecord` characters long. */
 export function decodeRecord<Record>(schema: z.ZodType<Record>, text: string): Record {

@@ -1,6 +1,7 @@
 // `parley serve`: runs a node in the foreground until a signal.
 import type { Command } from 'commander'
 import { App } from '../app.ts'
+import type { AppOptions } from '../app-options.ts'
 import type { Coordinator } from '../cluster/coordinator.ts'
 import { NodeMember } from '../cluster/node-member.ts'
 import { type Config, processEnvironment } from '../config/config.ts'
@@ -44,7 +45,8 @@ async function serve(options: ConfigOptions): Promise<void> {
   const load = () => configFrom(options)
   const config = load()
   const coordinator = await coordinatorOf(config)
-  const started = await App.start(config, { reload: load })
+  const relay = coordinator && (await relayOf(config, coordinator))
+  const started = await App.start(config, { reload: load, relay })
   app = started
   service.ready(started.endpoint)
   const member = coordinator && new NodeMember(started, config, coordinator)
@@ -71,4 +73,11 @@ async function coordinatorOf({ cluster }: Config): Promise<Coordinator | undefin
   if (cluster.nats.length === 0) return undefined
   const { openCoordinator } = await import('../cluster/open-coordinator.ts')
   return openCoordinator(cluster)
+}
+
+/** Undefined without `cluster.secret_file`. Throws a `ConfigError`. */
+async function relayOf(config: Config, coordinator: Coordinator): Promise<AppOptions['relay']> {
+  if (config.cluster.secrets.length === 0) return undefined
+  const { watchedRelay } = await import('../cluster/relay-setup.ts')
+  return watchedRelay(config, coordinator)
 }

@@ -1,7 +1,7 @@
 // What the processes of a cluster share: who exists, how loaded each node is, and where each channel is. It is a hint with
 // compare-and-set and may lose acknowledged writes: backends and nodes hold the truth, and no call waits for it.
 import type { PlacementOutcome } from '@parley/core'
-import type { LoadReport, NodeRecord, PlacementKey, PlacementRecord } from '@parley/protocol'
+import type { LoadReport, NodeRecord, OwnerQuestion, PlacementKey, PlacementRecord } from '@parley/protocol'
 
 /** Calls arrive in the order of the coordinator, and again after it was away: all current records, then changes. */
 export interface ClusterListener {
@@ -32,5 +32,12 @@ export interface Coordinator {
   release(key: PlacementKey, revision: number): Promise<void>
   /** The current placement; `taken` with it, or with undefined if there is none. */
   find(key: PlacementKey): Promise<Exclude<PlacementOutcome, { kind: 'placed' }>>
+  /**
+   * Asks all nodes who has what a client names; the first answer is returned. Undefined if no node answers within
+   * `SERVER_LIMITS.coordinatorTimeout`, or if the coordinator is away.
+   */
+  ask(question: OwnerQuestion): Promise<string | undefined>
+  /** Answers the questions of other processes with the id of this node, if `holds` says so. Once per coordinator. */
+  answer(id: string, holds: (question: OwnerQuestion) => boolean): void
   close(): Promise<void>
 }

@@ -1,9 +1,9 @@
 // `parley front` as an object: listeners for backends, the front, its links to the nodes and to the coordinator.
-import { Front, type FrontInspection, type FrontPorts } from '@parley/core'
+import { Front, type FrontInspection, type FrontPorts, type VoiceNode } from '@parley/core'
 import { type Config, usesAcme } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { nodeCrypto } from '../crypto.ts'
-import { type Core, Host } from '../host.ts'
+import { Host } from '../host.ts'
 import { SERVER_LIMITS } from '../limits.ts'
 import { type Log, type LogSink, logOptions, openLog } from '../monitoring/log.ts'
 import { serverNote } from '../monitoring/notes.ts'
@@ -13,9 +13,12 @@ import { ListenError } from '../net/listen-error.ts'
 import { SocketLimits } from '../net/socket-limits.ts'
 import { readPem, readTls } from '../net/tls.ts'
 import { Connections } from '../net/websocket.ts'
+import type { Relay } from '../relay/relay.ts'
 import { VERSION } from '../version.ts'
 import type { Coordinator } from './coordinator.ts'
+import { coreOf, gatewayOf } from './front-core.ts'
 import { NodeLinks } from './node-links.ts'
+import { relayFor } from './relay-setup.ts'
 
 /** RFC 6455 §7.4.1: an endpoint is going away. */
 const GOING_AWAY = 1001
@@ -38,6 +41,8 @@ export class FrontApp {
   readonly #host: Host
   readonly #links: NodeLinks
   readonly #connections: Connections
+  /** Undefined without `cluster.secret_file`: then clients connect to nodes only. */
+  readonly #relay: Relay | undefined
   readonly #socketLimits: SocketLimits
 
   /** Throws a `ListenError` or `ConfigError` whose message is one sentence. Closes the coordinator when it closes. */
@@ -49,7 +54,7 @@ export class FrontApp {
     const options = {
       host,
       port,
-      root: 'lvsp' as const,
+      root: config.cluster.secrets.length > 0 ? ('gateway' as const) : ('lvsp' as const),
       tls: readTls(config),
       behindProxy: config.http.behind_proxy,
       metricsFrom: blockListOf(config.http.metrics_from),
@@ -81,17 +86,24 @@ export class FrontApp {
       serverVersion: VERSION,
       random: Math.random,
     })
-    this.#host = this.#openHost()
-    this.#connections = new Connections(this.#host, this.#log.note)
+    const { owners, open } = relayFor(config, coordinator)
+    const gateway = config.cluster.secrets.length > 0 ? gatewayOf(config) : undefined
+    this.#host = this.#openHost(gateway)
+    this.#relay =
+      gateway && open({ inputs: this.#host, holds: () => false, announces: () => false, note: this.#log.note })
+    this.#connections = new Connections(this.#relay ?? this.#host, this.#log.note)
+    this.#relay?.attach(this.#connections)
     this.#socketLimits = new SocketLimits(config.http.behind_proxy)
     coordinator.watch({
       nodeAnnounced: record => {
         this.#links.announced(record)
+        owners.announced(record)
         this.#input(now => this.#front.nodeAnnounced(record, now))
       },
       nodeWithdrawn: id => {
         this.#input(() => this.#front.nodeWithdrawn(id))
         this.#links.withdrawn(id)
+        owners.withdrawn(id)
       },
       loadReported: report => this.#input(now => this.#front.loadReported(report, now)),
       availabilityChanged: isAvailable => {
@@ -107,6 +119,7 @@ export class FrontApp {
       unready: () => (this.#front.health > 0 ? undefined : 'no node accepts channels'),
       // The metrics are those of a node; what a front has is in its log.
       metrics: async () => '',
+      relay: this.#relay,
     })
     this.#log.note(serverNote('front.started', { version: VERSION, lvsp: this.lvspUrl }))
   }
@@ -125,6 +138,7 @@ export class FrontApp {
   async close(): Promise<void> {
     const listening = this.#listener.close()
     this.#socketLimits.close()
+    this.#relay?.close()
     await this.#connections.shutdown(GOING_AWAY, 'the front is stopping', SERVER_LIMITS.closeGrace)
     await listening
     this.#host.close()
@@ -133,9 +147,9 @@ export class FrontApp {
     await this.#log.end()
   }
 
-  #openHost(): Host {
+  #openHost(gateway: VoiceNode | undefined): Host {
     return new Host(
-      coreOf(this.#front),
+      coreOf(this.#front, gateway),
       {
         send: (connection, data) => this.#connections.send(connection, data),
         close: (connection, code, reason) => this.#connections.close(connection, code, reason),
@@ -168,24 +182,5 @@ export class FrontApp {
 
   #input(input: (now: number) => void): void {
     this.#host.operate(input)
-  }
-}
-
-/** A front has no lanes and no voice clients. */
-function coreOf(front: Front): Core {
-  return {
-    connectionOpened: (id, opening, now) => front.connectionOpened(id, opening, now),
-    messageReceived: (id, data, now) => front.messageReceived(id, data, now),
-    connectionClosed: (id, code, now) => front.connectionClosed(id, code, now),
-    laneEvent: () => {},
-    laneLost: () => {},
-    laneReplaced: () => {},
-    tick: now => front.tick(now),
-    measured: () => {},
-    drain: () => {},
-    takeEffects: () => front.takeEffects(),
-    get deadline() {
-      return front.deadline
-    },
   }
 }

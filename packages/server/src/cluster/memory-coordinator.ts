@@ -4,6 +4,7 @@ import {
   encodePlacementKey,
   type LoadReport,
   type NodeRecord,
+  type OwnerQuestion,
   type PlacementKey,
   type PlacementRecord,
 } from '@parley/protocol'
@@ -14,6 +15,8 @@ export class SharedMemory {
   readonly nodes = new Map<string, NodeRecord>()
   readonly placements = new Map<string, Placed>()
   readonly listeners = new Set<ClusterListener>()
+  /** By the id of the node that answers. */
+  readonly answers = new Map<string, (question: OwnerQuestion) => boolean>()
   /** Revision of the newest placement. */
   revision = 0
 }
@@ -26,6 +29,7 @@ export class MemoryCoordinator implements Coordinator {
   readonly isAvailable = true
   readonly #shared: SharedMemory
   #listener: ClusterListener | undefined
+  #answers: string | undefined
 
   constructor(shared: SharedMemory = new SharedMemory()) {
     this.#shared = shared
@@ -74,7 +78,17 @@ export class MemoryCoordinator implements Coordinator {
     return { kind: 'taken', placed: this.#shared.placements.get(encodePlacementKey(key)) } as const
   }
 
+  async ask(question: OwnerQuestion): Promise<string | undefined> {
+    return [...this.#shared.answers].find(([, holds]) => holds(question))?.[0]
+  }
+
+  answer(id: string, holds: (question: OwnerQuestion) => boolean): void {
+    this.#answers = id
+    this.#shared.answers.set(id, holds)
+  }
+
   async close(): Promise<void> {
+    if (this.#answers !== undefined) this.#shared.answers.delete(this.#answers)
     if (this.#listener !== undefined) this.#shared.listeners.delete(this.#listener)
   }
 

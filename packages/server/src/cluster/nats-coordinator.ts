@@ -1,5 +1,5 @@
 // A coordinator on NATS JetStream (2.9 or newer): key-value buckets for nodes and placements, a subject for heartbeats.
-// Subjects, for the permissions of a node: `$KV.PREFIX_nodes.ID`, `$KV.PREFIX_place.>`, `PREFIX.load.ID`, and `$JS.API.>`.
+// Subjects, for the permissions of a node: `$KV.PREFIX_nodes.ID`, `$KV.PREFIX_place.>`, `PREFIX.load.ID`, `PREFIX.owner`, and `$JS.API.>`.
 // docs.nats.io/nats-concepts/jetstream/key-value-store
 
 import { setTimeout as pause } from 'node:timers/promises'
@@ -19,6 +19,7 @@ import {
   encodeRecord,
   LoadReport,
   NodeRecord,
+  OwnerQuestion,
   type PlacementKey,
   PlacementRecord,
 } from '@parley/protocol'
@@ -62,6 +63,9 @@ export class NatsCoordinator implements Coordinator {
   #buckets: Buckets | undefined
   #listener: ClusterListener | undefined
   #loads: Subscription | undefined
+  #questions: Subscription | undefined
+  /** What this node answers with, and when. */
+  #answer: { readonly id: string; readonly holds: (question: OwnerQuestion) => boolean } | undefined
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
@@ -123,6 +127,19 @@ export class NatsCoordinator implements Coordinator {
     return found ?? UNAVAILABLE
   }
 
+  ask(question: OwnerQuestion): Promise<string | undefined> {
+    const { coordinatorTimeout: timeout } = SERVER_LIMITS
+    return this.#attempt(async () => {
+      const reply = await this.#connection?.request(this.#ownerSubject, encodeRecord(question), { timeout })
+      return reply?.string()
+    })
+  }
+
+  answer(id: string, holds: (question: OwnerQuestion) => boolean): void {
+    this.#answer = { id, holds }
+    this.#answerQuestions()
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     clearInterval(this.#timer)
@@ -180,6 +197,7 @@ export class NatsCoordinator implements Coordinator {
     if (this.#isClosed) return
     this.#buckets = buckets
     this.#announceAll()
+    this.#answerQuestions()
     this.#listener?.availabilityChanged(true)
     if (this.#listener !== undefined) this.#watchAll(buckets)
   }
@@ -229,6 +247,18 @@ export class NatsCoordinator implements Coordinator {
   #loadReceived(message: Msg): void {
     const report = this.#decoded(LoadReport, message.string())
     if (report !== undefined && this.#loadSubject(report.id) === message.subject) this.#listener?.loadReported(report)
+  }
+
+  /** A node that does not have it says nothing: the first answer is the only one. */
+  #answerQuestions(): void {
+    const answer = this.#answer
+    if (answer === undefined || this.#buckets === undefined) return
+    this.#questions ??= this.#connection?.subscribe(this.#ownerSubject, {
+      callback: (_error, message) => {
+        const question = this.#decoded(OwnerQuestion, message.string())
+        if (question !== undefined && answer.holds(question)) message.respond(answer.id)
+      },
+    })
   }
 
   #announceAll(): void {
@@ -285,6 +315,10 @@ export class NatsCoordinator implements Coordinator {
       this.#listener?.malformed(error instanceof Error ? error.message : String(error))
       return undefined
     }
+  }
+
+  get #ownerSubject(): string {
+    return `${this.#options.prefix}.owner`
   }
 
   #loadSubject(id: string): string {

@@ -9,16 +9,16 @@ import { VERSION } from '../version.ts'
 import type { Coordinator } from './coordinator.ts'
 
 export class NodeMember {
-  readonly #app: Pick<App, 'status' | 'endpoint' | 'lvspUrl'>
-  readonly #config: Pick<Config, 'cluster' | 'capacity'>
+  readonly #app: Pick<App, 'status' | 'endpoint' | 'lvspUrl' | 'holds'>
+  readonly #config: Pick<Config, 'cluster' | 'capacity' | 'lvsp'>
   readonly #coordinator: Coordinator
   readonly #boot = randomBytes(16).toString('hex')
   readonly #timer: NodeJS.Timeout
   #isDraining: boolean
 
   constructor(
-    app: Pick<App, 'status' | 'endpoint' | 'lvspUrl'>,
-    config: Pick<Config, 'cluster' | 'capacity'>,
+    app: Pick<App, 'status' | 'endpoint' | 'lvspUrl' | 'holds'>,
+    config: Pick<Config, 'cluster' | 'capacity' | 'lvsp'>,
     coordinator: Coordinator,
   ) {
     this.#app = app
@@ -26,6 +26,7 @@ export class NodeMember {
     this.#coordinator = coordinator
     this.#isDraining = app.status.isDraining
     coordinator.announce(this.#record)
+    coordinator.answer(this.#id, question => app.holds(question))
     this.#timer = setInterval(() => this.#report(), SERVER_LIMITS.clusterReportInterval)
   }
 
@@ -62,6 +63,13 @@ export class NodeMember {
     return this.#config.cluster.id ?? ''
   }
 
+  /** Where LVSP has no listener of its own, both are at one port. */
+  get #gateway(): string | undefined {
+    const { cluster, lvsp } = this.#config
+    if (cluster.gateway !== undefined || lvsp.listen !== undefined) return cluster.gateway
+    return new URL('/', cluster.lvsp ?? this.#app.lvspUrl).href
+  }
+
   get #record(): NodeRecord {
     const { cluster, capacity } = this.#config
     return {
@@ -73,6 +81,7 @@ export class NodeMember {
       version: VERSION,
       lvsp: cluster.lvsp ?? this.#app.lvspUrl,
       endpoint: this.#app.endpoint,
+      gateway: this.#gateway,
       sessions: capacity.sessions,
     }
   }

@@ -17,6 +17,7 @@ const SECTION_NAMES = SECTIONS.filter((name): name is Section => name !== 'backe
 /** Fields of a configuration that hold the contents of a file, by the setting that names it. */
 const FILES: Readonly<Record<string, string>> = {
   'admin.token': 'admin.token_file',
+  'cluster.secrets': 'cluster.secret_file',
   'backend.secrets': 'backend.secret',
 }
 

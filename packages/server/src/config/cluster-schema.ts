@@ -34,6 +34,20 @@ export const Cluster = z.object({
     'a URL such as "wss://node1.internal:8443/lvsp"',
     'URL at which fronts reach the LVSP of this node. Default: its address on this machine.',
   ),
+  gateway: setting(
+    z
+      .string()
+      .regex(/^wss?:\/\//)
+      .max(PROTOCOL_LIMITS.endpoint)
+      .optional(),
+    'a URL such as "wss://node1.internal:8443/"',
+    'URL at which other processes of the cluster reach the voice gateway of this node, to relay clients that arrived there. Default: the host of `lvsp` if LVSP has no listener of its own, otherwise `http.endpoint`.',
+  ),
+  secret_file: setting(
+    Path.optional(),
+    'the path of a file',
+    `A file with the secret of the cluster on its first line (at least ${SERVER_LIMITS.minAdminToken} characters), and during a rotation the old one on its second. With it, voice clients that arrive at a process that is not theirs are relayed to their node.`,
+  ),
   prefix: setting(
     z.string().regex(CLUSTER_NAME).default('parley'),
     clusterName,

@@ -19,8 +19,12 @@ export interface BackendConfig extends Omit<ParsedBackend, 'secret' | 'secret_fi
 }
 /** Paths are absolute; durations are milliseconds. Frozen. */
 export type Config = Readonly<
-  Omit<ParsedConfig, 'backend' | 'admin'> & {
+  Omit<ParsedConfig, 'backend' | 'admin' | 'cluster'> & {
     backend: readonly BackendConfig[]
+    cluster: Omit<ParsedConfig['cluster'], 'secret_file'> & {
+      /** Of the relays; none, one, or two of which both are accepted. */
+      secrets: readonly string[]
+    }
     admin: Omit<ParsedConfig['admin'], 'token_file'> & {
       /** Undefined without `listen`. */
       token: string | undefined
@@ -64,10 +68,14 @@ export function libraryConfig(inputs: readonly ConfigInput[], hasTls: boolean): 
 export const processEnvironment = (): Record<string, string | undefined> => process.env
 
 /** The configuration as TOML, with secrets masked. */
-export function describeConfig({ warnings: _, admin: { token, ...admin }, ...config }: Config): string {
+export function describeConfig({ warnings: _, admin: { token, ...admin }, cluster: all, ...config }: Config): string {
+  const { secrets, ...settings } = all
+  const cluster = { ...settings, secret_file: secrets.length > 0 ? '(hidden)' : undefined }
   const backend = config.backend.map(({ secrets, ...rest }) => ({ ...rest, secret: secrets.map(() => '(hidden)') }))
   const token_file = token === undefined ? undefined : '(hidden)'
-  return stringify(z.encode(ConfigSchema, { ...config, backend, admin: { ...admin, token_file } } as ParsedConfig))
+  return stringify(
+    z.encode(ConfigSchema, { ...config, backend, cluster, admin: { ...admin, token_file } } as ParsedConfig),
+  )
 }
 
 /** From assignments to the finished configuration. The first fault ends it, because later ones often follow from it. */
@@ -76,22 +84,22 @@ function checked(assignments: readonly Assignment[], hasTls = false, warnings: s
   const parsed = ConfigSchema.safeParse(settings.tree())
   if (!parsed.success) throw settings.refusal(parsed.error.issues[0]!.path.map(String))
   const backend = backendsOf(parsed.data.backend, settings)
-  const config = { ...parsed.data, backend, admin: adminOf(parsed.data, settings, hasTls || usesAcme(parsed.data)) }
+  const isSecure = hasTls || usesAcme(parsed.data)
+  const config = {
+    ...parsed.data,
+    backend,
+    cluster: clusterOf(parsed.data, settings),
+    admin: adminOf(parsed.data, settings, isSecure),
+  }
   if (config.http.tls_cert !== undefined)
     config.http.tls_cert = settings.path(['http', 'tls_cert'], config.http.tls_cert)
   if (config.http.tls_key !== undefined) config.http.tls_key = settings.path(['http', 'tls_key'], config.http.tls_key)
-  for (const name of ['nats_credentials', 'nats_ca', 'ca'] as const) {
-    const file = config.cluster[name]
-    if (file !== undefined) config.cluster[name] = settings.path(['cluster', name], file)
-  }
   for (const name of ['storage', 'ca', 'eab_hmac_file'] as const) {
     const file = config.acme[name]
     if (file !== undefined) config.acme[name] = settings.path(['acme', name], file)
   }
   checkAcme(config, settings)
-  checkHttp(config, settings, hasTls || usesAcme(config))
-  if (config.cluster.nats.length > 0 && config.cluster.id === undefined)
-    throw settings.refuse(['cluster', 'id'], 'expected the name of this process in the cluster, found nothing')
+  checkHttp(config, settings, isSecure)
   for (const warn of [weakSecrets(config.backend), readableFiles(config, settings)]) warnings.push(...warn)
   return frozen({ ...config, warnings })
 }
@@ -201,6 +209,11 @@ function secretsOf(
     throw settings.refuse(path, 'expected either secret or secret_file, found both')
   if (secret !== undefined) return [secret].flat()
   if (file === undefined) throw new ConfigError(`backend.${index}: expected secret or secret_file, found neither`)
+  return secretLines(file, path, settings)
+}
+
+/** The new secret and, during a rotation, the old one. */
+function secretLines(file: string, path: readonly string[], settings: Settings): string[] {
   const absolute = settings.path(path, file)
   const lines = textOf(absolute, path, settings)
     .split(/\r?\n/)
@@ -226,7 +239,7 @@ function readableFiles(
   settings: Settings,
 ): string[] {
   const secretFiles = backend.map((_, index) => settings.file(['backend', String(index), 'secret_file']))
-  return [...secretFiles, http.tls_key].flatMap(path =>
+  return [...secretFiles, settings.file(['cluster', 'secret_file']), http.tls_key].flatMap(path =>
     path !== undefined && isReadableByAll(path) ? [`${path} can be read by every user of this machine: chmod 600`] : [],
   )
 }
@@ -311,6 +324,26 @@ function adminOf({ admin, http }: ParsedConfig, settings: Settings, hasTls: bool
     listen,
     token: file === undefined ? undefined : tokenOf(settings.path(path, file), path, settings),
   }
+}
+
+/** Absolute paths, and the secret read. */
+function clusterOf({ cluster }: ParsedConfig, settings: Settings): Config['cluster'] {
+  const { secret_file: file, ...rest } = cluster
+  for (const name of ['nats_credentials', 'nats_ca', 'ca'] as const) {
+    const path = rest[name]
+    if (path !== undefined) rest[name] = settings.path(['cluster', name], path)
+  }
+  if (rest.nats.length > 0 && rest.id === undefined)
+    throw settings.refuse(['cluster', 'id'], 'expected the name of this process in the cluster, found nothing')
+  const path = ['cluster', 'secret_file']
+  const secrets = file === undefined ? [] : secretLines(file, path, settings)
+  const short = secrets.find(({ length }) => length < SERVER_LIMITS.minAdminToken || length > SERVER_LIMITS.maxSecret)
+  if (short !== undefined)
+    throw settings.refuse(
+      path,
+      `expected lines of ${SERVER_LIMITS.minAdminToken} to ${SERVER_LIMITS.maxSecret} characters, found ${short.length}`,
+    )
+  return { ...rest, secrets }
 }
 
 /** The first line of the file. It may be long, but not short: it alone authenticates. */

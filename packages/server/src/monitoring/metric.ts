@@ -22,6 +22,8 @@ export interface Measured {
   }
   /** TCP connections that have not become a WebSocket. */
   halfOpen(): number
+  /** Voice connections that are relayed to another node of the cluster, and those that could not be. */
+  relay(): { readonly size: number; readonly failures: number } | undefined
   /** Refused sockets, by reason. */
   refused: Readonly<Record<string, number>>
   /** Identify messages that matched no voice state, by backend. */

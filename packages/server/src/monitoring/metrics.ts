@@ -67,6 +67,20 @@ export const METRICS: readonly Metric[] = [
     read: ({ connections }) => each(connections, 'protocol'),
   },
   {
+    name: 'parley_relayed_connections',
+    kind: 'gauge',
+    help: 'Voice connections that are relayed to another node of the cluster.',
+    labels: [],
+    read: measured => [[{}, measured.relay()?.size ?? 0]],
+  },
+  {
+    name: 'parley_relay_failures_total',
+    kind: 'counter',
+    help: 'Voice clients that could not be relayed to their node.',
+    labels: [],
+    read: measured => [[{}, measured.relay()?.failures ?? 0]],
+  },
+  {
     name: 'parley_half_open_connections',
     kind: 'gauge',
     help: 'TCP connections that are not a WebSocket, or not yet.',

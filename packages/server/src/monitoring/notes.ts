@@ -43,6 +43,17 @@ export const SERVER_NOTES = {
     meaning:
       'A node refused a command of the front, or its secret: front and nodes need the same `[[backend]]` sections.',
   },
+  'relay.failed': {
+    level: 'warn',
+    fields: { node: 'text', reason: 'text' },
+    meaning:
+      'A voice client that arrived here cannot be relayed to its node; one line for each node in ten seconds. HTTP status 403: the node has another `cluster.secret_file`, or its clock differs by more than a minute.',
+  },
+  'relay.forged': {
+    level: 'debug',
+    fields: { reason: 'text' },
+    meaning: 'A voice connection claims to be relayed, and its header is not one of this cluster; it was refused.',
+  },
   'descriptors.exhausted': {
     level: 'error',
     fields: {},

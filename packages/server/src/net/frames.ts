@@ -10,6 +10,10 @@ const MEDIUM = 0xffff
 const BYTES_PER_UNIT = 3
 const SHORT_TEXT = Math.floor(SHORT / BYTES_PER_UNIT)
 
+/** Whether a close frame may carry the code: RFC 6455 §7.4 reserves 1004 to 1006 and 1015. */
+export const isSendable = (code: number): boolean =>
+  (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999)
+
 /** Bytes of a frame's header, by the length of its payload. */
 const headerLength = (length: number) => (length <= SHORT ? 2 : length <= MEDIUM ? 4 : 10)
 

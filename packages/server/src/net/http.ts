@@ -1,11 +1,18 @@
 // A listener: one TCP port for WebSocket upgrades, probes and metrics, with or without TLS.
 // `/` and `/lvsp` are WebSockets; `/livez`, `/readyz`, `/metrics` and `/playground` are plain requests. The port opens
 // before the node runs, so that a port in use is reported first; until `serve` everything is answered with 503.
-import { createServer, type IncomingMessage, type Server, ServerResponse, STATUS_CODES } from 'node:http'
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  ServerResponse,
+  STATUS_CODES,
+} from 'node:http'
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
 import type { BlockList, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { ok } from '@parley/core'
+import { ok, type Result } from '@parley/core'
 import type { WebSocketServer } from 'ws'
 import { SERVER_LIMITS } from '../limits.ts'
 import { addressText, isListed, remoteAddress } from './address.ts'
@@ -27,6 +34,12 @@ export interface ListenerOptions {
   metricsFrom: BlockList
 }
 
+/** Who relays a voice client, and the address of the client. */
+export interface RelayHops {
+  /** From the headers of a request: undefined if it is not relayed, refused if its header is forged. */
+  hopOf(headers: IncomingHttpHeaders): Result<{ readonly relay: string; readonly address: string }> | undefined
+}
+
 /** Answers `/playground` and every path below it. */
 export interface PageService {
   answer(path: string, request: IncomingMessage, response: ServerResponse): Promise<void>
@@ -40,6 +53,8 @@ export interface Service {
   /** Undefined while the node accepts new calls, else the reason why not. */
   unready(): string | undefined
   metrics(): Promise<string>
+  /** Of a cluster whose processes relay voice clients to each other. */
+  relay?: RelayHops | undefined
   /** Undefined if it is disabled. */
   playground?: PageService | undefined
 }
@@ -130,7 +145,9 @@ export class Listener {
     const url = urlOf(request)
     const protocol = url === undefined ? undefined : this.#protocolAt(url.pathname)
     if (url === undefined || protocol === undefined) return refuse(socket, 404)
-    const address = remoteAddress(request, this.#options.behindProxy)
+    const hop = protocol === 'gateway' ? this.#service.relay?.hopOf(request.headers) : undefined
+    if (hop?.ok === false) return refuse(socket, 403)
+    const address = hop?.value.address ?? remoteAddress(request, this.#options.behindProxy)
     const place = protocol === 'gateway' ? socketLimits.admitGateway(address) : ok(ignore)
     if (!place.ok) return refuse(socket, 429)
     socket.once('close', place.value)
@@ -148,6 +165,7 @@ export class Listener {
               remoteAddress: address,
               localAddress: addressText(request.socket.localAddress),
               version: url.searchParams.get('v') ?? undefined,
+              relayedBy: hop?.value.relay,
             }
       connections.accept(webSocket, socket, opening)
     })
@@ -227,8 +245,8 @@ function say(response: ServerResponse, status: number, text: string): void {
 }
 
 /** Answers an upgrade with a status and closes at once; 429 and 503 ask the client to retry later. */
-function refuse(socket: Duplex, status: 404 | 429 | 503): void {
+function refuse(socket: Duplex, status: 403 | 404 | 429 | 503): void {
   socket.once('finish', () => socket.destroy())
-  const later = status === 404 ? '' : 'Retry-After: 10\r\n'
+  const later = status === 403 || status === 404 ? '' : 'Retry-After: 10\r\n'
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n${later}\r\n`)
 }

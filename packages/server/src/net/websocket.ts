@@ -8,12 +8,18 @@ import { type NodeNote, serverNote } from '../monitoring/notes.ts'
 import { encodeFrames } from './frames.ts'
 import { UnidentifiedInput } from './unidentified-input.ts'
 
+/** RFC 6455 §7.4.1: the purpose of the connection is fulfilled. */
+const NORMAL = 1000
+
 /** Receives the events of connections; the host. Each connection is opened once and closed once. */
 export interface ConnectionInputs {
-  connectionOpened(connection: number, opening: Opening): void
+  connectionOpened(connection: number, opening: Accepted): void
   messageReceived(connection: number, data: string | Uint8Array): void
   connectionClosed(connection: number, code: number): void
 }
+
+/** A WebSocket as it was accepted. `relayedBy`: the process of the cluster where the client arrived, if it is not this one. */
+export type Accepted = Opening & { readonly relayedBy?: string | undefined }
 
 interface Connection {
   readonly id: number
@@ -81,7 +87,7 @@ export class Connections {
   }
 
   /** `stream` is the socket that was upgraded. */
-  accept(socket: WebSocket, stream: Duplex, opening: Opening): void {
+  accept(socket: WebSocket, stream: Duplex, opening: Accepted): void {
     const { protocol } = opening
     const connection: Connection = {
       id: ++this.#last,
@@ -160,6 +166,17 @@ export class Connections {
     const connection = this.#open.get(id)
     connection?.input?.lift()
     if (connection !== undefined) connection.input = undefined
+  }
+
+  /** Passes an open WebSocket to the caller; for the node it is closed. Undefined if it is closing. */
+  detach(id: number): WebSocket | undefined {
+    const connection = this.#open.get(id)
+    if (connection === undefined || connection.closing) return undefined
+    this.#write(connection)
+    connection.input?.lift()
+    connection.socket.removeAllListeners()
+    this.#closed(connection, NORMAL)
+    return connection.socket
   }
 
   /** Resolves as soon as no voice gateway connection is open. */

@@ -2,6 +2,7 @@
 import { VoiceOp } from '@parley/protocol'
 import { type RawData, WebSocket } from 'ws'
 import { SERVER_LIMITS } from '../../limits.ts'
+import { isSendable } from '../../net/frames.ts'
 import type { FaultName } from '../faults/fault-table.ts'
 import type { UserFaults } from '../faults/user-faults.ts'
 import { mediaKeyOf } from '../media/media-key.ts'
@@ -235,7 +236,3 @@ const fateOf = ({ copies, delay, message }: Passage, before: LinkMessage): Fate 
   if (delay > 0) return 'late'
   return message === before ? 'sent' : 'changed'
 }
-
-/** RFC 6455 §7.4: 1004 to 1006 and 1015 are never sent. */
-const isSendable = (code: number) =>
-  (code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code)) || (code >= 3000 && code <= 4999)
