@@ -12,7 +12,7 @@ import { missingNats } from './nats-server.ts'
 import { withoutSilence } from './opus-frames.ts'
 import type { ChatService } from './scene.ts'
 import { CERTIFICATE, trustTestCertificate } from './trust.ts'
-import { until } from './until.ts'
+import { until, untilFits } from './until.ts'
 
 const options = { skip: missingNats, timeout: 180_000 }
 const SECRET = 'the secret of the cluster, for its relays'
@@ -61,12 +61,11 @@ interface Raw {
   readonly closed: Promise<[number, string]>
 }
 
-/** From the metrics of a node. */
-async function sessionsOf(node: Served): Promise<number> {
+async function metricOf(node: Served, name: string): Promise<number> {
   const [response] = await once(get(`https://${gatewayOf(node)}/metrics`, { ca: CERTIFICATE }), 'response')
   let text = ''
   for await (const chunk of response) text += chunk
-  return Number(/^parley_sessions (\d+)$/m.exec(text)?.[1])
+  return Number(new RegExp(`^${name} (\\d+)$`, 'm').exec(text)?.[1])
 }
 
 /** A voice connection without a library. */
@@ -95,8 +94,8 @@ test('a cluster whose tokens name their node', options, async t => {
     await until('sound through the front', () => far.frames.length > 10)
     listener.talk()
     await until('its own sound', () => speaker.frames.length > 10)
-    assert.equal(await sessionsOf(wrong), 0)
-    assert.equal(await sessionsOf(owner), 3)
+    assert.equal(await metricOf(wrong, 'parley_sessions'), 0)
+    assert.equal(await metricOf(owner, 'parley_sessions'), 3)
   })
 
   await t.test('@discordjs/voice joins and resumes through the wrong node', async t => {
@@ -168,7 +167,18 @@ test('a cluster whose tokens name their node', options, async t => {
     })
     const listener = await backend.join(t, '500', '6002', gatewayOf(wrong))
     await until('sound', () => listener.frames.length > 10)
-    assert.deepEqual([...new Set(await Promise.all(refused))], [4004])
+    // 1013 and 4009 are the answers of a machine that is too slow for a thousand TLS handshakes in half a minute.
+    const codes = await Promise.all(refused)
+    assert.deepEqual(
+      codes.filter(code => ![4004, 1013, 4009].includes(code)),
+      [],
+    )
+    assert.ok(codes.includes(4004))
+    await untilFits(
+      'the wrong ones to be gone',
+      () => metricOf(wrong, 'parley_relayed_connections'),
+      count => count === 1,
+    )
   })
 
   await t.test('without NATS a client is relayed by its token', async t => {

@@ -78,8 +78,8 @@ export const SERVER_LIMITS = {
   relayStall: 20_000,
   /** Voice connections that one process relays to their nodes: each holds two sockets. */
   maxRelayed: 20_000,
-  /** Connections to one node that are being opened: fewer than a node accepts of one address before it knows what they are. */
-  maxRelayDials: 256,
+  /** Connections to one node that are being opened: few enough that each is open long before `relayDialTimeout`. */
+  maxRelayDials: 64,
   /** From the first packet to the owner's Hello. */
   relayDialTimeout: 5_000,
   /** Seconds for which a relay's header is valid, before and after: what the clocks of two machines may differ. */
