@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { type GrantedVoiceState, LvspClient, VoiceClient } from '@parley/client'
+import { CutProxy } from './cut-proxy.ts'
 import { NatsServer } from './nats-server.ts'
 import { isSilence, numberedFrames } from './opus-frames.ts'
 import { ParleyProcess } from './parley-process.ts'
@@ -54,6 +55,23 @@ export class ClusterScene {
     })
     const [, address = ''] = await process.says(/"endpoint":"([^"]+)".*"event":"node\.started"/)
     return { process, id, address }
+  }
+
+  /** A node whose connections to NATS and to fronts can be cut; clients reach it all the same. */
+  async cuttableNode(id: string): Promise<Served & { cut(): void; heal(): void }> {
+    const nats = await CutProxy.open(this.#t, this.nats.port)
+    const lvsp = await CutProxy.open(this.#t)
+    const node = await this.node(id, {
+      PARLEY_CLUSTER_NATS: `127.0.0.1:${nats.port}`,
+      PARLEY_CLUSTER_LVSP: `wss://127.0.0.1:${lvsp.port}/lvsp`,
+    })
+    lvsp.target = Number(node.address.split(':')[1])
+    const proxies = [nats, lvsp]
+    return {
+      ...node,
+      cut: () => proxies.forEach(proxy => void proxy.cut()),
+      heal: () => proxies.forEach(proxy => void proxy.heal()),
+    }
   }
 
   async front(id: string, environment: Record<string, string> = {}): Promise<Served> {
@@ -117,6 +135,10 @@ export class ClusterUser {
   readonly frames: { endpoint: string; at: number }[] = []
   endpoint = ''
   readonly #via: string | undefined
+  /** A user that ignores later grants, as one whose client never received them. */
+  stays = false
+  /** Close codes that ended its client. */
+  readonly closes: number[] = []
   #client: VoiceClient | undefined
   #isTalking = false
   #isClosed = false
@@ -129,10 +151,12 @@ export class ClusterUser {
   async connect({ endpoint = '', token = '', sessionId, channelId }: GrantedVoiceState): Promise<void> {
     if (this.#isClosed) return
     const before = this.#client
+    if (this.stays && before !== undefined) return
     const ids = { serverId: GUILD, channelId, userId: this.userId, sessionId }
     const client = new VoiceClient({ endpoint: this.#via ?? endpoint, token, ...ids, tls: { ca: CERTIFICATE } })
     this.#client = client
     this.endpoint = endpoint
+    client.on('closed', ({ code }) => this.closes.push(code))
     client.on('frame', ({ payload }) => {
       if (!isSilence(Buffer.from(payload))) this.frames.push({ endpoint, at: performance.now() })
     })

@@ -35,6 +35,51 @@ test('kill −9 of a node: its calls continue on the other node', options, async
   await until('more frames', () => listener.frames.length > count + 50)
 })
 
+/** Users who never receive the grants of the other node, and stay on `owner`. Resolves when the front has moved both. */
+async function movedAway(backend: ClusterBackend, users: readonly ClusterUser[], owner: string): Promise<void> {
+  for (const user of users) user.stays = true
+  const moved = new Set<string>()
+  backend.client.on('granted', ({ userId, endpoint }) => void (endpoint !== owner && moved.add(userId)))
+  await until('grants of the other node', () => moved.size === users.length)
+}
+
+test('a node that was cut off ends what was placed elsewhere when it returns, without any front', options, async t => {
+  const scene = await ClusterScene.open(t)
+  const nodes = [await scene.cuttableNode('n1'), await scene.cuttableNode('n2')]
+  const front = await scene.front('f1')
+  const backend = await ClusterBackend.connect(t, front.address)
+  const { speaker, listener } = await talking(t, backend, '500', 6001)
+  const owner = nodes.find(({ address }) => address === listener.endpoint)!
+  const moved = movedAway(backend, [speaker, listener], owner.address)
+  owner.cut()
+  await moved
+  const heard = listener.frames.length
+  await until('sound from the node that is cut off', () => listener.frames.length > heard + 20)
+  front.process.kill()
+  await front.process.exit
+  owner.heal()
+  const healed = performance.now()
+  await until('the end of the old connections', () => speaker.closes.length + listener.closes.length === 2)
+  t.diagnostic(`${Math.round(performance.now() - healed)} ms from the end of the cut to the end of the moved channel`)
+  assert.deepEqual([...speaker.closes, ...listener.closes], [4014, 4014])
+  assert.match(owner.process.stdout, /"event":"cluster\.fenced"/)
+})
+
+test('a node that was stalled (SIGSTOP) ends what was moved when it continues', options, async t => {
+  const scene = await ClusterScene.open(t)
+  const nodes = [await scene.node('n1'), await scene.node('n2')]
+  const front = await scene.front('f1')
+  const backend = await ClusterBackend.connect(t, front.address)
+  const { speaker, listener } = await talking(t, backend, '500', 6001)
+  const owner = nodes.find(({ address }) => address === listener.endpoint)!
+  const moved = movedAway(backend, [speaker, listener], owner.address)
+  owner.process.signal('SIGSTOP')
+  await moved
+  owner.process.signal('SIGCONT')
+  await until('the end of the old connections', () => speaker.closes.length + listener.closes.length === 2)
+  assert.deepEqual([...speaker.closes, ...listener.closes], [4014, 4014])
+})
+
 test('SIGTERM of a node moves its calls one by one, and the process ends', options, async t => {
   const scene = await ClusterScene.open(t)
   const nodes = [await scene.node('n1'), await scene.node('n2')]

@@ -2,8 +2,10 @@
 // that obeys. Everything takes a random time, from a seed.
 
 import {
+  Fence,
   Front,
   type FrontPorts,
+  type LocalPlacement,
   type NodeAnswer,
   type NodeCommand,
   type NodeRequest,
@@ -25,21 +27,43 @@ const TIMEOUT = 2_000
 // biome-ignore lint/suspicious/noExplicitAny: what a test reads of a message is checked by its assertions
 type Json = any
 
-/** `stopped` answers nothing and keeps its state; `dead` has lost it, and its port is closed. */
-export type NodeCondition = 'up' | 'stopped' | 'dead'
+/**
+ * `stopped` answers nothing and keeps its state; `cut` the same, but it serves its clients; `dead` has lost its state, and its port is
+ * closed.
+ */
+export type NodeCondition = 'up' | 'stopped' | 'cut' | 'dead'
+
+const PROBED: Record<NodeCondition, ProbeOutcome> = { up: 'alive', dead: 'refused', stopped: 'silent', cut: 'silent' }
 
 export class SimNode {
   readonly id: string
   bench: LvspBench
   condition: NodeCondition = 'up'
+  /** Whether the front's connection to it works; after a cut it takes a moment. */
+  isLinked = true
   isDraining = false
   boot = 1
   /** Commands and requests that have arrived, in order. */
   readonly inbox: { run(node: SimNode): void; boot: number | undefined }[] = []
+  /** Looks up a placement. */
+  readonly find: (placement: LocalPlacement, then: (outcome: Coordinated) => void) => void
+  fence: Fence
 
-  constructor(id: string, seed: number) {
+  constructor(id: string, seed: number, find: SimNode['find']) {
     this.id = id
+    this.find = find
     this.bench = SimNode.#start(id, seed)
+    this.fence = this.#newFence()
+  }
+
+  /** The clock is that of the bench, which does not advance: only the order matters. */
+  #newFence(): Fence {
+    const fence: Fence = new Fence(this.id, {
+      placements: () => [...this.bench.control.placements()],
+      find: placement => this.find(placement, outcome => fence.found(placement, outcome)),
+      end: placement => void this.bench.control.fence(placement, this.bench.now),
+    })
+    return fence
   }
 
   static #start(id: string, seed: number): LvspBench {
@@ -53,7 +77,9 @@ export class SimNode {
     this.boot++
     this.condition = 'up'
     this.isDraining = false
+    this.isLinked = true
     this.bench = SimNode.#start(this.id, this.boot)
+    this.fence = this.#newFence()
   }
 
   get record(): NodeRecord {
@@ -84,7 +110,7 @@ export class SimNode {
       case 'updateChannel':
         return void control.updateChannel('main', command.channel, command.properties, now)
       case 'destroyChannel':
-        return void control.destroyChannel('main', command.channel, now)
+        return void control.destroyChannel('main', command.channel, now, command.epoch)
       case 'updateVoiceStates':
         return void control.updateVoiceStates('main', command.selector, command.restrictions)
       case 'destroyVoiceStates':
@@ -111,7 +137,7 @@ export class SimNode {
     switch (request.kind) {
       case 'channel': {
         const updated = control.updateChannel('main', request.channel, request.properties, now)
-        return updated.ok ? control.assignChannel('main', request.channel) : updated
+        return updated.ok ? control.assignChannel('main', request.channel, now, request.epoch) : updated
       }
       case 'voiceState':
         return control.createVoiceState('main', request.request, now)
@@ -131,7 +157,7 @@ export class ClusterSim {
   readonly front: Front
   readonly nodes: readonly SimNode[]
   readonly coordinator: SimCoordinator
-  readonly random: () => number
+  random: () => number
   now = 0
   /** The last grant that the backend received, by channel and user. */
   readonly granted = new Map<string, { endpoint: string; token: string }>()
@@ -144,14 +170,17 @@ export class ClusterSim {
 
   constructor(seed: number, nodes: number) {
     this.random = seededRandom(seed)
-    this.nodes = Array.from({ length: nodes }, (_, index) => new SimNode(`n${index + 1}`, seed))
     this.coordinator = new SimCoordinator()
+    const find = (placement: LocalPlacement, then: (outcome: Coordinated) => void) =>
+      this.#coordinate(() => this.coordinator.find(placement), then)
+    this.nodes = Array.from({ length: nodes }, (_, index) => new SimNode(`n${index + 1}`, seed, find))
     this.front = new Front({
       crypto: seededCrypto(`front ${seed}`),
       backends: [{ id: 'main', secrets: [SECRET] }],
       ports: this.#ports(),
       serverVersion: '1.2.3',
       random: this.random,
+      firstEpoch: 0,
     })
     this.front.availabilityChanged(true)
     for (const node of this.nodes) this.front.nodeAnnounced(node.record, 0)
@@ -192,6 +221,18 @@ export class ClusterSim {
     this.after(1, () => this.front.linkLost(node.id, this.now))
   }
 
+  /** A node that was stopped or cut off continues. After a cut its connection to the front needs up to five seconds. */
+  resume(node: SimNode): void {
+    const wasCut = node.condition === 'cut'
+    node.condition = 'up'
+    if (!wasCut) return this.process(node)
+    node.isLinked = false
+    this.after(this.random() * 5_000, () => {
+      node.isLinked = true
+      if (node.condition === 'up') this.process(node)
+    })
+  }
+
   after(delay: number, run: () => void): void {
     const event = { at: this.now + delay, order: this.#order++, run }
     this.#events.push(event)
@@ -225,7 +266,7 @@ export class ClusterSim {
       probe: record =>
         this.after(this.#delay(), () => {
           const { condition } = this.#node(record.id)
-          const outcome: ProbeOutcome = condition === 'up' ? 'alive' : condition === 'dead' ? 'refused' : 'silent'
+          const outcome = PROBED[condition]
           this.after(outcome === 'silent' ? 1_000 : 1, () => this.front.probed(record, outcome, this.now))
         }),
     }
@@ -238,7 +279,7 @@ export class ClusterSim {
     this.#lastArrival.set(name, at)
     this.after(at - this.now, () => {
       node.inbox.push({ run, boot: late === undefined ? undefined : node.boot })
-      if (node.condition === 'up') this.process(node)
+      if (node.condition === 'up' && node.isLinked) this.process(node)
       else late?.()
     })
   }
@@ -275,9 +316,11 @@ export class ClusterSim {
 
   /** Heartbeats of the nodes that run, while the coordinator is there. */
   #beat(): void {
-    for (const { id, condition, record } of this.nodes) {
+    for (const { id, condition, record, fence } of this.nodes) {
       const report = { schema: 1, id, boot: record.boot, load: 0.1, sessions: 0, channels: 0 }
-      if (condition === 'up' && this.coordinator.isAvailable) this.front.loadReported(report, this.now)
+      if (condition !== 'up' || !this.coordinator.isAvailable) continue
+      this.front.loadReported(report, this.now)
+      fence.confirmed(this.now)
     }
     this.after(1_000, () => this.#beat())
   }

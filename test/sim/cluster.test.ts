@@ -89,6 +89,9 @@ class Chaos {
         node.condition = 'stopped'
       },
       () => {
+        node.condition = 'cut'
+      },
+      () => {
         node.isDraining = true
         this.sim.announce(node)
       },
@@ -100,8 +103,7 @@ class Chaos {
       node.restart()
       this.sim.announce(node)
     }
-    node.condition = 'up'
-    this.sim.process(node)
+    this.sim.resume(node)
     if (!node.isDraining) return
     node.isDraining = false
     this.sim.announce(node)
@@ -202,4 +204,44 @@ test('without a node that accepts channels a command is refused as unavailable',
     sim.failures.map(({ code, in_reply_to }) => [code, in_reply_to.type]),
     [[10, 3]],
   )
+})
+
+/** Twenty channels with a user each, over two nodes. */
+function twenty(seed: number): { sim: ClusterSim; first: SimNode; second: SimNode } {
+  const sim = new ClusterSim(seed, 2)
+  for (let index = 0; index < 20; index++)
+    sim.info(3, { channel_id: String(500 + index), guild_id: String(index + 1), user_id: '7' })
+  sim.advance(500)
+  const [first, second] = sim.nodes
+  assert.ok(first!.contents.size > 0 && second!.contents.size > 0, 'channels on both nodes')
+  return { sim, first: first!, second: second! }
+}
+
+test('a node that was cut off ends what was placed elsewhere since, before the front reaches it again', () => {
+  const { sim, first, second } = twenty(7)
+  first.condition = 'cut'
+  sim.advance(8_000)
+  assert.equal(second.contents.size, 20)
+  assert.ok(first.contents.size > 0, 'it serves its clients while it is cut off')
+  sim.random = () => 0.999
+  sim.resume(first)
+  sim.advance(2_500)
+  assert.equal(first.isLinked, false)
+  assert.equal(first.contents.size, 0)
+})
+
+test('a node ends nothing because NATS is away, was emptied or rolled back', () => {
+  const { sim, first, second } = twenty(11)
+  const before = [first.contents.size, second.contents.size]
+  sim.coordinator.save()
+  for (const change of [() => {}, () => sim.coordinator.clear(), () => sim.coordinator.rollBack()]) {
+    sim.coordinator.isAvailable = false
+    sim.front.availabilityChanged(false)
+    sim.advance(600_000)
+    change()
+    sim.coordinator.isAvailable = true
+    sim.front.availabilityChanged(true)
+    sim.advance(10_000)
+    assert.deepEqual([first.contents.size, second.contents.size], before)
+  }
 })

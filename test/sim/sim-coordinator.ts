@@ -20,6 +20,11 @@ export class SimCoordinator {
     return { kind: 'placed', placed }
   }
 
+  find(key: PlacementKey): PlacementOutcome {
+    if (!this.isAvailable) return { kind: 'unavailable' }
+    return { kind: 'taken', placed: this.#placements.get(encodePlacementKey(key)) }
+  }
+
   release(key: PlacementKey, revision: number): void {
     const name = encodePlacementKey(key)
     if (this.isAvailable && this.#placements.get(name)?.revision === revision) this.#placements.delete(name)

@@ -5,6 +5,7 @@ export type { ChannelProperties, VoiceStateRestrictions } from '@parley/protocol
 export type { ConnectionTls } from './connection.ts'
 export { Fleet, type FleetNode, type FleetNodeState, type FleetOptions } from './fleet/fleet.ts'
 export type { FleetChannel, FleetEvents, MovedChannel } from './fleet/fleet-events.ts'
+export type { ChannelPlacement } from './lvsp/channel.ts'
 export { LvspClient, type LvspClientEvents, type LvspClientOptions } from './lvsp/client.ts'
 export type { NewVoiceState, VoiceStateSelector } from './lvsp/voice-state.ts'
 export * from './sessions.ts'

@@ -2,8 +2,9 @@
 
 export type { BackendInspection } from './backend/control.ts'
 export type { ChannelInspection } from './channel/channel.ts'
-export type { BackendId, ChannelRef } from './channel/channel-ref.ts'
+export type { BackendId, ChannelRef, LocalPlacement } from './channel/channel-ref.ts'
 export type { LaneInspection, OpenLane } from './channel/lane-handle.ts'
+export { Fence, type FencePorts } from './cluster/fence.ts'
 export {
   Front,
   type FrontChannelInspection,

@@ -354,6 +354,13 @@ export const LIMITS = {
   clusterHeartbeat: 1_000,
   /** Without a heartbeat for this long, three missed ones, a node is probed directly. */
   clusterSuspicion: 3_000,
+  /**
+   * A node whose reports did not arrive for this long looks up where its channels are: fronts may count it as dead after
+   * `clusterSuspicion`. Two reports, so that a late one alone is not enough.
+   */
+  clusterFenceGap: 2_000,
+  /** Channels that a node looks up at once. */
+  clusterFenceLookups: 32,
   /** Nodes of a cluster that one process keeps track of. */
   clusterNodes: 1_024,
   /** A node with at least this load receives no new channels while another one has less. */

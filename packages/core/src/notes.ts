@@ -72,6 +72,12 @@ export const NOTES = {
     fields: { node: 'text', how: 'text' },
     meaning: 'A node of the cluster `died`, or `left` in order; its channels move to others.',
   },
+  'cluster.fenced': {
+    level: 'warn',
+    fields: { backend: 'text', channel: 'text', epoch: 'number' },
+    meaning:
+      'The node was cut off from the cluster, and this channel was placed on another node with this epoch: it ended here (4014).',
+  },
   'voice.connected': {
     level: 'info',
     fields: { ...SESSION, address: 'text', transport: 'text', took: 'number' },

@@ -1,6 +1,6 @@
 // Composition: configuration → lanes → listeners → node → host; start, reload, drain, stop.
 import type { LaneCounters, LaneEvent, NoteFields } from '@parley/core'
-import { type NodeInspection, VoiceNode } from '@parley/core'
+import { type NodeInspection, type Operator, VoiceNode } from '@parley/core'
 import type { OwnerQuestion } from '@parley/protocol'
 import { type CertificateState, describeCertificate, NodeCertificate } from './acme/node-certificate.ts'
 import { Administration } from './admin/administration.ts'
@@ -98,7 +98,6 @@ export class App {
     this.#certificate = certificate
     this.#ports = ports
     this.#log = openLog(logOptions(config), logSink)
-    const note = this.#log.note
     this.#log.read(this.#calls.note)
     this.#node = new VoiceNode({ ...nodeOptions(config, this.endpoint, ports), ...(relay && { crypto: relay.crypto }) })
     this.#socketLimits = new SocketLimits(config.http.behind_proxy)
@@ -112,7 +111,7 @@ export class App {
           this.#connections.authenticated(connection)
         },
         lane: (lane, command) => ports.lanes.command(lane, command),
-        note,
+        note: this.#log.note,
         flush: () => {
           // Before the messages: a client that reads Ready sends discovery at once, and the lane must know its peer by then.
           ports.lanes.flush()
@@ -124,11 +123,11 @@ export class App {
     this.#host = host
     this.#relay = relay?.open({
       inputs: host,
-      note,
+      note: this.#log.note,
       holds: question => this.holds(question),
       announces: () => this.#config.media.announce.length > 0,
     })
-    this.#connections = new Connections(this.#relay ?? host, note)
+    this.#connections = new Connections(this.#relay ?? host, this.#log.note)
     this.#relay?.attach(this.#connections)
     const hasPage = config.http.playground || playground !== undefined
     const metrics = this.#openMetrics()
@@ -205,6 +204,11 @@ export class App {
   /** The state of the node without secrets. Its cost grows with the node's contents. */
   inspect(): NodeInspection {
     return this.#node.inspect()
+  }
+
+  /** Runs an action of the operator as an input of the node. Undefined if the node is closed, or failed at it. */
+  operate<Answer>(action: (operator: Operator, now: number) => Answer): Answer | undefined {
+    return this.#host.operate(now => action(this.#node.operator, now))
   }
 
   /**

@@ -8,6 +8,12 @@ export interface ChannelRef {
   guildId?: string | undefined
 }
 
+/** For the front of a cluster; backends do not need it. */
+export interface ChannelPlacement {
+  /** Fencing number: a node ignores a CHANNEL_DESTROY that is older than the placement of its channel. */
+  epoch?: number | undefined
+}
+
 /** A channel on a node (CHANNEL_ASSIGN). */
 export interface AssignedChannel extends ChannelRef {
   /** Authenticates any user of the channel. Prefer the token of a voice state, which authenticates one user. */

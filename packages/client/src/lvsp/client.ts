@@ -5,7 +5,13 @@ import { Connection, type ConnectionTls } from '../connection.ts'
 import { type Deferred, deferred } from '../deferred.ts'
 import { Listeners } from '../listeners.ts'
 import { SessionLoop } from '../session-loop.ts'
-import { type AssignedChannel, type ChannelEncryption, type ChannelRef, wireChannel } from './channel.ts'
+import {
+  type AssignedChannel,
+  type ChannelEncryption,
+  type ChannelPlacement,
+  type ChannelRef,
+  wireChannel,
+} from './channel.ts'
 import { LvspClosedError, LvspRequestError } from './lvsp-errors.ts'
 import type {
   DrainingChannel,
@@ -161,10 +167,14 @@ export class LvspClient {
    * it is sent again after a reconnect. Rejects with LvspRequestError if an id is invalid, the node refuses, or no answer
    * arrives within `requestTimeout`.
    */
-  requestChannel(channel: ChannelRef, properties?: ChannelProperties): Promise<AssignedChannel> {
+  requestChannel(
+    channel: ChannelRef,
+    properties?: ChannelProperties,
+    { epoch }: ChannelPlacement = {},
+  ): Promise<AssignedChannel> {
     const channel_properties = properties && wireChannelProperties(properties)
     return this.#request(now =>
-      this.#session.request(LvspInfo.ChannelRequest, { ...wireChannel(channel), channel_properties }, now),
+      this.#session.request(LvspInfo.ChannelRequest, { ...wireChannel(channel), channel_properties, epoch }, now),
     ) as Promise<AssignedChannel>
   }
 
@@ -202,8 +212,8 @@ export class LvspClient {
   }
 
   /** Ends a channel; its users are disconnected. */
-  destroyChannel(channel: ChannelRef): void {
-    this.#command(() => this.#session.command(LvspInfo.ChannelDestroy, wireChannel(channel)))
+  destroyChannel(channel: ChannelRef, { epoch }: ChannelPlacement = {}): void {
+    this.#command(() => this.#session.command(LvspInfo.ChannelDestroy, { ...wireChannel(channel), epoch }))
   }
 
   /** Changes properties of a channel. */

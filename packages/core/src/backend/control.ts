@@ -3,7 +3,7 @@
 // backends; every method names the backend, and ids of different backends never meet.
 import { type ChannelProperties, LvspFailure, VoiceClose, type VoiceStateRestrictions } from '@parley/protocol'
 import type { Channel } from '../channel/channel.ts'
-import { type BackendId, type ChannelRef, isSameGuild } from '../channel/channel-ref.ts'
+import { type BackendId, type ChannelRef, isSameGuild, type LocalPlacement } from '../channel/channel-ref.ts'
 import type { Ending } from '../channel/channel-session.ts'
 import type { Channels } from '../channel/channels.ts'
 import { VoiceState } from '../channel/voice-states/voice-state.ts'
@@ -34,6 +34,7 @@ import { PendingSync, SyncRun } from './sync.ts'
 
 /** What the client of a removed or moved user receives. */
 const REMOVED: Ending = { code: VoiceClose.Disconnected, reason: 'disconnected by the backend' }
+const FENCED: Ending = { code: VoiceClose.Disconnected, reason: 'the channel is on another node' }
 const CHANNEL_ENDED = 'the channel has ended'
 
 const DRAINING = refuse(LvspFailure.Draining, 'the node is draining and accepts no new channels')
@@ -111,9 +112,10 @@ export class BackendControl implements NodeControl {
     return this.#options.health(now)
   }
 
-  assignChannel(backend: BackendId, ref: ChannelRef): Result<ChannelGrant, Refusal> {
+  assignChannel(backend: BackendId, ref: ChannelRef, _now: number, epoch = 0): Result<ChannelGrant, Refusal> {
     const opened = this.#open(backend, ref)
     if (!opened.ok) return opened
+    opened.value.epoch = Math.max(opened.value.epoch, epoch)
     this.#channels.touch(opened.value)
     return ok(channelGrant(opened.value))
   }
@@ -130,11 +132,24 @@ export class BackendControl implements NodeControl {
     return ok(undefined)
   }
 
-  destroyChannel(backend: BackendId, ref: ChannelRef, now: number): Result<undefined, Refusal> {
+  destroyChannel(backend: BackendId, ref: ChannelRef, now: number, epoch = Infinity): Result<undefined, Refusal> {
     const channel = this.#channels.find(backend, ref.channelId)
     if (channel === undefined || !isSameGuild(channel, ref)) return UNKNOWN_CHANNEL
-    this.#close(channel, now)
+    if (channel.epoch <= epoch) this.#close(channel, now)
     return ok(undefined)
+  }
+
+  /** Every channel with its fencing number. */
+  *placements(): Iterable<LocalPlacement> {
+    for (const { backend, channelId, epoch } of this.#channels.all()) yield { tenant: backend, channelId, epoch }
+  }
+
+  /** Ends the channel (4014) if its epoch is lower: it was placed on another node. Returns whether it ended. */
+  fence({ tenant, channelId, epoch }: LocalPlacement, now: number): boolean {
+    const channel = this.#channels.find(tenant, channelId)
+    if (channel === undefined || channel.epoch >= epoch) return false
+    this.#channels.close(channel, FENCED, now)
+    return true
   }
 
   /**

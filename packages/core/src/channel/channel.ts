@@ -73,6 +73,8 @@ export class Channel implements ChannelRef {
   /** The sources of video of its sessions, by the SSRC that names them on the lane. */
   readonly #sources = new Map<number, SessionSource>()
   properties: ChannelProperties = {}
+  /** Fencing number of its placement in a cluster; 0 without a front. */
+  epoch = 0
   /** See `Channels.touch`. */
   mark = 0
   /** Sessions whose media may flow, in order of arrival: the other members know of them. */

@@ -7,6 +7,8 @@ import type { Placed } from './front-ports.ts'
 /** A voice state that the backend wants. */
 export interface Seat {
   request: VoiceStateRequest
+  /** The backend waits for VOICE_STATE_DONE. */
+  isAsked: boolean
   /** The last grant; undefined before the first. */
   grant: VoiceStateGrant | undefined
 }
@@ -23,8 +25,12 @@ export class FrontChannel {
   node: string | undefined
   /** The last grant of a node. */
   grant: ChannelGrant | undefined
-  /** As the coordinator has it; undefined while it does not. */
+  /** The highest fencing number of its placements, registered or not; 0 before the first. */
+  epoch = 0
+  /** As the coordinator had it last: a change names its revision. Undefined if it had none. */
   placed: Placed | undefined
+  /** Whether the coordinator has the present placement. Otherwise it is registered when the coordinator returns. */
+  isRegistered = false
   /** The node to leave once another one has the channel. */
   leaving: string | undefined
   /** Nodes that may have the channel: those that were asked to open it, in time or late, and have not received the command to end it. */

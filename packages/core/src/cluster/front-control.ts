@@ -99,7 +99,8 @@ export class FrontControl implements NodeControl {
     if (known === undefined && tenant.seats >= LIMITS.clusterVoiceStates)
       return refuse(LvspFailure.TooManyVoiceStates, 'the backend has the maximum of voice states')
     this.#leaveOthers(tenant, channel, request.userId)
-    const seat: Seat = known ?? { request, grant: undefined }
+    const seat: Seat = known ?? { request, isAsked: true, grant: undefined }
+    seat.isAsked = true
     seat.request = { ...known?.request, ...defined(request), ...channel.ref, userId: request.userId }
     tenant.addSeat(channel, request.userId, seat)
     if (channel.stage === 'open') this.#requestSeat(channel, seat)
@@ -222,6 +223,7 @@ export class FrontControl implements NodeControl {
       return refuse(LvspFailure.TooManyChannels, `the backend has the maximum of ${LIMITS.clusterChannels} channels`)
     const channel = new FrontChannel(backend, { channelId, guildId })
     tenant.add(channel)
+    this.#options.placer().added(channel)
     return ok(channel)
   }
 
@@ -255,8 +257,10 @@ export class FrontControl implements NodeControl {
     if (answer.ok) {
       const { token, endpoint, sessionId = '', connected = false } = answer.value
       const grant = { ...ref, userId, token, endpoint, sessionId, connected }
+      const isNews = seat.isAsked || type === LvspInfo.TokenRefresh || isOther(seat.grant, grant)
       this.tenant(tenant).granted(channel, seat, grant)
-      return this.#options.backends().voiceStateGranted(tenant, grant)
+      if (type === LvspInfo.VoiceStateCreate) seat.isAsked = false
+      return isNews ? this.#options.backends().voiceStateGranted(tenant, grant) : undefined
     }
     const ids = { channel_id: ref.channelId, guild_id: ref.guildId, user_id: userId }
     this.#options.backends().commandRefused(tenant, type, ids, answer.reason)
@@ -276,11 +280,12 @@ export class FrontControl implements NodeControl {
   }
 
   #end(channel: FrontChannel): void {
-    const { tenant, ref, placed, holders } = channel
+    const { tenant, ref, epoch, holders } = channel
     this.tenant(tenant).remove(channel)
     channel.stage = 'ended'
-    for (const holder of holders) this.#options.ports.command(holder, tenant, { kind: 'destroyChannel', channel: ref })
-    if (placed !== undefined) this.#options.ports.release(channel.key, placed.revision)
+    for (const holder of holders)
+      this.#options.ports.command(holder, tenant, { kind: 'destroyChannel', channel: ref, epoch })
+    this.#options.placer().release(channel)
   }
 
   /** To every node that may have the channel: it can return to one that was away. */
@@ -320,6 +325,10 @@ const fits = (
   (wanted === undefined || wanted === userId) &&
   (channelId === undefined || channelId === channel.ref.channelId) &&
   (guildId === undefined || guildId === channel.ref.guildId)
+
+/** Whether the client has to connect elsewhere, or with another token. */
+const isOther = (before: VoiceStateGrant | undefined, { token, endpoint, sessionId }: VoiceStateGrant) =>
+  before?.token !== token || before.endpoint !== endpoint || before.sessionId !== sessionId
 
 /** Without the properties that are undefined: they mean "keep the value". */
 const defined = <T extends object>(values: T): T =>

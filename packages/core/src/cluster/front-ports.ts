@@ -15,14 +15,20 @@ export type FrontRequestId = number
 
 /** A command that the node answers. */
 export type NodeRequest =
-  | { readonly kind: 'channel'; readonly channel: ChannelRef; readonly properties: ChannelProperties }
+  | {
+      readonly kind: 'channel'
+      readonly channel: ChannelRef
+      readonly properties: ChannelProperties
+      readonly epoch: number
+    }
   | { readonly kind: 'voiceState'; readonly request: VoiceStateRequest }
   | { readonly kind: 'token'; readonly channel: ChannelRef; readonly userId: string }
 
 /** A command without an answer. It reaches the node after its connection was lost, too. */
 export type NodeCommand =
   | { readonly kind: 'updateChannel'; readonly channel: ChannelRef; readonly properties: ChannelProperties }
-  | { readonly kind: 'destroyChannel'; readonly channel: ChannelRef }
+  /** Not if the node has it with a higher epoch: then it was placed there again. */
+  | { readonly kind: 'destroyChannel'; readonly channel: ChannelRef; readonly epoch: number }
   | {
       readonly kind: 'updateVoiceStates'
       readonly selector: VoiceStateSelector

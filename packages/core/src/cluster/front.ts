@@ -24,6 +24,8 @@ export interface FrontOptions {
   readonly serverVersion: string
   /** A number from 0 up to, not including, 1. */
   readonly random: () => number
+  /** The epochs of its placements are higher: milliseconds since 1970 at the start. */
+  readonly firstEpoch: number
 }
 
 /** What a node reports about a channel of a tenant. */
@@ -90,6 +92,7 @@ export class Front {
       random: options.random,
       nextId,
       version: options.serverVersion,
+      firstEpoch: options.firstEpoch,
     })
     this.#moves = new Moves(channel => this.#moveAway(channel))
     this.#lvsp = new Lvsp({
@@ -144,8 +147,7 @@ export class Front {
     this.#membership.reported(report, now)
   }
   availabilityChanged(isAvailable: boolean): void {
-    if (isAvailable)
-      for (const channel of this.#control.channels()) if (channel.stage === 'open') this.#placer.register(channel)
+    this.#placer.availabilityChanged(isAvailable, this.#control.channels())
   }
   coordinated(id: FrontRequestId, outcome: PlacementOutcome): void {
     this.#placer.coordinated(id, outcome)

@@ -1,6 +1,7 @@
 // Finds a node for each channel and opens it there: compare-and-set at the coordinator first, then the node. Where the coordinator does
 // not answer, the channel is placed provisionally, and registered when it returns.
-import { CLUSTER_SCHEMA, LvspFailure } from '@parley/protocol'
+import { CLUSTER_SCHEMA, encodePlacementKey, LvspFailure, type PlacementKey } from '@parley/protocol'
+import { LIMITS } from '../limits.ts'
 import type { Refusal } from '../lvsp/node-control.ts'
 import type { FrontChannel } from './front-channel.ts'
 import type { FrontPorts, FrontRequestId, NodeAnswer, Placed, PlacementOutcome } from './front-ports.ts'
@@ -24,6 +25,8 @@ export interface PlacerOptions {
   readonly nextId: () => FrontRequestId
   /** Nodes of another major version receive no channels. */
   readonly version: string
+  /** Higher than the epochs of earlier processes: milliseconds since 1970 at the start. */
+  readonly firstEpoch: number
 }
 
 /** Users that a new channel is expected to add to its node, until the node reports its load. */
@@ -35,9 +38,44 @@ export class Placer {
   readonly #options: PlacerOptions
   readonly #changes = new Map<FrontRequestId, (outcome: PlacementOutcome) => void>()
   readonly #openings = new Map<FrontRequestId, (answer: NodeAnswer) => void>()
+  /** Placements of channels that ended while the coordinator was away, by `encodePlacementKey`. */
+  readonly #unreleased = new Map<string, { key: PlacementKey; placed: Placed }>()
+  #isAvailable = false
+  /**
+   * The highest epoch of all channels. Each placement has a higher one, so that the epochs of a channel grow over its ends and
+   * creations: a record that the coordinator returns to is older than every later placement.
+   */
+  #highestEpoch: number
 
   constructor(options: PlacerOptions) {
     this.#options = options
+    this.#highestEpoch = options.firstEpoch
+  }
+
+  /** The coordinator is there or away: what could not be written is written when it returns. */
+  availabilityChanged(isAvailable: boolean, channels: Iterable<FrontChannel>): void {
+    this.#isAvailable = isAvailable
+    if (!isAvailable) return
+    for (const { key, placed } of this.#unreleased.values()) this.#options.ports.release(key, placed.revision)
+    this.#unreleased.clear()
+    for (const channel of channels) if (channel.stage === 'open') this.register(channel)
+  }
+
+  /** A new channel. Its epochs continue those of an ended one whose placement is still registered. */
+  added(channel: FrontChannel): void {
+    const name = encodePlacementKey(channel.key)
+    const left = this.#unreleased.get(name)
+    if (left === undefined) return
+    this.#unreleased.delete(name)
+    channel.placed = left.placed
+    channel.epoch = left.placed.record.epoch
+  }
+
+  /** The channel ended. */
+  release({ key, placed }: FrontChannel): void {
+    if (placed === undefined) return
+    if (this.#isAvailable) return this.#options.ports.release(key, placed.revision)
+    if (this.#unreleased.size < LIMITS.clusterChannels) this.#unreleased.set(encodePlacementKey(key), { key, placed })
   }
 
   /** Finds a node for a new channel, or one for a channel that lost its node. */
@@ -59,17 +97,22 @@ export class Placer {
     if (channel.node !== undefined) this.#open(channel, channel.node)
   }
 
-  /** Registers a channel that was placed while the coordinator was away. If another front placed it too, the higher epoch wins. */
+  /**
+   * Registers a channel that was placed while the coordinator was away. Of two placements the one with the higher epoch wins; of two with
+   * the same, the one that was registered first.
+   */
   register(channel: FrontChannel): void {
-    const { node } = channel
-    if (node === undefined || channel.placed !== undefined) return
-    this.#change(channel, node, outcome => {
-      if (outcome.kind === 'placed') channel.placed = outcome.placed
-      if (outcome.kind !== 'taken' || outcome.placed === undefined) return
+    const { node, epoch } = channel
+    if (node === undefined || channel.isRegistered) return
+    this.#change(channel, node, epoch, outcome => {
+      if (outcome.kind === 'placed') return this.#registered(channel, outcome.placed)
+      if (outcome.kind === 'unavailable') return
       channel.placed = outcome.placed
-      if (outcome.placed.record.node === node) return
+      const record = outcome.placed?.record
+      if (record === undefined || record.epoch < channel.epoch) return this.register(channel)
+      if (record.node === node) return this.#registered(channel, outcome.placed)
       channel.leaving = node
-      this.#follow(channel, outcome.placed, node)
+      this.#follow(channel, outcome.placed!, node)
     })
   }
 
@@ -91,22 +134,31 @@ export class Placer {
     const { id } = member.record
     channel.stage = 'placing'
     membership.placed(id, EXPECTED_SESSIONS)
-    this.#change(channel, id, outcome => this.#chosen(channel, id, outcome))
+    this.#claim(channel, id)
   }
 
-  #chosen(channel: FrontChannel, node: string, outcome: PlacementOutcome): void {
+  /** Places the channel on the node, and opens it there. */
+  #claim(channel: FrontChannel, node: string): void {
+    const epoch = this.#nextEpoch(channel)
+    this.#change(channel, node, epoch, outcome => this.#chosen(channel, node, epoch, outcome))
+  }
+
+  #chosen(channel: FrontChannel, node: string, epoch: number, outcome: PlacementOutcome): void {
     switch (outcome.kind) {
       case 'placed':
-        channel.placed = outcome.placed
+        this.#registered(channel, outcome.placed)
         return this.#open(channel, node)
       case 'unavailable':
-        channel.placed = undefined
+        channel.isRegistered = false
+        channel.epoch = epoch
         return this.#open(channel, node)
-      case 'taken':
+      case 'taken': {
         channel.placed = outcome.placed
-        // Another front removed the record in between: create it.
-        if (outcome.placed === undefined) return this.#choose(channel)
-        return this.#follow(channel, outcome.placed, node)
+        const record = outcome.placed?.record
+        // Removed by another front, or an older one that the coordinator returned to: it is replaced.
+        if (record === undefined || record.epoch <= channel.epoch) return this.#claim(channel, node)
+        return this.#follow(channel, outcome.placed!, node)
+      }
     }
   }
 
@@ -115,8 +167,20 @@ export class Placer {
     const owner = placed.record.node
     const member = this.#options.membership.get(owner)
     const isUsable = member !== undefined && member.state !== 'dead' && !channel.refused.has(owner)
+    this.#registered(channel, placed)
     if (isUsable) return this.#open(channel, owner)
-    this.#change(channel, chosen, outcome => this.#chosen(channel, chosen, outcome))
+    this.#claim(channel, chosen)
+  }
+
+  #registered(channel: FrontChannel, placed: Placed | undefined): void {
+    channel.placed = placed
+    channel.isRegistered = placed !== undefined
+    channel.epoch = Math.max(channel.epoch, placed?.record.epoch ?? 0)
+  }
+
+  #nextEpoch({ epoch, placed }: FrontChannel): number {
+    this.#highestEpoch = Math.max(this.#highestEpoch, epoch, placed?.record.epoch ?? 0) + 1
+    return this.#highestEpoch
   }
 
   #open(channel: FrontChannel, node: string): void {
@@ -129,18 +193,20 @@ export class Placer {
     this.#openings.set(id, answer => {
       if (channel.attempt === attempt && channel.stage === 'opening') this.#opened(channel, node, answer)
     })
-    const { tenant, ref, properties } = channel
-    this.#options.ports.request(id, node, tenant, { kind: 'channel', channel: ref, properties })
+    const { tenant, ref, properties, epoch } = channel
+    this.#options.ports.request(id, node, tenant, { kind: 'channel', channel: ref, properties, epoch })
   }
 
   #opened(channel: FrontChannel, node: string, answer: NodeAnswer): void {
     if (answer.ok) {
-      const { ref } = channel
-      const isMoved = channel.grant !== undefined
+      const { ref, grant: before } = channel
+      const grant = { ...ref, token: answer.value.token, endpoint: answer.value.endpoint }
+      const isMoved = before !== undefined && (before.token !== grant.token || before.endpoint !== grant.endpoint)
       channel.leaving = undefined
       channel.stage = 'open'
-      channel.grant = { ...ref, token: answer.value.token, endpoint: answer.value.endpoint }
+      channel.grant = grant
       this.#endElsewhere(channel, node)
+      if (this.#isAvailable) this.register(channel)
       return this.#options.observer.opened(channel, isMoved)
     }
     if (!answer.reason.isOfNode) return this.#options.observer.failed(channel, answer.reason)
@@ -149,37 +215,28 @@ export class Placer {
   }
 
   /** The command waits for nodes that are away. */
-  #endElsewhere({ holders, tenant, ref }: FrontChannel, node: string): void {
+  #endElsewhere({ holders, tenant, ref, epoch }: FrontChannel, node: string): void {
     for (const holder of holders) {
       if (holder === node) continue
       holders.delete(holder)
-      this.#options.ports.command(holder, tenant, { kind: 'destroyChannel', channel: ref })
+      this.#options.ports.command(holder, tenant, { kind: 'destroyChannel', channel: ref, epoch })
     }
   }
 
-  /** A moving channel stays on its node if no other accepts it. */
+  /** A moving channel stays on its node if no other accepts it. It is opened there again, because the node may have ended it by now. */
   #strand(channel: FrontChannel): void {
     const { leaving } = channel
     channel.leaving = undefined
-    if (leaving !== undefined && channel.grant !== undefined) {
-      channel.stage = 'open'
-      channel.node = leaving
-      if (channel.placed?.record.node !== leaving)
-        this.#change(channel, leaving, outcome => {
-          if (outcome.kind === 'placed') channel.placed = outcome.placed
-        })
-      return
-    }
+    if (leaving !== undefined && channel.grant !== undefined) return this.#claim(channel, leaving)
     channel.stage = 'stranded'
     channel.node = undefined
     this.#options.observer.failed(channel, NO_NODE)
   }
 
-  #change(channel: FrontChannel, node: string, then: (outcome: PlacementOutcome) => void): void {
+  #change(channel: FrontChannel, node: string, epoch: number, then: (outcome: PlacementOutcome) => void): void {
     const attempt = ++channel.attempt
     const id = this.#options.nextId()
     const { placed, key } = channel
-    const epoch = placed === undefined ? 1 : placed.record.epoch + 1
     this.#changes.set(id, outcome => {
       if (channel.attempt === attempt && channel.stage !== 'ended') then(outcome)
     })

@@ -78,7 +78,7 @@ export class Commands {
       case LvspInfo.ChannelRequest:
         return decoded(command, data, d => this.#requestChannel(d, now))
       case LvspInfo.ChannelDestroy:
-        return decoded(command, data, d => this.#node.destroyChannel(this.#backend, refOf(d), now))
+        return decoded(command, data, d => this.#node.destroyChannel(this.#backend, refOf(d), now, d.epoch))
       case LvspInfo.VoiceStateCreate:
         return decoded(command, data, d => this.#createVoiceState(d, now))
       case LvspInfo.VoiceStateDestroy:
@@ -109,7 +109,7 @@ export class Commands {
     const properties = data.channel_properties && channelPropertiesOf(data.channel_properties)
     const updated = properties && this.#node.updateChannel(this.#backend, refOf(data), properties, now)
     if (updated?.ok === false) return updated
-    const grant = this.#node.assignChannel(this.#backend, refOf(data), now)
+    const grant = this.#node.assignChannel(this.#backend, refOf(data), now, data.epoch)
     if (!grant.ok) return grant
     if (grant.value !== undefined) this.#session.sendAssign(grant.value)
     return ok(undefined)

@@ -101,8 +101,13 @@ export interface BackendStats {
 
 /** A grant without a value is sent later, by the methods of `Lvsp` for that: a front has to ask another process. */
 export interface NodeControl {
-  /** Idempotent. */
-  assignChannel(backend: BackendId, channel: ChannelRef, now: number): Result<ChannelGrant | undefined, Refusal>
+  /** Idempotent. `epoch` is the fencing number of the placement, from a front. */
+  assignChannel(
+    backend: BackendId,
+    channel: ChannelRef,
+    now: number,
+    epoch?: number,
+  ): Result<ChannelGrant | undefined, Refusal>
   /** Creates the channel if there is none: an update may come first. */
   updateChannel(
     backend: BackendId,
@@ -110,7 +115,8 @@ export interface NodeControl {
     properties: ChannelProperties,
     now: number,
   ): Result<undefined, Refusal>
-  destroyChannel(backend: BackendId, channel: ChannelRef, now: number): Result<undefined, Refusal>
+  /** With an epoch, a channel that was placed with a higher one stays: the command is older than its placement. */
+  destroyChannel(backend: BackendId, channel: ChannelRef, now: number, epoch?: number): Result<undefined, Refusal>
   /** Idempotent per user and channel. Creates the channel if there is none; moves a user within a guild. */
   createVoiceState(
     backend: BackendId,

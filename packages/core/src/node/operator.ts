@@ -2,7 +2,7 @@
 import { VoiceClose } from '@parley/protocol'
 import type { BackendControl, BackendControlOptions } from '../backend/control.ts'
 import type { Drain } from '../backend/drain.ts'
-import type { BackendId } from '../channel/channel-ref.ts'
+import type { BackendId, LocalPlacement } from '../channel/channel-ref.ts'
 import type { Ending } from '../channel/channel-session.ts'
 import type { Channels } from '../channel/channels.ts'
 import type { EncryptionHost } from '../channel/encryption.ts'
@@ -51,6 +51,10 @@ export interface Operator {
   mute(selector: UserSelector, isMuted: boolean): number
   /** Ends a draining: the node takes channels again. Returns false if it does not drain. */
   undrain(): boolean
+  /** Every channel of the node with the fencing number of its placement in a cluster. */
+  placements(): readonly LocalPlacement[]
+  /** Ends a channel (4014) that a cluster placed on another node, unless it has at least this epoch here. Returns whether it ended. */
+  fence(placement: LocalPlacement, now: number): boolean
   /** Applies settings, all or none: throws an error about invalid secrets before it changes anything. */
   configure(settings: NodeSettings, now: number): void
 }
@@ -87,6 +91,18 @@ export class NodeOperator implements Operator {
     deadlines.update(drain)
     effects.note('node.undrained', {})
     return true
+  }
+
+  placements(): readonly LocalPlacement[] {
+    return [...this.#parts.backendControl.placements()]
+  }
+
+  fence(placement: LocalPlacement, now: number): boolean {
+    const { backendControl, effects } = this.#parts
+    const isEnded = backendControl.fence(placement, now)
+    const { tenant: backend, channelId: channel, epoch } = placement
+    if (isEnded) effects.note('cluster.fenced', { backend, channel, epoch })
+    return isEnded
   }
 
   /**

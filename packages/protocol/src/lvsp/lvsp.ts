@@ -151,6 +151,8 @@ const Endpoint = z
   .describe('`host[:port]` to which users connect; an extension')
 const Token = z.string().max(PROTOCOL_LIMITS.token)
 const Seq = z.int().nonnegative()
+/** Fencing number of a placement: see docs/cluster.md. */
+const Epoch = z.int().min(1)
 
 /** Any message before its opcode is known. `s` numbers the INFO messages of a node. */
 export const LvspMessage = z.object({ op: z.int(), d: z.unknown().optional(), s: Seq.nullish() })
@@ -234,8 +236,13 @@ const SyncChannel = Channel.extend({
 export const LvspCommands = {
   [LvspInfo.ChannelRequest]: Channel.extend({
     channel_properties: LvspChannelProperties.optional().describe('as in CHANNEL_UPDATE; an extension'),
+    epoch: Epoch.optional().describe('from the front of a cluster: the fencing number of the placement'),
   }).describe('Creates a channel, or finds it. Answered by CHANNEL_ASSIGN.'),
-  [LvspInfo.ChannelDestroy]: Channel.describe('Ends a channel; its users are disconnected. No answer.'),
+  [LvspInfo.ChannelDestroy]: Channel.extend({
+    epoch: Epoch.optional().describe(
+      'from the front of a cluster: a channel that was placed with a higher epoch stays',
+    ),
+  }).describe('Ends a channel; its users are disconnected. No answer.'),
   [LvspInfo.VoiceStateCreate]: UserInChannel.extend({
     session_id: SessionId.nullish().describe('session id to use instead of a generated one; an extension'),
     token: Token.min(1).nullish().describe('token to use instead of a generated one; needs `adopt_token`'),

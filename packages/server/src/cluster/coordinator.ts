@@ -18,8 +18,8 @@ export interface Coordinator {
   readonly isAvailable: boolean
   /** Publishes the record of this process's node now, after each reconnect, and when it is called again. Never fails. */
   announce(record: NodeRecord): void
-  /** Publishes a heartbeat. Lost while the coordinator is away. */
-  report(report: LoadReport): void
+  /** Publishes a heartbeat. Resolves to whether the coordinator received it; it is lost while that is away. Never rejects. */
+  report(report: LoadReport): Promise<boolean>
   /** Removes the record of the node. Resolves after at most `SERVER_LIMITS.coordinatorTimeout`, also if that failed. */
   withdraw(id: string): Promise<void>
   /** Watches nodes and heartbeats until the coordinator is closed. One listener per coordinator. */

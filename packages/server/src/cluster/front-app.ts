@@ -85,6 +85,7 @@ export class FrontApp {
       ports: this.#ports(),
       serverVersion: VERSION,
       random: Math.random,
+      firstEpoch: Date.now(),
     })
     const { owners, open } = relayFor(config, coordinator)
     const gateway = config.cluster.secrets.length > 0 ? gatewayOf(config) : undefined

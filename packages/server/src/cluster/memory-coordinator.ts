@@ -40,8 +40,9 @@ export class MemoryCoordinator implements Coordinator {
     for (const listener of this.#shared.listeners) listener.nodeAnnounced(record)
   }
 
-  report(report: LoadReport): void {
+  async report(report: LoadReport): Promise<boolean> {
     for (const listener of this.#shared.listeners) listener.loadReported(report)
+    return true
   }
 
   async withdraw(id: string): Promise<void> {

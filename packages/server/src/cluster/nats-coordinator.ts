@@ -86,9 +86,14 @@ export class NatsCoordinator implements Coordinator {
     this.#publish(record)
   }
 
-  report(report: LoadReport): void {
+  async report(report: LoadReport): Promise<boolean> {
     // The client would keep reports in its buffer during an outage and send all of them afterwards.
-    if (this.isAvailable) this.#connection?.publish(this.#loadSubject(report.id), encodeRecord(report))
+    const confirmed = await this.#attempt(async () => {
+      this.#connection?.publish(this.#loadSubject(report.id), encodeRecord(report))
+      await this.#connection?.flush()
+      return true
+    })
+    return confirmed ?? false
   }
 
   async withdraw(id: string): Promise<void> {

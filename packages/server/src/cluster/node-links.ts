@@ -138,7 +138,7 @@ async function closeAll({ links }: Target): Promise<void> {
 async function grantOf(link: LvspClient, request: NodeRequest): Promise<NodeGrant> {
   switch (request.kind) {
     case 'channel':
-      return link.requestChannel(request.channel, request.properties)
+      return link.requestChannel(request.channel, request.properties, { epoch: request.epoch })
     case 'voiceState': {
       const { channelId, guildId, userId, sessionId, token, restrictions } = request.request
       return withToken(
@@ -160,7 +160,7 @@ function execute(link: LvspClient, command: NodeCommand): void {
     case 'updateChannel':
       return link.updateChannel(command.channel, command.properties)
     case 'destroyChannel':
-      return link.destroyChannel(command.channel)
+      return link.destroyChannel(command.channel, { epoch: command.epoch })
     case 'updateVoiceStates':
       return link.updateVoiceState(selectorOf(command.selector), command.restrictions)
     case 'destroyVoiceStates':

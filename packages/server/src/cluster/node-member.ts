@@ -1,6 +1,7 @@
 // A node as a member of a cluster: announces itself and reports its load. The node does not depend on it: without a coordinator it
 // serves as before.
 import { randomBytes } from 'node:crypto'
+import { Fence } from '@parley/core'
 import { CLUSTER_SCHEMA, type LoadReport, type NodeRecord } from '@parley/protocol'
 import type { App } from '../app.ts'
 import type { Config } from '../config/config.ts'
@@ -8,23 +9,28 @@ import { SERVER_LIMITS } from '../limits.ts'
 import { VERSION } from '../version.ts'
 import type { Coordinator } from './coordinator.ts'
 
+/** What a member needs of the node. */
+type MemberApp = Pick<App, 'status' | 'endpoint' | 'lvspUrl' | 'holds' | 'operate'>
+
 export class NodeMember {
-  readonly #app: Pick<App, 'status' | 'endpoint' | 'lvspUrl' | 'holds'>
+  readonly #app: MemberApp
   readonly #config: Pick<Config, 'cluster' | 'capacity' | 'lvsp'>
   readonly #coordinator: Coordinator
   readonly #boot = randomBytes(16).toString('hex')
   readonly #timer: NodeJS.Timeout
+  readonly #fence: Fence
   #isDraining: boolean
 
-  constructor(
-    app: Pick<App, 'status' | 'endpoint' | 'lvspUrl' | 'holds'>,
-    config: Pick<Config, 'cluster' | 'capacity' | 'lvsp'>,
-    coordinator: Coordinator,
-  ) {
+  constructor(app: MemberApp, config: Pick<Config, 'cluster' | 'capacity' | 'lvsp'>, coordinator: Coordinator) {
     this.#app = app
     this.#config = config
     this.#coordinator = coordinator
     this.#isDraining = app.status.isDraining
+    this.#fence = new Fence(this.#id, {
+      placements: () => app.operate(operator => operator.placements()) ?? [],
+      find: placement => void coordinator.find(placement).then(outcome => this.#fence.found(placement, outcome)),
+      end: placement => void app.operate((operator, now) => operator.fence(placement, now)),
+    })
     coordinator.announce(this.#record)
     coordinator.answer(this.#id, question => app.holds(question))
     this.#timer = setInterval(() => this.#report(), SERVER_LIMITS.clusterReportInterval)
@@ -56,7 +62,10 @@ export class NodeMember {
       sessions,
       channels,
     }
-    this.#coordinator.report(report)
+    const sentAt = performance.now()
+    void this.#coordinator.report(report).then(isReceived => {
+      if (isReceived) this.#fence.confirmed(sentAt)
+    })
   }
 
   get #id(): string {
