@@ -1,4 +1,4 @@
-// A node with two lanes on threads, a call on each; one lane crashes during its call.
+// A node with two lanes on threads: a call on each, of which one crashes; and a call that is on both.
 import assert from 'node:assert/strict'
 import { afterEach, test } from 'node:test'
 import type { Worker } from 'node:worker_threads'
@@ -14,7 +14,7 @@ afterEach(async () => {
 })
 
 /** A node with two lanes, their threads by port, and its log. */
-async function openNode(engine: 'ffi' | 'portable') {
+async function openNode(engine: 'ffi' | 'portable', membersPerLane?: number) {
   const workers: Worker[] = []
   const threads = new Map<number, Worker>()
   const remember = (worker: Worker) => {
@@ -24,7 +24,7 @@ async function openNode(engine: 'ffi' | 'portable') {
   process.on('worker', remember)
   const log: string[] = []
   const logSink = { write: (line: string) => void log.push(line) }
-  const media = { lanes: 2, engine }
+  const media = { lanes: 2, engine, members_per_lane: membersPerLane }
   const server = await createServer({ media, log: { level: 'info', format: 'json' }, logSink })
   process.off('worker', remember)
   // The module loader has a thread too; a listener on it would keep the process alive.
@@ -51,12 +51,15 @@ async function join({ server, backend }: Node, channelId: string, userId: string
   return client
 }
 
-/** Packets that the lane of the first call has dropped because it read them too late, which a busy machine causes. */
-async function dropsByAge({ server }: Node): Promise<number> {
+async function metric({ server }: Node, name: string, labels: string): Promise<number> {
   const text = await (await fetch(`${server.url.replace('ws', 'http')}metrics`)).text()
-  assert.match(text, /^# TYPE parley_drops_total counter$/m)
-  return Number(/^parley_drops_total\{lane="0",cause="overload"\} (\d+)$/m.exec(text)?.[1] ?? 0)
+  assert.match(text, new RegExp(`^# TYPE ${name} counter$`, 'm'))
+  return Number(new RegExp(`^${name}\\{${labels}\\} (\\d+)$`, 'm').exec(text)?.[1] ?? 0)
 }
+
+/** Packets that a lane has dropped because it read them too late, which a busy machine causes. */
+const dropsByAge = (node: Node, lane = 0): Promise<number> =>
+  metric(node, 'parley_drops_total', `lane="${lane}",cause="overload"`)
 
 /** Two members of a channel, and the frames that the second receives from the first, without silence. */
 async function callIn(node: Node, channelId: string, users: readonly [string, string]) {
@@ -125,4 +128,78 @@ for (const engine of ['ffi', 'portable'] as const)
     )
     const events = node.log.map(line => JSON.parse(line).event)
     assert.ok(events.includes('lane.lost') && events.includes('lane.replaced'))
+  })
+
+/** Frames that a client receives of each SSRC, without silence. */
+function listen(client: VoiceClient): Map<number, string[]> {
+  const heard = new Map<number, string[]>()
+  client.on('frame', ({ ssrc, payload }) => {
+    if (isSilence(Buffer.from(payload))) return
+    heard.set(ssrc, [...(heard.get(ssrc) ?? []), Buffer.from(payload).toString('hex')])
+  })
+  return heard
+}
+
+for (const engine of ['ffi', 'portable'] as const)
+  test(`${engine}: a call on two lanes: each member receives all others, and a crash of one lane interrupts all`, {
+    timeout: 120_000,
+  }, async () => {
+    const node = await openNode(engine, 2)
+    const clients: VoiceClient[] = []
+    for (const user of ['1', '2', '3', '4']) clients.push(await join(node, '500', user))
+    const heard = clients.map(listen)
+    // One on each lane.
+    const speakers = [clients[0]!, clients[2]!]
+    const users = ['1', '3']
+    await until('all members to know both speakers', () => {
+      for (const speaker of speakers) speaker.sendFrame(SILENCE)
+      return clients.every(client =>
+        speakers.every(
+          (speaker, index) => speaker === client || client.members.get(users[index]!)?.ssrc === speaker.ssrc,
+        ),
+      )
+    })
+    const dropped = (await dropsByAge(node)) + (await dropsByAge(node, 1))
+    const frames = numberedFrames(100, 1)
+    for (const frame of frames) {
+      for (const speaker of speakers) speaker.sendFrame(frame)
+      await new Promise(resolve => setTimeout(resolve, 10))
+    }
+    const sent = frames.map(frame => frame.toString('hex'))
+    const expected = clients.flatMap((client, index) =>
+      speakers.filter(speaker => speaker !== client).map(speaker => () => heard[index]!.get(speaker.ssrc ?? 0) ?? []),
+    )
+    // A packet that a lane dropped by its age is missing at up to three members.
+    await untilFits(
+      'all frames of both speakers at all members',
+      async () => [
+        expected.map(each => each().length),
+        (await dropsByAge(node)) + (await dropsByAge(node, 1)) - dropped,
+      ],
+      ([counts, drops]) => (counts as number[]).every(count => count >= frames.length - (drops as number)),
+    )
+    for (const received of expected)
+      assert.deepEqual(
+        received(),
+        sent.filter(frame => received().includes(frame)),
+      )
+    await untilFits(
+      'packets that crossed in both directions',
+      () =>
+        Promise.all([0, 1].map(lane => metric(node, 'parley_crossed_packets_total', `lane="${lane}",direction="in"`))),
+      counts => counts.every(count => count >= frames.length),
+    )
+    const codes: number[] = []
+    for (const client of clients) client.on('disconnected', ({ code }) => codes.push(code))
+    const [, second] = [...node.threads].find(([port]) => port !== node.server.mediaPort)!
+    await second.terminate()
+    await until('all members to be disconnected', () => codes.length === 4)
+    assert.deepEqual(codes, [4015, 4015, 4015, 4015])
+    await until('all members to return', () => clients.every(({ state }) => state === 'live'))
+    await until('each member to hear each speaker again', () => {
+      for (const speaker of speakers) speaker.sendFrame(numberedFrames(1, 3)[0]!)
+      return clients.every((client, index) =>
+        speakers.every(speaker => speaker === client || (heard[index]!.get(speaker.ssrc ?? 0)?.length ?? 0) > 5),
+      )
+    })
   })

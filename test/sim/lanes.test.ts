@@ -107,7 +107,7 @@ test('a call whose lane crashes continues on the replacement lane and leaves no 
 test('health decreases with the load of the busiest lane before that lane drops packets', () => {
   const { bench } = twoLanes()
   const drops = Object.fromEntries(DROP_CAUSES.map(cause => [cause, 0])) as Record<DropCause, number>
-  const totals = { datagramsIn: 0, bytesIn: 0, packetsIn: 0, packetsOut: 0, bytesOut: 0 }
+  const totals = { datagramsIn: 0, bytesIn: 0, packetsIn: 0, packetsOut: 0, bytesOut: 0, crossedIn: 0, crossedOut: 0 }
   const views = Object.fromEntries(VIEW_STATES.map(state => [state, 0])) as ViewCounts
   const counters = { ...totals, views, discoveries: 0, pings: 0, checks: 0, keepalives: 0, drops }
   const measure = (busy: number) => {

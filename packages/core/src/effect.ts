@@ -1,11 +1,9 @@
 // Effects: what the core asks of its host. The host applies them in order, after the input that caused them.
-import type { LaneCommand } from './lane/commands.ts'
+import type { LaneCommand, LaneId } from './lane/commands.ts'
 import { NOTES, type Note, type NoteFields, type NoteName, noteOf } from './notes.ts'
 
 /** One WebSocket, numbered by the host; never reused. */
 export type ConnectionId = number
-/** A lane, numbered from 0 by the host. */
-export type LaneId = number
 
 export type Effect =
   | { kind: 'send'; connection: ConnectionId; data: string | Uint8Array }

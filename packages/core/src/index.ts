@@ -2,6 +2,7 @@
 
 export type { BackendInspection } from './backend/control.ts'
 export type { ChannelInspection } from './channel/channel.ts'
+export type { LaneMembers } from './channel/channel-lanes.ts'
 export type { BackendId, ChannelRef, LocalPlacement } from './channel/channel-ref.ts'
 export type { LaneInspection, OpenLane } from './channel/lane-handle.ts'
 export { Fence, type FencePorts } from './cluster/fence.ts'
@@ -30,7 +31,7 @@ export type { Crypto, GroupCrypto, Signer } from './crypto.ts'
 export type { DaveInspection } from './dave/group.ts'
 export type { MemberInspection } from './dave/member.ts'
 export type { DavePolicy } from './dave/version.ts'
-export type { ConnectionId, Effect, LaneId } from './effect.ts'
+export type { ConnectionId, Effect } from './effect.ts'
 export type { VoiceSessionInspection } from './gateway/voice-session.ts'
 export {
   ADDRESS_LOCAL,
@@ -47,6 +48,7 @@ export {
   type LaneCommand,
   type LaneCounters,
   type LaneEvent,
+  type LaneId,
   type LayerDescription,
   type PeerId,
   type PeerQuality,
@@ -62,6 +64,7 @@ export {
   type ViewState,
 } from './lane/layer-report.ts'
 export { HEADER_WORDS, type PacketIo } from './lane/packet-io.ts'
+export { PacketRing, type PacketRingOptions, type RingInput, type RingOutput } from './lane/packet-ring.ts'
 export { LIMITS } from './limits.ts'
 export type { LvspConnectionInspection, LvspOrigin } from './lvsp/connection.ts'
 export type { Dialect } from './lvsp/dialect.ts'
@@ -70,7 +73,8 @@ export type { LvspBackend, LvspInspection, SpeakingEvent, VoiceStateEvent } from
 export type { ChannelEncryption, ListedChannel, VoiceStateRequest, VoiceStateSelector } from './lvsp/node-control.ts'
 export type { LvspSessionInspection } from './lvsp/session.ts'
 export { isSameAddress, readAddress, writeAddress } from './media/address/socket-address.ts'
-export { Router, type RouterCounts, type RouterOptions } from './media/router.ts'
+export { Router } from './media/router.ts'
+export type { RouterCounts, RouterOptions } from './media/router-interface.ts'
 export { networkOf } from './network-of.ts'
 export type { BanPolicy } from './node/address-bans.ts'
 export type { Operator, UserSelector } from './node/operator.ts'

@@ -172,7 +172,7 @@ export const NOTES = {
     level: 'error',
     fields: { lane: 'number', reason: 'text' },
     meaning:
-      'A lane crashed or did not respond; the sessions of its channels are closed with 4015. Please report the reason.',
+      'A lane crashed or did not respond; the sessions of channels with members on it are closed with 4015. Please report the reason.',
   },
   'lane.replaced': {
     level: 'warn',

@@ -14,14 +14,14 @@ import type { Crypto } from './crypto.ts'
 import { ExternalSender } from './dave/external-sender.ts'
 import type { DavePolicy, DaveState } from './dave/version.ts'
 import { Deadlines, type Timed } from './deadlines.ts'
-import { type ConnectionId, type Effect, Effects, type LaneId } from './effect.ts'
+import { type ConnectionId, type Effect, Effects } from './effect.ts'
 import type { IdentifyRefusal } from './gateway/authenticator.ts'
 import { type Gateway, GatewayConnection } from './gateway/connection.ts'
 import { Greetings } from './gateway/greetings.ts'
 import { HeldIdentifies } from './gateway/held-identifies.ts'
 import type { VoiceSessionInspection } from './gateway/voice-session.ts'
 import { type AuthenticationPolicy, VoiceSessions } from './gateway/voice-sessions.ts'
-import type { LaneEvent } from './lane/commands.ts'
+import type { LaneEvent, LaneId } from './lane/commands.ts'
 import { LIMITS } from './limits.ts'
 import { type Capacity, Health } from './lvsp/health.ts'
 import { Lvsp, type LvspBackend, type LvspInspection } from './lvsp/lvsp.ts'
@@ -55,6 +55,8 @@ export interface VoiceNodeOptions
   dtls?: Dtls | undefined
   /** Whether the legacy encryption modes are offered too. */
   legacyModes: boolean
+  /** Members of one channel on one lane, before others are placed on another lane. Default: 1,000. */
+  membersPerLane?: number | undefined
   /** The policy of calls whose backend sets none; `allowed` by default. */
   dave?: DavePolicy | undefined
   /** What the node counts as full load, for its health. */
@@ -66,6 +68,8 @@ export interface VoiceNodeOptions
 }
 
 const IDENTIFY_GRACE = 3_000
+/** A lane sends a copy of one packet to so many in 4 to 5 ms. */
+const MEMBERS_PER_LANE = 1_000
 const BANNED = [VoiceClose.RateLimited, 'too many refused Identify messages of this address'] as const
 const LANE_LOST: Ending = { code: VoiceClose.ServerCrashed, reason: 'the media server of the channel crashed' }
 
@@ -148,7 +152,7 @@ export class VoiceNode {
    */
   constructor(options: VoiceNodeOptions) {
     const { crypto } = options
-    this.#lanes = new Lanes(options.lanes, crypto, this.#effects)
+    this.#lanes = new Lanes(options.lanes, crypto, this.#effects, options.membersPerLane ?? MEMBERS_PER_LANE)
     const encryption = {
       crypto,
       effects: this.#effects,
@@ -262,7 +266,7 @@ export class VoiceNode {
   }
 
   /**
-   * A lane crashed: the sessions of its channels close with 4015, and the channels remain. Commands sent to the lane from now on
+   * A lane crashed: the sessions of channels with members on it close with 4015, and the channels remain. Commands sent to the lane from now on
    * are for its replacement.
    */
   laneLost(id: LaneId, reason: string, now: number): void {
@@ -385,7 +389,7 @@ export class VoiceNode {
 
   #endSessions(lane: LaneHandle, now: number): void {
     const channels = new Set(Array.from(this.#sessions.all(), session => session.channel))
-    for (const channel of channels) if (channel.lane === lane) channel.endSessions(LANE_LOST, now)
+    for (const channel of channels) if (channel.lanes.has(lane)) channel.endSessions(LANE_LOST, now)
   }
 
   /** Called after every input: the deadline of the connection may have changed. */

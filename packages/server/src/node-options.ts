@@ -31,6 +31,7 @@ export function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: O
       requireHeartbeat: lvsp.require_heartbeat,
     })),
     lanes: lanes.all,
+    membersPerLane: media.members_per_lane,
     ipv4: media.listen === '::' ? machineIpv4() : undefined,
   }
 }

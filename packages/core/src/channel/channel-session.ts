@@ -1,6 +1,7 @@
 // What a channel needs of a voice session and of its media.
 import type { Codec } from '@parley/protocol'
 import type { DaveSession } from '../dave/member.ts'
+import type { LaneHandle, PeerNumbers } from './lane-handle.ts'
 import type { Listener, RouteSource } from './media-routes.ts'
 import type { Viewer } from './video/video-routes.ts'
 import type { VideoSource } from './video/video-source.ts'
@@ -14,6 +15,9 @@ export interface Ending {
 
 /** What a session sends and can receive, as the channel reads it. The gateway changes it and then calls the channel. */
 export interface ChannelMedia extends Listener, Viewer {
+  /** Where its peer is. */
+  readonly lane: LaneHandle
+  readonly numbers: PeerNumbers
   readonly audio: RouteSource
   readonly sources: readonly VideoSource[]
   /** The speaking flags last declared (op 5), and the last that were not 0: other members need those to learn its SSRC. */

@@ -5,18 +5,17 @@
 
 import type { ChannelProperties, VoiceStateRestrictions } from '@parley/protocol'
 import type { DaveInspection } from '../dave/group.ts'
-import type { LaneId } from '../effect.ts'
+import type { LaneId } from '../lane/commands.ts'
 import { LIMITS } from '../limits.ts'
 import { Announcements } from './announcements.ts'
 import type { BackendUsage } from './backend-usage.ts'
+import { ChannelLanes, type LaneMembers } from './channel-lanes.ts'
 import type { BackendId, ChannelRef } from './channel-ref.ts'
 import type { ChannelSession, Ending } from './channel-session.ts'
 import { Encryption, type EncryptionHost } from './encryption.ts'
-import type { LaneHandle } from './lane-handle.ts'
-import { MediaRoutes } from './media-routes.ts'
+import type { Lanes } from './lane-handle.ts'
 import { SendRequests } from './video/send-requests.ts'
 import { VideoCodecs } from './video/video-codecs.ts'
-import { VideoRoutes } from './video/video-routes.ts'
 import type { VideoSource } from './video/video-source.ts'
 import { mayReceive, maySend, maySendVideo } from './voice-states/permissions.ts'
 import type { VoiceState } from './voice-states/voice-state.ts'
@@ -26,7 +25,10 @@ export interface ChannelInspection {
   readonly backend: BackendId
   readonly channelId: string
   readonly guildId: string | undefined
+  /** Its home lane. */
   readonly lane: LaneId
+  /** All lanes that it is on, the home lane first. */
+  readonly lanes: readonly LaneMembers[]
   readonly properties: ChannelProperties
   readonly dave: DaveInspection
   readonly voiceStates: readonly {
@@ -46,12 +48,12 @@ export interface SessionSource {
   readonly source: VideoSource
 }
 
-/** What a channel is created with. It never changes its lane. */
+/** What a channel is created with. */
 export interface ChannelOptions {
   readonly backend: BackendId
   readonly ref: ChannelRef
   readonly token: string
-  readonly lane: LaneHandle
+  readonly lanes: Lanes
   readonly usage: BackendUsage
 }
 
@@ -60,7 +62,8 @@ export class Channel implements ChannelRef {
   readonly channelId: string
   readonly guildId: string | undefined
   readonly token: string
-  readonly lane: LaneHandle
+  /** Where its members are, and the routes to them. */
+  readonly lanes: ChannelLanes
   /** What its backend has on the node. */
   readonly usage: BackendUsage
   /** The DAVE group. */
@@ -81,25 +84,21 @@ export class Channel implements ChannelRef {
   readonly #present = new Set<ChannelSession>()
   readonly #announcements: Announcements
   readonly #sendRequests: SendRequests
-  readonly #audio: MediaRoutes
-  readonly #video: VideoRoutes
 
-  constructor({ backend, ref, token, lane, usage }: ChannelOptions, host: EncryptionHost) {
+  constructor({ backend, ref, token, lanes, usage }: ChannelOptions, host: EncryptionHost) {
     this.backend = backend
     this.channelId = ref.channelId
     this.guildId = ref.guildId
     this.token = token
-    this.lane = lane
+    this.lanes = new ChannelLanes(lanes, host.deadlines)
     this.usage = usage
-    this.#audio = new MediaRoutes(lane, host.deadlines)
-    this.#video = new VideoRoutes(lane)
     this.encryption = new Encryption(this, host)
     this.videoCodecs = new VideoCodecs(host.deadlines)
-    this.#sendRequests = new SendRequests(() => this.#video.viewers, host.deadlines)
+    this.#sendRequests = new SendRequests(() => this.lanes.viewers(), host.deadlines)
     this.#announcements = new Announcements(
       {
         present: this.#present,
-        isForwarded: source => this.#video.has(source),
+        isForwarded: source => this.lanes.isForwarded(source),
         isAudible: session => maySend(this.properties, session.voiceState),
       },
       host.deadlines,
@@ -127,7 +126,7 @@ export class Channel implements ChannelRef {
 
   /** Whether video of the source is forwarded. */
   isForwarded(source: VideoSource): boolean {
-    return this.#video.has(source)
+    return this.lanes.isForwarded(source)
   }
 
   /** The session identified. The user's previous session has ended. */
@@ -136,6 +135,7 @@ export class Channel implements ChannelRef {
     for (const source of session.media.sources) this.#sources.set(source.route.ssrc, { session, source })
     this.usage.sessions++
     this.usage.used += LIMITS.sessionMemory
+    if (this.lanes.join(session)) for (const other of this.#present) this.#openMedia(other)
   }
 
   /** The session's media may flow: it is sent the other members, and they are sent it. Called after Session Description. */
@@ -166,12 +166,13 @@ export class Channel implements ChannelRef {
     this.videoCodecs.leave(session)
     if (this.#present.has(session)) this.#announcements.left(session)
     if (this.#present.delete(session)) this.#closeMedia(session)
+    this.lanes.leave(session)
     this.encryption.leave(session, now)
   }
 
   /** Whether the lane drops audio that is not encrypted end to end. */
   requireSealed(isRequired: boolean): void {
-    this.#audio.requireSealed(isRequired)
+    this.lanes.requireSealed(isRequired)
   }
 
   /** The session's declared speaking flags changed. */
@@ -181,8 +182,7 @@ export class Channel implements ChannelRef {
 
   /** The session's wants changed (op 15). */
   wantsChanged(session: ChannelSession): void {
-    this.#audio.wantsChanged(session.media)
-    this.#video.wantsChanged(session.media)
+    this.lanes.wantsChanged(session.media)
     this.#sendRequests.changed()
   }
 
@@ -271,17 +271,17 @@ export class Channel implements ChannelRef {
     this.#present.clear()
     this.encryption.abandon(now)
     for (const session of sessions) session.end(ending, now)
-    for (const part of [this.#announcements, this.#sendRequests, this.videoCodecs, this.#audio, this.#video])
-      part.close()
+    for (const part of [this.#announcements, this.#sendRequests, this.videoCodecs, this.lanes]) part.close()
   }
 
   inspect(): ChannelInspection {
-    const { backend, channelId, guildId, lane, properties } = this
+    const { backend, channelId, guildId, lanes, properties } = this
     return {
       backend,
       channelId,
       guildId,
-      lane: lane.id,
+      lane: lanes.home.id,
+      lanes: lanes.inspect(),
       properties,
       dave: this.encryption.inspect(),
       voiceStates: [...this.voiceStates.values()].map(({ userId, mute, deaf, suppress, mutedByOperator }) => ({
@@ -296,17 +296,16 @@ export class Channel implements ChannelRef {
   }
 
   #forwardedSources(session: ChannelSession): VideoSource[] {
-    return session.media.sources.filter(source => this.#video.has(source))
+    return session.media.sources.filter(source => this.lanes.isForwarded(source))
   }
 
   /** Opens or closes the session's sources and its listening, as its voice state and the channel allow. */
   #openMedia(session: ChannelSession): void {
     const { media, voiceState } = session
-    if (maySend(this.properties, voiceState)) this.#audio.openSource(media.audio)
-    else if (this.#audio.closeSource(media.audio, true) && media.lastSpeaking !== 0)
-      this.#announcements.sendSpeakingOf(session)
-    if (mayReceive(voiceState)) this.#audio.addListener(media)
-    else this.#audio.removeListener(media)
+    if (maySend(this.properties, voiceState)) this.lanes.openAudio(media)
+    else if (this.lanes.closeAudio(media, true) && media.lastSpeaking !== 0) this.#announcements.sendSpeakingOf(session)
+    if (mayReceive(voiceState)) this.lanes.addListener(media)
+    else this.lanes.removeListener(media)
     this.#openVideo(session)
   }
 
@@ -316,7 +315,7 @@ export class Channel implements ChannelRef {
     const isAllowed = media.hasVideo && maySendVideo(this.properties, voiceState)
     for (const source of media.sources) source.highest = this.properties.videoQuality ?? 100
     const changed = media.sources.filter(source =>
-      isAllowed && source.isSending ? this.#video.openSource(source) : this.#video.closeSource(source),
+      isAllowed && source.isSending ? this.lanes.openVideo(media, source) : this.lanes.closeVideo(source),
     )
     for (const source of changed) session.sourceChanged(source)
     if (changed.length > 0) {
@@ -324,18 +323,18 @@ export class Channel implements ChannelRef {
       if (this.#forwardedSources(session).length > 0) this.#sendRequests.declared(session)
       else this.#sendRequests.ended(session)
     }
-    if (media.hasVideo && mayReceive(voiceState)) this.#video.addViewer(media)
-    else this.#video.removeViewer(media)
+    if (media.hasVideo && mayReceive(voiceState)) this.lanes.addViewer(media)
+    else this.lanes.removeViewer(media)
     this.#sendRequests.changed()
   }
 
   /** No packets from or to the session from now on. */
   #closeMedia(session: ChannelSession): void {
     const { media } = session
-    this.#audio.removeListener(media)
-    this.#audio.closeSource(media.audio, false)
-    this.#video.removeViewer(media)
-    for (const source of media.sources) this.#video.closeSource(source)
+    this.lanes.removeListener(media)
+    this.lanes.closeAudio(media, false)
+    this.lanes.removeViewer(media)
+    for (const source of media.sources) this.lanes.closeVideo(source)
     this.#sendRequests.ended(session)
     this.#sendRequests.changed()
   }

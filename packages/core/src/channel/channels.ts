@@ -114,7 +114,7 @@ export class Channels {
   open(backend: BackendId, ref: ChannelRef): Channel {
     const { byId, usage, mark } = this.#of(backend)
     const token = this.#host.crypto.randomToken(32)
-    const channel = new Channel({ backend, ref, token, lane: this.#lanes.place(), usage }, this.#host)
+    const channel = new Channel({ backend, ref, token, lanes: this.#lanes, usage }, this.#host)
     channel.mark = mark
     byId.set(channel.channelId, channel)
     usage.channels++
@@ -133,7 +133,7 @@ export class Channels {
     usage.channels--
     usage.used -= LIMITS.channelMemory
     this.#countServer(channel, -1)
-    this.#lanes.release(channel.lane)
+    channel.lanes.release()
   }
 
   /** The user must not have a voice state in the channel. */

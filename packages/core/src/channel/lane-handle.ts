@@ -1,7 +1,7 @@
-// Control's end of the lanes: numbers peers and target lists, allocates SSRCs, and places channels on the least loaded lane.
+// Control's end of the lanes: numbers peers and target lists, and places channels and members on lanes.
 import type { Crypto } from '../crypto.ts'
-import type { Effects, LaneId } from '../effect.ts'
-import type { LaneCommand, LaneCounters, LaneEvent, PeerId, PeerQuality, TargetsId } from '../lane/commands.ts'
+import type { Effects } from '../effect.ts'
+import type { LaneCommand, LaneCounters, LaneEvent, LaneId, PeerId, PeerQuality, TargetsId } from '../lane/commands.ts'
 import type { LayerReport } from '../lane/layer-report.ts'
 import { LIMITS } from '../limits.ts'
 import { SsrcAllocator } from './ssrc-allocator.ts'
@@ -33,7 +33,7 @@ export interface OpenLane {
   port: number
 }
 
-/** One lane as control sees it. Numbers that it hands out are unique on the lane while they are in use. */
+/** One lane as control sees it. Numbers that it hands out are unique on the lane while they are in use, SSRCs on the node. */
 export class LaneHandle {
   readonly id: LaneId
   /** Changes where a replaced lane has another port. */
@@ -53,11 +53,17 @@ export class LaneHandle {
   #lastPeer = 0
   #lastTargets = 0
 
-  constructor(lane: OpenLane, crypto: Crypto, effects: Effects) {
+  /** `ssrcs` is shared by all lanes: a channel may be on several. */
+  constructor(lane: OpenLane, ssrcs: SsrcAllocator, effects: Effects) {
     this.id = lane.id
     this.port = lane.port
-    this.#ssrcs = new SsrcAllocator(crypto)
+    this.#ssrcs = ssrcs
     this.#effects = effects
+  }
+
+  /** Peers whose clients send to it and receive from it. */
+  get peers(): number {
+    return this.owners.size
   }
 
   /** Queues a command. Commands of one lane are executed in order. */
@@ -70,6 +76,17 @@ export class LaneHandle {
     const first = this.#ssrcs.allocate()
     const ssrcs = Array.from({ length: LIMITS.ssrcsPerSession }, (_, index) => first + index)
     return { peer: ++this.#lastPeer, ssrcs }
+  }
+
+  /** Adds the peer of another lane, and returns its id on this one. `removeRemotePeer` removes it. */
+  addRemotePeer({ ssrcs }: PeerNumbers, lane: LaneId): PeerId {
+    const peer = ++this.#lastPeer
+    this.send({ kind: 'addPeer', peer, ssrcs: Int32Array.from(ssrcs), lane })
+    return peer
+  }
+
+  removeRemotePeer(peer: PeerId): void {
+    this.send({ kind: 'removePeer', peer })
   }
 
   addPeer({ peer, ssrcs }: PeerNumbers, owner: PeerOwner): void {
@@ -126,10 +143,14 @@ export interface LaneInspection {
 /** The lanes of a node. Their number never changes: a lane that crashes is replaced under the same id. */
 export class Lanes {
   readonly all: readonly LaneHandle[]
+  readonly membersPerLane: number
   readonly #effects: Effects
 
-  constructor(lanes: readonly OpenLane[], crypto: Crypto, effects: Effects) {
-    this.all = lanes.map(lane => new LaneHandle(lane, crypto, effects))
+  /** `membersPerLane`: members of one channel on a lane, before others are placed on another lane. */
+  constructor(lanes: readonly OpenLane[], crypto: Crypto, effects: Effects, membersPerLane: number) {
+    this.membersPerLane = membersPerLane
+    const ssrcs = new SsrcAllocator(crypto)
+    this.all = lanes.map(lane => new LaneHandle(lane, ssrcs, effects))
     this.#effects = effects
   }
 
@@ -140,6 +161,12 @@ export class Lanes {
     const least = lanes.reduce((least, lane) => (lane.channels < least.channels ? lane : least))
     least.channels++
     return least
+  }
+
+  /** A lane besides those of `used`, for more members of a channel: the one with the fewest peers. Undefined if there is none. */
+  another(used: ReadonlyMap<LaneHandle, unknown>): LaneHandle | undefined {
+    const others = this.all.filter(lane => !lane.isLost && !used.has(lane))
+    return others.length === 0 ? undefined : others.reduce((least, lane) => (lane.peers < least.peers ? lane : least))
   }
 
   /** A channel that was placed there has ended. */
@@ -164,6 +191,8 @@ export class Lanes {
         return handle.owners.get(event.peer)?.packetsArrived(event.ssrc)
       case 'layers':
         return handle.owners.get(event.peer)?.layersChanged(event.layers, event.ended)
+      case 'keyframeNeeded':
+        return this.#get(event.lane)?.send({ kind: 'askKeyframe', ssrc: event.ssrc, isLayer: true })
       case 'nonceExhausted':
         return handle.owners.get(event.peer)?.keyExhausted(now)
       case 'datagram':
@@ -198,7 +227,7 @@ export class Lanes {
   }
 
   inspect(): LaneInspection[] {
-    return this.all.map(({ id, port, channels, owners: { size: peers }, counters }) => ({
+    return this.all.map(({ id, port, channels, peers, counters }) => ({
       id,
       port,
       channels,

@@ -9,6 +9,7 @@ import type { Wants } from '../lane/wants.ts'
 import { LIMITS } from '../limits.ts'
 import { LaneHandle } from './lane-handle.ts'
 import { MediaRoutes, type RouteSource } from './media-routes.ts'
+import { SsrcAllocator } from './ssrc-allocator.ts'
 
 const crypto = {
   randomBytes: (size: number) => new Uint8Array(size),
@@ -83,7 +84,7 @@ function scene(count: number) {
   const effects = new Effects()
   const routes = new Routes()
   const deadlines = new Deadlines()
-  const audio = new MediaRoutes(new LaneHandle({ id: 0, port: 1 }, crypto, effects), deadlines)
+  const audio = new MediaRoutes(new LaneHandle({ id: 0, port: 1 }, new SsrcAllocator(crypto), effects), deadlines)
   let now = 0
   const people = Array.from({ length: count }, (_, index) => new Person(index + 1))
   const take = () => {

@@ -1,6 +1,6 @@
-// Who receives audio from which source in one channel: keeps the lane's routes and target lists in step with it.
+// Who receives audio from which source in one channel, of the members on one lane: keeps the lane's routes and target lists in step with it.
 import type { Deadlines, Timed } from '../deadlines.ts'
-import type { PeerId, TargetsId } from '../lane/commands.ts'
+import type { LaneId, PeerId, TargetsId } from '../lane/commands.ts'
 import { type Wants, wantOf } from '../lane/wants.ts'
 import { LIMITS } from '../limits.ts'
 import type { LaneHandle } from './lane-handle.ts'
@@ -22,6 +22,8 @@ interface Route {
   /** Listeners whose want of this source differs from their place in the shared list. With one, the route gets a list of its own. */
   exceptions: Set<Listener>
   privateTargets: TargetsId | undefined
+  /** The source is on another lane: its packets arrive from there. */
+  readonly isRemote: boolean
 }
 
 /** What the lane was sent about a listener. */
@@ -49,6 +51,8 @@ export class MediaRoutes implements Timed {
   readonly #requests = new Map<Listener, Set<Route>>()
   #nextSlice = -Infinity
   #sealedOnly = false
+  /** The other lanes of the channel. */
+  #otherLanes: readonly LaneId[] = []
 
   constructor(lane: LaneHandle, deadlines: Deadlines) {
     this.#lane = lane
@@ -127,10 +131,10 @@ export class MediaRoutes implements Timed {
     return this.#listeners.keys()
   }
 
-  /** Returns false if the source has a route already. */
-  openSource(source: RouteSource): boolean {
+  /** Returns false if the source has a route already. `isRemote`: its peer is a remote one of this lane. */
+  openSource(source: RouteSource, isRemote = false): boolean {
     if (this.#routes.has(source.ssrc)) return false
-    const route: Route = { source, exceptions: new Set(), privateTargets: undefined }
+    const route: Route = { source, exceptions: new Set(), privateTargets: undefined, isRemote }
     this.#routes.set(source.ssrc, route)
     this.#setRoute(route)
     for (const [listener, listening] of this.#listeners)
@@ -143,6 +147,12 @@ export class MediaRoutes implements Timed {
     if (isRequired === this.#sealedOnly) return
     this.#sealedOnly = isRequired
     for (const route of this.#routes.values()) this.#setRoute(route)
+  }
+
+  /** The lanes that packets of the sources of this lane go to besides. */
+  setOtherLanes(lanes: readonly LaneId[]): void {
+    this.#otherLanes = lanes
+    for (const route of this.#routes.values()) if (!route.isRemote) this.#setRoute(route)
   }
 
   has(source: RouteSource): boolean {
@@ -231,9 +241,10 @@ export class MediaRoutes implements Timed {
     this.#lane.send({ kind: isTarget ? 'addTarget' : 'removeTarget', targets, peer })
   }
 
-  #setRoute({ source: { peer, ssrc }, privateTargets }: Route): void {
+  #setRoute({ source: { peer, ssrc }, privateTargets, isRemote }: Route): void {
     const targets = privateTargets ?? this.#sharedTargets
-    const route = { kind: 'setRoute', ssrc, owner: peer, media: 'audio', targets } as const
+    const lanes = isRemote || this.#otherLanes.length === 0 ? {} : { lanes: this.#otherLanes }
+    const route = { kind: 'setRoute', ssrc, owner: peer, media: 'audio', targets, ...lanes } as const
     this.#lane.send(this.#sealedOnly ? { ...route, sealedOnly: true } : route)
   }
 }

@@ -52,7 +52,7 @@ export function dispatch(session: VoiceSession, op: number, data: unknown, conte
     case VoiceOp.NoRoute:
       return context.effects.note('gateway.no_route', {
         user: session.voiceState.userId,
-        lane: session.channel.lane.id,
+        lane: session.media.lane.id,
       })
     default:
       if (context.strictOpcodes)

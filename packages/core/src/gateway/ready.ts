@@ -9,12 +9,12 @@ type Ready = VoiceEvents[typeof VoiceOp.Ready]
  * `streams` lists the layers that the client offered, or one for `video: true` alone, each with a pair of SSRCs and
  * `active: false`, because no packet has been sent yet. Without either it is empty.
  */
-export function readyFor({ media, mediaIp, channel }: VoiceSession, modes: readonly VoiceMode[]): Ready {
+export function readyFor({ media, mediaIp }: VoiceSession, modes: readonly VoiceMode[]): Ready {
   const layers = media.offersVideo ? media.sources.flatMap(source => source.layers) : []
   return {
     ssrc: media.audio.ssrc,
     ip: mediaIp,
-    port: channel.lane.port,
+    port: media.lane.port,
     modes: [...modes],
     experiments: [],
     heartbeat_interval: LIMITS.heartbeatInterval,

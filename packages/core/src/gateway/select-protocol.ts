@@ -49,13 +49,13 @@ function openUdp(
   { modes, crypto }: TransportContext,
   now: number,
 ): void {
-  const { media, channel } = session
+  const { media } = session
   const { transport, key, command } = selectUdp(select.data, media.peer, modes, crypto)
   media.closeTransport()
   media.transport = transport
   const description = { mode: transport.mode, secret_key: [...key] }
   if (!describe(session, description, select.codecs ?? [], crypto, now)) return
-  channel.lane.send(command)
+  media.lane.send(command)
   media.sendMapping()
   session.enter(now)
 }
@@ -69,7 +69,7 @@ function openWebrtc(session: VoiceSession, select: SelectProtocol, context: Tran
   if (host === undefined) throw new ProtocolError(VoiceClose.UnknownProtocol, 'WebRTC is not offered by this server')
   const offer = readOffer(select)
   const { media, mediaIp: ip, channel, userId: user } = session
-  const { lane } = channel
+  const { lane } = media
   media.closeTransport()
   const transport = new WebrtcTransport(offer, host, {
     origin: { backend: channel.backend, remoteAddress: media.sessionIp },

@@ -2,7 +2,7 @@
 import { type Codec, type Identify, SpeakingFlag, type Video, VoiceClose } from '@parley/protocol'
 import type { Channel } from '../channel/channel.ts'
 import type { ChannelMedia, ChannelSession } from '../channel/channel-session.ts'
-import type { PeerNumbers, PeerOwner } from '../channel/lane-handle.ts'
+import type { LaneHandle, PeerNumbers, PeerOwner } from '../channel/lane-handle.ts'
 import type { RouteSource } from '../channel/media-routes.ts'
 import { declarationOf, type VideoSource, videoSources } from '../channel/video/video-source.ts'
 import type { PeerId, PeerQuality } from '../lane/commands.ts'
@@ -24,6 +24,7 @@ export interface MediaOwner extends ChannelSession {
 }
 
 export class SessionMedia implements ChannelMedia, PeerOwner {
+  readonly lane: LaneHandle
   readonly numbers: PeerNumbers
   /** The first SSRC of the session's block. */
   readonly audio: RouteSource
@@ -47,10 +48,15 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   #hasMapping = false
   #sessionIp = ''
 
-  constructor(owner: MediaOwner, { video, streams }: Identify, numbers: PeerNumbers) {
+  constructor(
+    owner: MediaOwner,
+    { video, streams }: Identify,
+    { lane, numbers }: { lane: LaneHandle; numbers: PeerNumbers },
+  ) {
     const { peer, ssrcs } = numbers
     const [audioSsrc = 0, ...videoSsrcs] = ssrcs
     this.#owner = owner
+    this.lane = lane
     this.numbers = numbers
     this.audio = { peer, ssrc: audioSsrc }
     this.sources = videoSources(peer, videoSsrcs, streams ?? [])
@@ -78,23 +84,23 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
     return this.sources.some(source => source.isSending)
   }
 
-  /** Opens the peer on the channel's lane. */
+  /** Opens the peer on its lane. */
   open(): void {
-    this.#owner.channel.lane.addPeer(this.numbers, this)
+    this.lane.addPeer(this.numbers, this)
   }
 
   /** The session's WebSocket comes from `ip`: the lane trusts UDP addresses in the same network more. */
   connectedFrom(ip: string): void {
     if (ip === this.#sessionIp) return
     this.#sessionIp = ip
-    this.#owner.channel.lane.send({ kind: 'setSessionIp', peer: this.peer, ip })
+    this.lane.send({ kind: 'setSessionIp', peer: this.peer, ip })
   }
 
   /** Closes the transport and the peer. */
   close(): void {
     for (const ssrc of [...this.layers.keys()]) this.#forgetView(ssrc)
     this.closeTransport()
-    this.#owner.channel.lane.removePeer(this.numbers)
+    this.lane.removePeer(this.numbers)
   }
 
   /** Returns whether anything but the bit rate differs from the last report. */
@@ -121,7 +127,7 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   }
 
   refuseSealed(): void {
-    this.#owner.channel.lane.send({ kind: 'refuseSealed', peer: this.peer })
+    this.lane.send({ kind: 'refuseSealed', peer: this.peer })
   }
 
   setCodecs(codecs: readonly Codec[]): void {
@@ -133,7 +139,7 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   sendMapping(): void {
     if (!this.hasVideo && !this.#hasMapping) return
     this.#hasMapping = true
-    this.#owner.channel.lane.send({ kind: 'setRtpMapping', peer: this.peer, mapping: discordMapping(this.codecs) })
+    this.lane.send({ kind: 'setRtpMapping', peer: this.peer, mapping: discordMapping(this.codecs) })
   }
 
   /** Op 14. The payload types of a WebRTC client are those of its SDP. */

@@ -2,7 +2,7 @@
 import { encodeNodeBinary, type Identify, NUMBERED_OPS, type VoiceEvents, VoiceOp } from '@parley/protocol'
 import type { Channel } from '../channel/channel.ts'
 import type { Ending } from '../channel/channel-session.ts'
-import type { PeerNumbers } from '../channel/lane-handle.ts'
+import type { LaneHandle, PeerNumbers } from '../channel/lane-handle.ts'
 import type { VideoSource } from '../channel/video/video-source.ts'
 import type { VoiceState } from '../channel/voice-states/voice-state.ts'
 import type { Timed } from '../deadlines.ts'
@@ -46,6 +46,8 @@ export interface VoiceSessionOptions {
   readonly connection: Attachment
   /** The address that Ready names. */
   readonly mediaIp: string
+  /** Where its peer is. */
+  readonly lane: LaneHandle
   readonly numbers: PeerNumbers
   readonly observer: SessionObserver
   /** When the client identified. */
@@ -58,6 +60,8 @@ export interface VoiceSessionInspection {
   readonly userId: string
   readonly sessionId: string
   readonly channelId: string
+  /** The lane that it sends to and receives from. */
+  readonly lane: number
   readonly state: 'connected' | 'detached' | 'ended'
   /** The address of its latest connection. */
   readonly address: string
@@ -130,7 +134,7 @@ export class VoiceSession implements MediaOwner, Timed {
     this.voiceState = voiceState
     this.channel = channel
     this.tokenOwner = tokenOwner
-    this.media = new SessionMedia(this, identify, options.numbers)
+    this.media = new SessionMedia(this, identify, options)
     this.daveVersion = daveVersionOf(identify)
     this.mediaIp = options.mediaIp
     this.openedAt = options.now
@@ -266,12 +270,13 @@ export class VoiceSession implements MediaOwner, Timed {
   }
 
   inspect(): VoiceSessionInspection {
-    const { transport, audio, speaking, isSendingVideo, quality } = this.media
+    const { transport, audio, speaking, isSendingVideo, quality, lane } = this.media
     return {
       backend: this.channel.backend,
       userId: this.userId,
       sessionId: this.sessionId,
       channelId: this.channel.channelId,
+      lane: lane.id,
       state: this.#state.kind,
       address: this.#remoteAddress,
       openedAt: this.openedAt,

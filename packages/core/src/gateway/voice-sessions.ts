@@ -87,6 +87,7 @@ export class VoiceSessions implements SessionObserver {
     if (!channel.encryption.admits(daveVersionOf(identify)))
       throw new ProtocolError(VoiceClose.EncryptionRequired, 'the channel requires end-to-end encryption')
     channel.sessionOf(voiceState.userId)?.end(REPLACED, now)
+    const lane = channel.lanes.place()
     const session = new VoiceSession({
       identify,
       voiceState,
@@ -94,7 +95,8 @@ export class VoiceSessions implements SessionObserver {
       tokenOwner,
       connection,
       mediaIp: mediaAddress(this.#policy, connection.localAddress, connection.remoteAddress),
-      numbers: channel.lane.reservePeer(),
+      lane,
+      numbers: lane.reservePeer(),
       observer: this,
       now,
     })

@@ -2,6 +2,8 @@
 import type { SrtpProfile, VoiceMode } from '@parley/protocol'
 import type { LayerReport, ViewCounts } from './layer-report.ts'
 
+/** A lane, numbered from 0 by the host. */
+export type LaneId = number
 /** 1, 2, 3 … per lane, chosen by control, never reused while the lane runs. */
 export type PeerId = number
 /** Names a list of target peers that routes share. Chosen by control, per lane. */
@@ -45,7 +47,16 @@ export interface LayerDescription {
 
 export type LaneCommand =
   /** A session has SSRCs. From now on discovery requests for `ssrcs[0]` are answered; nothing else is sent to the peer. */
-  | { kind: 'addPeer'; peer: PeerId; ssrcs: Int32Array }
+  | {
+      kind: 'addPeer'
+      peer: PeerId
+      ssrcs: Int32Array
+      /**
+       * Of a remote peer, which is on that lane, in a channel that has members on this lane too. It has routes here as it has there,
+       * but another id, no key and no address: its packets arrive through the ring from that lane.
+       */
+      lane?: LaneId | undefined
+    }
   /**
    * The peer has a key (Select Protocol, or DTLS). `claimed` is the address in Select Protocol; it is used only if a discovery
    * request was sent from it. Repeated, it sets another key and resets counters and replay windows.
@@ -98,6 +109,8 @@ export type LaneCommand =
       owner: PeerId
       media: 'audio' | 'video'
       targets: TargetsId
+      /** Packets also go to these lanes, each of which has a route for the SSRC. Ignored for a remote peer. */
+      lanes?: readonly LaneId[] | undefined
       sealedOnly?: boolean | undefined
       /** Of video; absent for a camera. */
       source?: 'camera' | 'screen' | undefined
@@ -119,8 +132,11 @@ export type LaneCommand =
       wants: readonly (readonly [ssrc: number, want: number])[]
       pixelCounts: readonly (readonly [ssrc: number, pixels: number])[]
     }
-  /** A viewer was added to the video with this SSRC: requests a keyframe, unless one was requested a moment ago. */
-  | { kind: 'askKeyframe'; ssrc: number }
+  /**
+   * A viewer was added to the video with this SSRC: requests a keyframe, unless one was requested a moment ago. With `isLayer` a
+   * viewer on another lane needs one of exactly this layer.
+   */
+  | { kind: 'askKeyframe'; ssrc: number; isLayer?: boolean | undefined }
   /** Requests a `qualities` event. */
   | { kind: 'reportPeers' }
   /** Requests a `counters` event. */
@@ -136,6 +152,8 @@ export type LaneEvent =
    * are sources that it no longer views, by the SSRC of their first layer.
    */
   | { kind: 'layers'; peer: PeerId; layers: readonly LayerReport[]; ended: readonly number[] }
+  /** A keyframe of this layer of a remote peer is needed; `lane` is that of the peer. */
+  | { kind: 'keyframeNeeded'; lane: LaneId; ssrc: number }
   /** The peer's nonces are used up; nothing is sent to it until it has a new key. */
   | { kind: 'nonceExhausted'; peer: PeerId }
   /** A DTLS datagram from an address that a WebRTC client has proved. */
@@ -164,6 +182,9 @@ export interface LaneCounters {
   bytesIn: number
   packetsIn: number
   packetsOut: number
+  /** Packets that arrived from other lanes, and those handed to other lanes, one per lane. */
+  crossedIn: number
+  crossedOut: number
   bytesOut: number
   discoveries: number
   pings: number
@@ -197,5 +218,6 @@ export const DROP_CAUSES = [
   'sealed', // a frame that DAVE has sealed, for a client that cannot open it
   'unsealed', // audio that DAVE has not sealed, in a channel that requires it
   'paced', // video that would have waited too long to leave to a viewer with little bandwidth
+  'ringFull', // for another lane that is overloaded, hangs or was lost: no room in the ring to it
 ] as const
 export type DropCause = (typeof DROP_CAUSES)[number]

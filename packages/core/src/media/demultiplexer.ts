@@ -41,7 +41,7 @@ export class Demultiplexer {
   readonly #laneStats: LaneStats
   readonly #events: LaneEvent[]
   /** Bound once: a closure per packet would allocate. */
-  readonly #ownerOf = (ssrc: number): Peer | undefined => this.#routes.stream(ssrc)?.owner
+  readonly #ownerOf = (ssrc: number): Peer | undefined => this.#localOwner(ssrc)
 
   constructor(parts: DemultiplexerParts) {
     this.#peers = parts.peers
@@ -84,10 +84,16 @@ export class Demultiplexer {
     }
   }
 
+  /** A remote peer has its address on its own lane. */
+  #localOwner(ssrc: number): Peer | undefined {
+    const owner = this.#routes.stream(ssrc)?.owner
+    return owner?.lane === undefined ? owner : undefined
+  }
+
   /** The SSRC selects the key that opens the packet, whatever address it was sent from; the tag then proves the sender. */
   #discordRtp(batch: Batch, slot: number, now: number): void {
     const stream = this.#routes.stream(batch.view.getInt32(slot * SLOT + RTP_SSRC))
-    if (stream === undefined || stream.owner.isWebrtc)
+    if (stream === undefined || stream.owner.isWebrtc || stream.owner.lane !== undefined)
       return this.#laneStats.drop(this.#ingress.isKnown(batch, slot) ? Drop.foreignSsrc : Drop.unknownSender)
     const { owner } = stream
     if (!this.#ingress.openRtp(batch, slot, stream, now)) return
@@ -100,8 +106,8 @@ export class Demultiplexer {
   /** As for RTP. A compound whose SSRC is unknown belongs to the peer that is bound to its source address. */
   #discordRtcp(batch: Batch, slot: number, now: number): void {
     const at = slot * ADDRESS_WORDS
-    const stream = this.#routes.stream(batch.view.getInt32(slot * SLOT + RTCP_SENDER_SSRC))
-    const owner = stream?.owner ?? this.#peers.at(batch.addresses, at)
+    const sender = batch.view.getInt32(slot * SLOT + RTCP_SENDER_SSRC)
+    const owner = this.#localOwner(sender) ?? this.#peers.at(batch.addresses, at)
     if (owner === undefined || owner.isWebrtc) return this.#laneStats.drop(Drop.unknownSender)
     const isNew = owner.nonces?.isNew(nonceOf(batch, slot)) === true
     if (!this.#ingress.openRtcp(batch, slot, owner, now)) return

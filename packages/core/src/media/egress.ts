@@ -105,6 +105,18 @@ export class Egress {
     if (this.#number(batch, slot, stream, now)) this.#forward(batch, slot, stream, header, now)
   }
 
+  /** A packet of another lane, in node numbering. A retransmission that the other lane obtained is as late here as there. */
+  deliverCrossed(batch: Batch, slot: number, stream: ReceiveStream, now: number): void {
+    const header = this.#admit(batch, slot, stream, now)
+    const isNewer = stream.numbers.isNewer(sequenceOf(batch, slot), now)
+    if (header < 0 || !this.#number(batch, slot, stream, now)) return
+    if (stream.isAudio) return this.#forward(batch, slot, stream, header, now)
+    if (isNewer) {
+      if (this.#keep(batch, slot, stream, header)) this.#forward(batch, slot, stream, header, now)
+    } else if (this.#nackResponder.keepLate(batch, slot, stream, header))
+      this.#sendRepaired(batch, slot, stream, header, now)
+  }
+
   /** Prepares the packet for its receivers, or drops it. Returns the length of its header; −1 if it was dropped. */
   #admit(batch: Batch, slot: number, stream: ReceiveStream, now: number): number {
     const header = trimPacket(batch, slot)
@@ -120,7 +132,7 @@ export class Egress {
       if (!stream.isAnnounced) this.#announce(stream)
     }
     this.#receivers = list.has(stream.owner.id) ? list.count - 1 : list.count
-    return this.#receivers === 0 ? this.#drop(Drop.noRoute) : header
+    return this.#receivers === 0 && stream.lanes === undefined ? this.#drop(Drop.noRoute) : header
   }
 
   /** Measures a packet of video. If it begins a keyframe, viewers that wait for one of its layer are sent the layer from now on. */
@@ -172,8 +184,15 @@ export class Egress {
     const sequence = this.#nackResponder.restore(batch, slot, stream, header)
     if (sequence < 0 || !this.#nackResponder.keepLate(batch, slot, stream, header)) return
     if (stream.targets === undefined || !this.#nackGenerator.repaired(stream, sequence, now)) return
-    if (this.#nackResponder.isLate(batch, slot, stream)) this.#nackResponder.sendLate(batch, slot, stream)
-    else this.#forwarder.forward(batch, slot, stream, stream.owner.id, header, now)
+    this.#sendRepaired(batch, slot, stream, header, now)
+  }
+
+  /** Sends a packet that all receivers miss: as a retransmission if too many newer ones were sent since. */
+  #sendRepaired(batch: Batch, slot: number, stream: ReceiveStream, header: number, now: number): void {
+    if (!this.#nackResponder.isLate(batch, slot, stream))
+      return void this.#forwarder.forward(batch, slot, stream, stream.owner.id, header, now)
+    this.#forwarder.cross(batch, slot, stream, now)
+    this.#nackResponder.sendLate(batch, slot, stream)
   }
 
   /** Replaces the payload by silence. Returns false, and ends the route, once the time for that is over. */
@@ -189,6 +208,7 @@ export class Egress {
   /** Notifies control of the first packet: the other members must know the SSRC, whether or not op 5 was sent. */
   #announce(stream: ReceiveStream): void {
     stream.isAnnounced = true
+    if (stream.owner.lane !== undefined) return
     this.#events.push({ kind: 'firstPacket', peer: stream.owner.id, ssrc: stream.ssrc })
   }
 

@@ -23,10 +23,21 @@ export const Drop = {
   sealed: 15,
   unsealed: 16,
   paced: 17,
+  ringFull: 18,
 } as const satisfies Record<DropCause, number>
 
 /** Index of each total in `LaneStats.#totals`. */
-const Total = { datagramsIn: 0, bytesIn: 1, packetsIn: 2, discoveries: 3, pings: 4, keepalives: 5, checks: 6 } as const
+const Total = {
+  datagramsIn: 0,
+  bytesIn: 1,
+  packetsIn: 2,
+  discoveries: 3,
+  pings: 4,
+  keepalives: 5,
+  checks: 6,
+  crossedIn: 7,
+  crossedOut: 8,
+} as const
 type Total = (typeof Total)[keyof typeof Total]
 
 /** Every datagram is counted once in `datagramsIn` and, if it goes no further, once in a drop cause. */
@@ -58,6 +69,14 @@ export class LaneStats {
   /** A keepalive arrived, answered or not. */
   keepalive(): void {
     this.#add(Total.keepalives, 1)
+  }
+  /** A packet arrived from another lane. */
+  crossedIn(): void {
+    this.#add(Total.crossedIn, 1)
+  }
+  /** A packet was handed to another lane. */
+  crossedOut(): void {
+    this.#add(Total.crossedOut, 1)
   }
   /** `cause` is one of `Drop`. A packet for several receivers counts once per receiver that does not get it. */
   drop(cause: number, count = 1): void {

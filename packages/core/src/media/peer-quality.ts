@@ -17,5 +17,8 @@ export function peerQuality(peer: Peer, routes: RouteTable): PeerQuality {
 /** Of all peers that sent something. */
 export function qualitiesOf(peers: Peers, routes: RouteTable): PeerQuality[] {
   const all = peers.ids().map(id => peers.get(id)!)
-  return all.map(peer => peerQuality(peer, routes)).filter(({ packets }) => packets > 0)
+  return all
+    .filter(({ lane }) => lane === undefined)
+    .map(peer => peerQuality(peer, routes))
+    .filter(({ packets }) => packets > 0)
 }

@@ -1,10 +1,11 @@
 // Hot: a batch of datagrams in, sealed copies out. The lane without its socket: it looks routes up and decides nothing.
 // Control's commands change the tables; the parts below look them up. Per datagram: `Demultiplexer` chooses the path,
 // `Ingress` opens and checks, `Egress` forwards, `RtcpInput` reads RTCP.
-import { isSrtpProfile, type StunMac } from '@parley/protocol'
+import { isSrtpProfile } from '@parley/protocol'
 import type { Batch } from '../lane/batch.ts'
-import type { LaneCommand, LaneEvent, PeerId, TargetsId } from '../lane/commands.ts'
+import type { LaneCommand, LaneEvent, LaneId, PeerId } from '../lane/commands.ts'
 import type { PacketIo } from '../lane/packet-io.ts'
+import type { RingInput, RingOutput } from '../lane/packet-ring.ts'
 import { LIMITS } from '../limits.ts'
 import { AddressResponder } from './address/discovery.ts'
 import { type Peer, Peers } from './address/peers.ts'
@@ -14,6 +15,7 @@ import { hasCountedNonces } from './counted-nonces.ts'
 import { Demultiplexer } from './demultiplexer.ts'
 import { Egress } from './egress.ts'
 import { Forwarder } from './forward/forwarder.ts'
+import type { RingOutputs } from './forward/ring-outputs.ts'
 import { Talkspurts } from './forward/talkspurts.ts'
 import { Ingress } from './ingress.ts'
 import { Drop, LaneStats } from './lane-stats.ts'
@@ -22,46 +24,18 @@ import { NackGenerator } from './loss/nack-generator.ts'
 import { NackResponder } from './loss/nack-responder.ts'
 import { peerQuality, qualitiesOf } from './peer-quality.ts'
 import { NonceWindow } from './receive/nonce-window.ts'
+import { RingInputs } from './ring-inputs.ts'
+import type { RouterCounts, RouterOptions } from './router-interface.ts'
 import { ReceiverReports } from './rtcp/receiver-reports.ts'
 import { SenderReports } from './rtcp/sender-reports.ts'
 import { RtcpInput } from './rtcp-input.ts'
 import { LayeredSources } from './streams/layered-sources.ts'
 import type { ReceiveStream } from './streams/receive-stream.ts'
-import { type RouteCounts, RouteTable } from './streams/route-table.ts'
+import { RouteTable } from './streams/route-table.ts'
 import { createRtpMapping, DISCORD_MAPPING } from './streams/rtp-mapping.ts'
 import { SendStreams } from './streams/send-streams.ts'
 import { Viewers } from './viewers/viewers.ts'
 import { mapSsrc, WebrtcPeers } from './webrtc/webrtc-peers.ts'
-
-/** What a lane asks of its host besides the packet engine. */
-export interface RouterOptions {
-  /** The share of the time since its last call that the lane worked, 0 to 1. */
-  busy?: (() => number) | undefined
-  /** HMAC-SHA1 for ICE checks; without it the lane serves no WebRTC clients. */
-  stunMac?: StunMac | undefined
-  /** The wall clock, in milliseconds since 1970, when `now` was 0. */
-  timeOrigin?: number | undefined
-}
-
-/** Counts of what a lane holds. */
-export interface RouterCounts extends RouteCounts {
-  peers: number
-  /** Bound addresses. */
-  addresses: number
-  webrtcPeers: number
-  /** Addresses that ICE checks have proved. */
-  webrtcAddresses: number
-  /** Peers that wait for a receiver report. */
-  reports: number
-  /** Video streams with packets kept for retransmission. */
-  videos: number
-  /** Pairs of stream and receiver with numbers of their own. */
-  sendStreams: number
-  /** Streams whose pauses the node fills with silence. */
-  talkspurts: number
-  /** Peers whose bandwidth for video is estimated. */
-  viewers: number
-}
 
 /**
  * The lane as a sans-IO machine: inputs are `command`, `receive` and `tick`, outputs go to the packet engine at once and to
@@ -86,12 +60,14 @@ export class Router {
   readonly #senderReports: SenderReports
   readonly #viewers: Viewers
   readonly #demultiplexer: Demultiplexer
+  readonly #inputs: RingInputs
+  readonly #outputs: RingOutputs
   readonly #suspend = (peer: Peer): void => this.#io.dropAddress(peer.id)
 
   constructor(io: PacketIo, { busy = () => 0, stunMac, timeOrigin = 0 }: RouterOptions = {}) {
     this.#io = io
     this.#busy = busy
-    this.#keyframes = new KeyframeRequests(io)
+    this.#keyframes = new KeyframeRequests(io, this.#events)
     this.#sources = new LayeredSources((stream, now) => void this.#keyframes.request(stream, now))
     this.#routes = new RouteTable(this.#sources)
     const forwarder = new Forwarder(io, this.#sendStreams, this.#laneStats)
@@ -127,11 +103,14 @@ export class Router {
     this.#viewers = new Viewers(parts)
     this.#sources.estimateOf = viewer => this.#viewers.estimateOf(viewer)
     this.#sources.onChange = (viewer, now) => this.#viewers.changed(viewer, now)
+    const egress = new Egress(parts)
+    this.#outputs = forwarder.outputs
+    this.#inputs = new RingInputs({ ...parts, egress })
     this.#demultiplexer = new Demultiplexer({
       ...parts,
+      egress,
       responder: new AddressResponder(parts),
       ingress: new Ingress(parts),
-      egress: new Egress(parts),
       rtcpInput: new RtcpInput({ ...parts, viewers: this.#viewers }),
     })
   }
@@ -152,7 +131,7 @@ export class Router {
   command(command: LaneCommand, now: number): void {
     switch (command.kind) {
       case 'addPeer':
-        return this.#addPeer(command.peer, command.ssrcs)
+        return this.#addPeer(command.peer, command.ssrcs, command.lane)
       case 'protectPeer':
         return this.#protectPeer(command, now)
       case 'addWebrtcPeer':
@@ -176,7 +155,7 @@ export class Router {
       case 'removeTarget':
         return this.#routes.removeTarget(command.targets, command.peer)
       case 'closeTargets':
-        return this.#closeTargets(command.targets)
+        return this.#senderReports.listClosed(this.#routes.closeTargets(command.targets))
       case 'refuseSealed':
         return this.#routes.refuseSealed(command.peer, now)
       case 'setRoute':
@@ -185,7 +164,7 @@ export class Router {
       case 'removeRoute':
         return this.#removeRoute(command, now)
       case 'askKeyframe':
-        return this.#requestKeyframe(command.ssrc, now)
+        return this.#requestKeyframe(command, now)
       case 'setWants':
         return this.#setWants(command, now)
       case 'reportPeers':
@@ -209,6 +188,31 @@ export class Router {
     this.#io.flush()
     this.#applyBindings()
     this.#noteExhausted()
+  }
+
+  /** Packets of the lane arrive through the ring from now on. It replaces an earlier one from there, as does one in `addOutput`. */
+  addInput(lane: LaneId, input: RingInput): void {
+    this.#inputs.add(lane, input)
+  }
+
+  /** Packets for the lane leave through the ring. */
+  addOutput(lane: LaneId, output: RingOutput): void {
+    this.#outputs.add(lane, output)
+  }
+
+  /** Whether packets of other lanes wait. Per turn: no allocation. */
+  get hasCrossed(): boolean {
+    return !this.#inputs.isEmpty
+  }
+
+  /** Handles what arrived from other lanes, at most `limit` packets of each. Returns how many there were. */
+  receiveCrossed(limit: number, now: number): number {
+    this.#viewers.now = now
+    const count = this.#inputs.receive(limit, now)
+    if (count === 0) return 0
+    this.#io.flush()
+    this.#noteExhausted()
+    return count
   }
 
   /** Sends what is due (reports, requests, silence) and expires consent. */
@@ -252,11 +256,11 @@ export class Router {
   }
 
   /** A session was opened. Its streams exist from now on, without a route. */
-  #addPeer(id: PeerId, ssrcs: Int32Array): void {
-    const peer = this.#peers.add(id, ssrcs)
+  #addPeer(id: PeerId, ssrcs: Int32Array, lane?: LaneId): void {
+    const peer = this.#peers.add(id, ssrcs, lane)
     if (peer === undefined) return
     this.#routes.addPeer(peer)
-    this.#io.addPeer(id)
+    if (lane === undefined) this.#io.addPeer(id)
   }
 
   /** The peer has a key: indexes, nonces and sequences of an earlier one mean nothing under it. */
@@ -332,7 +336,7 @@ export class Router {
   #removePeer(id: PeerId): void {
     const peer = this.#peers.get(id)
     if (peer === undefined) return
-    this.#events.push({ kind: 'peerEnded', quality: peerQuality(peer, this.#routes) })
+    if (peer.lane === undefined) this.#events.push({ kind: 'peerEnded', quality: peerQuality(peer, this.#routes) })
     this.#reports.remove(peer)
     this.#webrtcPeers.remove(peer)
     this.#viewers.remove(peer)
@@ -354,11 +358,6 @@ export class Router {
     this.#applyBindings()
   }
 
-  #closeTargets(targets: TargetsId): void {
-    const list = this.#routes.closeTargets(targets)
-    if (list !== undefined) this.#senderReports.listClosed(list)
-  }
-
   #removeRoute({ ssrc, silence }: LaneCommand & { kind: 'removeRoute' }, now: number): void {
     const stream = this.#routes.stream(ssrc)
     if (stream === undefined) return
@@ -371,11 +370,11 @@ export class Router {
     this.#io.flush()
   }
 
-  #requestKeyframe(ssrc: number, now: number): void {
+  #requestKeyframe({ ssrc, isLayer }: LaneCommand & { kind: 'askKeyframe' }, now: number): void {
     const stream = this.#routes.stream(ssrc)
     if (stream === undefined) return
     const layers = this.#sources.of(stream)?.layers ?? []
-    if (layers.length <= 1) this.#keyframes.request(stream, now)
+    if (isLayer === true || layers.length <= 1) this.#keyframes.request(stream, now)
     else for (const layer of layers) if (layer.targets.count > 0) this.#keyframes.request(layer.stream, now)
     this.#io.flush()
   }

@@ -61,7 +61,7 @@ export class SessionEvents implements SessionObserver {
     const line = { ...noteOf(session), address, code, reason, transport: transportOf(session) }
     this.#video.sessionEnded(session)
     const duration = Math.round((now - openedAt) / 1_000)
-    session.channel.lane.whenEnded(media.numbers, (quality = media.quality) =>
+    media.lane.whenEnded(media.numbers, (quality = media.quality) =>
       this.#effects.note('voice.disconnected', { ...line, duration, ...qualityOf(quality) }),
     )
     if (session.media.transport === undefined) return

@@ -47,7 +47,7 @@ export class LvspBench {
     const crypto = seededCrypto(seed)
     const deadlines = this.#deadlines
     this.#channels = new Channels(
-      new Lanes([{ id: 0, port: 50_000 }], crypto, effects),
+      new Lanes([{ id: 0, port: 50_000 }], crypto, effects, Infinity),
       {
         crypto,
         effects,

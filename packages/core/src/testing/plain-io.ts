@@ -45,6 +45,10 @@ export class PlainIo implements PacketIo {
   get peers(): number {
     return this.#rows.size
   }
+  /** The byte that the peer's key begins with. */
+  tagOf(peer: PeerId): number {
+    return this.#rows.get(peer)?.tag ?? -1
+  }
   /** Packets sent since the last call. */
   take(): Sent[] {
     return this.outbox.splice(0)

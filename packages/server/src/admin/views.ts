@@ -46,6 +46,8 @@ export const Status = z.object({
       packets_in: z.number(),
       packets_out: z.number(),
       bytes_out: z.number(),
+      crossed_in: z.number().meta({ description: 'Packets from other lanes, of channels on several.' }),
+      crossed_out: z.number().meta({ description: 'Packets handed to other lanes.' }),
       drops: z
         .record(z.string(), z.number())
         .meta({ description: 'Drops by cause, without causes that did not occur.' }),
@@ -60,7 +62,10 @@ export const ChannelView = z.object({
   channel: z.string(),
   guild: z.string().optional(),
   kind: z.string(),
-  lane: z.int(),
+  lane: z.int().meta({ description: 'Its home lane.' }),
+  lanes: z
+    .array(z.object({ lane: z.int(), members: z.int() }))
+    .meta({ description: 'All lanes that it is on, with the sessions on each; the home lane first.' }),
   voice_states: z.int(),
   present: z.array(z.string()).meta({ description: 'Users whose media may flow.' }),
   dave: z.int().meta({ description: 'Version of the end-to-end encryption; 0: none.' }),
@@ -73,6 +78,7 @@ export const UserView = z.object({
   user: z.string(),
   channel: z.string(),
   session: z.string(),
+  lane: z.int(),
   state: z.string().meta({ description: '`connected`, or `detached` while the session waits for Resume.' }),
   address: z.string().meta({ description: 'Of the WebSocket.' }),
   age: z.number().meta({ description: 'Seconds since Identify.' }),
@@ -128,6 +134,8 @@ function laneView({ id, port, channels, peers, counters }: LaneInspection): Stat
     packets_in: counters?.packetsIn ?? 0,
     packets_out: counters?.packetsOut ?? 0,
     bytes_out: counters?.bytesOut ?? 0,
+    crossed_in: counters?.crossedIn ?? 0,
+    crossed_out: counters?.crossedOut ?? 0,
     drops: Object.fromEntries(drops),
   }
 }
@@ -139,6 +147,7 @@ export const channelsOf = ({ channels }: NodeInspection): ChannelView[] =>
     guild: channel.guildId,
     kind: channel.properties.kind ?? 'voice',
     lane: channel.lane,
+    lanes: channel.lanes.map(({ lane, members }) => ({ lane, members })),
     voice_states: channel.voiceStates.length,
     present: [...channel.present],
     dave: channel.dave.version,
@@ -155,6 +164,7 @@ export function usersOf({ sessions, channels }: NodeInspection, now: number): Us
     user: session.userId,
     channel: session.channelId,
     session: session.sessionId,
+    lane: session.lane,
     state: session.state,
     address: session.address,
     age: Math.round((now - session.openedAt) / 1_000),

@@ -12,6 +12,8 @@ const counters = (): LaneCounters => ({
   packetsIn: 8,
   packetsOut: 24,
   bytesOut: 3000,
+  crossedIn: 5,
+  crossedOut: 6,
   discoveries: 1,
   pings: 0,
   checks: 0,

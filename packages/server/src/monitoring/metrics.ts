@@ -130,6 +130,13 @@ export const METRICS: readonly Metric[] = [
     read: measured => perLane(measured, ({ packetsIn, packetsOut }) => inAndOut(packetsIn, packetsOut)),
   },
   {
+    name: 'parley_crossed_packets_total',
+    kind: 'counter',
+    help: 'Packets that a lane received from other lanes, and handed to them, of channels on several lanes.',
+    labels: ['lane', 'direction'],
+    read: measured => perLane(measured, ({ crossedIn, crossedOut }) => inAndOut(crossedIn, crossedOut)),
+  },
+  {
     name: 'parley_bytes_total',
     kind: 'counter',
     help: 'Bytes of UDP payload.',

@@ -1,6 +1,6 @@
-// Who may receive video from which source in one channel. Which layer a viewer gets, and whether it wants the source at all, is
-// decided on the lane, which has the wants of every viewer.
-import type { LaneCommand, LayerDescription, PeerId, TargetsId } from '../../lane/commands.ts'
+// Who may receive video from which source in one channel, of the members on one lane. Which layer a viewer gets, and whether it wants
+// the source at all, is decided on the lane, which has the wants of every viewer.
+import type { LaneCommand, LaneId, LayerDescription, PeerId, TargetsId } from '../../lane/commands.ts'
 import type { LayerReport } from '../../lane/layer-report.ts'
 import { type Wants, wantOf } from '../../lane/wants.ts'
 import type { LaneHandle } from '../lane-handle.ts'
@@ -21,6 +21,14 @@ export function wantOfSource({ wants, isWebrtc }: Viewer, { layers, route }: Vid
   return isWebrtc ? wantOf(wants, route.ssrc) : Math.max(...layers.map(({ ssrc }) => wantOf(wants, ssrc)))
 }
 
+/** A source as its lane knows it. */
+interface OpenSource {
+  /** What its route said of it, as JSON. */
+  readonly text: string
+  /** The id of its peer on this lane, which is a remote one there. Undefined if the source is of this lane. */
+  readonly remote: PeerId | undefined
+}
+
 /** All sources share one list of viewers, so that a join costs one command and not one per source. */
 export class VideoRoutes {
   readonly #lane: LaneHandle
@@ -28,8 +36,9 @@ export class VideoRoutes {
   #targets: TargetsId | undefined
   /** With the wants that the lane was sent. */
   readonly #viewers = new Map<Viewer, Wants>()
-  /** With the routes that the lane was sent, as JSON. */
-  readonly #sources = new Map<VideoSource, string>()
+  readonly #sources = new Map<VideoSource, OpenSource>()
+  /** The other lanes of the channel. */
+  #otherLanes: readonly LaneId[] = []
 
   constructor(lane: LaneHandle) {
     this.#lane = lane
@@ -68,14 +77,22 @@ export class VideoRoutes {
         this.#askKeyframe(source, viewer)
   }
 
-  /** Opens the source, or changes its layers. Returns whether it was closed before. */
-  openSource(source: VideoSource): boolean {
-    const route = setRoute(source, this.#openTargets)
+  /**
+   * Opens the source, or changes its layers. `remote` is the id of its peer on this lane, if the source is of another one. Returns
+   * whether it was closed before.
+   */
+  openSource(source: VideoSource, remote?: PeerId): boolean {
     const text = JSON.stringify([layersOf(source), source.highest])
     const before = this.#sources.get(source)
-    if (before !== text) this.#lane.send(route)
-    this.#sources.set(source, text)
+    this.#sources.set(source, { text, remote })
+    if (before?.text !== text) this.#setRoute(source, remote)
     return before === undefined
+  }
+
+  /** The lanes that packets of the sources of this lane go to besides. */
+  setOtherLanes(lanes: readonly LaneId[]): void {
+    this.#otherLanes = lanes
+    for (const [source, { remote }] of this.#sources) if (remote === undefined) this.#setRoute(source, remote)
   }
 
   /** Returns whether the source was open. */
@@ -105,8 +122,19 @@ export class VideoRoutes {
     this.#targets = undefined
   }
 
-  #askKeyframe({ route }: VideoSource, { peer }: Viewer): void {
-    if (route.peer !== peer) this.#lane.send({ kind: 'askKeyframe', ssrc: route.ssrc })
+  #setRoute(source: VideoSource, remote: PeerId | undefined): void {
+    const { ssrc, peer } = source.route
+    const route = { kind: 'setRoute', ssrc, owner: remote ?? peer, media: 'video', targets: this.#openTargets } as const
+    const layers = source.layers.length > 1 ? layersOf(source) : undefined
+    const highest = source.highest < 100 ? { highest: source.highest } : {}
+    const lanes = remote !== undefined || this.#otherLanes.length === 0 ? {} : { lanes: this.#otherLanes }
+    this.#lane.send({ ...route, source: source.kind, layers, ...highest, ...lanes })
+  }
+
+  #askKeyframe(source: VideoSource, { peer }: Viewer): void {
+    const { route } = source
+    const owner = this.#sources.get(source)?.remote ?? route.peer
+    if (owner !== peer) this.#lane.send({ kind: 'askKeyframe', ssrc: route.ssrc })
   }
 }
 
@@ -123,10 +151,3 @@ const setWants = ({ peer, wants: { any, wants, pixelCounts } }: Viewer): LaneCom
 
 const layersOf = ({ layers, active }: VideoSource): LayerDescription[] =>
   layers.map(layer => ({ ssrc: layer.ssrc, quality: layer.quality, isActive: active.has(layer) }))
-
-function setRoute(source: VideoSource, targets: TargetsId): LaneCommand {
-  const { ssrc, peer: owner } = source.route
-  const route = { kind: 'setRoute', ssrc, owner, media: 'video', targets } as const
-  const layers = source.layers.length > 1 ? layersOf(source) : undefined
-  return { ...route, source: source.kind, layers, ...(source.highest < 100 ? { highest: source.highest } : {}) }
-}

@@ -1,7 +1,7 @@
 // The peers of a lane and their addresses: what binds a peer to an address, so that media is sent there.
 // The rules and their analysis are in docs/voice-gateway.md, "Addresses of clients".
 import { ADDRESS_LOCAL, ADDRESS_WORDS } from '../../lane/batch.ts'
-import type { PeerId, SocketAddress } from '../../lane/commands.ts'
+import type { LaneId, PeerId, SocketAddress } from '../../lane/commands.ts'
 import { LIMITS } from '../../limits.ts'
 import type { NonceWindow } from '../receive/nonce-window.ts'
 import { AddressTable } from './address-table.ts'
@@ -26,6 +26,8 @@ export interface Peer {
   readonly id: PeerId
   /** Audio, then pairs of video and RTX. */
   readonly ssrcs: Int32Array
+  /** Of a remote peer: the lane that it is on. */
+  readonly lane: LaneId | undefined
   /** It has a key. */
   isProtected: boolean
   /** Only ICE binds its address. */
@@ -89,11 +91,12 @@ export class Peers {
   }
 
   /** Returns undefined if the id is in use. */
-  add(id: PeerId, ssrcs: Int32Array): Peer | undefined {
+  add(id: PeerId, ssrcs: Int32Array, lane?: LaneId): Peer | undefined {
     if (this.#peers.has(id)) return undefined
     const peer: Peer = {
       id,
       ssrcs,
+      lane,
       isProtected: false,
       isWebrtc: false,
       isBound: false,

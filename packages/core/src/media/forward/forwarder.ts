@@ -11,6 +11,7 @@ import type { SendStreams } from '../streams/send-streams.ts'
 import type { TargetGroup } from '../streams/target-list.ts'
 import { HEADER_BYTES, LayerForwarder } from './layer-forwarder.ts'
 import { Rewriter, STAMP } from './rewriter.ts'
+import { RingOutputs } from './ring-outputs.ts'
 import { looksSealed } from './sealed-frame.ts'
 import { trimPacket } from './trim-packet.ts'
 
@@ -19,6 +20,8 @@ export class Forwarder {
   readonly #io: PacketIo
   readonly #sendStreams: SendStreams
   readonly #laneStats: LaneStats
+  /** To other lanes. */
+  readonly outputs: RingOutputs
   readonly #rewriter = new Rewriter()
   readonly #layers: LayerForwarder
   readonly #target = new Int32Array(1)
@@ -31,6 +34,7 @@ export class Forwarder {
     this.#io = io
     this.#sendStreams = sendStreams
     this.#laneStats = laneStats
+    this.outputs = new RingOutputs(laneStats)
     this.#layers = new LayerForwarder(io, sendStreams)
   }
 
@@ -58,14 +62,21 @@ export class Forwarder {
     this.#io.forward(batch, slot, this.#target, 1, 0)
   }
 
+  /** Hands a packet in node numbering to the other lanes that its stream is routed to. Per packet: no allocation. */
+  cross(batch: Batch, slot: number, { lanes }: ReceiveStream, now: number): void {
+    if (lanes !== undefined) this.outputs.send(batch, slot, lanes, now)
+  }
+
   /**
    * Sends a packet in node numbering to all targets of its stream except the peer `except`. Clients over Discord's UDP get it as it
-   * is; for the others it is rewritten once per mapping. Returns how many copies were queued, or withheld because their
+   * is; for the others it is rewritten once per mapping. Other lanes get it as it is. Returns how many copies were queued, or withheld because their
    * receivers cannot open them. Per packet: no allocation.
    */
   forward(batch: Batch, slot: number, stream: ReceiveStream, except: PeerId, header: number, now: number): number {
     const list = stream.targets
     if (list === undefined) return 0
+    // First: their work begins while this lane seals.
+    this.cross(batch, slot, stream, now)
     const { groups } = list
     const discord = groups[0]!
     let queued = this.#io.forward(batch, slot, discord.peers, discord.count, except)

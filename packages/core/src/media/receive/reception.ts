@@ -13,6 +13,12 @@ export class Reception {
   /** When the last packet arrived. */
   arrivedAt = -Infinity
 
+  /** A packet arrived from another lane, which has checked it. Per packet: no allocation. */
+  crossed(sequence: number, timestamp: number, now: number, clockRate: number): void {
+    this.arrivedAt = now
+    this.stats.received(sequence, timestamp, now, clockRate)
+  }
+
   /** A packet has verified. With `isRestart` the sender started over with it. Per packet: no allocation. */
   received(sequence: number, timestamp: number, isRestart: boolean, now: number, clockRate: number): void {
     if (isRestart) {

@@ -64,8 +64,9 @@ export class SenderReports {
     this.#waiting.add(list)
   }
 
-  listClosed(list: TargetList): void {
-    this.#waiting.delete(list)
+  /** Without effect for a list that was not open. */
+  listClosed(list: TargetList | undefined): void {
+    if (list !== undefined) this.#waiting.delete(list)
   }
 
   tick(now: number): void {

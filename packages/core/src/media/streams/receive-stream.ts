@@ -1,5 +1,5 @@
 // One stream that a peer may send, by its SSRC: where its packets go, and what was received of it.
-import type { PeerId } from '../../lane/commands.ts'
+import type { LaneId, PeerId } from '../../lane/commands.ts'
 import type { Peer } from '../address/peers.ts'
 import { Reception } from '../receive/reception.ts'
 import { OutgoingNumbers } from './outgoing-numbers.ts'
@@ -30,6 +30,8 @@ export class ReceiveStream {
   isAudio: boolean
   /** Where packets go; undefined if nowhere. */
   targets: TargetList | undefined
+  /** Other lanes that packets go to; undefined without any. */
+  lanes: readonly LaneId[] | undefined
   /** The layer of a source of video that it is; undefined for audio, RTX and without a route. */
   layer: StreamLayer | undefined
   /** The stream whose SSRC WebRTC receivers get: another one for layers of a source that has several. */

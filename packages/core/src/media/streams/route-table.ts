@@ -1,5 +1,5 @@
 // The streams of a lane by SSRC, and the target lists that their packets go to. Commands change it; packets only look it up.
-import type { LaneCommand, PeerId, TargetsId } from '../../lane/commands.ts'
+import type { LaneCommand, LaneId, PeerId, TargetsId } from '../../lane/commands.ts'
 import { LIMITS } from '../../limits.ts'
 import type { Peer } from '../address/peers.ts'
 import type { LayeredSource } from './layered-source.ts'
@@ -159,6 +159,7 @@ export class RouteTable {
     if (stream.targets === undefined || stream.silenceLeft !== 0) stream.isAnnounced = false
     this.endRoute(stream)
     stream.targets = list
+    stream.lanes = lanesOf(route, stream)
     stream.isAudio = true
     stream.isSealedOnly = route.sealedOnly === true
     this.#routed.get(list)!.add(stream)
@@ -184,6 +185,7 @@ export class RouteTable {
     if (stream.silenceLeft === 0) this.#routes--
     this.#routed.get(list)?.delete(stream)
     stream.targets = undefined
+    stream.lanes = undefined
     stream.silenceLeft = 0
   }
 
@@ -221,6 +223,7 @@ export class RouteTable {
     if (!isSame) this.endRoute(stream)
     const source = isSame ? before : this.#beginSource(route, stream, layers)
     source.setHighest(route.highest ?? 100, now)
+    for (const layer of layers) layer.stream.lanes = lanesOf(route, stream)
     for (const watched of this.#watched.values()) watched.delete(source)
     this.#watched.get(list)!.add(source)
     for (const viewer of [...source.sinks.keys()]) if (!list.has(viewer)) this.#sources.removeViewer(source, viewer)
@@ -245,7 +248,10 @@ export class RouteTable {
   }
 
   #closeSource(source: LayeredSource): void {
-    for (const { targets } of source.layers) this.#routed.delete(targets)
+    for (const { targets, stream } of source.layers) {
+      this.#routed.delete(targets)
+      stream.lanes = undefined
+    }
     for (const watched of this.#watched.values()) watched.delete(source)
     this.#sources.close(source)
     this.#routes--
@@ -280,3 +286,7 @@ export class RouteTable {
     this.#sources.setTraits(peer, receiver.traits, now)
   }
 }
+
+/** A remote peer's packets have crossed already. */
+const lanesOf = ({ lanes = [] }: Route, { owner }: ReceiveStream): readonly LaneId[] | undefined =>
+  lanes.length > 0 && owner.lane === undefined ? lanes : undefined

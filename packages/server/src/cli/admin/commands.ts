@@ -114,13 +114,13 @@ function statusLines(status: Status): string[] {
 
 const channelLines = ({ items }: List<ChannelView>) =>
   textTable(
-    ['BACKEND', 'GUILD', 'CHANNEL', 'KIND', 'LANE', 'VOICE STATES', 'PRESENT', 'DAVE'],
+    ['BACKEND', 'GUILD', 'CHANNEL', 'KIND', 'LANES', 'VOICE STATES', 'PRESENT', 'DAVE'],
     items.map(each => [
       each.backend,
       each.guild ?? '-',
       each.channel,
       each.kind,
-      each.lane,
+      each.lanes.map(({ lane }) => lane).join(' '),
       each.voice_states,
       each.present.length,
       each.dave === 0 ? 'no' : `v${each.dave}`,

@@ -43,6 +43,8 @@ export interface MessageSocketOptions {
   port: number
   /** Whether equally long datagrams for one destination share a message where the system can cut it. Default true. */
   isSegmenting?: boolean
+  /** An eventfd of the caller, which stays open; by default the socket has one of its own. */
+  wake?: number | undefined
 }
 
 export class DatagramSocket {
@@ -55,6 +57,7 @@ export class DatagramSocket {
   readonly #memory: NativeMemory
   readonly #descriptor: number
   readonly #wake: number
+  readonly #ownsWake: boolean
   readonly #received: ReceivedDatagrams
   readonly #unsent: OutgoingDatagrams
   readonly #clock: number
@@ -81,7 +84,8 @@ export class DatagramSocket {
     this.#name = name
     const isSegmenting = options.isSegmenting !== false && calls.knowsSegments(memory, descriptor)
     this.#unsent = new OutgoingDatagrams(memory, SEND_BATCH, this.#locals, isSegmenting)
-    this.#wake = calls.openWake()
+    this.#wake = options.wake ?? calls.openWake()
+    this.#ownsWake = options.wake === undefined
     calls.tuneSocket(memory, descriptor, LIMITS.socketBuffer, LIMITS.socketBuffer)
     if (options.ip === undefined || isUnspecified(options.ip)) {
       calls.receiveLocalAddresses(memory, descriptor, isIpv6)
@@ -198,7 +202,7 @@ export class DatagramSocket {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#calls.close(this.#descriptor)
-    this.#calls.close(this.#wake)
+    if (this.#ownsWake) this.#calls.close(this.#wake)
     if (this.#probe !== undefined) this.#calls.close(this.#probe)
   }
 }

@@ -1,5 +1,5 @@
 // A lane on the current thread, with the portable engine.
-import { type LaneCommand, type LaneEvent, type LaneId, Router } from '@parley/core'
+import { BATCH, type LaneCommand, type LaneEvent, type LaneId, Router } from '@parley/core'
 import { SERVER_LIMITS } from '../../limits.ts'
 import { StallGuard } from '../../stall.ts'
 import { protectionReady } from '../crypto/protection.ts'
@@ -8,6 +8,7 @@ import { openDgramPort } from '../engine/dgram-port.ts'
 import type { DatagramPort, OnDatagram } from '../engine/portable-engine.ts'
 import { PortableEngine } from '../engine/portable-engine.ts'
 import type { Lane } from './lane.ts'
+import { ASLEEP, openRing, type RingMessage } from './lane-rings.ts'
 
 export interface InlineLaneOptions {
   id: LaneId
@@ -76,6 +77,16 @@ export class InlineLane implements Lane {
   /** Commands take effect at once. */
   flush(): void {}
 
+  /** The thread at the other end of a ring to this lane posts to `port` while this one sleeps. */
+  connect(message: RingMessage): void {
+    const ring = openRing(message, this.#clock, undefined)
+    if (message.direction === 'out') return this.#router.addOutput(message.lane, ring)
+    const bell = new Int32Array(message.bell.words)
+    this.#router.addInput(message.lane, ring)
+    message.port?.on('message', () => this.#drain(bell)).unref()
+    this.#drain(bell)
+  }
+
   /** One datagram from the port. */
   receive(bytes: Uint8Array, ip: string, port: number, local = 0): void {
     this.#takeCommands?.()
@@ -95,6 +106,18 @@ export class InlineLane implements Lane {
     this.#isClosed = true
     clearTimeout(this.#timeout)
     return this.#port.close()
+  }
+
+  /** Handles packets of other lanes, in turn with the event loop, and sleeps when none is left. */
+  #drain(bell: Int32Array): void {
+    if (this.#isClosed) return
+    Atomics.store(bell, ASLEEP, 0)
+    this.#takeCommands?.()
+    const count = this.#router.receiveCrossed(BATCH, this.#clock())
+    if (count > 0) this.#settle()
+    else Atomics.store(bell, ASLEEP, 1)
+    // A packet that was pushed before that found the lane awake.
+    if (this.#router.hasCrossed || count > 0) setImmediate(() => this.#drain(bell))
   }
 
   /** Busy share of this thread since the last call, including other work on it. */

@@ -3,6 +3,8 @@ import { BATCH, type Batch, type LaneCommand, type LaneEvent, LIMITS, Router } f
 import { SERVER_LIMITS } from '../../limits.ts'
 import { stunMac } from '../crypto/stun-mac.ts'
 import type { FfiEngine } from '../engine/ffi-engine.ts'
+import type { Native } from '../engine/native-calls.ts'
+import { ASLEEP, openRing, type RingMessage } from './lane-rings.ts'
 
 /** Assumed copies per datagram before the first measurement. */
 const FIRST_FAN_OUT = 50
@@ -32,6 +34,8 @@ export class LaneLoop {
   #turnAt: number
   /** After a stall: when deadlines apply at the latest, even if there are still datagrams to read. */
   #catchUpUntil = -Infinity
+  /** That of the lane, once packets arrive from another lane. */
+  #bell: Int32Array | undefined
   /** Copies per datagram: increases are immediate, decreases gradual. */
   #fanOut = FIRST_FAN_OUT
 
@@ -60,6 +64,14 @@ export class LaneLoop {
     this.#settle()
   }
 
+  /** Takes the lane's end of a ring. `native` wakes the lane at the other end. */
+  connect(message: RingMessage, native: Pick<Native, 'wake'>): void {
+    const ring = openRing(message, this.#clock, native)
+    if (message.direction === 'out') return this.#router.addOutput(message.lane, ring)
+    this.#bell = new Int32Array(message.bell.words)
+    this.#router.addInput(message.lane, ring)
+  }
+
   /**
    * Handles what is there, but no more than about TURN copies of it, so that commands and other sources get their
    * turn. Returns whether anything was there.
@@ -78,9 +90,20 @@ export class LaneLoop {
       const isWhole = batch.count === limit && oldest <= LIMITS.videoWait
       this.#learn((engine.packets - before) / batch.count, isWhole)
     }
+    const hasCrossed = this.#bell !== undefined && this.#receiveCrossed(limit, now)
     if (this.#mayTick(batch === undefined, now)) this.#router.tick(now)
     this.#settle()
-    return batch !== undefined
+    return batch !== undefined || hasCrossed
+  }
+
+  /** The same for packets of other lanes, at most `limit` of each. Returns whether there were any. */
+  #receiveCrossed(limit: number, now: number): boolean {
+    if (!this.#router.hasCrossed) return false
+    this.#takeCommands?.()
+    const before = this.#engine.packets
+    const count = this.#router.receiveCrossed(limit, now)
+    if (count > 0) this.#learn((this.#engine.packets - before) / count, count === limit)
+    return true
   }
 
   /** A turn takes milliseconds, and a wait at most `maxLaneWait`: a longer gap is a stall of the process. */
@@ -102,8 +125,16 @@ export class LaneLoop {
     const start = this.#clock()
     const timeout = Math.min(longest, this.#router.deadline - start)
     if (timeout <= 0) return
-    this.#engine.socket.wait(Math.ceil(timeout))
+    if (this.#bell === undefined) this.#engine.socket.wait(Math.ceil(timeout))
+    else this.#sleep(this.#bell, Math.ceil(timeout))
     this.#waited += this.#clock() - start
+  }
+
+  /** Says so first: a packet that was pushed before is found here, and one that is pushed later wakes the lane. */
+  #sleep(bell: Int32Array, timeout: number): void {
+    Atomics.store(bell, ASLEEP, 1)
+    if (!this.#router.hasCrossed) this.#engine.socket.wait(timeout)
+    Atomics.store(bell, ASLEEP, 0)
   }
 
   /** Sizes of the lane's tables. */

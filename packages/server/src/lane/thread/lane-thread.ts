@@ -1,9 +1,10 @@
 // A lane on a separate thread: commands in batches, events back, and detection of a crash or of a thread that hangs.
-import { Worker } from 'node:worker_threads'
+import { type MessagePort, Worker } from 'node:worker_threads'
 import { type LaneCommand, type LaneEvent, type LaneId, ok } from '@parley/core'
 import { SERVER_LIMITS } from '../../limits.ts'
 import { Native } from '../engine/native-calls.ts'
 import type { Lane } from './lane.ts'
+import { type Bell, createBell, POSTED, type RingMessage } from './lane-rings.ts'
 import type { Engine, FromLane, LaneStart, ToLane } from './thread-messages.ts'
 
 /** How to start the thread, and where its events go. */
@@ -16,6 +17,8 @@ export interface ThreadLaneOptions {
   port: number
   /** See `LanesOptions`. */
   addresses?: readonly string[] | undefined
+  /** That of its place; one of its own by default, for a lane without others beside it. */
+  bell?: Bell | undefined
   onEvents(events: readonly LaneEvent[]): void
   /** The thread has ended without `close`. The port is free again. */
   onLost(reason: string): void
@@ -33,8 +36,8 @@ export class ThreadLane implements Lane {
   readonly id: LaneId
   readonly #options: ThreadLaneOptions
   readonly #worker: Worker
-  /** One shared word: 1 while messages wait, so that the lane reads a word and not a port per turn. */
-  readonly #posted: Int32Array
+  /** While messages wait, a word of it is 1, so that the lane reads a word and not a port per turn. */
+  readonly #bell: Int32Array
   readonly #native: Native | undefined
   readonly #ended: Promise<void>
   #opened: Opened | undefined
@@ -63,10 +66,9 @@ export class ThreadLane implements Lane {
     this.id = options.id
     this.#options = options
     this.#native = native
-    const { id, engine, ip, port, addresses = [] } = options
-    const posted = new SharedArrayBuffer(4)
-    const workerData: LaneStart = { entry: LANE.href, id, engine, ip, port, addresses, posted }
-    this.#posted = new Int32Array(workerData.posted)
+    const { id, engine, ip, port, addresses = [], bell = createBell() } = options
+    const workerData: LaneStart = { entry: LANE.href, id, engine, ip, port, addresses, bell }
+    this.#bell = new Int32Array(bell.words).fill(0)
     const worker = new Worker(ENTRY, { workerData, execArgv: [], name: `lane ${id}` })
     this.#worker = worker
     worker.on('error', error => {
@@ -112,6 +114,12 @@ export class ThreadLane implements Lane {
     this.#send({ kind: 'commands', commands })
   }
 
+  /** Gives the lane its end of a ring, behind the commands so far. */
+  connect(ring: RingMessage): void {
+    this.flush()
+    if (this.#isOpen) this.#send(ring, ring.port === undefined ? [] : [ring.port])
+  }
+
   /** Lets the lane execute what was sent, then ends it; a thread that does not end in time is terminated. */
   close(): Promise<void> {
     if (this.#isOpen) {
@@ -137,9 +145,9 @@ export class ThreadLane implements Lane {
   }
 
   /** In this order, so that the woken thread finds the mark and then the message. */
-  #send(message: ToLane): void {
-    this.#worker.postMessage(message)
-    Atomics.store(this.#posted, 0, 1)
+  #send(message: ToLane, ports: readonly MessagePort[] = []): void {
+    this.#worker.postMessage(message, ports)
+    Atomics.store(this.#bell, POSTED, 1)
     const wake = this.#opened?.descriptors?.wake
     if (wake !== undefined) this.#native?.wake(wake)
   }
@@ -149,7 +157,7 @@ export class ThreadLane implements Lane {
     const descriptors = this.#opened?.descriptors
     if (descriptors === undefined) return
     this.#native?.close(descriptors.socket)
-    this.#native?.close(descriptors.wake)
+    if (this.#options.bell === undefined) this.#native?.close(descriptors.wake)
   }
 
   #lost(failure: unknown): void {

@@ -11,6 +11,7 @@ import { Native } from '../engine/native-calls.ts'
 import type { Lane } from './lane.ts'
 import { InlineLane } from './lane-inline.ts'
 import { LaneLoop } from './lane-loop.ts'
+import { POSTED } from './lane-rings.ts'
 import type { FromLane, LaneStart, ToLane } from './thread-messages.ts'
 import { WarmUp } from './warm-up.ts'
 
@@ -42,12 +43,15 @@ async function runFfi(): Promise<void> {
   if (!loaded.ok) return post({ kind: 'refused', code: 'ENOSYS', message: loaded.reason })
   const native = loaded.value
   await protectionReady()
-  const engine = await open(() => new FfiEngine(native, { ip: start.ip, port: start.port }))
+  const engine = await open(
+    () => new FfiEngine(native, { ip: start.ip, port: start.port, wake: start.bell.descriptor }),
+  )
   if (engine === undefined) return
-  const posted = new Int32Array(start.posted)
+  const bell = new Int32Array(start.bell.words)
   let isRunning = true
+  const target: Target = { command: command => loop.command(command), connect: ring => loop.connect(ring, native) }
   const takeCommands = () => {
-    if (Atomics.exchange(posted, 0, 0) !== 0 && !takeMessages(loop)) isRunning = false
+    if (Atomics.exchange(bell, POSTED, 0) !== 0 && !takeMessages(target)) isRunning = false
   }
   const loop: LaneLoop = new LaneLoop(engine, { onEvents, takeCommands })
   post({ kind: 'opened', port: engine.socket.port, descriptors: engine.socket.descriptors })
@@ -70,14 +74,21 @@ function startWarmUp(native: Native): WarmUp | undefined {
   }
 }
 
+/** What messages are for. */
+type Target = Pick<Lane, 'command' | 'connect'>
+
 /** Returns whether to continue. */
-function takeMessages(lane: Pick<Lane, 'command'>): boolean {
-  for (let taken = receiveMessageOnPort(port); taken !== undefined; taken = receiveMessageOnPort(port)) {
-    const message = taken.message as ToLane
-    if (message.kind === 'close') return false
-    for (const command of message.commands) lane.command(command)
-  }
+function takeMessages(lane: Target): boolean {
+  for (let taken = receiveMessageOnPort(port); taken !== undefined; taken = receiveMessageOnPort(port))
+    if (!take(taken.message as ToLane, lane)) return false
   return true
+}
+
+/** The same for one message. */
+function take(message: ToLane, lane: Target): boolean {
+  if (message.kind === 'commands') for (const command of message.commands) lane.command(command)
+  else if (message.kind === 'ring') lane.connect(message)
+  return message.kind !== 'close'
 }
 
 /**
@@ -85,11 +96,11 @@ function takeMessages(lane: Pick<Lane, 'command'>): boolean {
  * not wait for a turn.
  */
 async function runPortable(): Promise<void> {
-  const posted = new Int32Array(start.posted)
+  const bell = new Int32Array(start.bell.words)
   let lane: InlineLane | undefined
   const close = () => void lane?.close().then(() => port.close())
   const takeCommands = () => {
-    if (lane !== undefined && Atomics.exchange(posted, 0, 0) !== 0 && !takeMessages(lane)) close()
+    if (lane !== undefined && Atomics.exchange(bell, POSTED, 0) !== 0 && !takeMessages(lane)) close()
   }
   const { id, ip, port: listenPort, addresses } = start
   const options = { id, ip, port: listenPort, addresses, onEvents, takeCommands }
@@ -97,8 +108,7 @@ async function runPortable(): Promise<void> {
   if (lane === undefined) return
   post({ kind: 'opened', port: lane.port })
   port.on('message', (message: ToLane) => {
-    if (message.kind === 'commands') for (const command of message.commands) lane.command(command)
-    else close()
+    if (!take(message, lane)) close()
   })
 }
 

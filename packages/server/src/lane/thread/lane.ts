@@ -1,5 +1,6 @@
 // A lane as the host sees it, on any engine and thread.
 import type { LaneCommand, LaneId } from '@parley/core'
+import type { RingMessage } from './lane-rings.ts'
 
 export interface Lane {
   readonly id: LaneId
@@ -9,6 +10,8 @@ export interface Lane {
   command(command: LaneCommand): void
   /** Guarantees that the lane applies the commands so far before any datagram that is sent afterwards. */
   flush(): void
+  /** Takes its end of a ring, behind the commands so far. */
+  connect(ring: RingMessage): void
   /** Closes the socket; resolves when the port is free. */
   close(): Promise<void>
 }
