@@ -1,7 +1,7 @@
-// Heap growth of the router with two layers of a camera, between which WebRTC viewers switch: `node --expose-gc … layers-heap.ts
-// PACKETS` prints JSON.
+// Heap growth of the router with two layers of a camera, between which WebRTC viewers switch, and of whose frames they are sent every
+// second one at times: `node --expose-gc … layers-heap.ts PACKETS` prints JSON.
 import { type RtpMappingDescription, SLOT } from '@parley/core'
-import { encodeRtp } from '@parley/protocol'
+import { encodeRtp, RtcpType } from '@parley/protocol'
 import { addDatagram, makeBatch, PlainIo } from '../../packages/core/src/testing/plain-io.ts'
 import { checkOf, PlainLane, sealed, ssrcOf, TARGETS } from '../../packages/core/src/testing/plain-lane.ts'
 import { printHeapGrowth } from './heap-growth.ts'
@@ -17,6 +17,8 @@ const MAPPING: RtpMappingDescription = {
 }
 const LAYERS = [ssrcOf(1) + 1, ssrcOf(1) + 3]
 const PER_BATCH = 50
+/** Bits per second of a layer: 25 packets in 2 ms. Half of them are of temporal layer 0. */
+const RATE = 20_000_000
 /** Packets between two changes of every viewer's layer. */
 const PER_SWITCH = 10_000
 const wordsOf = (peer: number) => [0, 0, 0xffff, 0x0a00_0000 + peer, 5_000]
@@ -38,8 +40,8 @@ lane.command({
 /** Packets of both layers in turn: an extended VP8 descriptor, then the frame. */
 const batch = makeBatch()
 for (let slot = 0; slot < PER_BATCH; slot++) {
-  const payload = new Uint8Array(1_000)
-  payload.set([0x90, 0xe0, 0x80, 0, 0, 0, 1])
+  const payload = new Uint8Array(200)
+  payload.set([0x90, 0xe0, 0x80, 0, 0, (slot >> 1) % 2 === 0 ? 0 : 0x60, 1])
   const packet = encodeRtp({ payloadType: 96, ssrc: LAYERS[slot % 2]!, sequence: 0, timestamp: 0, payload })
   addDatagram(batch, sealed(1, packet), wordsOf(1))
 }
@@ -47,6 +49,7 @@ const plain = batch.bytes.slice()
 const lengths = batch.lengths.slice()
 let sequence = 0
 let quality = 100
+let switches = 0
 
 function run(packets: number): void {
   for (let sent = 0; sent < packets; sent += PER_BATCH) {
@@ -71,7 +74,21 @@ function run(packets: number): void {
 
 function switchLayers(): void {
   quality = quality === 100 ? 50 : 100
-  for (const peer of VIEWERS) lane.command({ kind: 'setWants', peer, any: quality, wants: [], pixelCounts: [] })
+  const estimate = switches++ % 4 < 2 ? 4 * RATE : 0.75 * RATE
+  for (const peer of VIEWERS) {
+    lane.command({ kind: 'setWants', peer, any: quality, wants: [], pixelCounts: [] })
+    lane.packets(peer, remb(estimate))
+  }
+}
+
+const EMPTY = new Array<number>(8).fill(0)
+
+/** A viewer's estimate of its bandwidth (draft-alvestrand-rmcat-remb-03 §2.2). */
+function remb(bits: number): Uint8Array {
+  const exponent = Math.max(0, Math.ceil(Math.log2(bits)) - 18)
+  const mantissa = Math.floor(bits / 2 ** exponent)
+  const last = [1, (exponent << 2) | (mantissa >> 16), (mantissa >> 8) & 0xff, mantissa & 0xff]
+  return Uint8Array.from([0x8f, RtcpType.PayloadFeedback, 0, 5, ...EMPTY, 0x52, 0x45, 0x4d, 0x42, ...last, 0, 0, 0, 1])
 }
 
 function check(): void {

@@ -15,6 +15,8 @@ const LAYERS = [
   { rid: 'l', quality: 50, scale: 2, maxBitrate: 150_000 },
 ]
 interface View {
+  current: number
+  temporal?: number
   reason: string | undefined
   estimate?: number
 }
@@ -52,5 +54,27 @@ test(
     const again = await cyd.until('the full picture again', stats => widthOf(stats) === 640)
     await cyd.until('more frames of it', stats => decoded(stats) > decoded(again) + 20)
     context.diagnostic(`fast link: ${JSON.stringify(viewsOf())}`)
+  },
+)
+
+test(
+  'a browser on a link that is too slow for the lowest layer is sent fewer frames of it, and decodes them',
+  BROWSER,
+  async context => {
+    const scene = await BrowserScene.open(context)
+    const path = await UdpPath.open(context, { node: scene.server.mediaPort })
+    await scene.joinWeb(ANA, { video: 'VP8', layers: LAYERS })
+    const cyd = await scene.joinWeb(CYD, { video: 'VP8', through: path.port })
+    const view = () => (scene.session(CYD) as { views: View[] }).views[0]!
+    await cyd.until('the full picture', stats => widthOf(stats) === 640 && decoded(stats) > 60)
+    assert.equal(view().temporal, undefined)
+    // The lowest layer takes 150 kbit/s, without every second frame 80, and audio 40.
+    path.limit(170_000)
+    await cyd.until('fewer frames', () => view().current === 0 && view().temporal !== undefined)
+    const before = await cyd.stats()
+    const after = await cyd.until('twenty of them', stats => decoded(stats) > decoded(before) + 20)
+    context.diagnostic(`${JSON.stringify(view())}, ${JSON.stringify([before, after].map(video))}`)
+    path.limit(20_000_000)
+    await cyd.until('all frames again', stats => widthOf(stats) === 640 && view().temporal === undefined)
   },
 )

@@ -13,6 +13,8 @@ export interface VideoView extends UserRef {
   wanted: number
   target: number
   current: number
+  /** The highest temporal layer of it that the viewer is sent; undefined while it is sent all frames. */
+  temporal?: number | undefined
   /** Why it is not sent the best layer; undefined if it is. `ended`: it no longer views the source. */
   reason?: LayerReason | 'ended' | undefined
   /** Bits per second that it is sent of the source. */
@@ -33,8 +35,8 @@ export interface VideoSource extends UserRef {
 type Data<T extends typeof LvspInfo.VideoView | typeof LvspInfo.VideoSource> = LvspEventData<T>
 
 export function videoViewOf(data: Data<typeof LvspInfo.VideoView>): VideoView {
-  const { sender_id: senderId, kind, layers, wanted, target, current, reason, bitrate, estimate } = data
-  return { ...userOf(data), senderId, kind, layers, wanted, target, current, reason, bitrate, estimate }
+  const { user_id: _, channel_id: _c, guild_id: _g, sender_id: senderId, ...view } = data
+  return { ...userOf(data), senderId, ...view }
 }
 
 export const videoSourceOf = (data: Data<typeof LvspInfo.VideoSource>): VideoSource => ({

@@ -19,6 +19,8 @@ export interface LayerReport {
   readonly current: number
   /** Undefined while the viewer is sent the best layer. */
   readonly reason: LayerReason | undefined
+  /** The highest temporal layer of the current layer that is sent; absent while frames of all are. */
+  readonly temporal?: number
   /** Bits per second that the viewer is sent. */
   readonly bitrate: number
   /** Bits per second of video that the viewer's link is estimated to carry. Absent while nothing limits it. */

@@ -94,6 +94,7 @@ export interface VideoViewEvent extends ChannelRef {
   wanted: number
   target: number
   current: number
+  temporal?: number | undefined
   reason: LvspEventData<typeof LvspInfo.VideoView>['reason']
   bitrate: number
   estimate?: number | undefined
@@ -203,8 +204,8 @@ export class Lvsp {
 
   /** What a viewer is sent of a source changed. */
   videoView(backend: BackendId, { senderId, kind, ...event }: VideoViewEvent): void {
-    const { layers, wanted, target, current, reason, bitrate, estimate } = event
-    const view = { layers, wanted, target, current, reason, bitrate, estimate }
+    const { layers, wanted, target, current, temporal, reason, bitrate, estimate } = event
+    const view = { layers, wanted, target, current, temporal, reason, bitrate, estimate }
     this.#sessions
       .get(backend)
       ?.send(LvspInfo.VideoView, { ...userInChannel(event), sender_id: senderId, kind, ...view })

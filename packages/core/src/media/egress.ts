@@ -141,10 +141,10 @@ export class Egress {
     if (layer === undefined) return
     const offset = slot * SLOT
     const type = bytes[offset + 1]! & RTP_PAYLOAD_TYPE
-    if (layer.arrived(type, lengths[slot]!, now)) this.#sources.layerChanged(stream, now)
-    if (layer.waiting === 0) return
     this.#payload.parse(view, offset + header, lengths[slot]! - header, type)
-    if (this.#payload.isKeyframe) this.#sources.keyframe(stream, now)
+    const temporal = this.#payload.descriptor?.temporal ?? 0
+    if (layer.arrived(type, temporal, lengths[slot]!, now)) this.#sources.layerChanged(stream, now)
+    if (layer.waiting > 0 && this.#payload.isKeyframe) this.#sources.keyframe(stream, now)
   }
 
   /** Sends the copies, and counts receivers that have no address. */

@@ -33,8 +33,9 @@ test(`routing ${PACKETS} audio and video packets of WebRTC peers, with reports a
   assert.ok(grown < ALLOWED_WITH_REPORTS, `the heap grew by ${grown} bytes, ${grown / PACKETS} per packet`)
 })
 
-test(`rewriting ${PACKETS} packets of two layers for nine WebRTC viewers that switch between them does not grow the heap`, () => {
+test(`rewriting ${PACKETS} packets of two layers, and leaving out frames, for nine WebRTC viewers that switch does not grow the heap`, () => {
   const { forwarded, grown } = measure('layers-heap.ts')
-  assert.ok(forwarded >= (PACKETS / 2) * 9, String(forwarded))
+  const whole = (PACKETS / 2) * 9
+  assert.ok(forwarded > 0.55 * whole && forwarded < 0.9 * whole, `${forwarded} of ${whole}`)
   assert.ok(grown < ALLOWED_WITH_REPORTS, `the heap grew by ${grown} bytes, ${grown / PACKETS} per packet`)
 })

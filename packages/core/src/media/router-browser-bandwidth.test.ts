@@ -1,7 +1,7 @@
 // Browsers on links of their own: packets are stamped, feedback limits the layers, probes find more, and others notice nothing.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encodeRtp } from '@parley/protocol'
+import { decodeRtp, encodeRtp, VIDEO_PAYLOAD_TYPES, VideoPayload } from '@parley/protocol'
 import type { BrowserViewer } from '../testing/link/browser-viewer.ts'
 import { BROWSER_MAPPING, HIGH, LOW, PACKET, STEP, VideoCall } from '../testing/link/video-call.ts'
 import { ssrcOf } from '../testing/plain-lane.ts'
@@ -33,6 +33,50 @@ test('a browser on a weak link changes nothing for the others', () => {
   })
   assert.equal(received[0], received[1])
 })
+
+/** Of what arrived: frames, gaps in the sequences, and gaps in the picture ids. */
+function watch(browser: BrowserViewer) {
+  const seen = { frames: 0, gaps: 0, pictureGaps: 0 }
+  const payload = new VideoPayload()
+  let sequence: number | undefined
+  let picture: number | undefined
+  browser.onPacket = bytes => {
+    const packet = decodeRtp(bytes)!
+    if (packet.ssrc !== HIGH) return
+    const { buffer, byteOffset, length } = packet.payload
+    payload.parse(new DataView(buffer, byteOffset, length), 0, length, VIDEO_PAYLOAD_TYPES.vp8!)
+    const { pictureId } = payload.descriptor!
+    if (sequence !== undefined && packet.sequence !== ((sequence + 1) & 0xffff)) seen.gaps++
+    if (pictureId !== picture) seen.frames++
+    if (picture !== undefined && pictureId !== picture && pictureId !== ((picture + 1) & 0x7fff)) seen.pictureGaps++
+    sequence = packet.sequence
+    picture = pictureId
+  }
+  return seen
+}
+
+for (const [link, kilobits, layer, temporal, rates, frames] of [
+  ['that carries half of the lowest layer', 150, 0, 1, [85, 120], 12.5],
+  ['that carries half of the best layer', 1_250, 1, 1, [750, 950], 12.5],
+  ['that carries all', 5_000, 1, undefined, [1_500, 1_800], 25],
+] as const)
+  test(`a browser on a link ${link} is sent ${frames} frames a second of it, without a gap`, () => {
+    const call = new VideoCall({ hasTemporals: true })
+    const browser = call.join(2, kilobits * KILOBIT)
+    call.run(10_000)
+    browser.take(HIGH)
+    const seen = watch(browser)
+    call.lane.events()
+    call.run(8_000)
+    const rate = rateOf(browser, 8_000)
+    assert.ok(rate > rates[0] && rate < rates[1], `${rate} kbit/s`)
+    assert.ok(Math.abs(seen.frames / 8 - frames) < 1, `${seen.frames / 8} frames a second`)
+    assert.deepEqual([seen.gaps, seen.pictureGaps], [0, 0])
+    call.lane.command({ kind: 'report' })
+    const [report] = call.lane.events().flatMap(event => (event.kind === 'layers' ? event.layers : []))
+    assert.deepEqual([report?.current, report?.temporal, report?.reason], [layer, temporal, temporal && 'bandwidth'])
+    assert.ok(Math.abs(report!.bitrate / KILOBIT / rate - 1) < 0.2, `${report!.bitrate} bit/s`)
+  })
 
 test('probes raise the layer after the link has recovered', () => {
   const call = new VideoCall()

@@ -31,6 +31,11 @@ export const VIDEO_VIEW_FIELDS = {
   wanted: LayerIndex.describe('layer that the viewer wants'),
   target: LayerIndex.describe('best layer that it may be sent now'),
   current: LayerIndex.describe('layer that it is sent'),
+  temporal: z
+    .int()
+    .nonnegative()
+    .optional()
+    .describe('highest temporal layer of the current layer that it is sent; absent while it is sent all frames'),
   reason: z
     .enum([...LAYER_REASONS, 'ended'])
     .optional()

@@ -4,7 +4,9 @@
 const LONG_PICTURE_ID = 0x80
 
 /** A parsed descriptor, reused for each packet. Places are offsets in the view; −1 for an absent field. */
-export class PictureDescriptor {
+export abstract class PictureDescriptor {
+  /** A receiver takes a gap in the picture ids for a loss. */
+  abstract readonly isContinuous: boolean
   /** The packet begins a frame. */
   isStart = false
   /** The packet begins a keyframe; in VP9 one of the lowest spatial layer. */
@@ -17,8 +19,11 @@ export class PictureDescriptor {
   tl0 = 0
   /** Temporal layer; 0 if there is none. */
   temporal = 0
-  /** The layer may be added with this frame. */
+  /** A temporal layer may be added with this frame; which one, differs between the codecs. */
   isSwitchPoint = false
+
+  /** The highest temporal layer that a receiver of those up to `highest` can decode from this frame on; `highest` if no other. */
+  abstract highestAfter(highest: number): number
 
   protected clear(): void {
     this.isStart = false

@@ -20,6 +20,7 @@ const INTER_FRAME = 0x01
 
 /** A parsed descriptor, reused for each packet. */
 export class Vp8Descriptor extends PictureDescriptor {
+  readonly isContinuous = true
   /** Bytes of the descriptor. */
   length = 0
 
@@ -37,6 +38,11 @@ export class Vp8Descriptor extends PictureDescriptor {
     this.isStart = (first & START) !== 0 && (first & PARTITION) === 0
     this.isKeyframe = this.isStart && (view.getUint8(at) & INTER_FRAME) === 0
     return true
+  }
+
+  /** A frame with Y depends on temporal layer 0 only, which says nothing of the layers between (RFC 7741 §4.2). */
+  highestAfter(highest: number): number {
+    return this.isSwitchPoint && this.temporal === highest + 1 ? this.temporal : highest
   }
 
   /** Returns where the payload goes on; −1 if the packet ends before. */

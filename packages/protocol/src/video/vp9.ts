@@ -13,8 +13,13 @@ const HAS_LAYER = 0x20
 const FLEXIBLE = 0x10
 const START = 0x08
 
+/** TID has three bits. */
+const HIGHEST_TEMPORAL = 7
+
 /** A parsed descriptor, reused for each packet. */
 export class Vp9Descriptor extends PictureDescriptor {
+  /** Frames name others by the distance of their picture ids, so that those of dropped frames must stay unused. */
+  readonly isContinuous = false
   /** Spatial layer; 0 if there is none. */
   spatial = 0
 
@@ -32,6 +37,11 @@ export class Vp9Descriptor extends PictureDescriptor {
     this.isStart = (first & START) !== 0
     this.isKeyframe = this.isStart && (first & PREDICTED) === 0 && this.spatial === 0
     return true
+  }
+
+  /** No later frame of a higher temporal layer depends on one of these before a frame with U (RFC 9628 §4.2). */
+  highestAfter(highest: number): number {
+    return this.isSwitchPoint && this.temporal <= highest ? HIGHEST_TEMPORAL : highest
   }
 
   #layer(view: DataView, at: number, end: number, hasTl0: boolean): number {

@@ -12,6 +12,7 @@ function demand(more: Partial<Demand> = {}): Demand {
     isScreen: false,
     isSelected: false,
     spokeAt: --spokeAt,
+    lowest: 0,
     wanted: bitrates.length - 1,
     current: bitrates.length - 1,
     bitrates,
@@ -90,4 +91,17 @@ test('an allocation never exceeds the bandwidth, and pauses no camera while the 
     const isScreenless = !demands.some(({ isScreen }) => isScreen)
     if (isScreenless && bandwidth >= 1.05 * least) assert.ok(before.every(layer => layer >= 0))
   }
+})
+
+test('cameras lose frames before one is paused, and have all of them before the selected one is raised', () => {
+  // Two layers of four steps each: the lowest in three temporal layers, the other with every second frame or all.
+  const bitrates = [25, 50, 100, 100, 600, 600, 1_000, 1_000]
+  const steps = { bitrates, lowest: 3, current: 7, wanted: 7 }
+  const demands = [demand(steps), demand({ ...steps, isSelected: true }), demand(steps)]
+  assert.deepEqual(layersOf(demands, 74), [0, 0, -1])
+  assert.deepEqual(layersOf(demands, 75), [0, 0, 0])
+  assert.deepEqual(layersOf(demands, 150), [0, 3, 0])
+  assert.deepEqual(layersOf(demands, 300), [3, 3, 3])
+  assert.deepEqual(layersOf(demands, 800), [3, 5, 3])
+  assert.deepEqual(layersOf(demands, 1_700), [5, 7, 3])
 })

@@ -1,13 +1,16 @@
 // Divides a viewer's bandwidth among the sources that it watches.
 //
 //   1. screens, each as good as fits: text must be readable
-//   2. every other source at its lowest layer, in order: the selected or largest first, then by who spoke last
+//   2. every other source at its lowest layer, in order: the selected or largest first, then by who spoke last; where all of its
+//      frames do not fit, fewer
 //   3. the selected or largest, as good as fits
 //   4. the others one step at a time, in the same order, until no step fits
 //
 // A source is paused only if its lowest layer does not fit in what those before it leave.
 
-/** No layer, where a layer is named by its index. */
+// What is chosen are steps: layers, or layers with fewer frames, where a source has temporal layers and the viewer can be sent fewer.
+
+/** No step, where a step is named by its index. */
 const NONE = -1
 
 /** A source as one viewer watches it. */
@@ -17,13 +20,15 @@ export interface Demand {
   isSelected: boolean
   /** When its sender was last heard: later comes first. */
   spokeAt: number
-  /** The best layer that the viewer wants and the sender has; −1 for none. */
+  /** The step of the lowest layer with all of its frames. */
+  readonly lowest: number
+  /** The best step that the viewer wants and the sender has; −1 for none. */
   wanted: number
-  /** The layer that the viewer is sent already; −1 for none. */
+  /** The step that the viewer is sent already; −1 for none. */
   current: number
-  /** Bits per second of each layer, by index. */
+  /** Bits per second of each step, by index. */
   readonly bitrates: number[]
-  /** The result: the best layer that the bandwidth permits, wanted or not; −1 pauses the source. */
+  /** The result: the best step that the bandwidth permits, wanted or not; −1 pauses the source. */
   permitted: number
 }
 
@@ -32,8 +37,10 @@ export function allocate(demands: Demand[], bandwidth: number): void {
   demands.sort(byImportance)
   let left = bandwidth
   for (const demand of demands) demand.permitted = NONE
-  for (const demand of demands) left -= demand.isScreen ? raise(demand, left) : step(demand, left)
-  for (const demand of demands) if (demand.isSelected) left -= raise(demand, left)
+  for (const demand of demands) left -= demand.isScreen ? raise(demand, left, demand.wanted) : step(demand, left)
+  for (const demand of demands)
+    if (!demand.isScreen) left -= raise(demand, left, Math.min(demand.lowest, demand.wanted))
+  for (const demand of demands) if (demand.isSelected) left -= raise(demand, left, demand.wanted)
   for (let before = Infinity; left < before; ) {
     before = left
     for (const demand of demands) left -= step(demand, left)
@@ -50,10 +57,11 @@ function byImportance(one: Demand, other: Demand): number {
   return other.spokeAt - one.spokeAt
 }
 
-/** Raises the demand by one layer, if that fits and is wanted. Returns the bits per second that it takes. */
+/** Raises the demand by one step that costs more, if that fits and is wanted. Returns the bits per second that it takes. */
 function step(demand: Demand, left: number): number {
-  const next = demand.permitted + 1
+  let next = demand.permitted + 1
   if (next > demand.wanted) return 0
+  while (next < demand.wanted && costOf(demand, next + 1) === costOf(demand, next)) next++
   const more = costOf(demand, next) - costOf(demand, demand.permitted)
   const needed = next > demand.current ? more * RESERVE : more
   if (needed > left) return 0
@@ -61,10 +69,10 @@ function step(demand: Demand, left: number): number {
   return more
 }
 
-/** Raises the demand to the best layer that fits. A layer that is sent cheaper than a lower one does not hide it. */
-function raise(demand: Demand, left: number): number {
+/** Raises the demand to the best step up to `best` that fits. One that is sent cheaper than a lower one does not hide it. */
+function raise(demand: Demand, left: number, best: number): number {
   const start = costOf(demand, demand.permitted)
-  for (let layer = demand.wanted; layer > demand.permitted; layer--) {
+  for (let layer = best; layer > demand.permitted; layer--) {
     const more = costOf(demand, layer) - start
     if ((layer > demand.current ? more * RESERVE : more) > left) continue
     demand.permitted = layer
@@ -73,7 +81,7 @@ function raise(demand: Demand, left: number): number {
   return 0
 }
 
-/** A layer above the wanted one is permitted if it would fit, so that a viewer who wants more gets it at once. */
+/** A step above the wanted one is permitted if it would fit, so that a viewer who wants more gets it at once. */
 function allowMore(demand: Demand, left: number): void {
   if (demand.permitted < demand.wanted) return
   const start = costOf(demand, demand.permitted)

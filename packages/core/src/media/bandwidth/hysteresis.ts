@@ -3,7 +3,7 @@ import { LIMITS } from '../../limits.ts'
 
 /** One per viewer and source. */
 export class Hysteresis {
-  /** The best layer that the viewer may be sent; Infinity before the first allocation. */
+  /** The best step that the viewer may be sent; Infinity before the first allocation. */
   limit = Infinity
   /** Since when more has been permitted without a break. */
   #since = Infinity

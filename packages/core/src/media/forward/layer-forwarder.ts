@@ -3,7 +3,7 @@ import { RTP_HEADER, RTP_SEQUENCE, RTP_SSRC, RTP_TIMESTAMP, VideoPayload } from 
 import { type Batch, SLOT, SLOT_WORDS } from '../../lane/batch.ts'
 import type { PeerId } from '../../lane/commands.ts'
 import { HEADER_WORDS, type PacketIo } from '../../lane/packet-io.ts'
-import type { LayerNumbers } from '../streams/layer-numbers.ts'
+import type { LayerNumbers } from '../numbers/layer-numbers.ts'
 import type { ReceiveStream } from '../streams/receive-stream.ts'
 import type { SendStreams } from '../streams/send-streams.ts'
 import type { TargetGroup } from '../streams/target-list.ts'
@@ -44,30 +44,40 @@ export class LayerForwarder {
     batch: Batch,
     slot: number,
     stream: ReceiveStream,
-    { peers, count }: TargetGroup,
+    group: TargetGroup,
     header: number,
     type: number,
     now: number,
   ): number {
-    if (this.#shared.length < count) this.#resize(peers.length)
+    const { count } = group
+    if (this.#shared.length < count) this.#resize(group.peers.length)
     this.#payload.parse(batch.view, slot * SLOT + header, batch.lengths[slot]! - header, type)
     this.#count = 0
     let queued = 0
     for (let index = 0; index < count; index++)
-      queued += this.#forwardTo(batch, slot, stream, peers[index]!, batch.lengths[slot]! - header, now)
+      queued += this.#forwardTo(batch, slot, stream, group, index, batch.lengths[slot]! - header, now)
     return queued + this.#io.forward(batch, slot, this.#shared, this.#count, NONE, this.#headers)
   }
 
   /** Returns 1 if the copy is queued, leaves later or is left out; 0 if it is still to be queued, or cannot reach the viewer. */
-  #forwardTo(batch: Batch, slot: number, stream: ReceiveStream, peer: number, octets: number, now: number): number {
+  #forwardTo(
+    batch: Batch,
+    slot: number,
+    stream: ReceiveStream,
+    group: TargetGroup,
+    place: number,
+    octets: number,
+    now: number,
+  ): number {
     const { view } = batch
+    const peer = group.peers[place]!
     const offset = slot * SLOT
     const sequence = view.getUint16(offset + RTP_SEQUENCE)
     const timestamp = view.getInt32(offset + RTP_TIMESTAMP)
     const sendStream = this.#sendStreams.forPacket(stream.sendAs, peer, sequence)
     const layers = sendStream?.layers
     if (sendStream === undefined || layers === undefined) return 0
-    const out = layers.place(stream, sequence, timestamp, this.#payload, now)
+    const out = layers.place(stream, sequence, timestamp, this.#payload, now, group.temporals[place]!)
     if (out < 0) return 1
     const { meter } = sendStream.receiver
     if (meter?.leavesNow(stream.ssrc, sequence, octets) === false) return 1
@@ -84,11 +94,11 @@ export class LayerForwarder {
       this.#headersView.setInt32(at + byte, view.getInt32(offset + byte))
     if (meter !== undefined) this.#headersView.setUint16(at + STAMP, meter.sent(batch.lengths[slot]!, false))
     this.#shared[index] = peer
-    if (this.#payload.descriptor === undefined || !layers.isRewritten(age)) {
+    if (this.#payload.descriptor === undefined || !layers.isRewritten(age, sequence)) {
       this.#count++
       return 0
     }
-    return this.#forwardRewritten(batch, slot, layers, age, batch.lengths[slot]! - octets, index)
+    return this.#forwardRewritten(batch, slot, layers, age, sequence, batch.lengths[slot]! - octets, index)
   }
 
   /** Sends the copy at `index` with other picture ids, and restores those of the packet. A short header leaves words to the payload. */
@@ -97,17 +107,18 @@ export class LayerForwarder {
     slot: number,
     layers: LayerNumbers,
     age: number,
+    sequence: number,
     header: number,
     index: number,
   ): number {
     this.#one[0] = this.#shared[index]!
     for (let word = 0; word < HEADER_WORDS; word++) this.#oneHeader[word] = this.#headers[index * HEADER_WORDS + word]!
-    layers.rewrite(age, batch.view, this.#payload, 1)
+    layers.rewrite(age, sequence, batch.view, this.#payload, 1)
     if (header < HEADER_BYTES)
       for (let word = header >> 2; word < HEADER_WORDS; word++)
         this.#oneHeader[word] = batch.words[slot * SLOT_WORDS + word]!
     const queued = this.#io.forward(batch, slot, this.#one, 1, NONE, this.#oneHeader)
-    layers.rewrite(age, batch.view, this.#payload, -1)
+    layers.rewrite(age, sequence, batch.view, this.#payload, -1)
     return queued
   }
 

@@ -4,6 +4,8 @@ import type { PeerId } from '../../lane/commands.ts'
 
 /** No layer, where a layer is named by its index. */
 export const NO_LAYER = -1
+/** No limit, where a highest temporal layer is named: VP9 has up to eight (RFC 9628 §4.2). */
+export const ALL_FRAMES = 7
 
 /** One layer as an allocator sees it. */
 export interface LayerView {
@@ -11,6 +13,10 @@ export interface LayerView {
   readonly quality: number
   /** Bits per second as received over the last second, headers included, retransmissions not; 0 while nothing arrives. */
   bitrate(now: number): number
+  /** The same of its temporal layers up to this one. */
+  bitrateUpTo(temporal: number, now: number): number
+  /** The highest of its temporal layers that arrives, up to 3; 0 if it has none. */
+  highestTemporal(now: number): number
   /** The sender declared that it sends the layer, and it has not fallen silent. */
   readonly isAvailable: boolean
 }
@@ -39,12 +45,19 @@ export interface LayerChoice {
   readonly limit: number
   readonly target: number
   readonly current: number
+  /** The highest temporal layer of the current layer that is sent; ALL_FRAMES without a limit. */
+  readonly temporal: number
+  /** Frames of upper temporal layers can be left out for the viewer: its packets are numbered for it alone. */
+  readonly isThinnable: boolean
   /** Undefined while the viewer is sent the best layer. */
   readonly reason: LayerReason | undefined
   /** Bits per second of what is sent to the viewer: those of its current layer. */
   sentBitrate(now: number): number
-  /** Sets the highest layer that the bandwidth permits; NO_LAYER pauses the source. Without a call nothing is limited. */
-  setLimit(limit: number, now: number): void
+  /**
+   * Sets the highest layer that the bandwidth permits, and its highest temporal layer; NO_LAYER pauses the source. Without a call
+   * nothing is limited.
+   */
+  setLimit(limit: number, temporal: number, now: number): void
 }
 
 /** All choices of a lane. */

@@ -170,6 +170,7 @@ export class NackResponder {
     const cache = source === undefined ? undefined : this.#caches.get(source)
     if (source === undefined || cache === undefined) return -1
     const sequence = layers === undefined ? sendStream.toStream(number) : layers.toStream(age, number)
+    if (sequence < 0) return -1
     const isKept = this.#retransmit(cache, source, sequence, sendStream, mapping)
     return isKept || source !== stream ? -1 : source.numbers.toSender(sequence)
   }
@@ -229,9 +230,9 @@ export class NackResponder {
     if (age < 0) return -1
     const { bytes, view } = this.#batch
     view.setInt32(RTP_TIMESTAMP, view.getInt32(RTP_TIMESTAMP) + layers.timestampOffset(age))
-    if (layers.isRewritten(age)) {
+    if (layers.isRewritten(age, sequence)) {
       this.#payload.parse(view, header, length - header, bytes[1]! & RTP_PAYLOAD_TYPE)
-      layers.rewrite(age, view, this.#payload, 1)
+      layers.rewrite(age, sequence, view, this.#payload, 1)
     }
     return layers.toReceiver(stream, sequence)
   }

@@ -1,7 +1,7 @@
 // One simulcast layer of a source on the lane: its stream, its viewers, and how it arrives.
 import { LIMITS } from '../../limits.ts'
-import { BitRate } from '../layers/bit-rate.ts'
-import type { LayerView } from '../layers/layer-choice.ts'
+import { FrameRates } from '../layers/frame-rates.ts'
+import { ALL_FRAMES, type LayerView } from '../layers/layer-choice.ts'
 import type { ReceiveStream, StreamLayer } from './receive-stream.ts'
 import { TargetList } from './target-list.ts'
 
@@ -22,7 +22,7 @@ export class Layer implements LayerView, StreamLayer {
   /** When the last packet arrived; when a check first found viewers and no packets. */
   #arrivedAt = -Infinity
   #missedAt = Infinity
-  readonly #bitRate = new BitRate()
+  readonly #rates = new FrameRates()
 
   constructor(stream: ReceiveStream, quality: number) {
     this.stream = stream
@@ -34,7 +34,15 @@ export class Layer implements LayerView, StreamLayer {
   }
 
   bitrate(now: number): number {
-    return this.#bitRate.at(now)
+    return this.#rates.upTo(ALL_FRAMES, now)
+  }
+
+  bitrateUpTo(temporal: number, now: number): number {
+    return this.#rates.upTo(temporal, now)
+  }
+
+  highestTemporal(now: number): number {
+    return this.#rates.highest(now)
   }
 
   hasArrivedSince(time: number): boolean {
@@ -47,8 +55,8 @@ export class Layer implements LayerView, StreamLayer {
   }
 
   /** Returns whether the layer was silent, or had another codec. Per packet: no allocation. */
-  arrived(type: number, bytes: number, now: number): boolean {
-    this.#bitRate.add(bytes, now)
+  arrived(type: number, temporal: number, bytes: number, now: number): boolean {
+    this.#rates.add(temporal, bytes, now)
     this.#arrivedAt = now
     this.#missedAt = Infinity
     const isChanged = this.#isSilent || this.payloadType !== type

@@ -50,6 +50,16 @@ export class LayeredSource implements SinkSource {
     return type === 0 || mapping === DISCORD_MAPPING || isKnownType(mapping.outgoing[type]!)
   }
 
+  isNumberedFor(viewer: PeerId): boolean {
+    return this.#host.traitsOf(viewer).isWebrtc
+  }
+
+  /** The sink's highest temporal layer changed. Its frames are left out from the next one on, or sent where its decoder can follow. */
+  temporalChanged(sink: Sink, now: number): void {
+    this.layers[sink.current]?.targets.setTemporal(sink.viewer, sink.temporal)
+    this.#host.changed(sink, now)
+  }
+
   /** A packet of another codec arrived, or of a layer that was silent. */
   layerChanged({ layer }: ReceiveStream, now: number): void {
     this.#codec = layer?.payloadType ?? 0
@@ -84,7 +94,7 @@ export class LayeredSource implements SinkSource {
   traitsChanged(sink: Sink, now: number): void {
     const list = this.layers[sink.current]?.targets
     list?.remove(sink.viewer)
-    list?.add(sink.viewer, this.#host.traitsOf(sink.viewer))
+    list?.add(sink.viewer, this.#host.traitsOf(sink.viewer), sink.temporal)
     this.wantsChanged(sink, now)
   }
 
@@ -171,11 +181,11 @@ export class LayeredSource implements SinkSource {
       sink.hasStarted = this.#hasStarted(sink)
       sink.since = now
       this.layers[sink.current]?.targets.remove(viewer)
-      this.layers[current]?.targets.add(viewer, this.#host.traitsOf(viewer))
+      sink.current = current
+      this.layers[current]?.targets.add(viewer, this.#host.traitsOf(viewer), sink.temporal)
       this.primary.sendStreams?.get(viewer)?.layers?.interrupt()
     }
     sink.target = target
-    sink.current = current
     if (sink.isWaiting) this.layers[target]!.waiting++
   }
 }

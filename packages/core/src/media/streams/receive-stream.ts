@@ -1,8 +1,8 @@
 // One stream that a peer may send, by its SSRC: where its packets go, and what was received of it.
 import type { LaneId, PeerId } from '../../lane/commands.ts'
 import type { Peer } from '../address/peers.ts'
+import { OutgoingNumbers } from '../numbers/outgoing-numbers.ts'
 import { Reception } from '../receive/reception.ts'
-import { OutgoingNumbers } from './outgoing-numbers.ts'
 import type { SendStream } from './send-stream.ts'
 import type { TargetList } from './target-list.ts'
 
@@ -16,8 +16,8 @@ export interface StreamLayer {
   readonly waiting: number
   /** That of the last packet, in node numbering; 0 before the first. */
   readonly payloadType: number
-  /** A packet arrived, with this payload type. Returns whether the source has to choose layers again. */
-  arrived(type: number, bytes: number, now: number): boolean
+  /** A packet arrived, with this payload type, of this temporal layer. Returns whether the source has to choose layers again. */
+  arrived(type: number, temporal: number, bytes: number, now: number): boolean
 }
 
 /** Every SSRC of every peer has one. Most are never used, so that what packets need is created by the first. */

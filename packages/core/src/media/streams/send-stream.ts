@@ -1,8 +1,8 @@
 // What one receiver is sent of one stream, where its numbers differ from those that all receivers share.
 import { sequenceDistance } from '@parley/protocol'
 import type { Peer } from '../address/peers.ts'
+import { HALF_CYCLE, type LayerNumbers } from '../numbers/layer-numbers.ts'
 import { isOvertaken } from '../receive/overtaken.ts'
-import { HALF_CYCLE, type LayerNumbers } from './layer-numbers.ts'
 
 /**
  * WebRTC receivers have one per stream, because SRTP ties its index to the sequence. Receivers over Discord's UDP need none for the

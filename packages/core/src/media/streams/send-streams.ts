@@ -1,7 +1,7 @@
 // All send streams of a lane: opens them with the first packet, and closes them with their stream or receiver.
 import type { PeerId } from '../../lane/commands.ts'
 import type { Peer, Peers } from '../address/peers.ts'
-import { LayerNumbers } from './layer-numbers.ts'
+import { LayerNumbers } from '../numbers/layer-numbers.ts'
 import type { ReceiveStream } from './receive-stream.ts'
 import { SendStream } from './send-stream.ts'
 

@@ -2,7 +2,7 @@
 import type { LayerReason } from '@parley/protocol'
 import type { PeerId } from '../../lane/commands.ts'
 import type { LayerReport } from '../../lane/layer-report.ts'
-import { type LayerChoice, NO_LAYER, type SourceView } from '../layers/layer-choice.ts'
+import { ALL_FRAMES, type LayerChoice, NO_LAYER, type SourceView } from '../layers/layer-choice.ts'
 
 /** What a sink needs of its source. */
 export interface SinkSource extends SourceView {
@@ -10,6 +10,10 @@ export interface SinkSource extends SourceView {
   readonly primary: { readonly ssrc: number }
   /** Whether the viewer's client has a payload type for the codec that the sender uses. */
   isDecodedBy(viewer: PeerId): boolean
+  /** How packets look to the viewer: each WebRTC viewer's are numbered for it alone. */
+  isNumberedFor(viewer: PeerId): boolean
+  /** Another highest temporal layer is permitted. */
+  temporalChanged(sink: Sink, now: number): void
   /** Chooses the layer of the sink again. */
   choose(sink: Sink, now: number): void
   /** How packets look to the viewer changed. */
@@ -28,6 +32,7 @@ export class Sink implements LayerChoice {
   wanted = NO_LAYER
   pixels = 0
   limit = Infinity
+  #temporalLimit = ALL_FRAMES
   /** Only the source changes these two. */
   target = NO_LAYER
   current = NO_LAYER
@@ -39,6 +44,14 @@ export class Sink implements LayerChoice {
   constructor(viewer: PeerId, source: SinkSource) {
     this.viewer = viewer
     this.source = source
+  }
+
+  get temporal(): number {
+    return this.current === this.limit ? this.#temporalLimit : ALL_FRAMES
+  }
+
+  get isThinnable(): boolean {
+    return this.source.isNumberedFor(this.viewer)
   }
 
   /** It is sent another layer from the next keyframe of that on. */
@@ -53,12 +66,13 @@ export class Sink implements LayerChoice {
     if (limit < wanted && target <= limit) return 'bandwidth'
     if (target !== wanted) return 'paused-by-sender'
     if (current !== target) return 'waiting-for-keyframe'
+    if (this.temporal !== ALL_FRAMES) return 'bandwidth'
     if (wanted < this.asked) return 'limit'
     return wanted < source.layers.length - 1 ? 'want' : undefined
   }
 
   sentBitrate(now: number): number {
-    return this.source.layers[this.current]?.bitrate(now) ?? 0
+    return this.source.layers[this.current]?.bitrateUpTo(this.temporal, now) ?? 0
   }
 
   /** `estimate` is the viewer's bandwidth; Infinity while nothing limits it. */
@@ -66,12 +80,16 @@ export class Sink implements LayerChoice {
     const { source, asked: wanted, target, current, reason } = this
     const bitrate = Math.round(this.sentBitrate(now))
     const report = { ssrc: source.primary.ssrc, wanted, target, current, reason, bitrate }
-    return Number.isFinite(estimate) ? { ...report, estimate: Math.round(estimate) } : report
+    const thinned = this.temporal === ALL_FRAMES ? report : { ...report, temporal: this.temporal }
+    return Number.isFinite(estimate) ? { ...thinned, estimate: Math.round(estimate) } : thinned
   }
 
-  setLimit(limit: number, now: number): void {
-    if (limit === this.limit) return
+  setLimit(limit: number, temporal: number, now: number): void {
+    const isOther = limit !== this.limit
+    if (!isOther && temporal === this.#temporalLimit) return
     this.limit = limit
-    this.source.choose(this, now)
+    this.#temporalLimit = temporal
+    if (isOther) this.source.choose(this, now)
+    this.source.temporalChanged(this, now)
   }
 }

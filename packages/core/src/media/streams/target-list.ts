@@ -1,5 +1,6 @@
 // The receivers that routes share, grouped by how packets look to them.
 import type { PeerId } from '../../lane/commands.ts'
+import { ALL_FRAMES } from '../layers/layer-choice.ts'
 import { DISCORD_MAPPING, type RtpMapping } from './rtp-mapping.ts'
 
 /** What decides how packets look to a receiver. */
@@ -18,6 +19,8 @@ export const DISCORD_TRAITS: ReceiverTraits = { mapping: DISCORD_MAPPING, refuse
 export class TargetGroup {
   readonly traits: ReceiverTraits
   peers = new Int32Array(8)
+  /** Of each peer, the highest temporal layer of video that it is sent. */
+  temporals = new Uint8Array(8)
   count = 0
 
   constructor(traits: ReceiverTraits) {
@@ -29,13 +32,17 @@ export class TargetGroup {
   }
 
   /** Returns false if the peer is in the group already. */
-  add(peer: PeerId): boolean {
+  add(peer: PeerId, temporal: number): boolean {
     if (this.has(peer)) return false
     if (this.count === this.peers.length) {
       const larger = new Int32Array(this.count * 2)
       larger.set(this.peers)
       this.peers = larger
+      const temporals = new Uint8Array(this.count * 2)
+      temporals.set(this.temporals)
+      this.temporals = temporals
     }
+    this.temporals[this.count] = temporal
     this.peers[this.count++] = peer
     return true
   }
@@ -45,7 +52,14 @@ export class TargetGroup {
     const index = this.#indexOf(peer)
     if (index < 0) return false
     this.peers[index] = this.peers[--this.count]!
+    this.temporals[index] = this.temporals[this.count]!
     return true
+  }
+
+  /** Without effect for a peer that is not in the group. */
+  setTemporal(peer: PeerId, temporal: number): void {
+    const index = this.#indexOf(peer)
+    if (index >= 0) this.temporals[index] = temporal
   }
 
   isFor({ mapping, refusesSealed, isWebrtc }: ReceiverTraits): boolean {
@@ -75,15 +89,20 @@ export class TargetList {
     return false
   }
 
-  add(peer: PeerId, traits: ReceiverTraits): void {
+  /** `temporal` is the highest temporal layer of video that the peer is sent. */
+  add(peer: PeerId, traits: ReceiverTraits, temporal: number = ALL_FRAMES): void {
     let group = this.groups.find(other => other.isFor(traits))
     if (group === undefined) {
       group = new TargetGroup(traits)
       this.groups.splice(traits.mapping === DISCORD_MAPPING ? 1 : this.groups.length, 0, group)
     }
-    if (!group.add(peer)) return
+    if (!group.add(peer, temporal)) return
     this.count++
     if (traits.refusesSealed) this.refusing++
+  }
+
+  setTemporal(peer: PeerId, temporal: number): void {
+    for (const group of this.groups) group.setTemporal(peer, temporal)
   }
 
   /** An empty group is removed, except the first. */

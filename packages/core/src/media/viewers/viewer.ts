@@ -201,6 +201,7 @@ function isLarger(choice: LayerChoice, other: LayerChoice | undefined): boolean 
 /** Before anything is measured, one source is sent whatever it takes: only packets can measure the link. */
 function startOf(demands: readonly Demand[]): number {
   let least = 0
-  for (const { wanted, bitrates } of demands) if (wanted !== NO_LAYER) least = Math.max(least, bitrates[0]!)
+  for (const { wanted, lowest, bitrates } of demands)
+    if (wanted !== NO_LAYER) least = Math.max(least, bitrates[lowest]!)
   return least
 }

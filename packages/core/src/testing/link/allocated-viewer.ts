@@ -31,6 +31,7 @@ export class AllocatedViewer {
       isScreen: false,
       isSelected: index === 0,
       spokeAt: -index,
+      lowest: 0,
       wanted: bitrates.length - 1,
       current: -1,
       bitrates: [...bitrates],

@@ -21,6 +21,8 @@ export class BrowserViewer {
   /** The transport-wide sequences that arrived, and packets that had none. */
   readonly stamps: number[] = []
   unstamped = 0
+  /** Called with each RTP packet that arrived. */
+  onPacket: (bytes: Uint8Array) => void = () => {}
 
   /** `extension` is the id of the transport-wide sequence in the mapping of the peer. */
   constructor(lane: PlainLane, peer: number, extension: number, link: LinkOptions) {
@@ -46,6 +48,7 @@ export class BrowserViewer {
 
   #arrived({ bytes }: Sent, now: number): void {
     if (isRtcp(bytes)) return
+    this.onPacket(bytes)
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     const ssrc = view.getUint32(RTP_SSRC)
     this.bytes.set(ssrc, (this.bytes.get(ssrc) ?? 0) + bytes.length)

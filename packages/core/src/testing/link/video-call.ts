@@ -33,14 +33,20 @@ const RATES = new Map([
 export const STEP = 5
 /** Bytes of a payload. */
 export const PACKET = 1_000
+/** Temporal layers of the frames in turn, where there are three. */
+const TEMPORALS = [0, 2, 1, 2]
 
 export class VideoCall {
   readonly lane = new PlainLane(undefined, new PlainIo())
   readonly #browsers = new Map<number, BrowserViewer>()
   readonly #sequences = new Map([...RATES.keys()].map(ssrc => [ssrc, 0]))
   #isKeyframe = new Map<number, boolean>()
+  readonly #hasTemporals: boolean
+  #frames = 0
 
-  constructor() {
+  /** With `hasTemporals` each layer has three temporal layers, otherwise one. */
+  constructor({ hasTemporals = false }: { hasTemporals?: boolean } = {}) {
+    this.#hasTemporals = hasTemporals
     this.lane.connectNative(1, SENDER)
     const layers = [
       { ssrc: HIGH, quality: 100, isActive: true },
@@ -70,6 +76,7 @@ export class VideoCall {
   /** Sends a frame of each layer 25 times a second. */
   #media(): Sent[] {
     if (this.lane.now % 40 >= STEP) return []
+    this.#frames++
     return [...RATES].flatMap(([ssrc, rate]) => {
       const isKeyframe = this.#isKeyframe.get(ssrc) ?? true
       this.#isKeyframe.set(ssrc, false)
@@ -91,10 +98,20 @@ export class VideoCall {
     const sequence = this.#sequences.get(ssrc)!
     this.#sequences.set(ssrc, sequence + 1)
     const payload = new Uint8Array(PACKET)
-    payload[0] = index === 0 ? 0x10 : 0
-    payload[1] = isKeyframe ? 0 : 1
+    payload.set(this.#descriptor(index === 0, isKeyframe))
     const timestamp = this.lane.now * 90
     return this.lane.packets(1, encodeRtp({ payloadType: 103, sequence: sequence & 0xffff, timestamp, ssrc, payload }))
+  }
+
+  /** The payload descriptor of VP8 (RFC 7741 §4.2) and the first byte of the frame. */
+  #descriptor(isStart: boolean, isKeyframe: boolean): number[] {
+    const first = isStart ? 0x10 : 0
+    const frame = isKeyframe ? 0 : 1
+    if (!this.#hasTemporals) return [first, frame]
+    const temporal = isKeyframe ? 0 : TEMPORALS[this.#frames % 4]!
+    const isSync = this.#frames % 4 !== 3
+    const id = [0x80 | ((this.#frames >> 8) & 0x7f), this.#frames & 0xff]
+    return [0x80 | first, 0xe0, ...id, (this.#frames >> 2) & 0xff, (temporal << 6) | (isSync ? 0x20 : 0), frame]
   }
 
   /** The sender answers a PLI with a keyframe. */

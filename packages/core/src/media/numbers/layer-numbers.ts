@@ -1,10 +1,15 @@
 // How one WebRTC receiver numbers the video of a source: layers in turn, rewritten into one stream without gaps.
 import { sequenceDistance, type VideoPayload, writePictureId } from '@parley/protocol'
 import { LIMITS } from '../../limits.ts'
+import { ALL_FRAMES } from '../layers/layer-choice.ts'
 import { isOvertaken } from '../receive/overtaken.ts'
+import { LeftOut } from './left-out.ts'
+import { TemporalFilter } from './temporal-filter.ts'
 
 /** Sequences start below this, so that loss around the first wrap cannot put the SRTP rollover counters a cycle apart. */
 export const HALF_CYCLE = 0x8000
+/** Segments with packets that are left out, whose packets can still be sent again. */
+const FILTERED = 2
 /** Timestamps step by at least this at a switch: a frame at 30 per second. */
 const FRAME = 3_000
 
@@ -23,6 +28,9 @@ interface Segment {
   /** The first packet, in the stream's and in the receiver's numbers. */
   first: number
   firstOut: number
+  /** What the viewer is not sent of it, if anything; and how many packets of that come before `first`. */
+  left: LeftOut | undefined
+  leftBefore: number
   timestampOffset: number
   /** Modulo 2^15, and modulo 256. */
   pictureOffset: number
@@ -49,6 +57,10 @@ export class LayerNumbers {
   #tl0 = 0
   /** The stream's newest sequence of this segment. */
   #newest = 0
+  readonly #filter = new TemporalFilter()
+  /** Used in turn. */
+  readonly #left: LeftOut[] = []
+  #turn = 0
 
   /** The receiver misses packets of the stream from now on. The next packet continues its numbers. */
   interrupt(): void {
@@ -56,23 +68,36 @@ export class LayerNumbers {
   }
 
   /**
-   * Numbers a packet with this sequence and timestamp of the stream. Returns the receiver's sequence; −1 for a late packet whose
-   * number may be taken. Per packet: allocates only where a layer changes.
+   * Numbers a packet with this sequence and timestamp of the stream. `highest` is the highest temporal layer that the receiver may
+   * be sent. Returns the receiver's sequence; −1 for a packet that is not sent: one above that, or a late one whose number may be
+   * taken. Per packet: allocates only where a layer changes.
    */
-  place(stream: NumberedStream, sequence: number, timestamp: number, payload: VideoPayload, now: number): number {
+  place(
+    stream: NumberedStream,
+    sequence: number,
+    timestamp: number,
+    payload: VideoPayload,
+    now: number,
+    highest: number = ALL_FRAMES,
+  ): number {
     const segment = this.#segment(0)
     const isSame = segment?.stream === stream && !this.#isInterrupted
     const distance = sequenceDistance(sequence, this.#newest)
     if (isSame && isOvertaken(distance, now - segment.placedAt)) return this.toReceiver(stream, sequence)
-    if (!isSame || distance <= 0) this.#begin(stream, sequence, timestamp, payload, now)
+    if (!isSame || distance <= 0) {
+      this.#begin(stream, sequence, timestamp, payload, now)
+      this.#filter.begin(payload, highest)
+    } else if (!this.#filter.admits(payload, highest)) return this.#leaveOut(segment, sequence, payload, now)
     const current = this.#segment(0)!
     keepNear(current, sequence)
     current.placedAt = now
     this.#newest = sequence
     this.#sequence = toOut(current, sequence)
+    current.left?.sent(sequence, this.#sequence)
     this.#timestamp = (timestamp + current.timestampOffset) | 0
     if (payload.descriptor !== undefined) {
-      this.#picture = payload.descriptor.pictureId + current.pictureOffset
+      const left = payload.descriptor.isContinuous ? (current.left?.pictures ?? 0) : 0
+      this.#picture = payload.descriptor.pictureId + current.pictureOffset - left
       this.#tl0 = payload.descriptor.tl0 + current.tl0Offset
     }
     return this.#sequence
@@ -83,6 +108,7 @@ export class LayerNumbers {
     const age = this.ageOf(stream, sequence)
     if (age < 0) return -1
     const out = toOut(this.#segment(age)!, sequence)
+    if (out < 0) return -1
     const next = age === 0 ? this.#sequence + 1 : this.#segment(age - 1)!.firstOut
     return sequenceDistance(out, next & 0xffff) >= 0 ? -1 : out
   }
@@ -108,28 +134,37 @@ export class LayerNumbers {
   ssrcOf(age: number): number {
     return this.#segment(age)!.stream.ssrc
   }
+  /** −1 for a packet that is forgotten. */
   toStream(age: number, number: number): number {
-    const { first, firstOut } = this.#segment(age)!
-    return (number - firstOut + first) & 0xffff
+    const segment = this.#segment(age)!
+    const { first, firstOut, left } = segment
+    if (left === undefined) return (number - firstOut + first) & 0xffff
+    const sequence = left.sourceOf(number)
+    return toOut(segment, sequence) === number ? sequence : -1
   }
   timestampOffset(age: number): number {
     return this.#segment(age)?.timestampOffset ?? 0
   }
 
-  /** Whether packets of the segment have picture ids to rewrite. */
-  isRewritten(age: number): boolean {
-    const segment = this.#segment(age)!
-    return segment.pictureOffset !== 0 || segment.tl0Offset !== 0
+  /** Whether a packet of the segment has picture ids to rewrite. */
+  isRewritten(age: number, sequence: number): boolean {
+    const { pictureOffset, tl0Offset, left } = this.#segment(age)!
+    return pictureOffset !== 0 || tl0Offset !== 0 || (left !== undefined && left.picturesBefore(sequence) !== 0)
   }
 
-  /** Writes the receiver's picture ids into a packet of the segment; `sign` −1 restores the stream's. Per packet: no allocation. */
-  rewrite(age: number, view: DataView, { descriptor }: VideoPayload, sign: 1 | -1): void {
-    const { pictureOffset, tl0Offset } = this.#segment(age)!
+  /**
+   * Writes the receiver's picture ids into a packet of the segment; `sign` −1 restores the stream's. Ids of VP9 keep the gaps of
+   * pictures that are left out, as frames name by their distance those that they are predicted from (RFC 9628 §4.2). Per packet: no
+   * allocation.
+   */
+  rewrite(age: number, sequence: number, view: DataView, { descriptor }: VideoPayload, sign: 1 | -1): void {
+    const { pictureOffset, tl0Offset, left } = this.#segment(age)!
     if (descriptor === undefined) return
-    const { pictureIdPlace, pictureIdBits, pictureId, tl0Place, tl0 } = descriptor
+    const { pictureIdPlace, pictureIdBits, pictureId, tl0Place, tl0, isContinuous } = descriptor
     const isBack = sign < 0
+    const offset = pictureOffset - (isContinuous && left !== undefined ? left.picturesBefore(sequence) : 0)
     if (pictureIdPlace >= 0)
-      writePictureId(view, pictureIdPlace, pictureIdBits, isBack ? pictureId : pictureId + pictureOffset)
+      writePictureId(view, pictureIdPlace, pictureIdBits, isBack ? pictureId : pictureId + offset)
     if (tl0Place >= 0) view.setUint8(tl0Place, (isBack ? tl0 : tl0 + tl0Offset) & 0xff)
   }
 
@@ -143,6 +178,8 @@ export class LayerNumbers {
     const segment: Segment = {
       stream,
       first: sequence,
+      left: undefined,
+      leftBefore: 0,
       firstOut: isFirst ? sequence % HALF_CYCLE : (this.#sequence + 1) & 0xffff,
       timestampOffset: isFirst ? 0 : this.#timestampOffset(before, stream, timestamp, now),
       pictureOffset: isFirst ? 0 : (this.#picture + 1 - (descriptor?.pictureId ?? 0)) & 0x7fff,
@@ -153,6 +190,27 @@ export class LayerNumbers {
     this.#segments[this.#count++ % LIMITS.layerSegments] = segment
     this.#kept = Math.min(this.#kept + 1, LIMITS.layerSegments)
     this.#isInterrupted = false
+  }
+
+  /** The packet is above the receiver's limit. The next one takes its number. */
+  #leaveOut(segment: Segment, sequence: number, { descriptor }: VideoPayload, now: number): -1 {
+    segment.left ??= this.#nextLeft()
+    keepNear(segment, sequence)
+    segment.left.leaveOut(sequence, descriptor!.pictureId)
+    segment.placedAt = now
+    this.#newest = sequence
+    this.#sequence = segment.left.out
+    return -1
+  }
+
+  /** For the present segment. What an earlier one left out is no longer known: its packets are forgotten. */
+  #nextLeft(): LeftOut {
+    const place = this.#turn++ % FILTERED
+    const left = this.#left[place] ?? new LeftOut()
+    this.#left[place] = left
+    for (let age = 1; age < this.#kept; age++) if (this.#segment(age)!.left === left) this.#kept = age
+    left.reset(this.#newest, this.#sequence)
+    return left
   }
 
   /** Forgets segments that ended long ago: their streams may have gone through a cycle since, which would be taken for them. */
@@ -173,14 +231,22 @@ export class LayerNumbers {
  * is no longer kept.
  */
 function keepNear(segment: Segment, newest: number): void {
-  const length = (newest - segment.first) & 0xffff
+  const { first, left, leftBefore } = segment
+  const length = (newest - first) & 0xffff
   if (length < HALF_CYCLE / 2) return
-  const passed = length - HALF_CYCLE / 4
-  segment.first = (segment.first + passed) & 0xffff
-  segment.firstOut = (segment.firstOut + passed) & 0xffff
+  const passed = left === undefined ? length - HALF_CYCLE / 4 : sequenceDistance(left.oldest, first)
+  if (passed <= 0) return
+  const before = left === undefined ? leftBefore : left.packetsUpToOldest
+  segment.firstOut = (segment.firstOut + passed - (before - leftBefore)) & 0xffff
+  segment.first = (first + passed) & 0xffff
+  segment.leftBefore = before
 }
 
-const toOut = ({ first, firstOut }: Segment, sequence: number): number => (sequence - first + firstOut) & 0xffff
+/** −1 for a packet that was left out. */
+function toOut({ first, firstOut, left, leftBefore }: Segment, sequence: number): number {
+  const before = left === undefined ? leftBefore : left.packetsBefore(sequence)
+  return before < 0 ? -1 : (sequence - first + firstOut - (before - leftBefore)) & 0xffff
+}
 
 /** The timestamp of the stream now, as receivers get it. */
 function clockOf(stream: NumberedStream, now: number): number {
