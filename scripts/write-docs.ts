@@ -8,9 +8,10 @@ import { grafanaDashboard } from './docs/grafana.ts'
 import { lvspSchemas, lvspSections } from './docs/lvsp.ts'
 import { operatingSections } from './docs/operating.ts'
 import { type Section, type Whole, withSection } from './docs/page.ts'
+import { systemdUnit } from './docs/unit.ts'
 
 const sections: Section[] = [...lvspSections, ...operatingSections, ...faultSections]
-const wholes: Whole[] = [...lvspSchemas, ...openApi, ...apiPages(), grafanaDashboard]
+const wholes: Whole[] = [...lvspSchemas, ...openApi, ...apiPages(), grafanaDashboard, systemdUnit]
 
 const root = new URL('..', import.meta.url)
 const pathOf = (file: string) => fileURLToPath(new URL(file, root))

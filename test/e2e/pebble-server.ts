@@ -22,6 +22,9 @@ export interface PebbleOptions {
   validity?: number
   /** Names that it refuses to issue for. */
   blocked?: readonly string[]
+  /** Where it connects for challenges; free ports by default. */
+  httpPort?: number
+  tlsPort?: number
   /** Key id and HMAC key that accounts have to be bound to. */
   external?: readonly [keyId: string, hmacKey: string]
 }
@@ -42,13 +45,13 @@ export class PebbleServer {
     this.tlsPort = tlsPort
   }
 
-  static async start(t: TestContext, options: PebbleOptions = {}): Promise<PebbleServer> {
+  static async start(t: Pick<TestContext, 'after'>, options: PebbleOptions = {}): Promise<PebbleServer> {
     const ports: number[] = []
     while (ports.length < 6) {
       const port = await freePort()
       if (!ports.includes(port)) ports.push(port)
     }
-    const server = new PebbleServer(ports)
+    const server = new PebbleServer([...ports.slice(0, 4), options.httpPort ?? ports[4]!, options.tlsPort ?? ports[5]!])
     t.after(async () => {
       await server.stop()
       rmSync(server.#folder, { recursive: true })

@@ -272,3 +272,9 @@ export {
   type StunMac,
   type StunRequest,
 } from './webrtc/stun.ts'
+export {
+  encodeStunBinding,
+  type MappedAddress,
+  readStunMapped,
+  STUN_TRANSACTION_LENGTH,
+} from './webrtc/stun-binding.ts'

@@ -156,6 +156,10 @@ export const SERVER_LIMITS = {
   maxAnnounced: 8,
   maxMetricsSubnets: 64,
 
+  /** Requests to a STUN server, and the delay before the second one, doubled with each further one: 3.5 s in all. */
+  stunTries: 3,
+  stunRetryDelay: 500,
+
   /** Names of a certificate; Let's Encrypt allows 25 in its short-lived profile. */
   maxAcmeNames: 25,
   /** Characters of a text, such as a URL, of a certificate authority. */

@@ -11,6 +11,7 @@ import * as dev from './dev/dev.ts'
 import * as trace from './dev/trace.ts'
 import * as front from './front.ts'
 import * as serve from './serve.ts'
+import * as setup from './setup.ts'
 import * as talk from './talk.ts'
 
 /** A subcommand adds itself to the program. */
@@ -23,6 +24,7 @@ const COMMANDS: readonly CommandModule[] = [
   dev,
   trace,
   conformance,
+  setup,
   serve,
   front,
   talk,
@@ -36,7 +38,7 @@ const program = new Command('parley')
   .description('A self-hosted, Discord-compatible voice server.')
   .version(VERSION, '-V, --version', 'print the version')
   .showHelpAfterError('(parley --help lists all commands)')
-  .addHelpText('after', '\nStart with:  parley demo')
+  .addHelpText('after', '\nStart with:  parley demo, or parley setup on a server')
 for (const { register } of COMMANDS) register(program)
 
 await program.parseAsync()

@@ -1,0 +1,59 @@
+// What `parley setup` finds on the machine.
+import { existsSync } from 'node:fs'
+import { createServer, isIPv4 } from 'node:net'
+import { availableParallelism, networkInterfaces, userInfo } from 'node:os'
+
+export interface Surroundings {
+  readonly isRoot: boolean
+  readonly user: string
+  /** Whether systemd runs the machine. */
+  readonly hasSystemd: boolean
+  /** Addresses of its interfaces, without loopback, link-local ones and those of containers. */
+  readonly addresses: readonly string[]
+  /** Undefined if it could not be learned. */
+  readonly publicAddress: string | undefined
+  /** UDP ports that the node will use, from the first on. */
+  readonly lanes: number
+  /** Of 443, 8443 and 80, those that other programs use. */
+  readonly usedPorts: readonly number[]
+  /** Program and arguments of the command `parley`. */
+  readonly command: readonly string[]
+}
+
+/** Bridges and virtual interfaces of Docker, Podman, libvirt and Kubernetes: no client reaches the node by them. */
+const INTERNAL = /^(docker|br-|veth|virbr|podman|cni|flannel|cali|lxc)/
+const LINK_LOCAL = /^(fe[89ab]|169\.254\.)/i
+
+export async function surroundings(
+  publicAddress: string | undefined,
+  command: readonly string[],
+): Promise<Surroundings> {
+  const isUsed = await Promise.all([443, 8_443, 80].map(async port => ((await isTaken(port)) ? [port] : [])))
+  return {
+    isRoot: process.getuid?.() === 0,
+    user: userInfo().username,
+    hasSystemd: existsSync('/run/systemd/system'),
+    addresses: Object.entries(networkInterfaces())
+      .filter(([name]) => !INTERNAL.test(name))
+      .flatMap(([, addresses]) => addresses ?? [])
+      .filter(({ internal, address }) => !internal && !LINK_LOCAL.test(address))
+      .map(({ address }) => address),
+    publicAddress,
+    lanes: Math.max(1, availableParallelism() - 1),
+    usedPorts: isUsed.flat(),
+    command,
+  }
+}
+
+/** A port that this user may not open counts as free: the service may. */
+function isTaken(port: number): Promise<boolean> {
+  const server = createServer()
+  return new Promise(resolve => {
+    server.once('error', error => resolve((error as NodeJS.ErrnoException).code === 'EADDRINUSE'))
+    server.listen(port, () => server.close(() => resolve(false)))
+  })
+}
+
+/** The address that is most likely the public one: as seen from outside, otherwise the first of the machine. */
+export const likelyHost = ({ publicAddress, addresses }: Pick<Surroundings, 'publicAddress' | 'addresses'>): string =>
+  publicAddress ?? addresses.find(isIPv4) ?? addresses[0] ?? ''

@@ -1,0 +1,109 @@
+// `parley setup`: what it asks, writes and refuses; and the first minute of a new operator.
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { loadConfig } from '@parley/server'
+import { ParleyProcess } from './parley-process.ts'
+import { missingPebble } from './pebble-server.ts'
+
+const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+const LOADER = path('../../packages/server/bin/source.mjs')
+
+/** Why there is no machine of its own for a test; false if there is one. */
+function missingNamespaces(): string | false {
+  const { status } = spawnSync('unshare', ['--net', 'ip', 'link', 'set', 'lo', 'up'])
+  if (status === 0) return false
+  if (process.env.CI === 'true') throw new Error('must be tested in CI: network namespaces (unshare, ip, as root)')
+  return 'needs network namespaces: Linux, unshare, ip, root'
+}
+
+test('from three answers to the first bot heard in less than a minute', {
+  skip: missingPebble || missingNamespaces(),
+  timeout: 300_000,
+}, t => {
+  const args = ['--net', process.execPath, '--import', LOADER, path('setup-walk.ts')]
+  const { stdout, stderr, status } = spawnSync('unshare', args, { encoding: 'utf8', timeout: 200_000 })
+  assert.equal(status, 0, stderr + stdout)
+  const { questions, config, unit, output, problems, seconds } = JSON.parse(stdout)
+  t.diagnostic(`seconds: ${JSON.stringify(seconds)}`)
+  assert.equal(questions, 3)
+  assert.match(config, /endpoint = "203\.0\.113\.10:443"/)
+  assert.match(config, /names = \["203\.0\.113\.10"\]/)
+  assert.match(unit, /^ExecStart=\S+node \S+ serve --config \S+\/etc\/parley\.toml$/m)
+  assert.match(output, /TCP 443 and UDP 50000/)
+  assert.match(output, /wss:\/\/203\.0\.113\.10:443\/lvsp/)
+  assert.ok(seconds.all < 60, JSON.stringify(seconds))
+  // A test authority is not a public one; everything else is well.
+  const checks = problems.map(({ check }: { check: string }) => check)
+  assert.deepEqual(checks, ['certificate-chain'], JSON.stringify(problems))
+})
+
+async function setup(t: TestContext, folder: string, args: readonly string[], input = '') {
+  const child = new ParleyProcess(['setup', '--no-stun', '--port', '18443', ...args], { folder, input, t })
+  const exit = await child.exit
+  return { exit, stdout: child.stdout, stderr: child.stderr }
+}
+
+function emptyFolder(t: TestContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-setup-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  return folder
+}
+
+const unattended = (folder: string) => [
+  ...['--yes', '--host', 'voice.example.org', '--backend', 'spacebar'],
+  ...['--folder', join(folder, 'etc'), '--unit', join(folder, 'etc/parley.service')],
+]
+
+test('with --yes nothing is asked, and what is written is a valid configuration with a secret', async t => {
+  const folder = emptyFolder(t)
+  const { exit, stdout, stderr } = await setup(t, folder, unattended(folder))
+  assert.deepEqual({ exit, stderr }, { exit: 0, stderr: '' })
+  assert.doesNotMatch(stdout, /^> /m)
+  assert.match(stdout, /"endpoint": "voice\.example\.org:18443"/)
+  const etc = join(folder, 'etc')
+  assert.deepEqual(readdirSync(etc).sort(), ['lvsp.secret', 'parley.service', 'parley.toml'])
+  assert.equal(statSync(join(etc, 'lvsp.secret')).mode & 0o777, 0o600)
+  const config = loadConfig({ file: join(etc, 'parley.toml') })
+  assert.deepEqual(config.warnings, [])
+  assert.deepEqual([config.http.endpoint, config.backend[0]?.adopts_tokens], ['voice.example.org:18443', true])
+  assert.ok(config.backend[0]!.secrets[0]!.length >= 32)
+})
+
+test('files are replaced only if the operator agrees, and a secret never', async t => {
+  const folder = emptyFolder(t)
+  const file = join(folder, 'etc/parley.toml')
+  const secret = () => readFileSync(join(folder, 'etc/lvsp.secret'), 'utf8')
+  assert.equal((await setup(t, folder, unattended(folder))).exit, 0)
+  const before = secret()
+  writeFileSync(file, '# mine\n')
+  const refused = await setup(t, folder, unattended(folder))
+  assert.deepEqual([refused.exit, refused.stderr.includes('would be replaced: use --force')], [2, true])
+  const asked = unattended(folder).slice(1)
+  assert.equal((await setup(t, folder, asked, 'y\n')).exit, 0)
+  assert.equal(readFileSync(`${file}.old`, 'utf8'), '# mine\n')
+  assert.equal(secret(), before)
+})
+
+test('--dry-run prints the files without the secret, and writes none', async t => {
+  const folder = emptyFolder(t)
+  const { exit, stdout } = await setup(t, folder, [...unattended(folder), '--dry-run'])
+  assert.equal(exit, 0)
+  assert.match(stdout, /--- \S+\/parley\.toml: written\n# Written by parley setup[\s\S]*\[\[backend\]\]/)
+  assert.match(stdout, /\(a random secret\)/)
+  assert.ok(!existsSync(join(folder, 'etc')))
+})
+
+test('an answer that cannot be used is asked for again, and a flag is refused with a sentence', async t => {
+  const folder = emptyFolder(t)
+  const answers = `voice_example\nvoice.example.org\n7\n2\n${join(folder, 'etc')}\n`
+  const { exit, stdout } = await setup(t, folder, ['--unit', join(folder, 'etc/unit')], answers)
+  assert.equal(exit, 0)
+  assert.match(stdout, /expected a domain name such as voice\.example\.org or an IP address, found "voice_example"/)
+  assert.match(stdout, /expected spacebar, litecord, lvsp or a number, found "7"/)
+  assert.equal(loadConfig({ file: join(folder, 'etc/parley.toml') }).lvsp.listen?.port, 8_444)
+})
