@@ -117,6 +117,17 @@ const limits = () =>
         String(SERVER_LIMITS.maxHalfOpenPerAddress),
         'closed at once; not behind a proxy',
       ],
+      [
+        'from the first byte of an ICE-TCP connection to its first check',
+        seconds(SERVER_LIMITS.iceTcpFirstFrame),
+        'closed',
+      ],
+      ['ICE-TCP connections of one client', String(SERVER_LIMITS.maxIceTcpPerSession), 'the oldest is closed'],
+      [
+        'unread bytes for a client of ICE-TCP',
+        kibibytes(SERVER_LIMITS.maxIceTcpVideoBuffered),
+        'video is dropped, above the double all',
+      ],
       ['from the connection to the end of the HTTP headers', seconds(SERVER_LIMITS.headersTimeout), 'closed'],
       ['voice connections of one address (IPv6: /64)', String(LIMITS.connectionsPerAddress), 'HTTP 429'],
       ['… that have not identified', String(LIMITS.greetingsPerAddress), 'close code 4021'],

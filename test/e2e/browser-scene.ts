@@ -18,6 +18,8 @@ export interface SceneOptions {
   engine?: 'ffi' | 'portable' | undefined
   /** The address that the node's UDP port is bound to and announces. */
   mediaIp?: string | undefined
+  /** Whether browsers receive a TCP candidate too. */
+  tcp?: boolean | undefined
   /** Receives the lines of the node's log, from level `info`. Without it the node does not log. */
   log?: ((line: string) => void) | undefined
 }
@@ -56,10 +58,10 @@ export class BrowserScene {
   #firefox: Promise<Firefox> | undefined
 
   static async open(context: TestContext, options: SceneOptions = {}): Promise<BrowserScene> {
-    const { engine = 'ffi', mediaIp = '127.0.0.1', log } = options
+    const { engine = 'ffi', mediaIp = '127.0.0.1', tcp = false, log } = options
     const server = await createServer({
       http: { listen: '127.0.0.1:0' },
-      media: { listen: mediaIp, announce: [mediaIp], port: 0, engine, lanes: engine === 'ffi' ? 1 : 0 },
+      media: { listen: mediaIp, announce: [mediaIp], port: 0, engine, tcp, lanes: engine === 'ffi' ? 1 : 0 },
       log: { level: log === undefined ? 'silent' : 'info', format: 'json' },
       ...(log !== undefined && { logSink: { write: log } }),
     })

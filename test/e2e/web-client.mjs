@@ -91,10 +91,10 @@ export class WebClient {
     }
   }
 
-  /** The node's fragment, with the port of its candidate replaced by `through`. */
+  /** The node's fragment, with the port of its UDP candidates replaced by `through`. */
   redirected(sdp) {
     const { through } = this.options
-    return through === undefined ? sdp : sdp.replace(/^(a=candidate:.* )\d+( typ)/m, `$1${through}$2`)
+    return through === undefined ? sdp : sdp.replace(/^(a=candidate:.* UDP .* )\d+( typ)/gm, `$1${through}$2`)
   }
 
   beat() {

@@ -53,6 +53,8 @@ export interface VoiceNodeOptions
   lanes: readonly OpenLane[]
   /** Without it no WebRTC clients are served. */
   dtls?: Dtls | undefined
+  /** The TCP port that WebRTC clients receive besides the UDP port of their lane, at the same address (RFC 6544). */
+  tcpPort?: number | undefined
   /** Whether the legacy encryption modes are offered too. */
   legacyModes: boolean
   /** Members of one channel on one lane, before others are placed on another lane. Default: 1,000. */
@@ -203,7 +205,13 @@ export class VoiceNode {
       serverVersion: options.serverVersion,
       minVersion: options.minVersion,
       strictOpcodes: options.strictOpcodes ?? false,
-      webrtc: options.dtls && { dtls: options.dtls, handshakes: new Handshakes(), deadlines: this.#deadlines, crypto },
+      webrtc: options.dtls && {
+        dtls: options.dtls,
+        handshakes: new Handshakes(),
+        deadlines: this.#deadlines,
+        crypto,
+        tcpPort: options.tcpPort,
+      },
       sessions: this.#sessions,
       greetings: new Greetings(),
       held,

@@ -256,6 +256,7 @@ export {
   encodeProposals,
   encodeTransition,
 } from './voice/voice-binary.ts'
+export { encodeFrame, FRAME_HEADER, FrameReader } from './webrtc/framing.ts'
 export {
   ExtensionUri,
   formatSdpAnswer,

@@ -1,5 +1,5 @@
 // Composition: configuration → lanes → listeners → node → host; start, reload, drain, stop.
-import type { LaneCounters, LaneEvent, NoteFields } from '@parley/core'
+import type { LaneEvent, NoteFields } from '@parley/core'
 import { type NodeInspection, type Operator, VoiceNode } from '@parley/core'
 import type { OwnerQuestion } from '@parley/protocol'
 import { type CertificateState, describeCertificate, NodeCertificate } from './acme/node-certificate.ts'
@@ -11,11 +11,9 @@ import type { Config } from './config/config.ts'
 import { Host } from './host.ts'
 import type { LanesObserver } from './lane/thread/lanes.ts'
 import { SERVER_LIMITS } from './limits.ts'
-import { CallEvents } from './monitoring/call-events.ts'
+import { Measurements } from './measurements.ts'
 import { type Log, logOptions, openLog } from './monitoring/log.ts'
-import { openMetrics } from './monitoring/metrics.ts'
 import { type SERVER_NOTES, type ServerNoteName, serverNote } from './monitoring/notes.ts'
-import { ProcessLoad } from './monitoring/process-load.ts'
 import { blockListOf, dialableHost, hostAndPort } from './net/address.ts'
 import type { CertificateFacts } from './net/certificate.ts'
 import type { Listener } from './net/http.ts'
@@ -61,10 +59,7 @@ export class App {
   readonly #connections: Connections
   readonly #relay: Relay | undefined
   readonly #socketLimits: SocketLimits
-  readonly #load: ProcessLoad
-  /** The last report of each lane, for metrics; absent while the lane is lost. */
-  readonly #counters = new Map<number, LaneCounters>()
-  readonly #calls = new CallEvents()
+  readonly #measurements: Measurements
   readonly #startedAt = performance.now()
   #isDraining = false
   /** The process drains in order to end. */
@@ -98,7 +93,6 @@ export class App {
     this.#certificate = certificate
     this.#ports = ports
     this.#log = openLog(logOptions(config), logSink)
-    this.#log.read(this.#calls.note)
     this.#node = new VoiceNode({ ...nodeOptions(config, this.endpoint, ports), ...(relay && { crypto: relay.crypto }) })
     this.#socketLimits = new SocketLimits(config.http.behind_proxy)
     const host = new Host(
@@ -110,7 +104,10 @@ export class App {
           this.#relay?.authenticated(connection)
           this.#connections.authenticated(connection)
         },
-        lane: (lane, command) => ports.lanes.command(lane, command),
+        lane: (lane, command) => {
+          ports.iceTcp?.command(lane, command)
+          ports.lanes.command(lane, command)
+        },
         note: this.#log.note,
         flush: () => {
           // Before the messages: a client that reads Ready sends discovery at once, and the lane must know its peer by then.
@@ -130,13 +127,20 @@ export class App {
     this.#connections = new Connections(this.#relay ?? host, this.#log.note)
     this.#relay?.attach(this.#connections)
     const hasPage = config.http.playground || playground !== undefined
-    const metrics = this.#openMetrics()
+    this.#measurements = new Measurements({
+      node: this.#node,
+      host,
+      ports,
+      certificate,
+      log: this.#log,
+      connections: this.#connections,
+      socketLimits: this.#socketLimits,
+      relay: this.#relay,
+      isDraining: () => this.#isDraining,
+    })
+    const metrics = this.#measurements.open()
     this.#serve(hasPage ? new Playground(playground?.api) : undefined, metrics)
     this.#administer(metrics)
-    this.#load = new ProcessLoad({
-      measured: eventLoopLag => host.measured({ eventLoopLag }),
-      descriptorsExhausted: () => this.#note('descriptors.exhausted', {}),
-    })
     const { engine, aead, reason } = ports.engine
     this.#note('lanes.started', { engine, aead, reason, lanes: ports.lanes.all.length })
     for (const warning of config.warnings) this.#note('config.warning', { warning })
@@ -300,37 +304,12 @@ export class App {
     this.#host.drain(0)
     this.#relay?.close()
     await this.#connections.shutdown(GOING_AWAY, 'the node is stopping', SERVER_LIMITS.closeGrace)
+    this.#ports.iceTcp?.close()
     await Promise.all([...listening, this.#certificate.close()])
-    this.#load.close()
+    this.#measurements.close()
     this.#host.close()
     await this.#ports.lanes.close()
     if (this.#ports.dtls.ok) this.#ports.dtls.value.close()
-  }
-
-  /** Metrics read the node at each scrape; nothing is counted for them. */
-  #openMetrics(): () => Promise<string> {
-    return openMetrics({
-      version: VERSION,
-      engine: this.#ports.engine,
-      sizes: () => this.#node.sizes,
-      isDraining: () => this.#isDraining,
-      lanes: () => this.#counters,
-      connections: this.#connections.counts,
-      messages: this.#connections.totals,
-      halfOpen: () => this.#socketLimits.halfOpen,
-      relay: () => this.#relay,
-      refused: this.#socketLimits.refused,
-      refusedIdentifies: this.#node.refusedIdentifies,
-      failures: this.#host.failures,
-      logLinesLost: () => this.#log.lost,
-      descriptorsExhausted: () => this.#load.descriptorsExhausted,
-      eventLoopLag: () => this.#load.eventLoopLag,
-      calls: this.#calls,
-      tally: () => this.#node.tally(),
-      backends: () => this.#node.backendUsage(),
-      certificateExpiry: () => this.#certificate.expiry,
-      certificateRenewals: () => this.#certificate.renewals,
-    })
   }
 
   #administer(metrics: () => Promise<string>): void {
@@ -381,16 +360,16 @@ export class App {
     for (const listener of this.#listeners) listener.serve({ ...service, playground })
   }
 
-  /** Reports are kept here as well: metrics read them without an inspection of the node. */
   #laneEvents(lane: number, events: readonly LaneEvent[]): void {
     for (const event of events) {
-      if (event.kind === 'counters') this.#counters.set(lane, event.counters)
+      if (event.kind === 'counters') this.#measurements.reported(lane, event.counters)
       this.#host.laneEvent(lane, event)
     }
   }
 
   #laneLost(lane: number, reason: string): void {
-    this.#counters.delete(lane)
+    this.#measurements.laneLost(lane)
+    this.#ports.iceTcp?.laneLost(lane)
     this.#host.laneLost(lane, reason)
   }
 

@@ -16,6 +16,24 @@ export const SERVER_LIMITS = {
   tlsHandshakeTimeout: 10_000,
   /** Idle keep-alive connections, of probes and of Prometheus. */
   keepAliveTimeout: 5_000,
+  /** From the connection to its first byte, which tells ICE-TCP from TLS. */
+  firstByteTimeout: 10_000,
+
+  /** ICE-TCP: from the first byte to the end of the first check, which authenticates the connection. */
+  iceTcpFirstFrame: 5_000,
+  /** Without a byte in either direction. Clients send a check every few seconds; their consent expires after 15 s. */
+  iceTcpIdle: 30_000,
+  /** A datagram in a frame: a slot of the packet engine. Clients stay below the MTU. */
+  maxIceTcpFrame: 2_048,
+  /** Connections of one client: one for each of its interfaces, and dead ones of an earlier network. */
+  maxIceTcpPerSession: 8,
+  /** Unsent bytes above which video is dropped, a quarter of a second of 2 Mbit/s … */
+  maxIceTcpVideoBuffered: 64 * 1024,
+  /** … and above which everything is. */
+  maxIceTcpBuffered: 128 * 1024,
+  /** What one client may send in a second before it is read more slowly: several cameras and a screen. */
+  iceTcpBytesPerSecond: 4 * 1024 * 1024,
+  iceTcpFramesPerSecond: 5_000,
   /** How often Node.js checks the timeouts above. */
   timeoutCheckInterval: 2_000,
   /** HTTP headers: a browser may send cookies of the same host along. */

@@ -8,13 +8,16 @@ import { announcedBy, machineIpv4 } from './net/media-addresses.ts'
 import type { Ports } from './ports.ts'
 import { VERSION } from './version.ts'
 
+const WSS_PORT = 443
+
 /** What a node has open for its media. */
 interface OpenMedia extends Pick<Ports, 'dtls'> {
+  readonly iceTcp?: Ports['iceTcp']
   readonly lanes: Pick<Ports['lanes'], 'all'>
 }
 
 /** Sections pass as a whole, under the core's names; the options below them are not settings, or differ in form. */
-export function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: OpenMedia): VoiceNodeOptions {
+export function nodeOptions(config: Config, endpoint: string, { lanes, dtls, iceTcp }: OpenMedia): VoiceNodeOptions {
   const { backend, lvsp, media, voice } = config
   const settings = nodeSettings(config)
   return {
@@ -25,6 +28,7 @@ export function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: O
     dtls: dtls.ok ? dtls.value : undefined,
     serverVersion: VERSION,
     endpoint,
+    tcpPort: iceTcp && portOf(endpoint),
     backends: backend.map((each, index) => ({
       ...camelCased(each),
       ...settings.backends[index]!,
@@ -35,6 +39,9 @@ export function nodeOptions(config: Config, endpoint: string, { lanes, dtls }: O
     ipv4: media.listen === '::' ? machineIpv4() : undefined,
   }
 }
+
+/** The TCP port by which clients reach the node: that of wss if the endpoint names none. */
+const portOf = (endpoint: string): number => Number(/:(\d+)$/.exec(endpoint)?.[1] ?? WSS_PORT)
 
 /** Those that may change while the node runs. */
 export function nodeSettings({ backend, lvsp, media, voice, capacity }: Config): NodeSettings {

@@ -6,11 +6,13 @@ import { AdminListener, type AdminListenerOptions } from './admin/admin-listener
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import { OpensslDtls } from './dtls/openssl-dtls.ts'
+import { IceTcp } from './ice-tcp/ice-tcp.ts'
 import { chooseEngine, type EngineChoice } from './lane/engine/engine.ts'
 import { LanePortError, Lanes, type LanesObserver } from './lane/thread/lanes.ts'
 import { blockListOf } from './net/address.ts'
 import { Listener } from './net/http.ts'
 import { ListenError } from './net/listen-error.ts'
+import { hasTcpMedia } from './net/media-addresses.ts'
 import { selfSignedCertificate } from './net/self-signed.ts'
 import type { TlsFiles } from './net/tls.ts'
 import type { PlaygroundOptions } from './playground/page.ts'
@@ -29,6 +31,8 @@ export interface Ports {
   admin: readonly AdminListener[]
   lanes: Lanes
   engine: EngineChoice
+  /** For browsers without UDP, on the port of `http`; undefined where `media.tcp` disables it. */
+  iceTcp: IceTcp | undefined
 }
 
 /** Throws a `ListenError` or `ConfigError` whose message is one sentence; then nothing is open. */
@@ -55,7 +59,9 @@ export async function openPorts(
     const { http, lvsp, media } = config
     const { engine, lanes } = await openLanes(media, observer)
     keep(lanes)
-    const main = keep(await openListener('http.listen', { ...listener, ...http.listen, root: 'gateway' }))
+    const hasTcp = hasTcpMedia(config, tls !== undefined)
+    const iceTcp = hasTcp ? new IceTcp({ ip: media.listen, lanes: () => lanes.all }) : undefined
+    const main = keep(await openListener('http.listen', { ...listener, ...http.listen, root: 'gateway', iceTcp }))
     const second = lvsp.listen && { ...listener, ...lvsp.listen, root: 'lvsp' as const }
     const dtls = await OpensslDtls.open(selfSignedCertificate())
     const extra = second && keep(await openListener('lvsp.listen', second))
@@ -63,7 +69,7 @@ export async function openPorts(
     const page = own && keep(await openListener('playground', own))
     const admin: AdminListener[] = []
     for (const options of adminListeners(config, tls)) admin.push(keep(await openAdmin(options)))
-    return { lanes, engine, dtls, http: main, lvsp: extra, page, admin }
+    return { lanes, engine, iceTcp, dtls, http: main, lvsp: extra, page, admin }
   } catch (error) {
     await Promise.all(opened.map(port => port.close()))
     throw error

@@ -32,9 +32,20 @@ test('the node’s parameters are read from its fragment with either line ending
     ufrag: 'rnBMCaQI',
     password: '0123456789abcdefghijklmn',
     fingerprint: 'sha-256 A5:B2',
-    candidate: '1 1 UDP 4261412862 203.0.113.10 50004 typ host',
+    candidates: ['1 1 UDP 4261412862 203.0.113.10 50004 typ host'],
   })
   assert.deepEqual(readNodeEnd(FRAGMENT.replaceAll('\n', '\r\n')), end)
+})
+
+test('a TCP candidate between two of UDP is used, and the UDP candidate once', () => {
+  const [udp] = /^a=candidate:.*$/m.exec(FRAGMENT) ?? []
+  const tcp = 'a=candidate:2 1 TCP 1518280447 203.0.113.10 443 typ host tcptype passive'
+  const node = readNodeEnd(FRAGMENT.replace(udp!, [udp, tcp, udp].join('\n')))!
+  const answer = answerTo([section('0')], ['ours'], node)
+  assert.deepEqual(
+    answer.match(/^a=candidate:.*$/gm)?.map(line => line.trim()),
+    [udp, tcp],
+  )
 })
 
 test('a fragment without a required line has no parameters', () => {

@@ -9,7 +9,8 @@ export interface NodeEnd {
   readonly ufrag: string
   readonly password: string
   readonly fingerprint: string
-  readonly candidate: string
+  /** Of UDP, and of TCP where the node offers it. */
+  readonly candidates: readonly string[]
 }
 
 /** A member's audio or video in a section. */
@@ -25,10 +26,10 @@ export function readNodeEnd(fragment: string): NodeEnd | undefined {
   const ufrag = value('a=ice-ufrag:')
   const password = value('a=ice-pwd:')
   const fingerprint = value('a=fingerprint:')
-  const candidate = value('a=candidate:')
-  const [, ip, port] = /^\S+ 1 udp \d+ (\S+) (\d{1,5}) typ host/i.exec(candidate ?? '') ?? []
-  if (!ufrag || !password || !fingerprint || !candidate || !ip || !port) return undefined
-  return { ip, port: Number(port), ufrag, password, fingerprint, candidate }
+  const candidates = new Set([...fragment.matchAll(/^a=candidate:(.+?)\r?$/gm)].map(([, candidate]) => candidate!))
+  const [, ip, port] = /^\S+ 1 udp \d+ (\S+) (\d{1,5}) typ host/i.exec([...candidates][0] ?? '') ?? []
+  if (!ufrag || !password || !fingerprint || !ip || !port) return undefined
+  return { ip, port: Number(port), ufrag, password, fingerprint, candidates: [...candidates] }
 }
 
 /** Use of a section: the browser's microphone or camera, a member's source, or none. */
@@ -84,7 +85,7 @@ function sectionLines(section: OfferSection, use: SectionUse, node: NodeEnd, vid
     `a=fingerprint:${node.fingerprint}`,
     'a=setup:passive',
     'a=rtcp-mux',
-    `a=candidate:${node.candidate}`,
+    ...node.candidates.map(candidate => `a=candidate:${candidate}`),
     'a=end-of-candidates',
     ...codecs.flatMap(kind === 'audio' ? audioCodec : videoCodecLines),
     ...used,

@@ -101,3 +101,12 @@ a=candidate:1 1 UDP 4261412862 203.0.113.10 50004 typ host
   )
   assert.match(formatSdpAnswer({ ...answer, ip: '2001:db8::1' }), /^c=IN IP6 2001:db8::1$/m)
 })
+
+test('a TCP candidate is neither the first nor the last: clients that know one candidate use UDP', () => {
+  const answer = { ip: '203.0.113.10', port: 50004, tcpPort: 443, ufrag: 'Xw3k', password: 'p', fingerprint: 'x' }
+  assert.deepEqual(formatSdpAnswer(answer).match(/^a=candidate:.*$/gm), [
+    'a=candidate:1 1 UDP 4261412862 203.0.113.10 50004 typ host',
+    'a=candidate:2 1 TCP 1518280447 203.0.113.10 443 typ host tcptype passive',
+    'a=candidate:1 1 UDP 4261412862 203.0.113.10 50004 typ host',
+  ])
+})

@@ -97,6 +97,8 @@ export interface SdpAnswer {
   /** IP address at which the client reaches the node. */
   readonly ip: string
   readonly port: number
+  /** A port that takes the same datagrams over TCP (RFC 6544). */
+  readonly tcpPort?: number | undefined
   readonly ufrag: string
   readonly password: string
   /** In SDP form: `sha-256 AB:CD:…`. */
@@ -104,10 +106,12 @@ export interface SdpAnswer {
 }
 
 /**
- * Formats the fragment that Discord's web client expects, and clients that scan it line by line: exactly one candidate, a `c=`
- * line of three words, the fingerprint twice.
+ * Formats the fragment that Discord's web client expects, and clients that scan it line by line: one candidate, a `c=` line of three
+ * words, the fingerprint twice. Such clients use the first candidate or the last, so a TCP candidate stands between two of UDP.
  */
-export function formatSdpAnswer({ ip, port, ufrag, password, fingerprint }: SdpAnswer): string {
+export function formatSdpAnswer({ ip, port, tcpPort, ufrag, password, fingerprint }: SdpAnswer): string {
+  const udp = `a=candidate:1 1 UDP 4261412862 ${ip} ${port} typ host`
+  const tcp = `a=candidate:2 1 TCP 1518280447 ${ip} ${tcpPort} typ host tcptype passive`
   return [
     `m=audio ${port} ICE/SDP`,
     `a=fingerprint:${fingerprint}`,
@@ -116,7 +120,8 @@ export function formatSdpAnswer({ ip, port, ufrag, password, fingerprint }: SdpA
     `a=ice-ufrag:${ufrag}`,
     `a=ice-pwd:${password}`,
     `a=fingerprint:${fingerprint}`,
-    `a=candidate:1 1 UDP 4261412862 ${ip} ${port} typ host`,
+    udp,
+    ...(tcpPort === undefined ? [] : [tcp, udp]),
     '',
   ].join('\n')
 }

@@ -281,6 +281,8 @@ function checkHttp(
       ['http', 'endpoint'],
       'expected the host:port by which clients reach this node, found nothing',
     )
+  if (http.behind_proxy && media.tcp === true)
+    throw settings.refuse(['media', 'tcp'], 'requires direct connections, and http.behind_proxy is true')
   if (http.behind_proxy && media.announce.length === 0)
     throw settings.refuse(
       ['media', 'announce'],

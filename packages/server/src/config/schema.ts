@@ -105,6 +105,11 @@ const Media = z.object({
     '"auto", "ffi" or "portable"',
     'Packet engine. `ffi` calls the system and OpenSSL directly, with many packets per call: Linux on x64, arm64, riscv64 and loong64. `portable` runs on every system that Node.js supports, at two to three times the CPU time. `auto` selects `ffi` where it is available; the log names the engine and the reason.',
   ),
+  tcp: setting(
+    z.boolean().optional(),
+    trueOrFalse,
+    'Whether browsers whose network lets no UDP through send their media over TCP, to the port of `http.listen` (ICE-TCP). It needs a direct connection, which no proxy provides. Default: true where the node itself terminates TLS.',
+  ),
   announce: reloaded(
     z.array(Ip).max(SERVER_LIMITS.maxAnnounced).default([]),
     'a list of IP addresses such as ["203.0.113.10"]',

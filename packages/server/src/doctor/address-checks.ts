@@ -1,11 +1,12 @@
 // Checks of addresses and ports: whether clients can reach what they are told.
-import { isIPv4 } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 import { isLoopback } from '../net/address.ts'
-import { hasIpv4 } from '../net/media-addresses.ts'
+import { hasIpv4, hasTcpMedia } from '../net/media-addresses.ts'
 import type { Check, Problem, Subject } from './check.ts'
 import { endpointOf, isPrivate, isPublic } from './endpoint.ts'
 
 const NONE: readonly Problem[] = []
+const ALL_ADDRESSES: readonly string[] = ['0.0.0.0', '::']
 const one = (problem: string, fix: string): readonly Problem[] => [{ problem, fix }]
 
 /** A proxy in front has addresses of its own, so that only the existence of an address is checked there. */
@@ -99,6 +100,18 @@ function ipv4({ config }: Subject): readonly Problem[] {
   )
 }
 
+/** Browsers without UDP connect to the announced address, at the port of `http.listen`. Behind NAT the two are the same machine. */
+function tcpMedia({ config, tls }: Subject): readonly Problem[] {
+  const { announce } = config.media
+  const { host } = config.http.listen
+  if (!hasTcpMedia(config, tls !== undefined) || announce.length === 0 || announce.includes(host)) return NONE
+  if (isIP(host) === 0 || isLoopback(host) || isPrivate(host) || ALL_ADDRESSES.includes(host)) return NONE
+  return one(
+    `browsers without UDP connect to ${announce.join(' or ')}, but http.listen is ${host} only`,
+    `set http.listen to 0.0.0.0 or [::] with the port, add ${host} to media.announce, or set media.tcp = false`,
+  )
+}
+
 /** `behind_proxy` trusts headers that anyone can write who reaches the listener. */
 function proxy({ config }: Subject): readonly Problem[] {
   const { http } = config
@@ -121,7 +134,7 @@ function proxy({ config }: Subject): readonly Problem[] {
   return problems
 }
 
-const isPublicBind = (host: string) => host === '0.0.0.0' || host === '::' || !isPrivate(host)
+const isPublicBind = (host: string) => ALL_ADDRESSES.includes(host) || !isPrivate(host)
 
 /** In the order of docs/operating.md. */
 export const ADDRESS_CHECKS: readonly Check[] = [
@@ -134,6 +147,11 @@ export const ADDRESS_CHECKS: readonly Check[] = [
   { name: 'listeners', summary: 'A node for other machines does not listen on loopback.', run: listens },
   { name: 'announced-addresses', summary: 'Clients receive an address for media that they can reach.', run: announced },
   { name: 'ipv4', summary: 'Clients receive an IPv4 address for media.', run: ipv4 },
+  {
+    name: 'tcp-media',
+    summary: 'Browsers whose network lets no UDP through reach the TCP port that they receive.',
+    run: tcpMedia,
+  },
   {
     name: 'exposure',
     summary: 'Only the proxy reaches the listener behind it, and metrics are not public.',

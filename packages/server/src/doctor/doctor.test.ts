@@ -92,6 +92,13 @@ const CASES: [name: string, injected: Case, check: string, problem: RegExp, fix:
     /correct/,
   ],
   [
+    'a TCP listener on another address than the announced one',
+    { settings: { 'http.listen': '203.0.113.11:8443' } },
+    'tcp-media',
+    /http\.listen is 203\.0\.113\.11 only/,
+    /media\.tcp = false/,
+  ],
+  [
     'a certificate for another name',
     {},
     'certificate-names',

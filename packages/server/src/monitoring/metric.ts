@@ -44,6 +44,13 @@ export interface Measured {
   certificateExpiry(): number | undefined
   /** Finished attempts of ACME by result; undefined without ACME. */
   certificateRenewals(): { readonly ok: number; readonly failed: number } | undefined
+  /** Connections of browsers without UDP; undefined where they are disabled. */
+  iceTcp:
+    | {
+        readonly authenticated: number
+        readonly totals: Readonly<Record<'refused' | 'datagrams' | 'drops', Readonly<Record<string, number>>>>
+      }
+    | undefined
   /** The greatest lateness of the event loop within the last second, in milliseconds. */
   eventLoopLag(): number
 }

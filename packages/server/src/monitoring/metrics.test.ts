@@ -62,6 +62,10 @@ const measured = (lanes = new Map([[0, counters()]])): Measured => ({
   backends: () => [{ backend: 'main', isDetached: false, channels: 2, voiceStates: 4, sessions: 3, memory: 9_000 }],
   certificateExpiry: () => Date.UTC(2027, 0, 1),
   certificateRenewals: () => ({ ok: 3, failed: 1 }),
+  iceTcp: {
+    authenticated: 2,
+    totals: { refused: { late: 1 }, datagrams: { in: 5, out: 6 }, drops: { video: 3, other: 0 } },
+  },
   refusedIdentifies: new Map([['main', 2]]),
   engine: { engine: 'ffi', aead: 'libsodium' },
   version: '1.2.3',

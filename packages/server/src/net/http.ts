@@ -14,6 +14,7 @@ import type { BlockList, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { ok, type Result } from '@parley/core'
 import type { WebSocketServer } from 'ws'
+import { divideConnections } from '../ice-tcp/first-byte.ts'
 import { SERVER_LIMITS } from '../limits.ts'
 import { addressText, isListed, remoteAddress } from './address.ts'
 import type { SocketLimits } from './socket-limits.ts'
@@ -32,6 +33,14 @@ export interface ListenerOptions {
   behindProxy: boolean
   /** Addresses that may request /metrics. */
   metricsFrom: BlockList
+  /** Takes the connections that begin with a frame of ICE-TCP; without it they are invalid TLS or HTTP. */
+  iceTcp?: FramedConnections | undefined
+}
+
+/** ICE-TCP behind a listener. */
+export interface FramedConnections {
+  /** `authenticated` ends the time in which the connection counts as half-open. */
+  accept(socket: Socket, authenticated: () => void): void
 }
 
 /** Who relays a voice client, and the address of the client. */
@@ -88,6 +97,8 @@ export class Listener {
             ALPNCallback: alpnSelection(options.challengeFor),
           })
     this.#server.maxConnections = SERVER_LIMITS.maxConnections
+    const { iceTcp } = options
+    if (iceTcp !== undefined) divideConnections(this.#server, socket => this.#acceptFramed(socket, iceTcp))
     this.#server.on('connection', (socket: Socket) => this.#service?.socketLimits.accepted(socket))
     this.#server.on('request', (request, response) => {
       // A fault of the node ends this request only.
@@ -131,6 +142,13 @@ export class Listener {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
     this.#server.closeAllConnections()
     await closed
+  }
+
+  /** A connection of ICE-TCP. Until it authenticates, the limits of half-open connections apply. */
+  #acceptFramed(socket: Socket, iceTcp: FramedConnections): void {
+    if (this.#service === undefined) return void socket.destroy()
+    const { socketLimits } = this.#service
+    iceTcp.accept(socket, () => socketLimits.upgraded(socket))
   }
 
   /**

@@ -17,6 +17,10 @@ export function hasIpv4({ announce, listen }: Config['media']): boolean {
   return listen === '::' ? machineIpv4() !== undefined : isIPv4(listen)
 }
 
+/** Whether browsers without UDP send their media over TCP to `http.listen`: by default where the node itself terminates TLS. */
+export const hasTcpMedia = ({ http, media }: Pick<Config, 'http' | 'media'>, hasTls: boolean): boolean =>
+  media.tcp ?? (hasTls && !http.behind_proxy)
+
 /** A socket bound to one address receives packets for that address only. */
 export const announcedBy = ({ announce, listen }: Config['media']): readonly string[] =>
   announce.length > 0 || ALL_ADDRESSES.includes(listen) ? announce : [listen]

@@ -18,6 +18,8 @@ export interface WebrtcHost {
   readonly handshakes: Handshakes
   readonly deadlines: Deadlines
   readonly crypto: Crypto
+  /** A port that takes the same datagrams over TCP. */
+  readonly tcpPort?: number | undefined
 }
 
 export interface WebrtcPath {
@@ -64,7 +66,9 @@ export class WebrtcTransport implements Timed {
     const password = iceText(host.crypto, PASSWORD_LENGTH)
     this.#ufrag = ufrag
     this.#password = password
-    this.answer = formatSdpAnswer({ ip: path.ip, port: path.port, ufrag, password, fingerprint: host.dtls.fingerprint })
+    const { ip, port } = path
+    const { tcpPort } = host
+    this.answer = formatSdpAnswer({ ip, port, tcpPort, ufrag, password, fingerprint: host.dtls.fingerprint })
   }
 
   get origin(): HandshakeOrigin {
