@@ -108,7 +108,7 @@ const PARTS: Record<string, string[]> = {
   'server/cluster': ['limits', 'root', 'app', 'config', 'monitoring', 'net', 'relay'],
   'server/relay': ['limits', 'monitoring', 'net'],
   'server/monitoring': ['limits'],
-  'server/admin': ['limits', 'root', 'net', 'config', 'monitoring'],
+  'server/admin': ['limits', 'root', 'net', 'config', 'monitoring', 'playground'],
   'server/doctor': ['limits', 'root', 'admin', 'config', 'net', 'lane/engine'],
   'server/ice-tcp': ['limits', 'lane/crypto'],
   'server/net': ['limits', 'root', 'config', 'monitoring', 'x509', 'ice-tcp'],

@@ -1,4 +1,4 @@
-// Builds the page: `node bundle.mjs FOLDER` writes its files to a folder; `--json` prints them as base64, by path.
+// Builds the playground and the dashboard: `node bundle.mjs FOLDER` writes its files to a folder; `--json` prints them as base64, by path.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -25,6 +25,9 @@ const { output } = await build({
     // The page's Content-Security-Policy allows no `data:` URLs for scripts and fonts.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
+    rolldownOptions: {
+      input: ['index.html', 'dashboard.html'].map(name => fileURLToPath(new URL(name, import.meta.url))),
+    },
   },
 })
 const files = output.map(file => [file.fileName, Buffer.from(file.type === 'chunk' ? file.code : file.source)])

@@ -327,6 +327,7 @@ export class App {
         engine: `${engine} (${aead})`,
         certificate: this.#certificate.state,
       }),
+      condition: () => this.#measurements.condition(),
       drain: timeout => this.#beginDrain(timeout ?? this.#config.voice.drain_timeout),
       undrain: () => this.#undrain(),
       reload: () => this.reload(),

@@ -1,6 +1,7 @@
 // What is measured of a running node: its lanes, its calls and its process, for metrics and health.
 import type { LaneCounters, VoiceNode } from '@parley/core'
 import type { NodeCertificate } from './acme/node-certificate.ts'
+import type { Condition } from './admin/alarms.ts'
 import type { Host } from './host.ts'
 import { CallEvents } from './monitoring/call-events.ts'
 import type { Log } from './monitoring/log.ts'
@@ -55,6 +56,19 @@ export class Measurements {
 
   close(): void {
     this.#load.close()
+  }
+
+  /** What the admin API derives alarms from. */
+  condition(): Condition {
+    const { host, ports, certificate, log } = this.#parts
+    return {
+      certificateExpiry: certificate.expiry,
+      eventLoopLag: this.#load.eventLoopLag,
+      failures: host.failures.inputs + host.failures.effects,
+      logLinesLost: log.lost,
+      lostLanes: ports.lanes.lost,
+      now: Date.now(),
+    }
   }
 
   /** Metrics read the node at each scrape; nothing is counted for them. */

@@ -78,10 +78,12 @@ export async function openPorts(
 
 /** None unless the configuration names an address. */
 function adminListeners({ admin }: Config, tls: TlsFiles | undefined): AdminListenerOptions[] {
-  const { socket, listen, token } = admin
+  const { socket, listen, token, dashboard } = admin
   return [
     ...(socket === undefined ? [] : [{ kind: 'socket' as const, path: socket }]),
-    ...(listen === undefined || token === undefined ? [] : [{ kind: 'http' as const, ...listen, token, tls }]),
+    ...(listen === undefined || token === undefined
+      ? []
+      : [{ kind: 'http' as const, ...listen, token, tls, dashboard }]),
   ]
 }
 

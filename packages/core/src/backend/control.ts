@@ -54,6 +54,8 @@ export interface BackendControlOptions {
   egress: () => number
   /** The close code for the members of a channel that ends. */
   channelEndCode: (backend: BackendId) => number
+  /** Those that `inspect` shows from the start; others appear when they connect. */
+  backends?: readonly { readonly id: BackendId }[]
   /** A voice state was created or renewed: a client that waits for it may identify. */
   voiceStateCreated?: (channel: Channel, userId: string, now: number) => void
 }
@@ -80,7 +82,8 @@ export class BackendControl implements NodeControl {
   isDraining = false
   readonly #options: BackendControlOptions
   readonly #channels: Channels
-  /** Backends without a connection: the timers that end what they left behind. */
+  readonly #attached = new Set<BackendId>()
+  /** Backends that lost their connection: the timers that end what they left behind. */
   readonly #orphans = new Map<BackendId, OrphanTimer>()
   /** SYNCs whose grace period runs, at most one per backend. */
   readonly #pendingSyncs = new Map<BackendId, PendingSync>()
@@ -89,6 +92,7 @@ export class BackendControl implements NodeControl {
     this.endpoint = options.endpoint
     this.#options = options
     this.#channels = options.channels
+    for (const { id } of options.backends ?? []) this.#channels.usageOf(id)
   }
 
   /** The number of voice states of all backends. */
@@ -96,11 +100,11 @@ export class BackendControl implements NodeControl {
     return this.#channels.voiceStates.size
   }
 
-  /** Backends that have, or had, a connection or channels. */
+  /** Configured backends, and those that have, or had, a connection or channels. */
   inspect(): BackendInspection[] {
     return Array.from(this.#channels.usages(), ([backend, { channels, voiceStates, sessions, used }]) => ({
       backend,
-      isDetached: this.#orphans.has(backend),
+      isDetached: !this.#attached.has(backend),
       channels,
       voiceStates,
       sessions,
@@ -222,6 +226,7 @@ export class BackendControl implements NodeControl {
   backendAttached(backend: BackendId): void {
     // From now on `inspect` shows it.
     this.#channels.usageOf(backend)
+    this.#attached.add(backend)
     const timer = this.#orphans.get(backend)
     if (timer === undefined) return
     this.#orphans.delete(backend)
@@ -230,6 +235,7 @@ export class BackendControl implements NodeControl {
 
   /** Calls continue. `OrphanTimer` decides what is removed when. */
   backendDetached(backend: BackendId, now: number): void {
+    this.#attached.delete(backend)
     const timer = new OrphanTimer(now, this.#options.orphanGrace, {
       channels: () => this.#channels.ofBackend(backend),
       close: (channel, at) => this.#close(channel, at),

@@ -64,3 +64,11 @@ test('after the end of a draining the node takes channels again, and closes no s
   assert.ok(bench.node.inspect().health > 0)
   bench.input(() => assert.equal(bench.node.operator.undrain(), false))
 })
+
+test('a configured backend is shown as not connected until it connects', () => {
+  const bench = new NodeBench()
+  const detached = () => bench.node.inspect().backends.map(({ backend, isDetached }) => [backend, isDetached])
+  assert.deepEqual(detached(), [['main', true]])
+  bench.backend()
+  assert.deepEqual(detached(), [['main', false]])
+})

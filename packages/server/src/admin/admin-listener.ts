@@ -12,6 +12,7 @@ import { serverNote } from '../monitoring/notes.ts'
 import { addressText } from '../net/address.ts'
 import type { TlsFiles } from '../net/tls.ts'
 import type { Administration } from './administration.ts'
+import { DashboardPage, isDashboard } from './dashboard.ts'
 import { streamLog } from './log-stream.ts'
 import { ADMIN_ROUTES, AdminRefusal, type AdminRoute, LOG_ROUTE } from './routes.ts'
 import { WrongTokens } from './wrong-tokens.ts'
@@ -25,6 +26,8 @@ export type AdminListenerOptions =
       readonly port: number
       readonly token: string
       readonly tls: TlsFiles | undefined
+      /** Whether it serves the dashboard page. */
+      readonly dashboard: boolean
     }
 
 /** Requests of the API are short; streamed answers have no deadline. */
@@ -40,6 +43,7 @@ export class AdminListener {
   readonly #options: AdminListenerOptions
   readonly #server: Server | TlsServer
   readonly #wrongTokens = new WrongTokens()
+  readonly #dashboard: DashboardPage | undefined
   #node: Administration | undefined
   #logReaders = 0
   #token: string
@@ -47,6 +51,7 @@ export class AdminListener {
   private constructor(options: AdminListenerOptions) {
     this.#options = options
     this.#token = options.kind === 'http' ? options.token : ''
+    this.#dashboard = options.kind === 'http' && options.dashboard ? new DashboardPage() : undefined
     const tls = options.kind === 'http' ? options.tls : undefined
     this.#server =
       tls === undefined
@@ -121,9 +126,11 @@ export class AdminListener {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const node = this.#node
     if (node === undefined) return refuse(response, 503, 'starting')
+    const url = new URL(request.url ?? '/', 'http://node')
+    if (this.#dashboard !== undefined && isDashboard(url.pathname))
+      return this.#dashboard.answer(url.pathname, request, response)
     const refusal = this.#refusal(request, node)
     if (refusal !== undefined) return refuse(response, ...refusal)
-    const url = new URL(request.url ?? '/', 'http://node')
     if (url.pathname === LOG_ROUTE.path) return this.#log(node, url, response)
     const routes = ADMIN_ROUTES.filter(({ path }) => path === url.pathname)
     const route = routes.find(({ method }) => method === request.method)

@@ -3,6 +3,7 @@
 import type { NodeInspection, UserSelector, VoiceNode } from '@parley/core'
 import type { Host } from '../host.ts'
 import type { Log, LogLevel } from '../monitoring/log.ts'
+import { type Alarm, alarmsOf, type Condition } from './alarms.ts'
 import type { ReloadReport } from './reload-report.ts'
 import { type ServerStatus, type Status, statusOf, type UserView, usersOf } from './views.ts'
 
@@ -12,6 +13,7 @@ export interface AdministrationParts {
   readonly host: Host
   readonly log: Log
   server(): Omit<ServerStatus, 'log_level'>
+  condition(): Condition
   /** Metrics in Prometheus text format. */
   metrics(): Promise<string>
   /** Refuses new calls; the remaining ones end after `timeout` milliseconds. */
@@ -34,6 +36,11 @@ export class Administration {
 
   status(): Status {
     return statusOf(this.inspect(), { ...this.#parts.server(), log_level: this.#parts.log.level })
+  }
+
+  /** What is wrong at present. */
+  alarms(): Alarm[] {
+    return alarmsOf(this.status(), this.#parts.condition())
   }
 
   inspect(): NodeInspection {

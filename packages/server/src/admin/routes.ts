@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { Duration } from '../config/values.ts'
 import { SERVER_LIMITS } from '../limits.ts'
 import type { Administration } from './administration.ts'
+import { Alarm } from './alarms.ts'
 import { ReloadReport } from './reload-report.ts'
 import { ChannelView, channelsOf, Status, UserView } from './views.ts'
 
@@ -129,6 +130,17 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     request: Filter,
     answer: listOf(UserView),
     run: (node, filter) => page(node.users(), filter),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/alarms',
+    summary: 'What is wrong at present: backends, lanes, certificate, load, faults.',
+    request: Nothing,
+    answer: listOf(Alarm),
+    run: node => {
+      const items = node.alarms()
+      return { total: items.length, items }
+    },
   }),
   route({
     method: 'GET',

@@ -311,10 +311,12 @@ function checkAcme({ acme, http }: Pick<ParsedConfig, 'acme' | 'http'>, settings
 
 /** The admin API: a socket, a listener with a token, both or none. The token is read here, as secrets are. */
 function adminOf({ admin, http }: ParsedConfig, settings: Settings, hasTls: boolean): Config['admin'] {
-  const { socket, listen, token_file: file } = admin
+  const { socket, listen, token_file: file, dashboard } = admin
   const path = ['admin', 'token_file']
   if ((listen === undefined) !== (file === undefined))
     throw new ConfigError('admin: expected both listen and token_file, or neither')
+  if (dashboard && listen === undefined)
+    throw settings.refuse(['admin', 'dashboard'], 'requires admin.listen and admin.token_file')
   const isSafe = listen === undefined || isLoopback(listen.host) || http.tls_cert !== undefined || hasTls
   if (!isSafe)
     throw settings.refuse(
@@ -324,6 +326,7 @@ function adminOf({ admin, http }: ParsedConfig, settings: Settings, hasTls: bool
   return {
     socket: socket === undefined ? undefined : settings.path(['admin', 'socket'], socket),
     listen,
+    dashboard,
     token: file === undefined ? undefined : tokenOf(settings.path(path, file), path, settings),
   }
 }

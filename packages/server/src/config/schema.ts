@@ -227,6 +227,11 @@ const Admin = z.object({
     'the path of a file',
     `A file with the token of \`listen\` on its first line: at least ${SERVER_LIMITS.minAdminToken} characters.`,
   ),
+  dashboard: setting(
+    z.boolean().default(false),
+    trueOrFalse,
+    'Whether `listen` serves a page at `/dashboard/` that shows channels, users, quality, lanes and alarms. It asks for the token.',
+  ),
 })
 
 /** One `[[backend]]`: who it is, and what it may do and occupy. */

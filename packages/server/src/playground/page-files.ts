@@ -1,9 +1,12 @@
-// The page's files: part of the package, or in a checkout built from source on the first request.
+// The files of the playground and the dashboard: part of the package, or in a checkout built from source on the first request.
 import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { SERVER_LIMITS } from '../limits.ts'
+
+/** The frame of the dashboard, which the admin API serves; the playground's is `index.html`. */
+export const DASHBOARD = 'dashboard.html'
 
 const PACKAGED = new URL('../../dist/page/', import.meta.url)
 /** Exists in a checkout only. */

@@ -1,7 +1,8 @@
 // The playground over HTTP: the page's files, the demo's speech, and the demo's API, under a strict content policy.
 import { readFile } from 'node:fs/promises'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { pageFiles } from './page-files.ts'
+import { DASHBOARD, pageFiles } from './page-files.ts'
+import { contentPolicy, redirect, refuse, sendPage } from './page-response.ts'
 
 /** Serves the page's requests, if a backend stands behind them. */
 export interface PlaygroundApi {
@@ -18,15 +19,8 @@ export interface PlaygroundOptions {
 }
 
 const FOLDER = '/playground/'
+const INDEX = 'index.html'
 const SPEECH = new URL('../../assets/speech/', import.meta.url)
-/** Content types by extension. */
-const TYPES: Readonly<Record<string, string>> = {
-  html: 'text/html; charset=utf-8',
-  js: 'text/javascript; charset=utf-8',
-  css: 'text/css; charset=utf-8',
-  svg: 'image/svg+xml',
-  opus: 'audio/ogg',
-}
 /** Names of this machine. A request under another name may come from a page that exploits DNS rebinding. */
 const LOOPBACK_HOST = /^(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/
 const HOST = /^[A-Za-z0-9.-]{1,253}(:\d{1,5})?$|^\[[0-9a-fA-F:]{2,45}\](:\d{1,5})?$/
@@ -51,12 +45,14 @@ export class Playground {
       return this.#api.answer(path.slice(FOLDER.length + 4), request, response)
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return refuse(response, 405, 'only GET is supported here')
-    if (!path.startsWith(FOLDER)) return redirect(response)
-    const name = path === FOLDER ? 'index.html' : path.slice(FOLDER.length)
+    if (!path.startsWith(FOLDER)) return redirect(response, FOLDER)
+    const name = path === FOLDER ? INDEX : path.slice(FOLDER.length)
     const bytes = name.startsWith('speech/') ? await speech(name) : await this.#file(name)
     if (bytes === undefined) return refuse(response, 404, 'not found')
-    response.writeHead(200, { ...headersFor(name, host), 'content-length': bytes.length })
-    response.end(bytes)
+    sendPage(response, name, bytes, {
+      'content-security-policy': policyFor(host),
+      'permissions-policy': 'microphone=(self), camera=(self)',
+    })
   }
 
   /** The files are loaded on the first request. */
@@ -66,8 +62,8 @@ export class Playground {
       this.#files = undefined
       throw error
     })
-    const bytes = files.get(name)
-    if (bytes === undefined || name !== 'index.html') return bytes
+    const bytes = name === DASHBOARD ? undefined : files.get(name)
+    if (bytes === undefined || name !== INDEX) return bytes
     return Buffer.from(bytes.toString().replace(SECRET_PLACE, `$1${this.#api?.secret ?? ''}$2`))
   }
 }
@@ -78,46 +74,10 @@ async function speech(name: string): Promise<Buffer | undefined> {
   return file === undefined ? undefined : readFile(new URL(file, SPEECH)).catch(() => undefined)
 }
 
-/** A strict policy: the page loads nothing from elsewhere, and no page may embed it. */
-function headersFor(name: string, host: string): Record<string, string> {
-  const extension = name.slice(name.lastIndexOf('.') + 1)
-  const policy = [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self'",
+/** The page loads nothing from elsewhere, and no page may embed it. */
+const policyFor = (host: string): string =>
+  contentPolicy([
     "media-src 'self' blob: mediastream:",
     // Some browsers do not apply 'self' to WebSockets.
     `connect-src 'self' ws://${host} wss://${host}`,
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ]
-  return {
-    'content-type': TYPES[extension] ?? 'application/octet-stream',
-    'content-security-policy': policy.join('; '),
-    'permissions-policy': 'microphone=(self), camera=(self)',
-    'cross-origin-opener-policy': 'same-origin',
-    'cross-origin-resource-policy': 'same-origin',
-    'referrer-policy': 'no-referrer',
-    'x-content-type-options': 'nosniff',
-    // Names under assets/ change with their content.
-    'cache-control': name.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-store',
-  }
-}
-
-/** The page's relative URLs need the trailing slash. */
-function redirect(response: ServerResponse): void {
-  response.writeHead(308, { location: FOLDER, 'cache-control': 'no-store' })
-  response.end()
-}
-
-function refuse(response: ServerResponse, status: number, text: string): void {
-  response.writeHead(status, {
-    'content-type': 'text/plain; charset=utf-8',
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    connection: 'close',
-  })
-  response.end(`${text}\n`)
-}
+  ])

@@ -1,4 +1,5 @@
 // The commands that talk to a running node: one table that the program registers and docs/operating.md lists.
+import type { Alarm } from '../../admin/alarms.ts'
 import type { ReloadReport } from '../../admin/reload-report.ts'
 import type { ChannelView, Status, UserView } from '../../admin/views.ts'
 import { SERVER_LIMITS } from '../../limits.ts'
@@ -142,6 +143,9 @@ const userLines = ({ items }: List<UserView>) =>
     ]),
   )
 
+const alarmLines = ({ items }: List<Alarm>) =>
+  items.length === 0 ? ['all is well'] : items.map(({ severity, text }) => `${severity}: ${text}`)
+
 function reportLines({ applied, restart, warnings, certificate }: ReloadReport): string[] {
   return [
     `applied: ${applied.join(', ') || 'nothing changed'}`,
@@ -222,6 +226,12 @@ export const ADMIN_COMMANDS: readonly AdminCommand[] = [
     '/v1/users',
     ({ options: { channel, backend, user } }) => ({ channel, backend, user }),
     userLines,
+  ),
+  show(
+    { usage: 'alarms', summary: 'What is wrong at present.', options: [], example: 'parley alarms' },
+    '/v1/alarms',
+    () => ({}),
+    alarmLines,
   ),
   show(
     {

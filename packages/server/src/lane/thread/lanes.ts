@@ -92,6 +92,11 @@ export class Lanes {
     return this.#places.map(({ id, port }) => ({ id, port }))
   }
 
+  /** Lanes that have crashed and are not replaced yet. */
+  get lost(): number {
+    return this.#places.filter(({ lane }) => lane === undefined).length
+  }
+
   /** Queues a command; it is sent with `flush`. */
   command(id: LaneId, command: LaneCommand): void {
     const place = this.#places[id]

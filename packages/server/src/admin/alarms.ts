@@ -1,0 +1,85 @@
+// What is wrong with the node at present, as sentences for the dashboard. The alert rules of deploy/prometheus/ know the past as well.
+import { z } from 'zod'
+import type { Status } from './views.ts'
+
+/** One thing that is wrong now. */
+export const Alarm = z.object({
+  alarm: z.string().meta({ description: 'Its name, which is stable.' }),
+  severity: z.enum(['critical', 'warning']),
+  text: z.string(),
+})
+export type Alarm = z.infer<typeof Alarm>
+
+/** What the process measures of itself. */
+export interface Condition {
+  /** Milliseconds since 1970; undefined without a certificate. */
+  readonly certificateExpiry: number | undefined
+  /** Milliseconds, the greatest within the last second. */
+  readonly eventLoopLag: number
+  /** Faults of the node since its start. */
+  readonly failures: number
+  /** Log lines that were lost. */
+  readonly logLinesLost: number
+  /** Lanes that have crashed and are not replaced yet. */
+  readonly lostLanes: number
+  /** Milliseconds since 1970. */
+  readonly now: number
+}
+
+const DAY = 24 * 3_600 * 1_000
+/** Thresholds as in the alert rules. */
+const FEW_DAYS = 14
+const FULL = 0.1
+const BUSY = 0.9
+const LATE = 100
+
+const critical = (alarm: string, text: string): Alarm => ({ alarm, severity: 'critical', text })
+const warning = (alarm: string, text: string): Alarm => ({ alarm, severity: 'warning', text })
+
+/** In the order of the parts of the node. */
+export function alarmsOf({ backends, health, draining, lanes }: Status, condition: Condition): Alarm[] {
+  return [
+    ...backends
+      .filter(({ connected }) => !connected)
+      .map(({ backend }) =>
+        critical('backend-disconnected', `Backend ${backend} is not connected: calls continue, but no user can join.`),
+      ),
+    ...lanes
+      .filter(({ busy }) => busy > BUSY)
+      .map(({ lane, busy }) =>
+        critical(
+          'lane-busy',
+          `Lane ${lane} is busy for ${Math.round(busy * 100)} % of the time; at 100 % it drops packets.`,
+        ),
+      ),
+    ...(condition.lostLanes === 0
+      ? []
+      : [critical('lane-lost', `${condition.lostLanes} of the lanes have crashed and are not replaced yet.`)]),
+    ...certificateAlarms(condition),
+    ...(draining ? [warning('draining', 'The node drains: it takes no new channels.')] : []),
+    ...(health < FULL && !draining
+      ? [warning('full', 'The node is almost full: add a node, or raise [capacity].')]
+      : []),
+    ...(condition.eventLoopLag > LATE
+      ? [warning('event-loop', `The event loop is ${Math.round(condition.eventLoopLag)} ms late: joins are slow.`)]
+      : []),
+    ...(condition.failures > 0
+      ? [
+          warning(
+            'internal-errors',
+            `The node met ${condition.failures} faults of its own. Please report the stack in its log.`,
+          ),
+        ]
+      : []),
+    ...(condition.logLinesLost > 0
+      ? [warning('log-lost', `${condition.logLinesLost} lines of the log are lost, because its output is not read.`)]
+      : []),
+  ]
+}
+
+function certificateAlarms({ certificateExpiry, now }: Condition): Alarm[] {
+  if (certificateExpiry === undefined) return []
+  const days = Math.floor((certificateExpiry - now) / DAY)
+  if (days < 0) return [critical('certificate', 'The certificate has expired: clients refuse to connect.')]
+  return days < FEW_DAYS ? [warning('certificate', `The certificate expires in ${days} days.`)] : []
+}
