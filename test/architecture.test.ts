@@ -118,7 +118,7 @@ const PARTS: Record<string, string[]> = {
   'server/setup': ['limits', 'root', 'config', 'doctor', 'net'],
   'server/systemd': ['limits'],
   'server/playground': ['limits', 'net'],
-  'server/demo': ['limits', 'root', 'app', 'net', 'config', 'monitoring', 'playground'],
+  'server/demo': ['limits', 'root', 'app', 'net', 'config', 'monitoring', 'playground', 'talk'],
   'server/dev': [
     'limits',
     'root',

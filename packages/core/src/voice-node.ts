@@ -29,8 +29,7 @@ import { AddressBans, type BanPolicy } from './node/address-bans.ts'
 import { NodeOperator, type Operator } from './node/operator.ts'
 import { SessionEvents } from './node/session-events.ts'
 import { type NodeTally, tallyOf } from './node/tally.ts'
-import type { Dtls } from './transport/webrtc/dtls.ts'
-import { Handshakes } from './transport/webrtc/handshakes.ts'
+import { type WebrtcOptions, webrtcHost } from './transport/webrtc/webrtc-host.ts'
 
 /** A chat backend as configured: how it speaks LVSP, and bounds on what it may have on the node. */
 export interface BackendOptions extends LvspBackend, PartialBackendLimits {}
@@ -44,17 +43,14 @@ export interface VoiceNodeOptions
     Pick<BackendControlOptions, 'endpoint' | 'orphanGrace'>,
     Pick<Gateway, 'serverVersion' | 'minVersion'>,
     Partial<Pick<Gateway, 'strictOpcodes'>>,
-    Partial<BanPolicy> {
+    Partial<BanPolicy>,
+    WebrtcOptions {
   /** Randomness and cryptography of the host. */
   crypto: Crypto
   /** The backends that may authenticate. A node without any accepts no LVSP connection. */
   backends: readonly BackendOptions[]
   /** Lanes that are open already; at least one. */
   lanes: readonly OpenLane[]
-  /** Without it no WebRTC clients are served. */
-  dtls?: Dtls | undefined
-  /** The TCP port that WebRTC clients receive besides the UDP port of their lane, at the same address (RFC 6544). */
-  tcpPort?: number | undefined
   /** Whether the legacy encryption modes are offered too. */
   legacyModes: boolean
   /** Members of one channel on one lane, before others are placed on another lane. Default: 1,000. */
@@ -205,13 +201,7 @@ export class VoiceNode {
       serverVersion: options.serverVersion,
       minVersion: options.minVersion,
       strictOpcodes: options.strictOpcodes ?? false,
-      webrtc: options.dtls && {
-        dtls: options.dtls,
-        handshakes: new Handshakes(),
-        deadlines: this.#deadlines,
-        crypto,
-        tcpPort: options.tcpPort,
-      },
+      webrtc: webrtcHost(options, this.#deadlines),
       sessions: this.#sessions,
       greetings: new Greetings(),
       held,

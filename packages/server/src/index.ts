@@ -22,7 +22,6 @@ export {
 } from './config/config.ts'
 export { ConfigError } from './config/config-error.ts'
 export type { ConfigInput, ParsedConfig } from './config/schema.ts'
-export { Credentials } from './credentials.ts'
 export { nodeCrypto } from './crypto.ts'
 export {
   createDemoBackend,
@@ -66,6 +65,7 @@ export { ListenError } from './net/listen-error.ts'
 export { selfSignedCertificate } from './net/self-signed.ts'
 export type { TlsFiles } from './net/tls.ts'
 export type { PlaygroundApi, PlaygroundOptions } from './playground/page.ts'
+export { Credentials } from './talk/credentials.ts'
 
 /** Settings in the shape of the TOML file, and what an embedding program passes besides. */
 export interface ServerOptions extends ConfigInput {

@@ -1,7 +1,7 @@
 // A small chat backend for demos and tests: one guild, its channels and members, and credentials for clients.
 import { randomBytes } from 'node:crypto'
 import { LvspClient, type LvspClientEvents, type VoiceStateRestrictions } from '@parley/client'
-import type { Credentials } from '../credentials.ts'
+import type { Credentials } from '../talk/credentials.ts'
 
 export interface DemoBackendOptions {
   /** `lvspUrl` and `secret` of the server. */

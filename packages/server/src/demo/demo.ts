@@ -1,12 +1,12 @@
 // The demo in one process: a node with TLS, a backend, a call, and a control port that issues credentials.
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Credentials } from '../credentials.ts'
 import { createServer, type Server, type ServerOptions } from '../index.ts'
 import type { LogSink } from '../monitoring/log.ts'
 import { writeCertificate } from '../net/certificate-file.ts'
 import { ListenError } from '../net/listen-error.ts'
 import { selfSignedCertificate } from '../net/self-signed.ts'
+import type { Credentials } from '../talk/credentials.ts'
 import { createDemoBackend, type DemoBackend } from './demo-backend.ts'
 import { type CallEvent, DemoCall } from './demo-call.ts'
 import { DemoControl } from './demo-control.ts'

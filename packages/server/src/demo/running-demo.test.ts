@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, syml
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import type { Credentials } from '../credentials.ts'
+import type { Credentials } from '../talk/credentials.ts'
 import { askDemo, DemoControl } from './demo-control.ts'
 import { announceDemo, findRunningDemo } from './running-demo.ts'
 

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { OggError, opusSamples, readOggOpus } from '@parley/client'
 import { ConfigError } from '../config/config-error.ts'
-import { Credentials } from '../credentials.ts'
 import { SERVER_LIMITS } from '../limits.ts'
+import { Credentials } from './credentials.ts'
 
 /** Reads a file, or standard input if the path is `-`. Throws a `ConfigError`. */
 export async function readCredentials(path: string): Promise<Credentials> {
