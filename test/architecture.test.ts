@@ -167,7 +167,7 @@ interface Source {
   inside?: { pack: string; place: string }
 }
 
-const isOurs = (path: string) => !/(^|\/)(node_modules|dist|\.cache|\.git|coverage)\//.test(path)
+const isOurs = (path: string) => !/(^|\/)(node_modules|dist|\.cache|\.git|coverage)(\/|$)/.test(path)
 const paths = ['packages', 'test', 'bench', 'examples', 'scripts', 'docs']
   .flatMap(top => readdirSync(join(ROOT, top), { recursive: true, encoding: 'utf8' }).map(name => join(top, name)))
   .filter(isOurs)

@@ -3,8 +3,23 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
+import { daveyWasm } from '../client/build/davey-wasm.mjs'
 
 const workspaces = fileURLToPath(new URL('..', import.meta.url))
+/** Without the registry, a user's checkout has a page without DAVE; a release and CI need it. */
+const needsDave = !process.argv.includes('--json') || process.env.CI === 'true'
+const wasm = await daveyWasm().catch(error => {
+  if (needsDave) throw error
+  return undefined
+})
+const DAVEY_WASM = /^@snazzah\/davey-wasm32-wasi\/[^?]*/
+/** Resolves the library to an empty URL where there is none. */
+const withoutDave = {
+  name: 'without-dave',
+  enforce: 'pre',
+  resolveId: id => (DAVEY_WASM.test(id) ? '\0no-davey' : undefined),
+  load: id => (id === '\0no-davey' ? "export default ''" : undefined),
+}
 const { output } = await build({
   root: fileURLToPath(new URL('.', import.meta.url)),
   configFile: false,
@@ -17,8 +32,11 @@ const { output } = await build({
     alias: [
       { find: /^@parley\/([a-z]+)$/, replacement: `${workspaces}$1/src/index.ts` },
       { find: /^@parley\/([a-z]+)\/([a-z-]+)$/, replacement: `${workspaces}$1/src/$2.ts` },
+      ...(wasm === undefined ? [] : [{ find: DAVEY_WASM, replacement: wasm }]),
     ],
   },
+  plugins: wasm === undefined ? [withoutDave] : [],
+  worker: { format: 'es' },
   build: {
     write: false,
     target: 'es2022',

@@ -80,13 +80,14 @@ export function readPackages(): ApiPackage[] {
 function entriesOf(folder: string): Entry[] {
   const manifest = JSON.parse(readFileSync(`${ROOT}packages/${folder}/package.json`, 'utf8')) as {
     name: string
-    exports: Record<string, { types: string }>
+    exports: Record<string, { types: string } | string>
   }
-  return Object.entries(manifest.exports).map(([path, { types }]) => ({
-    folder,
-    specifier: manifest.name + path.slice(1),
-    file: `${ROOT}packages/${folder}/${types.slice(2)}`,
-  }))
+  // An export without types is a file for other programs.
+  return Object.entries(manifest.exports).flatMap(([path, target]) => {
+    if (typeof target === 'string') return []
+    const file = `${ROOT}packages/${folder}/${target.types.slice(2)}`
+    return [{ folder, specifier: manifest.name + path.slice(1), file }]
+  })
 }
 
 /** An exported symbol before its conversion to a `Declaration`. */

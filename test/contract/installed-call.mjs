@@ -1,4 +1,5 @@
-// Runs inside an installed consumer: a node with lane threads, two clients, one frame, and the page of the playground.
+// Runs inside an installed consumer: a node with lane threads, two clients, one frame, the page of the playground, and its
+// WebAssembly.
 import { VoiceClient } from '@parley/client'
 import { createDemoBackend, createServer } from '@parley/server'
 
@@ -21,7 +22,12 @@ console.log(`frame: ${Buffer.from((await frame).payload).toString('hex')}`)
 const page = await fetch(server.playgroundUrl)
 console.log(`page: ${page.status}`)
 const [script] = /assets\/[^"]+\.js/.exec(await page.text())
-console.log(`script: ${(await fetch(new URL(script, server.playgroundUrl))).status}`)
+const loaded = await fetch(new URL(script, server.playgroundUrl))
+console.log(`script: ${loaded.status}`)
+const text = await loaded.text()
+const [wasm] = /davey[^"'`]+\.wasm/.exec(text)
+const { status, headers } = await fetch(new URL(`assets/${wasm}`, server.playgroundUrl))
+console.log(`wasm: ${status} ${headers.get('content-type')}`)
 
 await Promise.all([ana.close(), ben.close()])
 await backend.close()

@@ -9,6 +9,8 @@ const ENTRIES = [
   '@parley/core',
   '@parley/client',
   '@parley/client/sessions',
+  '@parley/client/browser',
+  '@parley/client/dave-worker',
   '@parley/spacebar',
   '@parley/server',
 ]
@@ -100,7 +102,9 @@ packaged('the declarations compile in a strict consumer, however it resolves mod
 packaged('the sessions and the protocol compile in a browser project, without types of Node.js', async consumer => {
   consumer.write(
     'page.ts',
-    "export * as sessions from '@parley/client/sessions'\nexport * as protocol from '@parley/protocol'\n",
+    ['client/sessions', 'client/browser', 'protocol']
+      .map((entry, index) => `export * as entry${index} from '@parley/${entry}'\n`)
+      .join(''),
   )
   const options = { module: 'esnext', moduleResolution: 'bundler', types: [], lib: ['es2023', 'dom'] }
   assert.equal(await consumer.compile(['page.ts'], options), '')
@@ -163,6 +167,14 @@ packaged('an installed server forwards a call on lane threads, and serves the pl
   const { code, stdout, stderr } = await consumer.node('call.mjs')
   assert.deepEqual(
     { code, stdout, stderr },
-    { code: 0, stdout: 'lanes: 2\nframe: 78010203\npage: 200\nscript: 200\n', stderr: '' },
+    { code: 0, stdout: 'lanes: 2\nframe: 78010203\npage: 200\nscript: 200\nwasm: 200 application/wasm\n', stderr: '' },
   )
+})
+
+packaged('the DAVE worker for web pages loads its library, alone and without dependencies', async consumer => {
+  consumer.write('dave-worker.mjs', readFileSync(new URL('installed-dave-worker.mjs', import.meta.url), 'utf8'))
+  const { code, stdout, stderr } = await consumer.node('dave-worker.mjs')
+  assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '{"kind":"loaded","version":1}\n', stderr: '' })
+  const script = join(consumer.folder, 'node_modules/@parley/client/dist/dave-worker.js')
+  assert.doesNotMatch(readFileSync(script, 'utf8'), /^\s*import[\s{*]/m)
 })

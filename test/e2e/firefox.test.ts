@@ -4,10 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { loadDavey } from '@parley/client'
 import { BrowserScene } from './browser-scene.ts'
+import { openChromium } from './chromium.ts'
 import { Firefox, ownAddress, withoutFirefox } from './firefox.ts'
+import { invitedClient } from './invited-client.ts'
 import { ParleyProcess } from './parley-process.ts'
-import { KEEP_CONNECTIONS, READ_STATS, type Stat } from './playground-tab.ts'
+import { KEEP_CONNECTIONS, READ_STATS, type Stat, Tab } from './playground-tab.ts'
 import { count, talk } from './talking.ts'
 import { until, untilFits } from './until.ts'
 import { framesDecoded, hears } from './web-member.ts'
@@ -42,22 +45,62 @@ test(
   },
 )
 
-test('in Firefox, the demo’s page receives its bots if media has a non-loopback address', OPTIONS, async context => {
-  const folder = mkdtempSync(join(tmpdir(), 'parley-test-'))
-  context.after(() => rmSync(folder, { recursive: true, force: true }))
-  const media = ownAddress() ?? ''
-  const demo = new ParleyProcess(['demo', '--port', '0', '--media', media, '--no-view'], { folder, t: context })
-  await demo.says(new RegExp(`UDP port \\d+ of ${media.replaceAll('.', '\\.')}`))
-  await demo.says(/ben is here/)
-  const firefox = await Firefox.open(context)
-  await firefox.command('script.addPreloadScript', { functionDeclaration: `() => {${KEEP_CONNECTIONS}}` })
-  const page = await firefox.openPage(/http:\S+\/playground\//.exec(demo.stdout)?.[0] ?? '')
-  const button = `[...document.querySelectorAll('button')].find(({ textContent }) => textContent.trim() === 'Join')`
-  await untilFits('the page', () => page.evaluate(`${button} !== undefined`), Boolean)
-  await page.evaluate(`${button}.click()`)
-  const hasEnergy = (stats: Stat[]) =>
-    stats.filter(({ type, kind, totalAudioEnergy = 0 }) => {
-      return type === 'inbound-rtp' && kind === 'audio' && totalAudioEnergy > 0.001
-    }).length >= 2
-  await untilFits('both bots', () => page.evaluate<Stat[]>(READ_STATS), hasEnergy)
-})
+test(
+  'in Firefox, the demo’s page is in its encrypted call if media has a non-loopback address, and sees a tab of Chromium',
+  OPTIONS,
+  async context => {
+    const folder = mkdtempSync(join(tmpdir(), 'parley-test-'))
+    context.after(() => rmSync(folder, { recursive: true, force: true }))
+    const media = ownAddress() ?? ''
+    const demo = new ParleyProcess(['demo', '--port', '0', '--media', media, '--no-view'], { folder, t: context })
+    await demo.says(new RegExp(`UDP port \\d+ of ${media.replaceAll('.', '\\.')}`))
+    await demo.says(/ben is here/)
+    const asking = new ParleyProcess(['demo', '--credentials'], { folder, t: context })
+    assert.equal(await asking.exit, 0, asking.stderr)
+    const bot = invitedClient(context, JSON.parse(asking.stdout), await loadDavey())
+    await bot.connect()
+    const firefox = await Firefox.open(context)
+    await firefox.command('script.addPreloadScript', { functionDeclaration: `() => {${KEEP_CONNECTIONS}}` })
+    const url = /http:\S+\/playground\//.exec(demo.stdout)?.[0] ?? ''
+    const page = await firefox.openPage(url)
+    const press = async (label: string) => {
+      const button = `[...document.querySelectorAll('button')].find(({ textContent }) => textContent.trim() === '${label}')`
+      await untilFits(`the button ${label}`, () => page.evaluate(`${button} !== undefined`), Boolean)
+      await page.evaluate(`${button}.click()`)
+    }
+    await press('Join')
+    const hasEnergy = (stats: Stat[]) =>
+      stats.filter(({ type, kind, totalAudioEnergy = 0 }) => {
+        return type === 'inbound-rtp' && kind === 'audio' && totalAudioEnergy > 0.001
+      }).length >= 2
+    await untilFits('both bots', () => page.evaluate<Stat[]>(READ_STATS), hasEnergy)
+    const shown = `document.querySelector('[data-testid=transport]').innerText.replaceAll(/(?<=\\d) (?=\\d)/g, '')`
+    const agree = (others: readonly (string | undefined)[]) =>
+      untilFits(
+        'the privacy code',
+        () => page.evaluate<string>(shown),
+        text => others.every(code => code !== undefined && text.includes(`privacy code ${code}`)),
+      )
+    await untilFits(
+      'a privacy code',
+      () => bot.privacyCode,
+      code => code !== undefined,
+    )
+    await agree([bot.privacyCode])
+    const heard = count(bot, [...bot.members].at(-1)?.userId ?? '')
+    await until('frames of Firefox at the bot', () => heard() > 50)
+
+    const browser = await openChromium()
+    context.after(() => browser.close())
+    const kim = await Tab.open(browser, url, 'Kim')
+    await kim.join()
+    await press('Camera')
+    await kim.press('Camera')
+    const isSeen = (frames: number) => frames > 30
+    await untilFits('Firefox’s camera', () => kim.framesDecoded(), isSeen)
+    const decoded = (stats: Stat[]) => stats.reduce((sum, { framesDecoded = 0 }) => sum + framesDecoded, 0)
+    await untilFits('Chromium’s camera', async () => decoded(await page.evaluate<Stat[]>(READ_STATS)), isSeen)
+    await agree([bot.privacyCode, await kim.privacyCode()])
+    assert.deepEqual(kim.errors, [])
+  },
+)

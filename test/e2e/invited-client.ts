@@ -1,7 +1,7 @@
 // A Discord client with the credentials that a demo prints.
 import { readFileSync } from 'node:fs'
 import type { TestContext } from 'node:test'
-import { VoiceClient } from '@parley/client'
+import { type DaveLibrary, VoiceClient } from '@parley/client'
 
 /** Output of `parley demo --credentials`. */
 export interface Invitation {
@@ -16,7 +16,7 @@ export interface Invitation {
 }
 
 /** A client that is not connected yet and closes with the test. */
-export function invitedClient(t: TestContext, invitation: Invitation): VoiceClient {
+export function invitedClient(t: TestContext, invitation: Invitation, dave?: DaveLibrary): VoiceClient {
   const { endpoint, server_id, channel_id, user_id, session_id, token, ca } = invitation
   const client = new VoiceClient({
     endpoint,
@@ -26,6 +26,7 @@ export function invitedClient(t: TestContext, invitation: Invitation): VoiceClie
     sessionId: session_id,
     token,
     tls: { ca: readFileSync(ca) },
+    dave,
   })
   t.after(() => client.close())
   return client

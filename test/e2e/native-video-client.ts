@@ -3,6 +3,8 @@ import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
 import type { TestContext } from 'node:test'
 import {
+  type ClientDave,
+  type DaveLibrary,
   PacketProtection,
   SessionLoop,
   VoiceClientSession,
@@ -29,6 +31,8 @@ export interface NativeOptions {
   /** In order of preference. */
   codecs: readonly Codec[]
   mode?: VoiceMode
+  /** For end-to-end encryption. */
+  dave?: DaveLibrary | undefined
 }
 
 /** Codecs in order of preference, with payload types from 101, as Discord clients number them. */
@@ -68,7 +72,7 @@ export class NativeVideoClient {
   private constructor(who: VoiceCredentials, options: NativeOptions) {
     this.userId = who.userId
     this.#options = options
-    this.#session = new VoiceClientSession({ ...who, video: true })
+    this.#session = new VoiceClientSession({ ...who, video: true, dave: options.dave })
     this.#loop = new SessionLoop(this.#session, output => this.#apply(output))
     this.#udp.on('message', datagram => this.#receive(datagram))
   }
@@ -76,6 +80,10 @@ export class NativeVideoClient {
   /** The SSRC of its camera: the one after the audio SSRC of Ready. */
   get video(): number {
     return this.ssrc + 1
+  }
+  /** Seals and opens frames. */
+  get dave(): ClientDave | undefined {
+    return this.#session.dave
   }
   get members(): VoiceClientSession['members'] {
     return this.#session.members

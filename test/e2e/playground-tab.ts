@@ -110,8 +110,36 @@ export class Tab {
     )
   }
 
+  /** The privacy code that the page shows, without spaces; undefined if it shows none. */
+  async privacyCode(): Promise<string | undefined> {
+    const [, code] = /privacy code ([\d ]+)/.exec(await this.#transport.innerText()) ?? []
+    return code?.replaceAll(' ', '')
+  }
+  /** Resolves when the page says this about the encryption of the call. */
+  async encrypts(text: string): Promise<void> {
+    await this.#transport.filter({ hasText: text }).waitFor()
+  }
+  /** Frames that the page has encrypted and decrypted, as it shows them. */
+  async frames(): Promise<{ sealed: number; opened: number; unopened: number }> {
+    const shown = /(\d+) encrypted, (\d+) decrypted, (\d+) not/.exec(await this.#transport.innerText())
+    const [, sealed, opened, unopened] = (shown ?? []).map(Number)
+    return { sealed: sealed ?? 0, opened: opened ?? 0, unopened: unopened ?? 0 }
+  }
+  /** MIME types of the received video. */
+  receivedCodecs(): Promise<string[]> {
+    return this.page.evaluate<string[]>(`(async () => {
+      const report = await globalThis.connections.at(-1).getStats()
+      const videos = [...report.values()].filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'video')
+      return videos.flatMap(({ codecId }) => report.get(codecId)?.mimeType ?? [])
+    })()`)
+  }
+
   async framesDecoded(): Promise<number> {
     return (await this.stats()).reduce((sum, { framesDecoded = 0 }) => sum + framesDecoded, 0)
+  }
+
+  get #transport() {
+    return this.page.getByTestId('transport')
   }
 
   #row(member: string) {

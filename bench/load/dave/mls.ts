@@ -123,6 +123,7 @@ export class Mls {
 const NO_FRAMES = {
   isReady: false,
   privacyCode: undefined,
+  userIds: [],
   seal: (frame: Uint8Array) => frame,
   open: (_userId: string, frame: Uint8Array) => frame,
   allowClear: () => {},

@@ -52,6 +52,11 @@ export const LIMITS = {
   /** Frames that wait at once: four speakers for a second. The oldest is dropped first. */
   earlyFrames: 200,
 
+  /** How long the DAVE worker of a page may take to load its library: one megabyte over a slow connection. */
+  daveLoadTimeout: 20_000,
+  /** Between two keyframe requests of one receiver or sender. A node passes them on at most twice a second. */
+  keyframeInterval: 500,
+
   /** Period of UDP pings, that of the official client. It also keeps the NAT binding. */
   pingInterval: 5_000,
   /** IP discovery requests may be lost: one per interval, and after five seconds there is no route. */

@@ -33,7 +33,16 @@ export { type OggOpusOptions, OggOpusWriter, writeOggOpus } from './ogg/ogg-opus
 export { OggError, type OggPage, PageFlag, readPage, writePage } from './ogg/ogg-page.ts'
 export { OPUS_RATE, opusSamples } from './ogg/opus-packet.ts'
 export { type Looped, SessionLoop } from './session-loop.ts'
-export { ClientDave, type DaveKeys, type DaveLibrary, type DaveOutlet } from './voice/dave/dave.ts'
+export {
+  ClientDave,
+  type DaveCodec,
+  type DaveKeys,
+  type DaveLibrary,
+  type DaveMedia,
+  type DaveOutlet,
+  type RemoteDave,
+} from './voice/dave/dave.ts'
+export type { DaveCommand, DaveEvent, DaveOutput } from './voice/dave/dave-messages.ts'
 export { type Clock, paced } from './voice/media/pacer.ts'
 export type { VoiceCredentials, VoiceSessionOptions } from './voice/session/credentials.ts'
 export type { Member, MembersView } from './voice/session/members.ts'

@@ -1,4 +1,5 @@
 // The state of a call that the page shows.
+import type { DaveReport } from '@parley/client/browser'
 import type { Overview } from './demo-api.ts'
 import type { Problem } from './problem.ts'
 import type { SoundKind } from './sound/sound-source.ts'
@@ -20,6 +21,8 @@ export interface MemberView {
   readonly volume: number
   /** Undefined if it is not known. */
   readonly supportsDave: boolean | undefined
+  /** Whether the member has the keys of the encrypted call. */
+  readonly isInGroup: boolean
 }
 
 /** A user in another channel. */
@@ -57,6 +60,8 @@ export interface CallView {
   readonly encryption: string
   readonly measurements: readonly Measurement[]
   readonly transport: TransportReport | undefined
+  /** Frames of this page that were sealed and opened, since it was loaded; undefined if the page cannot encrypt. */
+  readonly frames: DaveReport | undefined
   readonly nodeAddress: string | undefined
   /** Round trip to the gateway in milliseconds. */
   readonly gatewayPing: number | undefined
@@ -79,6 +84,7 @@ export const NO_CALL: CallView = {
   encryption: '',
   measurements: [],
   transport: undefined,
+  frames: undefined,
   nodeAddress: undefined,
   gatewayPing: undefined,
 }

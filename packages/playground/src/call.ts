@@ -6,7 +6,7 @@ import { VoiceClose } from '@parley/protocol'
 import { type AbsentView, type CallView, type MemberView, NO_CALL, type PictureView } from './call-view.ts'
 import { openCamera } from './camera.ts'
 import type { Credentials, DemoApi } from './demo-api.ts'
-import { encryptionText } from './encryption.ts'
+import { type CallEncryption, encryptionText, NOT_ENCRYPTED } from './encryption.ts'
 import { nodeState } from './node-state.ts'
 import {
   AWAY,
@@ -26,6 +26,7 @@ import type { SoundKind } from './sound/sound-source.ts'
 import { Studio } from './sound/studio.ts'
 import { Store } from './store.ts'
 import type { RemoteSource } from './voice/answer.ts'
+import { openDave, type PageDave } from './voice/dave.ts'
 import { readingOf } from './voice/measurements.ts'
 import { Meter } from './voice/meter.ts'
 import type { Trace } from './voice/trace.ts'
@@ -47,6 +48,10 @@ export class Call {
   #credentials: Credentials | undefined
   /** Cameras of other members, by SSRC. */
   readonly #seen = new Map<number, PictureView>()
+  /** Opened with the page, so that joining does not wait for it. */
+  readonly #openingDave = openDave()
+  #dave: PageDave | undefined
+  #encryption = NOT_ENCRYPTED
   #isSpeaking = false
   #name = ''
   #meter = new Meter()
@@ -76,7 +81,8 @@ export class Call {
     this.#name = name
     this.store.change({ phase: 'joining', problem: undefined })
     try {
-      await this.#enter(await this.#demo.join(name))
+      const supportsDave = (await this.#openingDave).worker !== undefined
+      await this.#enter(await this.#demo.join(name, supportsDave))
     } catch (error) {
       this.#leaveWith(problemOfDemo(error))
     }
@@ -168,9 +174,12 @@ export class Call {
   async #enter(credentials: Credentials): Promise<void> {
     this.#credentials = credentials
     this.#openStudio()
+    this.#dave = await this.#openingDave
+    if (this.#credentials !== credentials) return
     const { server_id, channel_id, user_id, session_id, token } = credentials
     this.#playback.clear()
     this.#seen.clear()
+    this.#encryption = NOT_ENCRYPTED
     this.#meter = new Meter()
     const client: WebVoiceClient = new WebVoiceClient(
       {
@@ -180,6 +189,7 @@ export class Call {
         userId: user_id,
         sessionId: session_id,
         token,
+        dave: this.#dave.worker,
         isReachable: async () => (await nodeState()) !== 'gone',
       },
       this.#tracks,
@@ -187,6 +197,7 @@ export class Call {
         connected: () => this.#connected(),
         interrupted: by => this.#interrupted(by),
         membersChanged: () => this.#showMembers(),
+        encryptionChanged: encryption => this.#encryptionChanged(encryption),
         sourceAdded: (source, track) => this.#sourceAdded(source, track),
         sourceRemoved: source => this.#sourceRemoved(source),
         ended: end => void (this.#client === client && this.#ended(end)),
@@ -218,6 +229,11 @@ export class Call {
       // CRASHED explains more than the close code that follows it.
       problem: problem === CRASHED ? problem : (problemOfInterruption(by) ?? problem),
     })
+  }
+
+  #encryptionChanged(encryption: CallEncryption): void {
+    this.#encryption = encryption
+    this.#showMembers()
   }
 
   /** What is sent now; null where the user is muted or has no camera. */
@@ -310,12 +326,14 @@ export class Call {
     const client = this.#client
     if (client === undefined) return
     const meter = this.#meter
+    const frames = await client.daveReport()
     const reading = readingOf(await client.stats(), Date.now())
     if (this.#client !== client || this.store.value.phase === 'idle') return
     meter.add(reading)
     this.store.change({
       measurements: meter.measurements,
       transport: reading.transport,
+      frames,
       nodeAddress: client.nodeAddress,
       gatewayPing: client.gatewayPing,
     })
@@ -346,14 +364,15 @@ export class Call {
         isSpeaking: speaking !== 0 && user?.isMuted !== true,
         isMuted: user?.isMuted ?? false,
         volume: this.#playback.volumeOf(id),
-        supportsDave: isMe ? false : user?.supportsDave,
+        supportsDave: isMe ? this.#dave?.worker !== undefined : user?.supportsDave,
+        isInGroup: this.#encryption.userIds.includes(id),
       }
     })
     const elsewhere = users.flatMap((user): AbsentView[] => {
       const channelName = channels.find(({ id }) => id === user.channelId)?.name ?? user.channelId
       return user.channelId === channelId ? [] : [{ userId: user.id, name: user.name, channelName }]
     })
-    // The page does not support DAVE, so it has no privacy code.
-    this.store.change({ members, elsewhere, encryption: encryptionText(undefined, members) })
+    const obstacle = this.#dave?.worker === undefined ? this.#dave?.reason : undefined
+    this.store.change({ members, elsewhere, encryption: encryptionText(this.#encryption, members, obstacle) })
   }
 }

@@ -50,8 +50,9 @@ export class DemoApi {
   async overview(): Promise<Overview> {
     return Overview.parse(await this.#ask('call'))
   }
-  async join(name: string): Promise<Credentials> {
-    return Credentials.parse(await this.#ask('join', { name }))
+  /** `supportsDave`: whether this page encrypts end to end, for the overview. */
+  async join(name: string, supportsDave: boolean): Promise<Credentials> {
+    return Credentials.parse(await this.#ask('join', { name, supportsDave }))
   }
   /** After a close with 4014: resolves with credentials if the user was moved, with undefined if the user was kicked. */
   async rejoin(userId: string): Promise<Credentials | undefined> {

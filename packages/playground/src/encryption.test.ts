@@ -1,7 +1,7 @@
 // The sentence about a call's encryption.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encryptionText, type Participant } from './encryption.ts'
+import { encryptionText, NOT_ENCRYPTED, type Participant } from './encryption.ts'
 
 const ana: Participant = { name: 'ana', isMe: false, supportsDave: true }
 const kim: Participant = { name: 'Kim', isMe: false, supportsDave: false }
@@ -9,13 +9,22 @@ const stranger: Participant = { name: 'User 1234', isMe: false, supportsDave: un
 const me: Participant = { name: 'Robin', isMe: true, supportsDave: false }
 
 test('an encrypted call is shown with its privacy code in groups of five', () => {
-  assert.equal(encryptionText('123456789012', [ana]), 'Encrypted end to end, privacy code 12345 67890 12')
+  const call = { version: 1, privacyCode: '123456789012' }
+  assert.equal(encryptionText(call, [ana]), 'Encrypted end to end, privacy code 12345 67890 12')
+})
+
+test('without keys, an encrypted call is shown as being set up, or as waiting for a second member', () => {
+  const call = { version: 1, privacyCode: undefined }
+  assert.equal(encryptionText(call, [me, ana]), 'End-to-end encryption is being set up')
+  assert.equal(encryptionText(call, [me]), 'End-to-end encryption starts with the second member')
 })
 
 test('a call in the clear names the clients that do not support DAVE, and no others', () => {
-  const text = (...participants: Participant[]) => encryptionText(undefined, participants)
+  const text = (...participants: Participant[]) => encryptionText(NOT_ENCRYPTED, participants)
   assert.equal(text(ana, stranger), 'Not encrypted end to end')
   assert.equal(text(ana, me), 'Not encrypted end to end: this page does not support DAVE')
+  const obstacle = 'this browser has no RTCRtpScriptTransform'
+  assert.equal(encryptionText(NOT_ENCRYPTED, [ana, me], obstacle), `Not encrypted end to end: ${obstacle}`)
   assert.equal(text(ana, kim), 'Not encrypted end to end: Kim does not support DAVE')
   assert.equal(text(me, ana, kim, stranger), 'Not encrypted end to end: you and Kim do not support DAVE')
 })

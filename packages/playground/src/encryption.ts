@@ -1,5 +1,17 @@
 // Describes whether a call is encrypted end to end, and which clients prevent it.
 
+/** The end-to-end encryption of a call. */
+export interface CallEncryption {
+  /** DAVE version in force; 0 if frames are not encrypted. */
+  readonly version: number
+  /** Code that the users compare; undefined without a group. */
+  readonly privacyCode: string | undefined
+  /** Users of the group: those who have the keys. */
+  readonly userIds: readonly string[]
+}
+
+export const NOT_ENCRYPTED: CallEncryption = { version: 0, privacyCode: undefined, userIds: [] }
+
 /** A member as far as its client's support of DAVE matters. */
 export interface Participant {
   readonly name: string
@@ -8,16 +20,24 @@ export interface Participant {
   readonly supportsDave: boolean | undefined
 }
 
-/** `privacyCode` is undefined while the call is not encrypted or has no code to compare. */
-export function encryptionText(privacyCode: string | undefined, participants: readonly Participant[]): string {
+/** `obstacle`: why this page cannot encrypt. */
+export function encryptionText(
+  { version, privacyCode }: Pick<CallEncryption, 'version' | 'privacyCode'>,
+  participants: readonly Participant[],
+  obstacle?: string,
+): string {
   if (privacyCode !== undefined) return `Encrypted end to end, privacy code ${grouped(privacyCode)}`
+  if (version > 0)
+    return participants.length > 1
+      ? 'End-to-end encryption is being set up'
+      : 'End-to-end encryption starts with the second member'
   const without = participants.filter(({ supportsDave }) => supportsDave === false)
   const [first, ...others] = without
   if (first === undefined) return 'Not encrypted end to end'
   const names = LIST.format(without.map(({ name, isMe }) => (isMe ? 'you' : name)))
-  if (others.length === 0)
-    return `Not encrypted end to end: ${first.isMe ? 'this page does' : `${names} does`} not support DAVE`
-  return `Not encrypted end to end: ${names} do not support DAVE`
+  if (others.length > 0) return `Not encrypted end to end: ${names} do not support DAVE`
+  if (!first.isMe) return `Not encrypted end to end: ${names} does not support DAVE`
+  return `Not encrypted end to end: ${obstacle ?? 'this page does not support DAVE'}`
 }
 
 const LIST = new Intl.ListFormat('en')

@@ -50,7 +50,7 @@ export interface VoiceClientEvents {
   /** Requested quality of our sources (op 15): 0–100 by SSRC, `any` for all others; displayed pixels by SSRC. */
   wants: { any: number; wants: ReadonlyMap<number, number>; pixelCounts: ReadonlyMap<number, number> }
   /** The DAVE version in force, or the group, changed. Without a privacy code, frames are not encrypted end to end. */
-  encryption: { version: number; privacyCode: string | undefined }
+  encryption: { version: number; privacyCode: string | undefined; userIds: readonly string[] }
   /** The node changed the codecs to send with (op 14). */
   codecs: { audioCodec: string | undefined; videoCodec: string | undefined }
   /** An error from which the client recovers. Not thrown without a listener. */
@@ -286,6 +286,8 @@ export class VoiceClient {
         return this.#events.emit('codecs', output)
       case 'encryption':
         return this.#events.emit('encryption', output)
+      case 'dave':
+        return
     }
   }
 

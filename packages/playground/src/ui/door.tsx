@@ -53,7 +53,7 @@ function Channels({ view: { overview } }: { view: CallView }) {
           <li key={id} class="hint">
             <b>{name}</b>: {users.map(user => user.name).join(', ')}.{' '}
             {encryptionText(
-              privacyCode,
+              { version: privacyCode === undefined ? 0 : 1, privacyCode },
               users.map(user => ({ ...user, isMe: false })),
             )}
             .

@@ -67,9 +67,13 @@ export function Measurements({ view }: { view: CallView }) {
 }
 
 /** What the browser and the node have agreed on. */
-function Transport({ view: { transport, nodeAddress, gatewayPing, encryption } }: { view: CallView }) {
+function Transport({ view: { transport, nodeAddress, gatewayPing, encryption, frames } }: { view: CallView }) {
   const rows: [name: string, value: string][] = [
     ['Encryption', encryption || '–'],
+    [
+      'Frames',
+      frames === undefined ? '–' : `${frames.sealed} encrypted, ${frames.opened} decrypted, ${frames.unopened} not`,
+    ],
     ['Transport', nodeAddress === undefined ? '–' : `WebRTC, UDP ${nodeAddress}`],
     ['Cipher', transport?.srtpCipher === undefined ? '–' : transport.srtpCipher.replaceAll('_', ' ')],
     [

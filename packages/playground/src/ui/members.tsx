@@ -26,7 +26,7 @@ export function Members({ call, view }: { call: Call; view: CallView }) {
 
 /** A mute by a moderator is shown before the user's own. */
 function MemberRow({ call, view, member }: { call: Call; view: CallView; member: MemberView }) {
-  const { userId, name, isMe, isBot, isSpeaking, isMuted } = member
+  const { userId, name, isMe, isBot, isSpeaking, isMuted, isInGroup } = member
   const silence = isMuted ? 'muted by a moderator' : isMe && view.isMuted ? 'muted' : undefined
   return (
     <li class={`member${isSpeaking ? ' speaking' : ''}`} data-testid="member" data-name={name}>
@@ -38,6 +38,11 @@ function MemberRow({ call, view, member }: { call: Call; view: CallView; member:
           {name}
           {isMe && <em class="tag">you</em>}
           {isBot && <em class="tag">bot</em>}
+          {isInGroup && (
+            <em class="tag keys" title="Has the keys of this call">
+              encrypted
+            </em>
+          )}
         </span>
         <span class={`state${silence === undefined ? '' : ' silent'}`}>
           {silence ?? (isSpeaking ? 'speaking' : 'listening')}

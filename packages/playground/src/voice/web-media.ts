@@ -1,4 +1,5 @@
 // The media of one session in a browser: one RTCPeerConnection, whose answers are built locally in the node's place.
+import type { DaveWorker } from '@parley/client/browser'
 import type { WebrtcSelection } from '@parley/client/sessions'
 import { answerTo, type NodeEnd, type RemoteSource, readNodeEnd, type SectionUse } from './answer.ts'
 import { codecsOf, fragmentOf, sectionsOf } from './offer.ts'
@@ -40,6 +41,7 @@ export class WebMedia {
   readonly #microphone: RTCRtpTransceiver
   readonly #camera: RTCRtpTransceiver
   readonly #observer: WebMediaObserver
+  readonly #dave: DaveWorker | undefined
   readonly #slots: Slot[] = []
   #wanted: readonly RemoteSource[] = []
   #node: NodeEnd | undefined
@@ -49,10 +51,14 @@ export class WebMedia {
   #isNegotiating = false
   #isClosed = false
 
-  constructor({ microphone, camera }: SentTracks, observer: WebMediaObserver) {
+  /** `dave` seals and opens all frames; without it they are sent and received unencrypted. */
+  constructor({ microphone, camera }: SentTracks, dave: DaveWorker | undefined, observer: WebMediaObserver) {
     this.#observer = observer
+    this.#dave = dave
     this.#microphone = this.#connection.addTransceiver('audio', { direction: 'sendonly' })
     this.#camera = this.#connection.addTransceiver('video', { direction: 'sendonly' })
+    dave?.sealSender(this.#microphone.sender, 'audio')
+    dave?.sealSender(this.#camera.sender, 'video')
     void this.send({ microphone, camera })
     this.#connection.addEventListener('connectionstatechange', () => {
       if (!this.#isClosed) observer.stateChanged(this.#connection.connectionState)
@@ -74,6 +80,7 @@ export class WebMedia {
     const codecs = codecsOf(sections)
     if (audioSsrc === undefined || codecs.length === 0) throw new Error('the browser offers no Opus')
     this.#ssrcs = { audio: audioSsrc, video, rtx }
+    this.#dave?.setCodecs(codecs.map(({ name, payload_type: type }) => [type, name]))
     return { protocol: 'webrtc', sdp: fragmentOf(sdp), codecs, audioSsrc }
   }
 
@@ -93,6 +100,7 @@ export class WebMedia {
   /** Sets the sources of the other members. */
   setSources(wanted: readonly RemoteSource[]): void {
     this.#wanted = wanted
+    this.#dave?.setSources(wanted.map(({ ssrc, userId }) => [ssrc, userId]))
     this.#isDirty = true
     void this.#negotiate()
   }
@@ -184,6 +192,7 @@ export class WebMedia {
 
   #addSlot(kind: RemoteSource['kind']): Slot {
     const transceiver = this.#connection.addTransceiver(kind, { direction: 'recvonly' })
+    this.#dave?.openReceiver(transceiver.receiver, kind)
     const slot: Slot = { kind, transceiver, source: undefined }
     this.#slots.push(slot)
     return slot

@@ -1,4 +1,5 @@
 // A voice client for browsers: the session of @parley/client on a WebSocket, a timer and an RTCPeerConnection.
+import type { DaveReport, DaveWorker } from '@parley/client/browser'
 import {
   type Member,
   SessionLoop,
@@ -8,12 +9,15 @@ import {
   type VoiceSessionOptions,
 } from '@parley/client/sessions'
 import { VoiceOp } from '@parley/protocol'
+import type { CallEncryption } from '../encryption.ts'
 import type { RemoteSource } from './answer.ts'
 import { Link, type LinkState, mediaStateOf } from './link.ts'
 import { Trace } from './trace.ts'
 import { type SentTracks, WebMedia } from './web-media.ts'
 
-export interface WebVoiceOptions extends VoiceSessionOptions {
+export interface WebVoiceOptions extends Omit<VoiceSessionOptions, 'dave'> {
+  /** For end-to-end encryption. It serves one client at a time. */
+  dave: DaveWorker | undefined
   /** URL of the voice gateway, such as `wss://voice.example.org/`. */
   url: string
   /** Whether the node responds over HTTP. Called when media fails while the gateway connection seems open. Never rejects. */
@@ -37,6 +41,7 @@ export interface WebVoiceObserver {
   interrupted(by: Interruption): void
   /** The members or their speaking flags have changed. */
   membersChanged(): void
+  encryptionChanged(encryption: CallEncryption): void
   sourceAdded(source: RemoteSource, track: MediaStreamTrack): void
   sourceRemoved(source: RemoteSource): void
   /** The call has ended; no other method is called afterwards. */
@@ -61,6 +66,7 @@ export class WebVoiceClient {
   #tracks: SentTracks
   #mediaTimer: number | undefined
   readonly #link = new Link()
+  readonly #dave: DaveWorker | undefined
   #isEnded = false
 
   /** `tracks` are sent first. */
@@ -71,6 +77,8 @@ export class WebVoiceClient {
     this.#loop = new SessionLoop(this.#session, output => this.#apply(output))
     this.#tracks = tracks
     this.#observer = observer
+    this.#dave = options.dave
+    if (this.#dave !== undefined) this.#dave.onEvent = event => this.#loop.feed(() => this.#session.daveEvent(event))
   }
 
   get members(): Iterable<Readonly<Member>> {
@@ -112,6 +120,11 @@ export class WebVoiceClient {
     return report === undefined ? [] : (report.values() as Iterable<Record<string, unknown>>)
   }
 
+  /** Counts of sealed and opened frames of the page; undefined without DAVE. */
+  async daveReport(): Promise<DaveReport | undefined> {
+    return this.#dave?.report()
+  }
+
   close(): void {
     this.#session.close()
     this.#loop.pump()
@@ -148,7 +161,11 @@ export class WebVoiceClient {
         return this.#wanted(output.wants.get(this.#media?.ssrcs.video ?? 0) ?? output.any)
       case 'codecs':
         return output.videoCodec === undefined ? undefined : this.#media?.preferVideo(output.videoCodec)
+      case 'dave':
+        return this.#dave?.command(output.command)
       case 'encryption':
+        return this.#observer.encryptionChanged(output)
+      case 'keys':
         return
     }
   }
@@ -195,7 +212,7 @@ export class WebVoiceClient {
   /** A new session needs a new peer connection. */
   #openMedia(): void {
     this.#closeMedia()
-    const media = new WebMedia(this.#tracks, {
+    const media = new WebMedia(this.#tracks, this.#dave, {
       stateChanged: state => this.#mediaChanged(media, state),
       sourceAdded: (source, track) => this.#observer.sourceAdded(source, track),
       sourceRemoved: source => this.#observer.sourceRemoved(source),

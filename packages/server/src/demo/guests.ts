@@ -35,6 +35,8 @@ export interface DemoBots {
 
 interface Guest {
   readonly name: string
+  /** As its page declared. */
+  readonly supportsDave: boolean
   isConnected: boolean
   /** Credentials of a move, for the client that is closed because of it. */
   moved: Promise<DemoCredentials> | undefined
@@ -84,8 +86,8 @@ export class Guests {
       const name = bot ?? (guest?.isConnected === true ? guest.name : undefined)
       if (name === undefined) return undefined
       const isBot = bot !== undefined
-      // Guests join from the page, which does not support DAVE.
-      return { id, name, channelId, isBot, isMuted: this.#muted.has(id), supportsDave: isBot && supportsDave }
+      const encrypts = isBot ? supportsDave : guest?.supportsDave === true
+      return { id, name, channelId, isBot, isMuted: this.#muted.has(id), supportsDave: encrypts }
     })
     const channels = this.#channels.map(channel =>
       channel.id === this.#backend.channelId ? { ...channel, privacyCode } : channel,
@@ -94,10 +96,10 @@ export class Guests {
   }
 
   /** Rejects like `DemoBackend.join`. */
-  async join(name: string): Promise<DemoCredentials> {
+  async join(name: string, supportsDave: boolean): Promise<DemoCredentials> {
     if (this.#guests.size >= SERVER_LIMITS.maxGuests) this.#evict()
     const credentials = await this.#backend.join()
-    this.#guests.set(credentials.user_id, { name, isConnected: false, moved: undefined })
+    this.#guests.set(credentials.user_id, { name, supportsDave, isConnected: false, moved: undefined })
     return credentials
   }
 

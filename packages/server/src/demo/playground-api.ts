@@ -18,12 +18,21 @@ const Name = z
   .max(SERVER_LIMITS.maxGuestName)
   .regex(/^[\p{L}\p{M}\p{N}\p{P}\p{S} ]+$/u)
 
+/** `supportsDave`: whether the page encrypts end to end. */
+const Join = z.object({ name: Name, supportsDave: z.boolean().default(false) })
+
 /** What a request of the page does. A Zod error is answered with 400, a `GuestError` with its reason. */
 type Action = (guests: Guests, content: unknown) => unknown
 
 /** By the last part of the path. */
 const ACTIONS: ReadonlyMap<string, Action> = new Map<string, Action>([
-  ['join', (guests, content) => guests.join(z.object({ name: Name }).parse(content).name)],
+  [
+    'join',
+    (guests, content) => {
+      const { name, supportsDave } = Join.parse(content)
+      return guests.join(name, supportsDave)
+    },
+  ],
   ['rejoin', (guests, content) => guests.rejoin(User.parse(content).userId)],
   ['leave', (guests, content) => guests.leave(User.parse(content).userId)],
   ['kick', (guests, content) => guests.kick(User.parse(content).userId)],

@@ -8,13 +8,14 @@ const TYPES: Readonly<Record<string, string>> = {
   css: 'text/css; charset=utf-8',
   svg: 'image/svg+xml',
   opus: 'audio/ogg',
+  wasm: 'application/wasm',
 }
 
 /** Of what a page may load: its own scripts, styles and images, and what `more` adds. No page may embed it. */
-export const contentPolicy = (more: readonly string[]): string =>
+export const contentPolicy = (more: readonly string[], scripts = "'self'"): string =>
   [
     "default-src 'none'",
-    "script-src 'self'",
+    `script-src ${scripts}`,
     "style-src 'self'",
     "img-src 'self'",
     ...more,

@@ -24,6 +24,8 @@ const SPEECH = new URL('../../assets/speech/', import.meta.url)
 /** Names of this machine. A request under another name may come from a page that exploits DNS rebinding. */
 const LOOPBACK_HOST = /^(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?$/
 const HOST = /^[A-Za-z0-9.-]{1,253}(:\d{1,5})?$|^\[[0-9a-fA-F:]{2,45}\](:\d{1,5})?$/
+/** The script of the page's DAVE worker. */
+const DAVE_WORKER = /^assets\/dave-worker-[^/]+\.js$/
 /** Where the page reads the secret. */
 const SECRET_PLACE = /(<meta name="parley-demo" content=")(")/
 
@@ -50,7 +52,7 @@ export class Playground {
     const bytes = name.startsWith('speech/') ? await speech(name) : await this.#file(name)
     if (bytes === undefined) return refuse(response, 404, 'not found')
     sendPage(response, name, bytes, {
-      'content-security-policy': policyFor(host),
+      'content-security-policy': policyFor(name, host),
       'permissions-policy': 'microphone=(self), camera=(self)',
     })
   }
@@ -74,10 +76,13 @@ async function speech(name: string): Promise<Buffer | undefined> {
   return file === undefined ? undefined : readFile(new URL(file, SPEECH)).catch(() => undefined)
 }
 
-/** The page loads nothing from elsewhere, and no page may embed it. */
-const policyFor = (host: string): string =>
-  contentPolicy([
-    "media-src 'self' blob: mediastream:",
-    // Some browsers do not apply 'self' to WebSockets.
-    `connect-src 'self' ws://${host} wss://${host}`,
-  ])
+/** A worker has the policy of its script: only that of DAVE compiles WebAssembly. */
+const policyFor = (name: string, host: string): string =>
+  contentPolicy(
+    [
+      "media-src 'self' blob: mediastream:",
+      // Some browsers do not apply 'self' to WebSockets.
+      `connect-src 'self' ws://${host} wss://${host}`,
+    ],
+    DAVE_WORKER.test(name) ? "'self' 'wasm-unsafe-eval'" : "'self'",
+  )

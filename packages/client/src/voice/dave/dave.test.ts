@@ -13,6 +13,7 @@ class Keys implements DaveKeys {
   /** Whether it has the keys of the other members. */
   opens = true
   readonly privacyCode = '1'
+  readonly userIds = ['1', '2']
   reset(): Uint8Array {
     this.isReady = false
     return new Uint8Array()

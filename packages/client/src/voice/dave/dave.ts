@@ -2,7 +2,13 @@
 import { DaveTransition, decodeTransition, encodeClientBinary, OPUS_SILENCE, VoiceOp } from '@parley/protocol'
 import { z } from 'zod'
 import { LIMITS } from '../../limits.ts'
-import type { VoiceOutput } from '../session/voice-outputs.ts'
+import type { DaveOutput } from './dave-messages.ts'
+
+/** A codec whose frames DAVE seals, by its name in SDP. The codec decides which bytes of a frame stay readable for RTP. */
+export type DaveCodec = 'opus' | 'VP8' | 'VP9' | 'H264'
+
+/** Audio and video of a user have keys of their own. */
+export type DaveMedia = 'audio' | 'video'
 
 /** The MLS state of one user in one channel, held by a DAVE library. */
 export interface DaveKeys {
@@ -20,10 +26,12 @@ export interface DaveKeys {
   readonly isReady: boolean
   /** Code of the group for comparison by its users; undefined without a group. */
   readonly privacyCode: string | undefined
-  /** Encrypts an Opus frame. */
-  seal(frame: Uint8Array): Uint8Array
+  /** Users of the group, the own one included; empty without a group. Only they can open what `seal` returns. */
+  readonly userIds: readonly string[]
+  /** Encrypts a frame. */
+  seal(frame: Uint8Array, codec: DaveCodec): Uint8Array
   /** Decrypts a frame of a user. Throws if that fails. */
-  open(userId: string, frame: Uint8Array): Uint8Array
+  open(userId: string, frame: Uint8Array, media: DaveMedia): Uint8Array
   /** Accepts unencrypted frames too for this number of seconds. */
   allowClear(seconds: number): void
 }
@@ -36,14 +44,23 @@ export interface DaveLibrary {
   keysFor(userId: string, channelId: string): DaveKeys
 }
 
+/**
+ * A DAVE library in another thread. The session emits its DAVE messages as outputs `dave`, to be passed there, and accepts the
+ * answers as `daveEvent`. Frames are sealed and opened in that thread.
+ */
+export interface RemoteDave {
+  /** The highest protocol version that the library supports. */
+  readonly version: number
+}
+
 /** Receives the messages and events of a ClientDave. */
 export interface DaveOutlet {
   /** Sends a JSON message. */
   sendText(op: number, data: unknown): void
   /** Sends a binary message, opcode included. */
   sendBinary(bytes: Uint8Array): void
-  /** The version in force, or the group, changed. */
-  changed(version: number, privacyCode: string | undefined): void
+  /** The version in force, or the group, changed. `userIds`: its users; empty while frames are not encrypted end to end. */
+  changed(version: number, privacyCode: string | undefined, userIds: readonly string[]): void
   /** New keys: frames that failed to decrypt may decrypt now. */
   renewed(): void
   /** A message did not decode, or the library refused it. */
@@ -51,10 +68,10 @@ export interface DaveOutlet {
 }
 
 /** An outlet that pushes outputs of a session. */
-export const outletTo = (push: (output: VoiceOutput) => void): DaveOutlet => ({
+export const outletTo = (push: (output: DaveOutput) => void): DaveOutlet => ({
   sendText: (op, d) => push({ kind: 'send', data: JSON.stringify({ op, d }) }),
   sendBinary: data => push({ kind: 'send', data }),
-  changed: (version, privacyCode) => push({ kind: 'encryption', version, privacyCode }),
+  changed: (version, privacyCode, userIds) => push({ kind: 'encryption', version, privacyCode, userIds }),
   renewed: () => push({ kind: 'keys' }),
   failed: reason => push({ kind: 'undecodable', reason }),
 })
@@ -160,26 +177,26 @@ export class ClientDave {
   }
 
   /** The frame to send; undefined if it must be sealed and no group exists yet. */
-  seal(frame: Uint8Array): Uint8Array | undefined {
-    if (this.#version === 0 || isSilence(frame)) return frame
-    return this.#keys.isReady ? this.#keys.seal(frame) : undefined
+  seal(frame: Uint8Array, codec: DaveCodec = 'opus'): Uint8Array | undefined {
+    if (this.#version === 0 || (codec === 'opus' && isSilence(frame))) return frame
+    return this.#keys.isReady ? this.#keys.seal(frame, codec) : undefined
   }
 
   /** The decrypted frame; undefined if it cannot be decrypted, or not yet. Too many failures in a row reset the group. */
-  open(userId: string | undefined, frame: Uint8Array): Uint8Array | undefined {
-    const opened = this.tryOpen(userId, frame)
+  open(userId: string | undefined, frame: Uint8Array, media: DaveMedia = 'audio'): Uint8Array | undefined {
+    const opened = this.tryOpen(userId, frame, media)
     if (opened === undefined && userId !== undefined && this.#keys.isReady) this.#failed()
     else if (opened !== undefined && opened !== frame) this.#failures = 0
     return opened
   }
 
   /** As `open`, without counting failures. */
-  tryOpen(userId: string | undefined, frame: Uint8Array): Uint8Array | undefined {
-    if (isSilence(frame) || (this.#version === 0 && !isSealed(frame))) return frame
+  tryOpen(userId: string | undefined, frame: Uint8Array, media: DaveMedia = 'audio'): Uint8Array | undefined {
+    if ((media === 'audio' && isSilence(frame)) || (this.#version === 0 && !isSealed(frame))) return frame
     if (!this.#keys.isReady) return this.#version === 0 && this.#prepared === 0 ? frame : undefined
     if (userId === undefined) return undefined
     try {
-      return this.#keys.open(userId, frame)
+      return this.#keys.open(userId, frame, media)
     } catch {
       return undefined
     }
@@ -267,7 +284,8 @@ export class ClientDave {
   }
 
   #report(): void {
-    this.#outlet.changed(this.#version, this.privacyCode)
+    const code = this.privacyCode
+    this.#outlet.changed(this.#version, code, code === undefined ? [] : this.#keys.userIds)
   }
 
   #read<T>(schema: z.ZodType<T>, data: unknown, use: (message: T) => void): void {

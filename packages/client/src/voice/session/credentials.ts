@@ -1,6 +1,6 @@
 // The credentials and options of a voice session, and the Identify and Resume messages made of them.
 import type { Identify, Resume, Stream } from '@parley/protocol'
-import type { DaveLibrary } from '../dave/dave.ts'
+import type { DaveLibrary, RemoteDave } from '../dave/dave.ts'
 
 /** The credentials of a session, from the backend's voice state update and voice server update. */
 export interface VoiceCredentials {
@@ -19,8 +19,11 @@ export interface VoiceCredentials {
 export interface VoiceSessionOptions extends VoiceCredentials {
   /** Gateway version, 4 to 9. Default: 9. */
   version?: number | undefined
-  /** Library for end-to-end encryption. Without it, calls with this client are not encrypted end to end. */
-  dave?: DaveLibrary | undefined
+  /**
+   * Library for end-to-end encryption, or its version in another thread, such as a `DaveWorker` of `@parley/client/browser`. Without
+   * it, calls with this client are not encrypted end to end.
+   */
+  dave?: DaveLibrary | RemoteDave | undefined
   /** Whether to take part in video. Default: false. */
   video?: boolean | undefined
   /** Video streams to offer in Identify. */

@@ -3,7 +3,9 @@ import { MediaSinkWants, VOICE_VERSION, VoiceClose, VoiceOp } from '@parley/prot
 import type { z } from 'zod'
 import { Backoff } from '../../backoff.ts'
 import { LIMITS } from '../../limits.ts'
-import { ClientDave, outletTo } from '../dave/dave.ts'
+import type { ClientDave } from '../dave/dave.ts'
+import type { DaveEvent } from '../dave/dave-messages.ts'
+import { localDaveOf, type RemoteDaveSession, remoteDaveOf } from '../dave/remote-dave.ts'
 import { ClientClose, type Reaction, reactionTo } from './close-policy.ts'
 import { identifyData, resumeData, SEQ_VERSION, seqAck, type VoiceSessionOptions } from './credentials.ts'
 import { Heartbeat } from './heartbeat.ts'
@@ -21,8 +23,9 @@ const MIN_VERSION = 4
  * session identifies again, until `close`, a close code that forbids it, or `attempts`.
  */
 export class VoiceClientSession {
-  /** Seals and opens frames; undefined without a DAVE library. */
+  /** Seals and opens frames; undefined without a DAVE library, or with one in another thread. */
   readonly dave: ClientDave | undefined
+  readonly #remoteDave: RemoteDaveSession | undefined
   readonly #options: VoiceSessionOptions
   readonly #backoff: Backoff
   #outputs: VoiceOutput[] = []
@@ -44,14 +47,8 @@ export class VoiceClientSession {
     const version = options.version ?? VOICE_VERSION.max
     if (!Number.isInteger(version) || version < MIN_VERSION || version > VOICE_VERSION.max)
       throw new RangeError(`expected a version from ${MIN_VERSION} to ${VOICE_VERSION.max}, found ${version}`)
-    const { dave, userId, channelId, serverId } = options
-    const keys = dave?.keysFor(userId, channelId ?? serverId)
-    this.dave =
-      keys &&
-      new ClientDave(
-        keys,
-        outletTo(output => this.#outputs.push(output)),
-      )
+    this.dave = localDaveOf(options, output => this.#outputs.push(output))
+    this.#remoteDave = remoteDaveOf(options, output => this.#outputs.push(output))
     this.#options = options
     this.#version = version
     this.#backoff = new Backoff(options.random ?? Math.random)
@@ -112,7 +109,12 @@ export class VoiceClientSession {
     if (message === undefined) return this.#undecodable('A message')
     if (message.seq !== undefined && message.seq > 0 && message.seq <= 0xffff) this.#seq = message.seq
     if ('d' in message) this.#dispatch(message.op, message.d, now)
-    else this.dave?.receiveBinary(message.op, message.payload, this.#roster.members)
+    else this.#dave?.receiveBinary(message.op, message.payload, this.#roster.members)
+  }
+
+  /** An event of the DAVE session in another thread, in answer to an output `dave`. */
+  daveEvent(event: DaveEvent): void {
+    if (event.output.kind !== 'send' || this.#isOpen) this.#remoteDave?.take(event)
   }
 
   /**
@@ -187,6 +189,10 @@ export class VoiceClientSession {
     this.#end(ClientClose.Done, reason)
   }
 
+  get #dave(): ClientDave | RemoteDaveSession | undefined {
+    return this.dave ?? this.#remoteDave
+  }
+
   get #isOpen(): boolean {
     return this.#state.kind === 'entering' || this.#state.kind === 'selecting' || this.#state.kind === 'live'
   }
@@ -243,6 +249,7 @@ export class VoiceClientSession {
 
   #end(code: number, reason: string): void {
     this.#state = { kind: 'closed' }
+    this.#remoteDave?.end()
     this.#roster.members.clear()
     this.#outputs.push({ kind: 'closed', code, reason })
   }
@@ -267,7 +274,7 @@ export class VoiceClientSession {
       case VoiceOp.MediaSinkWants:
         return this.#onWants(data)
       default:
-        if (this.dave?.receive(op, data) !== true) this.#roster.receive(op, data)
+        if (this.#dave?.receive(op, data) !== true) this.#roster.receive(op, data)
     }
   }
 
@@ -306,7 +313,7 @@ export class VoiceClientSession {
     else this.#state = { kind: 'live', joined: { ready: state.ready, description }, heartbeat }
     this.#backoff.established(now)
     this.#outputs.push({ kind: 'description', description })
-    this.dave?.described(description.daveVersion)
+    this.#dave?.described(description.daveVersion)
     this.#announceSpeaking()
   }
 

@@ -1,5 +1,6 @@
 // The outputs of a voice session: requests to its host, and events.
 import type { Codec, Stream } from '@parley/protocol'
+import type { DaveCommand, DaveOutput } from '../dave/dave-messages.ts'
 import type { Member } from './members.ts'
 
 /** Ready (op 2): the media endpoint of the node. */
@@ -71,10 +72,9 @@ export interface WebrtcSelection {
 
 /** Outputs of a voice session, to be applied in order. */
 export type VoiceOutput =
+  | DaveOutput
   /** Open a WebSocket for this gateway version. Inputs of an earlier one are no longer accepted. */
   | { kind: 'connect'; version: number }
-  /** Send a text or binary message. */
-  | { kind: 'send'; data: string | Uint8Array }
   /** Close the WebSocket. Its further inputs are not accepted. */
   | { kind: 'close'; code: number; reason: string }
   /** Perform IP discovery or create an SDP offer, then call `select`. Repeated after each new Identify. */
@@ -83,10 +83,8 @@ export type VoiceOutput =
   | { kind: 'description'; description: VoiceDescription }
   /** The session was resumed after a lost connection. */
   | { kind: 'resumed' }
-  /** The DAVE version in force, or the group, changed. Without a privacy code, frames are not encrypted end to end. */
-  | { kind: 'encryption'; version: number; privacyCode: string | undefined }
-  /** New DAVE keys: frames that failed to decrypt may decrypt now. */
-  | { kind: 'keys' }
+  /** Pass the command to the DAVE session in another thread, and its events to `daveEvent` (see `RemoteDave`). */
+  | { kind: 'dave'; command: DaveCommand }
   /** The connection is lost; attempt number `attempt` of this outage follows after `wait` milliseconds, with op `next`. */
   | { kind: 'disconnected'; code: number; reason: string; next: 'resume' | 'identify'; wait: number; attempt: number }
   /** The session has ended and does not reconnect. */
@@ -106,5 +104,3 @@ export type VoiceOutput =
     }
   /** Op 14: the node changed the codecs to send with. */
   | { kind: 'codecs'; audioCodec: string | undefined; videoCodec: string | undefined }
-  /** A message of the node did not decode and was ignored. */
-  | { kind: 'undecodable'; reason: string }
