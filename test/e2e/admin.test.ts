@@ -165,7 +165,9 @@ test('each documented route answers with its schema, and refuses a malformed req
     'POST /v1/reload': '{}',
     'POST /v1/log-level': '{"level":"warn"}',
   }
-  const routes = documented('admin routes', 0).filter(name => name !== 'GET /v1/log')
+  // A process that embeds a node cannot be succeeded; take-over.test.ts has one that can.
+  const apart = ['GET /v1/log', 'POST /v1/hand-over']
+  const routes = documented('admin routes', 0).filter(name => !apart.includes(name))
   assert.deepEqual([...routes].sort(), Object.keys(requests).sort())
   for (const name of routes) {
     const [method = '', path = ''] = name.split(' ')
@@ -182,6 +184,7 @@ test('each documented route answers with its schema, and refuses a malformed req
     ['GET', '/v1/kick', undefined, 405],
     ['POST', '/v1/kick', '{"user":"9"}', 404],
     ['POST', '/v1/undrain', '{}', 409],
+    ['POST', '/v1/hand-over', '{}', 409],
     ['POST', '/v1/kick', 'not JSON', 400],
     ['POST', '/v1/kick', ' '.repeat(SERVER_LIMITS.maxAdminBody + 1), 413],
     ['GET', '/v1/log?level=loud', undefined, 400],

@@ -13,6 +13,10 @@ export interface AppOptions {
   playground?: PlaygroundOptions | undefined
   /** @internal Of a node in a cluster whose processes relay voice clients to each other. */
   relay?: RelaySetup | undefined
+  /** Takes the UDP ports after those of `media.port` if these are in use: by the process that it succeeds. */
+  isSuccessor?: boolean | undefined
+  /** A successor took over the ports: the program drains and closes. Without it the node refuses that. */
+  handedOver?: (() => void) | undefined
   /** Returns the configuration as it is now, for `App.reload`. May throw a `ConfigError`. Without it only the certificate is read again. */
   reload?: (() => Config) | undefined
 }

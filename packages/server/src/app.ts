@@ -14,16 +14,14 @@ import { SERVER_LIMITS } from './limits.ts'
 import { Measurements } from './measurements.ts'
 import { type Log, logOptions, openLog } from './monitoring/log.ts'
 import { type SERVER_NOTES, type ServerNoteName, serverNote } from './monitoring/notes.ts'
-import { blockListOf, dialableHost, hostAndPort } from './net/address.ts'
+import { dialableHost, hostAndPort } from './net/address.ts'
 import type { CertificateFacts } from './net/certificate.ts'
-import type { Listener } from './net/http.ts'
 import { hasIpv4 } from './net/media-addresses.ts'
 import { SocketLimits } from './net/socket-limits.ts'
-import type { TlsFiles } from './net/tls.ts'
 import { Connections } from './net/websocket.ts'
 import { nodeOptions, nodeSettings } from './node-options.ts'
 import { Playground } from './playground/page.ts'
-import { openPorts, type Ports } from './ports.ts'
+import { listenersOf, openPorts, type Ports, present, webListeners } from './ports.ts'
 import type { Relay } from './relay/relay.ts'
 import { isSettledWithin } from './settled.ts'
 import { VERSION } from './version.ts'
@@ -51,6 +49,7 @@ export class App {
   #config: Config
   /** Reads the configuration again. */
   readonly #read: () => Config
+  readonly #handedOver: (() => void) | undefined
   readonly #certificate: NodeCertificate
   readonly #ports: Ports
   readonly #log: Log
@@ -77,7 +76,7 @@ export class App {
       laneReplaced: (lane, port) => notify(app => app.#host.laneReplaced(lane, port)),
       laneMissing: (lane, reason) => notify(app => app.#note('lane.missing', { lane, reason })),
     }
-    const ports = await openPorts(config, certificate, options.playground, observer)
+    const ports = await openPorts(config, certificate, options, observer)
     app = new App(config, ports, certificate, options)
     return app
   }
@@ -86,10 +85,11 @@ export class App {
     config: Config,
     ports: Ports,
     certificate: NodeCertificate,
-    { logSink, playground, reload, relay }: AppOptions,
+    { logSink, playground, reload, relay, handedOver }: AppOptions,
   ) {
     this.#config = config
     this.#read = reload ?? (() => this.#config)
+    this.#handedOver = handedOver
     this.#certificate = certificate
     this.#ports = ports
     this.#log = openLog(logOptions(config), logSink)
@@ -149,7 +149,7 @@ export class App {
     this.#note('node.started', { version: VERSION, endpoint: this.endpoint, mediaPort: this.mediaPort })
     certificate.keep({
       obtained: (files, facts) => {
-        this.#present(files)
+        present(this.#ports, files, this.#config)
         this.#noted(facts)
       },
       failed: (reason, failures, delay) =>
@@ -261,15 +261,7 @@ export class App {
     this.#host.operate(now => this.#node.operator.configure(settings, now))
     this.#log.level = config.log.level
     this.#config = config
-    this.#present(this.#certificate.files)
-  }
-
-  /** New connections get this certificate, and what else of the configuration belongs to listeners. */
-  #present(tls: TlsFiles | undefined): void {
-    const { http, admin } = this.#config
-    const metricsFrom = blockListOf(http.metrics_from)
-    for (const listener of this.#listeners) listener.reload(tls, metricsFrom)
-    for (const listener of this.#ports.admin) listener.reload(tls, admin.token)
+    present(this.#ports, this.#certificate.files, config)
   }
 
   #noted(certificate: CertificateFacts | undefined): Pick<ReloadReport, 'certificate'> {
@@ -283,11 +275,6 @@ export class App {
     return this.#certificate.files === undefined ? 'ws' : 'wss'
   }
 
-  get #listeners(): Listener[] {
-    const { http, lvsp, page } = this.#ports
-    return [http, lvsp, page].filter(listener => listener !== undefined)
-  }
-
   async #close(): Promise<void> {
     const timeout = SERVER_LIMITS.stopTimeout
     if (!(await isSettledWithin(this.#closePorts(), timeout))) this.#note('node.close_incomplete', { timeout })
@@ -299,7 +286,7 @@ export class App {
   async #closePorts(): Promise<void> {
     this.#isDraining = true
     this.#isStopping = true
-    const listening = [...this.#listeners, ...this.#ports.admin].map(listener => listener.close())
+    const listening = listenersOf(this.#ports).map(listener => listener.close())
     this.#socketLimits.close()
     this.#host.drain(0)
     this.#relay?.close()
@@ -331,8 +318,21 @@ export class App {
       drain: timeout => this.#beginDrain(timeout ?? this.#config.voice.drain_timeout),
       undrain: () => this.#undrain(),
       reload: () => this.reload(),
+      handOver: () => this.#handOver(),
     })
     for (const listener of this.#ports.admin) listener.serve(administration)
+  }
+
+  /** Order: the ports, as the successor waits for them; then the backends, which reach it when they connect again. */
+  #handOver(): boolean {
+    if (this.#isStopping || this.#handedOver === undefined) return false
+    this.#isStopping = true
+    for (const listener of listenersOf(this.#ports)) listener.release()
+    this.#connections.closeLvsp(GOING_AWAY, 'a successor takes over')
+    void this.#certificate.close()
+    this.#note('node.handed_over', {})
+    this.#handedOver()
+    return true
   }
 
   #beginDrain(timeout: number): void {
@@ -358,7 +358,7 @@ export class App {
       metrics,
       relay: this.#relay,
     }
-    for (const listener of this.#listeners) listener.serve({ ...service, playground })
+    for (const listener of webListeners(this.#ports)) listener.serve({ ...service, playground })
   }
 
   #laneEvents(lane: number, events: readonly LaneEvent[]): void {

@@ -3,12 +3,13 @@ import { availableParallelism } from 'node:os'
 import type { Result } from '@parley/core'
 import type { NodeCertificate } from './acme/node-certificate.ts'
 import { AdminListener, type AdminListenerOptions } from './admin/admin-listener.ts'
+import type { AppOptions } from './app-options.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import { OpensslDtls } from './dtls/openssl-dtls.ts'
 import { IceTcp } from './ice-tcp/ice-tcp.ts'
 import { chooseEngine, type EngineChoice } from './lane/engine/engine.ts'
-import { LanePortError, Lanes, type LanesObserver } from './lane/thread/lanes.ts'
+import { LanePortError, Lanes, type LanesObserver, type LanesOptions } from './lane/thread/lanes.ts'
 import { blockListOf } from './net/address.ts'
 import { Listener } from './net/http.ts'
 import { ListenError } from './net/listen-error.ts'
@@ -39,7 +40,7 @@ export interface Ports {
 export async function openPorts(
   config: Config,
   certificate: NodeCertificate,
-  playground: PlaygroundOptions | undefined,
+  { playground, isSuccessor = false }: Pick<AppOptions, 'playground' | 'isSuccessor'>,
   observer: LanesObserver,
 ): Promise<Ports> {
   const opened: { close(): Promise<void> }[] = []
@@ -57,7 +58,7 @@ export async function openPorts(
   }
   try {
     const { http, lvsp, media } = config
-    const { engine, lanes } = await openLanes(media, observer)
+    const { engine, lanes } = await openLanes(media, isSuccessor, observer)
     keep(lanes)
     const hasTcp = hasTcpMedia(config, tls !== undefined)
     const iceTcp = hasTcp ? new IceTcp({ ip: media.listen, lanes: () => lanes.all }) : undefined
@@ -74,6 +75,19 @@ export async function openPorts(
     await Promise.all(opened.map(port => port.close()))
     throw error
   }
+}
+
+/** Those of clients and backends. */
+export const webListeners = ({ http, lvsp, page }: Ports): Listener[] =>
+  [http, lvsp, page].filter(listener => listener !== undefined)
+/** All TCP ports and sockets. */
+export const listenersOf = (ports: Ports): (Listener | AdminListener)[] => [...webListeners(ports), ...ports.admin]
+
+/** New connections get this certificate, and what else of the configuration belongs to listeners. */
+export function present(ports: Ports, tls: TlsFiles | undefined, config: Config): void {
+  const metricsFrom = blockListOf(config.http.metrics_from)
+  for (const listener of webListeners(ports)) listener.reload(tls, metricsFrom)
+  for (const listener of ports.admin) listener.reload(tls, config.admin.token)
 }
 
 /** None unless the configuration names an address. */
@@ -112,6 +126,7 @@ async function openListener(key: string, options: Parameters<typeof Listener.ope
 /** One lane per core but one, unless the configuration says otherwise. */
 async function openLanes(
   { listen, port, lanes, engine, announce }: Config['media'],
+  isSuccessor: boolean,
   observer: LanesObserver,
 ): Promise<{ lanes: Lanes; engine: EngineChoice }> {
   const count = lanes ?? Math.max(1, availableParallelism() - 1)
@@ -125,9 +140,21 @@ async function openLanes(
   // Without an address a lane listens on IPv6 and IPv4, or on IPv4 only where the system has no IPv6.
   const options = { engine: chosen.engine, count, ip: listen === '::' ? undefined : listen, port, addresses: announce }
   try {
-    return { lanes: await Lanes.open(options, observer), engine: chosen }
+    return { lanes: await openFree(options, isSuccessor, observer), engine: chosen }
   } catch (error) {
     if (!(error instanceof LanePortError)) throw error
     throw ListenError.ofPort('media.port', `UDP port ${error.port} of ${listen}`, error.cause)
+  }
+}
+
+/** A process that is succeeded keeps its UDP ports until its last call has ended; the next block of ports is free then. */
+async function openFree(options: LanesOptions, isSuccessor: boolean, observer: LanesObserver): Promise<Lanes> {
+  try {
+    return await Lanes.open(options, observer)
+  } catch (error) {
+    const isTaken = error instanceof LanePortError && (error.cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
+    const port = options.port + Math.max(1, options.count)
+    if (!isSuccessor || !isTaken || port + options.count > HIGHEST_PORT) throw error
+    return Lanes.open({ ...options, port }, observer)
   }
 }

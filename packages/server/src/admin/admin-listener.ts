@@ -89,6 +89,11 @@ export class AdminListener {
     this.#token = token ?? this.#token
   }
 
+  /** Another process may listen at the address from now on; requests in progress are answered. */
+  release(): void {
+    this.#server.close()
+  }
+
   /** Ends streamed answers too. */
   async close(): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))

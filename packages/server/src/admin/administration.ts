@@ -20,6 +20,8 @@ export interface AdministrationParts {
   drain(timeout: number | undefined): void
   undrain(): boolean
   reload(): ReloadReport
+  /** Releases the ports for a successor; returns false if the program does not support that. */
+  handOver(): boolean
 }
 
 /** Actions are inputs of the host, so that they never run within another input of the node. */
@@ -77,6 +79,11 @@ export class Administration {
 
   reload(): ReloadReport {
     return this.#parts.reload()
+  }
+
+  /** Returns false if the program that embeds the node does not support it. */
+  handOver(): boolean {
+    return this.#parts.handOver()
   }
 
   /** Returns the level before. */

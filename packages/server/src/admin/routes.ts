@@ -215,6 +215,19 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   }),
   route({
     method: 'POST',
+    path: '/v1/hand-over',
+    summary:
+      'For `parley serve --take-over`: closes TCP ports and the admin socket at once, disconnects the backends, and drains. The process exits with its last call.',
+    request: Nothing,
+    answer: z.object({ pid: z.int(), sessions: z.int().meta({ description: 'Sessions that have not ended yet.' }) }),
+    run: node => {
+      const { pid, sessions } = node.status()
+      if (!node.handOver()) throw new AdminRefusal(409, 'the node stops, or cannot be replaced in this program')
+      return { pid, sessions }
+    },
+  }),
+  route({
+    method: 'POST',
     path: '/v1/log-level',
     summary: 'Changes the level of the log until the next start or reload.',
     request: z.strictObject({ level: z.enum(LOG_LEVELS) }),

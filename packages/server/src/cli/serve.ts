@@ -6,6 +6,7 @@ import type { Coordinator } from '../cluster/coordinator.ts'
 import { NodeMember } from '../cluster/node-member.ts'
 import { type Config, processEnvironment } from '../config/config.ts'
 import { Service } from '../systemd/service.ts'
+import { takeOver } from './admin/take-over.ts'
 import { type ConfigOptions, configFrom, runCommand, withConfigOptions } from './config-options.ts'
 
 const HELP = `
@@ -13,6 +14,7 @@ Examples:
   $ parley serve --config /etc/parley/parley.toml
   $ PARLEY_BACKEND_0_SECRET=… parley serve                        # loopback, for one backend
   $ parley serve -c parley.toml --set log.level=debug
+  $ parley serve -c parley.toml --take-over                       # beside a running one, as an upgrade
 
 Signals:
   SIGTERM, SIGINT  refuse new calls, wait for the others to end (voice.drain_timeout), exit with 0;
@@ -21,18 +23,27 @@ Signals:
 
 Exit codes: 0 stopped, 1 a port could not be opened, 2 the configuration is invalid.`
 
+interface ServeOptions extends ConfigOptions {
+  takeOver?: boolean
+}
+
 /** Adds the subcommand to the program. */
 export function register(program: Command): void {
   withConfigOptions(program.command('serve'))
     .description('run a voice node')
+    .option(
+      '--take-over',
+      'succeed the node that runs with this configuration, if there is one; it exits with its last call',
+    )
     .addHelpText('after', HELP)
-    .action((options: ConfigOptions) => runCommand(() => serve(options)))
+    .action((options: ServeOptions) => runCommand(() => serve(options)))
 }
 
 /** Signals are counted: the first drains, the second stops, the third exits at once. */
-async function serve(options: ConfigOptions): Promise<void> {
+async function serve(options: ServeOptions): Promise<void> {
   // Before anything else: by default SIGHUP ends a process. Until the start the certificate is not read yet.
   let app: App | undefined
+  let signals = 0
   const { service, warning } = await Service.open(processEnvironment())
   const reload = () => {
     if (app === undefined) return
@@ -46,12 +57,18 @@ async function serve(options: ConfigOptions): Promise<void> {
   const config = load()
   const coordinator = await coordinatorOf(config)
   const relay = coordinator && (await relayOf(config, coordinator))
-  const started = await App.start(config, { reload: load, relay })
+  const isSuccessor = options.takeOver === true && (await takeOver(config))
+  const started = await App.start(config, {
+    reload: load,
+    relay,
+    isSuccessor,
+    // Not within the request of the successor, which is answered first.
+    handedOver: () => setImmediate(stop),
+  })
   app = started
   service.ready(started.endpoint)
   const member = coordinator && new NodeMember(started, config, coordinator)
-  let signals = 0
-  const stop = async () => {
+  async function stop(): Promise<void> {
     signals++
     if (signals === 1) {
       service.stopping(started.drainTimeout)

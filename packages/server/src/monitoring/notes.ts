@@ -8,6 +8,11 @@ export const SERVER_NOTES = {
     fields: { version: 'text', endpoint: 'text', mediaPort: 'number' },
     meaning: 'All ports are open.',
   },
+  'node.handed_over': {
+    level: 'info',
+    fields: {},
+    meaning: 'A successor on this machine takes over the TCP ports; this process exits with its last call.',
+  },
   'node.stopped': { level: 'info', fields: {}, meaning: 'All ports are closed; the process exits.' },
   'config.warning': {
     level: 'warn',

@@ -137,6 +137,12 @@ export class Listener {
     this.#metricsFrom = metricsFrom
   }
 
+  /** Another process may listen on the port from now on; WebSockets stay. */
+  release(): void {
+    this.#server.close()
+    this.#server.closeIdleConnections()
+  }
+
   /** Refuses new connections and closes those that are not a WebSocket. */
   async close(): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))

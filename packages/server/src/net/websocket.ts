@@ -185,6 +185,11 @@ export class Connections {
     return new Promise(resolve => this.#idle.push(resolve))
   }
 
+  /** Closes the connections of backends, which then connect again. */
+  closeLvsp(code: number, reason: string): void {
+    for (const { id, protocol } of [...this.#open.values()]) if (protocol === 'lvsp') this.close(id, code, reason)
+  }
+
   /** Closes every connection; those that do not answer within `grace` are destroyed. */
   async shutdown(code: number, reason: string, grace: number): Promise<void> {
     clearInterval(this.#pinger)

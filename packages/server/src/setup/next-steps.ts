@@ -28,7 +28,8 @@ export function nextSteps(answers: Answers, machine: Surroundings, placement: Pl
 function firewall({ lanes, usedPorts }: Surroundings, { port, lvspPort, certificate }: Placement): string[] {
   const isOwnChallenge = certificate.kind === 'acme' && port !== 443 && !usedPorts.includes(80)
   const tcp = [port, ...(lvspPort === undefined ? [] : [lvspPort]), ...(isOwnChallenge ? [80] : [])]
-  const udp = lanes === 1 ? `${MEDIA_PORT}` : `${MEDIA_PORT}:${MEDIA_PORT + lanes - 1}`
+  // One for each lane, and as many for a successor that takes over.
+  const udp = `${MEDIA_PORT}:${MEDIA_PORT + 2 * lanes - 1}`
   return [
     `Open in the firewall, and forward if this machine is behind NAT: TCP ${tcp.join(', ')} and UDP ${udp.replace(':', '-')}`,
     `with ufw:  ${tcp.map(each => `ufw allow ${each}/tcp`).join(' && ')} && ufw allow ${udp}/udp`,

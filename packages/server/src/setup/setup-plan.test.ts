@@ -50,8 +50,8 @@ test('a server with port 443 free serves everything there, with a certificate fo
   assert.deepEqual(config.http.listen, { host: '::', port: 443 })
   assert.equal(config.http.endpoint, 'voice.example.org:443')
   assert.deepEqual([config.acme.names, config.acme.challenge], [['voice.example.org'], 'tls-alpn-01'])
-  assert.match(steps, /TCP 443 and UDP 50000-50002/)
-  assert.match(steps, /ufw allow 443\/tcp && ufw allow 50000:50002\/udp/)
+  assert.match(steps, /TCP 443 and UDP 50000-50005/)
+  assert.match(steps, /ufw allow 443\/tcp && ufw allow 50000:50005\/udp/)
 })
 
 test('beside a web server on 443 the node takes 8443, and the challenge port 80', t => {
@@ -61,7 +61,7 @@ test('beside a web server on 443 the node takes 8443, and the challenge port 80'
   const both = planned(t, {}, { usedPorts: [443, 80], lanes: 1 })
   assert.deepEqual(both.config.acme.http_listen, { host: '127.0.0.1', port: 8_402 })
   assert.match(both.steps, /proxy_pass http:\/\/127\.0\.0\.1:8402; }/)
-  assert.match(both.steps, /TCP 8443 and UDP 50000$/m)
+  assert.match(both.steps, /TCP 8443 and UDP 50000-50001$/m)
 })
 
 test('a machine announces its public address to clients outside and the private ones inside', t => {
