@@ -7,6 +7,7 @@ import { benchDave, printDave } from './dave/group.ts'
 import { benchRekey, checkRekey, printRekey } from './dave/rekey.ts'
 import { benchMessageCost, printMessageCost } from './node/message-cost.ts'
 import { measureNode, type NodeExtent, printNode } from './node/node-figures.ts'
+import { benchStart, printStart } from './node/process-start.ts'
 import { benchPeers, checkPeers, type PeerExtent, printPeers } from './peers/peers.ts'
 import { aimsOf } from './report/aims.ts'
 import { byNativeFloor } from './report/native-floors.ts'
@@ -25,7 +26,7 @@ const SCENARIOS = {
   browsers,
 }
 /** Parts that are not in the forwarding table. */
-const OTHERS = ['peers', 'node', 'messages', 'dave', 'video', 'spacebar']
+const OTHERS = ['peers', 'node', 'start', 'messages', 'dave', 'video', 'spacebar']
 const PARTS = [...Object.keys(SCENARIOS), ...OTHERS]
 
 const HELP = `npm run bench -- [--short] [--only PARTS] [--json FILE] [--compare FILE]
@@ -102,6 +103,8 @@ async function collect(scenarios: readonly AsyncGenerator<Row>[]): Promise<Row[]
 interface OtherExtent {
   peers: PeerExtent
   node: NodeExtent
+  /** Rounds. */
+  start: number
   messages: { channels: number[]; rounds: number }
   dave: { sizes: number[]; rounds: number; members: number; changes: number }
   video: BandwidthExtent
@@ -119,6 +122,7 @@ const FULL_OTHERS: OtherExtent = {
     costs: 400,
     warmUp: 500,
   },
+  start: 9,
   messages: { channels: [1_000, 10_000, 100_000], rounds: 500 },
   dave: { sizes: [10, 50, 100, 250], rounds: 12, members: 100, changes: 24 },
   video: { estimates: 10, seconds: 600, steps: 100 },
@@ -136,6 +140,7 @@ const SHORT_OTHERS: OtherExtent = {
     costs: 40,
     warmUp: 15,
   },
+  start: 3,
   messages: { channels: [100, 1_000], rounds: 50 },
   dave: { sizes: [10, 100], rounds: 4, members: 20, changes: 4 },
   video: { estimates: 2, seconds: 30, steps: 5 },
@@ -159,12 +164,13 @@ const rows = await collect(
 )
 const peers = chosen.includes('peers') ? await benchPeers(BASE, others.peers) : undefined
 const node = chosen.includes('node') ? await measureNode(others.node) : undefined
+const start = chosen.includes('start') ? await benchStart(others.start) : undefined
 const { channels, rounds } = others.messages
 const messages = chosen.includes('messages') ? benchMessageCost(channels, rounds) : undefined
 const dave = chosen.includes('dave') ? await measureDave(others.dave) : undefined
 const video = chosen.includes('video') ? benchBandwidth(others.video) : undefined
 const bridge = chosen.includes('spacebar') ? await measureBridge(others.spacebar) : undefined
-const aims = aimsOf({ isReduced: short, peers, rows, node, messages, dave, video, bridge })
+const aims = aimsOf({ isReduced: short, peers, rows, node, start, messages, dave, video, bridge })
 
 if (peers !== undefined) {
   console.log('Servers under the same load: rooms of 25, one speaker each, 50 packets of 120 bytes a second\n')
@@ -177,6 +183,10 @@ if (rows.length > 0) {
 if (node !== undefined) {
   console.log('\nNode process\n')
   printNode(node)
+}
+if (start !== undefined) {
+  console.log('\nStart\n')
+  printStart(start)
 }
 if (messages !== undefined) {
   console.log('\nMessages, by the channels of one guild\n')
@@ -215,7 +225,7 @@ console.log(
 if (values.json !== undefined)
   writeFileSync(
     values.json,
-    `${JSON.stringify({ machine, peers, rows, ...node, messages, dave, bridge, aims }, undefined, 2)}\n`,
+    `${JSON.stringify({ machine, peers, rows, ...node, start, messages, dave, bridge, aims }, undefined, 2)}\n`,
   )
 checkRows(rows)
 if (peers !== undefined) checkPeers(peers)

@@ -3,6 +3,7 @@ import type { DaveRow } from '../dave/group.ts'
 import { addedByRekey, type RekeyFigures } from '../dave/rekey.ts'
 import type { MessageCost } from '../node/message-cost.ts'
 import type { NodeFigures } from '../node/node-figures.ts'
+import type { StartFigure } from '../node/process-start.ts'
 import { MUMBLE, nameOfFloor, type Peers } from '../peers/peers.ts'
 import type { BridgeReport } from '../spacebar/bridge-figures.ts'
 import type { BandwidthFigures } from '../video/bandwidth.ts'
@@ -23,6 +24,7 @@ export interface Found {
   peers: Peers | undefined
   rows: readonly Row[]
   node: NodeFigures | undefined
+  start: readonly StartFigure[] | undefined
   messages: readonly MessageCost[] | undefined
   dave: { groups: readonly DaveRow[]; rekey: RekeyFigures } | undefined
   video: BandwidthFigures | undefined
@@ -33,10 +35,11 @@ const KILOBYTE = 1_000
 /** Call size of the aims for encryption. */
 const CALL = 100
 
-export const aimsOf = ({ isReduced, peers, rows, node, messages, dave, video, bridge }: Found): Aim[] => [
+export const aimsOf = ({ isReduced, peers, rows, node, start, messages, dave, video, bridge }: Found): Aim[] => [
   ...(peers === undefined ? [] : peerAims(peers)),
   ...forwardingAims(rows),
   ...(isReduced ? [] : nodeAims(node)),
+  ...(start === undefined ? [] : startAims(start)),
   aim(`LVSP or gateway message, ${most(sizes(messages)) ?? 'many'} channels, median, ms`, 0.1, slowest(messages)),
   aim(`CPU to accept a commit, ${CALL} members, ms`, 2, longestCommit(dave?.groups ?? [])),
   ...(isReduced ? [] : [aim(`added delay while ${CALL} members change keys, ms`, 5, dave && addedByRekey(dave.rekey))]),
@@ -49,6 +52,14 @@ const nodeAims = (node: NodeFigures | undefined): Aim[] => [
   aim('memory per WebRTC member, kB', 45, kilobytes(node?.browserMemory.bytesPerMember)),
   aim('CPU of a WebRTC client’s join, ms', 3, node?.cost.browser.together),
 ]
+
+const startAims = (figures: readonly StartFigure[]): Aim[] => {
+  const of = (what: string) => figures.find(figure => figure.what.startsWith(what))?.cpu
+  return [
+    aim('CPU until parley dev is ready, as installed, ms', 300, of('parley dev, as installed')),
+    aim('CPU of the first createTestServer of a process, ms', 50, of('createTestServer, the first')),
+  ]
+}
 
 /** Parts of 1 are printed as what is missing, so that every aim is an upper bound. */
 const videoAims = ({ estimates, steps, independence }: BandwidthFigures): Aim[] => [

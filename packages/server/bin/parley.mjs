@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs'
 if (process.argv[2] === 'serve') process.on('SIGHUP', () => {})
 
 const source = new URL('../src/cli/main.ts', import.meta.url)
-const built = new URL('../dist/cli/main.js', import.meta.url)
+const built = new URL('../dist/bundle/parley.js', import.meta.url)
 if (existsSync(source) && hasLoader()) {
   await import('./source.mjs')
   await import(source.href)
