@@ -21,6 +21,11 @@ export interface FleetOptions {
   nodes: readonly FleetNode[]
   /** Milliseconds for which a node may be away before its channels move. Default: 15 000. */
   lossGrace?: number | undefined
+  /**
+   * For a backend that was restarted: seconds (0 to 3,600) after which a node ends the channels and voice states of an earlier process
+   * that were not created again. Counts from the first connection (SYNC). Default: they stay.
+   */
+  syncGrace?: number | undefined
 }
 
 /** `away`: not connected. `ready`: accepts channels. `lost`: away for longer than `lossGrace`, so that its channels move. */
@@ -31,6 +36,8 @@ interface NodeEntry {
   readonly region: string
   readonly client: LvspClient
   state: FleetNodeState
+  /** It was connected before, so that it has nothing of an earlier process. */
+  isKnown: boolean
   timer?: NodeJS.Timeout | undefined
 }
 
@@ -81,13 +88,15 @@ export class Fleet {
   readonly #placement = new Placement()
   readonly #events = new Listeners<FleetEvents>()
   readonly #lossGrace: number
+  readonly #syncGrace: number | undefined
   #isClosed = false
 
   /** Throws a RangeError for invalid node options (see `LvspClient`) and for two nodes with the same name. */
-  constructor({ nodes, lossGrace = LIMITS.lossGrace }: FleetOptions) {
+  constructor({ nodes, lossGrace = LIMITS.lossGrace, syncGrace }: FleetOptions) {
     this.#lossGrace = lossGrace
+    this.#syncGrace = syncGrace
     const entries = nodes.map((node): NodeEntry => {
-      return { name: node.name, region: node.region, client: new LvspClient(node), state: 'away' }
+      return { name: node.name, region: node.region, client: new LvspClient(node), state: 'away', isKnown: false }
     })
     this.#nodes = new Map(entries.map(node => [node.name, node]))
     if (this.#nodes.size < entries.length) throw new RangeError('two nodes of the fleet have the same name')
@@ -212,6 +221,9 @@ export class Fleet {
   #connected(node: NodeEntry, isSameSession: boolean): void {
     clearTimeout(node.timer)
     node.state = 'ready'
+    if (!node.isKnown && this.#syncGrace !== undefined && node.client.capabilities.includes('sync'))
+      node.client.sync([], { grace: this.#syncGrace })
+    node.isKnown = true
     this.#events.emit('nodeConnected', { node: node.name })
     for (const channel of this.#channels.values()) {
       if (channel.current === undefined || channel.isPlacing) continue
