@@ -11,7 +11,7 @@ import { table } from './docs/page.ts'
 
 const PAGE = fileURLToPath(new URL('../docs/matrix.md', import.meta.url))
 const PARALLEL = 4
-const MARKS = { pass: '', fail: '**', observed: '' } as const
+const MARKS = { pass: '', fail: '**', observed: '', skipped: '' } as const
 
 const [, , folder, mode] = process.argv
 if (folder !== undefined) mkdirSync(folder, { recursive: true })

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
 import { Consumer, PACKAGES, ROOT } from './consumer.ts'
 
@@ -16,6 +19,22 @@ const ENTRIES = [
 ]
 const OF_REPOSITORY = /https:\/\/github\.com\/parley-voice\/parley\/(?:blob|tree)\/main\/([^)#\s]+)/g
 const BLOCK = /^```(\w+)\n([\s\S]*?)^```$/gm
+
+const SECRET = 'a secret of this test, 32 characters'
+/** A node with a lane on a thread. */
+const THREAD = `
+[http]
+listen = "127.0.0.1:0"
+[media]
+listen = "127.0.0.1"
+port = 0
+lanes = 1
+[log]
+format = "json"
+[[backend]]
+id = "main"
+secret = "${SECRET}"
+`
 
 interface Block {
   language: string
@@ -152,6 +171,38 @@ packaged('the installed command prints its version, and checks the configuration
   assert.equal(checked.code, 0, checked.stderr)
   assert.match(checked.stdout, /^listen = "127\.0\.0\.1:8443"$/m)
 })
+
+packaged(
+  'the installed command is bundled: a call on a lane thread, a test server, the licences',
+  async (consumer, t) => {
+    const parley = join(consumer.folder, 'node_modules/@parley/server', manifestOf('server').bin.parley)
+    const dev = await consumer.node(parley, 'dev', '--json', '--duration', '10ms')
+    assert.deepEqual({ code: dev.code, stderr: dev.stderr }, { code: 0, stderr: '' })
+    assert.match(dev.stdout, /^\{"rest":.*\}\n$/)
+    consumer.write('parley-thread.toml', THREAD)
+    const serve = spawn(process.execPath, [parley, 'serve', '--config', 'parley-thread.toml'], { cwd: consumer.folder })
+    t.after(() => serve.kill('SIGKILL'))
+    const log = createInterface({ input: serve.stdout })
+    let lvsp = ''
+    for await (const line of log) {
+      lvsp = /"endpoint":"([^"]+)".*"node.started"/.exec(line)?.[1] ?? ''
+      if (lvsp !== '') break
+    }
+    const target = [`ws://${lvsp}/lvsp`, '--secret', SECRET]
+    const media = await consumer.node(parley, 'conformance', 'node', ...target, '--only', 'media-aead')
+    assert.deepEqual({ code: media.code, stderr: media.stderr }, { code: 0, stderr: '' }, media.stdout)
+    assert.match(media.stdout, /: 2 passed, 0 failed\n$/)
+    serve.kill('SIGTERM')
+    const [code] = await once(serve, 'exit')
+    assert.equal(code, 0)
+    const licences = readFileSync(
+      join(consumer.folder, 'node_modules/@parley/server/dist/bundle/third-party.txt'),
+      'utf8',
+    )
+    for (const name of ['ws', 'zod', 'pino', 'commander'])
+      assert.match(licences, new RegExp(`^${name} \\d.*: MIT$`, 'm'))
+  },
+)
 
 packaged('a checkout without development dependencies runs the build', async consumer => {
   const server = 'node_modules/@parley/server'

@@ -14,7 +14,7 @@ interface Subcommand {
 
 /** Of the commands that talk to a running node; a test compares them with what is registered. */
 const ADMIN = [
-  ...['ps', 'channels', 'users', 'inspect', 'stats', 'top', 'tail'],
+  ...['ps', 'channels', 'users', 'alarms', 'inspect', 'stats', 'top', 'tail'],
   ...['mute', 'kick', 'drain', 'undrain', 'reload', 'log-level'],
 ]
 

@@ -11,7 +11,7 @@ export interface Report {
 
 export const FORMATS: Readonly<Record<ReportFormat, (report: Report) => string>> = { text, json, junit, html }
 
-const MARKS: Record<Verdict, string> = { pass: '✔', fail: '✖', observed: '·' }
+const MARKS: Record<Verdict, string> = { pass: '✔', fail: '✖', observed: '·', skipped: '–' }
 const count = ({ results }: Report, verdict: Verdict) => results.filter(each => verdictOf(each) === verdict).length
 
 function text(report: Report): string {
@@ -22,8 +22,19 @@ function text(report: Report): string {
   return `${lines.join('\n')}\n\n${summary(report)}\n`
 }
 
-const summary = (report: Report) =>
-  `${report.subject}: ${count(report, 'pass')} passed, ${count(report, 'fail')} failed, ${count(report, 'observed')} observed`
+const VERDICTS: readonly [verdict: Verdict, word: string][] = [
+  ['pass', 'passed'],
+  ['fail', 'failed'],
+  ['observed', 'observed'],
+  ['skipped', 'skipped'],
+]
+
+/** Passed and failed always; the others if there are any. */
+function summary(report: Report): string {
+  const counts = VERDICTS.map(([verdict, word]) => ({ word, number: count(report, verdict) }))
+  const named = counts.filter(({ number }, index) => index < 2 || number > 0)
+  return `${report.subject}: ${named.map(({ word, number }) => `${number} ${word}`).join(', ')}`
+}
 
 /** Expectation, detail and broken rules, where there is something to say. */
 function remarkOf(result: CaseResult): string {
@@ -47,12 +58,13 @@ function junit(report: Report): string {
     const head = `<testcase classname="conformance" name="${escaped(result.number)}" time="${result.time / 1_000}"`
     const message = escaped(`${result.outcome}; ${remarkOf(result)}`)
     if (verdictOf(result) === 'pass') return `    ${head}/>`
+    if (verdictOf(result) === 'skipped') return `    ${head}><skipped message="${escaped(result.detail)}"/></testcase>`
     if (verdictOf(result) === 'observed') return `    ${head}><system-out>${message}</system-out></testcase>`
     return `    ${head}><failure message="${message}">${escaped(result.meaning)}</failure></testcase>`
   })
   return `<?xml version="1.0" encoding="UTF-8"?>
 <testsuites>
-  <testsuite name="${escaped(subject)}" tests="${results.length}" failures="${count(report, 'fail')}">
+  <testsuite name="${escaped(subject)}" tests="${results.length}" failures="${count(report, 'fail')}" skipped="${count(report, 'skipped')}">
 ${cases.join('\n')}
   </testsuite>
 </testsuites>

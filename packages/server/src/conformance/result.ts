@@ -3,9 +3,18 @@ import type { Expected } from '../dev/faults/fault-row.ts'
 
 /**
  * `stays`: audio arrives, in the same voice session. `recovers`: audio arrives, in a new one. `is silent`: connected, without audio.
- * `stops`: not connected.
+ * `stops`: not connected. `skipped`: the case does not apply to the implementation; the detail says why.
  */
-export type Outcome = 'stays' | 'recovers' | 'is silent' | 'stops' | 'does not join' | 'crashes' | 'passes' | 'fails'
+export type Outcome =
+  | 'stays'
+  | 'recovers'
+  | 'is silent'
+  | 'stops'
+  | 'does not join'
+  | 'crashes'
+  | 'passes'
+  | 'fails'
+  | 'skipped'
 
 export interface CaseResult {
   number: string
@@ -21,7 +30,7 @@ export interface CaseResult {
   time: number
 }
 
-export type Verdict = 'pass' | 'fail' | 'observed'
+export type Verdict = 'pass' | 'fail' | 'observed' | 'skipped'
 
 export function verdictOf({ expected, outcome }: CaseResult): Verdict {
   switch (expected) {
@@ -33,6 +42,7 @@ export function verdictOf({ expected, outcome }: CaseResult): Verdict {
     case 'stops':
       return outcome === 'stops' ? 'pass' : 'fail'
     case 'passes':
+      if (outcome === 'skipped') return 'skipped'
       return outcome === 'passes' ? 'pass' : 'fail'
   }
 }

@@ -1,10 +1,10 @@
 // Runs one case: the client joins with a fault, and plays; what happened is read from the server and from another member.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TestServer } from '../../dev/test-server-types.ts'
+import { Driver, DriverError, lastError } from '../driver.ts'
 import type { CaseResult, Outcome } from '../result.ts'
 import type { ClientCase } from './cases.ts'
 import { Counterpart, numberedFrame } from './counterpart.ts'
-import { Driver, DriverError } from './driver.ts'
 
 export interface CasePlace {
   server: TestServer
@@ -12,6 +12,10 @@ export interface CasePlace {
   channelId: string
   command: readonly string[]
 }
+
+/** See docs/conformance.md. */
+const ANSWERS = { login: 'logged_in', join: 'joined', play: 'played', leave: 'left' } as const
+type ClientDriver = Driver<typeof ANSWERS>
 
 const LOGIN = 30_000
 const JOIN = 20_000
@@ -29,7 +33,7 @@ export async function runCase(test: ClientCase, place: CasePlace): Promise<CaseR
   const { rest, gateway, ca } = server.addresses
   const started = performance.now()
   const counterpart = await Counterpart.join(server.addresses, `counterpart-${test.number}`, guildId, channelId)
-  const driver = new Driver(command, {
+  const driver = new Driver(ANSWERS, command, {
     PARLEY_REST: rest,
     PARLEY_GATEWAY: gateway,
     PARLEY_CA: ca,
@@ -67,7 +71,7 @@ export async function runCase(test: ClientCase, place: CasePlace): Promise<CaseR
 async function outcomeOf(
   test: ClientCase,
   name: string,
-  driver: Driver,
+  driver: ClientDriver,
   counterpart: Counterpart,
   { server, guildId, channelId }: CasePlace,
 ): Promise<Outcome> {
@@ -88,14 +92,8 @@ async function outcomeOf(
   return failureOf(server, name)
 }
 
-/** The last line that names an error, else the last line. */
-function lastError(text: string): string {
-  const lines = text.split('\n').filter(line => line.trim() !== '')
-  return (lines.findLast(line => /error|exception|panic/i.test(line)) ?? lines.at(-1) ?? '').trim()
-}
-
 /** A library that is not connected may refuse to play, or play to nothing. */
-async function play(driver: Driver): Promise<void> {
+async function play(driver: ClientDriver): Promise<void> {
   const frames = Array.from({ length: FRAMES }, (_, number) => Buffer.from(numberedFrame(number)).toString('base64'))
   await driver.call('play', { frames }, PLAY).catch((error: unknown) => {
     if (!(error instanceof DriverError) || driver.exit !== undefined) throw error

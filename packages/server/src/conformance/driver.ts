@@ -1,13 +1,16 @@
-// A client under test: a process that is controlled by lines of JSON (docs/conformance.md).
+// An implementation under test: a process that is controlled by lines of JSON (docs/conformance.md).
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
-interface DriverEvent {
+export interface DriverEvent {
   event: string
   [field: string]: unknown
 }
 
-/** The client did not answer a command in time, failed, or ended. */
+/** Name of the event that answers each command. */
+export type Answers = Readonly<Record<string, string>>
+
+/** A command was not answered in time, or failed, or the process has ended. */
 export class DriverError extends Error {
   constructor(sentence: string) {
     super(sentence)
@@ -15,18 +18,18 @@ export class DriverError extends Error {
   }
 }
 
-/** Name of the event that answers each command. */
-const ANSWERS = { login: 'logged_in', join: 'joined', play: 'played', leave: 'left' } as const
 const MOST_STDERR = 4_000
 
-export class Driver {
+export class Driver<Commands extends Answers = Answers> {
+  readonly #answers: Commands
   readonly #process: ChildProcess
   readonly #waiting = new Set<(event: DriverEvent | undefined) => void>()
   #stderr = ''
   #exit: string | undefined
 
-  /** The environment has `PARLEY_REST` and `PARLEY_GATEWAY`, and the certificate in the variables that libraries read. */
-  constructor(command: readonly string[], environment: Readonly<Record<string, string>>) {
+  /** `environment` is added to that of this process. */
+  constructor(answers: Commands, command: readonly string[], environment: Readonly<Record<string, string>>) {
+    this.#answers = answers
     const [program = '', ...args] = command
     this.#process = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], env: { ...process.env, ...environment } })
     createInterface({ input: this.#process.stdout! }).on('line', line => this.#take(line))
@@ -48,13 +51,13 @@ export class Driver {
   }
 
   /** Sends a command; resolves with the event that answers it. Rejects with a `DriverError`. */
-  call(command: keyof typeof ANSWERS, fields: object, within: number): Promise<DriverEvent> {
+  call(command: keyof Commands & string, fields: object, within: number): Promise<DriverEvent> {
     return new Promise((resolve, reject) => {
       const end = (answer: DriverEvent | undefined) => {
-        if (answer !== undefined && answer.event !== ANSWERS[command] && answer.event !== 'failed') return
+        if (answer !== undefined && answer.event !== this.#answers[command] && answer.event !== 'failed') return
         clearTimeout(deadline)
         this.#waiting.delete(end)
-        if (answer?.event === ANSWERS[command]) resolve(answer)
+        if (answer?.event === this.#answers[command]) resolve(answer)
         else reject(new DriverError(answer === undefined ? `ended: ${this.#exit}` : `${command}: ${answer.error}`))
       }
       const deadline = setTimeout(() => {
@@ -89,4 +92,10 @@ export class Driver {
     this.#exit ??= reason
     for (const waiting of [...this.#waiting]) waiting(undefined)
   }
+}
+
+/** The last line that names an error, else the last line. */
+export function lastError(text: string): string {
+  const lines = text.split('\n').filter(line => line.trim() !== '')
+  return (lines.findLast(line => /error|exception|panic/i.test(line)) ?? lines.at(-1) ?? '').trim()
 }
