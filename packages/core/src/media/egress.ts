@@ -12,6 +12,7 @@ import { prepareAudio, silencePacket, trimPacket } from './forward/trim-packet.t
 import { Drop, type LaneStats } from './lane-stats.ts'
 import type { NackGenerator } from './loss/nack-generator.ts'
 import type { NackResponder } from './loss/nack-responder.ts'
+import type { OutgoingNumbers } from './numbers/outgoing-numbers.ts'
 import type { SenderReports } from './rtcp/sender-reports.ts'
 import type { LayeredSources } from './streams/layered-sources.ts'
 import type { ReceiveStream } from './streams/receive-stream.ts'
@@ -19,6 +20,13 @@ import type { RouteTable } from './streams/route-table.ts'
 import { isKnownType, type RtpMapping } from './streams/rtp-mapping.ts'
 
 const sequenceOf = ({ view }: Batch, slot: number): number => view.getUint16(slot * SLOT + RTP_SEQUENCE)
+
+/** Sequence and timestamp as receivers get them. */
+function writeNumbers({ view }: Batch, slot: number, numbers: OutgoingNumbers): void {
+  const offset = slot * SLOT
+  view.setUint16(offset + RTP_SEQUENCE, numbers.toOutgoing(view.getUint16(offset + RTP_SEQUENCE)))
+  view.setInt32(offset + RTP_TIMESTAMP, view.getInt32(offset + RTP_TIMESTAMP) + numbers.timestampOffset)
+}
 
 /** DAVE seals every frame but silence. */
 const mayBeSealed = (batch: Batch, slot: number, header: number): boolean =>
@@ -108,13 +116,11 @@ export class Egress {
   /** A packet of another lane, in node numbering. A retransmission that the other lane obtained is as late here as there. */
   deliverCrossed(batch: Batch, slot: number, stream: ReceiveStream, now: number): void {
     const header = this.#admit(batch, slot, stream, now)
-    const isNewer = stream.numbers.isNewer(sequenceOf(batch, slot), now)
-    if (header < 0 || !this.#number(batch, slot, stream, now)) return
-    if (stream.isAudio) return this.#forward(batch, slot, stream, header, now)
-    if (isNewer) {
-      if (this.#keep(batch, slot, stream, header)) this.#forward(batch, slot, stream, header, now)
-    } else if (this.#nackResponder.keepLate(batch, slot, stream, header))
-      this.#sendRepaired(batch, slot, stream, header, now)
+    if (header < 0) return
+    if (!stream.isAudio && stream.numbers.isLate(sequenceOf(batch, slot), now))
+      return this.#repairCrossed(batch, slot, stream, header, now)
+    if (!this.#number(batch, slot, stream, now)) return
+    if (stream.isAudio || this.#keep(batch, slot, stream, header)) this.#forward(batch, slot, stream, header, now)
   }
 
   /** Prepares the packet for its receivers, or drops it. Returns the length of its header; −1 if it was dropped. */
@@ -165,8 +171,7 @@ export class Egress {
       this.#laneStats.drop(Drop.replayed)
       return false
     }
-    batch.view.setUint16(offset + RTP_SEQUENCE, numbers.toOutgoing(sequence))
-    batch.view.setInt32(offset + RTP_TIMESTAMP, timestamp + numbers.timestampOffset)
+    writeNumbers(batch, slot, numbers)
     return true
   }
 
@@ -185,6 +190,13 @@ export class Egress {
     if (sequence < 0 || !this.#nackResponder.keepLate(batch, slot, stream, header)) return
     if (stream.targets === undefined || !this.#nackGenerator.repaired(stream, sequence, now)) return
     this.#sendRepaired(batch, slot, stream, header, now)
+  }
+
+  /** The same for a retransmission that crossed. */
+  #repairCrossed(batch: Batch, slot: number, stream: ReceiveStream, header: number, now: number): void {
+    if (stream.numbers.isBeforeChange(sequenceOf(batch, slot))) return this.#laneStats.drop(Drop.replayed)
+    writeNumbers(batch, slot, stream.numbers)
+    if (this.#nackResponder.keepLate(batch, slot, stream, header)) this.#sendRepaired(batch, slot, stream, header, now)
   }
 
   /** Sends a packet that all receivers miss: as a retransmission if too many newer ones were sent since. */

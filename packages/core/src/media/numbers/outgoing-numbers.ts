@@ -64,6 +64,16 @@ export class OutgoingNumbers {
   }
 
   /**
+   * Whether a packet that another lane has numbered is a late one. Its numbers never start over, so that the packet may be as far
+   * behind the newest as it can be requested again.
+   */
+  isLate(sequence: number, now: number): boolean {
+    const distance = sequenceDistance(sequence, this.#sequence)
+    if (this.#isEmpty || distance > 0 || distance <= -LIMITS.cachedPackets) return false
+    return now - this.#at < LIMITS.longestOvertaking
+  }
+
+  /**
    * Takes a packet that is forwarded now; `toOutgoing` and `timestampOffset` then number it. Returns false if it arrives so late that
    * its number may be taken by another packet. Per packet: no allocation.
    */
