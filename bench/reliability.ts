@@ -6,7 +6,7 @@ import { measureBackendRestarts } from './reliability/backend-restarts.ts'
 import { type Extent, type Figure, isMissed, printFigures } from './reliability/figures.ts'
 import { measureFlood } from './reliability/flood.ts'
 import type { FloodKind } from './reliability/flood-process.ts'
-import { measureLaneCrashes } from './reliability/lane-crashes.ts'
+import { measureConnectedLaneCrashes, measureLaneCrashes } from './reliability/lane-crashes.ts'
 import { measureLongOperations } from './reliability/long-operations.ts'
 import { measureLvspDrops } from './reliability/lvsp-drops.ts'
 
@@ -15,6 +15,7 @@ const PROGRAMS: Record<string, (extent: Extent) => Promise<Figure[]>> = {
   'lvsp-drops': measureLvspDrops,
   'backend-restarts': measureBackendRestarts,
   'lane-crashes': measureLaneCrashes,
+  'connected-lane-crashes': measureConnectedLaneCrashes,
   'long-operations': measureLongOperations,
   ...Object.fromEntries(FLOODS.map(kind => [kind, (extent: Extent) => measureFlood(kind, extent)])),
 }

@@ -1,4 +1,4 @@
-// The thread of the only lane ends again and again while all calls are on it.
+// The thread of a lane ends again and again while all calls are on it: of the only lane, or of one of two that each call is on.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -10,8 +10,19 @@ import { TalkingPairs } from './talking-pairs.ts'
 
 const NODE = fileURLToPath(new URL('lane-node.ts', import.meta.url))
 
-export async function measureLaneCrashes({ laneCrashes, pairs, aims }: Extent): Promise<Figure[]> {
-  const node = fork(NODE, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
+export const measureLaneCrashes = (extent: Extent): Promise<Figure[]> =>
+  measure(extent, ['1', '1000'], 'crashes of the only lane in a row')
+
+/** The two members of each call are on different lanes. */
+export const measureConnectedLaneCrashes = (extent: Extent): Promise<Figure[]> =>
+  measure(extent, ['2', '1'], 'crashes of one of two lanes in a row, in turn')
+
+async function measure(
+  { laneCrashes, pairs, aims }: Extent,
+  lanes: readonly string[],
+  what: string,
+): Promise<Figure[]> {
+  const node = fork(NODE, lanes, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] })
   const [started] = await once(node, 'message')
   const { endpoint } = started as { endpoint: string }
   const backend = new LvspClient({ url: `ws://${endpoint}/lvsp`, secret: SECRET })
@@ -29,7 +40,7 @@ export async function measureLaneCrashes({ laneCrashes, pairs, aims }: Extent): 
     else interruptions.push(time)
   }
   const figures: Figure[] = [
-    { what: 'crashes of the only lane in a row', value: laneCrashes, unit: '' },
+    { what, value: laneCrashes, unit: '' },
     { what: 'calls lost', value: calls.lost + notReturned, unit: '', atMost: 0 },
     { what: 'until every call has media again, p50', value: percentile(interruptions, 0.5), unit: 'ms' },
     { what: 'the same, longest', value: Math.max(...interruptions), unit: 'ms', atMost: aims.interruption },

@@ -27,6 +27,12 @@ test(`routing ${PACKETS} packets to ten peers each does not grow the heap`, () =
   assert.ok(grown < ALLOWED, `the heap grew by ${grown} bytes, ${grown / PACKETS} per packet`)
 })
 
+test(`handing ${PACKETS} packets to another lane, with nine listeners there, does not grow the heap`, () => {
+  const { forwarded, grown } = measure('rings-heap.ts')
+  assert.equal(forwarded, PACKETS * 9)
+  assert.ok(grown < ALLOWED, `the heap grew by ${grown} bytes, ${grown / PACKETS} per packet`)
+})
+
 test(`routing ${PACKETS} audio and video packets of WebRTC peers, with reports and loss, does not grow the heap`, () => {
   const { forwarded, grown } = measure('webrtc-heap.ts')
   assert.equal(forwarded, PACKETS * 9)
