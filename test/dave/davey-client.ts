@@ -21,12 +21,16 @@ export class DaveyClient implements CallClient {
   /** Errors of the library that discord.js would not catch. */
   thrown: unknown[] = []
   invalids = 0
+  /** The module of the library. */
+  readonly #davey: typeof davey
   readonly #pending = new Map<number, number>()
   /** Epochs of the group for which the client received proposals. */
   readonly #proposed = new Set<bigint | null>()
   #recovering = false
 
-  constructor(userId: string, channelId: string, claimedVersion = 1) {
+  /** `module`: another build of the library. */
+  constructor(userId: string, channelId: string, claimedVersion = 1, module = davey) {
+    this.#davey = module
     this.userId = userId
     this.channelId = channelId
     this.claimedVersion = claimedVersion
@@ -165,7 +169,7 @@ export class DaveyClient implements CallClient {
 
   #reinit(): void {
     this.#proposed.clear()
-    if (this.library === undefined) this.library = new davey.DAVESession(1, this.userId, this.channelId)
+    if (this.library === undefined) this.library = new this.#davey.DAVESession(1, this.userId, this.channelId)
     else this.library.reinit(1, this.userId, this.channelId)
     this.#say({ op: VoiceOp.DaveKeyPackage, payload: this.library.getSerializedKeyPackage() })
   }
