@@ -74,6 +74,30 @@ const ROWS: readonly (readonly [title: string, panels: readonly Panel[]])[] = [
           [quantile(0.95, 'parley_session_jitter_seconds'), '95 %'],
         ],
       },
+      {
+        title: 'Loss that clients report, at the end of sessions',
+        unit: 'percentunit',
+        lines: [
+          [quantile(0.5, 'parley_session_reported_loss_ratio'), 'median'],
+          [quantile(0.95, 'parley_session_reported_loss_ratio'), '95 %'],
+        ],
+      },
+      {
+        title: 'Round trip of browsers, at the end of sessions',
+        unit: 's',
+        lines: [
+          [quantile(0.5, 'parley_session_round_trip_seconds'), 'median'],
+          [quantile(0.95, 'parley_session_round_trip_seconds'), '95 %'],
+        ],
+      },
+      {
+        title: 'Latency of forwarding',
+        unit: 's',
+        lines: [
+          [quantile(0.5, 'parley_forward_latency_seconds'), 'median'],
+          [quantile(0.99, 'parley_forward_latency_seconds'), '99 %'],
+        ],
+      },
       { title: 'Drops per second', unit: 'pps', lines: [[rate('parley_drops_total', 'cause'), '{{cause}}']] },
       {
         title: 'Packets per second',

@@ -1,5 +1,5 @@
 // docs/operating.md: its tables of settings, metrics, note events and limits, from the code that holds them.
-import { LIMITS, NOTE_CONTEXT, NOTES, type NoteTable } from '@parley/core'
+import { DROP_MEANINGS, LIMITS, NOTE_CONTEXT, NOTES, type NoteTable } from '@parley/core'
 import { z } from 'zod'
 import { ADMIN_ROUTES, LOG_ROUTE } from '../../packages/server/src/admin/routes.ts'
 import { ADMIN_COMMANDS } from '../../packages/server/src/cli/admin/commands.ts'
@@ -96,6 +96,12 @@ const routes = () =>
     ]),
   )
 
+const drops = () =>
+  table(
+    ['Cause', 'Dropped because', 'Points to'],
+    Object.entries(DROP_MEANINGS).map(([cause, [meaning, points]]) => [code(cause), meaning, points]),
+  )
+
 const checks = () =>
   table(
     ['Check', 'All is well if'],
@@ -163,6 +169,7 @@ const limits = () =>
 export const operatingSections: readonly Section[] = [
   { file: PAGE, marker: 'settings', render: () => SECTIONS.map(settingsOf).join('\n\n') },
   { file: PAGE, marker: 'checks', render: checks },
+  { file: PAGE, marker: 'drops', render: drops },
   { file: PAGE, marker: 'admin commands', render: commands },
   { file: PAGE, marker: 'admin routes', render: routes },
   { file: PAGE, marker: 'metrics', render: metrics },

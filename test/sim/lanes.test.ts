@@ -109,7 +109,8 @@ test('health decreases with the load of the busiest lane before that lane drops 
   const drops = Object.fromEntries(DROP_CAUSES.map(cause => [cause, 0])) as Record<DropCause, number>
   const totals = { datagramsIn: 0, bytesIn: 0, packetsIn: 0, packetsOut: 0, bytesOut: 0, crossedIn: 0, crossedOut: 0 }
   const views = Object.fromEntries(VIEW_STATES.map(state => [state, 0])) as ViewCounts
-  const counters = { ...totals, views, discoveries: 0, pings: 0, checks: 0, keepalives: 0, drops }
+  const latency = { counts: [], sum: 0 }
+  const counters = { ...totals, views, latency, discoveries: 0, pings: 0, checks: 0, keepalives: 0, drops }
   const measure = (busy: number) => {
     bench.laneEvent({ kind: 'counters', counters: { ...counters, busy: 0.1 } }, 0)
     bench.laneEvent({ kind: 'counters', counters: { ...counters, busy } }, 1)

@@ -42,21 +42,22 @@ export {
   createBatch,
   SLOT,
 } from './lane/batch.ts'
-export {
-  DROP_CAUSES,
-  type DropCause,
-  type LaneCommand,
-  type LaneCounters,
-  type LaneEvent,
-  type LaneId,
-  type LayerDescription,
-  type PeerId,
-  type PeerQuality,
-  type Protection,
-  type RtpMappingDescription,
-  type SocketAddress,
-  type TargetsId,
+export type {
+  LaneCommand,
+  LaneCounters,
+  LaneEvent,
+  LaneId,
+  LayerDescription,
+  PeerId,
+  PeerQuality,
+  Protection,
+  ReportedReception,
+  RtpMappingDescription,
+  SocketAddress,
+  TargetsId,
 } from './lane/commands.ts'
+export { DROP_CAUSES, DROP_MEANINGS, type DropCause } from './lane/drop-causes.ts'
+export { LATENCY_BOUNDS, type LaneMeasurement, type LatencyCounts, LatencyHistogram } from './lane/latency.ts'
 export {
   type LayerReport,
   VIEW_STATES,

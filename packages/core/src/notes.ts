@@ -102,9 +102,11 @@ export const NOTES = {
       lost: 'number',
       loss: 'number',
       jitter: 'number',
+      reportedLoss: 'number?',
+      roundTrip: 'number?',
     },
     meaning:
-      'A voice session ended after `duration` seconds. `packets` arrived from its client and `lost` did not, a share of `loss`; `jitter` is in milliseconds.',
+      'A voice session ended after `duration` seconds. `packets` arrived from its client and `lost` did not, a share of `loss`; `jitter` is in milliseconds. Of what it received, its client reports the loss, and a browser the round trip in milliseconds; both are absent without a report.',
   },
   'gateway.closed': {
     level: 'info',

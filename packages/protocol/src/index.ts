@@ -87,14 +87,18 @@ export {
 } from './lvsp/video.ts'
 export { readRemb } from './rtp/remb.ts'
 export {
+  blockDelay,
   blockFractionLost,
   blockHighestSequence,
+  blockLastReport,
   blockSsrc,
   DESCRIPTION_CHUNK_LENGTH,
   DESCRIPTION_HEADER,
   decodeRtcp,
   encodeReceiverReport,
   MAX_REPORT_BLOCKS,
+  NTP_EPOCH,
+  ntpMiddle,
   REPORT_BLOCK_LENGTH,
   type ReceiverReport,
   type ReportBlock,

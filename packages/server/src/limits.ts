@@ -142,6 +142,8 @@ export const SERVER_LIMITS = {
 
   /** Lanes: more than a machine has cores only cost memory. */
   maxLanes: 64,
+  /** One of so many batches of a lane is a sample of its latency: two readings of the clock. */
+  latencySample: 8,
   /** Copies that a lane sends before it takes commands again: 3 to 4 ms of work. */
   maxCopiesPerTurn: 1_000,
   /** After a stall a lane reads what its socket holds before deadlines apply: the largest receive buffer takes about a second. */

@@ -1,5 +1,7 @@
 // Messages between control and a lane: commands to the lane, events from it. Both are plain data that survives structured clone.
 import type { SrtpProfile, VoiceMode } from '@parley/protocol'
+import type { DropCause } from './drop-causes.ts'
+import type { LatencyCounts } from './latency.ts'
 import type { LayerReport, ViewCounts } from './layer-report.ts'
 
 /** A lane, numbered from 0 by the host. */
@@ -174,6 +176,16 @@ export interface PeerQuality {
   lost: number
   /** Milliseconds, of its audio (RFC 3550 §6.4.1). */
   jitter: number
+  /** What the peer reports of the packets that it receives; undefined before its first report. */
+  reported: ReportedReception | undefined
+}
+
+/** Of the packets that a peer receives, by its own reports (RFC 3550 §6.4). */
+export interface ReportedReception {
+  /** Share that did not arrive, averaged over the latest reports. */
+  loss: number
+  /** Milliseconds to the peer and back; undefined for peers that are sent no sender reports. */
+  roundTrip: number | undefined
 }
 
 /** Totals since the lane started, except `busy`. */
@@ -193,31 +205,10 @@ export interface LaneCounters {
   keepalives: number
   /** Share of the time since the last report that the lane worked, 0 to 1. Near 1 the lane is overloaded. */
   busy: number
+  /** From the arrival of a packet to the sending of its copies, of a sample of the packets. */
+  latency: LatencyCounts
   /** Drops by cause; a datagram is counted once. */
   drops: Record<DropCause, number>
   /** Viewers of video at present, each counted per source. */
   views: ViewCounts
 }
-
-export const DROP_CAUSES = [
-  'unclassified', // no known kind of datagram
-  'oversize', // longer than a slot
-  'unknownSender', // neither its address nor its SSRC belongs to a peer
-  'unprotected', // media before Select Protocol
-  'authentication', // the tag did not verify
-  'replayed', // received before, or older than the replay window
-  'malformed', // header, extension or padding exceed the packet, or an unknown payload type
-  'foreignSsrc', // an SSRC that does not belong to the sender
-  'noRoute', // muted, suppressed, video not wanted, or no receiver
-  'ignoredAddress', // from an IP with too many failures
-  'addressInUse', // an ICE check from the address of another peer
-  'rateLimited', // discovery, ping, check or DTLS above its rate
-  'sendFailed', // the socket refused
-  'noAddress', // the receiver has no proved address, or its proof expired
-  'overload', // faster than the lane could work: too old when it was read, or no room in the socket
-  'sealed', // a frame that DAVE has sealed, for a client that cannot open it
-  'unsealed', // audio that DAVE has not sealed, in a channel that requires it
-  'paced', // video that would have waited too long to leave to a viewer with little bandwidth
-  'ringFull', // for another lane that is overloaded, hangs or was lost: no room in the ring to it
-] as const
-export type DropCause = (typeof DROP_CAUSES)[number]

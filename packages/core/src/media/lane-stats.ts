@@ -1,5 +1,7 @@
 // A lane's totals, as numbers that the packet path can add to.
-import { DROP_CAUSES, type DropCause, type LaneCounters } from '../lane/commands.ts'
+import type { LaneCounters } from '../lane/commands.ts'
+import { DROP_CAUSES, type DropCause } from '../lane/drop-causes.ts'
+import type { LaneMeasurement } from '../lane/latency.ts'
 import type { ViewCounts } from '../lane/layer-report.ts'
 import type { PacketIo } from '../lane/packet-io.ts'
 
@@ -83,15 +85,14 @@ export class LaneStats {
     this.#drops[cause]! += count
   }
 
-  /** `busy` is the share of time since the last call that the lane worked. */
-  counters(sent: PacketIo['sent'], busy: number, views: ViewCounts): LaneCounters {
+  counters(sent: PacketIo['sent'], measured: LaneMeasurement, views: ViewCounts): LaneCounters {
     const drops = Object.fromEntries(DROP_CAUSES.map(cause => [cause, this.#drops[Drop[cause]]!]))
     const totals = Object.fromEntries(Object.entries(Total).map(([name, index]) => [name, this.#totals[index]!]))
     return {
       ...(totals as Record<keyof typeof Total, number>),
       packetsOut: sent.packets,
       bytesOut: sent.bytes,
-      busy,
+      ...measured,
       views,
       drops: { ...(drops as Record<DropCause, number>), sendFailed: sent.failed },
     }

@@ -1,11 +1,12 @@
 // What a router asks of its host, and the counts of what it holds.
 import type { StunMac } from '@parley/protocol'
+import type { LaneMeasurement } from '../lane/latency.ts'
 import type { RouteCounts } from './streams/route-table.ts'
 
 /** What a lane asks of its host besides the packet engine. */
 export interface RouterOptions {
-  /** The share of the time since its last call that the lane worked, 0 to 1. */
-  busy?: (() => number) | undefined
+  /** What only the host can measure. Called once per report. */
+  measured?: (() => LaneMeasurement) | undefined
   /** HMAC-SHA1 for ICE checks; without it the lane serves no WebRTC clients. */
   stunMac?: StunMac | undefined
   /** The wall clock, in milliseconds since 1970, when `now` was 0. */

@@ -4,6 +4,7 @@
 import { isSrtpProfile } from '@parley/protocol'
 import type { Batch } from '../lane/batch.ts'
 import type { LaneCommand, LaneEvent, LaneId, PeerId } from '../lane/commands.ts'
+import { type LaneMeasurement, nothingMeasured } from '../lane/latency.ts'
 import type { PacketIo } from '../lane/packet-io.ts'
 import type { RingInput, RingOutput } from '../lane/packet-ring.ts'
 import { LIMITS } from '../limits.ts'
@@ -43,7 +44,7 @@ import { mapSsrc, WebrtcPeers } from './webrtc/webrtc-peers.ts'
  */
 export class Router {
   readonly #io: PacketIo
-  readonly #busy: () => number
+  readonly #measured: () => LaneMeasurement
   readonly #events: LaneEvent[] = []
   readonly #laneStats = new LaneStats()
   readonly #backlog = new Backlog()
@@ -64,9 +65,9 @@ export class Router {
   readonly #outputs: RingOutputs
   readonly #suspend = (peer: Peer): void => this.#io.dropAddress(peer.id)
 
-  constructor(io: PacketIo, { busy = () => 0, stunMac, timeOrigin = 0 }: RouterOptions = {}) {
+  constructor(io: PacketIo, { measured = nothingMeasured, stunMac, timeOrigin = 0 }: RouterOptions = {}) {
     this.#io = io
-    this.#busy = busy
+    this.#measured = measured
     this.#keyframes = new KeyframeRequests(io, this.#events)
     this.#sources = new LayeredSources((stream, now) => void this.#keyframes.request(stream, now))
     this.#routes = new RouteTable(this.#sources)
@@ -111,7 +112,7 @@ export class Router {
       egress,
       responder: new AddressResponder(parts),
       ingress: new Ingress(parts),
-      rtcpInput: new RtcpInput({ ...parts, viewers: this.#viewers }),
+      rtcpInput: new RtcpInput({ ...parts, viewers: this.#viewers, timeOrigin }),
     })
   }
 
@@ -174,7 +175,7 @@ export class Router {
         this.#events.push(...this.#sources.takeReports(now))
         this.#events.push({
           kind: 'counters',
-          counters: this.#laneStats.counters(this.#io.sent, this.#busy(), this.#sources.counts()),
+          counters: this.#laneStats.counters(this.#io.sent, this.#measured(), this.#sources.counts()),
         })
     }
   }

@@ -18,6 +18,7 @@ import { Drop, type LaneStats } from './lane-stats.ts'
 import type { KeyframeRequests } from './loss/keyframe-requests.ts'
 import type { NackGenerator } from './loss/nack-generator.ts'
 import type { NackResponder } from './loss/nack-responder.ts'
+import { ReportedReceptions } from './rtcp/reported-reception.ts'
 import type { ReceiveStream } from './streams/receive-stream.ts'
 import type { RouteTable } from './streams/route-table.ts'
 import type { Viewers } from './viewers/viewers.ts'
@@ -32,6 +33,8 @@ export interface RtcpInputParts {
   readonly nackGenerator: NackGenerator
   readonly viewers: Viewers
   readonly laneStats: LaneStats
+  /** The wall clock, in milliseconds since 1970, when `now` was 0. */
+  readonly timeOrigin: number
 }
 
 /** Everything in a compound is a request or a statement of its sender about itself; it is never taken to speak for others. */
@@ -43,6 +46,7 @@ export class RtcpInput {
   readonly #nackGenerator: NackGenerator
   readonly #viewers: Viewers
   readonly #laneStats: LaneStats
+  readonly #receptions: ReportedReceptions
 
   constructor(parts: RtcpInputParts) {
     this.#routes = parts.routes
@@ -52,6 +56,7 @@ export class RtcpInput {
     this.#nackGenerator = parts.nackGenerator
     this.#viewers = parts.viewers
     this.#laneStats = parts.laneStats
+    this.#receptions = new ReportedReceptions(parts.timeOrigin)
   }
 
   /** Applies the plain compound in `slot`. Per packet: no allocation. */
@@ -64,6 +69,7 @@ export class RtcpInput {
       if (rtcpPacketType(view, offset) === RtcpType.SenderReport && length >= SENDER_REPORT_LENGTH)
         this.#senderReport(view, offset, owner, now)
       else this.#feedback(view, offset, length, owner, now)
+      this.#receptions.read(view, offset, length, owner, now)
       this.#viewers.rtcp(view, offset, length, owner, now)
       offset += length
     }

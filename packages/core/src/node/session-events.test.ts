@@ -18,8 +18,9 @@ test('one line at the end of a session says who, from where, how long, why, and 
   bench.advance(10_000)
   ana.drop(1000)
   assert.deepEqual(lines('voice.disconnected'), [])
-  bench.laneEvent({ kind: 'peerEnded', quality: { peer, packets: 980, lost: 20, jitter: 3.14 } })
-  bench.laneEvent({ kind: 'peerEnded', quality: { peer, packets: 980, lost: 20, jitter: 3 } })
+  const reported = { loss: 0.0123, roundTrip: 41.26 }
+  bench.laneEvent({ kind: 'peerEnded', quality: { peer, packets: 980, lost: 20, jitter: 3.14, reported } })
+  bench.laneEvent({ kind: 'peerEnded', quality: { peer, packets: 980, lost: 20, jitter: 3, reported } })
   assert.deepEqual(lines('voice.disconnected'), [
     {
       backend: 'main',
@@ -35,13 +36,15 @@ test('one line at the end of a session says who, from where, how long, why, and 
       lost: 20,
       loss: 0.02,
       jitter: 3.1,
+      reportedLoss: 0.012,
+      roundTrip: 41.3,
     },
   ])
 })
 
 test('if the lane is lost, the line has what it last reported', () => {
   const { bench, lines, peer } = scene()
-  bench.laneEvent({ kind: 'qualities', qualities: [{ peer, packets: 50, lost: 0, jitter: 1 }] })
+  bench.laneEvent({ kind: 'qualities', qualities: [{ peer, packets: 50, lost: 0, jitter: 1, reported: undefined }] })
   assert.equal(bench.node.inspect().sessions[0]!.quality?.packets, 50)
   bench.input(now => bench.node.laneLost(0, 'a test', now))
   const [line] = lines('voice.disconnected')

@@ -91,13 +91,15 @@ const transportOf = ({ media: { transport } }: VoiceSession): string => transpor
 
 /** Loss as a share of the packets that were expected, and jitter in milliseconds, rounded for readers of the log. */
 function qualityOf(quality: PeerQuality | undefined) {
-  const { packets = 0, lost = 0, jitter = 0 } = quality ?? {}
+  const { packets = 0, lost = 0, jitter = 0, reported } = quality ?? {}
   const expected = packets + lost
   return {
     packets,
     lost,
     loss: expected === 0 ? 0 : Math.round((lost / expected) * 1_000) / 1_000,
     jitter: Math.round(jitter * 10) / 10,
+    reportedLoss: reported && Math.round(reported.loss * 1_000) / 1_000,
+    roundTrip: reported?.roundTrip && Math.round(reported.roundTrip * 10) / 10,
   }
 }
 

@@ -10,6 +10,8 @@ export interface NodeTally {
   readonly states: Readonly<Record<string, number>>
   /** Sessions that send `video`. */
   readonly media: Readonly<Record<string, number>>
+  /** Sessions that send video, by codec; names that are not known are `other`. */
+  readonly codecs: Readonly<Record<string, number>>
   /** Channels with sessions, by version of DAVE. */
   readonly dave: Readonly<Record<string, number>>
 }
@@ -18,14 +20,18 @@ export function tallyOf(sessions: Iterable<VoiceSession>, channels: Iterable<Cha
   const transports: Record<string, number> = { udp: 0, webrtc: 0, none: 0 }
   const states: Record<string, number> = { connected: 0, detached: 0 }
   const media: Record<string, number> = { video: 0 }
+  const codecs: Record<string, number> = { VP8: 0, VP9: 0, H264: 0, H265: 0, AV1: 0, other: 0 }
   const dave: Record<string, number> = { 0: 0, 1: 0 }
   for (const session of sessions) {
     add(transports, session.media.transport?.kind ?? 'none')
     add(states, session.deadline === Infinity ? 'connected' : 'detached')
-    if (session.media.isSendingVideo) add(media, 'video')
+    if (!session.media.isSendingVideo) continue
+    add(media, 'video')
+    const codec = session.channel.videoCodecs.of(session)?.toUpperCase() ?? 'other'
+    add(codecs, codec in codecs ? codec : 'other')
   }
   for (const channel of channels) if (channel.sessionCount > 0) add(dave, String(channel.encryption.state.version))
-  return { transports, states, media, dave }
+  return { transports, states, media, codecs, dave }
 }
 
 function add(counts: Record<string, number>, value: string): void {

@@ -60,6 +60,10 @@ export interface User {
   readonly lost: number
   /** Milliseconds. */
   readonly jitter: number
+  /** Of what the user receives, by its client's reports; absent without them. */
+  readonly reported_loss?: number
+  /** Milliseconds. */
+  readonly round_trip?: number
 }
 
 /** An item of GET /v1/alarms. */

@@ -97,7 +97,7 @@ export function Channels({ now: { channels } }: { now: Sample }) {
   return <Table title="Channels" total={channels.total} columns={columns} rows={rows} none="No channel is open." />
 }
 
-/** What the node receives from a user; how well the user receives is not known to it. */
+/** Loss up and jitter are what the node receives; loss down and round trip are what the client reports, as browsers do. */
 export function Users({ now: { users } }: { now: Sample }) {
   const rows = users.items.map(user => {
     const loss = lossOf(user)
@@ -109,12 +109,14 @@ export function Users({ now: { users } }: { now: Sample }) {
         { value: stateOf(user), isBad: user.state === 'detached' },
         user.transport || '–',
         { value: percent(loss), isBad: (loss ?? 0) > BAD_LOSS },
+        { value: percent(user.reported_loss), isBad: (user.reported_loss ?? 0) > BAD_LOSS },
         { value: `${user.jitter.toFixed(1)} ms`, isBad: user.jitter > BAD_JITTER },
+        user.round_trip === undefined ? '–' : `${user.round_trip.toFixed(0)} ms`,
         duration(user.age),
       ],
     }
   })
-  const columns = ['User', 'Channel', 'State', 'Transport', 'Loss', 'Jitter', 'Since']
+  const columns = ['User', 'Channel', 'State', 'Transport', 'Loss up', 'Loss down', 'Jitter', 'Round trip', 'Since']
   return <Table title="Users" total={users.total} columns={columns} rows={rows} none="No user is in a call." />
 }
 

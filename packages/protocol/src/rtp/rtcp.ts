@@ -68,6 +68,16 @@ export const blockSsrc = (view: DataView, offset: number): number => view.getUin
 export const blockFractionLost = (view: DataView, offset: number): number => view.getUint8(offset + 4)
 export const blockHighestSequence = (view: DataView, offset: number): number => view.getUint32(offset + 8)
 
+/** LSR and DLSR of the block: the middle 32 bits of a sender report's NTP timestamp, 0 for none; and the time since then in 1/65536 s. */
+export const blockLastReport = (view: DataView, offset: number): number => view.getUint32(offset + 16)
+export const blockDelay = (view: DataView, offset: number): number => view.getUint32(offset + 20)
+
+/** Milliseconds from 1900, the epoch of NTP, to 1970. */
+export const NTP_EPOCH = 2_208_988_800_000
+
+/** The middle 32 bits of an NTP timestamp, of milliseconds since 1900. */
+export const ntpMiddle = (time: number): number => Math.floor((time % 65_536_000) * 65.536) >>> 0
+
 /** The middle 32 bits of a sender report's NTP timestamp: LSR of receiver reports (RFC 3550 §6.4.1). */
 export const senderReportMiddle = (view: DataView, offset: number): number =>
   ((view.getUint16(offset + 10) << 16) | view.getUint16(offset + 12)) >>> 0

@@ -91,6 +91,11 @@ export const UserView = z.object({
   packets: z.int().meta({ description: 'Received from the client, at the last report of its lane.' }),
   lost: z.int().meta({ description: 'Of the client, that did not arrive.' }),
   jitter: z.number().meta({ description: 'Of its audio, in milliseconds.' }),
+  reported_loss: z
+    .number()
+    .optional()
+    .meta({ description: 'Share of the packets for the client that it reports as lost; absent without reports.' }),
+  round_trip: z.number().optional().meta({ description: 'Of a browser, in milliseconds.' }),
 })
 export type UserView = z.infer<typeof UserView>
 
@@ -177,6 +182,8 @@ export function usersOf({ sessions, channels }: NodeInspection, now: number): Us
     packets: session.quality?.packets ?? 0,
     lost: session.quality?.lost ?? 0,
     jitter: Math.round((session.quality?.jitter ?? 0) * 10) / 10,
+    reported_loss: session.quality?.reported?.loss,
+    round_trip: session.quality?.reported?.roundTrip,
   }))
 }
 

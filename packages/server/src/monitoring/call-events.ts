@@ -8,7 +8,13 @@ const CODES: ReadonlySet<number> = new Set([
 
 type Labels = Record<string, string>
 /** Values that are observed once per call. */
-export type Observation = 'joinSeconds' | 'sessionSeconds' | 'lossRatio' | 'jitterSeconds'
+export type Observation =
+  | 'joinSeconds'
+  | 'sessionSeconds'
+  | 'lossRatio'
+  | 'jitterSeconds'
+  | 'reportedLossRatio'
+  | 'roundTripSeconds'
 export type Observer = (labels: Labels, value: number) => void
 
 /** Labels come from the configuration (backends), from lists (codes, transports), never from clients. */
@@ -54,8 +60,11 @@ export class CallEvents {
   }
 
   /** Sessions that sent nothing say nothing about their network. */
-  #ended(backend: string, { duration, packets, loss, jitter }: Record<string, string | number | undefined>): void {
+  #ended(backend: string, values: Record<string, string | number | undefined>): void {
+    const { duration, packets, loss, jitter, reportedLoss, roundTrip } = values
     this.#observers.get('sessionSeconds')?.({ backend }, Number(duration))
+    if (reportedLoss !== undefined) this.#observers.get('reportedLossRatio')?.({ backend }, Number(reportedLoss))
+    if (roundTrip !== undefined) this.#observers.get('roundTripSeconds')?.({ backend }, Number(roundTrip) / 1_000)
     if (Number(packets) === 0) return
     this.#observers.get('lossRatio')?.({ backend }, Number(loss))
     this.#observers.get('jitterSeconds')?.({ backend }, Number(jitter) / 1_000)

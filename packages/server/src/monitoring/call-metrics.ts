@@ -89,6 +89,22 @@ export const CALL_METRICS: readonly Metric[] = [
     observe: observed('jitterSeconds'),
   },
   {
+    name: 'parley_session_reported_loss_ratio',
+    kind: 'histogram',
+    help: 'Share of the packets for a client that it reports as lost, observed at the end of its session. Bots report nothing.',
+    labels: ['backend'],
+    buckets: [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.3],
+    observe: observed('reportedLossRatio'),
+  },
+  {
+    name: 'parley_session_round_trip_seconds',
+    kind: 'histogram',
+    help: 'Round trip of the media of a browser, by its last report, observed at the end of its session.',
+    labels: ['backend'],
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1],
+    observe: observed('roundTripSeconds'),
+  },
+  {
     name: 'parley_gateway_closes_total',
     kind: 'counter',
     help: 'Voice connections that the node closed because of what their client did or failed to do.',
@@ -129,6 +145,13 @@ export const CALL_METRICS: readonly Metric[] = [
     help: 'Sessions that send video.',
     labels: [],
     read: measured => [[{}, measured.tally().media.video ?? 0]],
+  },
+  {
+    name: 'parley_video_senders_by_codec',
+    kind: 'gauge',
+    help: 'Sessions that send video, by the codec that the node assigned to them.',
+    labels: ['codec'],
+    read: ofTally('codecs', 'codec'),
   },
   {
     name: 'parley_channels_by_dave',

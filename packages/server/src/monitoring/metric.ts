@@ -69,7 +69,9 @@ export interface Metric {
   read?(measured: Measured): Sample[]
   /** Upper bounds, of a histogram … */
   buckets?: readonly number[]
-  /** … whose values the observer receives as they occur. */
+  /** … whose totals are read at each scrape: per bucket, not cumulative, the last above all bounds, and their sum … */
+  totals?(measured: Measured): readonly [labels: Labels, counts: readonly number[], sum: number][]
+  /** … or whose values the observer receives as they occur. */
   observe?(measured: Measured, observer: Observer): void
 }
 

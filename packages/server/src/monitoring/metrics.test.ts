@@ -19,6 +19,7 @@ const counters = (): LaneCounters => ({
   checks: 0,
   keepalives: 0,
   busy: 0.25,
+  latency: { counts: [4, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2], sum: 503 },
   views: { best: 2, want: 0, bandwidth: 0, codec: 0, limit: 0, 'paused-by-sender': 0, 'waiting-for-keyframe': 1 },
   drops: Object.fromEntries(DROP_CAUSES.map(cause => [cause, cause === 'replayed' ? 1 : 0])) as Record<
     DropCause,
@@ -43,6 +44,8 @@ function calls(): CallEvents {
       lost: 1,
       loss: 0.01,
       jitter: 4,
+      reportedLoss: 0.02,
+      roundTrip: 40,
     })
     note('voice.disconnected', { backend: 'main', code: 3999, duration: 1, packets: 0, lost: 0, loss: 0, jitter: 0 })
     note('gateway.closed', { code: 4006 })
@@ -57,6 +60,7 @@ const measured = (lanes = new Map([[0, counters()]])): Measured => ({
     transports: { udp: 2, webrtc: 1, none: 0 },
     states: { connected: 2, detached: 1 },
     media: { video: 1 },
+    codecs: { VP8: 1, other: 0 },
     dave: { 0: 1, 1: 1 },
   }),
   backends: () => [{ backend: 'main', isDetached: false, channels: 2, voiceStates: 4, sessions: 3, memory: 9_000 }],
@@ -107,6 +111,8 @@ test('what happens to calls is counted, and codes that clients invent share a se
     'parley_leaves_total{backend="main",code="other"} 1',
     'parley_detached_total{backend="main",code="1006"} 1',
     'parley_resumes_total{backend="main"} 1',
+    'parley_session_reported_loss_ratio_count{backend="main"} 1',
+    'parley_session_round_trip_seconds_bucket{le="0.05",backend="main"} 1',
     'parley_session_loss_ratio_count{backend="main"} 1',
     'parley_session_seconds_count{backend="main"} 2',
     'parley_gateway_closes_total{code="4006"} 1',
@@ -156,4 +162,17 @@ test('two servers in one process do not share a registry', async () => {
   const other = openMetrics({ ...measured(), version: '9.9.9' })
   assert.doesNotMatch(await one(), /9\.9\.9/)
   assert.match(await other(), /9\.9\.9/)
+})
+
+test('the totals of a lane’s latency are a cumulative histogram', async () => {
+  const text = await scraped()
+  for (const line of [
+    'parley_forward_latency_seconds_bucket{lane="0",le="0.0001"} 4',
+    'parley_forward_latency_seconds_bucket{lane="0",le="0.001"} 5',
+    'parley_forward_latency_seconds_bucket{lane="0",le="0.25"} 5',
+    'parley_forward_latency_seconds_bucket{lane="0",le="+Inf"} 7',
+    'parley_forward_latency_seconds_sum{lane="0"} 0.503',
+    'parley_forward_latency_seconds_count{lane="0"} 7',
+  ])
+    assert.ok(text.includes(`${line}\n`), line)
 })

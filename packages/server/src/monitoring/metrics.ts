@@ -1,11 +1,12 @@
 // Metrics in Prometheus text format. One registry per server, so that two in one process do not mix.
 // A row of `METRICS` is a metric, its documentation and how it is read. Nothing is counted for metrics on the packet
 // path: lanes report their totals once a second.
-import { DROP_CAUSES, type LaneCounters, VIEW_STATES } from '@parley/core'
+import { DROP_CAUSES, LATENCY_BOUNDS, type LaneCounters, VIEW_STATES } from '@parley/core'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { CALL_METRICS } from './call-metrics.ts'
 import type { Measured, Metric, Sample } from './metric.ts'
 import { PROCESS_METRICS } from './process-metrics.ts'
+import { registerReadHistogram } from './read-histogram.ts'
 
 const each = (record: Readonly<Record<string, number>>, label: string): Sample[] =>
   Object.entries(record).map(([key, value]) => [{ [label]: key }, value])
@@ -210,6 +211,15 @@ export const METRICS: readonly Metric[] = [
     read: measured => perLane(measured, ({ busy }) => [[{}, busy]]),
   },
   {
+    name: 'parley_forward_latency_seconds',
+    kind: 'histogram',
+    help: 'From the arrival of a packet in the socket to the sending of its last copy, of a sample of the packets; without the time in the socket on the portable engine.',
+    labels: ['lane'],
+    buckets: LATENCY_BOUNDS.map(bound => bound / 1_000),
+    totals: measured =>
+      [...measured.lanes()].map(([lane, { latency }]) => [{ lane: String(lane) }, latency.counts, latency.sum / 1_000]),
+  },
+  {
     name: 'parley_event_loop_lag_seconds',
     kind: 'gauge',
     help: 'The greatest lateness of the event loop within the last second.',
@@ -285,6 +295,12 @@ function register({ name, kind, help, labels, ...metric }: Metric, measured: Mea
         for (const [labels, value] of samples()) counter.inc(labels, value)
       },
     })
+  } else if (metric.totals !== undefined) {
+    registerReadHistogram(
+      registry,
+      { name, help, buckets: metric.buckets ?? [] },
+      () => metric.totals?.(measured) ?? [],
+    )
   } else {
     const histogram = new Histogram({ ...options, buckets: [...(metric.buckets ?? [])] })
     metric.observe?.(measured, (labels, value) => histogram.observe(labels, value))

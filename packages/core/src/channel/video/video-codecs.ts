@@ -53,6 +53,11 @@ export class VideoCodecs implements Timed {
     return assigned
   }
 
+  /** The codec that the session is to send; undefined without video. */
+  of(session: ChannelSession): string | undefined {
+    return this.#members.get(session)?.assigned
+  }
+
   /** The session listed other codecs. */
   changed(session: ChannelSession): void {
     const before = this.#members.get(session)?.assigned

@@ -57,6 +57,9 @@ export interface Peer {
   meter: SendMeter | undefined
   /** When its next receiver report is due; `Infinity` while it sends nothing. */
   reportAt: number
+  /** Share of the packets sent to it that it reports as lost, and milliseconds to it and back; −1 before a report. */
+  reportedLoss: number
+  reportedRoundTrip: number
   /** What the lane's clock shows when the peer's shows 0; undefined before its first sender report. */
   clockOffset: number | undefined
 }
@@ -113,6 +116,8 @@ export class Peers {
       nonces: undefined,
       reportAt: Infinity,
       clockOffset: undefined,
+      reportedLoss: -1,
+      reportedRoundTrip: -1,
       meter: undefined,
     }
     this.#peers.set(id, peer)

@@ -3,6 +3,7 @@
 import {
   DESCRIPTION_CHUNK_LENGTH,
   DESCRIPTION_HEADER,
+  NTP_EPOCH,
   SENDER_REPORT_LENGTH,
   writeDescriptionChunk,
   writeDescriptionHeader,
@@ -18,8 +19,6 @@ import type { TargetList } from '../streams/target-list.ts'
 /** Where the descriptions are written, before they are moved to behind the reports. */
 const DESCRIPTIONS = LIMITS.senderReportsPerCompound * SENDER_REPORT_LENGTH
 const LENGTH = DESCRIPTIONS + DESCRIPTION_HEADER + LIMITS.senderReportsPerCompound * DESCRIPTION_CHUNK_LENGTH
-/** Milliseconds from 1900, the epoch of NTP, to 1970. */
-const NTP_EPOCH = 2_208_988_800_000
 
 /**
  * A compound holds the reports of up to `LIMITS.senderReportsPerCompound` streams, and one source description with their CNAMEs.

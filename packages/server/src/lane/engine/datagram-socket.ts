@@ -68,6 +68,8 @@ export class DatagramSocket {
   readonly #batch: Batch
   #used = BATCH
   #overflows = 0
+  /** Microseconds that the first datagram of the last batch waited in the socket. */
+  oldest = 0
   #isClosed = false
 
   /** Opens a bound socket. Throws a `NativeError` with the system's code if the address is not available. */
@@ -117,6 +119,7 @@ export class DatagramSocket {
       received.readSource(slot, batch.addresses, slot * ADDRESS_WORDS)
       batch.waited[slot] = (received.waited(slot, this.#clock) / 1e3) | 0
     }
+    this.oldest = received.waited(0, this.#clock)
     batch.count = count
     const overflows = received.overflows(count - 1)
     batch.lost = (overflows - this.#overflows) | 0

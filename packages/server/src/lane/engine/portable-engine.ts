@@ -93,7 +93,8 @@ export class PortableEngine implements PacketIo {
   readonly #slotWords = new Int32Array(this.#slots.buffer)
   #slot = 0
   readonly #trailers = new Trailers()
-  #packets = 0
+  /** Packets sealed so far. */
+  packets = 0
   #bytes = 0
   #dropped = 0
   readonly #exhausted = new ExhaustedPeers()
@@ -103,7 +104,7 @@ export class PortableEngine implements PacketIo {
   }
 
   get sent() {
-    return { packets: this.#packets, bytes: this.#bytes, failed: this.#dropped + this.#port.failed }
+    return { packets: this.packets, bytes: this.#bytes, failed: this.#dropped + this.#port.failed }
   }
 
   /** A batch of one datagram; undefined if its source is not an IP address. Valid until the next call. */
@@ -258,7 +259,7 @@ export class PortableEngine implements PacketIo {
       start + clear.length,
     )
     this.#port.send(slots, start, length, row.destination)
-    this.#packets++
+    this.packets++
     this.#bytes += length
     return true
   }
@@ -294,7 +295,7 @@ export class PortableEngine implements PacketIo {
   #sendSrtp(row: Row, srtp: Srtp, start: number, sealed: number): boolean {
     if (sealed < 0) return srtp.isExhausted && this.#exhausted.note(row)
     this.#port.send(this.#slots, start, sealed, row.destination!)
-    this.#packets++
+    this.packets++
     this.#bytes += sealed
     return true
   }

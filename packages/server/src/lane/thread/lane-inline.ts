@@ -1,5 +1,5 @@
 // A lane on the current thread, with the portable engine.
-import { BATCH, type LaneCommand, type LaneEvent, type LaneId, Router } from '@parley/core'
+import { BATCH, type LaneCommand, type LaneEvent, type LaneId, LatencyHistogram, Router } from '@parley/core'
 import { SERVER_LIMITS } from '../../limits.ts'
 import { StallGuard } from '../../stall.ts'
 import { protectionReady } from '../crypto/protection.ts'
@@ -38,6 +38,9 @@ export class InlineLane implements Lane {
   #timeout: NodeJS.Timeout | undefined
   #armedFor = Infinity
   readonly #stallGuard = new StallGuard(SERVER_LIMITS.laneStallPause)
+  readonly #latency = new LatencyHistogram()
+  /** Datagrams that were forwarded. */
+  #forwarded = 0
   #isClosed = false
   #utilization = performance.eventLoopUtilization()
 
@@ -61,7 +64,8 @@ export class InlineLane implements Lane {
     this.#clock = clock
     this.#engine = new PortableEngine(port)
     const { timeOrigin } = performance
-    this.#router = new Router(this.#engine, { busy: () => this.#busy(), stunMac, timeOrigin })
+    const measured = () => ({ busy: this.#busy(), latency: this.#latency.counts })
+    this.#router = new Router(this.#engine, { measured, stunMac, timeOrigin })
   }
 
   get port(): number {
@@ -92,7 +96,11 @@ export class InlineLane implements Lane {
     this.#takeCommands?.()
     const batch = this.#isClosed ? undefined : this.#engine.load(bytes, ip, port, local)
     if (batch === undefined) return
-    this.#router.receive(batch, this.#clock())
+    const now = this.#clock()
+    const before = this.#engine.packets
+    this.#router.receive(batch, now)
+    const isForwarded = this.#engine.packets > before
+    if (isForwarded && this.#forwarded++ % SERVER_LIMITS.latencySample === 0) this.#latency.observe(this.#clock() - now)
     this.#settle()
   }
 

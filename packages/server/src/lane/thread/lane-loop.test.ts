@@ -3,8 +3,9 @@ import assert from 'node:assert/strict'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { test } from 'node:test'
+import { PacketProtection } from '@parley/client'
 import { type LaneEvent, LIMITS } from '@parley/core'
-import { encodeStunRequest } from '@parley/protocol'
+import { encodeDiscoveryRequest, encodeRtp, encodeStunRequest } from '@parley/protocol'
 import { stunMac } from '../crypto/stun-mac.ts'
 import { FfiEngine } from '../engine/ffi-engine.ts'
 import { Native } from '../engine/native-calls.ts'
@@ -59,4 +60,48 @@ test('after a stall a lane reads every waiting datagram before consent expires',
   jumped += LIMITS.consentTimeout * 2
   loop.turn()
   assert.equal(events.at(-1)?.kind, 'consentLost')
+})
+
+test('a lane counts the latency of a sample of the batches that it forwards', { skip: !native.ok }, async context => {
+  if (!native.ok) return
+  const events: LaneEvent[] = []
+  const engine = new FfiEngine(native.value, { ip: '127.0.0.1', port: 0 })
+  const loop = new LaneLoop(engine, { onEvents: taken => events.push(...taken) })
+  const sockets = [createSocket('udp4').bind(0, '127.0.0.1'), createSocket('udp4').bind(0, '127.0.0.1')] as const
+  context.after(() => {
+    loop.close()
+    for (const socket of sockets) socket.close()
+  })
+  await Promise.all(sockets.map(socket => once(socket, 'listening')))
+  const send = (peer: 0 | 1, bytes: Uint8Array) =>
+    new Promise<void>(resolve => sockets[peer].send(bytes, engine.socket.port, '127.0.0.1', () => resolve()))
+  const samples = () => {
+    loop.command({ kind: 'report' })
+    const event = events.findLast(({ kind }) => kind === 'counters')
+    const { counts, sum } = event?.kind === 'counters' ? event.counters.latency : { counts: [], sum: 0 }
+    return { count: counts.reduce((total, each) => total + each, 0), sum }
+  }
+  const key = new Uint8Array(32).fill(7)
+  const mode = 'aead_aes256_gcm_rtpsize'
+  const client = new PacketProtection(mode, key)
+  for (const peer of [0, 1] as const) {
+    const ssrc = 100 + peer
+    loop.command({ kind: 'addPeer', peer: peer + 1, ssrcs: Int32Array.of(ssrc) })
+    await send(peer, encodeDiscoveryRequest(ssrc))
+    while (!loop.turn());
+    loop.command({ kind: 'protectPeer', peer: peer + 1, protection: mode, key, nonceStart: 0 })
+  }
+  loop.command({ kind: 'openTargets', targets: 1 })
+  loop.command({ kind: 'addTarget', targets: 1, peer: 2 })
+  loop.command({ kind: 'setRoute', ssrc: 100, owner: 1, media: 'audio', targets: 1 })
+  const silence = Uint8Array.of(0xf8, 0xff, 0xfe)
+  for (let sequence = 0; sequence < 9; sequence++) {
+    const packet = encodeRtp({ payloadType: 120, sequence, timestamp: 960 * sequence, ssrc: 100, payload: silence })
+    await send(0, client.seal('rtp', packet)!)
+    while (!loop.turn());
+  }
+  const { count, sum } = samples()
+  // The first batch and the ninth.
+  assert.equal(count, 2)
+  assert.ok(sum > 0 && sum < 10_000, String(sum))
 })

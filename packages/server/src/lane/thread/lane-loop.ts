@@ -1,5 +1,5 @@
 // The loop of a lane on its own thread: read, route and send datagrams, and apply commands between two turns.
-import { BATCH, type Batch, type LaneCommand, type LaneEvent, LIMITS, Router } from '@parley/core'
+import { BATCH, type Batch, type LaneCommand, type LaneEvent, LatencyHistogram, LIMITS, Router } from '@parley/core'
 import { SERVER_LIMITS } from '../../limits.ts'
 import { stunMac } from '../crypto/stun-mac.ts'
 import type { FfiEngine } from '../engine/ffi-engine.ts'
@@ -38,6 +38,9 @@ export class LaneLoop {
   #bell: Int32Array | undefined
   /** Copies per datagram: increases are immediate, decreases gradual. */
   #fanOut = FIRST_FAN_OUT
+  readonly #latency = new LatencyHistogram()
+  /** Batches with packets that were forwarded. */
+  #forwarded = 0
 
   constructor(engine: FfiEngine, { onEvents, takeCommands, clock = () => performance.now() }: LaneLoopOptions) {
     this.#engine = engine
@@ -46,7 +49,9 @@ export class LaneLoop {
     this.#clock = clock
     this.#measuredAt = this.#clock()
     this.#turnAt = this.#measuredAt
-    this.#router = new Router(engine, { busy: () => this.busy(), stunMac, timeOrigin: performance.timeOrigin })
+    const { timeOrigin } = performance
+    const measured = () => ({ busy: this.busy(), latency: this.#latency.counts })
+    this.#router = new Router(engine, { measured, stunMac, timeOrigin })
   }
 
   /** Busy share of the time since the last call. */
@@ -89,11 +94,18 @@ export class LaneLoop {
       const oldest = batch.waited[0]!
       const isWhole = batch.count === limit && oldest <= LIMITS.videoWait
       this.#learn((engine.packets - before) / batch.count, isWhole)
+      if (engine.packets > before) this.#sample(now)
     }
     const hasCrossed = this.#bell !== undefined && this.#receiveCrossed(limit, now)
     if (this.#mayTick(batch === undefined, now)) this.#router.tick(now)
     this.#settle()
     return batch !== undefined || hasCrossed
+  }
+
+  /** The latency of the oldest packet of a batch that was read at `readAt`: one batch in `latencySample`. */
+  #sample(readAt: number): void {
+    if (this.#forwarded++ % SERVER_LIMITS.latencySample !== 0) return
+    this.#latency.observe(this.#engine.socket.oldest / 1_000 + this.#clock() - readAt)
   }
 
   /** The same for packets of other lanes, at most `limit` of each. Returns whether there were any. */
