@@ -1,5 +1,5 @@
 // A voice node: messages, lane events and time in; effects and a deadline out. It owns every channel, session and connection.
-import { type Identify, LEGACY_MODES, MODERN_MODES, type OwnerQuestion, VoiceClose } from '@parley/protocol'
+import { type Identify, LEGACY_MODES, MODERN_MODES, VoiceClose } from '@parley/protocol'
 import { BackendControl, type BackendControlOptions, type BackendInspection } from './backend/control.ts'
 import { Drain } from './backend/drain.ts'
 import { EgressMeter } from './backend/egress-meter.ts'
@@ -332,12 +332,6 @@ export class VoiceNode {
       lanes: this.#lanes.inspect(),
       lvsp: this.#lvsp.inspect(),
     }
-  }
-
-  /** Whether this node has what another process of the cluster asks for: a voice state of the user, or the session. */
-  holds({ server, user, session }: OwnerQuestion): boolean {
-    const hasUser = user !== undefined && this.#channels.voiceStates.ofUser(server, user).length > 0
-    return hasUser || (session !== undefined && this.#sessions.has(server, session))
   }
 
   /** Counts by property, for metrics; their cost grows with the sessions and channels. */

@@ -29,4 +29,8 @@ export interface NodeStatus {
   /** 0 (worst) to 1 (best). */
   readonly health: number
   readonly isDraining: boolean
+  /** Packets sent by all lanes so far. */
+  readonly packetsOut: number
+  /** Packets that the lanes can send in a second, as they measured at their start; undefined until then. */
+  readonly packetsPerSecond: number | undefined
 }

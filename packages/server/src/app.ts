@@ -1,7 +1,6 @@
 // Composition: configuration → lanes → listeners → node → host; start, reload, drain, stop.
 import type { LaneEvent, NoteFields } from '@parley/core'
 import { type NodeInspection, type Operator, VoiceNode } from '@parley/core'
-import type { OwnerQuestion } from '@parley/protocol'
 import { type CertificateState, describeCertificate, NodeCertificate } from './acme/node-certificate.ts'
 import { Administration } from './admin/administration.ts'
 import type { ReloadReport } from './admin/reload-report.ts'
@@ -121,7 +120,7 @@ export class App {
     this.#relay = relay?.open({
       inputs: host,
       note: this.#log.note,
-      holds: question => this.holds(question),
+      holds: question => this.#node.operator.holds(question),
       announces: () => this.#config.media.announce.length > 0,
     })
     this.#connections = new Connections(this.#relay ?? host, this.#log.note)
@@ -197,12 +196,9 @@ export class App {
   /** The load of the node, at constant cost. */
   get status(): NodeStatus {
     const { sessions, channels, health } = this.#node.sizes
-    return { sessions, channels, health, isDraining: this.#isDraining }
-  }
-
-  /** @internal Whether this node has what a client of another process of the cluster names. */
-  holds(question: OwnerQuestion): boolean {
-    return this.#node.holds(question)
+    const { packetsOut } = this.#measurements
+    const packetsPerSecond = this.#ports.lanes.copiesPerSecond
+    return { sessions, channels, health, isDraining: this.#isDraining, packetsOut, packetsPerSecond }
   }
 
   /** The state of the node without secrets. Its cost grows with the node's contents. */

@@ -50,6 +50,11 @@ export class Measurements {
     this.#counters.set(lane, counters)
   }
 
+  /** Packets that all lanes have sent. */
+  get packetsOut(): number {
+    return [...this.#counters.values()].reduce((sum, each) => sum + each.packetsOut, 0)
+  }
+
   laneLost(lane: number): void {
     this.#counters.delete(lane)
   }

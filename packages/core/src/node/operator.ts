@@ -1,5 +1,5 @@
 // What the operator of the node does, besides its backends: ends and mutes sessions, ends a draining.
-import { VoiceClose } from '@parley/protocol'
+import { type OwnerQuestion, VoiceClose } from '@parley/protocol'
 import type { BackendControl, BackendControlOptions } from '../backend/control.ts'
 import type { Drain } from '../backend/drain.ts'
 import type { BackendId, LocalPlacement } from '../channel/channel-ref.ts'
@@ -27,7 +27,7 @@ interface OperatorParts {
   /** Objects that the parts of the node read at each use. */
   readonly policy: Writable<AuthenticationPolicy>
   readonly encryption: Writable<Pick<EncryptionHost, 'policy'>>
-  readonly gateway: Writable<Pick<Gateway, 'minVersion' | 'strictOpcodes'>>
+  readonly gateway: Writable<Pick<Gateway, 'minVersion' | 'strictOpcodes'>> & Pick<Gateway, 'sessions'>
   readonly backendOptions: Writable<Pick<BackendControlOptions, 'orphanGrace'>>
 }
 
@@ -51,6 +51,8 @@ export interface Operator {
   mute(selector: UserSelector, isMuted: boolean): number
   /** Ends a draining: the node takes channels again. Returns false if it does not drain. */
   undrain(): boolean
+  /** Whether this node has what another process of its cluster asks for: a voice state of the user, or the session. */
+  holds(question: OwnerQuestion): boolean
   /** Every channel of the node with the fencing number of its placement in a cluster. */
   placements(): readonly LocalPlacement[]
   /** Ends a channel (4014) that a cluster placed on another node, unless it has at least this epoch here. Returns whether it ended. */
@@ -91,6 +93,12 @@ export class NodeOperator implements Operator {
     deadlines.update(drain)
     effects.note('node.undrained', {})
     return true
+  }
+
+  holds({ server, user, session }: OwnerQuestion): boolean {
+    const { channels, gateway } = this.#parts
+    const hasUser = user !== undefined && channels.voiceStates.ofUser(server, user).length > 0
+    return hasUser || (session !== undefined && gateway.sessions.has(server, session))
   }
 
   placements(): readonly LocalPlacement[] {

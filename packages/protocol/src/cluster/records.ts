@@ -43,6 +43,8 @@ export const NodeRecord = z.object({
   gateway: Url.optional(),
   /** Voice sessions at which the node is full. */
   sessions: z.int().min(1),
+  /** Packets a second at which its lanes are full; absent until they have measured that. */
+  packets: z.int().min(1).optional(),
 })
 export type NodeRecord = z.infer<typeof NodeRecord>
 

@@ -10,7 +10,7 @@ import { VERSION } from '../version.ts'
 import type { Coordinator } from './coordinator.ts'
 
 /** What a member needs of the node. */
-type MemberApp = Pick<App, 'status' | 'endpoint' | 'lvspUrl' | 'holds' | 'operate'>
+type MemberApp = Pick<App, 'status' | 'endpoint' | 'lvspUrl' | 'operate'>
 
 export class NodeMember {
   readonly #app: MemberApp
@@ -20,19 +20,25 @@ export class NodeMember {
   readonly #timer: NodeJS.Timeout
   readonly #fence: Fence
   #isDraining: boolean
+  /** Packets a second at which the lanes are full; undefined until they have measured it. */
+  #packets: number | undefined
+  /** Packets sent, and when, as of the last report. */
+  #sent: { readonly packets: number; readonly at: number }
 
   constructor(app: MemberApp, config: Pick<Config, 'cluster' | 'capacity' | 'lvsp'>, coordinator: Coordinator) {
     this.#app = app
     this.#config = config
     this.#coordinator = coordinator
     this.#isDraining = app.status.isDraining
+    this.#packets = this.#ceiling
+    this.#sent = { packets: app.status.packetsOut, at: performance.now() }
     this.#fence = new Fence(this.#id, {
       placements: () => app.operate(operator => operator.placements()) ?? [],
       find: placement => void coordinator.find(placement).then(outcome => this.#fence.found(placement, outcome)),
       end: placement => void app.operate((operator, now) => operator.fence(placement, now)),
     })
     coordinator.announce(this.#record)
-    coordinator.answer(this.#id, question => app.holds(question))
+    coordinator.answer(this.#id, question => app.operate(operator => operator.holds(question)) === true)
     this.#timer = setInterval(() => this.#report(), SERVER_LIMITS.clusterReportInterval)
   }
 
@@ -46,19 +52,22 @@ export class NodeMember {
   /** Announces a change of the node's state at once, instead of with the next report. */
   update(): void {
     const { isDraining } = this.#app.status
-    if (isDraining === this.#isDraining) return
+    const packets = this.#ceiling
+    if (isDraining === this.#isDraining && packets === this.#packets) return
     this.#isDraining = isDraining
+    this.#packets = packets
     this.#coordinator.announce(this.#record)
   }
 
   #report(): void {
     this.update()
     const { sessions, channels, health } = this.#app.status
+    const packets = this.#packetShare()
     const report: LoadReport = {
       schema: CLUSTER_SCHEMA,
       id: this.#id,
       boot: this.#boot,
-      load: Math.max(0, 1 - health),
+      load: Math.max(0, 1 - health, packets),
       sessions,
       channels,
     }
@@ -66,6 +75,20 @@ export class NodeMember {
     void this.#coordinator.report(report).then(isReceived => {
       if (isReceived) this.#fence.confirmed(sentAt)
     })
+  }
+
+  /** Packets since the last report, in relation to what the lanes can send in that time. */
+  #packetShare(): number {
+    const before = this.#sent
+    this.#sent = { packets: this.#app.status.packetsOut, at: performance.now() }
+    const seconds = (this.#sent.at - before.at) / 1_000
+    if (this.#packets === undefined || seconds <= 0) return 0
+    // A lane that was replaced counts from zero.
+    return Math.max(0, this.#sent.packets - before.packets) / seconds / this.#packets
+  }
+
+  get #ceiling(): number | undefined {
+    return this.#config.cluster.packets_per_second ?? this.#app.status.packetsPerSecond
   }
 
   get #id(): string {
@@ -92,6 +115,7 @@ export class NodeMember {
       endpoint: this.#app.endpoint,
       gateway: this.#gateway,
       sessions: capacity.sessions,
+      packets: this.#packets,
     }
   }
 }

@@ -43,6 +43,11 @@ export const Cluster = z.object({
     'a URL such as "wss://node1.internal:8443/"',
     'URL at which other processes of the cluster reach the voice gateway of this node, to relay clients that arrived there. Default: the host of `lvsp` if LVSP has no listener of its own, otherwise `http.endpoint`.',
   ),
+  packets_per_second: setting(
+    z.int().min(1).optional(),
+    'a whole number above 0',
+    'Outgoing media packets a second at which fronts count this node as full. Default: what its lanes measure at the start, where they run on the ffi engine.',
+  ),
   secret_file: setting(
     Path.optional(),
     'the path of a file',

@@ -29,6 +29,8 @@ export interface InlineLaneOptions {
 /** Feeds a router from a port, and ticks it at its deadlines. */
 export class InlineLane implements Lane {
   readonly id: LaneId
+  /** It shares its thread with other work. */
+  readonly copiesPerSecond = undefined
   readonly #port: DatagramPort
   readonly #engine: PortableEngine
   readonly #router: Router

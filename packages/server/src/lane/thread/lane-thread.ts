@@ -34,6 +34,7 @@ type Opened = Extract<FromLane, { kind: 'opened' }>
 /** The main thread's end of one lane. Created by `Lanes`, which replaces it after `onLost`. */
 export class ThreadLane implements Lane {
   readonly id: LaneId
+  copiesPerSecond: number | undefined
   readonly #options: ThreadLaneOptions
   readonly #worker: Worker
   /** While messages wait, a word of it is 1, so that the lane reads a word and not a port per turn. */
@@ -76,6 +77,7 @@ export class ThreadLane implements Lane {
     })
     worker.on('message', (message: FromLane) => {
       if (message.kind === 'events') this.#events(message.events)
+      else if (message.kind === 'calibrated') this.copiesPerSecond = message.copiesPerSecond
       else if (message.kind === 'refused')
         this.#failure = Object.assign(new Error(message.message), { code: message.code })
       else {

@@ -59,7 +59,11 @@ async function runFfi(): Promise<void> {
   for (takeCommands(); isRunning; takeCommands()) {
     if (loop.turn()) continue
     if (warmUp === undefined) loop.wait(SERVER_LIMITS.maxLaneWait)
-    else if (!warmUp.step()) warmUp = undefined
+    else if (!warmUp.step()) {
+      const { copiesPerSecond } = warmUp
+      if (copiesPerSecond !== undefined) post({ kind: 'calibrated', copiesPerSecond })
+      warmUp = undefined
+    }
   }
   warmUp?.close()
   loop.close()

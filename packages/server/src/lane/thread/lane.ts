@@ -6,6 +6,8 @@ export interface Lane {
   readonly id: LaneId
   /** The UDP port it is bound to. */
   readonly port: number
+  /** Copies that it can send in a second, as measured at its start; undefined until then, and without its own thread. */
+  readonly copiesPerSecond: number | undefined
   /** Commands take effect in order. After `close` they are ignored. */
   command(command: LaneCommand): void
   /** Guarantees that the lane applies the commands so far before any datagram that is sent afterwards. */

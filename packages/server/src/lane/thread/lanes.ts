@@ -97,6 +97,12 @@ export class Lanes {
     return this.#places.filter(({ lane }) => lane === undefined).length
   }
 
+  /** Copies that all lanes together can send in a second; undefined until each has measured itself. */
+  get copiesPerSecond(): number | undefined {
+    const each = this.#places.map(({ lane }) => lane?.copiesPerSecond)
+    return each.reduce((sum, one) => (sum === undefined || one === undefined ? undefined : sum + one), 0)
+  }
+
   /** Queues a command; it is sent with `flush`. */
   command(id: LaneId, command: LaneCommand): void {
     const place = this.#places[id]

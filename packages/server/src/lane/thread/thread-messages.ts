@@ -24,4 +24,6 @@ export type FromLane =
   /** The port is open. `descriptors`, on the ffi engine only: socket and eventfd, which survive a crash of the thread. */
   | { kind: 'opened'; port: number; descriptors?: { socket: number; wake: number } }
   | { kind: 'refused'; code: string; message: string }
+  /** After the warm-up: copies that the lane can send in a second. */
+  | { kind: 'calibrated'; copiesPerSecond: number }
   | { kind: 'events'; events: readonly LaneEvent[] }

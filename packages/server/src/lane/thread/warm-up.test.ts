@@ -8,7 +8,7 @@ const loaded = await Native.load()
 
 test('the warm-up forwards every packet to every listener and ends', {
   skip: !loaded.ok && loaded.reason,
-}, () => {
+}, t => {
   assert.ok(loaded.ok)
   const warmUp = new WarmUp(loaded.value)
   let steps = 1
@@ -16,4 +16,8 @@ test('the warm-up forwards every packet to every listener and ends', {
   // Receiver reports come in addition.
   assert.ok(warmUp.forwarded >= steps * (6 * 24 + 42))
   assert.ok(steps >= 100)
+  const { copiesPerSecond = 0 } = warmUp
+  // Wide enough for any machine.
+  assert.ok(copiesPerSecond > 5_000 && copiesPerSecond < 50_000_000, String(copiesPerSecond))
+  t.diagnostic(`${copiesPerSecond} copies a second`)
 })

@@ -1,0 +1,64 @@
+// What a node announces to its cluster: its capacity once its lanes have measured it, or as configured; and its load.
+import assert from 'node:assert/strict'
+import { type TestContext, test } from 'node:test'
+import type { LoadReport, NodeRecord } from '@parley/protocol'
+import { App } from '../app.ts'
+import { configOf } from '../config/config.ts'
+import { Native } from '../lane/engine/native-calls.ts'
+import { MemoryCoordinator, SharedMemory } from './memory-coordinator.ts'
+import { NodeMember } from './node-member.ts'
+
+const loaded = await Native.load()
+
+/** A node with one lane, and what a front receives of it until `fits` holds. */
+async function announced(
+  t: TestContext,
+  cluster: { packets_per_second?: number },
+  fits: (record: NodeRecord | undefined, report: LoadReport | undefined) => boolean,
+) {
+  const config = configOf({
+    http: { listen: '127.0.0.1:0' },
+    media: { listen: '127.0.0.1', port: 0, lanes: 1 },
+    log: { level: 'silent' },
+    cluster: { nats: ['127.0.0.1'], id: 'n1', ...cluster },
+    backend: [{ secret: 'the secret of the backend in this test' }],
+  })
+  const shared = new SharedMemory()
+  const app = await App.start(config)
+  t.after(() => app.close())
+  let record: NodeRecord | undefined
+  let report: LoadReport | undefined
+  await new Promise<void>(resolve => {
+    const check = () => fits(record, report) && resolve()
+    new MemoryCoordinator(shared).watch({
+      nodeAnnounced(each) {
+        record = each
+        check()
+      },
+      loadReported(each) {
+        report = each
+        check()
+      },
+      nodeWithdrawn() {},
+      availabilityChanged() {},
+      malformed: assert.fail,
+    })
+    const member = new NodeMember(app, config, new MemoryCoordinator(shared))
+    t.after(() => member.leave())
+  })
+  return { record, report }
+}
+
+test('a node announces what its lanes can send as soon as they have measured it', {
+  skip: !loaded.ok && loaded.reason,
+}, async t => {
+  const { record } = await announced(t, {}, each => each?.packets !== undefined)
+  assert.ok(record!.packets! > 5_000)
+  assert.equal(new URL(record!.gateway!).pathname, '/')
+})
+
+test('a configured capacity is announced at once, and an idle node reports no load of packets', async t => {
+  const { record, report } = await announced(t, { packets_per_second: 123_456 }, (_, each) => each !== undefined)
+  assert.equal(record!.packets, 123_456)
+  assert.ok(report!.load < 0.9, String(report!.load))
+})
