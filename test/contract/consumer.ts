@@ -50,10 +50,12 @@ export class Consumer {
   readonly folder: string
   /** The files of each tarball, by package name. */
   readonly files: ReadonlyMap<string, readonly string[]>
+  readonly tarballs: readonly string[]
 
   private constructor(folder: string, packed: readonly Packed[]) {
     this.folder = folder
     this.files = new Map(packed.map(({ name, files }) => [name, files.map(({ path }) => path)]))
+    this.tarballs = packed.map(({ filename }) => join(folder, filename))
   }
 
   /** A string says why there is none: the registry cannot be reached. In CI that is an error. */
@@ -75,6 +77,14 @@ export class Consumer {
       return 'the npm registry cannot be reached'
     }
     return new Consumer(folder, packed)
+  }
+
+  /** Installs the tarballs as `npm install --global` does, below a prefix of its own. Returns the path of the command. */
+  async installGlobally(): Promise<string> {
+    const prefix = join(this.folder, 'global')
+    const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline']
+    await npm(['install', '--global', '--prefix', prefix, ...quiet, ...this.tarballs], this.folder)
+    return join(prefix, process.platform === 'win32' ? 'parley.cmd' : 'bin/parley')
   }
 
   write(path: string, text: string): void {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { type TestContext, test } from 'node:test'
-import { Consumer, PACKAGES, ROOT } from './consumer.ts'
+import { selfSignedCertificate } from '@parley/server'
+import { Consumer, PACKAGES, ROOT, run } from './consumer.ts'
 
 const ENTRIES = [
   '@parley/protocol',
@@ -228,4 +229,68 @@ packaged('the DAVE worker for web pages loads its library, alone and without dep
   assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: '{"kind":"loaded","version":1}\n', stderr: '' })
   const script = join(consumer.folder, 'node_modules/@parley/client/dist/dave-worker.js')
   assert.doesNotMatch(readFileSync(script, 'utf8'), /^\s*import[\s{*]/m)
+})
+
+packaged(
+  'npm install --global has the command, whose setup writes a unit that starts the node',
+  async (consumer, t) => {
+    if (process.platform === 'win32') return t.skip('there is no systemd')
+    const parley = await consumer.installGlobally()
+    const etc = join(consumer.folder, 'etc')
+    const where = ['--folder', etc, '--unit', join(etc, 'parley.service'), '--port', '18443', '--no-stun']
+    // A certificate of its own: no authority can be reached from here.
+    const { cert, key } = selfSignedCertificate()
+    consumer.write('cert.pem', cert)
+    consumer.write('key.pem', key)
+    const files = ['--cert', join(consumer.folder, 'cert.pem'), '--key', join(consumer.folder, 'key.pem')]
+    const flags = ['--yes', '--host', 'localhost.example.org', '--backend', 'lvsp', ...where, ...files]
+    const setup = await run(parley, ['setup', ...flags], consumer.folder)
+    assert.equal(setup.code, 0, setup.stderr)
+    const unit = readFileSync(join(etc, 'parley.service'), 'utf8')
+    const commands = [...unit.matchAll(/^ExecStart(?:Pre)?=(.+)$/gm)].map(([, command = '']) => command.split(' '))
+    assert.equal(commands.length, 2)
+    for (const [program = '', file = ''] of commands) {
+      assert.equal(program, process.execPath)
+      assert.match(file, /\/global\/lib\/node_modules\/@parley\/server\/bin\/parley\.mjs$/)
+    }
+    const [[before = '', ...check] = [], [program = '', ...serve] = []] = commands
+    const checked = await run(before, check, consumer.folder)
+    assert.equal(checked.code, 0, checked.stderr)
+    assert.match(checked.stdout, /endpoint = "localhost\.example\.org:18443"/)
+    // What the unit runs, on ports of this test.
+    const ports = ['--set', 'http.listen=127.0.0.1:0', '--set', 'media.port=0', '--set', 'log.format=json']
+    const node = spawn(program, [...serve, ...ports], { cwd: consumer.folder, stdio: ['ignore', 'pipe', 'inherit'] })
+    t.after(() => node.kill('SIGKILL'))
+    let log = ''
+    for await (const chunk of node.stdout) {
+      log += chunk
+      if (log.includes('"event":"node.started"')) break
+    }
+    assert.match(log, /"event":"node\.started"/)
+    node.kill('SIGTERM')
+    const [code] = node.exitCode === null ? await once(node, 'exit') : [node.exitCode]
+    assert.equal(code, 0)
+  },
+)
+
+const missingDpkg = spawnSync('dpkg-deb', ['--version']).error !== undefined
+
+test('a Debian package has the command, the unit, and the user of the node', { timeout: 600_000 }, async t => {
+  const consumer = await installed
+  if (typeof consumer === 'string') return t.skip(consumer)
+  if (missingDpkg && process.env.CI !== 'true') return t.skip('dpkg-deb is not installed')
+  const built = await run(join(ROOT, 'scripts/make-deb.sh'), [consumer.folder, ...consumer.tarballs], ROOT)
+  assert.equal(built.code, 0, built.stderr)
+  const { version } = manifestOf('server')
+  const file = built.stdout.trim()
+  assert.match(file, new RegExp(`/parley_${version}_\\w+\\.deb$`))
+  const root = join(consumer.folder, 'deb')
+  assert.equal((await run('dpkg-deb', ['--raw-extract', file, root], ROOT)).code, 0)
+  const printed = await run(join(root, 'usr/bin/parley'), ['--version'], root)
+  assert.deepEqual(printed, { code: 0, stdout: `${version}\n`, stderr: '' })
+  const unit = readFileSync(join(root, 'usr/lib/systemd/system/parley.service'), 'utf8')
+  assert.equal(unit, readFileSync(join(ROOT, 'deploy/systemd/parley.service'), 'utf8'))
+  assert.match(readFileSync(join(root, 'DEBIAN/control'), 'utf8'), /^Depends: nodejs \(>= 20\.19\)$/m)
+  assert.match(readFileSync(join(root, 'DEBIAN/postinst'), 'utf8'), /useradd --system --user-group/)
+  assert.equal((await run('sh', ['-n', join(root, 'DEBIAN/postinst')], root)).code, 0)
 })

@@ -52,6 +52,15 @@ const SETTINGS: Record<string, string> = {
   'backend.0.secret_file': SECRET,
 }
 
+/** Instead of the certificate: one that the node obtains. */
+const ACME = {
+  'http.tls_cert': undefined,
+  'http.tls_key': undefined,
+  'acme.names': 'voice.example.org',
+  'acme.agree_to_terms': 'true',
+  'acme.storage': folder,
+}
+
 interface Case {
   settings?: Record<string, string | undefined>
   environment?: ConfigSources['environment']
@@ -198,6 +207,20 @@ const CASES: [name: string, injected: Case, check: string, problem: RegExp, fix:
   ],
   ['no IPv4 address', { settings: { 'media.announce': '2001:db8::10' } }, 'ipv4', /no IPv4 address/, /add an IPv4/],
   [
+    'a certificate that is obtained for another name',
+    { settings: { ...ACME, 'acme.names': 'old.example.org', 'acme.challenge': 'http-01' } },
+    'acme',
+    /voice\.example\.org, which is not one of acme\.names/,
+    /add "voice\.example\.org"/,
+  ],
+  [
+    'a challenge at a port that the authority does not use',
+    { settings: ACME },
+    'acme',
+    /connects to port 443, but the node listens on port 8443/,
+    /http-01/,
+  ],
+  [
     'a proxy that can be bypassed',
     { settings: { 'http.behind_proxy': 'true', 'http.tls_cert': undefined, 'http.tls_key': undefined } },
     'exposure',
@@ -291,7 +314,7 @@ test('each injected problem is found by one check only, and each check of the ta
   }
   assert.deepEqual(unexpected, [])
   const found = new Set(CASES.map(([, , check]) => check))
-  const elsewhere = ['certificate-usage', 'running', 'backends', '…-from-here']
+  const elsewhere = ['certificate-usage', 'certificate-renewal', 'running', 'backends', '…-from-here']
   assert.deepEqual(
     CHECKS.map(({ name }) => name).filter(each => !found.has(each) && !elsewhere.includes(each)),
     [],
