@@ -1,7 +1,7 @@
 // A cluster with a real NATS server: nodes that die, drain and return, NATS that is away, fronts that are replaced.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { ClusterBackend, ClusterScene, type ClusterUser } from './cluster-scene.ts'
+import { ClusterBackend, ClusterScene, type ClusterUser, GUILD } from './cluster-scene.ts'
 import { missingNats } from './nats-server.ts'
 import { until } from './until.ts'
 
@@ -137,3 +137,31 @@ test('a backend continues on another front, which finds its channels where they 
   const count = listener.frames.length
   await until('sound as before', () => listener.frames.length > count + 20)
 })
+
+test(
+  'a backend on two fronts: each event arrives once, on the newest; each front knows what the other did',
+  options,
+  async t => {
+    const scene = await ClusterScene.open(t)
+    await scene.node('n1')
+    await scene.node('n2')
+    const [first, second] = [await scene.front('f1'), await scene.front('f2')]
+    const older = await ClusterBackend.connect(t, first.address)
+    const { listener, speaker } = await talking(t, older, '500', 6001)
+    const newer = await ClusterBackend.connect(t, second.address)
+    const events: string[] = []
+    for (const [name, { client }] of Object.entries({ older, newer }))
+      client.on('voiceStateDisconnected', ({ userId }) => void events.push(`${name} ${userId}`))
+    const third = await newer.join(t, '500', '6003')
+    assert.equal(third.endpoint, speaker.endpoint)
+    // The first front let this user in, and the second one ends its voice state.
+    newer.client.destroyVoiceState({ guildId: GUILD, channelId: '500', userId: '6001' })
+    await until('the end of the speaker', () => speaker.closes.length > 0)
+    await until('its event', () => events.length > 0)
+    second.process.kill()
+    await second.process.exit
+    await listener.close()
+    await until('the event of the listener', () => events.some(event => event.endsWith('6002')))
+    assert.deepEqual(events, ['newer 6001', 'older 6002'])
+  },
+)

@@ -8,6 +8,8 @@ export type {
   DrainingChannel,
   LvspAnswer,
   LvspOutput,
+  MirroredChannel,
+  MirroredVoiceState,
   NodeReady,
   NodeStats,
   ReceiverChange,

@@ -27,6 +27,7 @@ export type {
   PlacementOutcome,
 } from './cluster/front-ports.ts'
 export type { Member, MemberState, ProbeOutcome } from './cluster/membership.ts'
+export type { MirroredChannel, MirroredVoiceState } from './cluster/mirror.ts'
 export type { Crypto, GroupCrypto, Signer } from './crypto.ts'
 export type { DaveInspection } from './dave/group.ts'
 export type { MemberInspection } from './dave/member.ts'
@@ -67,8 +68,9 @@ export {
 export { HEADER_WORDS, type PacketIo } from './lane/packet-io.ts'
 export { PacketRing, type PacketRingOptions, type RingInput, type RingOutput } from './lane/packet-ring.ts'
 export { LIMITS } from './limits.ts'
-export type { LvspConnectionInspection, LvspOrigin } from './lvsp/connection.ts'
+export type { LvspConnectionInspection } from './lvsp/connection.ts'
 export type { Dialect } from './lvsp/dialect.ts'
+export type { LvspOrigin } from './lvsp/entry/owner.ts'
 export { type Capacity, DEFAULT_CAPACITY } from './lvsp/health.ts'
 export type { LvspBackend, LvspInspection, SpeakingEvent, VoiceStateEvent } from './lvsp/lvsp.ts'
 export type { ChannelEncryption, ListedChannel, VoiceStateRequest, VoiceStateSelector } from './lvsp/node-control.ts'

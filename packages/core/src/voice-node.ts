@@ -25,6 +25,7 @@ import type { LaneEvent, LaneId } from './lane/commands.ts'
 import { LIMITS } from './limits.ts'
 import { type Capacity, Health } from './lvsp/health.ts'
 import { Lvsp, type LvspBackend, type LvspInspection } from './lvsp/lvsp.ts'
+import type { MirrorItem } from './lvsp/node-control.ts'
 import { AddressBans, type BanPolicy } from './node/address-bans.ts'
 import { NodeOperator, type Operator } from './node/operator.ts'
 import { SessionEvents } from './node/session-events.ts'
@@ -178,6 +179,7 @@ export class VoiceNode {
       health: () => this.#health.value,
       egress: () => this.#egress.bitsPerSecond,
       channelEndCode: (id: BackendId) => endCodes.get(id) ?? VoiceClose.Disconnected,
+      mirrored: (backend: BackendId, item: MirrorItem) => this.#lvsp.mirror(backend, item),
       voiceStateCreated: ({ serverId }: Channel, userId: string, now: number) =>
         held.voiceStateCreated(serverId, userId, now),
     }

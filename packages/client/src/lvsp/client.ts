@@ -17,6 +17,8 @@ import type {
   DrainingChannel,
   LvspAnswer,
   LvspOutput,
+  MirroredChannel,
+  MirroredVoiceState,
   NodeReady,
   NodeStats,
   ReceiverChange,
@@ -76,6 +78,9 @@ export interface LvspClientEvents {
   videoSource: VideoSource
   /** Another connection of this backend receives the answers and events of the node, or this one does again. */
   receiver: ReceiverChange
+  /** To a front: a channel or voice state that it did not change itself; after each connect without a replay all of them. */
+  mirroredChannel: MirroredChannel
+  mirroredVoiceState: MirroredVoiceState
   /** The node is about to stop: move the users of the channel to another node. */
   draining: DrainingChannel
   /** The node refused a command that has no answer, or sent an undecodable message. Not thrown without a listener. */
@@ -230,6 +235,11 @@ export class LvspClient {
     this.#command(() => this.#session.command(LvspInfo.Sync, ...syncParts(channels, grace)))
   }
 
+  /** For a front: whether the backend has a connection to it (FRONT_BACKEND). */
+  setBackendConnected(connected: boolean): void {
+    this.#command(() => this.#session.command(LvspInfo.FrontBackend, { connected }))
+  }
+
   /** Ends the session. Channels and voice states remain on the node. Resolves when the socket is closed. */
   async close(): Promise<void> {
     const connection = this.#connection
@@ -300,6 +310,10 @@ export class LvspClient {
         return this.#events.emit('videoSource', output.event)
       case 'draining':
         return this.#events.emit('draining', output.event)
+      case 'mirroredChannel':
+        return this.#events.emit('mirroredChannel', output.item)
+      case 'mirroredVoiceState':
+        return this.#events.emit('mirroredVoiceState', output.item)
       case 'receiver':
         return this.#events.emit('receiver', output.event)
       case 'refused':

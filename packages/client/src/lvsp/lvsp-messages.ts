@@ -2,6 +2,7 @@
 // Fields are renamed from snake_case to camelCase here and nowhere else. `LvspClientSession` decides whether an INFO
 // answers a request (`answerOf`) or is an event (`eventOf`).
 import {
+  channelPropertiesOf,
   type LvspEvent,
   type LvspEventData,
   LvspEvents,
@@ -18,7 +19,14 @@ import {
 import { z } from 'zod'
 import { parseJson } from '../parse-json.ts'
 import type { AssignedChannel } from './channel.ts'
-import type { LvspOutput, NodeStats, RequestFailure, RequestId } from './lvsp-outputs.ts'
+import type {
+  LvspOutput,
+  MirroredChannel,
+  MirroredVoiceState,
+  NodeStats,
+  RequestFailure,
+  RequestId,
+} from './lvsp-outputs.ts'
 import { videoSourceOf, videoViewOf } from './video.ts'
 import { type GrantedVoiceState, userOf, type VoiceStateConnected } from './voice-state.ts'
 
@@ -136,6 +144,10 @@ export function eventOf(info: Info): LvspOutput | undefined {
       return { kind: 'videoView', event: videoViewOf(info.data) }
     case LvspInfo.VideoSource:
       return { kind: 'videoSource', event: videoSourceOf(info.data) }
+    case LvspInfo.ChannelMirror:
+      return { kind: 'mirroredChannel', item: mirroredChannelOf(info.data) }
+    case LvspInfo.VoiceStateMirror:
+      return { kind: 'mirroredVoiceState', item: mirroredVoiceStateOf(info.data) }
     case LvspInfo.Receiver:
       return { kind: 'receiver', event: { receives: info.data.receives } }
     case LvspInfo.Stats:
@@ -163,6 +175,19 @@ const connectedOf = (data: LvspEventData<typeof LvspInfo.VoiceStateConnected>): 
   sessionId: data.session_id,
   protocol: data.protocol,
 })
+
+function mirroredChannelOf(data: LvspEventData<typeof LvspInfo.ChannelMirror>): MirroredChannel {
+  const { channel_id: channelId, guild_id: guildId, token = '', endpoint, epoch = 0, ended = false } = data
+  const properties = channelPropertiesOf(data.channel_properties ?? {})
+  return { channelId, guildId, token, endpoint, epoch, properties, isEnded: ended }
+}
+
+function mirroredVoiceStateOf(data: LvspEventData<typeof LvspInfo.VoiceStateMirror>): MirroredVoiceState {
+  const { session_id: sessionId = '', token = '', endpoint, connected = false, ended = false } = data
+  const { mute, deaf, suppress, priority, flags, platform } = data
+  const restrictions = { mute, deaf, suppress, priority, flags, platform }
+  return { ...userOf(data), sessionId, token, endpoint, connected, restrictions, isEnded: ended }
+}
 
 const statsOf = (data: LvspEventData<typeof LvspInfo.Stats>): NodeStats => ({
   channels: data.channels,

@@ -1,9 +1,10 @@
 // The outputs of an LVSP session: requests to its host, answers and events.
-import type { LvspCapability, LvspFailure } from '@parley/protocol'
+import type { ChannelProperties, LvspCapability, LvspFailure, VoiceStateRestrictions } from '@parley/protocol'
 import type { AssignedChannel, ChannelEncryption, ChannelRef } from './channel.ts'
 import type { VideoSource, VideoView } from './video.ts'
 import type {
   GrantedVoiceState,
+  UserRef,
   VoiceStateConnected,
   VoiceStateDisconnected,
   VoiceStateSpeaking,
@@ -52,6 +53,28 @@ export interface ReceiverChange {
   receives: boolean
 }
 
+/** A channel of the node, for a front (CHANNEL_MIRROR). */
+export interface MirroredChannel extends ChannelRef {
+  token: string
+  endpoint?: string | undefined
+  /** Fencing number of its placement; 0 without one. */
+  epoch: number
+  properties: ChannelProperties
+  /** The channel has ended. */
+  isEnded: boolean
+}
+
+/** A voice state of the node, for a front (VOICE_STATE_MIRROR). */
+export interface MirroredVoiceState extends UserRef {
+  sessionId: string
+  token: string
+  endpoint?: string | undefined
+  connected: boolean
+  restrictions: VoiceStateRestrictions
+  /** The voice state has ended. */
+  isEnded: boolean
+}
+
 /** Identifies a request until it is answered or has failed. */
 export type RequestId = number
 
@@ -95,6 +118,8 @@ export type LvspOutput =
   | { kind: 'videoView'; event: VideoView }
   | { kind: 'videoSource'; event: VideoSource }
   | { kind: 'draining'; event: DrainingChannel }
+  | { kind: 'mirroredChannel'; item: MirroredChannel }
+  | { kind: 'mirroredVoiceState'; item: MirroredVoiceState }
   | { kind: 'receiver'; event: ReceiverChange }
   /** A message of the node did not decode and was ignored. */
   | { kind: 'undecodable'; reason: string }

@@ -31,6 +31,7 @@ const NEEDED: Partial<Record<LvspCommand, LvspCapability>> = {
   [LvspInfo.Sync]: LvspCapability.Sync,
   [LvspInfo.TokenRefresh]: LvspCapability.UserToken,
   [LvspInfo.Stats]: LvspCapability.Stats,
+  [LvspInfo.FrontBackend]: LvspCapability.Front,
 }
 
 /** The capability without which a node refuses a command; undefined if it needs none. */

@@ -18,6 +18,8 @@ import type { LvspOutput, RequestId } from './lvsp-outputs.ts'
 export interface LvspSessionOptions {
   /** Extensions of the specification to agree on with the node. Default: all that the node offers. */
   capabilities?: readonly LvspCapability[] | undefined
+  /** Id of this process as a front of a cluster: it is sent what others change on the node. Backends have none. */
+  front?: string | undefined
   /** The longest delay before a reconnect, in milliseconds. Default: 30,000; 2,000 suits nodes in the same network. */
   maxReconnectDelay?: number | undefined
   /** Milliseconds until a request without an answer fails. Default: 10 000. */
@@ -48,6 +50,7 @@ const WRONG_SECRET = 'the node does not accept the secret'
  */
 export class LvspClientSession {
   readonly #wanted: readonly LvspCapability[]
+  readonly #front: string | undefined
   readonly #backoff: Backoff
   readonly #commands: Commands
   #outputs: LvspOutput[] = []
@@ -63,6 +66,7 @@ export class LvspClientSession {
 
   constructor(options: LvspSessionOptions = {}) {
     this.#wanted = options.capabilities ?? Object.values(LvspCapability)
+    this.#front = options.front
     this.#commands = new Commands(options.requestTimeout ?? LIMITS.requestTimeout, output => this.#outputs.push(output))
     this.#backoff = new Backoff(options.random ?? Math.random, options.maxReconnectDelay)
   }
@@ -132,6 +136,7 @@ export class LvspClientSession {
     const identify: LvspIdentify = {
       token,
       capabilities: offered && this.#wanted.filter(name => offered.includes(name)),
+      front: this.#front,
     }
     const resume: LvspResume = { ...identify, seq: this.#seq, session: this.#session }
     if (this.#wasReady) this.#send({ op: LvspOp.Resume, d: resume })

@@ -14,6 +14,7 @@ import { LIMITS } from '../limits.ts'
 import {
   type BackendStats,
   type ChannelGrant,
+  type MirrorItem,
   type NodeControl,
   type Refusal,
   refuse,
@@ -27,6 +28,7 @@ import {
 } from '../lvsp/node-control.ts'
 import type { Work } from '../lvsp/work.ts'
 import { ok, type Result } from '../result.ts'
+import { channelItem, endedItem, mirrorOf, voiceStateItem } from './mirror-items.ts'
 import { OrphanTimer } from './orphan-timer.ts'
 import { selectPlaces } from './select-places.ts'
 import { channelGrant, stateOf, voiceStateGrant } from './state-items.ts'
@@ -56,6 +58,8 @@ export interface BackendControlOptions {
   channelEndCode: (backend: BackendId) => number
   /** Those that `inspect` shows from the start; others appear when they connect. */
   backends?: readonly { readonly id: BackendId }[]
+  /** A channel or voice state is new, changed or ended. */
+  mirrored?: (backend: BackendId, item: MirrorItem) => void
   /** A voice state was created or renewed: a client that waits for it may identify. */
   voiceStateCreated?: (channel: Channel, userId: string, now: number) => void
 }
@@ -93,6 +97,7 @@ export class BackendControl implements NodeControl {
     this.#options = options
     this.#channels = options.channels
     for (const { id } of options.backends ?? []) this.#channels.usageOf(id)
+    this.#channels.ended = (channel, userId) => options.mirrored?.(channel.backend, endedItem(channel, userId))
   }
 
   /** The number of voice states of all backends. */
@@ -120,6 +125,7 @@ export class BackendControl implements NodeControl {
     const opened = this.#open(backend, ref)
     if (!opened.ok) return opened
     opened.value.epoch = Math.max(opened.value.epoch, epoch)
+    this.#mirrorChannel(opened.value)
     this.#channels.touch(opened.value)
     return ok(channelGrant(opened.value))
   }
@@ -133,6 +139,7 @@ export class BackendControl implements NodeControl {
     const opened = this.#open(backend, ref)
     if (!opened.ok) return opened
     opened.value.setProperties(properties, now)
+    this.#mirrorChannel(opened.value)
     return ok(undefined)
   }
 
@@ -173,6 +180,8 @@ export class BackendControl implements NodeControl {
     if (request.restrictions !== undefined) channel.updateVoiceState(request.userId, request.restrictions)
     this.#channels.touch(channel)
     this.#channels.touchVoiceState(channel, state)
+    if (channel.voiceStates.size === 1) this.#mirrorChannel(channel)
+    this.#mirrorVoiceState(channel, state)
     this.#options.voiceStateCreated?.(channel, request.userId, now)
     return ok(voiceStateGrant(channel, state))
   }
@@ -190,7 +199,10 @@ export class BackendControl implements NodeControl {
     restrictions: VoiceStateRestrictions,
   ): Result<undefined, Refusal> {
     const selected = selectPlaces(this.#channels, backend, selector)
-    for (const { channel, state } of selected) channel.updateVoiceState(state.userId, restrictions)
+    for (const { channel, state } of selected) {
+      channel.updateVoiceState(state.userId, restrictions)
+      this.#mirrorVoiceState(channel, state)
+    }
     return selected.length === 0 ? UNKNOWN_VOICE_STATE : ok(undefined)
   }
 
@@ -201,6 +213,7 @@ export class BackendControl implements NodeControl {
     const state = channel.voiceStates.get(userId)
     if (state === undefined) return UNKNOWN_VOICE_STATE
     state.token = this.#options.crypto.randomToken(32)
+    this.#mirrorVoiceState(channel, state)
     return ok(voiceStateGrant(channel, state))
   }
 
@@ -214,6 +227,18 @@ export class BackendControl implements NodeControl {
 
   state(backend: BackendId): Iterable<StateItem | undefined> {
     return stateOf(this.#channels, backend)
+  }
+
+  mirror(backend: BackendId): Iterable<MirrorItem | undefined> {
+    return mirrorOf(this.#channels, backend)
+  }
+
+  #mirrorChannel(channel: Channel): void {
+    this.#options.mirrored?.(channel.backend, channelItem(channel))
+  }
+
+  #mirrorVoiceState(channel: Channel, state: VoiceState): void {
+    this.#options.mirrored?.(channel.backend, voiceStateItem(channel, state))
   }
 
   /** Channels and sessions of the backend, bit rate of the whole node. */

@@ -34,6 +34,8 @@ export class Channels {
   /** By `server_id` and backend, the number of channels. */
   readonly #servers = new Map<string, Map<BackendId, number>>()
   readonly #voiceStates = new VoiceStateIndex()
+  /** Called when a channel has ended, or with the user when a voice state has. */
+  ended: (channel: Channel, userId?: string) => void = () => {}
 
   constructor(lanes: Lanes, host: EncryptionHost, limits: ReadonlyMap<BackendId, PartialBackendLimits>) {
     this.#lanes = lanes
@@ -134,6 +136,7 @@ export class Channels {
     usage.used -= LIMITS.channelMemory
     this.#countServer(channel, -1)
     channel.lanes.release()
+    this.ended(channel)
   }
 
   /** The user must not have a voice state in the channel. */
@@ -150,6 +153,7 @@ export class Channels {
     if (channel.voiceStates.get(state.userId) !== state) return
     this.#forget({ channel, state })
     channel.removeVoiceState(state.userId, ending, now)
+    this.ended(channel, state.userId)
   }
 
   changeSessionId({ channel, state }: Place, sessionId: string): void {

@@ -1,7 +1,7 @@
 // The channels of a front: where each is, and who may be in it. A front holds what it needs to open a channel again elsewhere.
 import type { ChannelProperties } from '@parley/protocol'
 import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
-import type { ChannelGrant, VoiceStateGrant, VoiceStateRequest } from '../lvsp/node-control.ts'
+import type { ChannelEncryption, ChannelGrant, VoiceStateGrant, VoiceStateRequest } from '../lvsp/node-control.ts'
 import type { Placed } from './front-ports.ts'
 
 /** A voice state that the backend wants. */
@@ -9,8 +9,12 @@ export interface Seat {
   request: VoiceStateRequest
   /** The backend waits for VOICE_STATE_DONE. */
   isAsked: boolean
+  /** It was granted at the request of this front, not learned from a node. */
+  isOwn: boolean
   /** The last grant; undefined before the first. */
   grant: VoiceStateGrant | undefined
+  /** `connected` as the backend received it last on this front; undefined before the first grant. */
+  told: boolean | undefined
 }
 
 /** `new`: not placed yet. `stranded`: no node accepts it; it is placed again when a node joins or returns. */
@@ -25,12 +29,18 @@ export class FrontChannel {
   node: string | undefined
   /** The last grant of a node. */
   grant: ChannelGrant | undefined
+  /** Its end-to-end encryption; undefined before the first event, and again after a move. */
+  encryption: ChannelEncryption | undefined
+  /** The same as the backend received it last on this front. */
+  toldEncryption: ChannelEncryption | undefined
   /** The highest fencing number of its placements, registered or not; 0 before the first. */
   epoch = 0
   /** As the coordinator had it last: a change names its revision. Undefined if it had none. */
   placed: Placed | undefined
   /** Whether the coordinator has the present placement. Otherwise it is registered when the coordinator returns. */
   isRegistered = false
+  /** Its node was restarted without it, while another front was to act: opened again when this one acts, unless the node lists it. */
+  isLost = false
   /** The node to leave once another one has the channel. */
   leaving: string | undefined
   /** Nodes that may have the channel: those that were asked to open it, in time or late, and have not received the command to end it. */
@@ -61,6 +71,10 @@ export class TenantChannels {
   readonly #byUser = new Map<string, Set<FrontChannel>>()
   readonly #bySession = new Map<string, { channel: FrontChannel; userId: string }>()
   #seats = 0
+  /** By node, whether this front passes its events on to the backend, as the node said last. */
+  readonly receives = new Map<string, boolean>()
+  /** Nodes whose connection is lost. What they said last holds again if they replay what was missed. */
+  readonly unlinked = new Set<string>()
 
   get size(): number {
     return this.#byId.size

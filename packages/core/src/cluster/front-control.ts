@@ -24,7 +24,10 @@ import type { FrontPorts, FrontRequestId, NodeAnswer, NodeCommand } from './fron
 import type { Placer } from './placer.ts'
 
 /** Answers to backends. */
-export type Backends = Pick<Lvsp, 'channelAssigned' | 'voiceStateGranted' | 'commandRefused'>
+export type Backends = Pick<
+  Lvsp,
+  'channelAssigned' | 'voiceStateGranted' | 'commandRefused' | 'channelDave' | 'hasSession'
+>
 
 export interface FrontControlOptions {
   readonly ports: FrontPorts
@@ -33,6 +36,8 @@ export interface FrontControlOptions {
   readonly nextId: () => FrontRequestId
   /** 0 (worst) to 1 (best), over all nodes. */
   readonly health: () => number
+  /** The backend connected. */
+  readonly attached: (tenant: BackendId) => void
   /** Nodes that the tenant's commands for all nodes go to. */
   readonly nodes: () => Iterable<string>
 }
@@ -63,11 +68,41 @@ export class FrontControl implements NodeControl {
     for (const tenant of this.#tenants.values()) yield* tenant.all
   }
 
+  /**
+   * Whether this front acts for the backend when nodes die or drain: the backend is connected to it, or may resume, and no other front is
+   * the receiver. Two fronts that both act are kept apart by the coordinator.
+   */
+  acts(id: BackendId): boolean {
+    if (!this.#options.backends().hasSession(id)) return false
+    const { receives, unlinked } = this.tenant(id)
+    const said = [...receives].filter(([node]) => !unlinked.has(node))
+    return said.length === 0 || said.some(([, isReceiver]) => isReceiver)
+  }
+
+  /** This front passes the events of the node on from now on: sends what changed since the backend received anything of it here. */
+  sendMissed(id: BackendId, node: string): void {
+    if (!this.#options.backends().hasSession(id)) return
+    for (const channel of this.tenant(id).all) {
+      if (channel.node !== node) continue
+      for (const seat of channel.seats.values())
+        if (seat.grant !== undefined && seat.told !== seat.grant.connected) this.#sendGrant(id, seat, seat.grant)
+      const { encryption } = channel
+      if (encryption === undefined || encryption === channel.toldEncryption) continue
+      channel.toldEncryption = encryption
+      this.#options.backends().channelDave(id, encryption)
+    }
+  }
+
+  #sendGrant(id: BackendId, seat: Seat, grant: VoiceStateGrant): void {
+    seat.told = grant.connected
+    this.#options.backends().voiceStateGranted(id, grant)
+  }
+
   assignChannel(backend: BackendId, ref: ChannelRef): Result<ChannelGrant | undefined, Refusal> {
     const found = this.#channel(backend, ref)
     if (!found.ok) return found
     const channel = found.value
-    if (channel.stage === 'open') return ok(channel.grant)
+    if (channel.stage === 'open' && !channel.isLost) return ok(channel.grant)
     channel.isAssignWanted = true
     this.#begin(channel)
     return ok(undefined)
@@ -99,11 +134,12 @@ export class FrontControl implements NodeControl {
     if (known === undefined && tenant.seats >= LIMITS.clusterVoiceStates)
       return refuse(LvspFailure.TooManyVoiceStates, 'the backend has the maximum of voice states')
     this.#leaveOthers(tenant, channel, request.userId)
-    const seat: Seat = known ?? { request, isAsked: true, grant: undefined }
+    const seat: Seat = known ?? { request, isAsked: true, isOwn: true, grant: undefined, told: undefined }
     seat.isAsked = true
+    seat.isOwn = true
     seat.request = { ...known?.request, ...defined(request), ...channel.ref, userId: request.userId }
     tenant.addSeat(channel, request.userId, seat)
-    if (channel.stage === 'open') this.#requestSeat(channel, seat)
+    if (channel.stage === 'open' && !channel.isLost) this.#requestSeat(channel, seat)
     else this.#begin(channel)
     return ok(undefined)
   }
@@ -159,18 +195,30 @@ export class FrontControl implements NodeControl {
   }
 
   *state(backend: BackendId): Iterable<StateItem | undefined> {
-    for (const { grant, seats } of this.tenant(backend).all) {
-      if (grant !== undefined) yield { kind: 'channel', grant }
-      for (const seat of seats.values()) yield seat.grant && { kind: 'voiceState', grant: seat.grant }
+    for (const channel of this.tenant(backend).all) {
+      if (channel.grant !== undefined) yield { kind: 'channel', grant: channel.grant }
+      for (const seat of channel.seats.values()) {
+        seat.told = seat.grant?.connected
+        yield seat.grant && { kind: 'voiceState', grant: seat.grant }
+      }
+      channel.toldEncryption = channel.encryption
+      yield channel.encryption && { kind: 'encryption', state: channel.encryption }
     }
   }
 
   backendAttached(backend: BackendId): void {
-    this.#options.ports.attach(backend)
+    for (const channel of this.tenant(backend).all) {
+      channel.toldEncryption = channel.encryption
+      for (const seat of channel.seats.values()) seat.told = seat.grant?.connected
+    }
+    this.#options.ports.backendChanged(backend, true)
+    this.#options.attached(backend)
   }
 
-  /** The links stay: events of the nodes wait for RESUME. */
-  backendDetached(): void {}
+  /** While no other front is the receiver, events of the nodes wait here for RESUME. */
+  backendDetached(backend: BackendId): void {
+    this.#options.ports.backendChanged(backend, false)
+  }
 
   health(): number {
     return this.#options.health()
@@ -196,7 +244,9 @@ export class FrontControl implements NodeControl {
     const { tenant, grant, isAssignWanted } = channel
     if (grant !== undefined && (isAssignWanted || isMoved)) this.#options.backends().channelAssigned(tenant, grant)
     channel.isAssignWanted = false
-    for (const seat of channel.seats.values()) this.#requestSeat(channel, seat)
+    if (isMoved) channel.encryption = undefined
+    for (const seat of channel.seats.values())
+      if (isMoved || seat.isAsked || seat.grant === undefined) this.#requestSeat(channel, seat)
   }
 
   /** No node accepts the channel. One that was open stays, and is placed again when a node can be had. */
@@ -229,6 +279,7 @@ export class FrontControl implements NodeControl {
 
   #begin(channel: FrontChannel): void {
     if (channel.stage === 'new') this.#options.placer().place(channel)
+    else if (channel.stage === 'open' && channel.isLost) this.#options.placer().reopen(channel)
   }
 
   #requestSeat(channel: FrontChannel, seat: Seat): void {
@@ -260,7 +311,7 @@ export class FrontControl implements NodeControl {
       const isNews = seat.isAsked || type === LvspInfo.TokenRefresh || isOther(seat.grant, grant)
       this.tenant(tenant).granted(channel, seat, grant)
       if (type === LvspInfo.VoiceStateCreate) seat.isAsked = false
-      return isNews ? this.#options.backends().voiceStateGranted(tenant, grant) : undefined
+      return isNews ? this.#sendGrant(tenant, seat, grant) : undefined
     }
     const ids = { channel_id: ref.channelId, guild_id: ref.guildId, user_id: userId }
     this.#options.backends().commandRefused(tenant, type, ids, answer.reason)

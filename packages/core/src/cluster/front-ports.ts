@@ -76,15 +76,15 @@ export type PlacementOutcome =
 
 /** The host of a front. Every request is answered once, by the method of `Front` that is named; nothing here throws. */
 export interface FrontPorts {
-  /** Connect to all nodes as this tenant, those that join later included. */
-  attach(tenant: BackendId): void
+  /** The backend has a connection to this front, or has none: all nodes are notified. */
+  backendChanged(tenant: BackendId, isConnected: boolean): void
   /** Answered by `answered`, within a second or two. */
   request(id: FrontRequestId, node: string, tenant: BackendId, request: NodeRequest): void
   command(node: string, tenant: BackendId, command: NodeCommand): void
   /** Answered by `coordinated`. */
   change(id: FrontRequestId, change: PlacementChange): void
-  /** Removes the placement if it still has the revision. No answer. */
-  release(key: PlacementKey, revision: number): void
+  /** Removes the placement if it still has the revision; without one, if its epoch is not higher. No answer. */
+  release(key: PlacementKey, epoch: number, revision?: number): void
   /** Answered by `probed`. */
   probe(record: NodeRecord): void
 }

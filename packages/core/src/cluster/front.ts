@@ -6,7 +6,8 @@ import type { Crypto } from '../crypto.ts'
 import { Deadlines, type Timed } from '../deadlines.ts'
 import { type ConnectionId, type Effect, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
-import type { LvspConnection, LvspOrigin } from '../lvsp/connection.ts'
+import type { LvspConnection } from '../lvsp/connection.ts'
+import type { LvspOrigin } from '../lvsp/entry/owner.ts'
 import { LOWEST_SERVING } from '../lvsp/health.ts'
 import { Lvsp, type LvspBackend, type LvspInspection, type SpeakingEvent, type VoiceStateEvent } from '../lvsp/lvsp.ts'
 import type { ChannelEncryption } from '../lvsp/node-control.ts'
@@ -14,6 +15,7 @@ import type { ChannelStage, FrontChannel } from './front-channel.ts'
 import { FrontControl } from './front-control.ts'
 import type { FrontPorts, FrontRequestId, NodeAnswer, PlacementOutcome } from './front-ports.ts'
 import { type Member, Membership, type ProbeOutcome } from './membership.ts'
+import { Mirror, type MirroredChannel, type MirroredVoiceState } from './mirror.ts'
 import { Placer } from './placer.ts'
 import { expectedLoad } from './select-node.ts'
 
@@ -24,8 +26,8 @@ export interface FrontOptions {
   readonly serverVersion: string
   /** A number from 0 up to, not including, 1. */
   readonly random: () => number
-  /** The epochs of its placements are higher: milliseconds since 1970 at the start. */
-  readonly firstEpoch: number
+  /** Milliseconds since 1970, for the epochs of placements: those of one front grow also when it is set back. */
+  readonly wallClock: () => number
 }
 
 /** What a node reports about a channel of a tenant. */
@@ -62,6 +64,7 @@ export class Front {
   readonly #placer: Placer
   readonly #lvsp: Lvsp
   readonly #moves: Moves
+  readonly #mirror: Mirror
   #lastId: FrontRequestId = 0
 
   constructor(options: FrontOptions) {
@@ -83,6 +86,7 @@ export class Front {
       placer: () => this.#placer,
       nextId,
       health: () => this.health,
+      attached: tenant => this.#takeOver(tenant),
       nodes: () => this.#membership.members.map(({ record }) => record.id),
     })
     this.#placer = new Placer({
@@ -92,7 +96,15 @@ export class Front {
       random: options.random,
       nextId,
       version: options.serverVersion,
-      firstEpoch: options.firstEpoch,
+      wallClock: options.wallClock,
+    })
+    const adopting = new Set(options.backends.filter(({ adoptsTokens }) => adoptsTokens === true).map(({ id }) => id))
+    this.#mirror = new Mirror({
+      tenant: id => this.#control.tenant(id),
+      placer: this.#placer,
+      acts: id => this.#control.acts(id),
+      adoptsTokens: id => adopting.has(id),
+      opened: (channel, isMoved) => this.#control.opened(channel, isMoved),
     })
     this.#moves = new Moves(channel => this.#moveAway(channel))
     this.#lvsp = new Lvsp({
@@ -165,20 +177,50 @@ export class Front {
     if (!this.#placer.answered(id, answer)) this.#control.answered(id, answer)
   }
 
-  /** An event of a node. It is dropped unless the node serves the channel now. */
+  /** The connection for a tenant to a node: lost, or established, with all that the node has or what was missed. */
+  nodeUnlinked(node: string, tenant: BackendId): void {
+    this.#mirror.lost(node, tenant)
+    this.#control.tenant(tenant).unlinked.add(node)
+  }
+  nodeLinked(node: string, tenant: BackendId, isComplete: boolean): void {
+    this.#control.tenant(tenant).unlinked.delete(node)
+    this.#mirror.ready(node, tenant, isComplete)
+  }
+  /** A channel or voice state of a node, which this front did not change itself. */
+  channelMirrored(node: string, tenant: BackendId, item: MirroredChannel): void {
+    this.#mirror.channel(node, tenant, item)
+  }
+  voiceStateMirrored(node: string, tenant: BackendId, item: MirroredVoiceState): void {
+    this.#mirror.voiceState(node, tenant, item)
+  }
+
+  /** Whether this front passes the node's events on to the backend, from this message of the node on. */
+  receiverChanged(node: string, tenant: BackendId, receives: boolean): void {
+    this.#control.tenant(tenant).receives.set(node, receives)
+    if (!receives) return this.#lvsp.forgetMissed(tenant)
+    this.#control.sendMissed(tenant, node)
+    this.#takeOver(tenant)
+  }
+
+  /** An event of a node. It is dropped unless the node serves the channel now. Another front may be the one that passes it on. */
   nodeEvent(node: string, tenant: BackendId, { kind, event }: NodeEvent): void {
-    const channel = this.#control.tenant(tenant).get(event.channelId)
+    const channels = this.#control.tenant(tenant)
+    const receives = channels.receives.get(node) === true
+    const channel = channels.get(event.channelId)
     if (channel?.node !== node) return
+    if (kind === 'connected') setConnected(channel, event.userId, true, receives)
+    if (kind === 'disconnected') setConnected(channel, event.userId, event.resumable, receives)
+    if (kind === 'encryption') channel.encryption = event
+    if (!receives) return
     switch (kind) {
       case 'connected':
-        setConnected(channel, event.userId, true)
         return this.#lvsp.voiceStateConnected(tenant, event)
       case 'disconnected':
-        setConnected(channel, event.userId, event.resumable)
         return this.#lvsp.voiceStateDisconnected(tenant, event)
       case 'speaking':
         return this.#lvsp.speaking(tenant, event)
       case 'encryption':
+        channel.toldEncryption = event
         return this.#lvsp.channelDave(tenant, event)
     }
   }
@@ -215,8 +257,11 @@ export class Front {
   #nodeChanged(record: NodeRecord, isRestarted: boolean): void {
     this.#effects.note('cluster.node_changed', { node: record.id, state: record.state, region: record.region })
     for (const channel of this.#control.channels()) {
-      if (channel.node === record.id && isRestarted) this.#placer.reopen(channel)
-      if (channel.node === record.id && record.state === 'draining') this.#moves.add(channel)
+      if (channel.node !== record.id) continue
+      if (isRestarted) channel.isLost = true
+      if (!this.#control.acts(channel.tenant)) continue
+      if (isRestarted) this.#placer.reopen(channel)
+      if (record.state === 'draining') this.#moves.add(channel)
     }
     this.#deadlines.update(this.#moves)
     if (record.state === 'serving') this.#placeStranded()
@@ -228,8 +273,22 @@ export class Front {
       if (channel.node !== record.id) continue
       channel.leaving = undefined
       if (how === 'left') channel.holders.delete(record.id)
-      this.#placer.place(channel)
+      if (this.#control.acts(channel.tenant)) this.#placer.place(channel)
     }
+  }
+
+  /** This front acts for the backend from now on: the channels of nodes that died or drain move. */
+  #takeOver(tenant: BackendId): void {
+    if (!this.#control.acts(tenant)) return
+    for (const channel of this.#control.tenant(tenant).all) {
+      if (channel.stage !== 'open' || channel.node === undefined) continue
+      const member = this.#membership.get(channel.node)
+      if (member === undefined || member.state === 'dead') this.#placer.place(channel)
+      else if (channel.isLost) this.#placer.reopen(channel)
+      else if (member.record.state === 'draining') this.#moves.add(channel)
+      else this.#placer.endElsewhere(channel, channel.node)
+    }
+    this.#deadlines.update(this.#moves)
   }
 
   /** Channels that were placed elsewhere since have ended there: the commands waited for the connection. */
@@ -280,7 +339,10 @@ class Moves implements Timed {
   }
 }
 
-function setConnected({ seats }: FrontChannel, userId: string, connected: boolean): void {
-  const grant = seats.get(userId)?.grant
-  if (grant !== undefined) grant.connected = connected
+/** `isTold`: the backend receives the event. */
+function setConnected({ seats }: FrontChannel, userId: string, connected: boolean, isTold: boolean): void {
+  const seat = seats.get(userId)
+  if (seat?.grant === undefined) return
+  seat.grant.connected = connected
+  if (isTold) seat.told = connected
 }

@@ -25,8 +25,8 @@ export interface PlacerOptions {
   readonly nextId: () => FrontRequestId
   /** Nodes of another major version receive no channels. */
   readonly version: string
-  /** Higher than the epochs of earlier processes: milliseconds since 1970 at the start. */
-  readonly firstEpoch: number
+  /** Milliseconds since 1970: fronts that do not hear of each other agree by it on what is later. */
+  readonly wallClock: () => number
 }
 
 /** Users that a new channel is expected to add to its node, until the node reports its load. */
@@ -39,24 +39,24 @@ export class Placer {
   readonly #changes = new Map<FrontRequestId, (outcome: PlacementOutcome) => void>()
   readonly #openings = new Map<FrontRequestId, (answer: NodeAnswer) => void>()
   /** Placements of channels that ended while the coordinator was away, by `encodePlacementKey`. */
-  readonly #unreleased = new Map<string, { key: PlacementKey; placed: Placed }>()
+  readonly #unreleased = new Map<string, { key: PlacementKey; epoch: number; placed: Placed | undefined }>()
   #isAvailable = false
   /**
    * The highest epoch of all channels. Each placement has a higher one, so that the epochs of a channel grow over its ends and
-   * creations: a record that the coordinator returns to is older than every later placement.
+   * creations and over fronts: a record that the coordinator returns to, or a command that waited, is older than every later placement.
    */
-  #highestEpoch: number
+  #highestEpoch = 0
 
   constructor(options: PlacerOptions) {
     this.#options = options
-    this.#highestEpoch = options.firstEpoch
   }
 
   /** The coordinator is there or away: what could not be written is written when it returns. */
   availabilityChanged(isAvailable: boolean, channels: Iterable<FrontChannel>): void {
     this.#isAvailable = isAvailable
     if (!isAvailable) return
-    for (const { key, placed } of this.#unreleased.values()) this.#options.ports.release(key, placed.revision)
+    for (const { key, epoch, placed } of this.#unreleased.values())
+      this.#options.ports.release(key, epoch, placed?.revision)
     this.#unreleased.clear()
     for (const channel of channels) if (channel.stage === 'open') this.register(channel)
   }
@@ -68,14 +68,20 @@ export class Placer {
     if (left === undefined) return
     this.#unreleased.delete(name)
     channel.placed = left.placed
-    channel.epoch = left.placed.record.epoch
+    channel.epoch = left.epoch
+  }
+
+  /** An epoch that another front used: later ones are higher. */
+  observe(epoch: number): void {
+    this.#highestEpoch = Math.max(this.#highestEpoch, epoch)
   }
 
   /** The channel ended. */
-  release({ key, placed }: FrontChannel): void {
-    if (placed === undefined) return
-    if (this.#isAvailable) return this.#options.ports.release(key, placed.revision)
-    if (this.#unreleased.size < LIMITS.clusterChannels) this.#unreleased.set(encodePlacementKey(key), { key, placed })
+  release({ key, epoch, placed, isRegistered }: FrontChannel): void {
+    if (placed === undefined && !isRegistered) return
+    if (this.#isAvailable) return this.#options.ports.release(key, epoch, placed?.revision)
+    if (this.#unreleased.size >= LIMITS.clusterChannels) return
+    this.#unreleased.set(encodePlacementKey(key), { key, epoch, placed })
   }
 
   /** Finds a node for a new channel, or one for a channel that lost its node. */
@@ -99,7 +105,7 @@ export class Placer {
 
   /**
    * Registers a channel that was placed while the coordinator was away. Of two placements the one with the higher epoch wins; of two with
-   * the same, the one that was registered first.
+   * the same, the one on the node with the lower id.
    */
   register(channel: FrontChannel): void {
     const { node, epoch } = channel
@@ -111,6 +117,7 @@ export class Placer {
       const record = outcome.placed?.record
       if (record === undefined || record.epoch < channel.epoch) return this.register(channel)
       if (record.node === node) return this.#registered(channel, outcome.placed)
+      if (record.epoch === channel.epoch && node < record.node) return this.register(channel)
       channel.leaving = node
       this.#follow(channel, outcome.placed!, node)
     })
@@ -168,8 +175,8 @@ export class Placer {
     const member = this.#options.membership.get(owner)
     const isUsable = member !== undefined && member.state !== 'dead' && !channel.refused.has(owner)
     this.#registered(channel, placed)
-    if (isUsable) return this.#open(channel, owner)
-    this.#claim(channel, chosen)
+    // With an epoch of its own: the record may be one that the coordinator returned to, older than other copies of the channel.
+    this.#claim(channel, isUsable ? owner : chosen)
   }
 
   #registered(channel: FrontChannel, placed: Placed | undefined): void {
@@ -179,7 +186,8 @@ export class Placer {
   }
 
   #nextEpoch({ epoch, placed }: FrontChannel): number {
-    this.#highestEpoch = Math.max(this.#highestEpoch, epoch, placed?.record.epoch ?? 0) + 1
+    const { wallClock } = this.#options
+    this.#highestEpoch = Math.max(this.#highestEpoch + 1, epoch + 1, (placed?.record.epoch ?? 0) + 1, wallClock())
     return this.#highestEpoch
   }
 
@@ -203,9 +211,10 @@ export class Placer {
       const grant = { ...ref, token: answer.value.token, endpoint: answer.value.endpoint }
       const isMoved = before !== undefined && (before.token !== grant.token || before.endpoint !== grant.endpoint)
       channel.leaving = undefined
+      channel.isLost = false
       channel.stage = 'open'
       channel.grant = grant
-      this.#endElsewhere(channel, node)
+      this.endElsewhere(channel, node)
       if (this.#isAvailable) this.register(channel)
       return this.#options.observer.opened(channel, isMoved)
     }
@@ -215,7 +224,7 @@ export class Placer {
   }
 
   /** The command waits for nodes that are away. */
-  #endElsewhere({ holders, tenant, ref, epoch }: FrontChannel, node: string): void {
+  endElsewhere({ holders, tenant, ref, epoch }: FrontChannel, node: string): void {
     for (const holder of holders) {
       if (holder === node) continue
       holders.delete(holder)

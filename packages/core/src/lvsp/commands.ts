@@ -38,6 +38,13 @@ const ECHOED_IDS = { channel_id: Snowflake, guild_id: Snowflake, user_id: Snowfl
 /** Nothing, or work that is not done yet. */
 type Outcome = Result<Work | undefined, Refusal>
 
+/** Where commands act. */
+export interface CommandTarget {
+  readonly node: NodeControl
+  /** FRONT_BACKEND. */
+  backendConnected(session: LvspSession, isConnected: boolean, now: number): void
+}
+
 /**
  * The commands of one live connection, from READY to its end. Answers go to the session, whose receiving connection may
  * be another. Never throws for what a backend sent: a command that is malformed, not agreed on or impossible is refused
@@ -45,6 +52,7 @@ type Outcome = Result<Work | undefined, Refusal>
  */
 export class Commands {
   readonly #node: NodeControl
+  readonly #backendConnected: CommandTarget['backendConnected']
   readonly #session: LvspSession
   readonly #agreement: Agreement
   /**
@@ -52,17 +60,27 @@ export class Commands {
    */
   #sync: Sync | undefined
 
-  constructor(node: NodeControl, session: LvspSession, agreement: Agreement) {
+  constructor({ node, backendConnected }: CommandTarget, session: LvspSession, agreement: Agreement) {
     this.#node = node
+    this.#backendConnected = backendConnected
     this.#session = session
     this.#agreement = agreement
   }
 
   /** Returns work that the next command has to wait for. If the command is refused, FAILURE is sent. */
   run(message: LvspInfoMessage, now: number): Result<Work | undefined, Refusal> {
-    const result = this.#dispatch(message, now)
+    const result = this.#execute(message, now)
     if (!result.ok) this.#session.sendFailure(message.type, idsOf(message.data), result.reason)
     return result
+  }
+
+  #execute(message: LvspInfoMessage, now: number): Outcome {
+    this.#session.isExecuting = true
+    try {
+      return this.#dispatch(message, now)
+    } finally {
+      this.#session.isExecuting = false
+    }
   }
 
   /**
@@ -95,6 +113,11 @@ export class Commands {
         return decoded(command, data, d => this.#listed(d, now))
       case LvspInfo.TokenRefresh:
         return decoded(command, data, d => this.#refreshToken(d, now))
+      case LvspInfo.FrontBackend:
+        return decoded(command, data, d => {
+          this.#backendConnected(this.#session, d.connected, now)
+          return ok(undefined)
+        })
       case LvspInfo.Stats:
         return this.#sendStats(now)
     }

@@ -16,7 +16,7 @@ import {
 } from '@parley/protocol'
 import type { BackendId } from '../channel/channel-ref.ts'
 import type { Timed } from '../deadlines.ts'
-import type { ConnectionId, Effects } from '../effect.ts'
+import type { ConnectionId } from '../effect.ts'
 import { ProtocolError } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import { CountedRate, MessageRate, UnidentifiedMessages } from '../message-rate.ts'
@@ -24,45 +24,10 @@ import type { NOTES, NoteFields, NoteName } from '../notes.ts'
 import { Commands, healthOf } from './commands.ts'
 import { decode } from './decode.ts'
 import { type Agreement, type Dialect, isAgreed, isLitecordAgent, isLitecordCreate } from './dialect.ts'
+import type { LvspOrigin, LvspOwner } from './entry/owner.ts'
 import { canonicalToken, type KeyMatch } from './keyring.ts'
-import type { NodeControl } from './node-control.ts'
 import type { Attachment, LvspSession } from './session.ts'
 import { type Work, WorkQueue } from './work.ts'
-
-/** What a connection needs of the `Lvsp` that owns it: authentication, and the observer of its life. */
-export interface LvspOwner {
-  /** Where commands act, and whose health READY and HEARTBEAT_ACK carry. */
-  readonly node: NodeControl
-  readonly effects: Effects
-  readonly serverVersion: string
-  /** The extensions of the specification that the node offers. */
-  readonly capabilities: readonly LvspCapability[]
-  /** The backend whose HMAC of the nonce the token is. */
-  authenticate(nonce: string, token: string): KeyMatch | undefined
-  /** The session whose last token this is: drafts of the specification resume with it. */
-  sessionByDraftToken(token: string): LvspSession | undefined
-  /** The backend's session, created if there is none, and its configuration. */
-  enter(backend: string): {
-    session: LvspSession
-    agreement: Omit<Agreement, 'capabilities'>
-    requireHeartbeat: boolean
-    adoptsTokens: boolean
-  }
-  /** The connection presented a wrong token. */
-  failed(address: string, now: number): void
-  /** The connection authenticated as a backend. */
-  identified(connection: LvspConnection): void
-  /** READY was sent, without a replay before it. */
-  ready(backend: string, now: number): void
-  /** The connection closed, by either side. Called once. */
-  ended(connection: LvspConnection): void
-}
-
-/** The origin of a connection: for notes, and for the delay after wrong tokens. */
-export interface LvspOrigin {
-  remoteAddress: string
-  userAgent?: string | undefined
-}
 
 /** A connection as `VoiceNode.inspect()` shows it. */
 export interface LvspConnectionInspection {
@@ -238,7 +203,9 @@ export class LvspConnection implements Timed, Attachment {
     const { token, capabilities } = identify.data
     const match = this.#owner.authenticate(this.#state.nonce, token)
     if (match === undefined) throw this.#rejected('wrong token', now)
-    const live = this.#goLive(match.backend, token, capabilities ?? [], now)
+    const live = this.#goLive(match.backend, identify.data, now)
+    // A front knows nothing of the node yet.
+    if (live.session.front !== undefined) return this.#catchUp(live, {}, match, now)
     live.session.attach(this, now)
     this.#note('lvsp.identified', { secret: match.secret, dialect: live.agreement.dialect })
     if (capabilities == null) this.#hintAtLitecord(live)
@@ -250,11 +217,19 @@ export class LvspConnection implements Timed, Attachment {
     if (this.#state.kind !== 'greeting') return this.#ignore('RESUME on a connection that is live', now)
     const resume = LvspResume.safeParse(data)
     if (!resume.success) throw this.#rejected('RESUME is malformed', now)
-    const { token, capabilities, seq, session } = resume.data
+    const { token } = resume.data
     const match = this.#owner.authenticate(this.#state.nonce, token)
     const backend = match?.backend ?? this.#owner.sessionByDraftToken(token)?.backend
     if (backend === undefined) throw this.#rejected('wrong token', now)
-    const live = this.#goLive(backend, token, capabilities ?? [], now)
+    this.#catchUp(this.#goLive(backend, resume.data, now), resume.data, match, now)
+  }
+
+  #catchUp(
+    live: Live,
+    { seq, session }: Pick<LvspResume, 'seq' | 'session'>,
+    match: KeyMatch | undefined,
+    now: number,
+  ) {
     live.session.replaceWith(this, now)
     const { resumed, work } = live.session.catchUp(seq ?? undefined, session ?? undefined)
     this.#note('lvsp.resumed', { secret: match?.secret, dialect: live.agreement.dialect, resumed })
@@ -269,12 +244,15 @@ export class LvspConnection implements Timed, Attachment {
   }
 
   /** The connection is authenticated: agrees on capabilities. `adopt_token` is for backends configured so. */
-  #goLive(backend: string, token: string, wanted: readonly string[], now: number): Live {
-    const { session, agreement: configured, requireHeartbeat, adoptsTokens } = this.#owner.enter(backend)
+  #goLive(backend: string, { token, capabilities: named, front }: LvspIdentify, now: number): Live {
+    const wanted = named ?? []
+    const isFront = front != null && wanted.includes(LvspCapability.Front)
+    const entered = this.#owner.enter(backend, isFront ? front : undefined)
+    const { session, agreement: configured, requireHeartbeat, adoptsTokens } = entered
     const offered = this.#owner.capabilities.filter(name => adoptsTokens || name !== LvspCapability.AdoptToken)
     const capabilities = new Set(offered.filter(name => wanted.includes(name)))
     const agreement: Agreement = { ...configured, capabilities }
-    const commands = new Commands(this.#owner.node, session, agreement)
+    const commands = new Commands(this.#owner, session, agreement)
     this.#requireHeartbeat = requireHeartbeat
     const queue = new WorkQueue<LvspInfoMessage | 'heartbeat'>((message, at) => this.#run(live, message, at))
     const heartbeatBy = this.#nextHeartbeatBy(now)

@@ -65,6 +65,10 @@ export function capabilityOf(type: LvspCommand | LvspEvent): LvspCapability | un
       return LvspCapability.Receiver
     case LvspInfo.Sync:
       return LvspCapability.Sync
+    case LvspInfo.ChannelMirror:
+    case LvspInfo.VoiceStateMirror:
+    case LvspInfo.FrontBackend:
+      return LvspCapability.Front
     case LvspInfo.TokenRefresh:
       return LvspCapability.UserToken
     case LvspInfo.Stats:

@@ -4,6 +4,7 @@
 import {
   LvspCapability,
   type LvspCommand,
+  type LvspEvent,
   type LvspEventData,
   LvspInfo,
   type VideoKind,
@@ -15,14 +16,17 @@ import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
 import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
-import { LvspConnection, type LvspConnectionInspection, type LvspOrigin, type LvspOwner } from './connection.ts'
+import { LvspConnection, type LvspConnectionInspection } from './connection.ts'
 import type { Dialect } from './dialect.ts'
+import type { LvspOrigin, LvspOwner, OwnedConnection } from './entry/owner.ts'
 import { FailingAddresses } from './failing-addresses.ts'
+import { Audience } from './fronts/audience.ts'
 import { type BackendSecrets, canonicalToken, Keyring } from './keyring.ts'
 import type {
   ChannelEncryption,
   ChannelGrant,
   DrainingChannel,
+  MirrorItem,
   NodeControl,
   Refusal,
   VoiceStateGrant,
@@ -64,10 +68,11 @@ export interface LvspOptions {
 }
 
 /** A capability that no backend may use, or that the node does not have, is not offered. */
-function capabilitiesFor({ backends, reportsVideo = false }: LvspOptions): readonly LvspCapability[] {
+function capabilitiesFor({ backends, node, reportsVideo = false }: LvspOptions): readonly LvspCapability[] {
   const absent = new Set<LvspCapability>()
   if (!backends.some(({ adoptsTokens }) => adoptsTokens === true)) absent.add(LvspCapability.AdoptToken)
   if (!reportsVideo) absent.add(LvspCapability.Video)
+  if (node.mirror === undefined) absent.add(LvspCapability.Front)
   return Object.values(LvspCapability).filter(name => !absent.has(name))
 }
 
@@ -124,8 +129,8 @@ export class Lvsp {
   /** Open connections, oldest first. */
   readonly #connections = new Map<ConnectionId, LvspConnection>()
   readonly #unidentified = new UnidentifiedConnections()
-  /** Sessions with a connection, or within their resume window. At most one per backend. */
-  readonly #sessions = new Map<BackendId, LvspSession>()
+  /** Sessions with a connection, or within their resume window: of a backend at most one of its own, and one of each front. */
+  readonly #audiences = new Map<BackendId, Audience>()
   readonly #owner: LvspOwner
 
   /** Throws an error if ids or secrets of the backends violate the rules of `LvspBackend`. */
@@ -141,7 +146,9 @@ export class Lvsp {
       capabilities: capabilitiesFor(options),
       authenticate: (nonce, token) => this.#keyring.find(nonce, token),
       sessionByDraftToken: token => this.#sessionByDraftToken(canonicalToken(token)),
-      enter: backend => this.#enter(backend),
+      enter: (backend, front) => this.#enter(backend, front),
+      backendConnected: (session, isConnected, now) =>
+        this.#audiences.get(session.backend)?.backendConnected(session, isConnected, now),
       failed: (address, now) => this.#failing.failed(address, now),
       identified: connection => this.#unidentified.identified(connection),
       ready: (backend, now) => options.ready?.(backend, now),
@@ -166,7 +173,7 @@ export class Lvsp {
 
   /** A user's media is connected. */
   voiceStateConnected(backend: BackendId, event: VoiceStateEvent): void {
-    this.#sessions.get(backend)?.send(LvspInfo.VoiceStateConnected, {
+    this.#sendAll(backend, LvspInfo.VoiceStateConnected, {
       ...userInChannel(event),
       session_id: event.sessionId,
       protocol: event.protocol,
@@ -175,7 +182,7 @@ export class Lvsp {
 
   /** `code` is the close code of the user's voice connection. */
   voiceStateDisconnected(backend: BackendId, event: VoiceStateEvent & { code: number; resumable: boolean }): void {
-    this.#sessions.get(backend)?.send(LvspInfo.VoiceStateDisconnected, {
+    this.#sendAll(backend, LvspInfo.VoiceStateDisconnected, {
       ...userInChannel(event),
       session_id: event.sessionId,
       protocol: event.protocol,
@@ -186,7 +193,7 @@ export class Lvsp {
 
   /** `speaking` holds the speaking flags. */
   speaking(backend: BackendId, event: SpeakingEvent): void {
-    this.#sessions.get(backend)?.send(LvspInfo.VoiceStateSpeaking, {
+    this.#sendAll(backend, LvspInfo.VoiceStateSpeaking, {
       ...userInChannel(event),
       speaking: event.speaking,
       video: event.video,
@@ -194,82 +201,126 @@ export class Lvsp {
   }
 
   isConnected(backend: BackendId): boolean {
-    return this.#sessions.get(backend)?.isConnected === true
+    return this.#some(backend, session => session.isConnected)
   }
 
   /** Whether the backend has agreed to receive the next two. */
   receivesVideo(backend: BackendId): boolean {
-    return this.#sessions.get(backend)?.hasAgreed(LvspInfo.VideoView) === true
+    return this.#some(backend, session => session.hasAgreed(LvspInfo.VideoView))
   }
 
   /** What a viewer is sent of a source changed. */
   videoView(backend: BackendId, { senderId, kind, ...event }: VideoViewEvent): void {
     const { layers, wanted, target, current, temporal, reason, bitrate, estimate } = event
     const view = { layers, wanted, target, current, temporal, reason, bitrate, estimate }
-    this.#sessions
-      .get(backend)
-      ?.send(LvspInfo.VideoView, { ...userInChannel(event), sender_id: senderId, kind, ...view })
+    this.#sendAll(backend, LvspInfo.VideoView, { ...userInChannel(event), sender_id: senderId, kind, ...view })
   }
 
   /** A source of video began, paused or ended, or has another number of viewers. */
   videoSource(backend: BackendId, { kind, state, viewers, ...event }: VideoSourceEvent): void {
-    this.#sessions.get(backend)?.send(LvspInfo.VideoSource, { ...userInChannel(event), kind, state, viewers })
+    this.#sendAll(backend, LvspInfo.VideoSource, { ...userInChannel(event), kind, state, viewers })
   }
 
   /** The node is about to stop, and the channel has users. */
   channelDraining(backend: BackendId, channel: DrainingChannel): void {
-    this.#sessions.get(backend)?.sendDraining(channel)
+    for (const session of this.#sessionsOf(backend)) session.sendDraining(channel)
   }
 
   /** The state of a channel's end-to-end encryption changed. */
   channelDave(backend: BackendId, channel: ChannelEncryption): void {
-    this.#sessions.get(backend)?.sendDave(channel)
+    for (const session of this.#sessionsOf(backend)) session.sendDave(channel)
   }
 
   /** Sends a grant that a command did not return at once, or that was not asked for: the channel or user has moved. */
   channelAssigned(backend: BackendId, grant: ChannelGrant): void {
-    this.#sessions.get(backend)?.sendAssign(grant)
+    this.#audiences.get(backend)?.find()?.sendAssign(grant)
   }
 
   /** The same for a voice state. */
   voiceStateGranted(backend: BackendId, grant: VoiceStateGrant): void {
-    this.#sessions.get(backend)?.sendDone(grant)
+    this.#audiences.get(backend)?.find()?.sendDone(grant)
   }
 
   /** Refuses a command that was answered with a grant without a value. `type` is its info type. */
   commandRefused(backend: BackendId, type: LvspCommand, ids: CommandIds, refusal: Refusal): void {
-    this.#sessions.get(backend)?.sendFailure(type, ids, refusal)
+    this.#audiences.get(backend)?.find()?.sendFailure(type, ids, refusal)
   }
 
   inspect(): LvspInspection {
     return {
       connections: [...this.#connections.values()].map(connection => connection.inspect()),
-      sessions: [...this.#sessions.values()].map(session => session.inspect()),
+      sessions: Array.from(this.#allSessions(), session => session.inspect()),
       failingAddresses: this.#failing.size,
     }
   }
 
-  /** The session and configuration of a backend that has authenticated. */
-  #enter(id: BackendId) {
-    const backend = this.#backends.get(id)!
-    const { dialect = 'spec', legacyAssign = false, requireHeartbeat = false, adoptsTokens = false } = backend
-    return { session: this.#session(id), agreement: { dialect, legacyAssign }, requireHeartbeat, adoptsTokens }
+  /**
+   * A channel or voice state changed: fronts other than the one whose command did it are sent how it is now. The end of a channel is sent to
+   * that one too: its command may have waited, and the channel be another front's.
+   */
+  mirror(backend: BackendId, item: MirrorItem): void {
+    for (const session of this.#sessionsOf(backend))
+      if (session.front !== undefined && (!session.isExecuting || item.kind === 'channelEnded'))
+        session.sendMirrored(item)
   }
 
-  #session(backend: BackendId): LvspSession {
-    const known = this.#sessions.get(backend)
-    if (known !== undefined) return known
+  /** See `LvspSession.forgetMissed`. */
+  forgetMissed(backend: BackendId): void {
+    this.#audiences.get(backend)?.find()?.forgetMissed()
+  }
+
+  /** Whether the backend has a connection here, or may still resume. */
+  hasSession(backend: BackendId): boolean {
+    return this.#audiences.get(backend)?.find() !== undefined
+  }
+
+  #sessionsOf(backend: BackendId): Iterable<LvspSession> {
+    return this.#audiences.get(backend)?.sessions ?? []
+  }
+
+  *#allSessions(): Iterable<LvspSession> {
+    for (const { sessions } of this.#audiences.values()) yield* sessions
+  }
+
+  #some(backend: BackendId, is: (session: LvspSession) => boolean): boolean {
+    for (const session of this.#sessionsOf(backend)) if (is(session)) return true
+    return false
+  }
+
+  #sendAll<T extends LvspEvent>(backend: BackendId, type: T, data: LvspEventData<T>): void {
+    for (const session of this.#sessionsOf(backend)) session.send(type, data)
+  }
+
+  /** The session and configuration of a backend, or of a front for it, that has authenticated. */
+  #enter(id: BackendId, front: string | undefined) {
+    const backend = this.#backends.get(id)!
+    const { dialect = 'spec', legacyAssign = false, requireHeartbeat = false, adoptsTokens = false } = backend
+    return { session: this.#session(id, front), agreement: { dialect, legacyAssign }, requireHeartbeat, adoptsTokens }
+  }
+
+  #session(backend: BackendId, front: string | undefined): LvspSession {
     const { crypto, node, effects, deadlines } = this.#options
-    const expired = () => this.#sessions.delete(backend)
-    const session = new LvspSession(backend, crypto.randomHex(16), { node, effects, deadlines, expired })
-    this.#sessions.set(backend, session)
+    const audience = this.#audiences.get(backend) ?? new Audience(node)
+    this.#audiences.set(backend, audience)
+    const known = audience.find(front)
+    if (known !== undefined) return known
+    const host = {
+      node,
+      effects,
+      deadlines,
+      expired: (expired: LvspSession) => audience.remove(expired),
+      connectionsChanged: (changed: LvspSession, now: number) => audience.settle(changed, now),
+      isReceiver: (each: LvspSession) => audience.isReceiver(each),
+    }
+    const session = new LvspSession(backend, crypto.randomHex(16), host, front)
+    audience.add(session)
     return session
   }
 
   /** A captured token of this kind is enough to act as the backend, so the operator has to permit it. */
   #sessionByDraftToken(token: string): LvspSession | undefined {
     let found: LvspSession | undefined
-    for (const session of this.#sessions.values())
+    for (const session of this.#allSessions())
       if (
         this.#permitsDraftResume(session.backend) &&
         session.draftToken !== undefined &&
@@ -284,7 +335,7 @@ export class Lvsp {
     return dialect === 'litecord' && draftResume
   }
 
-  #ended(connection: LvspConnection): void {
+  #ended(connection: OwnedConnection): void {
     this.#connections.delete(connection.id)
     this.#unidentified.remove(connection)
   }

@@ -76,6 +76,14 @@ export type StateItem =
   /** Of a channel whose call is encrypted end to end. */
   | { kind: 'encryption'; state: ChannelEncryption }
 
+/** What a front keeps of a channel or voice state of the node, to open it elsewhere. */
+export type MirrorItem =
+  | { kind: 'channel'; grant: ChannelGrant; epoch: number; properties: ChannelProperties }
+  | { kind: 'channelEnded'; channel: ChannelRef; epoch: number }
+  | { kind: 'voiceState'; grant: VoiceStateGrant; restrictions: VoiceStateRestrictions }
+  | { kind: 'voiceStateEnded'; channel: ChannelRef; userId: string }
+  | { kind: 'encryption'; state: ChannelEncryption }
+
 /** A SYNC in progress. */
 export interface Sync {
   /** A part of the list. A channel may occur in several. */
@@ -140,6 +148,8 @@ export interface NodeControl {
   startSync(backend: BackendId): Sync
   /** Everything that the backend has, in order of creation, for as long as the caller iterates. Undefined is a step without an item. */
   state(backend: BackendId): Iterable<StateItem | undefined>
+  /** The same for a front, which opens channels elsewhere. A front has none. */
+  mirror?(backend: BackendId): Iterable<MirrorItem | undefined>
   /** The first connection of a backend opened. */
   backendAttached(backend: BackendId, now: number): void
   /** The last connection of a backend closed: until it attaches again, no command can destroy its channels. */

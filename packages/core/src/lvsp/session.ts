@@ -6,10 +6,12 @@ import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
 import { ReplayBuffer } from '../replay-buffer.ts'
 import { type Agreement, eventData, isAgreed } from './dialect.ts'
+import { channelMirror, isOfVoiceState, voiceStateMirror } from './fronts/mirror-messages.ts'
 import type {
   ChannelEncryption,
   ChannelGrant,
   DrainingChannel,
+  MirrorItem,
   NodeControl,
   Refusal,
   StateItem,
@@ -33,6 +35,10 @@ export interface LvspSessionHost {
   readonly effects: Effects
   readonly deadlines: Deadlines
   expired(session: LvspSession): void
+  /** Its first connection is live, or its last one ended. */
+  connectionsChanged(session: LvspSession, now: number): void
+  /** Whether this front passes events on to the backend. */
+  isReceiver(session: LvspSession): boolean
 }
 
 /** A session as `VoiceNode.inspect()` shows it. */
@@ -66,6 +72,12 @@ export class LvspSession implements Timed {
   readonly backend: BackendId
   /** `session` of READY. */
   readonly id: string
+  /** Id of the front that the session belongs to; undefined for one of the backend itself. */
+  readonly front: string | undefined
+  /** Since when the backend is connected to this front, as a number that grows; 0 if it is not. */
+  backendSince = 0
+  /** A command of this session is being executed: what it changes is not mirrored to it. */
+  isExecuting = false
   /** The token of the last IDENTIFY or RESUME, in canonical form: drafts of the specification resume with it. */
   draftToken: string | undefined
   readonly #host: LvspSessionHost
@@ -80,7 +92,8 @@ export class LvspSession implements Timed {
   #agreement: Agreement | undefined
   #endsAt = Infinity
 
-  constructor(backend: BackendId, id: string, host: LvspSessionHost) {
+  constructor(backend: BackendId, id: string, host: LvspSessionHost, front?: string) {
+    this.front = front
     this.backend = backend
     this.id = id
     this.#host = host
@@ -97,7 +110,7 @@ export class LvspSession implements Timed {
     this.#attached.push(connection)
     this.#agreement = connection.agreement
     this.#endsAt = Infinity
-    if (this.#attached.length === 1) this.#host.node.backendAttached(this.backend, now)
+    if (this.#attached.length === 1) this.#host.connectionsChanged(this, now)
     if (this.#attached.length > LIMITS.lvspConnectionsPerBackend)
       this.#attached[0]!.dismiss('too many connections of this backend', now)
   }
@@ -114,7 +127,7 @@ export class LvspSession implements Timed {
     if (receiver !== undefined) return
     this.#endsAt = now + LIMITS.lvspResumeWindow
     this.#host.deadlines.update(this)
-    this.#host.node.backendDetached(this.backend, now)
+    this.#host.connectionsChanged(this, now)
   }
 
   /** A connection resumes: it replaces all others. */
@@ -133,6 +146,11 @@ export class LvspSession implements Timed {
   /** Whether the newest connection agreed to this event. */
   hasAgreed(type: LvspEvent): boolean {
     return this.#agreement !== undefined && isAgreed(this.#agreement, type)
+  }
+
+  /** Another process has sent the backend later events: what it missed here is not replayed, but answered with the state. */
+  forgetMissed(): void {
+    this.#replay.clear()
   }
 
   /** Numbers, keeps and sends an INFO. Types whose capability was not negotiated are dropped. */
@@ -167,10 +185,27 @@ export class LvspSession implements Timed {
   }
 
   *#sendState(): Work {
+    if (this.front !== undefined) return yield* this.#sendMirror()
     for (const item of this.#host.node.state(this.backend)) {
       if (item !== undefined) this.#sendItem(item)
       yield
     }
+  }
+
+  *#sendMirror(): Generator<undefined, void, number> {
+    for (const item of this.#host.node.mirror?.(this.backend) ?? []) {
+      if (item !== undefined) this.sendMirrored(item)
+      yield
+    }
+    this.send(LvspInfo.Receiver, { receives: this.#host.isReceiver(this) })
+  }
+
+  /** To a front. */
+  sendMirrored(item: MirrorItem): void {
+    if (item.kind === 'encryption') return this.sendDave(item.state)
+    const endpoint = this.#host.node.endpoint
+    if (isOfVoiceState(item)) this.send(LvspInfo.VoiceStateMirror, voiceStateMirror(item, endpoint))
+    else this.send(LvspInfo.ChannelMirror, channelMirror(item, endpoint))
   }
 
   #sendItem(item: StateItem): void {

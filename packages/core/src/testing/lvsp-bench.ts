@@ -20,7 +20,17 @@ type Json = any
 
 export const SECRET = 'lvsp-shared-secret'
 
-export const ALL_CAPABILITIES = ['user_token', 'failure', 'events', 'sync', 'stats', 'dave', 'receiver', 'draining']
+export const ALL_CAPABILITIES = [
+  'user_token',
+  'failure',
+  'events',
+  'sync',
+  'stats',
+  'dave',
+  'receiver',
+  'draining',
+  'front',
+]
 
 export const tokenFor = (secret: string, nonce: string, encoding: 'hex' | 'base64' | 'base64url' = 'hex') =>
   createHmac('sha256', secret).update(nonce).digest(encoding)
@@ -67,6 +77,7 @@ export class LvspBench {
       health: () => this.health,
       egress: () => 1_500,
       channelEndCode: () => 4014,
+      mirrored: (backend, item) => this.lvsp.mirror(backend, item),
     })
     this.lvsp = new Lvsp({ backends, node: this.control, effects, deadlines, crypto, serverVersion: '1.2.3' })
   }

@@ -69,6 +69,12 @@ export const LvspInfo = {
   VideoView: 27,
   /** Node: a source of video began, paused or ended, or its number of viewers changed. */
   VideoSource: 28,
+  /** Node, to a front: a channel as another front or the node changed it. */
+  ChannelMirror: 29,
+  /** Node, to a front: the same for a voice state. */
+  VoiceStateMirror: 30,
+  /** Front: whether its backend is connected to it. */
+  FrontBackend: 31,
 } as const
 export type LvspInfo = (typeof LvspInfo)[keyof typeof LvspInfo]
 
@@ -99,6 +105,8 @@ export const LvspCapability = {
   Draining: 'draining',
   /** VIDEO_VIEW, VIDEO_SOURCE. */
   Video: 'video',
+  /** `front` in IDENTIFY and RESUME; CHANNEL_MIRROR, VOICE_STATE_MIRROR, FRONT_BACKEND. */
+  Front: 'front',
   /** `token` in VOICE_STATE_CREATE. READY grants it only to a backend that is configured so. */
   AdoptToken: 'adopt_token',
 } as const
@@ -177,6 +185,11 @@ export const LvspIdentify = z.object({
     'HMAC-SHA256 of the nonce under the shared secret: hex, or base64 or base64url of the 32 bytes',
   ),
   capabilities: Capabilities.nullish().describe('capabilities that the backend requests; an extension'),
+  front: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,31}$/)
+    .nullish()
+    .describe('from the front of a cluster: its id. It has a session of its own; needs `front`'),
 })
 export type LvspIdentify = z.infer<typeof LvspIdentify>
 
@@ -274,6 +287,11 @@ export const LvspCommands = {
   [LvspInfo.TokenRefresh]: UserInChannel.describe(
     'Replaces the token of a voice state. Answered by VOICE_STATE_DONE. Needs `user_token`.',
   ),
+  [LvspInfo.FrontBackend]: z
+    .object({ connected: z.boolean().describe('whether the backend has a connection to this front') })
+    .describe(
+      'From a front. Of the fronts with a connection of the backend, the last one passes events on: RECEIVER. No answer. Needs `front`.',
+    ),
   [LvspInfo.Stats]: z.object({}).describe('Requests the load of the node. Answered by STATS. Needs `stats`.'),
 } as const
 /** Info type of a backend's message. */
@@ -345,6 +363,21 @@ export const LvspEvents = {
   [LvspInfo.VideoSource]: UserInChannel.extend(VIDEO_SOURCE_FIELDS).describe(
     'A source of video began, paused or ended, or its number of viewers changed. Needs `video`.',
   ),
+  [LvspInfo.ChannelMirror]: Channel.extend({
+    token: Token.optional(),
+    endpoint: Endpoint,
+    epoch: z.int().min(0).optional().describe('fencing number of the placement'),
+    channel_properties: LvspChannelProperties.optional().describe('all properties'),
+    ended: z.boolean().optional().describe('the channel has ended'),
+  }).describe('To a front: a channel that it did not change itself; after IDENTIFY each channel. Needs `front`.'),
+  [LvspInfo.VoiceStateMirror]: UserInChannel.extend({
+    session_id: SessionId.optional(),
+    token: Token.optional(),
+    endpoint: Endpoint,
+    connected: z.boolean().optional(),
+    ...VOICE_STATE_RESTRICTIONS,
+    ended: z.boolean().optional().describe('the voice state has ended'),
+  }).describe('To a front: the same for a voice state. Needs `front`.'),
   [LvspInfo.Stats]: z
     .object({
       channels: z.int().nonnegative().describe('channels of the backend'),

@@ -1,5 +1,6 @@
 // `parley front` as an object: listeners for backends, the front, its links to the nodes and to the coordinator.
 import { Front, type FrontInspection, type FrontPorts, type VoiceNode } from '@parley/core'
+import type { PlacementKey } from '@parley/protocol'
 import { type Config, usesAcme } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { nodeCrypto } from '../crypto.ts'
@@ -73,8 +74,8 @@ export class FrontApp {
     this.#links = new NodeLinks({
       secrets: new Map(config.backend.map(({ id, secrets }) => [id, secrets[0] ?? ''])),
       ca: authorities,
-      event: (node, tenant, event) => this.#input(() => this.#front.nodeEvent(node, tenant, event)),
-      lost: node => this.#input(now => this.#front.linkLost(node, now)),
+      front: config.cluster.id ?? '',
+      feed: input => this.#input(now => input(this.#front, now)),
       failed: (node, backend, reason) => this.#log.note(serverNote('cluster.link_failed', { node, backend, reason })),
     })
     this.#front = new Front({
@@ -85,7 +86,7 @@ export class FrontApp {
       ports: this.#ports(),
       serverVersion: VERSION,
       random: Math.random,
-      firstEpoch: Date.now(),
+      wallClock: Date.now,
     })
     const { owners, open } = relayFor(config, coordinator)
     const gateway = config.cluster.secrets.length > 0 ? gatewayOf(config) : undefined
@@ -167,7 +168,7 @@ export class FrontApp {
     const links = this.#links
     const coordinator = this.#coordinator
     return {
-      attach: tenant => links.attach(tenant),
+      backendChanged: (tenant, isConnected) => links.backendChanged(tenant, isConnected),
       request: (id, node, tenant, request) =>
         void links.request(node, tenant, request).then(answer => this.#input(() => this.#front.answered(id, answer))),
       command: (node, tenant, command) => links.command(node, tenant, command),
@@ -175,7 +176,7 @@ export class FrontApp {
         void (
           revision === undefined ? coordinator.place(key, record) : coordinator.replace(key, record, revision)
         ).then(outcome => this.#input(() => this.#front.coordinated(id, outcome))),
-      release: (key, revision) => void coordinator.release(key, revision),
+      release: (key, epoch, revision) => void release(coordinator, key, epoch, revision),
       probe: record =>
         void links.probe(record).then(outcome => this.#input(now => this.#front.probed(record, outcome, now))),
     }
@@ -184,4 +185,12 @@ export class FrontApp {
   #input(input: (now: number) => void): void {
     this.#host.operate(input)
   }
+}
+
+/** Where another front placed the channel, the revision is looked up; a later placement stays. */
+async function release(coordinator: Coordinator, key: PlacementKey, epoch: number, known?: number): Promise<void> {
+  if (known !== undefined) return coordinator.release(key, known)
+  const found = await coordinator.find(key)
+  if (found.kind === 'unavailable' || found.placed === undefined || found.placed.record.epoch > epoch) return
+  await coordinator.release(key, found.placed.revision)
 }

@@ -2,7 +2,16 @@
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { LvspClient, LvspRequestError } from '@parley/client'
-import type { BackendId, NodeAnswer, NodeCommand, NodeEvent, NodeGrant, NodeRequest, ProbeOutcome } from '@parley/core'
+import type {
+  BackendId,
+  Front,
+  NodeAnswer,
+  NodeCommand,
+  NodeEvent,
+  NodeGrant,
+  NodeRequest,
+  ProbeOutcome,
+} from '@parley/core'
 import { ok, refused } from '@parley/core'
 import { LvspCapability, LvspFailure, type NodeRecord } from '@parley/protocol'
 import { SERVER_LIMITS } from '../limits.ts'
@@ -12,11 +21,24 @@ export interface NodeLinksOptions {
   readonly secrets: ReadonlyMap<BackendId, string>
   /** Certificate authorities in PEM; those of the system without it. */
   readonly ca: string | undefined
-  readonly event: (node: string, tenant: BackendId, event: NodeEvent) => void
-  /** The connection to the node was lost; it reconnects by itself. */
-  readonly lost: (node: string) => void
+  /** Id of this front. */
+  readonly front: string
+  /** Feeds what nodes send to the front. */
+  readonly feed: (input: (front: LinkedFront, now: number) => void) => void
   readonly failed: (node: string, tenant: BackendId, reason: string) => void
 }
+
+/** The inputs of a front that come from nodes. */
+export type LinkedFront = Pick<
+  Front,
+  | 'nodeEvent'
+  | 'nodeLinked'
+  | 'nodeUnlinked'
+  | 'channelMirrored'
+  | 'voiceStateMirrored'
+  | 'receiverChanged'
+  | 'linkLost'
+>
 
 interface Target {
   readonly record: NodeRecord
@@ -26,7 +48,8 @@ interface Target {
 export class NodeLinks {
   readonly #options: NodeLinksOptions
   readonly #targets = new Map<string, Target>()
-  readonly #tenants = new Set<BackendId>()
+  /** Backends that are connected to this front. */
+  readonly #connected = new Set<BackendId>()
 
   constructor(options: NodeLinksOptions) {
     this.#options = options
@@ -39,7 +62,7 @@ export class NodeLinks {
     if (known !== undefined) void closeAll(known)
     const target = { record, links: new Map<BackendId, LvspClient>() }
     this.#targets.set(record.id, target)
-    for (const tenant of this.#tenants) this.#link(target, tenant)
+    for (const tenant of this.#options.secrets.keys()) this.#link(target, tenant)
   }
 
   withdrawn(id: string): void {
@@ -48,9 +71,13 @@ export class NodeLinks {
     if (target !== undefined) void closeAll(target)
   }
 
-  attach(tenant: BackendId): void {
-    this.#tenants.add(tenant)
-    for (const target of this.#targets.values()) this.#link(target, tenant)
+  backendChanged(tenant: BackendId, isConnected: boolean): void {
+    if (isConnected) this.#connected.add(tenant)
+    else this.#connected.delete(tenant)
+    for (const { links } of this.#targets.values()) {
+      const link = links.get(tenant)
+      if (link !== undefined && isForFronts(link)) link.setBackendConnected(isConnected)
+    }
   }
 
   async request(node: string, tenant: BackendId, request: NodeRequest): Promise<NodeAnswer> {
@@ -95,10 +122,11 @@ export class NodeLinks {
   #link({ record, links }: Target, tenant: BackendId): void {
     const secret = this.#options.secrets.get(tenant)
     if (secret === undefined || links.has(tenant)) return
-    const { ca, event, lost, failed } = this.#options
+    const { ca, front, feed, failed } = this.#options
     const link = new LvspClient({
       url: record.lvsp,
       secret,
+      front,
       tls: ca === undefined ? undefined : { ca },
       // Events about video are not for backends of a front yet.
       capabilities: Object.values(LvspCapability).filter(name => name !== LvspCapability.Video),
@@ -109,13 +137,28 @@ export class NodeLinks {
     })
     const { id } = record
     links.set(tenant, link)
-    link.on('voiceStateConnected', each => event(id, tenant, { kind: 'connected', event: each }))
-    link.on('voiceStateDisconnected', each => event(id, tenant, { kind: 'disconnected', event: each }))
-    link.on('speaking', each => event(id, tenant, { kind: 'speaking', event: each }))
+    const event = (each: NodeEvent) => feed(to => to.nodeEvent(id, tenant, each))
+    link.on('voiceStateConnected', each => event({ kind: 'connected', event: each }))
+    link.on('voiceStateDisconnected', each => event({ kind: 'disconnected', event: each }))
+    link.on('speaking', each => event({ kind: 'speaking', event: each }))
     link.on('encryption', ({ protocolVersion: version, ...each }) =>
-      event(id, tenant, { kind: 'encryption', event: { ...each, version } }),
+      event({ kind: 'encryption', event: { ...each, version } }),
     )
-    link.on('disconnected', () => lost(id))
+    link.on('mirroredChannel', item => feed(to => to.channelMirrored(id, tenant, item)))
+    link.on('mirroredVoiceState', item => feed(to => to.voiceStateMirrored(id, tenant, item)))
+    link.on('receiver', ({ receives }) => feed(to => to.receiverChanged(id, tenant, receives)))
+    link.on('connected', ({ resumed, isSameSession }) => {
+      feed(to => to.nodeLinked(id, tenant, isSameSession && resumed === 'state'))
+      if (isForFronts(link)) link.setBackendConnected(this.#connected.has(tenant))
+      // An earlier version sends its events to the newest connection.
+      else feed(to => to.receiverChanged(id, tenant, true))
+    })
+    link.on('disconnected', () =>
+      feed((to, now) => {
+        to.nodeUnlinked(id, tenant)
+        to.linkLost(id, now)
+      }),
+    )
     link.on('closed', ({ reason }) => failed(id, tenant, reason))
     link.on('error', error => {
       if (!isAlreadyGone(error)) failed(id, tenant, error.message)
@@ -123,6 +166,8 @@ export class NodeLinks {
     link.connect().catch(() => {})
   }
 }
+
+const isForFronts = (link: LvspClient) => link.capabilities.includes(LvspCapability.Front)
 
 /** A node that was restarted does not have what it is to end. */
 const isAlreadyGone = (error: Error) =>

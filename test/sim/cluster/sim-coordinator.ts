@@ -25,9 +25,12 @@ export class SimCoordinator {
     return { kind: 'taken', placed: this.#placements.get(encodePlacementKey(key)) }
   }
 
-  release(key: PlacementKey, revision: number): void {
+  release(key: PlacementKey, epoch: number, revision?: number): void {
     const name = encodePlacementKey(key)
-    if (this.isAvailable && this.#placements.get(name)?.revision === revision) this.#placements.delete(name)
+    const existing = this.#placements.get(name)
+    if (!this.isAvailable || existing === undefined) return
+    if (revision === undefined ? existing.record.epoch <= epoch : existing.revision === revision)
+      this.#placements.delete(name)
   }
 
   /** What a rollback returns to. */
