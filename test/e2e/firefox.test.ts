@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { loadDavey } from '@parley/client'
+import { loadWasm } from '../dave/davey-wasm.ts'
 import { BrowserScene } from './browser-scene.ts'
 import { openChromium } from './chromium.ts'
 import { Firefox, ownAddress, withoutFirefox } from './firefox.ts'
@@ -16,6 +17,7 @@ import { until, untilFits } from './until.ts'
 import { framesDecoded, hears } from './web-member.ts'
 
 const OPTIONS = { timeout: 90_000, skip: withoutFirefox() }
+const ENCRYPTED = { ...OPTIONS, skip: OPTIONS.skip || (await loadWasm()).skip }
 const ANA = '81384788765712384'
 const BEN = '81384788765712385'
 const CYD = '81384788765712386'
@@ -47,7 +49,7 @@ test(
 
 test(
   'in Firefox, the demo’s page is in its encrypted call if media has a non-loopback address, and sees a tab of Chromium',
-  OPTIONS,
+  ENCRYPTED,
   async context => {
     const folder = mkdtempSync(join(tmpdir(), 'parley-test-'))
     context.after(() => rmSync(folder, { recursive: true, force: true }))

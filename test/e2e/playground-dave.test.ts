@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { type DaveLibrary, loadDavey, type VoiceClient } from '@parley/client'
 import type { Browser } from 'playwright-core'
+import { loadWasm } from '../dave/davey-wasm.ts'
 import { openChromium, withoutChromium } from './chromium.ts'
 import { EchoBot } from './echo-bot.ts'
 import { type Invitation, invitedClient } from './invited-client.ts'
@@ -14,7 +15,7 @@ import { Tab, type TabOptions } from './playground-tab.ts'
 import { count, talk } from './talking.ts'
 import { until, untilFits } from './until.ts'
 
-const OPTIONS = { timeout: 90_000, skip: withoutChromium() }
+const OPTIONS = { timeout: 90_000, skip: withoutChromium() || (await loadWasm()).skip }
 /** More energy than a decoder generates without packets. */
 const AUDIBLE = 0.0005
 const ENCRYPTED = 'Encrypted end to end, privacy code'

@@ -123,7 +123,7 @@ test('the page says whether a call is encrypted end to end, and which clients pr
   const talking = await openDemo()
   context.after(() => talking.close())
   await talking.call.start()
-  const of = { of: talking }
+  const of = { of: talking, script: ';delete globalThis.RTCRtpScriptTransform' }
   const robin = await open(context, 'Robin', of)
   const calls = robin.page.getByTestId('calls')
   const shows = (what: Locator, text: string | RegExp) => what.filter({ hasText: text }).waitFor({ timeout: 15_000 })
@@ -133,7 +133,10 @@ test('the page says whether a call is encrypted end to end, and which clients pr
     talking.call.snapshot.privacyCode,
   )
   await robin.join()
-  await shows(robin.page.getByTestId('transport'), 'Not encrypted end to end: this page does not support DAVE')
+  await shows(
+    robin.page.getByTestId('transport'),
+    'Not encrypted end to end: this browser has no RTCRtpScriptTransform',
+  )
   const kim = await open(context, 'Kim', of)
   await shows(kim.page.getByTestId('calls'), 'Not encrypted end to end: Robin does not support DAVE')
   await kim.join()

@@ -47,19 +47,26 @@ export function obstacleToDave(): string | undefined {
  *
  * @example
  * ```ts
- * import { DaveWorker, type DaveWorkerThread } from '@parley/client/browser'
+ * import { DaveWorker, type DaveWorkerThread, type Transformable } from '@parley/client/browser'
  * import { SessionLoop, VoiceClientSession, type VoiceOutput } from '@parley/client/sessions'
  *
  * // new Worker('/dave-worker.js', { type: 'module' }), the file that this package has as `@parley/client/dave-worker`.
  * declare const worker: DaveWorkerThread
- * // Opens the WebSocket, sends, and creates the RTCPeerConnection.
+ * // Opens the WebSocket, sends, and creates the RTCPeerConnection, with these transceivers first.
  * declare const apply: (output: VoiceOutput) => void
+ * declare const microphone: { sender: Transformable }, member: { receiver: Transformable }
  *
  * const dave = await DaveWorker.open(worker, { wasm: '/davey.wasm' })
  * const credentials = { serverId: '100', channelId: '500', userId: '1', sessionId: '…', token: '…' }
  * const session = new VoiceClientSession({ ...credentials, dave })
  * const loop = new SessionLoop(session, output => (output.kind === 'dave' ? dave.command(output.command) : apply(output)))
  * dave.onEvent = event => loop.feed(() => session.daveEvent(event))
+ *
+ * // Right after `addTransceiver`:
+ * dave.sealSender(microphone.sender, 'audio')
+ * dave.openReceiver(member.receiver, 'audio')
+ * // At each output about members:
+ * dave.setSources(Array.from(session.members, ({ ssrc = 0, userId }) => [ssrc, userId]))
  * ```
  */
 export class DaveWorker implements RemoteDave {
