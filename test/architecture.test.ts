@@ -116,6 +116,7 @@ const PARTS: Record<string, string[]> = {
   'server/acme': ['limits', 'root', 'config', 'net', 'x509'],
   'server/config': ['limits', 'net'],
   'server/setup': ['limits', 'root', 'config', 'doctor', 'net'],
+  'server/stun': ['limits'],
   'server/systemd': ['limits'],
   'server/playground': ['limits', 'net'],
   'server/demo': ['limits', 'root', 'app', 'net', 'config', 'monitoring', 'playground', 'talk'],

@@ -23,6 +23,7 @@ import { Playground } from './playground/page.ts'
 import { listenersOf, openPorts, type Ports, present, webListeners } from './ports.ts'
 import type { Relay } from './relay/relay.ts'
 import { isSettledWithin } from './settled.ts'
+import { PublicAddressWatch } from './stun/public-address-watch.ts'
 import { VERSION } from './version.ts'
 
 /** RFC 6455 §7.4.1: an endpoint is going away. */
@@ -50,6 +51,8 @@ export class App {
   readonly #read: () => Config
   readonly #handedOver: (() => void) | undefined
   readonly #certificate: NodeCertificate
+  /** Undefined without `media.stun`. */
+  #watch: PublicAddressWatch | undefined
   readonly #ports: Ports
   readonly #log: Log
   readonly #node: VoiceNode
@@ -154,6 +157,7 @@ export class App {
       failed: (reason, failures, delay) =>
         this.#note('acme.failed', { reason, failures, retry: Math.round(delay / 1_000) }),
     })
+    if (config.media.stun.length > 0) this.#watch = this.#watchAddress(config.media.stun)
   }
 
   /** `host:port` that backends hand to clients. */
@@ -253,7 +257,7 @@ export class App {
 
   /** The certificate may have been added or removed: that needs a restart, as its listeners are open. */
   #apply(config: Config): void {
-    const settings = nodeSettings(config)
+    const settings = nodeSettings(config, this.#watch?.address)
     this.#host.operate(now => this.#node.operator.configure(settings, now))
     this.#log.level = config.log.level
     this.#config = config
@@ -290,6 +294,7 @@ export class App {
     this.#ports.iceTcp?.close()
     await Promise.all([...listening, this.#certificate.close()])
     this.#measurements.close()
+    this.#watch?.close()
     this.#host.close()
     await this.#ports.lanes.close()
     if (this.#ports.dtls.ok) this.#ports.dtls.value.close()
@@ -329,6 +334,17 @@ export class App {
     this.#note('node.handed_over', {})
     this.#handedOver()
     return true
+  }
+
+  #watchAddress(servers: readonly string[]): PublicAddressWatch {
+    return new PublicAddressWatch(servers, {
+      changed: address => {
+        const settings = nodeSettings(this.#config, address)
+        this.#host.operate(now => this.#node.operator.configure(settings, now))
+        this.#note('media.public_address', { address })
+      },
+      unanswered: () => this.#note('media.stun_failed', {}),
+    })
   }
 
   #beginDrain(timeout: number): void {

@@ -179,6 +179,9 @@ export const SERVER_LIMITS = {
   /** Requests to a STUN server, and the delay before the second one, doubled with each further one: 3.5 s in all. */
   stunTries: 3,
   stunRetryDelay: 500,
+  /** How often a running node asks: an address that changed costs calls until the next answer. */
+  stunInterval: 300_000,
+  maxStunServers: 8,
 
   /** Names of a certificate; Let's Encrypt allows 25 in its short-lived profile. */
   maxAcmeNames: 25,

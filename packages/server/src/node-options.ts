@@ -43,10 +43,10 @@ export function nodeOptions(config: Config, endpoint: string, { lanes, dtls, ice
 /** The TCP port by which clients reach the node: that of wss if the endpoint names none. */
 const portOf = (endpoint: string): number => Number(/:(\d+)$/.exec(endpoint)?.[1] ?? WSS_PORT)
 
-/** Those that may change while the node runs. */
-export function nodeSettings({ backend, lvsp, media, voice, capacity }: Config): NodeSettings {
+/** Those that may change while the node runs. `publicAddress` is what STUN servers see, with `media.stun`. */
+export function nodeSettings({ backend, lvsp, media, voice, capacity }: Config, publicAddress?: string): NodeSettings {
   return {
-    announce: announcedBy(media),
+    announce: announcedBy(media, publicAddress),
     channelTokenAuth: lvsp.channel_token_auth,
     sessionCheck: voice.session_check,
     resumeWindow: voice.resume_window,

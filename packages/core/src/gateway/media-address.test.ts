@@ -44,3 +44,10 @@ test('behind a proxy, a client of a private network receives the address nearest
   assert.equal(choose('198.51.100.9'), WAN)
   assert.equal(choose('2001:db8::99'), WAN)
 })
+
+test('behind NAT a client from outside receives the public address, although its WebSocket came to a private one', () => {
+  assert.equal(mediaAddress([WAN, LAN], LAN, '198.51.100.9'), WAN)
+  assert.equal(mediaAddress([LAN, WAN], LAN, '2001:db8::99'), WAN)
+  assert.equal(mediaAddress([WAN, LAN], LAN, '192.168.1.77'), LAN)
+  assert.equal(mediaAddress([OTHER_LAN, LAN], LAN, '198.51.100.9'), LAN)
+})

@@ -21,7 +21,7 @@ export interface MediaAddresses {
  * IPv6 it is the machine's IPv4 address, if there is one, and not a private one for a client from outside. Of several announced addresses:
  *
  * 1. IPv4 addresses go before IPv6: most bot libraries open IPv4 sockets only.
- * 2. the address that the WebSocket came to, if it is announced;
+ * 2. the address that the WebSocket came to, if it is announced; but behind NAT, where that is private, no client from outside;
  * 3. for a client in a private network, the announced private address that shares the longest prefix with the client's;
  * 4. otherwise the first that is not private, or else the first.
  */
@@ -33,7 +33,8 @@ export function mediaAddress({ announce, ipv4 }: MediaAddresses, localAddress: s
   }
   const four = announce.filter(isIpv4)
   const candidates = four.length > 0 ? four : announce
-  if (candidates.includes(localAddress)) return localAddress
+  const isBehindNat = isPrivate(localAddress) && !isPrivate(remoteAddress) && candidates.some(ip => !isPrivate(ip))
+  if (!isBehindNat && candidates.includes(localAddress)) return localAddress
   const inside = isPrivate(remoteAddress) ? candidates.filter(isPrivate) : []
   if (inside.length === 0) return candidates.find(ip => !isPrivate(ip)) ?? candidates[0]!
   return inside.reduce((best, ip) => (sharedPrefix(ip, remoteAddress) > sharedPrefix(best, remoteAddress) ? ip : best))

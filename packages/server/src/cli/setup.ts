@@ -7,11 +7,11 @@ import { loadConfig } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { type Answers, type Ask, askFor, backendOf, hostOf } from '../setup/answers.ts'
 import { nextSteps } from '../setup/next-steps.ts'
-import { publicAddress, STUN_SERVERS } from '../setup/public-address.ts'
 import { createUser, idsOf } from '../setup/service-user.ts'
 import { planSetup, type SetupPlan, type SetupWishes } from '../setup/setup-plan.ts'
 import { likelyHost, surroundings } from '../setup/surroundings.ts'
 import { type FileFate, fateOf, writePlanned } from '../setup/written-files.ts'
+import { publicAddress, STUN_SERVERS } from '../stun/public-address.ts'
 import { runCommand } from './config-options.ts'
 
 const HELP = `

@@ -19,6 +19,7 @@ import {
   port,
   reloaded,
   Secret,
+  StunServer,
   setting,
   trueOrFalse,
 } from './values.ts'
@@ -113,7 +114,12 @@ const Media = z.object({
   announce: reloaded(
     z.array(Ip).max(SERVER_LIMITS.maxAnnounced).default([]),
     'a list of IP addresses such as ["203.0.113.10"]',
-    'Addresses that clients receive for their media. Of several, each client receives one: an IPv4 address before IPv6; the address its WebSocket came to; in a private network the nearest private address; otherwise the first public one. Empty: the address of `listen` or, if that is all addresses, the address the WebSocket came to. Needed behind NAT, a proxy or in a container.',
+    'Addresses that clients receive for their media. Of several, each client receives one: an IPv4 address before IPv6; the address its WebSocket came to, unless that is private and the client outside; in a private network the nearest private address; otherwise the first public one. Empty: the address of `listen` or, if that is all addresses, the address the WebSocket came to. Needed behind NAT, a proxy or in a container.',
+  ),
+  stun: setting(
+    z.array(StunServer).max(SERVER_LIMITS.maxStunServers).default([]),
+    'a list of servers such as ["stun.example.org:3478"]',
+    'STUN servers that the node asks for its public IPv4 address, at the start and every five minutes, and which it then announces besides `announce` or the addresses of the machine: for a node behind NAT whose address changes. Empty: it asks none.',
   ),
 })
 

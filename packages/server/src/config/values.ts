@@ -44,6 +44,9 @@ export const Endpoint = z
   .string()
   .regex(ENDPOINT)
   .refine(text => Number(ENDPOINT.exec(text)?.[1] ?? 0) <= 65_535)
+/** `host` or `host:port`. */
+export const StunServer = z.string().regex(/^[A-Za-z0-9.-]{1,253}(?::\d{1,5})?$/)
+
 export const Ip = z.string().refine(text => isIP(text) !== 0)
 /** Relative to the folder of the file that names it; `Settings.path` resolves it. */
 export const Path = z.string().min(1)

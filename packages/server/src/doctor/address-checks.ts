@@ -61,7 +61,8 @@ function listens({ config }: Subject): readonly Problem[] {
 function announced({ config, machine }: Subject): readonly Problem[] {
   const { announce } = config.media
   const isForInternet = isPublic(endpointOf(config).host)
-  if (announce.length === 0) return isForInternet ? unannounced(machine.addresses) : NONE
+  if (announce.length === 0)
+    return isForInternet && config.media.stun.length === 0 ? unannounced(machine.addresses) : NONE
   const unusable = announce.filter(address => isLoopback(address) || address === '0.0.0.0' || address === '::')
   if (unusable.length > 0 && isForInternet)
     return one(
@@ -82,7 +83,7 @@ function unannounced(addresses: readonly string[]): readonly Problem[] {
   if (four.length > 0 && four.every(isPrivate))
     return one(
       `this machine has private addresses only (${four.join(', ')}), and media.announce is not set`,
-      'set media.announce to the public address from which UDP is forwarded to this machine',
+      'set media.announce to the public address from which UDP is forwarded to this machine, or media.stun if it changes',
     )
   if (four.length < 2) return NONE
   return one(

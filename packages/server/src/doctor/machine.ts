@@ -1,8 +1,8 @@
 // What the checks need to know of this machine.
 import { lookup } from 'node:dns/promises'
 import { readFileSync } from 'node:fs'
-import { networkInterfaces } from 'node:os'
 import { chooseEngine, type EngineChoice } from '../lane/engine/engine.ts'
+import { machineAddresses } from '../net/media-addresses.ts'
 
 /** Everything that a check reads besides the configuration, so that tests describe a machine instead of having one. */
 export interface Machine {
@@ -21,17 +21,12 @@ export interface Machine {
   engine(): Promise<EngineChoice | string>
 }
 
-const LINK_LOCAL = /^(fe[89ab]|169\.254\.)/i
-
 /** `engine` and `lanes` as in the configuration: the choice of the engine depends on both. */
 export const thisMachine = (engine: 'auto' | 'ffi' | 'portable', lanes: number): Machine => ({
   now: Date.now(),
   platform: process.platform,
   nodeVersion: process.versions.node,
-  addresses: Object.values(networkInterfaces())
-    .flatMap(addresses => addresses ?? [])
-    .filter(({ internal, address }) => !internal && !LINK_LOCAL.test(address))
-    .map(({ address }) => address),
+  addresses: machineAddresses(),
   read: path => {
     try {
       return readFileSync(path, 'utf8')

@@ -86,6 +86,17 @@ export const SERVER_NOTES = {
     meaning:
       'Clients receive no IPv4 address for their media, and most bot libraries have IPv4 sockets only: set `media.announce`.',
   },
+  'media.public_address': {
+    level: 'info',
+    fields: { address: 'text' },
+    meaning:
+      'STUN servers of `media.stun` see the node at another address than before; clients receive it from now on.',
+  },
+  'media.stun_failed': {
+    level: 'warn',
+    fields: {},
+    meaning: 'No server of `media.stun` answers. The last known address stays; the node asks again.',
+  },
   'webrtc.unavailable': {
     level: 'info',
     fields: { reason: 'text' },

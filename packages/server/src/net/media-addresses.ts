@@ -21,6 +21,29 @@ export function hasIpv4({ announce, listen }: Config['media']): boolean {
 export const hasTcpMedia = ({ http, media }: Pick<Config, 'http' | 'media'>, hasTls: boolean): boolean =>
   media.tcp ?? (hasTls && !http.behind_proxy)
 
-/** A socket bound to one address receives packets for that address only. */
-export const announcedBy = ({ announce, listen }: Config['media']): readonly string[] =>
-  announce.length > 0 || ALL_ADDRESSES.includes(listen) ? announce : [listen]
+/**
+ * A socket bound to one address receives packets for that address only. `found` is the public address that STUN servers see: it is
+ * announced beside the others, so that clients in the same network receive a private one.
+ */
+export function announcedBy({ announce, listen }: Config['media'], found?: string): readonly string[] {
+  const set = announce.length > 0 || ALL_ADDRESSES.includes(listen) ? announce : [listen]
+  if (found === undefined || set.includes(found)) return set
+  const others = set.length > 0 ? set : clientAddresses()
+  return others.length === 1 && others[0] === found ? set : [...new Set([found, ...others])]
+}
+
+/** Bridges and virtual interfaces of Docker, Podman, libvirt and Kubernetes: no client reaches the node by them. */
+const VIRTUAL = /^(docker|br-|veth|virbr|podman|cni|flannel|cali|lxc)/
+const LINK_LOCAL = /^(fe[89ab]|169\.254\.)/i
+
+/** Addresses of the machine, without loopback and link-local ones. */
+export const machineAddresses = (): string[] => addressesOf(() => true)
+/** Those by which clients may reach it: not those of interfaces for containers. */
+export const clientAddresses = (): string[] => addressesOf(name => !VIRTUAL.test(name))
+
+const addressesOf = (isWanted: (name: string) => boolean): string[] =>
+  Object.entries(networkInterfaces())
+    .filter(([name]) => isWanted(name))
+    .flatMap(([, addresses]) => addresses ?? [])
+    .filter(({ internal, address }) => !internal && !LINK_LOCAL.test(address))
+    .map(({ address }) => address)

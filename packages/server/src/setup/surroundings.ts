@@ -1,7 +1,8 @@
 // What `parley setup` finds on the machine.
 import { existsSync } from 'node:fs'
 import { createServer, isIPv4 } from 'node:net'
-import { availableParallelism, networkInterfaces, userInfo } from 'node:os'
+import { availableParallelism, userInfo } from 'node:os'
+import { clientAddresses } from '../net/media-addresses.ts'
 
 export interface Surroundings {
   readonly isRoot: boolean
@@ -20,10 +21,6 @@ export interface Surroundings {
   readonly command: readonly string[]
 }
 
-/** Bridges and virtual interfaces of Docker, Podman, libvirt and Kubernetes: no client reaches the node by them. */
-const INTERNAL = /^(docker|br-|veth|virbr|podman|cni|flannel|cali|lxc)/
-const LINK_LOCAL = /^(fe[89ab]|169\.254\.)/i
-
 export async function surroundings(
   publicAddress: string | undefined,
   command: readonly string[],
@@ -33,11 +30,7 @@ export async function surroundings(
     isRoot: process.getuid?.() === 0,
     user: userInfo().username,
     hasSystemd: existsSync('/run/systemd/system'),
-    addresses: Object.entries(networkInterfaces())
-      .filter(([name]) => !INTERNAL.test(name))
-      .flatMap(([, addresses]) => addresses ?? [])
-      .filter(({ internal, address }) => !internal && !LINK_LOCAL.test(address))
-      .map(({ address }) => address),
+    addresses: clientAddresses(),
     publicAddress,
     lanes: Math.max(1, availableParallelism() - 1),
     usedPorts: isUsed.flat(),
