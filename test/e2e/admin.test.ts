@@ -127,6 +127,9 @@ test('each documented command does what its row says', { timeout: 120_000 }, asy
     tail: /info {2}admin\.action action=log-level from=socket/,
     'mute <user>': /^muted user 7 in 1 channel\n$/,
     'kick <user>': /^disconnected user 7 in 1 channel\n$/,
+    bans: /^ADDRESS +BY +LEFT\n/,
+    'ban <address>': /^banned 198\.51\.100\.7\n$/,
+    'unban <address>': /^lifted the ban of 198\.51\.100\.7\n$/,
     drain: /^draining; 1 sessions have not ended yet\n$/,
     reload: /^applied: nothing changed\n$/,
     undrain: /^the node takes calls again\n$/,
@@ -145,7 +148,16 @@ test('each documented command does what its row says', { timeout: 120_000 }, asy
     text => expected.tail!.test(text),
   )
   const audited = log.filter(({ event }) => event === 'admin.action').map(({ action }) => action)
-  assert.deepEqual([...new Set(audited)].sort(), ['drain', 'kick', 'log-level', 'mute', 'reload', 'undrain'])
+  assert.deepEqual([...new Set(audited)].sort(), [
+    'ban',
+    'drain',
+    'kick',
+    'log-level',
+    'mute',
+    'reload',
+    'unban',
+    'undrain',
+  ])
 })
 
 test('each documented route answers with its schema, and refuses a malformed request with a sentence', async t => {
@@ -160,6 +172,9 @@ test('each documented route answers with its schema, and refuses a malformed req
     'GET /v1/stats': undefined,
     'POST /v1/mute': '{"user":"7","muted":true}',
     'POST /v1/kick': '{"user":"7","channel":"500"}',
+    'GET /v1/bans': undefined,
+    'POST /v1/ban': '{"address":"2001:db8::7","duration":"1h"}',
+    'POST /v1/unban': '{"address":"2001:db8:0:0::/64"}',
     'POST /v1/drain': '{"timeout":"1h"}',
     'POST /v1/undrain': '',
     'POST /v1/reload': '{}',

@@ -79,7 +79,7 @@ export { isSameAddress, readAddress, writeAddress } from './media/address/socket
 export { Router } from './media/router.ts'
 export type { RouterCounts, RouterOptions } from './media/router-interface.ts'
 export { networkOf } from './network-of.ts'
-export type { BanPolicy } from './node/address-bans.ts'
+export type { Ban, BanPolicy } from './node/address-bans.ts'
 export type { Operator, UserSelector } from './node/operator.ts'
 export type { BackendSettings, NodeSettings } from './node/settings.ts'
 export type { NodeTally } from './node/tally.ts'

@@ -45,6 +45,8 @@ export const LIMITS = {
   refusedIdentifyWindow: 60_000,
   /** … for so many addresses. */
   refusedAddresses: 4_096,
+  /** Addresses that the operator bans. */
+  operatorBans: 10_000,
 
   /** Voice connections of one address (one /64 in IPv6): a household, a bot host, a carrier's NAT. */
   connectionsPerAddress: 2_000,

@@ -69,7 +69,7 @@ export interface VoiceNodeOptions
 const IDENTIFY_GRACE = 3_000
 /** A lane sends a copy of one packet to so many in 4 to 5 ms. */
 const MEMBERS_PER_LANE = 1_000
-const BANNED = [VoiceClose.RateLimited, 'too many refused Identify messages of this address'] as const
+const BANNED = { node: 'too many refused Identify messages of this address', operator: 'this address is banned' }
 const LANE_LOST: Ending = { code: VoiceClose.ServerCrashed, reason: 'the media server of the channel crashed' }
 
 /**
@@ -233,6 +233,7 @@ export class VoiceNode {
       encryption,
       gateway,
       backendOptions,
+      bans: this.#bans,
     })
   }
 
@@ -360,8 +361,9 @@ export class VoiceNode {
   #open(id: ConnectionId, opening: Opening, now: number): Connection {
     if (opening.protocol === 'lvsp') return this.#lvsp.opened(id, opening, now)
     const connection = new GatewayConnection(id, opening, this.#gateway, now)
-    if (this.#bans.isBanned(opening.remoteAddress, now)) connection.close(...BANNED)
-    else connection.open()
+    const ban = this.#bans.bannedBy(opening.remoteAddress, now)
+    if (ban === undefined) connection.open()
+    else connection.close(VoiceClose.RateLimited, BANNED[ban])
     return connection
   }
 

@@ -60,6 +60,7 @@ export function nodeSettings({ backend, lvsp, media, voice, capacity }: Config, 
       secrets: each.secrets,
       maxChannels: each.max_channels,
       maxVoiceStates: each.max_voice_states,
+      maxChannelMembers: each.max_channel_members,
       maxMemory:
         each.max_memory_mb === undefined ? defaultBackendMemory(backend.length) : each.max_memory_mb * 1024 * 1024,
     })),

@@ -336,13 +336,11 @@ export class BackendControl implements NodeControl {
 }
 
 /** Why another voice state does not fit into the channel; undefined if it does. */
-function voiceStateRefusal({ voiceStates, usage }: Channel): Result<never, Refusal> | undefined {
-  const { maxVoiceStates } = usage.limits
-  if (voiceStates.size >= LIMITS.voiceStatesPerChannel)
-    return refuse(
-      LvspFailure.TooManyVoiceStates,
-      `the channel has the maximum of ${LIMITS.voiceStatesPerChannel} voice states`,
-    )
+function voiceStateRefusal({ voiceStates, usage, properties }: Channel): Result<never, Refusal> | undefined {
+  const { maxVoiceStates, maxChannelMembers } = usage.limits
+  const most = Math.min(maxChannelMembers, properties.maxMembers ?? Infinity)
+  if (voiceStates.size >= most)
+    return refuse(LvspFailure.TooManyVoiceStates, `the channel has the maximum of ${most} voice states`)
   if (usage.voiceStates >= maxVoiceStates)
     return refuse(LvspFailure.TooManyVoiceStates, `the backend has the maximum of ${maxVoiceStates} voice states`)
   return usage.hasRoom(LIMITS.voiceStateMemory) ? undefined : tooMuchMemory(usage.max)

@@ -6,7 +6,12 @@ import { LIMITS } from '../limits.ts'
 import { LvspBench, type LvspSocket, SECRET } from '../testing/lvsp-bench.ts'
 import { connect, NodeBench } from '../testing/node-bench.ts'
 
-function start(limits: { maxChannels?: number; maxVoiceStates?: number; maxMemory?: number }) {
+function start(limits: {
+  maxChannels?: number
+  maxVoiceStates?: number
+  maxChannelMembers?: number
+  maxMemory?: number
+}) {
   const bench = new LvspBench([
     { id: 'main', secrets: [SECRET], ...limits },
     { id: 'other', secrets: ['another'] },
@@ -32,6 +37,23 @@ test('the channels of a backend are bounded', () => {
   assert.equal(bench.snapshot('main').channels.length, 2)
   for (let i = 0; i < 3; i++) other.info(0, { channel_id: String(i) })
   assert.equal(bench.snapshot('other').channels.length, 3)
+})
+
+test('the voice states of a channel are bounded by the operator, and lower by the backend', () => {
+  const { backend } = start({ maxChannelMembers: 3 })
+  for (let user = 0; user < 4; user++) create(backend, user, 1)
+  create(backend, 3, 2)
+  backend.info(16, { channel_id: '2', channel_properties: { max_members: 2 } })
+  create(backend, 4, 2)
+  create(backend, 5, 2)
+  // A user that is there already is not another one.
+  create(backend, 4, 2)
+  backend.info(16, { channel_id: '2', channel_properties: { max_members: 9 } })
+  for (const user of [5, 6]) create(backend, user, 2)
+  assert.deepEqual(
+    failures(backend),
+    [3, 2, 3].map(most => [LvspFailure.TooManyVoiceStates, `the channel has the maximum of ${most} voice states`]),
+  )
 })
 
 test('the voice states of a backend are bounded over all its channels', () => {

@@ -8,6 +8,8 @@ import type { MemoryBudget } from '../replay-buffer.ts'
 export interface BackendLimits {
   readonly maxChannels: number
   readonly maxVoiceStates: number
+  /** Voice states of one channel. */
+  readonly maxChannelMembers: number
   /** Bytes, by the estimates in LIMITS. */
   readonly maxMemory: number
 }
@@ -15,9 +17,15 @@ export interface BackendLimits {
 /** Limits as configured; absent ones have their defaults. */
 export type PartialBackendLimits = { readonly [Name in keyof BackendLimits]?: BackendLimits[Name] | undefined }
 
-export const backendLimits = ({ maxChannels, maxVoiceStates, maxMemory }: PartialBackendLimits): BackendLimits => ({
+export const backendLimits = ({
+  maxChannels,
+  maxVoiceStates,
+  maxChannelMembers,
+  maxMemory,
+}: PartialBackendLimits): BackendLimits => ({
   maxChannels: maxChannels ?? LIMITS.channelsPerBackend,
   maxVoiceStates: maxVoiceStates ?? LIMITS.voiceStatesPerBackend,
+  maxChannelMembers: maxChannelMembers ?? LIMITS.voiceStatesPerChannel,
   maxMemory: maxMemory ?? LIMITS.memoryPerBackend,
 })
 

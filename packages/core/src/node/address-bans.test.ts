@@ -46,8 +46,44 @@ test('addresses of one IPv6 network are banned together, and the number of count
   const bans = new AddressBans({ banAfter: 2, banTime: 1_000 })
   bans.refused('2001:db8::1', 0)
   assert.equal(bans.refused('2001:db8::2', 0), true)
-  assert.equal(bans.isBanned('2001:db8::3', 500), true)
-  assert.equal(bans.isBanned('2001:db8::3', 1_000), false)
+  assert.equal(bans.bannedBy('2001:db8::3', 500), 'node')
+  assert.equal(bans.bannedBy('2001:db8::3', 1_000), undefined)
   for (let i = 0; i < LIMITS.refusedAddresses; i++) bans.refused(`10.0.${i >> 8}.${i & 255}`, 0)
-  assert.equal(bans.isBanned('2001:db8::3', 500), false)
+  assert.equal(bans.bannedBy('2001:db8::3', 500), undefined)
+})
+
+test('an operator bans an address, for a time or until it lifts the ban', () => {
+  const bench = new NodeBench()
+  const { operator } = bench.node
+  assert.ok(operator.ban('2001:db8::7', 60_000, bench.now))
+  const banned = bench.client('8', '2001:db8:0:0:9::1')
+  assert.deepEqual([banned.closeCode, banned.closeReason], [VoiceClose.RateLimited, 'this address is banned'])
+  assert.equal(bench.client('8', '2001:db8:0:1::1').closeCode, undefined)
+  assert.deepEqual(operator.bans(bench.now), [{ network: '2001:db8:0:0::/64', by: 'operator', left: 60_000 }])
+  assert.ok(operator.unban('2001:db8::1', bench.now))
+  assert.ok(!operator.unban('2001:db8::1', bench.now))
+  assert.equal(bench.client('8', '2001:db8::7').closeCode, undefined)
+  operator.ban('192.0.2.9', 60_000, bench.now)
+  bench.advance(60_001)
+  assert.deepEqual(operator.bans(bench.now), [])
+  assert.equal(bench.client('8', '192.0.2.9').closeCode, undefined)
+})
+
+test('an operator lifts a ban of the node, and refusals count from the start', () => {
+  const bans = new AddressBans({ banAfter: 2, banTime: 60_000 })
+  bans.refused('192.0.2.9', 0)
+  assert.ok(bans.refused('192.0.2.9', 0))
+  assert.deepEqual(bans.list(1_000), [{ network: '192.0.2.9', by: 'node', left: 59_000 }])
+  assert.ok(bans.remove('192.0.2.9', 1_000))
+  assert.equal(bans.bannedBy('192.0.2.9', 1_000), undefined)
+  assert.ok(!bans.refused('192.0.2.9', 1_000))
+})
+
+test('bans of the operator are bounded; those that have ended make room', () => {
+  const bans = new AddressBans({ banAfter: 0, banTime: 0 })
+  const address = (index: number) => `198.${18 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`
+  for (let index = 0; index < LIMITS.operatorBans; index++) assert.ok(bans.add(address(index), 1_000, 0))
+  assert.ok(!bans.add('192.0.2.9', 1_000, 0))
+  assert.ok(bans.add(address(0), 5_000, 0))
+  assert.ok(bans.add('192.0.2.9', 1_000, 1_001))
 })

@@ -1,4 +1,4 @@
-// Temporary bans of addresses whose Identify messages were refused again and again.
+// Temporary bans of addresses: of those whose Identify messages were refused again and again, and those that the operator bans.
 import { LIMITS } from '../limits.ts'
 import { networkOf } from '../network-of.ts'
 
@@ -7,6 +7,15 @@ export interface BanPolicy {
   readonly banAfter: number
   /** Milliseconds. */
   readonly banTime: number
+}
+
+/** A ban that is in effect. */
+export interface Ban {
+  /** An IPv4 address, or a /64 of IPv6. */
+  readonly network: string
+  readonly by: 'node' | 'operator'
+  /** Milliseconds until it ends. */
+  readonly left: number
 }
 
 interface Entry {
@@ -22,6 +31,8 @@ interface Entry {
 export class AddressBans {
   readonly policy: BanPolicy
   readonly #entries = new Map<string, Entry>()
+  /** By the operator: when each ends. Strangers cannot displace them. */
+  readonly #ordered = new Map<string, number>()
 
   constructor(policy: BanPolicy) {
     this.policy = policy
@@ -42,8 +53,39 @@ export class AddressBans {
     return true
   }
 
-  isBanned(address: string, now: number): boolean {
-    return now < (this.#entries.get(networkOf(address))?.bannedUntil ?? -Infinity)
+  /** Who bans the address at present. */
+  bannedBy(address: string, now: number): Ban['by'] | undefined {
+    const network = networkOf(address)
+    if (now < (this.#ordered.get(network) ?? -Infinity)) return 'operator'
+    return now < (this.#entries.get(network)?.bannedUntil ?? -Infinity) ? 'node' : undefined
+  }
+
+  /** The operator bans an address, again for another time. Returns false if it has banned too many. */
+  add(address: string, duration: number, now: number): boolean {
+    const network = networkOf(address)
+    for (const [each, until] of this.#ordered) if (until <= now) this.#ordered.delete(each)
+    if (!this.#ordered.has(network) && this.#ordered.size >= LIMITS.operatorBans) return false
+    this.#ordered.set(network, now + duration)
+    return true
+  }
+
+  /** Lifts a ban, whoever set it. Returns whether there was one. */
+  remove(address: string, now: number): boolean {
+    const wasBanned = this.bannedBy(address, now) !== undefined
+    const network = networkOf(address)
+    this.#ordered.delete(network)
+    this.#entries.delete(network)
+    return wasBanned
+  }
+
+  /** Those in effect. */
+  list(now: number): Ban[] {
+    const byNode = [...this.#entries].map(([network, { bannedUntil }]) => [network, bannedUntil, 'node'] as const)
+    const byOperator = [...this.#ordered].map(([network, until]) => [network, until, 'operator'] as const)
+    const bans = new Map<string, Ban>()
+    for (const [network, until, by] of [...byNode, ...byOperator])
+      if (until > now) bans.set(network, { network, by, left: until - now })
+    return [...bans.values()]
   }
 
   #add(network: string, entry: Entry): void {

@@ -13,6 +13,7 @@ import type { Gateway } from '../gateway/connection.ts'
 import type { AuthenticationPolicy } from '../gateway/voice-sessions.ts'
 import type { Health } from '../lvsp/health.ts'
 import type { Lvsp } from '../lvsp/lvsp.ts'
+import type { AddressBans, Ban } from './address-bans.ts'
 import type { NodeSettings, Writable } from './settings.ts'
 
 /** The parts of the node that an operator changes. */
@@ -28,6 +29,7 @@ interface OperatorParts {
   readonly policy: Writable<AuthenticationPolicy>
   readonly encryption: Writable<Pick<EncryptionHost, 'policy'>>
   readonly gateway: Writable<Pick<Gateway, 'minVersion' | 'strictOpcodes'>> & Pick<Gateway, 'sessions'>
+  readonly bans: AddressBans
   readonly backendOptions: Writable<Pick<BackendControlOptions, 'orphanGrace'>>
 }
 
@@ -49,6 +51,15 @@ export interface Operator {
   kick(selector: UserSelector, now: number): number
   /** Mutes a user while its voice state exists, or lifts that; the backend's own mute stays. Returns the number of voice states. */
   mute(selector: UserSelector, isMuted: boolean): number
+  /** Bans of addresses in effect, by the node and by the operator. */
+  bans(now: number): readonly Ban[]
+  /**
+   * Closes new voice connections of an address (in IPv6: of its /64) with 4021 for `duration` milliseconds; open ones stay. Returns
+   * false if too many are banned.
+   */
+  ban(address: string, duration: number, now: number): boolean
+  /** Lifts a ban. Returns whether there was one. */
+  unban(address: string, now: number): boolean
   /** Ends a draining: the node takes channels again. Returns false if it does not drain. */
   undrain(): boolean
   /** Whether this node has what another process of its cluster asks for: a voice state of the user, or the session. */
@@ -81,6 +92,18 @@ export class NodeOperator implements Operator {
     const places = this.#placesOf(selector)
     for (const { channel, state } of places) channel.muteByOperator(state, isMuted)
     return places.length
+  }
+
+  bans(now: number): Ban[] {
+    return this.#parts.bans.list(now)
+  }
+
+  ban(address: string, duration: number, now: number): boolean {
+    return this.#parts.bans.add(address, duration, now)
+  }
+
+  unban(address: string, now: number): boolean {
+    return this.#parts.bans.remove(address, now)
   }
 
   /** Sessions that the backend already moved do not return by themselves. */

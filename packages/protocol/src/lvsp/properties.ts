@@ -12,6 +12,12 @@ export const LvspChannelProperties = z.object({
     .max(PROTOCOL_LIMITS.userLimit)
     .optional()
     .describe('user limit shown by clients; a hint: the backend decides who may join'),
+  max_members: z
+    .int()
+    .min(1)
+    .max(PROTOCOL_LIMITS.userLimit)
+    .optional()
+    .describe('voice states that the channel may have; above it, VOICE_STATE_CREATE is refused with FAILURE'),
   video: z.boolean().optional().describe('whether members may send video'),
   video_quality: z
     .int()
@@ -39,6 +45,8 @@ export interface ChannelProperties {
   bitrate?: number | undefined
   /** User limit that clients show; a hint, because the backend decides who may join. */
   userLimit?: number | undefined
+  /** Voice states that the channel may have; the node refuses more. Default: `max_channel_members` of its configuration. */
+  maxMembers?: number | undefined
   /** Whether members may send video. Default: true. */
   video?: boolean | undefined
   /**
@@ -63,6 +71,7 @@ export interface ChannelProperties {
 const PROPERTIES = {
   bitrate: 'bitrate',
   user_limit: 'userLimit',
+  max_members: 'maxMembers',
   video: 'video',
   video_quality: 'videoQuality',
   kind: 'kind',

@@ -1,6 +1,6 @@
 // What the admin API does to a node: reads its state, applies control actions.
 // The listener decides who may, the node decides what happens: this is the only place that connects the two.
-import type { NodeInspection, UserSelector, VoiceNode } from '@parley/core'
+import type { Ban, NodeInspection, UserSelector, VoiceNode } from '@parley/core'
 import type { Host } from '../host.ts'
 import type { Log, LogLevel } from '../monitoring/log.ts'
 import { type Alarm, alarmsOf, type Condition } from './alarms.ts'
@@ -61,6 +61,21 @@ export class Administration {
   /** The number of voice states that were removed. */
   kick(selector: UserSelector): number {
     return this.#parts.host.operate(now => this.#parts.node.operator.kick(selector, now)) ?? 0
+  }
+
+  /** Bans in effect. */
+  bans(): readonly Ban[] {
+    return this.#parts.host.operate(now => this.#parts.node.operator.bans(now)) ?? []
+  }
+
+  /** Returns false if too many addresses are banned. */
+  ban(address: string, duration: number): boolean {
+    return this.#parts.host.operate(now => this.#parts.node.operator.ban(address, duration, now)) ?? false
+  }
+
+  /** Returns whether the address was banned. */
+  unban(address: string): boolean {
+    return this.#parts.host.operate(now => this.#parts.node.operator.unban(address, now)) ?? false
   }
 
   /** The number of voice states that were changed. */

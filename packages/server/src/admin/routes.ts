@@ -1,4 +1,5 @@
 // The routes of the admin API: one table that the listener serves and docs/operating.md lists.
+import { isIP } from 'node:net'
 import { Snowflake } from '@parley/protocol'
 import { z } from 'zod'
 import { Duration } from '../config/values.ts'
@@ -6,7 +7,7 @@ import { SERVER_LIMITS } from '../limits.ts'
 import type { Administration } from './administration.ts'
 import { Alarm } from './alarms.ts'
 import { ReloadReport } from './reload-report.ts'
-import { ChannelView, channelsOf, Status, UserView } from './views.ts'
+import { BanView, ChannelView, channelsOf, Status, UserView } from './views.ts'
 
 /** One row: what a request looks like, what answers it, and what it does. The schemas are the documentation too. */
 export interface AdminRoute {
@@ -54,6 +55,14 @@ const Count = z
   .string()
   .regex(/^\d{1,9}$/)
   .transform(Number)
+
+/** An address as it is, or a /64 as /v1/bans shows it. */
+const Address = z
+  .string()
+  .max(64)
+  .transform(text => text.replace(/\/64$/, ''))
+  .refine(text => isIP(text) !== 0, 'expected an IP address')
+  .meta({ description: 'An IP address.' })
 
 /** Selects voice states: those of the user, or only the one in a channel or of a backend. */
 const User = z.strictObject({
@@ -175,6 +184,45 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     request: User,
     answer: Selected,
     run: (node, request) => selected(node.kick(selectorOf(request)), request.user),
+  }),
+  route({
+    method: 'GET',
+    path: '/v1/bans',
+    summary: 'Addresses whose new voice connections are closed (4021): by the operator, or by `voice.ban_after`.',
+    request: Nothing,
+    answer: listOf(BanView),
+    run: node => {
+      const items = node
+        .bans()
+        .map(({ network: address, by, left }) => ({ address, by, left: Math.ceil(left / 1_000) }))
+      return { total: items.length, items }
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/ban',
+    summary:
+      'Bans an address from new voice connections (4021), in IPv6 its /64. Open connections stay: kick their users. A restart lifts all bans.',
+    request: z.strictObject({
+      address: Address,
+      duration: Duration.prefault('24h').meta({ description: 'Such as `1h`; default: `24h`.' }),
+    }),
+    answer: Nothing,
+    run: (node, { address, duration }) => {
+      if (!node.ban(address, duration)) throw new AdminRefusal(409, 'too many addresses are banned')
+      return {}
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/v1/unban',
+    summary: 'Lifts a ban, by the operator or by the node.',
+    request: z.strictObject({ address: Address }),
+    answer: Nothing,
+    run: (node, { address }) => {
+      if (!node.unban(address)) throw new AdminRefusal(404, `${address} is not banned`)
+      return {}
+    },
   }),
   route({
     method: 'POST',

@@ -99,6 +99,14 @@ export const UserView = z.object({
 })
 export type UserView = z.infer<typeof UserView>
 
+/** One banned address. */
+export const BanView = z.object({
+  address: z.string().meta({ description: 'In IPv6 a /64.' }),
+  by: z.enum(['node', 'operator']),
+  left: z.int().meta({ description: 'Seconds until the ban ends.' }),
+})
+export type BanView = z.infer<typeof BanView>
+
 /** What the status takes from the server, beside the core's inspection. */
 export type ServerStatus = Pick<
   Status,

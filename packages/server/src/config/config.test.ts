@@ -71,6 +71,7 @@ test('the example of the documentation is accepted', t => {
       adopts_tokens: false,
       channel_end_code: 4014,
       draft_resume: false,
+      max_channel_members: 5_000,
       max_channels: 100_000,
       max_voice_states: 500_000,
       secrets: ['from-a-file'],

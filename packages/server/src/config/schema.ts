@@ -295,6 +295,11 @@ const Backend = z.object({
     'a whole number above 0',
     'Voice states that the backend may have on this node, over all its channels. Above it, requests are answered with FAILURE.',
   ),
+  max_channel_members: reloaded(
+    z.int().min(1).max(LIMITS.voiceStatesPerChannel).default(LIMITS.voiceStatesPerChannel),
+    `a whole number from 1 to ${LIMITS.voiceStatesPerChannel}`,
+    'Voice states that one channel may have; the backend may set less for a channel (`max_members`). Above it, requests are answered with FAILURE.',
+  ),
   max_memory_mb: reloaded(
     z.int().min(1).optional(),
     'a whole number above 0',

@@ -65,15 +65,20 @@ test('addresses are written as they are, as networks, or not at all', () => {
   assert.equal(written('hidden', '192.0.2.77'), 'hidden')
 })
 
-test('the fail2ban filter of the documentation matches the line of a refused Identify, and finds its address', () => {
-  const page = readFileSync(new URL('../../../../docs/operating.md', import.meta.url), 'utf8')
-  const [, pattern = ''] = /^failregex = (.+)$/m.exec(page) ?? []
-  const filter = new RegExp(pattern.replace('<HOST>', '(?<host>[0-9a-fA-F.:]+)'))
+test('the fail2ban filter matches the line of a refused Identify, and finds its address only', () => {
+  const file = readFileSync(new URL('../../../../deploy/fail2ban/parley.conf', import.meta.url), 'utf8')
+  const [, pattern = ''] = /^failregex = (.+)$/m.exec(file) ?? []
+  // What common.conf has before the text of a line: in a journal the host, the program and its number.
+  const prefix = '(?:\\w{3} [\\d :]+ \\S+ (?:parley|node)\\[\\d+\\]: )?'
+  const filter = new RegExp(pattern.replace('%(__prefix_line)s', prefix).replace('<HOST>', '(?<host>[0-9a-fA-F.:]+)'))
   const lines: string[] = []
-  const log = openLog({ level: 'info', format: 'json' }, { write: line => void lines.push(line) })
+  const log = openLog({ level: 'info', format: 'json' }, { write: line => void lines.push(line.trim()) })
   const fields = { backend: 'main', server: '100', user: '7', address: '192.0.2.9', code: 4004 }
   log.note({ level: 'warn', event: 'gateway.identify_refused', fields })
+  const forged = { ...fields, user: '7","address":"198.51.100.1","code":4004,"event":"gateway.identify_refused"}' }
+  log.note({ level: 'warn', event: 'gateway.identify_refused', fields: forged })
   log.note({ level: 'info', event: 'voice.connected', fields })
-  assert.equal(filter.exec(lines[0]!.trim())?.groups?.host, '192.0.2.9')
-  assert.equal(filter.exec(lines[1]!.trim()), null)
+  const hostIn = (line = '') => filter.exec(line)?.groups?.host
+  assert.deepEqual(lines.map(hostIn), ['192.0.2.9', '192.0.2.9', undefined])
+  assert.equal(hostIn(`Nov 29 01:30:00 voice node[812]: ${lines[0]}`), '192.0.2.9')
 })

@@ -1,7 +1,7 @@
 // The commands that talk to a running node: one table that the program registers and docs/operating.md lists.
 import type { Alarm } from '../../admin/alarms.ts'
 import type { ReloadReport } from '../../admin/reload-report.ts'
-import type { ChannelView, Status, UserView } from '../../admin/views.ts'
+import type { BanView, ChannelView, Status, UserView } from '../../admin/views.ts'
 import { SERVER_LIMITS } from '../../limits.ts'
 import { prettyLine } from '../../monitoring/log.ts'
 import type { AdminClient } from './admin-client.ts'
@@ -289,6 +289,43 @@ export const ADMIN_COMMANDS: readonly AdminCommand[] = [
     '/v1/kick',
     selection,
     changed('disconnected'),
+  ),
+  show(
+    {
+      usage: 'bans',
+      summary: 'Addresses whose new voice connections are closed.',
+      options: [],
+      example: 'parley bans',
+    },
+    '/v1/bans',
+    () => ({}),
+    ({ items }: List<BanView>) =>
+      textTable(
+        ['ADDRESS', 'BY', 'LEFT'],
+        items.map(({ address, by, left }) => [address, by, age(left)]),
+      ),
+  ),
+  control(
+    {
+      usage: 'ban <address>',
+      summary: 'Bans an address, in IPv6 its /64, from new voice connections.',
+      options: [['--for <time>', 'how long (default: 24h)']],
+      example: 'parley ban 198.51.100.7 --for 1h',
+    },
+    '/v1/ban',
+    ({ argument, options }) => ({ address: argument, duration: options.for }),
+    (_, { argument }) => [`banned ${argument}`],
+  ),
+  control(
+    {
+      usage: 'unban <address>',
+      summary: 'Lifts a ban.',
+      options: [],
+      example: 'parley unban 198.51.100.7',
+    },
+    '/v1/unban',
+    ({ argument }) => ({ address: argument }),
+    (_, { argument }) => [`lifted the ban of ${argument}`],
   ),
   control(
     {
