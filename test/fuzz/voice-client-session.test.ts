@@ -1,6 +1,8 @@
-// Fuzz: arbitrary messages from a node to a voice client. The session never throws, stays within its bounds, and ends.
+// Fuzz: arbitrary messages from a node to a voice client, with DAVE in another thread. Neither side throws, the session stays within
+// its bounds, and it ends.
 import assert from 'node:assert/strict'
-import { VoiceClientSession } from '@parley/client'
+import { type DaveEvent, loadDavey, VoiceClientSession } from '@parley/client'
+import { DaveHost } from '../../packages/client/src/dave-worker/dave-host.ts'
 import { fuzz } from './harness.ts'
 
 const MODE = 'aead_aes256_gcm_rtpsize'
@@ -20,34 +22,46 @@ const messages = [
   { op: 6, d: { t: 1 } },
   { op: 13, seq: 65_535, d: { user_id: '8' } },
   { op: 9, d: null },
+  { op: 4, seq: 9, d: { mode: MODE, secret_key: Array(32).fill(7), audio_codec: 'opus', dave_protocol_version: 1 } },
+  { op: 24, seq: 10, d: { protocol_version: 1, epoch: 1 } },
+  { op: 21, seq: 11, d: { protocol_version: 0, transition_id: 7 } },
+  { op: 22, seq: 12, d: { transition_id: 7 } },
 ]
 const text = (message: unknown) => new TextEncoder().encode(JSON.stringify(message))
 /** A whole exchange, one message per line; every line is also fed as binary. */
 const conversation = Buffer.from(messages.map(message => JSON.stringify(message)).join('\n'))
-const corpus = [conversation, ...messages.map(text), Uint8Array.of(0, 9, 25, 1, 2, 3)]
+const binary = [25, 27, 29, 30].map(op => Uint8Array.of(0, 9, op, 0, 1, 2, 3))
+const corpus = [conversation, ...messages.map(text), ...binary]
+const library = await loadDavey()
 
 function run(bytes: Uint8Array): void {
-  const session = new VoiceClientSession({ serverId: '1', userId: '7', sessionId: 's', token: 't', attempts: 2 })
+  const credentials = { serverId: '1', userId: '7', sessionId: 's', token: 't', attempts: 2 }
+  const session = new VoiceClientSession({ ...credentials, dave: { version: 1 } })
+  const events: DaveEvent[] = []
+  const host = library && new DaveHost(library, event => events.push(event))
   session.start(0)
   session.connectionOpened(0)
   for (const line of Buffer.from(bytes).toString('latin1').split('\n')) {
     session.messageReceived(line, 1)
     session.messageReceived(Buffer.from(line, 'latin1'), 1)
     if (session.state === 'selecting') session.select({ protocol: 'udp', address: '127.0.0.1', port: 1, mode: MODE })
+    check(session, host)
+    for (const event of events.splice(0)) session.daveEvent(event)
   }
-  check(session)
+  check(session, host)
   for (let now = 1; session.deadline !== Infinity; now = session.deadline) {
     assert.ok(session.deadline >= now, 'a deadline is never in the past')
     session.tick(session.deadline)
-    check(session)
+    check(session, host)
   }
 }
 
-function check(session: VoiceClientSession): void {
+function check(session: VoiceClientSession, host: DaveHost | undefined): void {
   assert.ok(session.seq >= 0 && session.seq <= 0xffff)
   for (const member of session.members) if (member.ssrc) assert.ok(session.members.bySsrc(member.ssrc) !== undefined)
   for (const output of session.takeOutputs())
     if (output.kind === 'send' && typeof output.data === 'string') JSON.parse(output.data)
+    else if (output.kind === 'dave') host?.command(output.command)
 }
 
 fuzz('messages to a voice client', {

@@ -75,13 +75,22 @@ export class DaveHost {
 
   /** The frame to send; undefined if it must not be sent. Frames of unknown codecs are sent in unencrypted calls only. */
   seal(frame: Uint8Array, codec: DaveCodec | undefined): Uint8Array | undefined {
-    const dave = this.#call?.dave
-    const isSendable = dave !== undefined && (codec !== undefined || dave.version === 0)
-    const sealed = isSendable ? dave.seal(frame, codec) : undefined
+    const sealed = this.#trySeal(frame, codec)
     if (sealed === undefined) this.report.unsent++
     else if (sealed === frame) this.report.clear++
     else this.report.sealed++
     return sealed
+  }
+
+  /** The library throws for frames that it cannot seal, such as H264 in which each attempt contains a start code. */
+  #trySeal(frame: Uint8Array, codec: DaveCodec | undefined): Uint8Array | undefined {
+    const dave = this.#call?.dave
+    if (dave === undefined || (codec === undefined && dave.version > 0)) return undefined
+    try {
+      return dave.seal(frame, codec)
+    } catch {
+      return undefined
+    }
   }
 
   /** The decrypted frame; undefined if it cannot be decrypted, or not yet. `isRetry`: not a new frame, see `ClientDave`. */

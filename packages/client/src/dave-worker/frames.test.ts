@@ -9,6 +9,8 @@ import { FrameOpener } from './frame-opener.ts'
 import { FrameSealer } from './frame-sealer.ts'
 
 const SSRC = 7
+/** First byte of frames that the library cannot seal. */
+const UNSEALABLE = 0x66
 const SILENCE = [0xf8, 0xff, 0xfe]
 const TRAILER = [0, 0, 0, 0, 0, 0, 0, 0, 1, 12, 0xfa, 0xfa]
 
@@ -26,6 +28,7 @@ class Keys implements DaveKeys {
   processWelcome(): void {}
   allowClear(): void {}
   seal(frame: Uint8Array): Uint8Array {
+    if (frame[0] === UNSEALABLE) throw new Error('the frame cannot be sealed')
     return Uint8Array.of(this.epoch, ...frame, ...TRAILER)
   }
   open(_userId: string, frame: Uint8Array): Uint8Array {
@@ -153,4 +156,12 @@ test('a sender of video without keys sends nothing, and a keyframe once it has t
   assert.equal(sealer.seal(delta()), true)
   assert.equal(sealer.seal(delta()), true)
   assert.equal(requests, 1)
+})
+
+test('a frame that the library cannot seal is not sent, and those after it are', () => {
+  const { host } = scene()
+  const sealer = new FrameSealer(host, () => {})
+  assert.equal(sealer.seal(frameOf([UNSEALABLE], { mimeType: 'video/H264' })), false)
+  assert.equal(sealer.seal(frameOf([5], { mimeType: 'video/H264' })), true)
+  assert.deepEqual([host.report.sealed, host.report.unsent], [1, 1])
 })
