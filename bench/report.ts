@@ -3,6 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { cpus, loadavg, platform, release } from 'node:os'
 import { parseArgs } from 'node:util'
 import { SrtpProfile, VoiceMode } from '@parley/protocol'
+import { hasNats } from './cluster/bench-cluster.ts'
+import { type ClusterExtent, checkCluster, measureCluster, printCluster } from './cluster/cluster-figures.ts'
 import { benchDave, printDave } from './dave/group.ts'
 import { benchRekey, checkRekey, printRekey } from './dave/rekey.ts'
 import { benchMessageCost, printMessageCost } from './node/message-cost.ts'
@@ -26,7 +28,7 @@ const SCENARIOS = {
   browsers,
 }
 /** Parts that are not in the forwarding table. */
-const OTHERS = ['peers', 'node', 'start', 'messages', 'dave', 'video', 'spacebar']
+const OTHERS = ['peers', 'node', 'start', 'messages', 'dave', 'video', 'spacebar', 'cluster']
 const PARTS = [...Object.keys(SCENARIOS), ...OTHERS]
 
 const HELP = `npm run bench -- [--short] [--only PARTS] [--json FILE] [--compare FILE]
@@ -109,6 +111,7 @@ interface OtherExtent {
   dave: { sizes: number[]; rounds: number; members: number; changes: number }
   video: BandwidthExtent
   spacebar: BridgeExtent
+  cluster: ClusterExtent
 }
 const FULL_OTHERS: OtherExtent = {
   peers: { rounds: 3, seconds: 6, warmUp: 6, rooms: [4, 10, 20] },
@@ -127,6 +130,7 @@ const FULL_OTHERS: OtherExtent = {
   dave: { sizes: [10, 50, 100, 250], rounds: 12, members: 100, changes: 24 },
   video: { estimates: 10, seconds: 600, steps: 100 },
   spacebar: { messages: 500_000, joins: 1_000, delays: 100, users: 10_000 },
+  cluster: { placements: 5_000, requests: 20_000, nodes: [1, 2, 4], channels: 8, seconds: 4 },
 }
 const SHORT_OTHERS: OtherExtent = {
   peers: { rounds: 1, seconds: 1, warmUp: 1, rooms: [4] },
@@ -145,6 +149,7 @@ const SHORT_OTHERS: OtherExtent = {
   dave: { sizes: [10, 100], rounds: 4, members: 20, changes: 4 },
   video: { estimates: 2, seconds: 30, steps: 5 },
   spacebar: { messages: 50_000, joins: 300, delays: 20, users: 1_000 },
+  cluster: { placements: 500, requests: 2_000, nodes: [1, 2], channels: 2, seconds: 1 },
 }
 
 async function measureDave({ sizes, rounds, members, changes }: OtherExtent['dave']) {
@@ -170,7 +175,10 @@ const messages = chosen.includes('messages') ? benchMessageCost(channels, rounds
 const dave = chosen.includes('dave') ? await measureDave(others.dave) : undefined
 const video = chosen.includes('video') ? benchBandwidth(others.video) : undefined
 const bridge = chosen.includes('spacebar') ? await measureBridge(others.spacebar) : undefined
-const aims = aimsOf({ isReduced: short, peers, rows, node, start, messages, dave, video, bridge })
+const isClusterChosen = chosen.includes('cluster')
+if (isClusterChosen && !hasNats()) console.error('  cluster: left out, because nats-server is not installed')
+const cluster = isClusterChosen && hasNats() ? await measureCluster(others.cluster) : undefined
+const aims = aimsOf({ isReduced: short, peers, rows, node, start, messages, dave, video, bridge, cluster })
 
 if (peers !== undefined) {
   console.log('Servers under the same load: rooms of 25, one speaker each, 50 packets of 120 bytes a second\n')
@@ -205,6 +213,10 @@ if (bridge !== undefined) {
   console.log('\nBridge to Spacebar\n')
   printBridge(bridge)
 }
+if (cluster !== undefined) {
+  console.log('\nCluster: a front and nodes with NATS on loopback\n')
+  printCluster(cluster)
+}
 console.log('\nAims\n')
 console.table(aims.map(({ aim, wanted, found, isReached }) => ({ aim, wanted, found: round(found, 2), isReached })))
 
@@ -225,8 +237,9 @@ console.log(
 if (values.json !== undefined)
   writeFileSync(
     values.json,
-    `${JSON.stringify({ machine, peers, rows, ...node, start, messages, dave, bridge, aims }, undefined, 2)}\n`,
+    `${JSON.stringify({ machine, peers, rows, ...node, start, messages, dave, bridge, cluster, aims }, undefined, 2)}\n`,
   )
 checkRows(rows)
 if (peers !== undefined) checkPeers(peers)
 if (dave !== undefined) checkRekey(dave.rekey)
+if (cluster !== undefined) checkCluster(cluster)

@@ -19,19 +19,17 @@ export class NodeProcess {
 
   /** Starts `parley serve` on free loopback ports. `settings` are additional `key=value` pairs. */
   static async start(...settings: string[]): Promise<NodeProcess> {
-    const set = [
-      'http.listen=127.0.0.1:0',
-      'media.listen=127.0.0.1',
-      'media.port=0',
-      'log.format=json',
-      'voice.drain_timeout=0s',
-      ...settings,
-    ]
-    const env = { ...process.env, PARLEY_BACKEND_0_ID: 'bench', PARLEY_BACKEND_0_SECRET: SECRET }
-    const args = [PARLEY, 'serve', ...set.flatMap(pair => ['--set', pair])]
-    const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
-    endWithUs(child)
-    return new NodeProcess(child, await endpointOf(child))
+    const media = ['media.listen=127.0.0.1', 'media.port=0', 'voice.drain_timeout=0s']
+    const child = launched('serve', [...media, ...settings])
+    const { endpoint } = await started(child, 'node.started')
+    return new NodeProcess(child, endpoint ?? '')
+  }
+
+  /** Starts `parley front`. It has neither a voice gateway nor media. */
+  static async front(...settings: string[]): Promise<NodeProcess> {
+    const child = launched('front', settings)
+    const { lvsp } = await started(child, 'front.started')
+    return new NodeProcess(child, new URL(lvsp ?? '').host)
   }
 
   get lvspUrl(): string {
@@ -67,15 +65,24 @@ export class NodeProcess {
   }
 }
 
-/** Resolves when the node logs its endpoint. Prints errors that the node logs. */
-function endpointOf(child: ChildProcess): Promise<string> {
+function launched(command: string, settings: readonly string[]): ChildProcess {
+  const set = ['http.listen=127.0.0.1:0', 'log.format=json', ...settings]
+  const env = { ...process.env, PARLEY_BACKEND_0_ID: 'bench', PARLEY_BACKEND_0_SECRET: SECRET }
+  const args = [PARLEY, command, ...set.flatMap(pair => ['--set', pair])]
+  const child = spawn(process.execPath, args, { env, stdio: ['ignore', 'pipe', 'inherit'] })
+  endWithUs(child)
+  return child
+}
+
+/** Resolves with the line of the log that says where the process listens. Prints errors that it logs. */
+function started(child: ChildProcess, event: string): Promise<{ endpoint?: string; lvsp?: string }> {
   return new Promise((resolve, reject) => {
     let log = ''
-    child.once('exit', code => reject(new Error(`the node exited with ${code}: ${log}`)))
+    child.once('exit', code => reject(new Error(`the process exited with ${code}: ${log}`)))
     createInterface(child.stdout!).on('line', line => {
       log += line
       if (line.includes('"level":"error"')) console.error(line)
-      if (line.includes('"node.started"')) resolve(JSON.parse(line).endpoint)
+      if (line.includes(`"${event}"`)) resolve(JSON.parse(line))
     })
   })
 }

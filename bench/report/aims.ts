@@ -1,4 +1,5 @@
 // Performance aims and the measured values.
+import { type ClusterFigures, perMessage } from '../cluster/cluster-figures.ts'
 import type { DaveRow } from '../dave/group.ts'
 import { addedByRekey, type RekeyFigures } from '../dave/rekey.ts'
 import type { MessageCost } from '../node/message-cost.ts'
@@ -29,13 +30,25 @@ export interface Found {
   dave: { groups: readonly DaveRow[]; rekey: RekeyFigures } | undefined
   video: BandwidthFigures | undefined
   bridge: BridgeReport | undefined
+  cluster: ClusterFigures | undefined
 }
 
 const KILOBYTE = 1_000
 /** Call size of the aims for encryption. */
 const CALL = 100
 
-export const aimsOf = ({ isReduced, peers, rows, node, start, messages, dave, video, bridge }: Found): Aim[] => [
+export const aimsOf = ({
+  isReduced,
+  peers,
+  rows,
+  node,
+  start,
+  messages,
+  dave,
+  video,
+  bridge,
+  cluster,
+}: Found): Aim[] => [
   ...(peers === undefined ? [] : peerAims(peers)),
   ...forwardingAims(rows),
   ...(isReduced ? [] : nodeAims(node)),
@@ -45,6 +58,7 @@ export const aimsOf = ({ isReduced, peers, rows, node, start, messages, dave, vi
   ...(isReduced ? [] : [aim(`added delay while ${CALL} members change keys, ms`, 5, dave && addedByRekey(dave.rekey))]),
   ...(video === undefined ? [] : videoAims(video)),
   ...(bridge === undefined ? [] : bridgeAims(bridge)),
+  ...(cluster === undefined ? [] : clusterAims(cluster)),
 ]
 
 const nodeAims = (node: NodeFigures | undefined): Aim[] => [
@@ -77,6 +91,17 @@ const bridgeAims = ({ discard, joins, checkedJoins, delay }: BridgeReport): Aim[
   aim('a join through the bridge to Spacebar, many at once, ms', 5, 1_000 / (checkedJoins ?? joins).perSecond),
   aim('delay that the bridge to Spacebar adds to a join, median, ms', 20, delay.added),
   aim('a foreign message on the bus of Spacebar, µs', 20, 1e6 / discard.perSecond),
+]
+
+/** A rate as a time: a second of 1,000 placements. */
+const clusterAims = ({ placement, message, forwarding }: ClusterFigures): Aim[] => [
+  aim('a placement in a cluster, many at once, ms', 1, 1_000 / placement.perSecond),
+  aim('CPU of a front per LVSP message, relative to a node', 2, perMessage(message)),
+  aim(
+    `CPU per copy on ${forwarding.at(-1)?.nodes} nodes, relative to one`,
+    1.15,
+    (forwarding.at(-1)?.microseconds ?? Number.NaN) / (forwarding[0]?.microseconds ?? Number.NaN),
+  ),
 ]
 
 /** Rooms of the aim for the median latency. */
