@@ -1,4 +1,6 @@
-"""Common code of the bots here. The test acts as their main gateway, with one JSON object per line on stdin and stdout.
+"""Common code of the bots here, and of ../drivers/python-client.py: one JSON object per line on stdin and stdout.
+
+For the bots here the test acts as their main gateway.
 
 in   {"do": "join", "user_id", "guild_id", "channel_ids", "channel_id"}   {"do": "dispatch", "t", "d"}   {"do": "play", "frames"}
      {"do": "move", "channel_id"}   {"do": "encryption"}   {"do": "cut"}   {"do": "resume"}   {"do": "leave"}
@@ -69,12 +71,16 @@ class Frames:
         return next(self.frames, b"")
 
 
-async def play(voice, source):
-    """Returns when the library has played the source."""
+async def played(voice, source):
+    """Returns when the library has played the source: its error, or None."""
     loop = asyncio.get_running_loop()
-    played = loop.create_future()
-    voice.play(source, after=lambda error: loop.call_soon_threadsafe(played.set_result, error))
-    error = await played
+    end = loop.create_future()
+    voice.play(source, after=lambda error: loop.call_soon_threadsafe(end.set_result, error))
+    return await end
+
+
+async def play(voice, source):
+    error = await played(voice, source)
     tell("played", error=None if error is None else repr(error))
 
 
