@@ -161,6 +161,14 @@ export const EXPECTATIONS = {
     advice: 'nothing happened that ends a voice connection',
     page: `${GATEWAY}#close-codes`,
   },
+  'stays-out': {
+    when: 'throughout',
+    holds: ({ isMember }) => !isMember,
+    expected: 'the user to stay outside its channel',
+    did: ({ connections }) => `is in a channel again, with ${connections} voice connections`,
+    advice: 'after a kick (close code 4014) a client waits until its user joins again',
+    page: `${GATEWAY}#close-codes`,
+  },
   rules: {
     when: 'now',
     holds: ({ transcript }) => transcript.violations.length === 0,
