@@ -54,14 +54,30 @@ async function presented(port: number, root: string, servername = DOMAIN): Promi
   }
 }
 
+/** Waits for a certificate that `root` trusts; a failed attempt is the message of the error. */
+async function certified(
+  node: Awaited<ReturnType<typeof start>>,
+  root: string,
+  name = DOMAIN,
+): Promise<X509Certificate> {
+  const look = async () => {
+    const [failure] = node.events('acme.failed')
+    return failure === undefined ? presented(node.port, root, name) : `failed: ${failure.reason}`
+  }
+  const found = await untilFits('the certificate', look, each => isTrusted(each) || String(each).startsWith('failed'))
+  if (typeof found === 'string') throw new Error(found)
+  return found
+}
+
 const isTrusted = (found: X509Certificate | string) => typeof found !== 'string'
 
 test('a node obtains a certificate for a domain and an address on its own listener', TEST, async t => {
   const pebble = await PebbleServer.start(t)
   const settings = pebble.settings([DOMAIN, ADDRESS])
-  const { port, events } = await start(t, settings, pebble.tlsPort)
+  const node = await start(t, settings, pebble.tlsPort)
+  const { port, events } = node
   const root = await pebble.root()
-  await untilFits('the certificate', () => presented(port, root), isTrusted)
+  await certified(node, root)
   for (const name of [DOMAIN, ADDRESS]) {
     const leaf = (await presented(port, root, name)) as X509Certificate
     assert.equal(leaf.subjectAltName, `DNS:${DOMAIN}, IP Address:${ADDRESS}`)
@@ -78,7 +94,7 @@ test(
   'the listener of HTTP-01 is open while a challenge is pending, and the node is ready with the certificate',
   TEST,
   async t => {
-    const pebble = await PebbleServer.start(t, { refusedNonces: 50 })
+    const pebble = await PebbleServer.start(t, { refusedNonces: 30 })
     const http_listen = `${ADDRESS}:${pebble.httpPort}`
     const { port, app } = await start(t, { ...pebble.settings([DOMAIN, ADDRESS]), challenge: 'http-01', http_listen })
     const root = await pebble.root()
@@ -93,9 +109,10 @@ test(
 
 test('a certificate is renewed while a call goes on: no frame is lost, no connection closes', TEST, async t => {
   const pebble = await PebbleServer.start(t, { validity: 15 })
-  const { port, app, events } = await start(t, pebble.settings([ADDRESS]), pebble.tlsPort)
+  const node = await start(t, pebble.settings([ADDRESS]), pebble.tlsPort)
+  const { port, app, events } = node
   const ca = await pebble.root()
-  const first = await untilFits('the certificate', () => presented(port, ca, ADDRESS), isTrusted)
+  const first = await certified(node, ca, ADDRESS)
   const backend = await createDemoBackend({ lvspUrl: app.lvspUrl, secret: SECRET, ca })
   t.after(() => backend.close())
   const bots = [await joined(t, backend, ca), await joined(t, backend, ca)] as const
@@ -108,7 +125,7 @@ test('a certificate is renewed while a call goes on: no frame is lost, no connec
   const next = await untilFits(
     'the renewed certificate',
     () => presented(port, ca, ADDRESS),
-    found => isTrusted(found) && (found as X509Certificate).serialNumber !== (first as X509Certificate).serialNumber,
+    found => isTrusted(found) && (found as X509Certificate).serialNumber !== first.serialNumber,
   )
   await talk
   await until('the last frame', () => bots[1].heard.includes(sent.at(-1)!))
@@ -169,12 +186,12 @@ test('a restarted node uses the stored certificate, also while the authority is 
   const settings = pebble.settings([DOMAIN])
   const first = await start(t, settings, pebble.tlsPort)
   const root = await pebble.root()
-  const before = await untilFits('the certificate', () => presented(first.port, root), isTrusted)
+  const before = await certified(first, root)
   await first.app.close()
   await pebble.stop()
   const { port, app } = await start(t, settings, pebble.tlsPort)
   const after = await presented(port, root)
-  assert.equal((after as X509Certificate).serialNumber, (before as X509Certificate).serialNumber)
+  assert.equal((after as X509Certificate).serialNumber, before.serialNumber)
   await until('the next attempt', () => app.certificate?.next_attempt !== undefined)
   assert.equal(app.certificate?.failures, 0)
 })
@@ -188,8 +205,7 @@ test('an account is bound to an external one', TEST, async t => {
   await plain.app.close()
   const eab_hmac_file = pebble.write('eab.key', `${key}\n`)
   const bound = { ...pebble.settings([DOMAIN]), eab_key_id: 'kid-1', eab_hmac_file }
-  const { port } = await start(t, bound, pebble.tlsPort)
-  await untilFits('the certificate', async () => presented(port, await pebble.root()), isTrusted)
+  await certified(await start(t, bound, pebble.tlsPort), await pebble.root())
 })
 
 /** Status and text of /readyz, whatever the certificate. */

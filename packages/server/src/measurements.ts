@@ -67,7 +67,7 @@ export class Measurements {
   condition(): Condition {
     const { host, ports, certificate, log } = this.#parts
     return {
-      certificateExpiry: certificate.expiry,
+      certificate: certificate.validity,
       eventLoopLag: this.#load.eventLoopLag,
       failures: host.failures.inputs + host.failures.effects,
       logLinesLost: log.lost,
@@ -98,7 +98,7 @@ export class Measurements {
       calls: this.#calls,
       tally: () => node.tally(),
       backends: () => node.backendUsage(),
-      certificateExpiry: () => certificate.expiry,
+      certificate: () => certificate.validity,
       certificateRenewals: () => certificate.renewals,
       iceTcp: ports.iceTcp,
     })

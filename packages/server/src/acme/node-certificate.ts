@@ -62,9 +62,9 @@ export class NodeCertificate {
   get files(): TlsFiles | undefined {
     return this.#files
   }
-  /** Milliseconds since 1970; undefined without a certificate. */
-  get expiry(): number | undefined {
-    return this.#facts?.validTo
+  /** The period for which it is valid; undefined without a certificate. */
+  get validity(): Pick<CertificateFacts, 'validFrom' | 'validTo'> | undefined {
+    return this.#facts
   }
   /** Why clients cannot connect yet; undefined if they can. */
   get unready(): string | undefined {

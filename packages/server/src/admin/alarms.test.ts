@@ -6,7 +6,7 @@ import type { Status } from './views.ts'
 const DAY = 24 * 3_600 * 1_000
 const NOW = Date.UTC(2026, 10, 29)
 const FINE: Condition = {
-  certificateExpiry: NOW + 60 * DAY,
+  certificate: { validFrom: NOW - 30 * DAY, validTo: NOW + 60 * DAY },
   eventLoopLag: 3,
   failures: 0,
   logLinesLost: 0,
@@ -25,7 +25,7 @@ const names = (status: Partial<Status>, condition: Partial<Condition> = {}) =>
 
 test('a node that is well has no alarm', () => {
   assert.deepEqual(names({}), [])
-  assert.deepEqual(names({}, { certificateExpiry: undefined }), [])
+  assert.deepEqual(names({}, { certificate: undefined }), [])
 })
 
 test('each fault is an alarm', () => {
@@ -34,8 +34,11 @@ test('each fault is an alarm', () => {
   assert.deepEqual(names({ backends }), ['critical backend-disconnected'])
   assert.deepEqual(names({ lanes }), ['critical lane-busy'])
   assert.deepEqual(names({}, { lostLanes: 1 }), ['critical lane-lost'])
-  assert.deepEqual(names({}, { certificateExpiry: NOW - 1 }), ['critical certificate'])
-  assert.deepEqual(names({}, { certificateExpiry: NOW + 13 * DAY }), ['warning certificate'])
+  const until = (validTo: number, lifetime: number) => ({ certificate: { validFrom: validTo - lifetime, validTo } })
+  assert.deepEqual(names({}, until(NOW - 1, 90 * DAY)), ['critical certificate'])
+  assert.deepEqual(names({}, until(NOW + 13 * DAY, 90 * DAY)), ['warning certificate'])
+  assert.deepEqual(names({}, until(NOW + 2 * DAY, 6 * DAY)), [])
+  assert.deepEqual(names({}, until(NOW + DAY, 6 * DAY)), ['warning certificate'])
   assert.deepEqual(names({ health: 0.05 }), ['warning full'])
   assert.deepEqual(names({}, { eventLoopLag: 150 }), ['warning event-loop'])
   assert.deepEqual(names({}, { failures: 2 }), ['warning internal-errors'])

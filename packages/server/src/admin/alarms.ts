@@ -1,5 +1,6 @@
 // What is wrong with the node at present, as sentences for the dashboard. The alert rules of deploy/prometheus/ know the past as well.
 import { z } from 'zod'
+import { alarmBefore } from '../net/certificate.ts'
 import type { Status } from './views.ts'
 
 /** One thing that is wrong now. */
@@ -13,7 +14,7 @@ export type Alarm = z.infer<typeof Alarm>
 /** What the process measures of itself. */
 export interface Condition {
   /** Milliseconds since 1970; undefined without a certificate. */
-  readonly certificateExpiry: number | undefined
+  readonly certificate: { readonly validFrom: number; readonly validTo: number } | undefined
   /** Milliseconds, the greatest within the last second. */
   readonly eventLoopLag: number
   /** Faults of the node since its start. */
@@ -27,8 +28,6 @@ export interface Condition {
 }
 
 const DAY = 24 * 3_600 * 1_000
-/** Thresholds as in the alert rules. */
-const FEW_DAYS = 14
 const FULL = 0.1
 const BUSY = 0.9
 const LATE = 100
@@ -77,9 +76,10 @@ export function alarmsOf({ backends, health, draining, lanes }: Status, conditio
   ]
 }
 
-function certificateAlarms({ certificateExpiry, now }: Condition): Alarm[] {
-  if (certificateExpiry === undefined) return []
-  const days = Math.floor((certificateExpiry - now) / DAY)
-  if (days < 0) return [critical('certificate', 'The certificate has expired: clients refuse to connect.')]
-  return days < FEW_DAYS ? [warning('certificate', `The certificate expires in ${days} days.`)] : []
+function certificateAlarms({ certificate, now }: Condition): Alarm[] {
+  if (certificate === undefined) return []
+  const left = certificate.validTo - now
+  if (left < 0) return [critical('certificate', 'The certificate has expired: clients refuse to connect.')]
+  if (left > alarmBefore(certificate)) return []
+  return [warning('certificate', `The certificate expires in ${(left / DAY).toFixed(1)} days.`)]
 }

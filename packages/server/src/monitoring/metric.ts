@@ -40,8 +40,8 @@ export interface Measured {
   tally(): NodeTally
   /** Usage by backend. */
   backends(): readonly BackendInspection[]
-  /** When the certificate in use expires, in milliseconds since 1970; undefined without one. */
-  certificateExpiry(): number | undefined
+  /** The period for which the certificate in use is valid, in milliseconds since 1970; undefined without one. */
+  certificate(): { readonly validFrom: number; readonly validTo: number } | undefined
   /** Finished attempts of ACME by result; undefined without ACME. */
   certificateRenewals(): { readonly ok: number; readonly failed: number } | undefined
   /** Connections of browsers without UDP; undefined where they are disabled. */

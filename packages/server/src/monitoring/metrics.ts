@@ -252,10 +252,14 @@ export const METRICS: readonly Metric[] = [
     kind: 'gauge',
     help: 'When the certificate in use expires, in seconds since 1970; absent without one.',
     labels: [],
-    read: ({ certificateExpiry }) => {
-      const expiry = certificateExpiry()
-      return expiry === undefined ? [] : [[{}, expiry / 1_000]]
-    },
+    read: ({ certificate }) => seconds(certificate()?.validTo),
+  },
+  {
+    name: 'parley_certificate_start_timestamp_seconds',
+    kind: 'gauge',
+    help: 'Since when the certificate in use is valid, in seconds since 1970; absent without one.',
+    labels: [],
+    read: ({ certificate }) => seconds(certificate()?.validFrom),
   },
   {
     name: 'parley_certificate_renewals_total',
@@ -267,6 +271,11 @@ export const METRICS: readonly Metric[] = [
   ...CALL_METRICS,
   ...PROCESS_METRICS,
 ]
+
+/** One sample, or none of a time that is unknown. */
+function seconds(time: number | undefined): Sample[] {
+  return time === undefined ? [] : [[{}, time / 1_000]]
+}
 
 /** Prometheus text of all `METRICS`, with current values at each call. */
 export function openMetrics(measured: Measured): () => Promise<string> {

@@ -24,5 +24,13 @@ export function certificateFacts(pem: string): CertificateFacts {
   }
 }
 
+const LATEST_RENEWAL = 14 * 24 * 3_600_000
+/** Of the lifetime. Certificates of six days have less than two weeks from the start. */
+const SHARE_LEFT = 0.2
+
+/** How long before its end, in milliseconds, a certificate that was not renewed is worth an alarm. */
+export const alarmBefore = ({ validFrom, validTo }: Pick<CertificateFacts, 'validFrom' | 'validTo'>): number =>
+  Math.min(LATEST_RENEWAL, SHARE_LEFT * (validTo - validFrom))
+
 /** The day of a date, in UTC. */
 export const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10)
