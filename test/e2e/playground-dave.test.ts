@@ -92,7 +92,7 @@ test(
     const heard = count(bot, newest(bot))
     await audible(robin, 3)
     await until('frames of the tab at the bot', () => heard() > 50)
-    for (const name of ['ana', 'ben', 'Robin']) await robin.shows(name, 'encrypted')
+    for (const name of ['ana', 'ben', 'Robin']) await robin.shows(name, 'keys')
     const { sealed, opened, unopened } = await robin.frames()
     assert.ok(sealed > 50 && opened > 50, `sealed ${sealed}, opened ${opened}`)
     assert.ok(unopened <= opened / 10, `${unopened} frames could not be decrypted`)

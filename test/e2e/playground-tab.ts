@@ -121,7 +121,7 @@ export class Tab {
   }
   /** Frames that the page has encrypted and decrypted, as it shows them. */
   async frames(): Promise<{ sealed: number; opened: number; unopened: number }> {
-    const shown = /(\d+) encrypted, (\d+) decrypted, (\d+) not/.exec(await this.#transport.innerText())
+    const shown = /(\d+) encrypted, (\d+) decrypted, (\d+) dropped/.exec(await this.#transport.innerText())
     const [, sealed, opened, unopened] = (shown ?? []).map(Number)
     return { sealed: sealed ?? 0, opened: opened ?? 0, unopened: unopened ?? 0 }
   }

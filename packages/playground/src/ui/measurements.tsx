@@ -72,7 +72,7 @@ function Transport({ view: { transport, nodeAddress, gatewayPing, encryption, fr
     ['Encryption', encryption || '–'],
     [
       'Frames',
-      frames === undefined ? '–' : `${frames.sealed} encrypted, ${frames.opened} decrypted, ${frames.unopened} not`,
+      frames === undefined ? '–' : `${frames.sealed} encrypted, ${frames.opened} decrypted, ${frames.unopened} dropped`,
     ],
     ['Transport', nodeAddress === undefined ? '–' : `WebRTC, UDP ${nodeAddress}`],
     ['Cipher', transport?.srtpCipher === undefined ? '–' : transport.srtpCipher.replaceAll('_', ' ')],

@@ -39,8 +39,8 @@ function MemberRow({ call, view, member }: { call: Call; view: CallView; member:
           {isMe && <em class="tag">you</em>}
           {isBot && <em class="tag">bot</em>}
           {isInGroup && (
-            <em class="tag keys" title="Has the keys of this call">
-              encrypted
+            <em class="tag keys" title="Has the keys of this encrypted call">
+              keys
             </em>
           )}
         </span>
