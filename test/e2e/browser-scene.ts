@@ -12,7 +12,9 @@ import { WebMember, type WebPage } from './web-member.ts'
 
 const GUILD = '41771983423143937'
 const CHANNEL = '127121515262115840'
-const CLIENT = readFileSync(new URL('web-client.mjs', import.meta.url))
+const SCRIPTS = new Map(
+  ['/web-client.mjs', '/web-sdp.mjs'].map(path => [path, readFileSync(new URL(path.slice(1), import.meta.url))]),
+)
 
 export interface SceneOptions {
   engine?: 'ffi' | 'portable' | undefined
@@ -27,7 +29,9 @@ export interface SceneOptions {
 export interface WebOptions {
   flow?: 'discord' | 'spacebar' | undefined
   /** Preferred video codec. Without it the client sends no video. */
-  video?: 'VP8' | 'VP9' | 'H264' | undefined
+  video?: 'VP8' | 'VP9' | 'H264' | 'AV1' | undefined
+  /** The scalability mode of AV1; `L1T1` if absent. */
+  mode?: string | undefined
   /** Simulcast layers of the camera, named in its packets. */
   layers?: { rid: string; quality: number; scale: number; maxBitrate: number }[] | undefined
   /** UDP port to send to instead of the node's. */
@@ -150,12 +154,12 @@ export class BrowserScene {
   }
 }
 
-/** Serves an empty page and the client's script; resolves with their origin. */
+/** Serves an empty page and the client's scripts; resolves with their origin. */
 async function servePage(context: TestContext): Promise<string> {
   const http = createHttpServer((request, response) => {
-    const isScript = request.url === '/web-client.mjs'
-    response.setHeader('content-type', isScript ? 'text/javascript' : 'text/html')
-    response.end(isScript ? CLIENT : '<!doctype html><title>call</title><body></body>')
+    const script = SCRIPTS.get(request.url ?? '')
+    response.setHeader('content-type', script === undefined ? 'text/html' : 'text/javascript')
+    response.end(script ?? '<!doctype html><title>call</title><body></body>')
   })
   await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve))
   context.after(() => void http.close())

@@ -16,7 +16,7 @@ const LAYERS = [
 const widthOf = ({ inbound }: WebStats) => inbound.find(({ kind }) => kind === 'video')?.frameWidth
 const decoded = ({ inbound }: WebStats) => inbound.find(({ kind }) => kind === 'video')?.framesDecoded ?? 0
 
-for (const video of ['VP8', 'H264'] as const)
+for (const video of ['VP8', 'H264', 'AV1'] as const)
   test(
     `a viewer decodes the ${video} layer that it wants, and frames continue after each switch`,
     BROWSER,

@@ -2,6 +2,8 @@
 // locally. `flow` is `discord` (fragment in `data`, SSRCs from op 5 and op 12) or `spacebar` (fragment in `data` and `sdp`,
 // heartbeats without a nonce object, speaking as a boolean, SSRCs from op 12 alone).
 
+import { codecsOf, extensions, midOf, negotiateDependencies, remoteLines, sectionsOf } from './web-sdp.mjs'
+
 const FRAGMENT_LINES = /^a=(extmap-allow-mixed|ice-|fingerprint|extmap:|rtpmap:\d+ (opus|VP8)\/)/
 /** Audio processing would only take CPU time. */
 const UNPROCESSED = { echoCancellation: false, noiseSuppression: false, autoGainControl: false }
@@ -136,8 +138,18 @@ export class WebClient {
     this.microphone = pc.addTransceiver(media.getAudioTracks()[0], { direction: 'sendrecv' }).sender
     const [camera] = media.getVideoTracks()
     const { layers } = this.options
-    const encodings = layers?.map(({ rid, scale, maxBitrate }) => ({ rid, scaleResolutionDownBy: scale, maxBitrate }))
-    if (camera !== undefined) pc.addTransceiver(camera, { direction: 'sendrecv', sendEncodings: encodings })
+    // Without a mode Chromium sends the layers of AV1 as spatial layers of one stream.
+    const mode = this.options.video === 'AV1' ? { scalabilityMode: this.options.mode ?? 'L1T1' } : {}
+    const encodings = layers?.map(({ rid, scale, maxBitrate }) => ({
+      rid,
+      scaleResolutionDownBy: scale,
+      maxBitrate,
+      ...mode,
+    }))
+    if (camera !== undefined) {
+      const transceiver = pc.addTransceiver(camera, { direction: 'sendrecv', sendEncodings: encodings })
+      if (this.options.video === 'AV1') negotiateDependencies(transceiver)
+    }
     const { sdp } = await pc.createOffer()
     await pc.setLocalDescription({ type: 'offer', sdp })
     const lines = sdp.split('\r\n').filter(line => FRAGMENT_LINES.test(line))
@@ -231,7 +243,15 @@ export class WebClient {
     const mids = sections.map(midOf)
     for (const remote of this.remotes.values()) if (!mids.includes(remote.mid)) remote.mid = undefined
     for (const [index, section] of sections.entries()) this.assign(section, mids[index])
-    const head = ['v=0', 'o=- 1 2 IN IP4 127.0.0.1', 's=-', 't=0 0', `a=group:BUNDLE ${mids.join(' ')}`, 'a=ice-lite']
+    const head = [
+      'v=0',
+      'o=- 1 2 IN IP4 127.0.0.1',
+      's=-',
+      't=0 0',
+      `a=group:BUNDLE ${mids.join(' ')}`,
+      'a=ice-lite',
+      'a=extmap-allow-mixed',
+    ]
     return `${[...head, ...sections.flatMap(section => this.answerSection(section))].join('\r\n')}\r\n`
   }
 
@@ -294,7 +314,9 @@ export class WebClient {
       `a=fmtp:${rtx} apt=${type}`,
     ]
     const known = /abs-send-time|toffset|video-orientation|transport-wide-cc|playout-delay|sdes:/
-    return { types: [type, rtx], lines: [...lines, ...extensions(section, known)] }
+    // With it Chromium leaves picture ids out of VP8.
+    const dependencies = codec.name === 'AV1' ? extensions(section, /dependency-descriptor/) : []
+    return { types: [type, rtx], lines: [...lines, ...extensions(section, known), ...dependencies] }
   }
 
   /** Plays a track. The statistics of a stream that no element plays have no energy. */
@@ -357,39 +379,3 @@ const REPORTED = [
   ...['srtpCipher', 'dtlsState', 'dtlsRole', 'tlsVersion'],
 ]
 const reported = stat => Object.fromEntries(REPORTED.filter(name => name in stat).map(name => [name, stat[name]]))
-
-const sectionsOf = sdp =>
-  sdp
-    .split(/\r\n(?=m=)/)
-    .slice(1)
-    .map(section => section.split('\r\n').filter(line => line !== ''))
-const midOf = section => section.find(line => line.startsWith('a=mid:')).slice(6)
-const extensions = (section, known) => section.filter(line => line.startsWith('a=extmap:') && known.test(line))
-
-function remoteLines({ kind, user, ssrc }) {
-  const name = `${user}-${ssrc}`
-  const lines = [`a=msid:${name} ${kind[0]}${name}`, `a=ssrc:${ssrc} cname:${name}`]
-  return kind === 'audio'
-    ? lines
-    : [...lines, `a=ssrc:${ssrc + 1} cname:${name}`, `a=ssrc-group:FID ${ssrc} ${ssrc + 1}`]
-}
-
-/** Opus, and the first payload type of each video codec with its RTX; `first` gets the best priority. */
-function codecsOf(sdp, first) {
-  const codecs = []
-  const retransmits = new Map([...sdp.matchAll(/a=fmtp:(\d+) apt=(\d+)/g)].map(([, rtx, type]) => [type, Number(rtx)]))
-  for (const [, type, name] of sdp.matchAll(/a=rtpmap:(\d+) (opus|VP8|VP9|H264)\//g)) {
-    if (codecs.some(codec => codec.name === name)) continue
-    const isAudio = name === 'opus'
-    const priority = isAudio || name === first ? 1000 : 2000 + codecs.length * 1000
-    const rtx = isAudio ? null : (retransmits.get(type) ?? null)
-    codecs.push({
-      name,
-      type: isAudio ? 'audio' : 'video',
-      priority,
-      payload_type: Number(type),
-      rtx_payload_type: rtx,
-    })
-  }
-  return codecs
-}

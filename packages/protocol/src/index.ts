@@ -219,6 +219,7 @@ export {
   type ProtectionLayout,
   protectionOverhead,
 } from './udp/protection-layout.ts'
+export { DependencyDescriptor } from './video/dependency-descriptor.ts'
 export { PictureDescriptor, writePictureId } from './video/picture-descriptor.ts'
 export { VideoPayload } from './video/video-payload.ts'
 export { Vp8Descriptor } from './video/vp8.ts'

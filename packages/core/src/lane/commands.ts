@@ -35,6 +35,8 @@ export interface RtpMappingDescription {
     /** The rid of a simulcast layer, and in its retransmissions (RFC 8852 §3). */
     rid?: number | undefined
     repairedRid?: number | undefined
+    /** The dependency descriptor of AV1. It is read, and not forwarded. */
+    dependencyDescriptor?: number | undefined
   }
 }
 

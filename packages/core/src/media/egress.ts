@@ -2,7 +2,18 @@
 //
 //   client numbering → node numbering → checks (route, codec, seal) → receivers' numbers → copies
 //                       └ RTX: restored, forwarded if the lane missed the packet
-import { isRtxType, RTP_PAYLOAD_TYPE, RTP_SEQUENCE, RTP_TIMESTAMP, rtxTypeOf, VideoPayload } from '@parley/protocol'
+import {
+  extensionLength,
+  extensionPlace,
+  findExtension,
+  isRtxType,
+  RTP_PAYLOAD_TYPE,
+  RTP_SEQUENCE,
+  RTP_TIMESTAMP,
+  rtpHeaderLength,
+  rtxTypeOf,
+  VideoPayload,
+} from '@parley/protocol'
 import { type Batch, SLOT } from '../lane/batch.ts'
 import type { LaneEvent } from '../lane/commands.ts'
 import type { Forwarder } from './forward/forwarder.ts'
@@ -89,6 +100,7 @@ export class Egress {
     retransmits: boolean,
     now: number,
   ): void {
+    if (mapping.dependencyDescriptor !== 0) this.#readDependencies(batch, slot, stream, mapping)
     const mapped = this.#forwarder.toNodeMapping(batch, slot, mapping)
     if (mapped < 0) return this.#laneStats.drop(Drop.malformed)
     const type = batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE
@@ -123,6 +135,20 @@ export class Egress {
     if (stream.isAudio || this.#keep(batch, slot, stream, header)) this.#forward(batch, slot, stream, header, now)
   }
 
+  /** A retransmission may carry the structure that later frames refer to. */
+  #readDependencies({ bytes, view, lengths }: Batch, slot: number, stream: ReceiveStream, mapping: RtpMapping): void {
+    const offset = slot * SLOT
+    const type = mapping.incoming[bytes[offset + 1]! & RTP_PAYLOAD_TYPE]!
+    const video = isRtxType(type) ? this.#routes.stream(stream.ssrc - 1) : stream
+    const header = rtpHeaderLength(view, offset, lengths[slot]!)
+    if (video === undefined || header < 0) return
+    video.dependencies = undefined
+    const found = findExtension(view, offset, header, mapping.dependencyDescriptor)
+    if (found < 0) return
+    const { descriptor } = video
+    if (descriptor.parse(view, extensionPlace(found), extensionLength(found))) video.dependencies = descriptor
+  }
+
   /** Prepares the packet for its receivers, or drops it. Returns the length of its header; −1 if it was dropped. */
   #admit(batch: Batch, slot: number, stream: ReceiveStream, now: number): number {
     const header = trimPacket(batch, slot)
@@ -147,7 +173,7 @@ export class Egress {
     if (layer === undefined) return
     const offset = slot * SLOT
     const type = bytes[offset + 1]! & RTP_PAYLOAD_TYPE
-    this.#payload.parse(view, offset + header, lengths[slot]! - header, type)
+    this.#payload.parse(view, offset + header, lengths[slot]! - header, type, stream.dependencies)
     const temporal = this.#payload.descriptor?.temporal ?? 0
     if (layer.arrived(type, temporal, lengths[slot]!, now)) this.#sources.layerChanged(stream, now)
     if (layer.waiting > 0 && this.#payload.isKeyframe) this.#sources.keyframe(stream, now)

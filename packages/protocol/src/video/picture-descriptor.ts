@@ -22,8 +22,11 @@ export abstract class PictureDescriptor {
   /** A temporal layer may be added with this frame; which one, differs between the codecs. */
   isSwitchPoint = false
 
-  /** The highest temporal layer that a receiver of those up to `highest` can decode from this frame on; `highest` if no other. */
-  abstract highestAfter(highest: number): number
+  /**
+   * The highest temporal layer that a receiver of those up to `highest` can decode from this frame on; `highest` if no other. Bit n of
+   * `sent`: it was sent the frame n + 1 before this one.
+   */
+  abstract highestAfter(highest: number, sent: number): number
 
   protected clear(): void {
     this.isStart = false

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VIDEO_PAYLOAD_TYPES } from '../rtp/video-types.ts'
+import { DependencyDescriptor } from './dependency-descriptor.ts'
 import { VideoPayload } from './video-payload.ts'
 
 const payload = new VideoPayload()
@@ -70,4 +71,21 @@ test('a keyframe of AV1 begins a coded video sequence', () => {
   assert.ok(isKeyframe('av1', '18 0a 0b'))
   assert.ok(!isKeyframe('av1', '10 32 00'))
   assert.ok(!isKeyframe('av1', '08'))
+})
+
+test('a dependency descriptor stands for the numbers that a payload of any codec does not have', () => {
+  const dependencies = new DependencyDescriptor()
+  const structure = Buffer.from('8000018002044eaaaf2860414d34538a0940409fc077c0', 'hex')
+  assert.ok(dependencies.parse(new DataView(structure.buffer, structure.byteOffset), 0, structure.length))
+  const read = (codec: string, hex: string) => {
+    const bytes = Buffer.from(hex, 'hex')
+    const type = VIDEO_PAYLOAD_TYPES[codec]!
+    payload.parse(new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, bytes.length, type, dependencies)
+    return [payload.descriptor === dependencies, payload.isKeyframe]
+  }
+  assert.deepEqual(read('vp8', '10500000'), [true, true])
+  assert.deepEqual(read('vp8', '10510000'), [true, false])
+  assert.deepEqual(read('vp8', '90e0d234076051'), [false, false], 'picture ids are rewritten')
+  assert.deepEqual(read('h264', '674200'), [true, true])
+  assert.deepEqual(read('av1', '100a0b'), [true, true])
 })

@@ -15,6 +15,7 @@ export const ExtensionUri = {
   PlayoutDelay: 'http://www.webrtc.org/experiments/rtp-hdrext/playout-delay',
   Rid: 'urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id',
   RepairedRid: 'urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id',
+  DependencyDescriptor: 'https://aomediacodec.github.io/av1-rtp-spec/#dependency-descriptor-rtp-header-extension',
 } as const
 export type ExtensionUri = (typeof ExtensionUri)[keyof typeof ExtensionUri]
 

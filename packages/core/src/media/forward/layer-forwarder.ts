@@ -51,11 +51,12 @@ export class LayerForwarder {
   ): number {
     const { count } = group
     if (this.#shared.length < count) this.#resize(group.peers.length)
-    this.#payload.parse(batch.view, slot * SLOT + header, batch.lengths[slot]! - header, type)
+    const octets = batch.lengths[slot]! - header
+    this.#payload.parse(batch.view, slot * SLOT + header, octets, type, stream.dependencies)
     this.#count = 0
     let queued = 0
     for (let index = 0; index < count; index++)
-      queued += this.#forwardTo(batch, slot, stream, group, index, batch.lengths[slot]! - header, now)
+      queued += this.#forwardTo(batch, slot, stream, group, index, octets, now)
     return queued + this.#io.forward(batch, slot, this.#shared, this.#count, NONE, this.#headers)
   }
 

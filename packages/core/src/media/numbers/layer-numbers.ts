@@ -96,8 +96,7 @@ export class LayerNumbers {
     current.left?.sent(sequence, this.#sequence)
     this.#timestamp = (timestamp + current.timestampOffset) | 0
     if (payload.descriptor !== undefined) {
-      const left = payload.descriptor.isContinuous ? (current.left?.pictures ?? 0) : 0
-      this.#picture = payload.descriptor.pictureId + current.pictureOffset - left
+      this.#picture = payload.descriptor.pictureId + current.pictureOffset - (current.left?.pictures ?? 0)
       this.#tl0 = payload.descriptor.tl0 + current.tl0Offset
     }
     return this.#sequence
@@ -160,9 +159,9 @@ export class LayerNumbers {
   rewrite(age: number, sequence: number, view: DataView, { descriptor }: VideoPayload, sign: 1 | -1): void {
     const { pictureOffset, tl0Offset, left } = this.#segment(age)!
     if (descriptor === undefined) return
-    const { pictureIdPlace, pictureIdBits, pictureId, tl0Place, tl0, isContinuous } = descriptor
+    const { pictureIdPlace, pictureIdBits, pictureId, tl0Place, tl0 } = descriptor
     const isBack = sign < 0
-    const offset = pictureOffset - (isContinuous && left !== undefined ? left.picturesBefore(sequence) : 0)
+    const offset = pictureOffset - (left?.picturesBefore(sequence) ?? 0)
     if (pictureIdPlace >= 0)
       writePictureId(view, pictureIdPlace, pictureIdBits, isBack ? pictureId : pictureId + offset)
     if (tl0Place >= 0) view.setUint8(tl0Place, (isBack ? tl0 : tl0 + tl0Offset) & 0xff)
@@ -175,6 +174,7 @@ export class LayerNumbers {
   #begin(stream: NumberedStream, sequence: number, timestamp: number, { descriptor }: VideoPayload, now: number): void {
     const before = this.#segment(0)
     const isFirst = before === undefined
+    const isNumbered = descriptor === undefined || descriptor.pictureIdPlace >= 0 || descriptor.tl0Place >= 0
     const segment: Segment = {
       stream,
       first: sequence,
@@ -182,8 +182,8 @@ export class LayerNumbers {
       leftBefore: 0,
       firstOut: isFirst ? sequence % HALF_CYCLE : (this.#sequence + 1) & 0xffff,
       timestampOffset: isFirst ? 0 : this.#timestampOffset(before, stream, timestamp, now),
-      pictureOffset: isFirst ? 0 : (this.#picture + 1 - (descriptor?.pictureId ?? 0)) & 0x7fff,
-      tl0Offset: isFirst ? 0 : (this.#tl0 + 1 - (descriptor?.tl0 ?? 0)) & 0xff,
+      pictureOffset: isFirst || !isNumbered ? 0 : (this.#picture + 1 - (descriptor?.pictureId ?? 0)) & 0x7fff,
+      tl0Offset: isFirst || !isNumbered ? 0 : (this.#tl0 + 1 - (descriptor?.tl0 ?? 0)) & 0xff,
       placedAt: now,
     }
     this.#forget(now)
@@ -196,7 +196,7 @@ export class LayerNumbers {
   #leaveOut(segment: Segment, sequence: number, { descriptor }: VideoPayload, now: number): -1 {
     segment.left ??= this.#nextLeft()
     keepNear(segment, sequence)
-    segment.left.leaveOut(sequence, descriptor!.pictureId)
+    segment.left.leaveOut(sequence, descriptor!.pictureId, descriptor!.isContinuous)
     segment.placedAt = now
     this.#newest = sequence
     this.#sequence = segment.left.out

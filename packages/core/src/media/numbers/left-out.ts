@@ -44,19 +44,22 @@ export class LeftOut {
     return this.#out
   }
 
-  /** How many pictures were left out so far. */
+  /** How many pictures were left out and counted so far. */
   get pictures(): number {
     return this.#pictureCount
   }
 
-  /** A packet that is newer than all before is left out. What is missing of its picture before it is left out too. */
-  leaveOut(sequence: number, picture: number): void {
+  /**
+   * A packet that is newer than all before is left out. What is missing of its picture before it is left out too. Pictures that are
+   * not counted leave a gap in the picture ids.
+   */
+  leaveOut(sequence: number, picture: number, isCounted: boolean): void {
     const missing = sequenceDistance(sequence, this.#newest) - 1
     const isSame = picture === this.#picture && missing < PACKETS
     if (isSame) for (let behind = missing; behind > 0; behind--) this.#omit((sequence - behind) & 0xffff)
     else {
       this.#reserve(sequence, missing)
-      this.#pictureCount = (this.#pictureCount + 1) & 0xffff
+      if (isCounted) this.#pictureCount = (this.#pictureCount + 1) & 0xffff
     }
     this.#omit(sequence)
     this.#newest = sequence

@@ -1,7 +1,7 @@
 // Temporal layers of VP8 and VP9 towards one WebRTC viewer: frames that are left out leave no gaps in what the viewer counts.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { VIDEO_PAYLOAD_TYPES, VideoPayload } from '@parley/protocol'
+import { DependencyDescriptor, VIDEO_PAYLOAD_TYPES, VideoPayload } from '@parley/protocol'
 import fc from 'fast-check'
 import { LayerNumbers, type NumberedStream } from './layer-numbers.ts'
 
@@ -100,6 +100,34 @@ for (const codec of ['vp8', 'vp9'] as const)
     assert.deepEqual(picturesOf(received), codec === 'vp8' ? [0, 1, 2, 3, 4, 5, 6, 7, 8, 9] : framesOf(received))
     assert.deepEqual([...new Set(received.map(({ tl0 }) => tl0))], [1, 2, 3, 4, 5])
   })
+
+test('frames of AV1 are left out by their dependency descriptors, and return with a frame that is a switch', () => {
+  // Of Chromium: a keyframe with its structure, then the templates of its temporal layers.
+  const keyframe = '8000018002044eaaaf2860414d34538a0940409fc077c0'
+  const templates = [2, 5, 3, 5]
+  const dependencies = new DependencyDescriptor()
+  const payload = new VideoPayload()
+  const numbers = new LayerNumbers()
+  const received: [frame: number, out: number][] = []
+  for (let frame = 0; frame < 16; frame++)
+    for (const isStart of [true, false]) {
+      const first = (isStart ? 0x80 : 0x40) | templates[frame % 4]!
+      const later = Uint8Array.of(first, 0, frame + 1)
+      const bytes = frame === 0 && isStart ? Uint8Array.from(Buffer.from(keyframe, 'hex')) : later
+      assert.ok(dependencies.parse(new DataView(bytes.buffer), 0, bytes.length))
+      payload.parse(new DataView(new ArrayBuffer(2)), 0, 2, VIDEO_PAYLOAD_TYPES.av1!, dependencies)
+      const sequence = 2 * frame + (isStart ? 0 : 1)
+      const limit = frame < 4 ? 7 : frame < 11 ? 0 : 7
+      const out = numbers.place(STREAM, sequence, frame * 3_000, payload, frame, limit)
+      if (out >= 0) received.push([frame, out])
+    }
+  assert.deepEqual([...new Set(received.map(([frame]) => frame))], [0, 1, 2, 3, 4, 8, 12, 14, 15])
+  assert.deepEqual(
+    received.map(([, out]) => out),
+    received.map((_, index) => index),
+  )
+  assert.equal(numbers.isRewritten(0, 31), false, 'nothing in the packets is rewritten')
+})
 
 test('the limit begins with a frame, not within one', () => {
   const viewer = new Viewer()

@@ -1,4 +1,5 @@
 // One stream that a peer may send, by its SSRC: where its packets go, and what was received of it.
+import { DependencyDescriptor } from '@parley/protocol'
 import type { LaneId, PeerId } from '../../lane/commands.ts'
 import type { Peer } from '../address/peers.ts'
 import { OutgoingNumbers } from '../numbers/outgoing-numbers.ts'
@@ -46,6 +47,9 @@ export class ReceiveStream {
   silenceUntil = 0
   /** By receiver. Only `SendStreams` changes it. */
   sendStreams: Map<PeerId, SendStream> | undefined
+  /** The dependency descriptor of the packet that is being forwarded; undefined if it has none. */
+  dependencies: DependencyDescriptor | undefined
+  #descriptor: DependencyDescriptor | undefined
   #reception: Reception | undefined
   #numbers: OutgoingNumbers | undefined
 
@@ -77,6 +81,12 @@ export class ReceiveStream {
     return this.#numbers
   }
 
+  /** Per packet: allocates only for the first. */
+  get descriptor(): DependencyDescriptor {
+    this.#descriptor ??= new DependencyDescriptor()
+    return this.#descriptor
+  }
+
   /** Sequences and timestamps start over with the next packet; receivers' continue. */
   interrupt(): void {
     this.#numbers?.interrupt()
@@ -85,6 +95,7 @@ export class ReceiveStream {
   /** Another source or key feeds the stream from now on: sequences and timestamps received so far say nothing about it. */
   reset(): void {
     this.#reception = undefined
+    this.dependencies = undefined
     this.interrupt()
   }
 }

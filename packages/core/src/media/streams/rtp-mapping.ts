@@ -19,6 +19,8 @@ export interface RtpMapping {
   /** Ids of the rid of a layer, and of that in retransmissions; 0 for none. */
   readonly rid: number
   readonly repairedRid: number
+  /** Id of the dependency descriptor of AV1, 0 for none. */
+  readonly dependencyDescriptor: number
   /** The same where it fits packets to the peer, 0 otherwise. */
   readonly stamp: number
   /** The peer's payload type, by the node's. */
@@ -42,6 +44,7 @@ export function createRtpMapping({ payloadTypes, extensions }: RtpMappingDescrip
     transportSequence: extensions.transportSequence ?? 0,
     rid: extensions.rid ?? 0,
     repairedRid: extensions.repairedRid ?? 0,
+    dependencyDescriptor: extensions.dependencyDescriptor ?? 0,
     stamp: idOf(extensions.transportSequence),
     outgoing,
     incoming,

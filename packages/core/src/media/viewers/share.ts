@@ -8,6 +8,9 @@ import { Hysteresis } from '../bandwidth/hysteresis.ts'
 import { TEMPORALS } from '../layers/frame-rates.ts'
 import { ALL_FRAMES, type LayerChoice, NO_LAYER } from '../layers/layer-choice.ts'
 
+/** A layer of which no frame of its upper temporal layers arrived for so long has fewer of them now. */
+const TEMPORALS_LAST = 2_000
+
 /** The step of a layer with all of its frames. */
 const wholeStep = (layer: number): number => layer * TEMPORALS + TEMPORALS - 1
 
@@ -17,9 +20,12 @@ export class Share {
   readonly hysteresis = new Hysteresis()
   /** The allocation that saw the choice last. */
   round = 0
+  /** Of each layer, the highest temporal layer, and when it last arrived. */
+  readonly #temporals: { highest: number; at: number }[]
 
   constructor(choice: LayerChoice) {
     this.choice = choice
+    this.#temporals = choice.source.layers.map(() => ({ highest: 0, at: -Infinity }))
     this.demand = {
       isScreen: choice.source.kind === 'screen',
       isSelected: false,
@@ -46,11 +52,10 @@ export class Share {
     demand.wanted = wanted === NO_LAYER ? NO_LAYER : wholeStep(wanted)
     demand.current = current === NO_LAYER ? NO_LAYER : current * TEMPORALS + Math.min(temporal, TEMPORALS - 1)
     for (let layer = 0; layer < source.layers.length; layer++) {
-      const isFlowing = source.layers[layer]!.bitrate(now) > 0
-      const whole = bitrates[wholeStep(layer)]!
       const below = bitrates[wholeStep(layer - 1)] ?? 0
-      if (isFlowing) this.#measure(layer, now)
-      else bitrates.fill(whole === 0 ? below * LIMITS.layerStep : whole, layer * TEMPORALS, (layer + 1) * TEMPORALS)
+      if (source.layers[layer]!.bitrate(now) > 0) this.#measure(layer, now)
+      else if (bitrates[wholeStep(layer)] === 0)
+        bitrates.fill(below * LIMITS.layerStep, layer * TEMPORALS, (layer + 1) * TEMPORALS)
     }
   }
 
@@ -62,15 +67,21 @@ export class Share {
     const step = hysteresis.limit
     if (step === NO_LAYER || step === Infinity) return choice.setLimit(step, ALL_FRAMES, now)
     const layer = Math.floor(step / TEMPORALS)
-    const temporal = Math.max(step % TEMPORALS, this.#lowestTemporal(layer, now))
-    const isWhole = temporal >= choice.source.layers[layer]!.highestTemporal(now)
+    const temporal = Math.max(step % TEMPORALS, this.#lowestTemporal(layer))
+    const isWhole = temporal >= this.#temporals[layer]!.highest
     choice.setLimit(layer, isWhole ? ALL_FRAMES : temporal, now)
   }
 
   #measure(layer: number, now: number): void {
     const { bitrates } = this.demand
     const view = this.choice.source.layers[layer]!
-    const lowest = this.#lowestTemporal(layer, now)
+    const known = this.#temporals[layer]!
+    const highest = view.highestTemporal(now)
+    if (highest >= known.highest || now - known.at >= TEMPORALS_LAST) {
+      known.highest = highest
+      known.at = now
+    }
+    const lowest = this.#lowestTemporal(layer)
     for (let temporal = 0; temporal < TEMPORALS; temporal++)
       bitrates[layer * TEMPORALS + temporal] = view.bitrateUpTo(Math.max(temporal, lowest), now)
   }
@@ -79,9 +90,9 @@ export class Share {
    * The fewest frames that are sent of a layer. A camera in a better layer loses every second frame at most: below that, the whole
    * frame rate of the next lower layer serves better. The text of a screen stays readable at any.
    */
-  #lowestTemporal(layer: number, now: number): number {
+  #lowestTemporal(layer: number): number {
     const { isThinnable, source } = this.choice
-    const highest = source.layers[layer]!.highestTemporal(now)
+    const { highest } = this.#temporals[layer]!
     if (!isThinnable) return highest
     return layer === 0 || source.kind === 'screen' ? 0 : Math.max(0, highest - 1)
   }

@@ -54,6 +54,7 @@ test('extensions have the ids of the offer; others are absent', () => {
     transportSequence: 3,
     rid: undefined,
     repairedRid: undefined,
+    dependencyDescriptor: undefined,
   })
 })
 

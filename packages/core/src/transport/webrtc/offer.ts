@@ -45,6 +45,7 @@ function mappingOf({ extensions, payloadTypes }: SdpOffer, codecs: readonly Code
       transportSequence: extensions.get(ExtensionUri.TransportSequence),
       rid: extensions.get(ExtensionUri.Rid),
       repairedRid: extensions.get(ExtensionUri.RepairedRid),
+      dependencyDescriptor: extensions.get(ExtensionUri.DependencyDescriptor),
     },
   }
 }
