@@ -1,8 +1,10 @@
 // Browsers whose network lets no UDP through: their media travels over TCP, on the port of the voice gateway.
 import assert from 'node:assert/strict'
+import { connect, createServer } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { BrowserScene } from './browser-scene.ts'
 import { withoutChromium } from './chromium.ts'
+import { ownAddress, withoutFirefox } from './firefox.ts'
 import { count, talk } from './talking.ts'
 import { UdpPath } from './udp-path.ts'
 import { until } from './until.ts'
@@ -14,8 +16,8 @@ const BEN = '81384788765712385'
 const CYD = '81384788765712386'
 
 /** A firewall: what is sent to this UDP port never arrives. */
-async function blocked(context: TestContext, scene: BrowserScene): Promise<UdpPath> {
-  const path = await UdpPath.open(context, { node: scene.server.mediaPort })
+async function blocked(context: TestContext, scene: BrowserScene, host = '127.0.0.1'): Promise<UdpPath> {
+  const path = await UdpPath.open(context, { node: scene.server.mediaPort, host })
   path.isBroken = true
   return path
 }
@@ -52,3 +54,29 @@ for (const engine of ['ffi', 'portable'] as const)
       assert.deepEqual(scene.drops, {})
     },
   )
+
+/** Firefox does not use loopback addresses: it reaches the gateway's port at another address of this machine. */
+async function forward(context: TestContext, port: number): Promise<void> {
+  const forwarder = createServer(near => {
+    const far = connect(port, '127.0.0.1')
+    for (const socket of [near, far]) socket.on('error', () => {})
+    near.pipe(far).pipe(near)
+    context.after(() => void near.destroy())
+  })
+  context.after(() => void forwarder.close())
+  await new Promise<void>(resolve => forwarder.listen(port, ownAddress(), resolve))
+}
+
+test('Firefox without UDP sends and receives over TCP', { timeout: 90_000, skip: withoutFirefox() }, async context => {
+  const scene = await BrowserScene.open(context, { tcp: true, mediaIp: ownAddress() })
+  await forward(context, Number(new URL(scene.server.url).port))
+  const ben = await scene.joinNative(BEN)
+  const hearsAna = count(ben, ANA)
+  talk(context, ben)
+  const path = await blocked(context, scene, ownAddress())
+  const ana = await scene.joinFrom(await scene.openPage('firefox'), ANA, { video: 'VP8', through: path.port })
+  await ana.until('the Discord client’s voice', hears(1))
+  await until('the browser’s voice', () => hearsAna() > 50)
+  assert.ok(path.up.lost > 0)
+  assert.deepEqual(scene.drops, {})
+})
