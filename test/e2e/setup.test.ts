@@ -11,6 +11,7 @@ import { ParleyProcess } from './parley-process.ts'
 import { missingPebble } from './pebble-server.ts'
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
+const PARLEY = path('../../packages/server/bin/parley.mjs')
 const LOADER = path('../../packages/server/bin/source.mjs')
 
 /** Why there is no machine of its own for a test; false if there is one. */
@@ -40,6 +41,34 @@ test('from three answers to the first bot heard in less than a minute', {
   // A test authority is not a public one; everything else is well.
   const checks = problems.map(({ check }: { check: string }) => check)
   assert.deepEqual(checks, ['certificate-chain'], JSON.stringify(problems))
+})
+
+/** As root, with copies of /etc and /run: systemd seems to run, and nothing outside changes. */
+const AS_ROOT = `set -e
+mount -t tmpfs tmpfs /run && mkdir -p /run/systemd/system
+cp -a /etc "$1/etc" && mount --bind "$1/etc" /etc
+"$2" "$3" setup --yes --host voice.example.org --backend lvsp --no-stun >"$1/output"
+stat -c '%a %U %n' /etc/parley/* /etc/systemd/system/parley.service
+getent passwd parley
+sed -e '/^ExecStart=/s/$/ --take-over/' -e '/^RuntimeDirectory=/aRuntimeDirectoryPreserve=yes' \\
+  /etc/systemd/system/parley.service > /etc/systemd/system/parley@.service
+if command -v systemd-analyze >/dev/null; then
+  systemd-analyze verify /etc/systemd/system/parley.service /etc/systemd/system/parley@1.service
+fi
+`
+
+test('as root the service has a user, a secret that only it reads, and units that systemd accepts', {
+  skip: missingNamespaces(),
+}, t => {
+  const folder = emptyFolder(t)
+  const args = ['--net', '--mount', 'sh', '-c', AS_ROOT, 'sh', folder, process.execPath, PARLEY]
+  const { stdout, stderr, status } = spawnSync('unshare', args, { encoding: 'utf8', timeout: 100_000 })
+  assert.deepEqual({ status, stderr }, { status: 0, stderr: '' })
+  assert.match(stdout, /^600 parley \/etc\/parley\/lvsp\.secret$/m)
+  assert.match(stdout, /^644 parley \/etc\/parley\/parley\.toml$/m)
+  assert.match(stdout, /^644 root \/etc\/systemd\/system\/parley\.service$/m)
+  assert.match(stdout, /^parley:x:\d+:\d+::\/var\/lib\/parley:\/usr\/sbin\/nologin$/m)
+  assert.match(readFileSync(join(folder, 'output'), 'utf8'), /systemctl daemon-reload && systemctl enable --now parley/)
 })
 
 async function setup(t: TestContext, folder: string, args: readonly string[], input = '') {
