@@ -203,6 +203,31 @@ test('a tab whose gateway connection is lost while the group changes resumes int
   )
 })
 
+test('tabs that are moved leave one group and encrypt in that of the other channel', OPTIONS, async t => {
+  const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
+  const before = await untilFits(
+    'a privacy code',
+    () => robin.privacyCode(),
+    code => code !== undefined,
+  )
+  await robin.press('Move Kim to Side talk')
+  await robin.misses('Kim')
+  await robin.press('Move Robin to Side talk')
+  await robin.page.getByRole('heading', { name: 'Side talk' }).waitFor()
+  const codes = async () => [await robin.privacyCode(), await kim.privacyCode()]
+  await untilFits('one new code', codes, ([one, other]) => one !== undefined && one === other && one !== before)
+  for (const tab of [robin, kim]) {
+    const { opened } = await tab.frames()
+    await untilFits(
+      `frames at ${tab.name}`,
+      () => tab.frames(),
+      frames => frames.opened > opened + 20,
+    )
+    await tab.shows(tab === robin ? 'Kim' : 'Robin', 'keys')
+  }
+  assert.deepEqual([...robin.errors, ...kim.errors], [])
+})
+
 /** Records the page's WebSockets for the test. */
 const KEEP_SOCKETS = `;
   globalThis.sockets = []

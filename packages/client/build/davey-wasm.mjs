@@ -12,6 +12,8 @@ import { gunzipSync } from 'node:zlib'
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 const PACKAGE = '@snazzah/davey-wasm32-wasi'
 const FILE = 'davey.wasm32-wasi.wasm'
+/** Milliseconds for the download: half of what a node waits for its page. */
+const PATIENCE = 30_000
 
 /** Path of the file. Rejects if the registry cannot be reached, or has other bytes than the lock file says. */
 export async function daveyWasm() {
@@ -30,8 +32,10 @@ export async function daveyWasm() {
 async function packed(spec, integrity) {
   const folder = mkdtempSync(join(tmpdir(), 'parley-davey-'))
   try {
-    const args = ['pack', '--json', '--prefer-offline', '--pack-destination', folder, spec]
-    const options = { cwd: folder, shell: process.platform === 'win32' }
+    // A machine without the registry shall not wait for it for a minute.
+    const retries = ['--fetch-retries', '2', '--fetch-retry-mintimeout', '1000', '--fetch-retry-maxtimeout', '2000']
+    const args = ['pack', '--json', '--prefer-offline', ...retries, '--pack-destination', folder, spec]
+    const options = { cwd: folder, shell: process.platform === 'win32', timeout: PATIENCE }
     const [{ filename }] = JSON.parse((await promisify(execFile)('npm', args, options)).stdout)
     const bytes = readFileSync(join(folder, filename))
     const found = `sha512-${createHash('sha512').update(bytes).digest('base64')}`
