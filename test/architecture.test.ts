@@ -105,7 +105,7 @@ const PARTS: Record<string, string[]> = {
   'server/lane/engine': ['limits', 'lane/crypto', 'lane/table', 'lane/thread'],
   'server/lane/thread': ['limits', 'stall', 'lane/crypto', 'lane/engine'],
   'server/dtls': ['limits'],
-  'server/cluster': ['limits', 'root', 'app', 'config', 'monitoring', 'net', 'relay'],
+  'server/cluster': ['limits', 'root', 'admin', 'app', 'config', 'monitoring', 'net', 'relay'],
   'server/relay': ['limits', 'monitoring', 'net'],
   'server/monitoring': ['limits'],
   'server/admin': ['limits', 'root', 'net', 'config', 'monitoring', 'playground'],

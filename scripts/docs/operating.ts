@@ -1,17 +1,23 @@
 // docs/operating.md: its tables of settings, metrics, note events and limits, from the code that holds them.
 import { DROP_MEANINGS, LIMITS, NOTE_CONTEXT, NOTES, type NoteTable } from '@parley/core'
 import { z } from 'zod'
-import { ADMIN_ROUTES, LOG_ROUTE } from '../../packages/server/src/admin/routes.ts'
-import { ADMIN_COMMANDS } from '../../packages/server/src/cli/admin/commands.ts'
+import { CLUSTER_ROUTES } from '../../packages/server/src/admin/cluster-routes.ts'
+import { type AdminRoute, LOG_ROUTE } from '../../packages/server/src/admin/route.ts'
+import { ADMIN_ROUTES } from '../../packages/server/src/admin/routes.ts'
+import { CLUSTER_COMMANDS } from '../../packages/server/src/cli/admin/cluster-commands.ts'
+import { ADMIN_COMMANDS, type AdminCommand } from '../../packages/server/src/cli/admin/commands.ts'
+import { FRONT_METRICS } from '../../packages/server/src/cluster/front-metrics.ts'
 import { SECTIONS, SETTINGS, type Setting } from '../../packages/server/src/config/schema.ts'
 import { variableOf } from '../../packages/server/src/config/sources.ts'
 import { CHECKS } from '../../packages/server/src/doctor/doctor.ts'
 import { SERVER_LIMITS } from '../../packages/server/src/limits.ts'
+import type { Metric } from '../../packages/server/src/monitoring/metric.ts'
 import { METRICS } from '../../packages/server/src/monitoring/metrics.ts'
 import { SERVER_NOTES } from '../../packages/server/src/monitoring/notes.ts'
 import { type Section, table } from './page.ts'
 
 const PAGE = 'docs/operating.md'
+const CLUSTER_PAGE = 'docs/cluster.md'
 
 const written = ({ fallback }: Setting) => (fallback === undefined ? '' : `\`${JSON.stringify(fallback)}\``)
 
@@ -27,10 +33,10 @@ function settingsOf(section: string): string {
   return `### \`${header}\`\n\nIn the environment: \`${variable}\` and so on.\n\n${table(['Key', 'Default', 'What it does'], rows)}`
 }
 
-const metrics = () =>
+const metrics = (of: readonly Pick<Metric, 'name' | 'kind' | 'labels' | 'help'>[]) =>
   table(
     ['Metric', 'Kind', 'Labels', 'What it says'],
-    METRICS.map(({ name, kind, labels, help }) => [
+    of.map(({ name, kind, labels, help }) => [
       `\`${name}\``,
       kind,
       labels.map(label => `\`${label}\``).join(', '),
@@ -54,10 +60,10 @@ function notes(): string {
 
 const code = (text: string) => `\`${text}\``
 
-const commands = () =>
+const commands = (of: readonly AdminCommand[]) =>
   table(
     ['Command', 'Options', 'What it does', 'Example'],
-    ADMIN_COMMANDS.map(({ usage, options, summary, example }) => [
+    of.map(({ usage, options, summary, example }) => [
       code(usage),
       options.map(([flags, meaning]) => `${code(flags)} ${meaning}`).join('; '),
       summary,
@@ -85,10 +91,10 @@ const answerFields = (schema: z.ZodType) => {
   return Object.keys(properties).map(code).join(', ')
 }
 
-const routes = () =>
+const routes = (of: readonly Omit<AdminRoute, 'run'>[]) =>
   table(
     ['Route', 'Request', 'Answer', 'What it does'],
-    [...ADMIN_ROUTES, { ...LOG_ROUTE, answer: z.object({}) }].map(({ method, path, request, answer, summary }) => [
+    [...of, { ...LOG_ROUTE, answer: z.object({}) }].map(({ method, path, request, answer, summary }) => [
       code(`${method} ${path}`),
       requestOf(request),
       answerFields(answer),
@@ -170,9 +176,12 @@ export const operatingSections: readonly Section[] = [
   { file: PAGE, marker: 'settings', render: () => SECTIONS.map(settingsOf).join('\n\n') },
   { file: PAGE, marker: 'checks', render: checks },
   { file: PAGE, marker: 'drops', render: drops },
-  { file: PAGE, marker: 'admin commands', render: commands },
-  { file: PAGE, marker: 'admin routes', render: routes },
-  { file: PAGE, marker: 'metrics', render: metrics },
+  { file: PAGE, marker: 'admin commands', render: () => commands(ADMIN_COMMANDS) },
+  { file: PAGE, marker: 'admin routes', render: () => routes(ADMIN_ROUTES) },
+  { file: CLUSTER_PAGE, marker: 'front metrics', render: () => metrics(FRONT_METRICS) },
+  { file: CLUSTER_PAGE, marker: 'cluster commands', render: () => commands(CLUSTER_COMMANDS) },
+  { file: CLUSTER_PAGE, marker: 'cluster routes', render: () => routes(CLUSTER_ROUTES) },
+  { file: PAGE, marker: 'metrics', render: () => metrics(METRICS) },
   { file: PAGE, marker: 'notes', render: notes },
   { file: PAGE, marker: 'limits', render: limits },
 ]

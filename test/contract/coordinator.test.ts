@@ -132,6 +132,23 @@ for (const [kind, { skip, start }] of Object.entries(KINDS)) {
     assert.equal(await ask({ user: '1001' }), undefined)
   })
 
+  test(`${kind}: an order reaches its node, and whether it was executed returns`, { skip }, async t => {
+    const join = await start(t)
+    const [front, node, other] = [await join(t), await join(t), await join(t)]
+    const orders: string[] = []
+    node.coordinator.obey('n1', ({ order, deadline }) => orders.push(`n1 ${order} ${deadline}`) === 1)
+    other.coordinator.obey('n2', ({ order }) => orders.push(`n2 ${order}`) > 0)
+    const drained = await untilFits(
+      'the first order',
+      () => front.coordinator.order('n1', { order: 'drain', deadline: 5_000 }),
+      done => done !== undefined,
+    )
+    assert.equal(drained, true)
+    assert.equal(await front.coordinator.order('n1', { order: 'undrain' }), false)
+    assert.equal(await front.coordinator.order('n3', { order: 'drain' }), undefined)
+    assert.deepEqual(orders, ['n1 drain 5000', 'n1 undrain undefined'])
+  })
+
   test(`${kind}: a placement changes only with its current revision`, { skip }, async t => {
     const { coordinator } = await (await start(t))(t)
     assert.deepEqual(await coordinator.find(KEY), { kind: 'taken', placed: undefined })

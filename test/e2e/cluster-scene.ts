@@ -81,6 +81,24 @@ export class ClusterScene {
     return { process, id, address }
   }
 
+  /** A front with an admin socket. */
+  async administeredFront(id: string): Promise<Served & { socket: string }> {
+    const socket = join(this.#folder, `${id}.sock`)
+    return { ...(await this.front(id, { PARLEY_ADMIN_SOCKET: socket })), socket }
+  }
+
+  /** The output of a command; rejects with its error. */
+  async command(...args: string[]): Promise<string> {
+    const process = new ParleyProcess(args, { folder: this.#folder, t: this.#t })
+    if ((await process.exit) !== 0) throw new Error(process.stderr)
+    return process.stdout
+  }
+
+  /** The metrics of the process with this admin socket. */
+  async metrics(socket: string): Promise<string> {
+    return this.command('stats', '--socket', socket)
+  }
+
   #start(command: string, id: string, environment: Record<string, string>): ParleyProcess {
     return new ParleyProcess([command], {
       folder: this.#folder,

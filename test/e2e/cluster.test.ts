@@ -165,3 +165,45 @@ test(
     assert.deepEqual(events, ['newer 6001', 'older 6002'])
   },
 )
+
+test(
+  'parley cluster shows the nodes, drains one and ends that, and moves a channel; the metrics of the front follow',
+  options,
+  async t => {
+    const scene = await ClusterScene.open(t)
+    await scene.node('n1')
+    await scene.node('n2')
+    const { address, socket } = await scene.administeredFront('f1')
+    const backend = await ClusterBackend.connect(t, address)
+    const { listener } = await talking(t, backend, '500', 6001)
+    const run = (...args: string[]) => scene.command('cluster', ...args, '--socket', socket)
+    const listed = await run('ls', '--json')
+    const { nodes, backends } = JSON.parse(listed)
+    assert.deepEqual(nodes.map(({ node, state }: { node: string; state: string }) => [node, state]).sort(), [
+      ['n1', 'alive'],
+      ['n2', 'alive'],
+    ])
+    assert.deepEqual([backends[0].connected, backends[0].acts, backends[0].voice_states], [true, true, 2])
+    const nodeOf = async () => {
+      const { items } = JSON.parse(await scene.command('cluster', 'node', 'n1', '--json', '--socket', socket))
+      return items.length === 1 ? 'n1' : 'n2'
+    }
+    const before = await nodeOf()
+    const other = before === 'n1' ? 'n2' : 'n1'
+    const from = listener.endpoint
+    assert.equal(await run('move', '500', '--to', other), `channel 500 moves from ${before} to ${other}\n`)
+    await until('the move', () => listener.endpoint !== from)
+    assert.equal(await nodeOf(), other)
+    assert.equal(await run('drain', other, '--deadline', '10m'), `node ${other} drains; its channels move\n`)
+    await until('the drain', () => listener.endpoint === from)
+    assert.equal(await run('undrain', other), `node ${other} accepts channels again\n`)
+    const frames = listener.frames.length
+    await until('sound after two moves', () => listener.frames.length > frames + 20)
+    const metrics = await scene.command('cluster', 'ls', '--socket', socket).then(() => scene.metrics(socket))
+    assert.match(metrics, /parley_front_nodes\{state="serving"\} 2/)
+    assert.match(metrics, /parley_front_moves_total\{cause="operator"\} 1/)
+    assert.match(metrics, /parley_front_moves_total\{cause="drain"\} 1/)
+    assert.match(metrics, /parley_front_request_seconds_count\{request="voiceState"\} [1-9]/)
+    await assert.rejects(run('drain', 'n9'), /no node n9 in the cluster/)
+  },
+)

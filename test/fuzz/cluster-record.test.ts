@@ -5,6 +5,7 @@ import {
   decodeRecord,
   encodeRecord,
   LoadReport,
+  NodeOrder,
   NodeRecord,
   OwnerQuestion,
   PlacementRecord,
@@ -12,13 +13,14 @@ import {
 import type { ZodType } from 'zod'
 import { fuzz } from './harness.ts'
 
-type AnyRecord = NodeRecord | LoadReport | PlacementRecord | OwnerQuestion
-const SCHEMAS: ZodType<AnyRecord>[] = [NodeRecord, LoadReport, PlacementRecord, OwnerQuestion]
+type AnyRecord = NodeRecord | LoadReport | PlacementRecord | OwnerQuestion | NodeOrder
+const SCHEMAS: ZodType<AnyRecord>[] = [NodeRecord, LoadReport, PlacementRecord, OwnerQuestion, NodeOrder]
 const boot = '0123456789abcdef'
 const records = [
   { schema: 1, id: 'n1', boot, state: 'serving', region: 'eu', version: '0.1.0', sessions: 9 },
   { schema: 1, id: 'n1', boot, load: 0.5, sessions: 3, channels: 1 },
   { schema: 1, node: 'n1', epoch: 4 },
+  { schema: 1, order: 'drain', deadline: 600_000 },
   { schema: 1, server: '41771983423143937', user: '1001', session: 's1' },
 ]
 

@@ -8,12 +8,14 @@ export type { LaneInspection, OpenLane } from './channel/lane-handle.ts'
 export { Fence, type FencePorts } from './cluster/fence.ts'
 export {
   Front,
+  type FrontBackendInspection,
   type FrontChannelInspection,
   type FrontInspection,
   type FrontOptions,
+  type MoveResult,
   type NodeEvent,
 } from './cluster/front.ts'
-export type { ChannelStage } from './cluster/front-channel.ts'
+export type { ChannelStage, MoveCause } from './cluster/front-channel.ts'
 export type {
   FrontPorts,
   FrontRequestId,

@@ -6,6 +6,7 @@ export {
   encodePlacementKey,
   encodeRecord,
   LoadReport,
+  NodeOrder,
   NodeRecord,
   OwnerQuestion,
   type PlacementKey,

@@ -13,6 +13,8 @@ export const PROTOCOL_LIMITS = {
   endpoint: 512,
   /** A human-readable message. */
   text: 512,
+  /** Milliseconds until a node that drains for the operator closes what is left: a week. */
+  clusterDeadline: 7 * 86_400_000,
   /** Characters of a cluster record. Those of this version have about 400. */
   clusterRecord: 4_096,
   /** A codec name, a protocol name, a rid. */

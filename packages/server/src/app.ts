@@ -4,6 +4,7 @@ import { type NodeInspection, type Operator, VoiceNode } from '@parley/core'
 import { type CertificateState, describeCertificate, NodeCertificate } from './acme/node-certificate.ts'
 import { Administration } from './admin/administration.ts'
 import type { ReloadReport } from './admin/reload-report.ts'
+import { ADMIN_ROUTES } from './admin/routes.ts'
 import type { AppOptions, NodeStatus } from './app-options.ts'
 import { changesBetween } from './config/changes.ts'
 import type { Config } from './config/config.ts'
@@ -249,6 +250,25 @@ export class App {
     await isSettledWithin(this.#connections.gatewayEmpty(), timeout + SERVER_LIMITS.closeGrace)
   }
 
+  /** As `drain`, but the process stays. Not while it stops: returns false then. */
+  beginDrain(timeout: number = this.#config.voice.drain_timeout): boolean {
+    if (this.#isStopping) return false
+    this.#beginDrain(timeout)
+    return true
+  }
+
+  /** Ends a draining that `beginDrain` began. Returns false if the node does not drain, or stops. */
+  undrain(): boolean {
+    if (this.#isStopping || !this.#host.operate(() => this.#node.operator.undrain())) return false
+    this.#isDraining = false
+    return true
+  }
+
+  #beginDrain(timeout: number): void {
+    this.#isDraining = true
+    this.#host.drain(timeout)
+  }
+
   /** Frees everything; calls in progress are closed. */
   close(): Promise<void> {
     this.#closed ??= this.#close()
@@ -316,12 +336,12 @@ export class App {
         certificate: this.#certificate.state,
       }),
       condition: () => this.#measurements.condition(),
-      drain: timeout => this.#beginDrain(timeout ?? this.#config.voice.drain_timeout),
-      undrain: () => this.#undrain(),
+      drain: timeout => this.beginDrain(timeout),
+      undrain: () => this.undrain(),
       reload: () => this.reload(),
       handOver: () => this.#handOver(),
     })
-    for (const listener of this.#ports.admin) listener.serve(administration)
+    for (const listener of this.#ports.admin) listener.serve(administration, ADMIN_ROUTES)
   }
 
   /** Order: the ports, as the successor waits for them; then the backends, which reach it when they connect again. */
@@ -345,18 +365,6 @@ export class App {
       },
       unanswered: () => this.#note('media.stun_failed', {}),
     })
-  }
-
-  #beginDrain(timeout: number): void {
-    this.#isDraining = true
-    this.#host.drain(timeout)
-  }
-
-  /** Not while the process stops, which drains too. */
-  #undrain(): boolean {
-    if (this.#isStopping || !this.#host.operate(() => this.#node.operator.undrain())) return false
-    this.#isDraining = false
-    return true
   }
 
   /** From now on the listeners answer; before, they reply with 503. */

@@ -76,6 +76,8 @@ export const SERVER_LIMITS = {
   clusterReportInterval: LIMITS.clusterHeartbeat,
   /** The longest wait for an answer of the cluster's coordinator. No call waits for it; a backend may wait for a placement. */
   coordinatorTimeout: 500,
+  /** The longest wait for the answer of a node to an order. Below `coordinatorTimeout`, which bounds every request. */
+  nodeOrderTimeout: 450,
   /** Between two attempts to reach the coordinator. */
   coordinatorReconnectDelay: 250,
   /** Between pings to the coordinator. Two unanswered ones end the connection, and another server is tried. */

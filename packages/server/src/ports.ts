@@ -68,8 +68,7 @@ export async function openPorts(
     const extra = second && keep(await openListener('lvsp.listen', second))
     const own = playground && { ...listener, ...ownPage(playground) }
     const page = own && keep(await openListener('playground', own))
-    const admin: AdminListener[] = []
-    for (const options of adminListeners(config, tls)) admin.push(keep(await openAdmin(options)))
+    const admin = await openAdminListeners(config, tls, keep)
     return { lanes, engine, iceTcp, dtls, http: main, lvsp: extra, page, admin }
   } catch (error) {
     await Promise.all(opened.map(port => port.close()))
@@ -99,6 +98,17 @@ function adminListeners({ admin }: Config, tls: TlsFiles | undefined): AdminList
       ? []
       : [{ kind: 'http' as const, ...listen, token, tls, dashboard }]),
   ]
+}
+
+/** The listeners of the admin API; `keep` is called with each that is open. */
+export async function openAdminListeners(
+  config: Config,
+  tls: TlsFiles | undefined,
+  keep: (listener: AdminListener) => AdminListener,
+): Promise<readonly AdminListener[]> {
+  const opened: AdminListener[] = []
+  for (const options of adminListeners(config, tls)) opened.push(keep(await openAdmin(options)))
+  return opened
 }
 
 async function openAdmin(options: AdminListenerOptions): Promise<AdminListener> {

@@ -20,6 +20,9 @@ export interface Seat {
 /** `new`: not placed yet. `stranded`: no node accepts it; it is placed again when a node joins or returns. */
 export type ChannelStage = 'new' | 'placing' | 'opening' | 'open' | 'stranded' | 'ended'
 
+/** `failover`: its node died or left. `restart`: its node was restarted. `merge`: another front had placed it, too. */
+export type MoveCause = 'failover' | 'restart' | 'drain' | 'operator' | 'merge'
+
 export class FrontChannel {
   readonly tenant: BackendId
   readonly ref: ChannelRef
@@ -47,6 +50,8 @@ export class FrontChannel {
   readonly holders = new Set<string>()
   /** Nodes that refused the channel since it was open last. */
   readonly refused = new Set<string>()
+  /** Why it is being moved, or was last. */
+  moveCause: MoveCause = 'failover'
   /** The backend waits for CHANNEL_ASSIGN. */
   isAssignWanted = false
   /** Grows with each attempt to place it: answers to an earlier attempt are ignored. */

@@ -11,7 +11,7 @@ import type { LvspOrigin } from '../lvsp/entry/owner.ts'
 import { LOWEST_SERVING } from '../lvsp/health.ts'
 import { Lvsp, type LvspBackend, type LvspInspection, type SpeakingEvent, type VoiceStateEvent } from '../lvsp/lvsp.ts'
 import type { ChannelEncryption } from '../lvsp/node-control.ts'
-import type { ChannelStage, FrontChannel } from './front-channel.ts'
+import type { ChannelStage, FrontChannel, MoveCause } from './front-channel.ts'
 import { FrontControl } from './front-control.ts'
 import type { FrontPorts, FrontRequestId, NodeAnswer, PlacementOutcome } from './front-ports.ts'
 import { type Member, Membership, type ProbeOutcome } from './membership.ts'
@@ -48,10 +48,30 @@ export interface FrontChannelInspection {
   readonly users: number
 }
 
+/** What the operator's request to move a channel did. */
+export type MoveResult = 'moving' | 'unknown' | 'busy' | 'noNode'
+
+/** A backend as `Front.inspect()` shows it. */
+export interface FrontBackendInspection {
+  readonly backend: BackendId
+  /** To this front, or it may still resume. */
+  readonly isConnected: boolean
+  /** This front moves the channels of the backend when nodes die or drain. */
+  readonly acts: boolean
+  readonly channels: number
+  readonly voiceStates: number
+}
+
 /** The state of a front, without secrets. */
 export interface FrontInspection {
   readonly nodes: readonly Member[]
+  readonly backends: readonly FrontBackendInspection[]
   readonly channels: readonly FrontChannelInspection[]
+  /** Since the start. */
+  readonly totals: {
+    readonly placements: Readonly<Record<'placed' | 'provisional' | 'refused', number>>
+    readonly moves: Readonly<Record<MoveCause, number>>
+  }
   readonly lvsp: LvspInspection
 }
 
@@ -65,10 +85,12 @@ export class Front {
   readonly #lvsp: Lvsp
   readonly #moves: Moves
   readonly #mirror: Mirror
+  readonly #backends: readonly BackendId[]
   #lastId: FrontRequestId = 0
 
   constructor(options: FrontOptions) {
     const { ports, crypto } = options
+    this.#backends = options.backends.map(({ id }) => id)
     const nextId = () => ++this.#lastId
     this.#membership = new Membership(
       {
@@ -225,6 +247,20 @@ export class Front {
     }
   }
 
+  /** The operator moves a channel: to this node, or to one that the front selects. It stays if none accepts it. */
+  moveChannel(tenant: BackendId, channelId: string, to?: string): MoveResult {
+    const channel = this.#control.tenant(tenant).get(channelId)
+    if (channel === undefined) return 'unknown'
+    if (channel.stage !== 'open' || channel.node === undefined) return 'busy'
+    const others = this.#membership.members.filter(({ record }) => record.id !== channel.node)
+    const isPossible = others.some(
+      ({ state, record }) => state !== 'dead' && record.state === 'serving' && (to ?? record.id) === record.id,
+    )
+    if (!isPossible) return 'noNode'
+    this.#placer.move(channel, to)
+    return 'moving'
+  }
+
   tick(now: number): void {
     this.#deadlines.tick(now)
   }
@@ -241,6 +277,11 @@ export class Front {
   inspect(): FrontInspection {
     return {
       nodes: this.#membership.members.map(({ record, state, report, placed }) => ({ record, state, report, placed })),
+      backends: this.#backends.map(backend => {
+        const { size: channels, seats: voiceStates } = this.#control.tenant(backend)
+        const isConnected = this.#lvsp.hasSession(backend)
+        return { backend, isConnected, acts: this.#control.acts(backend), channels, voiceStates }
+      }),
       channels: Array.from(this.#control.channels(), channel => ({
         tenant: channel.tenant,
         channelId: channel.ref.channelId,
@@ -249,6 +290,7 @@ export class Front {
         epoch: channel.placed?.record.epoch ?? 0,
         users: channel.seats.size,
       })),
+      totals: { placements: { ...this.#placer.placements }, moves: { ...this.#placer.moves } },
       lvsp: this.#lvsp.inspect(),
     }
   }
@@ -304,7 +346,7 @@ export class Front {
   /** Called at the channel's turn: it may have ended, or its node serves again. */
   #moveAway(channel: FrontChannel): void {
     const node = channel.node === undefined ? undefined : this.#membership.get(channel.node)
-    if (channel.stage === 'open' && node?.record.state === 'draining') this.#placer.move(channel)
+    if (channel.stage === 'open' && node?.record.state === 'draining') this.#placer.move(channel, undefined, 'drain')
   }
 }
 

@@ -3,7 +3,7 @@
 import { CLUSTER_SCHEMA, encodePlacementKey, LvspFailure, type PlacementKey } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import type { Refusal } from '../lvsp/node-control.ts'
-import type { FrontChannel } from './front-channel.ts'
+import type { FrontChannel, MoveCause } from './front-channel.ts'
 import type { FrontPorts, FrontRequestId, NodeAnswer, Placed, PlacementOutcome } from './front-ports.ts'
 import type { Membership } from './membership.ts'
 import { selectNode } from './select-node.ts'
@@ -41,6 +41,10 @@ export class Placer {
   /** Placements of channels that ended while the coordinator was away, by `encodePlacementKey`. */
   readonly #unreleased = new Map<string, { key: PlacementKey; epoch: number; placed: Placed | undefined }>()
   #isAvailable = false
+  /** Channels that were opened first, and without the coordinator; nodes that refused one, or did not answer. */
+  readonly placements = { placed: 0, provisional: 0, refused: 0 }
+  /** Channels that were moved, by cause. */
+  readonly moves: Record<MoveCause, number> = { failover: 0, restart: 0, drain: 0, operator: 0, merge: 0 }
   /**
    * The highest epoch of all channels. Each placement has a higher one, so that the epochs of a channel grow over its ends and
    * creations and over fronts: a record that the coordinator returns to, or a command that waited, is older than every later placement.
@@ -86,20 +90,26 @@ export class Placer {
 
   /** Finds a node for a new channel, or one for a channel that lost its node. */
   place(channel: FrontChannel): void {
+    channel.moveCause = 'failover'
     channel.refused.clear()
     this.#choose(channel)
   }
 
-  /** Moves an open channel to another node. It stays where it is until that node has it. */
-  move(channel: FrontChannel): void {
+  /** Moves an open channel to another node, or to this one. It stays where it is until that node has it. */
+  move(channel: FrontChannel, to?: string, cause: MoveCause = 'operator'): void {
+    channel.moveCause = cause
     channel.leaving = channel.node
     channel.refused.clear()
     if (channel.leaving !== undefined) channel.refused.add(channel.leaving)
-    this.#choose(channel)
+    if (to === undefined) return this.#choose(channel)
+    channel.stage = 'placing'
+    this.#options.membership.placed(to, EXPECTED_SESSIONS)
+    this.#claim(channel, to)
   }
 
   /** Opens the channel on its own node again: the node was restarted. */
   reopen(channel: FrontChannel): void {
+    channel.moveCause = 'restart'
     if (channel.node !== undefined) this.#open(channel, channel.node)
   }
 
@@ -119,6 +129,7 @@ export class Placer {
       if (record.node === node) return this.#registered(channel, outcome.placed)
       if (record.epoch === channel.epoch && node < record.node) return this.register(channel)
       channel.leaving = node
+      channel.moveCause = 'merge'
       this.#follow(channel, outcome.placed!, node)
     })
   }
@@ -210,6 +221,7 @@ export class Placer {
       const { ref, grant: before } = channel
       const grant = { ...ref, token: answer.value.token, endpoint: answer.value.endpoint }
       const isMoved = before !== undefined && (before.token !== grant.token || before.endpoint !== grant.endpoint)
+      this.#count(channel, before === undefined, isMoved)
       channel.leaving = undefined
       channel.isLost = false
       channel.stage = 'open'
@@ -220,7 +232,13 @@ export class Placer {
     }
     if (!answer.reason.isOfNode) return this.#options.observer.failed(channel, answer.reason)
     channel.refused.add(node)
+    this.placements.refused++
     this.#choose(channel)
+  }
+
+  #count({ isRegistered, moveCause }: FrontChannel, isNew: boolean, isMoved: boolean): void {
+    if (isMoved) this.moves[moveCause]++
+    if (isNew) this.placements[isRegistered ? 'placed' : 'provisional']++
   }
 
   /** The command waits for nodes that are away. */

@@ -85,6 +85,15 @@ export const OwnerQuestion = z.object({
 })
 export type OwnerQuestion = z.infer<typeof OwnerQuestion>
 
+/** What a front, on behalf of the operator, orders a node to do. */
+export const NodeOrder = z.object({
+  schema: Schema,
+  order: z.enum(['drain', 'undrain']),
+  /** Milliseconds until the sessions that are left are closed; the node's own setting without it. */
+  deadline: z.int().min(0).max(PROTOCOL_LIMITS.clusterDeadline).optional(),
+})
+export type NodeOrder = z.infer<typeof NodeOrder>
+
 /** A channel of a tenant: a backend by its configured id. */
 export interface PlacementKey {
   readonly tenant: string
@@ -95,7 +104,7 @@ export interface PlacementKey {
 export const encodePlacementKey = ({ tenant, channelId }: PlacementKey): string => `${tenant}.${channelId}`
 
 /** JSON of a record. */
-export const encodeRecord = (record: NodeRecord | LoadReport | PlacementRecord | OwnerQuestion): string =>
+export const encodeRecord = (record: NodeRecord | LoadReport | PlacementRecord | OwnerQuestion | NodeOrder): string =>
   JSON.stringify(record)
 
 /** Throws DecodeError unless the text is a record of the schema, at most `PROTOCOL_LIMITS.clusterRecord` characters long. */

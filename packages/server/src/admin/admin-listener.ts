@@ -8,13 +8,13 @@ import { connect } from 'node:net'
 import type { z } from 'zod'
 import { nodeCrypto } from '../crypto.ts'
 import { SERVER_LIMITS } from '../limits.ts'
+import type { Log } from '../monitoring/log.ts'
 import { serverNote } from '../monitoring/notes.ts'
 import { addressText } from '../net/address.ts'
 import type { TlsFiles } from '../net/tls.ts'
-import type { Administration } from './administration.ts'
 import { DashboardPage, isDashboard } from './dashboard.ts'
 import { streamLog } from './log-stream.ts'
-import { ADMIN_ROUTES, AdminRefusal, type AdminRoute, LOG_ROUTE } from './routes.ts'
+import { AdminRefusal, type AdminRoute, LOG_ROUTE } from './route.ts'
 import { WrongTokens } from './wrong-tokens.ts'
 
 /** Who may use the listener: the user of the node, by the mode of the socket; or the holder of the token. */
@@ -30,6 +30,13 @@ export type AdminListenerOptions =
       readonly dashboard: boolean
     }
 
+/** A route with what it acts on. */
+type BoundRoute = Omit<AdminRoute, 'run'> & { run(request: unknown): unknown }
+interface Service {
+  readonly log: Log
+  readonly routes: readonly BoundRoute[]
+}
+
 /** Requests of the API are short; streamed answers have no deadline. */
 const BOUNDS = {
   headersTimeout: SERVER_LIMITS.adminTimeout,
@@ -44,7 +51,7 @@ export class AdminListener {
   readonly #server: Server | TlsServer
   readonly #wrongTokens = new WrongTokens()
   readonly #dashboard: DashboardPage | undefined
-  #node: Administration | undefined
+  #service: Service | undefined
   #logReaders = 0
   #token: string
 
@@ -71,9 +78,10 @@ export class AdminListener {
     return listener
   }
 
-  /** Until then each request is answered with 503. */
-  serve(node: Administration): void {
-    this.#node = node
+  /** What the routes act on, a node or a front. Until then each request is answered with 503. */
+  serve<Subject extends { readonly log: Log }>(subject: Subject, routes: readonly AdminRoute<Subject>[]): void {
+    const bound = routes.map(route => ({ ...route, run: (request: unknown) => route.run(subject, request) }))
+    this.#service = { log: subject.log, routes: bound }
   }
 
   /** Undefined for a socket. */
@@ -129,27 +137,27 @@ export class AdminListener {
 
   /** One request. An exception destroys its response, see the constructor. */
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const node = this.#node
-    if (node === undefined) return refuse(response, 503, 'starting')
+    const service = this.#service
+    if (service === undefined) return refuse(response, 503, 'starting')
     const url = new URL(request.url ?? '/', 'http://node')
     if (this.#dashboard !== undefined && isDashboard(url.pathname))
       return this.#dashboard.answer(url.pathname, request, response)
-    const refusal = this.#refusal(request, node)
+    const refusal = this.#refusal(request, service)
     if (refusal !== undefined) return refuse(response, ...refusal)
-    if (url.pathname === LOG_ROUTE.path) return this.#log(node, url, response)
-    const routes = ADMIN_ROUTES.filter(({ path }) => path === url.pathname)
+    if (url.pathname === LOG_ROUTE.path) return this.#log(service, url, response)
+    const routes = service.routes.filter(({ path }) => path === url.pathname)
     const route = routes.find(({ method }) => method === request.method)
     if (routes.length === 0) return refuse(response, 404, 'no such path')
     if (route === undefined) return refuse(response, 405, `expected ${routes[0]!.method}`)
     const text = route.method === 'POST' ? await body(request) : undefined
     if (text === TOO_LONG) return refuse(response, 413, `expected at most ${SERVER_LIMITS.maxAdminBody} bytes`)
-    const [status, content] = await answerOf(route, node, text ?? Object.fromEntries(url.searchParams))
-    if (route.method === 'POST') this.#audit(node, route, request, [String(text), status, content])
+    const [status, content] = await answerOf(route, text ?? Object.fromEntries(url.searchParams))
+    if (route.method === 'POST') this.#audit(service, route, request, [String(text), status, content])
     say(response, status, content)
   }
 
   /** Undefined if the request may proceed. A socket needs no token: only the node's user can open it. */
-  #refusal(request: IncomingMessage, node: Administration): [status: 401 | 429, sentence: string] | undefined {
+  #refusal(request: IncomingMessage, { log }: Service): [status: 401 | 429, sentence: string] | undefined {
     if (this.#options.kind === 'socket') return undefined
     const from = addressText(request.socket.remoteAddress)
     const now = performance.now()
@@ -157,12 +165,12 @@ export class AdminListener {
     if (nodeCrypto.equal(`Bearer ${this.#token}`, request.headers.authorization ?? '')) return undefined
     this.#wrongTokens.count(from, now)
     const reason = request.headers.authorization === undefined ? 'no token' : 'a wrong token'
-    node.log.note(serverNote('admin.refused', { from, reason }))
+    log.note(serverNote('admin.refused', { from, reason }))
     return [401, 'expected Authorization: Bearer with the token of admin.token_file']
   }
 
   /** Streams the log to a bounded number of readers. */
-  #log(node: Administration, url: URL, response: ServerResponse): void {
+  #log({ log }: Service, url: URL, response: ServerResponse): void {
     const options = LOG_ROUTE.request.safeParse(Object.fromEntries(url.searchParams))
     if (!options.success) return refuse(response, 400, sentenceOf(options.error))
     if (this.#logReaders >= SERVER_LIMITS.maxLogReaders) return refuse(response, 429, 'too many readers of the log')
@@ -170,13 +178,13 @@ export class AdminListener {
     response.once('close', () => {
       this.#logReaders--
     })
-    streamLog(node.log, response, options.data)
+    streamLog(log, response, options.data)
   }
 
   /** Who did what with which result. Text is cut, because it comes from the request. */
   #audit(
-    { log }: Administration,
-    { path }: AdminRoute,
+    { log }: Service,
+    { path }: BoundRoute,
     request: IncomingMessage,
     [text, status, content]: [text: string, status: number, content: unknown],
   ): void {
@@ -190,15 +198,14 @@ export class AdminListener {
 
 /** Parses the request by the route's schema, and runs the route. */
 async function answerOf(
-  { request, run }: AdminRoute,
-  node: Administration,
+  { request, run }: BoundRoute,
   input: string | object,
 ): Promise<[status: number, content: unknown]> {
   const json = typeof input === 'string' ? parsed(input) : input
   const checked = request.safeParse(json)
   if (!checked.success) return [400, { error: sentenceOf(checked.error) }]
   try {
-    return [200, await run(node, checked.data)]
+    return [200, await run(checked.data)]
   } catch (error) {
     if (error instanceof AdminRefusal) return [error.status, { error: error.message }]
     return [500, { error: 'internal error' }]

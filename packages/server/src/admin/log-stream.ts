@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http'
 import type { z } from 'zod'
 import { SERVER_LIMITS } from '../limits.ts'
 import type { Log, LogLine } from '../monitoring/log.ts'
-import type { LOG_ROUTE } from './routes.ts'
+import type { LOG_ROUTE } from './route.ts'
 
 /** Levels from the lowest. */
 const ORDER = ['debug', 'info', 'warn', 'error']

@@ -1,7 +1,7 @@
 // What the processes of a cluster share: who exists, how loaded each node is, and where each channel is. It is a hint with
 // compare-and-set and may lose acknowledged writes: backends and nodes hold the truth, and no call waits for it.
 import type { PlacementOutcome } from '@parley/core'
-import type { LoadReport, NodeRecord, OwnerQuestion, PlacementKey, PlacementRecord } from '@parley/protocol'
+import type { LoadReport, NodeOrder, NodeRecord, OwnerQuestion, PlacementKey, PlacementRecord } from '@parley/protocol'
 
 /** Calls arrive in the order of the coordinator, and again after it was away: all current records, then changes. */
 export interface ClusterListener {
@@ -39,5 +39,9 @@ export interface Coordinator {
   ask(question: OwnerQuestion): Promise<string | undefined>
   /** Answers the questions of other processes with the id of this node, if `holds` says so. Once per coordinator. */
   answer(id: string, holds: (question: OwnerQuestion) => boolean): void
+  /** Orders a node to drain or to serve again. Resolves to whether it did; undefined if it does not answer in time. */
+  order(id: string, order: Omit<NodeOrder, 'schema'>): Promise<boolean | undefined>
+  /** Executes the orders for this node; `execute` returns whether it did. Once per coordinator. */
+  obey(id: string, execute: (order: NodeOrder) => boolean): void
   close(): Promise<void>
 }

@@ -1,12 +1,16 @@
 // `parley front` as an object: listeners for backends, the front, its links to the nodes and to the coordinator.
 import { Front, type FrontInspection, type FrontPorts, type VoiceNode } from '@parley/core'
 import type { PlacementKey } from '@parley/protocol'
+import type { AdminListener } from '../admin/admin-listener.ts'
+import { CLUSTER_ROUTES, type ClusterAdministration } from '../admin/cluster-routes.ts'
 import { type Config, usesAcme } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { nodeCrypto } from '../crypto.ts'
 import { Host } from '../host.ts'
 import { SERVER_LIMITS } from '../limits.ts'
+import type { Observer } from '../monitoring/call-events.ts'
 import { type Log, type LogSink, logOptions, openLog } from '../monitoring/log.ts'
+import { openRegistry } from '../monitoring/metrics.ts'
 import { serverNote } from '../monitoring/notes.ts'
 import { blockListOf, dialableHost, hostAndPort } from '../net/address.ts'
 import { Listener } from '../net/http.ts'
@@ -14,10 +18,13 @@ import { ListenError } from '../net/listen-error.ts'
 import { SocketLimits } from '../net/socket-limits.ts'
 import { readPem, readTls } from '../net/tls.ts'
 import { Connections } from '../net/websocket.ts'
+import { openAdminListeners } from '../ports.ts'
 import type { Relay } from '../relay/relay.ts'
 import { VERSION } from '../version.ts'
 import type { Coordinator } from './coordinator.ts'
+import { FrontAdministration } from './front-administration.ts'
 import { coreOf, gatewayOf } from './front-core.ts'
+import { FRONT_METRICS } from './front-metrics.ts'
 import { NodeLinks } from './node-links.ts'
 import { relayFor } from './relay-setup.ts'
 
@@ -27,6 +34,7 @@ const GOING_AWAY = 1001
 /** What is open before the front runs. */
 interface Parts {
   readonly listener: Listener
+  readonly admin: readonly AdminListener[]
   readonly coordinator: Coordinator
   /** Certificate authorities of the nodes, in PEM. */
   readonly authorities: string | undefined
@@ -36,11 +44,13 @@ interface Parts {
 export class FrontApp {
   readonly #config: Config
   readonly #listener: Listener
+  readonly #admin: readonly AdminListener[]
   readonly #coordinator: Coordinator
   readonly #log: Log
   readonly #front: Front
   readonly #host: Host
   readonly #links: NodeLinks
+  #observeRequest: Observer = () => {}
   readonly #connections: Connections
   /** Undefined without `cluster.secret_file`: then clients connect to nodes only. */
   readonly #relay: Relay | undefined
@@ -52,23 +62,36 @@ export class FrontApp {
     const { host, port } = config.http.listen
     const { ca } = config.cluster
     const authorities = ca === undefined ? undefined : readPem('cluster.ca', ca)
+    const tls = readTls(config)
     const options = {
       host,
       port,
       root: config.cluster.secrets.length > 0 ? ('gateway' as const) : ('lvsp' as const),
-      tls: readTls(config),
+      tls,
       behindProxy: config.http.behind_proxy,
       metricsFrom: blockListOf(config.http.metrics_from),
     }
     const listener = await Listener.open(options).catch(error => {
       throw ListenError.ofPort('http.listen', `TCP port ${port} of ${host}`, error)
     })
-    return new FrontApp(config, { listener, coordinator, authorities }, logSink)
+    const opened: { close(): Promise<void> }[] = [listener]
+    try {
+      const admin = await openAdminListeners(config, tls, each => {
+        opened.push(each)
+        return each
+      })
+      return new FrontApp(config, { listener, admin, coordinator, authorities }, logSink)
+    } catch (error) {
+      await Promise.all(opened.map(each => each.close()))
+      throw error
+    }
   }
 
-  private constructor(config: Config, { listener, coordinator, authorities }: Parts, logSink: LogSink | undefined) {
+  private constructor(config: Config, parts: Parts, logSink: LogSink | undefined) {
+    const { listener, coordinator, authorities } = parts
     this.#config = config
     this.#listener = listener
+    this.#admin = parts.admin
     this.#coordinator = coordinator
     this.#log = openLog(logOptions(config), logSink)
     this.#links = new NodeLinks({
@@ -114,13 +137,22 @@ export class FrontApp {
       },
       malformed: reason => this.#log.note(serverNote('cluster.malformed', { reason })),
     })
+    const metrics = this.#openMetrics()
+    const administration = new FrontAdministration({
+      id: config.cluster.id ?? '',
+      front: this.#front,
+      host: this.#host,
+      coordinator,
+      log: this.#log,
+      metrics,
+    })
+    for (const each of this.#admin) each.serve<ClusterAdministration>(administration, CLUSTER_ROUTES)
     listener.serve({
       connections: this.#connections,
       socketLimits: this.#socketLimits,
       version: VERSION,
       unready: () => (this.#front.health > 0 ? undefined : 'no node accepts channels'),
-      // The metrics are those of a node; what a front has is in its log.
-      metrics: async () => '',
+      metrics,
       relay: this.#relay,
     })
     this.#log.note(serverNote('front.started', { version: VERSION, lvsp: this.lvspUrl }))
@@ -138,7 +170,7 @@ export class FrontApp {
   }
 
   async close(): Promise<void> {
-    const listening = this.#listener.close()
+    const listening = Promise.all([this.#listener, ...this.#admin].map(listener => listener.close()))
     this.#socketLimits.close()
     this.#relay?.close()
     await this.#connections.shutdown(GOING_AWAY, 'the front is stopping', SERVER_LIMITS.closeGrace)
@@ -170,16 +202,42 @@ export class FrontApp {
     return {
       backendChanged: (tenant, isConnected) => links.backendChanged(tenant, isConnected),
       request: (id, node, tenant, request) =>
-        void links.request(node, tenant, request).then(answer => this.#input(() => this.#front.answered(id, answer))),
+        void this.#timed(request.kind, links.request(node, tenant, request)).then(answer =>
+          this.#input(() => this.#front.answered(id, answer)),
+        ),
       command: (node, tenant, command) => links.command(node, tenant, command),
       change: (id, { key, record, revision }) =>
-        void (
-          revision === undefined ? coordinator.place(key, record) : coordinator.replace(key, record, revision)
+        void this.#timed(
+          'placement',
+          revision === undefined ? coordinator.place(key, record) : coordinator.replace(key, record, revision),
         ).then(outcome => this.#input(() => this.#front.coordinated(id, outcome))),
       release: (key, epoch, revision) => void release(coordinator, key, epoch, revision),
       probe: record =>
         void links.probe(record).then(outcome => this.#input(now => this.#front.probed(record, outcome, now))),
     }
+  }
+
+  async #timed<Answer>(request: string, answer: Promise<Answer>): Promise<Answer> {
+    const from = performance.now()
+    const answered = await answer
+    this.#observeRequest({ request }, (performance.now() - from) / 1_000)
+    return answered
+  }
+
+  #openMetrics(): () => Promise<string> {
+    return openRegistry(FRONT_METRICS, {
+      version: VERSION,
+      health: () => this.#front.health,
+      inspect: () => this.#front.inspect(),
+      isCoordinatorAvailable: () => this.#coordinator.isAvailable,
+      connections: this.#connections.counts,
+      messages: this.#connections.totals,
+      failures: this.#host.failures,
+      links: () => this.#links.counts,
+      observeRequests: observer => {
+        this.#observeRequest = observer
+      },
+    })
   }
 
   #input(input: (now: number) => void): void {

@@ -1,8 +1,10 @@
 // A coordinator inside one process: for a node without a cluster, and for tests with many nodes in one process.
 import type { Placed, PlacementOutcome } from '@parley/core'
 import {
+  CLUSTER_SCHEMA,
   encodePlacementKey,
   type LoadReport,
+  type NodeOrder,
   type NodeRecord,
   type OwnerQuestion,
   type PlacementKey,
@@ -15,6 +17,8 @@ export class SharedMemory {
   readonly nodes = new Map<string, NodeRecord>()
   readonly placements = new Map<string, Placed>()
   readonly listeners = new Set<ClusterListener>()
+  /** By node. */
+  readonly orders = new Map<string, (order: NodeOrder) => boolean>()
   /** By the id of the node that answers. */
   readonly answers = new Map<string, (question: OwnerQuestion) => boolean>()
   /** Revision of the newest placement. */
@@ -86,6 +90,14 @@ export class MemoryCoordinator implements Coordinator {
   answer(id: string, holds: (question: OwnerQuestion) => boolean): void {
     this.#answers = id
     this.#shared.answers.set(id, holds)
+  }
+
+  async order(id: string, order: Omit<NodeOrder, 'schema'>): Promise<boolean | undefined> {
+    return this.#shared.orders.get(id)?.({ schema: CLUSTER_SCHEMA, ...order })
+  }
+
+  obey(id: string, execute: (order: NodeOrder) => boolean): void {
+    this.#shared.orders.set(id, execute)
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,5 @@
 // A coordinator on NATS JetStream (2.9 or newer): key-value buckets for nodes and placements, a subject for heartbeats.
-// Subjects, for the permissions of a node: `$KV.PREFIX_nodes.ID`, `$KV.PREFIX_place.>`, `PREFIX.load.ID`, `PREFIX.owner`, and `$JS.API.>`.
+// Subjects, for the permissions of a node: `$KV.PREFIX_nodes.ID`, `$KV.PREFIX_place.>`, `PREFIX.load.ID`, `PREFIX.owner`, `PREFIX.order.ID`, and `$JS.API.>`.
 // docs.nats.io/nats-concepts/jetstream/key-value-store
 
 import { setTimeout as pause } from 'node:timers/promises'
@@ -14,10 +14,12 @@ import {
 } from '@nats-io/transport-node'
 import type { Placed, PlacementOutcome } from '@parley/core'
 import {
+  CLUSTER_SCHEMA,
   decodeRecord,
   encodePlacementKey,
   encodeRecord,
   LoadReport,
+  NodeOrder,
   NodeRecord,
   OwnerQuestion,
   type PlacementKey,
@@ -43,6 +45,9 @@ interface Buckets {
   readonly placements: KV
 }
 
+/** Replies to an order. */
+const DONE = 'done'
+const REFUSED = 'refused'
 const UNAVAILABLE = { kind: 'unavailable' } as const
 /** What JetStream answers when a key has another revision than the one that was named: another process was first. */
 const WRONG_REVISION: ReadonlySet<number> = new Set([
@@ -64,6 +69,9 @@ export class NatsCoordinator implements Coordinator {
   #listener: ClusterListener | undefined
   #loads: Subscription | undefined
   #questions: Subscription | undefined
+  #orders: Subscription | undefined
+  /** What this node does with orders. */
+  #obedience: { readonly id: string; readonly execute: (order: NodeOrder) => boolean } | undefined
   /** What this node answers with, and when. */
   #answer: { readonly id: string; readonly holds: (question: OwnerQuestion) => boolean } | undefined
   #timer: NodeJS.Timeout | undefined
@@ -145,6 +153,20 @@ export class NatsCoordinator implements Coordinator {
     this.#answerQuestions()
   }
 
+  order(id: string, order: Omit<NodeOrder, 'schema'>): Promise<boolean | undefined> {
+    const { nodeOrderTimeout: timeout } = SERVER_LIMITS
+    return this.#attempt(async () => {
+      const text = encodeRecord({ schema: CLUSTER_SCHEMA, ...order })
+      const reply = await this.#connection?.request(this.#orderSubject(id), text, { timeout })
+      return reply?.string() === DONE
+    })
+  }
+
+  obey(id: string, execute: (order: NodeOrder) => boolean): void {
+    this.#obedience = { id, execute }
+    this.#receiveOrders()
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     clearInterval(this.#timer)
@@ -203,6 +225,7 @@ export class NatsCoordinator implements Coordinator {
     this.#buckets = buckets
     this.#announceAll()
     this.#answerQuestions()
+    this.#receiveOrders()
     this.#listener?.availabilityChanged(true)
     if (this.#listener !== undefined) this.#watchAll(buckets)
   }
@@ -252,6 +275,17 @@ export class NatsCoordinator implements Coordinator {
   #loadReceived(message: Msg): void {
     const report = this.#decoded(LoadReport, message.string())
     if (report !== undefined && this.#loadSubject(report.id) === message.subject) this.#listener?.loadReported(report)
+  }
+
+  #receiveOrders(): void {
+    const obedience = this.#obedience
+    if (obedience === undefined || this.#buckets === undefined) return
+    this.#orders ??= this.#connection?.subscribe(this.#orderSubject(obedience.id), {
+      callback: (_error, message) => {
+        const order = this.#decoded(NodeOrder, message.string())
+        if (order !== undefined) message.respond(obedience.execute(order) ? DONE : REFUSED)
+      },
+    })
   }
 
   /** A node that does not have it says nothing: the first answer is the only one. */
@@ -320,6 +354,10 @@ export class NatsCoordinator implements Coordinator {
       this.#listener?.malformed(error instanceof Error ? error.message : String(error))
       return undefined
     }
+  }
+
+  #orderSubject(id: string): string {
+    return `${this.#options.prefix}.order.${id}`
   }
 
   get #ownerSubject(): string {

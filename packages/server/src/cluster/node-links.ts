@@ -96,6 +96,13 @@ export class NodeLinks {
     if (link !== undefined) execute(link, command)
   }
 
+  /** Connections, one per node and backend. */
+  get counts(): { ready: number; down: number } {
+    const links = [...this.#targets.values()].flatMap(target => [...target.links.values()])
+    const ready = links.filter(({ state }) => state === 'live').length
+    return { ready, down: links.length - ready }
+  }
+
   /** Requests `/livez`: a stalled process accepts connections, and does not answer. */
   probe({ lvsp }: NodeRecord): Promise<ProbeOutcome> {
     const url = new URL('/livez', lvsp.replace(/^ws/, 'http'))

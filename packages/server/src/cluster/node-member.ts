@@ -2,7 +2,7 @@
 // serves as before.
 import { randomBytes } from 'node:crypto'
 import { Fence } from '@parley/core'
-import { CLUSTER_SCHEMA, type LoadReport, type NodeRecord } from '@parley/protocol'
+import { CLUSTER_SCHEMA, type LoadReport, type NodeOrder, type NodeRecord } from '@parley/protocol'
 import type { App } from '../app.ts'
 import type { Config } from '../config/config.ts'
 import { SERVER_LIMITS } from '../limits.ts'
@@ -10,7 +10,7 @@ import { VERSION } from '../version.ts'
 import type { Coordinator } from './coordinator.ts'
 
 /** What a member needs of the node. */
-type MemberApp = Pick<App, 'status' | 'endpoint' | 'lvspUrl' | 'operate'>
+type MemberApp = Pick<App, 'status' | 'endpoint' | 'lvspUrl' | 'operate' | 'beginDrain' | 'undrain'>
 
 export class NodeMember {
   readonly #app: MemberApp
@@ -38,6 +38,7 @@ export class NodeMember {
       end: placement => void app.operate((operator, now) => operator.fence(placement, now)),
     })
     coordinator.announce(this.#record)
+    coordinator.obey(this.#id, order => this.#obey(order))
     coordinator.answer(this.#id, question => app.operate(operator => operator.holds(question)) === true)
     this.#timer = setInterval(() => this.#report(), SERVER_LIMITS.clusterReportInterval)
   }
@@ -57,6 +58,12 @@ export class NodeMember {
     this.#isDraining = isDraining
     this.#packets = packets
     this.#coordinator.announce(this.#record)
+  }
+
+  #obey({ order, deadline }: NodeOrder): boolean {
+    const isDone = order === 'drain' ? this.#app.beginDrain(deadline) : this.#app.undrain()
+    this.update()
+    return isDone
   }
 
   #report(): void {

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { FRONT_METRICS } from '../cluster/front-metrics.ts'
 import { METRICS } from './metrics.ts'
 
 const read = (path: string) => readFileSync(new URL(`../../../../deploy/${path}`, import.meta.url), 'utf8')
@@ -9,7 +10,7 @@ const read = (path: string) => readFileSync(new URL(`../../../../deploy/${path}`
 /** Labels that Prometheus adds. */
 const OF_PROMETHEUS = ['instance', 'job']
 const NAMES = new Map<string, readonly string[]>(
-  METRICS.flatMap(({ name, kind, labels }): [string, readonly string[]][] => {
+  [...METRICS, ...FRONT_METRICS].flatMap(({ name, kind, labels }): [string, readonly string[]][] => {
     const known = [...labels, ...OF_PROMETHEUS]
     if (kind !== 'histogram') return [[name, known]]
     return [

@@ -60,19 +60,19 @@ type Labels = Record<string, string>
 export type Sample = [labels: Labels, value: number]
 
 /** One row. `read` is called at each scrape; totals may only grow. */
-export interface Metric {
+export interface Metric<Source = Measured> {
   name: string
   kind: 'gauge' | 'counter' | 'histogram'
   help: string
   labels: readonly string[]
   /** The samples at a scrape, of gauges and counters. */
-  read?(measured: Measured): Sample[]
+  read?(measured: Source): Sample[]
   /** Upper bounds, of a histogram … */
   buckets?: readonly number[]
   /** … whose totals are read at each scrape: per bucket, not cumulative, the last above all bounds, and their sum … */
-  totals?(measured: Measured): readonly [labels: Labels, counts: readonly number[], sum: number][]
+  totals?(measured: Source): readonly [labels: Labels, counts: readonly number[], sum: number][]
   /** … or whose values the observer receives as they occur. */
-  observe?(measured: Measured, observer: Observer): void
+  observe?(measured: Source, observer: Observer): void
 }
 
 /** One sample per entry of a record, labelled with its key. */

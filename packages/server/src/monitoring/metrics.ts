@@ -278,14 +278,21 @@ function seconds(time: number | undefined): Sample[] {
 }
 
 /** Prometheus text of all `METRICS`, with current values at each call. */
-export function openMetrics(measured: Measured): () => Promise<string> {
+export const openMetrics = (measured: Measured): (() => Promise<string>) => openRegistry(METRICS, measured)
+
+/** The same of another table. */
+export function openRegistry<Source>(metrics: readonly Metric<Source>[], measured: Source): () => Promise<string> {
   const registry = new Registry()
-  for (const metric of METRICS) register(metric, measured, registry)
+  for (const metric of metrics) register(metric, measured, registry)
   return () => registry.metrics()
 }
 
 /** Counters are set to the totals that the node keeps, not incremented: `collect` runs at each request. */
-function register({ name, kind, help, labels, ...metric }: Metric, measured: Measured, registry: Registry): void {
+function register<Source>(
+  { name, kind, help, labels, ...metric }: Metric<Source>,
+  measured: Source,
+  registry: Registry,
+): void {
   const options = { name, help, labelNames: [...labels], registers: [registry] }
   const samples = () => metric.read?.(measured) ?? []
   if (kind === 'gauge') {

@@ -25,7 +25,7 @@ function maxDescriptors(): number {
 }
 
 /** Names as in the client libraries of Prometheus, so that common dashboards show them. */
-export const PROCESS_METRICS: readonly Metric[] = [
+export const PROCESS_METRICS: readonly Metric<unknown>[] = [
   {
     name: 'process_cpu_seconds_total',
     kind: 'counter',

@@ -43,13 +43,13 @@ const print = (output: CommandOutput, lines: readonly string[]) => output.write(
 const asJson = (answer: unknown) => [JSON.stringify(answer, undefined, 2)]
 
 /** An answer of `listOf` in routes.ts. */
-interface List<Item> {
+export interface List<Item> {
   total: number
   items: Item[]
 }
 
 /** A command that reads one answer and prints it, as JSON with `--json`. */
-function show(
+export function show(
   description: Omit<AdminCommand, 'run'>,
   path: string,
   query: (call: CommandCall) => object,
@@ -65,7 +65,7 @@ function show(
 }
 
 /** A command that changes something. */
-function control(
+export function control(
   description: Omit<AdminCommand, 'run'>,
   path: string,
   body: (call: CommandCall) => object,

@@ -3,10 +3,11 @@ import { Command } from 'commander'
 import { ConfigError } from '../../config/config-error.ts'
 import { untilStopped } from '../until-stopped.ts'
 import { type AdminAddress, AdminClient, AdminError } from './admin-client.ts'
+import { CLUSTER_COMMANDS } from './cluster-commands.ts'
 import { ADMIN_COMMANDS, type AdminCommand, type CommandOutput } from './commands.ts'
 
 const HELP = `
-The node is found by --socket, PARLEY_ADMIN_SOCKET, admin.socket of the configuration (--config, PARLEY_CONFIG), or at
+The node (or front) is found by --socket, PARLEY_ADMIN_SOCKET, admin.socket of the configuration (--config, PARLEY_CONFIG), or at
 /run/parley/admin.sock; or, with admin.listen, by --url and --token-file. Exit codes: 0, or 1 if the node cannot be reached or refuses.`
 
 type Options = AdminAddress & Record<string, string | boolean | undefined>
@@ -18,15 +19,22 @@ interface Streams {
 }
 
 export function register(program: Command): void {
-  for (const command of ADMIN_COMMANDS)
-    registerOne(program, command, { output: process.stdout, errors: process.stderr })
+  registerAll(program, { output: process.stdout, errors: process.stderr })
 }
 
 /** A program with these commands only, which writes to the given streams and never exits. */
 export function adminProgram(output: CommandOutput, errors: CommandOutput): Command {
   const program = new Command('parley').exitOverride()
-  for (const command of ADMIN_COMMANDS) registerOne(program, command, { output, errors })
+  registerAll(program, { output, errors })
   return program
+}
+
+/** Those of a front are subcommands of `cluster`. */
+function registerAll(program: Command, streams: Streams): void {
+  for (const command of ADMIN_COMMANDS) registerOne(program, command, streams)
+  const cluster = program.command('cluster').description('The nodes of a cluster: ask and change them through a front.')
+  for (const { usage, ...command } of CLUSTER_COMMANDS)
+    registerOne(cluster, { ...command, usage: usage.replace(/^cluster /, '') }, streams)
 }
 
 function registerOne(program: Command, command: AdminCommand, streams: Streams): void {
