@@ -17,6 +17,7 @@ import { checkRows, printRows, type Row, readRows, round } from './report/rows.t
 import { alone, BASE, browsers, byChannels, byLanes, byMembers, type Extent, paced } from './report/scenarios.ts'
 import { type BridgeExtent, measureBridge, printBridge } from './spacebar/bridge-figures.ts'
 import { type BandwidthExtent, benchBandwidth, printBandwidth } from './video/bandwidth.ts'
+import { benchScreens, printScreens } from './video/screens.ts'
 
 const SCENARIOS = {
   alone,
@@ -174,6 +175,7 @@ const { channels, rounds } = others.messages
 const messages = chosen.includes('messages') ? benchMessageCost(channels, rounds) : undefined
 const dave = chosen.includes('dave') ? await measureDave(others.dave) : undefined
 const video = chosen.includes('video') ? benchBandwidth(others.video) : undefined
+const screens = chosen.includes('video') ? benchScreens() : undefined
 const bridge = chosen.includes('spacebar') ? await measureBridge(others.spacebar) : undefined
 const isClusterChosen = chosen.includes('cluster')
 if (isClusterChosen && !hasNats()) console.error('  cluster: left out, because nats-server is not installed')
@@ -208,6 +210,7 @@ if (dave !== undefined) {
 if (video !== undefined) {
   console.log('\nBandwidth of viewers, on emulated links of 100 ms each way\n')
   printBandwidth(video)
+  if (screens !== undefined) printScreens(screens)
 }
 if (bridge !== undefined) {
   console.log('\nBridge to Spacebar\n')
@@ -237,7 +240,7 @@ console.log(
 if (values.json !== undefined)
   writeFileSync(
     values.json,
-    `${JSON.stringify({ machine, peers, rows, ...node, start, messages, dave, bridge, cluster, aims }, undefined, 2)}\n`,
+    `${JSON.stringify({ machine, peers, rows, ...node, start, messages, dave, screens, bridge, cluster, aims }, undefined, 2)}\n`,
   )
 checkRows(rows)
 if (peers !== undefined) checkPeers(peers)
