@@ -74,7 +74,10 @@ function Transport({ view: { transport, nodeAddress, gatewayPing, encryption, fr
       'Frames',
       frames === undefined ? '–' : `${frames.sealed} encrypted, ${frames.opened} decrypted, ${frames.unopened} dropped`,
     ],
-    ['Transport', nodeAddress === undefined ? '–' : `WebRTC, UDP ${nodeAddress}`],
+    [
+      'Transport',
+      nodeAddress === undefined ? '–' : transport?.protocol === 'TCP' ? 'WebRTC, TCP' : `WebRTC, UDP ${nodeAddress}`,
+    ],
     ['Cipher', transport?.srtpCipher === undefined ? '–' : transport.srtpCipher.replaceAll('_', ' ')],
     [
       'Handshake',

@@ -10,7 +10,8 @@ const STATS: Stat[] = [
   { type: 'inbound-rtp', id: 'b', timestamp: 5_000, packetsReceived: 100, packetsLost: -1, jitter: 0.011 },
   { type: 'inbound-rtp', id: 'c', timestamp: 5_000, packetsReceived: 0, packetsLost: 0, jitter: 9 },
   { type: 'candidate-pair', id: 'other', currentRoundTripTime: 5 },
-  { type: 'candidate-pair', id: 'pair', currentRoundTripTime: 0.0015 },
+  { type: 'candidate-pair', id: 'pair', currentRoundTripTime: 0.0015, remoteCandidateId: 'remote' },
+  { type: 'remote-candidate', id: 'remote', protocol: 'tcp' },
   {
     type: 'transport',
     id: 't',
@@ -38,6 +39,7 @@ test('a reading has the counters of each stream and the largest jitter of the re
     srtpCipher: 'SRTP_AEAD_AES_128_GCM',
     dtlsCipher: 'TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256',
     dtlsVersion: 'DTLS 1.2',
+    protocol: 'TCP',
   })
 })
 

@@ -9,6 +9,8 @@ export interface TransportReport {
   readonly dtlsCipher: string | undefined
   /** Such as `DTLS 1.2`. */
   readonly dtlsVersion: string | undefined
+  /** `UDP`, or `TCP` where the network lets no UDP through; undefined while unknown. */
+  readonly protocol: string | undefined
 }
 
 /** Packets of one RTP stream since its start. */
@@ -53,6 +55,7 @@ export function readingOf(stats: Iterable<Stat>, now: number): Reading {
   const inbound = all.filter(({ type }) => type === 'inbound-rtp')
   const transport = all.find(({ type }) => type === 'transport')
   const pair = all.find(({ type, id }) => type === 'candidate-pair' && id === transport?.selectedCandidatePairId)
+  const remote = all.find(({ id }) => pair !== undefined && id === pair.remoteCandidateId)
   const jitters = inbound
     .filter(({ packetsReceived }) => numberOf(packetsReceived) > 0)
     .map(stat => numberOf(stat.jitter))
@@ -69,6 +72,7 @@ export function readingOf(stats: Iterable<Stat>, now: number): Reading {
       srtpCipher: textOf(transport?.srtpCipher),
       dtlsCipher: textOf(transport?.dtlsCipher),
       dtlsVersion: version && (DTLS_VERSIONS[version] ?? version),
+      protocol: textOf(remote?.protocol)?.toUpperCase(),
     },
   }
 }
