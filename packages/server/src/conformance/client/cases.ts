@@ -15,7 +15,8 @@ export interface ClientCase {
 }
 
 const SETTLE = 800
-const LATER = '@after:session+300ms'
+/** How a token says what these cases do when the client has joined. */
+export const LATER = '@after:session+300ms'
 const ALL = 1_000_000
 
 /** With short heartbeat intervals, faults of heartbeats show in seconds. */

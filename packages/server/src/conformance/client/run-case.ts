@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { TestServer } from '../../dev/test-server-types.ts'
 import { Driver, DriverError, lastError } from '../driver.ts'
 import type { CaseResult, Outcome } from '../result.ts'
-import type { ClientCase } from './cases.ts'
+import { type ClientCase, LATER } from './cases.ts'
 import { Counterpart, numberedFrame } from './counterpart.ts'
 
 export interface CasePlace {
@@ -20,6 +20,8 @@ type ClientDriver = Driver<typeof ANSWERS>
 const LOGIN = 30_000
 const JOIN = 20_000
 const PLAY = 20_000
+/** Between the end of the join and a fault. */
+const AFTER_JOIN = 300
 /** Libraries wait longer after each failed reconnect: about 20 seconds in all. */
 const ATTEMPTS = 8
 /** Between attempts. */
@@ -75,10 +77,12 @@ async function outcomeOf(
   counterpart: Counterpart,
   { server, guildId, channelId }: CasePlace,
 ): Promise<Outcome> {
-  const token = test.words === '' ? name : `${name}.fault:${test.words}`
-  await driver.call('login', { token }, LOGIN)
+  const { early, late } = faultsOf(test)
+  await driver.call('login', { token: early === '' ? name : `${name}.fault:${early}` }, LOGIN)
   await driver.call('join', { guild_id: guildId, channel_id: channelId }, JOIN)
-  await sleep(test.settle + (test.words.includes('+300ms') ? 300 : 0))
+  await sleep(AFTER_JOIN)
+  if (late !== '') server.fault(name, late)
+  await sleep(test.settle)
   if (!server.members.some(member => member.name === name)) return 'stops'
   const { id } = server.user(name)
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -90,6 +94,16 @@ async function outcomeOf(
     await sleep(PAUSE)
   }
   return failureOf(server, name)
+}
+
+/**
+ * Faults of the token, and those that begin when the client has joined. Their words say "after the session": a moment that some
+ * libraries reach before their join is complete, and others after it, depending on the speed of the machine.
+ */
+function faultsOf({ words }: ClientCase): { early: string; late: string } {
+  const all = words.split(',').filter(word => word !== '')
+  const late = all.filter(word => word.endsWith(LATER)).map(word => word.slice(0, -LATER.length))
+  return { early: all.filter(word => !word.endsWith(LATER)).join(), late: late.join() }
 }
 
 /** A library that is not connected may refuse to play, or play to nothing. */
