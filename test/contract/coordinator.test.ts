@@ -1,62 +1,16 @@
 // The contract of a coordinator, on memory and on a real NATS server; then what only NATS can do: be away, and be empty.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import type { LoadReport, NodeRecord } from '@parley/protocol'
-import type { ClusterListener, Coordinator } from '../../packages/server/src/cluster/coordinator.ts'
+import type { Coordinator } from '../../packages/server/src/cluster/coordinator.ts'
 import { MemoryCoordinator, SharedMemory } from '../../packages/server/src/cluster/memory-coordinator.ts'
 import { NatsCoordinator } from '../../packages/server/src/cluster/nats-coordinator.ts'
 import { missingNats, NatsServer } from '../e2e/nats-server.ts'
 import { until, untilFits } from '../e2e/until.ts'
+import { loadReport, nodeRecord, Recorder } from './cluster-records.ts'
 
-const BOOT = '0123456789abcdef'
 const KEY = { tenant: 'main', channelId: '500' }
 const OTHER_TENANT = { tenant: 'other', channelId: '500' }
 const at = (node: string, epoch = 1) => ({ schema: 1, node, epoch })
-
-const nodeRecord = (id: string, changes: Partial<NodeRecord> = {}): NodeRecord => ({
-  schema: 1,
-  id,
-  boot: BOOT,
-  state: 'serving',
-  region: 'eu',
-  version: '0.1.0',
-  lvsp: 'ws://127.0.0.1:9000/lvsp',
-  endpoint: '127.0.0.1:9000',
-  sessions: 2_000,
-  ...changes,
-})
-const loadReport = (id: string, load: number): LoadReport => ({
-  schema: 1,
-  id,
-  boot: BOOT,
-  load,
-  sessions: 3,
-  channels: 1,
-})
-
-class Recorder implements ClusterListener {
-  readonly nodes = new Map<string, NodeRecord>()
-  readonly loads = new Map<string, number>()
-  readonly malformedReasons: string[] = []
-  /** Every change of availability, oldest first. */
-  readonly availability: boolean[] = []
-
-  nodeAnnounced(record: NodeRecord) {
-    this.nodes.set(record.id, record)
-  }
-  nodeWithdrawn(id: string) {
-    this.nodes.delete(id)
-  }
-  loadReported(report: LoadReport) {
-    this.loads.set(report.id, report.load)
-  }
-  availabilityChanged(isAvailable: boolean) {
-    this.availability.push(isAvailable)
-  }
-  malformed(reason: string) {
-    this.malformedReasons.push(reason)
-  }
-}
 
 type Join = (t: TestContext) => Promise<{ coordinator: Coordinator; recorder: Recorder }>
 

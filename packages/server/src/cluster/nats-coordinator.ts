@@ -30,7 +30,10 @@ import type { ClusterListener, Coordinator } from './coordinator.ts'
 
 export interface NatsOptions {
   /** Servers, authentication and TLS, as of `@nats-io/transport-node`. */
-  readonly connection: Pick<NodeConnectionOptions, 'servers' | 'authenticator' | 'tls' | 'user' | 'pass' | 'token'>
+  readonly connection: Pick<
+    NodeConnectionOptions,
+    'servers' | 'authenticator' | 'tls' | 'user' | 'pass' | 'token' | 'inboxPrefix'
+  >
   /** Begins the names of buckets and subjects: several clusters can share one NATS. Letters, digits, `-` and `_`. */
   readonly prefix: string
   /** Copies of each bucket on a NATS cluster: 1, 3 or 5. */

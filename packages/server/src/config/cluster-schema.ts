@@ -63,7 +63,11 @@ export const Cluster = z.object({
     '1, 3 or 5',
     'Copies of each bucket. 3 with three or more NATS servers.',
   ),
-  nats_credentials: setting(Path.optional(), 'the path of a file', 'NATS credentials file (`.creds`) of this process.'),
+  nats_credentials: setting(
+    Path.optional(),
+    'the path of a file',
+    'NATS credentials of this process: a `.creds` file, or a file with the seed of an NKey (`SU…`).',
+  ),
   nats_ca: setting(
     Path.optional(),
     'the path of a PEM file',
