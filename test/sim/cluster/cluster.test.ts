@@ -7,7 +7,7 @@ import type { SimNode } from './sim-node.ts'
 
 const CHANNELS = ['500', '501', '502', '503']
 const USERS = ['1', '2', '3', '4', '5', '6']
-const SEEDS = Number(process.env.CLUSTER_SEEDS ?? 60)
+const SEEDS = Number(process.env.CLUSTER_SEEDS ?? 40)
 const STEPS = 60
 /** Unknown, because another command was first; or no node is there. */
 const ACCEPTED: ReadonlySet<number> = new Set([4, 5, 10])
