@@ -15,7 +15,7 @@ interface Subcommand {
 /** Of the commands that talk to a running node; a test compares them with what is registered. */
 const ADMIN = [
   ...['ps', 'channels', 'users', 'alarms', 'inspect', 'stats', 'top', 'tail'],
-  ...['mute', 'kick', 'drain', 'undrain', 'reload', 'log-level'],
+  ...['mute', 'kick', 'bans', 'ban', 'unban', 'drain', 'undrain', 'reload', 'log-level', 'cluster'],
 ]
 
 /** In the order of `parley --help`. */
