@@ -22,6 +22,8 @@ export interface SceneOptions {
   mediaIp?: string | undefined
   /** Whether browsers receive a TCP candidate too. */
   tcp?: boolean | undefined
+  /** On the ffi engine; each lane takes one member of the call. Default: one, which takes all. */
+  lanes?: number | undefined
   /** Receives the lines of the node's log, from level `info`. Without it the node does not log. */
   log?: ((line: string) => void) | undefined
 }
@@ -62,10 +64,12 @@ export class BrowserScene {
   #firefox: Promise<Firefox> | undefined
 
   static async open(context: TestContext, options: SceneOptions = {}): Promise<BrowserScene> {
-    const { engine = 'ffi', mediaIp = '127.0.0.1', tcp = false, log } = options
+    const { engine = 'ffi', mediaIp = '127.0.0.1', tcp = false, lanes = 1, log } = options
+    const threads = engine === 'ffi' ? lanes : 0
+    const media = { lanes: threads, members_per_lane: lanes > 1 ? 1 : undefined }
     const server = await createServer({
       http: { listen: '127.0.0.1:0' },
-      media: { listen: mediaIp, announce: [mediaIp], port: 0, engine, tcp, lanes: engine === 'ffi' ? 1 : 0 },
+      media: { listen: mediaIp, announce: [mediaIp], port: 0, engine, tcp, ...media },
       log: { level: log === undefined ? 'silent' : 'info', format: 'json' },
       ...(log !== undefined && { logSink: { write: log } }),
     })

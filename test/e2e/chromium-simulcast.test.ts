@@ -16,12 +16,20 @@ const LAYERS = [
 const widthOf = ({ inbound }: WebStats) => inbound.find(({ kind }) => kind === 'video')?.frameWidth
 const decoded = ({ inbound }: WebStats) => inbound.find(({ kind }) => kind === 'video')?.framesDecoded ?? 0
 
-for (const video of ['VP8', 'H264', 'AV1'] as const)
+/** Codec, and lanes of the call. */
+const CASES = [
+  ['VP8', 1],
+  ['H264', 1],
+  ['AV1', 1],
+  ['VP8', 2],
+] as const
+
+for (const [video, lanes] of CASES)
   test(
-    `a viewer decodes the ${video} layer that it wants, and frames continue after each switch`,
+    `a viewer decodes the ${video} layer that it wants, and frames continue after each switch (lanes of the call: ${lanes})`,
     BROWSER,
     async context => {
-      const scene = await BrowserScene.open(context)
+      const scene = await BrowserScene.open(context, { lanes })
       await scene.joinWeb(ANA, { video, layers: LAYERS })
       const cyd = await scene.joinWeb(CYD, { video })
       const full = await cyd.until('the full picture', stats => widthOf(stats) === 640 && decoded(stats) > 30)
@@ -33,7 +41,8 @@ for (const video of ['VP8', 'H264', 'AV1'] as const)
       await want(100)
       const again = await cyd.until('the full picture again', stats => widthOf(stats) === 640)
       await cyd.until('more frames of it', stats => decoded(stats) > decoded(again) + 20)
-      const { views } = scene.session(CYD) as { views: object[] }
+      const { views, lane } = scene.session(CYD) as { views: object[]; lane: number }
+      assert.equal(lane, lanes - 1)
       context.diagnostic(JSON.stringify(views))
       assert.equal(views.length, 1)
     },
