@@ -131,7 +131,7 @@ const FULL_OTHERS: OtherExtent = {
   dave: { sizes: [10, 50, 100, 250], rounds: 12, members: 100, changes: 24 },
   video: { estimates: 10, seconds: 600, steps: 100 },
   spacebar: { messages: 500_000, joins: 1_000, delays: 100, users: 10_000 },
-  cluster: { placements: 5_000, requests: 20_000, nodes: [1, 2, 4], channels: 8, seconds: 4 },
+  cluster: { placements: 5_000, requests: 6_000, rounds: 5, nodes: [1, 2, 4], channels: 8, seconds: 4 },
 }
 const SHORT_OTHERS: OtherExtent = {
   peers: { rounds: 1, seconds: 1, warmUp: 1, rooms: [4] },
@@ -150,7 +150,7 @@ const SHORT_OTHERS: OtherExtent = {
   dave: { sizes: [10, 100], rounds: 4, members: 20, changes: 4 },
   video: { estimates: 2, seconds: 30, steps: 5 },
   spacebar: { messages: 50_000, joins: 300, delays: 20, users: 1_000 },
-  cluster: { placements: 500, requests: 2_000, nodes: [1, 2], channels: 2, seconds: 1 },
+  cluster: { placements: 500, requests: 1_000, rounds: 1, nodes: [1, 2], channels: 2, seconds: 1 },
 }
 
 async function measureDave({ sizes, rounds, members, changes }: OtherExtent['dave']) {

@@ -7,11 +7,14 @@ import { type LoadFigures, measureLoad } from '../load/measure.ts'
 import { measureRequests } from '../node/lvsp-requests.ts'
 import { type NodeProcess, SECRET } from '../node/node-process.ts'
 import { round } from '../report/rows.ts'
+import { median } from '../statistics.ts'
 import { BenchCluster } from './bench-cluster.ts'
 
 export interface ClusterExtent {
   placements: number
+  /** Per round. */
   requests: number
+  rounds: number
   /** Nodes, in the order in which they are started; the first is the base of the ratios. */
   nodes: number[]
   /** Channels of 25 on each node, with one speaker each. */
@@ -22,7 +25,7 @@ export interface ClusterExtent {
 export interface ClusterFigures {
   placement: { count: number; perSecond: number; front: number; nats: number }
   /** CPU of a front and of a node in microseconds per LVSP request. A front reads and writes two messages more for each. */
-  message: { requests: number; front: number; node: number; perSecond: number }
+  message: { requests: number; front: number; node: number; ratio: number; perSecond: number }
   forwarding: { nodes: number; packetsPerSecond: number; microseconds: number; loss: number; wrong: number }[]
 }
 
@@ -33,13 +36,15 @@ const MEMBERS = 25
 const PER_SECOND = 50
 /** Ids that no other load uses. */
 const FIRST_CHANNEL = 1_000_000_000
+/** Ids of one round. */
+const ROUND = 1_000_000
 
 export async function measureCluster(extent: ClusterExtent): Promise<ClusterFigures> {
   const cluster = await BenchCluster.open(extent.nodes[0] ?? 1)
   const front = await cluster.front()
   try {
     await accepting(front)
-    const message = await messageCost(cluster, front, extent.requests)
+    const message = await messageCost(cluster, front, extent)
     const placement = await placements(cluster, front, extent.placements)
     const forwarding: ClusterFigures['forwarding'] = []
     for (const nodes of extent.nodes) {
@@ -89,15 +94,27 @@ async function placements(
   }
 }
 
-/** The node is one that the front uses too, and idle otherwise. */
+/** In rounds, the node and then the front before it, so that other work of the machine affects both. */
 async function messageCost(
   cluster: BenchCluster,
   front: NodeProcess,
-  requests: number,
+  { requests, rounds }: ClusterExtent,
 ): Promise<ClusterFigures['message']> {
-  const direct = await measureRequests(cluster.nodes[0]!, requests)
-  const through = await measureRequests(front, requests, FIRST_CHANNEL)
-  return { requests, front: through.cpuMicroseconds, node: direct.cpuMicroseconds, perSecond: through.perSecond }
+  const costs: { front: number; node: number; perSecond: number }[] = []
+  for (let turn = 0; turn < rounds; turn++) {
+    const first = FIRST_CHANNEL + turn * ROUND
+    const direct = await measureRequests(cluster.nodes[0]!, requests, first)
+    const through = await measureRequests(front, requests, first + ROUND / 2)
+    costs.push({ front: through.cpuMicroseconds, node: direct.cpuMicroseconds, perSecond: through.perSecond })
+  }
+  const of = (value: (cost: (typeof costs)[number]) => number) => median(costs.map(value))
+  return {
+    requests: requests * rounds,
+    front: of(cost => cost.front),
+    node: of(cost => cost.node),
+    ratio: of(cost => cost.front / cost.node),
+    perSecond: of(cost => cost.perSecond),
+  }
 }
 
 /** The same load on each node, at the same time: what the nodes send grows with their number, and a packet costs the same. */
@@ -144,7 +161,7 @@ export function printCluster({ placement, message, forwarding }: ClusterFigures)
       figure: `${round(message.front)} µs`,
       of: `node: ${round(message.node)} µs`,
     },
-    { what: 'the same, to a node', figure: round(message.front / message.node, 2), of: '' },
+    { what: 'the same, to a node', figure: round(message.ratio, 2), of: '' },
     {
       what: 'CPU of the front per LVSP message, to a node',
       figure: round(perMessage(message), 2),
@@ -165,8 +182,7 @@ export function printCluster({ placement, message, forwarding }: ClusterFigures)
 }
 
 /** CPU of a front for a message that it reads or writes, relative to a node. */
-export const perMessage = ({ front, node }: ClusterFigures['message']): number =>
-  front / MESSAGES.front / (node / MESSAGES.node)
+export const perMessage = ({ ratio }: ClusterFigures['message']): number => (ratio * MESSAGES.node) / MESSAGES.front
 
 /** Throws if a packet was wrong. */
 export function checkCluster({ forwarding }: ClusterFigures): void {
