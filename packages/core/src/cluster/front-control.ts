@@ -22,6 +22,7 @@ import { ok, type Result } from '../result.ts'
 import { FrontChannel, type Seat, TenantChannels } from './front-channel.ts'
 import type { FrontPorts, FrontRequestId, NodeAnswer, NodeCommand } from './front-ports.ts'
 import type { Placer } from './placer.ts'
+import { isOtherGrant } from './same-grant.ts'
 
 /** Answers to backends. */
 export type Backends = Pick<
@@ -378,8 +379,8 @@ const fits = (
   (guildId === undefined || guildId === channel.ref.guildId)
 
 /** Whether the client has to connect elsewhere, or with another token. */
-const isOther = (before: VoiceStateGrant | undefined, { token, endpoint, sessionId }: VoiceStateGrant) =>
-  before?.token !== token || before.endpoint !== endpoint || before.sessionId !== sessionId
+const isOther = (before: VoiceStateGrant | undefined, grant: VoiceStateGrant) =>
+  before === undefined || isOtherGrant(before, grant) || before.sessionId !== grant.sessionId
 
 /** Without the properties that are undefined: they mean "keep the value". */
 const defined = <T extends object>(values: T): T =>

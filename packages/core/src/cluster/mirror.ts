@@ -6,6 +6,7 @@ import { LIMITS } from '../limits.ts'
 import type { VoiceStateGrant } from '../lvsp/node-control.ts'
 import { FrontChannel, type TenantChannels } from './front-channel.ts'
 import type { Placer } from './placer.ts'
+import { isOtherGrant } from './same-grant.ts'
 
 /** CHANNEL_MIRROR. */
 export interface MirroredChannel extends ChannelRef {
@@ -108,7 +109,7 @@ export class Mirror {
   /** Another front placed the channel, or it is new to this one: whatever was under way here is over. */
   #follow(channel: FrontChannel, node: string, { token, endpoint, epoch, properties }: MirroredChannel): void {
     const { tenant, ref, grant: before } = channel
-    const isMoved = before !== undefined && (before.token !== token || before.endpoint !== endpoint)
+    const isMoved = before !== undefined && isOtherGrant(before, { token, endpoint })
     channel.attempt++
     channel.openings++
     channel.leaving = undefined

@@ -6,6 +6,7 @@ import type { Refusal } from '../lvsp/node-control.ts'
 import type { FrontChannel, MoveCause } from './front-channel.ts'
 import type { FrontPorts, FrontRequestId, NodeAnswer, Placed, PlacementOutcome } from './front-ports.ts'
 import type { Membership } from './membership.ts'
+import { isOtherGrant } from './same-grant.ts'
 import { selectNode } from './select-node.ts'
 
 export interface PlacerObserver {
@@ -220,7 +221,7 @@ export class Placer {
     if (answer.ok) {
       const { ref, grant: before } = channel
       const grant = { ...ref, token: answer.value.token, endpoint: answer.value.endpoint }
-      const isMoved = before !== undefined && (before.token !== grant.token || before.endpoint !== grant.endpoint)
+      const isMoved = before !== undefined && isOtherGrant(before, grant)
       this.#count(channel, before === undefined, isMoved)
       channel.leaving = undefined
       channel.isLost = false
