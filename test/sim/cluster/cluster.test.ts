@@ -12,6 +12,15 @@ const STEPS = 60
 /** Unknown, because another command was first; or no node is there. */
 const ACCEPTED: ReadonlySet<number> = new Set([4, 5, 10])
 
+/** Each showed a fault that few others did: a command of an earlier channel, an older copy, an end that its own front missed. */
+const ONCE_FAILED = [1_200, 1_553, 5_270, 5_701, 5_705]
+
+function seeds(): number[] {
+  const first = Number(process.env.CLUSTER_SEED ?? 1)
+  const range = Array.from({ length: SEEDS }, (_, index) => first + index)
+  return process.env.CLUSTER_SEED === undefined ? [...range, ...ONCE_FAILED] : range
+}
+
 class Chaos {
   readonly sim: ClusterSim
   /** The channels that the backend wants, with their users. */
@@ -213,8 +222,7 @@ function check({ sim, wanted }: Chaos): void {
 
 for (const fronts of [1, 2])
   test(`${fronts} fronts: after ${STEPS} disturbances every channel is on one node, and the backend's view is that of the nodes; ${SEEDS} seeds`, () => {
-    const first = Number(process.env.CLUSTER_SEED ?? 1)
-    for (let seed = first; seed < first + SEEDS; seed++) {
+    for (const seed of seeds()) {
       const chaos = new Chaos(seed, fronts)
       try {
         for (let step = 0; step < STEPS; step++) chaos.step()

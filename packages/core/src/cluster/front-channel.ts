@@ -46,8 +46,11 @@ export class FrontChannel {
   isLost = false
   /** The node to leave once another one has the channel. */
   leaving: string | undefined
-  /** Nodes that may have the channel: those that were asked to open it, in time or late, and have not received the command to end it. */
-  readonly holders = new Set<string>()
+  /**
+   * Nodes that may have the channel, with the highest epoch that it may have there: those that were asked to open it, in time or late, and
+   * have not received the command to end it.
+   */
+  readonly holders = new Map<string, number>()
   /** Nodes that refused the channel since it was open last. */
   readonly refused = new Set<string>()
   /** Why it is being moved, or was last. */

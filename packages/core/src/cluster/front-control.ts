@@ -335,14 +335,14 @@ export class FrontControl implements NodeControl {
     const { tenant, ref, epoch, holders } = channel
     this.tenant(tenant).remove(channel)
     channel.stage = 'ended'
-    for (const holder of holders)
+    for (const holder of holders.keys())
       this.#options.ports.command(holder, tenant, { kind: 'destroyChannel', channel: ref, epoch })
     this.#options.placer().release(channel)
   }
 
   /** To every node that may have the channel: it can return to one that was away. */
   #command({ tenant, holders }: FrontChannel, command: NodeCommand): void {
-    for (const holder of holders) this.#options.ports.command(holder, tenant, command)
+    for (const holder of holders.keys()) this.#options.ports.command(holder, tenant, command)
   }
 
   #select(backend: BackendId, selector: VoiceStateSelector): { channel: FrontChannel; userId: string }[] {

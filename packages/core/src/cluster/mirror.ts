@@ -26,7 +26,7 @@ export interface MirroredVoiceState extends VoiceStateGrant {
 export interface MirrorOptions {
   tenant(id: BackendId): TenantChannels
   readonly placer: Placer
-  /** Whether this front acts for the backend: it moves channels, and ends copies of them. */
+  /** Whether this front acts for the backend: it moves channels. */
   acts(tenant: BackendId): boolean
   /** Whether the backend creates the tokens of its users: a node that takes a channel over has to be given them. */
   adoptsTokens(tenant: BackendId): boolean
@@ -78,13 +78,13 @@ export class Mirror {
     const channel = known ?? new FrontChannel(tenantId, { channelId, guildId })
     if (known === undefined) tenant.add(channel)
     else if (!isSameGuild(known.ref, { channelId, guildId })) return
-    channel.holders.add(node)
+    channel.holders.set(node, Math.max(item.epoch, channel.holders.get(node) ?? 0))
     if (channel.node === node && item.epoch <= channel.epoch) {
       channel.isLost = false
       if (channel.stage === 'open') channel.properties = item.properties
     } else if (isLater(node, item.epoch, channel)) this.#follow(channel, node, item)
-    else if (channel.stage === 'open' && this.#options.acts(tenantId))
-      this.#options.placer.endElsewhere(channel, channel.node ?? node)
+    // An older copy, whose front may have stopped before it could end it.
+    else if (channel.stage === 'open') this.#options.placer.endElsewhere(channel, channel.node ?? node)
   }
 
   voiceState(node: string, tenantId: BackendId, item: MirroredVoiceState): void {
@@ -122,12 +122,14 @@ export class Mirror {
     const channels = this.#options.tenant(tenant)
     for (const [userId, seat] of [...channel.seats])
       if (!seat.isAsked && !(acts && seat.isOwn)) channels.removeSeat(channel, userId)
-    if (acts) this.#options.placer.endElsewhere(channel, node)
+    this.#options.placer.endElsewhere(channel, node)
     this.#options.opened(channel, isMoved && acts)
   }
 
   #ended(node: string, tenant: TenantChannels, channel: FrontChannel | undefined, { epoch }: MirroredChannel): void {
     if (channel === undefined) return
+    // The end of an earlier copy: the node has, or will have, a later one.
+    if (epoch < (channel.holders.get(node) ?? 0)) return
     channel.holders.delete(node)
     if (channel.node !== node || channel.stage !== 'open' || epoch < channel.epoch) return
     this.#forget(tenant, channel)

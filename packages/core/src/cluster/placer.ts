@@ -206,7 +206,7 @@ export class Placer {
   #open(channel: FrontChannel, node: string): void {
     channel.stage = 'opening'
     channel.node = node
-    channel.holders.add(node)
+    channel.holders.set(node, channel.epoch)
     channel.openings++
     const attempt = ++channel.attempt
     const id = this.#options.nextId()
@@ -244,7 +244,7 @@ export class Placer {
 
   /** The command waits for nodes that are away. */
   endElsewhere({ holders, tenant, ref, epoch }: FrontChannel, node: string): void {
-    for (const holder of holders) {
+    for (const holder of holders.keys()) {
       if (holder === node) continue
       holders.delete(holder)
       this.#options.ports.command(holder, tenant, { kind: 'destroyChannel', channel: ref, epoch })

@@ -255,13 +255,13 @@ export class Lvsp {
   }
 
   /**
-   * A channel or voice state changed: fronts other than the one whose command did it are sent how it is now. The end of a channel is sent to
-   * that one too: its command may have waited, and the channel be another front's.
+   * A channel or voice state changed: fronts other than the one whose command did it are sent how it is now. An end is sent to that one too:
+   * its command may have waited, and what it ended be another front's.
    */
   mirror(backend: BackendId, item: MirrorItem): void {
+    const isEnd = item.kind === 'channelEnded' || item.kind === 'voiceStateEnded'
     for (const session of this.#sessionsOf(backend))
-      if (session.front !== undefined && (!session.isExecuting || item.kind === 'channelEnded'))
-        session.sendMirrored(item)
+      if (session.front !== undefined && (isEnd || !session.isExecuting)) session.sendMirrored(item)
   }
 
   /** See `LvspSession.forgetMissed`. */
