@@ -99,3 +99,14 @@ test('a listener of a stage costs the lane the same number of commands, however 
   const routes = bench.commands('setRoute').map(({ owner }) => owner)
   assert.equal(new Set(routes).size, 1, 'only the speaker is routed')
 })
+
+test('audio of a stream whose owner declares none is announced as the sound of its screen', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  backend.info(16, STREAM)
+  const owner = watch(bench, backend, '1')
+  const viewer = watch(bench, backend, '2')
+  const { peer, ssrcs } = bench.commands('addPeer')[0]
+  bench.laneEvent({ kind: 'firstPacket', peer, ssrc: ssrcs[0] })
+  assert.deepEqual(viewer.last(5), { user_id: '1', ssrc: owner.last(2).ssrc, speaking: 2 })
+})

@@ -183,9 +183,11 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
     if (this.isSendingVideo !== wasSending) this.#owner.spoke()
   }
 
-  /** Listeners need the SSRC, whether or not the client declared that it speaks. */
+  /** Listeners need the SSRC, whether or not the client declared that it speaks. The audio of a stream is the sound of its screen. */
   packetsArrived(ssrc: number): void {
-    if (ssrc === this.audio.ssrc && this.lastSpeaking === 0) this.declareSpeaking(SpeakingFlag.Voice)
+    if (ssrc !== this.audio.ssrc || this.lastSpeaking !== 0) return
+    const isStream = this.#owner.channel.properties.kind === 'stream'
+    this.declareSpeaking(isStream ? SpeakingFlag.Soundshare : SpeakingFlag.Voice)
   }
 
   layersChanged(layers: readonly LayerReport[], ended: readonly number[]): void {
