@@ -114,6 +114,7 @@ export interface NodeSizes {
   readonly channels: number
   /** 0 (worst) to 1 (best). */
   readonly health: number
+  readonly egressBitsPerSecond: number
 }
 
 /**
@@ -354,6 +355,7 @@ export class VoiceNode {
       sessions: this.#sessions.size,
       channels: this.#lanes.all.reduce((sum, lane) => sum + lane.channels, 0),
       health: this.#health.value,
+      egressBitsPerSecond: this.#egress.bitsPerSecond,
     }
   }
 

@@ -29,6 +29,7 @@ export interface NodeStatus {
   /** 0 (worst) to 1 (best). */
   readonly health: number
   readonly isDraining: boolean
+  readonly egressBitsPerSecond: number
   /** Packets sent by all lanes so far. */
   readonly packetsOut: number
   /** Packets that the lanes can send in a second, as they measured at their start; undefined until then. */

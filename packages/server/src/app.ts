@@ -200,10 +200,9 @@ export class App {
 
   /** The load of the node, at constant cost. */
   get status(): NodeStatus {
-    const { sessions, channels, health } = this.#node.sizes
     const { packetsOut } = this.#measurements
     const packetsPerSecond = this.#ports.lanes.copiesPerSecond
-    return { sessions, channels, health, isDraining: this.#isDraining, packetsOut, packetsPerSecond }
+    return { ...this.#node.sizes, isDraining: this.#isDraining, packetsOut, packetsPerSecond }
   }
 
   /** The state of the node without secrets. Its cost grows with the node's contents. */

@@ -120,7 +120,7 @@ export class ClusterSim implements FrontWorld {
   /** Heartbeats of the nodes that run, while the coordinator is there. */
   #beat(): void {
     for (const { id, condition, record, fence } of this.nodes) {
-      const report = { schema: 1, id, boot: record.boot, load: 0.1, sessions: 0, channels: 0 }
+      const report = { schema: 1, id, boot: record.boot, load: 0.1, sessions: 0, channels: 0, egress: 1e6 }
       if (condition !== 'up' || !this.coordinator.isAvailable) continue
       for (const front of this.fronts) if (front.isUp) front.front.loadReported(report, this.now)
       fence.confirmed(this.now)

@@ -313,3 +313,10 @@ test('a node ends nothing because NATS is away, was emptied or rolled back', () 
     assert.deepEqual([first.contents.size, second.contents.size], before)
   }
 })
+
+test('STATS of a front counts the channels of all nodes, and what they send', () => {
+  const { sim } = twenty(5)
+  sim.advance(1_500)
+  sim.backend.info(23, {})
+  assert.deepEqual(sim.backend.stats, { channels: 20, sessions: 0, views: {}, egress_bps: 2_000_000, health: 0.9 })
+})

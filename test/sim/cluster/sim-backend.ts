@@ -12,6 +12,8 @@ export class SimBackend {
   readonly granted = new Map<string, { endpoint: string; token: string }>()
   /** Users with a voice session, as it was sent last, by channel and user. */
   readonly connected = new Map<string, boolean>()
+  /** The last STATS. */
+  stats: Json
   /** FAILURE messages. */
   readonly failures: Json[] = []
   /** By event: sent at most once, over all connections. */
@@ -54,6 +56,7 @@ export class SimBackend {
       this.granted.set(key, data)
       this.connected.set(key, data.connected)
     }
+    if (type === 23) this.stats = data
     if (type === 17) this.failures.push(data)
     if (type !== 18 && type !== 19) return
     assert.ok(!this.#events.has(data.session_id), `the event ${data.session_id} was sent twice`)

@@ -37,6 +37,8 @@ export interface FrontControlOptions {
   readonly nextId: () => FrontRequestId
   /** 0 (worst) to 1 (best), over all nodes. */
   readonly health: () => number
+  /** Bits per second that all nodes send. */
+  readonly egress: () => number
   /** The backend connected. */
   readonly attached: (tenant: BackendId) => void
   /** Nodes that the tenant's commands for all nodes go to. */
@@ -230,7 +232,7 @@ export class FrontControl implements NodeControl {
     let sessions = 0
     for (const { seats } of this.tenant(backend).all)
       for (const { grant } of seats.values()) if (grant?.connected === true) sessions++
-    return { channels, sessions, egressBitsPerSecond: 0, views: {} }
+    return { channels, sessions, egressBitsPerSecond: this.#options.egress(), views: {} }
   }
 
   answered(id: FrontRequestId, answer: NodeAnswer): boolean {

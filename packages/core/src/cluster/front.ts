@@ -108,6 +108,7 @@ export class Front {
       placer: () => this.#placer,
       nextId,
       health: () => this.health,
+      egress: () => this.#membership.members.reduce((sum, { report }) => sum + (report?.egress ?? 0), 0),
       attached: tenant => this.#takeOver(tenant),
       nodes: () => this.#membership.members.map(({ record }) => record.id),
     })

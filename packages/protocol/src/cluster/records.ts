@@ -57,6 +57,8 @@ export const LoadReport = z.object({
   load: z.number().min(0).max(1_000),
   sessions: Count,
   channels: Count,
+  /** Bits per second that the node sends; earlier versions do not report it. */
+  egress: z.number().min(0).optional(),
 })
 export type LoadReport = z.infer<typeof LoadReport>
 

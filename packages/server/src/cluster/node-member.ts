@@ -68,7 +68,7 @@ export class NodeMember {
 
   #report(): void {
     this.update()
-    const { sessions, channels, health } = this.#app.status
+    const { sessions, channels, health, egressBitsPerSecond: egress } = this.#app.status
     const packets = this.#packetShare()
     const report: LoadReport = {
       schema: CLUSTER_SCHEMA,
@@ -77,6 +77,7 @@ export class NodeMember {
       load: Math.max(0, 1 - health, packets),
       sessions,
       channels,
+      egress,
     }
     const sentAt = performance.now()
     void this.#coordinator.report(report).then(isReceived => {
