@@ -68,7 +68,7 @@ export class Feed {
     this.#isWebrtc = isSrtpProfile(protection)
     this.#type = this.#isWebrtc ? WEBRTC_OPUS : OPUS_PAYLOAD_TYPE
     if (isSrtpProfile(protection)) {
-      const opener = new SrtpOpener(protection, materialOf(protection))
+      const opener = SrtpOpener.ofServer(protection, materialOf(protection))
       this.#open = sealed => opener.open(sealed)
     } else this.#open = sealed => openPacket(PROTECTION_LAYOUTS[protection], 'rtp', KEY, sealed)
     const mode = isSrtpProfile(protection) ? SPEAKER_MODE : protection

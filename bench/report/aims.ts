@@ -5,7 +5,7 @@ import { addedByRekey, type RekeyFigures } from '../dave/rekey.ts'
 import type { MessageCost } from '../node/message-cost.ts'
 import type { NodeFigures } from '../node/node-figures.ts'
 import type { StartFigure } from '../node/process-start.ts'
-import { MUMBLE, nameOfFloor, type Peers } from '../peers/peers.ts'
+import { MEDIASOUP, MUMBLE, nameOfFloor, type Peers } from '../peers/peers.ts'
 import type { BridgeReport } from '../spacebar/bridge-figures.ts'
 import type { BandwidthFigures } from '../video/bandwidth.ts'
 import type { Row } from './rows.ts'
@@ -116,6 +116,7 @@ function peerAims({ rows }: Peers): Aim[] {
     aim('paced, 4 rooms of 25, relative to Mumble', 1, of(MUMBLE, 4)?.ratio),
     aim('paced, 10 rooms of 25, relative to Mumble', 1, of(MUMBLE, 10)?.ratio),
     aim('paced, 20 rooms of 25, relative to Mumble', 0.87, of(MUMBLE, ROOMS)?.ratio),
+    aim('paced, 20 rooms of 25, relative to mediasoup', 0.7, of(MEDIASOUP, ROOMS)?.ratio),
     aim('paced, 20 rooms of 25, relative to the C++ floor with sendto', 1.15, of(nameOfFloor('sendto'), ROOMS)?.ratio),
     aim('median latency, 20 rooms, relative to Mumble', 1, share('p50')),
     aim('latency, p99, 20 rooms, relative to Mumble', 2, share('p99')),

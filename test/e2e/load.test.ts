@@ -6,6 +6,7 @@ import { Crowd } from '../../bench/load/crowd.ts'
 import { measureLoad } from '../../bench/load/measure.ts'
 import { readStamp, SHORTEST_PAYLOAD, writeStamp } from '../../bench/load/media/stamp.ts'
 import { SrtpOpener } from '../../bench/load/webrtc/srtp-opener.ts'
+import { SrtpSealer } from '../../bench/load/webrtc/srtp-sealer.ts'
 import { benchPacketEngines } from '../../bench/micro/packet-engines.ts'
 import { NodeProcess } from '../../bench/node/node-process.ts'
 import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
@@ -53,7 +54,7 @@ const SRTP_VECTORS = [
 
 test('the SRTP opener opens libsrtp’s packets, and none with a changed byte', () => {
   for (const { profile, key, salt, sealed } of SRTP_VECTORS) {
-    const opener = () => new SrtpOpener(profile, Buffer.from(key + key + salt + salt, 'hex'))
+    const opener = () => SrtpOpener.ofServer(profile, Buffer.from(key + key + salt + salt, 'hex'))
     const packet = Buffer.from(sealed, 'hex')
     assert.deepEqual(Buffer.from(opener().open(packet) ?? []).toString('hex'), PLAIN)
     for (let index = 0; index < packet.length; index++) {
@@ -61,6 +62,15 @@ test('the SRTP opener opens libsrtp’s packets, and none with a changed byte', 
       changed[index]! ^= 1
       assert.equal(opener().open(changed), undefined)
     }
+  }
+})
+
+test('the SRTP sealer numbers its packets, and the opener reads them after a rollover of the sequence number', () => {
+  const master = Buffer.from(Array.from({ length: 44 }, (_, index) => index))
+  const [sealer, opener] = [new SrtpSealer(master, 7, 100), new SrtpOpener(SrtpProfile.AeadAes256Gcm, master)]
+  for (const index of [65_534, 65_535, 65_536, 65_537]) {
+    const plain = opener.open(sealer.seal(Uint8Array.of(1, 2, index & 0xff), index))
+    assert.deepEqual(new Uint8Array(plain?.subarray(12) ?? []), Uint8Array.of(1, 2, index & 0xff))
   }
 })
 

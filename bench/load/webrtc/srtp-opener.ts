@@ -8,7 +8,7 @@ const SIZES: Readonly<Record<Profile, { key: number; salt: number }>> = {
   SRTP_AEAD_AES_256_GCM: { key: 32, salt: 12 },
   SRTP_AES128_CM_SHA1_80: { key: 16, salt: 14 },
 }
-const GCM_TAG = 16
+export const GCM_TAG = 16
 const CM_TAG = 10
 
 /** Bytes that DTLS exports for a profile. */
@@ -22,15 +22,21 @@ export class SrtpOpener {
   /** The highest index so far, by SSRC (RFC 3711 §3.3.1). */
   readonly #newest = new Map<number, number>()
 
-  /** `material` as exported by DTLS: client key, server key, client salt, server salt (RFC 5764 §4.2). */
-  constructor(profile: Profile, material: Uint8Array) {
+  /** `master` is the sender's key, and then its salt. */
+  constructor(profile: Profile, master: Uint8Array) {
     const { key, salt } = SIZES[profile]
-    const master = material.subarray(key, 2 * key)
-    const masterSalt = material.subarray(2 * key + salt, 2 * key + 2 * salt)
+    const [masterKey, masterSalt] = [master.subarray(0, key), master.subarray(key, key + salt)]
     this.#profile = profile
-    this.#key = derive(master, masterSalt, 0, key)
-    this.#authentication = derive(master, masterSalt, 1, 20)
-    this.#salt = derive(master, masterSalt, 2, salt)
+    this.#key = deriveSrtpKey(masterKey, masterSalt, 0, key)
+    this.#authentication = deriveSrtpKey(masterKey, masterSalt, 1, 20)
+    this.#salt = deriveSrtpKey(masterKey, masterSalt, 2, salt)
+  }
+
+  /** For a client. `material` as exported by DTLS: client key, server key, client salt, server salt (RFC 5764 §4.2). */
+  static ofServer(profile: Profile, material: Uint8Array): SrtpOpener {
+    const { key, salt } = SIZES[profile]
+    const serverSalt = material.subarray(2 * key + salt, 2 * key + 2 * salt)
+    return new SrtpOpener(profile, Buffer.concat([material.subarray(key, 2 * key), serverSalt]))
   }
 
   /** Returns the plain RTP packet, or undefined if its tag does not verify. */
@@ -55,10 +61,7 @@ export class SrtpOpener {
   }
 
   #openGcm(sealed: Buffer, clear: number, index: number): Uint8Array | undefined {
-    const iv = Buffer.alloc(12)
-    iv.writeUInt32BE(sealed.readUInt32BE(8), 2)
-    iv.writeUIntBE(index, 6, 6)
-    for (let at = 0; at < 12; at++) iv[at]! ^= this.#salt[at]!
+    const iv = packetIv(this.#salt, sealed.readUInt32BE(8), index)
     const name = this.#profile === 'SRTP_AEAD_AES_128_GCM' ? 'aes-128-gcm' : 'aes-256-gcm'
     const end = sealed.length - GCM_TAG
     const cipher = createDecipheriv(name, this.#key, iv, { authTagLength: GCM_TAG })
@@ -87,12 +90,21 @@ export class SrtpOpener {
 }
 
 /** AES-CTR of zeros under the salt with the label in its eighth byte (RFC 3711 §4.3.1, rate 0). */
-function derive(master: Uint8Array, salt: Uint8Array, label: number, length: number): Buffer {
+export function deriveSrtpKey(master: Uint8Array, salt: Uint8Array, label: number, length: number): Buffer {
   const block = Buffer.alloc(16)
   block.set(salt)
   block[7]! ^= label
   const name = master.length === 32 ? 'aes-256-ctr' : 'aes-128-ctr'
   return createCipheriv(name, master, block).update(Buffer.alloc(length))
+}
+
+/** The nonce of AES-GCM: SSRC and index under the salt (RFC 7714 §8.1). */
+export function packetIv(salt: Uint8Array, ssrc: number, index: number): Buffer {
+  const iv = Buffer.alloc(12)
+  iv.writeUInt32BE(ssrc, 2)
+  iv.writeUIntBE(index, 6, 6)
+  for (let at = 0; at < 12; at++) iv[at]! ^= salt[at]!
+  return iv
 }
 
 /** Fixed header, CSRCs and extension (RFC 3550 §5.1). */

@@ -114,7 +114,7 @@ export class WebrtcClient {
     this.#state = { kind: 'connected', client }
     clearInterval(this.#timer)
     this.#timer = setInterval(() => this.#again(), CONSENT_INTERVAL)
-    this.#done(new SrtpOpener(WEBRTC_PROFILE, client.material))
+    this.#done(SrtpOpener.ofServer(WEBRTC_PROFILE, client.material))
   }
 
   #again(): void {
