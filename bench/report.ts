@@ -122,7 +122,7 @@ const FULL_OTHERS: OtherExtent = {
     members: 5_000,
     browsers: 5_000,
     settle: 3_000,
-    browserSettle: 18_000,
+    browserSettle: 38_000,
     costs: 400,
     warmUp: 500,
   },

@@ -165,8 +165,11 @@ export const SERVER_LIMITS = {
   handshakeTimeout: 20_000,
   /** A DTLS datagram that is sent: below the MTU of every path that carries IPv6. */
   dtlsMtu: 1_200,
-  /** How long the node keeps the last flight of a handshake for a client that did not receive it. */
-  dtlsFlightKept: 15_000,
+  /**
+   * How long the node keeps the last flight of a handshake for a client that did not receive it, after the client's latest record.
+   * Clients repeat theirs 1, 3, 7, 15 and 31 s after the first time (RFC 6347 §4.2.4.1).
+   */
+  dtlsFlightKept: 35_000,
   /** A DTLS datagram that is received; clients send no longer ones. */
   maxDtlsDatagram: 2_048,
 

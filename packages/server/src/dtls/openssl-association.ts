@@ -92,8 +92,11 @@ export class OpensslAssociation implements DtlsAssociation {
     const ssl = this.#ssl
     if (ssl === undefined || datagram.length === 0 || datagram.length > SERVER_LIMITS.maxDtlsDatagram) return
     this.#calls.BIO_write(this.#input, datagram, datagram.length)
-    if (this.#state.kind === 'handshaking') this.#handshake(ssl, now)
-    if (this.#ssl !== undefined && this.#state.kind === 'connected') this.#read(ssl)
+    if (this.#state.kind === 'handshaking') this.#handshake(ssl)
+    if (this.#ssl !== undefined && this.#state.kind === 'connected') {
+      this.#deadline = now + SERVER_LIMITS.dtlsFlightKept
+      this.#read(ssl)
+    }
     this.#collect()
     this.#releaseBuffers()
     this.#arm(now)
@@ -130,15 +133,15 @@ export class OpensslAssociation implements DtlsAssociation {
   }
 
   /** Advances the handshake. The queue of errors is cleared first: SSL_get_error reads what others left there. */
-  #handshake(ssl: Handle, now: number): void {
+  #handshake(ssl: Handle): void {
     this.#calls.ERR_clear_error()
     const result = this.#calls.SSL_do_handshake(ssl)
-    if (result === 1) this.#connected(ssl, now)
+    if (result === 1) this.#connected(ssl)
     else if (this.#calls.SSL_get_error(ssl, result) !== SSL_ERROR_WANT_READ) this.#fail(lastError(this.#calls))
   }
 
   /** OpenSSL has verified that the client holds its certificate's key; here the certificate is compared with the fingerprint in SDP. */
-  #connected(ssl: Handle, now: number): void {
+  #connected(ssl: Handle): void {
     const profile = this.#profile(ssl)
     if (!this.#isExpected(ssl)) return this.#fail('the certificate does not match the fingerprint')
     if (profile === undefined) return this.#fail('no common SRTP profile')
@@ -150,7 +153,6 @@ export class OpensslAssociation implements DtlsAssociation {
     if (exportMaterial(ssl, material, material.length, label, label.length, null, 0, 0) !== 1)
       return this.#fail('OpenSSL cannot export keys')
     this.#state = { kind: 'connected', profile, material }
-    this.#deadline = now + SERVER_LIMITS.dtlsFlightKept
     this.#observer.settled()
   }
 
@@ -192,7 +194,7 @@ export class OpensslAssociation implements DtlsAssociation {
     }
   }
 
-  /** What OpenSSL still would do is to answer retransmissions of the client's last flight. No client waits that long. */
+  /** What OpenSSL still would do is to answer retransmissions of the client's last flight. By now no client waits for them. */
   #release(ssl: Handle, now: number): void {
     const calls = this.#calls
     const secrets = {

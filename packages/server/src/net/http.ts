@@ -189,7 +189,7 @@ export class Listener {
               remoteAddress: address,
               localAddress: addressText(request.socket.localAddress),
               version: url.searchParams.get('v') ?? undefined,
-              relayedBy: hop?.value.relay,
+              ...(hop?.ok && { relayedBy: hop.value.relay }),
             }
       connections.accept(webSocket, socket, opening)
     })
