@@ -19,8 +19,8 @@ const LAYERS = [ssrcOf(1) + 1, ssrcOf(1) + 3]
 const PER_BATCH = 50
 /** Bits per second of a layer: 25 packets in 2 ms. Half of them are of temporal layer 0. */
 const RATE = 20_000_000
-/** Packets between two changes of every viewer's layer. */
-const PER_SWITCH = 10_000
+/** Packets between two changes of every viewer's layer, which allocate: commands, feedback, the allocation of bandwidth. */
+const PER_SWITCH = 50_000
 const wordsOf = (peer: number) => [0, 0, 0xffff, 0x0a00_0000 + peer, 5_000]
 
 const io = new PlainIo(false)
@@ -100,5 +100,5 @@ function check(): void {
 }
 
 // V8 allocates while it still optimizes: Node.js 24 takes three times as many packets for that as Node.js 20.
-const WARM_UP = 400_000
+const WARM_UP = 1_600_000
 printHeapGrowth(io, run, WARM_UP, () => lane.router.takeEvents())
