@@ -10,7 +10,6 @@ import type { Mediasoup, PlainTransport, SrtpParameters, Worker } from './medias
 const HOST = '127.0.0.1'
 const OPUS = { mimeType: 'audio/opus', clockRate: 48_000, channels: 2 }
 const PAYLOAD_TYPE = 100
-const RTP_HEADER = 12
 const CRYPTO_SUITE = 'AEAD_AES_256_GCM'
 /** Of the key, and of the salt after it. */
 const MASTER = 32 + 12
@@ -23,14 +22,15 @@ export async function openMediasoup(mediasoup: Mediasoup, plan: Plan, ports: rea
   const worker = await mediasoup.createWorker({ logLevel: 'error' })
   const members: PeerMember[] = []
   for (let channel = 0; channel < plan.channels; channel++)
-    members.push(...(await openRoom(worker, plan.members, channel, ports)))
+    members.push(...(await openRoom(worker, plan, channel, ports)))
   const { pid } = worker
   return { process: { threadSeconds: () => threadSeconds(pid) }, members, stop: async () => worker.close() }
 }
 
 /** The first member speaks, the others listen. */
-async function openRoom(worker: Worker, members: number, channel: number, ports: readonly number[]) {
+async function openRoom(worker: Worker, { members, payload }: Plan, channel: number, ports: readonly number[]) {
   const router = await worker.createRouter({ mediaCodecs: [{ kind: 'audio', ...OPUS }] })
+  const { rtpCapabilities } = router
   const opened: MediasoupMember[] = []
   let producerId = ''
   for (let index = 0; index < members; index++) {
@@ -44,13 +44,13 @@ async function openRoom(worker: Worker, members: number, channel: number, ports:
     const master = randomBytes(MASTER)
     const own: SrtpParameters = { cryptoSuite: CRYPTO_SUITE, keyBase64: master.toString('base64') }
     await transport.connect({ ip: HOST, port: ports[id]!, srtpParameters: own })
-    const member = new MediasoupMember(id, transport, master)
+    const member = new MediasoupMember(id, transport, master, payload)
     opened.push(member)
     if (index === 0) {
       const codecs = [{ ...OPUS, payloadType: PAYLOAD_TYPE }]
       const rtpParameters = { codecs, encodings: [{ ssrc: member.ssrc }] }
       producerId = (await transport.produce({ kind: 'audio', rtpParameters })).id
-    } else await transport.consume({ producerId, rtpCapabilities: router.rtpCapabilities })
+    } else await transport.consume({ producerId, rtpCapabilities })
   }
   return opened
 }
@@ -60,10 +60,12 @@ class MediasoupMember implements PeerMember {
   readonly port: number
   /** A transport has no connection that could end. */
   readonly lost = 0
+  readonly #payload: number
   readonly #sealer: SrtpSealer
   readonly #opener: SrtpOpener
 
-  constructor(id: number, transport: PlainTransport, master: Uint8Array) {
+  constructor(id: number, transport: PlainTransport, master: Uint8Array, payload: number) {
+    this.#payload = payload
     this.id = id
     this.port = transport.tuple.localPort
     this.#sealer = new SrtpSealer(master, this.ssrc, PAYLOAD_TYPE)
@@ -82,8 +84,10 @@ class MediasoupMember implements PeerMember {
     return sealed[1]! < FIRST_RTCP_TYPE || sealed[1]! > LAST_RTCP_TYPE
   }
 
+  /** The payload follows header extensions that mediasoup adds. */
   open(sealed: Uint8Array): Uint8Array | undefined {
-    return this.#opener.open(sealed)?.subarray(RTP_HEADER)
+    const packet = this.#opener.open(sealed)
+    return packet?.subarray(packet.length - this.#payload)
   }
 
   close(): void {}
