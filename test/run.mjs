@@ -8,7 +8,7 @@ import { runFiles } from './test-process.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 const seconds = usual => Number(process.env.TEST_SECONDS ?? usual)
-/** The fast ring takes 20 s on an idle machine, ten times that beside 20 busy processes. */
+/** The fast ring takes 45 s on an idle machine, and several times that beside busy processes. */
 const FAST_DEADLINE = seconds(900)
 /** The longest file takes 2 minutes on an idle machine; on the first run it also downloads foreign libraries. */
 const FILE_DEADLINE = seconds(900)

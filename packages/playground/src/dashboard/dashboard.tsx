@@ -1,5 +1,6 @@
 // The dashboard: the token, then alarms, load, lanes, channels and users of one node.
 import { useState } from 'preact/hooks'
+import { Logo } from '../logo.tsx'
 import { useStore } from '../store.ts'
 import { Chart } from '../ui/chart.tsx'
 import { Channels, Lanes, Users } from './tables.tsx'
@@ -20,12 +21,7 @@ export function Dashboard({ watch }: { watch: Watch }) {
   return (
     <div class="page">
       <header class="top">
-        <span class="logo" aria-hidden="true">
-          <i />
-          <i />
-          <i />
-          <i />
-        </span>
+        <Logo />
         <h1>Parley</h1>
         {now !== undefined && (
           <>

@@ -1,6 +1,7 @@
 // The page: the join form, or the call after joining.
 import { useEffect, useRef } from 'preact/hooks'
 import type { Call } from '../call.ts'
+import { Logo } from '../logo.tsx'
 import { useStore } from '../store.ts'
 import { Controls } from './controls.tsx'
 import { Door } from './door.tsx'
@@ -35,12 +36,7 @@ export function App({ call }: { call: Call }) {
   return (
     <div class="page">
       <header class="top">
-        <span class="logo" aria-hidden="true">
-          <i />
-          <i />
-          <i />
-          <i />
-        </span>
+        <Logo />
         <h1>Parley</h1>
         <p class={`status ${phase}`} role="status" data-testid="status">
           {PHASES[phase]}

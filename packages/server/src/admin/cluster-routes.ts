@@ -14,6 +14,7 @@ import {
   Nothing,
   page,
   routeOf,
+  stateRoutes,
 } from './route.ts'
 
 /** A node of the cluster. */
@@ -160,23 +161,7 @@ export const CLUSTER_ROUTES: readonly AdminRoute<ClusterAdministration>[] = [
     answer: z.object({ backend: z.string(), from: z.string(), to: z.string().optional() }),
     run: (front, request) => accepted(front.move(request)),
   }),
-  route({
-    method: 'GET',
-    path: '/v1/inspect',
-    summary:
-      'The complete state without secrets, as `Front.inspect()` returns it. Its fields may change between versions.',
-    request: Nothing,
-    answer: z.looseObject({}),
-    run: front => ({ ...front.inspect() }),
-  }),
-  route({
-    method: 'GET',
-    path: '/v1/stats',
-    summary: 'The metrics of `/metrics`, in Prometheus text format.',
-    request: Nothing,
-    answer: z.object({ text: z.string() }),
-    run: async front => ({ text: await front.metrics() }),
-  }),
+  ...stateRoutes<ClusterAdministration>('Front.inspect()'),
   route({
     method: 'POST',
     path: '/v1/log-level',

@@ -45,6 +45,35 @@ export const routeOf =
   ): AdminRoute<Subject> =>
     typed as AdminRoute<Subject>
 
+/** What the administrations of nodes and of fronts have in common. */
+interface Inspected {
+  inspect(): object
+  metrics(): string | Promise<string>
+}
+
+/** The routes that show the whole state and the metrics. `source` is the method that returns the state, for the documentation. */
+export const stateRoutes = <Subject extends Inspected>(source: string): readonly AdminRoute<Subject>[] => {
+  const route = routeOf<Subject>()
+  return [
+    route({
+      method: 'GET',
+      path: '/v1/inspect',
+      summary: `The complete state without secrets, as \`${source}\` returns it. Its fields may change between versions.`,
+      request: Nothing,
+      answer: z.looseObject({}),
+      run: subject => ({ ...subject.inspect() }),
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/stats',
+      summary: 'The metrics of `/metrics`, in Prometheus text format.',
+      request: Nothing,
+      answer: z.object({ text: z.string() }),
+      run: async subject => ({ text: await subject.metrics() }),
+    }),
+  ]
+}
+
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export const Nothing = z.strictObject({})
 export const Backend = z.string().max(32).optional().meta({ description: 'Only of this backend.' })

@@ -18,6 +18,7 @@ import {
   Nothing,
   page,
   routeOf,
+  stateRoutes,
 } from './route.ts'
 import { BanView, ChannelView, channelsOf, Status, UserView } from './views.ts'
 
@@ -88,23 +89,7 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
       return { total: items.length, items }
     },
   }),
-  route({
-    method: 'GET',
-    path: '/v1/inspect',
-    summary:
-      'The complete state without secrets, as `VoiceNode.inspect()` returns it. Its fields may change between versions.',
-    request: Nothing,
-    answer: z.looseObject({}),
-    run: node => ({ ...node.inspect() }),
-  }),
-  route({
-    method: 'GET',
-    path: '/v1/stats',
-    summary: 'The metrics of `/metrics`, in Prometheus text format.',
-    request: Nothing,
-    answer: z.object({ text: z.string() }),
-    run: async node => ({ text: await node.metrics() }),
-  }),
+  ...stateRoutes<Administration>('VoiceNode.inspect()'),
   route({
     method: 'POST',
     path: '/v1/mute',
