@@ -14,7 +14,7 @@ export interface Seat {
   /** The last grant; undefined before the first. */
   grant: VoiceStateGrant | undefined
   /** `connected` as the backend received it last on this front; undefined before the first grant. */
-  told: boolean | undefined
+  reported: boolean | undefined
 }
 
 /** `new`: not placed yet. `stranded`: no node accepts it; it is placed again when a node joins or returns. */

@@ -88,7 +88,7 @@ export class FrontControl implements NodeControl {
     for (const channel of this.tenant(id).all) {
       if (channel.node !== node) continue
       for (const seat of channel.seats.values())
-        if (seat.grant !== undefined && seat.told !== seat.grant.connected) this.#sendGrant(id, seat, seat.grant)
+        if (seat.grant !== undefined && seat.reported !== seat.grant.connected) this.#sendGrant(id, seat, seat.grant)
       const { encryption } = channel
       if (encryption === undefined || encryption === channel.toldEncryption) continue
       channel.toldEncryption = encryption
@@ -97,7 +97,7 @@ export class FrontControl implements NodeControl {
   }
 
   #sendGrant(id: BackendId, seat: Seat, grant: VoiceStateGrant): void {
-    seat.told = grant.connected
+    seat.reported = grant.connected
     this.#options.backends().voiceStateGranted(id, grant)
   }
 
@@ -137,7 +137,7 @@ export class FrontControl implements NodeControl {
     if (known === undefined && tenant.seats >= LIMITS.clusterVoiceStates)
       return refuse(LvspFailure.TooManyVoiceStates, 'the backend has the maximum of voice states')
     this.#leaveOthers(tenant, channel, request.userId)
-    const seat: Seat = known ?? { request, isAsked: true, isOwn: true, grant: undefined, told: undefined }
+    const seat: Seat = known ?? { request, isAsked: true, isOwn: true, grant: undefined, reported: undefined }
     seat.isAsked = true
     seat.isOwn = true
     seat.request = { ...known?.request, ...defined(request), ...channel.ref, userId: request.userId }
@@ -201,7 +201,7 @@ export class FrontControl implements NodeControl {
     for (const channel of this.tenant(backend).all) {
       if (channel.grant !== undefined) yield { kind: 'channel', grant: channel.grant }
       for (const seat of channel.seats.values()) {
-        seat.told = seat.grant?.connected
+        seat.reported = seat.grant?.connected
         yield seat.grant && { kind: 'voiceState', grant: seat.grant }
       }
       channel.toldEncryption = channel.encryption
@@ -212,7 +212,7 @@ export class FrontControl implements NodeControl {
   backendAttached(backend: BackendId): void {
     for (const channel of this.tenant(backend).all) {
       channel.toldEncryption = channel.encryption
-      for (const seat of channel.seats.values()) seat.told = seat.grant?.connected
+      for (const seat of channel.seats.values()) seat.reported = seat.grant?.connected
     }
     this.#options.ports.backendChanged(backend, true)
     this.#options.attached(backend)

@@ -382,10 +382,10 @@ class Moves implements Timed {
   }
 }
 
-/** `isTold`: the backend receives the event. */
-function setConnected({ seats }: FrontChannel, userId: string, connected: boolean, isTold: boolean): void {
+/** `isReported`: the backend receives the event. */
+function setConnected({ seats }: FrontChannel, userId: string, connected: boolean, isReported: boolean): void {
   const seat = seats.get(userId)
   if (seat?.grant === undefined) return
   seat.grant.connected = connected
-  if (isTold) seat.told = connected
+  if (isReported) seat.reported = connected
 }

@@ -100,7 +100,7 @@ export class Mirror {
     const adopted = this.#options.adoptsTokens(tenantId) ? { token } : {}
     const request = { ...channel.ref, userId, sessionId, restrictions, ...adopted }
     // The backend knows of it from the front that it used.
-    const mirrored = seat ?? { request, isAsked: false, isOwn: false, grant: undefined, told: grant.connected }
+    const mirrored = seat ?? { request, isAsked: false, isOwn: false, grant: undefined, reported: grant.connected }
     mirrored.request = request
     tenant.addSeat(channel, userId, mirrored)
     tenant.granted(channel, mirrored, { ...grant, ...channel.ref })

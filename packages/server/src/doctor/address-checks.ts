@@ -1,4 +1,4 @@
-// Checks of addresses and ports: whether clients can reach what they are told.
+// Checks of addresses and ports: whether clients can reach those that the node announces.
 import { isIP, isIPv4 } from 'node:net'
 import { isLoopback } from '../net/address.ts'
 import { hasIpv4, hasTcpMedia } from '../net/media-addresses.ts'

@@ -107,9 +107,9 @@ export class OpensslAssociation implements DtlsAssociation {
     const ssl = this.#ssl
     if (ssl === undefined || now < this.#deadline) return
     if (this.#state.kind === 'connected') return this.#release(ssl, now)
-    if (now >= this.#handshakeUntil) return this.#fail('handshake timeout')
+    if (now >= this.#handshakeUntil) return this.#end('handshake timeout')
     this.#calls.ERR_clear_error()
-    if (this.#calls.SSL_ctrl(ssl, HANDLE_TIMEOUT, 0, null) < 0) this.#fail('no answer to retransmissions')
+    if (this.#calls.SSL_ctrl(ssl, HANDLE_TIMEOUT, 0, null) < 0) this.#end('no answer to retransmissions')
     this.#collect()
     this.#arm(now)
   }
@@ -137,21 +137,21 @@ export class OpensslAssociation implements DtlsAssociation {
     this.#calls.ERR_clear_error()
     const result = this.#calls.SSL_do_handshake(ssl)
     if (result === 1) this.#connected(ssl)
-    else if (this.#calls.SSL_get_error(ssl, result) !== SSL_ERROR_WANT_READ) this.#fail(lastError(this.#calls))
+    else if (this.#calls.SSL_get_error(ssl, result) !== SSL_ERROR_WANT_READ) this.#end(lastError(this.#calls))
   }
 
   /** OpenSSL has verified that the client holds its certificate's key; here the certificate is compared with the fingerprint in SDP. */
   #connected(ssl: Handle): void {
     const profile = this.#profile(ssl)
-    if (!this.#isExpected(ssl)) return this.#fail('the certificate does not match the fingerprint')
-    if (profile === undefined) return this.#fail('no common SRTP profile')
+    if (!this.#isExpected(ssl)) return this.#end('the certificate does not match the fingerprint')
+    if (profile === undefined) return this.#end('no common SRTP profile')
     if (this.#calls.SSL_ctrl(ssl, HAS_EXTENDED_MASTER_SECRET, 0, null) !== 1)
-      return this.#fail('no extended master secret')
+      return this.#end('no extended master secret')
     const material = new Uint8Array(srtpMaterialLength(SRTP_LAYOUTS[profile]))
     const label = SRTP_EXPORTER_LABEL
     const { SSL_export_keying_material: exportMaterial } = this.#calls
     if (exportMaterial(ssl, material, material.length, label, label.length, null, 0, 0) !== 1)
-      return this.#fail('OpenSSL cannot export keys')
+      return this.#end('OpenSSL cannot export keys')
     this.#state = { kind: 'connected', profile, material }
     this.#observer.settled()
   }
@@ -184,13 +184,13 @@ export class OpensslAssociation implements DtlsAssociation {
   #read(ssl: Handle): void {
     const bytes = new Uint8Array(SERVER_LIMITS.maxDtlsDatagram)
     this.#calls.ERR_clear_error()
-    if (this.#calls.SSL_alloc_buffers(ssl) !== 1) return this.#fail('OpenSSL has no memory for its buffers')
+    if (this.#calls.SSL_alloc_buffers(ssl) !== 1) return this.#end('OpenSSL has no memory for its buffers')
     for (;;) {
       const result = this.#calls.SSL_read(ssl, bytes, bytes.length)
       if (result > 0) continue
       const error = this.#calls.SSL_get_error(ssl, result)
       if (error === SSL_ERROR_WANT_READ) return
-      return this.#fail(error === SSL_ERROR_ZERO_RETURN ? 'closed by the client' : lastError(this.#calls))
+      return this.#end(error === SSL_ERROR_ZERO_RETURN ? 'closed by the client' : lastError(this.#calls))
     }
   }
 
@@ -207,8 +207,7 @@ export class OpensslAssociation implements DtlsAssociation {
       calls.SSL_get_client_random(ssl, secrets.clientRandom, RANDOM),
       calls.SSL_get_server_random(ssl, secrets.serverRandom, RANDOM),
     ]
-    if (lengths.join() !== [MASTER_SECRET, RANDOM, RANDOM].join())
-      return this.#fail('OpenSSL cannot export its secrets')
+    if (lengths.join() !== [MASTER_SECRET, RANDOM, RANDOM].join()) return this.#end('OpenSSL cannot export its secrets')
     this.#alerts = new AlertRecords(secrets)
     secrets.master.fill(0)
     this.#free(ssl)
@@ -244,10 +243,6 @@ export class OpensslAssociation implements DtlsAssociation {
     const wait = Number(view.getBigInt64(0, true)) * 1_000 + Number(view.getBigInt64(8, true)) / 1_000
     // Plus a millisecond, so that the timer has expired by OpenSSL's clock too.
     this.#deadline = isSet ? Math.min(now + wait + 1, this.#handshakeUntil) : this.#handshakeUntil
-  }
-
-  #fail(reason: string): void {
-    this.#end(reason)
   }
 
   /** Frees the association. What it still had to say (an alert, close_notify) stays available to `takeDatagrams`. */

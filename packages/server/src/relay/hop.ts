@@ -60,7 +60,7 @@ export class Hops {
     return `${VERSION} ${hop.relay} ${hop.address} ${seconds} ${nonce} ${mac}`
   }
 
-  /** Why a header is refused is not told to its sender. */
+  /** The sender of a refused header does not learn the reason. */
   accept(text: string): Result<Hop> {
     const hop = readHop(text)
     if (hop === undefined) return refused('malformed')

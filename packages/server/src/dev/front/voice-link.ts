@@ -161,7 +161,7 @@ export class VoiceLink {
   /** What the relay and the faults learn from a message to the client. */
   #read(message: LinkMessage): void {
     if (message.format !== 'json') return
-    this.#relay()?.media.told(message)
+    this.#relay()?.media.sent(message)
     if (message.op === VoiceOp.SessionDescription) {
       const key = mediaKeyOf(message.body.d)
       if (key !== undefined) this.#relay()?.protect(key)

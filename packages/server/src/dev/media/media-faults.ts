@@ -45,7 +45,7 @@ export class MediaFaults {
   }
 
   /** A message to the client: Speaking names the user of an SSRC. */
-  told(message: LinkMessage): void {
+  sent(message: LinkMessage): void {
     if (message.format !== 'json' || message.op !== VoiceOp.Speaking) return
     const { user_id, ssrc } = (message.body.d ?? {}) as { user_id?: string; ssrc?: number }
     if (user_id !== undefined && ssrc !== undefined) this.#users.set(ssrc, user_id)
