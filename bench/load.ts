@@ -5,6 +5,7 @@ import { Crowd } from './load/crowd.ts'
 import { measureLoad } from './load/measure.ts'
 import { SHORTEST_PAYLOAD } from './load/media/stamp.ts'
 import type { Pace, Plan } from './load/plan.ts'
+import type { VideoPlan } from './load/video-plan.ts'
 import { NodeProcess } from './node/node-process.ts'
 import { percentile } from './statistics.ts'
 
@@ -16,6 +17,10 @@ const HELP = `npm run load -- [options]
   --visitors N    members per channel that leave and join with --churn (0)
   --rate N        packets per second of each speaker (50); 0 saturates the node
   --payload N     bytes per Opus packet (120)
+  --video N       members per channel that send a screen, or with several layers a camera (0); without --speakers no audio then
+  --viewers N     members per channel that receive video, its last ones (those that send none)
+  --frames N      frames of video per second (60)
+  --bits N,N      bits per second of each layer, in ascending order (8000000)
   --browsers      members that do not send join over WebRTC, as browsers do
   --mode NAME     encryption mode (aead_aes256_gcm_rtpsize)
   --churn N       joins per second, with as many leaves (0); needs visitors
@@ -26,10 +31,14 @@ const { values } = parseArgs({
   options: {
     channels: { type: 'string', default: '20' },
     members: { type: 'string', default: '25' },
-    speakers: { type: 'string', default: '1' },
+    speakers: { type: 'string' },
     visitors: { type: 'string', default: '0' },
     rate: { type: 'string', default: '50' },
     payload: { type: 'string', default: '120' },
+    video: { type: 'string', default: '0' },
+    viewers: { type: 'string' },
+    frames: { type: 'string', default: '60' },
+    bits: { type: 'string', default: '8000000' },
     browsers: { type: 'boolean', default: false },
     mode: { type: 'string', default: VoiceMode.AeadAes256GcmRtpsize },
     churn: { type: 'string', default: '0' },
@@ -43,27 +52,45 @@ if (values.help) {
   process.exit(0)
 }
 
-const numberOf = (
-  name: 'channels' | 'members' | 'speakers' | 'visitors' | 'rate' | 'payload' | 'churn' | 'seconds',
-) => {
-  const value = Number(values[name])
+type Option = Exclude<keyof typeof values, 'browsers' | 'mode' | 'set' | 'help' | 'bits'>
+
+const numberOf = (name: Option, otherwise = 0) => {
+  const value = Number(values[name] ?? otherwise)
   if (!(value >= 0)) throw new Error(`expected a number for --${name}, found ${values[name]}`)
   return value
 }
+
+function videoPlan(senders: number): VideoPlan {
+  const framesPerSecond = numberOf('frames')
+  const layers = values.bits.split(',').map(bits => ({ framesPerSecond, bitsPerSecond: Number(bits) }))
+  const wrong = layers.find(({ bitsPerSecond }) => !(bitsPerSecond > 0))
+  if (wrong !== undefined || framesPerSecond < 1) throw new Error(`expected bits and frames, found ${values.bits}`)
+  const viewers = numberOf('viewers', numberOf('members') - senders)
+  return { kind: layers.length > 1 ? 'camera' : 'screen', senders, viewers, layers }
+}
+
+const senders = numberOf('video')
 const mode = Object.values(VoiceMode).find(name => name === values.mode)
 if (mode === undefined) throw new Error(`expected a mode, found ${values.mode}`)
 const plan: Plan = {
   channels: numberOf('channels'),
   members: numberOf('members'),
-  speakers: numberOf('speakers'),
+  speakers: numberOf('speakers', senders > 0 ? 0 : 1),
   visitors: numberOf('visitors'),
   payload: numberOf('payload'),
   mode,
   browsers: values.browsers,
+  ...(senders > 0 && { video: videoPlan(senders) }),
 }
 if (plan.payload < SHORTEST_PAYLOAD) throw new Error(`expected a payload of at least ${SHORTEST_PAYLOAD} bytes`)
 if (plan.speakers + plan.visitors > plan.members)
   throw new Error('expected at most as many speakers and visitors as members')
+if (senders > plan.members || (plan.video?.viewers ?? 0) > plan.members)
+  throw new Error('expected at most as many senders and viewers of video as members')
+if (senders > 0 && (plan.browsers || plan.visitors > 0))
+  throw new Error(
+    'expected --video without --browsers and --visitors: all members in video are Discord clients that stay',
+  )
 const rate = numberOf('rate')
 const pace: Pace = rate === 0 ? { kind: 'saturated' } : { kind: 'paced', perSecond: rate }
 const seconds = numberOf('seconds')

@@ -15,6 +15,7 @@ import { aimsOf } from './report/aims.ts'
 import { byNativeFloor } from './report/native-floors.ts'
 import { checkRows, printRows, type Row, readRows, round } from './report/rows.ts'
 import { alone, BASE, browsers, byChannels, byLanes, byMembers, type Extent, paced } from './report/scenarios.ts'
+import { byVideo } from './report/video-scenarios.ts'
 import { type BridgeExtent, measureBridge, printBridge } from './spacebar/bridge-figures.ts'
 import { type BandwidthExtent, benchBandwidth, printBandwidth } from './video/bandwidth.ts'
 import { benchScreens, printScreens } from './video/screens.ts'
@@ -27,6 +28,7 @@ const SCENARIOS = {
   paced,
   channels: byChannels,
   browsers,
+  screens: byVideo,
 }
 /** Parts that are not in the forwarding table. */
 const OTHERS = ['peers', 'node', 'start', 'messages', 'dave', 'video', 'spacebar', 'cluster']
@@ -129,7 +131,7 @@ const FULL_OTHERS: OtherExtent = {
   start: 9,
   messages: { channels: [1_000, 10_000, 100_000], rounds: 500 },
   dave: { sizes: [10, 50, 100, 250], rounds: 12, members: 100, changes: 24 },
-  video: { estimates: 10, seconds: 600, steps: 100 },
+  video: { estimates: 10, seconds: 600, steps: 100, crowdSeconds: 60 },
   spacebar: { messages: 500_000, joins: 1_000, delays: 100, users: 10_000 },
   cluster: { placements: 5_000, requests: 6_000, rounds: 5, nodes: [1, 2, 4], channels: 8, seconds: 4 },
 }
@@ -148,7 +150,7 @@ const SHORT_OTHERS: OtherExtent = {
   start: 3,
   messages: { channels: [100, 1_000], rounds: 50 },
   dave: { sizes: [10, 100], rounds: 4, members: 20, changes: 4 },
-  video: { estimates: 2, seconds: 30, steps: 5 },
+  video: { estimates: 2, seconds: 30, steps: 5, crowdSeconds: 5 },
   spacebar: { messages: 50_000, joins: 300, delays: 20, users: 1_000 },
   cluster: { placements: 500, requests: 1_000, rounds: 1, nodes: [1, 2], channels: 2, seconds: 1 },
 }
@@ -183,7 +185,9 @@ const cluster = isClusterChosen && hasNats() ? await measureCluster(others.clust
 const aims = aimsOf({ isReduced: short, peers, rows, node, start, messages, dave, video, bridge, cluster })
 
 if (peers !== undefined) {
-  console.log('Servers under the same load: rooms of 25, one speaker each, 50 packets of 120 bytes a second\n')
+  console.log(
+    'Servers under the same load: rooms of 25, one speaker each, 50 packets of 120 bytes a second; and screens\n',
+  )
   printPeers(peers)
 }
 if (rows.length > 0) {

@@ -1,7 +1,8 @@
 // A chat backend that creates the tokens of its users: hands them to the node and to the user at the same time, and restores its
 // calls after a restart of the node. The node has `adopts_tokens = true` for this backend.
 //
-//   node --import ./packages/server/bin/source.mjs examples/adopting-backend.ts ws://127.0.0.1:8080/lvsp SECRET HOST:PORT 7 8
+//   PARLEY_BACKEND_0_SECRET=SECRET PARLEY_BACKEND_0_ADOPTS_TOKENS=true npx parley serve
+//   node --import ./packages/server/bin/source.mjs examples/adopting-backend.ts ws://127.0.0.1:8443/lvsp SECRET HOST:PORT 7 8
 //
 // A real backend sends the events to its users instead of printing them. Ctrl-C ends it.
 import { randomBytes } from 'node:crypto'
@@ -83,7 +84,7 @@ class Voice {
   }
 }
 
-const [url = 'ws://127.0.0.1:8080/lvsp', secret = '', endpoint = '127.0.0.1:8080', ...userIds] = process.argv.slice(2)
+const [url = 'ws://127.0.0.1:8443/lvsp', secret = '', endpoint = '127.0.0.1:8443', ...userIds] = process.argv.slice(2)
 const node = new LvspClient({ url, secret, maxReconnectDelay: 2_000 })
 node.on('error', error => console.log(error.message))
 const voice = new Voice(node, endpoint, (userId, data) => console.log('voice server update', userId, data))

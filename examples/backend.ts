@@ -1,11 +1,12 @@
 // A chat backend in forty lines: creates a channel on a node, lets users in, and prints what they need to connect.
 //
-//   node --import ./packages/server/bin/source.mjs examples/backend.ts ws://127.0.0.1:8080/lvsp SECRET 7 8
+//   PARLEY_BACKEND_0_SECRET=SECRET npx parley serve
+//   node --import ./packages/server/bin/source.mjs examples/backend.ts ws://127.0.0.1:8443/lvsp SECRET 7 8
 //
 // A real backend sends each user a voice state update and a voice server update instead of printing them. Ctrl-C ends it.
 import { LvspClient } from '@parley/client'
 
-const [url = 'ws://127.0.0.1:8080/lvsp', secret = '', ...userIds] = process.argv.slice(2)
+const [url = 'ws://127.0.0.1:8443/lvsp', secret = '', ...userIds] = process.argv.slice(2)
 const channel = { guildId: '100', channelId: '500' }
 
 const node = new LvspClient({ url, secret })

@@ -36,7 +36,7 @@ export class OldcordVoice {
     this.#node.on('error', error => console.log(error.message))
   }
 
-  /** Users of before a restart of this process stay in their calls if they join again within a minute. */
+  /** Users who were in a call before this process restarted stay in it if they join again within a minute. */
   async connect(): Promise<void> {
     await this.#node.connect()
     this.#node.sync([], { grace: 60 })
@@ -50,7 +50,7 @@ export class OldcordVoice {
     return [...this.#calls.values()].filter(call => call.channelId === channelId).length
   }
 
-  /** Opcode 4, after the checks: the user may connect. A mute or deafen of oneself changes nothing here. */
+  /** Opcode 4, after the checks: the user may connect. Self-mute and self-deafen change nothing here. */
   join(session: GatewaySession, guildId: string, channelId: string): void {
     const before = this.#calls.get(session.user.id)
     if (before?.channelId === channelId && before.session === session) return

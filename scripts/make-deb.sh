@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds a Debian package of the server: scripts/make-deb.sh FOLDER [TARBALL…] writes FOLDER/parley_VERSION_ARCHITECTURE.deb.
-# Without tarballs of npm it builds and packs this checkout. Needs dpkg-deb and npm; root is not needed.
+# Without tarballs of npm it builds and packs this checkout, after `npm ci`. Needs dpkg-deb and npm; root is not needed.
 set -eu
 folder=$(realpath "$1")
 shift
@@ -52,7 +52,7 @@ POSTINST
 cat > "$root/DEBIAN/prerm" <<'PRERM'
 #!/bin/sh
 set -e
-[ "$1" != remove ] || [ ! -d /run/systemd/system ] || systemctl stop parley.service
+[ "$1" != remove ] || [ ! -d /run/systemd/system ] || systemctl stop parley.service 'parley@*.service'
 PRERM
 chmod 755 "$root/DEBIAN/postinst" "$root/DEBIAN/prerm"
 chmod -R u+rwX,go+rX,go-w "$root/usr"

@@ -16,15 +16,16 @@ const wanted = words.filter(word => word !== '--add')
 const isWanted = (name: string) => wanted.length === 0 || wanted.some(word => name.toLowerCase().includes(word))
 const known = new Map(readMatrix(readFileSync(PAGE, 'utf8')).columns.map(column => [column.name, column]))
 
-async function columnFor({ name, tool }: LibraryDriver): Promise<MatrixColumn[]> {
+async function columnFor({ name, tool: toolOf, server }: LibraryDriver): Promise<MatrixColumn[]> {
   const before = known.get(name)
   if (!isWanted(name)) return before === undefined ? [] : [before]
+  const tool = toolOf()
   if ('missing' in tool) {
     console.log(`${name}: left out, ${tool.missing}`)
     return []
   }
   const finished = ({ number, outcome }: CaseResult) => console.log(`${name}  ${number}  ${outcome}`)
-  const run = columnOf(name, await runClient({ command: tool.command, only: [], parallel: PARALLEL, finished }))
+  const run = columnOf(name, await runClient({ command: tool.command, only: [], parallel: PARALLEL, server, finished }))
   return [merged(isAdding ? before : undefined, run)]
 }
 

@@ -39,6 +39,7 @@ const APART: Record<string, string> = {
 }
 
 const MEDIA_LEAVES = [
+  'bitrate',
   'address',
   'receive',
   'layers',
@@ -59,7 +60,8 @@ const PARTS: Record<string, string[]> = {
   'core/channel-ref': [],
   'core/media-base': ['lane'],
   'core/media/receive': ['root'],
-  'core/media/address': ['root', 'lane', 'media-base', 'media/receive'],
+  'core/media/bitrate': ['root', 'lane'],
+  'core/media/address': ['root', 'lane', 'media-base', 'media/receive', 'media/bitrate'],
   'core/media/layers': ['root', 'lane'],
   'core/media/numbers': ['root', 'media/receive', 'media/layers'],
   'core/media/streams': ['root', 'lane', 'media/address', 'media/receive', 'media/layers', 'media/numbers'],
@@ -105,7 +107,7 @@ const PARTS: Record<string, string[]> = {
   'server/lane/engine': ['limits', 'lane/crypto', 'lane/table', 'lane/thread'],
   'server/lane/thread': ['limits', 'stall', 'lane/crypto', 'lane/engine'],
   'server/dtls': ['limits'],
-  'server/cluster': ['limits', 'root', 'admin', 'app', 'config', 'monitoring', 'net', 'relay'],
+  'server/cluster': ['limits', 'root', 'acme', 'admin', 'app', 'config', 'monitoring', 'net', 'relay'],
   'server/relay': ['limits', 'monitoring', 'net'],
   'server/monitoring': ['limits'],
   'server/admin': ['limits', 'root', 'net', 'config', 'monitoring', 'playground'],
@@ -119,7 +121,8 @@ const PARTS: Record<string, string[]> = {
   'server/stun': ['limits'],
   'server/systemd': ['limits'],
   'server/playground': ['limits', 'net'],
-  'server/demo': ['limits', 'root', 'app', 'net', 'config', 'monitoring', 'playground', 'talk'],
+  'server/demo': ['limits', 'root', 'app', 'net', 'config', 'monitoring', 'playground', 'talk', 'demo/guests'],
+  'server/demo/guests': ['limits', 'root', 'demo', 'playground'],
   'server/dev': [
     'limits',
     'root',
@@ -134,7 +137,7 @@ const PARTS: Record<string, string[]> = {
     'dev/trace',
     'dev/expect',
   ],
-  'server/conformance': ['limits', 'dev', 'dev/faults', 'dev/trace'],
+  'server/conformance': ['limits', 'net', 'lane/crypto', 'dev', 'dev/faults', 'dev/trace'],
   'server/dev/faults': ['limits', 'config'],
   'server/dev/trace': ['limits', 'dev/faults'],
   'server/dev/messages': ['limits', 'dev/faults'],

@@ -87,28 +87,3 @@ test('each file that the documentation names exists', () => {
   const missing = named.filter(({ name }) => !existsInRepository(name)).map(({ path, name }) => `${path}: ${name}`)
   assert.equal(missing.join('\n'), '')
 })
-
-/** Where a test runs each command of docs/operating.md, and by which words. The admin commands are run from the page's own table. */
-const RUN_BY: Readonly<Record<string, readonly [file: string, words: string]>> = {
-  serve: ['test/e2e/server-process.test.ts', "'serve'"],
-  'check-config': ['test/e2e/server-process.test.ts', "'check-config'"],
-  setup: ['test/e2e/setup.test.ts', "'setup'"],
-  doctor: ['test/e2e/doctor.test.ts', "'doctor'"],
-  'doctor --from': ['test/e2e/doctor.test.ts', '--from'],
-  'serve --take-over': ['test/e2e/take-over.test.ts', '--take-over'],
-  front: ['test/e2e/cluster-scene.ts', "'front'"],
-}
-
-test('each command that docs/operating.md names is run by a test', () => {
-  const page = readFileSync(join(ROOT, 'docs/operating.md'), 'utf8')
-  const admin = readFileSync(join(ROOT, 'test/e2e/admin.test.ts'), 'utf8')
-  const named = [...page.matchAll(/\bparley ((?:doctor --from|serve --take-over|[a-z]+(?:-[a-z]+)*))/g)]
-  const names = new Set(named.map(([, name]) => name!).filter(name => name !== 'parley'))
-  assert.ok(names.size > 20, `found ${names.size} only`)
-  const missing = [...names].filter(name => {
-    const [file, words] = RUN_BY[name] ?? []
-    if (file === undefined || words === undefined) return !new RegExp(`^    '?${name}( <\\w+>)?'?: /`, 'm').test(admin)
-    return !readFileSync(join(ROOT, file), 'utf8').includes(words)
-  })
-  assert.deepEqual(missing, [])
-})

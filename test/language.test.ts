@@ -22,8 +22,23 @@ const COUNTED = [
   'of no use',
   'lest',
 ]
+/** Idioms of other languages: none may occur. */
+const REFUSED = [
+  'of before',
+  'behind --',
+  'met a fault',
+  'what is above',
+  'is no address',
+  'NATS is there',
+  'NATS is away',
+  'wrong at present',
+]
+
 /** Words of a phrase may stand on two lines, with the mark of a comment between them. */
-const WORDS = new RegExp(`\\b(${COUNTED.map(words => words.replaceAll(' ', '[\\s/*#]+')).join('|')})\\b`, 'gi')
+const phrases = (list: readonly string[]) => list.map(words => words.replaceAll(' ', '[\\s/*#]+')).join('|')
+const WORDS = new RegExp(`\\b(${phrases(COUNTED)})\\b`, 'gi')
+/** Not before a parenthesis: `of before)` ends the head of a loop. */
+const IDIOMS = new RegExp(`\\b(${phrases(REFUSED)})(?![\\w)])`, 'gi')
 
 /** The only file with an exempt block, which holds rows of the table of words and nothing else. */
 const WORD_LIST = 'CONTRIBUTING.md'
@@ -37,6 +52,7 @@ interface Count {
   path: string
   found: number
   lines: number
+  idioms: readonly string[]
 }
 
 function filesUnder(folder: string): string[] {
@@ -52,7 +68,8 @@ function countIn(file: string): Count {
   const path = relative(ROOT, file)
   const text = readFileSync(file, 'utf8')
   const counted = path === WORD_LIST ? text.replace(EXEMPT_BLOCK, '') : text
-  return { path, found: counted.match(WORDS)?.length ?? 0, lines: text.split('\n').length - 1 }
+  const matches = (pattern: RegExp) => counted.match(pattern) ?? []
+  return { path, found: matches(WORDS).length, lines: text.split('\n').length - 1, idioms: matches(IDIOMS) }
 }
 
 const sum = (counts: readonly Count[], of: 'found' | 'lines') => counts.reduce((total, count) => total + count[of], 0)
@@ -72,10 +89,17 @@ test('sources, tests and docs are written in plain technical English', t => {
   assert.ok(rate <= LIMIT, report)
 })
 
+test('no idiom of another language is in sources, tests and docs', () => {
+  const found = filesUnder(ROOT)
+    .map(countIn)
+    .flatMap(({ path, idioms }) => idioms.map(idiom => `${path}: ${idiom}`))
+  assert.equal(found.join('\n'), '')
+})
+
 test('the list of words to avoid names each counted word, and exempts nothing else', () => {
   const rows = EXEMPT_BLOCK.exec(readFileSync(join(ROOT, WORD_LIST), 'utf8'))?.groups?.rows
   assert.ok(rows !== undefined, `${WORD_LIST}: expected a table between the markers of "words to avoid"`)
   assert.ok(rows.split('\n').length <= MOST_ROWS, `${WORD_LIST}: the table of words has more than ${MOST_ROWS} rows`)
-  for (const words of COUNTED)
-    assert.match(rows, new RegExp(`\\b${words}\\b`), `${WORD_LIST}: the table lacks "${words}"`)
+  for (const words of [...COUNTED, ...REFUSED])
+    assert.match(rows, new RegExp(`\\b${words}(?!\\w)`), `${WORD_LIST}: the table lacks "${words}"`)
 })

@@ -26,9 +26,12 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.kill(process.pid, signal)
   })
 
-/** Runs the files; `deadline` is in seconds. Resolves with whether all tests passed and the process exited in time. */
-export function runFiles(files, { deadline }) {
-  const each = new TestProcess(files)
+/**
+ * Runs the files; `deadline` is in seconds. Resolves with whether all tests passed and the process exited in time. The output
+ * appears at once, or, where `after` is given, when that promise has settled.
+ */
+export function runFiles(files, { deadline, after }) {
+  const each = new TestProcess(files, after)
   running.add(each)
   return each.exit(deadline * 1_000).finally(() => running.delete(each))
 }
@@ -41,12 +44,19 @@ class TestProcess {
   /** What runs now: a test, or the file that is being loaded. */
   #running = 'start-up'
   #overdue
+  /** The output that waits for that of another process, and when that one ends; undefined where output appears at once. */
+  #held
+  #after
 
-  constructor(files) {
+  constructor(files, after) {
     this.#name = files.length === 1 ? relative(ROOT, files[0]) : `${files.length} files`
-    const options = { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit', 'pipe'], detached: HAS_GROUPS }
-    console.log(`\n== ${this.#name}`)
+    this.#held = after && []
+    this.#after = after
+    const output = after ? 'pipe' : 'inherit'
+    const options = { cwd: ROOT, stdio: ['ignore', output, output, 'pipe'], detached: HAS_GROUPS }
+    this.#print(`\n== ${this.#name}`)
     this.#child = spawn(process.execPath, [...ARGUMENTS, ...files], options)
+    for (const stream of [this.#child.stdout, this.#child.stderr]) stream?.on('data', chunk => this.#held.push(chunk))
     createInterface({ input: this.#child.stdio[3] }).on('line', line => this.#take(JSON.parse(line)))
   }
 
@@ -57,8 +67,15 @@ class TestProcess {
     clearTimeout(timer)
     this.signal('SIGKILL')
     await closed
-    if (this.#overdue !== undefined) console.log(`✖ ${this.#name}: ${this.#overdue}`)
+    if (this.#overdue !== undefined) this.#print(`✖ ${this.#name}: ${this.#overdue}`)
+    await this.#after
+    for (const chunk of this.#held ?? []) process.stdout.write(chunk)
     return status === 0 && this.#overdue === undefined
+  }
+
+  #print(line) {
+    if (this.#held) this.#held.push(`${line}\n`)
+    else console.log(line)
   }
 
   /** Signals the whole process group, which outlives the process that leads it. */

@@ -34,6 +34,7 @@ const WARM_UP = 30
 
 /** A session without a running client. Its key package is davey's, and it sends the committer's commit after the committer. */
 class Silent implements DaveSession {
+  readonly voiceState = {}
   readonly userId: string
   readonly keyPackage: Uint8Array
   bytes = 0

@@ -15,6 +15,8 @@ import { Stream } from './media/stream.ts'
 import { Traffic } from './media/traffic.ts'
 import { Member, type MemberPlace } from './member.ts'
 import { type Plan, socketSets } from './plan.ts'
+import { announce, streamsOf } from './streams.ts'
+import { offeredStreams } from './video-plan.ts'
 import { DtlsClients } from './webrtc/dtls-client.ts'
 import { WEBRTC_PROFILE } from './webrtc/webrtc-client.ts'
 
@@ -70,7 +72,7 @@ export class Crowd {
     this.sockets = new LoadSockets(native, memory, sets * plan.members)
     this.#ciphers = new SlotCiphers(native, memory)
     this.#discoveries = new Discoveries(this.sockets)
-    this.receiver = new Receiver(this.sockets, (socket, bytes) => this.#takeOther(socket, bytes), plan.payload)
+    this.receiver = new Receiver(this.sockets, (socket, bytes) => this.#takeOther(socket, bytes))
     this.traffic = new Traffic(this.sockets, this.receiver)
     this.#channels = Array.from({ length: plan.channels }, (_, channel) => this.#openChannel(channel, channel % sets))
     this.members = this.#channels.flatMap(({ members }) => members)
@@ -103,7 +105,7 @@ export class Crowd {
       await member.join()
       return performance.now() - started
     })
-    if (first + count === this.members.length) this.#openStreams()
+    if (first + count === this.members.length) await this.#openStreams()
     return times
   }
 
@@ -120,7 +122,7 @@ export class Crowd {
 
   async changeMode(mode: VoiceMode): Promise<void> {
     await inParallel(this.members, IN_FLIGHT, member => member.changeMode(mode))
-    this.#openStreams()
+    await this.#openStreams()
   }
 
   async close(): Promise<void> {
@@ -155,12 +157,13 @@ export class Crowd {
       find: (ssrc, node) => this.#discoveries.find(socket, ssrc, node),
       send: (bytes, node) => this.#send(socket, bytes, node),
     }
-    const { speakers, encrypted = 0 } = this.plan
+    const { speakers, encrypted = 0, video } = this.plan
     const clients = this.#clients
     const isBrowser = clients !== undefined && index >= speakers
     const isMls = this.mls !== undefined && channel < encrypted
     return {
       ...place,
+      ...(video !== undefined && { video: { offered: index < video.senders ? offeredStreams(video) : [] } }),
       ...(isBrowser && { browser: { clients, sockets: this.sockets, socket } }),
       ...(isMls && this.#mlsPlace(this.mls, place, index === 0)),
     }
@@ -186,18 +189,17 @@ export class Crowd {
   }
 
   /** A speaker continues its sequences after a change of mode, as clients do. */
-  #openStreams(): void {
+  async #openStreams(): Promise<void> {
     const counters = new Map(this.#streams.map(({ ssrc, counter }) => [ssrc, counter]))
     this.#closeStreams()
-    const { speakers, payload } = this.plan
     for (const channel of this.#channels)
-      for (let index = 0; index < speakers; index++) {
-        const stream = new Stream(channel, index, this.sockets, this.#ciphers, payload)
+      for (const options of streamsOf(this.plan, channel, counters)) {
+        const stream = new Stream(channel, this.sockets, this.#ciphers, options)
         stream.counter = counters.get(stream.ssrc) ?? 0
-        channel.members[index]?.setSpeaking()
         this.#streams.push(stream)
       }
     for (const stream of this.#streams) this.receiver.add(stream)
+    await Promise.all(this.#channels.map(channel => announce(this.plan, channel)))
   }
 
   #closeStreams(): void {

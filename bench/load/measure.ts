@@ -15,7 +15,10 @@ export interface MeasuredProcess {
 /** A stream as far as it is counted. */
 interface CountedStream extends TrafficSource {
   readonly channel: { readonly residents: number }
-  readonly index: number
+  /** Members that are to receive it: true by index. */
+  readonly targets: readonly boolean[]
+  /** Whether it is a layer of several: its targets may be sent another one. */
+  readonly isLayer?: boolean
   readonly sent: number
   readonly received: Int32Array
   reset(now: number): void
@@ -54,6 +57,10 @@ export interface LoadFigures {
   microseconds: number
   /** CPU of the node's process, in cores. */
   cores: number
+  /** Packets that the load sent. A load that gets no CPU sends none. */
+  sent: number
+  /** Sessions that ended. */
+  ended: number
   /** Share of the copies for members that stay that were lost, 0 to 1. */
   loss: number
   /** Copies that were opened and had the right content. */
@@ -105,13 +112,16 @@ export async function measureLoad(crowd: Load, measurement: Measurement): Promis
   const elapsed = (after.at - before.at) / 1_000
   const cpu = after.cpu - before.cpu
   const { checked, wrong, late } = receiver.counts
+  const ended = crowd.members.reduce((sum, { lost }) => sum + lost, 0)
   return {
     packetsPerSecond: packets / elapsed,
     microseconds: (cpu / packets) * 1e6,
     cores: cpu / elapsed,
+    sent: streams.reduce((sum, { sent }) => sum + sent, 0),
+    ended,
     loss: lossOf(crowd),
     checked,
-    wrong: wrong + unheard(crowd) + crowd.members.reduce((lost, member) => lost + member.lost, 0),
+    wrong: wrong + unheard(crowd) + ended,
     late,
     latency: pace.kind === 'paced' ? spread(latencies) : undefined,
     heartbeat: { ...spread(answers), answers: answers.length },
@@ -154,15 +164,15 @@ export async function drained({ traffic }: Load): Promise<void> {
   while (performance.now() - traffic.receivedAt < QUIET && performance.now() < end)
 }
 
-/** Packets of a speaker of which each listener must receive at least one. */
+/** Packets of a stream of which each target must receive at least one. */
 const HEARD = 10
 
-/** Listeners that received nothing of a speaker, which no loss on a busy machine explains. */
+/** Targets that received nothing of a stream, which no loss on a busy machine explains; a pause of a layer explains it for a while. */
 function unheard({ streams }: Load): number {
   let count = 0
-  for (const { sent, received, index, channel } of streams)
-    for (let listener = 0; listener < channel.residents && sent >= HEARD; listener++)
-      if (listener !== index && received[listener] === 0) count++
+  for (const { sent, received, targets, channel, isLayer } of streams)
+    for (let index = 0; index < channel.residents && sent >= HEARD && isLayer !== true; index++)
+      if (targets[index] === true && received[index] === 0) count++
   return count
 }
 
@@ -171,9 +181,11 @@ export function lossOf({ streams }: Load): number {
   let expected = 0
   let received = 0
   for (const stream of streams) {
-    const { residents } = stream.channel
-    expected += stream.sent * (stream.index < residents ? residents - 1 : residents)
-    for (let index = 0; index < residents; index++) received += stream.received[index]!
+    for (let index = 0; index < stream.channel.residents; index++) {
+      if (stream.targets[index] !== true) continue
+      expected += stream.sent
+      received += stream.received[index]!
+    }
   }
   return expected === 0 ? 0 : 1 - received / expected
 }

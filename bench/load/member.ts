@@ -8,13 +8,17 @@ import {
   VoiceClientSession,
   type VoiceDescription,
   type VoiceOutput,
+  type VoiceReady,
 } from '@parley/client'
 import {
+  type Codec,
   type Discovered,
   encodeClientBinary,
   encodeReceiverReport,
   OPUS_PAYLOAD_TYPE,
   PROTECTION_LAYOUTS,
+  rtxTypeOf,
+  type Stream,
   type VoiceMode,
   VoiceOp,
 } from '@parley/protocol'
@@ -23,6 +27,7 @@ import type { DaveLibrary } from '../../packages/client/src/voice/dave/dave.ts'
 import { nameOf } from '../floor/socket-name.ts'
 import type { SendCommit } from './dave/mls.ts'
 import type { LoadSockets } from './media/load-sockets.ts'
+import { H264_TYPE } from './media/video-packets.ts'
 import type { DtlsClients } from './webrtc/dtls-client.ts'
 import type { SrtpOpener } from './webrtc/srtp-opener.ts'
 import { WEBRTC_OPUS, WebrtcClient } from './webrtc/webrtc-client.ts'
@@ -41,6 +46,8 @@ export interface MemberPlace {
   send(bytes: Uint8Array, node: Int32Array): void
   /** Present if the member uses WebRTC. */
   readonly browser?: { clients: DtlsClients; sockets: LoadSockets; socket: number }
+  /** Present if it takes part in video; `offered` has the layers that it sends, of one source. */
+  readonly video?: { readonly offered: readonly Stream[] }
   /** Present if its calls are encrypted end to end. Called for each join. */
   library?(send: SendCommit): Promise<DaveLibrary>
   /** Called when the member's encryption changes. */
@@ -52,6 +59,11 @@ interface Settling {
   reject(error: Error): void
 }
 
+/** Discord's numbers. With a type for retransmissions the node keeps packets for them, as for Discord's clients. */
+const VIDEO_CODECS: readonly Codec[] = [
+  { name: 'opus', type: 'audio', priority: 1_000, payload_type: OPUS_PAYLOAD_TYPE },
+  { name: 'H264', type: 'video', priority: 1_000, payload_type: H264_TYPE, rtx_payload_type: rtxTypeOf(H264_TYPE) },
+]
 /** Nonces of the measured heartbeats start here, above those of the session, which count from 1. */
 const PROBES = 1e9
 /** Offset between the node's SSRC and the one that a WebRTC client chooses for itself. */
@@ -60,6 +72,8 @@ const CLIENT_SSRCS = 7
 export class Member {
   mode: VoiceMode
   ssrc = -1
+  /** Layers of its video source with the SSRCs that the node assigned, in the order in which it offered them. */
+  streams: readonly Stream[] = []
   /** Socket name of the node. */
   node: Int32Array | undefined
   /** Key of its encryption mode; undefined while it is not joined or uses WebRTC. */
@@ -77,6 +91,8 @@ export class Member {
   #settling: Settling | undefined
   #address = { address: '', port: 0 }
   #probe = { nonce: PROBES, sentAt: 0 }
+  /** Called at the answer to the latest probe. */
+  readonly #settled: (() => void)[] = []
 
   /** `answered` receives the milliseconds until each heartbeat of `beat` was acknowledged. */
   constructor(place: MemberPlace, mode: VoiceMode, answered: (milliseconds: number) => void) {
@@ -99,9 +115,9 @@ export class Member {
   get isJoined(): boolean {
     return this.key !== undefined || this.#opener !== undefined
   }
-  /** Payload type of Opus in packets to this member. */
-  get payloadType(): number {
-    return this.#place.browser === undefined ? OPUS_PAYLOAD_TYPE : WEBRTC_OPUS
+  /** Payload type in packets to this member, by the sender's. */
+  typeOf(payloadType: number): number {
+    return payloadType === OPUS_PAYLOAD_TYPE && this.#place.browser !== undefined ? WEBRTC_OPUS : payloadType
   }
 
   /** Opens a packet with code that the node does not use; returns undefined if it does not verify. */
@@ -133,17 +149,46 @@ export class Member {
     this.#loop?.pump()
   }
 
+  /** Declares all layers of its source (op 12). */
+  show(): void {
+    const streams = this.streams.map(stream => ({ ...stream, active: true }))
+    const [best] = streams
+    const ssrcs = { audio_ssrc: this.ssrc, video_ssrc: best?.ssrc ?? 0, rtx_ssrc: best?.rtx_ssrc ?? 0 }
+    this.#command(VoiceOp.Video, { ...ssrcs, streams })
+  }
+
+  /** Declares which layers it wants to receive (op 15), by SSRC; 0 is not wanted. All that is not named is, such as audio. */
+  want(wants: ReadonlyMap<number, number>): void {
+    this.#command(VoiceOp.MediaSinkWants, { any: 100, ...Object.fromEntries(wants) })
+  }
+
+  /**
+   * Resolves when the node has processed all messages that the member sent before: it answers heartbeats in their order. Rejects with
+   * an Error for a member that is not joined.
+   */
+  async settled(): Promise<void> {
+    if (!this.isJoined) throw new Error(`${this.#place.userId} is not joined`)
+    // An answer that is due may be older than the messages.
+    this.#probe.sentAt = 0
+    this.beat()
+    await new Promise<void>(resolve => this.#settled.push(resolve))
+  }
+
   /** Sends a heartbeat in addition to those of the session, unless the previous one is unanswered. */
   beat(): void {
     if (this.#probe.sentAt !== 0 || !this.isJoined) return
     this.#probe = { nonce: this.#probe.nonce + 1, sentAt: performance.now() }
-    this.#session?.command(VoiceOp.Heartbeat, { t: this.#probe.nonce, seq_ack: this.#session.seq })
-    this.#loop?.pump()
+    this.#command(VoiceOp.Heartbeat, { t: this.#probe.nonce, seq_ack: this.#session?.seq })
   }
 
   /** Drops the connection without a close frame. */
   close(): void {
     this.#end()?.terminate()
+  }
+
+  #command(op: number, data: unknown): void {
+    this.#session?.command(op, data)
+    this.#loop?.pump()
   }
 
   #end(): WebSocket | undefined {
@@ -170,7 +215,13 @@ export class Member {
     if (token === undefined) throw new Error('expected a token for the user')
     const credentials = { serverId: channelId, channelId, userId, sessionId, token }
     this.#probe = { nonce: PROBES, sentAt: 0 }
-    this.#session = new VoiceClientSession({ ...credentials, attempts: 0, ...(dave !== undefined && { dave }) })
+    const { video } = this.#place
+    this.#session = new VoiceClientSession({
+      ...credentials,
+      attempts: 0,
+      ...(dave !== undefined && { dave }),
+      ...(video !== undefined && { video: true, streams: video.offered }),
+    })
     this.#loop = new SessionLoop(this.#session, output => this.#apply(output))
     this.#session.start(performance.now())
     this.#loop.pump()
@@ -185,7 +236,7 @@ export class Member {
       case 'close':
         return this.#socket?.close(output.code)
       case 'ready':
-        return void this.#ready(output.ready.ssrc, output.ready.ip, output.ready.port)
+        return void this.#ready(output.ready)
       case 'description':
         return void this.#describe(output.description)
       case 'encryption':
@@ -214,12 +265,14 @@ export class Member {
     if (typeof data === 'string' && this.#probe.sentAt !== 0 && data.includes(`{"t":${this.#probe.nonce}}`)) {
       this.#answered(now - this.#probe.sentAt)
       this.#probe.sentAt = 0
+      for (const resolve of this.#settled.splice(0)) resolve()
     }
     this.#session?.messageReceived(data, now)
   }
 
-  async #ready(ssrc: number, ip: string, port: number): Promise<void> {
+  async #ready({ ssrc, ip, port, streams }: VoiceReady): Promise<void> {
     this.ssrc = ssrc
+    this.streams = streams
     this.node = nameOf(ip, port)
     try {
       if (this.#place.browser === undefined) await this.#discover(ssrc, this.node)
@@ -261,8 +314,9 @@ export class Member {
   }
 
   #select(): void {
-    const { browser } = this.#place
-    if (browser === undefined) this.#session?.select({ protocol: 'udp', ...this.#address, mode: this.mode })
+    const { browser, video } = this.#place
+    const codecs = video && { codecs: VIDEO_CODECS }
+    if (browser === undefined) this.#session?.select({ protocol: 'udp', ...this.#address, mode: this.mode, ...codecs })
     else this.#session?.select(WebrtcClient.selection(browser.clients, CLIENT_SSRCS + this.ssrc))
     this.#loop?.pump()
   }

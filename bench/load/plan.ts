@@ -1,5 +1,6 @@
 // Plan of a load: channels, members, speakers and their pace, visitors.
 import type { VoiceMode } from '@parley/protocol'
+import type { VideoPlan } from './video-plan.ts'
 
 export interface Plan {
   channels: number
@@ -16,10 +17,12 @@ export interface Plan {
   browsers?: boolean
   /** Number of channels with end-to-end encryption: the first ones. */
   encrypted?: number
+  /** Video in each channel; absent without. */
+  video?: VideoPlan
 }
 
 /**
- * Paced: each speaker sends `perSecond` packets at its own offset in time. Saturated: each speaker has a window of packets in
+ * Paced: each speaker sends `perSecond` packets at its own offset in time, and video has the pace of its plan. Saturated: each speaker has a window of packets in
  * flight and sends the next when the last listener has received one, so that the node is always busy and no socket overflows.
  */
 export type Pace = { kind: 'silent' } | { kind: 'paced'; perSecond: number } | { kind: 'saturated' }
@@ -38,8 +41,9 @@ const COPIES_IN_FLIGHT = 4_096
 export const socketSets = ({ channels, members, browsers = false }: Plan): number =>
   browsers ? channels : Math.max(1, Math.min(channels, Math.floor(SOCKETS / members)))
 
-/** Packets in flight of one speaker. */
-export function windowOf({ channels, members, speakers }: Plan): number {
-  const share = 1 / (channels * speakers)
+/** Packets in flight of one stream. */
+export function windowOf({ channels, members, speakers, video }: Plan): number {
+  const streams = speakers + (video === undefined ? 0 : video.senders * video.layers.length)
+  const share = 1 / (channels * streams)
   return Math.max(2, Math.ceil(Math.min(IN_FLIGHT, COPIES_IN_FLIGHT / members) * share))
 }

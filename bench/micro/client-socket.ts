@@ -7,6 +7,8 @@ import { NativeMemory } from '../../packages/server/src/lane/engine/native-memor
 export class ClientSocket {
   readonly #memory: NativeMemory
   readonly #socket: DatagramSocket
+  /** Copies of the destinations: a socket notes in them which message of its own they have. */
+  readonly #names = new Map<Int32Array, Int32Array>()
 
   constructor(native: Native) {
     this.#memory = new NativeMemory(native, SOCKET_SIZE + 1024)
@@ -23,7 +25,12 @@ export class ClientSocket {
   }
   queue(bytes: Uint8Array, name: Int32Array): void {
     this.#memory.bytes.set(bytes, this.#socket.claim())
-    this.#socket.queue(bytes.length, name)
+    let own = this.#names.get(name)
+    if (own === undefined) {
+      own = name.slice()
+      this.#names.set(name, own)
+    }
+    this.#socket.queue(bytes.length, own)
   }
   flush(): void {
     this.#socket.flush()

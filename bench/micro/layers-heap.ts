@@ -2,23 +2,22 @@
 // second one at times: `node --expose-gc … layers-heap.ts PACKETS` prints JSON.
 import { type RtpMappingDescription, SLOT } from '@parley/core'
 import { encodeRtp, RtcpType } from '@parley/protocol'
+import { BROWSER_TYPES } from '../../packages/core/src/testing/mappings.ts'
 import { addDatagram, makeBatch, PlainIo } from '../../packages/core/src/testing/plain-io.ts'
 import { checkOf, PlainLane, sealed, ssrcOf, TARGETS } from '../../packages/core/src/testing/plain-lane.ts'
 import { printHeapGrowth } from './heap-growth.ts'
 
 const VIEWERS = [2, 3, 4, 5, 6, 7, 8, 9, 10]
 const MAPPING: RtpMappingDescription = {
-  payloadTypes: [
-    [120, 111],
-    [105, 96],
-    [106, 97],
-  ],
+  payloadTypes: BROWSER_TYPES,
   extensions: {},
 }
 const LAYERS = [ssrcOf(1) + 1, ssrcOf(1) + 3]
 const PER_BATCH = 50
-/** Bits per second of a layer: 25 packets in 2 ms. Half of them are of temporal layer 0. */
-const RATE = 20_000_000
+/** Milliseconds between batches: a minute passes before bandwidth falls, so that the raise before has not failed. */
+const STEP = 20
+/** Bits per second of a layer: 25 packets per batch. Half of them are of temporal layer 0. */
+const RATE = 2_000_000
 /** Packets between two changes of every viewer's layer, which allocate: commands, feedback, the allocation of bandwidth. */
 const PER_SWITCH = 50_000
 const wordsOf = (peer: number) => [0, 0, 0xffff, 0x0a00_0000 + peer, 5_000]
@@ -66,7 +65,7 @@ function run(packets: number): void {
       batch.lengths[slot] = lengths[slot]!
     }
     lane.router.receive(batch, lane.now)
-    lane.now += 2
+    lane.now += STEP
     if (lane.now >= lane.router.deadline) lane.router.tick(lane.now)
     if (lane.now % 5_000 === 0) check()
   }
@@ -74,7 +73,7 @@ function run(packets: number): void {
 
 function switchLayers(): void {
   quality = quality === 100 ? 50 : 100
-  const estimate = switches++ % 4 < 2 ? 4 * RATE : 0.75 * RATE
+  const estimate = switches++ % 6 < 3 ? 4 * RATE : 0.75 * RATE
   for (const peer of VIEWERS) {
     lane.command({ kind: 'setWants', peer, any: quality, wants: [], pixelCounts: [] })
     lane.packets(peer, remb(estimate))

@@ -25,6 +25,7 @@ function makeChannel(io: PlainIo): Router {
     router.command({ kind: 'protectPeer', peer, protection: 'aead_aes256_gcm_rtpsize', key, nonceStart: 0 }, 0)
     router.command({ kind: 'addTarget', targets: 1, peer }, 0)
     const sealedOnly = peer % 2 === 0
+    router.command({ kind: 'limitBitrate', peer, group: 1, member: 1e9, channel: 1e10 }, 0)
     router.command({ kind: 'setRoute', ssrc, owner: peer, media: 'audio', targets: 1, sealedOnly }, 0)
   }
   return router

@@ -1,6 +1,7 @@
 // Heap growth of the router with packets of WebRTC clients: `node --expose-gc … webrtc-heap.ts PACKETS` prints JSON.
 import { type RtpMappingDescription, SLOT } from '@parley/core'
 import { encodeRtp } from '@parley/protocol'
+import { BROWSER_TYPES } from '../../packages/core/src/testing/mappings.ts'
 import { addDatagram, makeBatch, PlainIo } from '../../packages/core/src/testing/plain-io.ts'
 import { checkOf, PlainLane, sealed, ssrcOf } from '../../packages/core/src/testing/plain-lane.ts'
 import { printHeapGrowth } from './heap-growth.ts'
@@ -8,11 +9,7 @@ import { printHeapGrowth } from './heap-growth.ts'
 const BROWSERS = [1, 2, 3, 4, 5]
 const NATIVES = [6, 7, 8, 9, 10]
 const MAPPING: RtpMappingDescription = {
-  payloadTypes: [
-    [120, 111],
-    [105, 96],
-    [106, 97],
-  ],
+  payloadTypes: BROWSER_TYPES,
   extensions: { audioLevel: 1, transportSequence: 3 },
 }
 const PER_BATCH = 50

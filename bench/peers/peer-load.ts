@@ -1,13 +1,16 @@
-// The members of a load as clients of another server: the same speakers, pace, payloads and sockets as with a node.
+// The members of a load as clients of another server: the same senders, pace, payloads and sockets as with a node.
 import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
 import { NativeMemory } from '../../packages/server/src/lane/engine/native-memory.ts'
 import { nameOf } from '../floor/socket-name.ts'
 import type { Load, MeasuredProcess } from '../load/measure.ts'
 import { LOAD_SOCKETS_SIZE, LoadSockets } from '../load/media/load-sockets.ts'
+import { OpusPackets, type Packets } from '../load/media/packets.ts'
 import type { Counts } from '../load/media/receiver.ts'
 import { readStamp } from '../load/media/stamp.ts'
 import { Traffic } from '../load/media/traffic.ts'
+import { VideoPackets } from '../load/media/video-packets.ts'
 import type { Plan } from '../load/plan.ts'
+import { isWatching } from '../load/video-plan.ts'
 import { PeerStream } from './peer-stream.ts'
 
 /** One packet in SAMPLE is decrypted; prime, so that the samples reach every listener. */
@@ -21,16 +24,26 @@ export interface PeerMember {
   readonly port: number
   /** Times that the server ended its connection. */
   readonly lost: number
-  /** A datagram with an Opus packet. */
-  seal(payload: Uint8Array, counter: number): Uint8Array
-  /** Whether a datagram from the server has audio. Called for each, in the order of arrival. */
-  isAudio(sealed: Uint8Array): boolean
-  /** The Opus packet of a datagram; undefined if its tag does not verify. */
+  /** A datagram with a payload; `packet` has its media time. */
+  seal(payload: Uint8Array, counter: number, packet: Packets): Uint8Array
+  /** The index in its room of the member whose media a datagram from the server has; undefined without media. Called for each, in order. */
+  senderOf(sealed: Uint8Array): number | undefined
+  /** The payload of a datagram; undefined if its tag does not verify. */
   open(sealed: Uint8Array): Uint8Array | undefined
   /** Starts what clients send besides audio; `phase` is the client's share of the interval, 0 to 1. */
   start?(phase: number, send: (datagram: Uint8Array) => void): void
   close(): void
 }
+
+/** Members of a channel that send: the first ones. A plan for other servers has audio, or video in one layer. */
+export const sendersOf = ({ speakers, video }: Plan): number => video?.senders ?? speakers
+
+/** Whether a member receives what another one sends; both by their index in the channel. */
+export const isTarget = ({ members, video }: Plan, index: number, sender: number): boolean =>
+  video === undefined ? index !== sender : isWatching(video, members, index, sender)
+
+const packetsOf = ({ payload, video }: Plan): Packets =>
+  video === undefined ? new OpusPackets(payload, 0) : new VideoPackets(video.layers[0]!)
 
 /** A server that was started for the load, and its members in the order of the plan. */
 export interface PeerServer {
@@ -79,9 +92,12 @@ export class PeerLoad implements Load {
       return (datagram: Uint8Array) => this.#send(index, datagram, name)
     })
     for (const [index, client] of members.entries()) client.start?.(index / members.length, senders[index]!)
-    this.streams = Array.from({ length: plan.channels }, (_, channel) => {
-      const first = channel * plan.members
-      return new PeerStream(plan, members[first]!, senders[first]!, sockets)
+    this.streams = Array.from({ length: plan.channels * sendersOf(plan) }, (_, index) => {
+      const sender = index % sendersOf(plan)
+      const member = Math.floor(index / sendersOf(plan)) * plan.members + sender
+      const targets = Array.from({ length: plan.members }, (_, other) => isTarget(plan, other, sender))
+      const options = { sender: members[member]!, send: senders[member]!, packets: packetsOf(plan), targets }
+      return new PeerStream(options, sockets)
     })
     this.traffic = new Traffic(sockets, this)
   }
@@ -110,11 +126,14 @@ export class PeerLoad implements Load {
     const place = this.#sockets.place(slot)
     const sealed = this.#sockets.bytes.subarray(place, place + this.#sockets.length(slot))
     const { client } = this.members[socket]!
-    if (!client.isAudio(sealed)) return
+    const sender = client.senderOf(sealed)
+    if (sender === undefined) return
     const { counts } = this.receiver
-    const stream = this.streams[Math.floor(socket / this.plan.members)]!
+    const index = socket % this.plan.members
+    const stream = this.streams[Math.floor(socket / this.plan.members) * sendersOf(this.plan) + sender]
+    if (stream?.targets[index] !== true) return void counts.wrong++
     counts.packets++
-    stream.received[socket % this.plan.members]!++
+    stream.received[index]!++
     if (--this.#untilSample > 0) return
     this.#untilSample = SAMPLE
     const payload = client.open(sealed)

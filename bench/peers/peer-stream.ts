@@ -1,15 +1,26 @@
-// The audio of one speaker on another server: stamped payloads at the pace of the load.
+// One stream of a sender on another server: stamped payloads at the pace of the load.
 import type { LoadSockets } from '../load/media/load-sockets.ts'
+import type { Packets } from '../load/media/packets.ts'
 import { writeStamp } from '../load/media/stamp.ts'
 import type { TrafficSource } from '../load/media/traffic.ts'
-import type { Plan } from '../load/plan.ts'
 import type { PeerMember } from './peer-load.ts'
+
+/** The longest payload that a stream may have. */
+const LONGEST = 1_500
+
+interface PeerStreamOptions {
+  readonly sender: PeerMember
+  readonly packets: Packets
+  /** Members of the channel that are to receive it: true by index. */
+  readonly targets: readonly boolean[]
+  /** Sends a datagram of the sender. */
+  send(datagram: Uint8Array): void
+}
 
 export class PeerStream implements TrafficSource {
   readonly channel: { readonly residents: number }
-  /** The speaker's index in its channel. */
-  readonly index = 0
-  /** Identifies the speaker in the stamps. */
+  readonly targets: readonly boolean[]
+  /** Identifies the sender in the stamps. */
   readonly ssrc: number
   /** Packets received since `reset`, by member. */
   readonly received: Int32Array
@@ -17,20 +28,20 @@ export class PeerStream implements TrafficSource {
   nextAt = 0
   /** Only paced loads are measured. */
   readonly inFlight = 0
-  readonly #speaker: PeerMember
-  readonly #send: (packet: Uint8Array) => void
+  readonly #options: PeerStreamOptions
   readonly #sockets: LoadSockets
-  readonly #payload: Uint8Array
+  readonly #buffer = new Uint8Array(LONGEST)
+  readonly #view = new DataView(this.#buffer.buffer)
   #counter = 0
 
-  constructor(plan: Plan, speaker: PeerMember, send: (packet: Uint8Array) => void, sockets: LoadSockets) {
-    this.channel = { residents: plan.members }
-    this.ssrc = speaker.id
-    this.received = new Int32Array(plan.members)
-    this.#speaker = speaker
-    this.#send = send
+  constructor(options: PeerStreamOptions, sockets: LoadSockets) {
+    const { sender, targets } = options
+    this.channel = { residents: targets.length }
+    this.targets = targets
+    this.ssrc = sender.id
+    this.received = new Int32Array(targets.length)
+    this.#options = options
     this.#sockets = sockets
-    this.#payload = new Uint8Array(plan.payload)
   }
 
   reset(): void {
@@ -38,12 +49,17 @@ export class PeerStream implements TrafficSource {
     this.sent = 0
   }
 
-  send(): void {
+  period(interval: number): number {
+    return this.#options.packets.period(interval)
+  }
+
+  send(interval: number): number {
     this.sent++
+    const { sender, packets, send } = this.#options
     const counter = ++this.#counter
-    const payload = this.#payload
-    writeStamp(new DataView(payload.buffer), 0, payload.length, this.#sockets.now(), this.ssrc, counter)
-    this.#send(this.#speaker.seal(payload, counter))
+    writeStamp(this.#view, 0, packets.length, packets.first, this.#sockets.now(), this.ssrc, counter)
+    send(sender.seal(this.#buffer.subarray(0, packets.length), counter, packets))
+    return packets.next(interval)
   }
 
   recover(): void {}

@@ -1,4 +1,4 @@
-// Parley, Mumble's server, mediasoup and two C++ programs under the same paced load, in interleaved rounds.
+// Parley, Mumble's server, mediasoup and two C++ programs under the same paced load, in interleaved rounds; of video, Parley and mediasoup.
 import { compileFloor, NativeFloor, type NativeVariant } from '../floor/native-floor.ts'
 import { Crowd } from '../load/crowd.ts'
 import { type LoadFigures, type Measurement, measureLoad } from '../load/measure.ts'
@@ -6,13 +6,16 @@ import type { Plan } from '../load/plan.ts'
 import { NodeProcess } from '../node/node-process.ts'
 import { round } from '../report/rows.ts'
 import { toBase } from '../report/turns.ts'
+import { SCREENS, VIDEO_WARM_UP } from '../report/video-scenarios.ts'
 import { findMediasoup, type Mediasoup } from './mediasoup/mediasoup-library.ts'
 import { openMediasoup } from './mediasoup/mediasoup-members.ts'
 import { openMumble } from './mumble/mumble-members.ts'
 import { findMumble } from './mumble/mumble-server.ts'
 import { PeerLoad, type PeerServer } from './peer-load.ts'
 
-const PACKETS_PER_SECOND = 50
+const PACE = { kind: 'paced', perSecond: 50 } as const
+/** Seconds of warm-up before each turn after the first: the others ran since. */
+const AGAIN = 0.5
 const VARIANTS: readonly NativeVariant[] = ['sendto', 'sendmmsg']
 
 export interface PeerExtent {
@@ -25,7 +28,10 @@ export interface PeerExtent {
 }
 
 export interface PeerRow extends LoadFigures {
-  rooms: number
+  /** What all servers were sent. */
+  load: string
+  /** Rooms of an audio load. */
+  rooms?: number
   server: string
   /** Parley's CPU per copy relative to this server's: the median of the rounds. */
   ratio: number
@@ -50,6 +56,7 @@ interface Peer {
   close(): Promise<void>
 }
 
+export const SCREENS_LOAD = '4 screens × 20 viewers'
 export const PARLEY = 'Parley'
 export const MUMBLE = 'Mumble'
 export const MEDIASOUP = 'mediasoup'
@@ -59,40 +66,78 @@ export async function benchPeers(base: Plan, { rounds, seconds, warmUp, rooms }:
   const found = { mumble: findMumble(), mediasoup: await findMediasoup(), refusal: compileFloor() }
   const rows: PeerRow[] = []
   for (const channels of rooms) {
+    const turns = { rounds, seconds, warmUp }
     const peers = await openAll({ ...base, channels }, found)
-    const pace = { kind: 'paced', perSecond: PACKETS_PER_SECOND } as const
-    for (const peer of peers) await peer.measure({ pace, warmUp, seconds: 0.1, isProbing: false })
-    const turns: LoadFigures[][] = []
-    for (let turn = 0; turn < rounds; turn++) {
-      const figures: LoadFigures[] = []
-      for (const peer of peers) figures.push(await peer.measure({ pace, warmUp: 0.5, seconds, isProbing: false }))
-      turns.push(figures)
-    }
-    for (const [index, { server }] of peers.entries()) {
-      const { ratio, ...figures } = toBase(turns, index)
-      rows.push({ rooms: channels, server, ratio: 1 / ratio, ...figures })
-      console.error(`  ${channels} rooms, ${server}: ${figures.microseconds.toFixed(1)} µs`)
-    }
-    for (const peer of peers.toReversed()) await peer.close()
+    for (const row of await inRounds(peers, `${channels} rooms`, turns)) rows.push({ rooms: channels, ...row })
   }
+  // A viewer of video begins with a keyframe.
+  const turns = { rounds, seconds, warmUp: Math.max(warmUp, VIDEO_WARM_UP) }
+  rows.push(...(await inRounds(await openForVideo(SCREENS, found), SCREENS_LOAD, turns)))
   return { rows, absent: absences(found) }
+}
+
+/** Measures the peers in turns, and closes them. `warmUp`: seconds before the first turn. */
+async function inRounds(
+  peers: readonly Peer[],
+  load: string,
+  { rounds, seconds, warmUp }: Omit<PeerExtent, 'rooms'>,
+): Promise<PeerRow[]> {
+  const measurement = { pace: PACE, isProbing: false }
+  for (const peer of peers) await peer.measure({ ...measurement, warmUp, seconds: 0.1 })
+  const turns: LoadFigures[][] = []
+  for (let turn = 0; turn < rounds; turn++) {
+    const figures: LoadFigures[] = []
+    for (const peer of peers) figures.push(await peer.measure({ ...measurement, warmUp: AGAIN, seconds }))
+    turns.push(figures)
+  }
+  for (const peer of peers.toReversed()) await peer.close()
+  const whole = turns.filter((figures, turn) => isWhole(peers, figures, `${load}, round ${turn + 1}`))
+  if (whole.length === 0) throw new Error(`${load}: no round in which all servers forwarded packets`)
+  return peers.map(({ server }, index) => {
+    const { ratio, ...figures } = toBase(whole, index)
+    console.error(`  ${load}, ${server}: ${figures.microseconds.toFixed(1)} µs`)
+    return { load, server, ratio: 1 / ratio, ...figures }
+  })
+}
+
+/** Whether all servers forwarded packets. A round without is left out, visibly: it would count as infinite CPU of that server. */
+function isWhole(peers: readonly Peer[], figures: readonly LoadFigures[], round: string): boolean {
+  const silent = figures.findIndex(({ packetsPerSecond }) => packetsPerSecond === 0)
+  if (silent < 0) return true
+  const { sent, ended } = figures[silent]!
+  console.error(
+    `  ${round}: left out, ${peers[silent]!.server} forwarded nothing; the load sent ${sent} packets, ${ended} connections ended`,
+  )
+  return false
+}
+
+/** Parley, and the other servers that forward video. */
+async function openForVideo(plan: Plan, { mediasoup }: Found): Promise<Peer[]> {
+  const peers = [(await openParley(plan)).peer]
+  if (mediasoup !== undefined)
+    peers.push(await openPeer(MEDIASOUP, plan, ports => openMediasoup(mediasoup, plan, ports)))
+  return peers
+}
+
+async function openParley(plan: Plan): Promise<{ crowd: Crowd; peer: Peer }> {
+  const node = await NodeProcess.start(`capacity.sessions=${plan.channels * plan.members * 2}`)
+  const crowd = await Crowd.open(node, plan)
+  await crowd.join()
+  const peer: Peer = {
+    server: PARLEY,
+    measure: measurement => measureLoad(crowd, measurement),
+    close: async () => {
+      await crowd.close()
+      await node.stop()
+    },
+  }
+  return { crowd, peer }
 }
 
 /** Parley comes first; the C++ programs serve its members with their keys. */
 async function openAll(plan: Plan, { mumble, mediasoup, refusal }: Found): Promise<Peer[]> {
-  const node = await NodeProcess.start(`capacity.sessions=${plan.channels * plan.members * 2}`)
-  const crowd = await Crowd.open(node, plan)
-  await crowd.join()
-  const peers: Peer[] = [
-    {
-      server: PARLEY,
-      measure: measurement => measureLoad(crowd, measurement),
-      close: async () => {
-        await crowd.close()
-        await node.stop()
-      },
-    },
-  ]
+  const { crowd, peer } = await openParley(plan)
+  const peers: Peer[] = [peer]
   if (mumble !== undefined) peers.push(await openPeer(MUMBLE, plan, () => openMumble(mumble, plan)))
   if (mediasoup !== undefined)
     peers.push(await openPeer(MEDIASOUP, plan, ports => openMediasoup(mediasoup, plan, ports)))
@@ -119,8 +164,8 @@ function absences({ mumble, mediasoup, refusal }: Found): Peers['absent'] {
 
 export function printPeers({ rows, absent }: Peers): void {
   console.table(
-    rows.map(({ rooms, server, microseconds, ratio, latency, loss, checked, wrong }) => ({
-      rooms,
+    rows.map(({ load, server, microseconds, ratio, latency, loss, checked, wrong }) => ({
+      load,
       server,
       'µs CPU per copy': round(microseconds, 1),
       'Parley to it': round(ratio, 2),

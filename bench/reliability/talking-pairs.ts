@@ -92,7 +92,9 @@ export class TalkingPairs {
   /** Resolves when a member has lost its connection. */
   async untilInterrupted(): Promise<void> {
     await Promise.race(
-      this.#pairs.map(({ listener }) => new Promise(resolve => listener.once('disconnected', resolve))),
+      this.#pairs
+        .flatMap(({ speaker, listener }) => [speaker, listener])
+        .map(member => new Promise(resolve => member.once('disconnected', resolve))),
     )
   }
 

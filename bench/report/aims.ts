@@ -5,7 +5,7 @@ import { addedByRekey, type RekeyFigures } from '../dave/rekey.ts'
 import type { MessageCost } from '../node/message-cost.ts'
 import type { NodeFigures } from '../node/node-figures.ts'
 import type { StartFigure } from '../node/process-start.ts'
-import { MEDIASOUP, MUMBLE, nameOfFloor, type Peers } from '../peers/peers.ts'
+import { MEDIASOUP, MUMBLE, nameOfFloor, type Peers, SCREENS_LOAD } from '../peers/peers.ts'
 import type { BridgeReport } from '../spacebar/bridge-figures.ts'
 import type { BandwidthFigures } from '../video/bandwidth.ts'
 import type { Row } from './rows.ts'
@@ -76,12 +76,30 @@ const startAims = (figures: readonly StartFigure[]): Aim[] => {
 }
 
 /** Parts of 1 are printed as what is missing, so that every aim is an upper bound. */
-const videoAims = ({ estimates, steps, independence }: BandwidthFigures): Aim[] => [
+const videoAims = ({
+  estimates,
+  steps,
+  reported,
+  changing,
+  flapping,
+  starts,
+  crowd,
+  independence,
+}: BandwidthFigures): Aim[] => [
   aim('time outside 0.7–1.05 of the link, worst link, %', 5, most(estimates.map(({ inside }) => 100 * (1 - inside)))),
+  aim('time outside 0.7–1.05 of random links that change, %', 5, 100 * (1 - changing.inside)),
   aim('audio packets lost to video, worst link, %', 0, most(estimates.map(({ audioLost }) => 100 * audioLost))),
+  aim('packets to the viewers of a call of 25 that a full queue drops', 0, most(crowd.map(({ dropped }) => dropped))),
+  aim('changes of layer per minute, varying camera, worst link', 3, most(flapping.map(({ switches }) => switches))),
+  aim('packets of the first three seconds that a full queue drops', 0, most(starts.map(({ dropped }) => dropped))),
   aim('lower layer after the link fell, worst median, ms', 500, most(medians(steps, (from, to) => to < from))),
   aim('better layer after the link rose, worst median, ms', 1_000, most(medians(steps, (from, to) => to > from))),
-  aim('change for a viewer beside a weak one, %', 0, 100 * Math.abs(1 - independence)),
+  aim(
+    'packets to a Discord client that a full queue drops, worst link, %',
+    5,
+    most(reported.map(({ dropped }) => 100 * dropped)),
+  ),
+  aim('change for a viewer beside weak ones in a call of 25, %', 1, 100 * Math.abs(1 - independence)),
 ]
 const medians = (steps: BandwidthFigures['steps'], isChosen: (from: number, to: number) => boolean) =>
   steps.filter(({ from, to }) => isChosen(from, to)).map(({ p50 }) => p50)
@@ -109,6 +127,7 @@ const ROOMS = 20
 
 function peerAims({ rows }: Peers): Aim[] {
   const of = (server: string, rooms: number) => rows.find(row => row.server === server && row.rooms === rooms)
+  const screens = (server: string) => rows.find(row => row.server === server && row.load === SCREENS_LOAD)
   const [parley, mumble] = [rows.find(({ rooms }) => rooms === ROOMS), of(MUMBLE, ROOMS)]
   const share = (which: 'p50' | 'p99') =>
     parley?.latency && mumble?.latency && parley.latency[which] / mumble.latency[which]
@@ -118,6 +137,7 @@ function peerAims({ rows }: Peers): Aim[] {
     aim('paced, 20 rooms of 25, relative to Mumble', 0.87, of(MUMBLE, ROOMS)?.ratio),
     aim('paced, 20 rooms of 25, relative to mediasoup', 0.7, of(MEDIASOUP, ROOMS)?.ratio),
     aim('paced, 20 rooms of 25, relative to the C++ floor with sendto', 1.15, of(nameOfFloor('sendto'), ROOMS)?.ratio),
+    aim('video, four screens for 20 viewers, relative to mediasoup', 0.5, screens(MEDIASOUP)?.ratio),
     aim('median latency, 20 rooms, relative to Mumble', 1, share('p50')),
     aim('latency, p99, 20 rooms, relative to Mumble', 2, share('p99')),
   ]

@@ -54,6 +54,8 @@ function merge(all: readonly LoadFigures[]): LoadFigures {
     packetsPerSecond: middle(each => each.packetsPerSecond),
     microseconds: middle(each => each.microseconds),
     cores: middle(each => each.cores),
+    sent: sum(each => each.sent),
+    ended: sum(each => each.ended),
     loss: middle(each => each.loss),
     checked: sum(each => each.checked),
     wrong: sum(each => each.wrong),

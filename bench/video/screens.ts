@@ -2,6 +2,7 @@
 // sockets, whose cost per copy is in the table of forwarding.
 import { type RtpMappingDescription, SLOT } from '@parley/core'
 import { encodeRtp } from '@parley/protocol'
+import { BROWSER_TYPES } from '../../packages/core/src/testing/mappings.ts'
 import { addDatagram, makeBatch, PlainIo } from '../../packages/core/src/testing/plain-io.ts'
 import { checkOf, PlainLane, sealed, ssrcOf, TARGETS } from '../../packages/core/src/testing/plain-lane.ts'
 import { round } from '../report/rows.ts'
@@ -17,11 +18,7 @@ const WARM_UP = 4
 const SECONDS = 10
 const CHECK_INTERVAL = 5_000
 const MAPPING: RtpMappingDescription = {
-  payloadTypes: [
-    [120, 111],
-    [105, 96],
-    [106, 97],
-  ],
+  payloadTypes: BROWSER_TYPES,
   extensions: {},
 }
 const wordsOf = (peer: number) => [0, 0, 0xffff, 0x0a00_0000 + peer, 5_000, 0]

@@ -1,12 +1,12 @@
 // docs/operating.md: its tables of settings, metrics, note events and limits, from the code that holds them.
-import { DROP_MEANINGS, LIMITS, NOTE_CONTEXT, NOTES, type NoteTable } from '@parley/core'
+import { LIMITS, NOTE_CONTEXT, NOTES, type NoteTable, SLOT } from '@parley/core'
 import { z } from 'zod'
 import { CLUSTER_ROUTES } from '../../packages/server/src/admin/cluster-routes.ts'
 import { type AdminRoute, LOG_ROUTE } from '../../packages/server/src/admin/route.ts'
 import { ADMIN_ROUTES } from '../../packages/server/src/admin/routes.ts'
 import { CLUSTER_COMMANDS } from '../../packages/server/src/cli/admin/cluster-commands.ts'
 import { ADMIN_COMMANDS, type AdminCommand } from '../../packages/server/src/cli/admin/commands.ts'
-import { FRONT_METRICS } from '../../packages/server/src/cluster/front-metrics.ts'
+import { FRONT_METRICS } from '../../packages/server/src/cluster/front/front-metrics.ts'
 import { SECTIONS, SETTINGS, type Setting } from '../../packages/server/src/config/schema.ts'
 import { variableOf } from '../../packages/server/src/config/sources.ts'
 import { CHECKS } from '../../packages/server/src/doctor/doctor.ts'
@@ -14,6 +14,7 @@ import { SERVER_LIMITS } from '../../packages/server/src/limits.ts'
 import type { Metric } from '../../packages/server/src/monitoring/metric.ts'
 import { METRICS } from '../../packages/server/src/monitoring/metrics.ts'
 import { SERVER_NOTES } from '../../packages/server/src/monitoring/notes.ts'
+import { DROP_MEANINGS } from './drop-meanings.ts'
 import { type Section, table } from './page.ts'
 
 const PAGE = 'docs/operating.md'
@@ -146,6 +147,11 @@ const limits = () =>
       ['from the connection to Identify or Resume', seconds(LIMITS.identifyTimeout), 'close code 4009'],
       ['LVSP connections of one backend', String(LIMITS.lvspConnectionsPerBackend), 'its oldest is closed'],
       [
+        '… of its fronts',
+        String(LIMITS.lvspFrontsPerBackend),
+        'the session that waits longest for RESUME is ended; without one close code 4000',
+      ],
+      [
         'LVSP connections that have not identified',
         String(LIMITS.lvspUnidentified),
         'the oldest of the busiest address is closed',
@@ -169,6 +175,11 @@ const limits = () =>
       ['voice states of one backend', '`max_voice_states`', 'refused'],
       ['memory of one backend', '`max_memory_mb`', 'refused; sessions keep fewer messages for Resume'],
       ['voice states in one channel', String(LIMITS.voiceStatesPerChannel), 'refused'],
+      [
+        'video packets that a lane keeps to send them again',
+        `${LIMITS.cachedPacketsPerLane}, ${Math.round((LIMITS.cachedPacketsPerLane * SLOT) / 1024 / 1024)} MiB`,
+        'the oldest are removed, of whatever backend',
+      ],
     ],
   )
 

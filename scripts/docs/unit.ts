@@ -3,7 +3,7 @@ import { DOCUMENTED_PATHS, unitText } from '../../packages/server/src/setup/unit
 import type { Whole } from './page.ts'
 
 const HEADER = `# Parley as a service of systemd: copy to /etc/systemd/system/parley.service. \`parley setup\` writes it with the paths of a machine.
-# Before: useradd --system --home-dir /etc/parley parley; npm install --global @parley/server
+# Before: useradd --system --home-dir /etc/parley parley; npm install --global @parley/server (both as root)
 `
 
 export const systemdUnit: Whole = {

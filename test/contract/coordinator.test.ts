@@ -1,6 +1,9 @@
 // The contract of a coordinator, on memory and on a real NATS server; then what only NATS can do: be away, and be empty.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { Kvm } from '@nats-io/kv'
+import { connect } from '@nats-io/transport-node'
+import { encodePlacementKey, type PlacementKey } from '@parley/protocol'
 import type { Coordinator } from '../../packages/server/src/cluster/coordinator.ts'
 import { MemoryCoordinator, SharedMemory } from '../../packages/server/src/cluster/memory-coordinator.ts'
 import { NatsCoordinator } from '../../packages/server/src/cluster/nats-coordinator.ts'
@@ -13,6 +16,8 @@ const OTHER_TENANT = { tenant: 'other', channelId: '500' }
 const at = (node: string, epoch = 1) => ({ schema: 1, node, epoch })
 
 type Join = (t: TestContext) => Promise<{ coordinator: Coordinator; recorder: Recorder }>
+/** What another program does to a placement. */
+type Write = (key: PlacementKey, text: string) => Promise<unknown>
 
 async function joined(t: TestContext, coordinator: Coordinator) {
   t.after(() => coordinator.close())
@@ -25,19 +30,28 @@ async function joined(t: TestContext, coordinator: Coordinator) {
 const natsFor = (server: NatsServer, prefix = 'parley') =>
   new NatsCoordinator({ connection: { servers: server.url }, prefix, replicas: 1, refused: assert.fail })
 
-const KINDS: Record<string, { skip: string | false; start(t: TestContext): Promise<Join> }> = {
+const KINDS: Record<string, { skip: string | false; start(t: TestContext): Promise<Join & { write: Write }> }> = {
   memory: {
     skip: false,
     async start() {
       const shared = new SharedMemory()
-      return t => joined(t, new MemoryCoordinator(shared))
+      const join: Join = t => joined(t, new MemoryCoordinator(shared))
+      const write: Write = async (key, text) =>
+        shared.placements.set(encodePlacementKey(key), { text, revision: ++shared.revision })
+      return Object.assign(join, { write })
     },
   },
   NATS: {
     skip: missingNats,
     async start(t) {
       const server = await NatsServer.start(t)
-      return each => joined(each, natsFor(server))
+      const join: Join = each => joined(each, natsFor(server))
+      const write: Write = async (key, text) => {
+        const connection = await connect({ servers: server.url })
+        t.after(() => connection.close())
+        await (await new Kvm(connection).open('parley_place')).put(encodePlacementKey(key), text)
+      }
+      return Object.assign(join, { write })
     },
   },
 }
@@ -131,7 +145,39 @@ for (const [kind, { skip, start }] of Object.entries(KINDS)) {
   })
 }
 
-test('a process starts without NATS, and joins when it is there', { skip: missingNats }, async t => {
+for (const [kind, { skip, start }] of Object.entries(KINDS)) {
+  for (const junk of ['not JSON', '{"schema":1,"node":"n1"}', '{"schema":1,"node":"n1","epoch":9007199254740991}'])
+    test(`${kind}: a placement that no version can read is replaced: ${junk}`, { skip }, async t => {
+      const join = await start(t)
+      const { coordinator, recorder } = await join(t)
+      await join.write(KEY, junk)
+      const taken = await coordinator.place(KEY, at('n1'))
+      assert.ok(taken.kind === 'taken' && taken.placed !== undefined)
+      assert.equal(taken.placed.record.epoch, 0)
+      assert.deepEqual(await coordinator.find(KEY), taken)
+      const placed = await coordinator.replace(KEY, at('n1'), taken.placed.revision)
+      assert.equal(placed.kind, 'placed')
+      assert.deepEqual(await coordinator.find(KEY), { ...placed, kind: 'taken' })
+      assert.equal(recorder.malformedReasons.length, 2)
+    })
+
+  test(`${kind}: a placement of a later version stays as it is, and is reported a few times only`, {
+    skip,
+  }, async t => {
+    const join = await start(t)
+    const { coordinator, recorder } = await join(t)
+    const later = JSON.stringify({ schema: 2, nodes: ['n1', 'n2'], epoch: 7 })
+    await join.write(KEY, later)
+    for (let attempt = 0; attempt < 20; attempt++) {
+      assert.deepEqual(await coordinator.place(KEY, at('n1')), { kind: 'unavailable' })
+      assert.deepEqual(await coordinator.replace(KEY, at('n1'), 77), { kind: 'unavailable' })
+      assert.deepEqual(await coordinator.find(KEY), { kind: 'unavailable' })
+    }
+    assert.ok(recorder.malformedReasons.length <= 10, `${recorder.malformedReasons.length} reports`)
+  })
+}
+
+test('a process starts without NATS, and joins when it is available', { skip: missingNats }, async t => {
   const server = await NatsServer.start(t)
   await server.stop()
   const coordinator = natsFor(server)
@@ -196,10 +242,8 @@ test('while NATS is stalled every call returns within its timeout, and afterward
 test('records that another program wrote are reported and ignored', { skip: missingNats }, async t => {
   const server = await NatsServer.start(t)
   const { recorder } = await joined(t, natsFor(server))
-  const { connect } = await import('@nats-io/transport-node')
   const intruder = await connect({ servers: server.url })
   t.after(() => intruder.close())
-  const { Kvm } = await import('@nats-io/kv')
   const bucket = await new Kvm(intruder).open('parley_nodes')
   await bucket.put('n1', '{"schema":1}')
   await bucket.put('n2', 'not JSON')

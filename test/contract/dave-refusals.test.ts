@@ -1,9 +1,9 @@
-// DAVE with malicious members: tampered commits, stolen key packages, floods of messages.
+// DAVE with malicious members: tampered commits, commits that no member can use, blame.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ByteReader, ByteWriter, decodeCommitWelcome } from '@parley/protocol'
-import davey from '@snazzah/davey'
-import { CHANNEL, DaveyCall } from '../dave/davey-call.ts'
+import { ByteReader, ByteWriter, decodeCommitWelcome, type HpkeCiphertext, VoiceOp } from '@parley/protocol'
+import { LIMITS } from '../../packages/core/src/limits.ts'
+import { DaveyCall } from '../dave/davey-call.ts'
 
 /** A commit split far enough to rebuild it with changes. */
 interface Parts {
@@ -57,6 +57,50 @@ const flipped = (field: (message: ReturnType<typeof decodeCommitWelcome>) => Uin
   return copy
 }
 
+/** A commit that keeps every rule, and that neither the members nor the added ones can use. */
+function useless(payload: Buffer): Buffer {
+  const copy = Buffer.from(Uint8Array.from(payload))
+  const { commit, welcome } = decodeCommitWelcome(copy)
+  commit.confirmationTag[0]! ^= 1
+  for (const { ciphertext } of welcome?.secrets ?? []) ciphertext[0]! ^= 1
+  return copy
+}
+
+const padded = (bytes: Uint8Array) => Uint8Array.of(...bytes, ...new Uint8Array(10_000))
+
+const ciphertextOf = ({ kemOutput, ciphertext }: HpkeCiphertext) =>
+  new ByteWriter().vector(kemOutput).vector(ciphertext).bytes()
+
+/** The rest of a commit with a longer signature, or with longer ciphertexts in its path. */
+function longer(payload: Uint8Array, what: 'signature' | 'path'): Uint8Array {
+  const { commit } = decodeCommitWelcome(payload)
+  const { leaf, nodes } = commit.path!
+  const writer = new ByteWriter().u8(1).raw(leaf.unsigned).vector(leaf.signature)
+  writer.vectorOf(
+    nodes.map(({ encryptionKey, ciphertexts }) => {
+      const wanted =
+        what === 'path' ? ciphertexts.map(each => ({ ...each, ciphertext: padded(each.ciphertext) })) : ciphertexts
+      return new ByteWriter().vector(encryptionKey).vectorOf(wanted.map(ciphertextOf)).bytes()
+    }),
+  )
+  writer.vector(what === 'signature' ? padded(commit.signature) : commit.signature)
+  return writer.vector(commit.confirmationTag).vector(commit.membershipTag).bytes()
+}
+
+/** The Welcome of a commit with longer secrets, or with longer group information. */
+function longerWelcome(payload: Uint8Array, what: 'secrets' | 'information'): Uint8Array {
+  const { secrets, encryptedGroupInfo } = decodeCommitWelcome(payload).welcome!
+  const entries = secrets.map(secret => {
+    const ciphertext = what === 'secrets' ? padded(secret.ciphertext) : secret.ciphertext
+    return new ByteWriter()
+      .vector(secret.reference)
+      .raw(ciphertextOf({ ...secret, ciphertext }))
+      .bytes()
+  })
+  const information = what === 'information' ? padded(encryptedGroupInfo) : encryptedGroupInfo
+  return new ByteWriter().u16(2).vectorOf(entries).vector(information).bytes()
+}
+
 const TAMPERED: Record<string, (payload: Buffer) => Buffer> = {
   'for another group': rebuilt(() => ({ groupId: new Uint8Array(8) })),
   'for another epoch': rebuilt(({ epoch }) => ({ epoch: epoch + 1n })),
@@ -83,6 +127,10 @@ const TAMPERED: Record<string, (payload: Buffer) => Buffer> = {
   'with a wrong path signature': flipped(({ commit }) => commit.path!.leaf.signature),
   'without its Welcome': rebuilt(() => ({ welcome: new Uint8Array() })),
   'with a Welcome for another key package': flipped(({ welcome }) => welcome!.secrets[0]!.reference),
+  'with a padded signature': rebuilt(parts => ({ rest: longer(putTogether(parts), 'signature') })),
+  'with padded secrets in its path': rebuilt(parts => ({ rest: longer(putTogether(parts), 'path') })),
+  'with padded secrets in its Welcome': rebuilt(parts => ({ welcome: longerWelcome(putTogether(parts), 'secrets') })),
+  'with padded group information': rebuilt(parts => ({ welcome: longerWelcome(putTogether(parts), 'information') })),
   'with trailing bytes': payload => Buffer.concat([payload, Buffer.of(0)]),
   truncated: payload => payload.subarray(0, -1),
 }
@@ -129,6 +177,9 @@ test('a commit with a wrong confirmation tag passes the node, is reported by all
   call.assertConverged()
 })
 
+const strikesOf = (call: DaveyCall, user: string) =>
+  call.group.inspect().users.find(({ userId }) => userId === user)?.strikes ?? 0
+
 test('after two invalid commits of a member, the commits of other members win', () => {
   const call = new DaveyCall()
   const [mallory] = [1, 2, 3].map(user => call.join(user))
@@ -167,6 +218,75 @@ test('commits of a member are rejected after half of the members blamed it twice
   assert.deepEqual(fields, { user: '1', reason: 'earlier commits of this member failed' })
 })
 
+test('a commit that no recipient could use bars its committer, also from the group that follows', () => {
+  const call = new DaveyCall({ policy: 'required' })
+  const [mallory] = [1, 2, 3, 4].map(user => call.join(user))
+  // It breaks what it sends and reports what it receives, as one of the two that create the group.
+  mallory!.faults = { commit: useless, breakCommits: 1 }
+  call.run(60_000)
+  assert.deepEqual(call.closed, [])
+  assert.equal(call.notes.filter(({ event }) => event === 'dave.recreated').length, 1)
+  assert.ok(strikesOf(call, '1') >= LIMITS.daveStrikes)
+  mallory!.faults = {}
+  call.join(5)
+  call.run()
+  call.assertConverged()
+})
+
+test('a commit that all recipients but its committer report bars the committer', () => {
+  const call = new DaveyCall()
+  const [mallory] = [1, 2, 3].map(user => call.join(user))
+  call.run()
+  mallory!.faults = { commit: useless, silent: new Set([VoiceOp.DaveInvalidCommitWelcome]) }
+  call.join(4)
+  call.run()
+  assert.ok(call.notes.some(({ fields }) => fields.verdict === 'useless'))
+  assert.ok(strikesOf(call, '1') >= LIMITS.daveStrikes)
+})
+
+test('the commit of a barred member counts if no other member commits in time, and good ones make up for strikes', () => {
+  const call = new DaveyCall()
+  const [mallory, ...others] = [1, 2, 3].map(user => call.join(user))
+  call.run()
+  mallory!.faults.commit = rebuilt(() => ({ proposals: [] }))
+  for (const user of [4, 5]) {
+    others.push(call.join(user))
+    call.run()
+  }
+  assert.equal(strikesOf(call, '1'), LIMITS.daveStrikes)
+  mallory!.faults = {}
+  for (const other of others) other.faults = { commit: () => undefined }
+  const { epoch } = call.group.state
+  for (let count = 1; count <= LIMITS.daveGoodCommits + LIMITS.daveBlamableCommits; count++) {
+    const client = call.join(100 + count)
+    client.faults = { commit: () => undefined }
+    call.run(6_000)
+    assert.equal(call.group.state.epoch, epoch + count)
+  }
+  call.assertConverged()
+  assert.ok(!call.notes.some(({ event }) => event === 'dave.recreated'))
+  assert.ok(strikesOf(call, '1') < LIMITS.daveStrikes)
+})
+
+test('a committer that breaks what it sends to one member is barred before that member is closed', () => {
+  const call = new DaveyCall({ policy: 'required' })
+  const [mallory] = [1, 2, 3].map(user => call.join(user))
+  call.run()
+  let broken = 0
+  mallory!.faults.commit = payload => {
+    broken++
+    return flipped(({ welcome }) => welcome!.secrets[0]!.ciphertext)(payload)
+  }
+  const victim = call.join(4)
+  victim.faults.reportsAll = true
+  call.run(20_000)
+  assert.deepEqual(call.closed, [])
+  assert.equal(victim.invalids, LIMITS.daveStrikes + 1)
+  assert.ok(broken > victim.invalids)
+  assert.equal(strikesOf(call, '1'), LIMITS.daveStrikes)
+  call.assertConverged()
+})
+
 test('a single report is no strike for the committer, because the reporter may be at fault', () => {
   const call = new DaveyCall()
   const [, ben] = [1, 2, 3, 4, 5].map(user => call.join(user))
@@ -177,79 +297,4 @@ test('a single report is no strike for the committer, because the reporter may b
   call.assertConverged()
   const { users } = call.group.inspect()
   assert.ok(users.every(({ strikes }) => strikes === 0))
-})
-
-test('the key package of another user closes the connection that sent it', () => {
-  const call = new DaveyCall()
-  const [ana] = [1, 2].map(user => call.join(user))
-  call.run()
-  const stolen = new davey.DAVESession(1, '2', CHANNEL).getSerializedKeyPackage()
-  call.group.keyPackage(ana!, stolen, call.now)
-  call.tick(call.now)
-  assert.deepEqual(
-    call.closed.map(({ userId, code }) => [userId, code]),
-    [['1', 4020]],
-  )
-})
-
-test('a flood of key packages closes the connection with 4021', () => {
-  const call = new DaveyCall()
-  const [ana] = [1, 2, 3].map(user => call.join(user))
-  call.run()
-  for (let count = 0; count < 12; count++)
-    call.group.keyPackage(ana!, ana!.library!.getSerializedKeyPackage(), call.now)
-  call.tick(call.now)
-  assert.deepEqual(
-    call.closed.map(({ code }) => code),
-    [4021],
-  )
-  call.run()
-  call.assertConverged()
-})
-
-test('a flood of commits closes the connection with 4021', () => {
-  const call = new DaveyCall()
-  const [ana] = [1, 2, 3].map(user => call.join(user))
-  call.run()
-  for (let count = 0; count < 12; count++) call.group.commitWelcome(ana!, new Uint8Array(100), call.now)
-  call.tick(call.now)
-  assert.deepEqual(
-    call.closed.map(({ code }) => code),
-    [4021],
-  )
-})
-
-test('a flood of Invalid Commit Welcome reports closes the connection with 4020', () => {
-  const call = new DaveyCall()
-  const [ana] = [1, 2, 3].map(user => call.join(user))
-  call.run()
-  for (let count = 0; count < 6; count++) call.group.invalid(ana!, 1, call.now)
-  call.tick(call.now)
-  assert.deepEqual(
-    call.closed.map(({ code }) => code),
-    [4020],
-  )
-  call.run()
-  call.assertConverged()
-})
-
-test('late messages for an old group are ignored', () => {
-  const call = new DaveyCall()
-  const [ana, ben, cyn] = [1, 2, 3].map(user => call.join(user))
-  call.run()
-  let late: Buffer | undefined
-  ana!.faults.commit = payload => {
-    late = payload
-    return undefined
-  }
-  call.leave(cyn!)
-  call.run(300)
-  call.leave(ben!)
-  ana!.faults = {}
-  call.run()
-  call.group.commitWelcome(ana!, late!, call.now)
-  call.group.ready(ana!, 1, call.now)
-  call.join(4)
-  call.run()
-  call.assertConverged()
 })

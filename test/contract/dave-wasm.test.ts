@@ -48,6 +48,20 @@ const FRAMES: readonly (readonly [DaveCodec, readonly number[]])[] = [
   ],
 ]
 
+test('a page and a bot compute the same code of their keys', { skip: wasm.skip }, async t => {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  const page = new SessionClient(bench, backend.join('1'), daveyLibrary(wasm.davey!), 9, true)
+  const bot = new SessionClient(bench, backend.join('2'), native!, 9, false)
+  runSessions(bench, [page, bot])
+  const before = process.cpuUsage()
+  const code = await page.worker!.verificationCode('2')
+  const { user, system } = process.cpuUsage(before)
+  t.diagnostic(`WebAssembly: ${Math.round((user + system) / 1_000)} ms of CPU`)
+  assert.match(code!, /^\d{45}$/)
+  assert.equal(await bot.session.dave!.verificationCode('1'), code)
+})
+
 test('sessions of pages and bots encrypt together, and open each other’s audio and video', { skip: wasm.skip }, () => {
   const bench = new NodeBench()
   const backend = bench.backend()

@@ -6,6 +6,7 @@ import { type TestContext, test } from 'node:test'
 import { ADDRESS_WORDS, type Batch, type PacketIo, type PeerId, readAddress, SLOT, writeAddress } from '@parley/core'
 import { encodeReceiverReport, encodeRtp, SERVER_NONCES, VoiceMode } from '@parley/protocol'
 import { addDatagram, makeBatch } from '../../packages/core/src/testing/plain-io.ts'
+import { until } from '../e2e/until.ts'
 import { hchacha20, referenceOpen } from './reference-cipher.ts'
 import { HCHACHA20, KEY, VECTORS, type Vector } from './vectors.ts'
 
@@ -65,16 +66,8 @@ class Receiver {
   }
   /** Waits for `count` datagrams and removes them. */
   async take(count: number): Promise<Buffer[]> {
-    await until(() => this.received.length >= count, `${count} datagrams`)
+    await until(`${count} datagrams`, () => this.received.length >= count)
     return this.received.splice(0)
-  }
-}
-
-async function until(isTrue: () => boolean, what: string): Promise<void> {
-  const end = performance.now() + 5_000
-  while (!isTrue()) {
-    assert.ok(performance.now() < end, `waited for ${what}`)
-    await new Promise(resolve => setImmediate(resolve))
   }
 }
 
@@ -280,7 +273,7 @@ export function packetIoSuite(name: string, open: OpenEngineFactory): void {
     io.sendRaw(bad, 0, Uint8Array.of(1), 1)
     io.flush()
     assert.equal((await good.take(2)).length, 2)
-    await until(() => io.sent.failed === 5, 'five failures')
+    await until('five failures', () => io.sent.failed === 5)
   })
 
   engineTest('skips a removed peer in a target list', async (io, context) => {
@@ -308,7 +301,7 @@ export function packetIoSuite(name: string, open: OpenEngineFactory): void {
     const send = async (from: Receiver, ip: string, bytes: Uint8Array) => {
       from.send(bytes, engine.port)
       expected.push({ ip, port: from.port, length: bytes.length, bytes: hex(bytes.subarray(0, 4)) })
-      await until(() => received.length === expected.length, 'the datagram')
+      await until('the datagram', () => received.length === expected.length)
     }
     await send(four, '127.0.0.1', opus(1))
     await send(six, '::1', opus(2, 1000))
@@ -355,7 +348,7 @@ export function localAddressSuite(name: string, open: OpenEngineFactory): void {
       socket.on('message', bytes => received.push(bytes.length))
       for (let round = 1; round <= 3; round++) {
         socket.send(Uint8Array.of(round))
-        await until(() => received.length === round * 3, 'all answers')
+        await until('all answers', () => received.length === round * 3)
       }
       assert.equal(received.filter(length => length === 3).length, 3)
     })
@@ -377,7 +370,7 @@ export function localAddressSuite(name: string, open: OpenEngineFactory): void {
     await once(socket, 'listening')
     for (const [index, address] of ['127.0.0.2', '127.0.0.1', '127.0.0.2'].entries()) {
       socket.send(Uint8Array.of(1), engine.port, address)
-      await until(() => sources.length > index, 'the answer')
+      await until('the answer', () => sources.length > index)
     }
     assert.deepEqual(sources, ['127.0.0.2', '127.0.0.1', '127.0.0.2'])
   })

@@ -15,6 +15,7 @@ import {
 import { encodeRtp, SRTP_LAYOUTS, SrtpProfile, srtpMaterialLength, VoiceMode } from '@parley/protocol'
 import { addDatagram, makeBatch } from '../../packages/core/src/testing/plain-io.ts'
 import { Srtp } from '../../packages/server/src/lane/crypto/srtp.ts'
+import { until } from '../e2e/until.ts'
 import type { OpenEngineFactory } from './packet-io-suite.ts'
 import { referenceOpen } from './reference-cipher.ts'
 
@@ -201,11 +202,7 @@ async function join(io: PacketIo, context: TestContext, peer: PeerId, protection
   io.protectPeer(peer, protection, key, 0)
   io.setAddress(peer, words, 0)
   const take = async (count: number): Promise<Buffer[]> => {
-    const end = performance.now() + 5_000
-    while (received.length < count) {
-      assert.ok(performance.now() < end, `waited for ${count} datagrams, have ${received.length}`)
-      await new Promise(resolve => setImmediate(resolve))
-    }
+    await until(`${count} datagrams`, () => received.length >= count)
     return received.splice(0)
   }
   return Object.assign(take, { words })

@@ -11,6 +11,8 @@ export interface Faults {
   /** The number of next incoming commits and Welcomes to corrupt. */
   breakCommits?: number
   breakWelcomes?: number
+  /** Reports each message that it cannot use, as libdave does; discord.js reports the first until it can use one. */
+  reportsAll?: boolean
   /** Opcodes that the client never sends. */
   silent?: ReadonlySet<number>
 }

@@ -73,7 +73,10 @@ export class DaveyCall<C extends CallClient = DaveyClient> {
   }
   resume(client: C): void {
     if (!this.away.delete(client)) return
-    const missed = client.inbox.map(({ op }) => op as VoiceOp)
+    const missed = client.inbox.map(message => ({
+      op: message.op as VoiceOp,
+      body: 'payload' in message ? message.payload : JSON.stringify(message.data),
+    }))
     this.group.back(client, missed, this.now)
     this.#close()
   }

@@ -7,6 +7,7 @@ const AUDIO = 0
 
 export class DaveyClient implements CallClient {
   readonly userId: string
+  readonly voiceState = {}
   readonly channelId: string
   readonly claimedVersion: number
   readonly inbox: FromNode[] = []
@@ -160,7 +161,7 @@ export class DaveyClient implements CallClient {
 
   /** Sends Invalid Commit Welcome (op 31) and resets the group. */
   recover(transitionId: number): void {
-    if (this.#recovering) return
+    if (this.#recovering && !this.faults.reportsAll) return
     this.#recovering = true
     this.invalids++
     this.#say({ op: VoiceOp.DaveInvalidCommitWelcome, transitionId })

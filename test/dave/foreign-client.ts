@@ -14,6 +14,7 @@ let lastClient = 0
 
 export class ForeignClient implements CallClient {
   readonly userId: string
+  readonly voiceState = {}
   readonly claimedVersion = 1
   readonly inbox: FromNode[] = []
   readonly outbox: FromClient[] = []

@@ -10,6 +10,9 @@ import { type TestContext, test } from 'node:test'
 import { connect } from 'node:tls'
 import { VoiceClient } from '@parley/client'
 import { App, configOf, createDemoBackend } from '@parley/server'
+import { FrontApp } from '../../packages/server/src/cluster/front/front-app.ts'
+import { MemoryCoordinator, SharedMemory } from '../../packages/server/src/cluster/memory-coordinator.ts'
+import { SERVER_LIMITS } from '../../packages/server/src/limits.ts'
 import { missingPebble, PebbleServer } from './pebble-server.ts'
 import { until, untilFits } from './until.ts'
 
@@ -88,6 +91,26 @@ test('a node obtains a certificate for a domain and an address on its own listen
   assert.deepEqual(readdirSync(settings.storage).sort(), ['account-key.pem', 'certificate.pem'])
   for (const name of readdirSync(settings.storage))
     assert.equal(statSync(join(settings.storage, name)).mode & 0o777, 0o600)
+})
+
+test('a front obtains a certificate on its own listener', TEST, async t => {
+  const pebble = await PebbleServer.start(t)
+  const config = configOf({
+    http: { listen: `${ADDRESS}:${pebble.tlsPort}`, endpoint: DOMAIN },
+    cluster: { nats: ['nats://127.0.0.1:4222'], id: 'f1' },
+    backend: [{ secret: SECRET }],
+    acme: pebble.settings([DOMAIN, ADDRESS]),
+  })
+  const lines: string[] = []
+  const sink = { write: (text: string) => lines.push(text) > 0 }
+  const front = await FrontApp.start(config, new MemoryCoordinator(new SharedMemory()), sink as never)
+  t.after(() => front.close())
+  assert.equal(front.lvspUrl, `wss://${ADDRESS}:${pebble.tlsPort}/lvsp`)
+  const root = await pebble.root()
+  const found = await untilFits('the certificate', () => presented(pebble.tlsPort, root), isTrusted)
+  assert.equal((found as X509Certificate).subjectAltName, `DNS:${DOMAIN}, IP Address:${ADDRESS}`)
+  assert.deepEqual(await readiness(pebble.tlsPort), [503, 'no node accepts channels\n'])
+  assert.ok(lines.some(line => line.includes('tls.reloaded')))
 })
 
 test(
@@ -176,7 +199,7 @@ test('a node starts without its authority, says so, and stops while it waits for
   await until('the request', () => held.size > 0)
   const before = performance.now()
   await waiting.app.close()
-  assert.ok(performance.now() - before < 4_000)
+  assert.ok(performance.now() - before < SERVER_LIMITS.acmeRequestTimeout, 'it waits for no answer')
   assert.deepEqual(waiting.events('acme.failed'), [])
   for (const socket of held) socket.destroy()
 })

@@ -8,12 +8,10 @@ import { ownAddress, withoutFirefox } from './firefox.ts'
 import { count, talk } from './talking.ts'
 import { UdpPath } from './udp-path.ts'
 import { until } from './until.ts'
+import { ANA, BEN, CYD } from './users.ts'
 import { framesDecoded, hears, type WebMember } from './web-member.ts'
 
 const OPTIONS = { timeout: 90_000, skip: withoutChromium() }
-const ANA = '81384788765712384'
-const BEN = '81384788765712385'
-const CYD = '81384788765712386'
 
 /** A firewall: what is sent to this UDP port never arrives. */
 async function blocked(context: TestContext, scene: BrowserScene, host = '127.0.0.1'): Promise<UdpPath> {

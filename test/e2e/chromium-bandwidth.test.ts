@@ -3,34 +3,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BrowserScene } from './browser-scene.ts'
 import { withoutChromium } from './chromium.ts'
+import { AUDIO, SlowLink, viewsOf } from './slow-link.ts'
 import { UdpPath } from './udp-path.ts'
-import type { WebStats } from './web-member.ts'
+import { ANA, BEN, CYD } from './users.ts'
+import { twoLayers, watched } from './watched-camera.ts'
 
 const BROWSER = { timeout: 120_000, skip: withoutChromium() }
-const ANA = '80351110224678912'
-const BEN = '80351110224678913'
-const CYD = '80351110224678914'
-const LAYERS = [
-  { rid: 'h', quality: 100, scale: 1, maxBitrate: 900_000 },
-  { rid: 'l', quality: 50, scale: 2, maxBitrate: 150_000 },
-]
-/** Bits per second of the audio, with its headers. */
-const AUDIO = 45_000
-interface View {
-  current: number
-  temporal?: number
-  bitrate: number
-  reason: string | undefined
-  estimate?: number
-}
-
-/** What arrives of Ana's camera; Ben has one, too. */
-const video = ({ inbound, remotes }: WebStats) => {
-  const camera = remotes.find(({ kind, user }) => kind === 'video' && user === ANA)
-  return inbound.find(({ ssrc }) => ssrc === camera?.ssrc)
-}
-const widthOf = (stats: WebStats) => video(stats)?.frameWidth
-const decoded = (stats: WebStats) => video(stats)?.framesDecoded ?? 0
+const LAYERS = twoLayers(900_000, 150_000)
+/** Ben has a camera, too. */
+const { video, widthOf, decoded } = watched(ANA)
 
 test(
   'a browser on a slow link is sent the lower layer, and the better one once the link is fast',
@@ -43,20 +24,24 @@ test(
     const cyd = await scene.joinWeb(CYD, { video: 'VP8', through: path.port })
     await cyd.until('the full picture', stats => widthOf(stats) === 640 && decoded(stats) > 30)
     await ben.until('the full picture', stats => widthOf(stats) === 640)
-    const viewsOf = () => (scene.session(CYD) as { views: View[] }).views
-    path.limit(400_000)
-    const half = await cyd.until('the smaller picture', stats => widthOf(stats) === 320)
+    const slow = new SlowLink(scene, path, BEN)
+    const half = await cyd.until('the smaller picture', stats => {
+      slow.narrow()
+      return widthOf(stats) === 320
+    })
     assert.ok(
-      viewsOf().some(({ reason }) => reason === 'bandwidth'),
-      JSON.stringify(viewsOf()),
+      viewsOf(scene, CYD).some(({ reason }) => reason === 'bandwidth'),
+      JSON.stringify(viewsOf(scene, CYD)),
     )
     const more = await cyd.until('more frames of it', stats => decoded(stats) > decoded(half) + 40)
-    context.diagnostic(`slow link: ${JSON.stringify(viewsOf())}, ${JSON.stringify(video(more))}`)
+    context.diagnostic(
+      `slow link of ${Math.round(slow.limit)} bit/s: ${JSON.stringify(viewsOf(scene, CYD))}, ${JSON.stringify(video(more))}`,
+    )
     assert.equal(widthOf(await ben.stats()), 640)
     path.limit(20_000_000)
     const again = await cyd.until('the full picture again', stats => widthOf(stats) === 640)
     await cyd.until('more frames of it', stats => decoded(stats) > decoded(again) + 20)
-    context.diagnostic(`fast link: ${JSON.stringify(viewsOf())}`)
+    context.diagnostic(`fast link: ${JSON.stringify(viewsOf(scene, CYD))}`)
   },
 )
 
@@ -69,7 +54,7 @@ for (const codec of ['VP8', 'AV1'] as const)
       const path = await UdpPath.open(context, { node: scene.server.mediaPort })
       await scene.joinWeb(ANA, { video: codec, mode: 'L1T3', layers: LAYERS })
       const cyd = await scene.joinWeb(CYD, { video: codec, through: path.port })
-      const view = () => (scene.session(CYD) as { views: View[] }).views[0]!
+      const view = () => viewsOf(scene, CYD)[0]!
       await cyd.until('the full picture', stats => widthOf(stats) === 640 && decoded(stats) > 60)
       assert.equal(view().temporal, undefined)
       path.limit(260_000)

@@ -6,12 +6,10 @@ import { withoutChromium } from './chromium.ts'
 import { numberedFrames } from './opus-frames.ts'
 import { count, talk } from './talking.ts'
 import { until, untilFits } from './until.ts'
+import { ANA, BEN, CYD } from './users.ts'
 import { AUDIBLE, hears, type WebMember, type WebStats } from './web-member.ts'
 
 const OPTIONS = { timeout: 90_000, skip: withoutChromium() }
-const ANA = '81384788765712384'
-const BEN = '81384788765712385'
-const CYD = '81384788765712386'
 /** Clients in one tab. Two cores mix about 150 voices in real time, but not 300. */
 const TABBED = 8
 const NATIVE = 12

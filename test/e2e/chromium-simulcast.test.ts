@@ -3,15 +3,12 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { BrowserScene } from './browser-scene.ts'
 import { withoutChromium } from './chromium.ts'
+import { ANA, CYD } from './users.ts'
+import { twoLayers } from './watched-camera.ts'
 import type { WebStats } from './web-member.ts'
 
 const BROWSER = { timeout: 90_000, skip: withoutChromium() }
-const ANA = '80351110224678912'
-const CYD = '80351110224678914'
-const LAYERS = [
-  { rid: 'h', quality: 100, scale: 1, maxBitrate: 700_000 },
-  { rid: 'l', quality: 50, scale: 2, maxBitrate: 200_000 },
-]
+const LAYERS = twoLayers(700_000, 200_000)
 
 const widthOf = ({ inbound }: WebStats) => inbound.find(({ kind }) => kind === 'video')?.frameWidth
 const decoded = ({ inbound }: WebStats) => inbound.find(({ kind }) => kind === 'video')?.framesDecoded ?? 0

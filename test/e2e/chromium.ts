@@ -20,5 +20,8 @@ const ARGUMENTS = [
 export const withoutChromium = (): string | false =>
   existsSync(CHROMIUM) || process.env.CI === 'true' ? false : `no ${CHROMIUM}`
 
-export const openChromium = (...more: readonly string[]): Promise<Browser> =>
-  chromium.launch({ executablePath: CHROMIUM, args: [...ARGUMENTS, ...more] })
+export const openChromium = (...more: readonly string[]): Promise<Browser> => openChromiumBy(CHROMIUM, ...more)
+
+/** `program` starts Chromium, such as in another network namespace. */
+export const openChromiumBy = (program: string, ...more: readonly string[]): Promise<Browser> =>
+  chromium.launch({ executablePath: program, args: [...ARGUMENTS, ...more] })

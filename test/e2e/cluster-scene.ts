@@ -5,10 +5,12 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { type GrantedVoiceState, LvspClient, VoiceClient } from '@parley/client'
 import { CutProxy } from './cut-proxy.ts'
+import { DiscordjsBot } from './discordjs-bot.ts'
 import { NatsServer } from './nats-server.ts'
 import { isSilence, numberedFrames } from './opus-frames.ts'
 import { ParleyProcess } from './parley-process.ts'
-import { CERTIFICATE, CERTIFICATE_FILE, KEY_FILE } from './trust.ts'
+import type { VoiceStateRef } from './scene.ts'
+import { CERTIFICATE, CERTIFICATE_FILE, KEY_FILE, trustTestCertificate } from './trust.ts'
 
 const SECRET = 'the secret of the backend in these tests'
 export const GUILD = '41771983423143941'
@@ -18,6 +20,15 @@ export interface Served {
   readonly id: string
   /** `host:port` of a node's voice gateway; the LVSP URL of a front. */
   readonly address: string
+}
+
+export interface CuttableNode extends Served {
+  /** Between the node and NATS; between fronts and the node. */
+  readonly nats: CutProxy
+  readonly lvsp: CutProxy
+  /** Both. */
+  cut(): void
+  heal(): void
 }
 
 export class ClusterScene {
@@ -57,9 +68,9 @@ export class ClusterScene {
     return { process, id, address }
   }
 
-  /** A node whose connections to NATS and to fronts can be cut; clients reach it all the same. */
-  async cuttableNode(id: string): Promise<Served & { cut(): void; heal(): void }> {
-    const nats = await CutProxy.open(this.#t, this.nats.port)
+  /** A node whose connections to NATS and to fronts can be cut; clients reach it all the same. `port` is that of NATS. */
+  async cuttableNode(id: string, port = this.nats.port): Promise<CuttableNode> {
+    const nats = await CutProxy.open(this.#t, port)
     const lvsp = await CutProxy.open(this.#t)
     const node = await this.node(id, {
       PARLEY_CLUSTER_NATS: `127.0.0.1:${nats.port}`,
@@ -69,6 +80,8 @@ export class ClusterScene {
     const proxies = [nats, lvsp]
     return {
       ...node,
+      nats,
+      lvsp,
       cut: () => proxies.forEach(proxy => void proxy.cut()),
       heal: () => proxies.forEach(proxy => void proxy.heal()),
     }
@@ -82,9 +95,9 @@ export class ClusterScene {
   }
 
   /** A front with an admin socket. */
-  async administeredFront(id: string): Promise<Served & { socket: string }> {
+  async administeredFront(id: string, environment: Record<string, string> = {}): Promise<Served & { socket: string }> {
     const socket = join(this.#folder, `${id}.sock`)
-    return { ...(await this.front(id, { PARLEY_ADMIN_SOCKET: socket })), socket }
+    return { ...(await this.front(id, { PARLEY_ADMIN_SOCKET: socket, ...environment })), socket }
   }
 
   /** The output of a command; rejects with its error. */
@@ -118,14 +131,18 @@ export class ClusterScene {
   }
 }
 
+/** What receives the grants of a user. */
+export interface Grantee {
+  connect(grant: GrantedVoiceState): Promise<void>
+}
+
 /** A chat service with one connection to a front. It hands every grant to the user, as a voice server update would. */
 export class ClusterBackend {
-  readonly client: LvspClient
-  readonly users = new Map<string, ClusterUser>()
+  #client: LvspClient
+  readonly users = new Map<string, Grantee>()
 
   private constructor(url: string) {
-    this.client = new LvspClient({ url, secret: SECRET, tls: { ca: CERTIFICATE }, requestTimeout: 20_000 })
-    this.client.on('granted', grant => void this.users.get(grant.userId)?.connect(grant))
+    this.#client = this.#newClient(url)
   }
 
   static async connect(t: TestContext, url: string): Promise<ClusterBackend> {
@@ -133,6 +150,24 @@ export class ClusterBackend {
     t.after(() => backend.client.close())
     await backend.client.connect()
     return backend
+  }
+
+  get client(): LvspClient {
+    return this.#client
+  }
+
+  /** Connects to another front, and then leaves this one. */
+  async moveTo(url: string): Promise<void> {
+    const before = this.#client
+    this.#client = this.#newClient(url)
+    await this.#client.connect()
+    await before.close()
+  }
+
+  #newClient(url: string): LvspClient {
+    const client = new LvspClient({ url, secret: SECRET, tls: { ca: CERTIFICATE }, requestTimeout: 20_000 })
+    client.on('granted', grant => void this.users.get(grant.userId)?.connect(grant))
+    return client
   }
 
   /** `via`: where the user connects, whatever its grants say. */
@@ -143,6 +178,24 @@ export class ClusterBackend {
     const sessionId = `session-of-${userId}`
     await user.connect(await this.client.createVoiceState({ guildId: GUILD, channelId, userId }, { sessionId }))
     return user
+  }
+
+  /** A bot on @discordjs/voice. `via`: where it connects, whatever its grant says. Later grants do not reach it by themselves. */
+  async joinBot(t: TestContext, channelId: string, userId: string, via?: string): Promise<DiscordjsBot> {
+    trustTestCertificate()
+    const service = {
+      admit: async ({ sessionId, ...who }: VoiceStateRef) => {
+        const { token = '', endpoint = '' } = await this.client.createVoiceState(who, { sessionId })
+        return { token, endpoint: via ?? endpoint }
+      },
+      remove: () => {},
+      mayJoin: () => true,
+      session: () => undefined,
+    }
+    const bot = new DiscordjsBot(service, userId)
+    t.after(() => bot.leave())
+    await bot.join(GUILD, channelId)
+    return bot
   }
 }
 
@@ -155,6 +208,8 @@ export class ClusterUser {
   readonly #via: string | undefined
   /** A user that ignores later grants, as one whose client never received them. */
   stays = false
+  /** Called with each frame of sound. */
+  received: () => void = () => {}
   /** Close codes that ended its client. */
   readonly closes: number[] = []
   #client: VoiceClient | undefined
@@ -176,17 +231,19 @@ export class ClusterUser {
     this.endpoint = endpoint
     client.on('closed', ({ code }) => this.closes.push(code))
     client.on('frame', ({ payload }) => {
-      if (!isSilence(Buffer.from(payload))) this.frames.push({ endpoint, at: performance.now() })
+      if (isSilence(Buffer.from(payload))) return
+      this.frames.push({ endpoint, at: performance.now() })
+      this.received()
     })
     void before?.close()
     await client.connect()
     if (this.#isTalking) this.talk()
   }
 
-  /** For a minute, also after a move. */
+  /** For five minutes, and again after a move. */
   talk(): void {
     this.#isTalking = true
-    this.#client?.play(numberedFrames(3_000, Number(this.userId))).catch(() => {})
+    this.#client?.play(numberedFrames(15_000, Number(this.userId))).catch(() => {})
   }
 
   async close(): Promise<void> {

@@ -1,9 +1,10 @@
 // A cluster with a real NATS server: nodes that die, drain and return, NATS that is away, fronts that are replaced.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { NatsCoordinator } from '../../packages/server/src/cluster/nats-coordinator.ts'
 import { ClusterBackend, ClusterScene, type ClusterUser, GUILD } from './cluster-scene.ts'
 import { missingNats } from './nats-server.ts'
-import { until } from './until.ts'
+import { until, untilFits } from './until.ts'
 
 const options = { skip: missingNats, timeout: 180_000 }
 
@@ -112,6 +113,23 @@ test('without NATS calls continue and new channels open; afterwards they are reg
   await until('frames without NATS', () => listener.frames.length > before + 50)
   await scene.nats.start()
   await until('NATS', () => front.process.stdout.split('"cluster.connected"').length > 2)
+  const coordinator = new NatsCoordinator({
+    connection: { servers: scene.nats.url },
+    prefix: 'parley',
+    replicas: 1,
+    refused: assert.fail,
+  })
+  t.after(() => coordinator.close())
+  // NATS started empty: 500 was registered before, 501 was not.
+  for (const channelId of ['500', '501'])
+    await untilFits(
+      `the placement of ${channelId}`,
+      async () => {
+        const found = await coordinator.find({ tenant: 'main', channelId })
+        return found.kind === 'taken' ? found.placed?.record.node : undefined
+      },
+      node => node === 'n1',
+    )
   // The node did not restart, and its channels stay where they are.
   const late = await backend.join(t, '501', '6005')
   assert.equal(late.endpoint, other.listener.endpoint)

@@ -9,14 +9,13 @@ import { Audio, cleanup, PeerConnection, type Track } from 'node-datachannel'
 import WebSocket from 'ws'
 import { isSilence, numberedFrames } from './opus-frames.ts'
 import { until } from './until.ts'
+import { ANA, BEN } from './users.ts'
 
 // Its threads keep the process alive until they are stopped.
 after(() => cleanup())
 
 const GUILD = '41771983423143937'
 const CHANNEL = '127121515262115840'
-const ANA = '81384788765712384'
-const BEN = '81384788765712385'
 const OWN = 0x1234_5678
 const TYPE = 99
 

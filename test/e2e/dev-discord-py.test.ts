@@ -8,7 +8,7 @@ import { discordPyClient, reasonToSkip } from './foreign-tools.ts'
 import { LineProcess } from './line-process.ts'
 import { numberedFrames, withoutSilence } from './opus-frames.ts'
 import { CERTIFICATE_FILE, KEY_FILE, trustTestCertificate } from './trust.ts'
-import { until } from './until.ts'
+import { until, untilFits } from './until.ts'
 
 const GUILD = '1300000000000000001'
 const LOUNGE = '1300000000000000002'
@@ -53,8 +53,11 @@ test('discord.py and discord.js talk, discord.py moves and kicks discord.js over
   await js.join(GUILD, LOUNGE)
   js.listenTo(userId)
   await until('end-to-end encryption', () => js.privacyCode !== undefined)
-  const { code } = await py.call('encryption', {}, 'encryption')
-  assert.equal(code, js.privacyCode)
+  await untilFits(
+    'the privacy code of discord.py',
+    () => py.call('encryption', {}, 'encryption'),
+    ({ code }) => code === js.privacyCode,
+  )
 
   js.connection.setSpeaking(true)
   await until('the SSRC of discord.js at discord.py', () =>

@@ -19,6 +19,8 @@ export class DiscordjsBot extends DiscordjsVoice {
   /** Voice state updates (opcode 4) that the library has sent to its main gateway, without the first. */
   requests = 0
   readonly startedSpeaking: string[] = []
+  /** Of the last voice server update. */
+  endpoint = ''
 
   /** With `dave` the bot supports end-to-end encryption. */
   constructor(scene: ChatService, userId: string, { dave = false } = {}) {
@@ -58,6 +60,7 @@ export class DiscordjsBot extends DiscordjsVoice {
 
   /** Sends it a voice server update, as a main gateway does when the channel has another node. */
   updateServer(guild_id: string, token: string, endpoint: string): void {
+    this.endpoint = endpoint
     this.#gateway?.onVoiceServerUpdate({ guild_id, token, endpoint })
   }
 
@@ -85,7 +88,7 @@ export class DiscordjsBot extends DiscordjsVoice {
   #answer({ guild_id: guildId, channel_id: channelId }: { guild_id: string; channel_id: string | null }): boolean {
     this.requests++
     if (channelId === null || !this.#scene.mayJoin(this.userId)) return false
-    void this.#enter(guildId, channelId)
+    this.#enter(guildId, channelId).catch((error: Error) => this.networking.push(`error: ${error.message}`))
     return true
   }
 

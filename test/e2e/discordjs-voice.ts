@@ -54,11 +54,15 @@ export abstract class DiscordjsVoice {
   ready = () => entersState(this.connection, VoiceConnectionStatus.Ready, PATIENCE)
   disconnected = () => entersState(this.connection, VoiceConnectionStatus.Disconnected, PATIENCE)
 
-  listenTo(userId: string): void {
+  /** `received` is called with each frame. */
+  listenTo(userId: string, received: (frame: Buffer) => void = () => {}): void {
     const frames: Buffer[] = []
     this.heard.set(userId, frames)
     const stream = this.connection.receiver.subscribe(userId, { end: { behavior: EndBehaviorType.Manual } })
-    stream.on('data', (frame: Buffer) => frames.push(frame))
+    stream.on('data', (frame: Buffer) => {
+      frames.push(frame)
+      received(frame)
+    })
   }
 
   knows(userId: string): boolean {

@@ -187,6 +187,17 @@ test('all clients connect with 30 % loss each way', async context => {
   }
 })
 
+test('timers of clients that arrive at almost the same time expire together', async context => {
+  const dtls = await openDtls(context)
+  const expected = { algorithm: 'sha-256', bytes: new Uint8Array(32) }
+  const clients = [1, 50, 99].map(now => dtls.accept(expected, now))
+  assert.deepEqual(
+    clients.map(({ deadline }) => deadline),
+    [20_100, 20_100, 20_100],
+  )
+  for (const client of clients) client.close()
+})
+
 test('a stalled handshake is closed at its deadline', async context => {
   const dtls = await openDtls(context)
   const expected = { algorithm: 'sha-256', bytes: new Uint8Array(32) }

@@ -9,10 +9,10 @@ import { createServer } from '@parley/server'
 import { checkFor, FramedClient, negotiate } from './ice-tcp-client.ts'
 import { CERTIFICATE, CERTIFICATE_FILE, KEY_FILE } from './trust.ts'
 import { until } from './until.ts'
+import { ANA } from './users.ts'
 
 const GUILD = '41771983423143937'
 const CHANNEL = '127121515262115840'
-const ANA = '81384788765712384'
 
 /** A node that terminates TLS, as it does where ICE-TCP is the default. */
 async function scene(context: TestContext, media: object = {}) {

@@ -4,19 +4,22 @@ import { test } from 'node:test'
 import { SrtpProfile, VoiceMode } from '@parley/protocol'
 import { Crowd } from '../../bench/load/crowd.ts'
 import { measureLoad } from '../../bench/load/measure.ts'
-import { readStamp, SHORTEST_PAYLOAD, writeStamp } from '../../bench/load/media/stamp.ts'
+import { OPUS_TOC, readStamp, SHORTEST_PAYLOAD, writeStamp } from '../../bench/load/media/stamp.ts'
+import { VideoPackets } from '../../bench/load/media/video-packets.ts'
+import type { Plan } from '../../bench/load/plan.ts'
 import { SrtpOpener } from '../../bench/load/webrtc/srtp-opener.ts'
 import { SrtpSealer } from '../../bench/load/webrtc/srtp-sealer.ts'
 import { benchPacketEngines } from '../../bench/micro/packet-engines.ts'
 import { NodeProcess } from '../../bench/node/node-process.ts'
 import { Native } from '../../packages/server/src/lane/engine/native-calls.ts'
+import { until } from './until.ts'
 
 const native = await Native.load()
 const skip = native.ok ? false : `no batched UDP calls: ${native.reason}`
 
 function stamped(length: number): Uint8Array {
   const bytes = new Uint8Array(length)
-  writeStamp(new DataView(bytes.buffer), 0, length, 4_000_000_000, 12_345, 70_000)
+  writeStamp(new DataView(bytes.buffer), 0, length, OPUS_TOC, 4_000_000_000, 12_345, 70_000)
   return bytes
 }
 
@@ -91,6 +94,74 @@ test('a load finds no wrong packet at members that stay while others leave and j
     await crowd.close()
     await node.stop()
   }
+})
+
+test('the packets of a layer have its bit rate and frame rate, a marker at the end of each frame, and keyframes', () => {
+  for (const layer of [
+    { framesPerSecond: 60, bitsPerSecond: 8e6 },
+    { framesPerSecond: 30, bitsPerSecond: 150e3 },
+  ]) {
+    const packets = new VideoPackets(layer)
+    const sent = { bits: 0, milliseconds: 0, frames: 0, keyframes: 0, burst: 0 }
+    let longest = 0
+    while (sent.milliseconds < 60_000) {
+      const { timestamp, isMarked } = packets
+      sent.bits += packets.length * 8
+      if (packets.first === 0x67) sent.keyframes++
+      if (isMarked) sent.frames++
+      const gap = packets.next()
+      assert.equal(packets.timestamp, timestamp + (isMarked ? 90_000 / layer.framesPerSecond : 0))
+      sent.milliseconds += gap
+      sent.burst = gap === 0 ? sent.burst + 1 : 0
+      longest = Math.max(longest, sent.burst)
+    }
+    const seconds = sent.milliseconds / 1_000
+    assert.ok(Math.abs(sent.bits / seconds / layer.bitsPerSecond - 1) < 0.01, `${sent.bits / seconds} bits per second`)
+    assert.ok(Math.abs(sent.frames / seconds / layer.framesPerSecond - 1) < 0.01, `${sent.frames / seconds} frames`)
+    assert.ok(sent.keyframes >= 20 && sent.keyframes <= 21, `${sent.keyframes} keyframes`)
+    // 5 ms at 2.5 times the bit rate, in packets.
+    assert.ok(longest <= (layer.bitsPerSecond * 2.5 * 0.005) / 8 / 1_100, `bursts of ${longest + 1} packets`)
+  }
+})
+
+/** Sends until each member has received each stream that it is to receive, and samples were opened. No packet may be wrong. */
+async function assertReceived(node: NodeProcess, plan: Plan): Promise<Crowd['streams']> {
+  const crowd = await Crowd.open(node, plan)
+  try {
+    await crowd.join()
+    crowd.traffic.start(crowd.streams, { kind: 'paced', perSecond: 50 }, 1)
+    await until('packets of each stream', () =>
+      crowd.streams.every(({ targets, received }) => targets.every((is, index) => !is || received[index]! > 0)),
+    )
+    await until('opened packets', () => crowd.receiver.counts.checked > 10)
+    assert.equal(crowd.receiver.counts.wrong, 0)
+    return crowd.streams
+  } finally {
+    await crowd.close()
+    await node.stop()
+  }
+}
+
+test('a load of screens is received by the members that watch', { skip }, async () => {
+  const layers = [{ framesPerSecond: 60, bitsPerSecond: 2e6 }]
+  const video = { kind: 'screen', senders: 2, viewers: 3, layers } as const
+  const mode = VoiceMode.AeadAes256GcmRtpsize
+  const plan = { channels: 2, members: 5, speakers: 1, visitors: 0, payload: 60, mode, video }
+  await assertReceived(await NodeProcess.start(), plan)
+})
+
+test('of a load of cameras in two layers each viewer receives the layers that it wants', { skip }, async () => {
+  const rest = { framesPerSecond: 30, keyframeInterval: 300 }
+  const layers = [
+    { ...rest, bitsPerSecond: 100e3 },
+    { ...rest, bitsPerSecond: 600e3 },
+  ]
+  const video = { kind: 'camera', senders: 4, viewers: 4, layers } as const
+  const mode = VoiceMode.AeadAes256GcmRtpsize
+  const plan = { channels: 1, members: 4, speakers: 0, visitors: 0, payload: 60, mode, video }
+  const streams = await assertReceived(await NodeProcess.start(), plan)
+  const viewers = streams.map(({ targets }) => targets.filter(Boolean).length)
+  assert.deepEqual(viewers, [2, 1, 2, 1, 2, 1, 2, 1])
 })
 
 test('a load of WebRTC listeners receives Discord clients’ packets and finds none wrong', { skip }, async () => {

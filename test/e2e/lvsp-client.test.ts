@@ -18,10 +18,10 @@ const SECRET = 'a secret of these tests'
 const channel = { guildId: '100', channelId: '500' }
 const user = { ...channel, userId: '7' }
 
-async function node(context: TestContext, port = 0): Promise<Server> {
+async function node(context: TestContext, port = 0, limits: object = {}): Promise<Server> {
   const server = await createServer({
     http: { listen: `127.0.0.1:${port}` },
-    backend: [{ id: 'main', secret: SECRET }],
+    backend: [{ id: 'main', secret: SECRET, ...limits }],
     log: { level: 'silent' },
   })
   context.after(() => server.close())
@@ -109,18 +109,66 @@ test('a client can be closed at any time, and its pending requests reject', asyn
   context.diagnostic(client.state)
 })
 
+/** The settled outcome of a promise; 'pending' if a turn of the event loop does not settle it. */
+async function outcome(promise: Promise<unknown>): Promise<unknown> {
+  const late = new Promise(resolve => setImmediate(() => resolve('pending')))
+  return Promise.race([promise.then(() => 'resolved'), late]).catch((error: unknown) => error)
+}
+
+test('connect() of a session that was closed before it connected rejects', async () => {
+  const client = new LvspClient({ url: 'ws://127.0.0.1:9/lvsp', secret: SECRET })
+  await client.close()
+  const error = await outcome(client.connect())
+  assert.ok(error instanceof LvspClosedError, String(error))
+  assert.deepEqual([error.code, error.reason], [1000, 'closed'])
+})
+
+test('connect() of a session that was connected and has ended rejects', async context => {
+  const client = await backend(context, await node(context))
+  client.once('disconnected', () => {
+    void client.close()
+  })
+  const ended = new Promise(resolve => client.once('closed', resolve))
+  client.dropConnection()
+  await ended
+  const error = await outcome(client.connect())
+  assert.ok(error instanceof LvspClosedError, String(error))
+  assert.equal(error.code, 1000)
+})
+
+test('connect() of a fleet that was closed rejects, before it connected and after', async context => {
+  const server = await node(context)
+  const nodes = [{ name: 'only', region: 'eu', url: server.lvspUrl, secret: SECRET }]
+  const [unused, used] = [new Fleet({ nodes }), new Fleet({ nodes })]
+  await used.connect()
+  for (const fleet of [unused, used]) {
+    await fleet.close()
+    const error = await outcome(fleet.connect())
+    assert.ok(error instanceof AggregateError, String(error))
+    assert.ok(error.errors[0] instanceof LvspClosedError)
+  }
+})
+
 test('invalid options throw at once', () => {
   assert.throws(() => new LvspClient({ url: 'wss://voice.example/lvsp', secret: '' }), RangeError)
+  assert.throws(
+    () => new LvspClient({ url: 'wss://voice.example/lvsp#fragment', secret: SECRET }),
+    /without a fragment/,
+  )
   assert.throws(() => new LvspClient({ url: 'https://voice.example/lvsp', secret: 'x' }), /ws: or wss:/)
   assert.throws(() => new LvspClient({ url: 'ws://voice.example/lvsp', secret: 'x' }), /unencrypted/)
 })
 
-async function fleetOf(context: TestContext, nodes: Record<string, { server: Server; region: string }>) {
+async function fleetOf(
+  context: TestContext,
+  nodes: Record<string, { server: Server; region: string }>,
+  lossGrace = 100,
+) {
   const fleet = new Fleet({
     nodes: Object.entries(nodes).map(([name, { server, region }]) => {
       return { name, region, url: server.lvspUrl, secret: SECRET, requestTimeout: 2_000 }
     }),
-    lossGrace: 100,
+    lossGrace,
   })
   context.after(() => fleet.close())
   const moved: MovedChannel[] = []
@@ -175,6 +223,77 @@ test('a fleet moves the calls of a node that drains, and its client talks on the
   first.close()
   await drained
   assert.equal(next.inspect().sessions.length, 1)
+})
+
+/** Three nodes; the channel with two users is on the first, and the second is chosen next. */
+async function fullSecond(context: TestContext, limits: object) {
+  const [first, second, third] = [await node(context), await node(context, 0, limits), await node(context)]
+  const { fleet, moved } = await fleetOf(context, {
+    first: { server: first, region: 'eu' },
+    second: { server: second, region: 'us' },
+    third: { server: third, region: 'asia' },
+  })
+  await fleet.channelFor(channel, { region: 'eu' })
+  for (const userId of ['7', '8']) await fleet.createVoiceState({ ...channel, userId })
+  return { first, second, third, fleet, moved }
+}
+
+/** More than a MiB of channels. */
+async function fill(context: TestContext, server: Server): Promise<void> {
+  const client = await backend(context, server)
+  const requests = Array.from({ length: 200 }, (_, index) =>
+    client.requestChannel({ channelId: String(1_000 + index) }),
+  )
+  await Promise.allSettled(requests)
+}
+
+test('a fleet passes over a node without memory when it moves a channel', async context => {
+  const { first, second, third, moved } = await fullSecond(context, { max_memory_mb: 1 })
+  await fill(context, second)
+  await first.close()
+  await until('the move', () => moved.length === 1)
+  assert.equal(moved[0]!.channel.node, 'third')
+  assert.equal(third.inspect().channels[0]!.voiceStates.length, 2)
+})
+
+test('a fleet passes over a node with too few places for the users of a moved channel', async context => {
+  const { first, second, third, moved } = await fullSecond(context, { max_voice_states: 1 })
+  await first.close()
+  await until('the move', () => moved.length === 1)
+  assert.equal(moved[0]!.channel.node, 'third')
+  assert.equal(moved[0]!.voiceStates.length, 2)
+  assert.equal(third.inspect().channels[0]!.voiceStates.length, 2)
+  await until('the end of the copy', () => second.inspect().channels.length === 0)
+})
+
+test('a moved channel stays where no other node has places for all its users', async context => {
+  const first = await node(context)
+  const second = await node(context, 0, { max_voice_states: 1 })
+  const { fleet, moved } = await fleetOf(context, {
+    first: { server: first, region: 'eu' },
+    second: { server: second, region: 'us' },
+  })
+  await fleet.channelFor(channel, { region: 'eu' })
+  for (const userId of ['7', '8']) await fleet.createVoiceState({ ...channel, userId })
+  await first.close()
+  await until('the move', () => moved.length === 1)
+  assert.deepEqual([moved[0]!.channel.node, moved[0]!.voiceStates.length], ['second', 1])
+  assert.equal((await fleet.channelFor(channel)).node, 'second')
+})
+
+test('a node that restarts without memory for its channels loses them to another one', async context => {
+  const server = await node(context)
+  const port = Number(new URL(server.lvspUrl).port)
+  const other = await node(context)
+  const nodes = { first: { server, region: 'eu' }, other: { server: other, region: 'us' } }
+  const { fleet, moved } = await fleetOf(context, nodes, 60_000)
+  await fleet.channelFor({ channelId: '600' }, { region: 'eu' })
+  await fleet.channelFor(channel, { region: 'eu' })
+  await fleet.createVoiceState(user)
+  await server.close()
+  await node(context, port, { max_channels: 1 })
+  await until('both channels', () => moved.length === 2)
+  assert.deepEqual(moved.map(({ channel: { node } }) => node).sort(), ['first', 'other'])
 })
 
 test('a user that joins a channel of the guild on another node leaves the first node', async context => {

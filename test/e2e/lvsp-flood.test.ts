@@ -6,6 +6,8 @@ import { type TestContext, test } from 'node:test'
 import { LvspClient } from '@parley/client'
 import { LIMITS } from '@parley/core'
 import { createServer } from '@parley/server'
+import { SERVER_LIMITS } from '../../packages/server/src/limits.ts'
+import { BusyFactor } from './busy-factor.ts'
 import { until } from './until.ts'
 
 const UPGRADE = [
@@ -49,15 +51,19 @@ test('a backend connects during a flood of silent upgrades from its own address'
     open += sockets.length
     for (const socket of sockets) socket.once('close', () => open--)
   }
+  const busy = new BusyFactor()
   const started = performance.now()
   await connectBackend(t, server.lvspUrl, server.secret)
-  assert.ok(performance.now() - started < 2_000, 'the backend is ready within two seconds')
+  const took = performance.now() - started
+  assert.ok(took < 2_000 * busy.read(), `the backend was ready after ${took} ms`)
   assert.equal(lost, 0)
   await until('the end of the sockets above the limit', () => open <= LIMITS.lvspUnidentifiedPerAddress)
   assert.ok(server.inspect().lvsp.connections.length <= 2 + LIMITS.lvspUnidentifiedPerAddress)
 })
 
-test('a socket that does not answer a close frame is destroyed within a second', { timeout: 30_000 }, async t => {
+test('a socket that does not answer a close frame is destroyed before the usual close timeout', {
+  timeout: 30_000,
+}, async t => {
   const server = await createServer()
   t.after(() => server.close())
   const first = await openSilently(t, server.lvspUrl)
@@ -72,7 +78,7 @@ test('a socket that does not answer a close frame is destroyed within a second',
     closedAfter = performance.now() - started
   })
   await until('the end of the socket', () => closedAfter !== undefined)
-  assert.ok(closedAfter! < 1_500, `closed after ${closedAfter} ms`)
+  assert.ok(closedAfter! < SERVER_LIMITS.closeTimeout, `closed after ${closedAfter} ms`)
 })
 
 test('a backend with many connections does not keep another out', { timeout: 60_000 }, async t => {

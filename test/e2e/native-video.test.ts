@@ -8,13 +8,12 @@ import { BrowserScene } from './browser-scene.ts'
 import { withoutChromium } from './chromium.ts'
 import { feedbackAbout, type NativeOptions, NativeVideoClient, nativeCodecs } from './native-video-client.ts'
 import { until } from './until.ts'
+import { ANA, BEN } from './users.ts'
 import { framesDecoded } from './web-member.ts'
 
 const BROWSER = { timeout: 90_000, skip: withoutChromium() }
 const GUILD = '41771983423143937'
 const CHANNEL = '127121515262115840'
-const ANA = '81384788765712384'
-const BEN = '81384788765712385'
 
 class Scene {
   readonly url: string

@@ -1,7 +1,7 @@
 // A real nats-server on loopback, in a folder of its own; it can be stopped, started again, and started empty.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
@@ -78,12 +78,24 @@ export class NatsServer {
 
   /** Removes the store of a stopped server: the next start has no bucket. */
   forget(): void {
-    this.remove()
+    rmSync(this.#folder, { recursive: true, force: true })
     mkdirSync(this.#folder)
+  }
+
+  /** What `rollBack` returns to: the store of a stopped server. */
+  save(): void {
+    cpSync(this.#folder, `${this.#folder}.saved`, { recursive: true })
+  }
+
+  /** The store of a stopped server is as it was saved. */
+  rollBack(): void {
+    rmSync(this.#folder, { recursive: true, force: true })
+    cpSync(`${this.#folder}.saved`, this.#folder, { recursive: true })
   }
 
   remove(): void {
     rmSync(this.#folder, { recursive: true, force: true })
+    rmSync(`${this.#folder}.saved`, { recursive: true, force: true })
   }
 }
 

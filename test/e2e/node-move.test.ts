@@ -151,7 +151,7 @@ const foreign =
     }
   }
 
-/** disgo leaves the call at 4014, as by a moderator; its application joins again. */
+/** disgo leaves the call at 4014, as by a moderator, so that the move does not list its user; its application joins again. */
 const disgoBot =
   (tool: Tool) =>
   (service: TwoNodes): Speaker => {
@@ -164,8 +164,11 @@ const disgoBot =
     }
     return {
       join: () => bot.join(GUILD, CHANNEL, []),
-      talk: frames => bot.talk(frames),
-      updateServer: () => void rejoin().catch(() => {}),
+      talk: frames => {
+        bot.talk(frames)
+        void rejoin().catch(() => {})
+      },
+      updateServer: () => {},
       end: () => bot.end(),
     }
   }

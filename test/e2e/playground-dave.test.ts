@@ -1,62 +1,29 @@
 // The playground in encrypted calls, in Chromium: with bots whose library is native, with other tabs, and with clients without DAVE.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, before, type TestContext, test } from 'node:test'
+import { before, type TestContext, test } from 'node:test'
 import { type DaveLibrary, loadDavey, type VoiceClient } from '@parley/client'
-import type { Browser } from 'playwright-core'
 import { loadWasm } from '../dave/davey-wasm.ts'
-import { openChromium, withoutChromium } from './chromium.ts'
+import { withoutChromium } from './chromium.ts'
 import { EchoBot } from './echo-bot.ts'
-import { type Invitation, invitedClient } from './invited-client.ts'
-import { ParleyProcess } from './parley-process.ts'
-import { Tab, type TabOptions } from './playground-tab.ts'
+import { audible, PlaygroundScene } from './playground-scene.ts'
+import { SMALL_CAMERA, Tab } from './playground-tab.ts'
 import { count, talk } from './talking.ts'
 import { until, untilFits } from './until.ts'
 
 const OPTIONS = { timeout: 90_000, skip: withoutChromium() || (await loadWasm()).skip }
-/** More energy than a decoder generates without packets. */
-const AUDIBLE = 0.0005
 const ENCRYPTED = 'Encrypted end to end, privacy code'
 
-let folder: string
-let demo: ParleyProcess
-let browser: Browser
-let url: string
+const scene = new PlaygroundScene(OPTIONS.skip)
+const { joined } = scene.openers
 let dave: DaveLibrary
 
 before(async () => {
-  if (OPTIONS.skip !== false) return
-  folder = mkdtempSync(join(tmpdir(), 'parley-test-'))
-  demo = new ParleyProcess(['demo', '--port', '0', '--no-view'], { folder })
-  ;[browser, dave] = [await openChromium(), (await loadDavey())!]
-  await demo.says(/ben is here/)
-  url = /http:\/\/127\.0\.0\.1:\d+\/playground\//.exec(demo.stdout)![0]
+  if (OPTIONS.skip === false) dave = (await loadDavey())!
 })
-after(async () => {
-  if (OPTIONS.skip !== false) return
-  await browser.close()
-  demo.kill()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-async function joined(t: TestContext, name: string, options?: TabOptions): Promise<Tab> {
-  const tab = await Tab.open(browser, url, name, options)
-  t.after(() => tab.close())
-  await tab.join()
-  return tab
-}
-
-async function invitation(t: TestContext): Promise<Invitation> {
-  const asking = new ParleyProcess(['demo', '--credentials'], { folder, t })
-  assert.equal(await asking.exit, 0, asking.stderr)
-  return JSON.parse(asking.stdout)
-}
 
 /** A bot in the same call; its frames are counted where its library decrypts them. */
 async function botOf(t: TestContext, library: DaveLibrary | undefined): Promise<VoiceClient> {
-  const client = invitedClient(t, await invitation(t), library)
+  const client = await scene.client(t, library)
   await client.connect()
   return client
 }
@@ -64,22 +31,18 @@ async function botOf(t: TestContext, library: DaveLibrary | undefined): Promise<
 /** The user of the tab that joined last. */
 const newest = (bot: VoiceClient): string => [...bot.members].at(-1)!.userId
 
-/** Resolves with the code that the bot and the tabs show, once it is not `old`. */
-async function agree(bot: { readonly privacyCode: string | undefined }, tabs: Tab[], old?: string): Promise<string> {
+type Bot = { readonly privacyCode: string | undefined }
+
+/** Resolves with the code that the bots and the tabs show, once it is not `old`. */
+async function agree(members: readonly (Bot | Tab)[], old?: string): Promise<string> {
+  const codeOf = (member: Bot | Tab) => (member instanceof Tab ? member.privacyCode() : member.privacyCode)
   const [code] = await untilFits(
     'one privacy code',
-    async () => [bot.privacyCode, ...(await Promise.all(tabs.map(tab => tab.privacyCode())))],
+    () => Promise.all(members.map(codeOf)),
     ([code, ...others]) => code !== undefined && code !== old && others.every(other => other === code),
   )
   return code!
 }
-
-const audible = (tab: Tab, sources: number) =>
-  untilFits(
-    `${sources} voices at ${tab.name}`,
-    () => tab.heard(),
-    energies => [...energies.values()].filter(energy => energy > AUDIBLE).length >= sources,
-  )
 
 test(
   'a tab keeps an encrypted call encrypted: audio in both directions, one code, and all members have the keys',
@@ -88,7 +51,7 @@ test(
     const bot = await botOf(t, dave)
     talk(t, bot)
     const robin = await joined(t, 'Robin')
-    await agree(bot, [robin])
+    await agree([bot, robin])
     const heard = count(bot, newest(bot))
     await audible(robin, 3)
     await until('frames of the tab at the bot', () => heard() > 50)
@@ -120,12 +83,20 @@ const onlyCodec = (codec: string) => `;{
   }
 }`
 
-for (const codec of ['VP8', 'VP9', 'H264'])
+const WITHOUT_DAVE = ';delete globalThis.RTCRtpScriptTransform'
+
+for (const [codec, isEncrypted] of [
+  ['VP8', true],
+  ['VP9', true],
+  ['H264', true],
+  ['AV1', true],
+  ['AV1', false],
+] as const)
   test(
-    `two tabs see each other’s camera in an encrypted call with ${codec}, also the one that joins late`,
+    `two tabs see each other’s camera with ${codec} in ${isEncrypted ? 'an encrypted' : 'a clear'} call, also the one that joins late`,
     OPTIONS,
     async t => {
-      const script = onlyCodec(codec)
+      const script = onlyCodec(codec) + SMALL_CAMERA + (isEncrypted ? '' : WITHOUT_DAVE)
       const robin = await joined(t, 'Robin', { script })
       await robin.press('Camera')
       const kim = await joined(t, 'Kim', { script })
@@ -138,7 +109,8 @@ for (const codec of ['VP8', 'VP9', 'H264'])
         )
         assert.deepEqual(await tab.receivedCodecs(), [`video/${codec}`])
       }
-      assert.equal(await robin.privacyCode(), await kim.privacyCode())
+      if (isEncrypted) await agree([robin, kim])
+      else await robin.encrypts('Not encrypted end to end: ')
       assert.deepEqual([...robin.errors, ...kim.errors], [])
     },
   )
@@ -150,9 +122,9 @@ test('a bot decrypts a tab’s VP8 camera, and the tab shows the frames that the
     user_id: userId,
     session_id: sessionId,
     token,
-  } = await invitation(t)
+  } = await scene.invitation(t)
   const who = { serverId, channelId, userId, sessionId, token }
-  const bot = await EchoBot.join(t, who, { url: url.replace(/^http(.*)playground\/$/, 'ws$1'), dave })
+  const bot = await EchoBot.join(t, who, { url: scene.url.replace(/^http(.*)playground\/$/, 'ws$1'), dave })
   const robin = await joined(t, 'Robin')
   await robin.press('Camera')
   await until('decrypted frames', () => bot.keyframes > 0 && bot.frames > 30)
@@ -162,7 +134,7 @@ test('a bot decrypts a tab’s VP8 camera, and the tab shows the frames that the
     frames => frames > 30,
   )
   assert.equal(bot.unopened, 0)
-  await agree(bot, [robin])
+  await agree([bot, robin])
 })
 
 test(
@@ -171,15 +143,14 @@ test(
   async t => {
     const bot = await botOf(t, dave)
     const robin = await joined(t, 'Robin')
-    await agree(bot, [robin])
+    await agree([bot, robin])
     const heard = count(bot, newest(bot))
     const flows = async () => {
       const before = heard()
       await until('frames of the tab', () => heard() > before + 20)
     }
     await flows()
-    const script = ';delete globalThis.RTCRtpScriptTransform'
-    const old = await joined(t, 'Noor', { script })
+    const old = await joined(t, 'Noor', { script: WITHOUT_DAVE })
     await old.encrypts('Not encrypted end to end: this browser has no RTCRtpScriptTransform')
     await robin.encrypts('Not encrypted end to end: Noor does not support DAVE')
     assert.equal(bot.privacyCode, undefined)
@@ -187,7 +158,7 @@ test(
     await audible(old, 2)
     await old.press('Leave')
     await robin.encrypts(ENCRYPTED)
-    await agree(bot, [robin])
+    await agree([bot, robin])
     await flows()
     await audible(robin, 2)
     assert.deepEqual([...robin.errors, ...old.errors], [])
@@ -197,12 +168,12 @@ test(
 test('a tab whose gateway connection is lost while the group changes resumes into the new group', OPTIONS, async t => {
   const bot = await botOf(t, dave)
   const robin = await joined(t, 'Robin', { script: KEEP_SOCKETS })
-  const before = await agree(bot, [robin])
+  const before = await agree([bot, robin])
   await robin.page.evaluate('sockets.at(-1).close(4900)')
   const kim = await joined(t, 'Kim')
-  const now = await agree(bot, [robin, kim], before)
+  const now = await agree([bot, robin, kim], before)
   await kim.press('Leave')
-  await agree(bot, [robin], now)
+  await agree([bot, robin], now)
   const { opened } = await robin.frames()
   await untilFits(
     'more frames',
@@ -210,6 +181,33 @@ test('a tab whose gateway connection is lost while the group changes resumes int
     frames => frames.opened > opened + 20,
   )
 })
+
+test(
+  'two users verify each other by a code, and again without comparing after a member has joined',
+  OPTIONS,
+  async t => {
+    const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
+    const codeAt = async (tab: Tab, name: string) => {
+      await tab.press(`Verify ${name}`)
+      const dialog = tab.page.getByRole('dialog', { name: `Verify ${name}` })
+      await dialog.getByText(/^(\d{5} ){8}\d{5}$/).waitFor({ timeout: 60_000 })
+      return dialog.locator('.code').innerText()
+    }
+    const code = await codeAt(robin, 'Kim')
+    assert.equal(await codeAt(kim, 'Robin'), code)
+    await robin.press('They are the same')
+    await robin.press('Done')
+    await robin.shows('Kim', 'verified')
+    const noor = await joined(t, 'Noor')
+    await robin.shows('Kim', 'Verify again')
+    assert.equal(await codeAt(robin, 'Kim'), code)
+    await robin.shows('Kim', 'verified')
+    await robin.press('Forget it')
+    await robin.press('Done')
+    await robin.shows('Kim', 'keys')
+    assert.deepEqual([...robin.errors, ...kim.errors, ...noor.errors], [])
+  },
+)
 
 test('tabs that are moved leave one group and encrypt in that of the other channel', OPTIONS, async t => {
   const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim')]
@@ -222,8 +220,7 @@ test('tabs that are moved leave one group and encrypt in that of the other chann
   await robin.misses('Kim')
   await robin.press('Move Robin to Side talk')
   await robin.page.getByRole('heading', { name: 'Side talk' }).waitFor()
-  const codes = async () => [await robin.privacyCode(), await kim.privacyCode()]
-  await untilFits('one new code', codes, ([one, other]) => one !== undefined && one === other && one !== before)
+  await agree([robin, kim], before)
   for (const tab of [robin, kim]) {
     const { opened } = await tab.frames()
     await untilFits(

@@ -12,6 +12,36 @@ export const KEEP_CONNECTIONS = `
     }
   }`
 
+/**
+ * Adds up the energy of each track that the page mixes, by its id. The statistics have none of tracks whose element is muted, as all of
+ * this page are.
+ */
+const LISTEN = `;{
+  const create = AudioContext.prototype.createMediaStreamSource
+  globalThis.energies = new Map()
+  AudioContext.prototype.createMediaStreamSource = function (stream) {
+    const source = create.call(this, stream)
+    const analyser = new AnalyserNode(this, { fftSize: 2048 })
+    source.connect(analyser)
+    const samples = new Float32Array(analyser.fftSize)
+    const [{ id }] = stream.getAudioTracks()
+    setInterval(() => {
+      analyser.getFloatTimeDomainData(samples)
+      const energy = samples.reduce((sum, sample) => sum + sample * sample, 0) / samples.length
+      globalThis.energies.set(id, (globalThis.energies.get(id) ?? 0) + energy / 20)
+    }, 50)
+    return source
+  }
+}`
+
+/** Cameras of 480 by 270, the least of which Chromium sends two layers: encoders of large ones take the whole processor of a small machine. */
+export const SMALL_CAMERA = `;{
+  const open = MediaDevices.prototype.getUserMedia
+  MediaDevices.prototype.getUserMedia = function ({ audio, video }) {
+    return open.call(this, { audio, video: video && { ...video, width: 480, height: 270 } })
+  }
+}`
+
 /** Statistics of the newest connection. */
 export const READ_STATS = `(async () => {
   const report = await globalThis.connections.at(-1)?.getStats()
@@ -22,6 +52,8 @@ export type Stat = Partial<Rtp> & { type: string }
 
 export interface TabOptions {
   size?: { width: number; height: number }
+  /** Whether it has a touch screen. */
+  touch?: boolean
   /** A script that runs before those of the page. */
   script?: string
 }
@@ -43,9 +75,10 @@ export class Tab {
     page.on('console', message => message.type() === 'error' && this.errors.push(message.text()))
   }
 
-  static async open(browser: Browser, url: string, name: string, { size = DESKTOP, script = '' }: TabOptions = {}) {
-    const context = await browser.newContext({ viewport: size })
-    await context.addInitScript(KEEP_CONNECTIONS + script)
+  static async open(browser: Browser, url: string, name: string, options: TabOptions = {}) {
+    const { size = DESKTOP, script = '', touch = false } = options
+    const context = await browser.newContext({ viewport: size, hasTouch: touch })
+    await context.addInitScript(KEEP_CONNECTIONS + LISTEN + script)
     const tab = new Tab(context, await context.newPage(), name)
     await tab.page.goto(url)
     return tab
@@ -88,9 +121,11 @@ export class Tab {
     return this.page.evaluate<Stat[]>(READ_STATS)
   }
 
+  /** The energy of the sound that was mixed, by SSRC. */
   async heard(): Promise<Map<number, number>> {
     const inbound = (await this.stats()).filter(({ type, kind }) => type === 'inbound-rtp' && kind === 'audio')
-    return new Map(inbound.map(({ ssrc = 0, totalAudioEnergy = 0 }) => [ssrc, totalAudioEnergy]))
+    const energies = new Map(await this.page.evaluate<[string, number][]>('[...globalThis.energies]'))
+    return new Map(inbound.map(({ ssrc = 0, trackIdentifier = '' }) => [ssrc, energies.get(trackIdentifier) ?? 0]))
   }
   /** The tab's audio SSRC, from the Ready message in the trace. */
   async ssrc(): Promise<number> {
@@ -145,4 +180,11 @@ export class Tab {
   #row(member: string) {
     return this.page.locator(`[data-testid="member"][data-name="${member}"]`)
   }
+}
+
+/** Packets of one source that arrive in half a second. */
+export async function arriving(tab: Tab, ssrc: number): Promise<number> {
+  const before = await tab.received()
+  await new Promise(resolve => setTimeout(resolve, 500))
+  return ((await tab.received()).get(ssrc) ?? 0) - (before.get(ssrc) ?? 0)
 }

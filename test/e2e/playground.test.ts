@@ -1,59 +1,21 @@
 // The playground of `parley demo` in Chromium, controlled by clicks and keys: tabs, bots and a Discord client in one call.
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, before, type TestContext, test } from 'node:test'
-import type { Browser } from 'playwright-core'
-import { openChromium, withoutChromium } from './chromium.ts'
-import { invitedClient } from './invited-client.ts'
+import { type TestContext, test } from 'node:test'
+import { withoutChromium } from './chromium.ts'
 import { isSilence } from './opus-frames.ts'
-import { ParleyProcess } from './parley-process.ts'
-import { Tab, type TabOptions } from './playground-tab.ts'
+import { audible, PlaygroundScene } from './playground-scene.ts'
+import { arriving, SMALL_CAMERA } from './playground-tab.ts'
 import { until, untilFits } from './until.ts'
 
 const OPTIONS = { timeout: 90_000, skip: withoutChromium() }
 const PHONE = { width: 390, height: 844 }
-/** More energy than a decoder generates without packets. */
-const AUDIBLE = 0.0005
 
-let folder: string
-let demo: ParleyProcess
-let browser: Browser
-let url: string
-
-before(async () => {
-  if (OPTIONS.skip !== false) return
-  folder = mkdtempSync(join(tmpdir(), 'parley-test-'))
-  demo = new ParleyProcess(['demo', '--port', '0', '--no-view'], { folder })
-  browser = await openChromium()
-  await demo.says(/ben is here/)
-  url = /http:\/\/127\.0\.0\.1:\d+\/playground\//.exec(demo.stdout)![0]
-})
-after(async () => {
-  if (OPTIONS.skip !== false) return
-  await browser.close()
-  demo.kill()
-  rmSync(folder, { recursive: true, force: true })
-})
-
-async function open(t: TestContext, name: string, options?: TabOptions): Promise<Tab> {
-  const tab = await Tab.open(browser, url, name, options)
-  t.after(() => tab.close())
-  return tab
-}
-
-async function joined(t: TestContext, name: string, options?: TabOptions): Promise<Tab> {
-  const tab = await open(t, name, options)
-  await tab.join()
-  return tab
-}
+const scene = new PlaygroundScene(OPTIONS.skip)
+const { open, joined } = scene.openers
 
 /** Joins the same call with a Discord client. Returns the number of received frames, by user. */
 async function discordClient(t: TestContext): Promise<Map<string, number>> {
-  const asking = new ParleyProcess(['demo', '--credentials'], { folder, t })
-  assert.equal(await asking.exit, 0, asking.stderr)
-  const client = invitedClient(t, JSON.parse(asking.stdout))
+  const client = await scene.client(t)
   const heard = new Map<string, number>()
   client.on('frame', ({ userId = '', payload }) => {
     if (!isSilence(Buffer.from(payload))) heard.set(userId, (heard.get(userId) ?? 0) + 1)
@@ -62,24 +24,11 @@ async function discordClient(t: TestContext): Promise<Map<string, number>> {
   return heard
 }
 
-/** Packets of one source that arrive in half a second. */
-async function arriving(tab: Tab, ssrc: number): Promise<number> {
-  const before = await tab.received()
-  await new Promise(resolve => setTimeout(resolve, 500))
-  return ((await tab.received()).get(ssrc) ?? 0) - (before.get(ssrc) ?? 0)
-}
-
-const audible = (energies: Map<number, number>) => [...energies.values()].filter(energy => energy > AUDIBLE).length
-
 test('two tabs, two bots and a Discord client receive each other', OPTIONS, async t => {
   const heard = await discordClient(t)
   const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim', { size: PHONE })]
   for (const tab of [robin, kim]) {
-    await untilFits(
-      `three voices at ${tab.name}`,
-      () => tab.heard(),
-      energies => audible(energies) >= 3,
-    )
+    await audible(tab, 3)
     for (const name of ['ana', 'ben', 'Robin', 'Kim']) await tab.shows(name, '')
   }
   await until('four voices at the Discord client', () => [...heard.values()].filter(frames => frames > 20).length >= 4)
@@ -114,7 +63,8 @@ test('a muted tab sends nothing and continues after unmuting, by click and by ke
 })
 
 test('other tabs show a camera while it is on, and remove its picture when it is off', OPTIONS, async t => {
-  const [robin, kim] = [await joined(t, 'Robin'), await joined(t, 'Kim', { size: PHONE })]
+  const script = SMALL_CAMERA
+  const [robin, kim] = [await joined(t, 'Robin', { script }), await joined(t, 'Kim', { script, size: PHONE })]
   for (const round of [1, 2]) {
     await robin.press('Camera')
     await robin.page.getByLabel('Camera of Robin').waitFor()
@@ -139,12 +89,15 @@ test('other tabs show a camera while it is on, and remove its picture when it is
 })
 
 test('a camera without viewers is not encoded until a viewer joins', OPTIONS, async t => {
-  const lou = await joined(t, 'Lou')
+  const lou = await joined(t, 'Lou', { script: SMALL_CAMERA })
   await lou.press('Camera')
   await lou.page.getByLabel('Camera of Lou').waitFor()
   const sent = async () => {
-    const video = (await lou.stats()).find(({ type, kind }) => type === 'outbound-rtp' && kind === 'video')
-    return { active: video?.active, frames: video?.framesEncoded ?? 0 }
+    const layers = (await lou.stats()).filter(
+      ({ type, kind, rid }) => type === 'outbound-rtp' && kind === 'video' && rid,
+    )
+    const frames = layers.reduce((sum, { framesEncoded = 0 }) => sum + framesEncoded, 0)
+    return { active: layers.some(({ active }) => active), frames }
   }
   await untilFits('the end of encoding', sent, ({ active }) => active === false)
   const { frames } = await sent()
@@ -218,11 +171,7 @@ test('a tab that leaves or reloads disappears for the others at once and can joi
   await kim.page.reload()
   await robin.misses('Kim')
   await kim.join()
-  await untilFits(
-    'sound after the reload',
-    () => kim.heard(),
-    energies => audible(energies) >= 1,
-  )
+  await audible(kim, 1)
   await robin.shows('Kim', 'speaking')
 })
 

@@ -50,10 +50,13 @@ interface Scope {
 
 export class Postgres {
   readonly url: string
+  /** For temporary files. */
+  readonly folder: string
   readonly #client: Client
 
-  private constructor(url: string, client: Client) {
+  private constructor(url: string, folder: string, client: Client) {
     this.url = url
+    this.folder = folder
     this.#client = client
   }
 
@@ -90,7 +93,7 @@ export class Postgres {
     // It is ended by the server's end, which is no failure.
     client.on('error', () => {})
     t.after(() => client.end())
-    return new Postgres(url, client)
+    return new Postgres(url, folder, client)
   }
 
   async run(text: string): Promise<void> {

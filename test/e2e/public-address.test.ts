@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
 import { createSocket } from 'node:dgram'
-import { once } from 'node:events'
+import { on, once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { encodeStunResponse } from '@parley/protocol'
 import { App, configOf, createDemoBackend } from '@parley/server'
@@ -38,15 +38,12 @@ async function addressFor(
   const socket = new WebSocket(`${app.url}?v=8`, { headers: { 'x-forwarded-for': from } })
   t.after(() => socket.terminate())
   socket.once('open', () => socket.send(JSON.stringify({ op: 0, d: { server_id, user_id, session_id, token } })))
-  for await (const [data] of onMessages(socket)) {
+  // Buffered: messages that one read of the socket returns are events of one turn.
+  for await (const [data] of on(socket, 'message')) {
     const { op, d } = JSON.parse(String(data))
     if (op === 2) return d.ip as string
   }
   return undefined
-}
-
-async function* onMessages(socket: WebSocket): AsyncGenerator<unknown[]> {
-  for (;;) yield await once(socket, 'message')
 }
 
 test('clients outside receive the address that a STUN server sees, those inside a private one', async t => {

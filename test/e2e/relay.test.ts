@@ -4,14 +4,15 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { get } from 'node:https'
 import { type TestContext, test } from 'node:test'
+import type { NodeRecord } from '@parley/protocol'
 import { WebSocket } from 'ws'
+import { NatsCoordinator } from '../../packages/server/src/cluster/nats-coordinator.ts'
 import { Hops } from '../../packages/server/src/relay/hop.ts'
+import { Recorder } from '../contract/cluster-records.ts'
 import { ClusterBackend, ClusterScene, type ClusterUser, GUILD, type Served } from './cluster-scene.ts'
-import { DiscordjsBot } from './discordjs-bot.ts'
 import { missingNats } from './nats-server.ts'
 import { withoutSilence } from './opus-frames.ts'
-import type { ChatService } from './scene.ts'
-import { CERTIFICATE, trustTestCertificate } from './trust.ts'
+import { CERTIFICATE } from './trust.ts'
 import { until, untilFits } from './until.ts'
 
 const options = { skip: missingNats, timeout: 180_000 }
@@ -53,6 +54,17 @@ async function cluster(t: TestContext, environment: Record<string, string> = {})
 }
 
 const gatewayOf = ({ address }: Served) => address.replace(/^wss:\/\//, '').replace(/\/lvsp$/, '')
+
+/** The record of a node, as other processes have it from NATS. */
+async function recordOf(t: TestContext, scene: ClusterScene, { id }: Served): Promise<NodeRecord> {
+  const connection = { servers: scene.nats.url }
+  const coordinator = new NatsCoordinator({ connection, prefix: 'parley', replicas: 1, refused: assert.fail })
+  t.after(() => coordinator.close())
+  const recorder = new Recorder()
+  coordinator.watch(recorder)
+  await until('the record', () => recorder.nodes.has(id))
+  return recorder.nodes.get(id)!
+}
 
 interface Raw {
   readonly socket: WebSocket
@@ -99,19 +111,7 @@ test('a cluster whose tokens name their node', options, async t => {
   })
 
   await t.test('@discordjs/voice joins and resumes through the wrong node', async t => {
-    trustTestCertificate()
-    const service: ChatService = {
-      async admit({ guildId, channelId, userId, sessionId }) {
-        const { token } = await backend.client.createVoiceState({ guildId, channelId, userId }, { sessionId })
-        return { token: token ?? '', endpoint: gatewayOf(wrong) }
-      },
-      remove: () => {},
-      mayJoin: () => true,
-      session: () => undefined,
-    }
-    const bot = new DiscordjsBot(service, '6010')
-    t.after(() => bot.leave())
-    await bot.join(GUILD, '500')
+    const bot = await backend.joinBot(t, '500', '6010', gatewayOf(wrong))
     bot.listenTo(speaker.userId)
     const heard = () => withoutSilence(bot.heard.get(speaker.userId) ?? []).length
     await until('sound', () => heard() > 10)
@@ -125,25 +125,30 @@ test('a cluster whose tokens name their node', options, async t => {
   })
 
   await t.test('a forged, a used and a foreign hop are refused; one hop is the limit', async t => {
-    const hops = new Hops('n3', [SECRET])
+    const hops = new Hops({ id: 'n3', boot: '3'.repeat(32) }, [SECRET])
+    const [atOwner, atWrong] = [await recordOf(t, scene, owner), await recordOf(t, scene, wrong)]
     const refusal = async (hop: string) => {
       const headers = { 'parley-relay': hop }
       const socket = new WebSocket(`wss://${gatewayOf(owner)}/?v=8`, { ca: CERTIFICATE, headers })
       const [error] = (await once(socket, 'error')) as [Error]
       return error.message
     }
-    const stranger = new Hops('n3', ['the secret that a stranger would guess'])
-    assert.match(await refusal(stranger.sign('203.0.113.9', owner.id)), /403/)
-    assert.match(await refusal('1 n1 203.0.113.9'), /403/)
-    assert.match(await refusal(hops.sign('203.0.113.9', wrong.id)), /403/)
+    const stranger = new Hops({ id: 'n3', boot: '4'.repeat(32) }, ['the secret that a stranger would guess'])
+    assert.match(await refusal(stranger.sign('203.0.113.9', atOwner)), /403/)
+    assert.match(await refusal('2 n1 203.0.113.9'), /403/)
+    assert.match(await refusal(hops.sign('203.0.113.9', atWrong)), /403/)
+    const earlier = { ...atOwner, boot: '5'.repeat(32) }
+    assert.match(await refusal(hops.sign('203.0.113.9', earlier)), /403/, 'for an earlier process of the node')
     const token = await grantFor(backend)
-    const hop = hops.sign('203.0.113.9', owner.id)
+    const hop = hops.sign('203.0.113.9', atOwner)
     const valid = await raw(t, owner, { hop })
     assert.match(await refusal(hop), /403/)
+    const named = once(valid.socket, 'ping')
     valid.send(0, { ...IDENTIFY, token })
     await until('Ready', () => valid.ops.includes(2))
+    assert.equal(String((await named)[0]), 'parley-backend main', 'for the share of the backend')
     // The wrong node would relay it, had it not been relayed once already.
-    const twice = await raw(t, wrong, { hop: hops.sign('203.0.113.9', wrong.id) })
+    const twice = await raw(t, wrong, { hop: hops.sign('203.0.113.9', atWrong) })
     twice.send(0, { ...IDENTIFY, token })
     assert.equal((await twice.closed)[0], 4011)
   })

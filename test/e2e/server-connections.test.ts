@@ -11,6 +11,7 @@ import { runInNewContext } from 'node:vm'
 import type { Opening } from '@parley/core'
 import { createServer } from '@parley/server'
 import { WebSocket } from 'ws'
+import { SERVER_LIMITS } from '../../packages/server/src/limits.ts'
 import type { NodeNote } from '../../packages/server/src/monitoring/notes.ts'
 import { blockListOf } from '../../packages/server/src/net/address.ts'
 import { Listener } from '../../packages/server/src/net/http.ts'
@@ -35,7 +36,7 @@ async function adapter(
     {
       connectionOpened: (connection, opening) => {
         opened.push([connection, opening])
-        if (authenticates) connections.authenticated(connection)
+        if (authenticates) connections.authenticated(connection, 'main')
       },
       messageReceived: (connection, data) => void messages.push({ connection, data }),
       connectionClosed: (connection, code) => void closed.push([connection, code]),
@@ -144,7 +145,7 @@ test('a client that goes on sending after the node closed it is disconnected', a
   const start = performance.now()
   for (let sent = 0; sent < 100; sent++) socket.send('x'.repeat(60_000))
   await until('the close', () => closed.length > 0)
-  assert.ok(performance.now() - start < 2_000, 'long before the close timeout')
+  assert.ok(performance.now() - start < SERVER_LIMITS.closeTimeout, 'before the close timeout')
   assert.deepEqual(messages, [])
   socket.resume()
   await ended
@@ -265,7 +266,7 @@ test('a connection whose first message authenticates it may send the rest at onc
   const backend = await dial(t, `${url}lvsp`)
   for (let i = 0; i < 1_000; i++) backend.send('x'.repeat(1_000))
   await until('the first message', () => messages.length > 0)
-  connections.authenticated(1)
+  connections.authenticated(1, 'main')
   await until('all messages', () => messages.length === 1_000)
 })
 
@@ -329,7 +330,7 @@ test('a request that offers another protocol than WebSocket is answered as if it
     return text(socket)
   }
   assert.match(await ask('GET /livez', 'h2c'), /^HTTP\/1\.1 200 OK\r\n.*connection: close\r\n.*alive\n/is)
-  assert.match(await ask('GET /metrics', 'h2c'), /^HTTP\/1\.1 200 OK\r\n.*\nparley_health 1\n/s)
+  assert.match(await ask('GET /metrics', 'h2c'), /^HTTP\/1\.1 200 OK\r\n.*\nparley_health [\d.]+\n/s)
   assert.match(await ask('GET /', 'TLS/1.0'), /^HTTP\/1\.1 200 OK\r\n.*This is Parley/s)
   assert.match(await ask('POST /livez', 'h2c'), /^HTTP\/1\.1 405 /)
   assert.match(await ask('GET /livez', 'websocket'), /^HTTP\/1\.1 404 /)
@@ -338,30 +339,33 @@ test('a request that offers another protocol than WebSocket is answered as if it
 test('ten thousand half-open sockets stay within their limits, do not block a client and time out', async t => {
   const { url, port, socketLimits } = await adapter(t, { halfOpen: [500, 50] })
   const flood: Socket[] = []
+  const timedOut = new Set<Socket>()
   t.after(() => {
     for (const socket of flood) socket.destroy()
   })
   for (let address = 1; address <= 125; address++) {
-    await Promise.all(Array.from({ length: 80 }, () => halfOpen(port, `127.0.1.${address}`, flood)))
+    await Promise.all(Array.from({ length: 80 }, () => halfOpen(port, `127.0.1.${address}`, flood, timedOut)))
     await until('all sockets to be accepted or refused', () => socketLimits.refused.halfOpenPerAddress === address * 30)
     assert.ok(socketLimits.halfOpen <= 500)
   }
-  assert.equal(socketLimits.halfOpen, 500)
-  assert.equal(socketLimits.refused.halfOpen, 125 * 50 - 500)
+  // On a slow machine the first ones time out during the flood.
+  await until('all sockets to be open, closed for others or timed out', () => {
+    const { halfOpen, refused } = socketLimits
+    return halfOpen <= 500 && refused.halfOpen > 0 && halfOpen + refused.halfOpen + timedOut.size === 125 * 50
+  })
   await dial(t, url)
-  assert.equal(socketLimits.halfOpen, 499)
   await until('the timeout of all sockets', () => socketLimits.halfOpen === 0)
 })
 
 /** Sends half of a request, so that the server has to wait. Resolves when the socket is connected or refused. */
-function halfOpen(port: number, localAddress: string, flood: Socket[]): Promise<void> {
+function halfOpen(port: number, localAddress: string, flood: Socket[], timedOut: Set<Socket>): Promise<void> {
   return new Promise(resolve => {
     const socket = connect({ port, host: '127.0.0.1', localAddress }, () => {
       socket.write('GET / HTTP/1.1\r\n')
       resolve()
     })
     socket.on('error', () => resolve())
-    socket.resume()
+    socket.on('data', bytes => String(bytes).startsWith('HTTP/1.1 408') && timedOut.add(socket))
     flood.push(socket)
   })
 }

@@ -7,6 +7,7 @@ import { connect, createServer as createTcpServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { connect as connectTls } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import { WebSocket } from 'ws'
 import { until, untilFits } from './until.ts'
@@ -82,14 +83,14 @@ test('SIGTERM without calls stops at once with exit code 0, and no secret was lo
   assert.doesNotMatch(child.stdout + child.stderr, /s3cret/)
 })
 
-test('SIGTERM waits for clients until the drain timeout, reports not ready, then exits with 0', async t => {
+test('SIGTERM releases the port, waits for clients until the drain timeout, then exits with 0', async t => {
   const { child, endpoint } = await serving(t, { PARLEY_VOICE_DRAIN_TIMEOUT: '300ms' })
   const client = new WebSocket(`ws://${endpoint}/?v=8`)
   await once(client, 'message')
   const closed = once(client, 'close')
   child.process.kill('SIGTERM')
   assert.equal((await entry(child, 'node.draining')).timeout, 300)
-  assert.equal((await fetch(`http://${endpoint}/readyz`)).status, 503)
+  await assert.rejects(once(new WebSocket(`ws://${endpoint}/?v=8`), 'open'), { code: 'ECONNREFUSED' })
   assert.equal(client.readyState, WebSocket.OPEN)
   await closed
   assert.equal(await child.exit, 0)
@@ -198,6 +199,16 @@ test('a node without free file descriptors says so and goes on', {
   )
 })
 
+/** The serial number of the certificate at the URL. */
+async function presented(url: string): Promise<string> {
+  const { hostname: host, port } = new URL(url)
+  const socket = connectTls({ host, port: Number(port), rejectUnauthorized: false })
+  await once(socket, 'secureConnect')
+  const { serialNumber } = socket.getPeerCertificate()
+  socket.destroy()
+  return serialNumber
+}
+
 test('SIGHUP reloads the certificate', async t => {
   const folder = mkdtempSync(join(tmpdir(), 'parley-process-'))
   t.after(() => rmSync(folder, { recursive: true }))
@@ -210,6 +221,36 @@ test('SIGHUP reloads the certificate', async t => {
   const { names, from, until: end } = await entry(child, 'tls.reloaded')
   assert.match(String(names), /localhost/)
   assert.match(`${from} ${end}`, /^\d{4}-\d\d-\d\d \d{4}-\d\d-\d\d$/)
+  child.process.kill('SIGTERM')
+  assert.equal(await child.exit, 0)
+})
+
+test('SIGHUP reloads the certificate of a front, also before its start', {
+  skip: process.platform !== 'linux',
+}, async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-process-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const install = (number: number) => {
+    for (const part of ['cert', 'key'])
+      copyFileSync(path(`fixtures/localhost-${number}-${part}.pem`), join(folder, `${part}.pem`))
+  }
+  install(1)
+  const config = join(folder, 'parley.toml')
+  // NATS does not run: a front starts without it.
+  const cluster = '[cluster]\nnats = ["nats://127.0.0.1:9"]\nid = "front-1"\n'
+  writeFileSync(config, `[http]\ntls_cert = "cert.pem"\ntls_key = "key.pem"\n${cluster}`)
+  const child = run(t, [PARLEY, 'front', '--config', config], LOOPBACK)
+  await until('the handler', () => catchesSighup(child))
+  child.process.kill('SIGHUP')
+  const { lvsp } = await entry(child, 'front.started')
+  const before = await presented(String(lvsp))
+  install(2)
+  child.process.kill('SIGHUP')
+  await entry(child, 'tls.reloaded')
+  assert.notEqual(await presented(String(lvsp)), before)
+  writeFileSync(join(folder, 'key.pem'), '')
+  child.process.kill('SIGHUP')
+  assert.match(String((await entry(child, 'config.reload_failed')).reason), /^http\.tls_cert: /)
   child.process.kill('SIGTERM')
   assert.equal(await child.exit, 0)
 })

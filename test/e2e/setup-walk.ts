@@ -1,20 +1,26 @@
-// A new operator's first minute on a machine of its own, in a network namespace: three answers to `parley setup`, and a bot is heard.
-// The machine has one public address, a STUN server and a certificate authority. Prints what was measured as JSON.
+// A new operator on a machine of its own, in a network namespace: three answers to `parley setup`, and a bot is heard within a minute.
+// While it talks the certificate is renewed, the configuration reloaded and the node replaced by a successor. The machine has one public
+// address, a STUN server and a certificate authority. Prints what was measured as JSON.
 import { spawnSync } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { VoiceClient } from '@parley/client'
+import { connect } from 'node:tls'
 import { encodeStunResponse } from '@parley/protocol'
 import { createDemoBackend } from '@parley/server'
+import type { Status } from '../../packages/server/src/admin/views.ts'
+import { AdminClient } from '../../packages/server/src/cli/admin/admin-client.ts'
 import { ParleyProcess } from './parley-process.ts'
 import { PebbleServer } from './pebble-server.ts'
-import { until } from './until.ts'
+import { SteadyCall } from './steady-call.ts'
+import { untilFits } from './until.ts'
 
 const ADDRESS = '203.0.113.10'
+/** Seconds. A certificate is renewed after two thirds of it; to obtain one takes seconds on a busy machine. */
+const VALIDITY = 60
 const STUN = `${ADDRESS}:3478`
 
 const cleanups: (() => unknown)[] = []
@@ -47,18 +53,20 @@ async function openStun(): Promise<void> {
   t.after(() => socket.close())
 }
 
-async function bot(backend: Awaited<ReturnType<typeof createDemoBackend>>, ca: string): Promise<VoiceClient> {
-  const { endpoint, server_id, channel_id, user_id, session_id, token } = await backend.join()
-  const ids = { serverId: server_id, channelId: channel_id, userId: user_id, sessionId: session_id }
-  const client = new VoiceClient({ endpoint, token, ...ids, tls: { ca } })
-  t.after(() => client.close())
-  await client.connect()
-  return client
+/** Serial number of the certificate that new connections are presented. */
+function presented(ca: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: ADDRESS, port: 443, ca }, () => {
+      resolve(socket.getPeerCertificate().serialNumber)
+      socket.destroy()
+    })
+    socket.once('error', reject)
+  })
 }
 
 async function walk(): Promise<object> {
   openNetwork()
-  const pebble = await PebbleServer.start(t, { httpPort: 80, tlsPort: 443 })
+  const pebble = await PebbleServer.start(t, { httpPort: 80, tlsPort: 443, validity: VALIDITY })
   await openStun()
   const folder = mkdtempSync(join(tmpdir(), 'parley-walk-'))
   t.after(() => rmSync(folder, { recursive: true, force: true }))
@@ -82,13 +90,7 @@ async function walk(): Promise<object> {
   const secret = readFileSync(join(etc, 'lvsp.secret'), 'utf8').trim()
   const backend = await createDemoBackend({ lvspUrl: `wss://${ADDRESS}/lvsp`, secret, ca })
   t.after(() => backend.close())
-  const [speaker, listener] = [await bot(backend, ca), await bot(backend, ca)]
-  let heard = 0
-  listener.on('frame', () => {
-    heard++
-  })
-  await speaker.play(Array.from({ length: 20 }, (_, index) => Buffer.alloc(20, 0x78 + (index & 1))))
-  await until('the bot to be heard', () => heard > 0)
+  const call = await SteadyCall.start(backend, ca)
   const end = performance.now()
 
   const doctor = new ParleyProcess(['doctor', '--json', '--config', join(etc, 'parley.toml')], {
@@ -96,9 +98,38 @@ async function walk(): Promise<object> {
     environment: { NODE_EXTRA_CA_CERTS: pebble.write('root.pem', ca) },
   })
   await doctor.exit
+
+  // Everything that an operator does to a running node, while the call goes on.
+  const first = await presented(ca)
+  const renewed = await untilFits(
+    'the renewed certificate',
+    () => presented(ca),
+    serial => serial !== first,
+  )
+  const config = readFileSync(join(etc, 'parley.toml'), 'utf8')
+  writeFileSync(join(etc, 'parley.toml'), `${config}max_member_kbit = 512\n`)
+  const admin = new AdminClient({ socket: join(etc, 'admin.sock') })
+  const reload = (await admin.post('/v1/reload', {})) as { applied: string[] }
+  const before = (await admin.get('/v1/status')) as Status
+  const again = new Promise<void>(resolve => backend.once('connected', () => resolve()))
+  const successor = new ParleyProcess(['serve', '--config', join(etc, 'parley.toml'), '--take-over'], { folder })
+  t.after(() => successor.kill())
+  await successor.says(/"event":"node\.started"/)
+  const after = (await admin.get('/v1/status')) as Status
+  await again
+  const moved = await SteadyCall.start(backend, ca)
+  const calls = [await call.end(), await moved.end()]
+  const oldExit = await node.exit
   return {
+    operations: {
+      isRenewed: renewed !== first,
+      applied: reload.applied,
+      isReplaced: before.pid !== after.pid,
+      oldExit,
+    },
+    calls,
     questions: (setup.stdout.match(/^> /gm) ?? []).length,
-    config: readFileSync(join(etc, 'parley.toml'), 'utf8'),
+    config,
     unit: readFileSync(unit, 'utf8'),
     output: setup.stdout,
     problems: (JSON.parse(doctor.stdout) as { ok: boolean }[]).filter(({ ok }) => !ok),

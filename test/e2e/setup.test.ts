@@ -7,29 +7,21 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { loadConfig } from '@parley/server'
+import { missingNamespaces, runIsolated } from './namespaces.ts'
 import { ParleyProcess } from './parley-process.ts'
 import { missingPebble } from './pebble-server.ts'
 
 const path = (name: string) => fileURLToPath(new URL(name, import.meta.url))
 const PARLEY = path('../../packages/server/bin/parley.mjs')
-const LOADER = path('../../packages/server/bin/source.mjs')
 
-/** Why there is no machine of its own for a test; false if there is one. */
-function missingNamespaces(): string | false {
-  const { status } = spawnSync('unshare', ['--net', 'ip', 'link', 'set', 'lo', 'up'])
-  if (status === 0) return false
-  if (process.env.CI === 'true') throw new Error('must be tested in CI: network namespaces (unshare, ip, as root)')
-  return 'needs network namespaces: Linux, unshare, ip, root'
-}
-
-test('from three answers to the first bot heard in less than a minute', {
+test('from three answers to the first bot heard in a minute; then renewal, reload and upgrade cut no call', {
   skip: missingPebble || missingNamespaces(),
   timeout: 300_000,
 }, t => {
-  const args = ['--net', process.execPath, '--import', LOADER, path('setup-walk.ts')]
-  const { stdout, stderr, status } = spawnSync('unshare', args, { encoding: 'utf8', timeout: 200_000 })
-  assert.equal(status, 0, stderr + stdout)
-  const { questions, config, unit, output, problems, seconds } = JSON.parse(stdout)
+  const { questions, config, unit, output, problems, seconds, operations, calls } = runIsolated(
+    'setup-walk.ts',
+    200_000,
+  )
   t.diagnostic(`seconds: ${JSON.stringify(seconds)}`)
   assert.equal(questions, 3)
   assert.match(config, /endpoint = "203\.0\.113\.10:443"/)
@@ -38,9 +30,18 @@ test('from three answers to the first bot heard in less than a minute', {
   assert.match(output, /TCP 443 and UDP 50000/)
   assert.match(output, /wss:\/\/203\.0\.113\.10:443\/lvsp/)
   assert.ok(seconds.all < 60, JSON.stringify(seconds))
-  // A test authority is not a public one; everything else is well.
+  assert.deepEqual(operations, {
+    isRenewed: true,
+    applied: ['backend.main.max_member_kbit'],
+    isReplaced: true,
+    oldExit: 0,
+  })
+  t.diagnostic(`frames: ${JSON.stringify(calls)}`)
+  for (const { missing, interruptions } of calls) assert.deepEqual([missing, interruptions], [0, []])
+  assert.ok(calls[0].sent > 500, 'the first call went on during all of it')
+  // A test authority is not a public one, and its certificate lasts for half a minute; everything else is well.
   const checks = problems.map(({ check }: { check: string }) => check)
-  assert.deepEqual(checks, ['certificate-chain'], JSON.stringify(problems))
+  assert.deepEqual(checks, ['certificate-dates', 'certificate-chain'], JSON.stringify(problems))
 })
 
 /** As root, with copies of /etc and /run: systemd seems to run, and nothing outside changes. */
@@ -50,7 +51,7 @@ cp -a /etc "$1/etc" && mount --bind "$1/etc" /etc
 "$2" "$3" setup --yes --host voice.example.org --backend lvsp --no-stun >"$1/output"
 stat -c '%a %U %n' /etc/parley/* /etc/systemd/system/parley.service
 getent passwd parley
-sed -e '/^ExecStart=/s/$/ --take-over/' -e '/^RuntimeDirectory=/aRuntimeDirectoryPreserve=yes' \\
+sed '/^ExecStart=/s/$/ --take-over/' \\
   /etc/systemd/system/parley.service > /etc/systemd/system/parley@.service
 if command -v systemd-analyze >/dev/null; then
   systemd-analyze verify /etc/systemd/system/parley.service /etc/systemd/system/parley@1.service

@@ -13,6 +13,7 @@ import {
 } from '@parley/spacebar'
 import { Database, OtherBridgeError } from '../../packages/spacebar/src/database/database.ts'
 import { reasonToSkip } from './foreign-tools.ts'
+import { ParleyProcess } from './parley-process.ts'
 import { Postgres, postgres } from './postgres.ts'
 import { SpacebarStandIn } from './spacebar-stand-in.ts'
 import { until } from './until.ts'
@@ -182,9 +183,17 @@ test('--check reads the rights, the column default and the endpoints of the regi
   assert.ok(after.includes(`ok regions: ${server.endpoint} is a node`))
 })
 
+/** Prints the SQL of the triggers, and runs it, as an operator does. */
+async function triggers(t: TestContext, what: 'install' | 'remove', postgres: Postgres): Promise<void> {
+  const args = ['bridge', 'spacebar-triggers', what, '--apply', '--database', postgres.url]
+  const parley = new ParleyProcess(args, { folder: postgres.folder, t })
+  assert.equal(await parley.exit, 0, parley.stderr)
+  assert.equal(parley.stdout, what === 'install' ? INSTALL_TRIGGERS : REMOVE_TRIGGERS)
+}
+
 test('with triggers, a kick, a second login and a cascade without events reach the node', OPTIONS, async t => {
   const { postgres, server, spacebar, startBridge, connect } = await scene(t)
-  await postgres.run(INSTALL_TRIGGERS)
+  await triggers(t, 'install', postgres)
   await startBridge()
   await postgres.voiceState('7', '100', '500')
   await postgres.voiceState('8', '100', '500')
@@ -196,7 +205,7 @@ test('with triggers, a kick, a second login and a cascade without events reach t
   await until('the second login to be notified', () => spacebar.published.includes('VOICE_SERVER_UPDATE 8'))
   await postgres.run("DELETE FROM voice_states WHERE user_id = '8'")
   await until('the channel to end', () => server.inspect().channels.length === 0)
-  await postgres.run(REMOVE_TRIGGERS)
+  await triggers(t, 'remove', postgres)
 })
 
 test('a failing notification does not fail the write of Spacebar', OPTIONS, async t => {

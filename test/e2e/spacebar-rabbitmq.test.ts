@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceConnectionStatus } from '@discordjs/voice'
+import { connect } from 'amqplib'
 import { BridgedNode } from './bridged-node.ts'
 import { reasonToSkip } from './foreign-tools.ts'
 import { RabbitMq, rabbitMq } from './rabbitmq.ts'
@@ -44,5 +45,38 @@ test(
     await scene.bot('3').join(GUILD, '500')
     await spacebar.leave('1')
     await ana.disconnected()
+  },
+)
+
+test(
+  'a broker that refuses the exchange, or is away when the bridge starts, is tried again; a wrong password is not',
+  OPTIONS,
+  async t => {
+    const broker = await RabbitMq.open(t)
+    const node = await BridgedNode.open(t)
+    const other = await connect(broker.url)
+    other.on('error', () => {})
+    // It is not awaited: a connection that the end of the broker interrupts never answers.
+    t.after(() => void other.close().catch(() => {}))
+    const channel = await other.createChannel()
+    await channel.assertExchange('-', 'direct', { durable: false })
+    const refused = node.command([], { bus: broker.url })
+    await refused.says(/PRECONDITION.*bridge\.bus_lost/)
+    await channel.deleteExchange('-')
+    await other.close()
+    await refused.says(/bridge\.ready/)
+    refused.signal('SIGTERM')
+    assert.equal(await refused.exit, 0, refused.stderr)
+
+    const stranger = node.command([], { bus: broker.url.replace('guest:guest', 'guest:wrong') })
+    assert.equal(await stranger.exit, 2)
+    assert.match(stranger.stderr, /bus: .*ACCESS-REFUSED/)
+    assert.doesNotMatch(stranger.stderr + stranger.stdout, /wrong/)
+
+    await broker.kill()
+    const early = node.command([], { bus: broker.url })
+    await early.says(/ECONNREFUSED.*bridge\.bus_lost/)
+    await broker.start()
+    await early.says(/bridge\.ready/)
   },
 )

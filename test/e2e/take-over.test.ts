@@ -8,17 +8,17 @@ import { VoiceClient } from '@parley/client'
 import { createDemoBackend } from '@parley/server'
 import type { Status } from '../../packages/server/src/admin/views.ts'
 import { AdminClient } from '../../packages/server/src/cli/admin/admin-client.ts'
-import { freePort } from './free-port.ts'
+import { freePort, freeUdpPorts } from './free-port.ts'
 import { ParleyProcess } from './parley-process.ts'
 import { until } from './until.ts'
 
 const SECRET = 'the secret of the backend of the upgrade'
 
 /** A configuration with fixed ports, as that of a real node. */
-async function scene(t: TestContext) {
+async function scene(t: TestContext, adminSection = '[admin]\nsocket = "admin.sock"') {
   const folder = mkdtempSync(join(tmpdir(), 'parley-take-over-'))
   t.after(() => rmSync(folder, { recursive: true }))
-  const [port, media] = [await freePort(), await freePort()]
+  const [port, media] = [await freePort(), await freeUdpPorts(2)]
   const config = join(folder, 'parley.toml')
   const text = `[http]
 listen = "127.0.0.1:${port}"
@@ -28,8 +28,7 @@ port = ${media}
 lanes = 1
 [voice]
 drain_timeout = "5m"
-[admin]
-socket = "admin.sock"
+${adminSection}
 [[backend]]
 secret = "${SECRET}"
 `
@@ -113,6 +112,68 @@ test('a successor takes over the ports at once, calls go on, and the old process
     (await status()).lanes.map(({ port }) => port),
     [media],
   )
+  await backend.close()
+})
+
+test('after SIGTERM a successor opens the same TCP ports while the calls of the old process go on', async t => {
+  const { serve, status, media, lvspUrl } = await scene(t)
+  const old = serve()
+  await old.says(/"event":"node\.started"/)
+  const backend = await createDemoBackend({ lvspUrl, secret: SECRET })
+  t.after(() => backend.close())
+  const before = [await bot(t, backend, '71'), await bot(t, backend, '72')] as const
+  const sent: string[] = []
+  let isOver = false
+  const talk = before[0].client.play(frames(sent, () => isOver))
+  await until('the call', () => before[1].heard.length > 10)
+  const again = new Promise<void>(resolve => backend.once('connected', () => resolve()))
+
+  old.signal('SIGTERM')
+  await old.says(/"event":"node\.draining"/)
+  await assert.rejects(fetch(lvspUrl.replace(/^ws/, 'http')), 'the port is released at once')
+  assert.equal((await status()).draining, true)
+  const successor = serve('--take-over')
+  await successor.says(/"event":"node\.started"/)
+  assert.deepEqual(
+    (await status()).lanes.map(({ port }) => port),
+    [media + 1],
+  )
+  await again
+  const after = [await bot(t, backend, '81'), await bot(t, backend, '82')] as const
+  const later: string[] = []
+  await after[0].client.play(frames(later, () => true))
+  await until('the call on the successor', () => after[1].heard.includes(later.at(-1)!))
+
+  isOver = true
+  await talk
+  await until('the last frame', () => before[1].heard.includes(sent.at(-1)!))
+  assert.deepEqual(before[1].heard.slice(-sent.length), sent)
+  assert.deepEqual([...before[0].ends, ...before[1].ends], [])
+  for (const { client } of before) await client.close()
+  assert.equal(await old.exit, 0, old.stderr)
+  await backend.close()
+})
+
+test('without an admin socket, a successor with UDP ports of its own starts after SIGTERM', async t => {
+  const { serve, lvspUrl } = await scene(t, '')
+  const old = serve()
+  await old.says(/"event":"node\.started"/)
+  const backend = await createDemoBackend({ lvspUrl, secret: SECRET })
+  t.after(() => backend.close())
+  const { client, ends } = await bot(t, backend, '71')
+  old.signal('SIGTERM')
+  await old.says(/"event":"node\.draining"/)
+  const refused = serve()
+  assert.equal(await refused.exit, 1)
+  assert.match(
+    refused.stderr,
+    /UDP port \d+ .* is already in use; --take-over starts beside a node that still has calls there/,
+  )
+  const successor = serve('--set', `media.port=${await freeUdpPorts(1)}`)
+  await successor.says(/"event":"node\.started"/)
+  assert.deepEqual(ends, [])
+  await client.close()
+  assert.equal(await old.exit, 0, old.stderr)
   await backend.close()
 })
 

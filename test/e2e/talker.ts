@@ -113,7 +113,7 @@ export async function talks(from: Talker, hearers: readonly Talker[], count = 20
   const said = withoutSilence(frames)
   for (const to of hearers) {
     const heard = () => withoutSilence(to.heardOf(from.userId).slice(before.get(to)))
-    await until('the last frame', () => heard().length >= count, 10_000).catch(() => undefined)
+    await until('the last frame', () => heard().length >= count).catch(() => undefined)
     assert.deepEqual(numbers(heard()), numbers(said), `${from.userId} to ${to.userId}`)
     assert.deepEqual(heard(), said, `${from.userId} to ${to.userId}`)
   }

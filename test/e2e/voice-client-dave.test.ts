@@ -85,7 +85,7 @@ test('no frame is lost while keys change, although messages are slower than medi
 })
 
 test(
-  'a client that plays alone in an encrypted call announces speaking and sends no frame in the clear',
+  'a client that plays alone in an encrypted call announces speaking and sends no unencrypted frame',
   TIMEOUT,
   async () => {
     const scene = await openScene()

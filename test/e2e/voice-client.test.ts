@@ -13,6 +13,7 @@ import {
 import { VoiceClose, VoiceMode, VoiceOp } from '@parley/protocol'
 import { createServer } from '@parley/server'
 import { numberedFrames } from './opus-frames.ts'
+import { processPauses } from './process-pauses.ts'
 import { CERTIFICATE, CERTIFICATE_FILE, KEY_FILE } from './trust.ts'
 import { UdpPath } from './udp-path.ts'
 import { until } from './until.ts'
@@ -256,21 +257,23 @@ test('a wrong token is refused with its code and reason', TIMEOUT, async () => {
   )
 })
 
-test('a played file arrives intact in real time and can be recorded', TIMEOUT, async () => {
+test('a played file arrives intact in real time and can be recorded', TIMEOUT, async context => {
   const { join } = await openNode()
   const [ana, ben] = [await join('8001'), await join('8002')]
   const speech = readOggOpus(readFileSync(new URL('../../packages/server/assets/speech/ana-1.opus', import.meta.url)))
   const recording: Uint8Array[] = []
   const writer = new OggOpusWriter({ channels: 1 })
   ben.on('frame', ({ payload }) => recording.push(writer.write(payload)))
+  const pauses = processPauses(context)
   const start = performance.now()
   await ana.play(speech.packets)
   const took = performance.now() - start
+  const paused = pauses.reduce((sum, [from, end]) => sum + end - from, 0)
   await until('the silence frames', () => recording.length === speech.packets.length + 5)
   const heard = readOggOpus(Buffer.concat([...recording, writer.end()])).packets
   assert.deepEqual(hexOf(heard.slice(0, -5)), hexOf(speech.packets))
   const duration = speech.packets.length * 20
-  assert.ok(took > duration - 25 && took < duration + 1_000, `${duration} ms took ${took} ms`)
+  assert.ok(took > duration - 25 && took < duration + 1_000 + paused, `${duration} ms took ${took} ms`)
   const [source] = ben.report?.received ?? []
   assert.deepEqual([source?.packets, source?.lost], [speech.packets.length + 5, 0])
 })
@@ -293,7 +296,8 @@ test('a silent listener whose NAT assigns another port receives again with its n
 
 test('the media port answers pings', TIMEOUT, async () => {
   const { join } = await openNode()
+  const start = performance.now()
   const ana = await join('8101')
   await until('the round trip', () => ana.ping !== undefined)
-  assert.ok(ana.ping! < 1_000)
+  assert.ok(ana.ping! >= 0 && ana.ping! < performance.now() - start, `${ana.ping} ms`)
 })

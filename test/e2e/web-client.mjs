@@ -30,7 +30,8 @@ export class WebClient {
   }
 
   /** Resolves when Session Description has been applied. */
-  connect() {
+  async connect() {
+    if (this.options.dave) this.dave = await (await import('./web-dave.mjs')).WebDave.open(this)
     return new Promise((resolve, reject) => {
       this.connected = resolve
       this.failed = reject
@@ -40,8 +41,10 @@ export class WebClient {
 
   open() {
     this.ws = new WebSocket(this.options.url)
+    this.ws.binaryType = 'arraybuffer'
     this.ws.onmessage = ({ data }) => {
       if (typeof data === 'string') this.receive(JSON.parse(data)).catch(error => this.fail(error))
+      else if (this.dave !== undefined) this.seq = this.dave.binary(data)
     }
     this.ws.onclose = ({ code, reason }) => {
       this.closeCode = code
@@ -62,6 +65,7 @@ export class WebClient {
   async receive({ op, d, seq }) {
     if (seq !== undefined) this.seq = seq
     this.log.push(op)
+    this.dave?.text(op, d)
     switch (op) {
       case 8:
         this.heartbeat = setInterval(() => this.beat(), d.heartbeat_interval)
@@ -70,6 +74,7 @@ export class WebClient {
         this.ready = d
         return this.offer()
       case 4:
+        this.dave?.described(d.dave_protocol_version)
         this.description = { ...d, sdp: this.redirected(d.sdp) }
         await this.renegotiate()
         this.announce()
@@ -107,7 +112,8 @@ export class WebClient {
     const { server_id, channel_id, user_id, session_id, token, video, layers } = this.options
     const whole = layers ?? [{ rid: '100', quality: 100 }]
     const streams = video ? whole.map(({ rid, quality }) => ({ type: 'video', rid, quality })) : []
-    return { server_id, channel_id, user_id, session_id, token, video: true, streams }
+    const max_dave_protocol_version = this.dave?.version
+    return { server_id, channel_id, user_id, session_id, token, video: true, streams, max_dave_protocol_version }
   }
 
   resumption() {
@@ -135,7 +141,9 @@ export class WebClient {
     const media = await openDevices(Boolean(this.options.video))
     this.media = media
     for (const track of media.getAudioTracks()) track.enabled = this.options.speaks
-    this.microphone = pc.addTransceiver(media.getAudioTracks()[0], { direction: 'sendrecv' }).sender
+    const voice = pc.addTransceiver(media.getAudioTracks()[0], { direction: 'sendrecv' })
+    this.dave?.attach(voice, 'audio')
+    this.microphone = voice.sender
     const [camera] = media.getVideoTracks()
     const { layers } = this.options
     // Without a mode Chromium sends the layers of AV1 as spatial layers of one stream.
@@ -148,6 +156,7 @@ export class WebClient {
     }))
     if (camera !== undefined) {
       const transceiver = pc.addTransceiver(camera, { direction: 'sendrecv', sendEncodings: encodings })
+      this.dave?.attach(transceiver, 'video')
       if (this.options.video === 'AV1') negotiateDependencies(transceiver)
     }
     const { sdp } = await pc.createOffer()
@@ -155,6 +164,7 @@ export class WebClient {
     const lines = sdp.split('\r\n').filter(line => FRAGMENT_LINES.test(line))
     const fragment = [...new Set(lines)].join('\n')
     this.codecs = codecsOf(sdp, this.options.video)
+    this.dave?.setCodecs(this.codecs)
     const both = this.options.flow === 'spacebar' ? { sdp: fragment } : { rtc_connection_id: crypto.randomUUID() }
     this.send(1, { protocol: 'webrtc', data: fragment, codecs: this.codecs, ...both })
   }
@@ -204,6 +214,7 @@ export class WebClient {
     const key = `${kind} ${user}`
     if (this.remotes.get(key)?.ssrc === ssrc || user === this.options.user_id) return undefined
     this.remotes.set(key, { kind, user, ssrc, mid: undefined })
+    this.dave?.setSources([...this.remotes.values()])
     return this.renegotiate()
   }
 
@@ -234,8 +245,12 @@ export class WebClient {
   addTransceivers(kind) {
     const wanted = [...this.remotes.values()].filter(remote => remote.kind === kind).length
     const isOf = transceiver => transceiver.receiver.track.kind === kind
-    for (let have = this.pc.getTransceivers().filter(isOf).length; have < wanted; have++)
-      this.pc.addTransceiver(kind, { direction: 'recvonly' })
+    for (let have = this.pc.getTransceivers().filter(isOf).length; have < wanted; have++) this.addReceiver(kind)
+  }
+
+  addReceiver(kind) {
+    const transceiver = this.pc.addTransceiver(kind, { direction: 'recvonly' })
+    this.dave?.attach(transceiver, kind)
   }
 
   answer(offer) {
@@ -327,19 +342,23 @@ export class WebClient {
     document.body.append(element)
   }
 
-  /** From now on `longestPause` is the longest time, in milliseconds, between two decoded video frames. */
+  /**
+   * From now on `longestPause` is the longest time, in milliseconds, between two decoded video frames. Of it only the time counts in which
+   * the own camera encodes: on a busy machine encoders and decoders are late.
+   */
   watchPicture() {
     this.longestPause = 0
-    let frames = 0
-    let since = performance.now()
+    const { frameRate } = this.media.getVideoTracks()[0].getSettings()
+    let last
     const look = async () => {
-      const { inbound } = await this.stats()
-      const { framesDecoded = 0 } = inbound.find(({ kind }) => kind === 'video') ?? {}
+      const { inbound, outbound } = await this.stats()
+      const { framesDecoded: decoded = 0 } = inbound.find(({ kind }) => kind === 'video') ?? {}
+      const { framesEncoded: encoded = 0 } = outbound.find(({ kind }) => kind === 'video') ?? {}
       const now = performance.now()
-      this.longestPause = Math.max(this.longestPause, now - since)
-      if (framesDecoded === frames) return
-      frames = framesDecoded
-      since = now
+      last ??= { decoded, encoded, now }
+      const own = ((encoded - last.encoded) * 1_000) / frameRate
+      this.longestPause = Math.max(this.longestPause, Math.min(now - last.now, own))
+      if (decoded !== last.decoded) last = { decoded, encoded, now }
     }
     this.watching = setInterval(look, 50)
   }
@@ -374,8 +393,8 @@ export class WebClient {
 /** Fields of the statistics that tests use. */
 const REPORTED = [
   ...['kind', 'ssrc', 'mid', 'trackIdentifier', 'packetsReceived', 'packetsSent', 'packetsLost', 'roundTripTime'],
-  ...['totalAudioEnergy', 'framesDecoded', 'frameWidth'],
-  ...['nackCount', 'pliCount', 'retransmittedPacketsReceived', 'retransmittedPacketsSent'],
-  ...['srtpCipher', 'dtlsState', 'dtlsRole', 'tlsVersion'],
+  ...['totalAudioEnergy', 'framesDecoded', 'framesEncoded', 'keyFramesDecoded', 'frameWidth', 'freezeCount'],
+  ...['totalFreezesDuration', 'nackCount', 'pliCount', 'firCount', 'retransmittedPacketsReceived'],
+  ...['retransmittedPacketsSent', 'srtpCipher', 'dtlsState', 'dtlsRole', 'tlsVersion'],
 ]
 const reported = stat => Object.fromEntries(REPORTED.filter(name => name in stat).map(name => [name, stat[name]]))

@@ -6,7 +6,10 @@ export const sectionsOf = sdp =>
     .slice(1)
     .map(section => section.split('\r\n').filter(line => line !== ''))
 export const midOf = section => section.find(line => line.startsWith('a=mid:')).slice(6)
-export const extensions = (section, known) => section.filter(line => line.startsWith('a=extmap:') && known.test(line))
+/** Lines of the answer for the offered header extensions: what one end only sends, the other only receives. */
+export const extensions = (section, known) =>
+  section.filter(line => line.startsWith('a=extmap:') && known.test(line)).map(answered)
+const answered = line => line.replace(/\/(send|recv)only /, (_, way) => (way === 'send' ? '/recvonly ' : '/sendonly '))
 
 export function remoteLines({ kind, user, ssrc }) {
   const name = `${user}-${ssrc}`
@@ -16,9 +19,10 @@ export function remoteLines({ kind, user, ssrc }) {
     : [...lines, `a=ssrc:${ssrc + 1} cname:${name}`, `a=ssrc-group:FID ${ssrc} ${ssrc + 1}`]
 }
 
-/** Chromium knows the dependency descriptor of AV1, and offers it on request only. */
+/** Chromium knows the dependency descriptor of AV1, and offers it on request only. Firefox offers it. */
 export function negotiateDependencies(transceiver) {
-  const known = transceiver.getHeaderExtensionsToNegotiate()
+  const known = transceiver.getHeaderExtensionsToNegotiate?.()
+  if (known === undefined) return
   const isOf = ({ uri }) => uri.includes('dependency-descriptor')
   transceiver.setHeaderExtensionsToNegotiate(
     known.map(each => (isOf(each) ? { ...each, direction: 'sendrecv' } : each)),

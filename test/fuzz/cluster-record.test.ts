@@ -4,6 +4,7 @@ import {
   DecodeError,
   decodeRecord,
   encodeRecord,
+  isLaterRecord,
   LoadReport,
   NodeOrder,
   NodeRecord,
@@ -18,7 +19,7 @@ const SCHEMAS: ZodType<AnyRecord>[] = [NodeRecord, LoadReport, PlacementRecord, 
 const boot = '0123456789abcdef'
 const records = [
   { schema: 1, id: 'n1', boot, state: 'serving', region: 'eu', version: '0.1.0', sessions: 9 },
-  { schema: 1, id: 'n1', boot, load: 0.5, sessions: 3, channels: 1 },
+  { schema: 1, id: 'n1', boot, load: 0.5, sessions: 3, channels: 1, epochs: { main: 4 } },
   { schema: 1, node: 'n1', epoch: 4 },
   { schema: 1, order: 'drain', deadline: 600_000 },
   { schema: 1, server: '41771983423143937', user: '1001', session: 's1' },
@@ -31,6 +32,7 @@ fuzz('a decoded cluster record encodes to one that decodes to the same', {
     .map(text => Uint8Array.from(Buffer.from(text, 'latin1'))),
   run(bytes) {
     const text = Buffer.from(bytes).toString('latin1')
+    isLaterRecord(text)
     for (const schema of SCHEMAS) {
       try {
         const record = decodeRecord(schema, text)

@@ -4,13 +4,16 @@ import {
   authenticatedContent,
   decodeCommitWelcome,
   decodeKeyPackage,
+  isSameBytes,
   ReferenceLabel,
   referencedBytes,
   snowflakeBytes,
 } from '@parley/protocol'
-import { judgeCommit } from '../../packages/core/src/dave/commit-rules.ts'
+import { judgeCommit, longestCommitWelcome } from '../../packages/core/src/dave/commit-rules.ts'
 import { judgeKeyPackage } from '../../packages/core/src/dave/key-package-rules.ts'
+import { LIMITS } from '../../packages/core/src/limits.ts'
 import { nodeCrypto } from '../../packages/server/src/crypto.ts'
+import { forgeKeyPackage } from '../dave/forged.ts'
 import * as vectors from '../dave/vectors.ts'
 import { fuzz } from './harness.ts'
 
@@ -40,6 +43,11 @@ fuzz('a commit is rejected or covers exactly the proposals', {
       const judged = judgeCommit(bytes, wanted)
       if (!judged.ok) continue
       const { commit, welcome } = judged.value
+      assert.ok(bytes.length <= longestCommitWelcome(wanted) && commit.signature.length <= 72)
+      for (const { ciphertexts } of commit.path?.nodes ?? [])
+        for (const { ciphertext, kemOutput } of ciphertexts)
+          assert.deepEqual([kemOutput.length, ciphertext.length], [65, 48])
+      for (const { ciphertext } of welcome?.secrets ?? []) assert.ok([51, 84].includes(ciphertext.length))
       assert.deepEqual([commit.groupId, commit.epoch, commit.leafIndex], [wanted.groupId, wanted.epoch, 0])
       assert.deepEqual(
         commit.proposals,
@@ -52,13 +60,20 @@ fuzz('a commit is rejected or covers exactly the proposals', {
 })
 
 const identity = snowflakeBytes(vectors.USERS[1])!
+/** With as many capabilities as are accepted, with one more, and with many more. */
+const FORGED = [LIMITS.daveCapabilities, LIMITS.daveCapabilities + 1, 1_000].map(count =>
+  forgeKeyPackage(identity, count),
+)
+const SIGNED = [vectors.KEY_PACKAGE, FORGED[0]!].map(bytes => decodeKeyPackage(bytes).unsigned)
 
 fuzz('a key package is rejected or has the content that its owner signed', {
   covers: ['core/dave/key-package-rules.ts'],
-  corpus: [vectors.KEY_PACKAGE, vectors.KEY_PACKAGE_2, Uint8Array.of(0, 1, 0, 5, ...vectors.KEY_PACKAGE)],
+  corpus: [vectors.KEY_PACKAGE, vectors.KEY_PACKAGE_2, Uint8Array.of(0, 1, 0, 5, ...vectors.KEY_PACKAGE), ...FORGED],
   run(bytes) {
     const judged = judgeKeyPackage(bytes, { identity, crypto: nodeCrypto })
-    if (judged.ok)
-      assert.deepEqual(decodeKeyPackage(judged.value.bytes).unsigned, decodeKeyPackage(vectors.KEY_PACKAGE).unsigned)
+    if (!judged.ok) return
+    const { unsigned, leaf } = decodeKeyPackage(judged.value.bytes)
+    assert.ok(SIGNED.some(each => isSameBytes(each, unsigned)))
+    for (const list of Object.values(leaf.capabilities)) assert.ok(list.length <= LIMITS.daveCapabilities)
   },
 })

@@ -51,7 +51,10 @@ fuzz('a commit is rejected or matches its peeked group and epoch, and its Welcom
     const { commit, welcome } = message
     if (place !== undefined) assert.deepEqual([commit.groupId, commit.epoch], [place.groupId, place.epoch])
     assert.equal(commit.bytes.length < bytes.length, welcome !== undefined)
-    for (const secret of welcome?.secrets ?? []) assert.ok(encodeWelcome(welcome!, secret).length <= bytes.length + 8)
+    for (const secret of welcome?.secrets ?? []) {
+      assert.ok(encodeWelcome(welcome!, secret).length <= bytes.length + 8)
+      assert.ok(secret.kemOutput.length + secret.ciphertext.length < secret.bytes.length)
+    }
   },
 })
 

@@ -1,15 +1,17 @@
 // Fuzz: what any client or stranger can send to a process that relays: the header of a hop, and a first message.
 import assert from 'node:assert/strict'
 import { encodeRecord, OwnerQuestion } from '@parley/protocol'
+import { backendPing, readBackendPing } from '../../packages/server/src/net/frames.ts'
 import { Hops, readHop } from '../../packages/server/src/relay/hop.ts'
 import { readSought } from '../../packages/server/src/relay/sought.ts'
 import { ownerIn } from '../../packages/server/src/relay/token-owner.ts'
 import { fuzz } from './harness.ts'
 
 const SECRET = 'a secret that the fuzzer does not know'
-const hops = new Hops('n2', [SECRET], () => 1_700_000_000_000)
-const relay = new Hops('n1', ['another secret of the same length!!!!'], () => 1_700_000_000_000)
-const HEADERS = ['203.0.113.9', '2001:db8::5', 'unreadable'].map(address => relay.sign(address, 'n2'))
+const OWNER = { id: 'n2', boot: '2'.repeat(32) }
+const hops = new Hops(OWNER, [SECRET])
+const relay = new Hops({ id: 'n1', boot: '1'.repeat(32) }, ['another secret of the same length!!!!'])
+const HEADERS = ['203.0.113.9', '2001:db8::5', 'unreadable'].map(address => relay.sign(address, OWNER))
 
 fuzz('the header of a relayed connection', {
   covers: ['server/relay/hop.ts'],
@@ -40,5 +42,14 @@ fuzz('the first message of a client', {
     assert.ok((sought.question.user === undefined) !== (sought.question.session === undefined))
     assert.ok(!encodeRecord(sought.question).includes(`"${sought.token}"`) || sought.token === sought.question.session)
     ownerIn(sought.token)
+  },
+})
+
+fuzz('the ping of a node', {
+  covers: ['server/net/frames.ts'],
+  corpus: ['parley-backend main', 'parley-backend ', ''].map(text => Buffer.from(text)),
+  run(bytes) {
+    const backend = readBackendPing(bytes)
+    if (backend !== undefined) assert.equal(backendPing(backend), Buffer.from(bytes).toString('latin1'))
   },
 })

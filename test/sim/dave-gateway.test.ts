@@ -374,3 +374,17 @@ test('a channel that ends with pending proposals releases its group', () => {
   assert.equal(bench.node.inspect().channels.length, 0)
   assert.equal(bench.node.inspect().deadlines, 0)
 })
+
+test('a client does not escape the limit of op 31 by a second Identify', () => {
+  const { members, bench } = callOf(3)
+  const [mallory] = members
+  const report = (member: DaveyMember) => {
+    for (let count = 0; count < 3; count++) member.socket.send(31, { transition_id: 0 })
+  }
+  report(mallory!)
+  const again = new DaveyMember(bench, mallory!.credentials)
+  run(bench, [again, ...members.slice(1)], 1_000)
+  assert.deepEqual([mallory!.closeCode, again.closeCode], [4006, undefined])
+  report(again)
+  assert.equal(again.closeCode, 4020)
+})

@@ -65,6 +65,35 @@ test('a client that answers only one of two Prepare Epochs still joins the group
   assert.equal(ben.version, 1)
 })
 
+test('a client that answered one of two Prepare Epochs is not asked to wait at its next reset', () => {
+  const { call, ana } = askedTwice()
+  ana.outbox.length = 0
+  call.join(9_000)
+  call.run(10_000)
+  call.assertConverged()
+  ana.recover(0)
+  call.run(1_000)
+  call.assertConverged('a second after its reset')
+})
+
+test('a client to which version 0 and then Prepare Epoch are replayed answers once, and joins at once', () => {
+  const call = new DaveyCall()
+  call.join(1)
+  const old = call.join(2, 0)
+  call.run()
+  const dan = call.join(3)
+  call.drop(dan)
+  call.leave(old)
+  call.run()
+  call.resume(dan)
+  call.run(1_000)
+  assert.deepEqual(
+    dan.seen.filter(op => op === '4' || op === '24'),
+    ['4', '24'],
+  )
+  call.assertConverged('a second after its resume')
+})
+
 test('a client whose Invalid Commit Welcome was lost with its connection rejoins the group after the resume', () => {
   for (const isWelcome of [true, false]) {
     const { call, clients } = callOf(3)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { VoiceOp } from '@parley/protocol'
 import type { DavePolicy } from '../../packages/core/src/dave/version.ts'
+import { LIMITS } from '../../packages/core/src/limits.ts'
 import { DaveyCall } from '../dave/davey-call.ts'
 
 function callOf(count: number, policy: DavePolicy = 'allowed') {
@@ -220,4 +221,50 @@ test('sealed frames are not forwarded to clients that cannot open them, in chann
   assert.ok([1, 2, 3].every(user => !plain.join(user, 0).refusesSealed))
   const off = new DaveyCall({ policy: 'off' })
   assert.ok([1, 2, 3].every(user => !off.join(user).refusesSealed))
+})
+
+/** A call of clients that have not answered yet, which is enough to count them. */
+function crowd(count: number, policy: DavePolicy = 'allowed') {
+  const call = new DaveyCall({ policy })
+  const clients = Array.from({ length: count }, (_, index) => call.join(1_000 + index))
+  return { call, clients }
+}
+
+test('a call with more members than a group may have is not encrypted until it has fewer, for a minute at least', () => {
+  const { call, clients } = crowd(LIMITS.daveMembers)
+  assert.deepEqual([call.group.state.version, call.group.inspect().target], [1, 1])
+  const start = call.now
+  const late = call.join(9_000)
+  assert.deepEqual(late.inbox[0], { op: VoiceOp.SessionDescription, data: { dave_protocol_version: 0 } })
+  call.tick(start + LIMITS.daveTransitionTimeout)
+  assert.deepEqual([call.group.state.version, call.group.inspect().target], [0, 0])
+  call.leave(clients[0]!)
+  call.tick(start + LIMITS.daveRetryDelay - 1)
+  assert.equal(call.group.inspect().target, 0)
+  call.tick(start + LIMITS.daveRetryDelay)
+  assert.equal(call.group.inspect().target, 1)
+  assert.deepEqual(call.closed, [])
+})
+
+test('where DAVE is required, a member that one group has no place for is closed with 4017', () => {
+  const { call } = crowd(LIMITS.daveMembers, 'required')
+  call.join(9_000)
+  assert.deepEqual(
+    call.closed.map(({ userId, code }) => [userId, code]),
+    [['9000', 4017]],
+  )
+  assert.equal(call.group.inspect().target, 1)
+})
+
+test('when the backend requires DAVE in a call that is too large, the latest members are closed with 4017', () => {
+  const { call } = crowd(LIMITS.daveMembers + 2)
+  call.group.setPolicy('required', call.now)
+  call.tick(call.now)
+  assert.deepEqual(
+    call.closed.map(({ userId, code }) => [userId, code]),
+    [
+      [String(1_000 + LIMITS.daveMembers), 4017],
+      [String(1_001 + LIMITS.daveMembers), 4017],
+    ],
+  )
 })

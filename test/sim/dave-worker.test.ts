@@ -26,6 +26,27 @@ test('two pages and a bot encrypt end to end, show the same code, and know who h
   for (const { groups } of clients) assert.deepEqual([...groups.at(-1)!].sort(), ['1', '2', '3'])
 })
 
+test('two pages compute the same code of their keys, which a third member has not, and which lasts as long as the keys', async () => {
+  const { bench, clients, join } = callOf(3)
+  const codeAt = (client: number, user: number) => clients[client]!.worker!.verificationCode(String(user))
+  const code = await codeAt(0, 2)
+  assert.match(code!, /^\d{45}$/)
+  assert.equal(await codeAt(1, 1), code)
+  assert.notEqual(await codeAt(2, 1), code)
+  assert.equal(await codeAt(0, 9), undefined, 'a user that is not in the group')
+  clients.push(join(4))
+  const changing = codeAt(0, 2)
+  run(bench, clients)
+  assert.equal(await changing, undefined, 'the group changed until the code was there')
+  assert.equal(await codeAt(0, 2), code, 'of the same keys in the next group')
+  clients[1]!.session.close()
+  run(bench, clients)
+  assert.equal(await codeAt(0, 2), undefined)
+  clients[0]!.session.close()
+  run(bench, clients)
+  assert.equal(await codeAt(0, 3), undefined)
+})
+
 test('before Session Description, and after the session has ended, no frame passes', () => {
   const { bench, clients, join } = callOf(2)
   const late = join(3)

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LIMITS } from '@parley/core'
 import { type BenchSocket, connect, NodeBench } from '../../packages/core/src/testing/node-bench.ts'
+import { Caller, codecs } from './video-caller.ts'
 
 const RESIDENTS = LIMITS.largeChannel
 
@@ -111,17 +112,33 @@ test('a member that changes its speaking as fast as it may costs a bounded numbe
   const [hostile, member, listener] = residents as [BenchSocket, BenchSocket, BenchSocket]
   const CHANGES = 500
   for (let count = 1; count <= CHANGES; count++) hostile.send(5, { speaking: count % 2 })
-  const inSlice = Math.ceil(LIMITS.speakingPerSlice / RESIDENTS)
+  const inSlice = Math.ceil(LIMITS.announcementsPerSlice / RESIDENTS)
   assert.ok(listener.ops(5).length <= inSlice, `${listener.ops(5).length} messages at once`)
   member.send(5, { speaking: 1 })
-  bench.advance(LIMITS.speakingInterval)
+  bench.advance(LIMITS.announcementInterval)
   const speakers = () => listener.ops(5).map(({ d }) => d.user_id)
   assert.ok(speakers().includes('2'), 'the other member is announced in the next slice')
   hostile.send(5, { speaking: 1 })
-  bench.advance(2 * LIMITS.speakingInterval)
+  bench.advance(2 * LIMITS.announcementInterval)
   const last = listener.ops(5).findLast(({ d }) => d.user_id === '1')
   assert.equal(last.d.speaking, 1, 'the last state is announced')
   assert.ok(speakers().length <= inSlice + 10, `${speakers().length} messages`)
+})
+
+test('a member that changes its video as fast as it may costs a bounded number of messages, and its latest video is announced', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  const join = (userId: string) => new Caller(bench, backend, userId, codecs('H264'))
+  const [hostile, listener] = numbered(1, RESIDENTS).map(join) as [Caller, Caller]
+  bench.advance(LIMITS.arrivalDelayHighest)
+  listener.socket.clear()
+  for (let count = 1; count <= 120; count++) hostile.show(count % 100)
+  const inSlice = Math.ceil(LIMITS.announcementsPerSlice / RESIDENTS)
+  const announced = () => listener.socket.ops(12).map(({ d }) => d.streams[0].quality)
+  assert.equal(announced().length, inSlice, 'they share the budget of a slice')
+  bench.advance(2 * LIMITS.announcementInterval)
+  assert.equal(announced().at(-1), 20)
+  assert.ok(announced().length <= inSlice + 1)
 })
 
 test('a member that leaves while its change waits is not announced after its departure', () => {
@@ -130,7 +147,7 @@ test('a member that leaves while its change waits is not announced after its dep
   for (let count = 1; count <= 500; count++) hostile.send(5, { speaking: count % 2 })
   member.send(5, { speaking: 1 })
   backend.info(5, { user_id: '2', guild_id: '100' })
-  bench.advance(2 * LIMITS.speakingInterval)
+  bench.advance(2 * LIMITS.announcementInterval)
   assert.deepEqual(
     listener.received.filter(({ d }) => d.user_id === '2').map(({ op }) => op),
     [13],

@@ -49,6 +49,56 @@ test('a camera and a screen of one member are two sources, which begin and end o
   )
 })
 
+test('the sound of a screen has an SSRC of its own, which only clients that offer one themselves are sent', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  const sound = { type: 'audio', rid: 'sound', quality: 100 }
+  const offered = [{ type: 'screen', rid: 'screen', quality: 100 }, sound]
+  const ana = watch(bench, backend, '1', '500', offered)
+  const ben = watch(bench, backend, '2', '500', [sound])
+  const cyn = watch(bench, backend, '3', '500')
+  const [screen, heard] = ana.last(2).streams
+  assert.deepEqual([heard.type, heard.rid, heard.active], ['audio', 'sound', false])
+  assert.equal(ben.last(2).streams.at(-1).type, 'audio')
+  const show = (...types: string[]) => {
+    const streams = [
+      { ...screen, type: 'screen', active: true },
+      { ...heard, active: true },
+    ].filter(({ type }) => types.includes(type))
+    const { ssrc } = ana.last(2)
+    ana.send(12, { audio_ssrc: ssrc, video_ssrc: streams[0]?.ssrc ?? 0, rtx_ssrc: 0, streams })
+  }
+  const typesAt = (member: typeof ana) => member.last(12).streams.map(({ type }: { type: string }) => type)
+  show('screen', 'audio')
+  const [route] = bench.commands('setRoute').filter(({ ssrc }) => ssrc === heard.ssrc)
+  assert.equal(route?.media, 'audio')
+  const [, peer] = bench.commands('addPeer')
+  const list = bench.commands('openTargets').find(({ targets }) => targets === route?.targets)
+  assert.deepEqual([...list.peers], [peer.peer])
+  assert.deepEqual([typesAt(ben), typesAt(cyn)], [['video', 'audio'], ['video']])
+  show('screen')
+  assert.deepEqual([typesAt(ben), typesAt(cyn)], [['video'], ['video']])
+  show('screen', 'audio')
+  backend.info(6, { channel_id: '500', guild_id: '100', user_id: '1', mute: true })
+  assert.equal(bench.commands('removeRoute').filter(({ ssrc }) => ssrc === heard.ssrc).length, 2)
+  assert.ok(!typesAt(ben).includes('audio'))
+})
+
+test('a client that offers only a sound is assigned no camera', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend()
+  const { channel_id: _, ...identify } = backend.join('1', '500', '100')
+  const sound = { type: 'audio', rid: 'sound', quality: 100 }
+  const streamsFor = (offer: object) =>
+    bench
+      .client('9')
+      .send(0, { ...identify, ...offer })
+      .last(2)
+      .streams.map(({ type }: { type: string }) => type)
+  assert.deepEqual(streamsFor({ streams: [sound] }), ['audio'])
+  assert.deepEqual(streamsFor({ video: true, streams: [sound] }), ['video', 'audio'])
+})
+
 test('a viewer that joins a stream late is sent the picture and triggers a keyframe; the owner’s pause is the end of the video only', () => {
   const bench = new NodeBench()
   const backend = bench.backend()

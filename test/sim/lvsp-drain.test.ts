@@ -21,6 +21,34 @@ test('a draining node asks for a move of each channel with users, and closes wha
   assert.equal(ana.closeCode, VoiceClose.Disconnected)
 })
 
+test('a channel that was empty when the drain began is asked for when its first session enters', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend(SECRET, WITH)
+  const [ana, ben] = [backend.join('1', '500'), backend.join('2', '500')]
+  bench.input(now => bench.node.drain(now + 20_000, now))
+  assert.deepEqual(backend.infos(CHANNEL_DRAINING), [])
+  bench.advance(5_000)
+  const client = connect(bench, ana)
+  const asked = { channel_id: '500', guild_id: '100', timeout: 15_000 }
+  assert.deepEqual(backend.infos(CHANNEL_DRAINING), [asked])
+  const other = connect(bench, ben)
+  assert.deepEqual(backend.infos(CHANNEL_DRAINING), [asked], 'once for all of its users')
+  for (const each of [client, other]) each.drop(1000)
+  bench.advance(5_000)
+  connect(bench, ana)
+  assert.deepEqual(backend.infos(CHANNEL_DRAINING).slice(1), [{ ...asked, timeout: 10_000 }])
+})
+
+test('a session that enters a node that no longer drains, or never did, asks for nothing', () => {
+  const bench = new NodeBench()
+  const backend = bench.backend(SECRET, WITH)
+  connect(bench, backend.join('1', '500'))
+  bench.input(now => bench.node.drain(now + 20_000, now))
+  bench.node.operator.undrain()
+  connect(bench, backend.join('2', '501'))
+  assert.deepEqual(backend.infos(CHANNEL_DRAINING), [])
+})
+
 test('a backend that connects while the node drains is asked too, with the time that is left', () => {
   const bench = new NodeBench()
   const first = bench.backend(SECRET, WITH)

@@ -37,7 +37,7 @@ export class PatchedLitecord {
     this.socket = open()
   }
 
-  /** Requests a voice state only where the channel changed: the states of before are known. */
+  /** Requests a voice state only where the channel changed: the earlier states are known. */
   userChanged(userId: string, guildId: string, channelId: string): void {
     if (this.#users.get(userId)?.channelId === channelId) return
     this.#users.set(userId, { guildId, channelId, sessionId: `main-${userId}` })

@@ -38,7 +38,7 @@ class Model {
     if (choice < 0.3) return this.#leave(one)
     if (choice < 0.45) return this.#restrict(one)
     if (choice < 0.55) return this.#want(one)
-    if (choice < 0.56) return this.#crash()
+    if (choice < 0.57) return this.#crash()
     this.#speak(one)
   }
 
@@ -92,12 +92,16 @@ class Model {
   /** The members identify again when they like; here, none does. */
   #crash(): void {
     const lane = Math.floor(this.#random() * this.stage.inspect().length)
-    // Its home lane included, also while no member is there.
-    const isOnLane = this.stage.bench.node
-      .inspect()
-      .channels.some(({ lanes }) => lanes.some(each => each.lane === lane))
     this.stage.loseLane(lane)
-    if (isOnLane) for (const { member } of this.known.splice(0)) assert.equal(member.socket.closeCode, 4015)
+    for (const { member } of this.known)
+      assert.equal(
+        member.socket.closeCode,
+        member.lane === lane ? 4015 : undefined,
+        `${member.userId} on ${member.lane}`,
+      )
+    const left = this.known.filter(({ member }) => member.lane !== lane)
+    this.known.splice(0, this.known.length, ...left)
+    this.#fillLists()
   }
 
   #speak(one: Known): void {

@@ -1,6 +1,7 @@
 // One channel on several lanes: who is placed where, and that all receive what they would receive on one lane.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { LIMITS } from '@parley/core'
 import { decodeRtp, encodeDiscoveryRequest } from '@parley/protocol'
 import { CHANNEL, GUILD, Stage, type StageCopy, type StageMember } from './stage.ts'
 
@@ -134,20 +135,44 @@ test('a lane serves the SSRC of a remote peer to no address: neither discovery n
   assert.equal(after.packetsIn, before.packetsIn)
 })
 
-test('a crash of one lane ends the whole channel, whose members join again on both lanes', () => {
+for (const [lane, name] of [
+  [0, 'the home lane'],
+  [1, 'another lane'],
+] as const)
+  test(`a crash of ${name} ends the sessions on it only; its members join again`, () => {
+    const stage = new Stage(2, 2)
+    const members = join(stage, 1, 4)
+    const lost = members.filter(member => member.lane === lane)
+    const [speaker, other] = members.filter(member => member.lane !== lane)
+    assert.deepEqual(receivers(stage.say(speaker!, 1)).length, 3)
+    const disconnects = () => other!.socket.ops(13).length
+    stage.loseLane(lane)
+    assert.deepEqual(
+      members.map(({ socket }) => socket.closeCode),
+      members.map(member => (member.lane === lane ? 4015 : undefined)),
+    )
+    assert.deepEqual(receivers(stage.say(speaker!, 2)), ids([other!]))
+    const [returned] = lost.map(({ userId }) => stage.join(userId)).slice(0, 1)
+    assert.equal(returned!.lane, lane)
+    assert.deepEqual(receivers(stage.say(speaker!, 3)), ids(members.filter(member => member !== speaker)))
+    assert.deepEqual(
+      receivers(stage.say(returned!, 1)),
+      ids(members.filter(({ userId }) => userId !== returned!.userId)),
+    )
+    stage.advance(LIMITS.returnTime + 1_000)
+    assert.equal(disconnects(), 0, 'all have returned in time')
+  })
+
+test('members of a crashed lane that do not return are announced as departed', () => {
   const stage = new Stage(2, 2)
-  join(stage, 1, 4)
-  const before = [...stage.members.values()]
+  const [first, , third] = join(stage, 1, 4)
   stage.loseLane(1)
-  assert.deepEqual(
-    before.map(({ socket }) => socket.closeCode),
-    [4015, 4015, 4015, 4015],
-  )
-  const [speaker, ...others] = join(stage, 1, 4)
-  assert.deepEqual(receivers(stage.say(speaker!, 1)), ids(others))
-  const last = stage.members.get('4')!
-  assert.equal(last.lane, 1)
-  assert.deepEqual(receivers(stage.say(last, 1)), ['1', '2', '3'])
+  stage.join(third!.userId)
+  const departed = () => first!.socket.ops(13).map(({ d }) => d.user_id)
+  stage.advance(LIMITS.returnTime - 100)
+  assert.deepEqual(departed(), [])
+  stage.advance(200)
+  assert.deepEqual(departed(), ['4'])
 })
 
 test('a lane whose last member leaves is left, and nothing of the channel remains on any lane', () => {

@@ -29,7 +29,17 @@ test('a server mute removes the speaker’s route with silence frames and sends 
     assert.equal(ana.last(5).speaking, 0)
     update(backend, '2', { mute: false, suppress: false })
     assert.equal(bench.commands('setRoute').at(-1).ssrc, ssrc)
+    assert.equal(ana.last(5).speaking, 1, 'the client has declared that it speaks, and does not repeat it')
   }
+})
+
+test('members are sent that a speaker has lost its priority', () => {
+  const { backend, ana, ben } = scene()
+  update(backend, '2', { priority: true })
+  ben.send(5, { speaking: 5 })
+  assert.equal(ana.last(5).speaking, 5)
+  update(backend, '2', { priority: false })
+  assert.equal(ana.last(5).speaking, 1)
 })
 
 test('a server deaf removes the listener from the targets, and ending it adds the listener again', () => {
@@ -74,13 +84,9 @@ test('an SSRC with want 0 has its own target list without that listener until th
   const { bench, ana, benPeer } = scene()
   ana.send(15, { any: 100, [benPeer.ssrcs[0]]: 0, pixelCounts: { 5: 1.5 } })
   bench.advance(0)
-  const individual = bench.commands('openTargets')[0].targets
+  const [{ targets: individual, peers }] = bench.commands('openTargets')
   assert.deepEqual(bench.commands('setRoute').at(-1).targets, individual)
-  const added = bench.commands('addTarget').filter(({ targets }) => targets === individual)
-  assert.deepEqual(
-    added.map(({ peer }) => peer),
-    [benPeer.peer],
-  )
+  assert.deepEqual([...peers], [benPeer.peer])
   ana.send(15, { any: 100 })
   assert.deepEqual(bench.commands('closeTargets'), [{ kind: 'closeTargets', targets: individual }])
   assert.notEqual(bench.commands('setRoute').at(-1).targets, individual)

@@ -5,8 +5,9 @@ import { WEBRTC_OPUS } from '../webrtc/webrtc-client.ts'
 import type { LoadSockets } from './load-sockets.ts'
 import { readStamp } from './stamp.ts'
 import type { Stream } from './stream.ts'
+import { H264_TYPE } from './video-packets.ts'
 
-const isOpus = (type: number) => type === OPUS_PAYLOAD_TYPE || type === WEBRTC_OPUS
+const isMedia = (type: number) => type === OPUS_PAYLOAD_TYPE || type === WEBRTC_OPUS || type === H264_TYPE
 
 /** One packet in SAMPLE is opened. It is prime, so that the samples reach every listener. */
 const SAMPLE = 101
@@ -30,17 +31,15 @@ export class Receiver {
   readonly #sockets: LoadSockets
   /** Receives datagrams that are not media; returns false for an unexpected one. */
   readonly #takeOther: (socket: number, bytes: Uint8Array) => boolean
-  readonly #payload: number
   readonly #streams = new Map<number, Stream>()
   /** Socket name of the floor's process, which waits for credit. */
   #creditAddress: Int32Array | undefined
   #bare = 0
   #untilSample = SAMPLE
 
-  constructor(sockets: LoadSockets, takeOther: (socket: number, bytes: Uint8Array) => boolean, payload: number) {
+  constructor(sockets: LoadSockets, takeOther: (socket: number, bytes: Uint8Array) => boolean) {
     this.#sockets = sockets
     this.#takeOther = takeOther
-    this.#payload = payload
   }
 
   add(stream: Stream): void {
@@ -66,26 +65,15 @@ export class Receiver {
     const place = this.#sockets.place(slot)
     const type = view.getUint8(place + 1)
     if (type === BARE_TYPE) return this.#countBare(socket)
-    if (!isOpus(type & RTP_PAYLOAD_TYPE)) return this.#other(socket, slot, place)
+    if (!isMedia(type & RTP_PAYLOAD_TYPE)) return this.#other(socket, slot, place)
     const stream = this.#streams.get(view.getUint32(place + RTP_SSRC))
     const index = stream === undefined ? -1 : socket - stream.channel.firstSocket
-    if (stream === undefined || index < 0 || index >= stream.received.length || index === stream.index)
-      return this.#isWrong()
+    if (stream === undefined || !stream.mayReach(index)) return this.#isWrong()
     const sequence = view.getUint16(place + RTP_SEQUENCE)
-    this.#count(stream, index, sequence, now)
+    this.counts.packets++
+    if (!stream.count(index, sequence, now)) this.#isWrong()
     this.trace?.(stream, sequence, slot)
     if (--this.#untilSample === 0) this.#check(stream, index, slot, place)
-  }
-
-  #count(stream: Stream, index: number, sequence: number, now: number): void {
-    this.counts.packets++
-    stream.received[index]!++
-    const isLater = ((sequence - stream.last[index]!) & 0xffff) - 1 < 0x7fff
-    if (!isLater || sequence === stream.last[index]) this.#isWrong()
-    stream.last[index] = sequence
-    const { residents } = stream.channel
-    const lastListener = stream.index === residents - 1 ? residents - 2 : residents - 1
-    if (index === lastListener) stream.arrived(sequence, now)
   }
 
   #check(stream: Stream, index: number, slot: number, place: number): void {
@@ -99,8 +87,7 @@ export class Receiver {
       stamp !== undefined &&
       stamp.ssrc === stream.ssrc &&
       (stamp.counter & 0xffff) === packet?.sequence &&
-      packet.payloadType === member.payloadType &&
-      packet.payload.length === this.#payload
+      packet.payloadType === member.typeOf(stream.payloadType)
     if (!isRight) return this.#isWrong()
     this.counts.checked++
     this.latencies.push(this.#sockets.arrivedAt(slot) - stamp.sentAt)

@@ -1,13 +1,13 @@
-// Payloads with a stamp: sending time, SSRC, counter, and a checksum over all bytes.
+// Payloads with a stamp: the codec's first byte, sending time, SSRC, counter, and a checksum over all bytes.
 //
-//   0  u8 Opus TOC   1  u32 µs of the clock   5  u32 ssrc   9  u32 counter   13  filler   last 4: checksum of all before
+//   0  u8 first      1  u32 µs of the clock   5  u32 ssrc   9  u32 counter   13  filler   last 4: checksum of all before
 const CLOCK = 1
 const SSRC = 5
 const COUNTER = 9
 const FILLER = 13
 const CHECKSUM = 4
 /** CELT, fullband, 20 ms, mono, one frame (RFC 6716 §3.1). */
-const TOC = 0xf8
+export const OPUS_TOC = 0xf8
 export const SHORTEST_PAYLOAD = FILLER + CHECKSUM
 
 export interface Stamp {
@@ -20,16 +20,17 @@ export interface Stamp {
 /** Microseconds after which the clock of stamps wraps: a little more than an hour. */
 export const CLOCK_CYCLE = 4_096e6
 
-/** Writes `length` bytes at `place`. Per packet: no allocation. */
+/** Writes `length` bytes at `place`; `first` is what the codec begins its payload with. Per packet: no allocation. */
 export function writeStamp(
   view: DataView,
   place: number,
   length: number,
+  first: number,
   sentAt: number,
   ssrc: number,
   counter: number,
 ) {
-  view.setUint8(place, TOC)
+  view.setUint8(place, first)
   view.setUint32(place + CLOCK, sentAt)
   view.setUint32(place + SSRC, ssrc)
   view.setUint32(place + COUNTER, counter)

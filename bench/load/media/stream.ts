@@ -1,13 +1,12 @@
-// The audio of one speaker: seals stamped packets, and counts per listener how many have arrived.
+// One stream of a member: seals stamped packets, and counts per receiver how many have arrived.
 import {
   clearRtpLength,
   fillProtectionNonce,
-  OPUS_FRAME_TIMESTAMPS,
-  OPUS_PAYLOAD_TYPE,
   PROTECTION_LAYOUTS,
   type ProtectionLayout,
   protectionOverhead,
   RTP_HEADER,
+  RTP_MARKER_BIT,
   RTP_SEQUENCE,
   RTP_SSRC,
   RTP_TIMESTAMP,
@@ -15,19 +14,36 @@ import {
 import type { SlotCipher, SlotCiphers } from '../../../packages/server/src/lane/crypto/slot-ciphers.ts'
 import type { LoadChannel } from '../load-channel.ts'
 import type { LoadSockets } from './load-sockets.ts'
+import type { Packets } from './packets.ts'
 import { writeStamp } from './stamp.ts'
 
 /** Packets whose sending time is kept: 20 s at 50 packets per second. */
 const REMEMBERED = 1_024
 
-/** Version 2, payload type of Opus, no marker. */
-const FIRST_WORD = (0x80 << 8) | OPUS_PAYLOAD_TYPE
+/** The first byte: version 2. */
+const VERSION = 0x80
+
+export interface StreamOptions {
+  /** Index of the sender in the channel. */
+  readonly index: number
+  readonly ssrc: number
+  readonly packets: Packets
+  /** Whether a member of the channel is to be sent the stream. */
+  isTarget(index: number): boolean
+  /** Whether a member may receive it nevertheless; by default no other. */
+  isPossible?(index: number): boolean
+}
 
 export class Stream {
   readonly channel: LoadChannel
-  /** Index of the speaker in the channel. */
+  /** Index of the sender in the channel. */
   readonly index: number
   readonly ssrc: number
+  /** Members that are to receive it: true by index. */
+  readonly targets: readonly boolean[]
+  readonly #possible: readonly boolean[]
+  /** Whether it is a layer of several: its targets may be sent another one. */
+  readonly isLayer: boolean
   /** Packets received since `reset`, by member. */
   readonly received: Int32Array
   /** Sequence of the latest packet, by member. */
@@ -40,27 +56,34 @@ export class Stream {
   /** Time of the next packet of a paced stream. */
   nextAt = 0
   readonly #sockets: LoadSockets
-  readonly #payload: number
+  readonly #packets: Packets
   readonly #layout: ProtectionLayout
   readonly #cipher: SlotCipher
   /** Socket name that packets are sent to. */
   #target: Int32Array
   readonly #node: Int32Array
-  /** Counter of the latest packet at the last listener. */
+  /** The last member that stays and is to receive it. */
+  readonly #lastTarget: number
+  /** Counter of the latest packet at the last target. */
   #arrived = 0
   /** Time of its arrival. */
   #arrivedAt = 0
 
-  constructor(channel: LoadChannel, index: number, sockets: LoadSockets, ciphers: SlotCiphers, payload: number) {
-    const { ssrc, key, node, mode } = channel.members[index]!
+  constructor(channel: LoadChannel, sockets: LoadSockets, ciphers: SlotCiphers, options: StreamOptions) {
+    const { index, ssrc, packets } = options
+    const { key, node, mode } = channel.members[index]!
     if (key === undefined || node === undefined) throw new Error('expected a member that has joined')
     this.channel = channel
     this.index = index
     this.ssrc = ssrc
+    this.targets = channel.members.map((_, member) => options.isTarget(member))
+    this.isLayer = options.isPossible !== undefined
+    this.#possible = channel.members.map((_, member) => (options.isPossible ?? options.isTarget)(member))
+    this.#lastTarget = this.targets.slice(0, channel.residents).lastIndexOf(true)
     this.received = new Int32Array(channel.members.length)
     this.last = new Int32Array(channel.members.length)
     this.#sockets = sockets
-    this.#payload = payload
+    this.#packets = packets
     this.#layout = PROTECTION_LAYOUTS[mode]
     this.#cipher = ciphers.make(this.#layout.cipher, key)
     this.#node = node
@@ -85,13 +108,26 @@ export class Stream {
     return this.#sentAt[sequence % REMEMBERED]!
   }
 
-  /** Packets that the last listener has not received yet. */
+  /** Packets that the last target has not received yet. */
   get inFlight(): number {
     return this.counter - this.#arrived
   }
 
-  /** The last listener has received the packet with this sequence. */
-  arrived(sequence: number, now: number): void {
+  /** Whether a member of this index exists and may receive it. */
+  mayReach(index: number): boolean {
+    return this.#possible[index] === true
+  }
+
+  /** Counts a packet that a member has received. Returns whether it is later than those before it. */
+  count(index: number, sequence: number, now: number): boolean {
+    this.received[index]!++
+    const step = (sequence - this.last[index]!) & 0xffff
+    this.last[index] = sequence
+    if (index === this.#lastTarget) this.#arrive(sequence, now)
+    return step > 0 && step <= 0x7fff
+  }
+
+  #arrive(sequence: number, now: number): void {
     this.#arrived = this.counter - ((this.counter - sequence) & 0xffff)
     this.#arrivedAt = now
   }
@@ -103,21 +139,33 @@ export class Stream {
     this.#arrivedAt = now
   }
 
-  /** Seals the next packet and queues it. Per packet: no allocation. */
-  send(): void {
+  /** As the sender has it. */
+  get payloadType(): number {
+    return this.#packets.payloadType
+  }
+
+  /** Milliseconds over which the beginnings of several streams are spread. */
+  period(interval: number): number {
+    return this.#packets.period(interval)
+  }
+
+  /** Seals the next packet and queues it. Returns the milliseconds until the one after it. Per packet: no allocation. */
+  send(interval: number): number {
     const { view, bytes } = this.#sockets
+    const { payloadType, first, length, timestamp, isMarked } = this.#packets
     const counter = ++this.counter
     this.sent++
     const place = this.#sockets.claim(this.channel.firstSocket + this.index)
-    view.setUint16(place, FIRST_WORD)
+    view.setUint8(place, VERSION)
+    view.setUint8(place + 1, isMarked ? payloadType | RTP_MARKER_BIT : payloadType)
     view.setUint16(place + RTP_SEQUENCE, counter & 0xffff)
-    view.setUint32(place + RTP_TIMESTAMP, (counter * OPUS_FRAME_TIMESTAMPS) >>> 0)
+    view.setUint32(place + RTP_TIMESTAMP, timestamp)
     view.setUint32(place + RTP_SSRC, this.ssrc)
     const now = this.#sockets.now()
     this.#sentAt[counter % REMEMBERED] = now
-    writeStamp(view, place + RTP_HEADER, this.#payload, now, this.ssrc, counter)
+    writeStamp(view, place + RTP_HEADER, length, first, now, this.ssrc, counter)
     const { trailerLength } = this.#layout
-    const plain = RTP_HEADER + this.#payload
+    const plain = RTP_HEADER + length
     const sealed = plain + protectionOverhead(this.#layout)
     for (let index = sealed - trailerLength; index < sealed; index++) bytes[place + index] = 0
     if (trailerLength > 0) view.setUint32(place + sealed - trailerLength, counter)
@@ -125,6 +173,7 @@ export class Stream {
     const clear = clearRtpLength(this.#layout, bytes, place)
     if (!this.#cipher.seal(place, clear, place + clear, plain - clear, place + clear)) throw new Error('sealing failed')
     this.#sockets.queue(sealed, this.#target)
+    return this.#packets.next(interval)
   }
 
   close(): void {

@@ -9,8 +9,10 @@ export interface TrafficSource {
   nextAt: number
   /** Packets that the last listener has not received yet. */
   readonly inFlight: number
-  /** Sends the next packet. */
-  send(): void
+  /** Sends the next packet. Returns the milliseconds until the one after it; `interval` is the pace of the load. */
+  send(interval: number): number
+  /** Milliseconds over which the beginnings of several sources are spread. */
+  period(interval: number): number
   /** Counts the packets in flight as lost if none has arrived for `patience` milliseconds. */
   recover(patience: number, now: number): void
 }
@@ -53,7 +55,8 @@ export class Traffic {
   start(streams: readonly TrafficSource[], pace: Pace, window: number): void {
     const now = performance.now()
     const interval = pace.kind === 'paced' ? 1_000 / pace.perSecond : 0
-    for (const [index, stream] of streams.entries()) stream.nextAt = now + (interval * index) / streams.length
+    for (const [index, stream] of streams.entries())
+      stream.nextAt = now + (stream.period(interval) * index) / streams.length
     this.#streams = streams
     this.#window = window
     this.#pace = pace
@@ -99,7 +102,7 @@ export class Traffic {
     for (const stream of this.#streams) {
       const now = performance.now()
       if (now - stream.nextAt > LATEST) stream.nextAt = now
-      for (; stream.nextAt <= now; stream.nextAt += interval) stream.send()
+      while (stream.nextAt <= now) stream.nextAt += stream.send(interval)
       this.#sockets.flush()
     }
   }
@@ -107,7 +110,7 @@ export class Traffic {
   #fill(now: number): void {
     for (const stream of this.#streams) {
       stream.recover(PATIENCE, now)
-      while (stream.inFlight < this.#window) stream.send()
+      while (stream.inFlight < this.#window) stream.send(0)
       this.#sockets.flush()
     }
   }

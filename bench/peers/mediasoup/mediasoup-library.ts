@@ -6,8 +6,18 @@ export interface SrtpParameters {
   readonly keyBase64: string
 }
 
+export interface RtpCodec {
+  readonly mimeType: string
+  readonly clockRate: number
+  readonly channels?: number
+  readonly parameters?: Readonly<Record<string, string | number>>
+  readonly rtcpFeedback?: readonly { type: string; parameter?: string }[]
+}
+
+type Kind = 'audio' | 'video'
+
 interface RtpParameters {
-  readonly codecs: readonly { mimeType: string; payloadType: number; clockRate: number; channels: number }[]
+  readonly codecs: readonly (RtpCodec & { payloadType: number })[]
   readonly encodings: readonly { ssrc: number }[]
 }
 
@@ -15,21 +25,19 @@ export interface PlainTransport {
   readonly tuple: { readonly localPort: number }
   readonly srtpParameters?: SrtpParameters
   connect(remote: { ip: string; port: number; srtpParameters: SrtpParameters }): Promise<void>
-  produce(options: { kind: 'audio'; rtpParameters: RtpParameters }): Promise<{ readonly id: string }>
-  consume(options: { producerId: string; rtpCapabilities: RtpCapabilities }): Promise<unknown>
+  produce(options: { kind: Kind; rtpParameters: RtpParameters }): Promise<{ readonly id: string }>
+  consume(options: {
+    producerId: string
+    rtpCapabilities: RtpCapabilities
+  }): Promise<{ readonly rtpParameters: RtpParameters }>
 }
 
 interface RtpCapabilities {
-  readonly codecs: readonly {
-    kind: 'audio'
-    mimeType: string
-    clockRate: number
-    channels: number
-    preferredPayloadType?: number
-  }[]
+  readonly codecs: readonly (RtpCodec & { kind: Kind; preferredPayloadType?: number })[]
+  readonly headerExtensions: readonly unknown[]
 }
 
-interface Router {
+export interface Router {
   readonly rtpCapabilities: RtpCapabilities
   createPlainTransport(options: {
     listenInfo: { protocol: 'udp'; ip: string }

@@ -46,9 +46,10 @@ class MumbleMember implements PeerMember {
     return this.#client.outgoing!.seal(Uint8Array.from(packet))
   }
 
-  isAudio(sealed: Uint8Array): boolean {
+  /** One member of a room speaks, its first. */
+  senderOf(sealed: Uint8Array): number | undefined {
     this.#client.incoming!.skip(sealed)
-    return sealed.length >= MUMBLE_HEADER + SHORTEST_VOICE
+    return sealed.length >= MUMBLE_HEADER + SHORTEST_VOICE ? 0 : undefined
   }
 
   /** A voice packet has a header, the speaker's session, a sequence number and a length before the payload. */

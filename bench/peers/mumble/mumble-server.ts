@@ -69,6 +69,7 @@ host=127.0.0.1
 port=${port}
 users=${users + 10}
 bandwidth=600000
+timeout=3600
 autobanAttempts=0
 messageburst=1000
 messagelimit=1000

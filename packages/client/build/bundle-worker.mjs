@@ -1,24 +1,11 @@
 // Builds `dist/dave-worker.js`, the script of the DAVE worker with everything that it needs, and `dist/davey.wasm`.
 import { copyFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { build } from 'vite'
+import { bundle } from './bundle.mjs'
 import { daveyWasm } from './davey-wasm.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
-const { output } = await build({
-  root,
-  configFile: false,
-  envFile: false,
-  publicDir: false,
-  logLevel: 'error',
-  resolve: { alias: [{ find: '@parley/protocol', replacement: `${root}../protocol/src/index.ts` }] },
-  build: {
-    write: false,
-    target: 'es2022',
-    rollupOptions: { input: `${root}src/dave-worker.ts`, output: { format: 'es', entryFileNames: 'dave-worker.js' } },
-  },
-})
-const [{ code }, ...others] = output
-if (others.length > 0) throw new Error(`expected one file, found ${others.length + 1}`)
-writeFileSync(`${root}dist/dave-worker.js`, code)
-copyFileSync(await daveyWasm(), `${root}dist/davey.wasm`)
+const dist = fileURLToPath(new URL('../dist/', import.meta.url))
+const files = await bundle('dave-worker')
+if (files.size > 1) throw new Error(`expected one file, found ${files.size}`)
+for (const [name, code] of files) writeFileSync(`${dist}${name}`, code)
+copyFileSync(await daveyWasm(), `${dist}davey.wasm`)

@@ -7,7 +7,7 @@ export const reconnectDelay = (attempt: number, random: number, longest: number 
 
 /**
  * An outage lasts from the loss of a connection until the session is established again. Attempts are counted per outage. The
- * delay goes on growing where a session was lost again before it was stable, so that a node that accepts and drops its clients
+ * delay keeps growing if a session is lost again before it was stable, so that a node that accepts and drops its clients
  * is not flooded.
  */
 export class Backoff {

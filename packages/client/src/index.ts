@@ -3,7 +3,8 @@
 // browsers can load.
 export type { ChannelProperties, VoiceStateRestrictions } from '@parley/protocol'
 export type { ConnectionTls } from './connection.ts'
-export { Fleet, type FleetNode, type FleetNodeState, type FleetOptions } from './fleet/fleet.ts'
+export { Fleet, type FleetNode, type FleetOptions } from './fleet/fleet.ts'
+export type { FleetNodeState } from './fleet/fleet-channel.ts'
 export type { FleetChannel, FleetEvents, MovedChannel } from './fleet/fleet-events.ts'
 export type { ChannelPlacement } from './lvsp/channel.ts'
 export { LvspClient, type LvspClientEvents, type LvspClientOptions } from './lvsp/client.ts'

@@ -89,6 +89,10 @@ export const LIMITS = {
   placementMargin: 0.1,
   /** How long a node of a fleet may be away before its channels move. */
   lossGrace: 15_000,
+  /** Between two attempts to place the channels that no node accepts … */
+  strandedPause: 1_000,
+  /** … of which so many are requested at a time. */
+  strandedBatch: 500,
   /** How long a fleet waits until a node has closed the clients of a channel that leaves it. */
   leaveTimeout: 1_000,
   /** From then to the voice server update: what a busy client takes to read the close, and its path may be longer. */

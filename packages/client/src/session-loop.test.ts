@@ -10,15 +10,19 @@ function scene(t: TestContext) {
   t.mock.method(performance, 'now', () => now)
   t.mock.timers.enable({ apis: ['setTimeout'] })
   const inputs: string[] = []
+  const outputs: string[] = []
   const session = {
     deadline: 20,
-    takeOutputs: () => [],
+    takeOutputs: () => outputs.splice(0),
     tick(at: number) {
       inputs.push(`tick ${at}`)
       session.deadline = Infinity
     },
   }
-  const loop = new SessionLoop(session, () => {})
+  const loop = new SessionLoop<string>(session, output => {
+    inputs.push(output)
+    if (output === 'broken') throw new Error('a fault')
+  })
   const stop = (time: number) => {
     now += time
   }
@@ -26,8 +30,13 @@ function scene(t: TestContext) {
     now += time
     t.mock.timers.tick(time)
   }
-  return { loop, inputs, stop, pass }
+  return { loop, session, inputs, outputs, stop, pass }
 }
+
+test('a session without a valid deadline throws instead of standing still', () => {
+  const loop = new SessionLoop({ deadline: NaN, takeOutputs: () => [], tick: () => {} }, () => {})
+  assert.throws(() => loop.pump(), /expected a deadline, found NaN/)
+})
 
 test('a session is ticked at its deadline', t => {
   const { loop, inputs, pass } = scene(t)
@@ -61,4 +70,29 @@ test('a session is ticked after a limited time, even if its timers stay late', t
     pass(LIMITS.stallPause + 1)
   }
   assert.equal(pauses, LIMITS.stallPauses)
+})
+
+test('an output that cannot be applied takes nothing from the others, nor the deadline', t => {
+  const { loop, inputs, outputs, pass } = scene(t)
+  outputs.push('broken', 'fine')
+  assert.throws(() => loop.pump(), /a fault/)
+  assert.deepEqual(inputs, ['broken', 'fine'])
+  pass(21)
+  assert.deepEqual(inputs.at(-1), 'tick 21')
+})
+
+test('a session that throws at its tick is ticked again after a pause', t => {
+  const { loop, session, inputs, pass } = scene(t)
+  const { tick } = session
+  session.tick = at => {
+    inputs.push(`failed ${at}`)
+    throw new Error('a fault')
+  }
+  loop.pump()
+  assert.throws(() => pass(21), /a fault/)
+  pass(LIMITS.stallPause - 1)
+  assert.deepEqual(inputs, ['failed 21'])
+  session.tick = tick
+  pass(2)
+  assert.deepEqual(inputs, ['failed 21', `tick ${21 + LIMITS.stallPause + 1}`])
 })

@@ -31,28 +31,40 @@ export class SessionLoop<Output> {
     this.#apply = apply
   }
 
-  /** Calls an input method of the session with the current time, then `pump`. */
+  /** Calls an input method of the session with the current time, then `pump`, also if the input throws. */
   feed(input: (now: number) => void): void {
-    input(performance.now())
-    this.pump()
+    try {
+      input(performance.now())
+    } finally {
+      this.pump()
+    }
   }
 
-  /** Applies the outputs of the session and sets the timer for its deadline. Calls from within `apply` are deferred. */
+  /**
+   * Applies the outputs of the session and sets the timer for its deadline. Calls from within `apply` are deferred. An output that cannot
+   * be applied takes nothing from the others; its error is thrown at the end.
+   */
   pump(): void {
     if (this.#isPumping) return
     this.#isPumping = true
-    try {
-      for (let outputs = this.#session.takeOutputs(); outputs.length > 0; outputs = this.#session.takeOutputs())
-        for (const output of outputs) this.#apply(output)
-    } finally {
-      this.#isPumping = false
-    }
+    const errors: unknown[] = []
+    for (let outputs = this.#session.takeOutputs(); outputs.length > 0; outputs = this.#session.takeOutputs())
+      for (const output of outputs) {
+        try {
+          this.#apply(output)
+        } catch (error) {
+          errors.push(error)
+        }
+      }
+    this.#isPumping = false
     this.#armTimer()
+    if (errors.length > 0) throw errors[0]
   }
 
   #armTimer(): void {
     clearTimeout(this.#timer)
     const { deadline } = this.#session
+    if (Number.isNaN(deadline)) throw new Error('expected a deadline, found NaN')
     if (deadline === Infinity) return
     const now = performance.now()
     this.#due = Math.max(deadline, this.#notBefore, now)
@@ -68,6 +80,11 @@ export class SessionLoop<Output> {
       return this.#armTimer()
     }
     this.#pauses = 0
-    this.feed(at => this.#session.tick(at))
+    // A tick that throws may still be due.
+    this.#notBefore = now + LIMITS.stallPause
+    this.feed(at => {
+      this.#session.tick(at)
+      this.#notBefore = -Infinity
+    })
   }
 }

@@ -107,3 +107,82 @@ test('entries of removed items are reclaimed, and the remaining items keep their
     due,
   )
 })
+
+test('an item whose deadline is not a number is refused, and the others are still due', () => {
+  const deadlines = new Deadlines()
+  const item = Object.assign(new Item(), { deadline: 10 })
+  deadlines.update(item)
+  const broken = Object.assign(new Item(), { deadline: Number.NaN })
+  assert.throws(() => deadlines.update(broken), /expected a deadline, found NaN/)
+  assert.equal(deadlines.next, 10)
+  deadlines.tick(10)
+  assert.deepEqual([item.ticks, broken.ticks], [[10], []])
+})
+
+test('an item that throws takes nothing from the others that are due, and their next deadlines hold', () => {
+  const deadlines = new Deadlines()
+  const broken = {
+    deadline: 20,
+    tick: () => {
+      throw new Error('a fault')
+    },
+  }
+  const items = [10, 20, 30].map(deadline => {
+    const item = { deadline, ticks: [] as number[], tick }
+    function tick(now: number) {
+      item.ticks.push(now)
+      item.deadline = now + 100
+    }
+    return item
+  })
+  for (const each of [items[0]!, broken, items[1]!, items[2]!]) deadlines.update(each)
+  assert.throws(() => deadlines.tick(40), /a fault/)
+  assert.deepEqual(
+    items.map(({ ticks }) => ticks),
+    [[40], [40], [40]],
+  )
+  assert.equal(deadlines.next, 140)
+  deadlines.tick(140)
+  assert.deepEqual(
+    items.map(({ ticks }) => ticks),
+    [
+      [40, 140],
+      [40, 140],
+      [40, 140],
+    ],
+  )
+})
+
+test('an item that throws and stays due is ticked again after a pause, and not without end', () => {
+  const deadlines = new Deadlines()
+  let isBroken = true
+  const item = { deadline: 10, ticks: [] as number[], tick }
+  function tick(now: number) {
+    item.ticks.push(now)
+    if (!isBroken) item.deadline = Infinity
+    deadlines.update(item)
+    if (isBroken) throw new Error('a fault')
+  }
+  deadlines.update(item)
+  assert.throws(() => deadlines.tick(10), /a fault/)
+  const again = deadlines.next
+  assert.ok(again >= 1_010, `the next tick is at ${again}`)
+  deadlines.tick(again - 1)
+  isBroken = false
+  deadlines.tick(again)
+  assert.deepEqual([item.ticks, deadlines.next], [[10, again], Infinity])
+})
+
+test('an item whose deadline is no longer a number is reported, and does not stop the others', () => {
+  const deadlines = new Deadlines()
+  const items = [10, 20, 30].map(at => Object.assign(new Item(), { deadline: at }))
+  for (const item of items) deadlines.update(item)
+  items[0]!.deadline = Number.NaN
+  items[1]!.tick = () => {
+    items[1]!.deadline = Number.NaN
+  }
+  assert.throws(() => deadlines.tick(40), /expected a deadline, found NaN/)
+  assert.deepEqual(items[2]!.ticks, [40])
+  assert.throws(() => deadlines.tick(deadlines.next), /expected a deadline, found NaN/)
+  assert.deepEqual([deadlines.next, deadlines.size], [Infinity, 0])
+})

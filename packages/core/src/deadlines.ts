@@ -1,4 +1,5 @@
 // The deadlines of the node in one table: which is next, and which are due.
+import { actOnEach } from './errors.ts'
 
 /** An object to be ticked at its deadline; `Infinity` is never. */
 export interface Timed {
@@ -10,6 +11,9 @@ interface Entry {
   at: number
   timed: Timed
 }
+
+/** Before an item whose tick threw is ticked again, in milliseconds: it may still be due, and throw again. */
+const FAILED_PAUSE = 1_000
 
 /** Smaller heaps are not searched for stale entries. */
 const SMALLEST_COMPACTED = 512
@@ -25,12 +29,12 @@ export class Deadlines {
   /** Called whenever the item's deadline may have changed. */
   update(timed: Timed): void {
     const at = timed.deadline
+    // No comparison holds for it: it would stay the first of the heap, and never be due.
+    if (Number.isNaN(at)) throw new Error('expected a deadline, found NaN')
     const entry = this.#entries.get(timed)
     if (entry !== undefined && entry.at <= at) return
     if (at === Infinity) return
-    const fresh = { at, timed }
-    this.#entries.set(timed, fresh)
-    this.#push(fresh)
+    this.#add(timed, at)
   }
 
   /** Removes the item. */
@@ -54,22 +58,44 @@ export class Deadlines {
     return this.#heap[0]?.at ?? Infinity
   }
 
-  /** Ticks every item that is due. An item that sets a deadline not after `now` is ticked again at the next call. */
+  /**
+   * Ticks every item that is due. An item that sets a deadline not after `now` is ticked again at the next call. One that throws takes
+   * nothing from the others, and is due again after a pause. The first error is thrown at the end.
+   */
   tick(now: number): void {
-    const due: Timed[] = []
+    actOnEach(this.#take(now), timed => this.#turn(timed, now))
+  }
+
+  /** Removes the items whose entries are due, earliest first. */
+  #take(now: number): Timed[] {
+    const taken: Timed[] = []
     for (;;) {
       this.#dropStale()
       const first = this.#heap[0]
-      if (first === undefined || first.at > now) break
+      if (first === undefined || first.at > now) return taken
       this.#pop()
       this.#entries.delete(first.timed)
-      if (first.timed.deadline <= now) due.push(first.timed)
-      else this.update(first.timed)
+      taken.push(first.timed)
     }
-    for (const timed of due) {
+  }
+
+  /** Its entry may be early. One whose deadline is not a number is not added again: it would never be due. */
+  #turn(timed: Timed, now: number): void {
+    if (!(timed.deadline <= now)) return this.update(timed)
+    try {
       timed.tick(now)
       this.update(timed)
+    } catch (error) {
+      this.#entries.delete(timed)
+      this.#add(timed, now + FAILED_PAUSE)
+      throw error
     }
+  }
+
+  #add(timed: Timed, at: number): void {
+    const entry = { at, timed }
+    this.#entries.set(timed, entry)
+    this.#push(entry)
   }
 
   /** Drops entries of items that were removed or have an earlier entry. */

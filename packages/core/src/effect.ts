@@ -8,8 +8,8 @@ export type ConnectionId = number
 export type Effect =
   | { kind: 'send'; connection: ConnectionId; data: string | Uint8Array }
   | { kind: 'close'; connection: ConnectionId; code: number; reason: string }
-  /** The connection has authenticated: bounds for unidentified connections no longer apply to it. */
-  | { kind: 'authenticated'; connection: ConnectionId }
+  /** The connection has authenticated, as or for this backend: bounds for unidentified connections no longer apply to it. */
+  | { kind: 'authenticated'; connection: ConnectionId; backend: string }
   | { kind: 'lane'; lane: LaneId; command: LaneCommand }
   | { kind: 'note'; note: Note<NoteName> }
 
@@ -26,8 +26,8 @@ export class Effects {
   close(connection: ConnectionId, code: number, reason: string): void {
     this.#queue.push({ kind: 'close', connection, code, reason: closeReason(reason) })
   }
-  authenticated(connection: ConnectionId): void {
-    this.#queue.push({ kind: 'authenticated', connection })
+  authenticated(connection: ConnectionId, backend: string): void {
+    this.#queue.push({ kind: 'authenticated', connection, backend })
   }
   lane(lane: LaneId, command: LaneCommand): void {
     this.#queue.push({ kind: 'lane', lane, command })

@@ -21,6 +21,19 @@ export function decodedOr<T>(code: number, decode: () => T): T {
   }
 }
 
+/** Acts on each item, also on those after one at which it throws. The first error is thrown at the end. */
+export function actOnEach<Item>(items: Iterable<Item>, act: (item: Item) => void): void {
+  const errors: unknown[] = []
+  for (const item of items) {
+    try {
+      act(item)
+    } catch (error) {
+      errors.push(error)
+    }
+  }
+  if (errors.length > 0) throw errors[0]
+}
+
 /** The first fault that a schema found, with its place: `data` for the message as a whole. */
 export function faultOf({ issues: [issue] }: z.ZodError): string {
   return `${issue?.path.join('.') || 'data'}: ${issue?.message ?? 'malformed'}`

@@ -13,7 +13,7 @@ export const LIMITS = {
   jsonMessage: 64 * 1024,
   /** Characters of an SDP. Browsers send about 4,000. */
   sdp: 20 * 1024,
-  /** A binary message. A DAVE commit with its Welcome exceeds 64 KiB from about 240 members on. */
+  /** A binary message. The longest is a DAVE commit with its Welcome: 225 KiB where `daveMembers` all use what the rules allow. */
   binaryMessage: 256 * 1024,
   /** Commands per window, also as a burst, without heartbeats and the frequent opcodes. */
   commandsPerWindow: 120,
@@ -76,8 +76,6 @@ export const LIMITS = {
   workSlice: 100,
   /** … and bytes of messages that wait until the operation of their connection is done. */
   lvspWaitingBytes: 4 * 1024 * 1024,
-  /** Characters of the message in FAILURE, as its schema says. */
-  lvspFailureMessage: 512,
   /** Notes about invalid messages of one connection, per second on average … */
   lvspNotesPerSecond: 1,
   /** … and at once. */
@@ -90,6 +88,8 @@ export const LIMITS = {
   lvspFailingAddresses: 4_096,
   /** Connections of one backend: a cluster of gateways has a few. Above it the oldest closes, which may be a dead one. */
   lvspConnectionsPerBackend: 16,
+  /** Sessions of fronts for one backend, each with one connection. The one that waits longest for its RESUME yields to another. */
+  lvspFrontsPerBackend: 16,
   /** Connections that have not identified, of all addresses … */
   lvspUnidentified: 1_024,
   /** … and of one address: an attacker may share it with a backend, which needs some 100 ms to identify. */
@@ -119,10 +119,14 @@ export const LIMITS = {
   arrivalDelayPerMember: 0.5,
   arrivalDelayHighest: 500,
 
-  /** Messages about speaking in one slice of a large channel: a change in a channel of 5,000 is 5,000 of them, 20 ms with the writes … */
-  speakingPerSlice: 5_000,
-  /** … and the time between two slices. */
-  speakingInterval: 100,
+  /** Messages about speaking, and about video, in one slice of a large channel: a change in a channel of 5,000 is 5,000 of them, 20 ms with the writes … */
+  announcementsPerSlice: 5_000,
+  /** … and the time between two slices. Departures of lost members are sent in the same slices. */
+  announcementInterval: 100,
+  /** Members of an ordinary channel, where it is placed. */
+  membersExpected: 5,
+  /** For which members of a lane that crashed are not announced as departed: they identify again. */
+  returnTime: 10_000,
 
   /** Between two op 15 to a sender of video: at most four per second, as Discord's servers send. */
   videoUpdateInterval: 250,
@@ -136,7 +140,7 @@ export const LIMITS = {
   /** … and the interval: layers change faster than a backend can use. */
   videoEventInterval: 1_000,
 
-  /** Commands to a lane in one slice of the private target lists that one op 15 may ask for by the hundred … */
+  /** Targets in one slice of the private target lists that one op 15 may ask for by the hundred … */
   targetsPerSlice: 5_000,
   /** … and the time between two slices: one user's wants take a twentieth of a lane at most. */
   targetsInterval: 50,
@@ -161,6 +165,12 @@ export const LIMITS = {
   layerCheckInterval: 100,
   /** SSRCs that a WebRTC client may declare: those of a session, before and after it replaced them. */
   clientSsrcs: 16,
+  /** What may be sent at once, after silence, within a limit of bit rate: as much as in this time. Keyframes are bursts. */
+  bitrateBurst: 1_000,
+  /** How far audio may exceed such a limit before it is dropped too, while all video is: as much as in this time. */
+  audioAdvance: 250,
+  /** Between two log lines about one session that exceeds a limit of bit rate. */
+  overBitrateNotes: 60_000,
   /** Discovery and ping answers per second and source address. */
   discoveriesPerSecond: 20,
   /** Packets per second from one IP that do not verify, before packets from there are ignored … */
@@ -189,6 +199,8 @@ export const LIMITS = {
   talkspurtGap: 500,
   /** How long after a mute the speaker's next packets are forwarded as silence. */
   silenceWindow: 1_000,
+  /** Descriptions of RTP that peers of a lane share: one or two per browser and version. */
+  sharedMappings: 64,
   /** Addresses kept per peer that asked for discovery. JDA tries six times, each from a new port. */
   addressCandidates: 8,
   /** ICE checks per second and source address. Browsers send one every 50 ms until they are connected. */
@@ -222,22 +234,12 @@ export const LIMITS = {
   /** … the lowest, below which no video fits, and the highest: four screens at 1080p60 … */
   lowestBitrate: 30_000,
   highestBitrate: 50_000_000,
-  /** … and what is sent before anything is measured: one camera at 720p. */
+  /** … and what pacing and the first probe assume before anything is measured: the first picture of a camera at 720p … */
   startAllowance: 2_500_000,
+  /** … during which the lowest layers of sources may take so much together, but the most important one whatever it takes. */
+  startMedia: 250_000,
   /** How long that lasts after the first feedback, if no probe ends it before. */
   startTime: 1_000,
-  /** A probe lasts this long, with so many packets of this size at least: shorter ones measure timers, longer ones fill queues. */
-  probeTime: 25,
-  probePackets: 8,
-  probePacket: 240,
-  /** Between two probes while the viewer could use more: first, after probes that found no more, while media fills the link, and after a full queue. */
-  probeInterval: 250,
-  probeIntervalHighest: 2_000,
-  probeIntervalFull: 5_000,
-  probePause: 1_000,
-  /** A probe's rate by the estimate: once it is measured, and before. */
-  probeFactor: 2,
-  startProbeFactor: 3,
   /** Receivers send feedback at least every 250 ms. Without any for this long the estimate is halved. */
   feedbackTimeout: 1_500,
   /** How long a client's own estimate (REMB) is used: clients send one per second. */
@@ -247,7 +249,7 @@ export const LIMITS = {
   allocationStep: 0.1,
   /** … or this time: bitrates of layers change too. */
   allocationRefresh: 1_000,
-  /** How long a better layer must be possible before it is sent. Less takes effect at once. */
+  /** How long a better layer must be possible before it is sent, unless a probe confirms it. Less takes effect at once. */
   raiseDelay: 1_000,
   /** Milliseconds between two looks at each viewer: the precision of probes' starts and of allocations. */
   viewerInterval: 50,
@@ -269,6 +271,8 @@ export const LIMITS = {
   pacedPackets: 256,
   /** Packets kept per video stream for retransmission: two seconds of a busy camera, 1 MiB. A power of two. */
   cachedPackets: 512,
+  /** The same of a lane, 128 MiB: a second of all that it can forward. The oldest yield, of whatever stream. */
+  cachedPacketsPerLane: 65_536,
   /** Retransmissions to one peer per second. */
   retransmissionsPerSecond: 500,
   /** Sequences in one NACK of the node, and those taken from one NACK that the node cannot answer. */
@@ -320,11 +324,14 @@ export const LIMITS = {
   /** How long a source's sender report is used: three usual intervals. */
   senderReportLife: 15_000,
 
-  /** How long members may take to commit a batch of proposals. A slow phone in a large group takes a second or two. */
+  /** Members of a call with DAVE. Each sends op 28 for each change, which holds the whole tree and fits into `binaryMessage`. */
+  daveMembers: 256,
+  /** A key package, which is part of each Welcome, and the code points in each list of its capabilities. davey's have 391 and one. */
+  daveKeyPackage: 1_024,
+  daveCapabilities: 16,
+  /** How long members may take to commit a batch, be ready for a transition (the whitepaper's), and send a key package: slow phones. */
   daveCommitTimeout: 5_000,
-  /** How long a transition waits for members to be ready (the whitepaper's). */
   daveTransitionTimeout: 2_000,
-  /** How long a client may take to send a requested key package before it counts as unable to use DAVE. */
   daveKeyPackageTimeout: 5_000,
   /** Delay before changes of membership are proposed in one batch: each batch makes every member send a commit. */
   daveBatchDelay: 50,
@@ -334,22 +341,20 @@ export const LIMITS = {
   daveBatchAdds: 100,
   /** Wait for the key package of a client that has reset itself, so that one commit removes and adds it. */
   daveResetDelay: 250,
-  /** Encryption returns this long after the last member without DAVE has left, so that the call does not flap. */
+  /** Encryption returns this long after the last member without DAVE left, so that the call does not flap, and after groups failed. */
   daveUpgradeDelay: 2_000,
-  /** Shortest interval between two recreations of a group … */
+  daveRetryDelay: 60_000,
+  /** Recreations of a group: interval, and number per window. Above it the call continues unencrypted, or ends where DAVE is required. */
   daveRecreateInterval: 10_000,
-  /** … and their number per window. Above it the call continues unencrypted, or ends where encryption is required. */
   daveRecreates: 2,
   daveRecreateWindow: 60_000,
-  /** How long a call whose groups failed continues unencrypted before it tries again. */
-  daveRetryDelay: 60_000,
-  /** Unsolicited key packages and commits per minute and member. */
+  /** Per minute and voice state: unsolicited key packages, commits and repeated Select Protocol, and reports of invalid commits. */
   daveUnaskedPerMinute: 10,
-  /** Reports of invalid commits or Welcomes per minute and member. */
   daveInvalidsPerMinute: 5,
-  /** Refused or reported commits of a member after which the group waits for the commits of others. */
+  /** Refused or reported commits after which those of a member count only if no other commits in time; good ones that undo one of them. */
   daveStrikes: 2,
-  /** Commits whose recipients may still report them as invalid. */
+  daveGoodCommits: 8,
+  /** Commits that may still be reported. */
   daveBlamableCommits: 4,
 
   /** Between two heartbeats of a node in a cluster. */
@@ -363,6 +368,17 @@ export const LIMITS = {
   clusterFenceGap: 2_000,
   /** Channels that a node looks up at once. */
   clusterFenceLookups: 32,
+  /** Placements that a front looks up at once after the coordinator returned. */
+  clusterLookups: 64,
+  /** Claims of one channel that a front remembers after it gave them up: the coordinator may have written each. */
+  clusterClaims: 16,
+  /** Changes of one placement in a row that the coordinator refuses, until the channel is placed without it. Fronts take turns within a few. */
+  clusterConflicts: 16,
+  /**
+   * How long another front may take to open a channel that it has claimed: it waits two seconds for the answer of the node, and a
+   * connection that answers nothing ends within two `lvspHeartbeatInterval`.
+   */
+  clusterClaimGrace: 12_000,
   /** Nodes of a cluster that one process keeps track of. */
   clusterNodes: 1_024,
   /** A node with at least this load receives no new channels while another one has less. */
@@ -373,4 +389,12 @@ export const LIMITS = {
   clusterVoiceStates: 2_000_000,
   /** Between two channels that leave a draining node: each move interrupts its users for a moment. */
   clusterMoveInterval: 100,
+  /** A front places channels without a node again after this long, although nothing changed: a node may have answered too late. */
+  clusterRetryInterval: 1_000,
+  /** Channels that a front places again at once. */
+  clusterRetryBatch: 64,
+  /** Sources of video of one channel that have ended while another front was the receiver. */
+  clusterMissedEnds: 100,
+  /** Channels of one tenant that a front has ended, and whose node has not confirmed that. */
+  clusterEnding: 10_000,
 } as const

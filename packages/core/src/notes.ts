@@ -70,7 +70,7 @@ export const NOTES = {
   'cluster.node_lost': {
     level: 'warn',
     fields: { node: 'text', how: 'text' },
-    meaning: 'A node of the cluster `died`, or `left` in order; its channels move to others.',
+    meaning: 'A node of the cluster `died`, or `left` cleanly; its channels move to others.',
   },
   'cluster.fenced': {
     level: 'warn',
@@ -89,6 +89,12 @@ export const NOTES = {
     meaning: 'A client lost its connection; its session waits for Resume.',
   },
   'voice.resumed': { level: 'info', fields: SESSION, meaning: 'A client resumed its session.' },
+  'voice.over_bitrate': {
+    level: 'warn',
+    fields: { ...SESSION, overMember: 'number', overChannel: 'number' },
+    meaning:
+      'A client exceeded a bit rate limit. `overMember` and `overChannel` count its packets that were not forwarded since the previous such line, because of the limit of the member (`max_member_kbit`, `max_member_bitrate`) or of the channel (`max_channel_kbit`, `max_bitrate`). At most one line a minute for each client.',
+  },
   'voice.disconnected': {
     level: 'info',
     fields: {
@@ -117,13 +123,12 @@ export const NOTES = {
     level: 'warn',
     fields: { backend: 'text?', server: 'text', user: 'text', address: 'text', code: 'number' },
     meaning:
-      'An Identify matched no voice state. Many of one backend mean that its voice states do not arrive, or not in time; many of one address that it guesses.',
+      'An Identify matched no voice state. Many for one backend mean that its voice states arrive late or not at all; many from one address mean that it is guessing tokens.',
   },
   'gateway.banned': {
     level: 'warn',
     fields: { address: 'text', refused: 'number', duration: 'number' },
-    meaning:
-      'So many Identify messages of an address were refused within a minute that its connections are closed with 4021 for `duration` milliseconds (`voice.ban_after`).',
+    meaning: 'An address exceeded `voice.ban_after`: its connections are closed with 4021 for `duration` milliseconds.',
   },
   'gateway.no_route': {
     level: 'warn',
@@ -138,7 +143,7 @@ export const NOTES = {
   'gateway.internal_error': {
     level: 'error',
     fields: { error: 'text', stack: 'text?' },
-    meaning: 'A message of a voice client met a fault of the node. Please report it.',
+    meaning: 'A message of a voice client caused an internal error. Please report it.',
   },
   'webrtc.closed': {
     level: 'info',
@@ -173,8 +178,7 @@ export const NOTES = {
   'lane.lost': {
     level: 'error',
     fields: { lane: 'number', reason: 'text' },
-    meaning:
-      'A lane crashed or did not respond; the sessions of channels with members on it are closed with 4015. Please report the reason.',
+    meaning: 'A lane crashed or did not respond; the sessions on it are closed with 4015. Please report the reason.',
   },
   'lane.replaced': {
     level: 'warn',
@@ -189,7 +193,7 @@ export const NOTES = {
   'node.undrained': {
     level: 'info',
     fields: {},
-    meaning: 'The operator ended the draining; the node takes calls again.',
+    meaning: 'The operator stopped draining; the node accepts calls again.',
   },
   'lvsp.identified': {
     level: 'info',
@@ -246,7 +250,7 @@ export const NOTES = {
   'lvsp.internal_error': {
     level: 'error',
     fields: { message: 'text', stack: 'text?' },
-    meaning: 'A message of a backend met a fault of the node. Please report it.',
+    meaning: 'A message of a backend caused an internal error. Please report it.',
   },
   'dave.committed': {
     level: 'debug',

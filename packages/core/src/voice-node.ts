@@ -1,76 +1,42 @@
 // A voice node: messages, lane events and time in; effects and a deadline out. It owns every channel, session and connection.
 import { type Identify, LEGACY_MODES, MODERN_MODES, VoiceClose } from '@parley/protocol'
-import { BackendControl, type BackendControlOptions, type BackendInspection } from './backend/control.ts'
+import { BackendControl, type BackendInspection } from './backend/control.ts'
 import { Drain } from './backend/drain.ts'
 import { EgressMeter } from './backend/egress-meter.ts'
 import { MoveRequests } from './backend/move-requests.ts'
-import type { PartialBackendLimits } from './channel/backend-usage.ts'
-import type { Channel, ChannelInspection } from './channel/channel.ts'
+import type { Channel } from './channel/channel.ts'
 import type { BackendId, ChannelRef } from './channel/channel-ref.ts'
 import type { Ending } from './channel/channel-session.ts'
 import { Channels } from './channel/channels.ts'
-import { type LaneHandle, type LaneInspection, Lanes, type OpenLane } from './channel/lane-handle.ts'
-import type { Crypto } from './crypto.ts'
+import { type LaneHandle, Lanes } from './channel/lane-handle.ts'
 import { ExternalSender } from './dave/external-sender.ts'
-import type { DavePolicy, DaveState } from './dave/version.ts'
+import type { DaveState } from './dave/version.ts'
 import { Deadlines, type Timed } from './deadlines.ts'
 import { type ConnectionId, type Effect, Effects } from './effect.ts'
+import { actOnEach } from './errors.ts'
 import type { IdentifyRefusal } from './gateway/authenticator.ts'
 import { type Gateway, GatewayConnection } from './gateway/connection.ts'
 import { Greetings } from './gateway/greetings.ts'
 import { HeldIdentifies } from './gateway/held-identifies.ts'
-import type { VoiceSessionInspection } from './gateway/voice-session.ts'
 import { type AuthenticationPolicy, VoiceSessions } from './gateway/voice-sessions.ts'
 import type { LaneEvent, LaneId } from './lane/commands.ts'
 import { LIMITS } from './limits.ts'
-import { type Capacity, Health } from './lvsp/health.ts'
-import { Lvsp, type LvspBackend, type LvspInspection } from './lvsp/lvsp.ts'
+import { Health } from './lvsp/health.ts'
+import { Lvsp } from './lvsp/lvsp.ts'
 import type { MirrorItem } from './lvsp/node-control.ts'
-import { AddressBans, type BanPolicy } from './node/address-bans.ts'
+import { AddressBans } from './node/address-bans.ts'
+import type { NodeInspection, NodeSizes } from './node/inspection.ts'
 import { NodeOperator, type Operator } from './node/operator.ts'
+import type { VoiceNodeOptions } from './node/options.ts'
 import { SessionEvents } from './node/session-events.ts'
 import { type NodeTally, tallyOf } from './node/tally.ts'
-import { type WebrtcOptions, webrtcHost } from './transport/webrtc/webrtc-host.ts'
-
-/** A chat backend as configured: how it speaks LVSP, and bounds on what it may have on the node. */
-export interface BackendOptions extends LvspBackend, PartialBackendLimits {}
-
-/**
- * What a node is built from. Settings that a part of the node reads are described there; the configuration of the
- * server has the same names in `[voice]` and `[lvsp]`.
- */
-export interface VoiceNodeOptions
-  extends Omit<AuthenticationPolicy, 'modes' | 'adopting'>,
-    Pick<BackendControlOptions, 'endpoint' | 'orphanGrace'>,
-    Pick<Gateway, 'serverVersion' | 'minVersion'>,
-    Partial<Pick<Gateway, 'strictOpcodes'>>,
-    Partial<BanPolicy>,
-    WebrtcOptions {
-  /** Randomness and cryptography of the host. */
-  crypto: Crypto
-  /** The backends that may authenticate. A node without any accepts no LVSP connection. */
-  backends: readonly BackendOptions[]
-  /** Lanes that are open already; at least one. */
-  lanes: readonly OpenLane[]
-  /** Whether the legacy encryption modes are offered too. */
-  legacyModes: boolean
-  /** Members of one channel on one lane, before others are placed on another lane. Default: 1,000. */
-  membersPerLane?: number | undefined
-  /** The policy of calls whose backend sets none; `allowed` by default. */
-  dave?: DavePolicy | undefined
-  /** What the node counts as full load, for its health. */
-  capacity: Capacity
-  /**
-   * Milliseconds for which an Identify without a matching voice state waits for it, where a backend adopts tokens. Default: 3,000.
-   */
-  identifyGrace?: number | undefined
-}
+import { webrtcHost } from './transport/webrtc/webrtc-host.ts'
 
 const IDENTIFY_GRACE = 3_000
 /** A lane sends a copy of one packet to so many in 4 to 5 ms. */
 const MEMBERS_PER_LANE = 1_000
 const BANNED = { node: 'too many refused Identify messages of this address', operator: 'this address is banned' }
-const LANE_LOST: Ending = { code: VoiceClose.ServerCrashed, reason: 'the media server of the channel crashed' }
+const LANE_LOST: Ending = { code: VoiceClose.ServerCrashed, reason: 'the lane of this session crashed' }
 
 /**
  * A WebSocket as it opens. `version` is `v` of the URL as the client wrote it; `localAddress` is the address of the
@@ -84,37 +50,6 @@ export type Opening =
 interface Connection extends Timed {
   receive(data: string | Uint8Array, now: number): void
   closed(code: number, now: number): void
-}
-
-/** The state of a node, without secrets. */
-export interface NodeInspection {
-  /** 0 (worst) to 1 (best). */
-  readonly health: number
-  readonly draining: boolean
-  /** WebSockets of both protocols. */
-  readonly connections: number
-  /** Voice connections that have not identified yet. */
-  readonly greetings: number
-  /** Objects that wait for a deadline. */
-  readonly deadlines: number
-  /** Voice states of all backends. */
-  readonly voiceStates: number
-  readonly backends: readonly BackendInspection[]
-  readonly sessions: readonly VoiceSessionInspection[]
-  readonly channels: readonly ChannelInspection[]
-  readonly lanes: readonly LaneInspection[]
-  readonly lvsp: LvspInspection
-}
-
-/** The sizes of the node's tables. */
-export interface NodeSizes {
-  /** WebSockets of both protocols. */
-  readonly connections: number
-  readonly sessions: number
-  readonly channels: number
-  /** 0 (worst) to 1 (best). */
-  readonly health: number
-  readonly egressBitsPerSecond: number
 }
 
 /**
@@ -170,7 +105,12 @@ export class VoiceNode {
     this.#adopting = adopting
     const endCodes = new Map(options.backends.map(({ id, channelEndCode }) => [id, channelEndCode]))
     const held = new HeldIdentifies(adopting.size > 0 ? (options.identifyGrace ?? IDENTIFY_GRACE) : 0)
-    const observer = new SessionEvents(this.#effects, () => this.#lvsp, this.#deadlines)
+    const observer = new SessionEvents(
+      this.#effects,
+      () => this.#lvsp,
+      () => this.#moveRequests,
+      this.#deadlines,
+    )
     this.#sessions = new VoiceSessions(this.#channels, policy, crypto, this.#deadlines, observer)
     this.#health = new Health(options.capacity)
     const backendOptions = {
@@ -268,7 +208,7 @@ export class VoiceNode {
   }
 
   /**
-   * A lane crashed: the sessions of channels with members on it close with 4015, and the channels remain. Commands sent to the lane from now on
+   * A lane crashed: the sessions on it close with 4015, and the channels and their members on other lanes remain. Commands sent to the lane from now on
    * are for its replacement.
    */
   laneLost(id: LaneId, reason: string, now: number): void {
@@ -387,7 +327,7 @@ export class VoiceNode {
 
   #endSessions(lane: LaneHandle, now: number): void {
     const channels = new Set(Array.from(this.#sessions.all(), session => session.channel))
-    for (const channel of channels) if (channel.lanes.has(lane)) channel.endSessions(LANE_LOST, now)
+    actOnEach(channels, channel => channel.laneLost(lane, LANE_LOST, now))
   }
 
   /** Called after every input: the deadline of the connection may have changed. */

@@ -5,6 +5,7 @@ export {
   decodeRecord,
   encodePlacementKey,
   encodeRecord,
+  isLaterRecord,
   LoadReport,
   NodeOrder,
   NodeRecord,
@@ -26,8 +27,10 @@ export {
   LeafSource,
   MLS_HASH_LENGTH,
   MLS_SUITE,
+  MLS_TAG_LENGTH,
   MLS_VERSION,
   P256_POINT_LENGTH,
+  P256_SIGNATURE_MAX_LENGTH,
   ReferenceLabel,
   referencedBytes,
   SignatureLabel,
@@ -40,6 +43,7 @@ export {
   encodeProposal,
   encodeWelcome,
   type GroupPlace,
+  type HpkeCiphertext,
   type Proposal,
   type ProposalOrRef,
   peekPlace,
@@ -50,8 +54,8 @@ export {
 export { SessionId, Snowflake, Ssrc } from './ids.ts'
 export { decodeJson, jsonDepth, memberSource } from './json-source.ts'
 export { PROTOCOL_LIMITS } from './limits.ts'
+export { LVSP_FAILURE_MEANINGS, LvspFailure } from './lvsp/failures.ts'
 export {
-  LVSP_FAILURE_MEANINGS,
   LvspCapability,
   LvspClose,
   type LvspCommand,
@@ -60,7 +64,6 @@ export {
   type LvspEvent,
   type LvspEventData,
   LvspEvents,
-  LvspFailure,
   LvspHeartbeatAck,
   LvspHello,
   LvspIdentify,

@@ -15,6 +15,10 @@ export const PROTOCOL_LIMITS = {
   text: 512,
   /** Milliseconds until a node that drains for the operator closes what is left: a week. */
   clusterDeadline: 7 * 86_400_000,
+  /** Fencing number of a placement. Fronts begin at the milliseconds since 1970, 2 ** 41; numbers are exact up to 2 ** 53. */
+  clusterEpoch: 2 ** 52,
+  /** Backends whose fencing numbers a heartbeat names: as many as a node may have. With the longest ids they take 3,328 characters. */
+  clusterTenants: 64,
   /** Characters of a cluster record. Those of this version have about 400. */
   clusterRecord: 4_096,
   /** A codec name, a protocol name, a rid. */
@@ -54,6 +58,8 @@ export const PROTOCOL_LIMITS = {
   lvspNonce: 128,
   /** Bit rate of a channel, in bits per second. Discord's maximum is 384,000. */
   bitrate: 10_000_000,
+  /** Bit rate that a backend may set as a limit of a channel or of its members, in bits per second. */
+  bitrateLimit: 100_000_000_000,
   /** User limit of a channel. */
   userLimit: 100_000,
   /** Client flags and platform: a signed 32-bit integer, as clients hold them. */

@@ -13,7 +13,7 @@ export interface AppOptions {
   playground?: PlaygroundOptions | undefined
   /** @internal Of a node in a cluster whose processes relay voice clients to each other. */
   relay?: RelaySetup | undefined
-  /** Takes the UDP ports after those of `media.port` if these are in use: by the process that it succeeds. */
+  /** Takes the UDP ports after those of `media.port` if these are in use: by a process that still has calls there. */
   isSuccessor?: boolean | undefined
   /** A successor took over the ports: the program drains and closes. Without it the node refuses that. */
   handedOver?: (() => void) | undefined

@@ -1,6 +1,5 @@
 // Composition: configuration → lanes → listeners → node → host; start, reload, drain, stop.
-import type { LaneEvent, NoteFields } from '@parley/core'
-import { type NodeInspection, type Operator, VoiceNode } from '@parley/core'
+import { type LaneEvent, type NodeInspection, type NoteFields, type Operator, VoiceNode } from '@parley/core'
 import { type CertificateState, describeCertificate, NodeCertificate } from './acme/node-certificate.ts'
 import { Administration } from './admin/administration.ts'
 import type { ReloadReport } from './admin/reload-report.ts'
@@ -14,21 +13,25 @@ import { SERVER_LIMITS } from './limits.ts'
 import { Measurements } from './measurements.ts'
 import { type Log, logOptions, openLog } from './monitoring/log.ts'
 import { type SERVER_NOTES, type ServerNoteName, serverNote } from './monitoring/notes.ts'
-import { dialableHost, hostAndPort } from './net/address.ts'
 import type { CertificateFacts } from './net/certificate.ts'
-import { hasIpv4 } from './net/media-addresses.ts'
 import { SocketLimits } from './net/socket-limits.ts'
-import { Connections } from './net/websocket.ts'
+import { Connections, GOING_AWAY } from './net/websocket.ts'
 import { nodeOptions, nodeSettings } from './node-options.ts'
 import { Playground } from './playground/page.ts'
-import { listenersOf, openPorts, type Ports, present, webListeners } from './ports.ts'
+import {
+  listenersOf,
+  openPorts,
+  type Ports,
+  present,
+  startNotes,
+  tcpListenersOf,
+  urlsOf,
+  webListeners,
+} from './ports.ts'
 import type { Relay } from './relay/relay.ts'
 import { isSettledWithin } from './settled.ts'
 import { PublicAddressWatch } from './stun/public-address-watch.ts'
 import { VERSION } from './version.ts'
-
-/** RFC 6455 §7.4.1: an endpoint is going away. */
-const GOING_AWAY = 1001
 
 /**
  * A node with all of its listeners, as `parley serve` runs it: configuration from a file, reloads, draining. `createServer` is
@@ -50,11 +53,12 @@ export class App {
   #config: Config
   /** Reads the configuration again. */
   readonly #read: () => Config
-  readonly #handedOver: (() => void) | undefined
+  #handedOver: (() => void) | undefined
   readonly #certificate: NodeCertificate
   /** Undefined without `media.stun`. */
   #watch: PublicAddressWatch | undefined
   readonly #ports: Ports
+  readonly #urls: ReturnType<typeof urlsOf>
   readonly #log: Log
   readonly #node: VoiceNode
   readonly #host: Host
@@ -95,6 +99,7 @@ export class App {
     this.#handedOver = handedOver
     this.#certificate = certificate
     this.#ports = ports
+    this.#urls = urlsOf(ports, config, certificate.files !== undefined)
     this.#log = openLog(logOptions(config), logSink)
     this.#node = new VoiceNode({ ...nodeOptions(config, this.endpoint, ports), ...(relay && { crypto: relay.crypto }) })
     this.#socketLimits = new SocketLimits(config.http.behind_proxy)
@@ -103,9 +108,9 @@ export class App {
       {
         send: (connection, data) => this.#connections.send(connection, data),
         close: (connection, code, reason) => this.#connections.close(connection, code, reason),
-        authenticated: connection => {
+        authenticated: (connection, backend) => {
           this.#relay?.authenticated(connection)
-          this.#connections.authenticated(connection)
+          this.#connections.authenticated(connection, backend)
         },
         lane: (lane, command) => {
           ports.iceTcp?.command(lane, command)
@@ -125,7 +130,7 @@ export class App {
       inputs: host,
       note: this.#log.note,
       holds: question => this.#node.operator.holds(question),
-      announces: () => this.#config.media.announce.length > 0,
+      config: () => this.#config,
     })
     this.#connections = new Connections(this.#relay ?? host, this.#log.note)
     this.#relay?.attach(this.#connections)
@@ -144,11 +149,7 @@ export class App {
     const metrics = this.#measurements.open()
     this.#serve(hasPage ? new Playground(playground?.api) : undefined, metrics)
     this.#administer(metrics)
-    const { engine, aead, reason } = ports.engine
-    this.#note('lanes.started', { engine, aead, reason, lanes: ports.lanes.all.length })
-    for (const warning of config.warnings) this.#note('config.warning', { warning })
-    if (!ports.dtls.ok) this.#note('webrtc.unavailable', { reason: ports.dtls.reason })
-    if (!hasIpv4(config.media)) this.#note('media.no_ipv4', {})
+    for (const note of startNotes(ports, config)) this.#log.note(note)
     this.#note('node.started', { version: VERSION, endpoint: this.endpoint, mediaPort: this.mediaPort })
     certificate.keep({
       obtained: (files, facts) => {
@@ -163,23 +164,19 @@ export class App {
 
   /** `host:port` that backends hand to clients. */
   get endpoint(): string {
-    return this.#config.http.endpoint ?? hostAndPort(this.#config.http.listen.host, this.#ports.http.port)
+    return this.#urls.endpoint
   }
   /** URL of the voice gateway on this machine. */
   get url(): string {
-    return `${this.#scheme}://${hostAndPort(dialableHost(this.#config.http.listen.host), this.#ports.http.port)}/`
+    return this.#urls.gateway
   }
   /** URL of LVSP on this machine. */
   get lvspUrl(): string {
-    const { listen } = this.#config.lvsp
-    if (listen === undefined || this.#ports.lvsp === undefined) return `${this.url}lvsp`
-    return `${this.#scheme}://${hostAndPort(dialableHost(listen.host), this.#ports.lvsp.port)}/`
+    return this.#urls.lvsp
   }
   /** URL of the playground; undefined if it is disabled. */
   get playgroundUrl(): string | undefined {
-    const { page } = this.#ports
-    if (page !== undefined) return `http://127.0.0.1:${page.port}/playground/`
-    return this.#config.http.playground ? `${this.url.replace(/^ws/, 'http')}playground/` : undefined
+    return this.#urls.playground
   }
   /** Port of `admin.listen`; undefined without it. */
   get adminPort(): number | undefined {
@@ -226,12 +223,8 @@ export class App {
       this.#apply(config)
       this.#note('config.reloaded', { applied: applied.join(' '), restart: restart.join(' ') })
       for (const warning of config.warnings) this.#note('config.warning', { warning })
-      return {
-        applied: [...applied],
-        restart: [...restart],
-        warnings: [...config.warnings],
-        ...this.#noted(certificate),
-      }
+      const report = { applied: [...applied], restart: [...restart], warnings: [...config.warnings] }
+      return { ...report, ...this.#noted(certificate) }
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error)
       this.#note('config.reload_failed', { reason })
@@ -249,6 +242,15 @@ export class App {
     await isSettledWithin(this.#connections.gatewayEmpty(), timeout + SERVER_LIMITS.closeGrace)
   }
 
+  /**
+   * Another process may listen on the TCP ports from now on. Connections and UDP ports stay, and the admin socket, through which a
+   * successor asks for the rest.
+   */
+  releasePorts(): void {
+    for (const listener of tcpListenersOf(this.#ports)) listener.release()
+    void this.#certificate.close()
+  }
+
   /** As `drain`, but the process stays. Not while it stops: returns false then. */
   beginDrain(timeout: number = this.#config.voice.drain_timeout): boolean {
     if (this.#isStopping) return false
@@ -256,7 +258,7 @@ export class App {
     return true
   }
 
-  /** Ends a draining that `beginDrain` began. Returns false if the node does not drain, or stops. */
+  /** Stops draining that `beginDrain` began. Returns false if the node does not drain, or stops. */
   undrain(): boolean {
     if (this.#isStopping || !this.#host.operate(() => this.#node.operator.undrain())) return false
     this.#isDraining = false
@@ -288,10 +290,6 @@ export class App {
     const described = describeCertificate(certificate)
     this.#note('tls.reloaded', { ...described, names: described.names.join(' ') })
     return { certificate: described }
-  }
-
-  get #scheme(): 'ws' | 'wss' {
-    return this.#certificate.files === undefined ? 'ws' : 'wss'
   }
 
   async #close(): Promise<void> {
@@ -345,13 +343,16 @@ export class App {
 
   /** Order: the ports, as the successor waits for them; then the backends, which reach it when they connect again. */
   #handOver(): boolean {
-    if (this.#isStopping || this.#handedOver === undefined) return false
-    this.#isStopping = true
-    for (const listener of listenersOf(this.#ports)) listener.release()
+    const handedOver = this.#handedOver
+    if (this.#closed !== undefined || handedOver === undefined) return false
+    this.#handedOver = undefined
+    this.releasePorts()
+    for (const listener of this.#ports.admin) listener.release()
     this.#connections.closeLvsp(GOING_AWAY, 'a successor takes over')
-    void this.#certificate.close()
     this.#note('node.handed_over', {})
-    this.#handedOver()
+    // A process that a signal ends drains already.
+    if (!this.#isStopping) handedOver()
+    this.#isStopping = true
     return true
   }
 

@@ -262,3 +262,26 @@ test('input that keeps the process busy after a stall defers deadlines for a lim
   }
   assert.equal(pauses, SERVER_LIMITS.maxStallPauses)
 })
+
+test('a deadline that is not a number is a failed tick, which is not repeated at once', t => {
+  const { core, host, setDeadline, pass } = virtualScene(t)
+  core.onTick = () => {}
+  setDeadline(Number.NaN)
+  pass(SERVER_LIMITS.failedTickPause)
+  assert.equal(core.received.length, 1)
+  assert.equal(host.failures.inputs, 1)
+  pass(SERVER_LIMITS.failedTickPause)
+  assert.equal(core.received.length, 2)
+})
+
+test('a tick that fails delays the next deadline only while it is still due', t => {
+  const { core, host, setDeadline, pass } = virtualScene(t)
+  core.onTick = () => {
+    core.deadline = core.received.length === 1 ? 30 : Infinity
+    throw new Error('a fault')
+  }
+  setDeadline(20)
+  pass(30)
+  assert.deepEqual(core.received, ['tick 20', 'tick 30'])
+  assert.equal(host.failures.inputs, 2)
+})

@@ -28,7 +28,7 @@ export interface Outputs {
   send(connection: number, data: string | Uint8Array): void
   close(connection: number, code: number, reason: string): void
   /** Bounds for unidentified connections no longer apply. */
-  authenticated(connection: number): void
+  authenticated(connection: number, backend: string): void
   lane(lane: number, command: LaneCommand): void
   note(note: NodeNote): void
   /** All effects of one input are applied; messages may be sent. */
@@ -147,7 +147,7 @@ export class Host {
         case 'close':
           return this.#outputs.close(effect.connection, effect.code, effect.reason)
         case 'authenticated':
-          return this.#outputs.authenticated(effect.connection)
+          return this.#outputs.authenticated(effect.connection, effect.backend)
         case 'lane':
           return this.#outputs.lane(effect.lane, effect.command)
         case 'note':
@@ -182,9 +182,13 @@ export class Host {
     this.#timer = setTimeout(() => this.#wake(), Math.min(wait, SERVER_LIMITS.maxTimeout))
   }
 
-  /** When the core is to be ticked. After a stall of the process it is a moment later: input that had arrived is read first. */
+  /**
+   * When the core is to be ticked. After a stall of the process it is a moment later: input that had arrived is read first.
+   * A deadline of NaN is due, so that its tick fails.
+   */
   get #deadline(): number {
-    return Math.max(this.#core.deadline, this.#notBefore, this.#clock.readUntil)
+    const { deadline } = this.#core
+    return Math.max(Number.isNaN(deadline) ? -Infinity : deadline, this.#notBefore, this.#clock.readUntil)
   }
 
   /** The timer fired. */
@@ -195,13 +199,14 @@ export class Host {
     else this.#arm()
   }
 
-  /** A tick that fails is not repeated at once: its deadline may still be due, and would fail again without end. */
+  /** A tick that fails is not repeated at once where its deadline is still due: it would fail again without end. */
   #tick(now: number): void {
     this.#clock.applied()
     try {
       this.#core.tick(now)
+      if (Number.isNaN(this.#core.deadline)) throw new Error('expected a deadline of the core, found NaN')
     } catch (error) {
-      this.#notBefore = now + SERVER_LIMITS.failedTickPause
+      if (!(this.#core.deadline > now)) this.#notBefore = now + SERVER_LIMITS.failedTickPause
       throw error
     }
   }

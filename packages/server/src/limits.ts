@@ -98,14 +98,20 @@ export const SERVER_LIMITS = {
   relayStall: 20_000,
   /** Voice connections that one process relays to their nodes: each holds two sockets. */
   maxRelayed: 20_000,
+  /** The share of one backend of them, if there are several. */
+  maxRelayedPerBackend: 10_000,
+  /** Unsent bytes of all relayed connections, of those of one backend, and of those of one address. Above one, a side is read again only once the other one has read all. */
+  maxRelayBytes: 256 * 1024 * 1024,
+  maxRelayBytesPerBackend: 128 * 1024 * 1024,
+  maxRelayBytesPerAddress: 4 * 1024 * 1024,
   /** Connections to one node that are being opened: few enough that each is open long before `relayDialTimeout`. */
   maxRelayDials: 64,
   /** From the first packet to the owner's Hello. */
   relayDialTimeout: 5_000,
-  /** Seconds for which a relay's header is valid, before and after: what the clocks of two machines may differ. */
-  relayHopLife: 60,
-  /** Headers that are remembered so that none is used twice: as many as relayed clients can arrive in that time. */
-  maxRelayNonces: 100_000,
+  /** Headers that a relay may sign between one and its arrival at the node: many more than arrive at a relay in `relayDialTimeout`. */
+  relayHopWindow: 65_536,
+  /** Processes of relays whose headers a node remembers, so that none is used twice. */
+  maxRelayRuns: 4_096,
   /** How often nodes are asked for a client that may have arrived before its voice state … */
   relayQuestionInterval: 400,
   /** … and how many times: for as long as a node keeps such an Identify. */
@@ -114,6 +120,10 @@ export const SERVER_LIMITS = {
   maxRelayQuestionsAtOnce: 32,
   /** Between two log lines about a node to which clients cannot be relayed. */
   relayNoteInterval: 10_000,
+  /** Records that cannot be decoded are reported this often … */
+  malformedInterval: 60_000,
+  /** … so many at a time; the others are counted. */
+  malformedNotes: 10,
   /** Bytes of a record that the coordinator accepts. */
   maxCoordinatorValue: 4_096,
 
@@ -126,7 +136,7 @@ export const SERVER_LIMITS = {
   /** How often load is measured and lanes report. */
   measureInterval: 1_000,
   /** How often the lateness of the event loop is sampled. Voice frames are 20 ms apart; a shorter stall may be missed. */
-  loopLagInterval: 100,
+  loopLagInterval: 250,
   /** A timer that is late by this much shows that the process did not run: input that arrived is read before deadlines. */
   stall: 1_000,
   /** How often the node's clock is read, so that a longer gap shows a stall. */
@@ -137,7 +147,7 @@ export const SERVER_LIMITS = {
   laneStallPause: 100,
   /** In a row, if the event loop is still late because of the input; then deadlines are applied. */
   maxStallPauses: 5,
-  /** Before the core is asked again after it failed at a tick, so that a lasting fault is no busy loop. */
+  /** Before the core is called again after a tick that failed, so that a lasting fault is no busy loop. */
   failedTickPause: 1_000,
   /** The longest timeout of Node.js; a longer one fires at once. */
   maxTimeout: 2 ** 31 - 1,
@@ -150,6 +160,10 @@ export const SERVER_LIMITS = {
   maxCopiesPerTurn: 1_000,
   /** After a stall a lane reads what its socket holds before deadlines apply: the largest receive buffer takes about a second. */
   maxLaneCatchUp: 2_000,
+  /**
+   * Megabytes for new objects of a lane. It creates few, and only for commands; the 48 MB of Node.js would fill over time and stay.
+   */
+  laneYoungGeneration: 6,
   /** The longest wait of a lane's thread, so that it can be stopped from outside. */
   maxLaneWait: 250,
   /** Reports of a lane that may be missing in a row, at `measureInterval`; then its thread hangs, and is ended and replaced. */
@@ -170,6 +184,8 @@ export const SERVER_LIMITS = {
    * Clients repeat theirs 1, 3, 7, 15 and 31 s after the first time (RFC 6347 §4.2.4.1).
    */
   dtlsFlightKept: 35_000,
+  /** The timers of DTLS associations expire at multiples of this, so that one wake-up serves those of many joins. */
+  dtlsTimerStep: 100,
   /** A DTLS datagram that is received; clients send no longer ones. */
   maxDtlsDatagram: 2_048,
 
@@ -298,6 +314,8 @@ export const SERVER_LIMITS = {
   maxTestUsers: 1_000,
   maxTestGuilds: 100,
   maxTestChannels: 200,
+  /** Permission overwrites of one channel. */
+  maxTestOverwrites: 100,
   maxTestName: 100,
   /** A bot token. */
   maxTestToken: 512,

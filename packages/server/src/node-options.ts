@@ -61,6 +61,8 @@ export function nodeSettings({ backend, lvsp, media, voice, capacity }: Config, 
       maxChannels: each.max_channels,
       maxVoiceStates: each.max_voice_states,
       maxChannelMembers: each.max_channel_members,
+      maxChannelBitrate: each.max_channel_kbit * 1_000,
+      maxMemberBitrate: each.max_member_kbit * 1_000,
       maxMemory:
         each.max_memory_mb === undefined ? defaultBackendMemory(backend.length) : each.max_memory_mb * 1024 * 1024,
     })),

@@ -10,10 +10,11 @@ import { OpensslDtls } from './dtls/openssl-dtls.ts'
 import { IceTcp } from './ice-tcp/ice-tcp.ts'
 import { chooseEngine, type EngineChoice } from './lane/engine/engine.ts'
 import { LanePortError, Lanes, type LanesObserver, type LanesOptions } from './lane/thread/lanes.ts'
-import { blockListOf } from './net/address.ts'
+import { type NodeNote, serverNote } from './monitoring/notes.ts'
+import { blockListOf, dialableHost, hostAndPort } from './net/address.ts'
 import { Listener } from './net/http.ts'
 import { ListenError } from './net/listen-error.ts'
-import { hasTcpMedia } from './net/media-addresses.ts'
+import { hasIpv4, hasTcpMedia } from './net/media-addresses.ts'
 import { selfSignedCertificate } from './net/self-signed.ts'
 import type { TlsFiles } from './net/tls.ts'
 import type { PlaygroundOptions } from './playground/page.ts'
@@ -81,6 +82,34 @@ export const webListeners = ({ http, lvsp, page }: Ports): Listener[] =>
   [http, lvsp, page].filter(listener => listener !== undefined)
 /** All TCP ports and sockets. */
 export const listenersOf = (ports: Ports): (Listener | AdminListener)[] => [...webListeners(ports), ...ports.admin]
+
+/** Those of TCP ports. A process that is succeeded keeps its admin socket for the last question of its successor. */
+export const tcpListenersOf = (ports: Ports): (Listener | AdminListener)[] =>
+  listenersOf(ports).filter(({ port }) => port !== undefined)
+
+/** Where the services of a node are reached from this machine. */
+export function urlsOf({ http, lvsp, page }: Ports, config: Config, isSecure: boolean) {
+  const at = ({ host }: { host: string }, { port }: Listener) =>
+    `${isSecure ? 'wss' : 'ws'}://${hostAndPort(dialableHost(host), port)}/`
+  const gateway = at(config.http.listen, http)
+  const { endpoint = hostAndPort(config.http.listen.host, http.port) } = config.http
+  const playground = config.http.playground ? `${gateway.replace(/^ws/, 'http')}playground/` : undefined
+  return {
+    /** `host:port` that backends hand to clients. */
+    endpoint,
+    gateway,
+    lvsp: config.lvsp.listen === undefined || lvsp === undefined ? `${gateway}lvsp` : at(config.lvsp.listen, lvsp),
+    playground: page === undefined ? playground : `http://127.0.0.1:${page.port}/playground/`,
+  }
+}
+
+/** What the log says of ports that were opened. */
+export function* startNotes({ engine, lanes, dtls }: Ports, { media, warnings }: Config): Iterable<NodeNote> {
+  yield serverNote('lanes.started', { ...engine, lanes: lanes.all.length })
+  for (const warning of warnings) yield serverNote('config.warning', { warning })
+  if (!dtls.ok) yield serverNote('webrtc.unavailable', { reason: dtls.reason })
+  if (!hasIpv4(media)) yield serverNote('media.no_ipv4', {})
+}
 
 /** New connections get this certificate, and what else of the configuration belongs to listeners. */
 export function present(ports: Ports, tls: TlsFiles | undefined, config: Config): void {
@@ -153,18 +182,22 @@ async function openLanes(
     return { lanes: await openFree(options, isSuccessor, observer), engine: chosen }
   } catch (error) {
     if (!(error instanceof LanePortError)) throw error
-    throw ListenError.ofPort('media.port', `UDP port ${error.port} of ${listen}`, error.cause)
+    const taken = ListenError.ofPort('media.port', `UDP port ${error.port} of ${listen}`, error.cause)
+    if (isSuccessor || !isTaken(error) || !(taken instanceof ListenError)) throw taken
+    throw new ListenError(`${taken.message}; --take-over starts beside a node that still has calls there`, taken)
   }
 }
+
+const isTaken = (error: unknown): boolean =>
+  error instanceof LanePortError && (error.cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
 
 /** A process that is succeeded keeps its UDP ports until its last call has ended; the next block of ports is free then. */
 async function openFree(options: LanesOptions, isSuccessor: boolean, observer: LanesObserver): Promise<Lanes> {
   try {
     return await Lanes.open(options, observer)
   } catch (error) {
-    const isTaken = error instanceof LanePortError && (error.cause as NodeJS.ErrnoException).code === 'EADDRINUSE'
     const port = options.port + Math.max(1, options.count)
-    if (!isSuccessor || !isTaken || port + options.count > HIGHEST_PORT) throw error
+    if (!isSuccessor || !isTaken(error) || port + options.count > HIGHEST_PORT) throw error
     return Lanes.open({ ...options, port }, observer)
   }
 }

@@ -11,6 +11,8 @@ export const LIMITS = {
   busBacklog: 4 * 1024 * 1024,
   /** Bytes that wait in the bridge's queue of RabbitMQ: some seconds of a busy Spacebar. */
   brokerQueue: 64 * 1024 * 1024,
+  /** Bytes of the path of the bridge's socket: the longest address of a Unix socket on Linux. */
+  socketPath: 107,
   /** How often the bridge looks whether its socket file still exists: Spacebar removes sockets that refuse connections. */
   socketCheck: 5_000,
   /** How long the list of Spacebar's sockets is used before the folder is read again. */
@@ -44,6 +46,8 @@ export const LIMITS = {
   tokenWait: 3_000,
   /** How long a moved or restored user may take to connect by itself before the bridge sends it a VOICE_SERVER_UPDATE. */
   publishDelay: 3_000,
+  /** How long after a node refused a voice state it is asked again: it was draining, or it was full, or it did not answer. */
+  refusedRetry: 10_000,
   /** Published events per step, and the time between steps: 500 a second, so that a restarted node is not flooded. */
   publishBatch: 25,
   publishStep: 50,

@@ -5,7 +5,7 @@ in   {"do": "open", "client", "user_id", "channel_id"}          out  {}
      {"do": "encrypt", "client", "frame"}                            {"frame"}
      {"do": "decrypt", "client", "user_id", "frame"}                 {"frame"}
      {"do": "view", "client"}                                        {"view": {"epoch", "authenticator", "users", "leaf"} or null}
-A failure is answered with {"error"}. Bytes are base64.
+A failure is answered with {"error"}. Bytes are base64. `keys.py` has the requests of clients without message handling.
 """
 
 import base64
@@ -15,6 +15,7 @@ import re
 import sys
 
 import dave
+from keys import Keys
 
 NEW_GROUP = 1
 AT_ONCE = 0
@@ -212,8 +213,11 @@ def answer_frame(frame, what):
 
 
 def answer(clients, do, client, **fields):
-    if do == "open":
+    if do == "open" and client not in clients:
         clients[client] = Client(**fields)
+        return {}
+    if do == "open_keys":
+        clients[client] = Keys(**fields)
         return {}
     return getattr(clients[client], do)(**fields)
 

@@ -1,4 +1,5 @@
 // A conformance driver for backends: `Fleet` of @parley/client (docs/conformance.md). Tests also run `fleetBackend` in their process.
+import { readFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { pathToFileURL } from 'node:url'
 import { Fleet } from '@parley/client'
@@ -25,10 +26,12 @@ const SYNC_GRACE = 60
 
 /** A backend of the nodes that the variables name. */
 export function fleetBackend(environment: Readonly<Record<string, string | undefined>>) {
+  const ca = environment.PARLEY_CA
+  const tls = ca === undefined ? undefined : { ca: readFileSync(ca) }
   const nodes = ['', '_2'].flatMap(suffix => {
     const url = environment[`PARLEY_LVSP_URL${suffix}`]
     const secret = environment[`PARLEY_LVSP_SECRET${suffix}`] ?? ''
-    return url === undefined ? [] : [{ name: `node${suffix}`, region: 'test', url, secret }]
+    return url === undefined ? [] : [{ name: `node${suffix}`, region: 'test', url, secret, tls }]
   })
   const fleet = new Fleet({ nodes, syncGrace: SYNC_GRACE })
   fleet.on('error', () => {})

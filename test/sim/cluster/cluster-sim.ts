@@ -5,11 +5,26 @@ import { seededRandom } from '../../../packages/core/src/testing/seeded-random.t
 import { SimBackend } from './sim-backend.ts'
 import { type Coordinated, SimCoordinator } from './sim-coordinator.ts'
 import { type FrontWorld, SimFront } from './sim-front.ts'
+import type { SimLink } from './sim-link.ts'
 import { type NodeCondition, SimNode } from './sim-node.ts'
 
 export const GUILD = '100'
 
 const PROBED: Record<NodeCondition, ProbeOutcome> = { up: 'alive', dead: 'refused', stopped: 'silent', cut: 'silent' }
+
+/** Nothing arrives at the other end within half a second. */
+const TOO_SLOW = 2_000
+const TIMEOUT = 500
+
+/** Parts of the code that do not work: the seeds have to find each. */
+export interface Faults {
+  /** A node that returns to the cluster does not look up its placements. */
+  readonly noFence?: boolean
+  /** A front does not end the copy on the node that a channel has left. */
+  readonly noEndElsewhere?: boolean
+  /** One of 50 messages of a node is lost. */
+  readonly lostMessages?: boolean
+}
 
 interface Event {
   readonly at: number
@@ -20,22 +35,26 @@ interface Event {
 export class ClusterSim implements FrontWorld {
   readonly nodes: readonly SimNode[]
   readonly fronts: readonly SimFront[]
-  readonly coordinator = new SimCoordinator()
+  readonly coordinator: SimCoordinator
+  readonly faults: Faults
   readonly backend: SimBackend
   random: () => number
   now = 0
   #events: Event[] = []
   #order = 0
 
-  constructor(seed: number, nodes: number, fronts = 1) {
+  constructor(seed: number, nodes: number, fronts = 1, faults: Faults = {}) {
     this.random = seededRandom(seed)
+    this.faults = faults
+    this.coordinator = new SimCoordinator(() => this.now)
     this.nodes = Array.from(
       { length: nodes },
       (_, index) =>
         new SimNode(
           `n${index + 1}`,
           () => this.now,
-          (placement, then) => this.coordinate(() => this.coordinator.find(placement), then),
+          (node, placement, then) => this.coordinate(node, () => this.coordinator.find(placement), then),
+          faults,
         ),
     )
     this.backend = new SimBackend()
@@ -65,13 +84,23 @@ export class ClusterSim implements FrontWorld {
     this.now = until
   }
 
-  announce({ record }: SimNode): void {
-    for (const front of this.fronts) this.after(this.#delay(), () => front.announced(record))
+  announce({ record, isCutOff }: SimNode): void {
+    if (isCutOff) return
+    const delay = this.coordinator.isSlow ? TOO_SLOW : 0
+    for (const front of this.fronts)
+      if (!front.isCutOff) this.after(delay + this.#delay(), () => front.announced(record))
   }
 
   setAvailable(isAvailable: boolean): void {
     this.coordinator.isAvailable = isAvailable
-    for (const front of this.fronts) if (front.isUp) front.front.availabilityChanged(isAvailable)
+    for (const front of this.fronts) if (!front.isCutOff) front.availabilityChanged(isAvailable)
+  }
+
+  /** A node reaches the coordinator no longer, or again. Fronts and clients reach the node. */
+  setCutOff(node: SimNode, isCutOff: boolean): void {
+    if (node.isCutOff === isCutOff) return
+    node.isCutOff = isCutOff
+    this.announce(node)
   }
 
   /** A process whose sockets closed: fronts notice at once. */
@@ -95,16 +124,20 @@ export class ClusterSim implements FrontWorld {
     this.#events.splice(index + 1, 0, event)
   }
 
-  coordinate(change: () => Coordinated, then: (outcome: Coordinated) => void): void {
+  /** A slow coordinator makes the change, and its answer is too late. */
+  coordinate(by: { isCutOff: boolean }, change: () => Coordinated, then: (outcome: Coordinated) => void): void {
+    const { isSlow } = this.coordinator
+    if (isSlow && !by.isCutOff) this.after(TOO_SLOW, change)
+    if (isSlow || by.isCutOff) return this.after(TIMEOUT, () => then({ kind: 'unavailable' }))
     this.after(this.#delay(), () => {
       const outcome = change()
-      this.after(outcome.kind === 'unavailable' ? 500 : this.#delay(), () => then(outcome))
+      this.after(outcome.kind === 'unavailable' ? TIMEOUT : this.#delay(), () => then(outcome))
     })
   }
 
-  probe(node: SimNode, then: (outcome: ProbeOutcome) => void): void {
+  probe({ node, isCut }: SimLink, then: (outcome: ProbeOutcome) => void): void {
     this.after(this.#delay(), () => {
-      const outcome = PROBED[node.condition]
+      const outcome = isCut ? 'silent' : PROBED[node.condition]
       this.after(outcome === 'silent' ? 1_000 : 1, () => then(outcome))
     })
   }
@@ -117,13 +150,18 @@ export class ClusterSim implements FrontWorld {
     return 1 + Math.floor(this.random() * 20)
   }
 
-  /** Heartbeats of the nodes that run, while the coordinator is there. */
+  /** Heartbeats of the nodes that run, while the coordinator is available. */
   #beat(): void {
-    for (const { id, condition, record, fence } of this.nodes) {
-      const report = { schema: 1, id, boot: record.boot, load: 0.1, sessions: 0, channels: 0, egress: 1e6 }
-      if (condition !== 'up' || !this.coordinator.isAvailable) continue
-      for (const front of this.fronts) if (front.isUp) front.front.loadReported(report, this.now)
+    for (const node of this.nodes) {
+      const { condition, isCutOff, report, fence } = node
+      if (condition !== 'up' || isCutOff || !this.coordinator.isAvailable) continue
+      const { isSlow } = this.coordinator
+      for (const front of this.fronts)
+        if (isSlow) this.after(TOO_SLOW, () => front.loadReported(report))
+        else front.loadReported(report)
+      if (isSlow) continue
       fence.confirmed(this.now)
+      node.confirmed(this.now)
     }
     this.after(1_000, () => this.#beat())
   }

@@ -1,237 +1,23 @@
-// A cluster on the virtual clock: random commands, deaths, stalls, drains and a failing coordinator; afterwards every channel is on one
-// node, with the users and tokens that the backend knows.
+// A cluster on the virtual clock: what seeded disturbances leave behind, and single failures with their times.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { runSeeds } from './chaos-run.ts'
 import { ClusterSim, GUILD } from './cluster-sim.ts'
 import type { SimNode } from './sim-node.ts'
 
-const CHANNELS = ['500', '501', '502', '503']
-const USERS = ['1', '2', '3', '4', '5', '6']
-const SEEDS = Number(process.env.CLUSTER_SEEDS ?? 40)
-const STEPS = 60
-/** Unknown, because another command was first; or no node is there. */
-const ACCEPTED: ReadonlySet<number> = new Set([4, 5, 10])
-
+/** More seeds and more kinds of trouble: `test/e2e/cluster-seeds.test.ts`. */
+const SEEDS = Array.from({ length: 40 }, (_, index) => 1 + index)
 /** Each showed a fault that few others did: a command of an earlier channel, an older copy, an end that its own front missed. */
 const ONCE_FAILED = [1_200, 1_553, 5_270, 5_701, 5_705]
 
-function seeds(): number[] {
-  const first = Number(process.env.CLUSTER_SEED ?? 1)
-  const range = Array.from({ length: SEEDS }, (_, index) => first + index)
-  return process.env.CLUSTER_SEED === undefined ? [...range, ...ONCE_FAILED] : range
-}
-
-class Chaos {
-  readonly sim: ClusterSim
-  /** The channels that the backend wants, with their users. */
-  readonly wanted = new Map<string, Set<string>>()
-
-  constructor(seed: number, fronts: number) {
-    this.sim = new ClusterSim(seed, 3, fronts)
-  }
-
-  step(): void {
-    const actions = [
-      () => this.#join(),
-      () => this.#join(),
-      () => this.#join(),
-      () => this.#leave(),
-      () => this.#endChannel(),
-      () => this.#toggle(),
-      () => this.#toggle(),
-      () => this.#disturbNode(),
-      () => this.#disturbCoordinator(),
-      () => this.#disturbFront(),
-      () => this.#disturbBackend(),
-    ]
-    this.#pick(actions)()
-    this.sim.advance(Math.floor(this.sim.random() * 4_000))
-    for (const { code } of this.sim.backend.failures.splice(0))
-      assert.ok(ACCEPTED.has(code), `a command was refused with ${code}`)
-  }
-
-  /** Everything works again, and the backend, which may have missed refusals, sends what it wants once more. */
-  recover(): void {
-    this.#restoreCoordinator()
-    for (const node of this.sim.nodes) this.#restore(node)
-    for (const front of this.sim.fronts) if (!front.isUp) front.restart()
-    this.sim.advance(30_000)
-    this.#synchronize()
-    this.sim.advance(10_000)
-    for (let toggles = 0; toggles < 10; toggles++) this.#toggle()
-    this.sim.advance(1_000)
-  }
-
-  #join(): void {
-    const channelId = this.#pick(CHANNELS)
-    const userId = this.#pick(USERS)
-    for (const users of this.wanted.values()) users.delete(userId)
-    const users = this.wanted.get(channelId) ?? new Set()
-    this.wanted.set(channelId, users.add(userId))
-    this.sim.backend.info(3, { channel_id: channelId, guild_id: GUILD, user_id: userId })
-  }
-
-  #leave(): void {
-    const [channelId, users] = this.#pick([...this.wanted.entries(), undefined]) ?? []
-    const [userId] = users ?? []
-    if (channelId === undefined || userId === undefined) return
-    users?.delete(userId)
-    this.sim.backend.info(5, { channel_id: channelId, guild_id: GUILD, user_id: userId })
-  }
-
-  #endChannel(): void {
-    const channelId = this.#pick(CHANNELS)
-    if (!this.wanted.delete(channelId)) return
-    this.sim.backend.info(2, { channel_id: channelId, guild_id: GUILD })
-  }
-
-  /** A user's client connects to its node, or leaves. */
-  #toggle(): void {
-    const node = this.#pick(this.sim.nodes)
-    const places = [...node.contents].flatMap(([channelId, users]) => [...users.keys()].map(user => [channelId, user]))
-    const [channelId, userId] = this.#pick([...places, []])
-    if (node.condition !== 'up' || channelId === undefined || userId === undefined) return
-    node.catchUp()
-    node.toggle(channelId, userId)
-  }
-
-  /** After a connection was lost, and with it answers: the list, and everything again. */
-  #synchronize(): void {
-    const { backend } = this.sim
-    const channels = [...this.wanted].map(([channel_id, users]) => ({
-      channel_id,
-      guild_id: GUILD,
-      users: [...users].map(user_id => ({ user_id })),
-    }))
-    backend.info(21, { channels })
-    for (const { channel_id, users } of channels) {
-      backend.info(0, { channel_id, guild_id: GUILD })
-      for (const { user_id } of users) backend.info(3, { channel_id, guild_id: GUILD, user_id })
-    }
-  }
-
-  #disturbFront(): void {
-    const front = this.#pick(this.sim.fronts)
-    if (!front.isUp) return front.restart()
-    if (this.sim.fronts.filter(({ isUp }) => isUp).length < 2) return
-    const wasUsed = this.sim.backend.connections.includes(front)
-    front.kill()
-    this.sim.backend.lost(front)
-    if (wasUsed) this.#reconnect()
-  }
-
-  /** A connection is added, or one ends. */
-  #disturbBackend(): void {
-    const { backend, fronts } = this.sim
-    const front = this.#pick(fronts)
-    if (!front.isUp) return
-    if (!backend.connections.includes(front)) return backend.connect(front)
-    backend.disconnect(front)
-    this.sim.advance(Math.floor(this.sim.random() * 200))
-    this.#reconnect()
-  }
-
-  #reconnect(): void {
-    const { backend, fronts } = this.sim
-    if (backend.newest === undefined) backend.connect(this.#pick(fronts.filter(({ isUp }) => isUp)))
-    this.sim.advance(Math.floor(this.sim.random() * 500))
-    this.#synchronize()
-  }
-
-  #disturbNode(): void {
-    const node = this.#pick(this.sim.nodes)
-    if (node.condition !== 'up' || node.isDraining) return this.#restore(node)
-    const others = this.sim.nodes.filter(each => each !== node && each.condition === 'up' && !each.isDraining)
-    // Without a node that serves, the backend's commands are refused, and it would have to repeat them.
-    if (others.length === 0) return
-    this.#pick([
-      () => this.sim.kill(node),
-      () => {
-        node.condition = 'stopped'
-      },
-      () => {
-        node.condition = 'cut'
-      },
-      () => {
-        node.isDraining = true
-        this.sim.announce(node)
-      },
-    ])()
-  }
-
-  #restore(node: SimNode): void {
-    if (node.condition === 'dead') {
-      node.restart()
-      this.sim.announce(node)
-    }
-    this.sim.resume(node)
-    if (!node.isDraining) return
-    node.isDraining = false
-    this.sim.announce(node)
-  }
-
-  #disturbCoordinator(): void {
-    const { coordinator } = this.sim
-    if (!coordinator.isAvailable) return this.#restoreCoordinator()
-    this.#pick([
-      () => coordinator.save(),
-      () => coordinator.rollBack(),
-      () => coordinator.clear(),
-      () => this.sim.setAvailable(false),
-    ])()
-  }
-
-  #restoreCoordinator(): void {
-    this.sim.setAvailable(true)
-  }
-
-  #pick<T>(of: readonly T[]): T {
-    return of[Math.floor(this.sim.random() * of.length)]!
-  }
-}
-
-function check({ sim, wanted }: Chaos): void {
-  const { granted, connected } = sim.backend
-  const expected = new Map([...wanted].map(([channelId, users]) => [channelId, [...users].sort()]))
-  const found = new Map<string, string[]>()
-  const places = new Map<string, string>()
-  for (const node of sim.nodes)
-    for (const [channelId, users] of node.contents) {
-      assert.ok(!found.has(channelId), `channel ${channelId} is on two nodes`)
-      found.set(channelId, [...users.keys()].sort())
-      places.set(channelId, `${node.id} ${users.size}`)
-      for (const [userId, token] of users) {
-        const grant = granted.get(`${channelId}/${userId}`)
-        assert.deepEqual([grant?.endpoint, grant?.token], [node.id, token], `the grant of ${userId} in ${channelId}`)
-      }
-    }
-  assert.deepEqual(Object.fromEntries(found), Object.fromEntries(expected))
-  const present = sim.nodes.flatMap(node => node.connected)
-  const users = [...found].flatMap(([channelId, ids]) => ids.map(id => `${channelId}/${id}`))
-  assert.deepEqual(users.filter(user => connected.get(user) === true).sort(), present.sort(), 'connected users')
-  for (const { id, front } of sim.fronts) {
-    const { channels } = front.inspect()
-    assert.ok(
-      channels.every(({ stage }) => stage === 'open'),
-      `${id}: every channel is open`,
-    )
-    const known = new Map(channels.map(({ channelId, node, users: count }) => [channelId, `${node} ${count}`]))
-    assert.deepEqual(Object.fromEntries(known), Object.fromEntries(places), `${id} knows where each channel is`)
-  }
-}
+for (const fronts of [1, 2])
+  test(`${fronts} fronts: after random disturbances every channel is on one node, and the backend's view is that of the nodes`, () => {
+    runSeeds([...SEEDS, ...ONCE_FAILED], { fronts, steps: 60, troubles: 'failures' })
+  })
 
 for (const fronts of [1, 2])
-  test(`${fronts} fronts: after ${STEPS} disturbances every channel is on one node, and the backend's view is that of the nodes; ${SEEDS} seeds`, () => {
-    for (const seed of seeds()) {
-      const chaos = new Chaos(seed, fronts)
-      try {
-        for (let step = 0; step < STEPS; step++) chaos.step()
-        chaos.recover()
-        check(chaos)
-      } catch (error) {
-        throw new Error(`CLUSTER_SEED=${seed} CLUSTER_SEEDS=1 repeats this`, { cause: error })
-      }
-    }
+  test(`${fronts} fronts: nodes that have no room for channels or users leave nothing behind`, () => {
+    runSeeds(SEEDS, { fronts, steps: 60, troubles: 'bounds' })
   })
 
 test('a killed node: its channels are on another one within 200 ms', () => {
@@ -245,6 +31,19 @@ test('a killed node: its channels are on another one within 200 ms', () => {
   sim.kill(first!)
   sim.advance(200)
   assert.equal(second!.contents.size, 20)
+  assert.equal([...sim.backend.granted.values()].filter(({ endpoint }) => endpoint === 'n2').length, 20)
+})
+
+test('a channel that lost its node opens on another one that answered too late at first', () => {
+  const { sim, first, second } = twenty(7)
+  const link = sim.fronts[0]!.links.find(({ node }) => node === second)!
+  link.setCut('both')
+  sim.kill(first)
+  sim.advance(3_000)
+  assert.ok(sim.fronts[0]!.front.inspect().channels.some(({ stage }) => stage === 'stranded'))
+  link.setCut(undefined)
+  sim.advance(2_000)
+  assert.equal(second.contents.size, 20)
   assert.equal([...sim.backend.granted.values()].filter(({ endpoint }) => endpoint === 'n2').length, 20)
 })
 
@@ -276,9 +75,55 @@ test('without a node that accepts channels a command is refused as unavailable',
   )
 })
 
+test('channels of a draining node go where there is memory for them, and stay where there is none', () => {
+  const { sim, first, second } = twenty(7, 3)
+  const third = sim.nodes[2]!
+  const before = first.contents.size
+  for (const node of [second, third]) {
+    const usage = node.bench.usage('main')
+    usage.limits = { ...usage.limits, maxMemory: usage.used }
+  }
+  first.isDraining = true
+  sim.announce(first)
+  sim.advance(5_000)
+  assert.deepEqual([first.contents.size, sim.backend.failures], [before, []])
+  const { limits } = third.bench.usage('main')
+  third.bench.usage('main').limits = { ...limits, maxMemory: 1e9 }
+  first.isDraining = false
+  sim.announce(first)
+  sim.advance(1_000)
+  first.isDraining = true
+  sim.announce(first)
+  sim.advance(5_000)
+  assert.equal(first.contents.size, 0)
+  const users = sim.nodes.reduce(
+    (sum, { contents }) => sum + [...contents.values()].flatMap(each => [...each]).length,
+    0,
+  )
+  assert.deepEqual([users, sim.backend.failures], [20, []])
+})
+
+test('a draining node: a node with too few places for the users of a channel is passed over', () => {
+  const sim = new ClusterSim(7, 3)
+  const [first, second, third] = sim.nodes
+  for (const user_id of ['1', '2', '3']) sim.backend.info(3, { channel_id: '500', guild_id: GUILD, user_id })
+  sim.advance(1_000)
+  const [node] = sim.nodes.filter(({ contents }) => contents.size > 0)
+  const others = [first!, second!, third!].filter(each => each !== node)
+  // The one that the front would choose.
+  const chosen = others[0]!
+  const usage = chosen.bench.usage('main')
+  usage.limits = { ...usage.limits, maxVoiceStates: 1 }
+  node!.isDraining = true
+  sim.announce(node!)
+  sim.advance(5_000)
+  const at = sim.nodes.flatMap(({ id, contents }) => [...contents.values()].map(users => `${id} ${users.size}`))
+  assert.deepEqual([at, sim.backend.failures], [[`${others[1]!.id} 3`], []])
+})
+
 /** Twenty channels with a user each, over two nodes. */
-function twenty(seed: number): { sim: ClusterSim; first: SimNode; second: SimNode } {
-  const sim = new ClusterSim(seed, 2)
+function twenty(seed: number, nodes = 2): { sim: ClusterSim; first: SimNode; second: SimNode } {
+  const sim = new ClusterSim(seed, nodes)
   for (let index = 0; index < 20; index++)
     sim.backend.info(3, { channel_id: String(500 + index), guild_id: String(index + 1), user_id: '7' })
   sim.advance(500)
@@ -299,7 +144,7 @@ test('a node that was cut off ends what was placed elsewhere since, without any 
   assert.equal(first.contents.size, 0)
 })
 
-test('a node ends nothing because NATS is away, was emptied or rolled back', () => {
+test('a node ends nothing because NATS is unreachable, was emptied or rolled back', () => {
   const { sim, first, second } = twenty(11)
   const before = [first.contents.size, second.contents.size]
   sim.coordinator.save()
@@ -314,9 +159,67 @@ test('a node ends nothing because NATS is away, was emptied or rolled back', () 
   }
 })
 
+test('placements that NATS has lost are written again within seconds, from what the nodes have', () => {
+  const { sim } = twenty(13)
+  const records = () => sim.coordinator.records.sort()
+  sim.coordinator.save()
+  sim.backend.info(3, { channel_id: '900', guild_id: '900', user_id: '7' })
+  sim.advance(500)
+  const before = records()
+  assert.equal(before.length, 21)
+  for (const lose of [() => sim.coordinator.clear(), () => sim.coordinator.rollBack()]) {
+    sim.setAvailable(false)
+    sim.advance(120_000)
+    lose()
+    sim.setAvailable(true)
+    sim.advance(2_000)
+    assert.deepEqual(records(), before)
+  }
+  sim.setAvailable(false)
+  sim.coordinator.clear()
+  sim.fronts[0]!.kill()
+  sim.backend.lost(sim.fronts[0]!)
+  sim.setAvailable(true)
+  sim.fronts[0]!.restart()
+  sim.advance(5_000)
+  assert.deepEqual(records(), before, 'by a front that learned of the channels from the nodes')
+})
+
+test('placements that NATS loses while it is there are written again at the next placement', () => {
+  const { sim } = twenty(17)
+  sim.coordinator.save()
+  sim.advance(1_000)
+  for (const channel_id of ['900', '901']) sim.backend.info(3, { channel_id, guild_id: channel_id, user_id: '7' })
+  sim.advance(1_000)
+  sim.coordinator.rollBack()
+  sim.backend.info(3, { channel_id: '902', guild_id: '902', user_id: '7' })
+  sim.advance(2_000)
+  assert.equal(sim.coordinator.records.length, 23)
+})
+
 test('STATS of a front counts the channels of all nodes, and what they send', () => {
   const { sim } = twenty(5)
   sim.advance(1_500)
   sim.backend.info(23, {})
-  assert.deepEqual(sim.backend.stats, { channels: 20, sessions: 0, views: {}, egress_bps: 2_000_000, health: 0.9 })
+  sim.advance(200)
+  const { views: _, ...stats } = sim.backend.stats
+  assert.deepEqual(stats, { channels: 20, sessions: 0, egress_bps: 2_000_000, health: 0.9 })
+})
+
+test('channels that lost every node are open again when a front reaches nodes again', () => {
+  const { sim, first, second } = twenty(13)
+  const [front] = sim.fronts
+  front!.setCutOff(true)
+  for (const link of front!.links) link.setCut('both')
+  sim.advance(30_000)
+  const stages = () => new Set(front!.front.inspect().channels.map(({ stage }) => stage))
+  assert.deepEqual(stages(), new Set(['stranded']))
+  // NATS first: the nodes are alive before they can be asked.
+  front!.setCutOff(false)
+  sim.advance(10_000)
+  for (const link of front!.links) link.setCut(undefined)
+  // An attempt to connect that began before takes up to 20 s to fail.
+  sim.advance(25_000)
+  assert.deepEqual(stages(), new Set(['open']))
+  assert.equal(first.contents.size + second.contents.size, 20)
 })

@@ -14,6 +14,8 @@ export class SimBackend {
   readonly connected = new Map<string, boolean>()
   /** The last STATS. */
   stats: Json
+  /** All INFO messages, in order. */
+  readonly infos: { front: SimFront; type: number; data: Json }[] = []
   /** FAILURE messages. */
   readonly failures: Json[] = []
   /** By event: sent at most once, over all connections. */
@@ -25,10 +27,10 @@ export class SimBackend {
   }
 
   /** RESUME where it was before; elsewhere with the session of the front that it left, which the other one does not know. */
-  connect(front: SimFront): void {
+  connect(front: SimFront, capabilities?: readonly string[]): void {
     this.connections.push(front)
     const [other] = this.#sessions.values()
-    front.connect(this.#sessions.get(front.id) ?? other)
+    front.connect(this.#sessions.get(front.id) ?? other, capabilities)
   }
 
   disconnect(front: SimFront): void {
@@ -51,6 +53,7 @@ export class SimBackend {
     const session = this.#sessions.get(front.id)
     if (session !== undefined && s !== undefined) session.seq = s
     const { type, data } = d
+    this.infos.push({ front, type, data })
     const key = `${data.channel_id}/${data.user_id}`
     if (type === 4) {
       this.granted.set(key, data)

@@ -1,8 +1,9 @@
 // A front of the simulated cluster: the real front, its links to the nodes, and the connection of the backend to it.
 import { Front, type FrontPorts, type NodeRequest } from '@parley/core'
-import type { NodeRecord } from '@parley/protocol'
-import { tokenFor } from '../../../packages/core/src/testing/lvsp-bench.ts'
+import type { LoadReport, NodeRecord } from '@parley/protocol'
+import { ALL_CAPABILITIES, tokenFor } from '../../../packages/core/src/testing/lvsp-bench.ts'
 import { seededCrypto } from '../../../packages/core/src/testing/seeded-crypto.ts'
+import type { Faults } from './cluster-sim.ts'
 import type { SimBackend } from './sim-backend.ts'
 import type { Coordinated, SimCoordinator } from './sim-coordinator.ts'
 import { type LinkWorld, SimLink } from './sim-link.ts'
@@ -12,12 +13,14 @@ export interface FrontWorld extends LinkWorld {
   readonly coordinator: SimCoordinator
   readonly backend: SimBackend
   readonly nodes: readonly SimNode[]
+  readonly faults: Faults
   /** The coordinator's answer after a while. */
-  coordinate(change: () => Coordinated, then: (outcome: Coordinated) => void): void
-  probe(node: SimNode, then: (outcome: 'alive' | 'refused' | 'silent') => void): void
+  coordinate(by: { isCutOff: boolean }, change: () => Coordinated, then: (outcome: Coordinated) => void): void
+  probe(link: SimLink, then: (outcome: 'alive' | 'refused' | 'silent') => void): void
 }
 
-const CAPABILITIES = ['user_token', 'failure', 'events', 'sync', 'stats', 'dave']
+/** Those of a backend. */
+const CAPABILITIES: readonly string[] = ALL_CAPABILITIES.filter(name => name !== 'front')
 
 export class SimFront {
   readonly id: string
@@ -27,6 +30,13 @@ export class SimFront {
   front: Front
   links: SimLink[] = []
   isUp = true
+  /** Its process does not run; what arrives waits. */
+  isStopped = false
+  /** It does not reach the coordinator. */
+  isCutOff = false
+  /** Of its wall clock, in milliseconds. */
+  clockOffset = 0
+  readonly #inbox: (() => void)[] = []
   /** The backend's connection; 0 without one. */
   connection = 0
 
@@ -39,6 +49,8 @@ export class SimFront {
   /** The process ends, with its state. */
   kill(): void {
     this.isUp = false
+    this.isStopped = false
+    this.#inbox.length = 0
     this.connection = 0
     for (const link of this.links) link.close()
     this.links = []
@@ -53,14 +65,14 @@ export class SimFront {
   /** What a process does at its start; the nodes exist. */
   open(): void {
     const { coordinator, nodes, now } = this.#world
-    this.front.availabilityChanged(coordinator.isAvailable)
+    this.front.availabilityChanged(coordinator.isAvailable && !this.isCutOff)
     for (const node of nodes) this.front.nodeAnnounced(node.record, now)
-    this.links = nodes.map(node => new SimLink(this.front, this.id, node, this.#world))
+    this.links = nodes.map(node => new SimLink(this, node, this.#world))
     this.apply()
   }
 
   get deadline(): number {
-    if (!this.isUp) return Infinity
+    if (!this.isUp || this.isStopped) return Infinity
     return Math.min(this.front.deadline, ...this.links.map(link => link.deadline))
   }
 
@@ -72,38 +84,69 @@ export class SimFront {
   }
 
   /** The backend connects. */
-  connect(resume: { session: string; seq: number } | undefined): void {
-    const { now } = this.#world
+  connect(resume: { session: string; seq: number } | undefined, capabilities = CAPABILITIES): void {
     const id = ++this.#lastConnection
+    this.connection = id
+    this.input(() => this.#identify(id, resume, capabilities))
+  }
+
+  #identify(id: number, resume: { session: string; seq: number } | undefined, capabilities: readonly string[]): void {
+    const { now } = this.#world
     this.front.connectionOpened(id, { remoteAddress: '192.0.2.1' }, now)
     const texts = this.front.takeEffects().flatMap(effect => (effect.kind === 'send' ? [String(effect.data)] : []))
-    const { nonce } = JSON.parse(texts[0]!).d
-    const d = { token: tokenFor(SECRET, nonce), capabilities: CAPABILITIES, ...resume }
-    this.connection = id
+    const { nonce } = JSON.parse(texts.at(-1)!).d
+    const d = { token: tokenFor(SECRET, nonce), capabilities, ...resume }
     this.front.messageReceived(id, JSON.stringify({ op: resume === undefined ? 1 : 2, d }), now)
-    this.apply()
   }
 
   disconnect(): void {
     const id = this.connection
     this.connection = 0
-    this.front.connectionClosed(id, 1006, this.#world.now)
-    this.apply()
+    this.input(() => this.front.connectionClosed(id, 1006, this.#world.now))
   }
 
   send(type: number, data: object): void {
-    this.front.messageReceived(this.connection, JSON.stringify({ op: 6, d: { type, data } }), this.#world.now)
-    this.apply()
+    const id = this.connection
+    this.input(() => this.front.messageReceived(id, JSON.stringify({ op: 6, d: { type, data } }), this.#world.now))
   }
 
   announced(record: NodeRecord): void {
+    if (!this.isCutOff) this.input(() => this.front.nodeAnnounced(record, this.#world.now))
+  }
+  loadReported(report: LoadReport): void {
+    if (!this.isCutOff) this.input(() => this.front.loadReported(report, this.#world.now))
+  }
+  availabilityChanged(isAvailable: boolean): void {
+    this.input(() => this.front.availabilityChanged(isAvailable))
+  }
+
+  /** An input of the process: now, or when it continues. One for an earlier process is lost. */
+  input(run: () => void): void {
     if (!this.isUp) return
-    this.front.nodeAnnounced(record, this.#world.now)
+    if (this.isStopped) return void this.#inbox.push(run)
+    run()
     this.apply()
   }
 
+  setStopped(isStopped: boolean): void {
+    this.isStopped = isStopped
+    if (isStopped) return
+    this.tick()
+    for (const run of this.#inbox.splice(0)) this.input(run)
+  }
+
+  /** The coordinator cannot be reached, or again. When it returns, the records arrive again. */
+  setCutOff(isCutOff: boolean): void {
+    if (this.isCutOff === isCutOff) return
+    const { coordinator, nodes } = this.#world
+    this.isCutOff = isCutOff
+    if (!coordinator.isAvailable) return
+    this.availabilityChanged(!isCutOff)
+    if (!isCutOff) for (const { isCutOff: isNodeCutOff, record } of nodes) if (!isNodeCutOff) this.announced(record)
+  }
+
   apply(): void {
-    if (!this.isUp) return
+    if (!this.isUp || this.isStopped) return
     for (const effect of this.front.takeEffects()) {
       if (effect.kind === 'close') throw new Error(`${this.id} closed the connection: ${effect.reason}`)
       if (effect.kind !== 'send' || effect.connection !== this.connection) continue
@@ -119,7 +162,7 @@ export class SimFront {
       ports: this.#ports(),
       serverVersion: '1.2.3',
       random: () => this.#world.random(),
-      wallClock: () => Math.round(this.#world.now),
+      wallClock: () => Math.max(0, Math.round(this.#world.now + this.clockOffset)),
     })
   }
 
@@ -129,24 +172,36 @@ export class SimFront {
     const starts = this.#starts
     /** An answer for an earlier process is lost. */
     const later = (run: () => void) => {
-      if (!this.isUp || starts !== this.#starts) return
-      run()
-      this.apply()
+      if (starts === this.#starts) this.input(run)
     }
     return {
-      backendChanged: (_tenant, isConnected) => {
-        for (const link of this.links) link.backendChanged(isConnected)
+      backendChanged: (_tenant, presence) => {
+        for (const link of this.links) link.backendChanged(presence)
       },
       request: (id, node, _tenant, request: NodeRequest) => this.#link(node)?.request(id, request),
-      command: (node, _tenant, command) => this.#link(node)?.command(command),
+      countViews: (id, node) => this.#link(node)?.countViews(id),
+      command: (node, _tenant, command) => {
+        if (world.faults.noEndElsewhere !== true || command.kind !== 'destroyChannel')
+          this.#link(node)?.command(command)
+      },
       change: (id, change) =>
         world.coordinate(
+          this,
           () => coordinator.change(change),
           outcome => later(() => this.front.coordinated(id, outcome)),
         ),
-      release: (key, epoch, revision) => world.after(10, () => coordinator.release(key, epoch, revision)),
+      find: (id, key) =>
+        world.coordinate(
+          this,
+          () => coordinator.find(key),
+          outcome => later(() => this.front.coordinated(id, outcome)),
+        ),
+      release: (key, epoch, revision) => {
+        if (!this.isCutOff)
+          world.after(coordinator.isSlow ? 2_000 : 10, () => coordinator.release(key, epoch, revision))
+      },
       probe: record =>
-        world.probe(this.#link(record.id)!.node, outcome => later(() => this.front.probed(record, outcome, world.now))),
+        world.probe(this.#link(record.id)!, outcome => later(() => this.front.probed(record, outcome, world.now))),
     }
   }
 

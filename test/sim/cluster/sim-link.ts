@@ -1,21 +1,25 @@
 // The LVSP connection of a front to a node on the virtual clock: the client's session, and a pipe with delays that keeps the order.
-import { LvspClientSession } from '@parley/client'
+import { LvspClientSession, LvspRequestError } from '@parley/client'
 import {
+  type BackendPresence,
   type Front,
   type FrontRequestId,
   type NodeAnswer,
   type NodeCommand,
+  type NodeListing,
   type NodeRequest,
   ok,
   refused,
 } from '@parley/core'
 import { LvspFailure, LvspInfo, wireChannelProperties } from '@parley/protocol'
 import { type LvspSocket, tokenFor } from '../../../packages/core/src/testing/lvsp-bench.ts'
+import type { Faults } from './cluster-sim.ts'
 import { SECRET, type SimNode } from './sim-node.ts'
 
 /** What a link needs of the simulation. */
 export interface LinkWorld {
   readonly now: number
+  readonly faults: Faults
   random(): number
   after(delay: number, run: () => void): void
 }
@@ -23,9 +27,20 @@ export interface LinkWorld {
 // biome-ignore lint/suspicious/noExplicitAny: answers are of the shapes of the client
 type Json = any
 
+/** The process of a front, which may be stopped. */
+interface LinkedProcess {
+  readonly id: string
+  readonly front: Front
+  input(run: () => void): void
+}
+
+/** What does not arrive, on a connection that stays. */
+export type Cut = 'toNode' | 'toFront' | 'both'
+
 export class SimLink {
   readonly session: LvspClientSession
   readonly node: SimNode
+  readonly #process: LinkedProcess
   readonly #front: Front
   readonly #world: LinkWorld
   readonly #requests = new Map<number, FrontRequestId>()
@@ -34,21 +49,36 @@ export class SimLink {
   #generation = 0
   #toNodeAt = 0
   #toFrontAt = 0
-  #isBackendConnected = false
+  #presence: BackendPresence = { isConnected: false, wantsVideo: false, isFresh: false }
+  /** Requests for the viewers of video. */
+  readonly #counts = new Map<number, FrontRequestId>()
   #isClosed = false
+  #cut: Cut | undefined
+  /** What TCP sends again when the cut ends. */
+  #held: (() => void)[] = []
 
-  constructor(front: Front, frontId: string, node: SimNode, world: LinkWorld) {
-    this.#front = front
+  constructor(process: LinkedProcess, node: SimNode, world: LinkWorld) {
+    this.#process = process
+    this.#front = process.front
     this.node = node
     this.#world = world
     this.session = new LvspClientSession({
-      front: frontId,
+      front: process.id,
       requestTimeout: 2_000,
       maxReconnectDelay: 2_000,
       random: () => world.random(),
     })
     this.session.start(world.now)
     this.apply()
+  }
+
+  get isCut(): boolean {
+    return this.#cut !== undefined
+  }
+
+  setCut(cut: Cut | undefined): void {
+    this.#cut = cut
+    if (cut === undefined) for (const arrive of this.#held.splice(0)) arrive()
   }
 
   get deadline(): number {
@@ -71,10 +101,14 @@ export class SimLink {
     this.apply()
   }
 
-  backendChanged(isConnected: boolean): void {
-    this.#isBackendConnected = isConnected
-    if (this.session.capabilities.includes('front'))
-      this.session.command(LvspInfo.FrontBackend, { connected: isConnected })
+  countViews(id: FrontRequestId): void {
+    this.#counts.set(this.session.request(LvspInfo.Stats, {}, this.#world.now), id)
+    this.apply()
+  }
+
+  backendChanged(presence: BackendPresence): void {
+    this.#presence = presence
+    if (this.session.capabilities.includes('front')) this.session.command(LvspInfo.FrontBackend, frontBackend(presence))
     this.apply()
   }
 
@@ -84,8 +118,7 @@ export class SimLink {
     const socket = this.#socket
     this.#socket = undefined
     if (socket !== undefined && socket.closeCode === undefined && this.node.condition !== 'dead') socket.drop()
-    this.session.connectionClosed(1006, 'reset', this.#world.now)
-    this.apply()
+    this.#process.input(() => this.session.connectionClosed(1006, 'reset', this.#world.now))
   }
 
   /** The front's process ends. */
@@ -118,19 +151,41 @@ export class SimLink {
           this.#hangUp(this.#socket)
           break
         case 'connected':
-          this.#front.nodeLinked(id, 'main', output.ready.isSameSession && output.ready.resumed === 'state')
-          this.session.command(LvspInfo.FrontBackend, { connected: this.#isBackendConnected })
+          this.#front.nodeLinked(id, 'main', listingOf(output.ready), now)
+          this.session.command(LvspInfo.FrontBackend, { ...frontBackend(this.#presence), fresh: false })
           break
         case 'disconnected':
           this.#front.nodeUnlinked(id, 'main')
           this.#front.linkLost(id, now)
           break
+        case 'draining':
+          this.#front.nodeEvent(id, 'main', { kind: 'draining', event: output.event })
+          break
+        case 'encryption': {
+          const { protocolVersion: version, ...event } = output.event
+          this.#front.nodeEvent(id, 'main', { kind: 'encryption', event: { ...event, version } })
+          break
+        }
+        case 'speaking':
+          this.#front.nodeEvent(id, 'main', { kind: 'speaking', event: output.event })
+          break
+        case 'videoSource':
+          this.#front.nodeEvent(id, 'main', { kind: 'videoSource', event: output.event })
+          break
+        case 'videoView':
+          this.#front.nodeEvent(id, 'main', {
+            kind: 'videoView',
+            event: { ...output.event, reason: output.event.reason },
+          })
+          break
         case 'answered':
+          if (this.#counted(output.request, output.answer)) break
           this.#answered(output.request, ok({ ...grantOf(output.answer), endpoint: id }))
           break
         case 'failed': {
+          if (this.#counted(output.request, {})) break
           const { code = LvspFailure.Unavailable, message } = output.failure
-          const isOfNode = output.failure.code === undefined || code === LvspFailure.Draining
+          const { isOfThisNode: isOfNode } = new LvspRequestError(output.failure)
           this.#answered(output.request, refused({ failure: code as LvspFailure, message, isOfNode }))
           break
         }
@@ -182,16 +237,26 @@ export class SimLink {
     if (id !== undefined) this.#front.answered(id, answer)
   }
 
+  #counted(request: number, answer: Json): boolean {
+    const id = this.#counts.get(request)
+    this.#counts.delete(request)
+    if (id !== undefined) this.#front.viewsCounted(id, answer.views, this.#world.now)
+    return id !== undefined
+  }
+
   #connect(): void {
     const generation = ++this.#generation
     this.#hangUp(this.#socket)
     this.#socket = undefined
     this.#world.after(this.#delay(), () => {
       if (generation !== this.#generation || this.#isClosed) return
-      if (this.node.condition === 'dead') this.session.connectionClosed(1006, 'refused', this.#world.now)
       // A node that is stopped or cut off does not answer: the attempt ends by its timeout.
-      else if (this.node.condition === 'up') this.#open(generation)
-      this.apply()
+      if (this.isCut || (this.node.condition !== 'up' && this.node.condition !== 'dead')) return
+      this.#process.input(() => {
+        if (generation !== this.#generation) return
+        if (this.node.condition === 'up') this.#open(generation)
+        else this.session.connectionClosed(1006, 'refused', this.#world.now)
+      })
     })
   }
 
@@ -207,10 +272,14 @@ export class SimLink {
   /** In order. What is on its way when the node is cut off is lost with the connection. */
   #toFront(generation: number, text: string): void {
     this.#toFrontAt = Math.max(this.#world.now + this.#delay(), this.#toFrontAt)
+    if (this.#world.faults.lostMessages === true && this.#world.random() < 0.02) return
     this.#world.after(this.#toFrontAt - this.#world.now, () => {
-      if (generation !== this.#generation || this.#isClosed || this.node.condition === 'cut') return
-      this.session.messageReceived(text, this.#world.now)
-      this.apply()
+      this.#arrive('toFront', () => {
+        if (this.#isClosed || this.node.condition === 'cut') return
+        this.#process.input(() => {
+          if (generation === this.#generation) this.session.messageReceived(text, this.#world.now)
+        })
+      })
     })
   }
 
@@ -226,9 +295,16 @@ export class SimLink {
         this.node.catchUp()
         this.#noticeClose(socket)
       }
-      if (this.node.condition === 'up') receive()
-      if (this.node.condition === 'stopped') this.node.inbox.push(receive)
+      this.#arrive('toNode', () => {
+        if (this.node.condition === 'up') receive()
+        if (this.node.condition === 'stopped') this.node.inbox.push(receive)
+      })
     })
+  }
+
+  #arrive(direction: Cut, run: () => void): void {
+    if (this.#cut === direction || this.#cut === 'both') this.#held.push(run)
+    else run()
   }
 
   /** The node closed the connection: another one of this front has replaced it. */
@@ -236,8 +312,8 @@ export class SimLink {
     if (socket.closeCode === undefined || socket !== this.#socket) return
     this.#socket = undefined
     this.#generation++
-    this.session.connectionClosed(socket.closeCode, socket.closeReason, this.#world.now)
-    this.apply()
+    const { closeCode, closeReason } = socket
+    this.#process.input(() => this.session.connectionClosed(closeCode, closeReason, this.#world.now))
   }
 
   #hangUp(socket: LvspSocket | undefined): void {
@@ -255,6 +331,17 @@ export class SimLink {
 const wire = ({ channelId, guildId }: { channelId: string; guildId?: string | undefined }) => ({
   channel_id: channelId,
   guild_id: guildId,
+})
+
+const listingOf = ({ isSameSession, resumed }: Json): NodeListing => {
+  if (!isSameSession) return 'otherSession'
+  return resumed === 'state' ? 'all' : 'missed'
+}
+
+const frontBackend = ({ isConnected: connected, wantsVideo: video, isFresh: fresh }: BackendPresence) => ({
+  connected,
+  video,
+  fresh,
 })
 
 const grantOf = ({ token = '', ...grant }: Json) => ({ ...grant, token })

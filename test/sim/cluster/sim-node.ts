@@ -1,8 +1,10 @@
 // A node of the simulated cluster: the real channels, voice states and LVSP of a node; its users are names without media.
 import { Fence, type LocalPlacement } from '@parley/core'
-import type { NodeRecord } from '@parley/protocol'
+import type { LoadReport, NodeRecord } from '@parley/protocol'
+import { backendLimits, type PartialBackendLimits } from '../../../packages/core/src/channel/backend-usage.ts'
 import type { VoiceState } from '../../../packages/core/src/channel/voice-states/voice-state.ts'
 import { LvspBench } from '../../../packages/core/src/testing/lvsp-bench.ts'
+import type { Faults } from './cluster-sim.ts'
 import type { Coordinated } from './sim-coordinator.ts'
 
 export const SECRET = 'secret of the backend'
@@ -13,15 +15,26 @@ export const SECRET = 'secret of the backend'
  */
 export type NodeCondition = 'up' | 'stopped' | 'cut' | 'dead'
 
-type Find = (placement: LocalPlacement, then: (outcome: Coordinated) => void) => void
+/** Between two reports, a little late. */
+const REPORTS = 1_100
+/** A node that did not report for this long has to look up its placements. */
+const RETURN = 3_000
+
+type Find = (node: SimNode, placement: LocalPlacement, then: (outcome: Coordinated) => void) => void
 
 export class SimNode {
   readonly id: string
   condition: NodeCondition = 'up'
   isDraining = false
+  /** It does not reach the coordinator. */
+  isCutOff = false
   boot = 1
   bench: LvspBench
   fence: Fence
+  /** Since when the coordinator has confirmed each of its reports. */
+  confirmedSince = 0
+  #confirmedAt = 0
+  readonly #copies = new Map<string, number>()
   /** Input that arrived while it was stopped. */
   readonly inbox: (() => void)[] = []
   readonly #find: Find
@@ -31,8 +44,11 @@ export class SimNode {
   #startedAt = 0
   #lastEvent = 0
 
-  constructor(id: string, clock: () => number, find: Find) {
+  readonly #faults: Faults
+
+  constructor(id: string, clock: () => number, find: Find, faults: Faults) {
     this.id = id
+    this.#faults = faults
     this.#clock = clock
     this.#find = find
     this.bench = this.#newBench()
@@ -49,6 +65,11 @@ export class SimNode {
     this.fence = this.#newFence()
   }
 
+  /** What the backend may have here. */
+  setLimits(limits: PartialBackendLimits): void {
+    this.bench.usage('main').limits = backendLimits(limits)
+  }
+
   get record(): NodeRecord {
     return {
       schema: 1,
@@ -63,12 +84,40 @@ export class SimNode {
     }
   }
 
+  get report(): LoadReport {
+    const { boot } = this.record
+    const epochs = Object.fromEntries(this.bench.control.highestEpochs)
+    return { schema: 1, id: this.id, boot, load: 0.1, sessions: 0, channels: 0, egress: 1e6, epochs }
+  }
+
+  confirmed(now: number): void {
+    if (now - this.#confirmedAt > RETURN) this.confirmedSince = now
+    this.#confirmedAt = now
+  }
+  /** Whether it has reached the coordinator for this long, up to now. */
+  hasReached(duration: number, now: number): boolean {
+    return now - this.#confirmedAt <= REPORTS && now - this.confirmedSince >= duration
+  }
+
+  /** Since when it has this copy of a channel; asked after each step. */
+  heldSince(channelId: string, epoch: number): number {
+    const copy = `${channelId} ${epoch}`
+    const since = this.#copies.get(copy) ?? this.#clock()
+    this.#copies.set(copy, since)
+    return since
+  }
+
   /** Tokens of users by channel. */
   get contents(): Map<string, Map<string, string>> {
     const { channels, voiceStates } = this.bench.snapshot('main')
     const contents = new Map(channels.map(({ channelId }) => [channelId, new Map<string, string>()]))
     for (const { channelId, userId, token } of voiceStates) contents.get(channelId)!.set(userId, token)
     return contents
+  }
+
+  /** Fencing numbers by channel. */
+  get epochs(): Map<string, number> {
+    return new Map([...this.bench.control.placements()].map(({ channelId, epoch }) => [channelId, epoch]))
   }
 
   /** Users with a voice session, as `channel/user`. */
@@ -116,8 +165,8 @@ export class SimNode {
 
   #newFence(): Fence {
     const fence: Fence = new Fence(this.id, {
-      placements: () => [...this.bench.control.placements()],
-      find: placement => this.#find(placement, outcome => fence.found(placement, outcome)),
+      placements: () => (this.#faults.noFence === true ? [] : [...this.bench.control.placements()]),
+      find: placement => this.#find(this, placement, outcome => fence.found(placement, outcome)),
       end: placement => {
         this.bench.control.fence(placement, this.bench.now)
         this.bench.settle()

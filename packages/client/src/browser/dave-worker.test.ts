@@ -1,6 +1,7 @@
 // The page's end and the worker's end of DAVE, connected in one thread.
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
+import { DaveHost } from '../dave-worker/dave-host.ts'
 import { DaveService } from '../dave-worker/dave-service.ts'
 import type { EncodedFrame, Transformer } from '../dave-worker/encoded-frame.ts'
 import type { DaveEvent } from '../voice/dave/dave-messages.ts'
@@ -88,6 +89,34 @@ test('events belong to the session that is described last, in the generation of 
       [1, 'encryption'],
     ],
   )
+})
+
+test('a code is asked of the worker, and is undefined without a group or for a user that is not in it', async t => {
+  withTransforms(t)
+  const dave = await DaveWorker.open(new Thread(), { wasm: 'davey.wasm' })
+  assert.equal(await dave.verificationCode('2'), undefined)
+  dave.command(DESCRIBED)
+  const [first, second] = await Promise.all([dave.verificationCode('2'), dave.report()])
+  assert.equal(first, undefined)
+  assert.equal(second.sealed, 0)
+})
+
+test('what the library cannot compute rejects with its reason, and what is not answered when the worker closes rejects, too', async t => {
+  withTransforms(t)
+  const thread = new Thread()
+  const dave = await DaveWorker.open(thread, { wasm: 'davey.wasm' })
+  t.mock.method(DaveHost.prototype, 'verificationCode', async () => {
+    throw new Error('expected an exported key')
+  })
+  await assert.rejects(dave.verificationCode('2'), /expected an exported key/)
+  const unanswered = Promise.allSettled([dave.report(), dave.verificationCode('2')])
+  dave.close()
+  assert.deepEqual(
+    (await unanswered).map(({ status }) => status),
+    ['rejected', 'rejected'],
+  )
+  await assert.rejects(dave.report(), /the DAVE worker is closed/)
+  assert.ok(thread.isTerminated)
 })
 
 test('frames of a sender pass once the call is described, and the report counts them', async t => {

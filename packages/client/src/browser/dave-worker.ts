@@ -26,6 +26,7 @@ export interface DaveWorkerOptions {
   wasm: string | Uint8Array
 }
 
+type Question = Extract<WorkerRequest, { kind: 'report' | 'verify' }>
 type ScriptTransform = new (worker: unknown, options: TransformOptions) => unknown
 
 const scriptTransform = (): ScriptTransform | undefined =>
@@ -74,8 +75,10 @@ export class DaveWorker implements RemoteDave {
   /** Receives the events of the current voice session, to be passed to `VoiceClientSession.daveEvent`. */
   onEvent: (event: DaveEvent) => void = () => {}
   readonly #thread: DaveWorkerThread
-  readonly #reports = new Map<number, (report: DaveReport) => void>()
-  #nextReport = 0
+  /** What settles each question that the worker has not answered. */
+  readonly #asked = new Map<number, { resolve: (answer: unknown) => void; reject: (error: Error) => void }>()
+  #nextId = 0
+  #isClosed = false
   /** Generation of the latest `described` in this worker, and in its session: each session counts from 1. */
   #generation = { worker: 0, session: 0 }
 
@@ -121,23 +124,39 @@ export class DaveWorker implements RemoteDave {
     this.#post({ kind: 'sources', sources: [...sources] })
   }
 
-  /** Codecs by payload type, from the SDP: `opus`, `VP8`, `VP9`, `H264`. Browsers that do not name the codec of a frame need it. */
+  /** Codecs by payload type, from the SDP: `opus`, `VP8`, `VP9`, `H264`, `AV1`. Browsers that do not name the codec of a frame need it. */
   setCodecs(codecs: Iterable<readonly [payloadType: number, name: string]>): void {
     this.#post({ kind: 'codecs', codecs: [...codecs] })
   }
 
-  /** Counts of frames. */
+  /** Counts of frames. Rejects with an Error once the worker is closed. */
   report(): Promise<DaveReport> {
-    const id = this.#nextReport++
-    return new Promise(resolve => {
-      this.#reports.set(id, resolve)
-      this.#post({ kind: 'report', id })
-    })
+    return this.#ask<DaveReport>({ kind: 'report', id: this.#nextId++ })
   }
 
-  /** Ends the worker. Its senders and receivers pass no more frames. */
+  /**
+   * Code that this user and another member of the call compare to verify each other: 45 digits, the same for both. It depends on the
+   * keys of the two only, which are new in each session. Undefined without a group, and for a user that is not in it. The worker
+   * takes a second or two for it, in which it passes no frames: call it when the user asks for the code. Rejects with an Error if the
+   * library cannot compute it, and once the worker is closed.
+   */
+  verificationCode(userId: string): Promise<string | undefined> {
+    return this.#ask<string | undefined>({ kind: 'verify', id: this.#nextId++, userId })
+  }
+
+  /** Ends the worker. Its senders and receivers pass no more frames, and what it has not answered is rejected. */
   close(): void {
+    this.#isClosed = true
     this.#thread.terminate()
+    for (const { reject } of this.#asked.values()) reject(closed())
+    this.#asked.clear()
+  }
+
+  async #ask<Answer>(question: Question): Promise<Answer> {
+    if (this.#isClosed) throw closed()
+    const answer = new Promise<unknown>((resolve, reject) => this.#asked.set(question.id, { resolve, reject }))
+    this.#post(question)
+    return (await answer) as Answer
   }
 
   #transform(options: TransformOptions): unknown {
@@ -147,11 +166,12 @@ export class DaveWorker implements RemoteDave {
   }
 
   #received(reply: WorkerReply): void {
-    if (reply.kind === 'dave') this.#event(reply.event)
-    else if (reply.kind === 'report') {
-      this.#reports.get(reply.id)?.(reply.report)
-      this.#reports.delete(reply.id)
-    }
+    if (reply.kind === 'dave') return this.#event(reply.event)
+    if (reply.kind === 'loaded' || reply.kind === 'failed') return
+    const asked = this.#asked.get(reply.id)
+    this.#asked.delete(reply.id)
+    if (reply.kind === 'refused') asked?.reject(new Error(reply.reason))
+    else asked?.resolve(reply.kind === 'report' ? reply.report : reply.code)
   }
 
   /** An event of an earlier session has no effect on the present one. */
@@ -163,6 +183,8 @@ export class DaveWorker implements RemoteDave {
     this.#thread.postMessage(request)
   }
 }
+
+const closed = () => new Error('the DAVE worker is closed')
 
 /** Resolves with the version of the library. */
 function load(thread: DaveWorkerThread, wasm: string | Uint8Array): Promise<number> {

@@ -28,6 +28,8 @@ export type WorkerRequest =
   | { kind: 'codecs'; codecs: readonly (readonly [payloadType: number, name: string])[] }
   /** Answered with a report of the same id. */
   | { kind: 'report'; id: number }
+  /** Answered with a verification of the same id. */
+  | { kind: 'verify'; id: number; userId: string }
 
 /** To the page. */
 export type WorkerReply =
@@ -35,6 +37,10 @@ export type WorkerReply =
   | { kind: 'failed'; reason: string }
   | { kind: 'dave'; event: DaveEvent }
   | { kind: 'report'; id: number; report: DaveReport }
+  /** `code`: see `ClientDave.verificationCode`. */
+  | { kind: 'verification'; id: number; code: string | undefined }
+  /** Instead of a report or a verification. */
+  | { kind: 'refused'; id: number; reason: string }
 
 /** Options of an RTCRtpScriptTransform: whether the worker seals the frames of a sender or opens those of a receiver. */
 export interface TransformOptions {

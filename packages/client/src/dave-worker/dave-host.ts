@@ -67,6 +67,11 @@ export class DaveHost {
     return payloadType === undefined ? undefined : this.#codecs.get(payloadType)
   }
 
+  /** The code of this user and another member; see `ClientDave`. */
+  async verificationCode(userId: string): Promise<string | undefined> {
+    return this.#call?.dave.verificationCode(userId)
+  }
+
   /** Calls the listener when frames that could not be opened may be opened now. Returns a function that removes it. */
   onRenewal(listener: () => void): () => void {
     this.#renewals.add(listener)

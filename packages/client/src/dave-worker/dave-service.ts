@@ -31,6 +31,17 @@ export class DaveService {
         return this.#host?.setCodecs(request.codecs)
       case 'report':
         if (this.#host !== undefined) this.#reply({ kind: 'report', id: request.id, report: this.#host.report })
+        return
+      case 'verify':
+        return void this.#verify(request.id, request.userId)
+    }
+  }
+
+  async #verify(id: number, userId: string): Promise<void> {
+    try {
+      this.#reply({ kind: 'verification', id, code: await this.#host?.verificationCode(userId) })
+    } catch (error) {
+      this.#reply({ kind: 'refused', id, reason: reasonOf(error) })
     }
   }
 
@@ -46,7 +57,9 @@ export class DaveService {
       this.#host = new DaveHost(library, event => this.#reply({ kind: 'dave', event }))
       this.#reply({ kind: 'loaded', version: library.version })
     } catch (error) {
-      this.#reply({ kind: 'failed', reason: error instanceof Error ? error.message : String(error) })
+      this.#reply({ kind: 'failed', reason: reasonOf(error) })
     }
   }
 }
+
+const reasonOf = (error: unknown) => (error instanceof Error ? error.message : String(error))

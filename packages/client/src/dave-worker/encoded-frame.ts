@@ -1,5 +1,7 @@
 // The parts of WebRTC Encoded Transform that the worker uses (https://www.w3.org/TR/webrtc-encoded-transform/).
 import type { TransformOptions } from '../browser/worker-messages.ts'
+import type { DaveCodec } from '../voice/dave/dave.ts'
+import type { DaveHost } from './dave-host.ts'
 
 /** RTCEncodedAudioFrame or RTCEncodedVideoFrame. */
 export interface EncodedFrame {
@@ -23,4 +25,16 @@ export interface Transformer {
   generateKeyFrame?(): Promise<unknown>
   /** Of receivers of video. */
   sendKeyFrameRequest?(): Promise<unknown>
+}
+
+/** Codecs whose sealed frames browsers packetise. */
+const CODECS: ReadonlyMap<string, DaveCodec> = new Map(
+  (['opus', 'VP8', 'VP9', 'H264', 'AV1'] as const).map(codec => [codec.toLowerCase(), codec]),
+)
+
+/** Undefined for other codecs, and where neither the browser nor the page has named it. */
+export function codecOf(frame: EncodedFrame, host: DaveHost): DaveCodec | undefined {
+  const { mimeType, payloadType } = frame.getMetadata()
+  const name = mimeType?.slice(mimeType.indexOf('/') + 1) ?? host.codecOf(payloadType)
+  return name === undefined ? undefined : CODECS.get(name.toLowerCase())
 }

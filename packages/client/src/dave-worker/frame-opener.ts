@@ -1,8 +1,9 @@
 // Opens the frames of one receiver. Frames that arrive before their key, or before the user of their SSRC is known, wait.
 import { LIMITS } from '../limits.ts'
 import { type DaveMedia, isSilence } from '../voice/dave/dave.ts'
+import { withoutLastSize } from './av1-frame.ts'
 import type { DaveHost } from './dave-host.ts'
-import type { EncodedFrame } from './encoded-frame.ts'
+import { codecOf, type EncodedFrame } from './encoded-frame.ts'
 
 export interface FrameOpenerOutlet {
   /** Passes a frame to the decoder. Browsers drop frames that are not written in order of arrival. */
@@ -61,7 +62,10 @@ export class FrameOpener {
   }
 
   #open(frame: EncodedFrame, isRetry: boolean): Uint8Array | undefined {
-    return this.#host.open(new Uint8Array(frame.data), frame.getMetadata().synchronizationSource, this.#media, isRetry)
+    const received = new Uint8Array(frame.data)
+    const sealed = codecOf(frame, this.#host) === 'AV1' ? withoutLastSize(received) : received
+    const opened = this.#host.open(sealed, frame.getMetadata().synchronizationSource, this.#media, isRetry)
+    return opened === sealed ? received : opened
   }
 
   #write(frame: EncodedFrame, opened: Uint8Array): void {

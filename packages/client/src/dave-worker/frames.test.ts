@@ -124,6 +124,18 @@ test('after a dropped frame of video a keyframe is requested until one arrives',
   assert.deepEqual(written, [[2], [3], [4]])
 })
 
+test('the last OBU of AV1 is opened without the size that the browser has added, and clear frames keep it', () => {
+  const last = [0x32, 13, 7, ...TRAILER]
+  const encrypted = receiver('video')
+  // The epoch of these tests as the header of an OBU without a size.
+  encrypted.keys.known.add(0x30)
+  encrypted.opener.receive(frameOf(last, { type: 'key', mimeType: 'video/AV1' }), 0)
+  assert.deepEqual(encrypted.written, [[7]])
+  const clear = receiver('video', 0)
+  clear.opener.receive(frameOf([0x32, 1, 7], { type: 'key', mimeType: 'video/AV1' }), 0)
+  assert.deepEqual(clear.written, [[0x32, 1, 7]])
+})
+
 test('in an unencrypted call frames pass as they are', () => {
   const { opener, written, host } = receiver('video', 0)
   opener.receive(frameOf([1, 2, 3], { type: 'key' }), 0)
@@ -135,14 +147,19 @@ test('a sender seals frames of the codecs that DAVE knows, and sends no others',
   const { host } = scene()
   host.setCodecs([[96, 'VP8']])
   const sealer = new FrameSealer(host, () => {})
-  for (const options of [{ mimeType: 'video/VP8' }, { mimeType: 'audio/opus' }, { payloadType: 96 }]) {
+  for (const options of [
+    { mimeType: 'video/VP8' },
+    { mimeType: 'video/AV1' },
+    { mimeType: 'audio/opus' },
+    { payloadType: 96 },
+  ]) {
     const frame = frameOf([5], options)
     assert.equal(sealer.seal(frame), true)
     assert.deepEqual([...new Uint8Array(frame.data)], [1, 5, ...TRAILER])
   }
-  for (const options of [{ mimeType: 'video/AV1' }, { payloadType: 97 }, {}])
+  for (const options of [{ mimeType: 'video/H265' }, { payloadType: 97 }, {}])
     assert.equal(sealer.seal(frameOf([5], options)), false)
-  assert.deepEqual([host.report.sealed, host.report.clear, host.report.unsent], [3, 0, 3])
+  assert.deepEqual([host.report.sealed, host.report.clear, host.report.unsent], [4, 0, 3])
 })
 
 test('a sender of video without keys sends nothing, and a keyframe once it has them', () => {

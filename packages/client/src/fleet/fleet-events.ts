@@ -29,11 +29,14 @@ export interface MovedChannel {
 export interface FleetEvents {
   /** A channel was moved. */
   moved: MovedChannel
-  /** No node accepts the channel. It moves as soon as one does. */
+  /**
+   * No node accepts the channel; its calls go on where they are. It moves as soon as one does. No `moved` follows if its own node does, and
+   * still has it.
+   */
   stranded: ChannelRef & { from: string }
   /** A node is ready. */
   nodeConnected: { node: string }
-  /** The node was away for longer than `lossGrace`; its channels move. */
+  /** The node was away for longer than `lossGrace`; its channels move to nodes that accept them. */
   nodeLost: { node: string; reason: string }
   /** The session with the node has ended: the node does not accept the secret. */
   nodeClosed: { node: string; code: number; reason: string }

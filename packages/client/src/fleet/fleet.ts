@@ -1,13 +1,21 @@
-// The nodes of one chat backend: places channels on nodes, and moves channels away from lost nodes.
+// The nodes of one chat backend: what it asks of them, and what happens to their channels when they are lost or drain.
 import type { ChannelProperties, VoiceStateRestrictions } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import { Listeners } from '../listeners.ts'
 import type { ChannelRef } from '../lvsp/channel.ts'
 import { LvspClient, type LvspClientOptions } from '../lvsp/client.ts'
-import { LvspClosedError, LvspRequestError } from '../lvsp/lvsp-errors.ts'
+import { LvspRequestError } from '../lvsp/lvsp-errors.ts'
 import type { GrantedVoiceState, NewVoiceState, UserRef } from '../lvsp/voice-state.ts'
+import { ChannelPlacer } from './channel-placer.ts'
+import {
+  type ChannelEntry,
+  type FleetNodeState,
+  healthOf,
+  type NodeEntry,
+  nodesOf,
+  type UserEntry,
+} from './fleet-channel.ts'
 import type { FleetChannel, FleetEvents } from './fleet-events.ts'
-import { Placement } from './placement.ts'
 
 /** A node of a fleet. */
 export interface FleetNode extends LvspClientOptions {
@@ -26,37 +34,6 @@ export interface FleetOptions {
    * that were not created again. Counts from the first connection (SYNC). Default: they stay.
    */
   syncGrace?: number | undefined
-}
-
-/** `away`: not connected. `ready`: accepts channels. `lost`: away for longer than `lossGrace`, so that its channels move. */
-export type FleetNodeState = 'away' | 'ready' | 'lost'
-
-interface NodeEntry {
-  readonly name: string
-  readonly region: string
-  readonly client: LvspClient
-  state: FleetNodeState
-  /** It was connected before, so that it has nothing of an earlier process. */
-  isKnown: boolean
-  timer?: NodeJS.Timeout | undefined
-}
-
-interface ChannelEntry {
-  readonly ref: ChannelRef
-  readonly region: string | undefined
-  properties: ChannelProperties
-  readonly users: Map<string, UserEntry>
-  /** The node that serves the channel, or is being asked to. */
-  node?: NodeEntry | undefined
-  /** Settles when a node serves the channel; undefined after all refused. */
-  placed?: Promise<FleetChannel> | undefined
-  isPlacing: boolean
-  /** The placement that the backend knows. */
-  current?: FleetChannel | undefined
-}
-interface UserEntry {
-  wish: NewVoiceState
-  granted?: GrantedVoiceState | undefined
 }
 
 /**
@@ -85,8 +62,8 @@ interface UserEntry {
 export class Fleet {
   readonly #nodes: ReadonlyMap<string, NodeEntry>
   readonly #channels = new Map<string, ChannelEntry>()
-  readonly #placement = new Placement()
   readonly #events = new Listeners<FleetEvents>()
+  readonly #placer: ChannelPlacer
   readonly #lossGrace: number
   readonly #syncGrace: number | undefined
   #isClosed = false
@@ -100,6 +77,7 @@ export class Fleet {
     })
     this.#nodes = new Map(entries.map(node => [node.name, node]))
     if (this.#nodes.size < entries.length) throw new RangeError('two nodes of the fleet have the same name')
+    this.#placer = new ChannelPlacer(entries, this.#channels, this.#events)
     for (const node of entries) this.#watch(node)
   }
 
@@ -114,7 +92,7 @@ export class Fleet {
     return this
   }
 
-  /** Connects to all nodes. Resolves when the first is ready; rejects with an AggregateError if all sessions end. */
+  /** Connects to all nodes. Resolves when the first is ready; rejects with an AggregateError once all sessions have ended. */
   async connect(): Promise<void> {
     await Promise.any([...this.#nodes.values()].map(({ client }) => client.connect()))
   }
@@ -129,18 +107,19 @@ export class Fleet {
 
   /**
    * The placement of a channel. A new channel is placed on the healthiest node of the region, or of any region if that has
-   * none. Rejects with LvspRequestError if no node accepts it.
+   * none. A channel without users leaves a node with health 0, such as one that drains, if another one accepts it. Rejects with
+   * LvspRequestError if no node accepts it.
    */
   channelFor(
     ref: ChannelRef,
     options: { region?: string | undefined; properties?: ChannelProperties | undefined } = {},
   ): Promise<FleetChannel> {
     const known = this.#channels.get(ref.channelId)
-    if (known !== undefined) return known.placed ?? this.#move(known, known.current?.node ?? '')
+    if (known !== undefined) return this.#placer.placementOf(known)
     const { region, properties = {} } = options
-    const channel: ChannelEntry = { ref, region, properties, users: new Map(), isPlacing: false }
+    const channel: ChannelEntry = { ref, region, properties, users: new Map(), holders: new Set(), isPlacing: false }
     this.#channels.set(ref.channelId, channel)
-    channel.placed = this.#place(channel)
+    channel.placed = this.#placer.place(channel)
     channel.placed.catch(() => this.#channels.get(ref.channelId) === channel && this.#channels.delete(ref.channelId))
     return channel.placed
   }
@@ -157,7 +136,7 @@ export class Fleet {
     const entry: UserEntry = { wish }
     channel.users.set(user.userId, entry)
     try {
-      return await this.#grant(channel, user.userId, entry)
+      return await this.#placer.grant(channel, user.userId, entry)
     } catch (error) {
       if (channel.users.get(user.userId) === entry) this.destroyVoiceState(user)
       throw error
@@ -168,7 +147,7 @@ export class Fleet {
   destroyVoiceState(user: UserRef): void {
     const channel = this.#channels.get(user.channelId)
     channel?.users.delete(user.userId)
-    channel?.node?.client.destroyVoiceState(user)
+    for (const { client } of channel?.holders ?? []) client.destroyVoiceState(user)
   }
 
   /** Changes the restrictions of a voice state. They are kept when its channel moves. */
@@ -176,7 +155,7 @@ export class Fleet {
     const channel = this.#channels.get(user.channelId)
     const entry = channel?.users.get(user.userId)
     if (entry !== undefined) entry.wish = { ...entry.wish, ...restrictions }
-    channel?.node?.client.updateVoiceState(user, restrictions)
+    for (const { client } of channel?.holders ?? []) client.updateVoiceState(user, restrictions)
   }
 
   /** Changes properties of a channel. They are kept when it moves. */
@@ -184,19 +163,23 @@ export class Fleet {
     const channel = this.#channels.get(ref.channelId)
     if (channel === undefined) return
     channel.properties = { ...channel.properties, ...properties }
-    channel.node?.client.updateChannel(ref, properties)
+    for (const { client } of nodesOf(channel)) client.updateChannel(ref, properties)
   }
 
   /** Ends a channel; its users are disconnected. */
   destroyChannel(ref: ChannelRef): void {
     const channel = this.#channels.get(ref.channelId)
+    if (channel === undefined) return
     this.#channels.delete(ref.channelId)
-    channel?.node?.client.destroyChannel(ref)
+    for (const { client } of nodesOf(channel)) client.destroyChannel(ref)
+    channel.holders.clear()
+    this.#placer.ended(channel)
   }
 
   /** Ends the sessions with all nodes. Channels and voice states remain there. Resolves when the sockets are closed. */
   async close(): Promise<void> {
     this.#isClosed = true
+    this.#placer.close()
     for (const node of this.#nodes.values()) clearTimeout(node.timer)
     await Promise.all([...this.#nodes.values()].map(({ client }) => client.close()))
   }
@@ -212,6 +195,7 @@ export class Fleet {
     client.on('encryption', event => this.#events.emit('encryption', { ...event, node: name }))
     client.on('videoView', event => this.#events.emit('videoView', { ...event, node: name }))
     client.on('videoSource', event => this.#events.emit('videoSource', { ...event, node: name }))
+    client.on('health', health => health > 0 && this.#placer.retryStranded())
     client.on('draining', ({ channelId }) => this.#draining(node, channelId))
     client.on('receiver', event => this.#events.emit('receiver', { ...event, node: name }))
     client.on('error', error => this.#events.emit('error', Object.assign(error, { node: name })))
@@ -225,11 +209,11 @@ export class Fleet {
       node.client.sync([], { grace: this.#syncGrace })
     node.isKnown = true
     this.#events.emit('nodeConnected', { node: node.name })
-    for (const channel of this.#channels.values()) {
-      if (channel.current === undefined || channel.isPlacing) continue
-      if (channel.node === undefined) void this.#move(channel, channel.current.node)
-      else if (channel.node === node && !isSameSession) void this.#restore(channel, node)
-    }
+    this.#placer.retryStranded()
+    if (isSameSession) return
+    for (const channel of this.#channels.values())
+      if (channel.node === node && channel.current !== undefined && !channel.isPlacing)
+        void this.#placer.restore(channel, node)
   }
 
   #away(node: NodeEntry, reason: string): void {
@@ -245,16 +229,14 @@ export class Fleet {
     this.#lost(node, reason)
   }
 
+  /** Calls may go on there although LVSP does not reach it: it keeps the channels that no other node accepts. */
   #lost(node: NodeEntry, reason: string): void {
     if (node.state === 'lost') return
     node.state = 'lost'
     this.#events.emit('nodeLost', { node: node.name, reason })
     for (const channel of this.#channels.values())
-      if (channel.node === node && !channel.isPlacing) {
-        // The node may still have the channel when it returns; the command waits until then.
-        node.client.destroyChannel(channel.ref)
-        void this.#move(channel, node.name)
-      }
+      if (channel.node === node && !channel.isPlacing) void this.#placer.move(channel)
+    this.#placer.retryStranded()
   }
 
   /**
@@ -264,107 +246,7 @@ export class Fleet {
    */
   #draining(node: NodeEntry, channelId: string): void {
     const channel = this.#channels.get(channelId)
-    if (channel?.node === node && !channel.isPlacing) void this.#move(channel, node.name, node)
-  }
-
-  #move(channel: ChannelEntry, from: string, without?: NodeEntry): Promise<FleetChannel> {
-    const placed = this.#place(channel, without)
-    channel.placed = placed
-    placed.then(
-      () => this.#announce(channel, from, without),
-      () => {
-        if (channel.placed === placed) channel.placed = undefined
-        this.#events.emit('stranded', { ...channel.ref, from })
-      },
-    )
-    return placed
-  }
-
-  /** Creates the voice states of a moved channel, ends it on the node that it leaves, then emits `moved`. */
-  async #announce(channel: ChannelEntry, from: string, leaving?: NodeEntry): Promise<void> {
-    const grants = [...channel.users].map(([userId, entry]) => this.#grant(channel, userId, entry))
-    const granted = await Promise.allSettled(grants)
-    if (leaving !== undefined) await this.#leave(leaving, channel.ref)
-    if (this.#channels.get(channel.ref.channelId) !== channel || channel.current === undefined) return
-    const voiceStates = granted.flatMap(result => (result.status === 'fulfilled' ? [result.value] : []))
-    this.#events.emit('moved', { from, channel: channel.current, voiceStates })
-  }
-
-  /**
-   * Clients must receive their close code before the voice server update: a node that answers a later request has sent it. The pause
-   * keeps them apart on the way, because discord.py misses an update that it reads together with the close, and leaves the call.
-   */
-  async #leave({ client }: NodeEntry, ref: ChannelRef): Promise<void> {
-    client.destroyChannel(ref)
-    let timer: NodeJS.Timeout | undefined
-    const late = new Promise(resolve => {
-      timer = setTimeout(resolve, LIMITS.leaveTimeout)
-    })
-    await Promise.race([client.stats(), late]).catch(() => {})
-    clearTimeout(timer)
-    await new Promise(resolve => setTimeout(resolve, LIMITS.leavePause))
-  }
-
-  async #restore(channel: ChannelEntry, node: NodeEntry): Promise<void> {
-    const before = channel.current?.token
-    try {
-      await this.#request(channel, node)
-      if (channel.current?.token !== before) await this.#announce(channel, node.name)
-    } catch (error) {
-      this.#events.emit('error', Object.assign(error as Error, { node: node.name }))
-    }
-  }
-
-  /** Requests the channel from one node after another until one accepts it. */
-  async #place(channel: ChannelEntry, without?: NodeEntry): Promise<FleetChannel> {
-    const refused = new Set<NodeEntry>(without && [without])
-    channel.isPlacing = true
-    try {
-      for (;;) {
-        channel.node = this.#choose(channel.region, refused)
-        if (channel.node === undefined) throw new LvspRequestError({ message: 'no node accepts the channel' })
-        const placed = await this.#tryNode(channel, channel.node)
-        if (placed !== undefined) return placed
-        refused.add(channel.node)
-      }
-    } catch (error) {
-      channel.node = undefined
-      throw error
-    } finally {
-      channel.isPlacing = false
-    }
-  }
-
-  /** Undefined if this node refuses the channel for a reason of its own. */
-  async #tryNode(channel: ChannelEntry, node: NodeEntry): Promise<FleetChannel | undefined> {
-    try {
-      return await this.#request(channel, node)
-    } catch (error) {
-      if (!(error instanceof LvspRequestError) || !error.isOfThisNode) throw error
-      if (error.code === undefined) node.client.destroyChannel(channel.ref)
-      return undefined
-    }
-  }
-
-  async #request(channel: ChannelEntry, node: NodeEntry): Promise<FleetChannel> {
-    const assigned = await node.client.requestChannel(channel.ref, channel.properties)
-    channel.current = { ...assigned, node: node.name, region: node.region }
-    return channel.current
-  }
-
-  async #grant(channel: ChannelEntry, userId: string, entry: UserEntry): Promise<GrantedVoiceState> {
-    const client = channel.node?.client
-    if (client === undefined) throw new LvspClosedError(0, 'the channel has no node')
-    entry.granted = await client.createVoiceState({ ...channel.ref, userId }, entry.wish)
-    return entry.granted
-  }
-
-  #choose(region: string | undefined, refused: ReadonlySet<NodeEntry>): NodeEntry | undefined {
-    const candidates = [...this.#nodes.values()]
-      .filter(node => node.state === 'ready' && !refused.has(node))
-      .map(node => ({ name: node.name, region: node.region, health: healthOf(node) }))
-    const chosen = this.#placement.choose(candidates, region)
-    return chosen === undefined ? undefined : this.#nodes.get(chosen)
+    if (channel?.node === node && !channel.isPlacing) void this.#placer.move(channel, new Set([node]))
   }
 
   /** A node moves a user between its own channels of a guild; the previous channel may be on another node. */
@@ -379,5 +261,3 @@ export class Fleet {
         this.destroyVoiceState({ ...ref, userId })
   }
 }
-
-const healthOf = ({ state, client }: NodeEntry) => (state === 'ready' ? (client.health ?? 0) : 0)

@@ -160,8 +160,10 @@ export class LvspClient {
     return this.#session.capabilities
   }
 
-  /** Connects. Resolves when the node is ready, after any number of attempts; rejects with LvspClosedError if the session ends. */
+  /** Connects. Resolves when the node is ready, after any number of attempts. Rejects with LvspClosedError once the session has ended. */
   connect(): Promise<void> {
+    const { end } = this.#session
+    if (end !== undefined) return Promise.reject(new LvspClosedError(end.code, end.reason))
     this.#connecting ??= deferred()
     this.#loop.feed(now => this.#session.start(now))
     return this.#connecting.promise
@@ -235,9 +237,9 @@ export class LvspClient {
     this.#command(() => this.#session.command(LvspInfo.Sync, ...syncParts(channels, grace)))
   }
 
-  /** For a front: whether the backend has a connection to it (FRONT_BACKEND). */
-  setBackendConnected(connected: boolean): void {
-    this.#command(() => this.#session.command(LvspInfo.FrontBackend, { connected }))
+  /** For a front: whether the backend has a connection to it, and agreed to video there; `fresh` as of the message (FRONT_BACKEND). */
+  setBackend(backend: { connected: boolean; video?: boolean; fresh?: boolean }): void {
+    this.#command(() => this.#session.command(LvspInfo.FrontBackend, backend))
   }
 
   /** Ends the session. Channels and voice states remain on the node. Resolves when the socket is closed. */
@@ -357,6 +359,7 @@ function nodeUrl({ url: text, allowPlaintext = false }: LvspClientOptions): URL 
   const url = URL.canParse(String(text)) ? new URL(text) : undefined
   if (url === undefined || (url.protocol !== 'ws:' && url.protocol !== 'wss:'))
     throw new RangeError('expected a ws: or wss: URL')
+  if (url.hash !== '') throw new RangeError('expected a URL without a fragment')
   if (url.protocol === 'ws:' && !allowPlaintext && !LOOPBACK.test(url.hostname))
     throw new RangeError(`ws: would send tokens to ${url.hostname} unencrypted; use wss:, or set allowPlaintext`)
   return url

@@ -14,7 +14,7 @@ export class LvspRequestError extends Error {
     this.code = code
   }
 
-  /** Whether the reason is one of this node, so that another node may accept the request. */
+  /** Whether the reason may be one of this node, so that another node may accept the request. */
   get isOfThisNode(): boolean {
     return this.code === undefined || OF_THIS_NODE.has(this.code)
   }
@@ -23,6 +23,8 @@ export class LvspRequestError extends Error {
 const OF_THIS_NODE: ReadonlySet<number> = new Set([
   LvspFailure.Draining,
   LvspFailure.TooManyChannels,
+  LvspFailure.TooManyVoiceStates,
+  LvspFailure.TooMuchMemory,
   LvspFailure.Unavailable,
 ])
 

@@ -33,7 +33,7 @@ export interface NodeReady {
    * a restarted node has no state of this backend.
    */
   resumed?: 'replay' | 'state' | undefined
-  /** Whether the node's session is the one of before the connection was lost. */
+  /** Whether the node has the same session as before the connection was lost. */
   isSameSession: boolean
   /** Capabilities that both sides agreed on. */
   capabilities: readonly LvspCapability[]

@@ -38,7 +38,7 @@ type State =
   | { kind: 'entering'; by: number; hello?: LvspHello; isTokenSent: boolean }
   | { kind: 'live'; interval: number; heartbeatAt: number; isAnswered: boolean }
   | { kind: 'waiting'; until: number }
-  | { kind: 'closed' }
+  | { kind: 'closed'; code: number; reason: string }
 
 /** Close code for the end of a session: normal closure (RFC 6455 §7.4.1). */
 const DONE = 1000
@@ -73,6 +73,10 @@ export class LvspClientSession {
 
   get state(): LvspSessionState {
     return this.#state.kind
+  }
+  /** Close code and reason of the session; undefined before its end. */
+  get end(): { readonly code: number; readonly reason: string } | undefined {
+    return this.#state.kind === 'closed' ? this.#state : undefined
   }
   /** `s` of the newest INFO received; undefined before the first, and on nodes that do not number. */
   get seq(): number | undefined {
@@ -295,7 +299,7 @@ export class LvspClientSession {
 
   /** The session is over: commands that wait are refused, and `closed` is the last output. */
   #end(code: number, reason: string): void {
-    this.#state = { kind: 'closed' }
+    this.#state = { kind: 'closed', code, reason }
     this.#commands.end(reason)
     this.#outputs.push({ kind: 'closed', code, reason })
   }

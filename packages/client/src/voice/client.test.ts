@@ -336,6 +336,30 @@ test('close code 4014 ends the client without another attempt', async () => {
   assert.equal(node.urls.length, 1)
 })
 
+/** The error of a promise that settles within a turn of the event loop; otherwise what happened instead. */
+async function refusal(promise: Promise<unknown>): Promise<unknown> {
+  const late = new Promise(resolve => setImmediate(() => resolve('pending')))
+  return Promise.race([promise.then(() => 'resolved'), late]).catch((error: unknown) => error)
+}
+
+test('connect() rejects with the code of a session that has ended', async () => {
+  const node = await startNode()
+  const [unused, kicked] = [clientOf(node), clientOf(node)]
+  await unused.close()
+  await kicked.connect()
+  const closed = next(kicked, 'closed')
+  node.socket?.close(4014, 'kicked')
+  await closed
+  for (const [client, end] of [
+    [unused, [1000, 'left']],
+    [kicked, [4014, 'kicked']],
+  ] as const) {
+    const error = await refusal(client.connect())
+    assert.ok(error instanceof VoiceClosedError, String(error))
+    assert.deepEqual([error.code, error.reason], end)
+  }
+})
+
 test('the round trip to the media port is measured', async () => {
   const node = await startNode()
   const client = clientOf(node)

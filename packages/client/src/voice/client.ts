@@ -160,8 +160,12 @@ export class VoiceClient {
     return this.#media?.report
   }
 
-  /** Joins the channel. Rejects with VoiceClosedError if the first attempt fails; later losses are reconnected. */
+  /**
+   * Joins the channel. Rejects with VoiceClosedError if the first attempt fails or the session has ended; later losses are reconnected.
+   */
   connect(): Promise<void> {
+    const { end } = this.#session
+    if (end !== undefined) return Promise.reject(new VoiceClosedError(end.code, end.reason))
     if (this.#joining === undefined) {
       this.#joining = deferred()
       this.#loop.feed(now => this.#session.start(now))

@@ -18,7 +18,7 @@ export interface VoiceTarget {
 export function voiceUrl(target: VoiceTarget, version: number): URL {
   const text = target.url ?? `${target.tls === false ? 'ws' : 'wss'}://${target.endpoint}/`
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || (url.protocol !== 'ws:' && url.protocol !== 'wss:'))
+  if (url === undefined || (url.protocol !== 'ws:' && url.protocol !== 'wss:') || url.hash !== '')
     throw new RangeError(`expected host or host:port, found ${JSON.stringify(target.url ?? target.endpoint)}`)
   if (url.protocol === 'ws:' && !isLoopback(url.hostname))
     throw new RangeError(`expected TLS for ${url.hostname}: without it only the loopback interface is allowed`)

@@ -74,6 +74,8 @@ export interface BackendInspection {
   readonly sessions: number
   /** Bytes that it occupies, by estimate. */
   readonly memory: number
+  /** Packets of its members that were above a limit of bit rate. */
+  readonly overBitrate: number
 }
 
 /**
@@ -87,6 +89,7 @@ export class BackendControl implements NodeControl {
   readonly #options: BackendControlOptions
   readonly #channels: Channels
   readonly #attached = new Set<BackendId>()
+  readonly #highestEpochs = new Map<BackendId, number>()
   /** Backends that lost their connection: the timers that end what they left behind. */
   readonly #orphans = new Map<BackendId, OrphanTimer>()
   /** SYNCs whose grace period runs, at most one per backend. */
@@ -107,13 +110,14 @@ export class BackendControl implements NodeControl {
 
   /** Configured backends, and those that have, or had, a connection or channels. */
   inspect(): BackendInspection[] {
-    return Array.from(this.#channels.usages(), ([backend, { channels, voiceStates, sessions, used }]) => ({
+    return Array.from(this.#channels.usages(), ([backend, { channels, voiceStates, sessions, used, overBitrate }]) => ({
       backend,
       isDetached: !this.#attached.has(backend),
       channels,
       voiceStates,
       sessions,
       memory: used,
+      overBitrate,
     }))
   }
 
@@ -125,6 +129,7 @@ export class BackendControl implements NodeControl {
     const opened = this.#open(backend, ref)
     if (!opened.ok) return opened
     opened.value.epoch = Math.max(opened.value.epoch, epoch)
+    if (epoch > (this.#highestEpochs.get(backend) ?? 0)) this.#highestEpochs.set(backend, epoch)
     this.#mirrorChannel(opened.value)
     this.#channels.touch(opened.value)
     return ok(channelGrant(opened.value))
@@ -150,6 +155,11 @@ export class BackendControl implements NodeControl {
     return ok(undefined)
   }
 
+  /** Of all channels that fronts have placed here, those that ended included, by backend. */
+  get highestEpochs(): ReadonlyMap<BackendId, number> {
+    return this.#highestEpochs
+  }
+
   /** Every channel with its fencing number. */
   *placements(): Iterable<LocalPlacement> {
     for (const { backend, channelId, epoch } of this.#channels.all()) yield { tenant: backend, channelId, epoch }
@@ -168,6 +178,8 @@ export class BackendControl implements NodeControl {
    * refused request moves no user.
    */
   createVoiceState(backend: BackendId, request: VoiceStateRequest, now: number): Result<VoiceStateGrant, Refusal> {
+    if (request.isInChannel === true && this.#channels.find(backend, request.channelId) === undefined)
+      return UNKNOWN_CHANNEL
     const opened = this.#open(backend, request)
     if (!opened.ok) return opened
     const channel = opened.value

@@ -2,6 +2,7 @@
 import { SHUTDOWN_REASON, VoiceClose } from '@parley/protocol'
 import type { Ending } from '../channel/channel-session.ts'
 import type { Timed } from '../deadlines.ts'
+import { actOnEach } from '../errors.ts'
 
 /**
  * After 4015 clients resume here, where no node is any more; after 4014 they wait for the backend to name another node. discord.py,
@@ -46,6 +47,6 @@ export class Drain implements Timed {
   tick(now: number): void {
     if (now < this.deadline) return
     this.#hasEnded = true
-    for (const channel of this.#channels.all()) if (channel.sessionCount > 0) channel.endSessions(STOPPING, now)
+    actOnEach(this.#channels.all(), channel => channel.sessionCount > 0 && channel.endSessions(STOPPING, now))
   }
 }

@@ -1,4 +1,4 @@
-// While the node drains: asks backends to move the users of its channels, in slices, because a backend may have 100,000 channels.
+// While the node drains: asks backends to move the users of its channels. At its start in slices, because a backend may have 100,000 channels.
 import type { BackendId, ChannelRef } from '../channel/channel-ref.ts'
 import type { Deadlines, Timed } from '../deadlines.ts'
 import type { DrainingChannel } from '../lvsp/node-control.ts'
@@ -35,6 +35,17 @@ export class MoveRequests implements Timed {
     if (!runSlice(work, now)) return
     this.#works.set(backend, work)
     this.#deadlines.update(this)
+  }
+
+  /** A session has entered. The first of a channel without others is the first that the channel has to be moved for. */
+  sessionEntered(
+    channel: ChannelRef & { readonly backend: BackendId; readonly presentCount: number },
+    now: number,
+  ): void {
+    const until = this.#actions.until()
+    if (until === undefined || until <= now || channel.presentCount > 1) return
+    const { backend, channelId, guildId } = channel
+    this.#actions.request(backend, { channelId, guildId, timeout: until - now })
   }
 
   tick(now: number): void {

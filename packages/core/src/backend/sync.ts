@@ -6,6 +6,7 @@ import type { VoiceState } from '../channel/voice-states/voice-state.ts'
 import type { Timed } from '../deadlines.ts'
 import type { ListedChannel, Sync } from '../lvsp/node-control.ts'
 import { runSlice, type Work } from '../lvsp/work.ts'
+import { ok, type Result } from '../result.ts'
 
 /** What a SYNC needs of `BackendControl`. */
 export interface SyncActions {
@@ -34,7 +35,7 @@ export class SyncRun implements Sync {
   }
 
   /** Unknown channels and users are ignored: SYNC removes, it does not create. */
-  list(channels: readonly ListedChannel[]): void {
+  list(channels: readonly ListedChannel[]): Result<undefined, never> {
     for (const { channelId, userIds } of channels) {
       const channel = this.#channels.find(this.#backend, channelId)
       if (channel === undefined) continue
@@ -47,6 +48,7 @@ export class SyncRun implements Sync {
       if (this.#unlisted(channel) === undefined) mixed.delete(channel)
       else mixed.add(channel)
     }
+    return ok(undefined)
   }
 
   finish(grace: number, now: number): Work | undefined {

@@ -10,6 +10,9 @@ export interface BackendLimits {
   readonly maxVoiceStates: number
   /** Voice states of one channel. */
   readonly maxChannelMembers: number
+  /** Bits per second of media that the members of one channel may send together, and one member by itself; 0: no bound. */
+  readonly maxChannelBitrate: number
+  readonly maxMemberBitrate: number
   /** Bytes, by the estimates in LIMITS. */
   readonly maxMemory: number
 }
@@ -21,22 +24,28 @@ export const backendLimits = ({
   maxChannels,
   maxVoiceStates,
   maxChannelMembers,
+  maxChannelBitrate,
+  maxMemberBitrate,
   maxMemory,
 }: PartialBackendLimits): BackendLimits => ({
   maxChannels: maxChannels ?? LIMITS.channelsPerBackend,
   maxVoiceStates: maxVoiceStates ?? LIMITS.voiceStatesPerBackend,
   maxChannelMembers: maxChannelMembers ?? LIMITS.voiceStatesPerChannel,
+  maxChannelBitrate: maxChannelBitrate ?? 0,
+  maxMemberBitrate: maxMemberBitrate ?? 0,
   maxMemory: maxMemory ?? LIMITS.memoryPerBackend,
 })
 
 export class BackendUsage implements MemoryBudget {
-  /** May be changed at any time; what is above a lower limit stays. */
+  /** May be changed at any time; a lower limit ends nothing that exists. */
   limits: BackendLimits
   channels = 0
   voiceStates = 0
   sessions = 0
   /** Viewers of video at present, each counted per source, by what limits them. */
   readonly views = noViews()
+  /** Packets above the bit rate of their sender or its channel. */
+  overBitrate = 0
   /** Bytes. */
   used = 0
 

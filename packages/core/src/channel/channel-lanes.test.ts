@@ -75,3 +75,29 @@ test('a lane that a channel begins to use requires sealed audio where the channe
     ],
   )
 })
+
+test('on each lane of a channel, members and remote peers share a limit of bit rate', () => {
+  const { channel, join, sent } = scene(2, 1)
+  const [first, second] = [join(), join()]
+  channel.openAudio(first.media)
+  const limits = () =>
+    sent().flatMap(({ lane, command }) =>
+      command.kind === 'limitBitrate' ? [[lane, command.peer, command.group, command.member, command.channel]] : [],
+    )
+  assert.deepEqual(limits(), [])
+  channel.limitBitrate({ channel: 5_000, member: 4_000 })
+  assert.deepEqual(limits(), [
+    [0, first.media.peer, 1, 4_000, 5_000],
+    [1, second.media.peer, 1, 4_000, 5_000],
+    // The speaker of lane 0 on lane 1.
+    [1, second.media.peer + 1, 1, 4_000, 5_000],
+  ])
+  channel.limitBitrate({ channel: 5_000, member: 4_000 })
+  assert.deepEqual(limits(), [])
+  channel.openAudio(second.media)
+  const third = join()
+  assert.deepEqual(limits(), [
+    [0, first.media.peer + 1, 1, 4_000, 5_000],
+    [third.media.lane.id, third.media.peer, 1, 4_000, 5_000],
+  ])
+})

@@ -1,9 +1,9 @@
 // The lanes of a channel: which members are on which, and the routes to the members of each. An ordinary channel has one lane.
 import type { Deadlines } from '../deadlines.ts'
-import type { LaneId, PeerId } from '../lane/commands.ts'
+import type { GroupId, LaneId, PeerId } from '../lane/commands.ts'
 import type { ChannelMedia, ChannelSession } from './channel-session.ts'
 import type { LaneHandle, Lanes } from './lane-handle.ts'
-import { MediaRoutes } from './media-routes.ts'
+import { MediaRoutes, type RouteSource } from './media-routes.ts'
 import { VideoRoutes, type Viewer } from './video/video-routes.ts'
 import type { VideoSource } from './video/video-source.ts'
 
@@ -15,6 +15,14 @@ interface Share {
   readonly members: Set<ChannelSession>
   /** The peers of sources on other lanes, by their ids on this one. */
   readonly remotePeers: Map<ChannelMedia, PeerId>
+  /** The peers of the channel there. */
+  readonly group: GroupId
+}
+
+/** What the members of a channel may send: together, and each; bits per second, 0 for no bound. */
+export interface ChannelBitrate {
+  readonly channel: number
+  readonly member: number
 }
 
 /** The members of a channel on one of its lanes. */
@@ -35,6 +43,7 @@ export class ChannelLanes {
   /** That of the home lane is the first, and stays. */
   readonly #shares = new Map<LaneHandle, Share>()
   #isSealedOnly = false
+  #bitrate: ChannelBitrate = { channel: 0, member: 0 }
 
   constructor(lanes: Lanes, deadlines: Deadlines) {
     this.#lanes = lanes
@@ -55,10 +64,36 @@ export class ChannelLanes {
   /** The lane for a member that joins. */
   place(): LaneHandle {
     const shares = [...this.#shares.values()]
-    const open = shares.find(({ members }) => members.size < this.#lanes.membersPerLane)
+    const free = shares.filter(({ members }) => members.size < this.#lanes.membersPerLane)
+    const open = free.find(({ lane }) => !lane.isLost) ?? free[0]
     if (open !== undefined) return open.lane
     const least = shares.reduce((least, share) => (share.members.size < least.members.size ? share : least))
     return this.#lanes.another(this.#shares) ?? least.lane
+  }
+
+  /**
+   * The lane has crashed, and its members have ended: its replacement has nothing of the channel. Returns whether the sources of the other
+   * members have to be opened there, because it is the home lane.
+   */
+  lost(lane: LaneHandle): boolean {
+    const share = this.#shares.get(lane)
+    if (share === undefined) return false
+    close(share)
+    this.#shares.delete(lane)
+    // Their routes lead there no longer; if they do again, that is over new rings.
+    this.#linkAll()
+    if (lane !== this.home) return false
+    const others = [...this.#shares]
+    this.#shares.clear()
+    this.#shares.set(lane, this.#newShare(lane))
+    for (const [other, theirs] of others) this.#shares.set(other, theirs)
+    this.#linkAll()
+    return true
+  }
+
+  /** The members on a lane. */
+  membersOn(lane: LaneHandle): readonly ChannelSession[] {
+    return [...(this.#shares.get(lane)?.members ?? [])]
   }
 
   /** Returns whether its lane has no routes of the sources of the channel yet. */
@@ -67,6 +102,7 @@ export class ChannelLanes {
     const known = this.#shares.get(lane)
     const share = known ?? this.#open(lane)
     share.members.add(session)
+    if (this.#isLimited) this.#limit(share, session.media.peer)
     return known === undefined
   }
 
@@ -80,23 +116,35 @@ export class ChannelLanes {
     this.#linkAll()
   }
 
-  /** Returns whether the audio had no route before. */
-  openAudio(media: ChannelMedia): boolean {
+  /** Returns whether the source, the voice or the sound of the screen, had no route before. */
+  openAudio(media: ChannelMedia, source = media.audio): boolean {
     return this.#onEach(share => {
-      const remote = remotePeer(share, media)
-      const { peer, ssrc } = media.audio
-      return share.audio.openSource({ peer: remote ?? peer, ssrc }, remote !== undefined)
+      const remote = this.#remotePeer(share, media)
+      return share.audio.openSource({ ...source, peer: remote ?? source.peer }, remote !== undefined)
     })
   }
 
   /** See `MediaRoutes.closeSource`. */
-  closeAudio({ audio }: ChannelMedia, silence: boolean): boolean {
-    return this.#onEach(share => share.audio.closeSource(audio, silence))
+  closeAudio(source: RouteSource, silence: boolean): boolean {
+    return this.#onEach(share => share.audio.closeSource(source, silence))
+  }
+
+  /** The sound of a screen goes with its video. Returns whether its route changed. */
+  setSound(media: ChannelMedia, isAllowed: boolean): boolean {
+    const { sound, sources } = media
+    if (sound === undefined) return false
+    const isOpen = isAllowed && sound.isSending && sources.some(source => this.isForwarded(source))
+    return isOpen ? this.openAudio(media, sound.route) : this.closeAudio(sound.route, false)
+  }
+
+  /** Whether the sound of the session's screen is forwarded. */
+  isSoundForwarded({ lane, sound }: ChannelMedia): boolean {
+    return sound !== undefined && this.#shares.get(lane)?.audio.has(sound.route) === true
   }
 
   /** See `VideoRoutes.openSource`. */
   openVideo(media: ChannelMedia, source: VideoSource): boolean {
-    return this.#onEach(share => share.video.openSource(source, remotePeer(share, media)))
+    return this.#onEach(share => share.video.openSource(source, this.#remotePeer(share, media)))
   }
 
   closeVideo(source: VideoSource): boolean {
@@ -137,6 +185,16 @@ export class ChannelLanes {
     for (const { audio } of this.#shares.values()) audio.requireSealed(isRequired)
   }
 
+  /** What the members may send from now on. A lane that the channel is on bounds all that it forwards there. */
+  limitBitrate(bitrate: ChannelBitrate): void {
+    if (bitrate.channel === this.#bitrate.channel && bitrate.member === this.#bitrate.member) return
+    this.#bitrate = bitrate
+    for (const share of this.#shares.values()) {
+      for (const { media } of share.members) this.#limit(share, media.peer)
+      for (const peer of share.remotePeers.values()) this.#limit(share, peer)
+    }
+  }
+
   /** Closes every route; the object can be used again. */
   close(): void {
     for (const share of this.#shares.values()) close(share)
@@ -147,18 +205,43 @@ export class ChannelLanes {
   }
 
   #open(lane: LaneHandle): Share {
+    const share = this.#newShare(lane)
+    this.#shares.set(lane, share)
+    if (this.#shares.size > 1) this.#linkAll()
+    return share
+  }
+
+  #newShare(lane: LaneHandle): Share {
     const audio = new MediaRoutes(lane, this.#deadlines)
     audio.requireSealed(this.#isSealedOnly)
-    const share = {
+    return {
       lane,
       audio,
       video: new VideoRoutes(lane),
       members: new Set<ChannelSession>(),
       remotePeers: new Map(),
+      group: lane.reserveGroup(),
     }
-    this.#shares.set(lane, share)
-    if (this.#shares.size > 1) this.#linkAll()
-    return share
+  }
+
+  get #isLimited(): boolean {
+    return this.#bitrate.channel !== 0 || this.#bitrate.member !== 0
+  }
+
+  #limit({ lane, group }: Share, peer: PeerId): void {
+    lane.send({ kind: 'limitBitrate', peer, group, ...this.#bitrate })
+  }
+
+  /** The id of the member's peer on the lane of the share; undefined for a member that is there itself. */
+  #remotePeer(share: Share, media: ChannelMedia): PeerId | undefined {
+    const { lane, remotePeers } = share
+    if (media.lane === lane) return undefined
+    const known = remotePeers.get(media)
+    if (known !== undefined) return known
+    const peer = lane.addRemotePeer(media.numbers, media.lane.id)
+    remotePeers.set(media, peer)
+    if (this.#isLimited) this.#limit(share, peer)
+    return peer
   }
 
   /** Each lane sends the packets of its sources to all others. */
@@ -179,14 +262,6 @@ export class ChannelLanes {
     }
     return result
   }
-}
-
-/** The id of the member's peer on the lane of the share; undefined for a member that is there itself. */
-function remotePeer({ lane, remotePeers }: Share, media: ChannelMedia): PeerId | undefined {
-  if (media.lane === lane) return undefined
-  const peer = remotePeers.get(media) ?? lane.addRemotePeer(media.numbers, media.lane.id)
-  remotePeers.set(media, peer)
-  return peer
 }
 
 function removeRemotePeer({ lane, remotePeers }: Share, media: ChannelMedia): void {

@@ -3,6 +3,7 @@ import type { Codec } from '@parley/protocol'
 import type { DaveSession } from '../dave/member.ts'
 import type { LaneHandle, PeerNumbers } from './lane-handle.ts'
 import type { Listener, RouteSource } from './media-routes.ts'
+import type { SoundSource } from './video/sound-source.ts'
 import type { Viewer } from './video/video-routes.ts'
 import type { VideoSource } from './video/video-source.ts'
 import type { VoiceState } from './voice-states/voice-state.ts'
@@ -20,6 +21,9 @@ export interface ChannelMedia extends Listener, Viewer {
   readonly numbers: PeerNumbers
   readonly audio: RouteSource
   readonly sources: readonly VideoSource[]
+  /** The sound of its screen; undefined if its client offered none, and then knows none of others. */
+  readonly sound: SoundSource | undefined
+  readonly knowsSounds: boolean
   /** The speaking flags last declared (op 5), and the last that were not 0: other members need those to learn its SSRC. */
   readonly speaking: number
   readonly lastSpeaking: number

@@ -3,17 +3,18 @@
 // `leave` (it ended). Media is open as far as the voice state, the channel's properties and the session's own
 // declarations allow; every change re-evaluates that.
 
-import type { ChannelProperties, VoiceStateRestrictions } from '@parley/protocol'
+import { type ChannelProperties, SpeakingFlag, type VoiceStateRestrictions } from '@parley/protocol'
 import type { DaveInspection } from '../dave/group.ts'
 import type { LaneId } from '../lane/commands.ts'
 import { LIMITS } from '../limits.ts'
-import { Announcements } from './announcements.ts'
+import { Announcements } from './announcements/announcements.ts'
+import { Departures } from './announcements/departures.ts'
 import type { BackendUsage } from './backend-usage.ts'
 import { ChannelLanes, type LaneMembers } from './channel-lanes.ts'
 import type { BackendId, ChannelRef } from './channel-ref.ts'
 import type { ChannelSession, Ending } from './channel-session.ts'
 import { Encryption, type EncryptionHost } from './encryption.ts'
-import type { Lanes } from './lane-handle.ts'
+import type { LaneHandle, Lanes } from './lane-handle.ts'
 import { SendRequests } from './video/send-requests.ts'
 import { VideoCodecs } from './video/video-codecs.ts'
 import type { VideoSource } from './video/video-source.ts'
@@ -83,6 +84,7 @@ export class Channel implements ChannelRef {
   /** Sessions whose media may flow, in order of arrival: the other members know of them. */
   readonly #present = new Set<ChannelSession>()
   readonly #announcements: Announcements
+  readonly #departures: Departures
   readonly #sendRequests: SendRequests
 
   constructor({ backend, ref, token, lanes, usage }: ChannelOptions, host: EncryptionHost) {
@@ -92,6 +94,7 @@ export class Channel implements ChannelRef {
     this.token = token
     this.lanes = new ChannelLanes(lanes, host.deadlines)
     this.usage = usage
+    this.limitsChanged()
     this.encryption = new Encryption(this, host)
     this.videoCodecs = new VideoCodecs(host.deadlines)
     this.#sendRequests = new SendRequests(() => this.lanes.viewers(), host.deadlines)
@@ -99,10 +102,12 @@ export class Channel implements ChannelRef {
       {
         present: this.#present,
         isForwarded: source => this.lanes.isForwarded(source),
+        isSoundForwarded: session => this.lanes.isSoundForwarded(session.media),
         isAudible: session => maySend(this.properties, session.voiceState),
       },
       host.deadlines,
     )
+    this.#departures = new Departures(userId => this.#announcements.departed(userId), host.deadlines)
   }
 
   /** What clients send as `server_id`. */
@@ -112,6 +117,11 @@ export class Channel implements ChannelRef {
 
   get sessionCount(): number {
     return this.#sessions.size
+  }
+
+  /** Sessions that have entered: their media may flow, and the others know of them. */
+  get presentCount(): number {
+    return this.#present.size
   }
 
   /** The user's session, connected or detached; undefined if it has none. */
@@ -142,9 +152,10 @@ export class Channel implements ChannelRef {
   enter(session: ChannelSession, now: number): void {
     // Clients without a DAVE session ignore the external sender; Session Description creates one.
     this.encryption.joined(session)
-    if (this.#present.has(session)) return this.#openMedia(session)
+    if (this.#present.has(session)) return void this.#openMedia(session)
     this.#announcements.sendSnapshot(session)
     this.#present.add(session)
+    this.#departures.returned(session.userId)
     this.#announcements.arrived(session, now)
     this.#openMedia(session)
     if (session.media.speaking !== 0) this.#announcements.announceArrivals()
@@ -227,11 +238,13 @@ export class Channel implements ChannelRef {
   updateVoiceState(userId: string, update: VoiceStateRestrictions): void {
     const state = this.voiceStates.get(userId)
     if (state === undefined) return
-    const { flags, platform } = state
+    const { flags, platform, priority } = state
     state.apply(update)
     const session = this.#sessions.get(userId)
     if (session === undefined || !this.#present.has(session)) return
-    this.#openMedia(session)
+    this.#permissionsChanged(session)
+    const isPrioritized = (session.media.speaking & SpeakingFlag.Priority) !== 0
+    if (priority !== state.priority && isPrioritized) this.#announcements.sendSpeakingOf(session)
     if (flags !== state.flags) this.#announcements.sendFlagsOf(session)
     if (platform !== state.platform) this.#announcements.sendPlatformOf(session)
   }
@@ -240,14 +253,24 @@ export class Channel implements ChannelRef {
   muteByOperator(state: VoiceState, isMuted: boolean): void {
     state.mutedByOperator = isMuted
     const session = this.#sessions.get(state.userId)
-    if (session !== undefined && this.#present.has(session)) this.#openMedia(session)
+    if (session !== undefined && this.#present.has(session)) this.#permissionsChanged(session)
+  }
+
+  /** The limits of the backend, or the properties, changed: the members may send at another bit rate. */
+  limitsChanged(): void {
+    const { maxChannelBitrate, maxMemberBitrate } = this.usage.limits
+    this.lanes.limitBitrate({
+      channel: lower(maxChannelBitrate, this.properties.maxBitrate),
+      member: lower(maxMemberBitrate, this.properties.maxMemberBitrate),
+    })
   }
 
   /** Absent properties keep their value. */
   setProperties(properties: ChannelProperties, now: number): void {
     const given = Object.entries(properties).filter(([, value]) => value !== undefined)
     this.properties = { ...this.properties, ...Object.fromEntries(given) }
-    for (const session of this.#present) this.#openMedia(session)
+    this.limitsChanged()
+    for (const session of this.#present) this.#permissionsChanged(session)
     this.encryption.propertiesChanged(now)
   }
 
@@ -264,6 +287,27 @@ export class Channel implements ChannelRef {
     this.endSessions(ending, now)
   }
 
+  /** A lane of the channel has crashed: its members end, and can identify again. Those on other lanes stay. */
+  laneLost(lane: LaneHandle, ending: Ending, now: number): void {
+    if (!this.lanes.has(lane)) return
+    const lost = this.lanes.membersOn(lane)
+    if (lost.length === this.#sessions.size) return this.endSessions(ending, now)
+    for (const session of lost) this.#closeMedia(session)
+    this.#departures.lost(this.#withdraw(lost), now)
+    const isHome = this.lanes.lost(lane)
+    for (const session of lost) session.end(ending, now)
+    if (isHome) for (const session of this.#present) this.#openMedia(session)
+  }
+
+  /** Yields the users that other members know of. */
+  *#withdraw(sessions: readonly ChannelSession[]): Iterable<string> {
+    for (const session of sessions) {
+      if (!this.#present.delete(session)) continue
+      this.#announcements.lost(session)
+      yield session.userId
+    }
+  }
+
   /** Ends every session; the voice states remain, so that the users can identify again. The members are not sent departures. */
   endSessions(ending: Ending, now: number): void {
     const sessions = [...this.#sessions.values()]
@@ -271,7 +315,8 @@ export class Channel implements ChannelRef {
     this.#present.clear()
     this.encryption.abandon(now)
     for (const session of sessions) session.end(ending, now)
-    for (const part of [this.#announcements, this.#sendRequests, this.videoCodecs, this.lanes]) part.close()
+    for (const part of [this.#announcements, this.#departures, this.#sendRequests, this.videoCodecs, this.lanes])
+      part.close()
   }
 
   inspect(): ChannelInspection {
@@ -299,14 +344,22 @@ export class Channel implements ChannelRef {
     return session.media.sources.filter(source => this.lanes.isForwarded(source))
   }
 
-  /** Opens or closes the session's sources and its listening, as its voice state and the channel allow. */
-  #openMedia(session: ChannelSession): void {
+  /** What the session may do has changed. After a mute members were sent that it is silent, and its client repeats nothing. */
+  #permissionsChanged(session: ChannelSession): void {
+    if (this.#openMedia(session) && session.media.speaking !== 0) this.#announcements.sendSpeakingOf(session)
+  }
+
+  /** Opens or closes the session's sources and its listening, as its voice state and the channel allow. Returns whether its audio was opened. */
+  #openMedia(session: ChannelSession): boolean {
     const { media, voiceState } = session
-    if (maySend(this.properties, voiceState)) this.lanes.openAudio(media)
-    else if (this.lanes.closeAudio(media, true) && media.lastSpeaking !== 0) this.#announcements.sendSpeakingOf(session)
+    const isAllowed = maySend(this.properties, voiceState)
+    const isOpened = isAllowed && this.lanes.openAudio(media)
+    const isClosed = !isAllowed && this.lanes.closeAudio(media.audio, true)
+    if (isClosed && media.lastSpeaking !== 0) this.#announcements.sendSpeakingOf(session)
     if (mayReceive(voiceState)) this.lanes.addListener(media)
     else this.lanes.removeListener(media)
     this.#openVideo(session)
+    return isOpened
   }
 
   /** Viewers are sent the SSRCs before the first packet. */
@@ -318,7 +371,8 @@ export class Channel implements ChannelRef {
       isAllowed && source.isSending ? this.lanes.openVideo(media, source) : this.lanes.closeVideo(source),
     )
     for (const source of changed) session.sourceChanged(source)
-    if (changed.length > 0) {
+    const isSoundChanged = this.lanes.setSound(media, isAllowed && maySend(this.properties, voiceState))
+    if (changed.length > 0 || isSoundChanged) {
       this.#announcements.sendVideoOf(session)
       if (this.#forwardedSources(session).length > 0) this.#sendRequests.declared(session)
       else this.#sendRequests.ended(session)
@@ -332,10 +386,14 @@ export class Channel implements ChannelRef {
   #closeMedia(session: ChannelSession): void {
     const { media } = session
     this.lanes.removeListener(media)
-    this.lanes.closeAudio(media, false)
+    this.lanes.closeAudio(media.audio, false)
+    this.lanes.setSound(media, false)
     this.lanes.removeViewer(media)
     for (const source of media.sources) this.lanes.closeVideo(source)
     this.#sendRequests.ended(session)
     this.#sendRequests.changed()
   }
 }
+
+/** The lower of two bounds, of which 0 is none. */
+const lower = (limit: number, own = 0): number => (limit === 0 || own === 0 ? limit + own : Math.min(limit, own))

@@ -96,7 +96,9 @@ export class Channels {
   setLimits(backend: BackendId, limits: PartialBackendLimits): void {
     this.#limits.set(backend, limits)
     const known = this.#backends.get(backend)
-    if (known !== undefined) known.usage.limits = backendLimits(limits)
+    if (known === undefined) return
+    known.usage.limits = backendLimits(limits)
+    for (const channel of known.byId.values()) channel.limitsChanged()
   }
 
   usageOf(backend: BackendId): BackendUsage {

@@ -1,11 +1,11 @@
 // A channel's end-to-end encryption: its DAVE group, driven by the channel's sessions and the node's clock.
 
 import type { ChannelProperties } from '@parley/protocol'
-import { ByteWriter, snowflakeBytes, type VoiceOp } from '@parley/protocol'
+import { ByteWriter, snowflakeBytes } from '@parley/protocol'
 import type { Crypto } from '../crypto.ts'
 import type { ExternalSender } from '../dave/external-sender.ts'
 import { DaveGroup, type DaveInspection } from '../dave/group.ts'
-import type { DaveSession } from '../dave/member.ts'
+import type { DaveSession, ReplayedMessage } from '../dave/member.ts'
 import type { DavePolicy, DaveState } from '../dave/version.ts'
 import type { Deadlines, Timed } from '../deadlines.ts'
 import type { Effects } from '../effect.ts'
@@ -86,8 +86,8 @@ export class Encryption implements Timed {
   away(session: DaveSession, now: number): void {
     this.#input(now, group => group.away(session, now))
   }
-  /** It has resumed and was sent the messages it missed, which have these opcodes. */
-  back(session: DaveSession, missed: readonly VoiceOp[] | undefined, now: number): void {
+  /** It has resumed and was sent the messages that it missed. */
+  back(session: DaveSession, missed: readonly ReplayedMessage[] | undefined, now: number): void {
     this.#input(now, group => group.back(session, missed, now))
   }
 

@@ -1,7 +1,16 @@
 // Control's end of the lanes: numbers peers and target lists, and places channels and members on lanes.
 import type { Crypto } from '../crypto.ts'
 import type { Effects } from '../effect.ts'
-import type { LaneCommand, LaneCounters, LaneEvent, LaneId, PeerId, PeerQuality, TargetsId } from '../lane/commands.ts'
+import type {
+  GroupId,
+  LaneCommand,
+  LaneCounters,
+  LaneEvent,
+  LaneId,
+  PeerId,
+  PeerQuality,
+  TargetsId,
+} from '../lane/commands.ts'
 import type { LayerReport } from '../lane/layer-report.ts'
 import { LIMITS } from '../limits.ts'
 import { SsrcAllocator } from './ssrc-allocator.ts'
@@ -14,6 +23,8 @@ export interface PeerOwner {
   datagramArrived(bytes: Uint8Array, now: number): void
   /** Layers of what the peer views changed. */
   layersChanged(layers: readonly LayerReport[], ended: readonly number[]): void
+  /** So many of its packets were above its bit rate, and that of its channel. */
+  bitrateExceeded(over: { readonly member: number; readonly channel: number }, now: number): void
   /** Every nonce of its key is used. */
   keyExhausted(now: number): void
   /** How its packets arrive. */
@@ -42,7 +53,7 @@ export class LaneHandle {
   isLost = false
   /** Who receives events about a peer. */
   readonly owners = new Map<PeerId, PeerOwner>()
-  /** Channels placed here; the measure of load. */
+  /** Channels whose home lane it is. */
   channels = 0
   /** The last report of the lane. */
   counters: LaneCounters | undefined
@@ -52,6 +63,7 @@ export class LaneHandle {
   readonly #effects: Effects
   #lastPeer = 0
   #lastTargets = 0
+  #lastGroup = 0
 
   /** `ssrcs` is shared by all lanes: a channel may be on several. */
   constructor(lane: OpenLane, ssrcs: SsrcAllocator, effects: Effects) {
@@ -64,6 +76,11 @@ export class LaneHandle {
   /** Peers whose clients send to it and receive from it. */
   get peers(): number {
     return this.owners.size
+  }
+
+  /** For the placement of channels: how many it has, with the parts of channels on several lanes as channels of usual size. */
+  get load(): number {
+    return Math.max(this.channels, this.peers / LIMITS.membersExpected)
   }
 
   /** Queues a command. Commands of one lane are executed in order. */
@@ -121,10 +138,16 @@ export class LaneHandle {
     this.#ending.clear()
   }
 
-  /** Opens an empty target list; the caller closes it with `closeTargets`. */
-  openTargets(): TargetsId {
+  /** For `limitBitrate`. */
+  reserveGroup(): GroupId {
+    return ++this.#lastGroup
+  }
+
+  /** Opens a target list with these peers, in one command; the caller closes it with `closeTargets`. */
+  openTargets(peers: readonly PeerId[] = []): TargetsId {
     const targets = ++this.#lastTargets
-    this.send({ kind: 'openTargets', targets })
+    const filled = peers.length === 0 ? {} : { peers: Int32Array.from(peers) }
+    this.send({ kind: 'openTargets', targets, ...filled })
     return targets
   }
 }
@@ -154,11 +177,11 @@ export class Lanes {
     this.#effects = effects
   }
 
-  /** The lane for a new channel: the one with the fewest channels, if possible not a lost one. `release` undoes it. */
+  /** The lane for a new channel: the one with the lowest load, if possible not a lost one. `release` undoes it. */
   place(): LaneHandle {
     const present = this.all.filter(lane => !lane.isLost)
     const lanes = present.length > 0 ? present : this.all
-    const least = lanes.reduce((least, lane) => (lane.channels < least.channels ? lane : least))
+    const least = lanes.reduce((least, lane) => (lane.load < least.load ? lane : least))
     least.channels++
     return least
   }
@@ -193,6 +216,8 @@ export class Lanes {
         return handle.owners.get(event.peer)?.layersChanged(event.layers, event.ended)
       case 'keyframeNeeded':
         return this.#get(event.lane)?.send({ kind: 'askKeyframe', ssrc: event.ssrc, isLayer: true })
+      case 'overBitrate':
+        return handle.owners.get(event.peer)?.bitrateExceeded(event, now)
       case 'nonceExhausted':
         return handle.owners.get(event.peer)?.keyExhausted(now)
       case 'datagram':

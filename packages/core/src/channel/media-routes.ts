@@ -9,12 +9,16 @@ import type { LaneHandle } from './lane-handle.ts'
 export interface RouteSource {
   readonly peer: PeerId
   readonly ssrc: number
+  /** A sound that accompanies video, see `SoundSource`. */
+  readonly isSound?: boolean
 }
 
 /** A peer that packets may be forwarded to. Its wants are replaced by others, never changed. */
 export interface Listener {
   readonly peer: PeerId
   readonly wants: Wants
+  /** Whether its client knows sources of sound beside voices; it is sent none otherwise. */
+  readonly knowsSounds?: boolean
 }
 
 interface Route {
@@ -37,8 +41,8 @@ interface Listening {
  * listener has muted for itself gets a list of its own. The shared list holds the listeners that want most of the sources,
  * however they express it: a listener with `any: 0` that names every source is an exception nowhere.
  *
- * A list of its own costs a command per listener. Such lists are filled in slices, in turn for each listener that asked for some:
- * one op 15 may ask for a thousand. Until then the route uses the shared list.
+ * A list of its own is one command that names each listener. Such lists are opened in slices, in turn for each listener that asked
+ * for some: one op 15 may ask for a thousand. Until then the route uses the shared list.
  */
 export class MediaRoutes implements Timed {
   readonly #lane: LaneHandle
@@ -66,14 +70,14 @@ export class MediaRoutes implements Timed {
   tick(now: number): void {
     if (now < this.deadline) return
     this.#nextSlice = now + LIMITS.targetsInterval
-    let commands = 0
+    let targets = 0
     for (const [listener, routes] of this.#requests) {
-      if (commands >= LIMITS.targetsPerSlice) return
+      if (targets >= LIMITS.targetsPerSlice) return
       this.#requests.delete(listener)
       for (const route of routes) {
         routes.delete(route)
-        if (!this.#fillPrivateList(route)) continue
-        commands += this.#listeners.size
+        if (!this.#openPrivateList(route)) continue
+        targets += this.#listeners.size
         break
       }
       // At the end of the map: this loop meets it again after the others.
@@ -136,7 +140,10 @@ export class MediaRoutes implements Timed {
     if (this.#routes.has(source.ssrc)) return false
     const route: Route = { source, exceptions: new Set(), privateTargets: undefined, isRemote }
     this.#routes.set(source.ssrc, route)
+    // The shared list has listeners that do not know sounds: a sound never uses it.
+    if (source.isSound) route.privateTargets = this.#lane.openTargets(this.#wanting(route))
     this.#setRoute(route)
+    if (source.isSound) return true
     for (const [listener, listening] of this.#listeners)
       if (wantsRoute(route, listener, listening) !== listening.isShared) this.#addException(route, listener)
     return true
@@ -164,9 +171,10 @@ export class MediaRoutes implements Timed {
     const route = this.#routes.get(source.ssrc)
     if (route === undefined) return false
     this.#routes.delete(source.ssrc)
-    // Silence frames still need targets, so the route returns to the shared list first.
-    this.#shareTargets(route)
-    this.#lane.send({ kind: 'removeRoute', ssrc: source.ssrc, silence })
+    // Silence frames still need targets, so the route returns to the shared list first; a sound has none.
+    if (!route.source.isSound) this.#shareTargets(route)
+    this.#lane.send({ kind: 'removeRoute', ssrc: source.ssrc, silence: silence && !route.source.isSound })
+    if (route.privateTargets !== undefined) this.#lane.send({ kind: 'closeTargets', targets: route.privateTargets })
     this.#releaseUnused()
     return true
   }
@@ -196,7 +204,7 @@ export class MediaRoutes implements Timed {
   #belongsInShared({ peer, wants }: Listener, before: boolean): boolean {
     let surplus = 0
     for (const { source } of this.#routes.values())
-      if (source.peer !== peer) surplus += wantOf(wants, source.ssrc) > 0 === before ? -1 : 1
+      if (source.peer !== peer && !source.isSound) surplus += wantOf(wants, source.ssrc) > 0 === before ? -1 : 1
     return surplus > 1 ? !before : before
   }
 
@@ -205,6 +213,7 @@ export class MediaRoutes implements Timed {
    * none.
    */
   #addException(route: Route, listener: Listener): void {
+    if (route.source.isSound) return
     route.exceptions.add(listener)
     if (route.privateTargets !== undefined) return
     const requested = this.#requests.get(listener) ?? new Set()
@@ -213,12 +222,10 @@ export class MediaRoutes implements Timed {
   }
 
   /** Returns false if the route needs no list of its own, or has one. */
-  #fillPrivateList(route: Route): boolean {
+  #openPrivateList(route: Route): boolean {
     const isOpen = this.#routes.get(route.source.ssrc) === route
     if (!isOpen || route.exceptions.size === 0 || route.privateTargets !== undefined) return false
-    route.privateTargets = this.#lane.openTargets()
-    for (const [other, listening] of this.#listeners)
-      if (wantsRoute(route, other, listening)) this.#setTarget(route.privateTargets, other, true)
+    route.privateTargets = this.#lane.openTargets(this.#wanting(route))
     this.#setRoute(route)
     return true
   }
@@ -237,6 +244,13 @@ export class MediaRoutes implements Timed {
     this.#lane.send({ kind: 'closeTargets', targets })
   }
 
+  /** The peers of the listeners that want the source. */
+  #wanting(route: Route): PeerId[] {
+    return Array.from(this.#listeners).flatMap(([listener, listening]) =>
+      wantsRoute(route, listener, listening) ? [listener.peer] : [],
+    )
+  }
+
   #setTarget(targets: TargetsId, { peer }: Listener, isTarget: boolean): void {
     this.#lane.send({ kind: isTarget ? 'addTarget' : 'removeTarget', targets, peer })
   }
@@ -250,5 +264,7 @@ export class MediaRoutes implements Timed {
 }
 
 /** A peer never receives its own packets, so it is no exception for its own source. */
-const wantsRoute = ({ source }: Route, { peer }: Listener, { wants, isShared }: Listening): boolean =>
-  source.peer === peer ? isShared : wantOf(wants, source.ssrc) > 0
+function wantsRoute({ source }: Route, { peer, knowsSounds }: Listener, { wants, isShared }: Listening): boolean {
+  if (source.isSound && (!knowsSounds || source.peer === peer)) return false
+  return source.peer === peer ? isShared : wantOf(wants, source.ssrc) > 0
+}

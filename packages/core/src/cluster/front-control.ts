@@ -20,14 +20,15 @@ import {
 } from '../lvsp/node-control.ts'
 import { ok, type Result } from '../result.ts'
 import { FrontChannel, type Seat, TenantChannels } from './front-channel.ts'
-import type { FrontPorts, FrontRequestId, NodeAnswer, NodeCommand } from './front-ports.ts'
+import type { BackendPresence, FrontPorts, FrontRequestId, NodeAnswer, NodeCommand } from './front-ports.ts'
 import type { Placer } from './placer.ts'
-import { isOtherGrant } from './same-grant.ts'
+import { isOther, isReasonToLeave, selectSeats } from './seats.ts'
+import { SyncList } from './sync-list.ts'
 
 /** Answers to backends. */
 export type Backends = Pick<
   Lvsp,
-  'channelAssigned' | 'voiceStateGranted' | 'commandRefused' | 'channelDave' | 'hasSession'
+  'channelAssigned' | 'voiceStateGranted' | 'commandRefused' | 'hasSession' | 'receivesVideo' | 'videoSource'
 >
 
 export interface FrontControlOptions {
@@ -37,8 +38,8 @@ export interface FrontControlOptions {
   readonly nextId: () => FrontRequestId
   /** 0 (worst) to 1 (best), over all nodes. */
   readonly health: () => number
-  /** Bits per second that all nodes send. */
-  readonly egress: () => number
+  /** STATS; undefined if they follow. */
+  readonly stats: (tenant: BackendId) => BackendStats | undefined
   /** The backend connected. */
   readonly attached: (tenant: BackendId) => void
   /** Nodes that the tenant's commands for all nodes go to. */
@@ -52,6 +53,8 @@ export class FrontControl implements NodeControl {
   readonly endpoint = ''
   readonly #options: FrontControlOptions
   readonly #tenants = new Map<BackendId, TenantChannels>()
+  /** The last list of each backend. */
+  readonly #syncs = new Map<BackendId, SyncList>()
   readonly #waiting = new Map<FrontRequestId, (answer: NodeAnswer) => void>()
 
   constructor(options: FrontControlOptions) {
@@ -66,6 +69,12 @@ export class FrontControl implements NodeControl {
     return tenant
   }
 
+  /** The channels whose placements this front writes, of one tenant or of all. */
+  *registered(only?: BackendId): Iterable<FrontChannel> {
+    for (const [id, tenant] of this.#tenants)
+      if ((only === undefined || only === id) && tenant.isReceiver) yield* tenant.all
+  }
+
   /** The channels of all tenants. */
   *channels(): Iterable<FrontChannel> {
     for (const tenant of this.#tenants.values()) yield* tenant.all
@@ -77,23 +86,7 @@ export class FrontControl implements NodeControl {
    */
   acts(id: BackendId): boolean {
     if (!this.#options.backends().hasSession(id)) return false
-    const { receives, unlinked } = this.tenant(id)
-    const said = [...receives].filter(([node]) => !unlinked.has(node))
-    return said.length === 0 || said.some(([, isReceiver]) => isReceiver)
-  }
-
-  /** This front passes the events of the node on from now on: sends what changed since the backend received anything of it here. */
-  sendMissed(id: BackendId, node: string): void {
-    if (!this.#options.backends().hasSession(id)) return
-    for (const channel of this.tenant(id).all) {
-      if (channel.node !== node) continue
-      for (const seat of channel.seats.values())
-        if (seat.grant !== undefined && seat.reported !== seat.grant.connected) this.#sendGrant(id, seat, seat.grant)
-      const { encryption } = channel
-      if (encryption === undefined || encryption === channel.toldEncryption) continue
-      channel.toldEncryption = encryption
-      this.#options.backends().channelDave(id, encryption)
-    }
+    return this.tenant(id).isReceiver
   }
 
   #sendGrant(id: BackendId, seat: Seat, grant: VoiceStateGrant): void {
@@ -148,7 +141,7 @@ export class FrontControl implements NodeControl {
   }
 
   destroyVoiceStates(backend: BackendId, selector: VoiceStateSelector): Result<undefined, Refusal> {
-    const selected = this.#select(backend, selector)
+    const selected = selectSeats(this.tenant(backend), selector)
     for (const { channel, userId } of selected) this.#removeSeat(channel, userId)
     return selected.length === 0 ? UNKNOWN_VOICE_STATE : ok(undefined)
   }
@@ -158,7 +151,7 @@ export class FrontControl implements NodeControl {
     selector: VoiceStateSelector,
     restrictions: VoiceStateRestrictions,
   ): Result<undefined, Refusal> {
-    const selected = this.#select(backend, selector)
+    const selected = selectSeats(this.tenant(backend), selector)
     for (const { channel, userId } of selected) {
       const seat = channel.seats.get(userId)!
       seat.request = { ...seat.request, restrictions: { ...seat.request.restrictions, ...defined(restrictions) } }
@@ -182,19 +175,15 @@ export class FrontControl implements NodeControl {
   }
 
   startSync(backend: BackendId): Sync {
-    const listed = new Map<string, ListedChannel>()
-    return {
-      list: channels => {
-        for (const channel of channels) {
-          const userIds = [...(listed.get(channel.channelId)?.userIds ?? []), ...channel.userIds]
-          listed.set(channel.channelId, { ...channel, userIds })
-        }
-      },
-      finish: grace => {
-        this.#synchronize(backend, listed, grace)
-        return undefined
-      },
-    }
+    this.#dropList(backend)
+    const list = new SyncList((listed, grace) => this.#synchronize(backend, listed, grace))
+    this.#syncs.set(backend, list)
+    return list
+  }
+
+  #dropList(backend: BackendId): void {
+    this.#syncs.get(backend)?.drop()
+    this.#syncs.delete(backend)
   }
 
   *state(backend: BackendId): Iterable<StateItem | undefined> {
@@ -204,35 +193,41 @@ export class FrontControl implements NodeControl {
         seat.reported = seat.grant?.connected
         yield seat.grant && { kind: 'voiceState', grant: seat.grant }
       }
-      channel.toldEncryption = channel.encryption
+      channel.reportedEncryption = channel.encryption
       yield channel.encryption && { kind: 'encryption', state: channel.encryption }
     }
   }
 
   backendAttached(backend: BackendId): void {
     for (const channel of this.tenant(backend).all) {
-      channel.toldEncryption = channel.encryption
+      channel.reportedEncryption = channel.encryption
       for (const seat of channel.seats.values()) seat.reported = seat.grant?.connected
     }
-    this.#options.ports.backendChanged(backend, true)
+    this.#options.ports.backendChanged(backend, this.#presence(backend, true))
     this.#options.attached(backend)
   }
 
   /** While no other front is the receiver, events of the nodes wait here for RESUME. */
   backendDetached(backend: BackendId): void {
-    this.#options.ports.backendChanged(backend, false)
+    this.#dropList(backend)
+    this.#options.ports.backendChanged(backend, this.#presence(backend, false))
+  }
+
+  /** A connection of the backend is ready, and has no state of what nodes send by themselves. */
+  backendReady(backend: BackendId): void {
+    this.#options.ports.backendChanged(backend, { ...this.#presence(backend, true), isFresh: true })
+  }
+
+  #presence(backend: BackendId, isConnected: boolean): BackendPresence {
+    return { isConnected, wantsVideo: this.#options.backends().receivesVideo(backend), isFresh: false }
   }
 
   health(): number {
     return this.#options.health()
   }
 
-  stats(backend: BackendId): BackendStats {
-    const { size: channels } = this.tenant(backend)
-    let sessions = 0
-    for (const { seats } of this.tenant(backend).all)
-      for (const { grant } of seats.values()) if (grant?.connected === true) sessions++
-    return { channels, sessions, egressBitsPerSecond: this.#options.egress(), views: {} }
+  stats(backend: BackendId): BackendStats | undefined {
+    return this.#options.stats(backend)
   }
 
   answered(id: FrontRequestId, answer: NodeAnswer): boolean {
@@ -245,16 +240,18 @@ export class FrontControl implements NodeControl {
   /** A node serves the channel: the first one, or another one after a move. The backend receives grants in both cases. */
   opened(channel: FrontChannel, isMoved: boolean): void {
     const { tenant, grant, isAssignWanted } = channel
+    if (isMoved) for (const ended of channel.video.takeEnds()) this.#options.backends().videoSource(tenant, ended)
     if (grant !== undefined && (isAssignWanted || isMoved)) this.#options.backends().channelAssigned(tenant, grant)
     channel.isAssignWanted = false
     if (isMoved) channel.encryption = undefined
     for (const seat of channel.seats.values())
-      if (isMoved || seat.isAsked || seat.grant === undefined) this.#requestSeat(channel, seat)
+      if (isMoved || seat.isAsked || seat.isRefused === true || seat.grant === undefined)
+        this.#requestSeat(channel, seat)
   }
 
   /** No node accepts the channel. One that was open stays, and is placed again when a node can be had. */
   failed(channel: FrontChannel, refusal: Refusal): void {
-    if (channel.grant !== undefined && refusal.failure === LvspFailure.Unavailable) return
+    if (channel.grant !== undefined) return
     const { tenant, ref, seats, isAssignWanted } = channel
     const backends = this.#options.backends()
     const ids = { channel_id: ref.channelId, guild_id: ref.guildId }
@@ -281,12 +278,13 @@ export class FrontControl implements NodeControl {
   }
 
   #begin(channel: FrontChannel): void {
-    if (channel.stage === 'new') this.#options.placer().place(channel)
+    if (channel.stage === 'new' || channel.stage === 'stranded') this.#options.placer().place(channel)
     else if (channel.stage === 'open' && channel.isLost) this.#options.placer().reopen(channel)
   }
 
   #requestSeat(channel: FrontChannel, seat: Seat): void {
     if (channel.node === undefined) return
+    seat.isRefused = false
     const id = this.#options.nextId()
     // Users keep their session id when the channel moves: their clients hold it.
     const sessionId = seat.request.sessionId ?? seat.grant?.sessionId
@@ -316,6 +314,16 @@ export class FrontControl implements NodeControl {
       if (type === LvspInfo.VoiceStateCreate) seat.isAsked = false
       return isNews ? this.#sendGrant(tenant, seat, grant) : undefined
     }
+    // The node has ended the channel since: it opens it again, and then for its users.
+    if (answer.reason.failure === LvspFailure.UnknownChannel && channel.stage === 'open') {
+      seat.isAsked = true
+      return this.#options.placer().reopen(channel)
+    }
+    if (type === LvspInfo.VoiceStateCreate && isReasonToLeave(answer.reason, seat, channel)) {
+      // It leaves already, for another user.
+      seat.isRefused = channel.stage !== 'open' || this.#options.placer().moveOn(channel)
+      if (seat.isRefused) return
+    }
     const ids = { channel_id: ref.channelId, guild_id: ref.guildId, user_id: userId }
     this.#options.backends().commandRefused(tenant, type, ids, answer.reason)
     if (type === LvspInfo.VoiceStateCreate) this.#removeSeat(channel, userId)
@@ -335,7 +343,7 @@ export class FrontControl implements NodeControl {
 
   #end(channel: FrontChannel): void {
     const { tenant, ref, epoch, holders } = channel
-    this.tenant(tenant).remove(channel)
+    this.tenant(tenant).end(channel)
     channel.stage = 'ended'
     for (const holder of holders.keys())
       this.#options.ports.command(holder, tenant, { kind: 'destroyChannel', channel: ref, epoch })
@@ -347,20 +355,9 @@ export class FrontControl implements NodeControl {
     for (const holder of holders.keys()) this.#options.ports.command(holder, tenant, command)
   }
 
-  #select(backend: BackendId, selector: VoiceStateSelector): { channel: FrontChannel; userId: string }[] {
-    const tenant = this.tenant(backend)
-    const { sessionId, userId } = selector
-    const ofSession = sessionId === undefined ? undefined : tenant.ofSession(sessionId)
-    if (sessionId !== undefined) return ofSession !== undefined && fits(ofSession, selector) ? [ofSession] : []
-    if (userId === undefined) return []
-    return tenant
-      .ofUser(userId)
-      .map(channel => ({ channel, userId }))
-      .filter(place => fits(place, selector))
-  }
-
   /** Nodes receive the whole list: they may have channels that this front does not know, and remove what is not listed. */
   #synchronize(backend: BackendId, listed: ReadonlyMap<string, ListedChannel>, grace: number): void {
+    this.#syncs.delete(backend)
     for (const channel of [...this.tenant(backend).all]) {
       const users = new Set(listed.get(channel.ref.channelId)?.userIds)
       if (!listed.has(channel.ref.channelId)) this.#end(channel)
@@ -371,18 +368,6 @@ export class FrontControl implements NodeControl {
       this.#options.ports.command(node, backend, { kind: 'sync', channels, grace })
   }
 }
-
-const fits = (
-  { channel, userId }: { channel: FrontChannel; userId: string },
-  { userId: wanted, channelId, guildId }: VoiceStateSelector,
-) =>
-  (wanted === undefined || wanted === userId) &&
-  (channelId === undefined || channelId === channel.ref.channelId) &&
-  (guildId === undefined || guildId === channel.ref.guildId)
-
-/** Whether the client has to connect elsewhere, or with another token. */
-const isOther = (before: VoiceStateGrant | undefined, grant: VoiceStateGrant) =>
-  before === undefined || isOtherGrant(before, grant) || before.sessionId !== grant.sessionId
 
 /** Without the properties that are undefined: they mean "keep the value". */
 const defined = <T extends object>(values: T): T =>

@@ -74,15 +74,28 @@ export type PlacementOutcome =
   | { readonly kind: 'taken'; readonly placed: Placed | undefined }
   | { readonly kind: 'unavailable' }
 
+/** How a backend is connected to a front. */
+export interface BackendPresence {
+  readonly isConnected: boolean
+  /** It agreed to receive events about video. */
+  readonly wantsVideo: boolean
+  /** A connection of it has become ready without a replay. */
+  readonly isFresh: boolean
+}
+
 /** The host of a front. Every request is answered once, by the method of `Front` that is named; nothing here throws. */
 export interface FrontPorts {
-  /** The backend has a connection to this front, or has none: all nodes are notified. */
-  backendChanged(tenant: BackendId, isConnected: boolean): void
+  /** All nodes are notified. */
+  backendChanged(tenant: BackendId, presence: BackendPresence): void
   /** Answered by `answered`, within a second or two. */
   request(id: FrontRequestId, node: string, tenant: BackendId, request: NodeRequest): void
+  /** What limits the viewers of video of the tenant on the node. Answered by `viewsCounted`. */
+  countViews(id: FrontRequestId, node: string, tenant: BackendId): void
   command(node: string, tenant: BackendId, command: NodeCommand): void
   /** Answered by `coordinated`. */
   change(id: FrontRequestId, change: PlacementChange): void
+  /** Looks a placement up. Answered by `coordinated`. */
+  find(id: FrontRequestId, key: PlacementKey): void
   /** Removes the placement if it still has the revision; without one, if its epoch is not higher. No answer. */
   release(key: PlacementKey, epoch: number, revision?: number): void
   /** Answered by `probed`. */

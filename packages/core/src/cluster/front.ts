@@ -3,21 +3,24 @@
 import type { LoadReport, NodeRecord } from '@parley/protocol'
 import type { BackendId } from '../channel/channel-ref.ts'
 import type { Crypto } from '../crypto.ts'
-import { Deadlines, type Timed } from '../deadlines.ts'
+import { Deadlines } from '../deadlines.ts'
 import { type ConnectionId, type Effect, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
 import type { LvspConnection } from '../lvsp/connection.ts'
 import type { LvspOrigin } from '../lvsp/entry/owner.ts'
 import { LOWEST_SERVING } from '../lvsp/health.ts'
-import { Lvsp, type LvspBackend, type LvspInspection, type SpeakingEvent, type VoiceStateEvent } from '../lvsp/lvsp.ts'
-import type { ChannelEncryption } from '../lvsp/node-control.ts'
-import type { ChannelStage, FrontChannel, MoveCause } from './front-channel.ts'
+import { Lvsp, type LvspBackend } from '../lvsp/lvsp.ts'
+import { type NodeEvent, NodeEvents } from './events/node-events.ts'
+import { Statistics } from './events/statistics.ts'
+import type { FrontChannel } from './front-channel.ts'
 import { FrontControl } from './front-control.ts'
+import type { FrontInspection } from './front-inspection.ts'
 import type { FrontPorts, FrontRequestId, NodeAnswer, PlacementOutcome } from './front-ports.ts'
-import { type Member, Membership, type ProbeOutcome } from './membership.ts'
-import { Mirror, type MirroredChannel, type MirroredVoiceState } from './mirror.ts'
+import { Mirror, type MirroredChannel, type MirroredVoiceState, type NodeListing } from './mirror.ts'
+import { Membership, type ProbeOutcome } from './nodes/membership.ts'
+import { expectedLoad } from './nodes/select-node.ts'
+import { Paced } from './paced.ts'
 import { Placer } from './placer.ts'
-import { expectedLoad } from './select-node.ts'
 
 export interface FrontOptions {
   readonly crypto: Crypto
@@ -30,50 +33,8 @@ export interface FrontOptions {
   readonly wallClock: () => number
 }
 
-/** What a node reports about a channel of a tenant. */
-export type NodeEvent =
-  | { readonly kind: 'connected'; readonly event: VoiceStateEvent }
-  | { readonly kind: 'disconnected'; readonly event: VoiceStateEvent & { code: number; resumable: boolean } }
-  | { readonly kind: 'speaking'; readonly event: SpeakingEvent }
-  | { readonly kind: 'encryption'; readonly event: ChannelEncryption }
-
-/** A channel as `Front.inspect()` shows it. */
-export interface FrontChannelInspection {
-  readonly tenant: BackendId
-  readonly channelId: string
-  readonly stage: ChannelStage
-  readonly node: string | undefined
-  /** Fencing number; 0 while it is not registered. */
-  readonly epoch: number
-  readonly users: number
-}
-
 /** What the operator's request to move a channel did. */
 export type MoveResult = 'moving' | 'unknown' | 'busy' | 'noNode'
-
-/** A backend as `Front.inspect()` shows it. */
-export interface FrontBackendInspection {
-  readonly backend: BackendId
-  /** To this front, or it may still resume. */
-  readonly isConnected: boolean
-  /** This front moves the channels of the backend when nodes die or drain. */
-  readonly acts: boolean
-  readonly channels: number
-  readonly voiceStates: number
-}
-
-/** The state of a front, without secrets. */
-export interface FrontInspection {
-  readonly nodes: readonly Member[]
-  readonly backends: readonly FrontBackendInspection[]
-  readonly channels: readonly FrontChannelInspection[]
-  /** Since the start. */
-  readonly totals: {
-    readonly placements: Readonly<Record<'placed' | 'provisional' | 'refused', number>>
-    readonly moves: Readonly<Record<MoveCause, number>>
-  }
-  readonly lvsp: LvspInspection
-}
 
 export class Front {
   readonly #effects = new Effects()
@@ -81,9 +42,12 @@ export class Front {
   readonly #connections = new Map<ConnectionId, LvspConnection>()
   readonly #membership: Membership
   readonly #control: FrontControl
+  readonly #events: NodeEvents
+  readonly #statistics: Statistics
   readonly #placer: Placer
   readonly #lvsp: Lvsp
-  readonly #moves: Moves
+  readonly #moves: Paced
+  readonly #retries: Paced
   readonly #mirror: Mirror
   readonly #backends: readonly BackendId[]
   #lastId: FrontRequestId = 0
@@ -108,15 +72,23 @@ export class Front {
       placer: () => this.#placer,
       nextId,
       health: () => this.health,
-      egress: () => this.#membership.members.reduce((sum, { report }) => sum + (report?.egress ?? 0), 0),
+      stats: tenant => this.#statistics.request(tenant),
       attached: tenant => this.#takeOver(tenant),
       nodes: () => this.#membership.members.map(({ record }) => record.id),
     })
     this.#placer = new Placer({
       ports,
       membership: this.#membership,
+      deadlines: this.#deadlines,
       observer: this.#control,
       random: options.random,
+      registers: tenant => this.#control.tenant(tenant).isReceiver,
+      hasListed: (tenant, node) => this.#control.tenant(tenant).linked.has(node),
+      stranded: channel => {
+        this.#retries.add(channel)
+        this.#deadlines.update(this.#retries)
+      },
+      rolledBack: () => this.#placer.check(this.#control.registered()),
       nextId,
       version: options.serverVersion,
       wallClock: options.wallClock,
@@ -127,9 +99,33 @@ export class Front {
       placer: this.#placer,
       acts: id => this.#control.acts(id),
       adoptsTokens: id => adopting.has(id),
+      lost: channel => this.#channelLost(channel),
       opened: (channel, isMoved) => this.#control.opened(channel, isMoved),
     })
-    this.#moves = new Moves(channel => this.#moveAway(channel))
+    this.#events = new NodeEvents({
+      backends: () => this.#lvsp,
+      tenant: id => this.#control.tenant(id),
+      canMove: channel => this.#placer.canMove(channel),
+    })
+    this.#statistics = new Statistics({
+      tenant: id => this.#control.tenant(id),
+      nextId,
+      egress: () => this.#membership.members.reduce((sum, { report }) => sum + (report?.egress ?? 0), 0),
+      request: (id, node, tenant) => ports.countViews(id, node, tenant),
+      gathered: (tenant, stats, now) => this.#lvsp.statsGathered(tenant, stats, now),
+    })
+    this.#moves = new Paced({
+      interval: LIMITS.clusterMoveInterval,
+      batch: 1,
+      isDelayed: false,
+      run: channel => this.#moveAway(channel),
+    })
+    this.#retries = new Paced({
+      interval: LIMITS.clusterRetryInterval,
+      batch: LIMITS.clusterRetryBatch,
+      isDelayed: true,
+      run: channel => this.#placeAgain(channel),
+    })
     this.#lvsp = new Lvsp({
       backends: options.backends,
       node: this.#control,
@@ -137,6 +133,8 @@ export class Front {
       effects: this.#effects,
       deadlines: this.#deadlines,
       serverVersion: options.serverVersion,
+      reportsVideo: true,
+      ready: backend => this.#control.backendReady(backend),
     })
   }
 
@@ -179,10 +177,14 @@ export class Front {
     this.#membership.withdrawn(id)
   }
   loadReported(report: LoadReport, now: number): void {
+    for (const [tenant, epoch] of Object.entries(report.epochs ?? {}))
+      if (this.#backends.includes(tenant)) this.#placer.observe(tenant, epoch)
     this.#membership.reported(report, now)
   }
   availabilityChanged(isAvailable: boolean): void {
-    this.#placer.availabilityChanged(isAvailable, this.#control.channels())
+    // What other fronts registered is looked up when this one takes over.
+    for (const channel of this.#control.channels()) channel.isChecked &&= !isAvailable
+    this.#placer.availabilityChanged(isAvailable, this.#control.registered())
   }
   coordinated(id: FrontRequestId, outcome: PlacementOutcome): void {
     this.#placer.coordinated(id, outcome)
@@ -200,14 +202,22 @@ export class Front {
     if (!this.#placer.answered(id, answer)) this.#control.answered(id, answer)
   }
 
+  /** What limits the viewers of video of a tenant on a node; undefined if it did not answer. */
+  viewsCounted(id: FrontRequestId, views: Readonly<Record<string, number>> | undefined, now: number): void {
+    this.#statistics.answered(id, views, now)
+  }
+
   /** The connection for a tenant to a node: lost, or established, with all that the node has or what was missed. */
   nodeUnlinked(node: string, tenant: BackendId): void {
     this.#mirror.lost(node, tenant)
-    this.#control.tenant(tenant).unlinked.add(node)
+    this.#control.tenant(tenant).linked.delete(node)
   }
-  nodeLinked(node: string, tenant: BackendId, isComplete: boolean): void {
-    this.#control.tenant(tenant).unlinked.delete(node)
-    this.#mirror.ready(node, tenant, isComplete)
+  nodeLinked(node: string, tenant: BackendId, listing: NodeListing, now: number): void {
+    this.#membership.linked(node, now)
+    this.#control.tenant(tenant).linked.add(node)
+    this.#mirror.ready(node, tenant, listing, !this.#membership.isHeardSinceLoss(node))
+    this.#placer.check(Array.from(this.#control.registered(tenant)).filter(each => each.node === node))
+    this.#placeStranded()
   }
   /** A channel or voice state of a node, which this front did not change itself. */
   channelMirrored(node: string, tenant: BackendId, item: MirroredChannel): void {
@@ -219,33 +229,19 @@ export class Front {
 
   /** Whether this front passes the node's events on to the backend, from this message of the node on. */
   receiverChanged(node: string, tenant: BackendId, receives: boolean): void {
-    this.#control.tenant(tenant).receives.set(node, receives)
+    const channels = this.#control.tenant(tenant)
+    channels.receives.set(node, receives)
+    this.#lvsp.receiverChanged(tenant, channels.isReceiver)
+    // The other front places channels from now on: what this one knows of placements is old when it takes over.
+    if (!channels.isReceiver) for (const channel of channels.all) channel.isChecked = false
     if (!receives) return this.#lvsp.forgetMissed(tenant)
-    this.#control.sendMissed(tenant, node)
+    this.#events.sendMissed(node, tenant)
     this.#takeOver(tenant)
   }
 
-  /** An event of a node. It is dropped unless the node serves the channel now. Another front may be the one that passes it on. */
-  nodeEvent(node: string, tenant: BackendId, { kind, event }: NodeEvent): void {
-    const channels = this.#control.tenant(tenant)
-    const receives = channels.receives.get(node) === true
-    const channel = channels.get(event.channelId)
-    if (channel?.node !== node) return
-    if (kind === 'connected') setConnected(channel, event.userId, true, receives)
-    if (kind === 'disconnected') setConnected(channel, event.userId, event.resumable, receives)
-    if (kind === 'encryption') channel.encryption = event
-    if (!receives) return
-    switch (kind) {
-      case 'connected':
-        return this.#lvsp.voiceStateConnected(tenant, event)
-      case 'disconnected':
-        return this.#lvsp.voiceStateDisconnected(tenant, event)
-      case 'speaking':
-        return this.#lvsp.speaking(tenant, event)
-      case 'encryption':
-        channel.toldEncryption = event
-        return this.#lvsp.channelDave(tenant, event)
-    }
+  /** An event of a node. */
+  nodeEvent(node: string, tenant: BackendId, event: NodeEvent): void {
+    this.#events.received(node, tenant, event)
   }
 
   /** The operator moves a channel: to this node, or to one that the front selects. It stays if none accepts it. */
@@ -301,13 +297,17 @@ export class Front {
     this.#effects.note('cluster.node_changed', { node: record.id, state: record.state, region: record.region })
     for (const channel of this.#control.channels()) {
       if (channel.node !== record.id) continue
-      if (isRestarted) channel.isLost = true
-      if (!this.#control.acts(channel.tenant)) continue
-      if (isRestarted) this.#placer.reopen(channel)
-      if (record.state === 'draining') this.#moves.add(channel)
+      if (isRestarted) this.#channelLost(channel)
+      if (record.state === 'draining' && this.#control.acts(channel.tenant)) this.#moves.add(channel)
     }
     this.#deadlines.update(this.#moves)
     if (record.state === 'serving') this.#placeStranded()
+  }
+
+  /** Its node is another process. The front that acts for the backend opens it there again. */
+  #channelLost(channel: FrontChannel): void {
+    channel.isLost = true
+    if (this.#control.acts(channel.tenant)) this.#placer.reopen(channel)
   }
 
   #nodeLost(record: NodeRecord, how: 'died' | 'left'): void {
@@ -322,6 +322,7 @@ export class Front {
 
   /** This front acts for the backend from now on: the channels of nodes that died or drain move. */
   #takeOver(tenant: BackendId): void {
+    this.#placer.check(Array.from(this.#control.registered(tenant)).filter(({ isChecked }) => !isChecked))
     if (!this.#control.acts(tenant)) return
     for (const channel of this.#control.tenant(tenant).all) {
       if (channel.stage !== 'open' || channel.node === undefined) continue
@@ -341,7 +342,11 @@ export class Front {
   }
 
   #placeStranded(): void {
-    for (const channel of this.#control.channels()) if (channel.stage === 'stranded') this.#placer.place(channel)
+    for (const channel of this.#control.channels()) this.#placeAgain(channel)
+  }
+
+  #placeAgain(channel: FrontChannel): void {
+    if (channel.stage === 'stranded') this.#placer.place(channel)
   }
 
   /** Called at the channel's turn: it may have ended, or its node serves again. */
@@ -349,43 +354,4 @@ export class Front {
     const node = channel.node === undefined ? undefined : this.#membership.get(channel.node)
     if (channel.stage === 'open' && node?.record.state === 'draining') this.#placer.move(channel, undefined, 'drain')
   }
-}
-
-/** Channels that leave a draining node, in order. */
-class Moves implements Timed {
-  readonly #move: (channel: FrontChannel) => void
-  readonly #waiting = new Set<FrontChannel>()
-  #next = Infinity
-
-  constructor(move: (channel: FrontChannel) => void) {
-    this.#move = move
-  }
-
-  /** 0 is at once. */
-  get deadline(): number {
-    return this.#next
-  }
-
-  add(channel: FrontChannel): void {
-    this.#waiting.add(channel)
-    if (this.#next === Infinity) this.#next = 0
-  }
-
-  tick(now: number): void {
-    if (now < this.#next) return
-    const [channel] = this.#waiting
-    if (channel !== undefined) {
-      this.#waiting.delete(channel)
-      this.#move(channel)
-    }
-    this.#next = this.#waiting.size === 0 ? Infinity : now + LIMITS.clusterMoveInterval
-  }
-}
-
-/** `isReported`: the backend receives the event. */
-function setConnected({ seats }: FrontChannel, userId: string, connected: boolean, isReported: boolean): void {
-  const seat = seats.get(userId)
-  if (seat?.grant === undefined) return
-  seat.grant.connected = connected
-  if (isReported) seat.reported = connected
 }

@@ -5,6 +5,7 @@ import { type BackendId, type ChannelRef, isSameGuild } from '../channel/channel
 import { LIMITS } from '../limits.ts'
 import type { VoiceStateGrant } from '../lvsp/node-control.ts'
 import { FrontChannel, type TenantChannels } from './front-channel.ts'
+import { isEpoch } from './placement/epochs.ts'
 import type { Placer } from './placer.ts'
 import { isOtherGrant } from './same-grant.ts'
 
@@ -23,6 +24,12 @@ export interface MirroredVoiceState extends VoiceStateGrant {
   readonly isEnded: boolean
 }
 
+/**
+ * What a node has sent when its connection is ready. `missed`: what changed since the last one. `all`: everything that it has.
+ * `otherSession`: everything, and it may be another process than before.
+ */
+export type NodeListing = 'missed' | 'all' | 'otherSession'
+
 export interface MirrorOptions {
   tenant(id: BackendId): TenantChannels
   readonly placer: Placer
@@ -30,56 +37,89 @@ export interface MirrorOptions {
   acts(tenant: BackendId): boolean
   /** Whether the backend creates the tokens of its users: a node that takes a channel over has to be given them. */
   adoptsTokens(tenant: BackendId): boolean
+  /** Another process of its node does not have the channel. */
+  lost(channel: FrontChannel): void
   /** A node serves the channel; `isMoved`: its users have to connect elsewhere. */
   opened(channel: FrontChannel, isMoved: boolean): void
 }
 
 export class Mirror {
   readonly #options: MirrorOptions
-  /** By node and tenant: what the node has listed since the connection was lost. */
-  readonly #listed = new Map<string, Set<string>>()
+  /**
+   * By node and tenant: channels that the node has listed since the connection was lost, with their users. Only what this front holds, so
+   * that a node that lists without end takes no more than the tables of its tenant.
+   */
+  readonly #listed = new Map<string, Map<string, Set<string>>>()
 
   constructor(options: MirrorOptions) {
     this.#options = options
   }
 
+  /** Channels and voice states that nodes have listed before they were ready. */
+  get listed(): number {
+    const channels = [...this.#listed.values()].flatMap(each => [...each.values()])
+    return channels.reduce((sum, users) => sum + 1 + users.size, 0)
+  }
+
   /** The connection to the node is lost. It lists all it has at the next one, or replays what was missed. */
   lost(node: string, tenant: BackendId): void {
-    this.#listed.set(`${node} ${tenant}`, new Set())
+    this.#listed.set(`${node} ${tenant}`, new Map())
   }
 
   /**
-   * The node is ready. `isComplete`: it has listed everything, and is the process of before: what it did not list was ended by another
-   * front. Another process has lost what it did not list, and those channels are opened again.
+   * The node is ready. What the same process did not list was ended by another front. Another process has lost what it did not list,
+   * and those channels are opened again: with `isRestarted` at once, otherwise when its record says so.
    */
-  ready(node: string, tenantId: BackendId, isComplete: boolean): void {
+  ready(node: string, tenantId: BackendId, listing: NodeListing, isRestarted: boolean): void {
     const listed = this.#listed.get(`${node} ${tenantId}`)
     this.#listed.delete(`${node} ${tenantId}`)
-    if (listed === undefined || !isComplete) return
     const tenant = this.#options.tenant(tenantId)
+    if (listed === undefined || listing === 'missed') return
+    if (listing === 'otherSession') {
+      if (isRestarted) this.#lostAt(node, tenant, listed)
+      return
+    }
+    for (const [channelId, holder] of tenant.ending) if (holder === node) tenant.ending.delete(channelId)
     for (const channel of [...tenant.all]) {
+      if (channel.stage === 'new' && !listed.has(channel.ref.channelId) && channel.holders.delete(node))
+        if (isUnplaced(channel)) this.#forget(tenant, channel)
       if (channel.node !== node || channel.stage !== 'open') continue
       const { channelId } = channel.ref
-      if (!listed.has(channelId)) this.#forget(tenant, channel)
+      const users = listed.get(channelId)
+      if (users === undefined) this.#forget(tenant, channel)
       else
         for (const [userId, seat] of [...channel.seats])
-          if (!seat.isAsked && !listed.has(`${channelId}/${userId}`)) tenant.removeSeat(channel, userId)
+          if (!seat.isAsked && !users.has(userId)) tenant.removeSeat(channel, userId)
+    }
+  }
+
+  #lostAt(node: string, tenant: TenantChannels, listed: ReadonlyMap<string, unknown>): void {
+    for (const channel of [...tenant.all]) {
+      const isThere = channel.node !== node || listed.has(channel.ref.channelId)
+      if (!isThere && channel.stage === 'open' && !channel.isLost) this.#options.lost(channel)
     }
   }
 
   channel(node: string, tenantId: BackendId, item: MirroredChannel): void {
+    if (!isEpoch(item.epoch)) return
     const tenant = this.#options.tenant(tenantId)
     const { channelId, guildId } = item
-    this.#options.placer.observe(item.epoch)
+    this.#options.placer.observe(tenantId, item.epoch)
     const known = tenant.get(channelId)
-    if (item.isEnded) return this.#ended(node, tenant, known, item)
-    this.#listed.get(`${node} ${tenantId}`)?.add(channelId)
+    const listed = this.#listed.get(`${node} ${tenantId}`)
+    if (item.isEnded) {
+      listed?.delete(channelId)
+      return this.#ended(node, tenant, known, item)
+    }
     if (known === undefined && tenant.size >= LIMITS.clusterChannels) return
+    if (listed?.has(channelId) === false) listed.set(channelId, new Set())
     const channel = known ?? new FrontChannel(tenantId, { channelId, guildId })
     if (known === undefined) tenant.add(channel)
     else if (!isSameGuild(known.ref, { channelId, guildId })) return
     channel.holders.set(node, Math.max(item.epoch, channel.holders.get(node) ?? 0))
     if (channel.node === node && item.epoch <= channel.epoch) {
+      // Another front has opened it again on the restarted node.
+      if (channel.isLost) this.#dropSeats(channel)
       channel.isLost = false
       if (channel.stage === 'open') channel.properties = item.properties
     } else if (isLater(node, item.epoch, channel)) this.#follow(channel, node, item)
@@ -94,9 +134,13 @@ export class Mirror {
     const channel = tenant.get(channelId)
     const seat = channel?.seats.get(userId)
     if (channel?.node !== node || seat?.isAsked === true) return
-    if (isEnded) return tenant.removeSeat(channel, userId)
-    this.#listed.get(`${node} ${tenantId}`)?.add(`${channelId}/${userId}`)
+    const listed = this.#listed.get(`${node} ${tenantId}`)?.get(channelId)
+    if (isEnded) {
+      listed?.delete(userId)
+      return tenant.removeSeat(channel, userId)
+    }
     if (seat === undefined && tenant.seats >= LIMITS.clusterVoiceStates) return
+    listed?.add(userId)
     const adopted = this.#options.adoptsTokens(tenantId) ? { token } : {}
     const request = { ...channel.ref, userId, sessionId, restrictions, ...adopted }
     // The backend knows of it from the front that it used.
@@ -115,23 +159,45 @@ export class Mirror {
     channel.leaving = undefined
     channel.isLost = false
     channel.refused.clear()
-    Object.assign(channel, { stage: 'open', node, epoch, properties, isRegistered: true, placed: undefined })
+    Object.assign(channel, {
+      stage: 'open',
+      node,
+      epoch,
+      properties,
+      isRegistered: true,
+      isChecked: false,
+      placed: undefined,
+    })
     channel.grant = { ...ref, token, endpoint }
-    const acts = this.#options.acts(tenant)
-    // The node lists its voice states next. Those of an older copy may have ended since.
-    const channels = this.#options.tenant(tenant)
-    for (const [userId, seat] of [...channel.seats])
-      if (!seat.isAsked && !(acts && seat.isOwn)) channels.removeSeat(channel, userId)
+    this.#dropSeats(channel)
     this.#options.placer.endElsewhere(channel, node)
-    this.#options.opened(channel, isMoved && acts)
+    // The front that placed it may have stopped before it registered it.
+    if (this.#options.tenant(tenant).isReceiver) this.#options.placer.check([channel])
+    this.#options.opened(channel, isMoved && this.#options.acts(tenant))
   }
 
-  #ended(node: string, tenant: TenantChannels, channel: FrontChannel | undefined, { epoch }: MirroredChannel): void {
+  /** The node lists its voice states next. Those of an older copy may have ended since. */
+  #dropSeats(channel: FrontChannel): void {
+    const acts = this.#options.acts(channel.tenant)
+    const channels = this.#options.tenant(channel.tenant)
+    for (const [userId, seat] of [...channel.seats])
+      if (!seat.isAsked && !(acts && seat.isOwn)) channels.removeSeat(channel, userId)
+  }
+
+  #ended(
+    node: string,
+    tenant: TenantChannels,
+    channel: FrontChannel | undefined,
+    { channelId, epoch }: MirroredChannel,
+  ): void {
+    if (tenant.ending.get(channelId) === node) tenant.ending.delete(channelId)
     if (channel === undefined) return
     // The end of an earlier copy: the node has, or will have, a later one.
     if (epoch < (channel.holders.get(node) ?? 0)) return
     channel.holders.delete(node)
-    if (channel.node !== node || channel.stage !== 'open' || epoch < channel.epoch) return
+    if (isUnplaced(channel)) return this.#forget(tenant, channel)
+    // The epoch of the front may be higher than that of the copy: the coordinator had a later placement on this node.
+    if (channel.node !== node || channel.stage !== 'open') return
     this.#forget(tenant, channel)
   }
 
@@ -143,6 +209,9 @@ export class Mirror {
     channel.stage = 'ended'
   }
 }
+
+/** The node that had it without a placement has ended it, and no front wants it. */
+const isUnplaced = ({ stage, holders }: FrontChannel) => stage === 'new' && holders.size === 0
 
 /** Of two placements the one with the higher epoch wins; of two with the same, which two fronts made without NATS, the lower node id. */
 const isLater = (node: string, epoch: number, channel: FrontChannel) =>

@@ -6,11 +6,14 @@ import {
   authenticatedContent,
   decodeCommitWelcome,
   decodeKeyPackage,
+  type HpkeCiphertext,
+  LeafSource,
   ReferenceLabel,
   referencedBytes,
 } from '@parley/protocol'
 import * as vectors from '../../../../test/dave/vectors.ts'
 import { nodeCrypto } from '../../../server/src/crypto.ts'
+import { LIMITS } from '../limits.ts'
 import * as rules from './commit-rules.ts'
 
 const sha256 = (bytes: Uint8Array) => new Uint8Array(createHash('sha256').update(bytes).digest())
@@ -93,6 +96,10 @@ test('a commit with a tag of the wrong length is refused', () => {
   )
 })
 
+test('a commit with a signature that is too long is refused', () => {
+  refuses(rules.hasShortSignature, [removingWith({ signature: new Uint8Array(73) }), forRemoving])
+})
+
 test('a commit holds every proposal once, by reference, and no other', () => {
   const [real] = removing.commit.proposals
   const other = { kind: 'reference' as const, reference: new Uint8Array(32) }
@@ -138,19 +145,46 @@ test('an update path keeps the capabilities of the group and has no extensions',
   )
 })
 
+test('an update path whose leaf has a field that is too long is refused', () => {
+  const { capabilities } = path.leaf
+  const long = Array.from({ length: LIMITS.daveCapabilities + 1 }, () => 2)
+  refuses(
+    rules.pathIsShort,
+    [leafWith({ capabilities: { ...capabilities, suites: long } }), forRemoving],
+    [leafWith({ capabilities: { ...capabilities, proposals: long } }), forRemoving],
+    [leafWith({ origin: { source: LeafSource.Commit, parentHash: new Uint8Array(33) } }), forRemoving],
+    [leafWith({ signature: new Uint8Array(73) }), forRemoving],
+  )
+})
+
+test('an update path whose ciphertexts hold anything but a path secret is refused', () => {
+  const [node] = path.nodes
+  const [secret] = node!.ciphertexts
+  const holding = (changes: Partial<HpkeCiphertext>) =>
+    pathWith({ nodes: [{ ...node!, ciphertexts: [secret!, { ...secret!, ...changes }] }] })
+  refuses(
+    rules.pathHoldsSecrets,
+    [holding({ ciphertext: new Uint8Array(49) }), forRemoving],
+    [holding({ ciphertext: new Uint8Array() }), forRemoving],
+    [holding({ kemOutput: new Uint8Array(65) }), forRemoving],
+    [holding({ kemOutput: Uint8Array.of(...secret!.kemOutput, 0) }), forRemoving],
+  )
+})
+
 test('an update path larger than the tree is refused', () => {
-  const node = { encryptionKey: path.nodes[0]!.encryptionKey, ciphertexts: 1 }
+  const node = path.nodes[0]!
+  const [secret] = node.ciphertexts
   refuses(
     rules.pathFitsTree,
     [pathWith({ nodes: [node, node, node] }), { ...forRemoving, leaves: { used: 4, capacity: 4 } }],
-    [pathWith({ nodes: [{ ...node, ciphertexts: 3 }] }), forRemoving],
+    [pathWith({ nodes: [{ ...node, ciphertexts: [secret!, secret!, secret!] }] }), forRemoving],
   )
 })
 
 test('an update path with keys that are not on P-256 is refused', () => {
   refuses(
     rules.pathHoldsKeys,
-    [pathWith({ nodes: [{ encryptionKey: new Uint8Array(65), ciphertexts: 1 }] }), forRemoving],
+    [pathWith({ nodes: [{ encryptionKey: new Uint8Array(65), ciphertexts: [] }] }), forRemoving],
     [leafWith({ encryptionKey: Uint8Array.of(4) }), forRemoving],
   )
 })
@@ -180,4 +214,49 @@ test('a Welcome is for exactly the added members', () => {
     [welcoming([secret!, other]), forAdding],
     [{ ...adding, welcome: { ...welcome!, suite: 1 } }, forAdding],
   )
+})
+
+test('a Welcome whose secrets hold anything but the group secrets is refused', () => {
+  const { welcome } = adding
+  const [secret] = welcome!.secrets
+  const holding = (changes: Partial<HpkeCiphertext>) => ({
+    ...adding,
+    welcome: { ...welcome!, secrets: [{ ...secret!, ...changes }] },
+  })
+  refuses(
+    rules.welcomeHoldsSecrets,
+    [holding({ ciphertext: new Uint8Array(52) }), forAdding],
+    [holding({ ciphertext: new Uint8Array(10_000) }), forAdding],
+    [holding({ kemOutput: new Uint8Array(65) }), forAdding],
+  )
+  assert.equal(
+    rules.welcomeHoldsSecrets(holding({ ciphertext: new Uint8Array(84) }), forAdding),
+    undefined,
+    'with a path',
+  )
+})
+
+test('a Welcome with more group information than its tree needs is refused', () => {
+  const { welcome } = adding
+  const ofLength = (length: number) => ({
+    ...adding,
+    welcome: { ...welcome!, encryptedGroupInfo: new Uint8Array(length) },
+  })
+  refuses(rules.welcomeFitsTree, [ofLength(4_000), forAdding])
+  const large = { ...forAdding, leaves: { used: 256, capacity: 256 } }
+  assert.equal(rules.welcomeFitsTree(ofLength(160_000), large), undefined)
+  assert.equal(typeof rules.welcomeFitsTree(ofLength(170_000), large), 'string')
+})
+
+test('a commit with its Welcome for as many members as a group may have fits into a message', () => {
+  const leaves = { used: LIMITS.daveMembers, capacity: LIMITS.daveMembers }
+  const references = (count: number) => Array.from({ length: count }, () => new Uint8Array(32))
+  const added = references(LIMITS.daveBatchAdds)
+  const context = { leaves, added, proposals: [...added, ...references(LIMITS.daveMembers)] }
+  assert.ok(rules.longestCommitWelcome(context) < LIMITS.binaryMessage)
+})
+
+test('a commit that is longer than any for its tree is refused before it is decoded', () => {
+  const judged = rules.judgeCommit(new Uint8Array(rules.longestCommitWelcome(forAdding) + 1), forAdding)
+  assert.deepEqual(judged, { ok: false, reason: `${rules.longestCommitWelcome(forAdding) + 1} bytes` })
 })

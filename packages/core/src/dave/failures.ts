@@ -11,7 +11,7 @@ interface AnnouncedCommit {
   isBlamed: boolean
 }
 
-/** `noted`: no consequence. `blamed`: a strike for the committer. `useless`: no recipient could process the commit. */
+/** `noted`: no consequence. `blamed`: a strike for the committer. `useless`: no recipient could process the commit, which bars the committer. */
 export type Verdict = 'noted' | 'blamed' | 'useless'
 
 /** The latest commits of one group, and the members that reported them with op 31. */
@@ -22,25 +22,62 @@ export class CommitReports {
   announced(transitionId: number, committer: Member, recipients: readonly Member[]): void {
     const reporters = new Set<Member>()
     this.#commits.push({ transitionId, committer, recipients: new Set(recipients), reporters, isBlamed: false })
-    if (this.#commits.length > LIMITS.daveBlamableCommits) this.#commits.shift()
+    if (this.#commits.length <= LIMITS.daveBlamableCommits) return
+    const earliest = this.#commits.shift()
+    if (earliest?.reporters.size === 0) earliest.committer.history.committedWell()
   }
 
-  /** A single report proves little, because the reporter may be at fault. Half of the recipients, and at least two, blame. */
+  /**
+   * Whether the reporter cannot help it: it received that commit and has not reported it yet. A committer that breaks its commits for one
+   * member is barred after `LIMITS.daveStrikes` more of them, so that a member with more reports of it than that is at fault itself. In a
+   * call of two no other member shows which of them is: a client that can use no commit at all is closed, and starts over.
+   */
+  isFounded(transitionId: number, reporter: Member): boolean {
+    const commit = this.#unreported(transitionId, reporter)
+    if (commit === undefined || commit.committer === reporter || isOfTwo(commit)) return false
+    return reporter.history.reportsOf(commit.committer.history) <= LIMITS.daveStrikes
+  }
+
+  /**
+   * A single report proves little, because the reporter may be at fault. Half of the recipients, and at least two, blame, and so does a
+   * member that has reported a commit of the same committer before.
+   */
   reported(transitionId: number, reporter: Member): Verdict {
-    const commit = this.#commits.find(commit => commit.transitionId === transitionId)
-    if (commit === undefined || !commit.recipients.has(reporter)) return 'noted'
+    const commit = this.#unreported(transitionId, reporter)
+    if (commit === undefined) return 'noted'
     commit.reporters.add(reporter)
     const { committer, recipients, reporters } = commit
-    if (reporters.size === recipients.size) return 'useless'
-    if (commit.isBlamed || reporters.size < 2 || reporters.size * 2 < recipients.size) return 'noted'
+    const isTelling = committer !== reporter && !isOfTwo(commit)
+    const isRepeated = isTelling && reporter.history.reportsOf(committer.history) > 0
+    if (isTelling) reporter.history.reports(committer.history)
+    if (isUseless(commit)) {
+      committer.history.bar()
+      return 'useless'
+    }
+    const isByHalf = reporters.size >= 2 && reporters.size * 2 >= recipients.size
+    if (commit.isBlamed || !(isByHalf || isRepeated)) return 'noted'
     commit.isBlamed = true
-    committer.strikes++
+    committer.history.strike()
     return 'blamed'
   }
 
   clear(): void {
     this.#commits = []
   }
+
+  /** The commit, if that member received and has not reported it. */
+  #unreported(transitionId: number, reporter: Member): AnnouncedCommit | undefined {
+    const commit = this.#commits.find(commit => commit.transitionId === transitionId)
+    return commit?.recipients.has(reporter) && !commit.reporters.has(reporter) ? commit : undefined
+  }
+}
+
+const isOfTwo = ({ recipients }: AnnouncedCommit): boolean => recipients.size <= 2
+
+/** All recipients reported it, or all but the committer, whose word says little. A single other member may be at fault itself. */
+function isUseless({ committer, recipients, reporters }: AnnouncedCommit): boolean {
+  if (reporters.size === recipients.size) return true
+  return reporters.size >= 2 && [...recipients].every(member => member === committer || reporters.has(member))
 }
 
 /** `later`: `deadline` says when to ask again. `give up`: the group was recreated too often. */

@@ -1,16 +1,16 @@
 // The DAVE group of one channel: its members, the version of its call, and the rounds that change its MLS group.
 // Three parts do the work: `CallVersion` decides between version 0 and 1, `Rounds` changes the MLS group in batches,
 // `Member` holds what one client was sent and has sent. docs/dave.md has the states, messages and times.
-import { VoiceClose, type VoiceOp } from '@parley/protocol'
+import { VoiceClose } from '@parley/protocol'
 import type { GroupCrypto } from '../crypto.ts'
 import { LIMITS } from '../limits.ts'
 import type { WriteNote } from '../notes.ts'
 import type { ExternalSender } from './external-sender.ts'
 import { type AcceptedKeyPackage, judgeKeyPackage } from './key-package-rules.ts'
-import { type DaveSession, Member, type MemberInspection, Members } from './member.ts'
+import { type DaveSession, Member, type MemberInspection, Members, type ReplayedMessage } from './member.ts'
 import { sendExternalSender, sendPrepareEpoch, sendPrepareTransition } from './messages.ts'
 import { Rounds } from './rounds.ts'
-import { CallVersion, DAVE_REQUIRED, type DaveEnding, type DavePolicy, type DaveState } from './version.ts'
+import { CallVersion, DAVE_FULL, DAVE_REQUIRED, type DaveEnding, type DavePolicy, type DaveState } from './version.ts'
 
 export interface DaveGroupOptions {
   policy: DavePolicy
@@ -93,16 +93,22 @@ export class DaveGroup {
   join(session: DaveSession, claimedVersion: number, now: number): number {
     const before = this.#members.get(session)
     this.leave(session, now)
-    const member = new Member(session, claimedVersion, now, before)
+    const history = this.#members.historyOf(session, now)
+    const member = new Member(session, claimedVersion, history, before)
     this.#members.add(member)
     if (this.#members.size === 1) this.#begin(member)
+    const hasPlace = this.#members.size <= LIMITS.daveMembers
     if (this.#version.of(member) === 0) this.#excluded(member, now)
-    const version = Math.min(this.#version.target, this.#version.of(member))
+    else if (!hasPlace) this.#crowded(member, now)
+    const version = hasPlace ? Math.min(this.#version.target, this.#version.of(member)) : 0
     if (version > 0) {
       member.hasDaveSession = true
       member.resetRequested()
       member.requireKeyPackage(now)
     }
+    // It makes a sole other member start over, and all others commit.
+    if (before?.hasDaveSession && !history.takeUnsolicited(now))
+      this.#refuse(member, VoiceClose.RateLimited, 'too many Select Protocol messages')
     this.#settle(now)
     return version
   }
@@ -140,8 +146,8 @@ export class DaveGroup {
     this.#settle(now)
   }
 
-  /** The session has resumed. `missed` are the opcodes of the messages replayed to it; undefined without a replay. */
-  back(session: DaveSession, missed: readonly VoiceOp[] | undefined, now: number): void {
+  /** The session has resumed. `missed` are the messages replayed to it; undefined without a replay. */
+  back(session: DaveSession, missed: readonly ReplayedMessage[] | undefined, now: number): void {
     const member = this.#members.get(session)
     if (member === undefined) return
     if (member.isOnline) this.away(session, now)
@@ -171,7 +177,7 @@ export class DaveGroup {
     const isLatest = this.#members.get(session)?.keyPackageArrived()
     const member = this.#participant(session)
     if (member === undefined) return
-    if (member.keyPackageDeadline === Infinity && !member.takeUnsolicited(now))
+    if (member.keyPackageDeadline === Infinity && !member.history.takeUnsolicited(now))
       return this.#refuse(member, VoiceClose.RateLimited, 'too many key packages')
     const judged = judgeKeyPackage(payload, { identity: member.identity, crypto: this.#crypto })
     if (!judged.ok) this.#refuse(member, VoiceClose.BadRequest, `key package: ${judged.reason}`)
@@ -186,12 +192,14 @@ export class DaveGroup {
     if (member === undefined) return
     const isSolicited = member.openProposals > 0
     if (isSolicited) member.openProposals--
-    else if (!member.takeUnsolicited(now)) return this.#refuse(member, VoiceClose.RateLimited, 'too many commits')
+    else if (!member.history.takeUnsolicited(now))
+      return this.#refuse(member, VoiceClose.RateLimited, 'too many commits')
     const { group } = this.#rounds
     if (!isSolicited || !group.mayCommit(member) || group.isLate(payload)) return
     const refusal = this.#rounds.commit(member, payload, now)
     if (refusal !== undefined) {
-      member.strikes++
+      // Its valid commits are refused too.
+      if (!member.isBarred) member.history.strike()
       this.#note('dave.commit_refused', { user: session.userId, reason: refusal })
     }
     this.#settle(now)
@@ -211,7 +219,9 @@ export class DaveGroup {
     this.#members.get(session)?.resetRequested()
     const member = this.#participant(session)
     if (member === undefined) return
-    if (!member.takeReport(now)) return this.#refuse(member, VoiceClose.BadRequest, 'too many invalid commits')
+    const isFounded = this.#rounds.isFounded(member, transitionId)
+    if (!isFounded && !member.history.takeReport(now))
+      return this.#refuse(member, VoiceClose.BadRequest, 'too many invalid commits')
     const verdict = this.#rounds.reported(member, transitionId)
     member.requireKeyPackage(now)
     member.holdUntil = now + LIMITS.daveResetDelay
@@ -225,8 +235,7 @@ export class DaveGroup {
   setPolicy(policy: DavePolicy, now: number): void {
     if (policy === this.#version.policy) return
     this.#version.policy = policy
-    for (const member of this.#members)
-      if (policy === 'required' && this.#version.of(member) === 0) this.#refuse(member, ...DAVE_REQUIRED)
+    if (policy === 'required') this.#refuseExcluded()
     if (policy === 'off' && this.#version.target > 0) this.#downgrade(now)
     this.#settle(now)
   }
@@ -319,6 +328,7 @@ export class DaveGroup {
 
   /** A client that was asked twice may answer once: then its older key package is used. */
   #keyPackageOverdue(member: Member, now: number): void {
+    member.stopCountingResets()
     if (member.staleKeyPackage !== undefined) return this.#takeKeyPackage(member, member.staleKeyPackage, now)
     member.isIncapable = true
     member.discardKeyPackages()
@@ -332,6 +342,21 @@ export class DaveGroup {
     // Frames that other members have sealed are still on their way.
     if (!member.isCapable && this.#members.all.some(other => other.hasDaveSession)) member.session.refuseSealed()
     if (this.#version.target > 0) this.#downgrade(now)
+  }
+
+  /** The call has become larger than a group may be, by this member. */
+  #crowded(member: Member, now: number): void {
+    if (this.#version.policy === 'required') return this.#refuse(member, ...DAVE_FULL)
+    this.#version.postponeUpgrade(now)
+    if (this.#version.target > 0) this.#downgrade(now)
+  }
+
+  /** Encryption is required from now on: members without DAVE are closed, and the latest of a call that is too large. */
+  #refuseExcluded(): void {
+    let places: number = LIMITS.daveMembers
+    for (const member of this.#members)
+      if (this.#version.of(member) === 0) this.#refuse(member, ...DAVE_REQUIRED)
+      else if (--places < 0) this.#refuse(member, ...DAVE_FULL)
   }
 
   /** The session is closed after the input, by the owner of the group. The first reason counts. */

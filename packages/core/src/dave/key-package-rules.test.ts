@@ -3,8 +3,10 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { decodeKeyPackage, type KeyPackage, ReferenceLabel, referencedBytes, snowflakeBytes } from '@parley/protocol'
+import { forgeKeyPackage } from '../../../../test/dave/forged.ts'
 import * as vectors from '../../../../test/dave/vectors.ts'
 import { nodeCrypto } from '../../../server/src/crypto.ts'
+import { LIMITS } from '../limits.ts'
 import * as rules from './key-package-rules.ts'
 
 const real = decodeKeyPackage(vectors.KEY_PACKAGE)
@@ -85,6 +87,21 @@ test('a key package without the capabilities of the group is refused', () => {
     leafWith({ capabilities: { ...capabilities, suites: [] } }),
     leafWith({ capabilities: { ...capabilities, credentials: [2] } }),
   )
+})
+
+test('a key package whose capabilities have a long list is refused', () => {
+  const { capabilities } = real.leaf
+  const long = Array.from({ length: LIMITS.daveCapabilities + 1 }, () => 1)
+  refuses(
+    rules.hasShortLists,
+    ...Object.keys(capabilities).map(name => leafWith({ capabilities: { ...capabilities, [name]: long } })),
+  )
+})
+
+test('a key package that is signed but longer than those of any library is refused before it is decoded', () => {
+  const judge = (suites: number) => rules.judgeKeyPackage(forgeKeyPackage(context.identity, suites), context)
+  for (const suites of [1, LIMITS.daveCapabilities]) assert.ok(judge(suites).ok)
+  for (const suites of [LIMITS.daveCapabilities + 1, 400, 120_000]) assert.ok(!judge(suites).ok, `${suites}`)
 })
 
 test('a key package whose init key is its encryption key is refused', () => {

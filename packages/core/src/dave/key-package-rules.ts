@@ -16,6 +16,7 @@ import {
   signedLeafBytes,
 } from '@parley/protocol'
 import type { GroupCrypto } from '../crypto.ts'
+import { LIMITS } from '../limits.ts'
 import { ok, type Result, refused } from '../result.ts'
 
 export interface KeyPackageContext {
@@ -57,6 +58,13 @@ export const isCapable = ({ versions, suites, credentials }: Capabilities): bool
 export const supportsGroup: KeyPackageRule = ({ leaf }) =>
   isCapable(leaf.capabilities) ? undefined : 'the capabilities do not include those of the group'
 
+/** Whether the lists of a leaf are short: the leaf becomes part of every Welcome. */
+export const isShort = (capabilities: Capabilities): boolean =>
+  Object.values(capabilities).every((list: number[]) => list.length <= LIMITS.daveCapabilities)
+
+export const hasShortLists: KeyPackageRule = ({ leaf }) =>
+  isShort(leaf.capabilities) ? undefined : 'a list of its capabilities is too long'
+
 /** RFC 9420 §10.1: init key and encryption key differ. */
 export const hasTwoKeys: KeyPackageRule = ({ initKey, leaf }) =>
   isSameBytes(initKey, leaf.encryptionKey) ? 'init key and encryption key are the same' : undefined
@@ -85,6 +93,7 @@ const RULES: readonly KeyPackageRule[] = [
   livesForever,
   hasNoExtensions,
   supportsGroup,
+  hasShortLists,
   hasTwoKeys,
   hasValidKeys,
   leafIsSigned,
@@ -103,6 +112,7 @@ export interface AcceptedKeyPackage {
 
 /** Decodes the payload of op 26 and applies all rules. The first rule that it breaks is the reason. */
 export function judgeKeyPackage(payload: Uint8Array, context: KeyPackageContext): Result<AcceptedKeyPackage> {
+  if (payload.length > LIMITS.daveKeyPackage) return refused(`${payload.length} bytes`)
   let keyPackage: KeyPackage
   try {
     // A copy: the payload belongs to the host, and decoded fields are views of it.

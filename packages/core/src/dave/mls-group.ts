@@ -27,12 +27,20 @@ interface Remove extends SignedProposal {
   leafIndex: number
 }
 
+/** A commit that waits in case that no other arrives. */
+interface Spare {
+  committer: Member
+  payload: Uint8Array
+}
+
 /** The proposals of one epoch, and who was sent them. */
 interface Batch {
   adds: Add[]
   removes: Remove[]
   /** Members that may commit. */
   recipients: Set<Member>
+  /** A valid commit of a barred member, of those with the fewest strikes. */
+  spare: Spare | undefined
   sentAt: number
   deadline: number
 }
@@ -123,9 +131,10 @@ export class MlsGroup {
     return leaf !== undefined
   }
 
-  /** Proposes the first two candidates to each other; the first valid commit creates the group. */
+  /** Proposes two candidates to each other, those with the fewest strikes; the first valid commit creates the group. */
   form(candidates: readonly Candidate[], now: number): void {
-    const adds = candidates.slice(0, 2).map(member => this.#add(member))
+    const founders = [...candidates].sort((one, other) => one.history.strikes - other.history.strikes).slice(0, 2)
+    const adds = founders.map(member => this.#add(member))
     const recipients = adds.map(add => add.member)
     this.#batch = batchOf(adds, [], recipients, now)
     for (const member of recipients) send(member, payloadOf(adds.filter(add => add.member !== member)))
@@ -145,11 +154,6 @@ export class MlsGroup {
     return true
   }
 
-  /** Whether a member can commit: online, and not barred. */
-  hasCommitter(): boolean {
-    return this.members.some(member => member.isOnline && !member.isBarred)
-  }
-
   /** Whether a commit is for another epoch, as those of the losers of a race are. Everything else is left to `commit`. */
   isLate(payload: Uint8Array): boolean {
     const place = peekPlace(payload)
@@ -162,18 +166,22 @@ export class MlsGroup {
     return (this.#isEstablished ? this.leafOf(member) : this.#foundingLeaf(member)) !== undefined
   }
 
+  /** What a barred member has sent for the batch: it counts if no other member commits in time. */
+  get spare(): Spare | undefined {
+    return this.#batch?.spare
+  }
+
   /** Withdraws the batch: no commit of it is accepted. */
   abandonBatch(): void {
     this.#batch = undefined
   }
 
-  /** Checks a commit and applies it. A refused commit changes nothing. */
-  commit(committer: Member, payload: Uint8Array, now: number): Result<AcceptedCommit> {
+  /** Checks a commit and applies it, that of a barred member only if `isLast`. A refused commit changes nothing. */
+  commit(committer: Member, payload: Uint8Array, now: number, isLast = false): Result<AcceptedCommit> {
     const batch = this.#batch
     const own = this.#isEstablished ? this.leafOf(committer) : this.#foundingLeaf(committer)
     if (batch === undefined || own === undefined || !batch.recipients.has(committer))
       return refused('no proposals were sent to this member')
-    if (committer.isBarred && isReplaceable(committer, batch)) return refused('earlier commits of this member failed')
     const [leafIndex, leaf] = own
     const adds = this.#isEstablished ? batch.adds : batch.adds.filter(add => add.member !== committer)
     const before = this.#isEstablished ? this.#leaves : new Leaves([leaf])
@@ -188,7 +196,12 @@ export class MlsGroup {
       leaves: before.after(removed, adds.map(leafFor)),
       crypto: this.#crypto,
     })
-    return judged.ok ? ok(this.#apply(judged.value, before, batch, now)) : judged
+    if (!judged.ok) return judged
+    if (!isLast && committer.isBarred && isReplaceable(committer, batch)) {
+      keepSpare(batch, committer, payload)
+      return refused('earlier commits of this member failed')
+    }
+    return ok(this.#apply(judged.value, before, batch, now))
   }
 
   /** Applies a commit that kept all rules: tree, epoch, and which members process it or join with it. */
@@ -229,6 +242,7 @@ const batchOf = (adds: Add[], removes: Remove[], recipients: Member[], now: numb
   adds,
   removes,
   recipients: new Set(recipients),
+  spare: undefined,
   sentAt: now,
   deadline: now + LIMITS.daveCommitTimeout,
 })
@@ -251,6 +265,12 @@ const leafFor = ({ member, keyPackage }: Add): Leaf => ({
 /** Whether another member can commit instead. */
 const isReplaceable = (committer: Member, { recipients }: Batch) =>
   [...recipients].some(other => other !== committer && other.isOnline && !other.isBarred)
+
+/** Keeps a copy of the commit: the payload belongs to the host. */
+function keepSpare(batch: Batch, committer: Member, payload: Uint8Array): void {
+  const fewest = batch.spare?.committer.history.strikes ?? Infinity
+  if (committer.history.strikes < fewest) batch.spare = { committer, payload: payload.slice() }
+}
 
 /** The proposals in the order in which the commit names them, which is the order of their leaves (RFC 9420 §12.4.2). */
 function inOrder<T extends SignedProposal>({ commit }: CommitWelcome, proposals: readonly T[]): T[] {

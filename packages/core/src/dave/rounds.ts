@@ -34,6 +34,8 @@ export class Rounds {
   #group: MlsGroup
   /** When outstanding changes are proposed; `Infinity` if there are none. */
   #proposeAt = Infinity
+  /** Until when the batch that is due waits for key packages at most, however many members reset themselves. */
+  #heldUntil = Infinity
 
   constructor(options: RoundsOptions) {
     this.#options = options
@@ -93,6 +95,10 @@ export class Rounds {
     this.#transitions.ready(member, transitionId)
   }
 
+  /** Whether the member received a commit with this id, has not reported it yet, and may well be right. */
+  isFounded(member: Member, transitionId: number): boolean {
+    return this.#reports.isFounded(transitionId, member)
+  }
   /** Op 31 with the leaf that it invalidates. */
   reported(member: Member, transitionId: number): Verdict {
     this.#transitions.skip(member)
@@ -121,7 +127,7 @@ export class Rounds {
 
   /** Handles a missed commit deadline and a postponed recreation that is due. */
   tick(now: number): void {
-    if (this.#group.deadline <= now) this.recreate('no commit in time', now)
+    if (this.#group.deadline <= now && !this.#commitSpare(now)) this.recreate('no commit in time', now)
     if (this.#recreations.deadline <= now) this.recreate('postponed', now)
   }
 
@@ -137,14 +143,21 @@ export class Rounds {
   pump(now: number): void {
     if (!this.#canPropose() || this.#proposeAt > now) return
     const { members } = this.#options
-    const { holdUntil } = members
-    this.#proposeAt = holdUntil > now ? holdUntil : Infinity
-    if (holdUntil > now) return
+    if (this.#holds(members.holdUntil, now)) return
     const candidates = members.all.filter(isCandidate)
     if (!this.#group.isEstablished) {
       if (candidates.length >= 2) this.#group.form(candidates, now)
-    } else if (!this.#group.hasCommitter()) this.recreate('no member left that can commit', now)
+    } else if (this.#lacksCommitter()) this.recreate('no member left that can commit', now)
     else this.#group.change(candidates, now)
+  }
+
+  /** Whether the batch that is due waits for members that have reset themselves. */
+  #holds(holdUntil: number, now: number): boolean {
+    this.#proposeAt = Math.min(holdUntil, this.#heldUntil)
+    const isHeld = this.#proposeAt > now
+    this.#heldUntil = isHeld ? Math.min(this.#heldUntil, now + LIMITS.daveResetDelay) : Infinity
+    if (!isHeld) this.#proposeAt = Infinity
+    return isHeld
   }
 
   /** The group cannot continue: all members create a new one, at once, later, or not at all. */
@@ -161,10 +174,27 @@ export class Rounds {
     const { members, version, sender } = this.#options
     version.active = this.#transitions.execute() ?? version.active
     this.#forgetGroup()
-    for (const member of members) {
-      member.strikes = 0
-      sendPrepareEpoch(member, version.target, sender, now)
-    }
+    for (const member of members) sendPrepareEpoch(member, version.target, sender, now)
+  }
+
+  /** The commit of a barred member counts where no other arrived in time. Returns whether there was a valid one. */
+  #commitSpare(now: number): boolean {
+    const { spare } = this.#group
+    if (spare === undefined) return false
+    const commit = this.#group.commit(spare.committer, spare.payload, now, true)
+    if (commit.ok) this.#announce(spare.committer, commit.value, now)
+    return commit.ok
+  }
+
+  /**
+   * Whether no member of the group can commit, or only barred ones, and at least as many others wait outside: they create a group of
+   * their own. Fewer could be accomplices of a member whose reports barred the members of the group.
+   */
+  #lacksCommitter(): boolean {
+    const online = this.#group.members.filter(member => member.isOnline)
+    if (online.some(member => !member.isBarred)) return false
+    const outside = this.#options.members.all.filter(member => member.isOnline && member.isCapable && !member.isBarred)
+    return online.length <= outside.length
   }
 
   /** Whether a batch may be sent: version above 0, no batch, transition or postponed recreation in progress. */
@@ -192,6 +222,7 @@ export class Rounds {
     this.#reports.clear()
     this.#recreations.cancel()
     this.#proposeAt = Infinity
+    this.#heldUntil = Infinity
   }
 
   #newGroup(): MlsGroup {

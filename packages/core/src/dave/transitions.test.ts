@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { VoiceOp } from '@parley/protocol'
-import { Member } from './member.ts'
+import { Member, MemberHistory } from './member.ts'
 import { Transitions } from './transitions.ts'
 
 function scene(count: number) {
@@ -10,11 +10,12 @@ function scene(count: number) {
   const members = Array.from({ length: count }, (_, index) => {
     const session = {
       userId: `${index}`,
+      voiceState: {},
       sendText: (op: VoiceOp, text: string) => sent.push(`${index} ${op} ${text}`),
       sendBinary: () => {},
       refuseSealed: () => {},
     }
-    return new Member(session, 1, 0)
+    return new Member(session, 1, new MemberHistory(0))
   })
   return { members, sent, transitions: new Transitions() }
 }

@@ -29,9 +29,16 @@ export interface DaveEnding {
 /** Close code and reason for a client that does not support DAVE where the policy requires it. */
 export const DAVE_REQUIRED = [VoiceClose.EncryptionRequired, 'the channel requires end-to-end encryption'] as const
 
+/** The same for a client that supports DAVE, where the call has as many members as one group can have. */
+export const DAVE_FULL = [
+  VoiceClose.EncryptionRequired,
+  `a call with end-to-end encryption has at most ${LIMITS.daveMembers} members`,
+] as const
+
 /**
  * `target` is the version that the call is moving to, `active` the one in force. A downgrade starts at once. An upgrade
- * starts `daveUpgradeDelay` after every member supports DAVE, and not within `daveRetryDelay` of a failed group.
+ * starts `daveUpgradeDelay` after every member supports DAVE and the call is not too large, and not within `daveRetryDelay` of a failed
+ * group or of a call that was too large.
  */
 export class CallVersion {
   policy: DavePolicy
@@ -90,12 +97,13 @@ export class CallVersion {
     this.#upgradeAt = Infinity
   }
 
-  /** The group has failed repeatedly: the next upgrade waits. */
+  /** The group has failed repeatedly, or the call is too large for one: the next upgrade waits. */
   postponeUpgrade(now: number): void {
     this.#noUpgradeBefore = now + LIMITS.daveRetryDelay
   }
 
   #canUpgrade(members: Members): boolean {
-    return this.target === 0 && members.size > 0 && members.all.every(member => this.of(member) > 0)
+    if (this.target > 0 || members.size === 0 || members.size > LIMITS.daveMembers) return false
+    return members.all.every(member => this.of(member) > 0)
   }
 }

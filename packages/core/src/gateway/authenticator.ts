@@ -94,8 +94,14 @@ export class Authenticator {
 
   #mayResume({ channel, voiceState, tokenOwner }: Resumable, token: string): boolean {
     const isUser = this.#crypto.equal(voiceState.token, token)
-    const isChannel = this.#crypto.equal(channel.token, token) && tokenOwner === 'channel'
+    const isChannel = this.#crypto.equal(channel.token, token) && tokenOwner === 'channel' && this.#isShared(channel)
     return isUser || isChannel
+  }
+
+  /** The channel's token authenticates its members. */
+  #isShared(channel: Channel): boolean {
+    const { channelTokenAuth, adopting } = this.#policy
+    return channelTokenAuth && !adopting.has(channel.backend)
   }
 
   /**
@@ -104,10 +110,9 @@ export class Authenticator {
    * the first other id that is presented while the voice state exists.
    */
   #tokenOwner(identify: Identify, channel: Channel, voiceState: VoiceState): TokenOwner | undefined {
-    const { sessionCheck, channelTokenAuth, adopting } = this.#policy
+    const { sessionCheck } = this.#policy
     const isUser = this.#crypto.equal(voiceState.token, identify.token)
-    const isShared = channelTokenAuth && !adopting.has(channel.backend)
-    const isChannel = this.#crypto.equal(channel.token, identify.token) && isShared
+    const isChannel = this.#crypto.equal(channel.token, identify.token) && this.#isShared(channel)
     if (!isUser && !isChannel) return undefined
     const { channel_id: channelId, session_id: sessionId } = identify
     if (channelId !== undefined && channelId !== null && channelId !== channel.channelId) return undefined

@@ -227,7 +227,7 @@ export class GatewayConnection implements Attachment, Held, Timed {
 
   #enter(session: VoiceSession, now: number): void {
     this.#release()
-    this.#gateway.effects.authenticated(this.id)
+    this.#gateway.effects.authenticated(this.id, session.channel.backend)
     const rates = session.voiceState.rates(now)
     this.#state = { kind: 'live', session, rates, silentUntil: now + LIMITS.heartbeatGrace }
   }

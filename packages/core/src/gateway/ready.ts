@@ -6,8 +6,8 @@ import type { VoiceSession } from './voice-session.ts'
 type Ready = VoiceEvents[typeof VoiceOp.Ready]
 
 /**
- * `streams` lists the layers that the client offered, or one for `video: true` alone, each with a pair of SSRCs and
- * `active: false`, because no packet has been sent yet. Without either it is empty.
+ * `streams` lists the layers that the client offered, or one for `video: true` without any, each with a pair of SSRCs and
+ * `active: false`, because no packet has been sent yet; then the sound, if it offered one.
  */
 export function readyFor({ media, mediaIp }: VoiceSession, modes: readonly VoiceMode[]): Ready {
   const layers = media.offersVideo ? media.sources.flatMap(source => source.layers) : []
@@ -18,13 +18,16 @@ export function readyFor({ media, mediaIp }: VoiceSession, modes: readonly Voice
     modes: [...modes],
     experiments: [],
     heartbeat_interval: LIMITS.heartbeatInterval,
-    streams: layers.map(({ rid, quality, ssrc, rtxSsrc }) => ({
-      type: 'video',
-      rid,
-      quality,
-      ssrc,
-      rtx_ssrc: rtxSsrc,
-      active: false,
-    })),
+    streams: [
+      ...layers.map(({ rid, quality, ssrc, rtxSsrc }) => ({
+        type: 'video' as const,
+        rid,
+        quality,
+        ssrc,
+        rtx_ssrc: rtxSsrc,
+        active: false,
+      })),
+      ...(media.sound === undefined ? [] : [media.sound.stream(false)]),
+    ],
   }
 }

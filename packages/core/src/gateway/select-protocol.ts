@@ -81,8 +81,8 @@ function openWebrtc(session: VoiceSession, select: SelectProtocol, context: Tran
     closed: reason => effects.note('webrtc.closed', { user, channel: channel.channelId, reason }),
   })
   media.transport = transport
-  transport.open()
-  if (describe(session, { sdp: transport.answer }, select.codecs ?? [], context.crypto, now)) session.enter(now)
+  const sdp = transport.open(offer)
+  if (describe(session, { sdp }, select.codecs ?? [], context.crypto, now)) session.enter(now)
 }
 
 type Description = VoiceEvents[typeof VoiceOp.SessionDescription]
@@ -115,9 +115,10 @@ export function mapSpeaking({ transport, audio }: SessionMedia, { ssrc }: Speaki
 }
 
 /** … and in op 12. Called once the sources have the declaration: layers are told apart by their rids. */
-export function mapVideo({ transport, audio, sources }: SessionMedia, video: Video): void {
+export function mapVideo({ transport, audio, sources, sound }: SessionMedia, video: Video): void {
   if (transport?.kind !== 'webrtc') return
   if (video.audio_ssrc) transport.mapSsrc(video.audio_ssrc, audio.ssrc)
+  if (sound?.declared?.ssrc) transport.mapSsrc(sound.declared.ssrc, sound.route.ssrc)
   for (const { active } of sources)
     for (const [layer, { ssrc, rtx_ssrc }] of active) {
       // The client does not know its SSRC yet, and declares that of Ready.

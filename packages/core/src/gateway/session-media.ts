@@ -4,13 +4,21 @@ import type { Channel } from '../channel/channel.ts'
 import type { ChannelMedia, ChannelSession } from '../channel/channel-session.ts'
 import type { LaneHandle, PeerNumbers, PeerOwner } from '../channel/lane-handle.ts'
 import type { RouteSource } from '../channel/media-routes.ts'
+import { type SoundSource, soundSource, withoutSound } from '../channel/video/sound-source.ts'
 import { declarationOf, type VideoSource, videoSources } from '../channel/video/video-source.ts'
 import type { PeerId, PeerQuality } from '../lane/commands.ts'
 import type { LayerReport } from '../lane/layer-report.ts'
 import { ALL_WANTED, type Wants } from '../lane/wants.ts'
+import { LIMITS } from '../limits.ts'
 import type { UdpTransport } from '../transport/udp-transport.ts'
 import { discordMapping, hasVideoCodec, UNLISTED_CODECS } from '../transport/video-mapping.ts'
 import type { WebrtcTransport } from '../transport/webrtc/webrtc-transport.ts'
+
+/** Packets that were not forwarded, because their sender, or its channel, sent too much. */
+export interface OverBitrate {
+  readonly member: number
+  readonly channel: number
+}
 
 /** The session that media belongs to. */
 export interface MediaOwner extends ChannelSession {
@@ -19,6 +27,8 @@ export interface MediaOwner extends ChannelSession {
   spoke(): void
   /** The layer that it is sent of a source, or the reason for it, changed. */
   viewed(report: LayerReport): void
+  /** So many of its packets were above a limit of bit rate, its own or that of its channel. */
+  bitrateExceeded(over: OverBitrate): void
   /** It no longer views the source with this SSRC. */
   viewEnded(ssrc: number): void
 }
@@ -30,6 +40,8 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   readonly audio: RouteSource
   /** The pairs of SSRCs after it. */
   readonly sources: readonly VideoSource[]
+  /** The last SSRC of the block, if Identify offers a sound. */
+  readonly sound: SoundSource | undefined
   /** Whether Ready lists the sources. */
   readonly offersVideo: boolean
   speaking = 0
@@ -47,6 +59,9 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
   #hasDeclaredVideo = false
   #hasMapping = false
   #sessionIp = ''
+  /** Packets above a limit that were not reported yet, and when others may be reported. */
+  #over: OverBitrate = { member: 0, channel: 0 }
+  #overReportedAt = -Infinity
 
   constructor(
     owner: MediaOwner,
@@ -59,13 +74,18 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
     this.lane = lane
     this.numbers = numbers
     this.audio = { peer, ssrc: audioSsrc }
-    this.sources = videoSources(peer, videoSsrcs, streams ?? [])
+    const offered = withoutSound(streams ?? [])
+    this.sources = videoSources(peer, videoSsrcs, offered)
+    this.sound = soundSource(peer, ssrcs.at(-1) ?? 0, streams ?? [])
     this.#identifiedVideo = video === true
-    this.offersVideo = video === true || (streams ?? []).length > 0
+    this.offersVideo = video === true || offered.length > 0
   }
 
   get peer(): PeerId {
     return this.numbers.peer
+  }
+  get knowsSounds(): boolean {
+    return this.sound !== undefined
   }
   get isWebrtc(): boolean {
     return this.transport?.kind === 'webrtc'
@@ -176,11 +196,17 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
     if (video.video_ssrc) this.#hasDeclaredVideo = true
     if (this.#hasDeclaredVideo && !this.hasVideo && this.transport !== undefined) this.updateCodecs(this.codecs)
     const wasSending = this.isSendingVideo
-    const before = JSON.stringify(this.sources.map(({ declared }) => declared))
-    for (const source of this.sources) source.declare(declarationOf(source, this.sources, video))
-    const isChanged = JSON.stringify(this.sources.map(({ declared }) => declared)) !== before
+    const before = this.#declared
+    const declared = { ...video, streams: video.streams && withoutSound(video.streams) }
+    for (const source of this.sources) source.declare(declarationOf(source, this.sources, declared))
+    this.sound?.declare(video)
+    const isChanged = this.#declared !== before
     this.#owner.channel.videoDeclared(this.#owner, isChanged)
     if (this.isSendingVideo !== wasSending) this.#owner.spoke()
+  }
+
+  get #declared(): string {
+    return JSON.stringify([this.sound, ...this.sources].map(source => source?.declared))
   }
 
   /** Listeners need the SSRC, whether or not the client declared that it speaks. The audio of a stream is the sound of its screen. */
@@ -206,6 +232,16 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
 
   measured(quality: PeerQuality): void {
     this.quality = quality
+  }
+
+  /** A client that sends too much does so all the time: one report a minute. */
+  bitrateExceeded({ member, channel }: OverBitrate, now: number): void {
+    this.#owner.channel.usage.overBitrate += member + channel
+    this.#over = { member: this.#over.member + member, channel: this.#over.channel + channel }
+    if (now - this.#overReportedAt < LIMITS.overBitrateNotes) return
+    this.#owner.bitrateExceeded(this.#over)
+    this.#over = { member: 0, channel: 0 }
+    this.#overReportedAt = now
   }
 
   /** Ends the session instead of detaching it: a resume would bring the same key back. */

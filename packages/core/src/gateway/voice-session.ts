@@ -11,7 +11,7 @@ import type { LayerReport } from '../lane/layer-report.ts'
 import { LIMITS } from '../limits.ts'
 import { ReplayBuffer, type ReplayLimits } from '../replay-buffer.ts'
 import type { TokenOwner } from './authenticator.ts'
-import { type MediaOwner, SessionMedia } from './session-media.ts'
+import { type MediaOwner, type OverBitrate, SessionMedia } from './session-media.ts'
 
 /** What a session needs of the connection it is attached to. */
 export interface Attachment {
@@ -32,6 +32,8 @@ export interface SessionObserver {
   sessionSpoke(session: VoiceSession): void
   /** The layer that it is sent of a source, or the reason for it, changed. */
   sessionViewed(session: VoiceSession, report: LayerReport): void
+  /** So many of its packets were above a limit of bit rate; at most once a minute. */
+  sessionExceededBitrate(session: VoiceSession, over: OverBitrate): void
   /** It no longer views the source with this SSRC. */
   sessionViewEnded(session: VoiceSession, ssrc: number): void
   /** A source of its video began, paused or ended, or has another number of viewers. */
@@ -217,6 +219,9 @@ export class VoiceSession implements MediaOwner, Timed {
   viewed(report: LayerReport): void {
     this.#observer.sessionViewed(this, report)
   }
+  bitrateExceeded(over: OverBitrate): void {
+    this.#observer.sessionExceededBitrate(this, over)
+  }
   viewEnded(ssrc: number): void {
     this.#observer.sessionViewEnded(this, ssrc)
   }
@@ -253,8 +258,7 @@ export class VoiceSession implements MediaOwner, Timed {
     this.send(VoiceOp.Resumed, null)
     for (const message of missed ?? []) connection.sendMessage(envelope(message))
     if (missed === undefined && this.isPresent) this.channel.resumedWithoutReplay(this)
-    const opcodes = missed?.map(({ op }) => op)
-    this.channel.encryption.back(this, opcodes, now)
+    this.channel.encryption.back(this, missed, now)
     this.#observer.sessionResumed(this, now)
   }
 

@@ -13,6 +13,7 @@ import { ok, type Result } from '../result.ts'
 import { Authenticator, type IdentifyRefusal, type TokenPolicy } from './authenticator.ts'
 import { type MediaAddresses, mediaAddress } from './media-address.ts'
 import { readyFor } from './ready.ts'
+import type { OverBitrate } from './session-media.ts'
 import { type Attachment, daveVersionOf, type SessionObserver, VoiceSession } from './voice-session.ts'
 
 /** A connection that identifies. */
@@ -149,6 +150,9 @@ export class VoiceSessions implements SessionObserver {
   }
   sessionViewed(session: VoiceSession, report: LayerReport): void {
     this.#observer.sessionViewed(session, report)
+  }
+  sessionExceededBitrate(session: VoiceSession, over: OverBitrate): void {
+    this.#observer.sessionExceededBitrate(session, over)
   }
   sessionViewEnded(session: VoiceSession, ssrc: number): void {
     this.#observer.sessionViewEnded(session, ssrc)

@@ -10,6 +10,8 @@ export type LaneId = number
 export type PeerId = number
 /** Names a list of target peers that routes share. Chosen by control, per lane. */
 export type TargetsId = number
+/** Names the peers of one channel that share a limit of bit rate. Chosen by control, per lane. */
+export type GroupId = number
 
 /** Transport encryption of a peer: a mode of Discord's, or a profile of SRTP. */
 export type Protection = VoiceMode | SrtpProfile
@@ -98,8 +100,11 @@ export type LaneCommand =
   | { kind: 'setSessionIp'; peer: PeerId; ip: string }
   /** From now on frames that DAVE has sealed are not forwarded to the peer: its client cannot open them. */
   | { kind: 'refuseSealed'; peer: PeerId }
-  /** Creates an empty list of targets. A packet is never forwarded to its own sender, whether or not it is in the list. */
-  | { kind: 'openTargets'; targets: TargetsId }
+  /**
+   * Creates a list of targets with these peers; without, an empty one. A packet is never forwarded to its own sender, whether or not
+   * it is in the list.
+   */
+  | { kind: 'openTargets'; targets: TargetsId; peers?: Int32Array | undefined }
   | { kind: 'addTarget'; targets: TargetsId; peer: PeerId }
   | { kind: 'removeTarget'; targets: TargetsId; peer: PeerId }
   | { kind: 'closeTargets'; targets: TargetsId }
@@ -141,6 +146,11 @@ export type LaneCommand =
    * viewer on another lane needs one of exactly this layer.
    */
   | { kind: 'askKeyframe'; ssrc: number; isLayer?: boolean | undefined }
+  /**
+   * Bounds the media of a peer, in bits per second, 0 for no bound: `member` by itself, `channel` together with the other peers of
+   * the group, for all of which the last command counts. Traffic above the limit is not forwarded, video first.
+   */
+  | { kind: 'limitBitrate'; peer: PeerId; group: GroupId; member: number; channel: number }
   /** Requests a `qualities` event. */
   | { kind: 'reportPeers' }
   /** Requests a `counters` event. */
@@ -158,6 +168,8 @@ export type LaneEvent =
   | { kind: 'layers'; peer: PeerId; layers: readonly LayerReport[]; ended: readonly number[] }
   /** A keyframe of this layer of a remote peer is needed; `lane` is that of the peer. */
   | { kind: 'keyframeNeeded'; lane: LaneId; ssrc: number }
+  /** Packets of the peer above the limit of the member, and of the channel, since the last `report`. */
+  | { kind: 'overBitrate'; peer: PeerId; member: number; channel: number }
   /** The peer's nonces are used up; nothing is sent to it until it has a new key. */
   | { kind: 'nonceExhausted'; peer: PeerId }
   /** A DTLS datagram from an address that a WebRTC client has proved. */

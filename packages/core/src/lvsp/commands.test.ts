@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LvspEvents, LvspFailure, LvspInfo } from '@parley/protocol'
-import { ALL_CAPABILITIES, LvspBench, SECRET } from '../testing/lvsp-bench.ts'
+import { ALL_CAPABILITIES, LvspBench, SECRET, tokenFor } from '../testing/lvsp-bench.ts'
 
 const CHANNEL = { channel_id: '500', guild_id: '100' }
 const USER = { ...CHANNEL, user_id: '7' }
@@ -249,4 +249,60 @@ test('a request that the node rejects is answered with a failure and its reason'
     ],
   )
   assert.deepEqual(backend.infos(1), [])
+})
+
+test('a front has to open a channel before it lets users in; a backend does not', () => {
+  const { bench, backend } = start()
+  const front = bench.open()
+  front.send(1, { token: tokenFor(SECRET, front.nonce), capabilities: ALL_CAPABILITIES, front: 'f1' })
+  front.info(3, USER)
+  assert.deepEqual(
+    front.infos(17).map(({ code }) => code),
+    [LvspFailure.UnknownChannel],
+  )
+  assert.equal(bench.channel('main', CHANNEL.channel_id), undefined)
+  front.info(0, { ...CHANNEL, epoch: 1 }).info(3, USER)
+  assert.equal(front.infos(4).length, 1)
+  backend.info(3, { ...USER, channel_id: '501' })
+  assert.equal(bench.channel('main', '501')?.voiceStates.size, 1)
+})
+
+test('an epoch counts from a front only', () => {
+  const { bench, backend } = start()
+  const front = bench.open()
+  front.send(1, { token: tokenFor(SECRET, front.nonce), capabilities: ALL_CAPABILITIES, front: 'f1' })
+  backend.info(0, { ...CHANNEL, epoch: 7 })
+  assert.equal(bench.channel('main', CHANNEL.channel_id)?.epoch, 0)
+  assert.deepEqual([front.infos(29).at(-1).epoch, bench.control.highestEpochs.size], [0, 0])
+  front.info(0, { ...CHANNEL, epoch: 7 })
+  backend.info(2, { ...CHANNEL, epoch: 6 })
+  assert.equal(bench.channel('main', CHANNEL.channel_id), undefined, 'a backend ends its channel whatever its epoch')
+  front.info(0, { ...CHANNEL, epoch: Number.MAX_SAFE_INTEGER })
+  assert.deepEqual(
+    front.infos(17).map(({ code }) => code),
+    [LvspFailure.InvalidData],
+  )
+  assert.deepEqual([...bench.control.highestEpochs], [['main', 7]])
+})
+
+test('a list of SYNC with a part that is refused destroys nothing, and a later list does', () => {
+  const { bench, backend } = start()
+  backend.info(3, USER)
+  for (const part of [
+    { channels: [], more: true },
+    { channels: [{ channel_id: CHANNEL.channel_id, users: [{ user_id: 'seven' }] }], more: true },
+    { channels: [], more: true },
+    { channels: [] },
+  ])
+    backend.info(21, part)
+  assert.deepEqual(
+    backend.infos(17).map(({ code, in_reply_to }) => [code, in_reply_to.type]),
+    [21, 21, 21].map(type => [LvspFailure.InvalidData, type]),
+  )
+  bench.advance(1_000)
+  assert.equal(bench.channel('main', CHANNEL.channel_id)?.voiceStates.size, 1)
+  backend.info(21, { channels: 'none' })
+  backend.info(21, { channels: [] })
+  bench.advance(1_000)
+  assert.equal(bench.channel('main', CHANNEL.channel_id), undefined)
 })

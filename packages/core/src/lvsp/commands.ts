@@ -9,7 +9,6 @@ import {
   type LvspCommand,
   type LvspCommandData,
   LvspCommands,
-  type LvspEventData,
   LvspFailure,
   LvspInfo,
   type LvspInfoMessage,
@@ -42,7 +41,7 @@ type Outcome = Result<Work | undefined, Refusal>
 export interface CommandTarget {
   readonly node: NodeControl
   /** FRONT_BACKEND. */
-  backendConnected(session: LvspSession, isConnected: boolean, now: number): void
+  frontBackend(session: LvspSession, data: LvspCommandData<typeof LvspInfo.FrontBackend>, now: number): void
 }
 
 /**
@@ -52,17 +51,19 @@ export interface CommandTarget {
  */
 export class Commands {
   readonly #node: NodeControl
-  readonly #backendConnected: CommandTarget['backendConnected']
+  readonly #frontBackend: CommandTarget['frontBackend']
   readonly #session: LvspSession
   readonly #agreement: Agreement
   /**
    * The SYNC whose parts are being received; undefined between two lists. It ends with the connection, without effect.
    */
   #sync: Sync | undefined
+  /** A part of the list was refused: the list is incomplete, and its other parts are refused, up to the last one. */
+  #isListRefused = false
 
-  constructor({ node, backendConnected }: CommandTarget, session: LvspSession, agreement: Agreement) {
+  constructor({ node, frontBackend }: CommandTarget, session: LvspSession, agreement: Agreement) {
     this.#node = node
-    this.#backendConnected = backendConnected
+    this.#frontBackend = frontBackend
     this.#session = session
     this.#agreement = agreement
   }
@@ -96,7 +97,7 @@ export class Commands {
       case LvspInfo.ChannelRequest:
         return decoded(command, data, d => this.#requestChannel(d, now))
       case LvspInfo.ChannelDestroy:
-        return decoded(command, data, d => this.#node.destroyChannel(this.#backend, refOf(d), now, d.epoch))
+        return decoded(command, data, d => this.#node.destroyChannel(this.#backend, refOf(d), now, this.#epochOf(d)))
       case LvspInfo.VoiceStateCreate:
         return decoded(command, data, d => this.#createVoiceState(d, now))
       case LvspInfo.VoiceStateDestroy:
@@ -110,12 +111,12 @@ export class Commands {
           this.#node.updateChannel(this.#backend, refOf(d), channelPropertiesOf(d.channel_properties), now),
         )
       case LvspInfo.Sync:
-        return decoded(command, data, d => this.#listed(d, now))
+        return this.#listPart(data, now)
       case LvspInfo.TokenRefresh:
         return decoded(command, data, d => this.#refreshToken(d, now))
       case LvspInfo.FrontBackend:
         return decoded(command, data, d => {
-          this.#backendConnected(this.#session, d.connected, now)
+          this.#frontBackend(this.#session, d, now)
           return ok(undefined)
         })
       case LvspInfo.Stats:
@@ -127,12 +128,17 @@ export class Commands {
     return this.#session.backend
   }
 
+  /** Only fronts place channels: a backend that names an epoch would change which of two placements stays. */
+  #epochOf({ epoch }: { epoch?: number | undefined }): number | undefined {
+    return this.#session.front === undefined ? undefined : epoch
+  }
+
   /** CHANNEL_REQ. Its properties take effect before the answer. */
   #requestChannel(data: LvspCommandData<typeof LvspInfo.ChannelRequest>, now: number): Outcome {
     const properties = data.channel_properties && channelPropertiesOf(data.channel_properties)
     const updated = properties && this.#node.updateChannel(this.#backend, refOf(data), properties, now)
     if (updated?.ok === false) return updated
-    const grant = this.#node.assignChannel(this.#backend, refOf(data), now, data.epoch)
+    const grant = this.#node.assignChannel(this.#backend, refOf(data), now, this.#epochOf(data))
     if (!grant.ok) return grant
     if (grant.value !== undefined) this.#session.sendAssign(grant.value)
     return ok(undefined)
@@ -148,6 +154,7 @@ export class Commands {
       sessionId: data.session_id ?? undefined,
       token: data.token ?? undefined,
       restrictions: restrictionsOf(data),
+      isInChannel: this.#session.front === undefined ? undefined : true,
     }
     const grant = this.#node.createVoiceState(this.#backend, request, now)
     if (!grant.ok) return grant
@@ -162,13 +169,24 @@ export class Commands {
     return ok(undefined)
   }
 
+  /** A list without one of its parts would destroy what that part names. */
+  #listPart(data: unknown, now: number): Outcome {
+    const outcome = this.#isListRefused
+      ? refuse(LvspFailure.InvalidData, 'channels: an earlier part of the list was refused')
+      : decoded(LvspInfo.Sync, data, d => this.#listed(d, now))
+    if (outcome.ok) return outcome
+    this.#sync = undefined
+    this.#isListRefused = isContinued(data)
+    return outcome
+  }
+
   /**
    * One part of SYNC. Only the last part acts, and may take longer than one slice; `grace` is in seconds on the wire.
    */
   #listed({ channels, more, grace }: LvspCommandData<typeof LvspInfo.Sync>, now: number): Outcome {
     this.#sync ??= this.#node.startSync(this.#backend)
-    this.#sync.list(channels.map(listedOf))
-    if (more === true) return ok(undefined)
+    const listed = this.#sync.list(channels.map(listedOf))
+    if (!listed.ok || more === true) return listed
     const work = this.#sync.finish((grace ?? 0) * 1_000, now)
     this.#sync = undefined
     return ok(work)
@@ -176,14 +194,7 @@ export class Commands {
 
   #sendStats(now: number): Outcome {
     const stats = this.#node.stats(this.#backend, now)
-    const event: LvspEventData<typeof LvspInfo.Stats> = {
-      channels: stats.channels,
-      sessions: stats.sessions,
-      views: { ...stats.views },
-      egress_bps: stats.egressBitsPerSecond,
-      health: healthOf(this.#node, now),
-    }
-    this.#session.send(LvspInfo.Stats, event)
+    if (stats !== undefined) this.#session.sendStats(stats, healthOf(this.#node, now))
     return ok(undefined)
   }
 }
@@ -214,6 +225,10 @@ const refOf = (data: { channel_id: string; guild_id?: string | undefined }): Cha
   channelId: data.channel_id,
   guildId: data.guild_id,
 })
+
+/** Whether a SYNC, which may be malformed, says that its list continues. */
+const isContinued = (data: unknown): boolean =>
+  typeof data === 'object' && data !== null && 'more' in data && data.more === true
 
 /** For VOICE_STATE_DESTROY and VOICE_STATE_UPDATE. The schema has checked that it names something. */
 const selectorOf = (data: LvspCommandData<typeof LvspInfo.VoiceStateDestroy>): VoiceStateSelector => ({

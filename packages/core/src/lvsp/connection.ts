@@ -133,9 +133,8 @@ export class LvspConnection implements Timed, Attachment {
   }
 
   /** Another connection of the backend receives from now on, or this one again. RECEIVER says so, if agreed on. */
-  receiverChanged(receiver: Attachment): void {
-    const receives = receiver === this
-    if (!receives) this.#note('lvsp.superseded', { by: receiver.id })
+  receiverChanged(receives: boolean, by?: ConnectionId): void {
+    if (by !== undefined) this.#note('lvsp.superseded', { by })
     if (!isAgreed(this.agreement, LvspInfo.Receiver)) return
     const data: LvspEventData<typeof LvspInfo.Receiver> = { receives }
     this.#send(LvspOp.Info, { type: LvspInfo.Receiver, data })
@@ -224,14 +223,8 @@ export class LvspConnection implements Timed, Attachment {
     this.#catchUp(this.#goLive(backend, resume.data, now), resume.data, match, now)
   }
 
-  #catchUp(
-    live: Live,
-    { seq, session }: Pick<LvspResume, 'seq' | 'session'>,
-    match: KeyMatch | undefined,
-    now: number,
-  ) {
-    live.session.replaceWith(this, now)
-    const { resumed, work } = live.session.catchUp(seq ?? undefined, session ?? undefined)
+  #catchUp(live: Live, missed: Pick<LvspResume, 'seq' | 'session'>, match: KeyMatch | undefined, now: number): void {
+    const { resumed, work } = live.session.resume(this, missed, now)
     this.#note('lvsp.resumed', { secret: match?.secret, dialect: live.agreement.dialect, resumed })
     live.queue.begin(this.#caughtUp(work, live, resumed), now)
   }
@@ -243,11 +236,13 @@ export class LvspConnection implements Timed, Attachment {
     this.#ready(live, resumed, now)
   }
 
-  /** The connection is authenticated: agrees on capabilities. `adopt_token` is for backends configured so. */
+  /** The connection is authenticated: agrees on capabilities. `adopt_token` is for backends configured so. Throws for a front too many. */
   #goLive(backend: string, { token, capabilities: named, front }: LvspIdentify, now: number): Live {
     const wanted = named ?? []
-    const isFront = front != null && wanted.includes(LvspCapability.Front)
-    const entered = this.#owner.enter(backend, isFront ? front : undefined)
+    const isFront = [wanted, this.#owner.capabilities].every(names => names.includes(LvspCapability.Front))
+    const entered = this.#owner.enter(backend, (isFront && front) || undefined)
+    if (entered === undefined)
+      throw new ProtocolError(LvspClose.GeneralError, 'too many fronts of this backend are connected')
     const { session, agreement: configured, requireHeartbeat, adoptsTokens } = entered
     const offered = this.#owner.capabilities.filter(name => adoptsTokens || name !== LvspCapability.AdoptToken)
     const capabilities = new Set(offered.filter(name => wanted.includes(name)))
@@ -259,7 +254,7 @@ export class LvspConnection implements Timed, Attachment {
     const live: Live = { kind: 'live', session, commands, agreement, queue, heartbeatBy }
     this.#state = live
     this.#owner.identified(this)
-    this.#owner.effects.authenticated(this.id)
+    this.#owner.effects.authenticated(this.id, backend)
     session.draftToken = canonicalToken(token)
     return live
   }
@@ -328,7 +323,7 @@ export class LvspConnection implements Timed, Attachment {
     return new ProtocolError(LvspClose.AuthenticationFailed, reason)
   }
 
-  /** A ProtocolError is the backend's fault. Anything else is a fault of the node: 4000, and a note with the stack. */
+  /** A ProtocolError is the backend's fault. Anything else is an internal error: 4000, and a note with the stack. */
   #fail(error: unknown, now: number): void {
     if (error instanceof ProtocolError) return this.#close(error.code, error.message, now)
     const { message, stack } = error instanceof Error ? error : new Error(String(error))

@@ -16,6 +16,7 @@ import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
 import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
+import { healthOf } from './commands.ts'
 import { LvspConnection, type LvspConnectionInspection } from './connection.ts'
 import type { Dialect } from './dialect.ts'
 import type { LvspOrigin, LvspOwner, OwnedConnection } from './entry/owner.ts'
@@ -23,6 +24,7 @@ import { FailingAddresses } from './failing-addresses.ts'
 import { Audience } from './fronts/audience.ts'
 import { type BackendSecrets, canonicalToken, Keyring } from './keyring.ts'
 import type {
+  BackendStats,
   ChannelEncryption,
   ChannelGrant,
   DrainingChannel,
@@ -147,8 +149,7 @@ export class Lvsp {
       authenticate: (nonce, token) => this.#keyring.find(nonce, token),
       sessionByDraftToken: token => this.#sessionByDraftToken(canonicalToken(token)),
       enter: (backend, front) => this.#enter(backend, front),
-      backendConnected: (session, isConnected, now) =>
-        this.#audiences.get(session.backend)?.backendConnected(session, isConnected, now),
+      frontBackend: (session, data, now) => this.#audiences.get(session.backend)?.frontBackend(session, data, now),
       failed: (address, now) => this.#failing.failed(address, now),
       identified: connection => this.#unidentified.identified(connection),
       ready: (backend, now) => options.ready?.(backend, now),
@@ -200,8 +201,9 @@ export class Lvsp {
     })
   }
 
+  /** The backend has a connection here, or to a front of its cluster. */
   isConnected(backend: BackendId): boolean {
-    return this.#some(backend, session => session.isConnected)
+    return this.#audiences.get(backend)?.isPresent === true
   }
 
   /** Whether the backend has agreed to receive the next two. */
@@ -241,6 +243,11 @@ export class Lvsp {
     this.#audiences.get(backend)?.find()?.sendDone(grant)
   }
 
+  /** Answers a STATS that was not answered at once. */
+  statsGathered(backend: BackendId, stats: BackendStats, now: number): void {
+    this.#audiences.get(backend)?.find()?.sendStats(stats, healthOf(this.#options.node, now))
+  }
+
   /** Refuses a command that was answered with a grant without a value. `type` is its info type. */
   commandRefused(backend: BackendId, type: LvspCommand, ids: CommandIds, refusal: Refusal): void {
     this.#audiences.get(backend)?.find()?.sendFailure(type, ids, refusal)
@@ -262,6 +269,11 @@ export class Lvsp {
     const isEnd = item.kind === 'channelEnded' || item.kind === 'voiceStateEnded'
     for (const session of this.#sessionsOf(backend))
       if (session.front !== undefined && (isEnd || !session.isExecuting)) session.sendMirrored(item)
+  }
+
+  /** See `LvspSession.receiverChanged`. */
+  receiverChanged(backend: BackendId, receives: boolean): void {
+    this.#audiences.get(backend)?.find()?.receiverChanged(receives)
   }
 
   /** See `LvspSession.forgetMissed`. */
@@ -291,19 +303,21 @@ export class Lvsp {
     for (const session of this.#sessionsOf(backend)) session.send(type, data)
   }
 
-  /** The session and configuration of a backend, or of a front for it, that has authenticated. */
+  /** The session and configuration of a backend, or of a front for it, that has authenticated. Undefined if it has too many fronts. */
   #enter(id: BackendId, front: string | undefined) {
     const backend = this.#backends.get(id)!
     const { dialect = 'spec', legacyAssign = false, requireHeartbeat = false, adoptsTokens = false } = backend
-    return { session: this.#session(id, front), agreement: { dialect, legacyAssign }, requireHeartbeat, adoptsTokens }
+    const session = this.#session(id, front)
+    return session && { session, agreement: { dialect, legacyAssign }, requireHeartbeat, adoptsTokens }
   }
 
-  #session(backend: BackendId, front: string | undefined): LvspSession {
+  #session(backend: BackendId, front: string | undefined): LvspSession | undefined {
     const { crypto, node, effects, deadlines } = this.#options
-    const audience = this.#audiences.get(backend) ?? new Audience(node)
+    const audience = this.#audiences.get(backend) ?? new Audience(node, (id, now) => this.#options.ready?.(id, now))
     this.#audiences.set(backend, audience)
     const known = audience.find(front)
     if (known !== undefined) return known
+    if (front !== undefined && !audience.makeRoom()) return undefined
     const host = {
       node,
       effects,

@@ -38,6 +38,8 @@ export interface VoiceStateRequest extends ChannelRef {
   /** The backend's own token for the user; one is generated without it. */
   token?: string | undefined
   restrictions?: VoiceStateRestrictions | undefined
+  /** The channel has to exist: a front opens it before, with its placement. Otherwise it is created. */
+  isInChannel?: boolean | undefined
 }
 
 /** A channel of a SYNC, with the users that have a voice state in it. */
@@ -86,8 +88,8 @@ export type MirrorItem =
 
 /** A SYNC in progress. */
 export interface Sync {
-  /** A part of the list. A channel may occur in several. */
-  list(channels: readonly ListedChannel[]): void
+  /** A part of the list. A channel may occur in several. After a part that is refused the list is not finished. */
+  list(channels: readonly ListedChannel[]): Result<undefined, Refusal>
   /**
    * The list is complete: destroys the channels and voice states that are not listed; with a grace period in milliseconds those that
    * were neither listed nor created again by its end. What was created since the SYNC began is kept. A later SYNC replaces one whose
@@ -156,7 +158,8 @@ export interface NodeControl {
   backendDetached(backend: BackendId, now: number): void
   /** 0 (worst) to 1 (best). */
   health(now: number): number
-  stats(backend: BackendId, now: number): BackendStats
+  /** Undefined if they are sent later, by `Lvsp.statsGathered`. */
+  stats(backend: BackendId, now: number): BackendStats | undefined
   /** What backends send to clients as `endpoint`. */
   readonly endpoint: string
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { LIMITS } from '../limits.ts'
-import { LvspBench, type LvspSocket, SECRET, tokenFor } from '../testing/lvsp-bench.ts'
+import { ALL_CAPABILITIES, LvspBench, type LvspSocket, SECRET, tokenFor } from '../testing/lvsp-bench.ts'
 
 const CHANNEL = { channel_id: '500', guild_id: '100' }
 const USER = { ...CHANNEL, user_id: '7' }
@@ -302,4 +302,31 @@ test('a resume from any sequence number receives the complete rest of the stream
       assert.deepEqual(second.received.slice(1, -1), expected)
     }),
   )
+})
+
+test('a front that resumes is sent what it missed before RECEIVER, and each message once', () => {
+  const bench = new LvspBench()
+  const capabilities = ALL_CAPABILITIES
+  const front = (name: string) => {
+    const socket = bench.open()
+    return socket.send(1, { token: tokenFor(SECRET, socket.nonce), capabilities, front: name })
+  }
+  const first = front('f1').info(31, { connected: true })
+  const { session, seq } = first.ops(3)[0]
+  const other = front('f2').info(31, { connected: true })
+  other.info(0, CHANNEL)
+  const last = first.seqs().at(-1)
+  assert.deepEqual(first.infos(25).at(-1), { receives: false })
+  first.drop()
+  other.info(3, USER).info(31, { connected: false }).info(0, { channel_id: '501' })
+  const again = bench.open()
+  again.send(2, { token: tokenFor(SECRET, again.nonce), capabilities, front: 'f1', session, seq: last ?? seq })
+  const seqs = again.seqs()
+  assert.ok(seqs.length > 2)
+  assert.deepEqual(
+    seqs,
+    seqs.map((_, index) => last! + 1 + index),
+  )
+  assert.deepEqual(again.infos(25), [{ receives: true }])
+  assert.equal(again.received.filter(({ op }) => op === 6).at(-1).d.type, 25)
 })

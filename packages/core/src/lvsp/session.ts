@@ -1,5 +1,5 @@
 // The LVSP session of one backend: what RESUME restores. It numbers INFO messages and keeps them for replay.
-import { type LvspEvent, type LvspEventData, LvspInfo, LvspOp } from '@parley/protocol'
+import { type LvspEvent, type LvspEventData, LvspInfo, LvspOp, PROTOCOL_LIMITS } from '@parley/protocol'
 import type { BackendId } from '../channel/channel-ref.ts'
 import type { Deadlines, Timed } from '../deadlines.ts'
 import type { ConnectionId, Effects } from '../effect.ts'
@@ -8,6 +8,7 @@ import { ReplayBuffer } from '../replay-buffer.ts'
 import { type Agreement, eventData, isAgreed } from './dialect.ts'
 import { channelMirror, isOfVoiceState, voiceStateMirror } from './fronts/mirror-messages.ts'
 import type {
+  BackendStats,
   ChannelEncryption,
   ChannelGrant,
   DrainingChannel,
@@ -23,8 +24,8 @@ import type { Work } from './work.ts'
 export interface Attachment {
   readonly id: ConnectionId
   readonly agreement: Agreement
-  /** `receiver` receives the INFO messages from now on: this connection or another of the same backend. */
-  receiverChanged(receiver: Attachment): void
+  /** Whether this connection receives the INFO messages from now on. `by`: another one of the same process does. */
+  receiverChanged(receives: boolean, by?: ConnectionId): void
   /** Closes the connection with 4000; the connection then detaches itself. */
   dismiss(reason: string, now: number): void
 }
@@ -76,6 +77,8 @@ export class LvspSession implements Timed {
   readonly front: string | undefined
   /** Since when the backend is connected to this front, as a number that grows; 0 if it is not. */
   backendSince = 0
+  /** Of a front: the backend agreed there to receive events about video. */
+  wantsVideo = false
   /** A command of this session is being executed: what it changes is not mirrored to it. */
   isExecuting = false
   /** The token of the last IDENTIFY or RESUME, in canonical form: drafts of the specification resume with it. */
@@ -91,6 +94,8 @@ export class LvspSession implements Timed {
   /** The agreement of the newest connection, also after its end: it decides what is kept for replay. */
   #agreement: Agreement | undefined
   #endsAt = Infinity
+  /** False while the backend has a later connection to another front. */
+  #isReceiving = true
 
   constructor(backend: BackendId, id: string, host: LvspSessionHost, front?: string) {
     this.front = front
@@ -106,7 +111,8 @@ export class LvspSession implements Timed {
 
   /** A connection is live: from now on it receives, and the one that received before is notified. */
   attach(connection: Attachment, now: number): void {
-    this.#attached.at(-1)?.receiverChanged(connection)
+    if (this.#isReceiving) this.#attached.at(-1)?.receiverChanged(false, connection.id)
+    this.#isReceiving = true
     this.#attached.push(connection)
     this.#agreement = connection.agreement
     this.#endsAt = Infinity
@@ -123,15 +129,14 @@ export class LvspSession implements Timed {
     this.#attached = left
     const receiver = left.at(-1)
     this.#agreement = receiver?.agreement ?? this.#agreement
-    if (wasReceiver) receiver?.receiverChanged(receiver)
+    if (wasReceiver && this.#isReceiving) receiver?.receiverChanged(true)
     if (receiver !== undefined) return
     this.#endsAt = now + LIMITS.lvspResumeWindow
     this.#host.deadlines.update(this)
     this.#host.connectionsChanged(this, now)
   }
 
-  /** A connection resumes: it replaces all others. */
-  replaceWith(connection: Attachment, now: number): void {
+  #replaceWith(connection: Attachment, now: number): void {
     const others = this.#attached
     this.#attached = []
     this.attach(connection, now)
@@ -143,8 +148,17 @@ export class LvspSession implements Timed {
     return this.#attached.length > 0
   }
 
-  /** Whether the newest connection agreed to this event. */
+  /** Another front sends the backend its events from now on, or this one does again. */
+  receiverChanged(receives: boolean): void {
+    if (receives === this.#isReceiving) return
+    this.#isReceiving = receives
+    this.#attached.at(-1)?.receiverChanged(receives)
+  }
+
+  /** Whether the newest connection agreed to this event. A front agrees to all, and its backend may not want video. */
   hasAgreed(type: LvspEvent): boolean {
+    const isVideo = type === LvspInfo.VideoView || type === LvspInfo.VideoSource
+    if (isVideo && this.front !== undefined && !this.wantsVideo) return false
     return this.#agreement !== undefined && isAgreed(this.#agreement, type)
   }
 
@@ -164,24 +178,23 @@ export class LvspSession implements Timed {
   }
 
   /**
-   * Sends the newest connection the messages after number `seq` of `session`. If they are not kept, or the session is another,
-   * sends the whole state instead: every channel and voice state, in order of creation.
+   * A connection resumes: it replaces all others. It is sent the messages after number `seq` of `session`, before those that its arrival
+   * causes, such as RECEIVER. If they are not kept, or the session is another, it is sent the whole state instead: every channel and
+   * voice state, in order of creation.
    */
-  catchUp(
-    seq: number | undefined,
-    session: string | undefined,
+  resume(
+    connection: Attachment,
+    { seq, session }: { seq?: number | null | undefined; session?: string | null | undefined },
+    now: number,
   ): { resumed: 'replay' | 'state'; work: Work | undefined } {
-    const isThis = session === undefined || session === this.id
-    const missed = isThis && seq !== undefined && seq <= this.seq ? this.#replay.after(seq) : undefined
-    if (missed === undefined) return { resumed: 'state', work: this.#sendState() }
+    const isThis = session == null || session === this.id
+    const missed = isThis && seq != null && seq <= this.seq ? this.#replay.after(seq) : undefined
     // Not in slices: messages that are numbered between two of them would overtake the rest.
-    for (const { type, text } of missed) this.#resend(type, text)
+    for (const { type, text } of missed ?? [])
+      if (isAgreed(connection.agreement, type)) this.#host.effects.send(connection.id, text)
+    this.#replaceWith(connection, now)
+    if (missed === undefined) return { resumed: 'state', work: this.#sendState() }
     return { resumed: 'replay', work: undefined }
-  }
-
-  #resend(type: LvspEvent, text: string): void {
-    const receiver = this.#attached.at(-1)
-    if (receiver !== undefined && isAgreed(receiver.agreement, type)) this.#host.effects.send(receiver.id, text)
   }
 
   *#sendState(): Work {
@@ -253,12 +266,17 @@ export class LvspSession implements Timed {
     })
   }
 
+  /** STATS. */
+  sendStats({ channels, sessions, views, egressBitsPerSecond }: BackendStats, health: number): void {
+    this.send(LvspInfo.Stats, { channels, sessions, views: { ...views }, egress_bps: egressBitsPerSecond, health })
+  }
+
   /** FAILURE, in reply to a command of this info type with these ids. */
   sendFailure(type: number, ids: CommandIds, { failure, message }: Refusal): void {
     this.send(LvspInfo.Failure, {
       in_reply_to: { type, data: ids },
       code: failure,
-      message: message.slice(0, LIMITS.lvspFailureMessage),
+      message: message.slice(0, PROTOCOL_LIMITS.text),
     })
   }
 
@@ -268,8 +286,13 @@ export class LvspSession implements Timed {
   }
 
   tick(now: number): void {
-    if (now < this.#endsAt) return
+    if (now >= this.#endsAt) this.expire()
+  }
+
+  /** Ends the session, which has no connection: nothing can be resumed. */
+  expire(): void {
     this.#endsAt = Infinity
+    this.#host.deadlines.remove(this)
     this.#host.expired(this)
   }
 

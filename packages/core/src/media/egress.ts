@@ -39,6 +39,10 @@ function writeNumbers({ view }: Batch, slot: number, numbers: OutgoingNumbers): 
   view.setInt32(offset + RTP_TIMESTAMP, view.getInt32(offset + RTP_TIMESTAMP) + numbers.timestampOffset)
 }
 
+/** Results of `Egress.#admit` for a packet that was dropped. The second arrived in order: it is not requested again. */
+const DROPPED = -1
+const OVER_BITRATE = -2
+
 /** DAVE seals every frame but silence. */
 const mayBeSealed = (batch: Batch, slot: number, header: number): boolean =>
   looksSealed(batch, slot, header) || isSilence(batch, slot, header)
@@ -107,9 +111,10 @@ export class Egress {
     if (isRtxType(type)) return this.#repair(batch, slot, stream, mapped, now)
     const header = this.#admit(batch, slot, stream, now)
     const sequence = sequenceOf(batch, slot)
+    const isFollowed = retransmits || isKnownType(mapping.outgoing[rtxTypeOf(type)]!)
+    if (header === OVER_BITRATE && isFollowed) this.#nackGenerator.arrived(stream, sequence, now)
     if (header < 0 || !this.#number(batch, slot, stream, now) || !this.#keep(batch, slot, stream, header)) return
-    if (retransmits || isKnownType(mapping.outgoing[rtxTypeOf(type)]!))
-      this.#nackGenerator.arrived(stream, sequence, now)
+    if (isFollowed) this.#nackGenerator.arrived(stream, sequence, now)
     this.#forward(batch, slot, stream, header, now)
   }
 
@@ -149,12 +154,17 @@ export class Egress {
     if (descriptor.parse(view, extensionPlace(found), extensionLength(found))) video.dependencies = descriptor
   }
 
-  /** Prepares the packet for its receivers, or drops it. Returns the length of its header; −1 if it was dropped. */
+  /** Prepares the packet for its receivers, or drops it. Returns the length of its header; a negative number if it was dropped. */
   #admit(batch: Batch, slot: number, stream: ReceiveStream, now: number): number {
     const header = trimPacket(batch, slot)
     const list = stream.targets
     if (header < 0) return this.#drop(Drop.malformed)
     if (list === undefined) return this.#drop(Drop.noRoute)
+    // Before its layer is measured, and viewers change to it at its keyframe.
+    if (this.#isOverBitrate(batch, slot, stream, now)) {
+      this.#laneStats.drop(Drop.overBitrate)
+      return OVER_BITRATE
+    }
     if (!stream.isAudio) this.#watch(batch, slot, stream, header, now)
     else if (!prepareAudio(batch, slot, header)) return this.#drop(Drop.malformed)
     if (stream.silenceLeft !== 0) {
@@ -215,6 +225,7 @@ export class Egress {
     const sequence = this.#nackResponder.restore(batch, slot, stream, header)
     if (sequence < 0 || !this.#nackResponder.keepLate(batch, slot, stream, header)) return
     if (stream.targets === undefined || !this.#nackGenerator.repaired(stream, sequence, now)) return
+    if (this.#isOverBitrate(batch, slot, stream, now)) return this.#laneStats.drop(Drop.overBitrate)
     this.#sendRepaired(batch, slot, stream, header, now)
   }
 
@@ -250,9 +261,14 @@ export class Egress {
     this.#events.push({ kind: 'firstPacket', peer: stream.owner.id, ssrc: stream.ssrc })
   }
 
-  /** For methods that return a length, or −1 for a dropped packet. */
-  #drop(cause: number): -1 {
+  /** Whether the sender, or its channel, has sent too much. Otherwise the packet is spent. */
+  #isOverBitrate({ lengths }: Batch, slot: number, { owner, isAudio }: ReceiveStream, now: number): boolean {
+    return owner.bitrate !== undefined && !owner.bitrate.admits(lengths[slot]!, isAudio, now)
+  }
+
+  /** For methods that return a length, or a negative number for a dropped packet. */
+  #drop(cause: number): typeof DROPPED {
     this.#laneStats.drop(cause)
-    return -1
+    return DROPPED
   }
 }

@@ -26,6 +26,7 @@ export const Drop = {
   unsealed: 16,
   paced: 17,
   ringFull: 18,
+  overBitrate: 19,
 } as const satisfies Record<DropCause, number>
 
 /** Index of each total in `LaneStats.#totals`. */

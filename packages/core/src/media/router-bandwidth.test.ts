@@ -3,16 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeReceiverReport, encodeRtp } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
+import { NATIVE_MAPPING } from '../testing/mappings.ts'
 import { PlainLane, ssrcOf, TARGETS, unhex } from '../testing/plain-lane.ts'
 
-const MAPPING = {
-  payloadTypes: [
-    [120, 120],
-    [105, 103],
-    [106, 104],
-  ],
-  extensions: {},
-} as const
 const HIGH = ssrcOf(1) + 1
 const LOW = ssrcOf(1) + 3
 /** Bits per second of the layers: packets of 1,000 bytes. */
@@ -40,7 +33,7 @@ class BandwidthLane extends PlainLane {
   readonly bytes = new Map<string, number>()
   constructor() {
     super()
-    for (const peer of [1, 2, 3]) this.connectNative(peer, MAPPING)
+    for (const peer of [1, 2, 3]) this.connectNative(peer, NATIVE_MAPPING)
     this.listen(2, 3)
     const layers = [
       { ssrc: HIGH, quality: 100, isActive: true },

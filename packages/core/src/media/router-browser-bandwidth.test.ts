@@ -3,7 +3,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtp, encodeRtp, VIDEO_PAYLOAD_TYPES, VideoPayload } from '@parley/protocol'
 import type { BrowserViewer } from '../testing/link/browser-viewer.ts'
-import { BROWSER_MAPPING, HIGH, LOW, PACKET, STEP, VideoCall } from '../testing/link/video-call.ts'
+import { PACKET } from '../testing/link/camera-sender.ts'
+import { BROWSER_MAPPING, HIGH, LOW, STEP, VideoCall } from '../testing/link/video-call.ts'
 import { ssrcOf } from '../testing/plain-lane.ts'
 
 const KILOBIT = 1_000
@@ -21,6 +22,38 @@ test('a browser is sent the layer that its link carries', () => {
   const rates = [rateOf(weak, 4_000), rateOf(strong, 4_000)]
   assert.ok(rates[0]! > 150 && rates[0]! < 260, String(rates))
   assert.ok(rates[1]! > 1_500 && rates[1]! < 1_800, String(rates))
+})
+
+test('a client that negotiates transport-wide feedback and sends none is sent the better layer after three seconds', () => {
+  const call = new VideoCall()
+  const silent = call.join(2, 5_000 * KILOBIT)
+  silent.sendsFeedback = false
+  call.run(2_500)
+  assert.ok(rateOf(silent, 2_500) < 300)
+  call.run(1_500)
+  silent.take(HIGH)
+  call.run(2_000)
+  assert.ok(rateOf(silent, 2_000) > 1_500)
+})
+
+test('a browser that reports every packet as lost does not keep the lane from waiting', () => {
+  const call = new VideoCall()
+  call.lane.connectWebrtcPeer(2, BROWSER_MAPPING)
+  call.lane.listen(2)
+  const feedback = new Uint8Array(24)
+  const view = new DataView(feedback.buffer)
+  // Transport-wide feedback: 8 packets from `base` on, in one run of missing ones.
+  view.setUint32(0, 0x8fcd_0005)
+  view.setUint16(14, 8)
+  view.setUint16(20, 8)
+  for (let base = 0; base < 400; base += 8) {
+    call.run(40)
+    view.setUint16(12, base)
+    call.lane.packets(2, feedback)
+    const { deadline } = call.lane.router
+    assert.ok(deadline > call.lane.now - 1_000, `packet ${base}: ${deadline}`)
+  }
+  assert.ok(call.lane.router.inspect().viewers > 0)
 })
 
 test('a browser on a weak link changes nothing for the others', () => {
@@ -78,6 +111,16 @@ for (const [link, kilobits, layer, temporal, rates, frames] of [
     assert.ok(Math.abs(report!.bitrate / KILOBIT / rate - 1) < 0.2, `${report!.bitrate} bit/s`)
   })
 
+test('a browser on a slow link is sent the lowest layer before a probe has measured the link, whose queue never overflows', () => {
+  const call = new VideoCall()
+  call.join(3, 50_000 * KILOBIT)
+  call.run(2_000)
+  const browser = call.join(2, 300 * KILOBIT)
+  call.run(6_000)
+  assert.equal(browser.link.overflowed, 0)
+  assert.ok(rateOf(browser, 6_000) > 120, 'it is sent the lowest layer')
+})
+
 test('probes raise the layer after the link has recovered', () => {
   const call = new VideoCall()
   const browser = call.join(2, 500 * KILOBIT)
@@ -89,6 +132,41 @@ test('probes raise the layer after the link has recovered', () => {
   const rate = rateOf(browser, 2_000)
   assert.ok(rate > 1_500, String(rate))
   assert.ok((browser.bytes.get(HIGH + 1) ?? 0) > 0, 'padding arrives on the RTX SSRC')
+})
+
+test('probes reach a browser of a source whose first layer is never sent', () => {
+  const call = new VideoCall({ sends: [LOW] })
+  const browser = call.join(2, 5_000 * KILOBIT)
+  call.run(6_000)
+  assert.ok((browser.bytes.get(HIGH + 1) ?? 0) > 0, 'padding arrives on the RTX SSRC')
+  assert.deepEqual(
+    browser.stamps,
+    browser.stamps.map((_, index) => index),
+  )
+  browser.take(HIGH)
+  call.run(4_000)
+  assert.ok(rateOf(browser, 4_000) > 190, `${rateOf(browser, 4_000)} kbit/s`)
+})
+
+/** A browser that negotiated no retransmission: nothing can carry padding to it. */
+const RTX = VIDEO_PAYLOAD_TYPES.vp8! + 1
+const WITHOUT_RTX = { ...BROWSER_MAPPING, payloadTypes: BROWSER_MAPPING.payloadTypes.filter(([type]) => type !== RTX) }
+
+test('a browser without RTX, which cannot be probed, is sent the best layer that its link carries after a while', () => {
+  const call = new VideoCall()
+  const weak = call.join(2, 500 * KILOBIT, WITHOUT_RTX)
+  const strong = call.join(3, 5_000 * KILOBIT, WITHOUT_RTX)
+  call.run(40_000)
+  for (const browser of [weak, strong]) browser.take(HIGH)
+  call.run(10_000)
+  const rates = [rateOf(weak, 10_000), rateOf(strong, 10_000)]
+  assert.ok(rates[0]! > 150 && rates[0]! < 400, String(rates))
+  assert.ok(rates[1]! > 1_500 && rates[1]! < 1_800, String(rates))
+  assert.deepEqual(
+    strong.stamps,
+    strong.stamps.map((_, index) => index),
+    'no number is spent on padding that is not sent',
+  )
 })
 
 test('every packet of video to a browser with the extension is stamped, with consecutive numbers', () => {
@@ -118,7 +196,7 @@ test('a large frame leaves to a browser on a weak link over a while, in order, a
   call.lane.routeAudio(1)
   call.run(6_000)
   const before = browser.stamps.length
-  const atOnce = call.frame(LOW, 30).filter(({ peer }) => peer === 2).length
+  const atOnce = call.camera.frame(LOW, 30 * PACKET).filter(({ peer }) => peer === 2).length
   const audio = encodeRtp({ payloadType: 120, sequence: 1, timestamp: 1, ssrc: ssrcOf(1), payload: new Uint8Array(80) })
   assert.equal(call.lane.packets(1, audio).filter(({ peer }) => peer === 2).length, 1)
   assert.ok(atOnce < 6, String(atOnce))

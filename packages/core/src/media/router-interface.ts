@@ -31,4 +31,6 @@ export interface RouterCounts extends RouteCounts {
   talkspurts: number
   /** Peers whose bandwidth for video is estimated. */
   viewers: number
+  /** Peers whose bit rate is bounded. */
+  limited: number
 }

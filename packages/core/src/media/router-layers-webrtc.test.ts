@@ -133,7 +133,7 @@ test('a keyframe request of the viewer asks for the layer that it is sent', () =
   assert.equal(hex(request!.bytes), `81ce000200000001${LOW.toString(16).padStart(8, '0')}`)
 })
 
-test('a late packet of the layer keeps its place, and one of before the switch is dropped', () => {
+test('a late packet of the layer keeps its place, and one from before the switch is dropped', () => {
   const lane = new WebrtcLane()
   lane.send(HIGH, true)
   const late = lane.packet(HIGH)

@@ -3,16 +3,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtp, encodeRtp } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
+import { NATIVE_MAPPING } from '../testing/mappings.ts'
 import { hex, PlainLane, ssrcOf, TARGETS } from '../testing/plain-lane.ts'
 
-const MAPPING = {
-  payloadTypes: [
-    [120, 120],
-    [105, 103],
-    [106, 104],
-  ],
-  extensions: {},
-} as const
 const HIGH = ssrcOf(1) + 1
 const LOW = ssrcOf(1) + 3
 
@@ -21,7 +14,7 @@ class LayersLane extends PlainLane {
   readonly #sequences = new Map<number, number>()
   constructor() {
     super()
-    for (const peer of [1, 2, 3]) this.connectNative(peer, MAPPING)
+    for (const peer of [1, 2, 3]) this.connectNative(peer, NATIVE_MAPPING)
     this.listen(2, 3)
     this.route(true, true)
     this.io.take()
@@ -115,7 +108,7 @@ test('a layer without packets is replaced by one that flows, and returns with it
 
 test('viewers that have received nothing are sent the layer that flows, until a better one has a keyframe', () => {
   const lane = new LayersLane()
-  lane.connectNative(4, MAPPING)
+  lane.connectNative(4, NATIVE_MAPPING)
   lane.send(LOW)
   lane.listen(4)
   assert.deepEqual([lane.send(LOW), lane.send(HIGH, true), lane.send(LOW)], [[2, 3, 4], [2, 3, 4], []])

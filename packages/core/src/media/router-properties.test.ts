@@ -43,7 +43,14 @@ const command: fc.Arbitrary<LaneCommand> = fc.oneof(
     peer,
     ip: fc.constantFrom('10.0.0.1', '203.0.113.5', '2001:db8::1', 'none'),
   }),
-  record<LaneCommand & { kind: 'openTargets' }>({ kind: fc.constant('openTargets'), targets }),
+  record<LaneCommand & { kind: 'openTargets' }>({
+    kind: fc.constant('openTargets'),
+    targets,
+    peers: fc.option(
+      fc.array(peer, { maxLength: 4 }).map(peers => Int32Array.from(peers)),
+      { nil: undefined },
+    ),
+  }),
   record<LaneCommand & { kind: 'addTarget' }>({ kind: fc.constant('addTarget'), targets, peer }),
   record<LaneCommand & { kind: 'addTarget' }>({ kind: fc.constant('addTarget'), targets, peer }),
   record<LaneCommand & { kind: 'removeTarget' }>({ kind: fc.constant('removeTarget'), targets, peer }),
@@ -95,7 +102,8 @@ class Lane {
   #command(command: LaneCommand): void {
     this.router.command(command, this.#now)
     if (command.kind === 'addPeer') this.peers.add(command.peer)
-    if (command.kind === 'openTargets' && !this.lists.has(command.targets)) this.lists.set(command.targets, new Set())
+    if (command.kind === 'openTargets' && !this.lists.has(command.targets))
+      this.lists.set(command.targets, new Set([...(command.peers ?? [])].filter(each => this.peers.has(each))))
     if (command.kind === 'closeTargets') this.lists.delete(command.targets)
     if (command.kind === 'addTarget' && this.peers.has(command.peer)) this.lists.get(command.targets)?.add(command.peer)
     if (command.kind === 'removeTarget') this.lists.get(command.targets)?.delete(command.peer)

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtcp, encodeDiscoveryRequest, encodeReceiverReport, encodeRtp, type RtpPacket } from '@parley/protocol'
-import { hex, home, PlainLane, sealed, ssrcOf, TARGETS } from '../testing/plain-lane.ts'
-import { Router } from './router.ts'
+import { hex, home, laneOf, sealed, ssrcOf, TARGETS } from '../testing/plain-lane.ts'
 
 const opus = (peer: number, sequence: number, more: Partial<RtpPacket> = {}) =>
   encodeRtp({
@@ -15,20 +14,8 @@ const opus = (peer: number, sequence: number, more: Partial<RtpPacket> = {}) =>
     ...more,
   })
 
-/** A lane with Discord clients that all receive each other. */
-function makeLane(...peers: number[]) {
-  const lane = new PlainLane(io => new Router(io))
-  for (const peer of peers) {
-    lane.connectNative(peer)
-    lane.listen(peer)
-    lane.routeAudio(peer)
-  }
-  lane.events()
-  return lane
-}
-
 test('a packet is forwarded to every target but its sender, and the first one emits an event', () => {
-  const lane = makeLane(1, 2, 3)
+  const lane = laneOf(1, 2, 3)
   const sent = lane.receive(home(1), sealed(1, opus(1, 7)))
   assert.deepEqual(
     sent.map(({ peer, bytes }) => [peer, hex(bytes)]),
@@ -43,7 +30,7 @@ test('a packet is forwarded to every target but its sender, and the first one em
 })
 
 test('frames sealed by DAVE, and only those, are not forwarded to peers that refuse them', () => {
-  const lane = makeLane(1, 2, 3)
+  const lane = laneOf(1, 2, 3)
   lane.command({ kind: 'refuseSealed', peer: 2 })
   const tail = [1, 2, 3, 4, 5, 6, 7, 8, 0, 0x0c, 0xfa, 0xfa]
   const packets = [
@@ -61,7 +48,7 @@ test('frames sealed by DAVE, and only those, are not forwarded to peers that ref
 })
 
 test('the extension of audio is forwarded; marker, padding and CSRCs are removed', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   const extension = { profile: 0xbede, elements: Uint8Array.of(0x10, 0xb2, 0x90, 4) }
   const packet = opus(1, 7, { marker: true, padding: 3, csrcs: [7, 8], extension })
   const [sent] = lane.receive(home(1), sealed(1, packet))
@@ -69,7 +56,7 @@ test('the extension of audio is forwarded; marker, padding and CSRCs are removed
 })
 
 test('every drop is counted under its cause', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   lane.addPeer(3)
   const good = opus(1, 1)
   const expect = (from: string, bytes: Uint8Array, cause: string) => {
@@ -99,20 +86,20 @@ test('every drop is counted under its cause', () => {
 const rtpDefaults: RtpPacket = { payloadType: 101, sequence: 1, timestamp: 0, ssrc: 0, payload: Uint8Array.of(1) }
 
 test('a packet that fails authentication does not consume its sequence', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   lane.receive(home(1), sealed(9, opus(1, 1)))
   assert.equal(lane.receive(home(1), sealed(1, opus(1, 1))).length, 1)
 })
 
 test('video keeps its marker and its payload type', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   lane.command({ kind: 'setRoute', ssrc: ssrcOf(1) + 1, owner: 1, media: 'video', targets: TARGETS })
   const frame = encodeRtp({ ...rtpDefaults, ssrc: ssrcOf(1) + 1, marker: true })
   assert.equal(hex(lane.receive(home(1), sealed(1, frame))[0]?.bytes), hex(frame))
 })
 
 test('discovery is answered with the source address, for known SSRCs only, and rate-limited', () => {
-  const lane = makeLane(1)
+  const lane = laneOf(1)
   const request = encodeDiscoveryRequest(ssrcOf(1))
   const [reply] = lane.receive('203.0.113.77 50123', request)
   assert.equal(
@@ -128,7 +115,7 @@ test('discovery is answered with the source address, for known SSRCs only, and r
 })
 
 test('a ping is answered with its sequence and an old discord.js keepalive is echoed; other keepalives are not answered', () => {
-  const lane = makeLane(1)
+  const lane = laneOf(1)
   const bytes = (text: string) => Uint8Array.from(Buffer.from(text, 'hex'))
   const reply = (from: string, text: string) => hex(lane.receive(from, bytes(text))[0]?.bytes)
   assert.equal(reply('10.9.9.9 1', '1337cafe8000002a'), '1337f00d8000002a')
@@ -142,7 +129,7 @@ test('a ping is answered with its sequence and an old discord.js keepalive is ec
 })
 
 test('nothing is sent to a peer before Select Protocol or without a verified address', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   lane.addPeer(3)
   lane.listen(3)
   lane.receive(home(3), encodeDiscoveryRequest(ssrcOf(3)))
@@ -161,7 +148,7 @@ test('nothing is sent to a peer before Select Protocol or without a verified add
 })
 
 test('of several addresses that sent discovery requests, the claimed one is bound, otherwise the latest', () => {
-  const lane = makeLane()
+  const lane = laneOf()
   const ask = (peer: number, port: number) => lane.receive(`10.0.0.1 ${port}`, encodeDiscoveryRequest(ssrcOf(peer)))
   lane.addPeer(1)
   lane.addPeer(2)
@@ -176,7 +163,7 @@ test('of several addresses that sent discovery requests, the claimed one is boun
 })
 
 test('an authenticated packet from another address moves its peer at once and is forwarded', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   assert.equal(lane.receive('192.0.2.9 7', sealed(1, opus(1, 1))).length, 1)
   assert.deepEqual(lane.router.takeEvents(), [
     { kind: 'firstPacket', peer: 1, ssrc: ssrcOf(1) },
@@ -186,7 +173,7 @@ test('an authenticated packet from another address moves its peer at once and is
 })
 
 test('replayed packets, keepalives and pings do not move a peer', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   lane.receive(home(1), sealed(1, opus(1, 1)))
   lane.router.takeEvents()
   lane.receive('192.0.2.9 7', sealed(1, opus(1, 1)))
@@ -195,7 +182,7 @@ test('replayed packets, keepalives and pings do not move a peer', () => {
 })
 
 test('RTCP moves a peer only after its bound address has been silent', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   const report = sealed(1, encodeReceiverReport(ssrcOf(1), []).slice())
   const longer = sealed(1, encodeReceiverReport(ssrcOf(1), [block(5)]))
   lane.receive(home(1), sealed(1, opus(1, 1)))
@@ -217,7 +204,7 @@ const block = (ssrc: number) => ({
 })
 
 test('an address with many authentication failures is ignored for a while, except the bound address of the peer', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   for (let count = 0; count <= 100; count++) lane.receive('10.9.9.9 1', sealed(9, opus(1, 1)))
   assert.deepEqual(lane.receive('10.9.9.9 2', sealed(1, opus(1, 1))), [])
   assert.deepEqual(lane.drops(), { authentication: 101, ignoredAddress: 1 })
@@ -228,7 +215,7 @@ test('an address with many authentication failures is ignored for a while, excep
 })
 
 test('a muted speaker ends with five silence frames', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   lane.receive(home(1), sealed(1, opus(1, 0)))
   lane.command({ kind: 'removeRoute', ssrc: ssrcOf(1), silence: true })
   const { routes, ending, targets } = lane.router.inspect()
@@ -243,7 +230,7 @@ test('a muted speaker ends with five silence frames', () => {
 })
 
 test('a speaker who was silent when muted sends no silence frames later', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   lane.command({ kind: 'removeRoute', ssrc: ssrcOf(1), silence: true })
   lane.wait(1_001)
   assert.deepEqual(lane.receive(home(1), sealed(1, opus(1, 1))), [])
@@ -251,14 +238,14 @@ test('a speaker who was silent when muted sends no silence frames later', () => 
 })
 
 test('a route restored during its silence frames forwards at once', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   lane.command({ kind: 'removeRoute', ssrc: ssrcOf(1), silence: true })
   lane.routeAudio(1)
   assert.equal(hex(lane.receive(home(1), sealed(1, opus(1, 1)))[0]?.bytes), hex(opus(1, 1)))
 })
 
 test('active senders receive a receiver report every five seconds', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   assert.equal(lane.router.deadline, Infinity)
   for (const sequence of [1, 2, 4]) lane.receive(home(1), sealed(1, opus(1, sequence)))
   assert.equal(lane.router.deadline, 6_000)
@@ -278,7 +265,7 @@ test('active senders receive a receiver report every five seconds', () => {
 })
 
 test('RTCP of clients is processed and never forwarded', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   const report = Buffer.from(
     `80c80006${ssrcOf(1).toString(16).padStart(8, '0')}e5c0000080000000000102030000006400001f40`,
     'hex',
@@ -291,21 +278,21 @@ test('RTCP of clients is processed and never forwarded', () => {
 })
 
 test('a new key resets the replay window', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   lane.receive(home(1), sealed(1, opus(1, 9_000)))
   lane.protectNative(1)
   assert.equal(lane.receive(home(1), sealed(1, opus(1, 1))).length, 1)
 })
 
 test('exhausted nonces emit an event', () => {
-  const lane = makeLane(1, 2)
+  const lane = laneOf(1, 2)
   lane.io.exhausted = [2]
   lane.receive(home(1), sealed(1, opus(1, 1)))
   assert.deepEqual(lane.router.takeEvents()[1], { kind: 'nonceExhausted', peer: 2 })
 })
 
 test('closing a target list ends its routes, and a removed peer leaves no state behind', () => {
-  const lane = makeLane(1, 2, 3)
+  const lane = laneOf(1, 2, 3)
   lane.receive(home(1), sealed(1, opus(1, 1)))
   lane.command({ kind: 'removePeer', peer: 1 })
   assert.deepEqual(lane.router.inspect(), {
@@ -316,6 +303,7 @@ test('closing a target list ends its routes, and a removed peer leaves no state 
     reports: 0,
     videos: 0,
     viewers: 0,
+    limited: 0,
     sendStreams: 0,
     talkspurts: 0,
     ssrcs: 16,

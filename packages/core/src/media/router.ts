@@ -1,7 +1,6 @@
 // Hot: a batch of datagrams in, sealed copies out. The lane without its socket: it looks routes up and decides nothing.
-// Control's commands change the tables; the parts below look them up. Per datagram: `Demultiplexer` chooses the path,
+// Control's commands change the tables (those about peers: `PeerLives`); the parts below look them up. Per datagram: `Demultiplexer` chooses the path,
 // `Ingress` opens and checks, `Egress` forwards, `RtcpInput` reads RTCP.
-import { isSrtpProfile } from '@parley/protocol'
 import type { Batch } from '../lane/batch.ts'
 import type { LaneCommand, LaneEvent, LaneId, PeerId } from '../lane/commands.ts'
 import { type LaneMeasurement, nothingMeasured } from '../lane/latency.ts'
@@ -12,7 +11,7 @@ import { AddressResponder } from './address/discovery.ts'
 import { type Peer, Peers } from './address/peers.ts'
 import { readAddress } from './address/socket-address.ts'
 import { Backlog } from './backlog.ts'
-import { hasCountedNonces } from './counted-nonces.ts'
+import { BitrateLimits } from './bitrate/bitrate-limits.ts'
 import { Demultiplexer } from './demultiplexer.ts'
 import { Egress } from './egress.ts'
 import { Forwarder } from './forward/forwarder.ts'
@@ -23,20 +22,19 @@ import { Drop, LaneStats } from './lane-stats.ts'
 import { KeyframeRequests } from './loss/keyframe-requests.ts'
 import { NackGenerator } from './loss/nack-generator.ts'
 import { NackResponder } from './loss/nack-responder.ts'
-import { peerQuality, qualitiesOf } from './peer-quality.ts'
-import { NonceWindow } from './receive/nonce-window.ts'
+import { PeerLives } from './peer-lives.ts'
+import { qualitiesOf } from './peer-quality.ts'
 import { RingInputs } from './ring-inputs.ts'
 import type { RouterCounts, RouterOptions } from './router-interface.ts'
 import { ReceiverReports } from './rtcp/receiver-reports.ts'
 import { SenderReports } from './rtcp/sender-reports.ts'
 import { RtcpInput } from './rtcp-input.ts'
 import { LayeredSources } from './streams/layered-sources.ts'
-import type { ReceiveStream } from './streams/receive-stream.ts'
 import { RouteTable } from './streams/route-table.ts'
-import { createRtpMapping, DISCORD_MAPPING } from './streams/rtp-mapping.ts'
+import { RtpMappings } from './streams/rtp-mapping.ts'
 import { SendStreams } from './streams/send-streams.ts'
 import { Viewers } from './viewers/viewers.ts'
-import { mapSsrc, WebrtcPeers } from './webrtc/webrtc-peers.ts'
+import { WebrtcPeers } from './webrtc/webrtc-peers.ts'
 
 /**
  * The lane as a sans-IO machine: inputs are `command`, `receive` and `tick`, outputs go to the packet engine at once and to
@@ -49,10 +47,12 @@ export class Router {
   readonly #laneStats = new LaneStats()
   readonly #backlog = new Backlog()
   readonly #peers = new Peers()
+  readonly #bitrates = new BitrateLimits()
   readonly #keyframes: KeyframeRequests
   readonly #sources: LayeredSources
   readonly #routes: RouteTable
   readonly #sendStreams = new SendStreams(this.#peers)
+  readonly #mappings = new RtpMappings()
   readonly #webrtcPeers: WebrtcPeers
   readonly #talkspurts: Talkspurts
   readonly #nackResponder: NackResponder
@@ -60,6 +60,7 @@ export class Router {
   readonly #reports: ReceiverReports
   readonly #senderReports: SenderReports
   readonly #viewers: Viewers
+  readonly #peerLives: PeerLives
   readonly #demultiplexer: Demultiplexer
   readonly #inputs: RingInputs
   readonly #outputs: RingOutputs
@@ -72,7 +73,7 @@ export class Router {
     this.#sources = new LayeredSources((stream, now) => void this.#keyframes.request(stream, now))
     this.#routes = new RouteTable(this.#sources)
     const forwarder = new Forwarder(io, this.#sendStreams, this.#laneStats)
-    this.#webrtcPeers = new WebrtcPeers(io, this.#peers, this.#laneStats, stunMac)
+    this.#webrtcPeers = new WebrtcPeers(io, this.#peers, this.#laneStats, this.#mappings, stunMac)
     this.#talkspurts = new Talkspurts(forwarder)
     this.#nackResponder = new NackResponder({
       peers: this.#peers,
@@ -94,6 +95,7 @@ export class Router {
       keyframes: this.#keyframes,
       nackGenerator: this.#nackGenerator,
       reports: this.#reports,
+      bitrates: this.#bitrates,
       senderReports: this.#senderReports,
       backlog: this.#backlog,
       sources: this.#sources,
@@ -103,7 +105,9 @@ export class Router {
     }
     this.#viewers = new Viewers(parts)
     this.#sources.estimateOf = viewer => this.#viewers.estimateOf(viewer)
+    this.#sources.isLimited = viewer => this.#viewers.isStamped(viewer)
     this.#sources.onChange = (viewer, now) => this.#viewers.changed(viewer, now)
+    this.#peerLives = new PeerLives({ ...parts, viewers: this.#viewers })
     const egress = new Egress(parts)
     this.#outputs = forwarder.outputs
     this.#inputs = new RingInputs({ ...parts, egress })
@@ -132,25 +136,30 @@ export class Router {
   command(command: LaneCommand, now: number): void {
     switch (command.kind) {
       case 'addPeer':
-        return this.#addPeer(command.peer, command.ssrcs, command.lane)
+        return this.#peerLives.add(command)
       case 'protectPeer':
-        return this.#protectPeer(command, now)
+        this.#peerLives.protect(command, now)
+        return this.#applyBindings()
       case 'addWebrtcPeer':
-        return this.#addWebrtcPeer(command, now)
+        return this.#peerLives.addWebrtc(command, now)
       case 'setRtpMapping':
-        return this.#routes.setRtpMapping(command.peer, createRtpMapping(command.mapping), false, now)
+        return this.#routes.setRtpMapping(command.peer, this.#mappings.get(command.mapping), false, now)
       case 'removeWebrtcPeer':
         return this.#webrtcPeers.end(this.#peers.get(command.peer))
       case 'mapSsrc':
-        return this.#mapSsrc(command, now)
+        if (this.#peerLives.mapSsrc(command)) this.#releaseHeld(command.peer, now)
+        return
       case 'sendDatagram':
         return this.#webrtcPeers.sendDatagram(this.#peers.get(command.peer), command.bytes)
       case 'removePeer':
-        return this.#removePeer(command.peer)
+        return this.#peerLives.remove(command.peer)
       case 'setSessionIp':
-        return this.#setSessionIp(command.peer, command.ip, now)
+        this.#peerLives.setSessionIp(command, now)
+        return this.#applyBindings()
+      case 'limitBitrate':
+        return this.#peerLives.limitBitrate(command, now)
       case 'openTargets':
-        return this.#routes.openTargets(command.targets)
+        return this.#routes.openTargets(command, now)
       case 'addTarget':
         return this.#routes.addTarget(command.targets, command.peer, now)
       case 'removeTarget':
@@ -172,7 +181,7 @@ export class Router {
         return void this.#events.push({ kind: 'qualities', qualities: qualitiesOf(this.#peers, this.#routes) })
       case 'report':
         this.#sources.reportSome()
-        this.#events.push(...this.#sources.takeReports(now))
+        this.#events.push(...this.#sources.takeReports(now), ...this.#bitrates.takeEvents())
         this.#events.push({
           kind: 'counters',
           counters: this.#laneStats.counters(this.#io.sent, this.#measured(), this.#sources.counts()),
@@ -237,7 +246,7 @@ export class Router {
 
   /** Removes every peer and route. */
   close(): void {
-    for (const id of this.#peers.ids()) this.#removePeer(id)
+    for (const id of this.#peers.ids()) this.#peerLives.remove(id)
     for (const list of this.#routes.closeAll()) this.#senderReports.listClosed(list)
   }
 
@@ -252,57 +261,9 @@ export class Router {
       sendStreams: this.#sendStreams.size,
       talkspurts: this.#talkspurts.size,
       viewers: this.#viewers.size,
+      limited: this.#bitrates.size,
       ...this.#routes.inspect(),
     }
-  }
-
-  /** A session was opened. Its streams exist from now on, without a route. */
-  #addPeer(id: PeerId, ssrcs: Int32Array, lane?: LaneId): void {
-    const peer = this.#peers.add(id, ssrcs, lane)
-    if (peer === undefined) return
-    this.#routes.addPeer(peer)
-    if (lane === undefined) this.#io.addPeer(id)
-  }
-
-  /** The peer has a key: indexes, nonces and sequences of an earlier one mean nothing under it. */
-  #protectPeer(command: LaneCommand & { kind: 'protectPeer' }, now: number): void {
-    const peer = this.#peers.get(command.peer)
-    const isSrtp = isSrtpProfile(command.protection)
-    if (peer === undefined || (isSrtp && !peer.isWebrtc)) return
-    if (peer.isWebrtc && !isSrtp) this.#becomeDiscordClient(peer, now)
-    this.#io.protectPeer(peer.id, command.protection, command.key, command.nonceStart)
-    peer.nonces = hasCountedNonces(command.protection) ? new NonceWindow() : undefined
-    this.#sendStreams.receiverEnded(peer.id)
-    for (const stream of this.#routes.streamsOf(peer)) this.#resetStream(stream)
-    this.#peers.protect(peer, command.claimed, now)
-    this.#applyBindings()
-  }
-
-  /** A session selected WebRTC, or offered again. */
-  #addWebrtcPeer(command: LaneCommand & { kind: 'addWebrtcPeer' }, now: number): void {
-    const peer = this.#peers.get(command.peer)
-    if (peer === undefined || !this.#webrtcPeers.areServed) return
-    const webrtcPeer = this.#webrtcPeers.add(peer, command, now)
-    this.#routes.setRtpMapping(peer.id, webrtcPeer.mapping, true, now)
-    this.#viewers.remove(peer)
-    if (webrtcPeer.mapping.stamp !== 0) this.#viewers.add(peer)
-  }
-
-  /** A session changed its transport from WebRTC to UDP. */
-  #becomeDiscordClient(peer: Peer, now: number): void {
-    this.#webrtcPeers.end(peer)
-    peer.isWebrtc = false
-    this.#viewers.remove(peer)
-    this.#routes.setRtpMapping(peer.id, DISCORD_MAPPING, false, now)
-  }
-
-  /** A WebRTC client declared the SSRC of one of its streams. */
-  #mapSsrc({ peer: id, clientSsrc, ssrc }: LaneCommand & { kind: 'mapSsrc' }, now: number): void {
-    const webrtcPeer = this.#webrtcPeers.get(id)
-    const stream = this.#routes.stream(ssrc)
-    if (webrtcPeer === undefined || stream?.owner.id !== id || !mapSsrc(webrtcPeer, clientSsrc, stream)) return
-    this.#resetStream(stream)
-    this.#releaseHeld(id, now)
   }
 
   /** Forwards held packets of a WebRTC client whose SSRC and route are both known now. */
@@ -319,50 +280,10 @@ export class Router {
     this.#io.flush()
   }
 
-  /** Another source or key feeds the stream. */
-  #resetStream(stream: ReceiveStream): void {
-    this.#talkspurts.forget(stream)
-    this.#forgetVideo(stream)
-    stream.reset()
-  }
-
-  /** Nothing of the video is requested or sent again. */
-  #forgetVideo(stream: ReceiveStream): void {
-    this.#keyframes.forget(stream)
-    this.#nackGenerator.forget(stream)
-    this.#nackResponder.forget(stream)
-  }
-
-  /** Removes everything that refers to the peer, as sender and as receiver. */
-  #removePeer(id: PeerId): void {
-    const peer = this.#peers.get(id)
-    if (peer === undefined) return
-    if (peer.lane === undefined) this.#events.push({ kind: 'peerEnded', quality: peerQuality(peer, this.#routes) })
-    this.#reports.remove(peer)
-    this.#webrtcPeers.remove(peer)
-    this.#viewers.remove(peer)
-    this.#sendStreams.receiverEnded(id)
-    for (const stream of this.#routes.streamsOf(peer)) {
-      this.#resetStream(stream)
-      this.#sendStreams.streamEnded(stream)
-    }
-    this.#routes.removePeer(peer)
-    this.#peers.remove(peer)
-    this.#io.removePeer(id)
-  }
-
-  /** May suspend the peer's address, or resume it. */
-  #setSessionIp(id: PeerId, ip: string, now: number): void {
-    const peer = this.#peers.get(id)
-    if (peer === undefined) return
-    this.#peers.setSessionIp(peer, ip, now)
-    this.#applyBindings()
-  }
-
   #removeRoute({ ssrc, silence }: LaneCommand & { kind: 'removeRoute' }, now: number): void {
     const stream = this.#routes.stream(ssrc)
     if (stream === undefined) return
-    for (const layer of this.#sources.of(stream)?.layers ?? []) this.#forgetVideo(layer.stream)
+    for (const layer of this.#sources.of(stream)?.layers ?? []) this.#peerLives.forgetVideo(layer.stream)
     this.#routes.removeRoute(stream, silence ? now + LIMITS.silenceWindow : undefined)
   }
 

@@ -40,7 +40,7 @@ export class AddressBans {
 
   /** An Identify from this address was refused. Returns whether the address is banned from now on. */
   refused(address: string, now: number): boolean {
-    // Text that is no address stands for many clients of a proxy.
+    // Text that is not an address stands for many clients of a proxy.
     if (this.policy.banAfter === 0 || !/[.:]/.test(address)) return false
     const network = networkOf(address)
     const known = this.#entries.get(network)

@@ -60,12 +60,14 @@ export interface Operator {
   ban(address: string, duration: number, now: number): boolean
   /** Lifts a ban. Returns whether there was one. */
   unban(address: string, now: number): boolean
-  /** Ends a draining: the node takes channels again. Returns false if it does not drain. */
+  /** Stops draining: the node accepts channels again. Returns false if it does not drain. */
   undrain(): boolean
   /** Whether this node has what another process of its cluster asks for: a voice state of the user, or the session. */
   holds(question: OwnerQuestion): boolean
   /** Every channel of the node with the fencing number of its placement in a cluster. */
   placements(): readonly LocalPlacement[]
+  /** The highest fencing number that a front of the cluster has sent, by backend. */
+  highestEpochs(): ReadonlyMap<BackendId, number>
   /** Ends a channel (4014) that a cluster placed on another node, unless it has at least this epoch here. Returns whether it ended. */
   fence(placement: LocalPlacement, now: number): boolean
   /** Applies settings, all or none: throws an error about invalid secrets before it changes anything. */
@@ -126,6 +128,10 @@ export class NodeOperator implements Operator {
 
   placements(): readonly LocalPlacement[] {
     return [...this.#parts.backendControl.placements()]
+  }
+
+  highestEpochs(): ReadonlyMap<BackendId, number> {
+    return this.#parts.backendControl.highestEpochs
   }
 
   fence(placement: LocalPlacement, now: number): boolean {

@@ -61,3 +61,19 @@ test('lanes are asked for the quality of their peers every five seconds', () => 
   assert.equal(bench.commands('report').length, 10)
   assert.equal(bench.commands('reportPeers').length, 2)
 })
+
+test('a client above its bit rate is one line a minute, and each packet counts for its backend', () => {
+  const { bench, lines, peer } = scene()
+  for (let second = 0; second < 61; second++) {
+    bench.laneEvent({ kind: 'overBitrate', peer, member: 2, channel: 1 })
+    bench.advance(1_000)
+  }
+  assert.deepEqual(
+    lines('voice.over_bitrate').map(({ user, overMember, overChannel }) => [user, overMember, overChannel]),
+    [
+      ['7', 2, 1],
+      ['7', 120, 60],
+    ],
+  )
+  assert.equal(bench.node.inspect().backends[0]?.overBitrate, 183)
+})

@@ -1,9 +1,11 @@
 // Reports the life of sessions: as notes to the host, as events to their backends.
+import type { MoveRequests } from '../backend/move-requests.ts'
 import type { BackendId } from '../channel/channel-ref.ts'
 import type { Ending } from '../channel/channel-session.ts'
 import type { VideoSource } from '../channel/video/video-source.ts'
 import type { Deadlines } from '../deadlines.ts'
 import type { Effects } from '../effect.ts'
+import type { OverBitrate } from '../gateway/session-media.ts'
 import type { SessionObserver, VoiceSession } from '../gateway/voice-session.ts'
 import type { PeerQuality } from '../lane/commands.ts'
 import type { LayerReport } from '../lane/layer-report.ts'
@@ -18,10 +20,12 @@ export class SessionEvents implements SessionObserver {
   readonly #effects: Effects
   readonly #lvsp: () => Lvsp
   readonly #video: VideoEvents
+  readonly #moveRequests: () => MoveRequests
 
-  /** `lvsp` is a function because the node creates its sessions before LVSP. */
-  constructor(effects: Effects, lvsp: () => Lvsp, deadlines: Deadlines) {
+  /** `lvsp` and `moveRequests` are functions because the node creates its sessions before them. */
+  constructor(effects: Effects, lvsp: () => Lvsp, moveRequests: () => MoveRequests, deadlines: Deadlines) {
     this.#effects = effects
+    this.#moveRequests = moveRequests
     this.#lvsp = lvsp
     this.#video = new VideoEvents(lvsp, deadlines)
   }
@@ -40,6 +44,7 @@ export class SessionEvents implements SessionObserver {
       took: Math.round(now - session.openedAt),
     })
     this.#connected(session)
+    this.#moveRequests().sessionEntered(session.channel, now)
   }
   #connected(session: VoiceSession): void {
     this.#lvsp().voiceStateConnected(session.channel.backend, eventOf(session))
@@ -78,6 +83,10 @@ export class SessionEvents implements SessionObserver {
     const ids = { backend: channel.backend, channel: channel.channelId, user: userId }
     this.#effects.note('video.layer', { ...ids, source: ssrc, wanted, target, current, reason })
     this.#video.viewChanged(session, ssrc)
+  }
+  /** At most once a minute and session. */
+  sessionExceededBitrate(session: VoiceSession, { member, channel }: OverBitrate): void {
+    this.#effects.note('voice.over_bitrate', { ...noteOf(session), overMember: member, overChannel: channel })
   }
   sessionViewEnded(session: VoiceSession, ssrc: number): void {
     this.#video.viewChanged(session, ssrc)

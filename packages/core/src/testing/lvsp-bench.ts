@@ -1,7 +1,7 @@
 // LVSP with the real channels and voice states, on a virtual clock, with raw sockets that record what they receive.
 import { createHmac } from 'node:crypto'
 import { BackendControl } from '../backend/control.ts'
-import type { PartialBackendLimits } from '../channel/backend-usage.ts'
+import type { BackendUsage, PartialBackendLimits } from '../channel/backend-usage.ts'
 import type { Channel } from '../channel/channel.ts'
 import { Channels } from '../channel/channels.ts'
 import { Lanes } from '../channel/lane-handle.ts'
@@ -29,6 +29,7 @@ export const ALL_CAPABILITIES = [
   'dave',
   'receiver',
   'draining',
+  'video',
   'front',
 ]
 
@@ -79,7 +80,15 @@ export class LvspBench {
       channelEndCode: () => 4014,
       mirrored: (backend, item) => this.lvsp.mirror(backend, item),
     })
-    this.lvsp = new Lvsp({ backends, node: this.control, effects, deadlines, crypto, serverVersion: '1.2.3' })
+    this.lvsp = new Lvsp({
+      backends,
+      node: this.control,
+      effects,
+      deadlines,
+      crypto,
+      serverVersion: '1.2.3',
+      reportsVideo: true,
+    })
   }
 
   /** The state that a RESUME without a sequence number is sent. */
@@ -99,6 +108,10 @@ export class LvspBench {
   /** A channel of the node; undefined if there is none. */
   channel(backend: string, channelId: string): Channel | undefined {
     return this.#channels.find(backend, channelId)
+  }
+  /** What the backend has on the node. */
+  usage(backend: string): BackendUsage {
+    return this.#channels.usageOf(backend)
   }
   state(backend: string, channelId: string, userId: string): VoiceState | undefined {
     return this.channel(backend, channelId)?.voiceStates.get(userId)
@@ -157,10 +170,10 @@ export class LvspBench {
 export class LvspSocket {
   readonly id: number
   readonly connection: LvspConnection
-  readonly received: Json[] = []
   readonly raw: string[] = []
   closeCode: number | undefined
   closeReason = ''
+  readonly #parsed: Json[] = []
   /** Called with the text of each received message. */
   onText: (text: string) => void = () => {}
   readonly #bench: LvspBench
@@ -175,8 +188,12 @@ export class LvspSocket {
   get nonce(): string {
     return this.ops(0)[0].nonce
   }
+  /** Parsed when a test reads it. */
+  get received(): Json[] {
+    for (const text of this.raw.slice(this.#parsed.length)) this.#parsed.push(JSON.parse(text))
+    return this.#parsed
+  }
   deliver(text: string): void {
-    this.received.push(JSON.parse(text))
     this.raw.push(text)
     this.onText(text)
   }

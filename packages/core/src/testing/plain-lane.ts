@@ -180,3 +180,15 @@ export class PlainLane {
     )
   }
 }
+
+/** A lane with Discord clients that all receive each other's audio. */
+export function laneOf(...peers: number[]): PlainLane {
+  const lane = new PlainLane(io => new Router(io))
+  for (const peer of peers) {
+    lane.connectNative(peer)
+    lane.listen(peer)
+    lane.routeAudio(peer)
+  }
+  lane.events()
+  return lane
+}

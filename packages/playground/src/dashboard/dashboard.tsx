@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks'
 import { Logo } from '../logo.tsx'
 import { useStore } from '../store.ts'
 import { Chart } from '../ui/chart.tsx'
+import { NamesAndValues } from '../ui/names-and-values.tsx'
 import { Channels, Lanes, Users } from './tables.tsx'
 import type { Watch, WatchView } from './watch.ts'
 import { duration, large, rate } from './words.ts'
@@ -135,14 +136,7 @@ function Load({ view: { now, history } }: { view: WatchView }) {
   ]
   return (
     <section class="card wide" aria-label="Load">
-      <dl class="figures" data-testid="load">
-        {figures.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
+      <NamesAndValues rows={figures} class="figures" testId="load" />
       <p class="hint">
         {status.backends
           .map(({ backend, connected }) => `${backend}: ${connected ? 'connected' : 'not connected'}`)

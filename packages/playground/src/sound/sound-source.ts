@@ -1,4 +1,5 @@
 // The sound to send: the microphone, or a sound that the page generates.
+import { openDevice } from '../devices/open-device.ts'
 
 export type SoundKind = 'microphone' | 'speech' | 'tone'
 
@@ -15,11 +16,14 @@ const LINES = ['ana-1', 'ana-2', 'ana-3', 'ana-4'] as const
 /** Seconds of silence after each line. */
 const PAUSE = 0.8
 
-/** Rejects with the DOMException of getUserMedia, or with the error of fetching or decoding speech. */
-export function openSound(kind: SoundKind, context: AudioContext): Promise<SoundSource> {
+/**
+ * `microphone` is the id of a device; undefined for the default one. Rejects with the DOMException of getUserMedia, or with the error
+ * of fetching or decoding speech.
+ */
+export function openSound(kind: SoundKind, context: AudioContext, microphone?: string): Promise<SoundSource> {
   switch (kind) {
     case 'microphone':
-      return openMicrophone(context)
+      return openMicrophone(context, microphone)
     case 'speech':
       return openSpeech(context)
     case 'tone':
@@ -28,11 +32,9 @@ export function openSound(kind: SoundKind, context: AudioContext): Promise<Sound
 }
 
 /** With the browser's processing for speech. */
-async function openMicrophone(context: AudioContext): Promise<SoundSource> {
-  if (navigator.mediaDevices === undefined) throw new DOMException('no secure context', 'SecurityError')
-  const stream = await navigator.mediaDevices.getUserMedia({
-    audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true },
-  })
+async function openMicrophone(context: AudioContext, deviceId: string | undefined): Promise<SoundSource> {
+  const processing = { echoCancellation: true, noiseSuppression: true, autoGainControl: true }
+  const stream = await openDevice(id => ({ audio: { ...processing, ...id } }), deviceId)
   const stop = () => {
     for (const track of stream.getTracks()) track.stop()
   }

@@ -6,6 +6,8 @@ const LOUD = 0.01
 /** Milliseconds of silence before speaking ends, longer than pauses between words. */
 const HOLD = 400
 const WATCH_INTERVAL = 50
+/** Decibels relative to full scale that the input meter shows as nothing. */
+const QUIETEST = -60
 
 /** The track stays the same while its sound changes, so that nothing has to be negotiated again. */
 export class Studio {
@@ -36,14 +38,20 @@ export class Studio {
   }
 
   /** Replaces the sound; after a failure the previous sound continues. Rejects like `openSound`. */
-  async play(kind: SoundKind): Promise<void> {
+  async play(kind: SoundKind, microphone?: string): Promise<void> {
     const choice = ++this.#choice
-    const source = await openSound(kind, this.#context)
+    const source = await openSound(kind, this.#context, microphone)
     if (this.#isClosed || choice !== this.#choice) return source.stop()
     this.#stopSource()
     this.#source = source
     source.node.connect(this.#output)
     source.node.connect(this.#analyser)
+  }
+
+  /** Loudness of the sound now, 0 to 1, whether it is sent or not. */
+  get level(): number {
+    const decibels = 20 * Math.log10(this.#measure())
+    return Math.min(1, Math.max(0, 1 - decibels / QUIETEST))
   }
 
   set isMuted(isMuted: boolean) {
@@ -66,7 +74,7 @@ export class Studio {
 
   /** Speaking starts at once and ends after HOLD. */
   #watch(now: number): void {
-    const isLoud = !this.#isMuted && this.#level() > LOUD
+    const isLoud = !this.#isMuted && this.#measure() > LOUD
     if (isLoud) this.#quietSince = now
     const isSpeaking = isLoud || (!this.#isMuted && this.#isSpeaking && now - this.#quietSince < HOLD)
     if (isSpeaking === this.#isSpeaking) return
@@ -75,7 +83,7 @@ export class Studio {
   }
 
   /** Root mean square of the latest samples. */
-  #level(): number {
+  #measure(): number {
     this.#analyser.getFloatTimeDomainData(this.#samples)
     return Math.sqrt(this.#samples.reduce((sum, sample) => sum + sample * sample, 0) / this.#samples.length)
   }

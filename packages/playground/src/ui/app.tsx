@@ -1,15 +1,15 @@
 // The page: the join form, or the call after joining.
 import { useEffect, useRef } from 'preact/hooks'
-import type { Call } from '../call.ts'
+import type { Call } from '../call/call.ts'
 import { Logo } from '../logo.tsx'
 import { useStore } from '../store.ts'
-import { Controls } from './controls.tsx'
-import { Door } from './door.tsx'
-import { Measurements } from './measurements.tsx'
-import { Members } from './members.tsx'
+import { Controls } from './call/controls.tsx'
+import { Members } from './call/members.tsx'
+import { Stage } from './call/stage.tsx'
+import { Door } from './door/door.tsx'
+import { Measurements } from './inspect/measurements.tsx'
+import { TracePanel } from './inspect/trace-panel.tsx'
 import { Notice } from './notice.tsx'
-import { Pictures } from './pictures.tsx'
-import { TracePanel } from './trace-panel.tsx'
 
 /** The status of the call in words. */
 const PHASES = {
@@ -48,11 +48,9 @@ export function App({ call }: { call: Call }) {
         <Door call={call} view={view} place={place} />
       ) : (
         <main class="call" ref={place} tabIndex={-1}>
-          <Pictures view={view} />
+          <Stage call={call} view={view} name={channelName} />
           <section class="card people" aria-label="Members">
-            <h2>
-              {channelName} <span class="count">{view.members.length}</span>
-            </h2>
+            <h2>Members</h2>
             <Members call={call} view={view} />
           </section>
           <Measurements view={view} />

@@ -57,7 +57,7 @@ function optionsFor(element: HTMLElement, series: readonly Series[]): UPlot.Opti
   return {
     width: element.clientWidth,
     height: HEIGHT,
-    padding: [6, 4, 0, 0],
+    padding: [6, 14, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: {

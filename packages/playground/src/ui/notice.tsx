@@ -1,6 +1,6 @@
 // A problem and the advice for it.
 import { useEffect } from 'preact/hooks'
-import type { Problem } from '../problem.ts'
+import type { Problem } from '../call/problem.ts'
 
 export function Notice({ problem, onDismiss }: { problem: Problem; onDismiss: () => void }) {
   useEffect(() => {

@@ -22,6 +22,7 @@ const section = (mid: string): OfferSection => ({
     ['urn:ietf:params:rtp-hdrext:sdes:mid', 4],
   ]),
   ssrcs: [],
+  rids: [],
 })
 
 test('the node’s parameters are read from its fragment with either line ending', () => {
@@ -57,7 +58,7 @@ test('a fragment without a required line has no parameters', () => {
 test('an answer has the sections of the offer in order: the microphone, a member’s, and an unused one', () => {
   const node = readNodeEnd(FRAGMENT)!
   const sections = ['0', '1', '2'].map(section)
-  const answer = answerTo(sections, ['ours', { kind: 'audio', userId: '8', ssrc: 77 }, undefined], node)
+  const answer = answerTo(sections, ['ours', { kind: 'audio', role: 'voice', userId: '8', ssrc: 77 }, undefined], node)
   assert.match(answer, /^v=0\r\n/)
   assert.match(answer, /\r\na=group:BUNDLE 0 1 2\r\n/)
   const [session, first, second, third] = answer.split(/^(?=m=)/m)
@@ -83,11 +84,28 @@ test('a video section has all codecs of the offer with the node’s choice first
       { name: 'H264', type: 102, rtx: 103, format: 'packetization-mode=1' },
     ],
   }
-  const use = { kind: 'video', userId: '8', ssrc: 90 } as const
+  const use = { kind: 'video', role: 'camera', userId: '8', ssrc: 90 } as const
   const answer = answerTo([video], [use], readNodeEnd(FRAGMENT)!, 'H264')
   assert.match(answer, /^m=video 50004 UDP\/TLS\/RTP\/SAVPF 102 103 96 97\r$/m)
   assert.match(answer, /^a=fmtp:102 packetization-mode=1\r$/m)
   assert.match(answer, /^a=fmtp:97 apt=96\r$/m)
   assert.match(answer, /^a=ssrc-group:FID 90 91\r\na=ssrc:90 cname:8-90\r\na=ssrc:91 cname:8-90\r$/m)
   assert.doesNotMatch(answer, new RegExp(LEVEL))
+})
+
+test('the layers of a section are received by rid, and the extensions that name them are negotiated', () => {
+  const rid = 'urn:ietf:params:rtp-hdrext:sdes:rtp-stream-id'
+  const layered: OfferSection = {
+    ...section('1'),
+    kind: 'video',
+    rids: ['50', '100'],
+    extensions: new Map([
+      ['urn:ietf:params:rtp-hdrext:sdes:mid', 4],
+      [rid, 10],
+    ]),
+  }
+  const answer = answerTo([layered], ['ours'], readNodeEnd(FRAGMENT)!)
+  assert.match(answer, /^a=recvonly\r\na=rid:50 recv\r\na=rid:100 recv\r\na=simulcast:recv 50;100\r$/m)
+  assert.match(answer, /^a=extmap:4 urn:ietf:params:rtp-hdrext:sdes:mid\r$/m)
+  assert.match(answer, new RegExp(`^a=extmap:10 ${rid}\\r$`, 'm'))
 })

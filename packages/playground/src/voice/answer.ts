@@ -1,6 +1,7 @@
 // Builds the answer in the node's place, from the browser's offer, the node's fragment, and the members' sources.
 import { ExtensionUri } from '@parley/protocol'
 import type { OfferedCodec, OfferSection } from './offer.ts'
+import type { RemoteSource } from './remote-source.ts'
 
 /** The node's transport parameters, from the fragment of Session Description. */
 export interface NodeEnd {
@@ -11,13 +12,6 @@ export interface NodeEnd {
   readonly fingerprint: string
   /** Of UDP, and of TCP where the node offers it. */
   readonly candidates: readonly string[]
-}
-
-/** A member's audio or video in a section. */
-export interface RemoteSource {
-  readonly kind: 'audio' | 'video'
-  readonly userId: string
-  readonly ssrc: number
 }
 
 /** Returns undefined if a required line is missing. */
@@ -32,7 +26,7 @@ export function readNodeEnd(fragment: string): NodeEnd | undefined {
   return { ip, port: Number(port), ufrag, password, fingerprint, candidates: [...candidates] }
 }
 
-/** Use of a section: the browser's microphone or camera, a member's source, or none. */
+/** Use of a section: what the browser sends, a member's source, or none. */
 export type SectionUse = 'ours' | RemoteSource | undefined
 
 const AUDIO_EXTENSIONS: readonly string[] = [ExtensionUri.AudioLevel, ExtensionUri.TransportSequence]
@@ -42,11 +36,19 @@ const VIDEO_EXTENSIONS: readonly string[] = [
   ExtensionUri.TransportSequence,
   ExtensionUri.PlayoutDelay,
 ]
+/** Names of layers in the packets. Chromium sends them only if the section's name is negotiated too. */
+const LAYER_EXTENSIONS: readonly string[] = [
+  'urn:ietf:params:rtp-hdrext:sdes:mid',
+  ExtensionUri.Rid,
+  ExtensionUri.RepairedRid,
+]
+/** Chromium starts with this estimate of its bandwidth, instead of 300, which is not enough for two layers. Other browsers ignore it. */
+const START_KILOBITS = 1_000
 const VIDEO_FEEDBACK = ['ccm fir', 'nack', 'nack pli', 'goog-remb', 'transport-cc'] as const
 
 /**
  * A complete answer. `uses` has one entry per section of the offer, in order; `videoCodec` is the codec that the browser shall send.
- * The node is ICE-lite and the DTLS server. It identifies sources by SSRC only, so the answer omits the header extension `mid`.
+ * The node is ICE-lite and the DTLS server. It identifies sources by SSRC, and the layers of one source by their rid.
  */
 export function answerTo(
   sections: readonly OfferSection[],
@@ -68,11 +70,12 @@ export function answerTo(
 }
 
 function sectionLines(section: OfferSection, use: SectionUse, node: NodeEnd, videoCodec: string | undefined): string[] {
-  const { kind, mid, extensions } = section
+  const { kind, mid, extensions, rids } = section
   // A browser sends with the first codec and accepts all of them.
   const codecs = section.codecs.toSorted((a, b) => Number(b.name === videoCodec) - Number(a.name === videoCodec))
   const types = codecs.flatMap(({ type, rtx }) => (rtx === undefined ? [type] : [type, rtx]))
-  const used = (kind === 'audio' ? AUDIO_EXTENSIONS : VIDEO_EXTENSIONS).flatMap(uri => {
+  const wanted = kind === 'audio' ? AUDIO_EXTENSIONS : VIDEO_EXTENSIONS
+  const used = [...wanted, ...(rids.length > 0 ? LAYER_EXTENSIONS : [])].flatMap(uri => {
     const id = extensions.get(uri)
     return id === undefined ? [] : [`a=extmap:${id} ${uri}`]
   })
@@ -87,9 +90,11 @@ function sectionLines(section: OfferSection, use: SectionUse, node: NodeEnd, vid
     'a=rtcp-mux',
     ...node.candidates.map(candidate => `a=candidate:${candidate}`),
     'a=end-of-candidates',
-    ...codecs.flatMap(kind === 'audio' ? audioCodec : videoCodecLines),
+    ...codecs.flatMap(codec => (kind === 'audio' ? audioCodec(codec) : videoCodecLines(codec, use === 'ours'))),
     ...used,
     ...useLines(use),
+    ...rids.map(rid => `a=rid:${rid} recv`),
+    ...(rids.length > 0 ? [`a=simulcast:recv ${rids.join(';')}`] : []),
   ]
 }
 
@@ -99,12 +104,15 @@ const audioCodec = ({ name, type }: OfferedCodec): string[] => [
   `a=rtcp-fb:${type} transport-cc`,
 ]
 
-const videoCodecLines = ({ name, type, rtx, format }: OfferedCodec): string[] => [
-  `a=rtpmap:${type} ${name}/90000`,
-  ...(format === undefined ? [] : [`a=fmtp:${type} ${format}`]),
-  ...VIDEO_FEEDBACK.map(feedback => `a=rtcp-fb:${type} ${feedback}`),
-  ...(rtx === undefined ? [] : [`a=rtpmap:${rtx} rtx/90000`, `a=fmtp:${rtx} apt=${type}`]),
-]
+function videoCodecLines({ name, type, rtx, format }: OfferedCodec, isSent: boolean): string[] {
+  const parameters = [format, isSent ? `x-google-start-bitrate=${START_KILOBITS}` : undefined].filter(Boolean)
+  return [
+    `a=rtpmap:${type} ${name}/90000`,
+    ...(parameters.length === 0 ? [] : [`a=fmtp:${type} ${parameters.join(';')}`]),
+    ...VIDEO_FEEDBACK.map(feedback => `a=rtcp-fb:${type} ${feedback}`),
+    ...(rtx === undefined ? [] : [`a=rtpmap:${rtx} rtx/90000`, `a=fmtp:${rtx} apt=${type}`]),
+  ]
+}
 
 /** The SSRC of video retransmissions follows that of the video. */
 function useLines(use: SectionUse): string[] {

@@ -68,10 +68,14 @@ test('an offer without Opus has no codecs', () => {
   assert.deepEqual(sectionsOf(''), [])
 })
 
-/** The camera section of Chromium 156, shortened. */
+/** The camera section of Chromium 156, shortened. It names AV1 first here. */
 const CAMERA = [
-  'm=video 9 UDP/TLS/RTP/SAVPF 96 97 102 103 108 109',
+  'm=video 9 UDP/TLS/RTP/SAVPF 45 46 96 97 102 103 108 109',
   'a=mid:1',
+  'a=rtpmap:45 AV1/90000',
+  'a=fmtp:45 level-idx=5;profile=0;tier=0',
+  'a=rtpmap:46 rtx/90000',
+  'a=fmtp:46 apt=45',
   'a=rtpmap:96 VP8/90000',
   'a=rtpmap:97 rtx/90000',
   'a=fmtp:97 apt=96',
@@ -85,19 +89,31 @@ const CAMERA = [
   '',
 ].join('\r\n')
 
-test('a camera section has VP8 before H264, the first payload type of each with its RTX, and two SSRCs', () => {
+test('a camera section has VP8 before H264 and AV1, the first payload type of each with its RTX, and two SSRCs', () => {
   const [camera] = sectionsOf(`v=0\r\n${CAMERA}`)
   assert.deepEqual(camera?.ssrcs, [3000, 3001])
   const format = 'level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42001f'
   assert.deepEqual(camera?.codecs, [
     { name: 'VP8', type: 96, rtx: 97, format: undefined },
     { name: 'H264', type: 102, rtx: 103, format },
+    { name: 'AV1', type: 45, rtx: 46, format: 'level-idx=5;profile=0;tier=0' },
   ])
   assert.deepEqual(
     codecsOf([camera!]).map(({ name, priority }) => [name, priority]),
     [
       ['VP8', 1_000],
       ['H264', 2_000],
+      ['AV1', 3_000],
     ],
   )
+})
+
+test('a camera section with layers has their rids, and no SSRCs', () => {
+  const layered = CAMERA.replace(/a=ssrc.*\r\n/g, '').replace(
+    /$/,
+    'a=rid:50 send\r\na=rid:100 send\r\na=simulcast:send 50;100\r\n',
+  )
+  const [camera] = sectionsOf(`v=0\r\n${layered}`)
+  assert.deepEqual([camera?.rids, camera?.ssrcs], [['50', '100'], []])
+  assert.deepEqual(sectionsOf(`v=0\r\n${CAMERA}`)[0]?.rids, [])
 })

@@ -2,7 +2,7 @@
 import type { Codec } from '@parley/protocol'
 
 export interface OfferedCodec {
-  /** The node's spelling: `opus`, `VP8`, `H264`, `VP9`. */
+  /** The node's spelling: `opus`, `VP8`, `H264`, `VP9`, `AV1`. */
   readonly name: string
   readonly type: number
   /** Payload type of its retransmissions; undefined for audio. */
@@ -21,12 +21,14 @@ export interface OfferSection {
   readonly extensions: ReadonlyMap<string, number>
   /** SSRC of what it sends, and for video that of the retransmissions. Empty if it sends nothing. */
   readonly ssrcs: readonly number[]
+  /** Names of the layers that it sends; empty if it sends one layer. */
+  readonly rids: readonly string[]
 }
 
 /** Beginnings of the lines that Discord's web client sends. */
 const IN_FRAGMENT = /^a=(extmap-allow-mixed$|ice-ufrag:|ice-pwd:|ice-options:|fingerprint:|extmap:|rtpmap:\d+ opus\/)/i
-/** Codecs in order of priority. All browsers support VP8. */
-const KNOWN_CODECS = ['opus', 'VP8', 'H264', 'VP9'] as const
+/** Codecs in order of priority. All browsers support VP8; AV1 takes the most of a processor. */
+const KNOWN_CODECS = ['opus', 'VP8', 'H264', 'VP9', 'AV1'] as const
 
 /** The fragment for Select Protocol: each line once, joined by `\n`. */
 export function fragmentOf(sdp: string): string {
@@ -46,6 +48,7 @@ export function sectionsOf(sdp: string): OfferSection[] {
     ssrcs:
       (/^a=ssrc-group:FID ([\d ]+)/m.exec(section) ?? /^a=ssrc:(\d+)/m.exec(section))?.[1]?.split(' ').map(Number) ??
       [],
+    rids: Array.from(section.matchAll(/^a=rid:(\S+) send/gm), ([, rid = '']) => rid),
   }))
 }
 

@@ -1,8 +1,10 @@
 // The media of one session in a browser: one RTCPeerConnection, whose answers are built locally in the node's place.
 import type { DaveWorker } from '@parley/client/browser'
 import type { WebrtcSelection } from '@parley/client/sessions'
-import { answerTo, type NodeEnd, type RemoteSource, readNodeEnd, type SectionUse } from './answer.ts'
-import { codecsOf, fragmentOf, sectionsOf } from './offer.ts'
+import { answerTo, type NodeEnd, readNodeEnd, type SectionUse } from './answer.ts'
+import { codecsOf, fragmentOf, type OfferSection, sectionsOf } from './offer.ts'
+import type { RemoteSource } from './remote-source.ts'
+import { CAMERA_LAYERS, SCREEN_LAYERS, SentVideo } from './sent-video.ts'
 
 export interface WebMediaObserver {
   stateChanged(state: RTCPeerConnectionState): void
@@ -23,43 +25,47 @@ interface Slot {
 export interface SentTracks {
   microphone: MediaStreamTrack | null
   camera: MediaStreamTrack | null
+  screen: MediaStreamTrack | null
+  sound: MediaStreamTrack | null
 }
 
-/** The browser's SSRCs, whether it sends at the moment or not. */
+/** The browser's SSRCs, whether it sends at the moment or not. Those of the camera's layers are not in its offer. */
 export interface MediaSsrcs {
   readonly audio: number
-  readonly video: number
-  readonly rtx: number
+  readonly screen: number
+  readonly screenRtx: number
+  readonly sound: number
 }
 
-/**
- * Microphone and camera have the first two sections; each source of a member has one more, which is reused when it is
- * gone.
- */
+/** Microphone, camera, screen and its sound have the first sections; each source of a member has one more, which is reused when it is gone. */
 export class WebMedia {
   readonly #connection = new RTCPeerConnection({ bundlePolicy: 'max-bundle' })
   readonly #microphone: RTCRtpTransceiver
-  readonly #camera: RTCRtpTransceiver
+  readonly camera: SentVideo
+  readonly screen: SentVideo
+  readonly #sound: RTCRtpTransceiver
   readonly #observer: WebMediaObserver
   readonly #dave: DaveWorker | undefined
   readonly #slots: Slot[] = []
   #wanted: readonly RemoteSource[] = []
   #node: NodeEnd | undefined
   #videoCodec: string | undefined
-  #ssrcs: MediaSsrcs = { audio: 0, video: 0, rtx: 0 }
+  #ssrcs: MediaSsrcs = { audio: 0, screen: 0, screenRtx: 0, sound: 0 }
   #isDirty = false
   #isNegotiating = false
   #isClosed = false
 
   /** `dave` seals and opens all frames; without it they are sent and received unencrypted. */
-  constructor({ microphone, camera }: SentTracks, dave: DaveWorker | undefined, observer: WebMediaObserver) {
+  constructor(tracks: SentTracks, dave: DaveWorker | undefined, observer: WebMediaObserver) {
     this.#observer = observer
     this.#dave = dave
     this.#microphone = this.#connection.addTransceiver('audio', { direction: 'sendonly' })
-    this.#camera = this.#connection.addTransceiver('video', { direction: 'sendonly' })
     dave?.sealSender(this.#microphone.sender, 'audio')
-    dave?.sealSender(this.#camera.sender, 'video')
-    void this.send({ microphone, camera })
+    this.camera = new SentVideo(this.#connection, CAMERA_LAYERS, dave)
+    this.screen = new SentVideo(this.#connection, SCREEN_LAYERS, dave)
+    this.#sound = this.#connection.addTransceiver('audio', { direction: 'sendonly' })
+    dave?.sealSender(this.#sound.sender, 'audio')
+    void this.send(tracks)
     this.#connection.addEventListener('connectionstatechange', () => {
       if (!this.#isClosed) observer.stateChanged(this.#connection.connectionState)
     })
@@ -75,11 +81,12 @@ export class WebMedia {
     const { sdp = '' } = await this.#connection.createOffer()
     await this.#connection.setLocalDescription({ type: 'offer', sdp })
     const sections = sectionsOf(sdp)
-    const [audioSsrc] = sections[0]?.ssrcs ?? []
-    const [video = 0, rtx = 0] = sections[1]?.ssrcs ?? []
+    const [audioSsrc] = this.#sectionOf(sections, this.#microphone)?.ssrcs ?? []
+    const [screen = 0, screenRtx = 0] = this.#sectionOf(sections, this.screen.transceiver)?.ssrcs ?? []
     const codecs = codecsOf(sections)
     if (audioSsrc === undefined || codecs.length === 0) throw new Error('the browser offers no Opus')
-    this.#ssrcs = { audio: audioSsrc, video, rtx }
+    const [sound = 0] = this.#sectionOf(sections, this.#sound)?.ssrcs ?? []
+    this.#ssrcs = { audio: audioSsrc, screen, screenRtx, sound }
     this.#dave?.setCodecs(codecs.map(({ name, payload_type: type }) => [type, name]))
     return { protocol: 'webrtc', sdp: fragmentOf(sdp), codecs, audioSsrc }
   }
@@ -97,25 +104,21 @@ export class WebMedia {
     void this.#negotiate()
   }
 
-  /** Sets the sources of the other members. */
+  /** Sets the sources of the other members. Negotiates only if they changed. */
   setSources(wanted: readonly RemoteSource[]): void {
+    const isSame = wanted.map(nameOf).join() === this.#wanted.map(nameOf).join()
     this.#wanted = wanted
+    if (isSame) return
     this.#dave?.setSources(wanted.map(({ ssrc, userId }) => [ssrc, userId]))
     this.#isDirty = true
     void this.#negotiate()
   }
 
-  async send({ microphone, camera }: SentTracks): Promise<void> {
+  async send({ microphone, camera, screen, sound }: SentTracks): Promise<void> {
     await this.#microphone.sender.replaceTrack(microphone)
-    await this.#camera.sender.replaceTrack(camera)
-  }
-
-  /** Whether to encode the camera, which is unnecessary without viewers. If the browser refuses the change, it has no effect. */
-  async encodeCamera(isWanted: boolean): Promise<void> {
-    const { sender } = this.#camera
-    const parameters = sender.getParameters()
-    for (const encoding of parameters.encodings) encoding.active = isWanted
-    await sender.setParameters(parameters).catch(() => {})
+    await this.camera.send(camera)
+    await this.screen.send(screen)
+    await this.#sound.sender.replaceTrack(sound)
   }
 
   /** Sets the video codec to send, which all members can decode, by its name in SDP. */
@@ -163,6 +166,8 @@ export class WebMedia {
       type: 'answer',
       sdp: answerTo(sections, uses, node, this.#videoCodec),
     })
+    // An answer makes Chromium encode all layers again.
+    void this.camera.apply()
     for (const { source, transceiver } of added) {
       if (source !== undefined && !this.#isClosed) this.#observer.sourceAdded(source, transceiver.receiver.track)
     }
@@ -170,8 +175,13 @@ export class WebMedia {
 
   /** What a section of the local description is for. */
   #useOf(mid: string): SectionUse {
-    if (this.#microphone.mid === mid || this.#camera.mid === mid) return 'ours'
+    const sent = [this.#microphone, this.camera.transceiver, this.screen.transceiver, this.#sound]
+    if (sent.some(transceiver => transceiver.mid === mid)) return 'ours'
     return this.#slots.find(({ transceiver }) => transceiver.mid === mid)?.source
+  }
+
+  #sectionOf(sections: readonly OfferSection[], { mid }: RTCRtpTransceiver): OfferSection | undefined {
+    return sections.find(section => section.mid === mid)
   }
 
   /** Frees the slots of removed sources and assigns slots to new ones, which it returns. */
@@ -198,3 +208,5 @@ export class WebMedia {
     return slot
   }
 }
+
+const nameOf = ({ role, userId, ssrc }: RemoteSource): string => `${role} ${userId} ${ssrc}`

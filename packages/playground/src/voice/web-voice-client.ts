@@ -8,11 +8,12 @@ import {
   type VoiceOutput,
   type VoiceSessionOptions,
 } from '@parley/client/sessions'
-import { VoiceOp } from '@parley/protocol'
-import type { CallEncryption } from '../encryption.ts'
-import type { RemoteSource } from './answer.ts'
+import { type Stream, VoiceOp } from '@parley/protocol'
+import type { CallEncryption } from '../encryption/encryption.ts'
 import { Link, type LinkState, mediaStateOf } from './link.ts'
+import { type RemoteSource, remoteSourcesOf } from './remote-source.ts'
 import { Trace } from './trace.ts'
+import { cameraSsrc, OFFERED_STREAMS, type Sends, type SentSsrcs, videoAnnouncement } from './video-announcement.ts'
 import { type SentTracks, WebMedia } from './web-media.ts'
 
 export interface WebVoiceOptions extends Omit<VoiceSessionOptions, 'dave'> {
@@ -48,8 +49,6 @@ export interface WebVoiceObserver {
   ended(end: CallEnd): void
 }
 
-/** The single layer of the camera. */
-const CAMERA = { type: 'video', rid: '100', quality: 100 } as const
 /** Milliseconds for the ICE checks and the DTLS handshake. */
 const MEDIA_TIMEOUT = 12_000
 /** The only code besides 3000 to 4999 that WebSocket.close accepts in browsers (RFC 6455 §7.4.1). */
@@ -64,6 +63,8 @@ export class WebVoiceClient {
   #socket: WebSocket | undefined
   #media: WebMedia | undefined
   #tracks: SentTracks
+  /** What Ready assigned to the offered streams. */
+  #assigned: readonly Stream[] = []
   #mediaTimer: number | undefined
   readonly #link = new Link()
   readonly #dave: DaveWorker | undefined
@@ -73,7 +74,7 @@ export class WebVoiceClient {
   constructor(options: WebVoiceOptions, tracks: SentTracks, observer: WebVoiceObserver) {
     this.#options = options
     // Reconnects until the user leaves.
-    this.#session = new VoiceClientSession({ video: true, streams: [CAMERA], ...options })
+    this.#session = new VoiceClientSession({ video: true, streams: [...OFFERED_STREAMS], ...options })
     this.#loop = new SessionLoop(this.#session, output => this.#apply(output))
     this.#tracks = tracks
     this.#observer = observer
@@ -100,12 +101,20 @@ export class WebVoiceClient {
 
   /** Replaces the sent tracks. */
   send(tracks: SentTracks): void {
-    const hadCamera = this.#tracks.camera !== null
+    const before = this.#sends
     this.#tracks = tracks
     void this.#media?.send(tracks)
-    if (hadCamera === (tracks.camera !== null)) return
+    const { camera, screen, sound } = this.#sends
+    if (before.camera === camera && before.screen === screen && before.sound === sound) return
     this.#announceVideo()
     this.#loop.pump()
+  }
+
+  /** Sends opcode 15: how much is wanted of each source, see `wantsOf`. Returns false if it is not connected. */
+  setWants(wants: Record<string, unknown>): boolean {
+    const isSent = this.#session.command(VoiceOp.MediaSinkWants, wants)
+    this.#loop.pump()
+    return isSent
   }
 
   /** Declares speaking flags. */
@@ -139,6 +148,7 @@ export class WebVoiceClient {
       case 'close':
         return this.#closeSocket(output.code, output.reason)
       case 'ready':
+        this.#assigned = output.ready.streams
         return this.#openMedia()
       case 'description':
         return this.#answered(output.description)
@@ -158,7 +168,7 @@ export class WebVoiceClient {
       case 'memberChanged':
         return this.#membersChanged()
       case 'wants':
-        return this.#wanted(output.wants.get(this.#media?.ssrcs.video ?? 0) ?? output.any)
+        return this.#wanted(ssrc => (output.wants.get(ssrc) ?? output.any) > 0)
       case 'codecs':
         return output.videoCodec === undefined ? undefined : this.#media?.preferVideo(output.videoCodec)
       case 'dave':
@@ -238,7 +248,7 @@ export class WebVoiceClient {
   #answered(description: VoiceDescription): void {
     if (description.protocol !== 'webrtc') return this.#end({ kind: 'failed', reason: 'the node answered without SDP' })
     this.#media?.answered(description.sdp, description.videoCodec)
-    if (this.#tracks.camera !== null) this.#announceVideo()
+    if (this.#sends.camera || this.#sends.screen) this.#announceVideo()
     this.#membersChanged()
   }
 
@@ -283,9 +293,11 @@ export class WebVoiceClient {
     this.#loop.feed(now => this.#session.fail('the node does not respond', now))
   }
 
-  /** Opcode 15: from 0, no viewer wants the camera, to 100. */
-  #wanted(quality: number): void {
-    void this.#media?.encodeCamera(quality > 0)
+  /** Opcode 15: what no viewer wants is not encoded. */
+  #wanted(isWanted: (ssrc: number) => boolean): void {
+    const ssrcs = this.#ssrcs
+    void this.#media?.camera.encode(layer => isWanted(cameraSsrc(ssrcs, layer)))
+    void this.#media?.screen.encode(() => isWanted(ssrcs.screen))
   }
 
   #noRoute(): void {
@@ -295,25 +307,25 @@ export class WebVoiceClient {
   }
 
   #membersChanged(): void {
-    const sources = Array.from(this.#session.members).flatMap(({ userId, ssrc, video }): RemoteSource[] => [
-      { kind: 'audio', userId, ssrc: ssrc ?? 0 },
-      { kind: 'video', userId, ssrc: video?.ssrc ?? 0 },
-    ])
-    this.#media?.setSources(sources.filter(({ ssrc }) => ssrc !== 0))
+    this.#media?.setSources(Array.from(this.#session.members).flatMap(remoteSourcesOf))
     this.#observer.membersChanged()
   }
 
-  /** Opcode 12: announces the start or the end of the camera. */
+  /** Opcode 12: announces what is sent of video. */
   #announceVideo(): void {
-    const { audio, video, rtx } = this.#media?.ssrcs ?? { audio: 0, video: 0, rtx: 0 }
-    if (audio === 0) return
-    const isOn = this.#tracks.camera !== null && video !== 0
-    this.#session.command(VoiceOp.Video, {
-      audio_ssrc: audio,
-      video_ssrc: isOn ? video : 0,
-      rtx_ssrc: isOn ? rtx : 0,
-      streams: isOn ? [{ ...CAMERA, ssrc: video, rtx_ssrc: rtx, active: true, max_bitrate: 2_500_000 }] : [],
-    })
+    const ssrcs = this.#ssrcs
+    if (ssrcs.audio !== 0) this.#session.command(VoiceOp.Video, videoAnnouncement(ssrcs, this.#sends))
+  }
+
+  get #sends(): Sends {
+    const { camera, screen, sound } = this.#tracks
+    return { camera: camera !== null, screen: screen !== null, sound: screen !== null && sound !== null }
+  }
+
+  get #ssrcs(): SentSsrcs {
+    const none = { audio: 0, screen: 0, screenRtx: 0, sound: 0 }
+    const layers = this.#assigned.map(({ rid = '', ssrc, rtx_ssrc }) => [rid, { ssrc, rtx_ssrc }] as const)
+    return { ...(this.#media?.ssrcs ?? none), camera: new Map(layers) }
   }
 
   #closeMedia(): void {

@@ -20,6 +20,7 @@ const Url = z
   .regex(/^wss?:\/\//)
 const Schema = z.int().min(1).max(CLUSTER_SCHEMA)
 const Count = z.int().min(0)
+const Epoch = z.int().min(1).max(PROTOCOL_LIMITS.clusterEpoch)
 /** Random at each start of a process: another value under the same id is another process. */
 const Boot = z.string().regex(/^[0-9a-f]{16,64}$/)
 
@@ -59,6 +60,11 @@ export const LoadReport = z.object({
   channels: Count,
   /** Bits per second that the node sends; earlier versions do not report it. */
   egress: z.number().min(0).optional(),
+  /** The highest fencing number that any front has sent it, by backend; earlier versions do not report it. */
+  epochs: z
+    .record(Name, Epoch)
+    .refine(epochs => Object.keys(epochs).length <= PROTOCOL_LIMITS.clusterTenants)
+    .optional(),
 })
 export type LoadReport = z.infer<typeof LoadReport>
 
@@ -68,7 +74,7 @@ export const PlacementRecord = z.object({
   /** Id of the node. */
   node: Name,
   /** Fencing number: grows with each move. Of two nodes with the channel the one with the higher epoch keeps it. */
-  epoch: z.int().min(1),
+  epoch: Epoch,
 })
 export type PlacementRecord = z.infer<typeof PlacementRecord>
 
@@ -116,6 +122,16 @@ export function decodeRecord<Record>(schema: z.ZodType<Record>, text: string): R
   if (result.success) return result.data
   const [issue] = result.error.issues
   throw new DecodeError(`cluster record: ${issue?.path.join('.') || 'record'}: ${issue?.message ?? 'malformed'}`)
+}
+
+/** Whether a later version wrote the record: this one cannot decode it, and must not overwrite it. */
+export function isLaterRecord(text: string): boolean {
+  try {
+    const { schema } = z.object({ schema: z.number() }).parse(parse(text))
+    return schema > CLUSTER_SCHEMA
+  } catch {
+    return false
+  }
 }
 
 function parse(text: string): unknown {

@@ -44,11 +44,18 @@ export function encodeProposal(
 /** The AuthenticatedContent of an encoded proposal, of which its reference is the hash: the MLSMessage without the version. */
 export const authenticatedContent = (message: Uint8Array): Uint8Array => message.subarray(2)
 
+/** A secret for one holder of an HPKE key (RFC 9420 §7.6). */
+export interface HpkeCiphertext {
+  /** Encapsulated key: an uncompressed P-256 point. */
+  kemOutput: Uint8Array
+  ciphertext: Uint8Array
+}
+
 /** The update path of a commit (RFC 9420 §7.6). */
 export interface UpdatePath {
   leaf: LeafNode
-  /** By node: public key and number of ciphertexts. */
-  nodes: { encryptionKey: Uint8Array; ciphertexts: number }[]
+  /** By node: public key, and the path secret for each leaf or node below its sibling. */
+  nodes: { encryptionKey: Uint8Array; ciphertexts: HpkeCiphertext[] }[]
 }
 
 /** A proposal in a commit: by reference, or inline, whose content is not decoded. */
@@ -87,17 +94,16 @@ function readProposals(reader: ByteReader): ProposalOrRef[] {
   return proposals
 }
 
-/** HPKECiphertext (RFC 9420 §7.6): encapsulated key and ciphertext, both skipped. */
-const readCiphertext = (reader: ByteReader) => {
-  reader.vector()
-  reader.vector()
-}
+const readCiphertext = (reader: ByteReader): HpkeCiphertext => ({
+  kemOutput: reader.vector(),
+  ciphertext: reader.vector(),
+})
 
 const readPath = (reader: ByteReader): UpdatePath => ({
   leaf: readLeafNode(reader),
   nodes: reader.vectorOf(inner => ({
     encryptionKey: inner.vector(),
-    ciphertexts: inner.vectorOf(readCiphertext).length,
+    ciphertexts: inner.vectorOf(readCiphertext),
   })),
 })
 
@@ -125,7 +131,7 @@ export function peekPlace(bytes: Uint8Array): GroupPlace | undefined {
 }
 
 /** The entry of one new member in a Welcome (EncryptedGroupSecrets, RFC 9420 §12.4.3.1). */
-export interface WelcomeSecret {
+export interface WelcomeSecret extends HpkeCiphertext {
   /** Reference of the member's key package. */
   reference: Uint8Array
   /** The encoded entry. */
@@ -142,9 +148,8 @@ export interface Welcome {
 
 function readSecret(reader: ByteReader): WelcomeSecret {
   const start = reader.offset
-  const reference = reader.vector()
-  readCiphertext(reader)
-  return { reference, bytes: reader.since(start) }
+  const secret = { reference: reader.vector(), ...readCiphertext(reader) }
+  return { ...secret, bytes: reader.since(start) }
 }
 
 /** Reads a Welcome without MLSMessage wrapper. Throws a DecodeError. */

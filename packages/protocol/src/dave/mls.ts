@@ -10,8 +10,12 @@ export const MLS_SUITE = 2
 export const BASIC_CREDENTIAL = 1
 /** Bytes of an uncompressed P-256 point: `04 ‖ X ‖ Y`. */
 export const P256_POINT_LENGTH = 65
+/** Bytes of the longest ECDSA signature of P-256: ASN.1 DER of two integers of up to 33 bytes. */
+export const P256_SIGNATURE_MAX_LENGTH = 72
 /** Bytes of a SHA-256 hash and of an HMAC-SHA256. */
 export const MLS_HASH_LENGTH = 32
+/** Bytes that the AEAD of the suite adds to a plaintext. */
+export const MLS_TAG_LENGTH = 16
 
 /** RFC 9420 §6, `WireFormat`. */
 export const WireFormat = { PublicMessage: 1, PrivateMessage: 2, Welcome: 3, GroupInfo: 4, KeyPackage: 5 } as const

@@ -112,37 +112,6 @@ export const LvspCapability = {
 } as const
 export type LvspCapability = (typeof LvspCapability)[keyof typeof LvspCapability]
 
-/** `code` of FAILURE. A refused command changes nothing. */
-export const LvspFailure = {
-  InvalidData: 1,
-  UnknownType: 2,
-  NotAgreed: 3,
-  UnknownChannel: 4,
-  UnknownVoiceState: 5,
-  ChannelConflict: 6,
-  TooManyChannels: 7,
-  TooManyVoiceStates: 8,
-  Draining: 9,
-  Unavailable: 10,
-  TooMuchMemory: 11,
-} as const
-export type LvspFailure = (typeof LvspFailure)[keyof typeof LvspFailure]
-
-/** Meaning of each failure code. */
-export const LVSP_FAILURE_MEANINGS: Readonly<Record<LvspFailure, string>> = {
-  [LvspFailure.InvalidData]: 'the data does not have the shape of its info type',
-  [LvspFailure.UnknownType]: 'unknown info type, or one that only a node sends',
-  [LvspFailure.NotAgreed]: 'the info type needs a capability that was not agreed on',
-  [LvspFailure.UnknownChannel]: 'unknown channel',
-  [LvspFailure.UnknownVoiceState]: 'unknown voice state',
-  [LvspFailure.ChannelConflict]: 'the channel exists in another guild',
-  [LvspFailure.TooManyChannels]: 'the backend has as many channels as the node allows',
-  [LvspFailure.TooManyVoiceStates]: 'the channel or the backend has as many voice states as the node allows',
-  [LvspFailure.Draining]: 'the node is draining and accepts no new channels',
-  [LvspFailure.Unavailable]: 'the node cannot serve the request now',
-  [LvspFailure.TooMuchMemory]: 'the backend occupies as much memory as the node allows',
-}
-
 const Health = z.number().min(0).max(1).describe('health of the node, 0 (worst) to 1 (best)')
 const Name = z.string().max(PROTOCOL_LIMITS.name)
 const Capabilities = z.array(Name).max(PROTOCOL_LIMITS.names)
@@ -160,7 +129,7 @@ const Endpoint = z
 const Token = z.string().max(PROTOCOL_LIMITS.token)
 const Seq = z.int().nonnegative()
 /** Fencing number of a placement: see docs/cluster.md. */
-const Epoch = z.int().min(1)
+const Epoch = z.int().min(1).max(PROTOCOL_LIMITS.clusterEpoch)
 
 /** Any message before its opcode is known. `s` numbers the INFO messages of a node. */
 export const LvspMessage = z.object({ op: z.int(), d: z.unknown().optional(), s: Seq.nullish() })
@@ -249,11 +218,13 @@ const SyncChannel = Channel.extend({
 export const LvspCommands = {
   [LvspInfo.ChannelRequest]: Channel.extend({
     channel_properties: LvspChannelProperties.optional().describe('as in CHANNEL_UPDATE; an extension'),
-    epoch: Epoch.optional().describe('from the front of a cluster: the fencing number of the placement'),
+    epoch: Epoch.optional().describe(
+      'from the front of a cluster: the fencing number of the placement; of others ignored',
+    ),
   }).describe('Creates a channel, or finds it. Answered by CHANNEL_ASSIGN.'),
   [LvspInfo.ChannelDestroy]: Channel.extend({
     epoch: Epoch.optional().describe(
-      'from the front of a cluster: a channel that was placed with a higher epoch stays',
+      'from the front of a cluster: a channel that was placed with a higher epoch stays; of others ignored',
     ),
   }).describe('Ends a channel; its users are disconnected. No answer.'),
   [LvspInfo.VoiceStateCreate]: UserInChannel.extend({
@@ -288,7 +259,16 @@ export const LvspCommands = {
     'Replaces the token of a voice state. Answered by VOICE_STATE_DONE. Needs `user_token`.',
   ),
   [LvspInfo.FrontBackend]: z
-    .object({ connected: z.boolean().describe('whether the backend has a connection to this front') })
+    .object({
+      connected: z.boolean().describe('whether the backend has a connection to this front'),
+      video: z.boolean().optional().describe('whether the backend agreed to `video` there; otherwise that is not sent'),
+      fresh: z
+        .boolean()
+        .optional()
+        .describe(
+          'a connection of the backend is ready without a replay: the node resends the messages that follow READY',
+        ),
+    })
     .describe(
       'From a front. Of the fronts with a connection of the backend, the last one passes events on: RECEIVER. No answer. Needs `front`.',
     ),
@@ -366,7 +346,7 @@ export const LvspEvents = {
   [LvspInfo.ChannelMirror]: Channel.extend({
     token: Token.optional(),
     endpoint: Endpoint,
-    epoch: z.int().min(0).optional().describe('fencing number of the placement'),
+    epoch: z.int().min(0).max(PROTOCOL_LIMITS.clusterEpoch).optional().describe('fencing number of the placement'),
     channel_properties: LvspChannelProperties.optional().describe('all properties'),
     ended: z.boolean().optional().describe('the channel has ended'),
   }).describe('To a front: a channel that it did not change itself; after IDENTIFY each channel. Needs `front`.'),

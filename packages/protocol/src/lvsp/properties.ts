@@ -18,6 +18,20 @@ export const LvspChannelProperties = z.object({
     .max(PROTOCOL_LIMITS.userLimit)
     .optional()
     .describe('voice states that the channel may have; above it, VOICE_STATE_CREATE is refused with FAILURE'),
+  max_bitrate: z
+    .int()
+    .min(0)
+    .max(PROTOCOL_LIMITS.bitrateLimit)
+    .optional()
+    .describe(
+      'bits per second of media that the members may send together; traffic above the limit is dropped, video first; 0: no limit',
+    ),
+  max_member_bitrate: z
+    .int()
+    .min(0)
+    .max(PROTOCOL_LIMITS.bitrateLimit)
+    .optional()
+    .describe('the same for each member by itself'),
   video: z.boolean().optional().describe('whether members may send video'),
   video_quality: z
     .int()
@@ -47,6 +61,13 @@ export interface ChannelProperties {
   userLimit?: number | undefined
   /** Voice states that the channel may have; the node refuses more. Default: `max_channel_members` of its configuration. */
   maxMembers?: number | undefined
+  /**
+   * Bits per second of media that the members may send together: RTP without transport encryption. Traffic above the limit is dropped,
+   * video before audio. 0: only `max_channel_kbit` of the node's configuration bounds it, as by default.
+   */
+  maxBitrate?: number | undefined
+  /** The same for each member by itself (`max_member_kbit`). */
+  maxMemberBitrate?: number | undefined
   /** Whether members may send video. Default: true. */
   video?: boolean | undefined
   /**
@@ -72,6 +93,8 @@ const PROPERTIES = {
   bitrate: 'bitrate',
   user_limit: 'userLimit',
   max_members: 'maxMembers',
+  max_bitrate: 'maxBitrate',
+  max_member_bitrate: 'maxMemberBitrate',
   video: 'video',
   video_quality: 'videoQuality',
   kind: 'kind',

@@ -107,7 +107,7 @@ const VECTOR_OF_TWO_BITS = 0xc000
 export interface TransportArrivals {
   /** Transport-wide sequence number of the first packet. */
   base: number
-  /** Arrival times in milliseconds by sequence number from `base`, NaN for missing packets. The first is not missing. */
+  /** Arrival times in milliseconds by sequence number from `base`, NaN for missing packets. One at least is not missing. */
   times: Float64Array
   /** Number of valid entries of `times`: 1 … TRANSPORT_FEEDBACK_PACKETS. */
   count: number
@@ -124,7 +124,9 @@ export function writeTransportFeedback(
   number: number,
 ): number {
   const { base, times, count } = arrivals
-  const reference = Math.floor(times[0]! / REFERENCE)
+  let first = 0
+  while (Number.isNaN(times[first]!)) first++
+  const reference = Math.floor(times[first]! / REFERENCE)
   view.setUint32(RTCP_SENDER_SSRC, ssrcs.sender)
   view.setUint32(MEDIA_SSRC, ssrcs.media)
   view.setUint16(12, base)

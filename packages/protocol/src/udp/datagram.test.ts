@@ -12,6 +12,8 @@ const datagram = (length: number, ...start: number[]) => {
 
 const rows: [string, Uint8Array, DatagramKind][] = [
   ['74 bytes that begin with 00010046 are a discovery request', datagram(74, 0, 1, 0, 70), DatagramKind.Discovery],
+  ['a discovery request may have 78 bytes', datagram(78, 0, 1, 0, 70), DatagramKind.Discovery],
+  ['a discovery request of 79 bytes is unknown', datagram(79, 0, 1, 0, 70), DatagramKind.Unknown],
   ['the legacy discovery request of 70 bytes is unknown', datagram(70, 0, 0, 0x30, 0x39), DatagramKind.Unknown],
   ['a discovery response is not a request', datagram(74, 0, 2, 0, 70), DatagramKind.Unknown],
   ['1337CAFE in 8 bytes is a ping', datagram(8, 0x13, 0x37, 0xca, 0xfe, 0, 0, 0, 9), DatagramKind.Ping],

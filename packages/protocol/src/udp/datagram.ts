@@ -6,7 +6,7 @@
 export const DatagramKind = {
   /** Matches nothing below; dropped and counted. */
   Unknown: 0,
-  /** IP discovery, 74 bytes (discovery.ts). */
+  /** IP discovery, 74 bytes or a few more (discovery.ts). */
   Discovery: 1,
   /** The official client's ping, 8 bytes. */
   Ping: 2,
@@ -32,6 +32,8 @@ export const PING_LENGTH = 8
 export const KEEPALIVE_LENGTH = 16
 /** Bytes of a discovery request and of its answer. */
 export const DISCOVERY_LENGTH = 74
+/** Bytes of the longest request: hikari-wave counts its first four bytes twice. The answer is never longer than the request. */
+export const LONGEST_DISCOVERY = 78
 
 const STUN_COOKIE = 0x2112a442
 const STUN_HEADER = 20
@@ -52,12 +54,14 @@ export function classifyDatagram(view: DataView, offset: number, length: number)
   if (length < 2) return DatagramKind.Keepalive
   const first = view.getUint8(offset)
   if (first >= 128 && first <= 191) return classifyMedia(view.getUint8(offset + 1), length)
-  if (length === DISCOVERY_LENGTH && view.getUint32(offset) === 0x0001_0046) return DatagramKind.Discovery
+  if (isDiscoveryLength(length) && view.getUint32(offset) === 0x0001_0046) return DatagramKind.Discovery
   if (length === PING_LENGTH && view.getUint32(offset) === PING_REQUEST) return DatagramKind.Ping
   if (first <= 3 && length >= STUN_HEADER && view.getUint32(offset + 4) === STUN_COOKIE) return DatagramKind.Stun
   if (first >= 20 && first <= 63 && length >= MIN_DTLS) return DatagramKind.Dtls
   return classifyRest(length)
 }
+
+const isDiscoveryLength = (length: number) => length >= DISCOVERY_LENGTH && length <= LONGEST_DISCOVERY
 
 function classifyMedia(second: number, length: number): DatagramKind {
   if (isRtcpType(second) && length >= MIN_RTCP) return DatagramKind.Rtcp

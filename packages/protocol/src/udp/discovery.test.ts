@@ -21,6 +21,11 @@ test('a discovery request is decoded to its SSRC, whatever its address field hol
   const bytes = encodeDiscoveryRequest(12345).fill(0xff, 8)
   assert.equal(readDiscoveryRequest(view(bytes), 0, 74), 12345)
   assert.equal(readDiscoveryRequest(view(bytes), 0, 73), -1)
+  // hikari-wave sends 78 bytes.
+  const long = new Uint8Array(79)
+  long.set(bytes)
+  assert.equal(readDiscoveryRequest(view(long), 0, 78), 12345)
+  assert.equal(readDiscoveryRequest(view(long), 0, 79), -1)
   bytes[3] = 71
   assert.equal(readDiscoveryRequest(view(bytes), 0, 74), -1)
 })

@@ -2,7 +2,7 @@
 //
 //   0  u16 type: 1 request, 2 response      2  u16 length of the rest, 70      4  u32 ssrc
 //   8  64 bytes of address text, zero padded, at least one zero                  72  u16 port
-import { DISCOVERY_LENGTH } from './datagram.ts'
+import { DISCOVERY_LENGTH, LONGEST_DISCOVERY } from './datagram.ts'
 
 const TYPE_REQUEST = 1
 const TYPE_RESPONSE = 2
@@ -28,9 +28,11 @@ export function encodeDiscoveryRequest(ssrc: number): Uint8Array {
   return bytes
 }
 
-/** The SSRC of the request in the `length` bytes at `offset`; −1 if they are not one. The address field is ignored. */
+/** The SSRC of the request in the `length` bytes at `offset`; −1 if they are not one. The address field, and what follows, is ignored. */
 export function readDiscoveryRequest(view: DataView, offset: number, length: number): number {
-  return isDiscovery(view, offset, length, TYPE_REQUEST) ? view.getUint32(offset + SSRC) : -1
+  const isRequest =
+    length <= LONGEST_DISCOVERY && isDiscovery(view, offset, Math.min(length, DISCOVERY_LENGTH), TYPE_REQUEST)
+  return isRequest ? view.getUint32(offset + SSRC) : -1
 }
 
 /** Writes a response of DISCOVERY_LENGTH bytes to the start of `bytes`. `ip` is truncated to 63 ASCII characters. */

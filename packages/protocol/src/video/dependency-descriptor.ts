@@ -61,8 +61,8 @@ export class DependencyDescriptor extends PictureDescriptor {
   #isCut = false
 
   /**
-   * Parses the data of the extension. Returns false if it is malformed, or refers to a structure that did not arrive. A structure of
-   * before the last one changes nothing.
+   * Parses the data of the extension. Returns false if it is malformed, or refers to a structure that did not arrive. A structure
+   * that is older than the last one changes nothing.
    */
   parse(view: DataView, offset: number, length: number): boolean {
     this.clear()
@@ -106,7 +106,7 @@ export class DependencyDescriptor extends PictureDescriptor {
     return reached
   }
 
-  /** Returns false for a structure of before the last one. */
+  /** Returns false for a structure that is older than the last one. */
   #takeStructure(): boolean {
     const behind = this.#structureFrame < 0 ? 0 : sequenceDistance(this.#structureFrame, this.pictureId)
     if (behind > 0 && behind < RETRANSMITTED) return false

@@ -332,7 +332,14 @@ export interface VoiceEvents {
     modes: VoiceMode[]
     experiments: string[]
     heartbeat_interval: number
-    streams: { type: 'video'; rid: string; quality: number; ssrc: number; rtx_ssrc: number; active: boolean }[]
+    streams: {
+      type: 'video' | 'audio'
+      rid: string
+      quality: number
+      ssrc: number
+      rtx_ssrc: number
+      active: boolean
+    }[]
   }
   /** `mode` and `secret_key` for UDP, `sdp` for WebRTC. */
   [VoiceOp.SessionDescription]: {

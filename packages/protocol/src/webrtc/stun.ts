@@ -74,9 +74,13 @@ function isFramed(view: DataView, bytes: Uint8Array): boolean {
   return view.getUint32(at + 4) === fingerprintOf(bytes, at)
 }
 
-/** Whether MESSAGE-INTEGRITY verifies under `key`. The comparison takes constant time. */
-export function isStunGenuine(bytes: Uint8Array, request: StunRequest, key: Uint8Array, mac: StunMac): boolean {
-  const { integrityAt } = request
+/** Whether the MESSAGE-INTEGRITY at an offset verifies under `key`, of a request or a response. The comparison takes constant time. */
+export function isStunGenuine(
+  bytes: Uint8Array,
+  { integrityAt }: Pick<StunRequest, 'integrityAt'>,
+  key: Uint8Array,
+  mac: StunMac,
+): boolean {
   const signed = bytes.slice(0, integrityAt)
   // The length field counts up to MESSAGE-INTEGRITY (RFC 8489 §14.5).
   new DataView(signed.buffer).setUint16(LENGTH, integrityAt + MAC_ATTRIBUTE - HEADER)

@@ -49,6 +49,8 @@ const certificate = (name: string, from: number, lifetime: number) =>
 interface Scene {
   duration: number
   lifetime?: number
+  /** Milliseconds from the beginning of its validity until a certificate is obtained. */
+  taking?: number
   stored?: string
   /** Attempts by number, from 0, that fail. */
   failing?: (attempt: number) => AcmeError | undefined
@@ -56,7 +58,7 @@ interface Scene {
 }
 
 /** Returns the hours after which attempts were made, and the delays after failures in minutes. */
-async function run({ duration, lifetime = 90 * DAY, stored, failing, suggestion }: Scene) {
+async function run({ duration, lifetime = 90 * DAY, taking = 0, stored, failing, suggestion }: Scene) {
   const virtual = new VirtualTime(duration)
   const attempts: number[] = []
   const delays: number[] = []
@@ -65,7 +67,8 @@ async function run({ duration, lifetime = 90 * DAY, stored, failing, suggestion 
       const attempt = attempts.push((virtual.time - START) / HOUR) - 1
       const error = failing?.(attempt)
       if (error !== undefined) throw error
-      return certificate('voice.example.org', virtual.time, lifetime)
+      virtual.time += taking
+      return certificate('voice.example.org', virtual.time - taking, lifetime)
     },
     suggestion: suggestion ?? (async () => undefined),
   }
@@ -94,6 +97,16 @@ test('a stored certificate is kept until it is due, unless it lacks a name', asy
   assert.deepEqual((await run({ duration: 11 * DAY, stored })).attempts, [10 * 24])
   const other = certificate('old.example.org', START - DAY, 90 * DAY).cert
   assert.deepEqual((await run({ duration: DAY, stored: other })).attempts, [0])
+})
+
+test('a certificate that is due as soon as it is there is renewed before it expires', async () => {
+  const { attempts } = await run({ duration: HOUR / 60, lifetime: 60_000, taking: 45_000 })
+  assert.equal(Math.round(attempts[1]! * HOUR), 55_000)
+})
+
+test('a certificate that has expired when it is there is not obtained again at once', async () => {
+  const { attempts } = await run({ duration: HOUR, lifetime: 1_000, taking: 2_000 })
+  assert.equal(Math.round(attempts[1]! * HOUR), 122_000)
 })
 
 test('failures are repeated with growing delays, at least as late as the authority says', async () => {

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { SERVER_LIMITS } from '../limits.ts'
 import { AcmeError } from './protocol/acme-error.ts'
-import { certificateId, type Period, renewalTime, retryDelay } from './renewal-time.ts'
+import { certificateId, type Period, renewalTime, retryDelay, USED } from './renewal-time.ts'
 
 /** Time and chance, so that tests have their own. */
 export interface KeeperClock {
@@ -107,6 +107,12 @@ export class CertificateKeeper {
     return Math.max(0, this.#dueAt - clock.now())
   }
 
+  /** Before a certificate is renewed that is due as soon as it was obtained, as an authority may suggest: it must not expire meanwhile. */
+  get #delayAtOnce(): number {
+    const left = Date.parse(this.#certificate?.validTo ?? '') - this.#options.clock.now()
+    return left > 0 ? Math.min(SERVER_LIMITS.acmeRetryDelay, left * USED) : SERVER_LIMITS.acmeRetryDelay
+  }
+
   /** Returns the milliseconds until the next look. */
   async #attempt(): Promise<number> {
     const { authority, events, clock } = this.#options
@@ -120,7 +126,7 @@ export class CertificateKeeper {
       this.#failures = 0
       this.#error = undefined
       events.obtained(files)
-      return (await this.#timeLeft()) || SERVER_LIMITS.acmeRetryDelay
+      return (await this.#timeLeft()) || this.#delayAtOnce
     } catch (error) {
       if (this.#stop.signal.aborted) return 0
       this.#failures++

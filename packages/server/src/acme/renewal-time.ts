@@ -10,7 +10,7 @@ export interface Period {
 }
 
 /** The share of its lifetime after which a certificate is renewed, where the authority says nothing. */
-const USED = 2 / 3
+export const USED = 2 / 3
 /** Up to this share of the delay is added, so that nodes that failed together do not ask together. */
 const JITTER = 0.25
 

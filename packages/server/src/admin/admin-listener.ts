@@ -11,6 +11,7 @@ import { SERVER_LIMITS } from '../limits.ts'
 import type { Log } from '../monitoring/log.ts'
 import { serverNote } from '../monitoring/notes.ts'
 import { addressText } from '../net/address.ts'
+import { bodyText } from '../net/http.ts'
 import type { TlsFiles } from '../net/tls.ts'
 import { DashboardPage, isDashboard } from './dashboard.ts'
 import { streamLog } from './log-stream.ts'
@@ -149,10 +150,11 @@ export class AdminListener {
     const route = routes.find(({ method }) => method === request.method)
     if (routes.length === 0) return refuse(response, 404, 'no such path')
     if (route === undefined) return refuse(response, 405, `expected ${routes[0]!.method}`)
-    const text = route.method === 'POST' ? await body(request) : undefined
-    if (text === TOO_LONG) return refuse(response, 413, `expected at most ${SERVER_LIMITS.maxAdminBody} bytes`)
-    const [status, content] = await answerOf(route, text ?? Object.fromEntries(url.searchParams))
-    if (route.method === 'POST') this.#audit(service, route, request, [String(text), status, content])
+    const isPost = route.method === 'POST'
+    const input = isPost ? await bodyText(request, SERVER_LIMITS.maxAdminBody) : Object.fromEntries(url.searchParams)
+    if (input === undefined) return refuse(response, 413, `expected at most ${SERVER_LIMITS.maxAdminBody} bytes`)
+    const [status, content] = await answerOf(route, input)
+    if (isPost) this.#audit(service, route, request, [String(input), status, content])
     say(response, status, content)
   }
 
@@ -226,20 +228,6 @@ function sentenceOf({ issues }: z.ZodError): string {
   const [issue] = issues
   const place = issue?.path.join('.') ?? ''
   return `${place === '' ? 'the request' : place}: ${issue?.message ?? 'invalid'}`
-}
-
-const TOO_LONG = Symbol('too long')
-
-/** The text of a POST, as far as it is allowed to be long. */
-async function body(request: IncomingMessage): Promise<string | typeof TOO_LONG> {
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length
-    if (length > SERVER_LIMITS.maxAdminBody) return TOO_LONG
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks).toString('utf8')
 }
 
 function say(response: ServerResponse, status: number, content: unknown): void {

@@ -40,7 +40,7 @@ export class Administration {
     return statusOf(this.inspect(), { ...this.#parts.server(), log_level: this.#parts.log.level })
   }
 
-  /** What is wrong at present. */
+  /** Active alarms. */
   alarms(): Alarm[] {
     return alarmsOf(this.status(), this.#parts.condition())
   }

@@ -1,4 +1,4 @@
-// What is wrong with the node at present, as sentences for the dashboard. The alert rules of deploy/prometheus/ know the past as well.
+// The active alarms of a node, as sentences for the dashboard. The alert rules of deploy/prometheus/ know the past as well.
 import { z } from 'zod'
 import { alarmBefore } from '../net/certificate.ts'
 import type { Status } from './views.ts'
@@ -17,7 +17,7 @@ export interface Condition {
   readonly certificate: { readonly validFrom: number; readonly validTo: number } | undefined
   /** Milliseconds, the greatest within the last second. */
   readonly eventLoopLag: number
-  /** Faults of the node since its start. */
+  /** Internal errors since the start of the node. */
   readonly failures: number
   /** Log lines that were lost. */
   readonly logLinesLost: number
@@ -66,7 +66,7 @@ export function alarmsOf({ backends, health, draining, lanes }: Status, conditio
       ? [
           warning(
             'internal-errors',
-            `The node met ${condition.failures} faults of its own. Please report the stack in its log.`,
+            `${condition.failures} internal error${condition.failures === 1 ? '' : 's'} occurred. Please report the stack traces in the log.`,
           ),
         ]
       : []),

@@ -1,4 +1,4 @@
-// The routes of the admin API of a front: one table that its listener serves and docs/operating.md lists.
+// The routes of the admin API of a front: one table that its listener serves and docs/cluster.md lists.
 import type { FrontInspection } from '@parley/core'
 import { Snowflake } from '@parley/protocol'
 import { z } from 'zod'
@@ -52,7 +52,7 @@ export const ClusterStatus = z.object({
   version: z.string(),
   pid: z.int(),
   uptime: z.number().meta({ description: 'Seconds since the start.' }),
-  nats: z.boolean().meta({ description: 'Whether NATS is there.' }),
+  nats: z.boolean().meta({ description: 'Whether NATS is connected.' }),
   health: z.number().meta({ description: '1 is idle, 0: no node accepts channels.' }),
   backends: z.array(
     z.object({
@@ -139,7 +139,7 @@ export const CLUSTER_ROUTES: readonly AdminRoute<ClusterAdministration>[] = [
   route({
     method: 'POST',
     path: '/v1/cluster/undrain',
-    summary: 'Ends the draining of a node. Channels that have moved do not return.',
+    summary: 'Stops draining a node. Channels that have moved do not return.',
     request: z.strictObject({ node: NodeName }),
     answer: Nothing,
     run: async (front, { node }) => accepted(await front.undrain(node)) ?? {},

@@ -81,7 +81,7 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   route({
     method: 'GET',
     path: '/v1/alarms',
-    summary: 'What is wrong at present: backends, lanes, certificate, load, faults.',
+    summary: 'Active alarms: backends, lanes, certificate, load, internal errors.',
     request: Nothing,
     answer: listOf(Alarm),
     run: node => {
@@ -163,7 +163,7 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
   route({
     method: 'POST',
     path: '/v1/undrain',
-    summary: 'Ends a draining: the node takes channels again.',
+    summary: 'Stops draining: the node accepts channels again.',
     request: Nothing,
     answer: Nothing,
     run: node => {

@@ -14,10 +14,10 @@ Examples:
   $ parley serve --config /etc/parley/parley.toml
   $ PARLEY_BACKEND_0_SECRET=… parley serve                        # loopback, for one backend
   $ parley serve -c parley.toml --set log.level=debug
-  $ parley serve -c parley.toml --take-over                       # beside a running one, as an upgrade
+  $ parley serve -c parley.toml --take-over                       # takes over from a running node, for an upgrade
 
 Signals:
-  SIGTERM, SIGINT  refuse new calls, wait for the others to end (voice.drain_timeout), exit with 0;
+  SIGTERM, SIGINT  release the TCP ports, wait for calls to end (voice.drain_timeout), exit with 0;
                    a second signal stops at once, a third without closing anything
   SIGHUP           read configuration and certificate again; what needs a restart is logged, and open connections stay
 
@@ -33,7 +33,7 @@ export function register(program: Command): void {
     .description('run a voice node')
     .option(
       '--take-over',
-      'succeed the node that runs with this configuration, if there is one; it exits with its last call',
+      'take over from the node that runs with this configuration, if any; it exits when its last call ends',
     )
     .addHelpText('after', HELP)
     .action((options: ServeOptions) => runCommand(() => serve(options)))
@@ -57,7 +57,8 @@ async function serve(options: ServeOptions): Promise<void> {
   const config = load()
   const coordinator = await coordinatorOf(config)
   const relay = coordinator && (await relayOf(config, coordinator))
-  const isSuccessor = options.takeOver === true && (await takeOver(config))
+  const isSuccessor = options.takeOver === true
+  if (isSuccessor) await takeOver(config)
   const started = await App.start(config, {
     reload: load,
     relay,
@@ -67,11 +68,13 @@ async function serve(options: ServeOptions): Promise<void> {
   })
   app = started
   service.ready(started.endpoint)
-  const member = coordinator && new NodeMember(started, config, coordinator)
+  const member = coordinator && new NodeMember(started, config, coordinator, relay?.boot)
   async function stop(): Promise<void> {
     signals++
     if (signals === 1) {
       service.stopping(started.drainTimeout)
+      // A node of a cluster has no successor beside it, and clients of its calls may still resume.
+      if (coordinator === undefined) started.releasePorts()
       const drained = started.drain()
       member?.update()
       await drained

@@ -9,7 +9,7 @@ import { type Answers, type Ask, askFor, backendOf, hostOf } from '../setup/answ
 import { nextSteps } from '../setup/next-steps.ts'
 import { createUser, idsOf } from '../setup/service-user.ts'
 import { planSetup, type SetupPlan, type SetupWishes } from '../setup/setup-plan.ts'
-import { likelyHost, surroundings } from '../setup/surroundings.ts'
+import { installedPort, likelyHost, surroundings } from '../setup/surroundings.ts'
 import { type FileFate, fateOf, writePlanned } from '../setup/written-files.ts'
 import { publicAddress, STUN_SERVERS } from '../stun/public-address.ts'
 import { runCommand } from './config-options.ts'
@@ -47,8 +47,8 @@ export function register(program: Command): void {
     .option('--email <address>', 'where the certificate authority may send warnings')
     .option('--cert <file>', 'certificate chain, instead of one from Let’s Encrypt')
     .option('--key <file>', 'its private key')
-    .option('--acme-directory <url>', 'another certificate authority than Let’s Encrypt')
-    .option('--acme-ca <file>', 'certificate authorities by which that one is verified')
+    .option('--acme-directory <url>', 'directory of a certificate authority other than Let’s Encrypt')
+    .option('--acme-ca <file>', 'CA certificates that verify that server')
     .option('--user <name>', 'user of the node (default: parley, which is created, or this user without root)')
     .option('--unit <file>', 'where the unit goes (default: /etc/systemd/system/parley.service as root)')
     .option<string[] | boolean>(
@@ -78,7 +78,7 @@ async function setup(flags: SetupFlags): Promise<void> {
   const dialogue = new Dialogue()
   try {
     const answers = await askFor(given, defaults, flags.yes === true ? byDefault : dialogue.ask)
-    const plan = planSetup(answers, machine, flags)
+    const plan = planSetup(answers, { ...machine, installedPort: installedPort(answers.folder) }, flags)
     if (flags.dryRun === true) return show(plan)
     await confirm(plan, flags, dialogue)
     const fates = plan.files.map(file => `${file.path}: ${FATES[fateOf(file)]}, mode ${file.mode.toString(8)}`)

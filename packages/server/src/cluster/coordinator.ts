@@ -2,6 +2,7 @@
 // compare-and-set and may lose acknowledged writes: backends and nodes hold the truth, and no call waits for it.
 import type { PlacementOutcome } from '@parley/core'
 import type { LoadReport, NodeOrder, NodeRecord, OwnerQuestion, PlacementKey, PlacementRecord } from '@parley/protocol'
+import type { Found } from './record-reader.ts'
 
 /** Calls arrive in the order of the coordinator, and again after it was away: all current records, then changes. */
 export interface ClusterListener {
@@ -10,7 +11,7 @@ export interface ClusterListener {
   loadReported(report: LoadReport): void
   /** The connection to the coordinator was established or lost. */
   availabilityChanged(isAvailable: boolean): void
-  /** A record or message that cannot be decoded; it was ignored. */
+  /** A record or message that cannot be decoded. Not called for each one. */
   malformed(reason: string): void
 }
 
@@ -30,8 +31,11 @@ export interface Coordinator {
   replace(key: PlacementKey, record: PlacementRecord, revision: number): Promise<PlacementOutcome>
   /** Removes a placement if it still has the revision. Resolves also if it has not, or if the coordinator is away. */
   release(key: PlacementKey, revision: number): Promise<void>
-  /** The current placement; `taken` with it, or with undefined if there is none. */
-  find(key: PlacementKey): Promise<Exclude<PlacementOutcome, { kind: 'placed' }>>
+  /**
+   * The current placement; `taken` with it, or with undefined if there is none. One that cannot be decoded has epoch 0, so that it is
+   * replaced; if a later version wrote it, it is `unavailable`, here and to a change: channels are placed as without the coordinator.
+   */
+  find(key: PlacementKey): Promise<Found>
   /**
    * Asks all nodes who has what a client names; the first answer is returned. Undefined if no node answers within
    * `SERVER_LIMITS.coordinatorTimeout`, or if the coordinator is away.

@@ -1,8 +1,9 @@
 // A coordinator inside one process: for a node without a cluster, and for tests with many nodes in one process.
-import type { Placed, PlacementOutcome } from '@parley/core'
+import type { PlacementOutcome } from '@parley/core'
 import {
   CLUSTER_SCHEMA,
   encodePlacementKey,
+  encodeRecord,
   type LoadReport,
   type NodeOrder,
   type NodeRecord,
@@ -11,11 +12,13 @@ import {
   type PlacementRecord,
 } from '@parley/protocol'
 import type { ClusterListener, Coordinator } from './coordinator.ts'
+import { type Found, RecordReader } from './record-reader.ts'
 
 /** The state that several coordinators share, as processes share a NATS server. */
 export class SharedMemory {
   readonly nodes = new Map<string, NodeRecord>()
-  readonly placements = new Map<string, Placed>()
+  /** Text of a record, as another version or program may have written it. */
+  readonly placements = new Map<string, { readonly text: string; readonly revision: number }>()
   readonly listeners = new Set<ClusterListener>()
   /** By node. */
   readonly orders = new Map<string, (order: NodeOrder) => boolean>()
@@ -32,6 +35,7 @@ export class SharedMemory {
 export class MemoryCoordinator implements Coordinator {
   readonly isAvailable = true
   readonly #shared: SharedMemory
+  readonly #reader = new RecordReader(reason => this.#listener?.malformed(reason))
   #listener: ClusterListener | undefined
   #answers: string | undefined
 
@@ -65,13 +69,13 @@ export class MemoryCoordinator implements Coordinator {
 
   async place(key: PlacementKey, record: PlacementRecord): Promise<PlacementOutcome> {
     const existing = this.#shared.placements.get(encodePlacementKey(key))
-    return existing === undefined ? this.#write(key, record) : { kind: 'taken', placed: existing }
+    return existing === undefined ? this.#write(key, record) : this.find(key)
   }
 
   /** A removed placement is refused too: `placed` is then undefined, and the caller has to place the channel again. */
   async replace(key: PlacementKey, record: PlacementRecord, revision: number): Promise<PlacementOutcome> {
     const existing = this.#shared.placements.get(encodePlacementKey(key))
-    return existing?.revision === revision ? this.#write(key, record) : { kind: 'taken', placed: existing }
+    return existing?.revision === revision ? this.#write(key, record) : this.find(key)
   }
 
   async release(key: PlacementKey, revision: number): Promise<void> {
@@ -79,8 +83,10 @@ export class MemoryCoordinator implements Coordinator {
     if (this.#shared.placements.get(name)?.revision === revision) this.#shared.placements.delete(name)
   }
 
-  async find(key: PlacementKey) {
-    return { kind: 'taken', placed: this.#shared.placements.get(encodePlacementKey(key)) } as const
+  async find(key: PlacementKey): Promise<Found> {
+    const existing = this.#shared.placements.get(encodePlacementKey(key))
+    if (existing === undefined) return { kind: 'taken', placed: undefined }
+    return this.#reader.placement(existing.text, existing.revision)
   }
 
   async ask(question: OwnerQuestion): Promise<string | undefined> {
@@ -107,8 +113,8 @@ export class MemoryCoordinator implements Coordinator {
 
   /** Callers have compared the revision. There is no await between the two, so that no other change comes between. */
   #write(key: PlacementKey, record: PlacementRecord): PlacementOutcome {
-    const placed = { record, revision: ++this.#shared.revision }
-    this.#shared.placements.set(encodePlacementKey(key), placed)
-    return { kind: 'placed', placed }
+    const revision = ++this.#shared.revision
+    this.#shared.placements.set(encodePlacementKey(key), { text: encodeRecord(record), revision })
+    return { kind: 'placed', placed: { record, revision } }
   }
 }

@@ -1,5 +1,6 @@
 // A coordinator on NATS JetStream (2.9 or newer): key-value buckets for nodes and placements, a subject for heartbeats.
-// Subjects, for the permissions of a node: `$KV.PREFIX_nodes.ID`, `$KV.PREFIX_place.>`, `PREFIX.load.ID`, `PREFIX.owner`, `PREFIX.order.ID`, and `$JS.API.>`.
+// Subjects: `$KV.PREFIX_nodes.ID`, `$KV.PREFIX_place.>`, `PREFIX.load.ID`, `PREFIX.owner`, `PREFIX.order.ID`, and parts of `$JS.API.>`. Who may
+// publish and subscribe to which: docs/cluster.md, deploy/nats/nats-server.conf.
 // docs.nats.io/nats-concepts/jetstream/key-value-store
 
 import { setTimeout as pause } from 'node:timers/promises'
@@ -12,10 +13,9 @@ import {
   type NodeConnectionOptions,
   type Subscription,
 } from '@nats-io/transport-node'
-import type { Placed, PlacementOutcome } from '@parley/core'
+import type { PlacementOutcome } from '@parley/core'
 import {
   CLUSTER_SCHEMA,
-  decodeRecord,
   encodePlacementKey,
   encodeRecord,
   LoadReport,
@@ -23,10 +23,11 @@ import {
   NodeRecord,
   OwnerQuestion,
   type PlacementKey,
-  PlacementRecord,
+  type PlacementRecord,
 } from '@parley/protocol'
 import { SERVER_LIMITS } from '../limits.ts'
 import type { ClusterListener, Coordinator } from './coordinator.ts'
+import { type Found, RecordReader } from './record-reader.ts'
 
 export interface NatsOptions {
   /** Servers, authentication and TLS, as of `@nats-io/transport-node`. */
@@ -66,6 +67,7 @@ const WRONG_REVISION: ReadonlySet<number> = new Set([
 export class NatsCoordinator implements Coordinator {
   readonly #options: NatsOptions
   readonly #records = new Map<string, NodeRecord>()
+  readonly #reader = new RecordReader(reason => this.#listener?.malformed(reason))
   #connection: NatsConnection | undefined
   /** Present while the coordinator is available. */
   #buckets: Buckets | undefined
@@ -134,11 +136,11 @@ export class NatsCoordinator implements Coordinator {
     await this.#attempt(({ placements }) => placements.delete(encodePlacementKey(key), options))
   }
 
-  async find(key: PlacementKey): Promise<Exclude<PlacementOutcome, { kind: 'placed' }>> {
+  async find(key: PlacementKey): Promise<Found> {
     const found = await this.#attempt(async ({ placements }) => {
       const entry = await placements.get(encodePlacementKey(key))
-      const placed = entry?.operation === 'PUT' ? this.#decodePlaced(entry.string(), entry.revision) : undefined
-      return { kind: 'taken' as const, placed }
+      if (entry?.operation !== 'PUT') return { kind: 'taken' as const, placed: undefined }
+      return this.#reader.placement(entry.string(), entry.revision)
     })
     return found ?? UNAVAILABLE
   }
@@ -267,7 +269,7 @@ export class NatsCoordinator implements Coordinator {
   /** A record under another node's key is ignored: permissions on subjects then hold for contents. */
   #nodeChanged(entry: KvWatchEntry): void {
     if (entry.operation !== 'PUT') return this.#listener?.nodeWithdrawn(entry.key)
-    const record = this.#decoded(NodeRecord, entry.string())
+    const record = this.#reader.decode(NodeRecord, entry.string())
     if (record?.id === entry.key) this.#listener?.nodeAnnounced(record)
   }
 
@@ -276,7 +278,7 @@ export class NatsCoordinator implements Coordinator {
    * ignored.
    */
   #loadReceived(message: Msg): void {
-    const report = this.#decoded(LoadReport, message.string())
+    const report = this.#reader.decode(LoadReport, message.string())
     if (report !== undefined && this.#loadSubject(report.id) === message.subject) this.#listener?.loadReported(report)
   }
 
@@ -285,7 +287,7 @@ export class NatsCoordinator implements Coordinator {
     if (obedience === undefined || this.#buckets === undefined) return
     this.#orders ??= this.#connection?.subscribe(this.#orderSubject(obedience.id), {
       callback: (_error, message) => {
-        const order = this.#decoded(NodeOrder, message.string())
+        const order = this.#reader.decode(NodeOrder, message.string())
         if (order !== undefined) message.respond(obedience.execute(order) ? DONE : REFUSED)
       },
     })
@@ -297,7 +299,7 @@ export class NatsCoordinator implements Coordinator {
     if (answer === undefined || this.#buckets === undefined) return
     this.#questions ??= this.#connection?.subscribe(this.#ownerSubject, {
       callback: (_error, message) => {
-        const question = this.#decoded(OwnerQuestion, message.string())
+        const question = this.#reader.decode(OwnerQuestion, message.string())
         if (question !== undefined && answer.holds(question)) message.respond(answer.id)
       },
     })
@@ -341,21 +343,6 @@ export class NatsCoordinator implements Coordinator {
       return undefined
     } finally {
       clearTimeout(timer)
-    }
-  }
-
-  #decodePlaced(text: string, revision: number): Placed | undefined {
-    const record = this.#decoded(PlacementRecord, text)
-    return record && { record, revision }
-  }
-
-  /** Undefined for a record that another version or program wrote; the listener is notified. */
-  #decoded<Record>(schema: Parameters<typeof decodeRecord<Record>>[0], text: string): Record | undefined {
-    try {
-      return decodeRecord(schema, text)
-    } catch (error) {
-      this.#listener?.malformed(error instanceof Error ? error.message : String(error))
-      return undefined
     }
   }
 

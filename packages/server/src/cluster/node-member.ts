@@ -2,7 +2,7 @@
 // serves as before.
 import { randomBytes } from 'node:crypto'
 import { Fence } from '@parley/core'
-import { CLUSTER_SCHEMA, type LoadReport, type NodeOrder, type NodeRecord } from '@parley/protocol'
+import { CLUSTER_SCHEMA, type LoadReport, type NodeOrder, type NodeRecord, PROTOCOL_LIMITS } from '@parley/protocol'
 import type { App } from '../app.ts'
 import type { Config } from '../config/config.ts'
 import { SERVER_LIMITS } from '../limits.ts'
@@ -16,7 +16,7 @@ export class NodeMember {
   readonly #app: MemberApp
   readonly #config: Pick<Config, 'cluster' | 'capacity' | 'lvsp'>
   readonly #coordinator: Coordinator
-  readonly #boot = randomBytes(16).toString('hex')
+  readonly #boot: string
   readonly #timer: NodeJS.Timeout
   readonly #fence: Fence
   #isDraining: boolean
@@ -25,8 +25,15 @@ export class NodeMember {
   /** Packets sent, and when, as of the last report. */
   #sent: { readonly packets: number; readonly at: number }
 
-  constructor(app: MemberApp, config: Pick<Config, 'cluster' | 'capacity' | 'lvsp'>, coordinator: Coordinator) {
+  /** `boot`: of its relay, whose headers name the process; a new one without a relay. */
+  constructor(
+    app: MemberApp,
+    config: Pick<Config, 'cluster' | 'capacity' | 'lvsp'>,
+    coordinator: Coordinator,
+    boot = randomBytes(16).toString('hex'),
+  ) {
     this.#app = app
+    this.#boot = boot
     this.#config = config
     this.#coordinator = coordinator
     this.#isDraining = app.status.isDraining
@@ -70,6 +77,7 @@ export class NodeMember {
     this.update()
     const { sessions, channels, health, egressBitsPerSecond: egress } = this.#app.status
     const packets = this.#packetShare()
+    const epochs = [...(this.#app.operate(operator => operator.highestEpochs()) ?? [])]
     const report: LoadReport = {
       schema: CLUSTER_SCHEMA,
       id: this.#id,
@@ -78,6 +86,7 @@ export class NodeMember {
       sessions,
       channels,
       egress,
+      epochs: Object.fromEntries(epochs.slice(0, PROTOCOL_LIMITS.clusterTenants)),
     }
     const sentAt = performance.now()
     void this.#coordinator.report(report).then(isReceived => {

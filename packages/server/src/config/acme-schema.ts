@@ -64,7 +64,7 @@ export const Acme = z.object({
   ca: setting(
     Path.optional(),
     'the path of a PEM file',
-    'Certificate authorities by which `directory` is verified, for an authority of your own. Default: those of Node.js.',
+    'CA certificates that verify the server of `directory`, for an authority of your own. Default: those of Node.js.',
   ),
   eab_key_id: setting(
     z.string().min(1).max(SERVER_LIMITS.maxAcmeText).optional(),

@@ -2,7 +2,7 @@
 import { PROTOCOL_LIMITS } from '@parley/protocol'
 import { z } from 'zod'
 import { SERVER_LIMITS } from '../limits.ts'
-import { Path, setting } from './values.ts'
+import { Path, setting, WebSocketUrl } from './values.ts'
 
 /** `host`, `host:port`, with `nats://` or `tls://` before it or not. */
 const NATS_SERVER = /^(?:(?:nats|tls):\/\/)?(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?$/
@@ -26,21 +26,13 @@ export const Cluster = z.object({
     'Label of the node: channels with the property `region` are placed on a node of that region if there is one.',
   ),
   lvsp: setting(
-    z
-      .string()
-      .regex(/^wss?:\/\//)
-      .max(PROTOCOL_LIMITS.endpoint)
-      .optional(),
-    'a URL such as "wss://node1.internal:8443/lvsp"',
+    WebSocketUrl.optional(),
+    'a ws: or wss: URL without credentials and fragment such as "wss://node1.internal:8443/lvsp"',
     'URL at which fronts reach the LVSP of this node. Default: its address on this machine.',
   ),
   gateway: setting(
-    z
-      .string()
-      .regex(/^wss?:\/\//)
-      .max(PROTOCOL_LIMITS.endpoint)
-      .optional(),
-    'a URL such as "wss://node1.internal:8443/"',
+    WebSocketUrl.optional(),
+    'a ws: or wss: URL without credentials and fragment such as "wss://node1.internal:8443/"',
     'URL at which other processes of the cluster reach the voice gateway of this node, to relay clients that arrived there. Default: the host of `lvsp` if LVSP has no listener of its own, otherwise `http.endpoint`.',
   ),
   packets_per_second: setting(
@@ -76,6 +68,6 @@ export const Cluster = z.object({
   ca: setting(
     Path.optional(),
     'the path of a PEM file',
-    'Certificate authorities by which a front verifies the nodes. Default: those of the system.',
+    'CA certificates with which a front verifies the nodes. Default: those of the system.',
   ),
 })

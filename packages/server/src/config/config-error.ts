@@ -7,9 +7,9 @@ export class ConfigError extends Error {
   }
 }
 
-/** A value for an error message: one short line. */
+/** A value for an error message: one short line, without the credentials of a URL. */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value)
+  const text = (JSON.stringify(value) ?? String(value)).replace(/\/\/[^/]*@/, '//(hidden)@')
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 

@@ -279,7 +279,7 @@ function checkHttp(
   if (http.endpoint === undefined && !isLoopback(http.listen.host))
     throw settings.refuse(
       ['http', 'endpoint'],
-      'expected the host:port by which clients reach this node, found nothing',
+      'expected the host:port at which clients reach this node, found nothing',
     )
   if (http.behind_proxy && media.tcp === true)
     throw settings.refuse(['media', 'tcp'], 'requires direct connections, and http.behind_proxy is true')

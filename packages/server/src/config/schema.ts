@@ -148,7 +148,7 @@ const Voice = z.object({
   strict_opcodes: reloaded(
     z.boolean().default(false),
     trueOrFalse,
-    'Whether a client that sends an opcode without meaning, or too early, is closed with 4001, as by Discord. Otherwise the opcode is ignored. For tests of bots; old clients may fail.',
+    'Whether a client that sends an unknown opcode, or one too early, is closed with 4001, as Discord does. Otherwise the opcode is ignored. For tests of bots; old clients may fail.',
   ),
   dave: reloaded(
     z.enum(['off', 'allowed', 'required']).default('allowed'),
@@ -163,13 +163,13 @@ const Voice = z.object({
   ban_after: setting(
     z.int().min(0).max(1_000).default(0),
     'a whole number from 0 to 1000',
-    'Refused Identify messages of one address (in IPv6: /64) within a minute, after which its connections are closed with 4021 for `ban_time`. 0: never. Many users of one carrier may share an address, and clients of a proxy that sends no `X-Forwarded-For` do: 20 or more are sensible.',
+    'Number of refused Identify messages from one address (IPv6: /64) within a minute after which its connections are closed with 4021 for `ban_time`. 0: never. Use 20 or more: users of one carrier may share an address, and so do all clients of a proxy that sends no `X-Forwarded-For`.',
   ),
   ban_time: setting(Duration.prefault('10m'), aDuration, 'How long an address is banned.'),
   drain_timeout: reloaded(
     Duration.prefault('20s'),
     aDuration,
-    'How long a stopping node lets calls end by themselves before it closes them (4014). Backends are asked to move them at once.',
+    'How long a stopping node waits for calls to end before it closes them (4014). Backends are asked to move them at once.',
   ),
 })
 
@@ -185,15 +185,11 @@ const Capacity = z.object({
     'a number above 0',
     'Outgoing megabits per second at which health is 0.01.',
   ),
-  event_loop_lag: reloaded(
-    Duration.prefault('200ms'),
-    aDuration,
-    'Lateness of the event loop at which health is 0.01.',
-  ),
+  event_loop_lag: reloaded(Duration.prefault('200ms'), aDuration, 'Event-loop delay at which health is 0.01.'),
   lane_busy: reloaded(
     z.number().positive().max(1).default(0.9),
     'a number above 0, at most 1',
-    'Busy share of the busiest lane at which health is 0.01. A lane drops packets only at 1.',
+    'Utilization of the busiest lane at which health is 0.01. A lane drops packets only at 1.',
   ),
 })
 
@@ -299,6 +295,16 @@ const Backend = z.object({
     z.int().min(1).max(LIMITS.voiceStatesPerChannel).default(LIMITS.voiceStatesPerChannel),
     `a whole number from 1 to ${LIMITS.voiceStatesPerChannel}`,
     'Voice states that one channel may have; the backend may set less for a channel (`max_members`). Above it, requests are answered with FAILURE.',
+  ),
+  max_channel_kbit: reloaded(
+    z.int().min(0).default(0),
+    'a whole number',
+    'Kilobits per second of media that the members of one channel may send together; the backend may set less for a channel (`max_bitrate`). Traffic above the limit is dropped, video before audio. 0: no limit.',
+  ),
+  max_member_kbit: reloaded(
+    z.int().min(0).default(0),
+    'a whole number',
+    'The same for each member alone (`max_member_bitrate`). It is a bound for floods, not a setting of quality: pictures freeze if it is below the bit rate that clients send. 0: no limit.',
   ),
   max_memory_mb: reloaded(
     z.int().min(1).optional(),

@@ -1,5 +1,6 @@
 // The forms that values of settings have in the file, and how a setting carries its documentation.
 import { isIP } from 'node:net'
+import { PROTOCOL_LIMITS } from '@parley/protocol'
 import { z } from 'zod'
 import { SERVER_LIMITS } from '../limits.ts'
 
@@ -39,11 +40,18 @@ export const Listen = z.codec(
 export type Listen = z.output<typeof Listen>
 
 /** `host` or `host:port` as backends hand it to clients: a DNS name or an IP address, without scheme and path. */
-const ENDPOINT = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]{1,253})(?::(\d{1,5}))?$/
+const ENDPOINT = /^(?:\[[0-9a-fA-F:.]+\]|[A-Za-z0-9.-]{1,253})(?::\d{1,5})?$/
 export const Endpoint = z
   .string()
   .regex(ENDPOINT)
-  .refine(text => Number(ENDPOINT.exec(text)?.[1] ?? 0) <= 65_535)
+  .refine(text => URL.canParse(`wss://${text}`))
+/** A URL that a WebSocket can be opened at: ws: or wss:, without credentials, which would be shown, and without a fragment. */
+export function isWebSocketUrl(text: string): boolean {
+  if (!/^wss?:\/\/[^#]*$/.test(text) || !URL.canParse(text)) return false
+  const { username, password } = new URL(text)
+  return username === '' && password === ''
+}
+export const WebSocketUrl = z.string().max(PROTOCOL_LIMITS.endpoint).refine(isWebSocketUrl)
 /** `host` or `host:port`. */
 export const StunServer = z.string().regex(/^[A-Za-z0-9.-]{1,253}(?::\d{1,5})?$/)
 

@@ -15,10 +15,17 @@ export interface DemoBackendOptions {
   ca?: string | Buffer | undefined
 }
 
-/** Events of users and of the LVSP connection. */
+/** Events of users, of what they are sent of video, and of the LVSP connection. */
 export type DemoBackendEvents = Pick<
   LvspClientEvents,
-  'voiceStateConnected' | 'voiceStateDisconnected' | 'speaking' | 'connected' | 'disconnected' | 'closed' | 'error'
+  | 'voiceStateConnected'
+  | 'voiceStateDisconnected'
+  | 'speaking'
+  | 'videoView'
+  | 'connected'
+  | 'disconnected'
+  | 'closed'
+  | 'error'
 >
 
 /** What a client receives in VOICE_STATE_UPDATE and VOICE_SERVER_UPDATE. `server_id` is the guild's id. */
@@ -122,7 +129,7 @@ export class DemoBackend {
 
   #require(userId: string): { userId: string; channelId: string; guildId: string } {
     const joined = this.#joined.get(userId)
-    if (joined === undefined) throw new RangeError(`user ${userId} is in no channel`)
+    if (joined === undefined) throw new RangeError(`user ${userId} is not in a channel`)
     return { userId, channelId: joined.channelId, guildId: this.guildId }
   }
 

@@ -6,9 +6,10 @@ import { SERVER_LIMITS } from '../limits.ts'
 import type { Directory } from './directory.ts'
 import { splitToken } from './faults/fault-words.ts'
 import type { UserFaults } from './faults/user-faults.ts'
-import { type VoiceStateFields, voiceStateObject } from './gateway/objects.ts'
+import { channelObject, type VoiceStateFields, voiceStateObject } from './gateway/objects.ts'
+import { may, Permission } from './permissions.ts'
 import type { TestNode } from './test-node.ts'
-import type { TestUser } from './world.ts'
+import type { TestChannel, TestGuild, TestOverwrite, TestUser } from './world.ts'
 
 /** A user in a voice channel. */
 export interface Member extends VoiceStateFields {
@@ -73,13 +74,17 @@ export class Calls {
   membersOf = (guildId: string): Member[] => this.members.filter(member => member.guildId === guildId)
   member = (guildId: string, userId: string): Member | undefined => this.#members.get(`${guildId} ${userId}`)
 
-  /** Joins, moves, leaves, or changes the user's own mute. Ignored for unknown channels, as by Discord. */
+  /**
+   * Joins, moves, leaves, or changes the user's own mute. Ignored without the permission to connect, and for unknown channels. Throws a
+   * `FaultError`, and then changes nothing, if the user would have too many faults.
+   */
   request(user: TestUser, sessionId: string, request: VoiceRequest): void {
     const { guildId, channelId, selfMute, selfDeaf } = request
     const member = this.member(guildId, user.id)
     if (channelId === undefined) return member === undefined ? undefined : this.#remove(member)
     const place = this.#directory.channel(channelId)
     if (place?.guild.id !== guildId) return
+    if (member?.channelId !== channelId && !may(Permission.Connect, user.id, guildId, place.channel)) return
     if (member?.channelId === channelId && (member.selfMute !== selfMute || member.selfDeaf !== selfDeaf)) {
       Object.assign(member, { selfMute, selfDeaf })
       return this.#announce(member)
@@ -97,12 +102,10 @@ export class Calls {
       node: this.#nodeOf(channelId),
       absence: undefined,
     }
-    Object.assign(joining, { sessionId, selfMute, selfDeaf })
-    this.#members.set(`${guildId} ${user.id}`, joining)
-    this.#enter(joining, channelId)
+    this.#enter(joining, channelId, { sessionId, selfMute, selfDeaf })
   }
 
-  /** Moves a member, as a moderator does: the client receives another VOICE_SERVER_UPDATE. */
+  /** Moves a member, as a moderator does: the client receives another VOICE_SERVER_UPDATE. Throws a `FaultError` as `request` does. */
   move(member: Member, channelId: string): void {
     if (member.channelId !== channelId) this.#enter(member, channelId)
   }
@@ -116,6 +119,18 @@ export class Calls {
     const { guildId, channelId } = member
     member.node.backend.updateVoiceState({ userId: member.user.id, guildId, channelId }, { mute, deaf, suppress })
     this.#announce(member)
+  }
+
+  /** Other permissions in a channel. Who may not speak there any more is suppressed; who may not connect stays until they leave. */
+  permit(guild: TestGuild, channel: TestChannel, overwrites: readonly TestOverwrite[]): void {
+    channel.permission_overwrites = [...overwrites]
+    const position = guild.channels.indexOf(channel)
+    this.#dispatcher.toGuild(guild.id, 'CHANNEL_UPDATE', channelObject(guild.id, channel, position))
+    for (const member of this.membersOf(guild.id)) {
+      const suppress = isSuppressed(member, channel)
+      if (member.channelId === channel.id && channel.kind === 'voice' && member.suppress !== suppress)
+        this.restrict(member, { suppress })
+    }
   }
 
   /** The channel is deleted: its members leave, on every node that has it. */
@@ -142,7 +157,7 @@ export class Calls {
     for (const member of this.members.filter(({ channelId }) => channels.has(channelId))) {
       const { guildId: guild_id } = member
       this.#dispatcher.toSession(member.sessionId, 'VOICE_SERVER_UPDATE', { guild_id, token: '', endpoint: null })
-      member.node = await this.#nodes.other(member.node)
+      member.node = await this.#nodes.other(member.node).catch(() => member.node)
       void this.#grant(member)
     }
   }
@@ -192,17 +207,14 @@ export class Calls {
     this.members.find(member => member.channelId === channelId)?.node ?? this.#nodes.first()
 
   /** Puts the member into the channel: faults of the channel's name, audience of a stage, node, dispatches. */
-  #enter(member: Member, channelId: string): void {
+  #enter(member: Member, channelId: string, changes: Partial<Member> = {}): void {
     const channel = this.#directory.channel(channelId)?.channel
-    const isStage = channel?.kind === 'stage'
-    const isSame = member.channelId === channelId
     const before = member.node
+    this.#faultsOf(member.user.id).replace(splitToken(channel?.name ?? '').words, CHANNEL_FAULTS)
+    this.#members.set(`${member.guildId} ${member.user.id}`, Object.assign(member, changes))
     clearTimeout(member.absence)
-    const faults = this.#faultsOf(member.user.id)
-    faults.clear(CHANNEL_FAULTS)
-    faults.add(splitToken(channel?.name ?? '').words, CHANNEL_FAULTS)
     member.node = this.#nodeOf(channelId)
-    if (!isSame || isStage) member.suppress = isStage
+    if (channel !== undefined) member.suppress = isSuppressed(member, channel)
     member.channelId = channelId
     const { guildId, user } = member
     if (before !== member.node) before.backend.destroyVoiceState({ userId: user.id, guildId })
@@ -220,7 +232,9 @@ export class Calls {
       .catch(() => undefined)
     const isCurrent = this.member(guildId, user.id) === member && member.channelId === channelId && member.node === node
     if (granted?.token === undefined || !isCurrent) return
-    const endpoint = await node.front.endpointOf(user.id)
+    const endpoint = await node.front.endpointOf(user.id).catch(() => undefined)
+    // No port is free.
+    if (endpoint === undefined) return
     this.#dispatcher.toSession(sessionId, 'VOICE_SERVER_UPDATE', { guild_id: guildId, token: granted.token, endpoint })
   }
 
@@ -247,3 +261,7 @@ export class Calls {
     this.#dispatcher.toGuild(guildId, 'VOICE_STATE_UPDATE', voiceStateObject(member, hasLeft), user.id)
   }
 }
+
+/** The audience of a stage, and who may not speak in a voice channel. */
+const isSuppressed = ({ user, guildId }: Member, channel: TestChannel): boolean =>
+  channel.kind === 'stage' || !may(Permission.Speak, user.id, guildId, channel)

@@ -8,6 +8,7 @@ import { createTestServer } from './test-server.ts'
 import type { TestServer } from './test-server-types.ts'
 
 const LOUNGE = '1300000000000000002'
+const MUSIC = '1300000000000000003'
 let server: TestServer
 before(async () => {
   server = await createTestServer({
@@ -18,7 +19,7 @@ before(async () => {
           name: 'faults',
           channels: [
             { id: LOUNGE, name: 'lounge' },
-            { id: '1300000000000000003', name: 'music fault:unknown-opcode' },
+            { id: MUSIC, name: 'music fault:unknown-opcode' },
           ],
         },
       ],
@@ -40,6 +41,18 @@ async function joined(t: TestContext, faults: string) {
   const bot = await login(t, faults)
   return { bot, voice: await RawVoice.join(t, server, bot, LOUNGE) }
 }
+test('a user with too many faults for a channel is closed with the reason, and has not joined', async t => {
+  const bot = await login(t, Array(32).fill('drop-ws').join())
+  const closed = once(bot.socket, 'close')
+  bot.send(4, { guild_id: '1300000000000000001', channel_id: MUSIC, self_mute: false, self_deaf: false })
+  const [code, reason] = await closed
+  assert.deepEqual([code, String(reason)], [4002, 'faults: a user has at most 32; clear them first'])
+  assert.equal(
+    bot.received.find(({ t: type }) => type === 'VOICE_STATE_UPDATE'),
+    undefined,
+  )
+})
+
 /** The connection is refused before it is a WebSocket. */
 async function refused(t: TestContext, faults: string) {
   const bot = await login(t, faults)
@@ -303,6 +316,6 @@ test('the main gateway reconnects, invalidates, closes and drops', async t => {
 
 test('a channel’s name holds faults for the users in it', async t => {
   const bot = await login(t)
-  const voice = await RawVoice.join(t, server, bot, '1300000000000000003')
+  const voice = await RawVoice.join(t, server, bot, MUSIC)
   await voice.message(250)
 })

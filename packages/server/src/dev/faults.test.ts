@@ -60,6 +60,15 @@ test('the faults of one source are cleared alone', () => {
   assert.deepEqual([faults.value('udp-loss'), faults.value('udp-jitter')], [undefined, 50])
 })
 
+test('faults of a source are replaced as a whole, or not at all', () => {
+  const { faults } = recorded()
+  faults.add(Array(30).fill('drop-ws').join())
+  faults.replace('udp-loss:1%,udp-jitter', 'channel')
+  faults.replace('udp-loss:2%,udp-jitter', 'channel')
+  assert.throws(() => faults.replace('udp-loss,udp-jitter,silent-ws', 'channel'), /at most 32/)
+  assert.equal(faults.value('udp-loss'), 2)
+})
+
 test('each fault has a meaning, and a user has a bounded number of them', () => {
   assert.ok(Object.keys(FAULTS).length >= 40)
   for (const [name, { meaning }] of Object.entries(FAULTS)) assert.ok(meaning.length > 10, name)

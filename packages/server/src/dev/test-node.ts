@@ -13,6 +13,8 @@ import type { Recorder } from './trace/trace-record.ts'
 /** Settings of the node, and what it reports to the test server. */
 export interface TestNodeOptions {
   tls: TlsFiles
+  /** Of the voice endpoint. */
+  voiceHost: string
   seed: number
   /** Settings of the node, such as `voice`. */
   settings: ConfigInput
@@ -42,9 +44,9 @@ export class TestNode {
     const app = await start(options, secret, { http: 0, media: 0 })
     let front: VoiceFront | undefined
     try {
-      const { tls, seed, faultsOf, recorderOf } = options
+      const { tls, voiceHost, seed, faultsOf, recorderOf } = options
       let node: TestNode | undefined
-      front = await VoiceFront.open({ tls, seed, faultsOf, recorderOf, node: () => node?.url })
+      front = await VoiceFront.open({ tls, voiceHost, seed, faultsOf, recorderOf, node: () => node?.url })
       node = new TestNode(options, secret, app, front)
       await node.backend.connect()
       node.#listen()

@@ -150,9 +150,10 @@ export class TestServerParts implements ControlContext {
   }
 
   #openNode(): Promise<TestNode> {
-    const { voice, log, logSink } = this.#options
+    const { voice, voiceHost, log, logSink } = this.#options
     return TestNode.open({
       tls: this.#tls,
+      voiceHost: voiceHost ?? '127.0.0.1',
       seed: this.seed,
       settings: { ...(voice && { voice }), ...(log && { log }) },
       logSink,

@@ -17,6 +17,8 @@ export interface TestServerOptions {
   seed?: number | undefined
   /** Certificate and key of the voice endpoint. Default: a new self-signed certificate. */
   tls?: TlsFiles | undefined
+  /** Host of the voice endpoint, which is on 127.0.0.1: `localhost` for clients that need a name, such as JDA. Default: 127.0.0.1. */
+  voiceHost?: string | undefined
   /** Settings of the node, as in the TOML file of `parley serve`. */
   voice?: ConfigInput['voice']
   /** Log of the node; silent by default. */

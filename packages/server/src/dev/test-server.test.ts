@@ -63,6 +63,14 @@ test('a token with the prefix of REST names the same user', async t => {
   assert.equal(bot.ready.user.username, 'ana')
 })
 
+test('JSON in a binary message is read as text is', async t => {
+  const server = await open(t)
+  const bot = new RawBot(t, server)
+  await bot.next(({ op }) => op === 10)
+  bot.socket.send(Buffer.from(JSON.stringify({ op: 2, d: { token: 'ana', intents: 0 } })))
+  assert.equal((await bot.event('READY')).d.user.username, 'ana')
+})
+
 test('a token that begins with an id, as Discord’s do, names it and the user', async t => {
   const server = await open(t)
   const token = `${Buffer.from('123456789012345678').toString('base64')}.eve.x`
@@ -84,6 +92,40 @@ test('a bot joins, is moved, and leaves', async t => {
   ana.send(4, { guild_id: GUILD, channel_id: null })
   assert.equal((await ana.event('VOICE_STATE_UPDATE')).d.channel_id, null)
   assert.deepEqual(server.members, [])
+})
+
+test('permissions of a channel decide who joins and who may speak, and are part of the channel', async t => {
+  const server = await open(t)
+  const ana = await RawBot.login(t, server, 'ana')
+  const { id } = ana.ready.user
+  const path = (channel: string, target: string) => `/v10/channels/${channel}/permissions/${target}`
+  const deny = { connect: String(1 << 20), speak: String(1 << 21) }
+
+  assert.equal((await rest(server, 'PUT', path(MUSIC, GUILD), { type: 0, deny: deny.connect })).status, 204)
+  const { d: changed } = await ana.event('CHANNEL_UPDATE')
+  const overwrite = { id: GUILD, type: 0, allow: '0', deny: deny.connect }
+  assert.deepEqual([changed.id, changed.position, changed.permission_overwrites], [MUSIC, 1, [overwrite]])
+  ana.send(4, { guild_id: GUILD, channel_id: MUSIC })
+  ana.send(4, { guild_id: GUILD, channel_id: LOUNGE })
+  const { d: joined } = await ana.event('VOICE_STATE_UPDATE')
+  assert.deepEqual([joined.channel_id, joined.suppress], [LOUNGE, false])
+
+  assert.equal(
+    (await rest(server, 'PUT', path(LOUNGE, id), { type: 'member', deny: deny.speak, allow: 0 })).status,
+    204,
+  )
+  assert.equal((await ana.event('VOICE_STATE_UPDATE')).d.suppress, true)
+  assert.equal(server.members[0]?.suppress, true)
+  assert.equal((await rest(server, 'DELETE', path(LOUNGE, id))).status, 204)
+  assert.equal((await ana.event('VOICE_STATE_UPDATE')).d.suppress, false)
+
+  // What a member is allowed counts more than what everyone is denied.
+  await rest(server, 'PUT', path(MUSIC, id), { type: 1, allow: deny.connect })
+  ana.send(4, { guild_id: GUILD, channel_id: MUSIC })
+  assert.equal((await ana.event('VOICE_STATE_UPDATE')).d.channel_id, MUSIC)
+  const refused = await rest(server, 'PUT', path(LOUNGE, id), { type: 7 })
+  assert.deepEqual([refused.status, refused.body.code], [400, 50_035])
+  assert.equal((await rest(server, 'PUT', path('1', id), { type: 1 })).status, 404)
 })
 
 test('a session resumes with what it missed, and an unknown one is invalid', async t => {
@@ -139,6 +181,37 @@ test('zlib-stream compresses all messages of a connection as one stream', async 
   const text = inflateSync(Buffer.concat(parts), { finishFlush: 2 }).toString()
   assert.match(text, /"op":10.*"t":"READY"/)
 })
+
+test('zstd-stream is one frame of raw blocks, of which each message ends one', async t => {
+  const server = await createTestServer({
+    world: { guilds: [{ id: GUILD, name: 'many', channels: manyChannels(200) }] },
+  })
+  t.after(() => server.close())
+  const socket = new WebSocket(`${server.addresses.gateway}?v=10&encoding=json&compress=zstd-stream`)
+  t.after(() => socket.terminate())
+  const parts: Buffer[] = []
+  socket.on('message', (data: Buffer) => parts.push(data))
+  await new Promise<void>(resolve => socket.once('message', () => resolve()))
+  const all = new Promise<void>(resolve => socket.on('message', () => parts.length >= 3 && resolve()))
+  socket.send(JSON.stringify({ op: 2, d: { token: 'ana', intents: 1 } }))
+  await all
+  const stream = Buffer.concat(parts)
+  // RFC 8878: magic number, no checksum, window of 2^(10 + 7) bytes.
+  assert.deepEqual([...stream.subarray(0, 6)], [0x28, 0xb5, 0x2f, 0xfd, 0, 7 << 3])
+  const blocks: Buffer[] = []
+  for (let at = 6; at < stream.length; ) {
+    const header = stream.readUIntLE(at, 3)
+    assert.equal(header & 7, 0, 'a raw block, not the last one')
+    blocks.push(stream.subarray(at + 3, at + 3 + (header >> 3)))
+    assert.ok(header >> 3 <= 128 * 1024)
+    at += 3 + (header >> 3)
+  }
+  assert.ok(blocks.length >= 3)
+  assert.match(Buffer.concat(blocks).toString(), /"op":10.*"t":"READY".*"t":"GUILD_CREATE"/)
+})
+
+const manyChannels = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({ id: String(index + 1), name: 'c'.repeat(90) }))
 
 test('a client that breaks a rule of the main gateway is closed with its code', async t => {
   const server = await open(t)

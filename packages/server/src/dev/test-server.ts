@@ -99,7 +99,7 @@ class RunningTestServer implements TestServer {
   #member(text: string) {
     const userId = this.#user(text)
     const member = this.#parts.calls.members.find(({ user }) => user.id === userId)
-    if (member === undefined) throw new RangeError(`${text} is in no voice channel`)
+    if (member === undefined) throw new RangeError(`${text} is not in a voice channel`)
     return member
   }
 }

@@ -33,7 +33,7 @@ export function termsOf({ within, count }: ExpectOptions): Terms {
   return { within: time.data, count }
 }
 
-/** A handle of a user for tests. It stays valid while the user is in no channel. */
+/** A handle of a user for tests. It stays valid while the user is not in a channel. */
 export function testClient(parts: ControlContext, user: TestUser): TestClient {
   return {
     id: user.id,

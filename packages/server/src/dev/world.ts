@@ -9,6 +9,24 @@ import { faultErrorIn, splitToken } from './faults/fault-words.ts'
 
 const Name = z.string().min(1).max(SERVER_LIMITS.maxTestName)
 
+/** Bits of permissions, as libraries write them: decimal text, or a number. */
+const Permissions = z
+  .union([z.string().regex(/^\d{1,20}$/), z.int().min(0).transform(String)])
+  .nullish()
+  .transform(bits => bits ?? '0')
+
+/** What a role or a member may do in one channel: https://discord.com/developers/docs/resources/channel#overwrite-object */
+export const PermissionOverwrite = z.object({
+  /** Of the guild, for everyone, or of a user. */
+  id: Snowflake,
+  /** Role or member. Some libraries send names. */
+  type: z
+    .literal([0, 1, '0', '1', 'role', 'member'])
+    .transform(type => (type === 1 || type === '1' || type === 'member' ? 1 : 0)),
+  allow: Permissions,
+  deny: Permissions,
+})
+
 /** Unknown fields are refused: they are mostly misspelt. */
 const Channel = z.strictObject({
   id: Snowflake,
@@ -20,6 +38,8 @@ const Channel = z.strictObject({
   kind: z.enum(['voice', 'stage']).default('voice'),
   /** Bits per second. */
   bitrate: z.int().min(8_000).max(384_000).default(64_000),
+  /** Changed by the routes of channel permissions. */
+  permission_overwrites: z.array(PermissionOverwrite).max(SERVER_LIMITS.maxTestOverwrites).default([]),
 })
 
 const Guild = z.strictObject({
@@ -53,19 +73,20 @@ export const World = z
 export type WorldInput = z.input<typeof World>
 export type TestGuild = z.infer<typeof Guild>
 export type TestChannel = z.infer<typeof Channel>
+export type TestOverwrite = z.infer<typeof PermissionOverwrite>
 export type TestUser = z.infer<typeof User>
 
 /** The token that logs the user in. */
 export const tokenOf = ({ token, name }: TestUser): string => token ?? name
 
 /** The world without a file: one guild with two voice channels and a stage. */
-export const DEFAULT_GUILD: TestGuild = {
+const DEFAULT_GUILD: z.input<typeof Guild> = {
   id: '1300000000000000001',
   name: 'Parley',
   channels: [
-    { id: '1300000000000000002', name: 'lounge', kind: 'voice', bitrate: 64_000 },
-    { id: '1300000000000000003', name: 'music', kind: 'voice', bitrate: 64_000 },
-    { id: '1300000000000000004', name: 'stage', kind: 'stage', bitrate: 64_000 },
+    { id: '1300000000000000002', name: 'lounge' },
+    { id: '1300000000000000003', name: 'music' },
+    { id: '1300000000000000004', name: 'stage', kind: 'stage' },
   ],
 }
 
@@ -76,7 +97,7 @@ export function worldOf(input: unknown, name = 'world'): { guilds: TestGuild[]; 
     const { path, message } = parsed.error.issues[0]!
     throw new ConfigError(`${[name, ...path].join('.')}: ${message}`)
   }
-  return { guilds: parsed.data.guilds ?? [structuredClone(DEFAULT_GUILD)], users: parsed.data.users }
+  return { guilds: parsed.data.guilds ?? [Guild.parse(DEFAULT_GUILD)], users: parsed.data.users }
 }
 
 /** The content of a JSON or TOML file. Throws a `ConfigError` of one sentence. */

@@ -20,7 +20,7 @@ async function resolves({ config, machine }: Subject): Promise<readonly Problem[
   const isNat = machine.addresses.filter(isIPv4).every(isPrivate)
   if (isNat && config.media.announce.length === 0) return NONE // The check of announced addresses says more.
   return one(
-    `${host} is ${found.join(', ')}, which is no address of this machine (${own.join(', ') || 'none'})`,
+    `${host} is ${found.join(', ')}, which is not an address of this machine (${own.join(', ') || 'none'})`,
     `change the DNS records of ${host}, or add the address to media.announce if it is forwarded here`,
   )
 }
@@ -48,7 +48,7 @@ function listens({ config }: Subject): readonly Problem[] {
     })
   if (isLoopback(media.listen))
     problems.push({
-      problem: `media.listen is ${media.listen}: voice packets of other machines do not arrive`,
+      problem: `media.listen is ${media.listen}: voice packets from other machines cannot arrive`,
       fix: 'remove media.listen, or set it to 0.0.0.0 or ::',
     })
   return problems
@@ -88,7 +88,7 @@ function unannounced(addresses: readonly string[]): readonly Problem[] {
   if (four.length < 2) return NONE
   return one(
     `this machine has several addresses (${four.join(', ')}), and media.announce is not set`,
-    'set media.announce to those by which clients reach it',
+    'set media.announce to those at which clients reach it',
   )
 }
 

@@ -159,7 +159,7 @@ const CASES: [name: string, injected: Case, check: string, problem: RegExp, fix:
     'a DNS record of another machine',
     { machine: { resolve: async () => ['198.51.100.1'] } },
     'endpoint-resolves',
-    /no address of this machine/,
+    /not an address of this machine/,
     /DNS records/,
   ],
   [
@@ -289,6 +289,8 @@ const CASES: [name: string, injected: Case, check: string, problem: RegExp, fix:
   ],
 ]
 
+const WITHOUT_MODES = process.platform === 'win32' && 'Windows has no file modes of POSIX'
+
 /** Those of the certificate in `SETTINGS`, which is for this machine only. */
 const EXPECTED = ['certificate-chain', 'certificate-names']
 
@@ -297,7 +299,7 @@ test('a node on which all is well has the problems of its test certificate only'
 })
 
 for (const [name, injected, check, problem, fix] of CASES)
-  test(`${name} is named, with its fix`, async () => {
+  test(`${name} is named, with its fix`, { skip: check === 'file-modes' && WITHOUT_MODES }, async () => {
     const found = (await problemsOf(injected)).filter(each => each.check === check)
     assert.ok(
       found.some(each => problem.test(each.problem!) && fix.test(each.fix!)),

@@ -31,7 +31,7 @@ export const CHECKS: readonly Pick<Check, 'name' | 'summary'>[] = [
   {
     name: '…-from-here',
     summary:
-      'The checks of `--from`, from this machine: a NAT without hairpinning fails them although outside all is well.',
+      'The checks of `--from`, from this machine: a NAT without hairpinning fails them although clients outside have no problem.',
   },
 ]
 

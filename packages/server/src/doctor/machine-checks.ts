@@ -17,7 +17,7 @@ function secrets({ config }: Subject): readonly Problem[] {
   return config.backend
     .filter(({ secrets }) => secrets.some(secret => Buffer.byteLength(secret) < SERVER_LIMITS.strongSecret))
     .map(({ id }) => ({
-      problem: `a secret of backend ${id} has less than ${SERVER_LIMITS.strongSecret} bytes and can be guessed`,
+      problem: `a secret of backend ${id} is shorter than ${SERVER_LIMITS.strongSecret} bytes and can be guessed`,
       fix: 'create one with: openssl rand -base64 32',
     }))
 }

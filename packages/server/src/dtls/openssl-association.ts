@@ -3,7 +3,7 @@
 // once, and a closed association ignores every input. OpenSSL's part takes 50 to 100 kB: it is freed when the client must have
 // received the last flight, and from then on `AlertRecords` reads and writes the alerts.
 import type { DtlsAssociation, DtlsState, Fingerprint } from '@parley/core'
-import { isSameBytes, SRTP_EXPORTER_LABEL, SRTP_LAYOUTS, srtpMaterialLength, srtpProfileOf } from '@parley/protocol'
+import { isSameBytes, SRTP_EXPORTER_LABEL, SRTP_LAYOUTS, srtpMaterialLength } from '@parley/protocol'
 import { SERVER_LIMITS } from '../limits.ts'
 import { AlertRecords } from './alert-records.ts'
 import { packRecords } from './dtls-records.ts'
@@ -25,18 +25,13 @@ const SSL_ERROR_ZERO_RETURN = 6
 const TIMEVAL = 16
 const MASTER_SECRET = 48
 const RANDOM = 32
-/** `srtp_protection_profile_st`: a name, and the profile's number at offset 8. */
-const PROFILE = 16
-
-/** OpenSSL's names of the digests accepted in SDP; weaker ones are rejected. */
-const DIGESTS: Readonly<Record<string, string>> = { 'sha-256': 'SHA256', 'sha-384': 'SHA384', 'sha-512': 'SHA512' }
 
 /** Called by an association, each once at most. */
 export interface AssociationObserver {
   /** The handshake has ended, successful or not. */
   settled(): void
   /** OpenSSL's memory is free while the association goes on. */
-  released(now: number): void
+  released(): void
 }
 
 /**
@@ -66,13 +61,13 @@ export class OpensslAssociation implements DtlsAssociation {
     this.#calls = calls
     this.#expected = expected
     this.#observer = observer
-    this.#handshakeUntil = now + SERVER_LIMITS.handshakeTimeout
+    this.#handshakeUntil = timerAt(now + SERVER_LIMITS.handshakeTimeout)
     this.#deadline = this.#handshakeUntil
     const ssl = calls.SSL_new(context)
     if (ssl === 0) throw new Error('OpenSSL cannot create a DTLS association')
     this.#ssl = ssl
-    this.#input = openMemory(calls)
-    this.#output = openMemory(calls)
+    this.#input = openMemory(openssl)
+    this.#output = openMemory(openssl)
     calls.SSL_set_bio(ssl, this.#input, this.#output)
     calls.SSL_set_accept_state(ssl)
     calls.SSL_ctrl(ssl, SET_MTU, SERVER_LIMITS.dtlsMtu, null)
@@ -94,7 +89,7 @@ export class OpensslAssociation implements DtlsAssociation {
     this.#calls.BIO_write(this.#input, datagram, datagram.length)
     if (this.#state.kind === 'handshaking') this.#handshake(ssl)
     if (this.#ssl !== undefined && this.#state.kind === 'connected') {
-      this.#deadline = now + SERVER_LIMITS.dtlsFlightKept
+      this.#deadline = timerAt(now + SERVER_LIMITS.dtlsFlightKept)
       this.#read(ssl)
     }
     this.#collect()
@@ -106,7 +101,7 @@ export class OpensslAssociation implements DtlsAssociation {
   tick(now: number): void {
     const ssl = this.#ssl
     if (ssl === undefined || now < this.#deadline) return
-    if (this.#state.kind === 'connected') return this.#release(ssl, now)
+    if (this.#state.kind === 'connected') return this.#release(ssl)
     if (now >= this.#handshakeUntil) return this.#end('handshake timeout')
     this.#calls.ERR_clear_error()
     if (this.#calls.SSL_ctrl(ssl, HANDLE_TIMEOUT, 0, null) < 0) this.#end('no answer to retransmissions')
@@ -142,7 +137,7 @@ export class OpensslAssociation implements DtlsAssociation {
 
   /** OpenSSL has verified that the client holds its certificate's key; here the certificate is compared with the fingerprint in SDP. */
   #connected(ssl: Handle): void {
-    const profile = this.#profile(ssl)
+    const profile = this.#openssl.srtpProfile(this.#calls.SSL_get_selected_srtp_profile(ssl))
     if (!this.#isExpected(ssl)) return this.#end('the certificate does not match the fingerprint')
     if (profile === undefined) return this.#end('no common SRTP profile')
     if (this.#calls.SSL_ctrl(ssl, HAS_EXTENDED_MASTER_SECRET, 0, null) !== 1)
@@ -156,25 +151,16 @@ export class OpensslAssociation implements DtlsAssociation {
     this.#observer.settled()
   }
 
-  /** The SRTP profile that both sides offer; undefined if there is none. */
-  #profile(ssl: Handle) {
-    const profile = this.#calls.SSL_get_selected_srtp_profile(ssl)
-    if (profile === 0) return undefined
-    const bytes = this.#openssl.read(profile, PROFILE)
-    return srtpProfileOf(Number(new DataView(bytes.buffer).getBigUint64(8, true)))
-  }
-
   /**
    * Whether the client's certificate has the fingerprint of its SDP (RFC 8122 §5). That binds the association to the
    * signalling.
    */
   #isExpected(ssl: Handle): boolean {
-    const name = DIGESTS[this.#expected.algorithm]
     const certificate = this.#calls.SSL_get1_peer_certificate(ssl)
     if (certificate === 0) return false
     const digest = new Uint8Array(64)
     const length = new Uint32Array(1)
-    const kind = name === undefined ? 0 : this.#calls.EVP_get_digestbyname(name)
+    const kind = this.#openssl.digests.get(this.#expected.algorithm) ?? 0
     const isDone = kind !== 0 && this.#calls.X509_digest(certificate, kind, digest, length) === 1
     this.#calls.X509_free(certificate)
     return isDone && isSameBytes(digest.subarray(0, length[0]), this.#expected.bytes)
@@ -195,7 +181,7 @@ export class OpensslAssociation implements DtlsAssociation {
   }
 
   /** What OpenSSL still would do is to answer retransmissions of the client's last flight. By now no client waits for them. */
-  #release(ssl: Handle, now: number): void {
+  #release(ssl: Handle): void {
     const calls = this.#calls
     const secrets = {
       master: new Uint8Array(MASTER_SECRET),
@@ -211,7 +197,7 @@ export class OpensslAssociation implements DtlsAssociation {
     this.#alerts = new AlertRecords(secrets)
     secrets.master.fill(0)
     this.#free(ssl)
-    this.#observer.released(now)
+    this.#observer.released()
   }
 
   #receiveAlert(alerts: AlertRecords, datagram: Uint8Array): void {
@@ -242,7 +228,7 @@ export class OpensslAssociation implements DtlsAssociation {
     const view = new DataView(left.buffer)
     const wait = Number(view.getBigInt64(0, true)) * 1_000 + Number(view.getBigInt64(8, true)) / 1_000
     // Plus a millisecond, so that the timer has expired by OpenSSL's clock too.
-    this.#deadline = isSet ? Math.min(now + wait + 1, this.#handshakeUntil) : this.#handshakeUntil
+    this.#deadline = isSet ? Math.min(timerAt(now + wait + 1), this.#handshakeUntil) : this.#handshakeUntil
   }
 
   /** Frees the association. What it still had to say (an alert, close_notify) stays available to `takeDatagrams`. */
@@ -263,9 +249,12 @@ export class OpensslAssociation implements DtlsAssociation {
   }
 }
 
+/** When a timer for the moment `at` expires: see `dtlsTimerStep`. */
+const timerAt = (at: number): number => Math.ceil(at / SERVER_LIMITS.dtlsTimerStep) * SERVER_LIMITS.dtlsTimerStep
+
 /** A BIO that reports an empty buffer as "retry", as a socket does. */
-function openMemory(calls: OpensslCalls): Handle {
-  const bio = calls.BIO_new(calls.BIO_s_mem())
+function openMemory({ calls, memoryBio }: Openssl): Handle {
+  const bio = calls.BIO_new(memoryBio)
   if (bio === 0) throw new Error('OpenSSL cannot create a memory BIO')
   calls.BIO_ctrl(bio, SET_EMPTY_RETURN, -1, null)
   return bio

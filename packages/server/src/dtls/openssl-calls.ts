@@ -1,6 +1,7 @@
 // The FFI signatures for DTLS: the OpenSSL inside the Node.js executable, through koffi. Cold path: typed arrays are passed
 // directly, and each length is that of the array beside it.
 import { ok, type Result, refused } from '@parley/core'
+import { type SrtpProfile, srtpProfileOf } from '@parley/protocol'
 
 /** A pointer of OpenSSL as a number, exact below 2^53. 0 is null. */
 export type Handle = number
@@ -119,15 +120,26 @@ const SIGNATURES: Record<keyof OpensslCalls, readonly [result: string, ...parame
   ERR_error_string_n: ['void', 'ulong', BYTES, 'size_t'],
 }
 
-/** The calls, two callbacks for OpenSSL, and access to its memory. */
+/** OpenSSL's names of the digests accepted in SDP. */
+const DIGESTS = { 'sha-256': 'SHA256', 'sha-384': 'SHA384', 'sha-512': 'SHA512' }
+
+/** `srtp_protection_profile_st`: a name, and the profile's number. */
+const PROFILE = 16
+const PROFILE_NUMBER = 8
+
+/** The calls, two callbacks for OpenSSL, and what needs to be looked up once only. */
 export interface Openssl {
   readonly calls: OpensslCalls
   /** Accepts every certificate chain; the fingerprint is verified after the handshake. */
   readonly acceptAnyChain: bigint
   /** The retransmission timer: `first` µs, then doubled up to `max`. */
   readonly timer: bigint
-  /** Copies `length` bytes at a pointer that OpenSSL returned. */
-  read(handle: Handle, length: number): Uint8Array
+  /** The method of memory BIOs. */
+  readonly memoryBio: Handle
+  /** OpenSSL's digests by their names in SDP; weaker ones are rejected. */
+  readonly digests: ReadonlyMap<string, Handle>
+  /** The profile at a pointer of SSL_get_selected_srtp_profile; undefined for null, and if it is not supported. */
+  srtpProfile(handle: Handle): SrtpProfile | undefined
   /** Returns freed memory of the process to the system: `malloc_trim` of glibc. Other C libraries do it by themselves or never. */
   trim(): void
 }
@@ -137,24 +149,36 @@ export async function loadOpenssl(timer: { first: number; max: number }): Promis
   try {
     const { default: koffi } = await import('koffi')
     const library = koffi.load(null)
-    const calls = Object.entries(SIGNATURES).map(([name, [result, ...parameters]]) => [
+    const functions = Object.entries(SIGNATURES).map(([name, [result, ...parameters]]) => [
       name,
       library.func(name, result, parameters),
     ])
+    const calls = Object.fromEntries(functions) as OpensslCalls
     const verify = koffi.pointer(koffi.proto('int (size_t context, size_t argument)'))
     const next = koffi.pointer(koffi.proto('unsigned int (size_t ssl, unsigned int last)'))
     return ok({
-      calls: Object.fromEntries(calls) as OpensslCalls,
+      calls,
       acceptAnyChain: koffi.register(() => 1, verify),
       timer: koffi.register(
         (_ssl: number, last: number) => (last === 0 ? timer.first : Math.min(last * 2, timer.max)),
         next,
       ),
-      read: (handle, length) => new Uint8Array(koffi.view(handle, length)).slice(),
+      memoryBio: calls.BIO_s_mem(),
+      digests: new Map(Object.entries(DIGESTS).map(([name, digest]) => [name, calls.EVP_get_digestbyname(digest)])),
+      srtpProfile: srtpProfiles(handle => new DataView(koffi.view(handle, PROFILE)).getBigUint64(PROFILE_NUMBER, true)),
       trim: trimOf(library),
     })
   } catch (error) {
     return refused(error instanceof Error ? error.message.split('\n')[0]! : String(error))
+  }
+}
+
+/** OpenSSL's profiles are entries of a constant table, so that a pointer stands for one profile: each is read once. */
+function srtpProfiles(numberAt: (handle: Handle) => bigint): Openssl['srtpProfile'] {
+  const known = new Map<Handle, SrtpProfile | undefined>([[0, undefined]])
+  return handle => {
+    if (!known.has(handle)) known.set(handle, srtpProfileOf(Number(numberAt(handle))))
+    return known.get(handle)
   }
 }
 

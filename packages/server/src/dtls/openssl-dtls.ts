@@ -21,9 +21,8 @@ const OPTIONS = 0x1000 | 0x4000 | 0x2_0000 | 0x4000_0000
 const VERIFY_PEER_REQUIRED = 1 | 2
 const EVP_PKEY_EC = 408
 
-/** Returning memory takes 1 to 2 ms at a thousand clients: not for a few of them, and not often. */
-const RELEASED_PER_TRIM = 64
-const TRIM_INTERVAL = 2_000
+/** Milliseconds until freed memory is returned. That takes 1 to 2 ms at a thousand clients, so it is done for many at once. */
+const TRIM_DELAY = 5_000
 
 /** Microseconds: first retransmission after 200 ms, then doubled up to 4 s. */
 const TIMER = { first: 200_000, max: 4_000_000 }
@@ -43,9 +42,8 @@ export class OpensslDtls implements Dtls {
   readonly #openssl: Openssl
   readonly #context: Handle
   #handshakes = 0
-  /** Associations whose memory is free since `#trimmedAt`. */
-  #released = 0
-  #trimmedAt = -Infinity
+  /** Runs while there is memory to return. */
+  #trim: NodeJS.Timeout | undefined
 
   /** Refused with the reason if this system has no usable OpenSSL. */
   static async open(options: OpensslDtlsOptions): Promise<Result<OpensslDtls>> {
@@ -69,23 +67,23 @@ export class OpensslDtls implements Dtls {
   accept(expected: Fingerprint, now: number): DtlsAssociation {
     const association = new OpensslAssociation(this.#openssl, this.#context, expected, now, {
       settled: () => this.#handshakes--,
-      released: at => this.#associationReleased(at),
+      released: () => this.#associationReleased(),
     })
     this.#handshakes++
     return association
   }
 
   /** What OpenSSL frees lies between other memory, and would stay with the process: a third of what a client takes. */
-  #associationReleased(now: number): void {
-    this.#released++
-    if (this.#released < RELEASED_PER_TRIM || now < this.#trimmedAt + TRIM_INTERVAL) return
-    this.#released = 0
-    this.#trimmedAt = now
-    this.#openssl.trim()
+  #associationReleased(): void {
+    this.#trim ??= setTimeout(() => {
+      this.#trim = undefined
+      this.#openssl.trim()
+    }, TRIM_DELAY).unref()
   }
 
   /** Frees the context. Open associations keep working. */
   close(): void {
+    clearTimeout(this.#trim)
     this.#openssl.calls.SSL_CTX_free(this.#context)
   }
 }

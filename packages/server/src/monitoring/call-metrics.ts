@@ -22,7 +22,7 @@ const ofTally =
 
 /** One sample for each backend of the configuration, connected or not. */
 const perBackend =
-  (field: 'channels' | 'sessions' | 'voiceStates' | 'memory') =>
+  (field: 'channels' | 'sessions' | 'voiceStates' | 'memory' | 'overBitrate') =>
   ({ backends }: Measured): Sample[] =>
     backends().map(backend => [{ backend: backend.backend }, backend[field]])
 
@@ -194,5 +194,12 @@ export const CALL_METRICS: readonly Metric[] = [
     help: 'Memory that the backend occupies, by estimate.',
     labels: ['backend'],
     read: perBackend('memory'),
+  },
+  {
+    name: 'parley_backend_over_bitrate_packets_total',
+    kind: 'counter',
+    help: 'Packets of the members of the backend’s channels that were not forwarded, because they exceeded a limit of bit rate.',
+    labels: ['backend'],
+    read: perBackend('overBitrate'),
   },
 ]

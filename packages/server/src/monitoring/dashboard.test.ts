@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { FRONT_METRICS } from '../cluster/front-metrics.ts'
+import { FRONT_METRICS } from '../cluster/front/front-metrics.ts'
 import { METRICS } from './metrics.ts'
 
 const read = (path: string) => readFileSync(new URL(`../../../../deploy/${path}`, import.meta.url), 'utf8')

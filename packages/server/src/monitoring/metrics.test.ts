@@ -63,7 +63,9 @@ const measured = (lanes = new Map([[0, counters()]])): Measured => ({
     codecs: { VP8: 1, other: 0 },
     dave: { 0: 1, 1: 1 },
   }),
-  backends: () => [{ backend: 'main', isDetached: false, channels: 2, voiceStates: 4, sessions: 3, memory: 9_000 }],
+  backends: () => [
+    { backend: 'main', isDetached: false, channels: 2, voiceStates: 4, sessions: 3, memory: 9_000, overBitrate: 7 },
+  ],
   certificate: () => ({ validFrom: Date.UTC(2026, 9, 3), validTo: Date.UTC(2027, 0, 1) }),
   certificateRenewals: () => ({ ok: 3, failed: 1 }),
   iceTcp: {

@@ -5,7 +5,7 @@ import { DROP_CAUSES, LATENCY_BOUNDS, type LaneCounters, VIEW_STATES } from '@pa
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
 import { CALL_METRICS } from './call-metrics.ts'
 import type { Measured, Metric, Sample } from './metric.ts'
-import { PROCESS_METRICS } from './process-metrics.ts'
+import { CERTIFICATE_METRICS, PROCESS_METRICS } from './process-metrics.ts'
 import { registerReadHistogram } from './read-histogram.ts'
 
 const each = (record: Readonly<Record<string, number>>, label: string): Sample[] =>
@@ -243,39 +243,14 @@ export const METRICS: readonly Metric[] = [
   {
     name: 'parley_internal_errors_total',
     kind: 'counter',
-    help: 'Faults of the node: inputs it failed at, effects that could not be applied. Please report them.',
+    help: 'Internal errors: inputs that could not be processed, effects that could not be applied. Please report them.',
     labels: ['where'],
     read: ({ failures }) => each({ ...failures }, 'where'),
   },
-  {
-    name: 'parley_certificate_expiry_timestamp_seconds',
-    kind: 'gauge',
-    help: 'When the certificate in use expires, in seconds since 1970; absent without one.',
-    labels: [],
-    read: ({ certificate }) => seconds(certificate()?.validTo),
-  },
-  {
-    name: 'parley_certificate_start_timestamp_seconds',
-    kind: 'gauge',
-    help: 'Since when the certificate in use is valid, in seconds since 1970; absent without one.',
-    labels: [],
-    read: ({ certificate }) => seconds(certificate()?.validFrom),
-  },
-  {
-    name: 'parley_certificate_renewals_total',
-    kind: 'counter',
-    help: 'Attempts to obtain a certificate by ACME, by result; absent without ACME.',
-    labels: ['result'],
-    read: ({ certificateRenewals }) => each({ ...certificateRenewals() }, 'result'),
-  },
+  ...CERTIFICATE_METRICS,
   ...CALL_METRICS,
   ...PROCESS_METRICS,
 ]
-
-/** One sample, or none of a time that is unknown. */
-function seconds(time: number | undefined): Sample[] {
-  return time === undefined ? [] : [[{}, time / 1_000]]
-}
 
 /** Prometheus text of all `METRICS`, with current values at each call. */
 export const openMetrics = (measured: Measured): (() => Promise<string>) => openRegistry(METRICS, measured)

@@ -30,7 +30,7 @@ export const SERVER_NOTES = {
     fields: { version: 'text', lvsp: 'text' },
     meaning: 'A front of a cluster accepts backends.',
   },
-  'cluster.connected': { level: 'info', fields: {}, meaning: 'NATS is there.' },
+  'cluster.connected': { level: 'info', fields: {}, meaning: 'The connection to NATS is established.' },
   'cluster.disconnected': {
     level: 'warn',
     fields: {},
@@ -40,7 +40,8 @@ export const SERVER_NOTES = {
   'cluster.malformed': {
     level: 'warn',
     fields: { reason: 'text' },
-    meaning: 'A record in NATS is not one of this version of Parley; it was ignored.',
+    meaning:
+      'A record in NATS is not one of this version of Parley. One of a later version stays as it is; a placement that none can read is replaced. At most ten lines a minute. Or a node names an address that cannot be connected to: it is ignored, with a line each time that it announces itself.',
   },
   'cluster.link_failed': {
     level: 'warn',
@@ -52,7 +53,7 @@ export const SERVER_NOTES = {
     level: 'warn',
     fields: { node: 'text', reason: 'text' },
     meaning:
-      'A voice client that arrived here cannot be relayed to its node; one line for each node in ten seconds. HTTP status 403: the node has another `cluster.secret_file`, or its clock differs by more than a minute.',
+      'A voice client that arrived here cannot be relayed to its node; one line for each node in ten seconds. HTTP status 403: the node has another `cluster.secret_file`, or was restarted, and NATS has not reported that yet.',
   },
   'relay.forged': {
     level: 'debug',
@@ -153,7 +154,7 @@ export const SERVER_NOTES = {
   'host.input_failed': {
     level: 'error',
     fields: { connection: 'number?', stack: 'text' },
-    meaning: 'The node failed at an input; its connection, if there is one, is closed. Please report it.',
+    meaning: 'An input caused an internal error; its connection, if there is one, is closed. Please report it.',
   },
   'host.effect_failed': {
     level: 'error',
@@ -172,3 +173,6 @@ export const serverNote = <Event extends ServerNoteName>(
   event: Event,
   fields: NoteFields<typeof SERVER_NOTES, Event>,
 ): Note<Event> => noteOf(SERVER_NOTES, event, fields)
+
+/** What was thrown, as the reason in a note. */
+export const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))

@@ -1,6 +1,6 @@
-// Metrics of the process, under the names that Prometheus clients share.
+// Metrics of the process, under the names that Prometheus clients share, and those of its certificate.
 import { readdirSync, readFileSync } from 'node:fs'
-import type { Metric } from './metric.ts'
+import type { Measured, Metric, Sample } from './metric.ts'
 
 /** Seconds since 1970. */
 const STARTED = Date.now() / 1_000 - process.uptime()
@@ -72,3 +72,34 @@ export const PROCESS_METRICS: readonly Metric<unknown>[] = [
     read: () => [[{}, process.memoryUsage().heapUsed]],
   },
 ]
+
+/** Of a node or a front with TLS. */
+export const CERTIFICATE_METRICS: readonly Metric<Pick<Measured, 'certificate' | 'certificateRenewals'>>[] = [
+  {
+    name: 'parley_certificate_expiry_timestamp_seconds',
+    kind: 'gauge',
+    help: 'When the certificate in use expires, in seconds since 1970; absent without one.',
+    labels: [],
+    read: ({ certificate }) => seconds(certificate()?.validTo),
+  },
+  {
+    name: 'parley_certificate_start_timestamp_seconds',
+    kind: 'gauge',
+    help: 'Since when the certificate in use is valid, in seconds since 1970; absent without one.',
+    labels: [],
+    read: ({ certificate }) => seconds(certificate()?.validFrom),
+  },
+  {
+    name: 'parley_certificate_renewals_total',
+    kind: 'counter',
+    help: 'Attempts to obtain a certificate by ACME, by result; absent without ACME.',
+    labels: ['result'],
+    read: ({ certificateRenewals }) =>
+      Object.entries({ ...certificateRenewals() }).map(([result, value]) => [{ result }, value]),
+  },
+]
+
+/** One sample, or none of a time that is unknown. */
+function seconds(time: number | undefined): Sample[] {
+  return time === undefined ? [] : [[{}, time / 1_000]]
+}

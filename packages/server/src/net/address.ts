@@ -28,7 +28,7 @@ export function isListed(list: BlockList, address: string): boolean {
 
 /**
  * Address of the client. Behind a proxy it is the last hop of X-Forwarded-For, which the proxy itself wrote; the hops before
- * it are claims of the client. A hop that is no address (RFC 7239 §6 has `unknown` and obfuscated names) is not the proxy's own.
+ * it are claims of the client. A hop that is not an address (RFC 7239 §6 has `unknown` and obfuscated names) is not the proxy's own.
  */
 export function remoteAddress(request: IncomingMessage, behindProxy: boolean): string {
   const direct = addressText(request.socket.remoteAddress)

@@ -57,3 +57,15 @@ function writeLength(frames: Buffer, offset: number, length: number): void {
     frames.writeBigUInt64BE(BigInt(length), offset + 1)
   }
 }
+
+/** How a node tells the relay whose client it has authenticated: in a ping of the relayed WebSocket, which clients do not see. */
+const PREFIX = 'parley-backend '
+const FORM = /^parley-backend ([A-Za-z0-9][A-Za-z0-9_-]{0,31})$/
+/** RFC 6455 §5.5: the longest payload of a control frame. */
+const LONGEST = 125
+
+export const backendPing = (backend: string): string => PREFIX + backend
+
+/** The backend that a ping names; undefined for any other ping. */
+export const readBackendPing = (payload: Uint8Array): string | undefined =>
+  payload.length > LONGEST ? undefined : FORM.exec(Buffer.from(payload).toString('latin1'))?.[1]

@@ -75,10 +75,12 @@ export class Listener {
   readonly #options: ListenerOptions
   #service: Service | undefined
   #metricsFrom: BlockList
+  #port: number
 
   private constructor(options: ListenerOptions) {
     this.#options = options
     this.#metricsFrom = options.metricsFrom
+    this.#port = options.port
     this.#upgrades = webSocketServer()
     const bounds = {
       headersTimeout: SERVER_LIMITS.headersTimeout,
@@ -125,10 +127,11 @@ export class Listener {
     this.#service = service
   }
 
-  /** The open port, also where 0 was configured. */
+  /** The port, also where 0 was configured, and after it was released. */
   get port(): number {
     const address = this.#server.address()
-    return address === null || typeof address === 'string' ? this.#options.port : address.port
+    if (address !== null && typeof address !== 'string') this.#port = address.port
+    return this.#port
   }
 
   /** New connections use the new certificate; open ones stay. Throws, and keeps the old one, if certificate and key do not match. */
@@ -139,6 +142,7 @@ export class Listener {
 
   /** Another process may listen on the port from now on; WebSockets stay. */
   release(): void {
+    this.#port = this.port
     this.#server.close()
     this.#server.closeIdleConnections()
   }
@@ -273,4 +277,16 @@ function refuse(socket: Duplex, status: 403 | 404 | 429 | 503): void {
   socket.once('finish', () => socket.destroy())
   const later = status === 403 || status === 404 ? '' : 'Retry-After: 10\r\n'
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n${later}\r\n`)
+}
+
+/** The text of a request or of an answer; undefined if it has more bytes than the limit. */
+export async function bodyText(message: IncomingMessage, limit: number): Promise<string | undefined> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    length += chunk.length
+    if (length > limit) return undefined
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
 }

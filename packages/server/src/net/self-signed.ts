@@ -12,15 +12,17 @@ const LIFETIME = 30 * DAY
 const notAnAuthority = () => extension('basicConstraints', true, der(Tag.Sequence))
 const forServers = () => extension('extendedKeyUsage', false, der(Tag.Sequence, objectId('serverAuth')))
 
+const LOCAL = ['localhost', '127.0.0.1', '::1']
+
 /**
- * A new key and its certificate for `localhost`, 127.0.0.1 and ::1, both PEM. It is not a certificate authority, so trusting it
- * extends to nothing else. Valid for 30 days from `now`, in milliseconds since 1970.
+ * A new key and its certificate, both PEM; `names` has DNS names and IP addresses, by default those of this machine. It is not a
+ * certificate authority, so trusting it extends to nothing else. Valid for 30 days from `now`, in milliseconds since 1970.
  */
-export function selfSignedCertificate(now: number = Date.now()): TlsFiles {
+export function selfSignedCertificate(now: number = Date.now(), names: readonly string[] = LOCAL): TlsFiles {
   return selfSigned({
     commonName: 'Parley on this machine',
     validFrom: now - SKEW,
     validTo: now + LIFETIME,
-    extensions: [notAnAuthority(), forServers(), subjectAltNames(['localhost', '127.0.0.1', '::1'])],
+    extensions: [notAnAuthority(), forServers(), subjectAltNames(names)],
   })
 }

@@ -49,6 +49,8 @@ function textOf(key: string, path: string): string | undefined {
 }
 
 function mismatchOf(files: TlsFiles): string | undefined {
+  // Of an empty key Node.js says nothing: connections would fail instead.
+  if (files.cert === '' || files.key === '') return 'an empty file'
   try {
     createSecureContext(files)
     return undefined

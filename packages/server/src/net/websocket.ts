@@ -5,11 +5,12 @@ import { LIMITS } from '@parley/core'
 import { type RawData, WebSocket, WebSocketServer } from 'ws'
 import { SERVER_LIMITS } from '../limits.ts'
 import { type NodeNote, serverNote } from '../monitoring/notes.ts'
-import { encodeFrames } from './frames.ts'
+import { backendPing, encodeFrames } from './frames.ts'
 import { UnidentifiedInput } from './unidentified-input.ts'
 
-/** RFC 6455 §7.4.1: the purpose of the connection is fulfilled. */
+/** RFC 6455 §7.4.1: the purpose of the connection is fulfilled; an endpoint is going away. */
 const NORMAL = 1000
+export const GOING_AWAY = 1001
 
 /** Receives the events of connections; the host. Each connection is opened once and closed once. */
 export interface ConnectionInputs {
@@ -36,6 +37,8 @@ interface Connection {
   messages: number
   windowStart: number
   resume: NodeJS.Timeout | undefined
+  /** Its client arrived at another process of the cluster. */
+  readonly isRelayed: boolean
   /** Undefined once it has authenticated. */
   input: UnidentifiedInput | undefined
   /** The close frame is sent; messages that still arrive are dropped. */
@@ -100,6 +103,7 @@ export class Connections {
       messages: 0,
       windowStart: 0,
       resume: undefined,
+      isRelayed: opening.protocol === 'gateway' && opening.relayedBy !== undefined,
       input: new UnidentifiedInput(socket, stream),
       closing: false,
       closeTimer: undefined,
@@ -161,11 +165,13 @@ export class Connections {
     })
   }
 
-  /** Lifts the bound on the input of an unidentified connection. */
-  authenticated(id: number): void {
+  /** Lifts the bound on the input of an unidentified connection. A relay counts it for its backend. */
+  authenticated(id: number, backend: string): void {
     const connection = this.#open.get(id)
-    connection?.input?.lift()
-    if (connection !== undefined) connection.input = undefined
+    if (connection === undefined) return
+    connection.input?.lift()
+    connection.input = undefined
+    if (connection.isRelayed) connection.socket.ping(backendPing(backend))
   }
 
   /** Passes an open WebSocket to the caller; for the node it is closed. Undefined if it is closing. */

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { type Crypto, networkOf, type Result } from '@parley/core'
 import { type NodeRecord, type OwnerQuestion, VoiceClose } from '@parley/protocol'
 import { SERVER_LIMITS } from '../limits.ts'
-import { type NodeNote, serverNote } from '../monitoring/notes.ts'
+import { type NodeNote, reasonOf, serverNote } from '../monitoring/notes.ts'
 import type { RelayHops } from '../net/http.ts'
 import type { Accepted, ConnectionInputs, Connections } from '../net/websocket.ts'
 import { Dials } from './dials.ts'
@@ -14,6 +14,7 @@ import { HOP_HEADER, type Hop, type Hops } from './hop.ts'
 import { Lines } from './lines.ts'
 import { gatewayUrl, type Owners } from './owners.ts'
 import { RelayedConnection } from './relayed-connection.ts'
+import { type RelayBounds, type Share, Shares } from './shares.ts'
 import { readSought, type Sought } from './sought.ts'
 
 /** RFC 6455 §7.4.1 and IANA's registry: try again later. */
@@ -21,12 +22,18 @@ const TRY_AGAIN = 1013
 /** Codes of the voice gateway; lower ones are WebSocket's. */
 const FIRST_OWN_CODE = 4_000
 
+/** What a relay reads of the configuration. */
+export interface RelayConfig {
+  readonly backend: readonly { readonly adopts_tokens: boolean }[]
+  readonly media: { readonly announce: readonly string[] }
+}
+
 /** The node behind the relay. */
 export interface RelayNode {
   readonly inputs: ConnectionInputs
   holds(question: OwnerQuestion): boolean
-  /** Whether it announces addresses for media. */
-  announces(): boolean
+  /** The present one: a reload may replace it. */
+  config(): RelayConfig
   note(note: NodeNote): void
 }
 
@@ -35,13 +42,13 @@ export interface RelayOptions extends RelayNode {
   readonly owners: Owners
   /** Certificate authorities of the nodes, in PEM; those of the system without it. */
   readonly ca: string | undefined
-  /** Whether a client may arrive before its voice state, which then has to be looked for again. */
-  readonly isEarly: boolean
 }
 
 /** Opens the relay of a node whose tokens name it. */
 export interface RelaySetup {
   readonly crypto: Crypto
+  /** Of the record of the node: hops name it. */
+  readonly boot: string
   open(node: RelayNode): Relay
 }
 
@@ -60,6 +67,7 @@ export class Relay implements ConnectionInputs, RelayHops {
   readonly #questions = new Lines(SERVER_LIMITS.maxRelayQuestionsAtOnce)
   readonly #arrivals = new Map<number, Arrival>()
   readonly #relayed = new Set<RelayedConnection>()
+  readonly #shares: Shares
   #connections: Pick<Connections, 'detach' | 'close'> | undefined
   /** Clients that could not be relayed. */
   failures = 0
@@ -69,6 +77,7 @@ export class Relay implements ConnectionInputs, RelayHops {
   constructor(options: RelayOptions) {
     this.#options = options
     this.#dials = new Dials(options.ca)
+    this.#shares = new Shares(() => (options.config().backend.length > 1 ? SEVERAL_BACKENDS : ONE_BACKEND))
   }
 
   /** Relayed connections that are open. */
@@ -92,7 +101,8 @@ export class Relay implements ConnectionInputs, RelayHops {
 
   /** A relay may reach this node at an address of an internal network, which is not one for the client's media. */
   #atEndpoint(opening: Accepted): Accepted {
-    const isInternal = opening.protocol === 'gateway' && opening.relayedBy !== undefined && this.#options.announces()
+    const isRelayed = opening.protocol === 'gateway' && opening.relayedBy !== undefined
+    const isInternal = isRelayed && this.#options.config().media.announce.length > 0
     return isInternal ? { ...opening, localAddress: '' } : opening
   }
 
@@ -112,8 +122,9 @@ export class Relay implements ConnectionInputs, RelayHops {
     if (arrival === undefined || sought === undefined || node === 'here')
       return this.#options.inputs.messageReceived(id, data)
     arrival.held = [data]
-    if (node === undefined) void this.#ask(id, arrival, sought)
-    else void this.#relay(id, arrival, node)
+    const relaying = node === undefined ? this.#ask(id, arrival, sought) : this.#relay(id, arrival, node)
+    // A rejection without a listener would end the process, by the message of one client.
+    relaying.catch(error => this.#refuse(id, '', reasonOf(error)))
   }
 
   connectionClosed(id: number, code: number): void {
@@ -143,8 +154,13 @@ export class Relay implements ConnectionInputs, RelayHops {
     if (node !== undefined) return this.#relay(id, arrival, node)
     const [first] = arrival.held ?? []
     this.#passOn(id, arrival)
-    if (this.#options.isEarly && sought.question.user !== undefined && first !== undefined)
+    if (this.#isEarly && sought.question.user !== undefined && first !== undefined)
       await this.#askAgain(id, arrival, sought, first)
+  }
+
+  /** Whether a client may arrive before its voice state, which then has to be looked for again. */
+  get #isEarly(): boolean {
+    return this.#options.config().backend.some(({ adopts_tokens }) => adopts_tokens)
   }
 
   /** All nodes are asked: an address that guesses causes few questions at a time. */
@@ -173,19 +189,39 @@ export class Relay implements ConnectionInputs, RelayHops {
   }
 
   async #relay(id: number, arrival: Arrival, node: NodeRecord): Promise<void> {
-    if (this.#relayed.size >= SERVER_LIMITS.maxRelayed) return this.#refuse(id, node.id, 'too many relayed connections')
+    const share = this.#shares.open(networkOf(arrival.remoteAddress))
+    if (share === undefined) return this.#refuse(id, node.id, 'too many relayed connections')
+    let isRelayed = false
+    try {
+      isRelayed = await this.#connect(id, arrival, node, share)
+    } catch (error) {
+      // Its record names an address that no WebSocket can be opened at.
+      if (!arrival.isOver) this.#refuse(id, node.id, reasonOf(error))
+    } finally {
+      if (!isRelayed) share.close()
+    }
+  }
+
+  /** Returns whether the connection is relayed, and holds the share. */
+  async #connect(id: number, arrival: Arrival, node: NodeRecord, share: Share): Promise<boolean> {
     const dialed = await this.#dials.open({
       node: node.id,
       url: gatewayUrl(node, arrival.version),
-      hop: () => this.#options.hops.sign(arrival.remoteAddress, node.id),
+      hop: () => this.#options.hops.sign(arrival.remoteAddress, node),
       isOver: () => arrival.isOver,
     })
-    if (!dialed.ok)
-      return arrival.isOver ? undefined : this.#refuse(id, node.id, dialed.reason.reason, dialed.reason.code)
+    if (!dialed.ok) {
+      if (!arrival.isOver) this.#refuse(id, node.id, dialed.reason.reason, dialed.reason.code)
+      return false
+    }
     const held = arrival.held ?? []
     const client = arrival.isOver ? undefined : this.#connections?.detach(id)
-    if (client === undefined) return dialed.value.terminate()
-    this.#relayed.add(new RelayedConnection(client, dialed.value, held, ended => this.#relayed.delete(ended)))
+    if (client === undefined) {
+      dialed.value.terminate()
+      return false
+    }
+    this.#relayed.add(new RelayedConnection(client, dialed.value, held, share, ended => this.#relayed.delete(ended)))
+    return true
   }
 
   /** With the owner's own code, if it closed the connection. */
@@ -203,4 +239,17 @@ export class Relay implements ConnectionInputs, RelayHops {
     this.#noted.set(node, now)
     this.#options.note(serverNote('relay.failed', { node, reason }))
   }
+}
+
+const ONE_BACKEND: RelayBounds = {
+  connections: SERVER_LIMITS.maxRelayed,
+  connectionsPerBackend: SERVER_LIMITS.maxRelayed,
+  bytes: SERVER_LIMITS.maxRelayBytes,
+  bytesPerBackend: SERVER_LIMITS.maxRelayBytes,
+  bytesPerAddress: SERVER_LIMITS.maxRelayBytesPerAddress,
+}
+const SEVERAL_BACKENDS: RelayBounds = {
+  ...ONE_BACKEND,
+  connectionsPerBackend: SERVER_LIMITS.maxRelayedPerBackend,
+  bytesPerBackend: SERVER_LIMITS.maxRelayBytesPerBackend,
 }

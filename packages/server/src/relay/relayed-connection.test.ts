@@ -5,8 +5,12 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { type TestContext, test } from 'node:test'
 import { WebSocket } from 'ws'
+import { backendPing } from '../net/frames.ts'
 import { webSocketServer } from '../net/websocket.ts'
 import { RelayedConnection } from './relayed-connection.ts'
+import { Shares } from './shares.ts'
+
+const ROOMY = { connections: 9, connectionsPerBackend: 9, bytes: 1e9, bytesPerBackend: 1e9, bytesPerAddress: 1e9 }
 
 /** A server, and the sockets of a connection to it: that of the dialing side and that of the server. */
 async function connected(t: TestContext): Promise<[WebSocket, WebSocket]> {
@@ -26,13 +30,18 @@ async function connected(t: TestContext): Promise<[WebSocket, WebSocket]> {
 }
 
 /** client – relay – owner. `near` and `far` are the relay's own sockets. */
-async function joined(t: TestContext, first: readonly string[] = [], bounds?: { held: number; stall: number }) {
+async function joined(
+  t: TestContext,
+  first: readonly string[] = [],
+  bounds?: { held: number; stall: number },
+  shares = new Shares(() => ROOMY),
+) {
   const [client, near] = await connected(t)
   const [far, owner] = await connected(t)
   far.pause()
   let ends = 0
-  const relayed = new RelayedConnection(near, far, first, () => ends++, bounds)
-  return { client, near, far, owner, relayed, ends: () => ends }
+  const relayed = new RelayedConnection(near, far, first, shares.open('192.0.2.1')!, () => ends++, bounds)
+  return { client, near, far, owner, relayed, shares, ends: () => ends }
 }
 
 const message = async (socket: WebSocket) => (await once(socket, 'message')) as [Buffer, boolean]
@@ -141,4 +150,40 @@ test('a relay that stops lets the client resume, and the owner keep the session'
     [4015, 'the relay is stopping'],
     [1006, ''],
   ])
+})
+
+test('a connection counts for the backend that its node names, and ends if that has its share', async t => {
+  const shares = new Shares(() => ({ ...ROOMY, connectionsPerBackend: 1 }))
+  const first = await joined(t, [], undefined, shares)
+  assert.equal(shares.open('192.0.2.2'), undefined, 'the share of those that have not authenticated')
+  first.owner.ping(backendPing('main'))
+  first.owner.send('a message after it')
+  await message(first.client)
+  const second = await joined(t, [], undefined, shares)
+  second.owner.ping('another ping')
+  second.owner.ping(backendPing('main'))
+  assert.deepEqual(await closing(second.client), [1013, 'too many relayed connections of this backend'])
+  assert.equal(second.ends(), 1)
+  first.client.close()
+  await closing(first.owner)
+  assert.equal(shares.size, 0)
+})
+
+test('a connection whose address has too many unsent bytes is read only as the other side reads', async t => {
+  const shares = new Shares(() => ({ ...ROOMY, bytesPerAddress: 1_000 }))
+  const { client, owner, near } = await joined(t, [], { held: 1 << 30, stall: 60_000 }, shares)
+  owner.pause()
+  const messages = 500
+  for (let index = 0; index < messages; index++) client.send(Buffer.alloc(20_000))
+  const isPaused = async () => {
+    while (!near.isPaused) await new Promise(resolve => setImmediate(resolve))
+  }
+  await isPaused()
+  let received = 0
+  owner.on('message', () => received++)
+  owner.resume()
+  while (received < messages) await once(owner, 'message')
+  client.close()
+  await closing(owner)
+  assert.equal(shares.size, 0)
 })

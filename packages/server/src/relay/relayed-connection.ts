@@ -2,12 +2,15 @@
 // codes too. A side that does not read stops the other one: at most one message above the bound is held for it.
 import type { RawData, WebSocket } from 'ws'
 import { SERVER_LIMITS } from '../limits.ts'
-import { isSendable } from '../net/frames.ts'
+import { isSendable, readBackendPing } from '../net/frames.ts'
+import type { Share } from './shares.ts'
 
 /** RFC 6455 §7.1.5: the close frame had no code; there was no close frame. */
 const NO_CODE = 1005
+/** IANA's registry: try again later. */
+const TRY_AGAIN = 1013
 
-interface RelayBounds {
+interface ReadBounds {
   /** Unread bytes of one side, above which the other side is not read. */
   readonly held: number
   /** Milliseconds for which a side may leave that much unread. */
@@ -18,7 +21,8 @@ export class RelayedConnection {
   readonly #client: WebSocket
   readonly #owner: WebSocket
   readonly #ended: (connection: RelayedConnection) => void
-  readonly #bounds: RelayBounds
+  readonly #bounds: ReadBounds
+  readonly #share: Share
   #stalled: NodeJS.Timeout | undefined
   #hasEnded = false
 
@@ -27,15 +31,18 @@ export class RelayedConnection {
     client: WebSocket,
     owner: WebSocket,
     first: readonly (string | Uint8Array)[],
+    share: Share,
     ended: (connection: RelayedConnection) => void,
-    bounds: RelayBounds = { held: SERVER_LIMITS.maxRelayHeld, stall: SERVER_LIMITS.relayStall },
+    bounds: ReadBounds = { held: SERVER_LIMITS.maxRelayHeld, stall: SERVER_LIMITS.relayStall },
   ) {
     this.#bounds = bounds
+    this.#share = share
     this.#client = client
     this.#owner = owner
     this.#ended = ended
     this.#join(client, owner)
     this.#join(owner, client)
+    owner.on('ping', payload => this.#belongsTo(readBackendPing(payload)))
     for (const message of first) owner.send(message)
     owner.resume()
   }
@@ -64,19 +71,33 @@ export class RelayedConnection {
 
   #pass(from: WebSocket, to: WebSocket, data: RawData, isBinary: boolean): void {
     if (to.readyState !== to.OPEN) return
-    to.send(data, { binary: isBinary }, () => this.#written(from, to))
-    if (to.bufferedAmount <= this.#bounds.held) return
+    const { length } = data as Buffer
+    this.#share.add(length)
+    to.send(data, { binary: isBinary }, () => this.#written(from, to, length))
+    if (to.bufferedAmount <= this.#held) return
     from.pause()
     // The owner ends a client that does not read, but cannot say so through a stream that is stopped.
     this.#stalled ??= setTimeout(() => this.terminate(), this.#bounds.stall)
   }
 
-  #written(from: WebSocket, to: WebSocket): void {
-    if (!from.isPaused || to.bufferedAmount > this.#bounds.held) return
+  #written(from: WebSocket, to: WebSocket, length: number): void {
+    this.#share.add(-length)
+    if (!from.isPaused || to.bufferedAmount > this.#held) return
     from.resume()
     if (this.#client.isPaused || this.#owner.isPaused) return
     clearTimeout(this.#stalled)
     this.#stalled = undefined
+  }
+
+  /** Unread bytes of one side, above which the other side is not read. */
+  get #held(): number {
+    return this.#share.isCrowded ? 0 : this.#bounds.held
+  }
+
+  /** The node has authenticated the client. */
+  #belongsTo(backend: string | undefined): void {
+    if (backend !== undefined && !this.#share.assign(backend))
+      this.close(TRY_AGAIN, 'too many relayed connections of this backend')
   }
 
   /** One side has closed: the other one closes in the same way. */
@@ -94,6 +115,7 @@ export class RelayedConnection {
     if (this.#hasEnded) return
     this.#hasEnded = true
     clearTimeout(this.#stalled)
+    this.#share.close()
     this.#ended(this)
   }
 }

@@ -1,5 +1,5 @@
 // Tokens that name the node that created them: the process where a client arrives finds the owner without asking any other, also
-// while NATS is away. The name authenticates nothing: the owner compares the whole token.
+// while NATS is unreachable. The name authenticates nothing: the owner compares the whole token.
 import type { Crypto } from '@parley/core'
 
 /** Not part of base64url, nor of a node's id. */

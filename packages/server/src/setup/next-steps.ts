@@ -1,4 +1,5 @@
 // What is left to do after `parley setup`: firewall, start, the backend's configuration, the check.
+import { dirname, join } from 'node:path'
 import { hostAndPort } from '../net/address.ts'
 import type { Answers } from './answers.ts'
 import { FORWARDED_CHALLENGES, MEDIA_PORT, type Placement } from './config-text.ts'
@@ -14,16 +15,35 @@ export interface Written {
 
 export function nextSteps(answers: Answers, machine: Surroundings, placement: Placement, written: Written): string {
   const steps = [
+    ...hiddenFolders(machine, written),
     firewall(machine, placement),
     ...challenge(machine, placement),
     start(written, machine),
-    backend(answers, placement, written),
-    check(answers, placement, written),
+    backend(answers, machine, placement, written),
+    check(answers, machine, placement, written),
   ]
   return steps
     .map((lines, index) => lines.map((line, at) => (at === 0 ? `${index + 1}. ${line}` : `   ${line}`)).join('\n'))
     .join('\n')
 }
+
+/** The unit has `ProtectHome=true`: a program there does not start. */
+const HIDDEN = /^\/(home|root|run\/user)\//
+
+function hiddenFolders({ command }: Surroundings, { isInstalled }: Written): string[][] {
+  const hidden = command.filter(path => HIDDEN.test(path))
+  if (!isInstalled || hidden.length === 0) return []
+  return [
+    [
+      'Install Node.js and Parley outside of /home and /root, which the service cannot see, and run this command again. Found there:',
+      ...hidden,
+    ],
+  ]
+}
+
+/** How the operator runs `parley`: in a checkout it is not a command of the system. */
+const parley = ({ command }: Surroundings) =>
+  command.some(path => path.includes('/node_modules/')) ? 'parley' : command.join(' ')
 
 function firewall({ lanes, usedPorts }: Surroundings, { port, lvspPort, certificate }: Placement): string[] {
   const isOwnChallenge = certificate.kind === 'acme' && port !== 443 && !usedPorts.includes(80)
@@ -56,14 +76,20 @@ function start({ unit, config, isInstalled }: Written, { command }: Surroundings
   ]
 }
 
-function backend({ host, backend }: Answers, { port, lvspPort }: Placement, { secret }: Written): string[] {
+function backend(
+  { host, backend }: Answers,
+  machine: Surroundings,
+  { port, lvspPort }: Placement,
+  written: Written,
+): string[] {
+  const { secret } = written
   const endpoint = hostAndPort(host, port)
   switch (backend) {
     case 'spacebar':
       return [
-        'Spacebar: set its region, and run the bridge beside it (docs/spacebar.md)',
+        'Spacebar: set its region, and run the bridge as the user of Spacebar, with a copy of the secret (docs/spacebar.md)',
         `{"regions": {"default": "main", "available": [{"id": "main", "name": "Main", "endpoint": "${endpoint}"}]}}`,
-        `parley bridge spacebar --lvsp wss://${endpoint}/lvsp --endpoint ${endpoint} --secret-file ${secret}`,
+        ...bridge(machine, written, endpoint),
       ]
     case 'litecord':
       return [
@@ -80,10 +106,23 @@ function backend({ host, backend }: Answers, { port, lvspPort }: Placement, { se
   }
 }
 
-function check({ host }: Answers, { port }: Placement, { config }: Written): string[] {
+/** Only the user of the node can read the secret that was written. */
+function bridge(machine: Surroundings, { secret, isInstalled }: Written, endpoint: string): string[] {
+  const copy = isInstalled ? join(dirname(secret), 'bridge.secret') : secret
+  const options = [
+    '--bus unix:/run/spacebar --database postgres://parley:PASSWORD@localhost/spacebar',
+    `--lvsp wss://${endpoint}/lvsp --endpoint ${endpoint} --secret-file ${copy}`,
+  ]
+  return [
+    ...(isInstalled ? [`sudo install -o spacebar -g spacebar -m 600 ${secret} ${copy}`] : []),
+    `${parley(machine)} bridge spacebar ${options.join(' ')}`,
+  ]
+}
+
+function check({ host }: Answers, machine: Surroundings, { port }: Placement, { config }: Written): string[] {
   return [
     'Check the node here, and from another machine:',
-    `parley doctor --config ${config}`,
+    `${parley(machine)} doctor --config ${config}`,
     `parley doctor --from ${hostAndPort(host, port)}`,
   ]
 }

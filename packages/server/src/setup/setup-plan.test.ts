@@ -2,14 +2,18 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { checkSettings } from '@parley/spacebar'
+import { Command } from 'commander'
+import { register } from '../cli/bridge/bridge.ts'
+import { bridgeInput } from '../cli/bridge/bridge-input.ts'
 import { loadConfig } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { type Answers, askFor, backendOf, hostOf } from './answers.ts'
 import { nextSteps } from './next-steps.ts'
 import { planSetup, type SetupWishes } from './setup-plan.ts'
-import { likelyHost, type Surroundings } from './surroundings.ts'
+import { installedPort, likelyHost, type Surroundings } from './surroundings.ts'
 import { DOCUMENTED_PATHS, unitText } from './unit.ts'
 import { fateOf, writePlanned } from './written-files.ts'
 
@@ -64,6 +68,19 @@ test('beside a web server on 443 the node takes 8443, and the challenge port 80'
   assert.match(both.steps, /TCP 8443 and UDP 50000-50001$/m)
 })
 
+test('a node that runs already keeps its port, which it uses itself', t => {
+  const { plan } = planned(t, {})
+  const folder = dirname(plan.written.config)
+  assert.equal(installedPort(folder), 443)
+  const answers: Answers = { host: 'voice.example.org', backend: 'lvsp', folder }
+  const again = (usedPorts: number[], port?: number) =>
+    planSetup(answers, { ...SERVER, usedPorts, installedPort: 443 }, { unit: join(folder, 'parley.service'), port })
+  assert.equal(again([443]).placement.port, 443)
+  assert.equal(again([443], 443).placement.port, 443)
+  assert.throws(() => again([443, 8_443], 8_443), /TCP port 8443 is in use/)
+  assert.equal(installedPort(folderOf(t)), undefined)
+})
+
 test('a machine announces its public address to clients outside and the private ones inside', t => {
   const nat = { addresses: ['fd00::2', '192.168.1.20'], publicAddress: '203.0.113.7' }
   assert.deepEqual(planned(t, {}, nat).config.media.announce, ['203.0.113.7', '192.168.1.20', 'fd00::2'])
@@ -78,10 +95,7 @@ test('a machine announces its public address to clients outside and the private 
 test('each backend has its settings, and the lines for its own configuration', t => {
   const [spacebar, litecord, lvsp] = (['spacebar', 'litecord', 'lvsp'] as const).map(backend => planned(t, { backend }))
   assert.equal(spacebar!.config.backend[0]!.adopts_tokens, true)
-  assert.match(
-    spacebar!.steps,
-    /"endpoint": "voice\.example\.org:443"[\s\S]*parley bridge spacebar --lvsp wss:\/\/voice/,
-  )
+  assert.match(spacebar!.steps, /"endpoint": "voice\.example\.org:443"[\s\S]*parley bridge spacebar --bus unix:/)
   assert.deepEqual(
     [litecord!.config.backend[0]!.dialect, litecord!.config.lvsp.listen],
     ['litecord', { host: '::', port: 8_444 }],
@@ -91,7 +105,47 @@ test('each backend has its settings, and the lines for its own configuration', t
   assert.match(lvsp!.steps, /new LvspClient\({ url: 'wss:\/\/voice\.example\.org:443\/lvsp', secret }\)/)
 })
 
-test('as root on a machine with systemd the paths are those of the service', () => {
+/** The settings that the command of the bridge has from these steps. */
+function bridgeSettings(steps: string) {
+  const [, line = ''] = /^ +(?:parley|\S+node \S+parley\.mjs) bridge spacebar (.*)$/m.exec(steps) ?? []
+  const program = new Command()
+  register(program)
+  const command = program.commands[0]!.commands.find(each => each.name() === 'spacebar')!
+  assert.deepEqual(command.parseOptions(line.split(' ')), { operands: [], unknown: [] })
+  return checkSettings(bridgeInput(command.opts(), {}))
+}
+
+test('the printed command of the bridge has all settings that it needs, and a secret that its user can read', t => {
+  const own = bridgeSettings(planned(t, { backend: 'spacebar' }).steps)
+  assert.equal(own.bus, 'unix:/run/spacebar')
+  assert.match(own.database!, /^postgres:/)
+  assert.equal(own.node[0]!.endpoint, 'voice.example.org:443')
+  assert.match(own.node[0]!.secret_file!, /lvsp\.secret$/)
+
+  const answers: Answers = { host: 'voice.example.org', backend: 'spacebar', folder: '/etc/parley' }
+  const checkout = ['/usr/bin/node', '/opt/parley/packages/server/bin/parley.mjs']
+  const root = { ...SERVER, isRoot: true, command: checkout }
+  const plan = planSetup(answers, root, {})
+  const steps = nextSteps(answers, root, plan.placement, plan.written)
+  assert.match(
+    steps,
+    /install -o spacebar -g spacebar -m 600 \/etc\/parley\/lvsp\.secret \/etc\/parley\/bridge\.secret$/m,
+  )
+  assert.equal(bridgeSettings(steps).node[0]!.secret_file, '/etc/parley/bridge.secret')
+})
+
+test('a program that the service cannot see is the first step', () => {
+  const answers: Answers = { host: 'voice.example.org', backend: 'lvsp', folder: '/etc/parley' }
+  const nvm = '/root/.nvm/versions/node/v22.12.0/bin/node'
+  const machine = { ...SERVER, isRoot: true, command: [nvm, '/usr/lib/node_modules/@parley/server/bin/parley.mjs'] }
+  const plan = planSetup(answers, machine, {})
+  const steps = nextSteps(answers, machine, plan.placement, plan.written)
+  assert.match(steps, /^1\. Install Node\.js and Parley outside of \/home and \/root.*\n {3}\/root\/\.nvm\S+\n2\. /)
+})
+
+test('as root on a machine with systemd the paths are those of the service', {
+  skip: process.platform === 'win32' && 'Windows has no systemd',
+}, () => {
   const answers: Answers = { host: '2001:db8::10', backend: 'lvsp', folder: '/etc/parley' }
   const { user, written, placement, files } = planSetup(answers, { ...SERVER, isRoot: true }, {})
   assert.deepEqual([user, written.unit, written.isInstalled], ['parley', '/etc/systemd/system/parley.service', true])
@@ -145,6 +199,6 @@ test('an existing secret is kept, another file is replaced and its old text too'
   assert.equal(readFileSync(file.path, 'utf8'), 'old\n')
   writePlanned([file], undefined)
   assert.deepEqual([readFileSync(file.path, 'utf8'), readFileSync(`${file.path}.old`, 'utf8')], ['new\n', 'old\n'])
-  assert.equal(statSync(file.path).mode & 0o777, 0o600)
+  if (process.platform !== 'win32') assert.equal(statSync(file.path).mode & 0o777, 0o600)
   assert.equal(fateOf(file), 'unchanged')
 })

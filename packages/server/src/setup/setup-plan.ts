@@ -16,7 +16,7 @@ import type { PlannedFile } from './written-files.ts'
 export interface SetupWishes {
   readonly port?: number | undefined
   readonly email?: string | undefined
-  /** Directory of another certificate authority than Let's Encrypt, and what verifies it. */
+  /** Directory of a certificate authority other than Let's Encrypt, and the CA certificates that verify it. */
   readonly acmeDirectory?: string | undefined
   readonly acmeCa?: string | undefined
   readonly cert?: string | undefined
@@ -41,6 +41,8 @@ const LVSP_PORT = 8_444
 /** Throws a `ConfigError` if the answers do not fit together. */
 export function planSetup(answers: Answers, machine: Surroundings, wishes: SetupWishes): SetupPlan {
   const folder = resolve(answers.folder)
+  const { installedPort } = machine
+  const usedPorts = machine.usedPorts.filter(port => port !== installedPort)
   const isInstalled = machine.isRoot && machine.hasSystemd && wishes.unit === undefined
   const user = wishes.user ?? (isInstalled ? 'parley' : machine.user)
   const written: Written = {
@@ -50,13 +52,13 @@ export function planSetup(answers: Answers, machine: Surroundings, wishes: Setup
     isInstalled,
   }
   const placement: Placement = {
-    port: wishes.port ?? (machine.usedPorts.includes(443) ? 8_443 : 443),
+    port: wishes.port ?? installedPort ?? (usedPorts.includes(443) ? 8_443 : 443),
     lvspPort: answers.backend === 'litecord' ? LVSP_PORT : undefined,
     certificate: certificateOf(answers, wishes, isInstalled ? SYSTEM_STORAGE : join(folder, 'acme')),
     adminSocket: isInstalled ? SYSTEM_SOCKET : join(folder, 'admin.sock'),
     secretFile: written.secret,
   }
-  if (machine.usedPorts.includes(placement.port))
+  if (usedPorts.includes(placement.port))
     throw new ConfigError(`TCP port ${placement.port} is in use: choose another one with --port`)
   return { placement, user, written, files: filesOf(answers, machine, placement, written, user) }
 }

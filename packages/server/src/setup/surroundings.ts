@@ -2,6 +2,9 @@
 import { existsSync } from 'node:fs'
 import { createServer, isIPv4 } from 'node:net'
 import { availableParallelism, userInfo } from 'node:os'
+import { join, resolve } from 'node:path'
+import { loadConfig } from '../config/config.ts'
+import { ConfigError } from '../config/config-error.ts'
 import { clientAddresses } from '../net/media-addresses.ts'
 
 export interface Surroundings {
@@ -17,6 +20,8 @@ export interface Surroundings {
   readonly lanes: number
   /** Of 443, 8443 and 80, those that other programs use. */
   readonly usedPorts: readonly number[]
+  /** TCP port of the node that is set up in the folder already: it is one of the used ports while that node runs. */
+  readonly installedPort?: number | undefined
   /** Program and arguments of the command `parley`. */
   readonly command: readonly string[]
 }
@@ -35,6 +40,16 @@ export async function surroundings(
     lanes: Math.max(1, availableParallelism() - 1),
     usedPorts: isUsed.flat(),
     command,
+  }
+}
+
+/** The TCP port of the node that a configuration describes; undefined without one that a node accepts. */
+export function installedPort(folder: string): number | undefined {
+  try {
+    return loadConfig({ file: join(resolve(folder), 'parley.toml') }).http.listen.port
+  } catch (error) {
+    if (error instanceof ConfigError) return undefined
+    throw error
   }
 }
 

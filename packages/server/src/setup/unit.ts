@@ -41,10 +41,11 @@ RestartPreventExitStatus=2
 # Above voice.drain_timeout.
 TimeoutStopSec=60
 User=${user}
-# /run/parley, for admin.socket.
+# /run/parley, for admin.socket. It stays when the unit stops, because a successor (--take-over) has its socket there.
 RuntimeDirectory=parley
 RuntimeDirectoryMode=0750
-${config.startsWith('/etc/parley/') ? 'ConfigurationDirectory=parley\nConfigurationDirectoryMode=0750\n' : ''}# /var/lib/parley, for acme.storage.
+RuntimeDirectoryPreserve=yes
+${config.startsWith('/etc/parley/') ? 'ConfigurationDirectory=parley\nConfigurationDirectoryMode=0755\n' : ''}# /var/lib/parley, for acme.storage.
 StateDirectory=parley
 StateDirectoryMode=0700
 LimitNOFILE=65536

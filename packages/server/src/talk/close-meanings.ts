@@ -13,7 +13,7 @@ const MEANINGS: Readonly<Record<VoiceClose, string>> = {
   [VoiceClose.ServerNotFound]: 'the node does not have this channel; request new credentials',
   [VoiceClose.UnknownProtocol]: 'the node does not support this transport',
   [VoiceClose.Disconnected]: 'the backend removed this user from the channel',
-  [VoiceClose.ServerCrashed]: 'the node had a fault',
+  [VoiceClose.ServerCrashed]: 'an internal error of the node ended the call',
   [VoiceClose.UnknownMode]: 'the node does not offer this encryption mode',
   [VoiceClose.EncryptionRequired]: 'the channel requires end-to-end encryption, which this client does not support',
   [VoiceClose.BadRequest]: 'the node does not support this gateway version, or rejected a message',

@@ -1,34 +1,10 @@
 // Spacebar's bus over RabbitMQ (EVENT_TRANSMISSION=rabbitmq-single): one fan-out exchange. The bridge reads a queue of its own.
 import type { Published } from '../core/outputs.ts'
 import { LIMITS } from '../limits.ts'
+import { missingPackage } from '../missing-package.ts'
+import { PermanentError } from '../permanent-error.ts'
 import { type Bus, type BusListener, envelopeOf, readMessage } from './bus.ts'
-
-/** Spacebar's name of the exchange. */
-const EXCHANGE = '-'
-/** A bridge that stands still loses the oldest events, which the database replaces, instead of filling the broker's memory. */
-const QUEUE = {
-  exclusive: true,
-  autoDelete: true,
-  durable: false,
-  arguments: { 'x-max-length-bytes': LIMITS.brokerQueue, 'x-overflow': 'drop-head' },
-}
-
-/** What is used of amqplib, which is installed only where RabbitMQ is. */
-interface AmqpChannel {
-  assertExchange(name: string, type: string, options: object): Promise<unknown>
-  assertQueue(name: string, options: object): Promise<{ queue: string }>
-  bindQueue(queue: string, exchange: string, key: string): Promise<unknown>
-  consume(queue: string, take: (message: { content: Buffer } | null) => void, options: object): Promise<unknown>
-  publish(exchange: string, key: string, content: Buffer): boolean
-}
-interface AmqpConnection {
-  createChannel(): Promise<AmqpChannel>
-  close(): Promise<void>
-  on(event: 'close' | 'error', listener: (error?: Error) => void): unknown
-}
-interface Amqp {
-  connect(url: string): Promise<AmqpConnection>
-}
+import { type Amqp, RabbitLink } from './rabbit-link.ts'
 
 /** Throws an error that names the package, if it is not installed. */
 async function loadAmqp(): Promise<Amqp> {
@@ -37,7 +13,7 @@ async function loadAmqp(): Promise<Amqp> {
     const loaded = (await import(name)) as { default?: Amqp } & Amqp
     return loaded.default ?? loaded
   } catch {
-    throw new Error('RabbitMQ needs the package amqplib: npm install amqplib')
+    throw new PermanentError(missingPackage('RabbitMQ', name))
   }
 }
 
@@ -46,9 +22,11 @@ export class RabbitBus implements Bus {
   readonly #amqp: Amqp
   readonly #url: string
   readonly #listener: BusListener
-  #connection: AmqpConnection | undefined
-  #channel: AmqpChannel | undefined
+  /** One at a time; the next one is opened after it has ended. */
+  #link: RabbitLink | undefined
   #retry: NodeJS.Timeout | undefined
+  /** Why it is not connected. */
+  #reason: string | undefined
   #isClosed = false
   received = 0
 
@@ -58,42 +36,43 @@ export class RabbitBus implements Bus {
     this.#listener = listener
   }
 
-  /** The first connection has to succeed; later ones are established again by themselves. */
-  static async open(url: string, listener: BusListener): Promise<RabbitBus> {
-    const bus = new RabbitBus(await loadAmqp(), url, listener)
-    await bus.#connect()
+  /**
+   * Resolves after the first attempt; a broker that is away is tried again. Throws a PermanentError for a URL that cannot
+   * be used, and if the broker refuses the user.
+   */
+  static async open(url: string, listener: BusListener, amqp?: Amqp): Promise<RabbitBus> {
+    if (!URL.canParse(url)) throw new PermanentError('expected a URL such as amqp://host:5672')
+    const bus = new RabbitBus(amqp ?? (await loadAmqp()), url, listener)
+    try {
+      await bus.#connect()
+    } catch (error) {
+      if (error instanceof PermanentError) throw error
+      bus.#lost((error as Error).message)
+    }
     return bus
   }
 
   publish(userId: string, published: Published): void {
-    this.#channel?.publish(EXCHANGE, '', Buffer.from(JSON.stringify(envelopeOf(userId, published))))
+    this.#link?.publish(Buffer.from(JSON.stringify(envelopeOf(userId, published))))
   }
 
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#retry)
-    await this.#connection?.close().catch(() => {})
+    await this.#link?.close()
   }
 
-  /**
-   * The queue is exclusive and disappears with the connection: what was published until the next one is missed, hence
-   * `opened`.
-   */
+  /** What was published until then, without a queue, was missed: hence `opened`. */
   async #connect(): Promise<void> {
-    const connection = await this.#amqp.connect(this.#url)
-    let reason = 'closed by RabbitMQ'
-    connection.on('error', error => {
-      reason = error?.message ?? reason
+    this.#link = new RabbitLink({
+      opened: () => {
+        this.#reason = undefined
+        this.#listener.opened()
+      },
+      take: content => this.#take(content),
+      ended: reason => this.#lost(reason),
     })
-    connection.on('close', () => this.#lost(reason))
-    this.#connection = connection
-    const channel = await connection.createChannel()
-    await channel.assertExchange(EXCHANGE, 'fanout', { durable: false })
-    const { queue } = await channel.assertQueue('', QUEUE)
-    await channel.bindQueue(queue, EXCHANGE, '')
-    await channel.consume(queue, message => message !== null && this.#take(message.content), { noAck: true })
-    this.#channel = channel
-    this.#listener.opened()
+    await this.#link.open(this.#amqp, this.#url)
   }
 
   /** A message above `LIMITS.frame` is not parsed: none about voice is that long. */
@@ -104,17 +83,14 @@ export class RabbitBus implements Bus {
     if (event !== undefined) this.#listener.event(event)
   }
 
+  /** Tries until it is connected or closed. The same reason is reported once. */
   #lost(reason: string): void {
-    this.#channel = undefined
     if (this.#isClosed) return
-    this.#listener.lost(reason)
-    this.#tryLater()
-  }
-
-  /** Tries until it is connected or closed. */
-  #tryLater(): void {
+    if (reason !== this.#reason) this.#listener.lost(reason)
+    this.#reason = reason
+    clearTimeout(this.#retry)
     this.#retry = setTimeout(() => {
-      this.#connect().catch(() => !this.#isClosed && this.#tryLater())
+      this.#connect().catch((error: Error) => this.#lost(error.message))
     }, LIMITS.retryDelay)
   }
 }

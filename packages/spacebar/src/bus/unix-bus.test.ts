@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Published } from '../core/outputs.ts'
 import { LIMITS } from '../limits.ts'
+import { PermanentError } from '../permanent-error.ts'
 import type { BusListener } from './bus.ts'
 import { FrameReader, frameOf } from './frames.ts'
 import { BusInUseError, UnixBus } from './unix-bus.ts'
 
+const skip = process.platform === 'win32' && 'Node.js has no Unix sockets in folders on Windows'
 const SILENT: BusListener = { event: () => {}, opened: () => {}, lost: () => {} }
 
 function folderOf(t: TestContext): string {
@@ -49,6 +51,7 @@ const until = async (holds: () => boolean) => {
 
 test('a process of Spacebar that does not read loses events, and another one receives all', {
   timeout: 60_000,
+  skip,
 }, async t => {
   const folder = folderOf(t)
   const reading = await spacebar(t, join(folder, '1.sock'))
@@ -74,7 +77,7 @@ test('a process of Spacebar that does not read loses events, and another one rec
   assert.ok(received < total, `${received} of ${total} events`)
 })
 
-test('the socket of a bridge that was killed is replaced, that of a running one is not', async t => {
+test('the socket of a bridge that was killed is replaced, that of a running one is not', { skip }, async t => {
   const folder = folderOf(t)
   const first = await UnixBus.open({ folder }, SILENT)
   t.after(() => first.close())
@@ -86,4 +89,37 @@ test('the socket of a bridge that was killed is replaced, that of a running one 
   t.after(() => socket.destroy())
   socket.write(frameOf({ id: '1', event: { event: 'MESSAGE_CREATE', data: {} } }))
   await until(() => second.received === 1)
+})
+
+test('a folder that does not exist yet, or is away for a while, is used when it is there; the reason is reported once', {
+  timeout: 60_000,
+  skip,
+}, async t => {
+  t.mock.timers.enable({ apis: ['setInterval'] })
+  const folder = join(folderOf(t), 'bus')
+  let opened = 0
+  const reasons: string[] = []
+  const bus = await UnixBus.open(
+    { folder },
+    { event: () => {}, opened: () => opened++, lost: reason => reasons.push(reason) },
+  )
+  t.after(() => bus.close())
+  const check = async (holds: () => boolean) => {
+    t.mock.timers.tick(LIMITS.socketCheck)
+    await until(holds)
+  }
+  assert.match(reasons.join(), /ENOENT/)
+  mkdirSync(folder)
+  await check(() => opened === 1)
+  rmSync(folder, { recursive: true })
+  await check(() => reasons.length === 2)
+  mkdirSync(folder)
+  await check(() => opened === 2)
+  assert.equal(reasons.length, 2)
+})
+
+test('a path that is longer than an address of a socket is an error that remains', { skip }, async t => {
+  const folder = join(folderOf(t), 'f'.repeat(120))
+  mkdirSync(folder)
+  await assert.rejects(UnixBus.open({ folder }, SILENT), PermanentError)
 })

@@ -1,15 +1,16 @@
 // Spacebar's bus over Unix sockets (EVENT_TRANSMISSION=unix): every process writes each event to every socket in a folder.
-import { lstat, unlink } from 'node:fs/promises'
+import { access, lstat, unlink } from 'node:fs/promises'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Published } from '../core/outputs.ts'
 import { LIMITS } from '../limits.ts'
+import { PermanentError } from '../permanent-error.ts'
 import { type Bus, type BusListener, envelopeOf, readMessage } from './bus.ts'
 import { FrameReader } from './frames.ts'
 import { UnixWriters } from './unix-writers.ts'
 
 /** The socket is in use by a running bridge. */
-export class BusInUseError extends Error {
+export class BusInUseError extends PermanentError {
   constructor(path: string) {
     super(`${path} is in use by another bridge`)
     this.name = 'BusInUseError'
@@ -28,6 +29,7 @@ export interface UnixBusOptions {
  * theirs.
  */
 export class UnixBus implements Bus {
+  readonly #folder: string
   readonly #path: string
   readonly #listener: BusListener
   readonly #writers: UnixWriters
@@ -35,24 +37,34 @@ export class UnixBus implements Bus {
   readonly #check: NodeJS.Timeout
   #server: Server | undefined
   #inode = 0n
+  /** Why the bridge does not listen. */
+  #reason: string | undefined
   #isClosed = false
   received = 0
 
   private constructor({ folder, name = 'parley-bridge' }: UnixBusOptions, listener: BusListener) {
+    this.#folder = folder
     this.#path = join(folder, `${name}.sock`)
     this.#listener = listener
     this.#writers = new UnixWriters(folder)
     this.#check = setInterval(() => void this.#renew(), LIMITS.socketCheck)
   }
 
-  /** Throws a BusInUseError if another bridge listens there, and an error of the system if the folder cannot be used. */
+  /**
+   * Resolves after the first attempt; a folder that cannot be used is tried again. Throws a BusInUseError if another bridge
+   * listens there, and a PermanentError for a path that is too long.
+   */
   static async open(options: UnixBusOptions, listener: BusListener): Promise<UnixBus> {
     const bus = new UnixBus(options, listener)
     try {
+      checkLength(bus.#path)
       await bus.#listen()
     } catch (error) {
-      clearInterval(bus.#check)
-      throw error
+      if (error instanceof PermanentError) {
+        clearInterval(bus.#check)
+        throw error
+      }
+      bus.#failed((error as Error).message)
     }
     return bus
   }
@@ -72,6 +84,8 @@ export class UnixBus implements Bus {
 
   /** A socket file that no process listens on is left over from a bridge that was killed. */
   async #listen(): Promise<void> {
+    // The system would say of a folder that does not exist that permission is denied.
+    await access(this.#folder)
     if (await accepts(this.#path)) throw new BusInUseError(this.#path)
     await unlink(this.#path).catch(ignoreMissing)
     const server = createServer(socket => this.#accept(socket))
@@ -80,22 +94,30 @@ export class UnixBus implements Bus {
       server.once('error', reject)
       server.listen(this.#path, resolve)
     })
+    if (this.#isClosed) return void server.close()
     server.on('error', error => this.#listener.lost(error.message))
     this.#server = server
     this.#inode = await inodeOf(this.#path)
+    this.#reason = undefined
     this.#listener.opened()
+  }
+
+  /** The same reason is reported once. */
+  #failed(reason: string): void {
+    if (reason !== this.#reason) this.#listener.lost(`${this.#path}: ${reason}`)
+    this.#reason = reason
   }
 
   /** Spacebar removes sockets that refuse connections, and an operator may recreate the folder. */
   async #renew(): Promise<void> {
-    if (this.#isClosed || (await inodeOf(this.#path)) === this.#inode || this.#isClosed) return
-    this.#inode = 0n
+    const isListening = this.#server !== undefined && (await inodeOf(this.#path)) === this.#inode
+    if (isListening || this.#isClosed) return
     this.#server?.close()
     this.#server = undefined
     try {
       await this.#listen()
     } catch (error) {
-      this.#listener.lost(`${this.#path}: ${(error as Error).message}`)
+      this.#failed((error as Error).message)
     }
   }
 
@@ -141,6 +163,12 @@ const inodeOf = async (path: string): Promise<bigint> => {
   } catch {
     return 0n
   }
+}
+
+/** Node.js would listen on the beginning of a longer path. */
+function checkLength(path: string): void {
+  if (Buffer.byteLength(path) > LIMITS.socketPath)
+    throw new PermanentError(`expected a path of at most ${LIMITS.socketPath} bytes, found ${path}`)
 }
 
 function ignoreMissing(error: NodeJS.ErrnoException): void {

@@ -78,7 +78,7 @@ test('a leave of another guild is late and ends nothing', () => {
   assert.deepEqual(scene.story(), [])
 })
 
-test('a stranger is refused, also if a token follows, and leaves the channel of before', () => {
+test('a stranger is refused, also if a token follows, and leaves its previous channel', () => {
   const scene = new BridgeScene()
   scene.join('7', '500')
   scene.story()

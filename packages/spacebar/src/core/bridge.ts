@@ -33,6 +33,8 @@ export class Bridge {
   readonly #reconciliation: Reconciliation
   #hasSnapshot = false
   #reconcileAt: number
+  /** When nodes are asked again for the seats that they refused. */
+  #askAgainAt = Infinity
 
   /** Throws a RangeError for nodes without a name or endpoint of their own. */
   constructor({ nodes, hasDatabase, checksPermissions }: BridgeOptions, now: number) {
@@ -58,12 +60,16 @@ export class Bridge {
   }
   /** When to call `tick`; `Infinity` if never. */
   get deadline(): number {
-    return Math.min(this.#calls.deadline, this.#reconcileAt)
+    return Math.min(this.#calls.deadline, this.#reconcileAt, this.#askAgainAt)
   }
 
-  /** Handles tokens that did not arrive, updates to publish, and the periodic reconciliation. */
+  /** Handles tokens that did not arrive, updates to publish, refused seats, and the periodic reconciliation. */
   tick(now: number): void {
     this.#calls.tick(now)
+    if (now >= this.#askAgainAt) {
+      this.#askAgainAt = Infinity
+      this.#calls.seats.askAgain()
+    }
     if (now >= this.#reconcileAt) this.reconcile(now)
   }
 
@@ -129,12 +135,16 @@ export class Bridge {
     const delay = seat.isLost ? 0 : LIMITS.publishDelay
     if (seat.isRestored && !isConnected) this.#calls.publisher.schedule(seat, now, delay)
     seat.isRestored = false
+    seat.refusal = undefined
   }
-  /** The node refused, or did not answer: it is asked again when it is ready the next time. */
-  grantFailed(node: string, channelId: string, userId: string, reason: string): void {
+  /** The node refused, or did not answer: it is asked again after a while. The same refusal is noted once. */
+  grantFailed(node: string, channelId: string, userId: string, reason: string, now: number): void {
     const seat = this.#calls.seats.find(node, channelId, userId)
     if (seat?.state !== 'asked') return
     seat.state = 'waiting'
+    this.#askAgainAt = Math.min(this.#askAgainAt, now + LIMITS.refusedRetry)
+    if (seat.refusal === reason) return
+    seat.refusal = reason
     this.#calls.note('bridge.node_refused', { node, channel: channelId, user: userId, reason })
   }
   /** The user's media is established on the node. */
@@ -208,7 +218,7 @@ export class Bridge {
     if (user === undefined || place === undefined) return this.#unknownLeft(userId, guildId, channelId)
     if (guildId !== undefined && place.guildId !== guildId) return
     user.changedAt = now
-    // Without a seat the node may have one of before the bridge's start.
+    // Without a seat here, the node may have one that was created before the bridge started.
     if (user.seat === undefined) this.#unknownLeft(userId, place.guildId, place.channelId)
     this.#calls.drop(user)
   }

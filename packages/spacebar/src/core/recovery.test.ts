@@ -23,7 +23,7 @@ test('a restarted node gets everything again, and users without a session are se
   assert.deepEqual(scene.story(), ['publish 7', 'publish 8', 'publish 7'])
 })
 
-test('without a database, users of before the start of the bridge are removed when they leave, also after a mute', () => {
+test('without a database, users who joined before the bridge started are removed when they leave, also after a mute', () => {
   const scene = new BridgeScene({ nodes: [{ name: 'eu', endpoint: 'eu.example:443' }] })
   scene.story()
   scene.state('7', null)
@@ -42,6 +42,61 @@ test('a reconnect within the session repeats only what was not answered', () => 
   scene.story()
   scene.feed(() => scene.bridge.nodeReady('eu', { isSameSession: true }))
   assert.deepEqual(scene.story(), ['grant eu 8@500'])
+})
+
+test('a node that refuses a seat is asked again until it grants it, and the user is then notified', () => {
+  for (const hasDatabase of [false, true]) {
+    const scene = new BridgeScene({ hasDatabase })
+    const commands = () => scene.story().filter(line => line !== 'reconcile')
+    const refuse = () => scene.feed(now => scene.bridge.grantFailed('eu', '500', '7', 'DRAINING', now))
+    scene.join('7', '500')
+    scene.join('8', '500')
+    scene.feed(now => scene.bridge.granted('eu', '500', '8', true, now))
+    refuse()
+    assert.deepEqual(scene.reasons(), ['DRAINING'])
+    commands()
+    scene.advance(LIMITS.refusedRetry - 1)
+    assert.deepEqual(commands(), [])
+    scene.advance(1)
+    assert.deepEqual(scene.of('grant')[0]?.token, 't7')
+    assert.deepEqual(commands(), ['grant eu 7@500'])
+    refuse()
+    assert.deepEqual(scene.reasons(), [], 'the same refusal is noted once')
+    scene.advance(LIMITS.refusedRetry)
+    assert.deepEqual(commands(), ['grant eu 7@500'])
+    scene.feed(now => scene.bridge.granted('eu', '500', '7', false, now))
+    scene.advance(LIMITS.publishDelay)
+    assert.deepEqual(commands(), ['publish 7'])
+    scene.advance(LIMITS.refusedRetry)
+    assert.deepEqual(commands(), [])
+  }
+})
+
+test('the refused channel of a stream is created again with its seats, and a node that is away is not asked', () => {
+  const scene = new BridgeScene()
+  streaming(scene)
+  scene.feed(now => scene.bridge.granted('eu', '500', '7', true, now))
+  scene.feed(now => scene.bridge.granted('eu', '500', '8', true, now))
+  for (const userId of ['7', '8'])
+    scene.feed(now => scene.bridge.grantFailed('eu', '777', userId, 'TOO_MANY_CHANNELS', now))
+  scene.story()
+  scene.advance(LIMITS.refusedRetry)
+  assert.deepEqual(scene.story(), ['open eu', 'grant eu 7@777', 'grant eu 8@777'])
+  scene.feed(now => scene.bridge.grantFailed('eu', '777', '7', 'TOO_MANY_CHANNELS', now))
+  scene.feed(() => scene.bridge.nodeLost('eu'))
+  scene.advance(LIMITS.refusedRetry)
+  assert.deepEqual(scene.story(), [])
+})
+
+test('a user whose node was away when it joined is notified if it did not connect', () => {
+  const scene = new BridgeScene()
+  scene.feed(() => scene.bridge.nodeLost('eu'))
+  scene.join('7', '500')
+  scene.feed(() => scene.bridge.nodeReady('eu', { isSameSession: true }))
+  scene.grantAll(false)
+  scene.story()
+  scene.advance(LIMITS.publishDelay)
+  assert.deepEqual(scene.story(), ['publish 7'])
 })
 
 test('publishing after a restart is spread over time', () => {

@@ -30,6 +30,8 @@ export interface Seat extends SeatWish {
   isLost: boolean
   /** Whether the user may not know that it has to connect: it is sent a VOICE_SERVER_UPDATE if it has no session. */
   isRestored: boolean
+  /** Why the node refused it the last time. */
+  refusal?: string | undefined
 }
 
 /** An LVSP channel on one node, from its first seat to its last. */
@@ -107,10 +109,14 @@ export class Seats {
     for (const channel of this.#ofNode(node)) {
       const seats = [...channel.seats.values()]
       if (!isSameSession) for (const seat of seats) Object.assign(seat, RESTARTED)
-      const missing = seats.filter(({ state }) => state !== 'held')
-      if (missing[0] !== undefined) this.#open(missing[0])
-      for (const seat of missing) this.#ask(seat)
+      this.#askLate(seats.filter(({ state }) => state !== 'held'))
     }
+  }
+
+  /** Asks ready nodes again for what they refused. */
+  askAgain(): void {
+    for (const { node, seats } of this.#channels.values())
+      if (this.#nodes.isReady(node)) this.#askLate([...seats.values()].filter(({ state }) => state === 'waiting'))
   }
 
   /** What the bridge wants on a node, as SYNC lists it. */
@@ -138,6 +144,15 @@ export class Seats {
   #open({ node, channel, stream }: Seat): void {
     if (stream === undefined) return
     this.#outputs.push({ kind: 'open', node, channelId: channel.channelId, ownerId: stream.ownerId })
+  }
+
+  /** Seats of one channel, later than their users joined: the node may have refused the Identify of their clients. */
+  #askLate(seats: readonly Seat[]): void {
+    if (seats[0] !== undefined) this.#open(seats[0])
+    for (const seat of seats) {
+      seat.isRestored = true
+      this.#ask(seat)
+    }
   }
 
   /** Requests the voice state; the answer changes its state. */

@@ -1,12 +1,17 @@
 // Spacebar's PostgreSQL database: read-only queries, and a lock so that one bridge runs at a time.
-// A connection of its own holds the advisory lock and listens to the triggers; queries use a pool.
+// A connection of its own, named after the bridge, holds the advisory lock and listens to the triggers; queries use a pool.
+import { randomUUID } from 'node:crypto'
 import type { Place } from '../core/place.ts'
 import type { Snapshot, StoredVoiceState, Verdict } from '../core/snapshot.ts'
 import { LIMITS } from '../limits.ts'
+import { missingPackage } from '../missing-package.ts'
+import { PermanentError } from '../permanent-error.ts'
 import { verdictOn } from './permissions.ts'
 import {
+  END_OWN_LOCK,
   IS_RECIPIENT,
   LOCK,
+  NAME,
   PERMISSIONS,
   READABLE_TABLES,
   STREAM_SESSIONS,
@@ -46,12 +51,12 @@ async function loadPg(): Promise<Pg> {
     const loaded = (await import(name)) as { default?: Pg } & Pg
     return loaded.default ?? loaded
   } catch {
-    throw new Error('PostgreSQL needs the package pg: npm install pg')
+    throw new PermanentError(missingPackage('PostgreSQL', name))
   }
 }
 
 /** Another bridge holds the lock of this database. */
-export class OtherBridgeError extends Error {
+export class OtherBridgeError extends PermanentError {
   constructor() {
     super('another bridge uses this database')
     this.name = 'OtherBridgeError'
@@ -59,7 +64,7 @@ export class OtherBridgeError extends Error {
 }
 
 /** The bridge needs a table that it cannot read. */
-export class DatabaseRightsError extends Error {
+export class DatabaseRightsError extends PermanentError {
   constructor(table: string) {
     super(`expected a table ${table} that the bridge may read`)
     this.name = 'DatabaseRightsError'
@@ -72,6 +77,7 @@ export class DatabaseRightsError extends Error {
 export class Database {
   readonly #pg: Pg
   readonly #url: string
+  readonly #owner: string
   readonly #pool: Pool
   readonly #tables = new Set<Table>()
   readonly #turns = new Turns(TURNS, () => performance.now())
@@ -82,17 +88,21 @@ export class Database {
   /** Called where the triggers are installed and the row of a user changed. */
   onRowChanged: (userId: string) => void = () => {}
 
-  private constructor(pg: Pg, url: string) {
+  private constructor(pg: Pg, url: string, owner: string) {
     this.#pg = pg
     this.#url = url
+    this.#owner = owner
     this.#pool = new pg.Pool({ ...settings(url), max: LIMITS.queries })
     // A connection that waits in the pool was lost: the next query opens another one.
     this.#pool.on('error', () => {})
   }
 
-  /** Throws an OtherBridgeError, a DatabaseRightsError, or an error of the database. */
-  static async open(url: string): Promise<Database> {
-    const database = new Database(await loadPg(), url)
+  /**
+   * `owner` names the bridge: a lost connection of the same owner does not keep the lock. Throws an OtherBridgeError, a
+   * DatabaseRightsError, or an error of the database.
+   */
+  static async open(url: string, owner: string = randomUUID()): Promise<Database> {
+    const database = new Database(await loadPg(), url, owner)
     try {
       await database.lock()
       await database.#findTables()
@@ -112,25 +122,32 @@ export class Database {
     return (['guilds', 'channels', 'roles', 'member_roles'] as const).every(table => this.#tables.has(table))
   }
 
-  /** Takes the lock, again if its connection was lost. Throws an OtherBridgeError if another bridge has it. */
+  /**
+   * Takes the lock, again if its connection was lost. Throws an OtherBridgeError if another bridge has it. A failure leaves
+   * no connection behind, to which PostgreSQL would later grant the lock.
+   */
   async lock(): Promise<void> {
     if (this.#lock !== undefined || this.#isClosed) return
-    const client = new this.#pg.Client(settings(this.#url))
-    client.on('error', () => {})
+    const client = clientOf(this.#pg, settings(this.#url))
+    let isHeld = false
     client.on('end', () => {
       if (this.#lock !== client) return
       this.#lock = undefined
-      if (!this.#isClosed) this.onLost('the connection was lost')
+      if (isHeld && !this.#isClosed) this.onLost('the connection was lost')
     })
-    await client.connect()
-    const [row] = (await client.query(LOCK)).rows as { locked?: unknown }[]
-    if (row?.locked !== true) {
-      await client.end()
-      throw new OtherBridgeError()
-    }
-    client.on('notification', ({ payload = '' }) => USER_ID.test(payload) && this.onRowChanged(payload))
-    await client.query(LISTEN)
     this.#lock = client
+    try {
+      await client.connect()
+      await takeLock(client, `parley-bridge ${this.#owner}`)
+      client.on('notification', ({ payload = '' }) => USER_ID.test(payload) && this.onRowChanged(payload))
+      await client.query(LISTEN)
+    } catch (error) {
+      if (this.#lock === client) this.#lock = undefined
+      // Not awaited: a database that is stalled does not answer.
+      void client.end()
+      throw error
+    }
+    isHeld = true
   }
 
   /** All voice states and stream parts. Rows of another shape are left out. */
@@ -194,11 +211,31 @@ const TURNS = { concurrent: LIMITS.queries, backlog: LIMITS.queryBacklog, wait: 
 
 const USER_ID = /^\d{1,20}$/
 
+/** pg reads the URL, and the files that it names, before it connects. Throws a PermanentError if it cannot. */
+function clientOf({ Client }: Pg, options: object): Client {
+  let client: Client
+  try {
+    client = new Client(options)
+  } catch (error) {
+    throw new PermanentError((error as Error).message)
+  }
+  client.on('error', () => {})
+  return client
+}
+
+/** Throws an OtherBridgeError if another bridge has the lock, and another error if the next attempt may get it. */
+async function takeLock(client: Client, name: string): Promise<void> {
+  await client.query(NAME, [name])
+  const [row] = (await client.query(LOCK)).rows as { locked?: unknown }[]
+  if (row?.locked === true) return
+  const holders = (await client.query(END_OWN_LOCK, [name])).rows as { ended?: unknown }[]
+  if (holders.some(({ ended }) => ended !== true)) throw new OtherBridgeError()
+  throw new Error('the lock belonged to a lost connection of this bridge')
+}
+
 /** Runs the SQL of the operator, with the rights that the URL has. */
 export async function runSql(url: string, text: string): Promise<void> {
-  const { Client } = await loadPg()
-  const client = new Client({ connectionString: url })
-  client.on('error', () => {})
+  const client = clientOf(await loadPg(), { connectionString: url })
   try {
     await client.connect()
     await client.query(text)

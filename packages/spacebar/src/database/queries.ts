@@ -1,4 +1,4 @@
-// The SQL of the bridge: it only reads. Ids do not fit a JavaScript number and are cast to text.
+// The SQL of the bridge: it only reads, and ends connections of its own. Ids do not fit a JavaScript number and are cast to text.
 
 /** Tables of Spacebar that the bridge can use. Without one of the optional tables a check is left out. */
 export const TABLES = {
@@ -47,6 +47,19 @@ export const IS_RECIPIENT = 'SELECT 1 FROM recipients WHERE user_id = $1 AND cha
 
 /** One bridge at a time: the lock ends with the connection that holds it. The numbers are ours. */
 export const LOCK = 'SELECT pg_try_advisory_lock(1346458188, 1) AS locked'
+
+/** `$1` names the connection, whatever name the URL has. */
+export const NAME = "SELECT set_config('application_name', $1, false)"
+
+/**
+ * The connections that hold the lock. Those of the name `$1`, which are lost connections of the same bridge, are ended:
+ * PostgreSQL may notice their loss hours later.
+ */
+export const END_OWN_LOCK = `SELECT CASE WHEN a.application_name = $1
+    THEN pg_terminate_backend(l.pid) ELSE false END AS ended
+  FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+  WHERE l.locktype = 'advisory' AND l.classid = 1346458188 AND l.objid = 1 AND l.objsubid = 2 AND l.granted
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())`
 
 /** Without a default, the main gateway of Spacebar closes the connections of bots that join. */
 export const SELF_VIDEO_DEFAULT = `SELECT column_default FROM information_schema.columns

@@ -3,26 +3,35 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { LIMITS } from '../limits.ts'
 
-const Text = z.string().min(1)
+/** Text that is not empty. An error names what was expected, and never the value, which may be a secret. */
+const text = (expected: string) => {
+  const error = ({ input }: { input?: unknown }) => `expected ${expected}, found ${kindOf(input)}`
+  return z.string({ error }).min(1, { error }).describe(expected)
+}
+
+function kindOf(input: unknown): string {
+  if (input === undefined) return 'nothing'
+  return input === '' ? 'an empty text' : `a ${typeof input}`
+}
 
 /** One `[[node]]`. Unknown settings are refused, because they are mostly misspelt. */
 const NodeSettings = z.strictObject({
-  name: Text.optional().describe('name of the node in the log; default: its endpoint'),
-  lvsp: Text.describe('URL of LVSP, such as wss://voice.example:8443/lvsp'),
-  endpoint: Text.max(LIMITS.endpoint).describe("host:port, as the region in Spacebar's configuration has it"),
-  secret: Text.optional().describe('secret that the node shares with this backend'),
-  secret_file: Text.optional().describe('file whose first line is the secret'),
-  ca: Text.optional().describe('PEM file with the certificate authority of the node'),
-  regions: z.array(Text).optional().describe("ids of Spacebar's regions that this node serves"),
+  name: text('a name of the node for the log; default: its endpoint').optional(),
+  lvsp: text('the URL of LVSP, such as wss://voice.example:8443/lvsp'),
+  endpoint: text("host:port, as the region in Spacebar's configuration has it").max(LIMITS.endpoint),
+  secret: text('the secret that the node shares with this backend').optional(),
+  secret_file: text('the path of a file whose first line is the secret').optional(),
+  ca: text('the path of a PEM file with the certificate authority of the node').optional(),
+  regions: z.array(text('the id of a region')).optional().describe("ids of Spacebar's regions that this node serves"),
 })
 
 /** The whole file. docs/spacebar.md describes it. */
 export const BridgeSettings = z.strictObject({
-  bus: Text.describe('unix:/folder or amqp://host'),
-  database: Text.optional().describe('postgres://…'),
+  bus: text('unix:/folder or amqp://host'),
+  database: text('postgres://…').optional(),
   check_permissions: z.boolean().default(true).describe('whether the database decides who may join'),
   log_level: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
-  node: z.array(NodeSettings).min(1).max(64),
+  node: z.array(NodeSettings).min(1, { error: 'expected a node: lvsp, endpoint and secret_file, found none' }).max(64),
 })
 export type BridgeSettings = z.infer<typeof BridgeSettings>
 

@@ -1,13 +1,14 @@
 // The bridge in operation: joins Spacebar's bus and database, the nodes and the clock to the state machine.
+import { randomUUID } from 'node:crypto'
 import type { Bus } from '../bus/bus.ts'
 import { openBus } from '../bus/open-bus.ts'
-import { BusInUseError } from '../bus/unix-bus.ts'
 import { Bridge } from '../core/bridge.ts'
 import type { BusEvent } from '../core/events.ts'
 import type { BridgeOutput } from '../core/outputs.ts'
-import { Database, DatabaseRightsError, OtherBridgeError } from '../database/database.ts'
+import { Database, OtherBridgeError } from '../database/database.ts'
 import { LIMITS } from '../limits.ts'
 import { type BridgeNote, type BridgeNoteName, bridgeNote } from '../notes.ts'
+import { isPermanent } from '../permanent-error.ts'
 import { NodeLinks } from './node-links.ts'
 import { type BridgeSettings, BridgeSettingsError, targetsOf } from './options.ts'
 
@@ -57,8 +58,9 @@ export class SpacebarBridge {
   }
 
   /**
-   * Starts a bridge. It goes on when the bus, the database or a node is away, and reports `bridge.ready` when all are there. Throws
-   * a BridgeSettingsError for settings that cannot be used, and where another bridge is running.
+   * Starts a bridge. It waits for a database that is away, goes on when the bus or a node is, and reports `bridge.ready` when all
+   * are there. Throws a BridgeSettingsError only for what waiting does not change: settings that cannot be used, refused
+   * credentials, missing rights, another bridge.
    */
   static async start(settings: BridgeSettings, options: SpacebarBridgeOptions): Promise<SpacebarBridge> {
     const database = settings.database === undefined ? undefined : await openDatabase(settings.database, options.log)
@@ -105,8 +107,7 @@ export class SpacebarBridge {
     try {
       this.#bus = await openBus(this.#settings.bus, { event, lost, opened: () => this.#busOpened() })
     } catch (error) {
-      const reason = error instanceof BusInUseError || error instanceof RangeError ? '' : 'cannot be opened: '
-      throw new BridgeSettingsError(`bus: ${reason}${(error as Error).message}`)
+      throw new BridgeSettingsError(`bus: ${(error as Error).message}`)
     }
     this.#nodes.connect()
     this.#feed(now => this.#bridge.tick(now))
@@ -134,7 +135,7 @@ export class SpacebarBridge {
       granted: (node: string, channelId: string, userId: string, isConnected: boolean) =>
         this.#feed(now => this.#bridge.granted(node, channelId, userId, isConnected, now)),
       grantFailed: (node: string, channelId: string, userId: string, reason: string) =>
-        this.#feed(() => this.#bridge.grantFailed(node, channelId, userId, reason)),
+        this.#feed(now => this.#bridge.grantFailed(node, channelId, userId, reason, now)),
       userConnected: (node: string, channelId: string, userId: string) =>
         this.#feed(() => this.#bridge.userConnected(node, channelId, userId)),
       userDisconnected: (node: string, channelId: string, userId: string, isResumable: boolean) =>
@@ -271,22 +272,16 @@ export class SpacebarBridge {
 
 /** Waits for a database that is away; throws where waiting does not help. */
 async function openDatabase(url: string, log: SpacebarBridgeOptions['log']): Promise<Database> {
+  const owner = randomUUID()
   for (;;) {
     try {
-      const database = await Database.open(url)
+      const database = await Database.open(url, owner)
       log(bridgeNote('bridge.database_opened'))
       return database
     } catch (error) {
-      if (!isPassing(error)) throw new BridgeSettingsError(`database: ${(error as Error).message}`)
+      if (isPermanent(error)) throw new BridgeSettingsError(`database: ${(error as Error).message}`)
       log(bridgeNote('bridge.database_lost', { reason: (error as Error).message }))
       await new Promise(resolve => setTimeout(resolve, LIMITS.retryDelay))
     }
   }
-}
-
-/** Whether the error may go away by itself: refused connections, a database that starts. */
-function isPassing(error: unknown): boolean {
-  if (error instanceof OtherBridgeError || error instanceof DatabaseRightsError) return false
-  const { code } = error as { code?: unknown }
-  return typeof code === 'string' && /^(E[A-Z]+|57P0\d|08\w{3}|53\w{3})$/.test(code)
 }

@@ -12,6 +12,8 @@ class Keys implements DaveKeys {
   isReady = false
   /** Whether it has the keys of the other members. */
   opens = true
+  /** Whether commits and Welcomes are those of another group. */
+  rejects = false
   readonly privacyCode = '1'
   readonly userIds = ['1', '2']
   reset(): Uint8Array {
@@ -20,8 +22,11 @@ class Keys implements DaveKeys {
   }
   setExternalSender(): void {}
   answer(): undefined {}
-  processCommit(): void {}
+  processCommit(): void {
+    if (this.rejects) throw new Error('another group')
+  }
   processWelcome(): void {
+    if (this.rejects) throw new Error('another group')
     this.isReady = true
   }
   seal(frame: Uint8Array): Uint8Array {
@@ -47,11 +52,13 @@ function scene(version: number) {
   dave.described(version)
   const welcome = (id: number) =>
     dave.receiveBinary(VoiceOp.DaveWelcome, encodeTransition(id, new Uint8Array(1)), [{ userId: '2' }])
+  const commit = (id: number) =>
+    dave.receiveBinary(VoiceOp.DaveAnnounceCommit, encodeTransition(id, new Uint8Array(1)), [{ userId: '2' }])
   const execute = (id: number) => dave.receive(VoiceOp.DaveExecuteTransition, { transition_id: id })
   const prepare = (id: number, to: number) =>
     dave.receive(VoiceOp.DavePrepareTransition, { transition_id: id, protocol_version: to })
   said.length = 0
-  return { dave, keys, said, welcome, execute, prepare }
+  return { dave, keys, said, welcome, commit, execute, prepare }
 }
 
 test('between a Welcome and the execution of its transition the keys are new, but not shared by all members', () => {
@@ -98,4 +105,48 @@ test('37 consecutive frames that do not decrypt reset the group; retried frames 
   assert.deepEqual(said, [])
   dave.open('2', SEALED)
   assert.deepEqual(said, ['31', '26'])
+})
+
+/** A scene in which the library refused a Welcome, so that the client has sent op 31 and a key package. */
+function refusedWelcome() {
+  const made = scene(1)
+  made.keys.rejects = true
+  made.welcome(1)
+  assert.deepEqual(made.said, ['31', '26'])
+  made.said.length = 0
+  return made
+}
+
+test('a bad Welcome of a new session is reported although one of the session before was', () => {
+  const { dave, said, welcome } = refusedWelcome()
+  dave.described(1)
+  said.length = 0
+  welcome(1)
+  assert.deepEqual(said, ['31', '26'])
+})
+
+test('a bad Welcome of a new group is reported although one of the group before was', () => {
+  const { dave, said, welcome } = refusedWelcome()
+  dave.receive(VoiceOp.DavePrepareEpoch, { protocol_version: 1, epoch: 1 })
+  said.length = 0
+  welcome(1)
+  assert.deepEqual(said, ['31', '26'])
+})
+
+test('each bad Welcome is reported, until one admits the client', () => {
+  const { keys, said, welcome, execute } = refusedWelcome()
+  welcome(2)
+  assert.deepEqual(said, ['31', '26'])
+  keys.rejects = false
+  said.length = 0
+  welcome(3)
+  execute(3)
+  assert.deepEqual(said, ['keys', '23', 'version 1'])
+})
+
+test('commits of a group that the client has left are not reported', () => {
+  const { said, commit } = refusedWelcome()
+  commit(2)
+  commit(3)
+  assert.deepEqual(said, [])
 })

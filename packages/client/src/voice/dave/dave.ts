@@ -5,7 +5,7 @@ import { LIMITS } from '../../limits.ts'
 import type { DaveOutput } from './dave-messages.ts'
 
 /** A codec whose frames DAVE seals, by its name in SDP. The codec decides which bytes of a frame stay readable for RTP. */
-export type DaveCodec = 'opus' | 'VP8' | 'VP9' | 'H264'
+export type DaveCodec = 'opus' | 'VP8' | 'VP9' | 'H264' | 'AV1'
 
 /** Audio and video of a user have keys of their own. */
 export type DaveMedia = 'audio' | 'video'
@@ -34,6 +34,11 @@ export interface DaveKeys {
   open(userId: string, frame: Uint8Array, media: DaveMedia): Uint8Array
   /** Accepts unencrypted frames too for this number of seconds. */
   allowClear(seconds: number): void
+  /**
+   * Code of the keys of the user and of another user of the group, for comparison by these two. It takes a second or more. Rejects
+   * for a user that is not in the group. Absent where the library has none.
+   */
+  verificationCode?(userId: string): Promise<string>
 }
 
 /** A DAVE library, such as `loadDavey` returns. */
@@ -109,7 +114,7 @@ export class ClientDave {
   /** Prepared transitions: id to resulting version. */
   readonly #pending = new Map<number, number>()
   #lastTransition = 0
-  /** Whether op 31 was sent and no transition has been executed since. */
+  /** Whether op 31 was sent and neither a new start, nor a Welcome, nor an executed transition has followed. */
   #isRecovering = false
   /** Consecutive frames that did not decrypt. */
   #failures = 0
@@ -136,9 +141,21 @@ export class ClientDave {
     return this.#version > 0 && this.#keys.isReady ? this.#keys.privacyCode : undefined
   }
 
+  /**
+   * Code that this user and another member compare to verify each other's keys: 45 digits. Undefined without a group, for a user that
+   * is not in it, and if the group changed until the code was there.
+   */
+  async verificationCode(userId: string): Promise<string | undefined> {
+    const group = this.privacyCode
+    if (group === undefined || !this.#keys.userIds.includes(userId)) return undefined
+    const code = await this.#keys.verificationCode?.(userId).catch(() => undefined)
+    return this.privacyCode === group ? code : undefined
+  }
+
   /** Session Description names the version of the call. Each one resets the group. */
   described(version: number): void {
     this.#pending.clear()
+    this.#isRecovering = false
     this.#version = version
     this.#prepared = version
     if (version > 0) this.#reset()
@@ -173,7 +190,11 @@ export class ClientDave {
         Array.from(members, member => member.userId),
       )
     else if (op === VoiceOp.DaveAnnounceCommit) this.#use(payload, body => this.#keys.processCommit(body))
-    else if (op === VoiceOp.DaveWelcome) this.#use(payload, body => this.#keys.processWelcome(body))
+    else if (op === VoiceOp.DaveWelcome) {
+      // It answers the newest key package: if it cannot be used, the node needs another one.
+      this.#isRecovering = false
+      this.#use(payload, body => this.#keys.processWelcome(body))
+    }
   }
 
   /** The frame to send; undefined if it must be sealed and no group exists yet. */
@@ -231,6 +252,7 @@ export class ClientDave {
     if (epoch !== 1) return
     // The node has executed every transition of the old group, but op 22 may be lost with a connection.
     this.#pending.clear()
+    this.#isRecovering = false
     this.#prepared = version
     this.#reset()
     if (this.#version === 0) this.#keys.allowClear(LIMITS.clearOverlapSeconds)
@@ -268,8 +290,8 @@ export class ClientDave {
   }
 
   /**
-   * Op 31, then a new key package: the node removes and adds this client in its next batch. Once until a transition is
-   * executed.
+   * Op 31, then a new key package: the node removes and adds this client in its next batch. Commits that arrive until then were made for
+   * the group that was left, and are not reported.
    */
   #recover(transitionId: number): void {
     if (this.#isRecovering) return

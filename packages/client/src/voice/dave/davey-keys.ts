@@ -8,7 +8,7 @@ type Session = InstanceType<Davey['DAVESession']>
 
 /** Numbers of the library's enumerations. */
 const MEDIA: Readonly<Record<DaveMedia, number>> = { audio: 0, video: 1 }
-const CODECS: Readonly<Record<DaveCodec, number>> = { opus: 1, VP8: 2, VP9: 3, H264: 4 }
+const CODECS: Readonly<Record<DaveCodec, number>> = { opus: 1, VP8: 2, VP9: 3, H264: 4, AV1: 6 }
 const mediaOf = (codec: DaveCodec): number => (codec === 'opus' ? MEDIA.audio : MEDIA.video)
 
 /** The library as `ClientDave` uses it. */
@@ -79,6 +79,10 @@ class DaveyKeys implements DaveKeys {
   }
   open(userId: string, frame: Uint8Array, media: DaveMedia): Uint8Array {
     return this.#session?.decrypt(userId, MEDIA[media], bufferOf(frame)) ?? frame
+  }
+  async verificationCode(userId: string): Promise<string> {
+    if (this.#session === undefined) throw new Error('expected a group, found none')
+    return this.#session.getVerificationCode(userId)
   }
   allowClear(seconds: number): void {
     this.#session?.setPassthroughMode(true, seconds)

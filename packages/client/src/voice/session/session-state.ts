@@ -24,7 +24,7 @@ export type State =
   | { kind: 'selecting'; entrance: Entrance; by: number; heartbeat: Heartbeat | undefined; ready: VoiceReady }
   | { kind: 'live'; joined: Joined; heartbeat: Heartbeat | undefined }
   | { kind: 'waiting'; entrance: Entrance; until: number }
-  | { kind: 'closed' }
+  | { kind: 'closed'; code: number; reason: string }
 
 /** When a session in this state is due for `tick`. */
 export function deadlineOf(state: State): number {

@@ -66,6 +66,10 @@ export class VoiceClientSession {
   get state(): VoiceSessionState {
     return this.#state.kind
   }
+  /** Close code and reason of the session; undefined before its end. */
+  get end(): { readonly code: number; readonly reason: string } | undefined {
+    return this.#state.kind === 'closed' ? this.#state : undefined
+  }
   /** The other members of the channel. */
   get members(): MembersView {
     return this.#roster.members
@@ -248,7 +252,7 @@ export class VoiceClientSession {
   }
 
   #end(code: number, reason: string): void {
-    this.#state = { kind: 'closed' }
+    this.#state = { kind: 'closed', code, reason }
     this.#remoteDave?.end()
     this.#roster.members.clear()
     this.#outputs.push({ kind: 'closed', code, reason })

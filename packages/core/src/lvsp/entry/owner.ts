@@ -23,16 +23,18 @@ export interface LvspOwner extends CommandTarget {
   authenticate(nonce: string, token: string): KeyMatch | undefined
   /** The session whose last token this is: drafts of the specification resume with it. */
   sessionByDraftToken(token: string): LvspSession | undefined
-  /** The session of the backend, or of a front for it, created if there is none, and the backend's configuration. */
+  /** The session of the backend, or of a front for it, created if there is none, and the backend's configuration. Undefined if it has too many fronts. */
   enter(
     backend: string,
     front: string | undefined,
-  ): {
-    session: LvspSession
-    agreement: Omit<Agreement, 'capabilities'>
-    requireHeartbeat: boolean
-    adoptsTokens: boolean
-  }
+  ):
+    | {
+        session: LvspSession
+        agreement: Omit<Agreement, 'capabilities'>
+        requireHeartbeat: boolean
+        adoptsTokens: boolean
+      }
+    | undefined
   /** The connection presented a wrong token. */
   failed(address: string, now: number): void
   /** The connection authenticated as a backend. */

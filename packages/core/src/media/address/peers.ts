@@ -3,6 +3,7 @@
 import { ADDRESS_LOCAL, ADDRESS_WORDS } from '../../lane/batch.ts'
 import type { LaneId, PeerId, SocketAddress } from '../../lane/commands.ts'
 import { LIMITS } from '../../limits.ts'
+import type { PeerBitrate } from '../bitrate/peer-bitrate.ts'
 import type { NonceWindow } from '../receive/nonce-window.ts'
 import { AddressTable } from './address-table.ts'
 import { copyAddress, isPublicIp, isSameAddress, isSameNetwork, writeAddress } from './socket-address.ts'
@@ -53,6 +54,8 @@ export interface Peer {
   candidateCount: number
   /** Of its present key; undefined under SRTP, and in modes without a nonce of 4 bytes. */
   nonces: NonceWindow | undefined
+  /** Bounds on what it sends; undefined without any. */
+  bitrate: PeerBitrate | undefined
   /** Of a WebRTC client that sends transport-wide feedback. */
   meter: SendMeter | undefined
   /** When its next receiver report is due; `Infinity` while it sends nothing. */
@@ -119,6 +122,7 @@ export class Peers {
       reportedLoss: -1,
       reportedRoundTrip: -1,
       meter: undefined,
+      bitrate: undefined,
     }
     this.#peers.set(id, peer)
     return peer

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { seededRandom } from '../../testing/seeded-random.ts'
-import { allocate, type Demand } from './allocation.ts'
+import { allocate, allocateStart, type Demand } from './allocation.ts'
 
 const LAYERS = [100, 300, 1_000]
 let spokeAt = 0
@@ -16,6 +16,7 @@ function demand(more: Partial<Demand> = {}): Demand {
     wanted: bitrates.length - 1,
     current: bitrates.length - 1,
     bitrates,
+    peaks: bitrates,
     permitted: -1,
     ...more,
   }
@@ -25,6 +26,20 @@ function layersOf(demands: Demand[], bandwidth: number): number[] {
   allocate([...demands], bandwidth)
   return demands.map(sent)
 }
+
+test('before anything is measured one source is sent in its lowest layer, also if that took more before', () => {
+  for (const isScreen of [false, true]) {
+    const one = demand({ isScreen, current: -1, bitrates: [400_000, 900_000], peaks: [600_000, 1_500_000] })
+    allocateStart([one])
+    assert.equal(one.permitted, 0)
+  }
+})
+
+test('before anything is measured a source that its sender has paused does not keep others from being sent', () => {
+  const [paused, other] = [demand({ wanted: -1, current: -1 }), demand({ current: -1, bitrates: [300_000] })]
+  allocateStart([paused, other])
+  assert.deepEqual([paused, other].map(sent), [-1, 0])
+})
 
 test('a screen comes before every camera', () => {
   const demands = [demand({ isSelected: true }), demand({ isScreen: true }), demand()]
@@ -59,6 +74,13 @@ test('a layer that is not sent yet needs a reserve, one that is sent does not', 
   assert.deepEqual(layersOf([demand({ current: 2 })], 1_000), [2])
   assert.deepEqual(layersOf([demand({ current: 1 })], 1_000), [1])
   assert.deepEqual(layersOf([demand({ current: 1 })], 1_050), [2])
+})
+
+test('a layer that is not sent yet needs its recent peak, one that is sent what it takes now', () => {
+  const peaks = [100, 400, 1_500]
+  assert.deepEqual(layersOf([demand({ current: 1, peaks })], 1_500), [1])
+  assert.deepEqual(layersOf([demand({ current: 1, peaks })], 1_600), [2])
+  assert.deepEqual(layersOf([demand({ current: 2, peaks })], 1_000), [2])
 })
 
 test('a layer above the wanted one is permitted if it would fit', () => {

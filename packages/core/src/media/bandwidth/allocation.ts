@@ -10,8 +10,10 @@
 
 // What is chosen are steps: layers, or layers with fewer frames, where a source has temporal layers and the viewer can be sent fewer.
 
+import { LIMITS } from '../../limits.ts'
+
 /** No step, where a step is named by its index. */
-const NONE = -1
+export const NONE = -1
 
 /** A source as one viewer watches it. */
 export interface Demand {
@@ -20,14 +22,15 @@ export interface Demand {
   isSelected: boolean
   /** When its sender was last heard: later comes first. */
   spokeAt: number
-  /** The step of the lowest layer with all of its frames. */
-  readonly lowest: number
+  /** The step of the lowest available layer with all of its frames. */
+  lowest: number
   /** The best step that the viewer wants and the sender has; −1 for none. */
   wanted: number
-  /** The step that the viewer is sent already; −1 for none. */
+  /** The step that earlier allocations permit, wanted at most; −1 for none. */
   current: number
-  /** Bits per second of each step, by index. */
+  /** Bits per second of each step, by index: of the last second, and the most of the last ten. */
   readonly bitrates: number[]
+  readonly peaks: number[]
   /** The result: the best step that the bandwidth permits, wanted or not; −1 pauses the source. */
   permitted: number
 }
@@ -48,7 +51,19 @@ export function allocate(demands: Demand[], bandwidth: number): void {
   for (const demand of demands) allowMore(demand, left)
 }
 
-/** What a better layer must leave unused, so that the bitrate of the layer may vary. A layer that is being sent needs none. */
+/**
+ * Before anything is measured, sources are sent in their lowest layer at most, so that they do not fill the queue of a slow link before
+ * a probe has measured it. One is sent whatever it takes: only with its packets the link can be measured.
+ */
+export function allocateStart(demands: Demand[]): void {
+  let bandwidth: number = LIMITS.startMedia
+  for (const demand of demands)
+    bandwidth = Math.max(bandwidth, RESERVE * costOf(demand, Math.min(demand.lowest, demand.wanted)))
+  allocate(demands, bandwidth)
+  for (const demand of demands) demand.permitted = Math.min(demand.permitted, demand.lowest)
+}
+
+/** What a better step must leave unused of its recent peak. A step that is permitted already needs what it takes now. */
 const RESERVE = 1.05
 
 function byImportance(one: Demand, other: Demand): number {
@@ -92,4 +107,6 @@ function allowMore(demand: Demand, left: number): void {
     }
 }
 
-const costOf = ({ bitrates }: Demand, layer: number): number => (layer === NONE ? 0 : bitrates[layer]!)
+/** What a source takes changes with its picture: more is sent only if the link would have carried it all the time. */
+const costOf = ({ bitrates, peaks, current }: Demand, step: number): number =>
+  step === NONE ? 0 : (step > current ? peaks : bitrates)[step]!

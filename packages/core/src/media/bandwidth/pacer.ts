@@ -11,10 +11,13 @@ const PACKETS = LIMITS.pacedPackets
 export const Paced = { Now: 0, Queued: 1, Dropped: 2 } as const
 export type Paced = (typeof Paced)[keyof typeof Paced]
 
-/** One per viewer. It keeps a number per packet, by which its owner finds the packet again. Per packet: no allocation. */
+const NO_PACKETS = new Float64Array(0)
+const NO_BYTES = new Int32Array(0)
+
+/** One per viewer. It keeps a number per packet, by which its owner finds the packet again. Per packet: allocates only for the first that waits. */
 export class Pacer {
-  readonly #packets = new Float64Array(PACKETS)
-  readonly #bytes = new Int32Array(PACKETS)
+  #packets = NO_PACKETS
+  #bytes = NO_BYTES
   #first = 0
   #count = 0
   #queuedBytes = 0
@@ -45,6 +48,7 @@ export class Pacer {
     }
     const wait = Math.max(0, this.#freeAt - now) + (this.#queuedBytes * 8) / this.#bitsPerMs
     if (this.#count === PACKETS || wait > LIMITS.pacedWait) return Paced.Dropped
+    if (this.#packets === NO_PACKETS) this.#allocate()
     const place = (this.#first + this.#count++) & (PACKETS - 1)
     this.#packets[place] = packet
     this.#bytes[place] = bytes
@@ -62,6 +66,11 @@ export class Pacer {
     this.#queuedBytes -= bytes
     this.#sent(bytes, now)
     return packet
+  }
+
+  #allocate(): void {
+    this.#packets = new Float64Array(PACKETS)
+    this.#bytes = new Int32Array(PACKETS)
   }
 
   #sent(bytes: number, now: number): void {

@@ -31,10 +31,21 @@ test('a link that loses most of what is sent limits to what arrives', () => {
   assert.ok(estimate > 800_000 && estimate < 1_200_000, String(estimate))
 })
 
-test('the limit rises after the loss has ended', () => {
+test('the limit rises slowly after the loss has ended, and no further than a few times what is sent', () => {
   const estimator = new ReportedEstimator()
-  report(estimator, 4_000_000, 0.75, 4)
-  assert.equal(report(estimator, 500_000, 0, 12, 4_000), Infinity)
+  const limit = report(estimator, 4_000_000, 0.75, 4)
+  const risen = report(estimator, 900_000, 0, 40, 4_000)
+  assert.ok(risen > 1.1 * limit && risen < 1.8 * limit, `${limit}, then ${risen}`)
+  const most = report(estimator, 900_000, 0, 400, 44_000)
+  assert.ok(most > 3_000_000 && most < 4_500_000, String(most))
+})
+
+test('the limit of a viewer without video rises, so that it is tried again', () => {
+  const estimator = new ReportedEstimator()
+  const limit = report(estimator, 4_000_000, 0.75, 4)
+  assert.equal(estimator.estimateAt(6_000), limit)
+  assert.ok(estimator.estimateAt(20_000) > 2 * limit)
+  assert.ok(report(estimator, 900_000, 0, 1, 20_000) > 2 * limit)
 })
 
 test('the client’s own estimate is an upper bound while it is recent', () => {

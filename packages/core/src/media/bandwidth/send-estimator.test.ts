@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConstantFlow, TcpFlow } from '../../testing/link/competing-flow.ts'
 import { type LinkOptions, packetLink } from '../../testing/link/link-emulator.ts'
-import { ViewerLink } from '../../testing/link/viewer-link.ts'
+import { unlimitedViewer } from '../../testing/link/viewer-scenarios.ts'
 import { VirtualTime } from '../../testing/link/virtual-time.ts'
 import { seededRandom } from '../../testing/seeded-random.ts'
 
@@ -18,8 +18,7 @@ const linkOf = (rate: number, more: Partial<LinkOptions> = {}): LinkOptions => (
 
 /** A viewer who could use twice the link, and whose video follows the estimate. */
 function eager(link: LinkOptions, seed = 1) {
-  const viewer = new ViewerLink({ seed, link, bitrate: estimate => estimate })
-  viewer.estimator.desired = 2 * link.rate
+  const viewer = unlimitedViewer({ seed, link }, 2 * link.rate)
   return { viewer, time: new VirtualTime(START, [viewer]) }
 }
 
@@ -29,7 +28,7 @@ function meanOf({ viewer, time }: ReturnType<typeof eager>, seconds: number, rat
   const samples = seconds * 10
   for (let sample = 0; sample < samples; sample++) {
     time.run(time.now + 100)
-    sum += viewer.estimator.estimate
+    sum += viewer.sender.estimator.estimate
   }
   return sum / samples / rate
 }
@@ -63,18 +62,16 @@ test('loss of one packet in ten does not lower the estimate', () => {
 })
 
 test('probes find the bandwidth that media does not use', () => {
-  const viewer = new ViewerLink({ seed: 4, link: linkOf(5 * MEGABIT), bitrate: () => 500_000 })
-  viewer.estimator.desired = 5 * MEGABIT
+  const viewer = unlimitedViewer({ seed: 4, link: linkOf(5 * MEGABIT) }, 5 * MEGABIT, () => 500_000)
   const time = new VirtualTime(START, [viewer])
   time.run(START + 3_000)
-  assert.ok(viewer.estimator.isLimitedBySource)
-  assert.ok(viewer.estimator.estimate > 4 * MEGABIT, String(viewer.estimator.estimate))
+  assert.ok(viewer.sender.estimator.isLimitedBySource)
+  assert.ok(viewer.sender.estimator.estimate > 4 * MEGABIT, String(viewer.sender.estimator.estimate))
   assert.ok(viewer.paddingBytes * 8 < MEGABIT, String(viewer.paddingBytes))
 })
 
 test('no padding is sent to a viewer who is sent all that it wants', () => {
-  const viewer = new ViewerLink({ seed: 4, link: linkOf(5 * MEGABIT), bitrate: () => 500_000 })
-  viewer.estimator.desired = 500_000
+  const viewer = unlimitedViewer({ seed: 4, link: linkOf(5 * MEGABIT) }, 500_000, () => 500_000)
   const time = new VirtualTime(START, [viewer])
   time.run(START + 3_000)
   const before = viewer.paddingBytes
@@ -87,11 +84,27 @@ test('the estimate follows a link that falls to a fifth within a second, and ris
   run.time.run(START + 5_000)
   run.viewer.link.setRate(MEGABIT, run.time.now)
   run.time.run(START + 6_000)
-  assert.ok(run.viewer.estimator.estimate < 1.1 * MEGABIT, String(run.viewer.estimator.estimate))
+  assert.ok(run.viewer.sender.estimator.estimate < 1.1 * MEGABIT, String(run.viewer.sender.estimator.estimate))
   run.time.run(START + 15_000)
   run.viewer.link.setRate(5 * MEGABIT, run.time.now)
   run.time.run(START + 27_000)
-  assert.ok(run.viewer.estimator.estimate > 3.5 * MEGABIT, String(run.viewer.estimator.estimate))
+  assert.ok(run.viewer.sender.estimator.estimate > 3.5 * MEGABIT, String(run.viewer.sender.estimator.estimate))
+})
+
+test('media that exceeds the link from one moment on does not lower the estimate far below it', () => {
+  for (const seed of [1, 2, 3, 4, 5, 6]) {
+    let bitrate = 100_000
+    const viewer = unlimitedViewer({ seed, link: linkOf(400_000) }, MEGABIT, () => bitrate)
+    const time = new VirtualTime(START, [viewer])
+    time.run(START + 8_000)
+    bitrate = 900_000
+    let least = Infinity
+    for (let passed = 0; passed < 1_000; passed += 20) {
+      time.run(START + 8_000 + passed)
+      least = Math.min(least, viewer.sender.estimator.estimate)
+    }
+    assert.ok(least > 0.6 * 400_000, `seed ${seed}: ${least}`)
+  }
 })
 
 test('no audio packet is lost to video once the bandwidth is known', () => {
@@ -106,8 +119,7 @@ test('no audio packet is lost to video once the bandwidth is known', () => {
 test('two viewers behind one link share it', () => {
   const link = linkOf(4 * MEGABIT)
   const shared = packetLink(link, seededRandom(7))
-  const viewers = [1, 2].map(seed => new ViewerLink({ seed, link, shared, bitrate: estimate => estimate }))
-  for (const { estimator } of viewers) estimator.desired = 4 * MEGABIT
+  const viewers = [1, 2].map(seed => unlimitedViewer({ seed, link, shared }, 4 * MEGABIT))
   const time = new VirtualTime(START, [shared, ...viewers])
   time.run(START + 10_000)
   const before = viewers.map(({ arrivedBytes }) => arrivedBytes)
@@ -120,41 +132,39 @@ test('two viewers behind one link share it', () => {
 test('the estimate makes room for other traffic, and takes it back', () => {
   const link = linkOf(4 * MEGABIT)
   const shared = packetLink(link, seededRandom(7))
-  const viewer = new ViewerLink({ seed: 1, link, shared, bitrate: estimate => estimate })
-  viewer.estimator.desired = 8 * MEGABIT
+  const viewer = unlimitedViewer({ seed: 1, link, shared }, 8 * MEGABIT)
   const other = new ConstantFlow(shared, 2.5 * MEGABIT, START + 6_000)
   const time = new VirtualTime(START, [shared, viewer, other])
   time.run(START + 9_000)
-  assert.ok(viewer.estimator.estimate < 1.8 * MEGABIT, String(viewer.estimator.estimate))
+  assert.ok(viewer.sender.estimator.estimate < 1.8 * MEGABIT, String(viewer.sender.estimator.estimate))
   other.deadline = Infinity
   time.run(START + 25_000)
-  assert.ok(viewer.estimator.estimate > 2.5 * MEGABIT, String(viewer.estimator.estimate))
+  assert.ok(viewer.sender.estimator.estimate > 2.5 * MEGABIT, String(viewer.sender.estimator.estimate))
 })
 
 test('a download that fills the queue leaves video a part of the link', () => {
   const link = linkOf(4 * MEGABIT)
   const shared = packetLink(link, seededRandom(7))
-  const viewer = new ViewerLink({ seed: 1, link, shared, bitrate: estimate => estimate })
-  viewer.estimator.desired = 8 * MEGABIT
+  const viewer = unlimitedViewer({ seed: 1, link, shared }, 8 * MEGABIT)
   const tcp = new TcpFlow(shared, link.delay, START + 3_000)
   const time = new VirtualTime(START, [shared, viewer, tcp])
   time.run(START + 20_000)
-  assert.ok(viewer.estimator.estimate > 0.1 * MEGABIT, String(viewer.estimator.estimate))
+  assert.ok(viewer.sender.estimator.estimate > 0.1 * MEGABIT, String(viewer.sender.estimator.estimate))
   assert.ok(tcp.arrivedBytes * 8 > 4 * MEGABIT)
 })
 
 test('without feedback nothing is limited but by what a viewer is sent to begin with', () => {
-  const viewer = new ViewerLink({ seed: 1, link: linkOf(4 * MEGABIT), feedbackLoss: 1, bitrate: () => MEGABIT })
+  const viewer = unlimitedViewer({ seed: 1, link: linkOf(4 * MEGABIT), feedbackLoss: 1 }, 0, () => MEGABIT)
   const time = new VirtualTime(START, [viewer])
   time.run(START + 5_000)
-  assert.equal(viewer.estimator.isActive, false)
+  assert.equal(viewer.sender.estimator.isActive, false)
 })
 
 test('a viewer whose feedback ends is sent less and less', () => {
   const run = eager(linkOf(4 * MEGABIT))
   run.time.run(START + 4_000)
-  const before = run.viewer.estimator.estimate
+  const before = run.viewer.sender.estimator.estimate
   run.viewer.feedbackEnds = true
   run.time.run(START + 10_000)
-  assert.ok(run.viewer.estimator.estimate < before / 4)
+  assert.ok(run.viewer.sender.estimator.estimate < before / 4)
 })

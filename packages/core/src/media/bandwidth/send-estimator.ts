@@ -2,56 +2,46 @@
 // than the estimate (draft-ietf-rmcat-gcc-02).
 import { referenceDistance, type TransportReport } from '@parley/protocol'
 import { LIMITS } from '../../limits.ts'
-import { DelayTrend, Usage } from './estimate/delay-trend.ts'
+import { Usage } from './estimate/delay-trend.ts'
+import { FirstRate } from './estimate/first-rate.ts'
+import { LinkQueue } from './estimate/link-queue.ts'
 import { LossModel } from './estimate/loss-model.ts'
-import { PacketGroups } from './estimate/packet-groups.ts'
-import { Probe } from './estimate/probe.ts'
+import { estimateAfter, ProbeSchedule } from './estimate/probe-schedule.ts'
 import { RateControl } from './estimate/rate-control.ts'
 import { ReceivedRate } from './estimate/received-rate.ts'
 import { SendingLoad } from './estimate/sending-load.ts'
 import { SentPackets } from './estimate/sent-packets.ts'
 
-/** A probe must exceed the estimate by this factor to be worth its packets. */
-const WORTHWHILE = 1.1
-/** A link that carried less than the estimate in a probe lowers it by at most this factor: one probe may meet other traffic. */
-const DOUBTED = 0.85
+/** Part of the rate of a slow link that is used once the first packets have filled its queue. */
+const AFTER_START = 0.7
 /** The least turnaround grows by this factor per packet, so that it follows a path that changes. */
 const LEAST_GROWTH = 1.001
 /** The receiver's clock starts here, so that it stays positive when its reference time steps back. */
 const CLOCK_START = 2 ** 31
-/** Media that brings more than this part of the estimate to the viewer fills the link. */
-const FULL = 0.8
-/** Bits of a large packet, times a thousand. */
-const PACKET = 9_600_000
-/** Delay that grows faster than this shows a link that carries less than what is sent, even if that is less than the estimate. */
-const STEEP = 0.1
 
 /** One per viewer with transport-wide feedback. Per packet: no allocation. */
 export class SendEstimator {
   readonly #sent = new SentPackets()
-  readonly #groups = new PacketGroups()
-  readonly #trend = new DelayTrend()
+  readonly #queue = new LinkQueue()
   readonly #received = new ReceivedRate()
   readonly #load = new SendingLoad()
   readonly #loss = new LossModel()
   readonly #control = new RateControl()
-  readonly #probe = new Probe()
+  readonly #probes = new ProbeSchedule()
+  readonly #first = new FirstRate()
   /** Bits per second that the viewer could use, with a reserve; below it probes look for more. */
   desired = 0
   /** Milliseconds from a packet to the feedback about it, without the wait in the queue of the link. */
   #leastTurnaround = Infinity
   #clock = CLOCK_START
   #reference = -1
-  #probeAt = -Infinity
-  #probeInterval: number = LIMITS.probeInterval
   /** When the first feedback arrived. */
   #startedAt = Infinity
   #feedbackAt = Infinity
   #sentAt = -Infinity
   #isMeasured = false
-  #hasProbed = false
-  /** The last probe measured nothing: packets of it, or the feedback, were lost. */
-  #hasFailed = false
+  /** The last probe had no stream to carry its padding. */
+  #isBlind = false
 
   /** Bits per second. While nothing is measured, what a viewer may be sent to begin with. */
   get estimate(): number {
@@ -68,14 +58,24 @@ export class SendEstimator {
     return this.#isMeasured
   }
 
+  /** A probe has measured something. */
+  get hasProbed(): boolean {
+    return this.#probes.hasProbed
+  }
+
   /** A probe is being sent. */
   get isProbing(): boolean {
-    return this.#probe.isSending
+    return this.#probes.probe.isSending
   }
 
   /** When `paddingDue` has bytes; Infinity if no probe is being sent. */
   get paddingAt(): number {
-    return this.#probe.isSending ? this.#probe.dueAt : Infinity
+    return this.isProbing ? this.#probes.probe.dueAt : Infinity
+  }
+
+  /** Bytes of each packet of padding. */
+  get paddingSize(): number {
+    return this.#probes.probe.packetSize
   }
 
   /** Media uses less than 65 % of the estimate. */
@@ -83,26 +83,45 @@ export class SendEstimator {
     return this.#load.isLimited
   }
 
+  /** A queue grows or stands: what is sent exceeds the link. */
+  isCongested(now: number): boolean {
+    return this.#queue.isCongested(now)
+  }
+
+  /** A probe has just shown that the link carries clearly more than was known: that needs no further confirmation. */
+  isRaised(now: number): boolean {
+    return this.#probes.isRaised(now)
+  }
+
   /** When `tick` has something to do. */
   get deadline(): number {
     if (!this.isActive) return Infinity
-    if (this.#probe.isSending) return this.paddingAt
-    if (this.#probe.isPending || !this.#wantsProbe()) return this.#feedbackAt + LIMITS.feedbackTimeout
-    return this.#probeAt
+    if (this.isProbing) return this.paddingAt
+    const { probe, at } = this.#probes
+    const isProbeNext = !probe.isPending && this.#wantsProbe(Math.max(this.#feedbackAt, at))
+    return isProbeNext ? at : this.#feedbackAt + LIMITS.feedbackTimeout
   }
 
   /** A packet of `bytes` with its headers leaves. Returns its transport-wide sequence. Per packet: no allocation. */
   sent(bytes: number, isPadding: boolean, now: number): number {
     this.#sentAt = now
-    if (!isPadding) this.#load.sent(bytes, this.#control.estimate, now)
-    const probe = this.#probe.isSending ? this.#probe.id : 0
-    if (probe > 0) this.#probe.sent(this.#sent.next, bytes, isPadding, now)
-    return this.#sent.add(bytes, probe, now)
+    if (isPadding) this.#isBlind = false
+    else this.#load.sent(bytes, this.#control.estimate, now)
+    const { probe } = this.#probes
+    if (!probe.isSending) return this.#sent.add(bytes, 0, now)
+    probe.sent(this.#sent.next, bytes, isPadding, now)
+    return this.#sent.add(bytes, probe.id, now)
+  }
+
+  /** A probe has no stream to carry its padding. */
+  abandonProbe(now: number): void {
+    this.#isBlind = true
+    this.#probes.abandon(now)
   }
 
   /** Bytes of padding that a probe needs now. */
   paddingDue(now: number): number {
-    return this.#probe.due(now)
+    return this.#probes.probe.due(now)
   }
 
   /** Starts probes, and lowers the estimate of a viewer whose feedback ends while packets are sent to it. */
@@ -111,7 +130,10 @@ export class SendEstimator {
     this.#load.update(this.#control.estimate, now)
     this.#takeProbe(now)
     if (now - this.#feedbackAt >= LIMITS.feedbackTimeout) this.#timedOut(now)
-    if (!this.#probe.isPending && now >= this.#probeAt && this.#wantsProbe()) this.#beginProbe(now)
+    if (this.#probes.probe.isPending || now < this.#probes.at || !this.#wantsProbe(now)) return
+    // What layers take that have just begun is not known yet.
+    const desired = this.#probes.hasProbed ? this.desired : Math.max(this.desired, LIMITS.startAllowance)
+    this.#probes.begin(this.#control.estimate, desired, now)
   }
 
   /** Feedback of the viewer arrived. Per feedback: no allocation. */
@@ -122,21 +144,18 @@ export class SendEstimator {
     if (!this.isActive) this.#startedAt = now
     this.#feedbackAt = now
     const fresh = this.#sent.cover(first + report.count)
-    const skipped = this.#bytesBetween(fresh, first)
-    this.#probe.cover(first + report.count)
-    const arrived = this.#read(report, first, fresh, start, now)
-    // Packets of a lost feedback: they arrived as those before and after them did.
-    if (arrived > -Infinity && skipped > 0) this.#received.add(skipped * (1 - this.#loss.inherent), arrived)
+    this.#probes.probe.cover(first + report.count)
+    this.#received.skipped(this.#bytesBetween(fresh, first), start)
+    this.#read(report, first, fresh, start, now)
     this.#load.update(this.#control.estimate, now)
     this.#update(now)
   }
 
-  /** Reads the arrivals of packets from `first` on, of which those before `fresh` were reported before. Returns the last arrival. */
-  #read(report: TransportReport, first: number, fresh: number, start: number, now: number): number {
+  /** Reads the arrivals of packets from `first` on, of which those before `fresh` were reported before. */
+  #read(report: TransportReport, first: number, fresh: number, start: number, now: number): void {
     let packets = 0
     let lost = 0
     let bits = 0
-    let last = -Infinity
     for (let index = Math.max(0, fresh - first); index < report.count; index++) {
       const packet = first + index
       if (this.#sent.find(packet & 0xffff) !== packet) break
@@ -144,96 +163,92 @@ export class SendEstimator {
       const arrival = start + report.times[index]!
       packets++
       bits += bytes * 8
-      if (this.#sent.probeOf(packet) === this.#probe.id && this.#probe.isPending) this.#probe.reported(bytes, arrival)
-      if (Number.isNaN(arrival)) lost++
-      else {
-        last = Math.max(last, arrival)
-        this.#arrived(packet, bytes, arrival)
-        this.#measureTurnaround(now - this.#sent.sentAt(packet))
-      }
+      this.#reported(packet, bytes, arrival)
+      if (Number.isNaN(arrival)) {
+        lost++
+        this.#received.lost(bytes)
+      } else this.#arrived(packet, bytes, arrival, now)
     }
-    if (packets > 0 && this.#loss.add(packets, lost, bits, now)) this.#control.limit(this.#loss.limit)
-    return last
+    if (packets > 0 && this.#loss.add(packets, lost, bits, now)) this.#limit(now)
   }
 
-  #arrived(packet: number, bytes: number, arrival: number): void {
-    this.#received.add(bytes, arrival)
-    const groups = this.#groups
-    if (this.#sent.probeOf(packet) > 0) return
-    this.#trend.packetTime = PACKET / this.#control.estimate
-    if (groups.add(this.#sent.sentAt(packet), arrival))
-      this.#trend.add(groups.sentDelta, groups.arrivalDelta, groups.arrival)
+  /** `arrival` is NaN for a lost packet. */
+  #reported(packet: number, bytes: number, arrival: number): void {
+    const { probe } = this.#probes
+    if (!this.#isMeasured) this.#first.add(bytes, this.#sent.sentAt(packet), arrival)
+    if (probe.isPending && this.#sent.probeOf(packet) === probe.id) probe.reported(bytes, arrival)
   }
 
-  #measureTurnaround(turnaround: number): void {
-    this.#leastTurnaround = Math.min(this.#leastTurnaround * LEAST_GROWTH, turnaround)
+  #arrived(packet: number, bytes: number, arrival: number, now: number): void {
+    const sent = this.#sent.sentAt(packet)
+    this.#leastTurnaround = Math.min(this.#leastTurnaround * LEAST_GROWTH, now - sent)
+    this.#queue.arrived(sent, arrival, this.#sent.probeOf(packet) > 0, this.#control.estimate, now)
+    this.#received.arrived(bytes, this.#loss.inherent, this.#queue.isFilled, arrival)
+  }
+
+  /** Loss shows congestion. */
+  #limit(now: number): void {
+    if (this.#loss.limit >= this.#control.estimate) return
+    this.#control.limit(this.#loss.limit)
+    this.#probes.pause(now)
   }
 
   #update(now: number): void {
-    const { usage } = this.#trend
+    if (!this.#isMeasured) this.#measureStart(now)
     this.#takeProbe(now)
-    const isSteep = this.#trend.isSevere || this.#trend.slope > STEEP
-    const isConfirming = !this.#load.isLimited || (usage === Usage.Over && isSteep)
-    this.#control.update(usage, this.#carried(), this.#leastTurnaround, isConfirming, now)
+    const usage = this.#queue.take(now)
+    this.#control.update(this.#isEcho(usage, now) ? Usage.Under : usage, this.#carried(), this.#leastTurnaround, {
+      isConfirming: !this.#load.isLimited || (usage === Usage.Over && this.#queue.isSteep),
+      isSevere: this.#queue.isSevere,
+      isBlind: this.#isBlind && this.#control.estimate < this.desired,
+      now,
+    })
     this.#control.limit(this.#loss.limit)
+    this.#drain(now)
     if (usage === Usage.Over || now - this.#startedAt >= LIMITS.startTime) this.#isMeasured = true
-    if (usage === Usage.Over) this.#delayProbe(now)
+    if (usage === Usage.Over) this.#probes.pause(now)
   }
 
-  /** Bits per second that the link carried, packets included that it lost at the end. */
+  /** What looks like overuse is the queue of a probe, unless it grows steeply. */
+  #isEcho(usage: Usage, now: number): boolean {
+    return usage === Usage.Over && !this.#queue.isSteep && this.#probes.isEcho(this.#leastTurnaround, now)
+  }
+
+  /** The first packets have filled the queue of a slow link: it drains before a probe measures the rest. */
+  #measureStart(now: number): void {
+    const rate = this.#first.bitsPerSecond
+    if (rate === undefined) return
+    this.#isMeasured = true
+    this.#control.probed(AFTER_START * rate, false, now)
+    this.#probes.pause(now)
+  }
+
+  #drain(now: number): void {
+    if (!this.#queue.mustDrain(now)) return
+    this.#control.drain(this.#carried(), now)
+    this.#probes.pause(now)
+  }
+
+  /** Bits per second that the link carried. */
   #carried(): number | undefined {
-    const isSevere = this.#trend.isSevere
-    const received = isSevere ? this.#received.recentBitsPerSecond : this.#received.bitsPerSecond
-    return received === undefined ? undefined : received / (1 - this.#loss.inherent)
+    return this.#queue.isSevere ? this.#received.recentBitsPerSecond : this.#received.smoothedBitsPerSecond
   }
 
   #takeProbe(now: number): void {
-    const result = this.#probe.take(this.#loss.inherent, now)
-    if (Number.isNaN(result)) return
     const before = this.#control.estimate
-    if (result !== 0) this.#probed(result, before)
-    const isHigher = result > before * WORTHWHILE
-    const isRetried = result === 0 && !this.#hasFailed
-    this.#hasFailed = result === 0
-    if (isHigher) this.#probeInterval = 0
-    else if (isRetried) this.#probeInterval = LIMITS.probeInterval
-    this.#probeAt = now + Math.min(this.#longestInterval, this.#probeInterval)
-    this.#probeInterval = Math.max(LIMITS.probeInterval, 2 * this.#probeInterval)
-  }
-
-  /** Media that fills the link leaves less room for probes. */
-  get #longestInterval(): number {
-    const isFull = (this.#carried() ?? 0) > FULL * this.#control.estimate
-    return isFull ? LIMITS.probeIntervalFull : LIMITS.probeIntervalHighest
-  }
-
-  /** Negative results are those of a full link. */
-  #probed(result: number, before: number): void {
-    const isFull = result < 0
-    const least = isFull ? (this.#hasProbed ? DOUBTED * before : 0) : before
-    const measured = Math.max(least, Math.abs(result))
+    const { hasProbed } = this.#probes
+    const result = this.#probes.take(this.#loss.inherent, this.#leastTurnaround, before, now)
+    if (Number.isNaN(result) || result === 0) return
     if (result > this.#loss.limit) this.#loss.forget()
-    else if (isFull) this.#loss.raise(-result)
-    this.#control.probed(measured, isFull)
-    this.#isMeasured = this.#hasProbed = true
-  }
-
-  /** After overuse the queue has to drain first. */
-  #delayProbe(now: number): void {
-    this.#probeAt = Math.max(this.#probeAt, now + LIMITS.probePause)
+    else if (result < 0) this.#loss.raise(-result)
+    this.#control.probed(hasProbed ? estimateAfter(result, before) : Math.abs(result), result < 0, now)
+    this.#isMeasured = true
   }
 
   /** The viewer could use more, and media alone cannot show that the link has it. */
-  #wantsProbe(): boolean {
-    const { estimate } = this.#control
-    if (!this.#hasProbed) return true
-    return this.desired > estimate && this.#trend.usage !== Usage.Over && !this.#loss.isCongested
-  }
-
-  #beginProbe(now: number): void {
-    const factor = this.#hasProbed ? LIMITS.probeFactor : LIMITS.startProbeFactor
-    const most = Math.max(LIMITS.lowestBitrate, this.desired) * WORTHWHILE
-    this.#probe.begin(Math.min(most, factor * this.#control.estimate), now)
+  #wantsProbe(now: number): boolean {
+    if (!this.#probes.hasProbed) return true
+    return this.desired > this.#control.estimate && this.#queue.usageAt(now) !== Usage.Over
   }
 
   #timedOut(now: number): void {

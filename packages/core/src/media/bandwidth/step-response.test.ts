@@ -51,3 +51,22 @@ test('a narrow link carries the lowest layers of as many cameras as fit', () => 
     assert.ok(cameras >= 5 && cameras <= 10, `seed ${seed}: ${viewer.layers}`)
   }
 })
+
+test('video that an outage has paused returns once the link carries it', () => {
+  const sources = Array.from({ length: 24 }, () => [150_000, 600_000])
+  const times: number[] = []
+  for (const seed of SEEDS) {
+    const viewer = new AllocatedViewer({
+      seed,
+      link: { ...linkOf(MEGABIT, 0.1), queue: 20_000 },
+      feedbackLoss: 0.1,
+      sources,
+    })
+    viewer.time.run(START + 6_000)
+    viewer.viewer.link.setRate(60_000, viewer.time.now)
+    viewer.time.run(START + 20_000)
+    assert.ok(viewer.bitrate <= 150_000, `seed ${seed}: ${viewer.layers}`)
+    times.push(respond(viewer, MEGABIT, () => viewer.bitrate >= 450_000))
+  }
+  assert.ok(middle(times) <= 2_000 && times.at(-1)! <= 5_000, times.join())
+})

@@ -1,6 +1,7 @@
 // Transport-wide feedback about what one WebRTC client sends.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { readTransportFeedback, TransportReport } from '@parley/protocol'
 import { TransportFeedback } from './transport-feedback.ts'
 
 test('a repeated packet, and one that was reported as missing, needs no other feedback', () => {
@@ -20,4 +21,18 @@ test('feedback continues after an outage of more than half a cycle', () => {
   feedback.restart(after)
   assert.ok(feedback.arrived(after, 1, 20_000))
   assert.ok(feedback.take(1) > 0)
+})
+
+test('packets that are missing before the first that arrived since the last feedback are reported', () => {
+  const feedback = new TransportFeedback()
+  feedback.arrived(100, 1, 1_000)
+  feedback.take(1)
+  feedback.arrived(103, 1, 1_050)
+  const { bytes } = feedback
+  const length = feedback.take(1)
+  const report = new TransportReport()
+  assert.ok(readTransportFeedback(new DataView(bytes.buffer), 0, length, report))
+  assert.deepEqual([report.base, report.count], [101, 3])
+  assert.deepEqual([...report.times.subarray(0, 2)], [Number.NaN, Number.NaN])
+  assert.equal(report.reference * 64 + report.times[2]!, 1_050)
 })

@@ -8,12 +8,18 @@ import {
 } from '@parley/protocol'
 import { LIMITS } from '../../limits.ts'
 
-/** One per client. Storage is fixed; a gap longer than one feedback can span makes it start over. */
+const NO_TIMES = new Float64Array(0)
+const NO_BYTES = new Uint8Array(0)
+
+/**
+ * One per client. Storage is fixed from the first packet on: a listener sends none. A gap longer than one feedback can span makes
+ * it start over.
+ */
 export class TransportFeedback {
   /** Arrivals from #base on; NaN for packets that did not arrive. */
-  readonly #times = new Float64Array(TRANSPORT_FEEDBACK_PACKETS).fill(Number.NaN)
-  readonly #bytes = new Uint8Array(MAX_TRANSPORT_FEEDBACK_LENGTH)
-  readonly #view = new DataView(this.#bytes.buffer)
+  #times = NO_TIMES
+  #bytes = NO_BYTES
+  #view: DataView | undefined
   /** The sequence that the next feedback begins with; −1 before the first packet. */
   #base = -1
   #count = 0
@@ -25,7 +31,7 @@ export class TransportFeedback {
 
   /** A packet arrived. Returns false if it does not fit: feedback has to be sent first. Per packet: no allocation. */
   arrived(sequence: number, ssrc: number, now: number): boolean {
-    if (this.#base < 0) this.#base = sequence
+    if (this.#base < 0) this.#begin(sequence)
     const index = sequenceDistance(sequence, this.#base)
     // Further away, also behind: packets of more than half a cycle may be missing.
     if (Math.abs(index) >= TRANSPORT_FEEDBACK_PACKETS) return false
@@ -38,13 +44,20 @@ export class TransportFeedback {
     return true
   }
 
+  #begin(sequence: number): void {
+    this.#base = sequence
+    if (this.#view !== undefined) return
+    this.#times = new Float64Array(TRANSPORT_FEEDBACK_PACKETS).fill(Number.NaN)
+    this.#bytes = new Uint8Array(MAX_TRANSPORT_FEEDBACK_LENGTH)
+    this.#view = new DataView(this.#bytes.buffer)
+  }
+
   /** Writes the feedback on the packets since the last. Returns its length; 0 if there were none. */
   take(sender: number): number {
-    const first = this.#times.findIndex(time => !Number.isNaN(time))
     this.deadline = Infinity
-    if (first < 0) return 0
-    const times = this.#times.subarray(first)
-    const arrivals = { base: (this.#base + first) & 0xffff, times, count: this.#count - first }
+    if (this.#count === 0 || this.#view === undefined) return 0
+    // Packets that are missing before the first arrival were lost too: no other feedback mentions them.
+    const arrivals = { base: this.#base, times: this.#times, count: this.#count }
     const length = writeTransportFeedback(this.#view, { sender, media: this.#ssrc }, arrivals, this.#number++)
     this.#base = (this.#base + this.#count) & 0xffff
     this.#times.fill(Number.NaN)
@@ -54,7 +67,7 @@ export class TransportFeedback {
 
   /** Continues at `sequence` after a gap that feedback cannot span. */
   restart(sequence: number): void {
-    this.#base = sequence
+    this.#begin(sequence)
   }
 
   /** What `take` wrote. */

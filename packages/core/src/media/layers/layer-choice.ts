@@ -15,6 +15,8 @@ export interface LayerView {
   bitrate(now: number): number
   /** The same of its temporal layers up to this one. */
   bitrateUpTo(temporal: number, now: number): number
+  /** The most of the last ten seconds, each over a second. */
+  peakUpTo(temporal: number, now: number): number
   /** The highest of its temporal layers that arrives, up to 3; 0 if it has none. */
   highestTemporal(now: number): number
   /** The sender declared that it sends the layer, and it has not fallen silent. */
@@ -29,6 +31,13 @@ export interface SourceView {
   /** In ascending order of quality; layers are named by their index. */
   readonly layers: readonly LayerView[]
 }
+
+/** The layer with which a viewer begins; the lowest one if none is available. */
+export const lowestAvailable = (layers: SourceView['layers']): number =>
+  Math.max(
+    0,
+    layers.findIndex(({ isAvailable }) => isAvailable),
+  )
 
 /**
  * One viewer and one source. `wanted` is what op 15 asks for within what the backend permits, `limit` what the allocation permits, `target` the best available layer

@@ -24,6 +24,7 @@ import type { RtpMapping } from '../streams/rtp-mapping.ts'
 import type { SendStream } from '../streams/send-stream.ts'
 import type { SendStreams } from '../streams/send-streams.ts'
 import { PacketCache } from './packet-cache.ts'
+import { PacketPool } from './packet-pool.ts'
 
 /** Bytes of the original sequence. */
 const ORIGINAL_SEQUENCE = 2
@@ -47,6 +48,7 @@ export class NackResponder {
   readonly #sendStreams: SendStreams
   readonly #routes: RouteTable
   readonly #caches = new Map<ReceiveStream, PacketCache>()
+  readonly #pool = new PacketPool()
   readonly #rates = new AddressRates({ perSecond: LIMITS.retransmissionsPerSecond, blockFor: 0, ignoresPort: false })
   /** The RTX packet. */
   readonly #batch = createBatch(1)
@@ -67,6 +69,7 @@ export class NackResponder {
 
   /** The video has ended, or another source feeds the stream. */
   forget(stream: ReceiveStream): void {
+    this.#caches.get(stream)?.close()
     this.#caches.delete(stream)
   }
 
@@ -156,7 +159,7 @@ export class NackResponder {
   }
 
   #open(stream: ReceiveStream): PacketCache {
-    const cache = new PacketCache()
+    const cache = new PacketCache(this.#pool)
     this.#caches.set(stream, cache)
     return cache
   }

@@ -1,26 +1,35 @@
 // The last packets of one video stream, for retransmission: plain, in node numbering.
 import { sequenceDistance } from '@parley/protocol'
-import { copySlot, SLOT_WORDS } from '../../lane/batch.ts'
+import { copySlot } from '../../lane/batch.ts'
 import { LIMITS } from '../../limits.ts'
+import { CHUNK, CHUNK_BITS, NO_SEQUENCE, type PacketChunk, type PacketPool } from './packet-pool.ts'
 
 /** A power of two: a sequence's place is its lowest bits. */
 const PACKETS = LIMITS.cachedPackets
-const NONE = -1
+/** Of a sequence's place: which chunk, and which packet of it. */
+const IN_CHUNK = CHUNK - 1
+const CHUNKS = PACKETS / CHUNK
 
-/** A ring by sequence, 1 MiB per stream. All receivers share it: their numbers are added when a packet is sent again. */
+const chunkOf = (sequence: number): number => (sequence & (PACKETS - 1)) >> CHUNK_BITS
+
+/**
+ * A ring by sequence, 1 MiB per stream at most, in chunks that it takes when packets arrive for them and may lose to other streams.
+ * All receivers share it: their numbers are added when a packet is sent again.
+ */
 export class PacketCache {
-  /** The packets, SLOT_WORDS each. */
-  readonly #words = new Int32Array(PACKETS * SLOT_WORDS)
-  readonly #lengths = new Int32Array(PACKETS)
-  /** Bytes of each packet's header. */
-  readonly #headers = new Int32Array(PACKETS)
-  /** The sequence at each place; NONE if it is empty. */
-  readonly #sequences = new Int32Array(PACKETS).fill(NONE)
-  #newest = NONE
+  readonly #pool: PacketPool
+  readonly #chunks = new Array<PacketChunk | undefined>(CHUNKS).fill(undefined)
+  /** That of the newest packet. */
+  #current: PacketChunk | undefined
+  #newest = NO_SEQUENCE
+
+  constructor(pool: PacketPool) {
+    this.#pool = pool
+  }
 
   /**
    * Keeps the packet of `length` bytes in a slot of `words`. One far behind the newest empties the cache: its sender started over.
-   * Returns false if the packet is kept already. Per packet: no allocation.
+   * Returns false if the packet is kept already. Per packet: allocates only for the first ones.
    */
   store(sequence: number, words: Int32Array, slot: number, length: number, header: number): boolean {
     if (this.behind(sequence) >= LIMITS.replayWindow) this.#clear()
@@ -34,37 +43,68 @@ export class PacketCache {
 
   /** How far the sequence is behind the newest one; negative if it is ahead. */
   behind(sequence: number): number {
-    return this.#newest === NONE ? -1 : sequenceDistance(this.#newest, sequence)
+    return this.#newest === NO_SEQUENCE ? -1 : sequenceDistance(this.#newest, sequence)
   }
 
   /** Copies the packet to the first slot of `target`. Returns its length; 0 if it is not kept. */
   load(sequence: number, target: Int32Array): number {
-    const place = sequence & (PACKETS - 1)
-    if (this.#sequences[place] !== sequence) return 0
-    const length = this.#lengths[place]!
-    copySlot(this.#words, place, target, 0, length)
+    const chunk = this.#chunks[chunkOf(sequence)]
+    const index = sequence & IN_CHUNK
+    if (chunk === undefined || chunk.sequences[index] !== sequence) return 0
+    const length = chunk.lengths[index]!
+    copySlot(chunk.words, index, target, 0, length)
     return length
   }
 
   /** Bytes of the header of a packet that `load` found. */
   headerOf(sequence: number): number {
-    return this.#headers[sequence & (PACKETS - 1)]!
+    return this.#chunks[chunkOf(sequence)]?.headers[sequence & IN_CHUNK] ?? 0
   }
 
-  /** Sequences of before would be found under numbers of now. */
+  /** For `PacketPool`. */
+  lost(place: number): void {
+    if (this.#current === this.#chunks[place]) this.#current = undefined
+    this.#chunks[place] = undefined
+  }
+
+  /** Gives its memory to others. */
+  close(): void {
+    for (const chunk of this.#chunks) if (chunk !== undefined) this.#pool.release(chunk)
+    this.#chunks.fill(undefined)
+    this.#current = undefined
+  }
+
+  /** Otherwise a lookup would find old packets under the current numbers. */
   #clear(): void {
-    this.#sequences.fill(NONE)
-    this.#newest = NONE
+    for (const chunk of this.#chunks) chunk?.sequences.fill(NO_SEQUENCE)
+    this.#newest = NO_SEQUENCE
   }
 
   #put(sequence: number, words: Int32Array, slot: number, length: number, header: number): boolean {
-    const place = sequence & (PACKETS - 1)
-    if (this.#sequences[place] === sequence) return false
-    copySlot(words, slot, this.#words, place, length)
-    this.#lengths[place] = length
-    this.#headers[place] = header
-    this.#sequences[place] = sequence
-    if (this.#newest === NONE || sequenceDistance(sequence, this.#newest) > 0) this.#newest = sequence
+    const place = chunkOf(sequence)
+    const index = sequence & IN_CHUNK
+    const chunk = this.#chunks[place] ?? this.#take(place)
+    if (chunk.sequences[index] === sequence) return false
+    copySlot(words, slot, chunk.words, index, length)
+    chunk.lengths[index] = length
+    chunk.headers[index] = header
+    chunk.sequences[index] = sequence
+    if (this.#newest === NO_SEQUENCE || sequenceDistance(sequence, this.#newest) > 0) {
+      this.#newest = sequence
+      if (chunk !== this.#current) this.#begin(chunk)
+    }
     return true
+  }
+
+  #take(place: number): PacketChunk {
+    const chunk = this.#pool.take(this, place)
+    this.#chunks[place] = chunk
+    return chunk
+  }
+
+  /** The newest packets are in this chunk from now on: it is not the next that another stream takes. */
+  #begin(chunk: PacketChunk): void {
+    this.#current = chunk
+    this.#pool.renew(chunk)
   }
 }

@@ -67,12 +67,10 @@ export class ReceiverReports {
   /** To a WebRTC client the blocks name the SSRCs that it chose. Nothing is sent to a peer without an address. */
   #send(peer: Peer, now: number): void {
     let blocks = 0
-    for (const ssrc of peer.ssrcs) {
-      const stream = this.#routes.stream(ssrc)
-      const stats = stream?.received?.stats
-      if (stream?.owner !== peer || stats?.isReportable !== true) continue
+    for (const { received, clientSsrc, ssrc } of this.#routes.streamsOf(peer)) {
+      if (received?.stats.isReportable !== true) continue
       if (blocks === MAX_REPORT_BLOCKS) break
-      const block = stats.takeBlock(stream.clientSsrc ?? ssrc, now)
+      const block = received.stats.takeBlock(clientSsrc ?? ssrc, now)
       writeReportBlock(this.#view, RTCP_HEADER + blocks++ * REPORT_BLOCK_LENGTH, block)
     }
     if (blocks === 0 || !peer.isBound) return

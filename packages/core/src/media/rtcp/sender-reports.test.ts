@@ -4,16 +4,13 @@ import { test } from 'node:test'
 import { decodeRtcp, encodeRtp, type SenderReport, writeSenderReport } from '@parley/protocol'
 import type { RtpMappingDescription } from '../../lane/commands.ts'
 import { LIMITS } from '../../limits.ts'
+import { BROWSER_TYPES } from '../../testing/mappings.ts'
 import type { Sent } from '../../testing/plain-io.ts'
 import { hex, PlainLane, ssrcOf, stunMac, TARGETS } from '../../testing/plain-lane.ts'
 import { Router } from '../router.ts'
 
 const MAPPING: RtpMappingDescription = {
-  payloadTypes: [
-    [120, 111],
-    [105, 96],
-    [106, 97],
-  ],
+  payloadTypes: BROWSER_TYPES,
   extensions: {},
 }
 const OWN_AUDIO = 0xaaaa_0001

@@ -15,6 +15,8 @@ export class Layer implements LayerView, StreamLayer {
   isDeclared = true
   /** That of the last packet, in node numbering; 0 before the first. */
   payloadType = 0
+  /** That of any layer of the source; 0 before the first packet. */
+  codec = 0
   /** Viewers that are sent this layer from its next keyframe on. */
   waiting = 0
   /** A viewer is to get the layer, and nothing arrives. */
@@ -39,6 +41,10 @@ export class Layer implements LayerView, StreamLayer {
 
   bitrateUpTo(temporal: number, now: number): number {
     return this.#rates.upTo(temporal, now)
+  }
+
+  peakUpTo(temporal: number, now: number): number {
+    return this.#rates.peakUpTo(temporal, now)
   }
 
   highestTemporal(now: number): number {

@@ -1,7 +1,7 @@
 // A source on the lane: its layers, and for each viewer which of them it is sent.
 import type { PeerId } from '../../lane/commands.ts'
 import { layerUpTo, type Wants, wantedLayer, wantOf } from '../../lane/wants.ts'
-import { NO_LAYER } from '../layers/layer-choice.ts'
+import { lowestAvailable, NO_LAYER } from '../layers/layer-choice.ts'
 import type { Layer } from './layer.ts'
 import type { ReceiveStream } from './receive-stream.ts'
 import { DISCORD_MAPPING, isKnownType } from './rtp-mapping.ts'
@@ -13,6 +13,8 @@ export interface SourceHost {
   /** How packets look to a viewer. */
   traitsOf(viewer: PeerId): ReceiverTraits
   wantsOf(viewer: PeerId): Wants
+  /** An allocation will limit what the viewer is sent: until then it is sent the lowest layer. */
+  isLimited(viewer: PeerId): boolean
   /** At most one per layer and `LIMITS.keyframeInterval`. */
   requestKeyframe(stream: ReceiveStream, now: number): void
   /** The viewer's layer, or the reason for it, may have changed. */
@@ -63,6 +65,7 @@ export class LayeredSource implements SinkSource {
   /** A packet of another codec arrived, or of a layer that was silent. */
   layerChanged({ layer }: ReceiveStream, now: number): void {
     this.#codec = layer?.payloadType ?? 0
+    for (const each of this.layers) each.codec = this.#codec
     this.chooseAll(now)
   }
 
@@ -70,6 +73,7 @@ export class LayeredSource implements SinkSource {
   addViewer(viewer: PeerId, now: number): Sink | undefined {
     if (viewer === this.sender || this.sinks.has(viewer)) return undefined
     const sink = new Sink(viewer, this)
+    if (this.#host.isLimited(viewer)) sink.limit = lowestAvailable(this.layers)
     this.sinks.set(viewer, sink)
     this.wantsChanged(sink, now)
     return sink

@@ -69,6 +69,8 @@ export class LayeredSources implements SourceHost, LayerChoices {
 
   /** The bandwidth of a viewer in bits per second; Infinity while nothing limits it. */
   estimateOf: (viewer: PeerId) => number = () => Infinity
+  /** Whether an allocation will limit what the viewer is sent. */
+  isLimited: (viewer: PeerId) => boolean = () => false
   /** Called when what a viewer wants, may have or gets changed. */
   onChange: (viewer: PeerId, now: number) => void = () => {}
 

@@ -17,11 +17,13 @@ export interface StreamLayer {
   readonly waiting: number
   /** That of the last packet, in node numbering; 0 before the first. */
   readonly payloadType: number
+  /** That of the last packet of any layer of the source. */
+  readonly codec: number
   /** A packet arrived, with this payload type, of this temporal layer. Returns whether the source has to choose layers again. */
   arrived(type: number, temporal: number, bytes: number, now: number): boolean
 }
 
-/** Every SSRC of every peer has one. Most are never used, so that what packets need is created by the first. */
+/** What packets need of it is created by the first. */
 export class ReceiveStream {
   /** The node's number for the stream, in Ready and towards every receiver. */
   readonly ssrc: number

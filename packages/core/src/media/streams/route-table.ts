@@ -30,6 +30,9 @@ export interface RouteCounts {
 
 /** A route is a stream with a list of targets. */
 export class RouteTable {
+  /** By SSRC: the peer that may send it. */
+  readonly #owners = new Map<number, Peer>()
+  /** Those that a packet or a command has named: most SSRCs are never used. */
   readonly #streams = new Map<number, ReceiveStream>()
   readonly #lists = new Map<TargetsId, TargetList>()
   /** The streams whose packets go to a list. */
@@ -48,8 +51,7 @@ export class RouteTable {
   addPeer(peer: Peer): void {
     this.#receivers.set(peer.id, { traits: DISCORD_TRAITS, lists: new Set() })
     this.#sources.addPeer(peer.id)
-    for (const [index, ssrc] of peer.ssrcs.entries())
-      if (!this.#streams.has(ssrc)) this.#streams.set(ssrc, new ReceiveStream(ssrc, peer, index === 0))
+    for (const ssrc of peer.ssrcs) if (!this.#owners.has(ssrc)) this.#owners.set(ssrc, peer)
   }
 
   /** Removes the peer from every list, and its streams with their routes. */
@@ -61,14 +63,15 @@ export class RouteTable {
       this.endRoute(stream)
       this.#streams.delete(stream.ssrc)
     }
+    for (const ssrc of peer.ssrcs) if (this.#owners.get(ssrc) === peer) this.#owners.delete(ssrc)
   }
 
-  /** The stream with this SSRC. Per packet: no allocation for SSRCs below 2^31. */
+  /** The stream with this SSRC, if a peer has it. Per packet: allocates only for the first, with SSRCs below 2^31. */
   stream(ssrc: number): ReceiveStream | undefined {
-    return this.#streams.get(ssrc)
+    return this.#streams.get(ssrc) ?? this.#begin(ssrc)
   }
 
-  /** The streams of a peer's SSRCs, as far as they are its own. */
+  /** The streams of a peer's SSRCs that are its own, as far as anything has named them. */
   streamsOf(peer: Peer): ReceiveStream[] {
     return Array.from(peer.ssrcs, ssrc => this.#streams.get(ssrc)).filter(
       stream => stream !== undefined && stream.owner === peer,
@@ -86,13 +89,14 @@ export class RouteTable {
     return this.#routed.get(list) ?? new Set()
   }
 
-  /** Ignored for a list that is open. */
-  openTargets(targets: TargetsId): void {
+  /** Ignored for a list that is open; its peers, as those of `addTarget`. */
+  openTargets({ targets, peers }: Extract<LaneCommand, { kind: 'openTargets' }>, now: number): void {
     if (this.#lists.has(targets)) return
     const list = new TargetList()
     this.#lists.set(targets, list)
     this.#routed.set(list, new Set())
     this.#watched.set(list, new Set())
+    for (const peer of peers ?? []) this.addTarget(targets, peer, now)
   }
 
   /** The stream of video that a viewer knows by the SSRC: for a WebRTC client, the layer that it is sent under it. */
@@ -152,7 +156,7 @@ export class RouteTable {
 
   /** Ignored for an SSRC that is not the owner's, and for a list that is not open. */
   setRoute(route: Route, now: number): void {
-    const stream = this.#streams.get(route.ssrc)
+    const stream = this.stream(route.ssrc)
     const list = this.#lists.get(route.targets)
     if (stream?.owner.id !== route.owner || list === undefined) return
     if (route.media === 'video') return this.#openSource(route, stream, list, now)
@@ -204,12 +208,20 @@ export class RouteTable {
     const lists = [...this.#lists.values()]
     const routed = lists.reduce((sum, list) => sum + this.routedTo(list).size + this.#watched.get(list)!.size, 0)
     return {
-      ssrcs: this.#streams.size,
+      ssrcs: this.#owners.size,
       routes: this.#routes,
       ending: routed - this.#routes,
       targetLists: lists.length,
       targets: lists.reduce((sum, list) => sum + list.count, 0),
     }
+  }
+
+  #begin(ssrc: number): ReceiveStream | undefined {
+    const owner = this.#owners.get(ssrc)
+    if (owner === undefined) return undefined
+    const stream = new ReceiveStream(ssrc, owner, ssrc === owner.ssrcs[0])
+    this.#streams.set(ssrc, stream)
+    return stream
   }
 
   /**
@@ -262,7 +274,7 @@ export class RouteTable {
     const known = (layers ?? [])
       .slice(0, LIMITS.layersPerSource)
       .flatMap(({ ssrc, quality, isActive }): RoutedLayer[] => {
-        const stream = this.#streams.get(ssrc)
+        const stream = this.stream(ssrc)
         return stream?.owner.id === owner ? [{ stream, quality, isActive }] : []
       })
     const hasPrimary = known.some(({ stream }) => stream === primary)

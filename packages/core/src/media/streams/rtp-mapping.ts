@@ -2,6 +2,7 @@
 // native clients, which these send and expect for audio (node numbering).
 import { MAX_ONE_BYTE_EXTENSION_ID, NATIVE_EXTENSIONS, OPUS_PAYLOAD_TYPE } from '@parley/protocol'
 import type { RtpMappingDescription } from '../../lane/commands.ts'
+import { LIMITS } from '../../limits.ts'
 
 const PAYLOAD_TYPES = 128
 const UNKNOWN = 0xff
@@ -29,8 +30,12 @@ export interface RtpMapping {
   readonly incoming: Uint8Array
 }
 
+const keyOf = ({ payloadTypes, extensions }: RtpMappingDescription): string =>
+  JSON.stringify([payloadTypes, extensions])
+
 /** Extension ids that do not fit one-byte elements (RFC 8285 §4.2) are not used. */
-export function createRtpMapping({ payloadTypes, extensions }: RtpMappingDescription): RtpMapping {
+function createRtpMapping(description: RtpMappingDescription): RtpMapping {
+  const { payloadTypes, extensions } = description
   const outgoing = new Uint8Array(PAYLOAD_TYPES).fill(UNKNOWN)
   const incoming = new Uint8Array(PAYLOAD_TYPES).fill(UNKNOWN)
   for (const [node, client] of payloadTypes) {
@@ -39,7 +44,7 @@ export function createRtpMapping({ payloadTypes, extensions }: RtpMappingDescrip
   }
   const idOf = (id: number | undefined) => (id !== undefined && id <= MAX_ONE_BYTE_EXTENSION_ID ? id : 0)
   return {
-    key: JSON.stringify([payloadTypes, extensions]),
+    key: keyOf(description),
     extensions: Uint8Array.from(FORWARDED_EXTENSIONS, name => idOf(extensions[name])),
     transportSequence: extensions.transportSequence ?? 0,
     rid: extensions.rid ?? 0,
@@ -56,6 +61,23 @@ export const DISCORD_MAPPING: RtpMapping = createRtpMapping({
   payloadTypes: [[OPUS_PAYLOAD_TYPE, OPUS_PAYLOAD_TYPE]],
   extensions: NATIVE_EXTENSIONS,
 })
+
+/** The mappings of a lane's peers. Clients of one kind share theirs, which takes a kilobyte. */
+export class RtpMappings {
+  readonly #byKey = new Map<string, RtpMapping>()
+
+  /** That of peers with the same description, or a new one. */
+  get(description: RtpMappingDescription): RtpMapping {
+    const key = keyOf(description)
+    const known = this.#byKey.get(key)
+    if (known !== undefined) return known
+    // Peers keep what they have, so that only later ones with the same description do not share it.
+    if (this.#byKey.size >= LIMITS.sharedMappings) this.#byKey.clear()
+    const mapping = createRtpMapping(description)
+    this.#byKey.set(key, mapping)
+    return mapping
+  }
+}
 
 /** Whether a mapping knows this payload type. */
 export const isKnownType = (type: number): boolean => type !== UNKNOWN

@@ -48,7 +48,7 @@ export class SendStreams {
     for (const stream of this.#byReceiver.get(receiver) ?? []) {
       const sendStream = stream.sendStreams?.get(receiver)
       if (stream.isAudio || sendStream === undefined) continue
-      return { ssrc: stream.ssrc, sendStream, payloadType: stream.layer?.payloadType ?? 0 }
+      return { ssrc: stream.ssrc, sendStream, payloadType: stream.layer?.codec ?? 0 }
     }
     return undefined
   }

@@ -22,6 +22,8 @@ export class TargetGroup {
   /** Of each peer, the highest temporal layer of video that it is sent. */
   temporals = new Uint8Array(8)
   count = 0
+  /** Where the last peer was found: each packet asks for its sender. */
+  #last = 0
 
   constructor(traits: ReceiverTraits) {
     this.traits = traits
@@ -69,8 +71,11 @@ export class TargetGroup {
 
   /** −1 if the peer is not in the group. Entries behind `count` are stale. */
   #indexOf(peer: PeerId): number {
+    if (this.#last < this.count && this.peers[this.#last] === peer) return this.#last
     const index = this.peers.indexOf(peer)
-    return index < this.count ? index : -1
+    if (index < 0 || index >= this.count) return -1
+    this.#last = index
+    return index
   }
 }
 

@@ -19,8 +19,16 @@ const EXTENSION = RTP_HEADER + 4
 const HEADER = EXTENSION + 4
 /** The most that the last byte can count. */
 const PADDING = 255
-/** Bytes of a packet of padding, without the tag of its encryption. */
-export const PADDING_PACKET = HEADER + PADDING
+/** Bytes of the largest packet of padding, without the tag of its encryption. */
+const LARGEST = HEADER + PADDING
+/** A packet of about so many bytes that can be sent. */
+export const paddingPacket = (bytes: number): number => Math.max(HEADER + 1, Math.min(LARGEST, Math.round(bytes)))
+
+const rtxOf = ({ payloadType }: PaddedStream, { outgoing }: RtpMapping): number => outgoing[rtxTypeOf(payloadType)]!
+
+/** Whether the viewer has RTX for the stream. */
+export const carriesPadding = (stream: PaddedStream, mapping: RtpMapping): boolean =>
+  isKnownType(rtxOf(stream, mapping))
 
 /** Per packet: no allocation. */
 export class Padding {
@@ -32,12 +40,12 @@ export class Padding {
     this.#io = io
   }
 
-  /** Sends one packet of padding, if the viewer has RTX for the stream. */
-  send({ ssrc, sendStream, payloadType }: PaddedStream, mapping: RtpMapping, transportSequence: number): void {
-    const type = mapping.outgoing[rtxTypeOf(payloadType)]!
-    if (!isKnownType(type)) return
+  /** Sends one packet of padding of `length` bytes, as `paddingPacket` returns, on a stream for which the viewer has RTX. */
+  send(stream: PaddedStream, length: number, mapping: RtpMapping, transportSequence: number): void {
+    const { ssrc, sendStream } = stream
+    const type = rtxOf(stream, mapping)
     const { bytes, view, lengths } = this.#batch
-    bytes.fill(0, 0, PADDING_PACKET)
+    bytes.fill(0, 0, length)
     bytes[0] = 0x80 | RTP_PADDING_BIT | RTP_EXTENSION_BIT
     bytes[1] = type
     view.setUint16(RTP_SEQUENCE, sendStream.rtxSequence)
@@ -46,8 +54,8 @@ export class Padding {
     view.setUint16(RTP_HEADER + 2, 1)
     bytes[EXTENSION] = (mapping.stamp << 4) | 1
     view.setUint16(EXTENSION + 1, transportSequence)
-    bytes[PADDING_PACKET - 1] = PADDING
-    lengths[0] = PADDING_PACKET
+    bytes[length - 1] = length - HEADER
+    lengths[0] = length
     sendStream.rtxSequence = (sendStream.rtxSequence + 1) & 0xffff
     this.#target[0] = sendStream.receiver.id
     this.#io.forward(this.#batch, 0, this.#target, 1, 0)

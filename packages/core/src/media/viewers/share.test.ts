@@ -25,6 +25,9 @@ class FakeLayer implements LayerView {
   bitrateUpTo(temporal: number, now: number): number {
     return this.#rates.upTo(temporal, now)
   }
+  peakUpTo(temporal: number, now: number): number {
+    return this.#rates.peakUpTo(temporal, now)
+  }
   highestTemporal(now: number): number {
     return this.#rates.highest(now)
   }
@@ -58,7 +61,7 @@ function scene({ kind = 'camera' as 'camera' | 'screen', isThinnable = true } = 
   }
   const apply = (step: number, now: number) => {
     share.demand.permitted = step
-    share.apply(true, now)
+    share.apply({ estimate: 0, isConfirmed: false, isAtOnce: true }, now)
     return limits.at(-1)
   }
   return { layers, send, costs, apply }

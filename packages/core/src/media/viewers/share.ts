@@ -6,13 +6,22 @@ import { LIMITS } from '../../limits.ts'
 import type { Demand } from '../bandwidth/allocation.ts'
 import { Hysteresis } from '../bandwidth/hysteresis.ts'
 import { TEMPORALS } from '../layers/frame-rates.ts'
-import { ALL_FRAMES, type LayerChoice, NO_LAYER } from '../layers/layer-choice.ts'
+import { ALL_FRAMES, type LayerChoice, lowestAvailable, NO_LAYER } from '../layers/layer-choice.ts'
 
 /** A layer of which no frame of its upper temporal layers arrived for so long has fewer of them now. */
 const TEMPORALS_LAST = 2_000
 
 /** The step of a layer with all of its frames. */
 const wholeStep = (layer: number): number => layer * TEMPORALS + TEMPORALS - 1
+
+export interface Applied {
+  /** In bits per second. */
+  readonly estimate: number
+  /** A probe has just shown that the link carries the estimate. */
+  readonly isConfirmed: boolean
+  /** Also more than before takes effect at once. */
+  readonly isAtOnce: boolean
+}
 
 export class Share {
   readonly choice: LayerChoice
@@ -34,36 +43,42 @@ export class Share {
       wanted: NO_LAYER,
       current: NO_LAYER,
       bitrates: choice.source.layers.flatMap(() => new Array<number>(TEMPORALS).fill(0)),
+      peaks: choice.source.layers.flatMap(() => new Array<number>(TEMPORALS).fill(0)),
       permitted: NO_LAYER,
     }
   }
 
-  /** Bits per second that the best wanted layer takes. */
+  /** Bits per second that the best wanted layer may take. */
   get wantedBitrate(): number {
-    return this.demand.bitrates[this.demand.wanted] ?? 0
+    return this.demand.peaks[this.demand.wanted] ?? 0
   }
 
   /** Brings the demand up to date. A layer that does not flow costs what it cost last, or a multiple of the one below it. */
   refresh(spokeAt: number, now: number): void {
     const { choice, demand } = this
-    const { bitrates } = demand
-    const { wanted, current, temporal, source } = choice
+    const { bitrates, peaks } = demand
+    const { wanted, source } = choice
     demand.spokeAt = spokeAt
+    demand.lowest = wholeStep(lowestAvailable(source.layers))
     demand.wanted = wanted === NO_LAYER ? NO_LAYER : wholeStep(wanted)
-    demand.current = current === NO_LAYER ? NO_LAYER : current * TEMPORALS + Math.min(temporal, TEMPORALS - 1)
+    demand.current = this.hysteresis.limit === Infinity ? NO_LAYER : Math.min(demand.wanted, this.hysteresis.limit)
     for (let layer = 0; layer < source.layers.length; layer++) {
-      const below = bitrates[wholeStep(layer - 1)] ?? 0
       if (source.layers[layer]!.bitrate(now) > 0) this.#measure(layer, now)
       else if (bitrates[wholeStep(layer)] === 0)
-        bitrates.fill(below * LIMITS.layerStep, layer * TEMPORALS, (layer + 1) * TEMPORALS)
+        for (const rates of [bitrates, peaks]) {
+          const below = rates[wholeStep(layer - 1)] ?? 0
+          rates.fill(below * LIMITS.layerStep, layer * TEMPORALS, (layer + 1) * TEMPORALS)
+        }
     }
   }
 
-  /** Applies the result of an allocation. `isAtOnce` also for more than before. */
-  apply(isAtOnce: boolean, now: number): void {
+  /** Applies the result of an allocation. */
+  apply(how: Applied, now: number): void {
     const { choice, demand, hysteresis } = this
-    if (isAtOnce) hysteresis.set(demand.permitted)
-    else hysteresis.allow(demand.permitted, now)
+    // Above what is wanted, a change changes nothing that is sent: it is no raise that could fail.
+    const isSpare = Math.min(demand.permitted, hysteresis.limit) >= demand.wanted
+    if (how.isAtOnce || isSpare) hysteresis.set(demand.permitted)
+    else hysteresis.allow(demand.permitted, how.estimate, how.isConfirmed, now, demand.lowest)
     const step = hysteresis.limit
     if (step === NO_LAYER || step === Infinity) return choice.setLimit(step, ALL_FRAMES, now)
     const layer = Math.floor(step / TEMPORALS)
@@ -73,7 +88,7 @@ export class Share {
   }
 
   #measure(layer: number, now: number): void {
-    const { bitrates } = this.demand
+    const { bitrates, peaks } = this.demand
     const view = this.choice.source.layers[layer]!
     const known = this.#temporals[layer]!
     const highest = view.highestTemporal(now)
@@ -82,8 +97,10 @@ export class Share {
       known.at = now
     }
     const lowest = this.#lowestTemporal(layer)
-    for (let temporal = 0; temporal < TEMPORALS; temporal++)
+    for (let temporal = 0; temporal < TEMPORALS; temporal++) {
       bitrates[layer * TEMPORALS + temporal] = view.bitrateUpTo(Math.max(temporal, lowest), now)
+      peaks[layer * TEMPORALS + temporal] = view.peakUpTo(Math.max(temporal, lowest), now)
+    }
   }
 
   /**

@@ -3,7 +3,7 @@ import type { TransportReport } from '@parley/protocol'
 import type { PeerId } from '../../lane/commands.ts'
 import { LIMITS } from '../../limits.ts'
 import type { Peer, SendMeter } from '../address/peers.ts'
-import { allocate, type Demand } from '../bandwidth/allocation.ts'
+import { allocate, allocateStart, type Demand } from '../bandwidth/allocation.ts'
 import { AllocationClock } from '../bandwidth/allocation-clock.ts'
 import { Paced, Pacer } from '../bandwidth/pacer.ts'
 import { ReportedEstimator } from '../bandwidth/reported-estimator.ts'
@@ -30,6 +30,11 @@ const SEQUENCES = 0x1_0000
 export const ssrcOf = (packet: number): number => Math.floor(packet / SEQUENCES)
 export const sequenceOf = (packet: number): number => packet % SEQUENCES
 
+/** What a packet takes on the link beside its header and payload: IPv4, UDP, and the tag of its encryption. Small packets need it. */
+export const PACKET_OVERHEAD = 20 + 8 + 16
+/** Packets that tell how much of what is sent to the viewer is overhead: older ones count half. */
+const OVERHEAD_PACKETS = 2_000
+
 export class Viewer implements SendMeter {
   readonly peer: Peer
   readonly #host: ViewerHost
@@ -45,6 +50,11 @@ export class Viewer implements SendMeter {
   readonly #shares = new Map<LayerChoice, Share>()
   #round = 0
   #hasAllocated = false
+  /** Nothing was measured before the last allocation. */
+  #isStarting = false
+  /** Packets of media that were sent, and their bytes. */
+  #packets = 0
+  #bytes = 0
 
   constructor(peer: Peer, host: ViewerHost) {
     this.peer = peer
@@ -54,9 +64,12 @@ export class Viewer implements SendMeter {
   /** Bits per second for video; Infinity while nothing limits it. */
   get estimate(): number {
     const { now } = this.#host
-    if (this.#send === undefined) return this.#reported.estimateAt(now)
-    const isAwaited = now - this.#startedAt < LIMITS.feedbackWait
-    return this.#send.isActive || isAwaited ? this.#send.estimate : this.#reported.estimateAt(now)
+    return this.#send !== undefined && this.#hasFeedback(now) ? this.#send.estimate : this.#reported.estimateAt(now)
+  }
+
+  /** Transport-wide feedback arrives, or may arrive yet. */
+  #hasFeedback(now: number): boolean {
+    return this.#send?.isActive === true || now - this.#startedAt < LIMITS.feedbackWait
   }
 
   /** A probe is being sent. */
@@ -69,9 +82,19 @@ export class Viewer implements SendMeter {
     return this.#send?.paddingAt ?? Infinity
   }
 
+  /** Bytes of a packet of padding. */
+  get paddingSize(): number {
+    return (this.#send?.paddingSize ?? 0) - PACKET_OVERHEAD
+  }
+
   /** Bytes of padding that are due. */
   get paddingDue(): number {
     return this.#send?.paddingDue(this.#host.now) ?? 0
+  }
+
+  /** No packet of padding can be sent. */
+  abandonProbe(): void {
+    this.#send?.abandonProbe(this.#host.now)
   }
 
   leavesNow(ssrc: number, sequence: number, bytes: number): boolean {
@@ -94,12 +117,31 @@ export class Viewer implements SendMeter {
   /** A packet of video, its retransmission or padding leaves. Returns its transport-wide sequence. Per packet: no allocation. */
   sent(bytes: number, isPadding: boolean): number {
     const { now } = this.#host
-    if (this.#send === undefined) this.#begin(now)
-    return this.#send!.sent(bytes, isPadding, now)
+    if (this.#send === undefined) this.begin()
+    this.#startedAt = Math.min(this.#startedAt, now)
+    if (!isPadding) this.#count(bytes)
+    return this.#send!.sent(bytes + PACKET_OVERHEAD, isPadding, now)
   }
 
-  feedback(report: TransportReport, now: number): void {
+  #count(bytes: number): void {
+    this.#bytes += bytes
+    if (++this.#packets < OVERHEAD_PACKETS) return
+    this.#packets /= 2
+    this.#bytes /= 2
+  }
+
+  /** Part of what is sent to the viewer that is headers and payload: bitrates of layers are counted in those. */
+  get #mediaShare(): number {
+    return this.#packets === 0 ? 1 : this.#bytes / (this.#bytes + PACKET_OVERHEAD * this.#packets)
+  }
+
+  /** Returns when an allocation is due because of it. */
+  feedback(report: TransportReport, now: number): number {
     this.#send?.feedback(report, now)
+    // Layers may take more than they did, at the same estimate; and the first measurement may be what was assumed.
+    const isStarted = this.#isStarting && this.#send?.isMeasured === true
+    if (isStarted || this.#send?.isCongested(now) === true) this.#clock.isStale = true
+    return this.#clock.dueAt(this.estimate)
   }
 
   remb(estimate: number, now: number): void {
@@ -137,21 +179,30 @@ export class Viewer implements SendMeter {
     if (now >= this.#clock.dueAt(estimate)) this.#allocate(estimate, now)
   }
 
-  #begin(now: number): void {
+  /** Its video is stamped: allocations begin before the first packet, so that no layer is sent that the link may not carry. */
+  begin(): void {
+    if (this.#send !== undefined) return
     this.#send = new SendEstimator()
     this.#host.begin(this)
-    this.#startedAt = now
   }
 
   #allocate(estimate: number, now: number): void {
     const demands = this.#refresh(now)
-    const isStarting = this.#send?.isMeasured === false
+    const isMeasured = this.#send?.isMeasured === true
+    const isStarting = this.#send !== undefined && !isMeasured && this.#hasFeedback(now)
+    // What a probe has measured needs no confirmation, and nothing will be measured without feedback.
+    const isKnown = this.#isStarting && !isStarting && (this.#send?.hasProbed === true || !isMeasured)
+    this.#isStarting = isStarting
     const desired = this.#desired()
-    if (this.#send !== undefined) this.#send.desired = desired * LIMITS.desiredReserve
-    allocate(demands, isStarting ? Math.max(estimate, startOf(demands)) : estimate)
+    if (this.#send !== undefined) this.#send.desired = (desired * LIMITS.desiredReserve) / this.#mediaShare
+    const bandwidth = estimate * this.#mediaShare
+    if (isStarting) allocateStart(demands)
+    else allocate(demands, bandwidth)
     this.#clock.allocated(estimate, now)
+    const isConfirmed = this.#send?.isRaised(now) === true
+    const applied = { estimate, isConfirmed, isAtOnce: isStarting || isKnown || !this.#hasAllocated }
     for (const share of this.#shares.values()) {
-      share.apply(isStarting || !this.#hasAllocated, now)
+      share.apply(applied, now)
       this.#clock.raiseAt = Math.min(this.#clock.raiseAt, share.hysteresis.deadline)
     }
     this.#hasAllocated = true
@@ -196,12 +247,4 @@ function isLarger(choice: LayerChoice, other: LayerChoice | undefined): boolean 
   if (choice.wanted === NO_LAYER || choice.source.kind === 'screen') return false
   if (other === undefined) return choice.pixels > 0 || choice.wanted > 0
   return choice.pixels === other.pixels ? choice.wanted > other.wanted : choice.pixels > other.pixels
-}
-
-/** Before anything is measured, one source is sent whatever it takes: only packets can measure the link. */
-function startOf(demands: readonly Demand[]): number {
-  let least = 0
-  for (const { wanted, lowest, bitrates } of demands)
-    if (wanted !== NO_LAYER) least = Math.max(least, bitrates[lowest]!)
-  return least
 }

@@ -23,7 +23,7 @@ import type { LayeredSources } from '../streams/layered-sources.ts'
 import type { ReceiveStream } from '../streams/receive-stream.ts'
 import type { RouteTable } from '../streams/route-table.ts'
 import type { SendStreams } from '../streams/send-streams.ts'
-import { PADDING_PACKET, Padding } from './padding.ts'
+import { carriesPadding, Padding, paddingPacket } from './padding.ts'
 import { sequenceOf, ssrcOf, Viewer, type ViewerHost } from './viewer.ts'
 
 export interface ViewersParts {
@@ -82,6 +82,12 @@ export class Viewers implements ViewerHost {
     return this.#viewers.get(peer)?.estimate ?? Infinity
   }
 
+  /** Video to the peer is stamped. */
+  isStamped(peer: PeerId): boolean {
+    const viewer = this.#viewers.get(peer)
+    return viewer !== undefined && viewer.peer.meter === viewer
+  }
+
   /** The peer is a WebRTC client with transport-wide feedback: its video is stamped. */
   add(peer: Peer): void {
     this.remove(peer)
@@ -118,7 +124,9 @@ export class Viewers implements ViewerHost {
   /** The sources or wants of the peer changed. */
   changed(peer: PeerId, now: number): void {
     const viewer = this.#viewers.get(peer)
-    if (viewer === undefined || !this.#active.has(viewer)) return
+    if (viewer === undefined) return
+    if (this.isStamped(peer)) viewer.begin()
+    if (!this.#active.has(viewer)) return
     viewer.changed()
     this.#sweepAt = Math.min(this.#sweepAt, now)
   }
@@ -159,7 +167,7 @@ export class Viewers implements ViewerHost {
   #feedback(view: DataView, offset: number, length: number, peer: Peer, now: number): void {
     const viewer = this.#viewers.get(peer.id)
     if (viewer !== undefined && readTransportFeedback(view, offset, length, this.#report))
-      viewer.feedback(this.#report, now)
+      this.#sweepAt = Math.min(this.#sweepAt, viewer.feedback(this.#report, now))
   }
 
   /** Only blocks about video that the peer is sent count. */
@@ -190,14 +198,15 @@ export class Viewers implements ViewerHost {
     if (viewer.packetAt === Infinity) this.#waiting.delete(viewer)
   }
 
-  /** Sends the padding that is due. A viewer without a stream that can carry it cannot be probed. */
+  /** Sends the padding that is due. A viewer without a stream that can carry it cannot be probed: no number is spent on it. */
   #pad(viewer: Viewer): void {
     const { sendStreams, routes } = this.#parts
     const mapping = routes.mappingOf(viewer.peer.id)
     const padded = sendStreams.paddedOf(viewer.peer.id)
-    for (let due = viewer.paddingDue; due > 0; due -= PADDING_PACKET) {
-      const sequence = viewer.sent(PADDING_PACKET, true)
-      if (padded !== undefined) this.#padding.send(padded, mapping, sequence)
+    if (padded === undefined || !carriesPadding(padded, mapping)) viewer.abandonProbe()
+    else {
+      const length = paddingPacket(viewer.paddingSize)
+      while (viewer.paddingDue > 0) this.#padding.send(padded, length, mapping, viewer.sent(length, true))
     }
     if (!viewer.isProbing) this.#probing.delete(viewer)
   }

@@ -20,7 +20,7 @@ import { TransportFeedback } from '../bandwidth/transport-feedback.ts'
 import { Drop, type LaneStats } from '../lane-stats.ts'
 import { LANE_SSRC } from '../rtcp/receiver-reports.ts'
 import type { ReceiveStream } from '../streams/receive-stream.ts'
-import { createRtpMapping, isKnownType, type RtpMapping } from '../streams/rtp-mapping.ts'
+import { isKnownType, type RtpMapping, type RtpMappings } from '../streams/rtp-mapping.ts'
 import { HeldPackets } from './held-packets.ts'
 import { Ice } from './ice.ts'
 
@@ -48,6 +48,7 @@ export class WebrtcPeers {
   readonly #ice: Ice
   /** Whether the lane can verify ICE checks; if not, there are no WebRTC clients. */
   readonly areServed: boolean
+  readonly #mappings: RtpMappings
   readonly #webrtcPeers = new Map<PeerId, WebrtcPeer>()
   /** Packets under SSRCs that are not declared yet. */
   readonly held: HeldPackets
@@ -56,8 +57,9 @@ export class WebrtcPeers {
   /** DTLS datagrams, which go to control: each costs a message between threads. */
   readonly #rates = new AddressRates({ perSecond: LIMITS.dtlsPerSecond, blockFor: 0, ignoresPort: false })
 
-  constructor(io: PacketIo, peers: Peers, laneStats: LaneStats, mac: StunMac | undefined) {
+  constructor(io: PacketIo, peers: Peers, laneStats: LaneStats, mappings: RtpMappings, mac: StunMac | undefined) {
     this.#io = io
+    this.#mappings = mappings
     this.#peers = peers
     this.#laneStats = laneStats
     this.held = new HeldPackets(laneStats)
@@ -91,7 +93,7 @@ export class WebrtcPeers {
     peer.isWebrtc = true
     this.#ice.add(peer, ice, now)
     const webrtcPeer = {
-      mapping: createRtpMapping(mapping),
+      mapping: this.#mappings.get(mapping),
       streams: new Map<number, ReceiveStream>(),
       feedback: new TransportFeedback(),
       layers: rids.slice(0, LIMITS.clientSsrcs).map(namedLayer),

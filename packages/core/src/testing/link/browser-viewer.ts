@@ -1,13 +1,14 @@
 // A browser behind an emulated link that watches video of a test lane: it receives what the router sends, and returns feedback.
 import { extensionPlace, findExtension, RTP_SSRC, rtpHeaderLength } from '@parley/protocol'
 import { TransportFeedback } from '../../media/bandwidth/transport-feedback.ts'
+import { PACKET_OVERHEAD } from '../../media/viewers/viewer.ts'
 import type { Sent } from '../plain-io.ts'
 import type { PlainLane } from '../plain-lane.ts'
 import { seededRandom } from '../seeded-random.ts'
 import { LinkEmulator, type LinkOptions } from './link-emulator.ts'
 
-/** Bytes of IP, UDP and the tag of SRTP. */
-const OVERHEAD = 44
+/** The payload type of Opus in browsers' mappings. */
+const AUDIO_TYPE = 111
 const isRtcp = (bytes: Uint8Array) => bytes[1]! >= 192 && bytes[1]! <= 223
 
 export class BrowserViewer {
@@ -21,6 +22,11 @@ export class BrowserViewer {
   /** The transport-wide sequences that arrived, and packets that had none. */
   readonly stamps: number[] = []
   unstamped = 0
+  /** Packets of audio that entered the link, and that found its queue full. */
+  audioSent = 0
+  audioDropped = 0
+  /** Whether it sends transport-wide feedback. */
+  sendsFeedback = true
   /** Called with each RTP packet that arrived. */
   onPacket: (bytes: Uint8Array) => void = () => {}
 
@@ -34,9 +40,18 @@ export class BrowserViewer {
 
   /** Takes what the lane sent to the peer; then the link delivers, and feedback that is due returns. */
   step(sent: readonly Sent[], now: number): void {
-    for (const each of sent) if (each.peer === this.#peer) this.link.send(each, each.bytes.length + OVERHEAD, now)
-    this.link.tick(now)
+    for (const each of sent) if (each.peer === this.#peer) this.#enter(each, now)
+    while (this.link.deadline <= now) this.link.tick(this.link.deadline)
     if (now >= this.#feedback.deadline) this.#send()
+  }
+
+  /** Audio carries no transport-wide sequence; only video fills the queue. */
+  #enter(sent: Sent, now: number): void {
+    const isAudio = !isRtcp(sent.bytes) && (sent.bytes[1]! & 0x7f) === AUDIO_TYPE
+    const fits = this.link.send(sent, sent.bytes.length + PACKET_OVERHEAD, now)
+    if (!isAudio) return
+    this.audioSent++
+    if (!fits) this.audioDropped++
   }
 
   /** What arrived of the stream since the last call. */
@@ -68,6 +83,6 @@ export class BrowserViewer {
 
   #send(): void {
     const length = this.#feedback.take(1)
-    if (length > 0) this.#lane.packets(this.#peer, this.#feedback.bytes.slice(0, length))
+    if (length > 0 && this.sendsFeedback) this.#lane.packets(this.#peer, this.#feedback.bytes.slice(0, length))
   }
 }

@@ -1,43 +1,55 @@
-// One viewer behind an emulated link: what the node's estimator sends, and the feedback that a browser returns.
+// One viewer behind an emulated link: what a sender of the node sends, and the feedback that a browser returns.
 import { readTransportFeedback, TransportReport } from '@parley/protocol'
-import { Paced, Pacer } from '../../media/bandwidth/pacer.ts'
-import { SendEstimator } from '../../media/bandwidth/send-estimator.ts'
+import { Paced } from '../../media/bandwidth/pacer.ts'
 import { TransportFeedback } from '../../media/bandwidth/transport-feedback.ts'
 import { seededRandom } from '../seeded-random.ts'
 import { LinkEmulator, type LinkOptions, type Packet, packetLink } from './link-emulator.ts'
+import type { LinkSender } from './link-sender.ts'
+import { type FramePacket, Playout } from './playout.ts'
 import type { Timed } from './virtual-time.ts'
+import { FRAME_INTERVAL } from './watched-source.ts'
 
-const FRAME_INTERVAL = 1_000 / 30
 const PACKET = 1_200
-const PADDING = 270
 /** One speaker at 40 kbit/s. */
 const AUDIO_INTERVAL = 20
 const AUDIO_PACKET = 100
+/** Bytes of a NACK, and packets that the node keeps. */
+const NACK = 60
+const KEPT = 512
 /** The way back is fast; only delay and loss matter. */
 const BACK = { rate: 1e9, queue: 1e9 }
 
-export interface ViewerOptions {
+export interface ViewerOptions<Sender> {
+  /** What sends to the viewer. */
+  sender: Sender
   seed: number
   link: LinkOptions
   /** The link that the packets share with other viewers' or flows'; otherwise one of its own is created. */
   shared?: LinkEmulator<Packet> | undefined
   /** Loss of feedback on the way back. */
   feedbackLoss?: number | undefined
+  /** The viewer shows what it receives, with a playout buffer or without, and requests what is missing. */
+  playout?: 'buffered' | 'immediate' | undefined
   /** Bits per second of video, by the estimate. */
   bitrate: (estimate: number, now: number) => number
 }
 
 /** Sends a frame 30 times a second, through the pacer. */
-export class ViewerLink implements Timed {
-  readonly estimator = new SendEstimator()
-  readonly pacer = new Pacer()
+export class ViewerLink<Sender extends LinkSender = LinkSender> implements Timed {
+  readonly sender: Sender
   readonly link: LinkEmulator<Packet>
-  readonly #back: LinkEmulator<Uint8Array>
+  readonly #back: LinkEmulator<() => void>
   readonly #isShared: boolean
   readonly #feedback = new TransportFeedback()
   readonly #report = new TransportReport()
-  readonly #bitrate: ViewerOptions['bitrate']
+  readonly #bitrate: ViewerOptions<Sender>['bitrate']
   readonly #random: () => number
+  readonly playout: Playout | undefined
+  /** Packets of media that the node keeps for NACKs, and those that wait for the pacer. */
+  readonly #kept: FramePacket[] = []
+  readonly #paced: FramePacket[] = []
+  #sequence = 0
+  #now = 0
   #frameAt = -Infinity
   /** Bytes of frames that did not fill a packet. */
   #rest = 0
@@ -55,40 +67,39 @@ export class ViewerLink implements Timed {
   /** The client sends no more feedback. */
   feedbackEnds = false
 
-  constructor({ seed, link, shared, feedbackLoss = 0, bitrate }: ViewerOptions) {
+  constructor({ sender, seed, link, shared, feedbackLoss = 0, playout, bitrate }: ViewerOptions<Sender>) {
+    this.sender = sender
     this.#random = seededRandom(seed)
     this.#isShared = shared !== undefined
     this.link = shared ?? packetLink(link, this.#random)
     this.#bitrate = bitrate
     const back = { ...BACK, delay: link.delay, loss: feedbackLoss }
-    this.#back = new LinkEmulator(back, this.#random, (bytes, now) => this.#feedbackArrived(bytes, now))
+    this.#back = new LinkEmulator(back, this.#random, arrived => arrived())
+    if (playout !== undefined)
+      this.playout = new Playout(2 * link.delay, playout === 'buffered', (sequence, now) => this.#nack(sequence, now))
   }
 
   /** The earliest of its parts. A shared link is driven by its owner, else it would be served twice. */
   get deadline(): number {
     const link = this.#isShared ? Infinity : this.link.deadline
-    const own = Math.min(
-      this.#frameAt,
-      this.#audioAt,
-      this.#feedback.deadline,
-      this.estimator.deadline,
-      this.pacer.deadline,
-    )
+    const receiver = Math.min(this.#feedback.deadline, this.playout?.deadline ?? Infinity)
+    const own = Math.min(this.#frameAt, this.#audioAt, receiver, this.sender.deadline)
     return Math.min(link, this.#back.deadline, own)
   }
 
   /** In the order of a lane: arrivals and feedback before the estimate, the estimate before what is sent. */
   tick(now: number): void {
+    this.#now = now
     if (!this.#isShared) this.link.tick(now)
     this.#back.tick(now)
     if (now >= this.#feedback.deadline) this.#sendFeedback(now)
+    if (this.playout !== undefined && now >= this.playout.deadline) this.playout.tick(now)
     if (now >= this.#audioAt) this.#audio(now)
     if (now >= this.#frameAt) this.#frame(now)
-    this.estimator.tick(now)
-    this.pacer.setEstimate(this.estimator.estimate)
-    while (this.pacer.next(now) >= 0) this.#send(PACKET, false, now)
-    for (let due = this.estimator.paddingDue(now); due > 0; due = this.estimator.paddingDue(now)) {
-      const bytes = due > PADDING ? Math.min(PACKET, due) : PADDING
+    this.sender.tick(now)
+    while (this.sender.next(now)) this.#send(PACKET, false, now, this.#paced.shift())
+    while (this.sender.paddingDue(now) > 0) {
+      const bytes = this.sender.paddingSize
       this.paddingBytes += bytes
       this.#send(bytes, true, now)
     }
@@ -104,18 +115,41 @@ export class ViewerLink implements Timed {
   #frame(now: number): void {
     this.#frameAt = (this.#frameAt === -Infinity ? now : this.#frameAt) + FRAME_INTERVAL
     // Frames of a codec vary in size.
-    const size = (this.#bitrate(this.estimator.estimate, now) * FRAME_INTERVAL) / 8_000
-    for (this.#rest += size * (0.7 + 0.6 * this.#random()); this.#rest >= PACKET; this.#rest -= PACKET) {
-      const paced = this.pacer.offer(0, PACKET, now)
-      if (paced === Paced.Now) this.#send(PACKET, false, now)
-      else if (paced === Paced.Dropped) this.dropped++
-    }
+    const size = (this.#bitrate(this.sender.estimate, now) * FRAME_INTERVAL) / 8_000
+    this.#rest += size * (0.7 + 0.6 * this.#random())
+    const first = this.#sequence
+    const count = Math.floor(this.#rest / PACKET)
+    for (this.#rest -= count * PACKET; this.#sequence < first + count; this.#sequence++)
+      this.#offer({ sequence: this.#sequence, first, count, at: now }, now)
   }
 
-  #send(bytes: number, isPadding: boolean, now: number): void {
+  #offer(packet: FramePacket, now: number): void {
+    if (this.playout !== undefined) this.#kept.push(packet)
+    if (this.#kept.length > KEPT) this.#kept.shift()
+    const paced = this.sender.offer(PACKET, now)
+    if (paced === Paced.Now) this.#send(PACKET, false, now, packet)
+    else if (paced === Paced.Queued) this.#paced.push(packet)
+    else this.dropped++
+  }
+
+  #send(bytes: number, isPadding: boolean, now: number, packet?: FramePacket): void {
     this.sent++
-    const sequence = this.estimator.sent(bytes, isPadding, now)
-    this.link.send({ arrived: at => this.#arrived(sequence, bytes, at) }, bytes, now)
+    const sequence = this.sender.sent(bytes, isPadding, now)
+    const arrived = (at: number) => {
+      this.#arrived(sequence, bytes, at)
+      if (packet !== undefined) this.playout?.arrived(packet, at)
+    }
+    this.link.send({ arrived }, bytes, now)
+  }
+
+  /** The viewer requests a packet; it is sent again once the request has arrived. */
+  #nack(sequence: number, now: number): void {
+    this.#back.send(() => this.#repeat(sequence), NACK, now)
+  }
+
+  #repeat(sequence: number): void {
+    const packet = this.#kept.find(kept => kept.sequence === sequence)
+    if (packet !== undefined) this.#send(PACKET, false, this.#now, packet)
   }
 
   #arrived(sequence: number, bytes: number, now: number): void {
@@ -132,11 +166,13 @@ export class ViewerLink implements Timed {
   /** Feedback of the browser (draft-holmer-rmcat-transport-wide-cc-extensions-01). The fields are those of the wire. */
   #sendFeedback(now: number): void {
     const length = this.#feedback.take(1)
-    if (length > 0 && !this.feedbackEnds) this.#back.send(this.#feedback.bytes.slice(0, length), length, now)
+    if (length === 0 || this.feedbackEnds) return
+    const bytes = this.#feedback.bytes.slice(0, length)
+    this.#back.send(() => this.#feedbackArrived(bytes), length, now)
   }
 
-  #feedbackArrived(bytes: Uint8Array, now: number): void {
+  #feedbackArrived(bytes: Uint8Array): void {
     const view = new DataView(bytes.buffer)
-    if (readTransportFeedback(view, 0, bytes.length, this.#report)) this.estimator.feedback(this.#report, now)
+    if (readTransportFeedback(view, 0, bytes.length, this.#report)) this.sender.feedback(this.#report, this.#now)
   }
 }

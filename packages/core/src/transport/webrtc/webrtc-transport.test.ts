@@ -58,8 +58,9 @@ function scene() {
       return association
     },
   }
+  const offer = readOffer({ protocol: 'webrtc', data: SDP })
   const transport = new WebrtcTransport(
-    readOffer({ protocol: 'webrtc', data: SDP }),
+    offer,
     { dtls, handshakes, deadlines, crypto },
     {
       origin: ORIGIN,
@@ -71,23 +72,23 @@ function scene() {
       closed: reason => reasons.push(reason),
     },
   )
-  transport.open()
+  const answer = transport.open(offer)
   const take = () => commands.splice(0)
-  return { association, accepted, deadlines, handshakes, reasons, transport, take }
+  return { answer, association, accepted, deadlines, handshakes, reasons, transport, take }
 }
 
 test('answer and lane receive the same new ICE credentials', () => {
-  const { transport, take } = scene()
+  const { answer, take } = scene()
   const [command] = take()
   assert.ok(command?.kind === 'addWebrtcPeer')
   const { localUfrag, remoteUfrag, password } = command.ice
   assert.equal(localUfrag, 'ABCDEFGH')
   assert.equal(remoteUfrag, 'Xw3k')
   assert.equal(password.length, 24)
-  assert.match(transport.answer, /^a=ice-ufrag:ABCDEFGH$/m)
-  assert.ok(transport.answer.includes(`a=ice-pwd:${String.fromCharCode(...password)}\n`))
-  assert.match(transport.answer, /^a=fingerprint:sha-256 01:02$/m)
-  assert.match(transport.answer, /^a=candidate:1 1 UDP 4261412862 203\.0\.113\.10 50004 typ host$/m)
+  assert.match(answer, /^a=ice-ufrag:ABCDEFGH$/m)
+  assert.ok(answer.includes(`a=ice-pwd:${String.fromCharCode(...password)}\n`))
+  assert.match(answer, /^a=fingerprint:sha-256 01:02$/m)
+  assert.match(answer, /^a=candidate:1 1 UDP 4261412862 203\.0\.113\.10 50004 typ host$/m)
 })
 
 test('no DTLS association exists before the first datagram', () => {

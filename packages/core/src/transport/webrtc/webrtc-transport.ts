@@ -3,7 +3,7 @@ import { formatSdpAnswer } from '@parley/protocol'
 import type { Crypto } from '../../crypto.ts'
 import type { Deadlines, Timed } from '../../deadlines.ts'
 import type { LaneCommand, PeerId } from '../../lane/commands.ts'
-import type { Dtls, DtlsAssociation } from './dtls.ts'
+import type { Dtls, DtlsAssociation, Fingerprint } from './dtls.ts'
 import type { HandshakeOrigin, Handshakes } from './handshakes.ts'
 import type { WebrtcOffer } from './offer.ts'
 
@@ -49,43 +49,35 @@ type State =
 
 export class WebrtcTransport implements Timed {
   readonly kind = 'webrtc' as const
-  /** The fragment for Session Description. */
-  readonly answer: string
+  /** Its packets name their layers, so that their SSRCs need no declaration. */
+  readonly namesLayers: boolean
   readonly #host: WebrtcHost
   readonly #path: WebrtcPath
-  readonly #offer: WebrtcOffer
-  readonly #ufrag: string
-  readonly #password: string
+  /** That of the offer. The rest of it is not kept, as it takes kilobytes. */
+  readonly #fingerprint: Fingerprint
   #state: State = { kind: 'waiting' }
 
-  constructor(offer: WebrtcOffer, host: WebrtcHost, path: WebrtcPath) {
-    this.#offer = offer
+  constructor({ sdp, mapping }: WebrtcOffer, host: WebrtcHost, path: WebrtcPath) {
+    this.#fingerprint = sdp.fingerprint
+    this.namesLayers = mapping.extensions.rid !== undefined
     this.#host = host
     this.#path = path
-    const ufrag = iceText(host.crypto, UFRAG_LENGTH)
-    const password = iceText(host.crypto, PASSWORD_LENGTH)
-    this.#ufrag = ufrag
-    this.#password = password
-    const { ip, port } = path
-    const { tcpPort } = host
-    this.answer = formatSdpAnswer({ ip, port, tcpPort, ufrag, password, fingerprint: host.dtls.fingerprint })
   }
 
   get origin(): HandshakeOrigin {
     return this.#path.origin
   }
 
-  /** From now on the lane answers the client's ICE checks. */
-  open(): void {
-    const { sdp, mapping } = this.#offer
-    const ice = { localUfrag: this.#ufrag, remoteUfrag: sdp.ufrag, password: asciiBytes(this.#password) }
+  /** From now on the lane answers the client's ICE checks. Returns the fragment for Session Description. */
+  open({ sdp, mapping }: WebrtcOffer): string {
+    const { crypto, dtls, tcpPort } = this.#host
+    const { ip, port, peer } = this.#path
+    const ufrag = iceText(crypto, UFRAG_LENGTH)
+    const password = iceText(crypto, PASSWORD_LENGTH)
+    const ice = { localUfrag: ufrag, remoteUfrag: sdp.ufrag, password: asciiBytes(password) }
     const rids = this.namesLayers ? this.#path.rids : undefined
-    this.#path.send({ kind: 'addWebrtcPeer', peer: this.#path.peer, ice, mapping, rids })
-  }
-
-  /** Its packets name their layers, so that their SSRCs need no declaration. */
-  get namesLayers(): boolean {
-    return this.#offer.mapping.extensions.rid !== undefined
+    this.#path.send({ kind: 'addWebrtcPeer', peer, ice, mapping, rids })
+    return formatSdpAnswer({ ip, port, tcpPort, ufrag, password, fingerprint: dtls.fingerprint })
   }
 
   get deadline(): number {
@@ -137,7 +129,7 @@ export class WebrtcTransport implements Timed {
   /** If too many handshakes are in progress, the client's retransmission tries again. */
   #accept(now: number): void {
     if (!this.#host.handshakes.add(this)) return
-    this.#state = { kind: 'handshaking', association: this.#host.dtls.accept(this.#offer.sdp.fingerprint, now) }
+    this.#state = { kind: 'handshaking', association: this.#host.dtls.accept(this.#fingerprint, now) }
   }
 
   /** Called after every input. The key is sent before the last flight, because the client's first packets follow that immediately. */
@@ -176,7 +168,14 @@ export class WebrtcTransport implements Timed {
   }
 }
 
-const iceText = (crypto: Crypto, length: number): string =>
-  Array.from(crypto.randomBytes(length), byte => ICE_ALPHABET[byte & 63]).join('')
+function iceText(crypto: Crypto, length: number): string {
+  let text = ''
+  for (const byte of crypto.randomBytes(length)) text += ICE_ALPHABET[byte & 63]
+  return text
+}
 
-const asciiBytes = (text: string): Uint8Array => Uint8Array.from(text, character => character.charCodeAt(0))
+function asciiBytes(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length)
+  for (let index = 0; index < text.length; index++) bytes[index] = text.charCodeAt(index)
+  return bytes
+}

@@ -103,7 +103,7 @@ async function poll<Schema extends typeof Order | typeof Authorization>(
 function checkIssued({ cert, key }: Issued, names: readonly string[]): void {
   const leaf = certificateOf(cert)
   if (leaf === undefined || !leaf.checkPrivateKey(createPrivateKey(key)))
-    throw new AcmeError('the certificate authority sent a certificate that does not fit the key')
+    throw new AcmeError('the certificate authority sent a certificate that does not match the key')
   const missing = names.find(name => (isIP(name) === 0 ? leaf.checkHost(name) : leaf.checkIP(name)) === undefined)
   if (missing !== undefined) throw new AcmeError(`the certificate authority sent a certificate without ${missing}`)
 }

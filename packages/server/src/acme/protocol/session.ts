@@ -75,7 +75,7 @@ export class AcmeSession {
   ): Promise<{ value: z.output<Schema>; answer: AcmeAnswer }> {
     const answer = await this.#post(url, payload)
     const value = decodeAcme(schema, answer.text)
-    if (value === undefined) throw new AcmeError(`${url}: the answer is not what RFC 8555 says`)
+    if (value === undefined) throw new AcmeError(`${url}: the response does not conform to RFC 8555`)
     return { value, answer }
   }
 

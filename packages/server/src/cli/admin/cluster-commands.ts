@@ -1,4 +1,4 @@
-// `parley cluster …`: commands that talk to a front. One table that the program registers and docs/operating.md lists.
+// `parley cluster …`: commands that talk to a front. One table that the program registers and docs/cluster.md lists.
 import type { ClusterChannelView, ClusterStatus, Moving } from '../../admin/cluster-routes.ts'
 import { type AdminCommand, control, type List, show } from './commands.ts'
 import { age, textTable } from './text-table.ts'
@@ -84,7 +84,7 @@ export const CLUSTER_COMMANDS: readonly AdminCommand[] = [
   control(
     {
       usage: 'cluster undrain <node>',
-      summary: 'Ends the draining of a node.',
+      summary: 'Stops draining a node.',
       options: [],
       example: 'parley cluster undrain n1',
     },

@@ -6,13 +6,14 @@ import { SERVER_LIMITS } from '../../limits.ts'
 import { prettyLine } from '../../monitoring/log.ts'
 import type { AdminClient } from './admin-client.ts'
 import { age, textTable } from './text-table.ts'
-import { stateOf, type TopSample, topLines } from './top.ts'
+import { fitted, stateOf, type TopSample, topLines } from './top.ts'
 
 /** Where a command writes; on a terminal `top` draws in place. */
 export interface CommandOutput {
   write(text: string): unknown
   isTTY?: boolean
   rows?: number
+  columns?: number
 }
 
 /** One call of a command: its argument, its options by their long names, and its surroundings. */
@@ -144,7 +145,7 @@ const userLines = ({ items }: List<UserView>) =>
   )
 
 const alarmLines = ({ items }: List<Alarm>) =>
-  items.length === 0 ? ['all is well'] : items.map(({ severity, text }) => `${severity}: ${text}`)
+  items.length === 0 ? ['no alarms'] : items.map(({ severity, text }) => `${severity}: ${text}`)
 
 function reportLines({ applied, restart, warnings, certificate }: ReloadReport): string[] {
   return [
@@ -190,11 +191,14 @@ async function top(client: AdminClient, { options, output, stopped }: CommandCal
 
 const pause = (ms: number) => new Promise<void>(resolve => void setTimeout(resolve, ms))
 
-/** On a terminal in place, cut to its height; elsewhere one view after the other. */
+/** On a terminal in place; elsewhere one view after the other. */
 function draw(output: CommandOutput, lines: readonly string[]): void {
   if (output.isTTY !== true) return void print(output, lines)
-  const rows = lines.slice(0, Math.max(1, (output.rows ?? 24) - 1))
-  output.write(`\x1b[H${rows.map(line => `${line}\x1b[K\n`).join('')}\x1b[J`)
+  output.write(
+    `\x1b[H${fitted(lines, output)
+      .map(line => `${line}\x1b[K\n`)
+      .join('')}\x1b[J`,
+  )
 }
 
 /** The rows in the order of the documentation. */
@@ -228,7 +232,7 @@ export const ADMIN_COMMANDS: readonly AdminCommand[] = [
     userLines,
   ),
   show(
-    { usage: 'alarms', summary: 'What is wrong at present.', options: [], example: 'parley alarms' },
+    { usage: 'alarms', summary: 'Active alarms.', options: [], example: 'parley alarms' },
     '/v1/alarms',
     () => ({}),
     alarmLines,
@@ -253,7 +257,7 @@ export const ADMIN_COMMANDS: readonly AdminCommand[] = [
   {
     usage: 'top',
     summary: 'Load, lanes and users, once a second until Ctrl-C.',
-    options: [['--count <n>', 'end after so many views']],
+    options: [['--count <n>', 'stop after this many views']],
     example: 'parley top --count 2',
     run: top,
   },
@@ -263,7 +267,7 @@ export const ADMIN_COMMANDS: readonly AdminCommand[] = [
     options: [
       ['--level <level>', 'the lowest level (default: info)'],
       ['--event <prefix>', 'only events that begin with this'],
-      ['--count <n>', 'end after so many lines'],
+      ['--count <n>', 'stop after this many lines'],
     ],
     example: 'parley tail --level debug --event admin. --count 1',
     run: tail,
@@ -339,10 +343,15 @@ export const ADMIN_COMMANDS: readonly AdminCommand[] = [
     ({ sessions }: { sessions: number }) => [`draining; ${sessions} sessions have not ended yet`],
   ),
   control(
-    { usage: 'undrain', summary: 'Ends a draining.', options: [], example: 'parley undrain' },
+    {
+      usage: 'undrain',
+      summary: 'Stops draining; the node accepts channels again.',
+      options: [],
+      example: 'parley undrain',
+    },
     '/v1/undrain',
     () => ({}),
-    () => ['the node takes calls again'],
+    () => ['the node accepts channels again'],
   ),
   control(
     {

@@ -16,7 +16,7 @@ Examples:
   $ parley doctor --config /etc/parley/parley.toml
   $ parley doctor --from voice.example.org:8443 --media 203.0.113.10:50000    # on another machine
 
---from checks a node from outside: DNS, TCP, certificate, clock, WebSocket and UDP. Exit codes: 0 all is well, 1 a check failed.`
+--from checks a node from outside: DNS, TCP, certificate, clock, WebSocket and UDP. Exit codes: 0 no problems, 1 a check failed.`
 
 interface DoctorOptions extends ConfigOptions {
   json?: boolean
@@ -84,5 +84,5 @@ function textOf(findings: readonly Finding[]): string {
     ok ? `ok       ${check}` : `PROBLEM  ${check}: ${problem}\n         fix: ${fix}`,
   )
   const failed = findings.filter(({ ok }) => !ok).length
-  return `${lines.join('\n')}\n\n${failed === 0 ? 'No problem found.' : `${failed} of ${findings.length} checks failed.`}\n`
+  return `${lines.join('\n')}\n\n${failed === 0 ? 'No problems found.' : `${failed} of ${findings.length} checks failed.`}\n`
 }

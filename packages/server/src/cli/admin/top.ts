@@ -37,6 +37,15 @@ export function topLines(now: TopSample, before: TopSample | undefined): string[
   ]
 }
 
+/** The lines that a terminal has room for: a line that it would wrap is cut, and the last one counts those that are left out. */
+export function fitted(lines: readonly string[], size: { rows?: number; columns?: number }): string[] {
+  const { rows = 24, columns = 80 } = size
+  // The cursor needs a row below.
+  const room = Math.max(1, rows - 1)
+  const shown = lines.length <= room ? lines : [...lines.slice(0, room - 1), `… ${lines.length - room + 1} more`]
+  return shown.map(line => line.slice(0, columns))
+}
+
 /** Rates since the sample before; 0 without one, or after a lane was replaced. */
 function lanesOf({ status, at }: TopSample, before: TopSample | undefined): (string | number)[][] {
   return status.lanes.map(lane => {

@@ -48,7 +48,8 @@ function defined(keys: readonly string[], settingOf: (key: string) => unknown): 
 function nodesOf(inFile: unknown, named: Table): unknown {
   const nodes = Array.isArray(inFile) ? (inFile as Table[]) : []
   if (Object.keys(named).length === 0) return nodes
-  if (nodes.length > 1) throw new ConfigError('expected flags and variables about the node only where the file has one')
+  if (nodes.length > 1)
+    throw new ConfigError('node flags and variables can be used only if the file has at most one [[node]]')
   const node = { ...nodes[0] }
   // A secret from a flag replaces the file of one, and the other way round.
   if (named.secret !== undefined) delete node.secret_file

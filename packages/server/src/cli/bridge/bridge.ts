@@ -28,7 +28,8 @@ Examples:
 Each option is also an environment variable: PARLEY_BRIDGE_BUS, PARLEY_BRIDGE_DATABASE, PARLEY_BRIDGE_LVSP and so on. The node needs
 adopts_tokens = true for this backend. The line bridge.ready says that the bus, the database and a node are in use.
 
-Exit codes: 0 stopped, or all checks passed; 1 a check failed, or another bridge is running; 2 a setting is missing or invalid.`
+Exit codes: 0 stopped, or all checks passed; 1 a check failed, or another bridge took over while the database was away; 2 a setting is
+missing or invalid, or another bridge is running.`
 
 export function register(program: Command): void {
   const bridge = program.command('bridge').description('connect a chat server that does not speak LVSP')

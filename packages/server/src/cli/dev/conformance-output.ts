@@ -30,8 +30,7 @@ export function count(text: string): number {
 
 /** Writes one report. A failed case sets the exit code. */
 export function finish(subject: string, results: readonly CaseResult[], { only, format, output }: OutputFlags): void {
-  if (results.length === 0)
-    throw new ConfigError(`--only ${only.join()}: no case has such a number; --list prints them`)
+  if (results.length === 0) throw new ConfigError(`--only ${only.join()}: no case number matches; --list prints them`)
   const report = FORMATS[format]({ subject, results })
   if (output === undefined) process.stdout.write(report)
   else writeFileSync(output, report)

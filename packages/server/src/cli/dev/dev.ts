@@ -15,7 +15,7 @@ Examples:
   $ parley dev --world world.toml     # your own guilds, channels and users
   $ parley dev --json > server.json   # for test runners: one line of addresses when it is ready
 
-Everything listens on loopback. docs/testing-your-bot.md says how each library is pointed here, and lists the faults.
+Everything listens on loopback. docs/testing-your-bot.md explains how to point each library at this server, and lists the faults.
 
 Exit codes: 0 stopped, 1 a port could not be opened, 2 an option or the world is invalid.`
 
@@ -25,6 +25,8 @@ interface DevFlags {
   port?: number
   seed: number
   json: boolean
+  legacyModes: boolean
+  voiceHost?: string
   trace?: string
   duration?: number
 }
@@ -36,6 +38,8 @@ export function register(program: Command): void {
     .option('-w, --world <file>', 'guilds, channels and users, as TOML or JSON')
     .option('-p, --port <port>', 'TCP port of REST and the main gateway (default: a free one)', port)
     .option('--seed <number>', 'seed of random faults', seed, 1)
+    .option('--legacy-modes', 'also offer encryption modes that only old clients have, such as discordgo', false)
+    .option('--voice-host <name>', 'host of the voice endpoint: localhost for clients that need a name, such as JDA')
     .option('--json', 'print the addresses as one line of JSON', false)
     .option('--trace <file>', 'append what clients and server say to each other, as JSON lines')
     .option('-d, --duration <time>', 'stop after this long, such as 10m', duration)
@@ -55,13 +59,14 @@ function seed(text: string): number {
 }
 
 /** Runs the test server until a signal, the end of the time, or when its output is closed. */
-async function dev({ world: file, port, seed, json, trace, duration: time }: DevFlags): Promise<void> {
+async function dev(flags: DevFlags): Promise<void> {
+  const { world: file, port, seed, json, legacyModes, voiceHost, trace, duration: time } = flags
   const world = file === undefined ? undefined : readWorld(file)
   const stop = untilStopped(time)
   // The reader of the output has closed it.
   process.stdout.on('error', stop.now)
   try {
-    const server = await createTestServer({ world, port, seed })
+    const server = await createTestServer({ world, port, seed, voiceHost, voice: { legacy_modes: legacyModes } })
     if (trace !== undefined) writeTrace(server, trace)
     process.stdout.write(json ? `${JSON.stringify(server.addresses)}\n` : introduction(server))
     await stop.asked

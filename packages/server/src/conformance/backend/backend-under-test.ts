@@ -1,8 +1,9 @@
 // The backend of a conformance run, for one case: the nodes that it connects to, and the commands that drive it.
 import { randomInt } from 'node:crypto'
+import { selfSignedCertificate } from '../../net/self-signed.ts'
 import { applies, CaseFailure } from '../checked-case.ts'
 import { DriverError, type DriverEvent } from '../driver.ts'
-import { type Behaviour, ScriptedNode } from './scripted-node.ts'
+import { type Behaviour, type NodePlace, ScriptedNode } from './scripted-node.ts'
 
 /** Name of the event that answers each command (docs/conformance.md). */
 export const BACKEND_ANSWERS = { join: 'joined', leave: 'left', mute: 'muted', end: 'ended' } as const
@@ -34,13 +35,15 @@ export class BackendUnderTest {
   readonly #start: StartBackend
   /** Whether commands can be given. */
   readonly #isDriven: boolean
+  readonly #place: NodePlace | undefined
   readonly #nodes: ScriptedNode[] = []
   #driver: BackendDriver | undefined
   #ids = FIRST_ID + BigInt(randomInt(2 ** 40)) * 1_000n
 
-  constructor(start: StartBackend, isDriven: boolean) {
+  constructor(start: StartBackend, isDriven: boolean, place?: NodePlace) {
     this.#start = start
     this.#isDriven = isDriven
+    this.#place = place
   }
 
   /** Opens a node and starts the backend with it. */
@@ -51,9 +54,18 @@ export class BackendUnderTest {
   }
 
   /** Opens a node; the backend is not started. */
-  async addNode(behaviour?: Partial<Behaviour>): Promise<ScriptedNode> {
-    const node = await ScriptedNode.open(behaviour)
+  async addNode(behaviour?: Partial<Behaviour>, place = this.#place): Promise<ScriptedNode> {
+    const node = await ScriptedNode.open(behaviour, place)
     this.#nodes.push(node)
+    return node
+  }
+
+  /** Opens a node whose certificate the backend does not know, and starts the backend. Skips the case without TLS. */
+  async startUntrusted(): Promise<ScriptedNode> {
+    const { host, tls } = this.#place ?? {}
+    applies(tls !== undefined, 'the nodes have no certificates (--tls)')
+    const node = await this.addNode(undefined, { host: host!, tls: selfSignedCertificate(Date.now(), [host!]) })
+    this.run()
     return node
   }
 

@@ -99,6 +99,16 @@ export const CONNECTION_CASES: readonly (CheckedCase<BackendUnderTest> & { reado
     },
   },
   {
+    number: 'certificate',
+    meaning: 'a node whose certificate the backend does not trust gets no connection',
+    run: async backend => {
+      const node = await backend.startUntrusted()
+      await sleep(WATCH)
+      expect(node.connections.length === 0, 'the backend connected to a node whose certificate it does not trust')
+    },
+    mayEnd: true,
+  },
+  {
     number: 'backoff',
     meaning: 'while a node closes every connection the backend pauses between its attempts',
     run: async backend => {

@@ -4,6 +4,7 @@ import { lastError } from '../driver.ts'
 import type { CaseResult } from '../result.ts'
 import { BackendUnderTest, type StartBackend } from './backend-under-test.ts'
 import { CONNECTION_CASES } from './connection-cases.ts'
+import type { NodePlace } from './scripted-node.ts'
 import { VOICE_STATE_CASES } from './voice-state-cases.ts'
 
 export interface BackendRun {
@@ -14,6 +15,8 @@ export interface BackendRun {
   only: readonly string[]
   /** Cases at a time. */
   parallel: number
+  /** Default: 127.0.0.1 without TLS. */
+  place?: NodePlace | undefined
   finished?(result: CaseResult): void
 }
 
@@ -22,13 +25,20 @@ type BackendCase = CheckedCase<BackendUnderTest> & { readonly mayEnd?: boolean }
 export const BACKEND_CASES: readonly BackendCase[] = [...CONNECTION_CASES, ...VOICE_STATE_CASES]
 
 /** In the order of the cases. */
-export async function runBackend({ start, isDriven, only, parallel, finished }: BackendRun): Promise<CaseResult[]> {
+export async function runBackend({
+  start,
+  isDriven,
+  only,
+  parallel,
+  place,
+  finished,
+}: BackendRun): Promise<CaseResult[]> {
   const cases = selected(BACKEND_CASES, only)
   const results = new Map<BackendCase, CaseResult>()
   const left = [...cases]
   const work = async () => {
     for (let test = left.shift(); test !== undefined; test = left.shift()) {
-      const result = await resultOf(test, new BackendUnderTest(start, isDriven))
+      const result = await resultOf(test, new BackendUnderTest(start, isDriven, place))
       results.set(test, result)
       finished?.(result)
     }

@@ -1,15 +1,25 @@
 // The node of a backend's case: it speaks LVSP as docs/lvsp.md says, except for what the case has it do otherwise.
 import { createHmac, randomBytes, randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import type { IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { createServer as createHttpServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import { type AddressInfo, isIPv6 } from 'node:net'
 import { decodeJson, LvspClose, LvspInfo, LvspOp } from '@parley/protocol'
 import { type WebSocket, WebSocketServer } from 'ws'
+import type { TlsFiles } from '../../net/tls.ts'
 import { CaseFailure } from '../checked-case.ts'
 import { JsonSocket } from '../json-socket.ts'
 import { NodeState } from './node-state.ts'
 
 export type Data = Record<string, unknown>
+
+/** Where nodes listen: an address that the backend reaches, and a certificate, with which the URL is one of wss. */
+export interface NodePlace {
+  host: string
+  tls?: TlsFiles | undefined
+}
+
+const LOOPBACK: NodePlace = { host: '127.0.0.1' }
 
 /** What a case changes. It may change while the node runs. */
 export interface Behaviour {
@@ -77,29 +87,41 @@ export class ScriptedNode {
   readonly connections: BackendConnection[] = []
   /** Commands that no case has taken. */
   commands: BackendCommand[] = []
+  readonly #http: Server
   readonly #server: WebSocketServer
+  readonly #place: NodePlace
   readonly #waiting = new Set<() => void>()
   readonly #startedAt = performance.now()
   #state = new NodeState()
 
-  static async open(behaviour: Partial<Behaviour> = {}): Promise<ScriptedNode> {
-    const server = new WebSocketServer({ host: '127.0.0.1', port: 0, maxPayload: 1 << 20 })
-    await once(server, 'listening')
-    return new ScriptedNode(server, { ...USUAL, ...behaviour })
+  /** Rejects with the system's error if the address cannot be listened on. */
+  static async open(behaviour: Partial<Behaviour> = {}, place: NodePlace = LOOPBACK): Promise<ScriptedNode> {
+    const http = place.tls === undefined ? createHttpServer() : createHttpsServer(place.tls)
+    http.listen(0, place.host)
+    await once(http, 'listening')
+    return new ScriptedNode(http, place, { ...USUAL, ...behaviour })
   }
 
-  private constructor(server: WebSocketServer, behaviour: Behaviour) {
+  private constructor(http: Server, place: NodePlace, behaviour: Behaviour) {
+    const server = new WebSocketServer({ server: http, maxPayload: 1 << 20 })
+    this.#http = http
     this.#server = server
+    this.#place = place
     this.behaviour = behaviour
     server.on('connection', (socket, request) => this.#connected(socket, request))
   }
 
   get url(): string {
-    return `ws://127.0.0.1:${(this.#server.address() as AddressInfo).port}/lvsp`
+    const { host, tls } = this.#place
+    const name = isIPv6(host) ? `[${host}]` : host
+    return `${tls === undefined ? 'ws' : 'wss'}://${name}:${this.#port}/lvsp`
   }
   /** What this node hands out as its endpoint. */
   get endpoint(): string {
-    return `${(this.#server.address() as AddressInfo).port}.node.example:443`
+    return `${this.#port}.node.example:443`
+  }
+  get #port(): number {
+    return (this.#http.address() as AddressInfo).port
   }
   /** The newest connection. */
   get newest(): BackendConnection {
@@ -172,7 +194,7 @@ export class ScriptedNode {
 
   async close(): Promise<void> {
     for (const client of this.#server.clients) client.terminate()
-    await new Promise(resolve => this.#server.close(resolve))
+    await new Promise(resolve => this.#http.close(resolve))
   }
 
   #connected(raw: WebSocket, request: IncomingMessage): void {

@@ -1,5 +1,6 @@
 // Runs the cases of a client, several at a time on one test server.
 import { createTestServer } from '../../dev/test-server.ts'
+import type { TestServerOptions } from '../../dev/test-server-types.ts'
 import type { TraceEvent } from '../../dev/trace/trace-record.ts'
 import type { CaseResult } from '../result.ts'
 import { CLIENT_CASES, type ClientCase } from './cases.ts'
@@ -13,6 +14,8 @@ export interface ClientRun {
   /** Cases at a time. */
   parallel: number
   seed?: number | undefined
+  /** Options that the client needs. */
+  server?: Pick<TestServerOptions, 'voice' | 'voiceHost'> | undefined
   finished?(result: CaseResult): void
   /** Receives each event of the test server. */
   traced?(event: TraceEvent): void
@@ -25,12 +28,13 @@ const selected = (only: readonly string[]) =>
   CLIENT_CASES.filter(({ number }) => only.length === 0 || only.some(word => number.includes(word)))
 
 /** In the order of the cases. */
-export async function runClient({ command, only, parallel, seed, finished, traced }: ClientRun): Promise<CaseResult[]> {
+export async function runClient(run: ClientRun): Promise<CaseResult[]> {
+  const { command, only, parallel, seed, finished, traced } = run
   const cases = selected(only)
   // A channel for each case, so that no case disturbs another.
   const channels = cases.map((test, index) => ({ id: String(FIRST_CHANNEL + BigInt(index)), name: test.number }))
   const world = { guilds: [{ id: GUILD, name: 'conformance', channels }] }
-  const server = await createTestServer({ world, seed })
+  const server = await createTestServer({ world, seed, ...run.server })
   if (traced !== undefined) server.trace.listen(traced)
   const results = new Map<ClientCase, CaseResult>()
   const left = cases.map((test, index) => ({ test, channelId: channels[index]!.id }))

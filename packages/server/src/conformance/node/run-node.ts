@@ -4,7 +4,9 @@ import type { CaseResult } from '../result.ts'
 import { EXTENSION_CASES } from './extension-cases.ts'
 import { GREETING_CASES } from './greeting-cases.ts'
 import { INFO_CASES } from './info-cases.ts'
-import { MEDIA_CASES } from './media-cases.ts'
+import { MEDIA_CASES } from './media/media-cases.ts'
+import { VIDEO_CASES } from './media/video-cases.ts'
+import { WEBRTC_CASES } from './media/webrtc-cases.ts'
 import type { NodeTarget } from './node-target.ts'
 import { NodeUnderTest } from './node-under-test.ts'
 import { RESUME_CASES } from './resume-cases.ts'
@@ -24,6 +26,8 @@ export const NODE_CASES: readonly CheckedCase<NodeUnderTest>[] = [
   ...RESUME_CASES,
   ...VOICE_CASES,
   ...MEDIA_CASES,
+  ...VIDEO_CASES,
+  ...WEBRTC_CASES,
 ]
 
 /** In the order of the cases. */

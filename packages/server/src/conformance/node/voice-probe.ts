@@ -1,7 +1,7 @@
 // A voice connection of a case, message by message, and a UDP socket: they do nothing by themselves.
 import { createSocket, type Socket } from 'node:dgram'
 import { once } from 'node:events'
-import { type Discovered, decodeDiscoveryResponse, encodeDiscoveryRequest, VoiceOp } from '@parley/protocol'
+import { type Codec, type Discovered, decodeDiscoveryResponse, encodeDiscoveryRequest, VoiceOp } from '@parley/protocol'
 import { applies, CaseFailure, expect } from '../checked-case.ts'
 import { JsonSocket, type Message } from '../json-socket.ts'
 import type { NodeTarget } from './node-target.ts'
@@ -21,6 +21,8 @@ export interface VoiceReady {
   ip: string
   port: number
   modes: string[]
+  /** One per stream that Identify offered. */
+  streams?: { ssrc: number; rtx_ssrc: number }[]
 }
 
 /** Whether `wss:` is required: as for LVSP. */
@@ -87,8 +89,8 @@ export class VoiceProbe {
   }
 
   /** Select Protocol over UDP; resolves with Session Description. */
-  async select(mode: string, { ip, port }: { ip: string; port: number }): Promise<Message> {
-    this.send(VoiceOp.SelectProtocol, { protocol: 'udp', data: { address: ip, port, mode } })
+  async select(mode: string, { ip, port }: { ip: string; port: number }, codecs?: readonly Codec[]): Promise<Message> {
+    this.send(VoiceOp.SelectProtocol, { protocol: 'udp', data: { address: ip, port, mode }, codecs })
     const message = await this.socket.take('Session Description (op 4)', ({ op }) => op === VoiceOp.SessionDescription)
     const { mode: selected, secret_key: key } = message.d
     expect(selected === mode, `expected mode ${mode} in Session Description, found ${selected}`)
@@ -122,6 +124,8 @@ export class UdpProbe {
   readonly #socket: Socket
   readonly #node: { ip: string; port: number }
   #answered: (answer: Discovered) => void = () => {}
+  /** Receives every datagram that is not an answer of IP discovery. */
+  received: (datagram: Uint8Array) => void = () => {}
 
   static async open({ ip, port }: { ip: string; port: number }): Promise<UdpProbe> {
     const socket = createSocket(ip.includes(':') ? 'udp6' : 'udp4')
@@ -136,7 +140,8 @@ export class UdpProbe {
     socket.on('error', () => {})
     socket.on('message', bytes => {
       const answer = decodeDiscoveryResponse(bytes)
-      if (answer !== undefined) this.#answered(answer)
+      if (answer === undefined) this.received(bytes)
+      else this.#answered(answer)
     })
   }
 

@@ -60,7 +60,8 @@ function settled(client: ExpectedClient, within: number, holds: () => boolean): 
 }
 
 function failure(client: ExpectedClient, row: ExpectationRow, count: number, within: number): string {
-  const number = row.count === undefined ? '' : ` (at least ${count} ${row.count.of})`
+  const unit = count === 1 ? row.count?.of.replace(/s$/, '') : row.count?.of
+  const number = unit === undefined ? '' : ` (at least ${count} ${unit})`
   const time =
     row.when === 'now' ? '' : row.when === 'soon' ? ` within ${within / 1_000} s` : ` for ${within / 1_000} s`
   return `${client.name}: expected ${row.expected}${number}${time}; it ${row.did(client.view())}. Expected behaviour: ${row.advice} (${row.page})`

@@ -63,9 +63,14 @@ export class UserFaults {
 
   /** Adds faults. Throws a `FaultError`, and then adds none. `source` names what can be removed together. */
   add(text: string, source = 'api'): void {
-    const faults = parseFaults(text)
-    if (this.#active.size + this.#waiting.length + this.#timers.size + faults.length > SERVER_LIMITS.maxFaults)
-      throw new FaultError(`faults: a user has at most ${SERVER_LIMITS.maxFaults}; clear them first`)
+    const faults = this.#parse(text, () => true)
+    for (const fault of faults) this.#admit(fault, source)
+  }
+
+  /** Ends those of one source, and adds others. Throws a `FaultError`, and then changes nothing. */
+  replace(text: string, source: string): void {
+    const faults = this.#parse(text, other => other !== source)
+    this.clear(source)
     for (const fault of faults) this.#admit(fault, source)
   }
 
@@ -102,6 +107,16 @@ export class UserFaults {
   /** Faults that happen once wait for the next session again. */
   sessionEnded(): void {
     this.#isLive = false
+  }
+
+  /** Throws a `FaultError` if they are invalid, or too many beside those whose source stays. */
+  #parse(text: string, stays: (source: string) => boolean): readonly Fault[] {
+    const faults = parseFaults(text)
+    const sources = [...this.#active.values(), ...this.#waiting].map(({ source }) => source)
+    const others = [...sources, ...this.#timers.values()].filter(stays).length
+    if (others + faults.length > SERVER_LIMITS.maxFaults)
+      throw new FaultError(`faults: a user has at most ${SERVER_LIMITS.maxFaults}; clear them first`)
+    return faults
   }
 
   /** A lasting fault without a trigger is in effect before the session, for discovery is part of its start. */

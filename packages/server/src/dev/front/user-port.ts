@@ -40,10 +40,6 @@ export class UserPort {
     this.#server.maxConnections = SERVER_LIMITS.maxTestConnectionsPerUser
   }
 
-  /** `host:port`, as in VOICE_SERVER_UPDATE. */
-  get endpoint(): string {
-    return `${HOST}:${this.number}`
-  }
   get number(): number {
     return (this.#server.address() as AddressInfo).port
   }

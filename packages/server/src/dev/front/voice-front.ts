@@ -18,6 +18,8 @@ import { type LinkOwner, VoiceLink } from './voice-link.ts'
 /** Certificate, seed, and what is known of users and the node. */
 export interface FrontOptions {
   tls: TlsFiles
+  /** Of the endpoints that clients receive. */
+  voiceHost: string
   seed: number
   faultsOf(userId: string): UserFaults
   recorderOf(userId: string): Recorder
@@ -57,14 +59,14 @@ export class VoiceFront {
 
   /** `host:port` of the port that all users share. */
   get endpoint(): string {
-    return `${HOST}:${(this.#server.address() as AddressInfo).port}`
+    return `${this.#options.voiceHost}:${(this.#server.address() as AddressInfo).port}`
   }
 
   /** `host:port` of a user, as in VOICE_SERVER_UPDATE. The same as long as the front is open. */
   async endpointOf(userId: string): Promise<string> {
     const open = this.#ports.get(userId) ?? this.#openPort(userId)
     this.#ports.set(userId, open)
-    return (await open).endpoint
+    return `${this.#options.voiceHost}:${(await open).number}`
   }
 
   /** The voice connections of a user, or all. */
@@ -117,7 +119,8 @@ export class VoiceFront {
     const status = userId === undefined ? undefined : this.#options.faultsOf(userId).value('no-upgrade')
     if (status !== undefined) return void socket.end(`HTTP/1.1 ${status} Fault\r\nconnection: close\r\n\r\n`)
     this.#upgrades.handleUpgrade(request, socket, head, client => {
-      const { search } = new URL(request.url ?? '/', 'http://front')
+      const url = request.url ?? '/'
+      const search = URL.canParse(url, 'http://front') ? new URL(url, 'http://front').search : ''
       this.#links.add(new VoiceLink(client, `${node}${search}`, this.#owner, userId))
     })
   }

@@ -1,8 +1,8 @@
-// A WebSocket of the main gateway: JSON in, JSON or a zlib stream out, with Discord's limits.
-import { constants, createDeflate, type Deflate } from 'node:zlib'
+// A WebSocket of the main gateway: JSON in, JSON out, compressed if the client asks for it, with Discord's limits.
 import { type RawData, WebSocket } from 'ws'
 import { SERVER_LIMITS } from '../../limits.ts'
 import { decodeGatewayMessage, GatewayClose, GatewayError, type GatewayMessage, GatewayOp } from './gateway-messages.ts'
+import { COMPRESSIONS, type StreamCompression } from './stream-compression.ts'
 
 /** The main gateway, as a connection uses it. */
 export interface ConnectionListener {
@@ -20,7 +20,7 @@ export class GatewayConnection {
   readonly version: number
   readonly #socket: WebSocket
   readonly #listener: ConnectionListener
-  readonly #deflate: Deflate | undefined
+  readonly #compression: StreamCompression | undefined
   #silence: NodeJS.Timeout
   #count = 0
   #countedFrom = performance.now()
@@ -30,9 +30,10 @@ export class GatewayConnection {
     this.#listener = listener
     const { version, compress } = terms(query)
     this.version = Number(version)
-    this.#deflate = compress ? this.#deflated() : undefined
+    this.#compression = compress?.(bytes => this.#socket.send(bytes))
     this.#silence = this.#awaitMessage()
-    socket.on('message', (data, isBinary) => this.#received(data, isBinary))
+    // hikari sends its JSON in binary messages.
+    socket.on('message', data => this.#received(data))
     socket.on('close', code => this.#closed(code))
     socket.on('error', () => {})
     const refusal = refusalOf(query)
@@ -45,8 +46,8 @@ export class GatewayConnection {
     if (this.#socket.readyState !== WebSocket.OPEN) return
     if (this.#socket.bufferedAmount > SERVER_LIMITS.maxRelayBuffered) return this.#socket.terminate()
     const text = JSON.stringify({ t: null, s: null, ...message })
-    if (this.#deflate === undefined) this.#socket.send(text)
-    else this.#deflate.write(text)
+    if (this.#compression === undefined) this.#socket.send(text)
+    else this.#compression.write(text)
   }
 
   /** With a close frame, whose reason is cut. */
@@ -59,25 +60,11 @@ export class GatewayConnection {
     this.#socket.terminate()
   }
 
-  /** One deflate stream for the connection; each message ends with a flush (00 00 FF FF). */
-  #deflated(): Deflate {
-    const deflate = createDeflate({ flush: constants.Z_SYNC_FLUSH })
-    let parts: Buffer[] = []
-    deflate.on('data', (part: Buffer) => {
-      parts.push(part)
-      if (!endsFlushed(part)) return
-      this.#socket.send(Buffer.concat(parts))
-      parts = []
-    })
-    return deflate
-  }
-
-  #received(data: RawData, isBinary: boolean): void {
+  #received(data: RawData): void {
     clearTimeout(this.#silence)
     this.#silence = this.#awaitMessage()
     try {
       this.#admit()
-      if (isBinary) throw new GatewayError(GatewayClose.Decode, 'expected JSON text')
       const message = decodeGatewayMessage(String(data))
       if (message.kind === 'heartbeat') this.send({ op: GatewayOp.HeartbeatAck })
       else this.#listener.received(this, message)
@@ -105,18 +92,17 @@ export class GatewayConnection {
 
   #closed(code: number): void {
     clearTimeout(this.#silence)
-    this.#deflate?.destroy()
+    this.#compression?.destroy()
     this.#listener.closed(this, code)
   }
 }
 
-/** The end of each message in a zlib stream. */
-const FLUSH = Buffer.from([0, 0, 0xff, 0xff])
-const endsFlushed = (part: Buffer) => part.length >= FLUSH.length && part.subarray(-FLUSH.length).equals(FLUSH)
+const compressionIn = (query: URLSearchParams) =>
+  Object.entries(COMPRESSIONS).find(([name]) => name === query.get('compress'))?.[1]
 
 const terms = (query: URLSearchParams) => ({
   version: query.get('v') ?? '10',
-  compress: query.get('compress') === 'zlib-stream',
+  compress: compressionIn(query),
 })
 
 /** Why this query cannot be served; undefined if it can. */
@@ -125,7 +111,7 @@ function refusalOf(query: URLSearchParams): GatewayError | undefined {
     return new GatewayError(GatewayClose.InvalidVersion, 'expected version 9 or 10')
   if ((query.get('encoding') ?? 'json') !== 'json')
     return new GatewayError(GatewayClose.Decode, 'only JSON is supported')
-  if (!['zlib-stream', null].includes(query.get('compress')))
-    return new GatewayError(GatewayClose.Decode, 'only zlib-stream compression is supported')
+  if (query.has('compress') && compressionIn(query) === undefined)
+    return new GatewayError(GatewayClose.Decode, 'expected zlib-stream or zstd-stream compression')
   return undefined
 }

@@ -170,12 +170,7 @@ export class MainGateway implements Dispatcher {
     const user = this.#context.directory.userOf(token)
     if (user === undefined)
       throw new GatewayError(GatewayClose.AuthenticationFailed, 'the world has no room for a user')
-    try {
-      this.#context.faultsOf(user.id).addOnce(splitToken(token).words)
-    } catch (error) {
-      if (!(error instanceof FaultError)) throw error
-      throw new GatewayError(GatewayClose.AuthenticationFailed, error.message)
-    }
+    closing(GatewayClose.AuthenticationFailed, () => this.#context.faultsOf(user.id).addOnce(splitToken(token).words))
     return user
   }
 
@@ -206,7 +201,8 @@ export class MainGateway implements Dispatcher {
   #voice(session: GatewaySession, voice: Of<'voice'>['voice']): void {
     const { guild_id: guildId, channel_id, self_mute: selfMute, self_deaf: selfDeaf } = voice
     this.#record(session.user, 'client', { op: GatewayOp.VoiceStateUpdate, data: voice })
-    this.#calls?.request(session.user, session.id, { guildId, channelId: channel_id ?? undefined, selfMute, selfDeaf })
+    const request = { guildId, channelId: channel_id ?? undefined, selfMute, selfDeaf }
+    closing(GatewayClose.Decode, () => this.#calls?.request(session.user, session.id, request))
   }
 
   /** All members in one chunk: a test world is small. */
@@ -237,4 +233,14 @@ export class MainGateway implements Dispatcher {
 function required(session: GatewaySession | undefined): GatewaySession {
   if (session === undefined) throw new GatewayError(GatewayClose.NotAuthenticated, 'expected Identify first')
   return session
+}
+
+/** Closes the connection with the code if faults are refused. */
+function closing(code: number, act: () => void): void {
+  try {
+    act()
+  } catch (error) {
+    if (!(error instanceof FaultError)) throw error
+    throw new GatewayError(code, error.message)
+  }
 }

@@ -1,6 +1,7 @@
 // Discord's objects, as the main gateway and REST send them.
 // Fields that do not concern voice are present with neutral values, because typed libraries require them.
 import type { Directory } from '../directory.ts'
+import { EVERYONE } from '../permissions.ts'
 import type { TestChannel, TestGuild, TestUser } from '../world.ts'
 
 /** The part of a member of a call that a voice state shows. */
@@ -20,8 +21,6 @@ export interface VoiceStateFields {
 
 /** Channel types: voice, and stage. */
 const CHANNEL_TYPE = { voice: 2, stage: 13 } as const
-/** Every permission: a test world has no roles besides @everyone. */
-const PERMISSIONS = String((1n << 53n) - 1n)
 const JOINED_AT = '2026-01-01T00:00:00.000000+00:00'
 
 /** https://discord.com/developers/docs/resources/user */
@@ -76,14 +75,14 @@ export const memberObject = (user: TestUser, voice?: VoiceStateFields) => ({
 })
 
 /** https://discord.com/developers/docs/resources/channel */
-export const channelObject = (guildId: string, { id, name, kind, bitrate }: TestChannel, position = 0) => ({
-  id,
+export const channelObject = (guildId: string, channel: TestChannel, position = 0) => ({
+  id: channel.id,
   guild_id: guildId,
-  type: CHANNEL_TYPE[kind],
-  name,
+  type: CHANNEL_TYPE[channel.kind],
+  name: channel.name,
   position,
-  permission_overwrites: [],
-  bitrate,
+  permission_overwrites: channel.permission_overwrites,
+  bitrate: channel.bitrate,
   user_limit: 0,
   rate_limit_per_user: 0,
   nsfw: false,
@@ -100,7 +99,7 @@ export const roleObject = (guildId: string) => ({
   colors: { primary_color: 0, secondary_color: null, tertiary_color: null },
   hoist: false,
   position: 0,
-  permissions: PERMISSIONS,
+  permissions: String(EVERYONE),
   managed: false,
   mentionable: false,
   flags: 0,
@@ -136,6 +135,7 @@ export const guildObject = ({ id, name }: TestGuild) => ({
   application_id: null,
   vanity_url_code: null,
   max_members: 1_000,
+  max_presences: null,
   max_video_channel_users: 25,
   features: [],
   emojis: [],

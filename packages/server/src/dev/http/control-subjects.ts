@@ -28,7 +28,7 @@ export function memberOf(context: ControlContext, who: Who): Member {
   const member = context.calls.members.find(
     each => each.user === user && (guild === undefined || each.guildId === guild),
   )
-  if (member === undefined) throw new RequestError(409, `${user.name} is in no voice channel`)
+  if (member === undefined) throw new RequestError(409, `${user.name} is not in a voice channel`)
   return member
 }
 

@@ -17,7 +17,7 @@ import {
   userObject,
   voiceStateObject,
 } from '../gateway/objects.ts'
-import type { TestChannel, TestGuild, TestUser } from '../world.ts'
+import { PermissionOverwrite, type TestChannel, type TestGuild, type TestOverwrite, type TestUser } from '../world.ts'
 import { type Answer, bodyOf, RequestError } from './answer.ts'
 
 /** What REST reads and changes. */
@@ -35,7 +35,8 @@ interface Call extends RestContext {
   body: unknown
 }
 
-type Route = readonly [method: string, path: string, serve: (call: Call) => Answer]
+/** Without `body` the body of a request is not read. */
+type Route = readonly [method: string, path: string, serve: (call: Call) => Answer, reads?: 'body']
 
 /** Discord's JSON error codes for missing things, and for a user who is not in voice. */
 const Unknown = { user: 10_013, guild: 10_004, channel: 10_003, member: 10_007, voiceState: 10_065 } as const
@@ -73,10 +74,12 @@ const ROUTES: readonly Route[] = [
   ['GET', '/guilds/:/roles', call => ok([roleObject(guildOf(call).id)])],
   ['GET', '/guilds/:/members', call => ok([...call.directory.users.values()].map(user => memberIn(call, user)))],
   ['GET', '/guilds/:/members/:', call => ok(memberIn(call, userAt(call, 1)))],
-  ['PATCH', '/guilds/:/members/:', changeMember],
+  ['PATCH', '/guilds/:/members/:', changeMember, 'body'],
   ['GET', '/guilds/:/voice-states/:', call => ok(voiceStateObject(memberOf(call, Unknown.voiceState)))],
-  ['PATCH', '/guilds/:/voice-states/:', changeVoiceState],
+  ['PATCH', '/guilds/:/voice-states/:', changeVoiceState, 'body'],
   ['GET', '/channels/:', call => ok(channelAt(call, call.ids[0]).object)],
+  ['PUT', '/channels/:/permissions/:', setPermissions, 'body'],
+  ['DELETE', '/channels/:/permissions/:', call => changePermissions(call, [])],
 ]
 
 /** Generous, so that a test may start many shards. */
@@ -97,18 +100,18 @@ export async function answerRest(context: RestContext, path: string, request: In
   const isOpen = inside === '/gateway'
   const user = userFrom(context.directory, request.headers.authorization)
   if (user === undefined && !isOpen) throw new RequestError(401, '401: Unauthorized')
-  const body = method === 'PATCH' ? await bodyOf(request) : {}
+  const body = found.reads === 'body' ? await bodyOf(request) : {}
   return found.serve({ ...context, user: user ?? NO_USER, ids: found.ids, body })
 }
 
 const NO_USER: TestUser = { id: '0', name: 'none', bot: true }
 
 /** The first route that fits, with the ids of the path. */
-function routeOf(method: string, path: string): { serve: Route[2]; ids: string[] } | undefined {
+function routeOf(method: string, path: string): { serve: Route[2]; reads: Route[3]; ids: string[] } | undefined {
   const parts = path.split('/')
-  for (const [wanted, pattern, serve] of ROUTES) {
+  for (const [wanted, pattern, serve, reads] of ROUTES) {
     const ids = wanted === method ? match(pattern.split('/'), parts) : undefined
-    if (ids !== undefined) return { serve, ids }
+    if (ids !== undefined) return { serve, reads, ids }
   }
   return undefined
 }
@@ -194,6 +197,24 @@ function changeVoiceState(call: Call): Answer {
   const { suppress } = parsed(VoiceStateChange, call.body)
   const member = memberOf(call, Unknown.voiceState)
   if (suppress !== undefined) call.calls.restrict(member, { suppress })
+  return NO_CONTENT
+}
+
+/** Edit Channel Permissions: `type`, `allow` and `deny` of one role or member. */
+function setPermissions(call: Call): Answer {
+  const [, id] = call.ids
+  const fields = typeof call.body === 'object' ? call.body : {}
+  return changePermissions(call, [parsed(PermissionOverwrite, { ...fields, id })])
+}
+
+/** Replaces what the channel has for the role or member of the path. */
+function changePermissions(call: Call, overwrites: TestOverwrite[]): Answer {
+  const [channelId, id] = call.ids
+  const { guild, channel } = channelAt(call, channelId)
+  const others = channel.permission_overwrites.filter(overwrite => overwrite.id !== id)
+  if (others.length >= SERVER_LIMITS.maxTestOverwrites)
+    throw new RequestError(400, 'the channel has too many permission overwrites', 30_060)
+  call.calls.permit(guild, channel, [...others, ...overwrites])
   return NO_CONTENT
 }
 

@@ -110,7 +110,7 @@ test('an expectation that is not met says what the client did and should have do
   const { ana } = await talking(t)
   await assert.rejects(ana.expect('speaking', { within: 20 }), {
     message:
-      'ana: expected Speaking (op 5) (at least 1 messages) within 0.02 s; it sent Identify, SelectProtocol. Expected behaviour: a client sends Speaking before its first audio (docs/voice-gateway.md#speaking)',
+      'ana: expected Speaking (op 5) (at least 1 message) within 0.02 s; it sent Identify, SelectProtocol. Expected behaviour: a client sends Speaking before its first audio (docs/voice-gateway.md#speaking)',
   })
   await assert.rejects(ana.expect('speaking', { within: 'soon' }), RangeError)
   await ana.expect('stays', { within: 30 })

@@ -59,6 +59,8 @@ export class SlotCiphers {
   readonly #native: Native
   readonly #memory: NativeMemory
   readonly #places: Places
+  /** The first NONCE bytes at the place of the nonce. */
+  readonly #nonce: Uint8Array
   readonly #sodium: Sodium | undefined
   /** XChaCha20 changes its key with every packet, so with OpenSSL all peers share one context each way. */
   readonly #chacha: { seal: NativeCipher; open: NativeCipher }
@@ -69,6 +71,7 @@ export class SlotCiphers {
     this.#memory = memory
     const places = { nonce: memory.take(SODIUM_NONCE), key: memory.take(KEY), zeros: memory.take(NONCE) }
     this.#places = places
+    this.#nonce = memory.bytes.subarray(places.nonce, places.nonce + NONCE)
     const open = (isSeal: boolean) => native.openCipher(memory, 'chacha20-poly1305', isSeal, places.key)
     this.#chacha = { seal: open(true), open: open(false) }
     if (aead === 'openssl') return
@@ -106,8 +109,8 @@ export class SlotCiphers {
     this.#chacha.open.close()
   }
 
-  /** AES-256-GCM of libsodium with 12 bytes of nonce at `nonce`; undefined with OpenSSL. The key passes through a shared place. */
-  makeOneCallGcm(key: Uint8Array, nonce: number): SlotCipher | undefined {
+  /** AES-256-GCM of libsodium with `nonce`, 12 bytes of the memory; undefined with OpenSSL. The key passes through a shared place. */
+  makeOneCallGcm(key: Uint8Array, nonce: Uint8Array): SlotCipher | undefined {
     if (this.#sodium === undefined) return undefined
     const memory = this.#memory
     const place = this.#places.key
@@ -124,14 +127,14 @@ export class SlotCiphers {
 
   /** The key passes through a shared place, which is erased whether or not creation succeeds. */
   #makeGcm(key: Uint8Array): SlotCipher {
-    const oneCall = this.makeOneCallGcm(key, this.#places.nonce)
+    const oneCall = this.makeOneCallGcm(key, this.#nonce)
     if (oneCall !== undefined) return oneCall
     const place = this.#places.key
     const memory = this.#memory
     memory.bytes.set(key, place)
     try {
       const open = (isSeal: boolean) => this.#native.openCipher(memory, 'aes-256-gcm', isSeal, place)
-      return new GcmSlots(memory, open(true), open(false), this.#places.nonce)
+      return new GcmSlots(open(true), open(false), this.#nonce)
     } finally {
       memory.bytes.fill(0, place, place + KEY)
     }
@@ -140,11 +143,11 @@ export class SlotCiphers {
   /** With libsodium the key itself is the state; with OpenSSL a subkey is derived per packet. */
   #makeXchacha(key: Uint8Array): SlotCipher {
     const sodium = this.#sodium
-    if (sodium === undefined) return new XchachaSlots(this.#memory, this.#chacha, key, this.#places)
+    if (sodium === undefined) return new XchachaSlots(this.#memory, this.#chacha, key, this.#places, this.#nonce)
     const state = sodium.xchachaKeys.take()
     state.memory.bytes.set(key, state.place)
     const { xchacha } = sodium.calls
-    return new SodiumAeadSlots(this.#memory, xchacha, sodium.xchachaKeys, state, this.#places.nonce, true)
+    return new SodiumAeadSlots(this.#memory, xchacha, sodium.xchachaKeys, state, this.#nonce, true)
   }
 }
 
@@ -164,16 +167,16 @@ class SodiumAeadSlots implements SlotCipher {
     aead: SodiumAead,
     states: KeyStates,
     state: KeyState,
-    nonce: number,
+    nonce: Uint8Array,
     isXchacha: boolean,
   ) {
     this.#isXchacha = isXchacha
-    this.nonce = memory.bytes.subarray(nonce, nonce + NONCE)
+    this.nonce = nonce
+    this.#nonce = nonce.byteOffset
     this.#memory = memory
     this.#aead = aead
     this.#states = states
     this.#state = state
-    this.#nonce = nonce
   }
 
   get oneCall() {
@@ -207,11 +210,11 @@ class GcmSlots implements SlotCipher {
   readonly #open: NativeCipher
   readonly #nonce: number
 
-  constructor(memory: NativeMemory, seal: NativeCipher, open: NativeCipher, nonce: number) {
-    this.nonce = memory.bytes.subarray(nonce, nonce + NONCE)
+  constructor(seal: NativeCipher, open: NativeCipher, nonce: Uint8Array) {
+    this.nonce = nonce
+    this.#nonce = nonce.byteOffset
     this.#seal = seal
     this.#open = open
-    this.#nonce = nonce
   }
 
   seal(clear: number, clearLength: number, plain: number, length: number, out: number): boolean {
@@ -239,8 +242,9 @@ class XchachaSlots implements SlotCipher {
     chacha: { seal: NativeCipher; open: NativeCipher },
     key: Uint8Array,
     places: Places,
+    nonce: Uint8Array,
   ) {
-    this.nonce = memory.bytes.subarray(places.nonce, places.nonce + NONCE)
+    this.nonce = nonce
     this.#words = memory.words
     this.#chacha = chacha
     this.#places = places

@@ -7,7 +7,13 @@ import {
   type KeyObject,
   timingSafeEqual,
 } from 'node:crypto'
-import { type SrtpLabel, type SrtpLayout, type SrtpMasterKey, srtpDerivationBlock } from '@parley/protocol'
+import {
+  cutSrtpMaterial,
+  type SrtpLabel,
+  type SrtpLayout,
+  type SrtpMasterKey,
+  srtpDerivationBlock,
+} from '@parley/protocol'
 
 /** One direction, RTP or RTCP. */
 export interface SrtpCipher {
@@ -56,6 +62,66 @@ export function deriveSrtpKeys(layout: SrtpLayout, master: SrtpMasterKey, first:
     key: derive(0, layout.keyLength),
     authentication: derive(1, layout.isGcm ? 0 : AUTHENTICATION_LENGTH),
     salt: derive(2, layout.saltLength),
+  }
+}
+
+export type MakeSrtpCipher = (layout: SrtpLayout, session: SrtpSessionKey, direction: 'open' | 'seal') => SrtpCipher
+
+/** The first of three labels of RFC 3711 §4.3.1. */
+const RTP = 0
+const RTCP = 3
+
+/**
+ * The four session keys of a peer: RTP and RTCP, in both directions. Each is derived with the first packet of its kind: a silent
+ * listener uses none of them, and a state takes half a kilobyte or more. Per packet: allocates only for the first of each kind.
+ */
+export class SrtpKeys {
+  readonly #layout: SrtpLayout
+  readonly #makeCipher: MakeSrtpCipher
+  /** As exported for a DTLS server; undefined once it is erased. */
+  #material: Uint8Array | undefined
+  #rtpIn: SrtpCipher | undefined
+  #rtpOut: SrtpCipher | undefined
+  #rtcpIn: SrtpCipher | undefined
+  #rtcpOut: SrtpCipher | undefined
+
+  /** Keeps a copy of `material`. */
+  constructor(layout: SrtpLayout, material: Uint8Array, makeCipher: MakeSrtpCipher) {
+    this.#layout = layout
+    this.#material = material.slice()
+    this.#makeCipher = makeCipher
+  }
+
+  get rtpIn(): SrtpCipher {
+    this.#rtpIn ??= this.#derive('client', RTP)
+    return this.#rtpIn
+  }
+  get rtcpIn(): SrtpCipher {
+    this.#rtcpIn ??= this.#derive('client', RTCP)
+    return this.#rtcpIn
+  }
+  get rtpOut(): SrtpCipher {
+    this.#rtpOut ??= this.#derive('server', RTP)
+    return this.#rtpOut
+  }
+  get rtcpOut(): SrtpCipher {
+    this.#rtcpOut ??= this.#derive('server', RTCP)
+    return this.#rtcpOut
+  }
+
+  /** Erases the material, and frees the keys outside the JavaScript heap. */
+  close(): void {
+    this.#material?.fill(0)
+    this.#material = undefined
+    for (const cipher of [this.#rtpIn, this.#rtpOut, this.#rtcpIn, this.#rtcpOut]) cipher?.close?.()
+  }
+
+  /** The node is the server: what the client sends is opened with the client's keys. */
+  #derive(sender: 'client' | 'server', first: typeof RTP | typeof RTCP): SrtpCipher {
+    if (this.#material === undefined) throw new Error('expected keys that are not closed')
+    const master = cutSrtpMaterial(this.#layout, this.#material)[sender]
+    const session = deriveSrtpKeys(this.#layout, master, first)
+    return this.#makeCipher(this.#layout, session, sender === 'client' ? 'open' : 'seal')
   }
 }
 

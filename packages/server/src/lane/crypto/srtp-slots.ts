@@ -4,8 +4,7 @@ import { CLEAR_RTCP_LENGTH, PROTECTION_TAG_LENGTH, SRTCP_INDEX_LENGTH, type Srtp
 import type { Native, NativeCipher } from '../engine/native-calls.ts'
 import type { NativeMemory } from '../engine/native-memory.ts'
 import type { SlotCipher, SlotCiphers } from './slot-ciphers.ts'
-import type { MakeSrtpCipher } from './srtp.ts'
-import { makeSrtpCipher, type SrtpCipher, type SrtpSessionKey } from './srtp-cipher.ts'
+import { type MakeSrtpCipher, makeSrtpCipher, type SrtpCipher, type SrtpSessionKey } from './srtp-cipher.ts'
 
 /** Lengths of GCM's IV and of the longest key. KEPT_KEY stands for the key that a cipher was opened with. */
 const IV = 12
@@ -26,12 +25,15 @@ export class SrtpSlots {
   readonly #iv: number
   readonly #key: number
   readonly #joined: number
+  /** The bytes at `#iv`. */
+  readonly #ivBytes: Uint8Array
 
   constructor(native: Native, memory: NativeMemory, ciphers: SlotCiphers) {
     this.#native = native
     this.#ciphers = ciphers
     this.#memory = memory
     this.#iv = memory.take(IV)
+    this.#ivBytes = memory.bytes.subarray(this.#iv, this.#iv + IV)
     this.#key = memory.take(KEY)
     this.#joined = memory.take(JOINED)
   }
@@ -42,14 +44,13 @@ export class SrtpSlots {
   /** The key is copied into the library's state and erased here. */
   #makeGcm({ keyLength }: SrtpLayout, { key, salt }: SrtpSessionKey, direction: 'open' | 'seal'): SrtpCipher {
     const { bytes } = this.#memory
-    const places = { iv: this.#iv, joined: this.#joined }
-    const oneCall = keyLength === KEY ? this.#ciphers.makeOneCallGcm(key, this.#iv) : undefined
-    if (oneCall !== undefined) return new GcmSlotSrtp(ofOneCall(oneCall), salt, bytes, places)
+    const oneCall = keyLength === KEY ? this.#ciphers.makeOneCallGcm(key, this.#ivBytes) : undefined
+    if (oneCall !== undefined) return new GcmSlotSrtp(new OneCallGcm(oneCall), salt, this.#ivBytes, this.#joined)
     bytes.set(key, this.#key)
     const name = keyLength === 16 ? 'aes-128-gcm' : 'aes-256-gcm'
     const cipher = this.#native.openCipher(this.#memory, name, direction === 'seal', this.#key)
     bytes.fill(0, this.#key, this.#key + KEY)
-    return new GcmSlotSrtp(ofOpenssl(cipher, this.#iv), salt, bytes, places)
+    return new GcmSlotSrtp(new OpensslGcm(cipher, this.#iv), salt, this.#ivBytes, this.#joined)
   }
 }
 
@@ -60,18 +61,43 @@ interface Gcm {
   close(): void
 }
 
-const ofOpenssl = (cipher: NativeCipher, iv: number): Gcm => ({
-  seal: (header, headerLength, plain, length, out) =>
-    cipher.seal(KEPT_KEY, iv, header, headerLength, plain, length, out),
-  open: (header, headerLength, body, length) => cipher.open(KEPT_KEY, iv, header, headerLength, body, length),
-  close: () => cipher.close(),
-})
+class OpensslGcm implements Gcm {
+  readonly #cipher: NativeCipher
+  readonly #iv: number
 
-const ofOneCall = (cipher: SlotCipher): Gcm => ({
-  seal: (header, headerLength, plain, length, out) => cipher.seal(header, headerLength, plain, length, out),
-  open: (header, headerLength, body, length) => cipher.open(header, headerLength, body, length + PROTECTION_TAG_LENGTH),
-  close: () => cipher.close(),
-})
+  constructor(cipher: NativeCipher, iv: number) {
+    this.#cipher = cipher
+    this.#iv = iv
+  }
+
+  seal(header: number, headerLength: number, plain: number, length: number, out: number): boolean {
+    return this.#cipher.seal(KEPT_KEY, this.#iv, header, headerLength, plain, length, out)
+  }
+  open(header: number, headerLength: number, body: number, length: number): boolean {
+    return this.#cipher.open(KEPT_KEY, this.#iv, header, headerLength, body, length)
+  }
+  close(): void {
+    this.#cipher.close()
+  }
+}
+
+class OneCallGcm implements Gcm {
+  readonly #cipher: SlotCipher
+
+  constructor(cipher: SlotCipher) {
+    this.#cipher = cipher
+  }
+
+  seal(header: number, headerLength: number, plain: number, length: number, out: number): boolean {
+    return this.#cipher.seal(header, headerLength, plain, length, out)
+  }
+  open(header: number, headerLength: number, body: number, length: number): boolean {
+    return this.#cipher.open(header, headerLength, body, length + PROTECTION_TAG_LENGTH)
+  }
+  close(): void {
+    this.#cipher.close()
+  }
+}
 
 /** The tag is right behind the ciphertext (RFC 7714 §8, §9). */
 class GcmSlotSrtp implements SrtpCipher {
@@ -80,11 +106,11 @@ class GcmSlotSrtp implements SrtpCipher {
   readonly #cipher: Gcm
   readonly #joined: number
 
-  constructor(cipher: Gcm, salt: Uint8Array, bytes: Uint8Array, places: { iv: number; joined: number }) {
+  constructor(cipher: Gcm, salt: Uint8Array, iv: Uint8Array, joined: number) {
     this.#cipher = cipher
     this.salt = salt
-    this.iv = bytes.subarray(places.iv, places.iv + IV)
-    this.#joined = places.joined
+    this.iv = iv
+    this.#joined = joined
   }
 
   seal(bytes: Uint8Array, start: number, clear: number, plain: number, length: number, extra: Uint8Array): void {

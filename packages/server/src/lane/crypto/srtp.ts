@@ -4,7 +4,6 @@
 //   CM    RTP: header ‖ ciphertext ‖ tag      RTCP: 8 bytes ‖ ciphertext ‖ E, index ‖ tag
 import {
   CLEAR_RTCP_LENGTH,
-  cutSrtpMaterial,
   fillCmRtcpBlock,
   fillCmRtpBlock,
   fillGcmRtcpIv,
@@ -19,7 +18,7 @@ import {
   type SrtpLayout,
   type SrtpProfile,
 } from '@parley/protocol'
-import { deriveSrtpKeys, makeSrtpCipher, type SrtpCipher, type SrtpSessionKey } from './srtp-cipher.ts'
+import { type MakeSrtpCipher, makeSrtpCipher, type SrtpCipher, SrtpKeys } from './srtp-cipher.ts'
 import { OpenStreams, RtcpWindows, rolloverOf, SealStreams } from './srtp-streams.ts'
 
 /** Bytes that sealing adds at most. */
@@ -28,41 +27,31 @@ export const SRTP_OVERHEAD = 16 + SRTCP_INDEX_LENGTH
 const NOTHING = new Uint8Array(0)
 const HIGHEST_RTCP_INDEX = 0x7fff_ffff
 
-export type MakeSrtpCipher = (layout: SrtpLayout, session: SrtpSessionKey, direction: 'open' | 'seal') => SrtpCipher
-
 export class Srtp {
   readonly #layout: SrtpLayout
-  readonly #rtpIn: SrtpCipher
-  readonly #rtpOut: SrtpCipher
-  readonly #rtcpIn: SrtpCipher
-  readonly #rtcpOut: SrtpCipher
-  readonly #opened = new OpenStreams()
-  readonly #sealed = new SealStreams()
+  readonly #keys: SrtpKeys
+  /** Created with the first packet of their kind, like the ciphers: a listener sends none. */
+  #opened: OpenStreams | undefined
+  #sealed: SealStreams | undefined
+  #rtcpOpened: RtcpWindows | undefined
   /** The rollover counter, or the word of RTCP, as it is authenticated. */
-  readonly #word = new Uint8Array(4)
-  readonly #wordView = new DataView(this.#word.buffer)
-  readonly #rtcpOpened = new RtcpWindows()
+  #word = NOTHING
   #rtcpNext = 0
 
   /** `material` as exported for a DTLS server (RFC 5764 §4.2). */
   constructor(profile: SrtpProfile, material: Uint8Array, makeCipher: MakeSrtpCipher = makeSrtpCipher) {
-    const layout = SRTP_LAYOUTS[profile]
-    const { client, server } = cutSrtpMaterial(layout, material)
-    this.#layout = layout
-    this.#rtpIn = makeCipher(layout, deriveSrtpKeys(layout, client, 0), 'open')
-    this.#rtcpIn = makeCipher(layout, deriveSrtpKeys(layout, client, 3), 'open')
-    this.#rtpOut = makeCipher(layout, deriveSrtpKeys(layout, server, 0), 'seal')
-    this.#rtcpOut = makeCipher(layout, deriveSrtpKeys(layout, server, 3), 'seal')
+    this.#layout = SRTP_LAYOUTS[profile]
+    this.#keys = new SrtpKeys(this.#layout, material, makeCipher)
   }
 
-  /** Frees the keys outside the JavaScript heap. Nothing may be opened or sealed afterwards. */
+  /** Erases the keys. Nothing may be opened or sealed afterwards. */
   close(): void {
-    for (const cipher of [this.#rtpIn, this.#rtpOut, this.#rtcpIn, this.#rtcpOut]) cipher.close?.()
+    this.#keys.close()
   }
 
   /** Whether there is no index left for another SSRC, or for RTCP. */
   get isExhausted(): boolean {
-    return this.#sealed.isFull || this.#rtcpNext > HIGHEST_RTCP_INDEX
+    return this.#sealed?.isFull === true || this.#rtcpNext > HIGHEST_RTCP_INDEX
   }
 
   /** Opens the RTP packet in place. Returns the length of the plain packet; −1 if it is malformed or did not verify. */
@@ -72,9 +61,10 @@ export class Srtp {
     const clear = rtpHeaderLength(view, start, plain)
     if (clear < 0) return -1
     const ssrc = view.getUint32(start + RTP_SSRC)
+    this.#opened ??= new OpenStreams()
     const index = this.#opened.guess(ssrc, view.getUint16(start + RTP_SEQUENCE))
     if (index < 0) return -1
-    const cipher = this.#rtpIn
+    const cipher = this.#keys.rtpIn
     const extra = this.#prepareRtp(cipher, bytes, start, index)
     if (!cipher.open(bytes, start, clear, plain - clear, extra, start + plain)) return -1
     this.#opened.verified(ssrc, index)
@@ -90,8 +80,9 @@ export class Srtp {
     const word = view.getUint32(wordAt)
     const index = word & HIGHEST_RTCP_INDEX
     const ssrc = view.getUint32(start + RTCP_SENDER_SSRC)
+    this.#rtcpOpened ??= new RtcpWindows()
     if (word < SRTCP_ENCRYPTED || !this.#rtcpOpened.isFresh(ssrc, index)) return -1
-    const cipher = this.#rtcpIn
+    const cipher = this.#keys.rtcpIn
     this.#prepareRtcp(cipher, bytes, start, index)
     const tag = layout.isGcm ? start + plain : start + length - layout.tagLength
     if (!cipher.open(bytes, start, CLEAR_RTCP_LENGTH, plain - CLEAR_RTCP_LENGTH, this.#word, tag)) return -1
@@ -113,9 +104,10 @@ export class Srtp {
     plain: number = start,
   ): number {
     if (clear < 0) return -1
+    this.#sealed ??= new SealStreams()
     const index = this.#sealed.take(view.getUint32(start + RTP_SSRC), view.getUint16(start + RTP_SEQUENCE))
     if (index < 0) return -1
-    const cipher = this.#rtpOut
+    const cipher = this.#keys.rtpOut
     const extra = this.#prepareRtp(cipher, bytes, start, index)
     cipher.seal(bytes, start, clear, plain + clear, length - clear, extra, start + length)
     return length + this.#layout.tagLength
@@ -125,7 +117,7 @@ export class Srtp {
   sealRtcp(bytes: Uint8Array, view: DataView, start: number, length: number): number {
     const layout = this.#layout
     if (length < CLEAR_RTCP_LENGTH || this.#rtcpNext > HIGHEST_RTCP_INDEX) return -1
-    const cipher = this.#rtcpOut
+    const cipher = this.#keys.rtcpOut
     this.#prepareRtcp(cipher, bytes, start, this.#rtcpNext)
     const end = start + length
     const tag = layout.isGcm ? end : end + SRTCP_INDEX_LENGTH
@@ -142,13 +134,23 @@ export class Srtp {
       return NOTHING
     }
     fillCmRtpBlock(cipher.iv, cipher.salt, bytes, start, rollover)
-    this.#wordView.setUint32(0, rollover)
-    return this.#word
+    return this.#setWord(rollover)
   }
 
   #prepareRtcp(cipher: SrtpCipher, bytes: Uint8Array, start: number, index: number): void {
     if (this.#layout.isGcm) fillGcmRtcpIv(cipher.iv, cipher.salt, bytes, start, index)
     else fillCmRtcpBlock(cipher.iv, cipher.salt, bytes, start, index)
-    this.#wordView.setUint32(0, SRTCP_ENCRYPTED + index)
+    this.#setWord(SRTCP_ENCRYPTED + index)
+  }
+
+  /** Per packet: allocates only for the first. */
+  #setWord(value: number): Uint8Array {
+    if (this.#word === NOTHING) this.#word = new Uint8Array(4)
+    const word = this.#word
+    word[0] = value >>> 24
+    word[1] = value >>> 16
+    word[2] = value >>> 8
+    word[3] = value
+    return word
   }
 }

@@ -66,6 +66,8 @@ export class DatagramSocket {
   readonly #probe: number | undefined
   readonly #name: number
   readonly #batch: Batch
+  /** The bytes of received datagrams. */
+  readonly slab: Uint8Array
   #used = BATCH
   #overflows = 0
   /** Microseconds that the first datagram of the last batch waited in the socket. */
@@ -95,8 +97,8 @@ export class DatagramSocket {
     }
     calls.socketName(memory, descriptor, name)
     this.port = memory.view.getUint16(name + 2)
-    const slab = memory.bytes.subarray(this.#received.slots, this.#received.slots + BATCH * SLOT)
-    this.#batch = createBatch(BATCH, slab)
+    this.slab = memory.bytes.subarray(this.#received.slots, this.#received.slots + BATCH * SLOT)
+    this.#batch = createBatch(BATCH, this.slab)
   }
 
   /** File descriptors. Writing to `wake` makes `wait` return, from any thread of this process. */

@@ -58,6 +58,9 @@ export class FfiEngine implements PacketIo {
   readonly socket: DatagramSocket
   readonly #memory: NativeMemory
   readonly #bytes: Uint8Array
+  /** The bytes of received datagrams, and their place in the memory. */
+  readonly #slab: Uint8Array
+  readonly #slabStart: number
   readonly #ciphers: SlotCiphers
   readonly #srtpCiphers: SrtpSlots
   readonly #rows = new Map<PeerId, Row>()
@@ -80,6 +83,8 @@ export class FfiEngine implements PacketIo {
     this.#memory = memory
     this.#bytes = memory.bytes
     this.socket = new DatagramSocket(native, memory, options)
+    this.#slab = this.socket.slab
+    this.#slabStart = this.#slab.byteOffset
     this.#ciphers = new SlotCiphers(native, memory, aead)
     this.#oneCall = this.#ciphers.oneCall
     this.#srtpCiphers = new SrtpSlots(native, memory, this.#ciphers)
@@ -210,6 +215,7 @@ export class FfiEngine implements PacketIo {
 
   /** The place of a packet in native memory; a packet outside is copied. */
   #enter(bytes: Uint8Array, offset: number, length: number): number {
+    if (bytes === this.#slab) return this.#slabStart + offset
     if (bytes.buffer === this.#bytes.buffer) return bytes.byteOffset + offset
     this.#bytes.set(bytes.subarray(offset, offset + length), this.#guest)
     return this.#guest

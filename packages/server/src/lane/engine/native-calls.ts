@@ -114,8 +114,8 @@ export class Native {
 
   /** Refused with the reason if this system does not have the calls. */
   static async load(): Promise<Result<Native>> {
-    if (process.platform !== 'linux') return refused(`not on ${process.platform}`)
-    if (!PROCESSORS.includes(process.arch)) return refused(`not on ${process.arch}`)
+    if (process.platform !== 'linux') return refused(`not supported on ${process.platform}`)
+    if (!PROCESSORS.includes(process.arch)) return refused(`not supported on ${process.arch}`)
     try {
       const { default: koffi } = await import('koffi')
       const library = koffi.load(null)

@@ -163,3 +163,21 @@ test('a datagram without a valid source address is ignored', () => {
   lane.receive(Uint8Array.of(0x13, 0x37, 0xca, 0xfe, 0, 0, 0, 9), 'localhost', 5)
   assert.equal(port.sent.length, 0)
 })
+
+test('a lane whose deadline is not a number is not ticked without end', context => {
+  context.mock.timers.enable({ apis: ['setTimeout'] })
+  let now = 0
+  let readings = 0
+  const { lane } = memoryLane(() => {
+    readings++
+    const reading = now
+    now = 0
+    return reading
+  })
+  const ice = { localUfrag: 'node', remoteUfrag: 'client', password: KEY }
+  now = Number.NaN
+  lane.command({ kind: 'addWebrtcPeer', peer: 1, ice, mapping: { payloadTypes: [], extensions: {} } })
+  readings = 0
+  for (let passed = 0; passed < 100; passed++) context.mock.timers.tick(1)
+  assert.equal(readings, 0)
+})

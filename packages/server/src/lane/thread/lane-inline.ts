@@ -138,7 +138,7 @@ export class InlineLane implements Lane {
   }
 
   #settle(): void {
-    if (this.#router.deadline !== this.#armedFor) this.#arm()
+    if (!Object.is(this.#router.deadline, this.#armedFor)) this.#arm()
     const events = this.#router.takeEvents()
     if (events.length > 0) this.#onEvents(events)
   }
@@ -147,6 +147,8 @@ export class InlineLane implements Lane {
     clearTimeout(this.#timeout)
     this.#armedFor = this.#router.deadline
     if (this.#armedFor === Infinity) return
+    // A fault of the router: a timer of NaN ms would fire without end.
+    if (Number.isNaN(this.#armedFor)) return this.#tickAt(this.#clock() + SERVER_LIMITS.failedTickPause)
     this.#tickAt(Math.max(this.#armedFor, this.#clock()))
   }
 

@@ -6,6 +6,7 @@ import { test } from 'node:test'
 import { PacketProtection } from '@parley/client'
 import { type LaneEvent, LIMITS } from '@parley/core'
 import { encodeDiscoveryRequest, encodeRtp, encodeStunRequest } from '@parley/protocol'
+import { SERVER_LIMITS } from '../../limits.ts'
 import { stunMac } from '../crypto/stun-mac.ts'
 import { FfiEngine } from '../engine/ffi-engine.ts'
 import { Native } from '../engine/native-calls.ts'
@@ -23,7 +24,7 @@ const DATAGRAMS_BEFORE_THE_CHECK = 100
 const MAPPING = { payloadTypes: [], extensions: {} }
 
 test('after a stall a lane reads every waiting datagram before consent expires', {
-  skip: !native.ok,
+  skip: !native.ok && native.reason,
 }, async context => {
   if (!native.ok) return
   let jumped = 0
@@ -44,6 +45,9 @@ test('after a stall a lane reads every waiting datagram before consent expires',
   loop.command({ kind: 'addWebrtcPeer', peer: 1, ice, mapping: MAPPING })
   await send(CHECK)
   while (loop.turn());
+  assert.deepEqual(events, [], 'an event that is only logged waits for others')
+  jumped = SERVER_LIMITS.maxLaneWait
+  loop.turn()
   assert.deepEqual(
     events.map(({ kind }) => kind),
     ['addressBound'],
@@ -59,10 +63,18 @@ test('after a stall a lane reads every waiting datagram before consent expires',
   )
   jumped += LIMITS.consentTimeout * 2
   loop.turn()
-  assert.equal(events.at(-1)?.kind, 'consentLost')
+  assert.equal(events.length, 1)
+  loop.command({ kind: 'report' })
+  assert.deepEqual(
+    events.slice(1).map(({ kind }) => kind),
+    ['consentLost', 'counters'],
+    'an urgent event takes those before it along',
+  )
 })
 
-test('a lane counts the latency of a sample of the batches that it forwards', { skip: !native.ok }, async context => {
+test('a lane counts the latency of a sample of the batches that it forwards', {
+  skip: !native.ok && native.reason,
+}, async context => {
   if (!native.ok) return
   const events: LaneEvent[] = []
   const engine = new FfiEngine(native.value, { ip: '127.0.0.1', port: 0 })
@@ -104,4 +116,20 @@ test('a lane counts the latency of a sample of the batches that it forwards', { 
   // The first batch and the ninth.
   assert.equal(count, 2)
   assert.ok(sum > 0 && sum < 10_000, String(sum))
+})
+
+test('a lane whose deadline is not a number fails instead of turning without end', {
+  skip: !native.ok && native.reason,
+}, context => {
+  if (!native.ok) return
+  let now = 0
+  const engine = new FfiEngine(native.value, { ip: '127.0.0.1', port: 0 })
+  const loop = new LaneLoop(engine, { onEvents() {}, clock: () => now })
+  context.after(() => loop.close())
+  loop.command({ kind: 'addPeer', peer: 1, ssrcs: Int32Array.of(1, 2, 3) })
+  const ice = { localUfrag: 'node', remoteUfrag: 'client', password: PASSWORD }
+  loop.command({ kind: 'addWebrtcPeer', peer: 1, ice, mapping: MAPPING })
+  loop.wait(1)
+  now = Number.NaN
+  assert.throws(() => loop.wait(1), /expected a deadline of the lane, found NaN/)
 })

@@ -1,5 +1,16 @@
 // The loop of a lane on its own thread: read, route and send datagrams, and apply commands between two turns.
-import { BATCH, type Batch, type LaneCommand, type LaneEvent, LatencyHistogram, LIMITS, Router } from '@parley/core'
+// Imported: the global is a getter, which costs more than the reading of the clock.
+import { performance } from 'node:perf_hooks'
+import {
+  BATCH,
+  type Batch,
+  isUrgentEvent,
+  type LaneCommand,
+  type LaneEvent,
+  LatencyHistogram,
+  LIMITS,
+  Router,
+} from '@parley/core'
 import { SERVER_LIMITS } from '../../limits.ts'
 import { stunMac } from '../crypto/stun-mac.ts'
 import type { FfiEngine } from '../engine/ffi-engine.ts'
@@ -12,6 +23,7 @@ const FIRST_FAN_OUT = 50
 const INERTIA = 7 / 8
 
 export interface LaneLoopOptions {
+  /** Called with urgent events at once, and with the others before them or after `maxLaneWait`. */
   onEvents(events: readonly LaneEvent[]): void
   /**
    * Called between reading datagrams and routing them, to apply waiting commands: a client that sends a datagram because of a
@@ -38,9 +50,14 @@ export class LaneLoop {
   #bell: Int32Array | undefined
   /** Copies per datagram: increases are immediate, decreases gradual. */
   #fanOut = FIRST_FAN_OUT
+  /** Events that are not delivered yet, and when they are. */
+  #held: LaneEvent[] = []
+  #heldUntil = Infinity
   readonly #latency = new LatencyHistogram()
   /** Batches with packets that were forwarded. */
   #forwarded = 0
+  /** The last turn read all that was there: another one would find nothing. */
+  #hasReadAll = false
 
   constructor(engine: FfiEngine, { onEvents, takeCommands, clock = () => performance.now() }: LaneLoopOptions) {
     this.#engine = engine
@@ -65,8 +82,9 @@ export class LaneLoop {
   }
 
   command(command: LaneCommand): void {
-    this.#router.command(command, this.#clock())
-    this.#settle()
+    const now = this.#clock()
+    this.#router.command(command, now)
+    this.#settle(now)
   }
 
   /** Takes the lane's end of a ring. `native` wakes the lane at the other end. */
@@ -85,6 +103,7 @@ export class LaneLoop {
     const engine = this.#engine
     const limit = Math.max(1, Math.min(BATCH, Math.trunc(SERVER_LIMITS.maxCopiesPerTurn / this.#fanOut)))
     const batch = engine.socket.receive(limit)
+    this.#hasReadAll = batch !== undefined && batch.count < limit
     const now = this.#clock()
     if (batch !== undefined) {
       this.#takeCommands?.()
@@ -97,9 +116,17 @@ export class LaneLoop {
       if (engine.packets > before) this.#sample(now)
     }
     const hasCrossed = this.#bell !== undefined && this.#receiveCrossed(limit, now)
-    if (this.#mayTick(batch === undefined, now)) this.#router.tick(now)
-    this.#settle()
+    if (this.#mayTick(batch === undefined || this.#hasReadAll, now)) this.#router.tick(now)
+    this.#settle(now)
     return batch !== undefined || hasCrossed
+  }
+
+  /**
+   * Whether it is time to wait after a turn that handled something, because that was all. Datagrams that have arrived in the
+   * meantime end the wait at once.
+   */
+  get hasCaughtUp(): boolean {
+    return this.#hasReadAll && !this.#router.hasCrossed
   }
 
   /** The latency of the oldest packet of a batch that was read at `readAt`: one batch in `latencySample`. */
@@ -128,15 +155,18 @@ export class LaneLoop {
 
   /** Handles datagrams that did not come from the socket: synthetic ones. The batch's bytes are changed. */
   inject(batch: Batch): void {
-    this.#router.receive(batch, this.#clock())
-    this.#settle()
+    const now = this.#clock()
+    this.#router.receive(batch, now)
+    this.#settle(now)
   }
 
   /** Blocks until there may be something to do: a datagram, a wake, or a report that is due; `longest` ms at most. */
   wait(longest: number): void {
     const start = this.#clock()
-    const timeout = Math.min(longest, this.#router.deadline - start)
+    const timeout = Math.min(longest, this.#router.deadline - start, this.#heldUntil - start)
     if (timeout <= 0) return
+    // With such a timeout poll returns at once: the loop would spin without ever reaching its deadline. The node replaces the lane.
+    if (Number.isNaN(timeout)) throw new Error('expected a deadline of the lane, found NaN')
     if (this.#bell === undefined) this.#engine.socket.wait(Math.ceil(timeout))
     else this.#sleep(this.#bell, Math.ceil(timeout))
     this.#waited += this.#clock() - start
@@ -165,8 +195,17 @@ export class LaneLoop {
     else if (isWhole) this.#fanOut = Math.max(1, INERTIA * this.#fanOut + (1 - INERTIA) * fanOut)
   }
 
-  #settle(): void {
+  /** Delivers events. Those that are not urgent wait for others, because each delivery wakes the main thread. */
+  #settle(now: number): void {
     const events = this.#router.takeEvents()
-    if (events.length > 0) this.#onEvents(events)
+    if (events.length > 0) {
+      this.#held.push(...events)
+      this.#heldUntil = events.some(isUrgentEvent) ? now : Math.min(this.#heldUntil, now + SERVER_LIMITS.maxLaneWait)
+    }
+    if (now < this.#heldUntil) return
+    const held = this.#held
+    this.#held = []
+    this.#heldUntil = Infinity
+    this.#onEvents(held)
   }
 }

@@ -1,6 +1,6 @@
 // A lane on a separate thread: commands in batches, events back, and detection of a crash or of a thread that hangs.
 import { type MessagePort, Worker } from 'node:worker_threads'
-import { type LaneCommand, type LaneEvent, type LaneId, ok } from '@parley/core'
+import { isUrgentCommand, type LaneCommand, type LaneEvent, type LaneId, ok } from '@parley/core'
 import { SERVER_LIMITS } from '../../limits.ts'
 import { Native } from '../engine/native-calls.ts'
 import type { Lane } from './lane.ts'
@@ -70,7 +70,8 @@ export class ThreadLane implements Lane {
     const { id, engine, ip, port, addresses = [], bell = createBell() } = options
     const workerData: LaneStart = { entry: LANE.href, id, engine, ip, port, addresses, bell }
     this.#bell = new Int32Array(bell.words).fill(0)
-    const worker = new Worker(ENTRY, { workerData, execArgv: [], name: `lane ${id}` })
+    const resourceLimits = { maxYoungGenerationSizeMb: SERVER_LIMITS.laneYoungGeneration }
+    const worker = new Worker(ENTRY, { workerData, execArgv: [], name: `lane ${id}`, resourceLimits })
     this.#worker = worker
     worker.on('error', error => {
       this.#failure = error
@@ -108,12 +109,13 @@ export class ThreadLane implements Lane {
     if (command.kind === 'report') this.#watch()
   }
 
-  /** Sends the commands of one input as one message. */
+  /** Sends the commands of one input as one message. A lane that sleeps is woken only for urgent ones; see `takeCommands`. */
   flush(): void {
     if (!this.#isOpen || this.#pending.length === 0) return
     const commands = this.#pending
     this.#pending = []
-    this.#send({ kind: 'commands', commands })
+    this.#post({ kind: 'commands', commands })
+    if (commands.some(isUrgentCommand)) this.#wake()
   }
 
   /** Gives the lane its end of a ring, behind the commands so far. */
@@ -146,10 +148,18 @@ export class ThreadLane implements Lane {
     if (this.#isOpen) this.#options.onEvents(events)
   }
 
-  /** In this order, so that the woken thread finds the mark and then the message. */
-  #send(message: ToLane, ports: readonly MessagePort[] = []): void {
+  #send(message: ToLane, ports?: readonly MessagePort[]): void {
+    this.#post(message, ports)
+    this.#wake()
+  }
+
+  /** In this order, so that a thread that finds the mark finds the message too. */
+  #post(message: ToLane, ports: readonly MessagePort[] = []): void {
     this.#worker.postMessage(message, ports)
     Atomics.store(this.#bell, POSTED, 1)
+  }
+
+  #wake(): void {
     const wake = this.#opened?.descriptors?.wake
     if (wake !== undefined) this.#native?.wake(wake)
   }

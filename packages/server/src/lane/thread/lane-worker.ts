@@ -56,15 +56,20 @@ async function runFfi(): Promise<void> {
   const loop: LaneLoop = new LaneLoop(engine, { onEvents, takeCommands })
   post({ kind: 'opened', port: engine.socket.port, descriptors: engine.socket.descriptors })
   let warmUp = startWarmUp(native)
-  for (takeCommands(); isRunning; takeCommands()) {
-    if (loop.turn()) continue
+  // A function of its own: V8 optimizes what is called often, and this loop never returns.
+  const step = (): boolean => {
+    takeCommands()
+    if (!isRunning) return false
+    if (loop.turn() && (warmUp !== undefined || !loop.hasCaughtUp)) return true
     if (warmUp === undefined) loop.wait(SERVER_LIMITS.maxLaneWait)
     else if (!warmUp.step()) {
       const { copiesPerSecond } = warmUp
       if (copiesPerSecond !== undefined) post({ kind: 'calibrated', copiesPerSecond })
       warmUp = undefined
     }
+    return true
   }
+  while (step());
   warmUp?.close()
   loop.close()
 }

@@ -21,10 +21,12 @@ const OUTLIER = 15
 /** The trend must exceed the threshold for this many ms before the link counts as overused. */
 const OVERUSE_TIME = 10
 const LONGEST_UPDATE = 100
+/** A pause of so many ms starts the line over. */
+const LONGEST_GAP = 1_000
 /** An overused link has a queue: the delay exceeds its lowest value by this many ms. Below it, frames of unequal size look the same. */
 const LEAST_QUEUE = 15
 /** A delay this far above the lowest, that grows for so many groups, is overuse without a look at the line: the rate fell steeply. */
-const SEVERE_QUEUE = 70
+const SEVERE_QUEUE = 60
 /** The packets of a frame wait for each other: on a slow link that alone is a delay of so many packets. */
 const FRAME_PACKETS = 2
 const SEVERE_GROUPS = 2
@@ -60,6 +62,7 @@ export class DelayTrend {
 
   /** A group is complete. Times are those of PacketGroups. */
   add(sentDelta: number, arrivalDelta: number, arrival: number): void {
+    if (sentDelta > LONGEST_GAP) this.#startOver(arrivalDelta - sentDelta)
     if (this.#groups === 0) this.#firstArrival = arrival
     const place = this.#groups++ % WINDOW
     this.#delay += arrivalDelta - sentDelta
@@ -71,6 +74,13 @@ export class DelayTrend {
     this.#delays[place] = this.#smoothed
     this.slope = this.#groups < WINDOW ? 0 : this.#fit()
     this.#detect(Math.min(this.#groups, MOST_GROUPS) * this.slope * GAIN, sentDelta, arrival)
+  }
+
+  /** Of the measurements before a pause only the lowest delay says something about the queue after it. */
+  #startOver(difference: number): void {
+    this.#groups = 0
+    this.slope = 0
+    this.#smoothed = this.#delay + difference
   }
 
   /** Least squares. */
@@ -108,7 +118,8 @@ export class DelayTrend {
     this.#overuse = this.#overuse < 0 ? sentDelta / 2 : this.#overuse + sentDelta
     this.#overusedGroups++
     if (this.#overuse <= OVERUSE_TIME || this.#overusedGroups < 2 || trend < this.#previous) return
-    if (this.#smoothed - this.#lowestSmoothed < LEAST_QUEUE) return
+    // The smoothed delay still grows when a burst has left the queue.
+    if (Math.min(this.#smoothed - this.#lowestSmoothed, this.#delay - this.#lowest) < LEAST_QUEUE) return
     this.#overuse = 0
     this.#overusedGroups = 0
     this.usage = Usage.Over

@@ -49,3 +49,13 @@ test('the limit ends some time after the loss', () => {
   assert.ok(limits.some(limit => limit < 2_000_000))
   assert.equal(limits.at(-1), Infinity)
 })
+
+test('reports without any bits hide no congestion', () => {
+  const model = new LossModel()
+  const limits: number[] = []
+  for (let now = 0; now < 20_000; now += 500) {
+    const isPause = (now / 500) % 3 === 2
+    if (model.add(50, 20, isPause ? 0 : 50 * PACKET, now)) limits.push(model.limit)
+  }
+  assert.ok(limits.length > 20 && limits.at(-1)! < 1_000_000, `${limits}`)
+})

@@ -7,8 +7,6 @@
 /** Observations, and the shortest time of one in ms. */
 const OBSERVATIONS = 20
 const LEAST_TIME = 400
-/** An observation says nothing about the link after this many ms. */
-const LIFE = 6_000
 /** Packets of one observation at least: fewer say little. */
 const LEAST_PACKETS = 15
 /** Weight of an observation relative to the one after it. */
@@ -22,24 +20,52 @@ const BANDWIDTHS = 10
 const HARMLESS = 0.02
 /** Loss above this in the last observations is always congestion, however few packets show it: no video survives it. */
 const EXCESSIVE = 0.25
+/** … and above what chance makes of inherent loss, taken as this at least: its mean and so many deviations. */
+const USUAL = 0.1
+const SPREAD = 4.5
 const RECENT = 2
 const RECENT_PACKETS = 50
 /** Weight of a new fit of the inherent loss. */
 const INHERENT_WEIGHT = 0.2
-/** Log likelihood that a finite bandwidth must gain. Losses come in bursts, so each counts for less than an independent one. */
-const EVIDENCE = 8
-const BURST = 3
-/** Growth of the limit per second once loss no longer shows it. */
-const GROWTH = 0.2
-/** Above this multiple of what is sent the limit no longer limits. */
-const UNLIMITED = 2
+/** Parts of the limit that loss showed last between which a limit is near it. */
+const NEAR = 0.9
+const BEYOND = 1.8
+/** Each time that loss shows about the same limit again, growth near it is half as fast, down to this per second. */
+const SAME = 1.5
+const LEAST_GROWTH = 0.001
 
-/** Per observation: no allocation. */
+const NOTHING = new Float64Array(0)
+
+export interface LossModelOptions {
+  /** An observation says nothing about the link after this many ms. */
+  life: number
+  /** Log likelihood that a finite bandwidth must gain. Losses come in bursts, so each counts for less than an independent one. */
+  evidence: number
+  /** Growth of the limit per second once loss no longer shows it, and near the limit that loss showed last. */
+  growth: number
+  nearGrowth: number
+  /** Above this multiple of what is sent no loss confirms the limit: there it ends, if something else measures the link, or stays. */
+  unconfirmed: number
+  ends: boolean
+}
+
+/** For feedback about every packet, beside the delay and probes. */
+const FEEDBACK: LossModelOptions = {
+  life: 6_000,
+  evidence: 24,
+  growth: 0.2,
+  nearGrowth: 0.2,
+  unconfirmed: 2,
+  ends: true,
+}
+
+/** Per observation: allocates only for the first, which few viewers of audio have. */
 export class LossModel {
-  readonly #packets = new Float64Array(OBSERVATIONS)
-  readonly #lost = new Float64Array(OBSERVATIONS)
-  readonly #rates = new Float64Array(OBSERVATIONS)
-  readonly #times = new Float64Array(OBSERVATIONS)
+  readonly #options: LossModelOptions
+  #packets = NOTHING
+  #lost = NOTHING
+  #rates = NOTHING
+  #times = NOTHING
   /** Observations that are young enough. */
   #valid = 0
   #count = 0
@@ -49,32 +75,55 @@ export class LossModel {
   #bitsNow = 0
   /** Bits per second at which loss by congestion begins; Infinity if there is none. */
   limit = Infinity
-  /** The last observations show loss by congestion. */
-  isCongested = false
+  /** The limit that loss showed last. */
+  #shown = 0
+  #nearGrowth: number
+  /** The limit has grown since loss showed it. */
+  #isRelaxed = false
   /** Part of the packets that is lost whatever is sent. */
   inherent = 0
   /** That of the last fit. */
   #bestInherent = 0
 
+  constructor(options = FEEDBACK) {
+    this.#options = options
+    this.#nearGrowth = options.nearGrowth
+  }
+
   /** Feedback covers these packets, of which `lost` did not arrive, and `bits` in all. Returns whether an observation is complete. */
   add(packets: number, lost: number, bits: number, now: number): boolean {
-    if (this.#startedAt === -Infinity) this.#startedAt = now
+    if (this.#startedAt === -Infinity) return this.#start(now)
     this.#packetsNow += packets
     this.#lostNow += lost
     this.#bitsNow += bits
     const elapsed = now - this.#startedAt
     if (elapsed < LEAST_TIME || this.#packetsNow < LEAST_PACKETS) return false
+    // Reports about earlier packets while nothing is sent: without a rate they say nothing about the bandwidth.
+    if (this.#bitsNow === 0) return this.#start(now)
     this.#observe(elapsed, now)
     this.#startedAt = now
     this.#packetsNow = this.#lostNow = this.#bitsNow = 0
     return true
   }
 
+  /** What was sent before the first feedback belongs to no known time. */
+  #start(now: number): false {
+    this.#startedAt = now
+    this.#packetsNow = this.#lostNow = this.#bitsNow = 0
+    return false
+  }
+
   /** The link carries more than the limit, as a probe has measured: the observations no longer tell its bandwidth. */
   forget(): void {
     this.limit = Infinity
-    this.isCongested = false
     this.#valid = 0
+  }
+
+  /** Packets are sent again after a pause: earlier observations no longer count, and this is the limit. */
+  resume(limit: number): void {
+    this.#valid = 0
+    this.#startedAt = -Infinity
+    this.limit = limit
   }
 
   /** The link carries this, if not more. */
@@ -82,14 +131,22 @@ export class LossModel {
     this.limit = Math.max(this.limit, limit)
   }
 
+  #allocate(): void {
+    this.#packets = new Float64Array(OBSERVATIONS)
+    this.#lost = new Float64Array(OBSERVATIONS)
+    this.#rates = new Float64Array(OBSERVATIONS)
+    this.#times = new Float64Array(OBSERVATIONS)
+  }
+
   #observe(elapsed: number, now: number): void {
+    if (this.#packets === NOTHING) this.#allocate()
     const place = this.#count++ % OBSERVATIONS
     this.#packets[place] = this.#packetsNow
     this.#lost[place] = this.#lostNow
     this.#rates[place] = (this.#bitsNow * 1_000) / elapsed
     this.#times[place] = now
     this.#valid = Math.min(this.#valid + 1, OBSERVATIONS)
-    while (this.#times[this.#placeOf(this.#valid)]! < now - LIFE) this.#valid--
+    while (this.#times[this.#placeOf(this.#valid)]! < now - this.#options.life) this.#valid--
     this.#fit(this.#rates[place]!, elapsed)
   }
 
@@ -98,14 +155,14 @@ export class LossModel {
     const found = loss < HARMLESS ? Infinity : Math.min(this.#congestedAt(), this.#excessAt())
     if (loss < HARMLESS) this.#bestInherent = loss
     this.inherent += INHERENT_WEIGHT * (this.#bestInherent - this.inherent)
-    this.isCongested = found < Infinity
-    if (this.isCongested) this.limit = found
+    // Observations of higher rates, while they last, still show the loss that those met: that is no reason to raise the limit.
+    if (found < this.limit) this.#show(found)
     else if (this.limit < Infinity) this.#relax(rate, elapsed)
   }
 
   /** The bandwidth that explains the observations clearly better than none does; Infinity if there is none. */
   #congestedAt(): number {
-    let best = this.#best(Infinity) + EVIDENCE * BURST
+    let best = this.#best(Infinity) + this.#options.evidence
     let inherent = this.#bestInherent
     let found = Infinity
     const lowest = this.#extreme(Math.min) / 2
@@ -133,15 +190,35 @@ export class LossModel {
       lost += this.#lost[place]!
       rate += this.#rates[place]!
       if (back < RECENT || packets < RECENT_PACKETS) continue
-      return lost > EXCESSIVE * packets ? (rate / back) * (1 - lost / packets) : Infinity
+      return lost > this.#mostOf(packets) ? (rate / back) * (1 - lost / packets) : Infinity
     }
     return Infinity
   }
 
+  /** What so many packets may lose without congestion. */
+  #mostOf(packets: number): number {
+    const inherent = Math.max(USUAL, this.inherent)
+    return Math.max(EXCESSIVE * packets, inherent * packets + SPREAD * Math.sqrt(packets * inherent * (1 - inherent)))
+  }
+
+  #show(found: number): void {
+    const isSame = found < SAME * this.#shown && this.#shown < SAME * found
+    const { growth, nearGrowth } = this.#options
+    if (this.#isRelaxed && nearGrowth < growth)
+      this.#nearGrowth = isSame ? Math.max(LEAST_GROWTH, this.#nearGrowth / 2) : nearGrowth
+    this.#isRelaxed = false
+    this.limit = this.#shown = found
+  }
+
   /** Without evidence the limit grows until it is far above what is sent. */
   #relax(rate: number, elapsed: number): void {
-    this.limit *= 1 + (GROWTH * elapsed) / 1_000
-    if (this.limit > UNLIMITED * rate) this.limit = Infinity
+    this.#isRelaxed = true
+    const { growth, unconfirmed, ends } = this.#options
+    const isNear = this.limit > NEAR * this.#shown && this.limit < BEYOND * this.#shown
+    const grown = this.limit * (1 + ((isNear ? this.#nearGrowth : growth) * elapsed) / 1_000)
+    const confirmed = unconfirmed * rate
+    if (!ends) this.limit = Math.max(this.limit, Math.min(grown, confirmed))
+    else this.limit = grown > confirmed ? Infinity : grown
   }
 
   /** The place of the observation `back` observations ago; 1 is the newest. */

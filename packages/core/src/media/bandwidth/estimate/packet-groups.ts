@@ -23,7 +23,8 @@ export class PacketGroups {
   /** A packet was reported, in the order of sending. Returns true if it completes a group: then the deltas are those of that group. */
   add(sent: number, arrival: number): boolean {
     if (this.#lastSent === -Infinity) return this.#begin(sent, arrival)
-    if (Math.abs(arrival - this.#lastArrival) > LONGEST_STEP) return this.#restart(sent, arrival)
+    const step = arrival - this.#lastArrival - (sent - this.#lastSent)
+    if (Math.abs(step) > LONGEST_STEP) return this.#restart(sent, arrival)
     if (this.#belongs(sent, arrival)) {
       this.#lastSent = Math.max(this.#lastSent, sent)
       this.#lastArrival = Math.max(this.#lastArrival, arrival)

@@ -10,7 +10,7 @@ const NEAR_INCREASE = 0.04
 /** Near the capacity the estimate grows to this multiple of it; only packets that arrive faster, or a probe, show more. */
 const BEYOND = 1.08
 /** The estimate does not grow beyond what arrives by more than this factor and addend: more is not confirmed. */
-const UNCONFIRMED = 1.5
+const UNCONFIRMED = 1.1
 const UNCONFIRMED_BITS = 10_000
 /** Weight of a new measurement of the capacity, its least relative deviation, and how many deviations count as near. */
 const CAPACITY_WEIGHT = 0.05
@@ -18,9 +18,25 @@ const LEAST_DEVIATION = 0.05
 const NEAR = 3
 /** The longest time that one step of growth accounts for. */
 const LONGEST_STEP = 1_000
+/** For so many ms after a probe, its result stands above the noise of what arrives: down to this part of it, unless far less arrives. */
+const PROBE_LIFE = 3_000
+const KNOWN = 0.8
+const DOUBTED = 0.5
 /** Bits of a packet; the draft grows by one per response time. */
 const PACKET = 9_600
 const DETECTION = 100
+/** While a long queue grows, a link that carries less than this part of the estimate lowers it at once. */
+const FAR = 0.9
+/** Milliseconds that a decrease takes to empty a queue. */
+const DRAINING = 700
+
+/** See `RateControl.update`. */
+export interface Conditions {
+  isConfirming: boolean
+  isSevere: boolean
+  isBlind: boolean
+  now: number
+}
 
 export class RateControl {
   estimate: number = LIMITS.startBitrate
@@ -31,28 +47,54 @@ export class RateControl {
   #decreasedAt = -Infinity
   /** After a decrease the estimate stays until the queue has drained. */
   #isHeld = false
+  /** What the last probe has measured, and when. */
+  #probed = 0
+  #probedAt = -Infinity
 
   /**
    * `received` is undefined while too little has arrived. With `isConfirming` false, media does not use the estimate: what arrives
-   * is no measure of the link.
+   * is no measure of the link. With `isBlind`, the viewer could use more and no probe can look for it: the estimate grows until layers that
+   * were tried show otherwise.
    */
-  update(usage: Usage, received: number | undefined, turnaround: number, isConfirming: boolean, now: number): void {
+  update(
+    usage: Usage,
+    received: number | undefined,
+    turnaround: number,
+    { isConfirming, isSevere, isBlind, now }: Conditions,
+  ): void {
     const elapsed = Math.min(LONGEST_STEP, now - this.#updatedAt)
     this.#updatedAt = now
-    if (usage === Usage.Over) return this.#decrease(received, turnaround, isConfirming, now)
+    if (usage === Usage.Over) {
+      const isFar = isSevere && received !== undefined && received < FAR * this.estimate
+      return this.#decrease(received, isFar ? 0 : turnaround + DETECTION, isConfirming, now)
+    }
     if (usage === Usage.Under) {
       this.#isHeld = true
       return
     }
     if (this.#isHeld) this.#isHeld = false
-    else if (isConfirming && elapsed > 0) this.#increase(received, turnaround, elapsed)
+    else if ((isConfirming || isBlind) && elapsed > 0) this.#increase(received, turnaround, elapsed, isBlind)
   }
 
   /** A probe has measured that the link carries this, or that it carries no more. */
-  probed(estimate: number, isFull: boolean): void {
+  probed(estimate: number, isFull: boolean, now: number): void {
+    this.#probed = estimate
+    this.#probedAt = now
     if (estimate > this.#capacity * (1 + NEAR * this.#deviation)) this.#capacity = 0
     if (isFull) this.#capacity = estimate
     this.estimate = clamp(estimate)
+  }
+
+  /** The queue limits. A recent probe knows the link better than the noise of its queue does. */
+  #lower(most: number, now: number): void {
+    const isKnown = now - this.#probedAt < PROBE_LIFE && most > DOUBTED * this.#probed
+    this.limit(isKnown ? Math.max(most, KNOWN * this.#probed) : most)
+  }
+
+  /** A queue that stands has to empty, but for one that a decrease is emptying. */
+  drain(received: number | undefined, now: number): void {
+    if (now - this.#decreasedAt < DRAINING) return
+    this.#lower(DECREASE * Math.min(this.estimate, received ?? Infinity), now)
   }
 
   /** Loss, or missing feedback, limits the estimate. */
@@ -60,20 +102,24 @@ export class RateControl {
     if (this.estimate > most) this.estimate = clamp(most)
   }
 
-  /** At most once per turnaround, because feedback about the lower rate takes that long. */
-  #decrease(received: number | undefined, turnaround: number, isConfirming: boolean, now: number): void {
+  /**
+   * At most once per turnaround, because feedback about the lower rate takes that long; but while a long queue grows, what arrives is
+   * the rate of the link, whatever is sent.
+   */
+  #decrease(received: number | undefined, interval: number, isConfirming: boolean, now: number): void {
     this.#isHeld = true
-    if (now - this.#decreasedAt < turnaround + DETECTION) return
+    if (now - this.#decreasedAt < interval) return
     this.#decreasedAt = now
     const carried = isConfirming ? (received ?? this.estimate) : this.estimate
-    this.estimate = clamp(Math.min(this.estimate, DECREASE * carried))
+    this.#lower(Math.min(this.estimate, DECREASE * carried), now)
     if (isConfirming && received !== undefined) this.#measure(received)
   }
 
-  #increase(received: number | undefined, turnaround: number, elapsed: number): void {
+  #increase(received: number | undefined, turnaround: number, elapsed: number, isBlind: boolean): void {
     if (received !== undefined && received > this.#capacity * (1 + NEAR * this.#deviation)) this.#capacity = 0
     const confirmed = received === undefined ? Infinity : UNCONFIRMED * received + UNCONFIRMED_BITS
-    const most = this.#capacity === 0 ? confirmed : Math.min(confirmed, this.#capacity * BEYOND)
+    const known = this.#capacity === 0 ? confirmed : Math.min(confirmed, this.#capacity * BEYOND)
+    const most = isBlind ? Infinity : known
     const perSecond = this.#capacity === 0 ? this.estimate * INCREASE : this.#nearIncrease(turnaround)
     const grown = this.estimate + (perSecond * elapsed) / 1_000
     this.estimate = clamp(Math.max(this.estimate, Math.min(grown, most)))

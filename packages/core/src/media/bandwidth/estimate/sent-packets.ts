@@ -38,7 +38,8 @@ export class SentPackets {
   /** Feedback covers packets up to, but not including, `end`. Returns the first that no feedback covered before. */
   cover(end: number): number {
     const first = this.#unreported
-    this.#unreported = Math.max(first, end)
+    // A receiver may also name packets that were not sent.
+    this.#unreported = Math.max(first, Math.min(end, this.#next))
     return Math.max(first, this.#next - PACKETS)
   }
 
