@@ -159,6 +159,18 @@ for (const [name, open] of Object.entries(LANES)) {
       await again.close()
     })
 
+    laneTest(
+      'a thread that is only late is not terminated: it executes what was sent, then ends',
+      async (lane, watcher) => {
+        for (let missing = 0; missing < SERVER_LIMITS.maxMissedReports; missing++) order(lane, { kind: 'report' })
+        await watcher.until(() => watcher.lost.length > 0)
+        assert.match(watcher.lost[0]!, /does not respond/)
+        assert.equal(watcher.events.length, SERVER_LIMITS.maxMissedReports)
+        const again = await open({ ...watcher, ip: '127.0.0.1', port: lane.port })
+        await again.close()
+      },
+    )
+
     laneTest('a thread that answers late is not ended', async (lane, watcher) => {
       for (let round = 0; round < 3; round++) {
         const before = watcher.events.length

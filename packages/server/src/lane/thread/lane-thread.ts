@@ -124,14 +124,11 @@ export class ThreadLane implements Lane {
     if (this.#isOpen) this.#send(ring, ring.port === undefined ? [] : [ring.port])
   }
 
-  /** Lets the lane execute what was sent, then ends it; a thread that does not end in time is terminated. */
+  /** Lets the lane execute what was sent, then ends it. */
   close(): Promise<void> {
     if (this.#isOpen) {
-      this.flush()
+      this.#end()
       this.#isOpen = false
-      this.#send({ kind: 'close' })
-      const timer = setTimeout(() => void this.#worker.terminate(), SERVER_LIMITS.laneCloseTimeout)
-      void this.#ended.then(() => clearTimeout(timer))
     }
     return this.#ended
   }
@@ -140,7 +137,18 @@ export class ThreadLane implements Lane {
   #watch(): void {
     if (++this.#missedReports !== SERVER_LIMITS.maxMissedReports) return
     this.#failure = new Error("the lane's thread does not respond")
-    void this.#worker.terminate()
+    this.#end()
+  }
+
+  /**
+   * Ends the thread behind the commands so far; one that does not end in time is terminated. A thread that is only late ends by
+   * itself: Node-API aborts the process if a thread is terminated inside some of its calls, such as the one that maps memory.
+   */
+  #end(): void {
+    this.flush()
+    this.#send({ kind: 'close' })
+    const timer = setTimeout(() => void this.#worker.terminate(), SERVER_LIMITS.laneCloseTimeout)
+    void this.#ended.then(() => clearTimeout(timer))
   }
 
   #events(events: readonly LaneEvent[]): void {
