@@ -92,6 +92,9 @@ export const SERVER_LIMITS = {
   nodeReconnectDelay: 2_000,
   /** A node that does not answer a front's probe within this time is silent. */
   nodeProbeTimeout: 1_000,
+  /** Attempts of a probe whose connections are reset, at this interval: a process that is killed refuses them a moment later. */
+  nodeProbeAttempts: 5,
+  nodeProbeInterval: 50,
   /** Unread bytes of one side of a relayed voice connection, above which the other side is not read. */
   maxRelayHeld: 64 * 1024,
   /** How long a side may leave that much unread: less than the silence after which a node ends a session. */

@@ -43,11 +43,6 @@ const MESSAGES: Readonly<Record<LvspEvent, { data: Record<string, unknown>; reac
     [LvspInfo.VoiceStateMirror]: { data: { ...USER, token: 't' }, reaches: 'voiceStateMirrored' },
   }
 
-test('a node whose URL is malformed does not answer a probe', async () => {
-  const links = new NodeLinks({ secrets: new Map(), ca: undefined, front: 'f1', feed: () => {}, failed: () => {} })
-  assert.equal(await links.probe({ ...RECORD, lvsp: 'wss://n1.internal:84430/' }), 'silent')
-})
-
 test('a front connects to a bounded number of nodes', t => {
   const secrets = new Map([['main', 'secret']])
   const links = new NodeLinks({ secrets, ca: undefined, front: 'f1', feed: () => {}, failed: () => {} })

@@ -1,6 +1,4 @@
 // The connections of a front to the nodes: one LVSP client per tenant and node, as if the front were that backend.
-import { request as httpRequest } from 'node:http'
-import { request as httpsRequest } from 'node:https'
 import { LvspClient, LvspRequestError } from '@parley/client'
 import type {
   BackendId,
@@ -18,6 +16,7 @@ import { LIMITS, ok, refused } from '@parley/core'
 import { LvspCapability, LvspFailure, type NodeRecord } from '@parley/protocol'
 import { SERVER_LIMITS } from '../../limits.ts'
 import { reasonOf } from '../../monitoring/notes.ts'
+import { probeNode } from './node-probe.ts'
 
 export interface NodeLinksOptions {
   /** The secret of each tenant, which nodes and fronts share. */
@@ -113,29 +112,9 @@ export class NodeLinks {
     return { ready, down: links.length - ready }
   }
 
-  /** Requests `/livez`: a stalled process accepts connections, and does not answer. Never rejects. */
-  async probe({ lvsp }: NodeRecord): Promise<ProbeOutcome> {
-    try {
-      return await this.#requestLife(new URL('/livez', lvsp.replace(/^ws/, 'http')))
-    } catch {
-      return 'silent'
-    }
-  }
-
-  #requestLife(url: URL): Promise<ProbeOutcome> {
-    const send = url.protocol === 'https:' ? httpsRequest : httpRequest
-    const options = { agent: false, ca: this.#options.ca, timeout: SERVER_LIMITS.nodeProbeTimeout }
-    return new Promise(resolve => {
-      const attempt = send(url, options, response => {
-        response.resume()
-        resolve(response.statusCode === 200 ? 'alive' : 'silent')
-      })
-      attempt.on('timeout', () => attempt.destroy(new Error('no answer')))
-      attempt.on('error', (error: NodeJS.ErrnoException) =>
-        resolve(error.code === 'ECONNREFUSED' ? 'refused' : 'silent'),
-      )
-      attempt.end()
-    })
+  /** See `probeNode`. */
+  probe(record: NodeRecord): Promise<ProbeOutcome> {
+    return probeNode(record, this.#options.ca)
   }
 
   async close(): Promise<void> {
