@@ -47,3 +47,16 @@ test('a connection above the total limit replaces the oldest, and closed connect
   for (const socket of [newest, ...sockets]) socket.drop()
   assert.equal(bench.node.inspect().greetings, 0)
 })
+
+test('a connection that replaces one of its own address is counted once', () => {
+  const bench = new NodeBench()
+  const oldest = bench.client('8', '192.0.2.7')
+  const others = Array.from({ length: LIMITS.greetings - 1 }, (_, i) =>
+    bench.client('8', `2001:db8:0:${(i >> 3).toString(16)}::1`),
+  )
+  const newest = bench.client('8', '192.0.2.7')
+  assert.equal(oldest.closeCode, VoiceClose.RateLimited)
+  for (const socket of [newest, oldest, ...others]) socket.drop()
+  const sockets = Array.from({ length: LIMITS.greetingsPerAddress }, () => bench.client('8', '192.0.2.7'))
+  assert.equal(sockets.at(-1)!.closeCode, undefined)
+})

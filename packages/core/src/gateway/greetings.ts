@@ -22,23 +22,27 @@ export class Greetings {
   /** Closes it if its address has too many; if there are too many in total, closes the oldest. */
   add(greeting: Greeting): void {
     const network = networkOf(greeting.remoteAddress)
-    const count = this.#perNetwork.get(network) ?? 0
-    if (count >= LIMITS.greetingsPerAddress) {
+    if (this.#of(network) >= LIMITS.greetingsPerAddress) {
       greeting.close(VoiceClose.RateLimited, 'too many unidentified connections from this address')
       return
     }
     if (this.#greetings.size >= LIMITS.greetings) this.#closeOldest()
     this.#greetings.add(greeting)
-    this.#perNetwork.set(network, count + 1)
+    // Counted only now: the oldest may have been of the same address.
+    this.#perNetwork.set(network, this.#of(network) + 1)
   }
 
   /** It identified or closed. */
   remove(greeting: Greeting): void {
     if (!this.#greetings.delete(greeting)) return
     const network = networkOf(greeting.remoteAddress)
-    const count = (this.#perNetwork.get(network) ?? 0) - 1
+    const count = this.#of(network) - 1
     if (count > 0) this.#perNetwork.set(network, count)
     else this.#perNetwork.delete(network)
+  }
+
+  #of(network: string): number {
+    return this.#perNetwork.get(network) ?? 0
   }
 
   #closeOldest(): void {

@@ -70,3 +70,14 @@ test('handshakes that ended leave nothing behind, however often they are removed
   assert.equal(flood.handshakes.size, 0)
   assert.equal(flood.fill('a', LIMITS.handshakes), LIMITS.handshakes)
 })
+
+test('a handshake that makes room for another one of its own address is not counted for that address any longer', () => {
+  const flood = new Flood()
+  flood.begin('a', '192.0.2.1')
+  flood.fill('a', LIMITS.handshakes - 1)
+  const { handshake, isAdded } = flood.begin('b', '192.0.2.1')
+  assert.deepEqual([isAdded, flood.givenUp], [true, [{ backend: 'a', remoteAddress: '192.0.2.1' }]])
+  flood.handshakes.remove(handshake)
+  for (let index = 0; index < LIMITS.handshakesPerAddress; index++)
+    assert.ok(flood.begin('b', '192.0.2.1').isAdded, `${index}`)
+})

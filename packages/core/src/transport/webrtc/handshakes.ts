@@ -31,12 +31,12 @@ export class Handshakes {
     const { backend, remoteAddress } = handshake.origin
     if (this.#backends.get(backend)?.has(handshake) === true) return true
     const network = networkOf(remoteAddress)
-    const ofNetwork = this.#perNetwork.get(network) ?? 0
-    if (ofNetwork >= LIMITS.handshakesPerAddress) return false
+    if (this.#of(network) >= LIMITS.handshakesPerAddress) return false
     if (this.#size >= LIMITS.handshakes && !this.#makeRoom(this.#backends.get(backend)?.size ?? 0)) return false
     const others = this.#backends.get(backend) ?? new Set()
     this.#backends.set(backend, others.add(handshake))
-    this.#perNetwork.set(network, ofNetwork + 1)
+    // Counted only now: what made room may be of the same address.
+    this.#perNetwork.set(network, this.#of(network) + 1)
     this.#size++
     return true
   }
@@ -49,9 +49,13 @@ export class Handshakes {
     this.#size--
     if (others.size === 0) this.#backends.delete(backend)
     const network = networkOf(remoteAddress)
-    const left = (this.#perNetwork.get(network) ?? 0) - 1
+    const left = this.#of(network) - 1
     if (left > 0) this.#perNetwork.set(network, left)
     else this.#perNetwork.delete(network)
+  }
+
+  #of(network: string): number {
+    return this.#perNetwork.get(network) ?? 0
   }
 
   /** Ends the oldest handshake of the backend with the most, if that has more than `own`. */
