@@ -88,6 +88,25 @@ test('checks with a wrong password, wrong username or unknown peer are not answe
   assert.deepEqual(lane.drops(), { authentication: 1, unknownSender: 2, malformed: 1 })
 })
 
+test('a flood of forged checks with a client’s address does not use up the rate of its own checks', () => {
+  const lane = oneBrowser()
+  const forged = encodeStunRequest(
+    { transaction: new Uint8Array(12), username: 'other:other', useCandidate: true },
+    new Uint8Array(24),
+    stunMac,
+  )
+  for (let count = 0; count < 2 * LIMITS.checksPerSecond; count++) lane.receive(home(1), forged, forged.slice(0, 28))
+  assert.equal(lane.check(1).length, 1)
+  assert.equal(lane.drops().rateLimited, undefined)
+})
+
+test('checks of a client are answered up to their rate', () => {
+  const lane = oneBrowser()
+  let answers = 0
+  for (let count = 0; count < 2 * LIMITS.checksPerSecond; count++) answers += lane.check(1).length
+  assert.equal(answers, LIMITS.checksPerSecond)
+})
+
 test('a flood of ClientHellos from unverified addresses creates no events and no state', () => {
   const lane = oneBrowser()
   lane.check(1)

@@ -95,12 +95,13 @@ export class Ice {
   /** A datagram that looks like STUN. */
   check(batch: Batch, slot: number, now: number): void {
     const at = slot * ADDRESS_WORDS
-    if (!this.#rates.count(batch.addresses, at, now)) return this.#laneStats.drop(Drop.rateLimited)
     const bytes = batch.bytes.slice(slot * SLOT, slot * SLOT + batch.lengths[slot]!)
     const request = readStunRequest(bytes)
     if (request === undefined) return this.#laneStats.drop(Drop.malformed)
     const agent = this.#byUfrag.get(request.username.split(':', 1)[0]!)
     if (agent === undefined || agent.username !== request.username) return this.#laneStats.drop(Drop.unknownSender)
+    // Only now: others can forge a client's address, but do not know its user name, and must not use up its rate.
+    if (!this.#rates.count(batch.addresses, at, now)) return this.#laneStats.drop(Drop.rateLimited)
     if (!isStunGenuine(bytes, request, agent.password, this.#mac)) return this.#laneStats.drop(Drop.authentication)
     if (this.#isTaken(agent, batch.addresses, at, now)) return this.#laneStats.drop(Drop.addressInUse)
     this.#laneStats.check()
