@@ -5,21 +5,36 @@ import { unwrapSequence } from '@parley/protocol'
 const HALF = 32
 const SEQUENCES = 65_536
 
-/** Indexes of packets to open. Nothing is kept of packets that have not verified. */
-export class OpenStreams {
-  readonly #newest = new Map<number, number>()
+/** Indexes of one SSRC. */
+interface IndexWindow {
+  /** The highest index so far. */
+  newest: number
+  /** Bit n: newest − n was used or received; 0–31 in the low, 32–63 in the high half. */
+  low: number
+  high: number
+}
 
-  /** The index that the sequence most likely stands for; −1 if there is none. */
+/**
+ * Indexes of packets to open, each of which is opened once (RFC 3711 §3.3.2): the lane's own window is that of a stream, which may
+ * have another SSRC in between. Nothing is kept of packets that have not verified.
+ */
+export class OpenStreams {
+  readonly #streams = new Map<number, IndexWindow>()
+
+  /** The index that the sequence most likely stands for; −1 if there is none, or it was received or is older than the window. */
   guess(ssrc: number, sequence: number): number {
-    const newest = this.#newest.get(ssrc)
-    if (newest !== undefined) return Math.max(-1, unwrapSequence(sequence, newest))
-    return this.#newest.size < LIMITS.srtpStreams ? sequence : -1
+    const stream = this.#streams.get(ssrc)
+    if (stream === undefined) return this.#streams.size < LIMITS.srtpStreams ? sequence : -1
+    const index = unwrapSequence(sequence, stream.newest)
+    return index > stream.newest || (index >= 0 && isFree(stream, stream.newest - index)) ? index : -1
   }
 
-  /** The packet with this index has verified. */
+  /** The packet with this index, which `guess` returned, has verified. */
   verified(ssrc: number, index: number): void {
-    const newest = this.#newest.get(ssrc)
-    if (newest === undefined || index > newest) this.#newest.set(ssrc, index)
+    const stream = this.#streams.get(ssrc)
+    if (stream === undefined) this.#streams.set(ssrc, { newest: index, low: 1, high: 0 })
+    else if (index > stream.newest) advance(stream, index)
+    else mark(stream, stream.newest - index)
   }
 }
 
@@ -52,13 +67,8 @@ export class RtcpWindows {
   }
 }
 
-interface SealStream {
+interface SealStream extends IndexWindow {
   readonly ssrc: number
-  /** The highest index that was used. */
-  newest: number
-  /** Bit n: newest − n was used; 0–31 in the low, 32–63 in the high half. */
-  low: number
-  high: number
 }
 
 /**
@@ -81,8 +91,10 @@ export class SealStreams {
     if (stream === undefined) return this.#begin(ssrc, sequence)
     this.#last = stream
     const index = unwrapSequence(sequence, stream.newest)
-    if (index > stream.newest) return advance(stream, index)
-    return index >= 0 && mark(stream, stream.newest - index) ? index : -1
+    if (index > stream.newest) advance(stream, index)
+    else if (index >= 0 && isFree(stream, stream.newest - index)) mark(stream, stream.newest - index)
+    else return -1
+    return index
   }
 
   /** The rollover counter of a stream starts at 0. */
@@ -94,28 +106,26 @@ export class SealStreams {
   }
 }
 
-function advance(stream: SealStream, index: number): number {
-  const by = index - stream.newest
-  stream.newest = index
+function advance(window: IndexWindow, index: number): void {
+  const by = index - window.newest
+  window.newest = index
   if (by >= LIMITS.replayWindow) {
-    stream.low = 1
-    stream.high = 0
-    return index
+    window.low = 1
+    window.high = 0
+    return
   }
-  stream.high = by >= HALF ? stream.low << (by - HALF) : (stream.high << by) | (stream.low >>> (HALF - by))
-  stream.low = (by >= HALF ? 0 : stream.low << by) | 1
-  return index
+  window.high = by >= HALF ? window.low << (by - HALF) : (window.high << by) | (window.low >>> (HALF - by))
+  window.low = (by >= HALF ? 0 : window.low << by) | 1
 }
 
-/** Returns false if the index was used, or is older than the window. */
-function mark(stream: SealStream, behind: number): boolean {
-  if (behind >= LIMITS.replayWindow) return false
-  const bit = 1 << (behind & (HALF - 1))
-  const used = behind < HALF ? stream.low : stream.high
-  if ((used & bit) !== 0) return false
-  if (behind < HALF) stream.low |= bit
-  else stream.high |= bit
-  return true
+/** Whether the index `behind` the newest is within the window, and not marked. */
+const isFree = ({ low, high }: IndexWindow, behind: number): boolean =>
+  behind < LIMITS.replayWindow && (((behind < HALF ? low : high) >>> (behind & (HALF - 1))) & 1) === 0
+
+/** Marks an index that is free. */
+function mark(window: IndexWindow, behind: number): void {
+  if (behind < HALF) window.low |= 1 << behind
+  else window.high |= 1 << (behind - HALF)
 }
 
 /** The rollover counter of an index. */

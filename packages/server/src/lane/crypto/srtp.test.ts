@@ -186,6 +186,40 @@ test('the header and the payload may be at separate places', () => {
   assert.equal(openRtp(materialOf(SrtpProfile.AeadAes128Gcm), bytes.slice(0, length)), hex(plain))
 })
 
+test('an opened packet is not opened again, a late one is opened, also across the wrap', () => {
+  const sender = materialOf(SrtpProfile.AeadAes128Gcm)
+  const receiver = materialOf(SrtpProfile.AeadAes128Gcm)
+  const sealed = Array.from({ length: 100 }, (_, index) => sealRtp(sender, packet((65_500 + index) & 0xffff))!)
+  const isOpened = (index: number) => openRtp(receiver, sealed[index]!) !== undefined
+  assert.deepEqual([20, 20, 22, 21, 20, 21, 22, 50, 40, 39, 40, 50].map(isOpened), [
+    true,
+    false,
+    true,
+    true,
+    false,
+    false,
+    false,
+    true,
+    true,
+    true,
+    false,
+    false,
+  ])
+  assert.ok(isOpened(99))
+  assert.ok(isOpened(99 - 63))
+  assert.ok(!isOpened(99 - 64), 'older than the window')
+})
+
+test('a packet that does not verify marks no index', () => {
+  const sealed = sealRtp(materialOf(SrtpProfile.AeadAes128Gcm), packet(7))!
+  const receiver = materialOf(SrtpProfile.AeadAes128Gcm)
+  const forged = sealed.slice()
+  forged[20]! ^= 1
+  assert.equal(openRtp(receiver, forged), undefined)
+  assert.ok(openRtp(receiver, sealed) !== undefined)
+  assert.equal(openRtp(receiver, sealed), undefined)
+})
+
 test('an opened report is not opened again, a late one is opened', () => {
   const sender = materialOf(SrtpProfile.Aes128CmSha1)
   const receiver = materialOf(SrtpProfile.Aes128CmSha1)

@@ -54,7 +54,7 @@ export class Srtp {
     return this.#sealed?.isFull === true || this.#rtcpNext > HIGHEST_RTCP_INDEX
   }
 
-  /** Opens the RTP packet in place. Returns the length of the plain packet; −1 if it is malformed or did not verify. */
+  /** Opens the RTP packet in place. Returns the length of the plain packet; −1 if it is malformed, replayed or did not verify. */
   openRtp(bytes: Uint8Array, view: DataView, start: number, length: number): number {
     const layout = this.#layout
     const plain = length - layout.tagLength
