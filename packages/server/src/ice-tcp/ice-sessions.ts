@@ -1,6 +1,6 @@
 // The WebRTC clients that a TCP connection can belong to, by the ufrag of their ICE checks. Read from the commands to the lanes.
 import type { LaneCommand, LaneId, PeerId } from '@parley/core'
-import { isStunGenuine, OPUS_PAYLOAD_TYPE, readStunRequest } from '@parley/protocol'
+import { isSrtpProfile, isStunGenuine, OPUS_PAYLOAD_TYPE, readStunRequest } from '@parley/protocol'
 import { stunMac } from '../lane/crypto/stun-mac.ts'
 
 /** What Select Protocol negotiated for one client, and its TCP connections. */
@@ -24,8 +24,7 @@ export class IceSessions {
   /** A command to a lane: follows the ones by which WebRTC clients come and go. */
   command(lane: LaneId, command: LaneCommand): void {
     if (command.kind === 'addWebrtcPeer') this.#add(lane, command)
-    else if (command.kind === 'removeWebrtcPeer' || command.kind === 'removePeer')
-      this.#remove(keyOf(lane, command.peer))
+    else if (endsWebrtc(command)) this.#remove(keyOf(lane, command.peer))
   }
 
   /** The lane has forgotten its peers. */
@@ -61,5 +60,13 @@ export class IceSessions {
     for (const connection of [...session.connections]) connection.close()
   }
 }
+
+type Ending = LaneCommand & { kind: 'removeWebrtcPeer' | 'removePeer' | 'protectPeer' }
+
+/** A client that gets a key of another protection than SRTP has changed to UDP. */
+const endsWebrtc = (command: LaneCommand): command is Ending =>
+  command.kind === 'removeWebrtcPeer' ||
+  command.kind === 'removePeer' ||
+  (command.kind === 'protectPeer' && !isSrtpProfile(command.protection))
 
 const keyOf = (lane: LaneId, peer: PeerId): string => `${lane} ${peer}`
