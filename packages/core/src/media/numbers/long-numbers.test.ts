@@ -91,3 +91,13 @@ test('late packets are numbered after a stream reached no receiver for up to hal
   assert.equal(numbers.place(40_000, 40_000 * 960, 800_000), true)
   assert.equal(numbers.place(39_999, 39_999 * 960, 800_000), true)
 })
+
+test('a late packet does not take the number of an inserted one, also where as many were left out since', () => {
+  const numbers = new OutgoingNumbers(48, true)
+  numbers.place(10, 0, 0)
+  numbers.insert(5)
+  assert.equal(numbers.place(13, 2_880, 60), true)
+  for (let sequence = 14; sequence < 19; sequence++) numbers.leaveOut(sequence)
+  assert.equal(numbers.toOutgoing(19), 19)
+  assert.equal(numbers.place(11, 960, 80), false)
+})

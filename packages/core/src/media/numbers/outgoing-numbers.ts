@@ -26,8 +26,9 @@ export class OutgoingNumbers {
   #at = 0
   #sequenceOffset = 0
   #timestampOffset = 0
-  /** The sender's last sequence before the last change of the sequence offset. */
+  /** The sender's last sequence before the last change of the sequence offset; without meaning before the first change. */
   #changedAt = 0
+  #hasChanged = false
   #isEmpty = true
   #isInterrupted = false
 
@@ -103,21 +104,19 @@ export class OutgoingNumbers {
 
   /** Whether a packet that is not newer lies before the last change of the offset: another packet may have its number. */
   isBeforeChange(sequence: number): boolean {
-    return this.#sequenceOffset !== 0 && sequenceDistance(sequence, this.#changedAt) <= 0
+    return this.#hasChanged && sequenceDistance(sequence, this.#changedAt) <= 0
   }
 
   /** A packet that receivers do not get; the next one takes its place, so that none is missing. */
   leaveOut(sequence: number): void {
     if (this.#isEmpty || this.#isInterrupted || !this.isAhead(sequence)) return
     this.#sequence = sequence
-    this.#changedAt = sequence
-    this.#sequenceOffset--
+    this.#shift(-1, sequence)
   }
 
   /** `count` packets were inserted behind the newest one. */
   insert(count: number): void {
-    this.#changedAt = this.#sequence
-    this.#sequenceOffset += count
+    this.#shift(count, this.#sequence)
   }
 
   delayTimestamps(by: number): void {
@@ -134,15 +133,19 @@ export class OutgoingNumbers {
     return (this.#timestamp + this.#timestampOffset + ahead) | 0
   }
 
+  /** Changes the offset by `by` behind the sender's sequence `last`. It may be 0 again then, which does not undo the change. */
+  #shift(by: number, last: number): void {
+    this.#sequenceOffset += by
+    this.#changedAt = last
+    if (by !== 0) this.#hasChanged = true
+  }
+
   /** Adjusts the offsets so that a newer packet continues the numbers, if the sender's own do not. */
   #continue(sequence: number, timestamp: number, now: number): void {
     const isRestart = this.#isInterrupted || !this.isAhead(sequence)
     const elapsed = now - this.#at
     const step = (timestamp - this.#timestamp) | 0
-    if (isRestart) {
-      this.#sequenceOffset += this.#sequence + 1 - sequence
-      this.#changedAt = (sequence - 1) & 0xffff
-    }
+    if (isRestart) this.#shift(this.#sequence + 1 - sequence, (sequence - 1) & 0xffff)
     if (isRestart || step < -this.#reordering || step > (elapsed + LIMITS.timestampStep) * this.#clockRate)
       this.#timestampOffset =
         (this.timestampAfter(Math.trunc(Math.max(FRAME, elapsed) * this.#clockRate)) - timestamp) | 0
