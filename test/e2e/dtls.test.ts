@@ -37,9 +37,31 @@ test('a client with the expected certificate obtains the same keys as the node, 
   assert.deepEqual(run.association.state, { kind: 'closed', reason: 'closed by the client' })
 })
 
+/** A handshake record. */
+function record(epoch: number, sequence: number, body: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(13 + body.length)
+  const view = new DataView(bytes.buffer)
+  bytes.set([22, 0xfe, 0xfd])
+  view.setUint16(3, epoch)
+  view.setUint32(7, sequence)
+  view.setUint16(11, body.length)
+  bytes.set(body, 13)
+  return bytes
+}
+
+/** Ten bytes of the middle of a Certificate with `length` bytes, which is the `message`-th of its handshake. */
+function fragment(message: number, length: number): Uint8Array {
+  const body = new Uint8Array(22)
+  const view = new DataView(body.buffer)
+  view.setUint32(0, (11 << 24) | length)
+  view.setUint16(4, message)
+  body.set([0, 0, 50, 0, 0, 10], 6)
+  return record(0, message, body)
+}
+
 /** Connected, and OpenSSL's part of the association is freed, as after a while. */
-async function longConnected(context: TestContext) {
-  const { run } = await scene(context)
+async function longConnected(context: TestContext, changes: Partial<DtlsScene> = {}) {
+  const { run } = await scene(context, changes)
   assert.equal((await run.settled()).kind, 'connected')
   await run.clientKeys()
   run.association.tick(run.association.deadline)
@@ -59,16 +81,69 @@ test('the node notices the close_notify of a client that has been connected for 
   assert.equal(run.fromClient.length, before + 1)
 })
 
+/** A record of the client's epoch and length that is not its own: the tag is wrong. */
+const FORGED = new Uint8Array(39)
+FORGED.set([21, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 9, 0, 26])
+
 test('an alert that was changed on its way closes nothing', async context => {
   const run = await longConnected(context)
   const { association } = run
-  // Records of the client's epoch and length that are not its own: all tags are wrong.
-  const forged = new Uint8Array(39)
-  forged.set([21, 0xfe, 0xfd, 0, 1, 0, 0, 0, 0, 0, 9, 0, 26])
-  for (let length = 0; length <= forged.length; length++) run.feed(forged.slice(0, length))
+  for (let length = 0; length <= FORGED.length; length++) run.feed(FORGED.slice(0, length))
   assert.equal(association.state.kind, 'connected')
   association.close()
   assert.deepEqual(association.state, { kind: 'closed', reason: 'closed by the node' })
+})
+
+test('of the alerts in one datagram the first two are decrypted, so that a flood of them costs little', async context => {
+  const held: Uint8Array[] = []
+  let isHeld = false
+  const toNode: Wire = (datagram, deliver) => {
+    if (isHeld) held.push(datagram)
+    else deliver(datagram)
+  }
+  const run = await longConnected(context, { toNode })
+  isHeld = true
+  run.hangUp()
+  await run.until(() => held.length > 0, 'the close_notify')
+  const closeNotify = held[0]!
+  run.feed(Uint8Array.from([...FORGED, ...FORGED, ...closeNotify]))
+  assert.equal(run.association.state.kind, 'connected')
+  run.feed(Uint8Array.from([...FORGED, ...closeNotify]))
+  assert.deepEqual(run.association.state, { kind: 'closed', reason: 'closed by the client' })
+})
+
+test('datagrams that nothing authenticates do not keep OpenSSL’s part', async context => {
+  const { run } = await scene(context)
+  assert.equal((await run.settled()).kind, 'connected')
+  await run.clientKeys()
+  const { association } = run
+  const start = performance.now()
+  for (let now = start; now < start + 100_000; now += 10_000) {
+    association.receive(Uint8Array.of(23), now)
+    association.tick(now)
+  }
+  assert.equal(association.deadline, Infinity)
+  assert.equal(association.state.kind, 'connected')
+})
+
+test('what a client sends in a handshake does not make OpenSSL store much of it', async context => {
+  const CLIENTS = 200
+  const dtls = await openDtls(context)
+  const before = process.memoryUsage().rss
+  const clients = Array.from({ length: CLIENTS }, () =>
+    dtls.accept({ algorithm: 'sha-256', bytes: new Uint8Array(32) }, 0),
+  )
+  for (const client of clients) {
+    for (let message = 1; message < 11; message++) client.receive(fragment(message, 16_000), 0)
+    for (let sequence = 0; sequence < 100; sequence++) client.receive(record(1, sequence, new Uint8Array(10)), 0)
+  }
+  const each = (process.memoryUsage().rss - before) / CLIENTS / 1_024
+  assert.deepEqual([...new Set(clients.map(({ state }) => state.kind))], ['handshaking'])
+  for (const client of clients) client.close()
+  assert.ok(each < 250, `${each} kB each`)
+  const long = dtls.accept({ algorithm: 'sha-256', bytes: new Uint8Array(32) }, 0)
+  long.receive(fragment(1, 20_000), 0)
+  assert.equal(long.state.kind, 'closed', 'a message above the limit')
 })
 
 test('a client that has been connected for long receives the close_notify of the node', async context => {

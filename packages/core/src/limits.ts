@@ -219,7 +219,7 @@ export const LIMITS = {
   holdTimeout: 1_000,
   /** WebRTC clients with such packets at once, at 100 kB each. */
   holdingWebrtcPeers: 64,
-  /** DTLS handshakes in progress, at about 50 kB each. At this number a backend with fewer than another displaces one of that … */
+  /** DTLS handshakes in progress, at 50 kB each, or 200 kB at most. At this number a backend with fewer than another displaces one of that … */
   handshakes: 1_000,
   /** … and those of one address: a company behind one NAT may reconnect at once. Further ones wait for the client's retransmission. */
   handshakesPerAddress: 200,

@@ -187,6 +187,12 @@ export const SERVER_LIMITS = {
    * Clients repeat theirs 1, 3, 7, 15 and 31 s after the first time (RFC 6347 §4.2.4.1).
    */
   dtlsFlightKept: 35_000,
+  /** … and for how long in all, as nothing shows that a record is the client's. A client repeats its flight 63 s after the first time, too. */
+  dtlsFlightKeptMost: 70_000,
+  /** Encrypted records of a client during its handshake: one per retransmission of its last flight. */
+  earlyDtlsRecords: 8,
+  /** A message of a client's handshake. The longest is its certificate: a self-signed one takes a kilobyte. */
+  maxDtlsMessage: 16 * 1024,
   /** The timers of DTLS associations expire at multiples of this, so that one wake-up serves those of many joins. */
   dtlsTimerStep: 100,
   /** A DTLS datagram that is received; clients send no longer ones. */

@@ -7,6 +7,7 @@ import { isSameBytes, SRTP_EXPORTER_LABEL, SRTP_LAYOUTS, srtpMaterialLength } fr
 import { SERVER_LIMITS } from '../limits.ts'
 import { AlertRecords } from './alert-records.ts'
 import { packRecords } from './dtls-records.ts'
+import { EarlyRecords } from './early-records.ts'
 import type { Handle, Openssl, OpensslCalls } from './openssl-calls.ts'
 
 /** SSL_ctrl commands (ssl.h, dtls1.h). */
@@ -44,6 +45,9 @@ export class OpensslAssociation implements DtlsAssociation {
   readonly #expected: Fingerprint
   readonly #handshakeUntil: number
   readonly #observer: AssociationObserver
+  readonly #early = new EarlyRecords()
+  /** When OpenSSL's part is freed at the latest; known once the handshake is complete. */
+  #keptUntil = Infinity
   /** Memory BIOs: what arrived, and what is to be sent. `SSL_free` frees both. */
   readonly #input: Handle
   readonly #output: Handle
@@ -85,11 +89,14 @@ export class OpensslAssociation implements DtlsAssociation {
   receive(datagram: Uint8Array, now: number): void {
     if (this.#alerts !== undefined) return this.#receiveAlert(this.#alerts, datagram)
     const ssl = this.#ssl
-    if (ssl === undefined || datagram.length === 0 || datagram.length > SERVER_LIMITS.maxDtlsDatagram) return
-    this.#calls.BIO_write(this.#input, datagram, datagram.length)
+    if (ssl === undefined || datagram.length > SERVER_LIMITS.maxDtlsDatagram) return
+    const length = this.#state.kind === 'handshaking' ? this.#early.admit(datagram) : datagram.length
+    if (length === 0) return
+    this.#calls.BIO_write(this.#input, datagram, length)
     if (this.#state.kind === 'handshaking') this.#handshake(ssl)
     if (this.#ssl !== undefined && this.#state.kind === 'connected') {
-      this.#deadline = timerAt(now + SERVER_LIMITS.dtlsFlightKept)
+      this.#keptUntil = Math.min(this.#keptUntil, now + SERVER_LIMITS.dtlsFlightKeptMost)
+      this.#deadline = timerAt(Math.min(now + SERVER_LIMITS.dtlsFlightKept, this.#keptUntil))
       this.#read(ssl)
     }
     this.#collect()

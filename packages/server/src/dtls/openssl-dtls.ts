@@ -2,6 +2,7 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
 import { type Dtls, type DtlsAssociation, type Fingerprint, ok, type Result } from '@parley/core'
 import { SrtpProfile } from '@parley/protocol'
+import { SERVER_LIMITS } from '../limits.ts'
 import { OpensslAssociation } from './openssl-association.ts'
 import { type Handle, loadOpenssl, type Openssl, type OpensslCalls } from './openssl-calls.ts'
 
@@ -12,6 +13,7 @@ const GROUPS = 'X25519:P-256'
 const DTLS_1_2 = 0xfefd
 /** SSL_CTX_ctrl commands (ssl.h). */
 const SET_SESSION_CACHE = 44
+const SET_LONGEST_MESSAGE = 51
 const SET_GROUPS = 92
 const SET_LOWEST_VERSION = 123
 const SET_HIGHEST_VERSION = 124
@@ -106,13 +108,15 @@ function openContext({ calls, acceptAnyChain }: Openssl, certificate: Uint8Array
   return context
 }
 
-/** DTLS 1.2 only, with the groups and options above, and without sessions to resume. */
+/** DTLS 1.2 only, with the groups and options above, without sessions to resume, and with a bound on messages. */
 function restrict(calls: OpensslCalls, context: Handle): void {
   const groups = Buffer.from(`${GROUPS}\0`)
   assertAccepted('groups', calls.SSL_CTX_ctrl(context, SET_GROUPS, 0, groups) === 1)
   assertAccepted('version', calls.SSL_CTX_ctrl(context, SET_LOWEST_VERSION, DTLS_1_2, null) === 1)
   assertAccepted('version', calls.SSL_CTX_ctrl(context, SET_HIGHEST_VERSION, DTLS_1_2, null) === 1)
   calls.SSL_CTX_ctrl(context, SET_SESSION_CACHE, 0, null)
+  // SSL_CTX_set_max_cert_list: OpenSSL reserves as much for each message of which a part has arrived.
+  calls.SSL_CTX_ctrl(context, SET_LONGEST_MESSAGE, SERVER_LIMITS.maxDtlsMessage, null)
   calls.SSL_CTX_set_options(context, OPTIONS)
 }
 
