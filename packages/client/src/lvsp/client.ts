@@ -120,12 +120,15 @@ export class LvspClient {
   readonly #waiting = new Map<RequestId, Waiting>()
   #connecting: Deferred | undefined
   #connection: Connection | undefined
+  /** The latest connection, which may be closing. */
+  #latest: Connection | undefined
   #health: number | undefined
 
   /** Throws a RangeError for an invalid URL, an empty secret, and `ws:` to another machine without `allowPlaintext`. */
   constructor(options: LvspClientOptions) {
     this.#url = nodeUrl(options)
-    if (options.secret === '') throw new RangeError('expected a secret that is not empty')
+    // JavaScript passes undefined for an environment variable that is not set.
+    if (!options.secret) throw new RangeError('expected a secret that is not empty')
     this.#options = options
     this.#session = new LvspClientSession(options)
     this.#loop = new SessionLoop(this.#session, output => this.#apply(output))
@@ -244,10 +247,9 @@ export class LvspClient {
 
   /** Ends the session. Channels and voice states remain on the node. Resolves when the socket is closed. */
   async close(): Promise<void> {
-    const connection = this.#connection
     this.#session.close()
     this.#loop.pump()
-    await connection?.done
+    await this.#latest?.done
   }
 
   /** For tests: destroys the TCP connection without a close frame, like a network failure. */
@@ -326,11 +328,12 @@ export class LvspClient {
   }
 
   #openConnection(): void {
-    this.#connection = new Connection(this.#url, this.#options.tls, {
+    const connection = new Connection(this.#url, this.#options.tls, {
       opened: () => this.#loop.feed(now => this.#session.connectionOpened(now)),
       received: data => this.#loop.feed(now => this.#session.messageReceived(data, now)),
       closed: (code, reason) => this.#loop.feed(now => this.#session.connectionClosed(code, reason, now)),
     })
+    this.#connection = this.#latest = connection
   }
 
   #disconnected({ code, reason, wait, attempt }: LvspClientEvents['disconnected']): void {

@@ -29,13 +29,14 @@ const PAGE_SAMPLES = OPUS_RATE
  * @example
  * ```ts
  * import { createWriteStream } from 'node:fs'
- * import { OggOpusWriter, type VoiceClient } from '@parley/client'
+ * import { OggOpusWriter, opusSamples, type VoiceClient } from '@parley/client'
  *
  * export function record(client: VoiceClient, userId: string): void {
  *   const writer = new OggOpusWriter({ channels: 2 })
  *   const file = createWriteStream(`${userId}.opus`)
  *   client.on('frame', frame => {
- *     if (frame.userId === userId) file.write(writer.write(frame.payload))
+ *     // A user may send what is no Opus packet, which the writer refuses.
+ *     if (frame.userId === userId && opusSamples(frame.payload) !== undefined) file.write(writer.write(frame.payload))
  *   })
  *   client.once('closed', () => file.end(writer.end()))
  * }

@@ -1,6 +1,6 @@
 // The voice client for Node.js: joins a channel, sends and receives Opus frames, reconnects after a lost connection.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SpeakingFlag, VoiceMode, VoiceOp } from '@parley/protocol'
+import { SpeakingFlag, type VoiceMode, VoiceOp } from '@parley/protocol'
 import { Connection } from '../connection.ts'
 import { type Deferred, deferred } from '../deferred.ts'
 import { LIMITS } from '../limits.ts'
@@ -11,6 +11,7 @@ import { type VoiceTarget, voiceUrl } from './endpoint.ts'
 import { FRAME_SAMPLES } from './media/audio-sender.ts'
 import { EarlyFrames } from './media/early-frames.ts'
 import { type MediaReport, type ReceivedFrame, VoiceMedia } from './media/media.ts'
+import { chooseMode, isMode } from './media/mode-choice.ts'
 import type { Clock } from './media/pacer.ts'
 import { type CallReadiness, type PlayedCall, Player, type PlayOptions } from './media/player.ts'
 import type { VoiceSessionOptions } from './session/credentials.ts'
@@ -98,6 +99,8 @@ export class VoiceClient {
   readonly #events = new Listeners<VoiceClientEvents>()
   readonly #early = new EarlyFrames()
   #connection: Connection | undefined
+  /** The latest connection, which may be closing. */
+  #latest: Connection | undefined
   #media: VoiceMedia | undefined
   #isSpeaking = false
   readonly #player = new Player(this.#playedCall(), CLOCK)
@@ -145,7 +148,7 @@ export class VoiceClient {
   }
   /** Code that the users compare to verify the encryption; undefined while the call is not encrypted end to end. */
   get privacyCode(): string | undefined {
-    return this.#session.dave?.privacyCode
+    return this.#media === undefined ? undefined : this.#session.dave?.privacyCode
   }
   /** Round trip to the node's UDP port in milliseconds; undefined before the first answer. */
   get ping(): number | undefined {
@@ -198,7 +201,7 @@ export class VoiceClient {
   /**
    * Plays Opus packets at their own pace, then stops speaking. Frames that are due while media cannot be sent are dropped.
    * Before the first frame it waits up to 5 s for an encryption that is being set up; between frames, up to 150 ms for a change
-   * of keys. Rejects with an Error if it is playing already.
+   * of keys. Rejects with an Error if it is playing already, and as `sendFrame` throws, for a frame that is empty or too long.
    */
   play(frames: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, options?: PlayOptions): Promise<void> {
     return this.#player.play(frames, options)
@@ -213,11 +216,10 @@ export class VoiceClient {
 
   /** Leaves the channel. Resolves when the WebSocket is closed. */
   async close(): Promise<void> {
-    const connection = this.#connection
     this.stopSpeaking()
     this.#session.close()
     this.#loop.pump()
-    await connection?.done
+    await this.#latest?.done
   }
 
   /** For tests: destroys the TCP connection without a close frame, like a network failure. Media continues; the session resumes. */
@@ -296,11 +298,12 @@ export class VoiceClient {
   }
 
   #openConnection(version: number): void {
-    this.#connection = new Connection(voiceUrl(this.#options, version), this.#options.tls, {
+    const connection = new Connection(voiceUrl(this.#options, version), this.#options.tls, {
       opened: () => this.#loop.feed(now => this.#session.connectionOpened(now)),
       received: data => this.#loop.feed(now => this.#session.messageReceived(data, now)),
       closed: (code, reason) => this.#loop.feed(now => this.#session.connectionClosed(code, reason, now)),
     })
+    this.#connection = this.#latest = connection
   }
 
   /** Discovers our address, then selects the protocol. Does nothing if the session has ended by then. */
@@ -309,7 +312,7 @@ export class VoiceClient {
     const media = new VoiceMedia(ready, frame => this.#received(frame))
     this.#media = media
     try {
-      const mode = this.#chooseMode(ready)
+      const mode = chooseMode(ready.modes, this.#options.mode)
       const { ip, port } = await media.open()
       if (this.#media !== media) return media.close()
       this.#session.select({ protocol: 'udp', address: ip, port, mode })
@@ -326,7 +329,9 @@ export class VoiceClient {
     const userId = members.bySsrc(frame.ssrc)?.userId
     const payload = dave === undefined ? frame.payload : dave.open(userId, frame.payload)
     if (payload === undefined || this.#early.mustWait(frame, now)) this.#early.keep(frame, now)
-    else this.#events.emit('frame', { ...frame, payload, userId })
+    else this.#emitFrame({ ...frame, payload, userId })
+    // Many frames that do not open reset the group, with messages to the node.
+    if (payload === undefined) this.#loop.pump()
   }
 
   #retryEarly(): void {
@@ -334,25 +339,20 @@ export class VoiceClient {
     const open = (frame: ReceivedFrame) => {
       const userId = members.bySsrc(frame.ssrc)?.userId
       const payload = dave?.tryOpen(userId, frame.payload)
-      if (payload !== undefined) this.#events.emit('frame', { ...frame, payload, userId })
+      if (payload !== undefined) this.#emitFrame({ ...frame, payload, userId })
       return payload !== undefined
     }
     this.#early.retry(open, performance.now())
   }
 
+  /** A sealed frame may hold nothing. */
+  #emitFrame(frame: VoiceClientEvents['frame']): void {
+    if (frame.payload.length > 0) this.#events.emit('frame', frame)
+  }
+
   #failMedia(reason: string): void {
     this.#session.command(VoiceOp.NoRoute, {})
     this.#session.fail(reason, performance.now())
-  }
-
-  #chooseMode({ modes }: VoiceReady): VoiceMode {
-    const wanted = this.#options.mode
-    const mode = modes.find(offered => (wanted === undefined ? isMode(offered) : offered === wanted))
-    if (mode === undefined)
-      throw new Error(
-        `expected ${wanted === undefined ? 'a supported mode' : `mode ${wanted}`}, found ${modes.join(', ')}`,
-      )
-    return mode as VoiceMode
   }
 
   #startMedia(description: VoiceDescription): void {
@@ -385,9 +385,6 @@ export class VoiceClient {
     this.#events.emit('closed', { code, reason })
   }
 }
-
-const MODES: ReadonlySet<string> = new Set(Object.values(VoiceMode))
-const isMode = (name: string): name is VoiceMode => MODES.has(name)
 
 function readinessOf(dave: ClientDave | undefined): CallReadiness {
   if (dave === undefined || dave.isSettled) return 'settled'

@@ -22,7 +22,8 @@ test('a given URL is used unchanged, except for the version', () => {
 })
 
 test('an invalid endpoint is refused', () => {
-  for (const endpoint of ['', 'a b', 'host:99999', '[::1', 'host/#fragment'])
+  const urls = ['wss://host', 'https://host:443', 'host/path', 'host?v=1', 'user:password@host', 'wss:\\\\host']
+  for (const endpoint of ['', 'a b', 'host:99999', '[::1', 'host/#fragment', ...urls])
     assert.throws(() => voiceUrl({ endpoint }, 9), RangeError, endpoint)
   assert.throws(() => voiceUrl({ endpoint: 'x', url: 'https://voice.example/' }, 9), RangeError)
 })

@@ -18,13 +18,17 @@ export interface VoiceTarget {
 export function voiceUrl(target: VoiceTarget, version: number): URL {
   const text = target.url ?? `${target.tls === false ? 'ws' : 'wss'}://${target.endpoint}/`
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || (url.protocol !== 'ws:' && url.protocol !== 'wss:') || url.hash !== '')
+  const isEndpoint = target.url !== undefined || isHost(target.endpoint)
+  if (url === undefined || (url.protocol !== 'ws:' && url.protocol !== 'wss:') || url.hash !== '' || !isEndpoint)
     throw new RangeError(`expected host or host:port, found ${JSON.stringify(target.url ?? target.endpoint)}`)
   if (url.protocol === 'ws:' && !isLoopback(url.hostname))
     throw new RangeError(`expected TLS for ${url.hostname}: without it only the loopback interface is allowed`)
   url.searchParams.set('v', String(version))
   return url
 }
+
+/** Without scheme, user, path and query, which a URL would accept. */
+const isHost = (endpoint: string) => !/[/\\?@]/.test(endpoint)
 
 const isLoopback = (host: string) =>
   host === 'localhost' || host === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)

@@ -27,7 +27,7 @@ export interface ReceivedFrame {
   sequence: number
   /** RTP timestamp at 48 kHz, 32 bits. */
   timestamp: number
-  /** Opus packet; empty payloads do not occur. */
+  /** As its sender sent it, and never empty. It may be no Opus packet: `opusSamples` tells. */
   payload: Uint8Array
 }
 
@@ -148,11 +148,6 @@ export class VoiceMedia {
     for (const packet of this.#sender.end(performance.now())) this.#sendPacket(packet)
   }
 
-  /** Drops the statistics of a source whose user left. */
-  forget(ssrc: number): void {
-    this.#sources.delete(ssrc)
-  }
-
   close(): void {
     this.#isClosed = true
     this.#protection = undefined
@@ -182,10 +177,10 @@ export class VoiceMedia {
     else if (packet.payloadType === OPUS_PAYLOAD_TYPE) this.#receiveFrame(packet)
   }
 
+  /** A packet without a payload counts as received, and is no frame. */
   #receiveFrame({ ssrc, sequence, timestamp, payload }: ReceivedFrame): void {
-    if (this.#source(ssrc).receive(sequence, timestamp, performance.now()))
-      this.#received({ ssrc, sequence, timestamp, payload })
-    else this.#replayed++
+    if (!this.#source(ssrc).receive(sequence, timestamp, performance.now())) this.#replayed++
+    else if (payload.length > 0) this.#received({ ssrc, sequence, timestamp, payload })
   }
 
   /** The statistics of an SSRC, created at its first packet. At the bound the oldest source is dropped. */

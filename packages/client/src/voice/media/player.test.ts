@@ -142,6 +142,54 @@ test('playing ends early when it is aborted, or the client is closed', async () 
   assert.deepEqual([closed.sent.length, closed.stopped], [0, 1])
 })
 
+test('playing ends while its source waits for the next frame, which is not waited for', {
+  timeout: 5_000,
+}, async () => {
+  async function* live() {
+    yield FRAME
+    await new Promise(() => {})
+    yield FRAME
+  }
+  const aborted = new Call()
+  const controller = new AbortController()
+  const playing = aborted.player.play(live(), { signal: controller.signal })
+  await new Promise(resolve => setImmediate(resolve))
+  controller.abort()
+  await playing
+  assert.deepEqual([aborted.sent.length, aborted.stopped], [1, 1])
+  await aborted.play(1)
+
+  const closed = new Call()
+  const heard = closed.player.play(live())
+  await new Promise(resolve => setImmediate(resolve))
+  closed.isClosed = true
+  closed.player.callChanged()
+  await heard
+  assert.deepEqual([closed.sent.length, closed.stopped], [1, 1])
+})
+
+test('a source that fails fails the play, and one that is not needed any longer is returned', async () => {
+  const call = new Call()
+  let returned = 0
+  function* frames() {
+    try {
+      for (;;) yield FRAME
+    } finally {
+      returned++
+    }
+  }
+  const controller = new AbortController()
+  call.at(50, () => controller.abort())
+  await call.player.play(frames(), { signal: controller.signal })
+  assert.deepEqual([call.sent.length, returned], [3, 1])
+  // biome-ignore lint/correctness/useYield: a source that fails at once
+  async function* broken() {
+    throw new Error('the file is gone')
+  }
+  await assert.rejects(call.player.play(broken()), /the file is gone/)
+  assert.equal(call.stopped, 2)
+})
+
 test('only one source can be played at a time', async () => {
   const call = new Call()
   const first = call.play(1)

@@ -3,6 +3,7 @@
 import { LIMITS } from '../../limits.ts'
 import { OPUS_RATE, opusSamples } from '../../ogg/opus-packet.ts'
 import { FRAME_SAMPLES } from './audio-sender.ts'
+import { Interruptible } from './interruptible.ts'
 import { type Clock, paced } from './pacer.ts'
 
 /** Readiness of a call's end-to-end encryption: a group is being set up, its keys are changing, or frames reach all members. */
@@ -21,7 +22,7 @@ export interface PlayedCall {
 }
 
 export interface PlayOptions {
-  /** Ends playing early. */
+  /** Ends playing at once, also while the source waits for its next frame. */
   signal?: AbortSignal | undefined
 }
 
@@ -36,6 +37,8 @@ export class Player {
   /** Whether the next key change is waited for: a slow member delays playing once, not at every frame. */
   #isPatient = true
   #wake: AbortController | undefined
+  /** Frames that are being played. */
+  #frames: Interruptible<Uint8Array> | undefined
 
   constructor(call: PlayedCall, clock: Clock) {
     this.#call = call
@@ -45,24 +48,32 @@ export class Player {
   /** Reports that readiness, members or state of the call may have changed. */
   callChanged(): void {
     this.#wake?.abort()
+    if (this.#call.isClosed) this.#frames?.end()
   }
 
   /**
    * Sends frame after frame, then stops speaking. Frames that are due while media cannot be sent are dropped. Before the first
-   * frame it waits for an encryption that is being set up; between frames, briefly, for a change of keys. Rejects with an Error
-   * if it is playing already.
+   * frame it waits for an encryption that is being set up; between frames, briefly, for a change of keys. `signal` and the end of the call
+   * end it at once, also while the source waits for its next frame. Rejects with an Error if it is playing already.
    */
   async play(frames: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, { signal }: PlayOptions = {}): Promise<void> {
     if (this.#isPlaying) throw new Error('another play is in progress')
     this.#isPlaying = true
+    const source = new Interruptible(frames)
+    const end = () => source.end()
+    this.#frames = source
+    signal?.addEventListener('abort', end)
     try {
       await this.#settled(LIMITS.settleTimeout, signal)
-      for await (const frame of paced(frames, frameTime, this.#clock)) {
+      if (signal?.aborted || this.#call.isClosed) return
+      for await (const frame of paced(source, frameTime, this.#clock)) {
         await this.#keysChanged(signal)
         if (signal?.aborted || this.#call.isClosed) break
         this.#call.sendFrame(frame, opusSamples(frame))
       }
     } finally {
+      signal?.removeEventListener('abort', end)
+      this.#frames = undefined
       this.#isPlaying = false
       this.#call.stopSpeaking()
     }

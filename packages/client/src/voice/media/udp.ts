@@ -1,6 +1,7 @@
 // A client's UDP socket to one node: IP discovery, round trip measurement, datagrams.
 import { createSocket, type Socket } from 'node:dgram'
 import { lookup } from 'node:dns/promises'
+import { once } from 'node:events'
 import {
   type Discovered,
   decodeDiscoveryResponse,
@@ -44,16 +45,14 @@ export class VoiceUdp {
   ): Promise<VoiceUdp> {
     const { address, family } = await lookup(host)
     const socket = createSocket(family === 6 ? 'udp6' : 'udp4')
-    await new Promise<void>((resolve, reject) => {
-      socket.once('error', reject)
-      socket.connect(port, address, () => {
-        socket.off('error', reject)
-        resolve()
-      })
-    }).catch(error => {
+    try {
+      // Without a callback: Node.js passes the error of a failed connect to the callback instead of emitting it.
+      socket.connect(port, address)
+      await once(socket, 'connect')
+    } catch (error) {
       socket.close()
       throw error
-    })
+    }
     return new VoiceUdp(socket, received, pinged)
   }
 
