@@ -53,21 +53,23 @@ else {
   await client.close()
 }
 
-/** Records one user until a silence frame, then plays the recording to all members. */
+/** Records one user until a silence frame, or until it leaves, then plays the recording to all members. */
 function echo(): void {
   let speaker: string | undefined
   let recording: Uint8Array[] = []
-  client.on('frame', ({ userId, payload }) => {
-    if (speaker !== undefined && userId !== speaker) return
-    const isSilence = Buffer.from(payload).toString('hex') === SILENCE
-    if (!isSilence && recording.length < MOST_FRAMES) {
-      speaker = userId
-      recording.push(payload)
-    }
-    if (!isSilence || recording.length === 0) return
+  const playBack = () => {
     const finished = recording
     recording = []
     speaker = undefined
-    client.play(finished).catch(error => console.log(String(error)))
+    if (finished.length > 0) client.play(finished).catch(error => console.log(String(error)))
+  }
+  client.on('frame', ({ userId, payload }) => {
+    if (speaker !== undefined && userId !== speaker) return
+    if (Buffer.from(payload).toString('hex') === SILENCE) return playBack()
+    speaker = userId
+    if (recording.length < MOST_FRAMES) recording.push(payload)
+  })
+  client.on('userDisconnected', ({ userId }) => {
+    if (userId === speaker) playBack()
   })
 }

@@ -5,7 +5,7 @@ import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { VoiceClient } from '@parley/client'
-import { createServer } from '@parley/server'
+import { createDemoBackend, createServer } from '@parley/server'
 import { until } from './until.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -85,4 +85,34 @@ test('the example backend with tokens of its own sends them again after a restar
   const after = connect()
   await after.connect()
   await after.close()
+})
+
+test('the example bot repeats a user that is kicked while it speaks', { timeout: 60_000 }, async t => {
+  const server = await createServer({ voice: { dave: 'off' } })
+  t.after(() => server.close())
+  const backend = await createDemoBackend({ lvspUrl: server.lvspUrl, secret: server.secret })
+  t.after(() => backend.close())
+  const bot = new Example(t, 'bot.ts', ['-'])
+  const credentials = await backend.join()
+  bot.child.stdin?.end(JSON.stringify(credentials))
+  await bot.says(/^(joined) with/m)
+  const join = async () => {
+    const { endpoint, server_id: serverId, channel_id: channelId, ...user } = await backend.join()
+    const { user_id: userId, session_id: sessionId, token } = user
+    const client = new VoiceClient({ endpoint, url: server.url, serverId, channelId, userId, sessionId, token })
+    t.after(() => client.close())
+    await client.connect()
+    return { userId, client }
+  }
+  const [ana, ben] = [await join(), await join()]
+  const heard = new Map<string | undefined, number>()
+  ben.client.on('frame', ({ userId }) => heard.set(userId, (heard.get(userId) ?? 0) + 1))
+  function* speech() {
+    for (;;) yield Uint8Array.of(0x78, 1, 2, 3)
+  }
+  const speaking = ana.client.play(speech())
+  await until('frames of the user', () => (heard.get(ana.userId) ?? 0) > 25)
+  backend.leave(ana.userId)
+  await speaking
+  await until('frames of the bot', () => (heard.get(credentials.user_id) ?? 0) > 5)
 })
