@@ -13,8 +13,9 @@ import { Store } from '../store.ts'
 import { openDave, type PageDave } from '../voice/dave.ts'
 import type { Trace } from '../voice/trace.ts'
 import { type CallEnd, type Interruption, WebVoiceClient } from '../voice/web-voice-client.ts'
-import { type CallView, NO_CALL, type PictureView, pictureKey } from './call-view.ts'
+import { type CallView, NO_CALL } from './call-view.ts'
 import type { Credentials, DemoApi } from './demo-api.ts'
+import { DemoWatch, type Seen } from './demo-watch.ts'
 import { absentViews, memberViews } from './member-views.ts'
 import { nodeState } from './node-state.ts'
 import { OwnMedia } from './own-media.ts'
@@ -32,7 +33,6 @@ import {
 import { Viewing } from './viewing.ts'
 import type { Quality } from './wants.ts'
 
-const OVERVIEW_INTERVAL = 1_500
 const SPEAKING = 1
 
 /** One per page. Components call its methods and render `store.value`; they hold no state of the call themselves. */
@@ -41,10 +41,12 @@ export class Call {
   readonly devices = new Devices()
   readonly verifications = new Verifications()
   readonly #demo: DemoApi | undefined
+  readonly #watch: DemoWatch | undefined
   readonly #playback = new Playback()
   readonly #own = new OwnMedia(this.devices, {
     spoke: isSpeaking => this.#spoke(isSpeaking),
     picturesChanged: () => this.#sendAll(),
+    deviceEnded: problem => this.#opened(problem),
   })
   readonly #viewing = new Viewing(this.#playback, {
     picturesChanged: () => this.#showPictures(),
@@ -52,6 +54,8 @@ export class Call {
   })
   #client: WebVoiceClient | undefined
   #credentials: Credentials | undefined
+  /** Counts calls that have ended: what was begun in one of them has no effect on the next. */
+  #visit = 0
   /** Opened with the page, so that joining does not wait for it. */
   readonly #openingDave = openDave()
   #dave: PageDave | undefined
@@ -68,15 +72,15 @@ export class Call {
   constructor(demo: DemoApi | undefined) {
     this.#demo = demo
     this.store.change({ qualities: this.#viewing.qualities })
-    void this.#playback.setSpeaker(this.devices.chosen('speaker') ?? '')
+    this.devices.store.subscribe(() => this.#useSpeaker())
+    this.#useSpeaker()
     const visibilityChanged = () => {
       this.#viewing.isHidden = document.visibilityState === 'hidden'
     }
     document.addEventListener('visibilitychange', visibilityChanged)
     visibilityChanged()
-    if (demo === undefined) return
-    window.setInterval(() => void this.#look(), OVERVIEW_INTERVAL)
-    void this.#look()
+    const viewer = () => (this.store.value.showsLayers ? this.store.value.userId : undefined)
+    this.#watch = demo && new DemoWatch(demo, viewer, seen => this.#seen(seen))
   }
 
   get hasDemo(): boolean {
@@ -94,13 +98,16 @@ export class Call {
   /** Joins under a name with credentials of the demo. Browsers play sound only after a click, so call it from a click handler. */
   async join(name: string): Promise<void> {
     if (this.#demo === undefined || this.store.value.phase !== 'idle') return
+    const visit = this.#visit
     this.#name = name
     this.store.change({ phase: 'joining', problem: undefined })
     try {
       const supportsDave = (await this.#openingDave).worker !== undefined
-      await this.#enter(await this.#demo.join(name, supportsDave))
+      const credentials = await this.#demo.join(name, supportsDave)
+      if (visit === this.#visit) await this.#enter(credentials)
+      else this.#depart(credentials)
     } catch (error) {
-      this.#leaveWith(problemOfDemo(error))
+      this.#leaveWith(problemOfDemo(error), visit)
     }
   }
 
@@ -114,10 +121,8 @@ export class Call {
 
   /** Leaves the channel, and returns to the join form. */
   leave(): void {
-    const { userId } = this.store.value
     const client = this.#client
-    if (userId !== undefined) void this.#demo?.leave(userId).catch(() => {})
-    this.#end(undefined)
+    this.#leaveWith(undefined)
     client?.close()
   }
 
@@ -155,20 +160,13 @@ export class Call {
   }
   async setSound(sound: SoundKind): Promise<void> {
     this.store.change({ sound, problem: undefined })
-    const problem = await this.#own.setSound(sound)
-    this.store.change({ sound: this.#own.sound })
-    this.#show(problem)
+    this.#opened(await this.#own.setSound(sound))
   }
 
   /** Uses another device from now on; `''` is the default one. */
   chooseDevice(kind: DeviceKind, id: string): void {
     this.devices.choose(kind, id)
-    if (kind === 'speaker') void this.#playback.setSpeaker(id).catch(() => this.#show(SPEAKER_GONE))
-    else
-      void this.#own.deviceChosen(kind).then(problem => {
-        this.store.change({ sound: this.#own.sound })
-        this.#show(problem)
-      })
+    if (kind !== 'speaker') void this.#own.deviceChosen(kind).then(problem => this.#opened(problem))
   }
 
   /** Changes how loud the member is played in this tab, from 0 to 2. */
@@ -195,7 +193,7 @@ export class Call {
   /** Whether layers and bit rates are shown over the pictures. */
   showLayers(showsLayers: boolean): void {
     this.store.change({ showsLayers })
-    void this.#look()
+    void this.#watch?.look()
   }
 
   /** As a moderator, through the demo's backend. Failures are shown as problems. */
@@ -218,12 +216,23 @@ export class Call {
     if (problem !== undefined) this.store.change({ problem })
   }
 
+  /** What is sent has changed, or could not be opened. */
+  #opened(problem: Problem | undefined): void {
+    this.store.change({ sound: this.#own.sound })
+    this.#show(problem)
+  }
+
+  /** The default speaker stands in for a chosen one that is gone, until it returns. */
+  #useSpeaker(): void {
+    this.#playback.setSpeaker(this.devices.chosen('speaker') ?? '').catch(() => this.#show(SPEAKER_GONE))
+  }
+
   /** Runs a request of the demo's API, then updates the overview. */
   #moderate(act: (demo: DemoApi) => Promise<void>): void {
     if (this.#demo === undefined) return
     act(this.#demo)
       .catch(error => this.store.change({ problem: problemOfDemo(error) }))
-      .finally(() => void this.#look())
+      .finally(() => void this.#watch?.look())
   }
 
   /** Opens a session with these credentials; after a move with those of the new channel. */
@@ -232,6 +241,7 @@ export class Call {
     void this.#openSound()
     this.#dave = await this.#openingDave
     if (this.#credentials !== credentials) return
+    const visit = this.#visit
     const { server_id, channel_id, user_id, session_id, token } = credentials
     this.#viewing.clear()
     this.#encryption = NOT_ENCRYPTED
@@ -256,7 +266,7 @@ export class Call {
         encryptionChanged: encryption => this.#encryptionChanged(encryption),
         sourceAdded: (source, track) => this.#viewing.add(source, track),
         sourceRemoved: source => this.#viewing.remove(source),
-        ended: end => void (this.#client === client && this.#ended(end)),
+        ended: end => void (visit === this.#visit && this.#client === client && this.#ended(end)),
       },
     )
     this.#client = client
@@ -264,7 +274,7 @@ export class Call {
     client.setSpeaking(this.#isSpeaking ? SPEAKING : 0)
     client.connect()
     this.#measure.watch(client)
-    await this.#look()
+    await this.#watch?.look()
   }
 
   /** The call runs: a problem that it has recovered from is no longer shown. */
@@ -301,12 +311,7 @@ export class Call {
 
   #showPictures(): void {
     const { camera, screen } = this.#own
-    const userId = this.store.value.userId ?? ''
-    const mine = (['screen', 'camera'] as const).flatMap((role): PictureView[] => {
-      const track = role === 'screen' ? screen : camera
-      return track === undefined ? [] : [{ key: pictureKey(userId, role), userId, role, track }]
-    })
-    const pictures = [...mine, ...this.#viewing.pictures]
+    const pictures = [...this.#own.picturesOf(this.store.value.userId ?? ''), ...this.#viewing.pictures]
     this.store.change({ pictures, hasCamera: camera !== undefined, hasScreen: screen !== undefined })
   }
 
@@ -314,9 +319,7 @@ export class Call {
   async #openSound(): Promise<void> {
     const opening = this.#own.open()
     this.store.change({ hasSound: true })
-    const problem = await opening
-    this.store.change({ sound: this.#own.sound })
-    this.#show(problem)
+    this.#opened(await opening)
   }
 
   #spoke(isSpeaking: boolean): void {
@@ -327,23 +330,30 @@ export class Call {
 
   /** Joins the new channel after a move; otherwise leaves. A demo that stops with its node has no other channel. */
   async #ended(end: CallEnd): Promise<void> {
+    const visit = this.#visit
     const wasSentAway = end.kind === 'closed' && end.code === VoiceClose.Disconnected && !isShutdown(end)
     if (wasSentAway && this.#demo !== undefined && this.#credentials !== undefined) {
       try {
         const moved = await this.#demo.rejoin(this.#credentials.user_id)
+        if (visit !== this.#visit) return this.#depart(moved)
         if (moved !== undefined) return await this.#enter(moved)
       } catch (error) {
-        return this.#leaveWith(problemOfDemo(error))
+        return this.#leaveWith(problemOfDemo(error), visit)
       }
     }
-    this.#leaveWith(problemOfEnd(end, { node: await nodeState(), wasAway: this.#wasAway }))
+    this.#leaveWith(problemOfEnd(end, { node: await nodeState(), wasAway: this.#wasAway }), visit)
   }
 
-  /** The call ended, and the user did not leave it. */
-  #leaveWith(problem: Problem | undefined): void {
-    const userId = this.#credentials?.user_id
-    if (userId !== undefined) void this.#demo?.leave(userId).catch(() => {})
+  /** Ends the call, unless it has ended since `visit` was read. */
+  #leaveWith(problem: Problem | undefined, visit = this.#visit): void {
+    if (visit !== this.#visit) return
+    this.#depart(this.#credentials)
     this.#end(problem)
+  }
+
+  /** The demo keeps the user no longer. */
+  #depart(credentials: Credentials | undefined): void {
+    if (credentials !== undefined) void this.#demo?.leave(credentials.user_id).catch(() => {})
   }
 
   /** Frees everything of the call. Sound, mute and measurements stay visible. */
@@ -353,6 +363,7 @@ export class Call {
     this.#viewing.clear()
     this.verifications.open(undefined)
     this.#credentials = undefined
+    this.#visit++
     this.#isSpeaking = false
     this.#wasAway = false
     const { sound, isMuted, isDeafened, qualities, showsLayers, measurements, overview } = this.store.value
@@ -360,15 +371,8 @@ export class Call {
     this.store.change({ ...NO_CALL, ...kept, problem })
   }
 
-  /** Fetches names and mutes from the demo's backend, and layers while they are shown. A failed request changes nothing. */
-  async #look(): Promise<void> {
-    const { userId, showsLayers } = this.store.value
-    const asked = showsLayers && userId !== undefined ? this.#demo?.views(userId).catch(() => undefined) : undefined
-    const overview = await this.#demo?.overview().catch(() => undefined)
-    const views = await asked
-    if (overview === undefined) return
-    const layers = new Map(views?.map(view => [pictureKey(view.senderId, view.kind), view]))
-    this.store.change({ overview, layers })
+  #seen(seen: Seen): void {
+    this.store.change(seen)
     this.#showMembers()
   }
 

@@ -1,10 +1,11 @@
 // The HTTP API of the demo that serves this page: credentials, names, moderation.
+import { Snowflake } from '@parley/protocol'
 import { z } from 'zod'
 
 const Credentials = z.object({
-  server_id: z.string(),
-  channel_id: z.string(),
-  user_id: z.string(),
+  server_id: Snowflake,
+  channel_id: Snowflake,
+  user_id: Snowflake,
   session_id: z.string(),
   token: z.string(),
 })

@@ -155,6 +155,12 @@ export function problemOfCamera(name: string): Problem {
   return { title, advice: 'Allow access in the address bar, or connect a camera that no other program uses.' }
 }
 
+/** The camera that was sent was unplugged, or is no longer permitted. */
+export const CAMERA_GONE: Problem = {
+  title: 'The camera is gone',
+  advice: 'The page sends no picture. Connect it or choose another one under Devices, then switch the camera on again.',
+}
+
 /** The chosen device is gone. */
 export const SPEAKER_GONE: Problem = {
   title: 'This speaker is unavailable',

@@ -82,8 +82,15 @@ export class Playback {
 
   /** Plays on this device from now on; `''` is the default one. Rejects with a DOMException if it is gone. */
   async setSpeaker(id: string): Promise<void> {
+    if (id === this.#speaker) return
+    const before = this.#speaker
     this.#speaker = id
-    if (canChooseSpeaker()) await this.#mixer?.element.setSinkId(id)
+    try {
+      if (canChooseSpeaker()) await this.#mixer?.element.setSinkId(id)
+    } catch (error) {
+      if (this.#speaker === id) this.#speaker = before
+      throw error
+    }
   }
 
   #open(): Mixer {

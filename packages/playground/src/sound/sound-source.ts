@@ -6,6 +6,8 @@ export type SoundKind = 'microphone' | 'speech' | 'tone'
 /** A running sound. `stop` frees the microphone. */
 export interface SoundSource {
   readonly node: AudioNode
+  /** Of the microphone; undefined for a sound that the page generates. It ends by itself where the device is unplugged. */
+  readonly track?: MediaStreamTrack | undefined
   stop(): void
 }
 
@@ -38,7 +40,13 @@ async function openMicrophone(context: AudioContext, deviceId: string | undefine
   const stop = () => {
     for (const track of stream.getTracks()) track.stop()
   }
-  return { node: context.createMediaStreamSource(stream), stop }
+  try {
+    return { node: context.createMediaStreamSource(stream), track: stream.getAudioTracks()[0], stop }
+  } catch (error) {
+    // Browsers refuse it in a context that was closed until the user permitted the microphone, or that has another sample rate.
+    stop()
+    throw error
+  }
 }
 
 /** Plays one buffer in a loop. */

@@ -9,6 +9,13 @@ const WATCH_INTERVAL = 50
 /** Decibels relative to full scale that the input meter shows as nothing. */
 const QUIETEST = -60
 
+export interface StudioObserver {
+  /** Speaking starts or ends. */
+  spoke(isSpeaking: boolean): void
+  /** The microphone was unplugged, or is no longer permitted. */
+  microphoneEnded(): void
+}
+
 /** The track stays the same while its sound changes, so that nothing has to be negotiated again. */
 export class Studio {
   readonly #context = new AudioContext({ sampleRate: 48_000 })
@@ -16,8 +23,8 @@ export class Studio {
   readonly #analyser = new AnalyserNode(this.#context, { fftSize: 1024 })
   readonly #samples = new Float32Array(this.#analyser.fftSize)
   readonly #timer: number
-  readonly #spoke: (isSpeaking: boolean) => void
-  #source: SoundSource | undefined
+  readonly #observer: StudioObserver
+  #playing: { readonly kind: SoundKind; readonly source: SoundSource } | undefined
   /** Number of the latest choice. An earlier one may complete later, after the user has allowed the microphone. */
   #choice = 0
   #isSpeaking = false
@@ -25,9 +32,9 @@ export class Studio {
   #quietSince = 0
   #isClosed = false
 
-  /** `spoke` is called when speaking starts or ends. Browsers start audio only after a click, so call it from a click handler. */
-  constructor(spoke: (isSpeaking: boolean) => void) {
-    this.#spoke = spoke
+  /** Browsers start audio only after a click, so call it from a click handler. */
+  constructor(observer: StudioObserver) {
+    this.#observer = observer
     this.#timer = window.setInterval(() => this.#watch(performance.now()), WATCH_INTERVAL)
     void this.#context.resume()
   }
@@ -37,15 +44,23 @@ export class Studio {
     return this.#output.stream.getAudioTracks()[0]!
   }
 
+  /** What is played; undefined before the first sound. */
+  get sound(): SoundKind | undefined {
+    return this.#playing?.kind
+  }
+
   /** Replaces the sound; after a failure the previous sound continues. Rejects like `openSound`. */
   async play(kind: SoundKind, microphone?: string): Promise<void> {
     const choice = ++this.#choice
     const source = await openSound(kind, this.#context, microphone)
     if (this.#isClosed || choice !== this.#choice) return source.stop()
     this.#stopSource()
-    this.#source = source
+    this.#playing = { kind, source }
     source.node.connect(this.#output)
     source.node.connect(this.#analyser)
+    source.track?.addEventListener('ended', () => {
+      if (this.#playing?.source === source) this.#observer.microphoneEnded()
+    })
   }
 
   /** Loudness of the sound now, 0 to 1, whether it is sent or not. */
@@ -67,9 +82,9 @@ export class Studio {
   }
 
   #stopSource(): void {
-    this.#source?.node.disconnect()
-    this.#source?.stop()
-    this.#source = undefined
+    this.#playing?.source.node.disconnect()
+    this.#playing?.source.stop()
+    this.#playing = undefined
   }
 
   /** Speaking starts at once and ends after HOLD. */
@@ -79,7 +94,7 @@ export class Studio {
     const isSpeaking = isLoud || (!this.#isMuted && this.#isSpeaking && now - this.#quietSince < HOLD)
     if (isSpeaking === this.#isSpeaking) return
     this.#isSpeaking = isSpeaking
-    this.#spoke(isSpeaking)
+    this.#observer.spoke(isSpeaking)
   }
 
   /** Root mean square of the latest samples. */

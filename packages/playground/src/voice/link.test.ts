@@ -15,18 +15,29 @@ test('media that fails after the gateway connection was lost does not blame the 
   link.mediaChanged('connected')
   link.gatewayLost(1006, '')
   for (const state of ['silent', 'failed'] as const) {
-    link.mediaChanged(state)
+    assert.equal(link.mediaChanged(state), false)
     assert.deepEqual(link.state, { kind: 'away', code: 1006, reason: '', attempts: 0 })
   }
   link.gatewayLost(1006, '')
   assert.deepEqual(link.state, { kind: 'away', code: 1006, reason: '', attempts: 1 })
 })
 
-test('media that fails while the gateway connection is open is blocked', () => {
+test('media that never connects while the gateway connection is open is blocked', () => {
   const link = new Link()
   link.mediaChanged('silent')
   assert.equal(link.state.kind, 'silent')
-  link.mediaChanged('failed')
+  assert.equal(link.mediaChanged('failed'), false)
+  assert.equal(link.state.kind, 'blocked')
+})
+
+test('media that was connected and fails is negotiated again, and is blocked if it does not connect then', () => {
+  const link = new Link()
+  link.mediaChanged('connected')
+  assert.equal(link.mediaChanged('silent'), false)
+  assert.equal(link.mediaChanged('failed'), true)
+  link.mediaOpened()
+  assert.equal(link.state.kind, 'connecting')
+  assert.equal(link.mediaChanged('failed'), false)
   assert.equal(link.state.kind, 'blocked')
 })
 

@@ -17,6 +17,8 @@ export type LinkState =
 export class Link {
   #away: { code: number; reason: string; attempts: number } | undefined
   #media: MediaState = 'connecting'
+  /** Whether this media path carried packets: then it can fail because the network of this machine changed. */
+  #wasConnected = false
 
   get state(): LinkState {
     if (this.#away !== undefined) return { kind: 'away', ...this.#away }
@@ -37,11 +39,17 @@ export class Link {
   mediaOpened(): void {
     this.#away = undefined
     this.#media = 'connecting'
+    this.#wasConnected = false
   }
 
-  /** The media path changed by itself. */
-  mediaChanged(state: MediaState): void {
+  /**
+   * The media path changed by itself. Returns whether it has to be negotiated again: it was connected before, and the gateway connection
+   * is open. One that never connects is blocked.
+   */
+  mediaChanged(state: MediaState): boolean {
     this.#media = state
+    this.#wasConnected ||= state === 'connected'
+    return state === 'failed' && this.#wasConnected && this.#away === undefined
   }
 }
 

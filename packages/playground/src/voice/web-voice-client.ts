@@ -66,6 +66,8 @@ export class WebVoiceClient {
   /** What Ready assigned to the offered streams. */
   #assigned: readonly Stream[] = []
   #mediaTimer: number | undefined
+  /** Whether the node knows what is sent of video: before the first change, none is. */
+  #isVideoAnnounced = true
   readonly #link = new Link()
   readonly #dave: DaveWorker | undefined
   #isEnded = false
@@ -159,7 +161,9 @@ export class WebVoiceClient {
       case 'closed':
         return this.#end({ kind: 'closed', code: output.code, reason: output.reason })
       case 'resumed':
-        return this.#link.gatewayResumed() ? this.#openMedia() : this.#report()
+        if (this.#link.gatewayResumed()) return this.#openMedia()
+        if (!this.#isVideoAnnounced) this.#announceVideo()
+        return this.#report()
       case 'undecodable':
         return this.trace.note(output.reason, performance.now())
       case 'userConnected':
@@ -248,7 +252,7 @@ export class WebVoiceClient {
   #answered(description: VoiceDescription): void {
     if (description.protocol !== 'webrtc') return this.#end({ kind: 'failed', reason: 'the node answered without SDP' })
     this.#media?.answered(description.sdp, description.videoCodec)
-    if (this.#sends.camera || this.#sends.screen) this.#announceVideo()
+    if (this.#sends.camera || this.#sends.screen || !this.#isVideoAnnounced) this.#announceVideo()
     this.#membersChanged()
   }
 
@@ -263,10 +267,12 @@ export class WebVoiceClient {
     this.#report()
   }
 
+  /** A path that was connected may work again with another address of this machine. */
   #mediaFailed(): void {
     window.clearTimeout(this.#mediaTimer)
-    this.#link.mediaChanged('failed')
-    this.#report()
+    if (!this.#link.mediaChanged('failed')) return this.#report()
+    this.#observer.interrupted({ kind: 'silent' })
+    this.#openMedia()
   }
 
   #report(): void {
@@ -311,10 +317,11 @@ export class WebVoiceClient {
     this.#observer.membersChanged()
   }
 
-  /** Opcode 12: announces what is sent of video. */
+  /** Opcode 12: announces what is sent of video; once it is connected, if it is not. */
   #announceVideo(): void {
     const ssrcs = this.#ssrcs
-    if (ssrcs.audio !== 0) this.#session.command(VoiceOp.Video, videoAnnouncement(ssrcs, this.#sends))
+    this.#isVideoAnnounced =
+      ssrcs.audio !== 0 && this.#session.command(VoiceOp.Video, videoAnnouncement(ssrcs, this.#sends))
   }
 
   get #sends(): Sends {
