@@ -230,6 +230,8 @@ export const SERVER_LIMITS = {
   /** After a failed attempt, doubled with each further one. Let's Encrypt accepts five failures of a name in an hour. */
   acmeRetryDelay: 120_000,
   acmeRetryDelayMax: 6 * 3_600_000,
+  /** The longest delay while there is no valid certificate, and no client can connect. */
+  acmeRetryDelayUrgent: 3_600_000,
   /** The longest delay that an authority can ask for. */
   acmeRetryAfterMax: 24 * 3_600_000,
   /** How often the time of the renewal is examined again: a suspended machine is late by this much. */
@@ -242,6 +244,8 @@ export const SERVER_LIMITS = {
 
   /** Connections to each admin listener: tools of a few operators … */
   maxAdminConnections: 64,
+  /** … of which so many have not shown the token: above it the oldest is closed, so that strangers lock no operator out … */
+  maxAdminStrangers: 32,
   /** … of which so many read the log. */
   maxLogReaders: 8,
   /** The body of a request to the admin API. */

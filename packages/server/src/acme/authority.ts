@@ -26,14 +26,14 @@ export function authorityOf(settings: Settings, responder: ChallengeResponder, c
     obtain: async (replaces, signal) => {
       const opened = await session(signal)
       await opened.openAccount({ email: settings.email, external: externalOf(settings) })
-      const issued = await issue(opened, { names: settings.names, profile: settings.profile, replaces }, responder)
-      storage.keep(issued)
-      return issued
+      return issue(opened, { names: settings.names, profile: settings.profile, replaces }, responder)
     },
+    store: files => storage.keep(files),
     suggestion: async (id, signal) => {
       const found = await (await session(signal)).renewalInfo(id)
-      const { start, end } = found?.suggestedWindow ?? {}
-      return start === undefined || end === undefined ? undefined : { start: Date.parse(start), end: Date.parse(end) }
+      if (found === undefined) return undefined
+      const { start, end } = found.suggestedWindow
+      return { start: Date.parse(start), end: Date.parse(end) }
     },
   }
 }

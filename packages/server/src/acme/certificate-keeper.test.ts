@@ -55,10 +55,11 @@ interface Scene {
   /** Attempts by number, from 0, that fail. */
   failing?: (attempt: number) => AcmeError | undefined
   suggestion?: () => Promise<Period | undefined>
+  store?: () => void
 }
 
 /** Returns the hours after which attempts were made, and the delays after failures in minutes. */
-async function run({ duration, lifetime = 90 * DAY, taking = 0, stored, failing, suggestion }: Scene) {
+async function run({ duration, lifetime = 90 * DAY, taking = 0, stored, failing, suggestion, store }: Scene) {
   const virtual = new VirtualTime(duration)
   const attempts: number[] = []
   const delays: number[] = []
@@ -71,6 +72,7 @@ async function run({ duration, lifetime = 90 * DAY, taking = 0, stored, failing,
       return certificate('voice.example.org', virtual.time - taking, lifetime)
     },
     suggestion: suggestion ?? (async () => undefined),
+    store: store ?? (() => {}),
   }
   const keeper = new CertificateKeeper({
     names: ['voice.example.org'],
@@ -117,9 +119,25 @@ test('failures are repeated with growing delays, at least as late as the authori
   const jitter = 1.125
   assert.deepEqual(
     delays,
-    [2, 180 / jitter, 8, 16, 32, 64, 128, 256, 360, 360].map(minutes => minutes * jitter),
+    [2, 180 / jitter, 8, 16, 32, 60, 60, 60, 60, 60].map(minutes => minutes * jitter),
   )
   assert.deepEqual([attempts.length, status.failures, status.error], [11, 0, undefined])
+})
+
+test('an authority that was away for days is reached again before the certificate expires', async () => {
+  const end = 6 * DAY
+  const stored = certificate('voice.example.org', START, end).cert
+  const failing = () => new AcmeError('down')
+  const { attempts, delays } = await run({ duration: end + 6 * HOUR, stored, failing })
+  const valid = attempts.filter(hour => hour * HOUR < end)
+  assert.ok(
+    end - valid.at(-1)! * HOUR <= 10 * 60_000,
+    `${(end - valid.at(-1)! * HOUR) / 60_000} minutes before the end`,
+  )
+  const lastHour = valid.filter(hour => end - hour * HOUR < HOUR)
+  assert.ok(lastHour.length <= 5, `${lastHour.length} attempts in the last hour`)
+  assert.ok(Math.max(...delays) > 5 * 60, 'first the delays grow')
+  assert.ok(delays.at(-1)! <= 75, `${delays.at(-1)} minutes after the end`)
 })
 
 test('within an hour a name fails at most five times', async () => {
@@ -139,6 +157,41 @@ test('the authority moves the renewal forward, as after a mistake of its own', a
   assert.equal(attempts[0], 5.5 * 24)
   const unreachable = await run({ duration: 8 * DAY, stored, suggestion: () => Promise.reject(new AcmeError('down')) })
   assert.deepEqual(unreachable.attempts, [])
+})
+
+test('the authority cannot move the renewal behind the end of the certificate, and a window that is none counts as no answer', async () => {
+  const stored = certificateWithIssuer()
+  const suggestion = (start: number, end: number) => async () => ({ start: START + start, end: START + end })
+  const late = await run({ duration: 89 * DAY, stored, suggestion: suggestion(95 * DAY, 96 * DAY) })
+  assert.deepEqual(late.attempts, [81 * 24])
+  for (const end of [10 * DAY, 20 * DAY]) {
+    const { attempts } = await run({ duration: 61 * DAY, stored, suggestion: suggestion(20 * DAY, end) })
+    assert.deepEqual(attempts, [60 * 24])
+  }
+})
+
+test('after a failed attempt the authority is asked for the time of the renewal as often as before', async () => {
+  const windows = [-HOUR, 5 * DAY, DAY].map(start => ({ start: START + start, end: START + start + 1 }))
+  let asked = 0
+  const { attempts } = await run({
+    duration: 2 * DAY,
+    stored: certificateWithIssuer(),
+    failing: attempt => (attempt === 0 ? new AcmeError('no') : undefined),
+    suggestion: async () => windows[Math.min(asked++, 2)],
+  })
+  assert.deepEqual(attempts.map(Math.round), [0, 24])
+})
+
+test('a certificate that cannot be stored is in use, is not obtained again, and is stored later', async () => {
+  let tries = 0
+  const { attempts, delays, status } = await run({
+    duration: DAY,
+    store: () => {
+      if (tries++ < 3) throw new AcmeError('acme.storage: the disk is full')
+    },
+  })
+  assert.deepEqual([attempts, delays.length, tries], [[0], 3, 4])
+  assert.deepEqual([status.failures, status.error], [0, undefined])
 })
 
 /** RFC 5280 §4.2.1.1, with the key identifier 1, 2, 3. */

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { SERVER_LIMITS } from '../limits.ts'
 import { AcmeError } from './protocol/acme-error.ts'
-import { certificateId, type Period, renewalTime, retryDelay, USED } from './renewal-time.ts'
+import { certificateId, isPeriod, type Period, renewalTime, retryDelay, USED } from './renewal-time.ts'
 
 /** Time and chance, so that tests have their own. */
 export interface KeeperClock {
@@ -15,10 +15,17 @@ export interface KeeperClock {
   random(): number
 }
 
+/** Chain and key, both PEM. */
+export interface CertificateFiles {
+  readonly cert: string
+  readonly key: string
+}
+
 /** The certificate authority, as far as the keeper needs it. Rejects with an `AcmeError`. */
 export interface Authority {
-  /** The result is stored already. */
-  obtain(replaces: string | undefined, signal: AbortSignal): Promise<{ cert: string; key: string }>
+  obtain(replaces: string | undefined, signal: AbortSignal): Promise<CertificateFiles>
+  /** Keeps what was obtained for the next start. Throws an `AcmeError`. */
+  store(files: CertificateFiles): void
   /** When it wants that certificate renewed; undefined if it does not say. */
   suggestion(id: string, signal: AbortSignal): Promise<Period | undefined>
 }
@@ -34,7 +41,7 @@ export interface KeeperStatus {
 }
 
 export interface KeeperEvents {
-  obtained(files: { cert: string; key: string }): void
+  obtained(files: CertificateFiles): void
   failed(reason: string, failures: number, delay: number): void
 }
 
@@ -56,6 +63,10 @@ export class CertificateKeeper {
   #suggested: Period | undefined
   #dueAt: number | undefined
   #next: number | undefined
+  /** The current certificate, while it could not be stored. */
+  #unstored: CertificateFiles | undefined
+  /** Something failed since the last sleep. */
+  #hasFailed = false
   #failures = 0
   #error: string | undefined
 
@@ -78,7 +89,8 @@ export class CertificateKeeper {
   async #run(): Promise<void> {
     const { signal } = this.#stop
     while (!signal.aborted) {
-      const delay = (await this.#timeLeft()) || (await this.#attempt())
+      this.#hasFailed = false
+      const delay = Math.min((await this.#timeLeft()) || (await this.#attempt()), this.#store())
       if (signal.aborted) return
       this.#next = this.#options.clock.now() + delay
       await this.#options.clock.sleep(Math.min(delay, this.#longest), signal).catch(() => undefined)
@@ -88,7 +100,23 @@ export class CertificateKeeper {
 
   /** A failed attempt waits its whole delay; a valid certificate is examined again before it is due. */
   get #longest(): number {
-    return this.#failures > 0 ? Infinity : SERVER_LIMITS.acmeCheckInterval
+    return this.#hasFailed ? Infinity : SERVER_LIMITS.acmeCheckInterval
+  }
+
+  /**
+   * Returns the milliseconds until the next try. A certificate that cannot be stored is in use all the same, and is not obtained again:
+   * authorities issue few for the same names.
+   */
+  #store(): number {
+    if (this.#unstored === undefined) return Infinity
+    try {
+      this.#options.authority.store(this.#unstored)
+    } catch (error) {
+      return this.#failed(error)
+    }
+    this.#unstored = undefined
+    this.#succeeded()
+    return Infinity
   }
 
   /** Milliseconds until the certificate has to be renewed; 0 if that is now. */
@@ -98,8 +126,9 @@ export class CertificateKeeper {
     if (leaf === undefined || !names.every(name => isNamed(leaf, name))) return 0
     const id = certificateId(leaf)
     const asked = id === undefined ? undefined : authority.suggestion(id, this.#stop.signal)
-    // An authority that cannot be reached does not matter until the certificate is due.
-    const suggested = (await asked?.catch(() => undefined)) ?? this.#suggested
+    // An authority that cannot be reached, or says nothing usable, does not matter until the certificate is due.
+    const answered = await asked?.catch(() => undefined)
+    const suggested = answered !== undefined && isPeriod(answered) ? answered : this.#suggested
     const validity = { start: Date.parse(leaf.validFrom), end: Date.parse(leaf.validTo) }
     if (this.#dueAt === undefined || !isSame(suggested, this.#suggested))
       this.#dueAt = renewalTime(validity, suggested, clock.random())
@@ -109,33 +138,49 @@ export class CertificateKeeper {
 
   /** Before a certificate is renewed that is due as soon as it was obtained, as an authority may suggest: it must not expire meanwhile. */
   get #delayAtOnce(): number {
-    const left = Date.parse(this.#certificate?.validTo ?? '') - this.#options.clock.now()
+    const left = this.#validFor
     return left > 0 ? Math.min(SERVER_LIMITS.acmeRetryDelay, left * USED) : SERVER_LIMITS.acmeRetryDelay
+  }
+
+  /** Milliseconds; at most 0 without a certificate. */
+  get #validFor(): number {
+    return this.#certificate === undefined ? 0 : Date.parse(this.#certificate.validTo) - this.#options.clock.now()
   }
 
   /** Returns the milliseconds until the next look. */
   async #attempt(): Promise<number> {
-    const { authority, events, clock } = this.#options
+    const { authority, events } = this.#options
     try {
       // An authority may refuse to replace a certificate twice, so that only the first attempt names it.
       const replaces = this.#certificate && this.#failures === 0 ? certificateId(this.#certificate) : undefined
       const files = await authority.obtain(replaces, this.#stop.signal)
       this.#certificate = new X509Certificate(files.cert)
+      this.#unstored = files
       this.#dueAt = undefined
       this.#suggested = undefined
-      this.#failures = 0
-      this.#error = undefined
+      this.#succeeded()
       events.obtained(files)
       return (await this.#timeLeft()) || this.#delayAtOnce
     } catch (error) {
-      if (this.#stop.signal.aborted) return 0
-      this.#failures++
-      this.#error = error instanceof AcmeError ? error.message : String(error)
-      const retryAfter = error instanceof AcmeError ? error.retryAfter : undefined
-      const delay = retryDelay(this.#failures, retryAfter, clock.random())
-      events.failed(this.#error, this.#failures, delay)
-      return delay
+      return this.#stop.signal.aborted ? 0 : this.#failed(error)
     }
+  }
+
+  #succeeded(): void {
+    this.#failures = 0
+    this.#error = undefined
+  }
+
+  /** Returns the milliseconds until the next attempt. */
+  #failed(error: unknown): number {
+    const { events, clock } = this.#options
+    this.#hasFailed = true
+    this.#failures++
+    this.#error = error instanceof AcmeError ? error.message : String(error)
+    const retryAfter = error instanceof AcmeError ? error.retryAfter : undefined
+    const delay = retryDelay(this.#failures, retryAfter, this.#validFor, clock.random())
+    events.failed(this.#error, this.#failures, delay)
+    return delay
   }
 }
 

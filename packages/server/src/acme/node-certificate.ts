@@ -87,6 +87,8 @@ export class NodeCertificate {
   /** Reads the files again. Throws a `ConfigError`, and keeps what it has. */
   reload(config: Config): CertificateFacts | undefined {
     const files = this.#given ?? readTls(config)
+    // What ACME obtained stays in use where its file is missing or damaged: the disk was full, or the folder was emptied.
+    if (files === undefined && this.#files !== undefined && usesAcme(config)) return this.#facts
     this.#facts = files && certificateFacts(files.cert)
     this.#files = files ?? (usesAcme(config) ? selfSignedCertificate() : undefined)
     return this.#facts

@@ -1,6 +1,6 @@
 // What ACME keeps on disk: the key of the account, and the certificate with its key and chain in one file, so that they change together.
 import { createPrivateKey, type KeyObject } from 'node:crypto'
-import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { chmodSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { acmeFile } from '../net/tls.ts'
 import { keyText, newKey } from '../x509/certificates.ts'
@@ -41,7 +41,8 @@ export class AcmeStorage {
       const temporary = `${path}.new`
       const file = openSync(temporary, 'w', 0o600)
       try {
-        writeSync(file, text)
+        // Not `writeSync`, which may write a part only, on a disk that is almost full.
+        writeFileSync(file, text)
         fsyncSync(file)
       } finally {
         closeSync(file)

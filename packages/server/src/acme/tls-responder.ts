@@ -20,7 +20,7 @@ export class TlsResponder implements ChallengeResponder {
   }
 
   async publish({ name, keyAuthorization }: ChallengeAnswer): Promise<() => Promise<void>> {
-    const serverName = isIP(name) === 0 ? name : reverseName(name)
+    const serverName = isIP(name) === 0 ? name.toLowerCase() : reverseName(name)
     this.#pending.set(serverName, challengeCertificate(name, keyAuthorization, this.#now()))
     return async () => void this.#pending.delete(serverName)
   }

@@ -45,7 +45,7 @@ export function certificateProblems({ certificate }: Status): readonly Problem[]
     return [{ problem: 'the first certificate is being obtained', fix: 'wait a minute; parley tail shows the result' }]
   return [
     {
-      problem: `the certificate could not be obtained (${kept}): ${error}`,
+      problem: `the certificate could not be obtained or stored (${kept}): ${error}`,
       fix: `correct what the sentence names; the attempt is ${again}, and at once after a restart`,
     },
   ]

@@ -134,7 +134,7 @@ export const SERVER_NOTES = {
     level: 'error',
     fields: { reason: 'text', failures: 'number', retry: 'number' },
     meaning:
-      'The certificate could not be obtained; the next attempt is in `retry` seconds. A certificate that is still valid stays in use.',
+      'The certificate could not be obtained, or not be stored; the next attempt is in `retry` seconds. A certificate that is still valid stays in use.',
   },
   'connection.error': {
     level: 'debug',

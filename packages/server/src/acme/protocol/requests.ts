@@ -19,10 +19,13 @@ export interface AcmeRequest {
   /** Certificate authorities that are trusted for this request, as PEM; undefined: those of Node.js. */
   readonly ca: string | undefined
   readonly signal: AbortSignal
+  /** Milliseconds until the whole answer has arrived. */
+  readonly timeout?: number
 }
 
 /** Rejects with an `AcmeError` if there is no answer. */
-export function send(url: string, { method, body, ca, signal }: AcmeRequest): Promise<AcmeAnswer> {
+export function send(url: string, acmeRequest: AcmeRequest): Promise<AcmeAnswer> {
+  const { method, body, ca, signal, timeout = SERVER_LIMITS.acmeRequestTimeout } = acmeRequest
   return new Promise((resolve, reject) => {
     const failed = (reason: string) => reject(new AcmeError(`${new URL(url).host} cannot be reached: ${reason}`))
     const headers = {
@@ -30,8 +33,7 @@ export function send(url: string, { method, body, ca, signal }: AcmeRequest): Pr
       'accept-language': 'en',
       ...(body !== undefined && { 'content-type': 'application/jose+json', 'content-length': Buffer.byteLength(body) }),
     }
-    const limited = AbortSignal.any([signal, AbortSignal.timeout(SERVER_LIMITS.acmeRequestTimeout)])
-    const outgoing = request(url, { method, headers, ca, signal: limited, agent: false }, response => {
+    const outgoing = request(url, { method, headers, ca, signal, agent: false }, response => {
       const parts: Buffer[] = []
       let size = 0
       response.on('data', (part: Buffer) => {
@@ -52,14 +54,18 @@ export function send(url: string, { method, body, ca, signal }: AcmeRequest): Pr
       })
     })
     outgoing.on('error', error => failed(reasonOf(error, signal)))
+    // Not `AbortSignal.timeout` within `AbortSignal.any`: garbage collection removes it, and the request would wait for ever.
+    const timer = setTimeout(() => {
+      failed(`no answer within ${timeout / 1_000} s`)
+      outgoing.destroy()
+    }, timeout)
+    outgoing.once('close', () => clearTimeout(timer))
     outgoing.end(body)
   })
 }
 
 function reasonOf(error: Error, signal: AbortSignal): string {
   if (signal.aborted) return 'the node stops'
-  if (error.name === 'AbortError' || error.name === 'TimeoutError')
-    return `no answer within ${SERVER_LIMITS.acmeRequestTimeout / 1_000} s`
   return (error as NodeJS.ErrnoException).code ?? error.message
 }
 
