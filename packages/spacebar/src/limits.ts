@@ -53,6 +53,10 @@ export const LIMITS = {
   publishStep: 50,
   /** The longest delay before a reconnect to a node: the node is near, and calls wait for it. */
   reconnectDelay: 2_000,
+  /** Between two log lines about internal errors, and between two ticks that fail. */
+  failureInterval: 1_000,
+  /** From an internal error to the reconciliation that repairs what it left behind. */
+  repairDelay: 5_000,
   /** Between two attempts to reach the bus or the database. */
   retryDelay: 2_000,
   /** How long a connection to the database may take, and a query: the largest one reads every voice state. */

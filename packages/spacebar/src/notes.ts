@@ -14,6 +14,7 @@ export const BRIDGE_NOTES = {
   'bridge.database_opened': 'info',
   'bridge.database_lost': 'warn',
   'bridge.other_bridge': 'error',
+  'bridge.internal_error': 'error',
   'bridge.reconciled': 'debug',
   'bridge.refused': 'warn',
   'bridge.unknown_endpoint': 'warn',

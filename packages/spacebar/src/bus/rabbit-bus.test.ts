@@ -57,10 +57,28 @@ test('a URL and a user that cannot be used are not tried again', async t => {
   await assert.rejects(RabbitBus.open('amqp://[', listener, broker), PermanentError)
   broker.refusal = new Error('Handshake terminated by server: 403 (ACCESS-REFUSED) with message "Login was refused"')
   await assert.rejects(open(), PermanentError)
+  for (const reason of ['vhost voice not found', "access to vhost '/' refused for user 'guest'"]) {
+    broker.refusal = new Error(
+      `Handshake terminated by server: 530 (NOT-ALLOWED) with message "NOT_ALLOWED - ${reason}"`,
+    )
+    await assert.rejects(open(), (error: Error) => error instanceof PermanentError && error.message.includes(reason))
+  }
   broker.refusal = undefined
   broker.onRequest = (request, channel) => request === 'assertQueue' && channel.refuse(403, 'ACCESS-REFUSED')
   await assert.rejects(open(), PermanentError)
   assert.equal(broker.open, 0)
+})
+
+test('a limit of connections is tried again', async t => {
+  const { broker, open, retry, story } = scene(t)
+  const reason = "access to vhost '/' refused for user 'guest': connection limit (1) is reached"
+  broker.refusal = new Error(`Handshake terminated by server: 530 (NOT-ALLOWED) with message "NOT_ALLOWED - ${reason}"`)
+  await open()
+  broker.refusal = undefined
+  await retry()
+  const [lost, opened] = story()
+  assert.match(lost!, /limit \(1\) is reached/)
+  assert.equal(opened, 'opened')
 })
 
 test('a refused request leaves no connection open, and is repeated', async t => {

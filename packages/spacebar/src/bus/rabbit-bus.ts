@@ -38,7 +38,7 @@ export class RabbitBus implements Bus {
 
   /**
    * Resolves after the first attempt; a broker that is away is tried again. Throws a PermanentError for a URL that cannot
-   * be used, and if the broker refuses the user.
+   * be used, and if the broker refuses the user or the virtual host.
    */
   static async open(url: string, listener: BusListener, amqp?: Amqp): Promise<RabbitBus> {
     if (!URL.canParse(url)) throw new PermanentError('expected a URL such as amqp://host:5672')

@@ -65,7 +65,7 @@ export class RabbitLink {
       // A request that fails because the connection ended does not say why it ended.
       const reason = this.#reason ?? (error as Error).message
       void this.#end(reason)
-      throw isAccessRefused(error) ? new PermanentError(reason) : new Error(reason)
+      throw isRefused(error) ? new PermanentError(reason) : new Error(reason)
     }
     this.#isOpen = true
     this.#listener.opened()
@@ -141,8 +141,12 @@ const closed = (connection: AmqpConnection): Promise<void> =>
     connection.close().then(resolve, () => resolve())
   })
 
-/** Wrong credentials, or no right to the exchange. amqplib gives an error of its handshake no code. */
-function isAccessRefused(error: unknown): boolean {
+/**
+ * Wrong credentials, no right to the exchange (403), a virtual host that does not exist or is not for this user (530). A limit of
+ * connections has the code 530 too, and passes. amqplib gives an error of its handshake no code.
+ */
+function isRefused(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown }
-  return code === 403 || /^Handshake terminated by server: 403 /.test(String(message))
+  const [, handshake] = /^Handshake terminated by server: (403|530) /.exec(String(message)) ?? []
+  return code === 403 || handshake === '403' || (handshake === '530' && !/\blimit\b/.test(String(message)))
 }

@@ -79,6 +79,10 @@ export class Bridge {
     this.#reconcileAt = now + LIMITS.reconcileInterval
     this.#outputs.push({ kind: 'reconcile' })
   }
+  /** An input or output failed, and the database has what it was about. A reconciliation that fails is not repeated at once. */
+  repair(now: number): void {
+    if (this.#hasDatabase) this.#reconcileAt = Math.min(this.#reconcileAt, now + LIMITS.repairDelay)
+  }
   /** The database could not be read. */
   reconcileFailed(now: number): void {
     this.#reconcileAt = now + LIMITS.retryDelay

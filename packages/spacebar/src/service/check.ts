@@ -4,6 +4,7 @@ import { access, constants } from 'node:fs/promises'
 import { connect as connectTls } from 'node:tls'
 import { LvspClient } from '@parley/client'
 import { folderOf } from '../bus/open-bus.ts'
+import { RabbitBus } from '../bus/rabbit-bus.ts'
 import { spacebarSockets } from '../bus/unix-writers.ts'
 import { normalEndpoint } from '../core/nodes.ts'
 import { Database, OtherBridgeError } from '../database/database.ts'
@@ -31,12 +32,7 @@ export async function checkBridge(settings: BridgeSettings): Promise<CheckResult
 /** The folder must be usable, and have sockets of Spacebar in it. */
 async function checkBus(url: string): Promise<CheckResult[]> {
   const folder = folderOf(url)
-  if (folder === undefined)
-    return [
-      warning(
-        'bus: RabbitMQ works only with a Spacebar of one process (EVENT_TRANSMISSION=rabbitmq-single): several share one queue and lose events. Prefer EVENT_TRANSMISSION=unix.',
-      ),
-    ]
+  if (folder === undefined) return checkRabbit(url)
   try {
     await access(folder, constants.R_OK | constants.W_OK | constants.X_OK)
     const { length } = await spacebarSockets(folder)
@@ -47,6 +43,30 @@ async function checkBus(url: string): Promise<CheckResult[]> {
   } catch (error) {
     return [failed(`bus: ${folder} cannot be used (${(error as NodeJS.ErrnoException).code}).`)]
   }
+}
+
+/** Opens it as the bridge would, with the same rights. */
+async function checkRabbit(url: string): Promise<CheckResult[]> {
+  let reason: string | undefined
+  const listener = {
+    event: () => {},
+    opened: () => {},
+    lost: (why: string) => {
+      reason ??= why
+    },
+  }
+  try {
+    const bus = await RabbitBus.open(url, listener)
+    await bus.close()
+  } catch (error) {
+    reason = (error as Error).message
+  }
+  if (reason !== undefined) return [failed(`bus: RabbitMQ cannot be used: ${reason}`)]
+  return [
+    warning(
+      'bus: RabbitMQ works only with a Spacebar of one process (EVENT_TRANSMISSION=rabbitmq-single): several share one queue and lose events. Prefer EVENT_TRANSMISSION=unix.',
+    ),
+  ]
 }
 
 /** Connects and identifies, then leaves: the node must accept the secret and the capability `adopt_token`. */

@@ -9,6 +9,7 @@ import { Database, OtherBridgeError } from '../database/database.ts'
 import { LIMITS } from '../limits.ts'
 import { type BridgeNote, type BridgeNoteName, bridgeNote } from '../notes.ts'
 import { isPermanent } from '../permanent-error.ts'
+import { BridgeLoop } from './bridge-loop.ts'
 import { NodeLinks } from './node-links.ts'
 import { type BridgeSettings, BridgeSettingsError, targetsOf } from './options.ts'
 
@@ -30,12 +31,11 @@ export class SpacebarBridge {
   readonly #nodes: NodeLinks
   readonly #readyNodes = new Set<string>()
   readonly #bridge: Bridge
+  readonly #loop: BridgeLoop
   readonly #retries = new Set<NodeJS.Timeout>()
   #database: Database | undefined
   #bus: Bus | undefined
-  #timer: NodeJS.Timeout | undefined
   #isBusOpen = false
-  #isPumping = false
   #isClosed = false
   #hasReportedReady = false
   #isReading = false
@@ -55,6 +55,13 @@ export class SpacebarBridge {
     } catch (error) {
       throw error instanceof RangeError ? new BridgeSettingsError(`node: ${error.message}`) : error
     }
+    this.#loop = new BridgeLoop({
+      core: this.#bridge,
+      apply: output => this.#apply(output),
+      settled: () => this.#reportReady(),
+      failed: (stack, failures) => this.#note('bridge.internal_error', { stack, failures }),
+      clock: () => performance.now(),
+    })
   }
 
   /**
@@ -89,7 +96,7 @@ export class SpacebarBridge {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
-    clearTimeout(this.#timer)
+    this.#loop.close()
     for (const retry of this.#retries) clearTimeout(retry)
     await this.#bus?.close()
     await Promise.all([this.#nodes.close(), this.#database?.close()])
@@ -180,31 +187,8 @@ export class SpacebarBridge {
     this.#retries.add(timer)
   }
 
-  /** An input of the state machine at the present time, and its outputs. */
   #feed(input: (now: number) => void): void {
-    if (this.#isClosed) return
-    input(performance.now())
-    this.#pump()
-  }
-
-  /**
-   * Applies outputs until there are none, then sets the timer for the deadline. Inputs from within are applied by the
-   * same loop.
-   */
-  #pump(): void {
-    if (this.#isPumping) return
-    this.#isPumping = true
-    try {
-      for (let outputs = this.#bridge.takeOutputs(); outputs.length > 0; outputs = this.#bridge.takeOutputs())
-        for (const output of outputs) this.#apply(output)
-    } finally {
-      this.#isPumping = false
-    }
-    this.#reportReady()
-    clearTimeout(this.#timer)
-    const wait = this.#bridge.deadline - performance.now()
-    if (wait < Infinity)
-      this.#timer = setTimeout(() => this.#feed(now => this.#bridge.tick(now)), Math.max(wait, 0) + 1)
+    this.#loop.feed(input)
   }
 
   #apply(output: BridgeOutput): void {
