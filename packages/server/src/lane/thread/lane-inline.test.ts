@@ -8,6 +8,7 @@ import { ask, openSocket } from '../../testing/udp-socket.ts'
 import { protectionReady } from '../crypto/protection.ts'
 import type { DatagramPort, Destination } from '../engine/portable-engine.ts'
 import { InlineLane } from './lane-inline.ts'
+import { Lanes } from './lanes.ts'
 
 /** The published GCM packet of SSRC 12345 under KEY, with nonce 1. */
 const KEY = Uint8Array.from({ length: 32 }, (_, index) => index)
@@ -180,4 +181,58 @@ test('a lane whose deadline is not a number is not ticked without end', context 
   readings = 0
   for (let passed = 0; passed < 100; passed++) context.mock.timers.tick(1)
   assert.equal(readings, 0)
+})
+
+test('a lane that fails at an input ends, and says why; without a listener the failure is an exception', async context => {
+  context.mock.timers.enable({ apis: ['setTimeout'] })
+  const inputs: Record<string, (lane: InlineLane) => void> = {
+    command: lane => join(lane, 2, SSRC + 8),
+    datagram: lane => lane.receive(OPUS, '10.0.0.1', 5),
+    timeout: () => context.mock.timers.tick(60_000),
+  }
+  for (const [name, input] of Object.entries(inputs))
+    for (const isHeard of [true, false]) {
+      let clock = () => 0
+      const lost: string[] = []
+      const onLost = isHeard ? (reason: string) => void lost.push(reason) : undefined
+      const lane = new InlineLane(new MemoryPort(), { id: 1, port: 1, onEvents() {}, clock: () => clock(), onLost })
+      join(lane, 1, SSRC)
+      lane.receive(encodeDiscoveryRequest(SSRC), '10.0.0.1', 5)
+      protect(lane, 1)
+      lane.receive(OPUS, '10.0.0.1', 5)
+      clock = () => {
+        throw new Error('no time')
+      }
+      if (isHeard) assert.doesNotThrow(() => input(lane), name)
+      else assert.throws(() => input(lane), /no time/, name)
+      clock = () => 1
+      await Promise.resolve()
+      assert.equal(lost.length, isHeard ? 1 : 0, name)
+      if (isHeard) assert.match(lost[0]!, /^Error: no time\n/)
+      context.mock.timers.reset()
+      context.mock.timers.enable({ apis: ['setTimeout'] })
+    }
+})
+
+test('a lane on the main thread that fails is replaced on its port', async context => {
+  const story: string[] = []
+  let isReplaced: (port: number) => void = () => {}
+  const replaced = new Promise<number>(resolve => {
+    isReplaced = resolve
+  })
+  const observer = {
+    laneEvents() {},
+    laneMissing() {},
+    laneLost: (lane: number, reason: string) => void story.push(`${lane} lost: ${reason.split('\n')[0]}`),
+    laneReplaced: (_lane: number, port: number) => isReplaced(port),
+  }
+  const lanes = await Lanes.open({ engine: 'portable', count: 0, ip: '127.0.0.1', port: 0 }, observer)
+  context.after(() => lanes.close())
+  const { port } = lanes.all[0]!
+  lanes.command(0, { kind: 'addPeer', peer: 1, ssrcs: undefined as unknown as Int32Array })
+  assert.equal(await replaced, port)
+  assert.match(story.join(), /^0 lost: TypeError: /)
+  assert.equal(lanes.lost, 0)
+  const reply = await ask(await openSocket(context), port, Uint8Array.of(0x13, 0x37, 0xca, 0xfe, 0, 0, 0, 9))
+  assert.equal(reply.toString('hex'), '1337f00d00000009')
 })

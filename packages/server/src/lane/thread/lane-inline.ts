@@ -24,6 +24,11 @@ export interface InlineLaneOptions {
   takeCommands?(): void
   /** Monotonic milliseconds; `performance.now` if absent. */
   clock?: (() => number) | undefined
+  /**
+   * The lane failed and has closed; the port is free again. Without it a failure is an exception, which ends the thread of a lane that has
+   * its own.
+   */
+  onLost?: ((reason: string) => void) | undefined
 }
 
 /** Feeds a router from a port, and ticks it at its deadlines. */
@@ -37,6 +42,7 @@ export class InlineLane implements Lane {
   readonly #clock: () => number
   readonly #onEvents: InlineLaneOptions['onEvents']
   readonly #takeCommands: InlineLaneOptions['takeCommands']
+  readonly #onLost: InlineLaneOptions['onLost']
   #timeout: NodeJS.Timeout | undefined
   #armedFor = Infinity
   readonly #stallGuard = new StallGuard(SERVER_LIMITS.laneStallPause)
@@ -58,11 +64,12 @@ export class InlineLane implements Lane {
 
   /** On an open port, whose datagrams the caller passes to `receive`. */
   constructor(port: DatagramPort, options: InlineLaneOptions) {
-    const { id, onEvents, takeCommands, clock = () => performance.now() } = options
+    const { id, onEvents, takeCommands, onLost, clock = () => performance.now() } = options
     this.id = id
     this.#port = port
     this.#onEvents = onEvents
     this.#takeCommands = takeCommands
+    this.#onLost = onLost
     this.#clock = clock
     this.#engine = new PortableEngine(port)
     const { timeOrigin } = performance
@@ -76,8 +83,12 @@ export class InlineLane implements Lane {
 
   command(command: LaneCommand): void {
     if (this.#isClosed) return
-    this.#router.command(command, this.#clock())
-    this.#settle()
+    try {
+      this.#router.command(command, this.#clock())
+      this.#settle()
+    } catch (error) {
+      this.#failed(error)
+    }
   }
 
   /** Commands take effect at once. */
@@ -95,6 +106,14 @@ export class InlineLane implements Lane {
 
   /** One datagram from the port. */
   receive(bytes: Uint8Array, ip: string, port: number, local = 0): void {
+    try {
+      this.#receive(bytes, ip, port, local)
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  #receive(bytes: Uint8Array, ip: string, port: number, local: number): void {
     this.#takeCommands?.()
     const batch = this.#isClosed ? undefined : this.#engine.load(bytes, ip, port, local)
     if (batch === undefined) return
@@ -158,11 +177,26 @@ export class InlineLane implements Lane {
   }
 
   #wake(due: number): void {
-    const now = this.#clock()
-    const pause = this.#stallGuard.pause(due, now)
-    if (pause > 0) return this.#tickAt(now + pause)
-    this.#armedFor = Infinity
-    this.#router.tick(now)
-    this.#settle()
+    try {
+      const now = this.#clock()
+      const pause = this.#stallGuard.pause(due, now)
+      if (pause > 0) return this.#tickAt(now + pause)
+      this.#armedFor = Infinity
+      this.#router.tick(now)
+      this.#settle()
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  /** Ends the lane as a crash ends that of a thread. The router is not used again: its state may be inconsistent. */
+  #failed(error: unknown): void {
+    const onLost = this.#onLost
+    if (onLost === undefined) throw error
+    if (this.#isClosed) return
+    this.#isClosed = true
+    clearTimeout(this.#timeout)
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    void this.#port.close().then(() => onLost(reason))
   }
 }

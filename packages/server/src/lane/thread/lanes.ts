@@ -147,12 +147,13 @@ export class Lanes {
     const { id, bell } = place
     const { engine, count, ip, addresses } = this.#options
     const onEvents = (events: readonly LaneEvent[]) => this.#observer.laneEvents(id, events)
-    if (count === 0) return InlineLane.open({ id, ip, port, addresses, onEvents })
     const onLost = (reason: string) => this.#lost(place, reason)
+    if (count === 0) return InlineLane.open({ id, ip, port, addresses, onEvents, onLost })
     return ThreadLane.open({ id, engine, ip, port, addresses, bell, onEvents, onLost })
   }
 
   #lost(place: Place, reason: string): void {
+    if (this.#isClosed) return
     place.lane = undefined
     for (const other of this.#places) {
       this.#rings.delete(ringKey(place, other))
