@@ -132,6 +132,7 @@ export class VoiceNode {
       effects: this.#effects,
       deadlines: this.#deadlines,
       reportsVideo: true,
+      kept: backend => this.#channels.usageOf(backend).kept,
       ready: (backend, now) => {
         this.#moveRequests.begin(backend, now)
         observer.backendReady(backend, this.#sessions.all())

@@ -110,15 +110,18 @@ export class BackendControl implements NodeControl {
 
   /** Configured backends, and those that have, or had, a connection or channels. */
   inspect(): BackendInspection[] {
-    return Array.from(this.#channels.usages(), ([backend, { channels, voiceStates, sessions, used, overBitrate }]) => ({
-      backend,
-      isDetached: !this.#attached.has(backend),
-      channels,
-      voiceStates,
-      sessions,
-      memory: used,
-      overBitrate,
-    }))
+    return Array.from(
+      this.#channels.usages(),
+      ([backend, { channels, voiceStates, sessions, memory, overBitrate }]) => ({
+        backend,
+        isDetached: !this.#attached.has(backend),
+        channels,
+        voiceStates,
+        sessions,
+        memory,
+        overBitrate,
+      }),
+    )
   }
 
   health(now: number): number {

@@ -108,3 +108,25 @@ test('at the memory limit of their backend sessions keep fewer messages for resu
   ana.drop(1000)
   assert.equal(connect(bench, backend.join('3')).closeCode, undefined)
 })
+
+test('what is kept for RESUME counts as memory of the backend, leaves room for its channels, and is released', () => {
+  const maxMemory = 4 * LIMITS.channelMemory
+  const { bench, backend } = start({ maxMemory })
+  const usage = bench.usage('main')
+  const inspected = () => bench.control.inspect().find(each => each.backend === 'main')?.memory
+  const assign = (channel: number) => backend.info(0, { channel_id: String(channel) })
+  for (let i = 0; i < 500; i++) assign(1)
+  assert.ok(usage.kept.used > 1_000 && usage.memory <= maxMemory, `${usage.kept.used} of ${maxMemory}`)
+  assert.ok(usage.memory > maxMemory - 1_000, 'it uses the room that is left')
+  assert.equal(inspected(), usage.memory)
+  for (const channel of [2, 3, 4]) assign(channel)
+  assert.deepEqual([failures(backend), usage.kept.used], [[], 0])
+  assign(5)
+  assert.equal(failures(backend)[0]?.[0], LvspFailure.TooMuchMemory)
+  backend.info(2, { channel_id: '4' })
+  assign(1)
+  assert.ok(usage.kept.used > 0)
+  backend.drop()
+  bench.advance(LIMITS.lvspResumeWindow)
+  assert.equal(usage.kept.used, 0)
+})

@@ -36,6 +36,20 @@ export const backendLimits = ({
   maxMemory: maxMemory ?? LIMITS.memoryPerBackend,
 })
 
+/** The room that nothing else of a backend occupies: a message that exceeds it replaces older ones. */
+class Leftover implements MemoryBudget {
+  readonly #usage: BackendUsage
+  used = 0
+
+  constructor(usage: BackendUsage) {
+    this.#usage = usage
+  }
+
+  get max(): number {
+    return Math.max(0, this.#usage.max - this.#usage.used)
+  }
+}
+
 export class BackendUsage implements MemoryBudget {
   /** May be changed at any time; a lower limit ends nothing that exists. */
   limits: BackendLimits
@@ -46,8 +60,10 @@ export class BackendUsage implements MemoryBudget {
   readonly views = noViews()
   /** Packets above the bit rate of their sender or its channel. */
   overBitrate = 0
-  /** Bytes. */
+  /** Bytes, besides those of `kept`. */
   used = 0
+  /** What its LVSP sessions keep for RESUME. */
+  readonly kept: MemoryBudget = new Leftover(this)
 
   constructor(limits: BackendLimits) {
     this.limits = limits
@@ -57,7 +73,12 @@ export class BackendUsage implements MemoryBudget {
     return this.limits.maxMemory
   }
 
-  /** Whether so many bytes are left. */
+  /** Bytes that it occupies in all. */
+  get memory(): number {
+    return this.used + this.kept.used
+  }
+
+  /** Whether so many bytes are left. What is kept for RESUME leaves them. */
   hasRoom(bytes: number): boolean {
     return this.used + bytes <= this.limits.maxMemory
   }

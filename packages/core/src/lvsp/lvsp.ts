@@ -16,6 +16,7 @@ import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
 import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
+import type { MemoryBudget } from '../replay-buffer.ts'
 import { healthOf } from './commands.ts'
 import { LvspConnection, type LvspConnectionInspection } from './connection.ts'
 import type { Dialect } from './dialect.ts'
@@ -65,6 +66,8 @@ export interface LvspOptions {
   serverVersion: string
   /** The node reports video (VIDEO_VIEW, VIDEO_SOURCE). */
   reportsVideo?: boolean | undefined
+  /** Memory for what is kept for RESUME of the backend; without it each session has its own bound only. */
+  kept?: (backend: BackendId) => MemoryBudget
   /** A connection of the backend is ready, and has not received replayed messages. */
   ready?: (backend: BackendId, now: number) => void
 }
@@ -312,7 +315,7 @@ export class Lvsp {
   }
 
   #session(backend: BackendId, front: string | undefined): LvspSession | undefined {
-    const { crypto, node, effects, deadlines } = this.#options
+    const { crypto, node, effects, deadlines, kept } = this.#options
     const audience = this.#audiences.get(backend) ?? new Audience(node, (id, now) => this.#options.ready?.(id, now))
     this.#audiences.set(backend, audience)
     const known = audience.find(front)
@@ -322,6 +325,7 @@ export class Lvsp {
       node,
       effects,
       deadlines,
+      kept: kept?.(backend),
       expired: (expired: LvspSession) => audience.remove(expired),
       connectionsChanged: (changed: LvspSession, now: number) => audience.settle(changed, now),
       isReceiver: (each: LvspSession) => audience.isReceiver(each),

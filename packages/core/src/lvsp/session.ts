@@ -4,7 +4,7 @@ import type { BackendId } from '../channel/channel-ref.ts'
 import type { Deadlines, Timed } from '../deadlines.ts'
 import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
-import { ReplayBuffer } from '../replay-buffer.ts'
+import { type MemoryBudget, ReplayBuffer } from '../replay-buffer.ts'
 import { type Agreement, eventData, isAgreed } from './dialect.ts'
 import { channelMirror, isOfVoiceState, voiceStateMirror } from './fronts/mirror-messages.ts'
 import type {
@@ -35,6 +35,8 @@ export interface LvspSessionHost {
   readonly node: NodeControl
   readonly effects: Effects
   readonly deadlines: Deadlines
+  /** Memory of the backend for messages that are kept; undefined where only `LIMITS` bound them. */
+  readonly kept?: MemoryBudget | undefined
   expired(session: LvspSession): void
   /** Its first connection is live, or its last one ended. */
   connectionsChanged(session: LvspSession, now: number): void
@@ -69,6 +71,12 @@ interface Kept {
   text: string
 }
 
+const REPLAY_LIMITS = {
+  highest: Number.MAX_SAFE_INTEGER,
+  messages: LIMITS.lvspReplayMessages,
+  bytes: LIMITS.lvspReplayBytes,
+}
+
 export class LvspSession implements Timed {
   readonly backend: BackendId
   /** `session` of READY. */
@@ -84,11 +92,7 @@ export class LvspSession implements Timed {
   /** The token of the last IDENTIFY or RESUME, in canonical form: drafts of the specification resume with it. */
   draftToken: string | undefined
   readonly #host: LvspSessionHost
-  readonly #replay = new ReplayBuffer<Kept>({
-    highest: Number.MAX_SAFE_INTEGER,
-    messages: LIMITS.lvspReplayMessages,
-    bytes: LIMITS.lvspReplayBytes,
-  })
+  readonly #replay: ReplayBuffer<Kept>
   /** Oldest first. The newest connection receives. */
   #attached: Attachment[] = []
   /** The agreement of the newest connection, also after its end: it decides what is kept for replay. */
@@ -102,6 +106,7 @@ export class LvspSession implements Timed {
     this.backend = backend
     this.id = id
     this.#host = host
+    this.#replay = new ReplayBuffer(REPLAY_LIMITS, host.kept)
   }
 
   /** The number of the newest INFO; 0 before the first. */
@@ -292,6 +297,7 @@ export class LvspSession implements Timed {
   /** Ends the session, which has no connection: nothing can be resumed. */
   expire(): void {
     this.#endsAt = Infinity
+    this.#replay.clear()
     this.#host.deadlines.remove(this)
     this.#host.expired(this)
   }

@@ -2,7 +2,7 @@
 import { totalmem } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 
-/** Of the memory that the process can have: the rest is for sockets, lanes, garbage and the replay of backends. */
+/** Of the memory that the process can have: the rest is for sockets, lanes and garbage. */
 const SHARE = 0.5
 
 /** Bytes. What backends occupy is mostly in V8's heap, whose limit is below the machine's memory on large machines. */
