@@ -31,6 +31,7 @@ export interface MeasuredParts {
 export class Measurements {
   readonly #parts: MeasuredParts
   readonly #calls = new CallEvents()
+  readonly #failures: Measured['failures']
   readonly #load: ProcessLoad
   /** The last report of each lane; absent while the lane is lost. */
   readonly #counters = new Map<number, LaneCounters>()
@@ -39,6 +40,15 @@ export class Measurements {
     const { log, host } = parts
     this.#parts = parts
     log.read(this.#calls.note)
+    const calls = this.#calls
+    this.#failures = {
+      get inputs() {
+        return host.failures.inputs + calls.internalErrors
+      },
+      get effects() {
+        return host.failures.effects
+      },
+    }
     this.#load = new ProcessLoad({
       measured: eventLoopLag => host.measured({ eventLoopLag }),
       descriptorsExhausted: () => log.note(serverNote('descriptors.exhausted', {})),
@@ -65,11 +75,11 @@ export class Measurements {
 
   /** What the admin API derives alarms from. */
   condition(): Condition {
-    const { host, ports, certificate, log } = this.#parts
+    const { ports, certificate, log } = this.#parts
     return {
       certificate: certificate.validity,
       eventLoopLag: this.#load.eventLoopLag,
-      failures: host.failures.inputs + host.failures.effects,
+      failures: this.#failures.inputs + this.#failures.effects,
       logLinesLost: log.lost,
       lostLanes: ports.lanes.lost,
       now: Date.now(),
@@ -78,7 +88,7 @@ export class Measurements {
 
   /** Metrics read the node at each scrape; nothing is counted for them. */
   open(): () => Promise<string> {
-    const { node, host, ports, certificate, log, connections, socketLimits, relay, isDraining } = this.#parts
+    const { node, ports, certificate, log, connections, socketLimits, relay, isDraining } = this.#parts
     return openMetrics({
       version: VERSION,
       engine: ports.engine,
@@ -91,7 +101,7 @@ export class Measurements {
       relay: () => relay,
       refused: socketLimits.refused,
       refusedIdentifies: node.refusedIdentifies,
-      failures: host.failures,
+      failures: this.#failures,
       logLinesLost: () => log.lost,
       descriptorsExhausted: () => this.#load.descriptorsExhausted,
       eventLoopLag: () => this.#load.eventLoopLag,

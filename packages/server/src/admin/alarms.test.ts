@@ -45,6 +45,18 @@ test('each fault is an alarm', () => {
   assert.deepEqual(names({}, { logLinesLost: 5 }), ['warning log-lost'])
 })
 
+test('a certificate that could not be obtained is an alarm', () => {
+  const certificate = { until: undefined, next_attempt: undefined, failures: 1, error: 'refused' }
+  const missing = alarmsOf({ ...STATUS, certificate }, { ...FINE, certificate: undefined })
+  assert.deepEqual(
+    missing.map(({ alarm, severity, text }) => [severity, alarm, text]),
+    [['critical', 'certificate-missing', 'There is no certificate yet, and no client can connect: refused.']],
+  )
+  const until = new Date(NOW + 60 * DAY).toISOString()
+  assert.deepEqual(names({ certificate: { until, failures: 2, error: 'refused' } }), [])
+  assert.deepEqual(names({ certificate: { until, failures: 3, error: 'refused' } }), ['warning certificate-renewal'])
+})
+
 test('a draining node is not full besides', () => {
   assert.deepEqual(names({ health: 0, draining: true }), ['warning draining'])
 })

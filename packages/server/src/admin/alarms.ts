@@ -31,12 +31,13 @@ const DAY = 24 * 3_600 * 1_000
 const FULL = 0.1
 const BUSY = 0.9
 const LATE = 100
+const MANY_FAILURES = 3
 
 const critical = (alarm: string, text: string): Alarm => ({ alarm, severity: 'critical', text })
 const warning = (alarm: string, text: string): Alarm => ({ alarm, severity: 'warning', text })
 
 /** In the order of the parts of the node. */
-export function alarmsOf({ backends, health, draining, lanes }: Status, condition: Condition): Alarm[] {
+export function alarmsOf({ backends, health, draining, lanes, certificate }: Status, condition: Condition): Alarm[] {
   return [
     ...backends
       .filter(({ connected }) => !connected)
@@ -55,6 +56,7 @@ export function alarmsOf({ backends, health, draining, lanes }: Status, conditio
       ? []
       : [critical('lane-lost', `${condition.lostLanes} of the lanes have crashed and are not replaced yet.`)]),
     ...certificateAlarms(condition),
+    ...renewalAlarms(certificate),
     ...(draining ? [warning('draining', 'The node drains: it takes no new channels.')] : []),
     ...(health < FULL && !draining
       ? [warning('full', 'The node is almost full: add a node, or raise [capacity].')]
@@ -82,4 +84,15 @@ function certificateAlarms({ certificate, now }: Condition): Alarm[] {
   if (left < 0) return [critical('certificate', 'The certificate has expired: clients refuse to connect.')]
   if (left > alarmBefore(certificate)) return []
   return [warning('certificate', `The certificate expires in ${(left / DAY).toFixed(1)} days.`)]
+}
+
+/** Of a node that obtains its certificate itself. A failure or two are repeated before anyone has to act. */
+function renewalAlarms(certificate: Status['certificate']): Alarm[] {
+  if (certificate === undefined) return []
+  const { until, failures, error = 'it is being obtained' } = certificate
+  if (until === undefined)
+    return [critical('certificate-missing', `There is no certificate yet, and no client can connect: ${error}.`)]
+  return failures < MANY_FAILURES
+    ? []
+    : [warning('certificate-renewal', `${failures} attempts to renew the certificate failed: ${error}.`)]
 }

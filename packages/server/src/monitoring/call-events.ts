@@ -29,6 +29,8 @@ export class CallEvents {
     lvspFailures: new Map<string, { labels: Labels; count: number }>(),
     gatewayCloses: new Map<string, { labels: Labels; count: number }>(),
   }
+  /** Internal errors that the node noted itself: it closed the connection whose message caused them. */
+  internalErrors = 0
   readonly #observers = new Map<Observation, Observer>()
 
   observe(what: Observation, observer: Observer): void {
@@ -54,6 +56,10 @@ export class CallEvents {
         return count(this.totals.bans, {})
       case 'lvsp.authentication_failed':
         return count(this.totals.lvspFailures, {})
+      case 'gateway.internal_error':
+      case 'lvsp.internal_error':
+        this.internalErrors++
+        return
       case 'gateway.closed':
         return count(this.totals.gatewayCloses, { code: codeOf(values.code) })
     }

@@ -178,3 +178,10 @@ test('the totals of a lane’s latency are a cumulative histogram', async () => 
   ])
     assert.ok(text.includes(`${line}\n`), line)
 })
+
+test('internal errors that the node notes itself are counted', () => {
+  const events = new CallEvents()
+  for (const event of ['gateway.internal_error', 'lvsp.internal_error', 'gateway.closed'])
+    events.note({ level: 'error', event, fields: {} })
+  assert.equal(events.internalErrors, 2)
+})
