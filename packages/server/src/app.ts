@@ -279,7 +279,7 @@ export class App {
   /** The certificate may have been added or removed: that needs a restart, as its listeners are open. */
   #apply(config: Config): void {
     const settings = nodeSettings(config, this.#watch?.address)
-    this.#host.operate(now => this.#node.operator.configure(settings, now))
+    this.#host.perform(now => this.#node.operator.configure(settings, now))
     this.#log.level = config.log.level
     this.#config = config
     present(this.#ports, this.#certificate.files, config)

@@ -285,3 +285,12 @@ test('a tick that fails delays the next deadline only while it is still due', t 
   assert.deepEqual(core.received, ['tick 20', 'tick 30'])
   assert.equal(host.failures.inputs, 2)
 })
+
+test('an action that fails is an error of its caller, too', t => {
+  const { host } = scene(t)
+  let performed = 0
+  host.perform(() => void performed++)
+  assert.equal(performed, 1)
+  assert.throws(() => host.perform(() => assert.fail('a fault')), /host\.input_failed/)
+  assert.equal(host.failures.inputs, 1)
+})

@@ -99,6 +99,14 @@ export class Host {
     })
     return result
   }
+  /** The same without an answer. Throws an error if the node is closed, or failed at it. */
+  perform(action: (now: number) => void): void {
+    const isDone = this.operate(now => {
+      action(now)
+      return true
+    })
+    if (isDone !== true) throw new Error('an internal error occurred, see host.input_failed in the log')
+  }
   /** Stops the timer and ignores further inputs. */
   close(): void {
     this.#closed = true

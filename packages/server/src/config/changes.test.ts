@@ -39,6 +39,27 @@ test('a secret changes with a reload, and a backend is added or removed with a r
   assert.deepEqual(changesBetween(after, before).restart, ['backend.b'])
 })
 
+test('a secret that moves to another backend needs a restart: a reload does not remove its owner', () => {
+  const before = of({
+    backend: [
+      { id: 'a', secret: SECRETS[0] },
+      { id: 'b', secret: SECRETS[1] },
+    ],
+  })
+  const after = of({ backend: [{ id: 'a', secret: SECRETS[1] }] })
+  assert.throws(() => changesBetween(before, after), {
+    name: 'ConfigError',
+    message: /^backend\.b: has the secret of backend a/,
+  })
+  const swapped = of({
+    backend: [
+      { id: 'a', secret: SECRETS[1] },
+      { id: 'b', secret: SECRETS[0] },
+    ],
+  })
+  assert.deepEqual(changesBetween(before, swapped).applied, ['backend.a.secret', 'backend.b.secret'])
+})
+
 test('a certificate may change with a reload, but not be added or removed', () => {
   const withTls = (name: string) => of({ http: { tls_cert: `${name}.pem`, tls_key: `${name}.key` } })
   assert.deepEqual(changesBetween(withTls('a'), withTls('b')).applied, ['http.tls_cert', 'http.tls_key'])

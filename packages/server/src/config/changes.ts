@@ -1,5 +1,6 @@
 // Two configurations compared: which settings a reload applies, and which need a restart.
 import type { BackendConfig, Config } from './config.ts'
+import { ConfigError } from './config-error.ts'
 import { SECTIONS, SETTINGS } from './schema.ts'
 
 export interface ConfigChanges {
@@ -24,10 +25,12 @@ const FILES: Readonly<Record<string, string>> = {
 /** Fields whose presence decides what a listener is: it is open already. */
 const OPENING: ReadonlySet<string> = new Set(['tls_cert', 'tls_key', 'token'])
 
+/** Throws a `ConfigError` if the changes that a reload applies cannot be in effect without the others. */
 export function changesBetween(before: Config, after: Config): ConfigChanges {
   const changes = new Changes()
   const sections = SECTION_NAMES.map(name => [name, changes.merged(name, name, before[name], after[name])])
   const backend = changes.backends(before.backend, after.backend)
+  checkSecrets(backend)
   const config = { ...before, ...Object.fromEntries(sections), backend, warnings: after.warnings } as Config
   return { applied: changes.applied, restart: changes.restart, config }
 }
@@ -61,6 +64,20 @@ class Changes {
       return now === undefined ? old : (this.merged('backend', `backend.${old.id}`, old, now) as BackendConfig)
     })
   }
+}
+
+/** A backend that was removed stays until a restart, and its secret is its own until then. */
+function checkSecrets(backends: readonly BackendConfig[]): void {
+  const owners = new Map<string, string>()
+  for (const { id, secrets } of backends)
+    for (const secret of secrets) {
+      const owner = owners.get(secret)
+      if (owner !== undefined)
+        throw new ConfigError(
+          `backend.${id}: has the secret of backend ${owner}, which needs a restart to change: restart`,
+        )
+      owners.set(secret, id)
+    }
 }
 
 const isSame = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b)

@@ -7,9 +7,13 @@ export class ConfigError extends Error {
   }
 }
 
-/** A value for an error message: one short line, without the credentials of a URL. */
+/** Of a URL in JSON, and of one that lacks its scheme: a user, or a user and a password, which may contain any character. */
+const CREDENTIALS = [/(\/\/)(?:[^"\\]|\\.)*@/g, /(")[^"\\/@]*:(?:[^"\\]|\\.)*@/g]
+
+/** A value for an error message: one short line, without the credentials of URLs. */
 export function shown(value: unknown): string {
-  const text = (JSON.stringify(value) ?? String(value)).replace(/\/\/[^/]*@/, '//(hidden)@')
+  const json = JSON.stringify(value) ?? String(value)
+  const text = CREDENTIALS.reduce((left, pattern) => left.replace(pattern, '$1(hidden)@'), json)
   return text.length > 60 ? `${text.slice(0, 57)}…` : text
 }
 

@@ -207,7 +207,7 @@ function secretsOf(
   const path = ['backend', String(index), 'secret_file']
   if (secret !== undefined && file !== undefined)
     throw settings.refuse(path, 'expected either secret or secret_file, found both')
-  if (secret !== undefined) return [secret].flat()
+  if (secret !== undefined) return [...new Set([secret].flat())]
   if (file === undefined) throw new ConfigError(`backend.${index}: expected secret or secret_file, found neither`)
   return secretLines(file, path, settings)
 }
@@ -224,7 +224,8 @@ function secretLines(file: string, path: readonly string[], settings: Settings):
       path,
       `expected at most two lines in ${absolute} (the new secret and the old), found ${lines.length}`,
     )
-  return lines
+  // After a rotation both lines may be the same.
+  return [...new Set(lines)]
 }
 
 /** A secret authenticates a backend alone: HMAC-SHA256 has the strength of its key (RFC 2104 §3). */
@@ -233,13 +234,22 @@ const weakSecrets = (backends: readonly BackendConfig[]): string[] =>
     .filter(({ secrets }) => secrets.some(secret => Buffer.byteLength(secret) < SERVER_LIMITS.strongSecret))
     .map(({ id }) => `backend ${id}: a secret of less than ${SERVER_LIMITS.strongSecret} bytes can be guessed`)
 
+/** Settings that name a file with a secret, besides those of backends and the key of the certificate. */
+const SECRET_FILES = [
+  ['cluster', 'secret_file'],
+  ['cluster', 'nats_credentials'],
+  ['admin', 'token_file'],
+  ['acme', 'eab_hmac_file'],
+]
+
 /** Files of secrets that other users of the machine can read. */
 function readableFiles(
   { http, backend }: Pick<ParsedConfig, 'http'> & { backend: readonly unknown[] },
   settings: Settings,
 ): string[] {
   const secretFiles = backend.map((_, index) => settings.file(['backend', String(index), 'secret_file']))
-  return [...secretFiles, settings.file(['cluster', 'secret_file']), http.tls_key].flatMap(path =>
+  const others = SECRET_FILES.map(path => settings.file(path))
+  return [...secretFiles, ...others, http.tls_key].flatMap(path =>
     path !== undefined && isReadableByAll(path) ? [`${path} can be read by every user of this machine: chmod 600`] : [],
   )
 }
