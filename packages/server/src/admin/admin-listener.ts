@@ -12,6 +12,7 @@ import type { Log } from '../monitoring/log.ts'
 import { serverNote } from '../monitoring/notes.ts'
 import { addressText } from '../net/address.ts'
 import { bodyText } from '../net/http.ts'
+import { SocketLimits } from '../net/socket-limits.ts'
 import type { TlsFiles } from '../net/tls.ts'
 import { DashboardPage, isDashboard } from './dashboard.ts'
 import { streamLog } from './log-stream.ts'
@@ -43,7 +44,15 @@ const BOUNDS = {
   headersTimeout: SERVER_LIMITS.adminTimeout,
   requestTimeout: SERVER_LIMITS.adminTimeout,
   keepAliveTimeout: SERVER_LIMITS.keepAliveTimeout,
+  connectionsCheckingInterval: SERVER_LIMITS.timeoutCheckInterval,
   maxHeaderSize: SERVER_LIMITS.maxHeaderBytes,
+}
+
+/** Of connections whose token was not verified. Operators share addresses, so that there is no limit per address. */
+const STRANGERS = {
+  halfOpen: SERVER_LIMITS.maxAdminStrangers,
+  halfOpenPerAddress: Infinity,
+  gatewayPerAddress: Infinity,
 }
 
 /** One per address of the configuration. The port opens before the node runs, as those of `Listener` do. */
@@ -51,6 +60,7 @@ export class AdminListener {
   readonly #options: AdminListenerOptions
   readonly #server: Server | TlsServer
   readonly #wrongTokens = new WrongTokens()
+  readonly #strangers = new SocketLimits(true, STRANGERS)
   readonly #dashboard: DashboardPage | undefined
   #service: Service | undefined
   #logReaders = 0
@@ -66,6 +76,7 @@ export class AdminListener {
         ? createServer(BOUNDS)
         : createTlsServer({ ...BOUNDS, ...tls, handshakeTimeout: SERVER_LIMITS.tlsHandshakeTimeout })
     this.#server.maxConnections = SERVER_LIMITS.maxAdminConnections
+    if (options.kind === 'http') this.#server.on('connection', socket => this.#strangers.accepted(socket))
     this.#server.on('request', (request, response) => {
       this.#answer(request, response).catch(() => response.destroy())
     })
@@ -107,6 +118,8 @@ export class AdminListener {
   async close(): Promise<void> {
     const closed = new Promise<void>(resolve => this.#server.close(() => resolve()))
     this.#server.closeAllConnections()
+    // Those that are in their TLS handshake.
+    this.#strangers.close()
     await closed
   }
 
@@ -164,7 +177,10 @@ export class AdminListener {
     const from = addressText(request.socket.remoteAddress)
     const now = performance.now()
     if (this.#wrongTokens.isRefused(from, now)) return [429, 'too many wrong tokens']
-    if (nodeCrypto.equal(`Bearer ${this.#token}`, request.headers.authorization ?? '')) return undefined
+    if (nodeCrypto.equal(`Bearer ${this.#token}`, request.headers.authorization ?? '')) {
+      this.#strangers.upgraded(request.socket)
+      return undefined
+    }
     this.#wrongTokens.count(from, now)
     const reason = request.headers.authorization === undefined ? 'no token' : 'a wrong token'
     log.note(serverNote('admin.refused', { from, reason }))

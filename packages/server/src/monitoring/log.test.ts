@@ -63,6 +63,28 @@ test('addresses are written as they are, as networks, or not at all', () => {
   assert.equal(written('network', '2001:db8::6'), '2001:db8:0::/48')
   assert.equal(written('network', 'socket'), 'socket')
   assert.equal(written('hidden', '192.0.2.77'), 'hidden')
+  // As bans name them.
+  assert.equal(written('network', '2001:db8:1:2::/64'), '2001:db8:1::/48')
+  assert.equal(written('hidden', '2001:db8:1:2::/64'), 'hidden')
+})
+
+test('addresses that an operator wrote are masked as well, and dates are not', () => {
+  const lines: string[] = []
+  const log = openLog({ level: 'info', format: 'json', addresses: 'hidden' }, { write: line => void lines.push(line) })
+  const action = {
+    action: 'ban',
+    from: 'socket',
+    request: '{"address":"192.0.2.77"}',
+    result: '2001:db8::6 is not banned',
+  }
+  log.note({ level: 'info', event: 'admin.action', fields: action })
+  log.note({ level: 'info', event: 'tls.reloaded', fields: { from: '2026-11-29', until: '2027-02-27' } })
+  const [audited, reloaded] = lines.map(line => JSON.parse(line))
+  assert.deepEqual(
+    [audited.from, audited.request, audited.result],
+    ['socket', '{"address":"hidden"}', 'hidden is not banned'],
+  )
+  assert.equal(reloaded.from, '2026-11-29')
 })
 
 test('the fail2ban filter matches the line of a refused Identify, and finds its address only', () => {

@@ -110,20 +110,28 @@ export function openLog({ level, format, addresses = 'full', colour = false }: L
   }
 }
 
-const ADDRESS_FIELDS: ReadonlySet<string> = new Set(['address', 'from'])
+/** Fields with an address, or with text in which an operator wrote some. */
+const ADDRESS_FIELDS: ReadonlySet<string> = new Set(['address', 'from', 'request', 'result'])
+/** What may be an address, or a /64 as bans name it. */
+const MAYBE_ADDRESS = /[0-9A-Fa-f:.]{3,45}(?:\/64)?/g
 
 /** The fields of a line with its addresses masked. */
 function masked(fields: object, addresses: 'network' | 'hidden'): object {
-  const hidden = Object.entries(fields).filter(([name]) => ADDRESS_FIELDS.has(name))
-  const written = hidden.map(([name, value]) => [name, addresses === 'hidden' ? 'hidden' : networkText(String(value))])
+  const written = Object.entries(fields)
+    .filter(([name]) => ADDRESS_FIELDS.has(name))
+    .map(([name, value]) => [name, String(value).replace(MAYBE_ADDRESS, text => maskedText(text, addresses))])
   return { ...fields, ...Object.fromEntries(written) }
 }
 
-/** The /24 of an IPv4 address or the /48 of an IPv6 address; other text stays, such as `socket`. */
+function maskedText(text: string, addresses: 'network' | 'hidden'): string {
+  const address = text.replace(/\/64$/, '')
+  if (isIP(address) === 0) return text
+  return addresses === 'hidden' ? 'hidden' : networkText(address)
+}
+
+/** The /24 of an IPv4 address or the /48 of an IPv6 address. */
 function networkText(address: string): string {
-  const family = isIP(address)
-  if (family === 4) return `${address.slice(0, address.lastIndexOf('.'))}.0/24`
-  if (family === 0) return address
+  if (isIP(address) === 4) return `${address.slice(0, address.lastIndexOf('.'))}.0/24`
   const [head = ''] = address.split('::')
   const groups = [...head.split(':').filter(group => group !== ''), '0', '0', '0'].slice(0, 3)
   return `${groups.join(':')}::/48`
