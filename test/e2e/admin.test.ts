@@ -20,7 +20,7 @@ async function scene(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'parley-admin-'))
   const socket = join(folder, 'admin.sock')
   const log: Record<string, unknown>[] = []
-  writeFileSync(join(folder, 'token'), `${TOKEN}\n`)
+  writeFileSync(join(folder, 'token'), `${TOKEN}\n`, { mode: 0o600 })
   const settings: ConfigInput = {
     http: { listen: '127.0.0.1:0' },
     media: { listen: '127.0.0.1', port: 0, lanes: 0 },

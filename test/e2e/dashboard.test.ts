@@ -20,7 +20,7 @@ const PICTURES = process.env.PARLEY_TEST_PICTURES
 
 async function scene(t: TestContext, { dashboard = true, hasTls = true } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'parley-dashboard-'))
-  writeFileSync(join(folder, 'token'), `${TOKEN}\n`)
+  writeFileSync(join(folder, 'token'), `${TOKEN}\n`, { mode: 0o600 })
   const app = await App.start(
     configOf({
       http: { listen: '127.0.0.1:0', ...(hasTls && { tls_cert: CERTIFICATE_FILE, tls_key: KEY_FILE }) },
