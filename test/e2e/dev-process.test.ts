@@ -1,9 +1,12 @@
 // `parley dev` as a process: its line of JSON, the control API, and its end.
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { WebSocket } from 'ws'
 import { ParleyProcess } from './parley-process.ts'
 
@@ -30,6 +33,22 @@ test('parley dev --json prints its addresses when it is ready, and removes its c
   assert.equal(await parley.exit, 0)
   assert.ok(!existsSync(ca))
   assert.equal(parley.stdout, line)
+})
+
+test('parley dev --until-eof under npx ends with its input, which a signal to npx does not do', {
+  timeout: 60_000,
+}, async t => {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const args = ['-y', '-p', '@parley/server', 'parley', 'dev', '--json', '--until-eof']
+  const npx = spawn('npx', args, { cwd: root, stdio: ['pipe', 'pipe', 'inherit'] })
+  t.after(() => npx.stdin.end())
+  const [line] = await once(npx.stdout, 'data')
+  const { ca } = JSON.parse(String(line))
+  assert.ok(existsSync(ca))
+  const ended = once(npx, 'exit')
+  npx.stdin.end()
+  assert.deepEqual(await ended, [0, null])
+  assert.ok(!existsSync(ca))
 })
 
 test('parley dev serves the world of a file, and refuses a wrong one with exit code 2', {

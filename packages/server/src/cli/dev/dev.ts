@@ -29,6 +29,7 @@ interface DevFlags {
   voiceHost?: string
   trace?: string
   duration?: number
+  untilEof: boolean
 }
 
 export function register(program: Command): void {
@@ -43,6 +44,7 @@ export function register(program: Command): void {
     .option('--json', 'print the addresses as one line of JSON', false)
     .option('--trace <file>', 'append what clients and server say to each other, as JSON lines')
     .option('-d, --duration <time>', 'stop after this long, such as 10m', duration)
+    .option('--until-eof', 'stop when standard input ends: signals to npx do not reach the server', false)
     .addHelpText('after', HELP)
     .action((flags: DevFlags) => runCommand(() => dev(flags)))
 }
@@ -58,13 +60,14 @@ function seed(text: string): number {
   return Number(text)
 }
 
-/** Runs the test server until a signal, the end of the time, or when its output is closed. */
+/** Runs the test server until a signal, the end of the time or of its input, or when its output is closed. */
 async function dev(flags: DevFlags): Promise<void> {
-  const { world: file, port, seed, json, legacyModes, voiceHost, trace, duration: time } = flags
+  const { world: file, port, seed, json, legacyModes, voiceHost, trace, duration: time, untilEof } = flags
   const world = file === undefined ? undefined : readWorld(file)
   const stop = untilStopped(time)
   // The reader of the output has closed it.
   process.stdout.on('error', stop.now)
+  if (untilEof) process.stdin.on('end', stop.now).on('error', stop.now).resume()
   try {
     const server = await createTestServer({ world, port, seed, voiceHost, voice: { legacy_modes: legacyModes } })
     if (trace !== undefined) writeTrace(server, trace)
@@ -73,6 +76,7 @@ async function dev(flags: DevFlags): Promise<void> {
     await server.close()
   } finally {
     stop.now()
+    if (untilEof) process.stdin.destroy()
   }
 }
 
