@@ -140,7 +140,8 @@ test('what a client sends in a handshake does not make OpenSSL store much of it'
   const each = (process.memoryUsage().rss - before) / CLIENTS / 1_024
   assert.deepEqual([...new Set(clients.map(({ state }) => state.kind))], ['handshaking'])
   for (const client of clients) client.close()
-  assert.ok(each < 250, `${each} kB each`)
+  // 198 kB with OpenSSL 3.0; without the bounds 600 and more.
+  assert.ok(each < 400, `${each} kB each`)
   const long = dtls.accept({ algorithm: 'sha-256', bytes: new Uint8Array(32) }, 0)
   long.receive(fragment(1, 20_000), 0)
   assert.equal(long.state.kind, 'closed', 'a message above the limit')
