@@ -49,7 +49,7 @@ test(
 )
 
 test(
-  'a broker that refuses the exchange, or is away when the bridge starts, is tried again; a wrong password is not',
+  'a broker that refuses the exchange, or is away when the bridge starts, is tried again; a wrong password or virtual host is not',
   OPTIONS,
   async t => {
     const broker = await RabbitMq.open(t)
@@ -72,6 +72,13 @@ test(
     assert.equal(await stranger.exit, 2)
     assert.match(stranger.stderr, /bus: .*ACCESS-REFUSED/)
     assert.doesNotMatch(stranger.stderr + stranger.stdout, /wrong/)
+    const bus = `${broker.url}/nowhere`
+    const lost = node.command([], { bus })
+    assert.equal(await lost.exit, 2)
+    assert.match(lost.stderr, /bus: RabbitMQ refuses the virtual host/)
+    const checked = node.command(['--check'], { bus })
+    assert.equal(await checked.exit, 1)
+    assert.match(checked.stdout + checked.stderr, /RabbitMQ cannot be used: RabbitMQ refuses the virtual host/)
 
     await broker.kill()
     const early = node.command([], { bus: broker.url })

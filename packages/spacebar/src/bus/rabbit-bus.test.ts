@@ -63,6 +63,8 @@ test('a URL and a user that cannot be used are not tried again', async t => {
     )
     await assert.rejects(open(), (error: Error) => error instanceof PermanentError && error.message.includes(reason))
   }
+  broker.refusal = new Error('Expected ConnectionOpenOk; got <ConnectionClose channel:0>')
+  await assert.rejects(open(), { name: 'PermanentError', message: /refuses the virtual host/ })
   broker.refusal = undefined
   broker.onRequest = (request, channel) => request === 'assertQueue' && channel.refuse(403, 'ACCESS-REFUSED')
   await assert.rejects(open(), PermanentError)

@@ -63,7 +63,7 @@ export class RabbitLink {
       if (this.#reason !== undefined) throw new Error(this.#reason)
     } catch (error) {
       // A request that fails because the connection ended does not say why it ended.
-      const reason = this.#reason ?? (error as Error).message
+      const reason = this.#reason ?? (isVhostRefused(error) ? VHOST_REFUSED : (error as Error).message)
       void this.#end(reason)
       throw isRefused(error) ? new PermanentError(reason) : new Error(reason)
     }
@@ -141,6 +141,12 @@ const closed = (connection: AmqpConnection): Promise<void> =>
     connection.close().then(resolve, () => resolve())
   })
 
+/** amqplib drops what the broker says of a virtual host that it does not open. */
+const VHOST_REFUSED =
+  'RabbitMQ refuses the virtual host of the URL: it does not exist, this user may not use it, or it has its maximum of connections'
+const isVhostRefused = (error: unknown): boolean =>
+  /^Expected ConnectionOpenOk; got <ConnectionClose /.test(String((error as Error).message))
+
 /**
  * Wrong credentials, no right to the exchange (403), a virtual host that does not exist or is not for this user (530). A limit of
  * connections has the code 530 too, and passes. amqplib gives an error of its handshake no code.
@@ -148,5 +154,6 @@ const closed = (connection: AmqpConnection): Promise<void> =>
 function isRefused(error: unknown): boolean {
   const { code, message } = error as { code?: unknown; message?: unknown }
   const [, handshake] = /^Handshake terminated by server: (403|530) /.exec(String(message)) ?? []
+  if (isVhostRefused(error)) return true
   return code === 403 || handshake === '403' || (handshake === '530' && !/\blimit\b/.test(String(message)))
 }
