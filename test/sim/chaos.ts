@@ -1,5 +1,6 @@
 // A simulated hour of random commands to one node, valid and invalid; afterwards every table must be empty.
 import assert from 'node:assert/strict'
+import { LIMITS } from '../../packages/core/src/limits.ts'
 import { type BenchCredentials, connect, type Json } from '../../packages/core/src/testing/node-bench.ts'
 import { SimCall, type SimClient } from './sim-call.ts'
 
@@ -203,9 +204,18 @@ export async function surviveChaos(seed: number): Promise<void> {
     [[0, 0]],
   )
   assert.deepEqual(
-    rest.backends.map(({ channels, voiceStates, sessions, memory }) => [channels, voiceStates, sessions, memory]),
-    [[0, 0, 0, 0]],
+    rest.backends.map(({ channels, voiceStates, sessions }) => [channels, voiceStates, sessions]),
+    [[0, 0, 0]],
   )
   assert.ok(rest.deadlines <= 1, 'only the backend connection may hold a deadline')
   assert.deepEqual(call.router.inspect(), empty)
+  // What is kept for RESUME goes with the session of the backend.
+  call.backend.socket.drop()
+  call.advance(LIMITS.lvspResumeWindow)
+  const { connections: open, backends } = call.bench.node.inspect()
+  assert.equal(open, 0)
+  assert.deepEqual(
+    backends.map(({ memory }) => memory),
+    [0],
+  )
 }

@@ -15,7 +15,7 @@ test('a failed attempt is named with its reason, what is in use, and when it is 
   const error = 'voice.example.org was not validated by http-01: connection refused (connection)'
   const next_attempt = '2026-11-01T10:00:00.000Z'
   const [first] = problemsOf({ failures: 1, error, next_attempt })
-  assert.equal(first?.problem, `the certificate could not be obtained (there is none yet): ${error}`)
+  assert.equal(first?.problem, `the certificate could not be obtained or stored (there is none yet): ${error}`)
   assert.match(first?.fix ?? '', /repeated at 2026-11-01T10:00:00\.000Z/)
   const [later] = problemsOf({ until: '2026-12-01T00:00:00Z', failures: 3, error })
   assert.match(later?.problem ?? '', /the one in use is valid until 2026-12-01/)
