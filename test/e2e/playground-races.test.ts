@@ -149,6 +149,9 @@ test('a tone that was chosen while the microphone waited for permission stays if
   await robin.press('Devices')
   await robin.page.getByText('Tone', { exact: true }).click()
   await robin.page.evaluate('globalThis.deny()')
+  // Shows the choice as it is after the denial.
+  await robin.press('Done')
+  await robin.press('Devices')
   await robin.shows('Robin', 'speaking')
   assert.equal(await robin.page.getByRole('radio', { name: 'Tone' }).isChecked(), true)
   assert.equal(await robin.page.getByTestId('problem').count(), 0)
