@@ -236,7 +236,13 @@ export class ClusterUser {
       this.received()
     })
     void before?.close()
-    await client.connect()
+    try {
+      await client.connect()
+    } catch (error) {
+      // Ended by this process, while it connected.
+      if (this.#isClosed || this.#client !== client) return
+      throw error
+    }
     if (this.#isTalking) this.talk()
   }
 
