@@ -129,7 +129,7 @@ export class Ice {
     const other = this.#byPeer.get(this.#addresses.get(words, offset))
     if (other === undefined || other === agent) return false
     const tuple = tupleAt(other, words, offset)
-    return tuple !== undefined && now - tuple.checkedAt <= LIMITS.consentTimeout
+    return tuple !== undefined && hasConsent(tuple, now)
   }
 
   /** Media goes to the address that was nominated last; before, to the first one. */
@@ -169,16 +169,20 @@ export class Ice {
    */
   #checkConsent(agent: Agent, now: number): void {
     const { peer, tuples } = agent
-    const hasConsent = (tuple: Tuple | undefined) =>
-      tuple !== undefined && now - tuple.checkedAt <= LIMITS.consentTimeout
-    if (hasConsent(tuples.find(({ address }) => isAt(peer, address, 0)))) return
-    const [latest] = tuples
-    if (latest !== undefined && hasConsent(latest)) return this.#peers.nominate(peer, latest.address, 0, now)
+    // Without closures: this runs for each client at each tick.
+    for (let index = 0; index < tuples.length; index++) {
+      const tuple = tuples[index]!
+      if (hasConsent(tuple, now) && isAt(peer, tuple.address, 0)) return
+    }
+    const latest = tuples[0]
+    if (latest !== undefined && hasConsent(latest, now)) return this.#peers.nominate(peer, latest.address, 0, now)
     agent.hasConsent = false
     this.#peers.unbind(peer)
     this.lost.push(peer.id)
   }
 }
+
+const hasConsent = ({ checkedAt }: Tuple, now: number): boolean => now - checkedAt <= LIMITS.consentTimeout
 
 const isOld = ({ checkedAt }: Tuple, now: number): boolean => now - checkedAt > LIMITS.iceAddressLife
 
