@@ -1,4 +1,4 @@
-// The network that limits per address count an address under.
+// The network that limits per address count an address under, and counts per network.
 
 /**
  * An IPv4 address itself; the /64 of an IPv6 address in canonical form, such as `2001:db8:0:1::/64`, because a customer has at
@@ -20,4 +20,29 @@ export function networkOf(address: string): string {
 function groupsOf(text: string): string[] {
   if (text === '') return []
   return text.split(':').flatMap(group => (group.includes('.') ? ['0', '0'] : [group]))
+}
+
+/** Counts per network: of connections and the like, each of which is added once and removed once. */
+export class NetworkCounts {
+  readonly #counts = new Map<string, number>()
+
+  /** Those of the address's network. */
+  of(address: string): number {
+    return this.#counts.get(networkOf(address)) ?? 0
+  }
+
+  add(address: string): void {
+    this.#change(address, 1)
+  }
+
+  remove(address: string): void {
+    this.#change(address, -1)
+  }
+
+  #change(address: string, by: 1 | -1): void {
+    const network = networkOf(address)
+    const count = (this.#counts.get(network) ?? 0) + by
+    if (count > 0) this.#counts.set(network, count)
+    else this.#counts.delete(network)
+  }
 }

@@ -1,7 +1,7 @@
 // Voice connections that have not identified yet: bounded per address (per /64 in IPv6) and in total, because they are not authenticated.
 import { VoiceClose } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
-import { networkOf } from '../network-of.ts'
+import { NetworkCounts } from '../network-of.ts'
 
 /** A connection that has not identified, as far as this table needs it. */
 interface Greeting {
@@ -13,7 +13,7 @@ interface Greeting {
 export class Greetings {
   /** Oldest first. */
   readonly #greetings = new Set<Greeting>()
-  readonly #perNetwork = new Map<string, number>()
+  readonly #perNetwork = new NetworkCounts()
 
   get size(): number {
     return this.#greetings.size
@@ -21,28 +21,18 @@ export class Greetings {
 
   /** Closes it if its address has too many; if there are too many in total, closes the oldest. */
   add(greeting: Greeting): void {
-    const network = networkOf(greeting.remoteAddress)
-    if (this.#of(network) >= LIMITS.greetingsPerAddress) {
+    if (this.#perNetwork.of(greeting.remoteAddress) >= LIMITS.greetingsPerAddress) {
       greeting.close(VoiceClose.RateLimited, 'too many unidentified connections from this address')
       return
     }
     if (this.#greetings.size >= LIMITS.greetings) this.#closeOldest()
     this.#greetings.add(greeting)
-    // Counted only now: the oldest may have been of the same address.
-    this.#perNetwork.set(network, this.#of(network) + 1)
+    this.#perNetwork.add(greeting.remoteAddress)
   }
 
   /** It identified or closed. */
   remove(greeting: Greeting): void {
-    if (!this.#greetings.delete(greeting)) return
-    const network = networkOf(greeting.remoteAddress)
-    const count = this.#of(network) - 1
-    if (count > 0) this.#perNetwork.set(network, count)
-    else this.#perNetwork.delete(network)
-  }
-
-  #of(network: string): number {
-    return this.#perNetwork.get(network) ?? 0
+    if (this.#greetings.delete(greeting)) this.#perNetwork.remove(greeting.remoteAddress)
   }
 
   #closeOldest(): void {

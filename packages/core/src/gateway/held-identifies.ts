@@ -2,7 +2,7 @@
 // node at the same time. They wait for a moment, and are woken by the voice state.
 import type { Identify } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
-import { networkOf } from '../network-of.ts'
+import { NetworkCounts } from '../network-of.ts'
 
 /** A connection whose Identify waits. */
 export interface Held {
@@ -15,7 +15,7 @@ export class HeldIdentifies {
   /** Milliseconds for which an Identify waits; 0 if none does. */
   readonly grace: number
   readonly #byUser = new Map<string, Set<Held>>()
-  readonly #perNetwork = new Map<string, number>()
+  readonly #perNetwork = new NetworkCounts()
   #size = 0
 
   constructor(grace: number) {
@@ -28,15 +28,14 @@ export class HeldIdentifies {
 
   /** Returns false if it may not wait: too many do, of its address or in all. */
   add(identify: Identify, held: Held): boolean {
-    const network = networkOf(held.remoteAddress)
-    const count = this.#perNetwork.get(network) ?? 0
+    const count = this.#perNetwork.of(held.remoteAddress)
     if (this.grace === 0 || this.#size >= LIMITS.heldIdentifies || count >= LIMITS.heldIdentifiesPerAddress)
       return false
     const key = keyOf(identify.server_id, identify.user_id)
     const same = this.#byUser.get(key)
     if (same === undefined) this.#byUser.set(key, new Set([held]))
     else same.add(held)
-    this.#perNetwork.set(network, count + 1)
+    this.#perNetwork.add(held.remoteAddress)
     this.#size++
     return true
   }
@@ -47,10 +46,7 @@ export class HeldIdentifies {
     const same = this.#byUser.get(key)
     if (same?.delete(held) !== true) return
     if (same.size === 0) this.#byUser.delete(key)
-    const network = networkOf(held.remoteAddress)
-    const count = (this.#perNetwork.get(network) ?? 1) - 1
-    if (count > 0) this.#perNetwork.set(network, count)
-    else this.#perNetwork.delete(network)
+    this.#perNetwork.remove(held.remoteAddress)
     this.#size--
   }
 

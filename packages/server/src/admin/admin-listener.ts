@@ -12,7 +12,7 @@ import type { Log } from '../monitoring/log.ts'
 import { serverNote } from '../monitoring/notes.ts'
 import { addressText } from '../net/address.ts'
 import { bodyText } from '../net/http.ts'
-import { SocketLimits } from '../net/socket-limits.ts'
+import { HalfOpenSockets } from '../net/socket-limits.ts'
 import type { TlsFiles } from '../net/tls.ts'
 import { DashboardPage, isDashboard } from './dashboard.ts'
 import { streamLog } from './log-stream.ts'
@@ -49,18 +49,14 @@ const BOUNDS = {
 }
 
 /** Of connections whose token was not verified. Operators share addresses, so that there is no limit per address. */
-const STRANGERS = {
-  halfOpen: SERVER_LIMITS.maxAdminStrangers,
-  halfOpenPerAddress: Infinity,
-  gatewayPerAddress: Infinity,
-}
+const STRANGERS = { most: SERVER_LIMITS.maxAdminStrangers, perAddress: Infinity }
 
 /** One per address of the configuration. The port opens before the node runs, as those of `Listener` do. */
 export class AdminListener {
   readonly #options: AdminListenerOptions
   readonly #server: Server | TlsServer
   readonly #wrongTokens = new WrongTokens()
-  readonly #strangers = new SocketLimits(true, STRANGERS)
+  readonly #strangers = new HalfOpenSockets(STRANGERS)
   readonly #dashboard: DashboardPage | undefined
   #service: Service | undefined
   #logReaders = 0
@@ -178,7 +174,7 @@ export class AdminListener {
     const now = performance.now()
     if (this.#wrongTokens.isRefused(from, now)) return [429, 'too many wrong tokens']
     if (nodeCrypto.equal(`Bearer ${this.#token}`, request.headers.authorization ?? '')) {
-      this.#strangers.upgraded(request.socket)
+      this.#strangers.settled(request.socket)
       return undefined
     }
     this.#wrongTokens.count(from, now)

@@ -1,7 +1,7 @@
 // DTLS handshakes in progress, of all WebRTC clients. Each holds memory and processor time until it ends, so they are bounded in total,
 // per address (per /64 in IPv6) and, once the total is reached, to an equal share per backend.
 import { LIMITS } from '../../limits.ts'
-import { networkOf } from '../../network-of.ts'
+import { NetworkCounts } from '../../network-of.ts'
 
 /** Whose handshake it is. */
 export interface HandshakeOrigin {
@@ -19,7 +19,7 @@ interface Handshake {
 export class Handshakes {
   /** By backend, each oldest first. */
   readonly #backends = new Map<string, Set<Handshake>>()
-  readonly #perNetwork = new Map<string, number>()
+  readonly #perNetwork = new NetworkCounts()
   #size = 0
 
   get size(): number {
@@ -30,13 +30,11 @@ export class Handshakes {
   add(handshake: Handshake): boolean {
     const { backend, remoteAddress } = handshake.origin
     if (this.#backends.get(backend)?.has(handshake) === true) return true
-    const network = networkOf(remoteAddress)
-    if (this.#of(network) >= LIMITS.handshakesPerAddress) return false
+    if (this.#perNetwork.of(remoteAddress) >= LIMITS.handshakesPerAddress) return false
     if (this.#size >= LIMITS.handshakes && !this.#makeRoom(this.#backends.get(backend)?.size ?? 0)) return false
     const others = this.#backends.get(backend) ?? new Set()
     this.#backends.set(backend, others.add(handshake))
-    // Counted only now: what made room may be of the same address.
-    this.#perNetwork.set(network, this.#of(network) + 1)
+    this.#perNetwork.add(remoteAddress)
     this.#size++
     return true
   }
@@ -48,14 +46,7 @@ export class Handshakes {
     if (others === undefined || !others.delete(handshake)) return
     this.#size--
     if (others.size === 0) this.#backends.delete(backend)
-    const network = networkOf(remoteAddress)
-    const left = this.#of(network) - 1
-    if (left > 0) this.#perNetwork.set(network, left)
-    else this.#perNetwork.delete(network)
-  }
-
-  #of(network: string): number {
-    return this.#perNetwork.get(network) ?? 0
+    this.#perNetwork.remove(remoteAddress)
   }
 
   /** Ends the oldest handshake of the backend with the most, if that has more than `own`. */
