@@ -26,9 +26,8 @@ export class OutgoingNumbers {
   #at = 0
   #sequenceOffset = 0
   #timestampOffset = 0
-  /** The sender's last sequence before the last change of the sequence offset; without meaning before the first change. */
-  #changedAt = 0
-  #hasChanged = false
+  /** The sender's last sequence before the last change of the sequence offset; −1 before the first change. */
+  #changedAt = -1
   #isEmpty = true
   #isInterrupted = false
 
@@ -82,7 +81,7 @@ export class OutgoingNumbers {
     if (!this.isNewer(sequence, now)) return !this.isBeforeChange(sequence)
     if (!this.#isEmpty) this.#continue(sequence, timestamp, now)
     // A change more than half a cycle ago would count as ahead.
-    if (((sequence - this.#changedAt) & 0xffff) > QUARTER_CYCLE)
+    if (this.#changedAt >= 0 && ((sequence - this.#changedAt) & 0xffff) > QUARTER_CYCLE)
       this.#changedAt = (sequence - QUARTER_CYCLE / 2) & 0xffff
     this.#sequence = sequence
     this.#timestamp = timestamp
@@ -104,7 +103,7 @@ export class OutgoingNumbers {
 
   /** Whether a packet that is not newer lies before the last change of the offset: another packet may have its number. */
   isBeforeChange(sequence: number): boolean {
-    return this.#hasChanged && sequenceDistance(sequence, this.#changedAt) <= 0
+    return this.#changedAt >= 0 && sequenceDistance(sequence, this.#changedAt) <= 0
   }
 
   /** A packet that receivers do not get; the next one takes its place, so that none is missing. */
@@ -136,8 +135,7 @@ export class OutgoingNumbers {
   /** Changes the offset by `by` behind the sender's sequence `last`. It may be 0 again then, which does not undo the change. */
   #shift(by: number, last: number): void {
     this.#sequenceOffset += by
-    this.#changedAt = last
-    if (by !== 0) this.#hasChanged = true
+    if (by !== 0 || this.#changedAt >= 0) this.#changedAt = last
   }
 
   /** Adjusts the offsets so that a newer packet continues the numbers, if the sender's own do not. */
