@@ -1,21 +1,8 @@
 // Records of a cluster for tests of coordinators, and a listener that keeps what it received.
 import type { LoadReport, NodeRecord } from '@parley/protocol'
+import { BOOT } from '../../packages/core/src/testing/node-record.ts'
 import type { ClusterListener } from '../../packages/server/src/cluster/coordinator.ts'
 
-const BOOT = '0123456789abcdef'
-
-export const nodeRecord = (id: string, changes: Partial<NodeRecord> = {}): NodeRecord => ({
-  schema: 1,
-  id,
-  boot: BOOT,
-  state: 'serving',
-  region: 'eu',
-  version: '0.1.0',
-  lvsp: 'ws://127.0.0.1:9000/lvsp',
-  endpoint: '127.0.0.1:9000',
-  sessions: 2_000,
-  ...changes,
-})
 export const loadReport = (id: string, load: number): LoadReport => ({
   schema: 1,
   id,

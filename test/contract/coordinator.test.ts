@@ -4,12 +4,13 @@ import { type TestContext, test } from 'node:test'
 import { Kvm } from '@nats-io/kv'
 import { connect } from '@nats-io/transport-node'
 import { encodePlacementKey, type PlacementKey } from '@parley/protocol'
+import { nodeRecord } from '../../packages/core/src/testing/node-record.ts'
 import type { Coordinator } from '../../packages/server/src/cluster/coordinator.ts'
 import { MemoryCoordinator, SharedMemory } from '../../packages/server/src/cluster/memory-coordinator.ts'
 import { NatsCoordinator } from '../../packages/server/src/cluster/nats-coordinator.ts'
 import { missingNats, NatsServer } from '../e2e/nats-server.ts'
 import { until, untilFits } from '../e2e/until.ts'
-import { loadReport, nodeRecord, Recorder } from './cluster-records.ts'
+import { loadReport, Recorder } from './cluster-records.ts'
 
 const KEY = { tenant: 'main', channelId: '500' }
 const OTHER_TENANT = { tenant: 'other', channelId: '500' }

@@ -6,12 +6,13 @@ import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { Kvm } from '@nats-io/kv'
 import { connect, nkeyAuthenticator, nkeys } from '@nats-io/transport-node'
+import { nodeRecord } from '../../packages/core/src/testing/node-record.ts'
 import type { NatsCoordinator } from '../../packages/server/src/cluster/nats-coordinator.ts'
 import { openCoordinator } from '../../packages/server/src/cluster/open-coordinator.ts'
 import { missingNats, NatsServer } from '../e2e/nats-server.ts'
 import { CERTIFICATE, CERTIFICATE_FILE, KEY_FILE } from '../e2e/trust.ts'
 import { until } from '../e2e/until.ts'
-import { loadReport, nodeRecord, Recorder } from './cluster-records.ts'
+import { loadReport, Recorder } from './cluster-records.ts'
 
 const CONFIGURATION = new URL('../../deploy/nats/nats-server.conf', import.meta.url)
 const USERS = ['n1', 'n2', 'f1'] as const

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { LvspFailure } from '@parley/protocol'
-import { type Asked, FrontBench, granted, nodeRecord, refusedWith } from '../testing/front-bench.ts'
+import { type Asked, FrontBench, granted, refusedWith } from '../testing/front-bench.ts'
+import { nodeRecord } from '../testing/node-record.ts'
 
 const CHANNEL = { channel_id: '500', guild_id: '100' }
 const user = (user_id: string) => ({ ...CHANNEL, user_id })

@@ -1,5 +1,4 @@
 // A front on a virtual clock whose nodes and coordinator answer as a test says. Its backends have raw connections.
-import type { NodeRecord } from '@parley/protocol'
 import { Front } from '../cluster/front.ts'
 import type {
   FrontPorts,
@@ -14,12 +13,12 @@ import type { MirroredChannel } from '../cluster/mirror.ts'
 import type { ProbeOutcome } from '../cluster/nodes/membership.ts'
 import { ok, refused } from '../result.ts'
 import { tokenFor } from './lvsp-bench.ts'
+import { nodeRecord } from './node-record.ts'
 import { seededCrypto } from './seeded-crypto.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: what a test reads of a message is checked by its assertions
 type Json = any
 
-const BOOT = 'a'.repeat(16)
 /** More than any test needs before it is at rest: a front that asks again and again fails. */
 const MOST_ANSWERS = 1_000
 
@@ -138,19 +137,6 @@ export class FrontBench {
 }
 
 const secretOf = (backend: string) => `the secret of ${backend}`
-
-export const nodeRecord = (id: string, changes: Partial<NodeRecord> = {}): NodeRecord => ({
-  schema: 1,
-  id,
-  boot: BOOT,
-  state: 'serving',
-  region: 'eu',
-  version: '1.2.3',
-  lvsp: `ws://${id}`,
-  endpoint: id,
-  sessions: 100,
-  ...changes,
-})
 
 export const granted = (node: string): NodeAnswer =>
   ok({ token: `token of ${node}`, endpoint: node, sessionId: 'session', connected: false })

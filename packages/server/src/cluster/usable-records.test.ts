@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { NodeRecord } from '@parley/protocol'
-import { nodeRecord, Recorder } from '../../../../test/contract/cluster-records.ts'
+import { Recorder } from '../../../../test/contract/cluster-records.ts'
+import { nodeRecord } from '../../../core/src/testing/node-record.ts'
 import { MemoryCoordinator } from './memory-coordinator.ts'
 import { usableRecords } from './usable-records.ts'
 

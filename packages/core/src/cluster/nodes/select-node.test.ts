@@ -1,6 +1,7 @@
 // Where new channels of a cluster are placed.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { nodeRecord } from '../../testing/node-record.ts'
 import type { Member, MemberState } from './membership.ts'
 import { selectNode } from './select-node.ts'
 
@@ -17,17 +18,11 @@ const member = (id: string, given: Given = {}): Member => ({
   state: given.state ?? 'alive',
   placed: given.placed ?? 0,
   report: { schema: 1, id, boot: '', load: given.load ?? 0, sessions: 0, channels: 0 },
-  record: {
-    schema: 1,
-    id,
-    boot: '',
+  record: nodeRecord(id, {
     state: given.draining === true ? 'draining' : 'serving',
     region: given.region ?? 'eu',
     version: given.version ?? '1.4.0',
-    lvsp: '',
-    endpoint: '',
-    sessions: 100,
-  },
+  }),
 })
 
 /** Numbers from 0 to 1, the same in each run (a linear congruential generator). */

@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { PROTOCOL_LIMITS } from '@parley/protocol'
-import { FrontBench, nodeRecord } from '../../testing/front-bench.ts'
+import { FrontBench } from '../../testing/front-bench.ts'
+import { nodeRecord } from '../../testing/node-record.ts'
 
 const CHANNEL = { channel_id: '500', guild_id: '100' }
 /** The clock of the front. */

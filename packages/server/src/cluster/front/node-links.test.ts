@@ -4,23 +4,13 @@ import { once } from 'node:events'
 import { test } from 'node:test'
 import { LIMITS } from '@parley/core'
 import { LvspCapability, type LvspEvent, LvspEvents, LvspInfo } from '@parley/protocol'
+import { nodeRecord } from '../../../../core/src/testing/node-record.ts'
 import { ScriptedNode } from '../../conformance/backend/scripted-node.ts'
 import { type LinkedFront, NodeLinks } from './node-links.ts'
 
 const CHANNEL = { channel_id: '500', guild_id: '41' }
 const USER = { ...CHANNEL, user_id: '7' }
 const SESSION = { ...USER, session_id: 'abc', protocol: 'udp' }
-const RECORD = {
-  schema: 1,
-  id: 'n1',
-  boot: 'b',
-  state: 'serving',
-  region: '',
-  version: '1',
-  endpoint: 'e',
-  sessions: 9,
-} as const
-
 /** A message that is missing here does not compile. `answer`: nothing without a request. */
 const MESSAGES: Readonly<Record<LvspEvent, { data: Record<string, unknown>; reaches: keyof LinkedFront } | 'answer'>> =
   {
@@ -49,7 +39,7 @@ test('a front connects to a bounded number of nodes', t => {
   t.after(() => links.close())
   // Port 9 (discard) refuses connections.
   for (let node = 0; node < LIMITS.clusterNodes + 5; node++)
-    links.announced({ ...RECORD, id: `n${node}`, lvsp: 'ws://127.0.0.1:9/' })
+    links.announced(nodeRecord(`n${node}`, { lvsp: 'ws://127.0.0.1:9/' }))
   assert.equal(links.counts.down, LIMITS.clusterNodes)
 })
 
@@ -70,7 +60,7 @@ test('a front receives what its nodes send, of every kind', { timeout: 30_000 },
     failed: (_node, _tenant, reason) => failures.push(reason),
   })
   t.after(() => links.close())
-  links.announced({ ...RECORD, lvsp: node.url })
+  links.announced(nodeRecord('n1', { lvsp: node.url }))
   await node.ready()
   for (const [type, message] of Object.entries(MESSAGES)) {
     assert.ok(Number(type) in LvspEvents)

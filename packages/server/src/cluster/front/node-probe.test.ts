@@ -2,19 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { type TestContext, test } from 'node:test'
+import { nodeRecord } from '../../../../core/src/testing/node-record.ts'
 import { SERVER_LIMITS } from '../../limits.ts'
 import { probeNode } from './node-probe.ts'
-
-const RECORD = {
-  schema: 1,
-  id: 'n1',
-  boot: 'b',
-  state: 'serving',
-  region: '',
-  version: '1',
-  endpoint: 'e',
-  sessions: 9,
-} as const
 
 /** What a node that treats its connections this way is reported as, and how many it had. */
 async function probed(t: TestContext, accept: (socket: Socket, close: () => void) => void) {
@@ -27,11 +17,11 @@ async function probed(t: TestContext, accept: (socket: Socket, close: () => void
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
-  return { outcome: await probeNode({ ...RECORD, lvsp: `ws://127.0.0.1:${port}/` }, undefined), connections }
+  return { outcome: await probeNode(nodeRecord('n1', { lvsp: `ws://127.0.0.1:${port}/` }), undefined), connections }
 }
 
 test('a node whose URL is malformed does not answer', async () => {
-  assert.equal(await probeNode({ ...RECORD, lvsp: 'wss://n1.internal:84430/' }, undefined), 'silent')
+  assert.equal(await probeNode(nodeRecord('n1', { lvsp: 'wss://n1.internal:84430/' }), undefined), 'silent')
 })
 
 test('a process that answers is alive, if it answers well', async t => {
