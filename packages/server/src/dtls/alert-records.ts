@@ -6,18 +6,16 @@
 //
 // RFC 6347 §4.1 (record), RFC 5288 §3 (nonce), RFC 5246 §5 (PRF), §6.2.3.3 (additional data), §6.3 (keys), §7.2 (alerts).
 import { createCipheriv, createDecipheriv, createHmac } from 'node:crypto'
+import { RECORD_EPOCH, RECORD_HEADER, RECORD_LENGTH, recordEnd } from './dtls-records.ts'
 
 const ALERT = 21
 const DTLS_1_2 = 0xfefd
 /** The epoch of all records after the handshake. */
 const EPOCH = 1
-const HEADER = 13
-const EPOCH_AND_SEQUENCE = 3
-const LENGTH = 11
 const NONCE = 8
 const ALERT_LENGTH = 2
 const TAG = 16
-const RECORD = HEADER + NONCE + ALERT_LENGTH + TAG
+const RECORD = RECORD_HEADER + NONCE + ALERT_LENGTH + TAG
 /** Records of one datagram that are decrypted: each costs 20 µs, and a client sends one alert. */
 const MOST_OPENED = 2
 
@@ -56,7 +54,7 @@ export class AlertRecords {
   read(datagram: Uint8Array): string | undefined {
     const view = new DataView(datagram.buffer, datagram.byteOffset, datagram.byteLength)
     let opened = 0
-    for (let start = 0; start + HEADER <= datagram.length; start += HEADER + view.getUint16(start + LENGTH)) {
+    for (let start = 0; start + RECORD_HEADER <= datagram.length; start = recordEnd(view, start)) {
       const record = datagram.subarray(start, start + RECORD)
       if (!isAlert(record)) continue
       if (opened++ === MOST_OPENED) break
@@ -75,12 +73,12 @@ export class AlertRecords {
     const view = new DataView(record.buffer)
     view.setUint8(0, ALERT)
     view.setUint16(1, DTLS_1_2)
-    view.setBigUint64(EPOCH_AND_SEQUENCE, (BigInt(EPOCH) << 48n) | BigInt(OWN_SEQUENCE))
-    view.setUint16(LENGTH, RECORD - HEADER)
-    record.copyWithin(HEADER, EPOCH_AND_SEQUENCE, LENGTH)
+    view.setBigUint64(RECORD_EPOCH, (BigInt(EPOCH) << 48n) | BigInt(OWN_SEQUENCE))
+    view.setUint16(RECORD_LENGTH, RECORD - RECORD_HEADER)
+    record.copyWithin(RECORD_HEADER, RECORD_EPOCH, RECORD_LENGTH)
     const cipher = createCipheriv('aes-128-gcm', this.#key(1), nonceOf(this.#salt(1), record))
     cipher.setAAD(additionalData(record))
-    record.set(cipher.update(Uint8Array.of(WARNING, CLOSE_NOTIFY)), HEADER + NONCE)
+    record.set(cipher.update(Uint8Array.of(WARNING, CLOSE_NOTIFY)), RECORD_HEADER + NONCE)
     cipher.final()
     record.set(cipher.getAuthTag(), RECORD - TAG)
     return record
@@ -91,7 +89,7 @@ export class AlertRecords {
     const decipher = createDecipheriv('aes-128-gcm', this.#key(0), nonceOf(this.#salt(0), record))
     decipher.setAAD(additionalData(record))
     decipher.setAuthTag(record.subarray(RECORD - TAG))
-    const alert = decipher.update(record.subarray(HEADER + NONCE, RECORD - TAG))
+    const alert = decipher.update(record.subarray(RECORD_HEADER + NONCE, RECORD - TAG))
     try {
       decipher.final()
     } catch {
@@ -116,18 +114,18 @@ function isAlert(record: Uint8Array): boolean {
   const view = new DataView(record.buffer, record.byteOffset, record.byteLength)
   return (
     view.getUint16(1) === DTLS_1_2 &&
-    view.getUint16(EPOCH_AND_SEQUENCE) === EPOCH &&
-    view.getUint16(LENGTH) === RECORD - HEADER
+    view.getUint16(RECORD_EPOCH) === EPOCH &&
+    view.getUint16(RECORD_LENGTH) === RECORD - RECORD_HEADER
   )
 }
 
 const nonceOf = (salt: Uint8Array, record: Uint8Array): Uint8Array =>
-  Buffer.concat([salt, record.subarray(HEADER, HEADER + NONCE)])
+  Buffer.concat([salt, record.subarray(RECORD_HEADER, RECORD_HEADER + NONCE)])
 
 /** Epoch and sequence number, type, version, and the length of the plaintext. */
 function additionalData(record: Uint8Array): Uint8Array {
-  const start = record.subarray(EPOCH_AND_SEQUENCE, LENGTH)
-  return Buffer.concat([start, record.subarray(0, EPOCH_AND_SEQUENCE), Uint8Array.of(0, ALERT_LENGTH)])
+  const start = record.subarray(RECORD_EPOCH, RECORD_LENGTH)
+  return Buffer.concat([start, record.subarray(0, RECORD_EPOCH), Uint8Array.of(0, ALERT_LENGTH)])
 }
 
 /** P_SHA256 of TLS 1.2 (RFC 5246 §5). */
