@@ -3,10 +3,10 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
 import { VoiceOp } from '@parley/protocol'
+import { ScriptedKeys } from '../testing/scripted-keys.ts'
 import { ScriptedVoiceNode } from '../testing/scripted-voice-node.ts'
 import { CREDENTIALS, DESCRIPTION, READY } from '../testing/session-script.ts'
 import { VoiceClient, type VoiceClientOptions } from './client.ts'
-import type { DaveKeys } from './dave/dave.ts'
 
 const OPTIONS = { timeout: 5_000 }
 
@@ -22,22 +22,12 @@ function clientOf(t: TestContext, node: ScriptedVoiceNode, options: Partial<Voic
   return client
 }
 
-/** Seals nothing, and opens nothing or everything. */
-class Keys implements DaveKeys {
-  readonly isReady = true
-  opens: (frame: Uint8Array) => Uint8Array = () => {
-    throw new Error('no key')
+/** Opens nothing, or what the test says. */
+class Keys extends ScriptedKeys {
+  opens: ((frame: Uint8Array) => Uint8Array) | undefined
+  override open(userId: string, frame: Uint8Array): Uint8Array {
+    return this.opens?.(frame) ?? super.open(userId, frame)
   }
-  readonly privacyCode = '1'
-  readonly userIds = ['7', '8']
-  reset = () => new Uint8Array()
-  setExternalSender(): void {}
-  answer(): undefined {}
-  processCommit(): void {}
-  processWelcome(): void {}
-  allowClear(): void {}
-  seal = (frame: Uint8Array) => frame
-  open = (_userId: string, frame: Uint8Array) => this.opens(frame)
 }
 
 /** Joins an encrypted call with user 8, whose SSRC is 5001. */
