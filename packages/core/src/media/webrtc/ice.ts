@@ -95,7 +95,7 @@ export class Ice {
   /** A datagram that looks like STUN. */
   check(batch: Batch, slot: number, now: number): void {
     const at = slot * ADDRESS_WORDS
-    const bytes = batch.bytes.slice(slot * SLOT, slot * SLOT + batch.lengths[slot]!)
+    const bytes = batch.bytes.subarray(slot * SLOT, slot * SLOT + batch.lengths[slot]!)
     const request = readStunRequest(bytes)
     if (request === undefined) return this.#laneStats.drop(Drop.malformed)
     const agent = this.#byUfrag.get(request.username.split(':', 1)[0]!)
@@ -169,7 +169,7 @@ export class Ice {
    */
   #checkConsent(agent: Agent, now: number): void {
     const { peer, tuples } = agent
-    // Without closures: this runs for each client at each tick.
+    // Without closures: this runs for each client at each sweep.
     for (let index = 0; index < tuples.length; index++) {
       const tuple = tuples[index]!
       if (hasConsent(tuple, now) && isAt(peer, tuple.address, 0)) return
