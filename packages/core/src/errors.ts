@@ -21,6 +21,9 @@ export function decodedOr<T>(code: number, decode: () => T): T {
   }
 }
 
+/** What was thrown by a fault of the program, for the log: its stack, or its text. */
+export const stackOf = (error: unknown): string => (error instanceof Error && error.stack) || String(error)
+
 /** Acts on each item, also on those after one at which it throws. The first error is thrown at the end. */
 export function actOnEach<Item>(items: Iterable<Item>, act: (item: Item) => void): void {
   const errors: unknown[] = []

@@ -30,6 +30,7 @@ export type { DaveInspection } from './dave/group.ts'
 export type { MemberInspection } from './dave/member.ts'
 export type { DavePolicy } from './dave/version.ts'
 export type { ConnectionId, Effect } from './effect.ts'
+export { stackOf } from './errors.ts'
 export type { VoiceSessionInspection } from './gateway/voice-session.ts'
 export {
   ADDRESS_LOCAL,

@@ -2,7 +2,7 @@
 // still while the process does not run.
 // WebSockets, lanes and the process feed it; it decides nothing. Inputs never overlap: one that arrives during another
 // waits for it.
-import type { Effect, LaneCommand, LaneEvent, Opening, VoiceNode } from '@parley/core'
+import { type Effect, type LaneCommand, type LaneEvent, type Opening, stackOf, type VoiceNode } from '@parley/core'
 import { SERVER_LIMITS } from './limits.ts'
 import { type NodeNote, serverNote } from './monitoring/notes.ts'
 import { RunningClock } from './stall.ts'
@@ -219,5 +219,3 @@ export class Host {
     }
   }
 }
-
-const stackOf = (error: unknown): string => (error instanceof Error && error.stack) || String(error)

@@ -3,7 +3,7 @@ import { Identify, memberSource, Resume, VOICE_VERSION, VoiceClose, VoiceMessage
 import type { ClientRates } from '../channel/voice-states/client-rates.ts'
 import type { Timed } from '../deadlines.ts'
 import type { ConnectionId } from '../effect.ts'
-import { ProtocolError } from '../errors.ts'
+import { ProtocolError, stackOf } from '../errors.ts'
 import { LIMITS } from '../limits.ts'
 import { UnidentifiedMessages } from '../message-rate.ts'
 import type { IdentifyRefusal } from './authenticator.ts'
@@ -256,5 +256,3 @@ export class GatewayConnection implements Attachment, Held, Timed {
     if (this.#state.kind === 'live' && seqAck !== false) this.#state.session.acknowledge(seqAck)
   }
 }
-
-const stackOf = (error: unknown) => (error instanceof Error ? error.stack : undefined)

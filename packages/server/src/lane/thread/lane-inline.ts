@@ -1,5 +1,5 @@
 // A lane on the current thread, with the portable engine.
-import { BATCH, type LaneCommand, type LaneEvent, type LaneId, LatencyHistogram, Router } from '@parley/core'
+import { BATCH, type LaneCommand, type LaneEvent, type LaneId, LatencyHistogram, Router, stackOf } from '@parley/core'
 import { SERVER_LIMITS } from '../../limits.ts'
 import { StallGuard } from '../../stall.ts'
 import { protectionReady } from '../crypto/protection.ts'
@@ -196,7 +196,6 @@ export class InlineLane implements Lane {
     if (this.#isClosed) return
     this.#isClosed = true
     clearTimeout(this.#timeout)
-    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
-    void this.#port.close().then(() => onLost(reason))
+    void this.#port.close().then(() => onLost(stackOf(error)))
   }
 }

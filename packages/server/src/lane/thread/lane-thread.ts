@@ -1,6 +1,6 @@
 // A lane on a separate thread: commands in batches, events back, and detection of a crash or of a thread that hangs.
 import { type MessagePort, Worker } from 'node:worker_threads'
-import { isUrgentCommand, type LaneCommand, type LaneEvent, type LaneId, ok } from '@parley/core'
+import { isUrgentCommand, type LaneCommand, type LaneEvent, type LaneId, ok, stackOf } from '@parley/core'
 import { SERVER_LIMITS } from '../../limits.ts'
 import { Native } from '../engine/native-calls.ts'
 import type { Lane } from './lane.ts'
@@ -182,6 +182,6 @@ export class ThreadLane implements Lane {
 
   #lost(failure: unknown): void {
     this.#isOpen = false
-    this.#options.onLost(failure instanceof Error ? (failure.stack ?? failure.message) : String(failure))
+    this.#options.onLost(stackOf(failure))
   }
 }
