@@ -11,6 +11,7 @@ function demand(more: Partial<Demand> = {}): Demand {
   return {
     isScreen: false,
     isSelected: false,
+    isHeard: false,
     spokeAt: --spokeAt,
     lowest: 0,
     wanted: bitrates.length - 1,
@@ -61,6 +62,12 @@ test('the others rise one step at a time, the last speaker first', () => {
   assert.deepEqual(layersOf(demands, 700), [0, 1, 1])
   assert.deepEqual(layersOf(demands, 900), [1, 1, 1])
   assert.deepEqual(layersOf(demands, 1_600), [1, 2, 1])
+})
+
+test('members who are heard come first, and keep their order while several are', () => {
+  const demands = [demand({ spokeAt: 9 }), demand({ isHeard: true, spokeAt: 3 }), demand({ isHeard: true, spokeAt: 2 })]
+  assert.deepEqual(layersOf(demands, 100), [-1, 0, -1])
+  assert.deepEqual(layersOf(demands, 200), [-1, 0, 0])
 })
 
 test('a source is paused only if its lowest layer does not fit, and the last speaker is paused last', () => {

@@ -20,7 +20,9 @@ export interface Demand {
   isScreen: boolean
   /** The viewer shows it larger than the others, or selected it. */
   isSelected: boolean
-  /** When its sender was last heard: later comes first. */
+  /** Its sender is heard. */
+  isHeard: boolean
+  /** Since when it is, or when it was last: later comes first, so that the order stays while several speak. */
   spokeAt: number
   /** The step of the lowest available layer with all of its frames. */
   lowest: number
@@ -69,7 +71,8 @@ const RESERVE = 1.05
 function byImportance(one: Demand, other: Demand): number {
   if (one.isScreen !== other.isScreen) return one.isScreen ? -1 : 1
   if (one.isSelected !== other.isSelected) return one.isSelected ? -1 : 1
-  return other.spokeAt - one.spokeAt
+  if (one.isHeard !== other.isHeard) return one.isHeard ? -1 : 1
+  return one.spokeAt === other.spokeAt ? 0 : other.spokeAt - one.spokeAt
 }
 
 /** Raises the demand by one step that costs more, if that fits and is wanted. Returns the bits per second that it takes. */

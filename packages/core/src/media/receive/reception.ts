@@ -3,6 +3,9 @@ import { MediaClock } from './media-clock.ts'
 import { ReceiveStats } from './receive-stats.ts'
 import { ReplayWindow } from './replay-window.ts'
 
+/** A sender is heard until it has sent nothing for so many ms: pauses between sentences are shorter, those of a muted browser too. */
+const PAUSE = 2_000
+
 /** Replaced when another source, or another key, feeds the stream. */
 export class Reception {
   readonly replay = new ReplayWindow()
@@ -10,12 +13,13 @@ export class Reception {
   readonly clock = new MediaClock(this.stats)
   /** Packets received when sender reports about the stream were last sent. */
   reportedCount = 0
-  /** When the last packet arrived. */
+  /** When the last packet arrived, and since when they arrive without a pause. */
   arrivedAt = -Infinity
+  heardSince = -Infinity
 
   /** A packet arrived from another lane, which has checked it. Per packet: no allocation. */
   crossed(sequence: number, timestamp: number, now: number, clockRate: number): void {
-    this.arrivedAt = now
+    this.#arrived(now)
     this.stats.received(sequence, timestamp, now, clockRate)
   }
 
@@ -25,7 +29,17 @@ export class Reception {
       this.replay.restart(sequence, timestamp)
       this.stats.restart()
     } else this.replay.mark(sequence, timestamp)
-    this.arrivedAt = now
+    this.#arrived(now)
     this.stats.received(sequence, timestamp, now, clockRate)
+  }
+
+  /** Packets arrive, or did a moment ago. */
+  isHeard(now: number): boolean {
+    return now - this.arrivedAt < PAUSE
+  }
+
+  #arrived(now: number): void {
+    if (!this.isHeard(now)) this.heardSince = now
+    this.arrivedAt = now
   }
 }

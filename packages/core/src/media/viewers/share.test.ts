@@ -56,7 +56,7 @@ function scene({ kind = 'camera' as 'camera' | 'screen', isThinnable = true } = 
   }
   /** In kilobits per second, at the end of a bucket of the measurement. */
   const costs = (now: number) => {
-    share.refresh(0, now)
+    share.refresh(undefined, now)
     return share.demand.bitrates.map(bits => Math.round(bits / 1_000))
   }
   const apply = (step: number, now: number) => {

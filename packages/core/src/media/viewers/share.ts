@@ -14,6 +14,13 @@ const TEMPORALS_LAST = 2_000
 /** The step of a layer with all of its frames. */
 const wholeStep = (layer: number): number => layer * TEMPORALS + TEMPORALS - 1
 
+/** The audio of a sender, as far as it tells who spoke last. */
+export interface SenderAudio {
+  readonly arrivedAt: number
+  readonly heardSince: number
+  isHeard(now: number): boolean
+}
+
 export interface Applied {
   /** In bits per second. */
   readonly estimate: number
@@ -38,6 +45,7 @@ export class Share {
     this.demand = {
       isScreen: choice.source.kind === 'screen',
       isSelected: false,
+      isHeard: false,
       spokeAt: -Infinity,
       lowest: wholeStep(0),
       wanted: NO_LAYER,
@@ -54,11 +62,12 @@ export class Share {
   }
 
   /** Brings the demand up to date. A layer that does not flow costs what it cost last, or a multiple of the one below it. */
-  refresh(spokeAt: number, now: number): void {
+  refresh(audio: SenderAudio | undefined, now: number): void {
     const { choice, demand } = this
     const { bitrates, peaks } = demand
     const { wanted, source } = choice
-    demand.spokeAt = spokeAt
+    demand.isHeard = audio?.isHeard(now) === true
+    demand.spokeAt = (demand.isHeard ? audio?.heardSince : audio?.arrivedAt) ?? -Infinity
     demand.lowest = wholeStep(lowestAvailable(source.layers))
     demand.wanted = wanted === NO_LAYER ? NO_LAYER : wholeStep(wanted)
     demand.current = this.hysteresis.limit === Infinity ? NO_LAYER : Math.min(demand.wanted, this.hysteresis.limit)

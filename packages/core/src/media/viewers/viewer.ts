@@ -9,7 +9,7 @@ import { Paced, Pacer } from '../bandwidth/pacer.ts'
 import { ReportedEstimator } from '../bandwidth/reported-estimator.ts'
 import { SendEstimator } from '../bandwidth/send-estimator.ts'
 import { type LayerChoice, type LayerChoices, NO_LAYER } from '../layers/layer-choice.ts'
-import { Share } from './share.ts'
+import { type SenderAudio, Share } from './share.ts'
 
 /** What a viewer needs of the lane. */
 export interface ViewerHost extends LayerChoices {
@@ -21,8 +21,8 @@ export interface ViewerHost extends LayerChoices {
   dropped(): void
   /** Video is sent to the viewer, or it reports about it. */
   begin(viewer: Viewer): void
-  /** When audio of the peer last arrived. */
-  spokeAt(peer: PeerId): number
+  /** The audio of the peer; undefined before its first packet. */
+  audioOf(peer: PeerId): SenderAudio | undefined
 }
 
 /** Packets that wait are named by SSRC and sequence in one number. */
@@ -215,7 +215,7 @@ export class Viewer implements SendMeter {
     this.#round++
     for (const choice of this.#host.choicesOf(this.peer.id)) {
       const share = this.#shareOf(choice)
-      share.refresh(this.#host.spokeAt(choice.source.sender), now)
+      share.refresh(this.#host.audioOf(choice.source.sender), now)
       share.demand.isSelected = false
       if (isLarger(choice, selected?.choice)) selected = share
       demands.push(share.demand)

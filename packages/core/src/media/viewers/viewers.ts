@@ -24,6 +24,7 @@ import type { ReceiveStream } from '../streams/receive-stream.ts'
 import type { RouteTable } from '../streams/route-table.ts'
 import type { SendStreams } from '../streams/send-streams.ts'
 import { carriesPadding, Padding, paddingPacket } from './padding.ts'
+import type { SenderAudio } from './share.ts'
 import { sequenceOf, ssrcOf, Viewer, type ViewerHost } from './viewer.ts'
 
 export interface ViewersParts {
@@ -72,9 +73,9 @@ export class Viewers implements ViewerHost {
     return this.#parts.sources.choicesOf(viewer)
   }
 
-  spokeAt(peer: PeerId): number {
+  audioOf(peer: PeerId): SenderAudio | undefined {
     const sender = this.#parts.peers.get(peer)
-    return sender === undefined ? -Infinity : (this.#streamOf(sender.ssrcs[0]!)?.received?.arrivedAt ?? -Infinity)
+    return sender === undefined ? undefined : this.#streamOf(sender.ssrcs[0]!)?.received
   }
 
   /** Bits per second for video to the peer; Infinity while nothing limits it. */

@@ -24,7 +24,7 @@ export const hostOf = (sources: readonly WatchedSource[]): SimulatedHost => ({
   waits: () => {},
   dropped: () => {},
   begin: () => {},
-  spokeAt: peer => -peer,
+  audioOf: peer => ({ arrivedAt: -peer, heardSince: -peer, isHeard: () => false }),
 })
 
 /** The viewer as a lane runs it: looked at every `LIMITS.viewerInterval`, and when feedback makes an allocation due. */
