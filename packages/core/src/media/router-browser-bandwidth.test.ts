@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtp, encodeRtp, VIDEO_PAYLOAD_TYPES, VideoPayload } from '@parley/protocol'
 import type { BrowserViewer } from '../testing/link/browser-viewer.ts'
-import { PACKET } from '../testing/link/camera-sender.ts'
+import { CameraSender, PACKET } from '../testing/link/camera-sender.ts'
 import { BROWSER_MAPPING, HIGH, LOW, STEP, VideoCall } from '../testing/link/video-call.ts'
 import { ssrcOf } from '../testing/plain-lane.ts'
 
@@ -146,6 +146,19 @@ test('probes reach a browser of a source whose first layer is never sent', () =>
   browser.take(HIGH)
   call.run(4_000)
   assert.ok(rateOf(browser, 4_000) > 190, `${rateOf(browser, 4_000)} kbit/s`)
+})
+
+test('probes reach a browser after the camera that it was sent first has ended', () => {
+  const call = new VideoCall()
+  const browser = call.join(2, 5_000 * KILOBIT)
+  const ended = new CameraSender(call.lane, 5, { sizeOf: () => PACKET })
+  assert.ok(ended.frames().some(({ peer }) => peer === 2))
+  call.lane.command({ kind: 'removeRoute', ssrc: ended.ssrcs[0], silence: false })
+  call.run(6_000)
+  assert.ok((browser.bytes.get(HIGH + 1) ?? 0) > 0, 'padding arrives on the RTX SSRC')
+  browser.take(HIGH)
+  call.run(2_000)
+  assert.ok(rateOf(browser, 2_000) > 1_500, `${rateOf(browser, 2_000)} kbit/s`)
 })
 
 /** A browser that negotiated no retransmission: nothing can carry padding to it. */

@@ -1,16 +1,18 @@
 // All send streams of a lane: opens them with the first packet, and closes them with their stream or receiver.
+import { rtxTypeOf } from '@parley/protocol'
 import type { PeerId } from '../../lane/commands.ts'
 import type { Peer, Peers } from '../address/peers.ts'
 import { LayerNumbers } from '../numbers/layer-numbers.ts'
 import type { ReceiveStream } from './receive-stream.ts'
+import { isKnownType, type RtpMapping } from './rtp-mapping.ts'
 import { SendStream } from './send-stream.ts'
 
 /** A stream of video that a viewer is sent, by the SSRC that the viewer knows it by. */
 export interface PaddedStream {
   readonly ssrc: number
   readonly sendStream: SendStream
-  /** The node's payload type of the video. */
-  readonly payloadType: number
+  /** The receiver's payload type of RTX for the video. */
+  readonly rtxType: number
 }
 
 /** By stream and receiver. */
@@ -43,12 +45,17 @@ export class SendStreams {
     return receiver.isWebrtc ? stream.sendAs.sendStreams?.get(receiver.id) : this.forPacket(stream, receiver.id, 0)
   }
 
-  /** A stream of video that the receiver is sent; padding can follow it. Undefined if there is none. */
-  paddedOf(receiver: PeerId): PaddedStream | undefined {
+  /**
+   * A stream of video that padding can follow: the receiver has RTX for its codec. One that has ended has no codec. Undefined if there is
+   * none.
+   */
+  paddedOf(receiver: PeerId, { outgoing }: RtpMapping): PaddedStream | undefined {
     for (const stream of this.#byReceiver.get(receiver) ?? []) {
       const sendStream = stream.sendStreams?.get(receiver)
-      if (stream.isAudio || sendStream === undefined) continue
-      return { ssrc: stream.ssrc, sendStream, payloadType: stream.layer?.codec ?? 0 }
+      const codec = stream.layer?.codec ?? 0
+      const rtxType = outgoing[rtxTypeOf(codec)]!
+      if (sendStream !== undefined && codec !== 0 && isKnownType(rtxType))
+        return { ssrc: stream.ssrc, sendStream, rtxType }
     }
     return undefined
   }

@@ -8,11 +8,10 @@ import {
   RTP_PADDING_BIT,
   RTP_SEQUENCE,
   RTP_SSRC,
-  rtxTypeOf,
 } from '@parley/protocol'
 import { createBatch } from '../../lane/batch.ts'
 import type { PacketIo } from '../../lane/packet-io.ts'
-import { isKnownType, type RtpMapping } from '../streams/rtp-mapping.ts'
+import type { RtpMapping } from '../streams/rtp-mapping.ts'
 import type { PaddedStream } from '../streams/send-streams.ts'
 
 const EXTENSION = RTP_HEADER + 4
@@ -24,12 +23,6 @@ const LARGEST = HEADER + PADDING
 /** A packet of about so many bytes that can be sent. */
 export const paddingPacket = (bytes: number): number => Math.max(HEADER + 1, Math.min(LARGEST, Math.round(bytes)))
 
-const rtxOf = ({ payloadType }: PaddedStream, { outgoing }: RtpMapping): number => outgoing[rtxTypeOf(payloadType)]!
-
-/** Whether the viewer has RTX for the stream. */
-export const carriesPadding = (stream: PaddedStream, mapping: RtpMapping): boolean =>
-  isKnownType(rtxOf(stream, mapping))
-
 /** Per packet: no allocation. */
 export class Padding {
   readonly #io: PacketIo
@@ -40,14 +33,13 @@ export class Padding {
     this.#io = io
   }
 
-  /** Sends one packet of padding of `length` bytes, as `paddingPacket` returns, on a stream for which the viewer has RTX. */
+  /** Sends one packet of padding of `length` bytes, as `paddingPacket` returns. */
   send(stream: PaddedStream, length: number, mapping: RtpMapping, transportSequence: number): void {
-    const { ssrc, sendStream } = stream
-    const type = rtxOf(stream, mapping)
+    const { ssrc, sendStream, rtxType } = stream
     const { bytes, view, lengths } = this.#batch
     bytes.fill(0, 0, length)
     bytes[0] = 0x80 | RTP_PADDING_BIT | RTP_EXTENSION_BIT
-    bytes[1] = type
+    bytes[1] = rtxType
     view.setUint16(RTP_SEQUENCE, sendStream.rtxSequence)
     view.setUint32(RTP_SSRC, ssrc + 1)
     view.setUint16(RTP_HEADER, ONE_BYTE_EXTENSIONS)

@@ -23,7 +23,7 @@ import type { LayeredSources } from '../streams/layered-sources.ts'
 import type { ReceiveStream } from '../streams/receive-stream.ts'
 import type { RouteTable } from '../streams/route-table.ts'
 import type { SendStreams } from '../streams/send-streams.ts'
-import { carriesPadding, Padding, paddingPacket } from './padding.ts'
+import { Padding, paddingPacket } from './padding.ts'
 import type { SenderAudio } from './share.ts'
 import { sequenceOf, ssrcOf, Viewer, type ViewerHost } from './viewer.ts'
 
@@ -203,8 +203,8 @@ export class Viewers implements ViewerHost {
   #pad(viewer: Viewer): void {
     const { sendStreams, routes } = this.#parts
     const mapping = routes.mappingOf(viewer.peer.id)
-    const padded = sendStreams.paddedOf(viewer.peer.id)
-    if (padded === undefined || !carriesPadding(padded, mapping)) viewer.abandonProbe()
+    const padded = sendStreams.paddedOf(viewer.peer.id, mapping)
+    if (padded === undefined) viewer.abandonProbe()
     else {
       const length = paddingPacket(viewer.paddingSize)
       while (viewer.paddingDue > 0) this.#padding.send(padded, length, mapping, viewer.sent(length, true))
