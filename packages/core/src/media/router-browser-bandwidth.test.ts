@@ -182,6 +182,22 @@ test('a browser without RTX, which cannot be probed, is sent the best layer that
   )
 })
 
+test('a browser without RTX whose link carried no layer is sent video again after the link has recovered', () => {
+  const call = new VideoCall()
+  const browser = call.join(2, 500 * KILOBIT, WITHOUT_RTX)
+  call.run(6_000)
+  browser.link.setRate(40 * KILOBIT, call.lane.now)
+  call.run(20_000)
+  browser.take(HIGH)
+  call.run(2_000)
+  assert.equal(browser.take(HIGH), 0)
+  browser.link.setRate(5_000 * KILOBIT, call.lane.now)
+  call.run(26_000)
+  browser.take(HIGH)
+  call.run(4_000)
+  assert.ok(rateOf(browser, 4_000) > 150, String(rateOf(browser, 4_000)))
+})
+
 test('every packet of video to a browser with the extension is stamped, with consecutive numbers', () => {
   const call = new VideoCall()
   const browser = call.join(2, 50_000 * KILOBIT)

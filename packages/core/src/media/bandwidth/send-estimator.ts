@@ -16,6 +16,8 @@ import { SentPackets } from './estimate/sent-packets.ts'
 const AFTER_START = 0.7
 /** The least turnaround grows by this factor per packet, so that it follows a path that changes. */
 const LEAST_GROWTH = 1.001
+/** Nothing has been sent for so many ms: the viewer has nothing to answer. */
+const IDLE = 3_000
 /** The receiver's clock starts here, so that it stays positive when its reference time steps back. */
 const CLOCK_START = 2 ** 31
 
@@ -39,6 +41,8 @@ export class SendEstimator {
   #startedAt = Infinity
   #feedbackAt = Infinity
   #sentAt = -Infinity
+  /** When the estimate of a viewer that is sent nothing last grew. */
+  #grownAt = -Infinity
   #isMeasured = false
   /** The last probe had no stream to carry its padding. */
   #isBlind = false
@@ -129,6 +133,7 @@ export class SendEstimator {
     if (!this.isActive) return
     this.#load.update(this.#control.estimate, now)
     this.#takeProbe(now)
+    this.#growIdle(now)
     if (now - this.#feedbackAt >= LIMITS.feedbackTimeout) this.#timedOut(now)
     if (this.#probes.probe.isPending || now < this.#probes.at || !this.#wantsProbe(now)) return
     // What layers take that have just begun is not known yet.
@@ -249,6 +254,18 @@ export class SendEstimator {
   #wantsProbe(now: number): boolean {
     if (!this.#probes.hasProbed) return true
     return this.desired > this.#control.estimate && this.#queue.usageAt(now) !== Usage.Over
+  }
+
+  /**
+   * All sources of a viewer that cannot be probed are paused: without packets no feedback arrives that could raise the estimate. What was
+   * measured before says little about the link after a while.
+   */
+  #growIdle(now: number): void {
+    const since = Math.max(this.#sentAt + IDLE, this.#grownAt)
+    if (!this.#isBlind || now <= since || this.#control.estimate >= this.desired) return
+    this.#control.grow(now - since, this.desired)
+    this.#loss.resume(Infinity)
+    this.#grownAt = now
   }
 
   #timedOut(now: number): void {

@@ -7,6 +7,8 @@ const DECREASE = 0.85
 /** Growth per second far from the capacity that was seen last, and near it, at most. */
 const INCREASE = 0.08
 const NEAR_INCREASE = 0.04
+/** The same while nothing is sent. */
+const IDLE_INCREASE = 0.1
 /** Near the capacity the estimate grows to this multiple of it; only packets that arrive faster, or a probe, show more. */
 const BEYOND = 1.08
 /** The estimate does not grow beyond what arrives by more than this factor and addend: more is not confirmed. */
@@ -95,6 +97,12 @@ export class RateControl {
   drain(received: number | undefined, now: number): void {
     if (now - this.#decreasedAt < DRAINING) return
     this.#lower(DECREASE * Math.min(this.estimate, received ?? Infinity), now)
+  }
+
+  /** Nothing is sent, and no probe can be: the estimate grows to `most`, until layers that are tried show what the link carries. */
+  grow(elapsed: number, most: number): void {
+    const grown = this.estimate * (1 + IDLE_INCREASE) ** (Math.min(LONGEST_STEP, elapsed) / 1_000)
+    this.estimate = clamp(Math.max(this.estimate, Math.min(grown, most)))
   }
 
   /** Loss, or missing feedback, limits the estimate. */
