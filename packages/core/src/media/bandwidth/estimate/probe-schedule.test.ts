@@ -12,15 +12,18 @@ interface Path {
   isLost?: (index: number) => boolean
   /** Milliseconds between two turns of the sender. */
   turn?: number
+  /** Milliseconds from the beginning of the probe to the first of them. */
+  late?: number
 }
 
 /** Sends one probe, and returns its result. */
-function probe(schedule: ProbeSchedule, estimate: number, start: number, { rate, isLost, turn = 1 }: Path): number {
+function probe(schedule: ProbeSchedule, estimate: number, start: number, path: Path): number {
+  const { rate, isLost, turn = 1, late = 0 } = path
   schedule.begin(estimate, 10 * MEGABIT, start)
   const { probe } = schedule
   const arrivals: number[] = []
   let free = start
-  for (let now = start; probe.isSending; now += turn)
+  for (let now = start + late; probe.isSending; now += turn)
     while (probe.due(now) > 0) {
       probe.sent(arrivals.length, probe.packetSize, true, now)
       free = Math.max(free, now) + (probe.packetSize * 8_000) / rate
@@ -55,6 +58,12 @@ test('late timers neither hide a full link nor invent one', () => {
   assert.ok(full < 0 && Math.abs(full / (-0.95 * 0.5 * MEGABIT) - 1) < 0.1, String(full))
   const free = probe(new ProbeSchedule(), 0.5 * MEGABIT, 1_000, { rate: 20 * MEGABIT, turn: 5 })
   assert.ok(free > MEGABIT, String(free))
+})
+
+test('a probe that a late timer sends at once raises the estimate no further than it was meant to', () => {
+  const schedule = new ProbeSchedule()
+  const late = probe(schedule, MEGABIT, 1_000, { rate: 200 * MEGABIT, late: 20 })
+  assert.ok(late >= MEGABIT && late <= 8 * MEGABIT, String(late))
 })
 
 test('a probe of which most is lost measures nothing, and is repeated soon, once', () => {

@@ -6,6 +6,8 @@ const SATURATED = 0.9
 const USABLE = 0.95
 /** Part of the packets that must arrive, apart from inherent loss. */
 const ARRIVED = 0.8
+/** Media that leaves with a probe makes it faster than its own rate, but not by more than this factor. */
+const MOST = 2
 /** Packets that arrive faster than they were sent by more than this factor were held back on the way, and measure nothing. */
 const RELEASED = 2
 /** Loss in a probe of a few packets may exceed the mean by this factor, and by a packet. */
@@ -148,6 +150,7 @@ export class Probe {
     const arrived = (bytes * 8_000) / (this.#lastArrival - this.#firstArrival)
     const isWhole = this.#arrived >= ARRIVED * (this.#packets - most)
     if (!isWhole || !(arrived > 0 && arrived < RELEASED * mostSent)) return 0
-    return arrived < SATURATED * leastSent ? -USABLE * arrived : Math.min(mostSent, arrived)
+    // All packets may have left at once: then they tell no more than what the probe looked for.
+    return arrived < SATURATED * leastSent ? -USABLE * arrived : Math.min(mostSent, arrived, MOST * this.rate)
   }
 }
