@@ -56,6 +56,19 @@ test('a descriptor with a structure and no dependency begins a keyframe', () => 
   assert.equal(descriptor.isKeyframe, false, 'a structure that is repeated with a frame that depends on others')
 })
 
+test('the structure of a keyframe is read, however many frames came since the last one', () => {
+  const isRead = [100, 30_000, 40_000, 65_036, 65_600, 131_000].map(frames => {
+    descriptor = new DependencyDescriptor()
+    keyframe()
+    for (let frame = 1; frame < frames; frame += 500) parse(`1 1 10:6 ${(513 + frame) & 0xffff}:16`)
+    return parse('1 1 9:6', `${(513 + frames) & 0xffff}:16`, '1 0 0 0 0', ...L1T3) && descriptor.isKeyframe
+  })
+  assert.deepEqual(
+    isRead,
+    isRead.map(() => true),
+  )
+})
+
 test('frames have the temporal layers of their templates', () => {
   keyframe()
   const temporals = [10, 11, 12, 13].map(template => {

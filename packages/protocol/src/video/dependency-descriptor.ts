@@ -20,6 +20,8 @@ const NOT_PRESENT = 0
 const SWITCH = 2
 /** A structure of so many frames ago is that of a retransmission; one before that of a sender that starts over. */
 const RETRANSMITTED = 1_024
+/** Of 16-bit frame numbers. */
+const QUARTER_CYCLE = 0x4000
 /** `next_layer_idc`: the next template has the next temporal layer, the next spatial layer; there is none. */
 const NEXT_TEMPORAL = 1
 const NEXT_SPATIAL = 2
@@ -33,7 +35,7 @@ export class DependencyDescriptor extends PictureDescriptor {
   readonly isContinuous = false
   /** The packet ends a frame. */
   isEnd = false
-  /** The frame number of the last structure; −1 before the first. */
+  /** The frame number of the last structure, or one since then if that was long ago; −1 before the first. */
   #structureFrame = -1
   /** Of the last structure. */
   #offset = 0
@@ -76,6 +78,7 @@ export class DependencyDescriptor extends PictureDescriptor {
     this.isEnd = this.#bits(1) === 1
     const template = this.#bits(6)
     this.pictureId = this.#bits(16)
+    this.#keepNear()
     const flags = length > SHORTEST ? this.#bits(5) : 0
     const hasStructure = (flags & 0x10) !== 0
     if (hasStructure && !this.#takeStructure()) return false
@@ -104,6 +107,12 @@ export class DependencyDescriptor extends PictureDescriptor {
     for (let target = 0; target < this.#targets; target++)
       if (this.#frameIndications[target] === SWITCH) reached = Math.max(reached, this.#targetTemporals[target]!)
     return reached
+  }
+
+  /** A structure more than half a cycle ago would count as ahead, so that the next one looked older. */
+  #keepNear(): void {
+    if (this.#structureFrame < 0 || sequenceDistance(this.pictureId, this.#structureFrame) < QUARTER_CYCLE) return
+    this.#structureFrame = (this.pictureId - QUARTER_CYCLE / 2) & 0xffff
   }
 
   /** Returns false for a structure that is older than the last one. */
