@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { encodeReceiverReport, encodeRtp } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
+import { BROWSER_MAPPING } from '../testing/link/video-call.ts'
 import { NATIVE_MAPPING } from '../testing/mappings.ts'
 import { PlainLane, ssrcOf, TARGETS, unhex } from '../testing/plain-lane.ts'
 
@@ -121,6 +122,24 @@ test('a viewer whose receiver reports show heavy loss is sent less', () => {
   lane.stream(1_000)
   const { high, low } = lane.takeBytes(2)
   assert.ok(high === 0 && low > 0, `${high} ${low}`)
+})
+
+test('a WebRTC client without transport-wide feedback whose reports show heavy loss in a lower layer is sent less', () => {
+  const lane = new BandwidthLane()
+  lane.connectWebrtcPeer(4, { ...BROWSER_MAPPING, extensions: {} })
+  lane.listen(4)
+  lane.command({ kind: 'setWants', peer: 4, any: 50, wants: [], pixelCounts: [] })
+  for (let second = 0; second < 10; second++) {
+    lane.stream(1_000)
+    // It knows the first SSRC of the source only, whatever layer it is sent.
+    const highestSequence = lane.sequenceOf(LOW)
+    const block = { packetsLost: 0, jitter: 0, lastSenderReport: 0, delay: 0 }
+    lane.packets(4, encodeReceiverReport(1, [{ ...block, ssrc: HIGH, fractionLost: 150, highestSequence }]))
+    if (second === 2) assert.ok(lane.takeBytes(4).low > 0)
+  }
+  lane.takeBytes(4)
+  lane.stream(1_000)
+  assert.deepEqual(lane.takeBytes(4), { high: 0, low: 0 })
 })
 
 test('the estimate of a viewer is reported with its layers', () => {

@@ -171,15 +171,15 @@ export class Viewers implements ViewerHost {
       this.#sweepAt = Math.min(this.#sweepAt, viewer.feedback(this.#report, now))
   }
 
-  /** Only blocks about video that the peer is sent count. */
+  /** Only blocks about video that the peer is sent count. A WebRTC client knows all layers of a source by one SSRC. */
   #blocks(view: DataView, start: number, count: number, peer: Peer, now: number): void {
     let viewer: Viewer | undefined
     for (let index = 0; index < count; index++) {
       const at = start + index * REPORT_BLOCK_LENGTH
-      const stream = this.#streamOf(blockSsrc(view, at))
-      if (stream === undefined || stream.isAudio || stream.targets?.has(peer.id) !== true) continue
+      const ssrc = blockSsrc(view, at)
+      if (this.#parts.routes.videoTo(peer, ssrc)?.targets?.has(peer.id) !== true) continue
       viewer ??= this.#open(peer)
-      viewer.block(stream.ssrc, blockHighestSequence(view, at), blockFractionLost(view, at))
+      viewer.block(ssrc, blockHighestSequence(view, at), blockFractionLost(view, at))
     }
     viewer?.blocksRead(now)
   }
