@@ -70,6 +70,11 @@ test('members who are heard come first, and keep their order while several are',
   assert.deepEqual(layersOf(demands, 200), [-1, 0, 0])
 })
 
+test('a layer that takes less than the one below it does not keep sources from rising further', () => {
+  const demands = [demand({ bitrates: [100, 90, 250] }), demand({ bitrates: [100] })]
+  assert.deepEqual(layersOf(demands, 1_000), [2, 0])
+})
+
 test('a source is paused only if its lowest layer does not fit, and the last speaker is paused last', () => {
   const demands = [demand({ spokeAt: 1 }), demand({ spokeAt: 3 }), demand({ spokeAt: 2 })]
   assert.deepEqual(layersOf(demands, 99), [-1, -1, -1])

@@ -46,9 +46,14 @@ export function allocate(demands: Demand[], bandwidth: number): void {
   for (const demand of demands)
     if (!demand.isScreen) left -= raise(demand, left, Math.min(demand.lowest, demand.wanted))
   for (const demand of demands) if (demand.isSelected) left -= raise(demand, left, demand.wanted)
-  for (let before = Infinity; left < before; ) {
-    before = left
-    for (const demand of demands) left -= step(demand, left)
+  for (let isRaised = true; isRaised; ) {
+    isRaised = false
+    for (const demand of demands) {
+      const { permitted } = demand
+      left -= step(demand, left)
+      // A step may cost less than the one below it.
+      isRaised ||= demand.permitted > permitted
+    }
   }
   for (const demand of demands) allowMore(demand, left)
 }
