@@ -154,6 +154,23 @@ test('a retransmission that the sender’s lane obtained reaches viewers on the 
   assert.deepEqual([others, packet.ssrc, [...packet.payload.subarray(0, 2)]], [[], VIDEO + 1, [0, 4]])
 })
 
+test('a retransmission that crosses does not set back the clock that sender reports of the other lane go by', () => {
+  const pair = videoPair()
+  const start = pair.away.now
+  // 90 timestamps per millisecond.
+  for (let sequence = 1; sequence < 400; sequence++) {
+    pair.wait(1)
+    if (sequence !== 100) pair.home.send(sequence, { timestamp: sequence * 90 })
+    pair.crossed()
+  }
+  pair.home.packets(1, again(0, 100, { timestamp: 100 * 90 }))
+  assert.equal(pair.crossed().length, 1)
+  const reports = pair.wait(LIMITS.senderReportInterval).filter(({ bytes }) => bytes[1] === 200)
+  const [report] = decodeRtcp(reports[0]!.bytes)!
+  assert.ok(report?.kind === 'senderReport')
+  assert.deepEqual([report.senderSsrc, report.timestamp], [VIDEO, (pair.away.now - start) * 90])
+})
+
 test('viewers of another lane are answered there, and what only the sender can send is requested through control', () => {
   const pair = videoPair()
   for (let sequence = 1; sequence < 6; sequence++) pair.home.send(sequence)

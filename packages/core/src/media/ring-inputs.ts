@@ -73,7 +73,8 @@ export class RingInputs {
     if (stream?.owner.lane !== lane) return this.#laneStats.drop(Drop.unknownSender)
     if (backlog.isTooOld(batch.waited[slot]!, stream.isAudio)) return this.#laneStats.drop(Drop.overload)
     const sequence = batch.view.getUint16(at + RTP_SEQUENCE)
-    stream.reception.crossed(sequence, batch.view.getInt32(at + RTP_TIMESTAMP), now, stream.clockRate)
+    if (!stream.isAudio && stream.numbers.isLate(sequence, now)) stream.reception.returned(now)
+    else stream.reception.crossed(sequence, batch.view.getInt32(at + RTP_TIMESTAMP), now, stream.clockRate)
     this.#egress.deliverCrossed(batch, slot, stream, now)
   }
 }

@@ -23,6 +23,21 @@ test('feedback continues after an outage of more than half a cycle', () => {
   assert.ok(feedback.take(1) > 0)
 })
 
+test('a packet that is sent again as it was, hundreds of packets later, needs no feedback and interrupts none', () => {
+  const feedback = new TransportFeedback()
+  for (let sequence = 0; sequence < 1_000; sequence++) {
+    if (sequence % 100 === 0) feedback.take(1)
+    assert.ok(feedback.arrived((65_000 + sequence) & 0xffff, 1, sequence))
+  }
+  assert.ok(feedback.arrived(65_100, 1, 1_000))
+  assert.ok(feedback.arrived(65_000 + 1_000 - 65_536, 1, 1_000))
+  const { bytes } = feedback
+  const length = feedback.take(1)
+  const report = new TransportReport()
+  assert.ok(readTransportFeedback(new DataView(bytes.buffer), 0, length, report))
+  assert.deepEqual([report.base, report.count], [65_900 - 65_536, 101])
+})
+
 test('packets that are missing before the first that arrived since the last feedback are reported', () => {
   const feedback = new TransportFeedback()
   feedback.arrived(100, 1, 1_000)

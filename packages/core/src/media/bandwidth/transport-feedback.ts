@@ -26,6 +26,8 @@ export class TransportFeedback {
   #number = 0
   /** The SSRC of the last packet: feedback has to name one. */
   #ssrc = 0
+  /** When the last packet arrived that was not behind. */
+  #arrivedAt = -Infinity
   /** When feedback is due. */
   deadline = Infinity
 
@@ -33,10 +35,11 @@ export class TransportFeedback {
   arrived(sequence: number, ssrc: number, now: number): boolean {
     if (this.#base < 0) this.#begin(sequence)
     const index = sequenceDistance(sequence, this.#base)
-    // Further away, also behind: packets of more than half a cycle may be missing.
+    // Repeated, or reported as missing already; further behind after a while, packets of more than half a cycle may be missing.
+    if (index < 0 && (index > -TRANSPORT_FEEDBACK_PACKETS || now - this.#arrivedAt < LIMITS.longestOvertaking))
+      return true
     if (Math.abs(index) >= TRANSPORT_FEEDBACK_PACKETS) return false
-    // Repeated, or reported as missing already.
-    if (index < 0) return true
+    this.#arrivedAt = now
     if (this.#count === 0) this.deadline = now + LIMITS.transportFeedbackInterval
     this.#ssrc = ssrc
     this.#times[index] = now

@@ -41,6 +41,25 @@ test('reordered packets do not count as lost', () => {
   assert.deepEqual([packetsLost, fractionLost, highestSequence], [0, 0, 4])
 })
 
+test('a packet that was requested counts as received, and neither its sequence nor its arrival says anything', () => {
+  const { stats, receive, block } = makeStats()
+  for (let index = 0; index < 300; index++) if (index !== 100) receive(index)
+  const timestamp = stats.timestampAt(6_000, 48)
+  stats.returned()
+  const { packetsLost, highestSequence, jitter } = block()
+  assert.deepEqual([packetsLost, highestSequence, jitter], [0, 299, 0])
+  assert.equal(stats.timestampAt(6_000, 48), timestamp)
+})
+
+test('a packet that was overtaken counts for neither jitter nor clock: it may have been sent again', () => {
+  const { stats, receive, block } = makeStats()
+  for (let index = 0; index < 30; index++) if (index !== 20) receive(index)
+  const timestamp = stats.timestampAt(6_000, 48)
+  receive(20, 200)
+  assert.equal(stats.timestampAt(6_000, 48), timestamp)
+  assert.deepEqual([block().jitter, block().packetsLost], [0, 0])
+})
+
 test('jitter converges to the mean difference of transit times', () => {
   const { receive, block } = makeStats()
   for (let index = 0; index < 500; index++) receive(index, index % 2 === 0 ? 0 : 10)

@@ -29,16 +29,22 @@ export class ReceiveStats {
   /** Counts a packet; `clockRate` is timestamps per millisecond. Per packet: no allocation. */
   received(sequence: number, timestamp: number, now: number, clockRate: number): void {
     const transit = ((now * clockRate) | 0) - timestamp
+    this.#received++
     if (this.#isStarting) {
       this.#first = sequence
       this.#highest = sequence
       this.#isStarting = false
     } else {
-      this.#advance(sequence)
+      // One that was overtaken may have been sent again: when it arrived says nothing about the path.
+      if (!this.#advance(sequence)) return
       const change = Math.abs((transit - this.#transit) | 0)
       this.#jitter += (change - this.#jitter) / 16
     }
     this.#transit = transit | 0
+  }
+
+  /** Counts a packet that was requested, from further back than the replay window. */
+  returned(): void {
     this.#received++
   }
 
@@ -101,12 +107,16 @@ export class ReceiveStats {
     }
   }
 
-  /** A packet from further back than the replay window passed it because more than half a cycle was lost in between. */
-  #advance(sequence: number): void {
+  /**
+   * Returns whether the packet is newer than all before. One from further back than the replay window passed it because more than half a
+   * cycle was lost in between.
+   */
+  #advance(sequence: number): boolean {
     const highest = this.#highest
     const distance = sequenceDistance(sequence, highest & 0xffff)
     if (distance > 0) this.#highest = highest + distance
     else if (distance <= -LIMITS.replayWindow) this.#highest = highest + distance + SEQUENCES
     else if (highest + distance < this.#first) this.#first = highest + distance
+    return this.#highest !== highest
   }
 }

@@ -23,6 +23,12 @@ export class Reception {
     this.stats.received(sequence, timestamp, now, clockRate)
   }
 
+  /** A packet returned that had been missing, older than the replay window. Per packet: no allocation. */
+  returned(now: number): void {
+    this.arrivedAt = now
+    this.stats.returned()
+  }
+
   /** A packet has verified. With `isRestart` the sender started over with it. Per packet: no allocation. */
   received(sequence: number, timestamp: number, isRestart: boolean, now: number, clockRate: number): void {
     if (isRestart) {
