@@ -89,6 +89,7 @@ export type {
 } from './lvsp/node-control.ts'
 export type { LvspSessionInspection } from './lvsp/session.ts'
 export { isSameAddress, readAddress, writeAddress } from './media/address/socket-address.ts'
+export { NumberRing } from './media/receive/number-ring.ts'
 export { Router } from './media/router.ts'
 export type { RouterCounts, RouterOptions } from './media/router-interface.ts'
 export { NetworkCounts, networkOf } from './network-of.ts'

@@ -179,7 +179,7 @@ export const LIMITS = {
   ignoreSource: 10_000,
   /** Source addresses whose rates are counted at once, per kind of rate. */
   watchedSources: 4_096,
-  /** Packets behind the newest that an SSRC's replay window and SRTP index window cover: reordering on real paths is far less. */
+  /** Packets behind the newest that an SSRC's replay window and its SRTP window to seal cover: reordering on real paths is far less. */
   replayWindow: 64,
   /** A packet so long after the newest was not overtaken by it. Video of 2,000 packets a second goes through a cycle in 32 s. */
   longestOvertaking: 10_000,
@@ -269,8 +269,8 @@ export const LIMITS = {
   pacedWait: 250,
   /** … and packets that wait at once: they are found again among `cachedPackets`. A power of two. */
   pacedPackets: 256,
-  /** Packets kept per video stream for retransmission: two seconds of a busy camera, 1 MiB. A power of two. */
-  cachedPackets: 512,
+  /** Packets kept per video stream for retransmission, and requested of its sender: `missingLife` of a screen at 9 Mbit/s, 2 MiB. A power of two. */
+  cachedPackets: 1_024,
   /** The same of a lane, 128 MiB: a second of all that it can forward. The oldest yield, of whatever stream. */
   cachedPacketsPerLane: 65_536,
   /** Retransmissions to one peer per second. */

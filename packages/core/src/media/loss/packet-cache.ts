@@ -13,7 +13,7 @@ const CHUNKS = PACKETS / CHUNK
 const chunkOf = (sequence: number): number => (sequence & (PACKETS - 1)) >> CHUNK_BITS
 
 /**
- * A ring by sequence, 1 MiB per stream at most, in chunks that it takes when packets arrive for them and may lose to other streams.
+ * A ring by sequence, 2 MiB per stream at most, in chunks that it takes when packets arrive for them and may lose to other streams.
  * All receivers share it: their numbers are added when a packet is sent again.
  */
 export class PacketCache {

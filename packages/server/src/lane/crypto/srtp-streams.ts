@@ -1,40 +1,61 @@
 // The 48-bit index of each SSRC of a peer, rollover counter and sequence (RFC 3711 §3.3.1), in both directions.
-import { LIMITS } from '@parley/core'
+import { LIMITS, NumberRing } from '@parley/core'
 import { unwrapSequence } from '@parley/protocol'
 
 const HALF = 32
+/** Indexes behind the newest that may be opened: those that the lane requests again, and as in libwebrtc. A power of two, 128 bytes per SSRC. */
+export const OPEN_WINDOW = LIMITS.cachedPackets
 const SEQUENCES = 65_536
 
-/** Indexes of one SSRC. */
+/** Indexes of one SSRC that were sealed. */
 interface IndexWindow {
   /** The highest index so far. */
   newest: number
-  /** Bit n: newest − n was used or received; 0–31 in the low, 32–63 in the high half. */
+  /** Bit n: newest − n was used; 0–31 in the low, 32–63 in the high half. */
   low: number
   high: number
 }
 
+/** Indexes of one SSRC that were opened. */
+interface OpenStream {
+  /** The highest. */
+  newest: number
+  /** Of the last OPEN_WINDOW. */
+  readonly opened: NumberRing
+}
+
 /**
  * Indexes of packets to open, each of which is opened once (RFC 3711 §3.3.2): the lane's own window is that of a stream, which may
- * have another SSRC in between. Nothing is kept of packets that have not verified.
+ * have another SSRC in between. A sender without RTX sends a packet that the lane requested again under its index, hundreds of packets
+ * later. Nothing is kept of packets that have not verified.
  */
 export class OpenStreams {
-  readonly #streams = new Map<number, IndexWindow>()
+  readonly #streams = new Map<number, OpenStream>()
 
   /** The index that the sequence most likely stands for; −1 if there is none, or it was received or is older than the window. */
   guess(ssrc: number, sequence: number): number {
     const stream = this.#streams.get(ssrc)
     if (stream === undefined) return this.#streams.size < LIMITS.srtpStreams ? sequence : -1
     const index = unwrapSequence(sequence, stream.newest)
-    return index > stream.newest || (index >= 0 && isFree(stream, stream.newest - index)) ? index : -1
+    const behind = stream.newest - index
+    if (behind < 0) return index
+    return index >= 0 && behind < OPEN_WINDOW && !stream.opened.has(index) ? index : -1
   }
 
   /** The packet with this index, which `guess` returned, has verified. */
   verified(ssrc: number, index: number): void {
-    const stream = this.#streams.get(ssrc)
-    if (stream === undefined) this.#streams.set(ssrc, { newest: index, low: 1, high: 0 })
-    else if (index > stream.newest) advance(stream, index)
-    else mark(stream, stream.newest - index)
+    const stream = this.#streams.get(ssrc) ?? this.#begin(ssrc, index)
+    if (index > stream.newest) {
+      stream.opened.clear(stream.newest + 1, index - stream.newest)
+      stream.newest = index
+    }
+    stream.opened.mark(index)
+  }
+
+  #begin(ssrc: number, newest: number): OpenStream {
+    const stream = { newest, opened: new NumberRing(OPEN_WINDOW) }
+    this.#streams.set(ssrc, stream)
+    return stream
   }
 }
 
