@@ -15,7 +15,7 @@ export const DROP_MEANINGS = {
   unprotected: ['media before Select Protocol', 'A client that sends before it has its key.'],
   authentication: ['the tag did not verify', 'A client with a wrong key, or a forged source.'],
   replayed: [
-    'received before, or older than the replay window',
+    'received before, or older than the replay window and not requested',
     'The network duplicates packets, or delays them for seconds.',
   ],
   malformed: ['header, extension or padding exceed the packet, or an unknown payload type', 'A faulty client.'],

@@ -1,7 +1,7 @@
 // Hot: forwards opened packets along their routes. It looks routes up and decides nothing.
 //
 //   client numbering → node numbering → checks (route, codec, seal) → receivers' numbers → copies
-//                       └ RTX: restored, forwarded if the lane missed the packet
+//                       └ retransmission: restored, forwarded if the lane missed the packet
 import {
   extensionLength,
   extensionPlace,
@@ -109,6 +109,9 @@ export class Egress {
     if (mapped < 0) return this.#laneStats.drop(Drop.malformed)
     const type = batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE
     if (isRtxType(type)) return this.#repair(batch, slot, stream, mapped, now)
+    // `Ingress` lets those pass that are missing.
+    if (stream.reception.replay.isOlder(sequenceOf(batch, slot)))
+      return this.#repairUnwrapped(batch, slot, stream, mapped, now)
     const header = this.#admit(batch, slot, stream, now)
     const sequence = sequenceOf(batch, slot)
     const isFollowed = retransmits || isKnownType(mapping.outgoing[rtxTypeOf(type)]!)
@@ -135,7 +138,7 @@ export class Egress {
     const header = this.#admit(batch, slot, stream, now)
     if (header < 0) return
     if (!stream.isAudio && stream.numbers.isLate(sequenceOf(batch, slot), now))
-      return this.#repairCrossed(batch, slot, stream, header, now)
+      return this.#sendUnwrapped(batch, slot, stream, header, now)
     if (!this.#number(batch, slot, stream, now)) return
     if (stream.isAudio || this.#keep(batch, slot, stream, header)) this.#forward(batch, slot, stream, header, now)
   }
@@ -229,10 +232,21 @@ export class Egress {
     this.#sendRepaired(batch, slot, stream, header, now)
   }
 
-  /** The same for a retransmission that crossed. */
-  #repairCrossed(batch: Batch, slot: number, stream: ReceiveStream, header: number, now: number): void {
-    if (stream.numbers.isBeforeChange(sequenceOf(batch, slot))) return this.#laneStats.drop(Drop.replayed)
-    writeNumbers(batch, slot, stream.numbers)
+  /** A retransmission of a sender without RTX: the packet as it was, on the SSRC of the video. */
+  #repairUnwrapped(batch: Batch, slot: number, stream: ReceiveStream, header: number, now: number): void {
+    // Whatever becomes of it, it is not requested again.
+    this.#nackGenerator.repaired(stream, sequenceOf(batch, slot), now)
+    if (stream.targets === undefined) return this.#laneStats.drop(Drop.noRoute)
+    if (this.#isOverBitrate(batch, slot, stream, now)) return this.#laneStats.drop(Drop.overBitrate)
+    this.#sendUnwrapped(batch, slot, stream, header, now)
+  }
+
+  /** Numbers, keeps and sends such a packet, or one that another lane obtained: it crosses on the SSRC of the video, too. */
+  #sendUnwrapped(batch: Batch, slot: number, stream: ReceiveStream, header: number, now: number): void {
+    const { numbers } = stream
+    const sequence = sequenceOf(batch, slot)
+    if (numbers.isAhead(sequence) || numbers.isBeforeChange(sequence)) return this.#laneStats.drop(Drop.replayed)
+    writeNumbers(batch, slot, numbers)
     if (this.#nackResponder.keepLate(batch, slot, stream, header)) this.#sendRepaired(batch, slot, stream, header, now)
   }
 

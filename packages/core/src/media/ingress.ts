@@ -8,6 +8,7 @@ import { AddressRates } from './address/address-rates.ts'
 import { isAt, isExpectedAt, type Peer, type Peers } from './address/peers.ts'
 import type { Backlog } from './backlog.ts'
 import { Drop, type LaneStats } from './lane-stats.ts'
+import type { NackGenerator } from './loss/nack-generator.ts'
 import type { ReceiverReports } from './rtcp/receiver-reports.ts'
 import type { ReceiveStream } from './streams/receive-stream.ts'
 
@@ -16,6 +17,7 @@ export interface IngressParts {
   readonly peers: Peers
   readonly reports: ReceiverReports
   readonly backlog: Backlog
+  readonly nackGenerator: NackGenerator
   readonly laneStats: LaneStats
 }
 
@@ -28,6 +30,7 @@ export class Ingress {
   readonly #peers: Peers
   readonly #reports: ReceiverReports
   readonly #backlog: Backlog
+  readonly #nackGenerator: NackGenerator
   readonly #laneStats: LaneStats
   /** Packets that did not verify, by IP: forging one costs its sender less than checking it costs the lane. */
   readonly #failures = new AddressRates({
@@ -36,11 +39,12 @@ export class Ingress {
     ignoresPort: true,
   })
 
-  constructor({ io, peers, reports, backlog, laneStats }: IngressParts) {
+  constructor({ io, peers, reports, backlog, nackGenerator, laneStats }: IngressParts) {
     this.#io = io
     this.#peers = peers
     this.#reports = reports
     this.#backlog = backlog
+    this.#nackGenerator = nackGenerator
     this.#laneStats = laneStats
   }
 
@@ -56,17 +60,20 @@ export class Ingress {
     if (!this.#mayOpen(batch, slot, owner, now)) return false
     const nonce = nonceOf(batch, slot)
     const replay = stream.received?.replay
-    const isFresh = replay === undefined || replay.isFresh(sequence, timestamp)
+    // Senders without RTX retransmit what was requested on the SSRC of the video itself.
+    const isReturned = replay?.isOlder(sequence) === true && this.#nackGenerator.isMissing(stream, sequence)
+    const isFresh = isReturned || replay === undefined || replay.isFresh(sequence, timestamp)
     // An older sequence under a newer nonce: a sender that started over. In video it may be a retransmission.
     const isDoubtful = !isFresh || (stream.isAudio && replay?.isAhead(sequence) === false)
-    const isRestart = isDoubtful && this.#startsOver(batch, slot, owner, nonce)
+    const isRestart = isDoubtful && this.#startsOver(batch, slot, stream, sequence, nonce)
     if (!isFresh && !isRestart) {
       this.#laneStats.drop(Drop.replayed)
       return false
     }
     if (!this.#open(batch, slot, owner, now)) return false
     owner.nonces?.verified(nonce, false)
-    stream.reception.received(sequence, timestamp, isRestart, now, stream.clockRate)
+    if (isReturned) stream.reception.returned(now)
+    else stream.reception.received(sequence, timestamp, isRestart, now, stream.clockRate)
     if (isRestart) stream.interrupt()
     this.#reports.received(owner, now)
     return true
@@ -87,10 +94,13 @@ export class Ingress {
 
   /**
    * Whether a packet whose sequence is not ahead starts its stream over: libraries do so with every track, under the same key. Its
-   * nonce must be new, and it must come from the address that the peer is bound to.
+   * nonce must be new, and it must come from the address that the peer is bound to. One that was requested is a retransmission,
+   * sealed again, of a packet that arrived since or was given up.
    */
-  #startsOver(batch: Batch, slot: number, owner: Peer, nonce: number): boolean {
-    return owner.nonces?.isNew(nonce) === true && isAt(owner, batch.addresses, slot * ADDRESS_WORDS)
+  #startsOver(batch: Batch, slot: number, stream: ReceiveStream, sequence: number, nonce: number): boolean {
+    const { owner } = stream
+    if (owner.nonces?.isNew(nonce) !== true || !isAt(owner, batch.addresses, slot * ADDRESS_WORDS)) return false
+    return !this.#nackGenerator.wasRequested(stream, sequence)
   }
 
   /** Whether the datagram was sent from the address of a peer. */

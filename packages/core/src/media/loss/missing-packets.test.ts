@@ -33,6 +33,49 @@ test('a packet older than the packet cache is given up', () => {
   assert.ok(missing.isBroken)
 })
 
+test('a packet is missing until as many newer ones arrived as are kept, or it arrives, also across the wrap', () => {
+  for (const lost of [100, 65_535, 65_000]) {
+    const missing = new MissingPackets()
+    missing.arrived(lost - 1, 0)
+    for (let ahead = 1; ahead < LIMITS.cachedPackets; ahead++) missing.arrived((lost + ahead) & 0xffff, 0)
+    assert.deepEqual(take(missing, LIMITS.nackDelay), [lost])
+    assert.deepEqual([missing.isMissing(lost), missing.isMissing((lost + 1) & 0xffff)], [true, false])
+    missing.arrived((lost + LIMITS.cachedPackets) & 0xffff, LIMITS.nackDelay)
+    assert.ok(!missing.isMissing(lost), 'before it is given up')
+    take(missing, LIMITS.nackDelay + 100)
+    assert.deepEqual([missing.count, missing.isBroken], [0, true])
+  }
+})
+
+test('what was requested is known after it arrived or was given up, until its sequence comes again', () => {
+  const missing = new MissingPackets()
+  const advance = (from: number, count: number) => {
+    for (let index = 0; index < count; index++) missing.arrived((from + index) & 0xffff, LIMITS.nackDelay)
+  }
+  missing.arrived(65_530, 0)
+  missing.arrived(65_533, 0)
+  assert.ok(!missing.wasRequested(65_531))
+  take(missing, LIMITS.nackDelay)
+  missing.found(65_531, LIMITS.nackDelay)
+  const known = () => [65_530, 65_531, 65_532, 65_533].map(sequence => missing.wasRequested(sequence))
+  assert.deepEqual(known(), [false, true, true, false])
+  advance(65_534, 1_500)
+  take(missing, LIMITS.nackDelay + LIMITS.missingLife)
+  assert.deepEqual(known(), [false, true, true, false])
+  advance(65_534 + 1_500, 65_536 - 1_500)
+  assert.deepEqual(known(), [false, false, false, false])
+})
+
+test('a stream that starts over forgets what was requested of it', () => {
+  const missing = new MissingPackets()
+  missing.arrived(10, 0)
+  missing.arrived(12, 0)
+  take(missing, LIMITS.nackDelay)
+  assert.ok(missing.wasRequested(11))
+  missing.arrived(40_000, LIMITS.nackDelay)
+  for (let sequence = 39_999; sequence > 39_999 - 5_000; sequence--) assert.ok(!missing.wasRequested(sequence))
+})
+
 test('packets are requested again as soon as a stream continues that was not followed for a cycle', () => {
   const missing = new MissingPackets()
   missing.arrived(100, 0)

@@ -1,9 +1,12 @@
 // Which packets of one video stream are missing, and when to request each of them.
 import { sequenceDistance } from '@parley/protocol'
 import { LIMITS } from '../../limits.ts'
+import { NumberRing } from '../receive/number-ring.ts'
 import { isOvertaken } from '../receive/overtaken.ts'
 
 const NONE = -1
+/** For how many packets a request is known, at 2,000 a second two seconds: until the last retransmission of a packet has returned. */
+const KNOWN_REQUESTS = 4 * LIMITS.cachedPackets
 /** Milliseconds from request to retransmission, before one was measured. */
 const INITIAL_TURNAROUND = 100
 /** Weight of a measurement in the average; smaller if it is unknown which of several requests was answered. */
@@ -24,6 +27,8 @@ export class MissingPackets {
   /** How often it was requested. */
   readonly #tries = new Uint8Array(LIMITS.missingPackets)
   #count = 0
+  /** Those of the last packets that were requested, whatever became of them; undefined before the first request. */
+  #requested: NumberRing | undefined
   /** The newest packet, and when it arrived. */
   #newest = NONE
   #arrivedAt = -Infinity
@@ -51,11 +56,23 @@ export class MissingPackets {
       this.found(sequence, now)
       return false
     }
+    this.#requested?.clear(this.#newest + 1, distance > 0 ? distance : KNOWN_REQUESTS)
     this.#newest = sequence
     this.#arrivedAt = now
     if (distance > 1) return this.#noteGap(distance - 1, sequence, now)
     if (distance <= 0) this.#count = 0
     return false
+  }
+
+  /** Whether the packet is missing, and could still be sent to receivers. */
+  isMissing(sequence: number): boolean {
+    return sequenceDistance(this.#newest, sequence) < LIMITS.cachedPackets && this.#indexOf(sequence) >= 0
+  }
+
+  /** Whether the packet was requested, so that retransmissions of it may arrive: also those that another one came before. */
+  wasRequested(sequence: number): boolean {
+    const behind = sequenceDistance(this.#newest, sequence)
+    return behind > 0 && behind < KNOWN_REQUESTS && this.#requested?.has(sequence) === true
   }
 
   /** A packet that may be missing arrived. Returns whether it was missing. */
@@ -89,6 +106,8 @@ export class MissingPackets {
       this.#move(index, kept)
       if (isDue && taken < into.length) {
         into[taken++] = this.#sequences[kept]!
+        this.#requested ??= new NumberRing(KNOWN_REQUESTS)
+        this.#requested.mark(this.#sequences[kept]!)
         if (this.#tries[kept]!++ === 0) this.#requestedAt[kept] = now
         this.#requestAt[kept] = now + interval
       }
@@ -122,7 +141,7 @@ export class MissingPackets {
     return true
   }
 
-  /** Requested often enough, for long enough, or no longer in the cache of any sender. */
+  /** Requested often enough, for long enough, or so old that it could not be kept: no longer in the cache of most senders either. */
   #isHopeless(index: number, isDue: boolean, now: number): boolean {
     if (isDue && this.#tries[index]! >= LIMITS.nackTries) return true
     if (now - this.#notedAt[index]! >= LIMITS.missingLife) return true

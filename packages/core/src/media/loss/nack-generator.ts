@@ -46,6 +46,16 @@ export class NackGenerator {
     this.deadline = Math.min(this.deadline, this.#deadlineOf(stream, missing))
   }
 
+  /** Whether a packet of the stream is missing, so that one this old may be a retransmission on its own SSRC. */
+  isMissing(stream: ReceiveStream, sequence: number): boolean {
+    return this.#streams.get(stream)?.isMissing(sequence) ?? false
+  }
+
+  /** Whether a packet of the stream was requested not long ago: what arrives under its sequence is a retransmission. */
+  wasRequested(stream: ReceiveStream, sequence: number): boolean {
+    return this.#streams.get(stream)?.wasRequested(sequence) ?? false
+  }
+
   /** A retransmission arrived, requested or not. Returns whether the packet had been missing. */
   repaired(stream: ReceiveStream, sequence: number, now: number): boolean {
     return this.#streams.get(stream)?.found(sequence, now) ?? false

@@ -40,6 +40,18 @@ test('the window covers 63 sequences before the newest, also across the wrap', (
   assert.ok(!accept(65_530))
 })
 
+test('older than the window are sequences from 64 behind the newest on, also across the wrap', () => {
+  const { window, accept } = makeWindow()
+  assert.ok(!window.isOlder(7), 'before the first packet')
+  for (const newest of [65_535, 65_536 + 20]) {
+    accept(newest)
+    assert.deepEqual(
+      [1, 0, -63, -64, -1_000, -32_767].map(distance => window.isOlder((newest + distance) & 0xffff)),
+      [false, false, false, true, true, true],
+    )
+  }
+})
+
 test('a jump forward moves the window, and earlier sequences are rejected', () => {
   const { accept } = makeWindow()
   assert.ok(accept(100))

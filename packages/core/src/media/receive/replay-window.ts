@@ -1,5 +1,6 @@
 // The sequence numbers received on a stream: 64 packets back from the newest. A packet is checked before it is opened, so that
-// a replay costs no cryptography, and marked only after its tag has verified (RFC 3711 §3.3.2).
+// a replay costs no cryptography, and marked only after its tag has verified (RFC 3711 §3.3.2). Older ones are accepted only if the lane
+// requested them (`MissingPackets`), which needs no larger window per stream, and tells them from a sender that starts over.
 import { sequenceDistance } from '@parley/protocol'
 import { LIMITS } from '../../limits.ts'
 
@@ -31,6 +32,11 @@ export class ReplayWindow {
   /** Whether the sequence is ahead of all that were received. Per packet: no allocation. */
   isAhead(sequence: number): boolean {
     return this.#low === 0 || sequenceDistance(sequence, this.#newest) > 0
+  }
+
+  /** Whether the sequence is behind all that the window covers. Per packet: no allocation. */
+  isOlder(sequence: number): boolean {
+    return this.#low !== 0 && sequenceDistance(this.#newest, sequence) >= LIMITS.replayWindow
   }
 
   /** Marks the sequence of a packet that was fresh and has verified. Per packet: no allocation. */
