@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LaneStatus } from './admin-api.ts'
 import { lossOf, ratesOf, type Sample, totalRates } from './sample.ts'
+import { restOf } from './words.ts'
 
 const lane = (number: number, packets: number, drops: Record<string, number> = {}): LaneStatus => ({
   lane: number,
@@ -37,6 +38,11 @@ test('totals are those of all lanes', () => {
   const before = sample(0, [lane(0, 0), lane(1, 0)])
   const now = sample(1_000, [lane(0, 10), lane(1, 20)])
   assert.equal(totalRates(now, before).packetsOut, 90)
+})
+
+test('a list that is cut names the command that prints all of it', () => {
+  assert.equal(restOf('Channels', 200), 'The first 200 are shown; `parley channels` lists all.')
+  assert.equal(restOf('Users', 200), 'The first 200 are shown; `parley users` lists all.')
 })
 
 test('loss is a share of what was sent, and unknown before the first packet', () => {

@@ -1,8 +1,8 @@
 // Lanes, channels and users as tables; on a phone each row is a card, with the names of its columns.
 import type { ComponentChildren } from 'preact'
 import type { User } from './admin-api.ts'
-import { lossOf, MOST_ROWS, ratesOf, type Sample } from './sample.ts'
-import { duration, large, percent, rate } from './words.ts'
+import { lossOf, ratesOf, type Sample } from './sample.ts'
+import { duration, large, percent, rate, restOf } from './words.ts'
 
 /** Above this share of loss, or this jitter in milliseconds, users hear it. */
 const BAD_LOSS = 0.02
@@ -58,7 +58,7 @@ function Table({ title, total, columns, rows, none }: TableProps) {
           </tbody>
         </table>
       )}
-      {total > rows.length && <p class="hint">The first {MOST_ROWS} are shown; `parley users` lists all.</p>}
+      {total > rows.length && <p class="hint">{restOf(title, rows.length)}</p>}
     </section>
   )
 }

@@ -24,6 +24,10 @@ export function duration(seconds: number): string {
   return hours < 24 ? `${hours} h ${minutes % 60} min` : `${Math.floor(hours / 24)} d ${hours % 24} h`
 }
 
+/** Below the table of a list of which only the first rows are shown: the command of the same name prints all. */
+export const restOf = (title: string, shown: number): string =>
+  `The first ${shown} are shown; \`parley ${title.toLowerCase()}\` lists all.`
+
 /** A share such as `1.5 %`; a dash if it is not known. */
 export const percent = (share: number | undefined): string =>
   share === undefined ? '–' : `${(share * 100).toFixed(share < 0.1 ? 1 : 0)} %`
