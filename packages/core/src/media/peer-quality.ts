@@ -19,9 +19,12 @@ export function peerQuality(peer: Peer, routes: RouteTable): PeerQuality {
 
 /** Of all peers that sent media or reports. */
 export function qualitiesOf(peers: Peers, routes: RouteTable): PeerQuality[] {
-  const all = peers.ids().map(id => peers.get(id)!)
-  return all
-    .filter(({ lane }) => lane === undefined)
-    .map(peer => peerQuality(peer, routes))
-    .filter(({ packets, reported }) => packets > 0 || reported !== undefined)
+  const qualities: PeerQuality[] = []
+  for (const peer of peers.all()) {
+    // In a large call most have sent nothing.
+    if (peer.lane !== undefined || (peer.reportedLoss < 0 && !routes.hasReceived(peer))) continue
+    const quality = peerQuality(peer, routes)
+    if (quality.packets > 0 || quality.reported !== undefined) qualities.push(quality)
+  }
+  return qualities
 }

@@ -87,6 +87,9 @@ export class Peers {
   ids(): PeerId[] {
     return [...this.#peers.keys()]
   }
+  all(): Iterable<Peer> {
+    return this.#peers.values()
+  }
   get(id: PeerId): Peer | undefined {
     return this.#peers.get(id)
   }

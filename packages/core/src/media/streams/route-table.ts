@@ -71,11 +71,21 @@ export class RouteTable {
     return this.#streams.get(ssrc) ?? this.#begin(ssrc)
   }
 
+  /** Whether a packet of the peer has arrived. */
+  hasReceived({ ssrcs }: Peer): boolean {
+    for (let index = 0; index < ssrcs.length; index++)
+      if (this.#streams.get(ssrcs[index]!)?.received !== undefined) return true
+    return false
+  }
+
   /** The streams of a peer's SSRCs that are its own, as far as anything has named them. */
   streamsOf(peer: Peer): ReceiveStream[] {
-    return Array.from(peer.ssrcs, ssrc => this.#streams.get(ssrc)).filter(
-      stream => stream !== undefined && stream.owner === peer,
-    ) as ReceiveStream[]
+    const streams: ReceiveStream[] = []
+    for (let index = 0; index < peer.ssrcs.length; index++) {
+      const stream = this.#streams.get(peer.ssrcs[index]!)
+      if (stream?.owner === peer) streams.push(stream)
+    }
+    return streams
   }
 
   /** Whether packets of the stream are forwarded: it has a route or, for an RTX stream, the video before it has. */
