@@ -117,7 +117,7 @@ interface OtherExtent {
   cluster: ClusterExtent
 }
 const FULL_OTHERS: OtherExtent = {
-  peers: { rounds: 3, seconds: 6, warmUp: 6, rooms: [4, 10, 20] },
+  peers: { rounds: 5, seconds: 6, warmUp: 12, rooms: [4, 10, 20] },
   node: {
     joins: 200,
     requests: 20_000,

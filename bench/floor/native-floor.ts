@@ -66,8 +66,12 @@ export class NativeFloor {
     }
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   threadSeconds(): number {
-    return threadSeconds(this.#child.pid!)
+    return threadSeconds(this.pid)
   }
 
   close(): void {

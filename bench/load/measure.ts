@@ -8,6 +8,7 @@ import { type Pace, type Plan, windowOf } from './plan.ts'
 
 /** The process whose CPU is measured. */
 export interface MeasuredProcess {
+  readonly pid: number
   /** CPU time of all its threads in seconds. */
   threadSeconds(): number
 }

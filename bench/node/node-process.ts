@@ -53,9 +53,13 @@ export class NodeProcess {
     return (await this.metrics()).get('process_cpu_seconds_total') ?? Number.NaN
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   /** CPU time of all running threads in seconds, read without involving the node. */
   threadSeconds(): number {
-    return threadSeconds(this.#child.pid!)
+    return threadSeconds(this.pid)
   }
 
   async stop(): Promise<void> {

@@ -1,5 +1,6 @@
 // Parley, Mumble's server, mediasoup and two C++ programs under the same paced load, in interleaved rounds; of video, Parley and mediasoup.
 import { compileFloor, NativeFloor, type NativeVariant } from '../floor/native-floor.ts'
+import { separateCores } from '../load/cores.ts'
 import { Crowd } from '../load/crowd.ts'
 import { type LoadFigures, type Measurement, measureLoad } from '../load/measure.ts'
 import type { Plan } from '../load/plan.ts'
@@ -52,6 +53,7 @@ interface Found {
 
 interface Peer {
   readonly server: string
+  readonly pid: number
   measure(measurement: Measurement): Promise<LoadFigures>
   close(): Promise<void>
 }
@@ -83,6 +85,8 @@ async function inRounds(
   { rounds, seconds, warmUp }: Omit<PeerExtent, 'rooms'>,
 ): Promise<PeerRow[]> {
   const measurement = { pace: PACE, isProbing: false }
+  const rejoin = separateCores(peers.map(({ pid }) => pid))
+  if (rejoin === undefined) console.error('  load and servers share the cores: one core only, or no taskset')
   for (const peer of peers) await peer.measure({ ...measurement, warmUp, seconds: 0.1 })
   const turns: LoadFigures[][] = []
   for (let turn = 0; turn < rounds; turn++) {
@@ -91,6 +95,7 @@ async function inRounds(
     turns.push(figures)
   }
   for (const peer of peers.toReversed()) await peer.close()
+  rejoin?.()
   const whole = turns.filter((figures, turn) => isWhole(peers, figures, `${load}, round ${turn + 1}`))
   if (whole.length === 0) throw new Error(`${load}: no round in which all servers forwarded packets`)
   return peers.map(({ server }, index) => {
@@ -125,6 +130,7 @@ async function openParley(plan: Plan): Promise<{ crowd: Crowd; peer: Peer }> {
   await crowd.join()
   const peer: Peer = {
     server: PARLEY,
+    pid: node.pid,
     measure: measurement => measureLoad(crowd, measurement),
     close: async () => {
       await crowd.close()
@@ -144,14 +150,15 @@ async function openAll(plan: Plan, { mumble, mediasoup, refusal }: Found): Promi
   for (const variant of refusal === undefined ? VARIANTS : []) {
     const floor = await NativeFloor.open(crowd, variant)
     const measure = (measurement: Measurement) => floor.measure(measurement)
-    peers.push({ server: nameOfFloor(variant), measure, close: async () => floor.close() })
+    peers.push({ server: nameOfFloor(variant), pid: floor.pid, measure, close: async () => floor.close() })
   }
   return peers
 }
 
 async function openPeer(server: string, plan: Plan, open: (ports: readonly number[]) => Promise<PeerServer>) {
   const load = await PeerLoad.open(plan, open)
-  return { server, measure: (measurement: Measurement) => measureLoad(load, measurement), close: () => load.close() }
+  const measure = (measurement: Measurement) => measureLoad(load, measurement)
+  return { server, pid: load.node.pid, measure, close: () => load.close() }
 }
 
 function absences({ mumble, mediasoup, refusal }: Found): Peers['absent'] {

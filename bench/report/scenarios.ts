@@ -1,6 +1,7 @@
 // The scenarios of the forwarding table: by channel size, encryption mode, lanes, pace, transport of listeners and channel count.
 import { type SrtpProfile, VoiceMode } from '@parley/protocol'
 import { Floor } from '../floor/floor.ts'
+import { separateCores } from '../load/cores.ts'
 import { Crowd } from '../load/crowd.ts'
 import { type LoadFigures, type Measurement, measureLoad } from '../load/measure.ts'
 import type { Plan } from '../load/plan.ts'
@@ -146,6 +147,7 @@ export async function* paced(extent: Extent): AsyncGenerator<Row> {
   const measurement: Measurement = { pace: { kind: 'paced', perSecond: 50 }, warmUp: seconds / 4, seconds }
   const engines = ENGINES.toReversed()
   const crowds = await Promise.all(engines.map(engine => fill(engine, plan)))
+  const rejoin = separateCores(crowds.map(({ node }) => node.pid))
   const turns = { rounds: extent.rounds, floorSeconds: 0, measurement }
   const calm = await inTurns(crowds, turns)
   const base = 'portable'
@@ -153,6 +155,7 @@ export async function* paced(extent: Extent): AsyncGenerator<Row> {
     yield row('paced', '20 × 25, 50/s each', engine, calm.outcomes[index]!, { base })
   const busy = await inTurns(crowds, { ...turns, measurement: { ...measurement, churn: extent.churn } })
   const load = `20 × 25, ${extent.churn} joins and leaves/s`
+  rejoin?.()
   for (const [index, engine] of engines.entries()) yield row('churn', load, engine, busy.outcomes[index]!, { base })
   await empty(crowds)
 }
@@ -197,11 +200,13 @@ export async function* byChannels(extent: Extent): AsyncGenerator<Row> {
   const crowds = await Promise.all(
     extent.channels.map(channels => fill(engine, { ...BASE, members: GROWTH_MEMBERS, channels })),
   )
+  const rejoin = separateCores(crowds.map(({ node }) => node.pid))
   const seconds = extent.seconds * 2
   const rounds = await collectRounds(extent.rounds, crowds, crowd => {
     const perSecond = GROWTH_RATE / crowd.plan.channels
     return measureLoad(crowd, { pace: { kind: 'paced', perSecond }, warmUp: seconds / 4, seconds })
   })
+  rejoin?.()
   const base = `${extent.channels[0]} channels`
   for (const [index, channels] of extent.channels.entries())
     yield row(`channels/${channels}`, `${channels} × 5, ${GROWTH_RATE}/s in total`, engine, toBase(rounds, index), {

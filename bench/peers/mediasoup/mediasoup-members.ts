@@ -34,7 +34,7 @@ export async function openMediasoup(mediasoup: Mediasoup, plan: Plan, ports: rea
   for (let channel = 0; channel < plan.channels; channel++)
     members.push(...(await openRoom(worker, plan, channel, ports)))
   const { pid } = worker
-  return { process: { threadSeconds: () => threadSeconds(pid) }, members, stop: async () => worker.close() }
+  return { process: { pid, threadSeconds: () => threadSeconds(pid) }, members, stop: async () => worker.close() }
 }
 
 /** The first members send, and each member receives those that the plan says. */

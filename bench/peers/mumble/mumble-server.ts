@@ -40,8 +40,12 @@ export class MumbleServer {
     return server
   }
 
+  get pid(): number {
+    return this.#child.pid!
+  }
+
   threadSeconds(): number {
-    return threadSeconds(this.#child.pid!)
+    return threadSeconds(this.pid)
   }
 
   async stop(): Promise<void> {
