@@ -13,21 +13,22 @@ function coresOf(pid: number): number[] | undefined {
   })
 }
 
-/** Moves all threads of a process to the cores; threads that it starts later stay there. */
-function move(pid: number, cores: readonly number[]): void {
-  const { status, stderr } = spawnSync('taskset', ['-acp', cores.join(','), String(pid)], { encoding: 'utf8' })
-  if (status !== 0) throw new Error(`taskset: ${stderr.trim()}`)
+/** Moves all threads of a process to the cores; threads that it starts later stay there. Returns whether that succeeded. */
+function move(pid: number, cores: readonly number[]): boolean {
+  return spawnSync('taskset', ['-acp', cores.join(','), String(pid)]).status === 0
 }
 
 /**
  * Separates the load, which is this process, from the servers: it gets the first half of the cores and each of them the second, where they
- * take turns. Returns what ends that for the load; undefined on a machine with one core or without `taskset`.
+ * take turns. Returns what ends that for the load; undefined where it cannot be had, as on a machine with one core or without `taskset`.
  */
 export function separateCores(servers: readonly number[]): (() => void) | undefined {
   const cores = coresOf(process.pid)
   if (cores === undefined || cores.length < 2) return undefined
   const half = cores.length >> 1
-  move(process.pid, cores.slice(0, half))
-  for (const pid of servers) move(pid, cores.slice(half))
-  return () => move(process.pid, cores)
+  const isSeparate =
+    move(process.pid, cores.slice(0, half)) && servers.map(pid => move(pid, cores.slice(half))).every(Boolean)
+  if (isSeparate) return () => void move(process.pid, cores)
+  for (const pid of [process.pid, ...servers]) move(pid, cores)
+  return undefined
 }

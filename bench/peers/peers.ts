@@ -86,7 +86,7 @@ async function inRounds(
 ): Promise<PeerRow[]> {
   const measurement = { pace: PACE, isProbing: false }
   const rejoin = separateCores(peers.map(({ pid }) => pid))
-  if (rejoin === undefined) console.error('  load and servers share the cores: one core only, or no taskset')
+  if (rejoin === undefined) console.error('  load and servers share the cores, which taskset did not separate')
   for (const peer of peers) await peer.measure({ ...measurement, warmUp, seconds: 0.1 })
   const turns: LoadFigures[][] = []
   for (let turn = 0; turn < rounds; turn++) {
