@@ -86,7 +86,6 @@ async function inRounds(
 ): Promise<PeerRow[]> {
   const measurement = { pace: PACE, isProbing: false }
   const rejoin = separateCores(peers.map(({ pid }) => pid))
-  if (rejoin === undefined) console.error('  load and servers share the cores, which taskset did not separate')
   for (const peer of peers) await peer.measure({ ...measurement, warmUp, seconds: 0.1 })
   const turns: LoadFigures[][] = []
   for (let turn = 0; turn < rounds; turn++) {
@@ -95,7 +94,7 @@ async function inRounds(
     turns.push(figures)
   }
   for (const peer of peers.toReversed()) await peer.close()
-  rejoin?.()
+  rejoin()
   const whole = turns.filter((figures, turn) => isWhole(peers, figures, `${load}, round ${turn + 1}`))
   if (whole.length === 0) throw new Error(`${load}: no round in which all servers forwarded packets`)
   return peers.map(({ server }, index) => {

@@ -155,7 +155,7 @@ export async function* paced(extent: Extent): AsyncGenerator<Row> {
     yield row('paced', '20 × 25, 50/s each', engine, calm.outcomes[index]!, { base })
   const busy = await inTurns(crowds, { ...turns, measurement: { ...measurement, churn: extent.churn } })
   const load = `20 × 25, ${extent.churn} joins and leaves/s`
-  rejoin?.()
+  rejoin()
   for (const [index, engine] of engines.entries()) yield row('churn', load, engine, busy.outcomes[index]!, { base })
   await empty(crowds)
 }
@@ -206,7 +206,7 @@ export async function* byChannels(extent: Extent): AsyncGenerator<Row> {
     const perSecond = GROWTH_RATE / crowd.plan.channels
     return measureLoad(crowd, { pace: { kind: 'paced', perSecond }, warmUp: seconds / 4, seconds })
   })
-  rejoin?.()
+  rejoin()
   const base = `${extent.channels[0]} channels`
   for (const [index, channels] of extent.channels.entries())
     yield row(`channels/${channels}`, `${channels} × 5, ${GROWTH_RATE}/s in total`, engine, toBase(rounds, index), {

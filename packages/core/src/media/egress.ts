@@ -111,7 +111,7 @@ export class Egress {
     if (isRtxType(type)) return this.#repair(batch, slot, stream, mapped, now)
     // `Ingress` lets those pass that are missing.
     if (stream.reception.replay.isOlder(sequenceOf(batch, slot)))
-      return this.#repairUnwrapped(batch, slot, stream, mapped, now)
+      return this.#repairReturned(batch, slot, stream, mapped, now)
     const header = this.#admit(batch, slot, stream, now)
     const sequence = sequenceOf(batch, slot)
     const isFollowed = retransmits || isKnownType(mapping.outgoing[rtxTypeOf(type)]!)
@@ -138,7 +138,7 @@ export class Egress {
     const header = this.#admit(batch, slot, stream, now)
     if (header < 0) return
     if (!stream.isAudio && stream.numbers.isLate(sequenceOf(batch, slot), now))
-      return this.#sendUnwrapped(batch, slot, stream, header, now)
+      return this.#sendReturned(batch, slot, stream, header, now)
     if (!this.#number(batch, slot, stream, now)) return
     if (stream.isAudio || this.#keep(batch, slot, stream, header)) this.#forward(batch, slot, stream, header, now)
   }
@@ -233,16 +233,16 @@ export class Egress {
   }
 
   /** A retransmission of a sender without RTX: the packet as it was, on the SSRC of the video. */
-  #repairUnwrapped(batch: Batch, slot: number, stream: ReceiveStream, header: number, now: number): void {
+  #repairReturned(batch: Batch, slot: number, stream: ReceiveStream, header: number, now: number): void {
     // Whatever becomes of it, it is not requested again.
     this.#nackGenerator.repaired(stream, sequenceOf(batch, slot), now)
     if (stream.targets === undefined) return this.#laneStats.drop(Drop.noRoute)
     if (this.#isOverBitrate(batch, slot, stream, now)) return this.#laneStats.drop(Drop.overBitrate)
-    this.#sendUnwrapped(batch, slot, stream, header, now)
+    this.#sendReturned(batch, slot, stream, header, now)
   }
 
   /** Numbers, keeps and sends such a packet, or one that another lane obtained: it crosses on the SSRC of the video, too. */
-  #sendUnwrapped(batch: Batch, slot: number, stream: ReceiveStream, header: number, now: number): void {
+  #sendReturned(batch: Batch, slot: number, stream: ReceiveStream, header: number, now: number): void {
     const { numbers } = stream
     const sequence = sequenceOf(batch, slot)
     if (numbers.isAhead(sequence) || numbers.isBeforeChange(sequence)) return this.#laneStats.drop(Drop.replayed)

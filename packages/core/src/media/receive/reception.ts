@@ -25,7 +25,7 @@ export class Reception {
 
   /** A packet returned that had been missing, older than the replay window. Per packet: no allocation. */
   returned(now: number): void {
-    this.arrivedAt = now
+    this.#arrived(now)
     this.stats.returned()
   }
 
