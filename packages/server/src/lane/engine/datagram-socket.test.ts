@@ -17,6 +17,7 @@ class Bent {
   readonly calls: SocketCalls
   readonly memory = new NativeMemory(real, SOCKET_SIZE + 1024)
   readonly given: number[] = []
+  readonly fragmenting: boolean[] = []
   #code = ''
 
   constructor(script: (number | string)[]) {
@@ -27,6 +28,10 @@ class Bent {
       ...{ openWake: bind('openWake'), clearWake: bind('clearWake'), openProbe: bind('openProbe') },
       ...{ sourceFor: bind('sourceFor'), receiveLocalAddresses: bind('receiveLocalAddresses') },
       knowsSegments: bind('knowsSegments'),
+      mayFragment: (memory, descriptor, may) => {
+        this.fragmenting.push(may)
+        real.mayFragment(memory, descriptor, may)
+      },
       errorCode: () => this.#code,
       send: (memory, descriptor, headers, count) => {
         this.given.push(count)
@@ -63,13 +68,14 @@ function send(count: number, script: (number | string)[], lengths?: readonly num
     for (let slot = 0; slot < batch.count; slot++) arrived.push(batch.bytes[slot * SLOT]!)
   from.close()
   to.close()
-  return { arrived, failed: from.failed, given: bent.given }
+  return { arrived, failed: from.failed, given: bent.given, fragmenting: bent.fragmenting }
 }
 
 const numbers = (from: number, to: number) => Array.from({ length: to - from }, (_, index) => from + index)
 
 test('the rest of a partial send is sent by the next call, in order', options, () => {
-  assert.deepEqual(send(10, [3, 1]), { arrived: numbers(0, 10), failed: 0, given: [10, 7, 6] })
+  const { arrived, failed, given } = send(10, [3, 1])
+  assert.deepEqual({ arrived, failed, given }, { arrived: numbers(0, 10), failed: 0, given: [10, 7, 6] })
 })
 
 test('a refused destination affects its own datagram only', options, () => {
@@ -77,9 +83,16 @@ test('a refused destination affects its own datagram only', options, () => {
   assert.deepEqual({ arrived, failed, given }, { arrived: [0, 1, 3, 4, 5], failed: 1, given: [6, 4, 3] })
 })
 
+test('a datagram that is too long for its path is sent in fragments, as are later ones', options, () => {
+  const { arrived, failed, given, fragmenting } = send(6, [2, 'EMSGSIZE', 2, 'EMSGSIZE'])
+  assert.deepEqual({ arrived, failed, given }, { arrived: [0, 1, 2, 3, 5], failed: 1, given: [6, 4, 4, 2, 1] })
+  assert.deepEqual(fragmenting, [false, true])
+})
+
 for (const code of ['EAGAIN', 'ENOBUFS'])
   test(`if the system has no room (${code}), the rest of the batch is dropped and nothing waits`, options, () => {
-    assert.deepEqual(send(6, [2, code]), { arrived: [0, 1], failed: 4, given: [6, 4] })
+    const { arrived, failed, given } = send(6, [2, code])
+    assert.deepEqual({ arrived, failed, given }, { arrived: [0, 1], failed: 4, given: [6, 4] })
   })
 
 test(`each ${SEND_BATCH} datagrams leave at once, without waiting for flush`, options, () => {

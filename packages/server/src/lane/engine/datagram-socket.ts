@@ -25,6 +25,7 @@ export type SocketCalls = Pick<
   | 'receiveLocalAddresses'
   | 'knowsSegments'
   | 'tuneSocket'
+  | 'mayFragment'
   | 'socketName'
   | 'close'
   | 'receive'
@@ -68,6 +69,7 @@ export class DatagramSocket {
   readonly #batch: Batch
   /** The bytes of received datagrams. */
   readonly slab: Uint8Array
+  #mayFragment = false
   #used = BATCH
   #overflows = 0
   /** Microseconds that the first datagram of the last batch waited in the socket. */
@@ -91,6 +93,7 @@ export class DatagramSocket {
     this.#wake = options.wake ?? calls.openWake()
     this.#ownsWake = options.wake === undefined
     calls.tuneSocket(memory, descriptor, LIMITS.socketBuffer, LIMITS.socketBuffer)
+    calls.mayFragment(memory, descriptor, false)
     if (options.ip === undefined || isUnspecified(options.ip)) {
       calls.receiveLocalAddresses(memory, descriptor, isIpv6)
       this.#probe = calls.openProbe(isIpv6)
@@ -160,17 +163,30 @@ export class DatagramSocket {
     let first = 0
     while (first < unsent.messages) {
       const taken = this.#send(first, unsent.messages - first)
-      if (taken > 0) first += taken
-      else if (FULL.has(this.#calls.errorCode())) {
+      if (taken > 0) {
+        first += taken
+        continue
+      }
+      const code = this.#calls.errorCode()
+      if (FULL.has(code)) {
         this.failed += unsent.datagramsFrom(first)
         break
-      } else {
-        if (unsent.segments(first) > 1) this.#sendApart(first)
-        else this.failed++
-        first++
       }
+      if (code === 'EMSGSIZE' && !this.#mayFragment) {
+        this.#fragment()
+        continue
+      }
+      if (unsent.segments(first) > 1) this.#sendApart(first)
+      else this.failed++
+      first++
     }
     unsent.clear()
+  }
+
+  /** A path is shorter than a datagram: from now on the system cuts them. */
+  #fragment(): void {
+    this.#mayFragment = true
+    this.#calls.mayFragment(this.#memory, this.#descriptor, true)
   }
 
   /** Sends the datagrams of a refused message one by one. */

@@ -57,6 +57,9 @@ const IPPROTO_IP = 0
 const SOL_UDP = 17
 const UDP_SEGMENT = 103
 const IP_PKTINFO = 8
+const IP_MTU_DISCOVER = 10
+const IP_PMTUDISC_WANT = 1
+const IP_PMTUDISC_DO = 2
 const MSG_DONTWAIT = 0x40
 const MSG_TRUNC = 0x20
 const EFD_NONBLOCK_CLOEXEC = 0o4000 | 0x8_0000
@@ -182,6 +185,14 @@ export class Native {
   receiveLocalAddresses(memory: NativeMemory, descriptor: number, isIpv6: boolean): void {
     if (isIpv6) this.#setOption(memory, descriptor, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1)
     else this.#setOption(memory, descriptor, IPPROTO_IP, IP_PKTINFO, 1)
+  }
+
+  /**
+   * Whether the system may cut an IPv4 datagram that is longer than the path allows. Otherwise it refuses that one with EMSGSIZE, and
+   * chooses no identification for any other (RFC 6864 §4), which takes a hash of the addresses and a counter of all processors.
+   */
+  mayFragment(memory: NativeMemory, descriptor: number, may: boolean): void {
+    this.#setOption(memory, descriptor, IPPROTO_IP, IP_MTU_DISCOVER, may ? IP_PMTUDISC_WANT : IP_PMTUDISC_DO)
   }
 
   /** Whether the system cuts a message into datagrams (Linux 4.18 and later). */
