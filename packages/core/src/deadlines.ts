@@ -8,8 +8,10 @@ export interface Timed {
 }
 
 interface Entry {
-  at: number
-  timed: Timed
+  readonly at: number
+  readonly timed: Timed
+  /** Its item was removed or has an earlier entry. */
+  isStale: boolean
 }
 
 /** Before an item whose tick threw is ticked again, in milliseconds: it may still be due, and throw again. */
@@ -39,7 +41,7 @@ export class Deadlines {
 
   /** Removes the item. */
   remove(timed: Timed): void {
-    if (this.#entries.delete(timed)) this.#compact()
+    if (this.#forget(timed)) this.#compact()
   }
 
   /** The number of items. */
@@ -86,24 +88,28 @@ export class Deadlines {
       timed.tick(now)
       this.update(timed)
     } catch (error) {
-      this.#entries.delete(timed)
       this.#add(timed, now + FAILED_PAUSE)
       throw error
     }
   }
 
   #add(timed: Timed, at: number): void {
-    const entry = { at, timed }
+    this.#forget(timed)
+    const entry = { at, timed, isStale: false }
     this.#entries.set(timed, entry)
     this.#push(entry)
   }
 
-  /** Drops entries of items that were removed or have an earlier entry. */
+  /** Returns whether the item had an entry. */
+  #forget(timed: Timed): boolean {
+    const entry = this.#entries.get(timed)
+    if (entry === undefined) return false
+    entry.isStale = true
+    return this.#entries.delete(timed)
+  }
+
   #dropStale(): void {
-    for (let first = this.#heap[0]; first !== undefined; first = this.#heap[0]) {
-      if (this.#entries.get(first.timed) === first) return
-      this.#pop()
-    }
+    while (this.#heap[0]?.isStale === true) this.#pop()
   }
 
   /** Without it, entries of closed connections would stay in memory until their deadline. */

@@ -35,6 +35,12 @@ export interface Outputs {
   flush(): void
 }
 
+/** What the core is fed. `connection`: whose input it is. */
+interface Input {
+  readonly run: (now: number) => void
+  readonly connection: number | undefined
+}
+
 /** RFC 6455 §7.4.1: an unexpected condition prevented the server from fulfilling the request. */
 const INTERNAL_ERROR = 1011
 
@@ -45,7 +51,7 @@ export class Host {
   readonly #clock: RunningClock
   /** Reads the clock. */
   readonly #pulse: NodeJS.Timeout
-  readonly #waiting: ((now: number) => void)[] = []
+  readonly #waiting: Input[] = []
   #feeding = false
   #timer: NodeJS.Timeout | undefined
   #armedFor = Infinity
@@ -65,10 +71,10 @@ export class Host {
   }
 
   connectionOpened(connection: number, opening: Opening): void {
-    this.#feed(now => this.#ofConnection(connection, () => this.#core.connectionOpened(connection, opening, now)))
+    this.#feed(now => this.#core.connectionOpened(connection, opening, now), connection)
   }
   messageReceived(connection: number, data: string | Uint8Array): void {
-    this.#feed(now => this.#ofConnection(connection, () => this.#core.messageReceived(connection, data, now)))
+    this.#feed(now => this.#core.messageReceived(connection, data, now), connection)
   }
   connectionClosed(connection: number, code: number): void {
     this.#feed(now => this.#core.connectionClosed(connection, code, now))
@@ -115,36 +121,32 @@ export class Host {
     this.#armedFor = Infinity
   }
 
-  /** An input caused by an effect waits until the input before it is complete. */
-  #feed(input: (now: number) => void): void {
+  /** An input caused by an effect waits until the input before it is complete. `connection`: whose input it is. */
+  #feed(run: Input['run'], connection?: number): void {
     if (this.#closed) return
-    this.#waiting.push(input)
-    if (this.#feeding) return
+    if (this.#feeding) {
+      this.#waiting.push({ run, connection })
+      return
+    }
     this.#feeding = true
-    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) this.#run(next)
+    this.#run(run, connection)
+    for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift())
+      this.#run(next.run, next.connection)
     this.#feeding = false
     this.#arm()
   }
 
-  /** One input, its effects in order, then one write per connection. */
-  #run(input: (now: number) => void): void {
+  /** One input, its effects in order, then one write per connection. A fault of the node at a connection's input closes that connection only. */
+  #run(input: Input['run'], connection: number | undefined): void {
     try {
       input(this.#clock.now())
     } catch (error) {
-      this.#inputFailed(error)
+      this.#inputFailed(error, connection)
+      if (connection !== undefined)
+        this.#apply({ kind: 'close', connection, code: INTERNAL_ERROR, reason: 'internal error' })
     }
     for (const effect of this.#core.takeEffects()) this.#apply(effect)
     this.#outputs.flush()
-  }
-
-  /** A fault of the node at a connection's input closes that connection only. */
-  #ofConnection(connection: number, input: () => void): void {
-    try {
-      input()
-    } catch (error) {
-      this.#inputFailed(error, connection)
-      this.#apply({ kind: 'close', connection, code: INTERNAL_ERROR, reason: 'internal error' })
-    }
   }
 
   #apply(effect: Effect): void {
