@@ -11,8 +11,11 @@ export class LoopLag {
   readonly #timer: NodeJS.Timeout
   #expected = performance.now() + INTERVAL
   #worst = 0
+  readonly #sampled: () => void
 
-  constructor() {
+  /** `sampled` is called after each sample: what is due once a second then needs no wake-up of its own. */
+  constructor(sampled: () => void) {
+    this.#sampled = sampled
     this.#timer = setInterval(() => this.#sample(), INTERVAL)
     this.#timer.unref()
   }
@@ -33,5 +36,6 @@ export class LoopLag {
     const now = performance.now()
     this.#worst = Math.max(this.#worst, now - this.#expected)
     this.#expected = now + INTERVAL
+    this.#sampled()
   }
 }

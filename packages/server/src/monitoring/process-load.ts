@@ -3,6 +3,9 @@ import { SERVER_LIMITS } from '../limits.ts'
 import { Descriptors } from './descriptors.ts'
 import { LoopLag } from './loop-lag.ts'
 
+/** Samples of the lag in a measurement. */
+const SAMPLES = SERVER_LIMITS.measureInterval / SERVER_LIMITS.loopLagInterval
+
 export interface ProcessLoadEvents {
   /** `eventLoopLag`: the greatest lateness within the last second, in milliseconds. */
   measured(eventLoopLag: number): void
@@ -10,17 +13,16 @@ export interface ProcessLoadEvents {
 }
 
 export class ProcessLoad {
-  readonly #lag = new LoopLag()
+  readonly #lag = new LoopLag(() => this.#sampled())
   readonly #descriptors: Descriptors
   readonly #events: ProcessLoadEvents
-  readonly #timer: NodeJS.Timeout
+  #samples = 0
   /** The last measurement. */
   eventLoopLag = 0
 
   constructor(events: ProcessLoadEvents) {
     this.#events = events
     this.#descriptors = new Descriptors(() => events.descriptorsExhausted())
-    this.#timer = setInterval(() => this.#measure(), SERVER_LIMITS.measureInterval)
   }
 
   /** Seconds in which no file descriptor was free. */
@@ -30,11 +32,11 @@ export class ProcessLoad {
 
   /** Stops measuring. */
   close(): void {
-    clearInterval(this.#timer)
     this.#lag.close()
   }
 
-  #measure(): void {
+  #sampled(): void {
+    if (++this.#samples % SAMPLES !== 0) return
     this.#descriptors.check()
     this.eventLoopLag = this.#lag.take()
     this.#events.measured(this.eventLoopLag)
