@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
+import { get as tlsGet } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -68,6 +69,38 @@ test('a draining node is alive but not ready, and reports health 0', async t => 
   assert.equal((await ask(`${server.url}livez`))[0], 200)
   assert.match((await ask(`${server.url}metrics`))[1], /^parley_draining 1$/m)
   assert.match((await ask(`${server.url}metrics`))[1], /^parley_health 0$/m)
+})
+
+test('a node whose certificate has expired is alive but not ready, until a reload', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'parley-tls-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const [tls_cert, tls_key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]
+  const install = (now: number) => {
+    const { cert, key } = selfSignedCertificate(now)
+    writeFileSync(tls_cert, cert)
+    writeFileSync(tls_key, key)
+  }
+  install(Date.UTC(2020, 0, 1))
+  const config = configOf({
+    http: { listen: '127.0.0.1:0', tls_cert, tls_key },
+    media: { listen: '127.0.0.1', port: 0, lanes: 0 },
+    log: { level: 'silent' },
+    backend: [{ secret: 'x' }],
+  })
+  const app = await App.start(config)
+  t.after(() => app.close())
+  const probe = async (path: string): Promise<[status: number, text: string]> => {
+    const request = tlsGet(`${app.url.replace('wss', 'https')}${path}`, { rejectUnauthorized: false, agent: false })
+    const [response] = await once(request, 'response')
+    let text = ''
+    for await (const chunk of response) text += chunk
+    return [response.statusCode, text]
+  }
+  assert.deepEqual(await probe('readyz'), [503, 'the certificate expired on 2020-01-31\n'])
+  assert.deepEqual(await probe('livez'), [200, 'alive\n'])
+  install(Date.now())
+  app.reload()
+  assert.deepEqual(await probe('readyz'), [200, 'ready\n'])
 })
 
 test('/ speaks the voice gateway with any query, /lvsp speaks LVSP, other paths are refused', async t => {

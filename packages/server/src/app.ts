@@ -369,7 +369,7 @@ export class App {
 
   /** From now on the listeners answer; before, they reply with 503. */
   #serve(playground: Playground | undefined, metrics: () => Promise<string>): void {
-    const unready = () => (this.#isDraining ? 'draining' : this.#certificate.unready)
+    const unready = () => (this.#isDraining ? 'draining' : this.#certificate.unreadyAt(Date.now()))
     const service = {
       connections: this.#connections,
       socketLimits: this.#socketLimits,

@@ -9,8 +9,9 @@ const TIMEOUT = 3_000
 /** Never rejects. */
 export async function nodeState(): Promise<NodeState> {
   try {
-    const { status } = await fetch('/readyz', { cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT) })
-    return status === 503 ? 'draining' : 'ready'
+    const response = await fetch('/readyz', { cache: 'no-store', signal: AbortSignal.timeout(TIMEOUT) })
+    // A node has other reasons for 503, such as the dates of its certificate, that do not end calls.
+    return (await response.text()).trim() === 'draining' ? 'draining' : 'ready'
   } catch {
     return 'gone'
   }

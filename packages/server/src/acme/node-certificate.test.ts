@@ -26,9 +26,30 @@ test('a reload keeps a certificate of ACME whose file is gone or damaged, and ta
     spoil()
     assert.ok(certificate.reload(config) !== undefined)
     assert.equal(certificate.files?.cert, first)
-    assert.equal(certificate.unready, undefined)
+    assert.equal(certificate.unreadyAt(Date.UTC(2030, 0, 2)), undefined)
   }
   const second = write(Date.UTC(2030, 1, 1))
   certificate.reload(config)
   assert.equal(certificate.files?.cert, second)
+})
+
+test('a node is not ready before the start and after the end of its certificate', () => {
+  const given = selfSignedCertificate(Date.UTC(2030, 0, 1))
+  const config = configOf({ backend: [{ secret: 'x' }] })
+  const certificate = NodeCertificate.open(config, given)
+  const [before, within, after] = [Date.UTC(2029, 11, 30), Date.UTC(2030, 0, 30), Date.UTC(2030, 1, 1)]
+  assert.equal(
+    certificate.unreadyAt(before),
+    'the certificate is valid from 2029-12-31 on, and the clock says 2029-12-30',
+  )
+  assert.equal(certificate.unreadyAt(within), undefined)
+  assert.equal(certificate.unreadyAt(after), 'the certificate expired on 2030-01-31')
+  assert.equal(NodeCertificate.open(config, undefined).unreadyAt(after), undefined)
+})
+
+test('behind a proxy the certificate of the proxy counts', () => {
+  const http = { behind_proxy: true }
+  const config = configOf({ http, media: { announce: ['192.0.2.1'] }, backend: [{ secret: 'x' }] })
+  const certificate = NodeCertificate.open(config, selfSignedCertificate(Date.UTC(2020, 0, 1)))
+  assert.equal(certificate.unreadyAt(Date.UTC(2030, 0, 1)), undefined)
 })

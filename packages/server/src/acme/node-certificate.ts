@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Config, usesAcme } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { SERVER_LIMITS } from '../limits.ts'
-import { type CertificateFacts, certificateFacts, dayOf } from '../net/certificate.ts'
+import { type CertificateFacts, certificateFacts, dayOf, invalidity } from '../net/certificate.ts'
 import { selfSignedCertificate } from '../net/self-signed.ts'
 import { readTls, type TlsFiles } from '../net/tls.ts'
 import { authorityOf } from './authority.ts'
@@ -66,9 +66,13 @@ export class NodeCertificate {
   get validity(): Pick<CertificateFacts, 'validFrom' | 'validTo'> | undefined {
     return this.#facts
   }
-  /** Why clients cannot connect yet; undefined if they can. */
-  get unready(): string | undefined {
-    return this.#files !== undefined && this.#facts === undefined ? 'no certificate yet' : undefined
+  /**
+   * Why clients cannot connect at `now`, in milliseconds since 1970; undefined if they can. Behind a proxy they verify the
+   * certificate of the proxy.
+   */
+  unreadyAt(now: number): string | undefined {
+    if (this.#files === undefined || this.#config.http.behind_proxy) return undefined
+    return this.#facts === undefined ? 'no certificate yet' : invalidity(this.#facts, now)
   }
   /** Finished attempts by result; undefined without ACME. */
   get renewals(): { readonly ok: number; readonly failed: number } | undefined {

@@ -57,6 +57,18 @@ test('a certificate that could not be obtained is an alarm', () => {
   assert.deepEqual(names({ certificate: { until, failures: 3, error: 'refused' } }), ['warning certificate-renewal'])
 })
 
+test('a certificate that is not valid has the alarm in the words of /readyz and parley doctor', () => {
+  const textAt = (now: number) =>
+    alarmsOf(STATUS, { ...FINE, certificate: { validFrom: NOW, validTo: NOW + 90 * DAY }, now }).map(({ text }) => text)
+  const day = (time: number) => new Date(time).toISOString().slice(0, 10)
+  assert.deepEqual(textAt(NOW + 91 * DAY), [
+    `The certificate expired on ${day(NOW + 90 * DAY)}: clients refuse to connect.`,
+  ])
+  assert.deepEqual(textAt(NOW - DAY), [
+    `The certificate is valid from ${day(NOW)} on, and the clock says ${day(NOW - DAY)}: clients refuse to connect.`,
+  ])
+})
+
 test('a draining node is not full besides', () => {
   assert.deepEqual(names({ health: 0, draining: true }), ['warning draining'])
 })

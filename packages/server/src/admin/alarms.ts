@@ -1,6 +1,6 @@
 // The active alarms of a node, as sentences for the dashboard. The alert rules of deploy/prometheus/ know the past as well.
 import { z } from 'zod'
-import { alarmBefore } from '../net/certificate.ts'
+import { alarmBefore, invalidity } from '../net/certificate.ts'
 import type { Status } from './views.ts'
 
 /** One thing that is wrong now. */
@@ -34,6 +34,7 @@ const LATE = 100
 const MANY_FAILURES = 3
 
 const critical = (alarm: string, text: string): Alarm => ({ alarm, severity: 'critical', text })
+const capitalized = (text: string) => text.charAt(0).toUpperCase() + text.slice(1)
 const warning = (alarm: string, text: string): Alarm => ({ alarm, severity: 'warning', text })
 
 /** In the order of the parts of the node. */
@@ -81,7 +82,8 @@ export function alarmsOf({ backends, health, draining, lanes, certificate }: Sta
 function certificateAlarms({ certificate, now }: Condition): Alarm[] {
   if (certificate === undefined) return []
   const left = certificate.validTo - now
-  if (left < 0) return [critical('certificate', 'The certificate has expired: clients refuse to connect.')]
+  const reason = invalidity(certificate, now)
+  if (reason !== undefined) return [critical('certificate', `${capitalized(reason)}: clients refuse to connect.`)]
   if (left > alarmBefore(certificate)) return []
   return [warning('certificate', `The certificate expires in ${(left / DAY).toFixed(1)} days.`)]
 }

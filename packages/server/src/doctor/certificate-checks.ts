@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto'
 import { isIP } from 'node:net'
 import { rootCertificates } from 'node:tls'
 import { usesAcme } from '../config/config.ts'
-import { dayOf } from '../net/certificate.ts'
+import { dayOf, invalidity } from '../net/certificate.ts'
 import type { Check, Problem, Subject } from './check.ts'
 import { endpointOf } from './endpoint.ts'
 
@@ -45,16 +45,16 @@ function names(leaf: X509Certificate, { config }: Subject): readonly Problem[] {
 /** A certificate that should have been renewed is a problem before it expires, while there is time. */
 function dates(leaf: X509Certificate, { config, machine: { now } }: Subject): readonly Problem[] {
   const [from, until] = [Date.parse(leaf.validFrom), Date.parse(leaf.validTo)]
-  if (now < from)
+  const problem = invalidity({ validFrom: from, validTo: until }, now)
+  if (problem !== undefined)
     return [
       {
-        problem: `the certificate is valid from ${dayOf(from)} on, and the clock of this machine says ${dayOf(now)}`,
-        fix: 'correct the clock of this machine (timedatectl), or use a certificate that is valid today',
+        problem,
+        fix:
+          now < from
+            ? 'correct the clock of this machine (timedatectl), or use a certificate that is valid today'
+            : 'renew the certificate, then: parley reload',
       },
-    ]
-  if (now > until)
-    return [
-      { problem: `the certificate expired on ${dayOf(until)}`, fix: 'renew the certificate, then: parley reload' },
     ]
   const margin = until - from < SHORT_LIFE ? SOON_OF_SHORT : SOON
   if (until - now > margin) return NONE

@@ -32,5 +32,14 @@ const SHARE_LEFT = 0.2
 export const alarmBefore = ({ validFrom, validTo }: Pick<CertificateFacts, 'validFrom' | 'validTo'>): number =>
   Math.min(LATEST_RENEWAL, SHARE_LEFT * (validTo - validFrom))
 
+/** Why clients refuse a certificate on account of its dates, without a full stop; undefined if it is valid at `now`. */
+export function invalidity(
+  { validFrom, validTo }: Pick<CertificateFacts, 'validFrom' | 'validTo'>,
+  now: number,
+): string | undefined {
+  if (now < validFrom) return `the certificate is valid from ${dayOf(validFrom)} on, and the clock says ${dayOf(now)}`
+  return now > validTo ? `the certificate expired on ${dayOf(validTo)}` : undefined
+}
+
 /** The day of a date, in UTC. */
 export const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10)

@@ -156,7 +156,8 @@ export class FrontApp {
       connections: this.#connections,
       socketLimits: this.#socketLimits,
       version: VERSION,
-      unready: () => this.#certificate.unready ?? (this.#front.health > 0 ? undefined : 'no node accepts channels'),
+      unready: () =>
+        this.#certificate.unreadyAt(Date.now()) ?? (this.#front.health > 0 ? undefined : 'no node accepts channels'),
       metrics,
       relay: this.#relay,
     })
