@@ -176,6 +176,12 @@ const limits = () =>
       ['memory of one backend', '`max_memory_mb`', 'refused; sessions keep fewer messages for Resume'],
       ['voice states in one channel', String(LIMITS.voiceStatesPerChannel), 'refused'],
       [
+        'WebRTC clients of a lane whose first packets wait for ops 5 and 12',
+        String(LIMITS.holdingWebrtcPeers),
+        'the oldest of the backend with the most are dropped for another backend, otherwise the new ones',
+      ],
+      ['… of one address (IPv6: /64)', String(LIMITS.holdingWebrtcPeersPerAddress), 'the new ones are dropped'],
+      [
         'video packets that a lane keeps to send them again',
         `${LIMITS.cachedPacketsPerLane}, ${Math.round((LIMITS.cachedPacketsPerLane * SLOT) / 1024 / 1024)} MiB`,
         'the oldest are removed, of whatever backend',

@@ -192,6 +192,11 @@ test('two backends with the same ids on one node are isolated', () => {
   const second = enter(bench, two.answer(two.request(LvspInfo.VoiceStateCreate, { ...CHANNEL, ...ana })))
   assert.deepEqual([first.closeCode, second.closeCode], [undefined, undefined])
   assert.deepEqual(
+    bench.commands('addPeer').map(({ backend }) => backend),
+    ['one', 'two'],
+    'lanes know whose share each peer has',
+  )
+  assert.deepEqual(
     second.ops(VoiceOp.ClientsConnect).flatMap(d => d.d.user_ids),
     [],
   )

@@ -219,6 +219,8 @@ export const LIMITS = {
   holdTimeout: 1_000,
   /** WebRTC clients with such packets at once, at 100 kB each. */
   holdingWebrtcPeers: 64,
+  /** … of which one address has at most this many; at the bound on all, a backend with fewer than another displaces one of that. */
+  holdingWebrtcPeersPerAddress: 16,
   /** DTLS handshakes in progress, at 50 kB each, or 200 kB at most. At this number a backend with fewer than another displaces one of that … */
   handshakes: 1_000,
   /** … and those of one address: a company behind one NAT may reconnect at once. Further ones wait for the client's retransmission. */
@@ -361,10 +363,7 @@ export const LIMITS = {
   clusterHeartbeat: 1_000,
   /** Without a heartbeat for this long, three missed ones, a node is probed directly. */
   clusterSuspicion: 3_000,
-  /**
-   * A node whose reports did not arrive for this long looks up where its channels are: fronts may count it as dead after
-   * `clusterSuspicion`. Two reports, so that a late one alone is not enough.
-   */
+  /** A node whose last two reports did not arrive looks up where its channels are: fronts may count it as dead after `clusterSuspicion`. */
   clusterFenceGap: 2_000,
   /** Channels that a node looks up at once. */
   clusterFenceLookups: 32,

@@ -13,7 +13,7 @@ function scene(lanes: number, membersPerLane: number) {
   const effects = new Effects()
   const ids = Array.from({ length: lanes }, (_, id) => ({ id, port: 50_000 + id }))
   const all = new Lanes(ids, seededCrypto('lanes'), effects, membersPerLane)
-  const channel = new ChannelLanes(all, new Deadlines())
+  const channel = new ChannelLanes('chat', all, new Deadlines())
   /** Commands since the last call, as `lane kind`. */
   const sent = () =>
     effects.take().map(effect => {
@@ -56,6 +56,18 @@ test('a listener that joins costs one command, a speaker one and two per other l
       [1, 'setRoute'],
       [2, 'setRoute'],
     ],
+  )
+})
+
+test('peers of other lanes name the backend of the channel, for its share there', () => {
+  const { channel, join, sent } = scene(2, 1)
+  const speaker = join()
+  join()
+  channel.openAudio(speaker.media)
+  const added = sent().flatMap(({ command }) => (command.kind === 'addPeer' ? [command] : []))
+  assert.deepEqual(
+    added.map(({ lane, backend }) => [lane, backend]),
+    [[0, 'chat']],
   )
 })
 

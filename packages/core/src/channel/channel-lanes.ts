@@ -1,6 +1,7 @@
 // The lanes of a channel: which members are on which, and the routes to the members of each. An ordinary channel has one lane.
 import type { Deadlines } from '../deadlines.ts'
 import type { GroupId, LaneId, PeerId } from '../lane/commands.ts'
+import type { BackendId } from './channel-ref.ts'
 import type { ChannelMedia, ChannelSession } from './channel-session.ts'
 import type { LaneHandle, Lanes } from './lane-handle.ts'
 import { MediaRoutes, type RouteSource } from './media-routes.ts'
@@ -38,6 +39,7 @@ export interface LaneMembers {
  */
 export class ChannelLanes {
   readonly home: LaneHandle
+  readonly #backend: BackendId
   readonly #lanes: Lanes
   readonly #deadlines: Deadlines
   /** That of the home lane is the first, and stays. */
@@ -45,7 +47,8 @@ export class ChannelLanes {
   #isSealedOnly = false
   #bitrate: ChannelBitrate = { channel: 0, member: 0 }
 
-  constructor(lanes: Lanes, deadlines: Deadlines) {
+  constructor(backend: BackendId, lanes: Lanes, deadlines: Deadlines) {
+    this.#backend = backend
     this.#lanes = lanes
     this.#deadlines = deadlines
     this.home = lanes.place()
@@ -238,7 +241,7 @@ export class ChannelLanes {
     if (media.lane === lane) return undefined
     const known = remotePeers.get(media)
     if (known !== undefined) return known
-    const peer = lane.addRemotePeer(media.numbers, media.lane.id)
+    const peer = lane.addRemotePeer(media.numbers, this.#backend, media.lane.id)
     remotePeers.set(media, peer)
     if (this.#isLimited) this.#limit(share, peer)
     return peer

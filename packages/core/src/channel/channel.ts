@@ -92,7 +92,7 @@ export class Channel implements ChannelRef {
     this.channelId = ref.channelId
     this.guildId = ref.guildId
     this.token = token
-    this.lanes = new ChannelLanes(lanes, host.deadlines)
+    this.lanes = new ChannelLanes(backend, lanes, host.deadlines)
     this.usage = usage
     this.limitsChanged()
     this.encryption = new Encryption(this, host)

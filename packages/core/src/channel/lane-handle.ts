@@ -13,6 +13,7 @@ import type {
 } from '../lane/commands.ts'
 import type { LayerReport } from '../lane/layer-report.ts'
 import { LIMITS } from '../limits.ts'
+import type { BackendId } from './channel-ref.ts'
 import { SsrcAllocator } from './ssrc-allocator.ts'
 
 /** Receives the lane's events about one peer. */
@@ -96,9 +97,9 @@ export class LaneHandle {
   }
 
   /** Adds the peer of another lane, and returns its id on this one. `removeRemotePeer` removes it. */
-  addRemotePeer({ ssrcs }: PeerNumbers, lane: LaneId): PeerId {
+  addRemotePeer({ ssrcs }: PeerNumbers, backend: BackendId, lane: LaneId): PeerId {
     const peer = ++this.#lastPeer
-    this.send({ kind: 'addPeer', peer, ssrcs: Int32Array.from(ssrcs), lane })
+    this.send({ kind: 'addPeer', peer, ssrcs: Int32Array.from(ssrcs), backend, lane })
     return peer
   }
 
@@ -106,9 +107,9 @@ export class LaneHandle {
     this.send({ kind: 'removePeer', peer })
   }
 
-  addPeer({ peer, ssrcs }: PeerNumbers, owner: PeerOwner): void {
+  addPeer({ peer, ssrcs }: PeerNumbers, backend: BackendId, owner: PeerOwner): void {
     this.owners.set(peer, owner)
-    this.send({ kind: 'addPeer', peer, ssrcs: Int32Array.from(ssrcs) })
+    this.send({ kind: 'addPeer', peer, ssrcs: Int32Array.from(ssrcs), backend })
   }
 
   removePeer({ peer, ssrcs }: PeerNumbers): void {

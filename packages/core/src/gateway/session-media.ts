@@ -106,7 +106,7 @@ export class SessionMedia implements ChannelMedia, PeerOwner {
 
   /** Opens the peer on its lane. */
   open(): void {
-    this.lane.addPeer(this.numbers, this)
+    this.lane.addPeer(this.numbers, this.#owner.channel.backend, this)
   }
 
   /** The session's WebSocket comes from `ip`: the lane trusts UDP addresses in the same network more. */

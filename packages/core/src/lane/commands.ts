@@ -57,6 +57,8 @@ export type LaneCommand =
       kind: 'addPeer'
       peer: PeerId
       ssrcs: Int32Array
+      /** The backend of its session: what the lane holds for peers is bounded by shares per backend. Peers without one share one. */
+      backend?: string | undefined
       /**
        * Of a remote peer, which is on that lane, in a channel that has members on this lane too. It has routes here as it has there,
        * but another id, no key and no address: its packets arrive through the ring from that lane.

@@ -47,12 +47,12 @@ export class PeerLives {
   }
 
   /** A session was opened. Its streams exist from now on, without a route. */
-  add({ peer: id, ssrcs, lane }: Command<'addPeer'>): void {
+  add(command: Command<'addPeer'>): void {
     const { io, peers, routes } = this.#parts
-    const peer = peers.add(id, ssrcs, lane)
+    const peer = peers.add(command)
     if (peer === undefined) return
     routes.addPeer(peer)
-    if (lane === undefined) io.addPeer(id)
+    if (peer.lane === undefined) io.addPeer(peer.id)
   }
 
   /** The peer has a key: indexes, nonces and sequences of an earlier one mean nothing under it. */

@@ -51,6 +51,12 @@ function socketAddress(text: string): SocketAddress {
   return { ip, port: Number(port) }
 }
 
+/** Of whose session a peer is, and the address of its client as `ip port`, if not `home`. */
+export interface PeerOrigin {
+  backend?: string
+  from?: string
+}
+
 /** Peers are bound to `home`; each key is the peer's number. Target list TARGETS is open. */
 export class PlainLane {
   readonly io: PlainIo
@@ -106,14 +112,14 @@ export class PlainLane {
   }
 
   /** Adds a peer with eight SSRCs, without key and address. */
-  addPeer(peer: number): void {
+  addPeer(peer: number, backend?: string): void {
     const ssrcs = Int32Array.from({ length: 8 }, (_, index) => ssrcOf(peer) + index)
-    this.command({ kind: 'addPeer', peer, ssrcs })
+    this.command({ kind: 'addPeer', peer, ssrcs, backend })
   }
 
   /** Adds a WebRTC peer without a verified address and key. */
-  addWebrtcPeer(peer: number, mapping: RtpMappingDescription): void {
-    this.addPeer(peer)
+  addWebrtcPeer(peer: number, mapping: RtpMappingDescription, backend?: string): void {
+    this.addPeer(peer, backend)
     const ssrc = ssrcOf(peer) + 1
     const rids = [
       { rid: 'h', ssrc, rtxSsrc: ssrc + 1 },
@@ -133,9 +139,9 @@ export class PlainLane {
   }
 
   /** Adds a WebRTC peer with a verified address and key. */
-  connectWebrtcPeer(peer: number, mapping: RtpMappingDescription): void {
-    this.addWebrtcPeer(peer, mapping)
-    this.check(peer)
+  connectWebrtcPeer(peer: number, mapping: RtpMappingDescription, { backend, from }: PeerOrigin = {}): void {
+    this.addWebrtcPeer(peer, mapping, backend)
+    this.check(peer, from)
     this.protectWebrtcPeer(peer)
   }
 

@@ -1,7 +1,7 @@
 // The peers of a lane and their addresses: what binds a peer to an address, so that media is sent there.
 // The rules and their analysis are in docs/voice-gateway.md, "Addresses of clients".
 import { ADDRESS_LOCAL, ADDRESS_WORDS } from '../../lane/batch.ts'
-import type { LaneId, PeerId, SocketAddress } from '../../lane/commands.ts'
+import type { LaneCommand, LaneId, PeerId, SocketAddress } from '../../lane/commands.ts'
 import { LIMITS } from '../../limits.ts'
 import type { PeerBitrate } from '../bitrate/peer-bitrate.ts'
 import type { NonceWindow } from '../receive/nonce-window.ts'
@@ -27,6 +27,8 @@ export interface Peer {
   readonly id: PeerId
   /** Audio, then pairs of video and RTX. */
   readonly ssrcs: Int32Array
+  /** Whose share of the lane's bounds it has. */
+  readonly backend: string
   /** Of a remote peer: the lane that it is on. */
   readonly lane: LaneId | undefined
   /** It has a key. */
@@ -100,11 +102,12 @@ export class Peers {
   }
 
   /** Returns undefined if the id is in use. */
-  add(id: PeerId, ssrcs: Int32Array, lane?: LaneId): Peer | undefined {
+  add({ peer: id, ssrcs, backend = '', lane }: LaneCommand & { kind: 'addPeer' }): Peer | undefined {
     if (this.#peers.has(id)) return undefined
     const peer: Peer = {
       id,
       ssrcs,
+      backend,
       lane,
       isProtected: false,
       isWebrtc: false,

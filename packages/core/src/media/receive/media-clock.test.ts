@@ -9,7 +9,7 @@ import { ReceiveStats } from './receive-stats.ts'
 /** Audio and video of one peer. */
 function makeClocks() {
   const stats = new ReceiveStats()
-  const owner: Peer = new Peers().add(1, Int32Array.of(1000))!
+  const owner: Peer = new Peers().add({ kind: 'addPeer', peer: 1, ssrcs: Int32Array.of(1000) })!
   return { stats, owner, audio: new MediaClock(stats), video: new MediaClock(new ReceiveStats()) }
 }
 

@@ -9,7 +9,9 @@ import { SendStreams } from './send-streams.ts'
 
 function makePeers() {
   const peers = new Peers()
-  const [sender, receiver] = [1, 2].map(id => peers.add(id, Int32Array.of(1000 + id * 8))!)
+  const [sender, receiver] = [1, 2].map(
+    peer => peers.add({ kind: 'addPeer', peer, ssrcs: Int32Array.of(1000 + peer * 8) })!,
+  )
   receiver!.isWebrtc = true
   const makeReachable = () => {
     receiver!.isProtected = true

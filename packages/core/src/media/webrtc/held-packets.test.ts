@@ -74,6 +74,60 @@ test('held packets are limited in number, time and clients', () => {
   assert.deepEqual(lane.io.take(), [])
 })
 
+test('a backend whose clients hold all that may be held leaves another its share, and its own oldest are dropped', () => {
+  const lane = makeLane()
+  const connect = (peer: number, backend: string) =>
+    lane.connectWebrtcPeer(peer, SENDER, { backend, from: `10.0.1.${peer} 5000` })
+  const early = (peer: number) => lane.receive(`10.0.1.${peer} 5000`, sealed(peer, video(7)))
+  const first = 10
+  const victim = first + LIMITS.holdingWebrtcPeers
+  for (let peer = first; peer < victim; peer++) {
+    connect(peer, 'busy')
+    early(peer)
+  }
+  for (let peer = victim; peer <= victim + LIMITS.holdingWebrtcPeers; peer++) {
+    connect(peer, 'other')
+    early(peer)
+  }
+  const isForwarded = (peer: number) => {
+    lane.routeVideo(peer)
+    lane.command({ kind: 'mapSsrc', peer, clientSsrc: OWN_VIDEO, ssrc: ssrcOf(peer) + 1 })
+    return sequences(lane.io.take()).length === 1
+  }
+  const share = LIMITS.holdingWebrtcPeers / 2
+  assert.deepEqual(
+    [isForwarded(first), isForwarded(first + share - 1), isForwarded(first + share), isForwarded(victim - 1)],
+    [false, false, true, true],
+  )
+  assert.deepEqual(
+    [isForwarded(victim), isForwarded(victim + share - 1), isForwarded(victim + share)],
+    [true, true, false],
+  )
+})
+
+test('the clients of one address hold packets for a few of them, and leave other addresses theirs', () => {
+  for (const [same, other] of [
+    ['192.0.2.1', '192.0.2.2'],
+    ['2001:db8::', '2001:db8:0:1::'],
+  ] as const) {
+    const lane = makeLane()
+    const early = (peer: number, from: string) => {
+      lane.connectWebrtcPeer(peer, SENDER, { from })
+      lane.receive(from, sealed(peer, video(7)))
+      return lane.drops().foreignSsrc ?? 0
+    }
+    const isIpv6 = same.includes(':')
+    const addressOf = (peer: number) => (isIpv6 ? `${same}${peer.toString(16)} 5000` : `${same} ${5_000 + peer}`)
+    for (let peer = 10; peer < 10 + LIMITS.holdingWebrtcPeersPerAddress; peer++)
+      assert.equal(early(peer, addressOf(peer)), 0, `peer ${peer}`)
+    assert.equal(early(200, addressOf(200)), 1)
+    assert.equal(early(201, `${other}${isIpv6 ? '1' : ''} 5000`), 1)
+    lane.wait(LIMITS.holdTimeout)
+    const dropped = lane.drops().foreignSsrc
+    assert.equal(early(202, addressOf(202)), dropped)
+  }
+})
+
 test('held packets are authenticated on release, and payload types that were not offered are not held', () => {
   const lane = makeLane()
   lane.receive(home(1), sealed(9, video(7)), sealed(1, video(8, { payloadType: 50 })), sealed(1, video(9)))

@@ -4,19 +4,27 @@ import { RTP_SSRC } from '@parley/protocol'
 import { ADDRESS_WORDS, type Batch, createBatch, SLOT } from '../../lane/batch.ts'
 import type { PeerId } from '../../lane/commands.ts'
 import { LIMITS } from '../../limits.ts'
+import type { Peer } from '../address/peers.ts'
+import { isSameNetwork } from '../address/socket-address.ts'
 import { Drop, type LaneStats } from '../lane-stats.ts'
 
 interface Held {
+  readonly backend: string
   readonly batch: Batch
   /** When the packets are dropped. */
   readonly until: number
 }
 
-/** Bounded per client and in total: nothing here is authenticated yet. */
+/**
+ * Bounded per client, per address, and in total, where each backend has an equal share once the total is reached: nothing here is
+ * authenticated yet.
+ */
 export class HeldPackets {
   readonly #laneStats: LaneStats
   /** All wait equally long, so the first is due first. */
   readonly #held = new Map<PeerId, Held>()
+  /** Clients with held packets by backend. */
+  readonly #perBackend = new Map<string, number>()
 
   constructor(laneStats: LaneStats) {
     this.#laneStats = laneStats
@@ -28,8 +36,8 @@ export class HeldPackets {
   }
 
   /** Keeps a copy of the packet in the slot, or drops it where the bound is reached. Allocates for the first of a client. */
-  hold(peer: PeerId, { bytes, lengths, addresses }: Batch, slot: number, now: number): void {
-    const held = this.#held.get(peer) ?? this.#open(peer, now)
+  hold(peer: Peer, { bytes, lengths, addresses }: Batch, slot: number, now: number): void {
+    const held = this.#held.get(peer.id) ?? this.#open(peer, addresses, slot * ADDRESS_WORDS, now)
     if (held === undefined || held.batch.count === LIMITS.heldPackets) return this.#laneStats.drop(Drop.foreignSsrc)
     const { batch } = held
     const place = batch.count++
@@ -49,7 +57,7 @@ export class HeldPackets {
       else move(batch, slot, kept++)
     }
     batch.count = kept
-    if (kept === 0) this.#held.delete(peer)
+    if (kept === 0) this.#remove(peer)
   }
 
   /** Drops the packets of a client. */
@@ -57,7 +65,7 @@ export class HeldPackets {
     const held = this.#held.get(peer)
     if (held === undefined) return
     this.#laneStats.drop(Drop.foreignSsrc, held.batch.count)
-    this.#held.delete(peer)
+    this.#remove(peer)
   }
 
   /** Drops packets that were held for `LIMITS.holdTimeout`. */
@@ -68,12 +76,48 @@ export class HeldPackets {
     }
   }
 
-  /** A batch for the first packet of a client; undefined at the bound on clients. */
-  #open(peer: PeerId, now: number): Held | undefined {
-    if (this.#held.size === LIMITS.holdingWebrtcPeers) return undefined
-    const held = { batch: createBatch(LIMITS.heldPackets), until: now + LIMITS.holdTimeout }
-    this.#held.set(peer, held)
+  /** A batch for the first packet of a client, from the address at `offset`; undefined at a bound on clients. */
+  #open({ id, backend }: Peer, addresses: Int32Array, offset: number, now: number): Held | undefined {
+    if (this.#heldFrom(addresses, offset) >= LIMITS.holdingWebrtcPeersPerAddress) return undefined
+    if (this.#held.size >= LIMITS.holdingWebrtcPeers && !this.#makeRoom(this.#perBackend.get(backend) ?? 0))
+      return undefined
+    const held = { backend, batch: createBatch(LIMITS.heldPackets), until: now + LIMITS.holdTimeout }
+    this.#held.set(id, held)
+    this.#perBackend.set(backend, (this.#perBackend.get(backend) ?? 0) + 1)
     return held
+  }
+
+  /** Clients of the address's network with held packets. */
+  #heldFrom(addresses: Int32Array, offset: number): number {
+    let count = 0
+    for (const { batch } of this.#held.values()) if (isSameNetwork(batch.addresses, 0, addresses, offset)) count++
+    return count
+  }
+
+  /** Drops the oldest packets of the backend whose clients hold most, if they are more than `own`. */
+  #makeRoom(own: number): boolean {
+    let busiest: string | undefined
+    let most = own
+    for (const [backend, count] of this.#perBackend) {
+      if (count <= most) continue
+      busiest = backend
+      most = count
+    }
+    for (const [peer, { backend }] of this.#held) {
+      if (backend !== busiest) continue
+      this.forget(peer)
+      return true
+    }
+    return false
+  }
+
+  #remove(peer: PeerId): void {
+    const backend = this.#held.get(peer)?.backend
+    if (backend === undefined) return
+    this.#held.delete(peer)
+    const left = this.#perBackend.get(backend)! - 1
+    if (left > 0) this.#perBackend.set(backend, left)
+    else this.#perBackend.delete(backend)
   }
 }
 

@@ -123,7 +123,7 @@ export class WebrtcPeers {
   /** A packet with an SSRC that is not declared: held if its payload type was offered, since ops 5 and 12 may be on their way. */
   undeclared(peer: Peer, { mapping }: WebrtcPeer, batch: Batch, slot: number, now: number): void {
     const type = mapping.incoming[batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE]!
-    if (peer.isProtected && isKnownType(type)) this.held.hold(peer.id, batch, slot, now)
+    if (peer.isProtected && isKnownType(type)) this.held.hold(peer, batch, slot, now)
     else this.#laneStats.drop(Drop.foreignSsrc)
   }
 
