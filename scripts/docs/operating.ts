@@ -184,7 +184,7 @@ const limits = () =>
       [
         'video packets that a lane keeps to send them again',
         `${LIMITS.cachedPacketsPerLane}, ${Math.round((LIMITS.cachedPacketsPerLane * SLOT) / 1024 / 1024)} MiB`,
-        'the oldest are removed, of whatever backend',
+        'the oldest of the backend with the most are removed',
       ],
     ],
   )

@@ -273,7 +273,7 @@ export const LIMITS = {
   pacedPackets: 256,
   /** Packets kept per video stream for retransmission, and requested of its sender: `missingLife` of a screen at 9 Mbit/s, 2 MiB. A power of two. */
   cachedPackets: 1_024,
-  /** The same of a lane, 128 MiB: a second of all that it can forward. The oldest yield, of whatever stream. */
+  /** The same of a lane, 128 MiB: a second of all that it can forward. The oldest of the backend with the most yield. */
   cachedPacketsPerLane: 65_536,
   /** Retransmissions to one peer per second. */
   retransmissionsPerSecond: 500,

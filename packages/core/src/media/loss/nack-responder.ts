@@ -159,7 +159,7 @@ export class NackResponder {
   }
 
   #open(stream: ReceiveStream): PacketCache {
-    const cache = new PacketCache(this.#pool)
+    const cache = new PacketCache(this.#pool, stream.owner.backend)
     this.#caches.set(stream, cache)
     return cache
   }

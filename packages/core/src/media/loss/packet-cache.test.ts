@@ -1,7 +1,7 @@
 // What is kept of the packets of video streams, within a bound on all of them.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { SENDER, VideoLane, video } from '../../../../../test/contract/video-lane.ts'
+import { SENDER, sentTo, VideoLane, video } from '../../../../../test/contract/video-lane.ts'
 import { createBatch } from '../../lane/batch.ts'
 import { LIMITS } from '../../limits.ts'
 import { ssrcOf } from '../../testing/plain-lane.ts'
@@ -11,8 +11,8 @@ import { CHUNK, PacketPool } from './packet-pool.ts'
 const PACKETS = LIMITS.cachedPackets
 
 /** A cache whose packets contain their sequence. */
-function cacheOf(pool: PacketPool) {
-  const cache = new PacketCache(pool)
+function cacheOf(pool: PacketPool, backend = '') {
+  const cache = new PacketCache(pool, backend)
   const batch = createBatch(1)
   const put = (sequence: number, isLate = false) => {
     batch.view.setUint32(12, sequence)
@@ -65,7 +65,7 @@ test('a cache takes memory for what it has', () => {
   assert.equal(pool.size, 0)
 })
 
-test('at the bound of the lane the oldest packets yield, of whatever stream, and the newest of each stay', () => {
+test('at the bound of the lane the oldest packets of the backend yield, of whatever stream, and the newest of each stay', () => {
   const pool = new PacketPool(8 * CHUNK)
   const caches = Array.from({ length: 3 }, () => cacheOf(pool))
   const [quiet, first, second] = caches as [ReturnType<typeof cacheOf>, ...ReturnType<typeof cacheOf>[]]
@@ -83,6 +83,44 @@ test('at the bound of the lane the oldest packets yield, of whatever stream, and
   // A packet from before does not appear under the sequence of another stream.
   assert.ok(quiet.put(2 * CHUNK))
   assert.deepEqual(quiet.kept(0, PACKETS), [2 * CHUNK])
+})
+
+test('the video of one backend takes nothing from the share of another, and all of what no other uses', () => {
+  const pool = new PacketPool(8 * CHUNK)
+  const busy = Array.from({ length: 3 }, () => cacheOf(pool, 'busy'))
+  const quiet = cacheOf(pool, 'quiet')
+  const flood = (from: number) => {
+    for (let sequence = from * CHUNK; sequence < (from + 20) * CHUNK; sequence++)
+      for (const { put } of busy) put(sequence)
+    return busy.reduce((sum, { kept }) => sum + kept(from * CHUNK, 20 * CHUNK).length, 0)
+  }
+  const has = () => quiet.kept(0, PACKETS).length
+  const fill = (chunks: number) => {
+    for (let sequence = 0; sequence < chunks * CHUNK; sequence++) quiet.put(sequence)
+  }
+  assert.equal(flood(0), 8 * CHUNK)
+  fill(2)
+  assert.deepEqual([flood(20), has()], [6 * CHUNK, 2 * CHUNK])
+  fill(40)
+  assert.deepEqual([flood(40), has()], [4 * CHUNK, 4 * CHUNK])
+  quiet.cache.close()
+  assert.deepEqual([flood(60), pool.size], [8 * CHUNK, 8])
+  for (const { cache } of busy) cache.close()
+  assert.deepEqual([pool.size, pool.backends], [0, 0])
+})
+
+test('a lane that keeps as many packets of one backend as it may answers the NACKs of another', () => {
+  const lane = new VideoLane()
+  lane.send(1)
+  const members = LIMITS.cachedPacketsPerLane / PACKETS
+  for (let member = 10; member < 10 + members; member++) {
+    const ssrc = 0xbeef_0000 + member
+    lane.connectWebrtcPeer(member, SENDER, { backend: 'busy' })
+    lane.routeVideo(member, ssrc)
+    for (let sequence = 0; sequence < PACKETS; sequence += 64)
+      lane.packets(member, ...Array.from({ length: 64 }, (_, index) => video(sequence + index, { ssrc })))
+  }
+  assert.equal(sentTo(2, lane.nack(2, 1)).length, 1)
 })
 
 test('the chunk that a stream fills again is not the next that another one takes', () => {

@@ -2,7 +2,7 @@
 import { sequenceDistance } from '@parley/protocol'
 import { copySlot } from '../../lane/batch.ts'
 import { LIMITS } from '../../limits.ts'
-import { CHUNK, CHUNK_BITS, NO_SEQUENCE, type PacketChunk, type PacketPool } from './packet-pool.ts'
+import { CHUNK, CHUNK_BITS, NO_SEQUENCE, type PacketChunk, type PacketPool, type PoolShare } from './packet-pool.ts'
 
 /** A power of two: a sequence's place is its lowest bits. */
 const PACKETS = LIMITS.cachedPackets
@@ -18,13 +18,16 @@ const chunkOf = (sequence: number): number => (sequence & (PACKETS - 1)) >> CHUN
  */
 export class PacketCache {
   readonly #pool: PacketPool
+  readonly #share: PoolShare
   readonly #chunks = new Array<PacketChunk | undefined>(CHUNKS).fill(undefined)
   /** That of the newest packet. */
   #current: PacketChunk | undefined
   #newest = NO_SEQUENCE
 
-  constructor(pool: PacketPool) {
+  /** `backend`: that of the sender. `close` ends the cache. */
+  constructor(pool: PacketPool, backend: string) {
     this.#pool = pool
+    this.#share = pool.open(backend)
   }
 
   /**
@@ -67,11 +70,12 @@ export class PacketCache {
     this.#chunks[place] = undefined
   }
 
-  /** Gives its memory to others. */
+  /** Gives its memory to others. Nothing is stored afterwards. */
   close(): void {
-    for (const chunk of this.#chunks) if (chunk !== undefined) this.#pool.release(chunk)
+    for (const chunk of this.#chunks) if (chunk !== undefined) this.#pool.release(this.#share, chunk)
     this.#chunks.fill(undefined)
     this.#current = undefined
+    this.#pool.close(this.#share)
   }
 
   /** Otherwise a lookup would find old packets under the current numbers. */
@@ -97,7 +101,7 @@ export class PacketCache {
   }
 
   #take(place: number): PacketChunk {
-    const chunk = this.#pool.take(this, place)
+    const chunk = this.#pool.take(this.#share, this, place)
     this.#chunks[place] = chunk
     return chunk
   }
@@ -105,6 +109,6 @@ export class PacketCache {
   /** The newest packets are in this chunk from now on: it is not the next that another stream takes. */
   #begin(chunk: PacketChunk): void {
     this.#current = chunk
-    this.#pool.renew(chunk)
+    this.#share.renew(chunk)
   }
 }
