@@ -5,7 +5,7 @@ import { encodeReceiverReport, encodeRtp } from '@parley/protocol'
 import { LIMITS } from '../limits.ts'
 import { BROWSER_MAPPING } from '../testing/link/video-call.ts'
 import { NATIVE_MAPPING } from '../testing/mappings.ts'
-import { PlainLane, ssrcOf, TARGETS, unhex } from '../testing/plain-lane.ts'
+import { PlainLane, rembOf, ssrcOf, TARGETS } from '../testing/plain-lane.ts'
 
 const HIGH = ssrcOf(1) + 1
 const LOW = ssrcOf(1) + 3
@@ -13,16 +13,6 @@ const LOW = ssrcOf(1) + 3
 const HIGH_RATE = 800_000
 const LOW_RATE = 160_000
 const STEP = 10
-
-/** A REMB of `bits` per second. */
-function remb(bits: number): Uint8Array {
-  let exponent = 0
-  for (; bits / 2 ** exponent > 0x3_ffff; ) exponent++
-  const bytes = unhex('8fce0005 00000001 00000000 52454d42 01000000 00000001')
-  const word = (1 << 24) | (exponent << 18) | Math.floor(bits / 2 ** exponent)
-  new DataView(bytes.buffer).setUint32(16, word >>> 0)
-  return bytes
-}
 
 /** Discord client 1 sends two layers; Discord clients 2 and 3 watch. */
 class BandwidthLane extends PlainLane {
@@ -84,7 +74,7 @@ class BandwidthLane extends PlainLane {
 test('a viewer that reports little bandwidth is sent the lower layer within a moment; the others’ stays', () => {
   const lane = new BandwidthLane()
   lane.stream(2_000)
-  lane.packets(2, remb(400_000))
+  lane.packets(2, rembOf(400_000))
   lane.stream(1_000)
   lane.takeBytes(2)
   lane.takeBytes(3)
@@ -98,12 +88,12 @@ test('a viewer that reports little bandwidth is sent the lower layer within a mo
 test('a viewer that can be sent no layer is sent none, and the layer again a second after its bandwidth rose', () => {
   const lane = new BandwidthLane()
   lane.stream(1_000)
-  lane.packets(2, remb(100_000))
+  lane.packets(2, rembOf(100_000))
   lane.stream(1_000)
   lane.takeBytes(2)
   lane.stream(1_000)
   assert.deepEqual(lane.takeBytes(2), { high: 0, low: 0 })
-  lane.packets(2, remb(2_000_000))
+  lane.packets(2, rembOf(2_000_000))
   lane.stream(LIMITS.raiseDelay - 200)
   assert.deepEqual(lane.takeBytes(2), { high: 0, low: 0 })
   lane.stream(1_000)
@@ -145,7 +135,7 @@ test('a WebRTC client without transport-wide feedback whose reports show heavy l
 test('the estimate of a viewer is reported with its layers', () => {
   const lane = new BandwidthLane()
   lane.stream(1_000)
-  lane.packets(2, remb(400_000))
+  lane.packets(2, rembOf(400_000))
   lane.events()
   lane.stream(1_000)
   const reports = lane.events().flatMap(event => (event.kind === 'layers' ? [event] : []))
@@ -167,7 +157,7 @@ test('reports about streams that a peer is not sent change nothing', () => {
 
 test('nothing of a viewer remains after it left', () => {
   const lane = new BandwidthLane()
-  lane.packets(2, remb(400_000))
+  lane.packets(2, rembOf(400_000))
   assert.equal(lane.router.inspect().viewers, 1)
   lane.command({ kind: 'removePeer', peer: 2 })
   assert.equal(lane.router.inspect().viewers, 0)

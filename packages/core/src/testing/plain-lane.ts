@@ -57,6 +57,16 @@ export interface PeerOrigin {
   from?: string
 }
 
+/** A REMB of `bits` per second. */
+export function rembOf(bits: number): Uint8Array {
+  let exponent = 0
+  for (; bits / 2 ** exponent > 0x3_ffff; ) exponent++
+  const bytes = unhex('8fce0005 00000001 00000000 52454d42 01000000 00000001')
+  const word = (1 << 24) | (exponent << 18) | Math.floor(bits / 2 ** exponent)
+  new DataView(bytes.buffer).setUint32(16, word >>> 0)
+  return bytes
+}
+
 /** Peers are bound to `home`; each key is the peer's number. Target list TARGETS is open. */
 export class PlainLane {
   readonly io: PlainIo

@@ -18,6 +18,7 @@ function demand(more: Partial<Demand> = {}): Demand {
     current: bitrates.length - 1,
     bitrates,
     peaks: bitrates,
+    sent: bitrates.map((_, step) => step),
     permitted: -1,
     ...more,
   }
@@ -101,6 +102,14 @@ test('a layer above the wanted one is permitted if it would fit', () => {
   assert.equal(one.permitted, 2)
   allocate([one], 500)
   assert.equal(one.permitted, 1)
+})
+
+test('a layer that its sender does not send takes no more than the one below it', () => {
+  const lowest = demand({ isSelected: true, lowest: 1, bitrates: [300, 1_000], sent: [-1, 1] })
+  assert.deepEqual(layersOf([lowest, demand({ bitrates: [100, 500] })], 600), [0, 1])
+  const middle = demand({ isSelected: true, current: 0, bitrates: [100, 900, 1_000], sent: [0, 0, 2] })
+  assert.deepEqual(layersOf([middle, demand({ bitrates: [100, 500] })], 600), [1, 1])
+  assert.deepEqual(layersOf([middle, demand({ bitrates: [100, 500] })], 1_550), [2, 1])
 })
 
 test('nothing is spent on a source that the viewer does not want', () => {

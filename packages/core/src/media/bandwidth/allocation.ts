@@ -33,6 +33,8 @@ export interface Demand {
   /** Bits per second of each step, by index: of the last second, and the most of the last ten. */
   readonly bitrates: number[]
   readonly peaks: number[]
+  /** What is sent where a step is permitted: the step itself, or one below it if the sender does not send its layer; −1 for nothing. */
+  readonly sent: number[]
   /** The result: the best step that the bandwidth permits, wanted or not; −1 pauses the source. */
   permitted: number
 }
@@ -116,5 +118,7 @@ function allowMore(demand: Demand, left: number): void {
 }
 
 /** What a source takes changes with its picture: more is sent only if the link would have carried it all the time. */
-const costOf = ({ bitrates, peaks, current }: Demand, step: number): number =>
-  step === NONE ? 0 : (step > current ? peaks : bitrates)[step]!
+function costOf({ bitrates, peaks, sent, current }: Demand, step: number): number {
+  const paid = step === NONE ? NONE : sent[step]!
+  return paid === NONE ? 0 : (paid > current ? peaks : bitrates)[paid]!
+}

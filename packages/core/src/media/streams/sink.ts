@@ -63,12 +63,18 @@ export class Sink implements LayerChoice {
     const { source, viewer, wanted, limit, target, current } = this
     if (wanted === NO_LAYER) return 'want'
     if (!source.isDecodedBy(viewer)) return 'codec'
-    if (limit < wanted && target <= limit) return 'bandwidth'
+    if (limit < wanted && target <= limit && this.#isBetterSent) return 'bandwidth'
     if (target !== wanted) return 'paused-by-sender'
     if (current !== target) return 'waiting-for-keyframe'
     if (this.temporal !== ALL_FRAMES) return 'bandwidth'
     if (wanted < this.asked) return 'limit'
     return wanted < source.layers.length - 1 ? 'want' : undefined
+  }
+
+  /** The sender sends a layer up to the wanted one that is better than the target. */
+  get #isBetterSent(): boolean {
+    const { source, target, wanted } = this
+    return source.layers.some(({ isAvailable }, layer) => isAvailable && layer > target && layer <= wanted)
   }
 
   sentBitrate(now: number): number {

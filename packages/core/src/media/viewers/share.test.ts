@@ -8,7 +8,7 @@ import { Share } from './share.ts'
 /** A layer that sends bytes of temporal layers 0 to 2 every 10 ms, while it is sent. */
 class FakeLayer implements LayerView {
   readonly quality: number
-  readonly isAvailable = true
+  isAvailable = true
   readonly #bytes: readonly number[]
   readonly #rates = new FrameRates()
 
@@ -64,7 +64,7 @@ function scene({ kind = 'camera' as 'camera' | 'screen', isThinnable = true } = 
     share.apply({ estimate: 0, isConfirmed: false, isAtOnce: true }, now)
     return limits.at(-1)
   }
-  return { layers, send, costs, apply }
+  return { layers, demand: share.demand, send, costs, apply }
 }
 const END = 1_999
 
@@ -116,4 +116,22 @@ test('a layer that was never sent costs a multiple of the one below it', () => {
   const { layers, send, costs } = scene()
   send(1_000, 2_000, [layers[0]!])
   assert.deepEqual(costs(END), [8, 12, 24, 24, 60, 60, 60, 60])
+})
+
+test('a layer that its sender does not send is paid for as the one below it, and the best that is sent is wanted', () => {
+  const { layers, demand, send, costs } = scene()
+  send(1_000, 2_000)
+  costs(END)
+  assert.deepEqual([demand.wanted, demand.sent], [7, [0, 1, 2, 3, 4, 5, 6, 7]])
+  layers[0]!.isAvailable = false
+  costs(END)
+  assert.deepEqual([demand.wanted, demand.sent], [7, [0, 1, 2, 3, 4, 5, 6, 7]], 'it arrived within the last second')
+  costs(10_000)
+  assert.deepEqual([demand.wanted, demand.sent], [7, [-1, -1, -1, -1, 4, 5, 6, 7]])
+  layers[1]!.isAvailable = false
+  costs(10_000)
+  assert.deepEqual([demand.wanted, demand.sent], [3, [-1, -1, -1, -1, 4, 5, 6, 7]], 'it returns in its lowest layer')
+  layers[0]!.isAvailable = true
+  costs(10_000)
+  assert.deepEqual([demand.wanted, demand.sent], [3, [0, 1, 2, 3, 4, 5, 6, 7]])
 })

@@ -14,6 +14,12 @@ const TEMPORALS_LAST = 2_000
 /** The step of a layer with all of its frames. */
 const wholeStep = (layer: number): number => layer * TEMPORALS + TEMPORALS - 1
 
+/** The layer that a viewer is sent who wants this one, without a limit. If its sender sends none, it returns with the lowest. */
+function sentUpTo(isSent: readonly boolean[], wanted: number): number {
+  const best = isSent.lastIndexOf(true, wanted)
+  return best === -1 ? Math.max(0, isSent.indexOf(true)) : best
+}
+
 /** The audio of a sender, as far as it tells who spoke last. */
 export interface SenderAudio {
   readonly arrivedAt: number
@@ -52,16 +58,21 @@ export class Share {
       current: NO_LAYER,
       bitrates: choice.source.layers.flatMap(() => new Array<number>(TEMPORALS).fill(0)),
       peaks: choice.source.layers.flatMap(() => new Array<number>(TEMPORALS).fill(0)),
+      sent: choice.source.layers.flatMap(() => new Array<number>(TEMPORALS).fill(NO_LAYER)),
       permitted: NO_LAYER,
     }
   }
 
   /** Bits per second that the best wanted layer may take. */
   get wantedBitrate(): number {
-    return this.demand.peaks[this.demand.wanted] ?? 0
+    const { peaks, sent, wanted } = this.demand
+    return peaks[sent[wanted] ?? NO_LAYER] ?? 0
   }
 
-  /** Brings the demand up to date. A layer that does not flow costs what it cost last, or a multiple of the one below it. */
+  /**
+   * Brings the demand up to date. A layer that does not flow costs what it cost last, or a multiple of the one below it, if its sender
+   * would start it for the viewer. One that its sender does not send costs nothing until it returns.
+   */
   refresh(audio: SenderAudio | undefined, now: number): void {
     const { choice, demand } = this
     const { bitrates, peaks } = demand
@@ -69,7 +80,8 @@ export class Share {
     demand.isHeard = audio?.isHeard(now) === true
     demand.spokeAt = (demand.isHeard ? audio?.heardSince : audio?.arrivedAt) ?? -Infinity
     demand.lowest = wholeStep(lowestAvailable(source.layers))
-    demand.wanted = wanted === NO_LAYER ? NO_LAYER : wholeStep(wanted)
+    const isSent = source.layers.map(layer => layer.isAvailable || layer.bitrate(now) > 0)
+    demand.wanted = wanted === NO_LAYER ? NO_LAYER : wholeStep(sentUpTo(isSent, wanted))
     demand.current = this.hysteresis.limit === Infinity ? NO_LAYER : Math.min(demand.wanted, this.hysteresis.limit)
     for (let layer = 0; layer < source.layers.length; layer++) {
       if (source.layers[layer]!.bitrate(now) > 0) this.#measure(layer, now)
@@ -78,6 +90,12 @@ export class Share {
           const below = rates[wholeStep(layer - 1)] ?? 0
           rates.fill(below * LIMITS.layerStep, layer * TEMPORALS, (layer + 1) * TEMPORALS)
         }
+    }
+    // Above the wanted step, costs tell whether the viewer may have a layer at once when it returns.
+    for (let step = 0; step < demand.sent.length; step++) {
+      const layer = Math.floor(step / TEMPORALS)
+      demand.sent[step] =
+        isSent[layer]! || step > demand.wanted ? step : (demand.sent[wholeStep(layer - 1)] ?? NO_LAYER)
     }
   }
 
