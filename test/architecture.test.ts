@@ -1,6 +1,6 @@
 // Checks the architecture: allowed imports, what the pure packages may not use, and file names and sizes.
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
@@ -318,4 +318,12 @@ test('control reaches media through lane/ only', () => {
       return importsOf(text).some(wanted => /(^|\/)media\//.test(wanted)) ? [`${path}: imports media/; use lane/`] : []
     }),
   )
+})
+
+test('the chains of slow tests name each file once', () => {
+  const chains: Record<string, string[]> = JSON.parse(readFileSync(join(ROOT, 'test/chains.json'), 'utf8'))
+  const names = Object.values(chains).flat()
+  const repeated = names.filter((name, index) => names.indexOf(name) !== index)
+  const missing = names.filter(name => !existsSync(join(ROOT, 'test', name)))
+  assert.deepEqual({ repeated, missing }, { repeated: [], missing: [] })
 })

@@ -1,6 +1,7 @@
-// Runs the tests: `node test/run.mjs all | fast | FILE…`. Fast files share two processes; the others run in one each.
+// Runs the tests: `node test/run.mjs all | fast | slow | FILE…`. Fast files share two processes; the others run in one each, two at a
+// time where a core is free (chains.json).
 // Every process has a deadline, so that no run can hang; TEST_SECONDS sets another one.
-import { readdirSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runFiles } from './test-process.mjs'
@@ -42,14 +43,37 @@ async function together(files, deadline) {
 
 /** One process per file. Prints which files failed; returns whether none did. */
 async function apart(files, deadline) {
+  return reported(files, await failuresOf(files, { deadline }))
+}
+
+/**
+ * The files of chains.json leave a core free most of the time: those of one chain run beside those of the other, and print when they have
+ * ended. `foreign` are those that need programs of other languages or foreign servers, which the first of them builds. All other files run
+ * alone after them: browsers that encode video, and what measures or fills a machine.
+ */
+async function inChains(files, deadline) {
+  const names = JSON.parse(readFileSync(join(root, 'test/chains.json'), 'utf8'))
+  const chains = Object.values(names).map(chain => chain.map(name => join(root, 'test', name)))
+  const chained = chains.flat()
+  const others = files.filter(file => !chained.includes(file))
+  const failed = await Promise.all(chains.map(chain => failuresOf(chain, { deadline, after: Promise.resolve() })))
+  return reported(files, [...failed.flat(), ...(await failuresOf(others, { deadline }))])
+}
+
+async function failuresOf(files, options) {
   const failed = []
-  for (const file of files) if (!(await runFiles([file], { deadline }))) failed.push(file)
+  for (const file of files) if (!(await runFiles([file], options))) failed.push(file)
+  return failed
+}
+
+function reported(files, failed) {
   console.log(`\n${files.length} files, ${failed.length} failed${failed.map(file => `\n✖ ${file}`).join('')}`)
   return failed.length === 0
 }
 
 const RINGS = {
-  all: async () => (await together(fast(), FAST_DEADLINE)) && apart(slow(), FILE_DEADLINE),
+  all: async () => (await together(fast(), FAST_DEADLINE)) && inChains(slow(), FILE_DEADLINE),
+  slow: () => inChains(slow(), FILE_DEADLINE),
   fast: () => together(fast(), FAST_DEADLINE),
 }
 
