@@ -173,6 +173,16 @@ const limits = () =>
       ],
       ['channels of one backend', '`max_channels`', 'refused'],
       ['voice states of one backend', '`max_voice_states`', 'refused'],
+      [
+        'messages that wait until RESUME or SYNC of their LVSP connection is done',
+        mebibytes(LIMITS.lvspWaitingBytes),
+        'close code 4000',
+      ],
+      [
+        '… of all connections of one backend',
+        `${mebibytes(LIMITS.lvspWaitingBytes)}, and the room in \`max_memory_mb\``,
+        'close code 4000',
+      ],
       ['memory of one backend', '`max_memory_mb`', 'refused; sessions keep fewer messages for Resume'],
       ['voice states in one channel', String(LIMITS.voiceStatesPerChannel), 'refused'],
       [

@@ -74,7 +74,7 @@ export const LIMITS = {
   lvspInfoBurst: 50_000,
   /** Steps that a long operation (RESUME by state, SYNC, removal of a lost backend) does before other inputs are processed … */
   workSlice: 100,
-  /** … and bytes of messages that wait until the operation of their connection is done. */
+  /** … and bytes of messages that wait until the operation of their connection is done. Those of a backend above it count as its memory. */
   lvspWaitingBytes: 4 * 1024 * 1024,
   /** Notes about invalid messages of one connection, per second on average … */
   lvspNotesPerSecond: 1,

@@ -132,7 +132,7 @@ export class VoiceNode {
       effects: this.#effects,
       deadlines: this.#deadlines,
       reportsVideo: true,
-      kept: backend => this.#channels.usageOf(backend).kept,
+      memory: backend => this.#channels.usageOf(backend),
       ready: (backend, now) => {
         this.#moveRequests.begin(backend, now)
         observer.backendReady(backend, this.#sessions.all())

@@ -338,7 +338,7 @@ export class BackendControl implements NodeControl {
     const { maxChannels } = usage.limits
     if (usage.channels >= maxChannels)
       return refuse(LvspFailure.TooManyChannels, `the backend has the maximum of ${maxChannels} channels`)
-    if (!usage.hasRoom(LIMITS.channelMemory)) return tooMuchMemory(usage.max)
+    if (!usage.hasRoom(LIMITS.channelMemory)) return tooMuchMemory(usage.limits.maxMemory)
     return ok(this.#channels.open(backend, ref))
   }
 
@@ -358,7 +358,7 @@ function voiceStateRefusal({ voiceStates, usage, properties }: Channel): Result<
     return refuse(LvspFailure.TooManyVoiceStates, `the channel has the maximum of ${most} voice states`)
   if (usage.voiceStates >= maxVoiceStates)
     return refuse(LvspFailure.TooManyVoiceStates, `the backend has the maximum of ${maxVoiceStates} voice states`)
-  return usage.hasRoom(LIMITS.voiceStateMemory) ? undefined : tooMuchMemory(usage.max)
+  return usage.hasRoom(LIMITS.voiceStateMemory) ? undefined : tooMuchMemory(usage.limits.maxMemory)
 }
 
 const tooMuchMemory = (max: number) =>

@@ -130,3 +130,46 @@ test('what is kept for RESUME counts as memory of the backend, leaves room for i
   bench.advance(LIMITS.lvspResumeWindow)
   assert.equal(usage.kept.used, 0)
 })
+
+test('messages that wait count as memory of the backend, which closes the connection of one too many, and are released', () => {
+  const maxMemory = 8 * 1024 * 1024
+  const { bench, other } = start({ maxMemory })
+  const usage = bench.usage('main')
+  const connections = Array.from({ length: 4 }, () => bench.backend(SECRET, ['failure', 'sync']))
+  for (let i = 0; i < 10 * LIMITS.workSlice; i++) connections[0]!.info(0, { channel_id: String(i) })
+  for (const connection of connections) connection.info(21, { channels: [] })
+  const before = usage.memory
+  const padding = 'x'.repeat(60_000)
+  const fill = (connection: LvspSocket) => {
+    for (let bytes = 0; bytes < 3_900_000 && connection.closeCode === undefined; bytes += padding.length)
+      connection.info(0, { channel_id: '1', padding })
+  }
+  fill(connections[0]!)
+  const waiting = usage.memory - before
+  assert.ok(waiting > 3_800_000 && waiting < LIMITS.lvspWaitingBytes, `${waiting} bytes of one connection`)
+  for (const connection of connections.slice(1)) fill(connection)
+  assert.ok(usage.memory <= maxMemory + LIMITS.lvspWaitingBytes, `${usage.memory} bytes`)
+  assert.deepEqual(
+    connections.map(({ closeCode }) => closeCode),
+    [undefined, undefined, 4000, 4000],
+  )
+  assert.equal(other.info(0, { channel_id: '1' }).infos(1).length, 1)
+  connections[1]!.drop()
+  assert.ok(usage.memory - before < LIMITS.lvspWaitingBytes, 'those of closed connections are released')
+  bench.advance(0)
+  assert.equal(usage.used, LIMITS.channelMemory)
+  assert.ok(usage.memory < before, 'those that were processed are released')
+})
+
+test('as many messages as one connection may have waiting take no room from the channels of the backend', () => {
+  const maxMemory = 3 * LIMITS.workSlice * LIMITS.channelMemory
+  const { bench } = start({ maxMemory })
+  const backend = bench.backend(SECRET, ['failure', 'sync'])
+  for (let i = 0; i < 3 * LIMITS.workSlice; i++) backend.info(0, { channel_id: String(i) })
+  backend.info(21, { channels: [] })
+  const padding = 'x'.repeat(10_000)
+  for (let i = 0; i < 3 * LIMITS.workSlice; i++) backend.info(0, { channel_id: String(1_000 + i), padding })
+  bench.advance(0)
+  assert.deepEqual(failures(backend), [])
+  assert.equal(bench.snapshot('main').channels.length, 3 * LIMITS.workSlice)
+})

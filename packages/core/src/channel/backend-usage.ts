@@ -36,6 +36,25 @@ export const backendLimits = ({
   maxMemory: maxMemory ?? LIMITS.memoryPerBackend,
 })
 
+/** What messages that wait for an operation may occupy: those of one connection always, more where the backend has room. */
+class Waiting implements MemoryBudget {
+  readonly #usage: BackendUsage
+  used = 0
+
+  constructor(usage: BackendUsage) {
+    this.#usage = usage
+  }
+
+  get max(): number {
+    return LIMITS.lvspWaitingBytes + Math.max(0, this.#usage.limits.maxMemory - this.#usage.used)
+  }
+
+  /** Bytes that count for the bound of the backend: a few messages that wait take no room from its channels. */
+  get counted(): number {
+    return Math.max(0, this.used - LIMITS.lvspWaitingBytes)
+  }
+}
+
 /** The room that nothing else of a backend occupies: a message that exceeds it replaces older ones. */
 class Leftover implements MemoryBudget {
   readonly #usage: BackendUsage
@@ -60,26 +79,31 @@ export class BackendUsage implements MemoryBudget {
   readonly views = noViews()
   /** Packets above the bit rate of their sender or its channel. */
   overBitrate = 0
-  /** Bytes, besides those of `kept`. */
+  /** Bytes, besides those of the next two. */
   used = 0
   /** What its LVSP sessions keep for RESUME. */
   readonly kept: MemoryBudget = new Leftover(this)
+  /** Its messages that wait for operations of their connections. */
+  readonly waiting: MemoryBudget
+  readonly #waiting = new Waiting(this)
 
   constructor(limits: BackendLimits) {
     this.limits = limits
+    this.waiting = this.#waiting
   }
 
+  /** Bytes that `used` may reach. */
   get max(): number {
-    return this.limits.maxMemory
+    return Math.max(0, this.limits.maxMemory - this.#waiting.counted)
   }
 
   /** Bytes that it occupies in all. */
   get memory(): number {
-    return this.used + this.kept.used
+    return this.used + this.kept.used + this.waiting.used
   }
 
   /** Whether so many bytes are left. What is kept for RESUME leaves them. */
   hasRoom(bytes: number): boolean {
-    return this.used + bytes <= this.limits.maxMemory
+    return this.used + bytes <= this.max
   }
 }

@@ -174,7 +174,7 @@ export class LvspConnection implements Timed, Attachment {
       case LvspOp.Resume:
         return this.#resume(d, now)
       case LvspOp.Heartbeat:
-        return this.#heartbeat(now)
+        return this.#heartbeat(size, now)
       case LvspOp.Info:
         return this.#info(d, size, now)
       default:
@@ -249,7 +249,10 @@ export class LvspConnection implements Timed, Attachment {
     const agreement: Agreement = { ...configured, capabilities }
     const commands = new Commands(this.#owner, session, agreement)
     this.#requireHeartbeat = requireHeartbeat
-    const queue = new WorkQueue<LvspInfoMessage | 'heartbeat'>((message, at) => this.#run(live, message, at))
+    const queue = new WorkQueue<LvspInfoMessage | 'heartbeat'>(
+      (message, at) => this.#run(live, message, at),
+      session.waiting,
+    )
     const heartbeatBy = this.#nextHeartbeatBy(now)
     const live: Live = { kind: 'live', session, commands, agreement, queue, heartbeatBy }
     this.#state = live
@@ -272,10 +275,10 @@ export class LvspConnection implements Timed, Attachment {
   }
 
   /** Answered in the order of the commands: the backend does not repeat those before an acknowledged heartbeat. */
-  #heartbeat(now: number): void {
+  #heartbeat(size: number, now: number): void {
     if (this.#state.kind !== 'live') return this.#acknowledge(now)
     this.#state.heartbeatBy = this.#nextHeartbeatBy(now)
-    this.#state.queue.push('heartbeat', 0, now)
+    this.#push(this.#state, 'heartbeat', size, now)
   }
 
   #acknowledge(now: number): undefined {
@@ -291,7 +294,11 @@ export class LvspConnection implements Timed, Attachment {
     if (this.#state.kind !== 'live') return this.#ignore('INFO before READY', now)
     const message = LvspInfoMessage.safeParse(data)
     if (!message.success) return this.#ignore('INFO without an info type', now)
-    if (!this.#state.queue.push(message.data, size, now))
+    this.#push(this.#state, message.data, size, now)
+  }
+
+  #push({ queue }: Live, message: LvspInfoMessage | 'heartbeat', size: number, now: number): void {
+    if (!queue.push(message, size, now))
       throw new ProtocolError(LvspClose.GeneralError, 'too many messages before READY or during SYNC')
   }
 
@@ -343,7 +350,10 @@ export class LvspConnection implements Timed, Attachment {
     const state = this.#state
     if (state.kind === 'closed') return
     this.#state = { kind: 'closed' }
-    if (state.kind === 'live') state.session.detach(this, now)
+    if (state.kind === 'live') {
+      state.queue.close()
+      state.session.detach(this, now)
+    }
     this.#owner.ended(this)
   }
 

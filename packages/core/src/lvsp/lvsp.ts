@@ -16,7 +16,6 @@ import type { Crypto } from '../crypto.ts'
 import type { Deadlines } from '../deadlines.ts'
 import type { ConnectionId, Effects } from '../effect.ts'
 import { LIMITS } from '../limits.ts'
-import type { MemoryBudget } from '../replay-buffer.ts'
 import { healthOf } from './commands.ts'
 import { LvspConnection, type LvspConnectionInspection } from './connection.ts'
 import type { Dialect } from './dialect.ts'
@@ -34,7 +33,7 @@ import type {
   Refusal,
   VoiceStateGrant,
 } from './node-control.ts'
-import { type CommandIds, LvspSession, type LvspSessionInspection } from './session.ts'
+import { type CommandIds, LvspSession, type LvspSessionInspection, type MessageMemory } from './session.ts'
 import { UnidentifiedConnections } from './unidentified.ts'
 
 /** A chat backend as configured by the operator. */
@@ -66,8 +65,8 @@ export interface LvspOptions {
   serverVersion: string
   /** The node reports video (VIDEO_VIEW, VIDEO_SOURCE). */
   reportsVideo?: boolean | undefined
-  /** Memory for what is kept for RESUME of the backend; without it each session has its own bound only. */
-  kept?: (backend: BackendId) => MemoryBudget
+  /** Memory for messages of the backend; without it each session and connection has its own bound only. */
+  memory?: (backend: BackendId) => MessageMemory
   /** A connection of the backend is ready, and has not received replayed messages. */
   ready?: (backend: BackendId, now: number) => void
 }
@@ -315,7 +314,7 @@ export class Lvsp {
   }
 
   #session(backend: BackendId, front: string | undefined): LvspSession | undefined {
-    const { crypto, node, effects, deadlines, kept } = this.#options
+    const { crypto, node, effects, deadlines, memory } = this.#options
     const audience = this.#audiences.get(backend) ?? new Audience(node, (id, now) => this.#options.ready?.(id, now))
     this.#audiences.set(backend, audience)
     const known = audience.find(front)
@@ -325,7 +324,7 @@ export class Lvsp {
       node,
       effects,
       deadlines,
-      kept: kept?.(backend),
+      memory: memory?.(backend),
       expired: (expired: LvspSession) => audience.remove(expired),
       connectionsChanged: (changed: LvspSession, now: number) => audience.settle(changed, now),
       isReceiver: (each: LvspSession) => audience.isReceiver(each),

@@ -220,6 +220,17 @@ test('a backend that sends too much before READY is closed', () => {
   assert.match(second.closeReason, /before READY/)
 })
 
+test('heartbeats that wait for READY count for the bound on what waits', () => {
+  const bench = new LvspBench()
+  const first = bench.backend()
+  for (let i = 0; i < 4 * LIMITS.workSlice; i++) first.info(0, { channel_id: String(i) })
+  first.drop()
+  const second = resume(bench)
+  const padding = 'x'.repeat(60_000)
+  for (let i = 0; i * padding.length < LIMITS.lvspWaitingBytes; i++) second.send(4, { padding })
+  assert.deepEqual([second.closeCode, bench.usage('main').waiting.used], [4000, 0])
+})
+
 test('a resume from before the replay buffer receives the whole state', () => {
   const bench = new LvspBench()
   const first = bench.backend().info(0, CHANNEL)

@@ -30,13 +30,19 @@ export interface Attachment {
   dismiss(reason: string, now: number): void
 }
 
+/** Memory of a backend for messages: those kept for RESUME, and those of its connections that wait. */
+export interface MessageMemory {
+  readonly kept: MemoryBudget
+  readonly waiting: MemoryBudget
+}
+
 /** What a session needs of its surroundings. */
 export interface LvspSessionHost {
   readonly node: NodeControl
   readonly effects: Effects
   readonly deadlines: Deadlines
-  /** Memory of the backend for messages that are kept; undefined where only `LIMITS` bound them. */
-  readonly kept?: MemoryBudget | undefined
+  /** Memory of the backend; undefined where only `LIMITS` bound its messages. */
+  readonly memory?: MessageMemory | undefined
   expired(session: LvspSession): void
   /** Its first connection is live, or its last one ended. */
   connectionsChanged(session: LvspSession, now: number): void
@@ -106,7 +112,12 @@ export class LvspSession implements Timed {
     this.backend = backend
     this.id = id
     this.#host = host
-    this.#replay = new ReplayBuffer(REPLAY_LIMITS, host.kept)
+    this.#replay = new ReplayBuffer(REPLAY_LIMITS, host.memory?.kept)
+  }
+
+  /** Memory for messages of the backend's connections that wait; undefined where only `LIMITS` bound them. */
+  get waiting(): MemoryBudget | undefined {
+    return this.#host.memory?.waiting
   }
 
   /** The number of the newest INFO; 0 before the first. */

@@ -1,5 +1,6 @@
 // Long operations, done in slices so that one backend does not delay the others, and the messages that wait for them.
 import { LIMITS } from '../limits.ts'
+import type { MemoryBudget } from '../replay-buffer.ts'
 
 /** An operation in steps. Each `next(now)` does one step; `yield` returns the time of the next. */
 export type Work = Iterator<void, void, number>
@@ -16,10 +17,13 @@ export class WorkQueue<Message> {
   #work: Work | undefined
   #waiting: { message: Message; size: number }[] = []
   #bytes = 0
+  #isClosed = false
+  readonly #budget: MemoryBudget | undefined
 
-  /** `execute` processes a message; it may return work that the next message has to wait for. */
-  constructor(execute: (message: Message, now: number) => Work | undefined) {
+  /** `execute` processes a message; it may return work that the next message has to wait for. `budget` is that of all of a backend. */
+  constructor(execute: (message: Message, now: number) => Work | undefined, budget?: MemoryBudget) {
     this.#execute = execute
+    this.#budget = budget
   }
 
   get isBusy(): boolean {
@@ -31,7 +35,7 @@ export class WorkQueue<Message> {
     if (runSlice(work, now)) this.#work = work
   }
 
-  /** Processes a message, or keeps it until the work is done. Returns false if too many bytes wait. */
+  /** Processes a message, or keeps it until the work is done. Returns false if too many bytes wait, here or of the backend. */
   push(message: Message, size: number, now: number): boolean {
     if (!this.isBusy) {
       const work = this.#execute(message, now)
@@ -39,8 +43,10 @@ export class WorkQueue<Message> {
       return true
     }
     this.#waiting.push({ message, size })
-    this.#bytes += size
-    return this.#bytes <= LIMITS.lvspWaitingBytes
+    this.#count(size)
+    return (
+      this.#bytes <= LIMITS.lvspWaitingBytes && (this.#budget === undefined || this.#budget.used <= this.#budget.max)
+    )
   }
 
   /** Does one slice: of the work, or of the messages that waited for it. */
@@ -50,12 +56,26 @@ export class WorkQueue<Message> {
     const slice = this.#waiting.slice(0, LIMITS.workSlice)
     let processed = 0
     for (const { message, size } of slice) {
+      if (this.#isClosed) return
       processed++
-      this.#bytes -= size
+      this.#count(-size)
       const work = this.#execute(message, now)
       if (work !== undefined) this.begin(work, now)
       if (this.#work !== undefined) break
     }
     this.#waiting = this.#waiting.slice(processed)
+  }
+
+  /** The connection has ended: its memory is released, and nothing that waits is processed. */
+  close(): void {
+    this.#isClosed = true
+    this.#count(-this.#bytes)
+    this.#waiting = []
+    this.#work = undefined
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes
+    if (this.#budget !== undefined) this.#budget.used += bytes
   }
 }

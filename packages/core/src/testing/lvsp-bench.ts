@@ -88,7 +88,7 @@ export class LvspBench {
       crypto,
       serverVersion: '1.2.3',
       reportsVideo: true,
-      kept: backend => this.#channels.usageOf(backend).kept,
+      memory: backend => this.#channels.usageOf(backend),
     })
   }
 

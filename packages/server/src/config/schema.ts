@@ -309,7 +309,7 @@ const Backend = z.object({
   max_memory_mb: reloaded(
     z.int().min(1).optional(),
     'a whole number above 0',
-    'MiB that the backend may occupy, by estimate: 6 KiB per channel, 1 KiB per voice state, 32 KiB per voice session, and the messages kept for Resume. Those for RESUME of the backend itself leave room for the others. Default: half of the memory that the process can have, divided by the number of backends.',
+    'MiB that the backend may occupy, by estimate: 6 KiB per channel, 1 KiB per voice state, 32 KiB per voice session, the messages kept for Resume, and the messages of the backend that wait until RESUME or SYNC is done, except 4 MiB of those. Messages kept for RESUME of the backend itself leave room for the others. Default: half of the memory that the process can have, divided by the number of backends.',
   ),
 })
 
