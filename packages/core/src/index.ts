@@ -1,7 +1,7 @@
 // The public names of the core: the voice node, the router of a lane, and what both need of their host.
 
 export type { BackendInspection } from './backend/control.ts'
-export type { ChannelInspection } from './channel/channel.ts'
+export type { ChannelInspection, ChannelSummary } from './channel/channel-inspection.ts'
 export type { LaneMembers } from './channel/channel-lanes.ts'
 export type { BackendId, ChannelRef, LocalPlacement } from './channel/channel-ref.ts'
 export type { LaneInspection, OpenLane } from './channel/lane-handle.ts'
@@ -94,7 +94,7 @@ export { Router } from './media/router.ts'
 export type { RouterCounts, RouterOptions } from './media/router-interface.ts'
 export { NetworkCounts, networkOf } from './network-of.ts'
 export type { Ban, BanPolicy } from './node/address-bans.ts'
-export type { NodeInspection, NodeSizes } from './node/inspection.ts'
+export type { NodeInspection, NodeOverview, NodeSizes } from './node/inspection.ts'
 export type { Operator, UserSelector } from './node/operator.ts'
 export type { BackendOptions, VoiceNodeOptions } from './node/options.ts'
 export type { BackendSettings, NodeSettings } from './node/settings.ts'

@@ -5,6 +5,7 @@ import { Drain } from './backend/drain.ts'
 import { EgressMeter } from './backend/egress-meter.ts'
 import { MoveRequests } from './backend/move-requests.ts'
 import type { Channel } from './channel/channel.ts'
+import type { ChannelSummary } from './channel/channel-inspection.ts'
 import type { BackendId, ChannelRef } from './channel/channel-ref.ts'
 import type { Ending } from './channel/channel-session.ts'
 import { Channels } from './channel/channels.ts'
@@ -18,6 +19,7 @@ import type { IdentifyRefusal } from './gateway/authenticator.ts'
 import { type Gateway, GatewayConnection } from './gateway/connection.ts'
 import { Greetings } from './gateway/greetings.ts'
 import { HeldIdentifies } from './gateway/held-identifies.ts'
+import type { VoiceSessionInspection } from './gateway/voice-session.ts'
 import { type AuthenticationPolicy, VoiceSessions } from './gateway/voice-sessions.ts'
 import type { LaneEvent, LaneId } from './lane/commands.ts'
 import { LIMITS } from './limits.ts'
@@ -25,7 +27,7 @@ import { Health } from './lvsp/health.ts'
 import { Lvsp } from './lvsp/lvsp.ts'
 import type { MirrorItem } from './lvsp/node-control.ts'
 import { AddressBans } from './node/address-bans.ts'
-import type { NodeInspection, NodeSizes } from './node/inspection.ts'
+import type { NodeInspection, NodeOverview, NodeSizes } from './node/inspection.ts'
 import { NodeOperator, type Operator } from './node/operator.ts'
 import type { VoiceNodeOptions } from './node/options.ts'
 import { SessionEvents } from './node/session-events.ts'
@@ -265,18 +267,31 @@ export class VoiceNode {
   /** The state of the node as a plain object, without secrets. Its cost grows with the node's contents. */
   inspect(): NodeInspection {
     return {
-      health: this.#health.value,
-      draining: this.#backendControl.isDraining,
-      connections: this.#connections.size,
+      ...this.overview(),
       greetings: this.#gateway.greetings.size,
       deadlines: this.#deadlines.size,
-      voiceStates: this.#backendControl.voiceStates,
-      backends: this.#backendControl.inspect(),
-      sessions: [...this.#sessions.all()].map(session => session.inspect()),
-      channels: [...this.#channels.all()].map(channel => channel.inspect()),
-      lanes: this.#lanes.inspect(),
+      sessions: Array.from(this.sessions(), session => session.inspect()),
+      channels: Array.from(this.#channels.all(), channel => channel.inspect()),
       lvsp: this.#lvsp.inspect(),
     }
+  }
+
+  /** The same without sessions and channels, except their numbers. Its cost grows with the backends and lanes only. */
+  overview(): NodeOverview {
+    const { connections, sessions, channels, health } = this.sizes
+    const { isDraining: draining, voiceStates } = this.#backendControl
+    const [backends, lanes] = [this.#backendControl.inspect(), this.#lanes.inspect()]
+    return { health, draining, connections, sessions, channels, voiceStates, backends, lanes }
+  }
+
+  /** The sessions as `inspect` has them, each at its own cost. */
+  sessions(): Iterable<{ inspect(): VoiceSessionInspection }> {
+    return this.#sessions.all()
+  }
+
+  /** The channels, each summarized at its own cost. */
+  channels(): Iterable<{ summarize(): ChannelSummary }> {
+    return this.#channels.all()
   }
 
   /** Counts by property, for metrics; their cost grows with the sessions and channels. */

@@ -4,13 +4,12 @@
 // declarations allow; every change re-evaluates that.
 
 import { type ChannelProperties, SpeakingFlag, type VoiceStateRestrictions } from '@parley/protocol'
-import type { DaveInspection } from '../dave/group.ts'
-import type { LaneId } from '../lane/commands.ts'
 import { LIMITS } from '../limits.ts'
 import { Announcements } from './announcements/announcements.ts'
 import { Departures } from './announcements/departures.ts'
 import type { BackendUsage } from './backend-usage.ts'
-import { ChannelLanes, type LaneMembers } from './channel-lanes.ts'
+import type { ChannelInspection, ChannelSummary } from './channel-inspection.ts'
+import { ChannelLanes } from './channel-lanes.ts'
 import type { BackendId, ChannelRef } from './channel-ref.ts'
 import type { ChannelSession, Ending } from './channel-session.ts'
 import { Encryption, type EncryptionHost } from './encryption.ts'
@@ -20,28 +19,6 @@ import { VideoCodecs } from './video/video-codecs.ts'
 import type { VideoSource } from './video/video-source.ts'
 import { mayReceive, maySend, maySendVideo } from './voice-states/permissions.ts'
 import type { VoiceState } from './voice-states/voice-state.ts'
-
-/** A channel as `VoiceNode.inspect()` shows it. */
-export interface ChannelInspection {
-  readonly backend: BackendId
-  readonly channelId: string
-  readonly guildId: string | undefined
-  /** Its home lane. */
-  readonly lane: LaneId
-  /** All lanes that it is on, the home lane first. */
-  readonly lanes: readonly LaneMembers[]
-  readonly properties: ChannelProperties
-  readonly dave: DaveInspection
-  readonly voiceStates: readonly {
-    userId: string
-    mute: boolean
-    deaf: boolean
-    suppress: boolean
-    mutedByOperator: boolean
-  }[]
-  /** Users whose media may flow, in order of arrival. */
-  readonly present: readonly string[]
-}
 
 /** A source of video, and the session that may send it. */
 export interface SessionSource {
@@ -319,7 +296,7 @@ export class Channel implements ChannelRef {
       part.close()
   }
 
-  inspect(): ChannelInspection {
+  summarize(): ChannelSummary {
     const { backend, channelId, guildId, lanes, properties } = this
     return {
       backend,
@@ -328,6 +305,15 @@ export class Channel implements ChannelRef {
       lane: lanes.home.id,
       lanes: lanes.inspect(),
       properties,
+      dave: this.encryption.state.version,
+      voiceStates: this.voiceStates.size,
+      present: Array.from(this.#present, session => session.userId),
+    }
+  }
+
+  inspect(): ChannelInspection {
+    return {
+      ...this.summarize(),
       dave: this.encryption.inspect(),
       voiceStates: [...this.voiceStates.values()].map(({ userId, mute, deaf, suppress, mutedByOperator }) => ({
         userId,
@@ -336,7 +322,6 @@ export class Channel implements ChannelRef {
         suppress,
         mutedByOperator,
       })),
-      present: [...this.#present].map(session => session.userId),
     }
   }
 

@@ -79,6 +79,7 @@ export interface VoiceSessionInspection {
     | undefined
   /** Whether the other members know of it. */
   readonly present: boolean
+  readonly mutedByOperator: boolean
   /** How its packets arrived at the last report of the lane; undefined before. */
   readonly quality: PeerQuality | undefined
   /** Speaking flags. */
@@ -288,6 +289,7 @@ export class VoiceSession implements MediaOwner, Timed {
       audioSsrc: audio.ssrc,
       transport: transport?.kind === 'webrtc' ? transport.inspect() : transport,
       present: this.isPresent,
+      mutedByOperator: this.voiceState.mutedByOperator,
       quality,
       speaking,
       video: isSendingVideo,

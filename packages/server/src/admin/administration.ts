@@ -4,8 +4,17 @@ import type { Ban, NodeInspection, UserSelector, VoiceNode } from '@parley/core'
 import type { Host } from '../host.ts'
 import type { Log, LogLevel } from '../monitoring/log.ts'
 import { type Alarm, alarmsOf, type Condition } from './alarms.ts'
+import { type Filter, type Page, page } from './page.ts'
 import type { ReloadReport } from './reload-report.ts'
-import { type ServerStatus, type Status, statusOf, type UserView, usersOf } from './views.ts'
+import {
+  type ChannelView,
+  channelView,
+  type ServerStatus,
+  type Status,
+  statusOf,
+  type UserView,
+  userView,
+} from './views.ts'
 
 /** What the API may use of the server. */
 export interface AdministrationParts {
@@ -37,7 +46,7 @@ export class Administration {
   }
 
   status(): Status {
-    return statusOf(this.inspect(), { ...this.#parts.server(), log_level: this.#parts.log.level })
+    return statusOf(this.#parts.node.overview(), { ...this.#parts.server(), log_level: this.#parts.log.level })
   }
 
   /** Active alarms. */
@@ -49,9 +58,15 @@ export class Administration {
     return this.#parts.node.inspect()
   }
 
-  /** Every session of the node; the caller selects a page. */
-  users(): UserView[] {
-    return this.#parts.host.operate(now => usersOf(this.inspect(), now)) ?? []
+  /** A page of the channels. The cost is that of the page, unless a filter needs every channel. */
+  channels(filter: Filter): Page<ChannelView> {
+    return page(this.#parts.node.channels(), channel => channelView(channel.summarize()), filter)
+  }
+
+  /** A page of the voice sessions, at the same cost. */
+  users(filter: Filter): Page<UserView> {
+    const view = (now: number) => page(this.#parts.node.sessions(), session => userView(session.inspect(), now), filter)
+    return this.#parts.host.operate(view) ?? { total: 0, items: [] }
   }
 
   metrics(): Promise<string> {

@@ -4,18 +4,8 @@ import { Snowflake } from '@parley/protocol'
 import { z } from 'zod'
 import { Duration } from '../config/values.ts'
 import type { Log } from '../monitoring/log.ts'
-import {
-  AdminRefusal,
-  type AdminRoute,
-  Filter,
-  LEVEL_REQUEST,
-  LOG_LEVELS,
-  listOf,
-  Nothing,
-  page,
-  routeOf,
-  stateRoutes,
-} from './route.ts'
+import { Filter, listOf, page } from './page.ts'
+import { AdminRefusal, type AdminRoute, LEVEL_REQUEST, LOG_LEVELS, Nothing, routeOf, stateRoutes } from './route.ts'
 
 /** A node of the cluster. */
 export const ClusterNodeView = z.object({
@@ -119,7 +109,7 @@ export const CLUSTER_ROUTES: readonly AdminRoute<ClusterAdministration>[] = [
     summary: 'Channels, with the node of each.',
     request: Filter.omit({ user: true }).extend({ node: NodeName.optional() }),
     answer: listOf(ClusterChannelView),
-    run: (front, filter) => page(front.channels(), filter),
+    run: (front, filter) => page(front.channels(), view => view, filter),
   }),
   route({
     method: 'POST',

@@ -1,7 +1,5 @@
-// What a route of an admin API is, and what the tables of routes share: pages of lists, the log.
-import { Snowflake } from '@parley/protocol'
+// What a route of an admin API is, and what the tables of routes share.
 import { z } from 'zod'
-import { SERVER_LIMITS } from '../limits.ts'
 import type { Administration } from './administration.ts'
 
 /** One row: what a request looks like, what answers it, and what it does. The schemas are the documentation too. */
@@ -76,44 +74,6 @@ export const stateRoutes = <Subject extends Inspected>(source: string): readonly
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 export const Nothing = z.strictObject({})
-export const Backend = z.string().max(32).optional().meta({ description: 'Only of this backend.' })
-export const Channel = Snowflake.optional().meta({ description: 'Only in this channel.' })
-/** A number in a query, which is text. */
-const Count = z
-  .string()
-  .regex(/^\d{1,9}$/)
-  .transform(Number)
-
-/** Which items of a list, and which page of them. */
-export const Filter = z.strictObject({
-  backend: Backend,
-  channel: Channel,
-  user: Snowflake.optional().meta({ description: 'Only this user.' }),
-  offset: Count.optional().meta({ description: 'Items to leave out.' }),
-  limit: Count.optional().meta({
-    description: `Items in the answer; default and maximum ${SERVER_LIMITS.maxAdminItems}.`,
-  }),
-})
-export type Filter = z.output<typeof Filter>
-
-/** An answer with one page of items. */
-export const listOf = <Item extends z.ZodType>(item: Item) =>
-  z.object({ total: z.int().meta({ description: 'Items that match.' }), items: z.array(item) })
-
-/** One page of the items that match. */
-export function page<Item extends object>(items: readonly Item[], { offset = 0, limit, ...filter }: Filter) {
-  const wanted = Object.entries(filter).filter(([, value]) => value !== undefined)
-  const matching = items.filter(item => wanted.every(([key, value]) => matches(item, key, value)))
-  const most = Math.min(limit ?? SERVER_LIMITS.maxAdminItems, SERVER_LIMITS.maxAdminItems)
-  return { total: matching.length, items: matching.slice(offset, offset + most) }
-}
-
-/** A channel matches a user that is present in it. */
-function matches(item: object, key: string, value: unknown): boolean {
-  const fields = item as Record<string, unknown>
-  return key === 'user' && Array.isArray(fields.present) ? fields.present.includes(value) : fields[key] === value
-}
-
 export const LEVEL_REQUEST = z.strictObject({ level: z.enum(LOG_LEVELS) })
 
 /** Streamed, one JSON object per line: not an answer as those of the table. */

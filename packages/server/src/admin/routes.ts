@@ -5,22 +5,10 @@ import { z } from 'zod'
 import { Duration } from '../config/values.ts'
 import type { Administration } from './administration.ts'
 import { Alarm } from './alarms.ts'
+import { Backend, Channel, Filter, listOf } from './page.ts'
 import { ReloadReport } from './reload-report.ts'
-import {
-  AdminRefusal,
-  type AdminRoute,
-  Backend,
-  Channel,
-  Filter,
-  LEVEL_REQUEST,
-  LOG_LEVELS,
-  listOf,
-  Nothing,
-  page,
-  routeOf,
-  stateRoutes,
-} from './route.ts'
-import { BanView, ChannelView, channelsOf, Status, UserView } from './views.ts'
+import { AdminRefusal, type AdminRoute, LEVEL_REQUEST, LOG_LEVELS, Nothing, routeOf, stateRoutes } from './route.ts'
+import { BanView, ChannelView, Status, UserView } from './views.ts'
 
 const route = routeOf<Administration>()
 
@@ -68,7 +56,7 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     summary: 'Channels.',
     request: Filter,
     answer: listOf(ChannelView),
-    run: (node, filter) => page(channelsOf(node.inspect()), filter),
+    run: (node, filter) => node.channels(filter),
   }),
   route({
     method: 'GET',
@@ -76,7 +64,7 @@ export const ADMIN_ROUTES: readonly AdminRoute[] = [
     summary: 'Voice sessions.',
     request: Filter,
     answer: listOf(UserView),
-    run: (node, filter) => page(node.users(), filter),
+    run: (node, filter) => node.users(filter),
   }),
   route({
     method: 'GET',

@@ -1,6 +1,6 @@
 // What the admin API shows of a node: its state, channels, users and lanes, as schemas.
 // Names are snake_case, as in the configuration. They are kept between versions, unlike those of `inspect`.
-import type { LaneInspection, NodeInspection, VoiceSessionInspection } from '@parley/core'
+import type { ChannelSummary, LaneInspection, NodeOverview, VoiceSessionInspection } from '@parley/core'
 import { z } from 'zod'
 
 /** The whole node in one answer, without its channels and users. */
@@ -107,22 +107,22 @@ export const BanView = z.object({
 })
 export type BanView = z.infer<typeof BanView>
 
-/** What the status takes from the server, beside the core's inspection. */
+/** What the status takes from the server, beside the core's overview. */
 export type ServerStatus = Pick<
   Status,
   'version' | 'pid' | 'uptime' | 'endpoint' | 'engine' | 'certificate' | 'log_level'
 >
 
-/** From the core's inspection and what the server knows besides. */
-export function statusOf(node: NodeInspection, server: ServerStatus): Status {
+/** From the core's overview and what the server knows besides. */
+export function statusOf(node: NodeOverview, server: ServerStatus): Status {
   return {
     ...server,
     health: node.health,
     draining: node.draining,
     connections: node.connections,
-    channels: node.channels.length,
+    channels: node.channels,
     voice_states: node.voiceStates,
-    sessions: node.sessions.length,
+    sessions: node.sessions,
     backends: node.backends.map(each => ({
       backend: each.backend,
       connected: !each.isDetached,
@@ -153,47 +153,40 @@ function laneView({ id, port, channels, peers, counters }: LaneInspection): Stat
   }
 }
 
-export const channelsOf = ({ channels }: NodeInspection): ChannelView[] =>
-  channels.map(channel => ({
-    backend: channel.backend,
-    channel: channel.channelId,
-    guild: channel.guildId,
-    kind: channel.properties.kind ?? 'voice',
-    lane: channel.lane,
-    lanes: channel.lanes.map(({ lane, members }) => ({ lane, members })),
-    voice_states: channel.voiceStates.length,
-    present: [...channel.present],
-    dave: channel.dave.version,
-  }))
+export const channelView = (channel: ChannelSummary): ChannelView => ({
+  backend: channel.backend,
+  channel: channel.channelId,
+  guild: channel.guildId,
+  kind: channel.properties.kind ?? 'voice',
+  lane: channel.lane,
+  lanes: channel.lanes.map(({ lane, members }) => ({ lane, members })),
+  voice_states: channel.voiceStates,
+  present: [...channel.present],
+  dave: channel.dave,
+})
 
 /** `now` is on the clock of the node's inputs. */
-export function usersOf({ sessions, channels }: NodeInspection, now: number): UserView[] {
-  const muted = new Set<string>()
-  for (const { backend, channelId, voiceStates } of channels)
-    for (const { userId, mutedByOperator } of voiceStates)
-      if (mutedByOperator) muted.add(`${backend} ${channelId} ${userId}`)
-  return sessions.map(session => ({
-    backend: session.backend,
-    user: session.userId,
-    channel: session.channelId,
-    session: session.sessionId,
-    lane: session.lane,
-    state: session.state,
-    address: session.address,
-    age: Math.round((now - session.openedAt) / 1_000),
-    version: session.version,
-    transport: transportOf(session),
-    present: session.present,
-    speaking: session.speaking !== 0,
-    video: session.video,
-    muted: muted.has(`${session.backend} ${session.channelId} ${session.userId}`),
-    packets: session.quality?.packets ?? 0,
-    lost: session.quality?.lost ?? 0,
-    jitter: Math.round((session.quality?.jitter ?? 0) * 10) / 10,
-    reported_loss: session.quality?.reported?.loss,
-    round_trip: session.quality?.reported?.roundTrip,
-  }))
-}
+export const userView = (session: VoiceSessionInspection, now: number): UserView => ({
+  backend: session.backend,
+  user: session.userId,
+  channel: session.channelId,
+  session: session.sessionId,
+  lane: session.lane,
+  state: session.state,
+  address: session.address,
+  age: Math.round((now - session.openedAt) / 1_000),
+  version: session.version,
+  transport: transportOf(session),
+  present: session.present,
+  speaking: session.speaking !== 0,
+  video: session.video,
+  muted: session.mutedByOperator,
+  packets: session.quality?.packets ?? 0,
+  lost: session.quality?.lost ?? 0,
+  jitter: Math.round((session.quality?.jitter ?? 0) * 10) / 10,
+  reported_loss: session.quality?.reported?.loss,
+  round_trip: session.quality?.reported?.roundTrip,
+})
 
 function transportOf({ transport }: VoiceSessionInspection): string {
   if (transport === undefined) return ''
