@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { decodeRtp, type RtpPacket } from '@parley/protocol'
 import fc from 'fast-check'
-import { nackOf, OWN_VIDEO, sentTo, VIDEO, VideoLane, video } from '../../../../test/contract/video-lane.ts'
+import { again, nackOf, OWN_VIDEO, sentTo, VIDEO, VideoLane, video } from '../../../../test/contract/video-lane.ts'
 import type { RtpMappingDescription } from '../lane/commands.ts'
 import { LIMITS } from '../limits.ts'
 import type { Sent } from '../testing/plain-io.ts'
@@ -88,6 +88,46 @@ for (const behind of [64, 200, 500, 1_000])
       assert.deepEqual(sentTo(1, after), [], 'nothing is requested again')
       assert.deepEqual(scene.packets(1, late), [])
     })
+
+/** The scene with receivers without RTX: 5 is a WebRTC client, 6 a Discord client. */
+class PlainScene extends BrowserScene {
+  constructor() {
+    super()
+    this.connectWebrtcPeer(5, { payloadTypes: [[105, 98]], extensions: {} })
+    this.connectNative(6, { payloadTypes: [[105, 105]], extensions: {} })
+    this.listen(5, 6)
+  }
+}
+
+for (const behind of [31, 32, 40, 63])
+  test(`a receiver without RTX is sent a packet that returns ${behind} packets late, on the SSRC of the video`, () => {
+    const scene = new PlainScene()
+    scene.stream(700, 1)
+    scene.stream(702, behind)
+    const sent = scene.packets(1, again(1, 701, { timestamp: 701 * 3_000 }))
+    for (const receiver of [5, 6])
+      assert.deepEqual(media(sent, receiver), [{ sequence: 701, data: 701 & 0xff, isRtx: false }])
+    for (const receiver of [2, 4])
+      assert.deepEqual(
+        media(sent, receiver).map(({ isRtx }) => isRtx),
+        [behind > 31],
+      )
+  })
+
+test('a receiver without RTX is sent nothing that its window may not cover', () => {
+  const scene = new PlainScene()
+  scene.stream(700, 1)
+  scene.stream(702, 64)
+  const sent = scene.packets(1, again(1, 701, { timestamp: 701 * 3_000 }))
+  assert.deepEqual(
+    [5, 6].map(receiver => media(sent, receiver).length),
+    [0, 0],
+  )
+  assert.deepEqual(
+    [2, 4].map(receiver => media(sent, receiver).length),
+    [1, 1],
+  )
+})
 
 test('a packet that was not requested, or no longer is, is refused before it is opened once it is older than the window', () => {
   const scene = new BrowserScene()

@@ -20,7 +20,7 @@ import type { Peer, Peers } from '../address/peers.ts'
 import type { Forwarder } from '../forward/forwarder.ts'
 import type { ReceiveStream } from '../streams/receive-stream.ts'
 import type { RouteTable } from '../streams/route-table.ts'
-import type { RtpMapping } from '../streams/rtp-mapping.ts'
+import { isKnownType, type RtpMapping } from '../streams/rtp-mapping.ts'
 import type { SendStream } from '../streams/send-stream.ts'
 import type { SendStreams } from '../streams/send-streams.ts'
 import { PacketCache } from './packet-cache.ts'
@@ -30,6 +30,13 @@ import { PacketPool } from './packet-pool.ts'
 const ORIGINAL_SEQUENCE = 2
 /** A packet with fewer newer ones is forwarded on its own SSRC: every receiver still has its place (SRTP window included). */
 const REORDERED = LIMITS.replayWindow / 2
+/**
+ * A receiver without RTX is sent a packet on its own SSRC with fewer newer ones than this. The replay window of an SRTP receiver covers
+ * 64 packets at least (RFC 3711 §3.3.2; 64 in libre, 1,024 in libwebrtc), and the node seals no index that is older. The encryption of
+ * Discord's UDP has no window, but a receiver that checks sequences as RFC 3550 §A.1 does takes two packets that are more than 100
+ * late for a sender that starts over.
+ */
+const IN_EVERY_WINDOW = LIMITS.replayWindow
 
 export interface NackResponderParts {
   readonly peers: Peers
@@ -113,19 +120,27 @@ export class NackResponder {
     return this.#caches.get(stream)!.behind(batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)) >= REORDERED
   }
 
-  /** Sends a kept packet to all targets of its stream as an RTX packet. */
+  /** Sends a kept packet to all targets of its stream: as an RTX packet, or as it is where the receiver has no RTX. */
   sendLate(batch: Batch, slot: number, stream: ReceiveStream): void {
     const cache = this.#caches.get(stream)!
     const sequence = batch.view.getUint16(slot * SLOT + RTP_SEQUENCE)
+    const rtxType = rtxTypeOf(batch.bytes[slot * SLOT + 1]! & RTP_PAYLOAD_TYPE)
+    const isInWindow = cache.behind(sequence) < IN_EVERY_WINDOW
     for (const { traits, peers, count } of stream.targets?.groups ?? []) {
-      if (traits.refusesSealed) continue
+      const hasRtx = isKnownType(traits.mapping.outgoing[rtxType]!)
+      if (traits.refusesSealed || !(hasRtx || isInWindow)) continue
       for (let index = 0; index < count; index++) {
         const to = this.#peers.get(peers[index]!)
         if (to === undefined || to === stream.owner) continue
-        const sendStream = this.#sendStreams.forRetransmission(stream, to)
-        if (sendStream !== undefined) this.#retransmit(cache, stream, sequence, sendStream, traits.mapping)
+        if (!hasRtx) this.sendPlain(stream, sequence, to, traits.mapping)
+        else this.#sendRtx(cache, stream, sequence, to, traits.mapping)
       }
     }
+  }
+
+  #sendRtx(cache: PacketCache, stream: ReceiveStream, sequence: number, to: Peer, mapping: RtpMapping): void {
+    const sendStream = this.#sendStreams.forRetransmission(stream, to)
+    if (sendStream !== undefined) this.#retransmit(cache, stream, sequence, sendStream, mapping)
   }
 
   /**
@@ -204,8 +219,11 @@ export class NackResponder {
     return true
   }
 
-  /** Sends a kept packet to a WebRTC receiver on the stream's own SSRC: its time to leave has come. Per packet: no allocation. */
-  sendPaced(stream: ReceiveStream, sequence: number, receiver: Peer, mapping: RtpMapping): void {
+  /**
+   * Sends a kept packet to a receiver that was not sent it before, on the stream's own SSRC: the pacer has held it, or the lane
+   * missed it. Per packet: no allocation.
+   */
+  sendPlain(stream: ReceiveStream, sequence: number, receiver: Peer, mapping: RtpMapping): void {
     const sendStream = this.#sendStreams.forRetransmission(stream, receiver)
     const cache = this.#caches.get(stream)
     const { view, words, lengths } = this.#batch
@@ -217,7 +235,7 @@ export class NackResponder {
     sendStream.packets++
     sendStream.octets += length - header
     view.setUint16(RTP_SEQUENCE, number)
-    view.setUint32(RTP_SSRC, stream.sendAs.ssrc)
+    view.setUint32(RTP_SSRC, (sendStream.layers === undefined ? stream : stream.sendAs).ssrc)
     lengths[0] = length
     this.#forwarder.forwardTo(this.#batch, 0, receiver, mapping, header)
   }

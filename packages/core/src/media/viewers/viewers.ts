@@ -194,7 +194,7 @@ export class Viewers implements ViewerHost {
     const mapping = routes.mappingOf(viewer.peer.id)
     for (let packet = viewer.nextPacket(now); packet >= 0; packet = viewer.nextPacket(now)) {
       const stream = this.#streamOf(ssrcOf(packet))
-      if (stream !== undefined) nackResponder.sendPaced(stream, sequenceOf(packet), viewer.peer, mapping)
+      if (stream !== undefined) nackResponder.sendPlain(stream, sequenceOf(packet), viewer.peer, mapping)
     }
     if (viewer.packetAt === Infinity) this.#waiting.delete(viewer)
   }
