@@ -133,6 +133,13 @@ test('a refused message is sent datagram by datagram, and its destination gets n
   assert.equal(given.at(-1), 3)
 })
 
+test('a refused message of datagrams that are too long for their path is sent in fragments', segmentOptions, () => {
+  // Systems before Linux 6.14 refuse the message with EINVAL, and only its datagrams with EMSGSIZE.
+  const { arrived, failed, given, fragmenting } = sendSegments([50, 50, 50], ['EINVAL', 'EMSGSIZE'])
+  assert.deepEqual({ arrived, failed, given }, { arrived: numbers(0, 3), failed: 0, given: [1, 1, 1, 1, 1] })
+  assert.deepEqual(fragmenting, [false, true])
+})
+
 test('an empty datagram is sent in its own message', segmentOptions, () => {
   assert.deepEqual(sendSegments([0, 0, 5]).given, [3])
 })

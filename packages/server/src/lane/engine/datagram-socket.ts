@@ -172,10 +172,7 @@ export class DatagramSocket {
         this.failed += unsent.datagramsFrom(first)
         break
       }
-      if (code === 'EMSGSIZE' && !this.#mayFragment) {
-        this.#fragment()
-        continue
-      }
+      if (this.#fragments(code)) continue
       if (unsent.segments(first) > 1) this.#sendApart(first)
       else this.failed++
       first++
@@ -183,18 +180,21 @@ export class DatagramSocket {
     unsent.clear()
   }
 
-  /** A path is shorter than a datagram: from now on the system cuts them. */
-  #fragment(): void {
+  /** Where a path is shorter than the refused datagram, the system cuts datagrams from now on. Returns whether to send it again. */
+  #fragments(code: string): boolean {
+    if (code !== 'EMSGSIZE' || this.#mayFragment) return false
     this.#mayFragment = true
     this.#calls.mayFragment(this.#memory, this.#descriptor, true)
+    return true
   }
 
-  /** Sends the datagrams of a refused message one by one. */
+  /** Sends the datagrams of a refused message one by one. For one that is too long, Linux before 6.14 refuses the message with EINVAL. */
   #sendApart(message: number): void {
     const segments = this.#unsent.segments(message)
     for (let segment = 0; segment < segments; segment++) {
       this.#unsent.isolate(message, segment)
-      if (this.#send(message, 1) <= 0) this.failed++
+      if (this.#send(message, 1) > 0) continue
+      if (!this.#fragments(this.#calls.errorCode()) || this.#send(message, 1) <= 0) this.failed++
     }
   }
 
