@@ -15,7 +15,7 @@ const ARGUMENTS = [
   '--test-reporter-destination=stderr',
   fileURLToPath(new URL('together.mjs', import.meta.url)),
 ]
-/** Milliseconds from SIGTERM, on which browsers remove their profiles, to SIGKILL. */
+/** Milliseconds from SIGTERM, on which browsers remove their profiles, to SIGKILL, and from the exit to the end of the output. */
 const GRACE = 2_000
 const HAS_GROUPS = process.platform !== 'win32'
 
@@ -66,7 +66,10 @@ class TestProcess {
     const status = await this.#once('exit')
     clearTimeout(timer)
     this.signal('SIGKILL')
+    // A process that left the group may hold the pipes open for as long as it runs.
+    const leaving = setTimeout(() => this.#leave(), GRACE)
     await closed
+    clearTimeout(leaving)
     if (this.#overdue !== undefined) this.#print(`✖ ${this.#name}: ${this.#overdue}`)
     await this.#after
     for (const chunk of this.#held ?? []) process.stdout.write(chunk)
@@ -107,6 +110,11 @@ class TestProcess {
     this.#overdue = reason
     this.signal('SIGTERM')
     setTimeout(() => this.signal('SIGKILL'), GRACE).unref()
+  }
+
+  /** Closes the pipes. */
+  #leave() {
+    for (const stream of this.#child.stdio) stream?.destroy()
   }
 
   /** Resolves with the exit code, or with the name of the signal. */

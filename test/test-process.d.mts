@@ -1,0 +1,4 @@
+export function runFiles(
+  files: readonly string[],
+  options: { readonly deadline: number; readonly after?: Promise<unknown> },
+): Promise<boolean>
