@@ -180,7 +180,7 @@ const limits = () =>
       ],
       [
         '… of all connections of one backend',
-        `${mebibytes(LIMITS.lvspWaitingBytes)}, and the room in \`max_memory_mb\``,
+        `${mebibytes(LIMITS.lvspWaitingBytes)}, and the room in \`max_memory_mb\`; 64 KiB of each connection in any case`,
         'close code 4000',
       ],
       ['memory of one backend', '`max_memory_mb`', 'refused; sessions keep fewer messages for Resume'],

@@ -36,7 +36,7 @@ export const backendLimits = ({
   maxMemory: maxMemory ?? LIMITS.memoryPerBackend,
 })
 
-/** What messages that wait for an operation may occupy: those of one connection always, more where the backend has room. */
+/** What messages that wait for operations may occupy: those of one connection, and more where the backend has room. */
 class Waiting implements MemoryBudget {
   readonly #usage: BackendUsage
   used = 0

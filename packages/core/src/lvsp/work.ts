@@ -5,6 +5,9 @@ import type { MemoryBudget } from '../replay-buffer.ts'
 /** An operation in steps. Each `next(now)` does one step; `yield` returns the time of the next. */
 export type Work = Iterator<void, void, number>
 
+/** Bytes that may wait on any connection, whatever waits on others of its backend: a heartbeat closes no connection that waits with little. */
+const RESERVE = LIMITS.lvspWaitingBytes / 64
+
 /** Does at most one slice. Returns whether steps are left. */
 export function runSlice(work: Work, now: number): boolean {
   for (let steps = 0; steps < LIMITS.workSlice; steps++) if (work.next(now).done === true) return false
@@ -44,9 +47,8 @@ export class WorkQueue<Message> {
     }
     this.#waiting.push({ message, size })
     this.#count(size)
-    return (
-      this.#bytes <= LIMITS.lvspWaitingBytes && (this.#budget === undefined || this.#budget.used <= this.#budget.max)
-    )
+    if (this.#bytes > LIMITS.lvspWaitingBytes) return false
+    return this.#bytes <= RESERVE || this.#budget === undefined || this.#budget.used <= this.#budget.max
   }
 
   /** Does one slice: of the work, or of the messages that waited for it. */
