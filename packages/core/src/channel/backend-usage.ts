@@ -36,36 +36,17 @@ export const backendLimits = ({
   maxMemory: maxMemory ?? LIMITS.memoryPerBackend,
 })
 
-/** What messages that wait for operations may occupy: those of one connection, and more where the backend has room. */
-class Waiting implements MemoryBudget {
-  readonly #usage: BackendUsage
+/** Bytes of one kind, whose bound depends on what else the backend has. */
+class DependentBudget implements MemoryBudget {
+  readonly #most: () => number
   used = 0
 
-  constructor(usage: BackendUsage) {
-    this.#usage = usage
+  constructor(most: () => number) {
+    this.#most = most
   }
 
   get max(): number {
-    return LIMITS.lvspWaitingBytes + Math.max(0, this.#usage.limits.maxMemory - this.#usage.used)
-  }
-
-  /** Bytes that count for the bound of the backend: a few messages that wait take no room from its channels. */
-  get counted(): number {
-    return Math.max(0, this.used - LIMITS.lvspWaitingBytes)
-  }
-}
-
-/** The room that nothing else of a backend occupies: a message that exceeds it replaces older ones. */
-class Leftover implements MemoryBudget {
-  readonly #usage: BackendUsage
-  used = 0
-
-  constructor(usage: BackendUsage) {
-    this.#usage = usage
-  }
-
-  get max(): number {
-    return Math.max(0, this.#usage.max - this.#usage.used)
+    return Math.max(0, this.#most())
   }
 }
 
@@ -81,20 +62,21 @@ export class BackendUsage implements MemoryBudget {
   overBitrate = 0
   /** Bytes, besides those of the next two. */
   used = 0
-  /** What its LVSP sessions keep for RESUME. */
-  readonly kept: MemoryBudget = new Leftover(this)
-  /** Its messages that wait for operations of their connections. */
-  readonly waiting: MemoryBudget
-  readonly #waiting = new Waiting(this)
+  /** What its LVSP sessions keep for RESUME, in the room that nothing else occupies: a message that exceeds it replaces older ones. */
+  readonly kept: MemoryBudget = new DependentBudget(() => this.max - this.used)
+  /** Its messages that wait for operations of their connections: as many as of one connection, and more where it has room. */
+  readonly waiting: MemoryBudget = new DependentBudget(
+    () => LIMITS.lvspWaitingBytes + Math.max(0, this.limits.maxMemory - this.used),
+  )
 
   constructor(limits: BackendLimits) {
     this.limits = limits
-    this.waiting = this.#waiting
   }
 
-  /** Bytes that `used` may reach. */
+  /** Bytes that `used` may reach. A few messages that wait take no room from channels. */
   get max(): number {
-    return Math.max(0, this.limits.maxMemory - this.#waiting.counted)
+    const waiting = Math.max(0, this.waiting.used - LIMITS.lvspWaitingBytes)
+    return Math.max(0, this.limits.maxMemory - waiting)
   }
 
   /** Bytes that it occupies in all. */
